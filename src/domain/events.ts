@@ -1,0 +1,207 @@
+/**
+ * What happened, written once. The ledger, the log, the metrics, the page and the tests are all fed from these
+ * facts; nobody else counts.
+ *
+ * Times are Unix milliseconds. Events of `recorded` types are stored and kept as history; the others pass by.
+ */
+import type { CallFailure, ErrorClass, RestartAnswer, TaskItem } from './task.ts';
+
+/** Design section 4: why a stopped task is not restarted now, in the order of authority. A closed set. */
+export const reasons = [
+  'unmanaged',
+  'ended',
+  'unknown-status',
+  'standby',
+  'blind',
+  'circuit',
+  'held',
+  'outside-hours',
+  'before-start',
+  'near-end',
+  'confirming',
+  'in-flight',
+  'verifying',
+  'backoff',
+  'quarantined',
+  'abandoned',
+  'storm',
+  'observing',
+] as const;
+export type Reason = (typeof reasons)[number];
+
+export const endings = ['recovered', 'external', 'ended', 'gone', 'unmanaged'] as const;
+export type Ending = (typeof endings)[number];
+
+export const circuits = ['list', 'restart'] as const;
+export type CircuitName = (typeof circuits)[number];
+
+export type Trigger = 'auto' | 'manual' | 'shadow';
+
+/** Why a settled attempt failed: a cloud code (or class, if there was no code), or what was seen. */
+export type FailureCause = 'not-recovered' | 'stopped-again' | (string & {});
+
+export interface Hold {
+  readonly id: string;
+  readonly account: string;
+  /** What it covers: one task, one group of the configuration, or the whole account. */
+  readonly target:
+    | { readonly kind: 'task'; readonly taskId: string }
+    | { readonly kind: 'group'; readonly group: string }
+    | { readonly kind: 'account' };
+  readonly author: string;
+  readonly reason: string;
+  readonly createdAt: number;
+  /** Absent: until somebody removes it. */
+  readonly endsAt: number | undefined;
+}
+
+interface Happened {
+  readonly at: number;
+  readonly account: string;
+}
+
+/** About one task; `group` is the group that has it now (undefined: unmanaged). */
+interface TaskHappened extends Happened {
+  readonly taskId: string;
+  readonly group: string | undefined;
+}
+
+interface AttemptHappened extends TaskHappened {
+  readonly group: string;
+  /** Names one attempt for ever: `<taskId>#<when it was intended>`. */
+  readonly attemptId: string;
+  readonly trigger: Trigger;
+}
+
+export type TaskEvent =
+  /** First time ever that this account's list showed the task. */
+  | (TaskHappened & { readonly type: 'task-found'; readonly item: TaskItem })
+  /** What the list says of a known task changed, or it is stopped and was seen so once more. Not recorded. */
+  | (TaskHappened & { readonly type: 'task-seen'; readonly item: TaskItem })
+  /** A complete observation did not have it; `counts` is false under page drift. Not recorded. */
+  | (TaskHappened & { readonly type: 'task-missed'; readonly counts: boolean })
+  /** Another entry of `groups:` has it now. */
+  | (TaskHappened & { readonly type: 'task-moved'; readonly from: string | undefined })
+  /** Its StartTime, EndTime or source changed. */
+  | (TaskHappened & { readonly type: 'task-edited'; readonly fields: readonly ('startTime' | 'endTime' | 'source')[] })
+  | (TaskHappened & { readonly type: 'task-gone' })
+  /** 未开始 long after its StartTime. */
+  | (TaskHappened & { readonly type: 'task-overdue'; readonly startsAt: number })
+  | (TaskHappened & {
+      readonly type: 'outage-opened';
+      readonly group: string;
+      readonly outageId: string;
+      readonly firstSight: boolean;
+    })
+  | (TaskHappened & {
+      readonly type: 'outage-ended';
+      readonly outageId: string;
+      readonly ending: Ending;
+      /** From the first moment it should have run and was seen stopped to the first active sight (or the ending). */
+      readonly durationMs: number;
+    })
+  /** The reason why a due, stopped task is not restarted changed. `until` is Infinity for "never". */
+  | (TaskHappened & {
+      readonly type: 'restart-withheld';
+      readonly group: string;
+      readonly reason: Reason;
+      readonly until: number;
+    })
+  /** Saved before the call is sent: the attempt counts from here. */
+  | (AttemptHappened & { readonly type: 'restart-intended'; readonly n: number; readonly probe: boolean })
+  | (AttemptHappened & {
+      readonly type: 'restart-answered';
+      readonly answer: RestartAnswer;
+      readonly durationMs: number;
+    })
+  /** It does not count after all: throttled, never sent, or the circuit was open. */
+  | (AttemptHappened & { readonly type: 'restart-given-back'; readonly why: 'throttled' | 'not-sent' | 'circuit' })
+  /** First active sight after the answer. */
+  | (AttemptHappened & { readonly type: 'restart-worked'; readonly activeAt: number })
+  | (AttemptHappened & {
+      readonly type: 'restart-failed';
+      readonly cause: FailureCause;
+      readonly class: ErrorClass | undefined;
+      readonly row: number;
+    })
+  /** It stayed active for `verifyWithin` after a restart: the row of failures is over, the backoff is not. */
+  | (AttemptHappened & { readonly type: 'restart-held' })
+  | (TaskHappened & { readonly type: 'task-quarantined'; readonly group: string; readonly failures: number })
+  | (TaskHappened & { readonly type: 'task-abandoned'; readonly group: string; readonly failures: number })
+  /** Out of quarantine or abandonment; `by` is an operator's name or what happened. */
+  | (TaskHappened & {
+      readonly type: 'task-released';
+      readonly by: string;
+      readonly cause: 'operator' | 'seen-active' | 'edited' | 'circuit-closed';
+    })
+  /** It was active for `resetAfter`, or an operator spoke: backoff starts from the beginning. */
+  | (TaskHappened & { readonly type: 'attempts-forgotten' });
+
+export type AccountEvent =
+  | (Happened & {
+      readonly type: 'poll-completed';
+      readonly tasks: number;
+      readonly durationMs: number;
+      readonly startedAt: number;
+      readonly drift: boolean;
+      readonly malformedItems: number;
+    })
+  | (Happened & { readonly type: 'poll-failed'; readonly failure: CallFailure; readonly durationMs: number })
+  /** The list shrank beyond belief; until it has stayed so for 15 minutes absence and new tasks do not count. */
+  | (Happened & {
+      readonly type: 'poll-suspect';
+      readonly tasks: number;
+      readonly before: number;
+      readonly durationMs: number;
+      readonly startedAt: number;
+    })
+  | (Happened & { readonly type: 'list-believed'; readonly tasks: number })
+  | (Happened & { readonly type: 'status-unknown'; readonly statusText: string; readonly taskId: string })
+  | (Happened & {
+      readonly type: 'storm-started';
+      readonly scope: StormScope;
+      readonly stopped: number;
+      readonly due: number;
+      readonly failures: number;
+    })
+  | (Happened & { readonly type: 'storm-ended'; readonly scope: StormScope })
+  | (Happened & { readonly type: 'circuit-opened'; readonly circuit: CircuitName; readonly failure: CallFailure })
+  | (Happened & { readonly type: 'circuit-probed'; readonly circuit: CircuitName; readonly failure: CallFailure })
+  | (Happened & { readonly type: 'circuit-closed'; readonly circuit: CircuitName })
+  | (Happened & { readonly type: 'restarts-throttled'; readonly failure: CallFailure; readonly until: number })
+  | (Happened & { readonly type: 'action-retired'; readonly from: string; readonly to: string })
+  | (Happened & { readonly type: 'hold-added'; readonly hold: Hold })
+  | (Happened & { readonly type: 'hold-removed'; readonly hold: Hold; readonly by: string })
+  | (Happened & { readonly type: 'hold-expired'; readonly hold: Hold })
+  | (Happened & { readonly type: 'owner-gained'; readonly epoch: number })
+  | (Happened & { readonly type: 'owner-lost' })
+  /** Due time and downtime since the last look, by group; not recorded. */
+  | (Happened & {
+      readonly type: 'time-accounted';
+      readonly group: string;
+      readonly expectedMs: number;
+      readonly downtimeMs: number;
+    })
+  /** A group has matched nothing for ten minutes. */
+  | (Happened & { readonly type: 'group-empty'; readonly group: string });
+
+/** Whose storm: the account's (group undefined) or a group's; observed tasks count only among themselves. */
+export interface StormScope {
+  readonly group: string | undefined;
+  readonly observed: boolean;
+}
+
+export type Event = TaskEvent | AccountEvent;
+export type EventType = Event['type'];
+
+/** Not kept as history: they come with every poll. */
+const passing: ReadonlySet<EventType> = new Set([
+  'task-seen',
+  'task-missed',
+  'poll-completed',
+  'poll-failed',
+  'poll-suspect',
+  'time-accounted',
+  'circuit-probed',
+]);
+export const isRecorded = (event: Event): boolean => !passing.has(event.type);

@@ -1,0 +1,159 @@
+/**
+ * The durable memory of one account: what was seen, what was tried, what came of it.
+ *
+ * Only facts are kept (times, answers, sights); every wait is computed from them and the policy in force, so a
+ * new policy applies at once. Records are immutable values; `Ledger` is the one place that changes, and only by
+ * `apply` (in apply.ts).
+ */
+import type { CircuitName, Ending, FailureCause, Hold, Reason, Trigger } from './events.ts';
+import type { CallFailure, ErrorClass, TaskItem } from './task.ts';
+
+/** Bound on the failure times kept in a row; `attempts` in the configuration cannot exceed it. */
+export const maxFailuresKept = 100;
+
+export interface TaskRecord {
+  readonly taskId: string;
+  /** What the newest list that showed the task, and changed or confirmed something, said of it. */
+  readonly item: TaskItem;
+  /** The group that has it; undefined: unmanaged. */
+  readonly group: string | undefined;
+  readonly firstSeenAt: number;
+  /** Its status was "stopped" when it was first seen, and it has not been seen active since. */
+  readonly stoppedAtFirstSight: boolean;
+  /** When its status last changed, by the item that showed it. */
+  readonly changedAt: number;
+  /** First of the successive complete observations that all say active. */
+  readonly activeSince: number | undefined;
+  /** Complete observations that lacked it: since when, and how many in a row counted (no drift). */
+  readonly missing: { readonly since: number; readonly counted: number } | undefined;
+  readonly goneAt: number | undefined;
+  /** It was told as overdue for this StartTime. */
+  readonly overdueTold: number | undefined;
+
+  /** Attempts since they were last forgotten, given-back ones not included: the next is number `tries + 1`. */
+  readonly tries: number;
+  /** Failed attempts in a row: how many, and when the first `maxFailuresKept` of them failed. */
+  readonly row: number;
+  readonly failedAt: readonly number[];
+  /** When the newest attempt that counts was intended. */
+  readonly lastTryAt: number | undefined;
+  /** The newest attempt, until nothing is awaited of it any more. */
+  readonly attempt: Attempt | undefined;
+  /** How far it was given up when that was last told; what is in force is computed (rules.ts). */
+  readonly stageTold: 'quarantined' | 'abandoned' | undefined;
+
+  readonly outage: Outage | undefined;
+  /** The reason last told for not restarting it. */
+  readonly reasonTold: Reason | undefined;
+}
+
+export interface Outage {
+  readonly id: string;
+  /** First seen stopped. */
+  readonly since: number;
+  /** Complete observations that said "stopped" since then. */
+  readonly sights: number;
+  /** Attempts made in it, of any trigger. */
+  readonly attempts: number;
+  /** The newest accepted or unanswered attempt in it: what `recovered` is judged by. */
+  readonly lastEffectAt: number | undefined;
+  /** It was seen active at this time and has yet to hold for `verifyWithin`. */
+  readonly activeAt: number | undefined;
+  /** An attempt of it failed in a stretch of the restart circuit: its next failure counts, and not towards the five. */
+  readonly failedInStretch: boolean;
+}
+
+/** One restart from its intent to the moment nothing is awaited of it. */
+export interface Attempt {
+  readonly id: string;
+  readonly n: number;
+  readonly trigger: Trigger;
+  readonly probe: boolean;
+  readonly at: number;
+  /** `lastTryAt` before it, to go back to when it is given back. */
+  readonly previousTryAt: number | undefined;
+  /** It does not count: the circuit was open. Its effect is awaited all the same. */
+  readonly givenBack: boolean;
+  readonly phase:
+    | { readonly kind: 'in-flight' }
+    /** Accepted or unanswered: the effect is awaited from then on. */
+    | { readonly kind: 'verifying'; readonly from: number; readonly answer: 'accepted' | 'unanswered' }
+    /** Seen active: it has yet to hold for `verifyWithin`. */
+    | { readonly kind: 'holding'; readonly activeAt: number };
+}
+
+/** What is remembered of an account besides its tasks; saved whole when it changes. */
+export interface AccountRecord {
+  /** The newest complete observation. */
+  readonly lastComplete:
+    | { readonly startedAt: number; readonly finishedAt: number; readonly tasks: number }
+    | undefined;
+  /** How long the last three polls took, milliseconds. */
+  readonly pollDurationsMs: readonly number[];
+  /** The list is beyond belief since then; `before` is the last number of tasks believed. */
+  readonly suspect: { readonly since: number; readonly before: number } | undefined;
+  readonly circuits: Readonly<Record<CircuitName, Circuit>>;
+  readonly throttle: { readonly inRow: number; readonly setAt: number; readonly until: number } | undefined;
+  /** What `restartAction: auto` has learned. */
+  readonly retiredActions: readonly string[];
+}
+
+export type Circuit =
+  | {
+      readonly kind: 'closed';
+      readonly streak: readonly StretchEntry[];
+      readonly unansweredExcusedUntil: number | undefined;
+    }
+  | {
+      readonly kind: 'open';
+      readonly since: number;
+      readonly failure: CallFailure;
+      /** Opened at once by a class that needs a person; its probes are rarer. */
+      readonly atOnce: boolean;
+      readonly probes: number;
+      readonly lastProbeAt: number;
+      /** Every restart answered so in this stretch, oldest first, one entry a task. */
+      readonly stretch: readonly StretchEntry[];
+    };
+
+export interface StretchEntry {
+  readonly taskId: string;
+  readonly attemptId: string;
+  /** Its newest try in this stretch. */
+  readonly at: number;
+}
+
+/** A failed attempt that a budget counts. */
+export interface BudgetEntry {
+  readonly at: number;
+  readonly attemptId: string;
+  readonly group: string;
+  readonly observed: boolean;
+}
+
+/** A storm that is on, and its window. In memory only: a fresh process starts it anew. */
+export interface Storm {
+  readonly since: number;
+  readonly window: number;
+  /** Only the budget keeps it on: an outage's first attempt passes. */
+  readonly onlyBudget: boolean;
+}
+
+export interface Ledger {
+  readonly account: string;
+  readonly tasks: Map<string, TaskRecord>;
+  readonly holds: Map<string, Hold>;
+  accountRecord: AccountRecord;
+  /** Newest last, cut at the longest `per`. */
+  budget: BudgetEntry[];
+  /** By `stormKey(scope)`; absent: calm. */
+  readonly storms: Map<string, Storm>;
+  /** Whether this process owns the account. */
+  owned: boolean;
+  /** Tasks that the newest complete observation showed: only those may be restarted. */
+  seenNow: Set<string>;
+  /** Taken ownership, and no complete observation since. */
+  fresh: boolean;
+}
+
+export type { CallFailure, Ending, ErrorClass, FailureCause };

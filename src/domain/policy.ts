@@ -1,0 +1,115 @@
+/** What the operator wants for a group of tasks, and which group a task belongs to. */
+import type { TaskItem, TaskType } from './task.ts';
+
+export interface Policy {
+  /** The group's name: the label `group` everywhere. */
+  readonly name: string;
+  readonly match: Match;
+  readonly mode: 'heal' | 'observe';
+  readonly firstSight: 'restart' | 'observe';
+  /** Complete observations that must agree before the first restart of an outage. */
+  readonly confirm: number;
+  readonly backoff: {
+    readonly initialMs: number;
+    readonly factor: number;
+    readonly maxMs: number;
+    readonly jitterPercent: number;
+    readonly resetAfterMs: number;
+  };
+  /** Failed attempts in a row that lead to quarantine. */
+  readonly attempts: number;
+  readonly quarantine: { readonly retryEveryMs: number; readonly abandonAfterMs: number };
+  readonly budget: Budget | false;
+  readonly storm: StormLimits | false;
+  readonly verifyWithinMs: number;
+  readonly startLeadMs: number;
+  readonly endGuardMs: number;
+  /** When tasks should run; empty: always. */
+  readonly hours: readonly Hours[];
+}
+
+/** At most max(restarts, perTask × due tasks) failed attempts in any `perMs`. */
+export interface Budget {
+  readonly restarts: number;
+  readonly perTask: number;
+  readonly perMs: number;
+}
+
+/** A storm is on while at least `atLeast` and at least `percent` of the due tasks are stopped. */
+export interface StormLimits {
+  readonly percent: number;
+  readonly atLeast: number;
+}
+
+export type Day = 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun';
+
+export interface Hours {
+  readonly days: readonly Day[];
+  /** Minutes after midnight in `timezone`; `toMinute` below `fromMinute` ends the next day; 1440 is midnight. */
+  readonly fromMinute: number;
+  readonly toMinute: number;
+  /** IANA name. */
+  readonly timezone: string;
+}
+
+/** All that are given must hold; in a list, one is enough. `*` and `?` are wildcards; case counts. */
+export interface Match {
+  readonly account: readonly string[];
+  readonly cloudGroup: readonly string[];
+  readonly title: readonly string[];
+  readonly type: readonly TaskType[];
+  readonly exclude: { readonly title: readonly string[]; readonly taskId: readonly string[] };
+}
+
+/** Everything that is decided by configuration for one account. */
+export interface Policies {
+  readonly account: string;
+  readonly storm: StormLimits | false;
+  /** In file order, which is also priority among equal attempts. */
+  readonly groups: readonly Policy[];
+}
+
+/** Whether `text` fits the glob: `*` is any run of characters, `?` any one character. Linear in practice, no regular expressions. */
+export function globMatches(glob: string, text: string): boolean {
+  let g = 0;
+  let t = 0;
+  let starAt = -1;
+  let resumeAt = 0;
+  while (t < text.length) {
+    const wanted = glob[g];
+    if (wanted === '*') {
+      starAt = g++;
+      resumeAt = t;
+    } else if (wanted !== undefined && (wanted === '?' || wanted === text[t])) {
+      g++;
+      t++;
+    } else if (starAt >= 0) {
+      g = starAt + 1;
+      t = ++resumeAt;
+    } else {
+      return false;
+    }
+  }
+  while (glob[g] === '*') g++;
+  return g === glob.length;
+}
+
+const any = (globs: readonly string[], text: string) => globs.some((glob) => globMatches(glob, text));
+
+/**
+ * The group that has a task: the first in file order that matches. A task that this entry excludes is
+ * unmanaged; later entries do not get it.
+ */
+export function groupOf(
+  policies: Policies,
+  task: Pick<TaskItem, 'taskId' | 'title' | 'cloudGroup' | 'type'>,
+): Policy | undefined {
+  for (const policy of policies.groups) {
+    const { match } = policy;
+    if (!any(match.account, policies.account) || !any(match.cloudGroup, task.cloudGroup)) continue;
+    if (!match.type.includes(task.type) || !any(match.title, task.title)) continue;
+    const excluded = match.exclude.taskId.includes(task.taskId) || any(match.exclude.title, task.title);
+    return excluded ? undefined : policy;
+  }
+  return undefined;
+}

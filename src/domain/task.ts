@@ -1,0 +1,93 @@
+/**
+ * A relay task as one list item shows it, in the project's own words.
+ *
+ * Everything here is what the cloud said, not what we conclude. Source and target addresses are secrets and
+ * never reach this type: of the sources only a keyed fingerprint is kept, enough to see that they changed.
+ */
+
+/** What the cloud says a task does: 停用, 生效中, 未开始, 已结束, or a value we have never seen. */
+export type TaskStatus = 'stopped' | 'active' | 'not-started' | 'ended' | 'unknown';
+
+export type TaskType = 'live' | 'vod';
+
+/** One task in one page of the list. */
+export interface TaskItem {
+  readonly taskId: string;
+  readonly title: string;
+  readonly cloudGroup: string;
+  readonly type: TaskType;
+  readonly status: TaskStatus;
+  /** The status as the cloud wrote it, cut at 64 characters: shown when the status is unknown. */
+  readonly statusText: string;
+  /** Unix milliseconds, by the cloud's clock; absent if the cloud gave none. */
+  readonly startsAt: number | undefined;
+  readonly endsAt: number | undefined;
+  /** Keyed hash of the sorted source addresses without their query strings. */
+  readonly source: string;
+  /** When the request of this item's page was sent, Unix milliseconds: the item is as old as that. */
+  readonly requestedAt: number;
+}
+
+/** What one poll brought: every page read, or nothing that may be decided from. */
+export type Observation = CompleteObservation | FailedObservation;
+
+export interface CompleteObservation {
+  readonly kind: 'complete';
+  readonly items: readonly TaskItem[];
+  /** When the poll's first request was sent and its last answer read, Unix milliseconds. */
+  readonly startedAt: number;
+  readonly finishedAt: number;
+  /** The pages did not fit together (design section 5, page drift): what was seen counts, absence does not. */
+  readonly drift: boolean;
+  /** Cloud groups whose list failed while others answered: absence of their tasks says nothing. */
+  readonly failedCloudGroups: readonly string[];
+  /** Items that could not be read and were left out; with any, absence says nothing. */
+  readonly malformedItems: number;
+}
+
+export interface FailedObservation {
+  readonly kind: 'failed';
+  readonly startedAt: number;
+  readonly finishedAt: number;
+  readonly failure: CallFailure;
+}
+
+/** Design section 5: the closed set of ways a call can fail. */
+export const errorClasses = [
+  'throttled',
+  'quota',
+  'auth',
+  'permission',
+  'forbidden',
+  'billing',
+  'clock',
+  'retired',
+  'invalid',
+  'not-found',
+  'server',
+  'common',
+  'network',
+  'timeout',
+  'unknown',
+] as const;
+export type ErrorClass = (typeof errorClasses)[number];
+
+export interface CallFailure {
+  readonly class: ErrorClass;
+  /** The cloud's error code as it was sent, cut at 128 characters; absent if there was none. */
+  readonly code: string | undefined;
+  readonly httpStatus: number | undefined;
+  readonly requestId: string | undefined;
+  /** One short sentence for a person, free of secrets. */
+  readonly message: string;
+}
+
+/** The answer to one restart, as a value (design section 2). */
+export type RestartAnswer =
+  | { readonly kind: 'accepted'; readonly requestId: string | undefined }
+  | { readonly kind: 'refused'; readonly failure: CallFailure }
+  | { readonly kind: 'throttled'; readonly failure: CallFailure }
+  /** It provably never reached the cloud (DNS, connection refused, TLS). */
+  | { readonly kind: 'not-sent'; readonly failure: CallFailure }
+  /** Nobody knows whether it took effect: the next look tells. */
+  | { readonly kind: 'unanswered'; readonly failure: CallFailure };
