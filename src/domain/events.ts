@@ -108,11 +108,18 @@ export type TaskEvent =
       readonly until: number;
     })
   /** Saved before the call is sent: the attempt counts from here. */
-  | (AttemptHappened & { readonly type: 'restart-intended'; readonly n: number; readonly probe: boolean })
+  | (AttemptHappened & {
+      readonly type: 'restart-intended';
+      readonly n: number;
+      readonly probe: boolean;
+      readonly free: boolean;
+    })
   | (AttemptHappened & {
       readonly type: 'restart-answered';
       readonly answer: RestartAnswer;
       readonly durationMs: number;
+      /** One of the answers that, five in a row, open the restart circuit. */
+      readonly towardsCircuit: boolean;
     })
   /** It does not count after all: throttled, never sent, or the circuit was open. */
   | (AttemptHappened & { readonly type: 'restart-given-back'; readonly why: 'throttled' | 'not-sent' | 'circuit' })
@@ -126,6 +133,8 @@ export type TaskEvent =
     })
   /** It stayed active for `verifyWithin` after a restart: the row of failures is over, the backoff is not. */
   | (AttemptHappened & { readonly type: 'restart-held' })
+  /** Nothing more is awaited of an attempt that did not count, or of a refusal that was none. */
+  | (AttemptHappened & { readonly type: 'restart-lapsed' })
   | (TaskHappened & { readonly type: 'task-quarantined'; readonly group: string; readonly failures: number })
   | (TaskHappened & { readonly type: 'task-abandoned'; readonly group: string; readonly failures: number })
   /** Out of quarantine or abandonment; `by` is an operator's name or what happened. */
@@ -160,12 +169,20 @@ export type AccountEvent =
   | (Happened & {
       readonly type: 'storm-started';
       readonly scope: StormScope;
+      readonly by: StormCause;
       readonly stopped: number;
       readonly due: number;
       readonly failures: number;
     })
+  /** What keeps it on changed. Not recorded. */
+  | (Happened & { readonly type: 'storm-changed'; readonly scope: StormScope; readonly by: StormCause })
   | (Happened & { readonly type: 'storm-ended'; readonly scope: StormScope })
-  | (Happened & { readonly type: 'circuit-opened'; readonly circuit: CircuitName; readonly failure: CallFailure })
+  | (Happened & {
+      readonly type: 'circuit-opened';
+      readonly circuit: CircuitName /** Opened by one answer of a class that needs a person. */;
+      readonly atOnce: boolean;
+      readonly failure: CallFailure;
+    })
   | (Happened & { readonly type: 'circuit-probed'; readonly circuit: CircuitName; readonly failure: CallFailure })
   | (Happened & { readonly type: 'circuit-closed'; readonly circuit: CircuitName })
   | (Happened & { readonly type: 'restarts-throttled'; readonly failure: CallFailure; readonly until: number })
@@ -185,6 +202,14 @@ export type AccountEvent =
   /** A group has matched nothing for ten minutes. */
   | (Happened & { readonly type: 'group-empty'; readonly group: string });
 
+/** What keeps a storm on. With the budget alone, an outage's first attempt passes. */
+export interface StormCause {
+  /** Too many of the due tasks are stopped. */
+  readonly stopped: boolean;
+  /** Too many attempts failed. */
+  readonly budget: boolean;
+}
+
 /** Whose storm: the account's (group undefined) or a group's; observed tasks count only among themselves. */
 export interface StormScope {
   readonly group: string | undefined;
@@ -203,5 +228,6 @@ const passing: ReadonlySet<EventType> = new Set([
   'poll-suspect',
   'time-accounted',
   'circuit-probed',
+  'storm-changed',
 ]);
 export const isRecorded = (event: Event): boolean => !passing.has(event.type);

@@ -5,8 +5,8 @@
  * new policy applies at once. Records are immutable values; `Ledger` is the one place that changes, and only by
  * `apply` (in apply.ts).
  */
-import type { CircuitName, Ending, FailureCause, Hold, Reason, Trigger } from './events.ts';
-import type { CallFailure, ErrorClass, TaskItem } from './task.ts';
+import type { CircuitName, Hold, Reason, StormCause, Trigger } from './events.ts';
+import type { CallFailure, TaskItem } from './task.ts';
 
 /** Bound on the failure times kept in a row; `attempts` in the configuration cannot exceed it. */
 export const maxFailuresKept = 100;
@@ -69,6 +69,8 @@ export interface Attempt {
   readonly n: number;
   readonly trigger: Trigger;
   readonly probe: boolean;
+  /** It passed a storm that only the budget kept on, and is not counted in its window. */
+  readonly free: boolean;
   readonly at: number;
   /** `lastTryAt` before it, to go back to when it is given back. */
   readonly previousTryAt: number | undefined;
@@ -78,6 +80,8 @@ export interface Attempt {
     | { readonly kind: 'in-flight' }
     /** Accepted or unanswered: the effect is awaited from then on. */
     | { readonly kind: 'verifying'; readonly from: number; readonly answer: 'accepted' | 'unanswered' }
+    /** Refused as invalid, which is also said of a task that runs already: the next look tells. */
+    | { readonly kind: 'doubted'; readonly from: number; readonly code: string }
     /** Seen active: it has yet to hold for `verifyWithin`. */
     | { readonly kind: 'holding'; readonly activeAt: number };
 }
@@ -134,9 +138,26 @@ export interface BudgetEntry {
 /** A storm that is on, and its window. In memory only: a fresh process starts it anew. */
 export interface Storm {
   readonly since: number;
+  /** How many restarts may be unsettled. */
   readonly window: number;
-  /** Only the budget keeps it on: an outage's first attempt passes. */
-  readonly onlyBudget: boolean;
+  /** What keeps it on. With the budget alone, an outage's first attempt passes. */
+  readonly by: StormCause;
+}
+
+/** Tasks of one scope at the newest complete observation; held ones are in no count. */
+export interface Census {
+  /** Due, without the given-up ones. */
+  readonly due: number;
+  /** Due and stopped, without the given-up ones. */
+  readonly stopped: number;
+  /** Due, the quarantined ones included: what the budget grows with. */
+  readonly dueForBudget: number;
+}
+
+/** Due tasks of a group and how many of them are down (stopped or overdue), for availability. */
+export interface Availability {
+  readonly due: number;
+  readonly down: number;
 }
 
 export interface Ledger {
@@ -148,6 +169,12 @@ export interface Ledger {
   budget: BudgetEntry[];
   /** By `stormKey(scope)`; absent: calm. */
   readonly storms: Map<string, Storm>;
+  /** By `stormKey(scope)`, from the newest complete observation. */
+  census: ReadonlyMap<string, Census>;
+  /** By group, from the newest complete observation. */
+  availability: ReadonlyMap<string, Availability>;
+  /** Tasks with an attempt whose effect is awaited or whose call is out. */
+  readonly unsettled: Set<string>;
   /** Whether this process owns the account. */
   owned: boolean;
   /** Tasks that the newest complete observation showed: only those may be restarted. */
@@ -156,4 +183,30 @@ export interface Ledger {
   fresh: boolean;
 }
 
-export type { CallFailure, Ending, ErrorClass, FailureCause };
+export const emptyAccountRecord: AccountRecord = {
+  lastComplete: undefined,
+  pollDurationsMs: [],
+  suspect: undefined,
+  circuits: {
+    list: { kind: 'closed', streak: [], unansweredExcusedUntil: undefined },
+    restart: { kind: 'closed', streak: [], unansweredExcusedUntil: undefined },
+  },
+  throttle: undefined,
+  retiredActions: [],
+};
+
+/** A ledger with nothing in it; the keeper fills it from the store. */
+export const emptyLedger = (account: string): Ledger => ({
+  account,
+  tasks: new Map(),
+  holds: new Map(),
+  accountRecord: emptyAccountRecord,
+  budget: [],
+  storms: new Map(),
+  census: new Map(),
+  availability: new Map(),
+  unsettled: new Set(),
+  owned: false,
+  seenNow: new Set(),
+  fresh: true,
+});

@@ -1,0 +1,101 @@
+/**
+ * When a group's tasks should run, by the wall clock of a time zone.
+ *
+ * Every window of the days around a moment is turned into two instants, windows that touch are merged, and the
+ * moment is looked up. Days are walked in the zone, so a window that a change to summer time shortens is shorter.
+ */
+import type { Day, Hours } from './policy.ts';
+
+const dayMs = 86_400_000;
+const minuteMs = 60_000;
+const weekdays: readonly Day[] = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
+/** A week and a day each way: enough to find the next window of any weekly plan. */
+const reachDays = 8;
+
+/** Always open is `{open: true, since: -Infinity, until: Infinity}`. `until` is when that changes. */
+export interface Opening {
+  readonly open: boolean;
+  readonly since: number;
+  readonly until: number;
+}
+
+const always: Opening = { open: true, since: Number.NEGATIVE_INFINITY, until: Number.POSITIVE_INFINITY };
+const lastAnswer = new WeakMap<readonly Hours[], Opening>();
+
+/** Whether tasks should run at `at` (Unix milliseconds, the cloud's clock), since when and until when that is so. */
+export function openingAt(hours: readonly Hours[], at: number): Opening {
+  if (hours.length === 0) return always;
+  const last = lastAnswer.get(hours);
+  if (last && last.since <= at && at < last.until) return last;
+  const opening = lookUp(merge(hours.flatMap((entry) => windowsAround(entry, at))), at);
+  lastAnswer.set(hours, opening);
+  return opening;
+}
+
+type Window = readonly [from: number, to: number];
+
+function lookUp(windows: readonly Window[], at: number): Opening {
+  let closedSince = at - reachDays * dayMs;
+  for (const [from, to] of windows) {
+    if (at < from) return { open: false, since: closedSince, until: from };
+    if (at < to) return { open: true, since: from, until: to };
+    closedSince = to;
+  }
+  return { open: false, since: closedSince, until: at + reachDays * dayMs };
+}
+
+function merge(windows: readonly Window[]): Window[] {
+  const merged: [number, number][] = [];
+  for (const [from, to] of [...windows].sort((a, b) => a[0] - b[0])) {
+    const last = merged.at(-1);
+    if (last && from <= last[1]) last[1] = Math.max(last[1], to);
+    else merged.push([from, to]);
+  }
+  return merged;
+}
+
+function windowsAround(entry: Hours, at: number): Window[] {
+  const offsetMs = zoneOffsetMs(entry.timezone, at);
+  const today = Math.floor((at + offsetMs) / dayMs) * dayMs;
+  const windows: Window[] = [];
+  for (let day = -reachDays; day <= reachDays; day++) {
+    const midnight = today + day * dayMs;
+    const weekday = weekdays[new Date(midnight).getUTCDay()];
+    if (weekday === undefined || !entry.days.includes(weekday)) continue;
+    const nextDay = entry.toMinute <= entry.fromMinute ? dayMs : 0;
+    const from = instantOf(entry.timezone, midnight + entry.fromMinute * minuteMs);
+    const to = instantOf(entry.timezone, midnight + nextDay + entry.toMinute * minuteMs);
+    if (to > from) windows.push([from, to]);
+  }
+  return windows;
+}
+
+/** The instant at which clocks in the zone show `wall` (milliseconds as if it were UTC). */
+function instantOf(timezone: string, wall: number): number {
+  const guess = wall - zoneOffsetMs(timezone, wall);
+  return wall - zoneOffsetMs(timezone, guess);
+}
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** How far clocks in the zone are ahead of UTC at an instant, milliseconds. */
+function zoneOffsetMs(timezone: string, at: number): number {
+  let format = formats.get(timezone);
+  if (!format) {
+    format = new Intl.DateTimeFormat('en-US', {
+      timeZone: timezone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    });
+    formats.set(timezone, format);
+  }
+  const shown: Record<string, number> = {};
+  for (const { type, value } of format.formatToParts(at)) shown[type] = Number(value);
+  const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = shown;
+  return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(at / 1000) * 1000;
+}
