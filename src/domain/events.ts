@@ -122,9 +122,19 @@ export type TaskEvent =
       readonly towardsCircuit: boolean;
     })
   /** It does not count after all: throttled, never sent, or the circuit was open. */
-  | (AttemptHappened & { readonly type: 'restart-given-back'; readonly why: 'throttled' | 'not-sent' | 'circuit' })
+  | (AttemptHappened & {
+      readonly type: 'restart-given-back';
+      readonly why: 'throttled' | 'not-sent' | 'circuit';
+      /** When it had been settled as failed before the circuit opened: that is taken back. */
+      readonly failedAt: number | undefined;
+    })
   /** First active sight after the answer. */
-  | (AttemptHappened & { readonly type: 'restart-worked'; readonly activeAt: number })
+  | (AttemptHappened & {
+      readonly type: 'restart-worked';
+      readonly activeAt: number;
+      /** Nobody had answered it. */
+      readonly unanswered: boolean;
+    })
   | (AttemptHappened & {
       readonly type: 'restart-failed';
       readonly cause: FailureCause;
@@ -179,7 +189,8 @@ export type AccountEvent =
   | (Happened & { readonly type: 'storm-ended'; readonly scope: StormScope })
   | (Happened & {
       readonly type: 'circuit-opened';
-      readonly circuit: CircuitName /** Opened by one answer of a class that needs a person. */;
+      readonly circuit: CircuitName;
+      /** Opened by one answer of a class that needs a person. */
       readonly atOnce: boolean;
       readonly failure: CallFailure;
     })

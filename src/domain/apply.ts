@@ -1,0 +1,389 @@
+/**
+ * The one place where the ledger changes: each event says what it does to the record of its task and to the
+ * account. Nothing here decides; an event that was saved gives the same ledger when it is applied again.
+ */
+import type { Event, TaskEvent } from './events.ts';
+import {
+  type AccountRecord,
+  type Attempt,
+  type Circuit,
+  type Ledger,
+  maxFailuresKept,
+  type StretchEntry,
+  type TaskRecord,
+} from './ledger.ts';
+import { settleInWindows, stormKey, stormWindowStart } from './storm.ts';
+import type { TaskItem } from './task.ts';
+
+/** For so long after an unanswered restart proved to have worked, unanswered ones do not count towards the five. */
+const excuseUnansweredMs = 10 * 60_000;
+/** Budget entries kept at most: ten failures a second for the longest sliding `per` would be more than any budget allows. */
+const maxBudgetEntries = 20_000;
+const pollDurationsKept = 3;
+/** One task alone cannot open the circuit, however often it fails: its streak need not be kept whole. */
+const maxStreakKept = 50;
+
+/** Changes the ledger by one event. */
+export function apply(ledger: Ledger, event: Event): void {
+  if ('taskId' in event && event.type !== 'status-unknown') applyToTasks(ledger, event);
+  ledger.accountRecord = applyToAccount(ledger.accountRecord, event);
+  switch (event.type) {
+    case 'hold-added':
+      ledger.holds.set(event.hold.id, event.hold);
+      break;
+    case 'hold-removed':
+    case 'hold-expired':
+      ledger.holds.delete(event.hold.id);
+      break;
+    case 'storm-started':
+      ledger.storms.set(stormKey(event.scope), { since: event.at, window: stormWindowStart, by: event.by });
+      break;
+    case 'storm-changed': {
+      const storm = ledger.storms.get(stormKey(event.scope));
+      if (storm) ledger.storms.set(stormKey(event.scope), { ...storm, by: event.by });
+      break;
+    }
+    case 'storm-ended':
+      ledger.storms.delete(stormKey(event.scope));
+      break;
+    case 'owner-gained':
+      ledger.owned = true;
+      ledger.fresh = true;
+      ledger.storms.clear();
+      break;
+    case 'owner-lost':
+      ledger.owned = false;
+      break;
+    case 'poll-completed':
+    case 'poll-suspect':
+      ledger.fresh = false;
+      break;
+  }
+}
+
+function applyToTasks(ledger: Ledger, event: TaskEvent): void {
+  const before = ledger.tasks.get(event.taskId);
+  if (event.type === 'task-found') {
+    ledger.tasks.set(event.taskId, newRecord(event));
+    return;
+  }
+  if (!before) return;
+  settleInWindows(ledger, before, event);
+  const after = applyToTask(before, event);
+  ledger.tasks.set(event.taskId, after);
+  const phase = after.attempt?.phase.kind;
+  if (phase === undefined || phase === 'holding') ledger.unsettled.delete(event.taskId);
+  else ledger.unsettled.add(event.taskId);
+  if (event.type === 'restart-failed' && event.trigger !== 'manual') {
+    const entry = {
+      at: event.at,
+      attemptId: event.attemptId,
+      group: event.group,
+      observed: event.trigger === 'shadow',
+    };
+    ledger.budget.push(entry);
+    if (ledger.budget.length > maxBudgetEntries) ledger.budget = ledger.budget.slice(-maxBudgetEntries / 2);
+  }
+  if (event.type === 'restart-given-back' && event.failedAt !== undefined)
+    ledger.budget = ledger.budget.filter(({ attemptId }) => attemptId !== event.attemptId);
+}
+
+/** The record of a task that was never seen before. */
+export const newRecord = (event: Extract<TaskEvent, { type: 'task-found' }>): TaskRecord => ({
+  taskId: event.taskId,
+  item: event.item,
+  group: event.group,
+  firstSeenAt: event.at,
+  stoppedAtFirstSight: event.item.status === 'stopped',
+  changedAt: event.item.requestedAt,
+  activeSince: event.item.status === 'active' ? event.item.requestedAt : undefined,
+  missing: undefined,
+  goneAt: undefined,
+  overdueTold: undefined,
+  ...noAttempts,
+  attempt: undefined,
+  outage: undefined,
+  reasonTold: undefined,
+});
+
+const noFailures = { row: 0, failedAt: [], stageTold: undefined } as const;
+const noAttempts = { tries: 0, lastTryAt: undefined, ...noFailures } as const;
+
+/** The record of a task after one event of it. */
+export function applyToTask(record: TaskRecord, event: TaskEvent): TaskRecord {
+  switch (event.type) {
+    case 'task-found':
+      return record;
+    case 'task-seen':
+      return seen(record, event.item);
+    case 'task-missed':
+      return {
+        ...record,
+        missing: {
+          since: record.missing?.since ?? event.at,
+          counted: event.counts ? (record.missing?.counted ?? 0) + 1 : 0,
+        },
+      };
+    case 'task-moved':
+      return { ...record, group: event.group };
+    case 'task-edited':
+      return record;
+    case 'task-gone':
+      return { ...record, goneAt: event.at };
+    case 'task-overdue':
+      return { ...record, overdueTold: event.startsAt };
+    case 'outage-opened':
+      return { ...record, outage: newOutage(event.outageId, event.at) };
+    case 'outage-ended':
+      return {
+        ...record,
+        ...(event.ending === 'recovered' ? noFailures : {}),
+        attempt: record.attempt?.phase.kind === 'in-flight' ? record.attempt : undefined,
+        outage: undefined,
+        reasonTold: undefined,
+      };
+    case 'restart-withheld':
+      return { ...record, reasonTold: event.reason };
+    case 'restart-intended':
+      return intended(record, event);
+    case 'restart-answered':
+      return answered(record, event);
+    case 'restart-given-back':
+      return givenBack(record, event);
+    case 'restart-worked':
+      return worked(record, event.activeAt);
+    case 'restart-failed':
+      return failed(record, event);
+    case 'restart-held':
+      return { ...record, ...noFailures, attempt: undefined };
+    case 'restart-lapsed':
+      return { ...record, attempt: undefined };
+    case 'task-quarantined':
+      return { ...record, stageTold: 'quarantined' };
+    case 'task-abandoned':
+      return { ...record, stageTold: 'abandoned' };
+    case 'task-released':
+      return { ...record, ...(event.cause === 'operator' ? noAttempts : noFailures) };
+    case 'attempts-forgotten':
+      return { ...record, ...noAttempts };
+    default:
+      event satisfies never;
+      return record;
+  }
+}
+
+const newOutage = (id: string, since: number): NonNullable<TaskRecord['outage']> => ({
+  id,
+  since,
+  sights: 1,
+  attempts: 0,
+  lastEffectAt: undefined,
+  activeAt: undefined,
+  failedInStretch: false,
+});
+
+function seen(record: TaskRecord, item: TaskItem): TaskRecord {
+  const { outage } = record;
+  const stopped = item.status === 'stopped';
+  const running = item.status === 'active' || item.status === 'not-started';
+  return {
+    ...record,
+    item,
+    stoppedAtFirstSight: record.stoppedAtFirstSight && item.status !== 'active',
+    changedAt: item.status === record.item.status ? record.changedAt : item.requestedAt,
+    activeSince: item.status === 'active' ? (record.activeSince ?? item.requestedAt) : undefined,
+    missing: undefined,
+    goneAt: undefined,
+    outage: outage && {
+      ...outage,
+      sights: outage.sights + (stopped ? 1 : 0),
+      activeAt: stopped ? undefined : running ? (outage.activeAt ?? item.requestedAt) : outage.activeAt,
+    },
+  };
+}
+
+function intended(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-intended' }>): TaskRecord {
+  const { attemptId: id, n, trigger, probe, free, at } = event;
+  const attempt: Attempt = {
+    id,
+    n,
+    trigger,
+    probe,
+    free,
+    at,
+    previousTryAt: record.lastTryAt,
+    givenBack: false,
+    // A shadow is answered by nobody: it waits for an effect that will not come, as long as a real one would.
+    phase: trigger === 'shadow' ? { kind: 'verifying', from: at, answer: 'accepted' } : { kind: 'in-flight' },
+  };
+  const outage = record.outage && { ...record.outage, attempts: record.outage.attempts + 1 };
+  if (trigger === 'manual') return { ...record, ...noAttempts, attempt, outage };
+  return { ...record, tries: record.tries + 1, lastTryAt: at, attempt, outage };
+}
+
+function answered(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-answered' }>): TaskRecord {
+  const { attempt, outage } = record;
+  if (attempt?.id !== event.attemptId) return record;
+  const { answer, at } = event;
+  if (answer.kind === 'accepted' || answer.kind === 'unanswered') {
+    return {
+      ...record,
+      attempt: { ...attempt, phase: { kind: 'verifying', from: at, answer: answer.kind } },
+      outage: outage && { ...outage, lastEffectAt: at },
+    };
+  }
+  if (answer.kind === 'refused' && answer.failure.class === 'invalid' && attempt.trigger !== 'manual') {
+    const code = answer.failure.code ?? answer.failure.class;
+    return { ...record, attempt: { ...attempt, phase: { kind: 'doubted', from: at, code } } };
+  }
+  return record;
+}
+
+function givenBack(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-given-back' }>): TaskRecord {
+  const mine = record.attempt?.id === event.attemptId ? record.attempt : undefined;
+  const awaited = mine?.phase.kind === 'verifying' || mine?.phase.kind === 'holding';
+  const after: TaskRecord = {
+    ...record,
+    attempt: mine ? (awaited ? { ...mine, givenBack: true } : undefined) : record.attempt,
+    outage: record.outage && {
+      ...record.outage,
+      attempts: Math.max(0, record.outage.attempts - 1),
+      failedInStretch: record.outage.failedInStretch || event.why === 'circuit',
+    },
+  };
+  if (event.trigger === 'manual') return after;
+  return {
+    ...after,
+    tries: Math.max(0, record.tries - 1),
+    lastTryAt: mine?.previousTryAt,
+    ...(event.failedAt === undefined
+      ? {}
+      : { row: Math.max(0, record.row - 1), failedAt: record.failedAt.filter((at) => at !== event.failedAt) }),
+  };
+}
+
+function worked(record: TaskRecord, activeAt: number): TaskRecord {
+  const { attempt, outage } = record;
+  return {
+    ...record,
+    // A look that only verifies saw it run before any complete list did.
+    item: record.item.status === 'stopped' ? { ...record.item, status: 'active', requestedAt: activeAt } : record.item,
+    changedAt: record.item.status === 'stopped' ? activeAt : record.changedAt,
+    attempt: attempt && { ...attempt, phase: { kind: 'holding', activeAt } },
+    outage: outage && { ...outage, activeAt },
+  };
+}
+
+function failed(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-failed' }>): TaskRecord {
+  const again = event.cause === 'stopped-again';
+  const after: TaskRecord = {
+    ...record,
+    attempt: undefined,
+    item: again ? { ...record.item, status: 'stopped' } : record.item,
+    activeSince: again ? undefined : record.activeSince,
+    outage: record.outage && { ...record.outage, activeAt: undefined },
+  };
+  if (event.trigger === 'manual') return after;
+  const kept = record.failedAt.length < maxFailuresKept ? [...record.failedAt, event.at] : record.failedAt;
+  return { ...after, row: record.row + 1, failedAt: kept };
+}
+
+function applyToAccount(account: AccountRecord, event: Event): AccountRecord {
+  switch (event.type) {
+    case 'poll-completed':
+      return {
+        ...polled(account, event.durationMs),
+        lastComplete: { startedAt: event.startedAt, finishedAt: event.at, tasks: event.tasks },
+        suspect: undefined,
+      };
+    case 'poll-suspect':
+      return {
+        ...polled(account, event.durationMs),
+        lastComplete: { startedAt: event.startedAt, finishedAt: event.at, tasks: event.before },
+        suspect: { since: account.suspect?.since ?? event.at, before: event.before },
+      };
+    case 'poll-failed':
+      return polled(account, event.durationMs);
+    case 'restarts-throttled':
+      return {
+        ...account,
+        throttle: { inRow: (account.throttle?.inRow ?? 0) + 1, setAt: event.at, until: event.until },
+      };
+    case 'action-retired':
+      return { ...account, retiredActions: [...new Set([...account.retiredActions, event.from])] };
+    case 'circuit-opened':
+    case 'circuit-probed':
+    case 'circuit-closed':
+    case 'restart-intended':
+    case 'restart-answered':
+    case 'restart-worked':
+      return applyToCircuits(account, event);
+    default:
+      return account;
+  }
+}
+
+const polled = (account: AccountRecord, durationMs: number): AccountRecord => ({
+  ...account,
+  pollDurationsMs: [...account.pollDurationsMs, durationMs].slice(-pollDurationsKept),
+});
+
+const closed: Circuit = { kind: 'closed', streak: [], unansweredExcusedUntil: undefined };
+
+function applyToCircuits(account: AccountRecord, event: Event): AccountRecord {
+  const { restart } = account.circuits;
+  switch (event.type) {
+    case 'circuit-opened': {
+      const before = account.circuits[event.circuit];
+      const stretch = before.kind === 'closed' ? before.streak : before.stretch;
+      const { at, failure, atOnce } = event;
+      return withCircuit(account, event.circuit, {
+        kind: 'open',
+        since: at,
+        failure,
+        atOnce,
+        probes: 0,
+        lastProbeAt: at,
+        stretch,
+      });
+    }
+    case 'circuit-probed': {
+      const before = account.circuits[event.circuit];
+      if (before.kind === 'closed') return account;
+      const { at, failure } = event;
+      return withCircuit(account, event.circuit, { ...before, failure, probes: before.probes + 1, lastProbeAt: at });
+    }
+    case 'circuit-closed':
+      return withCircuit(account, event.circuit, closed);
+    case 'restart-intended':
+      if (restart.kind === 'closed' || !event.probe) return account;
+      return withCircuit(account, 'restart', { ...restart, lastProbeAt: event.at });
+    case 'restart-answered': {
+      const { throttle } = account;
+      const throttled = event.answer.kind === 'throttled' || event.answer.kind === 'not-sent';
+      const calmer = throttle && !throttled ? { ...account, throttle: { ...throttle, inRow: 0 } } : account;
+      return withCircuit(calmer, 'restart', afterAnswer(restart, event));
+    }
+    case 'restart-worked':
+      return restart.kind === 'closed' && event.unanswered
+        ? withCircuit(account, 'restart', {
+            ...restart,
+            streak: [],
+            unansweredExcusedUntil: event.at + excuseUnansweredMs,
+          })
+        : account;
+    default:
+      return account;
+  }
+}
+
+function afterAnswer(circuit: Circuit, event: Extract<TaskEvent, { type: 'restart-answered' }>): Circuit {
+  if (event.answer.kind === 'accepted') return circuit.kind === 'closed' ? { ...circuit, streak: [] } : circuit;
+  if (!event.towardsCircuit) return circuit;
+  const entry: StretchEntry = { taskId: event.taskId, attemptId: event.attemptId, at: event.at };
+  if (circuit.kind === 'closed') return { ...circuit, streak: [...circuit.streak, entry].slice(-maxStreakKept) };
+  return { ...circuit, stretch: [...circuit.stretch.filter(({ taskId }) => taskId !== entry.taskId), entry] };
+}
+
+const withCircuit = (account: AccountRecord, name: 'list' | 'restart', circuit: Circuit): AccountRecord =>
+  account.circuits[name] === circuit ? account : { ...account, circuits: { ...account.circuits, [name]: circuit } };
