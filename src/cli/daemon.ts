@@ -1,0 +1,250 @@
+/**
+ * The way to the running daemon: HTTP over its unix socket, or over TCP with a token. Every way in which it can fail
+ * to answer becomes one line that says what was tried and what to do.
+ */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { type ExitCode, exitCodes, Failure, type Surroundings } from './surroundings.ts';
+
+export const defaultSocket = 'data/relaykeeper.sock';
+
+/** A restart waits for its permit and for the cloud; nothing else takes nearly as long. */
+const longestAnswerMs = 120_000;
+const longestConnectMs = 5_000;
+/** Room for the tasks of the largest accounts. */
+const largestAnswerBytes = 128 * 1024 * 1024;
+
+export interface DaemonOptions {
+  readonly socket?: string;
+  readonly url?: string;
+  readonly tokenFile?: string;
+}
+
+/** Answers are taken as what ports.ts says they are: daemon and command line are one version of one program. */
+export interface Daemon {
+  get<T>(path: string): Promise<T>;
+  post<T>(path: string, body: object): Promise<T>;
+  delete<T>(path: string): Promise<T>;
+  /** Only the status of the answer: health is told by it alone. */
+  status(path: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** The options of every command that speaks to the daemon. */
+export function withDaemonOptions(command: Command): Command {
+  return command
+    .option(
+      '--socket <FILE>',
+      `the daemon's unix socket (default: server.socket of the configuration, ${defaultSocket})`,
+    )
+    .option('--url <URL>', 'speak to http(s)://host:port instead of the socket')
+    .option('--token-file <FILE>', 'token for --url; else the environment variable RELAYKEEPER_TOKEN');
+}
+
+/** Opens the daemon for the time of `use` and closes it whatever happens. */
+export async function withDaemon<T>(
+  surroundings: Surroundings,
+  options: DaemonOptions,
+  use: (daemon: Daemon) => Promise<T>,
+  timeoutMs = longestAnswerMs,
+): Promise<T> {
+  const daemon = await openDaemon(await findDaemon(surroundings, options), surroundings.program, timeoutMs);
+  try {
+    return await use(daemon);
+  } finally {
+    await daemon.close();
+  }
+}
+
+type Address =
+  | { readonly kind: 'socket'; readonly path: string; readonly tried: string }
+  | { readonly kind: 'url'; readonly url: URL; readonly token: string | undefined; readonly tried: string };
+
+async function findDaemon(surroundings: Surroundings, options: DaemonOptions): Promise<Address> {
+  if (options.url === undefined) {
+    if (options.tokenFile !== undefined) {
+      throw new Failure(exitCodes.usage, '--token-file belongs to --url: the socket needs no token');
+    }
+    const path = resolve(options.socket ?? (await configuredSocket(surroundings)) ?? defaultSocket);
+    return { kind: 'socket', path, tried: path };
+  }
+  if (options.socket !== undefined) throw new Failure(exitCodes.usage, 'give --socket or --url, not both');
+  const url = URL.parse(options.url);
+  if (!url || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '' || url.search !== '') {
+    // Not repeated in the message: what is wrong with it may be a secret inside.
+    throw new Failure(exitCodes.usage, '--url must be http://host:port or https://host:port, without user or query');
+  }
+  return { kind: 'url', url, token: token(surroundings, options.tokenFile), tried: url.href };
+}
+
+function token(surroundings: Surroundings, file: string | undefined): string | undefined {
+  if (file === undefined) return surroundings.env.RELAYKEEPER_TOKEN?.trim() || undefined;
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new Failure(exitCodes.failed, `cannot read the token file ${file} (${codeOf(error)})`);
+  }
+}
+
+/**
+ * `server.socket` of the configuration, read for itself: the shell of an operator rarely has the variables and secret
+ * files that the whole configuration needs. What cannot be read so is as if it were not there.
+ */
+async function configuredSocket({ configPath, env }: Surroundings): Promise<string | undefined> {
+  const { parse } = await import('yaml');
+  const files = configPath === undefined ? ['relaykeeper.yaml', '/etc/relaykeeper/relaykeeper.yaml'] : [configPath];
+  for (const file of files) {
+    try {
+      const document: unknown = parse(readFileSync(file, 'utf8'), { logLevel: 'silent' });
+      const socket = field(field(document, 'server'), 'socket');
+      return typeof socket === 'string' ? withVariables(socket, env) : undefined;
+    } catch (error) {
+      if (configPath !== undefined && codeOf(error) === 'ENOENT') {
+        throw new Failure(exitCodes.badConfiguration, `no configuration file at ${resolve(configPath)}`);
+      }
+    }
+  }
+  return undefined;
+}
+
+const withVariables = (text: string, env: Surroundings['env']): string =>
+  text.replace(/\$(?:\$|\{(\w+)(?::-([^}]*))?\})/g, (whole, name?: string, otherwise?: string) =>
+    name === undefined ? '$' : (env[name] ?? otherwise ?? whole),
+  );
+
+const field = (value: unknown, key: string): unknown =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+
+async function openDaemon(address: Address, program: string, timeoutMs: number): Promise<Daemon> {
+  const { Client } = await import('undici');
+  const client = new Client(address.kind === 'url' ? address.url.origin : 'http://relaykeeper', {
+    connect: {
+      timeout: Math.min(longestConnectMs, timeoutMs),
+      ...(address.kind === 'socket' ? { socketPath: address.path } : {}),
+    },
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    maxResponseSize: largestAnswerBytes,
+  });
+  const prefix = address.kind === 'url' ? address.url.pathname.replace(/\/+$/, '') : '';
+  const headers: Record<string, string> = { accept: 'application/json' };
+  if (address.kind === 'url' && address.token !== undefined) headers.authorization = `Bearer ${address.token}`;
+
+  async function send(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object) {
+    try {
+      const answer = await client.request({
+        method,
+        path: prefix + path,
+        headers: body ? { ...headers, 'content-type': 'application/json' } : headers,
+        body: body ? JSON.stringify(body) : null,
+      });
+      return { status: answer.statusCode, text: await answer.body.text() };
+    } catch (error) {
+      throw unreachable(address, program, error);
+    }
+  }
+  const call = async <T>(...request: Parameters<typeof send>): Promise<T> => {
+    const { status, text } = await send(...request);
+    return readAnswer<T>(address, status, text);
+  };
+  return {
+    get: (path) => call('GET', path),
+    post: (path, body) => call('POST', path, body),
+    delete: (path) => call('DELETE', path),
+    status: async (path) => (await send('GET', path)).status,
+    close: () => client.destroy(),
+  };
+}
+
+function readAnswer<T>(address: Address, status: number, text: string): T {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    answer = undefined;
+  }
+  if (status >= 200 && status < 300 && answer !== undefined) return answer as T;
+  const said = field(answer, 'error');
+  if (typeof said !== 'string') {
+    throw new Failure(
+      exitCodes.failed,
+      `what answers on ${address.tried} is not relaykeeper (HTTP ${status})`,
+      'Check --url or --socket; with a path prefix, give it in --url.',
+    );
+  }
+  const hint = field(answer, 'hint');
+  throw new Failure(exitCodeOf(status), said, typeof hint === 'string' ? hint : hintOf(status));
+}
+
+function exitCodeOf(status: number): ExitCode {
+  if (status === 400) return exitCodes.usage;
+  if (status === 401 || status === 403 || status === 409) return exitCodes.refused;
+  return exitCodes.failed;
+}
+
+function hintOf(status: number): string | undefined {
+  if (status === 401)
+    return 'Give a token with --token-file or RELAYKEEPER_TOKEN, or use the socket on the machine itself.';
+  if (status === 403) return 'The token lacks the scope: see server.tokens in the configuration.';
+  return undefined;
+}
+
+function unreachable(address: Address, program: string, error: unknown): Failure {
+  const code = codeOf(error);
+  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
+    return new Failure(exitCodes.failed, 'the answer of the daemon is too large', 'Ask for less: --account, --limit.');
+  }
+  const what = unreachableWords[code] ?? code;
+  const denied = code === 'EACCES' || code === 'EPERM';
+  if (address.kind === 'url') {
+    const next = 'Check host and port, and that server.listen in its configuration is not 127.0.0.1 only.';
+    return new Failure(exitCodes.unreachable, `the daemon is not reachable at ${address.tried}: ${what}`, next);
+  }
+  const next = denied
+    ? 'Become the user that runs the daemon, for example with sudo -u.'
+    : `Is it running, and is this its working directory? Start it: ${program} run. Elsewhere: --socket FILE or --url URL.`;
+  return new Failure(exitCodes.unreachable, `the daemon is not reachable on the socket ${address.path}: ${what}`, next);
+}
+
+const unreachableWords: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such socket',
+  ECONNREFUSED: 'nobody listens there',
+  ENOTFOUND: 'no such host',
+  EACCES: 'the socket belongs to another user',
+  EPERM: 'the socket belongs to another user',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection within 5 s',
+  UND_ERR_HEADERS_TIMEOUT: 'it took the request and did not answer in time',
+  UND_ERR_BODY_TIMEOUT: 'it took the request and did not answer in time',
+  UND_ERR_SOCKET: 'it closed the connection',
+  ECONNRESET: 'it closed the connection',
+};
+
+function codeOf(error: unknown): string {
+  const code = field(error, 'code') ?? field(field(error, 'cause'), 'code');
+  return typeof code === 'string' ? code : error instanceof Error ? error.name : 'unknown';
+}
+
+/** A query string with its question mark, of what is given. */
+export function query(values: Readonly<Record<string, string | number | undefined>>): string {
+  const given = Object.entries(values).flatMap(([key, value]) =>
+    value === undefined ? [] : [`${key}=${encodeURIComponent(value)}`],
+  );
+  return given.length === 0 ? '' : `?${given.join('&')}`;
+}
+
+/** Who asks: `--by`, else the person behind sudo, else the user, at this machine. */
+export async function askedBy(by: string | undefined, env: Surroundings['env']): Promise<string> {
+  if (by !== undefined) return by;
+  const { hostname, userInfo } = await import('node:os');
+  return `${env.SUDO_USER || env.USER || nameOf(userInfo)}@${hostname()}`;
+}
+
+/** A container's user id often has no name. */
+function nameOf(userInfo: () => { username: string; uid: number }): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return 'unknown';
+  }
+}

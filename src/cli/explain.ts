@@ -1,0 +1,69 @@
+/** `explain TASK`: every rule and what it says about one task now. */
+import { Command } from 'commander';
+import type { ExplainView, RuleView } from '../domain/ports.ts';
+import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
+import { writeEvents } from './history.ts';
+import { ago, moment, paint, plain, until, writeJson, writeTable } from './show.ts';
+import type { Output, Surroundings } from './surroundings.ts';
+
+interface Options extends DaemonOptions {
+  readonly account?: string;
+  readonly json?: true;
+}
+
+export const explainCommand = (surroundings: Surroundings): Command =>
+  withDaemonOptions(new Command('explain'))
+    .description('why a task is or is not restarted now, rule by rule')
+    .argument('<TASK>', 'task id, the first 6 or more characters of it, or its title')
+    .option('--account <NAME>', 'account of the task, if several have it')
+    .option('--json', 'print JSON')
+    .action(async (id: string, options: Options) => {
+      const path = `/api/v1/tasks/${encodeURIComponent(id)}${query({ account: options.account })}`;
+      const task = await withDaemon(surroundings, options, (daemon) => daemon.get<ExplainView>(path));
+      if (options.json) return writeJson(surroundings.out, task);
+      writeTask(surroundings, task);
+    });
+
+function writeTask({ out, clock, program }: Surroundings, task: ExplainView): void {
+  const line = (name: string, text: string) => out.write(`${paint(out, 'dim', name.padEnd(10))}${plain(text)}\n`);
+  out.write(`${paint(out, 'bold', plain(task.title))}  ${task.taskId}\n`);
+  line('verdict', verdictWords(out, task));
+  line('state', `${task.state} (${task.statusText}) since ${moment(out, task.changedAt)}${task.gone ? ', gone' : ''}`);
+  line('where', `account ${task.account}, ${groupWords(task)}, cloud group ${task.cloudGroup}`);
+  line(
+    'planned',
+    `${moment(out, task.startsAt)} to ${moment(out, task.endsAt)}${task.due ? ', due now' : ', not due now'}`,
+  );
+  if (task.outage) {
+    const since = `${moment(out, task.outage.since)} (${ago(clock.now(), task.outage.since)})`;
+    line('outage', `since ${since}, ${task.outage.attempts} restarts in it`);
+  }
+  const { tries, failedInRow, lastAt, phase } = task.attempts;
+  line(
+    'attempts',
+    `${tries} made, ${failedInRow} failed in a row, last ${moment(out, lastAt)}${phase ? `, ${phase}` : ''}`,
+  );
+  for (const hold of task.holds) {
+    line('hold', `${hold.id} by ${hold.author} until ${moment(out, hold.endsAt)}: ${hold.reason}`);
+  }
+  if (task.givenUp) line('given up', `${task.givenUp}; take it back with: ${program} release ${task.taskId}`);
+  out.write('\n');
+  writeTable(
+    out,
+    ['RULE', 'SAYS', 'DETAIL'],
+    task.rules.map((rule) => [rule.reason, ruleWords(out, rule), rule.detail]),
+  );
+  if (task.recent.length === 0) return;
+  out.write('\n');
+  writeEvents(out, task.recent);
+}
+
+function verdictWords(out: Output, { verdict }: ExplainView): string {
+  if (verdict.kind !== 'wait') return verdict.sentence;
+  return `${verdict.reason ?? 'wait'}, until ${until(out, verdict.until)}: ${verdict.sentence}`;
+}
+
+const groupWords = ({ group }: ExplainView): string => (group === null ? 'no group' : `group ${group}`);
+
+const ruleWords = (out: Output, { notBefore }: RuleView): string =>
+  notBefore === null ? 'ok' : `not before ${until(out, notBefore)}`.replace('not before never', 'never');

@@ -1,0 +1,47 @@
+/** `plan`: what the daemon would do now. Polls once and restarts nothing. */
+import { Command } from 'commander';
+import type { TaskView } from '../domain/ports.ts';
+import { plain, until, writeJson, writeTable } from './show.ts';
+import type { Output, Surroundings } from './surroundings.ts';
+
+export const planCommand = (surroundings: Surroundings): Command =>
+  new Command('plan')
+    .description('poll once and print the verdict for each task; restarts nothing')
+    .option('--json', 'print JSON')
+    .action(async (options: { json?: true }) => {
+      const { configPath, env, clock, out, program } = surroundings;
+      const signal = surroundings.signals().stop;
+      const { planOnce } = await surroundings.app();
+      const plan = await planOnce({ configPath, env, clock, signal });
+      if (!plan.ok) {
+        surroundings.exitCode = plan.exitCode;
+        for (const error of plan.errors) out.error(`${error}\n`);
+        return;
+      }
+      if (options.json) return writeJson(out, { tasks: plan.tasks, notes: plan.notes });
+      writeTable(
+        out,
+        ['TASK', 'TITLE', 'GROUP', 'STATE', 'VERDICT', 'NOT BEFORE', 'WHY'],
+        plan.tasks.map((task) => [
+          task.taskId,
+          task.title,
+          task.group ?? '-',
+          task.state,
+          verdictWord(task),
+          until(out, task.verdict.until),
+          task.verdict.sentence,
+        ]),
+      );
+      for (const note of plan.notes) out.error(`${plain(note)}\n`);
+      if (out.isTerminal) writeSummary(out, plan.tasks, program);
+    });
+
+const verdictWord = ({ verdict }: TaskView): string =>
+  verdict.kind === 'wait' ? (verdict.reason ?? 'wait') : verdict.kind === 'none' ? '-' : 'RESTART';
+
+function writeSummary(out: Output, tasks: readonly TaskView[], program: string): void {
+  const restarts = tasks.filter((task) => task.verdict.kind === 'restart').length;
+  const managed = tasks.filter((task) => task.group !== null).length;
+  out.write(`\n${tasks.length} tasks, ${managed} managed; ${restarts} would be restarted now. Nothing was sent.\n`);
+  out.write(`As intended? Then start it: ${program} run\n`);
+}

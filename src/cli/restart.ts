@@ -1,0 +1,52 @@
+/** `restart TASK`: an operator's restart, sent now and past the rules that wait. */
+import { Command } from 'commander';
+import type { TaskView } from '../domain/ports.ts';
+import type { RestartAnswer } from '../domain/task.ts';
+import { askedBy, type DaemonOptions, withDaemon, withDaemonOptions } from './daemon.ts';
+import { answerSentence } from './event-sentence.ts';
+import { plain, writeJson } from './show.ts';
+import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
+
+interface Options extends DaemonOptions {
+  readonly account?: string;
+  readonly by?: string;
+  readonly force?: true;
+  readonly json?: true;
+}
+
+interface Restarted {
+  readonly task: TaskView;
+  readonly answer: RestartAnswer;
+}
+
+export const restartCommand = (surroundings: Surroundings): Command =>
+  withDaemonOptions(new Command('restart'))
+    .description('restart a stopped task now, whatever backoff, quarantine or storm say')
+    .argument('<TASK>', 'task id, the first 6 or more characters of it, or its title')
+    .option('--force', 'also if a hold covers it')
+    .option('--account <NAME>', 'account of the task, if several have it')
+    .option('--by <NAME>', 'who asks (default: you@this-machine)')
+    .option('--json', 'print JSON')
+    .action(async (id: string, options: Options) => {
+      const by = await askedBy(options.by, surroundings.env);
+      const body = { account: options.account, by, force: options.force ?? false };
+      const restarted = await withDaemon(surroundings, options, (daemon) =>
+        daemon.post<Restarted>(`/api/v1/tasks/${encodeURIComponent(id)}/restart`, body),
+      );
+      tell(surroundings, restarted, options.json === true);
+    });
+
+/** Exit code 0 only if the cloud accepted: a script must not take "no answer" for done. */
+function tell({ out, program }: Surroundings, { task, answer }: Restarted, json: boolean): void {
+  if (json) writeJson(out, { task, answer });
+  const what = `${plain(task.title)} (${task.taskId})`;
+  const watch = `${program} explain ${task.taskId}`;
+  if (answer.kind !== 'accepted') {
+    const next =
+      answer.kind === 'unanswered'
+        ? `It may have worked all the same; do not send it again yet, the next look at the list tells: ${watch}`
+        : `See what holds it: ${watch}`;
+    throw new Failure(exitCodes.failed, `restart of ${what}: ${plain(answerSentence(answer))}`, next);
+  }
+  if (!json) out.write(`restart of ${what}: ${answerSentence(answer)}\nSee whether it comes up: ${watch}\n`);
+}

@@ -1,0 +1,27 @@
+/** `run`: the daemon, until it is told to stop. */
+import { Command } from 'commander';
+import type { Surroundings } from './surroundings.ts';
+
+export const runCommand = (surroundings: Surroundings): Command =>
+  new Command('run')
+    .description('run the daemon: poll, restart what stopped, serve metrics; ends at SIGTERM or Ctrl-C')
+    .option('--listen <HOST:PORT>', 'instead of server.listen (also: environment variable RELAYKEEPER_LISTEN)')
+    .action(async (options: { listen?: string }) => {
+      const { configPath, env, clock, out } = surroundings;
+      const listen = options.listen ?? (env.RELAYKEEPER_LISTEN || undefined);
+      if (listen !== undefined) await checkListen(listen);
+      // Listening to signals comes first: one that comes while the modules load must end it cleanly as well.
+      const signals = surroundings.signals();
+      const { runApp } = await surroundings.app();
+      const stdout = { write: (text: string) => out.write(text) };
+      surroundings.exitCode = await runApp({ configPath, listen, env, clock, signals, stdout });
+    });
+
+async function checkListen(listen: string): Promise<void> {
+  const [{ readListen }, { exitCodes, Failure }] = await Promise.all([
+    import('../settings/values.ts'),
+    import('./surroundings.ts'),
+  ]);
+  const read = readListen(listen);
+  if (!read.ok) throw new Failure(exitCodes.usage, `--listen or RELAYKEEPER_LISTEN ${read.wrong}`);
+}

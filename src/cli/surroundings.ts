@@ -1,0 +1,76 @@
+/**
+ * What a command is given of the world, and how it ends. Commands touch nothing else of the process, so the tests
+ * run them in their own process with a pretend terminal.
+ */
+import type { Clock, TaskView } from '../domain/ports.ts';
+
+export const exitCodes = { done: 0, failed: 1, usage: 2, refused: 5, unreachable: 6, badConfiguration: 78 } as const;
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** An end that a command foresees: one line about what is wrong and one about what to do now. */
+export class Failure extends Error {
+  readonly exitCode: ExitCode;
+  readonly next: string | undefined;
+  constructor(exitCode: ExitCode, message: string, next?: string) {
+    super(message);
+    this.name = 'Failure';
+    this.exitCode = exitCode;
+    this.next = next;
+  }
+}
+
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly out: Output;
+  /** What a person types to run this program here: `relaykeeper`, or `node src/main.ts` in a checkout. */
+  readonly program: string;
+  /** Starts to listen for the signals of the operating system. Until it is called they end the process at once. */
+  signals(): Signals;
+  /** The daemon's wiring, loaded only by the commands that need it. */
+  app(): Promise<App>;
+  /** `--config`, once the arguments are read. */
+  configPath: string | undefined;
+  /** What the process ends with. A command that ends otherwise than done sets it, or throws a `Failure`. */
+  exitCode: number;
+}
+
+export interface Output {
+  write(text: string): void;
+  error(text: string): void;
+  /** A person looks at the output: tables and local times instead of tab-separated lines. */
+  readonly isTerminal: boolean;
+  readonly colors: boolean;
+}
+
+export interface Signals {
+  /** Aborts at the first SIGINT or SIGTERM; the second ends the process with 130 or 143. */
+  readonly stop: AbortSignal;
+  /** SIGHUP. */
+  onHangup(listener: () => void): void;
+}
+
+/** What `src/app.ts` offers. */
+export interface App {
+  /** The daemon, until `signals.stop`. Does its own logging; resolves with the exit code. */
+  runApp(options: {
+    readonly configPath: string | undefined;
+    /** Takes the place of `server.listen`. */
+    readonly listen: string | undefined;
+    readonly env: Surroundings['env'];
+    readonly clock: Clock;
+    readonly signals: Signals;
+    readonly stdout: { write(text: string): void };
+  }): Promise<number>;
+  /** One poll of every account and the verdict for each task; sends nothing else. */
+  planOnce(options: {
+    readonly configPath: string | undefined;
+    readonly env: Surroundings['env'];
+    readonly clock: Clock;
+    readonly signal: AbortSignal;
+  }): Promise<Plan>;
+}
+
+export type Plan =
+  | { readonly ok: true; readonly tasks: readonly TaskView[]; readonly notes: readonly string[] }
+  | { readonly ok: false; readonly exitCode: number; readonly errors: readonly string[] };

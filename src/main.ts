@@ -1,0 +1,67 @@
+#!/usr/bin/env node
+/**
+ * The process: arguments, signals into one AbortSignal, exit code. Everything that belongs to the process as a whole
+ * and to nothing else is here.
+ */
+import { basename, relative } from 'node:path';
+import { runCommandLine } from './cli/program.ts';
+import type { App, Output, Signals } from './cli/surroundings.ts';
+import { systemClock } from './clock.ts';
+
+/** Exit code of a process whose reader has gone (128 + SIGPIPE). */
+const brokenPipe = 141;
+
+const stdout: Output = {
+  write: (text) => void process.stdout.write(text),
+  error: (text) => void process.stderr.write(text),
+  isTerminal: process.stdout.isTTY === true,
+  colors: process.stdout.isTTY === true && process.stderr.isTTY === true && !process.env.NO_COLOR,
+};
+
+function listenForSignals(): Signals {
+  const stop = new AbortController();
+  for (const [signal, exitCode] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.on(signal, () => {
+      if (stop.signal.aborted) process.exit(exitCode);
+      stop.abort(new Error(`stopped by ${signal}`));
+    });
+  }
+  return { stop: stop.signal, onHangup: (listener) => void process.on('SIGHUP', listener) };
+}
+
+/** A mistake of our own: one line, and the end. What matters is in the ledger, on disk. */
+function endByMistake(error: unknown): never {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`relaykeeper: ended by a mistake of its own: ${text.replace(/\s*\n\s*/g, ' | ')}\n`);
+  process.exit(1);
+}
+
+function programName(): string {
+  const path = process.argv[1] ?? '';
+  return basename(path) === 'main.ts' ? `node ${relative(process.cwd(), path)}` : 'relaykeeper';
+}
+
+process.on('uncaughtException', endByMistake);
+process.on('unhandledRejection', endByMistake);
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(brokenPipe);
+    throw error;
+  });
+}
+
+const exitCode = await runCommandLine(process.argv.slice(2), {
+  env: process.env,
+  clock: systemClock,
+  out: stdout,
+  program: programName(),
+  signals: listenForSignals,
+  app: (): Promise<App> => import('./app.ts'),
+  configPath: undefined,
+  exitCode: 0,
+});
+// Not before everything written has left: a pipe takes its time.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)));

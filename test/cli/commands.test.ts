@@ -1,0 +1,509 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Event, Hold } from '../../src/domain/events.ts';
+import type { ExplainView, StatusView, StoredEvent, TaskView } from '../../src/domain/ports.ts';
+import { type Answer, noon, type PretendDaemon, pretendDaemon, typed } from './pretend.ts';
+
+const minute = 60_000;
+const id = '8fde6aa0281d9f6e15e6059a6e242365';
+
+const task: TaskView = {
+  account: 'main',
+  taskId: id,
+  title: '世界杯01',
+  cloudGroup: 'vip',
+  group: 'vip',
+  type: 'live',
+  state: 'stopped',
+  statusText: '停用',
+  startsAt: noon - 60 * minute,
+  endsAt: noon + 60 * minute,
+  firstSeenAt: noon - 60 * minute,
+  changedAt: noon - 5 * minute,
+  gone: false,
+  due: true,
+  outage: { id: 'o1', since: noon - 5 * minute, downSince: noon - 5 * minute, attempts: 3, activeAt: null },
+  attempts: { tries: 3, failedInRow: 3, lastAt: noon - minute, phase: null },
+  givenUp: null,
+  verdict: { kind: 'wait', reason: 'backoff', until: noon + minute, sentence: 'Attempt 4 waits for its backoff.' },
+};
+
+const hold: Hold = {
+  id: 'h7',
+  account: 'main',
+  target: { kind: 'task', taskId: id },
+  author: 'lin@desk',
+  reason: 'encoder is being moved',
+  createdAt: noon,
+  endsAt: noon + 120 * minute,
+};
+
+const opened: StoredEvent = {
+  seq: 11,
+  event: {
+    type: 'outage-opened',
+    at: noon - 5 * minute,
+    account: 'main',
+    taskId: id,
+    group: 'vip',
+    outageId: 'o1',
+    firstSight: false,
+  },
+};
+const failed: StoredEvent = {
+  seq: 12,
+  event: {
+    type: 'restart-failed',
+    at: noon - minute,
+    account: 'main',
+    taskId: id,
+    group: 'vip',
+    attemptId: `${id}#1`,
+    trigger: 'auto',
+    cause: 'InvalidParam',
+    class: 'invalid',
+    row: 3,
+  },
+};
+
+const explained: ExplainView = {
+  ...task,
+  rules: [
+    { reason: 'held', notBefore: null, detail: '' },
+    { reason: 'backoff', notBefore: noon + minute, detail: 'attempt 4' },
+    { reason: 'quarantined', notBefore: 'never', detail: 'eight failures' },
+  ],
+  holds: [hold],
+  recent: [failed, opened],
+};
+
+const gate = { perSecond: 10, queued: { restart: 0, verify: 0, poll: 0, other: 0 }, permitsOut: 1 };
+const status: StatusView = {
+  version: '0.1.0',
+  startedAt: noon - 90 * minute,
+  now: noon,
+  configHash: 'abc123',
+  configFile: '/etc/relaykeeper/relaykeeper.yaml',
+  store: { kind: 'sqlite', up: true },
+  accounts: [
+    {
+      account: 'main',
+      provider: 'volcengine',
+      owned: true,
+      polledAt: noon - 4000,
+      pollIntervalMs: 15_000,
+      tasks: 120,
+      unmanaged: 20,
+      circuits: {
+        list: null,
+        restart: {
+          since: noon - 2 * minute,
+          class: 'billing',
+          code: 'RequestForbidden.BillingStatus',
+          message: 'arrears',
+        },
+      },
+      storm: null,
+      throttledUntil: null,
+      suspectSince: null,
+      clockOffsetMs: 0,
+      gate,
+    },
+  ],
+  groups: [
+    {
+      account: 'main',
+      group: 'vip',
+      mode: 'heal',
+      states: { active: 99, stopped: 1, not_started: 0, overdue: 0, ended: 0, unknown: 0 },
+      waiting: { backoff: 1 },
+      quarantined: 0,
+      abandoned: 0,
+      holds: 0,
+      holdEndsAt: null,
+      oldestOutageAt: noon - 5 * minute,
+      nextRestartAt: noon + minute,
+      storm: null,
+    },
+  ],
+};
+
+let daemon: PretendDaemon | undefined;
+afterEach(async () => {
+  await daemon?.close();
+  daemon = undefined;
+});
+const answering = async (answers: Readonly<Record<string, Answer>>, where?: 'port'): Promise<PretendDaemon> => {
+  daemon = await pretendDaemon(answers, where);
+  return daemon;
+};
+
+describe('what each command asks of the daemon', () => {
+  const by = `lin@${hostname()}`;
+  it.each([
+    ['status', ['GET /api/v1/status', 'GET /api/v1/tasks?state=stopped'], undefined],
+    [`explain ${id}`, [`GET /api/v1/tasks/${id}`], undefined],
+    [
+      'explain 世界杯01 --account main',
+      [`GET /api/v1/tasks/${encodeURIComponent('世界杯01')}?account=main`],
+      undefined,
+    ],
+    ['history', ['GET /api/v1/events?limit=50'], undefined],
+    [
+      'history --group vip --type restart-failed,outage-opened --before 90 --limit 5000',
+      ['GET /api/v1/events?group=vip&type=restart-failed%2Coutage-opened&before=90&limit=1000'],
+      undefined,
+    ],
+    ['history 8fde6a', ['GET /api/v1/tasks/8fde6a', `GET /api/v1/events?task=${id}&limit=50`], undefined],
+    [
+      'history long-gone-task',
+      ['GET /api/v1/tasks/long-gone-task', 'GET /api/v1/events?task=long-gone-task&limit=50'],
+      undefined,
+    ],
+    ['hold list', ['GET /api/v1/holds'], undefined],
+    [
+      `hold add ${id} --reason moved`,
+      ['POST /api/v1/holds'],
+      { target: { kind: 'task', taskId: id }, author: by, reason: 'moved' },
+    ],
+    [
+      'hold add --group vip --reason moved --for 1h30m --account main --by ana',
+      ['POST /api/v1/holds'],
+      { account: 'main', target: { kind: 'group', group: 'vip' }, author: 'ana', reason: 'moved', for: '5400s' },
+    ],
+    [
+      'hold add --all --reason moved --until 2026-03-01T13:00Z',
+      ['POST /api/v1/holds'],
+      { target: { kind: 'account' }, author: by, reason: 'moved', for: '3600s' },
+    ],
+    ['hold remove h7 --by ana', ['DELETE /api/v1/holds/h7?by=ana'], undefined],
+    [`restart ${id}`, [`POST /api/v1/tasks/${id}/restart`], { by, force: false }],
+    [
+      `restart ${id} --force --account main --by ana`,
+      [`POST /api/v1/tasks/${id}/restart`],
+      { account: 'main', by: 'ana', force: true },
+    ],
+    [`release ${id} --by ana`, [`POST /api/v1/tasks/${id}/release`], { by: 'ana' }],
+    ['healthcheck', ['GET /-/healthy'], undefined],
+  ])('%s', async (line, requests, body) => {
+    const { socket, asked } = await answering({
+      'GET /api/v1/status': { json: status },
+      'GET /api/v1/tasks': { json: [task] },
+      [`GET /api/v1/tasks/${id}`]: { json: explained },
+      'GET /api/v1/tasks/8fde6a': { json: explained },
+      [`GET /api/v1/tasks/${encodeURIComponent('世界杯01')}`]: { json: explained },
+      'GET /api/v1/events': { json: [failed, opened] },
+      'GET /api/v1/holds': { json: [hold] },
+      'POST /api/v1/holds': { status: 201, json: hold },
+      'DELETE /api/v1/holds/h7': { json: hold },
+      [`POST /api/v1/tasks/${id}/restart`]: { json: { task, answer: { kind: 'accepted' } } },
+      [`POST /api/v1/tasks/${id}/release`]: { json: task },
+      'GET /-/healthy': { text: 'ok' },
+    });
+    const ended = await typed([...line.split(' '), '--socket', socket]);
+    expect(ended).toMatchObject({ code: 0, err: '' });
+    expect(asked.map(({ method, path }) => `${method} ${path}`)).toEqual(requests);
+    if (body !== undefined) expect(asked.at(-1)?.body).toEqual(body);
+  });
+
+  it('names the person behind sudo as the author', async () => {
+    const { socket, asked } = await answering({ 'POST /api/v1/holds': { json: hold } });
+    const env = { USER: 'root', SUDO_USER: 'ana' };
+    await typed(['hold', 'add', '--all', '--reason', 'x', '--socket', socket], { env });
+    expect(asked[0]?.body).toMatchObject({ author: `ana@${hostname()}` });
+  });
+
+  it('--until without an offset is local time', async () => {
+    const { socket, asked } = await answering({ 'POST /api/v1/holds': { json: hold } });
+    await typed(['hold', 'add', '--all', '--reason', 'x', '--until', '2026-03-05 08:30', '--socket', socket]);
+    const seconds = (new Date(2026, 2, 5, 8, 30).getTime() - noon) / 1000;
+    expect(asked[0]?.body).toMatchObject({ for: `${seconds}s` });
+  });
+});
+
+describe('the exit code and the line for each end', () => {
+  it.each([
+    [200, {}, 0, ''],
+    [
+      400,
+      { error: 'no such group: vpi', hint: 'Did you mean vip?' },
+      2,
+      'relaykeeper: no such group: vpi\n  Did you mean vip?\n',
+    ],
+    [401, { error: 'no token' }, 5, 'relaykeeper: no token\n  Give a token with --token-file or RELAYKEEPER_TOKEN'],
+    [403, { error: 'the token may only read' }, 5, 'relaykeeper: the token may only read\n  The token lacks the scope'],
+    [404, { error: 'no such task', hint: 'See status.' }, 1, 'relaykeeper: no such task\n  See status.\n'],
+    [409, { error: 'held by ana', hint: 'Use --force.' }, 5, 'relaykeeper: held by ana\n  Use --force.\n'],
+    [503, { error: 'the store is down' }, 1, 'relaykeeper: the store is down\n'],
+  ])('HTTP %i', async (httpStatus, json, code, message) => {
+    const { socket } = await answering({
+      'GET /api/v1/holds': { status: httpStatus, json: httpStatus === 200 ? [] : json },
+    });
+    const ended = await typed(['hold', 'list', '--socket', socket]);
+    expect(ended.code).toBe(code);
+    expect(ended.err.startsWith(message)).toBe(true);
+    expect(ended.err === '').toBe(httpStatus === 200);
+    expect(ended.out).toBe('');
+  });
+
+  it.each([
+    ['an answer that is no JSON', { text: '<html>' }],
+    ['another program that answers 404', { status: 404, text: 'not found' }],
+    ['a redirect', { status: 302, text: '' }],
+  ])('%s is told as such', async (_what, answer) => {
+    const { socket } = await answering({ 'GET /api/v1/holds': answer });
+    const ended = await typed(['hold', 'list', '--socket', socket]);
+    expect(ended).toMatchObject({ code: 1, out: '' });
+    expect(ended.err).toContain('is not relaykeeper');
+  });
+
+  it.each([
+    ['accepted', { kind: 'accepted' }, 0, 'accepted by the cloud'],
+    ['refused', { kind: 'refused', failure: failure('InvalidParam') }, 1, 'refused by the cloud: InvalidParam'],
+    ['throttled', { kind: 'throttled', failure: failure('FlowLimitExceeded') }, 1, 'throttled by the cloud'],
+    ['never sent', { kind: 'not-sent', failure: failure(undefined) }, 1, 'not sent: network'],
+    ['unanswered', { kind: 'unanswered', failure: failure(undefined) }, 1, 'do not send it again yet'],
+  ])('a restart that is %s', async (_what, answer, code, words) => {
+    const { socket } = await answering({ [`POST /api/v1/tasks/${id}/restart`]: { json: { task, answer } } });
+    const ended = await typed(['restart', id, '--socket', socket]);
+    expect(ended.code).toBe(code);
+    expect(code === 0 ? ended.out : ended.err).toContain(words);
+    expect(ended.out + ended.err).toContain(`relaykeeper explain ${id}`);
+  });
+
+  it('a daemon whose loop does not tick is not healthy', async () => {
+    const { socket } = await answering({ 'GET /-/healthy': { status: 503, json: { error: 'no' } } });
+    expect(await typed(['healthcheck', '--socket', socket])).toMatchObject({ code: 1, out: '' });
+  });
+
+  it.each([
+    ['no such socket', ['--socket', '/nowhere/at-all.sock'], '/nowhere/at-all.sock: there is no such socket'],
+    ['a port where nobody listens', ['--url', 'http://127.0.0.1:1'], 'http://127.0.0.1:1/: nobody listens there'],
+  ])('%s: unreachable, with what was tried and what to do', async (_what, where, words) => {
+    const ended = await typed(['status', ...where]);
+    expect(ended).toMatchObject({ code: 6, out: '' });
+    expect(ended.err).toContain(words);
+    expect(ended.err.trim().split('\n')).toHaveLength(2);
+  });
+
+  it.each([
+    ['', 'Usage: relaykeeper'],
+    ['stat', 'Did you mean status?'],
+    ['explain', "missing required argument 'TASK'"],
+    ['status --jsn', 'Did you mean --json?'],
+    ['hold add t1', "required option '--reason <TEXT>' not specified"],
+    ['hold add --reason x', 'one of TASK, --group NAME and --all'],
+    ['hold add t1 --all --reason x', 'one of TASK, --group NAME and --all'],
+    ['hold add t1 --reason x --for 2', '--for 2 is no duration'],
+    ['hold add t1 --reason x --for 0s', '--for 0s is no duration'],
+    ['hold add t1 --reason x --until tomorrow', '--until tomorrow is no time'],
+    ['hold add t1 --reason x --until 2026-03-02', '--until 2026-03-02 is no time'],
+    ['hold add t1 --reason x --until 2026-03-01T11:00Z', 'has passed'],
+    ['hold add t1 --reason x --for 1h --until 2026-03-02T11:00', 'not both'],
+    ['history --limit 0', 'whole number from 1'],
+    ['status --socket a --url http://b', 'not both'],
+    ['status --token-file a', 'belongs to --url'],
+    ['status --url ftp://b', '--url must be'],
+    ['run --listen nonsense', '--listen or RELAYKEEPER_LISTEN'],
+  ])('wrong usage: %s', async (line, words) => {
+    const ended = await typed(line === '' ? [] : line.split(' '));
+    expect(ended).toMatchObject({ code: 2, out: '' });
+    expect(ended.err).toContain(words);
+  });
+
+  it('a password in --url is not repeated', async () => {
+    const ended = await typed(['status', '--url', 'http://ana:hunter2@host']);
+    expect(ended.code).toBe(2);
+    expect(ended.err).not.toContain('hunter2');
+  });
+
+  it.each([['--help'], ['hold', '--help'], ['--version']])('%s ends with 0', async (...args) => {
+    expect(await typed(args)).toMatchObject({ code: 0, err: '' });
+  });
+});
+
+function failure(code: string | undefined) {
+  return { class: code === undefined ? 'network' : 'invalid', code, message: 'the cloud said no' };
+}
+
+describe('the token', () => {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'relaykeeper-token-'));
+    writeFileSync(join(folder, 'token'), 'from-the-file\n');
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('comes from its file, or else from the environment', async () => {
+    const { url, asked } = await answering({ 'GET /keep/api/v1/holds': { json: [] } }, 'port');
+    const env = { RELAYKEEPER_TOKEN: 'from-the-environment' };
+    await typed(['hold', 'list', '--url', `${url}/keep/`, '--token-file', join(folder, 'token')], { env });
+    await typed(['hold', 'list', '--url', `${url}/keep`], { env });
+    await typed(['hold', 'list', '--url', `${url}/keep`]);
+    expect(asked.map(({ token }) => token)).toEqual(['Bearer from-the-file', 'Bearer from-the-environment', undefined]);
+  });
+
+  it('is not sent over the socket', async () => {
+    const { socket, asked } = await answering({ 'GET /api/v1/holds': { json: [] } });
+    await typed(['hold', 'list', '--socket', socket], { env: { RELAYKEEPER_TOKEN: 'secret' } });
+    expect(asked[0]?.token).toBeUndefined();
+  });
+
+  it('a token file that cannot be read ends it', async () => {
+    const ended = await typed(['hold', 'list', '--url', 'http://127.0.0.1:1', '--token-file', join(folder, 'none')]);
+    expect(ended).toMatchObject({
+      code: 1,
+      err: `relaykeeper: cannot read the token file ${join(folder, 'none')} (ENOENT)\n`,
+    });
+  });
+});
+
+describe('the socket of the configuration', () => {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'relaykeeper-socket-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const configured = async (yaml: string, env = {}) => {
+    const file = join(folder, 'relaykeeper.yaml');
+    writeFileSync(file, yaml);
+    const { err } = await typed(['--config', file, 'status'], { env });
+    return /socket (\S+):/.exec(err)?.[1];
+  };
+
+  it.each([
+    ['as it stands', 'server: {socket: /run/rk.sock}', {}, '/run/rk.sock'],
+    [
+      'although the variables of the secrets are not set here',
+      'server: {socket: /run/rk.sock}\naccounts: [{name: "${NO}"}]',
+      {},
+      '/run/rk.sock',
+    ],
+    ['with a variable', 'server: {socket: "${DIR}/rk.sock"}', { DIR: '/var/run' }, '/var/run/rk.sock'],
+    ['with the default of a variable', 'server: {socket: "${DIR:-/run}/rk.sock"}', {}, '/run/rk.sock'],
+    ['relative to the working directory', 'server: {socket: rk.sock}', {}, join(process.cwd(), 'rk.sock')],
+    ['absent: the default', 'version: 1', {}, join(process.cwd(), 'data/relaykeeper.sock')],
+    ['unreadable: the default', 'server: {socket', {}, join(process.cwd(), 'data/relaykeeper.sock')],
+  ])('%s', async (_what, yaml, env, path) => {
+    expect(await configured(yaml, env)).toBe(path);
+  });
+
+  it('a configuration file that is not there is told, not passed over', async () => {
+    const ended = await typed(['status', '--config', join(folder, 'none.yaml')]);
+    expect(ended.code).toBe(78);
+    expect(ended.err).toContain(join(folder, 'none.yaml'));
+  });
+});
+
+describe('what is printed', () => {
+  const answers = {
+    'GET /api/v1/status': { json: status },
+    'GET /api/v1/tasks': {
+      json: [task, { ...task, taskId: 'unmanaged', group: null }, { ...task, taskId: 'gone', gone: true }],
+    },
+    [`GET /api/v1/tasks/${id}`]: { json: explained },
+    'GET /api/v1/events': { json: [failed, opened] },
+    'GET /api/v1/holds': { json: [hold] },
+  };
+
+  it('in a pipe: one row a line, tab-separated, without headings, in UTC', async () => {
+    const { socket } = await answering(answers);
+    expect((await typed(['hold', 'list', '--socket', socket])).out).toBe(
+      `h7\tmain\ttask ${id}\t2026-03-01T14:00:00.000Z\tlin@desk\t2026-03-01T12:00:00.000Z\tencoder is being moved\n`,
+    );
+    expect((await typed(['history', '--socket', socket])).out).toBe(
+      [
+        ['11', '2026-03-01T11:55:00.000Z', 'main', 'vip', id, 'outage-opened', 'found stopped'],
+        [
+          '12',
+          '2026-03-01T11:59:00.000Z',
+          'main',
+          'vip',
+          id,
+          'restart-failed',
+          'restart failed (InvalidParam), 3 in a row',
+        ],
+      ]
+        .map((row) => `${row.join('\t')}\n`)
+        .join(''),
+    );
+  });
+
+  it('on a terminal: columns that line up under Chinese titles, and the command to run next', async () => {
+    const { socket } = await answering(answers);
+    const { out } = await typed(['status', '--socket', socket], { terminal: true });
+    expect(out).toContain('restart circuit open for 2m: RequestForbidden.BillingStatus');
+    expect(out).toContain('up 1h30m, store sqlite up');
+    expect(out).toContain('backoff 1');
+    const lines = out.split('\n');
+    const heading = lines.find((line) => line.startsWith('STOPPED TASK')) ?? '';
+    const row = lines.find((line) => line.startsWith(id)) ?? '';
+    // Four Chinese characters take eight places, so the columns after them start four characters earlier.
+    expect(row.indexOf('5m')).toBe(heading.indexOf('DOWN FOR') - 3);
+    expect(out).toContain('relaykeeper explain TASK');
+  });
+
+  it('status lists the managed tasks that are stopped, and no others', async () => {
+    const { socket } = await answering(answers);
+    const { out } = await typed(['status', '--json', '--socket', socket]);
+    expect((JSON.parse(out) as { stopped: TaskView[] }).stopped.map((stopped) => stopped.taskId)).toEqual([id]);
+  });
+
+  it('explain: the verdict, every rule, the holds and the recent events', async () => {
+    const { socket } = await answering(answers);
+    const { out } = await typed(['explain', id, '--socket', socket]);
+    expect(out).toContain('verdict   backoff, until 2026-03-01T12:01:00.000Z: Attempt 4 waits for its backoff.\n');
+    expect(out).toContain('held\tok\t\n');
+    expect(out).toContain('backoff\tnot before 2026-03-01T12:01:00.000Z\tattempt 4\n');
+    expect(out).toContain('quarantined\tnever\teight failures\n');
+    expect(out).toContain('h7 by lin@desk until 2026-03-01T14:00:00.000Z: encoder is being moved');
+    expect(out).toContain('3 made, 3 failed in a row');
+    expect(out).toContain('found stopped');
+  });
+
+  it.each(['explain', 'history', 'hold list', 'status'])('%s --json is the JSON of the API', async (command) => {
+    const { socket } = await answering(answers);
+    const args = [...command.split(' '), ...(command === 'explain' ? [id] : []), '--json', '--socket', socket];
+    const { out } = await typed(args, { terminal: true, colors: true });
+    const whole = {
+      explain: explained,
+      history: [failed, opened],
+      'hold list': [hold],
+      status: { ...status, stopped: [task] },
+    };
+    expect(JSON.parse(out)).toEqual(whole[command as keyof typeof whole]);
+  });
+
+  it('colors only where they are wanted', async () => {
+    const { socket } = await answering(answers);
+    const colorStart = String.fromCharCode(27);
+    expect((await typed(['status', '--socket', socket], { terminal: true, colors: true })).out).toContain(colorStart);
+    expect((await typed(['status', '--socket', socket], { terminal: true })).out).not.toContain(colorStart);
+  });
+
+  it('nothing in a title, reason or author steers the terminal', async () => {
+    const nasty = `a${String.fromCharCode(27)}[2Jb\nc\u202ed\te`;
+    const { socket } = await answering({
+      'GET /api/v1/holds': { json: [{ ...hold, reason: nasty, author: nasty }] },
+      [`GET /api/v1/tasks/${id}`]: { json: { ...explained, title: nasty } },
+    });
+    for (const args of [
+      ['hold', 'list'],
+      ['explain', id],
+    ]) {
+      const { out } = await typed([...args, '--socket', socket], { terminal: true });
+      expect(out).toContain('a [2Jb c d e');
+      for (const character of [27, 0x202e]) expect(out).not.toContain(String.fromCharCode(character));
+    }
+  });
+
+  it('a duration in the future or an unknown event of a newer daemon does not break a table', async () => {
+    const newer = { seq: 1, event: { type: 'task-blessed', at: noon, account: 'main' } as unknown as Event };
+    const { socket } = await answering({ 'GET /api/v1/events': { json: [newer] } });
+    const { out, code } = await typed(['history', '--socket', socket]);
+    expect(code).toBe(0);
+    expect(out).toContain('task-blessed\ttask-blessed');
+  });
+});
