@@ -1,8 +1,9 @@
 /** `history [TASK]`: what happened, newest last, so that the newest stands above the prompt. */
 import { Command, InvalidArgumentError } from 'commander';
+import type { Event } from '../domain/events.ts';
 import type { ExplainView, StoredEvent } from '../domain/ports.ts';
+import { lineOf } from '../telemetry/sentences.ts';
 import { type Daemon, type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
-import { eventSentence } from './event-sentence.ts';
 import { moment, writeJson, writeTable } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 
@@ -65,9 +66,15 @@ export function writeEvents(out: Output, newestFirst: readonly StoredEvent[]): v
         ('group' in event && event.group) || '-',
         'taskId' in event ? event.taskId : '-',
         event.type,
-        eventSentence(event),
+        sentence(event),
       ]),
   );
+}
+
+/** The sentence of the log. JSON has no Infinity (it comes as null), and a newer daemon may tell of what we do not know. */
+function sentence(event: Event): string {
+  const never = event.type === 'restart-withheld' && event.until === null;
+  return lineOf(never ? { ...event, until: Number.POSITIVE_INFINITY } : event).msg ?? event.type;
 }
 
 function count(text: string): number {

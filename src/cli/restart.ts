@@ -1,9 +1,8 @@
 /** `restart TASK`: an operator's restart, sent now and past the rules that wait. */
 import { Command } from 'commander';
 import type { TaskView } from '../domain/ports.ts';
-import type { RestartAnswer } from '../domain/task.ts';
+import type { CallFailure, RestartAnswer } from '../domain/task.ts';
 import { askedBy, type DaemonOptions, withDaemon, withDaemonOptions } from './daemon.ts';
-import { answerSentence } from './event-sentence.ts';
 import { plain, writeJson } from './show.ts';
 import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
 
@@ -50,3 +49,25 @@ function tell({ out, program }: Surroundings, { task, answer }: Restarted, json:
   }
   if (!json) out.write(`restart of ${what}: ${answerSentence(answer)}\nSee whether it comes up: ${watch}\n`);
 }
+
+/** What the cloud answered. */
+function answerSentence(answer: RestartAnswer): string {
+  switch (answer.kind) {
+    case 'accepted':
+      return 'accepted by the cloud';
+    case 'refused':
+      return `refused by the cloud: ${failureWords(answer.failure)}`;
+    case 'throttled':
+      return `throttled by the cloud: ${failureWords(answer.failure)}`;
+    case 'not-sent':
+      return `not sent: ${failureWords(answer.failure)}`;
+    case 'unanswered':
+      return `no answer: ${failureWords(answer.failure)}`;
+    default:
+      return answer satisfies never;
+  }
+}
+
+/** With the request's id: it is what the vendor's support asks for first. */
+const failureWords = ({ class: kind, code, message, requestId }: CallFailure): string =>
+  `${code ?? kind}, ${message}${requestId === undefined ? '' : ` (request ${requestId})`}`;

@@ -1,6 +1,68 @@
 /** `simulate`: the pretend cloud alone, for trying out the daemon or another client. */
-import { Command } from 'commander';
-import type { Surroundings } from './surroundings.ts';
+import { Command, InvalidArgumentError } from 'commander';
+import { paint } from './show.ts';
+import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
 
-export const simulateCommand = (_: Surroundings): Command =>
-  new Command('simulate').description('run the pretend cloud alone, for trying things out');
+interface Options {
+  readonly listen: string;
+  readonly seed: number;
+  readonly control?: true;
+}
+
+export const simulateCommand = (surroundings: Surroundings): Command =>
+  new Command('simulate')
+    .description('run the pretend cloud alone: about 200 tasks, of which some stop at random; until Ctrl-C')
+    .option('--listen <HOST:PORT>', 'where it answers', '127.0.0.1:9850')
+    .option('--seed <NUMBER>', 'the same number, the same tasks and the same accidents', readSeed, 1)
+    .option('--control', 'serve /_control/ too: whoever reaches the port can add tasks and faults')
+    .action(async ({ listen, seed, control }: Options) => {
+      const { out, clock } = surroundings;
+      const { stop } = surroundings.signals();
+      const { createDemoWorld, demoKey } = await import('../simulator/demo.ts');
+      const world = createDemoWorld({ seed, now: clock.now() });
+      const door = await open(surroundings, listen, (host, port) => ({
+        world,
+        clock,
+        host,
+        port,
+        control: control ?? false,
+      }));
+      out.write(
+        `${paint(out, 'bold', 'a pretend cloud')} with ${world.tasks.size} tasks (seed ${seed}) at ${door.url}\n`,
+      );
+      out.write('To point a daemon at it, give the account in its configuration:\n');
+      out.write(`  endpoint: ${door.url}\n`);
+      out.write(`  credentials: {accessKeyId: ${demoKey.accessKeyId}, secretAccessKey: ${demoKey.secretAccessKey}}\n`);
+      if (control) out.write(`control: ${door.url}/_control/\n`);
+      // A signal does not keep the process alive, the listening door does.
+      if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+      await door.close();
+    });
+
+type DoorModule = typeof import('../simulator/door.ts');
+type DoorOptions = Parameters<DoorModule['openDoor']>[0];
+
+async function open(
+  { program }: Surroundings,
+  listen: string,
+  options: (host: string, port: number) => DoorOptions,
+): ReturnType<DoorModule['openDoor']> {
+  const [{ readListen }, { openDoor }] = await Promise.all([
+    import('../settings/values.ts'),
+    import('../simulator/door.ts'),
+  ]);
+  const read = readListen(listen);
+  if (!read.ok) throw new Failure(exitCodes.usage, `--listen ${read.wrong}`);
+  try {
+    return await openDoor(options(read.value.host, read.value.port));
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    const next = `Take another port: ${program} simulate --listen 127.0.0.1:0`;
+    throw new Failure(exitCodes.failed, `cannot listen on ${listen}: ${error.message}`, next);
+  }
+}
+
+function readSeed(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}

@@ -1,0 +1,338 @@
+/**
+ * The layout, checked: who imports whom, who may know the time, what things are called, how long they get. Each
+ * check is a function from source text to complaints, and is shown a bad piece first, so that none is blind.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative, sep } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+
+interface Source {
+  /** Relative to the root, with forward slashes: `src/cli/run.ts`. */
+  readonly path: string;
+  readonly text: string;
+}
+
+const sourcesUnder = (folder: string): readonly Source[] =>
+  readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((file) => ({ path: relative(root, file).split(sep).join('/'), text: readFileSync(file, 'utf8') }));
+
+const sources = sourcesUnder('src');
+
+/** The code without comments, and with the inside of strings and templates blanked; lines stay where they are. */
+function bare(text: string): string {
+  const pieces =
+    /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\[\s\S]|[^`\\])*`|\/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[dgimsuvy]*(?=[\s.,;:)\]}])/g;
+  return text.replace(pieces, (piece) => {
+    const blank = (whole: string) => whole.replace(/[^\n]/g, ' ');
+    // What a template computes is code, and is looked at.
+    if (piece.startsWith('`'))
+      return piece.replace(/\$\{[^}]*\}|[\s\S]/g, (part) => (part.startsWith('${') ? part : blank(part)));
+    return blank(piece);
+  });
+}
+
+const lineOf = (text: string, index: number): number => text.slice(0, index).split('\n').length;
+
+function found(source: Source, wrong: RegExp, what: string): readonly string[] {
+  const code = bare(source.text);
+  return [...code.matchAll(wrong)].map(
+    (match) => `${source.path}:${lineOf(code, match.index)} ${what}: ${match[0].trim()}`,
+  );
+}
+
+// ---- imports -------------------------------------------------------------------------------------------------------
+
+/** Every module that a file names: static, dynamic, type-only and re-exported ones. */
+function imports({ text }: Source): readonly string[] {
+  const withoutComments = text.replace(/^\s*(?:\/\*[\s\S]*?\*\/|\/\/[^\n]*)/gm, '');
+  const named = /\bfrom\s*(['"])([^'"\n]+)\1|\bimport\s*\(\s*(['"])([^'"\n]+)\3\s*\)|\bimport\s*(['"])([^'"\n]+)\5/g;
+  return [...withoutComments.matchAll(named)].map((match) => match[2] ?? match[4] ?? match[6] ?? '');
+}
+
+/** `src/cli/run.ts` → `cli`, `src/app.ts` → `app`. */
+const partOf = (path: string): string => path.split('/')[1]?.replace(/\.ts$/, '') ?? '';
+
+/** keeper.ts and what was taken out of it: one neighbour in several files. */
+const loop = ['keeper', 'journal', 'bell'];
+const neighbours = [...loop, 'cloud', 'store', 'settings', 'telemetry', 'web', 'simulator'];
+
+/** main → cli, app → the neighbours → domain. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  main: ['cli', 'app', 'clock'],
+  app: [...neighbours, 'clock', 'domain'],
+  cli: [...neighbours, 'domain'],
+  clock: ['domain'],
+  domain: [],
+  ...Object.fromEntries(neighbours.map((name) => [name, ['domain']])),
+  ...Object.fromEntries(loop.map((name) => [name, [...loop, 'domain']])),
+};
+
+function wrongImports(source: Source): readonly string[] {
+  const from = partOf(source.path);
+  const allowed = mayImport[from];
+  if (!allowed) return [`${source.path} is in no part of the house`];
+  return imports(source).flatMap((name) => {
+    if (!name.startsWith('.'))
+      return from === 'domain' ? [`${source.path} imports ${name}: domain imports nothing`] : [];
+    const target = normalize(join(dirname(source.path), name))
+      .split(sep)
+      .join('/');
+    if (!name.endsWith('.ts')) return [`${source.path} imports ${name}: imports name the .ts file`];
+    if (!target.startsWith('src/')) return [`${source.path} imports ${target}, outside src`];
+    const to = partOf(target);
+    return to === from || allowed.includes(to) ? [] : [`${source.path} imports ${target}: ${from} may not know ${to}`];
+  });
+}
+
+// ---- time, chance, syntax -------------------------------------------------------------------------------------------
+
+const clocks =
+  /\bDate\.now\b|\bnew Date\(\s*\)|\bnew Date\b(?!\s*\()|(?<!new )\bDate\(\s*\)|\bperformance\.\w+|\bprocess\.(?:hrtime|uptime)\b|(?<![\w.])(?:setTimeout|setInterval|setImmediate)\b|\bAbortSignal\.timeout\b|\bTemporal\.Now\b/g;
+const timerModules = /^(?:node:)?(?:timers(?:\/promises)?|perf_hooks)$/;
+
+const knowsTime = (source: Source): readonly string[] =>
+  source.path === 'src/clock.ts'
+    ? []
+    : [
+        ...found(source, clocks, 'time is known to clock.ts only'),
+        ...imports(source)
+          .filter((name) => timerModules.test(name))
+          .map((name) => `${source.path} imports ${name}: time is known to clock.ts only`),
+      ];
+
+const leavesToChance = (source: Source): readonly string[] =>
+  found(source, /\bMath\.random\b/g, 'chance comes from seeds or node:crypto');
+
+const unerasable = (source: Source): readonly string[] => [
+  ...found(source, /^\s*(?:export\s+|declare\s+|const\s+)*(?:enum|namespace|module)\s+\w+/gm, 'not erasable'),
+  ...found(source, /\bexport\s+default\b/g, 'exports are named'),
+];
+
+// ---- names ----------------------------------------------------------------------------------------------------------
+
+const emptyWords = ['Manager', 'Handler', 'Helper', 'Util', 'Utils', 'Service', 'Data', 'Info'];
+
+/** `retryHandlerOf` → retry, Handler, Of: whole words only, so `Update` and `Information` are no offence. */
+const wordsOf = (name: string): readonly string[] =>
+  name.split(/(?<=[a-z0-9])(?=[A-Z])|[-_.]/).map((word) => word.charAt(0).toUpperCase() + word.slice(1).toLowerCase());
+
+const isEmptyName = (name: string): boolean => wordsOf(name).some((word) => emptyWords.includes(word));
+
+function emptyNames(source: Source): readonly string[] {
+  const file = source.path.split('/').slice(1).some(isEmptyName) ? [`${source.path} is an empty name`] : [];
+  const declared = /\b(?:function\*?|class|interface|type|const|let)\s+(\w+)/g;
+  const names = [...bare(source.text).matchAll(declared)].map((match) => match[1] ?? '');
+  return [...file, ...names.filter(isEmptyName).map((name) => `${source.path} declares ${name}, an empty name`)];
+}
+
+/** Fields as the vendor writes them, by reference/live-api.md. */
+const vendorFields =
+  'TaskId|Title|GroupNames?|StartTime|EndTime|CallbackURL|CycleMode|PlayTimes|DstAddr|DstAddrType|SrcAddrS?|VodSrcAddrs|ContinueStrategy|PreDownload|TaskStatus|PageCur|PageSize|PageTotal|PageNum|TotalCount|StatusList|ProjectName|ResponseMetadata|RequestId|CodeN';
+/** As a property read (`item.TaskId`), a key (`TaskId:`), a shorthand or a quoted key; in prose they are free. */
+const vendorUse = new RegExp(`\\.(?:${vendorFields})\\b|(?<=[{,(\\s])(?:${vendorFields})\\??\\s*[:,}](?!:)`, 'g');
+const quotedKey = new RegExp(`(['"])(?:${vendorFields})\\1\\s*(?:[\\]:]|in\\b)`, 'g');
+
+function speaksVendor(source: Source): readonly string[] {
+  if (/^src\/(?:cloud|simulator)\//.test(source.path)) return [];
+  const withoutComments = source.text.replace(/\/\*[\s\S]*?\*\/|(?<=\s|^)\/\/[^\n]*/g, '');
+  return [
+    ...found(source, vendorUse, "the vendor's field names stay in cloud/"),
+    ...[...withoutComments.matchAll(quotedKey)].map((match) => `${source.path} names the vendor's ${match[0]}`),
+  ];
+}
+
+// ---- size -----------------------------------------------------------------------------------------------------------
+
+/** style.md asks for about 300 and 40; beyond these a file or function has two subjects. */
+const mostLines = 400;
+const mostFunctionLines = 80;
+
+function tooLong(source: Source): readonly string[] {
+  const lines = source.text.split('\n');
+  const file = lines.length > mostLines ? [`${source.path} has ${lines.length} lines, more than ${mostLines}`] : [];
+  // The formatter puts the end of a top-level function at the start of a line.
+  const functions = lines.flatMap((line, start) => {
+    const name = /^(?:export )?(?:async )?function\*? (\w+)/.exec(line)?.[1];
+    if (name === undefined) return [];
+    const length = lines.slice(start).indexOf('}') + 1;
+    return length > mostFunctionLines
+      ? [`${source.path} ${name} has ${length} lines, more than ${mostFunctionLines}`]
+      : [];
+  });
+  return [...file, ...functions];
+}
+
+const withoutPurpose = ({ path, text }: Source): readonly string[] =>
+  /^(?:#![^\n]*\n)?\/\*\*/.test(text) ? [] : [`${path} does not say on top what it is`];
+
+// ---- the checks, each shown a bad piece first ------------------------------------------------------------------------
+
+type Check = (source: Source) => readonly string[];
+const checks: readonly (readonly [name: string, check: Check, bad: readonly Source[], good: readonly Source[]])[] = [
+  [
+    'imports run one way',
+    wrongImports,
+    [
+      piece('src/domain/a.ts', "import { x } from '../clock.ts';"),
+      piece('src/domain/a.ts', "import { join } from 'node:path';"),
+      piece('src/domain/a.ts', "import { z } from 'zod';"),
+      piece('src/domain/a.ts', "import type { X } from '../cloud/b.ts';"),
+      piece('src/cloud/a.ts', "import { x } from '../store/b.ts';"),
+      piece('src/cloud/a.ts', "export { x } from '../app.ts';"),
+      piece('src/cloud/a.ts', "import '../clock.ts';"),
+      piece('src/cloud/a.ts', "import {\n  x,\n} from '../web/b.ts';"),
+      piece('src/web/a.ts', "const x = await import('../store/b.ts');"),
+      piece('src/web/a.ts', "import { x } from '../domain/b';"),
+      piece('src/web/a.ts', "import { x } from '../../test/b.ts';"),
+      piece('src/cli/a.ts', "import { x } from '../app.ts';"),
+      piece('src/keeper.ts', "import { x } from './cloud/b.ts';"),
+      piece('src/app.ts', "import { x } from './cli/b.ts';"),
+      piece('src/main.ts', "import { x } from './store/b.ts';"),
+      piece('src/lib/a.ts', ''),
+    ],
+    [
+      piece('src/cli/a.ts', "import { x } from '../settings/b.ts';\nimport { z } from 'zod';"),
+      piece('src/app.ts', "import { x } from './keeper.ts';\nimport { y } from './store/b.ts';"),
+      piece('src/domain/a.ts', "// from '../cloud/b.ts'\nimport { x } from './b.ts';"),
+      piece('src/main.ts', "const app = () => import('./app.ts');"),
+    ],
+  ],
+  [
+    'time is known to clock.ts only',
+    knowsTime,
+    [
+      piece('src/web/a.ts', 'const now = Date.now();'),
+      piece('src/web/a.ts', 'const now = new Date();'),
+      piece('src/web/a.ts', 'const now = new Date;'),
+      piece('src/web/a.ts', 'const clock = Date.now;'),
+      piece('src/web/a.ts', 'const text = Date();'),
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: a template inside the bad piece
+      piece('src/web/a.ts', 'const text = `at ${Date.now()}`;'),
+      piece('src/web/a.ts', 'const t = performance.now();'),
+      piece('src/web/a.ts', 'const t = process.hrtime.bigint();'),
+      piece('src/web/a.ts', 'setTimeout(run, 5);'),
+      piece('src/web/a.ts', 'const { setInterval } = globalThis;'),
+      piece('src/web/a.ts', 'setImmediate(run);'),
+      piece('src/web/a.ts', 'const signal = AbortSignal.timeout(5);'),
+      piece('src/web/a.ts', "import { setTimeout as sleep } from 'node:timers/promises';"),
+    ],
+    [
+      piece('src/clock.ts', 'setTimeout(run, Date.now());'),
+      piece('src/web/a.ts', "// Date.now()\nconst text = 'Date.now()'; const at = new Date(5); server.setTimeout(5);"),
+    ],
+  ],
+  [
+    'nothing is left to chance',
+    leavesToChance,
+    [piece('src/web/a.ts', 'const x = Math.random();')],
+    [piece('src/web/a.ts', 'const x = Math.round(1); // not Math.random')],
+  ],
+  [
+    'syntax that Node can erase, exports with names',
+    unerasable,
+    [
+      piece('src/web/a.ts', 'export enum Color { Red }'),
+      piece('src/web/a.ts', 'const enum Color { Red }'),
+      piece('src/web/a.ts', 'namespace Colors {}'),
+      piece('src/web/a.ts', 'export default 5;'),
+    ],
+    [piece('src/web/a.ts', "const module = 'enum Color';\nswitch (x) {\n  case 1:\n}")],
+  ],
+  [
+    'names say something',
+    emptyNames,
+    [
+      piece('src/web/task-manager.ts', ''),
+      piece('src/web/utils.ts', ''),
+      piece('src/web/a.ts', 'export class TaskManager {}'),
+      piece('src/web/a.ts', 'const requestHandler = 5;'),
+      piece('src/web/a.ts', 'interface TaskInfo {}'),
+      piece('src/web/a.ts', 'type UserData = string;'),
+    ],
+    [piece('src/web/a.ts', 'const update = 1; const information = 2; const database = 3; const dataset = 4;')],
+  ],
+  [
+    "the vendor's field names stay in cloud/ and simulator/",
+    speaksVendor,
+    [
+      piece('src/web/a.ts', 'const id = item.TaskId;'),
+      piece('src/web/a.ts', 'const item = { SrcAddr: address };'),
+      piece('src/web/a.ts', 'const { DstAddr } = item;'),
+      piece('src/web/a.ts', "const id = item['TaskId'];"),
+      piece('src/web/a.ts', 'interface Item { TaskId?: string }'),
+    ],
+    [
+      piece('src/cloud/a.ts', 'const id = item.TaskId;'),
+      piece(
+        'src/web/a.ts',
+        "// item.TaskId\nconst text = 'its StartTime, or EndTime: see there';\ntype Title = string;",
+      ),
+    ],
+  ],
+  [
+    `files of at most ${mostLines} lines, functions of at most ${mostFunctionLines}`,
+    tooLong,
+    [
+      piece('src/web/a.ts', '\n'.repeat(mostLines)),
+      piece('src/web/a.ts', `export async function long() {\n${'  x();\n'.repeat(mostFunctionLines - 1)}}`),
+    ],
+    [piece('src/web/a.ts', `function short() {\n${'  x();\n'.repeat(mostFunctionLines - 2)}}`)],
+  ],
+  [
+    'each file says on top what it is',
+    withoutPurpose,
+    [piece('src/web/a.ts', "import { x } from './b.ts';")],
+    [piece('src/main.ts', '#!/usr/bin/env node\n/** What it is. */'), piece('src/web/a.ts', '/** What it is. */')],
+  ],
+];
+
+function piece(path: string, text: string): Source {
+  return { path, text };
+}
+
+describe.each(checks)('%s', (_name, check, bad, good) => {
+  it.each(bad.map((source) => [source.text.trim().slice(0, 60).replaceAll('\n', ' ') || source.path, source] as const))(
+    'complains of: %s',
+    (_text, source) => {
+      expect(check(source)).not.toEqual([]);
+    },
+  );
+
+  it('has nothing against what is right', () => {
+    expect(good.flatMap(check)).toEqual([]);
+  });
+
+  it('holds in src', () => {
+    expect(sources.length).toBeGreaterThan(10);
+    expect(sources.flatMap(check)).toEqual([]);
+  });
+});
+
+describe('the top level', () => {
+  const allowed = new Set(
+    [
+      ['.ci', '.dockerignore', '.gitignore', 'Dockerfile', 'LICENSE', 'README.md', 'CHANGELOG.md'],
+      ['biome.json', 'package.json', 'package-lock.json', 'tsconfig.json', 'vitest.config.ts'],
+      ['bench', 'config', 'src', 'test'],
+      // Not committed: git's own, and what installing, running and testing leave behind.
+      ['.git', 'node_modules', 'data', 'test-output'],
+    ].flat(),
+  );
+  const strangers = (names: readonly string[]) => names.filter((name) => !allowed.has(name));
+
+  it('has only what belongs there', () => {
+    expect(strangers(['src', 'notes.txt'])).toEqual(['notes.txt']);
+    expect(strangers(readdirSync(root))).toEqual([]);
+  });
+
+  it('test/ mirrors src/', () => {
+    const extra = new Set(['sim', 'end-to-end', 'real', 'bench']);
+    const parts = new Set(Object.keys(mayImport));
+    const folders = readdirSync(join(root, 'test'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect(folders.map(({ name }) => name).filter((name) => !extra.has(name) && !parts.has(name))).toEqual([]);
+  });
+});
