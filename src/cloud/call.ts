@@ -1,0 +1,192 @@
+/**
+ * One signed call: one permit, one physical request, one answer as a value. Reads and restarts are built on it; what
+ * may be sent again is decided there, never here.
+ */
+import type { Clock, CloudTrace, Gate, Permit } from '../domain/ports.ts';
+import type { CallFailure } from '../domain/task.ts';
+import type { KeyRing } from './credentials.ts';
+import { type Action, classify } from './errors.ts';
+import type { ClockOffset } from './offset.ts';
+import { type Credentials, canonicalQuery, sign } from './sign.ts';
+import type { HttpOutcome, Transport } from './transport.ts';
+import { apiVersion, parseEnvelope } from './wire.ts';
+
+/** Of one answer's body, decompressed (design section 5). */
+export const longestAnswerBytes = 16 * 1024 * 1024;
+
+/** What every call of one account needs. */
+export interface CallContext {
+  readonly account: string;
+  readonly endpoint: URL;
+  readonly region: string;
+  readonly requestTimeoutMs: number;
+  readonly gate: Gate;
+  readonly clock: Clock;
+  readonly transport: Transport;
+  readonly keys: KeyRing;
+  readonly offset: ClockOffset;
+  readonly onTrace: (trace: CloudTrace) => void;
+}
+
+export type CallEnd =
+  | {
+      readonly kind: 'ok';
+      readonly result: unknown;
+      readonly requestId: string | undefined;
+      /** Unix milliseconds, by our clock. */
+      readonly sentAt: number;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly failure: CallFailure;
+      /** Whether it reached the cloud: the answer says so, nobody knows, or provably not. */
+      readonly reached: 'answered' | 'unknown' | 'never-left';
+      /** The keys it was signed with. */
+      readonly signedWith: Credentials | undefined;
+      /** Its answer told the cloud's time. */
+      readonly toldTime: boolean;
+    }
+  | { readonly kind: 'too-large'; readonly failure: CallFailure };
+
+/**
+ * Sends one call with a permit that is already held, and gives the permit back. A throttled answer is told to the
+ * gate; the cloud's time is learned from every answer. Rejects with the signal's reason if it aborts.
+ */
+export async function callOnce(
+  context: CallContext,
+  action: Action,
+  body: object,
+  credentials: Credentials,
+  permit: Permit,
+  signal: AbortSignal,
+): Promise<CallEnd> {
+  const { clock, offset } = context;
+  const sentAt = clock.now();
+  const startedAt = clock.monotonic();
+  const outcome = await context.transport.send(signedRequest(context, action, body, credentials), signal);
+  permit.done(permitOutcome(outcome));
+  if (outcome.kind === 'aborted') throw signal.reason;
+  const durationMs = clock.monotonic() - startedAt;
+
+  const end = callEnd(outcome, action, sentAt);
+  const failure = end.kind === 'ok' ? undefined : end.failure;
+  context.onTrace({ kind: 'request', account: context.account, action, durationMs, failure });
+  if (failure?.class === 'throttled') context.gate.throttled();
+  if (failure?.class === 'clock') offset.forget();
+  const told = outcome.kind === 'response' || outcome.kind === 'too-large';
+  const toldTime = told && offset.sample(outcome.date, sentAt, sentAt + durationMs);
+  return end.kind === 'failed' ? { ...end, signedWith: credentials, toldTime } : end;
+}
+
+function signedRequest(context: CallContext, action: Action, body: object, credentials: Credentials) {
+  const { endpoint } = context;
+  const query = { Action: action, Version: apiVersion };
+  const text = JSON.stringify(body);
+  const headers = sign({
+    method: 'POST',
+    host: endpoint.host,
+    path: endpoint.pathname,
+    query,
+    body: text,
+    contentType: 'application/json',
+    credentials,
+    region: context.region,
+    service: 'live',
+    at: new Date(context.clock.now() + context.offset.offsetMs()),
+  });
+  return {
+    origin: endpoint.origin,
+    method: 'POST' as const,
+    path: `${endpoint.pathname}?${canonicalQuery(query)}`,
+    headers: { ...headers, accept: 'application/json', 'accept-encoding': 'gzip' },
+    body: text,
+    timeoutMs: context.requestTimeoutMs,
+    maxBytes: longestAnswerBytes,
+  };
+}
+
+export function permitOutcome(outcome: HttpOutcome): Parameters<Permit['done']>[0] {
+  switch (outcome.kind) {
+    case 'response':
+      return 'answered';
+    // We hung up in the middle of the answer; its beginning has arrived, and the call was counted before that.
+    case 'too-large':
+      return 'answered';
+    case 'lost':
+      return 'lost';
+    case 'never-left':
+      return 'never-left';
+    case 'aborted':
+      return outcome.left ? 'lost' : 'never-left';
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function callEnd(outcome: Exclude<HttpOutcome, { kind: 'aborted' }>, action: string, sentAt: number): CallEnd {
+  const failed = (failure: CallFailure, reached: 'answered' | 'unknown' | 'never-left'): CallEnd => ({
+    kind: 'failed',
+    failure,
+    reached,
+    signedWith: undefined,
+    toldTime: false,
+  });
+  switch (outcome.kind) {
+    case 'response': {
+      const envelope = parseEnvelope(outcome.body);
+      const success = envelope.kind === 'parsed' && !envelope.error && outcome.status >= 200 && outcome.status < 300;
+      if (success) {
+        return { kind: 'ok', result: envelope.result, requestId: envelope.requestId, sentAt };
+      }
+      const read = envelope.kind === 'parsed' ? { ...envelope, error: envelope.error ?? {} } : envelope;
+      return failed(classify({ httpStatus: outcome.status, envelope: read }, action), 'answered');
+    }
+    case 'too-large':
+      return {
+        kind: 'too-large',
+        failure: noAnswer('server', `${action}: the answer is over ${longestAnswerBytes} bytes`, outcome.status),
+      };
+    case 'lost':
+      return outcome.why === 'timeout'
+        ? failed(noAnswer('timeout', `${action}: no whole answer in time`), 'unknown')
+        : failed(noAnswer('network', `${action}: the connection broke before the whole answer`), 'unknown');
+    case 'never-left':
+      return failed(
+        noAnswer(outcome.why === 'timeout' ? 'timeout' : 'network', `${action}: not sent, ${whyNotSent[outcome.why]}`),
+        'never-left',
+      );
+    default:
+      return outcome satisfies never;
+  }
+}
+
+const whyNotSent = {
+  dns: 'the endpoint’s name could not be resolved (DNS)',
+  refused: 'the connection was refused',
+  tls: 'the TLS handshake failed (certificate or protocol)',
+  timeout: 'no connection in time',
+  unreachable: 'no connection',
+};
+
+const noAnswer = (errorClass: CallFailure['class'], message: string, httpStatus?: number): CallFailure => ({
+  class: errorClass,
+  code: undefined,
+  httpStatus,
+  requestId: undefined,
+  message,
+});
+
+/**
+ * What is done once before a refused call may be sent again, for the two classes where sending again can help:
+ * `clock` (take the time from the answer) and `auth` (read the keys again). Undefined: nothing can be done.
+ */
+export async function remedy(
+  context: CallContext,
+  end: Extract<CallEnd, { kind: 'failed' }>,
+  signal: AbortSignal,
+): Promise<Credentials | undefined> {
+  const { signedWith } = end;
+  if (!signedWith) return undefined;
+  if (end.failure.class === 'auth') return context.keys.replace(signedWith, signal);
+  return end.failure.class === 'clock' && end.toldTime ? signedWith : undefined;
+}

@@ -1,0 +1,178 @@
+/**
+ * One account's API as the keeper sees it: the `Cloud` port. What is here is wiring and the two kinds of sight, the
+ * poll (`observe`) and the look at a few groups; how a call, a read, a list and a restart behave is next door.
+ */
+import type { Clock, Cloud, CloudTrace, Gate } from '../domain/ports.ts';
+import type { CallFailure } from '../domain/task.ts';
+import { type CallContext, longestAnswerBytes, permitOutcome } from './call.ts';
+import { type CredentialsOptions, createKeyRing } from './credentials.ts';
+import type { RestartAction } from './errors.ts';
+import { createGroupsReader } from './groups.ts';
+import { createPageSizes, type ListContext } from './list.ts';
+import { createClockOffset } from './offset.ts';
+import { createRestartActions, restart } from './restart.ts';
+import { createRoster } from './roster.ts';
+import { type AskForKeys, ecsMetadataOrigin } from './temporary.ts';
+import type { Transport } from './transport.ts';
+
+export const providers = {
+  volcengine: {
+    endpoint: 'https://live.volcengineapi.com',
+    region: 'cn-north-1',
+    stsEndpoint: 'https://sts.volcengineapi.com',
+  },
+  byteplus: {
+    endpoint: 'https://open.byteplusapi.com',
+    region: 'ap-singapore-1',
+    stsEndpoint: 'https://sts.byteplusapi.com',
+  },
+} as const;
+
+export interface CloudOptions {
+  readonly account: string;
+  readonly provider: keyof typeof providers;
+  /** A URL; overrides the provider's. */
+  readonly endpoint?: string;
+  readonly region?: string;
+  readonly credentials: CredentialsOptions;
+  /** The process's environment, for credentials from there. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Every call names its cloud group. */
+  readonly subAccount: boolean;
+  /** `match.cloudGroup` of every group of the account, globs and names; empty: all cloud groups. */
+  readonly cloudGroups: readonly string[];
+  /** 1…500. */
+  readonly pageSize: number;
+  readonly requestTimeoutMs: number;
+  readonly restartAction: 'auto' | RestartAction;
+  /** What `auto` has learned before. */
+  readonly retiredActions: readonly string[];
+  /** Keeps source fingerprints from being guessed; the same from start to start. */
+  readonly fingerprintKey: string;
+  readonly gate: Gate;
+  readonly clock: Clock;
+  /** Closed by `close`. */
+  readonly transport: Transport;
+  readonly onTrace: (trace: CloudTrace) => void;
+  /** Key files changed and were read: worth a poll at once. */
+  readonly onCredentialsChanged?: () => void;
+  /** Where an ECS instance asks for its role's keys; for tests. */
+  readonly metadataOrigin?: string;
+}
+
+/** Throws if `endpoint` is no URL: the settings have checked it before. */
+export function createCloud(options: CloudOptions): Cloud {
+  const closing = new AbortController();
+  const context = listContext(options, closing.signal);
+  const { clock, account } = context;
+  const restartActions = createRestartActions(options.restartAction, options.retiredActions, (from, to) =>
+    context.onTrace({ kind: 'action-retired', account, from, to }),
+  );
+  const groups = createGroupsReader(context);
+  const wanted = wantedGroups(options, context);
+
+  return {
+    async observe(signal) {
+      const startedAt = clock.now();
+      const failed = (failure: CallFailure) =>
+        ({ kind: 'failed', startedAt, finishedAt: clock.now(), failure }) as const;
+      const names = await wanted(signal);
+      if (!names.ok) return failed(names.failure);
+      const sight = await groups.read(names.names, 'poll', signal);
+      if (sight.firstFailure && !sight.any) return failed(sight.firstFailure);
+      groups.learnSizes(sight.items.values());
+      return {
+        kind: 'complete',
+        items: [...sight.items.values()],
+        startedAt,
+        finishedAt: clock.now(),
+        drift: sight.drift,
+        failedCloudGroups: sight.failed,
+        malformedItems: sight.malformedItems,
+      };
+    },
+    async look(cloudGroups, signal) {
+      const sight = await groups.read(cloudGroups, 'verify', signal);
+      return { items: [...sight.items.values()], failure: sight.firstFailure };
+    },
+    restart: (task, permit, signal) => restart(context, restartActions, task, permit, signal),
+    lookCost: (cloudGroups) => groups.cost(cloudGroups),
+    clockOffsetMs: () => context.offset.offsetMs(),
+    async close() {
+      closing.abort(new Error('the client of this account is closed'));
+      context.keys.close();
+      await options.transport.close();
+    },
+  };
+}
+
+/** Which cloud groups a poll asks for; `names` undefined: all, without naming them. */
+function wantedGroups(options: CloudOptions, context: CallContext) {
+  const patterns = options.cloudGroups.length > 0 ? [...new Set(options.cloudGroups)] : ['*'];
+  const literal = patterns.every((pattern) => !/[*?]/.test(pattern));
+  if (literal) return async () => ({ ok: true, names: patterns }) as const;
+  if (!options.subAccount) return async () => ({ ok: true, names: undefined }) as const;
+  const roster = createRoster(context, patterns);
+  return (signal: AbortSignal) => roster.names(signal);
+}
+
+function listContext(options: CloudOptions, closed: AbortSignal): ListContext {
+  const { account, clock, gate, transport, onTrace } = options;
+  const provider = providers[options.provider];
+  const endpoint = new URL(options.endpoint ?? provider.endpoint);
+  const offset = createClockOffset((offsetMs) => onTrace({ kind: 'clock-offset', account, offsetMs }));
+  const keys = createKeyRing({
+    credentials: options.credentials,
+    env: options.env,
+    cloudNow: () => clock.now() + offset.offsetMs(),
+    clock,
+    ask: askForKeys(options, endpoint, closed),
+    onChanged: () => options.onCredentialsChanged?.(),
+  });
+  return {
+    account,
+    endpoint,
+    region: options.region ?? provider.region,
+    requestTimeoutMs: options.requestTimeoutMs,
+    gate,
+    clock,
+    transport,
+    keys,
+    offset,
+    onTrace,
+    fingerprintKey: options.fingerprintKey,
+    intern: createIntern(),
+    pageSizes: createPageSizes(options.pageSize, () => clock.monotonic()),
+  };
+}
+
+/** Asking for keys passes the gate only where it goes to the API's own endpoint, which counts it. */
+function askForKeys(options: CloudOptions, endpoint: URL, closed: AbortSignal): AskForKeys {
+  return {
+    stsEndpoint: providers[options.provider].stsEndpoint,
+    metadataOrigin: options.metadataOrigin ?? ecsMetadataOrigin,
+    async send(request) {
+      const permit = request.origin === endpoint.origin ? await options.gate.acquire('other', closed) : undefined;
+      const outcome = await options.transport.send(
+        { ...request, timeoutMs: options.requestTimeoutMs, maxBytes: longestAnswerBytes },
+        closed,
+      );
+      permit?.done(permitOutcome(outcome));
+      return outcome;
+    },
+  };
+}
+
+const longestInterned = 10_000;
+
+/** One copy of each repeated string: a hundred thousand items share a few hundred group names and statuses. */
+function createIntern(): (text: string) => string {
+  const known = new Map<string, string>();
+  return (text) => {
+    const copy = known.get(text);
+    if (copy !== undefined) return copy;
+    if (known.size >= longestInterned) known.clear();
+    known.set(text, text);
+    return text;
+  };
+}

@@ -1,0 +1,147 @@
+/**
+ * The one table of what the cloud's errors mean (design section 5): code to class, and which codes an action can
+ * answer. What follows from a class is decided where it happens: resending in `read.ts` and `restart.ts`, attempts and
+ * circuits in the domain.
+ *
+ * The cloud's own message is never passed on: it can quote addresses, keys and signatures. The code and the request id
+ * are what its documentation and its support ask for.
+ */
+import type { CallFailure, ErrorClass } from '../domain/task.ts';
+
+export const actions = [
+  'ListPullToPushTaskV2',
+  'ListPullToPushGroup',
+  'RestartPullToPushTask',
+  'ContinuePullToPushTask',
+  'RelaunchPullToPushTask',
+] as const;
+export type Action = (typeof actions)[number];
+export type RestartAction = Exclude<Action, 'ListPullToPushTaskV2' | 'ListPullToPushGroup'>;
+
+/** Codes that every action can answer. */
+const commonCodes = {
+  MissingParameter: 'invalid',
+  MissingAuthenticationToken: 'auth',
+  MissingRequestInfo: 'invalid',
+  MissingSignature: 'auth',
+  InvalidTimestamp: 'clock',
+  ServiceNotFound: 'unknown',
+  InvalidActionOrVersion: 'retired',
+  InvalidAccessKey: 'auth',
+  SignatureDoesNotMatch: 'auth',
+  LackPolicy: 'permission',
+  AccessDenied: 'permission',
+  InternalError: 'server',
+  InternalServiceError: 'server',
+  InternalServiceTimeout: 'server',
+  FlowLimitExceeded: 'throttled',
+  ServiceUnavailableTemp: 'server',
+  MethodNotAllowed: 'unknown',
+  InvalidAuthorization: 'auth',
+  InvalidCredential: 'auth',
+  InvalidSecretToken: 'auth',
+  LackProjectPolicy: 'forbidden',
+  AccountFlowLimitExceeded: 'throttled',
+} as const satisfies Record<string, ErrorClass>;
+
+/** RestartPullToPushTask's own table; its successor and Relaunch are taken to answer the same. */
+const liveCodes = {
+  CommonErr: 'common',
+  InvalidParam: 'invalid',
+  'InvalidParam.BindError': 'invalid',
+  RequestForbidden: 'forbidden',
+  'RequestForbidden.AccountIDNotAllow': 'forbidden',
+  'RequestForbidden.BillingStatus': 'billing',
+  ResourceNotFound: 'not-found',
+  RequestLimitExceeded: 'quota',
+  'InternalServiceError.BadResponse': 'server',
+} as const satisfies Record<string, ErrorClass>;
+
+const table: ReadonlyMap<string, ErrorClass> = new Map<string, ErrorClass>(
+  Object.entries({ ...commonCodes, ...liveCodes }),
+);
+
+/** One pair of label values; `code` as `codeLabel` gives it. */
+export interface CodeAndClass {
+  readonly code: string;
+  readonly class: ErrorClass;
+}
+
+/** Failures without a code that we know: labelled by class, or `other` for a code that is in no table. */
+const codeless: readonly CodeAndClass[] = [
+  { code: 'network', class: 'network' },
+  { code: 'timeout', class: 'timeout' },
+  { code: 'server', class: 'server' },
+  { code: 'throttled', class: 'throttled' },
+  { code: 'unknown', class: 'unknown' },
+  { code: 'other', class: 'server' },
+  { code: 'other', class: 'unknown' },
+];
+
+const pairs = (codes: Readonly<Record<string, ErrorClass>>): readonly CodeAndClass[] =>
+  Object.entries(codes).map(([code, errorClass]) => ({ code, class: errorClass }));
+
+// Every action of the service can answer the service's codes: lists report CommonErr and BillingStatus too.
+const everyCode: readonly CodeAndClass[] = [...pairs({ ...commonCodes, ...liveCodes }), ...codeless];
+
+/** Every (code, class) that an action can come to, so that metrics can have them at 0 from the start. */
+export const knownCodes: Readonly<Record<Action, readonly CodeAndClass[]>> = {
+  ListPullToPushTaskV2: everyCode,
+  ListPullToPushGroup: everyCode,
+  RestartPullToPushTask: everyCode,
+  ContinuePullToPushTask: everyCode,
+  RelaunchPullToPushTask: everyCode,
+};
+
+/** The failure's label `code`: a code of the table, else `other`, without a code the class. */
+export function codeLabel(failure: Pick<CallFailure, 'class' | 'code'>): string {
+  if (failure.code === undefined) return failure.class;
+  return table.has(failure.code) ? failure.code : 'other';
+}
+
+/** What an HTTP answer said, as far as it could be read. */
+export interface Answer {
+  readonly httpStatus: number;
+  readonly envelope:
+    | { readonly kind: 'parsed'; readonly requestId: string | undefined; readonly error: { readonly code?: string } }
+    | { readonly kind: 'unparsable' };
+}
+
+/**
+ * The class of an answer that is no success. A code decides over the HTTP status (throttling comes with 200 too),
+ * except that with 5xx a code of class `common` or of no class is `server`: the effect may have happened.
+ */
+export function classify({ httpStatus, envelope }: Answer, action: string): CallFailure {
+  const failing = (errorClass: ErrorClass, what: string, code?: string): CallFailure => ({
+    class: errorClass,
+    code,
+    httpStatus,
+    requestId: envelope.kind === 'parsed' ? envelope.requestId : undefined,
+    message: `${action}: ${what}`,
+  });
+  const serverSide = httpStatus >= 500;
+
+  const code = envelope.kind === 'parsed' ? envelope.error.code : undefined;
+  if (code !== undefined) {
+    const byCode = table.get(code) ?? 'unknown';
+    const errorClass = serverSide && (byCode === 'unknown' || byCode === 'common') ? 'server' : byCode;
+    return failing(errorClass, `the cloud answered ${code} (HTTP ${httpStatus})${advice[errorClass] ?? ''}`, code);
+  }
+  if (httpStatus === 429) return failing('throttled', 'throttled (HTTP 429 without a code)');
+  if (httpStatus >= 300 && httpStatus < 400) {
+    return failing('server', `the answer was a redirect (HTTP ${httpStatus}); redirects are not followed`);
+  }
+  if (envelope.kind === 'unparsable')
+    return failing('server', `the answer was not the API's JSON (HTTP ${httpStatus})`);
+  if (serverSide) return failing('server', `HTTP ${httpStatus} without an error code`);
+  return failing('unknown', `an error without a code (HTTP ${httpStatus})`);
+}
+
+/** What a person can do, for the classes where it is always the same. */
+const advice: Readonly<Partial<Record<ErrorClass, string>>> = {
+  auth: ': check the access key, the secret key and their expiry',
+  permission: ': give this key the Live (拉流转推) permissions in IAM',
+  billing: ': the service is not activated or the account is in arrears',
+  clock: ': the clock of this machine is too far from the cloud’s',
+  retired: ': the cloud no longer has this action',
+};

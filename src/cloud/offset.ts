@@ -1,0 +1,46 @@
+/**
+ * How far the cloud's clock is from ours, learned from the `Date` header of every answer (design section 5): the
+ * median of the last nine samples, taken as 0 below 2 s.
+ */
+const samplesKept = 9;
+const ignoredBelowMs = 2_000;
+/** A `Date` further off than this is no clock. */
+const believedMs = 100 * 365 * 86_400_000;
+/** Changes smaller than this are the header's resolution and the network's delay: not told. */
+const toldFromMs = 1_000;
+
+export interface ClockOffset {
+  /** `sentAt` and `answeredAt`: Unix milliseconds by our clock. True if the header was a time. */
+  sample(date: string | undefined, sentAt: number, answeredAt: number): boolean;
+  /** The cloud says that our time is wrong: only what it says from here on counts. */
+  forget(): void;
+  /** Cloud's clock minus ours, milliseconds; 0 while below 2 s. */
+  offsetMs(): number;
+}
+
+export function createClockOffset(onChange: (offsetMs: number) => void): ClockOffset {
+  let samples: number[] = [];
+  let offsetMs = 0;
+  let told: number | undefined;
+
+  return {
+    sample(date, sentAt, answeredAt) {
+      // The header is cut to whole seconds: on average the cloud's clock is half a second further.
+      const cloudAt = date === undefined ? Number.NaN : Date.parse(date) + 500;
+      const sampleMs = cloudAt - (sentAt + answeredAt) / 2;
+      if (!(Math.abs(sampleMs) <= believedMs)) return false;
+      samples = [...samples, sampleMs].slice(-samplesKept);
+      const median = [...samples].sort((a, b) => a - b)[Math.floor(samples.length / 2)] ?? 0;
+      offsetMs = Math.abs(median) < ignoredBelowMs ? 0 : Math.round(median);
+      if (told === undefined || Math.abs(offsetMs - told) >= toldFromMs) {
+        told = offsetMs;
+        onChange(offsetMs);
+      }
+      return true;
+    },
+    forget() {
+      samples = [];
+    },
+    offsetMs: () => offsetMs,
+  };
+}

@@ -1,0 +1,87 @@
+/**
+ * A read: asked until it is answered, within bounds (design section 5). Sent again at most four times for `server`,
+ * `common`, `network` and `timeout`, with growing pauses, and once each for `clock` and `auth`. Every sending waits
+ * for its own permit.
+ */
+import type { Lane } from '../domain/ports.ts';
+import type { CallFailure, ErrorClass } from '../domain/task.ts';
+import { type CallContext, type CallEnd, callOnce, remedy } from './call.ts';
+import type { Action } from './errors.ts';
+
+const longestResends = 4;
+const firstPauseMs = 250;
+const resent: ReadonlySet<ErrorClass> = new Set(['server', 'common', 'network', 'timeout']);
+
+export type ReadEnd =
+  | { readonly kind: 'ok'; readonly result: unknown; readonly sentAt: number }
+  | { readonly kind: 'too-large' }
+  | { readonly kind: 'failed'; readonly failure: CallFailure };
+
+/**
+ * `accept` may find that a result is not what was asked for: that is an answer like one that is no JSON, and the read
+ * is sent again. Rejects with the signal's reason if it aborts.
+ */
+export async function read<T>(
+  context: CallContext,
+  call: { readonly action: Action; readonly body: object; readonly lane: Lane },
+  accept: (result: unknown, sentAt: number) => T | undefined,
+  signal: AbortSignal,
+): Promise<Exclude<ReadEnd, { kind: 'ok' }> | { readonly kind: 'ok'; readonly value: T }> {
+  const remedied = new Set<ErrorClass>();
+  let resends = 0;
+  while (true) {
+    const end = await send(context, call, signal);
+    if (end.kind === 'too-large') return { kind: 'too-large' };
+    if (end.kind === 'ok') {
+      const value = accept(end.result, end.sentAt);
+      if (value !== undefined) return { kind: 'ok', value };
+    }
+    const failure = end.kind === 'ok' ? unexpected(call.action, end.requestId) : end.failure;
+    if (end.kind === 'failed' && !remedied.has(failure.class) && (await remedy(context, end, signal))) {
+      remedied.add(failure.class);
+    } else if (resent.has(failure.class) && resends < longestResends) {
+      await context.clock.sleep(pauseMs(context.account, call, resends), signal);
+      signal.throwIfAborted();
+      resends++;
+    } else {
+      return { kind: 'failed', failure };
+    }
+  }
+}
+
+/** Keys before the permit: asking for keys may need a permit itself, and a held one must not wait for another. */
+async function send(
+  context: CallContext,
+  call: { readonly action: Action; readonly body: object; readonly lane: Lane },
+  signal: AbortSignal,
+): Promise<CallEnd> {
+  const keys = await context.keys.current(signal);
+  if (!keys.ok) {
+    return { kind: 'failed', failure: keys.failure, reached: 'never-left', signedWith: undefined, toldTime: false };
+  }
+  const permit = await context.gate.acquire(call.lane, signal);
+  // The wait may have been long enough for the keys to have been renewed.
+  const credentials = context.keys.ready() ?? keys.credentials;
+  return callOnce(context, call.action, call.body, credentials, permit, signal);
+}
+
+const unexpected = (action: string, requestId: string | undefined): CallFailure => ({
+  class: 'server',
+  code: undefined,
+  httpStatus: 200,
+  requestId,
+  message: `${action}: the answer's Result is not what this action gives`,
+});
+
+/** 250 ms, doubled each time, and up to half as much again by a hash of what is asked: neighbours do not meet. */
+function pauseMs(account: string, call: { readonly body: object }, resends: number): number {
+  const base = firstPauseMs * 2 ** resends;
+  return base * (1 + fraction(`${account} ${JSON.stringify(call.body)} ${resends}`) / 2);
+}
+
+/** FNV-1a (32 bits), as a number from 0 up to 1. */
+function fraction(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return (hash >>> 0) / 2 ** 32;
+}

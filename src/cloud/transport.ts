@@ -1,0 +1,240 @@
+/**
+ * One physical HTTP request and what became of it, as a closed union. It resends nothing, follows nothing and keeps
+ * nothing: who counts calls at the server counts exactly the calls of `send`.
+ *
+ * It stands apart so that a simulation can answer in virtual time. The real one is undici's Pool, driven at the level
+ * where undici tells that it is about to write the request: that moment divides "provably never left" from "lost".
+ */
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { type Dispatcher, Pool } from 'undici';
+import type { Clock } from '../domain/ports.ts';
+
+export interface HttpRequest {
+  /** Scheme, host and port. */
+  readonly origin: string;
+  readonly method: 'GET' | 'POST' | 'PUT';
+  /** With the query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** From the call of `send` to the last byte of the answer, connecting included. */
+  readonly timeoutMs: number;
+  /** Of the answer's body, decompressed. */
+  readonly maxBytes: number;
+}
+
+export type HttpOutcome =
+  | {
+      readonly kind: 'response';
+      readonly status: number;
+      /** The `Date` header as it came. */
+      readonly date: string | undefined;
+      readonly body: string;
+    }
+  | { readonly kind: 'too-large'; readonly status: number; readonly date: string | undefined }
+  /** It was (or may have been) written, and there is no whole answer: it may have taken effect. Our end is closed. */
+  | { readonly kind: 'lost'; readonly why: 'timeout' | 'reset' }
+  /** Not a byte of it was written. */
+  | { readonly kind: 'never-left'; readonly why: 'dns' | 'refused' | 'tls' | 'timeout' | 'unreachable' }
+  /** The signal spoke. `left`: it was (or may have been) written. */
+  | { readonly kind: 'aborted'; readonly left: boolean };
+
+export interface Transport {
+  /** Never rejects. */
+  send(request: HttpRequest, signal: AbortSignal): Promise<HttpOutcome>;
+  close(): Promise<void>;
+}
+
+/**
+ * An idle connection is closed by us after this long unless the server's hint allows more, and always two seconds
+ * before the hint: a request on a connection that the server is closing is lost without anybody knowing its effect.
+ */
+const idleConnectionMs = 4_000;
+const longestIdleMs = 60_000;
+const idleMarginMs = 2_000;
+
+/** `connections`: at most so many at once to one origin; with the limiter's permits for each second it never queues. */
+export function createTransport(options: { readonly clock: Clock; readonly connections: number }): Transport {
+  const pools = new Map<string, Pool>();
+
+  const poolOf = (origin: string): Pool => {
+    const known = pools.get(origin);
+    if (known) return known;
+    const pool = new Pool(origin, {
+      connections: options.connections,
+      pipelining: 1,
+      // HTTP/2 would put several calls on one connection and lets the server hand them back unprocessed.
+      allowH2: false,
+      keepAliveTimeout: idleConnectionMs,
+      keepAliveMaxTimeout: longestIdleMs,
+      keepAliveTimeoutThreshold: idleMarginMs,
+      maxHeaderSize: 32 * 1024,
+      // The deadline of each request rules; these two could only come before it.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: { rejectUnauthorized: true },
+    });
+    pools.set(origin, pool);
+    return pool;
+  };
+
+  return {
+    send: (request, signal) => exchange(poolOf(request.origin), options.clock, request, signal),
+    close: async () => {
+      await Promise.all([...pools.values()].map((pool) => pool.destroy()));
+      pools.clear();
+    },
+  };
+}
+
+function exchange(pool: Pool, clock: Clock, request: HttpRequest, signal: AbortSignal): Promise<HttpOutcome> {
+  if (signal.aborted) return Promise.resolve({ kind: 'aborted', left: false });
+  return new Promise((resolve) => {
+    let controller: Dispatcher.DispatchController | undefined;
+    let body: BodyReader | undefined;
+    let settled = false;
+    let ended = false;
+
+    const settle = (outcome: HttpOutcome) => {
+      if (settled) return;
+      settled = true;
+      takeBackDeadline();
+      signal.removeEventListener('abort', onAbort);
+      resolve(outcome);
+      body?.destroy();
+      if (!ended) controller?.abort(new Error('given up'));
+    };
+    const onAbort = () => settle({ kind: 'aborted', left: controller !== undefined });
+    signal.addEventListener('abort', onAbort, { once: true });
+    const takeBackDeadline = clock.after(request.timeoutMs, () =>
+      settle({ kind: controller ? 'lost' : 'never-left', why: 'timeout' }),
+    );
+
+    pool.dispatch(
+      { path: request.path, method: request.method, headers: request.headers, body: request.body },
+      {
+        // Called when a connection stands, right before the request is written to it.
+        onRequestStart(itsController) {
+          // Given up before it left, or (should undici ever do that) a second sending: not a byte more.
+          if (settled || controller) return itsController.abort(new Error('not to be sent'));
+          controller = itsController;
+        },
+        onResponseStart(itsController, status, headers) {
+          if (status < 200) return;
+          const date = textOf(headers.date);
+          const flow = { pause: () => itsController.pause(), resume: () => itsController.resume() };
+          body = readBody(textOf(headers['content-encoding']), request.maxBytes, flow, (end) => {
+            if (end === 'too-large') settle({ kind: 'too-large', status, date });
+            else settle({ kind: 'response', status, date, body: end.text });
+          });
+        },
+        onResponseData: (_controller, chunk) => body?.write(chunk),
+        onResponseEnd() {
+          ended = true;
+          body?.end();
+        },
+        onResponseError: (_controller, error) =>
+          settle(controller ? { kind: 'lost', why: 'reset' } : { kind: 'never-left', why: whyNeverLeft(error) }),
+      },
+    );
+  });
+}
+
+/** What failed before a connection stood. */
+function whyNeverLeft(error: Error): 'dns' | 'refused' | 'tls' | 'timeout' | 'unreachable' {
+  const code = 'code' in error ? String(error.code) : '';
+  if (/^(ENOTFOUND|EAI_.*|ENODATA)$/.test(code)) return 'dns';
+  if (code === 'ECONNREFUSED') return 'refused';
+  if (/TIMEOUT|TIMEDOUT/.test(code)) return 'timeout';
+  if (/^(ERR_TLS|ERR_SSL|EPROTO|CERT_|UNABLE_TO_|DEPTH_|SELF_SIGNED_|HOSTNAME_|CRL_|INVALID_CA)/.test(code))
+    return 'tls';
+  if (/secure TLS connection/.test(error.message)) return 'tls';
+  return 'unreachable';
+}
+
+const textOf = (header: string | string[] | undefined): string | undefined =>
+  Array.isArray(header) ? header[0] : header;
+
+// ---- the bounded body ----------------------------------------------------------------------------------------------
+
+type BodyEnd = { readonly text: string } | 'too-large';
+
+interface BodyReader {
+  write(chunk: Buffer): void;
+  end(): void;
+  destroy(): void;
+}
+
+/**
+ * Keeps at most `maxBytes` of decompressed body while it streams, and tells the end (more than once at worst: the
+ * first counts). What cannot be decompressed is told as an empty text, which is no answer of the API.
+ */
+function readBody(
+  encoding: string | undefined,
+  maxBytes: number,
+  flow: { readonly pause: () => void; readonly resume: () => void },
+  onEnd: (end: BodyEnd) => void,
+): BodyReader {
+  const kept = boundedBytes(maxBytes);
+  const keep = (chunk: Buffer) => {
+    if (!kept.add(chunk)) onEnd('too-large');
+  };
+  const finish = () => onEnd({ text: kept.text() });
+  const undecodable = () => onEnd({ text: '' });
+
+  const decoder = decoderOf(encoding);
+  if (decoder === 'none') return { write: keep, end: finish, destroy: () => {} };
+  if (decoder === 'unknown') return { write: undecodable, end: undecodable, destroy: () => {} };
+  decoder.on('data', keep);
+  decoder.on('end', finish);
+  decoder.on('error', undecodable);
+  decoder.on('drain', flow.resume);
+  return {
+    write: (chunk) => {
+      if (!decoder.write(chunk)) flow.pause();
+    },
+    end: () => decoder.end(),
+    destroy: () => decoder.destroy(),
+  };
+}
+
+/** One growing buffer: a body that comes in millions of tiny chunks costs no more than its bytes. */
+function boundedBytes(maxBytes: number) {
+  let bytes = Buffer.alloc(0);
+  let length = 0;
+  return {
+    /** False, and everything is dropped, once there are more than `maxBytes`. */
+    add(chunk: Buffer): boolean {
+      if (length + chunk.length > maxBytes) {
+        bytes = Buffer.alloc(0);
+        length = maxBytes + 1;
+        return false;
+      }
+      if (length + chunk.length > bytes.length) {
+        const grown = Buffer.alloc(Math.min(maxBytes, Math.max(64 * 1024, 2 * bytes.length, length + chunk.length)));
+        bytes.copy(grown, 0, 0, length);
+        bytes = grown;
+      }
+      length += chunk.copy(bytes, length);
+      return true;
+    },
+    text: (): string => bytes.toString('utf8', 0, Math.min(length, bytes.length)),
+  };
+}
+
+function decoderOf(encoding: string | undefined) {
+  switch (encoding?.trim().toLowerCase() ?? '') {
+    case '':
+    case 'identity':
+      return 'none';
+    case 'gzip':
+    case 'x-gzip':
+      return createGunzip();
+    case 'deflate':
+      return createInflate();
+    case 'br':
+      return createBrotliDecompress();
+    default:
+      return 'unknown';
+  }
+}

@@ -1,0 +1,237 @@
+/**
+ * The only place that knows the vendor's field names (reference "Actions"): the envelope, a page of tasks, a page of
+ * cloud groups, and the bodies of the calls.
+ *
+ * The server may add fields, leave lists out or send `null`: none of that is an error. An item that cannot be read
+ * costs that item. Nothing here throws, whatever the cloud sends. Source addresses end here: only a keyed fingerprint
+ * of them goes on.
+ */
+import { createHmac } from 'node:crypto';
+import type { TaskItem, TaskStatus, TaskType } from '../domain/task.ts';
+
+export const apiVersion = '2023-01-01';
+
+// ---- bodies of the calls -------------------------------------------------------------------------------------
+
+/** `cloudGroups` empty: every group (only a main account's key may ask so). Pages count from 1. */
+export const listBody = (cloudGroups: readonly string[], page: number, size: number): object => ({
+  ...(cloudGroups.length > 0 ? { GroupNames: cloudGroups } : {}),
+  Page: page,
+  Size: size,
+});
+
+/** Only groups that are usable (status 0). */
+export const groupsBody = (page: number, size: number): object => ({ PageNum: page, PageSize: size, StatusList: [0] });
+
+/** A group is named whenever it is known: a sub-account's key needs it, a main account's takes it. */
+export const restartBody = (task: { readonly taskId: string; readonly cloudGroup: string }): object => ({
+  TaskId: task.taskId,
+  ...(task.cloudGroup === '' ? {} : { GroupName: task.cloudGroup }),
+});
+
+// ---- the envelope ----------------------------------------------------------------------------------------------
+
+export type Envelope =
+  | {
+      readonly kind: 'parsed';
+      readonly requestId: string | undefined;
+      /** Absent: success, if the HTTP status says so too. */
+      readonly error: { readonly code?: string } | undefined;
+      readonly result: unknown;
+    }
+  | { readonly kind: 'unparsable' };
+
+export function parseEnvelope(text: string): Envelope {
+  const parsed = parseJson(text);
+  const metadata = field(parsed, 'ResponseMetadata');
+  if (!isRecord(metadata)) return { kind: 'unparsable' };
+  const error = metadata.Error;
+  return {
+    kind: 'parsed',
+    requestId: identifier(metadata.RequestId),
+    error: error === undefined || error === null ? undefined : { code: identifier(field(error, 'Code')) },
+    result: field(parsed, 'Result'),
+  };
+}
+
+/**
+ * Codes and request ids are letters, digits, dots, dashes and underscores. What is not (it could quote an address) is
+ * told as `malformed`; cut at 128 characters.
+ */
+function identifier(value: unknown): string | undefined {
+  if (typeof value !== 'string' || value === '') return undefined;
+  const cut = flatCopy(value, 128);
+  return /^[\w.-]+$/.test(cut) ? cut : 'malformed';
+}
+
+// ---- a page of tasks ------------------------------------------------------------------------------------------
+
+export interface Page {
+  /** In the order of the page; `malformed` names the field at fault, never its value. */
+  readonly entries: readonly (TaskItem | { readonly malformed: string })[];
+  /** Absent: the cloud did not say. */
+  readonly totalCount: number | undefined;
+}
+
+export interface PageContext {
+  /** Unix milliseconds: when the request was sent. */
+  readonly requestedAt: number;
+  /** The only group that was asked for, for items that do not name theirs. */
+  readonly onlyGroup: string | undefined;
+  readonly fingerprintKey: string;
+  /** One copy of each repeated string. */
+  readonly intern: (text: string) => string;
+}
+
+/** Gives undefined if this is no page of tasks at all. */
+export function parsePage(result: unknown, context: PageContext): Page | undefined {
+  const list = listOf(result);
+  if (!list) return undefined;
+  return {
+    entries: list.map((raw) => parseItem(raw, context)),
+    totalCount: count(field(field(result, 'Pagination'), 'TotalCount')),
+  };
+}
+
+/** Gives undefined if this is no page of groups at all. Deleted groups are left out. */
+export function parseGroups(
+  result: unknown,
+): { readonly names: readonly string[]; readonly entries: number; readonly total: number | undefined } | undefined {
+  const list = listOf(result);
+  if (!list) return undefined;
+  const names = list
+    .filter((raw) => isRecord(raw) && Number(raw.Status ?? 0) === 0)
+    .map((raw) => field(raw, 'Name'))
+    .filter((name): name is string => typeof name === 'string' && name !== '' && name.length <= longest.cloudGroup);
+  return { names, entries: list.length, total: count(field(result, 'Total')) };
+}
+
+/** The server is written in Go: an empty list is `[]`, `null` or absent, and so can be the whole `Result`. */
+function listOf(result: unknown): readonly unknown[] | undefined {
+  if (result === undefined || result === null) return [];
+  const list = isRecord(result) ? (result.List ?? []) : undefined;
+  return Array.isArray(list) ? list : undefined;
+}
+
+const longest = { taskId: 128, title: 256, cloudGroup: 256, statusText: 64 };
+
+function parseItem(raw: unknown, context: PageContext): TaskItem | { readonly malformed: string } {
+  if (!isRecord(raw)) return { malformed: 'item' };
+  const { TaskId: taskId, GroupName: groupName, Title: title } = raw;
+  if (typeof taskId !== 'string' || !/^[!-~]+$/.test(taskId) || taskId.length > longest.taskId) {
+    return { malformed: 'TaskId' };
+  }
+  const cloudGroup = groupName === undefined || groupName === null || groupName === '' ? context.onlyGroup : groupName;
+  // Sent back as it came, so it is not cleaned but refused.
+  if (cloudGroup !== undefined && (typeof cloudGroup !== 'string' || unprintable.test(cloudGroup))) {
+    return { malformed: 'GroupName' };
+  }
+  if (cloudGroup !== undefined && cloudGroup.length > longest.cloudGroup) return { malformed: 'GroupName' };
+  const startsAt = parseTime(raw.StartTime);
+  if (startsAt === 'malformed') return { malformed: 'StartTime' };
+  const endsAt = parseTime(raw.EndTime);
+  if (endsAt === 'malformed') return { malformed: 'EndTime' };
+
+  return {
+    taskId,
+    title: typeof title === 'string' ? clean(title, longest.title) : '',
+    cloudGroup: context.intern(cloudGroup ?? ''),
+    type: typeOf(raw),
+    ...statusOf(raw, context.intern),
+    startsAt,
+    endsAt,
+    source: fingerprint(sourcesOf(raw), context.fingerprintKey),
+    requestedAt: context.requestedAt,
+  };
+}
+
+const statuses: ReadonlyMap<unknown, TaskStatus> = new Map([
+  ['停用', 'stopped'],
+  ['未开始', 'not-started'],
+  ['生效中', 'active'],
+  ['已结束', 'ended'],
+]);
+/** The legacy field, in the same order. */
+const legacyStatuses: readonly TaskStatus[] = ['stopped', 'not-started', 'active', 'ended'];
+
+function statusOf(raw: Fields, intern: (text: string) => string): Pick<TaskItem, 'status' | 'statusText'> {
+  const { Status: text, TaskStatus: legacy } = raw;
+  if (typeof text === 'string' && text !== '') {
+    return { status: statuses.get(text) ?? 'unknown', statusText: intern(clean(text, longest.statusText)) };
+  }
+  if (typeof legacy === 'number') {
+    return { status: legacyStatuses[legacy] ?? 'unknown', statusText: intern(`TaskStatus ${legacy}`) };
+  }
+  return { status: 'unknown', statusText: intern('(none)') };
+}
+
+/** 0 and 1 are known; anything else is told by where the sources stand. */
+function typeOf(raw: Fields): TaskType {
+  if (raw.Type === 0) return 'live';
+  if (raw.Type === 1) return 'vod';
+  const files = [raw.SrcAddrS, raw.VodSrcAddrs];
+  return files.some((list) => Array.isArray(list) && list.length > 0) ? 'vod' : 'live';
+}
+
+/** RFC 3339; Go's zero time and everything before 1970 is "none". */
+function parseTime(value: unknown): number | undefined | 'malformed' {
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(value)) {
+    return 'malformed';
+  }
+  const at = Date.parse(value);
+  if (Number.isNaN(at)) return 'malformed';
+  return at > 0 ? at : undefined;
+}
+
+// ---- the source's fingerprint ------------------------------------------------------------------------------------
+
+function sourcesOf(raw: Fields): string[] {
+  const lists = [raw.SrcAddrS, raw.VodSrcAddrs].flatMap((list) => (Array.isArray(list) ? list : []));
+  return [raw.SrcAddr, ...lists]
+    .map((entry) => (isRecord(entry) ? entry.SrcAddr : entry))
+    .filter((address): address is string => typeof address === 'string' && address !== '');
+}
+
+/**
+ * Keyed hash of the sorted source addresses without their query strings: 32 hex digits. Signatures and expiries in
+ * query strings change without the source changing; the key keeps stream keys from being guessed out of the database.
+ */
+function fingerprint(addresses: readonly string[], key: string): string {
+  const sorted = addresses.map((address) => address.replace(/[?#].*$/s, '')).sort();
+  return createHmac('sha256', key).update(sorted.join('\n')).digest('hex').slice(0, 32);
+}
+
+// ---- reading untrusted JSON --------------------------------------------------------------------------------------
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export const isRecord = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+export const field = (value: unknown, name: string): unknown => (isRecord(value) ? value[name] : undefined);
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const count = (value: unknown): number | undefined =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+
+// Control characters, line separators and the marks that turn the direction of text: they forge log lines.
+const unprintable = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/u;
+const allUnprintable = new RegExp(unprintable.source, 'gu');
+
+const clean = (text: string, longestAllowed: number): string =>
+  flatCopy(text, longestAllowed * 2)
+    .replace(allUnprintable, '')
+    .slice(0, longestAllowed)
+    .toWellFormed();
+
+/** Cut text without keeping the long original alive: a slice in V8 is a window on it. */
+const flatCopy = (text: string, longestAllowed: number): string =>
+  text.length <= longestAllowed ? text : Buffer.from(text.slice(0, longestAllowed)).toString();
