@@ -1,0 +1,71 @@
+/** What differs between the settings in force and those that would replace them. */
+import type { Settings } from './settings.ts';
+
+export interface Difference {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly changed: readonly string[];
+}
+
+export interface ReloadDifference {
+  /** Keys that differ and take effect only after a restart of the process, in the words of the file. */
+  readonly needsRestart: readonly string[];
+  /** Other parts that differ, by their key at the top of the file or below `server`. */
+  readonly changed: readonly string[];
+  readonly accounts: Difference;
+  /** By name; a change of order counts as a change of each group that moved, since the first match has the task. */
+  readonly groups: Difference;
+}
+
+/** Compares two settings. Secrets are compared by what they are, and never shown. */
+export function compareForReload(old: Settings, next: Settings): ReloadDifference {
+  const parts = (settings: Settings): Readonly<Record<string, unknown>> => ({
+    log: settings.log,
+    metrics: settings.metrics,
+    'server.externalUrl': settings.server.externalUrl,
+    'server.tls': settings.server.tls,
+    'server.tokens': settings.server.tokens,
+  });
+  const fixed = (settings: Settings): Readonly<Record<string, unknown>> => ({
+    'server.listen': settings.server.listen,
+    'server.socket': settings.server.socket,
+    // Whether the port speaks TLS is decided when it is opened; which certificate, at every handshake.
+    'server.tls': settings.server.tls !== undefined,
+    store: settings.store,
+  });
+  const needsRestart = differing(fixed(old), fixed(next));
+  return {
+    needsRestart,
+    changed: differing(parts(old), parts(next)).filter((name) => !needsRestart.includes(name)),
+    accounts: difference(byName(old.accounts), byName(next.accounts)),
+    groups: difference(byName(withRank(old.groups)), byName(withRank(next.groups))),
+  };
+}
+
+const byName = (entries: readonly { readonly name: string }[]): ReadonlyMap<string, unknown> =>
+  new Map(entries.map((entry) => [entry.name, entry]));
+
+/** A group together with the names above it. */
+const withRank = (groups: Settings['groups']) =>
+  groups.map((group, index) => ({ ...group, above: groups.slice(0, index).map(({ name }) => name) }));
+
+function differing(old: Readonly<Record<string, unknown>>, next: Readonly<Record<string, unknown>>): readonly string[] {
+  return [...new Set([...Object.keys(old), ...Object.keys(next)])].filter((name) => !same(old[name], next[name]));
+}
+
+function difference(old: ReadonlyMap<string, unknown>, next: ReadonlyMap<string, unknown>): Difference {
+  return {
+    added: [...next.keys()].filter((name) => !old.has(name)),
+    removed: [...old.keys()].filter((name) => !next.has(name)),
+    changed: [...next.keys()].filter((name) => old.has(name) && !same(old.get(name), next.get(name))),
+  };
+}
+
+/** Deep equality of settings; a function is a secret's `reveal` and equal if it reveals the same. */
+function same(a: unknown, b: unknown): boolean {
+  if (typeof a === 'function' && typeof b === 'function') return a() === b();
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
+  const of = (value: object, key: string) => (value as Readonly<Record<string, unknown>>)[key];
+  return Array.isArray(a) === Array.isArray(b) && [...keys].every((key) => same(of(a, key), of(b, key)));
+}

@@ -1,0 +1,231 @@
+/**
+ * The YAML side of the configuration: text to plain values, with the place of each. Knows YAML and nothing of
+ * the keys. Anchors, aliases, merge keys and tags are refused: `defaults` serves their purpose, one meaning is
+ * easier to read at night, and nothing can blow up.
+ */
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import { type Environment, interpolate } from './interpolate.ts';
+
+export type Path = readonly (string | number)[];
+
+/** Offsets into the text, the end excluded. */
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Something wrong at a place in the text. */
+export interface Mistake {
+  readonly range: Range;
+  readonly path: Path;
+  readonly wrong: string;
+}
+
+export interface Place {
+  readonly key: Range | undefined;
+  readonly value: Range | undefined;
+  /** Whether the value is one scalar, so that a caret can stand under it. */
+  readonly scalar: boolean;
+}
+
+export interface ReadDocument {
+  /** Plain values, variables filled in, empty keys left out; undefined if the file's structure cannot be trusted. */
+  readonly value: unknown;
+  readonly contents: Node | null;
+  readonly mistakes: readonly Mistake[];
+  /** Variables filled in, by `pathKey`. */
+  readonly filled: ReadonlyMap<string, readonly string[]>;
+  readonly lines: LineCounter;
+}
+
+export const pathKey = (path: Path) => JSON.stringify(path);
+
+/** Deeper than any key of the schema; deeper files are not read. */
+const maxDepth = 24;
+const maxSyntaxMistakes = 5;
+/** References without quotes that are read around, so that the rest can be checked as well. */
+const maxUnquoted = 50;
+
+/** Reads one document. Never throws for anything that a file can hold. */
+export function readDocument(text: string, env: Environment): ReadDocument {
+  const mistakes: Mistake[] = [];
+  const { document, lines } = parse(text, mistakes);
+  const empty = { value: undefined, contents: null, filled: new Map<string, readonly string[]>(), lines };
+  if (!document) {
+    return { ...empty, mistakes: [{ range: { from: 0, to: 1 }, path: [], wrong: 'is nested too deeply' }] };
+  }
+  const broken = syntaxMistakes(document, lines);
+  if (broken.length > 0) return { ...empty, mistakes: [...mistakes, ...broken], contents: document.contents };
+  const reader = new Reader(text, env, lines, mistakes);
+  const value = reader.value(document.contents, [], 0);
+  return { value, contents: document.contents, mistakes, filled: reader.filled, lines };
+}
+
+/** Parses, reading around `${NAME}` that YAML takes for a mapping: the same length of plain text stands in for it. */
+function parse(text: string, mistakes: Mistake[]): { document: Document | undefined; lines: LineCounter } {
+  let readable = text;
+  for (let round = 0; ; round++) {
+    const lines = new LineCounter();
+    let document: Document;
+    try {
+      document = parseDocument(readable, {
+        lineCounter: lines,
+        prettyErrors: false,
+        uniqueKeys: false,
+        stringKeys: true,
+      });
+    } catch {
+      // The parser recurses; what has no end ends in a RangeError.
+      return { document: undefined, lines };
+    }
+    const at = document.errors.map(({ pos }) => pos[0] - 1).find((from) => readable.startsWith('${', from));
+    const reference = at === undefined ? undefined : /^\$\{[^}\n]*\}/.exec(readable.slice(at))?.[0];
+    if (at === undefined || reference === undefined || round === maxUnquoted) return { document, lines };
+    const range = { from: at, to: at + reference.length };
+    mistakes.push({ range, path: [], wrong: 'inside { } or [ ] this must be in double quotes' });
+    readable = readable.slice(0, at) + '_'.repeat(reference.length) + readable.slice(range.to);
+  }
+}
+
+/** What is wrong with the YAML itself; the parser's own words may quote the file, so ours stand instead. */
+const syntaxWords: Readonly<Record<string, string>> = {
+  TAB_AS_INDENT: 'a tab: YAML is indented with spaces',
+  BAD_INDENT: 'is not indented like what it belongs to',
+  BAD_ALIAS: 'a text that begins with `*` or `&` must be in quotes',
+  BAD_SCALAR_START: 'a text that begins with this character must be in quotes',
+  BAD_DQ_ESCAPE: 'no such escape: use single quotes, or write `\\\\` for a backslash',
+  BLOCK_AS_IMPLICIT_KEY: 'a second `key:` on one line: put a text that contains `: ` in quotes',
+  BLOCK_IN_FLOW: 'is not possible inside `{ }` or `[ ]`',
+  MISSING_CHAR: 'something is missing here: a closing quote or bracket, a comma, or `: ` after a key',
+  MULTILINE_IMPLICIT_KEY: 'a key must stand on one line, with `: ` after it',
+  MULTIPLE_DOCS: 'a second document begins here: one file is one configuration, remove the `---`',
+  NON_STRING_KEY: 'a key must be a word',
+  BAD_DIRECTIVE: 'no such directive: remove the line',
+  UNEXPECTED_TOKEN: 'YAML cannot be read from here: look for a missing quote, comma or bracket before it',
+};
+
+function syntaxMistakes(document: Document, lines: LineCounter): Mistake[] {
+  const mistakes: Mistake[] = [];
+  const told = new Set<number>();
+  // One a line: what follows on the same line is mostly a consequence.
+  for (const { code, pos } of document.errors) {
+    const { line } = lines.linePos(pos[0]);
+    if (told.has(line) || told.size === maxSyntaxMistakes) continue;
+    told.add(line);
+    const wrong = syntaxWords[code] ?? 'is not valid YAML';
+    mistakes.push({ range: { from: pos[0], to: Math.max(pos[1], pos[0] + 1) }, path: [], wrong });
+  }
+  const version = document.directives?.yaml;
+  if (version?.explicit && version.version !== '1.2') {
+    const wrong = 'an older YAML reads `yes` and `012` otherwise: remove the %YAML line';
+    mistakes.push({ range: { from: 0, to: 1 }, path: [], wrong });
+  }
+  return mistakes;
+}
+
+const rangeOf = (node: Node | null | undefined): Range | undefined =>
+  node?.range ? { from: node.range[0], to: Math.max(node.range[1], node.range[0]) } : undefined;
+
+/** Walks the nodes once: values out, mistakes and filled-in variables noted on the way. */
+class Reader {
+  readonly filled = new Map<string, readonly string[]>();
+  readonly #text: string;
+  readonly #env: Environment;
+  readonly #lines: LineCounter;
+  readonly #mistakes: Mistake[];
+
+  constructor(text: string, env: Environment, lines: LineCounter, mistakes: Mistake[]) {
+    this.#text = text;
+    this.#env = env;
+    this.#lines = lines;
+    this.#mistakes = mistakes;
+  }
+
+  value(node: unknown, path: Path, depth: number): unknown {
+    if (node === null || node === undefined) return null;
+    if (isAlias(node)) {
+      this.#wrong(
+        node,
+        path,
+        'a text that begins with `*` must be in quotes (YAML aliases are not supported: use `defaults`)',
+      );
+      return undefined;
+    }
+    if (!isScalar(node) && !isMap(node) && !isSeq(node)) return undefined;
+    if (node.anchor !== undefined) {
+      this.#wrong(node, path, 'YAML anchors (`&name`) are not supported: say it once under `defaults`');
+    }
+    if (node.tag !== undefined && !/^tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)$/.test(node.tag)) {
+      this.#wrong(node, path, 'YAML tags (`!name`) are not supported: remove it, or put the text in quotes');
+      return undefined;
+    }
+    if (depth > maxDepth) {
+      this.#wrong(node, path, 'is nested too deeply');
+      return undefined;
+    }
+    if (isMap(node)) return this.#mapping(node.items, path, depth);
+    if (isSeq(node)) return node.items.map((item, index) => this.value(item, [...path, index], depth + 1));
+    return typeof node.value === 'string' ? this.#filledIn(node, node.value, path) : node.value;
+  }
+
+  #mapping(pairs: readonly Pair[], path: Path, depth: number): Record<string, unknown> {
+    const result: Record<string, unknown> = {};
+    const first = new Map<string, number>();
+    for (const { key, value } of pairs) {
+      const name = isScalar(key) ? String(key.value ?? '') : String(key);
+      const here = [...path, name];
+      const at = isScalar(key) ? (key.range?.[0] ?? 0) : 0;
+      const line = first.get(name);
+      if (line !== undefined) {
+        this.#wrong(key, here, `is here twice, first in line ${line}: keep one`);
+        continue;
+      }
+      first.set(name, this.#lines.linePos(at).line);
+      if (name === '<<') {
+        this.#wrong(key, here, 'YAML merge keys are not supported: say it once under `defaults`');
+        continue;
+      }
+      const read = this.value(value, here, depth + 1);
+      // A key without a value is as good as no key. (defineProperty: a key named __proto__ is a key like others.)
+      if (read === null) continue;
+      Object.defineProperty(result, name, { value: read, enumerable: true, configurable: true, writable: true });
+    }
+    return result;
+  }
+
+  #filledIn(node: Node, written: string, path: Path): string | null {
+    const { text, names, unfilled } = interpolate(written, this.#env);
+    if (names.length > 0) this.filled.set(pathKey(path), names);
+    const range = rangeOf(node) ?? { from: 0, to: 0 };
+    for (const { at, length, wrong } of unfilled) {
+      // Quotes and escapes shift the text; the reference itself is found again in the source.
+      const found = this.#text.indexOf(written.slice(at, at + length), range.from);
+      const exact = found >= 0 && found < range.to ? { from: found, to: found + length } : range;
+      this.#mistakes.push({ range: exact, path, wrong });
+    }
+    // An empty default is how one says that a key may be absent: the session token that not everybody has.
+    return text === '' && written.includes(':-') && unfilled.length === 0 ? null : text;
+  }
+
+  #wrong(node: unknown, path: Path, wrong: string): void {
+    const range = rangeOf(node as Node) ?? { from: 0, to: 0 };
+    this.#mistakes.push({ range, path, wrong });
+  }
+}
+
+/** Where a path stands in the text; of a path that is not there, the nearest part of it that is. */
+export function locate(contents: Node | null, path: Path): Place {
+  let node: unknown = contents;
+  let place: Place = { key: undefined, value: rangeOf(contents), scalar: isScalar(contents) };
+  for (const step of path) {
+    const pair = isMap(node)
+      ? node.items.find(({ key }) => isScalar(key) && String(key.value ?? '') === step)
+      : undefined;
+    const next: unknown = pair ? pair.value : isSeq(node) && typeof step === 'number' ? node.items[step] : undefined;
+    if (!pair && next === undefined) break;
+    const value = rangeOf(next as Node);
+    place = { key: pair ? rangeOf(pair.key as Node) : undefined, value, scalar: isScalar(next) };
+    node = next;
+  }
+  return place;
+}

@@ -1,0 +1,78 @@
+/**
+ * The schema of the configuration as JSON Schema (draft-07): for editors, and for our own question which keys
+ * there are where. Made from schema.ts, so that a key, its bounds and its description stand in one place.
+ */
+import { z } from 'zod';
+import type { Path } from './document.ts';
+import { rootSchema } from './schema.ts';
+
+export interface JsonSchema {
+  readonly [word: string]: unknown;
+  readonly type?: string | readonly string[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly enum?: readonly unknown[];
+}
+
+const strict = z.toJSONSchema(rootSchema, { target: 'draft-07', io: 'input' }) as JsonSchema;
+
+/** The JSON Schema of the configuration file, ready to be printed. */
+export function jsonSchema(): JsonSchema {
+  return {
+    ...withEmptyKeys(strict),
+    title: 'relaykeeper configuration',
+    description: 'Put `# yaml-language-server: $schema=PATH` on the first line of the file to use it in an editor.',
+  };
+}
+
+/** A key without a value is as good as no key, so what may be left out may also be null. */
+function withEmptyKeys(schema: JsonSchema): JsonSchema {
+  const { properties, required = [], items, anyOf } = schema;
+  return {
+    ...schema,
+    ...(items && { items: withEmptyKeys(items) }),
+    ...(anyOf && { anyOf: anyOf.map(withEmptyKeys) }),
+    ...(properties && {
+      properties: Object.fromEntries(
+        Object.entries(properties).map(([name, own]) => {
+          const inner = withEmptyKeys(own);
+          return [name, required.includes(name) ? inner : orNull(inner)];
+        }),
+      ),
+    }),
+  };
+}
+
+function orNull(schema: JsonSchema): JsonSchema {
+  if (schema.anyOf) return { ...schema, anyOf: [...schema.anyOf, { type: 'null' }] };
+  const { description, default: byDefault, ...own } = schema;
+  return { anyOf: [own, { type: 'null' }], description, ...(byDefault !== undefined && { default: byDefault }) };
+}
+
+/** The forms that a value of this schema can have. */
+const forms = (schema: JsonSchema): readonly JsonSchema[] => schema.anyOf?.flatMap(forms) ?? [schema];
+
+/** The keys that a mapping at this place of the file may have; empty if there is no mapping. */
+export function keysAt(path: Path): readonly string[] {
+  let here: readonly JsonSchema[] = [strict];
+  for (const step of path) {
+    const next = here.map((form) => (typeof step === 'number' ? form.items : form.properties?.[step]));
+    here = next.filter((form) => form !== undefined).flatMap(forms);
+  }
+  return here.flatMap((form) => Object.keys(form.properties ?? {}));
+}
+
+/** Every key of the configuration, as `groups[].backoff.max`. */
+export function keyPaths(): readonly string[] {
+  const walk = (schema: JsonSchema, prefix: string): readonly string[] =>
+    forms(schema).flatMap((form) => [
+      ...(form.items ? walk(form.items, `${prefix}[]`) : []),
+      ...Object.entries(form.properties ?? {}).flatMap(([name, own]) => {
+        const path = prefix === '' ? name : `${prefix}.${name}`;
+        return [path, ...walk(own, path)];
+      }),
+    ]);
+  return [...new Set(walk(strict, ''))];
+}

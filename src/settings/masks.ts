@@ -1,0 +1,106 @@
+/**
+ * What must not be shown of a configuration file when one of its lines is quoted. Errs on the side of hiding:
+ * everything under `credentials` and `tokens` that is not known to be harmless, every key that sounds like a
+ * secret (also mistyped ones), and addresses with a user in them.
+ */
+import { isMap, isScalar, isSeq, type Node } from 'yaml';
+import type { Range } from './document.ts';
+import { lonelyReference } from './interpolate.ts';
+
+const secretWord = /secret|token|passw|credential|private|key|auth|cookie|^(ak|sk|pwd)$/i;
+/** Keys whose values are shown although they sound like secrets or stand beside them. */
+const harmless = /File$|^(name|scope|from|perTask|maxTaskSeries|tokens|credentials)$/;
+const sections = new Set(['credentials', 'tokens']);
+const addressWithUser = /:\/\/[^\s/]*@/;
+
+const hidden = (key: string, inSection: boolean) => !harmless.test(key) && (inSection || secretWord.test(key));
+
+/** Ranges of the text to hide, in order, where the structure is known. */
+export function masks(text: string, contents: Node | null): readonly Range[] {
+  const ranges: Range[] = [];
+  const hide = (node: Node) => {
+    if (!node.range) return;
+    const [from, to] = node.range;
+    if (!lonelyReference.test(text.slice(from, to))) ranges.push({ from, to: Math.max(to, endOfComment(text, to)) });
+  };
+  const walk = (node: unknown, inSection: boolean): void => {
+    if (isSeq(node)) {
+      for (const item of node.items) walk(item, inSection);
+    } else if (isMap(node)) {
+      for (const { key, value } of node.items) {
+        const name = isScalar(key) ? String(key.value ?? '') : '';
+        // A key that was pasted where its name belongs.
+        if (inSection && name.length > longestShownKey && isScalar(key)) hide(key);
+        if (value === null) continue;
+        if (hidden(name, inSection)) hide(value as Node);
+        else if (sections.has(name)) walk(value, true);
+        else if (isScalar(value) && addressWithUser.test(String(value.value))) hide(value);
+        else if (!isScalar(value)) walk(value, inSection);
+      }
+    } else if (isScalar(node) && (inSection || addressWithUser.test(String(node.value)))) hide(node);
+  };
+  // A file that is no mapping is another file, perhaps one with a key in it.
+  if (isMap(contents)) walk(contents, false);
+  else if (contents) hide(contents);
+  return ranges.sort((a, b) => a.from - b.from);
+}
+
+/** Keys that are longer are not repeated in messages when they stand among secrets. */
+export const longestShownKey = 20;
+
+/** A comment behind a secret often is the one before it. */
+function endOfComment(text: string, from: number): number {
+  const end = text.indexOf('\n', from);
+  const rest = text.slice(from, end < 0 ? text.length : end);
+  return /^[^\n]*\s#/.test(rest) ? from + rest.length : from;
+}
+
+/**
+ * The same by the look of the lines, where the structure is broken: from a secret key to the end of its line, and
+ * every further line that is indented more than the key.
+ */
+export function masksByLine(text: string): readonly Range[] {
+  const ranges: Range[] = [];
+  let offset = 0;
+  let deeperThan = Number.POSITIVE_INFINITY;
+  let sectionDeeperThan = Number.POSITIVE_INFINITY;
+  for (const line of text.split('\n')) {
+    const indent = line.search(/\S/);
+    if (indent >= 0) {
+      const continues = indent > deeperThan || (indent === deeperThan && line[indent] === '-');
+      if (!continues) deeperThan = Number.POSITIVE_INFINITY;
+      if (indent <= sectionDeeperThan && !(indent === sectionDeeperThan && line[indent] === '-')) {
+        sectionDeeperThan = Number.POSITIVE_INFINITY;
+      }
+      const inSection = sectionDeeperThan !== Number.POSITIVE_INFINITY;
+      const found = continues ? { at: indent, column: undefined } : firstSecret(line, inSection);
+      if (found) ranges.push({ from: offset + found.at, to: offset + line.trimEnd().length });
+      if (found?.column !== undefined) deeperThan = found.column;
+      const section = /(?:^|[\s{,-])["']?(?:credentials|tokens)["']?\s*:/.exec(line);
+      if (section) sectionDeeperThan = Math.min(sectionDeeperThan, section.index);
+    }
+    offset += line.length + 1;
+  }
+  return ranges;
+}
+
+/** Where on a line a secret begins, and the column of its key. */
+function firstSecret(line: string, inSection: boolean): { at: number; column: number | undefined } | undefined {
+  let lineInSection = inSection;
+  let keys = 0;
+  for (const part of line.matchAll(/["']?([A-Za-z_][\w.-]*)["']?\s*:(?=\s|$|["'{[])\s*/g)) {
+    keys++;
+    const name = part[1] ?? '';
+    const at = part.index + part[0].length;
+    if (sections.has(name)) {
+      lineInSection = true;
+      const rest = line.slice(at).trim();
+      if (rest !== '' && !/^[{[#-]/.test(rest)) return { at, column: part.index };
+    } else if (hidden(name, lineInSection)) {
+      return lonelyReference.test(line.slice(at).trim()) ? undefined : { at, column: part.index };
+    }
+  }
+  const user = addressWithUser.exec(line);
+  if (user) return { at: user.index, column: undefined };
+  return inSection && keys === 0 && !/^\s*#?\s*$/.test(line) ? { at: line.search(/\S/), column: undefined } : undefined;
+}

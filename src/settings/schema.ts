@@ -1,0 +1,325 @@
+/**
+ * The configuration file as its writer sees it: every key, its bounds and its description. The JSON Schema for
+ * editors, the check of the file and the nearest-key answers all come from here; what several keys say together
+ * is in rules.ts, what the program gets out of it is in settings.ts.
+ */
+import { z } from 'zod';
+import { maxFailuresKept } from '../domain/ledger.ts';
+import {
+  duration,
+  flag,
+  key,
+  line,
+  list,
+  matching,
+  number,
+  orFalse,
+  percent,
+  required,
+  text,
+  whole,
+  word,
+} from './keys.ts';
+import {
+  daysPattern,
+  readAddress,
+  readCron,
+  readDays,
+  readListen,
+  readSocket,
+  readStore,
+  readTimeOfDay,
+  readTimezone,
+  timeOfDayPattern,
+} from './values.ts';
+
+export const maxGroups = 200;
+export const maxAccounts = 50;
+export const maxTokens = 50;
+const maxPatterns = 1000;
+const longestPath = 4096;
+
+/** The policy that a group has when neither it nor `defaults` says otherwise, as it would be written. */
+export const builtInPolicy = {
+  mode: 'heal',
+  firstSight: 'restart',
+  confirm: 1,
+  backoff: { initial: '15s', factor: 2, max: '5m', jitter: 25, resetAfter: '10m' },
+  attempts: 8,
+  quarantine: { retryEvery: '10m', abandonAfter: '72h' },
+  budget: { restarts: 20, perTask: 12, per: '1h' },
+  storm: { percent: 40, atLeast: 5 },
+  verifyWithin: '60s',
+  startLead: '60s',
+  endGuard: '60s',
+  hours: [],
+} as const;
+
+const path = () => line(longestPath);
+const timezone = () => text(readTimezone);
+/** Travels in a header: printable ASCII without spaces, and long enough not to be guessed. */
+const token = () =>
+  matching(
+    /^[\x21-\x7e]{16,512}$/,
+    'must be 16 to 512 printable characters without spaces (`openssl rand -hex 24` makes one)',
+  );
+/** Travels in a path. */
+const hookToken = () =>
+  matching(
+    /^[A-Za-z0-9_-]{16,512}$/,
+    'must be 16 to 512 letters, digits, `-` or `_` (`openssl rand -hex 24` makes one)',
+  );
+const groupName = () =>
+  matching(
+    /^(?=\S)[^*?\p{Cc}]{1,64}(?<=\S)$/u,
+    'must be 1 to 64 characters, without `*`, `?` or spaces at its ends (wildcards belong in `match.cloudGroup`)',
+  );
+const globs = () => list(line(256), maxPatterns);
+
+const stormKeys = (byDefault: { readonly percent: number; readonly atLeast: number }) =>
+  orFalse(
+    z.strictObject({
+      percent: key(
+        percent(),
+        'A storm is on while at least this share of the due tasks is stopped …',
+        byDefault.percent,
+      ),
+      atLeast: key(whole(1, 100_000), '… and at least this many of them.', byDefault.atLeast),
+    }),
+  );
+
+const hours = z.strictObject({
+  days: key(list(text(readDays, daysPattern), 7), 'Days or ranges of days on which these hours begin.', ['mon-sun']),
+  from: key(text(readTimeOfDay, timeOfDayPattern), 'When they begin.', '00:00'),
+  to: key(text(readTimeOfDay, timeOfDayPattern), 'When they end; earlier than `from`: on the next day.', '24:00'),
+  timezone: required(timezone(), 'IANA timezone of these hours, such as Asia/Shanghai.'),
+});
+
+const written = builtInPolicy;
+const policyShape = {
+  mode: key(word('heal', 'observe'), 'heal restarts; observe does everything but the call.', written.mode),
+  firstSight: key(
+    word('restart', 'observe'),
+    'What to do with tasks that are already stopped when first seen.',
+    written.firstSight,
+  ),
+  confirm: key(whole(1, 100), 'Complete polls that must agree before the first restart.', written.confirm),
+  backoff: key(
+    z.strictObject({
+      initial: key(
+        duration('100ms', '24h'),
+        'Wait before the second restart; the first is at once.',
+        written.backoff.initial,
+      ),
+      factor: key(number(1, 100), 'Each further wait is this many times the last.', written.backoff.factor),
+      max: key(duration('100ms', '24h'), 'The longest wait.', written.backoff.max),
+      jitter: key(percent(), 'Up to this many percent are added to each wait.', written.backoff.jitter),
+      resetAfter: key(duration('1s', '7d'), 'Active for so long: attempts are forgotten.', written.backoff.resetAfter),
+    }),
+    'How long to wait between restarts of one task.',
+  ),
+  attempts: key(whole(1, maxFailuresKept), 'Failed attempts in a row before quarantine.', written.attempts),
+  quarantine: key(
+    z.strictObject({
+      retryEvery: key(duration('1s', '24h'), 'How often a quarantined task is tried.', written.quarantine.retryEvery),
+      abandonAfter: key(
+        duration('1s', '30d'),
+        'In quarantine for so long: left alone until a person releases it.',
+        written.quarantine.abandonAfter,
+      ),
+    }),
+    'What becomes of a task that does not come up.',
+  ),
+  budget: key(
+    orFalse(
+      z.strictObject({
+        restarts: key(whole(1, 100_000), 'Failed attempts of the group that are normal …', written.budget.restarts),
+        perTask: key(whole(0, 10_000), '… or this many for each due task, if that is more …', written.budget.perTask),
+        per: key(duration('1s', '24h'), '… in any stretch of this length.', written.budget.per),
+      }),
+    ),
+    'More failed attempts than this count as a storm; false: no budget.',
+  ),
+  storm: key(stormKeys(written.storm), 'When so many stop at once, restarts go in small, growing steps; false: off.'),
+  verifyWithin: key(
+    duration('100ms', '1h'),
+    'How long a restarted task may take to be seen running.',
+    written.verifyWithin,
+  ),
+  startLead: key(
+    duration('0s', '24h'),
+    'A stopped task is not touched until its StartTime minus this.',
+    written.startLead,
+  ),
+  endGuard: key(duration('0s', '24h'), 'So close to EndTime a restart is not worth it.', written.endGuard),
+  hours: key(
+    z.array(hours).max(50, { error: 'has more than 50 entries' }),
+    'When the tasks should run; empty: always.',
+    written.hours,
+  ),
+};
+
+export const policySchema = z.strictObject(policyShape);
+
+const match = z.strictObject({
+  account: key(globs(), 'Accounts; globs (* and ?) are allowed, in a list one is enough.', ['*']),
+  cloudGroup: key(globs(), "The cloud's own groups (分组); globs are allowed.", ['*']),
+  title: key(globs(), 'Titles of tasks; globs are allowed.', ['*']),
+  type: key(list(word('live', 'vod'), 2), 'Live sources, or video on demand.', ['live', 'vod']),
+  exclude: key(
+    z.strictObject({
+      title: key(globs(), 'Tasks with these titles are left alone; globs are allowed.', []),
+      taskId: key(list(line(128), maxPatterns), 'These tasks are left alone.', []),
+    }),
+    'Tasks that stay unmanaged; later groups do not get them either.',
+  ),
+});
+
+export const groupSchema = z.strictObject({
+  name: required(groupName(), 'Its name in metrics, logs and holds; without `match` also the cloud group it manages.'),
+  match: key(match, 'Which tasks: all that is given must hold. The first group that matches a task has it.'),
+  ...policyShape,
+});
+
+const credentials = z.strictObject({
+  from: key(word('env', 'oidc', 'ecsRole'), 'Where keys come from if none are given here.'),
+  accessKeyId: key(line(512), 'Access key; best taken from the environment or a file.'),
+  accessKeyIdFile: key(path(), 'File with the access key; read again when it changes.'),
+  secretAccessKey: key(line(1024), 'Secret key; best taken from the environment or a file.'),
+  secretAccessKeyFile: key(path(), 'File with the secret key.'),
+  sessionToken: key(line(8192), 'Session token of a temporary key.'),
+  sessionTokenFile: key(path(), 'File with the session token.'),
+});
+
+const poll = z.strictObject({
+  schedule: key(text(readCron), 'When to list the tasks: cron with seconds.', '*/15 * * * * *'),
+  timezone: key(timezone(), 'IANA timezone of the schedule.', 'UTC'),
+  pageSize: key(whole(1, 500), 'Tasks asked for in one call; the vendor allows 500.', 500),
+  verifyEvery: key(duration('500ms', '10m'), 'How often restarted tasks are looked at until they run.', '5s'),
+});
+
+export const accountSchema = z.strictObject({
+  name: required(
+    matching(
+      /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+      'must be 1 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit',
+    ),
+    'Its name in metrics, logs and addresses.',
+  ),
+  provider: key(
+    word('volcengine', 'byteplus', 'simulator'),
+    'Whose cloud; simulator is a built-in pretend cloud for trying out.',
+    'volcengine',
+  ),
+  endpoint: key(
+    text((value) => readAddress(value, 'no-path')),
+    "Overrides the provider's address.",
+  ),
+  region: key(
+    matching(/^[a-z0-9-]{1,64}$/, 'must be a region such as `cn-north-1`'),
+    "Overrides the provider's region.",
+  ),
+  credentials: key(credentials, 'The keys. Absent: environment, then OIDC, then the role of the ECS instance.'),
+  subAccount: key(flag(), "true for a sub-account's key: every call names its cloud group.", false),
+  poll: key(poll, 'When and how the tasks are listed.'),
+  requestTimeout: key(duration('1s', '2m'), 'The longest that one call may take.', '10s'),
+  rateLimit: key(
+    z.strictObject({
+      perSecond: key(whole(1, 100), 'Calls in any second, all actions together.', 10),
+      spacing: key(word('even', 'none'), 'even: also no two calls closer than 1/perSecond.', 'even'),
+    }),
+    'How fast the API may be called.',
+  ),
+  restartAction: key(
+    word('auto', 'RestartPullToPushTask', 'ContinuePullToPushTask', 'RelaunchPullToPushTask'),
+    'auto: Restart, and Continue once the vendor has retired it.',
+    'auto',
+  ),
+  storm: key(stormKeys(written.storm), 'The same guard over all due tasks of the account; false: off.'),
+  hookToken: key(hookToken(), "Opens POST /hooks/ACCOUNT/TOKEN for the vendor's callback; absent: closed."),
+  hookTokenFile: key(path(), 'File with the hook token.'),
+});
+
+const server = z.strictObject({
+  listen: key(text(readListen), 'Address and port for metrics, health, the API and the page.', '127.0.0.1:9847'),
+  socket: key(
+    text(readSocket),
+    'The same API for the operator on this machine, without a token.',
+    'data/relaykeeper.sock',
+  ),
+  externalUrl: key(
+    text((value) => readAddress(value, 'with-path')),
+    'Its address behind a proxy, a path prefix included.',
+  ),
+  tls: key(
+    z.strictObject({
+      certFile: required(path(), 'Certificate chain, PEM; read again when it changes.'),
+      keyFile: required(path(), 'Private key, PEM.'),
+    }),
+    'Serve HTTPS.',
+  ),
+  tokens: key(
+    z
+      .array(
+        z.strictObject({
+          name: required(line(64), 'Who holds it: the author of what is done with it.'),
+          scope: required(word('read', 'operate', 'admin'), 'What it may do.'),
+          token: key(token(), 'The token itself.'),
+          tokenFile: key(path(), 'File with the token; read again when it changes.'),
+        }),
+      )
+      .max(maxTokens, { error: `has more than ${maxTokens} entries` }),
+    'Who may change things over `listen`; without any, only reading is served there.',
+    [],
+  ),
+});
+
+export const rootSchema = z.strictObject({
+  version: key(z.literal(1, { error: 'must be 1' }), 'Version of this format.', 1),
+  log: key(
+    z.strictObject({
+      level: key(word('debug', 'info', 'warn', 'error'), 'The least important that is logged.', 'info'),
+      format: key(word('json', 'pretty'), 'json: a line an event; pretty: for eyes.', 'json'),
+    }),
+    'What is logged, and how.',
+  ),
+  server: key(server, 'Where the daemon listens, and who may do what.'),
+  store: key(
+    z.union([
+      text(readStore, '^sqlite:.+'),
+      z.strictObject({
+        url: required(line(2048), 'Not in this version: postgres://user@host/database.'),
+        password: key(line(1024), 'Not in this version.'),
+        passwordFile: key(path(), 'Not in this version.'),
+      }),
+    ]),
+    'Where the ledger is kept, relative to the working directory.',
+    'sqlite:data/relaykeeper.db',
+  ),
+  metrics: key(
+    z.strictObject({
+      maxTaskSeries: key(whole(0, 100_000), 'The most tasks with metrics of their own.', 2000),
+    }),
+    'Bounds of the metrics.',
+  ),
+  accounts: required(
+    z
+      .array(accountSchema)
+      .min(1, { error: 'has no account: write one, such as `- name: main`' })
+      .max(maxAccounts, { error: `has more than ${maxAccounts} accounts` }),
+    'The cloud accounts whose tasks are kept alive.',
+  ),
+  defaults: key(policySchema, 'Policy of every group that does not say otherwise, key by key.'),
+  groups: required(
+    z
+      .array(groupSchema)
+      .min(1, { error: 'has no group: nothing would be managed; write one, such as `- name: vip`' })
+      .max(maxGroups, { error: `has more than ${maxGroups} groups` }),
+    'Which tasks are managed, and how. The first entry that matches a task has it.',
+  ),
+});
+
+export type Written = z.output<typeof rootSchema>;
+export type WrittenPolicy = z.output<typeof policySchema>;
+export type WrittenGroup = z.output<typeof groupSchema>;
+export type WrittenAccount = z.output<typeof accountSchema>;

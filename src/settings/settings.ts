@@ -1,0 +1,243 @@
+/**
+ * The settings as the program uses them: every key resolved, every time in milliseconds, every policy complete.
+ * Here is the way from what was written to what is meant; the file's own words are in schema.ts.
+ */
+import { globMatches, type Match, type Policies, type Policy, type StormLimits } from '../domain/policy.ts';
+import {
+  builtInPolicy,
+  policySchema,
+  type Written,
+  type WrittenAccount,
+  type WrittenGroup,
+  type WrittenPolicy,
+} from './schema.ts';
+import { type ListenAddress, week } from './values.ts';
+
+/**
+ * A key, token or password. The value is behind a function, so that nothing that prints settings (JSON, the
+ * log, an assertion) can print it. A file is read by whoever uses the secret, again when it changes.
+ */
+export type Secret =
+  | { readonly kind: 'value'; readonly reveal: () => string }
+  | { readonly kind: 'file'; readonly path: string };
+
+export type Credentials =
+  | {
+      readonly kind: 'keys';
+      readonly accessKeyId: Secret;
+      readonly secretAccessKey: Secret;
+      readonly sessionToken: Secret | undefined;
+    }
+  | { readonly kind: 'env' | 'oidc' | 'ecsRole' }
+  /** Nothing was said: env, then oidc, then ecsRole. */
+  | { readonly kind: 'chain' }
+  /** The pretend cloud asks for none. */
+  | { readonly kind: 'none' };
+
+export interface AccountSettings {
+  readonly name: string;
+  readonly provider: 'volcengine' | 'byteplus' | 'simulator';
+  /** Undefined: the provider's own. */
+  readonly endpoint: string | undefined;
+  readonly region: string | undefined;
+  readonly credentials: Credentials;
+  readonly subAccount: boolean;
+  readonly poll: {
+    /** Cron with seconds (or without: second 0). */
+    readonly schedule: string;
+    readonly timezone: string;
+    readonly pageSize: number;
+    readonly verifyEveryMs: number;
+  };
+  readonly requestTimeoutMs: number;
+  readonly rateLimit: { readonly perSecond: number; readonly spacing: 'even' | 'none' };
+  readonly restartAction: 'auto' | 'RestartPullToPushTask' | 'ContinuePullToPushTask' | 'RelaunchPullToPushTask';
+  readonly storm: StormLimits | false;
+  /** Undefined: the account's hook is closed. */
+  readonly hookToken: Secret | undefined;
+}
+
+export const scopes = ['read', 'operate', 'admin'] as const;
+/** Each may do what the ones before it may. */
+export type Scope = (typeof scopes)[number];
+
+export interface TokenSettings {
+  readonly name: string;
+  readonly scope: Scope;
+  readonly token: Secret;
+}
+
+export interface ServerSettings {
+  readonly listen: ListenAddress;
+  /** Path of the unix socket, relative to the working directory. */
+  readonly socket: string;
+  /** Without a slash at its end. */
+  readonly externalUrl: string | undefined;
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  readonly tokens: readonly TokenSettings[];
+}
+
+export interface Settings {
+  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'json' | 'pretty' };
+  readonly server: ServerSettings;
+  readonly store: { readonly kind: 'sqlite'; readonly path: string };
+  readonly metrics: { readonly maxTaskSeries: number };
+  readonly accounts: readonly AccountSettings[];
+  /** In file order: the first that matches a task has it. */
+  readonly groups: readonly Policy[];
+}
+
+const builtIn = policySchema.parse(builtInPolicy);
+
+/** What was written, checked by schema and rules, to what is meant. */
+export function resolve(written: Written): Settings {
+  return {
+    log: { level: written.log?.level ?? 'info', format: written.log?.format ?? 'json' },
+    server: resolveServer(written.server),
+    store: { kind: 'sqlite', path: typeof written.store === 'string' ? written.store : 'data/relaykeeper.db' },
+    metrics: { maxTaskSeries: written.metrics?.maxTaskSeries ?? 2000 },
+    accounts: written.accounts.map(resolveAccount),
+    groups: written.groups.map((group) => resolveGroup(group, written.defaults)),
+  };
+}
+
+function resolveServer(written: Written['server']): ServerSettings {
+  return {
+    listen: written?.listen ?? { host: '127.0.0.1', port: 9847 },
+    socket: written?.socket ?? 'data/relaykeeper.sock',
+    externalUrl: written?.externalUrl,
+    tls: written?.tls,
+    tokens: (written?.tokens ?? []).map(({ name, scope, token, tokenFile }) => ({
+      name,
+      scope,
+      token: must(secret(token, tokenFile)),
+    })),
+  };
+}
+
+function resolveAccount(written: WrittenAccount): AccountSettings {
+  const { poll, rateLimit } = written;
+  return {
+    name: written.name,
+    provider: written.provider ?? 'volcengine',
+    endpoint: written.endpoint,
+    region: written.region,
+    credentials: resolveCredentials(written),
+    subAccount: written.subAccount ?? false,
+    poll: {
+      schedule: poll?.schedule ?? '*/15 * * * * *',
+      timezone: poll?.timezone ?? 'UTC',
+      pageSize: poll?.pageSize ?? 500,
+      verifyEveryMs: poll?.verifyEvery ?? 5000,
+    },
+    requestTimeoutMs: written.requestTimeout ?? 10_000,
+    rateLimit: { perSecond: rateLimit?.perSecond ?? 10, spacing: rateLimit?.spacing ?? 'even' },
+    restartAction: written.restartAction ?? 'auto',
+    storm: over(builtIn.storm, written.storm),
+    hookToken: secret(written.hookToken, written.hookTokenFile),
+  };
+}
+
+function resolveCredentials({ provider, credentials }: WrittenAccount): Credentials {
+  if (provider === 'simulator') return { kind: 'none' };
+  const accessKeyId = secret(credentials?.accessKeyId, credentials?.accessKeyIdFile);
+  const secretAccessKey = secret(credentials?.secretAccessKey, credentials?.secretAccessKeyFile);
+  if (accessKeyId && secretAccessKey) {
+    const sessionToken = secret(credentials?.sessionToken, credentials?.sessionTokenFile);
+    return { kind: 'keys', accessKeyId, secretAccessKey, sessionToken };
+  }
+  return { kind: credentials?.from ?? 'chain' };
+}
+
+function secret(value: string | undefined, path: string | undefined): Secret | undefined {
+  if (value !== undefined) return { kind: 'value', reveal: () => value };
+  return path === undefined ? undefined : { kind: 'file', path };
+}
+
+type Policied = Omit<Policy, 'name' | 'match'>;
+
+/** The policy in force where `group` lies over `defaults` and both over what is built in, key by key. */
+export function resolvePolicy(group: WrittenPolicy, defaults: WrittenPolicy = {}): Policied {
+  const plain = { ...builtIn, ...defaults, ...group };
+  const backoff = { ...builtIn.backoff, ...defaults.backoff, ...group.backoff };
+  const quarantine = { ...builtIn.quarantine, ...defaults.quarantine, ...group.quarantine };
+  const budget = over(over(builtIn.budget, defaults.budget), group.budget, builtIn.budget);
+  return {
+    mode: must(plain.mode),
+    firstSight: must(plain.firstSight),
+    confirm: must(plain.confirm),
+    backoff: {
+      initialMs: must(backoff.initial),
+      factor: must(backoff.factor),
+      maxMs: must(backoff.max),
+      jitterPercent: must(backoff.jitter),
+      resetAfterMs: must(backoff.resetAfter),
+    },
+    attempts: must(plain.attempts),
+    quarantine: { retryEveryMs: must(quarantine.retryEvery), abandonAfterMs: must(quarantine.abandonAfter) },
+    budget: budget && { restarts: budget.restarts, perTask: budget.perTask, perMs: budget.per },
+    storm: over(over(builtIn.storm, defaults.storm), group.storm, builtIn.storm),
+    verifyWithinMs: must(plain.verifyWithin),
+    startLeadMs: must(plain.startLead),
+    endGuardMs: must(plain.endGuard),
+    hours: must(plain.hours).map((entry) => ({
+      days: [...new Set((entry.days ?? [week]).flat())],
+      fromMinute: entry.from ?? 0,
+      toMinute: entry.to ?? 1440,
+      timezone: entry.timezone,
+    })),
+  };
+}
+
+type Whole<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
+
+/** `upper` over `lower`, key by key; `false` turns it off, a mapping turns it on again over `base`. */
+function over<T extends object>(
+  lower: T | false | undefined,
+  upper: T | false | undefined,
+  base: T | false | undefined = lower,
+): Whole<T> | false {
+  if (upper === undefined) return lower ? (lower as Whole<T>) : false;
+  return upper && ({ ...base, ...lower, ...upper } as Whole<T>);
+}
+
+function resolveGroup(written: WrittenGroup, defaults: WrittenPolicy | undefined): Policy {
+  return { name: written.name, match: resolveMatch(written), ...resolvePolicy(written, defaults) };
+}
+
+function resolveMatch({ name, match }: WrittenGroup): Match {
+  return {
+    account: match?.account ?? ['*'],
+    cloudGroup: match ? (match.cloudGroup ?? ['*']) : [name],
+    title: match?.title ?? ['*'],
+    type: match?.type ?? ['live', 'vod'],
+    exclude: { title: match?.exclude?.title ?? [], taskId: match?.exclude?.taskId ?? [] },
+  };
+}
+
+function must<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('a key without a built-in value was asked for after the check');
+  return value;
+}
+
+/** What configuration decides for one account: its own storm, and the groups that can have its tasks, in file order. */
+export function policies(settings: Settings, account: string): Policies {
+  const own = settings.accounts.find(({ name }) => name === account);
+  if (!own) throw new Error(`no account ${account} in the settings`);
+  const groups = settings.groups.filter(({ match }) => match.account.some((glob) => globMatches(glob, account)));
+  return { account, storm: own.storm, groups };
+}
+
+/** The settings as plain JSON for people: secrets show where they come from, never what they are. */
+export function withoutSecrets(settings: Settings): unknown {
+  const isSecret = (value: object) => 'kind' in value && (value.kind === 'file' || 'reveal' in value);
+  return JSON.parse(
+    JSON.stringify(settings, (_key, value: unknown) =>
+      typeof value === 'object' && value !== null && isSecret(value)
+        ? 'path' in value
+          ? `(file ${String(value.path)})`
+          : '(set)'
+        : value,
+    ),
+  );
+}

@@ -1,0 +1,155 @@
+/**
+ * Single values of the configuration that are more than a number or a word: durations, times of day, ranges of
+ * days, schedules, addresses. Each reader takes the text and gives the value, or a sentence that says what is
+ * wrong and what to write instead. The sentences never contain the text itself: it may be a secret in the wrong
+ * place, and the quoted line of the file shows it anyway, masked where it must be.
+ */
+import nodeCron from 'node-cron';
+import type { Day } from '../domain/policy.ts';
+import { nearest } from './nearest.ts';
+
+export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly wrong: string };
+
+const good = <T>(value: T): Read<T> => ({ ok: true, value });
+const bad = (wrong: string): { readonly ok: false; readonly wrong: string } => ({ ok: false, wrong });
+
+const units = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
+/** Units from large to small, each at most once; also the pattern that editors get. */
+export const durationPattern = '^(?=\\d)(\\d{1,9}d)?(\\d{1,9}h)?(\\d{1,9}m)?(\\d{1,9}s)?(\\d{1,9}ms)?$';
+const durationShape = new RegExp(durationPattern);
+
+/** `1h30m` to milliseconds; undefined if it is no duration. */
+export function durationMs(text: string): number | undefined {
+  const parts = durationShape.exec(text);
+  if (!parts) return undefined;
+  const [, days, hours, minutes, seconds, milliseconds] = parts;
+  const of = (part: string | undefined, unit: keyof typeof units) => Number.parseInt(part ?? '0', 10) * units[unit];
+  return of(days, 'd') + of(hours, 'h') + of(minutes, 'm') + of(seconds, 's') + of(milliseconds, 'ms');
+}
+
+/** Reads a duration between two others, both included; both are themselves written as durations. */
+export function readDuration(text: string, min: string, max: string): Read<number> {
+  const range = `from ${min} to ${max}`;
+  if (/^\d+(\.\d+)?$/.test(text)) return bad(`a duration needs its unit, such as \`15s\`: write one ${range}`);
+  const ms = durationMs(text);
+  if (ms === undefined) return bad(`must be a duration such as \`15s\`, \`1h30m\` or \`500ms\`, ${range}`);
+  if (ms < (durationMs(min) ?? 0) || ms > (durationMs(max) ?? 0)) return bad(`must be a duration ${range}`);
+  return good(ms);
+}
+
+export const timeOfDayPattern = '^([01]\\d|2[0-3]):[0-5]\\d$|^24:00$';
+
+/** `08:30` to minutes after midnight; `24:00` is the end of the day. */
+export function readTimeOfDay(text: string): Read<number> {
+  if (!new RegExp(timeOfDayPattern).test(text))
+    return bad('must be a time of day from "00:00" to "24:00", such as "08:30"');
+  return good(Number(text.slice(0, 2)) * 60 + Number(text.slice(3)));
+}
+
+export const week: readonly Day[] = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
+const dayWord = `(${week.join('|')})`;
+export const daysPattern = `^${dayWord}(-${dayWord})?$`;
+
+/** `mon-fri` or `sat` to the days it means; a range may run over the end of the week (`sat-mon`). */
+export function readDays(text: string): Read<readonly Day[]> {
+  const parts = new RegExp(daysPattern).exec(text);
+  if (!parts) return bad(`must be a day or a range of days: ${week.join(', ')}, such as \`mon-fri\``);
+  const from = week.indexOf(parts[1] as Day);
+  const to = parts[3] === undefined ? from : week.indexOf(parts[3] as Day);
+  const length = ((to - from + week.length) % week.length) + 1;
+  return good(Array.from({ length }, (_, i) => week[(from + i) % week.length] as Day));
+}
+
+/** An IANA name that this Node knows. */
+export function readTimezone(text: string): Read<string> {
+  const isOffset = /^[+-]/.test(text);
+  try {
+    if (!isOffset) {
+      new Intl.DateTimeFormat('en', { timeZone: text });
+      return good(text);
+    }
+  } catch {
+    // Falls through: a RangeError is the only way in which Intl says that it does not know the name.
+  }
+  if (/^asia\/(beijing|peking)$|^(cst|prc time|beijing)$/i.test(text)) {
+    return bad('no such timezone: the IANA name for all of China is `Asia/Shanghai`');
+  }
+  const known = isOffset ? undefined : nearest(text, Intl.supportedValuesOf('timeZone'));
+  const meant =
+    known === undefined ? 'write an IANA name such as `Asia/Shanghai` or `UTC`' : `did you mean \`${known}\`?`;
+  return bad(
+    isOffset ? 'an offset is no timezone: write an IANA name such as `Asia/Shanghai`' : `no such timezone: ${meant}`,
+  );
+}
+
+/** A cron expression with seconds (six fields), or with five, which means second 0 of the minute. */
+export function readCron(text: string): Read<string> {
+  const example = 'such as `*/15 * * * * *` (second minute hour day month weekday)';
+  const checked = nodeCron.validateDetailed(text);
+  const [first] = checked.errors;
+  if (first?.field === 'expression') return bad(`must be a cron expression with seconds, ${example}`);
+  if (first) return bad(`its field \`${first.field}\` is not valid: write a cron expression with seconds, ${example}`);
+  try {
+    // Every field can be fine and the whole still never come, such as 30 February.
+    if (nodeCron.createTask(text, () => {}, { timezone: 'UTC' }).getNextRuns(1).length > 0) return good(text);
+  } catch {
+    // Its message quotes the expression; ours says the same.
+  }
+  return bad(`is a time that never comes: write a cron expression with seconds, ${example}`);
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `127.0.0.1:9847`, `[::1]:9847`, `localhost:9847`; port 0 takes any free one. */
+export function readListen(text: string): Read<ListenAddress> {
+  const parts = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/.exec(text);
+  if (!parts) {
+    return bad(
+      text.startsWith(':')
+        ? 'must name the address too: write `0.0.0.0` before the colon for every interface, `127.0.0.1` for this machine'
+        : 'must be an address and a port, such as `127.0.0.1:9847` or `[::1]:9847`',
+    );
+  }
+  const port = Number(parts[3]);
+  return port > 65_535 ? bad('its port must be from 0 to 65535') : good({ host: parts[1] ?? parts[2] ?? '', port });
+}
+
+/** An absolute http(s) address without user, password, query or fragment; a trailing slash is dropped. */
+export function readAddress(text: string, path: 'with-path' | 'no-path'): Read<string> {
+  const shape = path === 'with-path' ? '`https://host/prefix`' : '`https://host`';
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || !/^https?:\/\//i.test(text))
+    return bad(`must be an address such as ${shape}`);
+  if (url.username || url.password) return bad(`must not contain a user or password: write ${shape}`);
+  if (url.search || url.hash || /[?#]/.test(text)) return bad(`must not contain \`?\` or \`#\`: write ${shape}`);
+  if (path === 'no-path' && url.pathname !== '/') return bad(`must not contain a path: write ${shape}`);
+  return good(url.href.replace(/\/+$/, ''));
+}
+
+/** Longest path that every kernel takes for a unix socket (macOS: 104 bytes with the closing zero; Linux: 108). */
+export const maxSocketPathBytes = 103;
+
+export function readSocket(text: string): Read<string> {
+  if (text.trim() === '') return bad('must be the path of a file');
+  const tooLong = Buffer.byteLength(text) > maxSocketPathBytes;
+  return tooLong
+    ? bad(`must be a path of at most ${maxSocketPathBytes} bytes: the kernel takes no longer ones`)
+    : good(text);
+}
+
+/** `sqlite:PATH` to the path. */
+export function readStore(text: string): Read<string> {
+  if (/^postgres(ql)?:/.test(text)) return bad(noPostgres);
+  const path = /^sqlite:(.*)$/s.exec(text)?.[1]?.trim();
+  if (!path) return bad('must be `sqlite:` and the path of a file, such as `sqlite:data/relaykeeper.db`');
+  if (path.startsWith(':memory:')) return bad('must be a file: what was tried has to outlive the process');
+  if (path.startsWith('//'))
+    return bad('takes a path, not an address: write `sqlite:data/relaykeeper.db` or `sqlite:/var/lib/relaykeeper.db`');
+  return good(path);
+}
+
+export const noPostgres =
+  'this version keeps its ledger in SQLite only: write `store: sqlite:data/relaykeeper.db` (one process at a time)';

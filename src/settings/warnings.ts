@@ -1,0 +1,74 @@
+/**
+ * What is allowed and yet probably not meant. Each of these has an end that somebody would otherwise look for at
+ * night; what is merely unusual is not told.
+ */
+import { globMatches, type Policy } from '../domain/policy.ts';
+import { scheduledGaps } from './forecast.ts';
+import type { Finding } from './issues.ts';
+import type { AccountSettings, Settings } from './settings.ts';
+
+const minuteMs = 60_000;
+/** Above this a schedule is probably one of five fields that was meant with seconds. */
+const longGapMs = 5 * minuteMs;
+/** The vendor's own limit for restarts (reference/live-api.md). */
+const vendorPerSecond = 10;
+
+export function warnings(settings: Settings): readonly Finding[] {
+  return [...settings.accounts.flatMap(aboutAccount), ...unreachableGroups(settings.groups)];
+}
+
+function aboutAccount(account: AccountSettings, index: number): readonly Finding[] {
+  const found: Finding[] = [];
+  const warn = (key: string, wrong: string) =>
+    found.push({ path: ['accounts', index, ...key.split('.')], at: 'value', wrong });
+  const { poll, rateLimit, endpoint } = account;
+  if (account.provider === 'simulator') warn('provider', 'a pretend cloud: no real task is seen or restarted');
+  const { shortestMs } = scheduledGaps(poll);
+  if (shortestMs > longGapMs) {
+    const fields = poll.schedule.trim().split(/\s+/).length;
+    const why =
+      fields === 5 ? ' (five fields begin with the minute; put seconds in front, as in `*/15 * * * * *`)' : '';
+    warn('poll.schedule', `tasks are listed only every ${Math.round(shortestMs / minuteMs)} minutes${why}`);
+  }
+  if (rateLimit.perSecond > vendorPerSecond) {
+    warn(
+      'rateLimit.perSecond',
+      `the vendor takes ${vendorPerSecond} restarts a second; more is refused unless it has raised that for you`,
+    );
+  }
+  if (
+    endpoint?.startsWith('http://') &&
+    account.provider !== 'simulator' &&
+    !/^http:\/\/(localhost|127\.|\[::1\])/.test(endpoint)
+  ) {
+    warn('endpoint', 'calls cross the network in the clear: write https');
+  }
+  return found;
+}
+
+/** Groups that can never have a task, because an earlier one has every task that they match: only where that is certain. */
+function unreachableGroups(groups: readonly Policy[]): readonly Finding[] {
+  return groups.flatMap((group, index): readonly Finding[] => {
+    const earlier = groups.slice(0, index).find((other) => covers(other, group));
+    if (!earlier) return [];
+    const wrong = `this group gets no task: everything it matches is matched by \`${earlier.name}\` above it; move it up or narrow that one`;
+    return [{ path: ['groups', index, 'name'], at: 'value', wrong }];
+  });
+}
+
+function covers({ match: wide }: Policy, { match: narrow }: Policy): boolean {
+  const all = (globs: readonly string[], others: readonly string[]) =>
+    others.every((other) => globs.some((glob) => includes(glob, other)));
+  return (
+    all(wide.account, narrow.account) &&
+    all(wide.cloudGroup, narrow.cloudGroup) &&
+    all(wide.title, narrow.title) &&
+    narrow.type.every((type) => wide.type.includes(type))
+  );
+}
+
+/** Whether every text that fits `narrow` certainly fits `wide`. */
+function includes(wide: string, narrow: string): boolean {
+  if (/^\*+$/.test(wide) || wide === narrow) return true;
+  return !/[*?]/.test(narrow) && globMatches(wide, narrow);
+}
