@@ -32,6 +32,9 @@ const sliceOfTasks = 1_000;
 /** A list that shrank beyond belief is believed after it has stayed so for this long. */
 const suspectForMs = 15 * 60_000;
 const suspectFewer = 5;
+const maxUnknownTold = 100;
+/** A group that has matched nothing for this long is warned of. */
+const emptyGroupAfterMs = 10 * 60_000;
 const goneRecordsKeptMs = 8 * 24 * 3_600_000;
 
 /** What came of one observation. Every event has been applied to the ledger. */
@@ -74,6 +77,7 @@ export function* decide(
   trimBudget(ledger, policies, moment.now);
   const stopped = yield* takeCensus(ledger, situationOf(ledger, policies, moment));
   tell(reviewStorms(ledger, policies, moment.now));
+  tell(emptyGroups(ledger, policies, moment.now));
   const lane = yield* judge(ledger, stopped, policies, moment, tell);
   return { events, lane, removed };
 }
@@ -151,6 +155,7 @@ function* takeIn(
     seen.add(item.taskId);
     const told = showEvents(look, known, item);
     if (told.length > 0) tell(told);
+    if (item.status === 'unknown') tell(unknownStatus(ledger, item, moment.now));
   }
   ledger.seenNow = seen;
   if (doubted) return;
@@ -161,6 +166,13 @@ function* takeIn(
     if (seen.has(record.taskId) || record.goneAt !== undefined || failed.has(record.item.cloudGroup)) continue;
     tell(missEvents(look, record, counts));
   }
+}
+
+/** Told once for each value. */
+function unknownStatus(ledger: Ledger, { taskId, statusText }: TaskItem, now: number): Event[] {
+  if (ledger.unknownTold.has(statusText) || ledger.unknownTold.size >= maxUnknownTold) return [];
+  ledger.unknownTold.add(statusText);
+  return [{ type: 'status-unknown', at: now, account: ledger.account, statusText, taskId }];
 }
 
 /** Fewer than half of the tasks of before (and at least 5 fewer, or none at all) is not believed for a quarter of an hour. */
@@ -267,6 +279,25 @@ function* takeCensus(ledger: Ledger, situation: Situation): Generator<void, read
   return stopped;
 }
 
+/** Groups that have matched no task for ten minutes; told once, until one is matched. */
+function emptyGroups(ledger: Ledger, policies: Policies, now: number): Event[] {
+  const matched = new Set<string>();
+  for (const { group, goneAt } of ledger.tasks.values())
+    if (group !== undefined && goneAt === undefined) matched.add(group);
+  const names = new Set(policies.groups.map(({ name }) => name));
+  for (const group of ledger.emptyGroups.keys())
+    if (matched.has(group) || !names.has(group)) ledger.emptyGroups.delete(group);
+  const events: Event[] = [];
+  for (const group of names) {
+    if (matched.has(group)) continue;
+    const empty = ledger.emptyGroups.get(group) ?? { since: now, told: false };
+    const told = empty.told || now - empty.since >= emptyGroupAfterMs;
+    if (told && !empty.told) events.push({ type: 'group-empty', at: now, account: ledger.account, group });
+    ledger.emptyGroups.set(group, { ...empty, told });
+  }
+  return events;
+}
+
 function entry<V>(map: Map<string, V>, key: string, make: () => V): V {
   let value = map.get(key);
   if (value === undefined) {
@@ -353,7 +384,7 @@ function intention(
 ): Event {
   const { taskId, tries } = record;
   const about = { at: now, account: ledger.account, taskId, group, attemptId: `${taskId}#${now}` };
-  return { ...about, type: 'restart-intended', trigger, n: tries + 1, probe, free };
+  return { ...about, type: 'restart-intended', trigger, n: tries + 1, probe, free, by: undefined };
 }
 
 /**

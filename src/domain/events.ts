@@ -110,9 +110,14 @@ export type TaskEvent =
   /** Saved before the call is sent: the attempt counts from here. */
   | (AttemptHappened & {
       readonly type: 'restart-intended';
+      /** The attempt's number since attempts were last forgotten; 0 by hand. */
       readonly n: number;
+      /** It asks whether an open circuit can be closed. */
       readonly probe: boolean;
+      /** It passed a storm that only the budget kept on. */
       readonly free: boolean;
+      /** The operator, if it was made by hand. */
+      readonly by: string | undefined;
     })
   | (AttemptHappened & {
       readonly type: 'restart-answered';
@@ -124,7 +129,7 @@ export type TaskEvent =
   /** It does not count after all: throttled, never sent, or the circuit was open. */
   | (AttemptHappened & {
       readonly type: 'restart-given-back';
-      readonly why: 'throttled' | 'not-sent' | 'circuit';
+      readonly why: 'throttled' | 'not-sent' | 'circuit' | 'not-saved';
       /** When it had been settled as failed before the circuit opened: that is taken back. */
       readonly failedAt: number | undefined;
     })

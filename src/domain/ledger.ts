@@ -177,6 +177,10 @@ export interface Ledger {
   readonly unsettled: Set<string>;
   /** Whether this process owns the account. */
   owned: boolean;
+  /** Status texts that meant nothing to us and have been told. */
+  readonly unknownTold: Set<string>;
+  /** Groups that no task matches: since when, and whether that was told. */
+  readonly emptyGroups: Map<string, { readonly since: number; readonly told: boolean }>;
   /** Tasks that the newest complete observation showed: only those may be restarted. */
   seenNow: Set<string>;
   /** Taken ownership, and no complete observation since. */
@@ -206,7 +210,81 @@ export const emptyLedger = (account: string): Ledger => ({
   census: new Map(),
   availability: new Map(),
   unsettled: new Set(),
+  unknownTold: new Set(),
+  emptyGroups: new Map(),
   owned: false,
   seenNow: new Set(),
   fresh: true,
 });
+
+/**
+ * The machine's clock stepped: every time that a wait is measured from moves along, so that no wait gets shorter
+ * or longer. Gives the tasks whose records changed.
+ */
+export function stepClock(ledger: Ledger, deltaMs: number): readonly string[] {
+  const moved = <T extends number | undefined>(at: T): T => (at === undefined ? at : ((at + deltaMs) as T));
+  const changed: string[] = [];
+  for (const record of ledger.tasks.values()) {
+    const { outage, attempt, missing } = record;
+    if (!outage && !attempt && !missing && record.tries === 0 && record.row === 0) continue;
+    changed.push(record.taskId);
+    ledger.tasks.set(record.taskId, {
+      ...record,
+      item: { ...record.item, requestedAt: moved(record.item.requestedAt) },
+      activeSince: moved(record.activeSince),
+      changedAt: moved(record.changedAt),
+      missing: missing && { ...missing, since: moved(missing.since) },
+      failedAt: record.failedAt.map(moved),
+      lastTryAt: moved(record.lastTryAt),
+      attempt: attempt && steppedAttempt(attempt, deltaMs),
+      outage: outage && {
+        ...outage,
+        since: moved(outage.since),
+        lastEffectAt: moved(outage.lastEffectAt),
+        activeAt: moved(outage.activeAt),
+      },
+    });
+  }
+  ledger.budget = ledger.budget.map((entry) => ({ ...entry, at: moved(entry.at) }));
+  ledger.accountRecord = steppedAccount(ledger.accountRecord, deltaMs);
+  return changed;
+}
+
+function steppedAttempt(attempt: Attempt, deltaMs: number): Attempt {
+  const { phase, previousTryAt } = attempt;
+  const at = attempt.at + deltaMs;
+  const previous = previousTryAt === undefined ? undefined : previousTryAt + deltaMs;
+  const stepped = { ...attempt, at, previousTryAt: previous };
+  switch (phase.kind) {
+    case 'in-flight':
+      return stepped;
+    case 'verifying':
+    case 'doubted':
+      return { ...stepped, phase: { ...phase, from: phase.from + deltaMs } };
+    case 'holding':
+      return { ...stepped, phase: { ...phase, activeAt: phase.activeAt + deltaMs } };
+    default:
+      phase satisfies never;
+      return stepped;
+  }
+}
+
+function steppedAccount(account: AccountRecord, deltaMs: number): AccountRecord {
+  const { lastComplete, suspect, throttle, circuits } = account;
+  const circuit = (one: Circuit): Circuit => {
+    if (one.kind === 'open') return { ...one, since: one.since + deltaMs, lastProbeAt: one.lastProbeAt + deltaMs };
+    const until = one.unansweredExcusedUntil;
+    return { ...one, unansweredExcusedUntil: until === undefined ? undefined : until + deltaMs };
+  };
+  return {
+    ...account,
+    lastComplete: lastComplete && {
+      ...lastComplete,
+      startedAt: lastComplete.startedAt + deltaMs,
+      finishedAt: lastComplete.finishedAt + deltaMs,
+    },
+    suspect: suspect && { ...suspect, since: suspect.since + deltaMs },
+    throttle: throttle && { ...throttle, setAt: throttle.setAt + deltaMs, until: throttle.until + deltaMs },
+    circuits: { list: circuit(circuits.list), restart: circuit(circuits.restart) },
+  };
+}

@@ -1,0 +1,500 @@
+/**
+ * The loop of one account: observe, decide, save, act, save, sleep.
+ *
+ * Three activities share one ledger. The poll reads the whole list and decides; the look settles attempts that
+ * are awaited; the lane sends restarts, one permit at a time. Each of them takes one `now`, applies what it learned
+ * in one go, and saves; so they never see each other half way.
+ */
+import { Bell } from './bell.ts';
+import { apply } from './domain/apply.ts';
+import { answerEvents } from './domain/circuit.ts';
+import { type Decision, decide, pick, pollNotBefore, regroup, settleByLook } from './domain/decide.ts';
+import type { Event, Hold } from './domain/events.ts';
+import { emptyAccountRecord, emptyLedger, type Ledger, stepClock, type TaskRecord } from './domain/ledger.ts';
+import { operatorRelease, operatorRestart } from './domain/operator.ts';
+import type { Policies } from './domain/policy.ts';
+import {
+  type Clock,
+  type Cloud,
+  type Gate,
+  type LedgerStore,
+  type Ownership,
+  type Permit,
+  Refusal,
+  type Schedule,
+} from './domain/ports.ts';
+import { type Moment, type Situation, situationOf } from './domain/rules.ts';
+import type { Observation, RestartAnswer } from './domain/task.ts';
+import { Journal } from './journal.ts';
+
+/** What can change while the keeper runs: a reload swaps it whole. */
+export interface KeeperSettings {
+  readonly policies: Policies;
+  readonly schedule: Schedule;
+  readonly verifyEveryMs: number;
+  readonly requestTimeoutMs: number;
+  readonly cloud: Cloud;
+  /** Which cloud groups are asked for; when that changes, a shorter list is no surprise. */
+  readonly listScope: string;
+}
+
+export interface KeeperOptions extends KeeperSettings {
+  readonly account: string;
+  readonly gate: Gate;
+  readonly store: LedgerStore;
+  readonly ownership: Ownership;
+  readonly clock: Clock;
+  /** Told of every fact once, in order. */
+  readonly tell: (event: Event) => void;
+  /** Told when something failed that is nobody's fact: the tick goes on. */
+  readonly complain: (what: string, cause: unknown) => void;
+}
+
+/** A difference between wall clock and monotonic clock beyond this is a step. */
+const stepMs = 2_000;
+/** While the schedule is far away, the loop still looks at the clock this often. */
+const longestSleepMs = 60_000;
+/** After a failing tick or a failing disk: not at once again. */
+const restAfterErrorMs = 1_000;
+/** Failed attempts older than the longest budget are of no use; `per` is at most a day. */
+const budgetReachMs = 24 * 3_600_000;
+
+export class Keeper {
+  readonly account: string;
+  readonly #options: KeeperOptions;
+  #settings: KeeperSettings;
+  #ledger: Ledger;
+  #journal: Journal;
+  #lane: readonly string[] = [];
+  #nextPollAt: number;
+  #pollNow = new AbortController();
+  #tickedAt: number;
+  readonly #laneBell = new Bell();
+  readonly #lookBell = new Bell();
+  readonly #inFlight = new Set<Promise<unknown>>();
+  #wallMinusMonotonic: number;
+  #stopping = false;
+
+  constructor(options: KeeperOptions) {
+    this.account = options.account;
+    this.#options = options;
+    this.#settings = options;
+    this.#ledger = emptyLedger(options.account);
+    this.#journal = new Journal(this.#ledger, options.store, options.tell);
+    const now = options.clock.now();
+    this.#nextPollAt = now;
+    this.#tickedAt = options.clock.monotonic();
+    this.#wallMinusMonotonic = now - options.clock.monotonic();
+  }
+
+  /** Runs until `signal` aborts; then no new call is made, and those in flight are finished and recorded. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { ownership } = this.#options;
+    while (!signal.aborted) {
+      const owned = await ownership.acquire(this.account, signal).catch(() => undefined);
+      if (!owned || signal.aborted) break;
+      const mine = AbortSignal.any([signal, owned.lost]);
+      if (!(await this.#takeOver(owned.epoch, mine))) continue;
+      await Promise.all([this.#pollLoop(mine), this.#lookLoop(mine), this.#laneLoop(mine)]);
+      this.#stopping = signal.aborted;
+      await this.#settleInFlight();
+      if (!signal.aborted) this.#happened([{ type: 'owner-lost', ...this.#about() }]);
+    }
+    this.#stopping = true;
+    await this.#settleInFlight();
+  }
+
+  /** Reads the ledger; what was in flight is unanswered, and nothing is decided before a complete observation. */
+  async #takeOver(epoch: number, signal: AbortSignal): Promise<boolean> {
+    const { store, clock, tell, complain } = this.#options;
+    while (!signal.aborted) {
+      try {
+        const now = clock.now();
+        const stored = await store.load(this.account, now - budgetReachMs);
+        const ledger = emptyLedger(this.account);
+        for (const record of stored.tasks) {
+          ledger.tasks.set(record.taskId, record);
+          const kind = record.attempt?.phase.kind;
+          if (kind && kind !== 'holding') ledger.unsettled.add(record.taskId);
+        }
+        for (const hold of stored.holds) ledger.holds.set(hold.id, hold);
+        ledger.accountRecord = stored.accountRecord ?? emptyAccountRecord;
+        ledger.budget = [...stored.budget];
+        this.#ledger = ledger;
+        this.#journal = new Journal(ledger, store, tell);
+        this.#lane = [];
+        this.#nextPollAt = now;
+        this.#happened([{ type: 'owner-gained', ...this.#about(), epoch }, ...this.#leftInFlight(now)]);
+        this.#happened(regroup(ledger, this.#settings.policies, now), true);
+        await this.#journal.commit();
+        return true;
+      } catch (cause) {
+        complain('the ledger could not be read', cause);
+        await clock.sleep(restAfterErrorMs, signal);
+      }
+    }
+    return false;
+  }
+
+  #leftInFlight(now: number): Event[] {
+    const events: Event[] = [];
+    for (const { taskId, group, attempt } of this.#ledger.tasks.values()) {
+      if (attempt?.phase.kind !== 'in-flight') continue;
+      const message = 'the process ended before the answer came';
+      const failure = {
+        class: 'network',
+        code: undefined,
+        httpStatus: undefined,
+        requestId: undefined,
+        message,
+      } as const;
+      const about = {
+        at: now,
+        account: this.account,
+        taskId,
+        group: group ?? '',
+        attemptId: attempt.id,
+        trigger: attempt.trigger,
+      };
+      const answer = { kind: 'unanswered', failure } as const;
+      events.push({ ...about, type: 'restart-answered', answer, durationMs: 0, towardsCircuit: false });
+    }
+    return events;
+  }
+
+  // ---- the poll ------------------------------------------------------------------------------------------------
+
+  async #pollLoop(signal: AbortSignal): Promise<void> {
+    const { clock, complain } = this.#options;
+    while (!signal.aborted) {
+      try {
+        await this.#untilNextPoll(signal);
+        if (signal.aborted) return;
+        this.#mindClockSteps();
+        const now = clock.now();
+        this.#nextPollAt = this.#settings.schedule.next(now);
+        if (now < pollNotBefore(this.#ledger, this.#pollGapMs())) continue;
+        await this.#poll(signal);
+      } catch (cause) {
+        if (signal.aborted) return;
+        complain('a poll failed in a way that nobody foresaw', cause);
+        await clock.sleep(restAfterErrorMs, signal);
+      }
+    }
+  }
+
+  async #untilNextPoll(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const early = AbortSignal.any([signal, this.#pollNow.signal]);
+    for (;;) {
+      this.#tickedAt = clock.monotonic();
+      const leftMs = this.#nextPollAt - clock.now();
+      if (leftMs <= 0 || early.aborted) break;
+      await clock.sleep(Math.min(leftMs, longestSleepMs), early);
+      this.#mindClockSteps();
+    }
+    this.#pollNow = new AbortController();
+  }
+
+  async #poll(signal: AbortSignal): Promise<void> {
+    const observation = await this.#settings.cloud.observe(signal);
+    if (signal.aborted) return;
+    const decision = await this.#decide(observation);
+    this.#happened(decision.events, true);
+    this.#journal.touch([], decision.removed);
+    if (observation.kind === 'complete') this.#lane = decision.lane;
+    await this.#commitOrComplain();
+    this.#laneBell.ring();
+    this.#lookBell.ring();
+  }
+
+  /** In slices, so that a long list does not keep a scrape or an answer waiting. */
+  async #decide(observation: Observation): Promise<Decision> {
+    const steps = decide(this.#ledger, observation, this.#settings.policies, this.#moment());
+    for (;;) {
+      const step = steps.next();
+      if (step.done) return step.value;
+      await this.#options.clock.yield();
+    }
+  }
+
+  // ---- the look ------------------------------------------------------------------------------------------------
+
+  /** While restarts are awaited, only the cloud groups concerned are listed, if that costs less than half of the limit. */
+  async #lookLoop(signal: AbortSignal): Promise<void> {
+    const { clock, complain } = this.#options;
+    while (!signal.aborted) {
+      if (this.#awaitedCloudGroups().length === 0) await this.#lookBell.wait(signal);
+      else await clock.sleep(this.#settings.verifyEveryMs, signal);
+      const cloudGroups = this.#awaitedCloudGroups();
+      if (signal.aborted) return;
+      if (cloudGroups.length === 0 || !this.#worthALook(cloudGroups)) continue;
+      try {
+        const { items } = await this.#settings.cloud.look(cloudGroups, signal);
+        if (signal.aborted) return;
+        this.#happened(settleByLook(this.#ledger, items, this.#settings.policies, this.#moment()), true);
+        await this.#commitOrComplain();
+        this.#laneBell.ring();
+      } catch (cause) {
+        if (signal.aborted) return;
+        complain('a look failed in a way that nobody foresaw', cause);
+      }
+    }
+  }
+
+  #awaitedCloudGroups(): readonly string[] {
+    const cloudGroups = new Set<string>();
+    for (const taskId of this.#ledger.unsettled) {
+      const record = this.#ledger.tasks.get(taskId);
+      if (record?.attempt && record.attempt.trigger !== 'shadow' && record.attempt.phase.kind !== 'in-flight')
+        cloudGroups.add(record.item.cloudGroup);
+    }
+    return [...cloudGroups];
+  }
+
+  #worthALook(cloudGroups: readonly string[]): boolean {
+    const callsPerSecond = this.#settings.cloud.lookCost(cloudGroups) / (this.#settings.verifyEveryMs / 1_000);
+    return callsPerSecond < this.#options.gate.snapshot().perSecond / 2;
+  }
+
+  // ---- the lane ------------------------------------------------------------------------------------------------
+
+  async #laneLoop(signal: AbortSignal): Promise<void> {
+    const { clock, complain } = this.#options;
+    while (!signal.aborted) {
+      await this.#laneBell.wait(signal);
+      try {
+        while (!signal.aborted && (await this.#sendNext(signal)));
+      } catch (cause) {
+        if (signal.aborted) return;
+        complain('a restart could not be sent', cause);
+        await clock.sleep(restAfterErrorMs, signal);
+      }
+    }
+  }
+
+  /** Waits for a permit, decides again which task it is for, saves the intent, sends. False: nothing to send now. */
+  async #sendNext(signal: AbortSignal): Promise<boolean> {
+    if (this.#journal.failing || !pick(this.#lane, this.#situation())) return false;
+    const permit = await this.#options.gate.acquire('restart', signal);
+    const choice = signal.aborted || !this.#mayCall() ? undefined : pick(this.#lane, this.#situation());
+    if (!choice) {
+      permit.done('unused');
+      return false;
+    }
+    const { intent } = choice;
+    if (!(await this.#saveIntent(intent, permit))) return false;
+    this.#lane = this.#lane.filter((taskId) => taskId !== intent.taskId);
+    void this.#send(choice.record, intent, permit);
+    return true;
+  }
+
+  /** A call is sent only while the account is still ours for as long as the call may last. */
+  #mayCall(): boolean {
+    return this.#options.ownership.remainingMs(this.account) > this.#settings.requestTimeoutMs;
+  }
+
+  /** An attempt whose intent is not on disk was never made: it is given back, and the permit with it. */
+  async #saveIntent(intent: Extract<Event, { type: 'restart-intended' }>, permit: Permit): Promise<boolean> {
+    this.#happened([intent]);
+    try {
+      await this.#journal.commit();
+    } catch (cause) {
+      permit.done('unused');
+      this.#happened([{ ...intent, type: 'restart-given-back', why: 'not-saved', failedAt: undefined }]);
+      this.#options.complain('a restart was not sent, because its intent could not be saved', cause);
+      return false;
+    }
+    return true;
+  }
+
+  #send(
+    record: TaskRecord,
+    intent: Extract<Event, { type: 'restart-intended' }>,
+    permit: Permit,
+  ): Promise<RestartAnswer> {
+    const sent = this.#callAndRecord(record, intent, permit);
+    this.#inFlight.add(sent);
+    const done = () => this.#inFlight.delete(sent);
+    sent.then(done, done);
+    sent.catch((cause: unknown) => this.#options.complain('the answer to a restart could not be recorded', cause));
+    return sent;
+  }
+
+  async #callAndRecord(
+    record: TaskRecord,
+    intent: Extract<Event, { type: 'restart-intended' }>,
+    permit: Permit,
+  ): Promise<RestartAnswer> {
+    const { clock } = this.#options;
+    const startedAt = clock.monotonic();
+    const task = { taskId: record.taskId, cloudGroup: record.item.cloudGroup };
+    // Never aborted from here: a call that may have taken effect is waited for, and its own timeout bounds it.
+    const answer = await this.#settings.cloud.restart(task, permit, new AbortController().signal);
+    const now = this.#ledger.tasks.get(record.taskId);
+    if (now?.attempt?.id === intent.attemptId)
+      this.#happened(answerEvents(this.#ledger, now, now.attempt, answer, clock.monotonic() - startedAt, clock.now()));
+    await this.#commitOrComplain();
+    this.#laneBell.ring();
+    this.#lookBell.ring();
+    return answer;
+  }
+
+  async #settleInFlight(): Promise<void> {
+    await Promise.allSettled(this.#inFlight);
+    await this.#commitOrComplain();
+  }
+
+  // ---- operators and reload --------------------------------------------------------------------------------------
+
+  /** Throws `Refusal` with the rule that forbids it. Resolves with the cloud's answer. */
+  async restartByHand(taskId: string, by: string, force: boolean): Promise<RestartAnswer> {
+    const before = this.#mustKnow(taskId);
+    const asked = operatorRestart(before, this.#situation(), by, force);
+    if (asked.kind === 'refused') throw new Refusal('refused', asked.why);
+    const permit = await this.#options.gate.acquire('restart');
+    const record = this.#mustKnow(taskId);
+    const decided = this.#stopping
+      ? ({ kind: 'refused', why: 'the daemon is stopping' } as const)
+      : operatorRestart(record, this.#situation(), by, force);
+    if (decided.kind === 'refused' || !this.#mayCall()) {
+      permit.done('unused');
+      throw new Refusal(
+        'refused',
+        decided.kind === 'refused' ? decided.why : 'standby: the account may be lost to another process',
+      );
+    }
+    if (record.stageTold) this.#happened(operatorRelease(this.#ledger, record, by, this.#options.clock.now()));
+    if (!(await this.#saveIntent(decided.intent, permit)))
+      throw new Refusal('unavailable', 'the store is failing: nothing may be sent');
+    return this.#send(record, decided.intent, permit);
+  }
+
+  async releaseByHand(taskId: string, by: string): Promise<void> {
+    this.#mustOwn();
+    const record = this.#mustKnow(taskId);
+    this.#happened(operatorRelease(this.#ledger, record, by, this.#options.clock.now()));
+    await this.#journal.commit();
+    this.pollSoon();
+  }
+
+  async changeHold(event: Extract<Event, { type: 'hold-added' | 'hold-removed' }>): Promise<void> {
+    this.#mustOwn();
+    this.#happened([event]);
+    await this.#journal.commit();
+    this.#laneBell.ring();
+  }
+
+  /** Swaps what a reload changed: groups are assigned anew at once, timers and attempts stay as they are. */
+  async configure(settings: KeeperSettings): Promise<void> {
+    const rescoped = settings.listScope !== this.#settings.listScope;
+    this.#settings = settings;
+    if (!this.#ledger.owned) return;
+    const { accountRecord } = this.#ledger;
+    if (rescoped && accountRecord.lastComplete)
+      this.#ledger.accountRecord = {
+        ...accountRecord,
+        suspect: undefined,
+        lastComplete: { ...accountRecord.lastComplete, tasks: 0 },
+      };
+    this.#happened(regroup(this.#ledger, settings.policies, this.#options.clock.now()), true);
+    await this.#commitOrComplain();
+    this.pollSoon();
+    this.#laneBell.ring();
+  }
+
+  /** Brings the next poll forward. */
+  pollSoon(): void {
+    this.#pollNow.abort();
+  }
+
+  // ---- what others may see ---------------------------------------------------------------------------------------
+
+  get ledger(): Ledger {
+    return this.#ledger;
+  }
+
+  get cloud(): Cloud {
+    return this.#settings.cloud;
+  }
+
+  get gate(): Gate {
+    return this.#options.gate;
+  }
+
+  situation(): Situation {
+    return this.#situation();
+  }
+
+  pollGapMs(): number {
+    return this.#pollGapMs();
+  }
+
+  /** When the loop last went round, by the monotonic clock. */
+  get tickedAt(): number {
+    return this.#tickedAt;
+  }
+
+  hold(id: string): Hold | undefined {
+    return this.#ledger.holds.get(id);
+  }
+
+  // ---- common ------------------------------------------------------------------------------------------------------
+
+  #about() {
+    return { at: this.#options.clock.now(), account: this.account } as const;
+  }
+
+  #moment(): Moment {
+    const now = this.#options.clock.now();
+    return {
+      now,
+      clockOffsetMs: this.#settings.cloud.clockOffsetMs(),
+      nextPollAt: this.#nextPollAt,
+      pollGapMs: this.#pollGapMs(),
+    };
+  }
+
+  #situation(): Situation {
+    return situationOf(this.#ledger, this.#settings.policies, this.#moment());
+  }
+
+  /** The present gap between scheduled polls. */
+  #pollGapMs(): number {
+    return this.#settings.schedule.next(this.#nextPollAt) - this.#nextPollAt;
+  }
+
+  /** Takes note of facts; `applied` when the rules have put them into the ledger already. */
+  #happened(events: readonly Event[], applied = false): void {
+    if (!applied) for (const event of events) apply(this.#ledger, event);
+    this.#journal.note(events);
+  }
+
+  async #commitOrComplain(): Promise<void> {
+    await this.#journal
+      .commit()
+      .catch((cause: unknown) => this.#options.complain('the ledger could not be saved: no restart is made', cause));
+  }
+
+  #mindClockSteps(): void {
+    const { clock, complain } = this.#options;
+    const difference = clock.now() - clock.monotonic();
+    const deltaMs = difference - this.#wallMinusMonotonic;
+    this.#wallMinusMonotonic = difference;
+    if (Math.abs(deltaMs) < stepMs) return;
+    this.#journal.touch(stepClock(this.#ledger, deltaMs), []);
+    this.#nextPollAt = Math.min(this.#nextPollAt, this.#settings.schedule.next(clock.now()));
+    complain(`this machine's clock stepped by ${Math.round(deltaMs / 1_000)} s: waits go on as they were`, undefined);
+  }
+
+  #mustKnow(taskId: string): TaskRecord {
+    const record = this.#ledger.tasks.get(taskId);
+    if (!record) throw new Refusal('not-found', `no task ${taskId} in account ${this.account}`);
+    return record;
+  }
+
+  #mustOwn(): void {
+    if (!this.#ledger.owned)
+      throw new Refusal('unavailable', `standby: another process owns account ${this.account}; ask that one`);
+  }
+}

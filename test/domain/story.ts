@@ -1,0 +1,235 @@
+/**
+ * A small theatre for the rules: says what the cloud shows at which second, answers the restarts that the rules
+ * ask for, and lets a test read the verdicts. Time is in seconds since the story's begin, so that rows read well.
+ */
+import { apply } from '../../src/domain/apply.ts';
+import { answerEvents } from '../../src/domain/circuit.ts';
+import { decideAtOnce, pick, settleByLook } from '../../src/domain/decide.ts';
+import type { Event, Hold } from '../../src/domain/events.ts';
+import { emptyLedger, type Ledger, type TaskRecord } from '../../src/domain/ledger.ts';
+import type { Policies, Policy } from '../../src/domain/policy.ts';
+import { type Moment, situationOf, type Verdict, verdictOf } from '../../src/domain/rules.ts';
+import type { ErrorClass, RestartAnswer, TaskItem, TaskStatus } from '../../src/domain/task.ts';
+
+export const begin = Date.UTC(2026, 0, 5, 0, 0, 0); // a Monday, 08:00 in Shanghai
+export const at = (seconds: number): number => begin + seconds * 1_000;
+export const minutes = (n: number): number => n * 60;
+export const hours = (n: number): number => n * 3_600;
+
+/** The policy of design section 3, jitter left out so that times can be written down. */
+export const plainPolicy: Policy = {
+  name: 'vip',
+  match: {
+    account: ['*'],
+    cloudGroup: ['vip'],
+    title: ['*'],
+    type: ['live', 'vod'],
+    exclude: { title: [], taskId: [] },
+  },
+  mode: 'heal',
+  firstSight: 'restart',
+  confirm: 1,
+  backoff: { initialMs: 15_000, factor: 2, maxMs: 300_000, jitterPercent: 0, resetAfterMs: 600_000 },
+  attempts: 8,
+  quarantine: { retryEveryMs: 600_000, abandonAfterMs: 72 * 3_600_000 },
+  budget: { restarts: 20, perTask: 12, perMs: 3_600_000 },
+  storm: { percent: 40, atLeast: 5 },
+  verifyWithinMs: 60_000,
+  startLeadMs: 60_000,
+  endGuardMs: 60_000,
+  hours: [],
+};
+
+export const policiesOf = (...groups: readonly Policy[]): Policies => ({
+  account: 'main',
+  storm: { percent: 40, atLeast: 5 },
+  groups,
+});
+
+export const item = (taskId: string, status: TaskStatus, more: Partial<TaskItem> = {}): TaskItem => ({
+  taskId,
+  title: `title ${taskId}`,
+  cloudGroup: 'vip',
+  type: 'live',
+  status,
+  statusText: status,
+  startsAt: at(-hours(1)),
+  endsAt: at(hours(100)),
+  source: 'source',
+  requestedAt: begin,
+  ...more,
+});
+
+export const refusal = (errorClass: ErrorClass, code: string | undefined = undefined): RestartAnswer => ({
+  kind: 'refused',
+  failure: failureOf(errorClass, code),
+});
+export const failureOf = (errorClass: ErrorClass, code?: string) => ({
+  class: errorClass,
+  code,
+  httpStatus: undefined,
+  requestId: undefined,
+  message: errorClass,
+});
+export const accepted: RestartAnswer = { kind: 'accepted', requestId: 'r' };
+export const unanswered = (errorClass: ErrorClass = 'timeout', code?: string): RestartAnswer => ({
+  kind: 'unanswered',
+  failure: failureOf(errorClass, code),
+});
+
+type Shown = Readonly<Record<string, TaskStatus | TaskItem>>;
+
+export class Story {
+  readonly ledger: Ledger;
+  readonly events: Event[] = [];
+  policies: Policies;
+  lane: readonly string[] = [];
+  clockOffsetMs = 0;
+  #now = 0;
+
+  constructor(policies: Policies = policiesOf(plainPolicy)) {
+    this.policies = policies;
+    this.ledger = emptyLedger('main');
+    this.tell([{ type: 'owner-gained', at: begin, account: 'main', epoch: 1 }]);
+  }
+
+  tell(events: readonly Event[]): void {
+    for (const event of events) apply(this.ledger, event);
+    this.events.push(...events);
+  }
+
+  moment(seconds = this.#now): Moment {
+    return { now: at(seconds), clockOffsetMs: this.clockOffsetMs, nextPollAt: at(seconds + 15), pollGapMs: 15_000 };
+  }
+
+  /** A complete list at that second shows exactly these tasks. */
+  list(
+    seconds: number,
+    shown: Shown,
+    more: {
+      readonly drift?: boolean;
+      readonly failedCloudGroups?: readonly string[];
+      readonly malformedItems?: number;
+    } = {},
+  ): this {
+    this.#now = seconds;
+    const items = this.#items(seconds, shown);
+    const { drift = false, failedCloudGroups = [], malformedItems = 0 } = more;
+    const observation = {
+      kind: 'complete',
+      items,
+      startedAt: at(seconds),
+      finishedAt: at(seconds),
+      drift,
+      failedCloudGroups,
+      malformedItems,
+    } as const;
+    const decision = decideAtOnce(this.ledger, observation, this.policies, this.moment());
+    this.events.push(...decision.events);
+    this.lane = decision.lane;
+    return this;
+  }
+
+  failedList(seconds: number, errorClass: ErrorClass = 'server'): this {
+    this.#now = seconds;
+    const observation = {
+      kind: 'failed',
+      startedAt: at(seconds),
+      finishedAt: at(seconds),
+      failure: failureOf(errorClass),
+    } as const;
+    this.events.push(...decideAtOnce(this.ledger, observation, this.policies, this.moment()).events);
+    return this;
+  }
+
+  /** A look that only verifies. */
+  look(seconds: number, shown: Shown): this {
+    this.#now = seconds;
+    this.events.push(...settleByLook(this.ledger, this.#items(seconds, shown), this.policies, this.moment()));
+    return this;
+  }
+
+  #items(seconds: number, shown: Shown): TaskItem[] {
+    return Object.entries(shown).map(([taskId, what]) =>
+      typeof what === 'string'
+        ? item(taskId, what, { requestedAt: at(seconds) })
+        : { ...what, requestedAt: at(seconds) },
+    );
+  }
+
+  /** Sends what may go at that second, at most `most`, each answered so; gives the tasks. */
+  send(
+    seconds: number,
+    answer: RestartAnswer | ((taskId: string) => RestartAnswer) = accepted,
+    most = 10,
+  ): readonly string[] {
+    this.#now = seconds;
+    const sent: string[] = [];
+    while (sent.length < most) {
+      const choice = pick(this.lane, situationOf(this.ledger, this.policies, this.moment()));
+      if (!choice) break;
+      this.tell([choice.intent]);
+      const { taskId } = choice.record;
+      this.answer(seconds, taskId, typeof answer === 'function' ? answer(taskId) : answer);
+      sent.push(taskId);
+      this.lane = this.lane.filter((other) => other !== taskId);
+    }
+    return sent;
+  }
+
+  /** Takes the intent of the next restart, and leaves the call out. */
+  intend(seconds: number): string | undefined {
+    this.#now = seconds;
+    const choice = pick(this.lane, situationOf(this.ledger, this.policies, this.moment()));
+    if (choice) this.tell([choice.intent]);
+    return choice?.record.taskId;
+  }
+
+  answer(seconds: number, taskId: string, answer: RestartAnswer): this {
+    this.#now = seconds;
+    const { attempt } = this.record(taskId);
+    if (!attempt) throw new Error(`${taskId} has no attempt to answer`);
+    this.tell(answerEvents(this.ledger, this.record(taskId), attempt, answer, 100, at(seconds)));
+    return this;
+  }
+
+  hold(id: string, target: Hold['target'], endsAt?: number): this {
+    const hold: Hold = {
+      id,
+      account: 'main',
+      target,
+      author: 'eve',
+      reason: 'maintenance',
+      createdAt: at(this.#now),
+      endsAt,
+    };
+    this.tell([{ type: 'hold-added', at: at(this.#now), account: 'main', hold }]);
+    return this;
+  }
+
+  record(taskId: string): TaskRecord {
+    const record = this.ledger.tasks.get(taskId);
+    if (!record) throw new Error(`no record of ${taskId}`);
+    return record;
+  }
+
+  verdict(taskId: string, seconds = this.#now): Verdict {
+    return verdictOf(this.record(taskId), situationOf(this.ledger, this.policies, this.moment(seconds)));
+  }
+
+  /** The verdict in words: `restart`, `none`, `backoff until 83`, `abandoned until never`. */
+  says(taskId: string, seconds = this.#now): string {
+    const verdict = this.verdict(taskId, seconds);
+    if (verdict.kind !== 'wait') return verdict.kind;
+    const until = verdict.until === Number.POSITIVE_INFINITY ? 'never' : String((verdict.until - begin) / 1_000);
+    return `${verdict.reason} until ${until}`;
+  }
+
+  told(type: Event['type']): readonly Event[] {
+    return this.events.filter((event) => event.type === type);
+  }
+
+  endings(): readonly string[] {
+    return this.events.flatMap((event) => (event.type === 'outage-ended' ? [`${event.taskId} ${event.ending}`] : []));
+  }
+}
