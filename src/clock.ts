@@ -1,5 +1,5 @@
 /**
- * Time: the only file that reads a clock, sets a timer or knows cron.
+ * Time: the only file that reads a clock or sets a timer, and where a cron expression becomes ticks.
  *
  * It stands apart so that everything else can be run on a virtual clock; test/architecture.test.ts keeps it so.
  */

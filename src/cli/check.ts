@@ -1,21 +1,84 @@
-/** `check`: every mistake in the configuration at once, or what polling by it will cost. */
-import { readFileSync } from 'node:fs';
+/** `check`: every mistake in the configuration at once, or what polling by it will cost. Calls nobody. */
+import { existsSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
-import { writeJson } from './show.ts';
-import { exitCodes, type Surroundings } from './surroundings.ts';
+import type { Forecast } from '../settings/forecast.ts';
+import type { Loaded } from '../settings/load.ts';
+import { duration, paint, plain, writeJson } from './show.ts';
+import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
+
+/** The forecast's tasks per account when nobody says: a middling account. */
+const usualTasks = 1000;
+const mostTasks = 1_000_000;
+
+interface Options {
+  readonly tasks: number;
+  readonly json?: true;
+}
 
 export const checkCommand = (surroundings: Surroundings): Command =>
   new Command('check')
-    .description('find every mistake in the configuration, and forecast the calls per second')
-    .option('--tasks <NUMBER>', 'tasks per account that the forecast counts with', (text) => {
-      if (!/^\d{1,7}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
-      return Number(text);
-    })
+    .description('find every mistake in the configuration, and forecast its API calls; calls nobody')
+    .option('--tasks <NUMBER>', 'tasks of each account, for the forecast', readTasks, usualTasks)
     .option('--json', 'print JSON')
-    .action(async (options: { tasks?: number; json?: true }) => {
-      void surroundings;
-      void readFileSync;
-      void writeJson;
-      void exitCodes;
-      void options;
+    .action(async ({ tasks, json }: Options) => {
+      const { out, env } = surroundings;
+      const path = await findPath(surroundings);
+      const [{ loadSettings }, { forecast }, { readFileWithin }] = await Promise.all([
+        import('../settings/load.ts'),
+        import('../settings/forecast.ts'),
+        import('../settings/readFile.ts'),
+      ]);
+      const loaded = loadSettings({ path, env, readFile: readFileWithin });
+      const forecasts = loaded.ok ? forecast(loaded.settings, tasks) : [];
+      if (!loaded.ok) surroundings.exitCode = exitCodes.badConfiguration;
+      if (json) writeJson(out, asJson(path, loaded, forecasts));
+      else write(surroundings, path, loaded, forecasts);
     });
+
+async function findPath({ configPath }: Surroundings): Promise<string> {
+  const { findConfiguration } = await import('../settings/find.ts');
+  const found = findConfiguration({ flag: configPath, exists: existsSync });
+  if (!found.ok) throw new Failure(exitCodes.badConfiguration, found.message);
+  return found.path;
+}
+
+const asJson = (file: string, loaded: Loaded, forecasts: readonly Forecast[]) => ({
+  ok: loaded.ok,
+  file,
+  errors: loaded.ok ? [] : loaded.errors,
+  warnings: loaded.ok ? loaded.warnings : [],
+  forecast: forecasts,
+});
+
+function write({ out, program }: Surroundings, path: string, loaded: Loaded, forecasts: readonly Forecast[]): void {
+  if (!loaded.ok) {
+    for (const { text } of loaded.errors) out.error(`${text}\n\n`);
+    const count = loaded.errors.length;
+    out.error(`${paint(out, 'red', 'relaykeeper:')} ${count} mistake${count === 1 ? '' : 's'} in ${path}\n`);
+    return;
+  }
+  for (const { text } of loaded.warnings) out.error(`${paint(out, 'yellow', 'warning:')} ${text}\n\n`);
+  const { accounts, groups } = loaded.settings;
+  out.write(`${path} is good: ${accounts.length} account(s), ${groups.length} group(s), hash ${loaded.hash}\n`);
+  for (const account of forecasts) writeForecast(out, account);
+  const config = path === 'relaykeeper.yaml' ? '' : ` --config ${path}`;
+  if (out.isTerminal) out.write(`Next, what it would restart now (it sends nothing): ${program} plan${config}\n`);
+}
+
+function writeForecast(out: Output, forecast: Forecast): void {
+  const { callsPerPoll, gapMs, pollsPerSecond, verifyPerSecond, limitPerSecond, pollShare } = forecast;
+  const perSecond = (calls: number) => calls.toFixed(2);
+  const verify =
+    verifyPerSecond > 0 ? `, and up to ${perSecond(verifyPerSecond)} more while restarts are verified` : '';
+  out.write(
+    `account ${plain(forecast.account)}, if it has ${forecast.tasks} tasks: ${callsPerPoll} call(s) a poll, every ${duration(gapMs)}: ` +
+      `${perSecond(pollsPerSecond)} calls a second of ${limitPerSecond} (${Math.round(pollShare * 100)} %)${verify}\n`,
+  );
+  for (const warning of forecast.warnings) out.error(`${paint(out, 'yellow', 'warning:')} ${warning}\n`);
+}
+
+function readTasks(text: string): number {
+  const tasks = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(tasks <= mostTasks)) throw new InvalidArgumentError(`It must be a whole number up to ${mostTasks}.`);
+  return tasks;
+}

@@ -92,8 +92,8 @@ function token(surroundings: Surroundings, file: string | undefined): string | u
  * files that the whole configuration needs. What cannot be read so is as if it were not there.
  */
 async function configuredSocket({ configPath, env }: Surroundings): Promise<string | undefined> {
-  const { parse } = await import('yaml');
-  const files = configPath === undefined ? ['relaykeeper.yaml', '/etc/relaykeeper/relaykeeper.yaml'] : [configPath];
+  const [{ parse }, { searchedPaths }] = await Promise.all([import('yaml'), import('../settings/find.ts')]);
+  const files = configPath === undefined ? searchedPaths : [configPath];
   for (const file of files) {
     try {
       const document: unknown = parse(readFileSync(file, 'utf8'), { logLevel: 'silent' });

@@ -21,6 +21,8 @@ export interface Around {
   readonly colors?: boolean;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly app?: Partial<App>;
+  /** The signal to stop has come before the command began. */
+  readonly stopped?: boolean;
 }
 
 /** Runs one command line and gives what it printed. */
@@ -41,7 +43,7 @@ export async function typed(args: readonly string[], around: Around = {}): Promi
       colors: around.colors ?? false,
     },
     program: 'relaykeeper',
-    signals: () => ({ stop: new AbortController().signal, onHangup: () => {} }),
+    signals: () => ({ stop: around.stopped ? AbortSignal.abort() : new AbortController().signal, onHangup: () => {} }),
     app: async () => {
       const missing = () => Promise.reject(new Error('this test gives no app'));
       return { runApp: missing, planOnce: missing, ...around.app };

@@ -1,0 +1,204 @@
+/** The commands that need no daemon: run and plan (over a pretend app), check, simulate, schema, version. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { App } from '../../src/cli/surroundings.ts';
+import type { TaskView } from '../../src/domain/ports.ts';
+import { noon, typed } from './pretend.ts';
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'relaykeeper-local-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+const file = (name: string, text: string): string => {
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+};
+
+const account = '{name: main, credentials: {accessKeyId: a, secretAccessKey: b}}';
+const goodYaml = `version: 1\naccounts: [${account}]\ngroups: [{name: vip}]\n`;
+
+describe('run', () => {
+  it.each([
+    ['nothing said', ['run'], {}, undefined],
+    ['--listen', ['run', '--listen', '0.0.0.0:9847'], {}, '0.0.0.0:9847'],
+    ['the environment', ['run'], { RELAYKEEPER_LISTEN: '0.0.0.0:1' }, '0.0.0.0:1'],
+    ['both: the flag wins', ['run', '--listen', '[::1]:2'], { RELAYKEEPER_LISTEN: '0.0.0.0:1' }, '[::1]:2'],
+    ['an empty variable is none', ['run'], { RELAYKEEPER_LISTEN: '' }, undefined],
+  ])('where it listens: %s', async (_what, args, env, listen) => {
+    const started: Parameters<App['runApp']>[0][] = [];
+    const runApp: App['runApp'] = async (options) => {
+      started.push(options);
+      options.stdout.write('a log line\n');
+      return 0;
+    };
+    const ended = await typed([...args, '--config', 'x.yaml'], { env, app: { runApp } });
+    expect(ended).toEqual({ code: 0, out: 'a log line\n', err: '' });
+    expect(started).toHaveLength(1);
+    expect(started[0]).toMatchObject({ listen, configPath: 'x.yaml' });
+  });
+
+  it.each([0, 1, 78])('ends with the exit code of the app: %i', async (code) => {
+    expect((await typed(['run'], { app: { runApp: async () => code } })).code).toBe(code);
+  });
+
+  it('a mistake of the app is not taken for an end that was foreseen', async () => {
+    const runApp = async () => Promise.reject(new TypeError('x is not a function'));
+    await expect(typed(['run'], { app: { runApp } })).rejects.toThrow('x is not a function');
+  });
+});
+
+describe('plan', () => {
+  const stopped = {
+    account: 'main',
+    taskId: 't1',
+    title: '世界杯01',
+    group: 'vip',
+    state: 'stopped',
+    verdict: { kind: 'restart', sentence: 'It would be restarted now.' },
+  } as TaskView;
+  const waits: TaskView = {
+    ...stopped,
+    taskId: 't2',
+    verdict: { kind: 'wait', reason: 'before-start', until: noon, sentence: 'It starts at noon.' },
+  };
+  const fine: TaskView = {
+    ...stopped,
+    taskId: 't3',
+    group: null,
+    verdict: { kind: 'none', sentence: 'Nobody has it.' },
+  };
+  const planOnce: App['planOnce'] = async () => ({
+    ok: true,
+    tasks: [stopped, waits, fine],
+    notes: ['one item was malformed'],
+  });
+
+  it('in a pipe: one line a task; notes apart from them', async () => {
+    const ended = await typed(['plan'], { app: { planOnce } });
+    expect(ended).toEqual({
+      code: 0,
+      out: [
+        't1\t世界杯01\tvip\tstopped\tRESTART\t-\tIt would be restarted now.\n',
+        't2\t世界杯01\tvip\tstopped\tbefore-start\t2026-03-01T12:00:00.000Z\tIt starts at noon.\n',
+        't3\t世界杯01\t-\tstopped\t-\t-\tNobody has it.\n',
+      ].join(''),
+      err: 'one item was malformed\n',
+    });
+  });
+
+  it('on a terminal: how many, that nothing was sent, and the next command', async () => {
+    const { out } = await typed(['plan'], { terminal: true, app: { planOnce } });
+    expect(out).toContain('3 tasks, 2 managed; 1 would be restarted now. Nothing was sent.');
+    expect(out).toContain('relaykeeper run');
+  });
+
+  it('--json', async () => {
+    const { out } = await typed(['plan', '--json'], { app: { planOnce } });
+    expect(JSON.parse(out)).toEqual({ tasks: [stopped, waits, fine], notes: ['one item was malformed'] });
+  });
+
+  it('a plan that cannot be made ends with its own code and every error', async () => {
+    const failing: App['planOnce'] = async () => ({ ok: false, exitCode: 78, errors: ['first', 'second'] });
+    expect(await typed(['plan'], { app: { planOnce: failing } })).toEqual({
+      code: 78,
+      out: '',
+      err: 'first\nsecond\n',
+    });
+  });
+});
+
+describe('check', () => {
+  it('a good file: how many calls polling will make', async () => {
+    const path = file('good.yaml', goodYaml);
+    const ended = await typed(['check', '--config', path, '--tasks', '3000']);
+    expect(ended).toMatchObject({ code: 0, err: '' });
+    expect(ended.out).toContain(`${path} is good: 1 account(s), 1 group(s)`);
+    // 3,000 tasks are 6 pages of 500; 6 calls every 15 s are 0.4 a second, 4 % of 10.
+    expect(ended.out).toContain('6 call(s) a poll, every 15s: 0.40 calls a second of 10 (4 %)');
+  });
+
+  it('warns when polling eats more than half of the limit, and it is good all the same', async () => {
+    const ended = await typed(['check', '--config', file('good.yaml', goodYaml), '--tasks', '100000']);
+    expect(ended.code).toBe(0);
+    expect(ended.err).toContain('warning: account main: polling cannot keep up');
+  });
+
+  it('a bad file: every mistake with its place, exit code 78', async () => {
+    const path = file('bad.yaml', goodYaml.replace('groups', 'grups').replace('name: main', 'nam: main'));
+    const ended = await typed(['check', '--config', path]);
+    expect(ended).toMatchObject({ code: 78, out: '' });
+    expect(ended.err).toContain(`${path}:2:13: accounts[0].nam:`);
+    expect(ended.err).toContain(`${path}:3:1: grups: no such key: did you mean \`groups\`?`);
+  });
+
+  it.each([
+    ['good', goodYaml, 0],
+    ['bad', 'version: 2', 78],
+  ])('--json of a %s file', async (name, yaml, code) => {
+    const ended = await typed(['check', '--json', '--config', file(`${name}.yaml`, yaml)]);
+    const said = JSON.parse(ended.out) as { ok: boolean; errors: unknown[]; forecast: unknown[] };
+    expect(ended).toMatchObject({ code, err: '' });
+    expect(said.ok).toBe(code === 0);
+    expect(said.errors.length > 0).toBe(code !== 0);
+    expect(said.forecast).toHaveLength(code === 0 ? 1 : 0);
+  });
+
+  it('a file that is not there', async () => {
+    const ended = await typed(['check', '--config', join(folder, 'none.yaml')]);
+    expect(ended).toMatchObject({ code: 78, out: '' });
+    expect(ended.err).toContain('none.yaml: cannot be read: there is no such file');
+  });
+
+  it.each(['-1', 'many', '1000001'])('--tasks %s is wrong usage', async (tasks) => {
+    expect((await typed(['check', `--tasks=${tasks}`])).code).toBe(2);
+  });
+});
+
+describe('simulate', () => {
+  const stopAtOnce = { stopped: true };
+
+  it('says where it is and how to use it, and ends when told to', async () => {
+    const ended = await typed(['simulate', '--listen', '127.0.0.1:0', '--seed', '7'], stopAtOnce);
+    expect(ended).toMatchObject({ code: 0, err: '' });
+    expect(ended.out).toMatch(/with \d+ tasks \(seed 7\) at http:\/\/127\.0\.0\.1:\d+\n/);
+    expect(ended.out).toContain('credentials: {accessKeyId: AKDEMO');
+  });
+
+  it('a port that is taken: one line, exit code 1', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    const port = typeof address === 'object' && address ? address.port : 0;
+    const ended = await typed(['simulate', '--listen', `127.0.0.1:${port}`], stopAtOnce);
+    await new Promise((resolve) => server.close(resolve));
+    expect(ended).toMatchObject({ code: 1, out: '' });
+    expect(ended.err).toContain(`cannot listen on 127.0.0.1:${port}`);
+  });
+
+  it.each([
+    ['--listen', ':9850'],
+    ['--seed', 'x'],
+  ])('%s %s is wrong usage', async (...args) => {
+    expect((await typed(['simulate', ...args], stopAtOnce)).code).toBe(2);
+  });
+});
+
+it('schema prints a JSON Schema that knows the keys', async () => {
+  const { code, out } = await typed(['schema']);
+  const schema = JSON.parse(out) as { $schema: string; properties: Record<string, unknown> };
+  expect(code).toBe(0);
+  expect(schema.$schema).toContain('draft-07');
+  expect(Object.keys(schema.properties)).toEqual(expect.arrayContaining(['accounts', 'groups', 'defaults', 'server']));
+});
+
+it('version', async () => {
+  expect((await typed(['version'])).out).toBe(`relaykeeper 0.1.0 (node ${process.versions.node})\n`);
+  expect(JSON.parse((await typed(['version', '--json'])).out)).toEqual({
+    relaykeeper: '0.1.0',
+    node: process.versions.node,
+  });
+});

@@ -1,0 +1,80 @@
+/** The process itself: what only main.ts does. Each start takes a good part of a second, so there are few. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+const main = join(import.meta.dirname, '../../src/main.ts');
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'relaykeeper-main-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly ended: Promise<{ code: number | null; signal: string | null; out: string; err: string }>;
+  /** Resolves when the output contains the text. */
+  said(text: string): Promise<void>;
+}
+
+function start(args: readonly string[], script = main): Started {
+  const env = { PATH: process.env.PATH, USER: 'lin' };
+  const child = spawn(process.execPath, [script, ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let out = '';
+  let err = '';
+  const waiting: (() => void)[] = [];
+  child.stdout.on('data', (piece) => {
+    out += piece;
+    for (const look of waiting) look();
+  });
+  child.stderr.on('data', (piece) => {
+    err += piece;
+  });
+  const ended = new Promise<Awaited<Started['ended']>>((resolve) => {
+    child.on('close', (code, signal) => resolve({ code, signal, out, err }));
+  });
+  const said = (text: string) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => out.includes(text) && resolve();
+      waiting.push(look);
+      void ended.then(() => reject(new Error(`it ended without saying ${text}: ${err}`)));
+      look();
+    });
+  return { child, ended, said };
+}
+
+it('ends with the exit code of the command, the message on stderr alone', async () => {
+  const { code, out, err } = await start(['status']).ended;
+  expect({ code, out }).toEqual({ code: 6, out: '' });
+  expect(err).toContain(`on the socket ${join(folder, 'data/relaykeeper.sock')}: there is no such socket`);
+  expect(err).toMatch(/Start it: node \S*main\.ts run/);
+});
+
+it('a large output arrives whole through a pipe', async () => {
+  const { code, out } = await start(['schema']).ended;
+  expect(code).toBe(0);
+  expect(JSON.parse(out)).toHaveProperty('properties');
+});
+
+it('called by the name it is installed under, it calls itself so', async () => {
+  const installed = join(folder, 'relaykeeper');
+  symlinkSync(main, installed);
+  const { code, err } = await start(['explain'], installed).ended;
+  expect(code).toBe(2);
+  expect(err).toContain('See: relaykeeper explain --help');
+});
+
+it('a reader that goes away early ends it quietly', async () => {
+  const { child, ended } = start(['schema']);
+  child.stdout?.destroy();
+  expect(await ended).toMatchObject({ err: '', signal: null });
+});
+
+it.each(['SIGTERM', 'SIGINT'] as const)('%s ends a long command cleanly', async (signal) => {
+  const { child, ended, said } = start(['simulate', '--listen', '127.0.0.1:0']);
+  await said('credentials');
+  child.kill(signal);
+  expect(await ended).toMatchObject({ code: 0, signal: null, err: '' });
+});
