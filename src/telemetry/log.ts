@@ -1,0 +1,195 @@
+/**
+ * The log: one line per event, with a stable name and level, as JSON for machines or as short lines for people.
+ *
+ * Events come in through `record`; what is no event of the domain (start, stop, reload, the store) through `tell`,
+ * by names that are listed here too. Nothing else writes to standard output.
+ */
+import pino from 'pino';
+import type { Event, EventType } from '../domain/events.ts';
+import type { LogLevel } from './catalogue.ts';
+import { prettyLine } from './pretty.ts';
+import { identifier, scrub } from './scrub.ts';
+import { type Fields, type FieldValue, lineOf } from './sentences.ts';
+
+type LevelOf<Type extends EventType> = LogLevel | ((event: Extract<Event, { readonly type: Type }>) => LogLevel);
+
+/** At `debug` a poll is one line; what it brings for every task or group is `trace`. */
+const eventLevels: { readonly [Type in EventType]: LevelOf<Type> } = {
+  'task-found': 'debug',
+  'task-seen': 'trace',
+  'task-missed': 'trace',
+  'task-moved': 'info',
+  'task-edited': 'info',
+  'task-gone': 'info',
+  'task-overdue': 'warn',
+  'outage-opened': 'info',
+  'outage-ended': 'info',
+  'restart-withheld': 'info',
+  // A shadow attempt has no answer: its intent is all that there is to see.
+  'restart-intended': (event) => (event.trigger === 'shadow' ? 'info' : 'debug'),
+  'restart-answered': (event) => (event.answer.kind === 'accepted' ? 'info' : 'warn'),
+  'restart-given-back': 'info',
+  'restart-worked': 'info',
+  'restart-failed': 'warn',
+  'restart-held': 'debug',
+  'restart-lapsed': 'debug',
+  'task-quarantined': 'warn',
+  'task-abandoned': 'error',
+  'task-released': 'info',
+  'attempts-forgotten': 'debug',
+  'poll-completed': 'debug',
+  'poll-failed': 'warn',
+  'poll-suspect': 'warn',
+  'list-believed': 'info',
+  'status-unknown': 'warn',
+  'storm-started': 'warn',
+  'storm-changed': 'debug',
+  'storm-ended': 'info',
+  'circuit-opened': 'error',
+  'circuit-probed': 'info',
+  'circuit-closed': 'info',
+  'restarts-throttled': 'warn',
+  'action-retired': 'warn',
+  'hold-added': 'info',
+  'hold-removed': 'info',
+  'hold-expired': 'info',
+  'owner-gained': 'info',
+  'owner-lost': 'warn',
+  'time-accounted': 'trace',
+  'group-empty': 'warn',
+};
+
+/** What is told besides events. A new notice is a row here. */
+const noticeLevels = {
+  started: 'info',
+  listening: 'info',
+  stopping: 'info',
+  stopped: 'info',
+  'config-loaded': 'info',
+  'config-changed': 'info',
+  'config-rejected': 'error',
+  'config-needs-restart': 'warn',
+  'simulated-account': 'warn',
+  'standing-by': 'info',
+  'store-failing': 'error',
+  'store-recovered': 'info',
+  'store-pruned': 'debug',
+  'credentials-read': 'info',
+  'page-halved': 'info',
+  'malformed-item': 'warn',
+  'tick-failed': 'error',
+  'request-failed': 'error',
+  'request-denied': 'info',
+  'tls-loaded': 'info',
+  'tls-rejected': 'error',
+} as const satisfies Readonly<Record<string, LogLevel>>;
+export type Notice = keyof typeof noticeLevels;
+
+export type LogFormat = 'json' | 'pretty';
+
+/** Where lines go: each ends in a line feed. `flushSync` is for what is written behind the caller's back. */
+export interface LogDestination {
+  write(text: string): void;
+  flushSync?(): void;
+}
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Standard output if absent. */
+  readonly destination?: LogDestination;
+  /** Colours in `pretty`: on a terminal without NO_COLOR. */
+  readonly colour?: boolean;
+  /** Told of every line that is written. */
+  readonly onLine?: (level: LogLevel) => void;
+  /** The title of a known task: lines of its events have it. */
+  readonly titleOf?: (account: string, taskId: string) => string | undefined;
+  /** Values that must not appear, as they are configured now. */
+  readonly secrets?: () => readonly string[];
+}
+
+export interface Log {
+  record(event: Event): void;
+  /** Fields are named by the caller; their text is looked through for addresses and secrets. */
+  tell(notice: Notice, fields: Fields, msg: string): void;
+  /** Changed by reload. */
+  configure(changed: { readonly level: LogLevel; readonly format: LogFormat }): void;
+  /** Returns when everything is written: call it last. */
+  flush(): void;
+}
+
+/** Lines that standard output has not taken yet: when more wait, new ones are dropped rather than filling the memory. */
+const maxWaitingBytes = 16 * 1024 * 1024;
+
+export function createLog(options: LogOptions): Log {
+  let format = options.format;
+  const destination = options.destination ?? pino.destination({ dest: 1, sync: false, maxLength: maxWaitingBytes });
+  const logger = pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: false,
+      messageKey: 'msg',
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    {
+      write: (text: string) => destination.write(format === 'json' ? text : prettyLine(text, options.colour ?? false)),
+    },
+  );
+
+  function write(level: LogLevel, event: string, fields: Fields, msg: string): void {
+    const secrets = options.secrets?.() ?? [];
+    const clean: Record<string, FieldValue> = { time: new Date(options.now()).toISOString(), event };
+    for (const [name, value] of Object.entries(fields)) clean[name] = cleanField(name, value, secrets);
+    logger[level](clean, scrub(msg, secrets));
+    options.onLine?.(level);
+  }
+
+  return {
+    record(event) {
+      const level = levelOf(event);
+      if (!logger.isLevelEnabled(level)) return;
+      const { fields, msg } = lineOf(event);
+      write(level, event.type, { ...subjectFields(event, options.titleOf), ...fields }, msg);
+    },
+    tell(notice, fields, msg) {
+      const level = noticeLevels[notice];
+      if (logger.isLevelEnabled(level)) write(level, notice, fields, msg);
+    },
+    configure(changed) {
+      logger.level = changed.level;
+      format = changed.format;
+    },
+    flush: () => destination.flushSync?.(),
+  };
+}
+
+function levelOf(event: Event): LogLevel {
+  // Each function stands in the row of its own type, which the compiler cannot follow through the union.
+  const level = eventLevels[event.type] as LogLevel | ((event: Event) => LogLevel);
+  return typeof level === 'function' ? level(event) : level;
+}
+
+/** Whom the event is about, the same in every line. */
+function subjectFields(event: Event, titleOf: LogOptions['titleOf']): Fields {
+  const { account } = event;
+  const task = 'taskId' in event ? event.taskId : undefined;
+  if ('hold' in event) return { account, ...targetFields(event.hold.target) };
+  const group = 'group' in event ? event.group : 'scope' in event ? event.scope.group : undefined;
+  const title = 'item' in event ? event.item.title : task === undefined ? undefined : titleOf?.(account, task);
+  return { account, group, task, title };
+}
+
+function targetFields(target: Extract<Event, { readonly type: 'hold-added' }>['hold']['target']): Fields {
+  if (target.kind === 'task') return { task: target.taskId };
+  return target.kind === 'group' ? { group: target.group } : {};
+}
+
+function cleanField(name: string, value: FieldValue, secrets: readonly string[]): FieldValue {
+  if (typeof value !== 'string') return value;
+  return name === 'code' || name === 'cause' || name === 'requestId'
+    ? identifier(scrub(value, secrets))
+    : scrub(value, secrets);
+}

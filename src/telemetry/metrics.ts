@@ -1,0 +1,160 @@
+/**
+ * From what happened to numbers: events and traces in, the text of `/metrics` out.
+ *
+ * Nobody else counts. Every series that can be foreseen is there at 0 from `configure` on, and leaves when its
+ * account or group leaves the configuration; the values of the others survive a reload.
+ */
+import { createHash } from 'node:crypto';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { Event } from '../domain/events.ts';
+import type { Policies } from '../domain/policy.ts';
+import type { AccountSnapshot, CloudTrace, Lane, StoreTrace } from '../domain/ports.ts';
+import type { GaugeName, LogLevel } from './catalogue.ts';
+import {
+  type Configured,
+  configureSeries,
+  createCounted,
+  isCallSent,
+  type KnownCodes,
+  pairKey,
+  recordAccount,
+  recordGroup,
+  recordRequest,
+  secondsOf,
+} from './counted.ts';
+import { headText, labelText, sampleText } from './exposition.ts';
+import { stateText } from './state.ts';
+
+export interface MetricsOptions {
+  readonly version: string;
+  readonly revision: string;
+  /** `metrics.maxTaskSeries` of the configuration in force. */
+  readonly maxTaskSeries: () => number;
+  readonly knownCodes: KnownCodes;
+  /** CPU, memory, event loop of this process (`process_…`, `nodejs_…`); on unless false. */
+  readonly processMetrics?: boolean;
+}
+
+export interface Metrics {
+  record(event: Event): void;
+  cloud(trace: CloudTrace): void;
+  store(trace: StoreTrace): void;
+  gateWait(account: string, lane: Lane, waitedMs: number): void;
+  /** A configuration was read and is in force since `at` (Unix milliseconds); the first one at start too. */
+  reloadSucceeded(at: number, configHash: string): void;
+  reloadFailed(): void;
+  /** The loop of the account ticked at `at`, Unix milliseconds. */
+  loopTick(account: string, at: number): void;
+  logLine(level: LogLevel): void;
+  /** What the configuration now in force has: makes the foreseeable series, drops those of what is gone. */
+  configure(accounts: readonly Policies[]): void;
+  /** The text for Prometheus. Ours is of one moment: nothing is awaited between the first and the last series. */
+  render(snapshots: readonly AccountSnapshot[]): Promise<string>;
+}
+
+/** What `render` answers with. */
+export const metricsContentType = Registry.PROMETHEUS_CONTENT_TYPE;
+
+/** Bound on the tasks whose restarts are counted one by one; above it nothing new is counted. */
+const maxTasksCounted = 200_000;
+
+export function createMetrics(options: MetricsOptions): Metrics {
+  const counted = createCounted();
+  const known = new Set(
+    Object.values(options.knownCodes)
+      .flat()
+      .map(({ code }) => code),
+  );
+  const state = createProcessState();
+  const ofProcess = options.processMetrics === false ? undefined : new Registry();
+  if (ofProcess) collectDefaultMetrics({ register: ofProcess });
+  let configured: Configured = { accounts: new Set(), pairs: new Set() };
+  const restartsOfTask = new Map<string, number>();
+
+  return {
+    record(event) {
+      // Late facts of what a reload has just removed must not bring its series back.
+      if (!configured.accounts.has(event.account)) return;
+      recordAccount(counted, event);
+      if (event.type === 'owner-lost') state.ticks.delete(event.account);
+      if (event.type === 'task-gone') restartsOfTask.delete(pairKey(event.account, event.taskId));
+      if (!('group' in event) || event.group === undefined) return;
+      if (!configured.pairs.has(pairKey(event.account, event.group))) return;
+      recordGroup(counted, known, event, event.group);
+      if (isCallSent(event)) countRestart(restartsOfTask, pairKey(event.account, event.taskId));
+    },
+    cloud(trace) {
+      if (configured.accounts.has(trace.account)) recordRequest(counted, known, trace);
+    },
+    store(trace) {
+      state.storeUp = trace.error === undefined;
+      counted.storeErrors.add([trace.operation], trace.error === undefined ? 0 : 1);
+      counted.storeDuration.observe([trace.operation], secondsOf(trace.durationMs));
+    },
+    gateWait(account, lane, waitedMs) {
+      if (configured.accounts.has(account)) counted.gateWait.observe([account, lane], secondsOf(waitedMs));
+    },
+    reloadSucceeded: (at, configHash) => {
+      state.reloaded = true;
+      state.config = { readAt: at, hash: hashNumber(configHash) };
+    },
+    reloadFailed: () => {
+      state.reloaded = false;
+    },
+    loopTick: (account, at) => void state.ticks.set(account, at),
+    logLine: (level) => counted.logMessages.add([level]),
+    configure(accounts) {
+      configured = configureSeries(counted, options.knownCodes, accounts);
+    },
+    async render(snapshots) {
+      const ours =
+        processText(options, state, snapshots) +
+        Object.values(counted)
+          .map((series) => series.text())
+          .join('') +
+        stateText(
+          snapshots,
+          (account, taskId) => restartsOfTask.get(pairKey(account, taskId)) ?? 0,
+          options.maxTaskSeries(),
+        );
+      return ofProcess ? ours + (await ofProcess.metrics()) : ours;
+    },
+  };
+}
+
+function countRestart(restartsOfTask: Map<string, number>, key: string): void {
+  const before = restartsOfTask.get(key);
+  if (before !== undefined || restartsOfTask.size < maxTasksCounted) restartsOfTask.set(key, (before ?? 0) + 1);
+}
+
+interface ProcessState {
+  reloaded: boolean;
+  config: { readonly readAt: number; readonly hash: number } | undefined;
+  storeUp: boolean;
+  /** By account, Unix milliseconds. */
+  readonly ticks: Map<string, number>;
+}
+const createProcessState = (): ProcessState => ({
+  reloaded: false,
+  config: undefined,
+  storeUp: false,
+  ticks: new Map(),
+});
+
+function processText(options: MetricsOptions, state: ProcessState, snapshots: readonly AccountSnapshot[]): string {
+  const gauge = (name: GaugeName, value: number | undefined, labels = '') =>
+    headText(name) + (value === undefined ? '' : sampleText(name, labels, value));
+  const build = labelText(['version', 'revision', 'node'], [options.version, options.revision, process.version]);
+  const ticks = snapshots.flatMap(({ account }) => (account.owned ? (state.ticks.get(account.account) ?? []) : []));
+  return (
+    gauge('build_info', 1, build) +
+    gauge('config_last_reload_successful', state.reloaded ? 1 : 0) +
+    gauge('config_last_reload_success_timestamp_seconds', state.config && state.config.readAt / 1000) +
+    gauge('config_hash', state.config?.hash) +
+    gauge('loop_tick_timestamp_seconds', ticks.length === 0 ? undefined : Math.min(...ticks) / 1000) +
+    gauge('store_up', state.storeUp ? 1 : 0)
+  );
+}
+
+/** 48 bits of the text's SHA-256: a double holds them exactly. */
+const hashNumber = (text: string) => createHash('sha256').update(text).digest().readUIntBE(0, 6);

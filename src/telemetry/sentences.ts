@@ -1,0 +1,280 @@
+/**
+ * One event as a log line: its known fields by name, and one sentence for a person.
+ *
+ * Redaction is by construction: only the fields that are named here are ever written, whatever else an object
+ * carries. Durations are milliseconds and say so in their names; times are ISO 8601.
+ */
+import type { Event, Hold, StormCause, StormScope } from '../domain/events.ts';
+import type { CallFailure, RestartAnswer } from '../domain/task.ts';
+
+export type FieldValue = string | number | boolean | undefined;
+export type Fields = Readonly<Record<string, FieldValue>>;
+
+export interface Line {
+  /** Without `event`, `account`, `group`, `task`, `title`, which every line has in the same way. */
+  readonly fields: Fields;
+  readonly msg: string;
+}
+
+export function lineOf(event: Event): Line {
+  switch (event.type) {
+    case 'task-found':
+      return line(`found in the list, ${event.item.statusText || event.item.status}`, itemFields(event.item));
+    case 'task-seen':
+      return line(`seen, ${event.item.statusText || event.item.status}`, itemFields(event.item));
+    case 'task-missed':
+      return line('not in the list', { counts: event.counts });
+    case 'task-moved':
+      return line(`moved from ${groupWords(event.from)} to ${groupWords(event.group)}`, { from: event.from });
+    case 'task-edited':
+      return line(`edited in the cloud: ${event.fields.join(', ')}`, { edited: event.fields.join(',') });
+    case 'task-gone':
+      return line('gone from the list');
+    case 'task-overdue':
+      return line(`has not started, though it should have at ${iso(event.startsAt)}`, {
+        startsAt: iso(event.startsAt),
+      });
+    case 'outage-opened':
+      return line(event.firstSight ? 'stopped when first seen' : 'stopped', {
+        outage: event.outageId,
+        firstSight: event.firstSight,
+      });
+    case 'outage-ended':
+      return line(`outage over after ${duration(event.durationMs)}: ${event.ending}`, {
+        outage: event.outageId,
+        ending: event.ending,
+        durationMs: event.durationMs,
+      });
+    case 'task-quarantined':
+      return line(`in quarantine after ${event.failures} failed restarts in a row`, { failures: event.failures });
+    case 'task-abandoned':
+      return line(`abandoned after ${event.failures} failed restarts: release it once its cause is mended`, {
+        failures: event.failures,
+      });
+    case 'task-released':
+      return line(`released: ${event.cause}`, { by: event.by, cause: event.cause });
+    case 'attempts-forgotten':
+      return line('earlier attempts are forgotten');
+    case 'restart-withheld':
+    case 'restart-intended':
+    case 'restart-answered':
+    case 'restart-given-back':
+    case 'restart-worked':
+    case 'restart-failed':
+    case 'restart-held':
+    case 'restart-lapsed':
+      return restartLine(event);
+    default:
+      return accountLine(event);
+  }
+}
+
+type RestartEvent = Extract<Event, { readonly type: `restart-${string}` }>;
+
+function restartLine(event: RestartEvent): Line {
+  if (event.type === 'restart-withheld') {
+    return line(`not restarted: ${event.reason}, ${untilWords(event.until)}`, {
+      reason: event.reason,
+      until: event.until === Number.POSITIVE_INFINITY ? 'never' : iso(event.until),
+    });
+  }
+  const attempt = { attempt: event.attemptId, trigger: event.trigger };
+  switch (event.type) {
+    case 'restart-intended':
+      return line(event.trigger === 'shadow' ? `restart ${event.n} would be sent now` : `restart ${event.n} is sent`, {
+        ...attempt,
+        n: event.n,
+        probe: event.probe,
+      });
+    case 'restart-answered':
+      return line(answerWords(event.answer), {
+        ...attempt,
+        answer: event.answer.kind,
+        ...answerFields(event.answer),
+        durationMs: event.durationMs,
+      });
+    case 'restart-given-back':
+      return line(`the restart does not count: ${event.why}`, { ...attempt, why: event.why });
+    case 'restart-worked':
+      return line('active after the restart', { ...attempt, activeAt: iso(event.activeAt) });
+    case 'restart-failed':
+      return line(`the restart failed: ${event.cause}, ${event.row} in a row`, {
+        ...attempt,
+        cause: event.cause,
+        class: event.class,
+        row: event.row,
+      });
+    case 'restart-held':
+      return line('the restart has held', attempt);
+    case 'restart-lapsed':
+      return line('nothing more is awaited of the restart', attempt);
+    default:
+      return event satisfies never;
+  }
+}
+
+type AccountEvent = Extract<Event, { readonly type: 'status-unknown' }> | Exclude<Event, { readonly taskId: string }>;
+
+function accountLine(event: AccountEvent): Line {
+  switch (event.type) {
+    case 'poll-completed':
+      return line(`poll: ${event.tasks} tasks in ${duration(event.durationMs)}`, {
+        tasks: event.tasks,
+        durationMs: event.durationMs,
+        drift: event.drift,
+        malformedItems: event.malformedItems,
+      });
+    case 'poll-failed':
+      return line(`poll failed, nothing is decided: ${failureWords(event.failure)}`, {
+        ...failureFields(event.failure),
+        durationMs: event.durationMs,
+      });
+    case 'poll-suspect':
+      return line(`list not believed: ${event.tasks} tasks, ${event.before} before`, {
+        tasks: event.tasks,
+        before: event.before,
+        durationMs: event.durationMs,
+      });
+    case 'list-believed':
+      return line(`list believed again: ${event.tasks} tasks`, { tasks: event.tasks });
+    case 'status-unknown':
+      return line(`the cloud gives a status we do not know: ${event.statusText}`, { statusText: event.statusText });
+    case 'action-retired':
+      return line(`the cloud has retired ${event.from}; from now on ${event.to} is called`, {
+        from: event.from,
+        to: event.to,
+      });
+    case 'owner-gained':
+      return line('this process owns the account now', { epoch: event.epoch });
+    case 'owner-lost':
+      return line('this process no longer owns the account');
+    case 'time-accounted':
+      return line('time accounted', { expectedMs: event.expectedMs, downtimeMs: event.downtimeMs });
+    case 'group-empty':
+      return line(`group ${event.group} has matched no task for ten minutes: check its match`);
+    case 'hold-added':
+      return line(`held by ${event.hold.author}: ${event.hold.reason}`, holdFields(event.hold));
+    case 'hold-removed':
+      return line(`hold removed by ${event.by}`, { ...holdFields(event.hold), by: event.by });
+    case 'hold-expired':
+      return line('hold ended', holdFields(event.hold));
+    default:
+      return guardLine(event);
+  }
+}
+
+type GuardEvent = Extract<Event, { readonly type: `storm-${string}` | `circuit-${string}` | 'restarts-throttled' }>;
+
+/** Storms, circuits, throttling: what keeps restarts back for many tasks at once. */
+function guardLine(event: GuardEvent): Line {
+  switch (event.type) {
+    case 'storm-started':
+      return line(`storm${scopeWords(event.scope)}: ${event.stopped} of ${event.due} due tasks are stopped`, {
+        observed: event.scope.observed,
+        by: causeWords(event.by),
+        stopped: event.stopped,
+        due: event.due,
+        failures: event.failures,
+      });
+    case 'storm-changed':
+      return line(`storm${scopeWords(event.scope)} goes on: ${causeWords(event.by)}`, {
+        observed: event.scope.observed,
+        by: causeWords(event.by),
+      });
+    case 'storm-ended':
+      return line(`storm${scopeWords(event.scope)} is over`, { observed: event.scope.observed });
+    case 'circuit-opened':
+      return line(`the ${event.circuit} circuit is open: ${failureWords(event.failure)}`, {
+        circuit: event.circuit,
+        ...failureFields(event.failure),
+      });
+    case 'circuit-probed':
+      return line(`the ${event.circuit} circuit stays open: ${failureWords(event.failure)}`, {
+        circuit: event.circuit,
+        ...failureFields(event.failure),
+      });
+    case 'circuit-closed':
+      return line(`the ${event.circuit} circuit is closed again`, { circuit: event.circuit });
+    case 'restarts-throttled':
+      return line(`the cloud throttles: no restarts until ${iso(event.until)}`, {
+        ...failureFields(event.failure),
+        until: iso(event.until),
+      });
+    default:
+      return event satisfies never;
+  }
+}
+
+const line = (msg: string, fields: Fields = {}): Line => ({ msg, fields });
+
+const itemFields = (item: Extract<Event, { readonly type: 'task-seen' }>['item']): Fields => ({
+  cloudGroup: item.cloudGroup,
+  status: item.status,
+  statusText: item.statusText,
+});
+
+const holdFields = (hold: Hold): Fields => ({
+  hold: hold.id,
+  covers: hold.target.kind,
+  author: hold.author,
+  reason: hold.reason,
+  endsAt: hold.endsAt === undefined ? undefined : iso(hold.endsAt),
+});
+
+/** `error` is the client's own sentence; the cloud's message is not in it. */
+const failureFields = (failure: CallFailure): Fields => ({
+  class: failure.class,
+  code: failure.code,
+  httpStatus: failure.httpStatus,
+  requestId: failure.requestId,
+  error: failure.message,
+});
+
+const failureWords = (failure: CallFailure) => failure.code ?? failure.class;
+
+const answerFields = (answer: RestartAnswer): Fields =>
+  answer.kind === 'accepted' ? { requestId: answer.requestId } : failureFields(answer.failure);
+
+function answerWords(answer: RestartAnswer): string {
+  switch (answer.kind) {
+    case 'accepted':
+      return 'restart accepted';
+    case 'refused':
+      return `restart refused: ${failureWords(answer.failure)}`;
+    case 'throttled':
+      return `restart throttled: ${failureWords(answer.failure)}`;
+    case 'not-sent':
+      return `restart not sent: ${failureWords(answer.failure)}`;
+    case 'unanswered':
+      return `no answer to the restart (${failureWords(answer.failure)}): the next look tells`;
+    default:
+      return answer satisfies never;
+  }
+}
+
+const groupWords = (group: string | undefined) => (group === undefined ? 'no group' : `group ${group}`);
+
+const scopeWords = (scope: StormScope) =>
+  `${scope.group === undefined ? ' of the account' : ` of group ${scope.group}`}${scope.observed ? ' (observed)' : ''}`;
+
+const causeWords = (by: StormCause) =>
+  [...(by.stopped ? ['stopped'] : []), ...(by.budget ? ['budget'] : [])].join(' and ');
+
+const untilWords = (until: number) =>
+  until === Number.POSITIVE_INFINITY ? 'until somebody acts' : `not before ${iso(until)}`;
+
+/** Beyond what a date can hold there is only "never". */
+function iso(at: number): string {
+  return Math.abs(at) <= 8.64e15 ? new Date(at).toISOString() : 'never';
+}
+
+function duration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  const seconds = Math.round(ms / 1000);
+  const parts = [
+    [Math.floor(seconds / 3600), 'h'],
+    [Math.floor(seconds / 60) % 60, 'm'],
+    [seconds % 60, 's'],
+  ] as const;
+  return parts.flatMap(([count, unit]) => (count > 0 ? [`${count}${unit}`] : [])).join('');
+}

@@ -1,0 +1,131 @@
+/**
+ * What is counted between scrapes: the counters and histograms of the catalogue, and their values.
+ *
+ * A series is there from the moment it is zeroed or first counted until its account or group leaves the
+ * configuration. Its label text is made once.
+ */
+import { type CounterName, type HistogramName, type LabelValues, type MetricName, specOf } from './catalogue.ts';
+import { headText, labelText, numberText, sampleStart } from './exposition.ts';
+
+interface CounterSeries {
+  readonly values: readonly string[];
+  /** Name and labels, ready to be followed by the value. */
+  readonly start: string;
+  value: number;
+}
+
+interface HistogramSeries {
+  readonly values: readonly string[];
+  /** Names and labels of its samples: one for each bucket, then the sum and the count. */
+  readonly starts: readonly string[];
+  /** Observations by bucket, not yet summed up; the last is above every bound. */
+  readonly counts: number[];
+  sum: number;
+}
+
+/** No label value can contain it: the exposition has no way to write it in a name of ours. */
+const separator = '\u0000';
+
+/** Which series stay when the configuration changes, by label. */
+export type Keep = (label: (name: string) => string | undefined) => boolean;
+
+export interface Counter<Name extends CounterName> {
+  /** Adds `by`, 0 or more: 0 makes the series appear. */
+  add(values: LabelValues<Name>, by?: number): void;
+  retain(keep: Keep): void;
+  text(): string;
+}
+
+export interface Histogram<Name extends HistogramName> {
+  zero(values: LabelValues<Name>): void;
+  /** `value` in the unit of the metric's name. */
+  observe(values: LabelValues<Name>, value: number): void;
+  retain(keep: Keep): void;
+  text(): string;
+}
+
+export function createCounter<Name extends CounterName>(name: Name): Counter<Name> {
+  const { labels } = specOf(name);
+  const all = new Map<string, CounterSeries>();
+  return {
+    add(values, by = 1) {
+      if (!(by >= 0)) throw new RangeError(`${name} cannot change by ${by}: a counter only grows`);
+      const key = keyOf(values);
+      const known = all.get(key);
+      if (known) known.value += by;
+      else all.set(key, { values: [...values], start: sampleStart(name, labelText(labels, values)), value: by });
+    },
+    retain: (keep) => retainIn(all, name, keep),
+    text() {
+      let text = headText(name);
+      for (const series of all.values()) text += `${series.start}${numberText(series.value)}\n`;
+      return text;
+    },
+  };
+}
+
+export function createHistogram<Name extends HistogramName>(name: Name): Histogram<Name> {
+  const { labels, buckets = [] } = specOf(name);
+  const all = new Map<string, HistogramSeries>();
+  const seriesOf = (values: readonly string[]) => {
+    const key = keyOf(values);
+    const known = all.get(key);
+    if (known) return known;
+    const counts = new Array<number>(buckets.length + 1).fill(0);
+    const series = {
+      values: [...values],
+      starts: histogramStarts(name, buckets, labelText(labels, values)),
+      counts,
+      sum: 0,
+    };
+    all.set(key, series);
+    return series;
+  };
+  return {
+    zero: (values) => void seriesOf(values),
+    observe(values, value) {
+      if (!Number.isFinite(value)) throw new RangeError(`${name} cannot observe ${value}`);
+      const series = seriesOf(values);
+      const at = buckets.findIndex((bound) => value <= bound);
+      const bucket = at < 0 ? buckets.length : at;
+      series.counts[bucket] = (series.counts[bucket] ?? 0) + 1;
+      series.sum += value;
+    },
+    retain: (keep) => retainIn(all, name, keep),
+    text() {
+      let text = headText(name);
+      for (const series of all.values()) text += histogramText(series);
+      return text;
+    },
+  };
+}
+
+function histogramStarts(name: string, bounds: readonly number[], labels: string): readonly string[] {
+  const before = labels === '' ? '' : `${labels},`;
+  const les = [...bounds.map(numberText), '+Inf'];
+  return [
+    ...les.map((le) => sampleStart(`${name}_bucket`, `${before}le="${le}"`)),
+    sampleStart(`${name}_sum`, labels),
+    sampleStart(`${name}_count`, labels),
+  ];
+}
+
+/** Buckets are cumulative in the text, and in memory they are not. */
+function histogramText({ starts, counts, sum }: HistogramSeries): string {
+  let text = '';
+  let count = 0;
+  for (let i = 0; i < counts.length; i++) {
+    count += counts[i] ?? 0;
+    text += `${starts[i]}${count}\n`;
+  }
+  return `${text}${starts[counts.length]}${numberText(sum)}\n${starts[counts.length + 1]}${count}\n`;
+}
+
+const keyOf = (values: readonly string[]) => values.join(separator);
+
+function retainIn(all: Map<string, { readonly values: readonly string[] }>, name: MetricName, keep: Keep): void {
+  const { labels } = specOf(name);
+  for (const [key, { values }] of all) {
+    if (!keep((label) => values[labels.indexOf(label)])) all.delete(key);
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * The state gauges: built anew at every scrape from one snapshot, so what went away leaves no series behind.
+ *
+ * Apart from the counters because nothing here remembers anything. A standby tells only that it is one: what it
+ * knows of tasks, groups and polls is as old as its last ownership.
+ */
+import { circuits } from '../domain/events.ts';
+import {
+  type AccountSnapshot,
+  type AccountView,
+  type GroupView,
+  lanes,
+  type TaskView,
+  taskStates,
+} from '../domain/ports.ts';
+import { errorClasses } from '../domain/task.ts';
+import { type GaugeName, type MetricName, restartCircuitClasses, waitReasons } from './catalogue.ts';
+import { headText, labelText, sampleText } from './exposition.ts';
+
+type StateName = GaugeName | 'task_restarts_total';
+
+/**
+ * Takes one sample; `null` is "nothing to tell": no series. The labels come as text, because what is common to many
+ * samples (account, group, task) is escaped once for all of them: it is a third of a scrape's time.
+ */
+type Tell = (name: StateName, labels: string, value: number | null) => void;
+
+/** One more label, of a closed set: nothing to escape. */
+const and = (labels: string, label: string, value: string) => `${labels},${label}="${value}"`;
+
+/** In the order of the catalogue's groups: accounts, groups, tasks. */
+const stateNames = [
+  'owner',
+  'simulated',
+  'poll_interval_seconds',
+  'last_poll_success_timestamp_seconds',
+  'last_poll_tasks',
+  'api_rate_limit_per_second',
+  'api_queue_length',
+  'api_circuit_open',
+  'clock_skew_seconds',
+  'tasks',
+  'tasks_waiting',
+  'tasks_given_up',
+  'oldest_outage_timestamp_seconds',
+  'next_restart_timestamp_seconds',
+  'storm',
+  'storm_window',
+  'holds',
+  'hold_end_timestamp_seconds',
+  'task_outage_start_timestamp_seconds',
+  'task_info',
+  'task_up',
+  'task_restarts_total',
+  'task_last_transition_timestamp_seconds',
+] as const satisfies readonly StateName[];
+
+const secondsOf = (ms: number | null) => (ms === null ? null : ms / 1000);
+
+/**
+ * The lines of all state gauges.
+ *
+ * `restartsOf`: calls sent for a task so far. `maxTaskSeries`: at most so many tasks in outage are named, and the
+ * tasks one by one only while there are no more of them than that; both over all accounts together.
+ */
+export function stateText(
+  snapshots: readonly AccountSnapshot[],
+  restartsOf: (account: string, taskId: string) => number,
+  maxTaskSeries: number,
+): string {
+  const texts = new Map<MetricName, string[]>(stateNames.map((name) => [name, [headText(name)]]));
+  const tell: Tell = (name, labels, value) => {
+    if (value !== null) texts.get(name)?.push(sampleText(name, labels, value));
+  };
+  for (const { account } of snapshots) tellAccount(tell, account);
+  const owned = snapshots.filter(({ account }) => account.owned);
+  for (const { account, groups } of owned) {
+    tellOwned(tell, account);
+    for (const group of groups) tellGroup(tell, group);
+  }
+  tellTasks(tell, owned, restartsOf, maxTaskSeries);
+  return [...texts.values()].flat().join('');
+}
+
+function tellAccount(tell: Tell, view: AccountView): void {
+  const { gate } = view;
+  const of = labelText(['account'], [view.account]);
+  tell('owner', of, view.owned ? 1 : 0);
+  tell('simulated', of, view.provider === 'simulator' ? 1 : 0);
+  tell('api_rate_limit_per_second', of, gate.perSecond);
+  for (const lane of lanes) tell('api_queue_length', and(of, 'lane', lane), gate.queued[lane]);
+  tell('clock_skew_seconds', of, view.clockOffsetMs / 1000);
+}
+
+function tellOwned(tell: Tell, view: AccountView): void {
+  const of = labelText(['account'], [view.account]);
+  tell('poll_interval_seconds', of, secondsOf(view.pollIntervalMs));
+  tell('last_poll_success_timestamp_seconds', of, secondsOf(view.polledAt));
+  tell('last_poll_tasks', of, view.polledAt === null ? null : view.tasks);
+  for (const circuit of circuits) {
+    const open = view.circuits[circuit];
+    const known: readonly string[] = circuit === 'list' ? errorClasses : restartCircuitClasses;
+    // Whatever opened it is told, foreseen or not.
+    const classes = open && !known.includes(open.class) ? [...known, open.class] : known;
+    for (const name of classes) {
+      tell('api_circuit_open', and(and(of, 'circuit', circuit), 'class', name), open?.class === name ? 1 : 0);
+    }
+  }
+  const ofAll = and(of, 'group', '');
+  tell('storm', ofAll, view.storm ? 1 : 0);
+  tell('storm_window', ofAll, view.storm?.window ?? 0);
+}
+
+function tellGroup(tell: Tell, view: GroupView): void {
+  const of = labelText(['account', 'group'], [view.account, view.group]);
+  for (const state of taskStates) tell('tasks', and(of, 'state', state), view.states[state]);
+  for (const reason of waitReasons) tell('tasks_waiting', and(of, 'reason', reason), view.waiting[reason] ?? 0);
+  tell('tasks_given_up', and(of, 'stage', 'quarantined'), view.quarantined);
+  tell('tasks_given_up', and(of, 'stage', 'abandoned'), view.abandoned);
+  tell('oldest_outage_timestamp_seconds', of, secondsOf(view.oldestOutageAt));
+  tell('next_restart_timestamp_seconds', of, secondsOf(view.nextRestartAt));
+  tell('storm', of, view.storm ? 1 : 0);
+  tell('storm_window', of, view.storm?.window ?? 0);
+  tell('holds', of, view.holds);
+  tell('hold_end_timestamp_seconds', of, secondsOf(view.holdEndsAt));
+}
+
+function tellTasks(
+  tell: Tell,
+  owned: readonly AccountSnapshot[],
+  restartsOf: (account: string, taskId: string) => number,
+  maxTaskSeries: number,
+): void {
+  const down = owned.flatMap(({ outages }) => outages).filter(({ outage, group }) => outage && group !== null);
+  down.sort((a, b) => downSince(a) - downSince(b));
+  for (const task of down.slice(0, maxTaskSeries)) {
+    const of = ofTask(task);
+    tell('task_outage_start_timestamp_seconds', of, downSince(task) / 1000);
+    tell('task_info', `${of},${labelText(['title', 'cloud_group'], [task.title, task.cloudGroup])}`, 1);
+  }
+  const managed = owned.flatMap((snapshot) => snapshot.managed);
+  if (managed.length > maxTaskSeries) return;
+  for (const task of managed) {
+    const of = ofTask(task);
+    tell('task_up', of, task.state === 'active' ? 1 : 0);
+    tell('task_restarts_total', of, restartsOf(task.account, task.taskId));
+    tell('task_last_transition_timestamp_seconds', of, task.changedAt / 1000);
+  }
+}
+
+const ofTask = (task: TaskView) =>
+  labelText(['account', 'group', 'task'], [task.account, task.group ?? '', task.taskId]);
+
+const downSince = (task: TaskView) => task.outage?.downSince ?? 0;

@@ -1,0 +1,257 @@
+/** One event of every type, and snapshots, for the tests of telemetry: plain, and with a secret in every text. */
+import type { Event, EventType, Hold } from '../../src/domain/events.ts';
+import type { Policies, Policy } from '../../src/domain/policy.ts';
+import type { AccountSnapshot, AccountView, GroupView, TaskView } from '../../src/domain/ports.ts';
+import type { CallFailure, TaskItem } from '../../src/domain/task.ts';
+import type { KnownCodes } from '../../src/telemetry/counted.ts';
+
+export const at = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+
+export const knownCodes: KnownCodes = {
+  List: [
+    { code: 'AccessDenied', class: 'permission' },
+    { code: 'timeout', class: 'timeout' },
+    { code: 'other', class: 'unknown' },
+  ],
+  Restart: [
+    { code: 'CommonErr', class: 'common' },
+    { code: 'ResourceNotFound', class: 'not-found' },
+    { code: 'AccessDenied', class: 'permission' },
+    { code: 'timeout', class: 'timeout' },
+    { code: 'unknown', class: 'unknown' },
+    { code: 'other', class: 'unknown' },
+  ],
+};
+
+export const failure = (over: Partial<CallFailure> = {}): CallFailure => ({
+  class: 'common',
+  code: 'CommonErr',
+  httpStatus: 200,
+  requestId: '20211231152846010225099008082A0F4D',
+  message: 'the cloud answered CommonErr',
+  ...over,
+});
+
+export const item = (over: Partial<TaskItem> = {}): TaskItem => ({
+  taskId: 't1',
+  title: 'Finale',
+  cloudGroup: 'sports',
+  type: 'live',
+  status: 'stopped',
+  statusText: '停用',
+  startsAt: undefined,
+  endsAt: undefined,
+  source: 'fingerprint',
+  requestedAt: at,
+  ...over,
+});
+
+export const hold = (over: Partial<Hold> = {}): Hold => ({
+  id: 'h1',
+  account: 'main',
+  target: { kind: 'group', group: 'vip' },
+  author: 'ann',
+  reason: 'maintenance',
+  createdAt: at,
+  endsAt: at + 3_600_000,
+  ...over,
+});
+
+type EventOf<Type extends EventType> = Extract<Event, { readonly type: Type }>;
+type Samples = { readonly [Type in EventType]: EventOf<Type> };
+
+const base = { at, account: 'main' } as const;
+const ofTask = { ...base, taskId: 't1', group: 'vip' } as const;
+const ofAttempt = { ...ofTask, attemptId: 't1#1', trigger: 'auto' } as const;
+const scope = { group: 'vip', observed: false } as const;
+const by = { stopped: true, budget: false } as const;
+
+/** Exhaustive by its type: a new event needs a row. */
+export const events: Samples = {
+  'task-found': { ...ofTask, type: 'task-found', item: item() },
+  'task-seen': { ...ofTask, type: 'task-seen', item: item() },
+  'task-missed': { ...ofTask, type: 'task-missed', counts: true },
+  'task-moved': { ...ofTask, type: 'task-moved', from: 'default' },
+  'task-edited': { ...ofTask, type: 'task-edited', fields: ['endTime', 'source'] },
+  'task-gone': { ...ofTask, type: 'task-gone' },
+  'task-overdue': { ...ofTask, type: 'task-overdue', startsAt: at - 60_000 },
+  'outage-opened': { ...ofTask, type: 'outage-opened', outageId: 't1@1', firstSight: false },
+  'outage-ended': { ...ofTask, type: 'outage-ended', outageId: 't1@1', ending: 'recovered', durationMs: 42_000 },
+  'restart-withheld': { ...ofTask, type: 'restart-withheld', reason: 'backoff', until: at + 15_000 },
+  'restart-intended': { ...ofAttempt, type: 'restart-intended', n: 1, probe: false, free: false, by: undefined },
+  'restart-answered': {
+    ...ofAttempt,
+    type: 'restart-answered',
+    answer: { kind: 'accepted', requestId: 'REQ1' },
+    durationMs: 120,
+    towardsCircuit: false,
+  },
+  'restart-given-back': { ...ofAttempt, type: 'restart-given-back', why: 'throttled', failedAt: undefined },
+  'restart-worked': { ...ofAttempt, type: 'restart-worked', activeAt: at, unanswered: false },
+  'restart-failed': { ...ofAttempt, type: 'restart-failed', cause: 'CommonErr', class: 'common', row: 2 },
+  'restart-held': { ...ofAttempt, type: 'restart-held' },
+  'restart-lapsed': { ...ofAttempt, type: 'restart-lapsed' },
+  'task-quarantined': { ...ofTask, type: 'task-quarantined', failures: 8 },
+  'task-abandoned': { ...ofTask, type: 'task-abandoned', failures: 300 },
+  'task-released': { ...ofTask, type: 'task-released', by: 'ann', cause: 'operator' },
+  'attempts-forgotten': { ...ofTask, type: 'attempts-forgotten' },
+  'poll-completed': {
+    ...base,
+    type: 'poll-completed',
+    tasks: 200,
+    durationMs: 350,
+    startedAt: at - 350,
+    drift: false,
+    malformedItems: 3,
+  },
+  'poll-failed': {
+    ...base,
+    type: 'poll-failed',
+    failure: failure({ class: 'timeout', code: undefined }),
+    durationMs: 10_000,
+  },
+  'poll-suspect': { ...base, type: 'poll-suspect', tasks: 1, before: 200, durationMs: 90, startedAt: at - 90 },
+  'list-believed': { ...base, type: 'list-believed', tasks: 1 },
+  'status-unknown': { ...base, type: 'status-unknown', statusText: '暂停', taskId: 't1' },
+  'storm-started': { ...base, type: 'storm-started', scope, by, stopped: 90, due: 200, failures: 0 },
+  'storm-changed': { ...base, type: 'storm-changed', scope, by: { stopped: true, budget: true } },
+  'storm-ended': { ...base, type: 'storm-ended', scope: { group: undefined, observed: true } },
+  'circuit-opened': {
+    ...base,
+    type: 'circuit-opened',
+    circuit: 'restart',
+    atOnce: true,
+    failure: failure({ class: 'auth' }),
+  },
+  'circuit-probed': { ...base, type: 'circuit-probed', circuit: 'list', failure: failure() },
+  'circuit-closed': { ...base, type: 'circuit-closed', circuit: 'restart' },
+  'restarts-throttled': {
+    ...base,
+    type: 'restarts-throttled',
+    failure: failure({ class: 'throttled' }),
+    until: at + 5_000,
+  },
+  'action-retired': { ...base, type: 'action-retired', from: 'RestartPullToPushTask', to: 'ContinuePullToPushTask' },
+  'hold-added': { ...base, type: 'hold-added', hold: hold() },
+  'hold-removed': { ...base, type: 'hold-removed', hold: hold({ target: { kind: 'task', taskId: 't1' } }), by: 'bob' },
+  'hold-expired': { ...base, type: 'hold-expired', hold: hold({ target: { kind: 'account' } }) },
+  'owner-gained': { ...base, type: 'owner-gained', epoch: 3 },
+  'owner-lost': { ...base, type: 'owner-lost' },
+  'time-accounted': { ...base, type: 'time-accounted', group: 'vip', expectedMs: 60_000, downtimeMs: 1_500 },
+  'group-empty': { ...base, type: 'group-empty', group: 'vip' },
+};
+
+export const policy = (name: string, account: readonly string[] = ['*']): Policy => ({
+  name,
+  match: { account, cloudGroup: [name], title: ['*'], type: ['live', 'vod'], exclude: { title: [], taskId: [] } },
+  mode: 'heal',
+  firstSight: 'restart',
+  confirm: 1,
+  backoff: { initialMs: 15_000, factor: 2, maxMs: 300_000, jitterPercent: 25, resetAfterMs: 600_000 },
+  attempts: 8,
+  quarantine: { retryEveryMs: 600_000, abandonAfterMs: 259_200_000 },
+  budget: false,
+  storm: false,
+  verifyWithinMs: 60_000,
+  startLeadMs: 60_000,
+  endGuardMs: 60_000,
+  hours: [],
+});
+
+export const policies = (account: string, ...groups: readonly Policy[]): Policies => ({
+  account,
+  storm: false,
+  groups,
+});
+
+export const accountView = (over: Partial<AccountView> = {}): AccountView => ({
+  account: 'main',
+  provider: 'volcengine',
+  owned: true,
+  polledAt: at,
+  pollIntervalMs: 15_000,
+  tasks: 200,
+  unmanaged: 3,
+  circuits: { list: null, restart: null },
+  storm: null,
+  throttledUntil: null,
+  suspectSince: null,
+  clockOffsetMs: 0,
+  gate: { perSecond: 10, queued: { restart: 4, verify: 0, poll: 2, other: 0 }, permitsOut: 1 },
+  ...over,
+});
+
+export const groupView = (group: string, over: Partial<GroupView> = {}): GroupView => ({
+  account: 'main',
+  group,
+  mode: 'heal',
+  states: { active: 10, stopped: 2, not_started: 1, overdue: 0, ended: 4, unknown: 0 },
+  waiting: { backoff: 1 },
+  quarantined: 1,
+  abandoned: 0,
+  holds: 0,
+  holdEndsAt: null,
+  oldestOutageAt: null,
+  nextRestartAt: null,
+  storm: null,
+  ...over,
+});
+
+export const taskView = (taskId: string, over: Partial<TaskView> = {}): TaskView => ({
+  account: 'main',
+  taskId,
+  title: `Title ${taskId}`,
+  cloudGroup: 'sports',
+  group: 'vip',
+  type: 'live',
+  state: 'active',
+  statusText: '生效中',
+  startsAt: null,
+  endsAt: null,
+  firstSeenAt: at,
+  changedAt: at - 1_000,
+  gone: false,
+  due: true,
+  outage: null,
+  attempts: { tries: 0, failedInRow: 0, lastAt: null, phase: null },
+  givenUp: null,
+  verdict: { kind: 'none', sentence: 'it runs' },
+  ...over,
+});
+
+export const downTask = (taskId: string, downSince: number): TaskView =>
+  taskView(taskId, {
+    state: 'stopped',
+    outage: { id: `${taskId}@1`, since: downSince - 5_000, downSince, attempts: 1, activeAt: null },
+  });
+
+export const snapshot = (over: Partial<AccountSnapshot> = {}): AccountSnapshot => ({
+  account: accountView(),
+  groups: [groupView('vip')],
+  outages: [],
+  managed: [],
+  ...over,
+});
+
+/** The same value with `secret` behind every text in it, except the names that tell which kind of value it is. */
+export function withSecret<T>(value: T, secret: string): T {
+  if (typeof value === 'string') return `${value} ${secret}` as T;
+  if (Array.isArray(value)) return value.map((part) => withSecret(part, secret)) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, part]) => [key, key === 'kind' ? part : withSecret(part, secret)]),
+  ) as T;
+}
+
+/** Sample lines of an exposition: `name{labels}` to value. */
+export function samplesOf(text: string): ReadonlyMap<string, number> {
+  const samples = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    if (line === '' || line.startsWith('#')) continue;
+    const at = line.lastIndexOf(' ');
+    const key = line.slice(0, at);
+    if (samples.has(key)) throw new Error(`twice: ${key}`);
+    samples.set(key, Number(line.slice(at + 1).replace('+Inf', 'Infinity')));
+  }
+  return samples;
+}
