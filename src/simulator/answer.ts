@@ -1,0 +1,216 @@
+/**
+ * The way of one request through the pretend cloud: counted on arrival, struck by faults, checked, carried out,
+ * answered. One order for every action, and nothing here waits.
+ */
+import { actions, type Call } from './actions.ts';
+import { arrive, keep } from './arrivals.ts';
+import { type Addressed, bodyPieces, failed, jsonHeaders, type Outcome, requestId, statusOf } from './envelope.ts';
+import type { Reply, Request } from './exchange.ts';
+import { type Effect, type End, type LiveFault, strike } from './faults.ts';
+import { between, draw } from './random.ts';
+import { identify } from './signature.ts';
+import { advance, cloudNow, statusNow, type World } from './world.ts';
+
+/** Bodies above this are streamed, never built. */
+const mostBuiltBytes = 1024 * 1024;
+const versions: readonly string[] = ['2023-01-01'];
+
+/** A request, read as far as it can be. */
+interface Read {
+  readonly action: string;
+  readonly version: string;
+  readonly path: string;
+  readonly input: unknown;
+  readonly accessKeyId: string | undefined;
+  readonly taskId: string | undefined;
+  /** Named by the call, and the group of the task that it names. */
+  readonly cloudGroups: readonly string[];
+}
+
+/** How long this request is under way before it arrives. Ask once per request, when it is sent. */
+export function uplinkMs(world: World, request: Request, now: number): number {
+  advance(world, now);
+  return wayMs(world, readRequest(world, request), 'uplinkMs');
+}
+
+/** Answers a request that arrives now. Never throws for anything a client can send. */
+export function answer(world: World, request: Request, now: number): Reply {
+  advance(world, now);
+  const read = readRequest(world, request);
+  const over = arrive(
+    world.arrivals,
+    actionNamed(read.action) ? read.action : 'unknown',
+    world.parameters.limits,
+    world.now,
+  );
+  const isEndOrTwist = (effect: Effect) => !['slow-up', 'slow-down', 'clock'].includes(effect.kind);
+  const { twists, end } =
+    over === undefined
+      ? strike(world.faults, read, world.random, world.now, isEndOrTwist)
+      : { twists: [], end: undefined };
+
+  const task = read.taskId === undefined ? undefined : world.tasks.get(read.taskId);
+  const statusBefore = task && statusNow(world, task);
+  const outcome = over === undefined ? carryOut(world, request, read, twists, end) : throttled(world, over);
+  const effect = outcome?.kind === 'done';
+  const arrival = {
+    at: world.now,
+    action: read.action,
+    accessKeyId: read.accessKeyId,
+    taskId: read.taskId,
+    cloudGroups: read.cloudGroups,
+    statusBefore,
+    outcome: outcomeName(outcome, end),
+    effect,
+  };
+  keep(world.arrivals, arrival);
+  world.watch?.(arrival);
+  return dressed(world, read, outcome, end, effect);
+}
+
+/** By own name only: a client may ask for `toString`. */
+const actionNamed = (name: string) => (Object.hasOwn(actions, name) ? actions[name] : undefined);
+
+function throttled(world: World, over: 'action' | 'account'): Outcome {
+  if (over === 'action') return failed('FlowLimitExceeded');
+  return { kind: 'failed', code: 'AccountFlowLimitExceeded', status: world.parameters.limits.accountStatus };
+}
+
+/** Undefined if a fault kept the call from being carried out. */
+function carryOut(
+  world: World,
+  request: Request,
+  read: Read,
+  twists: readonly LiveFault[],
+  end: End | undefined,
+): Outcome | undefined {
+  switch (end?.kind) {
+    case 'reset':
+    case 'stall':
+      if (end.when === 'before') return undefined;
+      break;
+    case 'error':
+    case 'answer':
+      if (!end.carriedOut) return undefined;
+      break;
+    default:
+      end?.kind satisfies 'truncate' | 'huge' | 'drip' | 'hang-up' | undefined;
+  }
+  if (read.action === '' || read.version === '') return failed('MissingParameter', 'Action and Version are required');
+  const action = actionNamed(read.action);
+  const exists = action !== undefined && versions.includes(read.version) && read.path === '/';
+  if (!exists || world.parameters.retired.includes(read.action)) return failed('InvalidActionOrVersion');
+  if (request.method.toUpperCase() !== action.method) return failed('MethodNotAllowed');
+  const identity = identify(request, world.keys, world.parameters.signature, cloudNow(world));
+  if (!identity.ok) return failed(identity.code, identity.message);
+  if (read.input === undefined) return failed('InvalidParam.BindError', 'the body is not JSON of that type');
+  const call: Call = { world, key: identity.key, input: read.input, twists };
+  return action.run(call);
+}
+
+function outcomeName(outcome: Outcome | undefined, end: End | undefined): string {
+  if (end?.kind === 'error') return end.code;
+  if (end !== undefined && end.kind !== 'hang-up') return end.kind;
+  return outcome?.kind === 'failed' ? outcome.code : 'ok';
+}
+
+/** Puts the outcome on the wire, in the shape that the fault gives it. */
+function dressed(world: World, read: Read, outcome: Outcome | undefined, end: End | undefined, effect: boolean): Reply {
+  const afterMs = wayMs(world, read, 'downlinkMs');
+  const headers = jsonHeaders(cloudNow(world));
+  if (end?.kind === 'stall') return { kind: 'stall', effect };
+  if (end?.kind === 'reset') return { kind: 'reset', effect, afterMs };
+  if (end?.kind === 'answer') {
+    const { status, body } = end;
+    return { kind: 'response', status, headers: { ...headers, ...end.headers }, body, hangUp: false, afterMs };
+  }
+  const told: Outcome = end?.kind === 'error' ? { ...end, kind: 'failed' } : (outcome ?? failed('InternalError'));
+  const status = statusOf(told);
+  const id = requestId(cloudNow(world), world.random);
+  const addressed: Addressed = { ...read, region: world.parameters.signature.region };
+  if (end?.kind === 'huge') {
+    const pieces = () => hugePieces(addressed, id, end.bytes);
+    return { kind: 'stream', status, headers, pieces, gzip: end.gzip ?? false, afterMs };
+  }
+  if (told.kind === 'done' && told.result?.kind === 'list' && told.result.largest > mostBuiltBytes) {
+    return { kind: 'stream', status, headers, pieces: () => bodyPieces(told, addressed, id), gzip: false, afterMs };
+  }
+  const body = [...bodyPieces(told, addressed, id)].join('');
+  if (end?.kind === 'truncate') {
+    const wholeBytes = Buffer.byteLength(body);
+    return {
+      kind: 'truncated',
+      status,
+      headers,
+      body,
+      sentBytes: Math.min(end.bytes ?? wholeBytes - 1, wholeBytes),
+      afterMs,
+    };
+  }
+  if (end?.kind === 'drip') {
+    const { bytes, everyMs, headersToo = false } = end;
+    return { kind: 'drip', status, headers, body, bytes, everyMs, headersToo, afterMs };
+  }
+  return { kind: 'response', status, headers, body, hangUp: end?.kind === 'hang-up', afterMs };
+}
+
+function* hugePieces(addressed: Addressed, id: string, bytes: number): Generator<string> {
+  const endless = 'x'.repeat(64 * 1024);
+  const [head = '', tail = ''] = [
+    ...bodyPieces({ kind: 'done', result: { kind: 'plain', value: { List: [{ Title: '…' }] } } }, addressed, id),
+  ]
+    .join('')
+    .split('…');
+  yield head;
+  for (let sent = 0; sent < bytes; sent += endless.length) yield endless.slice(0, bytes - sent);
+  yield tail;
+}
+
+function wayMs(world: World, read: Read, way: 'uplinkMs' | 'downlinkMs'): number {
+  const { latency } = world.parameters;
+  const kind = way === 'uplinkMs' ? 'slow-up' : 'slow-down';
+  let ms = between(world.random, latency[way]);
+  if (latency.tail !== undefined && draw(world.random) < latency.tail.share) ms += latency.tail[way];
+  const { twists } = strike(world.faults, read, world.random, world.now, (effect) => effect.kind === kind);
+  for (const { fault } of twists) {
+    if (fault.effect.kind === 'slow-up' || fault.effect.kind === 'slow-down')
+      ms += between(world.random, fault.effect.ms);
+  }
+  return ms;
+}
+
+function readRequest(world: World, request: Request): Read {
+  const [path = '/', query = ''] = request.target.split(/\?(.*)/s);
+  const { Action = '', Version = '', ...rest } = Object.fromEntries(new URLSearchParams(query));
+  const isGet = request.method.toUpperCase() === 'GET';
+  const input = isGet ? rest : bodyOf(request);
+  const fields: Readonly<Record<string, unknown>> = isRecord(input) ? input : {};
+  const taskId = typeof fields.TaskId === 'string' ? fields.TaskId : undefined;
+  const taskGroup = taskId === undefined ? undefined : world.tasks.get(taskId)?.cloudGroup;
+  const named = [fields.GroupName, taskGroup, ...(Array.isArray(fields.GroupNames) ? fields.GroupNames : [])];
+  const authorization = Object.entries(request.headers).find(([name]) => name.toLowerCase() === 'authorization')?.[1];
+  return {
+    action: Action,
+    version: Version,
+    path: path === '' ? '/' : path,
+    input,
+    accessKeyId: /Credential=([^/,\s]+)/.exec(authorization ?? '')?.[1],
+    taskId,
+    cloudGroups: [...new Set(named.filter((name) => typeof name === 'string' && name !== ''))],
+  };
+}
+
+/** Undefined if it is not a JSON object of the right type. */
+function bodyOf(request: Request): unknown {
+  const type = Object.entries(request.headers).find(([name]) => name.toLowerCase() === 'content-type')?.[1];
+  if (!/^application\/json\b/i.test(type ?? '')) return undefined;
+  try {
+    const parsed: unknown = JSON.parse(request.body);
+    return isRecord(parsed) ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

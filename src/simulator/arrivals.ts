@@ -1,0 +1,158 @@
+/**
+ * What arrived and when: the cloud's own count, by which its limits refuse and by which the tests judge.
+ *
+ * The second slides: two calls are in the same one if they arrive less than 1,000 ms apart. Strict on purpose: what
+ * was refused counts too (`countRefused`), so a client that hammers stays out.
+ */
+
+export interface Limits {
+  /** Over all actions together. */
+  readonly accountPerSecond: number;
+  /** HTTP status of AccountFlowLimitExceeded: users report 200. */
+  readonly accountStatus: 200 | 429;
+  readonly actionPerSecond: Readonly<Record<string, number>>;
+  readonly countRefused: boolean;
+  /** Calls a second that another tool makes with the same account, evenly spaced. */
+  readonly othersPerSecond: number;
+}
+
+export const vendorLimits: Limits = {
+  accountPerSecond: 10,
+  accountStatus: 200,
+  actionPerSecond: {
+    ListPullToPushTaskV2: 15,
+    ListPullToPushTask: 15,
+    RestartPullToPushTask: 10,
+    ContinuePullToPushTask: 10,
+    RelaunchPullToPushTask: 10,
+    StopPullToPushTask: 10,
+  },
+  countRefused: true,
+  othersPerSecond: 0,
+};
+
+/** One call as the cloud saw it. */
+export interface Arrival {
+  readonly at: number;
+  readonly action: string;
+  readonly accessKeyId: string | undefined;
+  readonly taskId: string | undefined;
+  /** Cloud groups that the call named. */
+  readonly cloudGroups: readonly string[];
+  /** Status of the task that the call named, just before it; undefined if there is none. */
+  readonly statusBefore: string | undefined;
+  /** `ok`, an error code, or the name of the fault that swallowed it. */
+  readonly outcome: string;
+  /** The call was carried out, whatever the client was told. */
+  readonly effect: boolean;
+}
+
+const secondMs = 1_000;
+/** How many arrivals are kept for reading; counts and the worst second go over all. */
+export const keptArrivals = 10_000;
+
+interface Window {
+  times: number[];
+  head: number;
+}
+
+export interface ArrivalBook {
+  readonly all: Window;
+  readonly counted: Window;
+  readonly countedByAction: Map<string, Window>;
+  readonly kept: Arrival[];
+  readonly byAction: Map<string, number>;
+  readonly byOutcome: Map<string, number>;
+  total: number;
+  throttled: number;
+  worstSecond: number;
+  worstSecondAt: number | undefined;
+  othersCountedTo: number;
+}
+
+const newWindow = (): Window => ({ times: [], head: 0 });
+
+export const newBook = (now: number): ArrivalBook => ({
+  all: newWindow(),
+  counted: newWindow(),
+  countedByAction: new Map(),
+  kept: [],
+  byAction: new Map(),
+  byOutcome: new Map(),
+  total: 0,
+  throttled: 0,
+  worstSecond: 0,
+  worstSecondAt: undefined,
+  othersCountedTo: now,
+});
+
+/** Counts one call on its arrival and says which limit, if any, it is over. `action` is out of a bounded set. */
+export function arrive(
+  book: ArrivalBook,
+  action: string,
+  limits: Limits,
+  now: number,
+): 'action' | 'account' | undefined {
+  countOthers(book, limits, now);
+  book.total += 1;
+  book.byAction.set(action, (book.byAction.get(action) ?? 0) + 1);
+  const inSecond = recent(book.all, now) + 1;
+  book.all.times.push(now);
+  if (inSecond > book.worstSecond) {
+    book.worstSecond = inSecond;
+    book.worstSecondAt = now;
+  }
+
+  const perAction = limits.actionPerSecond[action];
+  const actionWindow = windowOf(book, action);
+  const over =
+    perAction !== undefined && recent(actionWindow, now) >= perAction
+      ? 'action'
+      : recent(book.counted, now) >= limits.accountPerSecond
+        ? 'account'
+        : undefined;
+  if (over !== undefined) book.throttled += 1;
+  if (over === undefined || limits.countRefused) {
+    actionWindow.times.push(now);
+    book.counted.times.push(now);
+  }
+  return over;
+}
+
+export function keep(book: ArrivalBook, arrival: Arrival): void {
+  book.byOutcome.set(arrival.outcome, (book.byOutcome.get(arrival.outcome) ?? 0) + 1);
+  book.kept.push(arrival);
+  if (book.kept.length > 2 * keptArrivals) book.kept.splice(0, keptArrivals);
+}
+
+/** Arrivals that the given one shares its second with. */
+function recent(window: Window, now: number): number {
+  while (window.head < window.times.length && (window.times[window.head] ?? now) <= now - secondMs) window.head += 1;
+  if (window.head > 1_000) {
+    window.times = window.times.slice(window.head);
+    window.head = 0;
+  }
+  return window.times.length - window.head;
+}
+
+function windowOf(book: ArrivalBook, action: string): Window {
+  const known = book.countedByAction.get(action);
+  if (known !== undefined) return known;
+  const fresh = newWindow();
+  book.countedByAction.set(action, fresh);
+  return fresh;
+}
+
+/** The other tool's calls since the last look; only those of the last second can still matter. */
+function countOthers(book: ArrivalBook, limits: Limits, now: number): void {
+  if (limits.othersPerSecond <= 0) {
+    book.othersCountedTo = now;
+    return;
+  }
+  const gapMs = secondMs / limits.othersPerSecond;
+  let next = Math.max(book.othersCountedTo + gapMs, now - secondMs);
+  for (; next <= now; next += gapMs) {
+    if (limits.countRefused || recent(book.counted, next) < limits.accountPerSecond) book.counted.times.push(next);
+    book.othersCountedTo = next;
+  }
+}

@@ -1,0 +1,273 @@
+/**
+ * The control API of the stand-alone pretend cloud: look at it, and make things happen.
+ *
+ * Pure like the rest: a request and the time in, a JSON value out. The door serves it only when asked to.
+ */
+import { z } from 'zod';
+import { keptArrivals } from './arrivals.ts';
+import type { Request } from './exchange.ts';
+import type { Effect } from './faults.ts';
+import type { Life, Task } from './task.ts';
+import {
+  type Act,
+  addFault,
+  advance,
+  clockOffsetMs,
+  perform,
+  removeFaults,
+  setParameters,
+  statusNow,
+  type World,
+} from './world.ts';
+
+export const controlPath = '/_control/';
+
+export interface ControlAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+const ms = z.number().min(0);
+const span = z.tuple([ms, ms]).readonly();
+const when = z.enum(['before', 'after']);
+const bytes = z.number().int().min(1);
+
+const effect: z.ZodType<Effect> = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('error'),
+    code: z.string(),
+    status: z.number().int().optional(),
+    message: z.string().optional(),
+    carriedOut: z.boolean().optional(),
+  }),
+  z.strictObject({ kind: z.literal('reset'), when }),
+  z.strictObject({ kind: z.literal('stall'), when }),
+  z.strictObject({
+    kind: z.literal('answer'),
+    status: z.number().int().min(200).max(599),
+    headers: z.record(z.string(), z.string()).optional(),
+    body: z.string(),
+    carriedOut: z.boolean().optional(),
+  }),
+  z.strictObject({ kind: z.literal('truncate'), bytes: z.number().int().min(0).optional() }),
+  z.strictObject({ kind: z.literal('huge'), bytes, gzip: z.boolean().optional() }),
+  z.strictObject({ kind: z.literal('drip'), bytes, everyMs: ms, headersToo: z.boolean().optional() }),
+  z.strictObject({ kind: z.literal('hang-up') }),
+  z.strictObject({ kind: z.literal('slow-up'), ms: span }),
+  z.strictObject({ kind: z.literal('slow-down'), ms: span }),
+  z.strictObject({ kind: z.literal('clock'), offsetMs: z.number() }),
+  z.strictObject({ kind: z.literal('in-vain') }),
+  z.strictObject({ kind: z.literal('blind') }),
+  z.strictObject({ kind: z.literal('shrink'), keep: z.number().int().min(0) }),
+  z.strictObject({ kind: z.literal('stale'), refreshMs: ms.optional() }),
+  z.strictObject({ kind: z.literal('drift'), shift: z.number().int(), totalOff: z.number().int().optional() }),
+  z.strictObject({ kind: z.literal('status'), text: z.string() }),
+  z.strictObject({ kind: z.literal('malformed') }),
+]);
+
+/** Times are told from now: in so many milliseconds, for so many. */
+const faultBody = z.strictObject({
+  match: z
+    .strictObject({
+      action: z.string().optional(),
+      taskId: z.string().optional(),
+      cloudGroup: z.string().optional(),
+      accessKeyId: z.string().optional(),
+    })
+    .optional(),
+  effect,
+  inMs: ms.default(0),
+  forMs: ms.optional(),
+  count: z.number().int().min(1).optional(),
+  probability: z.number().min(0).max(1).optional(),
+});
+
+const life = z
+  .strictObject({
+    startsInMs: span,
+    stopsPerHour: z.number().min(0),
+    survivesMs: span,
+    restartsInVain: z.union([z.number().int().min(0), z.literal('always').transform(() => Number.POSITIVE_INFINITY)]),
+    returnsInMs: span,
+  })
+  .partial() satisfies z.ZodType<Partial<Life>>;
+
+const change = {
+  title: z.string(),
+  cloudGroup: z.string(),
+  startsAt: z.number(),
+  endsAt: z.number(),
+  sources: z.array(z.string()),
+  pictureBytes: z.number().int().min(0),
+};
+const act: z.ZodType<Act> = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('create'),
+    task: z.strictObject({
+      ...z.strictObject(change).partial().shape,
+      title: change.title,
+      startsAt: change.startsAt,
+      endsAt: change.endsAt,
+      taskId: z.string().optional(),
+      type: z.enum(['live', 'vod']).optional(),
+      stopped: z.boolean().optional(),
+      life: life.optional(),
+    }),
+  }),
+  z.strictObject({
+    kind: z.literal('edit'),
+    taskId: z.string(),
+    change: z.strictObject({ ...change, life }).partial(),
+  }),
+  z.strictObject({ kind: z.literal('delete'), taskId: z.string() }),
+  z.strictObject({
+    kind: z.literal('stop'),
+    taskId: z.string().optional(),
+    cloudGroup: z.string().optional(),
+    count: z.number().int().min(1).optional(),
+  }),
+  z.strictObject({ kind: z.literal('start'), taskId: z.string() }),
+  z.strictObject({ kind: z.literal('renew-ended'), endedForMs: ms }),
+]);
+const actBody = z.strictObject({ act, inMs: ms.default(0), everyMs: z.number().min(1).optional() });
+
+const perSecond = z.number().min(0);
+const parameterBody = z.strictObject({
+  signature: z
+    .strictObject({ region: z.string(), skewMs: ms, mustSign: z.array(z.string()) })
+    .partial()
+    .optional(),
+  limits: z
+    .strictObject({
+      accountPerSecond: perSecond,
+      accountStatus: z.union([z.literal(200), z.literal(429)]),
+      actionPerSecond: z.record(z.string(), perSecond),
+      countRefused: z.boolean(),
+      othersPerSecond: perSecond,
+    })
+    .partial()
+    .optional(),
+  latency: z
+    .strictObject({
+      uplinkMs: span,
+      downlinkMs: span,
+      tail: z.strictObject({ share: z.number().min(0).max(1), uplinkMs: ms, downlinkMs: ms }),
+    })
+    .partial()
+    .optional(),
+  clockOffsetMs: z.number().optional(),
+  retired: z.array(z.string()).optional(),
+});
+
+const routes = [
+  'GET /_control/state',
+  'GET /_control/tasks',
+  'GET /_control/arrivals',
+  'GET /_control/faults',
+  'POST /_control/faults {effect, match?, inMs?, forMs?, count?, probability?}',
+  'DELETE /_control/faults[/ID]',
+  'POST /_control/acts {act: {kind: create|edit|delete|stop|start|renew-ended, …}, inMs?, everyMs?}',
+  'PATCH /_control/parameters {limits?, latency?, signature?, clockOffsetMs?, retired?}',
+];
+
+/** Anything that cannot be done is answered 400 with the reason; nothing is then changed. */
+export function answerControl(world: World, request: Request, now: number): ControlAnswer {
+  advance(world, now);
+  const [path = ''] = request.target.split('?');
+  const [what = '', id] = path.slice(controlPath.length).split('/');
+  try {
+    return route(world, `${request.method.toUpperCase()} ${what}`, id, request.body);
+  } catch (error) {
+    const reason = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
+    return { status: 400, body: { error: reason } };
+  }
+}
+
+function route(world: World, what: string, id: string | undefined, body: string): ControlAnswer {
+  switch (what) {
+    case 'GET ':
+      return ok({ routes });
+    case 'GET state':
+      return ok(stateOf(world));
+    case 'GET tasks':
+      return ok([...world.tasks.values()].map((task) => taskView(world, task)));
+    case 'GET arrivals':
+      return ok(world.arrivals.kept.slice(-keptArrivals));
+    case 'GET faults':
+      return ok(faultViews(world));
+    case 'POST faults': {
+      const { inMs, forMs, ...fault } = faultBody.parse(JSON.parse(body));
+      const from = world.now + inMs;
+      return ok({ id: addFault(world, { ...fault, from, until: forMs === undefined ? undefined : from + forMs }) });
+    }
+    case 'DELETE faults':
+      removeFaults(world, id);
+      return ok({ left: faultViews(world) });
+    case 'POST acts': {
+      const { act, inMs, everyMs } = actBody.parse(JSON.parse(body));
+      if (inMs === 0) perform(world, act);
+      if (inMs > 0 || everyMs !== undefined)
+        world.plans.push({ at: world.now + (inMs || (everyMs ?? 0)), everyMs, act });
+      return ok({ plans: world.plans });
+    }
+    case 'PATCH parameters':
+      setParameters(world, parameterBody.parse(JSON.parse(body)));
+      return ok(world.parameters);
+    default:
+      return { status: 404, body: { error: `no ${what}`, routes } };
+  }
+}
+
+const ok = (body: unknown): ControlAnswer => ({ status: 200, body });
+
+const faultViews = (world: World) =>
+  world.faults.map(({ id, fault, struck }) => ({ id, struck, ...fault, effect: fault.effect }));
+
+function stateOf(world: World) {
+  const tasks: Record<string, number> = {};
+  for (const task of world.tasks.values()) {
+    const status = statusNow(world, task);
+    tasks[status] = (tasks[status] ?? 0) + 1;
+  }
+  const { total, throttled, worstSecond, worstSecondAt, byAction, byOutcome } = world.arrivals;
+  return {
+    now: world.now,
+    clockOffsetMs: clockOffsetMs(world),
+    tasks,
+    restarts: Object.fromEntries(
+      [...world.tasks.values()]
+        .filter(({ restarts }) => restarts > 0)
+        .map(({ taskId, restarts }) => [taskId, restarts]),
+    ),
+    arrivals: {
+      total,
+      throttled,
+      worstSecond,
+      worstSecondAt,
+      byAction: Object.fromEntries(byAction),
+      byOutcome: Object.fromEntries(byOutcome),
+    },
+    faults: faultViews(world),
+    plans: world.plans,
+    parameters: world.parameters,
+  };
+}
+
+/** Without addresses: even a pretence should not teach people to print them. */
+function taskView(world: World, task: Task) {
+  const { taskId, title, cloudGroup, type, startsAt, endsAt, restarts, stops, life } = task;
+  const restartsInVain = Number.isFinite(life.restartsInVain) ? life.restartsInVain : 'always';
+  const status = statusNow(world, task);
+  return {
+    taskId,
+    title,
+    cloudGroup,
+    type,
+    startsAt,
+    endsAt,
+    status,
+    restarts,
+    stops,
+    life: { ...life, restartsInVain },
+  };
+}

@@ -1,0 +1,98 @@
+/**
+ * The demo world: about 200 tasks in five cloud groups, among which something happens every few seconds.
+ *
+ * What to expect of each group: `vip` is steady, but every five minutes a dozen of its tasks stop together (half of
+ * it: a storm); `sports-1` and `sports-2` stop at random, and have the flappers; `news` has the incurable ones, and
+ * tasks that start late or end soon; nobody keeps `default`: its tasks stop seldom and somebody in the console
+ * starts them again after some minutes.
+ */
+import { draw, type Random, seeded } from './random.ts';
+import type { AccessKey } from './signature.ts';
+import { type Life, steadyLife, type TaskPlan } from './task.ts';
+import { createWorld, type World } from './world.ts';
+
+/** The only key that the demo world knows. It opens nothing anywhere else. */
+export const demoKey: AccessKey = { accessKeyId: 'AKDEMO', secretAccessKey: 'pretend-secret-key' };
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+
+const demoGroups = [
+  { name: 'vip', size: 24, words: ['央视体育', '湖南卫视', '东方明珠', 'GalaxyOne'] },
+  { name: 'sports-1', size: 60, words: ['英超', '西甲', '中超', 'NBA', 'CBA'] },
+  { name: 'sports-2', size: 50, words: ['网球', '排球', '冰球', 'F1', 'UFC'] },
+  { name: 'news', size: 40, words: ['财经早班车', '国际观察', '深圳新闻', 'CityNews'] },
+  { name: 'default', size: 26, words: ['测试流', '备用', 'Lab', '彩排'] },
+] as const;
+type GroupName = (typeof demoGroups)[number]['name'];
+
+/** Stops per task and hour: with 150 tasks that is about one every eight seconds. */
+const stopsPerHour = 3;
+
+export function createDemoWorld({ seed, now }: { readonly seed: number; readonly now: number }): World {
+  const random = seeded(seed, 'demo');
+  return createWorld({
+    seed,
+    now,
+    keys: [demoKey],
+    cloudGroups: demoGroups.map(({ name }) => name),
+    parameters: { latency: { uplinkMs: [10, 40], downlinkMs: [10, 40] } },
+    tasks: demoGroups.flatMap(({ name, size, words }) =>
+      Array.from({ length: size }, (_, index) => demoTask(name, index, words, random, now)),
+    ),
+    plans: [
+      { at: now + 90_000, everyMs: 5 * minuteMs, act: { kind: 'stop', cloudGroup: 'vip', count: 12 } },
+      { at: now + 10 * minuteMs, everyMs: 10 * minuteMs, act: { kind: 'renew-ended', endedForMs: 5 * minuteMs } },
+    ],
+  });
+}
+
+function demoTask(group: GroupName, index: number, words: readonly string[], random: Random, now: number): TaskPlan {
+  const [startsInMs, endsInMs] = demoTimes(group, index, random);
+  const life = { ...steadyLife, ...demoLife(group, index) };
+  return {
+    title: `${words[index % words.length]}${String(index + 1).padStart(2, '0')}`,
+    cloudGroup: group,
+    type: index % 7 === 6 ? 'vod' : 'live',
+    startsAt: now + startsInMs,
+    endsAt: now + endsInMs,
+    life,
+    // Something to heal at the first look: the incurable ones, and one task in ten of sports.
+    stopped: life.restartsInVain > 0 || (group.startsWith('sports') && index % 10 === 5),
+  };
+}
+
+function demoLife(group: GroupName, index: number): Partial<Life> {
+  switch (group) {
+    case 'vip':
+      return { stopsPerHour: 0.5 };
+    case 'sports-1':
+      // Flappers: half a minute, two minutes, five minutes.
+      if (index < 3)
+        return {
+          survivesMs: (
+            [
+              [30_000, 30_000],
+              [120_000, 120_000],
+              [300_000, 300_000],
+            ] as const
+          )[index],
+        };
+      return { stopsPerHour };
+    case 'sports-2':
+      return { stopsPerHour };
+    case 'news':
+      return index < 4 ? { restartsInVain: Number.POSITIVE_INFINITY } : { stopsPerHour };
+    case 'default':
+      return { stopsPerHour: 0.5, returnsInMs: [3 * minuteMs, 10 * minuteMs] };
+    default:
+      return group satisfies never;
+  }
+}
+
+/** Start and end from now. Most began within the last day and run for days; some of `news` start late or end soon. */
+function demoTimes(group: GroupName, index: number, random: Random): readonly [number, number] {
+  if (group === 'news' && index >= 34) return [(index - 32) * 2 * minuteMs, 6 * hourMs];
+  if (group === 'news' && index >= 28) return [-2 * hourMs, (index - 26) * 2 * minuteMs];
+  return [-draw(random) * 24 * hourMs, (24 + draw(random) * 96) * hourMs];
+}

@@ -1,0 +1,119 @@
+/**
+ * The vendor's envelope and its error table (reference/live-api.md): which HTTP status, number and sentence belong
+ * to a code. Messages are the simulator's own.
+ */
+import type { Headers } from './exchange.ts';
+import { hex, type Random } from './random.ts';
+
+interface ErrorRow {
+  readonly status: number;
+  readonly codeN?: number;
+  readonly message: string;
+}
+
+const row = (status: number, message: string, codeN?: number): ErrorRow => ({ status, message, codeN });
+
+/** Both tables of live-api.md: RestartPullToPushTask's own, and the ones common to every action. */
+export const errorTable = {
+  CommonErr: row(200, 'something went wrong, please retry'),
+  InvalidParam: row(400, 'a parameter is invalid or does not meet the requirements'),
+  'InvalidParam.BindError': row(400, 'request parameter error, please check input data'),
+  RequestForbidden: row(403, 'the account has no such resource'),
+  'RequestForbidden.AccountIDNotAllow': row(403, 'the account may not touch this resource'),
+  'RequestForbidden.BillingStatus': row(403, 'the live product is not activated or the account is in arrears'),
+  ResourceNotFound: row(404, 'the resource was not found'),
+  RequestLimitExceeded: row(429, 'the number of resources exceeds the quota'),
+  'InternalServiceError.BadResponse': row(502, 'an internal service answered badly'),
+  MissingParameter: row(400, 'a required parameter is missing', 100002),
+  MissingAuthenticationToken: row(401, 'the request has no authentication token', 100003),
+  MissingRequestInfo: row(400, 'the request lacks information that it must carry', 100004),
+  MissingSignature: row(401, 'the request has no signature', 100005),
+  InvalidTimestamp: row(400, 'the time of the request is missing, malformed or too far from ours', 100006),
+  ServiceNotFound: row(404, 'no such service', 100007),
+  InvalidActionOrVersion: row(404, 'no such action in this version', 100008),
+  InvalidAccessKey: row(401, 'the access key does not exist', 100009),
+  SignatureDoesNotMatch: row(401, 'the signature we calculated is not the one you sent', 100010),
+  LackPolicy: row(403, 'no policy allows this', 100012),
+  AccessDenied: row(403, 'access denied', 100013),
+  InternalError: row(500, 'internal error', 100014),
+  InternalServiceError: row(502, 'internal service error'),
+  InternalServiceTimeout: row(504, 'an internal service did not answer in time', 100016),
+  FlowLimitExceeded: row(429, 'too many requests for this action', 100018),
+  ServiceUnavailableTemp: row(503, 'temporarily unavailable', 100019),
+  MethodNotAllowed: row(405, 'this action does not take this HTTP method'),
+  InvalidAuthorization: row(400, 'the Authorization header cannot be read'),
+  InvalidCredential: row(400, 'the credential scope does not fit the request'),
+  InvalidSecretToken: row(401, 'the security token is missing, wrong or expired'),
+  LackProjectPolicy: row(403, 'no policy of the project allows this'),
+  AccountFlowLimitExceeded: row(429, 'too many requests of this account', 100027),
+} as const satisfies Readonly<Record<string, ErrorRow>>;
+
+export type KnownCode = keyof typeof errorTable;
+export const knownCodes = Object.keys(errorTable) as readonly KnownCode[];
+
+/** What a call came to. A code outside the table (a fault may invent one) goes out with HTTP 400. */
+export type Outcome =
+  | { readonly kind: 'done'; readonly result: Result | undefined }
+  | { readonly kind: 'failed'; readonly code: string; readonly status?: number; readonly message?: string };
+
+/** The `Result` of a list is kept in parts: items can carry pictures, and then the body is streamed. */
+export type Result =
+  | { readonly kind: 'plain'; readonly value: unknown }
+  | {
+      readonly kind: 'list';
+      readonly items: readonly (() => string)[];
+      readonly largest: number;
+      readonly rest: Readonly<Record<string, unknown>>;
+    };
+
+export const failed = (code: KnownCode, message?: string): Outcome => ({ kind: 'failed', code, message });
+
+export function statusOf(outcome: Outcome): number {
+  if (outcome.kind === 'done') return 200;
+  const known = (errorTable as Readonly<Record<string, ErrorRow>>)[outcome.code];
+  return outcome.status ?? known?.status ?? 400;
+}
+
+/** Who asked what, as the envelope repeats it. */
+export interface Addressed {
+  readonly action: string;
+  readonly version: string;
+  readonly region: string;
+}
+
+/** Like 20211231152846010225099008082A0F4D: the cloud's time, then twenty hexadecimal digits. */
+export function requestId(cloudNow: number, random: Random): string {
+  const time = new Date(cloudNow).toISOString().replace(/\D/g, '').slice(0, 14);
+  return time + hex(random, 20).toUpperCase();
+}
+
+export const jsonHeaders = (cloudNow: number): Headers => ({
+  'content-type': 'application/json; charset=utf-8',
+  date: new Date(cloudNow).toUTCString(),
+});
+
+/** The body in pieces; joined they are the whole JSON text. */
+export function* bodyPieces(outcome: Outcome, addressed: Addressed, id: string): Generator<string> {
+  const metadata = {
+    RequestId: id,
+    Action: addressed.action,
+    Version: addressed.version,
+    Service: 'live',
+    Region: addressed.region,
+  };
+  if (outcome.kind === 'failed') {
+    const known = (errorTable as Readonly<Record<string, ErrorRow>>)[outcome.code];
+    const error = { Code: outcome.code, CodeN: known?.codeN, Message: outcome.message ?? known?.message ?? 'failed' };
+    yield JSON.stringify({ ResponseMetadata: { ...metadata, Error: error } });
+    return;
+  }
+  const { result } = outcome;
+  if (result?.kind !== 'list') {
+    yield JSON.stringify({ ResponseMetadata: metadata, Result: result?.value });
+    return;
+  }
+  const rest = JSON.stringify(result.rest).slice(1, -1);
+  yield `{"ResponseMetadata":${JSON.stringify(metadata)},"Result":{"List":[`;
+  for (const [index, item] of result.items.entries()) yield (index > 0 ? ',' : '') + item();
+  yield `]${rest === '' ? '' : `,${rest}`}}}`;
+}

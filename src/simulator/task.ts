@@ -1,0 +1,193 @@
+/**
+ * One pretend relay task and its life: what it is told to do, and what it does by itself.
+ *
+ * A life is computed, not ticked: being enabled settles when the task comes up and when it will stop again, so a
+ * task costs nothing until somebody looks at it. Times are Unix milliseconds on the world's clock, except StartTime
+ * and EndTime, which are the cloud's (its clock may be off).
+ */
+import { between, hex, type Random, type Span, seeded, untilNext } from './random.ts';
+
+/** 停用 stopped, 未开始 not started, 生效中 active, 已结束 ended. */
+export type CloudStatus = '停用' | '未开始' | '生效中' | '已结束';
+export const legacyStatus: Readonly<Record<CloudStatus, number>> = { 停用: 0, 未开始: 1, 生效中: 2, 已结束: 3 };
+
+/** How a task behaves. All are data, so that a test or an operator can change them at any time. */
+export interface Life {
+  /** From an accepted restart to its effect. */
+  readonly startsInMs: Span;
+  /** Mean rate of stopping by itself, per hour of being active. 0: never. */
+  readonly stopsPerHour: number;
+  /** A flapper: stops this long after it came up, each time. */
+  readonly survivesMs: Span | undefined;
+  /** So many restarts are accepted and have no effect before one has; Infinity: incurable. */
+  readonly restartsInVain: number;
+  /** Somebody outside starts it again this long after it stopped. */
+  readonly returnsInMs: Span | undefined;
+}
+
+export const steadyLife: Life = {
+  startsInMs: [2_000, 8_000],
+  stopsPerHour: 0,
+  survivesMs: undefined,
+  restartsInVain: 0,
+  returnsInMs: undefined,
+};
+
+export interface Task {
+  readonly taskId: string;
+  title: string;
+  cloudGroup: string;
+  readonly type: 'live' | 'vod';
+  startsAt: number;
+  endsAt: number;
+  /** Source addresses; like target and callback they are full of planted secrets. */
+  sources: readonly string[];
+  readonly target: string;
+  readonly callbackUrl: string;
+  /** Size of the watermark picture that every list shows along. */
+  pictureBytes: number;
+  life: Life;
+  phase: Phase;
+  /** Restart, Continue and Relaunch calls that were accepted, and how often it stopped by itself. */
+  restarts: number;
+  stops: number;
+  readonly random: Random;
+}
+
+type Phase =
+  | { readonly kind: 'stopped'; readonly since: number; readonly returnsAt: number }
+  | { readonly kind: 'starting'; readonly since: number; readonly activeAt: number }
+  | { readonly kind: 'enabled'; readonly since: number; readonly stopsAt: number };
+
+/** What a task is created from; the rest has defaults. */
+export interface TaskPlan {
+  readonly taskId?: string;
+  readonly title: string;
+  readonly cloudGroup?: string;
+  readonly type?: 'live' | 'vod';
+  /** By the cloud's clock; cut to whole seconds, as the list shows them. */
+  readonly startsAt: number;
+  readonly endsAt: number;
+  readonly sources?: readonly string[];
+  readonly pictureBytes?: number;
+  readonly life?: Partial<Life>;
+  readonly stopped?: boolean;
+}
+
+export type TaskChange = Partial<
+  Pick<Task, 'title' | 'cloudGroup' | 'startsAt' | 'endsAt' | 'sources' | 'pictureBytes'>
+> & { readonly life?: Partial<Life> };
+
+/** In every secret that the pretend cloud plants; whoever prints it leaks. */
+export const plantedSecret = 'planted-secret';
+
+const dayMs = 24 * 3600_000;
+/** No cycle of stopping and coming back is shorter; bounds the work of `settle`. */
+const shortestPhaseMs = 1_000;
+
+const wholeSecond = (at: number): number => Math.floor(at / 1000) * 1000;
+
+/** Throws if the plan breaks the vendor's rules: 1–20 characters of title, at most 7 days. */
+export function newTask(plan: TaskPlan, seed: number, number: number, now: number, clockOffsetMs: number): Task {
+  const random = seeded(seed, `task ${plan.taskId ?? number}`);
+  const taskId = plan.taskId ?? hex(random, 32);
+  const task: Task = {
+    taskId,
+    title: plan.title,
+    cloudGroup: plan.cloudGroup ?? 'default',
+    type: plan.type ?? 'live',
+    startsAt: wholeSecond(plan.startsAt),
+    endsAt: wholeSecond(plan.endsAt),
+    sources: plan.sources ?? [`rtmp://pull.example.com/live/${taskId}?key=${plantedSecret}-source-${hex(random, 12)}`],
+    target: `rtmp://push.example.com/live/${taskId}?key=${plantedSecret}-target-${hex(random, 12)}`,
+    callbackUrl: `https://callback.example.com/${plantedSecret}-callback-${hex(random, 12)}`,
+    pictureBytes: plan.pictureBytes ?? 0,
+    life: { ...steadyLife, ...plan.life },
+    phase: { kind: 'stopped', since: now, returnsAt: Number.POSITIVE_INFINITY },
+    restarts: 0,
+    stops: 0,
+    random,
+  };
+  checkRules(task);
+  if (plan.stopped) stop(task, now);
+  else comeUp(task, now, clockOffsetMs);
+  return task;
+}
+
+/** Edits keep the vendor's rules; an enabled task plans its next stop anew. */
+export function editTask(task: Task, change: TaskChange, now: number, clockOffsetMs: number): void {
+  settle(task, now, clockOffsetMs);
+  const { life, ...fields } = change;
+  const startsAt = wholeSecond(change.startsAt ?? task.startsAt);
+  const endsAt = wholeSecond(change.endsAt ?? task.endsAt);
+  checkRules({ ...task, ...fields, startsAt, endsAt });
+  Object.assign(task, { ...fields, startsAt, endsAt, life: { ...task.life, ...life } });
+  if (task.phase.kind === 'enabled') comeUp(task, now, clockOffsetMs);
+}
+
+function checkRules(task: Pick<Task, 'taskId' | 'title' | 'startsAt' | 'endsAt'>): void {
+  if (!/^[\p{Script=Han}A-Za-z0-9]{1,20}$/u.test(task.title)) {
+    throw new Error(`"${task.title}" is no title: 1–20 characters of Chinese, Latin letters and digits`);
+  }
+  const lastsMs = task.endsAt - task.startsAt;
+  if (!(lastsMs > 0 && lastsMs <= 7 * dayMs)) throw new Error(`task ${task.taskId} must last at most 7 days`);
+}
+
+/** Lets everything happen to the task that is due by `now`. */
+export function settle(task: Task, now: number, clockOffsetMs: number): void {
+  for (;;) {
+    const { phase } = task;
+    if (phase.kind === 'starting' && phase.activeAt <= now) {
+      comeUp(task, phase.activeAt, clockOffsetMs);
+    } else if (phase.kind === 'enabled' && phase.stopsAt <= now) {
+      task.stops += 1;
+      stop(task, phase.stopsAt);
+    } else if (phase.kind === 'stopped' && phase.returnsAt <= now) {
+      comeUp(task, phase.returnsAt, clockOffsetMs);
+    } else {
+      return;
+    }
+  }
+}
+
+/** As the list shows it. Call `settle` before. */
+export function cloudStatus(task: Task, cloudNow: number): CloudStatus {
+  if (cloudNow >= task.endsAt) return '已结束';
+  if (task.phase.kind !== 'enabled') return '停用';
+  return cloudNow < task.startsAt ? '未开始' : '生效中';
+}
+
+export function stop(task: Task, now: number): void {
+  const { returnsInMs } = task.life;
+  const returnsAt = returnsInMs
+    ? now + Math.max(shortestPhaseMs, between(task.random, returnsInMs))
+    : Number.POSITIVE_INFINITY;
+  task.phase = { kind: 'stopped', since: now, returnsAt };
+}
+
+/** An accepted restart: takes effect later, or never. One that is already starting is not delayed by another. */
+export function restart(task: Task, now: number): void {
+  task.restarts += 1;
+  if (task.phase.kind === 'starting') return;
+  const { restartsInVain } = task.life;
+  if (restartsInVain > 0) {
+    task.life = { ...task.life, restartsInVain: restartsInVain - 1 };
+    return;
+  }
+  task.phase = { kind: 'starting', since: now, activeAt: now + between(task.random, task.life.startsInMs) };
+}
+
+/** Enabled from `at` on. What makes it stop counts from when it really runs, so not before StartTime. */
+export function comeUp(task: Task, at: number, clockOffsetMs: number): void {
+  const runsFrom = Math.max(at, task.startsAt - clockOffsetMs);
+  const { survivesMs, stopsPerHour } = task.life;
+  const stops = [
+    survivesMs && between(task.random, survivesMs),
+    stopsPerHour > 0 ? untilNext(task.random, 3600_000 / stopsPerHour) : undefined,
+  ].filter((ms) => ms !== undefined);
+  task.phase = {
+    kind: 'enabled',
+    since: at,
+    stopsAt: runsFrom + Math.max(shortestPhaseMs, Math.min(Number.POSITIVE_INFINITY, ...stops)),
+  };
+}

@@ -1,0 +1,110 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { answer } from '../../src/simulator/answer.ts';
+import { vendorLimits } from '../../src/simulator/arrivals.ts';
+import type { World } from '../../src/simulator/world.ts';
+import { ask, aWorld, outcome, signed, t0 } from './signed.ts';
+
+const v2 = signed({ action: 'ListPullToPushTaskV2' }, t0);
+const groups = signed({ action: 'ListPullToPushGroup', body: { PageNum: 1, PageSize: 10 } }, t0);
+const restart = signed({ action: 'RestartPullToPushTask', body: { TaskId: 'nobody' } }, t0);
+
+const limited = (limits = {}): World => aWorld({ parameters: { limits: { ...vendorLimits, ...limits } } });
+const at = (world: World, request: typeof v2, times: readonly number[]) =>
+  times.map((ms) => outcome(answer(world, request, t0 + ms)));
+const every = (gapMs: number, count: number) => Array.from({ length: count }, (_, n) => n * gapMs);
+
+describe('limits', () => {
+  test('ten calls of any actions share the account’s second; the eleventh is refused with HTTP 200', () => {
+    const world = limited();
+    expect(at(world, v2, every(50, 6)).concat(at(world, groups, [300, 350, 400, 450]))).toEqual(
+      Array(10).fill('200 ok'),
+    );
+    expect(at(world, groups, [999])).toEqual(['200 AccountFlowLimitExceeded']);
+  });
+
+  test('the second slides: 1,000 ms after the first call there is room again, 999 ms after there is none', () => {
+    expect(at(limited(), v2, [...every(50, 10), 1000])[10]).toBe('200 ok');
+    expect(at(limited(), v2, [...every(50, 10), 999])[10]).toBe('200 AccountFlowLimitExceeded');
+  });
+
+  test('two bursts around the turn of a second are one burst', () => {
+    const world = limited();
+    at(world, v2, [900, 910, 920, 930, 940]);
+    expect(at(world, v2, [1000, 1010, 1020, 1030, 1040, 1050]).at(-1)).toBe('200 AccountFlowLimitExceeded');
+    expect([world.arrivals.worstSecond, world.arrivals.throttled]).toEqual([11, 1]);
+  });
+
+  test('each action has its own limit, refused with 429', () => {
+    const world = limited({ accountPerSecond: 1000 });
+    expect(at(world, v2, Array(16).fill(0)).slice(14)).toEqual(['200 ok', '429 FlowLimitExceeded']);
+    expect(at(world, restart, Array(11).fill(0)).slice(9)).toEqual(['404 ResourceNotFound', '429 FlowLimitExceeded']);
+    expect(new Set(at(world, groups, Array(100).fill(0)))).toEqual(new Set(['200 ok']));
+  });
+
+  test('what was refused counts too, so hammering keeps the door shut; it can be told not to', () => {
+    const hammer = every(90, 40);
+    expect(at(limited(), v2, hammer).filter((result) => result === '200 ok')).toHaveLength(10);
+    const lenient = at(limited({ countRefused: false }), v2, hammer).filter((result) => result === '200 ok');
+    // Ten pass, two are refused, then the first of the ten has left the window: 10 of every 12, so 30 of 36 and 4 more.
+    expect(lenient).toHaveLength(34);
+  });
+
+  test('a refused call is not carried out, and its status can be 429', () => {
+    const world = limited({ accountStatus: 429, accountPerSecond: 0 });
+    expect(outcome(answer(world, restart, t0))).toBe('429 AccountFlowLimitExceeded');
+    expect(world.arrivals.kept.at(-1)).toMatchObject({ outcome: 'AccountFlowLimitExceeded', effect: false });
+  });
+
+  test('another tool with the same account takes its part', () => {
+    const world = limited({ othersPerSecond: 5, countRefused: false });
+    const results = at(
+      world,
+      v2,
+      every(100, 50).map((ms) => ms + 5000),
+    );
+    const accepted = results.filter((result) => result === '200 ok').length;
+    // Five a second for five seconds, and the start of the window.
+    expect(accepted).toBeGreaterThanOrEqual(24);
+    expect(accepted).toBeLessThanOrEqual(30);
+    expect(world.arrivals.worstSecond).toBe(10);
+  });
+
+  test('the worst second is the largest number of arrivals in any sliding second', () => {
+    const gaps = fc.array(fc.nat(400), { maxLength: 60 });
+    fc.assert(
+      fc.property(gaps, (steps) => {
+        let sum = 0;
+        const times = steps.map((step) => {
+          sum += step;
+          return sum;
+        });
+        const world = limited();
+        at(world, v2, times);
+        const worst = Math.max(
+          0,
+          ...times.map((end) => times.filter((time) => time <= end && time > end - 1000).length),
+        );
+        expect(world.arrivals.worstSecond).toBe(worst);
+        expect(world.arrivals.total).toBe(times.length);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('the book stays bounded, the counts do not', () => {
+    const world = aWorld();
+    for (let n = 0; n < 25_000; n += 1)
+      answer(world, { method: 'GET', target: `/?Action=a${n}`, headers: {}, body: '' }, t0 + n);
+    expect(world.arrivals.kept.length).toBeLessThanOrEqual(20_000);
+    expect(world.arrivals.total).toBe(25_000);
+    expect([...world.arrivals.byAction.keys()]).toEqual(['unknown']);
+    expect(world.arrivals.worstSecond).toBe(1_000);
+  });
+
+  test('a request that never was signed counts as well', () => {
+    const world = limited();
+    for (let n = 0; n < 10; n += 1) answer(world, { method: 'POST', target: '/', headers: {}, body: '' }, t0);
+    expect(outcome(ask(world, { action: 'ListPullToPushTaskV2' }, t0))).toBe('200 AccountFlowLimitExceeded');
+  });
+});
