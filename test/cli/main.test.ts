@@ -19,9 +19,13 @@ interface Started {
   said(text: string): Promise<void>;
 }
 
-function start(args: readonly string[], script = main): Started {
+function start(args: readonly string[], script = main, nodeArgs: readonly string[] = []): Started {
   const env = { PATH: process.env.PATH, USER: 'lin' };
-  const child = spawn(process.execPath, [script, ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...nodeArgs, script, ...args], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let out = '';
   let err = '';
   const waiting: (() => void)[] = [];
@@ -66,10 +70,17 @@ it('called by the name it is installed under, it calls itself so', async () => {
   expect(err).toContain('See: relaykeeper explain --help');
 });
 
-it('a reader that goes away early ends it quietly', async () => {
-  const { child, ended } = start(['schema']);
+it('a reader that has gone ends it quietly, with 128 + SIGPIPE', async () => {
+  const { child, ended } = start(['simulate', '--listen', '127.0.0.1:0']);
   child.stdout?.destroy();
-  expect(await ended).toMatchObject({ err: '', signal: null });
+  expect(await ended).toMatchObject({ code: 141, err: '' });
+});
+
+it('a mistake of its own is one line, and the end', async () => {
+  const mistake = 'data:text/javascript,setTimeout(() => Promise.reject(new Error("lost\\ncount")), 200)';
+  const { code, err } = await start(['simulate', '--listen', '127.0.0.1:0'], main, ['--import', mistake]).ended;
+  expect(code).toBe(1);
+  expect(err).toMatch(/^relaykeeper: ended by a mistake of its own: Error: lost \| count \| at .*\n$/);
 });
 
 it.each(['SIGTERM', 'SIGINT'] as const)('%s ends a long command cleanly', async (signal) => {
