@@ -44,8 +44,8 @@ function programName(): string {
   return basename(path) === 'main.ts' ? `node ${relative(process.cwd(), path)}` : 'relaykeeper';
 }
 
+// Unhandled rejections come here too.
 process.on('uncaughtException', endByMistake);
-process.on('unhandledRejection', endByMistake);
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(brokenPipe);

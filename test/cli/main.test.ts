@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 
 const main = join(import.meta.dirname, '../../src/main.ts');
 let folder = '';
@@ -11,6 +11,12 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'relaykeeper-main-'));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Whatever a test left running. */
+const children = new Set<ChildProcess>();
+afterEach(() => {
+  for (const child of children) child.kill('SIGKILL');
+});
 
 interface Started {
   readonly child: ChildProcess;
@@ -26,6 +32,7 @@ function start(args: readonly string[], script = main, nodeArgs: readonly string
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  children.add(child);
   let out = '';
   let err = '';
   const waiting: (() => void)[] = [];
@@ -37,7 +44,10 @@ function start(args: readonly string[], script = main, nodeArgs: readonly string
     err += piece;
   });
   const ended = new Promise<Awaited<Started['ended']>>((resolve) => {
-    child.on('close', (code, signal) => resolve({ code, signal, out, err }));
+    child.on('close', (code, signal) => {
+      children.delete(child);
+      resolve({ code, signal, out, err });
+    });
   });
   const said = (text: string) =>
     new Promise<void>((resolve, reject) => {
