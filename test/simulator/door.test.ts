@@ -1,0 +1,301 @@
+import { request as httpRequest } from 'node:http';
+import { afterEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import { type Door, openDoor } from '../../src/simulator/door.ts';
+import type { Effect } from '../../src/simulator/faults.ts';
+import { addFault, createWorld, setParameters } from '../../src/simulator/world.ts';
+import { type Ask, aTask, hour, mainKey, restartOf, signed } from './signed.ts';
+
+const doors: Door[] = [];
+afterEach(async () => {
+  for (const door of doors.splice(0)) await door.close();
+});
+
+async function open(more: { readonly control?: boolean; readonly keepAliveTimeoutMs?: number } = {}) {
+  const now = Date.now();
+  const times = { startsAt: now - hour, endsAt: now + hour };
+  const world = createWorld({
+    seed: 1,
+    now,
+    keys: [mainKey],
+    parameters: { limits: { accountPerSecond: 1000, actionPerSecond: {} } },
+    tasks: [aTask('one', times), aTask('dead', { ...times, stopped: true, life: { startsInMs: [0, 0] } })],
+  });
+  const door = await openDoor({ world, clock: systemClock, port: 0, ...more });
+  doors.push(door);
+  return { world, door };
+}
+
+const v2: Ask = { action: 'ListPullToPushTaskV2' };
+
+/** One request by fetch; the body is read to its end. */
+async function send(door: Door, call: Ask, signal = AbortSignal.timeout(5000)) {
+  const { method, target, headers, body } = signed(call, Date.now());
+  const response = await fetch(door.url + target, {
+    method,
+    headers,
+    signal,
+    body: method === 'GET' ? undefined : body,
+  });
+  return { status: response.status, headers: response.headers, text: await response.text() };
+}
+
+const struck = async (effect: Effect, call = v2) => {
+  const { world, door } = await open();
+  addFault(world, { effect });
+  return { world, door, end: await send(door, call).catch((error: unknown) => error) };
+};
+
+/** Why fetch failed, as undici names it. */
+const causeOf = (error: unknown) => (error as { cause?: { code?: string } }).cause?.code;
+
+describe('over HTTP', () => {
+  test('lists and restarts', async () => {
+    const { world, door } = await open();
+    const { status, headers, text } = await send(door, v2);
+    expect([status, headers.get('content-type'), JSON.parse(text).Result.List.length]).toEqual([
+      200,
+      'application/json; charset=utf-8',
+      2,
+    ]);
+    await send(door, restartOf('dead'));
+    expect((await send(door, v2)).text).not.toContain('停用');
+    expect(world.arrivals.kept.map(({ action }) => action)).toEqual([
+      'ListPullToPushTaskV2',
+      'RestartPullToPushTask',
+      'ListPullToPushTaskV2',
+    ]);
+  });
+
+  test('the Date header is the cloud’s clock', async () => {
+    const { world, door } = await open();
+    setParameters(world, { clockOffsetMs: -hour });
+    const { status, headers } = await send(door, v2);
+    expect(status).toBe(400);
+    expect(Math.abs(Date.parse(headers.get('date') ?? '') - (Date.now() - hour))).toBeLessThan(3000);
+  });
+
+  test('latency is really waited, there and back', async () => {
+    const { world, door } = await open();
+    setParameters(world, { latency: { uplinkMs: [60, 60], downlinkMs: [60, 60] } });
+    const sentAt = performance.now();
+    const stamp = Date.now();
+    await send(door, v2);
+    expect(performance.now() - sentAt).toBeGreaterThanOrEqual(118);
+    expect((world.arrivals.kept[0]?.at ?? 0) - stamp).toBeGreaterThanOrEqual(58);
+  });
+
+  test.each(['before', 'after'] as const)('a reset %s the effect breaks the connection', async (when) => {
+    const { world, end } = await struck({ kind: 'reset', when }, restartOf('dead'));
+    expect(causeOf(end)).toBe('ECONNRESET');
+    expect(world.tasks.get('dead')?.restarts).toBe(when === 'after' ? 1 : 0);
+  });
+
+  test('a stall never answers', async () => {
+    const { world, door } = await open();
+    addFault(world, { effect: { kind: 'stall', when: 'before' } });
+    await expect(send(door, v2, AbortSignal.timeout(500))).rejects.toThrow(/timeout/);
+    expect(world.arrivals.total).toBe(1);
+  });
+
+  test('a truncated body ends before its announced length', async () => {
+    const { end } = await struck({ kind: 'truncate', bytes: 30 });
+    expect(causeOf(end)).toBe('UND_ERR_SOCKET');
+  });
+
+  test('any answer at all', async () => {
+    const { end } = await struck({
+      kind: 'answer',
+      status: 502,
+      headers: { 'content-type': 'text/html' },
+      body: '<h1>Bad',
+    });
+    expect(end).toMatchObject({ status: 502, text: '<h1>Bad' });
+  });
+
+  test.each([true, false])('a drip arrives bit by bit and whole (headers too: %s)', async (headersToo) => {
+    const startedAt = performance.now();
+    const { end } = await struck({ kind: 'drip', bytes: 100, everyMs: 10, headersToo });
+    expect(JSON.parse((end as { text: string }).text).Result.List).toHaveLength(2);
+    expect(performance.now() - startedAt).toBeGreaterThan(100);
+  });
+
+  test('a huge body flows without being built; a reader may leave', async () => {
+    const { world, door } = await open();
+    addFault(world, { effect: { kind: 'huge', bytes: 500e6 } });
+    const before = process.memoryUsage().rss;
+    const { method, target, headers, body } = signed(v2, Date.now());
+    const response = await fetch(door.url + target, { method, headers, body });
+    let bytes = 0;
+    for await (const piece of response.body ?? []) {
+      bytes += piece.length;
+      if (bytes > 20e6) break;
+    }
+    expect(bytes).toBeGreaterThan(20e6);
+    expect(process.memoryUsage().rss - before).toBeLessThan(150e6);
+    world.faults = [];
+    expect((await send(door, v2)).status).toBe(200);
+  });
+
+  test('squeezed, it is small on the wire', async () => {
+    const { end } = await struck({ kind: 'huge', bytes: 3e6, gzip: true });
+    const { headers, text } = end as { headers: Headers; text: string };
+    expect(headers.get('content-encoding')).toBe('gzip');
+    expect(JSON.parse(text).Result.List[0].Title).toHaveLength(3e6);
+  });
+
+  test('a hang-up answers, keeps quiet about it, and closes', async () => {
+    const { world, door } = await open();
+    addFault(world, { effect: { kind: 'hang-up' } });
+    const { method, target, headers, body } = signed(v2, Date.now());
+    const { hostname, port } = new URL(door.url);
+    const seen = await new Promise<{ connection: string | undefined; closed: boolean }>((resolve, reject) => {
+      const outgoing = httpRequest({
+        hostname,
+        port,
+        method,
+        path: target,
+        headers: { ...headers, connection: 'keep-alive' },
+      });
+      outgoing.once('error', reject).once('response', (response) => {
+        response.resume();
+        response.socket.once('close', () =>
+          resolve({ connection: response.headers.connection, closed: response.complete }),
+        );
+      });
+      outgoing.end(body);
+    });
+    expect(seen).toEqual({ connection: 'keep-alive', closed: true });
+  });
+
+  test('a client that leaves before its request has arrived is counted all the same', async () => {
+    const { world, door } = await open();
+    setParameters(world, { latency: { uplinkMs: [500, 500] } });
+    await expect(send(door, restartOf('dead'), AbortSignal.timeout(250))).rejects.toThrow();
+    expect(world.arrivals.total).toBe(0);
+    await waitFor(() => world.tasks.get('dead')?.restarts === 1);
+  });
+
+  test('a taken port is an error', async () => {
+    const { world, door } = await open();
+    const port = Number(new URL(door.url).port);
+    await expect(openDoor({ world, clock: systemClock, port })).rejects.toThrow(/EADDRINUSE/);
+  });
+
+  test('closing breaks what is open, at once', async () => {
+    const { world, door } = await open();
+    addFault(world, { effect: { kind: 'stall', when: 'before' } });
+    const end = send(door, v2).catch(causeOf);
+    await waitFor(() => world.arrivals.total === 1);
+    await door.close();
+    expect(await end).toBe('UND_ERR_SOCKET');
+  });
+});
+
+describe('control', () => {
+  /** What of its answers is looked at by name. */
+  interface Told {
+    readonly id?: string;
+    readonly error?: string;
+    readonly routes?: readonly string[];
+    readonly arrivals?: object;
+    readonly restarts?: object;
+    readonly tasks?: object;
+    readonly plans?: readonly unknown[];
+    readonly ResponseMetadata?: { readonly Error?: { readonly Code: string } };
+  }
+  const json = async <Body = Told>(door: Door, method: string, path: string, body?: object) => {
+    const init = { method, body: body === undefined ? undefined : JSON.stringify(body) };
+    const response = await fetch(`${door.url}/_control/${path}`, init);
+    return { status: response.status, body: (await response.json()) as Body };
+  };
+
+  test('is not there unless asked for', async () => {
+    const { world, door } = await open();
+    expect((await json(door, 'GET', 'state')).body.ResponseMetadata?.Error?.Code).toBe('MissingParameter');
+    expect(world.arrivals.total).toBe(1);
+  });
+
+  test('tells arrivals, restarts and tasks, without counting itself', async () => {
+    const { door } = await open({ control: true });
+    await send(door, v2);
+    await send(door, restartOf('dead'));
+    await json(door, 'GET', 'tasks');
+    const { body } = await json(door, 'GET', 'state');
+    expect(body.arrivals).toMatchObject({ total: 2, throttled: 0, byOutcome: { ok: 2 } });
+    expect(body.restarts).toEqual({ dead: 1 });
+    expect(body.tasks).toEqual({ 生效中: 2 });
+    expect((await json<unknown[]>(door, 'GET', 'arrivals')).body[1]).toMatchObject({
+      taskId: 'dead',
+      statusBefore: '停用',
+      effect: true,
+    });
+    expect(JSON.stringify([body, (await json(door, 'GET', 'tasks')).body])).not.toContain('planted-secret');
+  });
+
+  test('sets faults and takes them back', async () => {
+    const { door } = await open({ control: true });
+    const fault = { match: { action: 'list' }, effect: { kind: 'error', code: 'InternalError' }, forMs: 60_000 };
+    const { body } = await json(door, 'POST', 'faults', fault);
+    expect((await send(door, v2)).status).toBe(500);
+    expect((await json(door, 'GET', 'faults')).body).toMatchObject([{ id: body.id, struck: 1 }]);
+    await json(door, 'DELETE', `faults/${body.id}`);
+    expect((await send(door, v2)).status).toBe(200);
+  });
+
+  test('stops, creates, edits and deletes tasks, now and later', async () => {
+    const { door } = await open({ control: true });
+    const titles = async () =>
+      JSON.parse((await send(door, v2)).text).Result.List.map(
+        (item: { Title: string; Status: string }) => `${item.Title} ${item.Status}`,
+      );
+    await json(door, 'POST', 'acts', { act: { kind: 'stop', taskId: 'one' } });
+    const startsAt = Date.now() - 1000;
+    const task = {
+      taskId: 'two',
+      title: '新的',
+      startsAt,
+      endsAt: startsAt + hour,
+      life: { restartsInVain: 'always' },
+      stopped: true,
+    };
+    await json(door, 'POST', 'acts', { act: { kind: 'create', task } });
+    await json(door, 'POST', 'acts', { act: { kind: 'edit', taskId: 'dead', change: { title: '改名' } } });
+    expect(await titles()).toEqual(['新的 停用', '改名 停用', '任务one 停用']);
+    await json(door, 'POST', 'acts', { act: { kind: 'delete', taskId: 'one' }, inMs: 60_000 });
+    await json(door, 'POST', 'acts', { act: { kind: 'delete', taskId: 'two' } });
+    expect(await titles()).toEqual(['改名 停用', '任务one 停用']);
+    expect((await json(door, 'GET', 'state')).body.plans).toHaveLength(1);
+  });
+
+  test('changes parameters', async () => {
+    const { door } = await open({ control: true });
+    await json(door, 'PATCH', 'parameters', { limits: { accountPerSecond: 1 }, retired: ['RestartPullToPushTask'] });
+    expect((await send(door, restartOf('dead'))).status).toBe(404);
+    expect((await send(door, v2)).text).toContain('AccountFlowLimitExceeded');
+  });
+
+  test.each<[string, string, string, object | undefined, RegExp]>([
+    ['no JSON', 'POST', 'faults', undefined, /JSON/],
+    ['an unknown effect', 'POST', 'faults', { effect: { kind: 'flood' } }, /kind/],
+    ['an unknown key', 'POST', 'faults', { effect: { kind: 'blind' }, forever: true }, /forever/],
+    ['a task that does not exist', 'POST', 'acts', { act: { kind: 'stop', taskId: 'x' } }, /no task x/],
+    ['a bad title', 'POST', 'acts', { act: { kind: 'edit', taskId: 'one', change: { title: '!' } } }, /title/],
+  ])('refuses %s with the reason', async (_, method, path, body, reason) => {
+    const { door } = await open({ control: true });
+    const answer = await json(door, method, path, body);
+    expect(answer.status).toBe(400);
+    expect(answer.body.error).toMatch(reason);
+  });
+
+  test('names its routes where there is none', async () => {
+    const { door } = await open({ control: true });
+    expect((await json(door, 'GET', 'nothing')).status).toBe(404);
+    expect((await json(door, 'GET', '')).body.routes?.length).toBeGreaterThan(5);
+  });
+});
+
+async function waitFor(holds: () => boolean) {
+  for (let n = 0; n < 500 && !holds(); n += 1) await systemClock.sleep(5);
+  expect(holds()).toBe(true);
+}
