@@ -1,0 +1,220 @@
+/**
+ * Loading and saving one account's memory: a save is one transaction, a load one view of the file.
+ *
+ * Both go in pieces, and between two pieces the thread answers, so the main thread is never kept long.
+ */
+import { sql } from 'kysely';
+import { type Event, isRecorded } from '../domain/events.ts';
+import type { AccountRecord, BudgetEntry } from '../domain/ledger.ts';
+import type { LedgerChanges, LedgerStore, StoredLedger } from '../domain/ports.ts';
+import { pastAccount, pastHold, pastTask } from './past.ts';
+import { StoreProblem } from './problem.ts';
+import { accountRecord, decode, encode, encodeEvent, failedAttempt, hold, taskRecord } from './records.ts';
+import type { Database, Write } from './schema.ts';
+
+/** Rows in one statement. SQLite takes 32,766 parameters; bigger pieces were not faster, only longer. */
+const writtenRows = 200;
+const readRows = 500;
+/** Failed attempts read at most; the domain's own bound is of the same size. */
+const budgetRows = 100_000;
+
+/** `now` is asked at each load: times after it are taken as it. */
+export function ledgerStore(db: Database, file: string, now: () => number): LedgerStore {
+  return {
+    load: (account, budgetSince) =>
+      db
+        .transaction()
+        .setAccessMode('read only')
+        .execute((view) => load(view, file, account, budgetSince, now())),
+    save: async (account, changes) => {
+      const events = changes.events.filter(isRecorded);
+      if (isNothing(changes, events)) return;
+      await db.transaction().execute((write) => save(write, account, changes, events));
+    },
+  };
+}
+
+const isNothing = (changes: LedgerChanges, events: readonly Event[]) =>
+  events.length === 0 &&
+  changes.tasks.length === 0 &&
+  changes.removedTasks.length === 0 &&
+  changes.holds.length === 0 &&
+  changes.removedHolds.length === 0 &&
+  changes.accountRecord === undefined;
+
+/** What is both removed and saved stays: forgetting too much is the worse mistake. */
+async function save(write: Write, account: string, changes: LedgerChanges, events: readonly Event[]): Promise<void> {
+  for (const piece of pieces(changes.removedTasks)) {
+    await write.deleteFrom('task_record').where('account', '=', account).where('task_id', 'in', piece).execute();
+  }
+  for (const piece of pieces(changes.removedHolds)) {
+    await write.deleteFrom('hold').where('account', '=', account).where('id', 'in', piece).execute();
+  }
+  for (const piece of pieces(events)) {
+    await write
+      .insertInto('event')
+      .values(piece.map((event) => eventRow(account, event)))
+      .execute();
+  }
+  for (const piece of pieces(changes.tasks)) {
+    await write
+      .insertInto('task_record')
+      .values(
+        lastOfEach(piece, ({ taskId }) => taskId).map((record) => ({
+          account,
+          task_id: record.taskId,
+          body: encode(record),
+        })),
+      )
+      .onConflict((conflict) =>
+        conflict.columns(['account', 'task_id']).doUpdateSet({ body: (row) => row.ref('excluded.body') }),
+      )
+      .execute();
+  }
+  for (const piece of pieces(changes.holds)) {
+    await write
+      .insertInto('hold')
+      .values(lastOfEach(piece, ({ id }) => id).map((kept) => ({ account, id: kept.id, body: encode(kept) })))
+      .onConflict((conflict) =>
+        conflict.columns(['account', 'id']).doUpdateSet({ body: (row) => row.ref('excluded.body') }),
+      )
+      .execute();
+  }
+  if (changes.accountRecord !== undefined) {
+    const body = encode(changes.accountRecord);
+    await write
+      .insertInto('account_record')
+      .values({ account, body })
+      .onConflict((conflict) => conflict.column('account').doUpdateSet({ body }))
+      .execute();
+  }
+}
+
+const eventRow = (account: string, event: Event) => ({
+  at: event.at,
+  account,
+  type: event.type,
+  task_id: 'taskId' in event ? event.taskId : null,
+  group_name: 'group' in event ? (event.group ?? null) : null,
+  attempt_id: 'attemptId' in event ? event.attemptId : null,
+  body: encodeEvent(event),
+});
+
+function* pieces<T>(rows: readonly T[]): Generator<readonly T[]> {
+  for (let from = 0; from < rows.length; from += writtenRows) yield rows.slice(from, from + writtenRows);
+}
+
+/** One row a key: PostgreSQL refuses to update a row twice in one statement. */
+function lastOfEach<T>(rows: readonly T[], key: (row: T) => string): readonly T[] {
+  return [...new Map(rows.map((row) => [key(row), row])).values()];
+}
+
+async function load(
+  view: Write,
+  file: string,
+  account: string,
+  budgetSince: number,
+  now: number,
+): Promise<StoredLedger> {
+  const unreadable: string[] = [];
+  const keep = <T>(what: string, decoded: ReturnType<typeof decode<T>>): T[] => {
+    if (decoded.ok) return [decoded.value];
+    unreadable.push(`${what} (${decoded.why})`);
+    return [];
+  };
+
+  const tasks = await loadTasks(view, account, (id, body) =>
+    keep(`the task record "${id}"`, decode(taskRecord, body)).map((record) => pastTask(record, now)),
+  );
+  const holds = await view.selectFrom('hold').select(['id', 'body']).where('account', '=', account).execute();
+  const own = await view.selectFrom('account_record').select('body').where('account', '=', account).execute();
+  const failed = await loadFailed(view, account, budgetSince);
+
+  const kept: StoredLedger = {
+    tasks,
+    holds: holds
+      .flatMap(({ id, body }) => keep(`the hold "${id}"`, decode(hold, body)))
+      .map((one) => pastHold(one, now)),
+    accountRecord: own
+      .flatMap(({ body }) => keep<AccountRecord>('the account record', decode(accountRecord, body)))
+      .map((record) => pastAccount(record, now))[0],
+    budget: failed
+      .flatMap(({ seq, body }) => keep(`the event ${seq}`, decode(failedAttempt, body)))
+      .filter(({ trigger }) => trigger !== 'manual')
+      .map(
+        ({ at, attemptId, group, trigger }): BudgetEntry => ({
+          at: Math.min(at, now),
+          attemptId,
+          group,
+          observed: trigger === 'shadow',
+        }),
+      ),
+  };
+  if (unreadable.length > 0) throw new StoreProblem(unreadableSentence(file, account, unreadable));
+  return kept;
+}
+
+/**
+ * Refused rather than dropped: a lost record could mean a restart too soon or a hold overridden, and a person can
+ * decide to lose it, in one command.
+ */
+function unreadableSentence(file: string, account: string, unreadable: readonly string[]): string {
+  const more = unreadable.length > 1 ? ` and ${unreadable.length - 1} more` : '';
+  return (
+    `${file}: ${unreadable[0]}${more} of account "${account}" cannot be read, so nothing is decided for this account. ` +
+    `Restore a backup, or delete that row with \`sqlite3 ${file}\` (tables task_record, hold, account_record, event): ` +
+    'what it remembered is lost then'
+  );
+}
+
+/** The next piece is on its way while one is read. */
+async function loadTasks<T>(
+  view: Write,
+  account: string,
+  read: (taskId: string, body: string) => readonly T[],
+): Promise<readonly T[]> {
+  const fetch = (after?: string) => {
+    const select = view
+      .selectFrom('task_record')
+      .select(['task_id', 'body'])
+      .where('account', '=', account)
+      .orderBy('task_id')
+      .limit(readRows);
+    return (after === undefined ? select : select.where('task_id', '>', after)).execute();
+  };
+  const records: T[] = [];
+  let coming: ReturnType<typeof fetch> | undefined = fetch();
+  while (coming !== undefined) {
+    const rows: Awaited<typeof coming> = await coming;
+    const last = rows.at(-1);
+    coming = last !== undefined && rows.length === readRows ? fetch(last.task_id) : undefined;
+    for (const { task_id, body } of rows) records.push(...read(task_id, body));
+  }
+  return records;
+}
+
+/** The newest failed attempts after `since` that were not given back, oldest first. */
+async function loadFailed(view: Write, account: string, since: number) {
+  const rows = await view
+    .selectFrom('event as failed')
+    .select(['failed.seq', 'failed.body'])
+    .where('failed.type', '=', sql.lit('restart-failed'))
+    .where('failed.account', '=', account)
+    .where('failed.at', '>', since)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('event as back')
+            .select('back.seq')
+            .where('back.type', '=', sql.lit('restart-given-back'))
+            .where('back.account', '=', account)
+            .whereRef('back.attempt_id', '=', 'failed.attempt_id'),
+        ),
+      ),
+    )
+    .orderBy('failed.at', 'desc')
+    .orderBy('failed.seq', 'desc')
+    .limit(budgetRows)
+    .execute();
+  return rows.reverse();
+}

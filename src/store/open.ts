@@ -1,0 +1,162 @@
+/**
+ * Opens the store: `openStore` is the only door to this folder.
+ */
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Kysely } from 'kysely';
+import type { Clock, History, LedgerStore, Ownership, StoreTrace } from '../domain/ports.ts';
+import { history, maxEventsKept, pruneEvents } from './history.ts';
+import { ledgerStore } from './ledger-store.ts';
+import { fileLock, type Lock, refuseNewer } from './ownership.ts';
+import { problemOf, StoreProblem } from './problem.ts';
+import { type Database, readMeta, readVersion, type Tables } from './schema.ts';
+import { inlineSqlite, type Sqlite, SqliteError, sqliteDialect, threadedSqlite } from './sqlite-dialect.ts';
+import { type Watch, watch } from './watch.ts';
+
+export { StoreProblem } from './problem.ts';
+
+/** How long a standby waits at its start for the owner to make the store. */
+const standbyPatienceMs = 5_000;
+const standbyRetryMs = 100;
+/** Pages of 4 KiB given back to the file system after each pruned slice. */
+const shrunkPages = 1_000;
+
+export interface StoreOptions {
+  /** Path of the SQLite file; its directory is made if it is missing. `<file>.lock` is beside it. */
+  readonly file: string;
+  readonly clock: Clock;
+  readonly onTrace: (trace: StoreTrace) => void;
+  /** Only looks: takes no lock, makes no file, writes nothing; `ownership.acquire` and `save` reject. */
+  readonly readOnly?: boolean;
+  /**
+   * Default true: the file is used on a thread of its own, so that a slow disk or a big save does not stop this one.
+   * False costs less memory and suits a virtual clock.
+   */
+  readonly threaded?: boolean;
+  /** Bound on the events kept; the default is for tests to lower. */
+  readonly maxEvents?: number;
+}
+
+export interface Store {
+  readonly ledgerStore: LedgerStore;
+  readonly history: History;
+  readonly ownership: Ownership;
+  /** 32 random bytes made with the store: the key of source fingerprints. */
+  fingerprintKey(): Uint8Array;
+  /** Deletes events older than 30 days or beyond the bound; returns how many. A no-op for a standby. */
+  prune(now: number): Promise<number>;
+  /** The last operation worked, and none is stuck. */
+  up(): boolean;
+  /** Frees the lock and closes the file. */
+  close(): Promise<void>;
+}
+
+/**
+ * Rejects with `StoreProblem` if there is no usable store at `file`. If the lock is free this process has it from now
+ * on; else it stands by: it can read, and `ownership.acquire` waits.
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { file, clock, readOnly = false, threaded = true } = options;
+  const watching = watch(file, clock, options.onTrace);
+  return watching.run('open', async () => {
+    if (!readOnly) prepareDirectory(file);
+    let lock: Lock | undefined;
+    const sqlite = threaded ? threadedSqlite((error) => lock?.lose(problemOf(error, file))) : inlineSqlite(clock.yield);
+    const db: Database = new Kysely<Tables>({ dialect: sqliteDialect(sqlite) });
+    try {
+      lock = fileLock({ sqlite, db, file, clock, watch: watching });
+      const key = await enter(sqlite, db, lock, options);
+      return storeOf({ options, watching, sqlite, db, lock, key });
+    } catch (error) {
+      await sqlite.close();
+      throw error;
+    }
+  });
+}
+
+function prepareDirectory(file: string): void {
+  const directory = dirname(file);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  // The database, its log and the lock are all made here.
+  accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+}
+
+/** As owner if the lock is free, else as a reader. Returns the fingerprint key. */
+async function enter(
+  sqlite: Sqlite,
+  db: Database,
+  lock: Lock,
+  { file, clock, readOnly = false }: StoreOptions,
+): Promise<Uint8Array> {
+  const giveUpAt = clock.monotonic() + standbyPatienceMs;
+  for (;;) {
+    try {
+      if (readOnly || (await lock.tryNow()) === undefined) {
+        await sqlite.ask({ op: 'open', file, access: readOnly ? 'read-only' : 'existing' });
+      }
+      const version = await readVersion(db);
+      refuseNewer(version, file);
+      const key = version > 0 ? await readMeta(db, 'fingerprint-key') : undefined;
+      if (key !== undefined) return Buffer.from(key, 'hex');
+    } catch (error) {
+      // The owner is about to make it.
+      if (!(error instanceof SqliteError && error.fault === 'missing') || readOnly) throw error;
+    }
+    if (readOnly || clock.monotonic() >= giveUpAt) {
+      throw new StoreProblem(`${file} has not been set up by the process that owns it: look at that one, or try again`);
+    }
+    await clock.sleep(standbyRetryMs);
+  }
+}
+
+interface Parts {
+  readonly options: StoreOptions;
+  readonly watching: Watch;
+  readonly sqlite: Sqlite;
+  readonly db: Database;
+  readonly lock: Lock;
+  readonly key: Uint8Array;
+}
+
+function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
+  const { file, clock, onTrace, readOnly = false, maxEvents = maxEventsKept } = options;
+  const { run } = watching;
+  const ledger = ledgerStore(db, file, clock.now);
+  const past = history(db, (error) => onTrace({ operation: 'events', durationMs: 0, error }));
+  return {
+    ledgerStore: {
+      load: (account, budgetSince) => run('load', () => ledger.load(account, budgetSince)),
+      save: (account, changes) => run('save', () => loseIfMoved(lock, ledger.save(account, changes))),
+    },
+    history: { events: (query) => run('events', () => past.events(query)) },
+    ownership: {
+      acquire: async (account, signal) => {
+        if (readOnly) throw new StoreProblem(`${file} was opened only to read`);
+        return lock.acquire(account, signal);
+      },
+      remainingMs: lock.remainingMs,
+    },
+    fingerprintKey: () => key,
+    prune: async (now) => {
+      if (lock.remainingMs('') === 0) return 0;
+      const shrink = () => db.connection().execute(() => sqlite.ask({ op: 'shrink', pages: shrunkPages }));
+      return run('prune', () => pruneEvents(db, now, maxEvents, shrink));
+    },
+    up: watching.up,
+    close: async () => {
+      lock.lose(new StoreProblem(`${file} was closed`));
+      // After whatever is being saved now.
+      await db.connection().execute(() => sqlite.close());
+    },
+  };
+}
+
+/** A file that is no longer under its name is nobody's memory: whoever saves to it has lost ownership. */
+async function loseIfMoved(lock: Lock, saving: Promise<void>): Promise<void> {
+  try {
+    await saving;
+  } catch (error) {
+    if (error instanceof SqliteError && (error.fault === 'moved' || error.fault === 'lock-moved')) lock.lose(error);
+    throw error;
+  }
+}

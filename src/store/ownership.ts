@@ -1,0 +1,94 @@
+/**
+ * Who may act: one process a file, by a lock that the operating system frees when the process dies, kill -9 included.
+ *
+ * The lock covers the whole file, so whoever has it owns every account in it. Only the owner changes the file: it
+ * checks it for damage, brings the schema up to date and counts the epoch, once, when it gets the lock.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Clock, Ownership } from '../domain/ports.ts';
+import { StoreProblem } from './problem.ts';
+import { type Database, readMeta, readVersion, schemaVersion, stateTables, steps, writeMeta } from './schema.ts';
+import type { Sqlite } from './sqlite-dialect.ts';
+import type { Watch } from './watch.ts';
+
+/** How often a standby tries the lock. */
+const standbyPollMs = 1_000;
+const fingerprintKeyBytes = 32;
+
+export interface Lock extends Ownership {
+  /** Tries once. The epoch: the lock is ours and the file is ready to be written; undefined: another has it. */
+  tryNow(): Promise<number | undefined>;
+  /** It is over, for whatever reason: aborts every `lost`. */
+  lose(reason: Error): void;
+}
+
+export interface LockParts {
+  readonly sqlite: Sqlite;
+  readonly db: Database;
+  readonly file: string;
+  readonly clock: Clock;
+  readonly watch: Watch;
+}
+
+export function fileLock(parts: LockParts): Lock {
+  const { sqlite, file, clock, watch } = parts;
+  const lost = new AbortController();
+  let taking: Promise<number> | undefined;
+  let epoch: number | undefined;
+
+  /** Several accounts may ask at once: the first takes over for all. A failed one (disk full) is tried again. */
+  const takeOnce = async () => {
+    taking ??= watch.run('migrate', () => takeOver(parts));
+    try {
+      epoch = await taking;
+    } finally {
+      taking = undefined;
+    }
+    return epoch;
+  };
+  const tryNow = async () => {
+    lost.signal.throwIfAborted();
+    if (epoch !== undefined) return epoch;
+    const { locked } = await watch.run('lock', () => sqlite.ask({ op: 'lock', file: `${file}.lock` }));
+    return locked ? (epoch ?? takeOnce()) : undefined;
+  };
+
+  return {
+    tryNow,
+    lose: (reason) => lost.abort(reason),
+    remainingMs: () => (epoch !== undefined && !lost.signal.aborted ? Number.POSITIVE_INFINITY : 0),
+    acquire: async (_account, signal) => {
+      for (;;) {
+        signal.throwIfAborted();
+        const mine = await tryNow();
+        if (mine !== undefined) return { epoch: mine, lost: lost.signal };
+        await clock.sleep(standbyPollMs, signal);
+      }
+    },
+  };
+}
+
+async function takeOver({ sqlite, db, file }: LockParts): Promise<number> {
+  await sqlite.ask({ op: 'open', file, access: 'create' });
+  await sqlite.ask({ op: 'check', tables: stateTables });
+  return db.transaction().execute(async (write) => {
+    const version = await readVersion(write);
+    refuseNewer(version, file);
+    for (const step of steps.slice(version)) await step(write);
+    if (version < schemaVersion) await writeMeta(write, 'schema-version', String(schemaVersion));
+    if ((await readMeta(write, 'fingerprint-key')) === undefined) {
+      await writeMeta(write, 'fingerprint-key', randomBytes(fingerprintKeyBytes).toString('hex'));
+    }
+    const epoch = Number((await readMeta(write, 'epoch')) ?? 0) + 1;
+    await writeMeta(write, 'epoch', String(epoch));
+    return epoch;
+  });
+}
+
+export function refuseNewer(version: number, file: string): void {
+  if (version <= schemaVersion) return;
+  throw new StoreProblem(
+    `${file} was written by a newer relaykeeper (schema version ${version}, this one knows up to ${schemaVersion}): ` +
+      'run that version again, or restore the file from before the upgrade',
+  );
+}

@@ -1,0 +1,186 @@
+/**
+ * Records and events as JSON and back: the one place that knows the stored shape.
+ *
+ * JSON has neither `undefined` (left out) nor Infinity: `until: Infinity`, "never", is stored as null. What is read is
+ * checked against the domain's types before anyone decides from it. A field that is added to a record later must be
+ * `maybe(…)` or have a `.default(…)` here, or records stored before it are refused.
+ */
+import { z } from 'zod';
+import { circuits, type Event, type Hold, reasons } from '../domain/events.ts';
+import type { AccountRecord, Attempt, Circuit, Outage, StretchEntry, TaskRecord } from '../domain/ledger.ts';
+import { type CallFailure, errorClasses, type TaskItem } from '../domain/task.ts';
+
+/** May be absent. The cast makes the key required and its value possibly undefined, as in the domain's types. */
+const maybe = <T extends z.ZodType>(type: T) => type.optional() as unknown as z.ZodType<z.output<T> | undefined>;
+
+const time = z.number();
+const count = z.number();
+const text = z.string();
+
+const taskItem: z.ZodType<TaskItem> = z.object({
+  taskId: text,
+  title: text,
+  cloudGroup: text,
+  type: z.enum(['live', 'vod']),
+  status: z.enum(['stopped', 'active', 'not-started', 'ended', 'unknown']),
+  statusText: text,
+  startsAt: maybe(time),
+  endsAt: maybe(time),
+  source: text,
+  requestedAt: time,
+});
+
+const attempt: z.ZodType<Attempt> = z.object({
+  id: text,
+  n: count,
+  trigger: z.enum(['auto', 'manual', 'shadow']),
+  probe: z.boolean(),
+  free: z.boolean(),
+  at: time,
+  previousTryAt: maybe(time),
+  givenBack: z.boolean(),
+  phase: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('in-flight') }),
+    z.object({ kind: z.literal('verifying'), from: time, answer: z.enum(['accepted', 'unanswered']) }),
+    z.object({ kind: z.literal('doubted'), from: time, code: text }),
+    z.object({ kind: z.literal('holding'), activeAt: time }),
+  ]),
+});
+
+const outage: z.ZodType<Outage> = z.object({
+  id: text,
+  since: time,
+  sights: count,
+  attempts: count,
+  lastEffectAt: maybe(time),
+  activeAt: maybe(time),
+  failedInStretch: z.boolean(),
+});
+
+export const taskRecord: z.ZodType<TaskRecord> = z.object({
+  taskId: text,
+  item: taskItem,
+  group: maybe(text),
+  firstSeenAt: time,
+  stoppedAtFirstSight: z.boolean(),
+  changedAt: time,
+  activeSince: maybe(time),
+  missing: maybe(z.object({ since: time, counted: count })),
+  goneAt: maybe(time),
+  overdueTold: maybe(time),
+  tries: count,
+  row: count,
+  failedAt: z.array(time),
+  lastTryAt: maybe(time),
+  attempt: maybe(attempt),
+  stageTold: maybe(z.enum(['quarantined', 'abandoned'])),
+  outage: maybe(outage),
+  reasonTold: maybe(z.enum(reasons)),
+});
+
+const failure: z.ZodType<CallFailure> = z.object({
+  class: z.enum(errorClasses),
+  code: maybe(text),
+  httpStatus: maybe(z.number()),
+  requestId: maybe(text),
+  message: text,
+});
+
+const stretch: z.ZodType<StretchEntry[]> = z.array(z.object({ taskId: text, attemptId: text, at: time }));
+
+const circuit: z.ZodType<Circuit> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('closed'), streak: stretch, unansweredExcusedUntil: maybe(time) }),
+  z.object({
+    kind: z.literal('open'),
+    since: time,
+    failure,
+    atOnce: z.boolean(),
+    probes: count,
+    lastProbeAt: time,
+    stretch,
+  }),
+]);
+
+export const accountRecord: z.ZodType<AccountRecord> = z.object({
+  lastComplete: maybe(z.object({ startedAt: time, finishedAt: time, tasks: count })),
+  pollDurationsMs: z.array(z.number()),
+  suspect: maybe(z.object({ since: time, before: count })),
+  circuits: z.record(z.enum(circuits), circuit),
+  throttle: maybe(z.object({ inRow: count, setAt: time, until: time })),
+  retiredActions: z.array(text),
+});
+
+export const hold: z.ZodType<Hold> = z.object({
+  id: text,
+  account: text,
+  target: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('task'), taskId: text }),
+    z.object({ kind: z.literal('group'), group: text }),
+    z.object({ kind: z.literal('account') }),
+  ]),
+  author: text,
+  reason: text,
+  createdAt: time,
+  endsAt: maybe(time),
+});
+
+/** Events are only shown (and the budget rests on a few fields that are checked where it is read): the frame is enough. */
+const eventFrame = z.looseObject({
+  type: text,
+  at: time,
+  account: text,
+  until: z
+    .number()
+    .nullable()
+    .transform((until) => until ?? Number.POSITIVE_INFINITY)
+    .optional(),
+});
+
+/** What a failed attempt must have to count in a budget. */
+export const failedAttempt = z.object({
+  at: time,
+  attemptId: text,
+  group: text,
+  trigger: z.enum(['auto', 'manual', 'shadow']),
+});
+
+/** The JSON of a record. Throws if it has a number that JSON cannot hold: that is our mistake, and would be a null. */
+export function encode(value: TaskRecord | AccountRecord | Hold): string {
+  const body = JSON.stringify(value);
+  // No field is ever null, so the word can only stand in a text, or for a number that is none.
+  if (body.includes('null')) JSON.stringify(value, refuseUnstorable);
+  return body;
+}
+
+export function encodeEvent(event: Event): string {
+  const forever = 'until' in event && event.until === Number.POSITIVE_INFINITY;
+  const body = JSON.stringify(forever ? { ...event, until: null } : event);
+  if (body.includes('null')) JSON.stringify(forever ? { ...event, until: undefined } : event, refuseUnstorable);
+  return body;
+}
+
+function refuseUnstorable(key: string, value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError(`${key} is ${value}: not storable`);
+  return value;
+}
+
+export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: string };
+
+/** Never throws: `why` is one short sentence about the first thing wrong. */
+export function decode<T>(type: z.ZodType<T>, body: string): Decoded<T> {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return { ok: false, why: 'it is not JSON' };
+  }
+  const result = type.safeParse(value);
+  if (result.success) return { ok: true, value: result.data };
+  const [issue] = result.error.issues;
+  return { ok: false, why: `${issue?.path.join('.') || 'it'}: ${issue?.message ?? 'not as expected'}` };
+}
+
+export function decodeEvent(body: string): Decoded<Event> {
+  // The frame is checked, the rest is as it was written by `encodeEvent`.
+  return decode(eventFrame, body) as Decoded<Event>;
+}

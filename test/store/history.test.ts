@@ -1,0 +1,134 @@
+import { statSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { Event } from '../../src/domain/events.ts';
+import type { EventQuery, History } from '../../src/domain/ports.ts';
+import { eventsKeptMs } from '../../src/store/history.ts';
+import { found, nothing } from './shapes.ts';
+import { opened, temporaryFile } from './surroundings.ts';
+
+const stormEnded: Event = {
+  type: 'storm-ended',
+  at: 1,
+  account: 'main',
+  scope: { group: 'vip', observed: false },
+};
+
+const names = async (history: History, query: EventQuery) =>
+  (await history.events(query)).map(({ event }) => ('taskId' in event ? event.taskId : event.type));
+
+describe('history', () => {
+  const kept: readonly Event[] = [
+    found('a', 1, 'vip'),
+    found('b', 2, 'sports'),
+    stormEnded,
+    found('c', 4, undefined),
+    { type: 'task-gone', at: 5, account: 'main', taskId: 'a', group: 'vip' },
+  ];
+
+  it.each<[string, EventQuery, readonly string[]]>([
+    ['newest first', { limit: 10 }, ['a', 'c', 'storm-ended', 'b', 'a', 'other']],
+    ['no more than asked', { limit: 2 }, ['a', 'c']],
+    ['at least one', { limit: 0 }, ['a']],
+    ['of an account', { account: 'second', limit: 10 }, ['other']],
+    ['of a task', { taskId: 'a', limit: 10 }, ['a', 'a']],
+    ['of a group', { group: 'sports', limit: 10 }, ['b']],
+    ['of types', { types: ['task-gone', 'storm-ended'], limit: 10 }, ['a', 'storm-ended']],
+    ['of no type', { types: [], limit: 10 }, []],
+    ['of all at once', { account: 'main', taskId: 'a', group: 'vip', types: ['task-found'], limit: 10 }, ['a']],
+    ['before a number', { before: 3, limit: 10 }, ['a', 'other']],
+    ['before the first', { before: 1, limit: 10 }, []],
+    ['of nobody', { taskId: 'nobody', limit: 10 }, []],
+  ])('tells events %s', async (_, query, expected) => {
+    const { ledgerStore, history } = await opened(temporaryFile());
+    await ledgerStore.save('second', { ...nothing, events: [{ ...found('other', 0, 'x'), account: 'second' }] });
+    await ledgerStore.save('main', { ...nothing, events: kept });
+    expect(await names(history, query)).toEqual(expected);
+  });
+
+  it('is empty at first', async () => {
+    const { history } = await opened(temporaryFile());
+    expect(await history.events({ limit: 10 })).toEqual([]);
+  });
+
+  it('is paged without gap or repetition, and rare events far back are found', async () => {
+    const { ledgerStore, history } = await opened(temporaryFile());
+    const many = Array.from({ length: 45_000 }, (_, i) => found(`t${i}`, i));
+    await ledgerStore.save('main', { ...nothing, events: [stormEnded, ...many] });
+    // More than two slices back.
+    expect(await names(history, { types: ['storm-ended'], limit: 5 })).toEqual(['storm-ended']);
+
+    const seen: string[] = [];
+    let before: number | undefined;
+    for (let page = 0; page < 5; page++) {
+      const told = await history.events({ limit: 700, ...(before === undefined ? {} : { before }) });
+      seen.push(...told.map(({ event }) => ('taskId' in event ? event.taskId : '')));
+      before = told.at(-1)?.seq;
+    }
+    expect(seen).toEqual(Array.from({ length: 3_500 }, (_, i) => `t${44_999 - i}`));
+    expect(await history.events({ limit: 5_000 })).toHaveLength(1_000);
+  });
+});
+
+describe('pruning', () => {
+  const day = 86_400_000;
+  const now = 100 * day;
+
+  it('forgets events older than 30 days, whatever their order, and keeps the rest', async () => {
+    expect(eventsKeptMs).toBe(30 * day);
+    const { ledgerStore, history, prune } = await opened(temporaryFile());
+    const ages = [31, 29, 40, 0, 30, -5];
+    await ledgerStore.save('main', { ...nothing, events: ages.map((age) => found(`${age}`, now - age * day)) });
+    expect(await prune(now)).toBe(2);
+    expect(await names(history, { limit: 10 })).toEqual(['-5', '30', '0', '29']);
+    expect(await prune(now)).toBe(0);
+  });
+
+  it('keeps no more than the bound: the newest stay', async () => {
+    const { ledgerStore, history, prune } = await opened(temporaryFile(), { maxEvents: 100 });
+    const save = (from: number, count: number) =>
+      ledgerStore.save('main', {
+        ...nothing,
+        events: Array.from({ length: count }, (_, i) => found(`${from + i}`, now)),
+      });
+    await save(0, 5_000);
+    expect(await prune(now)).toBe(4_900);
+    await save(5_000, 50);
+    expect(await prune(now)).toBe(50);
+    const left = await names(history, { limit: 1_000 });
+    expect([left.length, left[0], left.at(-1)]).toEqual([100, '5049', '4950']);
+  });
+
+  it('gives the space back: the file does not grow with the days', async () => {
+    const file = temporaryFile();
+    const { ledgerStore, prune } = await opened(file);
+    const sizes: number[] = [];
+    for (let month = 0; month < 4; month++) {
+      const at = now + month * 31 * day;
+      await ledgerStore.save('main', {
+        ...nothing,
+        events: Array.from({ length: 6_000 }, (_, i) => found(`${i}`, at)),
+      });
+      expect(await prune(at)).toBe(month === 0 ? 0 : 6_000);
+      sizes.push(statSync(file).size);
+    }
+    expect(sizes[3]).toBeLessThan((sizes[1] ?? 0) * 1.05);
+    await prune(now + 400 * day);
+    await ledgerStore.save('main', { ...nothing, events: [found('last', now)] });
+    const { close } = await opened(file, { readOnly: true });
+    await close();
+  });
+
+  it('lets a save in between two slices', async () => {
+    const { ledgerStore, prune } = await opened(temporaryFile());
+    await ledgerStore.save('main', {
+      ...nothing,
+      events: Array.from({ length: 20_000 }, (_, i) => found(`${i}`, 0)),
+    });
+    const order: string[] = [];
+    await Promise.all([
+      prune(now).then(() => order.push('pruned')),
+      ledgerStore.save('main', { ...nothing, events: [found('intent', now)] }).then(() => order.push('saved')),
+    ]);
+    expect(order).toEqual(['saved', 'pruned']);
+  });
+});

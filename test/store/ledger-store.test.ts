@@ -1,0 +1,246 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import type { Event, Trigger } from '../../src/domain/events.ts';
+import { emptyAccountRecord } from '../../src/domain/ledger.ts';
+import { openStore, StoreProblem } from '../../src/store/open.ts';
+import { inlineSqlite } from '../../src/store/sqlite-dialect.ts';
+import { aHold, anyAccountRecord, anyHold, anyRecord, eventOf, eventTypes, found, nothing, record } from './shapes.ts';
+import { opened, temporaryFile } from './surroundings.ts';
+
+describe.each([
+  { where: 'on its own thread', threaded: true },
+  { where: 'on this thread', threaded: false },
+])('a ledger $where', ({ threaded }) => {
+  it('comes back as it was saved, after closing too', async () => {
+    const file = temporaryFile();
+    const first = await opened(file, { threaded });
+    const tasks = Array.from({ length: 1_234 }, (_, i) => record(`task-${String(i).padStart(4, '0')}`, i));
+    const events = tasks.map(({ taskId }) => found(taskId));
+    const saved = { ...nothing, tasks, events, holds: [aHold('h1'), aHold('h2')], accountRecord: emptyAccountRecord };
+    await first.ledgerStore.save('main', saved);
+    const expected = { tasks, holds: saved.holds, accountRecord: emptyAccountRecord, budget: [] };
+    expect(await first.ledgerStore.load('main', 0)).toEqual(expected);
+    await first.close();
+
+    const second = await opened(file, { threaded });
+    expect(await second.ledgerStore.load('main', 0)).toEqual(expected);
+    expect(await second.ledgerStore.load('other', 0)).toEqual({
+      ...expected,
+      tasks: [],
+      holds: [],
+      accountRecord: undefined,
+    });
+    expect(await second.history.events({ limit: 1_000 })).toHaveLength(1_000);
+  });
+
+  it('is saved as a whole or not at all', async () => {
+    const { ledgerStore, history } = await opened(temporaryFile(), { threaded });
+    const before = { ...nothing, tasks: [record('old')], holds: [aHold('kept')], accountRecord: emptyAccountRecord };
+    await ledgerStore.save('main', before);
+
+    // The last of 450 records cannot be stored: two statements of records and one of events have been run by then.
+    const tasks = Array.from({ length: 450 }, (_, i) => record(`new-${i}`, i === 449 ? Number.NaN : i));
+    const changes = {
+      events: [found('new-0')],
+      tasks,
+      removedTasks: ['old'],
+      holds: [aHold('new')],
+      removedHolds: ['kept'],
+      accountRecord: { ...emptyAccountRecord, retiredActions: ['X'] },
+    };
+    await expect(ledgerStore.save('main', changes)).rejects.toThrow('tries is NaN');
+
+    const { tasks: left, holds, accountRecord } = await ledgerStore.load('main', 0);
+    expect({ left, holds, accountRecord }).toEqual({
+      left: before.tasks,
+      holds: before.holds,
+      accountRecord: emptyAccountRecord,
+    });
+    expect(await history.events({ limit: 10 })).toEqual([]);
+  });
+
+  it('takes saves that come at once one after the other', async () => {
+    const { ledgerStore, history } = await opened(temporaryFile(), { threaded });
+    const save = (n: number) =>
+      ledgerStore.save('main', {
+        ...nothing,
+        tasks: Array.from({ length: 401 }, (_, i) => record(`task-${i}`, n)),
+        events: [found(`save-${n}`)],
+      });
+    await Promise.all([save(1), save(2), save(3)]);
+    const { tasks } = await ledgerStore.load('main', 0);
+    expect(new Set(tasks.map(({ tries }) => tries))).toEqual(new Set([3]));
+    const told = await history.events({ limit: 10 });
+    expect(told.map(({ event }) => 'taskId' in event && event.taskId)).toEqual(['save-3', 'save-2', 'save-1']);
+  });
+});
+
+it('every shape of record and event survives the file', async () => {
+  const { ledgerStore, history } = await opened(temporaryFile(), { clock: { ...systemClock, now: () => 2e12 } });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uniqueArray(anyRecord, { maxLength: 5, selector: ({ taskId }) => taskId }),
+      fc.uniqueArray(anyHold, { maxLength: 3, selector: ({ id }) => id }),
+      anyAccountRecord,
+      fc.tuple(...eventTypes.map(eventOf)),
+      async (tasks, holds, accountRecord, events) => {
+        const before = await ledgerStore.load('main', 2e12);
+        const removedTasks = before.tasks.map(({ taskId }) => taskId);
+        const removedHolds = before.holds.map(({ id }) => id);
+        await ledgerStore.save('main', { tasks, holds, accountRecord, events, removedTasks, removedHolds });
+        const after = await ledgerStore.load('main', 2e12);
+        expect(after.tasks).toHaveLength(tasks.length);
+        expect(after.tasks).toEqual(expect.arrayContaining(tasks));
+        expect(after.holds).toHaveLength(holds.length);
+        expect(after.holds).toEqual(expect.arrayContaining(holds));
+        expect(after.accountRecord).toEqual(accountRecord);
+        const recorded = events.filter(({ type }) => !passing.includes(type));
+        const told = await history.events({ limit: recorded.length });
+        expect(told.map(({ event }) => event).reverse()).toEqual(recorded);
+      },
+    ),
+    { numRuns: 15 },
+  );
+});
+
+/** Design: these come with every poll and are no history. Spelt out here, so that the code is not asked about itself. */
+const passing = [
+  'task-seen',
+  'task-missed',
+  'poll-completed',
+  'poll-failed',
+  'poll-suspect',
+  'time-accounted',
+  'circuit-probed',
+  'storm-changed',
+];
+
+describe('what a save does', () => {
+  it('replaces a record, and keeps one that is both removed and saved', async () => {
+    const { ledgerStore } = await opened(temporaryFile());
+    await ledgerStore.save('main', { ...nothing, tasks: [record('a', 1), record('b', 1), record('c', 1)] });
+    await ledgerStore.save('main', {
+      ...nothing,
+      tasks: [record('a', 2), record('b', 2), record('b', 3)],
+      removedTasks: ['a', 'c'],
+    });
+    const { tasks } = await ledgerStore.load('main', 0);
+    expect(tasks).toEqual([record('a', 2), record('b', 3)]);
+  });
+
+  it('leaves other accounts alone', async () => {
+    const { ledgerStore } = await opened(temporaryFile());
+    await ledgerStore.save('one', { ...nothing, tasks: [record('a', 1)] });
+    await ledgerStore.save('two', { ...nothing, tasks: [record('a', 2)] });
+    await ledgerStore.save('two', { ...nothing, removedTasks: ['a'] });
+    expect((await ledgerStore.load('one', 0)).tasks).toEqual([record('a', 1)]);
+  });
+
+  it('is told with its time', async () => {
+    const { ledgerStore, traces } = await opened(temporaryFile());
+    await ledgerStore.save('main', { ...nothing, tasks: [record('a')] });
+    expect(traces.at(-1)).toEqual({ operation: 'save', durationMs: expect.any(Number), error: undefined });
+  });
+});
+
+describe('the budget', () => {
+  const failed = (attemptId: string, at: number, trigger: Trigger = 'auto'): Event => ({
+    type: 'restart-failed',
+    at,
+    account: 'main',
+    taskId: attemptId,
+    group: 'vip',
+    attemptId,
+    trigger,
+    cause: 'not-recovered',
+    class: undefined,
+    row: 1,
+  });
+  const givenBack = (attemptId: string, at: number): Event => ({
+    type: 'restart-given-back',
+    at,
+    account: 'main',
+    taskId: attemptId,
+    group: 'vip',
+    attemptId,
+    trigger: 'auto',
+    why: 'circuit',
+    failedAt: at,
+  });
+  const entry = (attemptId: string, at: number, observed = false) => ({ attemptId, at, group: 'vip', observed });
+
+  it.each([
+    [
+      'failures younger than asked, oldest first',
+      [failed('b', 300), failed('a', 200)],
+      [entry('a', 200), entry('b', 300)],
+    ],
+    ['none that is as old as asked, or older', [failed('a', 100), failed('b', 99)], []],
+    ['none that was given back later', [failed('a', 200), givenBack('a', 300)], []],
+    ['none that was given back before', [givenBack('a', 150), failed('a', 200)], []],
+    [
+      'those beside one that was given back',
+      [failed('a', 200), failed('b', 210), givenBack('a', 300)],
+      [entry('b', 210)],
+    ],
+    ['shadow attempts as observed', [failed('a', 200, 'shadow')], [entry('a', 200, true)]],
+    ['no operator’s restart', [failed('a', 200, 'manual')], []],
+    ['those of the future as of now', [failed('a', 5_000)], [entry('a', 1_000)]],
+  ])('has %s', async (_, events, expected) => {
+    const { ledgerStore } = await opened(temporaryFile(), { clock: { ...systemClock, now: () => 1_000 } });
+    await ledgerStore.save('main', { ...nothing, events });
+    expect((await ledgerStore.load('main', 100)).budget).toEqual(expected);
+    expect((await ledgerStore.load('other', 100)).budget).toEqual([]);
+  });
+});
+
+describe('a row that cannot be read', () => {
+  it.each([
+    ["update task_record set body = '{}' where task_id = 'b'", 'the task record "b" (taskId: '],
+    ["update task_record set body = 'x'", 'the task record "a" (it is not JSON) and 1 more'],
+    ["update hold set body = '{}'", 'the hold "h1" ('],
+    ["update account_record set body = '[]'", 'the account record ('],
+  ])('refuses the load and is named: %s', async (sql, named) => {
+    const file = temporaryFile();
+    const store = await opened(file);
+    await store.ledgerStore.save('main', {
+      ...nothing,
+      tasks: [record('a'), record('b')],
+      holds: [aHold('h1')],
+      accountRecord: emptyAccountRecord,
+    });
+    await store.close();
+    await edited(file, sql);
+
+    const { ledgerStore, up } = await opened(file);
+    const refused = await ledgerStore.load('main', 0).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(StoreProblem);
+    expect(String(refused)).toContain(`${file}: ${named}`);
+    expect(String(refused)).toContain(`sqlite3 ${file}`);
+    expect(up()).toBe(false);
+    expect((await ledgerStore.load('other', 0)).tasks).toEqual([]);
+  });
+});
+
+async function edited(file: string, sql: string): Promise<void> {
+  const sqlite = inlineSqlite(async () => {});
+  await sqlite.ask({ op: 'open', file, access: 'existing' });
+  await sqlite.ask({ op: 'query', sql, parameters: [] });
+  await sqlite.close();
+}
+
+it('a store that is being closed finishes the save it has begun, and refuses the next', async () => {
+  const file = temporaryFile();
+  const store = await openStore({ file, clock: systemClock, onTrace: () => {} });
+  const saving = store.ledgerStore.save('main', {
+    ...nothing,
+    tasks: Array.from({ length: 2_000 }, (_, i) => record(`task-${i}`)),
+  });
+  await Promise.all([saving, store.close()]);
+  await expect(store.ledgerStore.save('main', { ...nothing, tasks: [record('late')] })).rejects.toThrow(
+    'restart relaykeeper',
+  );
+  const again = await opened(file);
+  expect((await again.ledgerStore.load('main', 0)).tasks).toHaveLength(2_000);
+});
