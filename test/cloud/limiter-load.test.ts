@@ -1,0 +1,44 @@
+import { describe, expect, test } from 'vitest';
+import { refusals, worstSecond } from './judges.ts';
+import { adversary, load, profiles, shareOfBound } from './limiter-load.ts';
+import { breed, mutants } from './limiter-mutants.ts';
+
+const spacings = ['even', 'none'] as const;
+
+describe('a million calls: worst second 10, nothing refused', () => {
+  const calls = 100_000;
+  const cells = spacings.flatMap((spacing) => [...profiles, adversary].map((profile) => ({ spacing, profile })));
+
+  test('a million they are', () => expect(cells.length * calls).toBe(1_000_000));
+
+  test.each(cells)('$profile.name, spacing $spacing', ({ spacing, profile }) => {
+    const { arrivals } = load(profile, { perSecond: 10, spacing, calls, seed: 7, lateMs: 1 });
+    expect(arrivals.length).toBeGreaterThanOrEqual(calls);
+    expect(worstSecond(arrivals)).toBe(10);
+    expect(refusals(arrivals, 10)).toEqual({ sliding: 0, fixed: 0, bucket: 0 });
+  });
+
+  test.each([
+    ['a permit comes back one second after sending', adversary],
+    ['the smallest round trip seen is credited', profiles[2] ?? adversary],
+    ['one permit more than the limit', profiles[0] ?? adversary],
+  ])('the same load is too much for a limiter where %s', async (name, profile) => {
+    const mutant = mutants.find((candidate) => candidate.name === name);
+    if (mutant === undefined) throw new Error(`no mutant: ${name}`);
+    const { arrivals } = load(profile, { perSecond: 10, spacing: 'none', calls: 10_000, seed: 7 }, await breed(mutant));
+    expect(worstSecond(arrivals)).toBeGreaterThan(10);
+    expect(refusals(arrivals, 10).sliding).toBeGreaterThan(0);
+  });
+});
+
+describe('share of the bound 1 / (1 + mean round trip), 3,000 calls', () => {
+  const cells = spacings.flatMap((spacing) =>
+    profiles.map((profile) => ({ spacing, profile, atLeast: spacing === 'none' ? 0.99 : 0.95 })),
+  );
+
+  test.each(cells)('$profile.name, spacing $spacing: at least $atLeast', ({ spacing, profile, atLeast }) => {
+    const share = shareOfBound(load(profile, { perSecond: 10, spacing, calls: 3_000, seed: 7 }), 10);
+    expect(share).toBeGreaterThanOrEqual(atLeast);
+    expect(share).toBeLessThanOrEqual(1.01);
+  });
+});

@@ -1,0 +1,134 @@
+/**
+ * The limiter under a queue that never empties, in virtual time, as fast as it can be computed: for the million
+ * calls and for the share of the ideal.
+ */
+import * as responseWindow from '../../src/cloud/limiter.ts';
+import type { Lane } from '../../src/domain/ports.ts';
+import type { Limiter } from './limiter-world.ts';
+
+/** How one call fares: milliseconds until it leaves, until it counts at the server, until its end is known here. */
+export interface Trip {
+  readonly saveMs: number;
+  readonly upMs: number;
+  readonly downMs: number;
+  /** No answer comes: `downMs` later our end gives up, or before the call has even counted if it is negative. */
+  readonly lost: boolean;
+}
+
+export interface Profile {
+  readonly name: string;
+  readonly trip: (random: () => number, sentAt: number) => Trip;
+}
+
+/** A round trip shared out between the two ways at random, anew for each call. */
+const split = (random: () => number, roundTripMs: number): Trip => {
+  const upMs = roundTripMs * random();
+  return { saveMs: 0, upMs, downMs: roundTripMs - upMs, lost: false };
+};
+
+export const profiles: readonly Profile[] = [
+  { name: 'fixed 20 ms', trip: (random) => split(random, 20) },
+  { name: '20–60 ms', trip: (random) => split(random, 20 + 40 * random()) },
+  { name: '150–350 ms', trip: (random) => split(random, 150 + 200 * random()) },
+  { name: '50 ms, 2 % at 1,500 ms', trip: (random) => split(random, random() < 0.02 ? 1_500 : 50) },
+];
+
+/** Sees every call leave and gathers them: long up, nothing down, then nothing up; loses some, delays the sending of some. */
+export const adversary: Profile = {
+  name: 'heavy adversary',
+  trip: (random, sentAt) => {
+    const saveMs = random() < 0.1 ? 200 * random() : 0;
+    const lost = random() < 0.01;
+    if (lost) return { saveMs, upMs: 4_000 * random(), downMs: -3_000 * random(), lost };
+    const gathersEveryMs = [250, 1_000, 1_000, 1_700][Math.floor(4 * random())] ?? 1_000;
+    const upMs =
+      random() < 0.6 ? gathersEveryMs - ((sentAt + saveMs) % gathersEveryMs) : random() < 0.5 ? 0 : 900 * random();
+    return { saveMs, upMs, downMs: random() < 0.7 ? 0 : 400 * random(), lost };
+  },
+};
+
+/** mulberry32: small, seeded, good enough to choose delays. */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export interface Load {
+  /** At the server, in order. */
+  readonly arrivals: readonly number[];
+  /** In order of admission. */
+  readonly admissions: readonly number[];
+  readonly meanRoundTripMs: number;
+}
+
+const inTurn: readonly Lane[] = ['poll', 'restart', 'other', 'verify'];
+
+/** Sends `calls` calls through a limiter of `perSecond`; timers are up to `lateMs` late. */
+export function load(
+  profile: Profile,
+  options: { perSecond: number; spacing: 'even' | 'none'; calls: number; seed: number; lateMs?: number },
+  limiter: Limiter = responseWindow,
+): Load {
+  const { perSecond, spacing, calls, seed, lateMs = 0 } = options;
+  const random = seeded(seed);
+  const arrivals: number[] = [];
+  const admissions: number[] = [];
+  let roundTripsMs = 0;
+  const out: { id: number; endsAt: number; lost: boolean }[] = [];
+  // A fraction, as real clocks have it.
+  let now = 1_000 * random();
+  let state = limiter.startLimiter({ perSecond, spacing }, now);
+  let wakeAt: number | undefined;
+  let asked = 0;
+
+  const happen = (event: responseWindow.LimiterEvent) => {
+    const step = limiter.stepLimiter(state, now, event);
+    state = step.state;
+    wakeAt = step.wakeAt === undefined ? undefined : step.wakeAt + lateMs * random();
+    for (const { id } of step.admitted) {
+      admissions.push(now);
+      const { saveMs, upMs, downMs, lost } = profile.trip(random, now);
+      arrivals.push(now + saveMs + upMs);
+      roundTripsMs += upMs + downMs;
+      out.push({ id, endsAt: Math.max(now + saveMs, now + saveMs + upMs + downMs), lost });
+    }
+    return step.admitted.length;
+  };
+  const ask = () => happen({ kind: 'asked', id: asked, lane: inTurn[asked++ % inTurn.length] ?? 'poll' });
+
+  ask();
+  ask();
+  while (admissions.length < calls) {
+    let next = out[0];
+    for (const call of out) if (next === undefined || call.endsAt < next.endsAt) next = call;
+    let went: number;
+    if (next !== undefined && next.endsAt <= (wakeAt ?? Infinity)) {
+      out.splice(out.indexOf(next), 1);
+      now = Math.max(now, next.endsAt);
+      went = happen({ kind: 'done', id: next.id, outcome: next.lost ? 'lost' : 'answered' });
+    } else {
+      now = Math.max(now, wakeAt ?? now);
+      went = happen({ kind: 'woken' });
+    }
+    for (; went > 0; went--) went += ask();
+  }
+  arrivals.sort((a, b) => a - b);
+  return { arrivals, admissions, meanRoundTripMs: roundTripsMs / admissions.length };
+}
+
+/**
+ * Calls per second over the bound L / (W + mean round trip), without the first and the last L calls: the former went
+ * with a full bag, the latter are the end of a burst.
+ */
+export function shareOfBound(load: Pick<Load, 'admissions' | 'meanRoundTripMs'>, perSecond: number): number {
+  const { admissions, meanRoundTripMs } = load;
+  const last = admissions.length - perSecond - (admissions.length % perSecond);
+  const calls = last - perSecond;
+  const tookMs = (admissions[last] ?? 0) - (admissions[perSecond] ?? 0);
+  return calls / tookMs / (perSecond / (1_000 + meanRoundTripMs));
+}

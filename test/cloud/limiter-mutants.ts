@@ -1,0 +1,175 @@
+/**
+ * The limiter, broken on purpose in the ways that are tempting or easy. Each mutant is the source with a few words
+ * changed, stripped of its types and imported as a module of its own: the limiter itself knows nothing of it.
+ */
+import { readFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
+import type { Limiter, Promised } from './limiter-world.ts';
+
+export interface Mutant {
+  readonly name: string;
+  /** The promise that it breaks. */
+  readonly breaks: Promised;
+  /** Text of the limiter, found exactly once, and what stands there instead. */
+  readonly changes: readonly (readonly [from: string, to: string])[];
+}
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'a permit comes back one second after sending',
+    breaks: 'safe',
+    changes: [
+      ['freeAt: Infinity }', 'freeAt: afterWindow(at) }'],
+      [
+        'if (permit === undefined || permit.freeAt !== Infinity) throw new Error(',
+        'if (permit) return state.held; else if (false) throw new Error(',
+      ],
+      ['= take(advance', "= event.kind === 'done' ? advance(state, now) : take(advance"],
+    ],
+  },
+  {
+    name: 'the smallest round trip seen is credited',
+    breaks: 'safe',
+    changes: [
+      ['const slewMs = 1;', 'const slewMs = 1; let smallest = Infinity;'],
+      ['ceiling: perSecond,\n    raise', 'ceiling: (smallest = Infinity, perSecond),\n    raise'],
+      [
+        'return others(afterWindow(state.at));',
+        'smallest = Math.min(smallest, state.at - permit.admittedAt); return others(afterWindow(state.at) - smallest);',
+      ],
+    ],
+  },
+  {
+    name: 'permits come back in the order of sending only',
+    breaks: 'nothing wasted',
+    changes: [
+      [
+        '? state.held.filter((permit) => permit.freeAt > at)',
+        '? state.held.slice(Math.max(0, state.held.findIndex((permit) => permit.freeAt > at)))',
+      ],
+      [
+        'held.map((permit) => permit.freeAt)',
+        'held.map((_, last) => Math.max(...held.slice(0, last + 1).map((permit) => permit.freeAt)))',
+      ],
+    ],
+  },
+  {
+    name: 'one permit more than the limit',
+    breaks: 'safe',
+    changes: [
+      ['if (held.length >= limit)', 'if (held.length > limit)'],
+      ['freeAts[held.length - limit]', 'freeAts[held.length - limit - 1]'],
+    ],
+  },
+  {
+    name: 'one permit fewer than the limit',
+    breaks: 'nothing wasted',
+    changes: [
+      ['if (held.length >= limit)', 'if (held.length >= limit - 1)'],
+      ['freeAts[held.length - limit]', 'freeAts[held.length - limit + 1]'],
+    ],
+  },
+  {
+    name: 'a reload forgets the permits that are out',
+    breaks: 'safe',
+    changes: [
+      [
+        'return { ...state, held: giveBack(',
+        'return !state.held.some(({ id }) => id === event.id) ? state : { ...state, held: giveBack(',
+      ],
+      ['return reconfigure(state, event.limit)', 'return { ...reconfigure(state, event.limit), held: [] }'],
+    ],
+  },
+  {
+    name: 'a raise holds at once',
+    breaks: 'safe',
+    changes: [['raise: { to: perSecond, at: afterWindow(state.at) }', 'raise: { to: perSecond, at: state.at }']],
+  },
+  {
+    name: 'a lowering waits for a window',
+    breaks: 'safe',
+    changes: [['if (perSecond <= state.ceiling) {', 'if (perSecond === state.ceiling) {']],
+  },
+  {
+    name: 'verify and poll without a floor',
+    breaks: 'fair',
+    changes: [['const watchPassedOverAtMost = 2;', 'const watchPassedOverAtMost = Infinity;']],
+  },
+  {
+    name: 'verify and poll every fourth time only',
+    breaks: 'fair',
+    changes: [['const watchPassedOverAtMost = 2;', 'const watchPassedOverAtMost = 3;']],
+  },
+  {
+    name: 'other without a floor',
+    breaks: 'fair',
+    changes: [['const otherPassedOverAtMost = 8;', 'const otherPassedOverAtMost = Infinity;']],
+  },
+  {
+    name: 'the youngest of a lane first',
+    breaks: 'fair',
+    changes: [
+      ['next.waiting[lane][0]', 'next.waiting[lane].at(-1)'],
+      ['waiting[lane].slice(1)', 'waiting[lane].slice(0, -1)'],
+    ],
+  },
+  {
+    name: 'a lost call keeps its permit for a second only',
+    breaks: 'safe',
+    changes: [['const lostHoldMs = 5_000;', 'const lostHoldMs = 1_000;']],
+  },
+  {
+    name: 'a call that never left keeps its permit',
+    breaks: 'nothing wasted',
+    changes: [
+      [
+        "case 'never-left':\n    case 'unused':\n      return state.held.filter((held) => held !== permit);",
+        "case 'never-left':\n    case 'unused': return others(afterWindow(state.at));",
+      ],
+    ],
+  },
+  {
+    name: 'no millisecond for slewed clocks',
+    breaks: 'safe',
+    changes: [['const slewMs = 1;', 'const slewMs = 0;']],
+  },
+  {
+    name: 'a timer that fires early lets a call go',
+    breaks: 'safe',
+    changes: [['if (wakeAt > next.at)', 'if (wakeAt > next.at + 1.5)']],
+  },
+  {
+    name: 'no silence at the start',
+    breaks: 'silent',
+    changes: [['startsSilent ? afterWindow(now) : now', 'now']],
+  },
+  {
+    name: 'no silence at a take-over',
+    breaks: 'silent',
+    changes: [['return { ...state, silentUntil: afterWindow(state.at) };', 'return state;']],
+  },
+  {
+    name: 'spaced for the configured limit while the rate is halved',
+    breaks: 'spaced',
+    changes: [['windowMs / limit :', 'windowMs / state.ceiling :']],
+  },
+  {
+    name: 'a withdrawn call goes all the same',
+    breaks: 'withdrawn stays withdrawn',
+    changes: [['ids.includes(event.id) ?', 'ids.includes(-1) ?']],
+  },
+];
+
+const source = readFileSync(new URL('../../src/cloud/limiter.ts', import.meta.url), 'utf8');
+
+/** The limiter with the mutant's changes. Throws if the words to be changed are not in the source, or more than once. */
+export async function breed({ name, changes }: Pick<Mutant, 'name' | 'changes'>): Promise<Limiter> {
+  let text = source;
+  for (const [from, to] of changes) {
+    const found = text.split(from).length - 1;
+    if (found !== 1) throw new Error(`${name}: "${from}" stands ${found} times in limiter.ts`);
+    text = text.replace(from, () => to);
+  }
+  const module = `${stripTypeScriptTypes(text)}\n// ${name}`;
+  return import(/* @vite-ignore */ `data:text/javascript,${encodeURIComponent(module)}`);
+}
