@@ -5,7 +5,6 @@
 import type { z } from 'zod';
 import { type Path, pathKey } from './document.ts';
 import { keyPaths, keysAt } from './jsonSchema.ts';
-import { longestShownKey } from './masks.ts';
 import { nearest } from './nearest.ts';
 
 /** Something wrong with a key or with its value. */
@@ -107,9 +106,6 @@ function unknownKey(parent: Path, name: string): Finding {
   const hide = meant === undefined || /secret|token|password|key/i.test(meant);
   const at = 'key';
   if (meant !== undefined) return { path, at, hide, wrong: `no such key: did you mean \`${meant}\`?` };
-  if (parent.includes('credentials') && name.length > longestShownKey) {
-    return { path: [...parent, '…'], at, hide, wrong: `no such key; possible here: ${listed(known)}` };
-  }
   const elsewhere = keyPaths().filter((other) => other.split('.').at(-1) === name);
   if (elsewhere.length > 0) return { path, at, wrong: `no such key here: it belongs to ${listed(elsewhere)}` };
   return { path, at, hide, wrong: `no such key; possible here: ${listed(known)}` };

@@ -20,7 +20,7 @@ const missing = (input: unknown) => input === undefined;
 /** A text that `read` understands. `pattern` is for editors alone. */
 export function text<T>(read: (text: string) => Read<T>, pattern?: string) {
   return z
-    .string({ error: ({ input }) => (missing(input) ? undefined : notText(input)) })
+    .string({ error: ({ input }) => (missing(input) ? undefined : notText(input, read)) })
     .meta(pattern === undefined ? {} : { pattern })
     .transform((value, context) => {
       const result = read(value);
@@ -30,9 +30,11 @@ export function text<T>(read: (text: string) => Read<T>, pattern?: string) {
     });
 }
 
-function notText(input: unknown): string {
-  const scalar = typeof input === 'number' || typeof input === 'boolean';
-  return scalar ? 'must be text: put it in quotes' : 'must be one text';
+/** `30` where a duration belongs lacks its unit, not its quotes. */
+function notText(input: unknown, read: (text: string) => Read<unknown>): string {
+  if (typeof input !== 'number' && typeof input !== 'boolean') return 'must be one text';
+  const quoted = read(String(input));
+  return quoted.ok ? 'must be text: put it in quotes' : quoted.wrong;
 }
 
 /** A text of 1 to `to` characters without line breaks, control characters or spaces at the ends. */

@@ -7,7 +7,7 @@ import type { Node } from 'yaml';
 import { locate, type Mistake, type Path, pathKey, type Range, type ReadDocument, readDocument } from './document.ts';
 import type { Environment } from './interpolate.ts';
 import { type Finding, findings, valueAt } from './issues.ts';
-import { masks, masksByLine } from './masks.ts';
+import { masks, masksByLine, masksByLook } from './masks.ts';
 import { fileProblem, type Problem, problems } from './messages.ts';
 import { fileTrouble, type ReadFile } from './readFile.ts';
 import { checkTogether, secretPlaces } from './rules.ts';
@@ -48,10 +48,8 @@ export function loadSettings({ path, env, readFile, lookAtFiles = true }: LoadRe
   }
   const document = readDocument(text, env);
   const checked = check(document, (root) => (lookAtFiles ? checkFiles(root, readFile) : []));
-  const hidden = [
-    ...(document.value === undefined ? masksByLine(text) : masks(text, document.contents)),
-    ...checked.hidden,
-  ];
+  const byPlace = document.value === undefined ? masksByLine(text) : masks(text, document.contents);
+  const hidden = [...byPlace, ...checked.hidden, ...masksByLook(text)];
   const source = { file: path, text, hidden };
   if (!checked.settings) return { ok: false, errors: problems(source, checked.mistakes) };
   const warned = warnings(checked.settings).map((finding) => place(document.contents, finding));

@@ -10,7 +10,8 @@ import { lonelyReference } from './interpolate.ts';
 const secretWord = /secret|token|passw|credential|private|key|auth|cookie|^(ak|sk|pwd)$/i;
 /** Keys whose values are shown although they sound like secrets or stand beside them. */
 const harmless = /File$|^(name|scope|from|perTask|maxTaskSeries|tokens|credentials)$/;
-const sections = new Set(['credentials', 'tokens']);
+/** Keys below which everything is taken for a secret that is not known to be harmless. */
+export const secretSections: ReadonlySet<string> = new Set(['credentials', 'tokens']);
 const addressWithUser = /:\/\/[^\s/]*@/;
 
 const hidden = (key: string, inSection: boolean) => !harmless.test(key) && (inSection || secretWord.test(key));
@@ -33,7 +34,7 @@ export function masks(text: string, contents: Node | null): readonly Range[] {
         if (inSection && name.length > longestShownKey && isScalar(key)) hide(key);
         if (value === null) continue;
         if (hidden(name, inSection)) hide(value as Node);
-        else if (sections.has(name)) walk(value, true);
+        else if (secretSections.has(name)) walk(value, true);
         else if (isScalar(value) && addressWithUser.test(String(value.value))) hide(value);
         else if (!isScalar(value)) walk(value, inSection);
       }
@@ -47,6 +48,14 @@ export function masks(text: string, contents: Node | null): readonly Range[] {
 
 /** Keys that are longer are not repeated in messages when they stand among secrets. */
 export const longestShownKey = 20;
+
+/** Long enough for a key or token, and mixed as no word is. Names of variables are none. */
+const keyLike = /(?<![A-Za-z0-9+=]|\$\{\w*)(?=[a-z+=]*\d)(?=[\d+=]*[a-z])[a-z0-9+=]{16,}/gi;
+
+/** What looks like a key wherever it stands: the net below the rules about places. */
+export function masksByLook(text: string): readonly Range[] {
+  return [...text.matchAll(keyLike)].map((match) => ({ from: match.index, to: match.index + match[0].length }));
+}
 
 /** A comment behind a secret often is the one before it. */
 function endOfComment(text: string, from: number): number {
@@ -92,7 +101,7 @@ function firstSecret(line: string, inSection: boolean): { at: number; column: nu
     keys++;
     const name = part[1] ?? '';
     const at = part.index + part[0].length;
-    if (sections.has(name)) {
+    if (secretSections.has(name)) {
       lineInSection = true;
       const rest = line.slice(at).trim();
       if (rest !== '' && !/^[{[#-]/.test(rest)) return { at, column: part.index };

@@ -3,6 +3,7 @@
  * the text, nothing secret in it.
  */
 import type { Mistake, Path, Range } from './document.ts';
+import { longestShownKey, secretSections } from './masks.ts';
 
 /** A mistake or a warning, in pieces for programs and whole for people. */
 export interface Problem {
@@ -30,12 +31,22 @@ export const maxProblems = 100;
 
 const shownWidth = 100;
 const mask = '***';
+const longestKey = 64;
 
+/** A path as people write it. Among secrets a long key is not repeated: it may be one, pasted into the wrong place. */
 export function shownPath(path: Path): string {
-  return path.reduce<string>(
-    (before, step) => (typeof step === 'number' ? `${before}[${step}]` : before === '' ? step : `${before}.${step}`),
-    '',
-  );
+  let shown = '';
+  let amongSecrets = false;
+  for (const step of path) {
+    if (typeof step === 'number') {
+      shown += `[${step}]`;
+      continue;
+    }
+    const word = step.length > (amongSecrets ? longestShownKey : longestKey) ? '…' : printable(step);
+    shown += shown === '' ? word : `.${word}`;
+    amongSecrets ||= secretSections.has(step);
+  }
+  return shown;
 }
 
 /** A problem without a place: the file is not there, or cannot be read. */
@@ -70,18 +81,28 @@ function quote(text: string, start: number, range: Range, hidden: readonly Range
   const to = Math.max(range.from + 1, Math.min(range.to, end));
   let line = '';
   let caretFrom: number | undefined;
-  let caretTo: number | undefined;
-  for (let at = start; at <= end; ) {
-    const masked = hidden.find(({ from, to: until }) => from <= at && at < until);
-    const next = masked ? Math.min(masked.to, end) : at + 1;
-    const piece = masked ? mask : printable(text.slice(at, Math.min(next, end)));
-    if (caretFrom === undefined && range.from < Math.max(next, at + 1)) caretFrom = line.length;
-    line += piece;
+  let caretTo = 0;
+  for (let at = start; at < end; ) {
+    const until = hiddenUntil(hidden, at);
+    const next = until > at ? Math.min(until, end) : at + 1;
+    if (range.from < next) caretFrom ??= line.length;
+    line += until > at ? mask : printable(text.slice(at, next));
     if (at < to) caretTo = line.length;
-    at = Math.max(next, at + 1);
+    at = next;
   }
   if (line.trim() === '') return undefined;
-  return cut(line, caretFrom ?? 0, Math.max(caretTo ?? 0, (caretFrom ?? 0) + 1));
+  return cut(line, caretFrom ?? line.length, Math.max(caretTo, (caretFrom ?? line.length) + 1));
+}
+
+/** The end of what is hidden from here on; `at` itself if it may be shown. Ranges may overlap. */
+function hiddenUntil(hidden: readonly Range[], at: number): number {
+  let until = at;
+  for (let grown = true; grown; ) {
+    const further = hidden.find(({ from, to }) => from <= until && to > until);
+    grown = further !== undefined;
+    until = further?.to ?? until;
+  }
+  return until;
 }
 
 /** No control character of a file reaches a terminal; a tab is as wide as a space here. */

@@ -54,7 +54,6 @@ const namesAreUnique: Rule = (root) =>
 export function secretPlaces(root: unknown): readonly { readonly path: Path; readonly name: string }[] {
   const of = (path: Path, ...names: readonly string[]) => names.map((name) => ({ path, name }));
   return [
-    ...of(['store'], 'password'),
     ...listAt(root, ['server', 'tokens']).flatMap(([, path]) => of(path, 'token')),
     ...listAt(root, ['accounts']).flatMap(([, path]) => [
       ...of([...path, 'credentials'], 'accessKeyId', 'secretAccessKey', 'sessionToken'),

@@ -90,7 +90,7 @@ export function readCron(text: string): Read<string> {
   if (first?.field === 'expression') return bad(`must be a cron expression with seconds, ${example}`);
   if (first) return bad(`its field \`${first.field}\` is not valid: write a cron expression with seconds, ${example}`);
   try {
-    // Every field can be fine and the whole still never come, such as 30 February.
+    // The fields are fine; whether the whole ever comes, the library finds out by looking for it.
     if (nodeCron.createTask(text, () => {}, { timezone: 'UTC' }).getNextRuns(1).length > 0) return good(text);
   } catch {
     // Its message quotes the expression; ours says the same.
