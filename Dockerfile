@@ -1,0 +1,30 @@
+# The daemon in a container. Sources run as they are: Node strips the types, so there is nothing to build.
+#   docker build --build-arg REVISION="$(git rev-parse HEAD)" -t relaykeeper .
+
+FROM node:24-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+# No production dependency has an install script; none may start to have one unseen.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
+FROM node:24-slim
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="relaykeeper" org.opencontainers.image.revision="${REVISION}"
+# Listening on 127.0.0.1 would be of no use in here; who may reach the port is said by `docker run -p`.
+ENV NODE_ENV=production RELAYKEEPER_LISTEN=0.0.0.0:9847 RELAYKEEPER_REVISION="${REVISION}"
+COPY --from=dependencies /app/node_modules /app/node_modules
+COPY package.json /app/
+COPY src /app/src
+COPY config /app/config
+# `docker exec … relaykeeper status`; and a data folder that the user below may write to.
+RUN ln -s /app/src/main.ts /usr/local/bin/relaykeeper && mkdir /data && chown node:node /data
+
+# The default paths data/relaykeeper.db and data/relaykeeper.sock are relative to the working directory: /data.
+WORKDIR /
+VOLUME /data
+USER node
+EXPOSE 9847
+HEALTHCHECK --interval=30s --timeout=10s --start-period=20s --retries=3 CMD ["node", "/app/src/main.ts", "healthcheck"]
+# Exec form: node is process 1 and gets SIGTERM itself.
+ENTRYPOINT ["node", "/app/src/main.ts"]
+CMD ["run"]
