@@ -98,24 +98,19 @@ describe('pruning', () => {
     expect([left.length, left[0], left.at(-1)]).toEqual([100, '5049', '4950']);
   });
 
-  it('gives the space back: the file does not grow with the days', async () => {
+  it('gives the space back', async () => {
     const file = temporaryFile();
-    const { ledgerStore, prune } = await opened(file);
-    const sizes: number[] = [];
-    for (let month = 0; month < 4; month++) {
-      const at = now + month * 31 * day;
-      await ledgerStore.save('main', {
-        ...nothing,
-        events: Array.from({ length: 6_000 }, (_, i) => found(`${i}`, at)),
-      });
-      expect(await prune(at)).toBe(month === 0 ? 0 : 6_000);
-      sizes.push(statSync(file).size);
-    }
-    expect(sizes[3]).toBeLessThan((sizes[1] ?? 0) * 1.05);
-    await prune(now + 400 * day);
-    await ledgerStore.save('main', { ...nothing, events: [found('last', now)] });
-    const { close } = await opened(file, { readOnly: true });
-    await close();
+    const full = await opened(file);
+    await full.ledgerStore.save('main', {
+      ...nothing,
+      events: Array.from({ length: 6_000 }, (_, i) => found(`${i}`, now)),
+    });
+    await full.close();
+    const before = statSync(file).size;
+    const pruned = await opened(file);
+    expect(await pruned.prune(now + 31 * day)).toBe(6_000);
+    await pruned.close();
+    expect(statSync(file).size).toBeLessThan(before / 10);
   });
 
   it('lets a save in between two slices', async () => {
