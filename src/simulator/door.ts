@@ -110,7 +110,6 @@ type Sleep = (ms: number) => Promise<void>;
 /** Sends one reply, or breaks off where it says so. */
 async function play(reply: Reply, outgoing: ServerResponse, sleep: Sleep): Promise<void> {
   const { socket } = outgoing;
-  outgoing.sendDate = false;
   switch (reply.kind) {
     case 'stall':
       return;

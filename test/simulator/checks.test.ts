@@ -1,3 +1,4 @@
+import { createHash, createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { answer } from '../../src/simulator/answer.ts';
@@ -120,6 +121,30 @@ describe('signatures', () => {
     const date = refused.kind === 'response' ? Date.parse(refused.headers.date ?? '') : Number.NaN;
     expect(date).toBe(t0 + 20 * minute);
     expect(outcome(ask(off, { action: 'ListPullToPushTaskV2', signedAt: date }, t0))).toBe('200 ok');
+  });
+
+  test('a hash that lies is refused even if the rest is signed for the true body', () => {
+    const sign = (bodyHashHeader: string) => {
+      const names = ['x-content-sha256', 'x-date'];
+      const headers = { 'x-content-sha256': bodyHashHeader, 'x-date': '20260301T000000Z' };
+      const lines = `x-content-sha256:${bodyHashHeader}\nx-date:20260301T000000Z\n`;
+      const target = '/?Action=ListPullToPushTaskV2&Version=2023-01-01';
+      const canonical = ['POST', '/', target.slice(2), lines, names.join(';'), sha256('{}')].join('\n');
+      const scope = ['20260301', 'cn-north-1', 'live', 'request'];
+      const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest();
+      const toSign = `HMAC-SHA256\n20260301T000000Z\n${scope.join('/')}\n${sha256(canonical)}`;
+      const signature = hmac(scope.reduce<string | Buffer>(hmac, mainKey.secretAccessKey), toSign).toString('hex');
+      const credential = `Credential=${mainKey.accessKeyId}/${scope.join('/')}`;
+      const authorization = `HMAC-SHA256 ${credential}, SignedHeaders=${names.join(';')}, Signature=${signature}`;
+      return {
+        method: 'POST',
+        target,
+        headers: { ...headers, authorization, 'content-type': 'application/json' },
+        body: '{}',
+      };
+    };
+    expect(outcome(answer(world(), sign(sha256('{}')), t0))).toBe('200 ok');
+    expect(outcome(answer(world(), sign(sha256('{ }')), t0))).toBe('401 SignatureDoesNotMatch');
   });
 
   test('a header can be demanded to be signed', () => {
@@ -312,3 +337,5 @@ function lower(headers: Readonly<Record<string, string>>): Record<string, string
 function flipLast(text: string): string {
   return text.slice(0, -1) + (text.endsWith('0') ? '1' : '0');
 }
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');

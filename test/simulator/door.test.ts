@@ -1,4 +1,4 @@
-import { request as httpRequest } from 'node:http';
+import { Agent, request as httpRequest } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { type Door, openDoor } from '../../src/simulator/door.ts';
@@ -145,12 +145,16 @@ describe('over HTTP', () => {
   });
 
   test('a hang-up answers, keeps quiet about it, and closes', async () => {
-    const { world, door } = await open();
+    // An idle connection would stay for ten minutes: what closes it is the fault.
+    const { world, door } = await open({ keepAliveTimeoutMs: 600_000 });
     addFault(world, { effect: { kind: 'hang-up' } });
     const { method, target, headers, body } = signed(v2, Date.now());
     const { hostname, port } = new URL(door.url);
+    // The global agent closes idle connections after five seconds; this one never does.
+    const agent = new Agent({ keepAlive: true });
     const seen = await new Promise<{ connection: string | undefined; closed: boolean }>((resolve, reject) => {
       const outgoing = httpRequest({
+        agent,
         hostname,
         port,
         method,

@@ -20,6 +20,15 @@ describe('lives', () => {
     expect(reply.kind === 'response' && reply.body.includes('生效中')).toBe(true);
   });
 
+  test('by a clock that is ten minutes slow a task starts ten minutes later, and its survival counts from then', () => {
+    const life = { survivesMs: [30_000, 30_000] } as const;
+    const world = aWorld({
+      tasks: [aTask('one', { startsAt: t0, life })],
+      parameters: { clockOffsetMs: -10 * minute },
+    });
+    expect(statuses(world, 599, 600, 629, 630)).toEqual(['未开始', '生效中', '生效中', '停用']);
+  });
+
   test('a restart takes effect after its time, not before, and the task then stays', () => {
     const world = worldOf({ startsInMs: [4_000, 4_000] }, true);
     expect(restart(world, t0)).toBe('200 ok');
