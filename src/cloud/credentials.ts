@@ -46,6 +46,8 @@ interface KeySource {
   readonly files: readonly string[];
   /** Whether reading again can give other keys. */
   readonly canChange: boolean;
+  /** Whether reading sends nothing: then the keys are read at once. */
+  readonly local: boolean;
 }
 
 export interface KeyRingOptions {
@@ -94,6 +96,7 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
     return reading;
   };
 
+  if (source.local) void read();
   const watch = watchFiles(source.files, clock, async () => {
     const before = held?.credentials;
     const end = await read();
@@ -148,8 +151,8 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
 
 function sourceOf(options: KeyRingOptions): KeySource {
   const { credentials, env, ask } = options;
-  const oidc = (): KeySource => ({ read: () => askOidc(env, ask), files: [], canChange: true });
-  const ecsRole = (): KeySource => ({ read: () => askEcsRole(env, ask), files: [], canChange: true });
+  const oidc = (): KeySource => ({ read: () => askOidc(env, ask), files: [], canChange: true, local: false });
+  const ecsRole = (): KeySource => ({ read: () => askEcsRole(env, ask), files: [], canChange: true, local: false });
   switch (credentials.from) {
     case 'static':
       return fromConfiguration(credentials);
@@ -178,6 +181,7 @@ function fromConfiguration(given: Extract<CredentialsOptions, { from: 'static' }
   return {
     files,
     canChange: files.length > 0,
+    local: true,
     read: async () => {
       const [accessKeyId, secretAccessKey, sessionToken] = await Promise.all([
         readSecret(given.accessKeyId, 'accessKeyId'),
@@ -205,6 +209,7 @@ function fromEnvironment(env: Readonly<Record<string, string | undefined>>): Key
   return {
     files: [],
     canChange: false,
+    local: true,
     read: async () => ({
       credentials: {
         accessKeyId: checked(env[pair.id] ?? '', `the environment variable ${pair.id}`),
@@ -221,6 +226,7 @@ function fromEnvironment(env: Readonly<Record<string, string | undefined>>): Key
 const unavailable = (why: string): KeySource => ({
   files: [],
   canChange: false,
+  local: true,
   read: () => Promise.reject(new KeysUnavailable(why)),
 });
 

@@ -21,7 +21,7 @@ export interface Pretend {
 
 /** Serves `answer` on a free port; each request is recorded before it is answered. */
 export async function serve(
-  answer: (response: ServerResponse, request: Served, nth: number) => void | Promise<void>,
+  answer: (response: ServerResponse, request: Served, nth: number) => unknown,
 ): Promise<Pretend> {
   const requests: Served[] = [];
   const listener: RequestListener = (request, response) => {
@@ -146,7 +146,11 @@ export function bench(endpoint: string | Transport, options: Partial<CloudOption
     onTrace: (trace) => traces.push(trace),
     ...options,
   });
-  const restart = (taskId = 't1', cloudGroup = 'vip') => cloud.restart({ taskId, cloudGroup }, gate.permit(), never);
+  const restart = async (taskId = 't1', cloudGroup = 'vip') => {
+    // As in life, where a poll has been before: the keys of the configuration have been read.
+    await new Promise((resolve) => setImmediate(resolve));
+    return cloud.restart({ taskId, cloudGroup }, gate.permit(), never);
+  };
   return { cloud, gate, clock, traces, restart };
 }
 

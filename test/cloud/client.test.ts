@@ -1,0 +1,507 @@
+import { describe, expect, test } from 'vitest';
+import type { CompleteObservation, Observation } from '../../src/domain/task.ts';
+import { bench, envelope, never, pageOf, rawTask, scripted, send, serve } from './fixtures.ts';
+
+const tasks = (count: number, from = 0) => Array.from({ length: count }, (_, i) => rawTask(`t${from + i}`));
+const ids = (observation: { readonly items: readonly { readonly taskId: string }[] }) =>
+  observation.items.map(({ taskId }) => taskId).sort();
+function complete(observation: Observation): CompleteObservation {
+  if (observation.kind !== 'complete') throw new Error(observation.failure.message);
+  return observation;
+}
+const groupsOf = (body: Record<string, unknown>) => (body.GroupNames ?? []) as string[];
+
+describe('a poll', () => {
+  test('reads the first page, then the others at once, each with a permit of the poll lane', async () => {
+    const all = tasks(1_234);
+    let [open, mostOpen] = [0, 0];
+    const transport = scripted((_action, body) => pageOf(all, body));
+    const counted = {
+      ...transport,
+      send: async (...call: Parameters<typeof transport.send>) => {
+        mostOpen = Math.max(mostOpen, ++open);
+        const outcome = await transport.send(...call);
+        open--;
+        return outcome;
+      },
+    };
+    const { cloud, gate } = bench(counted, { pageSize: 100 });
+    const seen = complete(await cloud.observe(never));
+    expect(ids(seen)).toEqual(all.map(({ TaskId }) => TaskId).sort());
+    expect(seen).toMatchObject({ drift: false, failedCloudGroups: [], malformedItems: 0 });
+    expect(transport.calls.map(({ body }) => body.Page)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+    expect(transport.calls[0]?.body).toEqual({ Page: 1, Size: 100 });
+    expect(mostOpen).toBe(8);
+    expect(gate.lanes).toEqual(Array(13).fill('poll'));
+  });
+
+  test('dates each item with the sending of its page', async () => {
+    const at: number[] = [];
+    const { cloud, clock } = bench(
+      scripted((_action, body) => {
+        at.push(clock.now());
+        return pageOf(tasks(3), body);
+      }),
+      { pageSize: 2 },
+    );
+    const seen = complete(await cloud.observe(never));
+    for (const { taskId, requestedAt } of seen.items) {
+      const answeredAt = at[taskId === 't2' ? 1 : 0] ?? 0;
+      expect(requestedAt).toBeLessThanOrEqual(answeredAt);
+      expect(requestedAt).toBeGreaterThan(answeredAt - 500);
+      expect(requestedAt).toBeGreaterThanOrEqual(seen.startedAt);
+    }
+    expect(seen.finishedAt).toBeGreaterThanOrEqual(at[1] ?? 0);
+  });
+
+  test('fails as a whole if one page fails', async () => {
+    const all = tasks(1_000);
+    const { cloud } = bench(
+      scripted((_action, body) =>
+        body.Page === 3 ? envelope(undefined, { Code: 'InvalidParam' }) : pageOf(all, body),
+      ),
+      { pageSize: 100 },
+    );
+    expect(await cloud.observe(never)).toMatchObject({ kind: 'failed', failure: { class: 'invalid' } });
+  });
+
+  test.each([
+    ['no Result', envelope()],
+    ['null', { ...envelope(), Result: null }],
+    ['a null List', envelope({ List: null, Pagination: { TotalCount: 0 } })],
+  ])('of an empty account (%s) is whole and without drift', async (_what, answer) => {
+    const transport = scripted(() => answer);
+    const seen = await bench(transport).cloud.observe(never);
+    expect(seen).toMatchObject({ kind: 'complete', items: [], drift: false, malformedItems: 0 });
+    expect(transport.calls).toHaveLength(1);
+  });
+
+  test('leaves out and tells items that it cannot read', async () => {
+    const list = [rawTask('a'), rawTask('b', { EndTime: 'soon' }), null, rawTask('c')];
+    const { cloud, traces } = bench(scripted((_action, body) => pageOf(list, body)));
+    const seen = complete(await cloud.observe(never));
+    expect(ids(seen)).toEqual(['a', 'c']);
+    expect(seen).toMatchObject({ malformedItems: 2, drift: false });
+    const told = traces.flatMap((trace) => (trace.kind === 'malformed-item' ? [trace.where] : []));
+    expect(told).toEqual(['EndTime', 'item']);
+  });
+
+  test('ends with the signal’s reason when it is aborted', async () => {
+    const controller = new AbortController();
+    const { cloud, gate } = bench(
+      scripted(() => {
+        controller.abort(new Error('shutting down'));
+        return { kind: 'aborted', left: true };
+      }),
+    );
+    await expect(cloud.observe(controller.signal)).rejects.toThrow('shutting down');
+    expect(gate.outcomes).toEqual(['lost']);
+  });
+});
+
+describe('drift', () => {
+  const drifting = async (answer: (body: Record<string, unknown>) => unknown) =>
+    complete(
+      await bench(
+        scripted((_action, body) => answer(body) as object),
+        { pageSize: 2 },
+      ).cloud.observe(never),
+    );
+  const page = (List: unknown[], TotalCount?: number) => envelope({ List, Pagination: { TotalCount } });
+
+  test('a total that differs between pages', async () => {
+    const seen = await drifting(({ Page }) => (Page === 1 ? page(tasks(2), 3) : page(tasks(2, 2), 4)));
+    expect(seen.drift).toBe(true);
+    expect(ids(seen)).toEqual(['t0', 't1', 't2', 't3']);
+  });
+  test('a total that grows: the page that is new by it is read too', async () => {
+    const seen = await drifting(({ Page }) => page(tasks(2, (Number(Page) - 1) * 2), Page === 1 ? 4 : 6));
+    expect(ids(seen)).toHaveLength(6);
+    expect(seen.drift).toBe(true);
+  });
+  test('a task that comes twice: the later sight counts', async () => {
+    const seen = await drifting(({ Page }) =>
+      Page === 1 ? page(tasks(2), 4) : page([rawTask('t1', { Status: '生效中' }), rawTask('t2')], 4),
+    );
+    expect(seen.drift).toBe(true);
+    expect(seen.items.find(({ taskId }) => taskId === 't1')?.status).toBe('active');
+  });
+  test('fewer tasks than the total', async () => expect((await drifting(() => page(tasks(1), 2))).drift).toBe(true));
+  test('more tasks than the total', async () => expect((await drifting(() => page(tasks(2), 1))).drift).toBe(true));
+  test('tasks without a total: pages are read until one is not full', async () => {
+    const seen = await drifting(({ Page }) => page(Page === 3 ? tasks(1, 4) : tasks(2, (Number(Page) - 1) * 2)));
+    expect(ids(seen)).toEqual(['t0', 't1', 't2', 't3', 't4']);
+    expect(seen.drift).toBe(true);
+  });
+  test('a page that is not full in the middle of the list hides none of the later ones', async () => {
+    const seen = await drifting(({ Page }) => page(Page === 2 ? [] : tasks(2, (Number(Page) - 1) * 2), 8));
+    expect(ids(seen)).toHaveLength(6);
+    expect(seen.drift).toBe(true);
+  });
+  test('a server that forgets about pages does not run for ever', async () => {
+    const transport = scripted(() => page(tasks(2), 10 ** 15));
+    const seen = complete(await bench(transport, { pageSize: 2 }).cloud.observe(never));
+    expect(seen.drift).toBe(true);
+    expect(transport.calls).toHaveLength(2_000);
+  });
+});
+
+describe('pages over the bound', () => {
+  /** A cloud whose answers are too large over `most` units; each task weighs one, or what `weights` says. */
+  const heavy = (all: ReturnType<typeof tasks>, most: number, weights: Record<string, number> = {}) =>
+    scripted((_action, body) => {
+      const [page, size] = [Number(body.Page), Number(body.Size)];
+      const shown = all.slice((page - 1) * size, page * size);
+      const weight = shown.reduce((sum, { TaskId }) => sum + (weights[TaskId] ?? 1), 0);
+      return weight > most ? { kind: 'too-large', status: 200 } : (pageOf(all, body) as object);
+    });
+
+  test('are asked again in halves, each task seen once, and the smaller size is remembered', async () => {
+    const all = tasks(20);
+    const transport = heavy(all, 8);
+    const { cloud, traces } = bench(transport);
+    const seen = complete(await cloud.observe(never));
+    expect(ids(seen)).toEqual(all.map(({ TaskId }) => TaskId).sort());
+    expect(seen).toMatchObject({ drift: false, malformedItems: 0 });
+    const halved = traces.flatMap((trace) => (trace.kind === 'page-halved' ? [trace.pageSize] : []));
+    expect(halved).toEqual([250, 125, 62, 31, 15, 7]);
+
+    transport.calls.length = 0;
+    const again = complete(await cloud.observe(never));
+    expect(ids(again)).toHaveLength(20);
+    expect(transport.calls.map(({ body }) => body.Size)).toEqual([7, 7, 7]);
+  });
+
+  test('a single item over the bound costs itself', async () => {
+    const all = tasks(21);
+    const { cloud, traces } = bench(heavy(all, 8, { t13: 100 }), { pageSize: 10 });
+    const seen = complete(await cloud.observe(never));
+    expect(ids(seen)).toEqual(ids({ items: all.filter((t) => t.TaskId !== 't13').map((t) => ({ taskId: t.TaskId })) }));
+    expect(seen).toMatchObject({ malformedItems: 1, drift: false });
+    expect(traces).toContainEqual({ kind: 'malformed-item', account: 'main', where: 'item over 16 MiB' });
+  });
+
+  test('one hot spot in a long list does not make every page small', async () => {
+    const all = tasks(10_000);
+    const transport = heavy(all, 600, { t4321: 590, t4322: 590 });
+    const { cloud } = bench(transport);
+    expect(ids(complete(await cloud.observe(never)))).toHaveLength(10_000);
+    transport.calls.length = 0;
+    expect(ids(complete(await cloud.observe(never)))).toHaveLength(10_000);
+    expect(transport.calls[0]?.body.Size).toBe(500);
+    expect(transport.calls.length).toBeLessThan(60);
+  });
+
+  test('over HTTP: 24 MiB of pictures come in two halves', async () => {
+    const picture = 'x'.repeat(2 * 1024 * 1024);
+    const all = Array.from({ length: 12 }, (_, i) => rawTask(`t${i}`, { Watermark: { Picture: picture } }));
+    const server = await serve((response, { body }) => send(response, 200, pageOf(all, body)));
+    const { cloud, gate } = bench(server.url, { pageSize: 12, requestTimeoutMs: 10_000 });
+    expect(ids(complete(await cloud.observe(never)))).toHaveLength(12);
+    expect(server.requests.map(({ body }) => body.Size)).toEqual([12, 6, 6]);
+    expect(gate.outcomes).toEqual(['answered', 'answered', 'answered']);
+    await cloud.close();
+    await server.close();
+  });
+});
+
+describe('which cloud groups are asked for', () => {
+  /** Tasks by cloud group; groups of `broken` make every list that names them fail. */
+  const cloudOf = (groups: Record<string, number>, broken: Record<string, string> = {}) =>
+    scripted((action, body) => {
+      if (action === 'ListPullToPushGroup') {
+        return envelope({ List: Object.keys(groups).map((Name) => ({ Name, Status: 0 })), Total: 99 });
+      }
+      const asked = groupsOf(body);
+      const code = asked.map((name) => broken[name]).find((said) => said !== undefined);
+      if (code) return envelope(undefined, { Code: code });
+      const names = asked.length > 0 ? asked : Object.keys(groups);
+      const shown = names.flatMap((GroupName) =>
+        Array.from({ length: groups[GroupName] ?? 0 }, (_, i) => rawTask(`${GroupName}-${i}`, { GroupName })),
+      );
+      return pageOf(shown, body) as object;
+    });
+  const asked = (transport: ReturnType<typeof scripted>) => transport.calls.map(({ body }) => body.GroupNames);
+
+  test('all of them without names, if there is a glob', async () => {
+    const transport = cloudOf({ vip: 1, other: 1 });
+    const { cloud } = bench(transport, { cloudGroups: ['vip', 'sports-*'] });
+    expect(ids(complete(await cloud.observe(never)))).toEqual(['other-0', 'vip-0']);
+    expect(asked(transport)).toEqual([undefined]);
+  });
+
+  test('those of the configuration, each once, if all are named', async () => {
+    const transport = cloudOf({ vip: 1, news: 1, other: 1 });
+    const { cloud } = bench(transport, { cloudGroups: ['vip', 'news', 'vip'] });
+    expect(ids(complete(await cloud.observe(never)))).toEqual(['news-0', 'vip-0']);
+    expect(asked(transport)).toEqual([['vip', 'news']]);
+  });
+
+  test('with a sub-account and globs: those that the cloud has, read again after a minute', async () => {
+    const groups: Record<string, number> = { 'sports-1': 1, 'sports-2': 1, other: 1 };
+    const transport = cloudOf(groups);
+    const time = { ms: 0 };
+    const base = bench(transport);
+    const { cloud, gate } = bench(transport, {
+      subAccount: true,
+      cloudGroups: ['sports-*', 'vip'],
+      clock: { ...base.clock, monotonic: () => time.ms },
+    });
+    expect(ids(complete(await cloud.observe(never)))).toEqual(['sports-1-0', 'sports-2-0']);
+    expect(transport.calls[0]).toEqual({
+      action: 'ListPullToPushGroup',
+      body: { PageNum: 1, PageSize: 1_000, StatusList: [0] },
+    });
+    groups.vip = 1;
+    time.ms = 59_000;
+    expect(ids(complete(await cloud.observe(never)))).toEqual(['sports-1-0', 'sports-2-0']);
+    time.ms = 61_000;
+    expect(ids(complete(await cloud.observe(never)))).toEqual(['sports-1-0', 'sports-2-0', 'vip-0']);
+    expect(gate.lanes).toEqual(['other', 'poll', 'poll', 'other', 'poll']);
+    expect(transport.calls.filter(({ action }) => action === 'ListPullToPushGroup')).toHaveLength(2);
+  });
+
+  test('a list of groups that fails keeps the last; one that never was read fails the poll', async () => {
+    const state = { down: true };
+    const time = { ms: 0 };
+    const transport = scripted((action, body) => {
+      if (action === 'ListPullToPushGroup' && state.down) return envelope(undefined, { Code: 'AccessDenied' });
+      return action === 'ListPullToPushGroup'
+        ? envelope({ List: [{ Name: 'vip', Status: 0 }] })
+        : (pageOf([rawTask('vip-0')], body) as object);
+    });
+    const { clock } = bench(transport);
+    const { cloud } = bench(transport, {
+      subAccount: true,
+      cloudGroups: ['*'],
+      clock: { ...clock, monotonic: () => time.ms },
+    });
+    expect(await cloud.observe(never)).toMatchObject({ kind: 'failed', failure: { class: 'permission' } });
+    state.down = false;
+    expect(ids(complete(await cloud.observe(never)))).toEqual(['vip-0']);
+    state.down = true;
+    time.ms += 61_000;
+    expect(ids(complete(await cloud.observe(never)))).toEqual(['vip-0']);
+  });
+
+  test('a group that fails costs its own tasks, and is asked alone until it is well again', async () => {
+    const broken: Record<string, string> = { gone: 'ResourceNotFound' };
+    const transport = cloudOf({ vip: 1, news: 1, gone: 1 }, broken);
+    const time = { ms: 0 };
+    const { clock } = bench(transport);
+    const { cloud } = bench(transport, {
+      cloudGroups: ['vip', 'gone', 'news'],
+      clock: { ...clock, monotonic: () => time.ms },
+    });
+    const seen = complete(await cloud.observe(never));
+    expect(ids(seen)).toEqual(['news-0', 'vip-0']);
+    expect(seen.failedCloudGroups).toEqual(['gone']);
+    expect(asked(transport)).toEqual([['vip', 'gone', 'news'], ['vip'], ['gone'], ['news']]);
+
+    transport.calls.length = 0;
+    expect(complete(await cloud.observe(never)).failedCloudGroups).toEqual(['gone']);
+    expect(asked(transport)).toEqual([['vip', 'news'], ['gone']]);
+
+    delete broken.gone;
+    transport.calls.length = 0;
+    expect(complete(await cloud.observe(never)).failedCloudGroups).toEqual([]);
+    await cloud.observe(never);
+    expect(asked(transport)).toEqual([['vip', 'news'], ['gone'], ['vip', 'gone', 'news']]);
+  });
+
+  test('if all fail the poll fails, after three in vain', async () => {
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    const transport = cloudOf({}, Object.fromEntries(names.map((name) => [name, 'InvalidParam'])));
+    const { cloud } = bench(transport, { cloudGroups: names });
+    expect(await cloud.observe(never)).toMatchObject({ kind: 'failed', failure: { code: 'InvalidParam' } });
+    expect(asked(transport)).toEqual([names, ['a'], ['b'], ['c']]);
+  });
+
+  test.each(['FlowLimitExceeded', 'InvalidAccessKey', 'RequestForbidden.BillingStatus'])(
+    'a failure of the account (%s) is not looked for in its groups',
+    async (code) => {
+      const transport = cloudOf({}, { a: code });
+      const { cloud } = bench(transport, { cloudGroups: ['a', 'b'] });
+      expect(await cloud.observe(never)).toMatchObject({ kind: 'failed', failure: { code } });
+      expect(transport.calls).toHaveLength(1);
+    },
+  );
+
+  test('many names are asked in lists of fifty', async () => {
+    const names = Array.from({ length: 120 }, (_, i) => `g${i}`);
+    const transport = cloudOf(Object.fromEntries(names.map((name) => [name, 1])));
+    const { cloud } = bench(transport, { cloudGroups: names });
+    expect(complete(await cloud.observe(never)).items).toHaveLength(120);
+    expect(transport.calls.map(({ body }) => groupsOf(body).length)).toEqual([50, 50, 20]);
+  });
+
+  test('a look lists only the groups concerned, in the verify lane, for the calls that were forecast', async () => {
+    const transport = cloudOf({ vip: 25, news: 3, other: 100 });
+    const { cloud, gate } = bench(transport, { pageSize: 10 });
+    await cloud.observe(never);
+    gate.lanes.length = 0;
+    const cost = cloud.lookCost(['vip', 'news']);
+    const seen = await cloud.look(['vip', 'news'], never);
+    expect(seen.items).toHaveLength(28);
+    expect(seen.failure).toBeUndefined();
+    expect(gate.lanes).toEqual(Array(3).fill('verify'));
+    expect(cost).toBe(3);
+    expect(cloud.lookCost(['unheard'])).toBe(1);
+  });
+
+  test('a look at two groups of which one fails shows the other', async () => {
+    const { cloud } = bench(cloudOf({ vip: 1 }, { gone: 'ResourceNotFound' }));
+    const seen = await cloud.look(['vip', 'gone'], never);
+    expect(ids(seen)).toEqual(['vip-0']);
+    expect(seen.failure).toMatchObject({ class: 'not-found' });
+  });
+});
+
+describe('a restart', () => {
+  test('names task and group, and is accepted with the cloud’s request id', async () => {
+    const transport = scripted(() => envelope());
+    const { restart, gate } = bench(transport);
+    expect(await restart('t9', 'vip')).toEqual({ kind: 'accepted', requestId: '20211231152846010225099008082A0F4D' });
+    expect(transport.calls).toEqual([{ action: 'RestartPullToPushTask', body: { TaskId: 't9', GroupName: 'vip' } }]);
+    expect(gate.outcomes).toEqual(['answered']);
+  });
+
+  test.each([
+    [{ kind: 'lost', why: 'timeout' }, 'unanswered', 'timeout', 'lost'],
+    [{ kind: 'lost', why: 'reset' }, 'unanswered', 'network', 'lost'],
+    [{ kind: 'too-large', status: 200 }, 'unanswered', 'server', 'answered'],
+    [{ kind: 'never-left', why: 'dns' }, 'not-sent', 'network', 'never-left'],
+    [{ kind: 'never-left', why: 'refused' }, 'not-sent', 'network', 'never-left'],
+    [{ kind: 'never-left', why: 'tls' }, 'not-sent', 'network', 'never-left'],
+    [{ kind: 'never-left', why: 'unreachable' }, 'not-sent', 'network', 'never-left'],
+    [{ kind: 'never-left', why: 'timeout' }, 'not-sent', 'timeout', 'never-left'],
+  ])('%j is %s, class %s, and is sent once', async (outcome, kind, errorClass, permit) => {
+    const transport = scripted(() => outcome);
+    const { restart, gate } = bench(transport);
+    expect(await restart()).toMatchObject({ kind, failure: { class: errorClass } });
+    expect(transport.calls).toHaveLength(1);
+    expect(gate.outcomes).toEqual([permit]);
+  });
+
+  const gone = (...actions: string[]) =>
+    scripted((action) =>
+      envelope(undefined, actions.includes(action) ? { Code: 'InvalidActionOrVersion' } : undefined),
+    );
+
+  test('of an action that is gone moves to its successor within the call, tells it once and remembers it', async () => {
+    const transport = gone('RestartPullToPushTask');
+    const { restart, gate, traces } = bench(transport);
+    expect(await Promise.all([restart('a'), restart('b')])).toMatchObject([{ kind: 'accepted' }, { kind: 'accepted' }]);
+    expect(await restart('c')).toMatchObject({ kind: 'accepted' });
+    const [r, c] = ['RestartPullToPushTask', 'ContinuePullToPushTask'];
+    expect(transport.calls.map(({ action }) => action)).toEqual([r, r, c, c, c]);
+    expect(gate.lanes).toEqual(['restart', 'restart', 'restart', 'restart', 'restart']);
+    const told = traces.filter(({ kind }) => kind === 'action-retired');
+    expect(told).toEqual([{ kind: 'action-retired', account: 'main', from: r, to: c }]);
+  });
+
+  test('starts with the successor if that was learned before', async () => {
+    const transport = gone();
+    await bench(transport, { retiredActions: ['RestartPullToPushTask'] }).restart();
+    expect(transport.calls[0]?.action).toBe('ContinuePullToPushTask');
+  });
+
+  test('is refused if the successor is gone too, or the action is fixed', async () => {
+    const both = gone('RestartPullToPushTask', 'ContinuePullToPushTask');
+    expect(await bench(both).restart()).toMatchObject({ kind: 'refused', failure: { class: 'retired' } });
+    expect(both.calls).toHaveLength(2);
+    const fixed = gone('RelaunchPullToPushTask');
+    const answer = await bench(fixed, { restartAction: 'RelaunchPullToPushTask' }).restart();
+    expect(answer).toMatchObject({ kind: 'refused', failure: { class: 'retired' } });
+    expect(fixed.calls.map(({ action }) => action)).toEqual(['RelaunchPullToPushTask']);
+  });
+
+  test('whose answer comes as the signal speaks is told, not thrown away', async () => {
+    const controller = new AbortController();
+    const transport = scripted(() => {
+      controller.abort();
+      return envelope();
+    });
+    const { cloud, gate } = bench(transport);
+    await cloud.observe(never).catch(() => {});
+    const answer = await cloud.restart({ taskId: 't', cloudGroup: 'g' }, gate.permit(), new AbortController().signal);
+    expect(answer.kind).toBe('accepted');
+  });
+});
+
+describe('a clock that is wrong', () => {
+  const skewMs = 20 * 60_000;
+  /** Accepts what is signed within a minute of its own time, which is `aheadMs` ahead of this machine's. */
+  const strict = (ahead: { ms: number }) =>
+    serve((response, { headers, action }) => {
+      const said = String(headers['x-date']).replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z');
+      const now = Date.now() + ahead.ms;
+      response.setHeader('date', new Date(now).toUTCString());
+      if (Math.abs(Date.parse(said) - now) > 60_000) {
+        return send(response, 400, envelope(undefined, { Code: 'InvalidTimestamp' }));
+      }
+      send(response, 200, action.startsWith('List') ? pageOf([rawTask('t')], { Page: 1, Size: 500 }) : envelope());
+    });
+
+  test.each([skewMs, -skewMs])('by %i ms is learned in exactly one extra call, and stays learned', async (ms) => {
+    const server = await strict({ ms });
+    const { cloud, restart, traces } = bench(server.url);
+    expect(await cloud.observe(never)).toMatchObject({ kind: 'complete' });
+    expect(server.requests).toHaveLength(2);
+    expect(Math.abs(cloud.clockOffsetMs() - ms)).toBeLessThan(2_000);
+    expect(await restart()).toMatchObject({ kind: 'accepted' });
+    expect(await cloud.observe(never)).toMatchObject({ kind: 'complete' });
+    expect(server.requests).toHaveLength(4);
+    expect(traces.filter(({ kind }) => kind === 'clock-offset')).toHaveLength(1);
+    await cloud.close();
+    await server.close();
+  });
+
+  test('that goes wrong after nine good answers is learned by a restart within its call', async () => {
+    const ahead = { ms: 0 };
+    const server = await strict(ahead);
+    const { cloud, restart, gate } = bench(server.url);
+    for (let i = 0; i < 9; i++) await cloud.observe(never);
+    expect(cloud.clockOffsetMs()).toBe(0);
+    ahead.ms = skewMs;
+    server.requests.length = 0;
+    gate.lanes.length = 0;
+    expect(await restart()).toMatchObject({ kind: 'accepted' });
+    expect(server.requests).toHaveLength(2);
+    expect(gate.lanes).toEqual(['restart', 'restart']);
+    await cloud.close();
+    await server.close();
+  });
+
+  test('without a Date in the answer nothing can be learned, and nothing is sent again', async () => {
+    const transport = scripted(() => ({
+      kind: 'response',
+      status: 400,
+      date: undefined,
+      body: JSON.stringify(envelope(undefined, { Code: 'InvalidTimestamp' })),
+    }));
+    expect(await bench(transport).restart()).toMatchObject({ kind: 'refused', failure: { class: 'clock' } });
+    expect(transport.calls).toHaveLength(1);
+  });
+});
+
+test('a hundred thousand tasks are held in little memory', async () => {
+  const page = tasks(500).map((task) => ({
+    ...task,
+    DstAddr: 'x'.repeat(200),
+    Watermark: { Picture: 'y'.repeat(200) },
+  }));
+  const transport = scripted((_action, body) => {
+    const number = Number(body.Page);
+    const List = page.map((task, i) => ({ ...task, TaskId: `task-${number}-${i}-0123456789abcdef` }));
+    return envelope({ List, Pagination: { TotalCount: 100_000 } });
+  });
+  const { cloud } = bench(transport);
+  globalThis.gc?.();
+  const before = process.memoryUsage().heapUsed;
+  const seen = complete(await cloud.observe(never));
+  expect(seen.items).toHaveLength(100_000);
+  expect(seen.drift).toBe(false);
+  // Raw, the pages are 80 MB of text. What garbage is left by now counts here as well.
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(200 * 1024 * 1024);
+});

@@ -1,0 +1,433 @@
+import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type CredentialsOptions, createKeyRing } from '../../src/cloud/credentials.ts';
+import type { AskForKeys } from '../../src/cloud/temporary.ts';
+import type { HttpOutcome } from '../../src/cloud/transport.ts';
+import { bench, envelope, hastyClock, never, send, serve } from './fixtures.ts';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'relaykeeper-keys-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+const write = (name: string, text: string): string => {
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+};
+
+type Env = Record<string, string | undefined>;
+type Asked = Parameters<AskForKeys['send']>[0];
+
+/** A ring whose time stands still unless told, whose file looks are made by hand, and whose questions are recorded. */
+function ring(
+  credentials: CredentialsOptions,
+  env: Env = {},
+  answer: (asked: Asked) => HttpOutcome = () => refusedHttp,
+) {
+  const asked: Asked[] = [];
+  const time = { ms: Date.UTC(2026, 0, 1) };
+  const timers: (() => void)[] = [];
+  let changes = 0;
+  const keys = createKeyRing({
+    credentials,
+    env,
+    cloudNow: () => time.ms,
+    clock: {
+      ...hastyClock(),
+      monotonic: () => time.ms,
+      after: (_ms, run) => {
+        timers.push(run);
+        return () => {};
+      },
+    },
+    ask: {
+      stsEndpoint: 'https://sts.example',
+      metadataOrigin: 'http://metadata.example',
+      send: async (request) => {
+        asked.push(request);
+        return answer(request);
+      },
+    },
+    onChanged: () => changes++,
+  });
+  const current = async () => {
+    const end = await keys.current(never);
+    return end.ok ? end.credentials.accessKeyId : `${end.failure.class}: ${end.failure.message}`;
+  };
+  return { keys, asked, time, timers, current, changes: () => changes };
+}
+const refusedHttp: HttpOutcome = { kind: 'never-left', why: 'refused' };
+const json = (body: unknown, status = 200): HttpOutcome => ({
+  kind: 'response',
+  status,
+  date: undefined,
+  body: typeof body === 'string' ? body : JSON.stringify(body),
+});
+
+describe('which keys are used', () => {
+  const volcengine = { VOLCENGINE_ACCESS_KEY: 'v', VOLCENGINE_SECRET_KEY: 's' };
+  const stackId = { VOLCSTACK_ACCESS_KEY_ID: 'i', VOLCSTACK_SECRET_ACCESS_KEY: 's' };
+  const stack = { VOLCSTACK_ACCESS_KEY: 'k', VOLCSTACK_SECRET_KEY: 's' };
+  test.each<[CredentialsOptions['from'], Env, string]>([
+    ['env', { ...stack, ...stackId, ...volcengine }, 'v'],
+    ['env', { ...stack, ...stackId }, 'i'],
+    ['env', stack, 'k'],
+    ['env', { ...stack, VOLCENGINE_ACCESS_KEY: 'half' }, 'k'],
+    ['env', { VOLCENGINE_ACCESS_KEY: 'half' }, 'auth: credentials: VOLCENGINE_SECRET_KEY not set in the environment'],
+    [
+      'env',
+      { VOLCENGINE_ACCESS_KEY: 'a b', VOLCENGINE_SECRET_KEY: 's' },
+      'auth: credentials: the environment variable VOLCENGINE_ACCESS_KEY has blanks or other characters that no key has',
+    ],
+    ['env', {}, 'auth: credentials: VOLCENGINE_ACCESS_KEY and VOLCENGINE_SECRET_KEY not set in the environment'],
+    ['chain', { ...volcengine, VOLCENGINE_ECS_METADATA: 'role' }, 'v'],
+    [
+      'chain',
+      {},
+      'auth: credentials: none found: set VOLCENGINE_ACCESS_KEY and VOLCENGINE_SECRET_KEY, or VOLCENGINE_OIDC_ROLE_TRN and VOLCENGINE_OIDC_TOKEN_FILE, or VOLCENGINE_ECS_METADATA, or write `credentials:` in the configuration',
+    ],
+    [
+      'chain',
+      { VOLCENGINE_ECS_METADATA: 'r', VOLCENGINE_ECS_METADATA_DISABLED: 'true' },
+      'auth: credentials: ecsRole: switched off by VOLCENGINE_ECS_METADATA_DISABLED=true',
+    ],
+    ['ecsRole', {}, 'auth: credentials: ecsRole: VOLCENGINE_ECS_METADATA (the role’s name) not set in the environment'],
+    [
+      'ecsRole',
+      { VOLCENGINE_ECS_METADATA: 'r' },
+      'network: credentials: ecsRole: the metadata service at http://metadata.example: no answer (refused)',
+    ],
+    [
+      'oidc',
+      { VOLCENGINE_OIDC_ROLE_TRN: 'r' },
+      'auth: credentials: oidc: VOLCENGINE_OIDC_TOKEN_FILE not set in the environment',
+    ],
+    [
+      'oidc',
+      { VOLCENGINE_OIDC_ROLE_TRN: 'r', VOLCENGINE_OIDC_TOKEN_FILE: '/no/such' },
+      'auth: credentials: oidc: VOLCENGINE_OIDC_TOKEN_FILE /no/such cannot be read (ENOENT)',
+    ],
+  ])('%s with %j', async (from, env, expected) => {
+    if (from === 'static') throw new Error('not of this table');
+    expect(await ring({ from }, env).current()).toBe(expected);
+  });
+
+  test('the session token belongs to its pair', async () => {
+    const { keys } = ring(
+      { from: 'env' },
+      { ...volcengine, VOLCENGINE_SESSION_TOKEN: 't', VOLCSTACK_SESSION_TOKEN: 'u' },
+    );
+    expect(await keys.current(never)).toEqual({
+      ok: true,
+      credentials: { accessKeyId: 'v', secretAccessKey: 's', sessionToken: 't' },
+    });
+  });
+});
+
+describe('keys in files', () => {
+  const files = (): CredentialsOptions => ({
+    from: 'static',
+    accessKeyId: { file: join(folder, 'ak') },
+    secretAccessKey: { file: join(folder, 'sk') },
+  });
+
+  test('are trimmed; a missing, an empty and a huge one is told by its path', async () => {
+    write('ak', ' first\n');
+    const missing = join(folder, 'sk');
+    expect(await ring(files()).current()).toBe(
+      `auth: credentials: secretAccessKeyFile ${missing} cannot be read (ENOENT)`,
+    );
+    write('sk', '\n');
+    expect(await ring(files()).current()).toBe(`auth: credentials: secretAccessKeyFile ${missing} is empty`);
+    write('sk', 'x'.repeat(70_000));
+    expect(await ring(files()).current()).toContain(`${missing} is larger than 65536 bytes`);
+    write('sk', 'secret');
+    expect(await ring(files()).current()).toBe('first');
+  });
+
+  test('are read again when they change, through a link too, and that is told once', async () => {
+    write('sk', 'secret');
+    symlinkSync(write('v1', 'first'), join(folder, 'ak'));
+    const { current, timers, changes, keys } = ring(files());
+    expect(await current()).toBe('first');
+    const look = async () => {
+      await expect.poll(() => timers.length).toBeGreaterThan(0);
+      timers.shift()?.();
+      await expect.poll(() => timers.length).toBeGreaterThan(0);
+    };
+    await look();
+    expect(changes()).toBe(0);
+
+    symlinkSync(write('v2', 'second'), join(folder, 'new'));
+    renameSync(join(folder, 'new'), join(folder, 'ak'));
+    await look();
+    expect(await current()).toBe('second');
+    await look();
+    expect(changes()).toBe(1);
+    keys.close();
+  });
+
+  test('are read again when the cloud refuses them; only other keys are a reason to send again', async () => {
+    write('sk', 'secret');
+    write('ak', 'first');
+    const { keys } = ring(files());
+    const used = await keys.current(never);
+    if (!used.ok) throw new Error('no keys');
+    expect(await keys.replace(used.credentials, never)).toBeUndefined();
+    write('ak', 'second');
+    expect(await keys.replace(used.credentials, never)).toMatchObject({ accessKeyId: 'second' });
+    // A second call that was refused with the first keys takes the ones that are there by now.
+    rmSync(join(folder, 'ak'));
+    expect(await keys.replace(used.credentials, never)).toMatchObject({ accessKeyId: 'second' });
+  });
+});
+
+describe('temporary keys', () => {
+  const start = Date.UTC(2026, 0, 1);
+  const grant = (name: string, lifeMs: number, at: number) => ({
+    AccessKeyId: name,
+    SecretAccessKey: 's',
+    SessionToken: 't',
+    ExpiredTime: new Date(at + lifeMs).toISOString(),
+    Expiration: new Date(at + lifeMs).toISOString(),
+  });
+
+  test('an ECS role’s come from the metadata service, version 2', async () => {
+    const { asked, current } = ring({ from: 'ecsRole' }, { VOLCENGINE_ECS_METADATA: 'my/role' }, ({ method }) =>
+      method === 'PUT' ? json('TOKEN\n') : json(grant('ecs', 3_600_000, start)),
+    );
+    expect(await current()).toBe('ecs');
+    expect(asked).toEqual([
+      {
+        origin: 'http://metadata.example',
+        method: 'PUT',
+        path: '/latest/api/token',
+        headers: { 'X-volc-ecs-metadata-token-ttl-seconds': '21600' },
+        body: '',
+      },
+      {
+        origin: 'http://metadata.example',
+        method: 'GET',
+        path: '/volcstack/latest/iam/security_credentials/my%2Frole',
+        headers: { 'X-volc-ecs-metadata-token': 'TOKEN' },
+        body: '',
+      },
+    ]);
+  });
+
+  test('a service account’s are exchanged at STS, with its token read anew each time', async () => {
+    const env = {
+      VOLCENGINE_OIDC_ROLE_TRN: 'trn:iam::1:role/r',
+      VOLCENGINE_OIDC_TOKEN_FILE: write('token', 'jwt-1\n'),
+      VOLCENGINE_OIDC_ROLE_POLICY: '{"Statement":[]}',
+      VOLCENGINE_OIDC_STS_ENDPOINT: 'sts.elsewhere',
+    };
+    const { asked, current, time } = ring({ from: 'chain' }, env, () =>
+      json(envelope({ Credentials: grant(`sts-${asked.length}`, 3_600_000, time.ms) })),
+    );
+    expect(await current()).toBe('sts-1');
+    expect(asked[0]).toMatchObject({
+      origin: 'https://sts.elsewhere',
+      method: 'POST',
+      path: '/?Action=AssumeRoleWithOIDC&Version=2018-01-01',
+    });
+    expect(Object.fromEntries(new URLSearchParams(asked[0]?.body))).toEqual({
+      RoleTrn: 'trn:iam::1:role/r',
+      OIDCToken: 'jwt-1',
+      RoleSessionName: 'relaykeeper',
+      DurationSeconds: '3600',
+      Policy: '{"Statement":[]}',
+    });
+    write('token', 'jwt-2');
+    time.ms += 3_590_000;
+    expect(await current()).toBe('sts-2');
+    expect(asked[1]?.body).toContain('OIDCToken=jwt-2');
+  });
+
+  test.each<[string, HttpOutcome, string]>([
+    [
+      'a refusal',
+      json(envelope(undefined, { Code: 'AccessDenied', Message: 'jwt-1' }), 403),
+      'auth: credentials: oidc: STS at https://sts.example answered AccessDenied (HTTP 403)',
+    ],
+    [
+      'a failure',
+      json('<html>', 502),
+      'network: credentials: oidc: STS at https://sts.example answered no keys (HTTP 502)',
+    ],
+    [
+      'silence',
+      { kind: 'lost', why: 'timeout' },
+      'timeout: credentials: oidc: STS at https://sts.example: no answer (timeout)',
+    ],
+    [
+      'no keys',
+      json(envelope({})),
+      'auth: credentials: oidc: STS at https://sts.example: its answer has no Expiration',
+    ],
+    [
+      'no time',
+      json(envelope({ Credentials: { Expiration: 'soon' } })),
+      'auth: credentials: oidc: STS at https://sts.example: Expiration in its answer is no time',
+    ],
+  ])('%s of STS is told without the token', async (_what, outcome, expected) => {
+    const env = { VOLCENGINE_OIDC_ROLE_TRN: 'r', VOLCENGINE_OIDC_TOKEN_FILE: write('token', 'jwt-1') };
+    expect(await ring({ from: 'oidc' }, env, () => outcome).current()).toBe(expected);
+  });
+
+  function role(lifeMs: number) {
+    let grants = 0;
+    const state = { down: false };
+    const made = ring({ from: 'ecsRole' }, { VOLCENGINE_ECS_METADATA: 'r' }, ({ method }) => {
+      if (state.down) return refusedHttp;
+      return method === 'PUT' ? json('T') : json(grant(`k${++grants}`, lifeMs, made.time.ms));
+    });
+    return { ...made, state };
+  }
+
+  test('are renewed five minutes before their end, one renewal for all who wait', async () => {
+    const { current, time, asked, keys } = role(3_600_000);
+    expect(await Promise.all([current(), current(), current()])).toEqual(['k1', 'k1', 'k1']);
+    expect(asked).toHaveLength(2);
+    time.ms += 3_299_000;
+    expect(await current()).toBe('k1');
+    time.ms += 2_000;
+    // Restarts do not wait for it: what is still valid is ready.
+    expect(keys.ready()).toMatchObject({ accessKeyId: 'k1' });
+    expect(await current()).toBe('k2');
+  });
+
+  test('that live four minutes are renewed at a third before their end, not at every call', async () => {
+    const { current, time } = role(240_000);
+    expect(await current()).toBe('k1');
+    time.ms += 150_000;
+    expect(await current()).toBe('k1');
+    time.ms += 11_000;
+    expect(await current()).toBe('k2');
+  });
+
+  test('that cannot be renewed are used to their end, asking again every 30 s', async () => {
+    const { current, time, asked, state, keys } = role(3_600_000);
+    await current();
+    state.down = true;
+    time.ms += 3_400_000;
+    expect([await current(), await current()]).toEqual(['k1', 'k1']);
+    expect(asked).toHaveLength(3);
+    time.ms += 31_000;
+    expect(await current()).toBe('k1');
+    expect(asked).toHaveLength(4);
+    time.ms += 200_000;
+    expect(keys.ready()).toBeUndefined();
+    expect(await current()).toContain('network: credentials: ecsRole');
+    state.down = false;
+    expect(await current()).toBe('k2');
+  });
+});
+
+test('an aborted wait for keys ends with the signal’s reason; the reading goes on for the others', async () => {
+  const answers: ((outcome: HttpOutcome) => void)[] = [];
+  const keys = createKeyRing({
+    credentials: { from: 'ecsRole' },
+    env: { VOLCENGINE_ECS_METADATA: 'r' },
+    cloudNow: () => 0,
+    clock: hastyClock(),
+    ask: { stsEndpoint: '', metadataOrigin: 'http://m', send: () => new Promise((resolve) => answers.push(resolve)) },
+    onChanged: () => {},
+  });
+  const controller = new AbortController();
+  const impatient = keys.current(controller.signal);
+  const patient = keys.current(never);
+  controller.abort(new Error('shutting down'));
+  await expect(impatient).rejects.toThrow('shutting down');
+  answers[0]?.(refusedHttp);
+  expect(await patient).toMatchObject({ ok: false, failure: { class: 'network' } });
+});
+
+describe('in the client', () => {
+  const roleEnv = { VOLCENGINE_ECS_METADATA: 'r' };
+
+  test('refused keys are read again and the call is sent once more, with the new ones', async () => {
+    write('sk', 'secret');
+    const ak = write('ak', 'old');
+    const server = await serve((response, { headers }) => {
+      if (headers.authorization?.includes('Credential=new/')) return send(response, 200, envelope({ List: [] }));
+      write('ak', 'new');
+      return send(response, 401, envelope(undefined, { Code: 'InvalidAccessKey' }));
+    });
+    const credentials = {
+      from: 'static',
+      accessKeyId: { file: ak },
+      secretAccessKey: { file: join(folder, 'sk') },
+    } as const;
+    const poll = bench(server.url, { credentials });
+    expect(await poll.cloud.observe(never)).toMatchObject({ kind: 'complete' });
+    expect(server.requests).toHaveLength(2);
+    await poll.cloud.close();
+
+    write('ak', 'old');
+    server.requests.length = 0;
+    const { cloud, restart, gate } = bench(server.url, { credentials });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await restart()).toMatchObject({ kind: 'accepted' });
+    expect(server.requests).toHaveLength(2);
+    expect(gate.lanes).toEqual(['restart', 'restart']);
+    expect(gate.outcomes).toEqual(['answered', 'answered']);
+    await cloud.close();
+    await server.close();
+  });
+
+  test('keys that go on being refused cost one call more, not a row of them', async () => {
+    write('sk', 'secret');
+    const ak = write('ak', 'k0');
+    let rotations = 0;
+    const server = await serve((response) => {
+      write('ak', `k${++rotations}`);
+      return send(response, 401, envelope(undefined, { Code: 'SignatureDoesNotMatch' }));
+    });
+    const credentials = {
+      from: 'static',
+      accessKeyId: { file: ak },
+      secretAccessKey: { file: join(folder, 'sk') },
+    } as const;
+    const { cloud, restart } = bench(server.url, { credentials });
+    expect(await cloud.observe(never)).toMatchObject({ kind: 'failed', failure: { class: 'auth' } });
+    expect(server.requests).toHaveLength(2);
+    server.requests.length = 0;
+    expect(await restart()).toMatchObject({ kind: 'refused', failure: { class: 'auth' } });
+    expect(server.requests).toHaveLength(2);
+    await cloud.close();
+    await server.close();
+  });
+
+  test('asking for keys at the API’s own endpoint passes the gate, elsewhere it does not', async () => {
+    const server = await serve((response, { action }) => {
+      if (action === '/latest/api/token') return response.end('T');
+      if (action.startsWith('/volcstack')) {
+        const ExpiredTime = new Date(Date.now() + 3_600_000).toISOString();
+        return send(response, 200, { AccessKeyId: 'a', SecretAccessKey: 's', SessionToken: 't', ExpiredTime });
+      }
+      return send(response, 200, envelope({ List: [] }));
+    });
+    const options = { credentials: { from: 'ecsRole' }, env: roleEnv } as const;
+    const same = bench(server.url, { ...options, metadataOrigin: server.url });
+    // The keeper's permit is not held while another one is waited for.
+    expect(await same.restart()).toMatchObject({ kind: 'accepted' });
+    expect(same.gate.lanes).toEqual(['restart', 'other', 'other', 'restart']);
+    expect(same.gate.outcomes).toEqual(['unused', 'answered', 'answered', 'answered']);
+    await same.cloud.close();
+
+    const elsewhere = await serve((response) => response.writeHead(404).end());
+    const other = bench(server.url, { ...options, metadataOrigin: elsewhere.url });
+    expect(await other.restart()).toMatchObject({ kind: 'refused', failure: { class: 'auth' } });
+    expect(other.gate.outcomes).toEqual(['unused']);
+    await other.cloud.close();
+    await elsewhere.close();
+
+    const down = bench(server.url, { ...options, metadataOrigin: elsewhere.url });
+    expect(await down.restart()).toMatchObject({ kind: 'not-sent', failure: { class: 'network' } });
+    await down.cloud.close();
+    await server.close();
+  });
+});

@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest';
+import { createClockOffset } from '../../src/cloud/offset.ts';
+
+const t0 = Date.UTC(2026, 0, 1, 12);
+/** The header of a cloud whose clock is `aheadMs` ahead of ours, cut to whole seconds as HTTP does. */
+const date = (at: number, aheadMs: number) => new Date(Math.floor((at + aheadMs) / 1000) * 1000).toUTCString();
+
+function offset() {
+  const told: number[] = [];
+  const made = createClockOffset((ms) => told.push(ms));
+  const sample = (aheadMs: number, at = t0, delayMs = 40) =>
+    made.sample(date(at + delayMs / 2, aheadMs), at, at + delayMs);
+  return { ...made, sample, told };
+}
+
+describe('the cloud’s clock', () => {
+  test.each([
+    [0, 0],
+    [1_400, 0],
+    [-1_400, 0],
+    [1_200_000, 1_200_000],
+    [-3_600_000, -3_600_000],
+    [5_300, 5_300],
+  ])('%i ms ahead is learned as %i, within half a second', (aheadMs, learnedMs) => {
+    for (let phaseMs = 0; phaseMs < 1_000; phaseMs += 50) {
+      const { sample, offsetMs } = offset();
+      for (let i = 0; i < 9; i++) sample(aheadMs, t0 + phaseMs + i * 137);
+      const toleranceMs = learnedMs === 0 ? 0 : 500;
+      expect(Math.abs(offsetMs() - learnedMs)).toBeLessThanOrEqual(toleranceMs);
+    }
+  });
+
+  test('one sample is enough to begin with', () => {
+    const { sample, offsetMs } = offset();
+    sample(1_200_000);
+    expect(Math.abs(offsetMs() - 1_200_000)).toBeLessThanOrEqual(500);
+  });
+
+  test('four wild samples of nine change nothing, five do', () => {
+    const { sample, offsetMs } = offset();
+    for (let i = 0; i < 9; i++) sample(0);
+    for (let i = 0; i < 4; i++) sample(90_000);
+    expect(offsetMs()).toBe(0);
+    sample(90_000);
+    expect(offsetMs()).toBeGreaterThan(89_000);
+  });
+
+  test('what was said before a refused time is forgotten', () => {
+    const { sample, offsetMs, forget } = offset();
+    for (let i = 0; i < 9; i++) sample(0);
+    forget();
+    sample(1_200_000);
+    expect(offsetMs()).toBeGreaterThan(1_199_000);
+  });
+
+  test('a change is told once, small ones are not', () => {
+    const { sample, told } = offset();
+    for (let i = 0; i < 20; i++) sample(1_200_000, t0 + i * 333);
+    expect(told).toHaveLength(1);
+    for (let i = 0; i < 9; i++) sample(0);
+    expect(told).toHaveLength(2);
+    expect(told[1]).toBe(0);
+  });
+
+  test.each([[undefined], ['yesterday'], [''], ['Fri, 31 Dec 9999 23:59:59 GMT']])('%s is no time', (header) => {
+    const { offsetMs } = offset();
+    const made = createClockOffset(() => {});
+    expect(made.sample(header, t0, t0)).toBe(false);
+    expect(offsetMs()).toBe(0);
+  });
+});

@@ -1,0 +1,222 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { listBody, parseEnvelope, parseGroups, parsePage, restartBody } from '../../src/cloud/wire.ts';
+import { envelope, rawTask } from './fixtures.ts';
+
+const context = {
+  requestedAt: 1_700_000_000_000,
+  onlyGroup: undefined,
+  fingerprintKey: 'key-1',
+  intern: (text: string) => text,
+};
+const page = (list: unknown, over = {}) =>
+  parsePage({ List: list, Pagination: { TotalCount: 7 } }, { ...context, ...over });
+const first = (fields: Record<string, unknown>, over = {}) => {
+  const entry = page([rawTask('t1', fields)], over)?.entries[0];
+  if (!entry) throw new Error('the page was not read');
+  return entry;
+};
+
+test('an item as the cloud gives it, in our words', () => {
+  expect(first({ Unheard: { of: 1 } })).toEqual({
+    taskId: 't1',
+    title: 'title t1',
+    cloudGroup: 'vip',
+    type: 'live',
+    status: 'stopped',
+    statusText: '停用',
+    startsAt: Date.UTC(2023, 11, 31, 16),
+    endsAt: Date.UTC(2024, 0, 7),
+    source: expect.stringMatching(/^[0-9a-f]{32}$/),
+    requestedAt: 1_700_000_000_000,
+  });
+});
+
+describe('an empty list is written in many ways', () => {
+  test.each([
+    ['no Result', undefined],
+    ['null', null],
+    ['no List', {}],
+    ['null List', { List: null, Pagination: null }],
+    ['an empty List', { List: [], Pagination: { TotalCount: 0 } }],
+  ])('%s', (_what, result) => {
+    expect(parsePage(result, context)?.entries).toEqual([]);
+    expect(parseGroups(result)?.names).toEqual([]);
+  });
+  test.each([
+    ['text', 'x'],
+    ['a List that is an object', { List: { 0: rawTask('t') } }],
+    ['a Result that is a list', [rawTask('t')]],
+  ])('%s is no list', (_what, result) => {
+    expect(parsePage(result, context)).toBeUndefined();
+    expect(parseGroups(result)).toBeUndefined();
+  });
+});
+
+describe('status', () => {
+  test.each([
+    [{ Status: '停用' }, 'stopped', '停用'],
+    [{ Status: '未开始' }, 'not-started', '未开始'],
+    [{ Status: '生效中' }, 'active', '生效中'],
+    [{ Status: '已结束' }, 'ended', '已结束'],
+    [{ Status: '停用 ' }, 'unknown', '停用 '],
+    [{ Status: '审核中\n' }, 'unknown', '审核中'],
+    [{ Status: '长'.repeat(500) }, 'unknown', '长'.repeat(64)],
+    [{ Status: 3 }, 'unknown', '(none)'],
+    [{ Status: undefined }, 'unknown', '(none)'],
+    // Status speaks; the legacy field only where there is none.
+    [{ Status: '生效中', TaskStatus: 0 }, 'active', '生效中'],
+    [{ Status: '', TaskStatus: 0 }, 'stopped', 'TaskStatus 0'],
+    [{ Status: null, TaskStatus: 1 }, 'not-started', 'TaskStatus 1'],
+    [{ Status: undefined, TaskStatus: 2 }, 'active', 'TaskStatus 2'],
+    [{ Status: undefined, TaskStatus: 3 }, 'ended', 'TaskStatus 3'],
+    [{ Status: undefined, TaskStatus: 4 }, 'unknown', 'TaskStatus 4'],
+    [{ Status: undefined, TaskStatus: -1 }, 'unknown', 'TaskStatus -1'],
+  ])('%j is %s', (fields, status, statusText) => {
+    expect(first(fields)).toMatchObject({ status, statusText });
+  });
+});
+
+describe('type', () => {
+  test.each([
+    [{ Type: 0, SrcAddrS: ['x'] }, 'live'],
+    [{ Type: 1 }, 'vod'],
+    [{ Type: undefined }, 'live'],
+    [{ Type: undefined, SrcAddrS: ['https://a/b.mp4'] }, 'vod'],
+    [{ Type: 9, VodSrcAddrs: [{ SrcAddr: 'https://a/b.mp4' }] }, 'vod'],
+    [{ Type: 9, VodSrcAddrs: [] }, 'live'],
+  ])('%j is %s', (fields, type) => expect(first(fields)).toMatchObject({ type }));
+});
+
+describe('times', () => {
+  test.each([
+    ['2024-01-01T00:00:00Z', Date.UTC(2024, 0, 1)],
+    ['2024-01-01T00:00:00+08:00', Date.UTC(2023, 11, 31, 16)],
+    ['2024-01-01T00:00:00.250Z', Date.UTC(2024, 0, 1) + 250],
+    ['', undefined],
+    [null, undefined],
+    [undefined, undefined],
+    ['0001-01-01T00:00:00Z', undefined],
+  ])('%s', (EndTime, endsAt) => expect(first({ EndTime })).toMatchObject({ endsAt }));
+});
+
+describe('an item that cannot be read costs itself and names the field, never the value', () => {
+  test.each([
+    [{ TaskId: undefined }, 'TaskId'],
+    [{ TaskId: 7 }, 'TaskId'],
+    [{ TaskId: '' }, 'TaskId'],
+    [{ TaskId: 'a b' }, 'TaskId'],
+    [{ TaskId: 'x'.repeat(129) }, 'TaskId'],
+    [{ GroupName: 7 }, 'GroupName'],
+    [{ GroupName: 'a\nb' }, 'GroupName'],
+    [{ GroupName: 'g'.repeat(257) }, 'GroupName'],
+    [{ StartTime: 'tomorrow' }, 'StartTime'],
+    [{ EndTime: 1_700_000_000 }, 'EndTime'],
+    [{ EndTime: '2024-13-01T00:00:00Z' }, 'EndTime'],
+  ])('%j', (fields, malformed) => expect(first(fields)).toEqual({ malformed }));
+
+  test('and not the page', () => {
+    const read = page([null, 'x', rawTask('a'), 7, [], rawTask('b')]);
+    expect(read?.entries.map((entry) => ('taskId' in entry ? entry.taskId : entry.malformed))).toEqual([
+      'item',
+      'item',
+      'a',
+      'item',
+      'item',
+      'b',
+    ]);
+  });
+});
+
+test('a title is cleaned and cut; without one it is empty', () => {
+  expect(first({ Title: 'a\u001b[31m\u202eb\r\n\u0000c' })).toMatchObject({ title: 'a[31mbc' });
+  expect(first({ Title: '题'.repeat(10_000) })).toMatchObject({ title: '题'.repeat(256) });
+  expect(first({ Title: { a: 1 } })).toMatchObject({ title: '' });
+});
+
+test('an item without a group has that of the list if only one was asked for, else none', () => {
+  expect(first({ GroupName: undefined }, { onlyGroup: 'vip' })).toMatchObject({ cloudGroup: 'vip' });
+  expect(first({ GroupName: null })).toMatchObject({ cloudGroup: '' });
+  expect(first({ GroupName: 'own' }, { onlyGroup: 'vip' })).toMatchObject({ cloudGroup: 'own' });
+});
+
+describe('the source', () => {
+  const source = (fields: Record<string, unknown>, over = {}) => {
+    const entry = first({ SrcAddr: undefined, ...fields }, over);
+    return 'source' in entry ? entry.source : undefined;
+  };
+  const a = 'https://a.example/1.mp4';
+  const b = 'https://b.example/2.mp4';
+
+  test('is the same whatever the order, the query string and the field it stands in', () => {
+    const expected = source({ SrcAddrS: [a, b] });
+    expect(source({ SrcAddrS: [b, a] })).toBe(expected);
+    expect(source({ SrcAddrS: [`${b}?auth=1`, `${a}?auth=2#x`] })).toBe(expected);
+    expect(source({ VodSrcAddrs: [{ SrcAddr: a, StartOffset: 3 }, { SrcAddr: b }] })).toBe(expected);
+    expect(source({ SrcAddr: a, SrcAddrS: [b], VodSrcAddrs: null })).toBe(expected);
+  });
+  test('differs with another address and with another key', () => {
+    const expected = source({ SrcAddrS: [a, b] });
+    expect(source({ SrcAddrS: [a] })).not.toBe(expected);
+    expect(source({ SrcAddrS: [a, a] })).not.toBe(expected);
+    expect(source({ SrcAddrS: [a, b] }, { fingerprintKey: 'key-2' })).not.toBe(expected);
+  });
+  test.each([[{ SrcAddrS: 'x' }], [{ SrcAddr: 7 }], [{ VodSrcAddrs: [null, 7, {}] }]])('%j is none', (fields) => {
+    expect(source(fields)).toBe(source({}));
+  });
+});
+
+test('whatever the cloud sends, reading it does not throw', () => {
+  const names = ['TaskId', 'Title', 'GroupName', 'StartTime', 'EndTime', 'Type', 'SrcAddr', 'SrcAddrS', 'VodSrcAddrs'];
+  const item = fc.dictionary(fc.constantFrom(...names, 'Status', 'TaskStatus', '__proto__'), fc.jsonValue());
+  const result = fc.oneof(
+    fc.jsonValue(),
+    fc.record({ List: fc.array(fc.oneof(item, fc.jsonValue())), Pagination: fc.jsonValue(), Total: fc.jsonValue() }),
+  );
+  fc.assert(
+    fc.property(result, (result) => {
+      const text = JSON.stringify({ ...envelope(), Result: result });
+      const read = parseEnvelope(text);
+      if (read.kind !== 'parsed') throw new Error('an envelope is an envelope');
+      parseGroups(read.result);
+      for (const entry of parsePage(read.result, context)?.entries ?? []) {
+        if ('malformed' in entry) continue;
+        expect(entry.taskId).not.toBe('');
+        expect(entry.title.length).toBeLessThanOrEqual(256);
+        expect(entry.statusText.length).toBeLessThanOrEqual(64);
+      }
+    }),
+    { numRuns: 500 },
+  );
+  fc.assert(fc.property(fc.string(), (text) => void parseEnvelope(text)));
+});
+
+describe('the envelope', () => {
+  const error = (said: unknown, RequestId: unknown = 'r1') =>
+    parseEnvelope(JSON.stringify({ ResponseMetadata: { RequestId, Error: said } }));
+  test('with and without an error', () => {
+    expect(parseEnvelope(JSON.stringify(envelope({ a: 1 })))).toMatchObject({ error: undefined, result: { a: 1 } });
+    expect(error({ Code: 'CommonErr', CodeN: 1, Message: 'm' })).toMatchObject({ error: { code: 'CommonErr' } });
+    expect(error(null)).toMatchObject({ error: undefined });
+    expect(error({})).toMatchObject({ error: { code: undefined } });
+    expect(error('broken')).toMatchObject({ error: { code: undefined } });
+  });
+  test('codes and request ids that do not look like one are not passed on', () => {
+    expect(error({ Code: 'rtmp://push/app/key' })).toMatchObject({ error: { code: 'malformed' } });
+    expect(error({ Code: 'x'.repeat(10_000) })).toMatchObject({ error: { code: 'x'.repeat(128) } });
+    expect(error({ Code: 'A' }, 'a\nb')).toMatchObject({ requestId: 'malformed' });
+    expect(error({ Code: 'A' }, 7)).toMatchObject({ requestId: undefined });
+  });
+});
+
+test('cloud groups: deleted ones and those without a name are left out', () => {
+  const List = [{ Name: 'a', Status: 0 }, { Name: 'b', Status: 1 }, { Name: '' }, { Name: 'c' }, null, { Name: 7 }];
+  expect(parseGroups({ List, Total: 6 })).toEqual({ names: ['a', 'c'], entries: 6, total: 6 });
+});
+
+test('bodies', () => {
+  expect(listBody([], 1, 500)).toEqual({ Page: 1, Size: 500 });
+  expect(listBody(['a'], 2, 20)).toEqual({ GroupNames: ['a'], Page: 2, Size: 20 });
+  expect(restartBody({ taskId: 't', cloudGroup: 'vip' })).toEqual({ TaskId: 't', GroupName: 'vip' });
+  expect(restartBody({ taskId: 't', cloudGroup: '' })).toEqual({ TaskId: 't' });
+});
