@@ -1,0 +1,92 @@
+/**
+ * Who asks, and what they may do.
+ *
+ * On the unix socket everybody who can open it is admin: the file's mode 0600 is the check. On `listen` a bearer token
+ * says who. A browser cannot be made to send one across sites, so nothing that changes anything answers without.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { Denial } from './problem.ts';
+
+export const scopes = ['read', 'operate', 'admin'] as const;
+export type Scope = (typeof scopes)[number];
+
+/** What a route needs: `nothing` is open to everybody. */
+export type Need = 'nothing' | Scope;
+
+export interface AccessToken {
+  readonly name: string;
+  readonly scope: Scope;
+  readonly token: string;
+}
+
+/** Through which door a request came. */
+export type Door = 'listen' | 'socket';
+
+export type Caller =
+  | { readonly kind: 'socket' }
+  | { readonly kind: 'token'; readonly name: string }
+  | { readonly kind: 'anyone' };
+
+/** Gives back who asks, or throws the denial: 401 who are you, 403 not you. */
+export function admit(
+  need: Need,
+  door: Door,
+  authorization: string | undefined,
+  tokens: readonly AccessToken[],
+): Caller {
+  if (door === 'socket') return { kind: 'socket' };
+  if (need === 'nothing') return { kind: 'anyone' };
+  if (tokens.length === 0) {
+    if (need === 'read') return { kind: 'anyone' };
+    throw new Denial(
+      403,
+      'no tokens are configured, so nothing can be changed here',
+      'Use the unix socket on the machine itself, or add server.tokens to the configuration.',
+    );
+  }
+  const token = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
+  const known = token === undefined ? undefined : findToken(token, tokens);
+  if (!known) {
+    throw new Denial(
+      401,
+      token === undefined ? 'a token is needed' : 'this token is not known',
+      'Send the header "Authorization: Bearer TOKEN" with a token of server.tokens.',
+    );
+  }
+  if (scopes.indexOf(known.scope) < scopes.indexOf(need)) {
+    throw new Denial(
+      403,
+      `the token ${known.name} may ${known.scope}, this needs ${need}`,
+      'Use a token of that scope.',
+    );
+  }
+  return { kind: 'token', name: known.name };
+}
+
+/** Compares with every token in the same time, whichever matches and wherever they differ. */
+function findToken(given: string, tokens: readonly AccessToken[]): AccessToken | undefined {
+  const digest = digestOf(given);
+  let found: AccessToken | undefined;
+  for (const known of tokens) {
+    const same = timingSafeEqual(digest, digestOf(known.token));
+    // A token file that is empty must not open the door to an empty token.
+    if (same && known.token !== '') found = known;
+  }
+  return found;
+}
+
+const digestOf = (text: string) => createHash('sha256').update(text).digest();
+
+/** Whose name stands under what was done: the token's; on the socket, what the client says. */
+export function authorOf(caller: Caller, said: string | undefined): string {
+  switch (caller.kind) {
+    case 'token':
+      return caller.name;
+    case 'socket':
+      return said ?? 'socket';
+    case 'anyone':
+      return 'anyone';
+    default:
+      return caller satisfies never;
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * The HTTP app over the route table: finds the route, admits the caller, bounds and reads the body, answers in JSON
+ * and turns every way to fail into a status, an error and a hint.
+ */
+import { Hono } from 'hono';
+import { Refusal } from '../domain/ports.ts';
+import { type AccessToken, admit, type Door } from './access.ts';
+import { describeApi } from './openapi.ts';
+import { Denial } from './problem.ts';
+import { type Behind, type Reply, type Route, routes } from './routes.ts';
+
+/** Largest body that is read. The longest hold is far below. */
+export const maxBodyBytes = 16 * 1024;
+
+/** Longest address that is looked at, in characters. */
+const maxPathLength = 4_096;
+
+export interface ApiOptions extends Omit<Behind, 'openapi'> {
+  readonly version: string;
+  /** Asked for every request: token files may have changed. */
+  readonly tokens: () => readonly AccessToken[];
+  readonly log: WebLog;
+}
+
+/** Where what nobody is answered with is told. */
+export interface WebLog {
+  tell(
+    notice: 'request-failed' | 'tls-loaded' | 'tls-rejected',
+    fields: Readonly<Record<string, string | undefined>>,
+    msg: string,
+  ): void;
+}
+
+export type Answering = (request: Request, door: Door) => Promise<Response>;
+
+export function createApi(options: ApiOptions): Answering {
+  const description = describeApi(routes, options.version, options.externalUrl);
+  const behind: Behind = { ...options, openapi: () => description };
+  const app = new Hono<{ Bindings: { door: Door } }>();
+  for (const route of routes) {
+    app.on(route.method.toUpperCase(), route.path.replace(/\{(\w+)\}/g, ':$1'), async (context) => {
+      const { req } = context;
+      // First who, then what: a stranger learns nothing from what is wrong with a request.
+      const caller = admit(route.need, context.env.door, req.header('authorization'), options.tokens());
+      const body = route.body ? await readJson(req.raw) : {};
+      const asked = { caller, params: req.param(), query: singleQuery(new URL(req.url)), body };
+      return responseOf(await route.run(behind, asked));
+    });
+  }
+  app.notFound(({ req }) => failedResponse(unknownAddress(req.method, req.path)));
+  app.onError((error, { req }) => {
+    const denial = denialOf(error);
+    if (denial.status === 500) {
+      // The route, not the address: a hook's address holds its token.
+      const route = routes.find((one) => matches(one, req.path))?.path ?? 'no route';
+      options.log.tell(
+        'request-failed',
+        { method: req.method, route, error: String(error) },
+        `${req.method} ${route} failed`,
+      );
+    }
+    return failedResponse(denial);
+  });
+  return async (request, door) => app.fetch(request, { door });
+}
+
+function denialOf(error: unknown): Denial {
+  if (error instanceof Denial) return error;
+  if (error instanceof Refusal) {
+    const status = { 'not-found': 404, refused: 409, 'bad-request': 400, unavailable: 503 } as const;
+    return new Denial(status[error.code], error.message, hints[error.code]);
+  }
+  return new Denial(500, 'this failed inside relaykeeper', 'Its log says more: look for the event request-failed.');
+}
+
+const hints: Readonly<Record<Refusal['code'], string>> = {
+  'not-found': 'See what there is: relaykeeper status, or GET /api/v1/tasks.',
+  refused: 'See every rule for the task: relaykeeper explain TASK.',
+  'bad-request': 'GET /api/v1/openapi.json tells what is expected.',
+  unavailable: 'Try again in a few seconds; relaykeeper status tells what is down.',
+};
+
+function unknownAddress(method: string, path: string): Denial {
+  const others = routes.filter((route) => matches(route, path)).map((route) => route.method.toUpperCase());
+  if (others.length > 0) return new Denial(405, `${method} is not possible here`, `Possible: ${others.join(', ')}.`);
+  return new Denial(404, 'there is nothing at this address', 'GET /api/v1/openapi.json lists what there is.');
+}
+
+const matches = (route: Route, path: string) =>
+  path.length <= maxPathLength && new RegExp(`^${route.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(path);
+
+/** A name that is given twice is a mistake of the client, not a list. */
+function singleQuery({ searchParams }: URL): Readonly<Record<string, string>> {
+  const query: Record<string, string> = {};
+  for (const [name, value] of searchParams) {
+    if (Object.hasOwn(query, name)) throw new Denial(400, `${name} is given twice in the query`, 'Give it once.');
+    query[name] = value;
+  }
+  return query;
+}
+
+/** The JSON of a bounded body; none at all is `{}`. */
+async function readJson(request: Request): Promise<unknown> {
+  const bytes = await readBounded(request);
+  if (bytes.length === 0) return {};
+  const type = request.headers.get('content-type') ?? '';
+  if (!/^application\/json\s*(;|$)/i.test(type)) {
+    throw new Denial(415, 'the body must be JSON', 'Send the header "Content-Type: application/json".');
+  }
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw new Denial(400, 'the body is no JSON', 'Check its quotes and commas.');
+  }
+}
+
+async function readBounded(request: Request): Promise<Uint8Array> {
+  const tooLarge = () => new Denial(413, `the body is larger than ${maxBodyBytes} bytes`, 'Shorten the reason.');
+  if (Number(request.headers.get('content-length') ?? 0) > maxBodyBytes) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length;
+    if (size > maxBodyBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Nothing here may be cached, framed, sniffed or run: there is not one script. */
+const safe = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+} as const;
+
+function responseOf(reply: Reply): Response {
+  if ('text' in reply) {
+    return new Response(reply.text, { status: reply.status, headers: { ...safe, 'content-type': reply.contentType } });
+  }
+  const headers = { ...safe, 'content-type': 'application/json; charset=utf-8' };
+  return new Response(`${JSON.stringify(reply.json)}\n`, { status: reply.status, headers });
+}
+
+function failedResponse(denial: Denial): Response {
+  const response = responseOf({ status: denial.status, json: { error: denial.message, hint: denial.hint } });
+  if (denial.status === 401) response.headers.set('www-authenticate', 'Bearer realm="relaykeeper"');
+  if (denial.status === 405) response.headers.set('allow', denial.hint.replace('Possible: ', '').replace('.', ''));
+  return response;
+}

@@ -1,0 +1,115 @@
+/** What may stand in queries and bodies, as schemas: requests are checked by them and openapi.json is made from them. */
+import { z } from 'zod';
+import { taskStates } from '../domain/ports.ts';
+import { Denial } from './problem.ts';
+
+/** Bounds of texts, in characters. */
+const longestName = 128;
+const longestReason = 500;
+/** The store gives at most so many events at once. */
+const mostEvents = 1_000;
+const longestHoldMs = 366 * 86_400_000;
+
+// No control characters: the texts end up in logs and terminals.
+const line = (most: number) =>
+  z
+    .string()
+    .min(1)
+    .max(most)
+    .regex(/^\P{Cc}*$/u, { error: 'must be one line of text' });
+const name = line(longestName);
+
+const units: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 };
+
+/** `1h30m` to milliseconds: units from large to small, each at most once; NaN if it is none. */
+function durationMs(text: string): number {
+  if (!/^(?=\d)(\d{1,9}d)?(\d{1,9}h)?(\d{1,9}m)?(\d{1,9}s)?$/.test(text)) return Number.NaN;
+  let ms = 0;
+  for (const [, count, unit] of text.matchAll(/(\d+)([dhms])/g))
+    ms += Number(count) * (units[unit ?? ''] ?? Number.NaN);
+  return ms;
+}
+
+const holdLengthMs = (ms: number) => ms >= 1_000 && ms <= longestHoldMs;
+const holdFor = z
+  .string()
+  .max(40)
+  .refine((text) => holdLengthMs(durationMs(text)), {
+    error: 'must be a duration such as 30m, 2h or 1d12h, from 1s to 366d',
+  })
+  .meta({ description: 'How long, such as 30m or 1d12h; absent: until it is removed', examples: ['2h'] });
+
+export const accountQuery = z.strictObject({ account: name.optional() });
+
+export const tasksQuery = z.strictObject({
+  account: name.optional(),
+  group: name.optional(),
+  state: z.enum(taskStates).optional(),
+});
+
+const wholeNumber = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,16}$/, { error: 'must be a whole number' })
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, { error: `must be from ${least} to ${most}` });
+
+export const eventsQuery = z.strictObject({
+  account: name.optional(),
+  group: name.optional(),
+  task: name.optional(),
+  type: line(1_000)
+    .regex(/^[a-z-]+(,[a-z-]+)*$/, {
+      error: 'must be event types with commas between, such as restart-failed,outage-opened',
+    })
+    .optional()
+    .meta({ description: 'Only these types, commas between' }),
+  before: wholeNumber(1, Number.MAX_SAFE_INTEGER).optional().meta({ description: 'Only events with a smaller number' }),
+  limit: wholeNumber(1, mostEvents)
+    .optional()
+    .meta({ description: `How many, up to ${mostEvents}; 100 if absent` }),
+});
+
+const by = line(64).optional().meta({ description: 'Who asks; only on the socket, else the name of the token counts' });
+
+export const byQuery = z.strictObject({ by });
+
+export const restartBody = z.strictObject({
+  account: name.optional(),
+  force: z.boolean().optional().meta({ description: 'Also if a hold covers it' }),
+  by,
+});
+
+export const releaseBody = z.strictObject({ account: name.optional(), by });
+
+export const holdBody = z
+  .strictObject({
+    account: name.optional(),
+    target: z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('task'), taskId: name }),
+      z.strictObject({ kind: z.literal('group'), group: name }),
+      z.strictObject({ kind: z.literal('account') }),
+    ]),
+    reason: line(longestReason),
+    author: by,
+    by,
+    for: holdFor.optional(),
+    forMs: z.int().min(1_000).max(longestHoldMs).optional().meta({ description: 'The same in milliseconds' }),
+  })
+  .refine((body) => body.for === undefined || body.forMs === undefined, { error: 'give `for` or `forMs`, not both' });
+
+/** The length of a hold, milliseconds; undefined: until it is removed. */
+export const holdMs = (body: z.output<typeof holdBody>): number | undefined =>
+  body.for === undefined ? body.forMs : durationMs(body.for);
+
+export const taskId = name;
+
+/** The checked value, or a denial that names every place that is wrong. */
+export function checked<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const wrong = result.error.issues.map(({ path, message }) =>
+    path.length > 0 ? `${path.join('.')}: ${message}` : message,
+  );
+  throw new Denial(400, `${what} is wrong: ${wrong.join('; ')}`, 'GET /api/v1/openapi.json tells what is expected.');
+}

@@ -1,0 +1,290 @@
+/**
+ * Every address of the daemon in one table: what it needs, what it takes, what it answers. The app and openapi.json
+ * are both made from it. What is asked goes through `Operations`; nothing is decided here.
+ */
+import { z } from 'zod';
+import type { Operations } from '../domain/ports.ts';
+import { authorOf, type Caller, type Need } from './access.ts';
+import {
+  accountQuery,
+  byQuery,
+  checked,
+  eventsQuery,
+  holdBody,
+  holdMs,
+  releaseBody,
+  restartBody,
+  taskId,
+  tasksQuery,
+} from './inputs.ts';
+import { pageOf } from './page.ts';
+import { Denial } from './problem.ts';
+
+/** What the routes work on. */
+export interface Behind {
+  readonly operations: Operations;
+  readonly renderMetrics: () => Promise<string>;
+  readonly metricsContentType: string;
+  readonly externalUrl: string | undefined;
+  readonly openapi: () => unknown;
+}
+
+export type Reply =
+  | { readonly status: number; readonly json: unknown }
+  | { readonly status: number; readonly text: string; readonly contentType: string };
+
+/** A request as it came: not yet checked. */
+export interface Asked {
+  readonly caller: Caller;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  /** `{}` if there was none. */
+  readonly body: unknown;
+}
+
+export interface Route {
+  readonly method: 'get' | 'post' | 'delete';
+  /** Parameters in braces. */
+  readonly path: string;
+  readonly need: Need;
+  readonly summary: string;
+  readonly query?: z.ZodType;
+  readonly body?: z.ZodType;
+  /** What a good answer is. */
+  readonly answer: string;
+  /** Other statuses that this route can give besides those that all share. */
+  readonly others?: Readonly<Record<number, string>>;
+  readonly run: (behind: Behind, asked: Asked) => Promise<Reply> | Reply;
+}
+
+/** Ties the schemas to the types that `run` gets. */
+function route<Query extends z.ZodType = z.ZodUnknown, Body extends z.ZodType = z.ZodUnknown>(
+  spec: Omit<Route, 'run' | 'query' | 'body'> & {
+    readonly query?: Query;
+    readonly body?: Body;
+    readonly run: (
+      behind: Behind,
+      asked: Pick<Asked, 'caller' | 'params'> & { readonly query: z.output<Query>; readonly body: z.output<Body> },
+    ) => Promise<Reply> | Reply;
+  },
+): Route {
+  const query = spec.query ?? (z.strictObject({}) as unknown as Query);
+  const body = spec.body ?? (z.unknown() as unknown as Body);
+  return {
+    ...spec,
+    run: (behind, asked) =>
+      spec.run(behind, {
+        caller: asked.caller,
+        params: asked.params,
+        query: checked(query, asked.query, 'the query'),
+        body: checked(body, asked.body, 'the body'),
+      }),
+  };
+}
+
+const json = (value: unknown, status = 200): Reply => ({ status, json: value });
+const text = (value: string, status = 200, contentType = 'text/plain; charset=utf-8'): Reply => ({
+  status,
+  text: value,
+  contentType,
+});
+const idOf = (params: Readonly<Record<string, string>>) => checked(taskId, params.id, 'the id');
+
+const notFound = { 404: 'No such task' } as const;
+const refusable = { ...notFound, 409: 'Refused: the error says why' } as const;
+
+const health = (path: string, summary: string, ask: 'healthy' | 'ready', bad: string) =>
+  route({
+    method: 'get',
+    path,
+    need: 'nothing',
+    summary,
+    answer: 'Yes',
+    others: { 503: 'No' },
+    run: ({ operations }) => (operations[ask]() ? text(`${ask}\n`) : text(`${bad}\n`, 503)),
+  });
+
+const stuck = 'not healthy: the loop does not tick; read the last lines of the log';
+const unready = 'not ready: configuration or store is not up; read the last lines of the log';
+
+const pages: readonly Route[] = [
+  route({
+    method: 'get',
+    path: '/',
+    need: 'nothing',
+    summary: 'Where to look',
+    answer: 'A page with links',
+    run: ({ externalUrl }) => text(pageOf(externalUrl), 200, 'text/html; charset=utf-8'),
+  }),
+  route({
+    method: 'get',
+    path: '/metrics',
+    need: 'nothing',
+    summary: 'Metrics for Prometheus',
+    answer: 'Prometheus text format',
+    run: async ({ renderMetrics, metricsContentType }) => text(await renderMetrics(), 200, metricsContentType),
+  }),
+  health('/-/healthy', 'Does the loop tick?', 'healthy', stuck),
+  health('/livez', 'The same as /-/healthy', 'healthy', stuck),
+  health('/-/ready', 'Are configuration and store up? Also true on a standby', 'ready', unready),
+  health('/readyz', 'The same as /-/ready', 'ready', unready),
+];
+
+const changes: readonly Route[] = [
+  route({
+    method: 'post',
+    path: '/-/reload',
+    need: 'admin',
+    summary: 'Reads the configuration again; a bad one changes nothing',
+    answer: 'It is in force; `needsRestart` names what a restart alone can change',
+    others: { 400: 'The configuration has errors: all of them' },
+    run: async ({ operations }) => {
+      const result = await operations.reload();
+      if (result.ok) return json(result);
+      const hint = 'The configuration in force is unchanged. Try the file with: relaykeeper check';
+      return json({ error: result.errors.join('\n'), hint, ...result }, 400);
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/hooks/{account}/{token}',
+    need: 'nothing',
+    summary: "The vendor's callback: brings the next poll forward, whatever it says",
+    answer: 'The next poll comes soon',
+    others: { 404: 'No such account, or the token is wrong' },
+    run: ({ operations }, { params: { account = '', token = '' } }) => {
+      if (operations.hook(account, token)) return json({ ok: true });
+      throw new Denial(404, 'no such hook', 'The address is /hooks/ACCOUNT/TOKEN with the hookToken of that account.');
+    },
+  }),
+];
+
+const reading: readonly Route[] = [
+  route({
+    method: 'get',
+    path: '/api/v1/status',
+    need: 'read',
+    summary: 'Accounts and groups at a glance',
+    answer: 'StatusView',
+    run: ({ operations }) => json(operations.status()),
+  }),
+  route({
+    method: 'get',
+    path: '/api/v1/tasks',
+    need: 'read',
+    summary: 'Tasks, each with its verdict',
+    query: tasksQuery,
+    answer: 'An array of TaskView',
+    run: ({ operations }, { query }) => json(operations.tasks(query)),
+  }),
+  route({
+    method: 'get',
+    path: '/api/v1/tasks/{id}',
+    need: 'read',
+    summary: 'One task with every rule; the id may be a prefix of at least 6 characters, or a title',
+    query: accountQuery,
+    answer: 'ExplainView',
+    others: notFound,
+    run: async ({ operations }, { params, query }) => json(await operations.explain(idOf(params), query.account)),
+  }),
+  route({
+    method: 'get',
+    path: '/api/v1/events',
+    need: 'read',
+    summary: 'What happened, newest first',
+    query: eventsQuery,
+    answer: 'An array of StoredEvent',
+    run: async ({ operations }, { query: { account, group, task, type, before, limit = 100 } }) =>
+      json(await operations.events({ account, group, taskId: task, types: type?.split(','), before, limit })),
+  }),
+  route({
+    method: 'get',
+    path: '/api/v1/holds',
+    need: 'read',
+    summary: 'Holds in force',
+    answer: 'An array of Hold',
+    run: ({ operations }) => json(operations.holds()),
+  }),
+  route({
+    method: 'get',
+    path: '/api/v1/groups',
+    need: 'read',
+    summary: 'Groups, one entry for each account that they match',
+    answer: 'An array of GroupView',
+    run: ({ operations }) => json(operations.status().groups),
+  }),
+  route({
+    method: 'get',
+    path: '/api/v1/config',
+    need: 'read',
+    summary: 'The configuration in force, without secrets',
+    answer: 'The configuration',
+    run: ({ operations }) => json(operations.config()),
+  }),
+  route({
+    method: 'get',
+    path: '/api/v1/openapi.json',
+    need: 'read',
+    summary: 'This description',
+    answer: 'OpenAPI 3.1',
+    run: ({ openapi }) => json(openapi()),
+  }),
+];
+
+const operating: readonly Route[] = [
+  route({
+    method: 'post',
+    path: '/api/v1/tasks/{id}/restart',
+    need: 'operate',
+    summary: 'Restarts a stopped task now, past backoff, quarantine and storm',
+    body: restartBody,
+    answer: 'The task, and what the cloud answered: look at answer.kind',
+    others: refusable,
+    run: async ({ operations }, { params, body, caller }) =>
+      json(
+        await operations.restart(idOf(params), {
+          account: body.account,
+          by: authorOf(caller, body.by),
+          force: body.force ?? false,
+        }),
+      ),
+  }),
+  route({
+    method: 'post',
+    path: '/api/v1/tasks/{id}/release',
+    need: 'operate',
+    summary: 'Takes a task out of quarantine or abandonment',
+    body: releaseBody,
+    answer: 'TaskView',
+    others: refusable,
+    run: async ({ operations }, { params, body, caller }) =>
+      json(await operations.release(idOf(params), { account: body.account, by: authorOf(caller, body.by) })),
+  }),
+  route({
+    method: 'post',
+    path: '/api/v1/holds',
+    need: 'operate',
+    summary: 'Sets a hold: nothing that it covers is restarted until it ends',
+    body: holdBody,
+    answer: 'Hold',
+    others: refusable,
+    run: async ({ operations }, { body, caller }) => {
+      const { account, target, reason } = body;
+      const author = authorOf(caller, body.author ?? body.by);
+      return json(await operations.addHold({ account, target, author, reason, forMs: holdMs(body) }), 201);
+    },
+  }),
+  route({
+    method: 'delete',
+    path: '/api/v1/holds/{id}',
+    need: 'operate',
+    summary: 'Ends a hold now',
+    query: byQuery,
+    answer: 'The hold that was',
+    others: { 404: 'No such hold' },
+    run: async ({ operations }, { params, query, caller }) =>
+      json(await operations.removeHold(idOf(params), authorOf(caller, query.by))),
+  }),
+];
+
+export const routes: readonly Route[] = [...pages, ...changes, ...reading, ...operating];

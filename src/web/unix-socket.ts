@@ -1,0 +1,102 @@
+/**
+ * The unix socket's file: a path that is short enough, in a directory that exists, free of what a dead process left.
+ *
+ * Who can open the file is admin, so it is made with mode 0600 from the first moment on.
+ */
+import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
+import { connect, type Server } from 'node:net';
+import { dirname } from 'node:path';
+import type { Clock } from '../domain/ports.ts';
+import { codeOf, WebProblem } from './problem.ts';
+
+/** What every kernel takes (macOS; Linux has four more). A longer path would be cut silently. */
+const maxPathBytes = 103;
+
+/** Longer than any process of this machine needs to accept, unless it is stuck: then it is alive all the same. */
+const answerWithinMs = 1_000;
+
+export async function listenOnSocket(server: Server, path: string, clock: Clock): Promise<void> {
+  const bytes = Buffer.byteLength(path);
+  if (bytes > maxPathBytes) {
+    throw new WebProblem(
+      `server.socket: the path ${path} has ${bytes} bytes, ${maxPathBytes} are possible: choose a shorter one`,
+    );
+  }
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await removeStale(path, clock);
+    await bind(server, path);
+    await chmod(path, 0o600);
+  } catch (error) {
+    if (error instanceof WebProblem) throw error;
+    throw new WebProblem(`server.socket: cannot make ${path} (${codeOf(error)}): ${adviceFor(codeOf(error))}`, {
+      cause: error,
+    });
+  }
+}
+
+function adviceFor(code: string): string {
+  switch (code) {
+    case 'EACCES':
+    case 'EPERM':
+      return `this user may not write there; change its owner or set server.socket to another place`;
+    case 'EROFS':
+      return 'that file system is read-only; set server.socket to a place that can be written';
+    case 'EADDRINUSE':
+      return 'another process has just made it; is another relaykeeper starting?';
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return 'a part of the path is a file and no directory';
+    default:
+      return 'set server.socket to another place';
+  }
+}
+
+/** Removes the file of a process that is gone. One that is alive, or a file that is no socket, is a problem. */
+async function removeStale(path: string, clock: Clock): Promise<void> {
+  const found = await lstat(path).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (!found) return;
+  if (!found.isSocket()) {
+    throw new WebProblem(`server.socket: ${path} exists and is no socket: move it away or choose another path`);
+  }
+  if (await isAlive(path, clock)) {
+    throw new WebProblem(
+      `server.socket: another process answers on ${path}: stop it first, or give this one a path of its own`,
+    );
+  }
+  await unlink(path);
+}
+
+function isAlive(path: string, clock: Clock): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    const settle = (alive: boolean) => {
+      takeBack();
+      probe.destroy();
+      resolve(alive);
+    };
+    const takeBack = clock.after(answerWithinMs, () => settle(true));
+    probe.once('connect', () => settle(true));
+    // Only a refusal says that nobody listens; a full queue or missing rights do not.
+    probe.once('error', (error) => settle(codeOf(error) !== 'ECONNREFUSED' && codeOf(error) !== 'ENOENT'));
+  });
+}
+
+function bind(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    // The file is made within the call: others must not be able to open it before its mode is set.
+    const before = process.umask(0o077);
+    try {
+      server.listen({ path }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    } finally {
+      process.umask(before);
+    }
+  });
+}

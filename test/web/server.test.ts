@@ -1,0 +1,309 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { get as getTls } from 'node:https';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { WebProblem } from '../../src/web/problem.ts';
+import { emptyFolder, openWeb, status } from './fixture.ts';
+
+const problemOf = (opening: Promise<unknown>): Promise<string> =>
+  opening.then(
+    () => 'it opened',
+    (error: unknown) => {
+      if (error instanceof WebProblem) return error.message;
+      throw error;
+    },
+  );
+
+/** Sends raw bytes and gives back all that comes until the other end closes. */
+const rawly = (url: string, ...parts: readonly string[]): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(url);
+    const connection = connect(Number(port), hostname);
+    let answer = '';
+    connection.on('data', (chunk) => {
+      answer += chunk.toString();
+    });
+    connection.on('error', reject);
+    connection.on('close', () => resolve(answer));
+    for (const part of parts) connection.write(part);
+  });
+
+describe('the unix socket', () => {
+  test('is made with its directory, for its owner only', async () => {
+    const socket = join(emptyFolder(), 'new', 'deep', 'rk.sock');
+    const { on } = await openWeb({ socket });
+    expect(statSync(socket).mode & 0o777).toBe(0o600);
+    expect(statSync(join(socket, '..')).mode & 0o077).toBe(0);
+    expect((await on('socket')('GET', '/-/healthy')).status).toBe(200);
+  });
+
+  test('is gone after close, and so is the port', async () => {
+    const { web, close } = await openWeb();
+    await close(1_000);
+    expect(existsSync(web.socket ?? '')).toBe(false);
+    await expect(rawly(web.url, 'GET / HTTP/1.1\r\n\r\n')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  test('left by a process that was killed, it is replaced', async () => {
+    const socket = join(emptyFolder(), 'rk.sock');
+    const program = `require('net').createServer().listen(${JSON.stringify(socket)}, () => console.log('up'))`;
+    const other = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await new Promise((resolve) => other.stdout.once('data', resolve));
+    const dead = new Promise((resolve) => other.once('exit', resolve));
+    other.kill('SIGKILL');
+    await dead;
+    expect(existsSync(socket)).toBe(true);
+    const { on } = await openWeb({ socket });
+    expect((await on('socket')('GET', '/-/healthy')).status).toBe(200);
+  });
+
+  test('of a process that lives, it is left alone, and the port is free again', async () => {
+    const first = await openWeb();
+    const { port } = new URL((await openWeb({ socket: undefined })).web.url);
+    const message = await problemOf(openWeb({ socket: first.web.socket }));
+    expect(message).toBe(
+      `server.socket: another process answers on ${first.web.socket}: stop it first, or give this one a path of its own`,
+    );
+    expect((await first.on('socket')('GET', '/-/healthy')).status).toBe(200);
+    expect(Number(port)).toBeGreaterThan(0);
+  });
+
+  test('a file that is no socket is not removed', async () => {
+    const socket = join(emptyFolder(), 'precious');
+    writeFileSync(socket, 'data');
+    expect(await problemOf(openWeb({ socket }))).toContain('exists and is no socket');
+    expect(existsSync(socket)).toBe(true);
+  });
+
+  test('a path that no kernel takes is told', async () => {
+    const socket = join(emptyFolder(), 'x'.repeat(100));
+    expect(await problemOf(openWeb({ socket }))).toMatch(/^server\.socket: the path .* bytes, 103 are possible/);
+  });
+
+  test('a directory that is a file is told', async () => {
+    const folder = emptyFolder();
+    writeFileSync(join(folder, 'file'), '');
+    expect(await problemOf(openWeb({ socket: join(folder, 'file', 'rk.sock') }))).toMatch(
+      /^server\.socket: cannot make .*no directory/,
+    );
+  });
+
+  test.skipIf(process.getuid?.() === 0)('a directory that may not be written is told', async () => {
+    const folder = join(emptyFolder(), 'closed');
+    mkdirSync(folder);
+    chmodSync(folder, 0o500);
+    expect(await problemOf(openWeb({ socket: join(folder, 'rk.sock') }))).toMatch(/EACCES.*may not write there/);
+  });
+
+  test('after a problem with the socket nothing is left listening', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => taken.once('listening', resolve));
+    const { port } = taken.address() as { port: number };
+    await new Promise((resolve) => taken.close(resolve));
+    const socket = join(emptyFolder(), 'precious');
+    writeFileSync(socket, '');
+    const listen = { host: '127.0.0.1', port };
+    await problemOf(openWeb({ listen, socket }));
+    await expect(rawly(`http://127.0.0.1:${port}`, '')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+});
+
+describe('listen', () => {
+  test('a port that is taken is one clear line', async () => {
+    const { web } = await openWeb();
+    const port = Number(new URL(web.url).port);
+    const message = await problemOf(openWeb({ listen: { host: '127.0.0.1', port } }));
+    expect(message).toBe(
+      `server.listen: cannot listen on 127.0.0.1:${port}: the port is taken; see by whom with: ss -ltnp 'sport = :${port}'`,
+    );
+  });
+
+  test('an address that is not of this machine is told', async () => {
+    expect(await problemOf(openWeb({ listen: { host: '192.0.2.1', port: 0 } }))).toContain(
+      'this machine has no address 192.0.2.1',
+    );
+  });
+
+  test('on every interface, the url is one that can be opened here', async () => {
+    const { web, on } = await openWeb({ listen: { host: '0.0.0.0', port: 0 } });
+    expect(web.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    expect((await on('listen')('GET', '/-/healthy')).status).toBe(200);
+  });
+
+  test('the Host header is irrelevant: another one, or none', async () => {
+    const { web } = await openWeb();
+    const answers = await Promise.all([
+      rawly(web.url, 'GET /-/healthy HTTP/1.1\r\nHost: elsewhere.example\r\nConnection: close\r\n\r\n'),
+      rawly(web.url, 'GET /-/healthy HTTP/1.0\r\n\r\n'),
+    ]);
+    for (const answer of answers) expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});
+
+describe('slow and odd clients', () => {
+  const limits = { headersMs: 150, requestMs: 250, checkEveryMs: 50 };
+
+  test('headers that do not end are cut', async () => {
+    const { web } = await openWeb({ limits });
+    const start = performance.now();
+    await rawly(web.url, 'GET /-/healthy HTTP/1.1\r\nHost: x\r\nX-A: ');
+    expect(performance.now() - start).toBeLessThan(5_000);
+  });
+
+  test('a connection that says nothing is cut', async () => {
+    const { web } = await openWeb({ limits });
+    await rawly(web.url);
+  });
+
+  test('a body that does not end is cut, and others are answered meanwhile', async () => {
+    const { web, on, calls } = await openWeb({ limits });
+    const head = 'POST /api/v1/holds HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n';
+    const dripping = rawly(web.url, `${head}Authorization: Bearer operate-token-1234\r\n\r\n`, '{');
+    expect((await on('listen')('GET', '/-/healthy')).status).toBe(200);
+    await dripping;
+    expect(calls.map(([name]) => name)).toEqual(['healthy']);
+  });
+
+  test('headers over the bound are 431', async () => {
+    const { on } = await openWeb();
+    const answer = await on('listen')('GET', '/-/healthy', { headers: { 'x-long': 'x'.repeat(20_000) } });
+    expect(answer.status).toBe(431);
+  });
+
+  test('nonsense is 400 and does no harm', async () => {
+    const { web, on } = await openWeb();
+    expect(await rawly(web.url, 'NONSENSE\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await rawly(web.url, 'GET /%ff%fe?%=%ff HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).toMatch(
+      /^HTTP\/1\.1 4/,
+    );
+    expect((await on('listen')('GET', '/-/healthy')).status).toBe(200);
+  });
+
+  test('more connections than the bound are turned away, and there is room again after them', async () => {
+    const { web, on } = await openWeb({ limits: { connections: 3 } });
+    const { hostname, port } = new URL(web.url);
+    const idle = Array.from({ length: 3 }, () => connect(Number(port), hostname));
+    await Promise.all(idle.map((connection) => new Promise((resolve) => connection.once('connect', resolve))));
+    await expect(on('listen')('GET', '/-/healthy')).rejects.toMatchObject({ code: 'ECONNRESET' });
+    const gone = idle.map((connection) => new Promise((resolve) => connection.once('close', resolve)));
+    for (const connection of idle) connection.destroy();
+    await Promise.all(gone);
+    await expect.poll(async () => (await on('listen')('GET', '/-/healthy').catch(() => undefined))?.status).toBe(200);
+  });
+});
+
+describe('the end', () => {
+  /** A web whose reload waits until it is let go. */
+  const openSlow = async () => {
+    let letGo = () => {};
+    const waiting = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    let entered = () => {};
+    const asked = new Promise<void>((resolve) => {
+      entered = resolve;
+    });
+    const opened = await openWeb({
+      fake: {
+        async reload() {
+          entered();
+          await waiting;
+          return { ok: true, needsRestart: [] };
+        },
+      },
+    });
+    return { ...opened, letGo, asked };
+  };
+
+  test('answers under way are finished, then connections are closed at once, kept-alive ones too', async () => {
+    const { web, close, on, letGo, asked } = await openSlow();
+    const agent = new Agent({ keepAlive: true });
+    onTestFinished(() => agent.destroy());
+    const kept = new Promise<void>((resolve, reject) => {
+      const call = request(`${web.url}/-/healthy`, { agent }, (response) =>
+        response.resume().on('end', () => resolve()),
+      );
+      call.on('error', reject).end();
+    });
+    await kept;
+    const reload = on('socket')('POST', '/-/reload');
+    await asked;
+    const start = performance.now();
+    const closing = close(30_000);
+    letGo();
+    expect((await reload).status).toBe(200);
+    await closing;
+    expect(performance.now() - start).toBeLessThan(5_000);
+  });
+
+  test('what does not finish within the deadline is cut', async () => {
+    const { close, on, letGo, asked } = await openSlow();
+    const reload = on('socket')('POST', '/-/reload').catch((error: Error) => error);
+    await asked;
+    await close(50);
+    expect(await reload).toBeInstanceOf(Error);
+    letGo();
+  });
+});
+
+describe('TLS', () => {
+  const makePair = (folder: string, name: string) => {
+    const files = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
+    const subject = ['-subj', `/CN=${name}`, '-days', '2', '-keyout', files.keyFile, '-out', files.certFile];
+    execFileSync(
+      'openssl',
+      ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', ...subject],
+      {
+        stdio: 'ignore',
+      },
+    );
+    return files;
+  };
+  const subjectOf = (url: string): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const call = getTls(`${url}/api/v1/status`, { rejectUnauthorized: false, agent: false }, (response) => {
+        const socket = response.socket as unknown as { getPeerCertificate(): { subject: { CN: string } } };
+        const name = socket.getPeerCertificate().subject.CN;
+        response.resume().on('end', () => resolve(`${response.statusCode} ${name}`));
+      });
+      call.on('error', reject);
+    });
+
+  test('is served, follows a renewed certificate, and keeps the old one when the new is broken', async () => {
+    const folder = emptyFolder();
+    const tls = makePair(folder, 'first');
+    const { web, told } = await openWeb({ tls, tokens: () => [], limits: { tlsCheckEveryMs: 20 } });
+    expect(web.url).toMatch(/^https:/);
+    expect(await subjectOf(web.url)).toBe('200 first');
+    await sleep(60);
+    writeFileSync(tls.certFile, 'broken');
+    await expect.poll(() => told.map(({ notice }) => notice)).toContain('tls-rejected');
+    expect(await subjectOf(web.url)).toBe('200 first');
+    makePair(folder, 'second');
+    await expect.poll(() => subjectOf(web.url), { timeout: 5_000 }).toBe('200 second');
+    expect(JSON.stringify(told)).not.toContain('PRIVATE');
+  });
+
+  test('files that are missing or do not fit are told at start', async () => {
+    const folder = emptyFolder();
+    const missing = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
+    expect(await problemOf(openWeb({ tls: missing }))).toBe(
+      `server.tls.certFile: cannot read ${missing.certFile} (ENOENT)`,
+    );
+    writeFileSync(missing.certFile, 'x');
+    writeFileSync(missing.keyFile, 'KEYMATERIAL');
+    const message = await problemOf(openWeb({ tls: missing }));
+    expect(message).toMatch(/^server\.tls: .* are no certificate and its key in PEM/);
+    expect(message).not.toContain('KEYMATERIAL');
+  });
+});
+
+test('the same app answers on both doors', async () => {
+  const { on } = await openWeb({ tokens: () => [] });
+  for (const door of ['listen', 'socket'] as const)
+    expect((await on(door)('GET', '/api/v1/status')).json).toEqual(status);
+});
