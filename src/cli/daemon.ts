@@ -15,6 +15,9 @@ const longestConnectMs = 5_000;
 /** Room for the tasks of the largest accounts. */
 const largestAnswerBytes = 128 * 1024 * 1024;
 
+/** What the daemon takes as a name; host names alone can be as long. */
+const longestName = 64;
+
 export interface DaemonOptions {
   readonly socket?: string;
   readonly url?: string;
@@ -174,20 +177,18 @@ function readAnswer<T>(address: Address, status: number, text: string): T {
     );
   }
   const hint = field(answer, 'hint');
-  throw new Failure(exitCodeOf(status), said, typeof hint === 'string' ? hint : hintOf(status));
+  // Its own hint speaks of HTTP headers; on the command line the token comes from elsewhere.
+  if (status === 401) throw new Failure(exitCodes.refused, said, tokenHint);
+  throw new Failure(exitCodeOf(status), said, typeof hint === 'string' ? hint : undefined);
 }
+
+const tokenHint =
+  'Give a token with --token-file FILE or in RELAYKEEPER_TOKEN, or use the socket on the machine itself.';
 
 function exitCodeOf(status: number): ExitCode {
   if (status === 400) return exitCodes.usage;
-  if (status === 401 || status === 403 || status === 409) return exitCodes.refused;
+  if (status === 403 || status === 409) return exitCodes.refused;
   return exitCodes.failed;
-}
-
-function hintOf(status: number): string | undefined {
-  if (status === 401)
-    return 'Give a token with --token-file or RELAYKEEPER_TOKEN, or use the socket on the machine itself.';
-  if (status === 403) return 'The token lacks the scope: see server.tokens in the configuration.';
-  return undefined;
 }
 
 function unreachable(address: Address, program: string, error: unknown): Failure {
@@ -237,7 +238,7 @@ export function query(values: Readonly<Record<string, string | number | undefine
 export async function askedBy(by: string | undefined, env: Surroundings['env']): Promise<string> {
   if (by !== undefined) return by;
   const { hostname, userInfo } = await import('node:os');
-  return `${env.SUDO_USER || env.USER || nameOf(userInfo)}@${hostname()}`;
+  return `${env.SUDO_USER || env.USER || nameOf(userInfo)}@${hostname()}`.slice(0, longestName);
 }
 
 /** A container's user id often has no name. */
