@@ -39,7 +39,9 @@ function endByMistake(error: unknown): never {
   process.exit(1);
 }
 
+/** What can be typed again as it stands; a script of npm brings the right Node along. */
 function programName(): string {
+  if (process.env.npm_lifecycle_event !== undefined) return 'npm run -s relaykeeper --';
   const path = process.argv[1] ?? '';
   return basename(path) === 'main.ts' ? `node ${relative(process.cwd(), path)}` : 'relaykeeper';
 }
