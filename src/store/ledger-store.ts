@@ -6,7 +6,7 @@
 import { sql } from 'kysely';
 import { type Event, isRecorded } from '../domain/events.ts';
 import type { AccountRecord, BudgetEntry } from '../domain/ledger.ts';
-import type { LedgerChanges, LedgerStore, StoredLedger } from '../domain/ports.ts';
+import type { Clock, LedgerChanges, LedgerStore, StoredLedger } from '../domain/ports.ts';
 import { pastAccount, pastHold, pastTask } from './past.ts';
 import { StoreProblem } from './problem.ts';
 import { accountRecord, decode, encode, encodeEvent, failedAttempt, hold, taskRecord } from './records.ts';
@@ -18,14 +18,14 @@ const readRows = 500;
 /** Failed attempts read at most; the domain's own bound is of the same size. */
 const budgetRows = 100_000;
 
-/** `now` is asked at each load: times after it are taken as it. */
-export function ledgerStore(db: Database, file: string, now: () => number): LedgerStore {
+/** The clock is asked at each load: times after its `now` are taken as it. */
+export function ledgerStore(db: Database, file: string, clock: Clock): LedgerStore {
   return {
     load: (account, budgetSince) =>
       db
         .transaction()
         .setAccessMode('read only')
-        .execute((view) => load(view, file, account, budgetSince, now())),
+        .execute((view) => load({ view, file, account, clock }, budgetSince)),
     save: async (account, changes) => {
       const events = changes.events.filter(isRecorded);
       if (isNothing(changes, events)) return;
@@ -109,13 +109,16 @@ function lastOfEach<T>(rows: readonly T[], key: (row: T) => string): readonly T[
   return [...new Map(rows.map((row) => [key(row), row])).values()];
 }
 
-async function load(
-  view: Write,
-  file: string,
-  account: string,
-  budgetSince: number,
-  now: number,
-): Promise<StoredLedger> {
+interface Loading {
+  readonly view: Write;
+  readonly file: string;
+  readonly account: string;
+  readonly clock: Clock;
+}
+
+async function load(loading: Loading, budgetSince: number): Promise<StoredLedger> {
+  const { view, file, account, clock } = loading;
+  const now = clock.now();
   const unreadable: string[] = [];
   const keep = <T>(what: string, decoded: ReturnType<typeof decode<T>>): T[] => {
     if (decoded.ok) return [decoded.value];
@@ -123,7 +126,7 @@ async function load(
     return [];
   };
 
-  const tasks = await loadTasks(view, account, (id, body) =>
+  const tasks = await loadTasks(loading, (id, body) =>
     keep(`the task record "${id}"`, decode(taskRecord, body)).map((record) => pastTask(record, now)),
   );
   const holds = await view.selectFrom('hold').select(['id', 'body']).where('account', '=', account).execute();
@@ -169,8 +172,7 @@ function unreadableSentence(file: string, account: string, unreadable: readonly 
 
 /** The next piece is on its way while one is read. */
 async function loadTasks<T>(
-  view: Write,
-  account: string,
+  { view, account, clock }: Loading,
   read: (taskId: string, body: string) => readonly T[],
 ): Promise<readonly T[]> {
   const fetch = (after?: string) => {
@@ -189,6 +191,8 @@ async function loadTasks<T>(
     const last = rows.at(-1);
     coming = last !== undefined && rows.length === readRows ? fetch(last.task_id) : undefined;
     for (const { task_id, body } of rows) records.push(...read(task_id, body));
+    // The next answer is often there already, and would be taken without a pause.
+    await clock.yield();
   }
   return records;
 }

@@ -121,7 +121,7 @@ interface Parts {
 function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
   const { file, clock, onTrace, readOnly = false, maxEvents = maxEventsKept } = options;
   const { run } = watching;
-  const ledger = ledgerStore(db, file, clock.now);
+  const ledger = ledgerStore(db, file, clock);
   const past = history(db, (error) => onTrace({ operation: 'events', durationMs: 0, error }));
   return {
     ledgerStore: {
