@@ -60,17 +60,14 @@ const partOf = (path: string): string => path.split('/')[1]?.replace(/\.ts$/, ''
 const loop = ['keeper', 'journal', 'bell'];
 const neighbours = [...loop, 'cloud', 'store', 'settings', 'telemetry', 'web', 'simulator'];
 
-/** app.ts, and wiring that has a subject of its own. */
-const wiring = ['app', 'pretend'];
-
 /** main → cli, app → the neighbours → domain. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   main: ['cli', 'app', 'clock'],
+  app: [...neighbours, 'clock', 'domain'],
   cli: [...neighbours, 'domain'],
   clock: ['domain'],
   domain: [],
   ...Object.fromEntries(neighbours.map((name) => [name, ['domain']])),
-  ...Object.fromEntries(wiring.map((name) => [name, [...wiring, ...neighbours, 'clock', 'domain']])),
   ...Object.fromEntries(loop.map((name) => [name, [...loop, 'domain']])),
 };
 

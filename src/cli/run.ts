@@ -14,7 +14,8 @@ export const runCommand = (surroundings: Surroundings): Command =>
       const signals = surroundings.signals();
       const { runApp } = await surroundings.app();
       const stdout = { write: (text: string) => out.write(text) };
-      surroundings.exitCode = await runApp({ configPath, listen, env, clock, signals, stdout });
+      const stderr = { write: (text: string) => out.error(text) };
+      surroundings.exitCode = await runApp({ configPath, listen, env, clock, signals, stdout, stderr });
     });
 
 async function checkListen(listen: string): Promise<void> {

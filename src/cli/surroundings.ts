@@ -61,6 +61,8 @@ export interface App {
     readonly clock: Clock;
     readonly signals: Signals;
     readonly stdout: { write(text: string): void };
+    /** What went wrong before there is a log. */
+    readonly stderr: { write(text: string): void };
   }): Promise<number>;
   /** One poll of every account and the verdict for each task; sends nothing else. */
   planOnce(options: {

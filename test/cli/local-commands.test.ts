@@ -33,10 +33,11 @@ describe('run', () => {
     const runApp: App['runApp'] = async (options) => {
       started.push(options);
       options.stdout.write('a log line\n');
+      options.stderr.write('a trouble\n');
       return 0;
     };
     const ended = await typed([...args, '--config', 'x.yaml'], { env, app: { runApp } });
-    expect(ended).toEqual({ code: 0, out: 'a log line\n', err: '' });
+    expect(ended).toEqual({ code: 0, out: 'a log line\n', err: 'a trouble\n' });
     expect(started).toHaveLength(1);
     expect(started[0]).toMatchObject({ listen, configPath: 'x.yaml' });
   });
