@@ -80,12 +80,16 @@ export function globMatches(glob: string, text: string): boolean {
     if (wanted === '*') {
       starAt = g++;
       resumeAt = t;
-    } else if (wanted !== undefined && (wanted === '?' || wanted === text[t])) {
+    } else if (wanted === '?') {
+      g++;
+      t += unitsAt(text, t);
+    } else if (wanted !== undefined && wanted === text[t]) {
       g++;
       t++;
     } else if (starAt >= 0) {
       g = starAt + 1;
-      t = ++resumeAt;
+      resumeAt += unitsAt(text, resumeAt);
+      t = resumeAt;
     } else {
       return false;
     }
@@ -93,6 +97,9 @@ export function globMatches(glob: string, text: string): boolean {
   while (glob[g] === '*') g++;
   return g === glob.length;
 }
+
+/** How many units of the string the character there takes: rare Chinese characters take two. */
+const unitsAt = (text: string, at: number): number => ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1);
 
 const any = (globs: readonly string[], text: string) => globs.some((glob) => globMatches(glob, text));
 
