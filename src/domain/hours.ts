@@ -70,10 +70,17 @@ function windowsAround(entry: Hours, at: number): Window[] {
   return windows;
 }
 
-/** The instant at which clocks in the zone show `wall` (milliseconds as if it were UTC). */
+/**
+ * The instant at which clocks in the zone show `wall` (milliseconds as if it were UTC). A time that they show twice
+ * is the first of the two; one that they skip comes as much later as they skip, so a window never begins early.
+ */
 function instantOf(timezone: string, wall: number): number {
-  const guess = wall - zoneOffsetMs(timezone, wall);
-  return wall - zoneOffsetMs(timezone, guess);
+  const offsetBefore = zoneOffsetMs(timezone, wall - dayMs);
+  const offsetAfter = zoneOffsetMs(timezone, wall + dayMs);
+  const [early, late] = [wall - offsetBefore, wall - offsetAfter];
+  const earlyShowsIt = zoneOffsetMs(timezone, early) === offsetBefore;
+  const lateShowsIt = zoneOffsetMs(timezone, late) === offsetAfter;
+  return lateShowsIt && !earlyShowsIt ? late : early;
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();
