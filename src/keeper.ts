@@ -68,6 +68,7 @@ export class Keeper {
   #lane: readonly string[] = [];
   #nextPollAt: number;
   #pollNow = new AbortController();
+  #probeNow = false;
   #tickedAt: number;
   readonly #laneBell = new Bell();
   readonly #lookBell = new Bell();
@@ -173,7 +174,8 @@ export class Keeper {
         this.#mindClockSteps();
         const now = clock.now();
         this.#nextPollAt = this.#settings.schedule.next(now);
-        if (now < pollNotBefore(this.#ledger, this.#pollGapMs())) continue;
+        if (!this.#probeNow && now < pollNotBefore(this.#ledger, this.#pollGapMs())) continue;
+        this.#probeNow = false;
         await this.#poll(signal);
       } catch (cause) {
         if (signal.aborted) return;
@@ -403,9 +405,16 @@ export class Keeper {
     this.#laneBell.ring();
   }
 
-  /** Brings the next poll forward. */
-  pollSoon(): void {
+  /** Brings the next poll forward; `probe`: even while the list circuit puts it off. */
+  pollSoon(probe = false): void {
+    this.#probeNow ||= probe;
     this.#pollNow.abort();
+  }
+
+  /** The client learned that an action exists no longer; remembered beyond a restart. */
+  actionRetired(from: string, to: string): void {
+    this.#happened([{ type: 'action-retired', ...this.#about(), from, to }]);
+    void this.#commitOrComplain();
   }
 
   // ---- what others may see ---------------------------------------------------------------------------------------

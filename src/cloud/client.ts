@@ -45,8 +45,8 @@ export interface CloudOptions {
   readonly pageSize: number;
   readonly requestTimeoutMs: number;
   readonly restartAction: 'auto' | RestartAction;
-  /** What `auto` has learned before. */
-  readonly retiredActions: readonly string[];
+  /** What `auto` has learned before; asked when needed, since the ledger is read after the client is made. */
+  readonly retiredActions: () => readonly string[];
   /** Keeps source fingerprints from being guessed; the same from start to start. */
   readonly fingerprintKey: string;
   readonly gate: Gate;

@@ -22,18 +22,19 @@ export interface RestartActions {
  */
 export function createRestartActions(
   wanted: 'auto' | RestartAction,
-  learned: readonly string[],
+  learned: () => readonly string[],
   onRetired: (from: RestartAction, to: RestartAction) => void,
 ): RestartActions {
   const [first, successor] = ['RestartPullToPushTask', 'ContinuePullToPushTask'] as const;
-  let current: RestartAction = wanted === 'auto' ? (learned.includes(first) ? successor : first) : wanted;
+  let retired = false;
+  const isRetired = () => retired || learned().includes(first);
   return {
-    current: () => current,
+    current: () => (wanted === 'auto' ? (isRetired() ? successor : first) : wanted),
     retire(action) {
       if (wanted !== 'auto' || action !== first) return false;
       // Calls in flight together are told so together; it is learned once.
-      if (current === first) {
-        current = successor;
+      if (!isRetired()) {
+        retired = true;
         onRetired(first, successor);
       }
       return true;

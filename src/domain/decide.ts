@@ -426,13 +426,20 @@ export interface Pick {
 
 export function pick(lane: readonly string[], situation: Situation): Pick | undefined {
   const { restart, list } = situation.ledger.accountRecord.circuits;
-  if (list.kind === 'open') return undefined;
+  if (list.kind === 'open' || awaitsThrottledAnswer(situation.ledger)) return undefined;
   if (restart.kind === 'open') return pickProbe(lane, situation);
   for (const taskId of lane) {
     const record = situation.ledger.tasks.get(taskId);
     if (record && verdictOf(record, situation).kind === 'restart') return picked(record, situation, false);
   }
   return undefined;
+}
+
+/** After throttled answers one restart goes alone, and its answer tells whether others may follow. */
+function awaitsThrottledAnswer({ accountRecord: { throttle }, unsettled, tasks }: Ledger): boolean {
+  if (!throttle || throttle.inRow === 0) return false;
+  for (const taskId of unsettled) if (tasks.get(taskId)?.attempt?.phase.kind === 'in-flight') return true;
+  return false;
 }
 
 /** The probe is the restart that the rules would give of the task tried longest ago in this stretch, untried ones first. */

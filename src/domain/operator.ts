@@ -41,10 +41,10 @@ export function operatorRelease(ledger: Ledger, record: TaskRecord, by: string, 
 /** Holds kept at most for one account; more is a mistake of a script. */
 export const maxHolds = 1_000;
 
-export function addHold(hold: Hold, now: number): Event {
+export function addHold(hold: Hold, now: number): Extract<Event, { type: 'hold-added' }> {
   return { type: 'hold-added', at: now, account: hold.account, hold };
 }
 
-export function removeHold(hold: Hold, by: string, now: number): Event {
+export function removeHold(hold: Hold, by: string, now: number): Extract<Event, { type: 'hold-removed' }> {
   return { type: 'hold-removed', at: now, account: hold.account, hold, by };
 }

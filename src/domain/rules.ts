@@ -98,6 +98,15 @@ export function holdOver({ holds }: Situation, { taskId, group }: TaskRecord): H
   return longest;
 }
 
+/** Every hold that covers a task now. */
+export function holdsOver({ ledger, now }: Situation, { taskId, group }: TaskRecord): readonly Hold[] {
+  return [...ledger.holds.values()].filter(({ target, endsAt }) => {
+    if ((endsAt ?? never) <= now) return false;
+    if (target.kind === 'task') return target.taskId === taskId;
+    return target.kind === 'account' || target.group === group;
+  });
+}
+
 // ---- what is computed from facts and the policy in force -------------------------------------------------------------
 
 /** Backoff before attempt n (design section 4), without jitter; the first is at once. */

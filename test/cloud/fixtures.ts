@@ -138,7 +138,7 @@ export function bench(endpoint: string | Transport, options: Partial<CloudOption
     pageSize: 500,
     requestTimeoutMs: 2_000,
     restartAction: 'auto',
-    retiredActions: [],
+    retiredActions: () => [],
     fingerprintKey: 'k',
     gate,
     clock,

@@ -1,0 +1,241 @@
+/**
+ * The wiring of the daemon, straight down: settings, store, log and metrics, accounts, web; and the way back in
+ * reverse. A reload builds everything beside the old and then swaps it.
+ */
+import { readFileSync } from 'node:fs';
+import { Fleet } from './app/fleet.ts';
+import { createOperations } from './app/operations.ts';
+import { reloadFrom } from './app/reload.ts';
+import { accessTokens, allSecrets, hookTokens } from './app/secrets.ts';
+import { findAndLoad } from './app/settings.ts';
+import { knownCodes } from './cloud/errors.ts';
+import type { Clock, CloudTrace, StoreTrace } from './domain/ports.ts';
+import { readFileWithin } from './settings/readFile.ts';
+import { type Settings, withoutSecrets } from './settings/settings.ts';
+import { readListen } from './settings/values.ts';
+import { watchedFiles, watchSettings } from './settings/watch.ts';
+import { openStore, type Store, StoreProblem } from './store/open.ts';
+import { createLog, type Log } from './telemetry/log.ts';
+import { createMetrics, type Metrics, metricsContentType } from './telemetry/metrics.ts';
+import { WebProblem } from './web/problem.ts';
+import { createWeb } from './web/server.ts';
+
+export { planOnce } from './app/plan.ts';
+
+export interface RunOptions {
+  readonly configPath: string | undefined;
+  /** Takes the place of `server.listen`. */
+  readonly listen: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly signals: { readonly stop: AbortSignal; onHangup(listener: () => void): void };
+  readonly stdout: { write(text: string): void };
+  readonly stderr: { write(text: string): void };
+}
+
+const exitCodes = { done: 0, failed: 1, badConfiguration: 78 } as const;
+const pruneEveryMs = 3_600_000;
+const closeWebWithinMs = 2_000;
+
+/** The daemon, until `signals.stop`. Resolves with the exit code; what went wrong at the start stands on stderr. */
+export async function runApp(options: RunOptions): Promise<number> {
+  const { clock, env, stderr } = options;
+  const found = findAndLoad(options.configPath, env);
+  if (!found.ok) {
+    for (const error of found.errors) stderr.write(`${error}\n`);
+    return exitCodes.badConfiguration;
+  }
+  const current = { settings: withListen(found.settings, options.listen), hash: found.hash };
+  const secrets = { values: allSecrets(current.settings) };
+  const metrics = createMetrics({
+    version: version(),
+    revision: env.RELAYKEEPER_REVISION ?? 'unknown',
+    maxTaskSeries: () => current.settings.metrics.maxTaskSeries,
+    knownCodes,
+  });
+  const log = createLog({
+    ...current.settings.log,
+    now: clock.now,
+    colour: process.stdout.isTTY === true && !env.NO_COLOR,
+    onLine: (level) => metrics.logLine(level),
+    titleOf: (account, taskId) => fleet?.titleOf(account, taskId),
+    secrets: () => secrets.values,
+  });
+  let fleet: Fleet | undefined;
+  const closers: (() => Promise<void>)[] = [];
+  try {
+    const store = await openTheStore(current.settings, clock, metrics, log);
+    closers.push(() => store.close());
+    const crew = new Fleet({ clock, env, store, log, metrics, onTrace: (trace) => traced(trace, metrics, log, fleet) });
+    fleet = crew;
+    crew.open(current.settings);
+    const tokens = { access: accessTokens(current.settings), hooks: hookTokens(current.settings) };
+    const reload = reloadFrom({
+      path: found.path,
+      env,
+      current,
+      crew,
+      log,
+      metrics,
+      clock,
+      adapt: (settings) => withListen(settings, options.listen),
+      onSwapped: (settings) => {
+        tokens.access = accessTokens(settings);
+        tokens.hooks = hookTokens(settings);
+        secrets.values = allSecrets(settings);
+      },
+    });
+    const operations = createOperations({
+      keepers: () => crew.keepers(),
+      providerOf: (account) => current.settings.accounts.find(({ name }) => name === account)?.provider ?? 'unknown',
+      hookToken: (account) => tokens.hooks.get(account),
+      history: store.history,
+      clock,
+      startedAt: clock.now(),
+      version: version(),
+      store: () => ({ kind: 'sqlite', up: store.up() }),
+      configFile: found.path,
+      configHash: () => current.hash,
+      config: () => withoutSecrets(current.settings),
+      reload: () => reload('asked'),
+    });
+    const { server, metrics: bounds } = current.settings;
+    const web = await createWeb({
+      operations,
+      renderMetrics: () => {
+        crew.tellTicks();
+        return metrics.render(operations.snapshot(bounds.maxTaskSeries));
+      },
+      metricsContentType,
+      version: version(),
+      tokens: () => tokens.access,
+      listen: server.listen,
+      socket: server.socket,
+      tls: server.tls,
+      externalUrl: server.externalUrl,
+      clock,
+      log,
+    });
+    closers.push(() => web.close(closeWebWithinMs));
+    metrics.reloadSucceeded(clock.now(), current.hash);
+    tellStart(log, found.path, current.settings, web.url, found.warnings);
+    options.signals.onHangup(() => void reload('hangup'));
+    await runUntilStopped(options, crew, store, () => current.settings, found.path, reload);
+    log.tell('stopping', {}, 'Stopping: no new calls; those in flight are finished and recorded.');
+    await crew.close();
+    return exitCodes.done;
+  } catch (error) {
+    if (!(error instanceof StoreProblem || error instanceof WebProblem)) throw error;
+    stderr.write(`relaykeeper: ${error.message}\n`);
+    return exitCodes.failed;
+  } finally {
+    for (const close of closers.reverse()) await close();
+    if (fleet) log.tell('stopped', {}, 'Stopped.');
+    log.flush();
+  }
+}
+
+async function runUntilStopped(
+  { clock, signals }: RunOptions,
+  crew: Fleet,
+  store: Store,
+  settings: () => Settings,
+  path: string,
+  reload: (why: 'file') => Promise<unknown>,
+): Promise<void> {
+  const stop = new AbortController();
+  const onStop = () => stop.abort(signals.stop.reason);
+  if (signals.stop.aborted) onStop();
+  signals.stop.addEventListener('abort', onStop, { once: true });
+  const watching = watchSettings({
+    files: () => watchedFiles(path, settings()),
+    clock,
+    readFile: readFileWithin,
+    onChange: async () => void (await reload('file')),
+    signal: stop.signal,
+  });
+  const pruning = pruneNowAndThen(store, clock, stop.signal);
+  // A keeper that ends by itself is a mistake of ours: its reason ends the process.
+  await crew.run(stop.signal);
+  await Promise.all([watching, pruning]);
+}
+
+async function pruneNowAndThen(store: Store, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await store.prune(clock.now()).catch(() => undefined); // told by the store's trace
+    await clock.sleep(pruneEveryMs, signal);
+  }
+}
+
+function openTheStore(settings: Settings, clock: Clock, metrics: Metrics, log: Log): Promise<Store> {
+  let failing = false;
+  const onTrace = (trace: StoreTrace) => {
+    metrics.store(trace);
+    if (trace.error && !failing)
+      log.tell(
+        'store-failing',
+        { operation: trace.operation, error: trace.error.message },
+        `The store fails: ${trace.error.message}. No restart is made until it works.`,
+      );
+    if (!trace.error && failing) log.tell('store-recovered', { operation: trace.operation }, 'The store works again.');
+    failing = trace.error !== undefined;
+  };
+  return openStore({ file: settings.store.path, clock, onTrace });
+}
+
+function traced(trace: CloudTrace, metrics: Metrics, log: Log, fleet: Fleet | undefined): void {
+  metrics.cloud(trace);
+  if (trace.kind === 'action-retired') fleet?.keeper(trace.account)?.actionRetired(trace.from, trace.to);
+  if (trace.kind === 'page-halved')
+    log.tell(
+      'page-halved',
+      { account: trace.account, pageSize: trace.pageSize },
+      `Pages of the list are too large: asked for ${trace.pageSize} tasks at a time from now on.`,
+    );
+  if (trace.kind === 'malformed-item')
+    log.tell(
+      'malformed-item',
+      { account: trace.account, where: trace.where },
+      `An item of the list could not be read: ${trace.where}.`,
+    );
+}
+
+function tellStart(log: Log, path: string, settings: Settings, url: string, warnings: readonly string[]): void {
+  const accounts = settings.accounts.map(({ name, provider }) => `${name} (${provider})`).join(', ');
+  const groups = settings.groups
+    .map(({ name, mode }) => (mode === 'observe' ? `${name} (only observed)` : name))
+    .join(', ');
+  log.tell(
+    'started',
+    { version: version(), config: path },
+    `relaykeeper ${version()} keeps the relay tasks of ${groups} alive in ${accounts}, as ${path} says.`,
+  );
+  for (const { name, provider } of settings.accounts)
+    if (provider === 'simulator')
+      log.tell(
+        'simulated-account',
+        { account: name },
+        `Account ${name} is a PRETEND cloud: no real task is seen or restarted.`,
+      );
+  for (const warning of warnings) log.tell('config-changed', {}, warning);
+  log.tell(
+    'listening',
+    { url, socket: settings.server.socket },
+    `Look at ${url}/ and ${url}/metrics; ask over ${settings.server.socket}, for example: relaykeeper status`,
+  );
+}
+
+function withListen(settings: Settings, listen: string | undefined): Settings {
+  const read = listen === undefined ? undefined : readListen(listen);
+  return read?.ok ? { ...settings, server: { ...settings.server, listen: read.value } } : settings;
+}
+
+let versionRead: string | undefined;
+
+/** The version in package.json. */
+function version(): string {
+  versionRead ??= (
+    JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string }
+  ).version;
+  return versionRead;
+}

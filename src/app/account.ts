@@ -1,0 +1,128 @@
+/** From the settings of one account to the parts that keep it: client, gate, keeper. Built here, wired nowhere else. */
+
+import { cronSchedule } from '../clock.ts';
+import { type CloudOptions, createCloud } from '../cloud/client.ts';
+import type { CredentialsOptions } from '../cloud/credentials.ts';
+import { type AccountGate, createGate } from '../cloud/gate.ts';
+import { createTransport, type Transport } from '../cloud/transport.ts';
+import type { Clock, Cloud, CloudTrace, Gate, Lane } from '../domain/ports.ts';
+import type { KeeperSettings } from '../keeper.ts';
+import { type AccountSettings, policies, type Secret, type Settings } from '../settings/settings.ts';
+import { createDemoWorld, demoKey } from '../simulator/demo.ts';
+import type { World } from '../simulator/world.ts';
+import { pretendTransport } from './pretend.ts';
+
+/** What every account's client is made with. */
+export interface Common {
+  readonly clock: Clock;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly fingerprintKey: string;
+  readonly onTrace: (trace: CloudTrace) => void;
+  readonly onCredentialsChanged: (account: string) => void;
+}
+
+/** The pretend cloud of each simulated account: one for the life of the process, whatever a reload changes. */
+export type PretendClouds = Map<string, World>;
+
+/** Fixed, so that every try-out shows the same story. */
+const demoSeed = 7;
+
+export function openGate(
+  account: AccountSettings,
+  clock: Clock,
+  onWait: (lane: Lane, waitedMs: number) => void,
+): AccountGate {
+  return createGate({ ...account.rateLimit, clock, onWait });
+}
+
+/** Throws if the settings were not checked. */
+export function openCloud(
+  account: AccountSettings,
+  settings: Settings,
+  gate: Gate,
+  worlds: PretendClouds,
+  retired: () => readonly string[],
+  common: Common,
+): Cloud {
+  const { clock, env, fingerprintKey, onTrace } = common;
+  const pretend = account.provider === 'simulator';
+  const options: CloudOptions = {
+    account: account.name,
+    provider: account.provider === 'simulator' ? 'volcengine' : account.provider,
+    ...(account.endpoint === undefined ? {} : { endpoint: account.endpoint }),
+    ...(account.region === undefined ? {} : { region: account.region }),
+    credentials: pretend ? demoCredentials : credentialsOf(account),
+    env,
+    subAccount: account.subAccount,
+    cloudGroups: cloudGroupsOf(account, settings),
+    pageSize: account.poll.pageSize,
+    requestTimeoutMs: account.requestTimeoutMs,
+    restartAction: account.restartAction,
+    retiredActions: retired,
+    fingerprintKey,
+    gate,
+    clock,
+    transport: pretend ? pretendCloud(account.name, worlds, clock) : realTransport(account, clock),
+    onTrace,
+    onCredentialsChanged: () => common.onCredentialsChanged(account.name),
+  };
+  return createCloud(options);
+}
+
+/** At most as many connections as permits can be out at once. */
+const realTransport = (account: AccountSettings, clock: Clock): Transport =>
+  createTransport({ clock, connections: account.rateLimit.perSecond });
+
+function pretendCloud(name: string, worlds: PretendClouds, clock: Clock): Transport {
+  let world = worlds.get(name);
+  if (!world) {
+    world = createDemoWorld({ seed: demoSeed, now: clock.now() });
+    worlds.set(name, world);
+  }
+  return pretendTransport(world, clock);
+}
+
+const cloudGroupsOf = (account: AccountSettings, settings: Settings): readonly string[] =>
+  policies(settings, account.name).groups.flatMap(({ match }) => match.cloudGroup);
+
+const demoCredentials: CredentialsOptions = {
+  from: 'static',
+  accessKeyId: { value: demoKey.accessKeyId },
+  secretAccessKey: { value: demoKey.secretAccessKey },
+};
+
+function credentialsOf({ credentials }: AccountSettings): CredentialsOptions {
+  switch (credentials.kind) {
+    case 'keys': {
+      const { accessKeyId, secretAccessKey, sessionToken } = credentials;
+      const keys = {
+        from: 'static',
+        accessKeyId: given(accessKeyId),
+        secretAccessKey: given(secretAccessKey),
+      } as const;
+      return sessionToken ? { ...keys, sessionToken: given(sessionToken) } : keys;
+    }
+    case 'none':
+      return { from: 'chain' };
+    default:
+      return { from: credentials.kind };
+  }
+}
+
+const given = (secret: Secret) => (secret.kind === 'file' ? { file: secret.path } : { value: secret.reveal() });
+
+/** What the keeper of the account goes by until the next reload. */
+export function keeperSettings(account: AccountSettings, settings: Settings, cloud: Cloud): KeeperSettings {
+  return {
+    policies: policies(settings, account.name),
+    schedule: cronSchedule(account.poll.schedule, account.poll.timezone),
+    verifyEveryMs: account.poll.verifyEveryMs,
+    requestTimeoutMs: account.requestTimeoutMs,
+    cloud,
+    listScope: JSON.stringify([
+      account.endpoint,
+      account.provider,
+      [...new Set(cloudGroupsOf(account, settings))].sort(),
+    ]),
+  };
+}

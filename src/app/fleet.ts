@@ -1,0 +1,244 @@
+/** All accounts of this process and their keepers: opened, run, swapped by a reload, closed. */
+import type { AccountGate } from '../cloud/gate.ts';
+import type { Event } from '../domain/events.ts';
+import { groupOf } from '../domain/policy.ts';
+import type { Clock, Cloud, CloudTrace } from '../domain/ports.ts';
+import { Keeper, type KeeperSettings } from '../keeper.ts';
+import { type AccountSettings, policies, type Settings } from '../settings/settings.ts';
+import type { Store } from '../store/open.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { type Common, keeperSettings, openCloud, openGate, type PretendClouds } from './account.ts';
+
+export interface FleetOptions {
+  readonly clock: Clock;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly store: Store;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly onTrace: (trace: CloudTrace) => void;
+}
+
+interface Member {
+  readonly name: string;
+  readonly gate: AccountGate;
+  readonly keeper: Keeper;
+  readonly stop: AbortController;
+  cloud: Cloud;
+  settings: AccountSettings;
+  running: Promise<void>;
+}
+
+/** What a reload has built and not yet put in place. */
+export interface Prepared {
+  readonly settings: Settings;
+  readonly clouds: ReadonlyMap<string, Cloud>;
+  readonly keeperSettings: ReadonlyMap<string, KeeperSettings>;
+}
+
+/** Beyond the longest call: then nobody uses the client that a reload replaced. */
+const oldClientLastsMs = 5_000;
+
+export class Fleet {
+  readonly #options: FleetOptions;
+  readonly #common: Common;
+  readonly #members = new Map<string, Member>();
+  readonly #worlds: PretendClouds = new Map();
+  #stopping: AbortSignal | undefined;
+  #failed: (error: unknown) => void = () => {};
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+    const { clock, env, store, onTrace, log } = options;
+    this.#common = {
+      clock,
+      env,
+      onTrace,
+      fingerprintKey: Buffer.from(store.fingerprintKey()).toString('hex'),
+      onCredentialsChanged: (account) => {
+        log.tell('credentials-read', { account }, `The keys of account ${account} changed and were read again.`);
+        this.keeper(account)?.pollSoon(true);
+      },
+    };
+  }
+
+  /** Makes the keepers of every account; they begin with `run`. */
+  open(settings: Settings): void {
+    for (const account of settings.accounts) this.#members.set(account.name, this.#enlist(account, settings));
+    this.#tellMetrics(settings);
+  }
+
+  /** Runs every keeper until `signal` aborts. Rejects if one ends by a mistake of ours. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#stopping = signal;
+    const failed = new Promise<never>((_resolve, reject) => {
+      this.#failed = reject;
+    });
+    for (const member of this.#members.values()) this.#begin(member);
+    const stopped = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([stopped, failed]);
+    for (const member of this.#members.values()) member.stop.abort(signal.reason);
+    await Promise.all([...this.#members.values()].map(({ running }) => running));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#members.values()].map(({ cloud }) => cloud.close()));
+  }
+
+  keepers(): readonly Keeper[] {
+    return [...this.#members.values()].map(({ keeper }) => keeper);
+  }
+
+  keeper(account: string): Keeper | undefined {
+    return this.#members.get(account)?.keeper;
+  }
+
+  titleOf(account: string, taskId: string): string | undefined {
+    return this.keeper(account)?.ledger.tasks.get(taskId)?.item.title;
+  }
+
+  /** Tells the metrics when each loop last went round. */
+  tellTicks(): void {
+    const { clock, metrics } = this.#options;
+    for (const keeper of this.keepers())
+      metrics.loopTick(keeper.account, clock.now() - (clock.monotonic() - keeper.tickedAt));
+  }
+
+  /** Managed tasks now, and how many of them the new settings would leave unmanaged. */
+  wouldUnmanage(settings: Settings): { readonly managed: number; readonly lost: number } {
+    let managed = 0;
+    let lost = 0;
+    for (const keeper of this.keepers()) {
+      const kept = settings.accounts.some(({ name }) => name === keeper.account)
+        ? policies(settings, keeper.account)
+        : undefined;
+      for (const { group, goneAt, item } of keeper.ledger.tasks.values()) {
+        if (group === undefined || goneAt !== undefined) continue;
+        managed++;
+        if (!kept || !groupOf(kept, item)) lost++;
+      }
+    }
+    return { managed, lost };
+  }
+
+  /** Builds beside the old what the new settings need. Throws, and leaves everything as it was, if it cannot be built. */
+  prepare(settings: Settings): Prepared {
+    const clouds = new Map<string, Cloud>();
+    const prepared = new Map<string, KeeperSettings>();
+    for (const account of settings.accounts) {
+      const member = this.#members.get(account.name);
+      if (!member) continue;
+      const cloud = this.#openCloud(account, settings, member.gate);
+      clouds.set(account.name, cloud);
+      prepared.set(account.name, keeperSettings(account, settings, cloud));
+    }
+    return { settings, clouds, keeperSettings: prepared };
+  }
+
+  /** Puts it in place: gates keep their permits, keepers their ledgers and timers. */
+  async swap({ settings, clouds, keeperSettings: prepared }: Prepared): Promise<void> {
+    for (const account of settings.accounts) {
+      const member = this.#members.get(account.name);
+      const cloud = clouds.get(account.name);
+      const changed = prepared.get(account.name);
+      if (!member || !cloud || !changed) {
+        const added = this.#enlist(account, settings);
+        this.#members.set(account.name, added);
+        if (this.#stopping) this.#begin(added);
+        continue;
+      }
+      this.#retire(member.cloud, member.settings);
+      member.cloud = cloud;
+      member.settings = account;
+      member.gate.configure(account.rateLimit);
+      await member.keeper.configure(changed);
+    }
+    for (const member of [...this.#members.values()]) {
+      if (settings.accounts.some(({ name }) => name === member.name)) continue;
+      this.#members.delete(member.name);
+      member.stop.abort(new Error('the account was taken out of the configuration'));
+      await member.running;
+      await member.cloud.close();
+    }
+    this.#tellMetrics(settings);
+  }
+
+  #enlist(account: AccountSettings, settings: Settings): Member {
+    const { clock, store, log, metrics } = this.#options;
+    const gate = openGate(account, clock, (lane, waitedMs) => metrics.gateWait(account.name, lane, waitedMs));
+    const cloud = this.#openCloud(account, settings, gate);
+    const keeper = new Keeper({
+      ...keeperSettings(account, settings, cloud),
+      account: account.name,
+      gate,
+      store: store.ledgerStore,
+      ownership: store.ownership,
+      clock,
+      tell: (event: Event) => {
+        metrics.record(event);
+        log.record(event);
+      },
+      complain: (what, cause) =>
+        log.tell(
+          'tick-failed',
+          { account: account.name, error: reasonOf(cause) },
+          `${what}${cause === undefined ? '' : `: ${reasonOf(cause)}`}`,
+        ),
+    });
+    return {
+      name: account.name,
+      gate,
+      keeper,
+      cloud,
+      settings: account,
+      stop: new AbortController(),
+      running: Promise.resolve(),
+    };
+  }
+
+  #openCloud(account: AccountSettings, settings: Settings, gate: AccountGate): Cloud {
+    const retired = () => this.keeper(account.name)?.ledger.accountRecord.retiredActions ?? [];
+    return openCloud(account, settings, gate, this.#worlds, retired, this.#common);
+  }
+
+  #begin(member: Member): void {
+    const { log, clock } = this.#options;
+    member.running = member.keeper.run(member.stop.signal);
+    member.running.catch((error: unknown) => this.#failed(error));
+    clock.after(standbyToldAfterMs, () => {
+      if (!member.keeper.ledger.owned && !member.stop.signal.aborted)
+        log.tell(
+          'standing-by',
+          { account: member.name },
+          `Another process owns account ${member.name}: standing by until it ends.`,
+        );
+    });
+  }
+
+  /** Calls of the client before are let finish. */
+  #retire(cloud: Cloud, account: AccountSettings): void {
+    this.#options.clock.after(account.requestTimeoutMs + oldClientLastsMs, () => void cloud.close());
+  }
+
+  #tellMetrics(settings: Settings): void {
+    this.#options.metrics.configure(settings.accounts.map(({ name }) => policies(settings, name)));
+  }
+}
+
+/** Ownership is had at once or not: this long is long enough to know. */
+const standbyToldAfterMs = 500;
+
+/** The whole chain of causes in one line. */
+function reasonOf(cause: unknown): string {
+  const parts: string[] = [];
+  for (
+    let error = cause;
+    error !== undefined && parts.length < 5;
+    error = error instanceof Error ? error.cause : undefined
+  )
+    parts.push(error instanceof Error ? error.message : String(error));
+  return parts.join(': ');
+}

@@ -1,0 +1,202 @@
+/** What operators may ask of the running daemon, over all its accounts: the `Operations` port on the keepers. */
+import { randomBytes } from 'node:crypto';
+import type { Hold } from '../domain/events.ts';
+import { addHold, maxHolds, removeHold } from '../domain/operator.ts';
+import {
+  type AccountSnapshot,
+  type Clock,
+  type ExplainView,
+  type History,
+  type Operations,
+  Refusal,
+  type ReloadResult,
+  type StatusView,
+  type TaskView,
+} from '../domain/ports.ts';
+import { holdsOver } from '../domain/rules.ts';
+import { accountView, groupViews, ruleViews, stateOf, taskView } from '../domain/views.ts';
+import type { Keeper } from '../keeper.ts';
+import { sameSecret } from './secrets.ts';
+
+export interface Running {
+  readonly keepers: () => readonly Keeper[];
+  /** Provider of an account, for people. */
+  readonly providerOf: (account: string) => string;
+  readonly hookToken: (account: string) => string | undefined;
+  readonly history: History;
+  readonly clock: Clock;
+  readonly startedAt: number;
+  readonly version: string;
+  readonly store: () => StatusView['store'];
+  readonly configFile: string;
+  readonly configHash: () => string;
+  readonly config: () => unknown;
+  readonly reload: () => Promise<ReloadResult>;
+}
+
+/** A loop that has not gone round for so long hangs; the longest poll with all its patience is shorter. */
+const hangsAfterMs = 10 * 60_000;
+const recentEvents = 20;
+/** A prefix of a task id that names it is at least this long. */
+const shortestPrefix = 6;
+const longestHoldMs = 366 * 24 * 3_600_000;
+
+export function createOperations(running: Running): Operations {
+  const { clock, history } = running;
+
+  const keeperOf = (account: string | undefined): Keeper => {
+    const keepers = running.keepers();
+    const found =
+      account === undefined && keepers.length === 1 ? keepers[0] : keepers.find((keeper) => keeper.account === account);
+    if (found) return found;
+    const names = keepers.map((keeper) => keeper.account).join(', ');
+    throw new Refusal(
+      account === undefined ? 'bad-request' : 'not-found',
+      account === undefined ? `name the account: one of ${names}` : `no account ${account}: there are ${names}`,
+    );
+  };
+
+  /** By id, a unique prefix of it, or a unique title; over all accounts unless one is named. */
+  const find = (named: string, account: string | undefined): { readonly keeper: Keeper; readonly taskId: string } => {
+    const keepers = account === undefined ? running.keepers() : [keeperOf(account)];
+    for (const keeper of keepers) if (keeper.ledger.tasks.has(named)) return { keeper, taskId: named };
+    const like = keepers.flatMap((keeper) =>
+      [...keeper.ledger.tasks.values()]
+        .filter(
+          ({ taskId, item, goneAt }) =>
+            goneAt === undefined &&
+            (item.title === named || (named.length >= shortestPrefix && taskId.startsWith(named))),
+        )
+        .map(({ taskId }) => ({ keeper, taskId })),
+    );
+    const [only] = like;
+    if (only && like.length === 1) return only;
+    if (like.length > 1) throw new Refusal('bad-request', `${like.length} tasks are called ${named}: give the task id`);
+    throw new Refusal(
+      'not-found',
+      `no task ${named}: give its id, at least ${shortestPrefix} characters of it, or its exact title`,
+    );
+  };
+
+  return {
+    status: () => ({
+      version: running.version,
+      startedAt: running.startedAt,
+      now: clock.now(),
+      configHash: running.configHash(),
+      configFile: running.configFile,
+      store: running.store(),
+      accounts: running.keepers().map((keeper) => viewOf(keeper, running)),
+      groups: running.keepers().flatMap((keeper) => groupViews(keeper.situation()).groups),
+    }),
+    tasks: ({ account, group, state }) =>
+      (account === undefined ? running.keepers() : [keeperOf(account)]).flatMap((keeper) => {
+        const situation = keeper.situation();
+        return [...keeper.ledger.tasks.values()]
+          .filter((record) => record.goneAt === undefined && (group === undefined || record.group === group))
+          .filter((record) => state === undefined || stateOf(record, situation.cloudNow) === state)
+          .map((record) => taskView(record, situation));
+      }),
+    async explain(named, account): Promise<ExplainView> {
+      const { keeper, taskId } = find(named, account);
+      const recent = await history.events({ account: keeper.account, taskId, limit: recentEvents });
+      const situation = keeper.situation();
+      const record = keeper.ledger.tasks.get(taskId);
+      if (!record) throw new Refusal('not-found', `no task ${named} any more`);
+      return {
+        ...taskView(record, situation),
+        rules: ruleViews(record, situation),
+        holds: holdsOver(situation, record),
+        recent,
+      };
+    },
+    events: (query) => history.events(query),
+    holds: () => running.keepers().flatMap((keeper) => [...keeper.ledger.holds.values()]),
+    async addHold({ account, target, author, reason, forMs }) {
+      const keeper = target.kind === 'task' ? find(target.taskId, account).keeper : keeperOf(account);
+      const known = target.kind === 'task' ? { ...target, taskId: find(target.taskId, account).taskId } : target;
+      if (known.kind === 'group' && !keeper.situation().policyOf.has(known.group))
+        throw new Refusal('not-found', `no group ${known.group} in account ${keeper.account}`);
+      if (keeper.ledger.holds.size >= maxHolds)
+        throw new Refusal('refused', `there are ${maxHolds} holds already: remove some`);
+      const now = clock.now();
+      if (forMs !== undefined && forMs > longestHoldMs)
+        throw new Refusal('bad-request', 'a hold lasts at most 366 days; leave the end out for one without');
+      const endsAt = forMs === undefined ? undefined : now + forMs;
+      const hold: Hold = {
+        id: randomBytes(4).toString('hex'),
+        account: keeper.account,
+        target: known,
+        author,
+        reason,
+        createdAt: now,
+        endsAt,
+      };
+      await keeper.changeHold(addHold(hold, now));
+      return hold;
+    },
+    async removeHold(id, by) {
+      for (const keeper of running.keepers()) {
+        const hold = keeper.ledger.holds.get(id);
+        if (!hold) continue;
+        await keeper.changeHold(removeHold(hold, by, clock.now()));
+        return hold;
+      }
+      throw new Refusal('not-found', `no hold ${id}: \`hold list\` shows them`);
+    },
+    async restart(named, { account, by, force }) {
+      const { keeper, taskId } = find(named, account);
+      const answer = await keeper.restartByHand(taskId, by, force);
+      return { task: viewOfTask(keeper, taskId), answer };
+    },
+    async release(named, { account, by }) {
+      const { keeper, taskId } = find(named, account);
+      await keeper.releaseByHand(taskId, by);
+      return viewOfTask(keeper, taskId);
+    },
+    config: running.config,
+    reload: running.reload,
+    snapshot: (maxTaskSeries) => running.keepers().map((keeper) => snapshotOf(keeper, running, maxTaskSeries)),
+    healthy: () =>
+      running.keepers().every((keeper) => !keeper.ledger.owned || clock.monotonic() - keeper.tickedAt < hangsAfterMs),
+    ready: () => running.store().up,
+    hook(account, token) {
+      const known = running.hookToken(account);
+      const keeper = running.keepers().find((one) => one.account === account);
+      if (!keeper || known === undefined || !sameSecret(token, known)) return false;
+      keeper.pollSoon();
+      return true;
+    },
+  };
+}
+
+function viewOfTask(keeper: Keeper, taskId: string): TaskView {
+  const record = keeper.ledger.tasks.get(taskId);
+  if (!record) throw new Refusal('not-found', `no task ${taskId} any more`);
+  return taskView(record, keeper.situation());
+}
+
+function viewOf(keeper: Keeper, running: Running) {
+  return {
+    ...accountView(keeper.situation()),
+    provider: running.providerOf(keeper.account),
+    pollIntervalMs: keeper.pollGapMs(),
+    clockOffsetMs: keeper.cloud.clockOffsetMs(),
+    gate: keeper.gate.snapshot(),
+  };
+}
+
+/** Everything a scrape shows of one account, from one moment. */
+function snapshotOf(keeper: Keeper, running: Running, maxTaskSeries: number): AccountSnapshot {
+  const situation = keeper.situation();
+  const { groups, inOutage } = groupViews(situation);
+  const managed = [...keeper.ledger.tasks.values()].filter(
+    ({ group, goneAt }) => group !== undefined && goneAt === undefined,
+  );
+  return {
+    account: viewOf(keeper, running),
+    groups,
+    outages: inOutage.slice(0, maxTaskSeries).map((record) => taskView(record, situation)),
+    managed: managed.length <= maxTaskSeries ? managed.map((record) => taskView(record, situation)) : [],
+  };
+}

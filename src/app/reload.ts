@@ -1,0 +1,106 @@
+/**
+ * Reload: read, check, build, swap. A file that is wrong changes nothing; it is logged, counted, and answered with
+ * all its errors. One reload at a time.
+ */
+import type { Clock, ReloadResult } from '../domain/ports.ts';
+import { compareForReload, type Difference } from '../settings/compare.ts';
+import type { Settings } from '../settings/settings.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Fleet } from './fleet.ts';
+import { load } from './settings.ts';
+
+export interface ReloadOptions {
+  readonly path: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The settings in force; replaced by a reload that succeeds. */
+  readonly current: { settings: Settings; hash: string };
+  readonly crew: Fleet;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly adapt: (settings: Settings) => Settings;
+  readonly onSwapped: (settings: Settings) => void;
+}
+
+/** `file`: the file changed by itself, and perhaps by accident. */
+export type ReloadCause = 'file' | 'hangup' | 'asked';
+
+export function reloadFrom(options: ReloadOptions): (cause: ReloadCause) => Promise<ReloadResult> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (cause) => {
+    const mine = last.then(() => reloadOnce(options, cause));
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+}
+
+async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<ReloadResult> {
+  const { path, env, current, crew, log, metrics, clock, adapt, onSwapped } = options;
+  const loaded = load(path, env);
+  if (!loaded.ok) return reject(options, loaded.errors);
+  const settings = adapt(loaded.settings);
+  if (cause === 'file') {
+    const { managed, lost } = crew.wouldUnmanage(settings);
+    if (lost * 2 > managed)
+      return reject(options, [
+        `${path}: would leave ${lost} of ${managed} managed tasks unmanaged. If that is meant, send SIGHUP or POST /-/reload; a change of the file alone does not do it`,
+      ]);
+  }
+  const difference = compareForReload(current.settings, settings);
+  let prepared: ReturnType<Fleet['prepare']>;
+  try {
+    prepared = crew.prepare(settings);
+  } catch (error) {
+    return reject(options, [`${path}: ${error instanceof Error ? error.message : String(error)}`]);
+  }
+  await crew.swap(prepared);
+  // What needs a restart stays as it runs, so that it is told again at the next reload.
+  const { server, store } = current.settings;
+  current.settings = {
+    ...settings,
+    server: { ...settings.server, listen: server.listen, socket: server.socket, tls: server.tls },
+    store,
+  };
+  current.hash = loaded.hash;
+  onSwapped(current.settings);
+  log.configure(settings.log);
+  metrics.reloadSucceeded(clock.now(), loaded.hash);
+  log.tell(
+    'config-loaded',
+    { config: path, hash: loaded.hash },
+    `The configuration was read again: ${sentenceOf(difference)}.`,
+  );
+  for (const warning of loaded.warnings) log.tell('config-changed', {}, warning);
+  if (difference.needsRestart.length > 0)
+    log.tell(
+      'config-needs-restart',
+      { keys: difference.needsRestart.join(', ') },
+      `${difference.needsRestart.join(', ')} changed: that takes effect when the daemon is started again.`,
+    );
+  return { ok: true, needsRestart: difference.needsRestart };
+}
+
+function reject({ path, log, metrics }: ReloadOptions, errors: readonly string[]): ReloadResult {
+  metrics.reloadFailed();
+  log.tell(
+    'config-rejected',
+    { config: path, errors: errors.length },
+    `The new configuration is not taken, the old one stays in force: ${errors.join(' | ')}`,
+  );
+  return { ok: false, errors };
+}
+
+function sentenceOf(difference: ReturnType<typeof compareForReload>): string {
+  const said = [...wordsOf('account', difference.accounts), ...wordsOf('group', difference.groups)];
+  if (difference.changed.length > 0) said.push(`changed: ${difference.changed.join(', ')}`);
+  return said.length > 0 ? said.join('; ') : 'nothing differs';
+}
+
+function wordsOf(what: string, { added, removed, changed }: Difference): string[] {
+  const said: string[] = [];
+  if (added.length > 0) said.push(`${what}s added: ${added.join(', ')}`);
+  if (removed.length > 0) said.push(`${what}s removed: ${removed.join(', ')}`);
+  if (changed.length > 0) said.push(`${what}s changed: ${changed.join(', ')}`);
+  return said;
+}

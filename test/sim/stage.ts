@@ -1,0 +1,250 @@
+/**
+ * The whole of one account on a virtual clock: the production keeper, rules, limiter and client against the pretend
+ * cloud, with a ledger in memory that can lose its process. Judged at the cloud's side.
+ */
+
+import { pretendTransport } from '../../src/app/pretend.ts';
+import { createCloud } from '../../src/cloud/client.ts';
+import { createGate } from '../../src/cloud/gate.ts';
+import type { Event } from '../../src/domain/events.ts';
+import type { AccountRecord, BudgetEntry, TaskRecord } from '../../src/domain/ledger.ts';
+import type { Policies, Policy } from '../../src/domain/policy.ts';
+import type { CloudTrace, Gate, LedgerChanges, LedgerStore, Ownership, Schedule } from '../../src/domain/ports.ts';
+import { Keeper, type KeeperSettings } from '../../src/keeper.ts';
+import type { Arrival } from '../../src/simulator/arrivals.ts';
+import type { Fault } from '../../src/simulator/faults.ts';
+import type { TaskPlan } from '../../src/simulator/task.ts';
+import {
+  type Act,
+  addFault,
+  advance,
+  createWorld,
+  perform,
+  statusNow,
+  type World,
+  type WorldOptions,
+} from '../../src/simulator/world.ts';
+import { begin, plainPolicy } from '../domain/story.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+export const accessKey = { accessKeyId: 'AKLTtest', secretAccessKey: 'test-secret-key' };
+
+/** Every 15 seconds, as the default schedule. */
+export const every = (ms: number): Schedule => ({ next: (at) => Math.floor(at / ms) * ms + ms });
+
+/** Keeps what was saved, as a disk would. */
+export class MemoryStore implements LedgerStore {
+  readonly tasks = new Map<string, TaskRecord>();
+  readonly holds = new Map<string, unknown>();
+  readonly events: Event[] = [];
+  account: AccountRecord | undefined;
+  failing = false;
+
+  async load(_account: string, budgetSince: number) {
+    const back = new Set(
+      this.events.flatMap((event) => (event.type === 'restart-given-back' ? [event.attemptId] : [])),
+    );
+    const budget: BudgetEntry[] = this.events.flatMap((event) =>
+      event.type === 'restart-failed' &&
+      event.trigger !== 'manual' &&
+      event.at > budgetSince &&
+      !back.has(event.attemptId)
+        ? [{ at: event.at, attemptId: event.attemptId, group: event.group, observed: event.trigger === 'shadow' }]
+        : [],
+    );
+    return {
+      tasks: [...this.tasks.values()],
+      holds: [...this.holds.values()] as never,
+      accountRecord: this.account,
+      budget,
+    };
+  }
+
+  async save(_account: string, changes: LedgerChanges) {
+    if (this.failing) throw new Error('the disk is full');
+    this.events.push(...changes.events);
+    for (const record of changes.tasks) this.tasks.set(record.taskId, record);
+    for (const taskId of changes.removedTasks) this.tasks.delete(taskId);
+    for (const hold of changes.holds) this.holds.set(hold.id, hold);
+    for (const id of changes.removedHolds) this.holds.delete(id);
+    if (changes.accountRecord) this.account = changes.accountRecord;
+  }
+}
+
+const soleOwner: Ownership = {
+  acquire: async () => ({ epoch: 1, lost: new AbortController().signal }),
+  remainingMs: () => Number.POSITIVE_INFINITY,
+};
+
+export interface StageOptions {
+  readonly policies: Policies;
+  readonly tasks?: readonly TaskPlan[];
+  readonly seed?: number;
+  readonly world?: Partial<WorldOptions>;
+  readonly pollEveryMs?: number;
+  readonly perSecond?: number;
+}
+
+export interface Restart {
+  readonly taskId: string;
+  /** Seconds since the story's begin, at the cloud. */
+  readonly at: number;
+}
+
+export class Stage {
+  readonly clock = new VirtualClock(begin);
+  readonly world: World;
+  readonly store = new MemoryStore();
+  readonly events: Event[] = [];
+  readonly complaints: string[] = [];
+  readonly traces: CloudTrace[] = [];
+  readonly arrivals: Arrival[] = [];
+  keeper!: Keeper;
+  gate!: Gate;
+  policies: Policies;
+  #stop = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  readonly #options: StageOptions;
+
+  constructor(options: StageOptions) {
+    this.#options = options;
+    this.policies = options.policies;
+    this.world = createWorld({
+      seed: options.seed ?? 1,
+      now: begin,
+      keys: [accessKey],
+      tasks: options.tasks ?? [],
+      parameters: { latency: { uplinkMs: [50, 50], downlinkMs: [50, 50] } },
+      ...options.world,
+      watch: (arrival) => this.arrivals.push(arrival),
+    });
+    this.start();
+  }
+
+  settings(): KeeperSettings {
+    return {
+      policies: this.policies,
+      schedule: every(this.#options.pollEveryMs ?? 15_000),
+      verifyEveryMs: 5_000,
+      requestTimeoutMs: 10_000,
+      cloud: createCloud({
+        account: 'main',
+        provider: 'volcengine',
+        credentials: {
+          from: 'static',
+          accessKeyId: { value: accessKey.accessKeyId },
+          secretAccessKey: { value: accessKey.secretAccessKey },
+        },
+        env: {},
+        subAccount: false,
+        cloudGroups: [],
+        pageSize: 500,
+        requestTimeoutMs: 10_000,
+        restartAction: 'auto',
+        retiredActions: () => this.keeper?.ledger.accountRecord.retiredActions ?? [],
+        fingerprintKey: 'k'.repeat(32),
+        gate: this.gate,
+        clock: this.clock,
+        transport: pretendTransport(this.world, this.clock),
+        onTrace: (trace) => this.traces.push(trace),
+      }),
+      listScope: '*',
+    };
+  }
+
+  /** A fresh process on the ledger that was saved. */
+  start(): void {
+    this.gate = createGate({ perSecond: this.#options.perSecond ?? 10, spacing: 'even', clock: this.clock });
+    this.#stop = new AbortController();
+    this.keeper = new Keeper({
+      ...this.settings(),
+      account: 'main',
+      gate: this.gate,
+      store: this.store,
+      ownership: soleOwner,
+      clock: this.clock,
+      tell: (event) => this.events.push(event),
+      complain: (what, cause) => this.complaints.push(`${what}: ${String(cause)}`),
+    });
+    this.#running = this.keeper.run(this.#stop.signal);
+  }
+
+  /** Lets so many seconds pass. */
+  run(seconds: number): Promise<void> {
+    return this.clock.run(seconds * 1_000);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('stop'));
+    await this.clock.run(15_000);
+    await this.#running;
+  }
+
+  fault(fault: Fault): string {
+    return addFault(this.world, fault);
+  }
+
+  act(act: Act): void {
+    advance(this.world, this.#worldNow());
+    perform(this.world, act);
+  }
+
+  #worldNow(): number {
+    return begin + this.clock.monotonic();
+  }
+
+  get seconds(): number {
+    return this.clock.monotonic() / 1_000;
+  }
+
+  statusOf(taskId: string): string {
+    advance(this.world, this.#worldNow());
+    const task = this.world.tasks.get(taskId);
+    return task ? statusNow(this.world, task) : 'gone';
+  }
+
+  activeShare(): number {
+    const tasks = [...this.world.tasks.keys()];
+    return tasks.filter((taskId) => this.statusOf(taskId) === '生效中').length / tasks.length;
+  }
+
+  /** Restart calls as the cloud counted them. */
+  restarts(taskId?: string): readonly Restart[] {
+    return this.arrivals
+      .filter((arrival) => /^(Restart|Continue|Relaunch)PullToPushTask$/.test(arrival.action))
+      .map((arrival) => ({ taskId: arrival.taskId ?? '', at: (arrival.at - begin) / 1_000 }))
+      .filter((restart) => taskId === undefined || restart.taskId === taskId);
+  }
+
+  told<T extends Event['type']>(type: T): readonly Extract<Event, { type: T }>[] {
+    return this.events.filter((event): event is Extract<Event, { type: T }> => event.type === type);
+  }
+
+  /** Most calls that reached the cloud within any one second, over all actions. */
+  worstSecond(): number {
+    let worst = 0;
+    let first = 0;
+    const times = this.arrivals.map(({ at }) => at).sort((a, b) => a - b);
+    for (let last = 0; last < times.length; last++) {
+      while ((times[last] ?? 0) - (times[first] ?? 0) >= 1_000) first++;
+      worst = Math.max(worst, last - first + 1);
+    }
+    return worst;
+  }
+}
+
+export const defaultPolicy: Policy = {
+  ...plainPolicy,
+  backoff: { ...plainPolicy.backoff, jitterPercent: 25 },
+  match: { ...plainPolicy.match, cloudGroup: ['*'] },
+};
+
+export const tasks = (count: number, more: Partial<TaskPlan> = {}, prefix = 't'): TaskPlan[] =>
+  Array.from({ length: count }, (_, index) => ({
+    taskId: `${prefix}${String(index).padStart(5, '0')}`,
+    title: `${prefix}${index}`,
+    cloudGroup: 'vip',
+    startsAt: begin - 3_600_000,
+    endsAt: begin + 6 * 24 * 3_600_000,
+    ...more,
+  }));
