@@ -44,6 +44,7 @@ export function admit(
       'Use the unix socket on the machine itself, or add server.tokens to the configuration.',
     );
   }
+  // At least one character: a token file that is empty opens nothing.
   const token = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
   const known = token === undefined ? undefined : findToken(token, tokens);
   if (!known) {
@@ -69,8 +70,7 @@ function findToken(given: string, tokens: readonly AccessToken[]): AccessToken |
   let found: AccessToken | undefined;
   for (const known of tokens) {
     const same = timingSafeEqual(digest, digestOf(known.token));
-    // A token file that is empty must not open the door to an empty token.
-    if (same && known.token !== '') found = known;
+    if (same) found = known;
   }
   return found;
 }

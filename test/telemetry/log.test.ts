@@ -341,6 +341,13 @@ describe('secrets', () => {
   });
 });
 
+test('flush reaches the destination', () => {
+  let flushed = 0;
+  const { log } = capture({ destination: { write: () => {}, flushSync: () => void flushed++ } });
+  log.flush();
+  expect(flushed).toBe(1);
+});
+
 test('what was written before an exit arrives: standard output is flushed', () => {
   const url = new URL('../../src/telemetry/log.ts', import.meta.url);
   const program = `
