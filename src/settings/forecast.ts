@@ -1,8 +1,7 @@
 /** How many API calls a configuration will make, before it makes any. */
-import nodeCron from 'node-cron';
-import type { Policy } from '../domain/policy.ts';
-import { globMatches } from '../domain/policy.ts';
+import { globMatches, type Policy } from '../domain/policy.ts';
 import type { AccountSettings, Settings } from './settings.ts';
+import { nextRuns } from './values.ts';
 
 export interface Forecast {
   readonly account: string;
@@ -34,8 +33,7 @@ export function scheduledGaps(poll: AccountSettings['poll']): {
   readonly shortestMs: number;
   readonly longestMs: number;
 } {
-  const task = nodeCron.createTask(poll.schedule, () => {}, { timezone: poll.timezone });
-  const runs = task.getNextRuns(pollsLookedAt).map((date) => date.getTime());
+  const runs = nextRuns(poll.schedule, poll.timezone, pollsLookedAt);
   const gaps = runs.slice(1).map((at, index) => at - (runs[index] ?? at));
   return { shortestMs: Math.min(...gaps), longestMs: Math.max(...gaps) };
 }

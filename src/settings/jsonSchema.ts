@@ -14,6 +14,7 @@ export interface JsonSchema {
   readonly items?: JsonSchema;
   readonly anyOf?: readonly JsonSchema[];
   readonly enum?: readonly unknown[];
+  readonly pattern?: string;
 }
 
 const strict = z.toJSONSchema(rootSchema, { target: 'draft-07', io: 'input' }) as JsonSchema;
@@ -21,27 +22,42 @@ const strict = z.toJSONSchema(rootSchema, { target: 'draft-07', io: 'input' }) a
 /** The JSON Schema of the configuration file, ready to be printed. */
 export function jsonSchema(): JsonSchema {
   return {
-    ...withEmptyKeys(strict),
+    ...asWritten(strict),
     title: 'relaykeeper configuration',
     description: 'Put `# yaml-language-server: $schema=PATH` on the first line of the file to use it in an editor.',
   };
 }
 
-/** A key without a value is as good as no key, so what may be left out may also be null. */
-function withEmptyKeys(schema: JsonSchema): JsonSchema {
+/** What the file allows besides: no value where a key may be left out, and a variable where text of a shape belongs. */
+function asWritten(schema: JsonSchema): JsonSchema {
   const { properties, required = [], items, anyOf } = schema;
-  return {
+  return orVariable({
     ...schema,
-    ...(items && { items: withEmptyKeys(items) }),
-    ...(anyOf && { anyOf: anyOf.map(withEmptyKeys) }),
+    ...(items && { items: asWritten(items) }),
+    ...(anyOf && { anyOf: anyOf.map(asWritten) }),
     ...(properties && {
       properties: Object.fromEntries(
         Object.entries(properties).map(([name, own]) => {
-          const inner = withEmptyKeys(own);
+          const inner = asWritten(own);
           return [name, required.includes(name) ? inner : orNull(inner)];
         }),
       ),
     }),
+  });
+}
+
+const variable = '\\$\\{';
+
+function orVariable(schema: JsonSchema): JsonSchema {
+  if (schema.type !== 'string') return schema;
+  if (schema.pattern !== undefined) return { ...schema, pattern: `${schema.pattern}|${variable}` };
+  if (!schema.enum) return schema;
+  const { description, default: byDefault, ...own } = schema;
+  const anyOf = [own, { type: 'string', pattern: variable }];
+  return {
+    anyOf,
+    ...(description !== undefined && { description }),
+    ...(byDefault !== undefined && { default: byDefault }),
   };
 }
 

@@ -48,8 +48,9 @@ export function line(to: number) {
   });
 }
 
-export function matching(pattern: RegExp, wrong: string) {
-  return text((value) => (pattern.test(value) ? { ok: true, value } : { ok: false, wrong }), pattern.source);
+/** A text of a shape. `forEditors` is the pattern without what only JavaScript has (`\p`, lookbehind). */
+export function matching(pattern: RegExp, wrong: string, forEditors = pattern.source) {
+  return text((value) => (pattern.test(value) ? { ok: true, value } : { ok: false, wrong }), forEditors);
 }
 
 /** A whole number from `min` to `max`. */

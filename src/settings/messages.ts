@@ -3,7 +3,7 @@
  * the text, nothing secret in it.
  */
 import type { Mistake, Path, Range } from './document.ts';
-import { longestShownKey, secretSections } from './masks.ts';
+import { longestShownKey, masksByLook, secretSections } from './masks.ts';
 
 /** A mistake or a warning, in pieces for programs and whole for people. */
 export interface Problem {
@@ -42,12 +42,16 @@ export function shownPath(path: Path): string {
       shown += `[${step}]`;
       continue;
     }
-    const word = step.length > (amongSecrets ? longestShownKey : longestKey) ? '…' : printable(step);
+    const bare = step.length <= (amongSecrets ? longestShownKey : longestKey) && isBareWord(step);
+    const word = bare ? step : '…';
     shown += shown === '' ? word : `.${word}`;
     amongSecrets ||= secretSections.has(step);
   }
   return shown;
 }
+
+/** A key as keys are; anything else is a line that lost its shape, and may have a secret in it. */
+const isBareWord = (step: string) => !/[\s"'\p{Cc}\p{Cf}]/u.test(step) && masksByLook(step).length === 0;
 
 /** A problem without a place: the file is not there, or cannot be read. */
 export function fileProblem(file: string, message: string): Problem {

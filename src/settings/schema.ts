@@ -73,6 +73,7 @@ const groupName = () =>
   matching(
     /^(?=\S)[^*?\p{Cc}]{1,64}(?<=\S)$/u,
     'must be 1 to 64 characters, without `*`, `?` or spaces at its ends (wildcards belong in `match.cloudGroup`)',
+    '^[^*?]{1,64}$',
   );
 const globs = () => list(line(256), maxPatterns);
 

@@ -91,11 +91,22 @@ export function readCron(text: string): Read<string> {
   if (first) return bad(`its field \`${first.field}\` is not valid: write a cron expression with seconds, ${example}`);
   try {
     // The fields are fine; whether the whole ever comes, the library finds out by looking for it.
-    if (nodeCron.createTask(text, () => {}, { timezone: 'UTC' }).getNextRuns(1).length > 0) return good(text);
+    if (nextRuns(text, 'UTC', 1).length > 0) return good(text);
   } catch {
     // Its message quotes the expression; ours says the same.
   }
   return bad(`is a time that never comes: write a cron expression with seconds, ${example}`);
+}
+
+/** The next times of a schedule, Unix milliseconds, from now on by the library's own clock. Throws for what `readCron` refuses. */
+export function nextRuns(schedule: string, timezone: string, count: number): readonly number[] {
+  const task = nodeCron.createTask(schedule, () => {}, { timezone });
+  try {
+    return task.getNextRuns(count).map((date) => date.getTime());
+  } finally {
+    // The library keeps a list of all tasks ever made.
+    task.destroy();
+  }
 }
 
 export interface ListenAddress {

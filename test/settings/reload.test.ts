@@ -1,0 +1,191 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are texts of configuration files.
+/** Seeing that the files changed, and what the change touches. */
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { compareForReload } from '../../src/settings/compare.ts';
+import { type ReadFile, readFileWithin } from '../../src/settings/readFile.ts';
+import { watchedFiles, watchSettings } from '../../src/settings/watch.ts';
+import { VirtualClock } from '../sim/virtual-clock.ts';
+import { filesInMemory, settingsOf } from './support.ts';
+
+/** Runs a plan of (second, what happens then) and tells the seconds at which a change was told. */
+async function told(
+  plan: readonly (readonly [number, () => void])[],
+  readFile: ReadFile,
+  files: () => readonly string[],
+  seconds = 20,
+) {
+  const clock = new VirtualClock(0);
+  const abort = new AbortController();
+  const at: number[] = [];
+  for (const [second, act] of plan) clock.after(second * 1000, act);
+  const onChange = () => void at.push(clock.monotonic() / 1000);
+  const watching = watchSettings({ files, clock, readFile, onChange, signal: abort.signal });
+  await clock.run(seconds * 1000);
+  abort.abort();
+  await watching;
+  return at;
+}
+
+describe('a change is told once it has stood still for 2 s', () => {
+  const inMemory = (plan: readonly (readonly [number, Record<string, string | undefined>])[]) => {
+    const content: Record<string, string> = { config: 'a', token: 't' };
+    const put = (changes: Record<string, string | undefined>) => () => {
+      for (const [name, text] of Object.entries(changes)) {
+        if (text === undefined) delete content[name];
+        else content[name] = text;
+      }
+    };
+    return told(
+      plan.map(([second, changes]) => [second, put(changes)] as const),
+      (path, most) => filesInMemory(content)(path, most),
+      () => ['config', 'token'],
+    );
+  };
+  // Looks come every half second: a change just after one is seen at the next, and told 2 s later.
+  test.each([
+    ['nothing changes', [], []],
+    ['one change', [[1.1, { config: 'b' }]], [3.5]],
+    ['a change of a token file', [[1.1, { token: 'u' }]], [3.5]],
+    [
+      'written in pieces: from the last one',
+      [
+        [1.1, { config: 'b' }],
+        [2.6, { config: 'bc' }],
+        [4.1, { config: 'bcd' }],
+      ],
+      [6.5],
+    ],
+    [
+      'gone and back within two seconds as it was',
+      [
+        [1.1, { config: undefined }],
+        [2.1, { config: 'a' }],
+      ],
+      [],
+    ],
+    [
+      'replaced by way of nothing',
+      [
+        [1.1, { config: undefined }],
+        [1.7, { config: 'b' }],
+      ],
+      [4],
+    ],
+    ['removed: told, so that somebody says so', [[1.1, { config: undefined }]], [3.5]],
+    [
+      'two changes far apart',
+      [
+        [1.1, { config: 'b' }],
+        [9.1, { config: 'a' }],
+      ],
+      [3.5, 11.5],
+    ],
+  ] as const)('%s', async (_, plan, expected) => {
+    expect(await inMemory(plan)).toEqual(expected);
+  });
+
+  test('a change while the last one is taken in is told too', async () => {
+    const content: Record<string, string> = { config: 'a' };
+    const clock = new VirtualClock(0);
+    const abort = new AbortController();
+    const at: number[] = [];
+    const onChange = () => {
+      at.push(clock.monotonic() / 1000);
+      if (at.length === 1) content.config = 'c';
+    };
+    clock.after(1100, () => {
+      content.config = 'b';
+    });
+    const readFile: ReadFile = (path, most) => filesInMemory(content)(path, most);
+    const watching = watchSettings({ files: () => ['config'], clock, readFile, onChange, signal: abort.signal });
+    await clock.run(20_000);
+    abort.abort();
+    await watching;
+    expect(at).toEqual([3.5, 6]);
+  });
+
+  test('a file that a reload names first is no change', async () => {
+    let named = ['config'];
+    const rename = () => {
+      named = ['config', 'token'];
+    };
+    expect(await told([[2, rename]], filesInMemory({ config: 'a', token: 't' }), () => named)).toEqual([]);
+  });
+
+  test('a mounted ConfigMap is swapped by a link two directories away', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'configmap-'));
+    const version = (name: string, text: string) => {
+      mkdirSync(join(folder, name));
+      writeFileSync(join(folder, name, 'relaykeeper.yaml'), text);
+    };
+    version('..1', 'one');
+    symlinkSync('..1', join(folder, '..data'));
+    symlinkSync('..data/relaykeeper.yaml', join(folder, 'relaykeeper.yaml'));
+    const swap = () => {
+      version('..2', 'two');
+      symlinkSync('..2', join(folder, '..data_tmp'));
+      renameSync(join(folder, '..data_tmp'), join(folder, '..data'));
+      rmSync(join(folder, '..1'), { recursive: true });
+    };
+    expect(await told([[1.1, swap]], readFileWithin, () => [join(folder, 'relaykeeper.yaml')])).toEqual([3.5]);
+  });
+
+  test('watched are the file and the tokens in files', () => {
+    const settings = settingsOf('accounts: [{name: main, hookToken: hook-0123456789-abc}]\ngroups: [{name: vip}]\n');
+    const file = { kind: 'file', path: 'ops' } as const;
+    const server = { ...settings.server, tokens: [{ name: 'ops', scope: 'admin', token: file }] } as const;
+    expect(watchedFiles('c.yaml', { ...settings, server })).toEqual(['c.yaml', 'ops']);
+  });
+});
+
+describe('what a reload touches', () => {
+  const base = {
+    top: '',
+    server: 'tokens: [{name: ops, scope: admin, token: ops-0123456789abcdef}]',
+    accounts: '{name: main}, {name: two}',
+    groups: '{name: vip}, {name: news}',
+  };
+  const settings = (changes: Partial<typeof base>) => {
+    const { top, server, accounts, groups } = { ...base, ...changes };
+    return settingsOf(`${top}\nserver: {${server}}\naccounts: [${accounts}]\ngroups: [${groups}]\n`, { SK: 'sk' });
+  };
+  const none = { added: [], removed: [], changed: [] };
+  const same = { needsRestart: [], changed: [], accounts: none, groups: none };
+  test.each([
+    ['nothing', {}, {}],
+    ['the log', { top: 'log: {level: debug}' }, { changed: ['log'] }],
+    ['the port', { server: `${base.server}, listen: "127.0.0.1:1"` }, { needsRestart: ['server.listen'] }],
+    ['the socket', { server: `${base.server}, socket: other.sock` }, { needsRestart: ['server.socket'] }],
+    ['the store', { top: 'store: sqlite:other.db' }, { needsRestart: ['store'] }],
+    [
+      'another token under the same name',
+      { server: base.server.replace('ops-0', 'ops-1') },
+      { changed: ['server.tokens'] },
+    ],
+    ['an account more', { accounts: `${base.accounts}, {name: three}` }, { accounts: { ...none, added: ['three'] } }],
+    ['an account less', { accounts: '{name: main}' }, { accounts: { ...none, removed: ['two'] } }],
+    [
+      'an account with keys of its own',
+      { accounts: '{name: main, credentials: {accessKeyId: a, secretAccessKey: "${SK}"}}, {name: two}' },
+      { accounts: { ...none, changed: ['main'] } },
+    ],
+    ['the order of accounts means nothing', { accounts: '{name: two}, {name: main}' }, {}],
+    ['a policy', { groups: '{name: vip, attempts: 3}, {name: news}' }, { groups: { ...none, changed: ['vip'] } }],
+    ['defaults', { top: 'defaults: {attempts: 3}' }, { groups: { ...none, changed: ['vip', 'news'] } }],
+    [
+      'the order of groups means something',
+      { groups: '{name: news}, {name: vip}' },
+      { groups: { ...none, changed: ['news', 'vip'] } },
+    ],
+    [
+      'another name',
+      { groups: '{name: vip}, {name: sports}' },
+      { groups: { added: ['sports'], removed: ['news'], changed: [] } },
+    ],
+  ])('%s', (_, changes, expected) => {
+    expect(compareForReload(settings({}), settings(changes))).toEqual({ ...same, ...expected });
+  });
+});
