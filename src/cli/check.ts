@@ -61,8 +61,7 @@ function write({ out, program }: Surroundings, path: string, loaded: Loaded, for
   const { accounts, groups } = loaded.settings;
   out.write(`${path} is good: ${accounts.length} account(s), ${groups.length} group(s), hash ${loaded.hash}\n`);
   for (const account of forecasts) writeForecast(out, account);
-  const config = path === 'relaykeeper.yaml' ? '' : ` --config ${path}`;
-  if (out.isTerminal) out.write(`Next, what it would restart now (it sends nothing): ${program} plan${config}\n`);
+  if (out.isTerminal) out.write(`Next, what it would restart now (it sends nothing): ${program} plan\n`);
 }
 
 function writeForecast(out: Output, forecast: Forecast): void {

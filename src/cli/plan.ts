@@ -22,19 +22,27 @@ export const planCommand = (surroundings: Surroundings): Command =>
       writeTable(
         out,
         ['TASK', 'TITLE', 'GROUP', 'STATE', 'VERDICT', 'NOT BEFORE', 'WHY'],
-        plan.tasks.map((task) => [
-          task.taskId,
-          task.title,
-          task.group ?? '-',
-          task.state,
-          verdictWord(task),
-          until(out, task.verdict.until),
-          task.verdict.sentence,
-        ]),
+        plan.tasks
+          .toSorted(byUrgency)
+          .map((task) => [
+            task.taskId,
+            task.title,
+            task.group ?? '-',
+            task.state,
+            verdictWord(task),
+            until(out, task.verdict.until),
+            task.verdict.sentence,
+          ]),
       );
-      for (const note of plan.notes) out.error(`${plain(note)}\n`);
+      // A note may quote lines of the configuration.
+      for (const note of plan.notes) out.error(`${note.split('\n').map(plain).join('\n')}\n`);
       if (out.isTerminal) writeSummary(out, plan.tasks, program);
     });
+
+const urgency = { restart: 0, wait: 1, none: 2 } as const;
+
+/** What would be restarted first, then what waits, then the rest; each in the order given. */
+const byUrgency = (a: TaskView, b: TaskView): number => urgency[a.verdict.kind] - urgency[b.verdict.kind];
 
 const verdictWord = ({ verdict }: TaskView): string =>
   verdict.kind === 'wait' ? (verdict.reason ?? 'wait') : verdict.kind === 'none' ? '-' : 'RESTART';

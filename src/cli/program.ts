@@ -44,7 +44,10 @@ function commandLine(surroundings: Surroundings): Command {
     .option('-c, --config <FILE>', 'default: relaykeeper.yaml, else /etc/relaykeeper/relaykeeper.yaml')
     .helpCommand(false)
     .hook('preAction', () => {
-      surroundings.configPath = root.opts<{ config?: string }>().config;
+      const { config } = root.opts<{ config?: string }>();
+      surroundings.configPath = config;
+      // So that the commands we tell of can be typed as they stand.
+      if (config !== undefined) surroundings.program = `${program} --config ${quoted(config)}`;
     })
     .addHelpText('after', exitCodeHelp);
   root.commandsGroup('The daemon:');
@@ -80,6 +83,8 @@ function everyCommand(command: Command, change: (command: Command) => void): voi
 
 const nameOf = (command: Command): string =>
   command.parent ? `${nameOf(command.parent)} ${command.name()}` : command.name();
+
+const quoted = (path: string): string => (/^[\w./@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
 
 const exitCodeHelp = `
 Exit codes: 0 done, 1 failed, 2 wrong usage, 5 refused, 6 daemon unreachable, 78 bad configuration.`;

@@ -23,8 +23,8 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly out: Output;
-  /** What a person types to run this program here: `relaykeeper`, or `node src/main.ts` in a checkout. */
-  readonly program: string;
+  /** What a person types to run this program here: `relaykeeper`, or `node src/main.ts` in a checkout; with `--config`, if it was given. */
+  program: string;
   /** Starts to listen for the signals of the operating system. Until it is called they end the process at once. */
   signals(): Signals;
   /** The daemon's wiring, loaded only by the commands that need it. */

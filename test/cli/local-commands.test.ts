@@ -74,11 +74,11 @@ describe('plan', () => {
   };
   const planOnce: App['planOnce'] = async () => ({
     ok: true,
-    tasks: [stopped, waits, fine],
-    notes: ['one item was malformed'],
+    tasks: [fine, waits, stopped],
+    notes: ['one item was malformed', 'a.yaml:1:1: x\n  1 | y'],
   });
 
-  it('in a pipe: one line a task; notes apart from them', async () => {
+  it('in a pipe: one line a task, restarts first; notes apart from them', async () => {
     const ended = await typed(['plan'], { app: { planOnce } });
     expect(ended).toEqual({
       code: 0,
@@ -87,19 +87,24 @@ describe('plan', () => {
         't2\t世界杯01\tvip\tstopped\tbefore-start\t2026-03-01T12:00:00.000Z\tIt starts at noon.\n',
         't3\t世界杯01\t-\tstopped\t-\t-\tNobody has it.\n',
       ].join(''),
-      err: 'one item was malformed\n',
+      err: 'one item was malformed\na.yaml:1:1: x\n  1 | y\n',
     });
   });
 
   it('on a terminal: how many, that nothing was sent, and the next command', async () => {
     const { out } = await typed(['plan'], { terminal: true, app: { planOnce } });
     expect(out).toContain('3 tasks, 2 managed; 1 would be restarted now. Nothing was sent.');
-    expect(out).toContain('relaykeeper run');
+    expect(out).toContain('Then start it: relaykeeper run\n');
+    const elsewhere = await typed(['plan', '--config', "a b's.yaml"], { terminal: true, app: { planOnce } });
+    expect(elsewhere.out).toContain("Then start it: relaykeeper --config 'a b'\\''s.yaml' run\n");
   });
 
   it('--json', async () => {
     const { out } = await typed(['plan', '--json'], { app: { planOnce } });
-    expect(JSON.parse(out)).toEqual({ tasks: [stopped, waits, fine], notes: ['one item was malformed'] });
+    expect(JSON.parse(out)).toMatchObject({
+      tasks: [fine, waits, stopped],
+      notes: ['one item was malformed', expect.any(String)],
+    });
   });
 
   it('a plan that cannot be made ends with its own code and every error', async () => {
