@@ -120,7 +120,6 @@ function exchange(pool: Pool, clock: Clock, request: HttpRequest, signal: AbortS
           controller = itsController;
         },
         onResponseStart(itsController, status, headers) {
-          if (status < 200) return;
           const date = textOf(headers.date);
           const flow = { pause: () => itsController.pause(), resume: () => itsController.resume() };
           body = readBody(textOf(headers['content-encoding']), request.maxBytes, flow, (end) => {

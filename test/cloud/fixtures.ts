@@ -204,7 +204,7 @@ export const rawTask = (taskId: string, fields: Record<string, unknown> = {}) =>
 });
 
 /** A page of the list as the cloud gives it, out of all its tasks. */
-export function pageOf(tasks: readonly unknown[], body: Record<string, unknown>): unknown {
+export function pageOf(tasks: readonly unknown[], body: Record<string, unknown>): object {
   const page = Number(body.Page);
   const size = Number(body.Size);
   return envelope({

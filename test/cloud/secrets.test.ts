@@ -58,7 +58,7 @@ const answers: readonly (readonly [what: string, answer: (action: string) => obj
           everything,
         ],
         { Page: 1, Size: 500 },
-      ) as object,
+      ),
   ],
 ];
 

@@ -83,7 +83,7 @@ describe('an answer', () => {
     expect(outcome).toMatchObject({ kind: 'response', body: text });
   });
 
-  test('after "100 Continue" is the final one', async () => {
+  test('after early hints is the final one', async () => {
     const server = await rawServer((socket) => socket.write(`HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n${ok}`));
     expect(await transport().send(post(server.url), never)).toMatchObject({
       kind: 'response',
