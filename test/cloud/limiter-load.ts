@@ -62,8 +62,7 @@ export interface Load {
   /** At the server, in order. */
   readonly arrivals: readonly number[];
   /** In order of admission. */
-  readonly admissions: readonly number[];
-  readonly meanRoundTripMs: number;
+  readonly sent: readonly Sent[];
 }
 
 const inTurn: readonly Lane[] = ['poll', 'restart', 'other', 'verify'];
@@ -77,8 +76,7 @@ export function load(
   const { perSecond, spacing, calls, seed, lateMs = 0 } = options;
   const random = seeded(seed);
   const arrivals: number[] = [];
-  const admissions: number[] = [];
-  let roundTripsMs = 0;
+  const sent: Sent[] = [];
   const out: { id: number; endsAt: number; lost: boolean }[] = [];
   // A fraction, as real clocks have it.
   let now = 1_000 * random();
@@ -91,10 +89,9 @@ export function load(
     state = step.state;
     wakeAt = step.wakeAt === undefined ? undefined : step.wakeAt + lateMs * random();
     for (const { id } of step.admitted) {
-      admissions.push(now);
       const { saveMs, upMs, downMs, lost } = profile.trip(random, now);
       arrivals.push(now + saveMs + upMs);
-      roundTripsMs += upMs + downMs;
+      sent.push({ sentAt: now + saveMs, roundTripMs: upMs + downMs });
       out.push({ id, endsAt: Math.max(now + saveMs, now + saveMs + upMs + downMs), lost });
     }
     return step.admitted.length;
@@ -103,7 +100,7 @@ export function load(
 
   ask();
   ask();
-  while (admissions.length < calls) {
+  while (sent.length < calls) {
     let next = out[0];
     for (const call of out) if (next === undefined || call.endsAt < next.endsAt) next = call;
     let went: number;
@@ -118,17 +115,28 @@ export function load(
     for (; went > 0; went--) went += ask();
   }
   arrivals.sort((a, b) => a - b);
-  return { arrivals, admissions, meanRoundTripMs: roundTripsMs / admissions.length };
+  return { arrivals, sent };
+}
+
+/** One call as its sender saw it, in milliseconds. */
+export interface Sent {
+  readonly sentAt: number;
+  readonly roundTripMs: number;
 }
 
 /**
- * Calls per second over the bound L / (W + mean round trip), without the first and the last L calls: the former went
- * with a full bag, the latter are the end of a burst.
+ * Calls per second over the bound L / (W + mean round trip). Little's law: that is the time for which calls occupy
+ * their permits (round trip and W), over the time of all L. Counted between the second second and the last sending, it
+ * depends neither on where bursts begin nor on calls cut off at the end. Above 1: more calls were on their way or in
+ * the second behind their answers than L, which no client can know to be safe.
  */
-export function shareOfBound(load: Pick<Load, 'admissions' | 'meanRoundTripMs'>, perSecond: number): number {
-  const { admissions, meanRoundTripMs } = load;
-  const last = admissions.length - perSecond - (admissions.length % perSecond);
-  const calls = last - perSecond;
-  const tookMs = (admissions[last] ?? 0) - (admissions[perSecond] ?? 0);
-  return calls / tookMs / (perSecond / (1_000 + meanRoundTripMs));
+export function shareOfBound(calls: readonly Sent[], perSecond: number): number {
+  const from = Math.min(...calls.map(({ sentAt }) => sentAt)) + 2_000;
+  const until = Math.max(...calls.map(({ sentAt }) => sentAt));
+  let occupiedMs = 0;
+  for (const { sentAt, roundTripMs } of calls) {
+    const freeAt = sentAt + roundTripMs + 1_000;
+    occupiedMs += Math.max(0, Math.min(freeAt, until) - Math.max(sentAt, from));
+  }
+  return occupiedMs / (perSecond * (until - from));
 }

@@ -9,7 +9,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Pool } from 'undici';
 import { refusals, worstSecond } from '../../cloud/judges.ts';
-import { seeded, shareOfBound } from '../../cloud/limiter-load.ts';
+import { type Sent, seeded, shareOfBound } from '../../cloud/limiter-load.ts';
 import type { BenchOptions } from '../run.ts';
 import { type Contender, contenders, perSecond } from './contenders.ts';
 import { type FromServer, type Lag, type ToServer, watchLag } from './server.ts';
@@ -49,24 +49,22 @@ interface Measured extends Cell {
 }
 
 /** Sends the calls of one cell; what only the client can know. */
-async function send(cell: Cell, port: number, calls: number): Promise<{ sentAt: number[]; meanRoundTripMs: number }> {
+async function send(cell: Cell, port: number, calls: number): Promise<readonly Sent[]> {
   const pool = new Pool(`http://127.0.0.1:${port}`, { connections: 64, pipelining: 1 });
   const random = seeded(calls + roundTripsMs.indexOf(cell.profile) * 10 + splits.indexOf(cell.split));
-  const sentAt: number[] = [];
-  let roundTripMs = 0;
+  const sent: Sent[] = [];
   await cell.contender.run(calls, async () => {
     const delayMs = cell.profile.of(random);
     const upMs = Math.round(delayMs * cell.split.of(random));
-    const from = performance.now();
-    sentAt.push(from);
+    const sentAt = performance.now();
     const headers = { 'x-up-ms': `${upMs}`, 'x-down-ms': `${Math.round(delayMs - upMs)}` };
     const { statusCode, body } = await pool.request({ method: 'GET', path: '/', headers });
     await body.dump();
     if (statusCode !== 200) throw new Error(`status ${statusCode}`);
-    roundTripMs += performance.now() - from;
+    sent.push({ sentAt, roundTripMs: performance.now() - sentAt });
   });
   await pool.close();
-  return { sentAt, meanRoundTripMs: roundTripMs / calls };
+  return sent;
 }
 
 async function ask(server: ChildProcess, message: ToServer): Promise<FromServer> {
@@ -76,7 +74,7 @@ async function ask(server: ChildProcess, message: ToServer): Promise<FromServer>
 }
 
 /** All cells at the same time. */
-async function measure(server: ChildProcess, cells: readonly Cell[], calls: number) {
+async function measure(server: ChildProcess, cells: readonly Cell[], callsEach: number) {
   const opened = await ask(server, { kind: 'open', cells: cells.length });
   if (opened.kind !== 'opened') throw new Error('the server did not open');
   const lag = watchLag();
@@ -84,23 +82,22 @@ async function measure(server: ChildProcess, cells: readonly Cell[], calls: numb
     cells.map(async (cell, index) => {
       // Spread over a second, so that the bursts of one cell are not the lag of another.
       await new Promise((resolve) => setTimeout(resolve, (index * 1_000) / cells.length));
-      return send(cell, opened.ports[index] ?? 0, calls);
+      return send(cell, opened.ports[index] ?? 0, callsEach);
     }),
   );
   const collected = await ask(server, { kind: 'collect' });
   if (collected.kind !== 'collected') throw new Error('the server did not tell');
   const measured = cells.map((cell, index): Measured => {
     const arrivals = collected.arrivals[index] ?? [];
-    const client = sent[index];
-    if (client === undefined || arrivals.length !== calls || client.sentAt.length !== calls) {
-      throw new Error(`${cell.contender.name}: ${arrivals.length} arrivals for ${calls} calls`);
+    const calls = sent[index] ?? [];
+    if (arrivals.length !== callsEach || calls.length !== callsEach) {
+      throw new Error(`${cell.contender.name}: ${arrivals.length} arrivals for ${callsEach} calls`);
     }
     const refused = refusals(arrivals, perSecond);
-    const taken = 1 - refused.sliding / calls;
-    const share = (meanRoundTripMs: number) =>
-      taken * shareOfBound({ admissions: client.sentAt, meanRoundTripMs }, perSecond);
-    const bound = share(client.meanRoundTripMs);
-    return { ...cell, worst: worstSecond(arrivals), refused, shareOfBound: bound, shareOfLimit: share(0) };
+    const bound = (1 - refused.sliding / callsEach) * shareOfBound(calls, perSecond);
+    const meanRoundTripMs = calls.reduce((sum, { roundTripMs }) => sum + roundTripMs, 0) / callsEach;
+    const shareOfLimit = bound / (1 + meanRoundTripMs / 1_000);
+    return { ...cell, worst: worstSecond(arrivals), refused, shareOfBound: bound, shareOfLimit };
   });
   return { measured, client: lag(), server: collected.lag };
 }
@@ -168,8 +165,9 @@ Each profile, the round trip lying ${splitNames.join(' / ')}:
 ${table(['limiter', 'round trip', ...columns], rows)}
 
 Worst second: most arrivals at the server in any second. Refused: calls of ${calls} that a server refuses which counts a
-sliding second, whole seconds of its clock, or tokens. Of the bound: calls taken by the sliding server, as a share of
-10 / (1 s + mean round trip) measured in the same run; above 100 % is faster than is safe. Of 10/s: the same over the limit.
+sliding second, whole seconds of its clock, or tokens. Of the bound: calls a second that the sliding server takes, as a
+share of 10 / (1 s + mean round trip), both measured in the same run; above 100 % no client can know to be safe. Of 10/s:
+the same as a share of the limit itself.
 Event-loop lag (${availableParallelism()} cores, Node ${process.version}): ${lags.map(lagLine).join('; ')}.
 `);
 }
