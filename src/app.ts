@@ -3,13 +3,15 @@
  * reverse. A reload builds everything beside the old and then swaps it.
  */
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { Fleet } from './app/fleet.ts';
 import { createOperations } from './app/operations.ts';
 import { reloadFrom } from './app/reload.ts';
 import { accessTokens, allSecrets, hookTokens } from './app/secrets.ts';
 import { findAndLoad } from './app/settings.ts';
 import { knownCodes } from './cloud/errors.ts';
-import type { Clock, CloudTrace, StoreTrace } from './domain/ports.ts';
+import type { Clock, CloudTrace, Operations, StoreTrace } from './domain/ports.ts';
+import { searchedPaths } from './settings/find.ts';
 import { readFileWithin } from './settings/readFile.ts';
 import { type Settings, withoutSecrets } from './settings/settings.ts';
 import { readListen } from './settings/values.ts';
@@ -17,8 +19,9 @@ import { watchedFiles, watchSettings } from './settings/watch.ts';
 import { openStore, type Store, StoreProblem } from './store/open.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createMetrics, type Metrics, metricsContentType } from './telemetry/metrics.ts';
+import type { AccessToken } from './web/access.ts';
 import { WebProblem } from './web/problem.ts';
-import { createWeb } from './web/server.ts';
+import { createWeb, type Web } from './web/server.ts';
 
 export { planOnce } from './app/plan.ts';
 
@@ -33,6 +36,12 @@ export interface RunOptions {
   readonly stderr: { write(text: string): void };
 }
 
+/** The settings in force; a reload replaces them. */
+interface Current {
+  settings: Settings;
+  hash: string;
+}
+
 const exitCodes = { done: 0, failed: 1, badConfiguration: 78 } as const;
 const pruneEveryMs = 3_600_000;
 const closeWebWithinMs = 2_000;
@@ -45,7 +54,7 @@ export async function runApp(options: RunOptions): Promise<number> {
     for (const error of found.errors) stderr.write(`${error}\n`);
     return exitCodes.badConfiguration;
   }
-  const current = { settings: withListen(found.settings, options.listen), hash: found.hash };
+  const current: Current = { settings: withListen(found.settings, options.listen), hash: found.hash };
   const secrets = { values: allSecrets(current.settings) };
   const metrics = createMetrics({
     version: version(),
@@ -99,23 +108,7 @@ export async function runApp(options: RunOptions): Promise<number> {
       config: () => withoutSecrets(current.settings),
       reload: () => reload('asked'),
     });
-    const { server, metrics: bounds } = current.settings;
-    const web = await createWeb({
-      operations,
-      renderMetrics: () => {
-        crew.tellTicks();
-        return metrics.render(operations.snapshot(bounds.maxTaskSeries));
-      },
-      metricsContentType,
-      version: version(),
-      tokens: () => tokens.access,
-      listen: server.listen,
-      socket: server.socket,
-      tls: server.tls,
-      externalUrl: server.externalUrl,
-      clock,
-      log,
-    });
+    const web = await openTheWeb(current, operations, crew, () => tokens.access, metrics, log, clock);
     closers.push(() => web.close(closeWebWithinMs));
     metrics.reloadSucceeded(clock.now(), current.hash);
     tellStart(log, found.path, current.settings, web.url, found.warnings);
@@ -183,6 +176,35 @@ function openTheStore(settings: Settings, clock: Clock, metrics: Metrics, log: L
   return openStore({ file: settings.store.path, clock, onTrace });
 }
 
+function openTheWeb(
+  current: Current,
+  operations: Operations,
+  crew: Fleet,
+  tokens: () => readonly AccessToken[],
+  metrics: Metrics,
+  log: Log,
+  clock: Clock,
+): Promise<Web> {
+  const { listen, socket, tls, externalUrl } = current.settings.server;
+  const renderMetrics = () => {
+    crew.tellTicks();
+    return metrics.render(operations.snapshot(current.settings.metrics.maxTaskSeries));
+  };
+  return createWeb({
+    operations,
+    renderMetrics,
+    metricsContentType,
+    version: version(),
+    tokens,
+    listen,
+    socket,
+    tls,
+    externalUrl,
+    clock,
+    log,
+  });
+}
+
 function traced(trace: CloudTrace, metrics: Metrics, log: Log, fleet: Fleet | undefined): void {
   metrics.cloud(trace);
   if (trace.kind === 'action-retired') fleet?.keeper(trace.account)?.actionRetired(trace.from, trace.to);
@@ -221,7 +243,7 @@ function tellStart(log: Log, path: string, settings: Settings, url: string, warn
   log.tell(
     'listening',
     { url, socket: settings.server.socket },
-    `Look at ${url}/ and ${url}/metrics; ask over ${settings.server.socket}, for example: relaykeeper status`,
+    `Look at ${url}/metrics; ask over ${settings.server.socket}: ${programName()} status${configFlag(path)}`,
   );
 }
 
@@ -229,6 +251,11 @@ function withListen(settings: Settings, listen: string | undefined): Settings {
   const read = listen === undefined ? undefined : readListen(listen);
   return read?.ok ? { ...settings, server: { ...settings.server, listen: read.value } } : settings;
 }
+
+/** What a person types here to run this program. */
+const programName = (): string =>
+  basename(process.argv[1] ?? '') === 'main.ts' ? 'npm run relaykeeper --' : 'relaykeeper';
+const configFlag = (path: string): string => (path === searchedPaths[0] ? '' : ` --config ${path}`);
 
 let versionRead: string | undefined;
 

@@ -6,25 +6,18 @@
  * in one go, and saves; so they never see each other half way.
  */
 import { Bell } from './bell.ts';
+import { ByHand } from './by-hand.ts';
+import { Calls } from './calls.ts';
 import { apply } from './domain/apply.ts';
-import { answerEvents } from './domain/circuit.ts';
-import { type Decision, decide, pick, pollNotBefore, regroup, settleByLook } from './domain/decide.ts';
-import type { Event, Hold } from './domain/events.ts';
-import { emptyAccountRecord, emptyLedger, type Ledger, stepClock, type TaskRecord } from './domain/ledger.ts';
-import { operatorRelease, operatorRestart } from './domain/operator.ts';
+import { type Decision, decide, pollNotBefore, regroup, settleByLook } from './domain/decide.ts';
+import type { Event } from './domain/events.ts';
+import { pick } from './domain/lane.ts';
+import { emptyLedger, type Ledger, stepClock } from './domain/ledger.ts';
 import type { Policies } from './domain/policy.ts';
-import {
-  type Clock,
-  type Cloud,
-  type Gate,
-  type LedgerStore,
-  type Ownership,
-  type Permit,
-  Refusal,
-  type Schedule,
-} from './domain/ports.ts';
+import type { Clock, Cloud, Gate, LedgerStore, Ownership, Schedule } from './domain/ports.ts';
 import { type Moment, type Situation, situationOf } from './domain/rules.ts';
-import type { Observation, RestartAnswer } from './domain/task.ts';
+import { ledgerFrom, takeOverEvents } from './domain/takeover.ts';
+import type { Observation } from './domain/task.ts';
 import { Journal } from './journal.ts';
 
 /** What can change while the keeper runs: a reload swaps it whole. */
@@ -55,7 +48,7 @@ const stepMs = 2_000;
 /** While the schedule is far away, the loop still looks at the clock this often. */
 const longestSleepMs = 60_000;
 /** After a failing tick or a failing disk: not at once again. */
-const restAfterErrorMs = 1_000;
+const restAfterErrorMs = 5_000;
 /** Failed attempts older than the longest budget are of no use; `per` is at most a day. */
 const budgetReachMs = 24 * 3_600_000;
 
@@ -72,7 +65,9 @@ export class Keeper {
   #tickedAt: number;
   readonly #laneBell = new Bell();
   readonly #lookBell = new Bell();
-  readonly #inFlight = new Set<Promise<unknown>>();
+  readonly #calls: Calls;
+  /** What operators may ask of this account. */
+  readonly byHand: ByHand;
   #wallMinusMonotonic: number;
   #stopping = false;
 
@@ -82,6 +77,32 @@ export class Keeper {
     this.#settings = options;
     this.#ledger = emptyLedger(options.account);
     this.#journal = new Journal(this.#ledger, options.store, options.tell);
+    this.#calls = new Calls({
+      clock: options.clock,
+      complain: options.complain,
+      ledger: () => this.#ledger,
+      cloud: () => this.#settings.cloud,
+      happened: (events) => this.#happened(events),
+      commit: () => this.#journal.commit(),
+      onAnswer: () => {
+        this.#laneBell.ring();
+        this.#lookBell.ring();
+      },
+    });
+    this.byHand = new ByHand({
+      account: options.account,
+      gate: options.gate,
+      calls: this.#calls,
+      ledger: () => this.#ledger,
+      situation: () => this.#situation(),
+      mayCall: () => !this.#stopping && this.#mayCall(),
+      happened: (events) => this.#happened(events),
+      commit: () => this.#journal.commit(),
+      onChange: () => {
+        this.#laneBell.ring();
+        this.pollSoon();
+      },
+    });
     const now = options.clock.now();
     this.#nextPollAt = now;
     this.#tickedAt = options.clock.monotonic();
@@ -92,17 +113,20 @@ export class Keeper {
   async run(signal: AbortSignal): Promise<void> {
     const { ownership } = this.#options;
     while (!signal.aborted) {
-      const owned = await ownership.acquire(this.account, signal).catch(() => undefined);
+      // Rejects when we are stopped, and when ownership can never be had again: that ends the process.
+      const owned = await ownership.acquire(this.account, signal).catch((cause: unknown) => {
+        if (!signal.aborted) throw cause;
+      });
       if (!owned || signal.aborted) break;
       const mine = AbortSignal.any([signal, owned.lost]);
       if (!(await this.#takeOver(owned.epoch, mine))) continue;
       await Promise.all([this.#pollLoop(mine), this.#lookLoop(mine), this.#laneLoop(mine)]);
       this.#stopping = signal.aborted;
-      await this.#settleInFlight();
+      await this.#calls.settled();
       if (!signal.aborted) this.#happened([{ type: 'owner-lost', ...this.#about() }]);
     }
     this.#stopping = true;
-    await this.#settleInFlight();
+    await this.#calls.settled();
   }
 
   /** Reads the ledger; what was in flight is unanswered, and nothing is decided before a complete observation. */
@@ -112,21 +136,12 @@ export class Keeper {
       try {
         const now = clock.now();
         const stored = await store.load(this.account, now - budgetReachMs);
-        const ledger = emptyLedger(this.account);
-        for (const record of stored.tasks) {
-          ledger.tasks.set(record.taskId, record);
-          const kind = record.attempt?.phase.kind;
-          if (kind && kind !== 'holding') ledger.unsettled.add(record.taskId);
-        }
-        for (const hold of stored.holds) ledger.holds.set(hold.id, hold);
-        ledger.accountRecord = stored.accountRecord ?? emptyAccountRecord;
-        ledger.budget = [...stored.budget];
-        this.#ledger = ledger;
-        this.#journal = new Journal(ledger, store, tell);
+        this.#ledger = ledgerFrom(this.account, stored);
+        this.#journal = new Journal(this.#ledger, store, tell);
         this.#lane = [];
         this.#nextPollAt = now;
-        this.#happened([{ type: 'owner-gained', ...this.#about(), epoch }, ...this.#leftInFlight(now)]);
-        this.#happened(regroup(ledger, this.#settings.policies, now), true);
+        this.#happened(takeOverEvents(this.#ledger, epoch, now));
+        this.#happened(regroup(this.#ledger, this.#settings.policies, now), true);
         await this.#journal.commit();
         return true;
       } catch (cause) {
@@ -135,32 +150,6 @@ export class Keeper {
       }
     }
     return false;
-  }
-
-  #leftInFlight(now: number): Event[] {
-    const events: Event[] = [];
-    for (const { taskId, group, attempt } of this.#ledger.tasks.values()) {
-      if (attempt?.phase.kind !== 'in-flight') continue;
-      const message = 'the process ended before the answer came';
-      const failure = {
-        class: 'network',
-        code: undefined,
-        httpStatus: undefined,
-        requestId: undefined,
-        message,
-      } as const;
-      const about = {
-        at: now,
-        account: this.account,
-        taskId,
-        group: group ?? '',
-        attemptId: attempt.id,
-        trigger: attempt.trigger,
-      };
-      const answer = { kind: 'unanswered', failure } as const;
-      events.push({ ...about, type: 'restart-answered', answer, durationMs: 0, towardsCircuit: false });
-    }
-    return events;
   }
 
   // ---- the poll ------------------------------------------------------------------------------------------------
@@ -284,11 +273,10 @@ export class Keeper {
       permit.done('unused');
       return false;
     }
-    const { intent } = choice;
-    if (!(await this.#saveIntent(intent, permit))) return false;
-    this.#lane = this.#lane.filter((taskId) => taskId !== intent.taskId);
-    void this.#send(choice.record, intent, permit);
-    return true;
+    const { taskId } = choice.record;
+    const sent = await this.#calls.send(choice.record, choice.intent, permit);
+    if (sent) this.#lane = this.#lane.filter((other) => other !== taskId);
+    return sent !== undefined;
   }
 
   /** A call is sent only while the account is still ours for as long as the call may last. */
@@ -296,96 +284,7 @@ export class Keeper {
     return this.#options.ownership.remainingMs(this.account) > this.#settings.requestTimeoutMs;
   }
 
-  /** An attempt whose intent is not on disk was never made: it is given back, and the permit with it. */
-  async #saveIntent(intent: Extract<Event, { type: 'restart-intended' }>, permit: Permit): Promise<boolean> {
-    this.#happened([intent]);
-    try {
-      await this.#journal.commit();
-    } catch (cause) {
-      permit.done('unused');
-      this.#happened([{ ...intent, type: 'restart-given-back', why: 'not-saved', failedAt: undefined }]);
-      this.#options.complain('a restart was not sent, because its intent could not be saved', cause);
-      return false;
-    }
-    return true;
-  }
-
-  #send(
-    record: TaskRecord,
-    intent: Extract<Event, { type: 'restart-intended' }>,
-    permit: Permit,
-  ): Promise<RestartAnswer> {
-    const sent = this.#callAndRecord(record, intent, permit);
-    this.#inFlight.add(sent);
-    const done = () => this.#inFlight.delete(sent);
-    sent.then(done, done);
-    sent.catch((cause: unknown) => this.#options.complain('the answer to a restart could not be recorded', cause));
-    return sent;
-  }
-
-  async #callAndRecord(
-    record: TaskRecord,
-    intent: Extract<Event, { type: 'restart-intended' }>,
-    permit: Permit,
-  ): Promise<RestartAnswer> {
-    const { clock } = this.#options;
-    const startedAt = clock.monotonic();
-    const task = { taskId: record.taskId, cloudGroup: record.item.cloudGroup };
-    // Never aborted from here: a call that may have taken effect is waited for, and its own timeout bounds it.
-    const answer = await this.#settings.cloud.restart(task, permit, new AbortController().signal);
-    const now = this.#ledger.tasks.get(record.taskId);
-    if (now?.attempt?.id === intent.attemptId)
-      this.#happened(answerEvents(this.#ledger, now, now.attempt, answer, clock.monotonic() - startedAt, clock.now()));
-    await this.#commitOrComplain();
-    this.#laneBell.ring();
-    this.#lookBell.ring();
-    return answer;
-  }
-
-  async #settleInFlight(): Promise<void> {
-    await Promise.allSettled(this.#inFlight);
-    await this.#commitOrComplain();
-  }
-
-  // ---- operators and reload --------------------------------------------------------------------------------------
-
-  /** Throws `Refusal` with the rule that forbids it. Resolves with the cloud's answer. */
-  async restartByHand(taskId: string, by: string, force: boolean): Promise<RestartAnswer> {
-    const before = this.#mustKnow(taskId);
-    const asked = operatorRestart(before, this.#situation(), by, force);
-    if (asked.kind === 'refused') throw new Refusal('refused', asked.why);
-    const permit = await this.#options.gate.acquire('restart');
-    const record = this.#mustKnow(taskId);
-    const decided = this.#stopping
-      ? ({ kind: 'refused', why: 'the daemon is stopping' } as const)
-      : operatorRestart(record, this.#situation(), by, force);
-    if (decided.kind === 'refused' || !this.#mayCall()) {
-      permit.done('unused');
-      throw new Refusal(
-        'refused',
-        decided.kind === 'refused' ? decided.why : 'standby: the account may be lost to another process',
-      );
-    }
-    if (record.stageTold) this.#happened(operatorRelease(this.#ledger, record, by, this.#options.clock.now()));
-    if (!(await this.#saveIntent(decided.intent, permit)))
-      throw new Refusal('unavailable', 'the store is failing: nothing may be sent');
-    return this.#send(record, decided.intent, permit);
-  }
-
-  async releaseByHand(taskId: string, by: string): Promise<void> {
-    this.#mustOwn();
-    const record = this.#mustKnow(taskId);
-    this.#happened(operatorRelease(this.#ledger, record, by, this.#options.clock.now()));
-    await this.#journal.commit();
-    this.pollSoon();
-  }
-
-  async changeHold(event: Extract<Event, { type: 'hold-added' | 'hold-removed' }>): Promise<void> {
-    this.#mustOwn();
-    this.#happened([event]);
-    await this.#journal.commit();
-    this.#laneBell.ring();
-  }
+  // ---- reload --------------------------------------------------------------------------------------
 
   /** Swaps what a reload changed: groups are assigned anew at once, timers and attempts stay as they are. */
   async configure(settings: KeeperSettings): Promise<void> {
@@ -444,10 +343,6 @@ export class Keeper {
     return this.#tickedAt;
   }
 
-  hold(id: string): Hold | undefined {
-    return this.#ledger.holds.get(id);
-  }
-
   // ---- common ------------------------------------------------------------------------------------------------------
 
   #about() {
@@ -494,16 +389,5 @@ export class Keeper {
     this.#journal.touch(stepClock(this.#ledger, deltaMs), []);
     this.#nextPollAt = Math.min(this.#nextPollAt, this.#settings.schedule.next(clock.now()));
     complain(`this machine's clock stepped by ${Math.round(deltaMs / 1_000)} s: waits go on as they were`, undefined);
-  }
-
-  #mustKnow(taskId: string): TaskRecord {
-    const record = this.#ledger.tasks.get(taskId);
-    if (!record) throw new Refusal('not-found', `no task ${taskId} in account ${this.account}`);
-    return record;
-  }
-
-  #mustOwn(): void {
-    if (!this.#ledger.owned)
-      throw new Refusal('unavailable', `standby: another process owns account ${this.account}; ask that one`);
   }
 }

@@ -57,7 +57,7 @@ function imports({ text }: Source): readonly string[] {
 const partOf = (path: string): string => path.split('/')[1]?.replace(/\.ts$/, '') ?? '';
 
 /** keeper.ts and what was taken out of it: one neighbour in several files. */
-const loop = ['keeper', 'journal', 'bell'];
+const loop = ['keeper', 'journal', 'bell', 'calls', 'by-hand'];
 const neighbours = [...loop, 'cloud', 'store', 'settings', 'telemetry', 'web', 'simulator'];
 
 /** main → cli, app → the neighbours → domain. */

@@ -43,40 +43,7 @@ const longestHoldMs = 366 * 24 * 3_600_000;
 
 export function createOperations(running: Running): Operations {
   const { clock, history } = running;
-
-  const keeperOf = (account: string | undefined): Keeper => {
-    const keepers = running.keepers();
-    const found =
-      account === undefined && keepers.length === 1 ? keepers[0] : keepers.find((keeper) => keeper.account === account);
-    if (found) return found;
-    const names = keepers.map((keeper) => keeper.account).join(', ');
-    throw new Refusal(
-      account === undefined ? 'bad-request' : 'not-found',
-      account === undefined ? `name the account: one of ${names}` : `no account ${account}: there are ${names}`,
-    );
-  };
-
-  /** By id, a unique prefix of it, or a unique title; over all accounts unless one is named. */
-  const find = (named: string, account: string | undefined): { readonly keeper: Keeper; readonly taskId: string } => {
-    const keepers = account === undefined ? running.keepers() : [keeperOf(account)];
-    for (const keeper of keepers) if (keeper.ledger.tasks.has(named)) return { keeper, taskId: named };
-    const like = keepers.flatMap((keeper) =>
-      [...keeper.ledger.tasks.values()]
-        .filter(
-          ({ taskId, item, goneAt }) =>
-            goneAt === undefined &&
-            (item.title === named || (named.length >= shortestPrefix && taskId.startsWith(named))),
-        )
-        .map(({ taskId }) => ({ keeper, taskId })),
-    );
-    const [only] = like;
-    if (only && like.length === 1) return only;
-    if (like.length > 1) throw new Refusal('bad-request', `${like.length} tasks are called ${named}: give the task id`);
-    throw new Refusal(
-      'not-found',
-      `no task ${named}: give its id, at least ${shortestPrefix} characters of it, or its exact title`,
-    );
-  };
+  const { keeperOf, find } = directory(running.keepers);
 
   return {
     status: () => ({
@@ -112,6 +79,80 @@ export function createOperations(running: Running): Operations {
     },
     events: (query) => history.events(query),
     holds: () => running.keepers().flatMap((keeper) => [...keeper.ledger.holds.values()]),
+    ...holdOperations(running, keeperOf, find),
+    async restart(named, { account, by, force }) {
+      const { keeper, taskId } = find(named, account);
+      const answer = await keeper.byHand.restart(taskId, by, force);
+      return { task: viewOfTask(keeper, taskId), answer };
+    },
+    async release(named, { account, by }) {
+      const { keeper, taskId } = find(named, account);
+      await keeper.byHand.release(taskId, by);
+      return viewOfTask(keeper, taskId);
+    },
+    config: running.config,
+    reload: running.reload,
+    snapshot: (maxTaskSeries) => running.keepers().map((keeper) => snapshotOf(keeper, running, maxTaskSeries)),
+    healthy: () =>
+      running.keepers().every((keeper) => !keeper.ledger.owned || clock.monotonic() - keeper.tickedAt < hangsAfterMs),
+    ready: () => running.store().up,
+    hook(account, token) {
+      const known = running.hookToken(account);
+      const keeper = running.keepers().find((one) => one.account === account);
+      if (!keeper || known === undefined || !sameSecret(token, known)) return false;
+      keeper.pollSoon();
+      return true;
+    },
+  };
+}
+
+type Directory = ReturnType<typeof directory>;
+
+/** Who keeps what: accounts by name, tasks by id, by the beginning of it, or by title. */
+function directory(keepersNow: () => readonly Keeper[]) {
+  const keeperOf = (account: string | undefined): Keeper => {
+    const keepers = keepersNow();
+    const found =
+      account === undefined && keepers.length === 1 ? keepers[0] : keepers.find((keeper) => keeper.account === account);
+    if (found) return found;
+    const names = keepers.map((keeper) => keeper.account).join(', ');
+    throw new Refusal(
+      account === undefined ? 'bad-request' : 'not-found',
+      account === undefined ? `name the account: one of ${names}` : `no account ${account}: there are ${names}`,
+    );
+  };
+
+  /** By id, a unique prefix of it, or a unique title; over all accounts unless one is named. */
+  const find = (named: string, account: string | undefined): { readonly keeper: Keeper; readonly taskId: string } => {
+    const keepers = account === undefined ? keepersNow() : [keeperOf(account)];
+    for (const keeper of keepers) if (keeper.ledger.tasks.has(named)) return { keeper, taskId: named };
+    const like = keepers.flatMap((keeper) =>
+      [...keeper.ledger.tasks.values()]
+        .filter(
+          ({ taskId, item, goneAt }) =>
+            goneAt === undefined &&
+            (item.title === named || (named.length >= shortestPrefix && taskId.startsWith(named))),
+        )
+        .map(({ taskId }) => ({ keeper, taskId })),
+    );
+    const [only] = like;
+    if (only && like.length === 1) return only;
+    if (like.length > 1) throw new Refusal('bad-request', `${like.length} tasks are called ${named}: give the task id`);
+    throw new Refusal(
+      'not-found',
+      `no task ${named}: give its id, at least ${shortestPrefix} characters of it, or its exact title`,
+    );
+  };
+
+  return { keeperOf, find };
+}
+
+function holdOperations(
+  { keepers, clock }: Running,
+  keeperOf: Directory['keeperOf'],
+  find: Directory['find'],
+): Pick<Operations, 'addHold' | 'removeHold'> {
+  return {
     async addHold({ account, target, author, reason, forMs }) {
       const keeper = target.kind === 'task' ? find(target.taskId, account).keeper : keeperOf(account);
       const known = target.kind === 'task' ? { ...target, taskId: find(target.taskId, account).taskId } : target;
@@ -132,40 +173,17 @@ export function createOperations(running: Running): Operations {
         createdAt: now,
         endsAt,
       };
-      await keeper.changeHold(addHold(hold, now));
+      await keeper.byHand.changeHold(addHold(hold, now));
       return hold;
     },
     async removeHold(id, by) {
-      for (const keeper of running.keepers()) {
+      for (const keeper of keepers()) {
         const hold = keeper.ledger.holds.get(id);
         if (!hold) continue;
-        await keeper.changeHold(removeHold(hold, by, clock.now()));
+        await keeper.byHand.changeHold(removeHold(hold, by, clock.now()));
         return hold;
       }
       throw new Refusal('not-found', `no hold ${id}: \`hold list\` shows them`);
-    },
-    async restart(named, { account, by, force }) {
-      const { keeper, taskId } = find(named, account);
-      const answer = await keeper.restartByHand(taskId, by, force);
-      return { task: viewOfTask(keeper, taskId), answer };
-    },
-    async release(named, { account, by }) {
-      const { keeper, taskId } = find(named, account);
-      await keeper.releaseByHand(taskId, by);
-      return viewOfTask(keeper, taskId);
-    },
-    config: running.config,
-    reload: running.reload,
-    snapshot: (maxTaskSeries) => running.keepers().map((keeper) => snapshotOf(keeper, running, maxTaskSeries)),
-    healthy: () =>
-      running.keepers().every((keeper) => !keeper.ledger.owned || clock.monotonic() - keeper.tickedAt < hangsAfterMs),
-    ready: () => running.store().up,
-    hook(account, token) {
-      const known = running.hookToken(account);
-      const keeper = running.keepers().find((one) => one.account === account);
-      if (!keeper || known === undefined || !sameSecret(token, known)) return false;
-      keeper.pollSoon();
-      return true;
     },
   };
 }

@@ -1,9 +1,10 @@
 /** `plan`: one real poll of every account and the verdict for each task; nothing is sent but the list. */
 import { existsSync } from 'node:fs';
 import { decideAtOnce } from '../domain/decide.ts';
-import { emptyAccountRecord, emptyLedger, type Ledger } from '../domain/ledger.ts';
+import { emptyLedger, type Ledger } from '../domain/ledger.ts';
 import type { Clock, TaskView } from '../domain/ports.ts';
 import { situationOf } from '../domain/rules.ts';
+import { ledgerFrom } from '../domain/takeover.ts';
 import { taskView } from '../domain/views.ts';
 import { type AccountSettings, policies, type Settings } from '../settings/settings.ts';
 import { openStore, StoreProblem } from '../store/open.ts';
@@ -77,12 +78,7 @@ async function remember(settings: Settings, clock: Clock): Promise<Memory> {
     });
     for (const { name } of settings.accounts) {
       const stored = await store.ledgerStore.load(name, clock.now() - budgetReachMs);
-      const ledger = emptyLedger(name);
-      for (const record of stored.tasks) ledger.tasks.set(record.taskId, record);
-      for (const hold of stored.holds) ledger.holds.set(hold.id, hold);
-      ledger.accountRecord = stored.accountRecord ?? emptyAccountRecord;
-      ledger.budget = [...stored.budget];
-      ledgers.set(name, ledger);
+      ledgers.set(name, ledgerFrom(name, stored));
     }
     const fingerprintKey = Buffer.from(store.fingerprintKey()).toString('hex');
     return {

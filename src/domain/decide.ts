@@ -6,35 +6,21 @@
  * at each `yield`.
  */
 import { apply } from './apply.ts';
+import { accountTime, emptyGroups, sliceOfTasks, takeCensus } from './census.ts';
 import { closeListCircuit, listFailureEvents, nextListProbeAt } from './circuit.ts';
-import type { Event, Reason } from './events.ts';
-import { hashOf } from './hash.ts';
-import type { Availability, Census, Ledger, TaskRecord } from './ledger.ts';
+import type { Event } from './events.ts';
+import { inOrder, intention, mayBeShadow, mayWaitInLane } from './lane.ts';
+import type { Ledger, TaskRecord } from './ledger.ts';
 import { type Look, missEvents, moveEvents, showEvents, verifyEvents } from './outage.ts';
 import { groupOf, type Policies } from './policy.ts';
-import {
-  dueSince,
-  givenUp,
-  holdOver,
-  isOverdue,
-  type Moment,
-  nextProbeAt,
-  type Situation,
-  situationOf,
-  type Verdict,
-  verdictOf,
-} from './rules.ts';
-import { isObserved, passesStorms, reviewStorms, scopesOf, stormKey, stormsOver, trimBudget } from './storm.ts';
+import { dueSince, type Moment, type Situation, situationOf, type Verdict, verdictOf } from './rules.ts';
+import { passesStorms, reviewStorms, trimBudget } from './storm.ts';
 import type { CompleteObservation, Observation, TaskItem } from './task.ts';
 
-/** Tasks between two yields: about two milliseconds of work. */
-const sliceOfTasks = 1_000;
 /** A list that shrank beyond belief is believed after it has stayed so for this long. */
 const suspectForMs = 15 * 60_000;
 const suspectFewer = 5;
 const maxUnknownTold = 100;
-/** A group that has matched nothing for this long is warned of. */
-const emptyGroupAfterMs = 10 * 60_000;
 const goneRecordsKeptMs = 8 * 24 * 3_600_000;
 
 /** What came of one observation. Every event has been applied to the ledger. */
@@ -230,83 +216,6 @@ function dropOldRecords(ledger: Ledger, now: number): string[] {
   return removed;
 }
 
-/** Charges the time since the observation before to what was known then; a gap in which we were blind is nobody's. */
-function accountTime(ledger: Ledger, policies: Policies, startedAt: number, moment: Moment): Event[] {
-  const before = ledger.accountRecord.lastComplete;
-  if (!before || ledger.fresh || startedAt >= situationOf(ledger, policies, moment).blindAt) return [];
-  const elapsedMs = Math.max(0, startedAt - before.startedAt);
-  return [...ledger.availability].map(([group, { due, down }]) => ({
-    type: 'time-accounted',
-    at: moment.now,
-    account: ledger.account,
-    group,
-    expectedMs: due * elapsedMs,
-    downtimeMs: down * elapsedMs,
-  }));
-}
-
-// ---- counting ---------------------------------------------------------------------------------------------------
-
-/** Counts due and stopped tasks for storms, budgets and availability; gives the stopped ones. */
-function* takeCensus(ledger: Ledger, situation: Situation): Generator<void, readonly TaskRecord[]> {
-  const census = new Map<string, { due: number; stopped: number; dueForBudget: number }>();
-  const availability = new Map<string, { due: number; down: number }>();
-  const stopped: TaskRecord[] = [];
-  let worked = 0;
-  for (const record of ledger.tasks.values()) {
-    if (++worked % sliceOfTasks === 0) yield;
-    const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
-    if (record.goneAt !== undefined || !policy) continue;
-    const isStopped = record.item.status === 'stopped';
-    if (isStopped) stopped.push(record);
-    if (dueSince(record, policy, situation.cloudNow) === undefined || holdOver(situation, record)) continue;
-    const observed = isObserved(record, policy);
-    const stage = isStopped ? givenUp(record, policy, situation.now)?.stage : undefined;
-    for (const scope of scopesOf(policy.name, observed)) {
-      const counts = entry(census, stormKey(scope), () => ({ due: 0, stopped: 0, dueForBudget: 0 }));
-      if (stage !== 'abandoned') counts.dueForBudget++;
-      if (stage !== undefined) continue;
-      counts.due++;
-      if (isStopped) counts.stopped++;
-    }
-    if (observed && policy.mode !== 'observe') continue;
-    const group = entry(availability, policy.name, () => ({ due: 0, down: 0 }));
-    group.due++;
-    if (isStopped || isOverdue(record, situation.cloudNow)) group.down++;
-  }
-  ledger.census = census satisfies Map<string, Census>;
-  ledger.availability = availability satisfies Map<string, Availability>;
-  return stopped;
-}
-
-/** Groups that have matched no task for ten minutes; told once, until one is matched. */
-function emptyGroups(ledger: Ledger, policies: Policies, now: number): Event[] {
-  const matched = new Set<string>();
-  for (const { group, goneAt } of ledger.tasks.values())
-    if (group !== undefined && goneAt === undefined) matched.add(group);
-  const names = new Set(policies.groups.map(({ name }) => name));
-  for (const group of ledger.emptyGroups.keys())
-    if (matched.has(group) || !names.has(group)) ledger.emptyGroups.delete(group);
-  const events: Event[] = [];
-  for (const group of names) {
-    if (matched.has(group)) continue;
-    const empty = ledger.emptyGroups.get(group) ?? { since: now, told: false };
-    const told = empty.told || now - empty.since >= emptyGroupAfterMs;
-    if (told && !empty.told) events.push({ type: 'group-empty', at: now, account: ledger.account, group });
-    ledger.emptyGroups.set(group, { ...empty, told });
-  }
-  return events;
-}
-
-function entry<V>(map: Map<string, V>, key: string, make: () => V): V {
-  let value = map.get(key);
-  if (value === undefined) {
-    value = make();
-    map.set(key, value);
-  }
-  return value;
-}
-
 // ---- judging ----------------------------------------------------------------------------------------------------
 
 /** A verdict for each stopped task: tells changed reasons, makes shadow attempts, gives the lane in its order. */
@@ -326,8 +235,8 @@ function* judge(
     const record = ledger.tasks.get(taskId);
     if (!record) continue;
     const verdict = verdictOf(record, situation);
-    if (mayGoThrough(verdict, passableInLane)) lane.push(record);
-    else if (mayGoThrough(verdict, passableByShadow)) shadows.push(record);
+    if (mayWaitInLane(verdict)) lane.push(record);
+    else if (mayBeShadow(verdict)) shadows.push(record);
     tell(withheldEvents(record, verdict, situation));
   }
   for (const record of inOrder(shadows, situation)) {
@@ -335,14 +244,6 @@ function* judge(
     tell(shadowEvents(record, situationOf(ledger, policies, moment)));
   }
   return inOrder(lane, situation).map(({ taskId }) => taskId);
-}
-
-const passableInLane: ReadonlySet<Reason> = new Set(['storm', 'circuit']);
-const passableByShadow: ReadonlySet<Reason> = new Set(['storm', 'observing']);
-
-function mayGoThrough(verdict: Verdict, passable: ReadonlySet<Reason>): boolean {
-  if (verdict.kind === 'restart') return true;
-  return verdict.kind === 'wait' && verdict.blockers.every((reason) => passable.has(reason));
 }
 
 /** Told each time the reason of a due, stopped task changes. */
@@ -375,95 +276,5 @@ function shadowEvents(record: TaskRecord, situation: Situation): Event[] {
   return [intention(record, group, 'shadow', situation, { probe: false, free })];
 }
 
-function intention(
-  record: TaskRecord,
-  group: string,
-  trigger: 'auto' | 'shadow',
-  { ledger, now }: Situation,
-  { probe, free }: { readonly probe: boolean; readonly free: boolean },
-): Event {
-  const { taskId, tries } = record;
-  const about = { at: now, account: ledger.account, taskId, group, attemptId: `${taskId}#${now}` };
-  return { ...about, type: 'restart-intended', trigger, n: tries + 1, probe, free, by: undefined };
-}
-
-/**
- * Fewest attempts, then groups in file order, then oldest outage, then task id; while a storm is on a hash takes
- * the place of file order and age, so that a cause shared by neighbours is not met first.
- */
-function inOrder(records: readonly TaskRecord[], situation: Situation): readonly TaskRecord[] {
-  const { ledger, groupRank, policyOf } = situation;
-  const keyed = records.map((record) => {
-    const group = record.group ?? '';
-    const policy = policyOf.get(group);
-    const observed = policy !== undefined && isObserved(record, policy);
-    const storms = stormsOver(ledger, group, observed);
-    const accountStorm = ledger.storms.has(stormKey({ group: undefined, observed }));
-    return {
-      record,
-      rank: accountStorm ? 0 : (groupRank.get(group) ?? Number.POSITIVE_INFINITY),
-      place: storms.length > 0 ? hashOf(record.taskId, record.tries + 1) : (record.outage?.since ?? 0),
-    };
-  });
-  keyed.sort(
-    (a, b) =>
-      a.record.tries - b.record.tries ||
-      a.rank - b.rank ||
-      a.place - b.place ||
-      (a.record.taskId < b.record.taskId ? -1 : 1),
-  );
-  return keyed.map(({ record }) => record);
-}
-
-// ---- going ------------------------------------------------------------------------------------------------------
-
-/** The restart to send now: decided again from the newest facts, because a permit may have come late. */
-export interface Pick {
-  readonly record: TaskRecord;
-  /** Applied and saved before the call is sent. */
-  readonly intent: Extract<Event, { type: 'restart-intended' }>;
-}
-
-export function pick(lane: readonly string[], situation: Situation): Pick | undefined {
-  const { restart, list } = situation.ledger.accountRecord.circuits;
-  if (list.kind === 'open' || awaitsThrottledAnswer(situation.ledger)) return undefined;
-  if (restart.kind === 'open') return pickProbe(lane, situation);
-  for (const taskId of lane) {
-    const record = situation.ledger.tasks.get(taskId);
-    if (record && verdictOf(record, situation).kind === 'restart') return picked(record, situation, false);
-  }
-  return undefined;
-}
-
-/** After throttled answers one restart goes alone, and its answer tells whether others may follow. */
-function awaitsThrottledAnswer({ accountRecord: { throttle }, unsettled, tasks }: Ledger): boolean {
-  if (!throttle || throttle.inRow === 0) return false;
-  for (const taskId of unsettled) if (tasks.get(taskId)?.attempt?.phase.kind === 'in-flight') return true;
-  return false;
-}
-
-/** The probe is the restart that the rules would give of the task tried longest ago in this stretch, untried ones first. */
-function pickProbe(lane: readonly string[], situation: Situation): Pick | undefined {
-  const { ledger, now } = situation;
-  const { restart } = ledger.accountRecord.circuits;
-  if (restart.kind === 'closed' || now < nextProbeAt(ledger)) return undefined;
-  const triedAt = new Map(restart.stretch.map(({ taskId, at }) => [taskId, at]));
-  let best: TaskRecord | undefined;
-  for (const taskId of lane) {
-    const record = ledger.tasks.get(taskId);
-    if (!record || !mayGoThrough(verdictOf(record, situation), passableInLane)) continue;
-    if (!best || (triedAt.get(taskId) ?? 0) < (triedAt.get(best.taskId) ?? 0)) best = record;
-  }
-  return best && picked(best, situation, true);
-}
-
-function picked(record: TaskRecord, situation: Situation, probe: boolean): Pick | undefined {
-  const { group } = record;
-  if (group === undefined) return undefined;
-  const { free } = passesStorms(situation.ledger, situation.unsettled, record, group, false);
-  const intent = intention(record, group, 'auto', situation, { probe, free });
-  return intent.type === 'restart-intended' ? { record, intent } : undefined;
-}
-
-/** The first moment a poll may be made at: the list circuit puts it off. */
+/** No poll is made before that: the list circuit puts it off. */
 export const pollNotBefore = (ledger: Ledger, pollGapMs: number): number => nextListProbeAt(ledger, pollGapMs);

@@ -264,11 +264,13 @@ function circuit({ ledger, nextPollAt }: Situation): ReturnType<Rule> {
 
 function backoff(record: TaskRecord, policy: Policy, { ledger, now }: Situation): ReturnType<Rule> {
   const throttledUntil = ledger.accountRecord.throttle?.until ?? 0;
-  if (throttledUntil > now) return no(throttledUntil, 'the account is throttled or cannot be reached');
-  if (record.lastTryAt === undefined || givenUp(record, policy, now)) return undefined;
   const n = record.tries + 1;
-  const notBefore = record.lastTryAt + jittered(backoffMs(policy, n), policy, record.taskId, n);
-  return notBefore > now ? no(notBefore, `attempt ${n} comes after a backoff`) : undefined;
+  const paced = record.lastTryAt !== undefined && !givenUp(record, policy, now);
+  const ownUntil = paced ? record.lastTryAt + jittered(backoffMs(policy, n), policy, record.taskId, n) : 0;
+  if (Math.max(ownUntil, throttledUntil) <= now) return undefined;
+  return ownUntil >= throttledUntil
+    ? no(ownUntil, `attempt ${n} comes after a backoff`)
+    : no(throttledUntil, 'the account is throttled or cannot be reached');
 }
 
 function storm(record: TaskRecord, policy: Policy, situation: Situation): ReturnType<Rule> {
@@ -321,7 +323,8 @@ export function verdictOf(record: TaskRecord, situation: Situation): Verdict {
   const answers = objections(record, situation);
   const [first] = answers;
   if (!first) return { kind: 'restart' };
-  let until = Math.max(...answers.map(({ notBefore }) => notBefore));
+  // A probe or a verification that is overdue waits for an observation that nobody can date: not before now.
+  let until = Math.max(situation.now, ...answers.map(({ notBefore }) => notBefore));
   const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
   const { endsAt } = record.item;
   if (policy && endsAt !== undefined && until + situation.cloudNow - situation.now >= endsAt - policy.endGuardMs)

@@ -1,0 +1,86 @@
+/** What one complete observation counts: due and stopped tasks for storms and budgets, availability, empty groups. */
+import type { Event } from './events.ts';
+import type { Availability, Census, Ledger, TaskRecord } from './ledger.ts';
+import type { Policies } from './policy.ts';
+import { dueSince, givenUp, holdOver, isOverdue, type Moment, type Situation, situationOf } from './rules.ts';
+import { isObserved, scopesOf, stormKey } from './storm.ts';
+
+/** Tasks between two yields: about two milliseconds of work. */
+export const sliceOfTasks = 1_000;
+/** A group that has matched nothing for this long is warned of. */
+const emptyGroupAfterMs = 10 * 60_000;
+
+/** Charges the time since the observation before to what was known then; a gap in which we were blind is nobody's. */
+export function accountTime(ledger: Ledger, policies: Policies, startedAt: number, moment: Moment): Event[] {
+  const before = ledger.accountRecord.lastComplete;
+  if (!before || ledger.fresh || startedAt >= situationOf(ledger, policies, moment).blindAt) return [];
+  const elapsedMs = Math.max(0, startedAt - before.startedAt);
+  return [...ledger.availability].map(([group, { due, down }]) => ({
+    type: 'time-accounted',
+    at: moment.now,
+    account: ledger.account,
+    group,
+    expectedMs: due * elapsedMs,
+    downtimeMs: down * elapsedMs,
+  }));
+}
+
+/** Counts due and stopped tasks for storms, budgets and availability; gives the stopped ones. */
+export function* takeCensus(ledger: Ledger, situation: Situation): Generator<void, readonly TaskRecord[]> {
+  const census = new Map<string, { due: number; stopped: number; dueForBudget: number }>();
+  const availability = new Map<string, { due: number; down: number }>();
+  const stopped: TaskRecord[] = [];
+  let worked = 0;
+  for (const record of ledger.tasks.values()) {
+    if (++worked % sliceOfTasks === 0) yield;
+    const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
+    if (record.goneAt !== undefined || !policy) continue;
+    const isStopped = record.item.status === 'stopped';
+    if (isStopped) stopped.push(record);
+    if (dueSince(record, policy, situation.cloudNow) === undefined || holdOver(situation, record)) continue;
+    const observed = isObserved(record, policy);
+    const stage = isStopped ? givenUp(record, policy, situation.now)?.stage : undefined;
+    for (const scope of scopesOf(policy.name, observed)) {
+      const counts = entry(census, stormKey(scope), () => ({ due: 0, stopped: 0, dueForBudget: 0 }));
+      if (stage !== 'abandoned') counts.dueForBudget++;
+      if (stage !== undefined) continue;
+      counts.due++;
+      if (isStopped) counts.stopped++;
+    }
+    if (observed && policy.mode !== 'observe') continue;
+    const group = entry(availability, policy.name, () => ({ due: 0, down: 0 }));
+    group.due++;
+    if (isStopped || isOverdue(record, situation.cloudNow)) group.down++;
+  }
+  ledger.census = census satisfies Map<string, Census>;
+  ledger.availability = availability satisfies Map<string, Availability>;
+  return stopped;
+}
+
+/** Groups that have matched no task for ten minutes; told once, until one is matched. */
+export function emptyGroups(ledger: Ledger, policies: Policies, now: number): Event[] {
+  const matched = new Set<string>();
+  for (const { group, goneAt } of ledger.tasks.values())
+    if (group !== undefined && goneAt === undefined) matched.add(group);
+  const names = new Set(policies.groups.map(({ name }) => name));
+  for (const group of ledger.emptyGroups.keys())
+    if (matched.has(group) || !names.has(group)) ledger.emptyGroups.delete(group);
+  const events: Event[] = [];
+  for (const group of names) {
+    if (matched.has(group)) continue;
+    const empty = ledger.emptyGroups.get(group) ?? { since: now, told: false };
+    const told = empty.told || now - empty.since >= emptyGroupAfterMs;
+    if (told && !empty.told) events.push({ type: 'group-empty', at: now, account: ledger.account, group });
+    ledger.emptyGroups.set(group, { ...empty, told });
+  }
+  return events;
+}
+
+function entry<V>(map: Map<string, V>, key: string, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
+}
