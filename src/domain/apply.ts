@@ -36,7 +36,12 @@ export function apply(ledger: Ledger, event: Event): void {
       ledger.holds.delete(event.hold.id);
       break;
     case 'storm-started':
-      ledger.storms.set(stormKey(event.scope), { since: event.at, window: stormWindowStart, by: event.by });
+      ledger.storms.set(stormKey(event.scope), {
+        since: event.at,
+        window: stormWindowStart,
+        charged: [],
+        by: event.by,
+      });
       break;
     case 'storm-changed': {
       const storm = ledger.storms.get(stormKey(event.scope));

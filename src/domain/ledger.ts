@@ -140,6 +140,8 @@ export interface Storm {
   readonly since: number;
   /** How many restarts may be unsettled. */
   readonly window: number;
+  /** The newest attempts whose failure made the window smaller: what giving them back makes it larger again. */
+  readonly charged: readonly string[];
   /** What keeps it on. With the budget alone, an outage's first attempt passes. */
   readonly by: StormCause;
 }

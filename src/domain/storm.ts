@@ -12,6 +12,8 @@ import type { Budget, Policies, Policy, StormLimits } from './policy.ts';
 /** A window's first and smallest size. */
 export const stormWindowStart = 3;
 const perSuccess = 2;
+/** More attempts than the circuit gives back at once. */
+const maxChargedKept = 50;
 
 export const stormKey = ({ group, observed }: StormScope): string =>
   `${observed ? 'observed' : 'acting'}/${group ?? ''}`;
@@ -28,27 +30,32 @@ export const isObserved = (record: TaskRecord, policy: Policy): boolean =>
 
 /**
  * The windows after an attempt was settled: +2 for a task seen active (taken back, with one more, if it stops
- * again), −1 for each other failure, never below 3. Attempts that do not count leave them as they are.
+ * again), −1 for each other failure, never below 3. Attempts that do not count leave them as they are, and one that
+ * is given back returns what its failure took; at the smallest size that was nothing.
  */
 export function settleInWindows(ledger: Ledger, record: TaskRecord, event: TaskEvent): void {
-  const change = windowChange(record, event);
-  if (change === 0 || event.group === undefined) return;
-  const observed = 'trigger' in event && event.trigger === 'shadow';
-  for (const scope of scopesOf(event.group, observed)) {
+  if (event.group === undefined || !('attemptId' in event)) return;
+  for (const scope of scopesOf(event.group, event.trigger === 'shadow')) {
     const storm = ledger.storms.get(stormKey(scope));
-    if (!storm) continue;
-    const window = Math.max(stormWindowStart, storm.window + change);
-    ledger.storms.set(stormKey(scope), { ...storm, window });
+    const after = storm && settledIn(storm, record, event);
+    if (after && after !== storm) ledger.storms.set(stormKey(scope), after);
   }
 }
 
-function windowChange(record: TaskRecord, event: TaskEvent): number {
-  if (event.type === 'restart-given-back') return event.failedAt === undefined ? 0 : 1;
+function settledIn(storm: Storm, record: TaskRecord, event: Extract<TaskEvent, { attemptId: string }>): Storm {
+  const { window, charged } = storm;
+  if (event.type === 'restart-given-back') {
+    if (!charged.includes(event.attemptId)) return storm;
+    return { ...storm, window: window + 1, charged: charged.filter((attemptId) => attemptId !== event.attemptId) };
+  }
   const { attempt } = record;
-  if (!attempt || attempt.givenBack || attempt.free || attempt.trigger === 'manual') return 0;
-  if (event.type === 'restart-worked') return perSuccess;
-  if (event.type === 'restart-failed') return event.cause === 'stopped-again' ? -perSuccess - 1 : -1;
-  return 0;
+  if (!attempt || attempt.givenBack || attempt.free || attempt.trigger === 'manual') return storm;
+  if (event.type === 'restart-worked') return { ...storm, window: window + perSuccess };
+  if (event.type !== 'restart-failed') return storm;
+  if (event.cause === 'stopped-again')
+    return { ...storm, window: Math.max(stormWindowStart, window - perSuccess - 1) };
+  if (window <= stormWindowStart) return storm;
+  return { ...storm, window: window - 1, charged: [...charged, event.attemptId].slice(-maxChargedKept) };
 }
 
 /** Restarts that are out or whose effect is awaited, by storm key; those that do not count are left out. */

@@ -4,11 +4,14 @@
  */
 import { apply } from '../../src/domain/apply.ts';
 import { answerEvents } from '../../src/domain/circuit.ts';
-import { decideAtOnce, pick, settleByLook } from '../../src/domain/decide.ts';
+import { decideAtOnce, regroup, settleByLook } from '../../src/domain/decide.ts';
 import type { Event, Hold } from '../../src/domain/events.ts';
+import { pick } from '../../src/domain/lane.ts';
 import { emptyLedger, type Ledger, type TaskRecord } from '../../src/domain/ledger.ts';
+import { operatorRelease, operatorRestart } from '../../src/domain/operator.ts';
 import type { Policies, Policy } from '../../src/domain/policy.ts';
 import { type Moment, situationOf, type Verdict, verdictOf } from '../../src/domain/rules.ts';
+import { stormKey, unsettledByScope } from '../../src/domain/storm.ts';
 import type { ErrorClass, RestartAnswer, TaskItem, TaskStatus } from '../../src/domain/task.ts';
 
 export const begin = Date.UTC(2026, 0, 5, 0, 0, 0); // a Monday, 08:00 in Shanghai
@@ -77,7 +80,22 @@ export const unanswered = (errorClass: ErrorClass = 'timeout', code?: string): R
   failure: failureOf(errorClass, code),
 });
 
-type Shown = Readonly<Record<string, TaskStatus | TaskItem>>;
+export const throttled: RestartAnswer = { kind: 'throttled', failure: failureOf('throttled', 'FlowLimitExceeded') };
+export const notSent: RestartAnswer = { kind: 'not-sent', failure: failureOf('network') };
+
+export type Shown = Readonly<Record<string, TaskStatus | TaskItem>>;
+
+/** So many tasks of one status: t00, t01, … */
+export const tasks = (count: number, status: TaskStatus, prefix = 't'): Record<string, TaskStatus> =>
+  Object.fromEntries(
+    Array.from({ length: count }, (_, n) => [`${prefix}${String(n).padStart(2, '0')}`, status] as const),
+  );
+
+/** The first so many of these are stopped, the others run. */
+export const someStopped = (stopped: number, all: number, prefix = 't'): Record<string, TaskStatus> => ({
+  ...tasks(all, 'active', prefix),
+  ...tasks(stopped, 'stopped', prefix),
+});
 
 export class Story {
   readonly ledger: Ledger;
@@ -205,6 +223,45 @@ export class Story {
     };
     this.tell([{ type: 'hold-added', at: at(this.#now), account: 'main', hold }]);
     return this;
+  }
+
+  /** A reload: the new policies are in force, and every task has the group that matches it now. */
+  reload(seconds: number, policies: Policies): this {
+    this.#now = seconds;
+    this.policies = policies;
+    this.events.push(...regroup(this.ledger, policies, at(seconds)));
+    return this;
+  }
+
+  /** A restart by hand, answered at once if it may go: `sent`, or why it was refused. */
+  byHand(seconds: number, taskId: string, answer: RestartAnswer | undefined = accepted, force = false): string {
+    this.#now = seconds;
+    const asked = operatorRestart(
+      this.record(taskId),
+      situationOf(this.ledger, this.policies, this.moment()),
+      'eve',
+      force,
+    );
+    if (asked.kind === 'refused') return asked.why;
+    this.tell([asked.intent]);
+    if (answer) this.answer(seconds, taskId, answer);
+    return 'sent';
+  }
+
+  release(seconds: number, taskId: string): this {
+    this.#now = seconds;
+    this.tell(operatorRelease(this.ledger, this.record(taskId), 'eve', at(seconds)));
+    return this;
+  }
+
+  /** The storm's window, or `calm`; without a group the account's own. */
+  window(group?: string, observed = false): number | 'calm' {
+    return this.ledger.storms.get(stormKey({ group, observed }))?.window ?? 'calm';
+  }
+
+  /** Restarts that fill the storm's window. */
+  unsettled(group?: string, observed = false): number {
+    return unsettledByScope(this.ledger).get(stormKey({ group, observed })) ?? 0;
   }
 
   record(taskId: string): TaskRecord {
