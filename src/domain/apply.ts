@@ -2,6 +2,7 @@
  * The one place where the ledger changes: each event says what it does to the record of its task and to the
  * account. Nothing here decides; an event that was saved gives the same ledger when it is applied again.
  */
+import { needsPerson } from './circuit.ts';
 import type { Event, TaskEvent } from './events.ts';
 import {
   type AccountRecord,
@@ -321,6 +322,7 @@ function applyToAccount(account: AccountRecord, event: Event): AccountRecord {
     case 'circuit-closed':
     case 'restart-intended':
     case 'restart-answered':
+    case 'restart-given-back':
     case 'restart-worked':
       return applyToCircuits(account, event);
     default:
@@ -356,7 +358,9 @@ function applyToCircuits(account: AccountRecord, event: Event): AccountRecord {
       const before = account.circuits[event.circuit];
       if (before.kind === 'closed') return account;
       const { at, failure } = event;
-      return withCircuit(account, event.circuit, { ...before, failure, probes: before.probes + 1, lastProbeAt: at });
+      const atOnce = needsPerson.has(failure.class);
+      const probes = before.probes + 1;
+      return withCircuit(account, event.circuit, { ...before, failure, atOnce, probes, lastProbeAt: at });
     }
     case 'circuit-closed':
       return withCircuit(account, event.circuit, closed);
@@ -369,6 +373,9 @@ function applyToCircuits(account: AccountRecord, event: Event): AccountRecord {
       const calmer = throttle && !throttled ? { ...account, throttle: { ...throttle, inRow: 0 } } : account;
       return withCircuit(calmer, 'restart', afterAnswer(restart, event));
     }
+    case 'restart-given-back':
+      if (restart.kind === 'closed' || event.why !== 'circuit') return account;
+      return withCircuit(account, 'restart', { ...restart, stretch: triedIn(restart.stretch, event) });
     case 'restart-worked':
       return restart.kind === 'closed' && event.unanswered
         ? withCircuit(account, 'restart', {
@@ -382,12 +389,22 @@ function applyToCircuits(account: AccountRecord, event: Event): AccountRecord {
   }
 }
 
+/** What an answer does to the row of failures that may open the circuit. */
 function afterAnswer(circuit: Circuit, event: Extract<TaskEvent, { type: 'restart-answered' }>): Circuit {
-  if (event.answer.kind === 'accepted') return circuit.kind === 'closed' ? { ...circuit, streak: [] } : circuit;
+  if (circuit.kind === 'open') return circuit;
+  if (event.answer.kind === 'accepted') return { ...circuit, streak: [] };
   if (!event.towardsCircuit) return circuit;
-  const entry: StretchEntry = { taskId: event.taskId, attemptId: event.attemptId, at: event.at };
-  if (circuit.kind === 'closed') return { ...circuit, streak: [...circuit.streak, entry].slice(-maxStreakKept) };
-  return { ...circuit, stretch: [...circuit.stretch.filter(({ taskId }) => taskId !== entry.taskId), entry] };
+  const { taskId, attemptId, at } = event;
+  return { ...circuit, streak: [...circuit.streak, { taskId, attemptId, at }].slice(-maxStreakKept) };
+}
+
+/** The stretch after one more try; those that opened it are in it already, with the time of their answer. */
+function triedIn(
+  stretch: readonly StretchEntry[],
+  { taskId, attemptId, at }: Extract<TaskEvent, { type: 'restart-given-back' }>,
+): readonly StretchEntry[] {
+  if (stretch.some((entry) => entry.attemptId === attemptId)) return stretch;
+  return [...stretch.filter((entry) => entry.taskId !== taskId), { taskId, attemptId, at }];
 }
 
 const withCircuit = (account: AccountRecord, name: 'list' | 'restart', circuit: Circuit): AccountRecord =>

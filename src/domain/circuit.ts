@@ -6,7 +6,8 @@ import type { Event } from './events.ts';
 import type { Attempt, Circuit, Ledger, StretchEntry, TaskRecord } from './ledger.ts';
 import type { CallFailure, ErrorClass, RestartAnswer } from './task.ts';
 
-const needsPerson: ReadonlySet<ErrorClass> = new Set(['auth', 'permission', 'billing', 'clock', 'retired']);
+/** Nothing works until a person acts. */
+export const needsPerson: ReadonlySet<ErrorClass> = new Set(['auth', 'permission', 'billing', 'clock', 'retired']);
 const opensInARow: ReadonlySet<ErrorClass> = new Set(['server', 'common', 'quota', 'network', 'timeout', 'unknown']);
 const rowThatOpens = 5;
 const tasksThatOpen = 2;
@@ -47,12 +48,12 @@ export function answerEvents(
 
   const manual = attempt.trigger === 'manual';
   if (needsPerson.has(failure.class)) {
-    events.push({ ...about, type: 'restart-given-back', why: 'circuit', failedAt: undefined });
-    return [...events, openOrProbed(restart, ledger.account, failure, true, now)];
+    events.push(openOrProbed(restart, ledger.account, failure, true, now));
+    return [...events, { ...about, type: 'restart-given-back', why: 'circuit', failedAt: undefined }];
   }
   if (restart.kind === 'open' && opensInARow.has(failure.class)) {
-    events.push({ ...about, type: 'restart-given-back', why: 'circuit', failedAt: undefined });
-    return [...events, openOrProbed(restart, ledger.account, failure, false, now)];
+    events.push(openOrProbed(restart, ledger.account, failure, false, now));
+    return [...events, { ...about, type: 'restart-given-back', why: 'circuit', failedAt: undefined }];
   }
   const failed = answer.kind === 'refused' && (failure.class !== 'invalid' || manual);
   if (failed) {
@@ -139,7 +140,7 @@ export function closeRestartCircuit(ledger: Ledger, now: number): Event[] {
   if (restart.kind === 'closed') return [];
   const { account } = ledger;
   const events: Event[] = [{ type: 'circuit-closed', at: now, account, circuit: 'restart' }];
-  for (const { taskId } of restart.stretch) {
+  for (const taskId of new Set(restart.stretch.map((entry) => entry.taskId))) {
     const record = ledger.tasks.get(taskId);
     if (!record || (record.tries === 0 && record.row === 0)) continue;
     const { group } = record;

@@ -112,11 +112,11 @@ export type Circuit =
       readonly kind: 'open';
       readonly since: number;
       readonly failure: CallFailure;
-      /** Opened at once by a class that needs a person; its probes are rarer. */
+      /** Its newest answer is of a class that needs a person and opens it at once; its probes are rarer. */
       readonly atOnce: boolean;
       readonly probes: number;
       readonly lastProbeAt: number;
-      /** Every restart answered so in this stretch, oldest first, one entry a task. */
+      /** Every restart answered so in this stretch, oldest first; a task's newest entry counts. */
       readonly stretch: readonly StretchEntry[];
     };
 
