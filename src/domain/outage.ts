@@ -177,8 +177,9 @@ function settle(facts: Facts, look: Look, item: TaskItem, policy: Policy | undef
       if (item.requestedAt <= phase.from) return;
       if (!stopped) {
         const unanswered = phase.answer === 'unanswered';
-        facts.tell({ ...about, type: 'restart-worked', activeAt: item.requestedAt, unanswered });
+        // The circuit closes first: what is told next excuses unanswered ones of a circuit that is closed.
         if (unanswered) facts.events.push(...closeRestartCircuit(look.ledger, look.now));
+        facts.tell({ ...about, type: 'restart-worked', activeAt: item.requestedAt, unanswered });
       } else if (item.requestedAt > phase.from + policy.verifyWithinMs) fail(facts, attempt, 'not-recovered');
       return;
     case 'holding':

@@ -360,9 +360,9 @@ describe('for ten minutes after an unanswered one proved to have worked', () => 
     expect(isOpen(story)).toBe(true);
   });
   test('also when that closed the circuit', () => {
-    const story = proven(answered(12, [...four, unanswered()]));
+    const story = answered(12, [...four, unanswered()]).look(10, { t00: 'active' });
     expect(isOpen(story)).toBe(false);
-    story.list(15, { ...tasks(12, 'stopped'), ...tasks(4, 'active') });
+    story.list(15, { ...tasks(12, 'stopped'), t00: 'active' });
     for (let second = 16; second < 22; second++) expect(story.send(second, unanswered(), 1).length).toBe(1);
     expect(isOpen(story)).toBe(false);
   });

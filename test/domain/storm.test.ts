@@ -1,0 +1,360 @@
+import { describe, expect, test } from 'vitest';
+import { hashOf } from '../../src/domain/hash.ts';
+import type { Policies, Policy } from '../../src/domain/policy.ts';
+import type { RestartAnswer } from '../../src/domain/task.ts';
+import {
+  accepted,
+  at,
+  hours,
+  item,
+  minutes,
+  notSent,
+  plainPolicy,
+  policiesOf,
+  refusal,
+  type Shown,
+  Story,
+  someStopped,
+  tasks,
+  throttled,
+} from './story.ts';
+
+/** One group whose storm is looked at alone: the account's is off. */
+const groupAlone = (more: Partial<Policy> = {}): Policies => ({
+  ...policiesOf({ ...plainPolicy, ...more }),
+  storm: false,
+});
+const forbidden = refusal('forbidden', 'RequestForbidden');
+
+describe('a storm is on while at least 5 and at least 40 % of the due tasks are stopped', () => {
+  const rows: readonly [sentence: string, stopped: number, due: number, storm: boolean][] = [
+    ['4 of 4 are too few', 4, 4, false],
+    ['5 of 5', 5, 5, true],
+    ['5 of 12 are 41.7 %', 5, 12, true],
+    ['5 of 13 are 38.5 %', 5, 13, false],
+    ['39 of 100', 39, 100, false],
+    ['40 of 100', 40, 100, true],
+  ];
+  test.each(rows)('%s', (_sentence, stopped, due, storm) => {
+    const story = new Story(groupAlone()).list(0, someStopped(stopped, due));
+    expect(story.window('vip')).toBe(storm ? 3 : 'calm');
+    expect(story.window()).toBe('calm');
+  });
+  test.each(rows)('of the account: %s', (_sentence, stopped, due, storm) => {
+    const policies = policiesOf({ ...plainPolicy, storm: false });
+    const story = new Story(policies).list(0, someStopped(stopped, due));
+    expect(story.window()).toBe(storm ? 3 : 'calm');
+    expect(story.window('vip')).toBe('calm');
+  });
+});
+
+describe('it is off once the stopped are below half of either number', () => {
+  const rows: readonly [sentence: string, before: number, after: number, due: number, storm: boolean][] = [
+    ['20 of 100 are half of the percentage: still on', 40, 20, 100, true],
+    ['19 of 100 are below half of 40 %', 40, 19, 100, false],
+    ['3 of 5 are above half of both: still on', 5, 3, 5, true],
+    ['2 of 5 are below half of 5, though they are 40 %', 5, 2, 5, false],
+    ['3 of 15 are 20 %: still on', 6, 3, 15, true],
+    ['3 of 16 are below 20 %, though above half of 5', 7, 3, 16, false],
+  ];
+  test.each(rows)('%s', (_sentence, before, after, due, storm) => {
+    const story = new Story(groupAlone()).list(0, someStopped(before, due));
+    expect(story.window('vip')).toBe(3);
+    story.list(15, someStopped(after, due));
+    expect(story.window('vip')).toBe(storm ? 3 : 'calm');
+    expect(story.told('storm-ended').length).toBe(storm ? 0 : 1);
+  });
+});
+
+describe('who counts', () => {
+  /** Five dead tasks that one failure has put into quarantine, five others stopped, five (or six) running. */
+  const besideQuarantined = (stopped: number, running: number, policy: Partial<Policy>, seconds: number) => {
+    const story = new Story(groupAlone({ attempts: 1, ...policy })).list(0, someStopped(0, 5, 'dead'));
+    for (const taskId of Object.keys(tasks(5, 'stopped', 'dead'))) {
+      story.list(0, { ...tasks(5, 'active', 'dead'), [taskId]: 'stopped' });
+      story.send(0, forbidden);
+    }
+    return story.list(seconds, {
+      ...tasks(5, 'stopped', 'dead'),
+      ...tasks(stopped, 'stopped', 's'),
+      ...tasks(running, 'active', 'r'),
+    });
+  };
+  test('quarantined tasks are not among the stopped: 4 others of 4 are too few', () => {
+    expect(besideQuarantined(4, 0, {}, 15).window('vip')).toBe('calm');
+  });
+  test('nor among the due: 5 others of 12 are 40 %', () => {
+    expect(besideQuarantined(5, 7, {}, 15).window('vip')).toBe(3);
+    expect(besideQuarantined(5, 8, {}, 15).window('vip')).toBe('calm');
+  });
+  test('abandoned tasks are on neither side', () => {
+    const quarantine = { retryEveryMs: 600_000, abandonAfterMs: 10_000 };
+    expect(besideQuarantined(4, 0, { quarantine }, 15).window('vip')).toBe('calm');
+    expect(besideQuarantined(5, 7, { quarantine }, 15).window('vip')).toBe(3);
+    expect(besideQuarantined(5, 8, { quarantine }, 15).window('vip')).toBe('calm');
+  });
+  test('held tasks are not counted: of 6 stopped 2 are held', () => {
+    const story = new Story(groupAlone());
+    story.hold('a', { kind: 'task', taskId: 't00' }).hold('b', { kind: 'task', taskId: 't01' });
+    expect(story.list(0, tasks(6, 'stopped')).window('vip')).toBe('calm');
+    expect(story.list(15, tasks(7, 'stopped')).window('vip')).toBe(3);
+  });
+  test('tasks that are not due are not counted: StartTime is ahead, though within startLead', () => {
+    const ahead = Object.fromEntries(
+      Object.keys(tasks(5, 'stopped', 'a')).map((taskId) => [taskId, item(taskId, 'stopped', { startsAt: at(30) })]),
+    );
+    const story = new Story(groupAlone()).list(0, { ...ahead, ...tasks(4, 'stopped') });
+    expect([story.window('vip'), story.send(0).length]).toEqual(['calm', 9]);
+  });
+  test('observed tasks count only among themselves', () => {
+    const story = new Story(groupAlone({ firstSight: 'observe' })).list(0, {
+      ...tasks(6, 'stopped', 'old'),
+      ...tasks(4, 'active'),
+    });
+    expect([story.window('vip'), story.window('vip', true)]).toEqual(['calm', 3]);
+    story.list(15, { ...tasks(6, 'stopped', 'old'), ...tasks(4, 'stopped') });
+    expect([story.window('vip'), story.send(15).length]).toEqual(['calm', 4]);
+  });
+  test('a group that observes has a storm of its own, and the account’s acting storm does not see it', () => {
+    const story = new Story(policiesOf({ ...plainPolicy, mode: 'observe' })).list(0, tasks(8, 'stopped'));
+    expect([story.window(), story.window('vip'), story.window('vip', true)]).toEqual(['calm', 'calm', 3]);
+    expect(story.told('restart-intended').length).toBe(3);
+  });
+});
+
+describe('the window', () => {
+  const twenty = () => new Story(groupAlone()).list(0, tasks(20, 'stopped'));
+  const seenActive = (story: Story, seconds: number, taskIds: readonly string[]) =>
+    story.look(seconds, Object.fromEntries(taskIds.map((taskId) => [taskId, 'active'] as const)));
+
+  test('is 3 at first: the fourth waits for the storm', () => {
+    const story = twenty();
+    const sent = story.send(0);
+    expect(sent.length).toBe(3);
+    const waiting = Object.keys(tasks(20, 'stopped')).find((taskId) => !sent.includes(taskId)) ?? '';
+    expect(story.says(waiting)).toBe('storm until 15');
+  });
+  test('+2 for each task seen active, and the lane goes on before the next list', () => {
+    const story = twenty();
+    seenActive(story, 5, story.send(0));
+    expect([story.window('vip'), story.unsettled('vip')]).toEqual([9, 0]);
+    expect(story.send(5, accepted, 20).length).toBe(9);
+    expect(story.send(6)).toEqual([]);
+  });
+  test('one of three is seen active: two are unsettled, five may be, so three more go', () => {
+    const story = twenty();
+    seenActive(story, 5, story.send(0).slice(0, 1));
+    expect(story.send(5, accepted, 20).length).toBe(3);
+  });
+  test('a task that stops again within verifyWithin takes its 2 back, and one more', () => {
+    const story = twenty();
+    const sent = story.send(0);
+    seenActive(story, 5, sent);
+    story.look(10, { [sent[0] ?? '']: 'stopped' });
+    expect(story.window('vip')).toBe(6);
+  });
+  test('−1 for a refusal', () => {
+    const story = twenty();
+    seenActive(story, 5, story.send(0));
+    story.send(5, forbidden, 2);
+    expect(story.window('vip')).toBe(7);
+  });
+  test('−1 for one that did not recover', () => {
+    const story = twenty();
+    const [first = '', ...others] = story.send(0);
+    seenActive(story, 5, others);
+    story.look(61, { [first]: 'stopped' });
+    expect(story.window('vip')).toBe(6);
+  });
+  test('never below 3, and failures at 3 cost nothing later', () => {
+    const story = twenty();
+    story.send(0, forbidden, 10);
+    expect(story.window('vip')).toBe(3);
+    seenActive(story, 5, story.send(1, accepted, 1));
+    expect(story.window('vip')).toBe(5);
+  });
+  const givenBack: readonly [string, RestartAnswer][] = [
+    ['throttled', throttled],
+    ['not sent', notSent],
+  ];
+  test.each(givenBack)('%s: given back, unsettled no longer, and the window stays as it is', (_sentence, answer) => {
+    const story = twenty();
+    seenActive(story, 5, story.send(0));
+    story.send(5, answer, 1);
+    expect([story.window('vip'), story.unsettled('vip')]).toEqual([9, 0]);
+  });
+  test('a storm that ends and comes again starts anew', () => {
+    const story = twenty();
+    seenActive(story, 5, story.send(0));
+    story.list(15, tasks(20, 'active')).list(30, tasks(20, 'stopped'));
+    expect(story.window('vip')).toBe(3);
+  });
+  test('a new owner starts anew', () => {
+    const story = twenty();
+    seenActive(story, 5, story.send(0));
+    story.tell([{ type: 'owner-gained', at: at(6), account: 'main', epoch: 2 }]);
+    expect(story.window('vip')).toBe('calm');
+    expect(story.list(15, tasks(20, 'stopped')).window('vip')).toBe(3);
+  });
+});
+
+describe('account and group both apply', () => {
+  const groups = (account: Policies['storm'], big: Policy['storm']): Policies => ({
+    account: 'main',
+    storm: account,
+    groups: [
+      { ...plainPolicy, name: 'big', match: { ...plainPolicy.match, title: ['title big*'] }, storm: big },
+      { ...plainPolicy, name: 'small', match: { ...plainPolicy.match, title: ['title small*'] } },
+    ],
+  });
+  const shown: Shown = { ...tasks(8, 'stopped', 'big'), ...tasks(2, 'stopped', 'small') };
+  const limits = { percent: 40, atLeast: 5 };
+  const rows: readonly [string, Policies, number, number][] = [
+    ['both on: three of the account', groups(limits, limits), 3, 3],
+    ['the account alone: three', groups(limits, false), 3, 3],
+    ['the group alone: three of it, and both of the other', groups(false, limits), 5, 3],
+    ['both off: all ten', groups(false, false), 10, 8],
+  ];
+  test.each(rows)('%s', (_sentence, policies, all, most) => {
+    const story = new Story(policies).list(0, shown);
+    const sent = story.send(0, accepted, 20);
+    expect(sent.length).toBe(all);
+    expect(sent.filter((taskId) => taskId.startsWith('big')).length).toBeLessThanOrEqual(most);
+  });
+});
+
+describe('the order of restarts', () => {
+  const match = (title: string) => ({ ...plainPolicy.match, title: [title] });
+  const two = (more: Partial<Policy> = {}): readonly Policy[] => [
+    { ...plainPolicy, ...more, name: 'first', match: match('title a*') },
+    { ...plainPolicy, ...more, name: 'second', match: match('title b*') },
+  ];
+  test('calm: fewest attempts, then file order, then oldest outage, then task id', () => {
+    const story = new Story({ account: 'main', storm: false, groups: two({ storm: false }) });
+    const running = { a0: 'active', a1: 'active', a2: 'active', a3: 'active', b0: 'active' } as const;
+    story.list(0, { ...running, b0: 'stopped', a3: 'stopped' });
+    expect(story.send(1, forbidden, 1)).toEqual(['a3']);
+    story.list(15, { ...running, b0: 'stopped', a3: 'stopped', a2: 'stopped' });
+    story.list(30, { a0: 'stopped', a1: 'stopped', a2: 'stopped', a3: 'stopped', b0: 'stopped' });
+    // a2 is out longest of its group, a1 and a0 equally long; b0 is older, but its group is later; a3 was tried.
+    expect(story.lane).toEqual(['a2', 'a0', 'a1', 'b0', 'a3']);
+  });
+  test('in a storm of the account: fewest attempts, then the hash of task id and attempt number', () => {
+    const policies: Policies = { account: 'main', storm: { percent: 40, atLeast: 5 }, groups: two() };
+    const story = new Story(policies).list(0, { ...tasks(9, 'stopped', 'a'), ...tasks(9, 'stopped', 'b') });
+    const [tried = ''] = story.send(0, forbidden, 1);
+    story.list(30, { ...tasks(9, 'stopped', 'a'), ...tasks(9, 'stopped', 'b') });
+    const untried = [...Object.keys(tasks(9, 'stopped', 'a')), ...Object.keys(tasks(9, 'stopped', 'b'))].filter(
+      (taskId) => taskId !== tried,
+    );
+    const byHash = untried.sort((one, other) => hashOf(one, 1) - hashOf(other, 1));
+    expect(story.lane).toEqual([...byHash, tried]);
+    expect(byHash).not.toEqual([...byHash].sort());
+  });
+  test('neighbours land far apart, and another attempt has another place', () => {
+    const ids = Array.from({ length: 100 }, (_, n) => `task${n}`);
+    const firstHalf = ids.filter((taskId) => hashOf(taskId, 1) < 0.5).length;
+    expect(firstHalf).toBeGreaterThan(30);
+    expect(firstHalf).toBeLessThan(70);
+    const order = (n: number) => [...ids].sort((one, other) => hashOf(one, n) - hashOf(other, n));
+    expect(order(1)).not.toEqual(order(2));
+  });
+});
+
+describe('the budget', () => {
+  /** Failures come fast, and quarantine is far. */
+  const quick = { initialMs: 1_000, factor: 1, maxMs: 1_000, jitterPercent: 0, resetAfterMs: 600_000 };
+  const budget = (restarts: number, perTask: number) => ({ restarts, perTask, perMs: 3_600_000 });
+  const patient = (more: Partial<Policy>): Policies => groupAlone({ attempts: 100, backoff: quick, ...more });
+  /** A list every 15 s, and one refused attempt of t00 after each, so many times. */
+  const failing = (policies: Policies, shown: Shown, times: number): Story => {
+    const story = new Story(policies);
+    for (let n = 0; n < times; n++) {
+      story.list(n * 15, shown);
+      expect(story.send(n * 15, forbidden)).toEqual(['t00']);
+    }
+    return story.list(times * 15, shown);
+  };
+  const rows: readonly [string, Partial<Policy>, shown: Shown, failures: number, storm: boolean][] = [
+    ['2 of 3 are spent', { budget: budget(3, 2) }, { t00: 'stopped' }, 2, false],
+    ['3 of 3 are spent', { budget: budget(3, 2) }, { t00: 'stopped' }, 3, true],
+    ['with two due tasks it is 2 × 2', { budget: budget(3, 2) }, { t00: 'stopped', t01: 'active' }, 3, false],
+    ['and 4 spend it', { budget: budget(3, 2) }, { t00: 'stopped', t01: 'active' }, 4, true],
+    ['what is not due does not make it larger', { budget: budget(3, 2) }, { t00: 'stopped', t01: 'ended' }, 3, true],
+    ['without a budget nothing is spent', { budget: false }, { t00: 'stopped' }, 20, false],
+    ['a quarantined task is among the due', { budget: budget(1, 2), attempts: 1 }, { t00: 'stopped' }, 1, false],
+    ['with `storm: false` it is still kept', { budget: budget(3, 2), storm: false }, { t00: 'stopped' }, 3, true],
+  ];
+  test.each(rows)('%s', (_sentence, policy, shown, failures, storm) => {
+    expect(failing(patient(policy), shown, failures).window('vip')).toBe(storm ? 3 : 'calm');
+  });
+  test('a given-back attempt is not counted', () => {
+    const story = new Story(patient({ budget: budget(1, 0) })).list(0, { t00: 'stopped' });
+    story.send(0, throttled);
+    expect(story.list(15, { t00: 'stopped' }).window('vip')).toBe('calm');
+  });
+  test('an attempt by hand is not counted', () => {
+    const story = new Story(patient({ budget: budget(1, 0) })).list(0, { t00: 'stopped' });
+    story.byHand(0, 't00', forbidden);
+    expect(story.list(15, { t00: 'stopped' }).window('vip')).toBe('calm');
+  });
+  test('it slides: three failures at 0, 15 and 30 s; off once fewer than 1.5 are within the hour', () => {
+    const story = failing(patient({ budget: budget(3, 0) }), { t00: 'stopped' }, 3);
+    story.hold('h', { kind: 'task', taskId: 't00' });
+    expect(story.list(hours(1) + 1, { t00: 'stopped' }).window('vip')).toBe(3);
+    expect(story.list(hours(1) + 16, { t00: 'stopped' }).window('vip')).toBe('calm');
+  });
+  test('it follows the name of the group: another group has its own', () => {
+    const other = { ...plainPolicy, name: 'other', match: { ...plainPolicy.match, title: ['title x'] } };
+    const { groups } = patient({ budget: budget(3, 0) });
+    const policies = { account: 'main', storm: false, groups: [other, ...groups] } as const;
+    const story = failing(policies, { t00: 'stopped', x: 'active' }, 3);
+    expect([story.window('other'), story.window('vip')]).toEqual(['calm', 3]);
+  });
+
+  describe('while only the budget keeps a storm on', () => {
+    /** Four dead tasks of twenty have spent the budget, and three of them fill the window. */
+    const spent = () => {
+      const story = new Story(patient({ budget: budget(4, 0) }));
+      story.list(0, someStopped(4, 20));
+      expect(story.send(0, forbidden).length).toBe(4);
+      story.list(15, someStopped(4, 20));
+      expect(story.send(15).length).toBe(3);
+      return story;
+    };
+    test('the first attempt of an outage passes, the second of another does not', () => {
+      const story = spent().list(30, someStopped(5, 20));
+      expect(story.send(30)).toEqual(['t04']);
+    });
+    test('it is not counted in the window, neither as unsettled nor when it is seen active', () => {
+      const story = spent().list(30, someStopped(5, 20));
+      story.send(30);
+      expect(story.unsettled('vip')).toBe(3);
+      story.look(35, { t04: 'active' });
+      expect(story.window('vip')).toBe(3);
+    });
+    test('its second attempt waits for the window like any other', () => {
+      const story = spent().list(30, someStopped(5, 20));
+      story.send(30, forbidden);
+      expect(story.list(45, someStopped(5, 20)).says('t04')).toBe('storm until 60');
+    });
+    test('too many stopped end that: nothing passes', () => {
+      const story = spent().list(30, someStopped(10, 20));
+      expect(story.send(30)).toEqual([]);
+    });
+  });
+});
+
+test('90 dead tasks in quarantine do not keep 10 others waiting', () => {
+  const story = new Story(policiesOf({ ...plainPolicy, attempts: 1 }));
+  const dead = tasks(90, 'stopped', 'dead');
+  story.list(0, { ...dead, ...tasks(110, 'active') });
+  for (let seconds = 0; story.told('restart-failed').length < 90; seconds += 1) {
+    if (seconds > minutes(5)) throw new Error('the dead ones must have been tried by now');
+    story.list(seconds, { ...dead, ...tasks(110, 'active') });
+    story.send(seconds, forbidden, 100);
+  }
+  story.list(400, { ...dead, ...someStopped(10, 110) });
+  expect([story.window(), story.window('vip')]).toEqual(['calm', 'calm']);
+  expect(story.send(400, accepted, 20).length).toBe(10);
+});
