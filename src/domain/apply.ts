@@ -261,7 +261,8 @@ function givenBack(record: TaskRecord, event: Extract<TaskEvent, { type: 'restar
   return {
     ...after,
     tries: Math.max(0, record.tries - 1),
-    lastTryAt: mine?.previousTryAt,
+    // Of a settled attempt nobody knows the one before; a newer one that is out is the newest all the same.
+    lastTryAt: mine ? mine.previousTryAt : record.attempt && record.lastTryAt,
     ...(event.failedAt === undefined
       ? {}
       : { row: Math.max(0, record.row - 1), failedAt: record.failedAt.filter((at) => at !== event.failedAt) }),

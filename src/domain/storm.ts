@@ -12,6 +12,7 @@ import type { Budget, Policies, Policy, StormLimits } from './policy.ts';
 /** A window's first and smallest size. */
 export const stormWindowStart = 3;
 const perSuccess = 2;
+const dayMs = 24 * 3_600_000;
 /** More attempts than the circuit gives back at once. */
 const maxChargedKept = 50;
 
@@ -172,9 +173,12 @@ function recentFailures(ledger: Ledger, policies: Policies, now: number): Readon
   return counts;
 }
 
-/** Forgets failures older than every budget's sliding time. */
+/**
+ * Forgets failures older than every budget's sliding time, and than a day: a circuit that opens gives back what
+ * failed on the way, in groups without a budget too.
+ */
 export function trimBudget(ledger: Ledger, policies: Policies, now: number): void {
-  const longestMs = Math.max(0, ...policies.groups.map(({ budget }) => (budget === false ? 0 : budget.perMs)));
+  const longestMs = Math.max(dayMs, ...policies.groups.map(({ budget }) => (budget === false ? 0 : budget.perMs)));
   const kept = ledger.budget.findIndex(({ at }) => at > now - longestMs);
   if (kept !== 0) ledger.budget = kept < 0 ? [] : ledger.budget.slice(kept);
 }
