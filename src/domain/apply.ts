@@ -202,7 +202,8 @@ function seen(record: TaskRecord, item: TaskItem): TaskRecord {
     goneAt: undefined,
     outage: outage && {
       ...outage,
-      sights: outage.sights + (stopped ? 1 : 0),
+      // Whatever else is seen in between agrees with nothing: counting begins anew.
+      sights: stopped ? outage.sights + 1 : 0,
       activeAt: stopped ? undefined : running ? (outage.activeAt ?? item.requestedAt) : outage.activeAt,
     },
   };

@@ -51,7 +51,7 @@ export interface Outage {
   readonly id: string;
   /** First seen stopped. */
   readonly since: number;
-  /** Complete observations that said "stopped" since then. */
+  /** Complete observations in a row that said "stopped". */
   readonly sights: number;
   /** Attempts made in it, of any trigger. */
   readonly attempts: number;
