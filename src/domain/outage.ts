@@ -86,10 +86,10 @@ export function showEvents(look: Look, known: TaskRecord | undefined, item: Task
 /** A look that only verifies: it settles attempts, and nothing else. */
 export function verifyEvents(look: Look, known: TaskRecord, item: TaskItem): Event[] {
   const policy = known.group === undefined ? undefined : look.policyNamed(known.group);
-  if (!known.attempt || !policy) return [];
+  if (!known.attempt) return [];
   const facts = new Facts(known, look.ledger.account, look.now);
   settle(facts, look, item, policy);
-  tellStage(facts, look, policy);
+  if (policy) tellStage(facts, look, policy);
   return facts.events;
 }
 
@@ -103,6 +103,7 @@ export function missEvents(look: Look, record: TaskRecord, counts: boolean): Eve
     end(facts, 'ended', look.now, policy, look.cloudNow);
   if (missing && (missing.counted >= goneAfterObservations || look.now - missing.since >= goneAfterMs)) {
     if (facts.record.outage) end(facts, 'gone', look.now, policy, look.cloudNow);
+    lapse(facts);
     facts.tell({ ...facts.about, type: 'task-gone' });
   }
   return facts.events;
@@ -161,6 +162,7 @@ function move(facts: Facts, policy: Policy | undefined): void {
 /** What became of the attempt whose effect is awaited, by an item requested after its answer. */
 function settle(facts: Facts, look: Look, item: TaskItem, policy: Policy | undefined): void {
   const { attempt } = facts.record;
+  if (!policy || item.status === 'ended') lapse(facts);
   if (!attempt || !policy || item.status === 'unknown' || item.status === 'ended') return;
   const { phase } = attempt;
   const stopped = item.status === 'stopped';
@@ -191,6 +193,13 @@ function settle(facts: Facts, look: Look, item: TaskItem, policy: Policy | undef
     default:
       phase satisfies never;
   }
+}
+
+/** The task is nobody's to restart any more: its effect is awaited no longer, but an answer that is out still comes. */
+function lapse(facts: Facts): void {
+  const { attempt } = facts.record;
+  if (attempt && attempt.phase.kind !== 'in-flight')
+    facts.tell({ ...facts.aboutAttempt(attempt), type: 'restart-lapsed' });
 }
 
 function fail(facts: Facts, attempt: Attempt, cause: string): void {
