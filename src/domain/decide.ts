@@ -164,12 +164,14 @@ function unknownStatus(ledger: Ledger, { taskId, statusText }: TaskItem, now: nu
 /** Fewer than half of the tasks of before (and at least 5 fewer, or none at all) is not believed for a quarter of an hour. */
 function suspicion(
   ledger: Ledger,
-  { items }: CompleteObservation,
+  { items, malformedItems, failedCloudGroups }: CompleteObservation,
   now: number,
 ): { readonly doubted: boolean; readonly events: readonly Event[] } {
   const { suspect, lastComplete } = ledger.accountRecord;
   const before = suspect?.before ?? lastComplete?.tasks ?? 0;
-  const shrank = items.length * 2 < before && (before - items.length >= suspectFewer || items.length === 0);
+  // What could not be read is not missing: it costs the item or the cloud group, not the poll.
+  const size = items.length + malformedItems + knownIn(ledger, failedCloudGroups);
+  const shrank = size * 2 < before && (before - size >= suspectFewer || size === 0);
   if (!shrank) return { doubted: false, events: [] };
   if (suspect && now - suspect.since >= suspectForMs)
     return {
@@ -177,6 +179,14 @@ function suspicion(
       events: [{ type: 'list-believed', at: now, account: ledger.account, tasks: items.length }],
     };
   return { doubted: true, events: [] };
+}
+
+function knownIn(ledger: Ledger, cloudGroups: readonly string[]): number {
+  if (cloudGroups.length === 0) return 0;
+  let known = 0;
+  for (const { item, goneAt } of ledger.tasks.values())
+    if (goneAt === undefined && cloudGroups.includes(item.cloudGroup)) known++;
+  return known;
 }
 
 function pollEvents(ledger: Ledger, observation: CompleteObservation, doubted: boolean, now: number): Event[] {
