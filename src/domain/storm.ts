@@ -53,8 +53,7 @@ function settledIn(storm: Storm, record: TaskRecord, event: Extract<TaskEvent, {
   if (!attempt || attempt.givenBack || attempt.free || attempt.trigger === 'manual') return storm;
   if (event.type === 'restart-worked') return { ...storm, window: window + perSuccess };
   if (event.type !== 'restart-failed') return storm;
-  if (event.cause === 'stopped-again')
-    return { ...storm, window: Math.max(stormWindowStart, window - perSuccess - 1) };
+  if (event.cause === 'stopped-again') return { ...storm, window: Math.max(stormWindowStart, window - perSuccess - 1) };
   if (window <= stormWindowStart) return storm;
   return { ...storm, window: window - 1, charged: [...charged, event.attemptId].slice(-maxChargedKept) };
 }
