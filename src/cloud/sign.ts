@@ -5,7 +5,7 @@
  * Source: reference "Signature"; the signed headers are host, x-content-sha256, x-date and, with temporary keys,
  * x-security-token.
  */
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 
 export interface Credentials {
   readonly accessKeyId: string;
@@ -67,8 +67,7 @@ export function sign(input: SignInput): Readonly<Record<string, string>> {
 
   const scope = `${day}/${input.region}/${input.service}/request`;
   const toSign = ['HMAC-SHA256', xDate, scope, sha256(canonicalRequest)].join('\n');
-  const key = [day, input.region, input.service, 'request'].reduce<Buffer | string>(hmac, secretAccessKey);
-  const signature = hmac(key, toSign).toString('hex');
+  const signature = hmac(signingKey(secretAccessKey, day, input.region, input.service), toSign).toString('hex');
 
   return {
     'content-type': input.contentType,
@@ -79,7 +78,17 @@ export function sign(input: SignInput): Readonly<Record<string, string>> {
   };
 }
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+/** The key of a day; the newest is kept, since it serves every call of that day. */
+let newestKey: { readonly of: string; readonly key: Buffer | string } | undefined;
+
+function signingKey(secretAccessKey: string, day: string, region: string, service: string): Buffer | string {
+  const of = [secretAccessKey, day, region, service].join('\n');
+  if (newestKey?.of !== of)
+    newestKey = { of, key: [day, region, service, 'request'].reduce<Buffer | string>(hmac, secretAccessKey) };
+  return newestKey.key;
+}
+
+const sha256 = (text: string): string => hash('sha256', text, 'hex');
 const hmac = (key: Buffer | string, text: string): Buffer => createHmac('sha256', key).update(text).digest();
 
 /** encodeURIComponent leaves !'()* as they are; RFC 3986 does not. */

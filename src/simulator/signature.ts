@@ -3,7 +3,7 @@
  *
  * It shares no code with the client that signs, on purpose: where both agree, both have read the text in the same way.
  */
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 import type { KnownCode } from './envelope.ts';
 import type { Request } from './exchange.ts';
 
@@ -182,7 +182,7 @@ export function lowerCased(headers: Readonly<Record<string, string>>): Readonly<
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const sha256 = (text: string): string => hash('sha256', text, 'hex');
 const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
 const sameText = (a: string, b: string): boolean =>
   a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
