@@ -146,7 +146,8 @@ function learn(facts: Facts, known: TaskRecord, item: TaskItem, policy: Policy |
   facts.tell({ ...facts.about, type: 'task-seen', item });
   if (known.group !== policy?.name) move(facts, policy);
   if (fields.length > 0) facts.tell({ ...facts.about, type: 'task-edited', fields });
-  if (known.stageTold !== 'abandoned') return;
+  const stage = policy && givenUp(facts.record, policy, facts.about.at)?.stage;
+  if (known.stageTold !== 'abandoned' && stage !== 'abandoned') return;
   if (item.status === 'active')
     facts.tell({ ...facts.about, type: 'task-released', by: 'seen active', cause: 'seen-active' });
   else if (fields.length > 0)

@@ -1,0 +1,230 @@
+import { describe, expect, test } from 'vitest';
+import type { Policies, Policy } from '../../src/domain/policy.ts';
+import { accepted, at, hours, item, minutes, plainPolicy, policiesOf, refusal, Story } from './story.ts';
+
+const forbidden = refusal('forbidden', 'RequestForbidden');
+const calm = (more: Partial<Policy> = {}): Policies => ({
+  ...policiesOf({ ...plainPolicy, storm: false, budget: false, ...more }),
+  storm: false,
+});
+/** Failures come every 15 s, so that a row is long soon. */
+const quick = { initialMs: 15_000, factor: 1, maxMs: 15_000, jitterPercent: 0, resetAfterMs: 600_000 };
+
+/** A list every 15 s shows it stopped, and every restart of it is refused, until it has failed so often. */
+const failed = (times: number, more: Partial<Policy> = {}): Story => {
+  const story = new Story(calm({ backoff: quick, ...more }));
+  for (let n = 0; n < times; n++) {
+    story.list(n * 15, { t: 'stopped' });
+    expect(story.send(n * 15, forbidden)).toEqual(['t']);
+  }
+  return story;
+};
+/** The same, then one list more, 15 s after the last failure. */
+const afterwards = (times: number, more: Partial<Policy> = {}) =>
+  failed(times, more).list(times * 15, { t: 'stopped' });
+
+describe('eight failed in a row', () => {
+  test('seven are not enough: the next attempt comes after its backoff', () => {
+    expect(afterwards(7).says('t')).toBe('restart');
+  });
+  test('eight are: quarantine, and 10 min from the last attempt', () => {
+    // The eighth was at 105 s.
+    const story = afterwards(8);
+    expect(story.says('t')).toBe(`quarantined until ${105 + minutes(10)}`);
+    expect(story.told('task-quarantined')).toMatchObject([{ taskId: 't', failures: 8 }]);
+  });
+  test('the wait is that of quarantine, not the backoff', () => {
+    const slow = { ...quick, initialMs: 15_000, maxMs: 15_000 };
+    const story = afterwards(8, { backoff: slow, quarantine: { retryEveryMs: 20_000, abandonAfterMs: 3_600_000 } });
+    expect(story.says('t')).toBe('quarantined until 125');
+  });
+  test('each retry that fails is followed by the next 10 min later, and quarantine is told once', () => {
+    const story = afterwards(8);
+    for (const seconds of [705, 1_305, 1_905]) {
+      expect(story.list(seconds - 1, { t: 'stopped' }).send(seconds - 1, forbidden)).toEqual([]);
+      expect(story.list(seconds, { t: 'stopped' }).send(seconds, forbidden)).toEqual(['t']);
+    }
+    expect(story.told('task-quarantined').length).toBe(1);
+  });
+  test('jitter goes to retryEvery too', () => {
+    const jitter = { ...quick, jitterPercent: 25 };
+    const untils = ['a', 'b', 'c', 'd'].map((taskId) => {
+      const story = new Story(calm({ attempts: 1, backoff: jitter })).list(0, { [taskId]: 'stopped' });
+      story.send(0, forbidden);
+      const verdict = story.list(15, { [taskId]: 'stopped' }).verdict(taskId);
+      if (verdict.kind !== 'wait') throw new Error('it must wait');
+      expect(verdict.until).toBeGreaterThanOrEqual(at(600));
+      expect(verdict.until).toBeLessThanOrEqual(at(750));
+      return verdict.until;
+    });
+    expect(new Set(untils).size).toBe(4);
+  });
+  test('refused, not recovered and stopped again are all failures', () => {
+    const story = new Story(calm({ attempts: 3, backoff: quick })).list(0, { t: 'stopped' });
+    story.send(0, forbidden);
+    story.list(15, { t: 'stopped' }).send(15);
+    story.list(90, { t: 'stopped' }).send(90);
+    story.list(105, { t: 'active' }).list(120, { t: 'stopped' });
+    expect(story.told('restart-failed')).toMatchObject([
+      { cause: 'RequestForbidden' },
+      { cause: 'not-recovered' },
+      { cause: 'stopped-again' },
+    ]);
+    expect(story.says('t')).toBe(`quarantined until ${90 + minutes(10)}`);
+  });
+});
+
+describe('abandoned after 72 h', () => {
+  const abandonAt = 105 + hours(72);
+  test('counted from entering quarantine', () => {
+    const story = afterwards(8).list(abandonAt - 1, { t: 'stopped' });
+    expect(story.says('t')).toBe('restart');
+    expect(story.list(abandonAt, { t: 'stopped' }).says('t')).toBe('abandoned until never');
+    expect(story.told('task-abandoned').length).toBe(1);
+  });
+  test('retries do not put it off', () => {
+    const story = afterwards(8);
+    for (let seconds = 705; seconds < abandonAt; seconds += 3_600) {
+      story.list(seconds, { t: 'stopped' }).send(seconds, forbidden);
+    }
+    expect(story.list(abandonAt, { t: 'stopped' }).says('t')).toBe('abandoned until never');
+  });
+  test('it runs on while we are blind', () => {
+    expect(afterwards(8).list(abandonAt + hours(10), { t: 'stopped' }).says('t')).toBe('abandoned until never');
+  });
+
+  const abandoned = () => afterwards(8).list(abandonAt, { t: 'stopped' });
+  const edits: readonly [string, Parameters<typeof item>[2]][] = [
+    ['its StartTime changes', { startsAt: at(0) }],
+    ['its EndTime changes', { endsAt: at(hours(101)) }],
+    ['its source changes', { source: 'elsewhere' }],
+  ];
+  test.each(edits)('until %s', (_sentence, more) => {
+    const story = abandoned().list(abandonAt + 15, { t: item('t', 'stopped', more) });
+    expect(story.told('task-released')).toMatchObject([{ cause: 'edited' }]);
+    expect(story.send(abandonAt + 15)).toEqual(['t']);
+    expect(story.record('t').row).toBe(0);
+  });
+  test('also when the edit is seen by the first list after that moment', () => {
+    const story = afterwards(8).list(abandonAt + 15, { t: item('t', 'stopped', { source: 'elsewhere' }) });
+    expect(story.send(abandonAt + 15)).toEqual(['t']);
+  });
+  test('not by another title', () => {
+    const story = abandoned().list(abandonAt + 15, { t: item('t', 'stopped', { title: 'new' }) });
+    expect(story.says('t')).toBe('abandoned until never');
+  });
+  test('until it is seen active', () => {
+    const story = abandoned()
+      .list(abandonAt + 15, { t: 'active' })
+      .list(abandonAt + 30, { t: 'stopped' });
+    expect(story.told('task-released')).toMatchObject([{ cause: 'seen-active' }]);
+    expect(story.send(abandonAt + 30)).toEqual(['t']);
+  });
+  test('until a person releases it', () => {
+    const story = abandoned().release(abandonAt + 1, 't');
+    story.list(abandonAt + 15, { t: 'stopped' });
+    expect(story.send(abandonAt + 15)).toEqual(['t']);
+    expect(story.told('restart-intended').at(-1)).toMatchObject({ n: 1 });
+  });
+  test('a hold over it is shown first, and is not what keeps it', () => {
+    const story = abandoned().hold('h', { kind: 'task', taskId: 't' }, at(abandonAt + 60));
+    expect(story.says('t')).toBe('held until never');
+    expect(story.list(abandonAt + 75, { t: 'stopped' }).says('t')).toBe('abandoned until never');
+  });
+});
+
+describe('a quarantined task', () => {
+  test('is released by a person, attempts and all', () => {
+    const story = afterwards(8).release(121, 't');
+    expect(story.record('t')).toMatchObject({ tries: 0, row: 0, failedAt: [], lastTryAt: undefined });
+    expect(story.list(135, { t: 'stopped' }).send(135)).toEqual(['t']);
+  });
+  test('is not released by an edit', () => {
+    const story = afterwards(8).list(135, { t: item('t', 'stopped', { source: 'elsewhere' }) });
+    expect(story.says('t')).toMatch(/^quarantined/);
+  });
+  test('leaves by a restart that held, and its backoff stays', () => {
+    const story = afterwards(8).list(705, { t: 'stopped' });
+    expect(story.send(705)).toEqual(['t']);
+    story.list(720, { t: 'active' }).list(780, { t: 'active' });
+    expect(story.endings()).toEqual(['t recovered']);
+    expect(story.record('t')).toMatchObject({ row: 0, failedAt: [], tries: 9 });
+    expect(story.list(795, { t: 'stopped' }).says('t')).toBe('restart');
+  });
+  test('does not leave by a restart that somebody made in the console: that is a guess', () => {
+    const story = afterwards(8);
+    for (let seconds = 615 + 105; seconds <= 900; seconds += 15) story.list(seconds, { t: 'active' });
+    expect(story.endings()).toEqual(['t external']);
+    expect(story.record('t').row).toBe(8);
+  });
+  test('leaves when it has run for resetAfter', () => {
+    const story = afterwards(8);
+    for (let seconds = 720; seconds <= 720 + minutes(10); seconds += 15) story.list(seconds, { t: 'active' });
+    expect(story.record('t')).toMatchObject({ row: 0, tries: 0 });
+  });
+});
+
+describe('`attempts` of a new policy applies at once', () => {
+  test('fewer: it is in quarantine since the failure that makes the row as long', () => {
+    const story = afterwards(5);
+    story.reload(75, calm({ backoff: quick, attempts: 3 }));
+    expect(story.says('t')).toBe(`quarantined until ${60 + minutes(10)}`);
+  });
+  test('and abandoned, counted from that failure', () => {
+    // The third failure was at 30 s.
+    const quarantine = { retryEveryMs: 600_000, abandonAfterMs: 40_000 };
+    const story = afterwards(5);
+    story.reload(75, calm({ backoff: quick, attempts: 3, quarantine }));
+    expect(story.says('t')).toBe('abandoned until never');
+  });
+  test('more: it is out of quarantine', () => {
+    const story = afterwards(8);
+    story.reload(121, calm({ backoff: quick, attempts: 20 }));
+    expect(story.says('t')).toBe('restart');
+  });
+  test('another retryEvery counts from the last attempt', () => {
+    const story = afterwards(8);
+    story.reload(121, calm({ backoff: quick, quarantine: { retryEveryMs: 60_000, abandonAfterMs: 3_600_000 } }));
+    expect(story.says('t')).toBe('quarantined until 165');
+  });
+});
+
+describe('observing', () => {
+  test('shadows move backoff and attempts like real ones, and end in quarantine', () => {
+    const story = new Story(calm({ mode: 'observe', attempts: 3 }));
+    const shadows: number[] = [];
+    for (let seconds = 0; seconds <= minutes(8); seconds += 15) {
+      const before = story.told('restart-intended').length;
+      story.list(seconds, { t: 'stopped' });
+      if (story.told('restart-intended').length > before) shadows.push(seconds);
+      expect(story.send(seconds)).toEqual([]);
+    }
+    // Each is awaited for 60 s, settled by the list at 75 s after it; the backoffs of 15, 30 and 60 s are over by then.
+    expect(shadows).toEqual([0, 75, 150]);
+    expect(story.told('restart-intended').every((event) => 'trigger' in event && event.trigger === 'shadow')).toBe(
+      true,
+    );
+    expect(story.says('t')).toBe('quarantined until never');
+    expect(story.told('task-quarantined').length).toBe(1);
+  });
+  test('a shadow is called neither recovered nor an answer', () => {
+    const story = new Story(calm({ mode: 'observe' })).list(0, { t: 'stopped' });
+    story.list(15, { t: 'active' }).list(75, { t: 'active' });
+    expect(story.endings()).toEqual(['t external']);
+    expect(story.told('restart-answered')).toEqual([]);
+  });
+  test('firstSight: observe leaves alone what was stopped at first, until it has run once', () => {
+    const story = new Story(calm({ firstSight: 'observe' })).list(0, { old: 'stopped', t: 'active' });
+    story.list(15, { old: 'stopped', t: 'stopped' });
+    expect(story.send(15)).toEqual(['t']);
+    story.list(30, { old: 'active', t: 'active' }).list(45, { old: 'stopped', t: 'active' });
+    story.list(120, { old: 'stopped', t: 'active' });
+    expect(story.send(120)).toEqual(['old']);
+  });
+  test('a group that heals again sends the next one when its backoff is over', () => {
+    const story = new Story(calm({ mode: 'observe' })).list(0, { t: 'stopped' });
+    story.reload(10, calm());
+    expect(story.says('t')).toBe('verifying until 60');
+    expect(story.list(75, { t: 'stopped' }).send(75, accepted)).toEqual(['t']);
+  });
+});
