@@ -134,6 +134,7 @@ export class Keeper {
     const { store, clock, tell, complain } = this.#options;
     while (!signal.aborted) {
       try {
+        this.#options.gate.takenOver();
         const now = clock.now();
         const stored = await store.load(this.account, now - budgetReachMs);
         this.#ledger = ledgerFrom(this.account, stored);

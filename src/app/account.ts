@@ -3,7 +3,7 @@
 import { cronSchedule } from '../clock.ts';
 import { type CloudOptions, createCloud } from '../cloud/client.ts';
 import type { CredentialsOptions } from '../cloud/credentials.ts';
-import { type AccountGate, createGate } from '../cloud/gate.ts';
+import { createGate } from '../cloud/gate.ts';
 import { createTransport, type Transport } from '../cloud/transport.ts';
 import type { Clock, Cloud, CloudTrace, Gate, Lane } from '../domain/ports.ts';
 import type { KeeperSettings } from '../keeper.ts';
@@ -27,11 +27,7 @@ export type PretendClouds = Map<string, World>;
 /** Fixed, so that every try-out shows the same story. */
 const demoSeed = 7;
 
-export function openGate(
-  account: AccountSettings,
-  clock: Clock,
-  onWait: (lane: Lane, waitedMs: number) => void,
-): AccountGate {
+export function openGate(account: AccountSettings, clock: Clock, onWait: (lane: Lane, waitedMs: number) => void): Gate {
   return createGate({ ...account.rateLimit, clock, onWait });
 }
 

@@ -1,8 +1,8 @@
 /** All accounts of this process and their keepers: opened, run, swapped by a reload, closed. */
-import type { AccountGate } from '../cloud/gate.ts';
+
 import type { Event } from '../domain/events.ts';
 import { groupOf } from '../domain/policy.ts';
-import type { Clock, Cloud, CloudTrace } from '../domain/ports.ts';
+import type { Clock, Cloud, CloudTrace, Gate } from '../domain/ports.ts';
 import { Keeper, type KeeperSettings } from '../keeper.ts';
 import { type AccountSettings, policies, type Settings } from '../settings/settings.ts';
 import type { Store } from '../store/open.ts';
@@ -21,7 +21,7 @@ export interface FleetOptions {
 
 interface Member {
   readonly name: string;
-  readonly gate: AccountGate;
+  readonly gate: Gate;
   readonly keeper: Keeper;
   readonly stop: AbortController;
   cloud: Cloud;
@@ -199,7 +199,7 @@ export class Fleet {
     };
   }
 
-  #openCloud(account: AccountSettings, settings: Settings, gate: AccountGate): Cloud {
+  #openCloud(account: AccountSettings, settings: Settings, gate: Gate): Cloud {
     const retired = () => this.keeper(account.name)?.ledger.accountRecord.retiredActions ?? [];
     return openCloud(account, settings, gate, this.#worlds, retired, this.#common);
   }

@@ -13,11 +13,6 @@ export interface GateOptions extends RateLimit {
   readonly startsSilent?: boolean;
 }
 
-export interface AccountGate extends Gate {
-  /** This process has just become the owner of the account: all permits are out for one window. */
-  takenOver(): void;
-}
-
 interface Waiting {
   readonly lane: Lane;
   readonly askedAt: number;
@@ -25,7 +20,7 @@ interface Waiting {
 }
 
 /** The one way to an account's API. */
-export function createGate({ perSecond, spacing, clock, onWait, startsSilent = true }: GateOptions): AccountGate {
+export function createGate({ perSecond, spacing, clock, onWait, startsSilent = true }: GateOptions): Gate {
   let state = startLimiter({ perSecond, spacing }, clock.monotonic(), startsSilent);
   let nextId = 1;
   const callers = new Map<number, Waiting>();

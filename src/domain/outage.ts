@@ -72,9 +72,10 @@ export function showEvents(look: Look, known: TaskRecord | undefined, item: Task
     openOrEnd(facts, look, policy);
     return [found, ...facts.events];
   }
-  if (isSettledAndSame(known, item, policy)) return [];
+  const nothingNew = saysNothingNew(known, item, policy);
+  if (nothingNew && isQuiet(known, item)) return [];
   const facts = new Facts(known, ledger.account, now);
-  learn(facts, known, item, policy);
+  if (!nothingNew) learn(facts, known, item, policy);
   settle(facts, look, item, policy);
   endIfHeld(facts, item, policy);
   forget(facts, item, policy);
@@ -117,13 +118,17 @@ export function moveEvents(ledger: Ledger, record: TaskRecord, policy: Policy | 
   return facts.events;
 }
 
-/** Nothing about a healthy, known task needs to be written down again. */
-function isSettledAndSame(record: TaskRecord, item: TaskItem, policy: Policy | undefined): boolean {
-  const before = record.item;
+/** The item says only what is known already: it need not be written down again. */
+function saysNothingNew(record: TaskRecord, item: TaskItem, policy: Policy | undefined): boolean {
+  const { item: before, outage } = record;
   if (record.group !== policy?.name || record.missing || record.goneAt !== undefined) return false;
-  if (record.outage || record.attempt || item.status === 'stopped' || item.status === 'not-started') return false;
   if (item.status === 'active' && record.activeSince === undefined) return false;
-  if ((record.tries > 0 || record.row > 0) && item.status === 'active') return false;
+  if (outage && (item.status === 'unknown' || (item.status !== 'stopped' && outage.activeAt === undefined)))
+    return false;
+  if (item.status === 'stopped' && policy) {
+    const counted = outage && outage.activeAt === undefined && outage.sights >= policy.confirm;
+    if (!counted) return false;
+  }
   return (
     before.status === item.status &&
     before.title === item.title &&
@@ -135,6 +140,10 @@ function isSettledAndSame(record: TaskRecord, item: TaskItem, policy: Policy | u
     before.statusText === item.statusText
   );
 }
+
+/** Nothing is awaited of the task, and nothing about it depends on the time of day. */
+const isQuiet = ({ outage, attempt, tries, row }: TaskRecord, { status }: TaskItem): boolean =>
+  !outage && !attempt && tries === 0 && row === 0 && status !== 'stopped' && status !== 'not-started';
 
 function learn(facts: Facts, known: TaskRecord, item: TaskItem, policy: Policy | undefined): void {
   const { record } = facts;

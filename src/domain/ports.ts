@@ -56,6 +56,8 @@ export interface Gate {
   throttled(): void;
   /** Changed by reload. */
   configure(limit: { readonly perSecond: number; readonly spacing: 'even' | 'none' }): void;
+  /** This process has just become the owner of the account: nothing goes for one window, as another may have called. */
+  takenOver(): void;
   snapshot(): GateSnapshot;
 }
 

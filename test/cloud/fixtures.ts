@@ -84,6 +84,7 @@ export function countingGate(): CountingGate {
       gate.throttledTimes++;
     },
     configure() {},
+    takenOver() {},
     snapshot: () => ({ perSecond: 10, queued: { restart: 0, verify: 0, poll: 0, other: 0 }, permitsOut: 0 }),
   };
   return gate;
