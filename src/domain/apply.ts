@@ -248,6 +248,9 @@ function answered(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart
 
 function givenBack(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-given-back' }>): TaskRecord {
   const mine = record.attempt?.id === event.attemptId ? record.attempt : undefined;
+  const { failedAt } = event;
+  // A failure that is in the row no longer was forgotten meanwhile: there is nothing to give back.
+  if (!mine && (failedAt === undefined || !record.failedAt.includes(failedAt))) return record;
   const awaited = mine?.phase.kind === 'verifying' || mine?.phase.kind === 'holding';
   const after: TaskRecord = {
     ...record,
@@ -259,15 +262,12 @@ function givenBack(record: TaskRecord, event: Extract<TaskEvent, { type: 'restar
     },
   };
   if (event.trigger === 'manual') return after;
-  return {
-    ...after,
-    tries: Math.max(0, record.tries - 1),
-    // Of a settled attempt nobody knows the one before; a newer one that is out is the newest all the same.
-    lastTryAt: mine ? mine.previousTryAt : record.attempt && record.lastTryAt,
-    ...(event.failedAt === undefined
-      ? {}
-      : { row: Math.max(0, record.row - 1), failedAt: record.failedAt.filter((at) => at !== event.failedAt) }),
-  };
+  const tries = Math.max(0, record.tries - 1);
+  if (failedAt === undefined) return { ...after, tries, lastTryAt: mine?.previousTryAt };
+  const left = record.failedAt.filter((at) => at !== failedAt);
+  // Of a settled attempt the one before is known by when it failed; a newer one that is out stays the newest.
+  const lastTryAt = mine ? mine.previousTryAt : record.attempt ? record.lastTryAt : left.at(-1);
+  return { ...after, tries, lastTryAt, row: Math.max(0, record.row - 1), failedAt: left };
 }
 
 function worked(record: TaskRecord, activeAt: number): TaskRecord {

@@ -134,7 +134,7 @@ describe('what opening gives back', () => {
     story.list(15, tasks(5, 'stopped'));
     expect(story.send(15, common).length).toBe(5);
     expect(isOpen(story)).toBe(true);
-    expect(story.record('t00')).toMatchObject({ tries: 1, row: 1, failedAt: [at(0)] });
+    expect(story.record('t00')).toMatchObject({ tries: 1, row: 1, failedAt: [at(0)], lastTryAt: at(0) });
     expect(story.record('t01')).toMatchObject({ tries: 0, row: 0, failedAt: [] });
   });
   test('also what failed before the list that came between, without any budget', () => {
@@ -154,6 +154,16 @@ describe('what opening gives back', () => {
     story.send(16, common);
     expect(isOpen(story)).toBe(true);
     expect(story.record('t00')).toMatchObject({ tries: 1, row: 0, lastTryAt: at(15) });
+  });
+  test('nothing of a failure that was forgotten since', () => {
+    const story = new Story(calm()).list(0, tasks(4, 'stopped'));
+    expect(story.send(0, common).length).toBe(4);
+    story.release(10, 't00').list(15, tasks(5, 'stopped'));
+    expect(story.send(15, refusal('forbidden'), 1)).toEqual(['t00']);
+    expect(story.send(16, common, 1)).toEqual(['t04']);
+    expect(isOpen(story)).toBe(true);
+    expect(story.record('t00')).toMatchObject({ tries: 1, row: 1, failedAt: [at(15)], lastTryAt: at(15) });
+    expect(story.record('t01')).toMatchObject({ tries: 0, row: 0 });
   });
   test('the window of a storm is as it was, also at its smallest', () => {
     const policies: Policies = { ...policiesOf({ ...plainPolicy, budget: false }), storm: false };
