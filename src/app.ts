@@ -239,7 +239,7 @@ function tellStart(log: Log, path: string, settings: Settings, url: string, warn
         { account: name },
         `Account ${name} is a PRETEND cloud: no real task is seen or restarted.`,
       );
-  for (const warning of warnings) log.tell('config-changed', {}, warning);
+  for (const warning of warnings) log.tell('config-warning', {}, warning);
   log.tell(
     'listening',
     { url, socket: settings.server.socket },

@@ -71,7 +71,7 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
     { config: path, hash: loaded.hash },
     `The configuration was read again: ${sentenceOf(difference)}.`,
   );
-  for (const warning of loaded.warnings) log.tell('config-changed', {}, warning);
+  for (const warning of loaded.warnings) log.tell('config-warning', {}, warning);
   if (difference.needsRestart.length > 0)
     log.tell(
       'config-needs-restart',

@@ -24,8 +24,11 @@ export function findAndLoad(flag: string | undefined, env: Readonly<Record<strin
 export function load(path: string, env: Readonly<Record<string, string | undefined>>): Found {
   const loaded = loadSettings({ path, env, readFile: readFileWithin });
   if (!loaded.ok) return { ok: false, errors: lines(loaded.errors) };
-  return { ok: true, path, settings: loaded.settings, hash: loaded.hash, warnings: lines(loaded.warnings) };
+  return { ok: true, path, settings: loaded.settings, hash: loaded.hash, warnings: loaded.warnings.map(shortly) };
 }
 
 type Problems = Extract<Loaded, { ok: false }>['errors'];
+/** One line for the log; `check` shows them whole. */
+const shortly = ({ file, line, path, message }: Problems[number]): string =>
+  `${file}:${line ?? 1}: ${path}: ${message}`;
 const lines = (problems: Problems): readonly string[] => problems.map(({ text }) => text);

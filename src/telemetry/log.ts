@@ -66,7 +66,7 @@ const noticeLevels = {
   stopping: 'info',
   stopped: 'info',
   'config-loaded': 'info',
-  'config-changed': 'info',
+  'config-warning': 'warn',
   'config-rejected': 'error',
   'config-needs-restart': 'warn',
   'simulated-account': 'warn',
