@@ -90,7 +90,11 @@ describe('abandoned after 72 h', () => {
     expect(story.list(abandonAt, { t: 'stopped' }).says('t')).toBe('abandoned until never');
   });
   test('it runs on while we are blind', () => {
-    expect(afterwards(8).list(abandonAt + hours(10), { t: 'stopped' }).says('t')).toBe('abandoned until never');
+    expect(
+      afterwards(8)
+        .list(abandonAt + hours(10), { t: 'stopped' })
+        .says('t'),
+    ).toBe('abandoned until never');
   });
 
   const abandoned = () => afterwards(8).list(abandonAt, { t: 'stopped' });
