@@ -336,7 +336,7 @@ export const catalogue = {
   },
 } as const satisfies Readonly<Record<string, MetricSpec>>;
 
-type Catalogue = typeof catalogue;
+export type Catalogue = typeof catalogue;
 export type MetricName = keyof Catalogue;
 
 /** The values for a metric's labels, in the catalogue's order: one text for each. */

@@ -1,0 +1,42 @@
+/** What an alert rule is, before it becomes Prometheus' YAML, the operator's, Grafana's, or a section of the runbook. */
+import type { Duration } from './promql.ts';
+
+/**
+ * page: somebody gets up, tonight. warning: somebody looks during the day. info: it is shown, nobody is told.
+ */
+export type Severity = 'page' | 'warning' | 'info';
+
+export interface AlertRule {
+  /** In CamelCase, with the project's name in front: it stands among the alerts of everything else. */
+  readonly name: `Relaykeeper${string}`;
+  readonly severity: Severity;
+  /** PromQL that gives a sample for each thing that is wrong, and none when all is well. */
+  readonly expr: string;
+  /** For so long without a break before it is told; absent: at once. */
+  readonly for?: string;
+  /** One line, with `{{ .Labels.x }}`: dots are understood by Prometheus and by Grafana, `$` is eaten by Grafana's files. */
+  readonly summary: string;
+  /** What it means and what is at stake; `{value}` is put in as the words of `valueAs`. */
+  readonly description: string;
+  readonly valueAs: 'duration' | 'number';
+  /** PromQL to look at first: what is behind the alert, of the labels it has. */
+  readonly explain: string;
+  readonly runbook: Runbook;
+  /** When Grafana cannot ask Prometheus: `Alerting` for the one rule that tells of blindness, else the last state stays. */
+  readonly onQueryError?: 'Alerting';
+}
+
+export interface Runbook {
+  readonly means: string;
+  /** In the order in which to look. */
+  readonly look: readonly string[];
+  /** Commands to copy; `#` begins what they are for. */
+  readonly run: readonly string[];
+  readonly end: string;
+}
+
+export interface RuleGroup {
+  readonly name: string;
+  readonly interval: Duration;
+  readonly rules: readonly AlertRule[];
+}
