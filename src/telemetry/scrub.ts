@@ -16,7 +16,10 @@ const openPaths = new Set(['', '/', '/metrics']);
 /** Of http and https the host stays, without user and password; of others only the scheme. */
 function bareAddress(_whole: string, scheme: string, authority: string, path: string): string {
   if (!/^https?$/i.test(scheme)) return `${scheme}://***`;
-  return `${scheme}://${authority.slice(authority.lastIndexOf('@') + 1)}${openPaths.has(path) ? path : '/***'}`;
+  // The sentence goes on behind an address.
+  const mark = /[;,.:!)]?$/.exec(path)?.[0] ?? '';
+  const shown = openPaths.has(path.slice(0, path.length - mark.length)) ? path : `/***${mark}`;
+  return `${scheme}://${authority.slice(authority.lastIndexOf('@') + 1)}${shown}`;
 }
 
 /**

@@ -319,6 +319,12 @@ describe('secrets', () => {
   test.each([
     ['our own addresses stay', 'metrics: http://127.0.0.1:9847/metrics', 'metrics: http://127.0.0.1:9847/metrics'],
     [
+      'also within a sentence',
+      'see http://127.0.0.1:9847/metrics; or ask',
+      'see http://127.0.0.1:9847/metrics; or ask',
+    ],
+    ['and what only begins so does not', 'see http://host/metrics;key=1!', 'see http://host/***!'],
+    [
       'of another address the host stays',
       'GET https://live.example/a/b?c=d failed',
       'GET https://live.example/*** failed',
