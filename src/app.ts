@@ -8,6 +8,7 @@ import { Fleet } from './app/fleet.ts';
 import { createOperations } from './app/operations.ts';
 import { reloadFrom } from './app/reload.ts';
 import { accessTokens, allSecrets, hookTokens } from './app/secrets.ts';
+import { createSeldom } from './app/seldom.ts';
 import { findAndLoad } from './app/settings.ts';
 import { knownCodes } from './cloud/errors.ts';
 import type { Clock, CloudTrace, Operations, StoreTrace } from './domain/ports.ts';
@@ -75,7 +76,15 @@ export async function runApp(options: RunOptions): Promise<number> {
   try {
     const store = await openTheStore(current.settings, clock, metrics, log);
     closers.push(() => store.close());
-    const crew = new Fleet({ clock, env, store, log, metrics, onTrace: (trace) => traced(trace, metrics, log, fleet) });
+    const seldom = createSeldom(clock);
+    const crew = new Fleet({
+      clock,
+      env,
+      store,
+      log,
+      metrics,
+      onTrace: (trace) => traced(trace, metrics, log, fleet, seldom),
+    });
     fleet = crew;
     crew.open(current.settings);
     const tokens = { access: accessTokens(current.settings), hooks: hookTokens(current.settings) };
@@ -186,7 +195,8 @@ function openTheWeb(
   clock: Clock,
 ): Promise<Web> {
   const { listen, socket, tls, externalUrl } = current.settings.server;
-  const renderMetrics = () => {
+  const renderMetrics = async () => {
+    await crew.betweenLists();
     crew.tellTicks();
     return metrics.render(operations.snapshot(current.settings.metrics.maxTaskSeries));
   };
@@ -205,20 +215,26 @@ function openTheWeb(
   });
 }
 
-function traced(trace: CloudTrace, metrics: Metrics, log: Log, fleet: Fleet | undefined): void {
+function traced(
+  trace: CloudTrace,
+  metrics: Metrics,
+  log: Log,
+  fleet: Fleet | undefined,
+  seldom: (what: string) => boolean,
+): void {
   metrics.cloud(trace);
   if (trace.kind === 'action-retired') fleet?.keeper(trace.account)?.actionRetired(trace.from, trace.to);
-  if (trace.kind === 'page-halved')
+  if (trace.kind === 'page-halved' && seldom(`${trace.account} halved to ${trace.pageSize}`))
     log.tell(
       'page-halved',
       { account: trace.account, pageSize: trace.pageSize },
-      `Pages of the list are too large: asked for ${trace.pageSize} tasks at a time from now on.`,
+      `A page of the list is too large: asked for again with ${trace.pageSize} tasks at a time.`,
     );
-  if (trace.kind === 'malformed-item')
+  if (trace.kind === 'malformed-item' && seldom(`${trace.account} malformed ${trace.where}`))
     log.tell(
       'malformed-item',
       { account: trace.account, where: trace.where },
-      `An item of the list could not be read: ${trace.where}.`,
+      `An item of the list could not be read (${trace.where}) and is left out; malformed_items_total counts them.`,
     );
 }
 

@@ -30,6 +30,8 @@ export type ListEnd =
 const pagesAtOnce = 8;
 /** Pages beyond are not read: the list counts as drifting, so that absence says nothing. */
 const longestList = 2_000;
+/** So many single items over the bound, and still no answer that tells how many there are: this is no list. */
+const hopelessItems = 3;
 
 /** Everything that has been read of one list so far. */
 interface Gathered {
@@ -37,6 +39,8 @@ interface Gathered {
   totalCount: number | undefined;
   drift: boolean;
   malformedItems: number;
+  /** Single items that were over the bound. */
+  oversized: number;
   calls: number;
   /** The end of the list was seen here: a page that was not full. */
   endsAt: number;
@@ -63,6 +67,7 @@ export async function readList(
     totalCount: undefined,
     drift: false,
     malformedItems: 0,
+    oversized: 0,
     calls: 0,
     endsAt: Number.POSITIVE_INFINITY,
     smallestSize: undefined,
@@ -119,7 +124,7 @@ async function readSpan(request: ListRequest, span: Span, size: number): Promise
     } else if (end.kind === 'ok') {
       gather(request, end.value, { from, to }, (page - 1) * size, size);
     } else if (size === 1) {
-      malformed(request, 'item over 16 MiB');
+      oversized(request);
     } else {
       const half = Math.floor(size / 2);
       context.onTrace({ kind: 'page-halved', account: context.account, pageSize: half });
@@ -170,6 +175,21 @@ export function keepNewer(items: Map<string, TaskItem>, item: TaskItem): boolean
 function malformed({ context, gathered }: ListRequest, where: string): void {
   gathered.malformedItems++;
   context.onTrace({ kind: 'malformed-item', account: context.account, where });
+}
+
+/** One item costs that item; a cloud that answers everything without end would cost a call for every place of a list. */
+function oversized(request: ListRequest): void {
+  const { gathered } = request;
+  malformed(request, 'item over 16 MiB');
+  gathered.oversized++;
+  if (gathered.totalCount !== undefined || gathered.oversized < hopelessItems) return;
+  gathered.failure ??= {
+    class: 'server',
+    code: undefined,
+    httpStatus: undefined,
+    requestId: undefined,
+    message: 'ListPullToPushTaskV2: every answer is over 16 MiB, even for a single task',
+  };
 }
 
 // ---- the page size ---------------------------------------------------------------------------------------------

@@ -1,0 +1,69 @@
+/** The main job, through the process: what stopped comes back, within the limit as the cloud counts it. */
+import { describe, expect, it } from 'vitest';
+import { account, env, tasks } from './cloud.ts';
+import { plainServer, Stage, until } from './daemon.ts';
+
+describe.concurrent('against a server that counts a sliding second over all actions', () => {
+  it.each([
+    ['without jitter', [5, 5], [5, 5]],
+    ['with jitter', [0, 250], [0, 250]],
+  ] as const)(
+    '%s: never more than 10, none throttled, every stopped task healed, none outside touched, none restarted after its end',
+    { timeout: 40_000 },
+    async (_name, uplinkMs, downlinkMs) => {
+      await using stage = new Stage();
+      const now = Date.now();
+      const cloud = await stage.cloud({
+        parameters: { latency: { uplinkMs, downlinkMs } },
+        tasks: [
+          ...tasks('vip-runs', 60),
+          ...tasks('vip-stopped', 40, { stopped: true }),
+          // Their end comes while they are tried again and again.
+          ...tasks('vip-ends', 6, { stopped: true, endsAt: now + 9_000, life: { restartsInVain: 99 } }),
+          ...tasks('vip-ended', 5, { stopped: true, endsAt: now - 1_000 }),
+          ...tasks('other-stopped', 20, { stopped: true, cloudGroup: 'default' }),
+        ],
+      });
+      const daemon = await stage.start({
+        folder: stage.folder(),
+        env,
+        config: {
+          server: plainServer,
+          accounts: [
+            account(cloud, 'main', {
+              storm: false,
+              poll: { schedule: '* * * * * *', verifyEvery: '500ms', pageSize: 25 },
+            }),
+          ],
+          defaults: {
+            storm: false,
+            budget: false,
+            endGuard: '0s',
+            verifyWithin: '1s',
+            attempts: 50,
+            backoff: { initial: '300ms', max: '1s' },
+          },
+          groups: [{ name: 'vip' }],
+        },
+      });
+      await until(
+        'every stopped task runs and the short ones have ended',
+        () => cloud.count('停用', 'vip-stopped') === 0 && cloud.count('已结束', 'vip-ends') === 6,
+        () => daemon.tail(),
+      );
+      const endedSeen = cloud.lists().length;
+      await until('polls have seen the end', () => cloud.lists().length > endedSeen + 15);
+      const { worstSecond, throttled } = cloud.world.arrivals;
+      expect(throttled).toBe(0);
+      expect(worstSecond).toBeLessThanOrEqual(10);
+      // Else the limit was never felt.
+      expect(worstSecond).toBeGreaterThanOrEqual(9);
+      expect(cloud.count('生效中', 'vip-runs')).toBe(60);
+      expect(cloud.restarts().filter(({ taskId }) => !/^vip-(stopped|ends)-/.test(taskId ?? ''))).toEqual([]);
+      expect(cloud.restarts().filter(({ statusBefore }) => statusBefore !== '停用')).toEqual([]);
+      expect(cloud.restarts('vip-ends-0001').length).toBeGreaterThan(0);
+      expect(await daemon.metric('api_errors_total')).toBe(0);
+      expect(await daemon.metric('restarts_total', { group: 'vip' })).toBe(cloud.restarts().length);
+    },
+  );
+});
