@@ -101,7 +101,29 @@ export function globMatches(glob: string, text: string): boolean {
 /** How many units of the string the character there takes: rare Chinese characters take two. */
 const unitsAt = (text: string, at: number): number => ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1);
 
-const any = (globs: readonly string[], text: string) => globs.some((glob) => globMatches(glob, text));
+const any = (globs: readonly string[], text: string) => globs.some((glob) => glob === '*' || globMatches(glob, text));
+
+/** Cloud groups remembered; more than an account has, so that names nobody configured cannot pile up. */
+const mostCloudGroups = 10_000;
+const byCloudGroup = new WeakMap<Policies, Map<string, readonly Policy[]>>();
+
+/** The entries that a cloud group's tasks can belong to, in file order: looked for once, not for each of its tasks. */
+function entriesFor(policies: Policies, cloudGroup: string): readonly Policy[] {
+  let known = byCloudGroup.get(policies);
+  if (!known) {
+    known = new Map();
+    byCloudGroup.set(policies, known);
+  }
+  let entries = known.get(cloudGroup);
+  if (!entries) {
+    entries = policies.groups.filter(
+      ({ match }) => any(match.account, policies.account) && any(match.cloudGroup, cloudGroup),
+    );
+    if (known.size >= mostCloudGroups) known.clear();
+    known.set(cloudGroup, entries);
+  }
+  return entries;
+}
 
 /**
  * The group that has a task: the first in file order that matches. A task that this entry excludes is
@@ -111,9 +133,8 @@ export function groupOf(
   policies: Policies,
   task: Pick<TaskItem, 'taskId' | 'title' | 'cloudGroup' | 'type'>,
 ): Policy | undefined {
-  for (const policy of policies.groups) {
+  for (const policy of entriesFor(policies, task.cloudGroup)) {
     const { match } = policy;
-    if (!any(match.account, policies.account) || !any(match.cloudGroup, task.cloudGroup)) continue;
     if (!match.type.includes(task.type) || !any(match.title, task.title)) continue;
     const excluded = match.exclude.taskId.includes(task.taskId) || any(match.exclude.title, task.title);
     return excluded ? undefined : policy;
