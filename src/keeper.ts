@@ -192,7 +192,6 @@ export class Keeper {
     const observation = await this.#settings.cloud.observe(signal);
     if (signal.aborted) return;
     const decision = await this.#decide(observation);
-    this.#happened(decision.events, true);
     this.#journal.touch([], decision.removed);
     if (observation.kind === 'complete') this.#lane = decision.lane;
     await this.#commitOrComplain();
@@ -205,7 +204,10 @@ export class Keeper {
     const steps = decide(this.#ledger, observation, this.#settings.policies, this.#moment());
     for (;;) {
       const step = steps.next();
-      if (step.done) return step.value;
+      if (step.done) {
+        this.#happened(step.value.events, true);
+        return step.value;
+      }
       await this.#options.clock.yield();
     }
   }

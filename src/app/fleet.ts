@@ -36,6 +36,9 @@ export interface Prepared {
   readonly keeperSettings: ReadonlyMap<string, KeeperSettings>;
 }
 
+/** A slice is done at each turn: enough for the longest lists of all accounts, one after the other. */
+const mostTurns = 100_000;
+
 /** Beyond the longest call: then nobody uses the client that a reload replaced. */
 const oldClientLastsMs = 5_000;
 
@@ -100,6 +103,12 @@ export class Fleet {
     return this.keeper(account)?.ledger.tasks.get(taskId)?.item.title;
   }
 
+  /** Resolves at a moment at which no account is half way through a list: what is then shown fits together. */
+  async betweenLists(): Promise<void> {
+    for (let turn = 0; turn < mostTurns && this.keepers().some(({ ledger }) => ledger.midway); turn++)
+      await this.#options.clock.yield();
+  }
+
   /** Tells the metrics when each loop last went round. */
   tellTicks(): void {
     const { clock, metrics } = this.#options;
@@ -140,6 +149,8 @@ export class Fleet {
 
   /** Puts it in place: gates keep their permits, keepers their ledgers and timers. */
   async swap({ settings, clouds, keeperSettings: prepared }: Prepared): Promise<void> {
+    // Before anything can happen in a new group or account, so that none of it goes uncounted.
+    this.#tellMetrics(settings);
     for (const account of settings.accounts) {
       const member = this.#members.get(account.name);
       const cloud = clouds.get(account.name);
@@ -163,7 +174,6 @@ export class Fleet {
       await member.running;
       await member.cloud.close();
     }
-    this.#tellMetrics(settings);
   }
 
   #enlist(account: AccountSettings, settings: Settings): Member {

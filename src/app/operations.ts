@@ -14,7 +14,7 @@ import {
   type TaskView,
 } from '../domain/ports.ts';
 import { holdsOver } from '../domain/rules.ts';
-import { accountView, groupViews, ruleViews, stateOf, taskView } from '../domain/views.ts';
+import { accountView, groupViews, isListed, ruleViews, stateOf, taskView } from '../domain/views.ts';
 import type { Keeper } from '../keeper.ts';
 import { sameSecret } from './secrets.ts';
 
@@ -208,9 +208,7 @@ function viewOf(keeper: Keeper, running: Running) {
 function snapshotOf(keeper: Keeper, running: Running, maxTaskSeries: number): AccountSnapshot {
   const situation = keeper.situation();
   const { groups, inOutage } = groupViews(situation);
-  const managed = [...keeper.ledger.tasks.values()].filter(
-    ({ group, goneAt }) => group !== undefined && goneAt === undefined,
-  );
+  const managed = [...keeper.ledger.tasks.values()].filter((record) => record.group !== undefined && isListed(record));
   return {
     account: viewOf(keeper, running),
     groups,

@@ -39,6 +39,20 @@ export function* decide(
   policies: Policies,
   moment: Moment,
 ): Generator<void, Decision> {
+  ledger.midway = true;
+  try {
+    return yield* decideSlices(ledger, observation, policies, moment);
+  } finally {
+    ledger.midway = false;
+  }
+}
+
+function* decideSlices(
+  ledger: Ledger,
+  observation: Observation,
+  policies: Policies,
+  moment: Moment,
+): Generator<void, Decision> {
   const events: Event[] = [];
   const tell = (told: readonly Event[]) => {
     for (const event of told) apply(ledger, event);

@@ -187,6 +187,8 @@ export interface Ledger {
   seenNow: Set<string>;
   /** Taken ownership, and no complete observation since. */
   fresh: boolean;
+  /** A list is being taken in, slice by slice: some tasks are of now, others of before, and nothing of it was told. */
+  midway: boolean;
 }
 
 export const emptyAccountRecord: AccountRecord = {
@@ -217,6 +219,7 @@ export const emptyLedger = (account: string): Ledger => ({
   owned: false,
   seenNow: new Set(),
   fresh: true,
+  midway: false,
 });
 
 /**

@@ -34,6 +34,10 @@ export function stateOf(record: TaskRecord, cloudNow: number): TaskState {
   }
 }
 
+/** The newest complete list has it. One that a list lacked is no longer shown, though it is `gone` only later. */
+export const isListed = ({ goneAt, missing }: TaskRecord): boolean =>
+  goneAt === undefined && (missing === undefined || missing.counted === 0);
+
 const orNever = (at: number): number | 'never' => (at === Number.POSITIVE_INFINITY ? 'never' : at);
 
 export function verdictView(record: TaskRecord, verdict: Verdict): VerdictView {
@@ -135,7 +139,7 @@ export function groupViews(situation: Situation): {
   const inOutage: TaskRecord[] = [];
   for (const record of ledger.tasks.values()) {
     const tally = record.group === undefined ? undefined : tallies.get(record.group);
-    if (!tally || record.goneAt !== undefined) continue;
+    if (!tally || !isListed(record)) continue;
     tally.states[stateOf(record, situation.cloudNow)]++;
     if (!record.outage) continue;
     inOutage.push(record);

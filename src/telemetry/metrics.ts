@@ -23,6 +23,7 @@ import {
   secondsOf,
 } from './counted.ts';
 import { headText, labelText, sampleText } from './exposition.ts';
+import { createOpenings } from './openings.ts';
 import { stateText } from './state.ts';
 
 export interface MetricsOptions {
@@ -70,17 +71,18 @@ export function createMetrics(options: MetricsOptions): Metrics {
   if (ofProcess) collectDefaultMetrics({ register: ofProcess });
   let configured: Configured = { accounts: new Set(), pairs: new Set() };
   const restartsOfTask = new Map<string, number>();
+  const openings = createOpenings();
 
   return {
     record(event) {
       // Late facts of what a reload has just removed must not bring its series back.
       if (!configured.accounts.has(event.account)) return;
       recordAccount(counted, event);
+      const group = openings.groupOf(event);
       if (event.type === 'owner-lost') state.ticks.delete(event.account);
       if (event.type === 'task-gone') restartsOfTask.delete(pairKey(event.account, event.taskId));
-      if (!('group' in event) || event.group === undefined) return;
-      if (!configured.pairs.has(pairKey(event.account, event.group))) return;
-      recordGroup(counted, known, event, event.group);
+      if (group === undefined || !configured.pairs.has(pairKey(event.account, group))) return;
+      recordGroup(counted, known, event, group);
       if (isCallSent(event)) countRestart(restartsOfTask, pairKey(event.account, event.taskId));
     },
     cloud(trace) {
@@ -105,6 +107,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     logLine: (level) => counted.logMessages.add([level]),
     configure(accounts) {
       configured = configureSeries(counted, options.knownCodes, accounts);
+      openings.keepAccounts(configured.accounts);
     },
     async render(snapshots) {
       const ours =

@@ -42,7 +42,8 @@ import { PanelBuilder as Stat } from '@grafana/grafana-foundation-sdk/stat';
 import { PanelBuilder as StateTimeline } from '@grafana/grafana-foundation-sdk/statetimeline';
 import { PanelBuilder as Table } from '@grafana/grafana-foundation-sdk/table';
 import { PanelBuilder as TimeSeries } from '@grafana/grafana-foundation-sdk/timeseries';
-import { marks, type PanelPlan, type RowPlan, rows, variables } from './panels.ts';
+import type { PanelPlan, RowPlan } from './panel.ts';
+import { marks, rows, variables } from './panels.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const biome = join(root, 'node_modules/@biomejs/biome/bin/biome');

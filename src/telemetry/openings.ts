@@ -1,0 +1,46 @@
+/**
+ * Which group an open outage was counted in.
+ *
+ * A task can move to another group while it is down. If its outage opened in one group and ended in another, neither
+ * would ever add up again: so the ending, and the duration with it, count where the opening did. An outage that had
+ * opened before this process came ends in the group that then has the task.
+ */
+import type { Event } from '../domain/events.ts';
+
+export interface Openings {
+  /** The group in which the event counts; undefined: in none. Takes note of outages that open and end. */
+  groupOf(event: Event): string | undefined;
+  /** Forgets the outages of the other accounts. */
+  keepAccounts(accounts: ReadonlySet<string>): void;
+}
+
+/** Holds one entry for each outage that is open: no more than there are tasks. */
+export function createOpenings(): Openings {
+  /** By account, from outage to group. */
+  const open = new Map<string, Map<string, string>>();
+  return {
+    groupOf(event) {
+      const ofAccount = open.get(event.account);
+      switch (event.type) {
+        case 'outage-opened':
+          if (ofAccount) ofAccount.set(event.outageId, event.group);
+          else open.set(event.account, new Map([[event.outageId, event.group]]));
+          return event.group;
+        case 'outage-ended': {
+          const openedIn = ofAccount?.get(event.outageId);
+          ofAccount?.delete(event.outageId);
+          return openedIn ?? event.group;
+        }
+        case 'owner-lost':
+          // They end with the next owner.
+          open.delete(event.account);
+          return undefined;
+        default:
+          return 'group' in event ? event.group : undefined;
+      }
+    },
+    keepAccounts(accounts) {
+      for (const account of open.keys()) if (!accounts.has(account)) open.delete(account);
+    },
+  };
+}
