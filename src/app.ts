@@ -8,10 +8,10 @@ import { Fleet } from './app/fleet.ts';
 import { createOperations } from './app/operations.ts';
 import { reloadFrom } from './app/reload.ts';
 import { accessTokens, allSecrets, hookTokens } from './app/secrets.ts';
-import { createSeldom } from './app/seldom.ts';
 import { findAndLoad } from './app/settings.ts';
+import { tracesTo } from './app/traces.ts';
 import { knownCodes } from './cloud/errors.ts';
-import type { Clock, CloudTrace, Operations, StoreTrace } from './domain/ports.ts';
+import type { Clock, Operations, StoreTrace } from './domain/ports.ts';
 import { searchedPaths } from './settings/find.ts';
 import { readFileWithin } from './settings/readFile.ts';
 import { type Settings, withoutSecrets } from './settings/settings.ts';
@@ -76,15 +76,7 @@ export async function runApp(options: RunOptions): Promise<number> {
   try {
     const store = await openTheStore(current.settings, clock, metrics, log);
     closers.push(() => store.close());
-    const seldom = createSeldom(clock);
-    const crew = new Fleet({
-      clock,
-      env,
-      store,
-      log,
-      metrics,
-      onTrace: (trace) => traced(trace, metrics, log, fleet, seldom),
-    });
+    const crew = new Fleet({ clock, env, store, log, metrics, onTrace: tracesTo(metrics, log, clock, () => fleet) });
     fleet = crew;
     crew.open(current.settings);
     const tokens = { access: accessTokens(current.settings), hooks: hookTokens(current.settings) };
@@ -213,29 +205,6 @@ function openTheWeb(
     clock,
     log,
   });
-}
-
-function traced(
-  trace: CloudTrace,
-  metrics: Metrics,
-  log: Log,
-  fleet: Fleet | undefined,
-  seldom: (what: string) => boolean,
-): void {
-  metrics.cloud(trace);
-  if (trace.kind === 'action-retired') fleet?.keeper(trace.account)?.actionRetired(trace.from, trace.to);
-  if (trace.kind === 'page-halved' && seldom(`${trace.account} halved to ${trace.pageSize}`))
-    log.tell(
-      'page-halved',
-      { account: trace.account, pageSize: trace.pageSize },
-      `A page of the list is too large: asked for again with ${trace.pageSize} tasks at a time.`,
-    );
-  if (trace.kind === 'malformed-item' && seldom(`${trace.account} malformed ${trace.where}`))
-    log.tell(
-      'malformed-item',
-      { account: trace.account, where: trace.where },
-      `An item of the list could not be read (${trace.where}) and is left out; malformed_items_total counts them.`,
-    );
 }
 
 function tellStart(log: Log, path: string, settings: Settings, url: string, warnings: readonly string[]): void {

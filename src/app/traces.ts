@@ -1,0 +1,51 @@
+/**
+ * What the client tells besides its results, on its way to metrics, log and keeper. What comes with every poll is
+ * counted each time and told once an hour, so that the log stays readable.
+ */
+import type { Clock, CloudTrace } from '../domain/ports.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Fleet } from './fleet.ts';
+
+const toldAgainAfterMs = 3_600_000;
+/** Beyond this many different things all are forgotten, and told once more. */
+const mostRemembered = 1_000;
+
+export function tracesTo(
+  metrics: Metrics,
+  log: Log,
+  clock: Clock,
+  fleet: () => Fleet | undefined,
+): (trace: CloudTrace) => void {
+  const isNews = seldom(clock);
+  return (trace) => {
+    metrics.cloud(trace);
+    const { account } = trace;
+    if (trace.kind === 'action-retired') fleet()?.keeper(account)?.actionRetired(trace.from, trace.to);
+    if (trace.kind === 'page-halved' && isNews(`${account} ${trace.pageSize}`))
+      log.tell(
+        'page-halved',
+        { account, pageSize: trace.pageSize },
+        `A page of the list is too large: asked for again with ${trace.pageSize} tasks at a time.`,
+      );
+    if (trace.kind === 'malformed-item' && isNews(`${account} ${trace.where}`))
+      log.tell(
+        'malformed-item',
+        { account, where: trace.where },
+        `An item of the list could not be read (${trace.where}) and is left out; malformed_items_total counts them.`,
+      );
+  };
+}
+
+/** True the first time for each `what`, and once an hour from then on. */
+function seldom(clock: Clock): (what: string) => boolean {
+  const toldAt = new Map<string, number>();
+  return (what) => {
+    const now = clock.monotonic();
+    const last = toldAt.get(what);
+    if (last !== undefined && now - last < toldAgainAfterMs) return false;
+    if (toldAt.size >= mostRemembered) toldAt.clear();
+    toldAt.set(what, now);
+    return true;
+  };
+}
