@@ -180,6 +180,16 @@ describe('what opening gives back', () => {
     expect(story.send(5, common).length).toBe(5);
     expect([isOpen(story), story.window('vip')]).toEqual([true, 7]);
   });
+  test('the window of a storm is as it was, when one that was given back is seen active', () => {
+    const policies: Policies = { ...policiesOf({ ...plainPolicy, budget: false }), storm: false };
+    const story = new Story(policies).list(0, tasks(20, 'stopped'));
+    const [first = '', second = ''] = story.send(0);
+    story.look(5, { [first]: 'active', [second]: 'active' });
+    const [lost = ''] = story.send(5, unanswered(), 5);
+    expect(isOpen(story)).toBe(true);
+    story.look(10, { [lost]: 'active' });
+    expect([isOpen(story), story.window('vip')]).toEqual([false, 7]);
+  });
   test('unanswered ones are unsettled in no window, and awaited all the same', () => {
     const story = answered(6, [unanswered(), unanswered(), unanswered(), unanswered()]);
     expect(story.unsettled('vip')).toBe(4);
@@ -227,6 +237,19 @@ describe('its probe', () => {
       't01 at 94',
       't02 at 124',
       't03 at 154',
+    ]);
+  });
+  test('counts the time of the answer: the first to be refused is the first to be asked again', () => {
+    const story = new Story(calm()).list(0, tasks(6, 'stopped'));
+    for (let n = 0; n < 5; n++) story.intend(0);
+    ['t04', 't02', 't03', 't01', 't00'].forEach((taskId, n) => {
+      story.answer(1 + n, taskId, common);
+    });
+    expect(probing(story, tasks(6, 'stopped'), 6, 130, common)).toEqual([
+      't05 at 35',
+      't04 at 65',
+      't02 at 95',
+      't03 at 125',
     ]);
   });
   test('goes every 5 min after a class that needs a person, and takes turns', () => {
@@ -320,6 +343,17 @@ describe('it closes', () => {
     expect(isOpen(story)).toBe(false);
     expect(story.record('t00')).toMatchObject({ tries: 0, row: 0 });
     expect(story.record('x')).toMatchObject({ tries: 3, row: 3 });
+  });
+  test('and that is told once for each task, however often it failed', () => {
+    const story = new Story(calm()).list(0, tasks(2, 'stopped'));
+    story.send(0, refusal('forbidden'));
+    for (const seconds of [15, 45]) story.list(seconds, tasks(2, 'stopped')).send(seconds, common);
+    story.list(105, tasks(2, 'stopped')).send(105, common, 1);
+    expect(isOpen(story)).toBe(true);
+    story.list(135, tasks(3, 'stopped'));
+    expect(story.send(135, accepted, 1)).toEqual(['t02']);
+    const forgotten = story.told('attempts-forgotten').map((event) => ('taskId' in event ? event.taskId : ''));
+    expect(forgotten.sort()).toEqual(['t00', 't01']);
   });
   test('and quarantine of those ends too', () => {
     const story = new Story(calm({ attempts: 1 })).list(0, { q: 'stopped' });
@@ -481,6 +515,12 @@ describe('throttled, or not sent', () => {
     const opened = answered(7, [common, common, common, common, common]);
     probing(opened, tasks(7, 'stopped'), 5, 34, throttled);
     expect(isOpen(opened)).toBe(true);
+  });
+  test('a throttle that ends after a task’s own backoff is what it waits for', () => {
+    const story = new Story(calm()).list(0, tasks(2, 'stopped'));
+    story.send(0, refusal('forbidden'), 1);
+    story.send(12, throttled, 1);
+    expect(story.says('t00')).toBe('backoff until 17');
   });
   test('a stopped task that is due to go in its backoff goes after the later of both', () => {
     const story = new Story(calm()).list(0, tasks(2, 'stopped'));

@@ -151,6 +151,14 @@ test('a clock an hour off: StartTime, EndTime and hours go by the cloud’s, wai
   expect(story.says('open')).toBe('backoff until 15');
 });
 
+test('the end guard goes by the cloud’s clock too', () => {
+  const story = new Story(calm());
+  story.clockOffsetMs = hours(1) * 1_000;
+  story.hold('h', { kind: 'account' }, at(500));
+  story.list(0, { t: item('t', 'stopped', { endsAt: at(hours(1) + 540) }) });
+  expect(story.says('t')).toBe('held until never');
+});
+
 test.each([
   ['forward', 3_600],
   ['back', -3_600],

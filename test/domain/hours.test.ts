@@ -225,6 +225,12 @@ describe('open and closed, since and until', () => {
   });
 });
 
+test('the same plan, asked again at other moments', () => {
+  const hours = [plan(['mon'], '08:00', '09:00', 'UTC')];
+  const asked = ['07:59', '08:00', '09:00', '08:59'].map((clock) => openingAt(hours, instant(`2026-01-05T${clock}Z`)));
+  expect(asked.map(({ open }) => open)).toEqual([false, true, false, true]);
+});
+
 test('a plan without a gap is open and stays so for days', () => {
   const hours = [plan(week, '00:00', '24:00', 'Europe/Berlin')];
   const now = instant('2026-03-29T01:30+01:00');

@@ -43,6 +43,47 @@ describe('a failed poll', () => {
   });
 });
 
+describe('blind: the newest list finished longer ago than we have patience for', () => {
+  const rows: readonly [sentence: string, gap: number, took: number, sees: number, blind: number][] = [
+    ['a minute at least', 15, 1, 59, 61],
+    ['three gaps between polls', 60, 1, 179, 181],
+    ['twice the longest of the last three polls', 15, 50, 99, 101],
+  ];
+  test.each(rows)('%s', (_sentence, gap, took, sees, blind) => {
+    const story = new Story(calm());
+    story.pollGapMs = gap * 1_000;
+    story.list(-15, { t: 'stopped' }, { took }).list(0, { t: 'stopped' });
+    expect([story.says('t', sees), story.says('t', blind)]).toEqual(['restart', `blind until ${blind + 15}`]);
+  });
+  test('a long poll four polls ago is forgotten', () => {
+    const story = new Story(calm()).list(-60, { t: 'stopped' }, { took: 50 });
+    for (const seconds of [-30, -15, 0]) story.list(seconds, { t: 'stopped' }, { took: 1 });
+    expect(story.says('t', 61)).toBe('blind until 76');
+  });
+});
+
+describe('an outage that ends with the task seen active', () => {
+  /** Accepted at 0, not recovered, then left alone until it is seen active. */
+  const seenActiveAt = (seconds: number) => {
+    const story = new Story(calm()).list(0, { t: 'stopped' });
+    story.send(0);
+    for (let s = 15; s < seconds; s += 15) story.list(s, { t: 'stopped' });
+    return story.list(seconds, { t: 'active' }).list(seconds + 60, { t: 'active' });
+  };
+  test.each([
+    ['10 min after an accepted restart', minutes(10), 't recovered'],
+    ['later', minutes(10) + 15, 't external'],
+  ])('%s: %s', (_sentence, seconds, ending) => {
+    expect(seenActiveAt(seconds).endings()).toEqual([ending]);
+  });
+  test('an item older than the first active one says nothing', () => {
+    const story = new Story(calm()).list(0, { t: 'stopped' });
+    story.send(0);
+    story.look(10, { t: 'active' }).look(9, { t: 'stopped' });
+    expect(story.told('restart-failed')).toEqual([]);
+  });
+});
+
 describe('confirm: 2', () => {
   const rows: readonly [sentence: string, sights: readonly Shown[], sent: readonly string[]][] = [
     ['stopped once', [{ t: 'stopped' }], []],
@@ -57,6 +98,12 @@ describe('confirm: 2', () => {
       story.list(15 + n * 15, shown);
     });
     expect(story.send(sights.length * 15)).toEqual(sent);
+  });
+  test('asks once for each outage, also when a restart held only shortly', () => {
+    const story = new Story(calm({ confirm: 2 })).list(0, { t: 'stopped' }).list(15, { t: 'stopped' });
+    story.send(15);
+    story.list(30, { t: 'active' }).list(45, { t: 'stopped' });
+    expect([story.told('outage-opened').length, story.send(45)]).toEqual([1, ['t']]);
   });
   test('asks once for each outage, not before every attempt', () => {
     const story = new Story(calm({ confirm: 2 })).list(0, { t: 'stopped' }).list(15, { t: 'stopped' });

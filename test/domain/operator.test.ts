@@ -220,6 +220,11 @@ describe('holds', () => {
     story.hold('d', { kind: 'account' });
     expect(story.says('t')).toBe('held until never');
   });
+  test('of two with the same target too, in whichever order they came', () => {
+    const story = stopped();
+    story.hold('a', { kind: 'task', taskId: 't' }, at(90)).hold('b', { kind: 'task', taskId: 't' }, at(60));
+    expect(story.says('t')).toBe('held until 90');
+  });
   test('one of another task or group covers nothing here', () => {
     const story = stopped();
     story.hold('a', { kind: 'task', taskId: 'u' }).hold('b', { kind: 'group', group: 'other' });

@@ -288,6 +288,11 @@ describe('the budget', () => {
   test.each(rows)('%s', (_sentence, policy, shown, failures, storm) => {
     expect(failing(patient(policy), shown, failures).window('vip')).toBe(storm ? 3 : 'calm');
   });
+  test('an abandoned task makes it no larger', () => {
+    const quarantine = { retryEveryMs: 1_000, abandonAfterMs: 10_000 };
+    const policies = patient({ budget: budget(1, 2), attempts: 1, quarantine });
+    expect(failing(policies, { t00: 'stopped' }, 1).window('vip')).toBe(3);
+  });
   test('a given-back attempt is not counted', () => {
     const story = new Story(patient({ budget: budget(1, 0) })).list(0, { t00: 'stopped' });
     story.send(0, throttled);

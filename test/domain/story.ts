@@ -103,6 +103,7 @@ export class Story {
   policies: Policies;
   lane: readonly string[] = [];
   clockOffsetMs = 0;
+  pollGapMs = 15_000;
   #now = 0;
 
   constructor(policies: Policies = policiesOf(plainPolicy)) {
@@ -117,7 +118,12 @@ export class Story {
   }
 
   moment(seconds = this.#now): Moment {
-    return { now: at(seconds), clockOffsetMs: this.clockOffsetMs, nextPollAt: at(seconds + 15), pollGapMs: 15_000 };
+    return {
+      now: at(seconds),
+      clockOffsetMs: this.clockOffsetMs,
+      nextPollAt: at(seconds + 15),
+      pollGapMs: this.pollGapMs,
+    };
   }
 
   /** A complete list at that second shows exactly these tasks. */
@@ -128,15 +134,17 @@ export class Story {
       readonly drift?: boolean;
       readonly failedCloudGroups?: readonly string[];
       readonly malformedItems?: number;
+      /** Seconds that the poll lasted: it began so much earlier. */
+      readonly took?: number;
     } = {},
   ): this {
     this.#now = seconds;
     const items = this.#items(seconds, shown);
-    const { drift = false, failedCloudGroups = [], malformedItems = 0 } = more;
+    const { drift = false, failedCloudGroups = [], malformedItems = 0, took = 0 } = more;
     const observation = {
       kind: 'complete',
       items,
-      startedAt: at(seconds),
+      startedAt: at(seconds - took),
       finishedAt: at(seconds),
       drift,
       failedCloudGroups,
