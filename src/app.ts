@@ -114,8 +114,8 @@ export async function runApp(options: RunOptions): Promise<number> {
     metrics.reloadSucceeded(clock.now(), current.hash);
     tellStart(log, found.path, current.settings, web.url, found.warnings);
     options.signals.onHangup(() => void reload('hangup'));
+    tellStopping(options.signals.stop, log);
     await runUntilStopped(options, crew, store, () => current.settings, found.path, reload);
-    log.tell('stopping', {}, 'Stopping: no new calls; those in flight are finished and recorded.');
     await crew.close();
     return exitCodes.done;
   } catch (error) {
@@ -127,6 +127,13 @@ export async function runApp(options: RunOptions): Promise<number> {
     if (fleet) log.tell('stopped', {}, 'Stopped.');
     log.flush();
   }
+}
+
+/** At once: what is waited for from then on can take as long as a call. */
+function tellStopping(stop: AbortSignal, log: Log): void {
+  const tell = () => log.tell('stopping', {}, 'Stopping: no new calls; those in flight are finished and recorded.');
+  if (stop.aborted) tell();
+  else stop.addEventListener('abort', tell, { once: true });
 }
 
 async function runUntilStopped(
