@@ -223,8 +223,9 @@ function intended(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart
     // A shadow is answered by nobody: it waits for an effect that will not come, as long as a real one would.
     phase: trigger === 'shadow' ? { kind: 'verifying', from: at, answer: 'accepted' } : { kind: 'in-flight' },
   };
+  // An operator's restart counts for nothing, neither as an attempt nor as the outage's first.
+  if (trigger === 'manual') return { ...record, ...noAttempts, attempt };
   const outage = record.outage && { ...record.outage, attempts: record.outage.attempts + 1 };
-  if (trigger === 'manual') return { ...record, ...noAttempts, attempt, outage };
   return { ...record, tries: record.tries + 1, lastTryAt: at, attempt, outage };
 }
 
@@ -257,7 +258,7 @@ function givenBack(record: TaskRecord, event: Extract<TaskEvent, { type: 'restar
     attempt: mine ? (awaited ? { ...mine, givenBack: true } : undefined) : record.attempt,
     outage: record.outage && {
       ...record.outage,
-      attempts: Math.max(0, record.outage.attempts - 1),
+      attempts: Math.max(0, record.outage.attempts - (event.trigger === 'manual' ? 0 : 1)),
       failedInStretch: record.outage.failedInStretch || event.why === 'circuit',
     },
   };

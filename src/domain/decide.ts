@@ -20,6 +20,8 @@ import type { CompleteObservation, Observation, TaskItem } from './task.ts';
 /** A list that shrank beyond belief is believed after it has stayed so for this long. */
 const suspectForMs = 15 * 60_000;
 const suspectFewer = 5;
+/** After so long without a list other tasks are no surprise: only their number is compared. */
+const turnoverMs = 3_600_000;
 const maxUnknownTold = 100;
 const goneRecordsKeptMs = 8 * 24 * 3_600_000;
 
@@ -175,7 +177,10 @@ function unknownStatus(ledger: Ledger, { taskId, statusText }: TaskItem, now: nu
   return [{ type: 'status-unknown', at: now, account: ledger.account, statusText, taskId }];
 }
 
-/** Fewer than half of the tasks of before (and at least 5 fewer, or none at all) is not believed for a quarter of an hour. */
+/**
+ * A list that shows fewer than half of the tasks of before (and at least 5 fewer, or none at all) is not believed for
+ * a quarter of an hour. Other tasks in their place do not help: with a wrong key they are somebody else's.
+ */
 function suspicion(
   ledger: Ledger,
   { items, malformedItems, failedCloudGroups }: CompleteObservation,
@@ -184,8 +189,10 @@ function suspicion(
   const { suspect, lastComplete } = ledger.accountRecord;
   const before = suspect?.before ?? lastComplete?.tasks ?? 0;
   // What could not be read is not missing: it costs the item or the cloud group, not the poll.
-  const size = items.length + malformedItems + knownIn(ledger, failedCloudGroups);
-  const shrank = size * 2 < before && (before - size >= suspectFewer || size === 0);
+  const unread = malformedItems + knownIn(ledger, failedCloudGroups);
+  const kept =
+    unread + (lastComplete && now - lastComplete.startedAt < turnoverMs ? knownAmong(ledger, items) : items.length);
+  const shrank = kept * 2 < before && (before - kept >= suspectFewer || items.length + unread === 0);
   if (!shrank) return { doubted: false, events: [] };
   if (suspect && now - suspect.since >= suspectForMs)
     return {
@@ -193,6 +200,13 @@ function suspicion(
       events: [{ type: 'list-believed', at: now, account: ledger.account, tasks: items.length }],
     };
   return { doubted: true, events: [] };
+}
+
+function knownAmong(ledger: Ledger, items: readonly TaskItem[]): number {
+  let known = 0;
+  for (const { taskId } of items)
+    if (ledger.tasks.get(taskId)?.goneAt === undefined && ledger.tasks.has(taskId)) known++;
+  return known;
 }
 
 function knownIn(ledger: Ledger, cloudGroups: readonly string[]): number {

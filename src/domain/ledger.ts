@@ -53,7 +53,7 @@ export interface Outage {
   readonly since: number;
   /** Complete observations in a row that said "stopped". */
   readonly sights: number;
-  /** Attempts made in it, of any trigger. */
+  /** Attempts made in it by the rules, shadows included. */
   readonly attempts: number;
   /** The newest accepted or unanswered attempt in it: what `recovered` is judged by. */
   readonly lastEffectAt: number | undefined;

@@ -457,3 +457,27 @@ describe('due time and downtime', () => {
     expect(sums(story.list(15, { t: 'stopped' }).list(30, { t: 'stopped' }))).toEqual([30, 30]);
   });
 });
+
+describe('other tasks in the place of those of before', () => {
+  test('a key of another account shows as many tasks, all unknown: suspect, and none of them is restarted', () => {
+    const story = new Story().list(0, tasks(20, 'active'));
+    const foreign = Object.fromEntries(
+      Array.from({ length: 20 }, (_, index) => [`foreign${index}`, 'stopped'] as const),
+    );
+    story.list(15, foreign);
+    expect([story.told('poll-suspect').length, story.send(15), story.told('task-found').length]).toEqual([1, [], 20]);
+  });
+  test('after an hour without a list they are no surprise', () => {
+    const story = new Story().list(0, tasks(20, 'active'));
+    const successors = Object.fromEntries(
+      Array.from({ length: 20 }, (_, index) => [`next${index}`, 'active'] as const),
+    );
+    story.list(hours(1), successors);
+    expect(story.told('poll-suspect')).toEqual([]);
+  });
+  test('a small account may replace its four tasks at once', () => {
+    const story = new Story().list(0, tasks(4, 'active'));
+    story.list(15, { a: 'active', b: 'active', c: 'active', d: 'stopped' });
+    expect([story.told('poll-suspect').length, story.send(15)]).toEqual([0, ['d']]);
+  });
+});
