@@ -53,8 +53,7 @@ export function createOperations(running: Running): Operations {
       configHash: running.configHash(),
       configFile: running.configFile,
       store: running.store(),
-      accounts: running.keepers().map((keeper) => viewOf(keeper, running)),
-      groups: running.keepers().flatMap((keeper) => groupViews(keeper.situation()).groups),
+      ...inStatus(running),
     }),
     tasks: ({ account, group, state }) =>
       (account === undefined ? running.keepers() : [keeperOf(account)]).flatMap((keeper) => {
@@ -194,9 +193,17 @@ function viewOfTask(keeper: Keeper, taskId: string): TaskView {
   return taskView(record, keeper.situation());
 }
 
-function viewOf(keeper: Keeper, running: Running) {
+function inStatus(running: Running): Pick<StatusView, 'accounts' | 'groups'> {
+  const counted = running.keepers().map((keeper) => ({ keeper, ...groupViews(keeper.situation()) }));
   return {
-    ...accountView(keeper.situation()),
+    accounts: counted.map(({ keeper, unmanaged }) => viewOf(keeper, running, unmanaged)),
+    groups: counted.flatMap(({ groups }) => groups),
+  };
+}
+
+function viewOf(keeper: Keeper, running: Running, unmanaged: number) {
+  return {
+    ...accountView(keeper.situation(), unmanaged),
     provider: running.providerOf(keeper.account),
     pollIntervalMs: keeper.pollGapMs(),
     clockOffsetMs: keeper.cloud.clockOffsetMs(),
@@ -207,12 +214,14 @@ function viewOf(keeper: Keeper, running: Running) {
 /** Everything a scrape shows of one account, from one moment. */
 function snapshotOf(keeper: Keeper, running: Running, maxTaskSeries: number): AccountSnapshot {
   const situation = keeper.situation();
-  const { groups, inOutage } = groupViews(situation);
-  const managed = [...keeper.ledger.tasks.values()].filter((record) => record.group !== undefined && isListed(record));
+  const { groups, inOutage, managed, unmanaged } = groupViews(situation);
+  const few = managed > maxTaskSeries ? [] : [...keeper.ledger.tasks.values()];
   return {
-    account: viewOf(keeper, running),
+    account: viewOf(keeper, running, unmanaged),
     groups,
     outages: inOutage.slice(0, maxTaskSeries).map((record) => taskView(record, situation)),
-    managed: managed.length <= maxTaskSeries ? managed.map((record) => taskView(record, situation)) : [],
+    managed: few
+      .filter((record) => record.group !== undefined && isListed(record))
+      .map((record) => taskView(record, situation)),
   };
 }

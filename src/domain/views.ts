@@ -129,17 +129,28 @@ const newTally = (): Tally => ({
 
 const earlier = (a: number | null, b: number): number => (a === null ? b : Math.min(a, b));
 
-/** One pass over the ledger: the groups' numbers, and the tasks in outage, oldest first. */
-export function groupViews(situation: Situation): {
+/** What one pass over the ledger tells: the only one of a scrape, since with 100,000 tasks it is most of its time. */
+export interface Counted {
   readonly groups: readonly GroupView[];
+  /** Oldest first. */
   readonly inOutage: readonly TaskRecord[];
-} {
+  /** Listed tasks with a group, and without. */
+  readonly managed: number;
+  readonly unmanaged: number;
+}
+
+export function groupViews(situation: Situation): Counted {
   const { ledger, policies } = situation;
   const tallies = new Map(policies.groups.map(({ name }) => [name, newTally()]));
   const inOutage: TaskRecord[] = [];
+  let managed = 0;
+  let unmanaged = 0;
   for (const record of ledger.tasks.values()) {
+    if (!isListed(record)) continue;
+    if (record.group === undefined) unmanaged++;
+    else managed++;
     const tally = record.group === undefined ? undefined : tallies.get(record.group);
-    if (!tally || !isListed(record)) continue;
+    if (!tally) continue;
     tally.states[stateOf(record, situation.cloudNow)]++;
     if (!record.outage) continue;
     inOutage.push(record);
@@ -149,7 +160,7 @@ export function groupViews(situation: Situation): {
   const groups = policies.groups.map((policy) =>
     groupView(ledger, policy.name, policy.mode, tallies.get(policy.name) ?? newTally(), situation),
   );
-  return { groups, inOutage };
+  return { groups, inOutage, managed, unmanaged };
 }
 
 function countStopped(tally: Tally, record: TaskRecord, situation: Situation): void {
@@ -202,6 +213,7 @@ function holdConcerns(
 /** What the ledger tells of an account; the keeper adds what only the running client knows. */
 export function accountView(
   situation: Situation,
+  unmanaged: number,
 ): Omit<AccountView, 'provider' | 'pollIntervalMs' | 'clockOffsetMs' | 'gate'> {
   const { ledger, now } = situation;
   const { lastComplete, circuits, throttle, suspect } = ledger.accountRecord;
@@ -211,8 +223,6 @@ export function accountView(
     const { failure, since } = circuit;
     return { since, class: failure.class, code: failure.code ?? null, message: failure.message };
   };
-  let unmanaged = 0;
-  for (const { group, goneAt } of ledger.tasks.values()) if (group === undefined && goneAt === undefined) unmanaged++;
   return {
     account: ledger.account,
     owned: ledger.owned,
