@@ -11,14 +11,12 @@ import { type Daemon, plainServer, Stage, until } from './daemon.ts';
 
 const backoffMs = 500;
 const attempts = 3;
-/** Two clocks of one machine, in whole milliseconds; and a call that is sent takes its time to arrive. */
-const roundingMs = 20;
 
 const config = (cloud: PretendCloud) => ({
   server: plainServer,
   log: { level: 'debug' },
   store: 'sqlite:rk.db',
-  accounts: [account(cloud, 'main', { storm: false, poll: { schedule: '* * * * * *', verifyEvery: '300ms' } })],
+  accounts: [account(cloud, 'main', { storm: false, poll: { schedule: '* * * * * *', verifyEvery: '500ms' } })],
   defaults: {
     storm: false,
     attempts,
@@ -101,6 +99,7 @@ function killAt(
   };
   return {
     reached() {
+      if (!dead && !(daemon()?.running ?? true)) throw new Error(`it ended by itself: ${daemon()?.tail()}`);
       if (!dead && 'line' in point && (daemon()?.said(point.line).length ?? 0) >= point.nth) kill();
       return dead;
     },
@@ -110,10 +109,12 @@ function killAt(
   };
 }
 
-/** So many histories at a time: each has a process that starts twice. */
-const atOnce = 4;
-const batches = Array.from({ length: Math.ceil(points.length / atOnce) }, (_, batch) =>
-  points.slice(batch * atOnce, (batch + 1) * atOnce),
+/** So many histories at a time: each has a process that starts twice, and costs some seconds. */
+const atOnce = 5;
+/** `CRASH_POINTS=all` kills at every one; else at every third. */
+const chosen = process.env.CRASH_POINTS === 'all' ? points : points.filter((_, index) => index % 3 === 1);
+const batches = Array.from({ length: Math.ceil(chosen.length / atOnce) }, (_, batch) =>
+  chosen.slice(batch * atOnce, (batch + 1) * atOnce),
 );
 
 describe.each(batches.map((batch) => [batch] as const))('killed when', (batch) => {
@@ -168,12 +169,12 @@ describe.each(batches.map((batch) => [batch] as const))('killed when', (batch) =
       expect(cloud.world.arrivals.worstSecond).toBeLessThanOrEqual(10);
       expect(cloud.restarts().filter(({ statusBefore }) => statusBefore !== '停用')).toEqual([]);
       for (const id of ids) {
-        const calls = cloud.restarts(id).map(({ at }) => at);
         // The crash costs no second call: neither sooner than the backoff, nor more of them than the policy allows.
-        for (const [index, at] of calls.slice(1).entries())
-          expect(at - (calls[index] ?? 0)).toBeGreaterThanOrEqual(backoffMs - roundingMs);
-        expect(calls.length).toBeLessThanOrEqual(id.startsWith('runs') ? 0 : attempts);
-        expect(of(after, 'restart-intended', id).length).toBeLessThanOrEqual(attempts);
+        const intents = of(after, 'restart-intended', id).map(({ at }) => at);
+        for (const [index, at] of intents.slice(1).entries())
+          expect(at - (intents[index] ?? 0)).toBeGreaterThanOrEqual(backoffMs);
+        expect(intents.length).toBeLessThanOrEqual(id.startsWith('runs') ? 0 : attempts);
+        expect(cloud.restarts(id).length).toBeLessThanOrEqual(intents.length);
         expect(of(after, 'outage-opened', id)).toHaveLength(id.startsWith('runs') ? 0 : 1);
         expect(of(after, 'task-found', id)).toHaveLength(1);
       }
