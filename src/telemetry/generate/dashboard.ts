@@ -11,7 +11,6 @@ import {
   BigValueColorMode,
   BigValueGraphMode,
   BigValueTextMode,
-  type DataSourceRef,
   LegendDisplayMode,
   LegendPlacement,
   ReduceDataOptionsBuilder,
@@ -48,7 +47,7 @@ import { marks, rows, variables } from './panels.ts';
 const root = join(import.meta.dirname, '../../..');
 const biome = join(root, 'node_modules/@biomejs/biome/bin/biome');
 
-const source: DataSourceRef = { type: 'prometheus', uid: '$datasource' };
+const source = { type: 'prometheus', uid: '$datasource' };
 const heights = { stat: 4, bars: 8, table: 8, timeline: 7, lines: 7, stack: 7 } as const;
 
 /**
