@@ -1,0 +1,263 @@
+/**
+ * The process and a disk that fails it: each way has one clear end. Either it starts and works, or it says in one line
+ * what is wrong and what to do, and calls nobody. What the store itself makes of such files is in test/store.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, expect, it } from 'vitest';
+import { account, env, type PretendCloud, tasks } from './cloud.ts';
+import { type Daemon, plainServer, Stage, sleep, until } from './daemon.ts';
+
+const config = (cloud: PretendCloud) => ({
+  server: plainServer,
+  store: 'sqlite:data/rk.db',
+  accounts: [account(cloud, 'main', { storm: false })],
+  defaults: { storm: false, verifyWithin: '1s', backoff: { initial: '300ms', max: '1s' } },
+  groups: [{ name: 'vip' }],
+});
+
+const openWorld = (stage: Stage) =>
+  stage.cloud({ parameters: { latency: { uplinkMs: [5, 5], downlinkMs: [5, 5] } }, tasks: tasks('a', 30) });
+
+/** A store of some use: thirty tasks known, one outage behind them. Nobody has it open. */
+async function usedStore(stage: Stage, folder: string, cloud: PretendCloud): Promise<string> {
+  const daemon = await stage.start({ folder, env, config: config(cloud) });
+  await until(
+    'it has polled',
+    () => cloud.lists().length > 1,
+    () => daemon.tail(),
+  );
+  cloud.act({ kind: 'stop', taskId: 'a-0001' });
+  await daemon.saying('restart-worked', { task: 'a-0001' });
+  await daemon.stop();
+  return join(folder, 'data', 'rk.db');
+}
+
+function inFile(file: string, sql: string): void {
+  const database = new DatabaseSync(file);
+  database.exec(sql);
+  database.close();
+}
+
+/** Zeroes half of its pages, the first ones left alone. */
+function corrupt(file: string): void {
+  const bytes = readFileSync(file);
+  writeFileSync(file, bytes.fill(0, 4096 * 4, 4096 * Math.floor(bytes.length / 8192)));
+}
+
+describe('a store that is no good at the start', () => {
+  it.concurrent.each<[string, (file: string) => void, RegExp]>([
+    ['truncated to nothing', (file) => truncateSync(file, 0), /so what it held is lost.*mkdir old && mv/],
+    ['truncated in the middle', (file) => truncateSync(file, 4096 * 5), /is damaged.*mkdir old && mv/],
+    ['corrupted', corrupt, /is damaged.*mkdir old && mv/],
+    [
+      'replaced by a text',
+      (file) => writeFileSync(file, 'notes\n'.repeat(2_000)),
+      /is not a SQLite database.*mkdir old && mv/,
+    ],
+    [
+      'replaced by a directory',
+      (file) => {
+        rmSync(file);
+        mkdirSync(file);
+      },
+      /is not a file/,
+    ],
+    [
+      'from a newer version',
+      (file) => inFile(file, "update meta set value = '99' where key = 'schema-version'"),
+      /was written by a newer relaykeeper.*run that version again/,
+    ],
+  ])(
+    '%s: refused in one line, nobody is called, nothing is changed',
+    { timeout: 60_000 },
+    async (_name, spoil, sentence) => {
+      await using stage = new Stage();
+      const folder = stage.folder();
+      const cloud = await openWorld(stage);
+      const file = await usedStore(stage, folder, cloud);
+      spoil(file);
+      const calls = cloud.arrivals.length;
+      const before = statSync(file).isFile() ? readFileSync(file) : undefined;
+      const { code, stdout, stderr } = await stage.spawn({ folder, env }).ended;
+      expect(code).toBe(1);
+      expect(stderr).toMatch(sentence);
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+      expect(stdout).not.toContain('"listening"');
+      expect(cloud.arrivals).toHaveLength(calls);
+      if (before) expect(readFileSync(file).equals(before)).toBe(true);
+
+      // The command that it names, typed as it stands, leads to a start.
+      const next = /(mkdir old && mv [^"]*old\/)/.exec(stderr)?.[1];
+      if (next === undefined) return;
+      expect(spawnSync('sh', ['-c', next], { cwd: folder }).status).toBe(0);
+      const again = await stage.start({ folder, env });
+      cloud.act({ kind: 'stop', taskId: 'a-0002' });
+      await again.saying('restart-worked', { task: 'a-0002' });
+    },
+  );
+
+  it.concurrent('replaced by an older copy of its own: it starts on that, and remembers what that remembers', {
+    timeout: 60_000,
+  }, async () => {
+    await using stage = new Stage();
+    const folder = stage.folder();
+    const cloud = await openWorld(stage);
+    const file = await usedStore(stage, folder, cloud);
+    copyFileSync(file, join(folder, 'backup'));
+    const later = await stage.start({ folder, env });
+    cloud.act({ kind: 'stop', taskId: 'a-0003' });
+    await later.saying('restart-worked', { task: 'a-0003' });
+    await later.stop();
+    renameSync(join(folder, 'backup'), file);
+    const again = await stage.start({ folder, env });
+    const events = async (task: string) =>
+      await again.get<unknown[] | { events: unknown[] }>(`/api/v1/events?task=${task}`);
+    expect(JSON.stringify(await events('a-0001'))).toContain('restart-worked');
+    expect(JSON.stringify(await events('a-0003'))).not.toContain('restart-worked');
+  });
+});
+
+describe('a store that goes wrong under the running process', () => {
+  it.concurrent.each<[string, (file: string) => void]>([
+    ['moved away', (file) => renameSync(file, `${file}.moved`)],
+    ['deleted', (file) => rmSync(file)],
+    [
+      'replaced',
+      (file) => {
+        copyFileSync(file, `${file}.copy`);
+        renameSync(`${file}.copy`, file);
+      },
+    ],
+    ['truncated', (file) => truncateSync(file, 0)],
+  ])('%s: it is said with what to do, and nothing is restarted any more', { timeout: 60_000 }, async (_name, spoil) => {
+    await using stage = new Stage();
+    const folder = stage.folder();
+    const cloud = await openWorld(stage);
+    const file = await usedStore(stage, folder, cloud);
+    const daemon = await stage.start({ folder, env });
+    await until(
+      'it polls',
+      () => cloud.lists().length > 3,
+      () => daemon.tail(),
+    );
+    const restarts = cloud.restarts().length;
+    spoil(file);
+    cloud.act({ kind: 'stop', taskId: 'a-0005' });
+    await until(
+      'it is said',
+      () => /restart relaykeeper|mkdir old && mv/.test(daemon.stdout + daemon.stderr),
+      () => daemon.tail(),
+    );
+    await sleep(2_500);
+    expect(cloud.restarts()).toHaveLength(restarts);
+    if (daemon.running) {
+      expect((await daemon.ask('GET', '/-/ready')).status).toBe(503);
+      expect(await daemon.metric('store_up')).toBe(0);
+    } else expect((await daemon.ended).code).toBe(1);
+  });
+});
+
+const canMount = process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'true']).status === 0;
+
+/** A small disk at `data`, filled up by `fill`. */
+function smallDisk(stage: Stage, folder: string, size: string): { fill(): void; free(): void; readOnly(): void } {
+  const data = join(folder, 'data');
+  mkdirSync(data, { recursive: true });
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', data]);
+  stage.onLeave(() => execFileSync('umount', ['-l', data]));
+  const filler = join(data, 'filler');
+  return {
+    fill: () => void spawnSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=1k'], { stdio: 'ignore' }),
+    free: () => rmSync(filler),
+    readOnly: () => void execFileSync('mount', ['-o', 'remount,ro', data]),
+  };
+}
+
+describe.skipIf(!canMount)('a disk', () => {
+  const healsAgain = async (daemon: Daemon, cloud: PretendCloud, taskId: string) => {
+    await until(
+      'it was restarted',
+      () => cloud.restarts(taskId).length > 0,
+      () => daemon.tail(),
+    );
+    await daemon.saying('store-recovered');
+    await until('it is ready', async () => (await daemon.ask('GET', '/-/ready')).status === 200);
+  };
+
+  it.concurrent('full while it runs: nothing is restarted until there is space again, and then at once', {
+    timeout: 60_000,
+  }, async () => {
+    await using stage = new Stage();
+    const folder = stage.folder();
+    const disk = smallDisk(stage, folder, '2m');
+    const cloud = await openWorld(stage);
+    await usedStore(stage, folder, cloud);
+    const daemon = await stage.start({ folder, env });
+    await until(
+      'it polls',
+      () => cloud.lists().length > 3,
+      () => daemon.tail(),
+    );
+    const restarts = cloud.restarts().length;
+    disk.fill();
+    for (let n = 10; n < 30; n++) cloud.act({ kind: 'stop', taskId: `a-00${n}` });
+    const { error } = await daemon.saying('store-failing');
+    expect(error).toMatch(/no space is left/);
+    await sleep(2_500);
+    // At most those whose intent was on the disk before it was full.
+    const intended = await daemon.metric('restarts_total');
+    expect(cloud.restarts().length - restarts).toBeLessThanOrEqual(intended);
+    const sent = cloud.restarts().length;
+    await sleep(1_500);
+    expect(cloud.restarts()).toHaveLength(sent);
+    expect((await daemon.ask('GET', '/-/ready')).status).toBe(503);
+    disk.free();
+    await healsAgain(daemon, cloud, 'a-0029');
+    await until(
+      'all run',
+      () => cloud.count('停用') === 0,
+      () => daemon.tail(),
+    );
+    expect((await daemon.stop()).code).toBe(0);
+  });
+
+  it.concurrent('full at the start: refused in one line', { timeout: 60_000 }, async () => {
+    await using stage = new Stage();
+    const folder = stage.folder();
+    const disk = smallDisk(stage, folder, '64k');
+    disk.fill();
+    const cloud = await openWorld(stage);
+    const { code, stderr } = await stage.spawn({ folder, env, config: config(cloud) }).ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/no space is left/);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(cloud.arrivals).toEqual([]);
+  });
+
+  it.concurrent('mounted read-only: refused in one line', { timeout: 60_000 }, async () => {
+    await using stage = new Stage();
+    const folder = stage.folder();
+    const disk = smallDisk(stage, folder, '4m');
+    const cloud = await openWorld(stage);
+    await usedStore(stage, folder, cloud);
+    const calls = cloud.arrivals.length;
+    disk.readOnly();
+    const { code, stderr } = await stage.spawn({ folder, env }).ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/read-only file system.*mount it writable/);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(cloud.arrivals).toHaveLength(calls);
+  });
+});
