@@ -73,6 +73,7 @@ export async function runApp(options: RunOptions): Promise<number> {
   });
   let fleet: Fleet | undefined;
   const closers: (() => Promise<void>)[] = [];
+  let started = false;
   try {
     const store = await openTheStore(current.settings, clock, metrics, log);
     closers.push(() => store.close());
@@ -112,6 +113,7 @@ export async function runApp(options: RunOptions): Promise<number> {
     const web = await openTheWeb(current, operations, crew, () => tokens.access, metrics, log, clock);
     closers.push(() => web.close(closeWebWithinMs));
     metrics.reloadSucceeded(clock.now(), current.hash);
+    started = true;
     tellStart(log, found.path, current.settings, web.url, found.warnings);
     options.signals.onHangup(() => void reload('hangup'));
     tellStopping(options.signals.stop, log);
@@ -124,7 +126,7 @@ export async function runApp(options: RunOptions): Promise<number> {
     return exitCodes.failed;
   } finally {
     for (const close of closers.reverse()) await close();
-    if (fleet) log.tell('stopped', {}, 'Stopped.');
+    if (started) log.tell('stopped', {}, 'Stopped.');
     log.flush();
   }
 }
@@ -168,10 +170,13 @@ async function pruneNowAndThen(store: Store, clock: Clock, signal: AbortSignal):
   }
 }
 
-function openTheStore(settings: Settings, clock: Clock, metrics: Metrics, log: Log): Promise<Store> {
+async function openTheStore(settings: Settings, clock: Clock, metrics: Metrics, log: Log): Promise<Store> {
+  let opened = false;
   let failing = false;
   const onTrace = (trace: StoreTrace) => {
     metrics.store(trace);
+    // That it cannot be opened is told as the reason why nothing starts.
+    if (!opened) return;
     if (trace.error && !failing)
       log.tell(
         'store-failing',
@@ -181,7 +186,9 @@ function openTheStore(settings: Settings, clock: Clock, metrics: Metrics, log: L
     if (!trace.error && failing) log.tell('store-recovered', { operation: trace.operation }, 'The store works again.');
     failing = trace.error !== undefined;
   };
-  return openStore({ file: settings.store.path, clock, onTrace });
+  const store = await openStore({ file: settings.store.path, clock, onTrace });
+  opened = true;
+  return store;
 }
 
 function openTheWeb(

@@ -1,7 +1,7 @@
 /**
  * Opens the store: `openStore` is the only door to this folder.
  */
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, opendirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Kysely } from 'kysely';
 import type { Clock, History, LedgerStore, Ownership, StoreTrace } from '../domain/ports.ts';
@@ -76,9 +76,25 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 
 function prepareDirectory(file: string): void {
   const directory = dirname(file);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDirectory(directory);
+  opendirSync(directory).closeSync();
   // The database, its log and the lock are all made here.
   accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+}
+
+/**
+ * One by one: Node's own `recursive` goes round for ever where the system says that nothing of that name can be (in
+ * /proc, or below an automount).
+ */
+function makeDirectory(directory: string): void {
+  if (existsSync(directory)) return;
+  makeDirectory(dirname(directory));
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    // Another process was quicker; or it is a link to nowhere, which opening it tells.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
 }
 
 /** As owner if the lock is free, else as a reader. Returns the fingerprint key. */

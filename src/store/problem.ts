@@ -99,6 +99,8 @@ function systemSentence(code: string, file: string, path: string): string {
     case 'ENOTDIR':
     case 'EEXIST':
       return `${path} cannot be made a directory: something on the way is a file`;
+    case 'ENOENT':
+      return `${path} cannot be made: name another place in \`store: sqlite:…\``;
     default:
       return `${path}: ${code}`;
   }

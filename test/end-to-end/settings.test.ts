@@ -1,0 +1,291 @@
+/** Starts that cannot be and reloads, bad and good, as an operator meets them. */
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { account, env, type PretendCloud, tasks } from './cloud.ts';
+import { configPath, type Daemon, plainServer, Stage, until, writeConfig } from './daemon.ts';
+
+const plain = (cloud: PretendCloud, more: object = {}) => ({
+  server: plainServer,
+  accounts: [account(cloud)],
+  groups: [{ name: 'vip' }],
+  ...more,
+});
+
+describe.concurrent('a bad reload', () => {
+  interface Rejected {
+    readonly errors: readonly string[];
+  }
+
+  it('leaves the running configuration, is answered with all its errors, and is 0 in the metrics', async () => {
+    await using stage = new Stage();
+    const cloud = await stage.cloud({ tasks: tasks('steady', 3) });
+    const path = stage.folder();
+    const daemon = await stage.start({ folder: path, env, config: plain(cloud) });
+    const inForce = await daemon.get('/api/v1/config');
+    const hash = await daemon.metric('config_hash');
+    expect(await daemon.metric('config_last_reload_successful')).toBe(1);
+
+    const good = plain(cloud);
+    const rows: readonly (readonly [string, object | string, readonly RegExp[]])[] = [
+      ['syntax', 'accounts: [{name: main]\ngroups: [', [/relaykeeper\.yaml:\d+:\d+/]],
+      [
+        'unknown keys',
+        'accounts:\n  - name: main\n    pol: {}\ngroups:\n  - name: vip\n    attemps: 3\n',
+        [/relaykeeper\.yaml:3:5: .*pol.*poll/s, /relaykeeper\.yaml:6:5: .*attemps.*attempts/s],
+      ],
+      ['wrong types', { ...good, defaults: { attempts: 'many', verifyWithin: 60 } }, [/attempts/, /verifyWithin/]],
+      ['unset variable', { ...good, groups: [{ name: `$\{NOBODY_SET_THIS}` }] }, [/NOBODY_SET_THIS/]],
+      ['empty', '', [/accounts|empty/]],
+    ];
+    for (const [name, config, expected] of rows) {
+      writeConfig(path, config);
+      await rejects(daemon, name, expected);
+    }
+    // Root may read what it may not; a directory nobody can read as a file.
+    rmSync(configPath(path));
+    mkdirSync(configPath(path));
+    await rejects(daemon, 'unreadable', [/relaykeeper\.yaml/]);
+    expect(await daemon.get('/api/v1/config')).toEqual(inForce);
+    expect(await daemon.metric('config_hash')).toBe(hash);
+
+    const rejectedSoFar = daemon.said('config-rejected').length;
+    daemon.hangUp();
+    await until('SIGHUP is refused as well', () => daemon.said('config-rejected').length > rejectedSoFar);
+    cloud.act({ kind: 'stop', taskId: 'steady-0001' });
+    await until(
+      'it goes on healing',
+      () => cloud.restarts('steady-0001').length > 0,
+      () => daemon.tail(),
+    );
+
+    rmSync(configPath(path), { recursive: true });
+    writeConfig(path, good);
+    expect((await daemon.ask('POST', '/-/reload')).status).toBe(200);
+    expect(await daemon.metric('config_last_reload_successful')).toBe(1);
+  });
+
+  async function rejects(daemon: Daemon, name: string, expected: readonly RegExp[]): Promise<void> {
+    const { status, json } = await daemon.ask('POST', '/-/reload');
+    expect([name, status]).toEqual([name, 400]);
+    const { errors } = json as Rejected;
+    for (const pattern of expected) expect(errors.join('\n')).toMatch(pattern);
+    expect(errors.length).toBeGreaterThanOrEqual(expected.length);
+    expect(await daemon.metric('config_last_reload_successful')).toBe(0);
+  }
+
+  it('by a changed file is refused in the same way, and told in the log', async () => {
+    await using stage = new Stage();
+    const cloud = await stage.cloud({ tasks: tasks('steady', 3) });
+    const path = stage.folder();
+    const daemon = await stage.start({ folder: path, env, config: plain(cloud) });
+    writeConfig(path, plain(cloud, { groups: [{ nam: 'vip' }] }));
+    expect((await daemon.saying('config-rejected')).msg).toMatch(/nam/);
+    expect(await daemon.metric('config_last_reload_successful')).toBe(0);
+    writeConfig(path, plain(cloud, { log: { level: 'debug' } }));
+    await daemon.saying('config-loaded');
+    expect(await daemon.metric('config_last_reload_successful')).toBe(1);
+  });
+});
+
+describe.concurrent('a good reload', () => {
+  it.each(['POST', 'SIGHUP', 'the file', 'a ConfigMap'] as const)(
+    'by %s takes effect without losing a timer: the backoff in force goes on',
+    async (by) => {
+      await using stage = new Stage();
+      const cloud = await stage.cloud({
+        tasks: [
+          ...tasks('dead', 1, { stopped: true, life: { restartsInVain: 99 } }),
+          ...tasks('later', 2, { stopped: true, cloudGroup: 'later' }),
+          ...tasks('runs', 3),
+        ],
+      });
+      const backoffMs = 8_000;
+      const config = plain(cloud, {
+        defaults: { verifyWithin: '1s', backoff: { initial: `${backoffMs}ms`, jitter: 0 }, storm: false },
+      });
+      const changed = { ...config, groups: [{ name: 'vip' }, { name: 'later' }] };
+      const path = stage.folder();
+      if (by === 'a ConfigMap') mountConfigMap(path, config);
+      const daemon = await stage.start({ folder: path, env, ...(by === 'a ConfigMap' ? {} : { config }) });
+      await daemon.saying('restart-failed', { task: 'dead-0001' });
+
+      if (by === 'a ConfigMap') swapConfigMap(path, changed);
+      else writeConfig(path, changed);
+      if (by === 'POST') expect((await daemon.ask('POST', '/-/reload')).status).toBe(200);
+      if (by === 'SIGHUP') daemon.hangUp();
+      await daemon.saying('config-loaded');
+      await until(
+        'the new group is healed',
+        () => cloud.count('停用', 'later') === 0,
+        () => daemon.tail(),
+      );
+      expect(cloud.restarts('dead-0001')).toHaveLength(1);
+
+      await until(
+        'the second attempt',
+        () => cloud.restarts('dead-0001').length === 2,
+        () => daemon.tail(),
+      );
+      const [first, second] = cloud.restarts('dead-0001');
+      const gapMs = (second?.at ?? 0) - (first?.at ?? 0);
+      expect(gapMs).toBeGreaterThanOrEqual(backoffMs - 500);
+      // At the next poll of every second, or soon after it on a busy machine; begun anew it would be two seconds more at least.
+      expect(gapMs).toBeLessThan(backoffMs + 2_000);
+    },
+  );
+
+  it('a new backoff applies at once to a task that waits by the old one', async () => {
+    await using stage = new Stage();
+    const cloud = await stage.cloud({ tasks: tasks('dead', 1, { stopped: true, life: { restartsInVain: 1 } }) });
+    const policy = { verifyWithin: '1s', storm: false };
+    const path = stage.folder();
+    const config = plain(cloud, { defaults: { ...policy, backoff: { initial: '1h', max: '1h' } } });
+    const daemon = await stage.start({ folder: path, env, config });
+    await daemon.saying('restart-failed');
+    writeConfig(path, plain(cloud, { defaults: { ...policy, backoff: { initial: '1s' } } }));
+    await daemon.ask('POST', '/-/reload');
+    await until(
+      'it is restarted',
+      () => cloud.count('停用') === 0,
+      () => daemon.tail(),
+    );
+  });
+
+  it('a changed file that would unmanage more than half is refused; SIGHUP does it', async () => {
+    await using stage = new Stage();
+    const cloud = await stage.cloud({ tasks: [...tasks('vip', 3), ...tasks('news', 5, { cloudGroup: 'news' })] });
+    const path = stage.folder();
+    const both = plain(cloud, { groups: [{ name: 'vip' }, { name: 'news' }] });
+    const daemon = await stage.start({ folder: path, env, config: both });
+    await until(
+      'all are managed',
+      async () => (await daemon.metric('tasks')) === 8,
+      () => daemon.tail(),
+    );
+    writeConfig(path, plain(cloud));
+    expect((await daemon.saying('config-rejected')).msg).toMatch(/5 of 8 managed tasks/);
+    expect(await daemon.metric('tasks')).toBe(8);
+    daemon.hangUp();
+    await daemon.saying('config-loaded');
+    expect(await daemon.metric('tasks')).toBe(3);
+  });
+});
+
+/** As Kubernetes mounts one: the file is a link to `..data/…`, and `..data` a link to a folder that is swapped. */
+function mountConfigMap(path: string, config: object): void {
+  mkdirSync(join(path, '..2026_1'));
+  writeFileSync(join(path, '..2026_1', 'relaykeeper.yaml'), JSON.stringify(config));
+  symlinkSync('..2026_1', join(path, '..data'));
+  symlinkSync(join('..data', 'relaykeeper.yaml'), configPath(path));
+}
+
+function swapConfigMap(path: string, config: object): void {
+  mkdirSync(join(path, '..2026_2'));
+  writeFileSync(join(path, '..2026_2', 'relaykeeper.yaml'), JSON.stringify(config));
+  symlinkSync('..2026_2', join(path, '..data_tmp'));
+  renameSync(join(path, '..data_tmp'), join(path, '..data'));
+  rmSync(join(path, '..2026_1'), { recursive: true });
+}
+
+const mostStartSeconds = 1.2;
+
+describe.concurrent('a bad start', () => {
+  interface BadStart {
+    readonly name: string;
+    readonly exitCode: number;
+    readonly says: RegExp;
+    /** Gives the configuration; undefined: there is no file. */
+    readonly prepare: (stage: Stage, path: string) => object | string | undefined | Promise<object>;
+    readonly env?: Readonly<Record<string, string>>;
+  }
+  const sound = { server: plainServer, accounts: [{ name: 'main', provider: 'simulator' }], groups: [{ name: 'vip' }] };
+  const rows: readonly BadStart[] = [
+    { name: 'no file', exitCode: 78, says: /relaykeeper\.yaml: .*no such file/, prepare: () => undefined },
+    { name: 'an empty file', exitCode: 78, says: /relaykeeper\.yaml.*(empty|accounts)/, prepare: () => '' },
+    { name: 'no account', exitCode: 78, says: /accounts/, prepare: () => ({ groups: [{ name: 'vip' }] }) },
+    {
+      name: 'an unset variable',
+      exitCode: 78,
+      says: /TEST_KEY/,
+      prepare: () => ({
+        ...sound,
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the daemon resolves it
+        accounts: [{ name: 'main', credentials: { accessKeyId: '${TEST_KEY}', secretAccessKey: 'x' } }],
+      }),
+      env: {},
+    },
+    {
+      name: 'a taken port',
+      exitCode: 1,
+      says: /127\.0\.0\.1:\d+/,
+      prepare: async (stage) => {
+        const server = createServer().listen(0, '127.0.0.1');
+        await new Promise((resolve) => server.once('listening', resolve));
+        stage.onLeave(() => server.close());
+        const address = server.address();
+        const port = typeof address === 'object' ? address?.port : undefined;
+        return { ...sound, server: { ...plainServer, listen: `127.0.0.1:${port}` } };
+      },
+    },
+    {
+      name: 'a store that is a directory',
+      exitCode: 1,
+      says: /store\.db is not a file/,
+      prepare: (_stage, path) => {
+        mkdirSync(join(path, 'store.db'));
+        return { ...sound, store: 'sqlite:store.db' };
+      },
+    },
+    {
+      name: 'a store where nothing can be written',
+      exitCode: 1,
+      says: /may not be written|cannot be made|read-only|ENOENT|EACCES|EROFS/,
+      // Root may write anywhere, but not here.
+      prepare: () => ({ ...sound, store: 'sqlite:/proc/nothing/store.db' }),
+    },
+    {
+      name: 'a directory on the way that is a file',
+      exitCode: 1,
+      says: /cannot be made a directory/,
+      prepare: (_stage, path) => {
+        writeFileSync(join(path, 'data'), '');
+        return sound;
+      },
+    },
+    {
+      name: 'a file in the place of the store that is no database',
+      exitCode: 1,
+      says: /not a SQLite database/,
+      prepare: (_stage, path) => {
+        writeFileSync(join(path, 'store.db'), 'x'.repeat(10_000));
+        return { ...sound, store: 'sqlite:store.db' };
+      },
+    },
+  ];
+
+  it.each(rows)('$name: one clear line, exit $exitCode, within a second', async (row) => {
+    await using stage = new Stage();
+    const path = stage.folder();
+    const config = await row.prepare(stage, path);
+    const options = config === undefined ? {} : { config };
+    const { code, stdout, stderr } = await stage.run({ folder: path, env: row.env ?? env, timed: true, ...options });
+    const lines = stderr.trimEnd().split('\n');
+    const [, user, system] = /^cpu ([\d.]+) ([\d.]+)$/.exec(lines.pop() ?? '') ?? [];
+    expect(code).toBe(row.exitCode);
+    expect(lines[0]).toMatch(row.says);
+    // Below what is wrong in a file stand the place in it and what to do.
+    expect(lines.slice(1).filter((line) => !/^\s/.test(line))).toEqual([]);
+    expect(stdout).toBe('');
+    // Of the processor: what the clock on the wall says is as much on a machine that has nothing else to do.
+    expect(Number(user) + Number(system)).toBeLessThan(mostStartSeconds);
+  });
+
+  it('a directory that is missing is made', async () => {
+    await using stage = new Stage();
+    const config = { ...sound, store: 'sqlite:deep/down/store.db' };
+    const daemon = await stage.start({ folder: stage.folder(), config });
+    expect((await daemon.stop()).code).toBe(0);
+  });
+});
