@@ -11,6 +11,8 @@ type Intent = Extract<Event, { type: 'restart-intended' }>;
 export interface CallsOptions {
   readonly clock: Clock;
   readonly complain: (what: string, cause: unknown) => void;
+  /** By this machine's clock; the ledger has moved along with a step when it is told. */
+  readonly now: () => number;
   readonly ledger: () => Ledger;
   readonly cloud: () => Cloud;
   /** Applies and notes facts. */
@@ -56,14 +58,15 @@ export class Calls {
   }
 
   async #callAndRecord(record: TaskRecord, intent: Intent, permit: Permit): Promise<RestartAnswer> {
-    const { clock, cloud, ledger, happened, commit, complain, onAnswer } = this.#options;
+    const { clock, now: tellTime, cloud, ledger, happened, commit, complain, onAnswer } = this.#options;
     const startedAt = clock.monotonic();
     const task = { taskId: record.taskId, cloudGroup: record.item.cloudGroup };
     // Never aborted from here: a call that may have taken effect is waited for, and its own timeout bounds it.
     const answer = await cloud().restart(task, permit, new AbortController().signal);
+    const answeredAt = tellTime();
     const now = ledger().tasks.get(record.taskId);
     if (now?.attempt?.id === intent.attemptId)
-      happened(answerEvents(ledger(), now, now.attempt, answer, clock.monotonic() - startedAt, clock.now()));
+      happened(answerEvents(ledger(), now, now.attempt, answer, clock.monotonic() - startedAt, answeredAt));
     await commit().catch((cause: unknown) => complain('the answer to a restart could not be saved yet', cause));
     onAnswer();
     return answer;

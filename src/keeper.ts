@@ -8,11 +8,12 @@
 import { Bell } from './bell.ts';
 import { ByHand } from './by-hand.ts';
 import { Calls } from './calls.ts';
+import { ClockSteps } from './clock-steps.ts';
 import { apply } from './domain/apply.ts';
 import { type Decision, decide, pollNotBefore, regroup, settleByLook } from './domain/decide.ts';
 import type { Event } from './domain/events.ts';
 import { pick } from './domain/lane.ts';
-import { emptyLedger, type Ledger, stepClock } from './domain/ledger.ts';
+import { awaitedCloudGroups, emptyLedger, type Ledger, stepClock } from './domain/ledger.ts';
 import type { Policies } from './domain/policy.ts';
 import type { Clock, Cloud, Gate, LedgerStore, Ownership, Schedule } from './domain/ports.ts';
 import { type Moment, type Situation, situationOf } from './domain/rules.ts';
@@ -43,8 +44,6 @@ export interface KeeperOptions extends KeeperSettings {
   readonly complain: (what: string, cause: unknown) => void;
 }
 
-/** A difference between wall clock and monotonic clock beyond this is a step. */
-const stepMs = 2_000;
 /** While the schedule is far away, the loop still looks at the clock this often. */
 const longestSleepMs = 60_000;
 /** After a failing tick or a failing disk: not at once again. */
@@ -68,7 +67,7 @@ export class Keeper {
   readonly #calls: Calls;
   /** What operators may ask of this account. */
   readonly byHand: ByHand;
-  #wallMinusMonotonic: number;
+  readonly #steps: ClockSteps;
   #stopping = false;
 
   constructor(options: KeeperOptions) {
@@ -80,6 +79,7 @@ export class Keeper {
     this.#calls = new Calls({
       clock: options.clock,
       complain: options.complain,
+      now: () => this.#now(),
       ledger: () => this.#ledger,
       cloud: () => this.#settings.cloud,
       happened: (events) => this.#happened(events),
@@ -106,7 +106,7 @@ export class Keeper {
     const now = options.clock.now();
     this.#nextPollAt = now;
     this.#tickedAt = options.clock.monotonic();
-    this.#wallMinusMonotonic = now - options.clock.monotonic();
+    this.#steps = new ClockSteps(options.clock);
   }
 
   /** Runs until `signal` aborts; then no new call is made, and those in flight are finished and recorded. */
@@ -136,6 +136,8 @@ export class Keeper {
       try {
         this.#options.gate.takenOver();
         const now = clock.now();
+        // Steps before this moment were the last owner's to mind: what it stored has moved along already.
+        this.#steps.startFrom(clock);
         const stored = await store.load(this.account, now - budgetReachMs);
         this.#ledger = ledgerFrom(this.account, stored);
         this.#journal = new Journal(this.#ledger, store, tell);
@@ -161,8 +163,7 @@ export class Keeper {
       try {
         await this.#untilNextPoll(signal);
         if (signal.aborted) return;
-        this.#mindClockSteps();
-        const now = clock.now();
+        const now = this.#now();
         this.#nextPollAt = this.#settings.schedule.next(now);
         if (!this.#probeNow && now < pollNotBefore(this.#ledger, this.#pollGapMs())) continue;
         this.#probeNow = false;
@@ -189,8 +190,9 @@ export class Keeper {
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
+    const steps = this.#steps.count;
     const observation = await this.#settings.cloud.observe(signal);
-    if (signal.aborted) return;
+    if (signal.aborted || this.#steppedSince(steps)) return;
     const decision = await this.#decide(observation);
     this.#journal.touch([], decision.removed);
     if (observation.kind === 'complete') this.#lane = decision.lane;
@@ -218,14 +220,15 @@ export class Keeper {
   async #lookLoop(signal: AbortSignal): Promise<void> {
     const { clock, complain } = this.#options;
     while (!signal.aborted) {
-      if (this.#awaitedCloudGroups().length === 0) await this.#lookBell.wait(signal);
+      if (awaitedCloudGroups(this.#ledger).length === 0) await this.#lookBell.wait(signal);
       else await clock.sleep(this.#settings.verifyEveryMs, signal);
-      const cloudGroups = this.#awaitedCloudGroups();
+      const cloudGroups = awaitedCloudGroups(this.#ledger);
       if (signal.aborted) return;
       if (cloudGroups.length === 0 || !this.#worthALook(cloudGroups)) continue;
       try {
+        const steps = this.#steps.count;
         const { items } = await this.#settings.cloud.look(cloudGroups, signal);
-        if (signal.aborted) return;
+        if (signal.aborted || this.#steppedSince(steps)) continue;
         this.#happened(settleByLook(this.#ledger, items, this.#settings.policies, this.#moment()), true);
         await this.#commitOrComplain();
         this.#laneBell.ring();
@@ -234,16 +237,6 @@ export class Keeper {
         complain('a look failed in a way that nobody foresaw', cause);
       }
     }
-  }
-
-  #awaitedCloudGroups(): readonly string[] {
-    const cloudGroups = new Set<string>();
-    for (const taskId of this.#ledger.unsettled) {
-      const record = this.#ledger.tasks.get(taskId);
-      if (record?.attempt && record.attempt.trigger !== 'shadow' && record.attempt.phase.kind !== 'in-flight')
-        cloudGroups.add(record.item.cloudGroup);
-    }
-    return [...cloudGroups];
   }
 
   #worthALook(cloudGroups: readonly string[]): boolean {
@@ -349,11 +342,11 @@ export class Keeper {
   // ---- common ------------------------------------------------------------------------------------------------------
 
   #about() {
-    return { at: this.#options.clock.now(), account: this.account } as const;
+    return { at: this.#now(), account: this.account } as const;
   }
 
   #moment(): Moment {
-    const now = this.#options.clock.now();
+    const now = this.#now();
     return {
       now,
       clockOffsetMs: this.#settings.cloud.clockOffsetMs(),
@@ -383,12 +376,23 @@ export class Keeper {
       .catch((cause: unknown) => this.#options.complain('the ledger could not be saved: no restart is made', cause));
   }
 
+  /** By this machine's clock. Whoever compares it with stored times gets them moved along with a step first. */
+  #now(): number {
+    this.#mindClockSteps();
+    return this.#options.clock.now();
+  }
+
+  /** Sights with times from before and after a step fit nothing that is stored: they are not used, and the next poll comes at once. */
+  #steppedSince(steps: number): boolean {
+    this.#mindClockSteps();
+    if (this.#steps.count !== steps) this.pollSoon();
+    return this.#steps.count !== steps;
+  }
+
   #mindClockSteps(): void {
     const { clock, complain } = this.#options;
-    const difference = clock.now() - clock.monotonic();
-    const deltaMs = difference - this.#wallMinusMonotonic;
-    this.#wallMinusMonotonic = difference;
-    if (Math.abs(deltaMs) < stepMs) return;
+    const deltaMs = this.#steps.since(clock);
+    if (deltaMs === undefined) return;
     this.#journal.touch(stepClock(this.#ledger, deltaMs), []);
     this.#nextPollAt = Math.min(this.#nextPollAt, this.#settings.schedule.next(clock.now()));
     complain(`this machine's clock stepped by ${Math.round(deltaMs / 1_000)} s: waits go on as they were`, undefined);

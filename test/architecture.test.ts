@@ -57,7 +57,7 @@ function imports({ text }: Source): readonly string[] {
 const partOf = (path: string): string => path.split('/')[1]?.replace(/\.ts$/, '') ?? '';
 
 /** keeper.ts and what was taken out of it: one neighbour in several files. */
-const loop = ['keeper', 'journal', 'bell', 'calls', 'by-hand'];
+const loop = ['keeper', 'journal', 'bell', 'calls', 'by-hand', 'clock-steps'];
 const neighbours = [...loop, 'cloud', 'store', 'settings', 'telemetry', 'web', 'simulator'];
 
 /** main → cli, app → the neighbours → domain. */

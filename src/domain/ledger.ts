@@ -222,6 +222,17 @@ export const emptyLedger = (account: string): Ledger => ({
   midway: false,
 });
 
+/** Cloud groups of restarts whose effect is awaited: what a look lists. */
+export function awaitedCloudGroups({ unsettled, tasks }: Ledger): readonly string[] {
+  const cloudGroups = new Set<string>();
+  for (const taskId of unsettled) {
+    const record = tasks.get(taskId);
+    if (record?.attempt && record.attempt.trigger !== 'shadow' && record.attempt.phase.kind !== 'in-flight')
+      cloudGroups.add(record.item.cloudGroup);
+  }
+  return [...cloudGroups];
+}
+
 /**
  * The machine's clock stepped: every time that a wait is measured from moves along, so that no wait gets shorter
  * or longer. Gives the tasks whose records changed.

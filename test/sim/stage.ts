@@ -83,6 +83,7 @@ export interface StageOptions {
   readonly world?: Partial<WorldOptions>;
   readonly pollEveryMs?: number;
   readonly perSecond?: number;
+  readonly ownership?: (clock: VirtualClock) => Ownership;
 }
 
 export interface Restart {
@@ -161,7 +162,7 @@ export class Stage {
       account: 'main',
       gate: this.gate,
       store: this.store,
-      ownership: soleOwner,
+      ownership: this.#options.ownership?.(this.clock) ?? soleOwner,
       clock: this.clock,
       tell: (event) => this.events.push(event),
       complain: (what, cause) => this.complaints.push(`${what}: ${String(cause)}`),

@@ -1,0 +1,59 @@
+/**
+ * A step of this machine's clock between polls: waits go on as they were, whoever notices it first, and a process
+ * that takes over does not move what the one before it has moved already.
+ */
+import { expect, test } from 'vitest';
+import { begin, policiesOf } from '../domain/story.ts';
+import { defaultPolicy, Stage, tasks } from '../sim/stage.ts';
+
+const hourMs = 3_600_000;
+const dead = { stopped: true, life: { restartsInVain: Number.POSITIVE_INFINITY } };
+
+test.each([
+  ['forward', hourMs],
+  ['back', -hourMs],
+])(
+  'a restart is verified for its whole time when the clock steps an hour %s right after its answer',
+  async (_name, stepMs) => {
+    const stage = new Stage({ policies: policiesOf(defaultPolicy), tasks: tasks(1, dead), pollEveryMs: 60_000 });
+    await stage.run(3); // the first list, the restart, its answer
+    expect(stage.restarts()).toHaveLength(1);
+    stage.clock.step(stepMs);
+    await stage.run(50);
+    expect(stage.told('restart-failed')).toEqual([]);
+    await stage.run(20);
+    expect(stage.told('restart-failed')).toHaveLength(1);
+  },
+);
+
+test('a list that was read across a step decides nothing, and is read again at once', async () => {
+  const stage = new Stage({ policies: policiesOf(defaultPolicy), tasks: tasks(1), pollEveryMs: 60_000 });
+  await stage.run(120.02); // the third request is under way, 50 ms each way
+  const polls = stage.told('poll-completed').length;
+  const calls = stage.arrivals.length;
+  stage.clock.step(-hourMs / 6); // by more the cloud would refuse the next call
+  await stage.run(0.5);
+  expect(stage.arrivals).toHaveLength(calls + 2);
+  expect(stage.told('poll-completed')).toHaveLength(polls + 1);
+});
+
+test('a standby that takes over leaves times alone that it saw step while it stood by', async () => {
+  const stage = new Stage({
+    policies: policiesOf(defaultPolicy),
+    tasks: tasks(1, dead),
+    ownership: (clock) => ({
+      acquire: async (_account, signal) => {
+        await clock.sleep(30_000, signal);
+        return { epoch: 1, lost: new AbortController().signal };
+      },
+      remainingMs: () => Number.POSITIVE_INFINITY,
+    }),
+  });
+  await stage.run(10);
+  stage.clock.step(hourMs);
+  const [task] = stage.world.tasks.keys();
+  await stage.run(25); // it owns the account, and has restarted the task
+  const lastTryAt = stage.keeper.ledger.tasks.get(task ?? '')?.lastTryAt;
+  expect(lastTryAt).toBeGreaterThan(begin + hourMs + 30_000);
+  expect(lastTryAt).toBeLessThanOrEqual(stage.clock.now());
+});
