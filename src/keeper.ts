@@ -111,10 +111,9 @@ export class Keeper {
 
   /** Runs until `signal` aborts; then no new call is made, and those in flight are finished and recorded. */
   async run(signal: AbortSignal): Promise<void> {
-    const { ownership } = this.#options;
     while (!signal.aborted) {
       // Rejects when we are stopped, and when ownership can never be had again: that ends the process.
-      const owned = await ownership.acquire(this.account, signal).catch((cause: unknown) => {
+      const owned = await this.#options.ownership.acquire(this.account, signal).catch((cause: unknown) => {
         if (!signal.aborted) throw cause;
       });
       if (!owned || signal.aborted) break;
