@@ -1,0 +1,137 @@
+/**
+ * A thousand tasks that stop at once, and an account that another tool uses too: how near to the physical limit the
+ * whole daemon comes. Judged at the cloud's side, on the virtual clock; the bound is the limiter's, L / (W + round trip).
+ */
+import { describe, expect, test } from 'vitest';
+import type { Policies } from '../../src/domain/policy.ts';
+import { policiesOf } from '../domain/story.ts';
+import { defaultPolicy, Stage, tasks } from './stage.ts';
+
+const perSecond = 10;
+const roundTripMs = 40;
+const many = 1_000;
+/** Milliseconds that so many calls take at least. */
+const boundMs = (calls: number) => (calls * (1_000 + roundTripMs)) / perSecond;
+
+const usual = policiesOf(defaultPolicy);
+const unguarded: Policies = { ...policiesOf({ ...defaultPolicy, storm: false, budget: false }), storm: false };
+
+const nearby = { parameters: { latency: { uplinkMs: [20, 20], downlinkMs: [20, 20] } } } as const;
+const isRestart = (action: string) => /^(Restart|Continue|Relaunch)PullToPushTask$/.test(action);
+
+/** All of them run for a while, then all stop in the same moment. */
+async function allStopped(policies: Policies, life = {}): Promise<{ stage: Stage; from: number }> {
+  const stage = new Stage({ policies, world: nearby, tasks: tasks(many, { life: { startsInMs: [2_000, 8_000] } }) });
+  await stage.run(100);
+  for (const taskId of stage.world.tasks.keys()) {
+    stage.act({ kind: 'edit', taskId, change: { life } });
+    stage.act({ kind: 'stop', taskId });
+  }
+  return { stage, from: stage.clock.now() };
+}
+
+async function until(stage: Stage, isSo: () => boolean, withinSeconds: number): Promise<void> {
+  for (let second = 0; second < withinSeconds && !isSo(); second++) await stage.run(1);
+  expect(isSo()).toBe(true);
+}
+
+describe('1,000 tasks stop at once, 40 ms away', () => {
+  test('storm and budget off: each restarted once, all within 1.10 × the bound from the list that showed them', {
+    timeout: 60_000,
+  }, async () => {
+    const { stage, from } = await allStopped(unguarded);
+    const restarted = () => new Set(stage.restarts().map(({ taskId }) => taskId)).size;
+    await until(stage, () => restarted() === many, 400);
+    const arrivals = stage.arrivals.filter(({ at }) => at >= from);
+    const calls = arrivals.filter(({ action }) => isRestart(action));
+    expect(calls).toHaveLength(many);
+    const [first, last] = [calls[0]?.at ?? Number.NaN, calls.at(-1)?.at ?? Number.NaN];
+    // Permits that lists took meanwhile are not counted against it.
+    const lists = arrivals.filter(({ action, at }) => !isRestart(action) && at >= first && at <= last).length;
+    expect((last - first - boundMs(lists)) / boundMs(many)).toBeLessThan(1.1);
+    // Nobody stands behind a mass restart: the list was still read.
+    expect(lists).toBeGreaterThan(10);
+    expect(stage.worstSecond()).toBeLessThanOrEqual(perSecond);
+    await stage.stop();
+  });
+
+  test('with the default guard, curable: all run again within 2.5 × the bound', { timeout: 60_000 }, async () => {
+    const { stage, from } = await allStopped(usual);
+    await until(stage, () => stage.activeShare() === 1, 600);
+    expect((stage.clock.now() - from) / boundMs(many)).toBeLessThan(2.5);
+    expect(stage.worstSecond()).toBeLessThanOrEqual(perSecond);
+    await stage.stop();
+  });
+
+  test('with the default guard, incurable: never more than three restarts are unsettled', {
+    timeout: 60_000,
+  }, async () => {
+    const { stage } = await allStopped(usual, { restartsInVain: Number.POSITIVE_INFINITY });
+    let most = 0;
+    for (let second = 0; second < 1_200; second++) {
+      await stage.run(1);
+      most = Math.max(most, stage.keeper.ledger.unsettled.size);
+    }
+    expect(most).toBe(3);
+    // Three a minute, and the look that settles them: a minute is what a restart is given to work.
+    expect(stage.restarts().length).toBeGreaterThan(20);
+    expect(stage.restarts().length).toBeLessThanOrEqual(3 * 21);
+    await stage.stop();
+  });
+});
+
+test('another tool uses half of the quota: few refused after ten seconds, less than the rest is taken, the rate comes back', {
+  timeout: 60_000,
+}, async () => {
+  const stage = new Stage({
+    policies: unguarded,
+    world: {
+      parameters: { ...nearby.parameters, limits: { othersPerSecond: 5 } },
+    },
+    // They stop again as soon as they run: there is always something to restart.
+    tasks: tasks(many, { stopped: true, life: { startsInMs: [1_000, 2_000], survivesMs: [3_000, 9_000] } }),
+  });
+  const between = (from: number, to: number) => {
+    const begin = stage.clock.now() - stage.seconds * 1_000;
+    const ours = stage.arrivals.filter(({ at }) => at >= begin + from * 1_000 && at < begin + to * 1_000);
+    const refused = ours.filter(({ outcome }) => /FlowLimitExceeded$/.test(outcome));
+    return { perSecond: ours.length / (to - from), refused: refused.length / ours.length };
+  };
+  await stage.run(400);
+  const beside = between(10, 400);
+  expect(beside.refused).toBeLessThan(0.02);
+  expect(beside.perSecond).toBeLessThan(5);
+  expect(beside.perSecond).toBeGreaterThan(1.5);
+  stage.world.parameters = {
+    ...stage.world.parameters,
+    limits: { ...stage.world.parameters.limits, othersPerSecond: 0 },
+  };
+  await stage.run(300);
+  const alone = between(500, 700);
+  expect(alone.refused).toBe(0);
+  expect(stage.gate.snapshot().perSecond).toBe(perSecond);
+  expect(alone.perSecond).toBeGreaterThan(0.9 * (perSecond / (1 + roundTripMs / 1_000)));
+  await stage.stop();
+});
+
+test('rate, queues and waits that the metrics tell are those of the gate and of the arrivals, while a thousand wait', {
+  timeout: 60_000,
+}, async () => {
+  const { stage, from } = await allStopped(unguarded);
+  let mostQueued = 0;
+  let waitedSeconds = 0;
+  // Every restart is asked for when the one before it has gone, so each waits for about one permit.
+  for (let second = 0; second < 60; second++) {
+    await stage.run(1);
+    const { queued, perSecond: rate, permitsOut } = stage.gate.snapshot();
+    expect(rate).toBe(perSecond);
+    expect(permitsOut).toBeLessThanOrEqual(perSecond);
+    mostQueued = Math.max(mostQueued, queued.restart);
+    if (queued.restart > 0) waitedSeconds++;
+  }
+  const restarts = stage.restarts().filter(({ at }) => at * 1_000 > from - (stage.clock.now() - stage.seconds * 1_000));
+  expect(mostQueued).toBe(1);
+  expect(waitedSeconds).toBeGreaterThan(40);
+  expect(restarts.length).toBeGreaterThan(350);
+  await stage.stop();
+});
