@@ -151,13 +151,17 @@ const statuses: ReadonlyMap<unknown, TaskStatus> = new Map([
   ['生效中', 'active'],
   ['已结束', 'ended'],
 ]);
+const address = /[a-z][a-z0-9+.-]*:\/\/\S*/gi;
 /** The legacy field, in the same order. */
 const legacyStatuses: readonly TaskStatus[] = ['stopped', 'not-started', 'active', 'ended'];
 
 function statusOf(raw: Fields, intern: (text: string) => string): Pick<TaskItem, 'status' | 'statusText'> {
   const { Status: text, TaskStatus: legacy } = raw;
   if (typeof text === 'string' && text !== '') {
-    return { status: statuses.get(text) ?? 'unknown', statusText: intern(clean(text, longest.statusText)) };
+    const status = statuses.get(text);
+    // One that we do not know may say what went wrong, and where: a stream's address is a secret.
+    const said = status ? text : text.slice(0, 1_000).replace(address, '***');
+    return { status: status ?? 'unknown', statusText: intern(clean(said, longest.statusText)) };
   }
   if (typeof legacy === 'number') {
     return { status: legacyStatuses[legacy] ?? 'unknown', statusText: intern(`TaskStatus ${legacy}`) };

@@ -62,6 +62,7 @@ describe('status', () => {
     [{ Status: '停用 ' }, 'unknown', '停用 '],
     [{ Status: '审核中\n' }, 'unknown', '审核中'],
     [{ Status: '长'.repeat(500) }, 'unknown', '长'.repeat(64)],
+    [{ Status: '断流 rtmp://a/live/x?key=1 等待' }, 'unknown', '断流 *** 等待'],
     [{ Status: 3 }, 'unknown', '(none)'],
     [{ Status: undefined }, 'unknown', '(none)'],
     // Status speaks; the legacy field only where there is none.
