@@ -48,14 +48,14 @@ export function createDemoWorld({ seed, now }: { readonly seed: number; readonly
 }
 
 function demoTask(group: GroupName, index: number, words: readonly string[], random: Random, now: number): TaskPlan {
-  const [startsInMs, endsInMs] = demoTimes(group, index, random);
+  const [startsAt, endsAt] = demoTimes(group, index, random, now);
   const life = { ...steadyLife, ...demoLife(group, index) };
   return {
     title: `${words[index % words.length]}${String(index + 1).padStart(2, '0')}`,
     cloudGroup: group,
     type: index % 7 === 6 ? 'vod' : 'live',
-    startsAt: now + startsInMs,
-    endsAt: now + endsInMs,
+    startsAt,
+    endsAt,
     life,
     // Something to heal at the first look: the incurable ones, and one task in ten of sports.
     stopped: life.restartsInVain > 0 || (group.startsWith('sports') && index % 10 === 5),
@@ -90,9 +90,13 @@ function demoLife(group: GroupName, index: number): Partial<Life> {
   }
 }
 
-/** Start and end from now. Most began within the last day and run for days; some of `news` start late or end soon. */
-function demoTimes(group: GroupName, index: number, random: Random): readonly [number, number] {
-  if (group === 'news' && index >= 34) return [(index - 32) * 2 * minuteMs, 6 * hourMs];
-  if (group === 'news' && index >= 28) return [-2 * hourMs, (index - 26) * 2 * minuteMs];
-  return [-draw(random) * 24 * hourMs, (24 + draw(random) * 96) * hourMs];
+/**
+ * Most began on the day before and run for days: counted from midnight, so that a demo that is started again the same
+ * day finds its tasks as they were, and not all of them edited. Some of `news` start late or end soon.
+ */
+function demoTimes(group: GroupName, index: number, random: Random, now: number): readonly [number, number] {
+  if (group === 'news' && index >= 34) return [now + (index - 32) * 2 * minuteMs, now + 6 * hourMs];
+  if (group === 'news' && index >= 28) return [now - 2 * hourMs, now + (index - 26) * 2 * minuteMs];
+  const midnight = now - (now % (24 * hourMs));
+  return [midnight - draw(random) * 23 * hourMs, midnight + (48 + draw(random) * 90) * hourMs];
 }

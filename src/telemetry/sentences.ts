@@ -4,7 +4,7 @@
  * Redaction is by construction: only the fields that are named here are ever written, whatever else an object
  * carries. Durations are milliseconds and say so in their names; times are ISO 8601.
  */
-import type { Event, Hold, StormCause, StormScope } from '../domain/events.ts';
+import type { Event, Hold, Reason, StormCause, StormScope } from '../domain/events.ts';
 import type { CallFailure, RestartAnswer } from '../domain/task.ts';
 
 export type FieldValue = string | number | boolean | undefined;
@@ -73,7 +73,7 @@ type RestartEvent = Extract<Event, { readonly type: `restart-${string}` }>;
 
 function restartLine(event: RestartEvent): Line {
   if (event.type === 'restart-withheld') {
-    return line(`not restarted: ${event.reason}, ${untilWords(event.until)}`, {
+    return line(`not restarted: ${event.reason}, ${untilWords(event.reason, event.until)}`, {
       reason: event.reason,
       until: event.until === Number.POSITIVE_INFINITY ? 'never' : iso(event.until),
     });
@@ -91,7 +91,7 @@ function restartLine(event: RestartEvent): Line {
         ...attempt,
         answer: event.answer.kind,
         ...answerFields(event.answer),
-        durationMs: event.durationMs,
+        durationMs: Math.round(event.durationMs),
       });
     case 'restart-given-back':
       return line(`the restart does not count: ${event.why}`, { ...attempt, why: event.why });
@@ -260,8 +260,16 @@ const scopeWords = (scope: StormScope) =>
 const causeWords = (by: StormCause) =>
   [...(by.stopped ? ['stopped'] : []), ...(by.budget ? ['budget'] : [])].join(' and ');
 
-const untilWords = (until: number) =>
-  until === Number.POSITIVE_INFINITY ? 'until somebody acts' : `not before ${iso(until)}`;
+const untilWords = (reason: Reason, until: number) =>
+  until === Number.POSITIVE_INFINITY ? (foreverWords[reason] ?? 'until something changes') : `not before ${iso(until)}`;
+
+/** What ends a wait that has no time of its own. */
+const foreverWords: Readonly<Partial<Record<Reason, string>>> = {
+  held: 'until the hold is removed',
+  abandoned: 'until it is released',
+  'near-end': 'it ends soon',
+  ended: 'it has ended',
+};
 
 /** Beyond what a date can hold there is only "never". */
 function iso(at: number): string {

@@ -523,7 +523,7 @@ describe('what is printed', () => {
       'GET /api/v1/events': { json: [{ seq: 1, event: { ...withheld, until: null } }] },
     });
     const { out } = await typed(['history', '--socket', socket]);
-    expect(out).toContain('not restarted: abandoned, until somebody acts');
+    expect(out).toContain('not restarted: abandoned, until it is released');
   });
 
   it('an unknown event of a newer daemon does not break a table', async () => {

@@ -129,7 +129,7 @@ describe('an event becomes one line', () => {
         task: 't1',
         reason: 'abandoned',
         until: 'never',
-        msg: 'not restarted: abandoned, until somebody acts',
+        msg: 'not restarted: abandoned, until it is released',
       },
     ],
     [
@@ -226,6 +226,17 @@ describe('levels', () => {
     expect(lineFor(events['restart-intended']).level).toBe('debug');
   });
 
+  test.each([
+    ['backoff', 'info'],
+    ['quarantined', 'info'],
+    ['held', 'info'],
+    ['storm', 'debug'],
+    ['verifying', 'debug'],
+    ['observing', 'debug'],
+  ] as const)('a reason of its own is told, one that another line tells is not: %s is %s', (reason, level) => {
+    expect(lineFor({ ...events['restart-withheld'], reason }).level).toBe(level);
+  });
+
   test('at debug a poll is one line, whatever it brings', () => {
     const { log, lines } = capture({ level: 'debug' });
     for (const type of ['task-seen', 'task-missed', 'time-accounted', 'poll-completed'] as const)
@@ -248,19 +259,28 @@ describe('levels', () => {
 });
 
 describe('for people', () => {
-  test('a line has time, level, event, whom, the sentence, and the rest', () => {
+  test('a line has time, level, event, whom, and the sentence; what is for machines it has not', () => {
     const { log, text } = capture({ format: 'pretty', titleOf: () => 'Finale' });
     log.record(events['restart-failed']);
     expect(text()).toBe(
-      '03:04:05.678 WARN  restart-failed     [main / vip / Finale] the restart failed: CommonErr, 2 in a row attempt=t1#1 trigger=auto cause=CommonErr class=common row=2\n',
+      '03:04:05.678 WARN  restart-failed     [main / vip / Finale] the restart failed: CommonErr, 2 in a row\n',
     );
+  });
+
+  test('who acted, the hold, the request and the error stand behind a sentence that lacks them', () => {
+    const { log, text } = capture({ format: 'pretty' });
+    log.record(events['hold-added']);
+    log.tell('tick-failed', { error: 'the disk is full' }, 'the ledger could not be saved: the disk is full');
+    const [hold, tick] = text().split('\n');
+    expect(hold).toMatch(/ hold=h1/);
+    expect(tick).toMatch(/saved: the disk is full$/);
   });
 
   test('colours only where they are asked for', () => {
     const plain = capture({ format: 'pretty' });
     const colourful = capture({ format: 'pretty', colour: true });
     for (const { log } of [plain, colourful]) log.tell('started', { version: '1' }, 'relaykeeper is up');
-    expect(plain.text()).toBe('03:04:05.678 INFO  started            relaykeeper is up version=1\n');
+    expect(plain.text()).toBe('03:04:05.678 INFO  started            relaykeeper is up\n');
     expect(colourful.text()).toContain('\u001b[32mINFO \u001b[0m');
   });
 
