@@ -30,7 +30,7 @@ const eventLevels: { readonly [Type in EventType]: LevelOf<Type> } = {
   'restart-answered': (event) => (event.answer.kind === 'accepted' ? 'info' : 'warn'),
   'restart-given-back': 'info',
   'restart-worked': 'info',
-  'restart-failed': 'warn',
+  'restart-failed': (event) => (event.trigger === 'shadow' ? 'debug' : 'warn'),
   'restart-held': 'debug',
   'restart-lapsed': 'debug',
   'task-quarantined': 'warn',

@@ -79,6 +79,7 @@ function restartLine(event: RestartEvent): Line {
     });
   }
   const attempt = { attempt: event.attemptId, trigger: event.trigger };
+  const what = event.trigger === 'shadow' ? 'the restart that was not sent counts as' : 'the restart';
   switch (event.type) {
     case 'restart-intended':
       return line(event.trigger === 'shadow' ? `restart ${event.n} would be sent now` : `restart ${event.n} is sent`, {
@@ -98,7 +99,7 @@ function restartLine(event: RestartEvent): Line {
     case 'restart-worked':
       return line('active after the restart', { ...attempt, activeAt: iso(event.activeAt) });
     case 'restart-failed':
-      return line(`the restart failed: ${event.cause}, ${event.row} in a row`, {
+      return line(`${what} failed: ${event.cause}, ${event.row} in a row`, {
         ...attempt,
         cause: event.cause,
         class: event.class,

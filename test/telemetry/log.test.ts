@@ -226,6 +226,11 @@ describe('levels', () => {
     expect(lineFor(events['restart-intended']).level).toBe('debug');
   });
 
+  test('of a restart that was never sent no failure is warned of', () => {
+    const { level, msg } = lineFor({ ...events['restart-failed'], trigger: 'shadow' });
+    expect([level, msg]).toEqual(['debug', 'the restart that was not sent counts as failed: CommonErr, 2 in a row']);
+  });
+
   test.each([
     ['backoff', 'info'],
     ['quarantined', 'info'],
