@@ -20,7 +20,7 @@ export type ListEnd =
   | {
       readonly kind: 'ok';
       /** Each task once. */
-      readonly items: ReadonlyMap<string, TaskItem>;
+      readonly items: Map<string, TaskItem>;
       readonly drift: boolean;
       readonly malformedItems: number;
     }

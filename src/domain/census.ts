@@ -5,8 +5,8 @@ import type { Policies } from './policy.ts';
 import { dueSince, givenUp, holdOver, isOverdue, type Moment, type Situation, situationOf } from './rules.ts';
 import { isObserved, scopesOf, stormKey } from './storm.ts';
 
-/** Tasks between two yields: about two milliseconds of work. */
-export const sliceOfTasks = 1_000;
+/** Tasks between two yields: about a millisecond of work, and a few where all of them are new. */
+export const sliceOfTasks = 500;
 /** A group that has matched nothing for this long is warned of. */
 const emptyGroupAfterMs = 10 * 60_000;
 

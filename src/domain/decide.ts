@@ -153,14 +153,18 @@ function* takeIn(
   for (const item of observation.items) {
     if (++worked % sliceOfTasks === 0) yield;
     const known = ledger.tasks.get(item.taskId);
-    if (seen.has(item.taskId) || (doubted && !known)) continue;
-    seen.add(item.taskId);
+    if (doubted && !known) continue;
+    const others = seen.size;
+    // The ledger's own text of the id: one copy of it is kept, and its hash is known already.
+    seen.add(known?.taskId ?? item.taskId);
+    if (seen.size === others) continue;
     const told = showEvents(look, known, item);
     if (told.length > 0) tell(told);
     if (item.status === 'unknown') tell(unknownStatus(ledger, item, moment.now));
   }
   ledger.seenNow = seen;
-  if (doubted) return;
+  // What was seen is known by now: as many as are known leave nobody out.
+  if (doubted || seen.size === ledger.tasks.size) return;
   const failed = new Set(observation.failedCloudGroups);
   const counts = !observation.drift && observation.malformedItems === 0;
   for (const record of ledger.tasks.values()) {
@@ -190,8 +194,8 @@ function suspicion(
   const before = suspect?.before ?? lastComplete?.tasks ?? 0;
   // What could not be read is not missing: it costs the item or the cloud group, not the poll.
   const unread = malformedItems + knownIn(ledger, failedCloudGroups);
-  const kept =
-    unread + (lastComplete && now - lastComplete.startedAt < turnoverMs ? knownAmong(ledger, items) : items.length);
+  const young = lastComplete && now - lastComplete.startedAt < turnoverMs;
+  const kept = unread + (young ? knownAmong(ledger, items, before / 2 - unread) : items.length);
   const shrank = kept * 2 < before && (before - kept >= suspectFewer || items.length + unread === 0);
   if (!shrank) return { doubted: false, events: [] };
   if (suspect && now - suspect.since >= suspectForMs)
@@ -202,10 +206,14 @@ function suspicion(
   return { doubted: true, events: [] };
 }
 
-function knownAmong(ledger: Ledger, items: readonly TaskItem[]): number {
+/** Counts no further than `enough`: this is not done in slices. */
+function knownAmong(ledger: Ledger, items: readonly TaskItem[], enough: number): number {
   let known = 0;
-  for (const { taskId } of items)
-    if (ledger.tasks.get(taskId)?.goneAt === undefined && ledger.tasks.has(taskId)) known++;
+  for (const { taskId } of items) {
+    if (known >= enough) break;
+    const record = ledger.tasks.get(taskId);
+    if (record && record.goneAt === undefined) known++;
+  }
   return known;
 }
 
