@@ -1,0 +1,221 @@
+/**
+ * What the judge remembers of the account, each task and each attempt. Kept by what crossed a process's border;
+ * where a fact may have died with its process, the books err on the lenient side.
+ *
+ * Times are milliseconds of the world since the story's begin.
+ */
+import type { Event, Trigger } from '../../src/domain/events.ts';
+import type { Policy } from '../../src/domain/policy.ts';
+import type { ErrorClass, RestartAnswer, TaskItem } from '../../src/domain/task.ts';
+import type { Disk } from './disk.ts';
+import type { Process } from './process.ts';
+import { StormBook } from './storm-book.ts';
+
+export type Intent = Extract<Event, { type: 'restart-intended' }>;
+
+export interface Try {
+  readonly id: string;
+  readonly taskId: string;
+  /** The group that has its task now. */
+  group: string;
+  readonly trigger: Trigger;
+  readonly free: boolean;
+  readonly probe: boolean;
+  readonly intendedAt: number;
+  sentAt: number | undefined;
+  previousSentAt: number | undefined;
+  answer: RestartAnswer | undefined;
+  answeredAt: number | undefined;
+  workedAt: number | undefined;
+  givenBack: boolean;
+  failedAt: number | undefined;
+  /** Nothing is awaited of it any more. */
+  settled: boolean;
+}
+
+export class TaskBook {
+  readonly taskId: string;
+  /** Attempts that count since they were last forgotten. */
+  tries = 0;
+  lastSentAt: number | undefined;
+  row = 0;
+  failures: { readonly id: string; readonly at: number }[] = [];
+  latest: Try | undefined;
+  /** What the newest complete observation that showed it said. */
+  item: TaskItem | undefined;
+  firstSight: 'stopped' | 'other' | undefined;
+  upSinceFirstSight = false;
+  /** First of the complete observations in a row that all say active. */
+  activeSince: number | undefined;
+  lastUpAt = Number.NEGATIVE_INFINITY;
+  lastDownAt = Number.NEGATIVE_INFINITY;
+  /** First sight of it running since it was last seen stopped. */
+  upSince: number | undefined;
+  stoppedInRow = 0;
+  absentInRow = 0;
+  absentSince: number | undefined;
+  triesInOutage = 0;
+  abandonedTold = false;
+  /** Shadows count in the ledger, and not here. */
+  shadowed = false;
+
+  constructor(taskId: string) {
+    this.taskId = taskId;
+  }
+
+  forget(): void {
+    this.tries = 0;
+    this.lastSentAt = undefined;
+    this.shadowed = false;
+    this.clearRow();
+  }
+
+  clearRow(): void {
+    this.row = 0;
+    this.failures = [];
+    this.abandonedTold = false;
+  }
+}
+
+export interface Held {
+  readonly target: { readonly kind: string; readonly taskId?: string; readonly group?: string };
+  /** By the machine's wall clock. */
+  readonly endsAt: number | undefined;
+}
+
+export interface Witness {
+  /** Milliseconds since the story's begin. */
+  readonly now: () => number;
+  readonly wall: () => number;
+  readonly disk: Disk;
+  readonly isOwner: (process: Process) => boolean;
+  readonly note: (line: () => string) => void;
+}
+
+/** Rounding of times to whole milliseconds. */
+export const tinyMs = 100;
+/** Clocks run apart by 300 ppm each. */
+export const paceSlack = 0.001;
+
+const never = Number.NEGATIVE_INFINITY;
+const noThrottle = { inRow: 0, setAt: never, until: never };
+
+export class Books {
+  readonly witness: Witness;
+  violation: string | undefined;
+  readonly tasks = new Map<string, TaskBook>();
+  readonly tries = new Map<string, Try>();
+  readonly open = new Set<Try>();
+  readonly storms = new StormBook();
+  /** Holds whose adding was confirmed, and no removing was asked. */
+  readonly holds = new Map<string, Held>();
+  /** What operators asked for. */
+  readonly asked = { restarts: new Map<string, boolean>(), releases: new Set<string>() };
+  readonly intents = new Map<string, Intent>();
+  /** The newest complete observation of the process that owns the account. */
+  newest: { readonly items: ReadonlyMap<string, TaskItem>; readonly at: number } | undefined;
+  /** How long the last three polls took. */
+  polls: number[] = [];
+  listRefused = false;
+  circuit = { open: false, atOnce: false, probedAt: never, closedAt: never };
+  throttle = noThrottle;
+  /** Answers of restarts since the newest success, for the five in a row. */
+  streak: { readonly taskId: string; readonly failure: ErrorClass }[] = [];
+  successAt = never;
+  /** Waits that began before cannot be judged: a clock stepped while nobody could notice. */
+  blurredAt = never;
+  diedAt = never;
+  deaths = 0;
+
+  constructor(witness: Witness) {
+    this.witness = witness;
+  }
+
+  get now(): number {
+    return this.witness.now();
+  }
+
+  fail(what: string): void {
+    if (this.violation !== undefined) return;
+    this.violation = what;
+    this.witness.note(() => `VIOLATION ${what}`);
+  }
+
+  must(condition: boolean, what: () => string): void {
+    if (!condition) this.fail(what());
+  }
+
+  task(taskId: string): TaskBook {
+    let book = this.tasks.get(taskId);
+    if (!book) {
+      book = new TaskBook(taskId);
+      this.tasks.set(taskId, book);
+    }
+    return book;
+  }
+
+  /** A process ended, or lost the account: facts that it had not saved yet are lost with it. */
+  ended(): void {
+    this.deaths++;
+    this.diedAt = this.now;
+    this.throttle = noThrottle;
+    this.circuit = { open: false, atOnce: false, probedAt: never, closedAt: this.diedAt };
+    this.forgetUnsaved();
+    for (const book of this.tasks.values()) book.abandonedTold = false;
+  }
+
+  /** What was intended and did not reach the disk never was. */
+  forgetUnsaved(): void {
+    this.intents.clear();
+    for (const attempt of this.open)
+      if (!this.witness.disk.intended.has(attempt.id)) {
+        this.open.delete(attempt);
+        this.tries.delete(attempt.id);
+      }
+  }
+
+  close(attempt: Try): void {
+    attempt.settled = true;
+    this.open.delete(attempt);
+  }
+
+  /** How much shorter a wait may be: a request's timeout if a process ended within it. */
+  slack(since: number, process: Process): number {
+    const requests = this.diedAt >= since ? process.configuration.requestTimeoutMs : 0;
+    return tinyMs + requests + (this.now - since) * paceSlack;
+  }
+
+  /** The cloud's time as the process can know it. */
+  believed = (process: Process): number => Math.floor(this.witness.wall()) + process.keeper.cloud.clockOffsetMs();
+
+  isWatchedOnly = (book: TaskBook, policy: Policy): boolean =>
+    policy.mode === 'observe' ||
+    (policy.firstSight === 'observe' && book.firstSight === 'stopped' && !book.upSinceFirstSight);
+
+  /** The id of a confirmed hold over the task. */
+  heldBy(taskId: string, group: string): string | undefined {
+    for (const [id, { target, endsAt }] of this.holds) {
+      if (endsAt !== undefined && endsAt <= this.witness.wall()) continue;
+      if (target.kind === 'account' || target.taskId === taskId || target.group === group) return id;
+    }
+    return undefined;
+  }
+}
+
+export const newTry = (intent: Intent, at: number): Try => ({
+  id: intent.attemptId,
+  taskId: intent.taskId,
+  group: intent.group,
+  trigger: intent.trigger,
+  free: intent.free,
+  probe: intent.probe,
+  intendedAt: at,
+  sentAt: undefined,
+  previousSentAt: undefined,
+  answer: undefined,
+  answeredAt: undefined,
+  workedAt: undefined,
+  givenBack: false,
+  failedAt: undefined,
+  settled: false,
+});

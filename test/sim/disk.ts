@@ -1,0 +1,88 @@
+/**
+ * The disk of a history: keeps what was saved and survives its processes; slow, full, or gone half way, but never
+ * lying. A save is whole or absent, also when the process dies in the middle of it.
+ */
+import type { Clock, LedgerChanges, LedgerStore } from '../../src/domain/ports.ts';
+import { between, draw, type Random, type Span } from '../../src/simulator/random.ts';
+import { MemoryStore } from './stage.ts';
+
+export interface DiskWeather {
+  /** How long a save or a load takes. */
+  readonly ms: Span;
+  /** Share of saves and loads that fail. */
+  readonly failing: number;
+}
+
+export const fairDisk: DiskWeather = { ms: [0, 0], failing: 0 };
+
+/** Where a process dies around its next save: nothing of it is written, or all of it. */
+export type DeathAtSave = 'before' | 'after';
+
+export class Disk {
+  readonly memory = new MemoryStore();
+  /** Attempts whose intent is on disk. */
+  readonly intended = new Set<string>();
+  weather: DiskWeather = fairDisk;
+  saves = 0;
+  readonly #random: Random;
+  readonly #clock: Clock;
+
+  constructor(random: Random, clock: Clock) {
+    this.#random = random;
+    this.#clock = clock;
+  }
+
+  /** The disk as one process has it. */
+  mountedBy(process: {
+    readonly alive: () => boolean;
+    readonly mayWrite: () => boolean;
+    readonly onSave: () => DeathAtSave | undefined;
+    readonly die: () => void;
+  }): LedgerStore {
+    const never = () => new Promise<never>(() => {});
+    const pause = async () => {
+      const ms = between(this.#random, this.weather.ms);
+      if (ms > 0) await this.#clock.sleep(ms);
+    };
+    return {
+      load: async (account, budgetSince) => {
+        if (!process.alive()) return never();
+        const fails = draw(this.#random) < this.weather.failing;
+        await pause();
+        if (!process.alive()) return never();
+        if (fails) throw new Error('the disk cannot be read');
+        return this.memory.load(account, budgetSince);
+      },
+      save: async (account, changes) => {
+        if (!process.alive()) return never();
+        const fails = draw(this.#random) < this.weather.failing;
+        // Written at its beginning or at its end: a process that dies in between has it whole or not at all.
+        const early = draw(this.#random) < 0.5;
+        const death = process.onSave();
+        if (death === 'before') {
+          process.die();
+          return never();
+        }
+        const write = () => this.#write(account, changes);
+        if (!process.mayWrite()) throw new Error('the account belongs to another process');
+        if (early && !fails) await write();
+        if (death === 'after') {
+          if (!early && !fails) await write();
+          process.die();
+          return never();
+        }
+        await pause();
+        if (!process.alive()) return never();
+        if (fails) throw new Error('the disk is full');
+        if (!early && !process.mayWrite()) throw new Error('the account belongs to another process');
+        if (!early) await write();
+      },
+    };
+  }
+
+  #write(account: string, changes: LedgerChanges): Promise<void> {
+    this.saves++;
+    for (const event of changes.events) if (event.type === 'restart-intended') this.intended.add(event.attemptId);
+    return this.memory.save(account, changes);
+  }
+}

@@ -1,0 +1,259 @@
+/** Is what is told of an attempt, an outage or a stage so? Asked of what crossed the border before. */
+import type { Event, TaskEvent } from '../../src/domain/events.ts';
+import type { Policy } from '../../src/domain/policy.ts';
+import type { ErrorClass } from '../../src/domain/task.ts';
+import { type Books, paceSlack, type TaskBook, type Try } from './books.ts';
+import type { Process } from './process.ts';
+import { managedBy } from './reading.ts';
+
+/** Design section 5: what needs a person, and what five in a row of open the circuit. */
+export const needsPerson: ReadonlySet<ErrorClass> = new Set(['auth', 'permission', 'billing', 'clock', 'retired']);
+export const fiveInARow: ReadonlySet<ErrorClass> = new Set([
+  'server',
+  'common',
+  'quota',
+  'network',
+  'timeout',
+  'unknown',
+]);
+
+/** Times of sights are of their requests: told so much later at most. */
+const sightMs = 15_000;
+const hourMs = 3_600_000;
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>;
+
+export function judgeOutcome(books: Books, process: Process, event: Exclude<TaskEvent, Of<'restart-intended'>>): void {
+  const book = books.task(event.taskId);
+  switch (event.type) {
+    case 'restart-answered':
+    case 'restart-given-back':
+    case 'restart-worked':
+    case 'restart-failed':
+    case 'restart-held':
+    case 'restart-lapsed': {
+      const attempt = books.tries.get(event.attemptId);
+      if (attempt) attemptSettled(books, process, book, attempt, event);
+      return;
+    }
+    case 'task-moved':
+      if (book.latest && event.group !== undefined) book.latest.group = event.group;
+      return;
+    case 'task-gone':
+      taskGone(books, book);
+      return;
+    case 'outage-opened':
+      books.must(
+        book.lastDownAt > book.lastUpAt || book.item?.status === 'stopped',
+        () => `an outage of ${event.taskId} opened, and it was not seen stopped`,
+      );
+      book.triesInOutage = 0;
+      return;
+    case 'outage-ended':
+      outageEnded(books, process, book, event);
+      return;
+    case 'task-quarantined':
+    case 'task-abandoned':
+      givenUp(books, process, book, event);
+      return;
+    case 'task-released':
+      released(books, book, event);
+      return;
+    case 'attempts-forgotten':
+      forgotten(books, process, book);
+      return;
+    case 'task-found':
+    case 'task-seen':
+    case 'task-missed':
+    case 'task-edited':
+    case 'task-overdue':
+    case 'restart-withheld':
+      return;
+    default:
+      event satisfies never;
+  }
+}
+
+const policyNamed = (process: Process, group: string | undefined): Policy | undefined =>
+  process.configuration.policies.groups.find(({ name }) => name === group);
+
+function taskGone(books: Books, book: TaskBook): void {
+  const absentMs = books.now - (book.absentSince ?? books.now);
+  const right = book.absentInRow >= 3 || absentMs >= hourMs * (1 - paceSlack) || books.blurredAt > 0;
+  books.must(right, () => `${book.taskId} is called gone after ${book.absentInRow} complete lists without it`);
+}
+
+function outageEnded(books: Books, process: Process, book: TaskBook, event: Of<'outage-ended'>): void {
+  const { ending, taskId } = event;
+  if (ending === 'recovered' || ending === 'external') {
+    books.must(
+      book.upSince !== undefined && book.lastUpAt >= book.lastDownAt,
+      () => `an outage of ${taskId} ended as ${ending}, and it was seen stopped last`,
+    );
+    const policy = policyNamed(process, event.group);
+    const heldMs = books.now - (book.upSince ?? books.now) + sightMs;
+    const long = !policy || heldMs >= policy.verifyWithinMs || books.blurredAt > (book.upSince ?? 0);
+    books.must(long, () => `an outage of ${taskId} ended as ${ending} after ${heldMs - sightMs} ms of running`);
+  }
+  if (ending === 'ended') {
+    const ended = book.item?.status === 'ended' || (book.item?.endsAt ?? Infinity) <= books.believed(process) + sightMs;
+    books.must(ended, () => `an outage of ${taskId} ended as ended, and the task has not`);
+  }
+  if (ending === 'recovered') book.clearRow();
+  if (book.latest && book.latest.answeredAt !== undefined) books.close(book.latest);
+}
+
+function givenUp(
+  books: Books,
+  process: Process,
+  book: TaskBook,
+  event: Of<'task-quarantined'> | Of<'task-abandoned'>,
+): void {
+  const { taskId, failures, group } = event;
+  const policy = policyNamed(process, group);
+  books.must(policy !== undefined, () => `${taskId} is given up by a group that does not exist`);
+  if (!policy) return;
+  books.must(failures >= policy.attempts, () => `${taskId} is given up after ${failures} failures`);
+  if (books.deaths === 0)
+    books.must(
+      book.row >= policy.attempts,
+      () => `${taskId} is given up after ${book.row} failures by the judge's book`,
+    );
+  if (event.type === 'task-quarantined') return;
+  const since = book.failures[policy.attempts - 1]?.at;
+  const early =
+    since !== undefined && books.now - since + books.slack(since, process) < policy.quarantine.abandonAfterMs;
+  books.must(!early || books.blurredAt > (since ?? 0), () => `${taskId} is abandoned early`);
+  books.must(!book.abandonedTold, () => `${taskId} is abandoned twice`);
+  book.abandonedTold = true;
+}
+
+function released(books: Books, book: TaskBook, { cause, taskId }: Of<'task-released'>): void {
+  if (cause === 'operator') {
+    const asked = books.asked.releases.has(taskId) || books.asked.restarts.has(taskId);
+    books.must(asked, () => `${taskId} was released by nobody`);
+    book.forget();
+  }
+  if (cause === 'circuit-closed')
+    books.must(books.circuit.closedAt === books.now, () => `${taskId} was released by a circuit that did not close`);
+  if (cause === 'seen-active')
+    books.must(book.item?.status === 'active', () => `${taskId} was released as seen active, and was not`);
+  book.clearRow();
+}
+
+function forgotten(books: Books, process: Process, book: TaskBook): void {
+  const policy = book.item && managedBy(process.configuration.policies, book.item);
+  const activeMs = book.activeSince === undefined ? 0 : books.now - book.activeSince;
+  const long = !policy || activeMs >= policy.backoff.resetAfterMs * (1 - paceSlack) - sightMs;
+  const right = long || books.circuit.closedAt === books.now || books.blurredAt > 0;
+  books.must(right, () => `attempts of ${book.taskId} were forgotten after ${activeMs} ms of being active`);
+  book.forget();
+}
+
+function attemptSettled(
+  books: Books,
+  process: Process,
+  book: TaskBook,
+  attempt: Try,
+  event: Extract<Event, { attemptId: string }>,
+): void {
+  books.storms.settle(attempt, event);
+  switch (event.type) {
+    case 'restart-answered':
+      // A process that takes over dates it when it began to read.
+      attempt.answeredAt = books.now - Math.max(0, books.witness.wall() - event.at);
+      if (event.durationMs === 0 && books.deaths > 0) attempt.answer = event.answer;
+      attempt.answer ??= event.answer;
+      books.must(
+        attempt.answer.kind === event.answer.kind,
+        () => `the answer ${attempt.answer?.kind} is told as ${event.answer.kind}`,
+      );
+      return;
+    case 'restart-given-back':
+      givenBack(books, book, attempt, event);
+      return;
+    case 'restart-worked':
+      books.must(
+        book.lastUpAt >= (attempt.answeredAt ?? Number.NEGATIVE_INFINITY) || books.deaths > 0,
+        () => `a restart of ${book.taskId} worked, and nobody saw it run`,
+      );
+      attempt.workedAt = books.now;
+      if (event.unanswered) {
+        books.successAt = books.now;
+        books.streak = [];
+      }
+      books.close(attempt);
+      return;
+    case 'restart-failed':
+      failed(books, process, book, attempt, event);
+      return;
+    case 'restart-held':
+      books.must(
+        book.lastDownAt <= (attempt.workedAt ?? books.now),
+        () => `a restart of ${book.taskId} held, and it was seen stopped since`,
+      );
+      book.clearRow();
+      books.close(attempt);
+      return;
+    default:
+      books.close(attempt);
+  }
+}
+
+function givenBack(books: Books, book: TaskBook, attempt: Try, { why }: Of<'restart-given-back'>): void {
+  const { answer } = attempt;
+  const failure = answer && answer.kind !== 'accepted' ? answer.failure.class : undefined;
+  const mayOpen = failure !== undefined && (needsPerson.has(failure) || fiveInARow.has(failure));
+  const right = {
+    throttled: answer?.kind === 'throttled',
+    'not-sent': answer?.kind === 'not-sent',
+    'not-saved': attempt.sentAt === undefined,
+    circuit: books.circuit.open && mayOpen,
+  }[why];
+  books.must(
+    right || books.deaths > 0,
+    () => `an attempt of ${book.taskId} was given back as ${why}, its answer was ${answer?.kind} ${failure}`,
+  );
+  if (why === 'not-saved') {
+    books.intents.delete(book.taskId);
+    book.triesInOutage--;
+    books.close(attempt);
+    return;
+  }
+  if (attempt.givenBack) return;
+  attempt.givenBack = true;
+  if (attempt.trigger === 'auto') {
+    book.tries = Math.max(0, book.tries - 1);
+    if (book.lastSentAt === attempt.sentAt) book.lastSentAt = attempt.previousSentAt;
+  }
+  if (attempt.failedAt !== undefined) {
+    attempt.failedAt = undefined;
+    book.row = Math.max(0, book.row - 1);
+    book.failures = book.failures.filter(({ id }) => id !== attempt.id);
+  }
+  if (answer?.kind !== 'accepted' && answer?.kind !== 'unanswered') books.close(attempt);
+}
+
+function failed(books: Books, process: Process, book: TaskBook, attempt: Try, event: Of<'restart-failed'>): void {
+  const { taskId } = book;
+  const { answer, answeredAt } = attempt;
+  const policy = policyNamed(process, event.group);
+  if (event.cause === 'not-recovered' && policy && answeredAt !== undefined && answeredAt > books.blurredAt) {
+    const waitedMs = books.now - answeredAt;
+    const long = waitedMs + books.slack(answeredAt, process) >= policy.verifyWithinMs;
+    books.must(long, () => `a restart of ${taskId} is called failed ${waitedMs} ms after its answer`);
+  }
+  const counts = answer?.kind !== 'throttled' && answer?.kind !== 'not-sent';
+  books.must(counts, () => `a restart of ${taskId} that was ${answer?.kind} is called failed`);
+  if (attempt.trigger !== 'manual' && attempt.failedAt === undefined) {
+    attempt.failedAt = books.now;
+    book.row++;
+    book.failures.push({ id: attempt.id, at: books.now });
+    const certain = books.deaths === 0;
+    books.must(
+      !certain || event.row === book.row,
+      () => `${taskId} has failed ${book.row} times in a row, and ${event.row} is told`,
+    );
+  }
+  books.close(attempt);
+}

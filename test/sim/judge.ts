@@ -1,0 +1,275 @@
+/**
+ * The invariants, judged at the borders: what a process sees, says, sends and saves, and what arrives at the cloud.
+ * Nothing here asks the rules whether they were right. The first violation is kept; the history ends there.
+ */
+import { type Event, reasons } from '../../src/domain/events.ts';
+import type { Policies, Policy } from '../../src/domain/policy.ts';
+import type { LookResult } from '../../src/domain/ports.ts';
+import type { CompleteObservation, Observation, RestartAnswer, TaskItem } from '../../src/domain/task.ts';
+import type { Arrival } from '../../src/simulator/arrivals.ts';
+import { Books, paceSlack, type Witness } from './books.ts';
+import { judgeIntent } from './judge-intents.ts';
+import { fiveInARow, judgeOutcome, needsPerson } from './judge-outcomes.ts';
+import type { Process, Watcher } from './process.ts';
+import { isDue, managedBy } from './reading.ts';
+import type { Counted } from './storm-book.ts';
+
+const isRestart = /^(Restart|Continue|Relaunch)PullToPushTask$/;
+/** Calls of before a reload arrive within their timeout. */
+const limitReachMs = 20_000;
+/** A list that shrank beyond belief is not believed for so long. */
+const suspectMs = 15 * 60_000;
+
+export class Judge implements Watcher {
+  readonly books: Books;
+  readonly #witness: Witness;
+  /** Limits in force, oldest first. */
+  readonly limits: { readonly from: number; readonly perSecond: number }[] = [];
+  #arrivals: number[] = [];
+  #believedSize = 0;
+  #suspectSince: number | undefined;
+  sends = 0;
+
+  constructor(witness: Witness) {
+    this.#witness = witness;
+    this.books = new Books(witness);
+  }
+
+  // ---- the cloud's side ------------------------------------------------------------------------------------------
+
+  arrived({ action, taskId = '', outcome }: Arrival, at: number): void {
+    const { books } = this;
+    this.#witness.note(() => `  arrives ${action} ${taskId} ${outcome}`);
+    this.#arrivals.push(at);
+    while ((this.#arrivals[0] ?? at) <= at - 1_000) this.#arrivals.shift();
+    const inForce = this.limits.filter((_, i, all) => (all[i + 1]?.from ?? Infinity) > at - limitReachMs);
+    const most = Math.max(...inForce.map(({ perSecond }) => perSecond));
+    const { length } = this.#arrivals;
+    books.must(length <= most, () => `${length} calls arrived within a second, ${most} are allowed`);
+    if (!isRestart.test(action)) return;
+    const attempt = books.tasks.get(taskId)?.latest;
+    books.must(attempt?.sentAt !== undefined, () => `a restart of ${taskId} arrived that nobody sent`);
+    const saved = this.#witness.disk.intended.has(attempt?.id ?? '');
+    books.must(saved, () => `a restart of ${taskId} arrived before its intent was saved`);
+  }
+
+  // ---- the borders of a process -------------------------------------------------------------------------------------
+
+  observed(process: Process, observation: Observation, startedAt: number): void {
+    const { books } = this;
+    books.polls = [...books.polls, books.now - startedAt].slice(-3);
+    if (observation.kind === 'failed') {
+      const { failure } = observation;
+      this.#witness.note(() => `  list failed ${failure.class} ${failure.code ?? ''}`);
+      if (needsPerson.has(failure.class)) books.listRefused = true;
+      return;
+    }
+    this.#witness.note(() => `  list complete ${observation.items.length}${observation.drift ? ' drift' : ''}`);
+    books.listRefused = false;
+    const items = new Map(observation.items.map((item) => [item.taskId, item]));
+    books.newest = { items, at: books.now };
+    for (const item of observation.items) this.#saw(item, true);
+    this.#missed(observation, items);
+    this.#count(process.configuration.policies, process);
+  }
+
+  looked(_process: Process, look: LookResult): void {
+    this.#witness.note(() => `  look ${look.items.length}`);
+    for (const item of look.items) if (this.books.tasks.has(item.taskId)) this.#saw(item, false);
+  }
+
+  #saw(item: TaskItem, complete: boolean): void {
+    const { now } = this.books;
+    const book = this.books.task(item.taskId);
+    const { status } = item;
+    // A look settles attempts and nothing else: what it shows of others is not learned.
+    if (!complete && (!book.latest || book.latest.settled)) return;
+    if (status === 'stopped') {
+      book.lastDownAt = now;
+      book.upSince = undefined;
+    }
+    if (status === 'active' || status === 'not-started') {
+      book.lastUpAt = now;
+      book.upSince ??= now;
+    }
+    if (status === 'active') book.upSinceFirstSight = true;
+    if (!complete) return;
+    book.item = item;
+    book.firstSight ??= status === 'stopped' ? 'stopped' : 'other';
+    book.activeSince = status === 'active' ? (book.activeSince ?? now) : undefined;
+    book.stoppedInRow = status === 'stopped' ? book.stoppedInRow + 1 : 0;
+    book.absentInRow = 0;
+    book.absentSince = undefined;
+  }
+
+  /** Absence counts if the pages fit together and the list did not shrink beyond belief. */
+  #missed({ drift, malformedItems }: CompleteObservation, items: ReadonlyMap<string, TaskItem>): void {
+    const { now } = this.books;
+    const size = items.size + malformedItems;
+    const shrank = size * 2 < this.#believedSize && (this.#believedSize - size >= 5 || size === 0);
+    this.#suspectSince = shrank ? (this.#suspectSince ?? now) : undefined;
+    const doubted = this.#suspectSince !== undefined && now - this.#suspectSince < suspectMs * (1 - paceSlack) - 1_000;
+    if (!doubted) this.#believedSize = items.size;
+    if (doubted) return;
+    for (const book of this.books.tasks.values()) {
+      if (items.has(book.taskId)) continue;
+      book.absentInRow = drift || malformedItems > 0 ? 0 : book.absentInRow + 1;
+      book.absentSince ??= now;
+    }
+  }
+
+  /** Due and stopped tasks of each group and of the account, as the list just handed over shows them. */
+  #count(policies: Policies, process: Process): void {
+    const { books } = this;
+    const counted = new Map<string | undefined, Counted>();
+    const believed = books.believed(process);
+    for (const book of books.tasks.values()) {
+      const { item } = book;
+      if (!item || !books.newest?.items.has(item.taskId)) continue;
+      const policy = managedBy(policies, item);
+      if (!policy || books.isWatchedOnly(book, policy) || books.heldBy(book.taskId, policy.name)) continue;
+      if (!isDue(item, policy, believed)) continue;
+      const stopped = item.status === 'stopped';
+      const given = stopped && book.row >= policy.attempts;
+      for (const group of [undefined, policy.name]) {
+        const entry = counted.get(group) ?? { due: 0, stopped: 0, dueForBudget: 0 };
+        counted.set(group, entry);
+        entry.dueForBudget++;
+        if (given) continue;
+        entry.due++;
+        if (stopped) entry.stopped++;
+      }
+    }
+    books.storms.count(policies, counted, (policy) => this.#failuresWithin(policy));
+  }
+
+  #failuresWithin({ budget, name }: Policy): number {
+    const { books } = this;
+    if (budget === false) return 0;
+    const since = Math.max(books.now - budget.perMs * (1 - paceSlack) + 2_000, books.blurredAt);
+    let count = 0;
+    for (const { failedAt, trigger, group } of books.tries.values())
+      if (trigger === 'auto' && group === name && (failedAt ?? Number.NEGATIVE_INFINITY) > since) count++;
+    return count;
+  }
+
+  sent(process: Process, taskId: string): void {
+    const { books } = this;
+    const { disk } = this.#witness;
+    this.sends++;
+    const intent = books.intents.get(taskId);
+    books.intents.delete(taskId);
+    this.#witness.note(() => `  sends ${process.name} ${taskId} ${intent?.trigger} n=${intent?.n}`);
+    const attempt = books.tries.get(intent?.attemptId ?? '');
+    if (!intent || !attempt) {
+      books.fail(`a restart of ${taskId} was sent without an intent`);
+      return;
+    }
+    books.must(
+      this.#witness.isOwner(process),
+      () => `${process.name} sent a restart of ${taskId} of an account that is another's`,
+    );
+    books.must(disk.intended.has(attempt.id), () => `a restart of ${taskId} was sent before its intent was saved`);
+    const record = disk.memory.tasks.get(taskId);
+    books.must(
+      record?.attempt?.id === attempt.id,
+      () => `a restart of ${taskId} was sent, and its record on disk lacks the attempt`,
+    );
+    attempt.sentAt = books.now;
+    if (intent.trigger !== 'auto') return;
+    const book = books.task(taskId);
+    attempt.previousSentAt = book.lastSentAt;
+    book.tries++;
+    book.lastSentAt = books.now;
+  }
+
+  answered(_process: Process, taskId: string, answer: RestartAnswer): void {
+    const { books } = this;
+    const failure = answer.kind === 'accepted' ? undefined : answer.failure.class;
+    this.#witness.note(() => `  answer ${taskId} ${answer.kind} ${failure ?? ''}`);
+    const attempt = books.task(taskId).latest;
+    if (attempt) attempt.answer = answer;
+    const { now } = books;
+    if (answer.kind === 'throttled' || answer.kind === 'not-sent') {
+      const { inRow, setAt } = books.throttle;
+      if ((attempt?.intendedAt ?? now) < setAt) return;
+      books.throttle = { inRow: inRow + 1, setAt: now, until: now + Math.min(60_000, 5_000 * 2 ** inRow) };
+      return;
+    }
+    books.throttle = { ...books.throttle, inRow: 0 };
+    if (failure === undefined) {
+      books.successAt = now;
+      books.streak = [];
+    } else if (attempt?.trigger !== 'manual' && fiveInARow.has(failure)) books.streak.push({ taskId, failure });
+  }
+
+  // ---- what a process says -----------------------------------------------------------------------------------------
+
+  told(process: Process, event: Event): void {
+    const { books } = this;
+    this.#witness.note(() => `${process.name} ${line(event)}`);
+    switch (event.type) {
+      case 'owner-gained':
+        books.storms.clear();
+        books.newest = undefined;
+        books.forgetUnsaved();
+        books.must(
+          this.#witness.isOwner(process),
+          () => `${process.name} says that it owns the account, and it does not`,
+        );
+        return;
+      case 'hold-expired':
+        books.must((event.hold.endsAt ?? Infinity) <= this.#witness.wall(), () => `hold ${event.hold.id} ended early`);
+        books.holds.delete(event.hold.id);
+        return;
+      case 'storm-started':
+        books.storms.started(event.scope);
+        return;
+      case 'storm-ended':
+        books.storms.ended(event.scope);
+        return;
+      case 'circuit-opened':
+      case 'circuit-probed':
+      case 'circuit-closed':
+        if (event.circuit === 'restart') this.#restartCircuit(event);
+        return;
+      case 'restart-withheld':
+        books.must(reasons.includes(event.reason), () => `a restart of ${event.taskId} was withheld without a reason`);
+        return;
+      case 'restart-intended':
+        judgeIntent(books, process, event);
+        return;
+      default:
+        if ('taskId' in event && event.type !== 'status-unknown') judgeOutcome(books, process, event);
+    }
+  }
+
+  #restartCircuit(event: Extract<Event, { type: 'circuit-opened' | 'circuit-probed' | 'circuit-closed' }>): void {
+    const { books } = this;
+    const { now, circuit, streak } = books;
+    if (event.type === 'circuit-closed') {
+      // An unanswered restart that was just seen to have worked is told right after.
+      const seen = [...books.open].some(
+        ({ taskId, answer }) => answer?.kind === 'unanswered' && books.task(taskId).lastUpAt === now,
+      );
+      const right = seen || now - books.successAt < 20_000;
+      books.must(right, () => 'the restart circuit closed without a success');
+      books.circuit = { ...circuit, open: false, closedAt: now };
+      return;
+    }
+    const atOnce = needsPerson.has(event.failure.class);
+    if (event.type === 'circuit-opened') {
+      const tasks = new Set(streak.map(({ taskId }) => taskId)).size;
+      const right = event.atOnce ? atOnce : streak.length >= 5 && tasks >= 2;
+      books.must(right, () => `the restart circuit opened after ${streak.length} failures in a row of ${tasks} tasks`);
+    }
+    books.circuit = { open: true, atOnce, probedAt: now, closedAt: circuit.closedAt };
+  }
+}
+
+/** An event as one line of the trace. */
+export function line(event: Event): string {
+  const { at: _at, account: _account, ...rest } = event;
+  const shown = 'item' in rest ? { ...rest, item: rest.item.status } : rest;
+  return JSON.stringify(shown, (_key, value: unknown) => (value === Number.POSITIVE_INFINITY ? 'never' : value));
+}

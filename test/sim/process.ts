@@ -1,0 +1,245 @@
+/**
+ * One process of the daemon, as far as one account goes: keeper, gate and client on a clock of the machine, and its
+ * death. A dead process runs no timer, sends nothing and writes nothing; what it had sent is on its way all the same.
+ */
+import { pretendTransport } from '../../src/app/pretend.ts';
+import { createCloud } from '../../src/cloud/client.ts';
+import { createGate } from '../../src/cloud/gate.ts';
+import type { Event } from '../../src/domain/events.ts';
+import type { Policies } from '../../src/domain/policy.ts';
+import type { Clock, Cloud, Gate, LookResult, Ownership } from '../../src/domain/ports.ts';
+import type { Observation, RestartAnswer, TaskItem } from '../../src/domain/task.ts';
+import { Keeper, type KeeperSettings } from '../../src/keeper.ts';
+import type { World } from '../../src/simulator/world.ts';
+import type { DeathAtSave, Disk } from './disk.ts';
+import { accessKey, every } from './stage.ts';
+import { createThinCloud } from './thin-cloud.ts';
+import type { VirtualClock } from './virtual-clock.ts';
+
+/** What of the configuration a history changes. */
+export interface Configuration {
+  readonly policies: Policies;
+  readonly pollEveryMs: number;
+  readonly verifyEveryMs: number;
+  readonly requestTimeoutMs: number;
+  readonly perSecond: number;
+  readonly spacing: 'even' | 'none';
+  readonly pageSize: number;
+  readonly client: 'thin' | 'real';
+}
+
+/** The machine's clocks: the wall clock steps and drifts, the monotonic one only drifts with the world's. */
+export interface Machine {
+  wall(): number;
+}
+
+/** Told of everything that crosses the border of a process, in order. */
+export interface Watcher {
+  told(process: Process, event: Event): void;
+  /** `startedAt`: by the world's clock. */
+  observed(process: Process, observation: Observation, startedAt: number): void;
+  looked(process: Process, look: LookResult): void;
+  sent(process: Process, taskId: string, cloudGroup: string): void;
+  answered(process: Process, taskId: string, answer: RestartAnswer): void;
+}
+
+export interface ProcessOptions {
+  readonly name: string;
+  readonly world: World;
+  readonly begin: number;
+  readonly clock: VirtualClock;
+  readonly machine: Machine;
+  readonly disk: Disk;
+  readonly configuration: Configuration;
+  readonly ownership: (process: Process) => Ownership;
+  readonly mayWrite: (process: Process) => boolean;
+  readonly unreachable: () => boolean;
+  readonly watcher: Watcher;
+  readonly gate?: (clock: Clock) => Gate;
+  readonly shuffle?: (items: readonly TaskItem[]) => readonly TaskItem[];
+}
+
+/** Where a process dies next. */
+export type Death = { readonly at: 'save'; readonly write: DeathAtSave } | { readonly at: 'send' | 'answer' | 'event' };
+
+export class Process {
+  readonly name: string;
+  readonly keeper: Keeper;
+  readonly gate: Gate;
+  readonly clock: Clock;
+  readonly complaints: string[] = [];
+  readonly startedAt: number;
+  configuration: Configuration;
+  alive = true;
+  stopping = false;
+  dies: Death | undefined;
+  /** Calls that are on their way to the cloud. */
+  readonly #stop = new AbortController();
+  readonly #options: ProcessOptions;
+  ended: Promise<void> = Promise.resolve();
+  onDeath: () => void = () => {};
+
+  constructor(options: ProcessOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.configuration = options.configuration;
+    this.startedAt = options.clock.monotonic();
+    this.clock = clockOf(options.clock, options.machine, () => this.alive);
+    const { perSecond, spacing } = options.configuration;
+    this.gate = options.gate?.(this.clock) ?? createGate({ perSecond, spacing, clock: this.clock });
+    this.keeper = new Keeper({
+      ...this.settings(options.configuration),
+      account: 'main',
+      gate: this.gate,
+      store: options.disk.mountedBy({
+        alive: () => this.alive,
+        mayWrite: () => options.mayWrite(this),
+        onSave: () => this.#deathAtSave(),
+        die: () => this.die(),
+      }),
+      ownership: options.ownership(this),
+      clock: this.clock,
+      tell: (event) => {
+        if (!this.alive) return;
+        options.watcher.told(this, event);
+        if (this.dies?.at === 'event') this.die();
+      },
+      complain: (what, cause) => {
+        if (this.alive && this.complaints.length < 1_000) this.complaints.push(`${what}: ${String(cause)}`);
+      },
+    });
+  }
+
+  run(): void {
+    this.ended = this.keeper.run(this.#stop.signal);
+  }
+
+  /** SIGTERM. */
+  stop(): void {
+    this.stopping = true;
+    this.#stop.abort(new Error('stop'));
+  }
+
+  /** SIGKILL. */
+  die(): void {
+    if (!this.alive) return;
+    this.alive = false;
+    this.onDeath();
+  }
+
+  #deathAtSave(): DeathAtSave | undefined {
+    return this.dies?.at === 'save' ? this.dies.write : undefined;
+  }
+
+  settings(configuration: Configuration): KeeperSettings {
+    this.configuration = configuration;
+    const { policies, pollEveryMs, verifyEveryMs, requestTimeoutMs } = configuration;
+    return {
+      policies,
+      schedule: every(pollEveryMs),
+      verifyEveryMs,
+      requestTimeoutMs,
+      cloud: this.#watched(this.#cloud(configuration)),
+      listScope: '*',
+    };
+  }
+
+  #cloud(configuration: Configuration): Cloud {
+    const { world, clock, machine, begin, unreachable, shuffle } = this.#options;
+    const { requestTimeoutMs, pageSize } = configuration;
+    const retiredActions = () => this.keeper?.ledger.accountRecord.retiredActions ?? [];
+    const onRetired = (from: string, to: string) => this.keeper.actionRetired(from, to);
+    const common = { gate: this.gate, requestTimeoutMs, pageSize, retiredActions };
+    if (configuration.client === 'thin') {
+      const thin = { ...common, world, clock, begin, onRetired, unreachable, alive: () => this.alive };
+      return createThinCloud({ ...thin, wall: () => machine.wall(), ...(shuffle ? { shuffle } : {}) });
+    }
+    const network = pretendTransport(world, clock);
+    return createCloud({
+      ...common,
+      account: 'main',
+      provider: 'volcengine',
+      credentials: {
+        from: 'static',
+        accessKeyId: { value: accessKey.accessKeyId },
+        secretAccessKey: { value: accessKey.secretAccessKey },
+      },
+      env: {},
+      subAccount: false,
+      cloudGroups: [],
+      restartAction: 'auto',
+      fingerprintKey: 'k'.repeat(32),
+      clock: this.clock,
+      transport: {
+        send: async (request, signal) => {
+          if (!this.alive) return new Promise(() => {});
+          if (unreachable()) return { kind: 'never-left', why: 'refused' };
+          const outcome = await network.send(request, signal);
+          return this.alive ? outcome : new Promise(() => {});
+        },
+        close: () => network.close(),
+      },
+      onTrace: (trace) => {
+        if (trace.kind === 'action-retired') onRetired(trace.from, trace.to);
+      },
+    });
+  }
+
+  /** Everything that goes to the cloud or comes from it passes here. */
+  #watched(cloud: Cloud): Cloud {
+    const { watcher, clock } = this.#options;
+    return {
+      ...cloud,
+      observe: async (signal) => {
+        const startedAt = clock.monotonic();
+        const observation = await cloud.observe(signal);
+        if (this.alive && !signal.aborted) watcher.observed(this, observation, startedAt);
+        return observation;
+      },
+      look: async (cloudGroups, signal) => {
+        const look = await cloud.look(cloudGroups, signal);
+        if (this.alive && !signal.aborted) watcher.looked(this, look);
+        return look;
+      },
+      restart: async (task, permit, signal) => {
+        if (!this.alive) return new Promise(() => {});
+        watcher.sent(this, task.taskId, task.cloudGroup);
+        const pending = cloud.restart(task, permit, signal);
+        if (this.dies?.at === 'send') this.die();
+        const answer = await pending;
+        if (!this.alive) return new Promise(() => {});
+        watcher.answered(this, task.taskId, answer);
+        if (this.dies?.at === 'answer') this.die();
+        return answer;
+      },
+    };
+  }
+}
+
+function clockOf(clock: VirtualClock, machine: Machine, alive: () => boolean): Clock {
+  return {
+    now: () => Math.floor(machine.wall()),
+    monotonic: () => clock.monotonic(),
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        const end = () => {
+          if (alive()) resolve();
+        };
+        if (signal?.aborted) return end();
+        const onAbort = () => {
+          takeBack();
+          end();
+        };
+        const takeBack = clock.after(ms, () => {
+          signal?.removeEventListener('abort', onAbort);
+          end();
+        });
+        signal?.addEventListener('abort', onAbort, { once: true });
+      }),
+    after: (ms, run) =>
+      clock.after(ms, () => {
+        if (alive()) run();
+      }),
+    yield: () => (alive() ? Promise.resolve() : new Promise(() => {})),
+  };
+}

@@ -1,0 +1,62 @@
+/** The policies as the judge reads them: written from the design's text, sharing no code with the rules. */
+import type { Hours, Policies, Policy } from '../../src/domain/policy.ts';
+import type { TaskItem } from '../../src/domain/task.ts';
+
+const patterns = new Map<string, RegExp>();
+
+function fits(globs: readonly string[], text: string): boolean {
+  return globs.some((glob) => {
+    let pattern = patterns.get(glob);
+    if (!pattern) {
+      const escaped = glob.replace(/[.+^${}()|[\]\\]/g, '\\$&');
+      pattern = new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`, 'su');
+      patterns.set(glob, pattern);
+    }
+    return pattern.test(text);
+  });
+}
+
+/** The first entry that matches has it; what that entry excludes is unmanaged. */
+export function managedBy(policies: Policies, item: TaskItem): Policy | undefined {
+  const entry = policies.groups.find(
+    ({ match }) =>
+      fits(match.cloudGroup, item.cloudGroup) && fits(match.title, item.title) && match.type.includes(item.type),
+  );
+  if (!entry || fits(entry.match.exclude.title, item.title)) return undefined;
+  return entry.match.exclude.taskId.includes(item.taskId) ? undefined : entry;
+}
+
+const dayMs = 24 * 3_600_000;
+const days = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
+
+/** For zones without summer time only. */
+export function isOpen(hours: readonly Hours[], at: number): boolean {
+  if (hours.length === 0) return true;
+  return hours.some((entry) => {
+    const local = at + (entry.timezone === 'Asia/Shanghai' ? 8 * 3_600_000 : 0);
+    const day = new Date(local).getUTCDay();
+    const minute = (local % dayMs) / 60_000;
+    const isDay = (index: number) => {
+      const name = days[(index + 7) % 7];
+      return name !== undefined && entry.days.includes(name);
+    };
+    const { fromMinute, toMinute } = entry;
+    if (toMinute > fromMinute) return isDay(day) && minute >= fromMinute && minute < toMinute;
+    return (isDay(day) && minute >= fromMinute) || (isDay(day - 1) && minute < toMinute);
+  });
+}
+
+/** Initial × factor^(n−2), at most max; the first attempt is at once. */
+export function waitBefore({ backoff }: Policy, n: number): number {
+  if (n < 2) return 0;
+  let ms = backoff.initialMs;
+  for (let i = 2; i < n && ms < backoff.maxMs; i++) ms *= backoff.factor;
+  return Math.min(ms, backoff.maxMs);
+}
+
+/** Known status, not ended, StartTime ≤ now < EndTime, inside its hours. */
+export function isDue(item: TaskItem, policy: Policy, cloudNow: number): boolean {
+  const { status, startsAt = Number.NEGATIVE_INFINITY, endsAt = Number.POSITIVE_INFINITY } = item;
+  if (status === 'unknown' || status === 'ended' || endsAt <= cloudNow || startsAt > cloudNow) return false;
+  return isOpen(policy.hours, cloudNow);
+}

@@ -1,0 +1,103 @@
+/**
+ * `npm run sim -- --seed N [--trace]`   plays one seed; with --trace tells all of it
+ * `npm run sim -- --seeds A-B`          plays a range, and ends at the first that fails
+ * `npm run sim -- --minutes M`          plays fresh seeds for so long, on two threads
+ */
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { playSeed, type Verdict } from './swarm.ts';
+
+interface Share {
+  readonly first: number;
+  readonly step: number;
+  readonly last: number;
+  readonly endsAt: number;
+}
+
+function tell({ seed, violation, lines }: Verdict): void {
+  console.log(`\nseed ${seed} FAILED: ${violation}\n`);
+  console.log(lines.slice(-50).join('\n'));
+  console.log(`\nTo replay it: npm run sim -- --seed ${seed} --trace`);
+}
+
+async function one(seed: number, trace: boolean): Promise<void> {
+  const from = process.cpuUsage();
+  const verdict = await playSeed(seed, { trace });
+  const cpu = process.cpuUsage(from);
+  if (trace) console.log(verdict.lines.join('\n'));
+  if (verdict.violation) {
+    if (trace) console.log(`\nseed ${seed} FAILED: ${verdict.violation}`);
+    else tell(verdict);
+    process.exitCode = 1;
+    return;
+  }
+  const { hours, restarts, arrivals, events, fingerprint } = verdict;
+  const seconds = ((cpu.user + cpu.system) / 1e6).toFixed(2);
+  console.log(
+    `seed ${seed} is green: ${hours.toFixed(1)} h, ${arrivals} calls, ${restarts} restarts, ${events} events in ${seconds} s of CPU; fingerprint ${fingerprint.toString(16)}`,
+  );
+}
+
+async function share({ first, step, last, endsAt }: Share): Promise<void> {
+  for (let seed = first; seed <= last && Date.now() < endsAt; seed += step) {
+    const { lines, sends: _sends, ...verdict } = await playSeed(seed);
+    parentPort?.postMessage({ ...verdict, sends: [], lines: verdict.violation ? lines : [] } satisfies Verdict);
+  }
+}
+
+async function many(first: number, last: number, minutes: number, keepGoing: boolean): Promise<void> {
+  const threads = Math.min(availableParallelism(), 2);
+  const startedAt = Date.now();
+  const endsAt = startedAt + minutes * 60_000;
+  let seeds = 0;
+  let hours = 0;
+  let restarts = 0;
+  const failed: number[] = [];
+  const workers = Array.from({ length: threads }, (_, index) => {
+    const data: Share = { first: first + index, step: threads, last, endsAt };
+    return new Worker(new URL(import.meta.url), { workerData: data });
+  });
+  await Promise.all(
+    workers.map(
+      (worker) =>
+        new Promise<void>((resolve, reject) => {
+          worker.on('message', (verdict: Verdict) => {
+            seeds++;
+            hours += verdict.hours;
+            restarts += verdict.restarts;
+            if (!verdict.violation) return;
+            failed.push(verdict.seed);
+            if (failed.length === 1) tell(verdict);
+            else console.log(`seed ${verdict.seed} FAILED: ${verdict.violation}`);
+            if (!keepGoing) for (const other of workers) void other.terminate();
+          });
+          worker.on('error', reject);
+          worker.on('exit', () => resolve());
+        }),
+    ),
+  );
+  const wall = (Date.now() - startedAt) / 60_000;
+  const cpu = process.cpuUsage();
+  console.log(
+    `\n${seeds} seeds, ${hours.toFixed(0)} simulated hours, ${restarts} restarts in ${wall.toFixed(2)} min (${((cpu.user + cpu.system) / 6e7).toFixed(2)} min of CPU): ${(hours / wall).toFixed(0)} h/min; ${failed.length} failed${failed.length > 0 ? `: ${failed.slice(0, 20).join(', ')}` : ''}`,
+  );
+  if (failed.length > 0) process.exitCode = 1;
+}
+
+if (!isMainThread) await share(workerData as Share);
+else {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string' },
+      seeds: { type: 'string' },
+      minutes: { type: 'string' },
+      trace: { type: 'boolean', default: false },
+      all: { type: 'boolean', default: false },
+    },
+  });
+  const [first = 1, last = Number.MAX_SAFE_INTEGER] = (values.seeds ?? '').split('-').filter(Boolean).map(Number);
+  if (values.seed !== undefined) await one(Number(values.seed), values.trace);
+  else if (values.seeds !== undefined) await many(first, last, Number(values.minutes ?? 60), values.all);
+  else await many(Date.now() % 1_000_000_000, Number.MAX_SAFE_INTEGER, Number(values.minutes ?? 1), values.all);
+}
