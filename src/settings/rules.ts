@@ -7,7 +7,7 @@ import { globMatches } from '../domain/policy.ts';
 import type { Path } from './document.ts';
 import { type Finding, valueAt } from './issues.ts';
 import { nearest } from './nearest.ts';
-import { groupSchema, policySchema, type WrittenPolicy } from './schema.ts';
+import { groupSchema, maxPairs, policySchema, type WrittenPolicy } from './schema.ts';
 import { resolvePolicy } from './settings.ts';
 import { noPostgres, readTimeOfDay } from './values.ts';
 
@@ -20,6 +20,7 @@ export const checkTogether: Rule = (root) =>
     secretsAreGivenOnce,
     credentialsAreWhole,
     matchesCanMatch,
+    pairsAreFew,
     policiesFit,
     hoursHaveLength,
     storeIsHere,
@@ -118,6 +119,20 @@ const matchesCanMatch: Rule = (root) => {
     });
     return [...empty, ...unknown];
   });
+};
+
+/** Metrics have every pair from the start, so their number is bounded, and not only that of groups and accounts. */
+const pairsAreFew: Rule = (root) => {
+  const names = listAt(root, ['accounts']).flatMap(([account]) => textAt(account, 'name') ?? []);
+  let pairs = 0;
+  for (const [group] of listAt(root, ['groups'])) {
+    const written = valueAt(group, ['match', 'account']);
+    const globs = Array.isArray(written) ? written.filter((glob) => typeof glob === 'string') : [written ?? '*'];
+    pairs += names.filter((name) => globs.some((glob) => typeof glob === 'string' && globMatches(glob, name))).length;
+  }
+  if (pairs <= maxPairs) return [];
+  const wrong = `makes ${pairs} pairs of account and group, more than ${maxPairs}: say in \`match.account\` which accounts a group is for, or run several daemons`;
+  return [{ path: ['groups'], at: 'key', wrong }];
 };
 
 /** Pairs of times of which the first may not be longer, in the words of the file. */

@@ -35,6 +35,8 @@ import {
 
 export const maxGroups = 200;
 export const maxAccounts = 50;
+/** Of account and group, where `match.account` allows it: each has about 90 series in every scrape. */
+export const maxPairs = 1_000;
 export const maxTokens = 50;
 const maxPatterns = 1000;
 const longestPath = 4096;

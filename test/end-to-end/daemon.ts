@@ -326,7 +326,7 @@ export function sum(samples: readonly Sample[], name: string, labels: Readonly<R
     .reduce((total, { value }) => total + value, 0);
 }
 
-function readMetrics(text: string): readonly Sample[] {
+export function readMetrics(text: string): readonly Sample[] {
   return text
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))

@@ -3,7 +3,11 @@
 # alertmanager. Does nothing where they are already. Wants root, or sudo without a password.
 set -euo pipefail
 
-if command -v prometheus promtool prometheus-alertmanager >/dev/null; then
+have_all() {
+  local program
+  for program in prometheus promtool prometheus-alertmanager amtool; do command -v "$program" >/dev/null || return 1; done
+}
+if have_all; then
   exit 0
 fi
 as_root=()
