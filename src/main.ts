@@ -5,6 +5,7 @@
  */
 import { enableCompileCache } from 'node:module';
 import { basename, relative } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import type { App, Output, Signals } from './cli/surroundings.ts';
 
 // Before anything else is loaded: with what the last start compiled, this one takes half of the time. Without a place
@@ -49,6 +50,11 @@ function programName(): string {
   const path = process.argv[1] ?? '';
   return basename(path) === 'main.ts' ? `node ${relative(process.cwd(), path)}` : 'relaykeeper';
 }
+
+// V8 lets garbage double the heap before it looks for it: with 100,000 tasks that was 200 MB. Here memory is dearer
+// than the few percent of computing that earlier collections cost, and the young generation stays as small as it begins.
+setFlagsFromString('--heap-growing-percent=30');
+setFlagsFromString('--semi-space-growth-factor=1');
 
 // Unhandled rejections come here too.
 process.on('uncaughtException', endByMistake);

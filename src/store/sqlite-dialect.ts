@@ -72,7 +72,10 @@ interface Asked {
 
 /** On a thread of its own. `onEnd` is told if that ends without having been asked to. */
 export function threadedSqlite(onEnd: (error: Error) => void): Sqlite {
-  const worker = new Worker(new URL(`./sqlite-thread${extname(import.meta.url)}`, import.meta.url));
+  // It keeps nothing: without the limit its young generation alone grows to 16 MB and more.
+  const worker = new Worker(new URL(`./sqlite-thread${extname(import.meta.url)}`, import.meta.url), {
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+  });
   const asked = new Map<number, Asked>();
   let lastId = 0;
   let ended: SqliteError | undefined;
