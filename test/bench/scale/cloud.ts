@@ -1,0 +1,116 @@
+/**
+ * The pretend cloud of the scale bench, a process of its own behind its HTTP door. It stops tasks when it is told to
+ * and writes down when each of them was restarted.
+ */
+import { systemClock } from '../../../src/clock.ts';
+import { openDoor } from '../../../src/simulator/door.ts';
+import { steadyTime } from '../../../src/simulator/in-process.ts';
+import { advance, createWorld, perform, statusNow, type World } from '../../../src/simulator/world.ts';
+
+export type ToCloud =
+  | { readonly kind: 'open'; readonly tasks: number; readonly groups: number; readonly roundTripMs: number }
+  | { readonly kind: 'stop'; readonly count: number }
+  | { readonly kind: 'collect' };
+
+export type FromCloud =
+  | { readonly kind: 'opened'; readonly url: string }
+  | { readonly kind: 'stopped' }
+  | {
+      readonly kind: 'collected';
+      /** From the stop of each task to the arrival of the restart that was accepted; in the order of the arrivals. */
+      readonly restartedAfterMs: readonly number[];
+      readonly stillStopped: number;
+      readonly lists: number;
+      readonly restarts: number;
+      readonly throttled: number;
+      readonly worstSecond: number;
+      readonly cpuMsPerCall: number;
+    };
+
+export const benchKey = { accessKeyId: 'AKLTscalebench01', secretAccessKey: 'c2NhbGUtYmVuY2gtc2VjcmV0' };
+export const groupName = (index: number): string => `g${String(index).padStart(3, '0')}`;
+
+const hourMs = 3_600_000;
+
+function build({ tasks, groups, roundTripMs }: Extract<ToCloud, { kind: 'open' }>, book: Book): World {
+  const now = systemClock.now();
+  const wayMs = [roundTripMs / 2, roundTripMs / 2] as const;
+  return createWorld({
+    seed: 11,
+    now,
+    keys: [benchKey],
+    parameters: { latency: { uplinkMs: wayMs, downlinkMs: wayMs } },
+    tasks: Array.from({ length: tasks }, (_, index) => ({
+      title: `task${index}`,
+      cloudGroup: groupName(index % groups),
+      startsAt: now - hourMs,
+      endsAt: now + 100 * hourMs,
+    })),
+    watch: (arrival) => {
+      book.calls++;
+      if (arrival.action.startsWith('List')) book.lists++;
+      if (arrival.taskId === undefined) return;
+      book.restarts++;
+      const stoppedAt = book.stoppedAt.get(arrival.taskId);
+      if (stoppedAt === undefined || !arrival.effect) return;
+      book.stoppedAt.delete(arrival.taskId);
+      book.restartedAfterMs.push(arrival.at - stoppedAt);
+    },
+  });
+}
+
+interface Book {
+  calls: number;
+  lists: number;
+  restarts: number;
+  readonly stoppedAt: Map<string, number>;
+  restartedAfterMs: number[];
+}
+
+if (import.meta.main) {
+  const book: Book = { calls: 0, lists: 0, restarts: 0, stoppedAt: new Map(), restartedAfterMs: [] };
+  const time = steadyTime(systemClock);
+  let world: World | undefined;
+  let before = process.cpuUsage();
+  const tell = (message: FromCloud) => process.send?.(message);
+  const stop = (count: number) => {
+    if (!world) return;
+    advance(world, time());
+    const running = [...world.tasks.values()].filter((task) => world && statusNow(world, task) === '生效中');
+    for (let chosen = 0; chosen < count; chosen++) {
+      // Spread over all groups, the same ones every time.
+      const task = running[(chosen * 7_919) % running.length];
+      if (!task || book.stoppedAt.has(task.taskId)) continue;
+      perform(world, { kind: 'stop', taskId: task.taskId });
+      book.stoppedAt.set(task.taskId, world.now);
+    }
+  };
+  process.on('message', async (message: ToCloud) => {
+    if (message.kind === 'open') {
+      world = build(message, book);
+      const { url } = await openDoor({ world, clock: systemClock, port: 0 });
+      before = process.cpuUsage();
+      tell({ kind: 'opened', url });
+    } else if (message.kind === 'stop') {
+      stop(message.count);
+      tell({ kind: 'stopped' });
+    } else if (world) {
+      const { user, system } = process.cpuUsage(before);
+      const { worstSecond, throttled } = world.arrivals;
+      tell({
+        kind: 'collected',
+        restartedAfterMs: book.restartedAfterMs,
+        stillStopped: book.stoppedAt.size,
+        lists: book.lists,
+        restarts: book.restarts,
+        throttled,
+        worstSecond,
+        cpuMsPerCall: (user + system) / 1_000 / Math.max(1, book.calls),
+      });
+      book.restartedAfterMs = [];
+      book.calls = 0;
+      before = process.cpuUsage();
+    }
+  });
+  process.on('disconnect', () => process.exit(0));
+}
