@@ -50,12 +50,13 @@ describe.concurrent('histories', () => {
 
   it('EndTime inside a backoff: tried while it is worth it, then not at all; one ending, ended', async () => {
     await using stage = new Stage();
-    const endsAt = Math.floor(Date.now() / 1_000) * 1_000 + 12_000;
-    const cloud = await stage.cloud({
-      tasks: tasks('short', 1, { stopped: true, endsAt, life: { restartsInVain: 99 } }),
-    });
+    const cloud = await stage.cloud();
     const policy = { verifyWithin: '1s', endGuard: '1s', backoff: { initial: '30s', jitter: 0 } };
     const daemon = await stage.start({ folder: stage.folder(), env, config: config(cloud, policy) });
+    await daemon.saying('poll-completed');
+    const endsAt = Math.floor(Date.now() / 1_000) * 1_000 + 8_000;
+    for (const task of tasks('short', 1, { stopped: true, endsAt, life: { restartsInVain: 99 } }))
+      cloud.act({ kind: 'create', task });
     await daemon.saying('outage-ended');
     expect(Date.now()).toBeGreaterThanOrEqual(endsAt);
     expect(daemon.said('outage-ended').map(({ ending }) => ending)).toEqual(['ended']);
