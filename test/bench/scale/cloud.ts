@@ -17,8 +17,8 @@ export type FromCloud =
   | { readonly kind: 'stopped' }
   | {
       readonly kind: 'collected';
-      /** From the stop of each task to the arrival of the restart that was accepted; in the order of the arrivals. */
-      readonly restartedAfterMs: readonly number[];
+      /** In the order of the arrivals. */
+      readonly restarted: readonly Restarted[];
       readonly stillStopped: number;
       readonly lists: number;
       readonly restarts: number;
@@ -26,6 +26,13 @@ export type FromCloud =
       readonly worstSecond: number;
       readonly cpuMsPerCall: number;
     };
+
+export interface Restarted {
+  /** From the stop of the task to the arrival of the restart that was accepted. */
+  readonly afterMs: number;
+  /** Calls of any kind that arrived before it, from the first restart since the stop on. */
+  readonly callsBefore: number;
+}
 
 export const benchKey = { accessKeyId: 'AKLTscalebench01', secretAccessKey: 'c2NhbGUtYmVuY2gtc2VjcmV0' };
 export const groupName = (index: number): string => `g${String(index).padStart(3, '0')}`;
@@ -52,9 +59,10 @@ function build({ tasks, groups, roundTripMs }: Extract<ToCloud, { kind: 'open' }
       if (arrival.taskId === undefined) return;
       book.restarts++;
       const stoppedAt = book.stoppedAt.get(arrival.taskId);
+      book.callsAtFirst ??= book.calls;
       if (stoppedAt === undefined || !arrival.effect) return;
       book.stoppedAt.delete(arrival.taskId);
-      book.restartedAfterMs.push(arrival.at - stoppedAt);
+      book.restarted.push({ afterMs: arrival.at - stoppedAt, callsBefore: book.calls - book.callsAtFirst });
     },
   });
 }
@@ -64,11 +72,22 @@ interface Book {
   lists: number;
   restarts: number;
   readonly stoppedAt: Map<string, number>;
-  restartedAfterMs: number[];
+  /** Of the tasks that were ever stopped: one that stops again soon rightly waits longer. */
+  readonly used: Set<string>;
+  callsAtFirst: number | undefined;
+  restarted: Restarted[];
 }
 
 if (import.meta.main) {
-  const book: Book = { calls: 0, lists: 0, restarts: 0, stoppedAt: new Map(), restartedAfterMs: [] };
+  const book: Book = {
+    calls: 0,
+    lists: 0,
+    restarts: 0,
+    stoppedAt: new Map(),
+    used: new Set(),
+    callsAtFirst: undefined,
+    restarted: [],
+  };
   const time = steadyTime(systemClock);
   let world: World | undefined;
   let before = process.cpuUsage();
@@ -76,12 +95,14 @@ if (import.meta.main) {
   const stop = (count: number) => {
     if (!world) return;
     advance(world, time());
-    const running = [...world.tasks.values()].filter((task) => world && statusNow(world, task) === '生效中');
+    // Other ones each time, spread over all groups.
+    const running = [...world.tasks.values()].filter((task) => !book.used.has(task.taskId));
+    book.callsAtFirst = undefined;
     for (let chosen = 0; chosen < count; chosen++) {
-      // Spread over all groups, the same ones every time.
       const task = running[(chosen * 7_919) % running.length];
-      if (!task || book.stoppedAt.has(task.taskId)) continue;
+      if (!task || book.used.has(task.taskId) || statusNow(world, task) !== '生效中') continue;
       perform(world, { kind: 'stop', taskId: task.taskId });
+      book.used.add(task.taskId);
       book.stoppedAt.set(task.taskId, world.now);
     }
   };
@@ -99,7 +120,7 @@ if (import.meta.main) {
       const { worstSecond, throttled } = world.arrivals;
       tell({
         kind: 'collected',
-        restartedAfterMs: book.restartedAfterMs,
+        restarted: book.restarted,
         stillStopped: book.stoppedAt.size,
         lists: book.lists,
         restarts: book.restarts,
@@ -107,7 +128,7 @@ if (import.meta.main) {
         worstSecond,
         cpuMsPerCall: (user + system) / 1_000 / Math.max(1, book.calls),
       });
-      book.restartedAfterMs = [];
+      book.restarted = [];
       book.calls = 0;
       before = process.cpuUsage();
     }
