@@ -150,7 +150,7 @@ export function applyToTask(record: TaskRecord, event: TaskEvent): TaskRecord {
     case 'restart-held':
       return { ...record, ...noFailures, attempt: undefined };
     case 'restart-lapsed':
-      return { ...record, attempt: undefined };
+      return { ...(event.activeAt === undefined ? record : seenUp(record, event.activeAt)), attempt: undefined };
     case 'task-quarantined':
       return { ...record, stageTold: 'quarantined' };
     case 'task-abandoned':
@@ -259,13 +259,17 @@ function givenBack(record: TaskRecord, event: Extract<TaskEvent, { type: 'restar
 }
 
 function worked(record: TaskRecord, activeAt: number): TaskRecord {
-  const { attempt, outage } = record;
+  const { attempt } = record;
+  return { ...seenUp(record, activeAt), attempt: attempt && { ...attempt, phase: { kind: 'holding', activeAt } } };
+}
+
+/** A look that only verifies saw it run before any complete list did. */
+function seenUp(record: TaskRecord, activeAt: number): TaskRecord {
+  const { item, outage } = record;
   return {
     ...record,
-    // A look that only verifies saw it run before any complete list did.
-    item: record.item.status === 'stopped' ? { ...record.item, status: 'active', requestedAt: activeAt } : record.item,
-    changedAt: record.item.status === 'stopped' ? activeAt : record.changedAt,
-    attempt: attempt && { ...attempt, phase: { kind: 'holding', activeAt } },
+    item: item.status === 'stopped' ? { ...item, status: 'active', requestedAt: activeAt } : item,
+    changedAt: item.status === 'stopped' ? activeAt : record.changedAt,
     outage: outage && { ...outage, activeAt },
   };
 }

@@ -149,7 +149,11 @@ export type TaskEvent =
   /** It stayed active for `verifyWithin` after a restart: the row of failures is over, the backoff is not. */
   | (AttemptHappened & { readonly type: 'restart-held' })
   /** Nothing more is awaited of an attempt that did not count, or of a refusal that was none. */
-  | (AttemptHappened & { readonly type: 'restart-lapsed' })
+  | (AttemptHappened & {
+      readonly type: 'restart-lapsed';
+      /** When it was seen running, if it had been refused because it ran already. */
+      readonly activeAt?: number;
+    })
   | (TaskHappened & { readonly type: 'task-quarantined'; readonly group: string; readonly failures: number })
   | (TaskHappened & { readonly type: 'task-abandoned'; readonly group: string; readonly failures: number })
   /** Out of quarantine or abandonment; `by` is an operator's name or what happened. */

@@ -72,6 +72,9 @@ export function showEvents(look: Look, known: TaskRecord | undefined, item: Task
     openOrEnd(facts, look, policy);
     return [found, ...facts.events];
   }
+  // A page that was asked for before a look saw the task run: it says nothing of now.
+  const upAt = known.outage?.activeAt;
+  if (item.status === 'stopped' && upAt !== undefined && item.requestedAt <= upAt) return [];
   const nothingNew = saysNothingNew(known, item, policy);
   if (nothingNew && isQuiet(known, item)) return [];
   const facts = new Facts(known, ledger.account, now);
@@ -183,7 +186,7 @@ function settle(facts: Facts, look: Look, item: TaskItem, policy: Policy | undef
     case 'doubted':
       if (item.requestedAt <= phase.from) return;
       if (stopped) fail(facts, attempt, phase.code);
-      else facts.tell({ ...about, type: 'restart-lapsed' });
+      else facts.tell({ ...about, type: 'restart-lapsed', activeAt: item.requestedAt });
       return;
     case 'verifying':
       if (item.requestedAt <= phase.from) return;
