@@ -54,6 +54,7 @@ export class TaskBook {
   stoppedInRow = 0;
   absentInRow = 0;
   absentSince: number | undefined;
+  gone = false;
   triesInOutage = 0;
   abandonedTold = false;
   /** Shadows count in the ledger, and not here. */
@@ -82,6 +83,9 @@ export interface Held {
   /** By the machine's wall clock. */
   readonly endsAt: number | undefined;
 }
+
+export const covers = (target: Held['target'], taskId: string, group: string): boolean =>
+  target.kind === 'account' || target.taskId === taskId || target.group === group;
 
 export interface Witness {
   /** Milliseconds since the story's begin. */
@@ -125,6 +129,8 @@ export class Books {
   /** Waits that began before cannot be judged: a clock stepped while nobody could notice. */
   blurredAt = never;
   diedAt = never;
+  /** The machine's clock stepped last. */
+  steppedAt = never;
   deaths = 0;
 
   constructor(witness: Witness) {
@@ -196,7 +202,7 @@ export class Books {
   heldBy(taskId: string, group: string): string | undefined {
     for (const [id, { target, endsAt }] of this.holds) {
       if (endsAt !== undefined && endsAt <= this.witness.wall()) continue;
-      if (target.kind === 'account' || target.taskId === taskId || target.group === group) return id;
+      if (covers(target, taskId, group)) return id;
     }
     return undefined;
   }

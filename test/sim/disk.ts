@@ -2,8 +2,9 @@
  * The disk of a history: keeps what was saved and survives its processes; slow, full, or gone half way, but never
  * lying. A save is whole or absent, also when the process dies in the middle of it.
  */
-import type { Clock, LedgerChanges, LedgerStore } from '../../src/domain/ports.ts';
+import type { Clock, LedgerChanges, LedgerStore, StoredLedger } from '../../src/domain/ports.ts';
 import { between, draw, type Random, type Span } from '../../src/simulator/random.ts';
+import { pastAccount, pastTask } from '../../src/store/past.ts';
 import { MemoryStore } from './stage.ts';
 
 export interface DiskWeather {
@@ -23,12 +24,16 @@ export class Disk {
   /** Attempts whose intent is on disk. */
   readonly intended = new Set<string>();
   weather: DiskWeather = fairDisk;
-  saves = 0;
+  /** The newest save, milliseconds of the world. */
+  savedAt = 0;
   readonly #random: Random;
   readonly #clock: Clock;
 
-  constructor(random: Random, clock: Clock) {
+  readonly #wall: () => number;
+
+  constructor(random: Random, clock: Clock, wall: () => number) {
     this.#random = random;
+    this.#wall = wall;
     this.#clock = clock;
   }
 
@@ -51,7 +56,7 @@ export class Disk {
         await pause();
         if (!process.alive()) return never();
         if (fails) throw new Error('the disk cannot be read');
-        return this.memory.load(account, budgetSince);
+        return this.#loaded(account, budgetSince);
       },
       save: async (account, changes) => {
         if (!process.alive()) return never();
@@ -80,8 +85,24 @@ export class Disk {
     };
   }
 
+  /** As the store does it: stored times in the future are taken as now. */
+  async #loaded(account: string, budgetSince: number): Promise<StoredLedger> {
+    const now = Math.floor(this.#wall());
+    const { memory } = this;
+    // Written back, so that what is in memory and what is on disk can be compared at the end.
+    for (const [taskId, record] of memory.tasks) memory.tasks.set(taskId, pastTask(record, now));
+    memory.account = memory.account && pastAccount(memory.account, now);
+    const { tasks, holds, accountRecord, budget } = await memory.load(account, budgetSince);
+    return {
+      tasks,
+      holds,
+      accountRecord,
+      budget: budget.map((entry) => (entry.at > now ? { ...entry, at: now } : entry)),
+    };
+  }
+
   #write(account: string, changes: LedgerChanges): Promise<void> {
-    this.saves++;
+    this.savedAt = this.#clock.monotonic();
     for (const event of changes.events) if (event.type === 'restart-intended') this.intended.add(event.attemptId);
     return this.memory.save(account, changes);
   }

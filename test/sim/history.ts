@@ -71,6 +71,7 @@ export class History {
   #wallOffset = 0;
   #ppm = 0;
   #pacedFrom = 0;
+  #ownedAt = 0;
   #steppedAt = Number.NEGATIVE_INFINITY;
   #unreachableUntil = Number.NEGATIVE_INFINITY;
   #diskBadUntil = Number.NEGATIVE_INFINITY;
@@ -83,7 +84,7 @@ export class History {
     this.script = script;
     this.#options = options;
     this.configuration = script.configuration;
-    this.disk = new Disk(seeded(script.seed, 'disk'), this.clock);
+    this.disk = new Disk(seeded(script.seed, 'disk'), this.clock, () => this.wall());
     this.owners = new Owners(this.clock, script.replicas === 2 ? 'lease' : 'lock');
     this.judge = new Judge({
       now: () => this.clock.monotonic(),
@@ -150,7 +151,7 @@ export class History {
           judge.told(one, event);
         },
         observed: (one, observation, startedAt) => judge.observed(one, observation, startedAt),
-        looked: (one, look) => judge.looked(one, look),
+        looked: (one, look, startedAt) => judge.looked(one, look, startedAt),
         sent: (one, taskId) => {
           this.#sends.push(`${this.clock.monotonic()} ${taskId}`);
           this.#mark(`${this.clock.monotonic()} sends ${taskId}`);
@@ -164,7 +165,7 @@ export class History {
       this.#note(() => `${process.name} DIES`);
       this.owners.left(process, false);
       this.judge.books.ended();
-      if (this.clock.monotonic() - this.#steppedAt < stepNoticedWithinMs) this.#blur();
+      if (this.disk.savedAt < this.#steppedAt + stepNoticedWithinMs) this.#blur();
     };
     this.#processes.push(process);
     this.#note(() => `${process.name} starts`);
@@ -182,7 +183,10 @@ export class History {
   /** Told events of the process that are not known to be on disk. */
   readonly #toldRecorded = new Map<Process, Event[]>();
   #recorded(process: Process, event: Event): void {
-    if (event.type === 'owner-gained') this.#toldRecorded.delete(process);
+    if (event.type === 'owner-gained') {
+      this.#toldRecorded.delete(process);
+      this.#ownedAt = this.clock.monotonic();
+    }
     if (event.type === 'owner-lost') this.judge.books.ended();
     if (!isRecorded(event)) return;
     const told = this.#toldRecorded.get(process);
@@ -266,6 +270,7 @@ export class History {
       case 'step':
         this.#wallOffset += what.ms;
         this.#steppedAt = now;
+        this.judge.books.steppedAt = now;
         if (!this.owner?.keeper.ledger.owned || this.script.replicas > 1) this.#blur();
         return;
       case 'pace':
@@ -322,7 +327,7 @@ export class History {
   #terminate(downMs: number): void {
     const process = this.owner;
     if (!process) return;
-    if (this.clock.monotonic() - this.#steppedAt < stepNoticedWithinMs) this.#blur();
+    if (this.disk.savedAt < this.#steppedAt + stepNoticedWithinMs) this.#blur();
     this.#note(() => `${process.name} is told to stop`);
     process.stop();
     process.ended.then(() => {
@@ -388,7 +393,7 @@ export class History {
   /** The loop of a living owner goes round: it is a poll, or asleep for a minute at most. */
   #watchTicks(): void {
     const process = this.owner;
-    if (!process?.keeper.ledger.owned || this.clock.monotonic() - process.startedAt < 600_000) return;
+    if (!process?.keeper.ledger.owned || this.clock.monotonic() - this.#ownedAt < 600_000) return;
     const silentMs = this.clock.monotonic() - process.keeper.tickedAt;
     if (silentMs > 30 * 60_000) this.judge.books.fail(`the loop of ${process.name} has not ticked for ${silentMs} ms`);
   }

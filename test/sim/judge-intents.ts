@@ -2,6 +2,7 @@
 import type { Policy } from '../../src/domain/policy.ts';
 import type { TaskItem } from '../../src/domain/task.ts';
 import { type Books, type Intent, newTry, paceSlack, type TaskBook, type Try, tinyMs } from './books.ts';
+import { rowKept } from './judge-outcomes.ts';
 import type { Process } from './process.ts';
 import { isOpen, managedBy, waitBefore } from './reading.ts';
 
@@ -39,7 +40,7 @@ function judgeAuto(books: Books, process: Process, book: TaskBook, intent: Inten
   must(policy.name === intent.group, () => `it is ${policy.name}'s, not ${intent.group}'s`);
   judgePolicy(books, process, book, item, policy, must);
   judgePace(books, process, book, policy, attempt, must);
-  const certain = books.deaths === 0 && !book.shadowed;
+  const certain = books.deaths === 0 && !book.shadowed && book.row < rowKept;
   must(!certain || intent.n === book.tries + 1, () => `it is called number ${intent.n}, and it is ${book.tries + 1}`);
   const objection = books.storms.objection(attempt, book.triesInOutage === 0, books.open);
   must(objection === undefined, () => objection ?? '');
@@ -109,8 +110,11 @@ function judgeManual(books: Books, process: Process, book: TaskBook, intent: Int
   const held = books.heldBy(taskId, intent.group);
   books.must(force === true || held === undefined, () => `a restart by hand of ${taskId}, which is held by ${held}`);
   books.must(!books.listRefused, () => `a restart by hand of ${taskId}, and the list is refused`);
-  const policy = book.item && managedBy(process.configuration.policies, book.item);
-  books.must(policy !== undefined || !book.item, () => `a restart by hand of ${taskId}, which is unmanaged`);
+  const item = books.newest?.items.get(taskId);
+  books.must(
+    !item || managedBy(process.configuration.policies, item) !== undefined,
+    () => `a restart by hand of ${taskId}, which is unmanaged`,
+  );
   book.forget();
 }
 

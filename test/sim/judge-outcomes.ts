@@ -20,6 +20,8 @@ export const fiveInARow: ReadonlySet<ErrorClass> = new Set([
 /** Times of sights are of their requests: told so much later at most. */
 const sightMs = 15_000;
 const hourMs = 3_600_000;
+/** Of longer rows the ledger keeps no times, and what is given back of them is not taken off. */
+export const rowKept = 100;
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>;
 
@@ -40,6 +42,7 @@ export function judgeOutcome(books: Books, process: Process, event: Exclude<Task
       if (book.latest && event.group !== undefined) book.latest.group = event.group;
       return;
     case 'task-gone':
+      book.gone = true;
       taskGone(books, book);
       return;
     case 'outage-opened':
@@ -92,7 +95,9 @@ function outageEnded(books: Books, process: Process, book: TaskBook, event: Of<'
     );
     const policy = policyNamed(process, event.group);
     const heldMs = books.now - (book.upSince ?? books.now) + sightMs;
-    const long = !policy || heldMs >= policy.verifyWithinMs || books.blurredAt > (book.upSince ?? 0);
+    // A process that ended may not have saved that it was seen stopped meanwhile.
+    const uncertain = Math.max(books.blurredAt, books.diedAt) > book.lastDownAt;
+    const long = !policy || heldMs >= policy.verifyWithinMs || uncertain;
     books.must(long, () => `an outage of ${taskId} ended as ${ending} after ${heldMs - sightMs} ms of running`);
   }
   if (ending === 'ended') {
@@ -100,7 +105,8 @@ function outageEnded(books: Books, process: Process, book: TaskBook, event: Of<'
     books.must(ended, () => `an outage of ${taskId} ended as ended, and the task has not`);
   }
   if (ending === 'recovered') book.clearRow();
-  if (book.latest && book.latest.answeredAt !== undefined) books.close(book.latest);
+  const { latest } = book;
+  if (latest && (latest.answeredAt !== undefined || latest.trigger === 'shadow')) books.close(latest);
 }
 
 function givenUp(
@@ -122,7 +128,9 @@ function givenUp(
   if (event.type === 'task-quarantined') return;
   const since = book.failures[policy.attempts - 1]?.at;
   const early =
-    since !== undefined && books.now - since + books.slack(since, process) < policy.quarantine.abandonAfterMs;
+    books.deaths === 0 &&
+    since !== undefined &&
+    books.now - since + books.slack(since, process) < policy.quarantine.abandonAfterMs;
   books.must(!early || books.blurredAt > (since ?? 0), () => `${taskId} is abandoned early`);
   books.must(!book.abandonedTold, () => `${taskId} is abandoned twice`);
   book.abandonedTold = true;
@@ -145,7 +153,8 @@ function forgotten(books: Books, process: Process, book: TaskBook): void {
   const policy = book.item && managedBy(process.configuration.policies, book.item);
   const activeMs = book.activeSince === undefined ? 0 : books.now - book.activeSince;
   const long = !policy || activeMs >= policy.backoff.resetAfterMs * (1 - paceSlack) - sightMs;
-  const right = long || books.circuit.closedAt === books.now || books.blurredAt > 0;
+  const uncertain = Math.max(books.blurredAt, books.diedAt) > book.lastDownAt && books.deaths > 0;
+  const right = long || books.circuit.closedAt === books.now || uncertain || books.blurredAt > 0;
   books.must(right, () => `attempts of ${book.taskId} were forgotten after ${activeMs} ms of being active`);
   book.forget();
 }
@@ -189,7 +198,7 @@ function attemptSettled(
       return;
     case 'restart-held':
       books.must(
-        book.lastDownAt <= (attempt.workedAt ?? books.now),
+        book.lastDownAt <= (attempt.workedAt ?? books.now) || books.diedAt > book.lastDownAt,
         () => `a restart of ${book.taskId} held, and it was seen stopped since`,
       );
       book.clearRow();
@@ -249,7 +258,7 @@ function failed(books: Books, process: Process, book: TaskBook, attempt: Try, ev
     attempt.failedAt = books.now;
     book.row++;
     book.failures.push({ id: attempt.id, at: books.now });
-    const certain = books.deaths === 0;
+    const certain = books.deaths === 0 && book.row <= rowKept;
     books.must(
       !certain || event.row === book.row,
       () => `${taskId} has failed ${book.row} times in a row, and ${event.row} is told`,

@@ -7,7 +7,7 @@ import type { Policies, Policy } from '../../src/domain/policy.ts';
 import type { LookResult } from '../../src/domain/ports.ts';
 import type { CompleteObservation, Observation, RestartAnswer, TaskItem } from '../../src/domain/task.ts';
 import type { Arrival } from '../../src/simulator/arrivals.ts';
-import { Books, paceSlack, type Witness } from './books.ts';
+import { Books, covers, paceSlack, type TaskBook, type Witness } from './books.ts';
 import { judgeIntent } from './judge-intents.ts';
 import { fiveInARow, judgeOutcome, needsPerson } from './judge-outcomes.ts';
 import type { Process, Watcher } from './process.ts';
@@ -55,8 +55,10 @@ export class Judge implements Watcher {
 
   // ---- the borders of a process -------------------------------------------------------------------------------------
 
-  observed(process: Process, observation: Observation, startedAt: number): void {
+  observed(_process: Process, observation: Observation, startedAt: number): void {
     const { books } = this;
+    // A list that was read across a step of the clock is not used.
+    if (books.steppedAt >= startedAt) return;
     books.polls = [...books.polls, books.now - startedAt].slice(-3);
     if (observation.kind === 'failed') {
       const { failure } = observation;
@@ -70,36 +72,38 @@ export class Judge implements Watcher {
     books.newest = { items, at: books.now };
     for (const item of observation.items) this.#saw(item, true);
     this.#missed(observation, items);
-    this.#count(process.configuration.policies, process);
   }
 
-  looked(_process: Process, look: LookResult): void {
+  looked(_process: Process, look: LookResult, startedAt: number): void {
+    if (this.books.steppedAt >= startedAt) return;
     this.#witness.note(() => `  look ${look.items.length}`);
     for (const item of look.items) if (this.books.tasks.has(item.taskId)) this.#saw(item, false);
   }
 
   #saw(item: TaskItem, complete: boolean): void {
-    const { now } = this.books;
     const book = this.books.task(item.taskId);
+    // A sight is as old as its request.
+    const seenAt = this.books.now - Math.max(0, Math.floor(this.#witness.wall()) - item.requestedAt);
     const { status } = item;
     // A look settles attempts and nothing else: what it shows of others is not learned.
     if (!complete && (!book.latest || book.latest.settled)) return;
     if (status === 'stopped') {
-      book.lastDownAt = now;
-      book.upSince = undefined;
+      book.lastDownAt = Math.max(book.lastDownAt, seenAt);
+      if (seenAt >= book.lastUpAt) book.upSince = undefined;
     }
     if (status === 'active' || status === 'not-started') {
-      book.lastUpAt = now;
-      book.upSince ??= now;
+      book.lastUpAt = Math.max(book.lastUpAt, seenAt);
+      book.upSince ??= seenAt;
     }
     if (status === 'active') book.upSinceFirstSight = true;
     if (!complete) return;
     book.item = item;
     book.firstSight ??= status === 'stopped' ? 'stopped' : 'other';
-    book.activeSince = status === 'active' ? (book.activeSince ?? now) : undefined;
+    book.activeSince = status === 'active' ? (book.activeSince ?? seenAt) : undefined;
     book.stoppedInRow = status === 'stopped' ? book.stoppedInRow + 1 : 0;
     book.absentInRow = 0;
     book.absentSince = undefined;
+    book.gone = false;
   }
 
   /** Absence counts if the pages fit together and the list did not shrink beyond belief. */
@@ -123,14 +127,20 @@ export class Judge implements Watcher {
     const { books } = this;
     const counted = new Map<string | undefined, Counted>();
     const believed = books.believed(process);
+    // A hold that was taken off and not saved so is back after a death.
+    const kept = [...process.keeper.ledger.holds.values()].filter(
+      ({ endsAt }) => (endsAt ?? Infinity) > this.#witness.wall(),
+    );
+    const held = (taskId: string, group: string) =>
+      books.heldBy(taskId, group) !== undefined || kept.some(({ target }) => covers(target, taskId, group));
     for (const book of books.tasks.values()) {
       const { item } = book;
-      if (!item || !books.newest?.items.has(item.taskId)) continue;
+      if (!item || book.gone) continue;
       const policy = managedBy(policies, item);
-      if (!policy || books.isWatchedOnly(book, policy) || books.heldBy(book.taskId, policy.name)) continue;
+      if (!policy || books.isWatchedOnly(book, policy) || held(book.taskId, policy.name)) continue;
       if (!isDue(item, policy, believed)) continue;
       const stopped = item.status === 'stopped';
-      const given = stopped && book.row >= policy.attempts;
+      const given = stopped && this.#rowOf(book, process) >= policy.attempts;
       for (const group of [undefined, policy.name]) {
         const entry = counted.get(group) ?? { due: 0, stopped: 0, dueForBudget: 0 };
         counted.set(group, entry);
@@ -141,6 +151,11 @@ export class Judge implements Watcher {
       }
     }
     books.storms.count(policies, counted, (policy) => this.#failuresWithin(policy));
+  }
+
+  /** After a death the book may lack what the ledger has. */
+  #rowOf({ taskId, row }: TaskBook, { keeper }: Process): number {
+    return this.books.deaths === 0 ? row : Math.max(row, keeper.ledger.tasks.get(taskId)?.row ?? 0);
   }
 
   #failuresWithin({ budget, name }: Policy): number {
@@ -218,6 +233,11 @@ export class Judge implements Watcher {
           () => `${process.name} says that it owns the account, and it does not`,
         );
         return;
+      case 'poll-completed':
+      case 'poll-suspect':
+        // Storms are reviewed after what the list told of each task.
+        this.#count(process.configuration.policies, process);
+        return;
       case 'hold-expired':
         books.must((event.hold.endsAt ?? Infinity) <= this.#witness.wall(), () => `hold ${event.hold.id} ended early`);
         books.holds.delete(event.hold.id);
@@ -250,9 +270,9 @@ export class Judge implements Watcher {
     if (event.type === 'circuit-closed') {
       // An unanswered restart that was just seen to have worked is told right after.
       const seen = [...books.open].some(
-        ({ taskId, answer }) => answer?.kind === 'unanswered' && books.task(taskId).lastUpAt === now,
+        ({ taskId, answer }) => answer?.kind === 'unanswered' && books.task(taskId).lastUpAt > now - 20_000,
       );
-      const right = seen || now - books.successAt < 20_000;
+      const right = seen || now - books.successAt < 20_000 || books.deaths > 0;
       books.must(right, () => 'the restart circuit closed without a success');
       books.circuit = { ...circuit, open: false, closedAt: now };
       return;

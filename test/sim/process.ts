@@ -38,7 +38,7 @@ export interface Watcher {
   told(process: Process, event: Event): void;
   /** `startedAt`: by the world's clock. */
   observed(process: Process, observation: Observation, startedAt: number): void;
-  looked(process: Process, look: LookResult): void;
+  looked(process: Process, look: LookResult, startedAt: number): void;
   sent(process: Process, taskId: string, cloudGroup: string): void;
   answered(process: Process, taskId: string, answer: RestartAnswer): void;
 }
@@ -197,8 +197,9 @@ export class Process {
         return observation;
       },
       look: async (cloudGroups, signal) => {
+        const startedAt = clock.monotonic();
         const look = await cloud.look(cloudGroups, signal);
-        if (this.alive && !signal.aborted) watcher.looked(this, look);
+        if (this.alive && !signal.aborted) watcher.looked(this, look, startedAt);
         return look;
       },
       restart: async (task, permit, signal) => {

@@ -298,6 +298,7 @@ class Weather {
   readonly #o: WeatherOptions;
   readonly #dice: Dice;
   readonly #scheduled: Scheduled[] = [];
+  #slowedUp = false;
 
   constructor(options: WeatherOptions) {
     this.#o = options;
@@ -399,12 +400,17 @@ class Weather {
         this.#at({ kind: 'key', sees: 'all' });
         return;
       case 'slow': {
+        // A call arrives within four seconds of its end here: limiter.md, what it assumes.
+        const longest = this.#o.configuration.requestTimeoutMs + 2_000;
         const ms: Span = dice.pick([
           [100, 2_000],
           [3_000, 6_000],
-          [8_000, 12_000],
+          [longest - 3_000, longest],
         ]);
-        this.#fault({ kind: dice.pick(['slow-up', 'slow-down']), ms }, this.#call());
+        // Two at once would add up to more than that.
+        const kind = this.#slowedUp ? 'slow-down' : dice.pick(['slow-up', 'slow-down'] as const);
+        this.#slowedUp ||= kind === 'slow-up';
+        this.#fault({ kind, ms }, this.#call());
         return;
       }
       case 'throttle':
@@ -432,7 +438,11 @@ class Weather {
         return;
       }
       case 'death':
-        this.#at({ kind: 'die', death: this.#death(), downMs: dice.ms(500, dice.pick([2_000, 60_000, 600_000])) });
+        this.#at({
+          kind: 'die',
+          death: this.#death(),
+          downMs: this.#leastDownMs() + dice.ms(500, dice.pick([2_000, 60_000, 600_000])),
+        });
         return;
       case 'terminate':
         this.#at({ kind: 'terminate', downMs: dice.ms(500, 20_000) });
@@ -532,6 +542,9 @@ class Weather {
     };
     this.#edit({ kind: 'create', task: { ...task, stopped: dice.chance(0.5), life: { stopsPerHour: 1 } } });
   }
+
+  /** What a dead process had sent arrives before its successor's second of silence is over. */
+  #leastDownMs = (): number => (this.#o.appetite.slow > 0 ? this.#o.configuration.requestTimeoutMs + 4_000 : 0);
 
   #death(): Death | 'now' {
     return this.#dice.pick<Death | 'now'>([
