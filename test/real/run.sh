@@ -3,6 +3,8 @@
 # What was drawn lies in test-output/ afterwards.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# The Node of this project, also when this was not started by npm.
+export PATH="$PWD/node_modules/.bin:$PATH"
 
 bash test/real/install.sh
 mkdir -p test-output
@@ -10,4 +12,4 @@ promtool check rules config/prometheus/rules.yaml
 promtool check config config/prometheus/prometheus.yaml
 amtool check-config config/alertmanager.example.yaml
 promtool test rules config/prometheus/rules.test.yaml
-exec node_modules/.bin/vitest run --config test/real/vitest.config.ts "$@"
+exec vitest run --config test/real/vitest.config.ts "$@"
