@@ -85,13 +85,15 @@ async function measureCost(start: Start, size: Size): Promise<Cost> {
   await contender.end();
   cloud.close();
   const measured = durations.slice(before.length);
+  const callsPerPoll = contender.callsPerPoll(size.tasks);
   return {
     size,
     name: contender.name,
     firstPollMs,
     pollMs: mean(measured),
-    idealMs: idealMs(lists / measured.length, roundTripMs + cpuMsPerCall),
-    cpuPerPollMs: (later.cpuMs - from.cpuMs) / measured.length,
+    idealMs: idealMs(callsPerPoll, roundTripMs + cpuMsPerCall),
+    // By the calls that were made: a poll that was under way at the end is computed in part.
+    cpuPerPollMs: ((later.cpuMs - from.cpuMs) * callsPerPoll) / lists,
     first,
     later,
     scrapesMs,

@@ -55,6 +55,8 @@ export interface Contender {
   readonly name: string;
   /** From the start of the process until it said that it is ready; undefined: it never says so. */
   readonly readyAfterMs: number | undefined;
+  /** A poll of so many tasks takes so many calls. */
+  callsPerPoll(tasks: number): number;
   /** How long each poll took, oldest first. */
   polls(): Promise<readonly number[]>;
   /** Begins to watch the event loop anew. */
@@ -128,6 +130,8 @@ export async function startDaemon(folder: DaemonFolder, nodeFlags: readonly stri
   return {
     name: '**relaykeeper**',
     readyAfterMs,
+    // 200 named cloud groups are asked for in lists of fifty.
+    callsPerPoll: (tasks) => (groups / 50) * Math.ceil(tasks / (groups / 50) / pageSize),
     ...gauged(child),
     async polls() {
       const text = await metrics();
@@ -177,6 +181,7 @@ export async function startScript(cloudUrl: string, everySeconds: number): Promi
   return {
     name: 'plain script',
     readyAfterMs: undefined,
+    callsPerPoll: (tasks) => Math.ceil(tasks / pageSize),
     ...gauged(child),
     polls: async () => [...durations],
     scrape: undefined,

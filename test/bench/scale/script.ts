@@ -26,10 +26,16 @@ const service = new Service({
 const throttle = pThrottle({ limit: 10, interval: 1_000 });
 const call = throttle((action: string, body: object) => service.createJSONAPI(action)(body));
 
+/** Asked again when it is refused: p-throttle counts what leaves, the cloud what arrives, so some calls are. */
 async function page(number: number): Promise<Page> {
-  const { Result } = await call('ListPullToPushTaskV2', { Page: number, Size: pageSize });
-  if (!Result) throw new Error(`page ${number} failed`);
-  return Result as unknown as Page;
+  for (let tries = 1; ; tries++) {
+    try {
+      const { Result } = await call('ListPullToPushTaskV2', { Page: number, Size: pageSize });
+      if (Result) return Result as unknown as Page;
+    } catch (error) {
+      if (tries >= 10) throw error;
+    }
+  }
 }
 
 let busy = false;
