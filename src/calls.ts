@@ -19,6 +19,8 @@ export interface CallsOptions {
   readonly happened: (events: readonly Event[]) => void;
   /** Resolves when all that was noted is on disk. */
   readonly commit: () => Promise<void>;
+  /** The account is ours for as long as a call may last. */
+  readonly mayCall: () => boolean;
   readonly onAnswer: () => void;
 }
 
@@ -32,14 +34,15 @@ export class Calls {
 
   /**
    * Saves the intent, then sends. Resolves as soon as the call is out, with its answer to wait for. Undefined: the
-   * intent could not be saved, so the attempt was never made; it is given back, and the permit with it.
+   * intent could not be saved, or not while the account was surely ours, so the attempt was never made; it is given
+   * back, and the permit with it.
    */
   async send(
     record: TaskRecord,
     intent: Intent,
     permit: Permit,
   ): Promise<{ readonly answer: Promise<RestartAnswer> } | undefined> {
-    const { happened, commit, complain } = this.#options;
+    const { happened, commit, mayCall, complain } = this.#options;
     happened([intent]);
     try {
       await commit();
@@ -47,6 +50,15 @@ export class Calls {
       permit.done('unused');
       happened([{ ...intent, type: 'restart-given-back', why: 'not-saved', failedAt: undefined }]);
       complain('a restart was not sent, because its intent could not be saved', cause);
+      return undefined;
+    }
+    if (!mayCall()) {
+      permit.done('unused');
+      happened([{ ...intent, type: 'restart-given-back', why: 'not-sent', failedAt: undefined }]);
+      complain(
+        'a restart was not sent, because saving its intent took longer than the account is surely ours',
+        undefined,
+      );
       return undefined;
     }
     const answer = this.#callAndRecord(record, intent, permit);

@@ -84,6 +84,7 @@ export class Keeper {
       cloud: () => this.#settings.cloud,
       happened: (events) => this.#happened(events),
       commit: () => this.#journal.commit(),
+      mayCall: () => this.#mayCall(),
       onAnswer: () => {
         this.#laneBell.ring();
         this.#lookBell.ring();

@@ -24,3 +24,11 @@ test('a list that was asked for before a look saw the task run does not stop it 
   story.list(45, { t: 'stopped' });
   expect(story.events.filter(({ type }) => type === 'restart-failed')).toMatchObject([{ cause: 'stopped-again' }]);
 });
+
+test('a task that a look saw run after a restart by hand is no longer one that was stopped at first sight', () => {
+  const story = new Story(policiesOf({ ...plainPolicy, firstSight: 'observe' })).list(0, { t: 'stopped' });
+  expect(story.record('t').stoppedAtFirstSight).toBe(true);
+  expect(story.byHand(5, 't')).toBe('sent');
+  story.look(10, { t: 'active' }).list(30, { t: 'stopped' });
+  expect(story.record('t').stoppedAtFirstSight).toBe(false);
+});
