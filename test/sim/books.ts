@@ -23,7 +23,10 @@ export interface Try {
   readonly probe: boolean;
   readonly intendedAt: number;
   sentAt: number | undefined;
-  previousSentAt: number | undefined;
+  /** The one before it that counts. */
+  previous: Try | undefined;
+  /** What it had to keep from the one before it. */
+  leastGapMs: number;
   answer: RestartAnswer | undefined;
   answeredAt: number | undefined;
   workedAt: number | undefined;
@@ -37,7 +40,8 @@ export class TaskBook {
   readonly taskId: string;
   /** Attempts that count since they were last forgotten. */
   tries = 0;
-  lastSentAt: number | undefined;
+  /** The newest that counts. */
+  lastTry: Try | undefined;
   row = 0;
   failures: { readonly id: string; readonly at: number }[] = [];
   latest: Try | undefined;
@@ -66,7 +70,7 @@ export class TaskBook {
 
   forget(): void {
     this.tries = 0;
-    this.lastSentAt = undefined;
+    this.lastTry = undefined;
     this.shadowed = false;
     this.clearRow();
   }
@@ -93,6 +97,8 @@ export interface Witness {
   readonly wall: () => number;
   readonly disk: Disk;
   readonly isOwner: (process: Process) => boolean;
+  /** For so long the account is surely the process's. */
+  readonly leaseLeftMs: (process: Process) => number;
   readonly note: (line: () => string) => void;
 }
 
@@ -217,7 +223,8 @@ export const newTry = (intent: Intent, at: number): Try => ({
   probe: intent.probe,
   intendedAt: at,
   sentAt: undefined,
-  previousSentAt: undefined,
+  previous: undefined,
+  leastGapMs: 0,
   answer: undefined,
   answeredAt: undefined,
   workedAt: undefined,

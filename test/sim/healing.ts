@@ -45,8 +45,7 @@ export async function heal(history: History, surroundings: Surroundings): Promis
       (restart.kind === 'closed' || nothingToProbe(process))
     );
   };
-  // A process that is down, a lease that has to run out, then each circuit's own longest wait.
-  const readyWithinMs = 11 * minute + 2 * circuitMs + suspectMs + throttleMs + 4 * gapMs;
+  const readyWithinMs = comesToItselfWithin(history, gapMs);
   if (!(await within(readyWithinMs, ready))) {
     if (!judge.books.violation)
       judge.books.fail(
@@ -61,6 +60,17 @@ export async function heal(history: History, surroundings: Surroundings): Promis
   if (judge.books.violation) return;
   await until(now() + gapMs + 20_000);
   checkEnd(history, surroundings);
+}
+
+/** A process that is down, a lease that has to run out, a list beyond belief, each circuit: their longest waits. */
+function comesToItselfWithin({ owner, world, script }: History, gapMs: number): number {
+  const downMs = owner?.keeper.ledger.owned ? 0 : 11 * minute;
+  if (!owner || downMs > 0 || script.replicas > 1)
+    return 11 * minute + 2 * circuitMs + suspectMs + throttleMs + 4 * gapMs;
+  const { suspect, lastComplete, circuits } = owner.keeper.ledger.accountRecord;
+  const mayBeSuspect = suspect !== undefined || world.tasks.size * 2 <= (lastComplete?.tasks ?? 0);
+  const open = [circuits.list, circuits.restart].filter(({ kind }) => kind === 'open').length;
+  return open * circuitMs + (mayBeSuspect ? suspectMs : 0) + throttleMs + minute + 4 * gapMs;
 }
 
 /** An open restart circuit that has nobody to probe with stays open; that is no harm. */

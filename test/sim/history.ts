@@ -91,6 +91,7 @@ export class History {
       wall: () => this.wall(),
       disk: this.disk,
       isOwner: (process) => this.owners.isHeldBy(process),
+      leaseLeftMs: (process) => this.owners.leftMs(process),
       note: (text) => this.#note(text),
     });
     this.judge.limits.push({ from: 0, perSecond: this.configuration.perSecond });

@@ -76,7 +76,8 @@ function judgePolicy(
 
 function judgePace(books: Books, process: Process, book: TaskBook, policy: Policy, attempt: Try, must: Wrong): void {
   const { now, circuit, throttle, blurredAt } = books;
-  const { latest, lastSentAt } = book;
+  const { latest } = book;
+  const triedAt = book.lastTry?.intendedAt;
   const awaited = latest !== undefined && books.open.has(latest) && !latest.givenBack;
   must(!awaited, () => 'the one before it is still awaited');
   must(now >= throttle.until - tinyMs, () => `the account is throttled for another ${throttle.until - now} ms`);
@@ -88,15 +89,17 @@ function judgePace(books: Books, process: Process, book: TaskBook, policy: Polic
     must(enough, () => `a probe ${since} ms after the one before`);
     circuit.probedAt = now;
   }
-  if (lastSentAt === undefined || lastSentAt <= blurredAt) return;
-  const sinceMs = now - lastSentAt;
-  const gapMs = sinceMs + books.slack(lastSentAt, process);
+  if (triedAt === undefined || triedAt <= blurredAt) return;
+  const sinceMs = now - triedAt;
+  const gapMs = sinceMs + books.slack(triedAt, process);
   const quarantinedAt = book.row >= policy.attempts ? book.failures[policy.attempts - 1]?.at : undefined;
   if (quarantinedAt === undefined) {
     const leastMs = waitBefore(policy, book.tries + 1);
+    attempt.leastGapMs = leastMs;
     must(gapMs >= leastMs, () => `attempt ${book.tries + 1} comes after ${sinceMs} ms, its backoff is ${leastMs} ms`);
     return;
   }
+  attempt.leastGapMs = policy.quarantine.retryEveryMs;
   must(gapMs >= policy.quarantine.retryEveryMs, () => `in quarantine, and ${sinceMs} ms after the one before`);
   const abandonedForMs = now - quarantinedAt - policy.quarantine.abandonAfterMs;
   const stays = abandonedForMs <= books.slack(quarantinedAt, process) || quarantinedAt <= blurredAt;

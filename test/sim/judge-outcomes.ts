@@ -215,7 +215,7 @@ function givenBack(books: Books, book: TaskBook, attempt: Try, { why }: Of<'rest
   const mayOpen = failure !== undefined && (needsPerson.has(failure) || fiveInARow.has(failure));
   const right = {
     throttled: answer?.kind === 'throttled',
-    'not-sent': answer?.kind === 'not-sent',
+    'not-sent': answer?.kind === 'not-sent' || attempt.sentAt === undefined,
     'not-saved': attempt.sentAt === undefined,
     circuit: books.circuit.open && mayOpen,
   }[why];
@@ -223,7 +223,7 @@ function givenBack(books: Books, book: TaskBook, attempt: Try, { why }: Of<'rest
     right || books.deaths > 0,
     () => `an attempt of ${book.taskId} was given back as ${why}, its answer was ${answer?.kind} ${failure}`,
   );
-  if (why === 'not-saved') {
+  if (attempt.sentAt === undefined) {
     books.intents.delete(book.taskId);
     book.triesInOutage--;
     books.close(attempt);
@@ -233,7 +233,7 @@ function givenBack(books: Books, book: TaskBook, attempt: Try, { why }: Of<'rest
   attempt.givenBack = true;
   if (attempt.trigger === 'auto') {
     book.tries = Math.max(0, book.tries - 1);
-    if (book.lastSentAt === attempt.sentAt) book.lastSentAt = attempt.previousSentAt;
+    if (book.lastTry === attempt) book.lastTry = attempt.previous;
   }
   if (attempt.failedAt !== undefined) {
     attempt.failedAt = undefined;

@@ -184,6 +184,9 @@ export class Judge implements Watcher {
       this.#witness.isOwner(process),
       () => `${process.name} sent a restart of ${taskId} of an account that is another's`,
     );
+    const leftMs = this.#witness.leaseLeftMs(process);
+    const long = leftMs > process.configuration.requestTimeoutMs;
+    books.must(long, () => `a restart of ${taskId} was sent with ${leftMs} ms of the lease left`);
     books.must(disk.intended.has(attempt.id), () => `a restart of ${taskId} was sent before its intent was saved`);
     const record = disk.memory.tasks.get(taskId);
     books.must(
@@ -193,9 +196,18 @@ export class Judge implements Watcher {
     attempt.sentAt = books.now;
     if (intent.trigger !== 'auto') return;
     const book = books.task(taskId);
-    attempt.previousSentAt = book.lastSentAt;
+    attempt.previous = book.lastTry;
     book.tries++;
-    book.lastSentAt = books.now;
+    book.lastTry = attempt;
+    const before = attempt.previous?.sentAt;
+    if (before === undefined || before <= books.blurredAt) return;
+    // Between an intent and its call the disk may take its time.
+    const gapMs = books.now - before + books.slack(before, process) + process.configuration.requestTimeoutMs;
+    books.must(
+      gapMs >= attempt.leastGapMs,
+      () =>
+        `a restart of ${taskId} was sent ${books.now - (before ?? 0)} ms after the one before, backoff is ${attempt.leastGapMs} ms`,
+    );
   }
 
   answered(_process: Process, taskId: string, answer: RestartAnswer): void {

@@ -47,8 +47,12 @@ export class Owners {
           this.#waiting.push(waiting);
           if (!this.holder) this.#grantSoon();
         }),
-      remainingMs: () => (this.holder === process ? this.#expiresAt - this.#clock.monotonic() : 0),
+      remainingMs: () => this.leftMs(process),
     };
+  }
+
+  leftMs(process: Process): number {
+    return this.holder === process ? this.#expiresAt - this.#clock.monotonic() : 0;
   }
 
   isHeldBy(process: Process): boolean {

@@ -573,7 +573,13 @@ class Weather {
       return withGroups(
         groups.map((group) => (group === changed ? { ...policyOf(dice, group.name), match: group.match } : group)),
       );
-    if (roll < 0.6) return withGroups(groups.filter((group) => group !== changed || groups.length === 1));
+    if (roll < 0.55) return withGroups(groups.filter((group) => group !== changed || groups.length === 1));
+    if (roll < 0.65) {
+      const exclude = { title: dice.pick([['title1*'], ['*HOLD*', 'title?'], []]), taskId: [this.#taskId()] };
+      return withGroups(
+        groups.map((group) => (group === changed ? { ...group, match: { ...group.match, exclude } } : group)),
+      );
+    }
     if (roll < 0.7)
       return withGroups(groups.map((group) => (group === changed ? { ...group, mode: 'observe' } : group)));
     if (roll < 0.85)

@@ -1,0 +1,341 @@
+/** Deliberate faults in rules, ledger, limiter and keeper. Each must be caught by the swarm within 200 seeds. */
+export interface Mutant {
+  /** What goes wrong, in words. */
+  readonly name: string;
+  readonly file: string;
+  /** Stands exactly once in the file. */
+  readonly from: string;
+  readonly to: string;
+}
+
+export const mutants: readonly Mutant[] = [
+  // ---- rules
+  {
+    name: 'holds are not asked',
+    file: 'src/domain/rules.ts',
+    from: 'return hold && no(endOf(hold)',
+    to: 'return undefined && hold && no(endOf(hold)',
+  },
+  {
+    name: 'a restart right before EndTime',
+    file: 'src/domain/rules.ts',
+    from: 'return tooLate ? no(never',
+    to: 'return tooLate && false ? no(never',
+  },
+  {
+    name: 'a restart before StartTime',
+    file: 'src/domain/rules.ts',
+    from: 'if (item.startsAt === undefined || item.startsAt - policy.startLeadMs <= cloudNow) return undefined;',
+    to: 'if (item.startsAt === undefined || item.startsAt - policy.startLeadMs <= cloudNow + 600_000) return undefined;',
+  },
+  {
+    name: 'hours are not asked',
+    file: 'src/domain/rules.ts',
+    from: 'return opening.open ? undefined : no(opening.until',
+    to: 'return opening.open || true ? undefined : no(opening.until',
+  },
+  {
+    name: 'the backoff is one step behind',
+    file: 'src/domain/rules.ts',
+    from: 'backoff.factor ** (n - 2)',
+    to: 'backoff.factor ** (n - 3)',
+  },
+  {
+    name: 'the backoff has no effect',
+    file: 'src/domain/rules.ts',
+    from: 'if (Math.max(ownUntil, throttledUntil) <= now) return undefined;',
+    to: 'if (throttledUntil <= now) return undefined;',
+  },
+  {
+    name: 'throttling makes nobody wait',
+    file: 'src/domain/rules.ts',
+    from: 'const throttledUntil = ledger.accountRecord.throttle?.until ?? 0;',
+    to: 'const throttledUntil = (ledger.accountRecord.throttle?.until ?? 0) * 0;',
+  },
+  {
+    name: 'quarantine does not wait',
+    file: 'src/domain/rules.ts',
+    from: 'return notBefore > now ? no(notBefore,',
+    to: 'return notBefore > now + 1e12 ? no(notBefore,',
+  },
+  {
+    name: 'nothing is ever abandoned',
+    file: 'src/domain/rules.ts',
+    from: 'return now >= abandonedAt',
+    to: 'return now >= abandonedAt + 1e12',
+  },
+  {
+    name: 'one sight is enough',
+    file: 'src/domain/rules.ts',
+    from: 'sights >= policy.confirm) return',
+    to: 'sights >= 1) return',
+  },
+  {
+    name: 'what the newest list does not show is restarted',
+    file: 'src/domain/rules.ts',
+    from: 'return ledger.seenNow.has(taskId) ? undefined',
+    to: 'return ledger.seenNow.has(taskId) || true ? undefined',
+  },
+  {
+    name: 'an old list is good enough',
+    file: 'src/domain/rules.ts',
+    from: 'if (now >= blindAt)',
+    to: 'if (now >= blindAt + 3_600_000)',
+  },
+  {
+    name: 'an effect is not awaited',
+    file: 'src/domain/rules.ts',
+    from: "if (attempt?.phase.kind !== 'verifying') return undefined;",
+    to: "if (attempt?.phase.kind !== 'verifying' || policy) return undefined;",
+  },
+  {
+    name: 'an open list circuit stops nobody',
+    file: 'src/domain/lane.ts',
+    from: "if (list.kind === 'open' || awaitsThrottledAnswer",
+    to: 'if (awaitsThrottledAnswer',
+  },
+  {
+    name: 'probes as often as they like',
+    file: 'src/domain/rules.ts',
+    from: 'const probeEveryMs = 30_000;',
+    to: 'const probeEveryMs = 1_000;',
+  },
+  // ---- storm and budget
+  {
+    name: 'the storm window begins at thirty',
+    file: 'src/domain/storm.ts',
+    from: 'export const stormWindowStart = 3;',
+    to: 'export const stormWindowStart = 30;',
+  },
+  {
+    name: 'one more than the storm window',
+    file: 'src/domain/storm.ts',
+    from: '(unsettled.get(key) ?? 0) < storm.window',
+    to: '(unsettled.get(key) ?? 0) <= storm.window',
+  },
+  {
+    name: 'the storm window does not close',
+    file: 'src/domain/storm.ts',
+    from: 'if (window <= stormWindowStart) return storm;',
+    to: 'if (window >= stormWindowStart) return storm;',
+  },
+  {
+    name: 'a relapse costs the window nothing',
+    file: 'src/domain/storm.ts',
+    from: 'Math.max(stormWindowStart, window - perSuccess - 1)',
+    to: 'Math.max(stormWindowStart, window)',
+  },
+  {
+    name: 'the budget is never spent',
+    file: 'src/domain/storm.ts',
+    from: 'return failed > 0 && failed >= allowed',
+    to: 'return failed > 1e9 && failed >= allowed',
+  },
+  {
+    name: 'no storm by stopped tasks',
+    file: 'src/domain/storm.ts',
+    from: 'return stopped > 0 && stopped >= atLeast',
+    to: 'return stopped > 1e9 && stopped >= atLeast',
+  },
+  // ---- circuits
+  {
+    name: 'three failures open the circuit',
+    file: 'src/domain/circuit.ts',
+    from: 'const rowThatOpens = 5;',
+    to: 'const rowThatOpens = 3;',
+  },
+  {
+    name: 'a throttled answer is a failed attempt',
+    file: 'src/domain/circuit.ts',
+    from: "events.push({ ...about, type: 'restart-given-back', why: answer.kind, failedAt: undefined });\n    return [...events, ...throttle",
+    to: "events.push({ ...about, type: 'restart-failed', cause: 'throttled', class: failure.class, row: record.row + 1 });\n    return [...events, ...throttle",
+  },
+  {
+    name: 'no success closes the circuit',
+    file: 'src/domain/circuit.ts',
+    from: "if (restart.kind === 'closed') return [];\n  const { account } = ledger;",
+    to: "if (restart.kind === 'closed' || restart.probes >= 0) return [];\n  const { account } = ledger;",
+  },
+  {
+    name: 'the list circuit waits longer and longer',
+    file: 'src/domain/circuit.ts',
+    from: 'return list.lastProbeAt + Math.min(',
+    to: 'return list.lastProbeAt + Math.max(',
+  },
+  // ---- ledger
+  {
+    name: 'attempts are not counted',
+    file: 'src/domain/apply.ts',
+    from: 'tries: record.tries + 1, lastTryAt: at',
+    to: 'tries: record.tries, lastTryAt: at',
+  },
+  {
+    name: 'the time of an attempt is not kept',
+    file: 'src/domain/apply.ts',
+    from: 'tries: record.tries + 1, lastTryAt: at',
+    to: 'tries: record.tries + 1, lastTryAt: record.lastTryAt ?? at',
+  },
+  {
+    name: 'failures in a row are not counted',
+    file: 'src/domain/apply.ts',
+    from: 'row: record.row + 1, failedAt: kept',
+    to: 'row: record.row, failedAt: kept',
+  },
+  {
+    name: 'a recovery does not end the row',
+    file: 'src/domain/apply.ts',
+    from: 'return { ...record, ...noFailures, attempt: undefined };',
+    to: 'return { ...record, attempt: undefined };',
+  },
+  {
+    name: 'what was given back counts all the same',
+    file: 'src/domain/apply.ts',
+    from: 'const tries = Math.max(0, record.tries - 1);',
+    to: 'const tries = record.tries;',
+  },
+  {
+    name: 'waits do not move along with a step of the clock',
+    file: 'src/domain/ledger.ts',
+    from: '    changed.push(record.taskId);\n',
+    to: '    changed.push(record.taskId);\n    if (deltaMs !== 0) continue;\n',
+  },
+  {
+    name: 'calls that were out when the process died are forgotten',
+    file: 'src/domain/takeover.ts',
+    from: "if (attempt?.phase.kind !== 'in-flight') continue;",
+    to: "if (attempt?.phase.kind !== 'in-flight' || epoch >= 0) continue;",
+  },
+  // ---- observations
+  {
+    name: 'failed before verifyWithin has passed',
+    file: 'src/domain/outage.ts',
+    from: 'item.requestedAt > phase.from + policy.verifyWithinMs',
+    to: 'item.requestedAt > phase.from + policy.verifyWithinMs / 4',
+  },
+  {
+    name: 'a sight from before the answer settles it',
+    file: 'src/domain/outage.ts',
+    from: "    case 'verifying':\n      if (item.requestedAt <= phase.from) return;",
+    to: "    case 'verifying':",
+  },
+  {
+    name: 'gone after one list',
+    file: 'src/domain/outage.ts',
+    from: 'const goneAfterObservations = 3;',
+    to: 'const goneAfterObservations = 1;',
+  },
+  {
+    name: 'absence counts in lists that do not fit together',
+    file: 'src/domain/decide.ts',
+    from: 'const counts = !observation.drift && observation.malformedItems === 0;',
+    to: 'const counts = true;',
+  },
+  {
+    name: 'every list is believed',
+    file: 'src/domain/decide.ts',
+    from: 'return { doubted: true, events: [] };',
+    to: 'return { doubted: false, events: [] };',
+  },
+  {
+    name: 'recovered at first sight',
+    file: 'src/domain/outage.ts',
+    from: 'item.requestedAt < outage.activeAt + policy.verifyWithinMs) return;',
+    to: 'item.requestedAt < outage.activeAt) return;',
+  },
+  {
+    name: 'attempts are forgotten at once',
+    file: 'src/domain/outage.ts',
+    from: 'item.requestedAt - record.activeSince < policy.backoff.resetAfterMs) return;',
+    to: 'item.requestedAt - record.activeSince < 0) return;',
+  },
+  {
+    name: 'abandoned and told with every list',
+    file: 'src/domain/outage.ts',
+    from: 'if (stage === undefined || stage === record.stageTold) return;',
+    to: "if (stage === undefined || (stage === record.stageTold && stage !== 'abandoned')) return;",
+  },
+  {
+    name: 'an excluded task is restarted',
+    file: 'src/domain/policy.ts',
+    from: 'return excluded ? undefined : policy;',
+    to: 'return excluded && false ? undefined : policy;',
+  },
+  {
+    name: 'observe heals',
+    file: 'src/domain/storm.ts',
+    from: "policy.mode === 'observe' || (record.stoppedAtFirstSight",
+    to: '(record.stoppedAtFirstSight',
+  },
+  // ---- keeper, journal, calls
+  {
+    name: 'the call goes out before its intent is saved',
+    file: 'src/calls.ts',
+    from: 'await commit();\n    } catch (cause) {\n      permit',
+    to: 'void commit().catch(() => {});\n    } catch (cause) {\n      permit',
+  },
+  {
+    name: 'a failed save is taken for done',
+    file: 'src/journal.ts',
+    from: '      this.#failing = true;\n      throw new Error',
+    to: '      this.#saved = noted;\n      if (noted >= 0) return;\n      throw new Error',
+  },
+  { name: 'what could not be saved is lost', file: 'src/journal.ts', from: '      this.#putBack(changes);\n', to: '' },
+  {
+    name: 'holds are not saved',
+    file: 'src/journal.ts',
+    from: "if (event.type === 'hold-added') this.#holds.add(event.hold.id);",
+    to: '',
+  },
+  {
+    name: 'a restart is not decided again when its permit comes',
+    file: 'src/keeper.ts',
+    from: `    const permit = await this.#options.gate.acquire('restart', signal);
+    const choice = signal.aborted || !this.#mayCall() ? undefined : pick(this.#lane, this.#situation());`,
+    to: `    const first = pick(this.#lane, this.#situation());
+    const permit = await this.#options.gate.acquire('restart', signal);
+    const choice = signal.aborted || !this.#mayCall() ? undefined : first;`,
+  },
+  {
+    name: 'calls go out under a lease that has run out',
+    file: 'src/keeper.ts',
+    from: 'return this.#options.ownership.remainingMs(this.account) > this.#settings.requestTimeoutMs;',
+    to: 'return this.#options.ownership.remainingMs(this.account) < Infinity || this.#settings.requestTimeoutMs > 0;',
+  },
+  {
+    name: 'a reload leaves tasks in their old groups',
+    file: 'src/keeper.ts',
+    from: 'this.#happened(regroup(this.#ledger, settings.policies, this.#options.clock.now()), true);',
+    to: '',
+  },
+  {
+    name: 'a list wakes nobody',
+    file: 'src/keeper.ts',
+    from: "if (observation.kind === 'complete') this.#lane = decision.lane;\n    await this.#commitOrComplain();\n    this.#laneBell.ring();",
+    to: "if (observation.kind === 'complete') this.#lane = decision.lane;\n    await this.#commitOrComplain();",
+  },
+  // ---- limiter
+  {
+    name: 'a permit comes back after nine tenths of a second',
+    file: 'src/cloud/limiter.ts',
+    from: 'return Math.ceil(now) + windowMs + slewMs;',
+    to: 'return Math.ceil(now) + windowMs * 0.9;',
+  },
+  {
+    name: 'a permit comes back with its answer',
+    file: 'src/cloud/limiter.ts',
+    from: 'return others(afterWindow(state.at));',
+    to: 'return others(state.at);',
+  },
+  {
+    name: 'the permit of a lost call comes back at once',
+    file: 'src/cloud/limiter.ts',
+    from: 'return others(Math.ceil(state.at) + lostHoldMs);',
+    to: 'return others(Math.ceil(state.at));',
+  },
+  {
+    name: 'eleven a second',
+    file: 'src/cloud/limiter.ts',
+    from: 'const limit = Math.floor(state.rate);\n  let permitAt',
+    to: 'const limit = Math.floor(state.rate) + 1;\n  let permitAt',
+  },
+];
