@@ -31,7 +31,7 @@ const seconds = () => Date.now() / 1000;
 const mark = (text: string) => marks.push({ at: seconds(), text });
 const listen = (to: number) => `127.0.0.1:${to}`;
 
-/** The defaults of a policy at the same pace as the rules. */
+/** The defaults of a policy at the same pace as the rules; fewer attempts, so that quarantine is seen too. */
 const config = (name: string, to: number) => ({
   server: { listen: listen(to), socket: `${name}.sock` },
   store: 'sqlite:rk.db',
@@ -39,6 +39,7 @@ const config = (name: string, to: number) => ({
   defaults: {
     verifyWithin: '3s',
     backoff: { initial: '750ms', max: '15s', resetAfter: '30s' },
+    attempts: 4,
     quarantine: { retryEvery: '30s' },
     budget: { restarts: 20, perTask: 12, per: '3m' },
   },

@@ -89,7 +89,7 @@ export const daemon: readonly PanelPlan[] = [
     asks: 'Does it see? Beside it the gap between polls.',
     kind: 'lines',
     unit: 's',
-    width: 8,
+    width: 6,
     queries: [
       {
         expr: `time() - max by (account) (${metric('last_poll_success_timestamp_seconds', { account })})`,
@@ -99,19 +99,28 @@ export const daemon: readonly PanelPlan[] = [
     ],
   },
   {
-    title: 'Polls: duration and failures',
-    asks: 'How long a poll takes, and which class of error made it fail.',
+    title: 'Duration of polls',
+    asks: 'How long a poll takes, from its first request to its last answer.',
     kind: 'lines',
     unit: 's',
-    width: 8,
+    width: 6,
     queries: [
       {
         expr: `histogram_quantile(0.95, sum by (le, account) (rate(${part('poll_duration_seconds', 'bucket', { account })}[${window}])))`,
         legend: 'p95 {{account}}',
       },
+    ],
+  },
+  {
+    title: 'Polls that failed a minute, by class',
+    asks: 'Nothing was decided from these. suspect: the list lost more than half of its tasks.',
+    kind: 'stack',
+    unit: 'short',
+    width: 6,
+    queries: [
       {
         expr: `60 * sum by (account, class) (rate(${metric('poll_failures_total', { account })}[${window}])) > 0`,
-        legend: 'failures a minute, {{account}} {{class}}',
+        legend: '{{account}} {{class}}',
       },
     ],
   },
@@ -120,23 +129,32 @@ export const daemon: readonly PanelPlan[] = [
     asks: 'Which process acts for which account: exactly one each.',
     kind: 'timeline',
     unit: 'none',
-    width: 8,
+    width: 6,
     queries: [{ expr: metric('owner', { account }), legend: '{{account}} {{instance}}' }],
   },
   {
-    title: 'Store',
-    asks: 'Can the ledger be written? How long does it take, and what fails?',
+    title: 'Duration of store operations',
+    asks: 'How long the ledger takes to be written and read.',
     kind: 'lines',
     unit: 's',
-    width: 8,
+    width: 6,
     queries: [
       {
         expr: `histogram_quantile(0.95, sum by (le, operation) (rate(${part('store_operation_duration_seconds', 'bucket')}[${window}])))`,
         legend: 'p95 {{operation}}',
       },
+    ],
+  },
+  {
+    title: 'Store errors a minute',
+    asks: 'Can the ledger be written? While it cannot, no restart is made.',
+    kind: 'stack',
+    unit: 'short',
+    width: 6,
+    queries: [
       {
         expr: `60 * sum by (operation) (rate(${metric('store_errors_total')}[${window}])) > 0`,
-        legend: 'errors a minute, {{operation}}',
+        legend: '{{operation}}',
       },
     ],
   },
@@ -145,7 +163,7 @@ export const daemon: readonly PanelPlan[] = [
     asks: 'Warnings and errors are worth a look into the log.',
     kind: 'stack',
     unit: 'short',
-    width: 8,
+    width: 6,
     queries: [
       {
         expr: `60 * sum by (level) (rate(${metric('log_messages_total', { level: ['info', 'warn', 'error'] })}[${window}]))`,
@@ -158,7 +176,7 @@ export const daemon: readonly PanelPlan[] = [
     asks: '0 below 2 seconds; from about 15 minutes on calls are refused.',
     kind: 'lines',
     unit: 's',
-    width: 8,
+    width: 6,
     queries: [{ expr: `max by (account) (${metric('clock_skew_seconds', { account })})`, legend: '{{account}}' }],
   },
 ];
