@@ -11,7 +11,7 @@ import { accessTokens, allSecrets, hookTokens } from './app/secrets.ts';
 import { findAndLoad } from './app/settings.ts';
 import { tracesTo } from './app/traces.ts';
 import { knownCodes } from './cloud/errors.ts';
-import type { Clock, Operations, StoreTrace } from './domain/ports.ts';
+import type { Clock, Operations, ReloadResult, StoreTrace } from './domain/ports.ts';
 import { searchedPaths } from './settings/find.ts';
 import { readFileWithin } from './settings/readFile.ts';
 import { type Settings, withoutSecrets } from './settings/settings.ts';
@@ -96,20 +96,15 @@ export async function runApp(options: RunOptions): Promise<number> {
         secrets.values = allSecrets(settings);
       },
     });
-    const operations = createOperations({
-      keepers: () => crew.keepers(),
-      providerOf: (account) => current.settings.accounts.find(({ name }) => name === account)?.provider ?? 'unknown',
-      hookToken: (account) => tokens.hooks.get(account),
-      history: store.history,
+    const operations = operationsOf(
+      crew,
+      store,
+      current,
+      found.path,
+      () => tokens.hooks,
+      () => reload('asked'),
       clock,
-      startedAt: clock.now(),
-      version: version(),
-      store: () => ({ kind: 'sqlite', up: store.up() }),
-      configFile: found.path,
-      configHash: () => current.hash,
-      config: () => withoutSecrets(current.settings),
-      reload: () => reload('asked'),
-    });
+    );
     const web = await openTheWeb(current, operations, crew, () => tokens.access, metrics, log, clock);
     closers.push(() => web.close(closeWebWithinMs));
     metrics.reloadSucceeded(clock.now(), current.hash);
@@ -129,6 +124,31 @@ export async function runApp(options: RunOptions): Promise<number> {
     if (started) log.tell('stopped', {}, 'Stopped.');
     log.flush();
   }
+}
+
+function operationsOf(
+  crew: Fleet,
+  store: Store,
+  current: Current,
+  configFile: string,
+  hooks: () => ReadonlyMap<string, string>,
+  reload: () => Promise<ReloadResult>,
+  clock: Clock,
+): Operations {
+  return createOperations({
+    keepers: () => crew.keepers(),
+    providerOf: (account) => current.settings.accounts.find(({ name }) => name === account)?.provider ?? 'unknown',
+    hookToken: (account) => hooks().get(account),
+    history: store.history,
+    clock,
+    startedAt: clock.now(),
+    version: version(),
+    store: () => ({ kind: 'sqlite', up: store.up() }),
+    configFile,
+    configHash: () => current.hash,
+    config: () => withoutSecrets(current.settings),
+    reload,
+  });
 }
 
 /** At once: what is waited for from then on can take as long as a call. */

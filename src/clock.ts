@@ -42,11 +42,11 @@ function runAfter(ms: number, run: () => void): () => void {
   let timer: NodeJS.Timeout | undefined;
   const nextSlice = () => {
     const leftMs = endsAt - performance.now();
-    if (leftMs > longestTimerMs) timer = setTimeout(nextSlice, longestTimerMs);
-    // Node cuts fractions off: rounded up, no wait ends early.
-    else timer = setTimeout(run, Math.max(0, Math.ceil(leftMs)));
+    if (leftMs <= 0) return run();
+    // Node cuts fractions off, and counts from the time its loop last looked at the clock: a timer can be a little early.
+    timer = setTimeout(nextSlice, Math.min(Math.ceil(leftMs), longestTimerMs));
   };
-  nextSlice();
+  timer = setTimeout(nextSlice, Math.min(Math.ceil(Math.max(ms, 0)), longestTimerMs));
   return () => clearTimeout(timer);
 }
 
