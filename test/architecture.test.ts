@@ -152,7 +152,7 @@ const mostLines = 400;
 const mostFunctionLines = 80;
 
 function tooLong(source: Source): readonly string[] {
-  const lines = source.text.split('\n');
+  const lines = source.text.replace(/\n$/, '').split('\n');
   const file = lines.length > mostLines ? [`${source.path} has ${lines.length} lines, more than ${mostLines}`] : [];
   // The formatter puts the end of a top-level function at the start of a line.
   const functions = lines.flatMap((line, start) => {
@@ -277,7 +277,7 @@ const checks: readonly (readonly [name: string, check: Check, bad: readonly Sour
     `files of at most ${mostLines} lines, functions of at most ${mostFunctionLines}`,
     tooLong,
     [
-      piece('src/web/a.ts', '\n'.repeat(mostLines)),
+      piece('src/web/a.ts', '\n'.repeat(mostLines + 1)),
       piece('src/web/a.ts', `export async function long() {\n${'  x();\n'.repeat(mostFunctionLines - 1)}}`),
     ],
     [piece('src/web/a.ts', `function short() {\n${'  x();\n'.repeat(mostFunctionLines - 2)}}`)],
