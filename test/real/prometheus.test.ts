@@ -220,7 +220,7 @@ describe('each page is brought about, told, and resolved when it is mended', () 
     }));
 
   test('StoreFailing: another program keeps the file locked', () => {
-    const other = new DatabaseSync(join(folder, 'rk.db'));
+    const other = new DatabaseSync(join(folder, 'rk.db'), { timeout: 10_000 });
     return play({
       alerts: ['RelaykeeperStoreFailing'],
       provoke: () => other.exec('BEGIN IMMEDIATE'),
