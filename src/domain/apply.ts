@@ -268,7 +268,7 @@ function seenUp(record: TaskRecord, activeAt: number): TaskRecord {
   const { item, outage } = record;
   return {
     ...record,
-    stoppedAtFirstSight: false,
+    stoppedAtFirstSight: record.stoppedAtFirstSight && item.status !== 'stopped',
     item: item.status === 'stopped' ? { ...item, status: 'active', requestedAt: activeAt } : item,
     changedAt: item.status === 'stopped' ? activeAt : record.changedAt,
     outage: outage && { ...outage, activeAt },
