@@ -176,13 +176,23 @@ export class Books {
     for (const book of this.tasks.values()) book.abandonedTold = false;
   }
 
-  /** What was intended and did not reach the disk never was. */
+  /** What was intended or settled and did not reach the disk never was. */
   forgetUnsaved(): void {
     this.intents.clear();
     for (const attempt of this.open)
       if (!this.witness.disk.intended.has(attempt.id)) {
         this.open.delete(attempt);
         this.tries.delete(attempt.id);
+        const book = this.task(attempt.taskId);
+        if (attempt.trigger !== 'manual') book.triesInOutage = Math.max(0, book.triesInOutage - 1);
+      }
+    for (const book of this.tasks.values())
+      for (const { id } of book.failures) {
+        if (this.witness.disk.failed.has(id)) continue;
+        const attempt = this.tries.get(id);
+        if (attempt) attempt.failedAt = undefined;
+        book.row = Math.max(0, book.row - 1);
+        book.failures = book.failures.filter((other) => other.id !== id);
       }
   }
 

@@ -312,14 +312,13 @@ export class History {
   #kill({ death, downMs }: Extract<Happening, { kind: 'die' }>): void {
     const process = this.owner ?? this.#processes.find(({ alive, stopping }) => alive && !stopping);
     if (!process) return;
-    const restart = () => {
-      this.#processes = this.#processes.filter((other) => other !== process);
-      this.clock.after(downMs, () => this.#start());
-    };
+    // Of several deaths that were meant for it, one is enough.
+    if (process.dies) return;
     const before = process.onDeath;
     process.onDeath = () => {
       before();
-      restart();
+      this.#processes = this.#processes.filter((other) => other !== process);
+      this.clock.after(downMs, () => this.#start());
     };
     if (death === 'now') process.die();
     else process.dies = death;

@@ -16,7 +16,7 @@ export function judgeIntent(books: Books, process: Process, intent: Intent): voi
   if (intent.trigger === 'shadow') judgeShadow(books, process, book);
   if (before && !before.settled) books.close(before);
   book.latest = attempt;
-  book.triesInOutage++;
+  if (attempt.trigger !== 'manual') book.triesInOutage++;
   books.tries.set(attempt.id, attempt);
   books.open.add(attempt);
 }
@@ -93,8 +93,12 @@ function judgePace(books: Books, process: Process, book: TaskBook, policy: Polic
   const sinceMs = now - triedAt;
   const gapMs = sinceMs + books.slack(triedAt, process);
   const quarantinedAt = book.row >= policy.attempts ? book.failures[policy.attempts - 1]?.at : undefined;
+  // After a death the ledger may know of failures that the books lack: then the shorter of both waits is asked.
+  const kept = process.keeper.ledger.tasks.get(book.taskId)?.row ?? 0;
+  const mayRetry = books.deaths > 0 && kept >= policy.attempts;
   if (quarantinedAt === undefined) {
-    const leastMs = waitBefore(policy, book.tries + 1);
+    const backoffMs = waitBefore(policy, book.tries + 1);
+    const leastMs = mayRetry ? Math.min(backoffMs, policy.quarantine.retryEveryMs) : backoffMs;
     attempt.leastGapMs = leastMs;
     must(gapMs >= leastMs, () => `attempt ${book.tries + 1} comes after ${sinceMs} ms, its backoff is ${leastMs} ms`);
     return;
@@ -124,6 +128,6 @@ function judgeManual(books: Books, process: Process, book: TaskBook, intent: Int
 function judgeShadow(books: Books, process: Process, book: TaskBook): void {
   book.shadowed = true;
   const policy = book.item && managedBy(process.configuration.policies, book.item);
-  const watched = policy !== undefined && books.isWatchedOnly(book, policy);
+  const watched = policy !== undefined && (books.deaths > 0 || books.isWatchedOnly(book, policy));
   books.must(watched, () => `a shadow of ${book.taskId}, which is not observed`);
 }

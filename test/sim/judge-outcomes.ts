@@ -82,7 +82,9 @@ const policyNamed = (process: Process, group: string | undefined): Policy | unde
 
 function taskGone(books: Books, book: TaskBook): void {
   const absentMs = books.now - (book.absentSince ?? books.now);
-  const right = book.absentInRow >= 3 || absentMs >= hourMs * (1 - paceSlack) || books.blurredAt > 0;
+  // A sight in between may have died with its process.
+  const uncertain = books.blurredAt > 0 || books.deaths > 0;
+  const right = book.absentInRow >= 3 || absentMs >= hourMs * (1 - paceSlack) || uncertain;
   books.must(right, () => `${book.taskId} is called gone after ${book.absentInRow} complete lists without it`);
 }
 
@@ -223,9 +225,9 @@ function givenBack(books: Books, book: TaskBook, attempt: Try, { why }: Of<'rest
     right || books.deaths > 0,
     () => `an attempt of ${book.taskId} was given back as ${why}, its answer was ${answer?.kind} ${failure}`,
   );
+  if (attempt.trigger !== 'manual' && !attempt.givenBack) book.triesInOutage = Math.max(0, book.triesInOutage - 1);
   if (attempt.sentAt === undefined) {
     books.intents.delete(book.taskId);
-    book.triesInOutage--;
     books.close(attempt);
     return;
   }

@@ -95,7 +95,8 @@ export class Judge implements Watcher {
       book.lastUpAt = Math.max(book.lastUpAt, seenAt);
       book.upSince ??= seenAt;
     }
-    if (status === 'active') book.upSinceFirstSight = true;
+    // A look that shows it up settles an attempt as one that worked.
+    if (status === 'active' || (!complete && status === 'not-started')) book.upSinceFirstSight = true;
     if (!complete) return;
     book.item = item;
     book.firstSight ??= status === 'stopped' ? 'stopped' : 'other';
@@ -112,7 +113,11 @@ export class Judge implements Watcher {
     const size = items.size + malformedItems;
     const shrank = size * 2 < this.#believedSize && (this.#believedSize - size >= 5 || size === 0);
     this.#suspectSince = shrank ? (this.#suspectSince ?? now) : undefined;
-    const doubted = this.#suspectSince !== undefined && now - this.#suspectSince < suspectMs * (1 - paceSlack) - 1_000;
+    // A death may have lost how long the list was, or since when it is doubted.
+    const doubted =
+      this.books.deaths === 0 &&
+      this.#suspectSince !== undefined &&
+      now - this.#suspectSince < suspectMs * (1 - paceSlack) - 1_000;
     if (!doubted) this.#believedSize = items.size;
     if (doubted) return;
     for (const book of this.books.tasks.values()) {
@@ -139,7 +144,8 @@ export class Judge implements Watcher {
       const policy = managedBy(policies, item);
       if (!policy || books.isWatchedOnly(book, policy) || held(book.taskId, policy.name)) continue;
       if (!isDue(item, policy, believed)) continue;
-      const stopped = item.status === 'stopped';
+      // A look that was asked for after the list's page may have seen it run.
+      const stopped = item.status === 'stopped' && book.lastDownAt > book.lastUpAt;
       const given = stopped && this.#rowOf(book, process) >= policy.attempts;
       for (const group of [undefined, policy.name]) {
         const entry = counted.get(group) ?? { due: 0, stopped: 0, dueForBudget: 0 };
@@ -150,6 +156,7 @@ export class Judge implements Watcher {
         if (stopped) entry.stopped++;
       }
     }
+    this.#witness.note(() => `  judge counts ${JSON.stringify([...counted])}`);
     books.storms.count(policies, counted, (policy) => this.#failuresWithin(policy));
   }
 
@@ -161,7 +168,9 @@ export class Judge implements Watcher {
   #failuresWithin({ budget, name }: Policy): number {
     const { books } = this;
     if (budget === false) return 0;
-    const since = Math.max(books.now - budget.perMs * (1 - paceSlack) + 2_000, books.blurredAt);
+    // Stored failures keep the time they were written with: after a death those from before a step are misdated.
+    const certainSince = books.deaths > 0 ? Math.max(books.blurredAt, books.steppedAt) : books.blurredAt;
+    const since = Math.max(books.now - budget.perMs * (1 - paceSlack) + 2_000, certainSince);
     let count = 0;
     for (const { failedAt, trigger, group } of books.tries.values())
       if (trigger === 'auto' && group === name && (failedAt ?? Number.NEGATIVE_INFINITY) > since) count++;
@@ -292,7 +301,9 @@ export class Judge implements Watcher {
     const atOnce = needsPerson.has(event.failure.class);
     if (event.type === 'circuit-opened') {
       const tasks = new Set(streak.map(({ taskId }) => taskId)).size;
-      const right = event.atOnce ? atOnce : streak.length >= 5 && tasks >= 2;
+      // A success that died with its process unsaved leaves the ledger with a longer row.
+      const lost = books.diedAt >= books.successAt && books.diedAt - books.successAt < 60_000;
+      const right = event.atOnce ? atOnce : lost || (streak.length >= 5 && tasks >= 2);
       books.must(right, () => `the restart circuit opened after ${streak.length} failures in a row of ${tasks} tasks`);
     }
     books.circuit = { open: true, atOnce, probedAt: now, closedAt: circuit.closedAt };

@@ -8,8 +8,8 @@ import type { VirtualClock } from './virtual-clock.ts';
 
 const leaseMs = 30_000;
 const renewEveryMs = 10_000;
-/** Between an account being free and the next process having it. */
-const noticedAfterMs = 200;
+/** A standby asks for the lock so often. */
+const noticedAfterMs = 1_000;
 
 interface Waiting {
   readonly process: Process;
