@@ -4,13 +4,13 @@
  * and to nothing else is here.
  */
 import { enableCompileCache } from 'node:module';
-import { basename, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import type { App, Output, Signals } from './cli/surroundings.ts';
 
-// Before anything else is loaded: with what the last start compiled, this one takes half of the time. Without a place
-// for it (a read-only disk) nothing is lost but that.
-enableCompileCache();
+// Before anything else is loaded: with what the last start compiled, this one takes half of the time. It lies beside the
+// sources and not in a folder that others may write to; where it cannot be written, nothing is lost but that time.
+enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/relaykeeper'));
 const [{ runCommandLine }, { systemClock }] = await Promise.all([import('./cli/program.ts'), import('./clock.ts')]);
 
 /** Exit code of a process whose reader has gone (128 + SIGPIPE). */
