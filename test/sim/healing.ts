@@ -6,6 +6,7 @@
 import type { Event } from '../../src/domain/events.ts';
 import { reasons } from '../../src/domain/events.ts';
 import { verdictOf } from '../../src/domain/rules.ts';
+import { total } from './counters.ts';
 import type { History } from './history.ts';
 import type { Process } from './process.ts';
 
@@ -58,8 +59,10 @@ export async function heal(history: History, surroundings: Surroundings): Promis
   if (judge.books.violation) return;
   await outagesEnd(history, within, gapMs);
   if (judge.books.violation) return;
+  await givenUpOnce(history, within, gapMs);
+  if (judge.books.violation) return;
   await until(now() + gapMs + 20_000);
-  checkEnd(history, surroundings);
+  await checkEnd(history, surroundings);
 }
 
 /** A process that is down, a lease that has to run out, a list beyond belief, each circuit: their longest waits. */
@@ -139,7 +142,36 @@ async function outagesEnd(
     history.judge.books.fail(`the outage of ${left.taskId} stays open on a running task: ${JSON.stringify(left)}`);
 }
 
-function checkEnd(history: History, { told }: Surroundings): void {
+/** Few enough that no storm decides how long it takes, and given up within the hour. */
+async function givenUpOnce(
+  history: History,
+  within: (ms: number, done: () => boolean) => Promise<boolean>,
+  gapMs: number,
+): Promise<void> {
+  const soon = history
+    .incurable(history.clock.monotonic())
+    .filter(({ taskId, policy }) => !history.isActive(taskId) && policy.quarantine.abandonAfterMs <= 60 * minute);
+  if (soon.length === 0 || soon.length > 3) return;
+  const boundMs = Math.max(
+    ...soon.map(({ policy: { attempts, backoff, quarantine, verifyWithinMs } }) => {
+      const attemptMs = (1 + backoff.jitterPercent / 100) * backoff.maxMs + verifyWithinMs + 3 * gapMs;
+      return attempts * attemptMs + quarantine.abandonAfterMs + 2 * quarantine.retryEveryMs + 4 * gapMs;
+    }),
+  );
+  // Only those that are due for as long, and in nobody's way.
+  const waiting = history
+    .incurable(history.clock.monotonic() + boundMs)
+    .filter(({ taskId }) => soon.some((other) => other.taskId === taskId));
+  const abandoned = (taskId: string) => history.owner?.keeper.ledger.tasks.get(taskId)?.stageTold === 'abandoned';
+  if (await within(boundMs, () => waiting.every(({ taskId }) => abandoned(taskId)))) return;
+  const left = waiting.find(({ taskId }) => !abandoned(taskId));
+  if (left)
+    history.judge.books.fail(
+      `${left.taskId} is incurable, and not given up after ${boundMs / minute} min: ${verdictsOf(history, left.taskId)}`,
+    );
+}
+
+async function checkEnd(history: History, { told }: Surroundings): Promise<void> {
   const { judge, disk, owner, clock } = history;
   if (judge.books.violation || !owner) return;
   const { keeper } = owner;
@@ -198,6 +230,8 @@ function checkEnd(history: History, { told }: Surroundings): void {
       () => `hold ${id} is lost`,
     );
 
+  await countersAgree(owner, mine, must);
+
   // Nothing grows without bound.
   const { circuits } = ledger.accountRecord;
   const kept = circuits.restart.kind === 'closed' ? circuits.restart.streak.length : 0;
@@ -212,6 +246,32 @@ function checkEnd(history: History, { told }: Surroundings): void {
       (hold.endsAt ?? Number.POSITIVE_INFINITY) > owner.clock.now() - 2 * history.configuration.pollEveryMs - 60_000,
       () => `hold ${hold.id} has ended and is still there`,
     );
+}
+
+/** What the metrics counted is what was told, for a process that was never reloaded. */
+async function countersAgree(
+  { counters, reloaded, gains, configuration }: Process,
+  told: readonly Event[],
+  must: (condition: boolean, what: () => string) => void,
+): Promise<void> {
+  if (reloaded || gains !== 1) return;
+  const groups = new Set(configuration.policies.groups.map(({ name }) => name));
+  const count = (wanted: (event: Event) => boolean) =>
+    told.filter((event) => 'group' in event && groups.has(event.group ?? '') && wanted(event)).length;
+  const expected = {
+    restarts_total: count(
+      (event) => event.type === 'restart-answered' && event.trigger !== 'shadow' && event.answer.kind !== 'not-sent',
+    ),
+    restart_failures_total: count((event) => event.type === 'restart-failed' && event.trigger !== 'shadow'),
+    outages_total: count(({ type }) => type === 'outage-opened'),
+    outage_endings_total: count(({ type }) => type === 'outage-ended'),
+    restarts_withheld_total: count(({ type }) => type === 'restart-withheld'),
+  };
+  const text = await counters.text();
+  for (const [name, times] of Object.entries(expected)) {
+    const counted = total(text, `relaykeeper_${name}`);
+    must(counted === times, () => `${name} is ${counted}, and ${times} such events were told`);
+  }
 }
 
 const stateOf = (history: History): string => {

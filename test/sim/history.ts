@@ -6,7 +6,7 @@
 import type { Event, Hold } from '../../src/domain/events.ts';
 import { isRecorded } from '../../src/domain/events.ts';
 import type { Policy } from '../../src/domain/policy.ts';
-import { Refusal } from '../../src/domain/ports.ts';
+import { type Gate, Refusal } from '../../src/domain/ports.ts';
 import type { TaskItem } from '../../src/domain/task.ts';
 import { seeded } from '../../src/simulator/random.ts';
 import {
@@ -34,6 +34,13 @@ export interface HistoryOptions {
   /** Keeps every line of the trace, not only the newest fifty. */
   readonly trace?: boolean;
   readonly shuffle?: (items: readonly TaskItem[]) => readonly TaskItem[];
+  /** Instead of the limiter. */
+  readonly gate?: Gate;
+}
+
+export interface Expected {
+  readonly taskId: string;
+  readonly policy: Policy;
 }
 
 export interface Outcome {
@@ -161,6 +168,7 @@ export class History {
         answered: (one, taskId, answer) => judge.answered(one, taskId, answer),
       },
       ...(this.#options.shuffle ? { shuffle: this.#options.shuffle } : {}),
+      ...(this.#options.gate ? { gate: () => this.#options.gate as Gate } : {}),
     });
     process.onDeath = () => {
       this.#note(() => `${process.name} DIES`);
@@ -340,6 +348,7 @@ export class History {
     this.judge.limits.push({ from: this.clock.monotonic(), perSecond: configuration.perSecond });
     for (const process of this.#processes) {
       if (!process.alive || process.stopping) continue;
+      process.reloaded = true;
       process.gate.configure(configuration);
       void process.keeper.configure(process.settings(configuration));
     }
@@ -425,7 +434,16 @@ export class History {
   }
 
   /** Managed tasks that must come back by themselves: due throughout, not held, not given up for good. */
-  curable(untilMs: number): readonly { readonly taskId: string; readonly policy: Policy }[] {
+  curable(untilMs: number): readonly Expected[] {
+    return this.#expected(untilMs, (restartsInVain) => restartsInVain <= 0);
+  }
+
+  /** Those that no restart brings back. */
+  incurable(untilMs: number): readonly Expected[] {
+    return this.#expected(untilMs, (restartsInVain) => restartsInVain === Number.POSITIVE_INFINITY);
+  }
+
+  #expected(untilMs: number, wanted: (restartsInVain: number) => boolean): readonly Expected[] {
     const { policies } = this.configuration;
     const now = begin + this.clock.monotonic();
     const until = begin + untilMs;
@@ -447,7 +465,7 @@ export class History {
       };
       const policy = managedBy(policies, item);
       const record = this.owner?.keeper.ledger.tasks.get(taskId);
-      if (!policy || policy.mode === 'observe' || life.restartsInVain > 0) return [];
+      if (!policy || policy.mode === 'observe' || !wanted(life.restartsInVain)) return [];
       if (policy.firstSight === 'observe' && record?.stoppedAtFirstSight !== false) return [];
       const givenUpAt = record && record.row >= policy.attempts ? record.failedAt[policy.attempts - 1] : undefined;
       const abandonedAt = (givenUpAt ?? Number.POSITIVE_INFINITY) + policy.quarantine.abandonAfterMs;

@@ -11,6 +11,7 @@ import type { Clock, Cloud, Gate, LookResult, Ownership } from '../../src/domain
 import type { Observation, RestartAnswer, TaskItem } from '../../src/domain/task.ts';
 import { Keeper, type KeeperSettings } from '../../src/keeper.ts';
 import type { World } from '../../src/simulator/world.ts';
+import { type Counters, countersFor } from './counters.ts';
 import type { DeathAtSave, Disk } from './disk.ts';
 import { accessKey, every } from './stage.ts';
 import { createThinCloud } from './thin-cloud.ts';
@@ -72,6 +73,10 @@ export class Process {
   configuration: Configuration;
   alive = true;
   stopping = false;
+  /** How often it got the account. */
+  gains = 0;
+  reloaded = false;
+  readonly counters: Counters;
   dies: Death | undefined;
   /** Calls that are on their way to the cloud. */
   readonly #stop = new AbortController();
@@ -84,6 +89,7 @@ export class Process {
     this.name = options.name;
     this.configuration = options.configuration;
     this.startedAt = options.clock.monotonic();
+    this.counters = countersFor(options.configuration.policies);
     this.clock = clockOf(options.clock, options.machine, () => this.alive);
     const { perSecond, spacing } = options.configuration;
     this.gate = options.gate?.(this.clock) ?? createGate({ perSecond, spacing, clock: this.clock });
@@ -102,6 +108,8 @@ export class Process {
       tell: (event) => {
         if (!this.alive) return;
         options.watcher.told(this, event);
+        this.counters.record(event);
+        if (event.type === 'owner-gained') this.gains++;
         if (this.dies?.at === 'event') this.die();
       },
       complain: (what, cause) => {

@@ -54,7 +54,7 @@ export interface Script {
   readonly weatherMs: number;
   readonly schedule: readonly Scheduled[];
   /** Faults that this seed has, and how much of each. */
-  readonly appetite: Readonly<Record<Trouble, number>>;
+  readonly appetite: Readonly<Record<Trouble, number>> | undefined;
 }
 
 const troubles = [

@@ -1,14 +1,18 @@
 /** One seed, one history; and the relations between histories that must hold. */
 import { History, type HistoryOptions, type Outcome } from './history.ts';
-import { scriptOf } from './script.ts';
+import { type Script, scriptOf } from './script.ts';
 
 export interface Verdict extends Outcome {
   readonly seed: number;
 }
 
 /** Plays one seed. What it throws is a mistake of the simulation's own, and counts as a failure of the seed. */
-export async function playSeed(seed: number, options: HistoryOptions = {}): Promise<Verdict> {
-  const history = new History(scriptOf(seed), options);
+export const playSeed = (seed: number, options: HistoryOptions = {}): Promise<Verdict> =>
+  playScript(scriptOf(seed), options);
+
+export async function playScript(script: Script, options: HistoryOptions = {}): Promise<Verdict> {
+  const { seed } = script;
+  const history = new History(script, options);
   try {
     return { seed, ...(await history.play()) };
   } catch (cause) {
