@@ -16,8 +16,8 @@ export type Intent = Extract<Event, { type: 'restart-intended' }>;
 export interface Try {
   readonly id: string;
   readonly taskId: string;
-  /** The group that has its task now. */
-  group: string;
+  /** The group that has its task now; undefined: unmanaged, and in nobody's window. */
+  group: string | undefined;
   readonly trigger: Trigger;
   readonly free: boolean;
   readonly probe: boolean;
@@ -127,6 +127,8 @@ export class Books {
   /** How long the last three polls took. */
   polls: number[] = [];
   listRefused = false;
+  /** Lists in a row that failed since it was refused. */
+  refusedInRow = 0;
   circuit = { open: false, atOnce: false, probedAt: never, closedAt: never };
   throttle = noThrottle;
   /** Answers of restarts since the newest success, for the five in a row. */

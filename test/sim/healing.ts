@@ -66,14 +66,17 @@ export async function heal(history: History, surroundings: Surroundings): Promis
 }
 
 /** A process that is down, a lease that has to run out, a list beyond belief, each circuit: their longest waits. */
-function comesToItselfWithin({ owner, world, script }: History, gapMs: number): number {
+function comesToItselfWithin({ owner, world, script, judge }: History, gapMs: number): number {
   const downMs = owner?.keeper.ledger.owned ? 0 : 11 * minute;
   if (!owner || downMs > 0 || script.replicas > 1)
     return 11 * minute + 2 * circuitMs + suspectMs + throttleMs + 4 * gapMs;
   const { suspect, lastComplete, circuits } = owner.keeper.ledger.accountRecord;
   const mayBeSuspect = suspect !== undefined || world.tasks.size * 2 <= (lastComplete?.tasks ?? 0);
-  const open = [circuits.list, circuits.restart].filter(({ kind }) => kind === 'open').length;
-  return open * circuitMs + (mayBeSuspect ? suspectMs : 0) + throttleMs + minute + 4 * gapMs;
+  // Design section 5: the list is asked again after one gap, then twice as long each time, up to five minutes.
+  const { refusedInRow } = judge.books;
+  const listMs = circuits.list.kind === 'open' ? Math.min(circuitMs, gapMs * 2 ** Math.max(0, refusedInRow - 1)) : 0;
+  const restartMs = circuits.restart.kind === 'open' ? circuitMs : 0;
+  return listMs + restartMs + (mayBeSuspect ? suspectMs : 0) + throttleMs + minute + 4 * gapMs;
 }
 
 /** An open restart circuit that has nobody to probe with stays open; that is no harm. */

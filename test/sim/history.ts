@@ -24,7 +24,7 @@ import { begin } from '../domain/story.ts';
 import { Disk, fairDisk } from './disk.ts';
 import { Judge } from './judge.ts';
 import { Owners } from './ownership.ts';
-import { type Configuration, Process } from './process.ts';
+import { type Call, type Configuration, Process } from './process.ts';
 import { isDue, isOpen, managedBy } from './reading.ts';
 import type { Happening, Script } from './script.ts';
 import { accessKey } from './stage.ts';
@@ -158,6 +158,7 @@ export class History {
           this.#recorded(one, event);
           judge.told(one, event);
         },
+        calls: (call) => this.#called(call),
         observed: (one, observation, startedAt) => judge.observed(one, observation, startedAt),
         looked: (one, look, startedAt) => judge.looked(one, look, startedAt),
         sent: (one, taskId) => {
@@ -251,6 +252,25 @@ export class History {
     this.judge.books.blurredAt = this.clock.monotonic();
   }
 
+  readonly #stepDuring = new Map<Call, number>();
+
+  #step(ms: number): void {
+    const now = this.clock.monotonic();
+    this.#note(() => `> the clock steps by ${ms} ms`);
+    this.#wallOffset += ms;
+    this.#steppedAt = now;
+    this.judge.books.steppedAt = now;
+    if (!this.owner?.keeper.ledger.owned) this.#blur();
+  }
+
+  /** A call has begun: now is the time for a step that waited for it. */
+  #called(call: Call): void {
+    const ms = this.#stepDuring.get(call);
+    if (ms === undefined) return;
+    this.#stepDuring.delete(call);
+    this.clock.after(1, () => this.#step(ms));
+  }
+
   #happen(what: Happening): void {
     const now = this.clock.monotonic();
     const { world } = this;
@@ -277,10 +297,8 @@ export class History {
         world.keys = what.sees === 'nothing' ? [{ ...accessKey, sees: 'nothing' }] : [accessKey];
         return;
       case 'step':
-        this.#wallOffset += what.ms;
-        this.#steppedAt = now;
-        this.judge.books.steppedAt = now;
-        if (!this.owner?.keeper.ledger.owned || this.script.replicas > 1) this.#blur();
+        if (what.during) this.#stepDuring.set(what.during, what.ms);
+        else this.#step(what.ms);
         return;
       case 'pace':
         this.#wallOffset += ((now - this.#pacedFrom) * this.#ppm) / 1e6;
@@ -418,6 +436,7 @@ export class History {
     this.disk.weather = fairDisk;
     this.owners.cutOff = false;
     this.#unreachableUntil = Number.NEGATIVE_INFINITY;
+    this.#stepDuring.clear();
     for (const process of this.#processes) process.dies = undefined;
     advance(world, begin + this.clock.monotonic());
     for (const taskId of world.tasks.keys())

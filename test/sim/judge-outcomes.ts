@@ -39,7 +39,7 @@ export function judgeOutcome(books: Books, process: Process, event: Exclude<Task
       return;
     }
     case 'task-moved':
-      if (book.latest && event.group !== undefined) book.latest.group = event.group;
+      if (book.latest) book.latest.group = event.group;
       return;
     case 'task-gone':
       book.gone = true;

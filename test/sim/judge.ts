@@ -20,7 +20,7 @@ const limitReachMs = 20_000;
 /** A list that shrank beyond belief is not believed for so long. */
 const suspectMs = 15 * 60_000;
 
-export class Judge implements Watcher {
+export class Judge implements Omit<Watcher, 'calls'> {
   readonly books: Books;
   readonly #witness: Witness;
   /** Limits in force, oldest first. */
@@ -64,10 +64,12 @@ export class Judge implements Watcher {
       const { failure } = observation;
       this.#witness.note(() => `  list failed ${failure.class} ${failure.code ?? ''}`);
       if (needsPerson.has(failure.class)) books.listRefused = true;
+      if (books.listRefused) books.refusedInRow++;
       return;
     }
     this.#witness.note(() => `  list complete ${observation.items.length}${observation.drift ? ' drift' : ''}`);
     books.listRefused = false;
+    books.refusedInRow = 0;
     const items = new Map(observation.items.map((item) => [item.taskId, item]));
     books.newest = { items, at: books.now };
     for (const item of observation.items) this.#saw(item, true);

@@ -338,4 +338,35 @@ export const mutants: readonly Mutant[] = [
     from: 'const limit = Math.floor(state.rate);\n  let permitAt',
     to: 'const limit = Math.floor(state.rate) + 1;\n  let permitAt',
   },
+  // ---- what the swarm found in the sources once
+  {
+    name: 'a standby moves times that its predecessor has moved',
+    file: 'src/keeper.ts',
+    from: '        this.#steps.startFrom(clock);\n',
+    to: '',
+  },
+  {
+    name: 'a look across a step of the clock is used',
+    file: 'src/keeper.ts',
+    from: 'if (signal.aborted || this.#steppedSince(steps)) continue;',
+    to: 'if (signal.aborted) continue;',
+  },
+  {
+    name: 'an older page speaks against a newer look',
+    file: 'src/domain/outage.ts',
+    from: "if (item.status === 'stopped' && upAt !== undefined && item.requestedAt <= upAt) return [];",
+    to: '',
+  },
+  {
+    name: 'refused because it runs, and tried again',
+    file: 'src/domain/apply.ts',
+    from: '...(event.activeAt === undefined ? record : seenUp(record, event.activeAt)), attempt: undefined',
+    to: '...record, attempt: undefined',
+  },
+  {
+    name: 'sent under a lease that ran down while the intent was saved',
+    file: 'src/calls.ts',
+    from: 'if (!mayCall()) {',
+    to: 'if (!mayCall() && record === undefined) {',
+  },
 ];

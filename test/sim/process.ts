@@ -34,8 +34,12 @@ export interface Machine {
   wall(): number;
 }
 
+export type Call = 'list' | 'look' | 'restart';
+
 /** Told of everything that crosses the border of a process, in order. */
 export interface Watcher {
+  /** A call begins. */
+  calls(call: Call): void;
   told(process: Process, event: Event): void;
   /** `startedAt`: by the world's clock. */
   observed(process: Process, observation: Observation, startedAt: number): void;
@@ -200,18 +204,21 @@ export class Process {
       ...cloud,
       observe: async (signal) => {
         const startedAt = clock.monotonic();
+        watcher.calls('list');
         const observation = await cloud.observe(signal);
         if (this.alive && !signal.aborted) watcher.observed(this, observation, startedAt);
         return observation;
       },
       look: async (cloudGroups, signal) => {
         const startedAt = clock.monotonic();
+        watcher.calls('look');
         const look = await cloud.look(cloudGroups, signal);
         if (this.alive && !signal.aborted) watcher.looked(this, look, startedAt);
         return look;
       },
       restart: async (task, permit, signal) => {
         if (!this.alive) return new Promise(() => {});
+        watcher.calls('restart');
         watcher.sent(this, task.taskId, task.cloudGroup);
         const pending = cloud.restart(task, permit, signal);
         if (this.dies?.at === 'send') this.die();

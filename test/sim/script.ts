@@ -12,7 +12,7 @@ import type { Life, TaskPlan } from '../../src/simulator/task.ts';
 import type { Act, ParameterChange } from '../../src/simulator/world.ts';
 import { begin, plainPolicy } from '../domain/story.ts';
 import type { DiskWeather } from './disk.ts';
-import type { Configuration, Death } from './process.ts';
+import type { Call, Configuration, Death } from './process.ts';
 
 export type Happening =
   | { readonly kind: 'world'; readonly act: Act }
@@ -27,7 +27,8 @@ export type Happening =
   /** Refused before it touches anything. */
   | { readonly kind: 'bad-reload' }
   | { readonly kind: 'hook' }
-  | { readonly kind: 'step'; readonly ms: number }
+  /** At once, or while the next such call is out. */
+  | { readonly kind: 'step'; readonly ms: number; readonly during?: Call }
   | { readonly kind: 'pace'; readonly ppm: number }
   | { readonly kind: 'disk'; readonly weather: DiskWeather; readonly lastsMs: number }
   | { readonly kind: 'die'; readonly death: Death | 'now'; readonly downMs: number }
@@ -140,9 +141,60 @@ export function scriptOf(seed: number): Script {
     parameters: parametersOf(dice),
     replicas,
     weatherMs,
-    schedule: weather.all(),
+    schedule: coincidences(seed, weather.all(), configuration, tasks.length, weatherMs, appetite),
     appetite,
   };
+}
+
+/**
+ * Coincidences that chance alone is too slow to bring: restarts wait in the lane while a reload comes, the clock steps
+ * while a call is out, a refusal was carried out all the same, the weather ends in the middle of a refusal. With dice
+ * of their own: what was there before them stays as it was.
+ */
+function coincidences(
+  seed: number,
+  schedule: readonly Scheduled[],
+  { policies, ...configuration }: Configuration,
+  tasks: number,
+  weatherMs: number,
+  appetite: Readonly<Record<Trouble, number>>,
+): readonly Scheduled[] {
+  const dice = new Dice(seed, 'coincidences');
+  const more: Scheduled[] = [];
+  const at = (atMs: number, what: Happening) => more.push({ atMs: Math.min(weatherMs, Math.max(0, atMs)), what });
+  const stopHalf = (atMs: number) => at(atMs, { kind: 'world', act: { kind: 'stop', count: Math.ceil(tasks / 2) } });
+  const sometime = () => dice.ms(0, weatherMs);
+  const refuse = (action: string, code: string, atMs: number, lastsMs: number, carriedOut: boolean) =>
+    at(atMs, { kind: 'fault', lastsMs, fault: { effect: { kind: 'error', code, carriedOut }, match: { action } } });
+
+  const excluding = policies.groups.map((group) => {
+    const exclude = { ...group.match.exclude, title: ['*1*', '*3*', '*5*', 'HOLD*'] };
+    return { ...group, match: { ...group.match, exclude } };
+  });
+  for (const { atMs, what } of schedule) {
+    if (what.kind !== 'reload' || !dice.chance(0.4)) continue;
+    stopHalf(atMs - dice.ms(0, 30_000));
+    at(atMs, { kind: 'reload', configuration: { ...configuration, policies: { ...policies, groups: excluding } } });
+    at(atMs + 3 * minute, what);
+  }
+  if (appetite.step > 0)
+    for (const during of ['list', 'look', 'restart'] as const) {
+      const ms = dice.pick([-1, 1]) * dice.ms(3 * second, 600 * second);
+      at(sometime(), { kind: 'step', ms, during });
+    }
+  if (appetite.errors > 0) {
+    const from = sometime();
+    refuse('restart', 'InvalidParam', from, dice.ms(minute, 15 * minute), true);
+    stopHalf(from + 10 * second);
+  }
+  const from = weatherMs - dice.ms(30 * second, 10 * minute);
+  const refused = dice.pick(['list', 'restart', 'nothing', 'nothing', 'nothing', 'nothing'] as const);
+  if (refused === 'list') refuse('list', 'AccessDenied', from, Number.POSITIVE_INFINITY, false);
+  if (refused === 'restart') {
+    refuse('restart', dice.pick(['AccessDenied', 'InternalError']), from, Number.POSITIVE_INFINITY, false);
+    stopHalf(from + 10 * second);
+  }
+  return [...schedule, ...more].sort((a, b) => a.atMs - b.atMs);
 }
 
 function sizeOf(dice: Dice, client: 'thin' | 'real'): number {

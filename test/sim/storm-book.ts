@@ -78,6 +78,7 @@ export class StormBook {
   }
 
   settle(attempt: Try, event: Event): void {
+    if (attempt.group === undefined) return;
     for (const group of [undefined, attempt.group]) {
       const window = this.#windows.get(keyOf(group, attempt.trigger === 'shadow'));
       if (!window) continue;
@@ -97,5 +98,5 @@ export class StormBook {
   }
 }
 
-const counts = ({ settled, givenBack, free, trigger }: Try): boolean =>
-  !settled && !givenBack && !free && trigger === 'auto';
+const counts = ({ group, settled, givenBack, free, trigger }: Try): boolean =>
+  group !== undefined && !settled && !givenBack && !free && trigger === 'auto';
