@@ -55,6 +55,9 @@ export class TaskBook {
   lastDownAt = Number.NEGATIVE_INFINITY;
   /** First sight of it running since it was last seen stopped. */
   upSince: number | undefined;
+  outage: { readonly id: string; readonly since: number } | undefined;
+  /** First sight of it running that the ledger must have learned since it was last seen stopped. */
+  learnedUpAt: number | undefined;
   stoppedInRow = 0;
   absentInRow = 0;
   absentSince: number | undefined;

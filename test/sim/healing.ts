@@ -7,7 +7,7 @@ import type { Event } from '../../src/domain/events.ts';
 import { reasons } from '../../src/domain/events.ts';
 import { verdictOf } from '../../src/domain/rules.ts';
 import { total } from './counters.ts';
-import type { History } from './history.ts';
+import type { Expected, History } from './history.ts';
 import type { Process } from './process.ts';
 
 export interface Surroundings {
@@ -165,9 +165,11 @@ async function givenUpOnce(
   const waiting = history
     .incurable(history.clock.monotonic() + boundMs)
     .filter(({ taskId }) => soon.some((other) => other.taskId === taskId));
-  const abandoned = (taskId: string) => history.owner?.keeper.ledger.tasks.get(taskId)?.stageTold === 'abandoned';
-  if (await within(boundMs, () => waiting.every(({ taskId }) => abandoned(taskId)))) return;
-  const left = waiting.find(({ taskId }) => !abandoned(taskId));
+  // One that stopped in the weather may have its return before it: it comes back by itself, and nobody gives it up.
+  const settled = ({ taskId }: Expected) =>
+    history.isActive(taskId) || history.owner?.keeper.ledger.tasks.get(taskId)?.stageTold === 'abandoned';
+  if (await within(boundMs, () => waiting.every(settled))) return;
+  const left = waiting.find((one) => !settled(one));
   if (left)
     history.judge.books.fail(
       `${left.taskId} is incurable, and not given up after ${boundMs / minute} min: ${verdictsOf(history, left.taskId)}`,

@@ -2,7 +2,7 @@
 import type { Event, TaskEvent } from '../../src/domain/events.ts';
 import type { Policy } from '../../src/domain/policy.ts';
 import type { ErrorClass } from '../../src/domain/task.ts';
-import { type Books, paceSlack, type TaskBook, type Try } from './books.ts';
+import { type Books, paceSlack, type TaskBook, type Try, tinyMs } from './books.ts';
 import type { Process } from './process.ts';
 import { managedBy } from './reading.ts';
 
@@ -19,6 +19,8 @@ export const fiveInARow: ReadonlySet<ErrorClass> = new Set([
 
 /** Times of sights are of their requests: told so much later at most. */
 const sightMs = 15_000;
+/** The first look after a step is over by then. */
+const lookAfterStepMs = 30_000;
 const hourMs = 3_600_000;
 /** Of longer rows the ledger keeps no times, and what is given back of them is not taken off. */
 export const rowKept = 100;
@@ -51,6 +53,8 @@ export function judgeOutcome(books: Books, process: Process, event: Exclude<Task
         () => `an outage of ${event.taskId} opened, and it was not seen stopped`,
       );
       book.triesInOutage = 0;
+      book.outage = { id: event.outageId, since: books.now };
+      book.learnedUpAt = undefined;
       return;
     case 'outage-ended':
       outageEnded(books, process, book, event);
@@ -101,6 +105,7 @@ function outageEnded(books: Books, process: Process, book: TaskBook, event: Of<'
     const uncertain = Math.max(books.blurredAt, books.diedAt) > book.lastDownAt;
     const long = !policy || heldMs >= policy.verifyWithinMs || uncertain;
     books.must(long, () => `an outage of ${taskId} ended as ${ending} after ${heldMs - sightMs} ms of running`);
+    judgeDuration(books, book, event);
   }
   if (ending === 'ended') {
     const ended = book.item?.status === 'ended' || (book.item?.endsAt ?? Infinity) <= books.believed(process) + sightMs;
@@ -109,6 +114,21 @@ function outageEnded(books: Books, process: Process, book: TaskBook, event: Of<'
   if (ending === 'recovered') book.clearRow();
   const { latest } = book;
   if (latest && (latest.answeredAt !== undefined || latest.trigger === 'shadow')) books.close(latest);
+}
+
+/** Design section 4: the duration of an outage ends at the first sight of the task running. */
+function judgeDuration(books: Books, book: TaskBook, { taskId, outageId, durationMs }: Of<'outage-ended'>): void {
+  const { outage, learnedUpAt } = book;
+  // The one before it, if a process died that had not saved its end.
+  if (outage?.id !== outageId || learnedUpAt === undefined) return;
+  // What was seen and not saved is lost; a look that began before a step was noticed is thrown away.
+  if (books.blurredAt > outage.since || books.diedAt > learnedUpAt) return;
+  if (books.steppedAt > learnedUpAt - lookAfterStepMs) return;
+  const mostMs = Math.max(0, learnedUpAt - outage.since) * (1 + paceSlack) + tinyMs;
+  books.must(
+    durationMs <= mostMs,
+    () => `an outage of ${taskId} is told as ${durationMs} ms long, and it was seen running after ${mostMs} ms`,
+  );
 }
 
 function givenUp(
@@ -175,6 +195,8 @@ function attemptSettled(
       attempt.answeredAt = books.now - Math.max(0, books.witness.wall() - event.at);
       if (event.durationMs === 0 && books.deaths > 0) attempt.answer = event.answer;
       attempt.answer ??= event.answer;
+      // The next sight settles it, and is the one that counts.
+      book.learnedUpAt = undefined;
       books.must(
         attempt.answer.kind === event.answer.kind,
         () => `the answer ${attempt.answer?.kind} is told as ${event.answer.kind}`,
@@ -254,6 +276,7 @@ function failed(books: Books, process: Process, book: TaskBook, attempt: Try, ev
     const long = waitedMs + books.slack(answeredAt, process) >= policy.verifyWithinMs;
     books.must(long, () => `a restart of ${taskId} is called failed ${waitedMs} ms after its answer`);
   }
+  book.learnedUpAt = undefined;
   const counts = answer?.kind !== 'throttled' && answer?.kind !== 'not-sent';
   books.must(counts, () => `a restart of ${taskId} that was ${answer?.kind} is called failed`);
   if (attempt.trigger !== 'manual' && attempt.failedAt === undefined) {

@@ -7,7 +7,7 @@ import type { Policies, Policy } from '../../src/domain/policy.ts';
 import type { LookResult } from '../../src/domain/ports.ts';
 import type { CompleteObservation, Observation, RestartAnswer, TaskItem } from '../../src/domain/task.ts';
 import type { Arrival } from '../../src/simulator/arrivals.ts';
-import { Books, covers, paceSlack, type TaskBook, type Witness } from './books.ts';
+import { Books, covers, paceSlack, type TaskBook, tinyMs, type Witness } from './books.ts';
 import { judgeIntent } from './judge-intents.ts';
 import { fiveInARow, judgeOutcome, needsPerson } from './judge-outcomes.ts';
 import type { Process, Watcher } from './process.ts';
@@ -91,11 +91,17 @@ export class Judge implements Omit<Watcher, 'calls'> {
     if (!complete && (!book.latest || book.latest.settled)) return;
     if (status === 'stopped') {
       book.lastDownAt = Math.max(book.lastDownAt, seenAt);
-      if (seenAt >= book.lastUpAt) book.upSince = undefined;
+      if (seenAt >= book.lastUpAt) {
+        book.upSince = undefined;
+        book.learnedUpAt = undefined;
+      }
     }
     if (status === 'active' || status === 'not-started') {
       book.lastUpAt = Math.max(book.lastUpAt, seenAt);
       book.upSince ??= seenAt;
+      // What was asked for before an answer settles nothing.
+      const settles = !book.latest || book.latest.settled || seenAt > (book.latest.answeredAt ?? Infinity) + tinyMs;
+      if (settles) book.learnedUpAt ??= seenAt;
     }
     // A look that shows it up settles an attempt as one that worked.
     if (status === 'active' || (!complete && status === 'not-started')) book.upSinceFirstSight = true;
