@@ -247,6 +247,9 @@ function givenBack(books: Books, book: TaskBook, attempt: Try, { why }: Of<'rest
     right || books.deaths > 0,
     () => `an attempt of ${book.taskId} was given back as ${why}, its answer was ${answer?.kind} ${failure}`,
   );
+  // What ended with its outage, or was forgotten since, is in no row any more: there is nothing to give back.
+  const inRow = book.failures.some(({ id }) => id === attempt.id);
+  if (attempt.settled && !inRow && books.deaths === 0) return;
   if (attempt.trigger !== 'manual' && !attempt.givenBack) book.triesInOutage = Math.max(0, book.triesInOutage - 1);
   if (attempt.sentAt === undefined) {
     books.intents.delete(book.taskId);
