@@ -59,6 +59,8 @@ export class TaskBook {
   /** First sight of it running that the ledger must have learned since it was last seen stopped. */
   learnedUpAt: number | undefined;
   stoppedInRow = 0;
+  /** The newest list that said anything else of it. */
+  notStoppedAt: number | undefined;
   absentInRow = 0;
   absentSince: number | undefined;
   gone = false;

@@ -70,7 +70,9 @@ function judgePolicy(
   must(believed < endsAt - policy.endGuardMs, () => 'it has ended, or is about to');
   must(believed >= startsAt - policy.startLeadMs, () => 'its start is ahead');
   must(isOpen(policy.hours, believed), () => 'outside its hours');
-  const confirmed = book.triesInOutage > 0 || book.stoppedInRow >= policy.confirm;
+  // A list that died with its process broke no row of sights.
+  const lost = book.notStoppedAt !== undefined && books.diedAt >= book.notStoppedAt;
+  const confirmed = book.triesInOutage > 0 || book.stoppedInRow >= policy.confirm || lost;
   must(confirmed, () => `seen stopped ${book.stoppedInRow} times of ${policy.confirm}`);
 }
 

@@ -110,6 +110,7 @@ export class Judge implements Omit<Watcher, 'calls'> {
     book.firstSight ??= status === 'stopped' ? 'stopped' : 'other';
     book.activeSince = status === 'active' ? (book.activeSince ?? seenAt) : undefined;
     book.stoppedInRow = status === 'stopped' ? book.stoppedInRow + 1 : 0;
+    if (status !== 'stopped') book.notStoppedAt = this.books.now;
     book.absentInRow = 0;
     book.absentSince = undefined;
     book.gone = false;
@@ -299,7 +300,8 @@ export class Judge implements Omit<Watcher, 'calls'> {
     if (event.type === 'circuit-closed') {
       // An unanswered restart that was just seen to have worked is told right after.
       const seen = [...books.open].some(
-        ({ taskId, answer }) => answer?.kind === 'unanswered' && books.task(taskId).lastUpAt > now - 20_000,
+        ({ taskId, answer, answeredAt = Infinity }) =>
+          answer?.kind === 'unanswered' && books.task(taskId).lastUpAt > answeredAt - tinyMs,
       );
       const right = seen || now - books.successAt < 20_000 || books.deaths > 0;
       books.must(right, () => 'the restart circuit closed without a success');

@@ -141,7 +141,7 @@ export function scriptOf(seed: number): Script {
     parameters: parametersOf(dice),
     replicas,
     weatherMs,
-    schedule: coincidences(seed, weather.all(), configuration, tasks.length, weatherMs, appetite),
+    schedule: coincidences(seed, weather.all(), configuration, tasks.length, weatherMs, appetite, replicas),
     appetite,
   };
 }
@@ -158,6 +158,7 @@ function coincidences(
   tasks: number,
   weatherMs: number,
   appetite: Readonly<Record<Trouble, number>>,
+  replicas: number,
 ): readonly Scheduled[] {
   const dice = new Dice(seed, 'coincidences');
   const more: Scheduled[] = [];
@@ -182,6 +183,16 @@ function coincidences(
       const ms = dice.pick([-1, 1]) * dice.ms(3 * second, 600 * second);
       at(sometime(), { kind: 'step', ms, during });
     }
+  if (appetite.step > 0 && replicas === 2) {
+    // The owner has moved what it waits for along with the step, and saved it, when the standby takes over.
+    const ms = dice.pick([-1, -1, 1]) * dice.ms(minute, 10 * minute);
+    const stepsAt = dice.ms(3 * minute, weatherMs - 3 * minute);
+    const inVain = { effect: { kind: 'in-vain' }, match: { action: 'restart' } } as const;
+    at(stepsAt - 3 * minute, { kind: 'fault', lastsMs: 8 * minute, fault: inVain });
+    stopHalf(stepsAt - dice.ms(30 * second, 2 * minute));
+    at(stepsAt, { kind: 'step', ms });
+    at(stepsAt + dice.ms(80 * second, 150 * second), { kind: 'terminate', downMs: dice.ms(second, minute) });
+  }
   if (appetite.errors > 0) {
     const from = sometime();
     refuse('restart', 'InvalidParam', from, dice.ms(minute, 15 * minute), true);
