@@ -196,6 +196,8 @@ export class History {
     if (event.type === 'owner-gained') {
       this.#toldRecorded.delete(process);
       this.#ownedAt = this.clock.monotonic();
+      // A lease that ran out soon after a step may have taken along what its owner moved.
+      if (this.disk.savedAt < this.#steppedAt + stepNoticedWithinMs) this.#blur();
     }
     if (event.type === 'owner-lost') this.judge.books.ended();
     if (!isRecorded(event)) return;
