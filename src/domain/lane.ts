@@ -24,7 +24,13 @@ function mayGoThrough(verdict: Verdict, passable: ReadonlySet<Reason>): boolean 
 }
 
 /**
- * Fewest attempts, then groups in file order, then oldest outage, then task id; while a storm is on a hash takes
+ * After so many attempts none has precedence for having had fewer: whoever was tried longest ago is next. Otherwise,
+ * with few restarts at a time, a task that was tried often waits until all that never come up were tried as often.
+ */
+const turnsFromTries = 3;
+
+/**
+ * Fewest attempts (up to where turns begin), then groups in file order, then oldest outage, then task id; while a storm is on a hash takes
  * the place of file order and age, so that a cause shared by neighbours is not met first.
  */
 export function inOrder(records: readonly TaskRecord[], situation: Situation): readonly TaskRecord[] {
@@ -37,18 +43,20 @@ export function inOrder(records: readonly TaskRecord[], situation: Situation): r
     const accountStorm = ledger.storms.has(stormKey({ group: undefined, observed }));
     return {
       record,
+      tries: Math.min(record.tries, turnsFromTries),
       rank: accountStorm ? 0 : (groupRank.get(group) ?? Number.POSITIVE_INFINITY),
-      place: storms.length > 0 ? hashOf(record.taskId, record.tries + 1) : (record.outage?.since ?? 0),
+      place: placeOf(record, storms.length > 0),
     };
   });
   keyed.sort(
-    (a, b) =>
-      a.record.tries - b.record.tries ||
-      a.rank - b.rank ||
-      a.place - b.place ||
-      (a.record.taskId < b.record.taskId ? -1 : 1),
+    (a, b) => a.tries - b.tries || a.rank - b.rank || a.place - b.place || (a.record.taskId < b.record.taskId ? -1 : 1),
   );
   return keyed.map(({ record }) => record);
+}
+
+function placeOf({ taskId, tries, lastTryAt, outage }: TaskRecord, stormy: boolean): number {
+  if (tries >= turnsFromTries) return lastTryAt ?? 0;
+  return stormy ? hashOf(taskId, tries + 1) : (outage?.since ?? 0);
 }
 
 /** The fact that a restart is about to be made: applied and saved before the call. */

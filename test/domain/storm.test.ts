@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { newRecord } from '../../src/domain/apply.ts';
 import { hashOf } from '../../src/domain/hash.ts';
+import { inOrder } from '../../src/domain/lane.ts';
+import { emptyLedger } from '../../src/domain/ledger.ts';
 import type { Policies, Policy } from '../../src/domain/policy.ts';
+import { situationOf } from '../../src/domain/rules.ts';
+import { stormKey } from '../../src/domain/storm.ts';
 import type { RestartAnswer } from '../../src/domain/task.ts';
 import {
   accepted,
@@ -250,6 +255,46 @@ describe('the order of restarts', () => {
     const byHash = untried.sort((one, other) => hashOf(one, 1) - hashOf(other, 1));
     expect(story.lane).toEqual([...byHash, tried]);
     expect(byHash).not.toEqual([...byHash].sort());
+  });
+  const turns: readonly [
+    sentence: string,
+    waiting: Readonly<Record<string, [tries: number, triedAgoMs: number]>>,
+    order: string[],
+  ][] = [
+    ['an untried one goes first', { old: [1, 600_000], fresh: [0, 0] }, ['fresh', 'old']],
+    ['one attempt before two, however long ago', { twice: [2, 600_000], once: [1, 1_000] }, ['once', 'twice']],
+    [
+      'from three on by turns: a veteran that waited longer',
+      { young: [3, 90_000], veteran: [25, 100_000] },
+      ['veteran', 'young'],
+    ],
+    [
+      'from three on by turns: the other has its turn next',
+      { veteran: [26, 1_000], young: [3, 90_000] },
+      ['young', 'veteran'],
+    ],
+  ];
+  test.each(turns)('%s', (_sentence, waiting, order) => {
+    const now = at(3_600);
+    const policies = policiesOf(plainPolicy);
+    const ledger = emptyLedger('main');
+    const records = Object.entries(waiting).map(([taskId, [tries, triedAgoMs]]) => {
+      const found = {
+        type: 'task-found',
+        at: now,
+        account: 'main',
+        taskId,
+        group: 'vip',
+        item: item(taskId, 'stopped'),
+      } as const;
+      return { ...newRecord(found), tries, lastTryAt: tries === 0 ? undefined : now - triedAgoMs };
+    });
+    const storm = { since: now, window: 3, charged: [], by: { stopped: true, budget: false } };
+    for (const storms of [[], [stormKey({ group: 'vip', observed: false })]]) {
+      for (const key of storms) ledger.storms.set(key, storm);
+      const moment = { now, clockOffsetMs: 0, nextPollAt: now, pollGapMs: 15_000 };
+      expect(inOrder(records, situationOf(ledger, policies, moment)).map(({ taskId }) => taskId)).toEqual(order);
+    }
   });
   test('neighbours land far apart, and another attempt has another place', () => {
     const ids = Array.from({ length: 100 }, (_, n) => `task${n}`);
