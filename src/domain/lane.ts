@@ -30,8 +30,8 @@ function mayGoThrough(verdict: Verdict, passable: ReadonlySet<Reason>): boolean 
 const turnsFromTries = 3;
 
 /**
- * Fewest attempts (up to where turns begin), then groups in file order, then oldest outage, then task id; while a storm is on a hash takes
- * the place of file order and age, so that a cause shared by neighbours is not met first.
+ * Fewest attempts (until turns begin), then groups in file order, then oldest outage, then task id; while a storm is
+ * on a hash takes the place of file order and age, so that a cause shared by neighbours is not met first.
  */
 export function inOrder(records: readonly TaskRecord[], situation: Situation): readonly TaskRecord[] {
   const { ledger, groupRank, policyOf } = situation;

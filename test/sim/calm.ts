@@ -7,7 +7,9 @@ import type { Gate } from '../../src/domain/ports.ts';
 import type { Span } from '../../src/simulator/random.ts';
 import type { Life } from '../../src/simulator/task.ts';
 import { begin } from '../domain/story.ts';
-import { cloudGroupFor, Dice, policyOf, type Scheduled, type Script } from './script.ts';
+import { Dice } from './dice.ts';
+import type { Scheduled, Script } from './happening.ts';
+import { cloudGroupFor, policyOf } from './policies.ts';
 
 const second = 1_000;
 const minute = 60 * second;

@@ -22,11 +22,11 @@ import {
 } from '../../src/simulator/world.ts';
 import { begin } from '../domain/story.ts';
 import { Disk, fairDisk } from './disk.ts';
+import type { Happening, Script } from './happening.ts';
 import { Judge } from './judge.ts';
 import { Owners } from './ownership.ts';
 import { type Call, type Configuration, Process } from './process.ts';
 import { isDue, isOpen, managedBy } from './reading.ts';
-import type { Happening, Script } from './script.ts';
 import { accessKey } from './stage.ts';
 import { VirtualClock } from './virtual-clock.ts';
 

@@ -1,6 +1,8 @@
 /** One seed, one history; and the relations between histories that must hold. */
+
+import type { Script } from './happening.ts';
 import { History, type HistoryOptions, type Outcome } from './history.ts';
-import { type Script, scriptOf } from './script.ts';
+import { scriptOf } from './script.ts';
 
 export interface Verdict extends Outcome {
   readonly seed: number;

@@ -1,0 +1,97 @@
+/**
+ * Coincidences that chance alone is too slow to bring: restarts wait in the lane while a reload comes, the clock steps
+ * while a call is out or before a standby takes over, a refusal was carried out all the same, the weather ends in the
+ * middle of a refusal. With dice of their own: what was there before them stays as it was.
+ */
+import { Dice, minute, second } from './dice.ts';
+import type { Happening, Scheduled, Script } from './happening.ts';
+
+export function withCoincidences(script: Script): readonly Scheduled[] {
+  const { seed, schedule, appetite } = script;
+  const more = new Coincidences(script, new Dice(seed, 'coincidences'));
+  more.reloadsWhileRestartsWait();
+  if ((appetite?.step ?? 0) > 0) more.stepsDuringCalls();
+  if ((appetite?.step ?? 0) > 0 && script.replicas === 2) more.standbyAfterStep();
+  if ((appetite?.errors ?? 0) > 0) more.refusedAndCarriedOut();
+  more.endInRefusal();
+  return [...schedule, ...more.scheduled].sort((a, b) => a.atMs - b.atMs);
+}
+
+class Coincidences {
+  readonly scheduled: Scheduled[] = [];
+  readonly #script: Script;
+  readonly #dice: Dice;
+
+  constructor(script: Script, dice: Dice) {
+    this.#script = script;
+    this.#dice = dice;
+  }
+
+  reloadsWhileRestartsWait(): void {
+    const dice = this.#dice;
+    const { configuration, schedule } = this.#script;
+    const { policies } = configuration;
+    const groups = policies.groups.map((group) => {
+      const exclude = { ...group.match.exclude, title: ['*1*', '*3*', '*5*', 'HOLD*'] };
+      return { ...group, match: { ...group.match, exclude } };
+    });
+    for (const { atMs, what } of schedule) {
+      if (what.kind !== 'reload' || !dice.chance(0.4)) continue;
+      this.#stopHalf(atMs - dice.ms(0, 30 * second));
+      this.#at(atMs, { kind: 'reload', configuration: { ...configuration, policies: { ...policies, groups } } });
+      this.#at(atMs + 3 * minute, what);
+    }
+  }
+
+  stepsDuringCalls(): void {
+    const dice = this.#dice;
+    for (const during of ['list', 'look', 'restart'] as const) {
+      const ms = dice.pick([-1, 1]) * dice.ms(3 * second, 600 * second);
+      this.#at(this.#sometime(), { kind: 'step', ms, during });
+    }
+  }
+
+  /** The owner has moved what it waits for along with the step, and saved it, when the standby takes over. */
+  standbyAfterStep(): void {
+    const dice = this.#dice;
+    const ms = dice.pick([-1, -1, 1]) * dice.ms(minute, 10 * minute);
+    const stepsAt = dice.ms(3 * minute, this.#script.weatherMs - 3 * minute);
+    const inVain = { effect: { kind: 'in-vain' }, match: { action: 'restart' } } as const;
+    this.#at(stepsAt - 3 * minute, { kind: 'fault', lastsMs: 8 * minute, fault: inVain });
+    this.#stopHalf(stepsAt - dice.ms(30 * second, 2 * minute));
+    this.#at(stepsAt, { kind: 'step', ms });
+    this.#at(stepsAt + dice.ms(80 * second, 150 * second), { kind: 'terminate', downMs: dice.ms(second, minute) });
+  }
+
+  refusedAndCarriedOut(): void {
+    const from = this.#sometime();
+    this.#refuse('restart', 'InvalidParam', from, this.#dice.ms(minute, 15 * minute), true);
+    this.#stopHalf(from + 10 * second);
+  }
+
+  endInRefusal(): void {
+    const dice = this.#dice;
+    const from = this.#script.weatherMs - dice.ms(30 * second, 10 * minute);
+    const refused = dice.pick(['list', 'restart', 'nothing', 'nothing', 'nothing', 'nothing'] as const);
+    if (refused === 'list') this.#refuse('list', 'AccessDenied', from, Number.POSITIVE_INFINITY, false);
+    if (refused !== 'restart') return;
+    this.#refuse('restart', dice.pick(['AccessDenied', 'InternalError']), from, Number.POSITIVE_INFINITY, false);
+    this.#stopHalf(from + 10 * second);
+  }
+
+  #at(atMs: number, what: Happening): void {
+    this.scheduled.push({ atMs: Math.min(this.#script.weatherMs, Math.max(0, atMs)), what });
+  }
+
+  #sometime = (): number => this.#dice.ms(0, this.#script.weatherMs);
+
+  #stopHalf(atMs: number): void {
+    const count = Math.ceil(this.#script.tasks.length / 2);
+    this.#at(atMs, { kind: 'world', act: { kind: 'stop', count } });
+  }
+
+  #refuse(action: string, code: string, atMs: number, lastsMs: number, carriedOut: boolean): void {
+    const fault = { effect: { kind: 'error', code, carriedOut }, match: { action } } as const;
+    this.#at(atMs, { kind: 'fault', lastsMs, fault });
+  }
+}

@@ -1,0 +1,19 @@
+/** What a script is drawn with: one row of numbers for each salt of a seed, and units of time. */
+import { between, draw, pick, type Random, seeded } from '../../src/simulator/random.ts';
+
+export const second = 1_000;
+export const minute = 60 * second;
+export const hour = 60 * minute;
+
+export class Dice {
+  readonly random: Random;
+  constructor(seed: number, salt: string) {
+    this.random = seeded(seed, salt);
+    // The first numbers of neighbouring seeds are alike.
+    for (let i = 0; i < 8; i++) draw(this.random);
+  }
+  chance = (p: number): boolean => draw(this.random) < p;
+  int = (least: number, most: number): number => least + Math.floor(draw(this.random) * (most - least + 1));
+  ms = (least: number, most: number): number => Math.round(between(this.random, [least, most]));
+  pick = <T>(list: readonly T[]): T => pick(this.random, list);
+}
