@@ -1,0 +1,155 @@
+/** What the daemon meets at home: its machine, its disk, its deaths, its operators, and people at the cloud's console. */
+import type { Policy } from '../../src/domain/policy.ts';
+import { draw } from '../../src/simulator/random.ts';
+import { begin } from '../domain/story.ts';
+import { hour, minute, second } from './dice.ts';
+import type { DiskWeather } from './disk.ts';
+import type { HoldTarget } from './happening.ts';
+import { policyOf } from './policies.ts';
+import type { Configuration, Death } from './process.ts';
+import type { Plan, Weather } from './weather.ts';
+
+export const homeTroubles = {
+  step: (weather) => {
+    const { dice } = weather;
+    weather.at({ kind: 'step', ms: dice.pick([-1, 1]) * dice.ms(3 * second, dice.pick([10, 600, 7_200]) * second) });
+  },
+  pace: (weather) => {
+    const { dice } = weather;
+    weather.at({ kind: 'pace', ppm: dice.int(-300, 300) });
+  },
+  disk: (weather) => {
+    const { dice } = weather;
+    const condition = dice.pick<DiskWeather>([
+      { ms: [0, 0], failing: 1 },
+      { ms: [0, 500], failing: 0.3 },
+      { ms: [200, 5_000], failing: 0 },
+    ]);
+    weather.at({ kind: 'disk', weather: condition, lastsMs: dice.ms(second, 5 * minute) });
+  },
+  death: (weather) => {
+    const { dice } = weather;
+    weather.at({
+      kind: 'die',
+      death: death(weather),
+      downMs: leastDownMs(weather) + dice.ms(500, dice.pick([2_000, 60_000, 600_000])),
+    });
+  },
+  terminate: (weather) => {
+    const { dice } = weather;
+    weather.at({ kind: 'terminate', downMs: dice.ms(500, 20_000) });
+  },
+  'cut-off': (weather) => {
+    const { dice } = weather;
+    if (weather.replicas === 2) weather.at({ kind: 'cut-off', lastsMs: dice.ms(5 * second, 2 * minute) });
+  },
+  reload: (weather) => {
+    const { dice } = weather;
+    weather.at(dice.chance(0.2) ? { kind: 'bad-reload' } : { kind: 'reload', configuration: reloaded(weather) });
+  },
+  operator: (weather) => {
+    const { dice } = weather;
+    if (dice.chance(0.5)) weather.at({ kind: 'restart', taskId: weather.taskId(), force: dice.chance(0.3) });
+    else weather.at({ kind: 'release', taskId: weather.taskId() });
+    if (dice.chance(0.3)) weather.at({ kind: 'hook' });
+  },
+  hold: (weather) => {
+    const { dice } = weather;
+    const id = `h${weather.scheduled.length}`;
+    const target = dice.pick<HoldTarget>([
+      { kind: 'task', taskId: weather.taskId() },
+      { kind: 'task', taskId: weather.taskId() },
+      { kind: 'group', group: dice.pick(weather.configuration.policies.groups).name },
+      { kind: 'account' },
+    ]);
+    weather.at({ kind: 'hold', id, target, forMs: dice.chance(0.6) ? dice.ms(minute, 30 * minute) : undefined });
+    if (dice.chance(0.5)) weather.at({ kind: 'unhold', id });
+  },
+  console: (weather) => {
+    const { dice } = weather;
+    weather.edit(
+      dice.chance(0.7) ? { kind: 'stop', taskId: weather.taskId() } : { kind: 'start', taskId: weather.taskId() },
+    );
+  },
+  edit: (weather) => {
+    const { dice } = weather;
+    const sources = [`rtmp://pull.example.com/new/${dice.int(0, 1e9)}`];
+    const change = dice.pick([
+      { title: dice.pick(['HOLDit', 'other', 'renamed']) },
+      { sources },
+      { endsAt: begin + weather.weatherMs + dice.ms(-hour, 60 * hour) },
+    ]);
+    weather.edit({ kind: 'edit', taskId: weather.taskId(), change });
+  },
+  move: (weather) => {
+    const { dice } = weather;
+    weather.edit({ kind: 'edit', taskId: weather.taskId(), change: { cloudGroup: dice.pick(weather.cloudGroups) } });
+  },
+  delete: (weather) => {
+    const { dice } = weather;
+    weather.edit({ kind: 'delete', taskId: weather.taskId() });
+    if (dice.chance(0.5)) create(weather);
+  },
+  end: (weather) => {
+    const { dice } = weather;
+    weather.edit({
+      kind: 'edit',
+      taskId: weather.taskId(),
+      change: { endsAt: begin + dice.ms(5 * minute, weather.weatherMs) },
+    });
+  },
+} as const satisfies Readonly<Record<string, Plan>>;
+
+function create(weather: Weather): void {
+  const { dice } = weather;
+  const startsAt = begin + dice.ms(0, weather.weatherMs);
+  const taskId = `n${String(weather.scheduled.length).padStart(3, '0')}`;
+  const task = {
+    taskId,
+    title: `new${taskId}`,
+    cloudGroup: dice.pick(weather.cloudGroups),
+    startsAt,
+    endsAt: startsAt + 6 * 24 * hour,
+  };
+  weather.edit({ kind: 'create', task: { ...task, stopped: dice.chance(0.5), life: { stopsPerHour: 1 } } });
+}
+
+/** What a dead process had sent arrives before its successor's second of silence is over. */
+const leastDownMs = (weather: Weather): number =>
+  weather.appetite.slow > 0 ? weather.configuration.requestTimeoutMs + 4_000 : 0;
+
+const death = ({ dice }: Weather): Death | 'now' =>
+  dice.pick<Death | 'now'>([
+    'now',
+    { at: 'save', write: 'before' },
+    { at: 'save', write: 'after' },
+    { at: 'send' },
+    { at: 'answer' },
+    { at: 'event' },
+  ]);
+
+/** The same file with one thing changed: a group's policy, their order, the pace, or a group taken out. */
+function reloaded({ dice, configuration, taskId }: Weather): Configuration {
+  const { groups } = configuration.policies;
+  const changed = dice.pick(groups);
+  const withGroups = (next: readonly Policy[]) => ({
+    ...configuration,
+    policies: { ...configuration.policies, groups: next },
+  });
+  const roll = draw(dice.random);
+  if (roll < 0.2) return configuration;
+  if (roll < 0.5)
+    return withGroups(
+      groups.map((group) => (group === changed ? { ...policyOf(dice, group.name), match: group.match } : group)),
+    );
+  if (roll < 0.55) return withGroups(groups.filter((group) => group !== changed || groups.length === 1));
+  if (roll < 0.65) {
+    const exclude = { title: dice.pick([['title1*'], ['*HOLD*', 'title?'], []]), taskId: [taskId()] };
+    return withGroups(
+      groups.map((group) => (group === changed ? { ...group, match: { ...group.match, exclude } } : group)),
+    );
+  }
+  if (roll < 0.7) return withGroups(groups.map((group) => (group === changed ? { ...group, mode: 'observe' } : group)));
+  if (roll < 0.85) return { ...configuration, perSecond: dice.pick([2, 5, 10]), spacing: dice.pick(['even', 'none']) };
+  return { ...configuration, pollEveryMs: dice.pick([10, 20, 30]) * second };
+}
