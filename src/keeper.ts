@@ -10,7 +10,7 @@ import { ByHand } from './by-hand.ts';
 import { Calls } from './calls.ts';
 import { ClockSteps } from './clock-steps.ts';
 import { apply } from './domain/apply.ts';
-import { type Decision, decide, pollNotBefore, regroup, settleByLook } from './domain/decide.ts';
+import { type Decision, decide, pollNotBefore, regroup, settleByLook, settledItem } from './domain/decide.ts';
 import type { Event } from './domain/events.ts';
 import { pick } from './domain/lane.ts';
 import { awaitedCloudGroups, emptyLedger, type Ledger, stepClock } from './domain/ledger.ts';
@@ -191,7 +191,7 @@ export class Keeper {
 
   async #poll(signal: AbortSignal): Promise<void> {
     const steps = this.#steps.count;
-    const observation = await this.#settings.cloud.observe(signal);
+    const observation = await this.#settings.cloud.observe(signal, (taskId) => settledItem(this.#ledger, taskId));
     if (signal.aborted || this.#steppedSince(steps)) return;
     const decision = await this.#decide(observation);
     this.#journal.touch([], decision.removed);
@@ -206,10 +206,8 @@ export class Keeper {
     const steps = decide(this.#ledger, observation, this.#settings.policies, this.#moment());
     for (;;) {
       const step = steps.next();
-      if (step.done) {
-        this.#happened(step.value.events, true);
-        return step.value;
-      }
+      this.#happened(step.done ? step.value.events : step.value, true);
+      if (step.done) return step.value;
       await this.#options.clock.yield();
     }
   }

@@ -72,18 +72,18 @@ export function createCloud(options: CloudOptions): Cloud {
   const wanted = wantedGroups(options, context);
 
   return {
-    async observe(signal) {
+    async observe(signal, known = nothingKnown) {
       const startedAt = clock.now();
       const failed = (failure: CallFailure) =>
         ({ kind: 'failed', startedAt, finishedAt: clock.now(), failure }) as const;
       const names = await wanted(signal);
       if (!names.ok) return failed(names.failure);
-      const sight = await groups.read(names.names, 'poll', signal);
+      const sight = await groups.read(names.names, 'poll', known, signal);
       if (sight.firstFailure && !sight.any) return failed(sight.firstFailure);
-      groups.learnSizes(sight.items.values());
+      groups.learnSizes(sight.items);
       return {
         kind: 'complete',
-        items: [...sight.items.values()],
+        items: sight.items,
         startedAt,
         finishedAt: clock.now(),
         drift: sight.drift,
@@ -92,8 +92,8 @@ export function createCloud(options: CloudOptions): Cloud {
       };
     },
     async look(cloudGroups, signal) {
-      const sight = await groups.read(cloudGroups, 'verify', signal);
-      return { items: [...sight.items.values()], failure: sight.firstFailure };
+      const sight = await groups.read(cloudGroups, 'verify', nothingKnown, signal);
+      return { items: sight.items, failure: sight.firstFailure };
     },
     restart: (task, permit, signal) => restart(context, restartActions, task, permit, signal),
     lookCost: (cloudGroups) => groups.cost(cloudGroups),
@@ -162,6 +162,8 @@ function askForKeys(options: CloudOptions, endpoint: URL, closed: AbortSignal): 
     },
   };
 }
+
+const nothingKnown = () => undefined;
 
 const longestInterned = 10_000;
 

@@ -2,9 +2,10 @@
  * Several cloud groups as one sight: asked together while all of them answer; a group that makes the list fail is
  * found by asking one by one, and costs its own tasks only (design section 5).
  */
-import type { Lane } from '../domain/ports.ts';
+import type { KnownItem, Lane } from '../domain/ports.ts';
 import type { CallFailure, ErrorClass, TaskItem } from '../domain/task.ts';
-import { keepNewer, type ListContext, readList } from './list.ts';
+import { type ListContext, readList } from './list.ts';
+import { createSights } from './sights.ts';
 
 /** Names in one call; longer lists of names are cut into several lists. */
 const groupsPerList = 50;
@@ -25,7 +26,8 @@ const ofOneGroup: ReadonlySet<ErrorClass> = new Set([
 ]);
 
 export interface GroupsSight {
-  readonly items: ReadonlyMap<string, TaskItem>;
+  /** Each task once. */
+  readonly items: readonly TaskItem[];
   readonly drift: boolean;
   readonly malformedItems: number;
   /** Groups that could not be read. */
@@ -37,11 +39,16 @@ export interface GroupsSight {
 
 export interface GroupsReader {
   /** `cloudGroups` undefined: all, without naming them. Rejects with the signal's reason if it aborts. */
-  read(cloudGroups: readonly string[] | undefined, lane: Lane, signal: AbortSignal): Promise<GroupsSight>;
+  read(
+    cloudGroups: readonly string[] | undefined,
+    lane: Lane,
+    known: KnownItem,
+    signal: AbortSignal,
+  ): Promise<GroupsSight>;
   /** Calls that reading these groups costs, by the sizes last seen. */
   cost(cloudGroups: readonly string[]): number;
   /** What the newest whole sight says of the groups' sizes. */
-  learnSizes(items: Iterable<TaskItem>): void;
+  learnSizes(items: readonly TaskItem[]): void;
 }
 
 export function createGroupsReader(context: ListContext): GroupsReader {
@@ -58,8 +65,8 @@ export function createGroupsReader(context: ListContext): GroupsReader {
   };
 
   return {
-    async read(cloudGroups, lane, signal) {
-      const round = newRound(context, alone, lane, signal);
+    async read(cloudGroups, lane, known, signal) {
+      const round = newRound(context, alone, lane, known, signal);
       if (!cloudGroups) await round.ask([]);
       else for (const list of listsFor([...new Set(cloudGroups)])) await round.ask(list);
       return round.sight();
@@ -77,8 +84,8 @@ export function createGroupsReader(context: ListContext): GroupsReader {
   };
 }
 
-function newRound(context: ListContext, alone: Map<string, number>, lane: Lane, signal: AbortSignal) {
-  let items = new Map<string, TaskItem>();
+function newRound(context: ListContext, alone: Map<string, number>, lane: Lane, known: KnownItem, signal: AbortSignal) {
+  let sights = createSights();
   const failed: string[] = [];
   let drift = false;
   let malformedItems = 0;
@@ -88,7 +95,7 @@ function newRound(context: ListContext, alone: Map<string, number>, lane: Lane, 
 
   /** Reads one list; gives the failure if there was one. */
   const one = async (list: readonly string[]): Promise<CallFailure | undefined> => {
-    const end = await readList(context, list, lane, signal);
+    const end = await readList(context, list, lane, known, signal);
     if (end.kind === 'failed') {
       firstFailure ??= end.failure;
       return end.failure;
@@ -96,9 +103,9 @@ function newRound(context: ListContext, alone: Map<string, number>, lane: Lane, 
     answered++;
     malformedItems += end.malformedItems;
     drift ||= end.drift;
-    // The first list is taken as it is: often it is the only one, and 100,000 tasks need no second map.
-    if (items.size === 0) items = end.items;
-    else for (const item of end.items.values()) if (keepNewer(items, item)) drift = true;
+    // The first list is taken as it is: often it is the only one, and 100,000 tasks need no second copy.
+    if (sights.size() === 0) sights = end.sights;
+    else if (sights.addAll(end.sights)) drift = true;
     return undefined;
   };
 
@@ -132,6 +139,13 @@ function newRound(context: ListContext, alone: Map<string, number>, lane: Lane, 
       over = true;
       failed.push(...list);
     },
-    sight: (): GroupsSight => ({ items, drift, malformedItems, failed, firstFailure, any: answered > 0 }),
+    sight: (): GroupsSight => ({
+      items: sights.items(),
+      drift,
+      malformedItems,
+      failed,
+      firstFailure,
+      any: answered > 0,
+    }),
   };
 }

@@ -4,10 +4,11 @@
  *
  * Each page is turned into items as it arrives; the answer's text is not kept.
  */
-import type { Lane } from '../domain/ports.ts';
-import type { CallFailure, TaskItem } from '../domain/task.ts';
+import type { KnownItem, Lane } from '../domain/ports.ts';
+import type { CallFailure } from '../domain/task.ts';
 import type { CallContext } from './call.ts';
 import { read } from './read.ts';
+import { createSights, type Sights } from './sights.ts';
 import { listBody, type Page, parsePage } from './wire.ts';
 
 export interface ListContext extends CallContext {
@@ -19,8 +20,7 @@ export interface ListContext extends CallContext {
 export type ListEnd =
   | {
       readonly kind: 'ok';
-      /** Each task once. */
-      readonly items: Map<string, TaskItem>;
+      readonly sights: Sights;
       readonly drift: boolean;
       readonly malformedItems: number;
     }
@@ -35,7 +35,7 @@ const hopelessItems = 3;
 
 /** Everything that has been read of one list so far. */
 interface Gathered {
-  readonly items: Map<string, TaskItem>;
+  readonly sights: Sights;
   totalCount: number | undefined;
   drift: boolean;
   malformedItems: number;
@@ -60,10 +60,11 @@ export async function readList(
   context: ListContext,
   cloudGroups: readonly string[],
   lane: Lane,
+  known: KnownItem,
   signal: AbortSignal,
 ): Promise<ListEnd> {
   const gathered: Gathered = {
-    items: new Map(),
+    sights: createSights(),
     totalCount: undefined,
     drift: false,
     malformedItems: 0,
@@ -75,7 +76,7 @@ export async function readList(
   };
   const size = context.pageSizes.current();
   const readOne = (from: number) =>
-    readSpan({ context, cloudGroups, lane, signal, gathered }, { from, to: from + size }, size);
+    readSpan({ context, cloudGroups, lane, known, signal, gathered }, { from, to: from + size }, size);
 
   await readOne(0);
   // Without a total the pages are read one after the other until one is not full.
@@ -93,15 +94,16 @@ export async function readList(
   if (gathered.failure) return { kind: 'failed', failure: gathered.failure };
 
   context.pageSizes.learn(gathered);
-  const { items, malformedItems, totalCount } = gathered;
-  const fits = totalCount === undefined ? items.size === 0 : items.size + malformedItems === totalCount;
-  return { kind: 'ok', items, drift: gathered.drift || !fits, malformedItems };
+  const { sights, malformedItems, totalCount } = gathered;
+  const fits = totalCount === undefined ? sights.size() === 0 : sights.size() + malformedItems === totalCount;
+  return { kind: 'ok', sights, drift: gathered.drift || !fits, malformedItems };
 }
 
 interface ListRequest {
   readonly context: ListContext;
   readonly cloudGroups: readonly string[];
   readonly lane: Lane;
+  readonly known: KnownItem;
   readonly signal: AbortSignal;
   readonly gathered: Gathered;
 }
@@ -134,13 +136,13 @@ async function readSpan(request: ListRequest, span: Span, size: number): Promise
   }
 }
 
-function readPage({ context, cloudGroups, lane, signal }: ListRequest, page: number, size: number) {
+function readPage({ context, cloudGroups, lane, known, signal }: ListRequest, page: number, size: number) {
   const onlyGroup = cloudGroups.length === 1 ? cloudGroups[0] : undefined;
   const { fingerprintKey, intern } = context;
   return read(
     context,
     { action: 'ListPullToPushTaskV2', body: listBody(cloudGroups, page, size), lane },
-    (result, sentAt) => parsePage(result, { requestedAt: sentAt, onlyGroup, fingerprintKey, intern }),
+    (result, sentAt) => parsePage(result, { requestedAt: sentAt, onlyGroup, fingerprintKey, intern, known }),
     signal,
   );
 }
@@ -148,7 +150,7 @@ function readPage({ context, cloudGroups, lane, signal }: ListRequest, page: num
 /** Takes what a page shows of `span`; its first entry stands at position `pageFrom`. */
 function gather(request: ListRequest, page: Page, span: Span, pageFrom: number, size: number): void {
   const { gathered } = request;
-  const { totalCount, entries } = page;
+  const { totalCount, entries, requestedAt } = page;
   if (totalCount !== undefined) {
     if (gathered.totalCount !== undefined && gathered.totalCount !== totalCount) gathered.drift = true;
     gathered.totalCount = Math.max(totalCount, gathered.totalCount ?? 0);
@@ -161,15 +163,8 @@ function gather(request: ListRequest, page: Page, span: Span, pageFrom: number, 
     const at = pageFrom + index;
     if (at < span.from || (at >= span.to && index < size)) continue;
     if ('malformed' in entry) malformed(request, entry.malformed);
-    else if (keepNewer(gathered.items, entry)) gathered.drift = true;
+    else if (gathered.sights.add(entry, requestedAt)) gathered.drift = true;
   }
-}
-
-/** True if the task was there already. Of two sights the one that was requested later counts. */
-export function keepNewer(items: Map<string, TaskItem>, item: TaskItem): boolean {
-  const known = items.get(item.taskId);
-  if (!known || item.requestedAt >= known.requestedAt) items.set(item.taskId, item);
-  return known !== undefined;
 }
 
 function malformed({ context, gathered }: ListRequest, where: string): void {

@@ -7,7 +7,8 @@
  * of them goes on.
  */
 import { hash } from 'node:crypto';
-import type { TaskItem, TaskStatus, TaskType } from '../domain/task.ts';
+import type { KnownItem } from '../domain/ports.ts';
+import { showsTheSame, type TaskItem, type TaskStatus, type TaskType } from '../domain/task.ts';
 
 export const apiVersion = '2023-01-01';
 
@@ -71,6 +72,8 @@ export interface Page {
   readonly entries: readonly (TaskItem | { readonly malformed: string })[];
   /** Absent: the cloud did not say. */
   readonly totalCount: number | undefined;
+  /** Unix milliseconds: when the request was sent. */
+  readonly requestedAt: number;
 }
 
 export interface PageContext {
@@ -81,6 +84,8 @@ export interface PageContext {
   readonly fingerprintKey: string;
   /** One copy of each repeated string. */
   readonly intern: (text: string) => string;
+  /** Of which tasks an item that shows just this is there already. */
+  readonly known: KnownItem;
 }
 
 /** Gives undefined if this is no page of tasks at all. */
@@ -90,6 +95,7 @@ export function parsePage(result: unknown, context: PageContext): Page | undefin
   return {
     entries: list.map((raw) => parseItem(raw, context)),
     totalCount: count(field(field(result, 'Pagination'), 'TotalCount')),
+    requestedAt: context.requestedAt,
   };
 }
 
@@ -132,7 +138,7 @@ function parseItem(raw: unknown, context: PageContext): TaskItem | { readonly ma
   const endsAt = parseTime(raw.EndTime);
   if (endsAt === 'malformed') return { malformed: 'EndTime' };
 
-  return {
+  const item: TaskItem = {
     taskId,
     title: typeof title === 'string' ? clean(title, longest.title) : '',
     cloudGroup: context.intern(cloudGroup ?? ''),
@@ -143,6 +149,9 @@ function parseItem(raw: unknown, context: PageContext): TaskItem | { readonly ma
     source: fingerprint(sourcesOf(raw), context.fingerprintKey),
     requestedAt: context.requestedAt,
   };
+  const known = context.known(taskId);
+  // Half of a hash is a window on the whole of it: what is kept has its own copy.
+  return known && showsTheSame(known, item) ? known : { ...item, source: Buffer.from(item.source).toString('latin1') };
 }
 
 const statuses: ReadonlyMap<unknown, TaskStatus> = new Map([

@@ -2,8 +2,8 @@
  * From one observation to what is to be done: the facts it tells, the restarts to make in their order, and for
  * each task a verdict. Pure but for the ledger, which takes each fact as it is told; it reads no clock.
  *
- * It is a generator so that a list of 100,000 tasks is worked off in slices: the keeper lets other work go first
- * at each `yield`.
+ * It is a generator so that a list of 100,000 tasks is worked off in slices: each `yield` gives the facts of its slice,
+ * and the keeper lets other work go first.
  */
 import { apply } from './apply.ts';
 import { accountTime, emptyGroups, sliceOfTasks, takeCensus } from './census.ts';
@@ -17,6 +17,8 @@ import { dueSince, type Moment, type Situation, situationOf, type Verdict, verdi
 import { passesStorms, reviewStorms, trimBudget } from './storm.ts';
 import type { CompleteObservation, Observation, TaskItem } from './task.ts';
 
+export { settledItem } from './outage.ts';
+
 /** A list that shrank beyond belief is believed after it has stayed so for this long. */
 const suspectForMs = 15 * 60_000;
 const suspectFewer = 5;
@@ -27,6 +29,7 @@ const goneRecordsKeptMs = 8 * 24 * 3_600_000;
 
 /** What came of one observation. Every event has been applied to the ledger. */
 export interface Decision {
+  /** Those that no slice has given before. */
   readonly events: readonly Event[];
   /** Tasks to restart, best first: those that may go now, and those that only a storm or the circuit withholds. */
   readonly lane: readonly string[];
@@ -40,33 +43,40 @@ export function* decide(
   observation: Observation,
   policies: Policies,
   moment: Moment,
-): Generator<void, Decision> {
+): Generator<readonly Event[], Decision> {
+  const events: Event[] = [];
+  const steps = decideSlices(ledger, observation, policies, moment, (told) => {
+    for (const event of told) apply(ledger, event);
+    events.push(...told);
+  });
   ledger.midway = true;
   try {
-    return yield* decideSlices(ledger, observation, policies, moment);
+    for (;;) {
+      const step = steps.next();
+      if (step.done) return { ...step.value, events };
+      yield events.splice(0);
+    }
   } finally {
     ledger.midway = false;
   }
 }
+
+type Tell = (events: readonly Event[]) => void;
 
 function* decideSlices(
   ledger: Ledger,
   observation: Observation,
   policies: Policies,
   moment: Moment,
-): Generator<void, Decision> {
-  const events: Event[] = [];
-  const tell = (told: readonly Event[]) => {
-    for (const event of told) apply(ledger, event);
-    events.push(...told);
-  };
+  tell: Tell,
+): Generator<void, Omit<Decision, 'events'>> {
   if (observation.kind === 'failed') {
     const { failure, startedAt, finishedAt } = observation;
     tell([
       { type: 'poll-failed', at: moment.now, account: ledger.account, failure, durationMs: finishedAt - startedAt },
     ]);
     tell(listFailureEvents(ledger, failure, moment.now));
-    return { events, lane: [], removed: [] };
+    return { lane: [], removed: [] };
   }
   tell(closeListCircuit(ledger, moment.now));
   tell(expireHolds(ledger, moment.now));
@@ -81,15 +91,17 @@ function* decideSlices(
   tell(reviewStorms(ledger, policies, moment.now));
   tell(emptyGroups(ledger, policies, moment.now));
   const lane = yield* judge(ledger, stopped, policies, moment, tell);
-  return { events, lane, removed };
+  return { lane, removed };
 }
 
 /** Runs `decide` to its end in one go. */
 export function decideAtOnce(ledger: Ledger, observation: Observation, policies: Policies, moment: Moment): Decision {
   const steps = decide(ledger, observation, policies, moment);
+  const events: Event[] = [];
   for (;;) {
     const step = steps.next();
-    if (step.done) return step.value;
+    if (step.done) return { ...step.value, events: [...events, ...step.value.events] };
+    events.push(...step.value);
   }
 }
 
@@ -145,7 +157,7 @@ function* takeIn(
   doubted: boolean,
   policies: Policies,
   moment: Moment,
-  tell: (events: readonly Event[]) => void,
+  tell: Tell,
 ): Generator<void, void> {
   const look = lookOf(ledger, policies, moment);
   const seen = new Set<string>();
@@ -270,7 +282,7 @@ function* judge(
   stopped: readonly TaskRecord[],
   policies: Policies,
   moment: Moment,
-  tell: (events: readonly Event[]) => void,
+  tell: Tell,
 ): Generator<void, readonly string[]> {
   const situation = situationOf(ledger, policies, moment);
   const lane: TaskRecord[] = [];

@@ -9,7 +9,7 @@ import type { Ending, Event, TaskEvent } from './events.ts';
 import type { Attempt, Ledger, TaskRecord } from './ledger.ts';
 import type { Policy } from './policy.ts';
 import { dueSince, givenUp, hasEnded, isOverdue } from './rules.ts';
-import type { TaskItem } from './task.ts';
+import { showsTheSame, type TaskItem } from './task.ts';
 
 /** An outage that ends with the task seen active so long after an attempt is called recovered, later: external. */
 const recoveredWithinMs = 10 * 60_000;
@@ -132,21 +132,22 @@ function saysNothingNew(record: TaskRecord, item: TaskItem, policy: Policy | und
     const counted = outage && outage.activeAt === undefined && outage.sights >= policy.confirm;
     if (!counted) return false;
   }
-  return (
-    before.status === item.status &&
-    before.title === item.title &&
-    before.cloudGroup === item.cloudGroup &&
-    before.startsAt === item.startsAt &&
-    before.endsAt === item.endsAt &&
-    before.source === item.source &&
-    before.type === item.type &&
-    before.statusText === item.statusText
-  );
+  return showsTheSame(before, item);
 }
 
 /** Nothing is awaited of the task, and nothing about it depends on the time of day. */
 const isQuiet = ({ outage, attempt, tries, row }: TaskRecord, { status }: TaskItem): boolean =>
   !outage && !attempt && tries === 0 && row === 0 && status !== 'stopped' && status !== 'not-started';
+
+/**
+ * The item of a task of which nothing is awaited: if it is shown again as it is, nobody will ask when. Undefined for
+ * any other task, and for one that is not known.
+ */
+export function settledItem(ledger: Ledger, taskId: string): TaskItem | undefined {
+  const record = ledger.tasks.get(taskId);
+  if (!record || !isQuiet(record, record.item) || record.missing || record.goneAt !== undefined) return undefined;
+  return record.item.status === 'active' && record.activeSince === undefined ? undefined : record.item;
+}
 
 function learn(facts: Facts, known: TaskRecord, item: TaskItem, policy: Policy | undefined): void {
   const { record } = facts;

@@ -72,8 +72,11 @@ export interface GateSnapshot {
 
 /** One account's API, ready to use. Never throws for anything the cloud can answer; aborts reject with the signal's reason. */
 export interface Cloud {
-  /** One poll: every page of every cloud group asked for. */
-  observe(signal: AbortSignal): Promise<Observation>;
+  /**
+   * One poll: every page of every cloud group asked for. A task that is shown just as `known` has it is told with that
+   * very item, time of sight included: most of 100,000 tasks are, and need no copy.
+   */
+  observe(signal: AbortSignal, known?: KnownItem): Promise<Observation>;
   /** Lists only these cloud groups, in the verify lane. Items of groups that could be read; failures are not told. */
   look(cloudGroups: readonly string[], signal: AbortSignal): Promise<LookResult>;
   /** Sends one restart with a permit of the restart lane, and calls `permit.done`. */
@@ -88,6 +91,9 @@ export interface Cloud {
   clockOffsetMs(): number;
   close(): Promise<void>;
 }
+
+/** The item of a task of which nothing is awaited; undefined: unknown, or its next sight must tell its time. */
+export type KnownItem = (taskId: string) => TaskItem | undefined;
 
 export interface LookResult {
   readonly items: readonly TaskItem[];

@@ -24,9 +24,24 @@ export interface TaskItem {
   readonly endsAt: number | undefined;
   /** Keyed hash of the sorted source addresses without their query strings. */
   readonly source: string;
-  /** When the request of this item's page was sent, Unix milliseconds: the item is as old as that. */
+  /**
+   * When the request of this item's page was sent, Unix milliseconds: the item is as old as that. Of a task of which
+   * nothing is awaited it can be the first of several polls that all showed the same.
+   */
   readonly requestedAt: number;
 }
+
+/** Whether two sights of a task say the same, whenever they were. */
+export const showsTheSame = (a: TaskItem, b: TaskItem): boolean =>
+  a === b ||
+  (a.status === b.status &&
+    a.title === b.title &&
+    a.cloudGroup === b.cloudGroup &&
+    a.startsAt === b.startsAt &&
+    a.endsAt === b.endsAt &&
+    a.source === b.source &&
+    a.type === b.type &&
+    a.statusText === b.statusText);
 
 /** What one poll brought: every page read, or nothing that may be decided from. */
 export type Observation = CompleteObservation | FailedObservation;

@@ -126,6 +126,24 @@ describe('drift', () => {
     expect(seen.drift).toBe(true);
     expect(seen.items.find(({ taskId }) => taskId === 't1')?.status).toBe('active');
   });
+  test.each(['停用', '生效中'])(
+    'a task that comes twice: the later sight counts, also if the other (%s) is an item of the poll before',
+    async (laterStatus) => {
+      const shown = (Status: string) => rawTask('t1', { Status });
+      const earlierStatus = laterStatus === '停用' ? '生效中' : '停用';
+      let polls = 0;
+      const transport = scripted((_action, { Page }) => {
+        if (Page === 1) polls++;
+        if (polls === 1) return page(Page === 1 ? [rawTask('t0'), shown('生效中')] : tasks(2, 2), 4);
+        return page(Page === 1 ? [rawTask('t0'), shown(earlierStatus)] : [shown(laterStatus), rawTask('t2')], 4);
+      });
+      const { cloud } = bench(transport, { pageSize: 2 });
+      const before = new Map(complete(await cloud.observe(never)).items.map((item) => [item.taskId, item]));
+      const { items } = complete(await cloud.observe(never, (taskId) => before.get(taskId)));
+      expect(items.find(({ taskId }) => taskId === 't1')?.status).toBe(laterStatus === '停用' ? 'stopped' : 'active');
+      expect(items.find(({ taskId }) => taskId === 't0')).toBe(before.get('t0'));
+    },
+  );
   test('fewer tasks than the total', async () => expect((await drifting(() => page(tasks(1), 2))).drift).toBe(true));
   test('more tasks than the total', async () => expect((await drifting(() => page(tasks(2), 1))).drift).toBe(true));
   test('tasks without a total: pages are read until one is not full', async () => {

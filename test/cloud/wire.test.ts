@@ -8,6 +8,7 @@ const context = {
   onlyGroup: undefined,
   fingerprintKey: 'key-1',
   intern: (text: string) => text,
+  known: () => undefined,
 };
 const page = (list: unknown, over = {}) =>
   parsePage({ List: list, Pagination: { TotalCount: 7 } }, { ...context, ...over });
@@ -29,6 +30,27 @@ test('an item as the cloud gives it, in our words', () => {
     endsAt: Date.UTC(2024, 0, 7),
     source: expect.stringMatching(/^[0-9a-f]{32}$/),
     requestedAt: 1_700_000_000_000,
+  });
+});
+
+describe('an item that is known', () => {
+  const before = first({}, { requestedAt: 1_600_000_000_000 });
+  const shownAgain = (fields: Record<string, unknown>) =>
+    first(fields, { known: (taskId: string) => (taskId === 't1' ? before : undefined) });
+
+  test('and shows just what it showed before is that very item', () => expect(shownAgain({})).toBe(before));
+  test.each([
+    ['status', { Status: '生效中' }],
+    ['status of unknown text', { Status: '?' }],
+    ['title', { Title: 'other' }],
+    ['group', { GroupName: 'other' }],
+    ['start', { StartTime: '2024-01-02T00:00:00Z' }],
+    ['end', { EndTime: '2025-01-02T00:00:00Z' }],
+    ['source', { SrcAddr: 'rtmp://elsewhere/live' }],
+    ['type', { Type: 1 }],
+  ])('but not with another %s', (_what, fields) => {
+    expect(shownAgain(fields)).toEqual(first(fields));
+    expect(shownAgain(fields)).toMatchObject({ requestedAt: context.requestedAt });
   });
 });
 

@@ -4,7 +4,7 @@
  */
 import { apply } from '../../src/domain/apply.ts';
 import { answerEvents } from '../../src/domain/circuit.ts';
-import { decideAtOnce, regroup, settleByLook } from '../../src/domain/decide.ts';
+import { decideAtOnce, regroup, settleByLook, settledItem } from '../../src/domain/decide.ts';
 import type { Event, Hold } from '../../src/domain/events.ts';
 import { pick } from '../../src/domain/lane.ts';
 import { emptyLedger, type Ledger, type TaskRecord } from '../../src/domain/ledger.ts';
@@ -12,7 +12,13 @@ import { operatorRelease, operatorRestart } from '../../src/domain/operator.ts';
 import type { Policies, Policy } from '../../src/domain/policy.ts';
 import { type Moment, situationOf, type Verdict, verdictOf } from '../../src/domain/rules.ts';
 import { stormKey, unsettledByScope } from '../../src/domain/storm.ts';
-import type { ErrorClass, RestartAnswer, TaskItem, TaskStatus } from '../../src/domain/task.ts';
+import {
+  type ErrorClass,
+  type RestartAnswer,
+  showsTheSame,
+  type TaskItem,
+  type TaskStatus,
+} from '../../src/domain/task.ts';
 
 export const begin = Date.UTC(2026, 0, 5, 0, 0, 0); // a Monday, 08:00 in Shanghai
 export const at = (seconds: number): number => begin + seconds * 1_000;
@@ -103,6 +109,8 @@ export class Story {
   policies: Policies;
   lane: readonly string[] = [];
   clockOffsetMs = 0;
+  /** As the client does: a list shows a settled task with the item that is known, as long as it is the same. */
+  reusesItems = true;
   pollGapMs = 15_000;
   #now = 0;
 
@@ -139,7 +147,7 @@ export class Story {
     } = {},
   ): this {
     this.#now = seconds;
-    const items = this.#items(seconds, shown);
+    const items = this.#items(seconds, shown).map((item) => this.#reused(item));
     const { drift = false, failedCloudGroups = [], malformedItems = 0, took = 0 } = more;
     const observation = {
       kind: 'complete',
@@ -173,6 +181,11 @@ export class Story {
     this.#now = seconds;
     this.events.push(...settleByLook(this.ledger, this.#items(seconds, shown), this.policies, this.moment()));
     return this;
+  }
+
+  #reused(item: TaskItem): TaskItem {
+    const known = this.reusesItems ? settledItem(this.ledger, item.taskId) : undefined;
+    return known && showsTheSame(known, item) ? known : item;
   }
 
   #items(seconds: number, shown: Shown): TaskItem[] {
