@@ -33,6 +33,12 @@ export function labelText(names: readonly string[], values: readonly string[]): 
   return text;
 }
 
+/**
+ * The same text in one piece: what V8 puts together from parts keeps the parts, each with a node of its own. For 200
+ * groups that was four times the text.
+ */
+export const flat = (text: string): string => Buffer.from(text, 'utf8').toString('utf8');
+
 export function numberText(value: number): string {
   if (value === Number.POSITIVE_INFINITY) return '+Inf';
   if (value === Number.NEGATIVE_INFINITY) return '-Inf';

@@ -58,6 +58,8 @@ export const metricsContentType = Registry.PROMETHEUS_CONTENT_TYPE;
 
 /** Bound on the tasks whose restarts are counted one by one; above it nothing new is counted. */
 const maxTasksCounted = 200_000;
+/** As long as a timer can be. */
+const neverMs = 2 ** 31 - 1;
 
 export function createMetrics(options: MetricsOptions): Metrics {
   const counted = createCounted();
@@ -67,8 +69,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       .map(({ code }) => code),
   );
   const state = createProcessState();
-  const ofProcess = options.processMetrics === false ? undefined : new Registry();
-  if (ofProcess) collectDefaultMetrics({ register: ofProcess });
+  const ofProcess = options.processMetrics === false ? undefined : processRegistry();
   let configured: Configured = { accounts: new Set(), pairs: new Set() };
   const restartsOfTask = new Map<string, number>();
   const openings = createOpenings();
@@ -128,6 +129,18 @@ export function createMetrics(options: MetricsOptions): Metrics {
 function countRestart(restartsOfTask: Map<string, number>, key: string): void {
   const before = restartsOfTask.get(key);
   if (before !== undefined || restartsOfTask.size < maxTasksCounted) restartsOfTask.set(key, (before ?? 0) + 1);
+}
+
+/**
+ * Without the quantiles of the event loop's delay: to measure them a timer goes off a hundred times a second, which is
+ * more than everything else that a daemon at rest does. How late the loop is at the scrape is told all the same.
+ */
+function processRegistry(): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: neverMs });
+  for (const figure of ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'])
+    registry.removeSingleMetric(`nodejs_eventloop_lag_${figure}_seconds`);
+  return registry;
 }
 
 interface ProcessState {

@@ -2,10 +2,11 @@
  * What is counted between scrapes: the counters and histograms of the catalogue, and their values.
  *
  * A series is there from the moment it is zeroed or first counted until its account or group leaves the
- * configuration. Its label text is made once.
+ * configuration. Its label text is made once, and a metric's text again only after one of its series has changed: most
+ * have not between two scrapes.
  */
 import { type CounterName, type HistogramName, type LabelValues, type MetricName, specOf } from './catalogue.ts';
-import { headText, labelText, numberText, sampleStart } from './exposition.ts';
+import { flat, headText, labelText, numberText, sampleStart } from './exposition.ts';
 
 interface CounterSeries {
   readonly values: readonly string[];
@@ -16,8 +17,7 @@ interface CounterSeries {
 
 interface HistogramSeries {
   readonly values: readonly string[];
-  /** Names and labels of its samples: one for each bucket, then the sum and the count. */
-  readonly starts: readonly string[];
+  readonly labels: string;
   /** Observations by bucket, not yet summed up; the last is above every bound. */
   readonly counts: number[];
   sum: number;
@@ -47,38 +47,46 @@ export interface Histogram<Name extends HistogramName> {
 export function createCounter<Name extends CounterName>(name: Name): Counter<Name> {
   const { labels } = specOf(name);
   const all = new Map<string, CounterSeries>();
+  const rendered = renderedOnce(() => {
+    let text = headText(name);
+    for (const series of all.values()) text += `${series.start}${numberText(series.value)}\n`;
+    return text;
+  });
   return {
     add(values, by = 1) {
       if (!(by >= 0)) throw new RangeError(`${name} cannot change by ${by}: a counter only grows`);
       const key = keyOf(values);
       const known = all.get(key);
+      if (known && by === 0) return;
+      rendered.changed();
       if (known) known.value += by;
-      else all.set(key, { values: [...values], start: sampleStart(name, labelText(labels, values)), value: by });
+      else all.set(key, { values: [...values], start: flat(sampleStart(name, labelText(labels, values))), value: by });
     },
-    retain: (keep) => retainIn(all, name, keep),
-    text() {
-      let text = headText(name);
-      for (const series of all.values()) text += `${series.start}${numberText(series.value)}\n`;
-      return text;
+    retain(keep) {
+      rendered.changed();
+      retainIn(all, name, keep);
     },
+    text: rendered.text,
   };
 }
 
 export function createHistogram<Name extends HistogramName>(name: Name): Histogram<Name> {
   const { labels, buckets = [] } = specOf(name);
   const all = new Map<string, HistogramSeries>();
+  const histogramText = histogramTextOf(name, buckets);
+  const rendered = renderedOnce(() => {
+    let text = headText(name);
+    for (const series of all.values()) text += histogramText(series);
+    return text;
+  });
   const seriesOf = (values: readonly string[]) => {
     const key = keyOf(values);
     const known = all.get(key);
     if (known) return known;
     const counts = new Array<number>(buckets.length + 1).fill(0);
-    const series = {
-      values: [...values],
-      starts: histogramStarts(name, buckets, labelText(labels, values)),
-      counts,
-      sum: 0,
-    };
+    const series = { values: [...values], labels: flat(labelText(labels, values)), counts, sum: 0 };
     all.set(key, series);
+    rendered.changed();
     return series;
   };
   return {
@@ -90,35 +98,44 @@ export function createHistogram<Name extends HistogramName>(name: Name): Histogr
       const bucket = at < 0 ? buckets.length : at;
       series.counts[bucket] = (series.counts[bucket] ?? 0) + 1;
       series.sum += value;
+      rendered.changed();
     },
-    retain: (keep) => retainIn(all, name, keep),
+    retain(keep) {
+      rendered.changed();
+      retainIn(all, name, keep);
+    },
+    text: rendered.text,
+  };
+}
+
+/** The text as it was made last, until something has changed. */
+function renderedOnce(render: () => string): { readonly text: () => string; readonly changed: () => void } {
+  let last: string | undefined;
+  return {
     text() {
-      let text = headText(name);
-      for (const series of all.values()) text += histogramText(series);
-      return text;
+      last ??= flat(render());
+      return last;
+    },
+    changed() {
+      last = undefined;
     },
   };
 }
 
-function histogramStarts(name: string, bounds: readonly number[], labels: string): readonly string[] {
-  const before = labels === '' ? '' : `${labels},`;
-  const les = [...bounds.map(numberText), '+Inf'];
-  return [
-    ...les.map((le) => sampleStart(`${name}_bucket`, `${before}le="${le}"`)),
-    sampleStart(`${name}_sum`, labels),
-    sampleStart(`${name}_count`, labels),
-  ];
-}
-
 /** Buckets are cumulative in the text, and in memory they are not. */
-function histogramText({ starts, counts, sum }: HistogramSeries): string {
-  let text = '';
-  let count = 0;
-  for (let i = 0; i < counts.length; i++) {
-    count += counts[i] ?? 0;
-    text += `${starts[i]}${count}\n`;
-  }
-  return `${text}${starts[counts.length]}${numberText(sum)}\n${starts[counts.length + 1]}${count}\n`;
+function histogramTextOf(name: string, bounds: readonly number[]): (series: HistogramSeries) => string {
+  const les = [...bounds.map(numberText), '+Inf'];
+  return ({ labels, counts, sum }) => {
+    const before = labels === '' ? '' : `${labels},`;
+    let text = '';
+    let count = 0;
+    for (const [index, le] of les.entries()) {
+      count += counts[index] ?? 0;
+      text += `${sampleStart(`${name}_bucket`, `${before}le="${le}"`)}${count}\n`;
+    }
+    const summed = `${sampleStart(`${name}_sum`, labels)}${numberText(sum)}\n`;
+    return `${text}${summed}${sampleStart(`${name}_count`, labels)}${count}\n`;
+  };
 }
 
 const keyOf = (values: readonly string[]) => values.join(separator);
