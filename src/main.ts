@@ -4,13 +4,15 @@
  * and to nothing else is here.
  */
 import { enableCompileCache } from 'node:module';
-import { basename, join, relative } from 'node:path';
+import { basename, delimiter, dirname, join, relative } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import type { App, Output, Signals } from './cli/surroundings.ts';
 
 // Before anything else is loaded: with what the last start compiled, this one takes half of the time. It lies beside the
 // sources and not in a folder that others may write to; where it cannot be written, nothing is lost but that time.
-enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/relaykeeper'));
+// Threads look for it in their environment.
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, '../node_modules/.cache/relaykeeper');
+enableCompileCache(process.env.NODE_COMPILE_CACHE);
 const [{ runCommandLine }, { systemClock }] = await Promise.all([import('./cli/program.ts'), import('./clock.ts')]);
 
 /** Exit code of a process whose reader has gone (128 + SIGPIPE). */
@@ -47,6 +49,9 @@ function endByMistake(error: unknown): never {
 /** What can be typed again as it stands; a script of npm brings the right Node along. */
 function programName(): string {
   if (process.env.npm_lifecycle_event !== undefined) return 'npm run -s relaykeeper --';
+  const launcher = process.env.RELAYKEEPER_LAUNCHER;
+  const onPath = (process.env.PATH ?? '').split(delimiter);
+  if (launcher) return onPath.includes(dirname(launcher)) ? basename(launcher) : relative(process.cwd(), launcher);
   const path = process.argv[1] ?? '';
   return basename(path) === 'main.ts' ? `node ${relative(process.cwd(), path)}` : 'relaykeeper';
 }

@@ -1,8 +1,8 @@
 /** The process itself: what only main.ts does. Each start takes a good part of a second, so there are few. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 
 const main = join(import.meta.dirname, '../../src/main.ts');
@@ -64,6 +64,25 @@ it('ends with the exit code of the command, the message on stderr alone', async 
   expect({ code, out }).toEqual({ code: 6, out: '' });
   expect(err).toContain(`on the socket ${join(folder, 'data/relaykeeper.sock')}: there is no such socket`);
   expect(err).toMatch(/Start it: node \S*main\.ts run/);
+});
+
+it('its launcher passes arguments, exit code and signals on, and is called by its own name, through a link too', async () => {
+  const bin = join(folder, 'bin');
+  mkdirSync(bin);
+  symlinkSync(join(main, '../relaykeeper'), join(bin, 'relaykeeper'));
+  const env = { PATH: `${bin}:${dirname(process.execPath)}:${process.env.PATH}` };
+  const launched = spawnSync('relaykeeper', ['status'], { cwd: folder, env, encoding: 'utf8' });
+  expect(launched).toMatchObject({ status: 6, stdout: '' });
+  expect(launched.stderr).toContain('Start it: relaykeeper run');
+
+  const inCheckout = spawnSync('src/relaykeeper', ['explain'], { cwd: join(main, '../..'), env, encoding: 'utf8' });
+  expect(inCheckout.status).toBe(2);
+  expect(inCheckout.stderr).toContain('See: src/relaykeeper explain --help');
+
+  const child = spawn('relaykeeper', ['simulate', '--listen', '127.0.0.1:0'], { cwd: folder, env });
+  children.add(child);
+  child.stdout.once('data', () => child.kill('SIGTERM'));
+  expect(await new Promise((resolve) => child.on('close', (...end) => resolve(end)))).toEqual([0, null]);
 });
 
 it('a large output arrives whole through a pipe', async () => {
