@@ -17,7 +17,7 @@ import {
   startScript,
 } from './contender.ts';
 import { measureDecide } from './decide.ts';
-import type { Reading } from './gauge.ts';
+import type { Reading } from './reading.ts';
 
 type Start = (cloud: BenchCloud, everySeconds: number) => Promise<Contender>;
 

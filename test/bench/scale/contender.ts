@@ -1,11 +1,11 @@
 /** The processes of the scale bench: the cloud, and who is measured against it, each started, asked and ended from here. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { benchKey, type FromCloud, groupName, type ToCloud } from './cloud.ts';
-import type { Reading, ToGauge } from './gauge.ts';
+import type { Reading, ToGauge } from './reading.ts';
 
 export const groups = 200;
 export const roundTripMs = 40;
@@ -13,8 +13,8 @@ export const perSecond = 10;
 export const pageSize = 500;
 
 const here = import.meta.dirname;
-const main = join(here, '../../../src/main.ts');
-const gauge = join(here, 'gauge.ts');
+const launcher = join(here, '../../../src/relaykeeper');
+const gauge = join(here, 'gauge.mjs');
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -54,6 +54,7 @@ export async function openBenchCloud(tasks: number): Promise<BenchCloud> {
 export interface Contender {
   readonly name: string;
   /** From the start of the process until it said that it is ready; undefined: it never says so. */
+  readonly pid?: number | undefined;
   readonly readyAfterMs: number | undefined;
   /** A poll of so many tasks takes so many calls. */
   callsPerPoll(tasks: number): number;
@@ -115,10 +116,10 @@ export function daemonFolder(cloudUrl: string, everySeconds: number, level = 'in
 
 export async function startDaemon(folder: DaemonFolder, nodeFlags: readonly string[] = []): Promise<Contender> {
   const startedAt = performance.now();
-  const child = fork(main, ['run', '--config', 'relaykeeper.yaml'], {
+  const flags = ['--import', gauge, ...nodeFlags, process.env.SCALE_FLAGS ?? ''];
+  const child = spawn(launcher, ['run', '--config', 'relaykeeper.yaml'], {
     cwd: folder.path,
-    execArgv: ['--import', gauge, ...nodeFlags, ...(process.env.SCALE_FLAGS?.split(' ') ?? [])],
-    env: { PATH: process.env.PATH ?? '' },
+    env: { PATH: `${dirname(process.execPath)}:${process.env.PATH}`, NODE_OPTIONS: flags.join(' ') },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
   const url = await listening(child);
@@ -129,6 +130,7 @@ export async function startDaemon(folder: DaemonFolder, nodeFlags: readonly stri
   const durations: number[] = [];
   return {
     name: '**relaykeeper**',
+    pid: child.pid,
     readyAfterMs,
     // 200 named cloud groups are asked for in lists of fifty.
     callsPerPoll: (tasks) => (groups / 50) * Math.ceil(tasks / (groups / 50) / pageSize),
@@ -172,7 +174,13 @@ function listening(child: ChildProcess): Promise<string> {
 export async function startScript(cloudUrl: string, everySeconds: number): Promise<Contender> {
   const child = fork(join(here, 'script.ts'), [cloudUrl, `${everySeconds * 1_000}`], {
     execArgv: ['--import', gauge],
-    env: { PATH: process.env.PATH ?? '', NO_PROXY: '127.0.0.1', no_proxy: '127.0.0.1' },
+    env: {
+      PATH: process.env.PATH ?? '',
+      NO_PROXY: '127.0.0.1',
+      no_proxy: '127.0.0.1',
+      // As the daemon does for itself.
+      NODE_COMPILE_CACHE: join(here, '../../../node_modules/.cache/relaykeeper'),
+    },
   });
   const durations: number[] = [];
   child.on('message', (message: object) => {
