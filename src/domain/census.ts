@@ -25,23 +25,41 @@ export function accountTime(ledger: Ledger, policies: Policies, startedAt: numbe
   }));
 }
 
-/** Counts due and stopped tasks for storms, budgets and availability; gives the stopped ones. */
-export function* takeCensus(ledger: Ledger, situation: Situation): Generator<void, readonly TaskRecord[]> {
-  const census = new Map<string, { due: number; stopped: number; dueForBudget: number }>();
+/** What a census gives besides the counts. */
+export interface Counted {
+  readonly stopped: readonly TaskRecord[];
+  /** Groups that have a task, due or not. */
+  readonly matched: ReadonlySet<string>;
+}
+
+type Counts = { due: number; stopped: number; dueForBudget: number };
+
+/** Counts due and stopped tasks for storms, budgets and availability. */
+export function* takeCensus(ledger: Ledger, situation: Situation): Generator<void, Counted> {
+  const census = new Map<string, Counts>();
   const availability = new Map<string, { due: number; down: number }>();
   const stopped: TaskRecord[] = [];
+  const matched = new Set<string>();
+  /** The two scopes of a group, looked for once and not for each of its tasks. */
+  const scopes = { acting: new Map<string, readonly Counts[]>(), observed: new Map<string, readonly Counts[]>() };
+  const countsOf = (group: string, observed: boolean) =>
+    entry(scopes[observed ? 'observed' : 'acting'], group, () =>
+      scopesOf(group, observed).map((scope) =>
+        entry(census, stormKey(scope), () => ({ due: 0, stopped: 0, dueForBudget: 0 })),
+      ),
+    );
   let worked = 0;
   for (const record of ledger.tasks.values()) {
     if (++worked % sliceOfTasks === 0) yield;
     const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
     if (record.goneAt !== undefined || !policy) continue;
+    matched.add(policy.name);
     const isStopped = record.item.status === 'stopped';
     if (isStopped) stopped.push(record);
     if (dueSince(record, policy, situation.cloudNow) === undefined || holdOver(situation, record)) continue;
     const observed = isObserved(record, policy);
     const stage = isStopped ? givenUp(record, policy, situation.now)?.stage : undefined;
-    for (const scope of scopesOf(policy.name, observed)) {
-      const counts = entry(census, stormKey(scope), () => ({ due: 0, stopped: 0, dueForBudget: 0 }));
+    for (const counts of countsOf(policy.name, observed)) {
       if (stage !== 'abandoned') counts.dueForBudget++;
       if (stage !== undefined) continue;
       counts.due++;
@@ -54,14 +72,11 @@ export function* takeCensus(ledger: Ledger, situation: Situation): Generator<voi
   }
   ledger.census = census satisfies Map<string, Census>;
   ledger.availability = availability satisfies Map<string, Availability>;
-  return stopped;
+  return { stopped, matched };
 }
 
 /** Groups that have matched no task for ten minutes; told once, until one is matched. */
-export function emptyGroups(ledger: Ledger, policies: Policies, now: number): Event[] {
-  const matched = new Set<string>();
-  for (const { group, goneAt } of ledger.tasks.values())
-    if (group !== undefined && goneAt === undefined) matched.add(group);
+export function emptyGroups(ledger: Ledger, policies: Policies, matched: ReadonlySet<string>, now: number): Event[] {
   const names = new Set(policies.groups.map(({ name }) => name));
   for (const group of ledger.emptyGroups.keys())
     if (matched.has(group) || !names.has(group)) ledger.emptyGroups.delete(group);

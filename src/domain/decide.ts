@@ -87,9 +87,9 @@ function* decideSlices(
   tell(pollEvents(ledger, observation, suspect.doubted, moment.now));
   const removed = dropOldRecords(ledger, moment.now);
   trimBudget(ledger, policies, moment.now);
-  const stopped = yield* takeCensus(ledger, situationOf(ledger, policies, moment));
+  const { stopped, matched } = yield* takeCensus(ledger, situationOf(ledger, policies, moment));
   tell(reviewStorms(ledger, policies, moment.now));
-  tell(emptyGroups(ledger, policies, moment.now));
+  tell(emptyGroups(ledger, policies, matched, moment.now));
   const lane = yield* judge(ledger, stopped, policies, moment, tell);
   return { lane, removed };
 }

@@ -92,6 +92,7 @@ function indexHolds(holds: Iterable<Hold>, now: number): HoldIndex {
 
 /** The hold that covers a task longest, if any does. */
 export function holdOver({ holds }: Situation, { taskId, group }: TaskRecord): Hold | undefined {
+  if (!holds.account && holds.groups.size + holds.tasks.size === 0) return undefined;
   const covering = [holds.account, group === undefined ? undefined : holds.groups.get(group), holds.tasks.get(taskId)];
   let longest: Hold | undefined;
   for (const hold of covering) if (hold && (!longest || endOf(hold) > endOf(longest))) longest = hold;

@@ -1,8 +1,8 @@
 /** What `decide` costs alone, in this process: all slices together, and the longest one. */
-import { decide } from '../../../src/domain/decide.ts';
+import { decide, settledItem } from '../../../src/domain/decide.ts';
 import { emptyLedger, type Ledger } from '../../../src/domain/ledger.ts';
 import type { Policies } from '../../../src/domain/policy.ts';
-import type { CompleteObservation, TaskItem, TaskStatus } from '../../../src/domain/task.ts';
+import { type CompleteObservation, showsTheSame, type TaskItem, type TaskStatus } from '../../../src/domain/task.ts';
 import { begin, plainPolicy, policiesOf } from '../../domain/story.ts';
 import { groupName } from './cloud.ts';
 import { groups } from './contender.ts';
@@ -25,7 +25,12 @@ export const policies: Policies = policiesOf(
   })),
 );
 
-export function observed(tasks: number, poll: number, statusOf: (index: number) => TaskStatus): CompleteObservation {
+function observed(
+  ledger: Ledger,
+  tasks: number,
+  poll: number,
+  statusOf: (index: number) => TaskStatus,
+): CompleteObservation {
   const at = begin + poll * pollMs;
   const items = Array.from(
     { length: tasks },
@@ -44,8 +49,11 @@ export function observed(tasks: number, poll: number, statusOf: (index: number) 
   );
   return {
     kind: 'complete',
-    // As they come off the wire: each poll has texts of its own.
-    items: JSON.parse(JSON.stringify(items)),
+    // As the client gives them: texts of their own, and the known item where that shows the same.
+    items: (JSON.parse(JSON.stringify(items)) as TaskItem[]).map((item) => {
+      const known = settledItem(ledger, item.taskId);
+      return known && showsTheSame(known, item) ? known : item;
+    }),
     startedAt: at,
     finishedAt: at + 1_000,
     drift: false,
@@ -87,9 +95,9 @@ export function measureDecide(most: number): readonly Decided[] {
     ledger.owned = true;
     let poll = 0;
     const active = () => 'active' as const;
-    const first = run(ledger, observed(tasks, poll++, active));
+    const first = run(ledger, observed(ledger, tasks, poll++, active));
     const times = (statusOf: (index: number) => TaskStatus) =>
-      Array.from({ length: 5 }, () => run(ledger, observed(tasks, poll++, statusOf)));
+      Array.from({ length: 5 }, () => run(ledger, observed(ledger, tasks, poll++, statusOf)));
     const quiet = times(active);
     const stopped = times((index) => (index % 100 === 0 ? 'stopped' : 'active'));
     const median = (runs: readonly { readonly totalMs: number }[]) =>
