@@ -54,11 +54,11 @@ export class Journal {
     if (this.#events.length > maxPendingEvents) this.#events = this.#events.slice(-maxPendingEvents / 2);
   }
 
-  /** Records that changed without an event (a clock step), or that are kept no longer. */
+  /** Records that changed without an event (a clock step, which moves the account's too), or that are kept no longer. */
   touch(changed: readonly string[], removed: readonly string[]): void {
     for (const taskId of changed) this.#tasks.add(taskId);
     for (const taskId of removed) this.#removed.add(taskId);
-    if (changed.length + removed.length > 0) this.#noted++;
+    if (changed.length + removed.length > 0 || this.#ledger.accountRecord !== this.#savedAccount) this.#noted++;
   }
 
   /** Resolves when all that was noted so far is on disk. Rejects if it could not be written; it stays noted. */

@@ -185,6 +185,7 @@ export class Keeper {
       if (leftMs <= 0 || early.aborted) break;
       await clock.sleep(Math.min(leftMs, longestSleepMs), early);
       this.#mindClockSteps();
+      await this.#commitOrComplain();
     }
     this.#pollNow = new AbortController();
   }

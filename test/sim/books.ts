@@ -30,6 +30,8 @@ export interface Try {
   answer: RestartAnswer | undefined;
   answeredAt: number | undefined;
   workedAt: number | undefined;
+  /** It worked and has yet to hold: a look that shows its task stopped says that it failed. */
+  holding: boolean;
   givenBack: boolean;
   failedAt: number | undefined;
   /** Nothing is awaited of it any more. */
@@ -186,6 +188,7 @@ export class Books {
   /** What was intended or settled and did not reach the disk never was. */
   forgetUnsaved(): void {
     this.intents.clear();
+    if (this.witness.disk.memory.account?.circuits.list.kind !== 'open') this.listRefused = false;
     for (const attempt of this.open)
       if (!this.witness.disk.intended.has(attempt.id)) {
         this.open.delete(attempt);
@@ -205,6 +208,7 @@ export class Books {
 
   close(attempt: Try): void {
     attempt.settled = true;
+    attempt.holding = false;
     this.open.delete(attempt);
   }
 
@@ -245,6 +249,7 @@ export const newTry = (intent: Intent, at: number): Try => ({
   answer: undefined,
   answeredAt: undefined,
   workedAt: undefined,
+  holding: false,
   givenBack: false,
   failedAt: undefined,
   settled: false,
