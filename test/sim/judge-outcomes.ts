@@ -260,7 +260,8 @@ function givenBack(books: Books, book: TaskBook, attempt: Try, { why }: Of<'rest
   attempt.givenBack = true;
   if (attempt.trigger === 'auto') {
     book.tries = Math.max(0, book.tries - 1);
-    if (book.lastTry === attempt) book.lastTry = attempt.previous;
+    // A row is given back oldest first: the one before the newest may have been given back by then.
+    while (book.lastTry?.givenBack) book.lastTry = book.lastTry.previous;
   }
   if (attempt.failedAt !== undefined) {
     attempt.failedAt = undefined;
