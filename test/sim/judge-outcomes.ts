@@ -70,6 +70,8 @@ export function judgeOutcome(books: Books, process: Process, event: Exclude<Task
       forgotten(books, process, book);
       return;
     case 'task-found':
+      found(book);
+      return;
     case 'task-seen':
     case 'task-missed':
     case 'task-edited':
@@ -83,6 +85,16 @@ export function judgeOutcome(books: Books, process: Process, event: Exclude<Task
 
 const policyNamed = (process: Process, group: string | undefined): Policy | undefined =>
   process.configuration.policies.groups.find(({ name }) => name === group);
+
+/**
+ * A list that shrank beyond belief shows no new task: it is first seen in the list that it is found in. How it was is
+ * read from that list, not from what is told.
+ */
+function found(book: TaskBook): void {
+  if (book.firstSight) return;
+  book.firstSight = book.item?.status === 'stopped' ? 'stopped' : 'other';
+  book.upSinceFirstSight = false;
+}
 
 function taskGone(books: Books, book: TaskBook): void {
   const absentMs = books.now - (book.absentSince ?? books.now);

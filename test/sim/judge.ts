@@ -107,7 +107,6 @@ export class Judge implements Omit<Watcher, 'calls'> {
     if (status === 'active' || (!complete && status === 'not-started')) book.upSinceFirstSight = true;
     if (!complete) return;
     book.item = item;
-    book.firstSight ??= status === 'stopped' ? 'stopped' : 'other';
     book.activeSince = status === 'active' ? (book.activeSince ?? seenAt) : undefined;
     book.stoppedInRow = status === 'stopped' ? book.stoppedInRow + 1 : 0;
     if (status !== 'stopped') book.notStoppedAt = this.books.now;
