@@ -394,6 +394,8 @@ export class Keeper {
     if (deltaMs === undefined) return;
     this.#journal.touch(stepClock(this.#ledger, deltaMs), []);
     this.#nextPollAt = Math.min(this.#nextPollAt, this.#settings.schedule.next(clock.now()));
+    // By a clock that was set back it would come up to a gap later than it was due.
+    if (deltaMs < 0) this.pollSoon();
     complain(`this machine's clock stepped by ${Math.round(deltaMs / 1_000)} s: waits go on as they were`, undefined);
   }
 }

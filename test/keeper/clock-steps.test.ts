@@ -57,3 +57,15 @@ test('a standby that takes over leaves times alone that it saw step while it sto
   expect(lastTryAt).toBeGreaterThan(begin + hourMs + 30_000);
   expect(lastTryAt).toBeLessThanOrEqual(stage.clock.now());
 });
+
+test.each([
+  ['forward', hourMs],
+  ['back', -hourMs],
+])('a poll is made when it was due, or before, when the clock steps an hour %s in the gap', async (_name, stepMs) => {
+  const stage = new Stage({ policies: policiesOf(defaultPolicy), tasks: tasks(1), pollEveryMs: 60_000 });
+  await stage.run(5);
+  const polls = stage.told('poll-completed').length;
+  stage.clock.step(stepMs);
+  await stage.run(57);
+  expect(stage.told('poll-completed').length).toBeGreaterThan(polls);
+});
