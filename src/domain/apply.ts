@@ -150,7 +150,7 @@ export function applyToTask(record: TaskRecord, event: TaskEvent): TaskRecord {
     case 'restart-held':
       return { ...record, ...noFailures, attempt: undefined };
     case 'restart-lapsed':
-      return { ...(event.activeAt === undefined ? record : seenUp(record, event.activeAt)), attempt: undefined };
+      return lapsed(record, event);
     case 'task-quarantined':
       return { ...record, stageTold: 'quarantined' };
     case 'task-abandoned':
@@ -275,13 +275,25 @@ function seenUp(record: TaskRecord, activeAt: number): TaskRecord {
   };
 }
 
+function lapsed(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-lapsed' }>): TaskRecord {
+  const { activeAt, stoppedAgain } = event;
+  if (activeAt !== undefined) return { ...seenUp(record, activeAt), attempt: undefined };
+  return { ...(stoppedAgain ? seenDown(record) : record), attempt: undefined };
+}
+
+/** A look that only verifies saw it stopped again before any complete list did. */
+const seenDown = (record: TaskRecord): TaskRecord => ({
+  ...record,
+  item: { ...record.item, status: 'stopped' },
+  activeSince: undefined,
+  outage: record.outage && { ...record.outage, activeAt: undefined },
+});
+
 function failed(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-failed' }>): TaskRecord {
   const again = event.cause === 'stopped-again';
   const after: TaskRecord = {
-    ...record,
+    ...(again ? seenDown(record) : record),
     attempt: undefined,
-    item: again ? { ...record.item, status: 'stopped' } : record.item,
-    activeSince: again ? undefined : record.activeSince,
     outage: record.outage && { ...record.outage, activeAt: undefined },
   };
   if (event.trigger === 'manual') return after;

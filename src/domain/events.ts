@@ -153,6 +153,8 @@ export type TaskEvent =
       readonly type: 'restart-lapsed';
       /** When it was seen running, if it had been refused because it ran already. */
       readonly activeAt?: number;
+      /** It had worked, and its task was seen stopped again. */
+      readonly stoppedAgain?: boolean;
     })
   | (TaskHappened & { readonly type: 'task-quarantined'; readonly group: string; readonly failures: number })
   | (TaskHappened & { readonly type: 'task-abandoned'; readonly group: string; readonly failures: number })

@@ -225,7 +225,8 @@ function lapse(facts: Facts): void {
 
 function fail(facts: Facts, attempt: Attempt, cause: string): void {
   const about = facts.aboutAttempt(attempt);
-  if (attempt.givenBack) facts.tell({ ...about, type: 'restart-lapsed' });
+  if (attempt.givenBack)
+    facts.tell({ ...about, type: 'restart-lapsed', stoppedAgain: attempt.phase.kind === 'holding' });
   else {
     const row = facts.record.row + (attempt.trigger === 'manual' ? 0 : 1);
     facts.tell({ ...about, type: 'restart-failed', cause, class: undefined, row });

@@ -206,6 +206,17 @@ describe('what opening gives back', () => {
     expect(story.told('restart-failed')).toEqual([]);
     expect(story.record('t00')).toMatchObject({ tries: 0, row: 0, attempt: undefined });
   });
+  test('one that is given back, worked and is seen stopped again leaves its task down', () => {
+    const story = answered(6, [unanswered(), unanswered(), unanswered(), unanswered(), unanswered()]);
+    story.look(10, { t00: 'active' }).look(20, { t00: 'stopped' });
+    expect(story.told('restart-failed')).toEqual([]);
+    expect(story.record('t00')).toMatchObject({ row: 0, attempt: undefined, item: { status: 'stopped' } });
+    const shown = { ...tasks(6, 'stopped'), t00: 'active' } as const;
+    story.list(75, shown);
+    expect(story.endings()).toEqual([]);
+    story.list(150, shown);
+    expect(story.told('outage-ended')).toMatchObject([{ taskId: 't00', ending: 'recovered', durationMs: 75_000 }]);
+  });
   test('calls that were out when it opened are given back too', () => {
     const story = new Story(calm()).list(0, tasks(7, 'stopped'));
     story.intend(0);
