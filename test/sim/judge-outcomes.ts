@@ -228,6 +228,7 @@ function attemptSettled(
         books.streak = [];
       }
       books.close(attempt);
+      attempt.holding = true;
       return;
     case 'restart-failed':
       failed(books, process, book, attempt, event);

@@ -88,7 +88,8 @@ export class Judge implements Omit<Watcher, 'calls'> {
     const seenAt = this.books.now - Math.max(0, Math.floor(this.#witness.wall()) - item.requestedAt);
     const { status } = item;
     // A look settles attempts and nothing else: what it shows of others is not learned.
-    if (!complete && (!book.latest || book.latest.settled)) return;
+    const awaited = book.latest && (!book.latest.settled || (book.latest.holding && status === 'stopped'));
+    if (!complete && !awaited) return;
     if (status === 'stopped') {
       book.lastDownAt = Math.max(book.lastDownAt, seenAt);
       if (seenAt >= book.lastUpAt) {
