@@ -229,6 +229,8 @@ function attemptSettled(
       }
       books.close(attempt);
       attempt.holding = true;
+      // The sight that said so is learned, whatever an older page of a list shows after it.
+      book.learnedUpAt ??= book.lastUpAt;
       return;
     case 'restart-failed':
       failed(books, process, book, attempt, event);
