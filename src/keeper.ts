@@ -1,9 +1,8 @@
 /**
  * The loop of one account: observe, decide, save, act, save, sleep.
  *
- * Three activities share one ledger. The poll reads the whole list and decides; the look settles attempts that
- * are awaited; the lane sends restarts, one permit at a time. Each of them takes one `now`, applies what it learned
- * in one go, and saves; so they never see each other half way.
+ * Three activities share one ledger. The poll reads the whole list and decides, slice by slice; the look settles attempts
+ * that are awaited; the lane sends restarts, one permit at a time. What each learns is applied and noted in one turn.
  */
 import { Bell } from './bell.ts';
 import { ByHand } from './by-hand.ts';
