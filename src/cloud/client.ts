@@ -80,7 +80,10 @@ export function createCloud(options: CloudOptions): Cloud {
       if (!names.ok) return failed(names.failure);
       const sight = await groups.read(names.names, 'poll', known, signal);
       if (sight.firstFailure && !sight.any) return failed(sight.firstFailure);
+      // The last page, the count of 100,000 tasks and the decision are not to be one turn.
+      await clock.yield();
       groups.learnSizes(sight.items);
+      await clock.yield();
       return {
         kind: 'complete',
         items: sight.items,

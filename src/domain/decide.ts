@@ -82,6 +82,7 @@ function* decideSlices(
   tell(expireHolds(ledger, moment.now));
   tell(accountTime(ledger, policies, observation.startedAt, moment));
   const suspect = suspicion(ledger, observation, moment.now);
+  if (observation.items.length > sliceOfTasks) yield;
   yield* takeIn(ledger, observation, suspect.doubted, policies, moment, tell);
   tell(suspect.events);
   tell(pollEvents(ledger, observation, suspect.doubted, moment.now));
