@@ -94,7 +94,7 @@ export class Keeper {
       gate: options.gate,
       calls: this.#calls,
       ledger: () => this.#ledger,
-      situation: () => this.#situation(),
+      situation: () => this.situation(),
       mayCall: () => !this.#stopping && this.#mayCall(),
       happened: (events) => this.#happened(events),
       commit: () => this.#journal.commit(),
@@ -128,30 +128,38 @@ export class Keeper {
     await this.#calls.settled();
   }
 
-  /** Reads the ledger; what was in flight is unanswered, and nothing is decided before a complete observation. */
+  /** What was in flight is unanswered, and nothing is decided before a complete observation. */
   async #takeOver(epoch: number, signal: AbortSignal): Promise<boolean> {
-    const { store, clock, tell, complain } = this.#options;
+    const { clock, complain } = this.#options;
+    let loaded = false;
     while (!signal.aborted) {
       try {
-        this.#options.gate.takenOver();
-        const now = clock.now();
-        // Steps before this moment were the last owner's to mind: what it stored has moved along already.
-        this.#steps.startFrom(clock);
-        const stored = await store.load(this.account, now - budgetReachMs);
-        this.#ledger = ledgerFrom(this.account, stored);
-        this.#journal = new Journal(this.#ledger, store, tell);
-        this.#lane = [];
-        this.#nextPollAt = now;
-        this.#happened(takeOverEvents(this.#ledger, epoch, now));
-        this.#happened(regroup(this.#ledger, this.#settings.policies, now), true);
+        // Once: a hold that came since then must not be lost because the disk was slow to take it.
+        if (!loaded) await this.#load(epoch);
+        loaded = true;
         await this.#journal.commit();
         return true;
       } catch (cause) {
-        complain('the ledger could not be read', cause);
+        complain(`the ledger could not be ${loaded ? 'saved' : 'read'}`, cause);
         await clock.sleep(restAfterErrorMs, signal);
       }
     }
     return false;
+  }
+
+  async #load(epoch: number): Promise<void> {
+    const { store, clock, gate, tell } = this.#options;
+    gate.takenOver();
+    const now = clock.now();
+    // Steps before this moment were the last owner's to mind: what it stored has moved along already.
+    this.#steps.startFrom(clock);
+    const stored = await store.load(this.account, now - budgetReachMs);
+    this.#ledger = ledgerFrom(this.account, stored);
+    this.#journal = new Journal(this.#ledger, store, tell);
+    this.#lane = [];
+    this.#nextPollAt = now;
+    this.#happened(takeOverEvents(this.#ledger, epoch, now));
+    this.#happened(regroup(this.#ledger, this.#settings.policies, now), true);
   }
 
   // ---- the poll ------------------------------------------------------------------------------------------------
@@ -164,7 +172,7 @@ export class Keeper {
         if (signal.aborted) return;
         const now = this.#now();
         this.#nextPollAt = this.#settings.schedule.next(now);
-        if (!this.#probeNow && now < pollNotBefore(this.#ledger, this.#pollGapMs())) continue;
+        if (!this.#probeNow && now < pollNotBefore(this.#ledger, this.pollGapMs())) continue;
         this.#probeNow = false;
         await this.#poll(signal);
       } catch (cause) {
@@ -260,9 +268,9 @@ export class Keeper {
 
   /** Waits for a permit, decides again which task it is for, saves the intent, sends. False: nothing to send now. */
   async #sendNext(signal: AbortSignal): Promise<boolean> {
-    if (this.#journal.failing || !pick(this.#lane, this.#situation())) return false;
+    if (this.#journal.failing || !pick(this.#lane, this.situation())) return false;
     const permit = await this.#options.gate.acquire('restart', signal);
-    const choice = signal.aborted || !this.#mayCall() ? undefined : pick(this.#lane, this.#situation());
+    const choice = signal.aborted || !this.#mayCall() ? undefined : pick(this.#lane, this.situation());
     if (!choice) {
       permit.done('unused');
       return false;
@@ -324,14 +332,6 @@ export class Keeper {
     return this.#options.gate;
   }
 
-  situation(): Situation {
-    return this.#situation();
-  }
-
-  pollGapMs(): number {
-    return this.#pollGapMs();
-  }
-
   /** When the loop last went round, by the monotonic clock. */
   get tickedAt(): number {
     return this.#tickedAt;
@@ -349,16 +349,16 @@ export class Keeper {
       now,
       clockOffsetMs: this.#settings.cloud.clockOffsetMs(),
       nextPollAt: this.#nextPollAt,
-      pollGapMs: this.#pollGapMs(),
+      pollGapMs: this.pollGapMs(),
     };
   }
 
-  #situation(): Situation {
+  situation(): Situation {
     return situationOf(this.#ledger, this.#settings.policies, this.#moment());
   }
 
   /** The present gap between scheduled polls. */
-  #pollGapMs(): number {
+  pollGapMs(): number {
     return this.#settings.schedule.next(this.#nextPollAt) - this.#nextPollAt;
   }
 

@@ -241,8 +241,10 @@ export function stepClock(ledger: Ledger, deltaMs: number): readonly string[] {
   const moved = <T extends number | undefined>(at: T): T => (at === undefined ? at : ((at + deltaMs) as T));
   const changed: string[] = [];
   for (const record of ledger.tasks.values()) {
-    const { outage, attempt, missing } = record;
-    if (!outage && !attempt && !missing && record.tries === 0 && record.row === 0) continue;
+    const { outage, attempt, missing, lastTryAt } = record;
+    // An attempt that was given back can leave a time behind, and nothing that counts.
+    const waits = outage || attempt || missing || lastTryAt !== undefined || record.tries > 0 || record.row > 0;
+    if (!waits) continue;
     changed.push(record.taskId);
     ledger.tasks.set(record.taskId, {
       ...record,

@@ -173,6 +173,13 @@ test.each([
   expect(story.record('t01').row).toBe(1);
 });
 
+test('the clock is set back an hour after an attempt that was given back: its task does not wait for that hour', () => {
+  const story = new Story(calm()).list(0, { t: 'stopped' });
+  story.ledger.tasks.set('t', { ...story.record('t'), outage: undefined, lastTryAt: at(0) });
+  stepClock(story.ledger, -3_600_000);
+  expect(story.record('t').lastTryAt).toBe(at(-3_600));
+});
+
 test('the list is down for ten minutes: nothing goes, and what stopped meanwhile goes with the first list', () => {
   const story = new Story(calm()).list(0, { t: 'active', u: 'stopped' });
   story.send(0);

@@ -290,8 +290,8 @@ export const mutants: readonly Mutant[] = [
     name: 'a restart is not decided again when its permit comes',
     file: 'src/keeper.ts',
     from: `    const permit = await this.#options.gate.acquire('restart', signal);
-    const choice = signal.aborted || !this.#mayCall() ? undefined : pick(this.#lane, this.#situation());`,
-    to: `    const first = pick(this.#lane, this.#situation());
+    const choice = signal.aborted || !this.#mayCall() ? undefined : pick(this.#lane, this.situation());`,
+    to: `    const first = pick(this.#lane, this.situation());
     const permit = await this.#options.gate.acquire('restart', signal);
     const choice = signal.aborted || !this.#mayCall() ? undefined : first;`,
   },
@@ -342,7 +342,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a standby moves times that its predecessor has moved',
     file: 'src/keeper.ts',
-    from: '        this.#steps.startFrom(clock);\n',
+    from: '    this.#steps.startFrom(clock);\n',
     to: '',
   },
   {
@@ -360,8 +360,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'refused because it runs, and tried again',
     file: 'src/domain/apply.ts',
-    from: '...(event.activeAt === undefined ? record : seenUp(record, event.activeAt)), attempt: undefined',
-    to: '...record, attempt: undefined',
+    from: 'if (activeAt !== undefined) return { ...seenUp(record, activeAt), attempt: undefined };',
+    to: 'if (activeAt !== undefined) return { ...record, attempt: undefined };',
   },
   {
     name: 'sent under a lease that ran down while the intent was saved',
