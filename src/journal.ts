@@ -122,7 +122,7 @@ export class Journal {
   }
 }
 
-/** A loop and no flatMap: of 100,000 tasks it takes half of the time, in a turn that cannot be cut. */
+/** A loop, without an array for each key: with 100,000 tasks it is one turn that cannot be cut. */
 function valuesOf<V>(map: ReadonlyMap<string, V>, keys: ReadonlySet<string>): readonly V[] {
   const values: V[] = [];
   for (const key of keys) {

@@ -124,9 +124,7 @@ function exchange(pool: Pool, clock: Clock, request: HttpRequest, signal: AbortS
         onResponseStart(itsController, status, headers) {
           const date = textOf(headers.date);
           const flow = { pause: () => itsController.pause(), resume: () => itsController.resume() };
-          const { 'content-encoding': encoding, 'content-length': length } = headers;
-          const announced = Number(textOf(length)) || 0;
-          body = readBody(textOf(encoding), { max: request.maxBytes, announced }, flow, (end) => {
+          body = readBody(textOf(headers['content-encoding']), request.maxBytes, flow, (end) => {
             if (end === 'too-large') settle({ kind: 'too-large', status, date });
             else settle({ kind: 'response', status, date, body: end.text });
           });
@@ -169,23 +167,23 @@ interface BodyReader {
 }
 
 /**
- * Keeps at most `bytes.max` of decompressed body while it streams, and tells the end (more than once at worst: the
+ * Keeps at most `maxBytes` of decompressed body while it streams, and tells the end (more than once at worst: the
  * first counts). What cannot be decompressed is told as an empty text, which is no answer of the API.
  */
 function readBody(
   encoding: string | undefined,
-  bytes: { readonly max: number; readonly announced: number },
+  maxBytes: number,
   flow: { readonly pause: () => void; readonly resume: () => void },
   onEnd: (end: BodyEnd) => void,
 ): BodyReader {
-  const decoder = decoderOf(encoding);
-  const kept = boundedBytes(bytes.max, decoder === 'none' ? bytes.announced : 0);
+  const kept = boundedBytes(maxBytes);
   const keep = (chunk: Buffer) => {
     if (!kept.add(chunk)) onEnd('too-large');
   };
   const finish = () => onEnd({ text: kept.text() });
   const undecodable = () => onEnd({ text: '' });
 
+  const decoder = decoderOf(encoding);
   if (decoder === 'none') return { write: keep, end: finish, destroy: () => {} };
   if (decoder === 'unknown') return { write: undecodable, end: undecodable, destroy: () => {} };
   decoder.on('data', keep);
@@ -201,11 +199,8 @@ function readBody(
   };
 }
 
-/**
- * One growing buffer: a body that comes in millions of tiny chunks costs no more than its bytes. Where its length is
- * announced it is that long from the start: what lies outside the heap too makes V8 collect garbage sooner.
- */
-function boundedBytes(maxBytes: number, announced: number) {
+/** One growing buffer: a body that comes in millions of tiny chunks costs no more than its bytes. */
+function boundedBytes(maxBytes: number) {
   let bytes = Buffer.alloc(0);
   let length = 0;
   return {
@@ -217,8 +212,7 @@ function boundedBytes(maxBytes: number, announced: number) {
         return false;
       }
       if (length + chunk.length > bytes.length) {
-        const wanted = Math.max(announced || 64 * 1024, 2 * bytes.length, length + chunk.length);
-        const grown = Buffer.allocUnsafeSlow(Math.min(maxBytes, wanted));
+        const grown = Buffer.alloc(Math.min(maxBytes, Math.max(64 * 1024, 2 * bytes.length, length + chunk.length)));
         bytes.copy(grown, 0, 0, length);
         bytes = grown;
       }
