@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { decide } from '../../src/domain/decide.ts';
+import type { Event } from '../../src/domain/events.ts';
+import { emptyLedger } from '../../src/domain/ledger.ts';
 import type { Policies, Policy } from '../../src/domain/policy.ts';
 import {
   at,
@@ -480,4 +483,26 @@ describe('other tasks in the place of those of before', () => {
     story.list(15, { a: 'active', b: 'active', c: 'active', d: 'stopped' });
     expect([story.told('poll-suspect').length, story.send(15)]).toEqual([0, ['d']]);
   });
+});
+
+test('a long list tells its facts slice by slice, each of them once', () => {
+  const ledger = emptyLedger('main');
+  const items = Array.from({ length: 1_700 }, (_, n) => item(`t${n}`, 'active', { requestedAt: at(0) }));
+  const observation = {
+    kind: 'complete',
+    items,
+    startedAt: at(0),
+    finishedAt: at(0),
+    drift: false,
+    failedCloudGroups: [],
+    malformedItems: 0,
+  } as const;
+  const steps = decide(ledger, observation, policiesOf(plainPolicy), new Story().moment(0));
+  const slices: (readonly Event[])[] = [];
+  let step = steps.next();
+  for (; !step.done; step = steps.next()) slices.push(step.value);
+  slices.push(step.value.events);
+  expect(Math.max(...slices.map((slice) => slice.length))).toBeLessThanOrEqual(501);
+  const found = slices.flat().flatMap((event) => (event.type === 'task-found' ? [event.taskId] : []));
+  expect(found).toEqual(items.map(({ taskId }) => taskId));
 });
