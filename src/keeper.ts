@@ -103,8 +103,7 @@ export class Keeper {
         this.pollSoon();
       },
     });
-    const now = options.clock.now();
-    this.#nextPollAt = now;
+    this.#nextPollAt = options.clock.now();
     this.#tickedAt = options.clock.monotonic();
     this.#steps = new ClockSteps(options.clock);
   }
@@ -232,6 +231,7 @@ export class Keeper {
       if (signal.aborted) return;
       if (cloudGroups.length === 0 || !this.#worthALook(cloudGroups)) continue;
       try {
+        this.#mindClockSteps();
         const steps = this.#steps.count;
         const { items } = await this.#settings.cloud.look(cloudGroups, signal);
         if (signal.aborted || this.#steppedSince(steps)) continue;
@@ -300,7 +300,7 @@ export class Keeper {
         suspect: undefined,
         lastComplete: { ...accountRecord.lastComplete, tasks: 0 },
       };
-    this.#happened(regroup(this.#ledger, settings.policies, this.#options.clock.now()), true);
+    this.#happened(regroup(this.#ledger, settings.policies, this.#now()), true);
     await this.#commitOrComplain();
     this.pollSoon();
     this.#laneBell.ring();

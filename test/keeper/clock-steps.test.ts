@@ -37,6 +37,20 @@ test('a list that was read across a step decides nothing, and is read again at o
   expect(stage.told('poll-completed')).toHaveLength(polls + 1);
 });
 
+test('a look that begins after a step is used, though nobody has noticed the step before it', async () => {
+  const stage = new Stage({
+    policies: policiesOf(defaultPolicy),
+    tasks: tasks(1, { stopped: true }),
+    pollEveryMs: 60_000,
+  });
+  await stage.run(3); // the first list, the restart, its answer
+  expect(stage.restarts()).toHaveLength(1);
+  stage.clock.step(hourMs / 6);
+  await stage.run(10); // one look
+  expect(stage.told('restart-worked')).toHaveLength(1);
+  expect(stage.told('poll-completed')).toHaveLength(1);
+});
+
 test('a standby that takes over leaves times alone that it saw step while it stood by', async () => {
   const stage = new Stage({
     policies: policiesOf(defaultPolicy),

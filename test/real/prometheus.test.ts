@@ -117,6 +117,13 @@ async function play({ alerts, provoke, mend, also = [] }: Episode): Promise<void
     () => left.join(', '),
     longestWaitMs,
   );
+  // A task that is down for less than the rule's ten minutes fires nothing yet, and would fire into the next episode.
+  await until(
+    'no task is down any more',
+    async () => (await daemon.metric('task_outage_start_timestamp_seconds')) === 0,
+    () => daemon.tail(),
+    longestWaitMs,
+  );
   const pages = alertRules()
     .filter(({ severity }) => severity === 'page')
     .map(({ name }): string => name);

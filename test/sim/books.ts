@@ -191,7 +191,7 @@ export class Books {
     if (this.witness.disk.memory.account?.circuits.list.kind !== 'open') this.listRefused = false;
     for (const attempt of this.open)
       if (!this.witness.disk.intended.has(attempt.id)) {
-        this.open.delete(attempt);
+        this.close(attempt);
         this.tries.delete(attempt.id);
         const book = this.task(attempt.taskId);
         if (attempt.trigger !== 'manual') book.triesInOutage = Math.max(0, book.triesInOutage - 1);

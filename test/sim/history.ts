@@ -73,6 +73,8 @@ export class History {
   #hash = 0x811c9dc5;
   #events = 0;
   #processes: Process[] = [];
+  /** The dead ones too. */
+  readonly #everStarted: Process[] = [];
   #named = 0;
   configuration: Configuration;
   #wallOffset = 0;
@@ -178,6 +180,7 @@ export class History {
       if (this.disk.savedAt < this.#steppedAt + stepNoticedWithinMs) this.#blur();
     };
     this.#processes.push(process);
+    this.#everStarted.push(process);
     this.#note(() => `${process.name} starts`);
     process.run();
     process.ended.then(
@@ -214,6 +217,14 @@ export class History {
   // ---- what happens ------------------------------------------------------------------------------------------------
 
   async play(): Promise<Outcome> {
+    try {
+      return await this.#play();
+    } finally {
+      for (const process of this.#everStarted) process.release();
+    }
+  }
+
+  async #play(): Promise<Outcome> {
     for (let i = 0; i < this.script.replicas; i++) this.#start();
     for (const { atMs, what } of this.script.schedule) {
       await this.#until(atMs);

@@ -19,8 +19,8 @@ export const fiveInARow: ReadonlySet<ErrorClass> = new Set([
 
 /** Times of sights are of their requests: told so much later at most. */
 const sightMs = 15_000;
-/** The first look after a step is over by then. */
-const lookAfterStepMs = 30_000;
+/** Steps of the clock that add up to less are the pace of two clocks, and move no stored time. */
+const leastStepMs = 2_000;
 const hourMs = 3_600_000;
 /** Of longer rows the ledger keeps no times, and what is given back of them is not taken off. */
 export const rowKept = 100;
@@ -133,10 +133,10 @@ function judgeDuration(books: Books, book: TaskBook, { taskId, outageId, duratio
   const { outage, learnedUpAt } = book;
   // The one before it, if a process died that had not saved its end.
   if (outage?.id !== outageId || learnedUpAt === undefined) return;
-  // What was seen and not saved is lost; a look that began before a step was noticed is thrown away.
+  // What was seen and not saved is lost.
   if (books.blurredAt > outage.since || books.diedAt > learnedUpAt) return;
-  if (books.steppedAt > learnedUpAt - lookAfterStepMs) return;
-  const mostMs = Math.max(0, learnedUpAt - outage.since) * (1 + paceSlack) + tinyMs;
+  const steppedMs = books.steppedAt > outage.since ? leastStepMs : 0;
+  const mostMs = Math.max(0, learnedUpAt - outage.since) * (1 + paceSlack) + tinyMs + steppedMs;
   books.must(
     durationMs <= mostMs,
     () => `an outage of ${taskId} is told as ${durationMs} ms long, and it was seen running after ${mostMs} ms`,
@@ -245,6 +245,7 @@ function attemptSettled(
       return;
     default:
       books.close(attempt);
+      if (event.type === 'restart-lapsed' && event.activeAt !== undefined) book.learnedUpAt ??= book.lastUpAt;
   }
 }
 

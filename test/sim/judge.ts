@@ -104,8 +104,9 @@ export class Judge implements Omit<Watcher, 'calls'> {
       const settles = !book.latest || book.latest.settled || seenAt > (book.latest.answeredAt ?? Infinity) + tinyMs;
       if (settles) book.learnedUpAt ??= seenAt;
     }
-    // A look that shows it up settles an attempt as one that worked.
-    if (status === 'active' || (!complete && status === 'not-started')) book.upSinceFirstSight = true;
+    // A look that shows it stopped no longer settles an attempt as one that worked.
+    const worked = !complete && status === 'not-started' && book.item?.status === 'stopped';
+    if (status === 'active' || worked) book.upSinceFirstSight = true;
     if (!complete) return;
     book.item = item;
     book.activeSince = status === 'active' ? (book.activeSince ?? seenAt) : undefined;

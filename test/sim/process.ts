@@ -139,6 +139,13 @@ export class Process {
     this.onDeath();
   }
 
+  /** After the history: what still waits is let go. Node keeps every joined signal that somebody listens to. */
+  release(): void {
+    this.alive = false;
+    this.ended.catch(() => {});
+    this.#stop.abort(new Error('the history is over'));
+  }
+
   #deathAtSave(): DeathAtSave | undefined {
     return this.dies?.at === 'save' ? this.dies.write : undefined;
   }

@@ -41,6 +41,8 @@ async function one(seed: number, trace: boolean): Promise<void> {
 
 async function share({ first, step, last, endsAt }: Share): Promise<void> {
   for (let seed = first; seed <= last && Date.now() < endsAt; seed += step) {
+    // Told before: one that takes its thread down with it must be known too.
+    parentPort?.postMessage(seed);
     const { lines, sends: _sends, ...verdict } = await playSeed(seed);
     parentPort?.postMessage({ ...verdict, sends: [], lines: verdict.violation ? lines : [] } satisfies Verdict);
   }
@@ -62,7 +64,12 @@ async function many(first: number, last: number, minutes: number, keepGoing: boo
     workers.map(
       (worker) =>
         new Promise<void>((resolve, reject) => {
-          worker.on('message', (verdict: Verdict) => {
+          let playing: number | undefined;
+          worker.on('message', (verdict: number | Verdict) => {
+            if (typeof verdict === 'number') {
+              playing = verdict;
+              return;
+            }
             seeds++;
             hours += verdict.hours;
             restarts += verdict.restarts;
@@ -72,7 +79,7 @@ async function many(first: number, last: number, minutes: number, keepGoing: boo
             else console.log(`seed ${verdict.seed} FAILED: ${verdict.violation}`);
             if (!keepGoing) for (const other of workers) void other.terminate();
           });
-          worker.on('error', reject);
+          worker.on('error', (cause) => reject(new Error(`seed ${playing} ended its thread`, { cause })));
           worker.on('exit', () => resolve());
         }),
     ),

@@ -12,7 +12,7 @@ import { playScript, playSeed, type Verdict } from './swarm.ts';
 const known = [
   12, 47, 67, 68, 120, 150, 164, 221, 272, 279, 353, 415, 450, 646, 669, 674, 728, 898, 928, 1320, 20484, 21161, 21396,
   194297438, 402833084, 402834077, 402835958, 402834050, 402835480, 402834521, 402835231, 402834292, 405002304,
-  405004003,
+  405004003, 405738129, 405738539, 407645650, 407647272, 407649317,
 ];
 const freshSeeds = 60;
 /** On a busy machine fewer fresh seeds are played, rather than the whole being late. */
