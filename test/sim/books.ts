@@ -141,6 +141,8 @@ export class Books {
   /** Answers of restarts since the newest success, for the five in a row. */
   streak: { readonly taskId: string; readonly failure: ErrorClass }[] = [];
   successAt = never;
+  /** It may have died with its process unsaved: then the ledger has a longer row than the streak here. */
+  successLost = false;
   /** Waits that began before cannot be judged: a clock stepped while nobody could notice. */
   blurredAt = never;
   diedAt = never;
@@ -175,10 +177,17 @@ export class Books {
     return book;
   }
 
+  succeeded(): void {
+    this.successAt = this.now;
+    this.successLost = false;
+    this.streak = [];
+  }
+
   /** A process ended, or lost the account: facts that it had not saved yet are lost with it. */
   ended(): void {
     this.deaths++;
     this.diedAt = this.now;
+    this.successLost ||= this.now - this.successAt < 60_000 || this.witness.disk.savedAt < this.successAt;
     this.throttle = noThrottle;
     this.circuit = { open: false, atOnce: false, probedAt: never, closedAt: this.diedAt };
     this.forgetUnsaved();
@@ -196,7 +205,11 @@ export class Books {
         const book = this.task(attempt.taskId);
         if (attempt.trigger !== 'manual') book.triesInOutage = Math.max(0, book.triesInOutage - 1);
       }
-    for (const book of this.tasks.values())
+    for (const book of this.tasks.values()) {
+      const stored = this.witness.disk.memory.tasks.get(book.taskId);
+      if (stored && book.item && stored.item.status !== book.item.status) book.item = stored.item;
+      // The end of an outage may be forgotten, and its attempts with it remembered.
+      book.triesInOutage = Math.max(book.triesInOutage, stored?.outage?.attempts ?? 0);
       for (const { id } of book.failures) {
         if (this.witness.disk.failed.has(id)) continue;
         const attempt = this.tries.get(id);
@@ -204,6 +217,7 @@ export class Books {
         book.row = Math.max(0, book.row - 1);
         book.failures = book.failures.filter((other) => other.id !== id);
       }
+    }
   }
 
   close(attempt: Try): void {

@@ -34,9 +34,11 @@ export async function heal(history: History, surroundings: Surroundings): Promis
     return done();
   };
 
+  const fairSince = now();
   const ready = () => {
     const process = history.owner;
-    if (!process?.keeper.ledger.owned) return false;
+    // A poll that began in the weather can still fail of it.
+    if (!process?.keeper.ledger.owned || (judge.books.newest?.at ?? 0) <= fairSince) return false;
     const { accountRecord, fresh } = process.keeper.ledger;
     const { list, restart } = accountRecord.circuits;
     return (

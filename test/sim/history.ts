@@ -376,7 +376,7 @@ export class History {
 
   #reload(configuration: Configuration): void {
     this.configuration = configuration;
-    this.judge.limits.push({ from: this.clock.monotonic(), perSecond: configuration.perSecond });
+    this.judge.reloaded(configuration);
     for (const process of this.#processes) {
       if (!process.alive || process.stopping) continue;
       process.reloaded = true;

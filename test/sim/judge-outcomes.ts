@@ -224,8 +224,7 @@ function attemptSettled(
       );
       attempt.workedAt = books.now;
       if (event.unanswered) {
-        books.successAt = books.now;
-        books.streak = [];
+        books.succeeded();
       }
       books.close(attempt);
       attempt.holding = true;
@@ -264,9 +263,10 @@ function givenBack(books: Books, book: TaskBook, attempt: Try, { why }: Of<'rest
     () => `an attempt of ${book.taskId} was given back as ${why}, its answer was ${answer?.kind} ${failure}`,
   );
   // What ended with its outage, or was forgotten since, is in no row any more: there is nothing to give back.
-  const inRow = book.failures.some(({ id }) => id === attempt.id);
-  if (attempt.settled && !inRow && books.deaths === 0) return;
-  if (attempt.trigger !== 'manual' && !attempt.givenBack) book.triesInOutage = Math.max(0, book.triesInOutage - 1);
+  const forgotten = attempt.settled && !book.failures.some(({ id }) => id === attempt.id);
+  if (forgotten && books.deaths === 0) return;
+  if (!forgotten && attempt.trigger !== 'manual' && !attempt.givenBack)
+    book.triesInOutage = Math.max(0, book.triesInOutage - 1);
   if (attempt.sentAt === undefined) {
     books.intents.delete(book.taskId);
     books.close(attempt);

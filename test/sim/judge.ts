@@ -10,7 +10,7 @@ import type { Arrival } from '../../src/simulator/arrivals.ts';
 import { Books, covers, paceSlack, type TaskBook, tinyMs, type Witness } from './books.ts';
 import { judgeIntent } from './judge-intents.ts';
 import { fiveInARow, judgeOutcome, needsPerson } from './judge-outcomes.ts';
-import type { Process, Watcher } from './process.ts';
+import type { Configuration, Process, Watcher } from './process.ts';
 import { isDue, managedBy } from './reading.ts';
 import type { Counted } from './storm-book.ts';
 
@@ -33,6 +33,11 @@ export class Judge implements Omit<Watcher, 'calls'> {
   constructor(witness: Witness) {
     this.#witness = witness;
     this.books = new Books(witness);
+  }
+
+  reloaded({ perSecond, policies }: Configuration): void {
+    this.limits.push({ from: this.books.now, perSecond });
+    this.books.storms.reloaded(policies, (policy) => this.#failuresWithin(policy));
   }
 
   // ---- the cloud's side ------------------------------------------------------------------------------------------
@@ -87,8 +92,9 @@ export class Judge implements Omit<Watcher, 'calls'> {
     // A sight is as old as its request.
     const seenAt = this.books.now - Math.max(0, Math.floor(this.#witness.wall()) - item.requestedAt);
     const { status } = item;
-    // A look settles attempts and nothing else: what it shows of others is not learned.
-    const awaited = book.latest && (!book.latest.settled || (book.latest.holding && status === 'stopped'));
+    // A look settles attempts that were answered and nothing else: what it shows of others is not learned.
+    const { latest } = book;
+    const awaited = latest?.settled ? latest.holding && status === 'stopped' : latest?.answeredAt !== undefined;
     if (!complete && !awaited) return;
     if (status === 'stopped') {
       book.lastDownAt = Math.max(book.lastDownAt, seenAt);
@@ -244,8 +250,7 @@ export class Judge implements Omit<Watcher, 'calls'> {
     }
     books.throttle = { ...books.throttle, inRow: 0 };
     if (failure === undefined) {
-      books.successAt = now;
-      books.streak = [];
+      books.succeeded();
     } else if (attempt?.trigger !== 'manual' && fiveInARow.has(failure)) books.streak.push({ taskId, failure });
   }
 
@@ -312,9 +317,7 @@ export class Judge implements Omit<Watcher, 'calls'> {
     const atOnce = needsPerson.has(event.failure.class);
     if (event.type === 'circuit-opened') {
       const tasks = new Set(streak.map(({ taskId }) => taskId)).size;
-      // A success that died with its process unsaved leaves the ledger with a longer row.
-      const lost = books.diedAt >= books.successAt && books.diedAt - books.successAt < 60_000;
-      const right = event.atOnce ? atOnce : lost || (streak.length >= 5 && tasks >= 2);
+      const right = event.atOnce ? atOnce : books.successLost || (streak.length >= 5 && tasks >= 2);
       books.must(right, () => `the restart circuit opened after ${streak.length} failures in a row of ${tasks} tasks`);
     }
     books.circuit = { open: true, atOnce, probedAt: now, closedAt: circuit.closedAt };

@@ -304,7 +304,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a reload leaves tasks in their old groups',
     file: 'src/keeper.ts',
-    from: 'this.#happened(regroup(this.#ledger, settings.policies, this.#options.clock.now()), true);',
+    from: 'this.#happened(regroup(this.#ledger, settings.policies, this.#now()), true);',
     to: '',
   },
   {

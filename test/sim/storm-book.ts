@@ -24,12 +24,14 @@ const keyOf = (group: string | undefined, observed: boolean) => `${observed ? 'o
 
 export class StormBook {
   readonly #windows = new Map<string, Window>();
+  #counted: ReadonlyMap<string | undefined, Counted> = new Map();
   /** Scopes of acting tasks (group, undefined: the account) that must be in a storm since the newest list. */
   #mustBeOn = new Map<string | undefined, { readonly stopped: boolean; readonly budget: boolean }>();
 
   clear(): void {
     this.#windows.clear();
     this.#mustBeOn.clear();
+    this.#counted = new Map();
   }
 
   started = (scope: StormScope): void =>
@@ -42,6 +44,7 @@ export class StormBook {
     counted: ReadonlyMap<string | undefined, Counted>,
     failuresOf: (policy: Policy) => number,
   ): void {
+    this.#counted = counted;
     this.#mustBeOn = new Map();
     const scopes = [
       { group: undefined, storm: policies.storm, policy: undefined },
@@ -59,6 +62,13 @@ export class StormBook {
         failuresOf(policy) >= Math.max(budget.restarts, budget.perTask * dueForBudget);
       if (tooMany || spent) this.#mustBeOn.set(group, { stopped: tooMany, budget: spent });
     }
+  }
+
+  /** The newest list by new limits: what they call no storm may end; what they call one need not have begun. */
+  reloaded(policies: Policies, failuresOf: (policy: Policy) => number): void {
+    const before = this.#mustBeOn;
+    this.count(policies, this.#counted, failuresOf);
+    for (const group of this.#mustBeOn.keys()) if (!before.has(group)) this.#mustBeOn.delete(group);
   }
 
   /** Undefined, or why one more attempt is one too many. */
