@@ -9,7 +9,7 @@ import { type Action, classify } from './errors.ts';
 import type { ClockOffset } from './offset.ts';
 import { type Credentials, canonicalQuery, sign } from './sign.ts';
 import type { HttpOutcome, Transport } from './transport.ts';
-import { apiVersion, parseEnvelope } from './wire.ts';
+import { apiVersion, type Envelope, parseEnvelope } from './wire.ts';
 
 /** Of one answer's body, decompressed (design section 5). */
 export const longestAnswerBytes = 16 * 1024 * 1024;
@@ -26,6 +26,13 @@ export interface CallContext {
   readonly keys: KeyRing;
   readonly offset: ClockOffset;
   readonly onTrace: (trace: CloudTrace) => void;
+}
+
+export interface Call {
+  readonly action: Action;
+  readonly body: object;
+  /** Reads the answer's body, where `parseEnvelope` is not all there is to it. */
+  readonly parse?: (body: Buffer) => Envelope;
 }
 
 export type CallEnd =
@@ -54,8 +61,7 @@ export type CallEnd =
  */
 export async function callOnce(
   context: CallContext,
-  action: Action,
-  body: object,
+  call: Call,
   credentials: Credentials,
   permit: Permit,
   signal: AbortSignal,
@@ -63,14 +69,14 @@ export async function callOnce(
   const { clock, offset } = context;
   const sentAt = clock.now();
   const startedAt = clock.monotonic();
-  const outcome = await context.transport.send(signedRequest(context, action, body, credentials), signal);
+  const outcome = await context.transport.send(signedRequest(context, call, credentials), signal);
   permit.done(permitOutcome(outcome));
   if (outcome.kind === 'aborted') throw signal.reason;
   const durationMs = clock.monotonic() - startedAt;
 
-  const end = callEnd(outcome, action, sentAt);
+  const end = callEnd(outcome, call, sentAt);
   const failure = end.kind === 'ok' ? undefined : end.failure;
-  context.onTrace({ kind: 'request', account: context.account, action, durationMs, failure });
+  context.onTrace({ kind: 'request', account: context.account, action: call.action, durationMs, failure });
   if (failure?.class === 'throttled') context.gate.throttled();
   if (failure?.class === 'clock') offset.forget();
   const told = outcome.kind === 'response' || outcome.kind === 'too-large';
@@ -78,7 +84,7 @@ export async function callOnce(
   return end.kind === 'failed' ? { ...end, signedWith: credentials, toldTime } : end;
 }
 
-function signedRequest(context: CallContext, action: Action, body: object, credentials: Credentials) {
+function signedRequest(context: CallContext, { action, body }: Call, credentials: Credentials) {
   const { endpoint } = context;
   const query = { Action: action, Version: apiVersion };
   const text = JSON.stringify(body);
@@ -123,7 +129,11 @@ export function permitOutcome(outcome: HttpOutcome): Parameters<Permit['done']>[
   }
 }
 
-function callEnd(outcome: Exclude<HttpOutcome, { kind: 'aborted' }>, action: string, sentAt: number): CallEnd {
+function callEnd(
+  outcome: Exclude<HttpOutcome, { kind: 'aborted' }>,
+  { action, parse = parseEnvelope }: Call,
+  sentAt: number,
+): CallEnd {
   const failed = (failure: CallFailure, reached: 'answered' | 'unknown' | 'never-left'): CallEnd => ({
     kind: 'failed',
     failure,
@@ -133,7 +143,7 @@ function callEnd(outcome: Exclude<HttpOutcome, { kind: 'aborted' }>, action: str
   });
   switch (outcome.kind) {
     case 'response': {
-      const envelope = parseEnvelope(outcome.body);
+      const envelope = parse(outcome.body);
       const success = envelope.kind === 'parsed' && !envelope.error && outcome.status >= 200 && outcome.status < 300;
       if (success) {
         return { kind: 'ok', result: envelope.result, requestId: envelope.requestId, sentAt };

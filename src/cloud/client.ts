@@ -10,6 +10,7 @@ import type { RestartAction } from './errors.ts';
 import { createGroupsReader } from './groups.ts';
 import { createPageSizes, type ListContext } from './list.ts';
 import { createClockOffset } from './offset.ts';
+import { createPageMemory } from './pages.ts';
 import { createRestartActions, restart } from './restart.ts';
 import { createRoster } from './roster.ts';
 import { type AskForKeys, ecsMetadataOrigin } from './temporary.ts';
@@ -73,6 +74,7 @@ export function createCloud(options: CloudOptions): Cloud {
 
   return {
     async observe(signal, known = nothingKnown) {
+      context.pages.turn();
       const startedAt = clock.now();
       const failed = (failure: CallFailure) =>
         ({ kind: 'failed', startedAt, finishedAt: clock.now(), failure }) as const;
@@ -146,6 +148,7 @@ function listContext(options: CloudOptions, closed: AbortSignal): ListContext {
     fingerprintKey: options.fingerprintKey,
     intern: createIntern(),
     pageSizes: createPageSizes(options.pageSize, () => clock.monotonic()),
+    pages: createPageMemory(),
   };
 }
 

@@ -7,14 +7,16 @@
 import type { KnownItem, Lane } from '../domain/ports.ts';
 import type { CallFailure } from '../domain/task.ts';
 import type { CallContext } from './call.ts';
+import type { PageMemory } from './pages.ts';
 import { read } from './read.ts';
 import { createSights, type Sights } from './sights.ts';
-import { listBody, type Page, parsePage } from './wire.ts';
+import { listBody, type Page } from './wire.ts';
 
 export interface ListContext extends CallContext {
   readonly fingerprintKey: string;
   readonly intern: (text: string) => string;
   readonly pageSizes: PageSizes;
+  readonly pages: PageMemory;
 }
 
 export type ListEnd =
@@ -138,11 +140,13 @@ async function readSpan(request: ListRequest, span: Span, size: number): Promise
 
 function readPage({ context, cloudGroups, lane, known, signal }: ListRequest, page: number, size: number) {
   const onlyGroup = cloudGroups.length === 1 ? cloudGroups[0] : undefined;
-  const { fingerprintKey, intern } = context;
+  const { fingerprintKey, intern, pages } = context;
+  const body = listBody(cloudGroups, page, size);
+  const reader = pages.readerOf(JSON.stringify(body));
   return read(
     context,
-    { action: 'ListPullToPushTaskV2', body: listBody(cloudGroups, page, size), lane },
-    (result, sentAt) => parsePage(result, { requestedAt: sentAt, onlyGroup, fingerprintKey, intern, known }),
+    { action: 'ListPullToPushTaskV2', body, lane, parse: reader.envelope },
+    (result, sentAt) => reader.page(result, { requestedAt: sentAt, onlyGroup, fingerprintKey, intern, known }),
     signal,
   );
 }

@@ -5,12 +5,15 @@
  */
 import type { Lane } from '../domain/ports.ts';
 import type { CallFailure, ErrorClass } from '../domain/task.ts';
-import { type CallContext, type CallEnd, callOnce, remedy } from './call.ts';
-import type { Action } from './errors.ts';
+import { type Call, type CallContext, type CallEnd, callOnce, remedy } from './call.ts';
 
 const longestResends = 4;
 const firstPauseMs = 250;
 const resent: ReadonlySet<ErrorClass> = new Set(['server', 'common', 'network', 'timeout']);
+
+export interface Read extends Call {
+  readonly lane: Lane;
+}
 
 export type ReadEnd =
   | { readonly kind: 'ok'; readonly result: unknown; readonly sentAt: number }
@@ -23,7 +26,7 @@ export type ReadEnd =
  */
 export async function read<T>(
   context: CallContext,
-  call: { readonly action: Action; readonly body: object; readonly lane: Lane },
+  call: Read,
   accept: (result: unknown, sentAt: number) => T | undefined,
   signal: AbortSignal,
 ): Promise<Exclude<ReadEnd, { kind: 'ok' }> | { readonly kind: 'ok'; readonly value: T }> {
@@ -50,11 +53,7 @@ export async function read<T>(
 }
 
 /** Keys before the permit: asking for keys may need a permit itself, and a held one must not wait for another. */
-async function send(
-  context: CallContext,
-  call: { readonly action: Action; readonly body: object; readonly lane: Lane },
-  signal: AbortSignal,
-): Promise<CallEnd> {
+async function send(context: CallContext, call: Read, signal: AbortSignal): Promise<CallEnd> {
   const keys = await context.keys.current(signal);
   if (!keys.ok) {
     return { kind: 'failed', failure: keys.failure, reached: 'never-left', signedWith: undefined, toldTime: false };
@@ -62,7 +61,7 @@ async function send(
   const permit = await context.gate.acquire(call.lane, signal);
   // The wait may have been long enough for the keys to have been renewed.
   const credentials = context.keys.ready() ?? keys.credentials;
-  return callOnce(context, call.action, call.body, credentials, permit, signal);
+  return callOnce(context, call, credentials, permit, signal);
 }
 
 const unexpected = (action: string, requestId: string | undefined): CallFailure => ({

@@ -64,7 +64,7 @@ export async function restart(
     }
     held ??= await context.gate.acquire('restart', signal);
     const action = restartActions.current();
-    const end = await callOnce(context, action, restartBody(task), credentials, held, signal);
+    const end = await callOnce(context, { action, body: restartBody(task) }, credentials, held, signal);
     held = undefined;
     const again =
       end.kind === 'failed' &&

@@ -118,7 +118,7 @@ function keysFrom(raw: unknown, expiryName: string, where: string): ReadKeys {
 function answered(outcome: HttpOutcome, where: string): { readonly status: number; readonly body: string } {
   switch (outcome.kind) {
     case 'response':
-      return outcome;
+      return { status: outcome.status, body: outcome.body.toString() };
     case 'too-large':
       throw new KeysUnavailable(`${where} answered far too much`);
     case 'lost':

@@ -31,7 +31,8 @@ export type HttpOutcome =
       readonly status: number;
       /** The `Date` header as it came. */
       readonly date: string | undefined;
-      readonly body: string;
+      /** Decompressed. */
+      readonly body: Buffer;
     }
   | { readonly kind: 'too-large'; readonly status: number; readonly date: string | undefined }
   /** It was (or may have been) written, and there is no whole answer: it may have taken effect. Our end is closed. */
@@ -126,7 +127,7 @@ function exchange(pool: Pool, clock: Clock, request: HttpRequest, signal: AbortS
           const flow = { pause: () => itsController.pause(), resume: () => itsController.resume() };
           body = readBody(textOf(headers['content-encoding']), request.maxBytes, flow, (end) => {
             if (end === 'too-large') settle({ kind: 'too-large', status, date });
-            else settle({ kind: 'response', status, date, body: end.text });
+            else settle({ kind: 'response', status, date, body: end.body });
           });
         },
         onResponseData: (_controller, chunk) => body?.write(chunk),
@@ -158,7 +159,7 @@ const textOf = (header: string | string[] | undefined): string | undefined =>
 
 // ---- the bounded body ----------------------------------------------------------------------------------------------
 
-type BodyEnd = { readonly text: string } | 'too-large';
+type BodyEnd = { readonly body: Buffer } | 'too-large';
 
 interface BodyReader {
   write(chunk: Buffer): void;
@@ -168,7 +169,7 @@ interface BodyReader {
 
 /**
  * Keeps at most `maxBytes` of decompressed body while it streams, and tells the end (more than once at worst: the
- * first counts). What cannot be decompressed is told as an empty text, which is no answer of the API.
+ * first counts). What cannot be decompressed is told as an empty body, which is no answer of the API.
  */
 function readBody(
   encoding: string | undefined,
@@ -180,8 +181,8 @@ function readBody(
   const keep = (chunk: Buffer) => {
     if (!kept.add(chunk)) onEnd('too-large');
   };
-  const finish = () => onEnd({ text: kept.text() });
-  const undecodable = () => onEnd({ text: '' });
+  const finish = () => onEnd({ body: kept.bytes() });
+  const undecodable = () => onEnd({ body: Buffer.alloc(0) });
 
   const decoder = decoderOf(encoding);
   if (decoder === 'none') return { write: keep, end: finish, destroy: () => {} };
@@ -219,7 +220,7 @@ function boundedBytes(maxBytes: number) {
       length += chunk.copy(bytes, length);
       return true;
     },
-    text: (): string => bytes.toString('utf8', 0, Math.min(length, bytes.length)),
+    bytes: (): Buffer => bytes.subarray(0, Math.min(length, bytes.length)),
   };
 }
 

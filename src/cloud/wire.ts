@@ -42,8 +42,8 @@ export type Envelope =
     }
   | { readonly kind: 'unparsable' };
 
-export function parseEnvelope(text: string): Envelope {
-  const parsed = parseJson(text);
+export function parseEnvelope(body: Buffer | string): Envelope {
+  const parsed = parseJson(body.toString());
   const metadata = field(parsed, 'ResponseMetadata');
   if (!isRecord(metadata)) return { kind: 'unparsable' };
   const error = metadata.Error;
@@ -153,6 +153,17 @@ function parseItem(raw: unknown, context: PageContext): TaskItem | { readonly ma
   // Half of a hash is a window on the whole of it: what is kept has its own copy.
   return known && showsTheSame(known, item) ? known : { ...item, source: Buffer.from(item.source).toString('latin1') };
 }
+
+/** A page that came again as it was: what it shows, at another time. */
+export const pageAgain = (page: Page, { requestedAt, known }: PageContext): Page => ({
+  ...page,
+  requestedAt,
+  entries: page.entries.map((entry) => {
+    if ('malformed' in entry) return entry;
+    const before = known(entry.taskId);
+    return before && showsTheSame(before, entry) ? before : { ...entry, requestedAt };
+  }),
+});
 
 const statuses: ReadonlyMap<unknown, TaskStatus> = new Map([
   ['停用', 'stopped'],

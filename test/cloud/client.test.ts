@@ -504,7 +504,7 @@ describe('a clock that is wrong', () => {
       kind: 'response',
       status: 400,
       date: undefined,
-      body: JSON.stringify(envelope(undefined, { Code: 'InvalidTimestamp' })),
+      body: Buffer.from(JSON.stringify(envelope(undefined, { Code: 'InvalidTimestamp' }))),
     }));
     expect(await bench(transport).restart()).toMatchObject({ kind: 'refused', failure: { class: 'clock' } });
     expect(transport.calls).toHaveLength(1);

@@ -63,7 +63,7 @@ const json = (body: unknown, status = 200): HttpOutcome => ({
   kind: 'response',
   status,
   date: undefined,
-  body: typeof body === 'string' ? body : JSON.stringify(body),
+  body: Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
 });
 
 describe('which keys are used', () => {

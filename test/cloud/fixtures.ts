@@ -170,7 +170,7 @@ export function scripted(
       await new Promise((resolve) => setImmediate(resolve));
       const said = answer(action, body, request);
       if ('kind' in said) return said as HttpOutcome;
-      return { kind: 'response', status: 200, date: new Date().toUTCString(), body: JSON.stringify(said) };
+      return { kind: 'response', status: 200, date: new Date().toUTCString(), body: Buffer.from(JSON.stringify(said)) };
     },
     close: async () => {},
   };

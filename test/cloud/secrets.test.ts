@@ -44,7 +44,7 @@ const answers: readonly (readonly [what: string, answer: (action: string) => obj
   ['an error that quotes them', () => envelope(undefined, { Code: 'InvalidParam', Message: everything })],
   ['a code that is an address', () => envelope(undefined, { Code: 'rtmp://push/plantedPushKey' })],
   ['a request id that is an address', () => ({ ResponseMetadata: { RequestId: everything, Error: { Code: 'X' } } })],
-  ['text that is no JSON', () => ({ kind: 'response', status: 500, date: everything, body: everything })],
+  ['text that is no JSON', () => ({ kind: 'response', status: 500, date: everything, body: Buffer.from(everything) })],
   ['a refused signature', () => envelope(undefined, { Code: 'SignatureDoesNotMatch', Message: everything })],
   [
     'items of every kind',

@@ -70,7 +70,7 @@ describe('an answer', () => {
       kind: 'response',
       status: 418,
       date: 'Wed, 21 Oct 2015 07:28:00 GMT',
-      body: text,
+      body: Buffer.from(text),
     });
   });
 
@@ -80,7 +80,7 @@ describe('an answer', () => {
     const server = await serve((response) => response.setHeader('content-encoding', encoding).end(encode(text)));
     cleanups.push(server.close);
     const outcome = await transport().send(post(server.url), never);
-    expect(outcome).toMatchObject({ kind: 'response', body: text });
+    expect(outcome).toMatchObject({ kind: 'response', body: Buffer.from(text) });
   });
 
   test('after early hints is the final one', async () => {
@@ -88,7 +88,7 @@ describe('an answer', () => {
     expect(await transport().send(post(server.url), never)).toMatchObject({
       kind: 'response',
       status: 200,
-      body: 'hi',
+      body: Buffer.from('hi'),
     });
   });
 
@@ -221,7 +221,7 @@ describe('a connection is used again, but not one that the server has closed', (
     await sent.send(post(server.url), never);
     for (const socket of server.sockets) socket.end();
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(await sent.send(post(server.url), never)).toMatchObject({ kind: 'response', body: 'hi' });
+    expect(await sent.send(post(server.url), never)).toMatchObject({ kind: 'response', body: Buffer.from('hi') });
     expect(server.connections()).toBe(2);
   });
 
@@ -266,7 +266,7 @@ describe('never left: provably nothing was sent', () => {
     const authorities = getCACertificates('default');
     cleanups.push(() => setDefaultCACertificates(authorities));
     setDefaultCACertificates([cert]);
-    expect(await transport().send(post(url), never)).toMatchObject({ kind: 'response', body: 'hi' });
+    expect(await transport().send(post(url), never)).toMatchObject({ kind: 'response', body: Buffer.from('hi') });
     // Right authority, wrong name.
     const byAddress = url.replace('localhost', '127.0.0.1');
     expect(await transport().send(post(byAddress), never)).toEqual({ kind: 'never-left', why: 'tls' });
