@@ -68,8 +68,10 @@ export function intention(
   { probe, free }: { readonly probe: boolean; readonly free: boolean },
 ): Intent {
   const { taskId, tries } = record;
-  const about = { at: now, account: ledger.account, taskId, group, attemptId: `${taskId}#${now}` };
-  return { ...about, type: 'restart-intended', trigger, n: tries + 1, probe, free, by: undefined };
+  const n = tries + 1;
+  // With its number: a clock that was set back comes to the same moment again.
+  const about = { at: now, account: ledger.account, taskId, group, attemptId: `${taskId}#${n}@${now}` };
+  return { ...about, type: 'restart-intended', trigger, n, probe, free, by: undefined };
 }
 
 /** The restart to send now: decided again from the newest facts, because a permit may have come late. */

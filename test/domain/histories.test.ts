@@ -180,6 +180,16 @@ test('the clock is set back an hour after an attempt that was given back: its ta
   expect(story.record('t').lastTryAt).toBe(at(-3_600));
 });
 
+test('the clock is set back to the moment of an attempt, and the next one is another one', () => {
+  const story = new Story(calm()).list(0, { t: 'stopped' });
+  story.send(0, forbidden);
+  stepClock(story.ledger, -15_000);
+  story.list(0, { t: 'stopped' });
+  expect(story.send(0, forbidden)).toEqual(['t']);
+  const ids = story.told('restart-intended').map((event) => 'attemptId' in event && event.attemptId);
+  expect(new Set(ids).size).toBe(2);
+});
+
 test('the list is down for ten minutes: nothing goes, and what stopped meanwhile goes with the first list', () => {
   const story = new Story(calm()).list(0, { t: 'active', u: 'stopped' });
   story.send(0);

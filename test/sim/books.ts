@@ -261,7 +261,8 @@ export const newTry = (intent: Intent, at: number): Try => ({
   previous: undefined,
   leastGapMs: 0,
   answer: undefined,
-  answeredAt: undefined,
+  // A shadow is answered by nobody: its effect is awaited at once.
+  answeredAt: intent.trigger === 'shadow' ? at : undefined,
   workedAt: undefined,
   holding: false,
   givenBack: false,

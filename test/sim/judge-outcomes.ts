@@ -125,7 +125,7 @@ function outageEnded(books: Books, process: Process, book: TaskBook, event: Of<'
   }
   if (ending === 'recovered') book.clearRow();
   const { latest } = book;
-  if (latest && (latest.answeredAt !== undefined || latest.trigger === 'shadow')) books.close(latest);
+  if (latest?.answeredAt !== undefined) books.close(latest);
 }
 
 /** Design section 4: the duration of an outage ends at the first sight of the task running. */
