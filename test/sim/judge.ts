@@ -37,7 +37,7 @@ export class Judge implements Omit<Watcher, 'calls'> {
 
   reloaded({ perSecond, policies }: Configuration): void {
     this.limits.push({ from: this.books.now, perSecond });
-    this.books.storms.reloaded(policies, (policy) => this.#failuresWithin(policy));
+    this.books.storms.recount(policies, (policy) => this.#failuresWithin(policy));
   }
 
   // ---- the cloud's side ------------------------------------------------------------------------------------------
@@ -283,6 +283,8 @@ export class Judge implements Omit<Watcher, 'calls'> {
         return;
       case 'storm-ended':
         books.storms.ended(event.scope);
+        // Failures grow old between lists too.
+        books.storms.recount(process.configuration.policies, (policy) => this.#failuresWithin(policy));
         return;
       case 'circuit-opened':
       case 'circuit-probed':

@@ -64,8 +64,8 @@ export class StormBook {
     }
   }
 
-  /** The newest list by new limits: what they call no storm may end; what they call one need not have begun. */
-  reloaded(policies: Policies, failuresOf: (policy: Policy) => number): void {
+  /** The newest list counted anew: what is no storm any more may end; what is one need not have begun. */
+  recount(policies: Policies, failuresOf: (policy: Policy) => number): void {
     const before = this.#mustBeOn;
     this.count(policies, this.#counted, failuresOf);
     for (const group of this.#mustBeOn.keys()) if (!before.has(group)) this.#mustBeOn.delete(group);
