@@ -125,7 +125,7 @@ function exchange(pool: Pool, clock: Clock, request: HttpRequest, signal: AbortS
         onResponseStart(itsController, status, headers) {
           const date = textOf(headers.date);
           const flow = { pause: () => itsController.pause(), resume: () => itsController.resume() };
-          body = readBody(textOf(headers['content-encoding']), request.maxBytes, flow, (end) => {
+          body = readBody(headers, request.maxBytes, flow, (end) => {
             if (end === 'too-large') settle({ kind: 'too-large', status, date });
             else settle({ kind: 'response', status, date, body: end.body });
           });
@@ -172,19 +172,20 @@ interface BodyReader {
  * first counts). What cannot be decompressed is told as an empty body, which is no answer of the API.
  */
 function readBody(
-  encoding: string | undefined,
+  headers: Readonly<Record<string, string | string[] | undefined>>,
   maxBytes: number,
   flow: { readonly pause: () => void; readonly resume: () => void },
   onEnd: (end: BodyEnd) => void,
 ): BodyReader {
-  const kept = boundedBytes(maxBytes);
+  const decoder = decoderOf(textOf(headers['content-encoding']));
+  const announced = decoder === 'none' ? Number(textOf(headers['content-length'])) : 0;
+  const kept = boundedBytes(maxBytes, announced);
   const keep = (chunk: Buffer) => {
     if (!kept.add(chunk)) onEnd('too-large');
   };
   const finish = () => onEnd({ body: kept.bytes() });
   const undecodable = () => onEnd({ body: Buffer.alloc(0) });
 
-  const decoder = decoderOf(encoding);
   if (decoder === 'none') return { write: keep, end: finish, destroy: () => {} };
   if (decoder === 'unknown') return { write: undecodable, end: undecodable, destroy: () => {} };
   decoder.on('data', keep);
@@ -200,9 +201,15 @@ function readBody(
   };
 }
 
-/** One growing buffer: a body that comes in millions of tiny chunks costs no more than its bytes. */
-function boundedBytes(maxBytes: number) {
-  let bytes = Buffer.alloc(0);
+/** More than this is not set aside because a server says so. */
+const longestAnnounced = 1024 * 1024;
+
+/**
+ * One growing buffer: a body that comes in millions of tiny chunks costs no more than its bytes. One whose length is
+ * announced needs no growing.
+ */
+function boundedBytes(maxBytes: number, announced: number) {
+  let bytes = Buffer.alloc(announced > 0 && announced <= Math.min(maxBytes, longestAnnounced) ? announced : 0);
   let length = 0;
   return {
     /** False, and everything is dropped, once there are more than `maxBytes`. */

@@ -138,20 +138,22 @@ function parseItem(raw: unknown, context: PageContext): TaskItem | { readonly ma
   const endsAt = parseTime(raw.EndTime);
   if (endsAt === 'malformed') return { malformed: 'EndTime' };
 
+  const { status, statusText } = statusOf(raw, context.intern);
+  // Each field by its name: of 100,000 objects those that are put together by `...` take a third more memory.
   const item: TaskItem = {
     taskId,
     title: typeof title === 'string' ? clean(title, longest.title) : '',
     cloudGroup: context.intern(cloudGroup ?? ''),
     type: typeOf(raw),
-    ...statusOf(raw, context.intern),
+    status,
+    statusText,
     startsAt,
     endsAt,
     source: fingerprint(sourcesOf(raw), context.fingerprintKey),
     requestedAt: context.requestedAt,
   };
   const known = context.known(taskId);
-  // Half of a hash is a window on the whole of it: what is kept has its own copy.
-  return known && showsTheSame(known, item) ? known : { ...item, source: Buffer.from(item.source).toString('latin1') };
+  return known && showsTheSame(known, item) ? known : item;
 }
 
 /** A page that came again as it was: what it shows, at another time. */
@@ -225,7 +227,7 @@ function sourcesOf(raw: Fields): string[] {
  */
 function fingerprint(addresses: readonly string[], key: string): string {
   const sorted = addresses.map((address) => address.replace(/[?#].*$/s, '')).sort();
-  return hash('sha256', `${key}\n${sorted.join('\n')}`).slice(0, 32);
+  return hash('sha256', `${key}\n${sorted.join('\n')}`, 'buffer').toString('hex', 0, 16);
 }
 
 // ---- reading untrusted JSON --------------------------------------------------------------------------------------

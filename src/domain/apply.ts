@@ -81,7 +81,7 @@ function applyToTasks(ledger: Ledger, event: TaskEvent): void {
     ledger.budget = ledger.budget.filter(({ attemptId }) => attemptId !== event.attemptId);
 }
 
-/** The record of a task that was never seen before. */
+/** The record of a task that was never seen before. Each field by its name: 100,000 of them are the most of our memory. */
 export const newRecord = (event: Extract<TaskEvent, { type: 'task-found' }>): TaskRecord => ({
   taskId: event.taskId,
   item: event.item,
@@ -93,8 +93,12 @@ export const newRecord = (event: Extract<TaskEvent, { type: 'task-found' }>): Ta
   missing: undefined,
   goneAt: undefined,
   overdueTold: undefined,
-  ...noAttempts,
+  tries: noAttempts.tries,
+  row: noAttempts.row,
+  failedAt: noAttempts.failedAt,
+  lastTryAt: noAttempts.lastTryAt,
   attempt: undefined,
+  stageTold: noAttempts.stageTold,
   outage: undefined,
   reasonTold: undefined,
 });

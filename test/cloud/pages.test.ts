@@ -24,10 +24,12 @@ const answer = (tasks: readonly unknown[], total = tasks.length) => {
   );
 };
 
+/** The page, or what else the answer was: the result of a failed call is nobody's. */
 function read(memory: PageMemory, body: Buffer, context: PageContext, request = 'page 1') {
   const reader = memory.readerOf(request);
   const read = reader.envelope(body);
-  return read.kind === 'parsed' && !read.error ? reader.page(read.result, context) : read;
+  if (read.kind === 'unparsable') return read;
+  return read.error ? { error: read.error, requestId: read.requestId } : reader.page(read.result, context);
 }
 
 /** How many items were parsed: each of them asks for the one copy of its status. */

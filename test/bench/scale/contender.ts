@@ -62,9 +62,10 @@ export interface Contender {
   polls(): Promise<readonly number[]>;
   /** Begins to watch the event loop anew. */
   watch(): void;
+  watchNoLonger(): void;
   read(): Promise<Reading>;
-  /** How long a scrape takes, if it has any. */
-  scrape: (() => Promise<number>) | undefined;
+  /** How long a scrape takes, if it has any, and what `polls` would give. */
+  scrape: (() => Promise<{ readonly tookMs: number; readonly polls: readonly number[] }>) | undefined;
   end(): Promise<void>;
 }
 
@@ -72,6 +73,7 @@ export interface Contender {
 function gauged(child: ChildProcess) {
   return {
     watch: () => void child.send('start' satisfies ToGauge),
+    watchNoLonger: () => void child.send('stop' satisfies ToGauge),
     read: (): Promise<Reading> => {
       const answer = new Promise<Reading>((resolve) => {
         const listen = (message: object) => {
@@ -128,6 +130,15 @@ export async function startDaemon(folder: DaemonFolder, nodeFlags: readonly stri
   const metrics = async () => (await fetch(`${url}/metrics`)).text();
   let known = { sum: 0, count: 0 };
   const durations: number[] = [];
+  const pollsIn = (text: string): readonly number[] => {
+    const [sum, count] = ['sum', 'count'].map((what) =>
+      Number(new RegExp(`^relaykeeper_poll_duration_seconds_${what}\\{[^}]*\\} (\\S+)$`, 'm').exec(text)?.[1] ?? 0),
+    );
+    const more = (count ?? 0) - known.count;
+    for (let poll = 0; poll < more; poll++) durations.push((((sum ?? 0) - known.sum) / more) * 1_000);
+    known = { sum: sum ?? 0, count: count ?? 0 };
+    return [...durations];
+  };
   return {
     name: '**relaykeeper**',
     pid: child.pid,
@@ -135,20 +146,11 @@ export async function startDaemon(folder: DaemonFolder, nodeFlags: readonly stri
     // 200 named cloud groups are asked for in lists of fifty.
     callsPerPoll: (tasks) => (groups / 50) * Math.ceil(tasks / (groups / 50) / pageSize),
     ...gauged(child),
-    async polls() {
-      const text = await metrics();
-      const [sum, count] = ['sum', 'count'].map((what) =>
-        Number(new RegExp(`^relaykeeper_poll_duration_seconds_${what}\\{[^}]*\\} (\\S+)$`, 'm').exec(text)?.[1] ?? 0),
-      );
-      const more = (count ?? 0) - known.count;
-      for (let poll = 0; poll < more; poll++) durations.push((((sum ?? 0) - known.sum) / more) * 1_000);
-      known = { sum: sum ?? 0, count: count ?? 0 };
-      return [...durations];
-    },
+    polls: async () => pollsIn(await metrics()),
     async scrape() {
       const from = performance.now();
-      await metrics();
-      return performance.now() - from;
+      const text = await metrics();
+      return { tookMs: performance.now() - from, polls: pollsIn(text) };
     },
     end: () => ended(child),
   };

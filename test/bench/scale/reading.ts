@@ -1,6 +1,6 @@
 /** What the gauge (gauge.mjs) is asked and answers. */
 
-export type ToGauge = 'start' | 'read';
+export type ToGauge = 'start' | 'stop' | 'read';
 
 export interface Reading {
   /** Of all threads since the process began, milliseconds. */
@@ -9,7 +9,7 @@ export interface Reading {
   readonly peakRssMiB: number;
   readonly heapMiB: number;
   readonly externalMiB: number;
-  /** Since `start`. */
+  /** From `start` to `stop`, or until now. */
   readonly longestTurnMs: number;
   readonly longestTurnCpuMs: number;
   readonly p99TurnMs: number;
