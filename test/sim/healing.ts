@@ -68,7 +68,7 @@ export async function heal(history: History, surroundings: Surroundings): Promis
 }
 
 /** A process that is down, a lease that has to run out, a list beyond belief, each circuit: their longest waits. */
-function comesToItselfWithin({ owner, world, script, judge }: History, gapMs: number): number {
+function comesToItselfWithin({ owner, world, script, judge, configuration }: History, gapMs: number): number {
   const downMs = owner?.keeper.ledger.owned ? 0 : 11 * minute;
   if (!owner || downMs > 0 || script.replicas > 1)
     return 11 * minute + 2 * circuitMs + suspectMs + throttleMs + 4 * gapMs;
@@ -77,7 +77,10 @@ function comesToItselfWithin({ owner, world, script, judge }: History, gapMs: nu
   // Design section 5: the list is asked again after one gap, then twice as long each time, up to five minutes.
   const { refusedInRow } = judge.books;
   const listMs = circuits.list.kind === 'open' ? Math.min(circuitMs, gapMs * 2 ** Math.max(0, refusedInRow - 1)) : 0;
-  const restartMs = circuits.restart.kind === 'open' ? circuitMs : 0;
+  // Its probe is a restart that the rules would give: if only a quarantined task is left, it waits for that one's retry.
+  const { groups } = configuration.policies;
+  const retryMs = groups.map(({ quarantine, backoff }) => quarantine.retryEveryMs * (1 + backoff.jitterPercent / 100));
+  const restartMs = circuits.restart.kind === 'open' ? Math.max(circuitMs, ...retryMs) : 0;
   return listMs + restartMs + (mayBeSuspect ? suspectMs : 0) + throttleMs + minute + 4 * gapMs;
 }
 
