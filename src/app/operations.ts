@@ -14,7 +14,8 @@ import {
   type TaskView,
 } from '../domain/ports.ts';
 import { holdsOver } from '../domain/rules.ts';
-import { accountView, groupViews, isListed, ruleViews, stateOf, taskView } from '../domain/views.ts';
+import { isListed, stateOf } from '../domain/states.ts';
+import { accountView, groupViews, ruleViews, taskView } from '../domain/views.ts';
 import type { Keeper } from '../keeper.ts';
 import { sameSecret } from './secrets.ts';
 

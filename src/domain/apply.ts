@@ -5,6 +5,7 @@
 import { applyToAccount } from './account.ts';
 import type { Event, TaskEvent } from './events.ts';
 import { type Attempt, type Ledger, maxFailuresKept, type TaskRecord } from './ledger.ts';
+import { tally } from './states.ts';
 import { settleInWindows, stormKey, stormWindowStart } from './storm.ts';
 import type { TaskItem } from './task.ts';
 
@@ -57,13 +58,13 @@ export function apply(ledger: Ledger, event: Event): void {
 function applyToTasks(ledger: Ledger, event: TaskEvent): void {
   const before = ledger.tasks.get(event.taskId);
   if (event.type === 'task-found') {
-    ledger.tasks.set(event.taskId, newRecord(event));
+    replace(ledger, before, newRecord(event));
     return;
   }
   if (!before) return;
   settleInWindows(ledger, before, event);
   const after = applyToTask(before, event);
-  ledger.tasks.set(event.taskId, after);
+  replace(ledger, before, after);
   const phase = after.attempt?.phase.kind;
   if (phase === undefined || phase === 'holding') ledger.unsettled.delete(event.taskId);
   else ledger.unsettled.add(event.taskId);
@@ -79,6 +80,15 @@ function applyToTasks(ledger: Ledger, event: TaskEvent): void {
   }
   if (event.type === 'restart-given-back' && event.failedAt !== undefined)
     ledger.budget = ledger.budget.filter(({ attemptId }) => attemptId !== event.attemptId);
+}
+
+function replace({ tasks, tallies, outages }: Ledger, before: TaskRecord | undefined, after: TaskRecord): void {
+  tasks.set(after.taskId, after);
+  if (after.outage) outages.add(after.taskId);
+  else outages.delete(after.taskId);
+  if (!tallies) return;
+  if (before) tally(tallies, before, -1);
+  tally(tallies, after, 1);
 }
 
 /** The record of a task that was never seen before. Each field by its name: 100,000 of them are the most of our memory. */
@@ -255,10 +265,12 @@ function givenBack(record: TaskRecord, event: Extract<TaskEvent, { type: 'restar
   };
   if (event.trigger === 'manual') return after;
   const tries = Math.max(0, record.tries - 1);
-  if (failedAt === undefined) return { ...after, tries, lastTryAt: mine?.previousTryAt };
+  // Those before it may have been forgotten while it was out.
+  const previousTryAt = tries === 0 ? undefined : mine?.previousTryAt;
+  if (failedAt === undefined) return { ...after, tries, lastTryAt: previousTryAt };
   const left = record.failedAt.filter((at) => at !== failedAt);
   // Of a settled attempt the one before is known by when it failed; a newer one that is out stays the newest.
-  const lastTryAt = mine ? mine.previousTryAt : record.attempt ? record.lastTryAt : left.at(-1);
+  const lastTryAt = mine ? previousTryAt : record.attempt ? record.lastTryAt : left.at(-1);
   return { ...after, tries, lastTryAt, row: Math.max(0, record.row - 1), failedAt: left };
 }
 

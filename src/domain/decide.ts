@@ -14,6 +14,7 @@ import type { Ledger, TaskRecord } from './ledger.ts';
 import { type Look, missEvents, moveEvents, showEvents, verifyEvents } from './outage.ts';
 import { groupOf, type Policies } from './policy.ts';
 import { dueSince, type Moment, type Situation, situationOf, type Verdict, verdictOf } from './rules.ts';
+import { areToBeRenewed, takeTallies } from './states.ts';
 import { passesStorms, reviewStorms, trimBudget } from './storm.ts';
 import type { CompleteObservation, Observation, TaskItem } from './task.ts';
 
@@ -92,6 +93,11 @@ function* decideSlices(
   tell(reviewStorms(ledger, policies, moment.now));
   tell(emptyGroups(ledger, policies, matched, moment.now));
   const lane = yield* judge(ledger, stopped, policies, moment, tell);
+  const cloudNow = moment.now + moment.clockOffsetMs;
+  if (areToBeRenewed(ledger.tallies, cloudNow)) {
+    if (ledger.tasks.size > sliceOfTasks) yield;
+    ledger.tallies = takeTallies(ledger, cloudNow);
+  }
   return { lane, removed };
 }
 
@@ -271,6 +277,7 @@ function dropOldRecords(ledger: Ledger, now: number): string[] {
   for (const taskId of removed) {
     ledger.tasks.delete(taskId);
     ledger.unsettled.delete(taskId);
+    ledger.outages.delete(taskId);
   }
   return removed;
 }

@@ -6,6 +6,7 @@
  * `apply` (in apply.ts).
  */
 import type { CircuitName, Hold, Reason, StormCause, Trigger } from './events.ts';
+import type { Tallies } from './states.ts';
 import type { CallFailure, TaskItem } from './task.ts';
 
 /** Bound on the failure times kept in a row; `attempts` in the configuration cannot exceed it. */
@@ -177,6 +178,9 @@ export interface Ledger {
   availability: ReadonlyMap<string, Availability>;
   /** Tasks with an attempt whose effect is awaited or whose call is out. */
   readonly unsettled: Set<string>;
+  readonly outages: Set<string>;
+  /** Kept up by `apply`; taken with a complete observation. */
+  tallies: Tallies | undefined;
   /** Whether this process owns the account. */
   owned: boolean;
   /** Status texts that meant nothing to us and have been told. */
@@ -214,6 +218,8 @@ export const emptyLedger = (account: string): Ledger => ({
   census: new Map(),
   availability: new Map(),
   unsettled: new Set(),
+  outages: new Set(),
+  tallies: undefined,
   unknownTold: new Set(),
   emptyGroups: new Map(),
   owned: false,

@@ -10,6 +10,7 @@ export function ledgerFrom(account: string, stored: StoredLedger): Ledger {
     ledger.tasks.set(record.taskId, record);
     const kind = record.attempt?.phase.kind;
     if (kind !== undefined && kind !== 'holding') ledger.unsettled.add(record.taskId);
+    if (record.outage) ledger.outages.add(record.taskId);
   }
   for (const hold of stored.holds) ledger.holds.set(hold.id, hold);
   ledger.accountRecord = stored.accountRecord ?? emptyAccountRecord;

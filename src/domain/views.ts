@@ -2,41 +2,10 @@
 import { type Reason, reasons } from './events.ts';
 import type { Ledger, TaskRecord } from './ledger.ts';
 import { downSince } from './outage.ts';
-import type { AccountView, GroupView, RuleView, TaskState, TaskView, VerdictView } from './ports.ts';
-import { taskStates } from './ports.ts';
-import {
-  dueSince,
-  givenUp,
-  hasEnded,
-  holdOver,
-  isOverdue,
-  objections,
-  type Situation,
-  type Verdict,
-  verdictOf,
-} from './rules.ts';
+import type { AccountView, GroupView, RuleView, TaskView, VerdictView } from './ports.ts';
+import { dueSince, givenUp, holdOver, objections, type Situation, type Verdict, verdictOf } from './rules.ts';
+import { holdAt, isListed, newStates, type States, stateOf, takeTallies } from './states.ts';
 import { isObserved, stormKey } from './storm.ts';
-
-export function stateOf(record: TaskRecord, cloudNow: number): TaskState {
-  if (hasEnded(record, cloudNow)) return 'ended';
-  switch (record.item.status) {
-    case 'active':
-    case 'stopped':
-    case 'unknown':
-      return record.item.status;
-    case 'ended':
-      return 'ended';
-    case 'not-started':
-      return isOverdue(record, cloudNow) ? 'overdue' : 'not_started';
-    default:
-      record.item.status satisfies never;
-      return 'unknown';
-  }
-}
-
-/** The newest complete list has it. One that a list lacked is no longer shown, though it is `gone` only later. */
-export const isListed = ({ goneAt, missing }: TaskRecord): boolean =>
-  goneAt === undefined && (missing === undefined || missing.counted === 0);
 
 const orNever = (at: number): number | 'never' => (at === Number.POSITIVE_INFINITY ? 'never' : at);
 
@@ -110,7 +79,7 @@ export function ruleViews(record: TaskRecord, situation: Situation): readonly Ru
 }
 
 interface Tally {
-  readonly states: Record<TaskState, number>;
+  readonly states: States;
   readonly waiting: Partial<Record<Reason, number>>;
   quarantined: number;
   abandoned: number;
@@ -118,8 +87,8 @@ interface Tally {
   nextRestartAt: number | null;
 }
 
-const newTally = (): Tally => ({
-  states: Object.fromEntries(taskStates.map((state) => [state, 0])) as Record<TaskState, number>,
+const newTally = (states: States): Tally => ({
+  states: { ...states },
   waiting: {},
   quarantined: 0,
   abandoned: 0,
@@ -129,7 +98,6 @@ const newTally = (): Tally => ({
 
 const earlier = (a: number | null, b: number): number => (a === null ? b : Math.min(a, b));
 
-/** What one pass over the ledger tells: the only one of a scrape, since with 100,000 tasks it is most of its time. */
 export interface Counted {
   readonly groups: readonly GroupView[];
   /** Oldest first. */
@@ -139,28 +107,43 @@ export interface Counted {
   readonly unmanaged: number;
 }
 
+/** What is counted of all tasks; asks only those one by one that are in outage, or whose state is about to change. */
 export function groupViews(situation: Situation): Counted {
-  const { ledger, policies } = situation;
-  const tallies = new Map(policies.groups.map(({ name }) => [name, newTally()]));
-  const inOutage: TaskRecord[] = [];
-  let managed = 0;
-  let unmanaged = 0;
-  for (const record of ledger.tasks.values()) {
-    if (!isListed(record)) continue;
+  const { ledger, policies, cloudNow } = situation;
+  const { groups, changing } = holdAt(ledger.tallies, cloudNow) ? ledger.tallies : takeTallies(ledger, cloudNow);
+  const nobody = newStates();
+  const tallies = new Map(policies.groups.map(({ name }) => [name, newTally(groups.get(name) ?? nobody)]));
+  let [managed, unmanaged] = [0, 0];
+  for (const [group, states] of groups) {
+    const sum = Object.values(states).reduce((all, one) => all + one, 0);
+    if (group === undefined) unmanaged += sum;
+    else managed += sum;
+  }
+  for (const record of recordsOf(ledger, changing)) {
     if (record.group === undefined) unmanaged++;
     else managed++;
-    const tally = record.group === undefined ? undefined : tallies.get(record.group);
-    if (!tally) continue;
-    tally.states[stateOf(record, situation.cloudNow)]++;
-    if (!record.outage) continue;
+    const tally = tallies.get(record.group ?? '');
+    if (tally) tally.states[stateOf(record, cloudNow)]++;
+  }
+  const inOutage: TaskRecord[] = [];
+  for (const record of recordsOf(ledger, ledger.outages)) {
+    const tally = tallies.get(record.group ?? '');
+    if (!tally || !isListed(record)) continue;
     inOutage.push(record);
     if (record.item.status === 'stopped') countStopped(tally, record, situation);
   }
   inOutage.sort((a, b) => (a.outage?.since ?? 0) - (b.outage?.since ?? 0));
-  const groups = policies.groups.map((policy) =>
-    groupView(ledger, policy.name, policy.mode, tallies.get(policy.name) ?? newTally(), situation),
+  const views = policies.groups.map((policy) =>
+    groupView(ledger, policy.name, policy.mode, tallies.get(policy.name) ?? newTally(nobody), situation),
   );
-  return { groups, inOutage, managed, unmanaged };
+  return { groups: views, inOutage, managed, unmanaged };
+}
+
+function* recordsOf(ledger: Ledger, taskIds: Iterable<string>): Generator<TaskRecord> {
+  for (const taskId of taskIds) {
+    const record = ledger.tasks.get(taskId);
+    if (record) yield record;
+  }
 }
 
 function countStopped(tally: Tally, record: TaskRecord, situation: Situation): void {

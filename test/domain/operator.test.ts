@@ -255,3 +255,13 @@ describe('holds', () => {
     expect(story.says('t')).toBe(`held until ${hours(1)}`);
   });
 });
+
+test('a release while a restart is out: that it is given back afterwards brings no older attempt back', () => {
+  const story = stopped();
+  story.send(0, accepted);
+  story.list(75, { t: 'stopped' });
+  expect(story.record('t')).toMatchObject({ tries: 1, row: 1 });
+  story.intend(91);
+  story.release(91, 't').answer(92, 't', throttled);
+  expect(story.record('t')).toMatchObject({ tries: 0, lastTryAt: undefined, row: 0 });
+});

@@ -8,6 +8,7 @@ import { emptyLedger, maxFailuresKept, type TaskRecord } from '../../src/domain/
 import type { Policies, Policy } from '../../src/domain/policy.ts';
 import { backoffMs, situationOf } from '../../src/domain/rules.ts';
 import { type ErrorClass, errorClasses, type RestartAnswer, type TaskStatus } from '../../src/domain/task.ts';
+import { groupViews } from '../../src/domain/views.ts';
 import { accepted, at, failureOf, item, notSent, plainPolicy, type Shown, Story, throttled } from './story.ts';
 
 const policy = (name: string, title: string, more: Partial<Policy> = {}): Policy => ({
@@ -279,5 +280,24 @@ test('an item of an earlier list in place of a fresh one that shows the same cha
       expect(timeless(reusing)).toEqual(timeless(fresh));
     }),
     { numRuns: 300 },
+  );
+});
+
+test('what is kept up with every fact is what a count of all tasks gives, now and later', () => {
+  fc.assert(
+    fc.property(someHistory, fc.integer({ min: 0, max: 1_500 }), (history, laterS) => {
+      let kept = 0;
+      tell(history, ({ ledger, policies, ...story }, seconds) => {
+        const inOutage = [...ledger.tasks.values()].filter(({ outage }) => outage).map(({ taskId }) => taskId);
+        expect([...ledger.outages].sort()).toEqual(inOutage.sort());
+        if (ledger.tallies) kept++;
+        for (const now of [at(seconds), at(seconds + laterS)]) {
+          const moment = { now, clockOffsetMs: story.clockOffsetMs, nextPollAt: now, pollGapMs: 15_000 };
+          const counted = situationOf({ ...ledger, tallies: undefined }, policies, moment);
+          expect(groupViews(situationOf(ledger, policies, moment))).toEqual(groupViews(counted));
+        }
+      });
+      fc.pre(kept > 0);
+    }),
   );
 });
