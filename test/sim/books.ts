@@ -207,7 +207,7 @@ export class Books {
       }
     for (const book of this.tasks.values()) {
       const stored = this.witness.disk.memory.tasks.get(book.taskId);
-      if (stored && book.item && stored.item.status !== book.item.status) book.item = stored.item;
+      if (stored && book.item) book.item = stored.item;
       // The end of an outage may be forgotten, and its attempts with it remembered.
       book.triesInOutage = Math.max(book.triesInOutage, stored?.outage?.attempts ?? 0);
       for (const { id } of book.failures) {
