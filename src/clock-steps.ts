@@ -20,13 +20,13 @@ export class ClockSteps {
     this.#difference = clock.now() - clock.monotonic();
   }
 
-  /** Milliseconds that the clock stepped by since it was asked last; undefined if it did not. */
+  /** Whole milliseconds that the clock stepped by since it was asked last; undefined if it did not. */
   since(clock: Clocks): number | undefined {
     const difference = clock.now() - clock.monotonic();
     const deltaMs = difference - this.#difference;
     this.#difference = difference;
     if (Math.abs(deltaMs) < stepMs) return undefined;
     this.count++;
-    return deltaMs;
+    return Math.round(deltaMs);
   }
 }

@@ -6,6 +6,7 @@
 import type { Event } from '../../src/domain/events.ts';
 import { reasons } from '../../src/domain/events.ts';
 import { verdictOf } from '../../src/domain/rules.ts';
+import { groupViews } from '../../src/domain/views.ts';
 import { total } from './counters.ts';
 import type { Expected, History } from './history.ts';
 import type { Process } from './process.ts';
@@ -210,6 +211,18 @@ async function checkEnd(history: History, { told }: Surroundings): Promise<void>
         () => `the verdict of ${record.taskId} has no reason`,
       );
   }
+
+  // What was kept up with every fact is what a count of all tasks gives.
+  const counted = { ...situation, ledger: { ...ledger, tallies: undefined } };
+  must(
+    JSON.stringify(groupViews(situation)) === JSON.stringify(groupViews(counted)),
+    () => 'the numbers of the groups are not those of their tasks',
+  );
+  for (const { taskId, outage } of ledger.tasks.values())
+    must(
+      ledger.outages.has(taskId) === (outage !== undefined),
+      () => `${taskId} is ${outage ? 'not ' : ''}among those in outage`,
+    );
 
   // Memory and disk agree, and so do events and records.
   for (const [taskId, record] of ledger.tasks)

@@ -302,6 +302,18 @@ export const mutants: readonly Mutant[] = [
     to: 'return this.#options.ownership.remainingMs(this.account) < Infinity || this.#settings.requestTimeoutMs > 0;',
   },
   {
+    name: 'a task that changes its state is counted in both',
+    file: 'src/domain/apply.ts',
+    from: 'if (before) tally(tallies, before, -1);',
+    to: 'if (before?.missing) tally(tallies, before, -1);',
+  },
+  {
+    name: 'a task whose outage is over stays among those in outage',
+    file: 'src/domain/apply.ts',
+    from: 'else outages.delete(after.taskId);',
+    to: '',
+  },
+  {
     name: 'a reload leaves tasks in their old groups',
     file: 'src/keeper.ts',
     from: 'this.#happened(regroup(this.#ledger, settings.policies, this.#now()), true);',
