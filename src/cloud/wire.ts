@@ -139,7 +139,7 @@ function parseItem(raw: unknown, context: PageContext): TaskItem | { readonly ma
   if (endsAt === 'malformed') return { malformed: 'EndTime' };
 
   const { status, statusText } = statusOf(raw, context.intern);
-  // Each field by its name: of 100,000 objects those that are put together by `...` take a third more memory.
+  // Each field by its name: put together by `...` it takes 30 bytes more, and there are 100,000 of them.
   const item: TaskItem = {
     taskId,
     title: typeof title === 'string' ? clean(title, longest.title) : '',

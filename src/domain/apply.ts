@@ -91,7 +91,7 @@ function replace({ tasks, tallies, outages }: Ledger, before: TaskRecord | undef
   tally(tallies, after, 1);
 }
 
-/** The record of a task that was never seen before. Each field by its name: 100,000 of them are the most of our memory. */
+/** The record of a task that was never seen before. Each field by its name: put together by `...` it takes 30 bytes more. */
 export const newRecord = (event: Extract<TaskEvent, { type: 'task-found' }>): TaskRecord => ({
   taskId: event.taskId,
   item: event.item,
@@ -269,8 +269,9 @@ function givenBack(record: TaskRecord, event: Extract<TaskEvent, { type: 'restar
   const previousTryAt = tries === 0 ? undefined : mine?.previousTryAt;
   if (failedAt === undefined) return { ...after, tries, lastTryAt: previousTryAt };
   const left = record.failedAt.filter((at) => at !== failedAt);
-  // Of a settled attempt the one before is known by when it failed; a newer one that is out stays the newest.
-  const lastTryAt = mine ? previousTryAt : record.attempt ? record.lastTryAt : left.at(-1);
+  // Of a settled attempt the one before is known by when it failed; a newer one, out or not, stays the newest.
+  const newerTryAt = record.attempt || (record.lastTryAt ?? 0) > failedAt ? record.lastTryAt : undefined;
+  const lastTryAt = mine ? previousTryAt : (newerTryAt ?? left.at(-1));
   return { ...after, tries, lastTryAt, row: Math.max(0, record.row - 1), failedAt: left };
 }
 

@@ -227,6 +227,20 @@ describe('what opening gives back', () => {
     expect(story.record('t00')).toMatchObject({ tries: 0, row: 0, attempt: undefined });
     expect(story.record('t01')).toMatchObject({ tries: 0, row: 0, attempt: { givenBack: true } });
   });
+  test('a newer one that nobody awaits any more stays the newest', () => {
+    const story = new Story(calm()).list(0, { t: 'stopped' });
+    story.send(0, unanswered());
+    story.list(75, { t: 'stopped' });
+    story.send(90, unanswered());
+    story.list(105, { t: 'ended' });
+    const [failed] = story.told('restart-failed');
+    const [intended] = story.told('restart-intended');
+    if (failed?.type !== 'restart-failed' || intended?.type !== 'restart-intended') throw new Error('not told');
+    const { account, taskId, group, attemptId } = intended;
+    const about = { account, taskId, group, attemptId, trigger: 'auto', why: 'circuit' } as const;
+    story.tell([{ ...about, type: 'restart-given-back', at: at(120), failedAt: failed.at }]);
+    expect(story.record('t')).toMatchObject({ tries: 1, row: 0, lastTryAt: at(90) });
+  });
   test('but a refusal that is about the task alone counts', () => {
     const story = new Story(calm()).list(0, tasks(7, 'stopped'));
     story.intend(0);

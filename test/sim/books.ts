@@ -197,7 +197,10 @@ export class Books {
   /** What was intended or settled and did not reach the disk never was. */
   forgetUnsaved(): void {
     this.intents.clear();
-    if (this.witness.disk.memory.account?.circuits.list.kind !== 'open') this.listRefused = false;
+    const list = this.witness.disk.memory.account?.circuits.list;
+    if (list?.kind !== 'open') this.listRefused = false;
+    // A list that closed the circuit may have died unsaved: it is probed as rarely as before.
+    else this.refusedInRow = Math.max(this.refusedInRow, list.probes + 1);
     for (const attempt of this.open)
       if (!this.witness.disk.intended.has(attempt.id)) {
         this.close(attempt);
@@ -205,15 +208,17 @@ export class Books {
         const book = this.task(attempt.taskId);
         if (attempt.trigger !== 'manual') book.triesInOutage = Math.max(0, book.triesInOutage - 1);
       }
+    // Those of a row that is forgotten too: a budget counts them.
+    for (const attempt of this.tries.values())
+      if (!this.witness.disk.failed.has(attempt.id)) attempt.failedAt = undefined;
     for (const book of this.tasks.values()) {
       const stored = this.witness.disk.memory.tasks.get(book.taskId);
-      if (stored && book.item) book.item = stored.item;
+      // One that was found and died unsaved was never seen.
+      if (book.item) book.item = stored?.item;
       // The end of an outage may be forgotten, and its attempts with it remembered.
       book.triesInOutage = Math.max(book.triesInOutage, stored?.outage?.attempts ?? 0);
       for (const { id } of book.failures) {
         if (this.witness.disk.failed.has(id)) continue;
-        const attempt = this.tries.get(id);
-        if (attempt) attempt.failedAt = undefined;
         book.row = Math.max(0, book.row - 1);
         book.failures = book.failures.filter((other) => other.id !== id);
       }

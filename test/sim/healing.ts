@@ -73,8 +73,10 @@ function comesToItselfWithin({ owner, world, script, judge, configuration }: His
   const downMs = owner?.keeper.ledger.owned ? 0 : 11 * minute;
   if (!owner || downMs > 0 || script.replicas > 1)
     return 11 * minute + 2 * circuitMs + suspectMs + throttleMs + 4 * gapMs;
-  const { suspect, lastComplete, circuits } = owner.keeper.ledger.accountRecord;
-  const mayBeSuspect = suspect !== undefined || world.tasks.size * 2 <= (lastComplete?.tasks ?? 0);
+  const { accountRecord, tasks } = owner.keeper.ledger;
+  const { suspect, lastComplete, circuits } = accountRecord;
+  const kept = [...world.tasks.keys()].filter((taskId) => tasks.has(taskId)).length;
+  const mayBeSuspect = suspect !== undefined || kept * 2 <= (lastComplete?.tasks ?? 0);
   // Design section 5: the list is asked again after one gap, then twice as long each time, up to five minutes.
   const { refusedInRow } = judge.books;
   const listMs = circuits.list.kind === 'open' ? Math.min(circuitMs, gapMs * 2 ** Math.max(0, refusedInRow - 1)) : 0;

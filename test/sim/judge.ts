@@ -98,7 +98,8 @@ export class Judge implements Omit<Watcher, 'calls'> {
     if (!complete && !awaited) return;
     if (status === 'stopped') {
       book.lastDownAt = Math.max(book.lastDownAt, seenAt);
-      if (seenAt >= book.lastUpAt) {
+      // Of the same moment: a page says nothing of after a look.
+      if (seenAt > book.lastUpAt) {
         book.upSince = undefined;
         book.learnedUpAt = undefined;
       }
@@ -115,7 +116,9 @@ export class Judge implements Omit<Watcher, 'calls'> {
     if (status === 'active' || worked) book.upSinceFirstSight = true;
     if (!complete) return;
     book.item = item;
-    book.activeSince = status === 'active' ? (book.activeSince ?? seenAt) : undefined;
+    const older = status === 'stopped' && seenAt <= book.lastUpAt;
+    if (status === 'active') book.activeSince ??= seenAt;
+    else if (!older) book.activeSince = undefined;
     book.stoppedInRow = status === 'stopped' ? book.stoppedInRow + 1 : 0;
     if (status !== 'stopped') book.notStoppedAt = this.books.now;
     book.absentInRow = 0;
@@ -226,8 +229,9 @@ export class Judge implements Omit<Watcher, 'calls'> {
     book.lastTry = attempt;
     const before = attempt.previous?.sentAt;
     if (before === undefined || before <= books.blurredAt) return;
-    // Between an intent and its call the disk may take its time.
-    const gapMs = books.now - before + books.slack(before, process) + process.configuration.requestTimeoutMs;
+    // Between the intent before and its call the disk may have taken its time.
+    const savedForMs = before - (attempt.previous?.intendedAt ?? before);
+    const gapMs = books.now - before + savedForMs + books.slack(before, process);
     books.must(
       gapMs >= attempt.leastGapMs,
       () =>
@@ -271,6 +275,10 @@ export class Judge implements Omit<Watcher, 'calls'> {
         return;
       case 'poll-completed':
       case 'poll-suspect':
+        // A list beyond belief shows no new task.
+        if (event.type === 'poll-suspect')
+          for (const book of books.tasks.values())
+            if (!process.keeper.ledger.tasks.has(book.taskId)) book.item = undefined;
         // Storms are reviewed after what the list told of each task.
         this.#count(process.configuration.policies, process);
         return;
