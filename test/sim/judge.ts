@@ -98,8 +98,8 @@ export class Judge implements Omit<Watcher, 'calls'> {
     if (!complete && !awaited) return;
     if (status === 'stopped') {
       book.lastDownAt = Math.max(book.lastDownAt, seenAt);
-      // Of the same moment: a page says nothing of after a look.
-      if (seenAt > book.lastUpAt) {
+      // Of the same millisecond: a page says nothing of after a look.
+      if (seenAt > book.lastUpAt + 1) {
         book.upSince = undefined;
         book.learnedUpAt = undefined;
       }

@@ -88,8 +88,8 @@ export class StormBook {
   }
 
   settle(attempt: Try, event: Event): void {
-    if (attempt.group === undefined) return;
-    for (const group of [undefined, attempt.group]) {
+    // Of a task that is unmanaged by now, what it took from the account's window is given back all the same.
+    for (const group of new Set([undefined, attempt.group])) {
       const window = this.#windows.get(keyOf(group, attempt.trigger === 'shadow'));
       if (!window) continue;
       if (event.type === 'restart-given-back') {
