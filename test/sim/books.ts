@@ -68,6 +68,8 @@ export class TaskBook {
   gone = false;
   triesInOutage = 0;
   abandonedTold = false;
+  /** What was intended before is forgotten, though it may be sent only now. */
+  forgottenAt = Number.NEGATIVE_INFINITY;
   /** Shadows count in the ledger, and not here. */
   shadowed = false;
 
@@ -75,7 +77,8 @@ export class TaskBook {
     this.taskId = taskId;
   }
 
-  forget(): void {
+  forget(at: number): void {
+    this.forgottenAt = at;
     this.tries = 0;
     this.lastTry = undefined;
     this.shadowed = false;

@@ -72,7 +72,9 @@ function judgePolicy(
   must(isOpen(policy.hours, believed), () => 'outside its hours');
   // A list that died with its process broke no row of sights.
   const lost = book.notStoppedAt !== undefined && books.diedAt >= book.notStoppedAt;
-  const confirmed = book.triesInOutage > 0 || book.stoppedInRow >= policy.confirm || lost;
+  // After a death the failures of before a step are misdated: one that is given back may stay counted.
+  const misdated = books.deaths > 0 && books.steppedAt > Number.NEGATIVE_INFINITY;
+  const confirmed = book.triesInOutage > 0 || book.stoppedInRow >= policy.confirm || lost || misdated;
   must(confirmed, () => `seen stopped ${book.stoppedInRow} times of ${policy.confirm}`);
 }
 
@@ -124,7 +126,7 @@ function judgeManual(books: Books, process: Process, book: TaskBook, intent: Int
     !item || managedBy(process.configuration.policies, item) !== undefined,
     () => `a restart by hand of ${taskId}, which is unmanaged`,
   );
-  book.forget();
+  book.forget(books.now);
 }
 
 function judgeShadow(books: Books, process: Process, book: TaskBook): void {

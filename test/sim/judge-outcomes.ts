@@ -174,7 +174,7 @@ function released(books: Books, book: TaskBook, { cause, taskId }: Of<'task-rele
   if (cause === 'operator') {
     const asked = books.asked.releases.has(taskId) || books.asked.restarts.has(taskId);
     books.must(asked, () => `${taskId} was released by nobody`);
-    book.forget();
+    book.forget(books.now);
   }
   if (cause === 'circuit-closed')
     books.must(books.circuit.closedAt === books.now, () => `${taskId} was released by a circuit that did not close`);
@@ -190,7 +190,7 @@ function forgotten(books: Books, process: Process, book: TaskBook): void {
   const uncertain = Math.max(books.blurredAt, books.diedAt) > book.lastDownAt && books.deaths > 0;
   const right = long || books.circuit.closedAt === books.now || uncertain || books.blurredAt > 0;
   books.must(right, () => `attempts of ${book.taskId} were forgotten after ${activeMs} ms of being active`);
-  book.forget();
+  book.forget(books.now);
 }
 
 function attemptSettled(

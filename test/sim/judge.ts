@@ -225,6 +225,7 @@ export class Judge implements Omit<Watcher, 'calls'> {
     if (intent.trigger !== 'auto') return;
     const book = books.task(taskId);
     attempt.previous = book.lastTry;
+    if (attempt.intendedAt < book.forgottenAt) return;
     book.tries++;
     book.lastTry = attempt;
     const before = attempt.previous?.sentAt;
