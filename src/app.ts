@@ -3,7 +3,6 @@
  * reverse. A reload builds everything beside the old and then swaps it.
  */
 import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
 import { Fleet } from './app/fleet.ts';
 import { createOperations } from './app/operations.ts';
 import { reloadFrom } from './app/reload.ts';
@@ -12,7 +11,6 @@ import { findAndLoad } from './app/settings.ts';
 import { tracesTo } from './app/traces.ts';
 import { knownCodes } from './cloud/errors.ts';
 import type { Clock, Operations, ReloadResult, StoreTrace } from './domain/ports.ts';
-import { searchedPaths } from './settings/find.ts';
 import { readFileWithin } from './settings/readFile.ts';
 import { type Settings, withoutSecrets } from './settings/settings.ts';
 import { readListen } from './settings/values.ts';
@@ -30,6 +28,8 @@ export interface RunOptions {
   readonly configPath: string | undefined;
   /** Takes the place of `server.listen`. */
   readonly listen: string | undefined;
+  /** What a person types here to run this program, for hints. */
+  readonly program: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly signals: { readonly stop: AbortSignal; onHangup(listener: () => void): void };
@@ -105,11 +105,11 @@ export async function runApp(options: RunOptions): Promise<number> {
       () => reload('asked'),
       clock,
     );
-    const web = await openTheWeb(current, operations, crew, () => tokens.access, metrics, log, clock);
+    const web = await openTheWeb(current, operations, crew, () => tokens.access, metrics, log, options);
     closers.push(() => web.close(closeWebWithinMs));
     metrics.reloadSucceeded(clock.now(), current.hash);
     started = true;
-    tellStart(log, found.path, current.settings, web.url, found.warnings);
+    tellStart(log, options.program, found.path, current.settings, web.url, found.warnings);
     options.signals.onHangup(() => void reload('hangup'));
     tellStopping(options.signals.stop, log);
     await runUntilStopped(options, crew, store, () => current.settings, found.path, reload);
@@ -218,7 +218,7 @@ function openTheWeb(
   tokens: () => readonly AccessToken[],
   metrics: Metrics,
   log: Log,
-  clock: Clock,
+  { clock, program }: RunOptions,
 ): Promise<Web> {
   const { listen, socket, tls, externalUrl } = current.settings.server;
   const renderMetrics = async () => {
@@ -236,12 +236,20 @@ function openTheWeb(
     socket,
     tls,
     externalUrl,
+    program,
     clock,
     log,
   });
 }
 
-function tellStart(log: Log, path: string, settings: Settings, url: string, warnings: readonly string[]): void {
+function tellStart(
+  log: Log,
+  program: string,
+  path: string,
+  settings: Settings,
+  url: string,
+  warnings: readonly string[],
+): void {
   const accounts = settings.accounts.map(({ name, provider }) => `${name} (${provider})`).join(', ');
   const groups = settings.groups
     .map(({ name, mode }) => (mode === 'observe' ? `${name} (only observed)` : name))
@@ -262,7 +270,7 @@ function tellStart(log: Log, path: string, settings: Settings, url: string, warn
   log.tell(
     'listening',
     { url, socket: settings.server.socket },
-    `Look at ${url}/metrics; ask over ${settings.server.socket}: ${programName()} status${configFlag(path)}`,
+    `Look at ${url}/metrics; ask over ${settings.server.socket}: ${program} status`,
   );
 }
 
@@ -270,11 +278,6 @@ function withListen(settings: Settings, listen: string | undefined): Settings {
   const read = listen === undefined ? undefined : readListen(listen);
   return read?.ok ? { ...settings, server: { ...settings.server, listen: read.value } } : settings;
 }
-
-/** What a person types here to run this program. */
-const programName = (): string =>
-  basename(process.argv[1] ?? '') === 'main.ts' ? 'npm run relaykeeper --' : 'relaykeeper';
-const configFlag = (path: string): string => (path === searchedPaths[0] ? '' : ` --config ${path}`);
 
 let versionRead: string | undefined;
 

@@ -7,7 +7,7 @@ export const runCommand = (surroundings: Surroundings): Command =>
     .description('run the daemon: poll, restart what stopped, serve metrics; ends at SIGTERM or Ctrl-C')
     .option('--listen <HOST:PORT>', 'instead of server.listen (also: environment variable RELAYKEEPER_LISTEN)')
     .action(async (options: { listen?: string }) => {
-      const { configPath, env, clock, out } = surroundings;
+      const { configPath, env, clock, out, program } = surroundings;
       const listen = options.listen ?? (env.RELAYKEEPER_LISTEN || undefined);
       if (listen !== undefined) await checkListen(listen);
       // Listening to signals comes first: one that comes while the modules load must end it cleanly as well.
@@ -15,7 +15,7 @@ export const runCommand = (surroundings: Surroundings): Command =>
       const { runApp } = await surroundings.app();
       const stdout = { write: (text: string) => out.write(text) };
       const stderr = { write: (text: string) => out.error(text) };
-      surroundings.exitCode = await runApp({ configPath, listen, env, clock, signals, stdout, stderr });
+      surroundings.exitCode = await runApp({ configPath, listen, program, env, clock, signals, stdout, stderr });
     });
 
 async function checkListen(listen: string): Promise<void> {

@@ -57,6 +57,7 @@ export interface App {
     readonly configPath: string | undefined;
     /** Takes the place of `server.listen`. */
     readonly listen: string | undefined;
+    readonly program: string;
     readonly env: Surroundings['env'];
     readonly clock: Clock;
     readonly signals: Signals;

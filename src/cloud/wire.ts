@@ -8,7 +8,7 @@
  */
 import { hash } from 'node:crypto';
 import type { KnownItem } from '../domain/ports.ts';
-import { showsTheSame, type TaskItem, type TaskStatus, type TaskType } from '../domain/task.ts';
+import { type TaskItem, type TaskStatus, type TaskType, unchanged } from '../domain/task.ts';
 
 export const apiVersion = '2023-01-01';
 
@@ -152,19 +152,16 @@ function parseItem(raw: unknown, context: PageContext): TaskItem | { readonly ma
     source: fingerprint(sourcesOf(raw), context.fingerprintKey),
     requestedAt: context.requestedAt,
   };
-  const known = context.known(taskId);
-  return known && showsTheSame(known, item) ? known : item;
+  return unchanged(context.known(taskId), item) ?? item;
 }
 
 /** A page that came again as it was: what it shows, at another time. */
 export const pageAgain = (page: Page, { requestedAt, known }: PageContext): Page => ({
   ...page,
   requestedAt,
-  entries: page.entries.map((entry) => {
-    if ('malformed' in entry) return entry;
-    const before = known(entry.taskId);
-    return before && showsTheSame(before, entry) ? before : { ...entry, requestedAt };
-  }),
+  entries: page.entries.map((entry) =>
+    'malformed' in entry ? entry : (unchanged(known(entry.taskId), entry) ?? { ...entry, requestedAt }),
+  ),
 });
 
 const statuses: ReadonlyMap<unknown, TaskStatus> = new Map([

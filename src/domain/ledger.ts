@@ -178,6 +178,7 @@ export interface Ledger {
   availability: ReadonlyMap<string, Availability>;
   /** Tasks with an attempt whose effect is awaited or whose call is out. */
   readonly unsettled: Set<string>;
+  /** Tasks in outage. */
   readonly outages: Set<string>;
   /** Kept up by `apply`; taken with a complete observation. */
   tallies: Tallies | undefined;

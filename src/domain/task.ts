@@ -43,6 +43,10 @@ export const showsTheSame = (a: TaskItem, b: TaskItem): boolean =>
     a.type === b.type &&
     a.statusText === b.statusText);
 
+/** The known item, if `item` shows just what it does: it can stand for it, where nobody asks when it was shown. */
+export const unchanged = (known: TaskItem | undefined, item: TaskItem): TaskItem | undefined =>
+  known && showsTheSame(known, item) ? known : undefined;
+
 /** What one poll brought: every page read, or nothing that may be decided from. */
 export type Observation = CompleteObservation | FailedObservation;
 

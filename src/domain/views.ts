@@ -98,6 +98,7 @@ const newTally = (states: States): Tally => ({
 
 const earlier = (a: number | null, b: number): number => (a === null ? b : Math.min(a, b));
 
+/** What a scrape and the status count. */
 export interface Counted {
   readonly groups: readonly GroupView[];
   /** Oldest first. */

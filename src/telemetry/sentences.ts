@@ -79,10 +79,11 @@ function restartLine(event: RestartEvent): Line {
     });
   }
   const attempt = { attempt: event.attemptId, trigger: event.trigger };
-  const what = event.trigger === 'shadow' ? 'the restart that was not sent counts as' : 'the restart';
+  const sent = event.trigger !== 'shadow';
+  const what = sent ? 'the restart' : 'the restart that was not sent counts as';
   switch (event.type) {
     case 'restart-intended':
-      return line(event.trigger === 'shadow' ? `restart ${event.n} would be sent now` : `restart ${event.n} is sent`, {
+      return line(sent ? `restart ${event.n} is sent` : `restart ${event.n} would be sent now`, {
         ...attempt,
         n: event.n,
         probe: event.probe,
@@ -97,7 +98,10 @@ function restartLine(event: RestartEvent): Line {
     case 'restart-given-back':
       return line(`the restart does not count: ${event.why}`, { ...attempt, why: event.why });
     case 'restart-worked':
-      return line('active after the restart', { ...attempt, activeAt: iso(event.activeAt) });
+      return line(sent ? 'active after the restart' : 'active again, without a restart of ours', {
+        ...attempt,
+        activeAt: iso(event.activeAt),
+      });
     case 'restart-failed':
       return line(`${what} failed: ${event.cause}, ${event.row} in a row`, {
         ...attempt,
@@ -106,9 +110,9 @@ function restartLine(event: RestartEvent): Line {
         row: event.row,
       });
     case 'restart-held':
-      return line('the restart has held', attempt);
+      return line(sent ? 'the restart has held' : 'it has held, without a restart of ours', attempt);
     case 'restart-lapsed':
-      return line('nothing more is awaited of the restart', attempt);
+      return line(`nothing more is awaited of the restart${sent ? '' : ' that was not sent'}`, attempt);
     default:
       return event satisfies never;
   }

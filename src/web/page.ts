@@ -12,8 +12,11 @@ const links = [
 
 const escapeHtml = (text: string) => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 
-/** `externalUrl`: where the daemon is seen from outside, without a slash at the end; links are relative without it. */
-export function pageOf(externalUrl: string | undefined): string {
+/**
+ * `externalUrl`: where the daemon is seen from outside; links are relative without it. `program`: what a person types on
+ * the daemon's machine.
+ */
+export function pageOf(externalUrl: string | undefined, program: string): string {
   const base = externalUrl === undefined ? '' : `${externalUrl.replace(/\/+$/, '')}/`;
   const items = links.map(([path, what]) => `<li><a href="${escapeHtml(base + path)}">${path}</a>: ${what}</li>`);
   return `<!doctype html>
@@ -21,7 +24,7 @@ export function pageOf(externalUrl: string | undefined): string {
 <head><meta charset="utf-8"><title>relaykeeper</title></head>
 <body>
 <h1>relaykeeper</h1>
-<p>Keeps relay tasks alive. On this machine, <code>relaykeeper status</code> shows the same for reading.</p>
+<p>Keeps relay tasks alive. On this machine, <code>${escapeHtml(program)} status</code> shows the same for reading.</p>
 <ul>
 ${items.join('\n')}
 </ul>

@@ -26,6 +26,7 @@ export interface Behind {
   readonly renderMetrics: () => Promise<string>;
   readonly metricsContentType: string;
   readonly externalUrl: string | undefined;
+  readonly program: string;
   readonly openapi: () => unknown;
 }
 
@@ -114,7 +115,7 @@ const pages: readonly Route[] = [
     need: 'nothing',
     summary: 'Where to look',
     answer: 'A page with links',
-    run: ({ externalUrl }) => text(pageOf(externalUrl), 200, 'text/html; charset=utf-8'),
+    run: ({ externalUrl, program }) => text(pageOf(externalUrl, program), 200, 'text/html; charset=utf-8'),
   }),
   route({
     method: 'get',

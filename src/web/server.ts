@@ -33,6 +33,8 @@ export interface WebOptions {
   readonly tls: TlsFiles | undefined;
   /** For links only. */
   readonly externalUrl: string | undefined;
+  /** What a person types on this machine, for hints. */
+  readonly program: string;
   readonly clock: Clock;
   readonly log: WebLog;
   /** Bounds, for tests. */

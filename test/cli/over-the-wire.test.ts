@@ -74,6 +74,7 @@ beforeAll(async () => {
     socket: join(folder, 'd.sock'),
     tls: undefined,
     externalUrl: undefined,
+    program: 'relaykeeper',
     clock: systemClock,
     log: { tell: () => {} },
   });

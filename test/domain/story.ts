@@ -15,9 +15,9 @@ import { stormKey, unsettledByScope } from '../../src/domain/storm.ts';
 import {
   type ErrorClass,
   type RestartAnswer,
-  showsTheSame,
   type TaskItem,
   type TaskStatus,
+  unchanged,
 } from '../../src/domain/task.ts';
 
 export const begin = Date.UTC(2026, 0, 5, 0, 0, 0); // a Monday, 08:00 in Shanghai
@@ -185,7 +185,7 @@ export class Story {
 
   #reused(item: TaskItem): TaskItem {
     const known = this.reusesItems ? settledItem(this.ledger, item.taskId) : undefined;
-    return known && showsTheSame(known, item) ? known : item;
+    return unchanged(known, item) ?? item;
   }
 
   #items(seconds: number, shown: Shown): TaskItem[] {

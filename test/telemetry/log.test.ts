@@ -231,6 +231,15 @@ describe('levels', () => {
     expect([level, msg]).toEqual(['debug', 'the restart that was not sent counts as failed: CommonErr, 2 in a row']);
   });
 
+  test('what nobody sent has not worked either: the task came back by itself', () => {
+    const shadow = (type: 'restart-worked' | 'restart-held' | 'restart-lapsed') =>
+      lineFor({ ...events[type], trigger: 'shadow' }).msg;
+    expect(shadow('restart-worked')).toBe('active again, without a restart of ours');
+    expect(shadow('restart-held')).toBe('it has held, without a restart of ours');
+    expect(shadow('restart-lapsed')).toBe('nothing more is awaited of the restart that was not sent');
+    expect(lineFor(events['restart-worked']).msg).toBe('active after the restart');
+  });
+
   test.each([
     ['backoff', 'info'],
     ['quarantined', 'info'],

@@ -501,6 +501,7 @@ describe('the page', () => {
     expect(headers['content-type']).toBe('text/html; charset=utf-8');
     expect(headers['content-security-policy']).toContain("default-src 'none'");
     expect(text).toContain('href="metrics"');
+    expect(text).toContain('npm run -s relaykeeper -- --config &#34;a &#38; b.yaml&#34; status');
   });
 
   test('links to the external address if there is one; the routes stay where they are', async () => {

@@ -95,6 +95,7 @@ export async function openWeb(over: Partial<WebOptions> & { readonly fake?: Part
     socket: join(emptyFolder(), 'rk.sock'),
     tls: undefined,
     externalUrl: undefined,
+    program: 'npm run -s relaykeeper -- --config "a & b.yaml"',
     clock: systemClock,
     log: { tell: (notice, fields, msg) => void told.push({ notice, fields, msg }) },
     ...over,

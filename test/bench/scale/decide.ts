@@ -2,7 +2,7 @@
 import { decide, settledItem } from '../../../src/domain/decide.ts';
 import { emptyLedger, type Ledger } from '../../../src/domain/ledger.ts';
 import type { Policies } from '../../../src/domain/policy.ts';
-import { type CompleteObservation, showsTheSame, type TaskItem, type TaskStatus } from '../../../src/domain/task.ts';
+import { type CompleteObservation, type TaskItem, type TaskStatus, unchanged } from '../../../src/domain/task.ts';
 import { begin, plainPolicy, policiesOf } from '../../domain/story.ts';
 import { groupName } from './cloud.ts';
 import { groups } from './contender.ts';
@@ -50,10 +50,9 @@ function observed(
   return {
     kind: 'complete',
     // As the client gives them: texts of their own, and the known item where that shows the same.
-    items: (JSON.parse(JSON.stringify(items)) as TaskItem[]).map((item) => {
-      const known = settledItem(ledger, item.taskId);
-      return known && showsTheSame(known, item) ? known : item;
-    }),
+    items: (JSON.parse(JSON.stringify(items)) as TaskItem[]).map(
+      (item) => unchanged(settledItem(ledger, item.taskId), item) ?? item,
+    ),
     startedAt: at,
     finishedAt: at + 1_000,
     drift: false,
