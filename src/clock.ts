@@ -4,7 +4,7 @@
  * It stands apart so that everything else can be run on a virtual clock; test/architecture.test.ts keeps it so.
  */
 import { createTask, parse } from 'node-cron';
-import type { Clock, Schedule } from './domain/ports.ts';
+import type { Clock, Schedule } from './domain/ports/time-port.ts';
 
 /** A Node timer over 2³¹−1 ms fires at once, so longer waits are cut into slices of at most this many milliseconds. */
 const longestTimerMs = 2 ** 31 - 1;

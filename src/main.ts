@@ -76,7 +76,7 @@ const exitCode = await runCommandLine(process.argv.slice(2), {
   out: stdout,
   program: programName(),
   signals: listenForSignals,
-  app: (): Promise<App> => import('./app.ts'),
+  app: (): Promise<App> => import('./app/daemon.ts'),
   configPath: undefined,
   exitCode: 0,
 });

@@ -2,11 +2,13 @@
 
 import { cronSchedule } from '../clock.ts';
 import { type CloudOptions, createCloud } from '../cloud/client.ts';
-import type { CredentialsOptions } from '../cloud/credentials.ts';
-import { createGate } from '../cloud/gate.ts';
+import type { CredentialsOptions } from '../cloud/keys/credentials.ts';
+import { createGate } from '../cloud/limiter/gate.ts';
 import { createTransport, type Transport } from '../cloud/transport.ts';
-import type { Clock, Cloud, CloudTrace, Gate, Lane } from '../domain/ports.ts';
-import type { KeeperSettings } from '../keeper.ts';
+import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
+import type { Gate, Lane } from '../domain/ports/gate-port.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
+import type { KeeperSettings } from '../keeper/keeper.ts';
 import { type AccountSettings, policies, type Secret, type Settings } from '../settings/settings.ts';
 import { createDemoWorld, demoKey } from '../simulator/demo.ts';
 import type { World } from '../simulator/world.ts';

@@ -1,9 +1,11 @@
 /** All accounts of this process and their keepers: opened, run, swapped by a reload, closed. */
 
-import type { Event } from '../domain/events.ts';
-import { groupOf } from '../domain/policy.ts';
-import type { Clock, Cloud, CloudTrace, Gate } from '../domain/ports.ts';
-import { Keeper, type KeeperSettings } from '../keeper.ts';
+import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
+import type { Gate } from '../domain/ports/gate-port.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
+import type { Event } from '../domain/words/events.ts';
+import { groupOf } from '../domain/words/policy.ts';
+import { Keeper, type KeeperSettings } from '../keeper/keeper.ts';
 import { type AccountSettings, policies, type Settings } from '../settings/settings.ts';
 import type { Store } from '../store/open.ts';
 import type { Log } from '../telemetry/log.ts';

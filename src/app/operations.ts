@@ -1,22 +1,15 @@
 /** What operators may ask of the running daemon, over all its accounts: the `Operations` port on the keepers. */
 import { randomBytes } from 'node:crypto';
-import type { Hold } from '../domain/events.ts';
-import { addHold, maxHolds, removeHold } from '../domain/operator.ts';
-import {
-  type AccountSnapshot,
-  type Clock,
-  type ExplainView,
-  type History,
-  type Operations,
-  Refusal,
-  type ReloadResult,
-  type StatusView,
-  type TaskView,
-} from '../domain/ports.ts';
-import { holdsOver } from '../domain/rules.ts';
-import { isListed, stateOf } from '../domain/states.ts';
-import { accountView, groupViews, ruleViews, taskView } from '../domain/views.ts';
-import type { Keeper } from '../keeper.ts';
+import { addHold, maxHolds, removeHold } from '../domain/decide/operator.ts';
+import { holdsOver } from '../domain/decide/rules.ts';
+import { isListed, stateOf } from '../domain/memory/tallies.ts';
+import { type Operations, Refusal, type ReloadResult } from '../domain/ports/operations-port.ts';
+import type { History } from '../domain/ports/store-port.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
+import type { AccountSnapshot, ExplainView, StatusView, TaskView } from '../domain/views/shown.ts';
+import { accountView, groupViews, ruleViews, taskView } from '../domain/views/views.ts';
+import type { Hold } from '../domain/words/events.ts';
+import type { Keeper } from '../keeper/keeper.ts';
 import { sameSecret } from './secrets.ts';
 
 export interface Running {

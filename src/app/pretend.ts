@@ -1,9 +1,9 @@
 /**
  * The pretend cloud as a transport: `provider: simulator` answers inside the process, without a port. It is wiring,
- * as in app.ts: the client and the pretend cloud know nothing of each other.
+ * as everything in app/: the client and the pretend cloud know nothing of each other.
  */
 import type { HttpOutcome, Transport } from '../cloud/transport.ts';
-import type { Clock } from '../domain/ports.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
 import { answerInProcess, type Seen, steadyTime } from '../simulator/in-process.ts';
 import type { World } from '../simulator/world.ts';
 

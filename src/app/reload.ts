@@ -2,13 +2,14 @@
  * Reload: read, check, build, swap. A file that is wrong changes nothing; it is logged, counted, and answered with
  * all its errors. One reload at a time.
  */
-import type { Clock, ReloadResult } from '../domain/ports.ts';
+import type { ReloadResult } from '../domain/ports/operations-port.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
 import { compareForReload, type Difference } from '../settings/compare.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { load } from './configuration.ts';
 import type { Fleet } from './fleet.ts';
-import { load } from './settings.ts';
 
 export interface ReloadOptions {
   readonly path: string;

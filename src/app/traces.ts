@@ -2,7 +2,8 @@
  * What the client tells besides its results, on its way to metrics, log and keeper. What comes with every poll is
  * counted each time and told once an hour, so that the log stays readable.
  */
-import type { Clock, CloudTrace } from '../domain/ports.ts';
+import type { CloudTrace } from '../domain/ports/cloud-port.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Fleet } from './fleet.ts';

@@ -26,7 +26,7 @@ export const checkCommand = (surroundings: Surroundings): Command =>
       const [{ loadSettings }, { forecast }, { readFileWithin }] = await Promise.all([
         import('../settings/load.ts'),
         import('../settings/forecast.ts'),
-        import('../settings/readFile.ts'),
+        import('../settings/read-file.ts'),
       ]);
       const loaded = loadSettings({ path, env, readFile: readFileWithin });
       const forecasts = loaded.ok ? forecast(loaded.settings, tasks) : [];

@@ -24,7 +24,7 @@ export interface DaemonOptions {
   readonly tokenFile?: string;
 }
 
-/** Answers are taken as what ports.ts says they are: daemon and command line are one version of one program. */
+/** Answers are taken as what `domain/views/shown.ts` says they are: daemon and command line are one version of one program. */
 export interface Daemon {
   get<T>(path: string): Promise<T>;
   post<T>(path: string, body: object): Promise<T>;

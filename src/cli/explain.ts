@@ -1,6 +1,6 @@
 /** `explain TASK`: every rule and what it says about one task now. */
 import { Command } from 'commander';
-import type { ExplainView, RuleView } from '../domain/ports.ts';
+import type { ExplainView, RuleView } from '../domain/views/shown.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { writeEvents } from './history.ts';
 import { ago, moment, paint, plain, until, writeJson, writeTable } from './show.ts';

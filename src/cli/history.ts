@@ -1,7 +1,8 @@
 /** `history [TASK]`: what happened, newest last, so that the newest stands above the prompt. */
 import { Command, InvalidArgumentError } from 'commander';
-import type { Event } from '../domain/events.ts';
-import type { ExplainView, StoredEvent } from '../domain/ports.ts';
+import type { StoredEvent } from '../domain/ports/store-port.ts';
+import type { ExplainView } from '../domain/views/shown.ts';
+import type { Event } from '../domain/words/events.ts';
 import { lineOf } from '../telemetry/sentences.ts';
 import { type Daemon, type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { moment, writeJson, writeTable } from './show.ts';

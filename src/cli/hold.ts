@@ -1,6 +1,6 @@
 /** `hold add|list|remove`: what operators want to be left alone, with author, reason and end. */
 import { Command } from 'commander';
-import type { Hold } from '../domain/events.ts';
+import type { Hold } from '../domain/words/events.ts';
 import { askedBy, type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { moment, plain, writeJson, writeTable } from './show.ts';
 import { exitCodes, Failure, type Surroundings } from './surroundings.ts';

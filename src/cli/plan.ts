@@ -1,6 +1,6 @@
 /** `plan`: what the daemon would do now. Polls once and restarts nothing. */
 import { Command } from 'commander';
-import type { TaskView } from '../domain/ports.ts';
+import type { TaskView } from '../domain/views/shown.ts';
 import { plain, until, writeJson, writeTable } from './show.ts';
 import type { Output, Surroundings } from './surroundings.ts';
 

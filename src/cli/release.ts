@@ -1,6 +1,6 @@
 /** `release TASK`: out of quarantine or abandonment, back under the rules. */
 import { Command } from 'commander';
-import type { TaskView } from '../domain/ports.ts';
+import type { TaskView } from '../domain/views/shown.ts';
 import { askedBy, type DaemonOptions, withDaemon, withDaemonOptions } from './daemon.ts';
 import { plain, writeJson } from './show.ts';
 import type { Surroundings } from './surroundings.ts';

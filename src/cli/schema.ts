@@ -5,6 +5,6 @@ import type { Surroundings } from './surroundings.ts';
 
 export const schemaCommand = ({ out }: Surroundings): Command =>
   new Command('schema').description('print the JSON Schema of the configuration, for editors').action(async () => {
-    const { jsonSchema } = await import('../settings/jsonSchema.ts');
+    const { jsonSchema } = await import('../settings/json-schema.ts');
     writeJson(out, jsonSchema());
   });

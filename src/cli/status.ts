@@ -1,6 +1,6 @@
 /** `status`: is everything up, is it healing, and if not, why not. */
 import { Command } from 'commander';
-import type { AccountView, GroupView, StatusView, TaskView } from '../domain/ports.ts';
+import type { AccountView, GroupView, StatusView, TaskView } from '../domain/views/shown.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { ago, duration, moment, paint, plain, until, writeJson, writeTable } from './show.ts';
 import type { Output, Surroundings } from './surroundings.ts';

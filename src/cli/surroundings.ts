@@ -2,7 +2,8 @@
  * What a command is given of the world, and how it ends. Commands touch nothing else of the process, so the tests
  * run them in their own process with a pretend terminal.
  */
-import type { Clock, TaskView } from '../domain/ports.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
+import type { TaskView } from '../domain/views/shown.ts';
 
 export const exitCodes = { done: 0, failed: 1, usage: 2, refused: 5, unreachable: 6, badConfiguration: 78 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
@@ -50,7 +51,7 @@ export interface Signals {
   onHangup(listener: () => void): void;
 }
 
-/** What `src/app.ts` offers. */
+/** What `src/app/daemon.ts` offers. */
 export interface App {
   /** The daemon, until `signals.stop`. Does its own logging; resolves with the exit code. */
   runApp(options: {

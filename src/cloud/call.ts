@@ -2,10 +2,12 @@
  * One signed call: one permit, one physical request, one answer as a value. Reads and restarts are built on it; what
  * may be sent again is decided there, never here.
  */
-import type { Clock, CloudTrace, Gate, Permit } from '../domain/ports.ts';
-import type { CallFailure } from '../domain/task.ts';
-import type { KeyRing } from './credentials.ts';
+import type { CloudTrace } from '../domain/ports/cloud-port.ts';
+import type { Gate, Permit } from '../domain/ports/gate-port.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
+import type { CallFailure } from '../domain/words/task.ts';
 import { type Action, classify } from './errors.ts';
+import type { KeyRing } from './keys/credentials.ts';
 import type { ClockOffset } from './offset.ts';
 import { type Credentials, canonicalQuery, sign } from './sign.ts';
 import type { HttpOutcome, Transport } from './transport.ts';

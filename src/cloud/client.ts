@@ -2,18 +2,20 @@
  * One account's API as the keeper sees it: the `Cloud` port. What is here is wiring and the two kinds of sight, the
  * poll (`observe`) and the look at a few groups; how a call, a read, a list and a restart behave is next door.
  */
-import type { Clock, Cloud, CloudTrace, Gate } from '../domain/ports.ts';
-import type { CallFailure } from '../domain/task.ts';
+import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
+import type { Gate } from '../domain/ports/gate-port.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
+import type { CallFailure } from '../domain/words/task.ts';
 import { type CallContext, longestAnswerBytes, permitOutcome } from './call.ts';
-import { type CredentialsOptions, createKeyRing } from './credentials.ts';
 import type { RestartAction } from './errors.ts';
-import { createGroupsReader } from './groups.ts';
-import { createPageSizes, type ListContext } from './list.ts';
+import { type CredentialsOptions, createKeyRing } from './keys/credentials.ts';
+import { type AskForKeys, ecsMetadataOrigin } from './keys/temporary.ts';
+import { createGroupsReader } from './list/cloud-groups.ts';
+import { createPageMemory } from './list/known-pages.ts';
+import { createPageSizes, type ListContext } from './list/paging.ts';
+import { createRoster } from './list/roster.ts';
 import { createClockOffset } from './offset.ts';
-import { createPageMemory } from './pages.ts';
-import { createRestartActions, restart } from './restart.ts';
-import { createRoster } from './roster.ts';
-import { type AskForKeys, ecsMetadataOrigin } from './temporary.ts';
+import { createRestartActions, restart } from './restart-call.ts';
 import type { Transport } from './transport.ts';
 
 export const providers = {

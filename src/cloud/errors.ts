@@ -6,7 +6,7 @@
  * The cloud's own message is never passed on: it can quote addresses, keys and signatures. The code and the request id
  * are what its documentation and its support ask for.
  */
-import type { CallFailure, ErrorClass } from '../domain/task.ts';
+import type { CallFailure, ErrorClass } from '../domain/words/task.ts';
 
 export const actions = [
   'ListPullToPushTaskV2',

@@ -3,8 +3,8 @@
  * `common`, `network` and `timeout`, with growing pauses, and once each for `clock` and `auth`. Every sending waits
  * for its own permit.
  */
-import type { Lane } from '../domain/ports.ts';
-import type { CallFailure, ErrorClass } from '../domain/task.ts';
+import type { Lane } from '../domain/ports/gate-port.ts';
+import type { CallFailure, ErrorClass } from '../domain/words/task.ts';
 import { type Call, type CallContext, type CallEnd, callOnce, remedy } from './call.ts';
 
 const longestResends = 4;

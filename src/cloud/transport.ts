@@ -9,7 +9,7 @@ import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 // Not by the package's front door: that loads fetch, WebSocket and caches too, 10 MiB that nobody here uses.
 import Pool from 'undici/lib/dispatcher/pool.js';
-import type { Clock } from '../domain/ports.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
 
 export interface HttpRequest {
   /** Scheme, host and port. */

@@ -7,8 +7,8 @@
  * of them goes on.
  */
 import { hash } from 'node:crypto';
-import type { KnownItem } from '../domain/ports.ts';
-import { type TaskItem, type TaskStatus, type TaskType, unchanged } from '../domain/task.ts';
+import type { KnownItem } from '../domain/ports/cloud-port.ts';
+import { type TaskItem, type TaskStatus, type TaskType, unchanged } from '../domain/words/task.ts';
 
 export const apiVersion = '2023-01-01';
 

@@ -1,5 +1,5 @@
 /** How many API calls a configuration will make, before it makes any. */
-import { globMatches, type Policy } from '../domain/policy.ts';
+import { globMatches, type Policy } from '../domain/words/policy.ts';
 import type { AccountSettings, Settings } from './settings.ts';
 import { nextRuns } from './values.ts';
 

@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod';
 import { type Path, pathKey } from './document.ts';
-import { keyPaths, keysAt } from './jsonSchema.ts';
+import { keyPaths, keysAt } from './json-schema.ts';
 import { nearest } from './nearest.ts';
 
 /** Something wrong with a key or with its value. */

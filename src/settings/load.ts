@@ -4,13 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import type { Node } from 'yaml';
+import { checkTogether, secretPlaces } from './agreement.ts';
 import { locate, type Mistake, type Path, pathKey, type Range, type ReadDocument, readDocument } from './document.ts';
 import type { Environment } from './interpolate.ts';
 import { type Finding, findings, valueAt } from './issues.ts';
 import { masks, masksByLine, masksByLook } from './masks.ts';
 import { fileProblem, type Problem, problems } from './messages.ts';
-import { fileTrouble, type ReadFile } from './readFile.ts';
-import { checkTogether, secretPlaces } from './rules.ts';
+import { fileTrouble, type ReadFile } from './read-file.ts';
 import { accountSchema, rootSchema } from './schema.ts';
 import { resolve, type Settings } from './settings.ts';
 import { warnings } from './warnings.ts';

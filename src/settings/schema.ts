@@ -1,10 +1,10 @@
 /**
  * The configuration file as its writer sees it: every key, its bounds and its description. The JSON Schema for
  * editors, the check of the file and the nearest-key answers all come from here; what several keys say together
- * is in rules.ts, what the program gets out of it is in settings.ts.
+ * is in agreement.ts, what the program gets out of it is in settings.ts.
  */
 import { z } from 'zod';
-import { maxFailuresKept } from '../domain/ledger.ts';
+import { maxFailuresKept } from '../domain/memory/ledger.ts';
 import {
   duration,
   flag,
@@ -19,7 +19,7 @@ import {
   text,
   whole,
   word,
-} from './keys.ts';
+} from './schema-keys.ts';
 import {
   daysPattern,
   readAddress,

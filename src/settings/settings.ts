@@ -2,7 +2,7 @@
  * The settings as the program uses them: every key resolved, every time in milliseconds, every policy complete.
  * Here is the way from what was written to what is meant; the file's own words are in schema.ts.
  */
-import { globMatches, type Match, type Policies, type Policy, type StormLimits } from '../domain/policy.ts';
+import { globMatches, type Match, type Policies, type Policy, type StormLimits } from '../domain/words/policy.ts';
 import {
   builtInPolicy,
   policySchema,

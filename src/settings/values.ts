@@ -5,7 +5,7 @@
  * place, and the quoted line of the file shows it anyway, masked where it must be.
  */
 import nodeCron from 'node-cron';
-import type { Day } from '../domain/policy.ts';
+import type { Day } from '../domain/words/policy.ts';
 import { nearest } from './nearest.ts';
 
 export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly wrong: string };

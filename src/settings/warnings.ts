@@ -2,7 +2,7 @@
  * What is allowed and yet probably not meant. Each of these has an end that somebody would otherwise look for at
  * night; what is merely unusual is not told.
  */
-import { globMatches, type Policy } from '../domain/policy.ts';
+import { globMatches, type Policy } from '../domain/words/policy.ts';
 import { scheduledGaps } from './forecast.ts';
 import type { Finding } from './issues.ts';
 import type { AccountSettings, Settings } from './settings.ts';

@@ -5,9 +5,9 @@
 import { z } from 'zod';
 import { failed, type Outcome } from './envelope.ts';
 import type { LiveFault } from './faults.ts';
-import { listPage } from './list.ts';
+import { restart, stop, type Task } from './pretend-task.ts';
+import { listPage } from './shown-list.ts';
 import type { AccessKey } from './signature.ts';
-import { restart, stop, type Task } from './task.ts';
 import { statusNow, type World } from './world.ts';
 
 /** Everything an action may look at. `input` is the parsed body, or the query of a GET without Action and Version. */

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { keptArrivals } from './arrivals.ts';
 import type { Request } from './exchange.ts';
 import type { Effect } from './faults.ts';
-import type { Life, Task } from './task.ts';
+import type { Life, Task } from './pretend-task.ts';
 import {
   type Act,
   addFault,

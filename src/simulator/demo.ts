@@ -6,9 +6,10 @@
  * tasks that start late or end soon; nobody keeps `default`: its tasks stop seldom and somebody in the console
  * starts them again after some minutes.
  */
+
+import { type Life, steadyLife, type TaskPlan } from './pretend-task.ts';
 import { draw, type Random, seeded } from './random.ts';
 import type { AccessKey } from './signature.ts';
-import { type Life, steadyLife, type TaskPlan } from './task.ts';
 import { createWorld, type World } from './world.ts';
 
 /** The only key that the demo world knows. It opens nothing anywhere else. */

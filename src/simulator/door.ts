@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { Readable, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { Clock } from '../domain/ports.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
 import { answer, uplinkMs } from './answer.ts';
 import { answerControl, controlPath } from './control.ts';
 import type { Headers, Reply, Request } from './exchange.ts';

@@ -2,7 +2,7 @@
  * The pretend cloud without a port: a request goes in, what the client would see comes out, after the time that it
  * would take. For `provider: simulator` inside the daemon; whoever implements a transport on it maps five ends.
  */
-import type { Clock } from '../domain/ports.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
 import { answer, uplinkMs } from './answer.ts';
 import type { Headers, Reply, Request } from './exchange.ts';
 import type { World } from './world.ts';

@@ -7,8 +7,6 @@
  */
 import { type Arrival, type ArrivalBook, type Limits, newBook, vendorLimits } from './arrivals.ts';
 import { type Fault, inForce, type LiveFault } from './faults.ts';
-import { draw, pick, type Random, type Span, seeded } from './random.ts';
-import type { AccessKey, SignatureRules } from './signature.ts';
 import {
   type CloudStatus,
   cloudStatus,
@@ -20,7 +18,9 @@ import {
   type Task,
   type TaskChange,
   type TaskPlan,
-} from './task.ts';
+} from './pretend-task.ts';
+import { draw, pick, type Random, type Span, seeded } from './random.ts';
+import type { AccessKey, SignatureRules } from './signature.ts';
 
 export interface Latency {
   readonly uplinkMs: Span;

@@ -4,13 +4,14 @@
  * Both go in pieces, and between two pieces the thread answers, so the main thread is never kept long.
  */
 import { sql } from 'kysely';
-import { type Event, isRecorded } from '../domain/events.ts';
-import type { AccountRecord, BudgetEntry } from '../domain/ledger.ts';
-import type { Clock, LedgerChanges, LedgerStore, StoredLedger } from '../domain/ports.ts';
+import type { AccountRecord, BudgetEntry } from '../domain/memory/ledger.ts';
+import type { LedgerChanges, LedgerStore, StoredLedger } from '../domain/ports/store-port.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
+import { type Event, isRecorded } from '../domain/words/events.ts';
 import { pastAccount, pastHold, pastTask } from './past.ts';
-import { StoreProblem } from './problem.ts';
 import { accountRecord, decode, encode, encodeEvent, failedAttempt, hold, taskRecord } from './records.ts';
-import type { Database, Write } from './schema.ts';
+import { StoreProblem } from './store-problem.ts';
+import type { Database, Write } from './tables.ts';
 
 /** Rows in one statement. SQLite takes 32,766 parameters; bigger pieces were not faster, only longer. */
 const writtenRows = 200;

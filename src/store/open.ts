@@ -4,16 +4,17 @@
 import { accessSync, constants, existsSync, mkdirSync, opendirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Kysely } from 'kysely';
-import type { Clock, History, LedgerStore, Ownership, StoreTrace } from '../domain/ports.ts';
-import { history, maxEventsKept, pruneEvents } from './history.ts';
+import type { History, LedgerStore, Ownership, StoreTrace } from '../domain/ports/store-port.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
+import { history, maxEventsKept, pruneEvents } from './event-log.ts';
 import { ledgerStore } from './ledger-store.ts';
 import { fileLock, type Lock, refuseNewer } from './ownership.ts';
-import { problemOf, StoreProblem } from './problem.ts';
-import { type Database, readMeta, readVersion, type Tables } from './schema.ts';
-import { inlineSqlite, type Sqlite, SqliteError, sqliteDialect, threadedSqlite } from './sqlite-dialect.ts';
-import { type Watch, watch } from './watch.ts';
+import { inlineSqlite, type Sqlite, SqliteError, sqliteDialect, threadedSqlite } from './sqlite/dialect.ts';
+import { problemOf, StoreProblem } from './store-problem.ts';
+import { type Database, readMeta, readVersion, type Tables } from './tables.ts';
+import { type Watch, watch } from './watched.ts';
 
-export { StoreProblem } from './problem.ts';
+export { StoreProblem } from './store-problem.ts';
 
 /** How long a standby waits at its start for the owner to make the store. */
 const standbyPatienceMs = 5_000;

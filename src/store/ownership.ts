@@ -5,11 +5,12 @@
  * checks it for damage, brings the schema up to date and counts the epoch, once, when it gets the lock.
  */
 import { randomBytes } from 'node:crypto';
-import type { Clock, Ownership } from '../domain/ports.ts';
-import { StoreProblem } from './problem.ts';
-import { type Database, readMeta, readVersion, schemaVersion, stateTables, steps, writeMeta } from './schema.ts';
-import type { Sqlite } from './sqlite-dialect.ts';
-import type { Watch } from './watch.ts';
+import type { Ownership } from '../domain/ports/store-port.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
+import type { Sqlite } from './sqlite/dialect.ts';
+import { StoreProblem } from './store-problem.ts';
+import { type Database, readMeta, readVersion, schemaVersion, stateTables, steps, writeMeta } from './tables.ts';
+import type { Watch } from './watched.ts';
 
 /** How often a standby tries the lock. */
 const standbyPollMs = 1_000;

@@ -3,8 +3,9 @@
  * not make anybody wait for it. The cloud's own times (StartTime, EndTime) and an operator's end of a hold are not ours
  * to change.
  */
-import type { Hold } from '../domain/events.ts';
-import type { AccountRecord, Attempt, Circuit, Outage, StretchEntry, TaskRecord } from '../domain/ledger.ts';
+
+import type { AccountRecord, Attempt, Circuit, Outage, StretchEntry, TaskRecord } from '../domain/memory/ledger.ts';
+import type { Hold } from '../domain/words/events.ts';
 
 /** How far ahead of a fact "excused until" can lie: unanswered restarts are excused for 10 minutes (design section 5). */
 const excusedMs = 10 * 60_000;

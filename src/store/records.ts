@@ -6,9 +6,9 @@
  * `maybe(…)` or have a `.default(…)` here, or records stored before it are refused.
  */
 import { z } from 'zod';
-import { circuits, type Event, type Hold, reasons } from '../domain/events.ts';
-import type { AccountRecord, Attempt, Circuit, Outage, StretchEntry, TaskRecord } from '../domain/ledger.ts';
-import { type CallFailure, errorClasses, type TaskItem } from '../domain/task.ts';
+import type { AccountRecord, Attempt, Circuit, Outage, StretchEntry, TaskRecord } from '../domain/memory/ledger.ts';
+import { circuits, type Event, type Hold, reasons } from '../domain/words/events.ts';
+import { type CallFailure, errorClasses, type TaskItem } from '../domain/words/task.ts';
 
 /** May be absent. The cast makes the key required and its value possibly undefined, as in the domain's types. */
 const maybe = <T extends z.ZodType>(type: T) => type.optional() as unknown as z.ZodType<z.output<T> | undefined>;

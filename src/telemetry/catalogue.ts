@@ -4,9 +4,11 @@
  * The code that counts takes its names from here (a misspelt one does not compile), the exposition prints the help
  * from here, and the README's table is generated from here. Design section 9 is the contract.
  */
-import { circuits, endings, type Reason, reasons } from '../domain/events.ts';
-import { lanes, taskStates } from '../domain/ports.ts';
-import { type ErrorClass, errorClasses } from '../domain/task.ts';
+
+import { lanes } from '../domain/ports/gate-port.ts';
+import { taskStates } from '../domain/views/shown.ts';
+import { circuits, endings, type Reason, reasons } from '../domain/words/events.ts';
+import { type ErrorClass, errorClasses } from '../domain/words/task.ts';
 
 export const prefix = 'relaykeeper_';
 

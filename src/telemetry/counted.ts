@@ -3,10 +3,12 @@
  *
  * Apart from metrics.ts, which is the door: a new counter is a line in the catalogue and a line or two here.
  */
-import { type Event, endings } from '../domain/events.ts';
-import { globMatches, type Policies } from '../domain/policy.ts';
-import { type CloudTrace, lanes } from '../domain/ports.ts';
-import { type CallFailure, type ErrorClass, errorClasses } from '../domain/task.ts';
+
+import type { CloudTrace } from '../domain/ports/cloud-port.ts';
+import { lanes } from '../domain/ports/gate-port.ts';
+import { type Event, endings } from '../domain/words/events.ts';
+import { globMatches, type Policies } from '../domain/words/policy.ts';
+import { type CallFailure, type ErrorClass, errorClasses } from '../domain/words/task.ts';
 import { logLevels, pollFailureClasses, seenFailures, storeOperations, triggers, waitReasons } from './catalogue.ts';
 import { createCounter, createHistogram, type Keep } from './series.ts';
 

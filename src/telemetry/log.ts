@@ -5,7 +5,7 @@
  * by names that are listed here too. Nothing else writes to standard output.
  */
 import pino from 'pino';
-import type { Event, EventType, Reason } from '../domain/events.ts';
+import type { Event, EventType, Reason } from '../domain/words/events.ts';
 import type { LogLevel } from './catalogue.ts';
 import { prettyLine } from './pretty.ts';
 import { identifier, scrub } from './scrub.ts';

@@ -6,9 +6,12 @@
  */
 import { createHash } from 'node:crypto';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import type { Event } from '../domain/events.ts';
-import type { Policies } from '../domain/policy.ts';
-import type { AccountSnapshot, CloudTrace, Lane, StoreTrace } from '../domain/ports.ts';
+import type { CloudTrace } from '../domain/ports/cloud-port.ts';
+import type { Lane } from '../domain/ports/gate-port.ts';
+import type { StoreTrace } from '../domain/ports/store-port.ts';
+import type { AccountSnapshot } from '../domain/views/shown.ts';
+import type { Event } from '../domain/words/events.ts';
+import type { Policies } from '../domain/words/policy.ts';
 import type { GaugeName, LogLevel } from './catalogue.ts';
 import {
   type Configured,

@@ -5,7 +5,7 @@
  * would ever add up again: so the ending, and the duration with it, count where the opening did. An outage that had
  * opened before this process came ends in the group that then has the task.
  */
-import type { Event } from '../domain/events.ts';
+import type { Event } from '../domain/words/events.ts';
 
 export interface Openings {
   /** The group in which the event counts; undefined: in none. Takes note of outages that open and end. */

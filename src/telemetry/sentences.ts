@@ -4,8 +4,8 @@
  * Redaction is by construction: only the fields that are named here are ever written, whatever else an object
  * carries. Durations are milliseconds and say so in their names; times are ISO 8601.
  */
-import type { Event, Hold, Reason, StormCause, StormScope } from '../domain/events.ts';
-import type { CallFailure, RestartAnswer } from '../domain/task.ts';
+import type { Event, Hold, Reason, StormCause, StormScope } from '../domain/words/events.ts';
+import type { CallFailure, RestartAnswer } from '../domain/words/task.ts';
 
 export type FieldValue = string | number | boolean | undefined;
 export type Fields = Readonly<Record<string, FieldValue>>;

@@ -4,16 +4,17 @@
  * Apart from the counters because nothing here remembers anything. A standby tells only that it is one: what it
  * knows of tasks, groups and polls is as old as its last ownership.
  */
-import { circuits } from '../domain/events.ts';
+
+import { lanes } from '../domain/ports/gate-port.ts';
 import {
   type AccountSnapshot,
   type AccountView,
   type GroupView,
-  lanes,
   type TaskView,
   taskStates,
-} from '../domain/ports.ts';
-import { errorClasses } from '../domain/task.ts';
+} from '../domain/views/shown.ts';
+import { circuits } from '../domain/words/events.ts';
+import { errorClasses } from '../domain/words/task.ts';
 import { type GaugeName, type MetricName, restartCircuitClasses, waitReasons } from './catalogue.ts';
 import { headText, labelText, sampleText } from './exposition.ts';
 

@@ -3,7 +3,7 @@
  * and turns every way to fail into a status, an error and a hint.
  */
 import { Hono } from 'hono';
-import { Refusal } from '../domain/ports.ts';
+import { Refusal } from '../domain/ports/operations-port.ts';
 import { type AccessToken, admit, type Door } from './access.ts';
 import { describeApi } from './openapi.ts';
 import { Denial } from './problem.ts';

@@ -1,6 +1,6 @@
 /** What may stand in queries and bodies, as schemas: requests are checked by them and openapi.json is made from them. */
 import { z } from 'zod';
-import { taskStates } from '../domain/ports.ts';
+import { taskStates } from '../domain/views/shown.ts';
 import { Denial } from './problem.ts';
 
 /** Bounds of texts, in characters. */

@@ -3,7 +3,7 @@
  * are both made from it. What is asked goes through `Operations`; nothing is decided here.
  */
 import { z } from 'zod';
-import type { Operations } from '../domain/ports.ts';
+import type { Operations } from '../domain/ports/operations-port.ts';
 import { authorOf, type Caller, type Need } from './access.ts';
 import {
   accountQuery,

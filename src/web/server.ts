@@ -6,7 +6,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
-import type { Clock, Operations } from '../domain/ports.ts';
+import type { Operations } from '../domain/ports/operations-port.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
 import type { AccessToken, Door } from './access.ts';
 import { type Answering, createApi, type WebLog } from './api.ts';
 import { codeOf, WebProblem } from './problem.ts';

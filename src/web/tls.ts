@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Server } from 'node:https';
 import { createSecureContext } from 'node:tls';
-import type { Clock } from '../domain/ports.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
 import type { WebLog } from './api.ts';
 import { codeOf, WebProblem } from './problem.ts';
 

@@ -6,7 +6,7 @@
 import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
-import type { Clock } from '../domain/ports.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
 import { codeOf, WebProblem } from './problem.ts';
 
 /** What every kernel takes (macOS; Linux has four more). A longer path would be cut silently. */

@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Event, Hold } from '../../src/domain/events.ts';
-import type { ExplainView, StatusView, StoredEvent, TaskView } from '../../src/domain/ports.ts';
+import type { StoredEvent } from '../../src/domain/ports/store-port.ts';
+import type { ExplainView, StatusView, TaskView } from '../../src/domain/views/shown.ts';
+import type { Event, Hold } from '../../src/domain/words/events.ts';
 import { type Answer, noon, type PretendDaemon, pretendDaemon, typed } from './pretend.ts';
 
 const minute = 60_000;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { App } from '../../src/cli/surroundings.ts';
-import type { TaskView } from '../../src/domain/ports.ts';
+import type { TaskView } from '../../src/domain/views/shown.ts';
 import { noon, typed } from './pretend.ts';
 
 let folder = '';

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import type { Hold } from '../../src/domain/events.ts';
-import { type ExplainView, type Operations, Refusal, type StatusView, type TaskView } from '../../src/domain/ports.ts';
+import { type Operations, Refusal } from '../../src/domain/ports/operations-port.ts';
+import type { ExplainView, StatusView, TaskView } from '../../src/domain/views/shown.ts';
+import type { Hold } from '../../src/domain/words/events.ts';
 import { createWeb, type Web } from '../../src/web/server.ts';
 import { noon, typed } from './pretend.ts';
 

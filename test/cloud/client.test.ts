@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { CompleteObservation, Observation } from '../../src/domain/task.ts';
+import type { CompleteObservation, Observation } from '../../src/domain/words/task.ts';
 import { bench, envelope, never, pageOf, rawTask, scripted, send, serve } from './fixtures.ts';
 
 const tasks = (count: number, from = 0) => Array.from({ length: count }, (_, i) => rawTask(`t${from + i}`));

@@ -2,8 +2,8 @@ import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type CredentialsOptions, createKeyRing } from '../../src/cloud/credentials.ts';
-import type { AskForKeys } from '../../src/cloud/temporary.ts';
+import { type CredentialsOptions, createKeyRing } from '../../src/cloud/keys/credentials.ts';
+import type { AskForKeys } from '../../src/cloud/keys/temporary.ts';
 import type { HttpOutcome } from '../../src/cloud/transport.ts';
 import { bench, envelope, hastyClock, never, send, serve } from './fixtures.ts';
 

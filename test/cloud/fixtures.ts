@@ -4,7 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { systemClock } from '../../src/clock.ts';
 import { type CloudOptions, createCloud } from '../../src/cloud/client.ts';
 import { createTransport, type HttpOutcome, type HttpRequest, type Transport } from '../../src/cloud/transport.ts';
-import type { Clock, Cloud, CloudTrace, Gate, Lane, Permit } from '../../src/domain/ports.ts';
+import type { Cloud, CloudTrace } from '../../src/domain/ports/cloud-port.ts';
+import type { Gate, Lane, Permit } from '../../src/domain/ports/gate-port.ts';
+import type { Clock } from '../../src/domain/ports/time-port.ts';
 
 export type Served = {
   readonly action: string;

@@ -1,8 +1,9 @@
 import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createGate } from '../../src/cloud/gate.ts';
-import type { Clock, Lane, Permit } from '../../src/domain/ports.ts';
+import { createGate } from '../../src/cloud/limiter/gate.ts';
+import type { Lane, Permit } from '../../src/domain/ports/gate-port.ts';
+import type { Clock } from '../../src/domain/ports/time-port.ts';
 import { refusals, worstSecond } from './judges.ts';
 
 /** Time that passes when told. Timers may be made to fire off their time; the wall clock must not be asked. */

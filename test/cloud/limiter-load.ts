@@ -2,8 +2,8 @@
  * The limiter under a queue that never empties, in virtual time, as fast as it can be computed: for the million
  * calls and for the share of the ideal.
  */
-import * as responseWindow from '../../src/cloud/limiter.ts';
-import type { Lane } from '../../src/domain/ports.ts';
+import * as responseWindow from '../../src/cloud/limiter/limiter.ts';
+import type { Lane } from '../../src/domain/ports/gate-port.ts';
 import type { Limiter } from './limiter-world.ts';
 
 /** How one call fares: milliseconds until it leaves, until it counts at the server, until its end is known here. */

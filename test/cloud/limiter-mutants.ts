@@ -160,7 +160,7 @@ export const mutants: readonly Mutant[] = [
   },
 ];
 
-const source = readFileSync(new URL('../../src/cloud/limiter.ts', import.meta.url), 'utf8');
+const source = readFileSync(new URL('../../src/cloud/limiter/limiter.ts', import.meta.url), 'utf8');
 
 /** The limiter with the mutant's changes. Throws if the words to be changed are not in the source, or more than once. */
 export async function breed({ name, changes }: Pick<Mutant, 'name' | 'changes'>): Promise<Limiter> {

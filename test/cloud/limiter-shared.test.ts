@@ -6,7 +6,7 @@ import {
   limiterSnapshot,
   startLimiter,
   stepLimiter,
-} from '../../src/cloud/limiter.ts';
+} from '../../src/cloud/limiter/limiter.ts';
 import { seeded } from './limiter-load.ts';
 
 interface Neighbour {

@@ -4,8 +4,8 @@
  * outside (`Run`), and the promises are checked on that record alone, on arrivals at the server.
  */
 import fc from 'fast-check';
-import type * as limiter from '../../src/cloud/limiter.ts';
-import { type Lane, lanes } from '../../src/domain/ports.ts';
+import type * as limiter from '../../src/cloud/limiter/limiter.ts';
+import { type Lane, lanes } from '../../src/domain/ports/gate-port.ts';
 
 /** The limiter, or a mutant of it. */
 export type Limiter = Pick<typeof limiter, 'startLimiter' | 'stepLimiter' | 'limiterSnapshot'>;

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import * as limiter from '../../src/cloud/limiter.ts';
+import * as limiter from '../../src/cloud/limiter/limiter.ts';
 import {
   type LimiterEvent,
   type LimiterState,
   limiterSnapshot,
   startLimiter,
   stepLimiter,
-} from '../../src/cloud/limiter.ts';
-import type { Lane } from '../../src/domain/ports.ts';
+} from '../../src/cloud/limiter/limiter.ts';
+import type { Lane } from '../../src/domain/ports/gate-port.ts';
 import { broken, play, promises, scenarios } from './limiter-world.ts';
 
 describe('against an adversary in virtual time', () => {

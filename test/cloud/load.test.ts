@@ -5,8 +5,9 @@
 import { describe, expect, test } from 'vitest';
 import { pretendTransport } from '../../src/app/pretend.ts';
 import { createCloud } from '../../src/cloud/client.ts';
-import { createGate } from '../../src/cloud/gate.ts';
-import { type Cloud, type Gate, type Lane, lanes } from '../../src/domain/ports.ts';
+import { createGate } from '../../src/cloud/limiter/gate.ts';
+import type { Cloud } from '../../src/domain/ports/cloud-port.ts';
+import { type Gate, type Lane, lanes } from '../../src/domain/ports/gate-port.ts';
 import type { Arrival } from '../../src/simulator/arrivals.ts';
 import { createWorld } from '../../src/simulator/world.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createPageMemory, type PageMemory } from '../../src/cloud/pages.ts';
+import { createPageMemory, type PageMemory } from '../../src/cloud/list/known-pages.ts';
 import { type PageContext, parseEnvelope, parsePage } from '../../src/cloud/wire.ts';
-import type { TaskItem } from '../../src/domain/task.ts';
+import type { TaskItem } from '../../src/domain/words/task.ts';
 import { envelope, rawTask } from './fixtures.ts';
 
 const contextAt = (requestedAt: number, more: Partial<PageContext> = {}): PageContext => ({

@@ -1,6 +1,6 @@
 /** Of two sights the one whose page was requested later counts, whatever time its item bears. */
 import { expect, test } from 'vitest';
-import { createSights } from '../../src/cloud/sights.ts';
+import { createSights } from '../../src/cloud/list/sights.ts';
 import { item } from '../domain/story.ts';
 
 const known = item('t', 'active', { requestedAt: 10 });

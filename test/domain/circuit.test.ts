@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { pollNotBefore } from '../../src/domain/decide.ts';
-import type { Policies, Policy } from '../../src/domain/policy.ts';
-import type { ErrorClass, RestartAnswer } from '../../src/domain/task.ts';
+import { pollNotBefore } from '../../src/domain/decide/decide.ts';
+import type { Policies, Policy } from '../../src/domain/words/policy.ts';
+import type { ErrorClass, RestartAnswer } from '../../src/domain/words/task.ts';
 import {
   accepted,
   at,

@@ -1,7 +1,7 @@
 /** Histories that an on-call person would recognize, at the level of the rules: who is called when. */
 import { expect, test } from 'vitest';
-import { stepClock } from '../../src/domain/ledger.ts';
-import type { Policies, Policy } from '../../src/domain/policy.ts';
+import { stepClock } from '../../src/domain/memory/ledger.ts';
+import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import {
   accepted,
   at,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { openingAt } from '../../src/domain/hours.ts';
-import type { Day, Hours } from '../../src/domain/policy.ts';
+import { openingAt } from '../../src/domain/words/hours.ts';
+import type { Day, Hours } from '../../src/domain/words/policy.ts';
 
 const week: readonly Day[] = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
 const workdays = week.slice(0, 5);

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { decide } from '../../src/domain/decide.ts';
-import type { Event } from '../../src/domain/events.ts';
-import { emptyLedger } from '../../src/domain/ledger.ts';
-import type { Policies, Policy } from '../../src/domain/policy.ts';
+import { decide } from '../../src/domain/decide/decide.ts';
+import { emptyLedger } from '../../src/domain/memory/ledger.ts';
+import type { Event } from '../../src/domain/words/events.ts';
+import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import {
   at,
   begin,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Policies, Policy } from '../../src/domain/policy.ts';
+import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import {
   accepted,
   at,

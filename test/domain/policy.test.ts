@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { globMatches, groupOf, type Match, type Policies } from '../../src/domain/policy.ts';
-import type { TaskItem } from '../../src/domain/task.ts';
+import { globMatches, groupOf, type Match, type Policies } from '../../src/domain/words/policy.ts';
+import type { TaskItem } from '../../src/domain/words/task.ts';
 import { item, plainPolicy } from './story.ts';
 
 describe('globs: * is any run of characters, ? any one, everything else is itself', () => {

@@ -1,14 +1,14 @@
 /** What must hold whatever the cloud shows and answers, whoever intervenes: random histories, checked at every step. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { apply } from '../../src/domain/apply.ts';
-import { reasons } from '../../src/domain/events.ts';
-import { pick } from '../../src/domain/lane.ts';
-import { emptyLedger, maxFailuresKept, type TaskRecord } from '../../src/domain/ledger.ts';
-import type { Policies, Policy } from '../../src/domain/policy.ts';
-import { backoffMs, situationOf } from '../../src/domain/rules.ts';
-import { type ErrorClass, errorClasses, type RestartAnswer, type TaskStatus } from '../../src/domain/task.ts';
-import { groupViews } from '../../src/domain/views.ts';
+import { pick } from '../../src/domain/decide/queue.ts';
+import { backoffMs, situationOf } from '../../src/domain/decide/rules.ts';
+import { apply } from '../../src/domain/memory/apply.ts';
+import { emptyLedger, maxFailuresKept, type TaskRecord } from '../../src/domain/memory/ledger.ts';
+import { groupViews } from '../../src/domain/views/views.ts';
+import { reasons } from '../../src/domain/words/events.ts';
+import type { Policies, Policy } from '../../src/domain/words/policy.ts';
+import { type ErrorClass, errorClasses, type RestartAnswer, type TaskStatus } from '../../src/domain/words/task.ts';
 import { accepted, at, failureOf, item, notSent, plainPolicy, type Shown, Story, throttled } from './story.ts';
 
 const policy = (name: string, title: string, more: Partial<Policy> = {}): Policy => ({

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { reasons } from '../../src/domain/events.ts';
-import type { Policy } from '../../src/domain/policy.ts';
-import { rules } from '../../src/domain/rules.ts';
-import type { TaskItem } from '../../src/domain/task.ts';
+import { rules } from '../../src/domain/decide/rules.ts';
+import { reasons } from '../../src/domain/words/events.ts';
+import type { Policy } from '../../src/domain/words/policy.ts';
+import type { TaskItem } from '../../src/domain/words/task.ts';
 import {
   accepted,
   at,

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { newRecord } from '../../src/domain/apply.ts';
-import { hashOf } from '../../src/domain/hash.ts';
-import { inOrder } from '../../src/domain/lane.ts';
-import { emptyLedger } from '../../src/domain/ledger.ts';
-import type { Policies, Policy } from '../../src/domain/policy.ts';
-import { situationOf } from '../../src/domain/rules.ts';
-import { stormKey } from '../../src/domain/storm.ts';
-import type { RestartAnswer } from '../../src/domain/task.ts';
+import { inOrder } from '../../src/domain/decide/queue.ts';
+import { situationOf } from '../../src/domain/decide/rules.ts';
+import { stormKey } from '../../src/domain/learn/storm.ts';
+import { newRecord } from '../../src/domain/memory/apply.ts';
+import { emptyLedger } from '../../src/domain/memory/ledger.ts';
+import { hashOf } from '../../src/domain/words/hash.ts';
+import type { Policies, Policy } from '../../src/domain/words/policy.ts';
+import type { RestartAnswer } from '../../src/domain/words/task.ts';
 import {
   accepted,
   at,

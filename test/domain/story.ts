@@ -2,23 +2,24 @@
  * A small theatre for the rules: says what the cloud shows at which second, answers the restarts that the rules
  * ask for, and lets a test read the verdicts. Time is in seconds since the story's begin, so that rows read well.
  */
-import { apply } from '../../src/domain/apply.ts';
-import { answerEvents } from '../../src/domain/circuit.ts';
-import { decideAtOnce, regroup, settleByLook, settledItem } from '../../src/domain/decide.ts';
-import type { Event, Hold } from '../../src/domain/events.ts';
-import { pick } from '../../src/domain/lane.ts';
-import { emptyLedger, type Ledger, type TaskRecord } from '../../src/domain/ledger.ts';
-import { operatorRelease, operatorRestart } from '../../src/domain/operator.ts';
-import type { Policies, Policy } from '../../src/domain/policy.ts';
-import { type Moment, situationOf, type Verdict, verdictOf } from '../../src/domain/rules.ts';
-import { stormKey, unsettledByScope } from '../../src/domain/storm.ts';
+
+import { decideAtOnce, regroup, settleByLook, settledItem } from '../../src/domain/decide/decide.ts';
+import { operatorRelease, operatorRestart } from '../../src/domain/decide/operator.ts';
+import { pick } from '../../src/domain/decide/queue.ts';
+import { type Moment, situationOf, type Verdict, verdictOf } from '../../src/domain/decide/rules.ts';
+import { answerEvents } from '../../src/domain/learn/circuit.ts';
+import { stormKey, unsettledByScope } from '../../src/domain/learn/storm.ts';
+import { apply } from '../../src/domain/memory/apply.ts';
+import { emptyLedger, type Ledger, type TaskRecord } from '../../src/domain/memory/ledger.ts';
+import type { Event, Hold } from '../../src/domain/words/events.ts';
+import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import {
   type ErrorClass,
   type RestartAnswer,
   type TaskItem,
   type TaskStatus,
   unchanged,
-} from '../../src/domain/task.ts';
+} from '../../src/domain/words/task.ts';
 
 export const begin = Date.UTC(2026, 0, 5, 0, 0, 0); // a Monday, 08:00 in Shanghai
 export const at = (seconds: number): number => begin + seconds * 1_000;

@@ -4,7 +4,7 @@ import type { Arrival } from '../../src/simulator/arrivals.ts';
 import { type Door, openDoor } from '../../src/simulator/door.ts';
 import type { Fault } from '../../src/simulator/faults.ts';
 import { steadyTime } from '../../src/simulator/in-process.ts';
-import type { TaskPlan } from '../../src/simulator/task.ts';
+import type { TaskPlan } from '../../src/simulator/pretend-task.ts';
 import {
   type Act,
   addFault,

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
-import type { Event } from '../../src/domain/events.ts';
+import type { Event } from '../../src/domain/words/events.ts';
 import { account, env, type PretendCloud, tasks } from './cloud.ts';
 import { type Daemon, plainServer, Stage, until } from './daemon.ts';
 

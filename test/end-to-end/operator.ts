@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { plantedSecret } from '../../src/simulator/task.ts';
+import { plantedSecret } from '../../src/simulator/pretend-task.ts';
 import { account, env, key, type PretendCloud, tasks } from './cloud.ts';
 import { command, plainServer, Stage, until, writeConfig } from './daemon.ts';
 

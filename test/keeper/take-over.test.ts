@@ -1,6 +1,6 @@
 /** A process that has just become the owner, on a disk that does not take what it says yet. */
 import { expect, test } from 'vitest';
-import type { Hold } from '../../src/domain/events.ts';
+import type { Hold } from '../../src/domain/words/events.ts';
 import { begin, policiesOf } from '../domain/story.ts';
 import { defaultPolicy, Stage, tasks } from '../sim/stage.ts';
 

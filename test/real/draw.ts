@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PanelPlan, RowPlan } from '../../src/telemetry/generate/panel.ts';
+import type { PanelPlan, RowPlan } from '../../src/mixin/dashboard/panel.ts';
 import type { Series } from './programs.ts';
 
 export interface Drawn {

@@ -13,9 +13,9 @@ import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createSocketServer } from 'node:net';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { paceOf } from '../../src/telemetry/alerts/promql.ts';
-import { ruleGroups } from '../../src/telemetry/alerts/rules.ts';
-import { prometheusRules } from '../../src/telemetry/generate/rule-files.ts';
+import { ruleGroups } from '../../src/mixin/alerts/all.ts';
+import { paceOf } from '../../src/mixin/alerts/promql.ts';
+import { prometheusRules } from '../../src/mixin/alerts/rule-files.ts';
 import { type Stage, sleep } from '../end-to-end/daemon.ts';
 
 export const times = 20;

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { groupOf } from '../../src/domain/policy.ts';
+import { groupOf } from '../../src/domain/words/policy.ts';
 import { loadSettings, maxFileBytes } from '../../src/settings/load.ts';
-import { readFileWithin } from '../../src/settings/readFile.ts';
+import { readFileWithin } from '../../src/settings/read-file.ts';
 import { policies, withoutSecrets } from '../../src/settings/settings.ts';
 import { errorsOf, load, settingsOf } from './support.ts';
 

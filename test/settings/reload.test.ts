@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { compareForReload } from '../../src/settings/compare.ts';
-import { type ReadFile, readFileWithin } from '../../src/settings/readFile.ts';
-import { watchedFiles, watchSettings } from '../../src/settings/watch.ts';
+import { watchedFiles, watchSettings } from '../../src/settings/file-watch.ts';
+import { type ReadFile, readFileWithin } from '../../src/settings/read-file.ts';
 import { VirtualClock } from '../sim/virtual-clock.ts';
 import { filesInMemory, settingsOf } from './support.ts';
 

@@ -3,9 +3,9 @@
  * not depend on how long a second is. Only for durations that are configured; the built-in ones (limiter, throttle,
  * circuits, blindness) have no part in it.
  */
-import type { Gate } from '../../src/domain/ports.ts';
+import type { Gate } from '../../src/domain/ports/gate-port.ts';
+import type { Life } from '../../src/simulator/pretend-task.ts';
 import type { Span } from '../../src/simulator/random.ts';
-import type { Life } from '../../src/simulator/task.ts';
 import { begin } from '../domain/story.ts';
 import { Dice } from './dice.ts';
 import type { Scheduled, Script } from './happening.ts';

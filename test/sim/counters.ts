@@ -1,7 +1,7 @@
 /** The production metrics of one process, and what a scrape would show of one counter. */
 import { knownCodes } from '../../src/cloud/errors.ts';
-import type { Event } from '../../src/domain/events.ts';
-import type { Policies } from '../../src/domain/policy.ts';
+import type { Event } from '../../src/domain/words/events.ts';
+import type { Policies } from '../../src/domain/words/policy.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 
 export interface Counters {

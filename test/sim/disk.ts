@@ -2,7 +2,8 @@
  * The disk of a history: keeps what was saved and survives its processes; slow, full, or gone half way, but never
  * lying. A save is whole or absent, also when the process dies in the middle of it.
  */
-import type { Clock, LedgerChanges, LedgerStore, StoredLedger } from '../../src/domain/ports.ts';
+import type { LedgerChanges, LedgerStore, StoredLedger } from '../../src/domain/ports/store-port.ts';
+import type { Clock } from '../../src/domain/ports/time-port.ts';
 import { between, draw, type Random, type Span } from '../../src/simulator/random.ts';
 import { pastAccount, pastTask } from '../../src/store/past.ts';
 import { MemoryStore } from './stage.ts';

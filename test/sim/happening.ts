@@ -1,6 +1,6 @@
 /** A history as data: what can happen to the system, when it does, and to whom. */
 import type { Fault } from '../../src/simulator/faults.ts';
-import type { TaskPlan } from '../../src/simulator/task.ts';
+import type { TaskPlan } from '../../src/simulator/pretend-task.ts';
 import type { Act, ParameterChange } from '../../src/simulator/world.ts';
 import type { DiskWeather } from './disk.ts';
 import type { Call, Configuration, Death } from './process.ts';

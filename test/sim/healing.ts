@@ -3,10 +3,10 @@
  * within its bound and its outage ends, incurable ones are given up once, and memory, disk and numbers agree.
  */
 
-import type { Event } from '../../src/domain/events.ts';
-import { reasons } from '../../src/domain/events.ts';
-import { verdictOf } from '../../src/domain/rules.ts';
-import { groupViews } from '../../src/domain/views.ts';
+import { verdictOf } from '../../src/domain/decide/rules.ts';
+import { groupViews } from '../../src/domain/views/views.ts';
+import type { Event } from '../../src/domain/words/events.ts';
+import { reasons } from '../../src/domain/words/events.ts';
 import { total } from './counters.ts';
 import type { Expected, History } from './history.ts';
 import type { Process } from './process.ts';

@@ -4,7 +4,7 @@
  * are a third around them, as agreed, where the text gives no sharper one.
  */
 import { describe, expect, test } from 'vitest';
-import type { Policies, Policy } from '../../src/domain/policy.ts';
+import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import { begin, policiesOf } from '../domain/story.ts';
 import { accessKey, defaultPolicy, Stage, tasks } from './stage.ts';
 

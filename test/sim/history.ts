@@ -3,11 +3,12 @@
  * heals, and all must end well.
  */
 
-import type { Event, Hold } from '../../src/domain/events.ts';
-import { isRecorded } from '../../src/domain/events.ts';
-import type { Policy } from '../../src/domain/policy.ts';
-import { type Gate, Refusal } from '../../src/domain/ports.ts';
-import type { TaskItem } from '../../src/domain/task.ts';
+import type { Gate } from '../../src/domain/ports/gate-port.ts';
+import { Refusal } from '../../src/domain/ports/operations-port.ts';
+import type { Event, Hold } from '../../src/domain/words/events.ts';
+import { isRecorded } from '../../src/domain/words/events.ts';
+import type { Policy } from '../../src/domain/words/policy.ts';
+import type { TaskItem } from '../../src/domain/words/task.ts';
 import { seeded } from '../../src/simulator/random.ts';
 import {
   addFault,

@@ -1,6 +1,6 @@
 /** May this attempt be made now? Asked when its intent is told, of the newest facts that had reached the process. */
-import type { Policy } from '../../src/domain/policy.ts';
-import type { TaskItem } from '../../src/domain/task.ts';
+import type { Policy } from '../../src/domain/words/policy.ts';
+import type { TaskItem } from '../../src/domain/words/task.ts';
 import { type Books, type Intent, newTry, paceSlack, type TaskBook, type Try, tinyMs } from './books.ts';
 import { rowKept } from './judge-outcomes.ts';
 import type { Process } from './process.ts';

@@ -2,10 +2,11 @@
  * The invariants, judged at the borders: what a process sees, says, sends and saves, and what arrives at the cloud.
  * Nothing here asks the rules whether they were right. The first violation is kept; the history ends there.
  */
-import { type Event, reasons } from '../../src/domain/events.ts';
-import type { Policies, Policy } from '../../src/domain/policy.ts';
-import type { LookResult } from '../../src/domain/ports.ts';
-import type { CompleteObservation, Observation, RestartAnswer, TaskItem } from '../../src/domain/task.ts';
+
+import type { LookResult } from '../../src/domain/ports/cloud-port.ts';
+import { type Event, reasons } from '../../src/domain/words/events.ts';
+import type { Policies, Policy } from '../../src/domain/words/policy.ts';
+import type { CompleteObservation, Observation, RestartAnswer, TaskItem } from '../../src/domain/words/task.ts';
 import type { Arrival } from '../../src/simulator/arrivals.ts';
 import { Books, covers, paceSlack, type TaskBook, tinyMs, type Witness } from './books.ts';
 import { judgeIntent } from './judge-intents.ts';

@@ -2,7 +2,7 @@
  * Whose the account is: a lock that the operating system frees when a process dies, or a lease of 30 s that is
  * renewed every 10 s and can be lost (design section 7).
  */
-import type { Ownership } from '../../src/domain/ports.ts';
+import type { Ownership } from '../../src/domain/ports/store-port.ts';
 import type { Process } from './process.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 

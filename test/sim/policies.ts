@@ -1,5 +1,5 @@
 /** The groups of a script: each policy key takes its usual values, and some that hurry. */
-import type { Hours, Policies, Policy } from '../../src/domain/policy.ts';
+import type { Hours, Policies, Policy } from '../../src/domain/words/policy.ts';
 import { plainPolicy } from '../domain/story.ts';
 import { type Dice, hour, minute, second } from './dice.ts';
 

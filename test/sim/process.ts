@@ -4,12 +4,15 @@
  */
 import { pretendTransport } from '../../src/app/pretend.ts';
 import { createCloud } from '../../src/cloud/client.ts';
-import { createGate } from '../../src/cloud/gate.ts';
-import type { Event } from '../../src/domain/events.ts';
-import type { Policies } from '../../src/domain/policy.ts';
-import type { Clock, Cloud, Gate, LookResult, Ownership } from '../../src/domain/ports.ts';
-import type { Observation, RestartAnswer, TaskItem } from '../../src/domain/task.ts';
-import { Keeper, type KeeperSettings } from '../../src/keeper.ts';
+import { createGate } from '../../src/cloud/limiter/gate.ts';
+import type { Cloud, LookResult } from '../../src/domain/ports/cloud-port.ts';
+import type { Gate } from '../../src/domain/ports/gate-port.ts';
+import type { Ownership } from '../../src/domain/ports/store-port.ts';
+import type { Clock } from '../../src/domain/ports/time-port.ts';
+import type { Event } from '../../src/domain/words/events.ts';
+import type { Policies } from '../../src/domain/words/policy.ts';
+import type { Observation, RestartAnswer, TaskItem } from '../../src/domain/words/task.ts';
+import { Keeper, type KeeperSettings } from '../../src/keeper/keeper.ts';
 import type { World } from '../../src/simulator/world.ts';
 import { type Counters, countersFor } from './counters.ts';
 import type { DeathAtSave, Disk } from './disk.ts';

@@ -1,6 +1,6 @@
 /** The policies as the judge reads them: written from the design's text, sharing no code with the rules. */
-import type { Hours, Policies, Policy } from '../../src/domain/policy.ts';
-import type { TaskItem } from '../../src/domain/task.ts';
+import type { Hours, Policies, Policy } from '../../src/domain/words/policy.ts';
+import type { TaskItem } from '../../src/domain/words/task.ts';
 
 const patterns = new Map<string, RegExp>();
 

@@ -5,15 +5,18 @@
 
 import { pretendTransport } from '../../src/app/pretend.ts';
 import { createCloud } from '../../src/cloud/client.ts';
-import { createGate } from '../../src/cloud/gate.ts';
-import type { Event } from '../../src/domain/events.ts';
-import type { AccountRecord, BudgetEntry, TaskRecord } from '../../src/domain/ledger.ts';
-import type { Policies, Policy } from '../../src/domain/policy.ts';
-import type { CloudTrace, Gate, LedgerChanges, LedgerStore, Ownership, Schedule } from '../../src/domain/ports.ts';
-import { Keeper, type KeeperSettings } from '../../src/keeper.ts';
+import { createGate } from '../../src/cloud/limiter/gate.ts';
+import type { AccountRecord, BudgetEntry, TaskRecord } from '../../src/domain/memory/ledger.ts';
+import type { CloudTrace } from '../../src/domain/ports/cloud-port.ts';
+import type { Gate } from '../../src/domain/ports/gate-port.ts';
+import type { LedgerChanges, LedgerStore, Ownership } from '../../src/domain/ports/store-port.ts';
+import type { Schedule } from '../../src/domain/ports/time-port.ts';
+import type { Event } from '../../src/domain/words/events.ts';
+import type { Policies, Policy } from '../../src/domain/words/policy.ts';
+import { Keeper, type KeeperSettings } from '../../src/keeper/keeper.ts';
 import type { Arrival } from '../../src/simulator/arrivals.ts';
 import type { Fault } from '../../src/simulator/faults.ts';
-import type { TaskPlan } from '../../src/simulator/task.ts';
+import type { TaskPlan } from '../../src/simulator/pretend-task.ts';
 import {
   type Act,
   addFault,

@@ -2,8 +2,8 @@
  * Storms as the judge counts them: when one must be on, by the list that was handed over, and how large its window
  * can be, by what became of the attempts.
  */
-import type { Event, StormScope } from '../../src/domain/events.ts';
-import type { Policies, Policy } from '../../src/domain/policy.ts';
+import type { Event, StormScope } from '../../src/domain/words/events.ts';
+import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import type { Try } from './books.ts';
 
 const smallest = 3;

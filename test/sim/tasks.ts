@@ -1,6 +1,7 @@
 /** The tasks of a script: some dead, some that flap, some stopped from the start, some that end in the weather. */
+
+import type { Life, TaskPlan } from '../../src/simulator/pretend-task.ts';
 import type { Span } from '../../src/simulator/random.ts';
-import type { Life, TaskPlan } from '../../src/simulator/task.ts';
 import { begin } from '../domain/story.ts';
 import { type Dice, hour, minute, second } from './dice.ts';
 

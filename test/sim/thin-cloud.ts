@@ -8,15 +8,17 @@
  */
 import { classify } from '../../src/cloud/errors.ts';
 import { createClockOffset } from '../../src/cloud/offset.ts';
-import { createRestartActions } from '../../src/cloud/restart.ts';
-import type { Clock, Cloud, Gate, Permit } from '../../src/domain/ports.ts';
-import type { CallFailure, Observation, RestartAnswer, TaskItem, TaskStatus } from '../../src/domain/task.ts';
+import { createRestartActions } from '../../src/cloud/restart-call.ts';
+import type { Cloud } from '../../src/domain/ports/cloud-port.ts';
+import type { Gate, Permit } from '../../src/domain/ports/gate-port.ts';
+import type { Clock } from '../../src/domain/ports/time-port.ts';
+import type { CallFailure, Observation, RestartAnswer, TaskItem, TaskStatus } from '../../src/domain/words/task.ts';
 import { actions } from '../../src/simulator/actions.ts';
 import { arrive, keep } from '../../src/simulator/arrivals.ts';
 import { type Outcome, statusOf } from '../../src/simulator/envelope.ts';
 import { type Effect, type End, type LiveFault, matchesItem, strike } from '../../src/simulator/faults.ts';
+import type { Task } from '../../src/simulator/pretend-task.ts';
 import { between, draw } from '../../src/simulator/random.ts';
-import type { Task } from '../../src/simulator/task.ts';
 import { advance, cloudNow, statusNow, type World } from '../../src/simulator/world.ts';
 
 export interface ThinCloudOptions {

@@ -1,5 +1,5 @@
 /** Time that passes only when nothing is left to do: the whole daemon runs on it, hours in milliseconds. */
-import type { Clock } from '../../src/domain/ports.ts';
+import type { Clock } from '../../src/domain/ports/time-port.ts';
 
 interface Timer {
   readonly at: number;

@@ -3,8 +3,8 @@
  * cloud-troubles.ts and home-troubles.ts.
  */
 import type { Effect, Fault, FaultMatch } from '../../src/simulator/faults.ts';
+import type { TaskPlan } from '../../src/simulator/pretend-task.ts';
 import { draw } from '../../src/simulator/random.ts';
-import type { TaskPlan } from '../../src/simulator/task.ts';
 import type { Act } from '../../src/simulator/world.ts';
 import { cloudTroubles } from './cloud-troubles.ts';
 import { type Dice, hour, minute, second } from './dice.ts';

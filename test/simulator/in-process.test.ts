@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Clock } from '../../src/domain/ports.ts';
+import type { Clock } from '../../src/domain/ports/time-port.ts';
 import type { Effect } from '../../src/simulator/faults.ts';
 import { answerInProcess, steadyTime } from '../../src/simulator/in-process.ts';
 import { addFault } from '../../src/simulator/world.ts';

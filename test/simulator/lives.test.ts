@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Life } from '../../src/simulator/task.ts';
+import type { Life } from '../../src/simulator/pretend-task.ts';
 import { addFault, advance, createWorld, perform, type World } from '../../src/simulator/world.ts';
 import { ask, aTask, aWorld, hour, list, minute, outcome, restartOf, second, status, t0 } from './signed.ts';
 

@@ -4,8 +4,8 @@
 import { Signer } from '@volcengine/openapi';
 import { answer } from '../../src/simulator/answer.ts';
 import type { Reply, Request } from '../../src/simulator/exchange.ts';
+import type { TaskPlan } from '../../src/simulator/pretend-task.ts';
 import type { AccessKey } from '../../src/simulator/signature.ts';
-import type { TaskPlan } from '../../src/simulator/task.ts';
 import { createWorld, type World, type WorldOptions } from '../../src/simulator/world.ts';
 
 export const t0 = Date.parse('2026-03-01T00:00:00Z');

@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { Event } from '../../src/domain/events.ts';
-import type { EventQuery, History } from '../../src/domain/ports.ts';
-import { eventsKeptMs } from '../../src/store/history.ts';
+import type { EventQuery, History } from '../../src/domain/ports/store-port.ts';
+import type { Event } from '../../src/domain/words/events.ts';
+import { eventsKeptMs } from '../../src/store/event-log.ts';
 import { found, nothing } from './shapes.ts';
 import { opened, temporaryFile } from './surroundings.ts';
 

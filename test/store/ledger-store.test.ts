@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import type { Event, Trigger } from '../../src/domain/events.ts';
-import { emptyAccountRecord } from '../../src/domain/ledger.ts';
+import { emptyAccountRecord } from '../../src/domain/memory/ledger.ts';
+import type { Event, Trigger } from '../../src/domain/words/events.ts';
 import { openStore, StoreProblem } from '../../src/store/open.ts';
-import { inlineSqlite } from '../../src/store/sqlite-dialect.ts';
+import { inlineSqlite } from '../../src/store/sqlite/dialect.ts';
 import { aHold, anyAccountRecord, anyHold, anyRecord, eventOf, eventTypes, found, nothing, record } from './shapes.ts';
 import { opened, temporaryFile } from './surroundings.ts';
 

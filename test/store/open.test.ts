@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { StoreProblem } from '../../src/store/open.ts';
-import { inlineSqlite } from '../../src/store/sqlite-dialect.ts';
+import { inlineSqlite } from '../../src/store/sqlite/dialect.ts';
 import { found, nothing, record } from './shapes.ts';
 import { opened, otherProcess, temporaryDirectory, temporaryFile } from './surroundings.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { emptyAccountRecord } from '../../src/domain/ledger.ts';
+import { emptyAccountRecord } from '../../src/domain/memory/ledger.ts';
 import { pastAccount, pastTask } from '../../src/store/past.ts';
 import { accountRecord, decode, decodeEvent, encode, encodeEvent, hold, taskRecord } from '../../src/store/records.ts';
 import { anyAccountRecord, anyHold, anyRecord, eventOf, eventTypes, found, record } from './shapes.ts';

@@ -2,10 +2,10 @@
  * Records and events, plain ones and every shape that the domain's types allow.
  */
 import fc from 'fast-check';
-import { circuits, type Event, type EventType, endings, type Hold, reasons } from '../../src/domain/events.ts';
-import type { AccountRecord, Attempt, TaskRecord } from '../../src/domain/ledger.ts';
-import type { LedgerChanges } from '../../src/domain/ports.ts';
-import { type CallFailure, errorClasses, type RestartAnswer, type TaskItem } from '../../src/domain/task.ts';
+import type { AccountRecord, Attempt, TaskRecord } from '../../src/domain/memory/ledger.ts';
+import type { LedgerChanges } from '../../src/domain/ports/store-port.ts';
+import { circuits, type Event, type EventType, endings, type Hold, reasons } from '../../src/domain/words/events.ts';
+import { type CallFailure, errorClasses, type RestartAnswer, type TaskItem } from '../../src/domain/words/task.ts';
 
 export const nothing: LedgerChanges = {
   events: [],

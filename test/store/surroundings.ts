@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import type { StoreTrace } from '../../src/domain/ports.ts';
+import type { StoreTrace } from '../../src/domain/ports/store-port.ts';
 import { openStore, type Store, type StoreOptions } from '../../src/store/open.ts';
 
 export function temporaryDirectory(): string {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import type { Event } from '../../src/domain/events.ts';
+import type { Event } from '../../src/domain/words/events.ts';
 import { createLog, type Log, type LogOptions } from '../../src/telemetry/log.ts';
 import { identifier, scrub } from '../../src/telemetry/scrub.ts';
 import { at, events, failure, hold, item, withSecret } from './samples.ts';

@@ -1,8 +1,9 @@
 /** One event of every type, and snapshots, for the tests of telemetry: plain, and with a secret in every text. */
-import type { Event, EventType, Hold } from '../../src/domain/events.ts';
-import type { Policies, Policy } from '../../src/domain/policy.ts';
-import type { AccountSnapshot, AccountView, GroupView, TaskView } from '../../src/domain/ports.ts';
-import type { CallFailure, TaskItem } from '../../src/domain/task.ts';
+
+import type { AccountSnapshot, AccountView, GroupView, TaskView } from '../../src/domain/views/shown.ts';
+import type { Event, EventType, Hold } from '../../src/domain/words/events.ts';
+import type { Policies, Policy } from '../../src/domain/words/policy.ts';
+import type { CallFailure, TaskItem } from '../../src/domain/words/task.ts';
 import type { KnownCodes } from '../../src/telemetry/counted.ts';
 
 export const at = Date.UTC(2026, 0, 2, 3, 4, 5, 678);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Operations, Refusal } from '../../src/domain/ports.ts';
+import { type Operations, Refusal } from '../../src/domain/ports/operations-port.ts';
 import { routes } from '../../src/web/routes.ts';
 import { hold, openWeb, type Sent, status, tokens } from './fixture.ts';
 

@@ -3,7 +3,7 @@ import Bottleneck from 'bottleneck';
 import PQueue from 'p-queue';
 import pThrottle from 'p-throttle';
 import { systemClock } from '../../../src/clock.ts';
-import { createGate } from '../../../src/cloud/gate.ts';
+import { createGate } from '../../../src/cloud/limiter/gate.ts';
 
 export const perSecond = 10;
 

@@ -1,8 +1,8 @@
 /** What `decide` costs alone, in this process: all slices together, and the longest one. */
-import { decide, settledItem } from '../../../src/domain/decide.ts';
-import { emptyLedger, type Ledger } from '../../../src/domain/ledger.ts';
-import type { Policies } from '../../../src/domain/policy.ts';
-import { type CompleteObservation, type TaskItem, type TaskStatus, unchanged } from '../../../src/domain/task.ts';
+import { decide, settledItem } from '../../../src/domain/decide/decide.ts';
+import { emptyLedger, type Ledger } from '../../../src/domain/memory/ledger.ts';
+import type { Policies } from '../../../src/domain/words/policy.ts';
+import { type CompleteObservation, type TaskItem, type TaskStatus, unchanged } from '../../../src/domain/words/task.ts';
 import { begin, plainPolicy, policiesOf } from '../../domain/story.ts';
 import { groupName } from './cloud.ts';
 import { groups } from './contender.ts';

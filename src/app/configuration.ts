@@ -1,0 +1,34 @@
+/** The configuration of this process: found, read, checked; its mistakes as lines for a person. */
+import { existsSync } from 'node:fs';
+import { findConfiguration } from '../settings/find.ts';
+import { type Loaded, loadSettings } from '../settings/load.ts';
+import { readFileWithin } from '../settings/read-file.ts';
+import type { Settings } from '../settings/settings.ts';
+
+export type Found =
+  | {
+      readonly ok: true;
+      readonly path: string;
+      readonly settings: Settings;
+      readonly hash: string;
+      readonly warnings: readonly string[];
+    }
+  | { readonly ok: false; readonly errors: readonly string[] };
+
+export function findAndLoad(flag: string | undefined, env: Readonly<Record<string, string | undefined>>): Found {
+  const found = findConfiguration({ flag, exists: existsSync });
+  if (!found.ok) return { ok: false, errors: [found.message] };
+  return load(found.path, env);
+}
+
+export function load(path: string, env: Readonly<Record<string, string | undefined>>): Found {
+  const loaded = loadSettings({ path, env, readFile: readFileWithin });
+  if (!loaded.ok) return { ok: false, errors: lines(loaded.errors) };
+  return { ok: true, path, settings: loaded.settings, hash: loaded.hash, warnings: loaded.warnings.map(shortly) };
+}
+
+type Problems = Extract<Loaded, { ok: false }>['errors'];
+/** One line for the log; `check` shows them whole. */
+const shortly = ({ file, line, path, message }: Problems[number]): string =>
+  `${file}:${line ?? 1}: ${path}: ${message}`;
+const lines = (problems: Problems): readonly string[] => problems.map(({ text }) => text);

@@ -1,0 +1,292 @@
+/**
+ * The wiring of the daemon, straight down: settings, store, log and metrics, accounts, web; and the way back in
+ * reverse. A reload builds everything beside the old and then swaps it.
+ */
+import { readFileSync } from 'node:fs';
+import { knownCodes } from '../cloud/errors.ts';
+import type { Operations, ReloadResult } from '../domain/ports/operations-port.ts';
+import type { StoreTrace } from '../domain/ports/store-port.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
+import { watchedFiles, watchSettings } from '../settings/file-watch.ts';
+import { readFileWithin } from '../settings/read-file.ts';
+import { type Settings, withoutSecrets } from '../settings/settings.ts';
+import { readListen } from '../settings/values.ts';
+import { openStore, type Store, StoreProblem } from '../store/open.ts';
+import { createLog, type Log } from '../telemetry/log.ts';
+import { createMetrics, type Metrics, metricsContentType } from '../telemetry/metrics.ts';
+import type { AccessToken } from '../web/access.ts';
+import { WebProblem } from '../web/problem.ts';
+import { createWeb, type Web } from '../web/server.ts';
+import { findAndLoad } from './configuration.ts';
+import { Fleet } from './fleet.ts';
+import { createOperations } from './operations.ts';
+import { reloadFrom } from './reload.ts';
+import { accessTokens, allSecrets, hookTokens } from './secrets.ts';
+import { tracesTo } from './traces.ts';
+
+export { planOnce } from './plan-once.ts';
+
+export interface RunOptions {
+  readonly configPath: string | undefined;
+  /** Takes the place of `server.listen`. */
+  readonly listen: string | undefined;
+  /** What a person types here to run this program, for hints. */
+  readonly program: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly signals: { readonly stop: AbortSignal; onHangup(listener: () => void): void };
+  readonly stdout: { write(text: string): void };
+  readonly stderr: { write(text: string): void };
+}
+
+/** The settings in force; a reload replaces them. */
+interface Current {
+  settings: Settings;
+  hash: string;
+}
+
+const exitCodes = { done: 0, failed: 1, badConfiguration: 78 } as const;
+const pruneEveryMs = 3_600_000;
+const closeWebWithinMs = 2_000;
+
+/** The daemon, until `signals.stop`. Resolves with the exit code; what went wrong at the start stands on stderr. */
+export async function runApp(options: RunOptions): Promise<number> {
+  const { clock, env, stderr } = options;
+  const found = findAndLoad(options.configPath, env);
+  if (!found.ok) {
+    for (const error of found.errors) stderr.write(`${error}\n`);
+    return exitCodes.badConfiguration;
+  }
+  const current: Current = { settings: withListen(found.settings, options.listen), hash: found.hash };
+  const secrets = { values: allSecrets(current.settings) };
+  const metrics = createMetrics({
+    version: version(),
+    revision: env.RELAYKEEPER_REVISION ?? 'unknown',
+    maxTaskSeries: () => current.settings.metrics.maxTaskSeries,
+    knownCodes,
+  });
+  const log = createLog({
+    ...current.settings.log,
+    now: clock.now,
+    colour: process.stdout.isTTY === true && !env.NO_COLOR,
+    onLine: (level) => metrics.logLine(level),
+    titleOf: (account, taskId) => fleet?.titleOf(account, taskId),
+    secrets: () => secrets.values,
+  });
+  let fleet: Fleet | undefined;
+  const closers: (() => Promise<void>)[] = [];
+  let started = false;
+  try {
+    const store = await openTheStore(current.settings, clock, metrics, log);
+    closers.push(() => store.close());
+    const crew = new Fleet({ clock, env, store, log, metrics, onTrace: tracesTo(metrics, log, clock, () => fleet) });
+    fleet = crew;
+    crew.open(current.settings);
+    const tokens = { access: accessTokens(current.settings), hooks: hookTokens(current.settings) };
+    const reload = reloadFrom({
+      path: found.path,
+      env,
+      current,
+      crew,
+      log,
+      metrics,
+      clock,
+      adapt: (settings) => withListen(settings, options.listen),
+      onSwapped: (settings) => {
+        tokens.access = accessTokens(settings);
+        tokens.hooks = hookTokens(settings);
+        secrets.values = allSecrets(settings);
+      },
+    });
+    const operations = operationsOf(
+      crew,
+      store,
+      current,
+      found.path,
+      () => tokens.hooks,
+      () => reload('asked'),
+      clock,
+    );
+    const web = await openTheWeb(current, operations, crew, () => tokens.access, metrics, log, options);
+    closers.push(() => web.close(closeWebWithinMs));
+    metrics.reloadSucceeded(clock.now(), current.hash);
+    started = true;
+    tellStart(log, options.program, found.path, current.settings, web.url, found.warnings);
+    options.signals.onHangup(() => void reload('hangup'));
+    tellStopping(options.signals.stop, log);
+    await runUntilStopped(options, crew, store, () => current.settings, found.path, reload);
+    await crew.close();
+    return exitCodes.done;
+  } catch (error) {
+    if (!(error instanceof StoreProblem || error instanceof WebProblem)) throw error;
+    stderr.write(`relaykeeper: ${error.message}\n`);
+    return exitCodes.failed;
+  } finally {
+    for (const close of closers.reverse()) await close();
+    if (started) log.tell('stopped', {}, 'Stopped.');
+    log.flush();
+  }
+}
+
+function operationsOf(
+  crew: Fleet,
+  store: Store,
+  current: Current,
+  configFile: string,
+  hooks: () => ReadonlyMap<string, string>,
+  reload: () => Promise<ReloadResult>,
+  clock: Clock,
+): Operations {
+  return createOperations({
+    keepers: () => crew.keepers(),
+    providerOf: (account) => current.settings.accounts.find(({ name }) => name === account)?.provider ?? 'unknown',
+    hookToken: (account) => hooks().get(account),
+    history: store.history,
+    clock,
+    startedAt: clock.now(),
+    version: version(),
+    store: () => ({ kind: 'sqlite', up: store.up() }),
+    configFile,
+    configHash: () => current.hash,
+    config: () => withoutSecrets(current.settings),
+    reload,
+  });
+}
+
+/** At once: what is waited for from then on can take as long as a call. */
+function tellStopping(stop: AbortSignal, log: Log): void {
+  const tell = () => log.tell('stopping', {}, 'Stopping: no new calls; those in flight are finished and recorded.');
+  if (stop.aborted) tell();
+  else stop.addEventListener('abort', tell, { once: true });
+}
+
+async function runUntilStopped(
+  { clock, signals }: RunOptions,
+  crew: Fleet,
+  store: Store,
+  settings: () => Settings,
+  path: string,
+  reload: (why: 'file') => Promise<unknown>,
+): Promise<void> {
+  const stop = new AbortController();
+  const onStop = () => stop.abort(signals.stop.reason);
+  if (signals.stop.aborted) onStop();
+  signals.stop.addEventListener('abort', onStop, { once: true });
+  const watching = watchSettings({
+    files: () => watchedFiles(path, settings()),
+    clock,
+    readFile: readFileWithin,
+    onChange: async () => void (await reload('file')),
+    signal: stop.signal,
+  });
+  const pruning = pruneNowAndThen(store, clock, stop.signal);
+  // A keeper that ends by itself is a mistake of ours: its reason ends the process.
+  await crew.run(stop.signal);
+  await Promise.all([watching, pruning]);
+}
+
+async function pruneNowAndThen(store: Store, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await store.prune(clock.now()).catch(() => undefined); // told by the store's trace
+    await clock.sleep(pruneEveryMs, signal);
+  }
+}
+
+async function openTheStore(settings: Settings, clock: Clock, metrics: Metrics, log: Log): Promise<Store> {
+  let opened = false;
+  let failing = false;
+  const onTrace = (trace: StoreTrace) => {
+    metrics.store(trace);
+    // That it cannot be opened is told as the reason why nothing starts.
+    if (!opened) return;
+    if (trace.error && !failing)
+      log.tell(
+        'store-failing',
+        { operation: trace.operation, error: trace.error.message },
+        `The store fails: ${trace.error.message}. No restart is made until it works.`,
+      );
+    if (!trace.error && failing) log.tell('store-recovered', { operation: trace.operation }, 'The store works again.');
+    failing = trace.error !== undefined;
+  };
+  const store = await openStore({ file: settings.store.path, clock, onTrace });
+  opened = true;
+  return store;
+}
+
+function openTheWeb(
+  current: Current,
+  operations: Operations,
+  crew: Fleet,
+  tokens: () => readonly AccessToken[],
+  metrics: Metrics,
+  log: Log,
+  { clock, program }: RunOptions,
+): Promise<Web> {
+  const { listen, socket, tls, externalUrl } = current.settings.server;
+  const renderMetrics = async () => {
+    await crew.betweenLists();
+    crew.tellTicks();
+    return metrics.render(operations.snapshot(current.settings.metrics.maxTaskSeries));
+  };
+  return createWeb({
+    operations,
+    renderMetrics,
+    metricsContentType,
+    version: version(),
+    tokens,
+    listen,
+    socket,
+    tls,
+    externalUrl,
+    program,
+    clock,
+    log,
+  });
+}
+
+function tellStart(
+  log: Log,
+  program: string,
+  path: string,
+  settings: Settings,
+  url: string,
+  warnings: readonly string[],
+): void {
+  const accounts = settings.accounts.map(({ name, provider }) => `${name} (${provider})`).join(', ');
+  const groups = settings.groups
+    .map(({ name, mode }) => (mode === 'observe' ? `${name} (only observed)` : name))
+    .join(', ');
+  log.tell(
+    'started',
+    { version: version(), config: path },
+    `relaykeeper ${version()} keeps the relay tasks of ${groups} alive in ${accounts}, as ${path} says.`,
+  );
+  for (const { name, provider } of settings.accounts)
+    if (provider === 'simulator')
+      log.tell(
+        'simulated-account',
+        { account: name },
+        `Account ${name} is a PRETEND cloud: no real task is seen or restarted.`,
+      );
+  for (const warning of warnings) log.tell('config-warning', {}, warning);
+  log.tell(
+    'listening',
+    { url, socket: settings.server.socket },
+    `Look at ${url}/metrics; ask over ${settings.server.socket}: ${program} status`,
+  );
+}
+
+function withListen(settings: Settings, listen: string | undefined): Settings {
+  const read = listen === undefined ? undefined : readListen(listen);
+  return read?.ok ? { ...settings, server: { ...settings.server, listen: read.value } } : settings;
+}
+
+let versionRead: string | undefined;
+
+/** The version in package.json. */
+function version(): string {
+  versionRead ??= (
+    JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string }
+  ).version;
+  return versionRead;
+}

@@ -1,0 +1,142 @@
+/** `plan`: one real poll of every account and the verdict for each task; nothing is sent but the list. */
+import { existsSync } from 'node:fs';
+import { decideAtOnce } from '../domain/decide/decide.ts';
+import { situationOf } from '../domain/decide/rules.ts';
+import { emptyLedger, type Ledger } from '../domain/memory/ledger.ts';
+import { ledgerFrom } from '../domain/memory/take-over.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
+import type { TaskView } from '../domain/views/shown.ts';
+import { taskView } from '../domain/views/views.ts';
+import { type AccountSettings, policies, type Settings } from '../settings/settings.ts';
+import { openStore, StoreProblem } from '../store/open.ts';
+import { keeperSettings, openCloud, openGate, type PretendClouds } from './account.ts';
+import { findAndLoad } from './configuration.ts';
+
+export interface PlanOptions {
+  readonly configPath: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+export type Plan =
+  | { readonly ok: true; readonly tasks: readonly TaskView[]; readonly notes: readonly string[] }
+  | { readonly ok: false; readonly exitCode: number; readonly errors: readonly string[] };
+
+const badConfiguration = 78;
+const failed = 1;
+/** Failed attempts of the last day are read, as far as any budget looks back. */
+const budgetReachMs = 24 * 3_600_000;
+
+export async function planOnce(options: PlanOptions): Promise<Plan> {
+  const found = findAndLoad(options.configPath, options.env);
+  if (!found.ok) return { ok: false, exitCode: badConfiguration, errors: found.errors };
+  const memory = await remember(found.settings, options.clock);
+  const tasks: TaskView[] = [];
+  const notes = [...found.warnings, ...memory.notes];
+  const errors: string[] = [];
+  for (const account of found.settings.accounts) {
+    const planned = await planAccount(
+      account,
+      found.settings,
+      memory.ledgerOf(account.name),
+      memory.fingerprintKey,
+      options,
+    );
+    if (planned.ok) tasks.push(...planned.tasks);
+    else errors.push(planned.error);
+    notes.push(...planned.notes);
+  }
+  await memory.close();
+  return errors.length > 0
+    ? { ok: false, exitCode: failed, errors: [...errors, ...notes] }
+    : { ok: true, tasks, notes };
+}
+
+interface Memory {
+  readonly ledgerOf: (account: string) => Ledger;
+  readonly fingerprintKey: string;
+  readonly notes: readonly string[];
+  close(): Promise<void>;
+}
+
+/** What the daemon remembers, if it ever ran here: read, never written. */
+async function remember(settings: Settings, clock: Clock): Promise<Memory> {
+  const ledgers = new Map<string, Ledger>();
+  const blank: Memory = { ledgerOf: emptyLedger, fingerprintKey: 'plan', notes: [], close: async () => {} };
+  if (!existsSync(settings.store.path))
+    return {
+      ...blank,
+      notes: [`${settings.store.path} does not exist yet: every task counts as seen for the first time`],
+    };
+  try {
+    const store = await openStore({
+      file: settings.store.path,
+      clock,
+      onTrace: () => {},
+      readOnly: true,
+      threaded: false,
+    });
+    for (const { name } of settings.accounts) {
+      const stored = await store.ledgerStore.load(name, clock.now() - budgetReachMs);
+      ledgers.set(name, ledgerFrom(name, stored));
+    }
+    const fingerprintKey = Buffer.from(store.fingerprintKey()).toString('hex');
+    return {
+      ledgerOf: (account) => ledgers.get(account) ?? emptyLedger(account),
+      fingerprintKey,
+      notes: [],
+      close: () => store.close(),
+    };
+  } catch (error) {
+    if (!(error instanceof StoreProblem)) throw error;
+    return { ...blank, notes: [`${error.message}: planned without memory`] };
+  }
+}
+
+type Planned =
+  | { readonly ok: true; readonly tasks: readonly TaskView[]; readonly notes: readonly string[] }
+  | { readonly ok: false; readonly error: string; readonly notes: readonly string[] };
+
+async function planAccount(
+  account: AccountSettings,
+  settings: Settings,
+  ledger: Ledger,
+  fingerprintKey: string,
+  options: PlanOptions,
+): Promise<Planned> {
+  const { clock, env, signal } = options;
+  const worlds: PretendClouds = new Map();
+  const notes = account.provider === 'simulator' ? [`account ${account.name} is a PRETEND cloud`] : [];
+  const gate = openGate(account, clock, () => {});
+  const retired = () => ledger.accountRecord.retiredActions;
+  const common = { clock, env, fingerprintKey, onTrace: () => {}, onCredentialsChanged: () => {} };
+  const cloud = openCloud(account, settings, gate, worlds, retired, common);
+  try {
+    const observation = await cloud.observe(signal);
+    if (observation.kind === 'failed')
+      return {
+        ok: false,
+        error: `account ${account.name}: the list could not be read: ${observation.failure.message}`,
+        notes,
+      };
+    ledger.owned = true;
+    const { schedule } = keeperSettings(account, settings, cloud);
+    const now = clock.now();
+    const nextPollAt = schedule.next(now);
+    const moment = {
+      now,
+      clockOffsetMs: cloud.clockOffsetMs(),
+      nextPollAt,
+      pollGapMs: schedule.next(nextPollAt) - nextPollAt,
+    };
+    decideAtOnce(ledger, observation, policies(settings, account.name), moment);
+    const situation = situationOf(ledger, policies(settings, account.name), moment);
+    const tasks = [...ledger.tasks.values()]
+      .filter(({ goneAt }) => goneAt === undefined)
+      .map((record) => taskView(record, situation));
+    return { ok: true, tasks, notes };
+  } finally {
+    await cloud.close();
+  }
+}

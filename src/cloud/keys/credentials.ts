@@ -1,0 +1,270 @@
+/**
+ * The keys that calls are signed with, and their renewal: given in the configuration (values or files), from the
+ * environment, from a Kubernetes service account (OIDC) or from an ECS instance's role (reference "Credentials").
+ *
+ * `KeyRing` is what the calls see. Where keys come from is a `KeySource`; what can be renewed is renewed before it
+ * expires, one renewal at a time. No message here has a key or a token in it.
+ */
+import { stat } from 'node:fs/promises';
+import type { Clock } from '../../domain/ports/time-port.ts';
+import type { CallFailure } from '../../domain/words/task.ts';
+import type { Credentials } from '../sign.ts';
+import { checked, KeysUnavailable, type ReadKeys, readSmallFile } from './key-source.ts';
+import { type AskForKeys, askEcsRole, askOidc } from './temporary.ts';
+
+/** A secret as the configuration gives it. */
+export type Secret = { readonly value: string } | { readonly file: string };
+
+export type CredentialsOptions =
+  | {
+      readonly from: 'static';
+      readonly accessKeyId: Secret;
+      readonly secretAccessKey: Secret;
+      readonly sessionToken?: Secret;
+    }
+  /** `chain`: the first of env, oidc, ecsRole that is set up. */
+  | { readonly from: 'env' | 'oidc' | 'ecsRole' | 'chain' };
+
+export type KeysEnd =
+  | { readonly ok: true; readonly credentials: Credentials }
+  | { readonly ok: false; readonly failure: CallFailure };
+
+export interface KeyRing {
+  /** Keys that are valid now and need no asking. */
+  ready(): Credentials | undefined;
+  /** Valid keys, renewed if they are about to expire. Rejects with the signal's reason if it aborts. */
+  current(signal: AbortSignal): Promise<KeysEnd>;
+  /** The cloud refused these keys: reads again, and gives other ones if there are. */
+  replace(refused: Credentials, signal: AbortSignal): Promise<Credentials | undefined>;
+  close(): void;
+}
+
+interface KeySource {
+  /** Rejects with KeysUnavailable. */
+  read(): Promise<ReadKeys>;
+  /** Files whose change means other keys. */
+  readonly files: readonly string[];
+  /** Whether reading again can give other keys. */
+  readonly canChange: boolean;
+  /** Whether reading sends nothing: then the keys are read at once. */
+  readonly local: boolean;
+}
+
+export interface KeyRingOptions {
+  readonly credentials: CredentialsOptions;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Unix milliseconds by the cloud's clock. */
+  readonly cloudNow: () => number;
+  readonly clock: Clock;
+  readonly ask: AskForKeys;
+  /** Key files changed and were read: other keys are in use from here on. */
+  readonly onChanged: () => void;
+}
+
+/** Temporary keys are renewed this long before their end, or at a third of their life if that is shorter. */
+const renewBeforeMs = 5 * 60_000;
+/** A failed renewal of keys that are still valid is tried again after this long. */
+const renewAgainMs = 30_000;
+const lookAtFilesEveryMs = 2_000;
+
+export function createKeyRing(options: KeyRingOptions): KeyRing {
+  const { clock, cloudNow } = options;
+  const source = sourceOf(options);
+  let held: (ReadKeys & { readonly renewAt: number }) | undefined;
+  let reading: Promise<KeysEnd> | undefined;
+  let renewNotBefore = Number.NEGATIVE_INFINITY;
+
+  const valid = () => (held && (held.expiresAt === undefined || cloudNow() < held.expiresAt) ? held : undefined);
+
+  const readNow = async (): Promise<KeysEnd> => {
+    try {
+      const read = await source.read();
+      const lifeMs = read.expiresAt === undefined ? Number.POSITIVE_INFINITY : read.expiresAt - cloudNow();
+      held = { ...read, renewAt: cloudNow() + lifeMs - Math.min(renewBeforeMs, lifeMs / 3) };
+      return { ok: true, credentials: read.credentials };
+    } catch (error) {
+      if (!(error instanceof KeysUnavailable)) throw error;
+      renewNotBefore = clock.monotonic() + renewAgainMs;
+      return { ok: false, failure: failureOf(error) };
+    }
+  };
+  /** One reading at a time, whoever waits for it. */
+  const read = (): Promise<KeysEnd> => {
+    reading ??= readNow().finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  };
+
+  if (source.local) void read();
+  const watch = watchFiles(source.files, clock, async () => {
+    const before = held?.credentials;
+    const end = await read();
+    if (end.ok && !same(before, end.credentials)) options.onChanged();
+  });
+
+  return {
+    ready: () => valid()?.credentials,
+    async current(signal) {
+      const now = valid();
+      if (now && cloudNow() < now.renewAt) return { ok: true, credentials: now.credentials };
+      if (now && clock.monotonic() < renewNotBefore) return { ok: true, credentials: now.credentials };
+      const end = await unlessAborted(read(), signal);
+      const still = valid();
+      return !end.ok && still ? { ok: true, credentials: still.credentials } : end;
+    },
+    async replace(refused, signal) {
+      const now = valid()?.credentials;
+      if (now && !same(now, refused)) return now;
+      if (!source.canChange) return undefined;
+      const end = await unlessAborted(read(), signal);
+      return end.ok && !same(end.credentials, refused) ? end.credentials : undefined;
+    },
+    close: watch.close,
+  };
+}
+
+const same = (a: Credentials | undefined, b: Credentials): boolean =>
+  a?.accessKeyId === b.accessKeyId && a.secretAccessKey === b.secretAccessKey && a.sessionToken === b.sessionToken;
+
+const failureOf = (error: KeysUnavailable): CallFailure => ({
+  class: error.class,
+  code: undefined,
+  httpStatus: undefined,
+  requestId: undefined,
+  message: `credentials: ${error.message}`,
+});
+
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+// ---- where keys come from ------------------------------------------------------------------------------------------
+
+function sourceOf(options: KeyRingOptions): KeySource {
+  const { credentials, env, ask } = options;
+  const oidc = (): KeySource => ({ read: () => askOidc(env, ask), files: [], canChange: true, local: false });
+  const ecsRole = (): KeySource => ({ read: () => askEcsRole(env, ask), files: [], canChange: true, local: false });
+  switch (credentials.from) {
+    case 'static':
+      return fromConfiguration(credentials);
+    case 'env':
+      return fromEnvironment(env);
+    case 'oidc':
+      return oidc();
+    case 'ecsRole':
+      return ecsRole();
+    case 'chain':
+      if (environmentPairs.some(({ id }) => env[id])) return fromEnvironment(env);
+      if (env.VOLCENGINE_OIDC_ROLE_TRN && env.VOLCENGINE_OIDC_TOKEN_FILE) return oidc();
+      if (env.VOLCENGINE_ECS_METADATA) return ecsRole();
+      return unavailable(
+        'none found: set VOLCENGINE_ACCESS_KEY and VOLCENGINE_SECRET_KEY, or VOLCENGINE_OIDC_ROLE_TRN and ' +
+          'VOLCENGINE_OIDC_TOKEN_FILE, or VOLCENGINE_ECS_METADATA, or write `credentials:` in the configuration',
+      );
+    default:
+      return credentials satisfies never;
+  }
+}
+
+function fromConfiguration(given: Extract<CredentialsOptions, { from: 'static' }>): KeySource {
+  const all = [given.accessKeyId, given.secretAccessKey, given.sessionToken];
+  const files = all.flatMap((secret) => (secret && 'file' in secret ? [secret.file] : []));
+  return {
+    files,
+    canChange: files.length > 0,
+    local: true,
+    read: async () => {
+      const [accessKeyId, secretAccessKey, sessionToken] = await Promise.all([
+        readSecret(given.accessKeyId, 'accessKeyId'),
+        readSecret(given.secretAccessKey, 'secretAccessKey'),
+        given.sessionToken ? readSecret(given.sessionToken, 'sessionToken') : undefined,
+      ]);
+      return { credentials: { accessKeyId, secretAccessKey, sessionToken }, expiresAt: undefined };
+    },
+  };
+}
+
+const environmentPairs = [
+  { id: 'VOLCENGINE_ACCESS_KEY', secret: 'VOLCENGINE_SECRET_KEY', token: 'VOLCENGINE_SESSION_TOKEN' },
+  { id: 'VOLCSTACK_ACCESS_KEY_ID', secret: 'VOLCSTACK_SECRET_ACCESS_KEY', token: 'VOLCSTACK_SESSION_TOKEN' },
+  { id: 'VOLCSTACK_ACCESS_KEY', secret: 'VOLCSTACK_SECRET_KEY', token: 'VOLCSTACK_SESSION_TOKEN' },
+] as const;
+
+function fromEnvironment(env: Readonly<Record<string, string | undefined>>): KeySource {
+  const pair = environmentPairs.find(({ id, secret }) => env[id] && env[secret]);
+  if (!pair) {
+    const half = environmentPairs.find(({ id, secret }) => env[id] || env[secret]) ?? environmentPairs[0];
+    const missing = [half.id, half.secret].filter((name) => !env[name]);
+    return unavailable(`${missing.join(' and ')} not set in the environment`);
+  }
+  return {
+    files: [],
+    canChange: false,
+    local: true,
+    read: async () => ({
+      credentials: {
+        accessKeyId: checked(env[pair.id] ?? '', `the environment variable ${pair.id}`),
+        secretAccessKey: checked(env[pair.secret] ?? '', `the environment variable ${pair.secret}`),
+        sessionToken: env[pair.token]
+          ? checked(env[pair.token] ?? '', `the environment variable ${pair.token}`)
+          : undefined,
+      },
+      expiresAt: undefined,
+    }),
+  };
+}
+
+const unavailable = (why: string): KeySource => ({
+  files: [],
+  canChange: false,
+  local: true,
+  read: () => Promise.reject(new KeysUnavailable(why)),
+});
+
+async function readSecret(secret: Secret, name: string): Promise<string> {
+  if ('value' in secret) return checked(secret.value, name);
+  return checked(await readSmallFile(secret.file, `${name}File`), `${name}File ${secret.file}`);
+}
+
+// ---- files that change -------------------------------------------------------------------------------------------
+
+/** Looks at the files every 2 s. A link that is pointed elsewhere (ConfigMap, Secret) is a change too. */
+function watchFiles(files: readonly string[], clock: Clock, onChange: () => Promise<void>): { close(): void } {
+  if (files.length === 0) return { close: () => {} };
+  let closed = false;
+  let seen: string | undefined;
+  let takeBack = () => {};
+  const look = async () => {
+    const now = (await Promise.all(files.map(stateOf))).join('|');
+    if (closed) return;
+    const changed = seen !== undefined && seen !== now;
+    seen = now;
+    if (changed) await onChange();
+    if (!closed) takeBack = clock.after(lookAtFilesEveryMs, look);
+  };
+  void look();
+  return {
+    close: () => {
+      closed = true;
+      takeBack();
+    },
+  };
+}
+
+async function stateOf(file: string): Promise<string> {
+  try {
+    const { ino, size, mtimeMs } = await stat(file);
+    return `${ino}:${size}:${mtimeMs}`;
+  } catch {
+    return 'missing';
+  }
+}

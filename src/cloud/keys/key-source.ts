@@ -1,0 +1,41 @@
+/** What every source of keys shares: what it read, why it could not, and how a key is checked. */
+import { readFile, stat } from 'node:fs/promises';
+import type { Credentials } from '../sign.ts';
+
+const longestFile = 64 * 1024;
+
+/** What a source read. Without `expiresAt` (Unix milliseconds, the cloud's clock) the keys do not expire. */
+export interface ReadKeys {
+  readonly credentials: Credentials;
+  readonly expiresAt: number | undefined;
+}
+
+/** Keys cannot be had: `why` is one sentence that says what, where and how to mend it. */
+export class KeysUnavailable extends Error {
+  readonly class: 'auth' | 'network' | 'timeout';
+  constructor(why: string, errorClass: KeysUnavailable['class'] = 'auth') {
+    super(why);
+    this.class = errorClass;
+  }
+}
+
+/** The trimmed text of a file of at most 64 KiB; `what` names it in the message. */
+export async function readSmallFile(path: string, what: string): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size > longestFile) throw new KeysUnavailable(`${what} ${path} is larger than ${longestFile} bytes`);
+    return (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    if (error instanceof KeysUnavailable) throw error;
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'error';
+    throw new KeysUnavailable(`${what} ${path} cannot be read (${code})`);
+  }
+}
+
+/** Keys stand in HTTP headers: printable ASCII without blanks. */
+export function checked(value: string, where: string): string {
+  const trimmed = value.trim();
+  if (trimmed === '') throw new KeysUnavailable(`${where} is empty`);
+  if (!/^[!-~]+$/.test(trimmed)) throw new KeysUnavailable(`${where} has blanks or other characters that no key has`);
+  return trimmed;
+}

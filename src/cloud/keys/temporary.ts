@@ -1,0 +1,148 @@
+/**
+ * Temporary keys: how a Kubernetes service account's token (OIDC, exchanged at STS) and an ECS instance's role
+ * (metadata service v2) are turned into keys. Names and paths are those of the reference, "Credentials"; the shape of
+ * the STS exchange (an unsigned form, the answer's `Result.Credentials`) is that of the official Go and Python SDKs.
+ */
+
+import type { HttpOutcome } from '../transport.ts';
+import { field, parseEnvelope, parseJson } from '../wire.ts';
+import { checked, KeysUnavailable, type ReadKeys, readSmallFile } from './key-source.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What asking for keys needs from outside. */
+export interface AskForKeys {
+  /** One request, through the gate if it goes to the API's own endpoint. */
+  readonly send: (request: {
+    readonly origin: string;
+    readonly method: 'GET' | 'POST' | 'PUT';
+    readonly path: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: string;
+  }) => Promise<HttpOutcome>;
+  /** Used unless VOLCENGINE_OIDC_STS_ENDPOINT says otherwise; a host or an origin. */
+  readonly stsEndpoint: string;
+  readonly metadataOrigin: string;
+}
+
+export const ecsMetadataOrigin = 'http://100.96.0.96';
+const ecsTokenLifeSeconds = '21600';
+const keyLifeSeconds = '3600';
+
+/** Rejects with KeysUnavailable. */
+export async function askOidc(env: Environment, ask: AskForKeys): Promise<ReadKeys> {
+  const role = env.VOLCENGINE_OIDC_ROLE_TRN;
+  const file = env.VOLCENGINE_OIDC_TOKEN_FILE;
+  if (!role || !file) {
+    const missing = [!role && 'VOLCENGINE_OIDC_ROLE_TRN', !file && 'VOLCENGINE_OIDC_TOKEN_FILE'].filter(Boolean);
+    throw new KeysUnavailable(`oidc: ${missing.join(' and ')} not set in the environment`);
+  }
+  const token = checked(await readSmallFile(file, 'oidc: VOLCENGINE_OIDC_TOKEN_FILE'), `oidc: the token in ${file}`);
+  const form = new URLSearchParams({
+    RoleTrn: role,
+    OIDCToken: token,
+    RoleSessionName: env.VOLCENGINE_OIDC_ROLE_SESSION_NAME || 'relaykeeper',
+    DurationSeconds: keyLifeSeconds,
+  });
+  if (env.VOLCENGINE_OIDC_ROLE_POLICY) form.set('Policy', env.VOLCENGINE_OIDC_ROLE_POLICY);
+
+  const origin = originOf(env.VOLCENGINE_OIDC_STS_ENDPOINT || ask.stsEndpoint);
+  const outcome = await ask.send({
+    origin,
+    method: 'POST',
+    path: '/?Action=AssumeRoleWithOIDC&Version=2018-01-01',
+    headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
+    body: form.toString(),
+  });
+  const { status, body } = answered(outcome, `oidc: STS at ${origin}`);
+  const envelope = parseEnvelope(body);
+  const code = envelope.kind === 'parsed' ? envelope.error?.code : undefined;
+  const failed = envelope.kind === 'unparsable' || envelope.error !== undefined || status !== 200;
+  if (failed) throw refused(`oidc: STS at ${origin} answered ${code ?? 'no keys'} (HTTP ${status})`, status);
+  return keysFrom(field(envelope.result, 'Credentials'), 'Expiration', `oidc: STS at ${origin}`);
+}
+
+/** Rejects with KeysUnavailable. */
+export async function askEcsRole(env: Environment, ask: AskForKeys): Promise<ReadKeys> {
+  if (env.VOLCENGINE_ECS_METADATA_DISABLED?.toLowerCase() === 'true') {
+    throw new KeysUnavailable('ecsRole: switched off by VOLCENGINE_ECS_METADATA_DISABLED=true');
+  }
+  const role = env.VOLCENGINE_ECS_METADATA;
+  if (!role) throw new KeysUnavailable('ecsRole: VOLCENGINE_ECS_METADATA (the role’s name) not set in the environment');
+  const origin = ask.metadataOrigin;
+  const where = `ecsRole: the metadata service at ${origin}`;
+
+  const token = answered(
+    await ask.send({
+      origin,
+      method: 'PUT',
+      path: '/latest/api/token',
+      headers: { 'X-volc-ecs-metadata-token-ttl-seconds': ecsTokenLifeSeconds },
+      body: '',
+    }),
+    where,
+  );
+  if (token.status !== 200) throw refused(`${where} gave no token (HTTP ${token.status})`, token.status);
+
+  const keys = answered(
+    await ask.send({
+      origin,
+      method: 'GET',
+      path: `/volcstack/latest/iam/security_credentials/${encodeURIComponent(role)}`,
+      headers: { 'X-volc-ecs-metadata-token': checked(token.body, `${where}: its token`) },
+      body: '',
+    }),
+    where,
+  );
+  if (keys.status !== 200) throw refused(`${where} has no keys for role ${role} (HTTP ${keys.status})`, keys.status);
+  return keysFrom(parseJson(keys.body), 'ExpiredTime', where);
+}
+
+function keysFrom(raw: unknown, expiryName: string, where: string): ReadKeys {
+  const text = (name: string): string => {
+    const value = field(raw, name);
+    if (typeof value !== 'string') throw new KeysUnavailable(`${where}: its answer has no ${name}`);
+    return value;
+  };
+  const expiresAt = Date.parse(text(expiryName));
+  if (Number.isNaN(expiresAt)) throw new KeysUnavailable(`${where}: ${expiryName} in its answer is no time`);
+  return {
+    credentials: {
+      accessKeyId: checked(text('AccessKeyId'), `${where}: AccessKeyId`),
+      secretAccessKey: checked(text('SecretAccessKey'), `${where}: SecretAccessKey`),
+      sessionToken: checked(text('SessionToken'), `${where}: SessionToken`),
+    },
+    expiresAt,
+  };
+}
+
+function answered(outcome: HttpOutcome, where: string): { readonly status: number; readonly body: string } {
+  switch (outcome.kind) {
+    case 'response':
+      return { status: outcome.status, body: outcome.body.toString() };
+    case 'too-large':
+      throw new KeysUnavailable(`${where} answered far too much`);
+    case 'lost':
+    case 'never-left':
+      throw new KeysUnavailable(
+        `${where}: no answer (${outcome.why})`,
+        outcome.why === 'timeout' ? 'timeout' : 'network',
+      );
+    case 'aborted':
+      throw new KeysUnavailable(`${where}: given up`, 'network');
+    default:
+      return outcome satisfies never;
+  }
+}
+
+/** A server that fails is no refusal: the network's class lets the call be tried again. */
+const refused = (why: string, status: number): KeysUnavailable =>
+  new KeysUnavailable(why, status >= 500 || status === 429 ? 'network' : 'auth');
+
+const originOf = (endpoint: string): string => {
+  try {
+    return new URL(endpoint.includes('://') ? endpoint : `https://${endpoint}`).origin;
+  } catch {
+    throw new KeysUnavailable('oidc: VOLCENGINE_OIDC_STS_ENDPOINT is neither a host nor a URL');
+  }
+};

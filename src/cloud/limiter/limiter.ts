@@ -1,0 +1,294 @@
+/**
+ * How often we may call: at most `perSecond` calls in any second *as the server counts them*, whatever the network
+ * does. A pure state machine, (state, now, event) → (state, who may go, when to look again), apart from the gate
+ * that runs it, so that an adversary who chooses every delay can be set against it in virtual time.
+ *
+ * The rule: a call takes a permit when it is admitted and gives it back one window W after its response has arrived;
+ * at most L permits are out; they come back in any order.
+ *
+ * Why that is safe: a call counts at some moment a after its admission g and no later than its response r. Suppose
+ * L+1 calls counted within [x, x+W), and let j be the one admitted last. Every other call i of them has
+ * r_i ≥ a_i ≥ x > a_j − W ≥ g_j − W, so at g_j its permit was still out; those are L, and j was not admitted. What
+ * passes between admission and sending (the intent is saved) only lets a permit stay out longer.
+ *
+ * Why a change of L keeps it: L stands for the limit at g_j, the permits of before are carried over, and a raise
+ * waits for one window. So a second that begins before a raise has room for the smaller limit only, and after a
+ * lowering nobody goes until fewer than the smaller limit are out.
+ *
+ * `now` is monotonic milliseconds. Late wakes make it slower, early ones admit nobody, the wall clock is unknown here.
+ */
+import type { GateSnapshot, Lane } from '../../domain/ports/gate-port.ts';
+
+/** The vendor counts calls per second. */
+export const windowMs = 1_000;
+/** NTP may slew a clock by 500 ppm, and there are two, ours and the server's: so much of a second may be missing. */
+const slewMs = 1;
+/** A call without a response is taken as counted within 4 s of the end of its connection. */
+const lostHoldMs = 5_000;
+/** Refusals of one burst arrive together and tell one thing: they halve the rate once. */
+const halvingEveryMs = 1_000;
+const recoveryEveryMs = 10_000;
+/** Recovery adds this part of the configured rate. */
+const recoveryPart = 1 / 10;
+const slowestPerSecond = 1;
+/** More calls than this waiting at once are a mistake of ours: the largest account reads some hundred pages a poll. */
+const maxWaiting = 10_000;
+
+/**
+ * The floor under the lanes. Verify and poll are passed over at most twice in a row, so of any ten permits at least
+ * three are theirs; `other` at most eight times, and once more if verify or poll are owed a permit at that very
+ * moment (they are not owed the next one), so of any ten at least one is its own.
+ */
+const watchPassedOverAtMost = 2;
+const otherPassedOverAtMost = 8;
+
+export interface RateLimit {
+  /** Calls per second, at least 1. What is no whole number is rounded down: half a call cannot be counted. */
+  readonly perSecond: number;
+  /** `even`: no two calls are admitted closer than W / limit. `none`: as soon as a permit is there. */
+  readonly spacing: 'even' | 'none';
+}
+
+export type Outcome = 'answered' | 'lost' | 'never-left' | 'unused';
+
+export type LimiterEvent =
+  /** A call asks for leave. `id` names it for good and is never used again. */
+  | { readonly kind: 'asked'; readonly id: number; readonly lane: Lane }
+  /** It no longer wants to go; without effect once it was admitted. */
+  | { readonly kind: 'withdrawn'; readonly id: number }
+  /** What became of an admitted call. Exactly once for each. */
+  | { readonly kind: 'done'; readonly id: number; readonly outcome: Outcome }
+  /** The cloud refused a call as one too many. */
+  | { readonly kind: 'throttled' }
+  | { readonly kind: 'configured'; readonly limit: RateLimit }
+  /** Somebody else may have called until now: nobody goes for one window. */
+  | { readonly kind: 'taken-over' }
+  /** The time of `wakeAt` has come, or nearly. */
+  | { readonly kind: 'woken' };
+
+interface HeldPermit {
+  readonly id: number;
+  readonly admittedAt: number;
+  /** Infinity while its call is out. */
+  readonly freeAt: number;
+}
+
+export interface LimiterState {
+  /** The latest `now` seen: time does not go back here. */
+  readonly at: number;
+  /** The configured calls per second in force, and the larger one that waits for its window to pass. */
+  readonly ceiling: number;
+  readonly raise: { readonly to: number; readonly at: number } | undefined;
+  readonly spacing: RateLimit['spacing'];
+  /** Calls per second after halving and recovery, between `slowestPerSecond` and `ceiling`; may be a fraction. */
+  readonly rate: number;
+  readonly throttled: { readonly halvedAt: number; readonly recoverAt: number } | undefined;
+  /** All permits are out until then. */
+  readonly silentUntil: number;
+  /** In order of admission. */
+  readonly held: readonly HeldPermit[];
+  /** Ids, in order of asking. */
+  readonly waiting: Readonly<Record<Lane, readonly number[]>>;
+  /** Permits in a row that went to others while these waited. */
+  readonly passedOver: { readonly watch: number; readonly other: number };
+}
+
+export interface LimiterStep {
+  readonly state: LimiterState;
+  /** These may go now, in this order. */
+  readonly admitted: readonly { readonly id: number; readonly lane: Lane }[];
+  /** When to come back with `woken`; undefined: only another event can let somebody go. Later than `now`. */
+  readonly wakeAt: number | undefined;
+}
+
+/** A limiter at `now`, silent for one window unless it is certain that nobody called before it. */
+export function startLimiter(limit: RateLimit, now: number, startsSilent = true): LimiterState {
+  const perSecond = wholeRate(limit);
+  return {
+    at: now,
+    ceiling: perSecond,
+    raise: undefined,
+    spacing: limit.spacing,
+    rate: perSecond,
+    throttled: undefined,
+    silentUntil: startsSilent ? afterWindow(now) : now,
+    held: [],
+    waiting: { restart: [], verify: [], poll: [], other: [] },
+    passedOver: { watch: 0, other: 0 },
+  };
+}
+
+/**
+ * Takes what happened at `now` (monotonic milliseconds) and tells who may go. Throws on what only a mistake of ours
+ * can ask for: a permit given back twice, a rate below 1, more calls waiting than `maxWaiting`.
+ */
+export function stepLimiter(state: LimiterState, now: number, event: LimiterEvent): LimiterStep {
+  let next = take(advance(state, now), event);
+  const admitted: { id: number; lane: Lane }[] = [];
+  for (;;) {
+    const lane = nextLane(next);
+    const id = lane === undefined ? undefined : next.waiting[lane][0];
+    if (lane === undefined || id === undefined) return { state: next, admitted, wakeAt: undefined };
+    const wakeAt = opensAt(next);
+    if (wakeAt > next.at) return { state: next, admitted, wakeAt: wakeAt === Infinity ? undefined : wakeAt };
+    next = admit(next, id, lane);
+    admitted.push({ id, lane });
+  }
+}
+
+/** What the limiter is like at `now`. */
+export function limiterSnapshot(state: LimiterState, now: number): GateSnapshot {
+  const present = advance(state, now);
+  const { restart, verify, poll, other } = present.waiting;
+  const limit = Math.floor(present.rate);
+  return {
+    perSecond: limit,
+    queued: { restart: restart.length, verify: verify.length, poll: poll.length, other: other.length },
+    permitsOut: present.at < present.silentUntil ? Math.max(limit, present.held.length) : present.held.length,
+  };
+}
+
+/**
+ * One window after `now`, rounded up to whole milliseconds: those add and compare exactly, while a sum of fractions
+ * may round to less than a window.
+ */
+function afterWindow(now: number): number {
+  return Math.ceil(now) + windowMs + slewMs;
+}
+
+function wholeRate(limit: RateLimit): number {
+  const perSecond = Math.floor(limit.perSecond);
+  if (!(perSecond >= slowestPerSecond && perSecond < Infinity)) {
+    throw new Error(`a limit of ${limit.perSecond} calls per second cannot be kept: it must be at least 1`);
+  }
+  return perSecond;
+}
+
+/** What the mere passing of time does: permits come back, a raise comes into force, the rate recovers. */
+function advance(state: LimiterState, now: number): LimiterState {
+  const at = Math.max(now, state.at);
+  const held = state.held.some((permit) => permit.freeAt <= at)
+    ? state.held.filter((permit) => permit.freeAt > at)
+    : state.held;
+  let { ceiling, raise, rate, throttled } = state;
+  if (raise !== undefined && raise.at <= at) {
+    if (throttled === undefined) rate = raise.to;
+    ceiling = raise.to;
+    raise = undefined;
+  }
+  while (throttled !== undefined && throttled.recoverAt <= at) {
+    rate = Math.min(ceiling, rate + ceiling * recoveryPart);
+    throttled = rate < ceiling ? { ...throttled, recoverAt: throttled.recoverAt + recoveryEveryMs } : undefined;
+  }
+  return { ...state, at, held, ceiling, raise, rate, throttled };
+}
+
+function take(state: LimiterState, event: LimiterEvent): LimiterState {
+  switch (event.kind) {
+    case 'asked': {
+      const { restart, verify, poll, other } = state.waiting;
+      if (restart.length + verify.length + poll.length + other.length >= maxWaiting) {
+        throw new Error(`more than ${maxWaiting} calls wait for leave`);
+      }
+      return { ...state, waiting: { ...state.waiting, [event.lane]: [...state.waiting[event.lane], event.id] } };
+    }
+    case 'withdrawn': {
+      const stay = (ids: readonly number[]) => (ids.includes(event.id) ? ids.filter((id) => id !== event.id) : ids);
+      const { restart, verify, poll, other } = state.waiting;
+      return {
+        ...state,
+        waiting: { restart: stay(restart), verify: stay(verify), poll: stay(poll), other: stay(other) },
+      };
+    }
+    case 'done':
+      return { ...state, held: giveBack(state, event.id, event.outcome) };
+    case 'throttled':
+      return slowDown(state);
+    case 'configured':
+      return reconfigure(state, event.limit);
+    case 'taken-over':
+      return { ...state, silentUntil: afterWindow(state.at) };
+    case 'woken':
+      return state;
+    default:
+      return event satisfies never;
+  }
+}
+
+function giveBack(state: LimiterState, id: number, outcome: Outcome): readonly HeldPermit[] {
+  const permit = state.held.find((held) => held.id === id);
+  if (permit === undefined || permit.freeAt !== Infinity) throw new Error(`permit ${id} was given back twice`);
+  const others = (freeAt: number) => state.held.map((held) => (held === permit ? { ...held, freeAt } : held));
+  switch (outcome) {
+    case 'answered':
+      return others(afterWindow(state.at));
+    case 'lost':
+      return others(Math.ceil(state.at) + lostHoldMs);
+    case 'never-left':
+    case 'unused':
+      return state.held.filter((held) => held !== permit);
+    default:
+      return outcome satisfies never;
+  }
+}
+
+/** Somebody else uses the account too. Every refusal puts off the recovery; one a second halves. */
+function slowDown(state: LimiterState): LimiterState {
+  const { at, rate, throttled } = state;
+  const halves = throttled === undefined || at - throttled.halvedAt >= halvingEveryMs;
+  return {
+    ...state,
+    rate: halves ? Math.max(slowestPerSecond, rate / 2) : rate,
+    throttled: { halvedAt: halves ? at : throttled.halvedAt, recoverAt: at + recoveryEveryMs },
+  };
+}
+
+/** A smaller limit holds at once, a larger one when a window has passed, so that no second sees more than the smaller. */
+function reconfigure(state: LimiterState, limit: RateLimit): LimiterState {
+  const perSecond = wholeRate(limit);
+  const { spacing } = limit;
+  if (perSecond <= state.ceiling) {
+    return { ...state, spacing, ceiling: perSecond, rate: Math.min(state.rate, perSecond), raise: undefined };
+  }
+  if (state.raise?.to === perSecond) return { ...state, spacing };
+  return { ...state, spacing, raise: { to: perSecond, at: afterWindow(state.at) } };
+}
+
+/**
+ * From when on the next call may go, as far as is known now: a limit that changes before that is looked at again.
+ * Infinity: not before an event.
+ */
+function opensAt(state: LimiterState): number {
+  const { held } = state;
+  const limit = Math.floor(state.rate);
+  let permitAt = -Infinity;
+  if (held.length >= limit) {
+    const freeAts = held.map((permit) => permit.freeAt).sort((a, b) => a - b);
+    permitAt = freeAts[held.length - limit] ?? Infinity;
+  }
+  // A permit that came back unused is not among the held: its call did not leave, so it keeps nobody at a distance.
+  const last = held.at(-1);
+  const spacedAt = state.spacing === 'even' && last !== undefined ? last.admittedAt + windowMs / limit : -Infinity;
+  const changesAt = Math.min(state.raise?.at ?? Infinity, state.throttled?.recoverAt ?? Infinity);
+  return Math.max(state.silentUntil, Math.min(changesAt, Math.max(permitAt, spacedAt)));
+}
+
+function nextLane({ waiting, passedOver }: LimiterState): Lane | undefined {
+  const watch = waiting.verify.length > 0 ? 'verify' : waiting.poll.length > 0 ? 'poll' : undefined;
+  const other = waiting.other.length > 0 ? 'other' : undefined;
+  if (watch !== undefined && passedOver.watch >= watchPassedOverAtMost) return watch;
+  if (other !== undefined && passedOver.other >= otherPassedOverAtMost) return other;
+  return waiting.restart.length > 0 ? 'restart' : (watch ?? other);
+}
+
+function admit(state: LimiterState, id: number, lane: Lane): LimiterState {
+  const { at, held, waiting, passedOver } = state;
+  const watched = lane === 'verify' || lane === 'poll' || waiting.verify.length + waiting.poll.length === 0;
+  const othered = lane === 'other' || waiting.other.length === 0;
+  return {
+    ...state,
+    held: [...held, { id, admittedAt: at, freeAt: Infinity }],
+    waiting: { ...waiting, [lane]: waiting[lane].slice(1) },
+    passedOver: { watch: watched ? 0 : passedOver.watch + 1, other: othered ? 0 : passedOver.other + 1 },
+  };
+}

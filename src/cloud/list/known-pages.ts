@@ -1,0 +1,68 @@
+/**
+ * Pages that were read before. From one poll to the next hardly a task changes, and most pages come again byte for byte
+ * but for the id of the request: what such a page shows is known, and it is not parsed again. With 100,000 tasks that
+ * is most of a poll's computing.
+ */
+import { hash } from 'node:crypto';
+import { type Envelope, type Page, type PageContext, pageAgain, parseEnvelope, parsePage } from '../wire.ts';
+
+/** Reads the answers to one request for one page. */
+export interface PageReader {
+  /** Of an answer; its result is for `page` alone. */
+  readonly envelope: (body: Buffer) => Envelope;
+  /** Of the result of the newest answer; undefined if this is no page of tasks at all. */
+  readonly page: (result: unknown, context: PageContext) => Page | undefined;
+}
+
+export interface PageMemory {
+  /** `request`: what is asked for, as text. */
+  readerOf(request: string): PageReader;
+  /** A poll begins: what was not read since the one before it began is forgotten. */
+  turn(): void;
+}
+
+interface Known {
+  readonly digest: string;
+  readonly page: Page;
+}
+
+export function createPageMemory(): PageMemory {
+  let before = new Map<string, Known>();
+  let now = new Map<string, Known>();
+  return {
+    readerOf(request) {
+      const known = now.get(request) ?? before.get(request);
+      let digest: string | undefined;
+      return {
+        envelope(body) {
+          const split = splitAtResult(body);
+          digest = split?.digest;
+          const head = known && digest === known.digest ? parseEnvelope(`${split?.head}"Result":null}`) : undefined;
+          return head?.kind === 'parsed' ? { ...head, result: known } : parseEnvelope(body);
+        },
+        page(result, context) {
+          const page = known && result === known ? pageAgain(known.page, context) : parsePage(result, context);
+          if (page && digest !== undefined) now.set(request, { digest, page });
+          return page;
+        },
+      };
+    },
+    turn() {
+      before = now;
+      now = new Map();
+    },
+  };
+}
+
+/** What stands before an answer's result is short: the metadata. */
+const longestHead = 4_096;
+
+/**
+ * An answer's text before its result, which differs each time, and a digest of the rest. Undefined if the result does
+ * not come early. In JSON's text a quote within a string is escaped, so this is always a field's name.
+ */
+function splitAtResult(body: Buffer): { readonly head: string; readonly digest: string } | undefined {
+  const at = body.subarray(0, longestHead).indexOf('"Result":');
+  if (at < 0) return undefined;
+  return { head: body.toString('utf8', 0, at), digest: hash('sha256', body.subarray(at), 'base64') };
+}

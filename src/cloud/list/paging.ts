@@ -1,0 +1,218 @@
+/**
+ * One list of tasks, page by page: the first page tells how many there are, the others follow concurrently under the
+ * gate, too large ones are asked again in halves, and what does not fit together is told as drift (design section 5).
+ *
+ * Each page is turned into items as it arrives; the answer's text is not kept.
+ */
+import type { KnownItem } from '../../domain/ports/cloud-port.ts';
+import type { Lane } from '../../domain/ports/gate-port.ts';
+import type { CallFailure } from '../../domain/words/task.ts';
+import type { CallContext } from '../call.ts';
+import { read } from '../read.ts';
+import { listBody, type Page } from '../wire.ts';
+import type { PageMemory } from './known-pages.ts';
+import { createSights, type Sights } from './sights.ts';
+
+export interface ListContext extends CallContext {
+  readonly fingerprintKey: string;
+  readonly intern: (text: string) => string;
+  readonly pageSizes: PageSizes;
+  readonly pages: PageMemory;
+}
+
+export type ListEnd =
+  | {
+      readonly kind: 'ok';
+      readonly sights: Sights;
+      readonly drift: boolean;
+      readonly malformedItems: number;
+    }
+  | { readonly kind: 'failed'; readonly failure: CallFailure };
+
+/** Of one list. With the limiter's ten permits a second more would not make it faster unless answers take over 4 s. */
+const pagesAtOnce = 8;
+/** Pages beyond are not read: the list counts as drifting, so that absence says nothing. */
+const longestList = 2_000;
+/** So many single items over the bound, and still no answer that tells how many there are: this is no list. */
+const hopelessItems = 3;
+
+/** Everything that has been read of one list so far. */
+interface Gathered {
+  readonly sights: Sights;
+  totalCount: number | undefined;
+  drift: boolean;
+  malformedItems: number;
+  /** Single items that were over the bound. */
+  oversized: number;
+  calls: number;
+  /** The end of the list was seen here: a page that was not full. */
+  endsAt: number;
+  /** The smallest page size that had to be used; absent: no page was too large. */
+  smallestSize: number | undefined;
+  failure: CallFailure | undefined;
+}
+
+/** Positions of a list: `from` inclusive, `to` exclusive. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Rejects with the signal's reason if it aborts. */
+export async function readList(
+  context: ListContext,
+  cloudGroups: readonly string[],
+  lane: Lane,
+  known: KnownItem,
+  signal: AbortSignal,
+): Promise<ListEnd> {
+  const gathered: Gathered = {
+    sights: createSights(),
+    totalCount: undefined,
+    drift: false,
+    malformedItems: 0,
+    oversized: 0,
+    calls: 0,
+    endsAt: Number.POSITIVE_INFINITY,
+    smallestSize: undefined,
+    failure: undefined,
+  };
+  const size = context.pageSizes.current();
+  const readOne = (from: number) =>
+    readSpan({ context, cloudGroups, lane, known, signal, gathered }, { from, to: from + size }, size);
+
+  await readOne(0);
+  // Without a total the pages are read one after the other until one is not full.
+  const width = gathered.totalCount === undefined ? 1 : pagesAtOnce;
+  let next = size;
+  const last = size * longestList;
+  const worker = async () => {
+    while (!gathered.failure && next < Math.min(gathered.totalCount ?? gathered.endsAt, last)) {
+      const from = next;
+      next += size;
+      await readOne(from);
+    }
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+  if (gathered.failure) return { kind: 'failed', failure: gathered.failure };
+
+  context.pageSizes.learn(gathered);
+  const { sights, malformedItems, totalCount } = gathered;
+  const fits = totalCount === undefined ? sights.size() === 0 : sights.size() + malformedItems === totalCount;
+  return { kind: 'ok', sights, drift: gathered.drift || !fits, malformedItems };
+}
+
+interface ListRequest {
+  readonly context: ListContext;
+  readonly cloudGroups: readonly string[];
+  readonly lane: Lane;
+  readonly known: KnownItem;
+  readonly signal: AbortSignal;
+  readonly gathered: Gathered;
+}
+
+/**
+ * Reads the positions of `span` with pages of `size`, one after the other. A page that is too large is read again as
+ * a span of its own with pages of half the size; what halved pages show beyond the span is left out.
+ */
+async function readSpan(request: ListRequest, span: Span, size: number): Promise<void> {
+  const { context, gathered } = request;
+  for (let page = Math.floor(span.from / size) + 1; (page - 1) * size < span.to; page++) {
+    const from = Math.max(span.from, (page - 1) * size);
+    const to = Math.min(span.to, page * size);
+    // The first position is always asked for: it is what tells that a list is empty.
+    if (gathered.failure || (from > 0 && from >= (gathered.totalCount ?? gathered.endsAt))) return;
+    gathered.calls++;
+    const end = await readPage(request, page, size);
+    if (end.kind === 'failed') {
+      gathered.failure ??= end.failure;
+    } else if (end.kind === 'ok') {
+      gather(request, end.value, { from, to }, (page - 1) * size, size);
+    } else if (size === 1) {
+      oversized(request);
+    } else {
+      const half = Math.floor(size / 2);
+      context.onTrace({ kind: 'page-halved', account: context.account, pageSize: half });
+      gathered.smallestSize = Math.min(half, gathered.smallestSize ?? half);
+      await readSpan(request, { from, to }, half);
+    }
+  }
+}
+
+function readPage({ context, cloudGroups, lane, known, signal }: ListRequest, page: number, size: number) {
+  const onlyGroup = cloudGroups.length === 1 ? cloudGroups[0] : undefined;
+  const { fingerprintKey, intern, pages } = context;
+  const body = listBody(cloudGroups, page, size);
+  const reader = pages.readerOf(JSON.stringify(body));
+  return read(
+    context,
+    { action: 'ListPullToPushTaskV2', body, lane, parse: reader.envelope },
+    (result, sentAt) => reader.page(result, { requestedAt: sentAt, onlyGroup, fingerprintKey, intern, known }),
+    signal,
+  );
+}
+
+/** Takes what a page shows of `span`; its first entry stands at position `pageFrom`. */
+function gather(request: ListRequest, page: Page, span: Span, pageFrom: number, size: number): void {
+  const { gathered } = request;
+  const { totalCount, entries, requestedAt } = page;
+  if (totalCount !== undefined) {
+    if (gathered.totalCount !== undefined && gathered.totalCount !== totalCount) gathered.drift = true;
+    gathered.totalCount = Math.max(totalCount, gathered.totalCount ?? 0);
+  }
+  if (entries.length < size) gathered.endsAt = Math.min(gathered.endsAt, pageFrom + entries.length);
+  // A server that sends more than was asked for does not keep to pages.
+  if (entries.length > size) gathered.drift = true;
+
+  for (const [index, entry] of entries.entries()) {
+    const at = pageFrom + index;
+    if (at < span.from || (at >= span.to && index < size)) continue;
+    if ('malformed' in entry) malformed(request, entry.malformed);
+    else if (gathered.sights.add(entry, requestedAt)) gathered.drift = true;
+  }
+}
+
+function malformed({ context, gathered }: ListRequest, where: string): void {
+  gathered.malformedItems++;
+  context.onTrace({ kind: 'malformed-item', account: context.account, where });
+}
+
+/** One item costs that item; a cloud that answers everything without end would cost a call for every place of a list. */
+function oversized(request: ListRequest): void {
+  const { gathered } = request;
+  malformed(request, 'item over 16 MiB');
+  gathered.oversized++;
+  if (gathered.totalCount !== undefined || gathered.oversized < hopelessItems) return;
+  gathered.failure ??= {
+    class: 'server',
+    code: undefined,
+    httpStatus: undefined,
+    requestId: undefined,
+    message: 'ListPullToPushTaskV2: every answer is over 16 MiB, even for a single task',
+  };
+}
+
+// ---- the page size ---------------------------------------------------------------------------------------------
+
+export interface PageSizes {
+  current(): number;
+  learn(list: Pick<Gathered, 'smallestSize' | 'calls' | 'totalCount'>): void;
+}
+
+/** A smaller page size is forgotten after this long: the large items may be gone. */
+const sizeRememberedMs = 60 * 60_000;
+
+/**
+ * Remembers the smallest page size that had to be used, if a list read with it costs no more calls than the list
+ * that had to be halved: a few large items among a hundred thousand must not make every page small.
+ */
+export function createPageSizes(configured: number, monotonic: () => number): PageSizes {
+  let smaller: { readonly size: number; readonly forgetAt: number } | undefined;
+  return {
+    current: () => (smaller && monotonic() < smaller.forgetAt ? smaller.size : configured),
+    learn({ smallestSize: size, calls, totalCount }) {
+      if (size === undefined || Math.ceil((totalCount ?? 0) / size) > calls) return;
+      smaller = { size, forgetAt: monotonic() + sizeRememberedMs };
+    },
+  };
+}

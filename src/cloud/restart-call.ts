@@ -1,0 +1,108 @@
+/**
+ * A restart: sent once. It is sent again only when the answer proves that it did nothing and something was mended
+ * meanwhile: once each for `clock`, `auth` and `retired` (design section 5). Whatever leaves its effect open is
+ * `unanswered`, and the next look tells.
+ */
+import type { Permit } from '../domain/ports/gate-port.ts';
+import type { CallFailure, ErrorClass, RestartAnswer } from '../domain/words/task.ts';
+import { type CallContext, type CallEnd, callOnce, remedy } from './call.ts';
+import type { RestartAction } from './errors.ts';
+import { restartBody } from './wire.ts';
+
+/** Which action restarts tasks, and what the cloud has retired. */
+export interface RestartActions {
+  current(): RestartAction;
+  /** The cloud no longer has `action`. True if there is another one to send now. */
+  retire(action: RestartAction): boolean;
+}
+
+/**
+ * `auto`: Restart until the cloud says that it is gone, then its successor Continue. Never Relaunch: that starts a
+ * task from its beginning.
+ */
+export function createRestartActions(
+  wanted: 'auto' | RestartAction,
+  learned: () => readonly string[],
+  onRetired: (from: RestartAction, to: RestartAction) => void,
+): RestartActions {
+  const [first, successor] = ['RestartPullToPushTask', 'ContinuePullToPushTask'] as const;
+  let retired = false;
+  const isRetired = () => retired || learned().includes(first);
+  return {
+    current: () => (wanted === 'auto' ? (isRetired() ? successor : first) : wanted),
+    retire(action) {
+      if (wanted !== 'auto' || action !== first) return false;
+      // Calls in flight together are told so together; it is learned once.
+      if (!isRetired()) {
+        retired = true;
+        onRetired(first, successor);
+      }
+      return true;
+    },
+  };
+}
+
+/** `permit` is of the restart lane; sendings after the first wait for their own. */
+export async function restart(
+  context: CallContext,
+  restartActions: RestartActions,
+  task: { readonly taskId: string; readonly cloudGroup: string },
+  permit: Permit,
+  signal: AbortSignal,
+): Promise<RestartAnswer> {
+  const mended = new Set<ErrorClass>();
+  let held: Permit | undefined = permit;
+  while (true) {
+    let credentials = context.keys.ready();
+    if (!credentials) {
+      // Asking for keys may need a permit itself, and a held one must not wait for another.
+      held?.done('unused');
+      held = undefined;
+      const keys = await context.keys.current(signal);
+      if (!keys.ok) return unsent(keys.failure);
+      credentials = keys.credentials;
+    }
+    held ??= await context.gate.acquire('restart', signal);
+    const action = restartActions.current();
+    const end = await callOnce(context, { action, body: restartBody(task) }, credentials, held, signal);
+    held = undefined;
+    const again =
+      end.kind === 'failed' &&
+      !mended.has(end.failure.class) &&
+      (await mend(context, restartActions, action, end, signal));
+    if (!again) return answerOf(end);
+    mended.add(end.failure.class);
+  }
+}
+
+async function mend(
+  context: CallContext,
+  restartActions: RestartActions,
+  action: RestartAction,
+  end: Extract<CallEnd, { kind: 'failed' }>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (end.failure.class === 'retired') return restartActions.retire(action);
+  return (await remedy(context, end, signal)) !== undefined;
+}
+
+/** No keys: that is a refusal if they are missing or refused, and `not-sent` if only the way to them is down. */
+const unsent = (failure: CallFailure): RestartAnswer =>
+  failure.class === 'auth' ? { kind: 'refused', failure } : { kind: 'not-sent', failure };
+
+function answerOf(end: CallEnd): RestartAnswer {
+  if (end.kind === 'ok') return { kind: 'accepted', requestId: end.requestId };
+  const { failure } = end;
+  if (end.kind === 'too-large') return { kind: 'unanswered', failure };
+  switch (end.reached) {
+    case 'never-left':
+      return { kind: 'not-sent', failure };
+    case 'unknown':
+      return { kind: 'unanswered', failure };
+    case 'answered':
+      if (failure.class === 'throttled') return { kind: 'throttled', failure };
+      return failure.class === 'server' ? { kind: 'unanswered', failure } : { kind: 'refused', failure };
+    default:
+      return end.reached satisfies never;
+  }
+}

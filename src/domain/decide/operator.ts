@@ -1,0 +1,51 @@
+/** What a person on call may do to tasks by hand, and what forbids it. Each gives the facts; none of them applies them. */
+
+import type { Ledger, TaskRecord } from '../memory/ledger.ts';
+import type { Event, Hold, Reason } from '../words/events.ts';
+import { objections, type Situation } from './rules.ts';
+
+/** What even an operator's restart does not pass; `held` it passes with force, and an open restart circuit takes it as its probe. */
+const bindsOperator: ReadonlySet<Reason> = new Set(['unmanaged', 'standby', 'ended', 'in-flight']);
+
+export type OperatorRestart =
+  | { readonly kind: 'intend'; readonly intent: Extract<Event, { type: 'restart-intended' }> }
+  | { readonly kind: 'refused'; readonly why: string };
+
+/** A restart by hand: it counts for nothing, and attempts before it are forgotten. */
+export function operatorRestart(record: TaskRecord, situation: Situation, by: string, force: boolean): OperatorRestart {
+  const { ledger, now } = situation;
+  const { taskId, group } = record;
+  const refused = (why: string): OperatorRestart => ({ kind: 'refused', why });
+  if (record.goneAt !== undefined) return refused('the task is gone from the list');
+  const { list, restart } = ledger.accountRecord.circuits;
+  if (list.kind === 'open')
+    return refused(`circuit: the list is refused with ${list.failure.code ?? list.failure.class}`);
+  for (const { reason, detail } of objections(record, situation)) {
+    if (bindsOperator.has(reason)) return refused(`${reason}: ${detail}`);
+    if (reason === 'held' && !force) return refused(`held: ${detail}; add --force to restart it all the same`);
+  }
+  if (group === undefined) return refused('unmanaged: no entry of groups: has it');
+  const about = { at: now, account: ledger.account, taskId, group, attemptId: `${taskId}#${now}` };
+  const probe = restart.kind === 'open';
+  return {
+    kind: 'intend',
+    intent: { ...about, type: 'restart-intended', trigger: 'manual', n: 0, probe, free: false, by },
+  };
+}
+
+/** Takes a task out of quarantine or abandonment: its attempts are forgotten. */
+export function operatorRelease(ledger: Ledger, record: TaskRecord, by: string, now: number): readonly Event[] {
+  const { taskId, group } = record;
+  return [{ type: 'task-released', at: now, account: ledger.account, taskId, group, by, cause: 'operator' }];
+}
+
+/** Holds kept at most for one account; more is a mistake of a script. */
+export const maxHolds = 1_000;
+
+export function addHold(hold: Hold, now: number): Extract<Event, { type: 'hold-added' }> {
+  return { type: 'hold-added', at: now, account: hold.account, hold };
+}
+
+export function removeHold(hold: Hold, by: string, now: number): Extract<Event, { type: 'hold-removed' }> {
+  return { type: 'hold-removed', at: now, account: hold.account, hold, by };
+}

@@ -1,0 +1,124 @@
+/**
+ * The lane: which restarts may go, in which order, and which one goes when a permit comes. Decided again each time,
+ * because a permit may have come late.
+ */
+
+import { isObserved, passesStorms, stormKey, stormsOver } from '../learn/storm.ts';
+import type { Ledger, TaskRecord } from '../memory/ledger.ts';
+import type { Event, Reason } from '../words/events.ts';
+import { hashOf } from '../words/hash.ts';
+import { nextProbeAt, type Situation, type Verdict, verdictOf } from './rules.ts';
+
+type Intent = Extract<Event, { type: 'restart-intended' }>;
+
+/** What only the storm or the circuit withholds stays in the lane, and goes when its window frees or as a probe. */
+export const mayWaitInLane = (verdict: Verdict): boolean => mayGoThrough(verdict, passableInLane);
+/** What only the group's `observe` (and a storm among the observed) withholds becomes a shadow attempt. */
+export const mayBeShadow = (verdict: Verdict): boolean => mayGoThrough(verdict, passableByShadow);
+
+const passableInLane: ReadonlySet<Reason> = new Set(['storm', 'circuit']);
+const passableByShadow: ReadonlySet<Reason> = new Set(['storm', 'observing']);
+
+function mayGoThrough(verdict: Verdict, passable: ReadonlySet<Reason>): boolean {
+  if (verdict.kind === 'restart') return true;
+  return verdict.kind === 'wait' && verdict.blockers.every((reason) => passable.has(reason));
+}
+
+/**
+ * After so many attempts none has precedence for having had fewer: whoever was tried longest ago is next. Otherwise,
+ * with few restarts at a time, a task that was tried often waits until all that never come up were tried as often.
+ */
+const turnsFromTries = 3;
+
+/**
+ * Fewest attempts (until turns begin), then groups in file order, then oldest outage, then task id; while a storm is
+ * on a hash takes the place of file order and age, so that a cause shared by neighbours is not met first.
+ */
+export function inOrder(records: readonly TaskRecord[], situation: Situation): readonly TaskRecord[] {
+  const { ledger, groupRank, policyOf } = situation;
+  const keyed = records.map((record) => {
+    const group = record.group ?? '';
+    const policy = policyOf.get(group);
+    const observed = policy !== undefined && isObserved(record, policy);
+    const storms = stormsOver(ledger, group, observed);
+    const accountStorm = ledger.storms.has(stormKey({ group: undefined, observed }));
+    return {
+      record,
+      tries: Math.min(record.tries, turnsFromTries),
+      rank: accountStorm ? 0 : (groupRank.get(group) ?? Number.POSITIVE_INFINITY),
+      place: placeOf(record, storms.length > 0),
+    };
+  });
+  keyed.sort(
+    (a, b) => a.tries - b.tries || a.rank - b.rank || a.place - b.place || (a.record.taskId < b.record.taskId ? -1 : 1),
+  );
+  return keyed.map(({ record }) => record);
+}
+
+function placeOf({ taskId, tries, lastTryAt, outage }: TaskRecord, stormy: boolean): number {
+  if (tries >= turnsFromTries) return lastTryAt ?? 0;
+  return stormy ? hashOf(taskId, tries + 1) : (outage?.since ?? 0);
+}
+
+/** The fact that a restart is about to be made: applied and saved before the call. */
+export function intention(
+  record: TaskRecord,
+  group: string,
+  trigger: 'auto' | 'shadow',
+  { ledger, now }: Situation,
+  { probe, free }: { readonly probe: boolean; readonly free: boolean },
+): Intent {
+  const { taskId, tries } = record;
+  const n = tries + 1;
+  // With its number: a clock that was set back comes to the same moment again.
+  const about = { at: now, account: ledger.account, taskId, group, attemptId: `${taskId}#${n}@${now}` };
+  return { ...about, type: 'restart-intended', trigger, n, probe, free, by: undefined };
+}
+
+/** The restart to send now: decided again from the newest facts, because a permit may have come late. */
+export interface Pick {
+  readonly record: TaskRecord;
+  /** Applied and saved before the call is sent. */
+  readonly intent: Intent;
+}
+
+export function pick(lane: readonly string[], situation: Situation): Pick | undefined {
+  const { restart, list } = situation.ledger.accountRecord.circuits;
+  if (list.kind === 'open' || awaitsThrottledAnswer(situation.ledger)) return undefined;
+  if (restart.kind === 'open') return pickProbe(lane, situation);
+  for (const taskId of lane) {
+    const record = situation.ledger.tasks.get(taskId);
+    if (record && verdictOf(record, situation).kind === 'restart') return picked(record, situation, false);
+  }
+  return undefined;
+}
+
+/** After throttled answers one restart goes alone, and its answer tells whether others may follow. */
+function awaitsThrottledAnswer({ accountRecord: { throttle }, unsettled, tasks }: Ledger): boolean {
+  if (!throttle || throttle.inRow === 0) return false;
+  for (const taskId of unsettled) if (tasks.get(taskId)?.attempt?.phase.kind === 'in-flight') return true;
+  return false;
+}
+
+/** The probe is the restart that the rules would give of the task tried longest ago in this stretch, untried ones first. */
+function pickProbe(lane: readonly string[], situation: Situation): Pick | undefined {
+  const { ledger, now } = situation;
+  const { restart } = ledger.accountRecord.circuits;
+  if (restart.kind === 'closed' || now < nextProbeAt(ledger)) return undefined;
+  const triedAt = new Map(restart.stretch.map(({ taskId, at }) => [taskId, at]));
+  let best: TaskRecord | undefined;
+  for (const taskId of lane) {
+    const record = ledger.tasks.get(taskId);
+    if (!record || !mayWaitInLane(verdictOf(record, situation))) continue;
+    if (!best || (triedAt.get(taskId) ?? 0) < (triedAt.get(best.taskId) ?? 0)) best = record;
+  }
+  return best && picked(best, situation, true);
+}
+
+function picked(record: TaskRecord, situation: Situation, probe: boolean): Pick | undefined {
+  const { group } = record;
+  if (group === undefined) return undefined;
+  const { free } = passesStorms(situation.ledger, situation.unsettled, record, group, false);
+  const intent = intention(record, group, 'auto', situation, { probe, free });
+  return { record, intent };
+}

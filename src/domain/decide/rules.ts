@@ -1,0 +1,341 @@
+/**
+ * Every reason to wait, in the order of authority. Each rule answers "not before when?" for a stopped task:
+ * the first that says no is the reason shown, the latest of all times is when to look again.
+ *
+ * A new reason is one more entry here (and in `reasons`), a key of the policy, and rows in the table test.
+ */
+
+import { isObserved, passesStorms, scopesOf, stormKey, unsettledByScope } from '../learn/storm.ts';
+import type { Ledger, TaskRecord } from '../memory/ledger.ts';
+import type { Hold, Reason } from '../words/events.ts';
+import { hashOf } from '../words/hash.ts';
+import { openingAt } from '../words/hours.ts';
+import type { Policies, Policy } from '../words/policy.ts';
+
+const never = Number.POSITIVE_INFINITY;
+const blindAtLeastMs = 60_000;
+/** A probe of the restart circuit: how often, and how often when a person is needed. */
+const probeEveryMs = 30_000;
+const probeAtOnceEveryMs = 5 * 60_000;
+/** 未开始 for longer than this after StartTime is `overdue`. */
+export const overdueAfterMs = 5 * 60_000;
+
+/** What holds for the whole account at one moment. Made once for a decision; no rule reads a clock. */
+export interface Situation {
+  readonly ledger: Ledger;
+  readonly policies: Policies;
+  /** Unix milliseconds, by this machine. */
+  readonly now: number;
+  /** The same moment by the cloud's clock: StartTime, EndTime and hours are judged by it. */
+  readonly cloudNow: number;
+  readonly nextPollAt: number;
+  /** The present gap between scheduled polls. */
+  readonly pollGapMs: number;
+  readonly policyOf: ReadonlyMap<string, Policy>;
+  readonly groupRank: ReadonlyMap<string, number>;
+  readonly holds: HoldIndex;
+  readonly unsettled: ReadonlyMap<string, number>;
+  /** When the newest complete observation stops being good enough to act on. */
+  readonly blindAt: number;
+}
+
+export interface Moment {
+  readonly now: number;
+  readonly clockOffsetMs: number;
+  readonly nextPollAt: number;
+  readonly pollGapMs: number;
+}
+
+export function situationOf(ledger: Ledger, policies: Policies, moment: Moment): Situation {
+  const { now, clockOffsetMs, nextPollAt, pollGapMs } = moment;
+  const { lastComplete, pollDurationsMs } = ledger.accountRecord;
+  const patienceMs = Math.max(3 * pollGapMs, 2 * Math.max(0, ...pollDurationsMs), blindAtLeastMs);
+  return {
+    ledger,
+    policies,
+    now,
+    cloudNow: now + clockOffsetMs,
+    nextPollAt,
+    pollGapMs,
+    policyOf: new Map(policies.groups.map((policy) => [policy.name, policy])),
+    groupRank: new Map(policies.groups.map(({ name }, rank) => [name, rank])),
+    holds: indexHolds(ledger.holds.values(), now),
+    unsettled: unsettledByScope(ledger),
+    blindAt: ledger.fresh || !lastComplete ? Number.NEGATIVE_INFINITY : lastComplete.finishedAt + patienceMs,
+  };
+}
+
+// ---- holds ---------------------------------------------------------------------------------------------------
+
+interface HoldIndex {
+  readonly tasks: ReadonlyMap<string, Hold>;
+  readonly groups: ReadonlyMap<string, Hold>;
+  readonly account: Hold | undefined;
+}
+
+const endOf = (hold: Hold): number => hold.endsAt ?? never;
+
+/** Of holds with the same target the one that ends last counts; ended ones do not. */
+function indexHolds(holds: Iterable<Hold>, now: number): HoldIndex {
+  const tasks = new Map<string, Hold>();
+  const groups = new Map<string, Hold>();
+  let account: Hold | undefined;
+  for (const hold of holds) {
+    if (endOf(hold) <= now) continue;
+    const { target } = hold;
+    const later = (other: Hold | undefined) => (other && endOf(other) >= endOf(hold) ? other : hold);
+    if (target.kind === 'task') tasks.set(target.taskId, later(tasks.get(target.taskId)));
+    else if (target.kind === 'group') groups.set(target.group, later(groups.get(target.group)));
+    else account = later(account);
+  }
+  return { tasks, groups, account };
+}
+
+/** The hold that covers a task longest, if any does. */
+export function holdOver({ holds }: Situation, { taskId, group }: TaskRecord): Hold | undefined {
+  if (!holds.account && holds.groups.size + holds.tasks.size === 0) return undefined;
+  const covering = [holds.account, group === undefined ? undefined : holds.groups.get(group), holds.tasks.get(taskId)];
+  let longest: Hold | undefined;
+  for (const hold of covering) if (hold && (!longest || endOf(hold) > endOf(longest))) longest = hold;
+  return longest;
+}
+
+/** Every hold that covers a task now. */
+export function holdsOver({ ledger, now }: Situation, { taskId, group }: TaskRecord): readonly Hold[] {
+  return [...ledger.holds.values()].filter(({ target, endsAt }) => {
+    if ((endsAt ?? never) <= now) return false;
+    if (target.kind === 'task') return target.taskId === taskId;
+    return target.kind === 'account' || target.group === group;
+  });
+}
+
+// ---- what is computed from facts and the policy in force -------------------------------------------------------------
+
+/** Backoff before attempt n (design section 4), without jitter; the first is at once. */
+export function backoffMs({ backoff }: Policy, n: number): number {
+  if (n < 2) return 0;
+  return Math.min(backoff.initialMs * backoff.factor ** (n - 2), backoff.maxMs);
+}
+
+const jittered = (ms: number, { backoff }: Policy, taskId: string, n: number): number =>
+  Math.round(ms * (1 + (backoff.jitterPercent / 100) * hashOf(taskId, n)));
+
+/** Since when a task is in quarantine or abandoned, by its failures and the policy in force. */
+export function givenUp(
+  record: TaskRecord,
+  policy: Policy,
+  now: number,
+): { readonly stage: 'quarantined' | 'abandoned'; readonly since: number } | undefined {
+  const quarantinedAt = record.row >= policy.attempts ? record.failedAt[policy.attempts - 1] : undefined;
+  if (quarantinedAt === undefined) return undefined;
+  const abandonedAt = quarantinedAt + policy.quarantine.abandonAfterMs;
+  return now >= abandonedAt
+    ? { stage: 'abandoned', since: abandonedAt }
+    : { stage: 'quarantined', since: quarantinedAt };
+}
+
+/** Ended by its status or by the clock. */
+export const hasEnded = ({ item }: TaskRecord, cloudNow: number): boolean =>
+  item.status === 'ended' || (item.endsAt !== undefined && item.endsAt <= cloudNow);
+
+export const isOverdue = ({ item }: TaskRecord, cloudNow: number): boolean =>
+  item.status === 'not-started' && item.startsAt !== undefined && cloudNow > item.startsAt + overdueAfterMs;
+
+/**
+ * Since when a managed task should be running; undefined if it should not now: known status, not ended,
+ * StartTime ≤ now < EndTime, inside its hours.
+ */
+export function dueSince(record: TaskRecord, policy: Policy, cloudNow: number): number | undefined {
+  const { status, startsAt = Number.NEGATIVE_INFINITY } = record.item;
+  if (record.goneAt !== undefined || status === 'unknown' || hasEnded(record, cloudNow) || startsAt > cloudNow)
+    return undefined;
+  const opening = openingAt(policy.hours, cloudNow);
+  return opening.open ? Math.max(startsAt, opening.since) : undefined;
+}
+
+/** When the restart circuit may be probed next. */
+export function nextProbeAt(ledger: Ledger): number {
+  const { restart } = ledger.accountRecord.circuits;
+  if (restart.kind === 'closed') return Number.NEGATIVE_INFINITY;
+  return restart.lastProbeAt + (restart.atOnce ? probeAtOnceEveryMs : probeEveryMs);
+}
+
+// ---- the rules -------------------------------------------------------------------------------------------------
+
+/** The task a rule is asked about. `policy` is undefined for an unmanaged one. */
+interface Asked {
+  readonly record: TaskRecord;
+  readonly policy: Policy | undefined;
+  readonly situation: Situation;
+}
+
+/** Not before then; undefined: nothing against it. Infinity: never. */
+type Rule = (asked: Asked) => { readonly notBefore: number; readonly detail: string } | undefined;
+
+const no = (notBefore: number, detail: string) => ({ notBefore, detail });
+
+/** Holds only once there is a policy: the rules below `unmanaged` are not asked without one. */
+const under = (rule: (record: TaskRecord, policy: Policy, situation: Situation) => ReturnType<Rule>): Rule => {
+  return ({ record, policy, situation }) => (policy ? rule(record, policy, situation) : undefined);
+};
+
+export const rules: Readonly<Record<Reason, Rule>> = {
+  unmanaged: ({ policy }) => (policy ? undefined : no(never, 'no entry of groups: has it')),
+  ended: ({ record, situation }) =>
+    hasEnded(record, situation.cloudNow) ? no(never, 'its EndTime has passed or the cloud says 已结束') : undefined,
+  'unknown-status': ({ record }) =>
+    record.item.status === 'unknown'
+      ? no(never, `the cloud says "${record.item.statusText}", which means nothing to us`)
+      : undefined,
+  standby: ({ situation }) =>
+    situation.ledger.owned ? undefined : no(situation.nextPollAt, 'another process owns the account'),
+  blind: ({ record, situation }) => blind(record, situation),
+  circuit: ({ situation }) => circuit(situation),
+  held: under((record, _policy, situation) => {
+    const hold = holdOver(situation, record);
+    return hold && no(endOf(hold), `held by ${hold.author}: ${hold.reason}`);
+  }),
+  'outside-hours': under((_record, policy, { cloudNow, now }) => {
+    const opening = openingAt(policy.hours, cloudNow);
+    return opening.open ? undefined : no(opening.until - cloudNow + now, 'outside the hours of its group');
+  }),
+  'before-start': under(({ item }, policy, { cloudNow, now }) => {
+    if (item.startsAt === undefined || item.startsAt - policy.startLeadMs <= cloudNow) return undefined;
+    return no(item.startsAt - policy.startLeadMs - cloudNow + now, 'its StartTime is ahead');
+  }),
+  'near-end': under(({ item }, policy, { cloudNow }) => {
+    const tooLate = item.endsAt !== undefined && cloudNow >= item.endsAt - policy.endGuardMs;
+    return tooLate ? no(never, 'too close to its EndTime to be worth it') : undefined;
+  }),
+  confirming: under(({ outage }, policy, { nextPollAt }) => {
+    const sights = outage?.sights ?? 0;
+    if ((outage?.attempts ?? 0) > 0 || sights >= policy.confirm) return undefined;
+    return no(nextPollAt, `seen stopped ${sights} of ${policy.confirm} times`);
+  }),
+  'in-flight': under(({ attempt }, _policy, { nextPollAt }) =>
+    attempt?.phase.kind === 'in-flight' ? no(nextPollAt, 'a restart is out and not answered yet') : undefined,
+  ),
+  verifying: under(({ attempt }, policy, { nextPollAt }) => {
+    if (attempt?.phase.kind === 'doubted')
+      return no(nextPollAt, `refused with ${attempt.phase.code}: the next look tells whether it runs`);
+    if (attempt?.phase.kind !== 'verifying') return undefined;
+    return no(attempt.phase.from + policy.verifyWithinMs, `restart ${attempt.phase.answer}: its effect is awaited`);
+  }),
+  backoff: under((record, policy, situation) => backoff(record, policy, situation)),
+  quarantined: under((record, policy, { now }) => {
+    const stage = givenUp(record, policy, now);
+    if (stage?.stage !== 'quarantined') return undefined;
+    const { retryEveryMs } = policy.quarantine;
+    const notBefore =
+      (record.lastTryAt ?? stage.since) + jittered(retryEveryMs, policy, record.taskId, record.tries + 1);
+    return notBefore > now ? no(notBefore, `${record.row} attempts failed in a row`) : undefined;
+  }),
+  abandoned: under((record, policy, { now }) =>
+    givenUp(record, policy, now)?.stage === 'abandoned'
+      ? no(never, `${record.row} attempts failed in a row; given up until released, seen active or edited`)
+      : undefined,
+  ),
+  storm: under((record, policy, situation) => storm(record, policy, situation)),
+  observing: under((record, policy) => {
+    if (!isObserved(record, policy)) return undefined;
+    return no(
+      never,
+      policy.mode === 'observe'
+        ? 'its group only observes'
+        : 'it was stopped when first seen, and firstSight is observe',
+    );
+  }),
+};
+
+function blind({ taskId }: TaskRecord, { blindAt, now, nextPollAt, ledger }: Situation): ReturnType<Rule> {
+  if (now >= blindAt)
+    return no(
+      nextPollAt,
+      ledger.fresh ? 'no complete list read since taking over' : 'the newest complete list is too old',
+    );
+  return ledger.seenNow.has(taskId) ? undefined : no(nextPollAt, 'the newest list does not show it');
+}
+
+function circuit({ ledger, nextPollAt }: Situation): ReturnType<Rule> {
+  const { list, restart } = ledger.accountRecord.circuits;
+  if (list.kind === 'open') return no(nextPollAt, `the list is refused: ${list.failure.code ?? list.failure.class}`);
+  if (restart.kind === 'open')
+    return no(nextProbeAt(ledger), `restarts are refused: ${restart.failure.code ?? restart.failure.class}`);
+  return undefined;
+}
+
+function backoff(record: TaskRecord, policy: Policy, { ledger, now }: Situation): ReturnType<Rule> {
+  const throttledUntil = ledger.accountRecord.throttle?.until ?? 0;
+  const n = record.tries + 1;
+  const paced = record.lastTryAt !== undefined && !givenUp(record, policy, now);
+  const ownUntil = paced ? record.lastTryAt + jittered(backoffMs(policy, n), policy, record.taskId, n) : 0;
+  if (Math.max(ownUntil, throttledUntil) <= now) return undefined;
+  return ownUntil >= throttledUntil
+    ? no(ownUntil, `attempt ${n} comes after a backoff`)
+    : no(throttledUntil, 'the account is throttled or cannot be reached');
+}
+
+function storm(record: TaskRecord, policy: Policy, situation: Situation): ReturnType<Rule> {
+  const { ledger, unsettled, nextPollAt } = situation;
+  if (ledger.storms.size === 0) return undefined;
+  const observed = isObserved(record, policy);
+  if (passesStorms(ledger, unsettled, record, policy.name, observed).passes) return undefined;
+  const tight = scopesOf(policy.name, observed).find((scope) => ledger.storms.has(stormKey(scope)));
+  const window = tight && ledger.storms.get(stormKey(tight))?.window;
+  return no(nextPollAt, `many tasks are stopped: ${window} restarts at a time`);
+}
+
+// ---- verdicts ---------------------------------------------------------------------------------------------------
+
+/** What was decided for a task now. `blockers` are all reasons that say no, in their order. */
+export type Verdict =
+  | { readonly kind: 'restart' }
+  | {
+      readonly kind: 'wait';
+      readonly reason: Reason;
+      readonly until: number;
+      readonly detail: string;
+      readonly blockers: readonly Reason[];
+    }
+  /** It runs, or is not meant to run yet: there is nothing to restart. */
+  | { readonly kind: 'none' };
+
+export interface RuleAnswer {
+  readonly reason: Reason;
+  readonly notBefore: number;
+  readonly detail: string;
+}
+
+/** All rules that say no, in the order of authority. */
+export function objections(record: TaskRecord, situation: Situation): readonly RuleAnswer[] {
+  const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
+  const asked: Asked = { record, policy, situation };
+  const answers: RuleAnswer[] = [];
+  for (const [reason, rule] of Object.entries(rules) as [Reason, Rule][]) {
+    const answer = rule(asked);
+    if (answer) answers.push({ reason, ...answer });
+  }
+  return answers;
+}
+
+/** The verdict for one task, from every rule. */
+export function verdictOf(record: TaskRecord, situation: Situation): Verdict {
+  const { status } = record.item;
+  if (record.goneAt !== undefined || status === 'active' || status === 'not-started') return { kind: 'none' };
+  const answers = objections(record, situation);
+  const [first] = answers;
+  if (!first) return { kind: 'restart' };
+  // A probe or a verification that is overdue waits for an observation that nobody can date: not before now.
+  let until = Math.max(situation.now, ...answers.map(({ notBefore }) => notBefore));
+  const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
+  const { endsAt } = record.item;
+  if (policy && endsAt !== undefined && until + situation.cloudNow - situation.now >= endsAt - policy.endGuardMs)
+    until = never;
+  return {
+    kind: 'wait',
+    reason: first.reason,
+    until,
+    detail: first.detail,
+    blockers: answers.map(({ reason }) => reason),
+  };
+}

@@ -1,0 +1,102 @@
+/** What one complete observation counts: due and stopped tasks for storms and budgets, availability, empty groups. */
+
+import { dueSince, givenUp, holdOver, isOverdue, type Moment, type Situation, situationOf } from '../decide/rules.ts';
+import type { Availability, Census, Ledger, TaskRecord } from '../memory/ledger.ts';
+import type { Event } from '../words/events.ts';
+import type { Policies } from '../words/policy.ts';
+import { isObserved, scopesOf, stormKey } from './storm.ts';
+
+/** Tasks between two yields: about a millisecond of work, and a few where all of them are new. */
+export const sliceOfTasks = 500;
+/** A group that has matched nothing for this long is warned of. */
+const emptyGroupAfterMs = 10 * 60_000;
+
+/** Charges the time since the observation before to what was known then; a gap in which we were blind is nobody's. */
+export function accountTime(ledger: Ledger, policies: Policies, startedAt: number, moment: Moment): Event[] {
+  const before = ledger.accountRecord.lastComplete;
+  if (!before || ledger.fresh || startedAt >= situationOf(ledger, policies, moment).blindAt) return [];
+  const elapsedMs = Math.max(0, startedAt - before.startedAt);
+  return [...ledger.availability].map(([group, { due, down }]) => ({
+    type: 'time-accounted',
+    at: moment.now,
+    account: ledger.account,
+    group,
+    expectedMs: due * elapsedMs,
+    downtimeMs: down * elapsedMs,
+  }));
+}
+
+/** What a census gives besides the counts. */
+export interface Counted {
+  readonly stopped: readonly TaskRecord[];
+  /** Groups that have a task, due or not. */
+  readonly matched: ReadonlySet<string>;
+}
+
+type Counts = { due: number; stopped: number; dueForBudget: number };
+
+/** Counts due and stopped tasks for storms, budgets and availability. */
+export function* takeCensus(ledger: Ledger, situation: Situation): Generator<void, Counted> {
+  const census = new Map<string, Counts>();
+  const availability = new Map<string, { due: number; down: number }>();
+  const stopped: TaskRecord[] = [];
+  const matched = new Set<string>();
+  /** The two scopes of a group, looked for once and not for each of its tasks. */
+  const scopes = { acting: new Map<string, readonly Counts[]>(), observed: new Map<string, readonly Counts[]>() };
+  const countsOf = (group: string, observed: boolean) =>
+    entry(scopes[observed ? 'observed' : 'acting'], group, () =>
+      scopesOf(group, observed).map((scope) =>
+        entry(census, stormKey(scope), () => ({ due: 0, stopped: 0, dueForBudget: 0 })),
+      ),
+    );
+  let worked = 0;
+  for (const record of ledger.tasks.values()) {
+    if (++worked % sliceOfTasks === 0) yield;
+    const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
+    if (record.goneAt !== undefined || !policy) continue;
+    matched.add(policy.name);
+    const isStopped = record.item.status === 'stopped';
+    if (isStopped) stopped.push(record);
+    if (dueSince(record, policy, situation.cloudNow) === undefined || holdOver(situation, record)) continue;
+    const observed = isObserved(record, policy);
+    const stage = isStopped ? givenUp(record, policy, situation.now)?.stage : undefined;
+    for (const counts of countsOf(policy.name, observed)) {
+      if (stage !== 'abandoned') counts.dueForBudget++;
+      if (stage !== undefined) continue;
+      counts.due++;
+      if (isStopped) counts.stopped++;
+    }
+    if (observed && policy.mode !== 'observe') continue;
+    const group = entry(availability, policy.name, () => ({ due: 0, down: 0 }));
+    group.due++;
+    if (isStopped || isOverdue(record, situation.cloudNow)) group.down++;
+  }
+  ledger.census = census satisfies Map<string, Census>;
+  ledger.availability = availability satisfies Map<string, Availability>;
+  return { stopped, matched };
+}
+
+/** Groups that have matched no task for ten minutes; told once, until one is matched. */
+export function emptyGroups(ledger: Ledger, policies: Policies, matched: ReadonlySet<string>, now: number): Event[] {
+  const names = new Set(policies.groups.map(({ name }) => name));
+  for (const group of ledger.emptyGroups.keys())
+    if (matched.has(group) || !names.has(group)) ledger.emptyGroups.delete(group);
+  const events: Event[] = [];
+  for (const group of names) {
+    if (matched.has(group)) continue;
+    const empty = ledger.emptyGroups.get(group) ?? { since: now, told: false };
+    const told = empty.told || now - empty.since >= emptyGroupAfterMs;
+    if (told && !empty.told) events.push({ type: 'group-empty', at: now, account: ledger.account, group });
+    ledger.emptyGroups.set(group, { ...empty, told });
+  }
+  return events;
+}
+
+function entry<V>(map: Map<string, V>, key: string, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
+}

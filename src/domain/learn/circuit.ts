@@ -1,0 +1,193 @@
+/**
+ * What the answer to a restart means: for its attempt, for the account's pace, and for the two circuits that
+ * stop calling an API which answers nobody (design section 5).
+ */
+
+import type { Attempt, Circuit, Ledger, StretchEntry, TaskRecord } from '../memory/ledger.ts';
+import type { Event } from '../words/events.ts';
+import type { CallFailure, ErrorClass, RestartAnswer } from '../words/task.ts';
+
+/** Nothing works until a person acts. */
+export const needsPerson: ReadonlySet<ErrorClass> = new Set(['auth', 'permission', 'billing', 'clock', 'retired']);
+const opensInARow: ReadonlySet<ErrorClass> = new Set(['server', 'common', 'quota', 'network', 'timeout', 'unknown']);
+const rowThatOpens = 5;
+const tasksThatOpen = 2;
+
+const throttleFirstMs = 5_000;
+const throttleMaxMs = 60_000;
+const listProbeMaxMs = 5 * 60_000;
+
+/** All facts that follow from one answer, in their order; the first is the answer itself. */
+export function answerEvents(
+  ledger: Ledger,
+  record: TaskRecord,
+  attempt: Attempt,
+  answer: RestartAnswer,
+  durationMs: number,
+  now: number,
+): Event[] {
+  const events: Event[] = [];
+  const group = record.group ?? '';
+  const about = {
+    at: now,
+    account: ledger.account,
+    taskId: record.taskId,
+    group,
+    attemptId: attempt.id,
+    trigger: attempt.trigger,
+  };
+  const failure = answer.kind === 'accepted' ? undefined : answer.failure;
+  const { restart } = ledger.accountRecord.circuits;
+  const towardsCircuit = failure !== undefined && countsTowards(restart, record, attempt, answer, failure, now);
+  events.push({ ...about, type: 'restart-answered', answer, durationMs, towardsCircuit });
+
+  if (failure === undefined) return [...events, ...closeRestartCircuit(ledger, now)];
+  if (answer.kind === 'throttled' || answer.kind === 'not-sent') {
+    events.push({ ...about, type: 'restart-given-back', why: answer.kind, failedAt: undefined });
+    return [...events, ...throttle(ledger, attempt, failure, now)];
+  }
+
+  const manual = attempt.trigger === 'manual';
+  if (needsPerson.has(failure.class)) {
+    events.push(openOrProbed(restart, ledger.account, failure, true, now));
+    return [...events, { ...about, type: 'restart-given-back', why: 'circuit', failedAt: undefined }];
+  }
+  if (restart.kind === 'open' && opensInARow.has(failure.class)) {
+    events.push(openOrProbed(restart, ledger.account, failure, false, now));
+    return [...events, { ...about, type: 'restart-given-back', why: 'circuit', failedAt: undefined }];
+  }
+  const failed = answer.kind === 'refused' && (failure.class !== 'invalid' || manual);
+  if (failed) {
+    const row = record.row + (manual ? 0 : 1);
+    events.push({ ...about, type: 'restart-failed', cause: failure.code ?? failure.class, class: failure.class, row });
+  }
+  if (towardsCircuit && restart.kind === 'closed')
+    events.push(
+      ...openInARow(
+        ledger,
+        restart.streak,
+        { taskId: record.taskId, attemptId: attempt.id, at: now },
+        failed,
+        failure,
+        now,
+      ),
+    );
+  return events;
+}
+
+/** Whether this answer is one of the five that open the circuit. */
+function countsTowards(
+  circuit: Circuit,
+  record: TaskRecord,
+  attempt: Attempt,
+  answer: RestartAnswer,
+  failure: CallFailure,
+  now: number,
+): boolean {
+  if (attempt.trigger === 'manual' || !opensInARow.has(failure.class)) return false;
+  if (answer.kind !== 'refused' && answer.kind !== 'unanswered') return false;
+  if (circuit.kind === 'open') return true;
+  const excused = answer.kind === 'unanswered' && now < (circuit.unansweredExcusedUntil ?? 0);
+  return !excused && !record.outage?.failedInStretch;
+}
+
+const openOrProbed = (circuit: Circuit, account: string, failure: CallFailure, atOnce: boolean, at: number): Event =>
+  circuit.kind === 'closed'
+    ? { type: 'circuit-opened', at, account, circuit: 'restart', failure, atOnce }
+    : { type: 'circuit-probed', at, account, circuit: 'restart', failure };
+
+/** Opens the circuit if this answer makes five on two tasks, and gives those attempts back. */
+function openInARow(
+  ledger: Ledger,
+  streak: readonly StretchEntry[],
+  newest: StretchEntry,
+  failed: boolean,
+  failure: CallFailure,
+  now: number,
+): Event[] {
+  const all = [...streak, newest];
+  if (all.length < rowThatOpens || new Set(all.map(({ taskId }) => taskId)).size < tasksThatOpen) return [];
+  const events: Event[] = [
+    openOrProbed({ kind: 'closed', streak, unansweredExcusedUntil: undefined }, ledger.account, failure, false, now),
+  ];
+  for (const entry of all) {
+    const record = ledger.tasks.get(entry.taskId);
+    if (!record) continue;
+    const failedAt = entry === newest ? (failed ? now : undefined) : failedAtOf(ledger, record, entry);
+    events.push({
+      type: 'restart-given-back',
+      at: now,
+      account: ledger.account,
+      taskId: entry.taskId,
+      group: record.group ?? '',
+      attemptId: entry.attemptId,
+      trigger: 'auto',
+      why: 'circuit',
+      failedAt,
+    });
+  }
+  return events;
+}
+
+/** When an attempt of the streak was settled as failed; undefined while its effect is still awaited. */
+function failedAtOf(ledger: Ledger, record: TaskRecord, entry: StretchEntry): number | undefined {
+  if (record.attempt?.id === entry.attemptId) return undefined;
+  return ledger.budget.find(({ attemptId }) => attemptId === entry.attemptId)?.at;
+}
+
+/** A success of its own kind closes the circuit; what failed in the stretch starts afresh, and the storm paces it. */
+export function closeRestartCircuit(ledger: Ledger, now: number): Event[] {
+  const { restart } = ledger.accountRecord.circuits;
+  if (restart.kind === 'closed') return [];
+  const { account } = ledger;
+  const events: Event[] = [{ type: 'circuit-closed', at: now, account, circuit: 'restart' }];
+  for (const taskId of new Set(restart.stretch.map((entry) => entry.taskId))) {
+    const record = ledger.tasks.get(taskId);
+    if (!record || (record.tries === 0 && record.row === 0)) continue;
+    const { group } = record;
+    if (record.stageTold)
+      events.push({
+        type: 'task-released',
+        at: now,
+        account,
+        taskId,
+        group,
+        by: 'the API works again',
+        cause: 'circuit-closed',
+      });
+    events.push({ type: 'attempts-forgotten', at: now, account, taskId, group });
+  }
+  return events;
+}
+
+/**
+ * The account's restarts wait 5 s × 2^k (≤ 60 s), k the throttled answers in a row. Calls that were already out
+ * when the wait was set say nothing new.
+ */
+function throttle(ledger: Ledger, attempt: Attempt, failure: CallFailure, now: number): Event[] {
+  const before = ledger.accountRecord.throttle;
+  if (before && attempt.at < before.setAt) return [];
+  const waitMs = Math.min(throttleFirstMs * 2 ** Math.min(before?.inRow ?? 0, 10), throttleMaxMs);
+  return [{ type: 'restarts-throttled', at: now, account: ledger.account, failure, until: now + waitMs }];
+}
+
+/** What a failed poll does to the list circuit: classes that need a person open it, each further one is a probe. */
+export function listFailureEvents(ledger: Ledger, failure: CallFailure, now: number): Event[] {
+  const { list } = ledger.accountRecord.circuits;
+  const { account } = ledger;
+  if (list.kind === 'open') return [{ type: 'circuit-probed', at: now, account, circuit: 'list', failure }];
+  if (!needsPerson.has(failure.class)) return [];
+  return [{ type: 'circuit-opened', at: now, account, circuit: 'list', failure, atOnce: true }];
+}
+
+export function closeListCircuit(ledger: Ledger, now: number): Event[] {
+  if (ledger.accountRecord.circuits.list.kind === 'closed') return [];
+  return [{ type: 'circuit-closed', at: now, account: ledger.account, circuit: 'list' }];
+}
+
+/** While the list circuit is open its probe, the poll, backs off from one gap to five minutes. */
+export function nextListProbeAt(ledger: Ledger, pollGapMs: number): number {
+  const { list } = ledger.accountRecord.circuits;
+  if (list.kind === 'closed') return Number.NEGATIVE_INFINITY;
+  return list.lastProbeAt + Math.min(pollGapMs * 2 ** Math.min(list.probes, 10), Math.max(listProbeMaxMs, pollGapMs));
+}

@@ -1,0 +1,295 @@
+/**
+ * One task and what a list says of it: what was learned, what became of the attempt that was awaited, whether an
+ * outage opened or ended. Each function gives the facts; `Facts` applies them to the record as they come, so that
+ * the next question is asked of what is known by then.
+ */
+
+import { dueSince, givenUp, hasEnded, isOverdue } from '../decide/rules.ts';
+import { applyToTask, newRecord } from '../memory/apply.ts';
+import type { Attempt, Ledger, TaskRecord } from '../memory/ledger.ts';
+import type { Ending, Event, TaskEvent } from '../words/events.ts';
+import type { Policy } from '../words/policy.ts';
+import { showsTheSame, type TaskItem } from '../words/task.ts';
+import { closeRestartCircuit } from './circuit.ts';
+
+/** An outage that ends with the task seen active so long after an attempt is called recovered, later: external. */
+const recoveredWithinMs = 10 * 60_000;
+const goneAfterObservations = 3;
+const goneAfterMs = 60 * 60_000;
+
+/** What is the same for every task of one observation. */
+export interface Look {
+  readonly ledger: Ledger;
+  /** The policy that has a task now; undefined: unmanaged. */
+  readonly policyFor: (item: TaskItem) => Policy | undefined;
+  readonly policyNamed: (group: string) => Policy | undefined;
+  readonly now: number;
+  readonly cloudNow: number;
+}
+
+/** Events of one task, applied to its record as they are told. */
+class Facts {
+  readonly events: Event[] = [];
+  record: TaskRecord;
+  readonly #account: string;
+  readonly #now: number;
+
+  constructor(record: TaskRecord, account: string, now: number) {
+    this.record = record;
+    this.#account = account;
+    this.#now = now;
+  }
+
+  get about() {
+    const { taskId, group } = this.record;
+    return { at: this.#now, account: this.#account, taskId, group } as const;
+  }
+
+  aboutAttempt(attempt: Attempt) {
+    return { ...this.about, group: this.record.group ?? '', attemptId: attempt.id, trigger: attempt.trigger } as const;
+  }
+
+  tell(event: TaskEvent): void {
+    this.events.push(event);
+    this.record = applyToTask(this.record, event);
+  }
+}
+
+/** A complete observation shows the task. */
+export function showEvents(look: Look, known: TaskRecord | undefined, item: TaskItem): Event[] {
+  // Most of 100,000 tasks. Its group cannot have changed either: a new configuration has looked for it at once.
+  if (known?.item === item && isSettled(known)) return [];
+  const { ledger, now } = look;
+  const policy = look.policyFor(item);
+  if (!known) {
+    const found = {
+      type: 'task-found',
+      at: now,
+      account: ledger.account,
+      taskId: item.taskId,
+      group: policy?.name,
+      item,
+    } as const;
+    if (item.status === 'active' || !policy) return [found];
+    const facts = new Facts(newRecord(found), ledger.account, now);
+    openOrEnd(facts, look, policy);
+    return [found, ...facts.events];
+  }
+  // A page that was asked for before a look saw the task run: it says nothing of now.
+  const upAt = known.outage?.activeAt;
+  if (item.status === 'stopped' && upAt !== undefined && item.requestedAt <= upAt) return [];
+  const nothingNew = saysNothingNew(known, item, policy);
+  if (nothingNew && isQuiet(known, item)) return [];
+  const facts = new Facts(known, ledger.account, now);
+  if (!nothingNew) learn(facts, known, item, policy);
+  settle(facts, look, item, policy);
+  endIfHeld(facts, item, policy);
+  forget(facts, item, policy);
+  openOrEnd(facts, look, policy);
+  if (policy) tellStage(facts, look, policy);
+  return facts.events;
+}
+
+/** A look that only verifies: it settles attempts, and nothing else. */
+export function verifyEvents(look: Look, known: TaskRecord, item: TaskItem): Event[] {
+  const policy = known.group === undefined ? undefined : look.policyNamed(known.group);
+  if (!known.attempt) return [];
+  const facts = new Facts(known, look.ledger.account, look.now);
+  settle(facts, look, item, policy);
+  if (policy) tellStage(facts, look, policy);
+  return facts.events;
+}
+
+/** A complete observation lacks the task. `counts` is false when absence says nothing (drift). */
+export function missEvents(look: Look, record: TaskRecord, counts: boolean): Event[] {
+  const facts = new Facts(record, look.ledger.account, look.now);
+  facts.tell({ ...facts.about, type: 'task-missed', counts });
+  const { missing } = facts.record;
+  const policy = record.group === undefined ? undefined : look.policyNamed(record.group);
+  if (facts.record.outage && hasEnded(facts.record, look.cloudNow))
+    end(facts, 'ended', look.now, policy, look.cloudNow);
+  if (missing && (missing.counted >= goneAfterObservations || look.now - missing.since >= goneAfterMs)) {
+    if (facts.record.outage) end(facts, 'gone', look.now, policy, look.cloudNow);
+    lapse(facts);
+    facts.tell({ ...facts.about, type: 'task-gone' });
+  }
+  return facts.events;
+}
+
+/** Another group has the task now, or none: by its own change, or by a new configuration. */
+export function moveEvents(ledger: Ledger, record: TaskRecord, policy: Policy | undefined, now: number): Event[] {
+  if (record.group === policy?.name) return [];
+  const facts = new Facts(record, ledger.account, now);
+  move(facts, policy);
+  return facts.events;
+}
+
+/** The item says only what is known already: it need not be written down again. */
+function saysNothingNew(record: TaskRecord, item: TaskItem, policy: Policy | undefined): boolean {
+  const { item: before, outage } = record;
+  if (record.group !== policy?.name || record.missing || record.goneAt !== undefined) return false;
+  if (item.status === 'active' && record.activeSince === undefined) return false;
+  if (outage && (item.status === 'unknown' || (item.status !== 'stopped' && outage.activeAt === undefined)))
+    return false;
+  if (item.status === 'stopped' && policy) {
+    const counted = outage && outage.activeAt === undefined && outage.sights >= policy.confirm;
+    if (!counted) return false;
+  }
+  return showsTheSame(before, item);
+}
+
+/** Nothing is awaited of the task, and nothing about it depends on the time of day. */
+const isQuiet = ({ outage, attempt, tries, row }: TaskRecord, { status }: TaskItem): boolean =>
+  !outage && !attempt && tries === 0 && row === 0 && status !== 'stopped' && status !== 'not-started';
+
+/**
+ * The item of a task of which nothing is awaited: if it is shown again as it is, nobody will ask when. Undefined for
+ * any other task, and for one that is not known.
+ */
+export function settledItem(ledger: Ledger, taskId: string): TaskItem | undefined {
+  const record = ledger.tasks.get(taskId);
+  return record && isSettled(record) ? record.item : undefined;
+}
+
+const isSettled = (record: TaskRecord): boolean =>
+  isQuiet(record, record.item) &&
+  !record.missing &&
+  record.goneAt === undefined &&
+  (record.item.status !== 'active' || record.activeSince !== undefined);
+
+function learn(facts: Facts, known: TaskRecord, item: TaskItem, policy: Policy | undefined): void {
+  const { record } = facts;
+  const before = record.item;
+  const fields: ('startTime' | 'endTime' | 'source')[] = [];
+  if (before.startsAt !== item.startsAt) fields.push('startTime');
+  if (before.endsAt !== item.endsAt) fields.push('endTime');
+  if (before.source !== item.source) fields.push('source');
+  facts.tell({ ...facts.about, type: 'task-seen', item });
+  if (known.group !== policy?.name) move(facts, policy);
+  if (fields.length > 0) facts.tell({ ...facts.about, type: 'task-edited', fields });
+  const stage = policy && givenUp(facts.record, policy, facts.about.at)?.stage;
+  if (known.stageTold !== 'abandoned' && stage !== 'abandoned') return;
+  if (item.status === 'active')
+    facts.tell({ ...facts.about, type: 'task-released', by: 'seen active', cause: 'seen-active' });
+  else if (fields.length > 0)
+    facts.tell({ ...facts.about, type: 'task-released', by: `${fields.join(', ')} changed`, cause: 'edited' });
+}
+
+function move(facts: Facts, policy: Policy | undefined): void {
+  const { group: from, outage } = facts.record;
+  if (!policy && outage) end(facts, 'unmanaged', facts.about.at, undefined, facts.about.at);
+  facts.tell({ ...facts.about, group: policy?.name, type: 'task-moved', from });
+}
+
+/** What became of the attempt whose effect is awaited, by an item requested after its answer. */
+function settle(facts: Facts, look: Look, item: TaskItem, policy: Policy | undefined): void {
+  const { attempt } = facts.record;
+  if (!policy || item.status === 'ended') lapse(facts);
+  if (!attempt || !policy || item.status === 'unknown' || item.status === 'ended') return;
+  const { phase } = attempt;
+  const stopped = item.status === 'stopped';
+  const about = facts.aboutAttempt(attempt);
+  switch (phase.kind) {
+    case 'in-flight':
+      return;
+    case 'doubted':
+      if (item.requestedAt <= phase.from) return;
+      if (stopped) fail(facts, attempt, phase.code);
+      else facts.tell({ ...about, type: 'restart-lapsed', activeAt: item.requestedAt });
+      return;
+    case 'verifying':
+      if (item.requestedAt <= phase.from) return;
+      if (!stopped) {
+        const unanswered = phase.answer === 'unanswered';
+        // The circuit closes first: what is told next excuses unanswered ones of a circuit that is closed.
+        if (unanswered) facts.events.push(...closeRestartCircuit(look.ledger, look.now));
+        facts.tell({ ...about, type: 'restart-worked', activeAt: item.requestedAt, unanswered });
+      } else if (item.requestedAt > phase.from + policy.verifyWithinMs) fail(facts, attempt, 'not-recovered');
+      return;
+    case 'holding':
+      if (item.requestedAt <= phase.activeAt) return;
+      if (stopped) fail(facts, attempt, 'stopped-again');
+      else if (item.requestedAt >= phase.activeAt + policy.verifyWithinMs)
+        facts.tell({ ...about, type: 'restart-held' });
+      return;
+    default:
+      phase satisfies never;
+  }
+}
+
+/** The task is nobody's to restart any more: its effect is awaited no longer, but an answer that is out still comes. */
+function lapse(facts: Facts): void {
+  const { attempt } = facts.record;
+  if (attempt && attempt.phase.kind !== 'in-flight')
+    facts.tell({ ...facts.aboutAttempt(attempt), type: 'restart-lapsed' });
+}
+
+function fail(facts: Facts, attempt: Attempt, cause: string): void {
+  const about = facts.aboutAttempt(attempt);
+  if (attempt.givenBack)
+    facts.tell({ ...about, type: 'restart-lapsed', stoppedAgain: attempt.phase.kind === 'holding' });
+  else {
+    const row = facts.record.row + (attempt.trigger === 'manual' ? 0 : 1);
+    facts.tell({ ...about, type: 'restart-failed', cause, class: undefined, row });
+  }
+}
+
+/** An outage whose task was seen active is over once that has held for `verifyWithin`. */
+function endIfHeld(facts: Facts, item: TaskItem, policy: Policy | undefined): void {
+  const { outage } = facts.record;
+  if (outage?.activeAt === undefined || !policy || item.status === 'stopped' || item.status === 'unknown') return;
+  if (item.status === 'ended' || item.requestedAt < outage.activeAt + policy.verifyWithinMs) return;
+  const { activeAt, lastEffectAt } = outage;
+  const recovered = lastEffectAt !== undefined && activeAt - lastEffectAt <= recoveredWithinMs;
+  end(facts, recovered ? 'recovered' : 'external', activeAt, policy, activeAt);
+}
+
+function end(facts: Facts, ending: Ending, endedAt: number, policy: Policy | undefined, cloudAt: number): void {
+  const { outage } = facts.record;
+  if (!outage) return;
+  const since = policy ? downSince(facts.record, policy, cloudAt) : outage.since;
+  const durationMs = Math.max(0, endedAt - since);
+  facts.tell({ ...facts.about, type: 'outage-ended', outageId: outage.id, ending, durationMs });
+}
+
+/** Since when a task in outage was missed: not before it should have been running. */
+export function downSince(record: TaskRecord, policy: Policy, cloudNow: number): number {
+  const since = record.outage?.since ?? record.changedAt;
+  return Math.max(since, dueSince(record, policy, cloudNow) ?? since);
+}
+
+function forget(facts: Facts, item: TaskItem, policy: Policy | undefined): void {
+  const { record } = facts;
+  if (item.status !== 'active' || record.activeSince === undefined || (record.tries === 0 && record.row === 0)) return;
+  if (policy && item.requestedAt - record.activeSince < policy.backoff.resetAfterMs) return;
+  facts.tell({ ...facts.about, type: 'attempts-forgotten' });
+}
+
+function openOrEnd(facts: Facts, look: Look, policy: Policy | undefined): void {
+  const { record } = facts;
+  const ended = hasEnded(record, look.cloudNow);
+  if (ended && record.outage) end(facts, 'ended', look.now, policy, look.cloudNow);
+  if (!policy || ended) return;
+  if (record.item.status === 'stopped' && !record.outage)
+    facts.tell({
+      ...facts.about,
+      group: policy.name,
+      type: 'outage-opened',
+      outageId: `${record.taskId}@${look.now}`,
+      firstSight: record.stoppedAtFirstSight,
+    });
+  const { startsAt } = record.item;
+  if (startsAt !== undefined && record.overdueTold !== startsAt && isOverdue(record, look.cloudNow))
+    facts.tell({ ...facts.about, type: 'task-overdue', startsAt });
+}
+
+/** Tells once when a task enters quarantine or is abandoned. */
+function tellStage(facts: Facts, look: Look, policy: Policy): void {
+  const { record } = facts;
+  if (record.item.status !== 'stopped') return;
+  const stage = givenUp(record, policy, look.now)?.stage;
+  if (stage === undefined || stage === record.stageTold) return;
+  const about = { ...facts.about, group: policy.name, failures: record.row };
+  if (stage === 'abandoned' || record.stageTold === undefined)
+    facts.tell({ ...about, type: stage === 'abandoned' ? 'task-abandoned' : 'task-quarantined' });
+}

@@ -1,0 +1,320 @@
+/**
+ * The one place where the ledger changes: each event says what it does to the record of its task and to the
+ * account. Nothing here decides; an event that was saved gives the same ledger when it is applied again.
+ */
+
+import { settleInWindows, stormKey, stormWindowStart } from '../learn/storm.ts';
+import type { Event, TaskEvent } from '../words/events.ts';
+import type { TaskItem } from '../words/task.ts';
+import { applyToAccount } from './apply-account.ts';
+import { type Attempt, type Ledger, maxFailuresKept, type TaskRecord } from './ledger.ts';
+import { tally } from './tallies.ts';
+
+/** Budget entries kept at most: ten failures a second for the longest sliding `per` would be more than any budget allows. */
+const maxBudgetEntries = 20_000;
+
+/** Changes the ledger by one event. */
+export function apply(ledger: Ledger, event: Event): void {
+  if ('taskId' in event && event.type !== 'status-unknown') applyToTasks(ledger, event);
+  ledger.accountRecord = applyToAccount(ledger.accountRecord, event);
+  switch (event.type) {
+    case 'hold-added':
+      ledger.holds.set(event.hold.id, event.hold);
+      break;
+    case 'hold-removed':
+    case 'hold-expired':
+      ledger.holds.delete(event.hold.id);
+      break;
+    case 'storm-started':
+      ledger.storms.set(stormKey(event.scope), {
+        since: event.at,
+        window: stormWindowStart,
+        charged: [],
+        by: event.by,
+      });
+      break;
+    case 'storm-changed': {
+      const storm = ledger.storms.get(stormKey(event.scope));
+      if (storm) ledger.storms.set(stormKey(event.scope), { ...storm, by: event.by });
+      break;
+    }
+    case 'storm-ended':
+      ledger.storms.delete(stormKey(event.scope));
+      break;
+    case 'owner-gained':
+      ledger.owned = true;
+      ledger.fresh = true;
+      ledger.storms.clear();
+      break;
+    case 'owner-lost':
+      ledger.owned = false;
+      break;
+    case 'poll-completed':
+    case 'poll-suspect':
+      ledger.fresh = false;
+      break;
+  }
+}
+
+function applyToTasks(ledger: Ledger, event: TaskEvent): void {
+  const before = ledger.tasks.get(event.taskId);
+  if (event.type === 'task-found') {
+    replace(ledger, before, newRecord(event));
+    return;
+  }
+  if (!before) return;
+  settleInWindows(ledger, before, event);
+  const after = applyToTask(before, event);
+  replace(ledger, before, after);
+  const phase = after.attempt?.phase.kind;
+  if (phase === undefined || phase === 'holding') ledger.unsettled.delete(event.taskId);
+  else ledger.unsettled.add(event.taskId);
+  if (event.type === 'restart-failed' && event.trigger !== 'manual') {
+    const entry = {
+      at: event.at,
+      attemptId: event.attemptId,
+      group: event.group,
+      observed: event.trigger === 'shadow',
+    };
+    ledger.budget.push(entry);
+    if (ledger.budget.length > maxBudgetEntries) ledger.budget = ledger.budget.slice(-maxBudgetEntries / 2);
+  }
+  if (event.type === 'restart-given-back' && event.failedAt !== undefined)
+    ledger.budget = ledger.budget.filter(({ attemptId }) => attemptId !== event.attemptId);
+}
+
+function replace({ tasks, tallies, outages }: Ledger, before: TaskRecord | undefined, after: TaskRecord): void {
+  tasks.set(after.taskId, after);
+  if (after.outage) outages.add(after.taskId);
+  else outages.delete(after.taskId);
+  if (!tallies) return;
+  if (before) tally(tallies, before, -1);
+  tally(tallies, after, 1);
+}
+
+/** The record of a task that was never seen before. Each field by its name: put together by `...` it takes 30 bytes more. */
+export const newRecord = (event: Extract<TaskEvent, { type: 'task-found' }>): TaskRecord => ({
+  taskId: event.taskId,
+  item: event.item,
+  group: event.group,
+  firstSeenAt: event.at,
+  stoppedAtFirstSight: event.item.status === 'stopped',
+  changedAt: event.item.requestedAt,
+  activeSince: event.item.status === 'active' ? event.item.requestedAt : undefined,
+  missing: undefined,
+  goneAt: undefined,
+  overdueTold: undefined,
+  tries: noAttempts.tries,
+  row: noAttempts.row,
+  failedAt: noAttempts.failedAt,
+  lastTryAt: noAttempts.lastTryAt,
+  attempt: undefined,
+  stageTold: noAttempts.stageTold,
+  outage: undefined,
+  reasonTold: undefined,
+});
+
+const noFailures = { row: 0, failedAt: [], stageTold: undefined } as const;
+const noAttempts = { tries: 0, lastTryAt: undefined, ...noFailures } as const;
+
+/** The record of a task after one event of it. */
+export function applyToTask(record: TaskRecord, event: TaskEvent): TaskRecord {
+  switch (event.type) {
+    case 'task-found':
+      return record;
+    case 'task-seen':
+      return seen(record, event.item);
+    case 'task-missed':
+      return {
+        ...record,
+        missing: {
+          since: record.missing?.since ?? event.at,
+          counted: event.counts ? (record.missing?.counted ?? 0) + 1 : 0,
+        },
+      };
+    case 'task-moved':
+      return { ...record, group: event.group };
+    case 'task-edited':
+      return record;
+    case 'task-gone':
+      return { ...record, goneAt: event.at };
+    case 'task-overdue':
+      return { ...record, overdueTold: event.startsAt };
+    case 'outage-opened':
+      return { ...record, outage: newOutage(event.outageId, event.at) };
+    case 'outage-ended':
+      return {
+        ...record,
+        ...(event.ending === 'recovered' ? noFailures : {}),
+        attempt: record.attempt?.phase.kind === 'in-flight' ? record.attempt : undefined,
+        outage: undefined,
+        reasonTold: undefined,
+      };
+    case 'restart-withheld':
+      return { ...record, reasonTold: event.reason };
+    case 'restart-intended':
+      return intended(record, event);
+    case 'restart-answered':
+      return answered(record, event);
+    case 'restart-given-back':
+      return givenBack(record, event);
+    case 'restart-worked':
+      return worked(record, event.activeAt);
+    case 'restart-failed':
+      return failed(record, event);
+    case 'restart-held':
+      return { ...record, ...noFailures, attempt: undefined };
+    case 'restart-lapsed':
+      return lapsed(record, event);
+    case 'task-quarantined':
+      return { ...record, stageTold: 'quarantined' };
+    case 'task-abandoned':
+      return { ...record, stageTold: 'abandoned' };
+    case 'task-released':
+      return { ...record, ...(event.cause === 'operator' ? noAttempts : noFailures) };
+    case 'attempts-forgotten':
+      return { ...record, ...noAttempts };
+    default:
+      event satisfies never;
+      return record;
+  }
+}
+
+const newOutage = (id: string, since: number): NonNullable<TaskRecord['outage']> => ({
+  id,
+  since,
+  sights: 1,
+  attempts: 0,
+  lastEffectAt: undefined,
+  activeAt: undefined,
+  failedInStretch: false,
+});
+
+function seen(record: TaskRecord, item: TaskItem): TaskRecord {
+  const { outage } = record;
+  const stopped = item.status === 'stopped';
+  const running = item.status === 'active' || item.status === 'not-started';
+  return {
+    ...record,
+    item,
+    stoppedAtFirstSight: record.stoppedAtFirstSight && item.status !== 'active',
+    changedAt: item.status === record.item.status ? record.changedAt : item.requestedAt,
+    activeSince: item.status === 'active' ? (record.activeSince ?? item.requestedAt) : undefined,
+    missing: undefined,
+    goneAt: undefined,
+    outage: outage && {
+      ...outage,
+      // Whatever else is seen in between agrees with nothing: counting begins anew.
+      sights: stopped ? outage.sights + 1 : 0,
+      activeAt: stopped ? undefined : running ? (outage.activeAt ?? item.requestedAt) : outage.activeAt,
+    },
+  };
+}
+
+function intended(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-intended' }>): TaskRecord {
+  const { attemptId: id, n, trigger, probe, free, at } = event;
+  const attempt: Attempt = {
+    id,
+    n,
+    trigger,
+    probe,
+    free,
+    at,
+    previousTryAt: record.lastTryAt,
+    givenBack: false,
+    // A shadow is answered by nobody: it waits for an effect that will not come, as long as a real one would.
+    phase: trigger === 'shadow' ? { kind: 'verifying', from: at, answer: 'accepted' } : { kind: 'in-flight' },
+  };
+  // An operator's restart counts for nothing, neither as an attempt nor as the outage's first.
+  if (trigger === 'manual') return { ...record, ...noAttempts, attempt };
+  const outage = record.outage && { ...record.outage, attempts: record.outage.attempts + 1 };
+  return { ...record, tries: record.tries + 1, lastTryAt: at, attempt, outage };
+}
+
+function answered(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-answered' }>): TaskRecord {
+  const { attempt, outage } = record;
+  if (attempt?.id !== event.attemptId) return record;
+  const { answer, at } = event;
+  if (answer.kind === 'accepted' || answer.kind === 'unanswered') {
+    return {
+      ...record,
+      attempt: { ...attempt, phase: { kind: 'verifying', from: at, answer: answer.kind } },
+      outage: outage && { ...outage, lastEffectAt: at },
+    };
+  }
+  if (answer.kind === 'refused' && answer.failure.class === 'invalid' && attempt.trigger !== 'manual') {
+    const code = answer.failure.code ?? answer.failure.class;
+    return { ...record, attempt: { ...attempt, phase: { kind: 'doubted', from: at, code } } };
+  }
+  return record;
+}
+
+function givenBack(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-given-back' }>): TaskRecord {
+  const mine = record.attempt?.id === event.attemptId ? record.attempt : undefined;
+  const { failedAt } = event;
+  // A failure that is in the row no longer was forgotten meanwhile: there is nothing to give back.
+  if (!mine && (failedAt === undefined || !record.failedAt.includes(failedAt))) return record;
+  const awaited = mine?.phase.kind === 'verifying' || mine?.phase.kind === 'holding';
+  const after: TaskRecord = {
+    ...record,
+    attempt: mine ? (awaited ? { ...mine, givenBack: true } : undefined) : record.attempt,
+    outage: record.outage && {
+      ...record.outage,
+      attempts: Math.max(0, record.outage.attempts - (event.trigger === 'manual' ? 0 : 1)),
+      failedInStretch: record.outage.failedInStretch || event.why === 'circuit',
+    },
+  };
+  if (event.trigger === 'manual') return after;
+  const tries = Math.max(0, record.tries - 1);
+  // Those before it may have been forgotten while it was out.
+  const previousTryAt = tries === 0 ? undefined : mine?.previousTryAt;
+  if (failedAt === undefined) return { ...after, tries, lastTryAt: previousTryAt };
+  const left = record.failedAt.filter((at) => at !== failedAt);
+  // Of a settled attempt the one before is known by when it failed; a newer one, out or not, stays the newest.
+  const newerTryAt = record.attempt || (record.lastTryAt ?? 0) > failedAt ? record.lastTryAt : undefined;
+  const lastTryAt = mine ? previousTryAt : (newerTryAt ?? left.at(-1));
+  return { ...after, tries, lastTryAt, row: Math.max(0, record.row - 1), failedAt: left };
+}
+
+function worked(record: TaskRecord, activeAt: number): TaskRecord {
+  const { attempt } = record;
+  return { ...seenUp(record, activeAt), attempt: attempt && { ...attempt, phase: { kind: 'holding', activeAt } } };
+}
+
+/** A look that only verifies saw it run before any complete list did. */
+function seenUp(record: TaskRecord, activeAt: number): TaskRecord {
+  const { item, outage } = record;
+  return {
+    ...record,
+    stoppedAtFirstSight: record.stoppedAtFirstSight && item.status !== 'stopped',
+    item: item.status === 'stopped' ? { ...item, status: 'active', requestedAt: activeAt } : item,
+    changedAt: item.status === 'stopped' ? activeAt : record.changedAt,
+    outage: outage && { ...outage, activeAt },
+  };
+}
+
+function lapsed(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-lapsed' }>): TaskRecord {
+  const { activeAt, stoppedAgain } = event;
+  if (activeAt !== undefined) return { ...seenUp(record, activeAt), attempt: undefined };
+  return { ...(stoppedAgain ? seenDown(record) : record), attempt: undefined };
+}
+
+/** A look that only verifies saw it stopped again before any complete list did. */
+const seenDown = (record: TaskRecord): TaskRecord => ({
+  ...record,
+  item: { ...record.item, status: 'stopped' },
+  activeSince: undefined,
+  outage: record.outage && { ...record.outage, activeAt: undefined },
+});
+
+function failed(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-failed' }>): TaskRecord {
+  const again = event.cause === 'stopped-again';
+  const after: TaskRecord = {
+    ...(again ? seenDown(record) : record),
+    attempt: undefined,
+    outage: record.outage && { ...record.outage, activeAt: undefined },
+  };
+  if (event.trigger === 'manual') return after;
+  const kept = record.failedAt.length < maxFailuresKept ? [...record.failedAt, event.at] : record.failedAt;
+  return { ...after, row: record.row + 1, failedAt: kept };
+}

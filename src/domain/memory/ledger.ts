@@ -1,0 +1,315 @@
+/**
+ * The durable memory of one account: what was seen, what was tried, what came of it.
+ *
+ * Only facts are kept (times, answers, sights); every wait is computed from them and the policy in force, so a
+ * new policy applies at once. Records are immutable values; `Ledger` is the one place that changes, and only by
+ * `apply` (in apply.ts).
+ */
+import type { CircuitName, Hold, Reason, StormCause, Trigger } from '../words/events.ts';
+import type { CallFailure, TaskItem } from '../words/task.ts';
+import type { Tallies } from './tallies.ts';
+
+/** Bound on the failure times kept in a row; `attempts` in the configuration cannot exceed it. */
+export const maxFailuresKept = 100;
+
+export interface TaskRecord {
+  readonly taskId: string;
+  /** What the newest list that showed the task, and changed or confirmed something, said of it. */
+  readonly item: TaskItem;
+  /** The group that has it; undefined: unmanaged. */
+  readonly group: string | undefined;
+  readonly firstSeenAt: number;
+  /** Its status was "stopped" when it was first seen, and it has not been seen active since. */
+  readonly stoppedAtFirstSight: boolean;
+  /** When its status last changed, by the item that showed it. */
+  readonly changedAt: number;
+  /** First of the successive complete observations that all say active. */
+  readonly activeSince: number | undefined;
+  /** Complete observations that lacked it: since when, and how many in a row counted (no drift). */
+  readonly missing: { readonly since: number; readonly counted: number } | undefined;
+  readonly goneAt: number | undefined;
+  /** It was told as overdue for this StartTime. */
+  readonly overdueTold: number | undefined;
+
+  /** Attempts since they were last forgotten, given-back ones not included: the next is number `tries + 1`. */
+  readonly tries: number;
+  /** Failed attempts in a row: how many, and when the first `maxFailuresKept` of them failed. */
+  readonly row: number;
+  readonly failedAt: readonly number[];
+  /** When the newest attempt that counts was intended. */
+  readonly lastTryAt: number | undefined;
+  /** The newest attempt, until nothing is awaited of it any more. */
+  readonly attempt: Attempt | undefined;
+  /** How far it was given up when that was last told; what is in force is computed (rules.ts). */
+  readonly stageTold: 'quarantined' | 'abandoned' | undefined;
+
+  readonly outage: Outage | undefined;
+  /** The reason last told for not restarting it. */
+  readonly reasonTold: Reason | undefined;
+}
+
+export interface Outage {
+  readonly id: string;
+  /** First seen stopped. */
+  readonly since: number;
+  /** Complete observations in a row that said "stopped". */
+  readonly sights: number;
+  /** Attempts made in it by the rules, shadows included. */
+  readonly attempts: number;
+  /** The newest accepted or unanswered attempt in it: what `recovered` is judged by. */
+  readonly lastEffectAt: number | undefined;
+  /** It was seen active at this time and has yet to hold for `verifyWithin`. */
+  readonly activeAt: number | undefined;
+  /** An attempt of it failed in a stretch of the restart circuit: its next failure counts, and not towards the five. */
+  readonly failedInStretch: boolean;
+}
+
+/** One restart from its intent to the moment nothing is awaited of it. */
+export interface Attempt {
+  readonly id: string;
+  readonly n: number;
+  readonly trigger: Trigger;
+  readonly probe: boolean;
+  /** It passed a storm that only the budget kept on, and is not counted in its window. */
+  readonly free: boolean;
+  readonly at: number;
+  /** `lastTryAt` before it, to go back to when it is given back. */
+  readonly previousTryAt: number | undefined;
+  /** It does not count: the circuit was open. Its effect is awaited all the same. */
+  readonly givenBack: boolean;
+  readonly phase:
+    | { readonly kind: 'in-flight' }
+    /** Accepted or unanswered: the effect is awaited from then on. */
+    | { readonly kind: 'verifying'; readonly from: number; readonly answer: 'accepted' | 'unanswered' }
+    /** Refused as invalid, which is also said of a task that runs already: the next look tells. */
+    | { readonly kind: 'doubted'; readonly from: number; readonly code: string }
+    /** Seen active: it has yet to hold for `verifyWithin`. */
+    | { readonly kind: 'holding'; readonly activeAt: number };
+}
+
+/** What is remembered of an account besides its tasks; saved whole when it changes. */
+export interface AccountRecord {
+  /** The newest complete observation. */
+  readonly lastComplete:
+    | { readonly startedAt: number; readonly finishedAt: number; readonly tasks: number }
+    | undefined;
+  /** How long the last three polls took, milliseconds. */
+  readonly pollDurationsMs: readonly number[];
+  /** The list is beyond belief since then; `before` is the last number of tasks believed. */
+  readonly suspect: { readonly since: number; readonly before: number } | undefined;
+  readonly circuits: Readonly<Record<CircuitName, Circuit>>;
+  readonly throttle: { readonly inRow: number; readonly setAt: number; readonly until: number } | undefined;
+  /** What `restartAction: auto` has learned. */
+  readonly retiredActions: readonly string[];
+}
+
+export type Circuit =
+  | {
+      readonly kind: 'closed';
+      readonly streak: readonly StretchEntry[];
+      readonly unansweredExcusedUntil: number | undefined;
+    }
+  | {
+      readonly kind: 'open';
+      readonly since: number;
+      readonly failure: CallFailure;
+      /** Its newest answer is of a class that needs a person and opens it at once; its probes are rarer. */
+      readonly atOnce: boolean;
+      readonly probes: number;
+      readonly lastProbeAt: number;
+      /** Every restart answered so in this stretch, oldest first; a task's newest entry counts. */
+      readonly stretch: readonly StretchEntry[];
+    };
+
+export interface StretchEntry {
+  readonly taskId: string;
+  readonly attemptId: string;
+  /** Its newest try in this stretch. */
+  readonly at: number;
+}
+
+/** A failed attempt that a budget counts. */
+export interface BudgetEntry {
+  readonly at: number;
+  readonly attemptId: string;
+  readonly group: string;
+  readonly observed: boolean;
+}
+
+/** A storm that is on, and its window. In memory only: a fresh process starts it anew. */
+export interface Storm {
+  readonly since: number;
+  /** How many restarts may be unsettled. */
+  readonly window: number;
+  /** The newest attempts whose failure made the window smaller: what giving them back makes it larger again. */
+  readonly charged: readonly string[];
+  /** What keeps it on. With the budget alone, an outage's first attempt passes. */
+  readonly by: StormCause;
+}
+
+/** Tasks of one scope at the newest complete observation; held ones are in no count. */
+export interface Census {
+  /** Due, without the given-up ones. */
+  readonly due: number;
+  /** Due and stopped, without the given-up ones. */
+  readonly stopped: number;
+  /** Due, the quarantined ones included: what the budget grows with. */
+  readonly dueForBudget: number;
+}
+
+/** Due tasks of a group and how many of them are down (stopped or overdue), for availability. */
+export interface Availability {
+  readonly due: number;
+  readonly down: number;
+}
+
+export interface Ledger {
+  readonly account: string;
+  readonly tasks: Map<string, TaskRecord>;
+  readonly holds: Map<string, Hold>;
+  accountRecord: AccountRecord;
+  /** Newest last, cut at the longest `per`. */
+  budget: BudgetEntry[];
+  /** By `stormKey(scope)`; absent: calm. */
+  readonly storms: Map<string, Storm>;
+  /** By `stormKey(scope)`, from the newest complete observation. */
+  census: ReadonlyMap<string, Census>;
+  /** By group, from the newest complete observation. */
+  availability: ReadonlyMap<string, Availability>;
+  /** Tasks with an attempt whose effect is awaited or whose call is out. */
+  readonly unsettled: Set<string>;
+  /** Tasks in outage. */
+  readonly outages: Set<string>;
+  /** Kept up by `apply`; taken with a complete observation. */
+  tallies: Tallies | undefined;
+  /** Whether this process owns the account. */
+  owned: boolean;
+  /** Status texts that meant nothing to us and have been told. */
+  readonly unknownTold: Set<string>;
+  /** Groups that no task matches: since when, and whether that was told. */
+  readonly emptyGroups: Map<string, { readonly since: number; readonly told: boolean }>;
+  /** Tasks that the newest complete observation showed: only those may be restarted. */
+  seenNow: Set<string>;
+  /** Taken ownership, and no complete observation since. */
+  fresh: boolean;
+  /** A list is being taken in, slice by slice: some tasks are of now, others of before, and nothing of it was told. */
+  midway: boolean;
+}
+
+export const emptyAccountRecord: AccountRecord = {
+  lastComplete: undefined,
+  pollDurationsMs: [],
+  suspect: undefined,
+  circuits: {
+    list: { kind: 'closed', streak: [], unansweredExcusedUntil: undefined },
+    restart: { kind: 'closed', streak: [], unansweredExcusedUntil: undefined },
+  },
+  throttle: undefined,
+  retiredActions: [],
+};
+
+/** A ledger with nothing in it; the keeper fills it from the store. */
+export const emptyLedger = (account: string): Ledger => ({
+  account,
+  tasks: new Map(),
+  holds: new Map(),
+  accountRecord: emptyAccountRecord,
+  budget: [],
+  storms: new Map(),
+  census: new Map(),
+  availability: new Map(),
+  unsettled: new Set(),
+  outages: new Set(),
+  tallies: undefined,
+  unknownTold: new Set(),
+  emptyGroups: new Map(),
+  owned: false,
+  seenNow: new Set(),
+  fresh: true,
+  midway: false,
+});
+
+/** Cloud groups of restarts whose effect is awaited: what a look lists. */
+export function awaitedCloudGroups({ unsettled, tasks }: Ledger): readonly string[] {
+  const cloudGroups = new Set<string>();
+  for (const taskId of unsettled) {
+    const record = tasks.get(taskId);
+    if (record?.attempt && record.attempt.trigger !== 'shadow' && record.attempt.phase.kind !== 'in-flight')
+      cloudGroups.add(record.item.cloudGroup);
+  }
+  return [...cloudGroups];
+}
+
+/**
+ * The machine's clock stepped: every time that a wait is measured from moves along, so that no wait gets shorter
+ * or longer. Gives the tasks whose records changed.
+ */
+export function stepClock(ledger: Ledger, deltaMs: number): readonly string[] {
+  const moved = <T extends number | undefined>(at: T): T => (at === undefined ? at : ((at + deltaMs) as T));
+  const changed: string[] = [];
+  for (const record of ledger.tasks.values()) {
+    const { outage, attempt, missing, lastTryAt } = record;
+    // An attempt that was given back can leave a time behind, and nothing that counts.
+    const waits = outage || attempt || missing || lastTryAt !== undefined || record.tries > 0 || record.row > 0;
+    if (!waits) continue;
+    changed.push(record.taskId);
+    ledger.tasks.set(record.taskId, {
+      ...record,
+      item: { ...record.item, requestedAt: moved(record.item.requestedAt) },
+      activeSince: moved(record.activeSince),
+      changedAt: moved(record.changedAt),
+      missing: missing && { ...missing, since: moved(missing.since) },
+      failedAt: record.failedAt.map(moved),
+      lastTryAt: moved(record.lastTryAt),
+      attempt: attempt && steppedAttempt(attempt, deltaMs),
+      outage: outage && {
+        ...outage,
+        since: moved(outage.since),
+        lastEffectAt: moved(outage.lastEffectAt),
+        activeAt: moved(outage.activeAt),
+      },
+    });
+  }
+  ledger.budget = ledger.budget.map((entry) => ({ ...entry, at: moved(entry.at) }));
+  ledger.accountRecord = steppedAccount(ledger.accountRecord, deltaMs);
+  return changed;
+}
+
+function steppedAttempt(attempt: Attempt, deltaMs: number): Attempt {
+  const { phase, previousTryAt } = attempt;
+  const at = attempt.at + deltaMs;
+  const previous = previousTryAt === undefined ? undefined : previousTryAt + deltaMs;
+  const stepped = { ...attempt, at, previousTryAt: previous };
+  switch (phase.kind) {
+    case 'in-flight':
+      return stepped;
+    case 'verifying':
+    case 'doubted':
+      return { ...stepped, phase: { ...phase, from: phase.from + deltaMs } };
+    case 'holding':
+      return { ...stepped, phase: { ...phase, activeAt: phase.activeAt + deltaMs } };
+    default:
+      phase satisfies never;
+      return stepped;
+  }
+}
+
+function steppedAccount(account: AccountRecord, deltaMs: number): AccountRecord {
+  const { lastComplete, suspect, throttle, circuits } = account;
+  const circuit = (one: Circuit): Circuit => {
+    if (one.kind === 'open') return { ...one, since: one.since + deltaMs, lastProbeAt: one.lastProbeAt + deltaMs };
+    const until = one.unansweredExcusedUntil;
+    return { ...one, unansweredExcusedUntil: until === undefined ? undefined : until + deltaMs };
+  };
+  return {
+    ...account,
+    lastComplete: lastComplete && {
+      ...lastComplete,
+      startedAt: lastComplete.startedAt + deltaMs,
+      finishedAt: lastComplete.finishedAt + deltaMs,
+    },
+    suspect: suspect && { ...suspect, since: suspect.since + deltaMs },
+    throttle: throttle && { ...throttle, setAt: throttle.setAt + deltaMs, until: throttle.until + deltaMs },
+    circuits: { list: circuit(circuits.list), restart: circuit(circuits.restart) },
+  };
+}

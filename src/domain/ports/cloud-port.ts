@@ -1,0 +1,48 @@
+/** One account's API as the keeper needs it, and what the client tells besides its results. */
+
+import type { CallFailure, Observation, RestartAnswer, TaskItem } from '../words/task.ts';
+import type { Permit } from './gate-port.ts';
+
+/** One account's API, ready to use. Never throws for anything the cloud can answer; aborts reject with the signal's reason. */
+export interface Cloud {
+  /**
+   * One poll: every page of every cloud group asked for. A task that is shown just as `known` has it is told with that
+   * very item, time of sight included: most of 100,000 tasks are, and need no copy.
+   */
+  observe(signal: AbortSignal, known?: KnownItem): Promise<Observation>;
+  /** Lists only these cloud groups, in the verify lane. Items of groups that could be read; failures are not told. */
+  look(cloudGroups: readonly string[], signal: AbortSignal): Promise<LookResult>;
+  /** Sends one restart with a permit of the restart lane, and calls `permit.done`. */
+  restart(
+    task: { readonly taskId: string; readonly cloudGroup: string },
+    permit: Permit,
+    signal: AbortSignal,
+  ): Promise<RestartAnswer>;
+  /** Calls that one `look` at these cloud groups costs, by the sizes last seen. */
+  lookCost(cloudGroups: readonly string[]): number;
+  /** Cloud's clock minus ours, milliseconds; 0 while below 2 s. */
+  clockOffsetMs(): number;
+  close(): Promise<void>;
+}
+
+/** The item of a task of which nothing is awaited; undefined: unknown, or its next sight must tell its time. */
+export type KnownItem = (taskId: string) => TaskItem | undefined;
+
+export interface LookResult {
+  readonly items: readonly TaskItem[];
+  readonly failure: CallFailure | undefined;
+}
+
+/** What the client tells besides its results: fed to the metrics. */
+export type CloudTrace =
+  | {
+      readonly kind: 'request';
+      readonly account: string;
+      readonly action: string;
+      readonly durationMs: number;
+      readonly failure: CallFailure | undefined;
+    }
+  | { readonly kind: 'action-retired'; readonly account: string; readonly from: string; readonly to: string }
+  | { readonly kind: 'clock-offset'; readonly account: string; readonly offsetMs: number }
+  | { readonly kind: 'malformed-item'; readonly account: string; readonly where: string }
+  | { readonly kind: 'page-halved'; readonly account: string; readonly pageSize: number };

@@ -1,0 +1,60 @@
+/** What an operator can ask of the running daemon, by HTTP or by command. */
+
+import type { AccountSnapshot, ExplainView, StatusView, TaskState, TaskView } from '../views/shown.ts';
+import type { Hold } from '../words/events.ts';
+import type { RestartAnswer } from '../words/task.ts';
+import type { EventQuery, StoredEvent } from './store-port.ts';
+
+/** An operator's request, refused: `code` picks the HTTP status and the CLI's exit code. */
+export class Refusal extends Error {
+  readonly code: 'not-found' | 'refused' | 'bad-request' | 'unavailable';
+  constructor(code: Refusal['code'], message: string) {
+    super(message);
+    this.name = 'Refusal';
+    this.code = code;
+  }
+}
+
+export interface HoldRequest {
+  readonly account?: string;
+  readonly target: Hold['target'];
+  readonly author: string;
+  readonly reason: string;
+  /** Absent: until removed. */
+  readonly forMs?: number;
+}
+
+/** What an operator can ask of the running daemon. All may throw `Refusal`. */
+export interface Operations {
+  status(): StatusView;
+  tasks(filter: {
+    readonly account?: string;
+    readonly group?: string;
+    readonly state?: TaskState;
+  }): readonly TaskView[];
+  /** `taskId` may be a unique prefix of at least 6 characters, or a unique title. */
+  explain(taskId: string, account?: string): Promise<ExplainView>;
+  events(query: EventQuery): Promise<readonly StoredEvent[]>;
+  holds(): readonly Hold[];
+  addHold(request: HoldRequest): Promise<Hold>;
+  removeHold(id: string, by: string): Promise<Hold>;
+  restart(
+    taskId: string,
+    options: { readonly account?: string; readonly by: string; readonly force: boolean },
+  ): Promise<{ readonly task: TaskView; readonly answer: RestartAnswer }>;
+  release(taskId: string, options: { readonly account?: string; readonly by: string }): Promise<TaskView>;
+  /** The configuration in force with every secret left out. */
+  config(): unknown;
+  reload(): Promise<ReloadResult>;
+  snapshot(maxTaskSeries: number): readonly AccountSnapshot[];
+  /** The loop ticks. */
+  healthy(): boolean;
+  /** Configuration and store are up; true on a standby. */
+  ready(): boolean;
+  /** The vendor's callback: brings the next poll forward. False if there is no such account or the token is wrong. */
+  hook(account: string, token: string): boolean;
+}
+
+export type ReloadResult =
+  | { readonly ok: true; readonly needsRestart: readonly string[] }
+  | { readonly ok: false; readonly errors: readonly string[] };

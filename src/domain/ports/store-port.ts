@@ -1,0 +1,61 @@
+/** What is kept on disk, who may write it, and the history of events. */
+import type { AccountRecord, BudgetEntry, TaskRecord } from '../memory/ledger.ts';
+import type { Event, Hold } from '../words/events.ts';
+
+/** What one save writes, all or nothing. */
+export interface LedgerChanges {
+  readonly events: readonly Event[];
+  readonly tasks: readonly TaskRecord[];
+  readonly removedTasks: readonly string[];
+  readonly holds: readonly Hold[];
+  readonly removedHolds: readonly string[];
+  readonly accountRecord: AccountRecord | undefined;
+}
+
+export interface StoredLedger {
+  readonly tasks: readonly TaskRecord[];
+  readonly holds: readonly Hold[];
+  readonly accountRecord: AccountRecord | undefined;
+  /** Failed attempts younger than `since`, oldest first. */
+  readonly budget: readonly BudgetEntry[];
+}
+
+export interface LedgerStore {
+  load(account: string, budgetSince: number): Promise<StoredLedger>;
+  /** Resolves when it is on disk. Rejects if it is not; then nothing of it was written. */
+  save(account: string, changes: LedgerChanges): Promise<void>;
+}
+
+export interface EventQuery {
+  readonly account?: string;
+  readonly taskId?: string;
+  readonly group?: string;
+  readonly types?: readonly string[];
+  /** Only events with a smaller sequence number (for paging back). */
+  readonly before?: number;
+  /** At most 1,000. */
+  readonly limit: number;
+}
+export interface StoredEvent {
+  readonly seq: number;
+  readonly event: Event;
+}
+export interface History {
+  /** Newest first. */
+  events(query: EventQuery): Promise<readonly StoredEvent[]>;
+}
+
+export interface Ownership {
+  /** Resolves when this process owns the account (the epoch), or rejects with the signal's reason. */
+  acquire(account: string, signal: AbortSignal): Promise<{ readonly epoch: number; readonly lost: AbortSignal }>;
+  /** Milliseconds during which a call that is sent now is still covered; Infinity with a lock of the operating system. */
+  remainingMs(account: string): number;
+}
+
+export type StoreOperation = 'open' | 'migrate' | 'load' | 'save' | 'events' | 'prune' | 'lock';
+/** Told after every operation of the store: fed to the metrics. */
+export interface StoreTrace {
+  readonly operation: StoreOperation;
+  readonly durationMs: number;
+  readonly error: Error | undefined;
+}

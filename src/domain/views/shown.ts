@@ -1,0 +1,121 @@
+/** What is shown (HTTP API, CLI, page): plain JSON, times as Unix milliseconds. */
+import type { GateSnapshot } from '../ports/gate-port.ts';
+import type { StoredEvent } from '../ports/store-port.ts';
+import type { CircuitName, Hold, Reason } from '../words/events.ts';
+
+/** One rule's answer for one task. `notBefore` null: this rule has nothing against it; 'never' and 'unknown' are words. */
+export interface RuleView {
+  readonly reason: Reason;
+  readonly notBefore: number | 'never' | 'unknown' | null;
+  readonly detail: string;
+}
+
+export interface VerdictView {
+  /** `restart`: it goes with the next permit. `wait`: see reason and until. `none`: there is nothing to restart. */
+  readonly kind: 'restart' | 'wait' | 'none';
+  readonly reason?: Reason;
+  readonly until?: number | 'never' | 'unknown';
+  /** One sentence for a person. */
+  readonly sentence: string;
+}
+
+export interface TaskView {
+  readonly account: string;
+  readonly taskId: string;
+  readonly title: string;
+  readonly cloudGroup: string;
+  readonly group: string | null;
+  readonly type: 'live' | 'vod';
+  readonly state: TaskState;
+  readonly statusText: string;
+  readonly startsAt: number | null;
+  readonly endsAt: number | null;
+  readonly firstSeenAt: number;
+  readonly changedAt: number;
+  readonly gone: boolean;
+  readonly due: boolean;
+  readonly outage: {
+    readonly id: string;
+    readonly since: number;
+    readonly downSince: number;
+    readonly attempts: number;
+    readonly activeAt: number | null;
+  } | null;
+  readonly attempts: {
+    readonly tries: number;
+    readonly failedInRow: number;
+    readonly lastAt: number | null;
+    readonly phase: string | null;
+  };
+  readonly givenUp: 'quarantined' | 'abandoned' | null;
+  readonly verdict: VerdictView;
+}
+
+export const taskStates = ['active', 'stopped', 'not_started', 'overdue', 'ended', 'unknown'] as const;
+export type TaskState = (typeof taskStates)[number];
+
+export interface ExplainView extends TaskView {
+  /** Every rule, in the order of authority. */
+  readonly rules: readonly RuleView[];
+  readonly holds: readonly Hold[];
+  readonly recent: readonly StoredEvent[];
+}
+
+export interface GroupView {
+  readonly account: string;
+  readonly group: string;
+  readonly mode: 'heal' | 'observe';
+  readonly states: Readonly<Record<TaskState, number>>;
+  readonly waiting: Readonly<Partial<Record<Reason, number>>>;
+  readonly quarantined: number;
+  readonly abandoned: number;
+  readonly holds: number;
+  /** Earliest end of a hold on this group's tasks, null: none ends. */
+  readonly holdEndsAt: number | null;
+  /** Oldest outage of a due task that is neither abandoned, held nor observed. */
+  readonly oldestOutageAt: number | null;
+  readonly nextRestartAt: number | null;
+  readonly storm: { readonly since: number; readonly window: number } | null;
+}
+
+export interface AccountView {
+  readonly account: string;
+  readonly provider: string;
+  readonly owned: boolean;
+  readonly polledAt: number | null;
+  readonly pollIntervalMs: number | null;
+  readonly tasks: number;
+  readonly unmanaged: number;
+  readonly circuits: Readonly<
+    Record<
+      CircuitName,
+      { readonly since: number; readonly class: string; readonly code: string | null; readonly message: string } | null
+    >
+  >;
+  readonly storm: { readonly since: number; readonly window: number } | null;
+  readonly throttledUntil: number | null;
+  readonly suspectSince: number | null;
+  readonly clockOffsetMs: number;
+  readonly gate: GateSnapshot;
+}
+
+/** Everything a scrape needs of one account, taken at one moment. */
+export interface AccountSnapshot {
+  readonly account: AccountView;
+  readonly groups: readonly GroupView[];
+  /** Managed tasks in outage, oldest first, at most `maxTaskSeries`. */
+  readonly outages: readonly TaskView[];
+  /** All managed tasks if they are no more than `maxTaskSeries`, else none. */
+  readonly managed: readonly TaskView[];
+}
+
+export interface StatusView {
+  readonly version: string;
+  readonly startedAt: number;
+  readonly now: number;
+  readonly configHash: string;
+  readonly configFile: string;
+  readonly store: { readonly kind: 'sqlite' | 'postgres'; readonly up: boolean };
+  readonly accounts: readonly AccountView[];
+  readonly groups: readonly GroupView[];
+}

@@ -1,0 +1,222 @@
+/** What people are shown of the ledger: plain values for the API, the command line, the page and the scrape. */
+
+import { dueSince, givenUp, holdOver, objections, type Situation, type Verdict, verdictOf } from '../decide/rules.ts';
+import { downSince } from '../learn/outage.ts';
+import { isObserved, stormKey } from '../learn/storm.ts';
+import type { Ledger, TaskRecord } from '../memory/ledger.ts';
+import { holdAt, isListed, newStates, type States, stateOf, takeTallies } from '../memory/tallies.ts';
+import { type Reason, reasons } from '../words/events.ts';
+import type { AccountView, GroupView, RuleView, TaskView, VerdictView } from './shown.ts';
+
+const orNever = (at: number): number | 'never' => (at === Number.POSITIVE_INFINITY ? 'never' : at);
+
+export function verdictView(record: TaskRecord, verdict: Verdict): VerdictView {
+  switch (verdict.kind) {
+    case 'restart':
+      return { kind: 'restart', sentence: 'It is restarted with the next permit.' };
+    case 'wait': {
+      const { reason, detail, until } = verdict;
+      return { kind: 'wait', reason, until: orNever(until), sentence: `It is not restarted: ${detail}.` };
+    }
+    case 'none':
+      return { kind: 'none', sentence: nothingToDo(record) };
+    default:
+      verdict satisfies never;
+      return { kind: 'none', sentence: '' };
+  }
+}
+
+function nothingToDo({ goneAt, item, outage }: TaskRecord): string {
+  if (goneAt !== undefined) return 'The list shows it no longer.';
+  if (item.status === 'not-started') return 'It has not started yet: there is nothing to restart.';
+  return outage ? 'It runs again and has yet to hold.' : 'It runs: there is nothing to restart.';
+}
+
+export function taskView(record: TaskRecord, situation: Situation): TaskView {
+  const { item, outage, attempt } = record;
+  const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
+  return {
+    account: situation.ledger.account,
+    taskId: record.taskId,
+    title: item.title,
+    cloudGroup: item.cloudGroup,
+    group: record.group ?? null,
+    type: item.type,
+    state: stateOf(record, situation.cloudNow),
+    statusText: item.statusText,
+    startsAt: item.startsAt ?? null,
+    endsAt: item.endsAt ?? null,
+    firstSeenAt: record.firstSeenAt,
+    changedAt: record.changedAt,
+    gone: record.goneAt !== undefined,
+    due: policy !== undefined && dueSince(record, policy, situation.cloudNow) !== undefined,
+    outage: outage
+      ? {
+          id: outage.id,
+          since: outage.since,
+          downSince: policy ? downSince(record, policy, situation.cloudNow) : outage.since,
+          attempts: outage.attempts,
+          activeAt: outage.activeAt ?? null,
+        }
+      : null,
+    attempts: {
+      tries: record.tries,
+      failedInRow: record.row,
+      lastAt: record.lastTryAt ?? null,
+      phase: attempt?.phase.kind ?? null,
+    },
+    givenUp: (policy && givenUp(record, policy, situation.now)?.stage) ?? null,
+    verdict: verdictView(record, verdictOf(record, situation)),
+  };
+}
+
+/** Every rule in the order of authority, those that have nothing against a restart included. */
+export function ruleViews(record: TaskRecord, situation: Situation): readonly RuleView[] {
+  const said = new Map(objections(record, situation).map((answer) => [answer.reason, answer]));
+  return reasons.map((reason) => {
+    const answer = said.get(reason);
+    return { reason, notBefore: answer ? orNever(answer.notBefore) : null, detail: answer?.detail ?? '' };
+  });
+}
+
+interface Tally {
+  readonly states: States;
+  readonly waiting: Partial<Record<Reason, number>>;
+  quarantined: number;
+  abandoned: number;
+  oldestOutageAt: number | null;
+  nextRestartAt: number | null;
+}
+
+const newTally = (states: States): Tally => ({
+  states: { ...states },
+  waiting: {},
+  quarantined: 0,
+  abandoned: 0,
+  oldestOutageAt: null,
+  nextRestartAt: null,
+});
+
+const earlier = (a: number | null, b: number): number => (a === null ? b : Math.min(a, b));
+
+/** What a scrape and the status count. */
+export interface Counted {
+  readonly groups: readonly GroupView[];
+  /** Oldest first. */
+  readonly inOutage: readonly TaskRecord[];
+  /** Listed tasks with a group, and without. */
+  readonly managed: number;
+  readonly unmanaged: number;
+}
+
+/** What is counted of all tasks; asks only those one by one that are in outage, or whose state is about to change. */
+export function groupViews(situation: Situation): Counted {
+  const { ledger, policies, cloudNow } = situation;
+  const { groups, changing } = holdAt(ledger.tallies, cloudNow) ? ledger.tallies : takeTallies(ledger, cloudNow);
+  const nobody = newStates();
+  const tallies = new Map(policies.groups.map(({ name }) => [name, newTally(groups.get(name) ?? nobody)]));
+  let [managed, unmanaged] = [0, 0];
+  for (const [group, states] of groups) {
+    const sum = Object.values(states).reduce((all, one) => all + one, 0);
+    if (group === undefined) unmanaged += sum;
+    else managed += sum;
+  }
+  for (const record of recordsOf(ledger, changing)) {
+    if (record.group === undefined) unmanaged++;
+    else managed++;
+    const tally = tallies.get(record.group ?? '');
+    if (tally) tally.states[stateOf(record, cloudNow)]++;
+  }
+  const inOutage: TaskRecord[] = [];
+  for (const record of recordsOf(ledger, ledger.outages)) {
+    const tally = tallies.get(record.group ?? '');
+    if (!tally || !isListed(record)) continue;
+    inOutage.push(record);
+    if (record.item.status === 'stopped') countStopped(tally, record, situation);
+  }
+  inOutage.sort((a, b) => (a.outage?.since ?? 0) - (b.outage?.since ?? 0));
+  const views = policies.groups.map((policy) =>
+    groupView(ledger, policy.name, policy.mode, tallies.get(policy.name) ?? newTally(nobody), situation),
+  );
+  return { groups: views, inOutage, managed, unmanaged };
+}
+
+function* recordsOf(ledger: Ledger, taskIds: Iterable<string>): Generator<TaskRecord> {
+  for (const taskId of taskIds) {
+    const record = ledger.tasks.get(taskId);
+    if (record) yield record;
+  }
+}
+
+function countStopped(tally: Tally, record: TaskRecord, situation: Situation): void {
+  const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
+  if (!policy) return;
+  const verdict = verdictOf(record, situation);
+  if (verdict.kind === 'wait') tally.waiting[verdict.reason] = (tally.waiting[verdict.reason] ?? 0) + 1;
+  const restartAt = verdict.kind === 'restart' ? situation.now : verdict.kind === 'wait' ? verdict.until : undefined;
+  if (restartAt !== undefined && Number.isFinite(restartAt))
+    tally.nextRestartAt = earlier(tally.nextRestartAt, restartAt);
+  const stage = givenUp(record, policy, situation.now)?.stage;
+  if (stage === 'quarantined') tally.quarantined++;
+  if (stage === 'abandoned') tally.abandoned++;
+  if (stage === 'abandoned' || holdOver(situation, record) || isObserved(record, policy)) return;
+  if (dueSince(record, policy, situation.cloudNow) === undefined) return;
+  tally.oldestOutageAt = earlier(tally.oldestOutageAt, downSince(record, policy, situation.cloudNow));
+}
+
+function groupView(
+  ledger: Ledger,
+  group: string,
+  mode: 'heal' | 'observe',
+  tally: Tally,
+  situation: Situation,
+): GroupView {
+  const holds = [...ledger.holds.values()].filter((hold) => holdConcerns(ledger, hold.target, group));
+  const ends = holds.flatMap(({ endsAt }) => (endsAt === undefined ? [] : [endsAt]));
+  const storm = ledger.storms.get(stormKey({ group, observed: mode === 'observe' }));
+  return {
+    account: situation.ledger.account,
+    group,
+    mode,
+    ...tally,
+    holds: holds.length,
+    holdEndsAt: ends.length > 0 ? Math.min(...ends) : null,
+    storm: storm ? { since: storm.since, window: storm.window } : null,
+  };
+}
+
+function holdConcerns(
+  ledger: Ledger,
+  target: { readonly kind: string; readonly group?: string; readonly taskId?: string },
+  group: string,
+): boolean {
+  if (target.kind === 'account') return true;
+  if (target.kind === 'group') return target.group === group;
+  return target.taskId !== undefined && ledger.tasks.get(target.taskId)?.group === group;
+}
+
+/** What the ledger tells of an account; the keeper adds what only the running client knows. */
+export function accountView(
+  situation: Situation,
+  unmanaged: number,
+): Omit<AccountView, 'provider' | 'pollIntervalMs' | 'clockOffsetMs' | 'gate'> {
+  const { ledger, now } = situation;
+  const { lastComplete, circuits, throttle, suspect } = ledger.accountRecord;
+  const storm = ledger.storms.get(stormKey({ group: undefined, observed: false }));
+  const shown = (circuit: (typeof circuits)['list']) => {
+    if (circuit.kind === 'closed') return null;
+    const { failure, since } = circuit;
+    return { since, class: failure.class, code: failure.code ?? null, message: failure.message };
+  };
+  return {
+    account: ledger.account,
+    owned: ledger.owned,
+    polledAt: lastComplete?.finishedAt ?? null,
+    tasks: lastComplete?.tasks ?? 0,
+    unmanaged,
+    circuits: { list: shown(circuits.list), restart: shown(circuits.restart) },
+    storm: storm ? { since: storm.since, window: storm.window } : null,
+    throttledUntil: throttle && throttle.until > now ? throttle.until : null,
+    suspectSince: suspect?.since ?? null,
+  };
+}

@@ -1,0 +1,306 @@
+/** What somebody should look at by daylight: it heals, or it can wait, or it is about to become a page. */
+
+import type { AlertRule } from './alert.ts';
+import { account, group } from './pages.ts';
+import { metric, type Pace } from './promql.ts';
+
+/** Classes that have a page of their own. */
+const personal = ['auth', 'permission', 'billing', 'clock', 'retired'] as const;
+
+export function warnings(pace: Pace): readonly AlertRule[] {
+  return [...taskWarnings(pace), ...apiWarnings(pace), ...holdWarnings(pace), ...setupWarnings(pace)];
+}
+
+const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
+  {
+    name: 'RelaykeeperTaskAbandoned',
+    severity: 'warning',
+    expr: `max by (account, group) (${metric('tasks_given_up', { stage: 'abandoned' })}) > 0`,
+    for: span('1m'),
+    summary: `Group ${group} of ${account}: given up for good, until a person releases it`,
+    description:
+      '{value} task(s) have failed for as long as `quarantine.abandonAfter` and are not tried any more. They no longer page.',
+    valueAs: 'number',
+    explain: metric('tasks_given_up', { account, group, stage: 'abandoned' }),
+    runbook: {
+      means: 'Restarting did not help for days (72 h by default). relaykeeper does not try any more.',
+      look: [
+        'Does anybody still want this task? If not: stop it in the console and set a hold, or delete it.',
+        'Its source and its target.',
+      ],
+      run: [
+        'relaykeeper explain TASK',
+        'relaykeeper release TASK                # mended: try again from the beginning',
+      ],
+      end: 'When it is released, edited, seen active, or gone.',
+    },
+  },
+  {
+    name: 'RelaykeeperTaskQuarantined',
+    severity: 'warning',
+    expr: `max by (account, group) (${metric('tasks_given_up', { stage: 'quarantined' })}) > 0`,
+    for: span('5m'),
+    summary: `Group ${group} of ${account}: restarts do not help a task, it is tried only now and then`,
+    description: '{value} task(s) failed so often in a row that they are tried only every `quarantine.retryEvery`.',
+    valueAs: 'number',
+    explain: metric('tasks_given_up', { account, group, stage: 'quarantined' }),
+    runbook: {
+      means: 'As many restarts in a row as `attempts` says (8 by default) did not bring the task up.',
+      look: [
+        'The codes of its failures in `explain`: `not-recovered` means that the cloud took the restart and the task did not come up; its source is the first suspect.',
+      ],
+      run: [
+        'relaykeeper explain TASK',
+        'relaykeeper release TASK                # its source or target is mended: at once again',
+      ],
+      end: 'When the task is seen active, released, held or gone.',
+    },
+  },
+  {
+    name: 'RelaykeeperTaskFlapping',
+    severity: 'warning',
+    expr: `changes(${metric('task_up')}[${span('1h')}]) > 6`,
+    summary: `Task {{ .Labels.task }} of ${account}: comes up and stops again, over and over`,
+    description: 'It changed between running and not running {value} times within an hour.',
+    valueAs: 'number',
+    explain: metric('task_up', { account, group, task: '{{ .Labels.task }}' }),
+    runbook: {
+      means: 'The task stopped and came back more than three times within an hour. Viewers see every one of them.',
+      look: [
+        'When it stops: in regular intervals it is a setting of its source or target, else the source itself.',
+        'Only told one by one while there are at most `metrics.maxTaskSeries` tasks; beyond that see RelaykeeperRestartsFailing, code `stopped-again`.',
+      ],
+      run: ['relaykeeper history TASK', 'relaykeeper hold add TASK --reason "…"  # leave it alone while it is mended'],
+      end: 'An hour after the last but six changes.',
+    },
+  },
+  {
+    name: 'RelaykeeperRestartsFailing',
+    severity: 'warning',
+    expr: `sum by (account, group) (increase(${metric('restart_failures_total')}[${span('30m')}])) > 10 and sum by (account, group) (increase(${metric('restart_failures_total')}[${span('30m')}])) > 0.5 * sum by (account, group) (increase(${metric('restarts_total')}[${span('30m')}]))`,
+    for: span('5m'),
+    summary: `Group ${group} of ${account}: more than half of the restarts fail`,
+    description: '{value} restarts of the group failed within half an hour.',
+    valueAs: 'number',
+    explain: `sum by (code) (increase(${metric('restart_failures_total', { account, group })}[30m]))`,
+    runbook: {
+      means: 'Restarts are sent, and do not help. The code says why.',
+      look: [
+        'The codes, by the PromQL above. `not-recovered`: taken by the cloud, without effect; `stopped-again`: came up and fell; a code of the cloud: refused.',
+        'One task or all of them: `status`.',
+      ],
+      run: ['relaykeeper history --group GROUP --type restart-failed', 'relaykeeper explain TASK'],
+      end: 'When the failures of half an hour are 10 or fewer, or fewer than half of the restarts.',
+    },
+  },
+  {
+    name: 'RelaykeeperStorm',
+    severity: 'warning',
+    expr: `max by (account, group) (${metric('storm')}) > 0`,
+    for: span('5m'),
+    summary: `Storm in ${account} {{ if .Labels.group }}group ${group}{{ else }}(all groups){{ end }}: many tasks are down at once`,
+    description:
+      'At least 40 % of the due tasks (by default) are stopped, or the failure budget is spent: only a few restarts go out at a time.',
+    valueAs: 'number',
+    explain: metric('storm_window', { account, group }),
+    runbook: {
+      means:
+        'So many tasks stopped together that they must have a cause in common. Restarts are paced until it is seen that they help.',
+      look: [
+        'What they share: source host, CDN, a change in the console, the account.',
+        'Does the window grow (`relaykeeper_storm_window`)? Then it heals by itself.',
+      ],
+      run: ['relaykeeper status', 'relaykeeper history --group GROUP --type storm-started,restart-failed'],
+      end: 'When the stopped tasks are fewer than half of either number, and the failures fewer than half of the budget.',
+    },
+  },
+];
+
+const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
+  {
+    name: 'RelaykeeperCircuitOpen',
+    severity: 'warning',
+    expr: `max by (account, circuit) (${metric('api_circuit_open', { class: { not: personal } })}) > 0`,
+    for: span('2m'),
+    summary: `Account ${account}: the {{ .Labels.circuit }} API fails for every task`,
+    description:
+      'The circuit is open: one call is tried now and then, the others wait. No task loses an attempt by it.',
+    valueAs: 'number',
+    explain: `${metric('api_circuit_open', { account })} > 0`,
+    runbook: {
+      means:
+        "Five calls in a row, on at least two tasks, failed in a way that is not the task's fault (server, network, timeout, quota …).",
+      look: ['The class and the code: `status`.', "The vendor's status page; the way there (DNS, proxy, firewall)."],
+      run: [
+        'relaykeeper status',
+        'relaykeeper restart TASK                # tries at once, and closes the circuit if it succeeds',
+      ],
+      end: 'At the first success; one is tried every 30 seconds.',
+    },
+  },
+  {
+    name: 'RelaykeeperThrottled',
+    severity: 'warning',
+    expr: `sum by (account) (increase(${metric('api_errors_total', { class: 'throttled' })}[${span('10m')}])) > 3`,
+    summary: `Account ${account}: the cloud throttles our calls`,
+    description: '{value} calls were throttled within 10 minutes. The limiter has slowed down; healing takes longer.',
+    valueAs: 'number',
+    explain: `max by (account) (${metric('api_rate_limit_per_second', { account })})`,
+    runbook: {
+      means: 'Somebody else calls the same API with the same account, or the vendor lowered the limit.',
+      look: [
+        'Other tools, other relaykeepers, scripts with this account.',
+        'The calls that we make: the panel "API calls and the limit".',
+      ],
+      run: [
+        'relaykeeper check --tasks N             # how many calls this configuration makes',
+        '# lower rateLimit.perSecond of the account to leave room for the others',
+      ],
+      end: 'When fewer than 4 calls are throttled within 10 minutes.',
+    },
+  },
+  {
+    name: 'RelaykeeperApiErrors',
+    severity: 'warning',
+    expr: `sum by (account, action, code) (increase(${metric('api_errors_total', { class: { not: ['throttled', ...personal] } })}[${span('15m')}])) > 10`,
+    summary: `Account ${account}: {{ .Labels.action }} answers {{ .Labels.code }} again and again`,
+    description: '{value} such errors within 15 minutes. A code without a row of its own is `other`; the log has it.',
+    valueAs: 'number',
+    explain: `sum by (action, code, class) (increase(${metric('api_errors_total', { account })}[15m]))`,
+    runbook: {
+      means: 'The cloud answers this error often; reads are repeated, restarts fail.',
+      look: [
+        "The code in the vendor's documentation, with a request id from the log (their support asks for it).",
+        'CommonErr on a restart is mostly that task; on the list it is the service.',
+      ],
+      run: ['relaykeeper history --type restart-failed', 'relaykeeper status'],
+      end: 'When it is answered at most 10 times within 15 minutes.',
+    },
+  },
+  {
+    name: 'RelaykeeperListSuspect',
+    severity: 'warning',
+    expr: `sum by (account) (increase(${metric('poll_failures_total', { class: 'suspect' })}[${span('5m')}])) > 0`,
+    summary: `Account ${account}: the list lost more than half of its tasks, and is not believed yet`,
+    description:
+      'For 15 minutes the missing tasks are taken as not seen rather than gone, and new ones are left alone.',
+    valueAs: 'number',
+    explain: `sum by (class) (increase(${metric('poll_failures_total', { account })}[15m]))`,
+    runbook: {
+      means: 'Either somebody deleted many tasks at once, or the key is that of another account.',
+      look: ['The console: are the tasks there?', 'Was the key, the project or `subAccount` changed?'],
+      run: ['relaykeeper plan                        # what the cloud lists now', 'relaykeeper status'],
+      end: 'When the list is whole again, or has stayed short for 15 minutes and is believed.',
+    },
+  },
+  {
+    name: 'RelaykeeperClockSkew',
+    severity: 'warning',
+    expr: `max by (account) (abs(${metric('clock_skew_seconds')})) > 30`,
+    for: span('5m'),
+    summary: `Account ${account}: the clocks of this machine and of the cloud differ`,
+    description:
+      'By {value}. The times in signatures and StartTime are corrected by it; the cloud refuses calls beyond about 15 minutes.',
+    valueAs: 'duration',
+    explain: metric('clock_skew_seconds', { account }),
+    runbook: {
+      means: "One of the two clocks is wrong, most often this machine's.",
+      look: ['NTP on this machine.'],
+      run: ['timedatectl; chronyc tracking', 'relaykeeper status'],
+      end: 'When they differ by at most 30 seconds.',
+    },
+  },
+  {
+    name: 'RelaykeeperTwoOwners',
+    severity: 'warning',
+    expr: `sum by (account) (${metric('owner')}) > 1`,
+    for: span('1m'),
+    summary: `Account ${account}: {value} processes act for it at the same time`,
+    description:
+      'They have different stores, so they know nothing of each other: each restart may be sent twice, and the limit on calls is exceeded.',
+    valueAs: 'number',
+    explain: metric('owner', { account }),
+    runbook: {
+      means:
+        'Two relaykeepers with separate stores have the same account, or two accounts of the same name are scraped.',
+      look: ['The `instance` labels, by the PromQL above.'],
+      run: ['# stop one of them, or give both the same store: then one stands by'],
+      end: 'When one is left.',
+    },
+  },
+];
+
+const holdWarnings = ({ span, seconds }: Pace): readonly AlertRule[] => [
+  {
+    name: 'RelaykeeperHoldEnds',
+    severity: 'info',
+    expr: `min by (account, group) (${metric('hold_end_timestamp_seconds')}) - time() < ${seconds('15m')}`,
+    summary: `Group ${group} of ${account}: a hold ends in less than 15 minutes`,
+    description: 'In {value} what it covers is restarted again if it is stopped.',
+    valueAs: 'duration',
+    explain: metric('hold_end_timestamp_seconds', { account, group }),
+    runbook: {
+      means: 'Somebody\'s "leave this alone" is about to end.',
+      look: ['Is the work that it was for done?'],
+      run: [
+        'relaykeeper hold list                   # who, why, until when',
+        'relaykeeper hold add TASK --reason "…" --for 2h',
+      ],
+      end: 'When the hold has ended, or only later ones are left.',
+    },
+  },
+  {
+    name: 'RelaykeeperHoldForgotten',
+    severity: 'warning',
+    // The offset: a day ago there was one already, so it is no young series that has known nothing else.
+    expr: `min by (account, group) (min_over_time(${metric('holds')}[${span('1d')}])) > 0 and max by (account, group) (${metric('holds')} offset ${span('1d')}) > 0`,
+    summary: `Group ${group} of ${account}: tasks have been held for more than a day`,
+    description: 'At every moment of the last 24 hours a hold was in force; nothing that it covers is healed.',
+    valueAs: 'number',
+    explain: metric('holds', { account, group }),
+    runbook: {
+      means: 'A hold is older than a day, or one followed the other without a gap. Most of these were forgotten.',
+      look: ['Who set it and why: ask them.'],
+      run: ['relaykeeper hold list', 'relaykeeper hold remove ID'],
+      end: 'When no hold is in force for the group.',
+    },
+  },
+];
+
+const setupWarnings = ({ span }: Pace): readonly AlertRule[] => [
+  {
+    name: 'RelaykeeperConfigRejected',
+    severity: 'warning',
+    expr: `min by (job, instance) (${metric('config_last_reload_successful')}) < 1`,
+    for: span('1m'),
+    summary: 'The configuration on the disk of {{ .Labels.instance }} is wrong; the one before stays in force',
+    description: 'At the next start the daemon would not come up.',
+    valueAs: 'number',
+    explain: `time() - ${metric('config_last_reload_success_timestamp_seconds')}`,
+    runbook: {
+      means: 'The file was changed and is not valid, or would have left more than half of the managed tasks unmanaged.',
+      look: ['The log line with `"event":"config-rejected"`: it lists every mistake with its line.'],
+      run: [
+        'relaykeeper check                       # all mistakes at once',
+        'kill -HUP PID                           # if many tasks are meant to become unmanaged',
+      ],
+      end: 'With the next reload that succeeds.',
+    },
+  },
+  {
+    name: 'RelaykeeperSimulatedAccount',
+    severity: 'warning',
+    expr: `max by (account) (${metric('simulated')}) > 0`,
+    for: span('10m'),
+    summary: `Account ${account} is a pretend cloud: no real task is kept alive`,
+    description: 'Its provider is `simulator`. That is for trying out; here it is scraped as if it were real.',
+    valueAs: 'number',
+    explain: metric('simulated', { account }),
+    runbook: {
+      means: 'The demo, or an account with `provider: simulator`, runs where Prometheus takes it for production.',
+      look: ['The configuration that the daemon was started with: `relaykeeper status` names the file.'],
+      run: ['relaykeeper status', '# take the account out, or the target out of Prometheus'],
+      end: 'When no scraped account is simulated.',
+    },
+  },
+];

@@ -1,0 +1,251 @@
+/**
+ * What gets somebody out of bed: tasks are down and stay down, or nobody is there any more to mend them.
+ *
+ * None of these asks for a reason why a task waits: reasons change from minute to minute, and each change would
+ * end the alert and begin it anew. They ask since when.
+ */
+
+import type { AlertRule } from './alert.ts';
+import { metric, type Pace } from './promql.ts';
+
+/** `account` and `group` as they stand in the alert, for `explain`. */
+export const account = '{{ .Labels.account }}';
+export const group = '{{ .Labels.group }}';
+
+const open = 'api_circuit_open';
+
+export function pages(pace: Pace): readonly AlertRule[] {
+  return [...taskPages(pace), ...circuitPages(pace), ...daemonPages(pace)];
+}
+
+const taskPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
+  {
+    name: 'RelaykeeperTaskDown',
+    severity: 'page',
+    // A task that comes up for a moment and stops again is still the same outage: the minute bridges that moment.
+    expr: `time() - min by (account, group) (last_over_time(${metric('oldest_outage_timestamp_seconds')}[${span('1m')}])) > ${seconds('10m')}`,
+    summary: `Group ${group} of ${account}: a task has been down for more than 10 minutes`,
+    description:
+      'The longest outage of the group has lasted {value}. Held, observed and abandoned tasks are not counted.',
+    valueAs: 'duration',
+    explain: `sort(${metric('task_outage_start_timestamp_seconds', { account, group })})`,
+    runbook: {
+      means:
+        'A task that should be running is stopped, and restarting it has not helped, or was not possible, for ten minutes.',
+      look: [
+        'Is it one task or many? Many at once: look for what they share (source host, CDN, the account).',
+        'The reason shown by `explain`: `backoff` and `quarantined` mean that restarts were tried and failed; `circuit`, `storm` and `blind` mean that it could not be tried.',
+        'The source of the task: a stream that is not pushed cannot be pulled.',
+      ],
+      run: [
+        'relaykeeper status                      # what is stopped, what is in the way',
+        'relaykeeper explain TASK                # every rule for this task, and what happened to it',
+        'relaykeeper restart TASK                # once more, now, whatever the rules say',
+        'relaykeeper hold add TASK --reason "…"  # it is meant to be down: this ends the alert',
+      ],
+      end: 'When no task of the group has been down for so long; held ones do not count.',
+    },
+  },
+  {
+    name: 'RelaykeeperTaskOverdue',
+    severity: 'page',
+    expr: `max by (account, group) (${metric('tasks', { state: 'overdue' })}) > 0`,
+    for: span('2m'),
+    summary: `Group ${group} of ${account}: a task has not started although its StartTime is past`,
+    description:
+      '{value} task(s) are 未开始 more than 5 minutes after their StartTime. They count as down, and a restart cannot help: the cloud has to start them.',
+    valueAs: 'number',
+    explain: metric('tasks', { account, group, state: 'overdue' }),
+    runbook: {
+      means:
+        'The cloud should have started the task by itself and has not. relaykeeper cannot: there is nothing to restart.',
+      look: [
+        'The StartTime of the task, in the right time zone, and the clock of the cloud (`relaykeeper_clock_skew_seconds`).',
+        'The task in the console: stopping and starting it by hand makes the cloud look at it again.',
+      ],
+      run: ['relaykeeper status --json               # tasks by state, by group', 'relaykeeper explain TASK'],
+      end: 'When the task runs, has ended, or its StartTime was moved.',
+    },
+  },
+];
+
+/** The classes that only a person can mend; each is an alert of its own, because each has another person. */
+const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
+  {
+    name: 'RelaykeeperKeyRefused',
+    severity: 'page',
+    expr: `max by (account, circuit) (${metric(open, { class: ['auth', 'permission'] })}) > 0`,
+    for: span('1m'),
+    summary: `Account ${account}: the cloud refuses the key ({{ .Labels.circuit }})`,
+    description: 'Nothing of this kind works for the account until the key or its permissions are mended.',
+    valueAs: 'number',
+    explain: metric('api_errors_total', { account, class: ['auth', 'permission'] }),
+    runbook: {
+      means:
+        'The access key is wrong, expired or lacks the permission. circuit="list": nothing is seen any more; circuit="restart": nothing can be restarted.',
+      look: [
+        '`status` names the code: InvalidAccessKey and SignatureDoesNotMatch are the key, AccessDenied and LackPolicy its permissions in IAM.',
+        'Was the key rotated, and did the file with it change on this machine?',
+      ],
+      run: [
+        'relaykeeper status                      # circuit, code and since when',
+        'relaykeeper restart TASK                # once it is mended: tries at once, and closes the restart circuit',
+      ],
+      end: 'At the first call of that kind that succeeds. Changed key files are tried at once; else the list is tried every 5 minutes at the latest, a restart every 5 minutes.',
+    },
+  },
+  {
+    name: 'RelaykeeperAccountUnpaid',
+    severity: 'page',
+    expr: `max by (account, circuit) (${metric(open, { class: 'billing' })}) > 0`,
+    for: span('1m'),
+    summary: `Account ${account}: the service is in arrears or not activated ({{ .Labels.circuit }})`,
+    description: 'The cloud answers RequestForbidden.BillingStatus: nothing works until a person pays.',
+    valueAs: 'number',
+    explain: metric('api_errors_total', { account, class: 'billing' }),
+    runbook: {
+      means: 'The account is in arrears, or the Live service is not activated. Restarts are refused for every task.',
+      look: ['The billing page of the account in the console.'],
+      run: [
+        'relaykeeper status                      # circuit, code and since when',
+        'relaykeeper restart TASK                # once it is paid: tries at once, and closes the circuit',
+      ],
+      end: 'At the first call that succeeds; without an operator one is tried every 5 minutes.',
+    },
+  },
+  {
+    name: 'RelaykeeperClockRefused',
+    severity: 'page',
+    expr: `max by (account, circuit) (${metric(open, { class: 'clock' })}) > 0`,
+    for: span('1m'),
+    summary: `Account ${account}: the cloud refuses calls because of the time on them ({{ .Labels.circuit }})`,
+    description: 'The cloud answers InvalidTimestamp, also after the difference of the clocks was taken into account.',
+    valueAs: 'number',
+    explain: metric('clock_skew_seconds', { account }),
+    runbook: {
+      means:
+        'The signatures carry a time that the cloud does not accept; correcting it by the Date header did not help.',
+      look: [
+        'The clock of this machine, and whether NTP runs.',
+        'A proxy in between that answers with a Date of its own.',
+      ],
+      run: ['date -u; timedatectl', 'relaykeeper status'],
+      end: 'At the first call of that kind that succeeds.',
+    },
+  },
+  {
+    name: 'RelaykeeperActionRetired',
+    severity: 'page',
+    expr: `max by (account, circuit) (${metric(open, { class: 'retired' })}) > 0`,
+    for: span('1m'),
+    summary: `Account ${account}: the cloud no longer has the action that is called ({{ .Labels.circuit }})`,
+    description: 'The cloud answers InvalidActionOrVersion. With `restartAction: auto` the successor was tried too.',
+    valueAs: 'number',
+    explain: metric('api_errors_total', { account, class: 'retired' }),
+    runbook: {
+      means: 'The vendor has taken the action out of service, or the endpoint is not the one of the Live service.',
+      look: [
+        '`endpoint` and `restartAction` of the account in the configuration.',
+        "The vendor's list of actions, and a newer relaykeeper.",
+      ],
+      run: ['relaykeeper check', 'relaykeeper status'],
+      end: 'At the first call of that kind that succeeds, for example with another `restartAction`.',
+    },
+  },
+];
+
+const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
+  {
+    name: 'RelaykeeperPollStale',
+    severity: 'page',
+    // The second half: an owner that has never had a complete poll.
+    expr: `(time() - max by (account) (${metric('last_poll_success_timestamp_seconds')})) > clamp_min(4 * max by (account) (${metric('poll_interval_seconds')}), ${seconds('3m')}) or (max by (account) (${metric('owner')}) > 0 unless on (account) max by (account) (${metric('last_poll_success_timestamp_seconds')}))`,
+    for: span('2m'),
+    summary: `Account ${account}: the task list has not been read for too long`,
+    description:
+      'Without a complete poll nothing is restarted, and every number about tasks is as old as the last one.',
+    valueAs: 'number',
+    explain: `sum by (class) (increase(${metric('poll_failures_total', { account })}[15m]))`,
+    runbook: {
+      means:
+        'The last complete poll is older than four poll intervals (at least 3 minutes): relaykeeper is blind and restarts nothing.',
+      look: [
+        'The class in the PromQL above: `network` and `timeout` are the way there, `auth` the key, `server` the cloud, `suspect` a list that lost more than half of its tasks.',
+        'The newest log lines with `"event":"poll-failed"`.',
+      ],
+      run: [
+        'relaykeeper status',
+        'relaykeeper plan                        # one poll from here, with the error if it fails',
+      ],
+      end: 'With the next complete poll.',
+    },
+  },
+  {
+    name: 'RelaykeeperAbsent',
+    severity: 'page',
+    expr: `absent(${metric('build_info')})`,
+    for: span('2m'),
+    summary: 'relaykeeper is not there: no process of it is scraped',
+    description: 'Stopped tasks stay stopped. Either the daemon is down, or Prometheus cannot reach its /metrics.',
+    valueAs: 'number',
+    explain: 'up{job="relaykeeper"}',
+    runbook: {
+      means: 'Prometheus gets /metrics from no relaykeeper at all.',
+      look: [
+        'Does the process run, and why did it end: the last lines of its log.',
+        'The targets page of Prometheus: is it a network matter?',
+      ],
+      run: [
+        'systemctl status relaykeeper            # or: docker ps -a, docker logs relaykeeper',
+        'relaykeeper check                       # a bad configuration is the commonest reason not to start',
+        'relaykeeper healthcheck',
+      ],
+      end: 'With the first scrape that succeeds.',
+    },
+    onQueryError: 'Alerting',
+  },
+  {
+    name: 'RelaykeeperNoOwner',
+    severity: 'page',
+    expr: `max by (account) (${metric('owner')}) < 1`,
+    for: span('2m'),
+    summary: `Account ${account}: no process owns it, so nobody restarts anything`,
+    description: 'Every relaykeeper that is scraped stands by for this account.',
+    valueAs: 'number',
+    explain: metric('owner', { account }),
+    runbook: {
+      means: 'The lock on the ledger (or the lease) is with a process that Prometheus does not know, or with none.',
+      look: [
+        "Another relaykeeper on the same store: an old container, somebody's terminal.",
+        'The log of the one that stands by: `"event":"standing-by"`.',
+      ],
+      run: [
+        'ps -ef | grep "main.ts run"; docker ps',
+        'fuser -v data/relaykeeper.db.lock       # who has the lock (SQLite)',
+        'relaykeeper status',
+      ],
+      end: 'When a scraped process owns the account.',
+    },
+  },
+  {
+    name: 'RelaykeeperStoreFailing',
+    severity: 'page',
+    // A reading operation in between may succeed: a failure in every minute is what counts.
+    expr: `min by (job, instance) (min_over_time(${metric('store_up')}[${span('1m')}])) < 1`,
+    for: span('2m'),
+    summary: 'The ledger of {{ .Labels.instance }} cannot be written: no restart is made',
+    description: 'Nothing may act without its intent saved, so all restarts of this process stand still.',
+    valueAs: 'number',
+    explain: `sum by (operation) (increase(${metric('store_errors_total')}[15m]))`,
+    runbook: {
+      means: 'Operations of the store fail: disk full, read-only, damaged, or locked by another program.',
+      look: [
+        'Space and rights of the folder of the database.',
+        'The log lines with `"event":"store-failing"`: they name the error.',
+        'A program that has the file open (a backup, sqlite3).',
+      ],
+      run: ['df -h data; ls -l data', 'fuser -v data/relaykeeper.db'],
+      end: 'When operations succeed again; nothing needs to be restarted.',
+    },
+  },
+];

@@ -1,0 +1,36 @@
+/** Every generated file: where it stands and what belongs in it. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ruleGroups } from './alerts/all.ts';
+import { grafanaRules, operatorRule, prometheusRules } from './alerts/rule-files.ts';
+import { dashboardJson } from './dashboard/dashboard.ts';
+import { runbooks, withMetricsTable } from './documents.ts';
+
+export interface GeneratedFile {
+  /** Relative to the root of the repository. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** `root`: of the repository. The README is read from there: only its table of metrics is ours. */
+export function generatedFiles(root: string): readonly GeneratedFile[] {
+  const groups = ruleGroups();
+  return [
+    { path: 'config/prometheus/rules.yaml', text: prometheusRules(groups) },
+    { path: 'config/prometheus/prometheusrule.yaml', text: operatorRule(groups) },
+    { path: 'config/prometheus/runbooks.md', text: runbooks(groups) },
+    { path: 'config/grafana/provisioning/alerting/relaykeeper.yaml', text: grafanaRules(groups) },
+    { path: 'config/grafana/dashboards/relaykeeper.json', text: dashboardJson() },
+    { path: 'README.md', text: withMetricsTable(readFileSync(join(root, 'README.md'), 'utf8')) },
+  ];
+}
+
+/** What is on the disk; undefined: there is no such file. */
+export function onDisk(root: string, path: string): string | undefined {
+  try {
+    return readFileSync(join(root, path), 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Sees that the configuration changed, and waits until it stands still. Compares contents at intervals instead
+ * of asking the kernel: a mounted ConfigMap is swapped by a symbolic link two directories away, editors replace
+ * files, network file systems send no notices, and the file is small.
+ */
+import { createHash } from 'node:crypto';
+import type { Clock } from '../domain/ports/time-port.ts';
+import { maxFileBytes } from './load.ts';
+import { fileTrouble, type ReadFile } from './read-file.ts';
+import type { Settings } from './settings.ts';
+
+/** How often the files are read. */
+export const lookEveryMs = 500;
+/** So long they must not have changed before they are taken. */
+export const standStillMs = 2000;
+
+export interface Watched {
+  /** The files in question; asked before each look, because a reload can name others. */
+  readonly files: () => readonly string[];
+  readonly clock: Clock;
+  readonly readFile: ReadFile;
+  /** The files changed and have stood still. The next look waits for its end. Must not throw. */
+  readonly onChange: () => void | Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** By file: a digest of what it holds. */
+type Contents = ReadonlyMap<string, string>;
+
+/** Watches until the signal aborts; what the files hold when it is called is taken as known. Never rejects for a file. */
+export async function watchSettings({ files, clock, readFile, onChange, signal }: Watched): Promise<void> {
+  let known = contents(files(), readFile);
+  let seen = known;
+  let sinceMs = clock.monotonic();
+  while (!signal.aborted) {
+    await clock.sleep(lookEveryMs, signal);
+    if (signal.aborted) return;
+    const now = contents(files(), readFile);
+    if (differ(now, seen)) {
+      sinceMs = clock.monotonic();
+    } else if (differ(now, known) && clock.monotonic() - sinceMs >= standStillMs) {
+      known = now;
+      await onChange();
+    }
+    seen = now;
+  }
+}
+
+/** A file that only one of them has is no change of it: it was just named, or no longer is. */
+function differ(a: Contents, b: Contents): boolean {
+  return [...a].some(([file, digest]) => b.has(file) && b.get(file) !== digest);
+}
+
+/** A file that cannot be read counts as holding the reason. */
+function contents(files: readonly string[], readFile: ReadFile): Contents {
+  const digest = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex');
+  return new Map(
+    files.map((file) => {
+      try {
+        return [file, digest(readFile(file, maxFileBytes))] as const;
+      } catch (error) {
+        return [file, fileTrouble(error)] as const;
+      }
+    }),
+  );
+}
+
+/** The files whose change is a change of the settings: the configuration and the tokens that the web door compares with. */
+export function watchedFiles(path: string, settings: Settings): readonly string[] {
+  const secrets = [
+    ...settings.server.tokens.map(({ token }) => token),
+    ...settings.accounts.map(({ hookToken }) => hookToken),
+  ];
+  return [path, ...secrets.flatMap((secret) => (secret?.kind === 'file' ? [secret.path] : []))];
+}

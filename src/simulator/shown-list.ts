@@ -1,0 +1,176 @@
+/**
+ * What the lists show: which tasks, in which order, on which page, and how one item looks on the wire.
+ *
+ * Secrets are planted in every item (addresses, callback), times come in both forms of RFC 3339, an empty list in
+ * all three shapes that a Go server gives it, and a field that nobody announced stands in some items.
+ */
+import type { Outcome } from './envelope.ts';
+import { type LiveFault, matchesItem } from './faults.ts';
+import { type CloudStatus, legacyStatus, type Task } from './pretend-task.ts';
+import { draw } from './random.ts';
+import { statusNow, type World } from './world.ts';
+
+/** A task as one list shows it. */
+export interface Row {
+  readonly taskId: string;
+  readonly cloudGroup: string;
+  readonly pictureBytes: number;
+  readonly item: Readonly<Record<string, unknown>>;
+}
+
+export interface ListQuery {
+  /** Undefined: all that the key may see. Empty: none. */
+  readonly cloudGroups: readonly string[] | undefined;
+  readonly title: string;
+  readonly page: number;
+  readonly size: number;
+  /** Version 1 of the list shows no GroupName. */
+  readonly withGroupName: boolean;
+}
+
+/** Different filters that are remembered; more are computed anew each time. */
+const mostListings = 1_000;
+
+/** One page, with the twists of the faults that struck this call. */
+export function listPage(world: World, query: ListQuery, twists: readonly LiveFault[]): Outcome {
+  const tasks = twisted(world, tasksFor(world, query), query, twists);
+  const drift =
+    query.page > 1 ? twists.map(({ fault }) => fault.effect).find(({ kind }) => kind === 'drift') : undefined;
+  const { shift, totalOff } = drift?.kind === 'drift' ? drift : { shift: 0, totalOff: 0 };
+  const first = Math.max(0, (query.page - 1) * query.size + shift);
+  const rows = tasks.slice(first, first + query.size).map((task) => ('item' in task ? task : rowOf(world, task)));
+  const totalCount = Math.max(0, tasks.length + (totalOff ?? 0));
+  const pagination = {
+    PageCur: query.page,
+    PageSize: query.size,
+    PageTotal: Math.ceil(totalCount / query.size),
+    TotalCount: totalCount,
+  };
+  return { kind: 'done', result: rendered(world, rows, query, twists, { Pagination: pagination }) };
+}
+
+/** Newest first. */
+function tasksFor(world: World, { cloudGroups, title }: ListQuery): readonly Task[] {
+  const filter = JSON.stringify([cloudGroups, title]);
+  const known = world.listings.get(filter);
+  if (known !== undefined) return known;
+  const wanted = title.toLowerCase();
+  const groups = cloudGroups && new Set(cloudGroups);
+  const found = [...world.tasks.values()]
+    .filter((task) => groups?.has(task.cloudGroup) ?? true)
+    .filter((task) => task.title.toLowerCase().includes(wanted))
+    .reverse();
+  if (world.listings.size < mostListings) world.listings.set(filter, found);
+  return found;
+}
+
+function twisted(
+  world: World,
+  tasks: readonly Task[],
+  query: ListQuery,
+  twists: readonly LiveFault[],
+): readonly (Task | Row)[] {
+  let shown: readonly (Task | Row)[] = tasks;
+  for (const live of twists) {
+    const { effect } = live.fault;
+    if (effect.kind === 'blind') shown = [];
+    else if (effect.kind === 'shrink') shown = shown.slice(0, effect.keep);
+    else if (effect.kind === 'stale')
+      shown = oldRows(world, live, effect.refreshMs).filter((row) => isAskedFor(row, query));
+  }
+  return shown;
+}
+
+/** The picture of all tasks that a `stale` fault shows; taken when it first strikes. */
+function oldRows(world: World, live: LiveFault, refreshMs = Number.POSITIVE_INFINITY): readonly Row[] {
+  if (live.picture === undefined || world.now - live.picture.takenAt > refreshMs) {
+    live.picture = {
+      takenAt: world.now,
+      rows: [...world.tasks.values()].reverse().map((task) => rowOf(world, task)),
+    };
+  }
+  return live.picture.rows as readonly Row[];
+}
+
+function isAskedFor(row: Row, { cloudGroups, title }: ListQuery): boolean {
+  const rowTitle = String(row.item.Title).toLowerCase();
+  return (cloudGroups?.includes(row.cloudGroup) ?? true) && rowTitle.includes(title.toLowerCase());
+}
+
+function rowOf(world: World, task: Task): Row {
+  return {
+    taskId: task.taskId,
+    cloudGroup: task.cloudGroup,
+    pictureBytes: task.pictureBytes,
+    item: itemOf(task, statusNow(world, task)),
+  };
+}
+
+function itemOf(task: Task, status: CloudStatus): Readonly<Record<string, unknown>> {
+  // The same task is always written in the same form; half of them in each.
+  const time = task.taskId.charCodeAt(0) % 2 === 0 ? utcTime : chinaTime;
+  const live = task.type === 'live';
+  return {
+    Title: task.title,
+    TaskId: task.taskId,
+    GroupName: task.cloudGroup,
+    StartTime: time(task.startsAt),
+    EndTime: time(task.endsAt),
+    CallbackURL: task.callbackUrl,
+    Type: live ? 0 : 1,
+    CycleMode: live ? 0 : 1,
+    PlayTimes: 0,
+    DstAddr: task.target,
+    DstAddrType: 0,
+    SrcAddr: live ? (task.sources[0] ?? '') : '',
+    SrcAddrS: live ? task.sources : null,
+    VodSrcAddrs: live ? null : task.sources.map((address) => ({ SrcAddr: address, StartOffset: 0, EndOffset: 0 })),
+    ContinueStrategy: 0,
+    PreDownload: 0,
+    Watermark: null,
+    Status: status,
+    ...(task.taskId.charCodeAt(1) % 4 === 0 ? { FieldNobodyAnnounced: { Since: 'today' } } : {}),
+  };
+}
+
+const utcTime = (at: number): string => `${new Date(at).toISOString().slice(0, 19)}Z`;
+const chinaTime = (at: number): string => `${new Date(at + 8 * 3600_000).toISOString().slice(0, 19)}+08:00`;
+
+function rendered(
+  world: World,
+  rows: readonly Row[],
+  query: ListQuery,
+  twists: readonly LiveFault[],
+  rest: Readonly<Record<string, unknown>>,
+): NonNullable<Extract<Outcome, { kind: 'done' }>['result']> {
+  if (rows.length === 0) {
+    const shape = Math.floor(draw(world.random) * 3);
+    const empty = shape === 0 ? { List: null } : shape === 1 ? { List: [] } : {};
+    return { kind: 'plain', value: { ...empty, ...rest } };
+  }
+  return {
+    kind: 'list',
+    items: rows.map((row) => {
+      const item = twistedItem(row, query, twists);
+      return () => JSON.stringify(row.pictureBytes > 0 ? { ...item, Watermark: picture(row.pictureBytes) } : item);
+    }),
+    largest: rows.reduce((sum, { pictureBytes }) => sum + pictureBytes, 0),
+    rest,
+  };
+}
+
+const picture = (bytes: number) => ({ Picture: 'iVBORw0K'.repeat(Math.ceil(bytes / 8)).slice(0, bytes) });
+
+function twistedItem(row: Row, query: ListQuery, twists: readonly LiveFault[]): Readonly<Record<string, unknown>> {
+  let item = query.withGroupName ? row.item : legacy(row.item);
+  for (const { fault } of twists) {
+    if (!matchesItem(fault, row)) continue;
+    if (fault.effect.kind === 'status') item = { ...item, Status: fault.effect.text };
+    else if (fault.effect.kind === 'malformed') item = { ...item, TaskId: 17, StartTime: 'soon', Status: null };
+  }
+  return item;
+}
+
+function legacy({ GroupName: _, ...item }: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return { ...item, TaskStatus: legacyStatus[item.Status as CloudStatus] };
+}

@@ -1,0 +1,96 @@
+/**
+ * The events that were kept: read newest first, pruned oldest first.
+ *
+ * Both go through the file in slices of a bounded number of rows, each a request of its own, so that a search for
+ * something rare never makes an intent wait for long.
+ */
+import type { EventQuery, History, StoredEvent } from '../domain/ports/store-port.ts';
+import { decodeEvent } from './records.ts';
+import type { Database } from './tables.ts';
+
+/** Events are kept for 30 days… */
+export const eventsKeptMs = 30 * 24 * 3_600_000;
+/** …and no more of them than this. */
+export const maxEventsKept = 1_000_000;
+const maxAnswered = 1_000;
+/** Sequence numbers looked through by one statement. */
+const sliceRows = 20_000;
+const prunedRows = 2_000;
+
+/** `onUnreadable` is told of rows that are left out: history is shown, nothing is decided from it. */
+export function history(db: Database, onUnreadable: (error: Error) => void): History {
+  return {
+    events: async (query) => {
+      const limit = Math.min(Math.max(1, Math.trunc(query.limit)), maxAnswered);
+      const { oldest, newest } = await ends(db);
+      const found: StoredEvent[] = [];
+      let before = Math.min(query.before ?? Number.POSITIVE_INFINITY, newest + 1);
+      while (before > oldest && found.length < limit) {
+        const from = Math.max(oldest, before - sliceRows);
+        for (const { seq, body } of await slice(db, query, from, before, limit - found.length)) {
+          const event = decodeEvent(body);
+          if (event.ok) found.push({ seq, event: event.value });
+          else onUnreadable(new Error(`event ${seq} cannot be read (${event.why}) and is left out`));
+        }
+        before = from;
+      }
+      return found;
+    },
+  };
+}
+
+async function ends(db: Database): Promise<{ readonly oldest: number; readonly newest: number }> {
+  // Two statements: each is a look at one end of the key, together they would be a walk through all of it.
+  const first = await db.selectFrom('event').select('seq').orderBy('seq').limit(1).executeTakeFirst();
+  const last = await db.selectFrom('event').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst();
+  return { oldest: first?.seq ?? 0, newest: last?.seq ?? -1 };
+}
+
+function slice(db: Database, query: EventQuery, from: number, before: number, limit: number) {
+  let select = db
+    .selectFrom('event')
+    .select(['seq', 'body'])
+    .where('seq', '>=', from)
+    .where('seq', '<', before)
+    .orderBy('seq', 'desc')
+    .limit(limit);
+  if (query.account !== undefined) select = select.where('account', '=', query.account);
+  if (query.taskId !== undefined) select = select.where('task_id', '=', query.taskId);
+  if (query.group !== undefined) select = select.where('group_name', '=', query.group);
+  if (query.types !== undefined) select = select.where('type', 'in', query.types);
+  return select.execute();
+}
+
+/**
+ * Deletes events that are too old or too many, a slice at a time. Returns how many went.
+ * `onSlicePruned` is the place to give the space back.
+ */
+export async function pruneEvents(
+  db: Database,
+  now: number,
+  maxEvents: number,
+  onSlicePruned: () => Promise<unknown>,
+): Promise<number> {
+  let pruned = 0;
+  for (;;) {
+    const { oldest, newest } = await ends(db);
+    const surplus = Math.max(0, newest - oldest + 1 - maxEvents);
+    const old = await db
+      .selectFrom('event')
+      .select('seq')
+      .where('at', '<', now - eventsKeptMs)
+      .orderBy('at')
+      .limit(prunedRows)
+      .execute();
+    const doomed = old.map(({ seq }) => seq);
+    if (doomed.length === 0 && surplus === 0) return pruned;
+    pruned += await db.transaction().execute(async (write) => {
+      const deletion =
+        doomed.length > 0
+          ? write.deleteFrom('event').where('seq', 'in', doomed)
+          : write.deleteFrom('event').where('seq', '<', oldest + Math.min(surplus, prunedRows));
+      return Number((await deletion.executeTakeFirst()).numDeletedRows);
+    });
+    await onSlicePruned();
+  }
+}

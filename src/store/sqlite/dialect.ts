@@ -1,0 +1,152 @@
+/**
+ * SQLite for Kysely, on this thread or on one of its own. The rest of `store/` speaks SQL that PostgreSQL understands
+ * too, but for a few lines that say so.
+ */
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type QueryResult,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely';
+import { type Fault, type FileFailure, type FileRequest, type FileResult, failureOf, sqliteFile } from './file.ts';
+import type { ThreadAnswer } from './thread.ts';
+
+/** A request to the file went wrong. store-problem.ts says it to a person. */
+export class SqliteError extends Error {
+  readonly fault: Fault | undefined;
+  readonly errcode: number | undefined;
+  readonly code: string | undefined;
+  constructor(failure: FileFailure) {
+    super(failure.message);
+    this.name = 'SqliteError';
+    this.fault = failure.fault;
+    this.errcode = failure.errcode;
+    this.code = failure.code;
+  }
+}
+
+export interface Sqlite {
+  /** One request; answered in order. Rejects with `SqliteError`. */
+  ask(request: FileRequest): Promise<FileResult>;
+  /** Closes the files, frees the lock, ends the thread. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** On the calling thread. `pause` lets other work go first, between two requests. */
+export function inlineSqlite(pause: () => Promise<void>): Sqlite {
+  const answer = sqliteFile();
+  const ask = async (request: FileRequest) => {
+    try {
+      return answer(request);
+    } catch (error) {
+      throw new SqliteError(failureOf(error));
+    } finally {
+      if (request.op === 'query') await pause();
+    }
+  };
+  return {
+    ask,
+    close: async () => {
+      await ask({ op: 'close' });
+    },
+  };
+}
+
+interface Asked {
+  readonly resolve: (result: FileResult) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** On a thread of its own. `onEnd` is told if that ends without having been asked to. */
+export function threadedSqlite(onEnd: (error: Error) => void): Sqlite {
+  // It keeps nothing: without the limit its young generation alone grows to 16 MB and more.
+  const worker = new Worker(new URL(`./thread${extname(import.meta.url)}`, import.meta.url), {
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+  });
+  const asked = new Map<number, Asked>();
+  let lastId = 0;
+  let ended: SqliteError | undefined;
+  let closing: Promise<void> | undefined;
+
+  worker.on('message', (answer: ThreadAnswer) => {
+    const waiting = asked.get(answer.id);
+    asked.delete(answer.id);
+    if ('result' in answer) waiting?.resolve(answer.result);
+    else waiting?.reject(new SqliteError(answer.failure));
+  });
+  const end = (message: string) => {
+    if (ended !== undefined) return;
+    ended = new SqliteError({ message, fault: 'ended', errcode: undefined, code: undefined });
+    for (const waiting of asked.values()) waiting.reject(ended);
+    asked.clear();
+    if (closing === undefined) onEnd(ended);
+  };
+  worker.on('error', (error) => end(error instanceof Error ? error.message : String(error)));
+  worker.on('exit', () => end('it is closed'));
+
+  const ask = (request: FileRequest) =>
+    new Promise<FileResult>((resolve, reject) => {
+      if (ended !== undefined) {
+        reject(ended);
+        return;
+      }
+      lastId += 1;
+      asked.set(lastId, { resolve, reject });
+      worker.postMessage({ id: lastId, request });
+    });
+  const close = async () => {
+    try {
+      if (ended === undefined) await ask({ op: 'close' });
+    } finally {
+      await worker.terminate();
+    }
+  };
+  return {
+    ask,
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+/** One connection; Kysely's own lock lets one transaction at a time have it. */
+export function sqliteDialect(sqlite: Sqlite): Dialect {
+  const connection: DatabaseConnection = {
+    async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+      const { rows, changes } = await sqlite.ask({ op: 'query', sql, parameters });
+      return { rows: rows as R[], numAffectedRows: changes };
+    },
+    streamQuery() {
+      throw new Error('reading by stream is not supported: read by pages');
+    },
+  };
+  const driver: Driver = {
+    init: async () => {},
+    acquireConnection: async () => connection,
+    releaseConnection: async () => {},
+    async beginTransaction(_, settings) {
+      // A write lock from the start: one that is wanted only half way can be refused for good.
+      await sqlite.ask({ op: 'begin', write: settings.accessMode !== 'read only' });
+    },
+    async commitTransaction() {
+      await sqlite.ask({ op: 'commit' });
+    },
+    async rollbackTransaction() {
+      await sqlite.ask({ op: 'rollback' });
+    },
+    destroy: () => sqlite.close(),
+  };
+  return {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => driver,
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  };
+}

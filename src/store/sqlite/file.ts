@@ -1,0 +1,295 @@
+/**
+ * The only code that touches the file: SQLite and its lock, behind plain requests and answers.
+ *
+ * `node:sqlite` is synchronous: on the main thread a slow disk, a big commit or a checkpoint (half a second after
+ * 100,000 records) would stop timers, health checks and the limiter. So requests can cross to a thread
+ * (thread.ts). What an error means to a person is in store-problem.ts.
+ *
+ * Nobody may open and close the database or the lock file by other means in this process: on POSIX systems closing
+ * any descriptor of a file drops the process's locks on it.
+ */
+import { accessSync, closeSync, constants, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+
+export type Access = 'create' | 'existing' | 'read-only';
+
+export type FileRequest =
+  /** Takes the lock if it is free; answers whether this process has it. */
+  | { readonly op: 'lock'; readonly file: string }
+  | { readonly op: 'open'; readonly file: string; readonly access: Access }
+  /** Looks for damage; see `fullCheckBytes`. */
+  | { readonly op: 'check'; readonly tables: readonly string[] }
+  | { readonly op: 'begin'; readonly write: boolean }
+  | { readonly op: 'commit' }
+  | { readonly op: 'rollback' }
+  /** Gives free pages back to the file system, at most so many. */
+  | { readonly op: 'shrink'; readonly pages: number }
+  | { readonly op: 'query'; readonly sql: string; readonly parameters: readonly unknown[] }
+  | { readonly op: 'close' };
+
+export interface FileResult {
+  readonly rows: readonly unknown[];
+  readonly changes: bigint | undefined;
+  readonly locked: boolean;
+}
+
+/** What is wrong with the file beyond what SQLite or the system call say. */
+export type Fault =
+  | 'missing'
+  | 'not-a-file'
+  | 'cut'
+  | 'foreign'
+  | 'damaged'
+  | 'moved'
+  | 'lock-moved'
+  | 'not-owner'
+  | 'ended';
+
+export interface FileFailure {
+  readonly message: string;
+  readonly fault: Fault | undefined;
+  /** SQLite's extended result code. */
+  readonly errcode: number | undefined;
+  /** The system's, such as EACCES. */
+  readonly code: string | undefined;
+}
+
+/** In the header of every file of ours: "RLYK". */
+export const applicationId = 0x524c594b;
+/** SQLite's smallest page; it takes anything shorter for a new database. */
+const smallestBytes = 512;
+/** How long to wait for another process's (a person's) lock on the database, milliseconds. */
+const busyTimeoutMs = 5_000;
+/** Files up to this size are checked whole at a take-over, of bigger ones only the tables that decisions rest on. */
+const fullCheckBytes = 64 * 1024 * 1024;
+/** The write-ahead log is cut to this after a checkpoint. */
+const walKeptBytes = 16 * 1024 * 1024;
+const cacheKiB = 8 * 1024;
+const maxStatementsKept = 100;
+
+class FileFault extends Error {
+  readonly fault: Fault;
+  constructor(fault: Fault, detail = '') {
+    super(detail);
+    this.fault = fault;
+  }
+}
+
+/** A file as the system knows it: the same name can become another file. */
+interface Identity {
+  readonly file: string;
+  readonly dev: number;
+  readonly ino: number;
+}
+
+function identify(file: string): Identity {
+  const { dev, ino } = statSync(file);
+  return { file, dev, ino };
+}
+
+/** The same file, and at least so long. */
+function isStill({ file, dev, ino }: Identity, minBytes = 0): boolean {
+  const now = statSync(file, { throwIfNoEntry: false });
+  return now?.ino === ino && now.dev === dev && now.size >= minBytes;
+}
+
+interface State {
+  database: DatabaseSync | undefined;
+  databaseIdentity: Identity | undefined;
+  lock: DatabaseSync | undefined;
+  lockIdentity: Identity | undefined;
+  readonly statements: Map<string, StatementSync>;
+}
+
+/** Opens nothing yet. The function answers one request at a time and throws what SQLite or the system throws. */
+export function sqliteFile(): (request: FileRequest) => FileResult {
+  const state: State = {
+    database: undefined,
+    databaseIdentity: undefined,
+    lock: undefined,
+    lockIdentity: undefined,
+    statements: new Map(),
+  };
+  return (request) => answer(state, request);
+}
+
+const nothing: FileResult = { rows: [], changes: undefined, locked: false };
+
+function answer(state: State, request: FileRequest): FileResult {
+  switch (request.op) {
+    case 'lock':
+      return { ...nothing, locked: takeLock(state, request.file) };
+    case 'open':
+      open(state, request.file, request.access);
+      return nothing;
+    case 'check':
+      check(state, request.tables);
+      return nothing;
+    case 'begin':
+      begin(state, request.write);
+      return nothing;
+    case 'commit':
+      opened(state).exec('commit');
+      return nothing;
+    case 'rollback':
+      // SQLite has often rolled back by itself (disk full, I/O error); a second one would hide the first error.
+      if (opened(state).isTransaction) opened(state).exec('rollback');
+      return nothing;
+    case 'shrink':
+      opened(state).exec(`pragma incremental_vacuum(${Math.trunc(request.pages)})`);
+      return nothing;
+    case 'query':
+      return query(state, request.sql, request.parameters as readonly SQLInputValue[]);
+    case 'close':
+      close(state);
+      return nothing;
+    default:
+      return request satisfies never;
+  }
+}
+
+function opened({ database }: State): DatabaseSync {
+  if (database === undefined) throw new FileFault('ended', 'it is not open');
+  return database;
+}
+
+/**
+ * An exclusive transaction on a file of its own, kept for life: the system ends it with the process, kill -9
+ * included. Nothing is ever written to the file.
+ */
+function takeLock(state: State, file: string): boolean {
+  if (state.lock !== undefined) return true;
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+  const connection = new DatabaseSync(file, { timeout: 0 });
+  try {
+    connection.exec('begin exclusive');
+  } catch (error) {
+    connection.close();
+    if (isBusy(error)) return false;
+    throw error;
+  }
+  state.lock = connection;
+  state.lockIdentity = identify(file);
+  return true;
+}
+
+function open(state: State, file: string, access: Access): void {
+  // A standby that takes over has it open already.
+  if (
+    state.database !== undefined &&
+    state.databaseIdentity?.file === file &&
+    isStill(state.databaseIdentity, smallestBytes)
+  )
+    return;
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined && access !== 'create') throw new FileFault('missing');
+  if (found === undefined) create(file);
+  else if (!found.isFile()) throw new FileFault('not-a-file');
+  else if (found.size < smallestBytes) throw new FileFault('cut', String(found.size));
+  accessSync(file, access === 'read-only' ? constants.R_OK : constants.R_OK | constants.W_OK);
+
+  const connection = new DatabaseSync(file, { readOnly: access === 'read-only', timeout: busyTimeoutMs });
+  try {
+    if (connection.prepare('pragma application_id').get()?.application_id !== applicationId) {
+      throw new FileFault('foreign');
+    }
+    // FULL: an intent must survive a power cut before its call is sent.
+    connection.exec(`pragma synchronous = full; pragma foreign_keys = on; pragma cache_size = -${cacheKiB}`);
+    if (access !== 'read-only')
+      connection.exec(`pragma journal_mode = wal; pragma journal_size_limit = ${walKeptBytes}`);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+  state.statements.clear();
+  state.database?.close();
+  state.database = connection;
+  state.databaseIdentity = identify(file);
+}
+
+/**
+ * A new, empty database, complete with its header before it gets its name. So an empty file under that name is never
+ * a beginning: it is a loss.
+ */
+function create(file: string): void {
+  const unfinished = `${file}.new`;
+  // A write-ahead log whose database is gone must not be applied to the new one.
+  for (const left of [unfinished, `${unfinished}-journal`, `${file}-wal`, `${file}-shm`]) rmSync(left, { force: true });
+  closeSync(openSync(unfinished, 'wx', 0o600));
+  const connection = new DatabaseSync(unfinished);
+  try {
+    connection.exec(
+      `pragma auto_vacuum = incremental; pragma application_id = ${applicationId}; pragma journal_mode = wal`,
+    );
+  } finally {
+    connection.close();
+  }
+  renameSync(unfinished, file);
+  const directory = openSync(dirname(file), 'r');
+  fsyncSync(directory);
+  closeSync(directory);
+}
+
+function check(state: State, tables: readonly string[]): void {
+  const connection = opened(state);
+  const whole = state.databaseIdentity !== undefined && statSync(state.databaseIdentity.file).size <= fullCheckBytes;
+  for (const argument of whole ? ['1'] : tables) {
+    const [found] = connection.prepare(`pragma quick_check(${argument})`).all();
+    const [verdict] = Object.values(found ?? {});
+    if (verdict !== 'ok') throw new FileFault('damaged', String(verdict));
+  }
+}
+
+/** A write begins only under the lock, and only while both files are still those that were opened. */
+function begin(state: State, write: boolean): void {
+  if (!write) {
+    opened(state).exec('begin');
+    return;
+  }
+  if (state.lockIdentity === undefined) throw new FileFault('not-owner');
+  if (!isStill(state.lockIdentity)) throw new FileFault('lock-moved');
+  if (state.databaseIdentity !== undefined && !isStill(state.databaseIdentity, smallestBytes))
+    throw new FileFault('moved');
+  opened(state).exec('begin immediate');
+}
+
+function query(state: State, sql: string, parameters: readonly SQLInputValue[]): FileResult {
+  let statement = state.statements.get(sql);
+  if (statement === undefined) {
+    if (state.statements.size >= maxStatementsKept) state.statements.clear();
+    statement = opened(state).prepare(sql);
+    state.statements.set(sql, statement);
+  }
+  if (statement.columns().length > 0) return { ...nothing, rows: statement.all(...parameters) };
+  return { ...nothing, changes: BigInt(statement.run(...parameters).changes) };
+}
+
+function close(state: State): void {
+  state.statements.clear();
+  state.database?.close();
+  state.database = undefined;
+  // Last: until here nobody else may begin.
+  state.lock?.close();
+  state.lock = undefined;
+  state.lockIdentity = undefined;
+}
+
+function errcodeOf(error: unknown): number | undefined {
+  return error instanceof Error && 'errcode' in error ? Number(error.errcode) : undefined;
+}
+
+const isBusy = (error: unknown) => ((errcodeOf(error) ?? 0) & 0xff) === 5;
+
+export function failureOf(error: unknown): FileFailure {
+  return {
+    message: error instanceof Error ? error.message : String(error),
+    fault: error instanceof FileFault ? error.fault : undefined,
+    errcode: errcodeOf(error),
+    code: error instanceof Error && 'code' in error ? String(error.code) : undefined,
+  };
+}

@@ -1,0 +1,109 @@
+/**
+ * What is wrong with the store, said to a person: where, what, and what to do next. One line each.
+ */
+import { userInfo } from 'node:os';
+import { dirname } from 'node:path';
+import { SqliteError } from './sqlite/dialect.ts';
+import type { Fault } from './sqlite/file.ts';
+
+/** Thrown by everything in `store/` that fails for reasons outside the program. `message` is for a person. */
+export class StoreProblem extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StoreProblem';
+  }
+}
+
+/** Turns whatever a storage operation threw into a sentence about `file`; other errors (our mistakes) pass as they are. */
+export function problemOf(error: unknown, file: string): Error {
+  if (error instanceof StoreProblem) return error;
+  const sentence = sentenceOf(error, file);
+  if (sentence !== undefined) return new StoreProblem(sentence, { cause: error });
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+function sentenceOf(error: unknown, file: string): string | undefined {
+  if (error instanceof SqliteError && error.fault !== undefined) return faultSentence(error.fault, file, error.message);
+  if (error instanceof SqliteError && error.errcode !== undefined) {
+    return sqliteSentence(error.errcode, file, error.message);
+  }
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
+    return systemSentence(error.code, file, 'path' in error && typeof error.path === 'string' ? error.path : file);
+  }
+  return undefined;
+}
+
+const startAnew = (file: string) =>
+  `Restore a backup, or start with an empty memory (attempts, holds and history are lost): mkdir old && mv ${file}* old/`;
+
+function faultSentence(fault: Fault, file: string, detail: string): string {
+  switch (fault) {
+    case 'missing':
+      return `there is no store at ${file} yet: \`relaykeeper run\` makes one`;
+    case 'not-a-file':
+      return `${file} is not a file: set \`store: sqlite:…\` to the file that should hold the store, not to a directory`;
+    case 'cut':
+      return `${file} is only ${detail} bytes long, so what it held is lost: a store never is that short. ${startAnew(file)}`;
+    case 'foreign':
+      return `${file} is a SQLite database of another program and is left alone: name another file in \`store: sqlite:…\``;
+    case 'damaged':
+      return `${file} is damaged (${oneLine(detail)}). ${startAnew(file)}`;
+    case 'moved':
+      return `${file} was moved, deleted or replaced while in use, and nothing is written to the old one: restart relaykeeper`;
+    case 'lock-moved':
+      return `${file}.lock was moved or deleted, so another process could act at the same time: restart relaykeeper`;
+    case 'not-owner':
+      return `another process owns ${file}: this one stands by and writes nothing`;
+    case 'ended':
+      return `the store ${file} cannot be used any more (${oneLine(detail)}): restart relaykeeper`;
+    default:
+      return fault satisfies never;
+  }
+}
+
+/** https://sqlite.org/rescode.html; the low byte of an extended code is its primary one. */
+function sqliteSentence(errcode: number, file: string, detail: string): string {
+  const told = `${oneLine(detail)}, SQLite code ${errcode}`;
+  switch (errcode & 0xff) {
+    case 5:
+    case 6:
+      return `${file} is locked by another program (${told}): close it; see \`fuser ${file}\``;
+    case 8:
+    case 3:
+      return systemSentence('EACCES', file, file);
+    case 10:
+      return `reading or writing ${file} failed (${told}): look at its disk (\`dmesg\`, \`df ${dirname(file)}\`)`;
+    case 11:
+      return faultSentence('damaged', file, detail);
+    case 13:
+      return systemSentence('ENOSPC', file, file);
+    case 14:
+      return `${file} cannot be opened (${told}): look at the permissions of ${dirname(file)}`;
+    case 26:
+      return `${file} is not a SQLite database: name another file in \`store: sqlite:…\`, or, if this one was the store, it is damaged. ${startAnew(file)}`;
+    default:
+      return `${file}: ${told}`;
+  }
+}
+
+function systemSentence(code: string, file: string, path: string): string {
+  switch (code) {
+    case 'EACCES':
+    case 'EPERM':
+      return `${path} may not be written by this user (uid ${userInfo().uid}): chown -R ${userInfo().uid} ${dirname(file)}`;
+    case 'EROFS':
+      return `${path} is on a read-only file system: mount it writable, or name another place in \`store: sqlite:…\``;
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return `no space is left for ${file}: free some (\`df ${dirname(file)}\`); nothing is restarted until then`;
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return `${path} cannot be made a directory: something on the way is a file`;
+    case 'ENOENT':
+      return `${path} cannot be made: name another place in \`store: sqlite:…\``;
+    default:
+      return `${path}: ${code}`;
+  }
+}
+
+const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ').trim().slice(0, 200);
