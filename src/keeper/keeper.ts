@@ -9,8 +9,9 @@ import { type Decision, decide, pollNotBefore, regroup, settleByLook, settledIte
 import { pick } from '../domain/decide/queue.ts';
 import { type Moment, type Situation, situationOf } from '../domain/decide/rules.ts';
 import { apply } from '../domain/memory/apply.ts';
-import { awaitedCloudGroups, emptyLedger, type Ledger, stepClock } from '../domain/memory/ledger.ts';
+import { awaitedCloudGroups, emptyLedger, type Ledger } from '../domain/memory/ledger.ts';
 import { ledgerFrom, takeOverEvents } from '../domain/memory/take-over.ts';
+import { stepClock } from '../domain/memory/times.ts';
 import type { Cloud } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
 import type { LedgerStore, Ownership } from '../domain/ports/store-port.ts';

@@ -5,10 +5,10 @@
  */
 import { sql } from 'kysely';
 import type { AccountRecord, BudgetEntry } from '../domain/memory/ledger.ts';
+import { mapTimes, notAfter } from '../domain/memory/times.ts';
 import type { LedgerChanges, LedgerStore, StoredLedger } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { type Event, isRecorded } from '../domain/words/events.ts';
-import { pastAccount, pastHold, pastTask } from './past.ts';
 import { accountRecord, decode, encode, encodeEvent, failedAttempt, hold, taskRecord } from './records.ts';
 import { StoreProblem } from './store-problem.ts';
 import type { Database, Write } from './tables.ts';
@@ -119,7 +119,7 @@ interface Loading {
 
 async function load(loading: Loading, budgetSince: number): Promise<StoredLedger> {
   const { view, file, account, clock } = loading;
-  const now = clock.now();
+  const past = notAfter(clock.now());
   const unreadable: string[] = [];
   const keep = <T>(what: string, decoded: ReturnType<typeof decode<T>>): T[] => {
     if (decoded.ok) return [decoded.value];
@@ -128,7 +128,7 @@ async function load(loading: Loading, budgetSince: number): Promise<StoredLedger
   };
 
   const tasks = await loadTasks(loading, (id, body) =>
-    keep(`the task record "${id}"`, decode(taskRecord, body)).map((record) => pastTask(record, now)),
+    keep(`the task record "${id}"`, decode(taskRecord, body)).map((record) => mapTimes('task', record, past)),
   );
   const holds = await view.selectFrom('hold').select(['id', 'body']).where('account', '=', account).execute();
   const own = await view.selectFrom('account_record').select('body').where('account', '=', account).execute();
@@ -138,21 +138,22 @@ async function load(loading: Loading, budgetSince: number): Promise<StoredLedger
     tasks,
     holds: holds
       .flatMap(({ id, body }) => keep(`the hold "${id}"`, decode(hold, body)))
-      .map((one) => pastHold(one, now)),
+      .map((one) => mapTimes('hold', one, past)),
     accountRecord: own
       .flatMap(({ body }) => keep<AccountRecord>('the account record', decode(accountRecord, body)))
-      .map((record) => pastAccount(record, now))[0],
+      .map((record) => mapTimes('account', record, past))[0],
     budget: failed
       .flatMap(({ seq, body }) => keep(`the event ${seq}`, decode(failedAttempt, body)))
       .filter(({ trigger }) => trigger !== 'manual')
       .map(
         ({ at, attemptId, group, trigger }): BudgetEntry => ({
-          at: Math.min(at, now),
+          at,
           attemptId,
           group,
           observed: trigger === 'shadow',
         }),
-      ),
+      )
+      .map((entry) => mapTimes('failure', entry, past)),
   };
   if (unreadable.length > 0) throw new StoreProblem(unreadableSentence(file, account, unreadable));
   return kept;

@@ -1,6 +1,6 @@
 /** Histories that an on-call person would recognize, at the level of the rules: who is called when. */
 import { expect, test } from 'vitest';
-import { stepClock } from '../../src/domain/memory/ledger.ts';
+import { stepClock } from '../../src/domain/memory/times.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import {
   accepted,

@@ -83,3 +83,37 @@ test.each([
   await stage.run(57);
   expect(stage.told('poll-completed').length).toBeGreaterThan(polls);
 });
+
+test.each([
+  ['no step', 0],
+  ['half an hour back', -hourMs / 2],
+  ['half an hour forward', hourMs / 2],
+])('an open restart circuit asks the curable tasks after the dead one: %s', async (_name, stepMs) => {
+  const stage = new Stage({
+    policies: policiesOf({ ...defaultPolicy, storm: false, budget: false }),
+    tasks: [...tasks(5, { stopped: true }), ...tasks(20, {}, 'fine')],
+    pollEveryMs: 60_000,
+  });
+  const failing = { kind: 'error', code: 'CommonErr', status: 200 } as const;
+  // Five answers open the circuit; from then on only the dead task fails.
+  stage.fault({ match: { action: 'restart' }, effect: failing, count: 5 });
+  await stage.run(5);
+  expect(stage.told('circuit-opened')).toHaveLength(1);
+  const [dead] = stage.restarts();
+  stage.fault({ match: { action: 'restart', taskId: dead?.taskId ?? '' }, effect: failing });
+  if (stepMs !== 0) stage.clock.step(stepMs);
+  // The probe of the dead task, one of a curable task, and a poll.
+  await stage.run(30 + 30 + 60 + 60);
+  expect(new Set(stage.told('restart-worked').map(({ taskId }) => taskId)).size).toBe(4);
+});
+
+test('a group that matches nothing is told of after ten minutes, whatever the clock does', async () => {
+  const empty = { ...defaultPolicy, name: 'empty', match: { ...defaultPolicy.match, cloudGroup: ['empty'] } };
+  const stage = new Stage({ policies: policiesOf(defaultPolicy, empty), tasks: tasks(1) });
+  await stage.run(60);
+  stage.clock.step(hourMs);
+  await stage.run(500);
+  expect(stage.told('group-empty')).toEqual([]);
+  await stage.run(90);
+  expect(stage.told('group-empty')).toHaveLength(1);
+});

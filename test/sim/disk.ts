@@ -2,10 +2,11 @@
  * The disk of a history: keeps what was saved and survives its processes; slow, full, or gone half way, but never
  * lying. A save is whole or absent, also when the process dies in the middle of it.
  */
+
+import { mapTimes, notAfter } from '../../src/domain/memory/times.ts';
 import type { LedgerChanges, LedgerStore, StoredLedger } from '../../src/domain/ports/store-port.ts';
 import type { Clock } from '../../src/domain/ports/time-port.ts';
 import { between, draw, type Random, type Span } from '../../src/simulator/random.ts';
-import { pastAccount, pastTask } from '../../src/store/past.ts';
 import { MemoryStore } from './stage.ts';
 
 export interface DiskWeather {
@@ -93,8 +94,8 @@ export class Disk {
     const now = Math.floor(this.#wall());
     const { memory } = this;
     // Written back, so that what is in memory and what is on disk can be compared at the end.
-    for (const [taskId, record] of memory.tasks) memory.tasks.set(taskId, pastTask(record, now));
-    memory.account = memory.account && pastAccount(memory.account, now);
+    for (const [taskId, record] of memory.tasks) memory.tasks.set(taskId, mapTimes('task', record, notAfter(now)));
+    memory.account = memory.account && mapTimes('account', memory.account, notAfter(now));
     const { tasks, holds, accountRecord, budget } = await memory.load(account, budgetSince);
     return {
       tasks,

@@ -195,9 +195,15 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'waits do not move along with a step of the clock',
-    file: 'src/domain/memory/ledger.ts',
+    file: 'src/domain/memory/times.ts',
     from: '    changed.push(record.taskId);\n',
     to: '    changed.push(record.taskId);\n    if (deltaMs !== 0) continue;\n',
+  },
+  {
+    name: 'a step of the clock forgets the tries of an open circuit',
+    file: 'src/domain/memory/times.ts',
+    from: "const tries = { at: 'ours' } as const;",
+    to: "const tries = { at: 'theirs' } as const;",
   },
   {
     name: 'calls that were out when the process died are forgotten',

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { emptyAccountRecord } from '../../src/domain/memory/ledger.ts';
-import { pastAccount, pastTask } from '../../src/store/past.ts';
+import { mapTimes, notAfter } from '../../src/domain/memory/times.ts';
 import { accountRecord, decode, decodeEvent, encode, encodeEvent, hold, taskRecord } from '../../src/store/records.ts';
 import { anyAccountRecord, anyHold, anyRecord, eventOf, eventTypes, found, record } from './shapes.ts';
 
@@ -81,7 +81,7 @@ describe('stored times in the future', () => {
   it('in a task record are taken as now, and past ones are left', () => {
     fc.assert(
       fc.property(anyRecord, (value) => {
-        const kept = pastTask(value, now);
+        const kept = mapTimes('task', value, notAfter(now));
         // Every number that is a time of ours, found by its size; the cloud's own three are as they were.
         const { item, overdueTold, ...rest } = kept;
         for (const time of [item.requestedAt, ...timesIn(rest)]) expect(time).toBeLessThanOrEqual(now);
@@ -98,7 +98,7 @@ describe('stored times in the future', () => {
   it('in an account record are taken as now; a throttle keeps its length', () => {
     fc.assert(
       fc.property(anyAccountRecord, (value) => {
-        const { throttle, circuits, ...rest } = pastAccount(value, now);
+        const { throttle, circuits, ...rest } = mapTimes('account', value, notAfter(now));
         for (const time of timesIn(rest)) expect(time).toBeLessThanOrEqual(now);
         for (const time of timesIn(circuits)) expect(time).toBeLessThanOrEqual(now + 600_000);
         if (circuits.restart.kind === 'open') expect(circuits.restart.lastProbeAt).toBeLessThanOrEqual(now);
@@ -110,8 +110,8 @@ describe('stored times in the future', () => {
   });
 
   it('a record of the past is not touched', () => {
-    expect(pastTask(record('t'), now)).toStrictEqual(record('t'));
-    expect(pastAccount(emptyAccountRecord, now)).toEqual(emptyAccountRecord);
+    expect(mapTimes('task', record('t'), notAfter(now))).toStrictEqual(record('t'));
+    expect(mapTimes('account', emptyAccountRecord, notAfter(now))).toEqual(emptyAccountRecord);
   });
 });
 

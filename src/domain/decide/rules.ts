@@ -111,7 +111,7 @@ export function holdsOver({ ledger, now }: Situation, { taskId, group }: TaskRec
 
 // ---- what is computed from facts and the policy in force -------------------------------------------------------------
 
-/** Backoff before attempt n (design section 4), without jitter; the first is at once. */
+/** Backoff before attempt n, without jitter; the first is at once. */
 export function backoffMs({ backoff }: Policy, n: number): number {
   if (n < 2) return 0;
   return Math.min(backoff.initialMs * backoff.factor ** (n - 2), backoff.maxMs);

@@ -1,6 +1,6 @@
 /**
  * What the answer to a restart means: for its attempt, for the account's pace, and for the two circuits that
- * stop calling an API which answers nobody (design section 5).
+ * stop calling an API which answers nobody.
  */
 
 import type { Attempt, Circuit, Ledger, StretchEntry, TaskRecord } from '../memory/ledger.ts';

@@ -1,10 +1,8 @@
 /** What an event does to the record of its account: polls, circuits, throttling, what was learned. */
 import { needsPerson } from '../learn/circuit.ts';
 import type { Event, TaskEvent } from '../words/events.ts';
-import type { AccountRecord, Circuit, StretchEntry } from './ledger.ts';
+import { type AccountRecord, type Circuit, excuseUnansweredMs, type StretchEntry } from './ledger.ts';
 
-/** For so long after an unanswered restart proved to have worked, unanswered ones do not count towards the five. */
-const excuseUnansweredMs = 10 * 60_000;
 const pollDurationsKept = 3;
 /** One task alone cannot open the circuit, however often it fails: its streak need not be kept whole. */
 const maxStreakKept = 50;

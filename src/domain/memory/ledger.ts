@@ -103,6 +103,9 @@ export interface AccountRecord {
   readonly retiredActions: readonly string[];
 }
 
+/** For so long after an unanswered restart proved to have worked, unanswered ones do not count towards the five. */
+export const excuseUnansweredMs = 10 * 60_000;
+
 export type Circuit =
   | {
       readonly kind: 'closed';
@@ -238,78 +241,4 @@ export function awaitedCloudGroups({ unsettled, tasks }: Ledger): readonly strin
       cloudGroups.add(record.item.cloudGroup);
   }
   return [...cloudGroups];
-}
-
-/**
- * The machine's clock stepped: every time that a wait is measured from moves along, so that no wait gets shorter
- * or longer. Gives the tasks whose records changed.
- */
-export function stepClock(ledger: Ledger, deltaMs: number): readonly string[] {
-  const moved = <T extends number | undefined>(at: T): T => (at === undefined ? at : ((at + deltaMs) as T));
-  const changed: string[] = [];
-  for (const record of ledger.tasks.values()) {
-    const { outage, attempt, missing, lastTryAt } = record;
-    // An attempt that was given back can leave a time behind, and nothing that counts.
-    const waits = outage || attempt || missing || lastTryAt !== undefined || record.tries > 0 || record.row > 0;
-    if (!waits) continue;
-    changed.push(record.taskId);
-    ledger.tasks.set(record.taskId, {
-      ...record,
-      item: { ...record.item, requestedAt: moved(record.item.requestedAt) },
-      activeSince: moved(record.activeSince),
-      changedAt: moved(record.changedAt),
-      missing: missing && { ...missing, since: moved(missing.since) },
-      failedAt: record.failedAt.map(moved),
-      lastTryAt: moved(record.lastTryAt),
-      attempt: attempt && steppedAttempt(attempt, deltaMs),
-      outage: outage && {
-        ...outage,
-        since: moved(outage.since),
-        lastEffectAt: moved(outage.lastEffectAt),
-        activeAt: moved(outage.activeAt),
-      },
-    });
-  }
-  ledger.budget = ledger.budget.map((entry) => ({ ...entry, at: moved(entry.at) }));
-  ledger.accountRecord = steppedAccount(ledger.accountRecord, deltaMs);
-  return changed;
-}
-
-function steppedAttempt(attempt: Attempt, deltaMs: number): Attempt {
-  const { phase, previousTryAt } = attempt;
-  const at = attempt.at + deltaMs;
-  const previous = previousTryAt === undefined ? undefined : previousTryAt + deltaMs;
-  const stepped = { ...attempt, at, previousTryAt: previous };
-  switch (phase.kind) {
-    case 'in-flight':
-      return stepped;
-    case 'verifying':
-    case 'doubted':
-      return { ...stepped, phase: { ...phase, from: phase.from + deltaMs } };
-    case 'holding':
-      return { ...stepped, phase: { ...phase, activeAt: phase.activeAt + deltaMs } };
-    default:
-      phase satisfies never;
-      return stepped;
-  }
-}
-
-function steppedAccount(account: AccountRecord, deltaMs: number): AccountRecord {
-  const { lastComplete, suspect, throttle, circuits } = account;
-  const circuit = (one: Circuit): Circuit => {
-    if (one.kind === 'open') return { ...one, since: one.since + deltaMs, lastProbeAt: one.lastProbeAt + deltaMs };
-    const until = one.unansweredExcusedUntil;
-    return { ...one, unansweredExcusedUntil: until === undefined ? undefined : until + deltaMs };
-  };
-  return {
-    ...account,
-    lastComplete: lastComplete && {
-      ...lastComplete,
-      startedAt: lastComplete.startedAt + deltaMs,
-      finishedAt: lastComplete.finishedAt + deltaMs,
-    },
-    suspect: suspect && { ...suspect, since: suspect.since + deltaMs },
-    throttle: throttle && { ...throttle, setAt: throttle.setAt + deltaMs, until: throttle.until + deltaMs },
-    circuits: { list: circuit(circuits.list), restart: circuit(circuits.restart) },
-  };
 }

@@ -56,7 +56,7 @@ export interface CompleteObservation {
   /** When the poll's first request was sent and its last answer read, Unix milliseconds. */
   readonly startedAt: number;
   readonly finishedAt: number;
-  /** The pages did not fit together (design section 5, page drift): what was seen counts, absence does not. */
+  /** The pages did not fit together (page drift): what was seen counts, absence does not. */
   readonly drift: boolean;
   /** Cloud groups whose list failed while others answered: absence of their tasks says nothing. */
   readonly failedCloudGroups: readonly string[];
@@ -71,7 +71,7 @@ export interface FailedObservation {
   readonly failure: CallFailure;
 }
 
-/** Design section 5: the closed set of ways a call can fail. */
+/** The closed set of ways a call can fail. */
 export const errorClasses = [
   'throttled',
   'quota',
@@ -101,7 +101,7 @@ export interface CallFailure {
   readonly message: string;
 }
 
-/** The answer to one restart, as a value (design section 2). */
+/** The answer to one restart, as a value. */
 export type RestartAnswer =
   | { readonly kind: 'accepted'; readonly requestId: string | undefined }
   | { readonly kind: 'refused'; readonly failure: CallFailure }
