@@ -1,6 +1,5 @@
-import { getTasks } from 'node-cron';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { cronSchedule, systemClock } from '../src/clock.ts';
+import { systemClock } from '../src/clock.ts';
 
 const day = 24 * 60 * 60 * 1000;
 
@@ -111,44 +110,4 @@ it('yield lets other work of the process go first', async () => {
   await systemClock.yield();
   order.push('after the yield');
   expect(order).toEqual(['other', 'after the yield']);
-});
-
-describe('cronSchedule', () => {
-  const utc = (text: string) => Date.parse(`${text}Z`);
-
-  it.each([
-    ['every 15 s', '*/15 * * * * *', 'UTC', '2026-03-01T10:00:01', '2026-03-01T10:00:15'],
-    ['strictly after a tick', '*/15 * * * * *', 'UTC', '2026-03-01T10:00:15', '2026-03-01T10:00:30'],
-    ['a millisecond before a tick', '*/15 * * * * *', 'UTC', '2026-03-01T10:00:14.999', '2026-03-01T10:00:15'],
-    ['over the end of the year', '*/15 * * * * *', 'UTC', '2026-12-31T23:59:45', '2027-01-01T00:00:00'],
-    ['five fields mean second 0', '*/5 * * * *', 'UTC', '2026-03-01T10:00:01', '2026-03-01T10:05:00'],
-    ['seconds out of order', '45,15 * * * * *', 'UTC', '2026-03-01T10:00:00', '2026-03-01T10:00:15'],
-    ['one time a day in Shanghai', '0 30 8 * * *', 'Asia/Shanghai', '2026-03-01T00:30:00', '2026-03-02T00:30:00'],
-    ['a zone of 45 minutes', '0 0 9 * * *', 'Asia/Kathmandu', '2026-03-01T00:00:00', '2026-03-01T03:15:00'],
-    ['Mondays', '0 0 0 * * mon', 'UTC', '2026-03-01T00:00:00', '2026-03-02T00:00:00'],
-    // 02:30 does not exist in Berlin on 2026-03-29.
-    ['an hour that the spring skips', '0 30 2 * * *', 'Europe/Berlin', '2026-03-28T01:30:00', '2026-03-30T00:30:00'],
-    // 02:30 happens twice in Berlin on 2026-10-25: at 00:30 and at 01:30 UTC.
-    ['an hour that the autumn repeats', '0 30 2 * * *', 'Europe/Berlin', '2026-10-25T00:30:00', '2026-10-25T01:30:00'],
-  ])('%s', (_what, expression, timezone, at, tick) => {
-    expect(new Date(cronSchedule(expression, timezone).next(utc(at))).toISOString()).toBe(
-      new Date(utc(tick)).toISOString(),
-    );
-  });
-
-  it('a schedule without a tick in a year never comes', () => {
-    expect(cronSchedule('0 0 0 29 2 *', 'UTC').next(utc('2025-03-01T00:00:00'))).toBe(Number.POSITIVE_INFINITY);
-  });
-
-  it('throws for what is no expression or no time zone', () => {
-    expect(() => cronSchedule('61 * * * * *', 'UTC')).toThrow(/second/);
-    expect(() => cronSchedule('* * * * * *', 'Mars/Olympus')).toThrow(/time zone/);
-  });
-
-  it('leaves no timer and nothing in the library behind', () => {
-    const before = process.getActiveResourcesInfo();
-    cronSchedule('* * * * * *', 'UTC').next(utc('2026-03-01T00:00:00'));
-    expect(process.getActiveResourcesInfo()).toEqual(before);
-    expect(getTasks().size).toBe(0);
-  });
 });

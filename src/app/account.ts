@@ -1,6 +1,5 @@
 /** From the settings of one account to the parts that keep it: client, gate, keeper. Built here, wired nowhere else. */
 
-import { cronSchedule } from '../clock.ts';
 import { type CloudOptions, createCloud } from '../cloud/client.ts';
 import type { CredentialsOptions } from '../cloud/keys/credentials.ts';
 import { createGate } from '../cloud/limiter/gate.ts';
@@ -9,6 +8,7 @@ import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Gate, Lane } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { KeeperSettings } from '../keeper/keeper.ts';
+import { cronSchedule } from '../settings/schedule.ts';
 import { type AccountSettings, policies, type Secret, type Settings } from '../settings/settings.ts';
 import { createDemoWorld, demoKey } from '../simulator/demo.ts';
 import type { World } from '../simulator/world.ts';

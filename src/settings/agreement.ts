@@ -7,9 +7,10 @@ import { globMatches } from '../domain/words/policy.ts';
 import type { Path } from './document.ts';
 import { type Finding, valueAt } from './issues.ts';
 import { nearest } from './nearest.ts';
+import { comesEveryYear, cronSchedule } from './schedule.ts';
 import { groupSchema, maxPairs, policySchema, type WrittenPolicy } from './schema.ts';
 import { resolvePolicy } from './settings.ts';
-import { noPostgres, readTimeOfDay } from './values.ts';
+import { cronExample, noPostgres, readCron, readTimeOfDay, readTimezone } from './values.ts';
 
 type Rule = (root: unknown) => readonly Finding[];
 
@@ -23,6 +24,7 @@ export const checkTogether: Rule = (root) =>
     pairsAreFew,
     policiesFit,
     hoursHaveLength,
+    schedulesCome,
     storeIsHere,
   ].flatMap((rule) => rule(root));
 
@@ -179,6 +181,17 @@ const hoursHaveLength: Rule = (root) => {
     }),
   );
 };
+
+/** In its own time zone: an hour that the clocks skip there never comes. */
+const schedulesCome: Rule = (root) =>
+  listAt(root, ['accounts']).flatMap(([account, path]): readonly Finding[] => {
+    const schedule = textAt(valueAt(account, ['poll']), 'schedule');
+    const timezone = textAt(valueAt(account, ['poll']), 'timezone') ?? 'UTC';
+    if (schedule === undefined || !readCron(schedule).ok || !readTimezone(timezone).ok) return [];
+    if (comesEveryYear(cronSchedule(schedule, timezone))) return [];
+    const wrong = `does not come at least once a year: write a cron expression with seconds, ${cronExample}`;
+    return [{ path: [...path, 'poll', 'schedule'], at: 'value', wrong }];
+  });
 
 const storeIsHere: Rule = (root) => {
   const store = valueAt(root, ['store']);

@@ -1,14 +1,14 @@
 /** How many API calls a configuration will make, before it makes any. */
 import { globMatches, type Policy } from '../domain/words/policy.ts';
+import { cronSchedule, sampleTicks } from './schedule.ts';
 import type { AccountSettings, Settings } from './settings.ts';
-import { nextRuns } from './values.ts';
 
 export interface Forecast {
   readonly account: string;
   readonly tasks: number;
   /** Calls that one poll costs. */
   readonly callsPerPoll: number;
-  /** Between scheduled polls, over the next ones: the shortest, milliseconds. */
+  /** Between scheduled polls: the shortest, milliseconds. */
   readonly gapMs: number;
   /** Calls per second where the schedule is densest. */
   readonly pollsPerSecond: number;
@@ -21,19 +21,19 @@ export interface Forecast {
   readonly warnings: readonly string[];
 }
 
-/** So many next polls are looked at: an hour of the densest usual schedule, a day of a rare one. */
+/** So many polls are looked at: an hour of the densest usual schedule, a day of a rare one. */
 const pollsLookedAt = 240;
 /** Polling alone should leave this share of the limit to restarts. */
 const reservedShare = 0.5;
 /** With `subAccount` and globs the cloud's groups are listed once a minute. */
 const groupListsPerSecond = 1 / 60;
 
-/** The gaps between the next scheduled polls, milliseconds. By the library's own clock. */
+/** The gaps between scheduled polls, milliseconds. */
 export function scheduledGaps(poll: AccountSettings['poll']): {
   readonly shortestMs: number;
   readonly longestMs: number;
 } {
-  const runs = nextRuns(poll.schedule, poll.timezone, pollsLookedAt);
+  const runs = sampleTicks(cronSchedule(poll.schedule, poll.timezone), pollsLookedAt);
   const gaps = runs.slice(1).map((at, index) => at - (runs[index] ?? at));
   return { shortestMs: Math.min(...gaps), longestMs: Math.max(...gaps) };
 }

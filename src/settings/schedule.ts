@@ -1,0 +1,103 @@
+/**
+ * Cron expressions as ticks: when a schedule comes next, and whether it comes often enough to be one. Knows no clock.
+ *
+ * node-cron parses the expression and tells whether a moment fits; the search is ours, because its own starts at the
+ * present moment only and looks a century ahead.
+ */
+import { createTask, parse } from 'node-cron';
+import type { Schedule } from '../domain/ports/time-port.ts';
+
+const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
+/** A schedule that rests for longer is a mistake: nobody means to look at his tasks so rarely. */
+export const longestRestMs = 366 * dayMs;
+/** How far ahead a tick is searched: over a gap that the years tested by `comesEveryYear` happen not to have. */
+const searchedMs = 2 * longestRestMs;
+/** So long before and after the day in UTC a date can still be, or already be, somewhere in the world. */
+const earliestZoneMs = 14 * 60 * minuteMs;
+const latestZoneMs = 12 * 60 * minuteMs;
+/** A poll asks for the next tick and for the one after it, again and again until they have come. */
+const remembered = 2;
+
+/**
+ * Ticks of a cron expression (five fields, or six with seconds in front) in an IANA time zone. Throws if either is not
+ * valid: the settings have checked both before. `next` gives infinity if none is found within two years.
+ */
+export function cronSchedule(expression: string, timezone: string): Schedule {
+  const search = searchOf(expression, timezone);
+  let known: readonly { readonly from: number; readonly tick: number }[] = [];
+  return {
+    next: (at) => {
+      const found = known.find(({ from, tick }) => from <= at && at < tick);
+      if (found) return found.tick;
+      const tick = search(at);
+      known = [{ from: at, tick }, ...known].slice(0, remembered);
+      return tick;
+    },
+  };
+}
+
+/**
+ * Dates are asked first, by the calendar alone. Of one that fits, a moment a minute is asked wherever on earth it may
+ * be, and only in minutes that can fit: hour and date are the same throughout a minute, and zones differ from UTC by
+ * whole quarters of an hour.
+ */
+function searchOf(expression: string, timezone: string): (at: number) => number {
+  const { second, minute, dayOfMonth, month, dayOfWeek } = parse(expression);
+  // Throws a RangeError for an unknown zone; node-cron would only at the first match.
+  Intl.DateTimeFormat('en', { timeZone: timezone });
+  const seconds = second.toSorted((a, b) => a - b);
+  const minutesOfQuarter = new Set(minute.map((one) => one % 15));
+  const fits = matcher(expression, timezone);
+  const dateFits = matcher(`* * * ${dayOfMonth.join(',')} ${month.join(',')} ${dayOfWeek.join(',')}`, 'UTC');
+
+  const between = (from: number, to: number, at: number): number | undefined => {
+    for (let start = from; start < to; start += minuteMs) {
+      if (!minutesOfQuarter.has((start / minuteMs) % 15)) continue;
+      const later = seconds.find((candidate) => start + candidate * 1000 > at);
+      if (later === undefined) continue;
+      const tick = start + later * 1000;
+      if (fits(tick)) return tick;
+    }
+    return undefined;
+  };
+  return (at) => {
+    let searchedTo = Math.floor(at / minuteMs) * minuteMs;
+    const firstDay = Math.floor((at - latestZoneMs) / dayMs) * dayMs;
+    for (let day = firstDay; day < at + searchedMs; day += dayMs) {
+      if (!dateFits(day)) continue;
+      const end = day + dayMs + latestZoneMs;
+      const tick = between(Math.max(searchedTo, day - earliestZoneMs), end, at);
+      if (tick !== undefined) return tick;
+      searchedTo = Math.max(searchedTo, end);
+    }
+    return Number.POSITIVE_INFINITY;
+  };
+}
+
+function matcher(expression: string, timezone: string): (at: number) => boolean {
+  const task = createTask(expression, () => {}, { timezone });
+  // Takes it out of the library's list of all tasks; matching goes on working.
+  task.destroy();
+  return (at) => task.match(new Date(at));
+}
+
+/** The day after a leap day would have been, so that a schedule for 29 February has its longest rest before it. */
+const firstTested = Date.UTC(2025, 2, 1);
+/** Twice around the leap years. */
+const yearsTested = 8;
+
+/** Whether it comes in each of eight years; the same answer whenever it is asked. */
+export function comesEveryYear({ next }: Schedule): boolean {
+  return Array.from({ length: yearsTested }, (_, year) => firstTested + year * longestRestMs).every(
+    (from) => next(from) <= from + longestRestMs,
+  );
+}
+
+/** Its first ticks from a fixed moment on, at most `count` and within two years: what it looks like, whenever it is asked. */
+export function sampleTicks({ next }: Schedule, count: number): readonly number[] {
+  const ticks: number[] = [];
+  for (let at = next(firstTested); ticks.length < count && at <= firstTested + 2 * longestRestMs; at = next(at))
+    ticks.push(at);
+  return ticks;
+}

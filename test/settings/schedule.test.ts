@@ -1,0 +1,120 @@
+/** Cron expressions: when they come, how long the search takes, and which are none. */
+import { getTasks } from 'node-cron';
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import { comesEveryYear, cronSchedule } from '../../src/settings/schedule.ts';
+import { readCron } from '../../src/settings/values.ts';
+import { load } from './support.ts';
+
+describe('cronSchedule', () => {
+  const utc = (text: string) => Date.parse(`${text}Z`);
+
+  it.each([
+    ['every 15 s', '*/15 * * * * *', 'UTC', '2026-03-01T10:00:01', '2026-03-01T10:00:15'],
+    ['strictly after a tick', '*/15 * * * * *', 'UTC', '2026-03-01T10:00:15', '2026-03-01T10:00:30'],
+    ['a millisecond before a tick', '*/15 * * * * *', 'UTC', '2026-03-01T10:00:14.999', '2026-03-01T10:00:15'],
+    ['over the end of the year', '*/15 * * * * *', 'UTC', '2026-12-31T23:59:45', '2027-01-01T00:00:00'],
+    ['five fields mean second 0', '*/5 * * * *', 'UTC', '2026-03-01T10:00:01', '2026-03-01T10:05:00'],
+    ['seconds out of order', '45,15 * * * * *', 'UTC', '2026-03-01T10:00:00', '2026-03-01T10:00:15'],
+    ['one time a day in Shanghai', '0 30 8 * * *', 'Asia/Shanghai', '2026-03-01T00:30:00', '2026-03-02T00:30:00'],
+    ['a zone of 45 minutes', '0 0 9 * * *', 'Asia/Kathmandu', '2026-03-01T00:00:00', '2026-03-01T03:15:00'],
+    ['Mondays', '0 0 0 * * mon', 'UTC', '2026-03-01T00:00:00', '2026-03-02T00:00:00'],
+    // 02:30 does not exist in Berlin on 2026-03-29.
+    ['an hour that the spring skips', '0 30 2 * * *', 'Europe/Berlin', '2026-03-28T01:30:00', '2026-03-30T00:30:00'],
+    // 02:30 happens twice in Berlin on 2026-10-25: at 00:30 and at 01:30 UTC.
+    ['an hour that the autumn repeats', '0 30 2 * * *', 'Europe/Berlin', '2026-10-25T00:30:00', '2026-10-25T01:30:00'],
+  ])('%s', (_what, expression, timezone, at, tick) => {
+    expect(new Date(cronSchedule(expression, timezone).next(utc(at))).toISOString()).toBe(
+      new Date(utc(tick)).toISOString(),
+    );
+  });
+
+  it('a schedule without a tick in two years never comes', () => {
+    expect(cronSchedule('0 0 0 29 2 *', 'UTC').next(utc('2025-03-01T00:00:00'))).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('throws for what is no expression or no time zone', () => {
+    expect(() => cronSchedule('61 * * * * *', 'UTC')).toThrow(/second/);
+    expect(() => cronSchedule('* * * * * *', 'Mars/Olympus')).toThrow(/time zone/);
+  });
+
+  it('leaves no timer and nothing in the library behind', () => {
+    const before = process.getActiveResourcesInfo();
+    cronSchedule('* * * * * *', 'UTC').next(utc('2026-03-01T00:00:00'));
+    expect(process.getActiveResourcesInfo()).toEqual(before);
+    expect(getTasks().size).toBe(0);
+  });
+});
+
+/** Milliseconds that it takes. */
+function lasts(run: () => void): number {
+  const before = systemClock.monotonic();
+  run();
+  return systemClock.monotonic() - before;
+}
+
+describe('a schedule that comes once a year', () => {
+  const from = Date.UTC(2026, 2, 9);
+  it.each([
+    ['0 30 2 8 3 *', 'UTC'],
+    ['0 30 2 8 3 *', 'Asia/Shanghai'],
+    ['* * 23 31 12 *', 'Pacific/Apia'],
+    ['*/7 * 3 L 2 *', 'America/St_Johns'],
+  ])('%s in %s is found once and then remembered, with the one after it', (expression, timezone) => {
+    const schedule = cronSchedule(expression, timezone);
+    const tick = schedule.next(from);
+    const after = schedule.next(tick);
+    expect(after).toBeGreaterThan(tick);
+    const asked = lasts(() => {
+      for (let n = 0; n < 10_000; n++) expect([schedule.next(from + n), schedule.next(tick)]).toEqual([tick, after]);
+    });
+    // One search of a year for each question took minutes.
+    expect(asked).toBeLessThan(3_000);
+  });
+  it('what is remembered holds for the moments before the tick only', () => {
+    const schedule = cronSchedule('0 0 * * * *', 'UTC');
+    const hour = 3_600_000;
+    expect(schedule.next(from)).toBe(from + hour);
+    expect(schedule.next(from + hour - 1)).toBe(from + hour);
+    expect(schedule.next(from + hour)).toBe(from + 2 * hour);
+    expect(schedule.next(from - 1)).toBe(from);
+    expect(schedule.next(from - hour)).toBe(from);
+  });
+});
+
+describe('what is no schedule', () => {
+  const bad = (schedule: string, timezone = 'UTC') => {
+    const loaded = load(
+      `accounts: [{name: a, poll: {schedule: "${schedule}", timezone: ${timezone}}}]\ngroups: [{name: vip}]\n`,
+    );
+    return loaded.ok ? [] : loaded.errors.map(({ path, message }) => `${path}: ${message}`);
+  };
+  it.each([
+    ['a leap day', '0 0 0 29 2 *', 'UTC'],
+    ['a leap day as a last day but none', '0 0 0 29 2 1', 'UTC'],
+    ['New Year on a Monday', '0 0 0 1 1 1', 'UTC'],
+    ['an hour that the spring skips, on the day on which it does', '0 30 2 * 3 0L', 'Europe/Berlin'],
+    ['the fifth Monday of a short month', '0 0 0 * 2 1#5', 'UTC'],
+  ])('%s', (_what, schedule, timezone) => {
+    expect(bad(schedule, timezone)).toEqual([
+      expect.stringMatching(/^accounts\[0\]\.poll\.schedule: does not come at least once a year/),
+    ]);
+  });
+  it.each([
+    ['once a year', '0 30 2 8 3 *', 'UTC'],
+    ['the same hour where no clock is changed', '0 30 2 * 3 0L', 'Asia/Shanghai'],
+    ['the last day of February', '0 0 0 L 2 *', 'UTC'],
+  ])('%s is one', (_what, schedule, timezone) => expect(bad(schedule, timezone)).toEqual([]));
+  it.each([
+    ['20,000 seconds', `${Array.from({ length: 20_000 }, (_, n) => n % 60).join(',')} * * * * *`],
+    ['20,000 days of the week', `* * * * * ${'mon,'.repeat(20_000)}mon`],
+    ['a long way to say nothing', `*${' '.repeat(300)}* * * * *`],
+  ])('%s is refused by its length', (_what, text) => {
+    expect(lasts(() => expect(readCron(text)).toMatchObject({ wrong: expect.stringContaining('256') }))).toBeLessThan(
+      50,
+    );
+  });
+  it('the check itself takes no time worth telling', () => {
+    expect(lasts(() => comesEveryYear(cronSchedule('0 30 2 29 2 *', 'Asia/Shanghai')))).toBeLessThan(500);
+  });
+});
