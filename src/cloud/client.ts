@@ -93,7 +93,7 @@ export function createCloud(options: CloudOptions): Cloud {
         items: sight.items,
         startedAt,
         finishedAt: clock.now(),
-        drift: sight.drift,
+        drift: sight.drift || names.drift,
         failedCloudGroups: sight.failed,
         malformedItems: sight.malformedItems,
       };
@@ -117,8 +117,8 @@ export function createCloud(options: CloudOptions): Cloud {
 function wantedGroups(options: CloudOptions, context: CallContext) {
   const patterns = options.cloudGroups.length > 0 ? [...new Set(options.cloudGroups)] : ['*'];
   const literal = patterns.every((pattern) => !/[*?]/.test(pattern));
-  if (literal) return async () => ({ ok: true, names: patterns }) as const;
-  if (!options.subAccount) return async () => ({ ok: true, names: undefined }) as const;
+  if (literal) return async () => ({ ok: true, names: patterns, drift: false }) as const;
+  if (!options.subAccount) return async () => ({ ok: true, names: undefined, drift: false }) as const;
   const roster = createRoster(context, patterns);
   return (signal: AbortSignal) => roster.names(signal);
 }

@@ -4,9 +4,9 @@
  */
 import { z } from 'zod';
 import { failed, type Outcome } from './envelope.ts';
-import type { LiveFault } from './faults.ts';
+import { type LiveFault, twistOf } from './faults.ts';
 import { restart, stop, type Task } from './pretend-task.ts';
-import { listPage } from './shown-list.ts';
+import { listPage, promised } from './shown-list.ts';
 import type { AccessKey } from './signature.ts';
 import { statusNow, type World } from './world.ts';
 
@@ -112,7 +112,8 @@ function listGroups({ world, key, input, twists }: Call): Outcome {
   const groups = [...world.cloudGroups.values()]
     .filter(({ name }) => !isBlind && (!Array.isArray(key.sees) || key.sees.includes(name)))
     .filter(({ status }) => !StatusList?.length || StatusList.includes(status));
-  const page = groups.slice((PageNum - 1) * PageSize, PageNum * PageSize).map(({ name, projectName, status }) => ({
+  const size = Math.min(PageSize, twistOf(twists, 'page-cap')?.most ?? PageSize);
+  const page = groups.slice((PageNum - 1) * size, PageNum * size).map(({ name, projectName, status }) => ({
     Name: name,
     ProjectName: projectName,
     Status: status,
@@ -120,7 +121,7 @@ function listGroups({ world, key, input, twists }: Call): Outcome {
   }));
   return {
     kind: 'done',
-    result: { kind: 'plain', value: { List: page.length > 0 ? page : null, Total: groups.length } },
+    result: { kind: 'plain', value: { List: page.length > 0 ? page : null, Total: promised(twists, groups.length) } },
   };
 }
 

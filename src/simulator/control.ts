@@ -38,6 +38,7 @@ const effect: z.ZodType<Effect> = z.discriminatedUnion('kind', [
     code: z.string(),
     status: z.number().int().optional(),
     message: z.string().optional(),
+    headers: z.record(z.string(), z.string()).optional(),
     carriedOut: z.boolean().optional(),
   }),
   z.strictObject({ kind: z.literal('reset'), when }),
@@ -61,6 +62,9 @@ const effect: z.ZodType<Effect> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('shrink'), keep: z.number().int().min(0) }),
   z.strictObject({ kind: z.literal('stale'), refreshMs: ms.optional() }),
   z.strictObject({ kind: z.literal('drift'), shift: z.number().int(), totalOff: z.number().int().optional() }),
+  z.strictObject({ kind: z.literal('page-cap'), most: z.number().int().min(1) }),
+  z.strictObject({ kind: z.literal('promise'), total: z.json() }),
+  z.strictObject({ kind: z.literal('request-id'), text: z.string() }),
   z.strictObject({ kind: z.literal('status'), text: z.string() }),
   z.strictObject({ kind: z.literal('malformed') }),
 ]);

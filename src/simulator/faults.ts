@@ -38,6 +38,7 @@ export type End =
       readonly code: string;
       readonly status?: number;
       readonly message?: string;
+      readonly headers?: Readonly<Record<string, string>>;
       readonly carriedOut?: boolean;
     }
   /** The connection breaks: before the call is carried out, or after. */
@@ -75,6 +76,12 @@ export type Twist =
   | { readonly kind: 'stale'; readonly refreshMs?: number }
   /** Pages after the first begin `shift` items later (earlier if negative), and their TotalCount is off. */
   | { readonly kind: 'drift'; readonly shift: number; readonly totalOff?: number }
+  /** However many are asked for, a page (of groups too) has at most so many. */
+  | { readonly kind: 'page-cap'; readonly most: number }
+  /** What the lists say that there are, whatever there is: a number or no number. */
+  | { readonly kind: 'promise'; readonly total: unknown }
+  /** Answers name this as their request's id. */
+  | { readonly kind: 'request-id'; readonly text: string }
   /** Items show this status, known or not. */
   | { readonly kind: 'status'; readonly text: string }
   /** Items are broken: TaskId is a number, StartTime no time, … */
@@ -115,9 +122,21 @@ const twists: ReadonlySet<Effect['kind']> = new Set<Twist['kind']>([
   'shrink',
   'stale',
   'drift',
+  'page-cap',
+  'promise',
+  'request-id',
   'status',
   'malformed',
 ]);
+/** The value that the newest twist of this kind has, if one struck. */
+export const twistOf = <K extends Twist['kind']>(
+  struck: readonly LiveFault[],
+  kind: K,
+): Extract<Twist, { kind: K }> | undefined =>
+  struck
+    .map(({ fault }) => fault.effect)
+    .findLast((effect): effect is Extract<Twist, { kind: K }> => effect.kind === kind);
+
 export const isTwist = (effect: Effect): effect is Twist => twists.has(effect.kind);
 
 export const inForce = ({ from = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY }: Fault, now: number) =>

@@ -5,7 +5,7 @@
  * all three shapes that a Go server gives it, and a field that nobody announced stands in some items.
  */
 import type { Outcome } from './envelope.ts';
-import { type LiveFault, matchesItem } from './faults.ts';
+import { type LiveFault, matchesItem, twistOf } from './faults.ts';
 import { type CloudStatus, legacyStatus, type Task } from './pretend-task.ts';
 import { draw } from './random.ts';
 import { statusNow, type World } from './world.ts';
@@ -32,11 +32,10 @@ export interface ListQuery {
 const mostListings = 1_000;
 
 /** One page, with the twists of the faults that struck this call. */
-export function listPage(world: World, query: ListQuery, twists: readonly LiveFault[]): Outcome {
+export function listPage(world: World, asked: ListQuery, twists: readonly LiveFault[]): Outcome {
+  const query = { ...asked, size: Math.min(asked.size, twistOf(twists, 'page-cap')?.most ?? asked.size) };
   const tasks = twisted(world, tasksFor(world, query), query, twists);
-  const drift =
-    query.page > 1 ? twists.map(({ fault }) => fault.effect).find(({ kind }) => kind === 'drift') : undefined;
-  const { shift, totalOff } = drift?.kind === 'drift' ? drift : { shift: 0, totalOff: 0 };
+  const { shift, totalOff } = (query.page > 1 && twistOf(twists, 'drift')) || { shift: 0, totalOff: 0 };
   const first = Math.max(0, (query.page - 1) * query.size + shift);
   const rows = tasks.slice(first, first + query.size).map((task) => ('item' in task ? task : rowOf(world, task)));
   const totalCount = Math.max(0, tasks.length + (totalOff ?? 0));
@@ -44,9 +43,14 @@ export function listPage(world: World, query: ListQuery, twists: readonly LiveFa
     PageCur: query.page,
     PageSize: query.size,
     PageTotal: Math.ceil(totalCount / query.size),
-    TotalCount: totalCount,
+    TotalCount: promised(twists, totalCount),
   };
   return { kind: 'done', result: rendered(world, rows, query, twists, { Pagination: pagination }) };
+}
+
+export function promised(twists: readonly LiveFault[], real: number): unknown {
+  const promise = twistOf(twists, 'promise');
+  return promise ? promise.total : real;
 }
 
 /** Newest first. */

@@ -1,6 +1,10 @@
 /**
  * One list of tasks, page by page: the first page tells how many there are, the others follow concurrently under the
- * gate, too large ones are asked again in halves, and what does not fit together is told as drift (design section 5).
+ * gate, too large ones are asked again in halves, and what does not fit together is told as drift.
+ *
+ * What the cloud promises only ends a list, it never makes one longer: an empty page ends it, and so do three pages in
+ * a row that show no task for the first time; no more pages are asked for at once than tasks were received by. A page
+ * shorter than asked with more promised is read on from its real size.
  *
  * Each page is turned into items as it arrives; the answer's text is not kept.
  */
@@ -33,6 +37,10 @@ export type ListEnd =
 const pagesAtOnce = 8;
 /** Pages beyond are not read: the list counts as drifting, so that absence says nothing. */
 const longestList = 2_000;
+/** So many pages in a row that show no task for the first time: the server does not keep to pages. */
+const barrenPages = 3;
+/** A page that is shorter than asked by less than this share may lack a few tasks; its size is not remembered. */
+const sizeClearlySmaller = 0.9;
 /** So many single items over the bound, and still no answer that tells how many there are: this is no list. */
 const hopelessItems = 3;
 
@@ -45,9 +53,13 @@ interface Gathered {
   /** Single items that were over the bound. */
   oversized: number;
   calls: number;
-  /** The end of the list was seen here: a page that was not full. */
+  /** The end of the list was seen here, whatever was promised. */
   endsAt: number;
-  /** The smallest page size that had to be used; absent: no page was too large. */
+  /** Pages in a row that showed no task for the first time. */
+  barren: number;
+  /** The size of the first page, if it was shorter than asked with more to come: the server gives no more. */
+  servedSize: number | undefined;
+  /** The smallest page size that had to be used; absent: that which was asked for. */
   smallestSize: number | undefined;
   failure: CallFailure | undefined;
 }
@@ -74,26 +86,37 @@ export async function readList(
     oversized: 0,
     calls: 0,
     endsAt: Number.POSITIVE_INFINITY,
+    barren: 0,
+    servedSize: undefined,
     smallestSize: undefined,
     failure: undefined,
   };
-  const size = context.pageSizes.current();
-  const readOne = (from: number) =>
+  const asked = context.pageSizes.current();
+  const readOne = (from: number, size: number) =>
     readSpan({ context, cloudGroups, lane, known, signal, gathered }, { from, to: from + size }, size);
 
-  await readOne(0);
-  // Without a total the pages are read one after the other until one is not full.
+  await readOne(0, asked);
+  const size = gathered.servedSize ?? asked;
+  // Without a total nobody knows how many there are: one after the other.
   const width = gathered.totalCount === undefined ? 1 : pagesAtOnce;
   let next = size;
+  let workers = 1;
   const last = size * longestList;
-  const worker = async () => {
-    while (!gathered.failure && next < Math.min(gathered.totalCount ?? gathered.endsAt, last)) {
+  // Each page that was received lets one more be asked for at once, so that a false total costs little.
+  const worker = async (): Promise<void> => {
+    const others: Promise<void>[] = [];
+    while (!gathered.failure && next < Math.min(endOf(gathered), last)) {
       const from = next;
       next += size;
-      await readOne(from);
+      await readOne(from, size);
+      if (workers < width && next < endOf(gathered)) {
+        workers++;
+        others.push(worker());
+      }
     }
+    await Promise.all(others);
   };
-  await Promise.all(Array.from({ length: width }, worker));
+  await worker();
   if (gathered.failure) return { kind: 'failed', failure: gathered.failure };
 
   context.pageSizes.learn(gathered);
@@ -101,6 +124,10 @@ export async function readList(
   const fits = totalCount === undefined ? sights.size() === 0 : sights.size() + malformedItems === totalCount;
   return { kind: 'ok', sights, drift: gathered.drift || !fits, malformedItems };
 }
+
+/** Where the list ends, as far as is known: a total that was exceeded is none. */
+const endOf = ({ totalCount, endsAt, sights, malformedItems }: Gathered): number =>
+  totalCount === undefined || totalCount < sights.size() + malformedItems ? endsAt : Math.min(totalCount, endsAt);
 
 interface ListRequest {
   readonly context: ListContext;
@@ -113,7 +140,8 @@ interface ListRequest {
 
 /**
  * Reads the positions of `span` with pages of `size`, one after the other. A page that is too large is read again as
- * a span of its own with pages of half the size; what halved pages show beyond the span is left out.
+ * a span of its own with pages of half the size, and what a short page lacks with pages of its real size; what such
+ * pages show beyond the span is left out. If the very first page is short, the whole list goes on with its size.
  */
 async function readSpan(request: ListRequest, span: Span, size: number): Promise<void> {
   const { context, gathered } = request;
@@ -121,13 +149,18 @@ async function readSpan(request: ListRequest, span: Span, size: number): Promise
     const from = Math.max(span.from, (page - 1) * size);
     const to = Math.min(span.to, page * size);
     // The first position is always asked for: it is what tells that a list is empty.
-    if (gathered.failure || (from > 0 && from >= (gathered.totalCount ?? gathered.endsAt))) return;
+    if (gathered.failure || (from > 0 && from >= endOf(gathered))) return;
     gathered.calls++;
     const end = await readPage(request, page, size);
     if (end.kind === 'failed') {
       gathered.failure ??= end.failure;
     } else if (end.kind === 'ok') {
-      gather(request, end.value, { from, to }, (page - 1) * size, size);
+      const reached = gather(request, end.value, { from, to }, (page - 1) * size, size);
+      if (reached >= to || reached >= endOf(gathered)) continue;
+      const served = end.value.entries.length;
+      if (from > 0) return readSpan(request, { from: reached, to: span.to }, served);
+      gathered.servedSize = served;
+      return;
     } else if (size === 1) {
       oversized(request);
     } else {
@@ -152,24 +185,32 @@ function readPage({ context, cloudGroups, lane, known, signal }: ListRequest, pa
   );
 }
 
-/** Takes what a page shows of `span`; its first entry stands at position `pageFrom`. */
-function gather(request: ListRequest, page: Page, span: Span, pageFrom: number, size: number): void {
+/** Takes what a page shows of `span`; its first entry stands at position `pageFrom`. Gives the position behind its last. */
+function gather(request: ListRequest, page: Page, span: Span, pageFrom: number, size: number): number {
   const { gathered } = request;
   const { totalCount, entries, requestedAt } = page;
   if (totalCount !== undefined) {
     if (gathered.totalCount !== undefined && gathered.totalCount !== totalCount) gathered.drift = true;
     gathered.totalCount = Math.max(totalCount, gathered.totalCount ?? 0);
   }
-  if (entries.length < size) gathered.endsAt = Math.min(gathered.endsAt, pageFrom + entries.length);
   // A server that sends more than was asked for does not keep to pages.
   if (entries.length > size) gathered.drift = true;
 
+  const before = gathered.sights.size();
   for (const [index, entry] of entries.entries()) {
     const at = pageFrom + index;
     if (at < span.from || (at >= span.to && index < size)) continue;
     if ('malformed' in entry) malformed(request, entry.malformed);
     else if (gathered.sights.add(entry, requestedAt)) gathered.drift = true;
   }
+  gathered.barren = gathered.sights.size() > before ? 0 : gathered.barren + 1;
+  const reached = pageFrom + entries.length;
+  if (reached <= span.from || gathered.barren >= barrenPages) gathered.endsAt = Math.min(gathered.endsAt, span.from);
+  // The size at which the first page came short is the server's own if a page of that size comes full.
+  const asked = request.context.pageSizes.current();
+  if (size === gathered.servedSize && entries.length === size && size <= asked * sizeClearlySmaller)
+    gathered.smallestSize = Math.min(size, gathered.smallestSize ?? size);
+  return reached;
 }
 
 function malformed({ context, gathered }: ListRequest, where: string): void {

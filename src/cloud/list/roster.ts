@@ -1,6 +1,6 @@
 /**
  * The cloud's own groups, for an account that must name them (a sub-account) while the configuration has globs: read
- * at start and every minute; a read that fails keeps the last (design section 5).
+ * at start and every minute; a read that fails keeps the last.
  */
 import { globMatches } from '../../domain/words/policy.ts';
 import type { CallFailure } from '../../domain/words/task.ts';
@@ -11,47 +11,65 @@ import { groupsBody, parseGroups } from '../wire.ts';
 const readEveryMs = 60_000;
 /** The most that the API gives. */
 const pageSize = 1_000;
+/** Pages beyond are not read. */
 const longestRoster = 50;
+/** So many pages in a row without a new group: the server does not keep to pages. */
+const barrenPages = 3;
 
 export interface Roster {
   /** Names of the cloud groups that the globs match, read again if a minute old. Fails only if never read. */
-  names(
-    signal: AbortSignal,
-  ): Promise<
-    { readonly ok: true; readonly names: readonly string[] } | { readonly ok: false; readonly failure: CallFailure }
-  >;
+  names(signal: AbortSignal): Promise<RosterEnd>;
 }
 
+export type RosterEnd =
+  /** `drift`: the groups that were read are not as many as the cloud says. */
+  | { readonly ok: true; readonly names: readonly string[]; readonly drift: boolean }
+  | { readonly ok: false; readonly failure: CallFailure };
+
 export function createRoster(context: CallContext, globs: readonly string[]): Roster {
-  let known: readonly string[] | undefined;
+  let known: Extract<RosterEnd, { ok: true }> | undefined;
   let readAgainAt = Number.NEGATIVE_INFINITY;
   return {
     async names(signal) {
       const now = context.clock.monotonic();
-      if (known && now < readAgainAt) return { ok: true, names: known };
+      if (known && now < readAgainAt) return known;
       const end = await readGroups(context, signal);
-      if (end.ok) known = end.names.filter((name) => globs.some((glob) => globMatches(glob, name)));
+      if (end.ok) known = { ...end, names: end.names.filter((name) => globs.some((glob) => globMatches(glob, name))) };
       readAgainAt = now + readEveryMs;
-      return known ? { ok: true, names: known } : end;
+      return known ?? end;
     },
   };
 }
 
-async function readGroups(context: CallContext, signal: AbortSignal): ReturnType<Roster['names']> {
+/** As with tasks, what the cloud promises only ends the list, and a short page is read on from its real size. */
+async function readGroups(context: CallContext, signal: AbortSignal): Promise<RosterEnd> {
   const names = new Set<string>();
-  for (let page = 1; page <= longestRoster; page++) {
+  let size = pageSize;
+  let total: number | undefined;
+  let received = 0;
+  let barren = 0;
+  for (let call = 0; call < longestRoster; call++) {
+    const page = Math.floor(received / size) + 1;
     const end = await read(
       context,
-      { action: 'ListPullToPushGroup', body: groupsBody(page, pageSize), lane: 'other' },
+      { action: 'ListPullToPushGroup', body: groupsBody(page, size), lane: 'other' },
       parseGroups,
       signal,
     );
     if (end.kind === 'failed') return { ok: false, failure: end.failure };
     if (end.kind === 'too-large') return { ok: false, failure: tooLarge };
+    const { entries } = end.value;
+    const before = names.size;
     for (const name of end.value.names) names.add(name);
-    if (end.value.entries < pageSize || page * pageSize >= (end.value.total ?? Number.POSITIVE_INFINITY)) break;
+    total = end.value.total === undefined ? total : Math.max(end.value.total, total ?? 0);
+    const reached = (page - 1) * size + entries;
+    barren = names.size > before ? 0 : barren + 1;
+    if (reached <= received || barren >= barrenPages) break;
+    received = reached;
+    if (received === total) break;
+    if (entries < size) size = entries;
   }
-  return { ok: true, names: [...names] };
+  return { ok: true, names: [...names], drift: received !== total && received > 0 };
 }
 
 const tooLarge: CallFailure = {
