@@ -1,7 +1,8 @@
 /** `restart TASK`: an operator's restart, sent now and past the rules that wait. */
 import { Command } from 'commander';
 import type { TaskView } from '../domain/views/shown.ts';
-import type { CallFailure, RestartAnswer } from '../domain/words/task.ts';
+import type { CallFailure } from '../domain/words/failure.ts';
+import type { RestartAnswer } from '../domain/words/task.ts';
 import { askedBy, type DaemonOptions, withDaemon, withDaemonOptions } from './daemon.ts';
 import { plain, writeJson } from './show.ts';
 import { exitCodes, Failure, type Surroundings } from './surroundings.ts';

@@ -5,7 +5,7 @@
 import type { CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Gate, Permit } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
-import type { CallFailure } from '../domain/words/task.ts';
+import { type CallFailure, classMeanings, type ErrorClass } from '../domain/words/failure.ts';
 import { type Action, classify } from './errors.ts';
 import type { KeyRing } from './keys/credentials.ts';
 import type { ClockOffset } from './offset.ts';
@@ -13,7 +13,7 @@ import { type Credentials, canonicalQuery, sign } from './sign.ts';
 import type { HttpOutcome, Transport } from './transport.ts';
 import { apiVersion, type Envelope, parseEnvelope } from './wire.ts';
 
-/** Of one answer's body, decompressed (design section 5). */
+/** Of one answer's body, decompressed. */
 export const longestAnswerBytes = 16 * 1024 * 1024;
 
 /** What every call of one account needs. */
@@ -79,8 +79,9 @@ export async function callOnce(
   const end = callEnd(outcome, call, sentAt);
   const failure = end.kind === 'ok' ? undefined : end.failure;
   context.onTrace({ kind: 'request', account: context.account, action: call.action, durationMs, failure });
-  if (failure?.class === 'throttled') context.gate.throttled();
-  if (failure?.class === 'clock') offset.forget();
+  const means = failure && classMeanings[failure.class];
+  if (means?.attempt === 'throttled') context.gate.throttled();
+  if (means?.remedy === 'clock') offset.forget();
   const told = outcome.kind === 'response' || outcome.kind === 'too-large';
   const toldTime = told && offset.sample(outcome.date, sentAt, sentAt + durationMs);
   return end.kind === 'failed' ? { ...end, signedWith: credentials, toldTime } : end;
@@ -180,7 +181,7 @@ const whyNotSent = {
   unreachable: 'no connection',
 };
 
-const noAnswer = (errorClass: CallFailure['class'], message: string, httpStatus?: number): CallFailure => ({
+const noAnswer = (errorClass: ErrorClass, message: string, httpStatus?: number): CallFailure => ({
   class: errorClass,
   code: undefined,
   httpStatus,
@@ -189,8 +190,8 @@ const noAnswer = (errorClass: CallFailure['class'], message: string, httpStatus?
 });
 
 /**
- * What is done once before a refused call may be sent again, for the two classes where sending again can help:
- * `clock` (take the time from the answer) and `auth` (read the keys again). Undefined: nothing can be done.
+ * What is done once before a refused call may be sent again: take the time from the answer, or read the keys again.
+ * Gives the keys to sign with; undefined: nothing can be done here (a retired action is the restart's to replace).
  */
 export async function remedy(
   context: CallContext,
@@ -199,6 +200,7 @@ export async function remedy(
 ): Promise<Credentials | undefined> {
   const { signedWith } = end;
   if (!signedWith) return undefined;
-  if (end.failure.class === 'auth') return context.keys.replace(signedWith, signal);
-  return end.failure.class === 'clock' && end.toldTime ? signedWith : undefined;
+  const means = classMeanings[end.failure.class];
+  if (means.remedy === 'keys') return context.keys.replace(signedWith, signal);
+  return means.remedy === 'clock' && end.toldTime ? signedWith : undefined;
 }

@@ -5,7 +5,7 @@
 import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
-import type { CallFailure } from '../domain/words/task.ts';
+import type { CallFailure } from '../domain/words/failure.ts';
 import { type CallContext, longestAnswerBytes, permitOutcome } from './call.ts';
 import type { RestartAction } from './errors.ts';
 import { type CredentialsOptions, createKeyRing } from './keys/credentials.ts';

@@ -1,12 +1,11 @@
 /**
- * The one table of what the cloud's errors mean (design section 5): code to class, and which codes an action can
- * answer. What follows from a class is decided where it happens: resending in `read.ts` and `restart.ts`, attempts and
- * circuits in the domain.
+ * Which class each code of the cloud belongs to, and which codes an action can answer. What follows from a class stands
+ * in `domain/words/failure.ts`.
  *
  * The cloud's own message is never passed on: it can quote addresses, keys and signatures. The code and the request id
  * are what its documentation and its support ask for.
  */
-import type { CallFailure, ErrorClass } from '../domain/words/task.ts';
+import { type CallFailure, classMeanings, type ErrorClass, errorClasses } from '../domain/words/failure.ts';
 
 export const actions = [
   'ListPullToPushTaskV2',
@@ -67,13 +66,9 @@ export interface CodeAndClass {
   readonly class: ErrorClass;
 }
 
-/** Failures without a code that we know: labelled by class, or `other` for a code that is in no table. */
+/** Failures without a code that we know: labelled by class, or `other` for a code that is in no table (`classify`). */
 const codeless: readonly CodeAndClass[] = [
-  { code: 'network', class: 'network' },
-  { code: 'timeout', class: 'timeout' },
-  { code: 'server', class: 'server' },
-  { code: 'throttled', class: 'throttled' },
-  { code: 'unknown', class: 'unknown' },
+  ...errorClasses.filter((name) => classMeanings[name].codeless).map((name) => ({ code: name, class: name })),
   { code: 'other', class: 'server' },
   { code: 'other', class: 'unknown' },
 ];
@@ -125,7 +120,12 @@ export function classify({ httpStatus, envelope }: Answer, action: string): Call
   if (code !== undefined) {
     const byCode = table.get(code) ?? 'unknown';
     const errorClass = serverSide && (byCode === 'unknown' || byCode === 'common') ? 'server' : byCode;
-    return failing(errorClass, `the cloud answered ${code} (HTTP ${httpStatus})${advice[errorClass] ?? ''}`, code);
+    const { needsPerson, advice } = classMeanings[errorClass];
+    return failing(
+      errorClass,
+      `the cloud answered ${code} (HTTP ${httpStatus})${needsPerson ? `. ${advice}` : ''}`,
+      code,
+    );
   }
   if (httpStatus === 429) return failing('throttled', 'throttled (HTTP 429 without a code)');
   if (httpStatus >= 300 && httpStatus < 400) {
@@ -136,12 +136,3 @@ export function classify({ httpStatus, envelope }: Answer, action: string): Call
   if (serverSide) return failing('server', `HTTP ${httpStatus} without an error code`);
   return failing('unknown', `an error without a code (HTTP ${httpStatus})`);
 }
-
-/** What a person can do, for the classes where it is always the same. */
-const advice: Readonly<Partial<Record<ErrorClass, string>>> = {
-  auth: ': check the access key, the secret key and their expiry',
-  permission: ': give this key the Live (拉流转推) permissions in IAM',
-  billing: ': the service is not activated or the account is in arrears',
-  clock: ': the clock of this machine is too far from the cloud’s',
-  retired: ': the cloud no longer has this action',
-};

@@ -1,15 +1,12 @@
 /**
- * A read: asked until it is answered, within bounds (design section 5). Sent again at most four times for `server`,
- * `common`, `network` and `timeout`, with growing pauses, and once each for `clock` and `auth`. Every sending waits
- * for its own permit.
+ * A read: sent until it is answered, within bounds. How often a failed one is sent again stands with its class, and
+ * pauses grow; after a remedy (new keys, the cloud's time) it is sent once more. Every sending waits for its own permit.
  */
 import type { Lane } from '../domain/ports/gate-port.ts';
-import type { CallFailure, ErrorClass } from '../domain/words/task.ts';
+import { type CallFailure, classMeanings, type ErrorClass } from '../domain/words/failure.ts';
 import { type Call, type CallContext, type CallEnd, callOnce, remedy } from './call.ts';
 
-const longestResends = 4;
 const firstPauseMs = 250;
-const resent: ReadonlySet<ErrorClass> = new Set(['server', 'common', 'network', 'timeout']);
 
 export interface Read extends Call {
   readonly lane: Lane;
@@ -42,7 +39,7 @@ export async function read<T>(
     const failure = end.kind === 'ok' ? unexpected(call.action, end.requestId) : end.failure;
     if (end.kind === 'failed' && !remedied.has(failure.class) && (await remedy(context, end, signal))) {
       remedied.add(failure.class);
-    } else if (resent.has(failure.class) && resends < longestResends) {
+    } else if (resends < classMeanings[failure.class].resends) {
       await context.clock.sleep(pauseMs(context.account, call, resends), signal);
       signal.throwIfAborted();
       resends++;

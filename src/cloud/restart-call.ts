@@ -1,10 +1,11 @@
 /**
- * A restart: sent once. It is sent again only when the answer proves that it did nothing and something was mended
- * meanwhile: once each for `clock`, `auth` and `retired` (design section 5). Whatever leaves its effect open is
- * `unanswered`, and the next look tells.
+ * A restart: sent once. It is sent again only when the answer proves that it did nothing and a remedy was found: new
+ * keys, the cloud's time, the successor of a retired action, once each. Whatever leaves its effect open is
+ * `unanswered`, and the next poll shows.
  */
 import type { Permit } from '../domain/ports/gate-port.ts';
-import type { CallFailure, ErrorClass, RestartAnswer } from '../domain/words/task.ts';
+import { type CallFailure, classMeanings, type ErrorClass } from '../domain/words/failure.ts';
+import type { RestartAnswer } from '../domain/words/task.ts';
 import { type CallContext, type CallEnd, callOnce, remedy } from './call.ts';
 import type { RestartAction } from './errors.ts';
 import { restartBody } from './wire.ts';
@@ -50,7 +51,7 @@ export async function restart(
   permit: Permit,
   signal: AbortSignal,
 ): Promise<RestartAnswer> {
-  const mended = new Set<ErrorClass>();
+  const remedied = new Set<ErrorClass>();
   let held: Permit | undefined = permit;
   while (true) {
     let credentials = context.keys.ready();
@@ -68,27 +69,36 @@ export async function restart(
     held = undefined;
     const again =
       end.kind === 'failed' &&
-      !mended.has(end.failure.class) &&
-      (await mend(context, restartActions, action, end, signal));
+      !remedied.has(end.failure.class) &&
+      (await remedyRestart(context, restartActions, action, end, signal));
     if (!again) return answerOf(end);
-    mended.add(end.failure.class);
+    remedied.add(end.failure.class);
   }
 }
 
-async function mend(
+async function remedyRestart(
   context: CallContext,
   restartActions: RestartActions,
   action: RestartAction,
   end: Extract<CallEnd, { kind: 'failed' }>,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (end.failure.class === 'retired') return restartActions.retire(action);
+  if (classMeanings[end.failure.class].remedy === 'action') return restartActions.retire(action);
   return (await remedy(context, end, signal)) !== undefined;
 }
 
 /** No keys: that is a refusal if they are missing or refused, and `not-sent` if only the way to them is down. */
 const unsent = (failure: CallFailure): RestartAnswer =>
-  failure.class === 'auth' ? { kind: 'refused', failure } : { kind: 'not-sent', failure };
+  classMeanings[failure.class].needsPerson ? { kind: 'refused', failure } : { kind: 'not-sent', failure };
+
+/** What the cloud's own answer is called, by what becomes of its attempt. */
+const answeredKind = {
+  throttled: 'throttled',
+  unanswered: 'unanswered',
+  'given-back': 'refused',
+  failed: 'refused',
+  doubted: 'refused',
+} as const;
 
 function answerOf(end: CallEnd): RestartAnswer {
   if (end.kind === 'ok') return { kind: 'accepted', requestId: end.requestId };
@@ -100,8 +110,7 @@ function answerOf(end: CallEnd): RestartAnswer {
     case 'unknown':
       return { kind: 'unanswered', failure };
     case 'answered':
-      if (failure.class === 'throttled') return { kind: 'throttled', failure };
-      return failure.class === 'server' ? { kind: 'unanswered', failure } : { kind: 'refused', failure };
+      return { kind: answeredKind[classMeanings[failure.class].attempt], failure };
     default:
       return end.reached satisfies never;
   }

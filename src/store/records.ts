@@ -7,8 +7,10 @@
  */
 import { z } from 'zod';
 import type { AccountRecord, Attempt, Circuit, Outage, StretchEntry, TaskRecord } from '../domain/memory/ledger.ts';
-import { circuits, type Event, type Hold, reasons } from '../domain/words/events.ts';
-import { type CallFailure, errorClasses, type TaskItem } from '../domain/words/task.ts';
+import { circuits, type Event, type Hold } from '../domain/words/events.ts';
+import { type CallFailure, errorClasses } from '../domain/words/failure.ts';
+import { reasons } from '../domain/words/reason.ts';
+import type { TaskItem } from '../domain/words/task.ts';
 
 /** May be absent. The cast makes the key required and its value possibly undefined, as in the domain's types. */
 const maybe = <T extends z.ZodType>(type: T) => type.optional() as unknown as z.ZodType<z.output<T> | undefined>;

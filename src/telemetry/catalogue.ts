@@ -2,13 +2,14 @@
  * Every metric of relaykeeper, as data: the one place where a name, its labels and their values are written.
  *
  * The code that counts takes its names from here (a misspelt one does not compile), the exposition prints the help
- * from here, and the README's table is generated from here. Design section 9 is the contract.
+ * from here, and the README's table is generated from here.
  */
 
 import { lanes } from '../domain/ports/gate-port.ts';
 import { taskStates } from '../domain/views/shown.ts';
-import { circuits, endings, type Reason, reasons } from '../domain/words/events.ts';
-import { type ErrorClass, errorClasses } from '../domain/words/task.ts';
+import { circuits, endings } from '../domain/words/events.ts';
+import { classMeanings, errorClasses } from '../domain/words/failure.ts';
+import { type Reason, reasons } from '../domain/words/reason.ts';
 
 export const prefix = 'relaykeeper_';
 
@@ -37,23 +38,8 @@ export const waitReasons: readonly Reason[] = reasons.filter((reason) => reason 
 /** What can be a poll's failure: an error class, or a list that shrank beyond belief. */
 export const pollFailureClasses = [...errorClasses, 'suspect'] as const;
 
-/** Design section 5: the classes that can open the restart circuit. The list circuit can be opened by any. */
-export const restartCircuitClasses: readonly ErrorClass[] = [
-  'auth',
-  'permission',
-  'billing',
-  'clock',
-  'retired',
-  'server',
-  'common',
-  'quota',
-  'network',
-  'timeout',
-  'unknown',
-];
-
-/** What was seen after a restart that the cloud had taken: values of `code` besides the cloud's. */
-export const seenFailures = ['not-recovered', 'stopped-again'] as const;
+/** The classes that can open the restart circuit. An open list circuit can come to tell any. */
+export const restartCircuitClasses = errorClasses.filter((name) => classMeanings[name].restartCircuit !== 'nothing');
 
 export const triggers = ['auto', 'manual'] as const;
 export const stages = ['quarantined', 'abandoned'] as const;

@@ -7,9 +7,15 @@
 import type { CloudTrace } from '../domain/ports/cloud-port.ts';
 import { lanes } from '../domain/ports/gate-port.ts';
 import { type Event, endings } from '../domain/words/events.ts';
+import {
+  type CallFailure,
+  classMeanings,
+  type ErrorClass,
+  errorClasses,
+  seenFailures,
+} from '../domain/words/failure.ts';
 import { globMatches, type Policies } from '../domain/words/policy.ts';
-import { type CallFailure, type ErrorClass, errorClasses } from '../domain/words/task.ts';
-import { logLevels, pollFailureClasses, seenFailures, storeOperations, triggers, waitReasons } from './catalogue.ts';
+import { logLevels, pollFailureClasses, storeOperations, triggers, waitReasons } from './catalogue.ts';
 import { createCounter, createHistogram, type Keep } from './series.ts';
 
 /**
@@ -175,14 +181,15 @@ function zeroAccount(counted: Counted, knownCodes: KnownCodes, account: string):
   }
 }
 
-/** Design section 5: the classes whose answer to a restart is a failed attempt. The others are no attempt, or unanswered. */
-const failingClasses: readonly ErrorClass[] = ['quota', 'forbidden', 'invalid', 'not-found', 'common', 'unknown'];
+/** The cloud's answer can make the attempt a failed one. */
+const canFail = ({ class: name }: { readonly class: ErrorClass }) =>
+  ['failed', 'doubted'].includes(classMeanings[name].attempt);
 
 function zeroGroup(counted: Counted, knownCodes: KnownCodes, account: string, group: string): void {
   for (const trigger of triggers) counted.restarts.add([account, group, trigger], 0);
   for (const code of seenFailures) counted.restartFailures.add([account, group, code], 0);
   for (const pair of Object.values(knownCodes).flat()) {
-    if (failingClasses.includes(pair.class)) counted.restartFailures.add([account, group, pair.code], 0);
+    if (canFail(pair)) counted.restartFailures.add([account, group, pair.code], 0);
   }
   for (const reason of waitReasons) counted.withheld.add([account, group, reason], 0);
   counted.outages.add([account, group], 0);

@@ -5,7 +5,8 @@
  * by names that are listed here too. Nothing else writes to standard output.
  */
 import pino from 'pino';
-import type { Event, EventType, Reason } from '../domain/words/events.ts';
+import type { Event, EventType } from '../domain/words/events.ts';
+import { reasonMeanings } from '../domain/words/reason.ts';
 import type { LogLevel } from './catalogue.ts';
 import { prettyLine } from './pretty.ts';
 import { identifier, scrub } from './scrub.ts';
@@ -24,7 +25,7 @@ const eventLevels: { readonly [Type in EventType]: LevelOf<Type> } = {
   'task-overdue': 'warn',
   'outage-opened': 'info',
   'outage-ended': 'info',
-  'restart-withheld': (event) => (toldOtherwise.has(event.reason) ? 'debug' : 'info'),
+  'restart-withheld': (event) => (reasonMeanings[event.reason].loggedElsewhere ? 'debug' : 'info'),
   // A shadow attempt has no answer: its intent is all that there is to see.
   'restart-intended': (event) => (event.trigger === 'shadow' ? 'info' : 'debug'),
   'restart-answered': (event) => (event.answer.kind === 'accepted' ? 'info' : 'warn'),
@@ -58,21 +59,6 @@ const eventLevels: { readonly [Type in EventType]: LevelOf<Type> } = {
   'time-accounted': 'trace',
   'group-empty': 'warn',
 };
-
-/**
- * Reasons that follow from what another line of the same moment says: that a restart was sent or would be, that a
- * storm or a circuit keeps all of them back, that the list could not be read.
- */
-const toldOtherwise: ReadonlySet<Reason> = new Set([
-  'standby',
-  'blind',
-  'circuit',
-  'confirming',
-  'in-flight',
-  'verifying',
-  'storm',
-  'observing',
-]);
 
 /** What is told besides events. A new notice is a row here. */
 const noticeLevels = {

@@ -4,8 +4,10 @@
  * Redaction is by construction: only the fields that are named here are ever written, whatever else an object
  * carries. Durations are milliseconds and say so in their names; times are ISO 8601.
  */
-import type { Event, Hold, Reason, StormCause, StormScope } from '../domain/words/events.ts';
-import type { CallFailure, RestartAnswer } from '../domain/words/task.ts';
+import type { Event, Hold, StormCause, StormScope } from '../domain/words/events.ts';
+import type { CallFailure } from '../domain/words/failure.ts';
+import { type Reason, reasonMeanings } from '../domain/words/reason.ts';
+import type { RestartAnswer } from '../domain/words/task.ts';
 
 export type FieldValue = string | number | boolean | undefined;
 export type Fields = Readonly<Record<string, FieldValue>>;
@@ -266,15 +268,7 @@ const causeWords = (by: StormCause) =>
   [...(by.stopped ? ['stopped'] : []), ...(by.budget ? ['budget'] : [])].join(' and ');
 
 const untilWords = (reason: Reason, until: number) =>
-  until === Number.POSITIVE_INFINITY ? (foreverWords[reason] ?? 'until something changes') : `not before ${iso(until)}`;
-
-/** What ends a wait that has no time of its own. */
-const foreverWords: Readonly<Partial<Record<Reason, string>>> = {
-  held: 'until the hold is removed',
-  abandoned: 'until it is released',
-  'near-end': 'it ends soon',
-  ended: 'it has ended',
-};
+  until === Number.POSITIVE_INFINITY ? reasonMeanings[reason].forever : `not before ${iso(until)}`;
 
 /** Beyond what a date can hold there is only "never". */
 function iso(at: number): string {

@@ -14,7 +14,7 @@ import {
   taskStates,
 } from '../domain/views/shown.ts';
 import { circuits } from '../domain/words/events.ts';
-import { errorClasses } from '../domain/words/task.ts';
+import { errorClasses } from '../domain/words/failure.ts';
 import { type GaugeName, type MetricName, restartCircuitClasses, waitReasons } from './catalogue.ts';
 import { headText, labelText, sampleText } from './exposition.ts';
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { actions, codeLabel, knownCodes } from '../../src/cloud/errors.ts';
-import type { ErrorClass, RestartAnswer } from '../../src/domain/words/task.ts';
+import type { ErrorClass } from '../../src/domain/words/failure.ts';
+import type { RestartAnswer } from '../../src/domain/words/task.ts';
 import { bench, envelope, never, type Pretend, send, serve } from './fixtures.ts';
 
 type Row = readonly [

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { pollNotBefore } from '../../src/domain/decide/decide.ts';
+import type { ErrorClass } from '../../src/domain/words/failure.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
-import type { ErrorClass, RestartAnswer } from '../../src/domain/words/task.ts';
+import type { RestartAnswer } from '../../src/domain/words/task.ts';
 import {
   accepted,
   at,

@@ -6,9 +6,10 @@ import { backoffMs, situationOf } from '../../src/domain/decide/rules.ts';
 import { apply } from '../../src/domain/memory/apply.ts';
 import { emptyLedger, maxFailuresKept, type TaskRecord } from '../../src/domain/memory/ledger.ts';
 import { groupViews } from '../../src/domain/views/views.ts';
-import { reasons } from '../../src/domain/words/events.ts';
+import { type ErrorClass, errorClasses } from '../../src/domain/words/failure.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
-import { type ErrorClass, errorClasses, type RestartAnswer, type TaskStatus } from '../../src/domain/words/task.ts';
+import { reasons } from '../../src/domain/words/reason.ts';
+import type { RestartAnswer, TaskStatus } from '../../src/domain/words/task.ts';
 import { accepted, at, failureOf, item, notSent, plainPolicy, type Shown, Story, throttled } from './story.ts';
 
 const policy = (name: string, title: string, more: Partial<Policy> = {}): Policy => ({

@@ -208,7 +208,7 @@ describe('observing', () => {
     expect(story.told('restart-intended').every((event) => 'trigger' in event && event.trigger === 'shadow')).toBe(
       true,
     );
-    expect(story.says('t')).toBe('quarantined until never');
+    expect(story.says('t')).toBe('observing until never');
     expect(story.told('task-quarantined').length).toBe(1);
   });
   test('a shadow is called neither recovered nor an answer', () => {

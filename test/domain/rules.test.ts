@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { rules } from '../../src/domain/decide/rules.ts';
-import { reasons } from '../../src/domain/words/events.ts';
 import type { Policy } from '../../src/domain/words/policy.ts';
+import { reasons } from '../../src/domain/words/reason.ts';
 import type { TaskItem } from '../../src/domain/words/task.ts';
 import {
   accepted,
@@ -72,11 +72,11 @@ describe('each reason, at second 0 of one stopped task', () => {
     ['EndTime is within endGuard', { item: { endsAt: at(60) } }, 'near-end until never'],
     ['EndTime is just outside endGuard', { item: { endsAt: at(61) } }, 'restart'],
     ['two sights must agree', { policy: { confirm: 2 } }, 'confirming until 15'],
-    ['its group observes', { policy: { mode: 'observe' } }, 'verifying until never'],
+    ['its group observes', { policy: { mode: 'observe' } }, 'observing until never'],
     [
       'it was stopped at first sight, and that is only observed',
       { policy: { firstSight: 'observe' } },
-      'verifying until never',
+      'observing until never',
     ],
   ];
   test.each(rows)('%s', (_sentence, { item: more = {}, policy = {}, before }, says) => {

@@ -12,14 +12,9 @@ import { stormKey, unsettledByScope } from '../../src/domain/learn/storm.ts';
 import { apply } from '../../src/domain/memory/apply.ts';
 import { emptyLedger, type Ledger, type TaskRecord } from '../../src/domain/memory/ledger.ts';
 import type { Event, Hold } from '../../src/domain/words/events.ts';
+import type { ErrorClass } from '../../src/domain/words/failure.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
-import {
-  type ErrorClass,
-  type RestartAnswer,
-  type TaskItem,
-  type TaskStatus,
-  unchanged,
-} from '../../src/domain/words/task.ts';
+import { type RestartAnswer, type TaskItem, type TaskStatus, unchanged } from '../../src/domain/words/task.ts';
 
 export const begin = Date.UTC(2026, 0, 5, 0, 0, 0); // a Monday, 08:00 in Shanghai
 export const at = (seconds: number): number => begin + seconds * 1_000;

@@ -5,8 +5,9 @@
  * Times are milliseconds of the world since the story's begin.
  */
 import type { Event, Trigger } from '../../src/domain/words/events.ts';
+import type { ErrorClass } from '../../src/domain/words/failure.ts';
 import type { Policy } from '../../src/domain/words/policy.ts';
-import type { ErrorClass, RestartAnswer, TaskItem } from '../../src/domain/words/task.ts';
+import type { RestartAnswer, TaskItem } from '../../src/domain/words/task.ts';
 import type { Disk } from './disk.ts';
 import type { Process } from './process.ts';
 import { StormBook } from './storm-book.ts';

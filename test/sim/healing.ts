@@ -6,7 +6,7 @@
 import { verdictOf } from '../../src/domain/decide/rules.ts';
 import { groupViews } from '../../src/domain/views/views.ts';
 import type { Event } from '../../src/domain/words/events.ts';
-import { reasons } from '../../src/domain/words/events.ts';
+import { reasons } from '../../src/domain/words/reason.ts';
 import { total } from './counters.ts';
 import type { Expected, History } from './history.ts';
 import type { Process } from './process.ts';

@@ -1,7 +1,7 @@
 /** Is what is told of an attempt, an outage or a stage so? Asked of what crossed the border before. */
 import type { Event, TaskEvent } from '../../src/domain/words/events.ts';
+import type { ErrorClass } from '../../src/domain/words/failure.ts';
 import type { Policy } from '../../src/domain/words/policy.ts';
-import type { ErrorClass } from '../../src/domain/words/task.ts';
 import { type Books, paceSlack, type TaskBook, type Try, tinyMs } from './books.ts';
 import type { Process } from './process.ts';
 import { managedBy } from './reading.ts';

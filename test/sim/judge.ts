@@ -4,8 +4,9 @@
  */
 
 import type { LookResult } from '../../src/domain/ports/cloud-port.ts';
-import { type Event, reasons } from '../../src/domain/words/events.ts';
+import type { Event } from '../../src/domain/words/events.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
+import { reasons } from '../../src/domain/words/reason.ts';
 import type { CompleteObservation, Observation, RestartAnswer, TaskItem } from '../../src/domain/words/task.ts';
 import type { Arrival } from '../../src/simulator/arrivals.ts';
 import { Books, covers, paceSlack, type TaskBook, tinyMs, type Witness } from './books.ts';

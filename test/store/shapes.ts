@@ -4,8 +4,10 @@
 import fc from 'fast-check';
 import type { AccountRecord, Attempt, TaskRecord } from '../../src/domain/memory/ledger.ts';
 import type { LedgerChanges } from '../../src/domain/ports/store-port.ts';
-import { circuits, type Event, type EventType, endings, type Hold, reasons } from '../../src/domain/words/events.ts';
-import { type CallFailure, errorClasses, type RestartAnswer, type TaskItem } from '../../src/domain/words/task.ts';
+import { circuits, type Event, type EventType, endings, type Hold } from '../../src/domain/words/events.ts';
+import { type CallFailure, errorClasses } from '../../src/domain/words/failure.ts';
+import { reasons } from '../../src/domain/words/reason.ts';
+import type { RestartAnswer, TaskItem } from '../../src/domain/words/task.ts';
 
 export const nothing: LedgerChanges = {
   events: [],

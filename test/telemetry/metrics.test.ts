@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { AccountSnapshot } from '../../src/domain/views/shown.ts';
 import type { Event } from '../../src/domain/words/events.ts';
-import { reasons } from '../../src/domain/words/events.ts';
+import { reasons } from '../../src/domain/words/reason.ts';
 import { catalogue, metricNames, prefix, restartCircuitClasses, specOf } from '../../src/telemetry/catalogue.ts';
 import { createMetrics, type Metrics, type MetricsOptions } from '../../src/telemetry/metrics.ts';
 import {

@@ -2,8 +2,9 @@
 
 import type { AccountSnapshot, AccountView, GroupView, TaskView } from '../../src/domain/views/shown.ts';
 import type { Event, EventType, Hold } from '../../src/domain/words/events.ts';
+import type { CallFailure } from '../../src/domain/words/failure.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
-import type { CallFailure, TaskItem } from '../../src/domain/words/task.ts';
+import type { TaskItem } from '../../src/domain/words/task.ts';
 import type { KnownCodes } from '../../src/telemetry/counted.ts';
 
 export const at = Date.UTC(2026, 0, 2, 3, 4, 5, 678);

@@ -7,7 +7,7 @@
  */
 import { stat } from 'node:fs/promises';
 import type { Clock } from '../../domain/ports/time-port.ts';
-import type { CallFailure } from '../../domain/words/task.ts';
+import type { CallFailure } from '../../domain/words/failure.ts';
 import type { Credentials } from '../sign.ts';
 import { checked, KeysUnavailable, type ReadKeys, readSmallFile } from './key-source.ts';
 import { type AskForKeys, askEcsRole, askOidc } from './temporary.ts';

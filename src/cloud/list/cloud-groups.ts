@@ -1,10 +1,11 @@
 /**
  * Several cloud groups as one sight: asked together while all of them answer; a group that makes the list fail is
- * found by asking one by one, and costs its own tasks only (design section 5).
+ * found by asking one by one, and costs its own tasks only.
  */
 import type { KnownItem } from '../../domain/ports/cloud-port.ts';
 import type { Lane } from '../../domain/ports/gate-port.ts';
-import type { CallFailure, ErrorClass, TaskItem } from '../../domain/words/task.ts';
+import { type CallFailure, classMeanings } from '../../domain/words/failure.ts';
+import type { TaskItem } from '../../domain/words/task.ts';
 import { type ListContext, readList } from './paging.ts';
 import { createSights } from './sights.ts';
 
@@ -14,17 +15,6 @@ const groupsPerList = 50;
 const askedAloneMs = 10 * 60_000;
 /** One by one, after so many failures without a success the cause is not the groups. */
 const aloneInVain = 3;
-
-/** Failures that one group can cause; the others are the account's or the network's, and end the round. */
-const ofOneGroup: ReadonlySet<ErrorClass> = new Set([
-  'permission',
-  'forbidden',
-  'invalid',
-  'not-found',
-  'server',
-  'common',
-  'unknown',
-]);
 
 export interface GroupsSight {
   /** Each task once. */
@@ -125,7 +115,7 @@ function newRound(context: ListContext, alone: Map<string, number>, lane: Lane, 
       }
       failed.push(name);
       inVain++;
-      if (ofOneGroup.has(failure.class)) alone.set(name, context.clock.monotonic() + askedAloneMs);
+      if (classMeanings[failure.class].ofOneGroup) alone.set(name, context.clock.monotonic() + askedAloneMs);
       else over = true;
     }
   };
@@ -136,7 +126,8 @@ function newRound(context: ListContext, alone: Map<string, number>, lane: Lane, 
       if (list.length === 1) return oneByOne(list);
       const failure = await one(list);
       if (!failure) return;
-      if (ofOneGroup.has(failure.class)) return oneByOne(list);
+      if (classMeanings[failure.class].ofOneGroup) return oneByOne(list);
+      // The account's or the network's: other groups fail alike.
       over = true;
       failed.push(...list);
     },

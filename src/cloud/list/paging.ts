@@ -10,7 +10,7 @@
  */
 import type { KnownItem } from '../../domain/ports/cloud-port.ts';
 import type { Lane } from '../../domain/ports/gate-port.ts';
-import type { CallFailure } from '../../domain/words/task.ts';
+import type { CallFailure } from '../../domain/words/failure.ts';
 import type { CallContext } from '../call.ts';
 import { read } from '../read.ts';
 import { listBody, type Page } from '../wire.ts';

@@ -2,8 +2,9 @@
  * The cloud's own groups, for an account that must name them (a sub-account) while the configuration has globs: read
  * at start and every minute; a read that fails keeps the last.
  */
+
+import type { CallFailure } from '../../domain/words/failure.ts';
 import { globMatches } from '../../domain/words/policy.ts';
-import type { CallFailure } from '../../domain/words/task.ts';
 import type { CallContext } from '../call.ts';
 import { read } from '../read.ts';
 import { groupsBody, parseGroups } from '../wire.ts';

@@ -1,11 +1,9 @@
 /** What a person on call may do to tasks by hand, and what forbids it. Each gives the facts; none of them applies them. */
 
 import type { Ledger, TaskRecord } from '../memory/ledger.ts';
-import type { Event, Hold, Reason } from '../words/events.ts';
+import type { Event, Hold } from '../words/events.ts';
+import { reasonMeanings } from '../words/reason.ts';
 import { objections, type Situation } from './rules.ts';
-
-/** What even an operator's restart does not pass; `held` it passes with force, and an open restart circuit takes it as its probe. */
-const bindsOperator: ReadonlySet<Reason> = new Set(['unmanaged', 'standby', 'ended', 'in-flight']);
 
 export type OperatorRestart =
   | { readonly kind: 'intend'; readonly intent: Extract<Event, { type: 'restart-intended' }> }
@@ -21,8 +19,10 @@ export function operatorRestart(record: TaskRecord, situation: Situation, by: st
   if (list.kind === 'open')
     return refused(`circuit: the list is refused with ${list.failure.code ?? list.failure.class}`);
   for (const { reason, detail } of objections(record, situation)) {
-    if (bindsOperator.has(reason)) return refused(`${reason}: ${detail}`);
-    if (reason === 'held' && !force) return refused(`held: ${detail}; add --force to restart it all the same`);
+    const { operator } = reasonMeanings[reason];
+    if (operator === 'refused') return refused(`${reason}: ${detail}`);
+    if (operator === 'with-force' && !force)
+      return refused(`${reason}: ${detail}; add --force to restart it all the same`);
   }
   if (group === undefined) return refused('unmanaged: no entry of groups: has it');
   const about = { at: now, account: ledger.account, taskId, group, attemptId: `${taskId}#${now}` };

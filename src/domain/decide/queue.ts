@@ -5,23 +5,21 @@
 
 import { isObserved, passesStorms, stormKey, stormsOver } from '../learn/storm.ts';
 import type { Ledger, TaskRecord } from '../memory/ledger.ts';
-import type { Event, Reason } from '../words/events.ts';
+import type { Event } from '../words/events.ts';
 import { hashOf } from '../words/hash.ts';
+import { reasonMeanings } from '../words/reason.ts';
 import { nextProbeAt, type Situation, type Verdict, verdictOf } from './rules.ts';
 
 type Intent = Extract<Event, { type: 'restart-intended' }>;
 
 /** What only the storm or the circuit withholds stays in the lane, and goes when its window frees or as a probe. */
-export const mayWaitInLane = (verdict: Verdict): boolean => mayGoThrough(verdict, passableInLane);
+export const mayWaitInLane = (verdict: Verdict): boolean => mayGoThrough(verdict, 'staysQueued');
 /** What only the group's `observe` (and a storm among the observed) withholds becomes a shadow attempt. */
-export const mayBeShadow = (verdict: Verdict): boolean => mayGoThrough(verdict, passableByShadow);
+export const mayBeShadow = (verdict: Verdict): boolean => mayGoThrough(verdict, 'passedByShadow');
 
-const passableInLane: ReadonlySet<Reason> = new Set(['storm', 'circuit']);
-const passableByShadow: ReadonlySet<Reason> = new Set(['storm', 'observing']);
-
-function mayGoThrough(verdict: Verdict, passable: ReadonlySet<Reason>): boolean {
+function mayGoThrough(verdict: Verdict, passable: 'staysQueued' | 'passedByShadow'): boolean {
   if (verdict.kind === 'restart') return true;
-  return verdict.kind === 'wait' && verdict.blockers.every((reason) => passable.has(reason));
+  return verdict.kind === 'wait' && verdict.blockers.every((reason) => reasonMeanings[reason][passable]);
 }
 
 /**

@@ -2,15 +2,16 @@
  * Every reason to wait, in the order of authority. Each rule answers "not before when?" for a stopped task:
  * the first that says no is the reason shown, the latest of all times is when to look again.
  *
- * A new reason is one more entry here (and in `reasons`), a key of the policy, and rows in the table test.
+ * A new reason is a row in `words/reason.ts`, its rule here, a key of the policy, and rows in the table test.
  */
 
 import { isObserved, passesStorms, scopesOf, stormKey, unsettledByScope } from '../learn/storm.ts';
 import type { Ledger, TaskRecord } from '../memory/ledger.ts';
-import type { Hold, Reason } from '../words/events.ts';
+import type { Hold } from '../words/events.ts';
 import { hashOf } from '../words/hash.ts';
 import { openingAt } from '../words/hours.ts';
 import type { Policies, Policy } from '../words/policy.ts';
+import { type Reason, reasons } from '../words/reason.ts';
 
 const never = Number.POSITIVE_INFINITY;
 const blindAtLeastMs = 60_000;
@@ -212,6 +213,15 @@ export const rules: Readonly<Record<Reason, Rule>> = {
     if ((outage?.attempts ?? 0) > 0 || sights >= policy.confirm) return undefined;
     return no(nextPollAt, `seen stopped ${sights} of ${policy.confirm} times`);
   }),
+  observing: under((record, policy) => {
+    if (!isObserved(record, policy)) return undefined;
+    return no(
+      never,
+      policy.mode === 'observe'
+        ? 'its group only observes'
+        : 'it was stopped when first seen, and firstSight is observe',
+    );
+  }),
   'in-flight': under(({ attempt }, _policy, { nextPollAt }) =>
     attempt?.phase.kind === 'in-flight' ? no(nextPollAt, 'a restart is out and not answered yet') : undefined,
   ),
@@ -236,15 +246,6 @@ export const rules: Readonly<Record<Reason, Rule>> = {
       : undefined,
   ),
   storm: under((record, policy, situation) => storm(record, policy, situation)),
-  observing: under((record, policy) => {
-    if (!isObserved(record, policy)) return undefined;
-    return no(
-      never,
-      policy.mode === 'observe'
-        ? 'its group only observes'
-        : 'it was stopped when first seen, and firstSight is observe',
-    );
-  }),
 };
 
 function blind({ taskId }: TaskRecord, { blindAt, now, nextPollAt, ledger }: Situation): ReturnType<Rule> {
@@ -311,8 +312,8 @@ export function objections(record: TaskRecord, situation: Situation): readonly R
   const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
   const asked: Asked = { record, policy, situation };
   const answers: RuleAnswer[] = [];
-  for (const [reason, rule] of Object.entries(rules) as [Reason, Rule][]) {
-    const answer = rule(asked);
+  for (const reason of reasons) {
+    const answer = rules[reason](asked);
     if (answer) answers.push({ reason, ...answer });
   }
   return answers;

@@ -5,11 +5,9 @@
 
 import type { Attempt, Circuit, Ledger, StretchEntry, TaskRecord } from '../memory/ledger.ts';
 import type { Event } from '../words/events.ts';
-import type { CallFailure, ErrorClass, RestartAnswer } from '../words/task.ts';
+import { type CallFailure, classMeanings } from '../words/failure.ts';
+import type { RestartAnswer } from '../words/task.ts';
 
-/** Nothing works until a person acts. */
-export const needsPerson: ReadonlySet<ErrorClass> = new Set(['auth', 'permission', 'billing', 'clock', 'retired']);
-const opensInARow: ReadonlySet<ErrorClass> = new Set(['server', 'common', 'quota', 'network', 'timeout', 'unknown']);
 const rowThatOpens = 5;
 const tasksThatOpen = 2;
 
@@ -48,15 +46,16 @@ export function answerEvents(
   }
 
   const manual = attempt.trigger === 'manual';
-  if (needsPerson.has(failure.class)) {
+  const means = classMeanings[failure.class];
+  if (means.restartCircuit === 'opens') {
     events.push(openOrProbed(restart, ledger.account, failure, true, now));
     return [...events, { ...about, type: 'restart-given-back', why: 'circuit', failedAt: undefined }];
   }
-  if (restart.kind === 'open' && opensInARow.has(failure.class)) {
+  if (restart.kind === 'open' && means.restartCircuit === 'counts') {
     events.push(openOrProbed(restart, ledger.account, failure, false, now));
     return [...events, { ...about, type: 'restart-given-back', why: 'circuit', failedAt: undefined }];
   }
-  const failed = answer.kind === 'refused' && (failure.class !== 'invalid' || manual);
+  const failed = answer.kind === 'refused' && (means.attempt !== 'doubted' || manual);
   if (failed) {
     const row = record.row + (manual ? 0 : 1);
     events.push({ ...about, type: 'restart-failed', cause: failure.code ?? failure.class, class: failure.class, row });
@@ -84,7 +83,7 @@ function countsTowards(
   failure: CallFailure,
   now: number,
 ): boolean {
-  if (attempt.trigger === 'manual' || !opensInARow.has(failure.class)) return false;
+  if (attempt.trigger === 'manual' || classMeanings[failure.class].restartCircuit !== 'counts') return false;
   if (answer.kind !== 'refused' && answer.kind !== 'unanswered') return false;
   if (circuit.kind === 'open') return true;
   const excused = answer.kind === 'unanswered' && now < (circuit.unansweredExcusedUntil ?? 0);
@@ -171,12 +170,12 @@ function throttle(ledger: Ledger, attempt: Attempt, failure: CallFailure, now: n
   return [{ type: 'restarts-throttled', at: now, account: ledger.account, failure, until: now + waitMs }];
 }
 
-/** What a failed poll does to the list circuit: classes that need a person open it, each further one is a probe. */
+/** What a failed poll does to the list circuit: some classes open it, and each further failure is a probe. */
 export function listFailureEvents(ledger: Ledger, failure: CallFailure, now: number): Event[] {
   const { list } = ledger.accountRecord.circuits;
   const { account } = ledger;
   if (list.kind === 'open') return [{ type: 'circuit-probed', at: now, account, circuit: 'list', failure }];
-  if (!needsPerson.has(failure.class)) return [];
+  if (classMeanings[failure.class].listCircuit !== 'opens') return [];
   return [{ type: 'circuit-opened', at: now, account, circuit: 'list', failure, atOnce: true }];
 }
 

@@ -1,6 +1,6 @@
 /** What an event does to the record of its account: polls, circuits, throttling, what was learned. */
-import { needsPerson } from '../learn/circuit.ts';
 import type { Event, TaskEvent } from '../words/events.ts';
+import { classMeanings } from '../words/failure.ts';
 import { type AccountRecord, type Circuit, excuseUnansweredMs, type StretchEntry } from './ledger.ts';
 
 const pollDurationsKept = 3;
@@ -72,7 +72,7 @@ function applyToCircuits(account: AccountRecord, event: Event): AccountRecord {
       const before = account.circuits[event.circuit];
       if (before.kind === 'closed') return account;
       const { at, failure } = event;
-      const atOnce = needsPerson.has(failure.class);
+      const atOnce = classMeanings[failure.class].needsPerson;
       const probes = before.probes + 1;
       return withCircuit(account, event.circuit, { ...before, failure, atOnce, probes, lastProbeAt: at });
     }

@@ -5,6 +5,7 @@
 
 import { settleInWindows, stormKey, stormWindowStart } from '../learn/storm.ts';
 import type { Event, TaskEvent } from '../words/events.ts';
+import { classMeanings } from '../words/failure.ts';
 import type { TaskItem } from '../words/task.ts';
 import { applyToAccount } from './apply-account.ts';
 import { type Attempt, type Ledger, maxFailuresKept, type TaskRecord } from './ledger.ts';
@@ -242,7 +243,11 @@ function answered(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart
       outage: outage && { ...outage, lastEffectAt: at },
     };
   }
-  if (answer.kind === 'refused' && answer.failure.class === 'invalid' && attempt.trigger !== 'manual') {
+  if (
+    answer.kind === 'refused' &&
+    classMeanings[answer.failure.class].attempt === 'doubted' &&
+    attempt.trigger !== 'manual'
+  ) {
     const code = answer.failure.code ?? answer.failure.class;
     return { ...record, attempt: { ...attempt, phase: { kind: 'doubted', from: at, code } } };
   }

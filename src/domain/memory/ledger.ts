@@ -5,8 +5,10 @@
  * new policy applies at once. Records are immutable values; `Ledger` is the one place that changes, and only by
  * `apply` (in apply.ts).
  */
-import type { CircuitName, Hold, Reason, StormCause, Trigger } from '../words/events.ts';
-import type { CallFailure, TaskItem } from '../words/task.ts';
+import type { CircuitName, Hold, StormCause, Trigger } from '../words/events.ts';
+import type { CallFailure } from '../words/failure.ts';
+import type { Reason } from '../words/reason.ts';
+import type { TaskItem } from '../words/task.ts';
 import type { Tallies } from './tallies.ts';
 
 /** Bound on the failure times kept in a row; `attempts` in the configuration cannot exceed it. */

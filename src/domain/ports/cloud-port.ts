@@ -1,6 +1,7 @@
 /** One account's API as the keeper needs it, and what the client tells besides its results. */
 
-import type { CallFailure, Observation, RestartAnswer, TaskItem } from '../words/task.ts';
+import type { CallFailure } from '../words/failure.ts';
+import type { Observation, RestartAnswer, TaskItem } from '../words/task.ts';
 import type { Permit } from './gate-port.ts';
 
 /** One account's API, ready to use. Never throws for anything the cloud can answer; aborts reject with the signal's reason. */

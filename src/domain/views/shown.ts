@@ -1,7 +1,8 @@
 /** What is shown (HTTP API, CLI, page): plain JSON, times as Unix milliseconds. */
 import type { GateSnapshot } from '../ports/gate-port.ts';
 import type { StoredEvent } from '../ports/store-port.ts';
-import type { CircuitName, Hold, Reason } from '../words/events.ts';
+import type { CircuitName, Hold } from '../words/events.ts';
+import type { Reason } from '../words/reason.ts';
 
 /** One rule's answer for one task. `notBefore` null: this rule has nothing against it; 'never' and 'unknown' are words. */
 export interface RuleView {

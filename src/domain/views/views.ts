@@ -5,7 +5,7 @@ import { downSince } from '../learn/outage.ts';
 import { isObserved, stormKey } from '../learn/storm.ts';
 import type { Ledger, TaskRecord } from '../memory/ledger.ts';
 import { holdAt, isListed, newStates, type States, stateOf, takeTallies } from '../memory/tallies.ts';
-import { type Reason, reasons } from '../words/events.ts';
+import { type Reason, reasons } from '../words/reason.ts';
 import type { AccountView, GroupView, RuleView, TaskView, VerdictView } from './shown.ts';
 
 const orNever = (at: number): number | 'never' => (at === Number.POSITIVE_INFINITY ? 'never' : at);

@@ -4,30 +4,9 @@
  *
  * Times are Unix milliseconds. Events of `recorded` types are stored and kept as history; the others pass by.
  */
-import type { CallFailure, ErrorClass, RestartAnswer, TaskItem } from './task.ts';
-
-/** Design section 4: why a stopped task is not restarted now, in the order of authority. A closed set. */
-export const reasons = [
-  'unmanaged',
-  'ended',
-  'unknown-status',
-  'standby',
-  'blind',
-  'circuit',
-  'held',
-  'outside-hours',
-  'before-start',
-  'near-end',
-  'confirming',
-  'in-flight',
-  'verifying',
-  'backoff',
-  'quarantined',
-  'abandoned',
-  'storm',
-  'observing',
-] as const;
-export type Reason = (typeof reasons)[number];
+import type { CallFailure, ErrorClass, FailureCause } from './failure.ts';
+import type { Reason } from './reason.ts';
+import type { RestartAnswer, TaskItem } from './task.ts';
 
 export const endings = ['recovered', 'external', 'ended', 'gone', 'unmanaged'] as const;
 export type Ending = (typeof endings)[number];
@@ -36,9 +15,6 @@ export const circuits = ['list', 'restart'] as const;
 export type CircuitName = (typeof circuits)[number];
 
 export type Trigger = 'auto' | 'manual' | 'shadow';
-
-/** Why a settled attempt failed: a cloud code (or class, if there was no code), or what was seen. */
-export type FailureCause = 'not-recovered' | 'stopped-again' | (string & {});
 
 export interface Hold {
   readonly id: string;

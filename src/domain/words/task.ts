@@ -5,6 +5,8 @@
  * never reach this type: of the sources only a keyed fingerprint is kept, enough to see that they changed.
  */
 
+import type { CallFailure } from './failure.ts';
+
 /** What the cloud says a task does: 停用, 生效中, 未开始, 已结束, or a value we have never seen. */
 export type TaskStatus = 'stopped' | 'active' | 'not-started' | 'ended' | 'unknown';
 
@@ -69,36 +71,6 @@ export interface FailedObservation {
   readonly startedAt: number;
   readonly finishedAt: number;
   readonly failure: CallFailure;
-}
-
-/** The closed set of ways a call can fail. */
-export const errorClasses = [
-  'throttled',
-  'quota',
-  'auth',
-  'permission',
-  'forbidden',
-  'billing',
-  'clock',
-  'retired',
-  'invalid',
-  'not-found',
-  'server',
-  'common',
-  'network',
-  'timeout',
-  'unknown',
-] as const;
-export type ErrorClass = (typeof errorClasses)[number];
-
-export interface CallFailure {
-  readonly class: ErrorClass;
-  /** The cloud's error code as it was sent, cut at 128 characters; absent if there was none. */
-  readonly code: string | undefined;
-  readonly httpStatus: number | undefined;
-  readonly requestId: string | undefined;
-  /** One short sentence for a person, free of secrets. */
-  readonly message: string;
 }
 
 /** The answer to one restart, as a value. */

@@ -1,11 +1,12 @@
 /** What somebody should look at by daylight: it heals, or it can wait, or it is about to become a page. */
 
+import { classMeanings, errorClasses } from '../../domain/words/failure.ts';
 import type { AlertRule } from './alert.ts';
 import { account, group } from './pages.ts';
 import { metric, type Pace } from './promql.ts';
 
 /** Classes that have a page of their own. */
-const personal = ['auth', 'permission', 'billing', 'clock', 'retired'] as const;
+const personal = errorClasses.filter((name) => classMeanings[name].needsPerson);
 
 export function warnings(pace: Pace): readonly AlertRule[] {
   return [...taskWarnings(pace), ...apiWarnings(pace), ...holdWarnings(pace), ...setupWarnings(pace)];

@@ -1,0 +1,180 @@
+/**
+ * Every way in which a call can fail, and all that the word means: what is sent again, what becomes of the attempt,
+ * what opens a circuit, what a person does. Which code belongs to which class stands in `cloud/errors.ts`.
+ */
+
+/** What becomes of the attempt when the cloud answers its restart so, and what the answer does to the restart circuit. */
+type RestartEnd =
+  /** The attempt is given back, and the account's calls slow down. */
+  | { readonly attempt: 'throttled'; readonly restartCircuit: 'nothing' }
+  /** The circuit opens at once, and the attempt is given back. */
+  | { readonly attempt: 'given-back'; readonly restartCircuit: 'opens' }
+  /**
+   * `unanswered`: it may have taken effect, the next poll shows. `doubted`: failed, unless the next poll shows the task
+   * running. `counts`: five such in a row, on at least two tasks, open the circuit.
+   */
+  | { readonly attempt: 'failed' | 'doubted' | 'unanswered'; readonly restartCircuit: 'counts' | 'nothing' };
+
+type ClassMeaning = RestartEnd & {
+  /** For a person, without a full stop. */
+  readonly means: string;
+  /** What a person does about it, without a full stop. */
+  readonly advice: string;
+  /** Nothing works until a person acts. */
+  readonly needsPerson: boolean;
+  readonly listCircuit: 'opens' | 'nothing';
+  /** How often a read that failed so is sent again, with growing pauses. */
+  readonly resends: number;
+  /** What can change between the failed call and one more, sent once: the keys, the clock offset, the action. */
+  readonly remedy: 'keys' | 'clock' | 'action' | undefined;
+  /** One cloud group can cause it; else it is the account's or the network's. */
+  readonly ofOneGroup: boolean;
+  /** A call can fail so without a code of the cloud. */
+  readonly codeless: boolean;
+};
+
+/** Of reads that failed for a moment: 250 ms doubled four times, 4 to 6 s together. */
+const patient = 4;
+
+/** One restart was refused, for its own task. */
+const ofItsTask = {
+  needsPerson: false,
+  listCircuit: 'nothing',
+  restartCircuit: 'nothing',
+  attempt: 'failed',
+  resends: 0,
+  remedy: undefined,
+  ofOneGroup: true,
+  codeless: false,
+} as const;
+
+/** Every call of the account fails so until a person acts. */
+const ofTheAccount = {
+  ...ofItsTask,
+  needsPerson: true,
+  listCircuit: 'opens',
+  restartCircuit: 'opens',
+  attempt: 'given-back',
+  ofOneGroup: false,
+} as const;
+
+/** Nobody knows whether the call took effect. */
+const noAnswer = {
+  ...ofItsTask,
+  restartCircuit: 'counts',
+  attempt: 'unanswered',
+  resends: patient,
+  ofOneGroup: false,
+  codeless: true,
+} as const;
+
+const rows = {
+  throttled: {
+    ...ofItsTask,
+    means: 'More calls than the cloud admits',
+    advice: 'Nothing for a moment of it; if it lasts, something else calls with this account: lower `rateLimit`',
+    attempt: 'throttled',
+    ofOneGroup: false,
+    codeless: true,
+  },
+  quota: {
+    ...ofItsTask,
+    means: "More resources than the account's quota allows; this is no throttling",
+    advice: 'Stop tasks that nobody needs, or ask the vendor for a larger quota',
+    restartCircuit: 'counts',
+    ofOneGroup: false,
+  },
+  auth: {
+    ...ofTheAccount,
+    means: 'The cloud does not accept the key or the signature',
+    advice: 'Check the access key, the secret key and their expiry',
+    remedy: 'keys',
+  },
+  permission: {
+    ...ofTheAccount,
+    means: 'The key may not do this',
+    advice: 'Give this key the Live (拉流转推) permissions in IAM',
+    ofOneGroup: true,
+  },
+  forbidden: {
+    ...ofItsTask,
+    means: 'The key may not touch this one task',
+    advice: 'Check which account and project the task belongs to',
+  },
+  billing: {
+    ...ofTheAccount,
+    means: 'The service is not activated, or the account is in arrears',
+    advice: 'Activate the service or pay the bill',
+  },
+  clock: {
+    ...ofTheAccount,
+    means: 'The clock of this machine is too far from the cloud’s',
+    advice: 'Set the clock of this machine (NTP)',
+    remedy: 'clock',
+  },
+  retired: {
+    ...ofTheAccount,
+    means: 'The cloud does not have this action any more',
+    advice: 'Set `restartAction: auto`, or update relaykeeper',
+    remedy: 'action',
+  },
+  invalid: {
+    ...ofItsTask,
+    means: 'The cloud does not accept the parameters, or cannot restart the task from its present state',
+    advice: 'Look at the task in the console',
+    attempt: 'doubted',
+  },
+  'not-found': { ...ofItsTask, means: 'The cloud does not find the task', advice: 'Look for it in the console' },
+  server: {
+    ...noAnswer,
+    means: 'The cloud failed inside, or its answer could not be read',
+    advice: 'Wait; if it lasts, ask the vendor with the request id from the log',
+    ofOneGroup: true,
+  },
+  common: {
+    ...ofItsTask,
+    means: 'An error that the cloud does not classify (`CommonErr`)',
+    advice: 'Wait; if it lasts, ask the vendor with the request id from the log',
+    restartCircuit: 'counts',
+    resends: patient,
+  },
+  network: {
+    ...noAnswer,
+    means: 'The call did not reach the cloud, or the connection broke',
+    advice: 'Check network, DNS, proxy and firewall',
+  },
+  timeout: {
+    ...noAnswer,
+    means: 'No whole answer within `requestTimeout`',
+    advice: 'Check the network; if it is slow, raise `requestTimeout`',
+  },
+  unknown: {
+    ...ofItsTask,
+    means: 'An error that relaykeeper does not know',
+    advice: 'Report the code from the log',
+    restartCircuit: 'counts',
+    codeless: true,
+  },
+} as const satisfies Readonly<Record<string, ClassMeaning>>;
+
+export type ErrorClass = keyof typeof rows;
+
+export const errorClasses = Object.keys(rows) as readonly ErrorClass[];
+
+export const classMeanings: Readonly<Record<ErrorClass, ClassMeaning>> = rows;
+
+export interface CallFailure {
+  readonly class: ErrorClass;
+  /** The cloud's error code as it was sent, cut at 128 characters; absent if there was none. */
+  readonly code: string | undefined;
+  readonly httpStatus: number | undefined;
+  readonly requestId: string | undefined;
+  /** One short sentence for a person, free of secrets. */
+  readonly message: string;
+}
+
+/** Why a restart that the cloud took failed, as the list showed it. */
+export const seenFailures = ['not-recovered', 'stopped-again'] as const;
+
+/** Why a settled attempt failed: a cloud code (or class, if there was no code), or what was seen. */
+export type FailureCause = (typeof seenFailures)[number] | (string & {});

@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'vitest';
+import { classMeanings, errorClasses } from '../../src/domain/words/failure.ts';
+import { reasonMeanings, reasons } from '../../src/domain/words/reason.ts';
+
+test('the reasons stand in the order of authority', () => {
+  expect(reasons.join(' ')).toBe(
+    'unmanaged ended unknown-status standby blind circuit held outside-hours before-start near-end confirming ' +
+      'observing in-flight verifying backoff quarantined abandoned storm',
+  );
+});
+
+describe('what passes a reason', () => {
+  const those = (which: (reason: (typeof reasons)[number]) => boolean) => reasons.filter(which).join(' ');
+  test('a restart stays queued behind a storm and a circuit alone', () => {
+    expect(those((reason) => reasonMeanings[reason].staysQueued)).toBe('circuit storm');
+  });
+  test('a shadow attempt passes observing, and a storm by its own window', () => {
+    expect(those((reason) => reasonMeanings[reason].passedByShadow)).toBe('observing storm');
+  });
+  test('an operator passes all but four, one of them with force, a circuit as its probe', () => {
+    const by = (how: string) => those((reason) => reasonMeanings[reason].operator === how);
+    expect(by('refused')).toBe('unmanaged ended standby in-flight');
+    expect(by('with-force')).toBe('held');
+    expect(by('as-probe')).toBe('circuit');
+  });
+});
+
+describe('the classes of failure', () => {
+  const those = (which: (name: (typeof errorClasses)[number]) => boolean) => errorClasses.filter(which).join(' ');
+  test('a read is sent again where the cloud or the network failed for a moment', () => {
+    expect(those((name) => classMeanings[name].resends > 0)).toBe('server common network timeout');
+  });
+  test('a class that opens a circuit at once needs a person', () => {
+    expect(those((name) => classMeanings[name].restartCircuit === 'opens')).toBe(
+      'auth permission billing clock retired',
+    );
+    expect(those((name) => classMeanings[name].listCircuit === 'opens')).toBe('auth permission billing clock retired');
+    expect(those((name) => classMeanings[name].needsPerson)).toBe('auth permission billing clock retired');
+  });
+  test('five in a row of these open the restart circuit', () => {
+    expect(those((name) => classMeanings[name].restartCircuit === 'counts')).toBe(
+      'quota server common network timeout unknown',
+    );
+  });
+});
+
+test('sentences are written alike: a capital first, no full stop at the end', () => {
+  const sentences = [...Object.values(reasonMeanings), ...Object.values(classMeanings)].flatMap((row) => [
+    row.means,
+    row.advice,
+  ]);
+  expect(sentences.filter((sentence) => !/^[A-Z`].*[^.]$/.test(sentence))).toEqual([]);
+});
