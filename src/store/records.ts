@@ -6,8 +6,16 @@
  * `maybe(…)` or have a `.default(…)` here, or records stored before it are refused.
  */
 import { z } from 'zod';
-import type { AccountRecord, Attempt, Circuit, Outage, StretchEntry, TaskRecord } from '../domain/memory/ledger.ts';
-import { circuits, type Event, type Hold } from '../domain/words/events.ts';
+import type {
+  AccountRecord,
+  Attempt,
+  ListCircuit,
+  Outage,
+  RestartCircuit,
+  StretchEntry,
+  TaskRecord,
+} from '../domain/memory/ledger.ts';
+import type { Event, Hold } from '../domain/words/events.ts';
 import { type CallFailure, errorClasses } from '../domain/words/failure.ts';
 import { reasons } from '../domain/words/reason.ts';
 import type { TaskItem } from '../domain/words/task.ts';
@@ -90,24 +98,23 @@ const failure: z.ZodType<CallFailure> = z.object({
 
 const stretch: z.ZodType<StretchEntry[]> = z.array(z.object({ taskId: text, attemptId: text, at: time }));
 
-const circuit: z.ZodType<Circuit> = z.discriminatedUnion('kind', [
+const opened = { kind: z.literal('open'), since: time, failure, lastProbeAt: time };
+
+const listCircuit: z.ZodType<ListCircuit> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('closed') }),
+  z.object({ ...opened, probes: count }),
+]);
+
+const restartCircuit: z.ZodType<RestartCircuit> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('closed'), streak: stretch, unansweredExcusedUntil: maybe(time) }),
-  z.object({
-    kind: z.literal('open'),
-    since: time,
-    failure,
-    atOnce: z.boolean(),
-    probes: count,
-    lastProbeAt: time,
-    stretch,
-  }),
+  z.object({ ...opened, stretch }),
 ]);
 
 export const accountRecord: z.ZodType<AccountRecord> = z.object({
   lastComplete: maybe(z.object({ startedAt: time, finishedAt: time, tasks: count })),
   pollDurationsMs: z.array(z.number()),
   suspect: maybe(z.object({ since: time, before: count })),
-  circuits: z.record(z.enum(circuits), circuit),
+  circuits: z.object({ list: listCircuit, restart: restartCircuit }),
   throttle: maybe(z.object({ inRow: count, setAt: time, until: time })),
   retiredActions: z.array(text),
 });

@@ -60,11 +60,14 @@ const task: Filled<TaskRecord> = {
   reasonTold: 'backoff',
 };
 
-const account = (circuit: Filled<AccountRecord['circuits']['restart']>): Filled<AccountRecord> => ({
+const account = (
+  restart: Filled<AccountRecord['circuits']['restart']>,
+  list: Filled<AccountRecord['circuits']['list']> = { kind: 'closed' },
+): Filled<AccountRecord> => ({
   lastComplete: { startedAt: ours, finishedAt: ours, tasks: count },
   pollDurationsMs: [count],
   suspect: { since: ours, before: count },
-  circuits: { list: circuit, restart: circuit },
+  circuits: { list, restart },
   throttle: { inRow: count, setAt: ours, until: ours },
   retiredActions: ['RestartPullToPushTask'],
 });
@@ -77,7 +80,10 @@ const filled = [
   ['account', account({ kind: 'closed', streak: [tried, tried], unansweredExcusedUntil: ours })],
   [
     'account',
-    account({ kind: 'open', since: ours, failure, atOnce: false, probes: count, lastProbeAt: ours, stretch: [tried] }),
+    account(
+      { kind: 'open', since: ours, failure, lastProbeAt: ours, stretch: [tried] },
+      { kind: 'open', since: ours, failure, probes: count, lastProbeAt: ours },
+    ),
   ],
   ['failure', { at: ours, attemptId: 't#1', group: 'vip', observed: false } satisfies Filled<BudgetEntry>],
   [

@@ -166,24 +166,21 @@ export const anyRecord: fc.Arbitrary<TaskRecord> = fc.record({
 });
 
 const stretch = fc.array(fc.record({ taskId: text, attemptId: text, at: time }), { maxLength: 3 });
-const circuit = fc.oneof(
+const opened = { kind: fc.constant('open' as const), since: time, failure, lastProbeAt: time };
+const listCircuit = fc.oneof(
+  fc.record({ kind: fc.constant('closed' as const) }),
+  fc.record({ ...opened, probes: count }),
+);
+const restartCircuit = fc.oneof(
   fc.record({ kind: fc.constant('closed' as const), streak: stretch, unansweredExcusedUntil: maybe(time) }),
-  fc.record({
-    kind: fc.constant('open' as const),
-    since: time,
-    failure,
-    atOnce: fc.boolean(),
-    probes: count,
-    lastProbeAt: time,
-    stretch,
-  }),
+  fc.record({ ...opened, stretch }),
 );
 
 export const anyAccountRecord: fc.Arbitrary<AccountRecord> = fc.record({
   lastComplete: maybe(fc.record({ startedAt: time, finishedAt: time, tasks: count })),
   pollDurationsMs: fc.array(count, { maxLength: 3 }),
   suspect: maybe(fc.record({ since: time, before: count })),
-  circuits: fc.record({ list: circuit, restart: circuit }),
+  circuits: fc.record({ list: listCircuit, restart: restartCircuit }),
   throttle: maybe(fc.record({ inRow: count, setAt: time, until: time })),
   retiredActions: fc.array(text, { maxLength: 3 }),
 });

@@ -8,6 +8,7 @@
 import { isObserved, passesStorms, scopesOf, stormKey, unsettledByScope } from '../learn/storm.ts';
 import type { Ledger, TaskRecord } from '../memory/ledger.ts';
 import type { Hold } from '../words/events.ts';
+import { classMeanings } from '../words/failure.ts';
 import { hashOf } from '../words/hash.ts';
 import { openingAt } from '../words/hours.ts';
 import type { Policies, Policy } from '../words/policy.ts';
@@ -158,7 +159,7 @@ export function dueSince(record: TaskRecord, policy: Policy, cloudNow: number): 
 export function nextProbeAt(ledger: Ledger): number {
   const { restart } = ledger.accountRecord.circuits;
   if (restart.kind === 'closed') return Number.NEGATIVE_INFINITY;
-  return restart.lastProbeAt + (restart.atOnce ? probeAtOnceEveryMs : probeEveryMs);
+  return restart.lastProbeAt + (classMeanings[restart.failure.class].needsPerson ? probeAtOnceEveryMs : probeEveryMs);
 }
 
 // ---- the rules -------------------------------------------------------------------------------------------------

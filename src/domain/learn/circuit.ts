@@ -3,7 +3,7 @@
  * stop calling an API which answers nobody.
  */
 
-import type { Attempt, Circuit, Ledger, StretchEntry, TaskRecord } from '../memory/ledger.ts';
+import type { Attempt, Ledger, RestartCircuit, StretchEntry, TaskRecord } from '../memory/ledger.ts';
 import type { Event } from '../words/events.ts';
 import { type CallFailure, classMeanings } from '../words/failure.ts';
 import type { RestartAnswer } from '../words/task.ts';
@@ -76,7 +76,7 @@ export function answerEvents(
 
 /** Whether this answer is one of the five that open the circuit. */
 function countsTowards(
-  circuit: Circuit,
+  circuit: RestartCircuit,
   record: TaskRecord,
   attempt: Attempt,
   answer: RestartAnswer,
@@ -90,7 +90,13 @@ function countsTowards(
   return !excused && !record.outage?.failedInStretch;
 }
 
-const openOrProbed = (circuit: Circuit, account: string, failure: CallFailure, atOnce: boolean, at: number): Event =>
+const openOrProbed = (
+  circuit: RestartCircuit,
+  account: string,
+  failure: CallFailure,
+  atOnce: boolean,
+  at: number,
+): Event =>
   circuit.kind === 'closed'
     ? { type: 'circuit-opened', at, account, circuit: 'restart', failure, atOnce }
     : { type: 'circuit-probed', at, account, circuit: 'restart', failure };

@@ -1,7 +1,6 @@
 /** What an event does to the record of its account: polls, circuits, throttling, what was learned. */
 import type { Event, TaskEvent } from '../words/events.ts';
-import { classMeanings } from '../words/failure.ts';
-import { type AccountRecord, type Circuit, excuseUnansweredMs, type StretchEntry } from './ledger.ts';
+import { type AccountRecord, excuseUnansweredMs, type RestartCircuit, type StretchEntry } from './ledger.ts';
 
 const pollDurationsKept = 3;
 /** One task alone cannot open the circuit, however often it fails: its streak need not be kept whole. */
@@ -49,62 +48,55 @@ const polled = (account: AccountRecord, durationMs: number): AccountRecord => ({
   pollDurationsMs: [...account.pollDurationsMs, durationMs].slice(-pollDurationsKept),
 });
 
-const closed: Circuit = { kind: 'closed', streak: [], unansweredExcusedUntil: undefined };
+const closed: RestartCircuit = { kind: 'closed', streak: [], unansweredExcusedUntil: undefined };
 
 function applyToCircuits(account: AccountRecord, event: Event): AccountRecord {
-  const { restart } = account.circuits;
+  const { list, restart } = account.circuits;
   switch (event.type) {
     case 'circuit-opened': {
-      const before = account.circuits[event.circuit];
-      const stretch = before.kind === 'closed' ? before.streak : before.stretch;
-      const { at, failure, atOnce } = event;
-      return withCircuit(account, event.circuit, {
-        kind: 'open',
-        since: at,
-        failure,
-        atOnce,
-        probes: 0,
-        lastProbeAt: at,
-        stretch,
-      });
+      const { at, failure } = event;
+      const open = { kind: 'open', since: at, failure, lastProbeAt: at } as const;
+      if (event.circuit === 'list') return withCircuits(account, { list: { ...open, probes: 0 } });
+      const stretch = restart.kind === 'closed' ? restart.streak : restart.stretch;
+      return withCircuits(account, { restart: { ...open, stretch } });
     }
     case 'circuit-probed': {
-      const before = account.circuits[event.circuit];
-      if (before.kind === 'closed') return account;
-      const { at, failure } = event;
-      const atOnce = classMeanings[failure.class].needsPerson;
-      const probes = before.probes + 1;
-      return withCircuit(account, event.circuit, { ...before, failure, atOnce, probes, lastProbeAt: at });
+      const { at: lastProbeAt, failure } = event;
+      if (event.circuit === 'list')
+        return list.kind === 'closed'
+          ? account
+          : withCircuits(account, { list: { ...list, failure, probes: list.probes + 1, lastProbeAt } });
+      return restart.kind === 'closed'
+        ? account
+        : withCircuits(account, { restart: { ...restart, failure, lastProbeAt } });
     }
     case 'circuit-closed':
-      return withCircuit(account, event.circuit, closed);
+      return withCircuits(account, event.circuit === 'list' ? { list: { kind: 'closed' } } : { restart: closed });
     case 'restart-intended':
       if (restart.kind === 'closed' || !event.probe) return account;
-      return withCircuit(account, 'restart', { ...restart, lastProbeAt: event.at });
+      return withCircuits(account, { restart: { ...restart, lastProbeAt: event.at } });
     case 'restart-answered': {
       const { throttle } = account;
       const throttled = event.answer.kind === 'throttled' || event.answer.kind === 'not-sent';
       const calmer = throttle && !throttled ? { ...account, throttle: { ...throttle, inRow: 0 } } : account;
-      return withCircuit(calmer, 'restart', afterAnswer(restart, event));
+      const after = afterAnswer(restart, event);
+      return after === restart ? calmer : withCircuits(calmer, { restart: after });
     }
     case 'restart-given-back':
       if (restart.kind === 'closed' || event.why !== 'circuit') return account;
-      return withCircuit(account, 'restart', { ...restart, stretch: triedIn(restart.stretch, event) });
+      return withCircuits(account, { restart: { ...restart, stretch: triedIn(restart.stretch, event) } });
     case 'restart-worked':
-      return restart.kind === 'closed' && event.unanswered
-        ? withCircuit(account, 'restart', {
-            ...restart,
-            streak: [],
-            unansweredExcusedUntil: event.at + excuseUnansweredMs,
-          })
-        : account;
+      if (restart.kind === 'open' || !event.unanswered) return account;
+      return withCircuits(account, {
+        restart: { ...restart, streak: [], unansweredExcusedUntil: event.at + excuseUnansweredMs },
+      });
     default:
       return account;
   }
 }
 
 /** What an answer does to the row of failures that may open the circuit. */
-function afterAnswer(circuit: Circuit, event: Extract<TaskEvent, { type: 'restart-answered' }>): Circuit {
+function afterAnswer(circuit: RestartCircuit, event: Extract<TaskEvent, { type: 'restart-answered' }>): RestartCircuit {
   if (circuit.kind === 'open') return circuit;
   if (event.answer.kind === 'accepted') return { ...circuit, streak: [] };
   if (!event.towardsCircuit) return circuit;
@@ -121,5 +113,7 @@ function triedIn(
   return [...stretch.filter((entry) => entry.taskId !== taskId), { taskId, attemptId, at }];
 }
 
-const withCircuit = (account: AccountRecord, name: 'list' | 'restart', circuit: Circuit): AccountRecord =>
-  account.circuits[name] === circuit ? account : { ...account, circuits: { ...account.circuits, [name]: circuit } };
+const withCircuits = (account: AccountRecord, changed: Partial<AccountRecord['circuits']>): AccountRecord => ({
+  ...account,
+  circuits: { ...account.circuits, ...changed },
+});

@@ -5,7 +5,7 @@
  * new policy applies at once. Records are immutable values; `Ledger` is the one place that changes, and only by
  * `apply` (in apply.ts).
  */
-import type { CircuitName, Hold, StormCause, Trigger } from '../words/events.ts';
+import type { Hold, StormCause, Trigger } from '../words/events.ts';
 import type { CallFailure } from '../words/failure.ts';
 import type { Reason } from '../words/reason.ts';
 import type { TaskItem } from '../words/task.ts';
@@ -99,7 +99,7 @@ export interface AccountRecord {
   readonly pollDurationsMs: readonly number[];
   /** The list is beyond belief since then; `before` is the last number of tasks believed. */
   readonly suspect: { readonly since: number; readonly before: number } | undefined;
-  readonly circuits: Readonly<Record<CircuitName, Circuit>>;
+  readonly circuits: { readonly list: ListCircuit; readonly restart: RestartCircuit };
   readonly throttle: { readonly inRow: number; readonly setAt: number; readonly until: number } | undefined;
   /** What `restartAction: auto` has learned. */
   readonly retiredActions: readonly string[];
@@ -108,19 +108,30 @@ export interface AccountRecord {
 /** For so long after an unanswered restart proved to have worked, unanswered ones do not count towards the five. */
 export const excuseUnansweredMs = 10 * 60_000;
 
-export type Circuit =
+/** The list's: one refusal of a class that needs a person opens it, and its probe, the poll, backs off. */
+export type ListCircuit =
+  | { readonly kind: 'closed' }
+  | {
+      readonly kind: 'open';
+      readonly since: number;
+      readonly failure: CallFailure;
+      readonly probes: number;
+      readonly lastProbeAt: number;
+    };
+
+/** The restarts': a class that needs a person opens it at once, others five in a row. */
+export type RestartCircuit =
   | {
       readonly kind: 'closed';
+      /** Answers in a row that may open it, oldest first. */
       readonly streak: readonly StretchEntry[];
       readonly unansweredExcusedUntil: number | undefined;
     }
   | {
       readonly kind: 'open';
       readonly since: number;
+      /** The newest answer; its class says how often it is probed. */
       readonly failure: CallFailure;
-      /** Its newest answer is of a class that needs a person and opens it at once; its probes are rarer. */
-      readonly atOnce: boolean;
-      readonly probes: number;
       readonly lastProbeAt: number;
       /** Every restart answered so in this stretch, oldest first; a task's newest entry counts. */
       readonly stretch: readonly StretchEntry[];
@@ -206,7 +217,7 @@ export const emptyAccountRecord: AccountRecord = {
   pollDurationsMs: [],
   suspect: undefined,
   circuits: {
-    list: { kind: 'closed', streak: [], unansweredExcusedUntil: undefined },
+    list: { kind: 'closed' },
     restart: { kind: 'closed', streak: [], unansweredExcusedUntil: undefined },
   },
   throttle: undefined,

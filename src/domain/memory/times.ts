@@ -8,9 +8,9 @@ import type { Hold } from '../words/events.ts';
 import {
   type AccountRecord,
   type BudgetEntry,
-  type Circuit,
   excuseUnansweredMs,
   type Ledger,
+  type RestartCircuit,
   type Storm,
   type TaskRecord,
 } from './ledger.ts';
@@ -54,16 +54,9 @@ type Table<T> = {
 };
 
 const tries = { at: 'ours' } as const;
-const circuit = {
-  since: 'ours',
-  lastProbeAt: 'ours',
-  probes: 'count',
-  failure: { httpStatus: 'count' },
-  streak: tries,
-  stretch: tries,
-  unansweredExcusedUntil: (whole: Circuit) =>
-    (whole.kind === 'closed' ? (whole.unansweredExcusedUntil ?? 0) : 0) - excuseUnansweredMs,
-} as const;
+const opened = { since: 'ours', lastProbeAt: 'ours', failure: { httpStatus: 'count' } } as const;
+const unansweredWorkedAt = (circuit: RestartCircuit): number =>
+  (circuit.kind === 'closed' ? (circuit.unansweredExcusedUntil ?? 0) : 0) - excuseUnansweredMs;
 
 const tables: { readonly [K in keyof Kept]: Table<Kept[K]> } = {
   task: {
@@ -85,7 +78,10 @@ const tables: { readonly [K in keyof Kept]: Table<Kept[K]> } = {
     lastComplete: { startedAt: 'ours', finishedAt: 'ours', tasks: 'count' },
     pollDurationsMs: 'count',
     suspect: { since: 'ours', before: 'count' },
-    circuits: { list: circuit, restart: circuit },
+    circuits: {
+      list: { ...opened, probes: 'count' },
+      restart: { ...opened, streak: tries, stretch: tries, unansweredExcusedUntil: unansweredWorkedAt },
+    },
     throttle: { inRow: 'count', setAt: 'ours', until: ({ setAt }) => setAt },
   },
   failure: { at: 'ours' },

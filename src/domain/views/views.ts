@@ -3,7 +3,7 @@
 import { dueSince, givenUp, holdOver, objections, type Situation, type Verdict, verdictOf } from '../decide/rules.ts';
 import { downSince } from '../learn/outage.ts';
 import { isObserved, stormKey } from '../learn/storm.ts';
-import type { Ledger, TaskRecord } from '../memory/ledger.ts';
+import type { Ledger, ListCircuit, RestartCircuit, TaskRecord } from '../memory/ledger.ts';
 import { holdAt, isListed, newStates, type States, stateOf, takeTallies } from '../memory/tallies.ts';
 import { type Reason, reasons } from '../words/reason.ts';
 import type { AccountView, GroupView, RuleView, TaskView, VerdictView } from './shown.ts';
@@ -203,7 +203,7 @@ export function accountView(
   const { ledger, now } = situation;
   const { lastComplete, circuits, throttle, suspect } = ledger.accountRecord;
   const storm = ledger.storms.get(stormKey({ group: undefined, observed: false }));
-  const shown = (circuit: (typeof circuits)['list']) => {
+  const shown = (circuit: ListCircuit | RestartCircuit) => {
     if (circuit.kind === 'closed') return null;
     const { failure, since } = circuit;
     return { since, class: failure.class, code: failure.code ?? null, message: failure.message };
