@@ -17,6 +17,7 @@ const [{ runCommandLine }, { systemClock }] = await Promise.all([import('./cli/p
 
 /** Exit code of a process whose reader has gone (128 + SIGPIPE). */
 const brokenPipe = 141;
+const stoppedWritesWithinMs = 2_000;
 
 const stdout: Output = {
   write: (text) => void process.stdout.write(text),
@@ -25,8 +26,9 @@ const stdout: Output = {
   colors: process.stdout.isTTY === true && process.stderr.isTTY === true && !process.env.NO_COLOR,
 };
 
+const stop = new AbortController();
+
 function listenForSignals(): Signals {
-  const stop = new AbortController();
   for (const [signal, exitCode] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
@@ -45,6 +47,12 @@ function endByMistake(error: unknown): never {
   process.stderr.write(`relaykeeper: ended by a mistake of its own: ${text.replace(/\s*\n\s*/g, ' | ')}\n`);
   process.exit(1);
 }
+
+/** All that was written to the stream so far has left this process, or never will. */
+const written = (stream: NodeJS.WriteStream): Promise<void> =>
+  new Promise((resolve) => {
+    stream.write('', () => resolve());
+  });
 
 /** What can be typed again as it stands; a script of npm brings the right Node along. */
 function programName(): string {
@@ -80,5 +88,8 @@ const exitCode = await runCommandLine(process.argv.slice(2), {
   configPath: undefined,
   exitCode: 0,
 });
-// Writes to files, pipes and terminals are synchronous here, so nothing printed is lost; what is still open may go.
+// What is still open may go, but nothing that was printed: a pipe takes no more at once than its reader makes room for.
+// Somebody who told it to stop does not wait for a reader that never reads.
+const allWritten = Promise.all([process.stdout, process.stderr].map(written));
+await (stop.signal.aborted ? Promise.race([allWritten, systemClock.sleep(stoppedWritesWithinMs)]) : allWritten);
 process.exit(exitCode);

@@ -1,9 +1,11 @@
 /** The process itself: what only main.ts does. Each start takes a good part of a second, so there are few. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type PretendDaemon, pretendDaemon } from './pretend.ts';
 
 const main = join(import.meta.dirname, '../../src/main.ts');
 let folder = '';
@@ -85,10 +87,76 @@ it('its launcher passes arguments, exit code and signals on, and is called by it
   expect(await new Promise((resolve) => child.on('close', (...end) => resolve(end)))).toEqual([0, null]);
 });
 
-it('a large output arrives whole through a pipe', async () => {
-  const { code, out } = await start(['schema']).ended;
-  expect(code).toBe(0);
-  expect(JSON.parse(out)).toHaveProperty('properties');
+describe.concurrent('a slow reader at the end of a pipe gets everything', () => {
+  const demo = join(main, '../../config/demo.yaml');
+  /** More than any pipe takes at once: so much must still lie in the process when the command is through. */
+  const pipeBytes = 64 * 1024;
+  const many = 1000;
+  const events = Array.from({ length: many }, (_, n) => ({
+    seq: many - n,
+    event: { type: 'task-moved', at: 0, account: 'a'.repeat(64), taskId: `task-${n}`, group: 'vip', from: 'news' },
+  }));
+  let daemon: PretendDaemon;
+  let wrong = '';
+  beforeAll(async () => {
+    daemon = await pretendDaemon({ 'GET /api/v1/events': { json: events } });
+    // Its path stands in every message.
+    const deep = join(folder, 'd'.repeat(200), 'd'.repeat(200));
+    mkdirSync(deep, { recursive: true });
+    wrong = join(deep, 'wrong.yaml');
+    const unknown = Array.from({ length: 101 }, (_, n) => `  - {name: g${n}, ${'z'.repeat(60)}${n}: 1}\n`);
+    writeFileSync(wrong, `accounts: [{name: a}]\ngroups:\n${unknown.join('')}`);
+  });
+  afterAll(() => daemon.close());
+
+  /** Its reader takes nothing for a while, then all of it. A pipe of the shell: Node gives its children sockets, which hold more. */
+  async function readSlowly(args: readonly string[], from: 'stdout' | 'stderr' = 'stdout') {
+    const pipe = { stdout: '|', stderr: '2>&1 >/dev/null |' }[from];
+    const script = `"$@" ${pipe} (sleep 1; cat); exit "\${PIPESTATUS[0]}"`;
+    const child = spawn('bash', ['-c', script, 'bash', process.execPath, main, ...args], {
+      cwd: folder,
+      env: { PATH: process.env.PATH },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let text = '';
+    child.stdout.on('data', (piece) => {
+      text += piece;
+    });
+    const [code] = await once(child, 'close');
+    return { code, text };
+  }
+
+  it('plan --json', async () => {
+    const { code, text } = await readSlowly(['--config', demo, 'plan', '--json']);
+    expect(code).toBe(0);
+    expect(text.length).toBeGreaterThan(pipeBytes);
+    expect(JSON.parse(text)).toHaveProperty('tasks');
+  });
+  it('plan, line by line', async () => {
+    const { text } = await readSlowly(['--config', demo, 'plan']);
+    expect(text).toMatch(/\n$/);
+    expect(text.split('\n').filter((line) => line.split('\t').length !== 7)).toEqual(['']);
+  });
+  it('history --limit 1000', async () => {
+    const { code, text } = await readSlowly(['history', '--limit', `${many}`, '--socket', daemon.socket]);
+    expect({ code, lines: text.split('\n').length - 1 }).toEqual({ code: 0, lines: many });
+    expect(text.length).toBeGreaterThan(pipeBytes);
+  });
+  it('history --json', async () => {
+    const { text } = await readSlowly(['history', '--json', '--socket', daemon.socket]);
+    expect(JSON.parse(text)).toEqual(events);
+  });
+  it('the mistakes of check, on standard error', async () => {
+    const { code, text } = await readSlowly(['--config', wrong, 'check'], 'stderr');
+    expect(code).toBe(78);
+    expect(text.length).toBeGreaterThan(pipeBytes);
+    expect(text).toMatch(/mistakes in \S+\n$/);
+  });
+  it('one that reads ten lines and leaves ends it quietly, with 141', async () => {
+    const line = `${process.execPath} ${main} --config ${demo} plan --json | head -n 10 >&2; echo \${PIPESTATUS[0]}`;
+    const { stdout, stderr } = spawnSync('bash', ['-c', line], { cwd: folder, encoding: 'utf8' });
+    expect({ stdout, lines: stderr.split('\n').length - 1 }).toEqual({ stdout: '141\n', lines: 10 });
+  });
 });
 
 it('called by the name it is installed under, it calls itself so', async () => {
