@@ -67,7 +67,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   domain: [],
   ...Object.fromEntries(neighbours.map((name) => [name, ['domain']])),
   // What the daemon never loads: what writes config/.
-  mixin: ['telemetry', 'domain'],
+  mixin: ['telemetry', 'cloud', 'domain'],
 };
 
 function wrongImports(source: Source): readonly string[] {

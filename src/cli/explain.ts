@@ -1,6 +1,7 @@
 /** `explain TASK`: every rule and what it says about one task now. */
 import { Command } from 'commander';
 import type { ExplainView, RuleView } from '../domain/views/shown.ts';
+import { reasonMeanings, reasons } from '../domain/words/reason.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { writeEvents } from './history.ts';
 import { ago, moment, paint, plain, until, writeJson, writeTable } from './show.ts';
@@ -17,6 +18,7 @@ export const explainCommand = (surroundings: Surroundings): Command =>
     .argument('<TASK>', 'task id, the first 6 or more characters of it, or its title')
     .option('--account <NAME>', 'account of the task, if several have it')
     .option('--json', 'print JSON')
+    .addHelpText('after', reasonsHelp)
     .action(async (id: string, options: Options) => {
       const path = `/api/v1/tasks/${encodeURIComponent(id)}${query({ account: options.account })}`;
       const task = await withDaemon(surroundings, options, (daemon) => daemon.get<ExplainView>(path));
@@ -24,10 +26,17 @@ export const explainCommand = (surroundings: Surroundings): Command =>
       writeTask(surroundings, task);
     });
 
+/** One line for each reason that can be shown. */
+const reasonsHelp = `
+Reasons not to restart a stopped task; of several, \`explain\` shows the first:
+${reasons.map((reason) => `  ${reason.padEnd(16)}${reasonMeanings[reason].means}`).join('\n')}`;
+
 function writeTask({ out, clock, program }: Surroundings, task: ExplainView): void {
   const line = (name: string, text: string) => out.write(`${paint(out, 'dim', name.padEnd(10))}${plain(text)}\n`);
   out.write(`${paint(out, 'bold', plain(task.title))}  ${task.taskId}\n`);
   line('verdict', verdictWords(out, task));
+  const advice = meaningOf(task.verdict.reason)?.advice;
+  if (advice !== undefined) line('to do', advice);
   line('state', `${task.state} (${task.statusText}) since ${moment(out, task.changedAt)}${task.gone ? ', gone' : ''}`);
   line('where', `account ${task.account}, ${groupWords(task)}, cloud group ${task.cloudGroup}`);
   line(
@@ -58,9 +67,15 @@ function writeTask({ out, clock, program }: Surroundings, task: ExplainView): vo
   writeEvents(out, task.recent);
 }
 
+/** A newer daemon can have reasons that this program does not know. */
+const meaningOf = (reason: string | undefined) => Object.entries(reasonMeanings).find(([name]) => name === reason)?.[1];
+
 function verdictWords(out: Output, { verdict }: ExplainView): string {
   if (verdict.kind !== 'wait') return verdict.sentence;
-  return `${verdict.reason ?? 'wait'}, until ${until(out, verdict.until)}: ${verdict.sentence}`;
+  const { reason, until: at } = verdict;
+  const forever = at === 'never' ? meaningOf(reason)?.forever : undefined;
+  const end = forever ?? `until ${until(out, at)}`;
+  return `${reason ?? 'wait'}, ${end}: ${verdict.sentence}`;
 }
 
 const groupWords = ({ group }: ExplainView): string => (group === null ? 'no group' : `group ${group}`);

@@ -1,5 +1,5 @@
 /**
- * `npm run generate`: writes rules, runbooks, dashboard and the README's table of metrics anew from their sources.
+ * `npm run generate`: writes rules, runbooks, dashboard and the README's tables anew from their sources.
  * With `--check` it writes nothing, and fails if a file is not as it would be written.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';

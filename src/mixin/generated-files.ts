@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ruleGroups } from './alerts/all.ts';
 import { grafanaRules, operatorRule, prometheusRules } from './alerts/rule-files.ts';
 import { dashboardJson } from './dashboard/dashboard.ts';
-import { runbooks, withMetricsTable } from './documents.ts';
+import { runbooks, withTables } from './documents.ts';
 
 export interface GeneratedFile {
   /** Relative to the root of the repository. */
@@ -12,7 +12,7 @@ export interface GeneratedFile {
   readonly text: string;
 }
 
-/** `root`: of the repository. The README is read from there: only its table of metrics is ours. */
+/** `root`: of the repository. The README is read from there: only its tables are written. */
 export function generatedFiles(root: string): readonly GeneratedFile[] {
   const groups = ruleGroups();
   return [
@@ -21,7 +21,7 @@ export function generatedFiles(root: string): readonly GeneratedFile[] {
     { path: 'config/prometheus/runbooks.md', text: runbooks(groups) },
     { path: 'config/grafana/provisioning/alerting/relaykeeper.yaml', text: grafanaRules(groups) },
     { path: 'config/grafana/dashboards/relaykeeper.json', text: dashboardJson() },
-    { path: 'README.md', text: withMetricsTable(readFileSync(join(root, 'README.md'), 'utf8')) },
+    { path: 'README.md', text: withTables(readFileSync(join(root, 'README.md'), 'utf8')) },
   ];
 }
 

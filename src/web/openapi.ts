@@ -1,5 +1,6 @@
 /** The description of the API for machines (OpenAPI 3.1), made from the route table. */
 import { z } from 'zod';
+import { reasonMeanings, reasons } from '../domain/words/reason.ts';
 import type { Route } from './routes.ts';
 
 const problem = {
@@ -7,6 +8,11 @@ const problem = {
   properties: { error: { type: 'string' }, hint: { type: 'string' } },
   required: ['error', 'hint'],
 } as const;
+
+/** Why a stopped task is not restarted. */
+const reason = {
+  oneOf: reasons.map((name) => ({ const: name, description: reasonMeanings[name].means })),
+};
 
 export interface ApiDescription {
   readonly openapi: '3.1.0';
@@ -36,7 +42,7 @@ export function describeApi(
     paths,
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'A token of server.tokens' } },
-      schemas: { Problem: problem },
+      schemas: { Problem: problem, Reason: reason },
     },
   };
 }

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { StoredEvent } from '../../src/domain/ports/store-port.ts';
 import type { ExplainView, StatusView, TaskView } from '../../src/domain/views/shown.ts';
 import type { Event, Hold } from '../../src/domain/words/events.ts';
+import { reasonMeanings, reasons } from '../../src/domain/words/reason.ts';
 import { type Answer, noon, type PretendDaemon, pretendDaemon, typed } from './pretend.ts';
 
 const minute = 60_000;
@@ -473,6 +474,29 @@ describe('what is printed', () => {
     expect(out).toContain('h7 by lin@desk until 2026-03-01T14:00:00.000Z: encoder is being moved');
     expect(out).toContain('3 made, 3 failed in a row');
     expect(out).toContain('outage-opened\tstopped\n');
+  });
+
+  it('explain: what to do about the reason, and what ends a wait without a time', async () => {
+    const verdict = { kind: 'wait', reason: 'held', until: 'never', sentence: 'It is not restarted: held.' } as const;
+    const path = `GET /api/v1/tasks/${id}`;
+    const { socket } = await answering({ [path]: { json: { ...explained, verdict } } });
+    const { out } = await typed(['explain', id, '--socket', socket]);
+    expect(out).toContain('verdict   held, until the hold is removed: It is not restarted: held.\n');
+    expect(out).toContain(`to do     ${reasonMeanings.held.advice}\n`);
+  });
+
+  it('explain: a reason that only a newer daemon knows is shown as it came', async () => {
+    const verdict = { kind: 'wait', reason: 'source-asleep', until: 'never', sentence: 'It is not restarted.' };
+    const path = `GET /api/v1/tasks/${id}`;
+    const { socket } = await answering({ [path]: { json: { ...explained, verdict } } });
+    const { out } = await typed(['explain', id, '--socket', socket]);
+    expect(out).toContain('verdict   source-asleep, until never: It is not restarted.\n');
+    expect(out).not.toContain('to do');
+  });
+
+  it('explain --help: one line for each reason', async () => {
+    const { out } = await typed(['explain', '--help']);
+    for (const reason of reasons) expect(out).toMatch(new RegExp(`^ {2}${reason} +[A-Z].*[^.]$`, 'm'));
   });
 
   it.each(['explain', 'history', 'hold list', 'status'])('%s --json is the JSON of the API', async (command) => {

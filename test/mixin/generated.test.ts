@@ -3,11 +3,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { errorClasses } from '../../src/domain/words/failure.ts';
+import { reasons } from '../../src/domain/words/reason.ts';
 import { alertRules } from '../../src/mixin/alerts/all.ts';
 import { metric, paceOf } from '../../src/mixin/alerts/promql.ts';
 import { marks, rows, variables } from '../../src/mixin/dashboard/panels.ts';
-import { metricsTable, withMetricsTable } from '../../src/mixin/documents.ts';
+import { withTables } from '../../src/mixin/documents.ts';
 import { generatedFiles, onDisk } from '../../src/mixin/generated-files.ts';
+import { metricNames } from '../../src/telemetry/catalogue.ts';
 import { strangersIn } from './promql-names.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -22,8 +25,15 @@ describe('no file is stale', () => {
   });
 
   test('a README without its markers is told, not overwritten', () => {
-    expect(() => withMetricsTable('# relaykeeper')).toThrow(/has no/);
-    expect(text('README.md')).toContain(metricsTable());
+    const readme = text('README.md');
+    const markers = readme.match(/<!-- .* -->/g) ?? [];
+    expect(markers).toHaveLength(6);
+    for (const marker of markers) expect(() => withTables(readme.replace(marker, ''))).toThrow(/has no/);
+  });
+
+  test.each([...reasons, ...errorClasses, ...metricNames])('the README has a row for %s', (name) => {
+    const row = new RegExp(`^\\| \`${name}\` \\|(?: [^|]+ \\|| {2}\\|){3,4}$`, 'm');
+    expect(text('README.md')).toMatch(row);
   });
 });
 

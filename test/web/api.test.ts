@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Operations, Refusal } from '../../src/domain/ports/operations-port.ts';
+import { reasons } from '../../src/domain/words/reason.ts';
 import { routes } from '../../src/web/routes.ts';
 import { hold, openWeb, type Sent, status, tokens } from './fixture.ts';
 
@@ -472,6 +473,7 @@ describe('openapi.json', () => {
     const { on } = await openWeb({ externalUrl: 'https://ops.example/rk' });
     const api = (await on('socket')('GET', '/api/v1/openapi.json')).json as {
       readonly servers: unknown;
+      readonly components: { readonly schemas: Readonly<Record<string, { oneOf?: readonly { const: string }[] }>> };
       readonly paths: Record<
         string,
         Record<string, { parameters: { name: string; in: string }[]; requestBody?: unknown; responses: object }>
@@ -490,6 +492,7 @@ describe('openapi.json', () => {
     expect(JSON.stringify(restart?.requestBody)).toContain(
       '"force":{"description":"Also if a hold covers it","type":"boolean"}',
     );
+    expect(api.components.schemas.Reason?.oneOf?.map((reason) => reason.const)).toEqual(reasons);
     expect(Object.keys(api.paths['/api/v1/holds']?.post?.responses ?? {})).toContain('201');
   });
 });

@@ -72,7 +72,7 @@ const rows = {
   throttled: {
     ...ofItsTask,
     means: 'More calls than the cloud admits',
-    advice: 'Nothing for a moment of it; if it lasts, something else calls with this account: lower `rateLimit`',
+    advice: 'Nothing if it passes; if it lasts, another program calls with this account: lower `rateLimit`',
     attempt: 'throttled',
     ofOneGroup: false,
     codeless: true,
