@@ -64,6 +64,31 @@ export function admit(
   return { kind: 'token', name: known.name };
 }
 
+const loopback = /^(?:localhost|.+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+
+/**
+ * Where no token keeps strangers out, the name in the address must be one of this machine, or of `externalUrl`: a page
+ * in a browser inside the network can give its own name our address, and would read whatever the browser can reach.
+ * What is open to everybody (health, metrics) is asked for by every name that a monitoring has for it.
+ */
+export function admitHost(
+  need: Need,
+  door: Door,
+  host: string | undefined,
+  tokens: readonly AccessToken[],
+  externalUrl: string | undefined,
+): void {
+  if (door === 'socket' || need === 'nothing' || tokens.length > 0 || host === undefined) return;
+  const name = URL.parse(`http://${host}`)?.hostname;
+  const own = externalUrl === undefined ? undefined : URL.parse(externalUrl)?.hostname;
+  if (name !== undefined && (loopback.test(name) || name === own)) return;
+  throw new Denial(
+    403,
+    'without tokens, this is answered on loopback names and on the name of server.externalUrl only',
+    'Open it by one of these names, set server.externalUrl, or add server.tokens to the configuration.',
+  );
+}
+
 /** Compares with every token in the same time, whichever matches and wherever they differ. */
 function findToken(given: string, tokens: readonly AccessToken[]): AccessToken | undefined {
   const digest = digestOf(given);

@@ -4,13 +4,11 @@
  */
 import { Hono } from 'hono';
 import { Refusal } from '../domain/ports/operations-port.ts';
-import { type AccessToken, admit, type Door } from './access.ts';
+import { type AccessToken, admit, admitHost, type Door } from './access.ts';
+import { maxBodyBytes } from './between-threads.ts';
 import { describeApi } from './openapi.ts';
 import { Denial } from './problem.ts';
 import { type Behind, type Reply, type Route, routes } from './routes.ts';
-
-/** Largest body that is read. The longest hold is far below. */
-export const maxBodyBytes = 16 * 1024;
 
 /** Longest address that is looked at, in characters. */
 const maxPathLength = 4_096;
@@ -25,15 +23,16 @@ export interface ApiOptions extends Omit<Behind, 'openapi'> {
 /** Where what nobody is answered with is told. */
 export interface WebLog {
   tell(
-    notice: 'request-failed' | 'tls-loaded' | 'tls-rejected',
+    notice: 'request-failed' | 'request-denied' | 'tls-loaded' | 'tls-rejected',
     fields: Readonly<Record<string, string | undefined>>,
     msg: string,
   ): void;
 }
 
-export type Answering = (request: Request, door: Door) => Promise<Response>;
+/** `handler`: the route's path as it stands in the table; `none` if no route has the address. */
+export type Api = (request: Request, door: Door) => Promise<{ readonly handler: string; readonly response: Response }>;
 
-export function createApi(options: ApiOptions): Answering {
+export function createApi(options: ApiOptions): Api {
   const description = describeApi(routes, options.version, options.externalUrl);
   const behind: Behind = { ...options, openapi: () => description };
   const app = new Hono<{ Bindings: { door: Door } }>();
@@ -41,7 +40,9 @@ export function createApi(options: ApiOptions): Answering {
     app.on(route.method.toUpperCase(), route.path.replace(/\{(\w+)\}/g, ':$1'), async (context) => {
       const { req } = context;
       // First who, then what: a stranger learns nothing from what is wrong with a request.
-      const caller = admit(route.need, context.env.door, req.header('authorization'), options.tokens());
+      const { door } = context.env;
+      admitHost(route.need, door, req.header('host'), options.tokens(), options.externalUrl);
+      const caller = admit(route.need, door, req.header('authorization'), options.tokens());
       const body = route.body ? await readJson(req.raw) : {};
       const asked = { caller, params: req.param(), query: singleQuery(new URL(req.url)), body };
       return responseOf(await route.run(behind, asked));
@@ -51,8 +52,7 @@ export function createApi(options: ApiOptions): Answering {
   app.onError((error, { req }) => {
     const denial = denialOf(error);
     if (denial.status === 500) {
-      // The route, not the address: a hook's address holds its token.
-      const route = routes.find((one) => matches(one, req.path))?.path ?? 'no route';
+      const route = routeAt(req.path);
       options.log.tell(
         'request-failed',
         { method: req.method, route, error: String(error) },
@@ -61,8 +61,14 @@ export function createApi(options: ApiOptions): Answering {
     }
     return failedResponse(denial);
   });
-  return async (request, door) => app.fetch(request, { door });
+  return async (request, door) => ({
+    handler: routeAt(new URL(request.url).pathname),
+    response: await app.fetch(request, { door }),
+  });
 }
+
+/** The route, not the address: a hook's address holds its token. */
+const routeAt = (path: string): string => routes.find((route) => matches(route, path))?.path ?? 'none';
 
 function denialOf(error: unknown): Denial {
   if (error instanceof Denial) return error;

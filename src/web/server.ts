@@ -1,18 +1,15 @@
 /**
- * The two doors, TCP (`listen`) and the unix socket, in front of the same app: opening, bounds against slow and many
- * clients, and an end that lets answers under way be finished.
+ * The web as the daemon has it: the doors in their thread, and behind them the app, which gets a bounded share of this
+ * one.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
 import type { Operations } from '../domain/ports/operations-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
-import type { AccessToken, Door } from './access.ts';
-import { type Answering, createApi, type WebLog } from './api.ts';
-import { codeOf, WebProblem } from './problem.ts';
+import type { AccessToken } from './access.ts';
+import { createAnswering } from './answering.ts';
+import type { WebLog } from './api.ts';
+import type { Count, Limits } from './between-threads.ts';
+import { type Behind, openDoors } from './doors-opening.ts';
 import { followKeyPair, readKeyPair, type TlsFiles, tlsCheckEveryMs } from './tls.ts';
-import { listenOnSocket } from './unix-socket.ts';
 
 export interface ListenAddress {
   readonly host: string;
@@ -32,14 +29,16 @@ export interface WebOptions {
   /** Path of the unix socket; undefined: none. */
   readonly socket: string | undefined;
   readonly tls: TlsFiles | undefined;
-  /** For links only. */
+  /** For links, and the name under which a browser may come where there are no tokens. */
   readonly externalUrl: string | undefined;
   /** What a person types on this machine, for hints. */
   readonly program: string;
   readonly clock: Clock;
   readonly log: WebLog;
+  /** Told how many requests were answered how, before the metrics are asked for. */
+  readonly onCount?: (count: Count) => void;
   /** Bounds, for tests. */
-  readonly limits?: Partial<Limits>;
+  readonly limits?: Partial<Limits & { readonly tlsCheckEveryMs: number }>;
 }
 
 export interface Web {
@@ -50,147 +49,83 @@ export interface Web {
   close(withinMs: number): Promise<void>;
 }
 
-export interface Limits {
-  /** From the first byte to the end of the headers, and of the whole request. */
-  readonly headersMs: number;
-  readonly requestMs: number;
-  /** How long a connection is kept open between requests: longer than a scrape interval. */
-  readonly keepAliveMs: number;
-  /** Without a byte in either direction; longer than an operator's restart takes. */
-  readonly silenceMs: number;
-  readonly connections: number;
-  readonly checkEveryMs: number;
-  readonly tlsCheckEveryMs: number;
-}
-
 const defaultLimits: Limits = {
   headersMs: 10_000,
   requestMs: 20_000,
   keepAliveMs: 75_000,
   silenceMs: 180_000,
-  connections: 512,
   checkEveryMs: 2_000,
-  tlsCheckEveryMs,
+  connections: 512,
+  connectionsOfAddress: 256,
+  pipelined: 16,
+  asked: 64,
+  askedOfAddress: 32,
+  unreadBytes: 16 * 1024 * 1024,
+  readWithinSeconds: 60,
 };
 
-const maxHeaderBytes = 16 * 1024;
+/** A thread that ends by itself is a mistake of ours, or ran out of memory. */
+const reopenAfterMs = 1_000;
 
 /** Opens both doors. Throws a WebProblem, with nothing left open, if one cannot be opened as configured. */
 export async function createWeb(options: WebOptions): Promise<Web> {
-  const { clock, log, listen, socket } = options;
-  const limits = { ...defaultLimits, ...options.limits };
-  const state = { closing: false };
-  const answer = createApi({ metricsContentType: 'text/plain; version=0.0.4; charset=utf-8', ...options });
-  const pair = options.tls && (await readKeyPair(options.tls));
-  const tcp = pair
-    ? createTlsServer({ ...serverOptions(limits), ...pair }, listenerFor(answer, 'listen', state))
-    : createServer(serverOptions(limits), listenerFor(answer, 'listen', state));
-  const unix =
-    socket === undefined ? undefined : createServer(serverOptions(limits), listenerFor(answer, 'socket', state));
-  for (const server of [tcp, unix]) if (server) bound(server, limits);
+  const { clock, log, listen, socket, tls, onCount = () => {} } = options;
+  const { tlsCheckEveryMs: everyMs = tlsCheckEveryMs, ...given } = options.limits ?? {};
+  const limits: Limits = { ...defaultLimits, ...given };
+  const behind: Behind = {
+    answer: createAnswering(options),
+    counted: (counts) => counts.forEach(onCount),
+    trouble: (error) => log.tell('request-failed', { error }, `The doors have trouble: ${error}`),
+  };
+  let pair = tls && (await readKeyPair(tls));
+  let doors = await openDoors({ ...listen, socket, pair, limits }, behind, clock);
+  const { port } = doors;
+  const stop = new AbortController();
 
-  await listenOnTcp(tcp, listen);
-  try {
-    if (unix && socket !== undefined) await listenOnSocket(unix, socket, clock);
-  } catch (error) {
-    await close(tcp, 0, clock);
-    throw error;
+  async function reopen(): Promise<void> {
+    await clock.sleep(reopenAfterMs, stop.signal);
+    if (stop.signal.aborted) return;
+    try {
+      doors = await openDoors({ host: listen.host, port, socket, pair, limits }, behind, clock);
+    } catch (error) {
+      behind.trouble(String(error));
+      return reopen();
+    }
+    return keepOpen();
   }
-  // Too many open files, for one: the door stays open and somebody should know.
-  for (const server of [tcp, unix]) {
-    server?.on('error', (error) =>
-      log.tell('request-failed', { error: String(error) }, 'a connection could not be taken'),
-    );
+  async function keepOpen(): Promise<void> {
+    await doors.ended;
+    if (!stop.signal.aborted) await reopen();
   }
-  const unfollow =
-    options.tls && 'setSecureContext' in tcp
-      ? followKeyPair(tcp, options.tls, clock, log, limits.tlsCheckEveryMs)
-      : undefined;
+  void keepOpen();
+
+  const unfollow = tls
+    ? followKeyPair(tls, clock, log, everyMs, (renewed) => {
+        pair = renewed;
+        doors.post({ kind: 'pair', pair: renewed });
+      })
+    : undefined;
+  let untell = () => {};
+  const tellSecond = () => {
+    doors.post({ kind: 'second' });
+    untell = clock.after(1_000, tellSecond);
+  };
+  tellSecond();
   return {
-    url: `${pair ? 'https' : 'http'}://${nearHost(listen.host)}:${(tcp.address() as AddressInfo).port}`,
+    url: `${pair ? 'https' : 'http'}://${nearHost(listen.host)}:${port}`,
     socket,
     async close(withinMs) {
-      state.closing = true;
+      stop.abort();
       unfollow?.();
-      // Node removes the socket's file when it stops listening.
-      await Promise.all([tcp, ...(unix ? [unix] : [])].map((server) => close(server, withinMs, clock)));
+      untell();
+      await doors.close(withinMs);
     },
   };
 }
-
-const serverOptions = (limits: Limits) => ({
-  maxHeaderSize: maxHeaderBytes,
-  headersTimeout: limits.headersMs,
-  requestTimeout: limits.requestMs,
-  keepAliveTimeout: limits.keepAliveMs,
-  connectionsCheckingInterval: limits.checkEveryMs,
-});
-
-function bound(server: Server, limits: Limits): void {
-  server.maxConnections = limits.connections;
-  server.setTimeout(limits.silenceMs);
-}
-
-function listenerFor(answer: Answering, door: Door, state: { readonly closing: boolean }) {
-  const listener = getRequestListener(
-    async (request) => {
-      const response = await answer(request, door);
-      // A connection that is kept open would hold up the end until its deadline.
-      if (state.closing) response.headers.set('connection', 'close');
-      return response;
-    },
-    // Requests without a Host header (HTTP/1.0, hand-written ones on the socket) are answered too.
-    { hostname: 'relaykeeper', overrideGlobalObjects: false },
-  );
-  return (incoming: IncomingMessage, outgoing: ServerResponse) => void listener(incoming, outgoing);
-}
-
-function listenOnTcp(server: Server, { host, port }: ListenAddress): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const refuse = (error: Error) => {
-      reject(
-        new WebProblem(`server.listen: cannot listen on ${withPort(host, port)}: ${adviceFor(error, host, port)}`, {
-          cause: error,
-        }),
-      );
-    };
-    server.once('error', refuse);
-    server.listen({ host, port }, () => {
-      server.off('error', refuse);
-      resolve();
-    });
-  });
-}
-
-function adviceFor(error: Error, host: string, port: number): string {
-  switch (codeOf(error)) {
-    case 'EADDRINUSE':
-      return `the port is taken; see by whom with: ss -ltnp 'sport = :${port}'`;
-    case 'EACCES':
-      return 'this user may not use the port; choose one above 1023';
-    case 'EADDRNOTAVAIL':
-      return `this machine has no address ${host}`;
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `${host} is no name of this machine; write an address such as 127.0.0.1 or 0.0.0.0`;
-    default:
-      return codeOf(error);
-  }
-}
-
-const withPort = (host: string, port: number) => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /** "Every interface" is no address that one can open. */
 function nearHost(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
   if (host === '::') return '[::1]';
   return host.includes(':') ? `[${host}]` : host;
-}
-
-async function close(server: Server, withinMs: number, clock: Clock): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const takeBack = clock.after(withinMs, () => server.closeAllConnections());
-  await closed;
-  takeBack();
 }

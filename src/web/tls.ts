@@ -1,19 +1,14 @@
 /** Certificate and key for `listen`, read again when their files change: renewed certificates need no restart. */
 import { readFile, stat } from 'node:fs/promises';
-import type { Server } from 'node:https';
 import { createSecureContext } from 'node:tls';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { WebLog } from './api.ts';
+import type { KeyPair } from './between-threads.ts';
 import { codeOf, WebProblem } from './problem.ts';
 
 export interface TlsFiles {
   readonly certFile: string;
   readonly keyFile: string;
-}
-
-export interface KeyPair {
-  readonly cert: Buffer;
-  readonly key: Buffer;
 }
 
 /** How often the files are looked at. */
@@ -37,7 +32,13 @@ export async function readKeyPair({ certFile, keyFile }: TlsFiles): Promise<KeyP
 }
 
 /** Looks at the files from time to time; a pair that does not fit leaves the old one in use. Gives back the end of it. */
-export function followKeyPair(server: Server, files: TlsFiles, clock: Clock, log: WebLog, everyMs: number): () => void {
+export function followKeyPair(
+  files: TlsFiles,
+  clock: Clock,
+  log: WebLog,
+  everyMs: number,
+  use: (pair: KeyPair) => void,
+): () => void {
   let stop = () => {};
   let ended = false;
   let seen: string | undefined;
@@ -45,7 +46,7 @@ export function followKeyPair(server: Server, files: TlsFiles, clock: Clock, log
     try {
       const found = await versionOf(files);
       if (seen !== undefined && found !== seen) {
-        server.setSecureContext(await readKeyPair(files));
+        use(await readKeyPair(files));
         log.tell('tls-loaded', { file: files.certFile }, 'the new certificate is in use');
       }
       seen = found;

@@ -1,10 +1,10 @@
 /**
  * The unix socket's file: a path that is short enough, in a directory that exists, free of what a dead process left.
  *
- * Who can open the file is admin, so it is made with mode 0600 from the first moment on.
+ * Who can open the file is admin, so it is made under a umask that gives it mode 0600 from the first moment on.
  */
-import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
-import { connect, type Server } from 'node:net';
+import { lstat, mkdir, unlink } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { codeOf, WebProblem } from './problem.ts';
@@ -15,7 +15,8 @@ const maxPathBytes = 103;
 /** Longer than any process of this machine needs to accept, unless it is stuck: then it is alive all the same. */
 const answerWithinMs = 1_000;
 
-export async function listenOnSocket(server: Server, path: string, clock: Clock): Promise<void> {
+/** Makes the way free for a socket at `path`, or throws the WebProblem. */
+export async function clearSocketPath(path: string, clock: Clock): Promise<void> {
   const bytes = Buffer.byteLength(path);
   if (bytes > maxPathBytes) {
     throw new WebProblem(
@@ -25,15 +26,14 @@ export async function listenOnSocket(server: Server, path: string, clock: Clock)
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await removeStale(path, clock);
-    await bind(server, path);
-    await chmod(path, 0o600);
   } catch (error) {
     if (error instanceof WebProblem) throw error;
-    throw new WebProblem(`server.socket: cannot make ${path} (${codeOf(error)}): ${adviceFor(codeOf(error))}`, {
-      cause: error,
-    });
+    throw socketProblem(path, codeOf(error));
   }
 }
+
+export const socketProblem = (path: string, code: string) =>
+  new WebProblem(`server.socket: cannot make ${path} (${code}): ${adviceFor(code)}`);
 
 function adviceFor(code: string): string {
   switch (code) {
@@ -82,21 +82,5 @@ function isAlive(path: string, clock: Clock): Promise<boolean> {
     probe.once('connect', () => settle(true));
     // Only a refusal says that nobody listens; a full queue or missing rights do not.
     probe.once('error', (error) => settle(codeOf(error) !== 'ECONNREFUSED' && codeOf(error) !== 'ENOENT'));
-  });
-}
-
-function bind(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    // The file is made within the call: others must not be able to open it before its mode is set.
-    const before = process.umask(0o077);
-    try {
-      server.listen({ path }, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    } finally {
-      process.umask(before);
-    }
   });
 }

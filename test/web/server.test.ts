@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Operations } from '../../src/domain/ports/operations-port.ts';
 import { WebProblem } from '../../src/web/problem.ts';
 import { emptyFolder, openWeb, status } from './fixture.ts';
 
@@ -144,6 +145,28 @@ describe('listen', () => {
   });
 });
 
+const makePair = (folder: string, name: string) => {
+  const files = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
+  const subject = ['-subj', `/CN=${name}`, '-days', '2', '-keyout', files.keyFile, '-out', files.certFile];
+  execFileSync(
+    'openssl',
+    ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', ...subject],
+    {
+      stdio: 'ignore',
+    },
+  );
+  return files;
+};
+const subjectOf = (url: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const call = getTls(`${url}/api/v1/status`, { rejectUnauthorized: false, agent: false }, (response) => {
+      const socket = response.socket as unknown as { getPeerCertificate(): { subject: { CN: string } } };
+      const name = socket.getPeerCertificate().subject.CN;
+      response.resume().on('end', () => resolve(`${response.statusCode} ${name}`));
+    });
+    call.on('error', reject);
+  });
+
 describe('slow and odd clients', () => {
   const limits = { headersMs: 400, requestMs: 600, checkEveryMs: 50 };
 
@@ -183,18 +206,143 @@ describe('slow and odd clients', () => {
     expect((await on('listen')('GET', '/-/healthy')).status).toBe(200);
   });
 
-  test('more connections than the bound are turned away, and there is room again after them', async () => {
+  /** Resolves with what came when the other end closes; `send` goes as it connects. */
+  const guest = (url: string, send = '') => {
+    const { hostname, port } = new URL(url);
+    const connection = connect(Number(port), hostname);
+    onTestFinished(() => void connection.destroy());
+    let answer = '';
+    connection.on('data', (chunk) => {
+      answer += chunk.toString();
+    });
+    connection.on('error', () => {});
+    connection.write(send);
+    const closed = new Promise<string>((resolve) => connection.on('close', () => resolve(answer)));
+    return { connection, closed, connected: new Promise((resolve) => connection.once('connect', resolve)) };
+  };
+
+  test('when the door is full, who did least for longest gives way, and the newcomer is answered', async () => {
     const { web, on } = await openWeb({ limits: { connections: 3 } });
-    const { hostname, port } = new URL(web.url);
-    const idle = Array.from({ length: 3 }, () => connect(Number(port), hostname));
-    await Promise.all(idle.map((connection) => new Promise((resolve) => connection.once('connect', resolve))));
-    await expect(on('listen')('GET', '/-/healthy')).rejects.toMatchObject({ code: 'ECONNRESET' });
-    const gone = idle.map((connection) => new Promise((resolve) => connection.once('close', resolve)));
-    for (const connection of idle) connection.destroy();
-    await Promise.all(gone);
+    const first = guest(web.url);
+    await first.connected;
+    const others = [guest(web.url, 'GET /-/hea'), guest(web.url)];
+    await Promise.all(others.map(({ connected }) => connected));
+    expect((await on('listen')('GET', '/-/healthy')).status).toBe(200);
+    expect(await first.closed).toBe('');
+    expect(others.map(({ connection }) => connection.destroyed)).toEqual([false, false]);
+  });
+
+  test('one address fills its own share only; whose request is in work stays', async () => {
+    let letGo = () => {};
+    const waiting = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const fake: Partial<Operations> = { reload: () => waiting.then(() => ({ ok: true, needsRestart: [] })) };
+    const { web, on, calls } = await openWeb({ fake, limits: { connectionsOfAddress: 2 } });
+    const reload = on('listen')('POST', '/-/reload', { token: 'admin-token-1234' });
+    await expect.poll(() => calls.length).toBe(1);
+    const idle = guest(web.url);
+    await idle.connected;
+    expect((await on('listen')('GET', '/-/healthy')).status).toBe(200);
+    await idle.closed;
+    letGo();
+    expect((await reload).status).toBe(200);
+  });
+
+  test('requests sent ahead are answered in order up to the bound, then the connection ends', async () => {
+    const { web, calls } = await openWeb({ tokens: () => [], limits: { pipelined: 3 } });
+    const asked = ['status', 'holds', 'groups', 'config', 'status'].map((path) => `GET /api/v1/${path} HTTP/1.1`);
+    const answer = await rawly(web.url, asked.map((line) => `${line}\r\nHost: localhost\r\n\r\n`).join(''));
+    expect(answer.match(/HTTP\/1\.1 200/g)).toHaveLength(3);
+    expect(answer.match(/connection: close/gi)).toHaveLength(1);
+    expect(calls.map(([name]) => name)).toEqual(['status', 'holds', 'status']);
+  });
+
+  const large = 'x'.repeat(8_000_000);
+
+  test('answers that nobody reads are asked for once, and cut when their time is over', async () => {
+    let renders = 0;
+    const renderMetrics = async () => {
+      renders++;
+      return large;
+    };
+    const { web, on } = await openWeb({ renderMetrics, limits: { readWithinSeconds: 1 } });
+    const head = 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    const reader = guest(web.url, head.repeat(600));
+    reader.connection.pause();
+    await expect.poll(() => renders).toBe(1);
+    expect((await on('listen')('GET', '/-/healthy')).status).toBe(200);
     await expect
-      .poll(async () => (await on('listen')('GET', '/-/healthy').catch(() => undefined))?.status, { timeout: 5_000 })
-      .toBe(200);
+      .poll(() => new Promise((resolve) => reader.connection.write('x', (error) => resolve(error !== undefined))), {
+        timeout: 10_000,
+      })
+      .toBe(true);
+    expect(renders).toBe(1);
+  });
+
+  test('who reads a byte now and then is cut like who reads nothing', async () => {
+    const { web } = await openWeb({ renderMetrics: async () => large, limits: { readWithinSeconds: 1 } });
+    const reader = guest(web.url, 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    reader.connection.pause();
+    const reading = setInterval(() => reader.connection.read(1), 100);
+    onTestFinished(() => clearInterval(reading));
+    await expect
+      .poll(() => new Promise((resolve) => reader.connection.write('x', (error) => resolve(error !== undefined))), {
+        timeout: 10_000,
+      })
+      .toBe(true);
+  });
+
+  test('when too much waits to be read, the readers of the oldest go', async () => {
+    const { web, on } = await openWeb({ renderMetrics: async () => large, limits: { unreadBytes: 1_000_000 } });
+    const slow = guest(web.url, 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await new Promise((resolve) => slow.connection.once('data', resolve));
+    slow.connection.pause();
+    expect((await on('listen')('GET', '/metrics')).text).toHaveLength(large.length);
+    slow.connection.resume();
+    expect((await slow.closed).length).toBeLessThan(large.length);
+  });
+
+  test('what many ask alike at once is done twice: for the first, and for all who came meanwhile', async () => {
+    let renders = 0;
+    const renderMetrics = async () => {
+      renders++;
+      await sleep(300);
+      return `${renders}`;
+    };
+    const { on } = await openWeb({ renderMetrics });
+    const first = on('listen')('GET', '/metrics');
+    await expect.poll(() => renders).toBe(1);
+    const others = await Promise.all(
+      Array.from({ length: 30 }, (_, n) => on(n % 2 ? 'listen' : 'socket')('GET', '/metrics')),
+    );
+    expect((await first).text).toBe('1');
+    expect(others.map(({ text }) => text)).toEqual(others.map(() => '2'));
+  });
+
+  test('beyond what may be in work at once, 503 says when to come again; health is answered all the same', async () => {
+    let letGo = () => {};
+    const waiting = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const fake: Partial<Operations> = { explain: () => waiting.then(() => Promise.reject(new Error('late'))) };
+    const { on, calls } = await openWeb({ fake, tokens: () => [], limits: { askedOfAddress: 2 } });
+    const stuck = [1, 2].map((n) => on('listen')('GET', `/api/v1/tasks/task-${n}`));
+    await expect.poll(() => calls.length).toBe(2);
+    const busy = await on('listen')('GET', '/api/v1/tasks/task-3');
+    expect(busy).toMatchObject({ status: 503, headers: { 'retry-after': '1' }, json: { error: expect.any(String) } });
+    expect((await on('listen')('GET', '/-/healthy')).status).toBe(200);
+    expect((await on('socket')('GET', '/api/v1/status')).status).toBe(200);
+    letGo();
+    await Promise.all(stuck);
+  });
+
+  test('TLS handshakes that do not end are cut, and others are answered meanwhile', async () => {
+    const { web } = await openWeb({ tls: makePair(emptyFolder(), 'x'), limits });
+    const silent = guest(web.url);
+    await silent.connected;
+    expect(await subjectOf(web.url)).toMatch(/ x$/);
+    await silent.closed;
   });
 });
 
@@ -254,28 +402,6 @@ describe('the end', () => {
 });
 
 describe('TLS', () => {
-  const makePair = (folder: string, name: string) => {
-    const files = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
-    const subject = ['-subj', `/CN=${name}`, '-days', '2', '-keyout', files.keyFile, '-out', files.certFile];
-    execFileSync(
-      'openssl',
-      ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', ...subject],
-      {
-        stdio: 'ignore',
-      },
-    );
-    return files;
-  };
-  const subjectOf = (url: string): Promise<string> =>
-    new Promise((resolve, reject) => {
-      const call = getTls(`${url}/api/v1/status`, { rejectUnauthorized: false, agent: false }, (response) => {
-        const socket = response.socket as unknown as { getPeerCertificate(): { subject: { CN: string } } };
-        const name = socket.getPeerCertificate().subject.CN;
-        response.resume().on('end', () => resolve(`${response.statusCode} ${name}`));
-      });
-      call.on('error', reject);
-    });
-
   test('is served, follows a renewed certificate, and keeps the old one when the new is broken', async () => {
     const folder = emptyFolder();
     const tls = makePair(folder, 'first');

@@ -1,0 +1,90 @@
+/**
+ * What the thread of the doors and the main thread say to each other. A door never sees the daemon, and the daemon never
+ * sees a connection.
+ */
+import type { Door } from './access.ts';
+
+/** Largest body that is read. The longest hold is far below. */
+export const maxBodyBytes = 16 * 1024;
+
+/** A request, read to its end and bounded. */
+export interface Ask {
+  readonly door: Door;
+  /** Address of the client; empty on the socket. */
+  readonly from: string;
+  readonly method: string;
+  /** Path and query, as they came. */
+  readonly target: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array | undefined;
+}
+
+export interface Answer {
+  /** The route that answered, for the count. */
+  readonly handler: string;
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+/** How many requests were answered with this since it was last told. */
+export interface Count {
+  readonly handler: string;
+  readonly code: number;
+  readonly requests: number;
+}
+
+export interface KeyPair {
+  readonly cert: Uint8Array;
+  readonly key: Uint8Array;
+}
+
+export interface Limits {
+  /** From the first byte to the end of the headers, of the whole request, and of a TLS handshake. */
+  readonly headersMs: number;
+  readonly requestMs: number;
+  /** How long a connection is kept open between requests: longer than a scrape interval. */
+  readonly keepAliveMs: number;
+  /** Without a byte in either direction; longer than an operator's restart takes. */
+  readonly silenceMs: number;
+  /** How often the deadlines of requests are looked at. */
+  readonly checkEveryMs: number;
+  /** On one door, and of one address on it. Whoever comes when it is full takes the place of who did least for longest. */
+  readonly connections: number;
+  readonly connectionsOfAddress: number;
+  /** Requests that one connection may send ahead of its answers. */
+  readonly pipelined: number;
+  /** Different requests in work on one door, and of one address: what is asked alike counts once. */
+  readonly asked: number;
+  readonly askedOfAddress: number;
+  /** Answers that wait to be read, in bytes; what several read counts once. */
+  readonly unreadBytes: number;
+  /** Seconds in which an answer must have been read. */
+  readonly readWithinSeconds: number;
+}
+
+/** What the thread is started with. */
+export interface DoorsOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly socket: string | undefined;
+  readonly pair: KeyPair | undefined;
+  readonly limits: Limits;
+}
+
+export type FromDoors =
+  | { readonly kind: 'opened'; readonly port: number }
+  | { readonly kind: 'refused'; readonly door: Door; readonly code: string }
+  | { readonly kind: 'ask'; readonly id: number; readonly ask: Ask; readonly counts: readonly Count[] }
+  | { readonly kind: 'trouble'; readonly error: string }
+  | { readonly kind: 'closed' };
+
+export type ToDoors =
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: Answer }
+  /** A second has passed: the thread has no clock of its own. */
+  | { readonly kind: 'second' }
+  | { readonly kind: 'pair'; readonly pair: KeyPair }
+  /** Take nothing new, finish what is under way. */
+  | { readonly kind: 'close' }
+  /** Close what is left. */
+  | { readonly kind: 'cut' };

@@ -1,0 +1,106 @@
+/** The thread of the doors as the main thread has it: started, spoken to, ended. */
+import { chmod } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { Clock } from '../domain/ports/time-port.ts';
+import type { Answer, Ask, Count, DoorsOptions, FromDoors, ToDoors } from './between-threads.ts';
+import { WebProblem } from './problem.ts';
+import { clearSocketPath, socketProblem } from './unix-socket.ts';
+
+/** What is asked at the doors, and what they have to tell. */
+export interface Behind {
+  answer(ask: Ask): Promise<Answer>;
+  counted(counts: readonly Count[]): void;
+  trouble(error: string): void;
+}
+
+export interface Doors {
+  /** The real one of `listen`. */
+  readonly port: number;
+  /** Resolves when the thread has ended, for whatever reason. */
+  readonly ended: Promise<void>;
+  post(message: ToDoors): void;
+  /** Takes no new requests, finishes those under way, and cuts what is left after `withinMs`. */
+  close(withinMs: number): Promise<void>;
+}
+
+/** Bounds of the thread, not of the process: beyond them it ends, is opened again, and nothing else has noticed. */
+const memory = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 96 };
+
+/** After the last connection was cut, a thread that still does not end is stuck. */
+const cutWithinMs = 1_000;
+
+/** Throws a WebProblem, with nothing left open, if a door cannot be opened as configured. */
+export async function openDoors(options: DoorsOptions, behind: Behind, clock: Clock): Promise<Doors> {
+  const { socket } = options;
+  if (socket !== undefined) await clearSocketPath(socket, clock);
+  const worker = new Worker(new URL(`./doors-thread${extname(import.meta.url)}`, import.meta.url), {
+    workerData: options,
+    resourceLimits: memory,
+  });
+  const post = (message: ToDoors, transferred: ArrayBuffer[] = []) => worker.postMessage(message, transferred);
+  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  worker.on('error', (error) => behind.trouble(String(error)));
+  // The thread makes the socket's file, but only here can be said for whom.
+  const before = process.umask(0o077);
+  const opened = await firstWord(worker, ended).finally(() => process.umask(before));
+  if (opened.kind !== 'opened') {
+    await worker.terminate();
+    throw problemOf(opened, options);
+  }
+  if (socket !== undefined) await chmod(socket, 0o600);
+  worker.on('message', (message: FromDoors) => {
+    if (message.kind === 'trouble') behind.trouble(message.error);
+    if (message.kind !== 'ask') return;
+    behind.counted(message.counts);
+    const { id, ask } = message;
+    void behind.answer(ask).then((answer) => post({ kind: 'answer', id, answer }, [answer.body.buffer]));
+  });
+  return {
+    port: opened.port,
+    ended,
+    post,
+    async close(withinMs) {
+      post({ kind: 'close' });
+      const takeBack = [
+        clock.after(withinMs, () => post({ kind: 'cut' })),
+        clock.after(withinMs + cutWithinMs, () => void worker.terminate()),
+      ];
+      await ended;
+      for (const take of takeBack) take();
+    },
+  };
+}
+
+type FirstWord = FromDoors | { readonly kind: 'ended' };
+
+const firstWord = (worker: Worker, ended: Promise<void>): Promise<FirstWord> =>
+  new Promise((resolve) => {
+    worker.once('message', resolve);
+    void ended.then(() => resolve({ kind: 'ended' }));
+  });
+
+function problemOf(said: FirstWord, { host, port, socket }: DoorsOptions): WebProblem {
+  if (said.kind !== 'refused') return new WebProblem('server: the thread of the doors cannot be started');
+  if (said.door === 'socket') return socketProblem(socket ?? '', said.code);
+  const advice = adviceFor(said.code, host, port);
+  return new WebProblem(`server.listen: cannot listen on ${withPort(host, port)}: ${advice}`);
+}
+
+function adviceFor(code: string, host: string, port: number): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return `the port is taken; see by whom with: ss -ltnp 'sport = :${port}'`;
+    case 'EACCES':
+      return 'this user may not use the port; choose one above 1023';
+    case 'EADDRNOTAVAIL':
+      return `this machine has no address ${host}`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `${host} is no name of this machine; write an address such as 127.0.0.1 or 0.0.0.0`;
+    default:
+      return code;
+  }
+}
+
+const withPort = (host: string, port: number) => `${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -1,0 +1,5 @@
+/** The thread of the doors. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { runDoors } from './doors.ts';
+
+if (parentPort) runDoors(parentPort, workerData);
