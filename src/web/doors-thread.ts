@@ -2,4 +2,4 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { runDoors } from './doors.ts';
 
-if (parentPort) runDoors(parentPort, workerData);
+if (parentPort) await runDoors(parentPort, workerData);

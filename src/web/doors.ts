@@ -7,7 +7,7 @@
  * and 9 ms, on two busy cores). The thread costs 17 MB.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import type { Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { MessagePort } from 'node:worker_threads';
 import type { Door } from './access.ts';
@@ -31,7 +31,7 @@ const maxHeaderBytes = 16 * 1024;
 /** What the routes look at; nothing else crosses over to the main thread. */
 const headersPassedOn = ['authorization', 'host', 'content-type', 'content-length'] as const;
 
-export function runDoors(port: MessagePort, options: DoorsOptions): void {
+export async function runDoors(port: MessagePort, options: DoorsOptions): Promise<void> {
   const say = (message: FromDoors) => port.postMessage(message);
   const counts = createCounts();
   const state = { closing: false, second: 0 };
@@ -62,7 +62,7 @@ export function runDoors(port: MessagePort, options: DoorsOptions): void {
   }
 
   const openings: { readonly door: Door; readonly server: Server; readonly at: object }[] = [
-    { door: 'listen', server: serverFor(options), at: { host: options.host, port: options.port } },
+    { door: 'listen', server: await serverFor(options), at: { host: options.host, port: options.port } },
   ];
   if (options.socket !== undefined)
     openings.push({
@@ -136,7 +136,7 @@ export function runDoors(port: MessagePort, options: DoorsOptions): void {
         message satisfies never;
     }
   });
-  void open(openings, say);
+  await open(openings, say);
 }
 
 async function open(
@@ -160,14 +160,13 @@ async function open(
   say({ kind: 'opened', port: typeof address === 'object' && address ? address.port : 0 });
 }
 
-type TlsServer = ReturnType<typeof createTlsServer>;
-
 const inPem = ({ cert, key }: KeyPair) => ({ cert: Buffer.from(cert), key: Buffer.from(key) });
 
-const serverFor = ({ pair, limits }: DoorsOptions): Server =>
-  pair
-    ? createTlsServer({ ...serverOptions(limits), ...inPem(pair), handshakeTimeout: limits.headersMs })
-    : createServer(serverOptions(limits));
+async function serverFor({ pair, limits }: DoorsOptions): Promise<Server> {
+  if (!pair) return createServer(serverOptions(limits));
+  const { createServer: createTlsServer } = await import('node:https');
+  return createTlsServer({ ...serverOptions(limits), ...inPem(pair), handshakeTimeout: limits.headersMs });
+}
 
 const serverOptions = (limits: Limits) => ({
   maxHeaderSize: maxHeaderBytes,
