@@ -3,49 +3,116 @@
  * The process: arguments, signals into one AbortSignal, exit code. Everything that belongs to the process as a whole
  * and to nothing else is here.
  */
+import inspector from 'node:inspector';
 import { enableCompileCache } from 'node:module';
 import { basename, delimiter, dirname, join, relative } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import type { App, Output, Signals } from './cli/surroundings.ts';
 
-// Before anything else is loaded: with what the last start compiled, this one takes half of the time. It lies beside the
-// sources and not in a folder that others may write to; where it cannot be written, nothing is lost but that time.
+// ---- signals: before anything that takes time, and remembered until they can be served -------------------------------
+
+/** What a shell reports of a process that this signal ended. */
+const stopSignals = { SIGINT: 130, SIGTERM: 143 } as const;
+const stop = new AbortController();
+let listening = false;
+let onHangup: (() => void) | undefined;
+let hungUp = false;
+
+function listen(): Signals {
+  if (!listening) {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopBy(signal));
+  }
+  listening = true;
+  return {
+    stop: stop.signal,
+    onHangup: (listener) => {
+      onHangup = listener;
+      if (hungUp) listener();
+    },
+  };
+}
+
+/** The second one ends it at once, by the signal itself: an exit would wait for threads that a dead disk holds. */
+function stopBy(signal: keyof typeof stopSignals): void {
+  if (!stop.signal.aborted) {
+    stop.abort(new Error(`stopped by ${signal}`));
+    return;
+  }
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+  // Process 1 is spared a signal that it does not listen to.
+  process.exit(stopSignals[signal]);
+}
+
+/** Any other command ends at once unless it asks to be told. */
+const isDaemon = process.argv.slice(2).includes('run');
+if (isDaemon) {
+  listen();
+  process.on('SIGHUP', () => {
+    hungUp = true;
+    onHangup?.();
+  });
+}
+// Without a listener SIGUSR1 opens Node's debugger to everybody on the machine, and SIGUSR2 ends the process.
+for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
+// One that came before this line; the launcher tells Node not to listen to it at all (--disable-sigusr1).
+if (!process.execArgv.some((flag) => flag.startsWith('--inspect')) && !process.env.NODE_OPTIONS?.includes('--inspect'))
+  inspector.close();
+
+// ---- what is loaded ---------------------------------------------------------------------------------------------------
+
+// With what the last start compiled, this one takes half of the time. It lies beside the sources and not in a folder
+// that others may write to; where it cannot be written, nothing is lost but that time.
 // Threads look for it in their environment.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, '../node_modules/.cache/relaykeeper');
 enableCompileCache(process.env.NODE_COMPILE_CACHE);
-const [{ runCommandLine }, { systemClock }] = await Promise.all([import('./cli/program.ts'), import('./clock.ts')]);
+const [{ runCommandLine }, { systemClock }, { openSink }] = await Promise.all([
+  import('./cli/program.ts'),
+  import('./clock.ts'),
+  import('./telemetry/sink.ts'),
+]);
+
+// ---- output, and the end ----------------------------------------------------------------------------------------------
 
 /** Exit code of a process whose reader has gone (128 + SIGPIPE). */
 const brokenPipe = 141;
+/** From the signal to the end by force. Docker kills after 10 s, and then nothing is said. */
+const endsWithinMs = 9_000;
+/** After a mistake nothing that still runs can be trusted. */
+const mistakeEndsWithinMs = 1_000;
+const lastWordsMs = 500;
 const stoppedWritesWithinMs = 2_000;
+const lookEveryMs = 20;
+
+/** What the daemon says on stderr must not hold it up, whoever reads it or does not. */
+const complaints = openSink({ fd: 2, clock: systemClock });
 
 const stdout: Output = {
   write: (text) => void process.stdout.write(text),
-  error: (text) => void process.stderr.write(text),
+  error: (text) => (isDaemon ? complaints.write(text) : void process.stderr.write(text)),
   isTerminal: process.stdout.isTTY === true,
   colors: process.stdout.isTTY === true && process.stderr.isTTY === true && !process.env.NO_COLOR,
 };
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (isDaemon) return;
+  if (error.code === 'EPIPE') process.exit(brokenPipe);
+  complaints.write(`relaykeeper: the output cannot be written (${error.code ?? error.message})\n`);
+  void end(1);
+});
+// There is nobody left to tell.
+process.stderr.on('error', () => {});
 
-const stop = new AbortController();
-
-function listenForSignals(): Signals {
-  for (const [signal, exitCode] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const) {
-    process.on(signal, () => {
-      if (stop.signal.aborted) process.exit(exitCode);
-      stop.abort(new Error(`stopped by ${signal}`));
-    });
-  }
-  return { stop: stop.signal, onHangup: (listener) => void process.on('SIGHUP', listener) };
-}
-
-/** A mistake of our own: one line, and the end. What matters is in the ledger, on disk. */
-function endByMistake(error: unknown): never {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`relaykeeper: ended by a mistake of its own: ${text.replace(/\s*\n\s*/g, ' | ')}\n`);
-  process.exit(1);
+/** Whatever holds it up, a disk that does not answer or a name server: then it is over. */
+function endBy(ms: number): void {
+  systemClock.after(ms, async () => {
+    complaints.write(
+      `relaykeeper: it was to end ${ms / 1_000} s ago and something hangs: ended by force; calls in flight count as unanswered\n`,
+    );
+    await complaints.drained(lastWordsMs);
+    process.kill(process.pid, 'SIGKILL');
+    // Process 1 is spared its own SIGKILL, and not this.
+    process.abort();
+  });
 }
 
 /** All that was written to the stream so far has left this process, or never will. */
@@ -53,6 +120,30 @@ const written = (stream: NodeJS.WriteStream): Promise<void> =>
   new Promise((resolve) => {
     stream.write('', () => resolve());
   });
+
+async function end(exitCode: number, withinMs = endsWithinMs): Promise<void> {
+  // Nothing that was printed may go: a pipe takes no more at once than its reader makes room for.
+  // Somebody who told it to stop does not wait for a reader that never reads.
+  const allWritten = Promise.all([process.stdout, process.stderr].map(written));
+  await (stop.signal.aborted ? Promise.race([allWritten, systemClock.sleep(stoppedWritesWithinMs)]) : allWritten);
+  endBy(withinMs);
+  await complaints.drained(lastWordsMs);
+  // `process.exit` waits for the threads of Node's pool, and nothing could end it then.
+  while (process.getActiveResourcesInfo().some((kind) => /^(FSReq|GetAddrInfo|GetNameInfo)/.test(kind)))
+    await systemClock.sleep(lookEveryMs);
+  process.exit(exitCode);
+}
+
+let mistaken = false;
+
+/** A mistake of our own: one line, and the end. What matters is in the ledger, on disk. */
+function endByMistake(error: unknown): void {
+  if (mistaken) return;
+  mistaken = true;
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  complaints.write(`relaykeeper: ended by a mistake of its own: ${text.replace(/\s*\n\s*/g, ' | ')}\n`);
+  void end(1, mistakeEndsWithinMs);
+}
 
 /** What can be typed again as it stands; a script of npm brings the right Node along. */
 function programName(): string {
@@ -71,25 +162,18 @@ setFlagsFromString('--semi-space-growth-factor=1');
 
 // Unhandled rejections come here too.
 process.on('uncaughtException', endByMistake);
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(brokenPipe);
-    throw error;
-  });
-}
+if (stop.signal.aborted) endBy(endsWithinMs);
+else stop.signal.addEventListener('abort', () => endBy(endsWithinMs), { once: true });
 
-const exitCode = await runCommandLine(process.argv.slice(2), {
-  env: process.env,
-  clock: systemClock,
-  out: stdout,
-  program: programName(),
-  signals: listenForSignals,
-  app: (): Promise<App> => import('./app/daemon.ts'),
-  configPath: undefined,
-  exitCode: 0,
-});
-// What is still open may go, but nothing that was printed: a pipe takes no more at once than its reader makes room for.
-// Somebody who told it to stop does not wait for a reader that never reads.
-const allWritten = Promise.all([process.stdout, process.stderr].map(written));
-await (stop.signal.aborted ? Promise.race([allWritten, systemClock.sleep(stoppedWritesWithinMs)]) : allWritten);
-process.exit(exitCode);
+await end(
+  await runCommandLine(process.argv.slice(2), {
+    env: process.env,
+    clock: systemClock,
+    out: stdout,
+    program: programName(),
+    signals: listen,
+    app: (): Promise<App> => import('./app/daemon.ts'),
+    configPath: undefined,
+    exitCode: 0,
+  }),
+);

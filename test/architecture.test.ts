@@ -60,7 +60,7 @@ const neighbours = ['keeper', 'cloud', 'store', 'settings', 'telemetry', 'web', 
 
 /** main → cli, app → the neighbours → domain. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
-  main: ['cli', 'app', 'clock'],
+  main: ['cli', 'app', 'clock', 'telemetry'],
   app: [...neighbours, 'clock', 'domain'],
   cli: [...neighbours, 'domain'],
   clock: ['domain'],

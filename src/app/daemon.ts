@@ -14,6 +14,7 @@ import { readListen } from '../settings/values.ts';
 import { openStore, type Store, StoreProblem } from '../store/open.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { createMetrics, type Metrics, metricsContentType } from '../telemetry/metrics.ts';
+import { openSink } from '../telemetry/sink.ts';
 import type { AccessToken } from '../web/access.ts';
 import { WebProblem } from '../web/problem.ts';
 import { createWeb, type Web } from '../web/server.ts';
@@ -48,6 +49,8 @@ interface Current {
 const exitCodes = { done: 0, failed: 1, badConfiguration: 78 } as const;
 const pruneEveryMs = 3_600_000;
 const closeWebWithinMs = 2_000;
+/** How long the end waits for a reader of the log that is slow. */
+const lastLinesWithinMs = 2_000;
 
 /** The daemon, until `signals.stop`. Resolves with the exit code; what went wrong at the start stands on stderr. */
 export async function runApp(options: RunOptions): Promise<number> {
@@ -65,8 +68,10 @@ export async function runApp(options: RunOptions): Promise<number> {
     maxTaskSeries: () => current.settings.metrics.maxTaskSeries,
     knownCodes,
   });
+  const sink = openSink({ fd: 1, clock, onDropped: (lines) => metrics.logDropped(lines) });
   const log = createLog({
     ...current.settings.log,
+    destination: sink,
     now: clock.now,
     colour: process.stdout.isTTY === true && !env.NO_COLOR,
     onLine: (level) => metrics.logLine(level),
@@ -124,7 +129,7 @@ export async function runApp(options: RunOptions): Promise<number> {
   } finally {
     for (const close of closers.reverse()) await close();
     if (started) log.tell('stopped', {}, 'Stopped.');
-    log.flush();
+    await sink.drained(lastLinesWithinMs);
   }
 }
 

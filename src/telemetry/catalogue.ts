@@ -90,6 +90,11 @@ export const catalogue = {
     labels: ['level'],
     values: { level: logLevels },
   },
+  log_messages_dropped_total: {
+    type: 'counter',
+    help: 'Log lines lost because standard output took no more: full, stuck or gone',
+    labels: [],
+  },
   store_up: { type: 'gauge', help: '1 if the newest operation of the store succeeded, else 0', labels: [] },
   store_errors_total: {
     type: 'counter',

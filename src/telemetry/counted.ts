@@ -32,6 +32,7 @@ export const pairKey = (account: string, name: string) => `${account}\u0000${nam
 export function createCounted() {
   const counted = {
     logMessages: createCounter('log_messages_total'),
+    logDropped: createCounter('log_messages_dropped_total'),
     storeErrors: createCounter('store_errors_total'),
     storeDuration: createHistogram('store_operation_duration_seconds'),
     transitions: createCounter('lease_transitions_total'),
@@ -52,6 +53,7 @@ export function createCounted() {
     expected: createCounter('task_expected_seconds_total'),
     downtime: createCounter('task_downtime_seconds_total'),
   };
+  counted.logDropped.add([], 0);
   for (const level of logLevels) counted.logMessages.add([level], 0);
   for (const operation of storeOperations) {
     counted.storeErrors.add([operation], 0);

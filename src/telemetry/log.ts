@@ -88,10 +88,9 @@ export type Notice = keyof typeof noticeLevels;
 
 export type LogFormat = 'json' | 'pretty';
 
-/** Where lines go: each ends in a line feed. `flushSync` is for what is written behind the caller's back. */
+/** Where lines go: each ends in a line feed. */
 export interface LogDestination {
   write(text: string): void;
-  flushSync?(): void;
 }
 
 export interface LogOptions {
@@ -99,8 +98,7 @@ export interface LogOptions {
   readonly format: LogFormat;
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** Standard output if absent. */
-  readonly destination?: LogDestination;
+  readonly destination: LogDestination;
   /** Colours in `pretty`: on a terminal without NO_COLOR. */
   readonly colour?: boolean;
   /** Told of every line that is written. */
@@ -117,16 +115,11 @@ export interface Log {
   tell(notice: Notice, fields: Fields, msg: string): void;
   /** Changed by reload. */
   configure(changed: { readonly level: LogLevel; readonly format: LogFormat }): void;
-  /** Returns when everything is written: call it last. */
-  flush(): void;
 }
-
-/** Lines that standard output has not taken yet: when more wait, new ones are dropped rather than filling the memory. */
-const maxWaitingBytes = 16 * 1024 * 1024;
 
 export function createLog(options: LogOptions): Log {
   let format = options.format;
-  const destination = options.destination ?? pino.destination({ dest: 1, sync: false, maxLength: maxWaitingBytes });
+  const { destination } = options;
   const logger = pino(
     {
       level: options.level,
@@ -163,7 +156,6 @@ export function createLog(options: LogOptions): Log {
       logger.level = changed.level;
       format = changed.format;
     },
-    flush: () => destination.flushSync?.(),
   };
 }
 

@@ -50,6 +50,8 @@ export interface Metrics {
   /** The loop of the account ticked at `at`, Unix milliseconds. */
   loopTick(account: string, at: number): void;
   logLine(level: LogLevel): void;
+  /** Lines that the log's sink did not take. */
+  logDropped(lines: number): void;
   /** What the configuration now in force has: makes the foreseeable series, drops those of what is gone. */
   configure(accounts: readonly Policies[]): void;
   /** The text for Prometheus. Ours is of one moment: nothing is awaited between the first and the last series. */
@@ -109,6 +111,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     loopTick: (account, at) => void state.ticks.set(account, at),
     logLine: (level) => counted.logMessages.add([level]),
+    logDropped: (lines) => counted.logDropped.add([], lines),
     configure(accounts) {
       configured = configureSeries(counted, options.knownCodes, accounts);
       openings.keepAccounts(configured.accounts);

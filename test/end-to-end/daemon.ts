@@ -124,6 +124,11 @@ export interface StartOptions {
   readonly config?: object | string;
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
+  /**
+   * A shell's words, in which `run` is the daemon and takes redirections: its output goes somewhere else than here, so
+   * it is asked (`answering`, `gone`) rather than read.
+   */
+  readonly shell?: string;
   /** Its processor time stands in the last line of stderr; signals do not reach it then. */
   readonly timed?: true;
 }
@@ -153,6 +158,26 @@ async function inTurn<T>(start: () => Promise<T>): Promise<T> {
   }
 }
 
+// biome-ignore lint/suspicious/noTemplateCurlyInString: the shell resolves it
+const runInShell = 'line=("$@"); run() { echo "$BASHPID" > pid; exec "${line[@]}"; }';
+
+/** A zombie is gone: only its parent has not looked yet. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone already.
+  }
+}
+
 export class Daemon {
   readonly folder: string;
   readonly child: ChildProcess;
@@ -160,18 +185,23 @@ export class Daemon {
   readonly lines: LogLine[] = [];
   stdout = '';
   stderr = '';
+  readonly #ownGroup: boolean;
   #over: Ended | undefined;
 
-  constructor({ folder: path, config, env = {}, args = [], timed }: StartOptions) {
+  constructor({ folder: path, config, env = {}, args = [], timed, shell }: StartOptions) {
     this.folder = path;
     if (config !== undefined) writeConfig(path, config);
     const line = [process.execPath, main, 'run', '--config', configPath(path), ...args];
-    const [file = '', ...rest] = timed ? ['bash', '-c', 'TIMEFORMAT="cpu %U %S"; time "$@"', 'bash', ...line] : line;
+    const words = timed ? 'TIMEFORMAT="cpu %U %S"; time "$@"' : shell && `${runInShell}\n${shell}`;
+    const [file = '', ...rest] = words === undefined ? line : ['bash', '-c', words, 'bash', ...line];
     this.child = spawn(file, rest, {
       cwd: path,
       env: { PATH: process.env.PATH ?? '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A shell is killed with what it started.
+      detached: shell !== undefined,
     });
+    this.#ownGroup = shell !== undefined;
     running.add(this.child);
     const { stdout, stderr } = this.child;
     if (!stdout || !stderr) throw new Error('no pipes');
@@ -284,7 +314,37 @@ export class Daemon {
     return { now: mib('VmRSS'), peak: mib('VmHWM') };
   }
 
-  kill(): Promise<Ended> {
+  /** The process of the daemon itself, below a shell too. */
+  get pid(): number {
+    return this.#ownGroup ? Number(readFileSync(join(this.folder, 'pid'), 'utf8')) : (this.child.pid ?? 0);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    process.kill(this.pid, signal);
+  }
+
+  /** Until it says over its socket that it is ready. */
+  async answering(): Promise<this> {
+    await until(
+      'it is ready',
+      async () => (await this.ask('GET', '/-/ready').catch(() => undefined))?.status === 200,
+      () => this.tail(),
+      longestStartMs,
+    );
+    return this;
+  }
+
+  /** How long it takes until its process is gone, milliseconds. */
+  async gone(withinMs = longestWaitMs): Promise<number> {
+    const from = performance.now();
+    await until(`process ${this.pid} is gone`, () => !isAlive(this.pid), undefined, withinMs);
+    return performance.now() - from;
+  }
+
+  async kill(): Promise<Ended> {
+    if (this.#ownGroup && this.child.pid !== undefined) {
+      for (const pid of [-this.child.pid, this.pid]) killIfThere(pid);
+    }
     this.child.kill('SIGKILL');
     return this.ended;
   }
