@@ -1,6 +1,6 @@
 /**
- * What the client tells besides its results, on its way to metrics, log and keeper. What comes with every poll is
- * counted each time and told once an hour, so that the log stays readable.
+ * Passes on what the client tells besides its results, to metrics, log and keeper. What comes with every poll is counted
+ * each time and logged once an hour, so that the log stays readable.
  */
 import type { CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
@@ -9,7 +9,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { Fleet } from './fleet.ts';
 
 const toldAgainAfterMs = 3_600_000;
-/** Beyond this many different things all are forgotten, and told once more. */
+/** Beyond this many different things all are forgotten, and logged once more. */
 const mostRemembered = 1_000;
 
 export function tracesTo(
@@ -27,13 +27,13 @@ export function tracesTo(
       log.tell(
         'page-halved',
         { account, pageSize: trace.pageSize },
-        `A page of the list is too large: asked for again with ${trace.pageSize} tasks at a time.`,
+        `A page of the list is larger than 16 MiB: relaykeeper reads it again, ${trace.pageSize} tasks at a time.`,
       );
     if (trace.kind === 'malformed-item' && isNews(`${account} ${trace.where}`))
       log.tell(
         'malformed-item',
         { account, where: trace.where },
-        `An item of the list could not be read (${trace.where}) and is left out; malformed_items_total counts them.`,
+        `relaykeeper cannot read an item of the list (${trace.where}) and leaves it out; malformed_items_total counts such items.`,
       );
   };
 }

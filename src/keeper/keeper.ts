@@ -181,7 +181,7 @@ export class Keeper {
         await this.#poll(signal);
       } catch (cause) {
         if (signal.aborted) return;
-        complain('a poll failed in a way that nobody foresaw', cause);
+        complain('the poll failed unexpectedly', cause);
         await clock.sleep(restAfterErrorMs, signal);
       }
     }
@@ -245,7 +245,7 @@ export class Keeper {
         this.#laneBell.ring();
       } catch (cause) {
         if (signal.aborted) return;
-        complain('a look failed in a way that nobody foresaw', cause);
+        complain('the look at the restarted tasks failed unexpectedly', cause);
       }
     }
   }
@@ -376,7 +376,9 @@ export class Keeper {
   async #commitOrComplain(): Promise<void> {
     await this.#journal
       .commit()
-      .catch((cause: unknown) => this.#options.complain('the ledger could not be saved: no restart is made', cause));
+      .catch((cause: unknown) =>
+        this.#options.complain('the ledger could not be saved, so nothing is restarted', cause),
+      );
   }
 
   /** By this machine's clock. Whoever compares it with stored times gets them moved along with a step first. */
@@ -400,6 +402,9 @@ export class Keeper {
     this.#nextPollAt = Math.min(this.#nextPollAt, this.#settings.schedule.next(clock.now()));
     // By a clock that was set back it would come up to a gap later than it was due.
     if (deltaMs < 0) this.pollSoon();
-    complain(`this machine's clock stepped by ${Math.round(deltaMs / 1_000)} s: waits go on as they were`, undefined);
+    complain(
+      `this machine's clock stepped by ${Math.round(deltaMs / 1_000)} s: every wait keeps its length`,
+      undefined,
+    );
   }
 }

@@ -51,14 +51,14 @@ export class Calls {
     } catch (cause) {
       permit.done('unused');
       happened([{ ...intent, type: 'restart-given-back', why: 'not-saved', failedAt: undefined }]);
-      complain('a restart was not sent, because its intent could not be saved', cause);
+      complain('a restart was not sent: the store could not save its intent', cause);
       return undefined;
     }
     if (!mayCall()) {
       permit.done('unused');
       happened([{ ...intent, type: 'restart-given-back', why: 'not-sent', failedAt: undefined }]);
       complain(
-        'a restart was not sent, because saving its intent took longer than the account is surely ours',
+        'a restart was not sent: saving its intent took so long that another process may own the account',
         undefined,
       );
       return undefined;
@@ -81,7 +81,9 @@ export class Calls {
     const now = ledger().tasks.get(record.taskId);
     if (now?.attempt?.id === intent.attemptId)
       happened(answerEvents(ledger(), now, now.attempt, answer, clock.monotonic() - startedAt, answeredAt));
-    await commit().catch((cause: unknown) => complain('the answer to a restart could not be saved yet', cause));
+    await commit().catch((cause: unknown) =>
+      complain('the answer to a restart could not be saved: the next save includes it', cause),
+    );
     onAnswer();
     return answer;
   }

@@ -146,7 +146,7 @@ function metricsTable(): string {
     ...metricNames.map((name) => {
       const { type, labels, values = {}, help, present } = specOf(name);
       const label = (one: string) => (values[one] ? `${one}${list(values[one])}` : one);
-      const told = present === undefined ? help : `${help}; there ${present}`;
+      const told = present === undefined ? help : `${help}; present ${present}`;
       return `| \`${name}\` | ${type} | ${labels.map(label).join(', ')} | ${told} |`;
     }),
   ].join('\n');

@@ -35,7 +35,7 @@ export interface MetricSpec {
 /** Why a task of a group waits. `unmanaged` tasks have no group, so they have no series. */
 export const waitReasons: readonly Reason[] = reasons.filter((reason) => reason !== 'unmanaged');
 
-/** What can be a poll's failure: an error class, or a list that shrank beyond belief. */
+/** Why a poll failed: an error class, or a list that lost too many tasks to be believed. */
 export const pollFailureClasses = [...errorClasses, 'suspect'] as const;
 
 /** The classes that can open the restart circuit. An open list circuit can come to tell any. */
@@ -70,13 +70,13 @@ export const catalogue = {
     type: 'gauge',
     help: 'When the configuration in force was read',
     labels: [],
-    present: 'once a configuration was read',
+    present: 'after a configuration was read',
   },
   config_hash: {
     type: 'gauge',
-    help: 'A number that differs when the configuration in force differs',
+    help: 'A hash of the configuration in force, as a number',
     labels: [],
-    present: 'once a configuration was read',
+    present: 'after a configuration was read',
   },
   loop_tick_timestamp_seconds: {
     type: 'gauge',
@@ -125,7 +125,7 @@ export const catalogue = {
   polls_total: { type: 'counter', help: 'Polls ended, failed and suspect ones included', labels: ['account'] },
   poll_failures_total: {
     type: 'counter',
-    help: 'Polls that nothing could be decided from, by error class; suspect: the list shrank beyond belief',
+    help: 'Polls that failed, by error class; suspect: the list lost more than half of its tasks',
     labels: ['account', 'class'],
     values: { class: pollFailureClasses },
   },
@@ -167,7 +167,7 @@ export const catalogue = {
   },
   api_request_duration_seconds: {
     type: 'histogram',
-    help: 'From sending a call to its answer or to giving it up',
+    help: 'How long calls took, from sending to the answer or to giving up',
     labels: ['account', 'action'],
     buckets: requestSeconds,
   },
@@ -178,13 +178,13 @@ export const catalogue = {
   },
   api_queue_length: {
     type: 'gauge',
-    help: 'Calls waiting for leave to be sent',
+    help: 'Calls that wait for a permit of the limiter',
     labels: ['account', 'lane'],
     values: { lane: lanes },
   },
   api_rate_limit_wait_seconds: {
     type: 'histogram',
-    help: 'How long calls waited for leave to be sent',
+    help: 'How long calls waited for a permit of the limiter',
     labels: ['account', 'lane'],
     values: { lane: lanes },
     buckets: waitSeconds,
@@ -226,13 +226,13 @@ export const catalogue = {
   },
   restarts_total: {
     type: 'counter',
-    help: 'Restart calls sent; shadow attempts are none',
+    help: 'Restart calls sent',
     labels: ['account', 'group', 'trigger'],
     values: { trigger: triggers },
   },
   restart_failures_total: {
     type: 'counter',
-    help: "Restarts settled as failed; code is the cloud's if it is a known one, else other; without a code, the class or what was seen",
+    help: "Restarts that failed; code is the cloud's if it is a known one, else other; without a code, the class or what the list showed",
     labels: ['account', 'group', 'code'],
   },
   restarts_withheld_total: {
@@ -250,7 +250,7 @@ export const catalogue = {
   },
   outage_duration_seconds: {
     type: 'histogram',
-    help: 'How long ended outages had lasted, from when the task should have run and was seen stopped',
+    help: 'How long outages lasted, from when the task was due and seen stopped to the end',
     labels: ['account', 'group'],
     buckets: outageSeconds,
   },
@@ -284,7 +284,7 @@ export const catalogue = {
   },
   storm_window: {
     type: 'gauge',
-    help: 'Restarts that the storm lets be unsettled at once; 0 while there is no storm',
+    help: 'How many restarts may be unsettled at once during the storm; 0 without a storm',
     labels: ['account', 'group'],
     present: owned,
   },

@@ -33,7 +33,7 @@ export function lineOf(event: Event): Line {
     case 'task-gone':
       return line('gone from the list');
     case 'task-overdue':
-      return line(`has not started, though it should have at ${iso(event.startsAt)}`, {
+      return line(`has not started; its StartTime was ${iso(event.startsAt)}`, {
         startsAt: iso(event.startsAt),
       });
     case 'outage-opened':
@@ -50,13 +50,13 @@ export function lineOf(event: Event): Line {
     case 'task-quarantined':
       return line(`in quarantine after ${event.failures} failed restarts in a row`, { failures: event.failures });
     case 'task-abandoned':
-      return line(`abandoned after ${event.failures} failed restarts: release it once its cause is mended`, {
+      return line(`abandoned after ${event.failures} failed restarts: repair its source or target, then release it`, {
         failures: event.failures,
       });
     case 'task-released':
       return line(`released: ${event.cause}`, { by: event.by, cause: event.cause });
     case 'attempts-forgotten':
-      return line('earlier attempts are forgotten');
+      return line('earlier attempts are forgotten: backoff begins anew');
     case 'restart-withheld':
     case 'restart-intended':
     case 'restart-answered':
@@ -82,10 +82,10 @@ function restartLine(event: RestartEvent): Line {
   }
   const attempt = { attempt: event.attemptId, trigger: event.trigger };
   const sent = event.trigger !== 'shadow';
-  const what = sent ? 'the restart' : 'the restart that was not sent counts as';
+  const what = sent ? 'the restart' : 'the shadow attempt';
   switch (event.type) {
     case 'restart-intended':
-      return line(sent ? `restart ${event.n} is sent` : `restart ${event.n} would be sent now`, {
+      return line(intentWords(event), {
         ...attempt,
         n: event.n,
         probe: event.probe,
@@ -98,7 +98,7 @@ function restartLine(event: RestartEvent): Line {
         durationMs: Math.round(event.durationMs),
       });
     case 'restart-given-back':
-      return line(`the restart does not count: ${event.why}`, { ...attempt, why: event.why });
+      return line(`the attempt does not count: ${event.why}`, { ...attempt, why: event.why });
     case 'restart-worked':
       return line(sent ? 'active after the restart' : 'active again, without a restart of ours', {
         ...attempt,
@@ -112,9 +112,9 @@ function restartLine(event: RestartEvent): Line {
         row: event.row,
       });
     case 'restart-held':
-      return line(sent ? 'the restart has held' : 'it has held, without a restart of ours', attempt);
+      return line(sent ? 'the restart has held' : 'still active, without a restart of ours', attempt);
     case 'restart-lapsed':
-      return line(`nothing more is awaited of the restart${sent ? '' : ' that was not sent'}`, attempt);
+      return line(`relaykeeper stops waiting for the effect of ${what}`, attempt);
     default:
       return event satisfies never;
   }
@@ -137,7 +137,7 @@ function accountLine(event: AccountEvent): Line {
         durationMs: event.durationMs,
       });
     case 'poll-suspect':
-      return line(`list not believed: ${event.tasks} tasks, ${event.before} before`, {
+      return line(`list not believed yet: ${event.tasks} tasks, ${event.before} before`, {
         tasks: event.tasks,
         before: event.before,
         durationMs: event.durationMs,
@@ -145,9 +145,11 @@ function accountLine(event: AccountEvent): Line {
     case 'list-believed':
       return line(`list believed again: ${event.tasks} tasks`, { tasks: event.tasks });
     case 'status-unknown':
-      return line(`the cloud gives a status we do not know: ${event.statusText}`, { statusText: event.statusText });
+      return line(`the cloud gives a status that relaykeeper does not know: ${event.statusText}`, {
+        statusText: event.statusText,
+      });
     case 'action-retired':
-      return line(`the cloud has retired ${event.from}; from now on ${event.to} is called`, {
+      return line(`the cloud has retired ${event.from}: relaykeeper calls ${event.to} instead`, {
         from: event.from,
         to: event.to,
       });
@@ -184,7 +186,7 @@ function guardLine(event: GuardEvent): Line {
         failures: event.failures,
       });
     case 'storm-changed':
-      return line(`storm${scopeWords(event.scope)} goes on: ${causeWords(event.by)}`, {
+      return line(`storm${scopeWords(event.scope)} goes on: ${causeSentence(event.by)}`, {
         observed: event.scope.observed,
         by: causeWords(event.by),
       });
@@ -203,7 +205,7 @@ function guardLine(event: GuardEvent): Line {
     case 'circuit-closed':
       return line(`the ${event.circuit} circuit is closed again`, { circuit: event.circuit });
     case 'restarts-throttled':
-      return line(`the cloud throttles: no restarts until ${iso(event.until)}`, {
+      return line(`no restarts before ${iso(event.until)}: ${failureWords(event.failure)}`, {
         ...failureFields(event.failure),
         until: iso(event.until),
       });
@@ -242,6 +244,11 @@ const failureWords = (failure: CallFailure) => failure.code ?? failure.class;
 const answerFields = (answer: RestartAnswer): Fields =>
   answer.kind === 'accepted' ? { requestId: answer.requestId } : failureFields(answer.failure);
 
+function intentWords({ n, by, trigger }: Extract<Event, { readonly type: 'restart-intended' }>): string {
+  if (trigger === 'shadow') return `attempt ${n}: a restart would be sent here`;
+  return by === undefined ? `attempt ${n}: the restart is sent` : `the restart for ${by} is sent`;
+}
+
 function answerWords(answer: RestartAnswer): string {
   switch (answer.kind) {
     case 'accepted':
@@ -253,7 +260,7 @@ function answerWords(answer: RestartAnswer): string {
     case 'not-sent':
       return `restart not sent: ${failureWords(answer.failure)}`;
     case 'unanswered':
-      return `no answer to the restart (${failureWords(answer.failure)}): the next look tells`;
+      return `no answer to the restart (${failureWords(answer.failure)}): the next poll shows whether it worked`;
     default:
       return answer satisfies never;
   }
@@ -266,6 +273,9 @@ const scopeWords = (scope: StormScope) =>
 
 const causeWords = (by: StormCause) =>
   [...(by.stopped ? ['stopped'] : []), ...(by.budget ? ['budget'] : [])].join(' and ');
+
+const causeSentence = (by: StormCause) =>
+  [...(by.stopped ? ['many tasks are stopped'] : []), ...(by.budget ? ['the failure budget is spent'] : [])].join(', ');
 
 const untilWords = (reason: Reason, until: number) =>
   until === Number.POSITIVE_INFINITY ? reasonMeanings[reason].forever : `not before ${iso(until)}`;

@@ -153,7 +153,7 @@ export type AccountEvent =
       readonly malformedItems: number;
     })
   | (Happened & { readonly type: 'poll-failed'; readonly failure: CallFailure; readonly durationMs: number })
-  /** The list shrank beyond belief; until it has stayed so for 15 minutes absence and new tasks do not count. */
+  /** The list lost too many tasks to be believed; until it has stayed so for 15 minutes absence and new tasks do not count. */
   | (Happened & {
       readonly type: 'poll-suspect';
       readonly tasks: number;
