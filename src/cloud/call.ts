@@ -3,7 +3,7 @@
  * may be sent again is decided there, never here.
  */
 import type { CloudTrace } from '../domain/ports/cloud-port.ts';
-import type { Gate, Permit } from '../domain/ports/gate-port.ts';
+import type { Gate, LimitName, Permit } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { type CallFailure, classMeanings, type ErrorClass } from '../domain/words/failure.ts';
 import { type Action, classify } from './errors.ts';
@@ -80,12 +80,28 @@ export async function callOnce(
   const failure = end.kind === 'ok' ? undefined : end.failure;
   context.onTrace({ kind: 'request', account: context.account, action: call.action, durationMs, failure });
   const means = failure && classMeanings[failure.class];
-  if (means?.attempt === 'throttled') context.gate.throttled();
+  if (means?.attempt === 'throttled') {
+    const limit = throttledLimit(call.action, failure);
+    if (limit) context.gate.throttled(limit);
+  }
   if (means?.remedy === 'clock') offset.forget();
   const told = outcome.kind === 'response' || outcome.kind === 'too-large';
   const toldTime = told && offset.sample(outcome.date, sentAt, sentAt + durationMs);
   return end.kind === 'failed' ? { ...end, signedWith: credentials, toldTime } : end;
 }
+
+/** Cloud groups are listed once a minute: there is nothing to slow. */
+const limitOf = {
+  ListPullToPushTaskV2: 'list',
+  ListPullToPushGroup: undefined,
+  RestartPullToPushTask: 'restart',
+  ContinuePullToPushTask: 'restart',
+  RelaunchPullToPushTask: 'restart',
+} as const satisfies Record<Action, LimitName | undefined>;
+
+/** `FlowLimitExceeded` speaks of the action's own limit, another code and 429 without one of the account's. */
+export const throttledLimit = (action: Action, { code }: Pick<CallFailure, 'code'>): LimitName | undefined =>
+  code === 'FlowLimitExceeded' ? limitOf[action] : 'account';
 
 function signedRequest(context: CallContext, { action, body }: Call, credentials: Credentials) {
   const { endpoint } = context;

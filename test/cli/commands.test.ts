@@ -81,7 +81,13 @@ const explained: ExplainView = {
   recent: [failed, opened],
 };
 
-const gate = { perSecond: 10, queued: { restart: 0, verify: 0, poll: 0, other: 0 }, permitsOut: 1 };
+const gate = {
+  perSecond: 10,
+  restartPerSecond: 10,
+  listPerSecond: 10,
+  queued: { restart: 0, verify: 0, poll: 0, other: 0 },
+  permitsOut: 1,
+};
 const status: StatusView = {
   version: '0.1.0',
   startedAt: noon - 90 * minute,

@@ -96,7 +96,8 @@ describe('each row of the error table, over HTTP', () => {
 
     const sent = sentByRead + sentByRestart;
     expect(gate.outcomes).toEqual(Array(sent).fill('answered'));
-    expect(gate.throttledTimes).toBe(errorClass === 'throttled' ? sent : 0);
+    const slowed = code === 'FlowLimitExceeded' ? ['list', 'restart'] : ['account', 'account'];
+    expect(gate.slowed).toEqual(errorClass === 'throttled' ? slowed : []);
 
     const label = codeLabel({ class: errorClass, code });
     expect(label).toBe(code === 'NeverHeardOf' ? 'other' : (code ?? errorClass));

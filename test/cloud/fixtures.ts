@@ -5,7 +5,7 @@ import { systemClock } from '../../src/clock.ts';
 import { type CloudOptions, createCloud } from '../../src/cloud/client.ts';
 import { createTransport, type HttpOutcome, type HttpRequest, type Transport } from '../../src/cloud/transport.ts';
 import type { Cloud, CloudTrace } from '../../src/domain/ports/cloud-port.ts';
-import type { Gate, Lane, Permit } from '../../src/domain/ports/gate-port.ts';
+import type { Gate, Lane, LimitName, Permit } from '../../src/domain/ports/gate-port.ts';
 import type { Clock } from '../../src/domain/ports/time-port.ts';
 
 export type Served = {
@@ -55,7 +55,8 @@ export async function serve(
 export interface CountingGate extends Gate {
   readonly lanes: Lane[];
   readonly outcomes: string[];
-  throttledTimes: number;
+  /** Limits that were slowed, in order. */
+  readonly slowed: LimitName[];
   /** A permit of the restart lane, as the keeper would bring it. */
   permit(lane?: Lane): Permit;
 }
@@ -66,7 +67,7 @@ export function countingGate(): CountingGate {
   const gate: CountingGate = {
     lanes,
     outcomes,
-    throttledTimes: 0,
+    slowed: [],
     permit(lane = 'restart') {
       lanes.push(lane);
       let given = false;
@@ -82,12 +83,16 @@ export function countingGate(): CountingGate {
       signal?.throwIfAborted();
       return gate.permit(lane);
     },
-    throttled() {
-      gate.throttledTimes++;
-    },
+    throttled: (limit) => gate.slowed.push(limit),
     configure() {},
     takenOver() {},
-    snapshot: () => ({ perSecond: 10, queued: { restart: 0, verify: 0, poll: 0, other: 0 }, permitsOut: 0 }),
+    snapshot: () => ({
+      perSecond: 10,
+      restartPerSecond: 10,
+      listPerSecond: 10,
+      queued: { restart: 0, verify: 0, poll: 0, other: 0 },
+      permitsOut: 0,
+    }),
   };
   return gate;
 }

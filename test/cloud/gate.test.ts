@@ -148,12 +148,14 @@ describe('the gate', () => {
 
   test('halves when throttled', async () => {
     const { gate, ask } = gateOf(4);
-    gate.throttled();
+    gate.throttled('account');
     void ask('one');
     void ask('two');
     void ask('three');
     expect(gate.snapshot()).toEqual({
       perSecond: 2,
+      restartPerSecond: 4,
+      listPerSecond: 4,
       queued: { restart: 0, verify: 0, poll: 0, other: 1 },
       permitsOut: 2,
     });
@@ -179,6 +181,8 @@ describe('the gate', () => {
     await time.settle();
     expect(gate.snapshot()).toEqual({
       perSecond: 3,
+      restartPerSecond: 3,
+      listPerSecond: 3,
       queued: { restart: 1, verify: 1, poll: 2, other: 2 },
       permitsOut: 3,
     });
@@ -187,12 +191,16 @@ describe('the gate', () => {
     await time.settle();
     expect(gate.snapshot()).toEqual({
       perSecond: 3,
+      restartPerSecond: 3,
+      listPerSecond: 3,
       queued: { restart: 0, verify: 1, poll: 2, other: 2 },
       permitsOut: 3,
     });
     await time.pass(1_002);
     expect(gate.snapshot()).toEqual({
       perSecond: 3,
+      restartPerSecond: 3,
+      listPerSecond: 3,
       queued: { restart: 0, verify: 0, poll: 2, other: 2 },
       permitsOut: 3,
     });
@@ -200,6 +208,8 @@ describe('the gate', () => {
     await time.pass(1_002);
     expect(gate.snapshot()).toEqual({
       perSecond: 3,
+      restartPerSecond: 3,
+      listPerSecond: 3,
       queued: { restart: 0, verify: 0, poll: 0, other: 1 },
       permitsOut: 3,
     });

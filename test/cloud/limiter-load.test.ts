@@ -31,6 +31,35 @@ describe('a million calls: worst second 10, nothing refused', () => {
   });
 });
 
+describe('restarts at one a second beside lists at fifteen, in an account of sixteen', () => {
+  const cells = spacings.flatMap((spacing) => [...profiles, adversary].map((profile) => ({ spacing, profile })));
+
+  test.each(cells)('$profile.name, spacing $spacing', ({ spacing, profile }) => {
+    const limit = { perSecond: 16, restart: 1, list: 15, spacing };
+    const { arrivals, restarts, lists, sent } = load(profile, {
+      ...limit,
+      from: ['restart', 'poll', 'poll'],
+      calls: 20_000,
+      seed: 7,
+      lateMs: 1,
+    });
+    for (const [times, most] of [
+      [arrivals, 16],
+      [restarts, 1],
+      [lists, 15],
+    ] as const) {
+      expect(worstSecond(times)).toBeLessThanOrEqual(most);
+      expect(refusals(times, most)).toEqual({ sliding: 0, fixed: 0, bucket: 0 });
+    }
+    // Neither keeps the other waiting: whoever is left of the account's limit goes.
+    if (profile === adversary) return;
+    expect(shareOfBound(sent, 16)).toBeGreaterThan(0.93);
+    const seconds = ((sent.at(-1)?.sentAt ?? 0) - (sent[0]?.sentAt ?? 0)) / 1_000;
+    const meanRoundTripMs = sent.reduce((sum, { roundTripMs }) => sum + roundTripMs, 0) / sent.length;
+    expect(restarts.length / seconds).toBeGreaterThan(0.9 / (1 + meanRoundTripMs / 1_000));
+  });
+});
+
 describe('share of the bound 1 / (1 + mean round trip), 3,000 calls', () => {
   const cells = spacings.flatMap((spacing) =>
     profiles.map((profile) => ({ spacing, profile, atLeast: spacing === 'none' ? 0.99 : 0.95 })),

@@ -3,7 +3,7 @@
  * calls and for the share of the ideal.
  */
 import * as responseWindow from '../../src/cloud/limiter/limiter.ts';
-import type { Lane } from '../../src/domain/ports/gate-port.ts';
+import { type Lane, lanes, type RateLimit } from '../../src/domain/ports/gate-port.ts';
 import type { Limiter } from './limiter-world.ts';
 
 /** How one call fares: milliseconds until it leaves, until it counts at the server, until its end is known here. */
@@ -59,28 +59,28 @@ export function seeded(seed: number): () => number {
 }
 
 export interface Load {
-  /** At the server, in order. */
+  /** At the server, in order: all of them, and those that count in the limits of single actions. */
   readonly arrivals: readonly number[];
+  readonly restarts: readonly number[];
+  readonly lists: readonly number[];
   /** In order of admission. */
   readonly sent: readonly Sent[];
 }
 
-const inTurn: readonly Lane[] = ['poll', 'restart', 'other', 'verify'];
-
-/** Sends `calls` calls through a limiter of `perSecond`; timers are up to `lateMs` late. */
+/** Sends `calls` calls through a limiter, one waiting in each of the lanes; timers are up to `lateMs` late. */
 export function load(
   profile: Profile,
-  options: { perSecond: number; spacing: 'even' | 'none'; calls: number; seed: number; lateMs?: number },
+  options: RateLimit & { calls: number; seed: number; lateMs?: number; from?: readonly Lane[] },
   limiter: Limiter = responseWindow,
 ): Load {
-  const { perSecond, spacing, calls, seed, lateMs = 0 } = options;
+  const { calls, seed, lateMs = 0, from = lanes, ...limit } = options;
   const random = seeded(seed);
-  const arrivals: number[] = [];
+  const arrived: { lane: Lane; at: number }[] = [];
   const sent: Sent[] = [];
   const out: { id: number; endsAt: number; lost: boolean }[] = [];
   // A fraction, as real clocks have it.
   let now = 1_000 * random();
-  let state = limiter.startLimiter({ perSecond, spacing }, now);
+  let state = limiter.startLimiter(limit, now);
   let wakeAt: number | undefined;
   let asked = 0;
 
@@ -88,34 +88,33 @@ export function load(
     const step = limiter.stepLimiter(state, now, event);
     state = step.state;
     wakeAt = step.wakeAt === undefined ? undefined : step.wakeAt + lateMs * random();
-    for (const { id } of step.admitted) {
+    for (const { id, lane } of step.admitted) {
       const { saveMs, upMs, downMs, lost } = profile.trip(random, now);
-      arrivals.push(now + saveMs + upMs);
+      arrived.push({ lane, at: now + saveMs + upMs });
       sent.push({ sentAt: now + saveMs, roundTripMs: upMs + downMs });
       out.push({ id, endsAt: Math.max(now + saveMs, now + saveMs + upMs + downMs), lost });
     }
-    return step.admitted.length;
+    // Whoever went asks again.
+    for (const { lane } of step.admitted) ask(lane);
   };
-  const ask = () => happen({ kind: 'asked', id: asked, lane: inTurn[asked++ % inTurn.length] ?? 'poll' });
+  const ask = (lane: Lane) => happen({ kind: 'asked', id: asked++, lane });
 
-  ask();
-  ask();
+  for (const lane of from) ask(lane);
   while (sent.length < calls) {
     let next = out[0];
     for (const call of out) if (next === undefined || call.endsAt < next.endsAt) next = call;
-    let went: number;
     if (next !== undefined && next.endsAt <= (wakeAt ?? Infinity)) {
       out.splice(out.indexOf(next), 1);
       now = Math.max(now, next.endsAt);
-      went = happen({ kind: 'done', id: next.id, outcome: next.lost ? 'lost' : 'answered' });
+      happen({ kind: 'done', id: next.id, outcome: next.lost ? 'lost' : 'answered' });
     } else {
       now = Math.max(now, wakeAt ?? now);
-      went = happen({ kind: 'woken' });
+      happen({ kind: 'woken' });
     }
-    for (; went > 0; went--) went += ask();
   }
-  arrivals.sort((a, b) => a - b);
-  return { arrivals, sent };
+  const of = (...mine: readonly Lane[]) =>
+    arrived.flatMap(({ lane, at }) => (mine.includes(lane) ? [at] : [])).sort((a, b) => a - b);
+  return { arrivals: of(...lanes), restarts: of('restart'), lists: of('verify', 'poll'), sent };
 }
 
 /** One call as its sender saw it, in milliseconds. */

@@ -32,7 +32,7 @@ export const mutants: readonly Mutant[] = [
     breaks: 'safe',
     changes: [
       ['const slewMs = 1;', 'const slewMs = 1; let smallest = Infinity;'],
-      ['ceiling: perSecond,\n    raise', 'ceiling: (smallest = Infinity, perSecond),\n    raise'],
+      ['at: now,\n    paces', 'at: (smallest = Infinity, now),\n    paces'],
       [
         'return others(afterWindow(state.at));',
         'smallest = Math.min(smallest, state.at - permit.admittedAt); return others(afterWindow(state.at) - smallest);',
@@ -83,12 +83,12 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a raise holds at once',
     breaks: 'safe',
-    changes: [['raise: { to: perSecond, at: afterWindow(state.at) }', 'raise: { to: perSecond, at: state.at }']],
+    changes: [['raise: { to: perSecond, at: afterWindow(at) }', 'raise: { to: perSecond, at }']],
   },
   {
     name: 'a lowering waits for a window',
     breaks: 'safe',
-    changes: [['if (perSecond <= state.ceiling) {', 'if (perSecond === state.ceiling) {']],
+    changes: [['if (perSecond <= pace.ceiling) {', 'if (perSecond === pace.ceiling) {']],
   },
   {
     name: 'verify and poll without a floor',
@@ -136,7 +136,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a timer that fires early lets a call go',
     breaks: 'safe',
-    changes: [['if (wakeAt > next.at)', 'if (wakeAt > next.at + 1.5)']],
+    changes: [['opensAt[lane] <= at;', 'opensAt[lane] <= at + 1.5;']],
   },
   {
     name: 'no silence at the start',
@@ -151,7 +151,55 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'spaced for the configured limit while the rate is halved',
     breaks: 'spaced',
-    changes: [['windowMs / limit :', 'windowMs / state.ceiling :']],
+    changes: [['windowMs / limit :', 'windowMs / pace.ceiling :']],
+  },
+  {
+    name: 'only the account has a limit',
+    breaks: 'safe',
+    changes: [
+      [
+        'const limit = Math.floor(pace.rate);',
+        'const limit = Math.floor((name === "account" ? pace : paces.account).rate);',
+      ],
+    ],
+  },
+  {
+    name: 'verify and poll each have the limit of lists',
+    breaks: 'safe',
+    changes: [
+      ['poll: lists,', 'poll: Math.max(account, roomAt(state, "list", "poll")),'],
+      ["roomAt(state, 'list'))", "roomAt(state, 'list', 'verify'))"],
+      [
+        'held: all, spacing }: LimiterState, name: LimitName)',
+        'held: all, spacing }: LimiterState, name: LimitName, only)',
+      ],
+      ['ownLimit[lane] === name)', 'lane === (only ?? "restart"))'],
+    ],
+  },
+  {
+    name: 'actions with limits of their own do not count in the account’s',
+    breaks: 'safe',
+    changes: [["name === 'account' ? all :", "name === 'account' ? all.filter(({ lane }) => !ownLimit[lane]) :"]],
+  },
+  {
+    name: 'a restart whose limit is used up keeps the other lanes waiting',
+    breaks: 'nothing wasted',
+    changes: [
+      [
+        "return mayGo('restart') ? 'restart'",
+        "return waiting.restart.length > 0 ? (mayGo('restart') ? 'restart' : undefined)",
+      ],
+      ['const wakeAt = Math.min(', 'const wakeAt = waiting.restart.length > 0 ? opensAt.restart : Math.min('],
+    ],
+  },
+  {
+    name: 'asleep until the last of the waiting lanes has room',
+    breaks: 'nothing wasted',
+    changes: [
+      ['const wakeAt = Math.min(', 'const wakeAt = Math.max('],
+      ['? opensAt[lane] : Infinity)', '? opensAt[lane] : -Infinity)'],
+      ['wakeAt === Infinity ?', 'Math.abs(wakeAt) === Infinity ?'],
+    ],
   },
   {
     name: 'a withdrawn call goes all the same',

@@ -1,13 +1,9 @@
 /** Another tool uses half of the account's quota for ten minutes: how the limiter finds its place beside it. */
 import { describe, expect, test } from 'vitest';
-import {
-  type LimiterEvent,
-  type LimiterState,
-  limiterSnapshot,
-  startLimiter,
-  stepLimiter,
-} from '../../src/cloud/limiter/limiter.ts';
+import * as halving from '../../src/cloud/limiter/limiter.ts';
 import { seeded } from './limiter-load.ts';
+import { breed } from './limiter-mutants.ts';
+import type { Limiter } from './limiter-world.ts';
 
 interface Neighbour {
   readonly spacing: 'even' | 'none';
@@ -21,10 +17,10 @@ const leavesAt = 600_000;
 const perSecond = 10;
 
 /** Calls that we sent in a stretch, and those of them that were refused, while our queue never empties. */
-function beside({ spacing, burst, countsRefused }: Neighbour) {
+function beside({ spacing, burst, countsRefused }: Neighbour, limiter: Limiter = halving) {
   const random = seeded(11);
   let now = 0;
-  let state: LimiterState = startLimiter({ perSecond, spacing }, now);
+  let state = limiter.startLimiter({ perSecond, spacing }, now);
   let wakeAt = Infinity;
   let asked = 0;
   /** Ours, few at a time, and the other tool's, latest first. */
@@ -32,6 +28,7 @@ function beside({ spacing, burst, countsRefused }: Neighbour) {
   const others: number[] = [];
   const counted: number[] = [];
   const ours: { at: number; taken: boolean }[] = [];
+  let othersRefused = 0;
 
   const arrive = (): boolean => {
     while ((counted[0] ?? now) <= now - 1_000) counted.shift();
@@ -39,8 +36,8 @@ function beside({ spacing, burst, countsRefused }: Neighbour) {
     if (taken || countsRefused) counted.push(now);
     return taken;
   };
-  const happen = (event: LimiterEvent) => {
-    const step = stepLimiter(state, now, event);
+  const happen = (event: halving.LimiterEvent) => {
+    const step = limiter.stepLimiter(state, now, event);
     state = step.state;
     wakeAt = step.wakeAt ?? Infinity;
     for (const { id } of step.admitted) agenda.push({ at: now + 10 + 20 * random(), run: () => answer(id, arrive()) });
@@ -51,7 +48,7 @@ function beside({ spacing, burst, countsRefused }: Neighbour) {
     agenda.push({
       at: now + 20,
       run: () => {
-        if (!taken) happen({ kind: 'throttled' });
+        if (!taken) happen({ kind: 'throttled', limit: 'account' });
         happen({ kind: 'done', id, outcome: 'answered' });
         ask();
       },
@@ -70,7 +67,7 @@ function beside({ spacing, burst, countsRefused }: Neighbour) {
     now = Math.max(now, Math.min(ourAt, otherAt, wakeAt));
     if (otherAt <= now) {
       others.pop();
-      arrive();
+      if (!arrive()) othersRefused++;
     } else if (ourAt <= now) agenda.pop()?.run();
     else happen({ kind: 'woken' });
   }
@@ -81,19 +78,58 @@ function beside({ spacing, burst, countsRefused }: Neighbour) {
       refused: calls.filter(({ taken }) => !taken).length / calls.length,
     };
   };
-  return { between, limit: limiterSnapshot(state, now).perSecond };
+  return {
+    between,
+    othersRefusedPerSecond: othersRefused / (leavesAt / 1_000),
+    limit: limiter.limiterSnapshot(state, now).perSecond,
+  };
 }
 
+const neighbours: readonly Neighbour[] = [
+  { spacing: 'even', burst: 1, countsRefused: false },
+  { spacing: 'even', burst: 5, countsRefused: false },
+  { spacing: 'none', burst: 1, countsRefused: false },
+  { spacing: 'none', burst: 5, countsRefused: false },
+  { spacing: 'even', burst: 1, countsRefused: true },
+  { spacing: 'even', burst: 5, countsRefused: true },
+  { spacing: 'none', burst: 5, countsRefused: true },
+];
+
+/**
+ * The recovery of AWS' adaptive retry mode in this limiter: seven tenths are left after a refusal (β), and the rate
+ * comes back along a cubic (C = 0.4) through the rate that was refused.
+ */
+const cubic = () =>
+  breed({
+    name: 'CUBIC',
+    changes: [
+      ['Math.max(slowestPerSecond, rate / 2)', 'Math.max(slowestPerSecond, rate * 0.7)'],
+      ['recoverAt: at + recoveryEveryMs },', 'recoverAt: at + 250, top: halves ? rate : throttled.top },'],
+      [
+        'rate = Math.min(ceiling, rate + ceiling * recoveryPart);',
+        'const seconds = (throttled.recoverAt - throttled.halvedAt) / 1_000 - Math.cbrt((throttled.top * 0.3) / 0.4);\n' +
+          'rate = Math.max(rate, Math.min(ceiling, 0.4 * seconds ** 3 + throttled.top));',
+      ],
+      ['recoverAt: throttled.recoverAt + recoveryEveryMs }', 'recoverAt: throttled.recoverAt + 250 }'],
+    ],
+  });
+
 describe('beside a tool that uses half of the quota', () => {
-  test.each<Neighbour>([
-    { spacing: 'even', burst: 1, countsRefused: false },
-    { spacing: 'even', burst: 5, countsRefused: false },
-    { spacing: 'none', burst: 1, countsRefused: false },
-    { spacing: 'none', burst: 5, countsRefused: false },
-    { spacing: 'even', burst: 1, countsRefused: true },
-    { spacing: 'even', burst: 5, countsRefused: true },
-    { spacing: 'none', burst: 5, countsRefused: true },
-  ])('spacing $spacing, $burst at once, refused ones counted: $countsRefused', (neighbour) => {
+  test.each(neighbours)(
+    'less is refused, of ours and of its, than with the recovery of AWS: $spacing, $burst at once, $countsRefused',
+    async (neighbour) => {
+      const refusedPerSecond = (limiter: Limiter) => {
+        const { between, othersRefusedPerSecond } = beside(neighbour, limiter);
+        const { perSecond: sent, refused } = between(10_000, leavesAt);
+        return { ours: sent * refused, others: othersRefusedPerSecond };
+      };
+      const [here, there] = [refusedPerSecond(halving), refusedPerSecond(await cubic())];
+      expect(here.ours).toBeLessThan(there.ours / 10);
+      expect(here.others).toBeLessThan(there.others / 1.5);
+    },
+  );
+
+  test.each(neighbours)('spacing $spacing, $burst at once, refused ones counted: $countsRefused', (neighbour) => {
     const { between, limit } = beside(neighbour);
     const together = between(10_000, leavesAt);
     expect(together.refused).toBeLessThan(0.02);

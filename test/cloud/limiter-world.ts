@@ -5,7 +5,22 @@
  */
 import fc from 'fast-check';
 import type * as limiter from '../../src/cloud/limiter/limiter.ts';
-import { type Lane, lanes } from '../../src/domain/ports/gate-port.ts';
+import { type Lane, type LimitName, lanes, type RateLimit } from '../../src/domain/ports/gate-port.ts';
+
+type Limits = Readonly<Record<LimitName, number>>;
+export const limitNames = ['account', 'restart', 'list'] as const satisfies readonly LimitName[];
+/** In which limits the calls of a lane count, by the reference alone. */
+const limitsOf: Readonly<Record<Lane, readonly LimitName[]>> = {
+  restart: ['account', 'restart'],
+  verify: ['account', 'list'],
+  poll: ['account', 'list'],
+  other: ['account'],
+};
+const configured = ({ perSecond, restart = perSecond, list = perSecond }: RateLimit): Limits => ({
+  account: perSecond,
+  restart,
+  list,
+});
 
 /** The limiter, or a mutant of it. */
 export type Limiter = Pick<typeof limiter, 'startLimiter' | 'stepLimiter' | 'limiterSnapshot'>;
@@ -22,8 +37,8 @@ export type Fate =
 
 export type Move =
   | { readonly kind: 'ask'; readonly lane: Lane; readonly fate: Fate; readonly givesUpMs: number | undefined }
-  | { readonly kind: 'reload'; readonly perSecond: number; readonly spacing: 'even' | 'none' }
-  | { readonly kind: 'throttle' }
+  | { readonly kind: 'reload'; readonly limit: RateLimit }
+  | { readonly kind: 'throttle'; readonly limit: LimitName }
   | { readonly kind: 'take-over' }
   | { readonly kind: 'pass'; readonly ms: number };
 
@@ -32,8 +47,7 @@ export interface Scenario {
   readonly startsAt: number;
   /** Milliseconds of the server per million of ours, more or less. */
   readonly slewPpm: number;
-  readonly perSecond: number;
-  readonly spacing: 'even' | 'none';
+  readonly limit: RateLimit;
   /** How far off each timer is, in turn; below 0 it fires early. */
   readonly timersOffMs: readonly number[];
   readonly moves: readonly Move[];
@@ -44,10 +58,11 @@ export interface Call {
   readonly lane: Lane;
   readonly askedAt: number;
   readonly admittedAt: number;
-  /** Lanes that waited as it was admitted, its own call included. */
+  /** Lanes that waited as it was admitted, its own call included, and those of them that certainly had room. */
   readonly waiting: ReadonlySet<Lane>;
-  /** What the limiter called its present limit then. */
-  readonly limit: number;
+  readonly open: ReadonlySet<Lane>;
+  /** What the limiter called its present limits then. */
+  readonly limits: Limits;
   readonly spacing: 'even' | 'none';
   /** How many reloads and silences there had been by then. */
   readonly reloads: number;
@@ -60,7 +75,7 @@ export interface Call {
 export interface Run {
   readonly calls: readonly Call[];
   /** Configured limits and when. */
-  readonly reloads: readonly { readonly at: number; readonly perSecond: number }[];
+  readonly reloads: readonly { readonly at: number; readonly limits: Limits }[];
   readonly silences: readonly number[];
   /** Moments at which somebody could have gone and the limiter slept on. */
   readonly wasted: readonly string[];
@@ -74,14 +89,14 @@ const marginMs = 2;
 /** Plays one scenario to its end. */
 export function play(limiter: Limiter, scenario: Scenario): Run {
   let now = scenario.startsAt;
-  let state = limiter.startLimiter({ perSecond: scenario.perSecond, spacing: scenario.spacing }, now);
-  let spacing = scenario.spacing;
+  let state = limiter.startLimiter(scenario.limit, now);
+  let { spacing } = scenario.limit;
   const agenda: { at: number; order: number; run: () => void }[] = [];
   let order = 0;
   let timer: { off: boolean } | undefined;
   let timers = 0;
   const calls: Call[] = [];
-  const reloads = [{ at: now, perSecond: scenario.perSecond }];
+  const reloads = [{ at: now, limits: configured(scenario.limit) }];
   const silences = [now];
   const wasted: string[] = [];
   let withdrawnButAdmitted = 0;
@@ -104,12 +119,13 @@ export function play(limiter: Limiter, scenario: Scenario): Run {
       }
       const waiting = new Set([...asking.values()].map(({ lane }) => lane));
       asking.delete(id);
-      const limit = limiter.limiterSnapshot(state, now).perSecond;
+      const open = new Set([...waiting].filter((lane) => laneOpensAt(lane) + marginMs < now));
       const call: Call = {
         id,
         ...asked,
         waiting,
-        limit,
+        open,
+        limits: presentLimits(),
         spacing,
         reloads: reloads.length,
         silences: silences.length,
@@ -165,18 +181,29 @@ export function play(limiter: Limiter, scenario: Scenario): Run {
     give(call, call.arrivedAt + fate.downMs, 'answered');
   };
 
-  /** By the rule alone and what is known from outside: from when on the next call may go, the limit staying as it is. */
-  const couldGoAt = (): number => {
-    const limit = limiter.limiterSnapshot(state, now).perSecond;
-    const freeAts = calls.map((call) => {
+  const presentLimits = (): Limits => {
+    const { perSecond, restartPerSecond, listPerSecond } = limiter.limiterSnapshot(state, now);
+    return { account: perSecond, restart: restartPerSecond, list: listPerSecond };
+  };
+
+  /** By the rule alone and what is known from outside: from when on some waiting call may go, limits staying as they are. */
+  const couldGoAt = (): number => Math.min(...[...asking.values()].map(({ lane }) => laneOpensAt(lane)));
+
+  const laneOpensAt = (lane: Lane): number =>
+    Math.max((silences.at(-1) ?? 0) + windowMs, ...limitsOf[lane].map(limitOpensAt));
+
+  const limitOpensAt = (name: LimitName): number => {
+    const limit = presentLimits()[name];
+    const counted = calls.filter(({ lane }) => limitsOf[lane].includes(name));
+    const freeAts = counted.map((call) => {
       if (call.doneAt === undefined) return Infinity;
       if (call.fate.kind === 'never-left' || call.fate.kind === 'unused') return call.doneAt;
       return call.doneAt + (call.fate.kind === 'lost' ? 5_000 : windowMs);
     });
     const permitAt = freeAts.sort((a, b) => b - a)[limit - 1] ?? -Infinity;
-    const last = calls.filter(leftOrMay).at(-1);
+    const last = counted.filter(leftOrMay).at(-1);
     const spacedAt = spacing === 'even' && last ? last.admittedAt + windowMs / limit : -Infinity;
-    return Math.max(permitAt, spacedAt, (silences.at(-1) ?? 0) + windowMs);
+    return Math.max(permitAt, spacedAt);
   };
 
   const move = (next: Move) => {
@@ -193,11 +220,11 @@ export function play(limiter: Limiter, scenario: Scenario): Run {
         return happen({ kind: 'asked', id, lane: next.lane });
       }
       case 'reload':
-        reloads.push({ at: now, perSecond: next.perSecond });
-        spacing = next.spacing;
-        return happen({ kind: 'configured', limit: next });
+        reloads.push({ at: now, limits: configured(next.limit) });
+        spacing = next.limit.spacing;
+        return happen({ kind: 'configured', limit: next.limit });
       case 'throttle':
-        return happen({ kind: 'throttled' });
+        return happen({ kind: 'throttled', limit: next.limit });
       case 'take-over':
         silences.push(now);
         return happen({ kind: 'taken-over' });
@@ -233,6 +260,9 @@ const leftOrMay = (call: Call) =>
 
 // ---- the promises, each a list of what broke it ------------------------------------------------------------------
 
+/** The calls that count in a limit; each promise about limits is kept by every one of them. */
+const countedIn = ({ calls }: Run, name: LimitName) => calls.filter(({ lane }) => limitsOf[lane].includes(name));
+
 /**
  * On arrivals: whatever second one looks at, the calls in it that were admitted no later than j are no more than the
  * limit of j: the smallest that was configured in the second before j went, and no more than the present one.
@@ -240,12 +270,12 @@ const leftOrMay = (call: Call) =>
 export function tooManyInASecond(run: Run, slewPpm: number): string[] {
   const broken: string[] = [];
   const server = (at: number) => (at - (run.silences[0] ?? 0)) * (1 + slewPpm / 1e6);
-  run.calls.forEach((j, index) => {
+  const check = (name: LimitName, calls: readonly Call[], j: Call, index: number) => {
     if (j.arrivedAt === undefined) return;
-    const limit = Math.min(j.limit, smallestLimit(run, j));
+    const limit = Math.min(j.limits[name], smallestLimit(run, j, name));
     const arrivedAt = server(j.arrivedAt);
     const near: number[] = [];
-    for (const i of run.calls.slice(0, index + 1)) {
+    for (const i of calls.slice(0, index + 1)) {
       const other = i.arrivedAt === undefined ? Number.NaN : server(i.arrivedAt);
       if (Math.abs(other - arrivedAt) < windowMs) near.push(other);
     }
@@ -253,30 +283,41 @@ export function tooManyInASecond(run: Run, slewPpm: number): string[] {
     near.forEach((from, first) => {
       if (from > arrivedAt) return;
       const count = near.filter((other, at) => at >= first && other - from < windowMs).length;
-      if (count > limit) broken.push(`${count} arrivals in the second from ${from}, limit ${limit}`);
+      if (count > limit) broken.push(`${name}: ${count} arrivals in the second from ${from}, limit ${limit}`);
     });
-  });
+  };
+  for (const name of limitNames) {
+    const calls = countedIn(run, name);
+    calls.forEach((j, index) => {
+      check(name, calls, j, index);
+    });
+  }
   return broken;
 }
 
 /** The smallest limit configured in the second before the call was admitted. */
-function smallestLimit(run: Run, { admittedAt, reloads }: Call): number {
+function smallestLimit(run: Run, { admittedAt, reloads }: Call, name: LimitName): number {
   const inForce = run.reloads.slice(0, reloads).filter((_, index, all) => {
     const until = all[index + 1]?.at ?? Infinity;
     return until > admittedAt - windowMs;
   });
-  return Math.min(...inForce.map(({ perSecond }) => perSecond));
+  return Math.min(...inForce.map(({ limits }) => limits[name]));
 }
 
 export function tooClose(run: Run): string[] {
-  return run.calls.flatMap((call, index) => {
+  return limitNames.flatMap((name) => tooCloseIn(countedIn(run, name), name));
+}
+
+function tooCloseIn(calls: readonly Call[], name: LimitName): string[] {
+  return calls.flatMap((call, index) => {
     if (call.spacing === 'none') return [];
-    const before = run.calls
+    const before = calls
       .slice(0, index)
       .filter((earlier) => leftOrMay(earlier) || (earlier.doneAt ?? Infinity) > call.admittedAt);
     const gapMs = call.admittedAt - (before.at(-1)?.admittedAt ?? -Infinity);
-    return gapMs < windowMs / call.limit - 1e-6
-      ? [`call ${index} only ${gapMs} ms after the last, limit ${call.limit}`]
+    const limit = call.limits[name];
+    return gapMs < windowMs / limit - 1e-6
+      ? [`${name}: call ${index} only ${gapMs} ms after the last, limit ${limit}`]
       : [];
   });
 }
@@ -289,13 +330,16 @@ export function unsilent(run: Run): string[] {
 
 const isWatch = (lane: Lane) => lane === 'verify' || lane === 'poll';
 
-/** Strict order but for the floor; of any ten permits while they wait three for verify and poll, one for other; in a lane by age. */
+/**
+ * Strict order but for the floor, among the lanes that have room; of any ten permits while they wait and have room three
+ * for verify and poll, one for other; in a lane by age.
+ */
 export function unfair(run: Run): string[] {
   const broken: string[] = [];
   const { calls } = run;
   calls.forEach((call, index) => {
     const ten = calls.slice(index, index + 10);
-    const allWait = (lane: (lane: Lane) => boolean) => ten.every(({ waiting }) => [...waiting].some(lane));
+    const allWait = (lane: (lane: Lane) => boolean) => ten.every((one) => lane(one.lane) || [...one.open].some(lane));
     if (ten.length === 10) {
       const watch = ten.filter(({ lane }) => isWatch(lane)).length;
       if (allWait(isWatch) && watch < 3) broken.push(`only ${watch} for verify and poll in ten from ${index}`);
@@ -306,7 +350,7 @@ export function unfair(run: Run): string[] {
       index >= most &&
       calls.slice(index - most, index).every(({ lane, waiting }) => !mine(lane) && [...waiting].some(mine));
     for (const higher of lanes.slice(0, lanes.indexOf(call.lane))) {
-      if (!call.waiting.has(higher)) continue;
+      if (!call.open.has(higher)) continue;
       const floor =
         (isWatch(call.lane) && !isWatch(higher) && passed(isWatch, 2)) ||
         (call.lane === 'other' && passed((lane) => lane === 'other', 8));
@@ -359,15 +403,24 @@ const asks = (lane: fc.Arbitrary<Lane>): fc.Arbitrary<Move> =>
     givesUpMs: fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: ms(3_000) }),
   });
 
-const limits = fc.integer({ min: 1, max: 6 });
 const spacings = fc.constantFrom('none' as const, 'even' as const);
+/** Often without limits of their own for the actions, or with such that never bind, sometimes with tight ones. */
+const limitsUpTo = (max: number): fc.Arbitrary<RateLimit> => {
+  const own = fc.oneof(fc.constant(undefined), fc.constantFrom(1, 2), fc.integer({ min: 1, max }));
+  return fc
+    .record({ perSecond: fc.integer({ min: 1, max }), restart: own, list: own, spacing: spacings })
+    .map(({ restart, list, ...limit }) => ({
+      ...limit,
+      ...(restart === undefined ? {} : { restart }),
+      ...(list === undefined ? {} : { list }),
+    }));
+};
 
 export const scenarios: fc.Arbitrary<Scenario> = fc.record({
   startsAt: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1e10, noNaN: true })),
   // Two clocks, each off by the 500 ppm that NTP allows itself.
   slewPpm: fc.constantFrom(0, 500, -500, 999, -999),
-  perSecond: limits,
-  spacing: spacings,
+  limit: limitsUpTo(6),
   timersOffMs: fc.array(fc.oneof(fc.constantFrom(0, -1, 1, 50), fc.double({ min: -1, max: 5, noNaN: true })), {
     maxLength: 4,
   }),
@@ -377,15 +430,14 @@ export const scenarios: fc.Arbitrary<Scenario> = fc.record({
       { weight: 4, arbitrary: ms(1_200).map((pass): Move => ({ kind: 'pass', ms: pass })) },
       {
         weight: 1,
-        arbitrary: fc.record({
-          kind: fc.constant('reload' as const),
-          perSecond: fc.integer({ min: 1, max: 12 }),
-          spacing: spacings,
-        }),
+        arbitrary: fc.record({ kind: fc.constant('reload' as const), limit: limitsUpTo(12) }),
       },
       {
         weight: 1,
-        arbitrary: fc.constantFrom<Move>({ kind: 'throttle' }, { kind: 'take-over' }, { kind: 'throttle' }),
+        arbitrary: fc.oneof(
+          fc.constant<Move>({ kind: 'take-over' }),
+          fc.record({ kind: fc.constant('throttle' as const), limit: fc.constantFrom(...limitNames) }),
+        ),
       },
     ),
     { maxLength: 60, size: 'max' },

@@ -123,7 +123,7 @@ describe('the pace', () => {
 describe('throttled', () => {
   test('the rate is halved at once, at most every second, never below one, then recovers by a tenth every ten seconds', () => {
     const ten = run(10);
-    const refuse = (now: number) => ten.happen(now, { kind: 'throttled' });
+    const refuse = (now: number) => ten.happen(now, { kind: 'throttled', limit: 'account' });
     const told: [string, number, number][] = [];
     const tell = (why: string, now: number) => told.push([why, now, ten.limitAt(now)]);
     refuse(0);
@@ -160,16 +160,72 @@ describe('throttled', () => {
 
   test('a tenth of three is too little to let one more go, four of them are enough', () => {
     const three = run(3);
-    three.happen(0, { kind: 'throttled' });
-    three.happen(1_000, { kind: 'throttled' });
+    three.happen(0, { kind: 'throttled', limit: 'account' });
+    three.happen(1_000, { kind: 'throttled', limit: 'account' });
     expect([11_000, 21_000, 31_000, 41_000].map(three.limitAt)).toEqual([1, 1, 1, 2]);
   });
 
   test('whoever waits is woken when the rate recovers', () => {
     const two = run(2);
-    two.happen(0, { kind: 'throttled' });
+    two.happen(0, { kind: 'throttled', limit: 'account' });
     two.ask(0);
     expect(two.ask(0)).toEqual({ went: [], wakeAt: 10_000 });
+  });
+});
+
+describe('limits of single actions', () => {
+  const start = () => {
+    let state: LimiterState = startLimiter({ perSecond: 10, restart: 1, list: 4, spacing: 'none' }, 0, false);
+    let nextId = 1;
+    const happen = (now: number, event: LimiterEvent) => {
+      const step = stepLimiter(state, now, event);
+      state = step.state;
+      return { went: step.admitted.map(({ id }) => id), wakeAt: step.wakeAt };
+    };
+    return {
+      happen,
+      ask: (now: number, lane: Lane) => happen(now, { kind: 'asked', id: nextId++, lane }),
+      at: (now: number) => limiterSnapshot(state, now),
+    };
+  };
+
+  test('a restart that waits for its own limit lets polls go, and polls that wait for theirs others', () => {
+    const limited = start();
+    expect(limited.ask(0, 'restart').went).toEqual([1]);
+    expect(limited.ask(0, 'restart').went).toEqual([]);
+    for (const id of [3, 4]) expect(limited.ask(0, 'poll').went).toEqual([id]);
+    for (const id of [5, 6]) expect(limited.ask(0, 'verify').went).toEqual([id]);
+    expect(limited.ask(0, 'verify').went).toEqual([]);
+    expect(limited.ask(0, 'other').went).toEqual([8]);
+    // The restart's permit is back a window after its answer, whatever the lists are doing.
+    expect(limited.happen(50, { kind: 'done', id: 1, outcome: 'answered' })).toEqual({ went: [], wakeAt: 1_051 });
+    expect(limited.happen(1_051, { kind: 'woken' }).went).toEqual([2]);
+  });
+
+  test('a refusal slows the limit that it speaks of, and no other', () => {
+    const limited = start();
+    const rates = (now: number) => {
+      const { perSecond, restartPerSecond, listPerSecond } = limited.at(now);
+      return [perSecond, restartPerSecond, listPerSecond];
+    };
+    limited.happen(0, { kind: 'throttled', limit: 'list' });
+    expect(rates(0)).toEqual([10, 1, 2]);
+    limited.happen(0, { kind: 'throttled', limit: 'restart' });
+    expect(rates(0)).toEqual([10, 1, 2]);
+    limited.happen(0, { kind: 'throttled', limit: 'account' });
+    expect(rates(0)).toEqual([5, 1, 2]);
+    expect(rates(60_000)).toEqual([10, 1, 4]);
+  });
+
+  test('a reload changes each by itself: less at once, more after a window', () => {
+    const limited = start();
+    limited.happen(0, { kind: 'configured', limit: { perSecond: 10, restart: 3, list: 2, spacing: 'none' } });
+    expect(limited.at(1_000)).toMatchObject({ perSecond: 10, restartPerSecond: 1, listPerSecond: 2 });
+    expect(limited.at(1_001)).toMatchObject({ perSecond: 10, restartPerSecond: 3, listPerSecond: 2 });
+  });
+
+  test.each([{ restart: 0 }, { list: 0.5 }])('a limit below one is refused: %o', (own) => {
+    expect(() => startLimiter({ perSecond: 10, spacing: 'none', ...own }, 0)).toThrow('it must be at least 1');
   });
 });
 
@@ -210,7 +266,7 @@ describe('a reload', () => {
 
   test('what the cloud has taught us outlives it', () => {
     const ten = run(10);
-    ten.happen(0, { kind: 'throttled' });
+    ten.happen(0, { kind: 'throttled', limit: 'account' });
     ten.happen(100, reload(20));
     expect([100, 1_101, 9_999, 10_000, 80_000].map(ten.limitAt)).toEqual([5, 5, 5, 7, 20]);
   });

@@ -148,7 +148,7 @@ test('rate, queues and waits as /metrics tells them are those of the callers and
     expect(queued('other')).toBe(asked.other.length - gone.other.length);
     expect(told.get('relaykeeper_api_rate_limit_per_second{account="main"}')).toBe(10);
   }
-  gate.throttled();
+  gate.throttled('account');
   const halved = samplesOf(
     await metrics.render([snapshot({ account: accountView({ account: 'main', gate: gate.snapshot() }) })]),
   );

@@ -98,5 +98,11 @@ export const openGate: Gate = {
   throttled: () => {},
   configure: () => {},
   takenOver: () => {},
-  snapshot: () => ({ perSecond: 10, queued: { restart: 0, verify: 0, poll: 0, other: 0 }, permitsOut: 0 }),
+  snapshot: () => ({
+    perSecond: 10,
+    restartPerSecond: 10,
+    listPerSecond: 10,
+    queued: { restart: 0, verify: 0, poll: 0, other: 0 },
+    permitsOut: 0,
+  }),
 };

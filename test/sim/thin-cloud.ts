@@ -6,7 +6,8 @@
  * As with the real client a call takes one permit, arrives after its uplink even if nobody waits any more, and reads
  * are sent again four times.
  */
-import { classify } from '../../src/cloud/errors.ts';
+import { throttledLimit } from '../../src/cloud/call.ts';
+import { type Action, classify } from '../../src/cloud/errors.ts';
 import { createClockOffset } from '../../src/cloud/offset.ts';
 import { createRestartActions } from '../../src/cloud/restart-call.ts';
 import type { Cloud } from '../../src/domain/ports/cloud-port.ts';
@@ -72,7 +73,7 @@ export function createThinCloud(options: ThinCloudOptions): Cloud {
 
   /** One call: its way there, its arrival, its way back; at most as long as the client waits. */
   function call<T>(
-    action: string,
+    action: Action,
     taskId: string | undefined,
     cloudGroups: readonly string[],
     permit: Permit,
@@ -109,7 +110,10 @@ export function createThinCloud(options: ThinCloudOptions): Cloud {
           const { end } = reply;
           if (over) return;
           if (end.kind === 'failed' && end.reached === 'unknown') return finish('lost', end);
-          if (end.kind === 'failed' && end.failure.class === 'throttled' && options.alive()) gate.throttled();
+          if (end.kind === 'failed' && end.failure.class === 'throttled' && options.alive()) {
+            const limit = throttledLimit(action, end.failure);
+            if (limit) gate.throttled(limit);
+          }
           if (end.kind === 'failed' && end.failure.class === 'clock') offset.forget();
           offset.sample(date, sentAt, wall());
           finish('answered', end.kind === 'ok' ? { ...end, sentAt } : end);

@@ -179,7 +179,13 @@ export const accountView = (over: Partial<AccountView> = {}): AccountView => ({
   throttledUntil: null,
   suspectSince: null,
   clockOffsetMs: 0,
-  gate: { perSecond: 10, queued: { restart: 4, verify: 0, poll: 2, other: 0 }, permitsOut: 1 },
+  gate: {
+    perSecond: 10,
+    restartPerSecond: 10,
+    listPerSecond: 10,
+    queued: { restart: 4, verify: 0, poll: 2, other: 0 },
+    permitsOut: 1,
+  },
   ...over,
 });
 

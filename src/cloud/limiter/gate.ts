@@ -2,9 +2,9 @@
  * The limiter at work: callers as promises, one timer. Everything that can be decided is decided in `limiter.ts`;
  * here are only the callers that wait, the clock, and the way back for permits.
  */
-import type { Gate, Lane, Permit } from '../../domain/ports/gate-port.ts';
+import type { Gate, Lane, Permit, RateLimit } from '../../domain/ports/gate-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
-import { type LimiterEvent, limiterSnapshot, type RateLimit, startLimiter, stepLimiter } from './limiter.ts';
+import { type LimiterEvent, limiterSnapshot, startLimiter, stepLimiter } from './limiter.ts';
 
 export interface GateOptions extends RateLimit {
   readonly clock: Pick<Clock, 'monotonic' | 'after'>;
@@ -21,8 +21,8 @@ interface Waiting {
 }
 
 /** The one way to an account's API. */
-export function createGate({ perSecond, spacing, clock, onWait, startsSilent = true }: GateOptions): Gate {
-  let state = startLimiter({ perSecond, spacing }, clock.monotonic(), startsSilent);
+export function createGate({ clock, onWait, startsSilent = true, ...limit }: GateOptions): Gate {
+  let state = startLimiter(limit, clock.monotonic(), startsSilent);
   let nextId = 1;
   const callers = new Map<number, Waiting>();
   let timer: { readonly wakeAt: number; readonly cancel: () => void } | undefined;
@@ -72,7 +72,7 @@ export function createGate({ perSecond, spacing, clock, onWait, startsSilent = t
         happen({ kind: 'asked', id, lane });
       });
     },
-    throttled: () => happen({ kind: 'throttled' }),
+    throttled: (limit) => happen({ kind: 'throttled', limit }),
     configure: (limit) => happen({ kind: 'configured', limit }),
     takenOver: () => happen({ kind: 'taken-over' }),
     snapshot: () => limiterSnapshot(state, clock.monotonic()),

@@ -1,10 +1,12 @@
 /**
  * How often we may call: at most `perSecond` calls in any second *as the server counts them*, whatever the network
- * does. A pure state machine, (state, now, event) → (state, who may go, when to look again), apart from the gate
- * that runs it, so that an adversary who chooses every delay can be set against it in virtual time.
+ * does, and of restarts and lists no more than their own limits inside it. A pure state machine, (state, now, event) →
+ * (state, who may go, when to look again), apart from the gate that runs it, so that an adversary who chooses every
+ * delay can be set against it in virtual time.
  *
- * The rule: a call takes a permit when it is admitted and gives it back one window W after its response has arrived;
- * at most L permits are out; they come back in any order.
+ * The rule, for each limit L by itself: a call that counts in it takes a permit when it is admitted and gives it back
+ * one window W after its response has arrived; at most L permits are out; they come back in any order. Every call
+ * counts in the account's limit, a restart and a list in their action's too, and goes only where both have room.
  *
  * Why that is safe: a call counts at some moment a after its admission g and no later than its response r. Suppose
  * L+1 calls counted within [x, x+W), and let j be the one admitted last. Every other call i of them has
@@ -15,9 +17,11 @@
  * waits for one window. So a second that begins before a raise has room for the smaller limit only, and after a
  * lowering nobody goes until fewer than the smaller limit are out.
  *
+ * Neither argument asks which calls there are besides those that count in L, so it holds for every limit at once.
+ *
  * `now` is monotonic milliseconds. Late wakes make it slower, early ones admit nobody, the wall clock is unknown here.
  */
-import type { GateSnapshot, Lane } from '../../domain/ports/gate-port.ts';
+import type { GateSnapshot, Lane, LimitName, RateLimit } from '../../domain/ports/gate-port.ts';
 
 /** The vendor counts calls per second. */
 export const windowMs = 1_000;
@@ -42,12 +46,13 @@ const maxWaiting = 10_000;
 const watchPassedOverAtMost = 2;
 const otherPassedOverAtMost = 8;
 
-export interface RateLimit {
-  /** Calls per second, at least 1. What is no whole number is rounded down: half a call cannot be counted. */
-  readonly perSecond: number;
-  /** `even`: no two calls are admitted closer than W / limit. `none`: as soon as a permit is there. */
-  readonly spacing: 'even' | 'none';
-}
+/** In which limit the calls of a lane count, besides the account's. */
+const ownLimit: Readonly<Record<Lane, Exclude<LimitName, 'account'> | undefined>> = {
+  restart: 'restart',
+  verify: 'list',
+  poll: 'list',
+  other: undefined,
+};
 
 export type Outcome = 'answered' | 'lost' | 'never-left' | 'unused';
 
@@ -58,8 +63,8 @@ export type LimiterEvent =
   | { readonly kind: 'withdrawn'; readonly id: number }
   /** What became of an admitted call. Exactly once for each. */
   | { readonly kind: 'done'; readonly id: number; readonly outcome: Outcome }
-  /** The cloud refused a call as one too many. */
-  | { readonly kind: 'throttled' }
+  /** The cloud refused a call as one too many for this limit. */
+  | { readonly kind: 'throttled'; readonly limit: LimitName }
   | { readonly kind: 'configured'; readonly limit: RateLimit }
   /** Somebody else may have called until now: nobody goes for one window. */
   | { readonly kind: 'taken-over' }
@@ -68,21 +73,28 @@ export type LimiterEvent =
 
 interface HeldPermit {
   readonly id: number;
+  readonly lane: Lane;
   readonly admittedAt: number;
   /** Infinity while its call is out. */
   readonly freeAt: number;
 }
 
-export interface LimiterState {
-  /** The latest `now` seen: time does not go back here. */
-  readonly at: number;
+/** One limit: what was configured, and what is left of it after refusals. */
+interface Pace {
   /** The configured calls per second in force, and the larger one that waits for its window to pass. */
   readonly ceiling: number;
   readonly raise: { readonly to: number; readonly at: number } | undefined;
-  readonly spacing: RateLimit['spacing'];
   /** Calls per second after halving and recovery, between `slowestPerSecond` and `ceiling`; may be a fraction. */
   readonly rate: number;
   readonly throttled: { readonly halvedAt: number; readonly recoverAt: number } | undefined;
+}
+type Paces = Readonly<Record<LimitName, Pace>>;
+
+export interface LimiterState {
+  /** The latest `now` seen: time does not go back here. */
+  readonly at: number;
+  readonly paces: Paces;
+  readonly spacing: RateLimit['spacing'];
   /** All permits are out until then. */
   readonly silentUntil: number;
   /** In order of admission. */
@@ -103,14 +115,15 @@ export interface LimiterStep {
 
 /** A limiter at `now`, silent for one window unless it is certain that nobody called before it. */
 export function startLimiter(limit: RateLimit, now: number, startsSilent = true): LimiterState {
-  const perSecond = wholeRate(limit);
+  const start = (perSecond: number): Pace => {
+    const ceiling = wholeRate(perSecond);
+    return { ceiling, raise: undefined, rate: ceiling, throttled: undefined };
+  };
+  const { account, restart, list } = limitsOf(limit);
   return {
     at: now,
-    ceiling: perSecond,
-    raise: undefined,
+    paces: { account: start(account), restart: start(restart), list: start(list) },
     spacing: limit.spacing,
-    rate: perSecond,
-    throttled: undefined,
     silentUntil: startsSilent ? afterWindow(now) : now,
     held: [],
     waiting: { restart: [], verify: [], poll: [], other: [] },
@@ -126,11 +139,10 @@ export function stepLimiter(state: LimiterState, now: number, event: LimiterEven
   let next = take(advance(state, now), event);
   const admitted: { id: number; lane: Lane }[] = [];
   for (;;) {
-    const lane = nextLane(next);
+    const opensAt = opening(next);
+    const lane = nextLane(next, opensAt);
     const id = lane === undefined ? undefined : next.waiting[lane][0];
-    if (lane === undefined || id === undefined) return { state: next, admitted, wakeAt: undefined };
-    const wakeAt = opensAt(next);
-    if (wakeAt > next.at) return { state: next, admitted, wakeAt: wakeAt === Infinity ? undefined : wakeAt };
+    if (lane === undefined || id === undefined) return { state: next, admitted, wakeAt: earliest(next, opensAt) };
     next = admit(next, id, lane);
     admitted.push({ id, lane });
   }
@@ -140,11 +152,14 @@ export function stepLimiter(state: LimiterState, now: number, event: LimiterEven
 export function limiterSnapshot(state: LimiterState, now: number): GateSnapshot {
   const present = advance(state, now);
   const { restart, verify, poll, other } = present.waiting;
-  const limit = Math.floor(present.rate);
+  const { paces, held } = present;
+  const limit = Math.floor(paces.account.rate);
   return {
     perSecond: limit,
+    restartPerSecond: Math.floor(paces.restart.rate),
+    listPerSecond: Math.floor(paces.list.rate),
     queued: { restart: restart.length, verify: verify.length, poll: poll.length, other: other.length },
-    permitsOut: present.at < present.silentUntil ? Math.max(limit, present.held.length) : present.held.length,
+    permitsOut: present.at < present.silentUntil ? Math.max(limit, held.length) : held.length,
   };
 }
 
@@ -156,13 +171,25 @@ function afterWindow(now: number): number {
   return Math.ceil(now) + windowMs + slewMs;
 }
 
-function wholeRate(limit: RateLimit): number {
-  const perSecond = Math.floor(limit.perSecond);
+const limitsOf = ({ perSecond, restart, list }: RateLimit): Readonly<Record<LimitName, number>> => ({
+  account: perSecond,
+  restart: restart ?? perSecond,
+  list: list ?? perSecond,
+});
+
+function wholeRate(limit: number): number {
+  const perSecond = Math.floor(limit);
   if (!(perSecond >= slowestPerSecond && perSecond < Infinity)) {
-    throw new Error(`a limit of ${limit.perSecond} calls per second cannot be kept: it must be at least 1`);
+    throw new Error(`a limit of ${limit} calls per second cannot be kept: it must be at least 1`);
   }
   return perSecond;
 }
+
+const each = (paces: Paces, change: (pace: Pace, name: LimitName) => Pace): Paces => ({
+  account: change(paces.account, 'account'),
+  restart: change(paces.restart, 'restart'),
+  list: change(paces.list, 'list'),
+});
 
 /** What the mere passing of time does: permits come back, a raise comes into force, the rate recovers. */
 function advance(state: LimiterState, now: number): LimiterState {
@@ -170,7 +197,11 @@ function advance(state: LimiterState, now: number): LimiterState {
   const held = state.held.some((permit) => permit.freeAt <= at)
     ? state.held.filter((permit) => permit.freeAt > at)
     : state.held;
-  let { ceiling, raise, rate, throttled } = state;
+  return { ...state, at, held, paces: each(state.paces, (pace) => paceAt(pace, at)) };
+}
+
+function paceAt(pace: Pace, at: number): Pace {
+  let { ceiling, raise, rate, throttled } = pace;
   if (raise !== undefined && raise.at <= at) {
     if (throttled === undefined) rate = raise.to;
     ceiling = raise.to;
@@ -180,7 +211,7 @@ function advance(state: LimiterState, now: number): LimiterState {
     rate = Math.min(ceiling, rate + ceiling * recoveryPart);
     throttled = rate < ceiling ? { ...throttled, recoverAt: throttled.recoverAt + recoveryEveryMs } : undefined;
   }
-  return { ...state, at, held, ceiling, raise, rate, throttled };
+  return { ceiling, raise, rate, throttled };
 }
 
 function take(state: LimiterState, event: LimiterEvent): LimiterState {
@@ -203,7 +234,7 @@ function take(state: LimiterState, event: LimiterEvent): LimiterState {
     case 'done':
       return { ...state, held: giveBack(state, event.id, event.outcome) };
     case 'throttled':
-      return slowDown(state);
+      return { ...state, paces: { ...state.paces, [event.limit]: slowDown(state.paces[event.limit], state.at) } };
     case 'configured':
       return reconfigure(state, event.limit);
     case 'taken-over':
@@ -232,35 +263,49 @@ function giveBack(state: LimiterState, id: number, outcome: Outcome): readonly H
   }
 }
 
-/** Somebody else uses the account too. Every refusal puts off the recovery; one a second halves. */
-function slowDown(state: LimiterState): LimiterState {
-  const { at, rate, throttled } = state;
+/**
+ * Somebody else uses the quota too. Every refusal puts off the recovery; one a second halves. Beside a tool that uses
+ * half of the quota the recovery of AWS' adaptive mode (CUBIC, β 0.7) has 20 times as many of our calls refused and
+ * twice as many of the other's (test/cloud/limiter-shared.test.ts).
+ */
+function slowDown(pace: Pace, at: number): Pace {
+  const { rate, throttled } = pace;
   const halves = throttled === undefined || at - throttled.halvedAt >= halvingEveryMs;
   return {
-    ...state,
+    ...pace,
     rate: halves ? Math.max(slowestPerSecond, rate / 2) : rate,
     throttled: { halvedAt: halves ? at : throttled.halvedAt, recoverAt: at + recoveryEveryMs },
   };
 }
 
-/** A smaller limit holds at once, a larger one when a window has passed, so that no second sees more than the smaller. */
 function reconfigure(state: LimiterState, limit: RateLimit): LimiterState {
-  const perSecond = wholeRate(limit);
-  const { spacing } = limit;
-  if (perSecond <= state.ceiling) {
-    return { ...state, spacing, ceiling: perSecond, rate: Math.min(state.rate, perSecond), raise: undefined };
+  const wanted = limitsOf(limit);
+  const paces = each(state.paces, (pace, name) => changeTo(pace, wholeRate(wanted[name]), state.at));
+  return { ...state, spacing: limit.spacing, paces };
+}
+
+/** A smaller limit holds at once, a larger one when a window has passed, so that no second sees more than the smaller. */
+function changeTo(pace: Pace, perSecond: number, at: number): Pace {
+  if (perSecond <= pace.ceiling) {
+    return { ...pace, ceiling: perSecond, rate: Math.min(pace.rate, perSecond), raise: undefined };
   }
-  if (state.raise?.to === perSecond) return { ...state, spacing };
-  return { ...state, spacing, raise: { to: perSecond, at: afterWindow(state.at) } };
+  return pace.raise?.to === perSecond ? pace : { ...pace, raise: { to: perSecond, at: afterWindow(at) } };
 }
 
 /**
- * From when on the next call may go, as far as is known now: a limit that changes before that is looked at again.
- * Infinity: not before an event.
+ * From when on the next call of each lane may go, as far as is known now: a limit that changes before that is looked
+ * at again. Infinity: not before an event.
  */
-function opensAt(state: LimiterState): number {
-  const { held } = state;
-  const limit = Math.floor(state.rate);
+function opening(state: LimiterState): Readonly<Record<Lane, number>> {
+  const account = Math.max(state.silentUntil, roomAt(state, 'account'));
+  const lists = Math.max(account, roomAt(state, 'list'));
+  return { restart: Math.max(account, roomAt(state, 'restart')), verify: lists, poll: lists, other: account };
+}
+
+function roomAt({ paces, held: all, spacing }: LimiterState, name: LimitName): number {
+  const pace = paces[name];
+  const held = name === 'account' ? all : all.filter(({ lane }) => ownLimit[lane] === name);
+  const limit = Math.floor(pace.rate);
   let permitAt = -Infinity;
   if (held.length >= limit) {
     const freeAts = held.map((permit) => permit.freeAt).sort((a, b) => a - b);
@@ -268,17 +313,29 @@ function opensAt(state: LimiterState): number {
   }
   // A permit that came back unused is not among the held: its call did not leave, so it keeps nobody at a distance.
   const last = held.at(-1);
-  const spacedAt = state.spacing === 'even' && last !== undefined ? last.admittedAt + windowMs / limit : -Infinity;
-  const changesAt = Math.min(state.raise?.at ?? Infinity, state.throttled?.recoverAt ?? Infinity);
-  return Math.max(state.silentUntil, Math.min(changesAt, Math.max(permitAt, spacedAt)));
+  const spacedAt = spacing === 'even' && last !== undefined ? last.admittedAt + windowMs / limit : -Infinity;
+  const changesAt = Math.min(pace.raise?.at ?? Infinity, pace.throttled?.recoverAt ?? Infinity);
+  return Math.min(changesAt, Math.max(permitAt, spacedAt));
 }
 
-function nextLane({ waiting, passedOver }: LimiterState): Lane | undefined {
-  const watch = waiting.verify.length > 0 ? 'verify' : waiting.poll.length > 0 ? 'poll' : undefined;
-  const other = waiting.other.length > 0 ? 'other' : undefined;
+/** Whose turn it is among the lanes that have room: one whose action has none keeps no other waiting. */
+function nextLane(
+  { at, waiting, passedOver }: LimiterState,
+  opensAt: Readonly<Record<Lane, number>>,
+): Lane | undefined {
+  const mayGo = (lane: Lane) => waiting[lane].length > 0 && opensAt[lane] <= at;
+  const watch = mayGo('verify') ? 'verify' : mayGo('poll') ? 'poll' : undefined;
+  const other = mayGo('other') ? 'other' : undefined;
   if (watch !== undefined && passedOver.watch >= watchPassedOverAtMost) return watch;
   if (other !== undefined && passedOver.other >= otherPassedOverAtMost) return other;
-  return waiting.restart.length > 0 ? 'restart' : (watch ?? other);
+  return mayGo('restart') ? 'restart' : (watch ?? other);
+}
+
+/** When the first lane that waits has room. */
+function earliest({ waiting }: LimiterState, opensAt: Readonly<Record<Lane, number>>): number | undefined {
+  const when = (lane: Lane) => (waiting[lane].length > 0 ? opensAt[lane] : Infinity);
+  const wakeAt = Math.min(when('restart'), when('verify'), when('poll'), when('other'));
+  return wakeAt === Infinity ? undefined : wakeAt;
 }
 
 function admit(state: LimiterState, id: number, lane: Lane): LimiterState {
@@ -287,7 +344,7 @@ function admit(state: LimiterState, id: number, lane: Lane): LimiterState {
   const othered = lane === 'other' || waiting.other.length === 0;
   return {
     ...state,
-    held: [...held, { id, admittedAt: at, freeAt: Infinity }],
+    held: [...held, { id, lane, admittedAt: at, freeAt: Infinity }],
     waiting: { ...waiting, [lane]: waiting[lane].slice(1) },
     passedOver: { watch: watched ? 0 : passedOver.watch + 1, other: othered ? 0 : passedOver.other + 1 },
   };

@@ -2,6 +2,21 @@
 export const lanes = ['restart', 'verify', 'poll', 'other'] as const;
 export type Lane = (typeof lanes)[number];
 
+/** The account's limit, in which every call counts, and those of single actions inside it. */
+export type LimitName = 'account' | 'restart' | 'list';
+
+/** Calls in any second, at least 1. What is no whole number is rounded down: half a call cannot be counted. */
+export interface RateLimit {
+  /** All actions together. */
+  readonly perSecond: number;
+  /** Restart, Continue and Relaunch together; absent: as many as the account may. */
+  readonly restart?: number;
+  /** The task list; absent: as many as the account may. */
+  readonly list?: number;
+  /** `even`: no two calls of a limit are admitted closer than a second / limit. `none`: as soon as a permit is there. */
+  readonly spacing: 'even' | 'none';
+}
+
 /** Leave to send one call. `done` must be called exactly once. */
 export interface Permit {
   /**
@@ -14,18 +29,20 @@ export interface Permit {
 export interface Gate {
   /** Waits for leave to send. Rejects with the signal's reason if it aborts first (costs nothing). */
   acquire(lane: Lane, signal?: AbortSignal): Promise<Permit>;
-  /** The cloud throttled us: halve the rate. */
-  throttled(): void;
+  /** The cloud throttled us: halve the rate of this limit. */
+  throttled(limit: LimitName): void;
   /** Changed by reload. */
-  configure(limit: { readonly perSecond: number; readonly spacing: 'even' | 'none' }): void;
+  configure(limit: RateLimit): void;
   /** This process has just become the owner of the account: nothing goes for one window, as another may have called. */
   takenOver(): void;
   snapshot(): GateSnapshot;
 }
 
 export interface GateSnapshot {
-  /** Present limit, after halving and recovery. */
+  /** Present limits, after halving and recovery: the account's, and those of its actions. */
   readonly perSecond: number;
+  readonly restartPerSecond: number;
+  readonly listPerSecond: number;
   readonly queued: Readonly<Record<Lane, number>>;
   readonly permitsOut: number;
 }

@@ -11,7 +11,7 @@ import { Pool } from 'undici';
 import { refusals, worstSecond } from '../../cloud/judges.ts';
 import { type Sent, seeded, shareOfBound } from '../../cloud/limiter-load.ts';
 import type { BenchOptions } from '../run.ts';
-import { type Contender, contenders, perSecond } from './contenders.ts';
+import { besideEachOther, type Contender, contenders } from './contenders.ts';
 import { type FromServer, type Lag, type ToServer, watchLag } from './server.ts';
 
 interface Named<T> {
@@ -41,9 +41,10 @@ interface Cell {
 }
 
 interface Measured extends Cell {
+  readonly arrivals: readonly number[];
   readonly worst: number;
   readonly refused: ReturnType<typeof refusals>;
-  /** Calls that the sliding server takes, of the bound 10 / (1 s + mean round trip), and of 10 a second. */
+  /** Calls that the sliding server takes, of the bound limit / (1 s + mean round trip), and of the limit. */
   readonly shareOfBound: number;
   readonly shareOfLimit: number;
 }
@@ -73,8 +74,9 @@ async function ask(server: ChildProcess, message: ToServer): Promise<FromServer>
   return answer;
 }
 
-/** All cells at the same time. */
-async function measure(server: ChildProcess, cells: readonly Cell[], callsEach: number) {
+/** All cells at the same time, and each for about the same time: `callsOfTen` are the calls at ten a second. */
+async function measure(server: ChildProcess, cells: readonly Cell[], callsOfTen: number) {
+  const callsOf = ({ contender }: Cell) => Math.ceil((callsOfTen * contender.perSecond) / 10);
   const opened = await ask(server, { kind: 'open', cells: cells.length });
   if (opened.kind !== 'opened') throw new Error('the server did not open');
   const lag = watchLag();
@@ -82,7 +84,7 @@ async function measure(server: ChildProcess, cells: readonly Cell[], callsEach: 
     cells.map(async (cell, index) => {
       // Spread over a second, so that the bursts of one cell are not the lag of another.
       await new Promise((resolve) => setTimeout(resolve, (index * 1_000) / cells.length));
-      return send(cell, opened.ports[index] ?? 0, callsEach);
+      return send(cell, opened.ports[index] ?? 0, callsOf(cell));
     }),
   );
   const collected = await ask(server, { kind: 'collect' });
@@ -90,6 +92,8 @@ async function measure(server: ChildProcess, cells: readonly Cell[], callsEach: 
   const measured = cells.map((cell, index): Measured => {
     const arrivals = collected.arrivals[index] ?? [];
     const calls = sent[index] ?? [];
+    const callsEach = callsOf(cell);
+    const { perSecond } = cell.contender;
     if (arrivals.length !== callsEach || calls.length !== callsEach) {
       throw new Error(`${cell.contender.name}: ${arrivals.length} arrivals for ${callsEach} calls`);
     }
@@ -97,7 +101,7 @@ async function measure(server: ChildProcess, cells: readonly Cell[], callsEach: 
     const bound = (1 - refused.sliding / callsEach) * shareOfBound(calls, perSecond);
     const meanRoundTripMs = calls.reduce((sum, { roundTripMs }) => sum + roundTripMs, 0) / callsEach;
     const shareOfLimit = bound / (1 + meanRoundTripMs / 1_000);
-    return { ...cell, worst: worstSecond(arrivals), refused, shareOfBound: bound, shareOfLimit };
+    return { ...cell, arrivals, worst: worstSecond(arrivals), refused, shareOfBound: bound, shareOfLimit };
   });
   return { measured, client: lag(), server: collected.lag };
 }
@@ -172,7 +176,26 @@ Event-loop lag (${availableParallelism()} cores, Node ${process.version}): ${lag
 `);
 }
 
-/** About six minutes; quick: half a minute. */
+function printBeside(measured: readonly Measured[]) {
+  const rows = roundTripsMs.flatMap((profile) => {
+    const both = measured.filter((cell) => cell.profile === profile);
+    const together = worstSecond(both.flatMap(({ arrivals }) => arrivals).sort((a, b) => a - b));
+    return both.map((cell) => [
+      cell.contender.name,
+      profile.name,
+      `${cell.worst} of ${cell.contender.perSecond}`,
+      `${together} of 16`,
+      String(cell.refused.sliding),
+      percent(cell.shareOfBound),
+    ]);
+  });
+  const header = ['calls', 'round trip', 'worst second', 'both together', 'refused: sliding', 'of the bound'];
+  console.log(
+    `Restarts at 1 a second beside lists at 15, one gate (the round trip lying mixed):\n\n${table(header, rows)}\n`,
+  );
+}
+
+/** About seven minutes; quick: a minute. */
 export async function bench({ quick }: BenchOptions): Promise<void> {
   const calls = quick ? 60 : 300;
   const server = fork(join(import.meta.dirname, 'server.ts'));
@@ -185,6 +208,12 @@ export async function bench({ quick }: BenchOptions): Promise<void> {
     measured.push(...round.measured);
     lags.push([`client (${split.name})`, round.client], [`server (${split.name})`, round.server]);
   }
+  const pairs = roundTripsMs.flatMap((profile) =>
+    splits.slice(-1).flatMap((split) => besideEachOther().map((contender) => ({ contender, profile, split }))),
+  );
+  console.error(`restarts at 1 a second beside lists at 15 …`);
+  const beside = await measure(server, pairs, calls);
   server.disconnect();
   print(measured, lags, calls, quick);
+  printBeside(beside.measured);
 }

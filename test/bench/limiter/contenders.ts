@@ -4,11 +4,13 @@ import PQueue from 'p-queue';
 import pThrottle from 'p-throttle';
 import { systemClock } from '../../../src/clock.ts';
 import { createGate } from '../../../src/cloud/limiter/gate.ts';
+import type { Gate, Lane } from '../../../src/domain/ports/gate-port.ts';
 
-export const perSecond = 10;
+const perSecond = 10;
 
 export interface Contender {
   readonly name: string;
+  readonly perSecond: number;
   /** Resolves when all calls were answered. */
   readonly run: (calls: number, send: () => Promise<void>) => Promise<void>;
 }
@@ -19,18 +21,30 @@ const all = async (calls: number, one: () => Promise<unknown>): Promise<void> =>
 
 const responseWindow = (spacing: 'even' | 'none'): Contender => ({
   name: `**relaykeeper, ${spacing}**`,
-  run: (calls, send) => {
-    const gate = createGate({ perSecond, spacing, clock: systemClock });
-    return all(calls, async () => {
-      const permit = await gate.acquire('poll');
-      await send();
-      permit.done('answered');
-    });
-  },
+  perSecond,
+  run: (calls, send) => through(createGate({ perSecond, spacing, clock: systemClock }), 'poll', calls, send),
 });
+
+const through = (gate: Gate, lane: Lane, calls: number, send: () => Promise<void>) =>
+  all(calls, async () => {
+    const permit = await gate.acquire(lane);
+    await send();
+    permit.done('answered');
+  });
+
+/** BytePlus' limits: one gate with both, which a restart a second and fifteen lists share. */
+export function besideEachOther(): readonly [restarts: Contender, lists: Contender] {
+  const [restart, list] = [1, 15];
+  const gate = createGate({ perSecond: restart + list, restart, list, spacing: 'even', clock: systemClock });
+  return [
+    { name: 'restarts', perSecond: restart, run: (calls, send) => through(gate, 'restart', calls, send) },
+    { name: 'lists', perSecond: list, run: (calls, send) => through(gate, 'poll', calls, send) },
+  ];
+}
 
 const bottleneck = (how: string, options: Bottleneck.ConstructorOptions): Contender => ({
   name: `bottleneck, ${how}`,
+  perSecond,
   run: async (calls, send) => {
     const limiter = new Bottleneck(options);
     await all(calls, () => limiter.schedule(send));
@@ -40,6 +54,7 @@ const bottleneck = (how: string, options: Bottleneck.ConstructorOptions): Conten
 
 const pQueue = (name: string, strict: boolean): Contender => ({
   name,
+  perSecond,
   run: (calls, send) => {
     const queue = new PQueue({ intervalCap: perSecond, interval: 1_000, strict });
     return all(calls, () => queue.add(send));
@@ -51,6 +66,7 @@ export const contenders: readonly Contender[] = [
   responseWindow('none'),
   {
     name: 'p-throttle, strict',
+    perSecond,
     run: (calls, send) => all(calls, pThrottle({ limit: perSecond, interval: 1_000, strict: true })(send)),
   },
   bottleneck('reservoir', {
@@ -63,6 +79,7 @@ export const contenders: readonly Contender[] = [
   pQueue('p-queue, strict', true),
   {
     name: 'awaited loop, sleep 100 ms',
+    perSecond,
     run: async (calls, send) => {
       for (let sent = 0; sent < calls; sent++) {
         await send();
