@@ -42,7 +42,7 @@ function writeStatus(out: Output, status: StatusView): void {
       account.polledAt === null ? 'none yet' : ago(status.now, account.polledAt),
       String(account.tasks),
       String(account.unmanaged),
-      String(account.gate.perSecond),
+      callsPerSecond(account),
       accountTrouble(out, account, status.now),
     ]),
   );
@@ -76,6 +76,14 @@ function writeStatus(out: Output, status: StatusView): void {
       waiting(group),
     ]),
   );
+}
+
+/** The account's limit, and those of its actions that are smaller. */
+function callsPerSecond({ gate: { perSecond, restartPerSecond, listPerSecond } }: AccountView): string {
+  const smaller = Object.entries({ restart: restartPerSecond, list: listPerSecond }).filter(
+    ([, own]) => own < perSecond,
+  );
+  return [String(perSecond), ...smaller.map(([action, own]) => `${action} ${own}`)].join(', ');
 }
 
 function accountTrouble(out: Output, account: AccountView, now: number): string {

@@ -80,7 +80,7 @@ export async function callOnce(
   const failure = end.kind === 'ok' ? undefined : end.failure;
   context.onTrace({ kind: 'request', account: context.account, action: call.action, durationMs, failure });
   const means = failure && classMeanings[failure.class];
-  if (means?.attempt === 'throttled') {
+  if (failure && means?.attempt === 'throttled') {
     const limit = throttledLimit(call.action, failure);
     if (limit) context.gate.throttled(limit);
   }

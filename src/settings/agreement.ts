@@ -8,9 +8,11 @@ import type { Path } from './document.ts';
 import { type Finding, valueAt } from './issues.ts';
 import { nearest } from './nearest.ts';
 import { comesEveryYear, cronSchedule } from './schedule.ts';
-import { groupSchema, maxPairs, policySchema, type WrittenPolicy } from './schema.ts';
-import { resolvePolicy } from './settings.ts';
+import { accountSchema, groupSchema, maxPairs, policySchema, type WrittenPolicy } from './schema.ts';
+import { resolvePolicy, resolveRateLimit } from './settings.ts';
 import { cronExample, noPostgres, readCron, readTimeOfDay, readTimezone } from './values.ts';
+
+const rateLimitSchema = accountSchema.pick({ provider: true, like: true, rateLimit: true }).strip();
 
 type Rule = (root: unknown) => readonly Finding[];
 
@@ -20,6 +22,8 @@ export const checkTogether: Rule = (root) =>
     namesAreUnique,
     secretsAreGivenOnce,
     credentialsAreWhole,
+    limitsFit,
+    onlyTheSimulatorIsLike,
     matchesCanMatch,
     pairsAreFew,
     policiesFit,
@@ -97,6 +101,25 @@ const credentialsAreWhole: Rule = (root) =>
     if (id && !secret) return lacks('secretAccessKey', 'accessKeyId');
     if (!id && (secret || session)) return lacks('accessKeyId', secret ? 'secretAccessKey' : 'sessionToken');
     return [];
+  });
+
+/** An action's limit above the account's could never be reached. */
+const limitsFit: Rule = (root) =>
+  listAt(root, ['accounts']).flatMap(([account, path]): readonly Finding[] => {
+    const read = rateLimitSchema.safeParse(account);
+    if (!read.success) return [];
+    const { perSecond, restart, list } = resolveRateLimit(read.data);
+    return Object.entries({ restart, list }).flatMap(([key, own]): readonly Finding[] => {
+      const wrong = `is more than \`perSecond\` (${perSecond}), which counts every call: write at most that, or raise \`perSecond\``;
+      return own > perSecond ? [{ path: [...path, 'rateLimit', key], at: 'value', wrong }] : [];
+    });
+  });
+
+const onlyTheSimulatorIsLike: Rule = (root) =>
+  listAt(root, ['accounts']).flatMap(([account, path]): readonly Finding[] => {
+    const wrong = 'is for `provider: simulator` only: remove it, or write that provider';
+    const misplaced = has(account, 'like') && valueAt(account, ['provider']) !== 'simulator';
+    return misplaced ? [{ path: [...path, 'like'], at: 'key', wrong }] : [];
   });
 
 const matchesCanMatch: Rule = (root) => {

@@ -214,6 +214,7 @@ export const accountSchema = z.strictObject({
     'Whose cloud; simulator is a built-in pretend cloud for trying out.',
     'volcengine',
   ),
+  like: key(word('volcengine', 'byteplus'), 'Whose limits and region the simulator has.', 'volcengine'),
   endpoint: key(
     text((value) => readAddress(value, 'no-path')),
     "Overrides the provider's address.",
@@ -229,6 +230,8 @@ export const accountSchema = z.strictObject({
   rateLimit: key(
     z.strictObject({
       perSecond: key(whole(1, 100), 'Calls in any second, all actions together.', 10),
+      restart: key(whole(1, 100), 'Restarts in any second; without it what the vendor takes: 10, BytePlus 1.'),
+      list: key(whole(1, 100), 'Pages of the task list in any second; without it 10.'),
       spacing: key(word('even', 'none'), 'even: also no two calls closer than 1/perSecond.', 'even'),
     }),
     'How fast the API may be called.',

@@ -2,6 +2,7 @@
  * The settings as the program uses them: every key resolved, every time in milliseconds, every policy complete.
  * Here is the way from what was written to what is meant; the file's own words are in schema.ts.
  */
+import type { RateLimit } from '../domain/ports/gate-port.ts';
 import { globMatches, type Match, type Policies, type Policy, type StormLimits } from '../domain/words/policy.ts';
 import {
   builtInPolicy,
@@ -37,6 +38,8 @@ export type Credentials =
 export interface AccountSettings {
   readonly name: string;
   readonly provider: 'volcengine' | 'byteplus' | 'simulator';
+  /** Whose addresses, limits and keys these are: the provider, or the one that the simulator is like. */
+  readonly vendor: 'volcengine' | 'byteplus';
   /** Undefined: the provider's own. */
   readonly endpoint: string | undefined;
   readonly region: string | undefined;
@@ -50,7 +53,7 @@ export interface AccountSettings {
     readonly verifyEveryMs: number;
   };
   readonly requestTimeoutMs: number;
-  readonly rateLimit: { readonly perSecond: number; readonly spacing: 'even' | 'none' };
+  readonly rateLimit: Required<RateLimit>;
   readonly restartAction: 'auto' | 'RestartPullToPushTask' | 'ContinuePullToPushTask' | 'RelaunchPullToPushTask';
   readonly storm: StormLimits | false;
   /** Undefined: the account's hook is closed. */
@@ -115,11 +118,37 @@ function resolveServer(written: Written['server']): ServerSettings {
   };
 }
 
+/** Calls a second that a vendor takes of each action; of lists both take 15, which leaves room for others. */
+export const vendorLimits = {
+  volcengine: { perSecond: 10, restart: 10, list: 10 },
+  byteplus: { perSecond: 10, restart: 1, list: 10 },
+} as const satisfies Record<AccountSettings['vendor'], Omit<RateLimit, 'spacing'>>;
+
+/** Of what was written; the defaults are never more than the account's own limit. */
+export function resolveRateLimit({
+  provider,
+  like,
+  rateLimit,
+}: Pick<WrittenAccount, 'provider' | 'like' | 'rateLimit'>) {
+  const byDefault = vendorLimits[vendorOf({ provider, like })];
+  const perSecond = rateLimit?.perSecond ?? byDefault.perSecond;
+  return {
+    perSecond,
+    restart: rateLimit?.restart ?? Math.min(byDefault.restart, perSecond),
+    list: rateLimit?.list ?? Math.min(byDefault.list, perSecond),
+    spacing: rateLimit?.spacing ?? 'even',
+  };
+}
+
+const vendorOf = ({ provider = 'volcengine', like = 'volcengine' }: Pick<WrittenAccount, 'provider' | 'like'>) =>
+  provider === 'simulator' ? like : provider;
+
 function resolveAccount(written: WrittenAccount): AccountSettings {
-  const { poll, rateLimit } = written;
+  const { poll } = written;
   return {
     name: written.name,
     provider: written.provider ?? 'volcengine',
+    vendor: vendorOf(written),
     endpoint: written.endpoint,
     region: written.region,
     credentials: resolveCredentials(written),
@@ -131,7 +160,7 @@ function resolveAccount(written: WrittenAccount): AccountSettings {
       verifyEveryMs: poll?.verifyEvery ?? 5000,
     },
     requestTimeoutMs: written.requestTimeout ?? 10_000,
-    rateLimit: { perSecond: rateLimit?.perSecond ?? 10, spacing: rateLimit?.spacing ?? 'even' },
+    rateLimit: resolveRateLimit(written),
     restartAction: written.restartAction ?? 'auto',
     storm: over(builtIn.storm, written.storm),
     hookToken: secret(written.hookToken, written.hookTokenFile),

@@ -5,7 +5,7 @@
 import { globMatches, type Policy } from '../domain/words/policy.ts';
 import { scheduledGaps } from './forecast.ts';
 import type { Finding } from './issues.ts';
-import type { AccountSettings, Settings } from './settings.ts';
+import { type AccountSettings, type Settings, vendorLimits } from './settings.ts';
 
 const minuteMs = 60_000;
 /** Above this a schedule is probably one of five fields that was meant with seconds. */
@@ -34,6 +34,13 @@ function aboutAccount(account: AccountSettings, index: number): readonly Finding
     warn(
       'rateLimit.perSecond',
       `the vendor takes ${vendorPerSecond} restarts a second; more is refused unless it has raised that for you`,
+    );
+  }
+  const { restart } = vendorLimits[account.vendor];
+  if (rateLimit.restart > restart && rateLimit.perSecond <= vendorPerSecond) {
+    warn(
+      'rateLimit.restart',
+      `the vendor takes ${restart} restart${restart === 1 ? '' : 's'} a second; more is refused unless it has raised that for you`,
     );
   }
   if (

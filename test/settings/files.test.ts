@@ -95,8 +95,8 @@ function keysOf(yaml: string): ReadonlySet<string> {
 }
 
 describe('the example has every key', () => {
-  /** Accepted in their form, answered with "not in this version"; they stand in a comment. */
-  const notYet = ['store.url', 'store.password', 'store.passwordFile'];
+  /** They stand in a comment: accepted in their form and answered with "not in this version", or out of place there. */
+  const commented = ['store.url', 'store.password', 'store.passwordFile', 'accounts[].like'];
   /** A group can have every key of `defaults`; the example shows them there. */
   const shownInDefaults = (path: string) => {
     const inDefaults = path.replace(/^groups\[\]/, 'defaults');
@@ -107,11 +107,11 @@ describe('the example has every key', () => {
 
   test('of the schema, and no other', () => {
     // Entries of `hours` are shown in a group only; their keys are the same.
-    const normal = (paths: Iterable<string>) => [...paths].filter((path) => !notYet.includes(path)).toSorted();
+    const normal = (paths: Iterable<string>) => [...paths].filter((path) => !commented.includes(path)).toSorted();
     expect(normal(used)).toEqual(normal(known));
   });
-  test.each(notYet)('%s is mentioned', (path) => {
-    expect(text('relaykeeper.example.yaml')).toMatch(new RegExp(`^# +${path.split('.')[1]}:`, 'm'));
+  test.each(commented)('%s is mentioned', (path) => {
+    expect(text('relaykeeper.example.yaml')).toMatch(new RegExp(`^ *# +${path.split('.')[1]}:`, 'm'));
   });
 });
 

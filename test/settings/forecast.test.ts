@@ -78,6 +78,11 @@ describe('warnings', () => {
       '1:48 accounts[0].rateLimit.perSecond: the vendor takes 10 restarts a second; more is refused unless it has raised that for you',
     ],
     [
+      'more restarts than BytePlus takes',
+      account('provider: byteplus, rateLimit: {restart: 2}'),
+      '1:66 accounts[0].rateLimit.restart: the vendor takes 1 restart a second; more is refused unless it has raised that for you',
+    ],
+    [
       'an endpoint in the clear',
       account('endpoint: http://proxy.example.com'),
       '1:35 accounts[0].endpoint: calls cross the network in the clear: write https',

@@ -36,11 +36,12 @@ describe('what is meant by a short file', () => {
         {
           name: 'main',
           provider: 'volcengine',
+          vendor: 'volcengine',
           credentials: { kind: 'keys', accessKeyId: { kind: 'value' }, secretAccessKey: { kind: 'value' } },
           subAccount: false,
           poll: { schedule: '*/15 * * * * *', timezone: 'UTC', pageSize: 500, verifyEveryMs: 5000 },
           requestTimeoutMs: 10_000,
-          rateLimit: { perSecond: 10, spacing: 'even' },
+          rateLimit: { perSecond: 10, restart: 10, list: 10, spacing: 'even' },
           restartAction: 'auto',
           storm: { percent: 40, atLeast: 5 },
         },
