@@ -109,6 +109,22 @@ function credentialsOf({ credentials }: AccountSettings): CredentialsOptions {
 
 const given = (secret: Secret) => (secret.kind === 'file' ? { file: secret.path } : { value: secret.reveal() });
 
+/** Whether calls go to the same place, by the same way and with the same keys: what a circuit was opened by. */
+export const sameWayToTheCloud = (a: AccountSettings, b: AccountSettings): boolean => wayOf(a) === wayOf(b);
+
+const wayOf = (account: AccountSettings): string => {
+  const { provider, endpoint, region, subAccount, restartAction, requestTimeoutMs } = account;
+  return JSON.stringify([
+    credentialsOf(account),
+    provider,
+    endpoint,
+    region,
+    subAccount,
+    restartAction,
+    requestTimeoutMs,
+  ]);
+};
+
 /** What the keeper of the account goes by until the next reload. */
 export function keeperSettings(account: AccountSettings, settings: Settings, cloud: Cloud): KeeperSettings {
   return {

@@ -10,7 +10,7 @@ import { type AccountSettings, policies, type Settings } from '../settings/setti
 import type { Store } from '../store/open.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { type Common, keeperSettings, openCloud, openGate, type PretendClouds } from './account.ts';
+import { type Common, keeperSettings, openCloud, openGate, type PretendClouds, sameWayToTheCloud } from './account.ts';
 
 export interface FleetOptions {
   readonly clock: Clock;
@@ -62,7 +62,7 @@ export class Fleet {
       fingerprintKey: Buffer.from(store.fingerprintKey()).toString('hex'),
       onCredentialsChanged: (account) => {
         log.tell('credentials-read', { account }, `The keys of account ${account} changed and were read again.`);
-        this.keeper(account)?.pollSoon(true);
+        this.keeper(account)?.probeSoon();
       },
     };
   }
@@ -164,10 +164,12 @@ export class Fleet {
         continue;
       }
       this.#retire(member.cloud, member.settings);
+      const otherWay = !sameWayToTheCloud(member.settings, account);
       member.cloud = cloud;
       member.settings = account;
       member.gate.configure(account.rateLimit);
       await member.keeper.configure(changed);
+      if (otherWay) member.keeper.probeSoon();
     }
     for (const member of [...this.#members.values()]) {
       if (settings.accounts.some(({ name }) => name === member.name)) continue;

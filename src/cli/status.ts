@@ -94,6 +94,7 @@ function accountTrouble(out: Output, account: AccountView, now: number): string 
   }
   if (account.storm) trouble.push(`storm for ${duration(now - account.storm.since)}, window ${account.storm.window}`);
   if (account.suspectSince !== null) trouble.push(`list not believed since ${moment(out, account.suspectSince)}`);
+  if (account.incompleteSince !== null) trouble.push(`list incomplete since ${moment(out, account.incompleteSince)}`);
   if (account.throttledUntil !== null && account.throttledUntil > now) trouble.push('throttled');
   if (account.clockOffsetMs !== 0) trouble.push(`clock off by ${duration(Math.abs(account.clockOffsetMs))}`);
   return trouble.join('; ') || '-';

@@ -10,7 +10,7 @@ import { pick } from '../domain/decide/queue.ts';
 import { type Moment, type Situation, situationOf } from '../domain/decide/rules.ts';
 import { apply } from '../domain/memory/apply.ts';
 import { awaitedCloudGroups, emptyLedger, type Ledger } from '../domain/memory/ledger.ts';
-import { ledgerFrom, takeOverEvents } from '../domain/memory/take-over.ts';
+import { ledgerFrom, probeSoon, takeOverEvents } from '../domain/memory/take-over.ts';
 import { stepClock } from '../domain/memory/times.ts';
 import type { Cloud } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
@@ -311,10 +311,17 @@ export class Keeper {
     this.#laneBell.ring();
   }
 
-  /** Brings the next poll forward; `probe`: even while the list circuit puts it off. */
-  pollSoon(probe = false): void {
-    this.#probeNow ||= probe;
+  /** Brings the next poll forward; not while the list circuit puts it off. */
+  pollSoon(): void {
     this.#pollNow.abort();
+  }
+
+  /** What opened the circuits may have ended: they are probed at once. */
+  probeSoon(): void {
+    probeSoon(this.#ledger);
+    // A poll that is on its way may fail for the old cause, and must not put the probe off.
+    this.#probeNow = true;
+    this.pollSoon();
   }
 
   /** The client learned that an action exists no longer; remembered beyond a restart. */

@@ -153,6 +153,12 @@ export const catalogue = {
     labels: ['account'],
     present: `${owned}, after its first complete poll`,
   },
+  list_incomplete: {
+    type: 'gauge',
+    help: '1 while polls in a row do not add up: tasks may be there that no list shows',
+    labels: ['account'],
+    present: owned,
+  },
   malformed_items_total: {
     type: 'counter',
     help: 'List items that could not be read and were left out of a poll',

@@ -42,6 +42,8 @@ const eventLevels: { readonly [Type in EventType]: LevelOf<Type> } = {
   'poll-failed': 'warn',
   'poll-suspect': 'warn',
   'list-believed': 'info',
+  'list-incomplete': 'warn',
+  'list-complete': 'info',
   'status-unknown': 'warn',
   'storm-started': 'warn',
   'storm-changed': 'debug',

@@ -144,6 +144,15 @@ function accountLine(event: AccountEvent): Line {
       });
     case 'list-believed':
       return line(`list believed again: ${event.tasks} tasks`, { tasks: event.tasks });
+    case 'list-incomplete':
+      return line(
+        event.cloudGroups.length > 0
+          ? `the list is incomplete in ${event.polls} polls in a row: cloud groups cannot be read`
+          : `the list is incomplete in ${event.polls} polls in a row: its pages and its total do not fit together`,
+        { since: iso(event.since), tasks: event.tasks, cloudGroups: event.cloudGroups.join(', ') || undefined },
+      );
+    case 'list-complete':
+      return line('the list is complete again', { since: iso(event.since) });
     case 'status-unknown':
       return line(`the cloud gives a status that relaykeeper does not know: ${event.statusText}`, {
         statusText: event.statusText,

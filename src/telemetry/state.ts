@@ -36,6 +36,7 @@ const stateNames = [
   'poll_interval_seconds',
   'last_poll_success_timestamp_seconds',
   'last_poll_tasks',
+  'list_incomplete',
   'api_rate_limit_per_second',
   'api_queue_length',
   'api_circuit_open',
@@ -98,6 +99,7 @@ function tellOwned(tell: Tell, view: AccountView): void {
   tell('poll_interval_seconds', of, secondsOf(view.pollIntervalMs));
   tell('last_poll_success_timestamp_seconds', of, secondsOf(view.polledAt));
   tell('last_poll_tasks', of, view.polledAt === null ? null : view.tasks);
+  tell('list_incomplete', of, view.incompleteSince === null ? 0 : 1);
   for (const circuit of circuits) {
     const open = view.circuits[circuit];
     const known: readonly string[] = circuit === 'list' ? errorClasses : restartCircuitClasses;

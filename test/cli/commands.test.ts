@@ -116,6 +116,7 @@ const status: StatusView = {
       storm: null,
       throttledUntil: null,
       suspectSince: null,
+      incompleteSince: null,
       clockOffsetMs: 0,
       gate,
     },

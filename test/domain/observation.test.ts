@@ -506,3 +506,37 @@ test('a long list tells its facts slice by slice, each of them once', () => {
   const found = slices.flat().flatMap((event) => (event.type === 'task-found' ? [event.taskId] : []));
   expect(found).toEqual(items.map(({ taskId }) => taskId));
 });
+
+describe('a list that does not add up', () => {
+  const drift = { drift: true };
+  const story = () => new Story(calm()).list(0, tasks(2, 'active'));
+  const told = (one: Story) => [one.told('list-incomplete').length, one.told('list-complete').length];
+
+  test('in three polls in a row is told once, and its end too', () => {
+    const one = story().list(15, tasks(2, 'active'), drift).list(30, tasks(2, 'active'), drift);
+    expect(told(one)).toEqual([0, 0]);
+    expect(told(one.list(45, tasks(2, 'active'), drift).list(60, tasks(2, 'active'), drift))).toEqual([1, 0]);
+    expect(one.told('list-incomplete')[0]).toMatchObject({ since: at(15), polls: 3, tasks: 2, cloudGroups: [] });
+    expect(told(one.list(75, tasks(2, 'active')).list(90, tasks(2, 'active')))).toEqual([1, 1]);
+  });
+  test('because a cloud group cannot be read: that one is named', () => {
+    const one = story();
+    for (const seconds of [15, 30, 45]) one.list(seconds, tasks(2, 'active'), { failedCloudGroups: ['other'] });
+    expect(one.told('list-incomplete')[0]).toMatchObject({ cloudGroups: ['other'] });
+  });
+  test('now and then is a list that others change: it is not told', () => {
+    const one = story();
+    for (let n = 1; n < 10; n++) one.list(15 * n, tasks(2, 'active'), { drift: n % 3 !== 0 });
+    expect(told(one)).toEqual([0, 0]);
+  });
+  test('a failed poll in between neither ends it nor counts', () => {
+    const one = story().list(15, tasks(2, 'active'), drift).list(30, tasks(2, 'active'), drift).failedList(45);
+    expect(told(one)).toEqual([0, 0]);
+    expect(told(one.list(60, tasks(2, 'active'), drift))).toEqual([1, 0]);
+  });
+  test('what it shows is healed all the same', () => {
+    const one = story();
+    for (const seconds of [15, 30, 45]) one.list(seconds, { t00: 'stopped', t01: 'active' }, drift);
+    expect(one.send(45)).toEqual(['t00']);
+  });
+});

@@ -3,6 +3,7 @@
  * each other's processes. One alone: `npx vitest run test/end-to-end/process -t 'kill -9'`.
  */
 import { vi } from 'vitest';
+import './edge-of-the-cloud.ts';
 import './ends.ts';
 import './heals.ts';
 import './histories.ts';

@@ -271,6 +271,8 @@ const shapes: Shapes = {
   'poll-failed': fc.record({ ...frame, failure, durationMs: count }),
   'poll-suspect': fc.record({ ...frame, tasks: count, before: count, durationMs: count, startedAt: time }),
   'list-believed': fc.record({ ...frame, tasks: count }),
+  'list-incomplete': fc.record({ ...frame, since: time, polls: count, tasks: count, cloudGroups: fc.array(text) }),
+  'list-complete': fc.record({ ...frame, since: time }),
   'status-unknown': fc.record({ ...frame, statusText: text, taskId: text }),
   'storm-started': fc.record({ ...frame, scope, by, stopped: count, due: count, failures: count }),
   'storm-changed': fc.record({ ...frame, scope, by }),

@@ -114,6 +114,8 @@ export const events: Samples = {
   },
   'poll-suspect': { ...base, type: 'poll-suspect', tasks: 1, before: 200, durationMs: 90, startedAt: at - 90 },
   'list-believed': { ...base, type: 'list-believed', tasks: 1 },
+  'list-incomplete': { ...base, type: 'list-incomplete', since: at - 9_000, polls: 3, tasks: 100, cloudGroups: [] },
+  'list-complete': { ...base, type: 'list-complete', since: at - 9_000 },
   'status-unknown': { ...base, type: 'status-unknown', statusText: '暂停', taskId: 't1' },
   'storm-started': { ...base, type: 'storm-started', scope, by, stopped: 90, due: 200, failures: 0 },
   'storm-changed': { ...base, type: 'storm-changed', scope, by: { stopped: true, budget: true } },
@@ -178,6 +180,7 @@ export const accountView = (over: Partial<AccountView> = {}): AccountView => ({
   storm: null,
   throttledUntil: null,
   suspectSince: null,
+  incompleteSince: null,
   clockOffsetMs: 0,
   gate: {
     perSecond: 10,

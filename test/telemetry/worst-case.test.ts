@@ -30,6 +30,7 @@ const ofAccount =
   2 +
   1 +
   1 +
+  1 +
   16 +
   histogram(12) +
   3 +

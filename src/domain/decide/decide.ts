@@ -11,7 +11,7 @@ import { closeListCircuit, listFailureEvents, nextListProbeAt } from '../learn/c
 import { type Look, missEvents, moveEvents, showEvents, verifyEvents } from '../learn/outage.ts';
 import { passesStorms, reviewStorms, trimBudget } from '../learn/storm.ts';
 import { apply } from '../memory/apply.ts';
-import type { Ledger, TaskRecord } from '../memory/ledger.ts';
+import { isIncomplete, type Ledger, type TaskRecord } from '../memory/ledger.ts';
 import { areToBeRenewed, takeTallies } from '../memory/tallies.ts';
 import type { Event } from '../words/events.ts';
 import { groupOf, type Policies } from '../words/policy.ts';
@@ -27,6 +27,7 @@ const suspectFewer = 5;
 /** After so long without a list other tasks are no surprise: only their number is compared. */
 const turnoverMs = 3_600_000;
 const maxUnknownTold = 100;
+const maxCloudGroupsTold = 10;
 const goneRecordsKeptMs = 8 * 24 * 3_600_000;
 
 /** What came of one observation. Every event has been applied to the ledger. */
@@ -88,6 +89,7 @@ function* decideSlices(
   yield* takeIn(ledger, observation, suspect.doubted, policies, moment, tell);
   tell(suspect.events);
   tell(pollEvents(ledger, observation, suspect.doubted, moment.now));
+  tell(completeness(ledger, observation, moment.now));
   const removed = dropOldRecords(ledger, moment.now);
   trimBudget(ledger, policies, moment.now);
   const { stopped, matched } = yield* takeCensus(ledger, situationOf(ledger, policies, moment));
@@ -261,6 +263,21 @@ function pollEvents(ledger: Ledger, observation: CompleteObservation, doubted: b
       ? { ...common, type: 'poll-suspect', before }
       : { ...common, type: 'poll-completed', drift, malformedItems },
   ];
+}
+
+/** Told when so many polls in a row have not added up, and when one does again. */
+function completeness(ledger: Ledger, observation: CompleteObservation, now: number): Event[] {
+  const { drift, failedCloudGroups: cloudGroups, items } = observation;
+  const { account, incomplete: before } = ledger;
+  if (!drift && cloudGroups.length === 0) {
+    ledger.incomplete = undefined;
+    return isIncomplete(before) ? [{ type: 'list-complete', at: now, account, since: before.since }] : [];
+  }
+  const incomplete = { since: before?.since ?? now, polls: (before?.polls ?? 0) + 1 };
+  ledger.incomplete = incomplete;
+  if (isIncomplete(before) || !isIncomplete(incomplete)) return [];
+  const shown = cloudGroups.slice(0, maxCloudGroupsTold);
+  return [{ type: 'list-incomplete', at: now, account, ...incomplete, tasks: items.length, cloudGroups: shown }];
 }
 
 function expireHolds(ledger: Ledger, now: number): Event[] {

@@ -204,6 +204,8 @@ export interface Ledger {
   readonly unknownTold: Set<string>;
   /** Groups that no task matches: since when, and whether that was told. */
   readonly emptyGroups: Map<string, { readonly since: number; readonly told: boolean }>;
+  /** So many observations in a row did not add up, the first of them then. In memory only. */
+  incomplete: { readonly since: number; readonly polls: number } | undefined;
   /** Tasks that the newest complete observation showed: only those may be restarted. */
   seenNow: Set<string>;
   /** Taken ownership, and no complete observation since. */
@@ -224,6 +226,11 @@ export const emptyAccountRecord: AccountRecord = {
   retiredActions: [],
 };
 
+/** One poll that does not add up is a list that others change meanwhile; so many in a row are not. */
+const incompletePolls = 3;
+export const isIncomplete = (incomplete: Ledger['incomplete']): incomplete is NonNullable<Ledger['incomplete']> =>
+  incomplete !== undefined && incomplete.polls >= incompletePolls;
+
 /** A ledger with nothing in it; the keeper fills it from the store. */
 export const emptyLedger = (account: string): Ledger => ({
   account,
@@ -239,6 +246,7 @@ export const emptyLedger = (account: string): Ledger => ({
   tallies: undefined,
   unknownTold: new Set(),
   emptyGroups: new Map(),
+  incomplete: undefined,
   owned: false,
   seenNow: new Set(),
   fresh: true,

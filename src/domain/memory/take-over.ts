@@ -15,8 +15,22 @@ export function ledgerFrom(account: string, stored: StoredLedger): Ledger {
   }
   for (const hold of stored.holds) ledger.holds.set(hold.id, hold);
   ledger.accountRecord = stored.accountRecord ?? emptyAccountRecord;
+  probeSoon(ledger);
   ledger.budget = [...stored.budget];
   return ledger;
+}
+
+/**
+ * What opened a circuit may have ended (a fresh process, a new owner, other keys): each open one is probed at once. If
+ * the probe fails, they back off as before.
+ */
+export function probeSoon(ledger: Ledger): void {
+  const { list, restart } = ledger.accountRecord.circuits;
+  const circuits = {
+    list: list.kind === 'open' ? { ...list, lastProbeAt: 0 } : list,
+    restart: restart.kind === 'open' ? { ...restart, lastProbeAt: 0 } : restart,
+  };
+  ledger.accountRecord = { ...ledger.accountRecord, circuits };
 }
 
 /** What was in flight when the last owner ended is unanswered: the next look tells. */

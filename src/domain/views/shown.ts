@@ -96,6 +96,8 @@ export interface AccountView {
   readonly storm: { readonly since: number; readonly window: number } | null;
   readonly throttledUntil: number | null;
   readonly suspectSince: number | null;
+  /** Polls in a row do not add up since then. */
+  readonly incompleteSince: number | null;
   readonly clockOffsetMs: number;
   readonly gate: GateSnapshot;
 }

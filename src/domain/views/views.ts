@@ -3,7 +3,7 @@
 import { dueSince, givenUp, holdOver, objections, type Situation, type Verdict, verdictOf } from '../decide/rules.ts';
 import { downSince } from '../learn/outage.ts';
 import { isObserved, stormKey } from '../learn/storm.ts';
-import type { Ledger, ListCircuit, RestartCircuit, TaskRecord } from '../memory/ledger.ts';
+import { isIncomplete, type Ledger, type ListCircuit, type RestartCircuit, type TaskRecord } from '../memory/ledger.ts';
 import { holdAt, isListed, newStates, type States, stateOf, takeTallies } from '../memory/tallies.ts';
 import { type Reason, reasons } from '../words/reason.ts';
 import type { AccountView, GroupView, RuleView, TaskView, VerdictView } from './shown.ts';
@@ -218,5 +218,6 @@ export function accountView(
     storm: storm ? { since: storm.since, window: storm.window } : null,
     throttledUntil: throttle && throttle.until > now ? throttle.until : null,
     suspectSince: suspect?.since ?? null,
+    incompleteSince: isIncomplete(ledger.incomplete) ? ledger.incomplete.since : null,
   };
 }

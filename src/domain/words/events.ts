@@ -162,6 +162,17 @@ export type AccountEvent =
       readonly startedAt: number;
     })
   | (Happened & { readonly type: 'list-believed'; readonly tasks: number })
+  /** Several polls in a row did not add up: tasks may be there that no list shows. */
+  | (Happened & {
+      readonly type: 'list-incomplete';
+      readonly since: number;
+      readonly polls: number;
+      readonly tasks: number;
+      /** Those of whose list a call fails; empty: the pages do not fit together. */
+      readonly cloudGroups: readonly string[];
+    })
+  /** The list adds up again. */
+  | (Happened & { readonly type: 'list-complete'; readonly since: number })
   | (Happened & { readonly type: 'status-unknown'; readonly statusText: string; readonly taskId: string })
   | (Happened & {
       readonly type: 'storm-started';

@@ -195,6 +195,30 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     },
   },
   {
+    name: 'RelaykeeperListIncomplete',
+    severity: 'warning',
+    expr: `max by (account) (${metric('list_incomplete')}) > 0`,
+    for: span('10m'),
+    summary: `Account ${account}: the list of tasks never adds up, some may not be watched`,
+    description: 'Poll after poll shows other tasks than the cloud promises, or a cloud group cannot be read.',
+    valueAs: 'number',
+    explain: metric('last_poll_tasks', { account }),
+    runbook: {
+      means:
+        'Tasks may exist that relaykeeper never sees, and so never restarts. What it does see is healed as always, and what it misses is not taken as deleted.',
+      look: [
+        'The event `list-incomplete` in `history`: cloud groups that it names cannot be read (their name, the rights of the key); without any, pages and total do not fit together.',
+        'The number of tasks in the console, against `relaykeeper_last_poll_tasks`.',
+        'A list that others change all the time adds up seldom; a larger `poll.pageSize` helps.',
+      ],
+      run: [
+        'relaykeeper history --type list-incomplete,list-complete',
+        'relaykeeper plan                        # what the cloud lists now',
+      ],
+      end: 'With the first poll that adds up.',
+    },
+  },
+  {
     name: 'RelaykeeperClockSkew',
     severity: 'warning',
     expr: `max by (account) (abs(${metric('clock_skew_seconds')})) > 30`,
