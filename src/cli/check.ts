@@ -17,7 +17,7 @@ interface Options {
 
 export const checkCommand = (surroundings: Surroundings): Command =>
   new Command('check')
-    .description('find every mistake in the configuration, and forecast its API calls; calls nobody')
+    .description('find every mistake in the configuration, and forecast its API calls; sends nothing')
     .option('--tasks <NUMBER>', 'tasks of each account, for the forecast', readTasks, usualTasks)
     .option('--json', 'print JSON')
     .action(async ({ tasks, json }: Options) => {

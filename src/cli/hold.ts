@@ -131,7 +131,7 @@ const removeCommand = (surroundings: Surroundings): Command =>
       );
       const { out } = surroundings;
       if (options.json) return writeJson(out, hold);
-      out.write(`hold ${hold.id} on ${plain(targetWords(hold))} removed: it is under the rules again\n`);
+      out.write(`hold ${hold.id} on ${plain(targetWords(hold))} removed: the rules apply again\n`);
     });
 
 function targetWords({ target, account }: Hold): string {

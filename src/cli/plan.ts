@@ -51,5 +51,5 @@ function writeSummary(out: Output, tasks: readonly TaskView[], program: string):
   const restarts = tasks.filter((task) => task.verdict.kind === 'restart').length;
   const managed = tasks.filter((task) => task.group !== null).length;
   out.write(`\n${tasks.length} tasks, ${managed} managed; ${restarts} would be restarted now. Nothing was sent.\n`);
-  out.write(`As intended? Then start it: ${program} run\n`);
+  out.write(`If this is what you want, start it: ${program} run\n`);
 }

@@ -44,8 +44,8 @@ function tell({ out, program }: Surroundings, { task, answer }: Restarted, json:
   if (answer.kind !== 'accepted') {
     const next =
       answer.kind === 'unanswered'
-        ? `It may have worked all the same; do not send it again yet, the next look at the list tells: ${watch}`
-        : `See what holds it: ${watch}`;
+        ? `It may have worked: do not send it again yet. The next poll shows: ${watch}`
+        : `See what is in its way: ${watch}`;
     throw new Failure(exitCodes.failed, `restart of ${what}: ${plain(answerSentence(answer))}`, next);
   }
   if (!json) out.write(`restart of ${what}: ${answerSentence(answer)}\nSee whether it comes up: ${watch}\n`);

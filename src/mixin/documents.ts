@@ -9,7 +9,7 @@ import type { AlertRule, RuleGroup, Severity } from './alerts/alert.ts';
 const severityWords: Readonly<Record<Severity, string>> = {
   page: '**page**: now',
   warning: 'warning: today',
-  info: 'info: for knowledge',
+  info: 'info: good to know',
 };
 
 export function runbooks(groups: readonly RuleGroup[]): string {
@@ -39,7 +39,7 @@ const section = (rule: AlertRule): string =>
     '',
     `${severityWords[rule.severity]}. ${rule.runbook.means}`,
     '',
-    `Fires when this gives something${rule.for === undefined ? ':' : ` for ${rule.for}:`}`,
+    `Fires when this query returns anything${rule.for === undefined ? ':' : ` for ${rule.for}:`}`,
     '```promql',
     rule.expr,
     '```',

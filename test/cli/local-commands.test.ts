@@ -94,9 +94,9 @@ describe('plan', () => {
   it('on a terminal: how many, that nothing was sent, and the next command', async () => {
     const { out } = await typed(['plan'], { terminal: true, app: { planOnce } });
     expect(out).toContain('3 tasks, 2 managed; 1 would be restarted now. Nothing was sent.');
-    expect(out).toContain('Then start it: relaykeeper run\n');
+    expect(out).toContain('start it: relaykeeper run\n');
     const elsewhere = await typed(['plan', '--config', "a b's.yaml"], { terminal: true, app: { planOnce } });
-    expect(elsewhere.out).toContain("Then start it: relaykeeper --config 'a b'\\''s.yaml' run\n");
+    expect(elsewhere.out).toContain("start it: relaykeeper --config 'a b'\\''s.yaml' run\n");
   });
 
   it('--json', async () => {

@@ -24,7 +24,7 @@ export function operatorRestart(record: TaskRecord, situation: Situation, by: st
     if (operator === 'with-force' && !force)
       return refused(`${reason}: ${detail}; add --force to restart it all the same`);
   }
-  if (group === undefined) return refused('unmanaged: no entry of groups: has it');
+  if (group === undefined) return refused('unmanaged: no entry of groups: matches it');
   const about = { at: now, account: ledger.account, taskId, group, attemptId: `${taskId}#${now}` };
   const probe = restart.kind === 'open';
   return {

@@ -182,12 +182,12 @@ const under = (rule: (record: TaskRecord, policy: Policy, situation: Situation) 
 };
 
 export const rules: Readonly<Record<Reason, Rule>> = {
-  unmanaged: ({ policy }) => (policy ? undefined : no(never, 'no entry of groups: has it')),
+  unmanaged: ({ policy }) => (policy ? undefined : no(never, 'no entry of groups: matches it')),
   ended: ({ record, situation }) =>
     hasEnded(record, situation.cloudNow) ? no(never, 'its EndTime has passed or the cloud says 已结束') : undefined,
   'unknown-status': ({ record }) =>
     record.item.status === 'unknown'
-      ? no(never, `the cloud says "${record.item.statusText}", which means nothing to us`)
+      ? no(never, `the cloud says "${record.item.statusText}", a status that relaykeeper does not know`)
       : undefined,
   standby: ({ situation }) =>
     situation.ledger.owned ? undefined : no(situation.nextPollAt, 'another process owns the account'),
@@ -224,13 +224,16 @@ export const rules: Readonly<Record<Reason, Rule>> = {
     );
   }),
   'in-flight': under(({ attempt }, _policy, { nextPollAt }) =>
-    attempt?.phase.kind === 'in-flight' ? no(nextPollAt, 'a restart is out and not answered yet') : undefined,
+    attempt?.phase.kind === 'in-flight' ? no(nextPollAt, 'a restart is on its way and not answered yet') : undefined,
   ),
   verifying: under(({ attempt }, policy, { nextPollAt }) => {
     if (attempt?.phase.kind === 'doubted')
-      return no(nextPollAt, `refused with ${attempt.phase.code}: the next look tells whether it runs`);
+      return no(nextPollAt, `refused with ${attempt.phase.code}: the next poll shows whether it runs`);
     if (attempt?.phase.kind !== 'verifying') return undefined;
-    return no(attempt.phase.from + policy.verifyWithinMs, `restart ${attempt.phase.answer}: its effect is awaited`);
+    return no(
+      attempt.phase.from + policy.verifyWithinMs,
+      `restart ${attempt.phase.answer}: the list has yet to show its effect`,
+    );
   }),
   backoff: under((record, policy, situation) => backoff(record, policy, situation)),
   quarantined: under((record, policy, { now }) => {
@@ -253,9 +256,9 @@ function blind({ taskId }: TaskRecord, { blindAt, now, nextPollAt, ledger }: Sit
   if (now >= blindAt)
     return no(
       nextPollAt,
-      ledger.fresh ? 'no complete list read since taking over' : 'the newest complete list is too old',
+      ledger.fresh ? 'no complete poll since this process took over' : 'the newest complete poll is too old',
     );
-  return ledger.seenNow.has(taskId) ? undefined : no(nextPollAt, 'the newest list does not show it');
+  return ledger.seenNow.has(taskId) ? undefined : no(nextPollAt, 'the newest poll does not show it');
 }
 
 function circuit({ ledger, nextPollAt }: Situation): ReturnType<Rule> {
@@ -273,8 +276,8 @@ function backoff(record: TaskRecord, policy: Policy, { ledger, now }: Situation)
   const ownUntil = paced ? record.lastTryAt + jittered(backoffMs(policy, n), policy, record.taskId, n) : 0;
   if (Math.max(ownUntil, throttledUntil) <= now) return undefined;
   return ownUntil >= throttledUntil
-    ? no(ownUntil, `attempt ${n} comes after a backoff`)
-    : no(throttledUntil, 'the account is throttled or cannot be reached');
+    ? no(ownUntil, `attempt ${n} waits for its backoff`)
+    : no(throttledUntil, 'the cloud throttles the account or cannot be reached');
 }
 
 function storm(record: TaskRecord, policy: Policy, situation: Situation): ReturnType<Rule> {

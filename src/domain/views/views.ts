@@ -13,7 +13,7 @@ const orNever = (at: number): number | 'never' => (at === Number.POSITIVE_INFINI
 export function verdictView(record: TaskRecord, verdict: Verdict): VerdictView {
   switch (verdict.kind) {
     case 'restart':
-      return { kind: 'restart', sentence: 'It is restarted with the next permit.' };
+      return { kind: 'restart', sentence: 'It is restarted as soon as the limiter permits.' };
     case 'wait': {
       const { reason, detail, until } = verdict;
       return { kind: 'wait', reason, until: orNever(until), sentence: `It is not restarted: ${detail}.` };
@@ -27,9 +27,9 @@ export function verdictView(record: TaskRecord, verdict: Verdict): VerdictView {
 }
 
 function nothingToDo({ goneAt, item, outage }: TaskRecord): string {
-  if (goneAt !== undefined) return 'The list shows it no longer.';
+  if (goneAt !== undefined) return 'It is gone from the list.';
   if (item.status === 'not-started') return 'It has not started yet: there is nothing to restart.';
-  return outage ? 'It runs again and has yet to hold.' : 'It runs: there is nothing to restart.';
+  return outage ? 'It runs again; relaykeeper watches whether it holds.' : 'It runs: there is nothing to restart.';
 }
 
 export function taskView(record: TaskRecord, situation: Situation): TaskView {

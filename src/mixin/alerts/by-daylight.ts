@@ -18,21 +18,18 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
     severity: 'warning',
     expr: `max by (account, group) (${metric('tasks_given_up', { stage: 'abandoned' })}) > 0`,
     for: span('1m'),
-    summary: `Group ${group} of ${account}: given up for good, until a person releases it`,
+    summary: `Group ${group} of ${account}: relaykeeper has given up a task until a person releases it`,
     description:
-      '{value} task(s) have failed for as long as `quarantine.abandonAfter` and are not tried any more. They no longer page.',
+      '{value} task(s) have failed for as long as `quarantine.abandonAfter` ; relaykeeper has stopped trying. They do not page any more.',
     valueAs: 'number',
     explain: metric('tasks_given_up', { account, group, stage: 'abandoned' }),
     runbook: {
-      means: 'Restarting did not help for days (72 h by default). relaykeeper does not try any more.',
+      means: 'Restarting did not help for days (72 h by default). relaykeeper has stopped trying.',
       look: [
         'Does anybody still want this task? If not: stop it in the console and set a hold, or delete it.',
         'Its source and its target.',
       ],
-      run: [
-        'relaykeeper explain TASK',
-        'relaykeeper release TASK                # mended: try again from the beginning',
-      ],
+      run: ['relaykeeper explain TASK', 'relaykeeper release TASK                # once it is repaired: begin again'],
       end: 'When it is released, edited, seen active, or gone.',
     },
   },
@@ -41,7 +38,7 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
     severity: 'warning',
     expr: `max by (account, group) (${metric('tasks_given_up', { stage: 'quarantined' })}) > 0`,
     for: span('5m'),
-    summary: `Group ${group} of ${account}: restarts do not help a task, it is tried only now and then`,
+    summary: `Group ${group} of ${account}: a task keeps failing, and relaykeeper tries it only now and then`,
     description: '{value} task(s) failed so often in a row that they are tried only every `quarantine.retryEvery`.',
     valueAs: 'number',
     explain: metric('tasks_given_up', { account, group, stage: 'quarantined' }),
@@ -52,7 +49,7 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
       ],
       run: [
         'relaykeeper explain TASK',
-        'relaykeeper release TASK                # its source or target is mended: at once again',
+        'relaykeeper release TASK                # once its source or target is repaired: try at once',
       ],
       end: 'When the task is seen active, released, held or gone.',
     },
@@ -66,13 +63,16 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
     valueAs: 'number',
     explain: metric('task_up', { account, group, task: '{{ .Labels.task }}' }),
     runbook: {
-      means: 'The task stopped and came back more than three times within an hour. Viewers see every one of them.',
+      means: 'The task stopped and came back more than three times within an hour. Viewers see every stop.',
       look: [
         'When it stops: in regular intervals it is a setting of its source or target, else the source itself.',
-        'Only told one by one while there are at most `metrics.maxTaskSeries` tasks; beyond that see RelaykeeperRestartsFailing, code `stopped-again`.',
+        'This alert exists only while there are at most `metrics.maxTaskSeries` tasks; beyond that see RelaykeeperRestartsFailing, code `stopped-again`.',
       ],
-      run: ['relaykeeper history TASK', 'relaykeeper hold add TASK --reason "…"  # leave it alone while it is mended'],
-      end: 'An hour after the last but six changes.',
+      run: [
+        'relaykeeper history TASK',
+        'relaykeeper hold add TASK --reason "…"  # leave it alone while somebody repairs it',
+      ],
+      end: 'When the task has changed at most six times within the last hour.',
     },
   },
   {
@@ -87,7 +87,7 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
     runbook: {
       means: 'Restarts are sent, and do not help. The code says why.',
       look: [
-        'The codes, by the PromQL above. `not-recovered`: taken by the cloud, without effect; `stopped-again`: came up and fell; a code of the cloud: refused.',
+        'The codes, by the PromQL above. `not-recovered`: the cloud accepted the restart, and the task did not come up; `stopped-again`: the task came up and stopped again; a code of the cloud: refused.',
         'One task or all of them: `status`.',
       ],
       run: ['relaykeeper history --group GROUP --type restart-failed', 'relaykeeper explain TASK'],
@@ -106,7 +106,7 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
     explain: metric('storm_window', { account, group }),
     runbook: {
       means:
-        'So many tasks stopped together that they must have a cause in common. Restarts are paced until it is seen that they help.',
+        'So many tasks stopped together that they probably share a cause. relaykeeper paces the restarts until it sees that they help.',
       look: [
         'What they share: source host, CDN, a change in the console, the account.',
         'Does the window grow (`relaykeeper_storm_window`)? Then it heals by itself.',
@@ -125,18 +125,18 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     for: span('2m'),
     summary: `Account ${account}: the {{ .Labels.circuit }} API fails for every task`,
     description:
-      'The circuit is open: one call is tried now and then, the others wait. No task loses an attempt by it.',
+      'The circuit is open: relaykeeper tries one call now and then, the others wait. It costs no task an attempt.',
     valueAs: 'number',
     explain: `${metric('api_circuit_open', { account })} > 0`,
     runbook: {
       means:
-        "Five calls in a row, on at least two tasks, failed in a way that is not the task's fault (server, network, timeout, quota …).",
+        "Five restarts in a row, on at least two tasks, failed in a way that is not the task's fault (server, network, timeout, quota …).",
       look: ['The class and the code: `status`.', "The vendor's status page; the way there (DNS, proxy, firewall)."],
       run: [
         'relaykeeper status',
         'relaykeeper restart TASK                # tries at once, and closes the circuit if it succeeds',
       ],
-      end: 'At the first success; one is tried every 30 seconds.',
+      end: 'With the first success; relaykeeper tries one every 30 seconds.',
     },
   },
   {
@@ -148,10 +148,10 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     valueAs: 'number',
     explain: `max by (account) (${metric('api_rate_limit_per_second', { account })})`,
     runbook: {
-      means: 'Somebody else calls the same API with the same account, or the vendor lowered the limit.',
+      means: 'Another program calls the same API with the same account, or the vendor lowered the limit.',
       look: [
         'Other tools, other relaykeepers, scripts with this account.',
-        'The calls that we make: the panel "API calls and the limit".',
+        'The calls that relaykeeper makes: the panel "API calls and the limit".',
       ],
       run: [
         'relaykeeper check --tasks N             # how many calls this configuration makes',
@@ -169,26 +169,26 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     valueAs: 'number',
     explain: `sum by (action, code, class) (increase(${metric('api_errors_total', { account })}[15m]))`,
     runbook: {
-      means: 'The cloud answers this error often; reads are repeated, restarts fail.',
+      means: 'The cloud answers this error often. relaykeeper repeats reads; restarts fail.',
       look: [
         "The code in the vendor's documentation, with a request id from the log (their support asks for it).",
         'CommonErr on a restart is mostly that task; on the list it is the service.',
       ],
       run: ['relaykeeper history --type restart-failed', 'relaykeeper status'],
-      end: 'When it is answered at most 10 times within 15 minutes.',
+      end: 'When the error comes at most 10 times within 15 minutes.',
     },
   },
   {
     name: 'RelaykeeperListSuspect',
     severity: 'warning',
     expr: `sum by (account) (increase(${metric('poll_failures_total', { class: 'suspect' })}[${span('5m')}])) > 0`,
-    summary: `Account ${account}: the list lost more than half of its tasks, and is not believed yet`,
+    summary: `Account ${account}: the list lost more than half of its tasks, and relaykeeper does not believe it yet`,
     description:
-      'For 15 minutes the missing tasks are taken as not seen rather than gone, and new ones are left alone.',
+      'For 15 minutes relaykeeper takes the missing tasks as unseen, not as gone, and leaves new ones alone.',
     valueAs: 'number',
     explain: `sum by (class) (increase(${metric('poll_failures_total', { account })}[15m]))`,
     runbook: {
-      means: 'Either somebody deleted many tasks at once, or the key is that of another account.',
+      means: 'Somebody deleted many tasks at once, or the key belongs to another account.',
       look: ['The console: are the tasks there?', 'Was the key, the project or `subAccount` changed?'],
       run: ['relaykeeper plan                        # what the cloud lists now', 'relaykeeper status'],
       end: 'When the list is whole again, or has stayed short for 15 minutes and is believed.',
@@ -225,7 +225,7 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     for: span('5m'),
     summary: `Account ${account}: the clocks of this machine and of the cloud differ`,
     description:
-      'By {value}. The times in signatures and StartTime are corrected by it; the cloud refuses calls beyond about 15 minutes.',
+      'By {value}. relaykeeper corrects signatures, StartTime and EndTime by it; beyond about 15 minutes the cloud refuses calls.',
     valueAs: 'duration',
     explain: metric('clock_skew_seconds', { account }),
     runbook: {
@@ -242,7 +242,7 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     for: span('1m'),
     summary: `Account ${account}: {value} processes act for it at the same time`,
     description:
-      'They have different stores, so they know nothing of each other: each restart may be sent twice, and the limit on calls is exceeded.',
+      'They have different stores, so they know nothing of each other: they may send each restart twice, and together they exceed the limit on calls.',
     valueAs: 'number',
     explain: metric('owner', { account }),
     runbook: {
@@ -261,7 +261,7 @@ const holdWarnings = ({ span, seconds }: Pace): readonly AlertRule[] => [
     severity: 'info',
     expr: `min by (account, group) (${metric('hold_end_timestamp_seconds')}) - time() < ${seconds('15m')}`,
     summary: `Group ${group} of ${account}: a hold ends in less than 15 minutes`,
-    description: 'In {value} what it covers is restarted again if it is stopped.',
+    description: 'In {value} relaykeeper restarts what it covers again.',
     valueAs: 'duration',
     explain: metric('hold_end_timestamp_seconds', { account, group }),
     runbook: {
@@ -280,7 +280,8 @@ const holdWarnings = ({ span, seconds }: Pace): readonly AlertRule[] => [
     // The offset: a day ago there was one already, so it is no young series that has known nothing else.
     expr: `min by (account, group) (min_over_time(${metric('holds')}[${span('1d')}])) > 0 and max by (account, group) (${metric('holds')} offset ${span('1d')}) > 0`,
     summary: `Group ${group} of ${account}: tasks have been held for more than a day`,
-    description: 'At every moment of the last 24 hours a hold was in force; nothing that it covers is healed.',
+    description:
+      'A hold was in force at every moment of the last 24 hours; relaykeeper restarts nothing that it covers.',
     valueAs: 'number',
     explain: metric('holds', { account, group }),
     runbook: {
@@ -299,7 +300,7 @@ const setupWarnings = ({ span }: Pace): readonly AlertRule[] => [
     expr: `min by (job, instance) (${metric('config_last_reload_successful')}) < 1`,
     for: span('1m'),
     summary: 'The configuration on the disk of {{ .Labels.instance }} is wrong; the one before stays in force',
-    description: 'At the next start the daemon would not come up.',
+    description: 'The daemon would not start with it.',
     valueAs: 'number',
     explain: `time() - ${metric('config_last_reload_success_timestamp_seconds')}`,
     runbook: {

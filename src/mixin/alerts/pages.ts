@@ -34,14 +34,14 @@ const taskPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
         'A task that should be running is stopped, and restarting it has not helped, or was not possible, for ten minutes.',
       look: [
         'Is it one task or many? Many at once: look for what they share (source host, CDN, the account).',
-        'The reason shown by `explain`: `backoff` and `quarantined` mean that restarts were tried and failed; `circuit`, `storm` and `blind` mean that it could not be tried.',
+        'The reason shown by `explain`: `backoff` and `quarantined` mean that restarts failed; `circuit`, `storm` and `blind` mean that relaykeeper could not try.',
         'The source of the task: a stream that is not pushed cannot be pulled.',
       ],
       run: [
         'relaykeeper status                      # what is stopped, what is in the way',
         'relaykeeper explain TASK                # every rule for this task, and what happened to it',
-        'relaykeeper restart TASK                # once more, now, whatever the rules say',
-        'relaykeeper hold add TASK --reason "…"  # it is meant to be down: this ends the alert',
+        'relaykeeper restart TASK                # try once more, now, whatever the rules say',
+        'relaykeeper hold add TASK --reason "…"  # if it is meant to be down: this ends the alert',
       ],
       end: 'When no task of the group has been down for so long; held ones do not count.',
     },
@@ -69,7 +69,7 @@ const taskPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
   },
 ];
 
-/** The classes that only a person can mend; each is an alert of its own, because each has another person. */
+/** The classes that need a person; each is an alert of its own, because each needs another person. */
 const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
   {
     name: 'RelaykeeperKeyRefused',
@@ -77,21 +77,21 @@ const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
     expr: `max by (account, circuit) (${metric(open, { class: ['auth', 'permission'] })}) > 0`,
     for: span('1m'),
     summary: `Account ${account}: the cloud refuses the key ({{ .Labels.circuit }})`,
-    description: 'Nothing of this kind works for the account until the key or its permissions are mended.',
+    description: 'No call of this kind works for the account until somebody corrects the key or its permissions.',
     valueAs: 'number',
     explain: metric('api_errors_total', { account, class: ['auth', 'permission'] }),
     runbook: {
       means:
-        'The access key is wrong, expired or lacks the permission. circuit="list": nothing is seen any more; circuit="restart": nothing can be restarted.',
+        'The access key is wrong, expired or lacks the permission. circuit="list": relaykeeper sees no tasks; circuit="restart": it can restart none.',
       look: [
         '`status` names the code: InvalidAccessKey and SignatureDoesNotMatch are the key, AccessDenied and LackPolicy its permissions in IAM.',
         'Was the key rotated, and did the file with it change on this machine?',
       ],
       run: [
         'relaykeeper status                      # circuit, code and since when',
-        'relaykeeper restart TASK                # once it is mended: tries at once, and closes the restart circuit',
+        'relaykeeper restart TASK                # once the key works: tries at once, and closes the restart circuit',
       ],
-      end: 'At the first call of that kind that succeeds. Changed key files are tried at once; else the list is tried every 5 minutes at the latest, a restart every 5 minutes.',
+      end: 'With the first call of that kind that succeeds. relaykeeper tries changed key files at once; otherwise it tries the list and one restart at least every 5 minutes.',
     },
   },
   {
@@ -108,9 +108,9 @@ const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
       look: ['The billing page of the account in the console.'],
       run: [
         'relaykeeper status                      # circuit, code and since when',
-        'relaykeeper restart TASK                # once it is paid: tries at once, and closes the circuit',
+        'relaykeeper restart TASK                # once the bill is paid: tries at once, and closes the circuit',
       ],
-      end: 'At the first call that succeeds; without an operator one is tried every 5 minutes.',
+      end: 'With the first call that succeeds; without an operator relaykeeper tries one every 5 minutes.',
     },
   },
   {
@@ -118,19 +118,19 @@ const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
     severity: 'page',
     expr: `max by (account, circuit) (${metric(open, { class: 'clock' })}) > 0`,
     for: span('1m'),
-    summary: `Account ${account}: the cloud refuses calls because of the time on them ({{ .Labels.circuit }})`,
-    description: 'The cloud answers InvalidTimestamp, also after the difference of the clocks was taken into account.',
+    summary: `Account ${account}: the cloud refuses calls because of their timestamps ({{ .Labels.circuit }})`,
+    description:
+      'The cloud answers InvalidTimestamp even after relaykeeper corrected the time by the difference of the clocks.',
     valueAs: 'number',
     explain: metric('clock_skew_seconds', { account }),
     runbook: {
-      means:
-        'The signatures carry a time that the cloud does not accept; correcting it by the Date header did not help.',
+      means: 'The cloud does not accept the time in the signatures; correcting it by the Date header did not help.',
       look: [
         'The clock of this machine, and whether NTP runs.',
         'A proxy in between that answers with a Date of its own.',
       ],
       run: ['date -u; timedatectl', 'relaykeeper status'],
-      end: 'At the first call of that kind that succeeds.',
+      end: 'With the first call of that kind that succeeds.',
     },
   },
   {
@@ -138,8 +138,9 @@ const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
     severity: 'page',
     expr: `max by (account, circuit) (${metric(open, { class: 'retired' })}) > 0`,
     for: span('1m'),
-    summary: `Account ${account}: the cloud no longer has the action that is called ({{ .Labels.circuit }})`,
-    description: 'The cloud answers InvalidActionOrVersion. With `restartAction: auto` the successor was tried too.',
+    summary: `Account ${account}: the cloud has retired the action that relaykeeper calls ({{ .Labels.circuit }})`,
+    description:
+      'The cloud answers InvalidActionOrVersion. With `restartAction: auto` relaykeeper has tried the successor too.',
     valueAs: 'number',
     explain: metric('api_errors_total', { account, class: 'retired' }),
     runbook: {
@@ -149,7 +150,7 @@ const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
         "The vendor's list of actions, and a newer relaykeeper.",
       ],
       run: ['relaykeeper check', 'relaykeeper status'],
-      end: 'At the first call of that kind that succeeds, for example with another `restartAction`.',
+      end: 'With the first call of that kind that succeeds, for example with another `restartAction`.',
     },
   },
 ];
@@ -163,14 +164,14 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     for: span('2m'),
     summary: `Account ${account}: the task list has not been read for too long`,
     description:
-      'Without a complete poll nothing is restarted, and every number about tasks is as old as the last one.',
+      'Without a complete poll relaykeeper restarts nothing, and every number about tasks is as old as the last one.',
     valueAs: 'number',
     explain: `sum by (class) (increase(${metric('poll_failures_total', { account })}[15m]))`,
     runbook: {
       means:
         'The last complete poll is older than four poll intervals (at least 3 minutes): relaykeeper is blind and restarts nothing.',
       look: [
-        'The class in the PromQL above: `network` and `timeout` are the way there, `auth` the key, `server` the cloud, `suspect` a list that lost more than half of its tasks.',
+        'The class in the PromQL above: `network` and `timeout` point to the way there, `auth` to the key, `server` to the cloud, `suspect` to a list that lost more than half of its tasks.',
         'The newest log lines with `"event":"poll-failed"`.',
       ],
       run: [
@@ -192,8 +193,8 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     runbook: {
       means: 'Prometheus gets /metrics from no relaykeeper at all.',
       look: [
-        'Does the process run, and why did it end: the last lines of its log.',
-        'The targets page of Prometheus: is it a network matter?',
+        'Does the process run? If not, the last lines of its log say why it ended.',
+        'The targets page of Prometheus: is the network the problem?',
       ],
       run: [
         'systemctl status relaykeeper            # or: docker ps -a, docker logs relaykeeper',
@@ -210,7 +211,7 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     expr: `max by (account) (${metric('owner')}) < 1`,
     for: span('2m'),
     summary: `Account ${account}: no process owns it, so nobody restarts anything`,
-    description: 'Every relaykeeper that is scraped stands by for this account.',
+    description: 'Every relaykeeper that Prometheus scrapes stands by for this account.',
     valueAs: 'number',
     explain: metric('owner', { account }),
     runbook: {
@@ -233,8 +234,8 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     // A reading operation in between may succeed: a failure in every minute is what counts.
     expr: `min by (job, instance) (min_over_time(${metric('store_up')}[${span('1m')}])) < 1`,
     for: span('2m'),
-    summary: 'The ledger of {{ .Labels.instance }} cannot be written: no restart is made',
-    description: 'Nothing may act without its intent saved, so all restarts of this process stand still.',
+    summary: '{{ .Labels.instance }} cannot write its ledger, so it restarts nothing',
+    description: 'relaykeeper sends no restart whose intent it cannot save, so this process restarts nothing.',
     valueAs: 'number',
     explain: `sum by (operation) (increase(${metric('store_errors_total')}[15m]))`,
     runbook: {
@@ -245,7 +246,7 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
         'A program that has the file open (a backup, sqlite3).',
       ],
       run: ['df -h data; ls -l data', 'fuser -v data/relaykeeper.db'],
-      end: 'When operations succeed again; nothing needs to be restarted.',
+      end: 'When operations succeed again; you need not restart anything.',
     },
   },
 ];
