@@ -246,6 +246,7 @@ function openTheWeb(
     program,
     clock,
     log,
+    onCount: ({ handler, code, requests }) => metrics.httpRequests(handler, code, requests),
   });
 }
 

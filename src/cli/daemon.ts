@@ -27,6 +27,8 @@ export interface DaemonOptions {
 /** Answers are taken as what `domain/views/shown.ts` says they are: daemon and command line are one version of one program. */
 export interface Daemon {
   get<T>(path: string): Promise<T>;
+  /** All pages of a list. */
+  list<T>(path: string): Promise<readonly T[]>;
   post<T>(path: string, body: object): Promise<T>;
   delete<T>(path: string): Promise<T>;
   /** Only the status of the answer: health is told by it alone. */
@@ -142,7 +144,7 @@ async function openDaemon(address: Address, program: string, timeoutMs: number):
         headers: body ? { ...headers, 'content-type': 'application/json' } : headers,
         body: body ? JSON.stringify(body) : null,
       });
-      return { status: answer.statusCode, text: await answer.body.text() };
+      return { status: answer.statusCode, text: await answer.body.text(), link: answer.headers.link };
     } catch (error) {
       throw unreachable(address, program, error);
     }
@@ -151,7 +153,18 @@ async function openDaemon(address: Address, program: string, timeoutMs: number):
     const { status, text } = await send(...request);
     return readAnswer<T>(address, status, text);
   };
+  async function list<T>(path: string): Promise<readonly T[]> {
+    const all: T[] = [];
+    for (let next: string | undefined = path; next !== undefined; ) {
+      const { status, text, link } = await send('GET', next);
+      all.push(...readAnswer<readonly T[]>(address, status, text));
+      const query = /^<(\?[^>]*)>; rel="next"$/.exec(String(link))?.[1];
+      next = query && path.replace(/\?.*/s, query);
+    }
+    return all;
+  }
   return {
+    list,
     get: (path) => call('GET', path),
     post: (path, body) => call('POST', path, body),
     delete: (path) => call('DELETE', path),

@@ -19,7 +19,7 @@ export const statusCommand = (surroundings: Surroundings): Command =>
     .action(async (options: Options) => {
       const { status, stopped } = await withDaemon(surroundings, options, async (daemon) => ({
         status: await daemon.get<StatusView>('/api/v1/status'),
-        stopped: await daemon.get<readonly TaskView[]>(`/api/v1/tasks${query({ state: 'stopped' })}`),
+        stopped: await daemon.list<TaskView>(`/api/v1/tasks${query({ state: 'stopped' })}`),
       }));
       const { out, program } = surroundings;
       const managed = stopped.filter((task) => task.group !== null && !task.gone);

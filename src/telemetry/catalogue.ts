@@ -95,6 +95,11 @@ export const catalogue = {
     help: 'Log lines lost because standard output took no more: full, stuck or gone',
     labels: [],
   },
+  http_requests_total: {
+    type: 'counter',
+    help: 'Requests answered; handler is the route, none for what is no request to any',
+    labels: ['handler', 'code'],
+  },
   store_up: { type: 'gauge', help: '1 if the newest operation of the store succeeded, else 0', labels: [] },
   store_errors_total: {
     type: 'counter',

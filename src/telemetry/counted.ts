@@ -33,6 +33,7 @@ export function createCounted() {
   const counted = {
     logMessages: createCounter('log_messages_total'),
     logDropped: createCounter('log_messages_dropped_total'),
+    httpRequests: createCounter('http_requests_total'),
     storeErrors: createCounter('store_errors_total'),
     storeDuration: createHistogram('store_operation_duration_seconds'),
     transitions: createCounter('lease_transitions_total'),

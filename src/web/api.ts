@@ -145,7 +145,7 @@ function responseOf(reply: Reply): Response {
   if ('text' in reply) {
     return new Response(reply.text, { status: reply.status, headers: { ...safe, 'content-type': reply.contentType } });
   }
-  const headers = { ...safe, 'content-type': 'application/json; charset=utf-8' };
+  const headers = { ...safe, 'content-type': 'application/json; charset=utf-8', ...reply.headers };
   return new Response(`${JSON.stringify(reply.json)}\n`, { status: reply.status, headers });
 }
 

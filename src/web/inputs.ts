@@ -1,5 +1,6 @@
 /** What may stand in queries and bodies, as schemas: requests are checked by them and openapi.json is made from them. */
 import { z } from 'zod';
+import type { TaskPlace } from '../domain/ports/operations-port.ts';
 import { taskStates } from '../domain/views/shown.ts';
 import { Denial } from './problem.ts';
 
@@ -18,6 +19,14 @@ const line = (most: number) =>
     .max(most)
     .regex(/^\P{Cc}*$/u, { error: 'must be one line of text' });
 const name = line(longestName);
+
+// Line separators, direction marks, what is invisible, half characters: with them a text reads as nobody wrote it.
+const unseen = /[\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\p{Cs}]/gu;
+/** What people write, as others read it: `U+202E` in brackets instead of the mark itself. */
+const prose = (most: number) =>
+  line(most).transform((text) =>
+    text.replace(unseen, (mark) => `[U+${(mark.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}]`),
+  );
 
 const units: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 };
 
@@ -41,18 +50,50 @@ const holdFor = z
 
 export const accountQuery = z.strictObject({ account: name.optional() });
 
-export const tasksQuery = z.strictObject({
-  account: name.optional(),
-  group: name.optional(),
-  state: z.enum(taskStates).optional(),
-});
-
 const wholeNumber = (least: number, most: number) =>
   z
     .string()
     .regex(/^\d{1,16}$/, { error: 'must be a whole number' })
     .transform(Number)
     .refine((value) => value >= least && value <= most, { error: `must be from ${least} to ${most}` });
+
+/** The longest page of tasks, and what is given if nobody says: about 350 kB, 15 ms of the main thread. */
+const mostTasks = 500;
+
+export const tasksQuery = z.strictObject({
+  account: name.optional(),
+  group: name.optional(),
+  state: z.enum(taskStates).optional(),
+  limit: wholeNumber(1, mostTasks)
+    .default(mostTasks)
+    .meta({ description: `How many, up to ${mostTasks}, which is the default` }),
+  cursor: z
+    .string()
+    .max(1_000)
+    .transform((text, context): TaskPlace => {
+      const place = placeOf(text);
+      if (place) return place;
+      context.addIssue({ code: 'custom', message: 'must be the cursor of an answer before' });
+      return z.NEVER;
+    })
+    .optional()
+    .meta({ description: 'Of the address that the page before gives in its header `Link`, as rel="next"' }),
+});
+
+/** Where the next page begins, as clients carry it. */
+export const cursorOf = ({ account, taskId }: TaskPlace): string =>
+  Buffer.from(JSON.stringify([account, taskId])).toString('base64url');
+
+function placeOf(cursor: string): TaskPlace | undefined {
+  try {
+    const [account, taskId] = z
+      .tuple([z.string(), z.string()])
+      .parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
+    return { account, taskId };
+  } catch {
+    return undefined;
+  }
+}
 
 export const eventsQuery = z.strictObject({
   account: name.optional(),
@@ -70,7 +111,9 @@ export const eventsQuery = z.strictObject({
     .meta({ description: `How many, up to ${mostEvents}; 100 if absent` }),
 });
 
-const by = line(64).optional().meta({ description: 'Who asks; only on the socket, else the name of the token counts' });
+const by = prose(64)
+  .optional()
+  .meta({ description: 'Who asks; only on the socket, else the name of the token counts' });
 
 export const byQuery = z.strictObject({ by });
 
@@ -90,7 +133,7 @@ export const holdBody = z
       z.strictObject({ kind: z.literal('group'), group: name }),
       z.strictObject({ kind: z.literal('account') }),
     ]),
-    reason: line(longestReason),
+    reason: prose(longestReason),
     author: by,
     by,
     for: holdFor.optional(),

@@ -1,6 +1,7 @@
 /** The description of the API for machines (OpenAPI 3.1), made from the route table. */
 import { z } from 'zod';
 import { reasonMeanings, reasons } from '../domain/words/reason.ts';
+import type { Count } from './between-threads.ts';
 import type { Route } from './routes.ts';
 
 const problem = {
@@ -46,6 +47,14 @@ export function describeApi(
     },
   };
 }
+
+/** Every route with each status that is described for it, and what the doors answer by themselves: counted from 0 on. */
+export const foreseenAnswers = (routes: readonly Route[]): readonly Count[] => [
+  ...routes.flatMap((route) =>
+    Object.keys(operationOf(route).responses).map((code) => ({ handler: route.path, code: Number(code), requests: 0 })),
+  ),
+  ...[400, 404, 408, 431, 503].map((code) => ({ handler: 'none', code, requests: 0 })),
+];
 
 function operationOf(route: Route) {
   const wrong = (description: string) => ({

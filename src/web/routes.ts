@@ -9,6 +9,7 @@ import {
   accountQuery,
   byQuery,
   checked,
+  cursorOf,
   eventsQuery,
   holdBody,
   holdMs,
@@ -31,7 +32,7 @@ export interface Behind {
 }
 
 export type Reply =
-  | { readonly status: number; readonly json: unknown }
+  | { readonly status: number; readonly json: unknown; readonly headers?: Readonly<Record<string, string>> }
   | { readonly status: number; readonly text: string; readonly contentType: string };
 
 /** A request as it came: not yet checked. */
@@ -93,6 +94,14 @@ const idOf = (params: Readonly<Record<string, string>>) => checked(taskId, param
 
 const notFound = { 404: 'No such task' } as const;
 const refusable = { ...notFound, 409: 'Refused: the error says why' } as const;
+
+/** RFC 8288. Without a path, so that it holds behind every prefix. */
+function linkToNext(query: Readonly<Record<string, string | number | undefined>>, cursor: string): string {
+  const given = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
+  );
+  return `<?${[...given, `cursor=${cursor}`].join('&')}>; rel="next"`;
+}
 
 const health = (path: string, summary: string, ask: 'healthy' | 'ready', bad: string) =>
   route({
@@ -173,10 +182,14 @@ const reading: readonly Route[] = [
     method: 'get',
     path: '/api/v1/tasks',
     need: 'read',
-    summary: 'Tasks, each with its verdict',
+    summary: 'Tasks by account and id, each with its verdict, page by page',
     query: tasksQuery,
-    answer: 'An array of TaskView',
-    run: ({ operations }, { query }) => json(operations.tasks(query)),
+    answer: 'An array of TaskView; the header `Link` has the address of the next page, if there is one',
+    run: ({ operations }, { query: { cursor: after, ...query } }) => {
+      const { tasks, more } = operations.tasks({ ...query, after });
+      const last = tasks.at(-1);
+      return more && last ? { ...json(tasks), headers: { link: linkToNext(query, cursorOf(last)) } } : json(tasks);
+    },
   }),
   route({
     method: 'get',

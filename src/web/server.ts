@@ -9,6 +9,8 @@ import { createAnswering } from './answering.ts';
 import type { WebLog } from './api.ts';
 import type { Count, Limits } from './between-threads.ts';
 import { type Behind, openDoors } from './doors-opening.ts';
+import { foreseenAnswers } from './openapi.ts';
+import { routes } from './routes.ts';
 import { followKeyPair, readKeyPair, type TlsFiles, tlsCheckEveryMs } from './tls.ts';
 
 export interface ListenAddress {
@@ -77,6 +79,7 @@ export async function createWeb(options: WebOptions): Promise<Web> {
     counted: (counts) => counts.forEach(onCount),
     trouble: (error) => log.tell('request-failed', { error }, `The doors have trouble: ${error}`),
   };
+  foreseenAnswers(routes).forEach(onCount);
   let pair = tls && (await readKeyPair(tls));
   let doors = await openDoors({ ...listen, socket, pair, limits }, behind, clock);
   const { port } = doors;

@@ -22,7 +22,7 @@ export type Turns = <T>(lane: WebLane, work: () => Promise<T>) => Promise<T>;
 export function createTurns(clock: Clock): Turns {
   const waiting: Readonly<Record<WebLane, (() => Promise<unknown>)[]>> = { socket: [], scrape: [], listen: [] };
   let going = false;
-  let freeAt = 0;
+  let freeAt = Number.NEGATIVE_INFINITY;
   let turn = 0;
 
   /** The lane whose turn it is, or the next one in which somebody waits. */

@@ -38,7 +38,7 @@ const note = <T>(what: string, answer: T, ...args: readonly unknown[]): T => {
 
 const operations: Operations = {
   status: () => note('status', status),
-  tasks: (filter) => note('tasks', [task], filter),
+  tasks: (query) => note('tasks', { tasks: [task], more: query.after === undefined }, query),
   explain: async (taskId, account) => {
     if (taskId === 'nobody') throw new Refusal('not-found', 'no task nobody');
     return note('explain', explained, taskId, account);
@@ -89,7 +89,14 @@ beforeEach(() => {
 });
 
 it.each([
-  ['status', [['status'], ['tasks', { state: 'stopped' }]]],
+  [
+    'status',
+    [
+      ['status'],
+      ['tasks', { state: 'stopped', limit: 500 }],
+      ['tasks', { state: 'stopped', limit: 500, after: { account: task.account, taskId: task.taskId } }],
+    ],
+  ],
   ['explain 世界杯01 --account main', [['explain', '世界杯01', 'main']]],
   [
     'history 8fde6a --type restart-failed,task-found --before 90',

@@ -9,12 +9,19 @@ const tokenOf = (scope: string) => tokens.find((token) => token.scope === scope)
 describe('every address answers, and asks the right operation', () => {
   const rows: readonly (readonly [string, string, unknown, readonly unknown[] | undefined, number])[] = [
     ['GET', '/api/v1/status', undefined, ['status'], 200],
-    ['GET', '/api/v1/tasks', undefined, ['tasks', {}], 200],
+    ['GET', '/api/v1/tasks', undefined, ['tasks', { limit: 500 }], 200],
     [
       'GET',
       '/api/v1/tasks?account=main&group=vip&state=stopped',
       undefined,
-      ['tasks', { account: 'main', group: 'vip', state: 'stopped' }],
+      ['tasks', { account: 'main', group: 'vip', state: 'stopped', limit: 500 }],
+      200,
+    ],
+    [
+      'GET',
+      `/api/v1/tasks?limit=2&cursor=${Buffer.from('["main","任务 1"]').toString('base64url')}`,
+      undefined,
+      ['tasks', { limit: 2, after: { account: 'main', taskId: '任务 1' } }],
       200,
     ],
     ['GET', '/api/v1/tasks/task-1?account=main', undefined, ['explain', 'task-1', 'main'], 200],
@@ -290,6 +297,8 @@ describe('what is wrong is told with status, error and hint', () => {
     ['a query where none is taken', 'GET', '/api/v1/status?x=1', {}, 400, /x/],
     ['an unknown state', 'GET', '/api/v1/tasks?state=dead', {}, 400, /state/],
     ['a limit over the bound', 'GET', '/api/v1/events?limit=1001', {}, 400, /limit: must be from 1 to 1000/],
+    ['a page over the bound', 'GET', '/api/v1/tasks?limit=501', {}, 400, /limit: must be from 1 to 500/],
+    ['a cursor that is none', 'GET', '/api/v1/tasks?cursor=abc', {}, 400, /cursor: must be the cursor of an answer/],
     ['a limit of nothing', 'GET', '/api/v1/events?limit=0', {}, 400, /limit/],
     ['a limit that is no number', 'GET', '/api/v1/events?limit=ten', {}, 400, /limit: must be a whole number/],
     ['types that are none', 'GET', '/api/v1/events?type=a;b', {}, 400, /type/],

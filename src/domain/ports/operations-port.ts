@@ -24,14 +24,31 @@ export interface HoldRequest {
   readonly forMs?: number;
 }
 
+export interface TaskQuery {
+  readonly account?: string;
+  readonly group?: string;
+  readonly state?: TaskState;
+  /** Where the page before ended. */
+  readonly after?: TaskPlace;
+  readonly limit: number;
+}
+
+/** A task's place in lists: by account, then by id. */
+export interface TaskPlace {
+  readonly account: string;
+  readonly taskId: string;
+}
+
+export interface TaskPage {
+  readonly tasks: readonly TaskView[];
+  /** There are more behind the last one. */
+  readonly more: boolean;
+}
+
 /** What an operator can ask of the running daemon. All may throw `Refusal`. */
 export interface Operations {
   status(): StatusView;
-  tasks(filter: {
-    readonly account?: string;
-    readonly group?: string;
-    readonly state?: TaskState;
-  }): readonly TaskView[];
+  tasks(query: TaskQuery): TaskPage;
   /** `taskId` may be a unique prefix of at least 6 characters, or a unique title. */
   explain(taskId: string, account?: string): Promise<ExplainView>;
   events(query: EventQuery): Promise<readonly StoredEvent[]>;

@@ -38,7 +38,8 @@ export function taskView(record: TaskRecord, situation: Situation): TaskView {
   return {
     account: situation.ledger.account,
     taskId: record.taskId,
-    title: item.title,
+    // A row without a name could not be spoken of.
+    title: item.title.trim() === '' ? record.taskId : item.title,
     cloudGroup: item.cloudGroup,
     group: record.group ?? null,
     type: item.type,
