@@ -160,7 +160,12 @@ function operationsOf(
 
 /** At once: what is waited for from then on can take as long as a call. */
 function tellStopping(stop: AbortSignal, log: Log): void {
-  const tell = () => log.tell('stopping', {}, 'Stopping: no new calls; those in flight are finished and recorded.');
+  const tell = () =>
+    log.tell(
+      'stopping',
+      {},
+      'Stopping: no new calls; relaykeeper waits for those in flight and records their answers.',
+    );
   if (stop.aborted) tell();
   else stop.addEventListener('abort', tell, { once: true });
 }
@@ -208,7 +213,7 @@ async function openTheStore(settings: Settings, clock: Clock, metrics: Metrics, 
       log.tell(
         'store-failing',
         { operation: trace.operation, error: trace.error.message },
-        `The store fails: ${trace.error.message}. No restart is made until it works.`,
+        `The store fails: ${trace.error.message}. relaykeeper restarts nothing until it works.`,
       );
     if (!trace.error && failing) log.tell('store-recovered', { operation: trace.operation }, 'The store works again.');
     failing = trace.error !== undefined;
@@ -272,7 +277,7 @@ function tellStart(
       log.tell(
         'simulated-account',
         { account: name },
-        `Account ${name} is a PRETEND cloud: no real task is seen or restarted.`,
+        `Account ${name} is a PRETEND cloud: relaykeeper sees and restarts no real task.`,
       );
   for (const warning of warnings) log.tell('config-warning', {}, warning);
   log.tell(

@@ -45,7 +45,7 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
     const { managed, lost } = crew.wouldUnmanage(settings);
     if (lost * 2 > managed)
       return reject(options, [
-        `${path}: would leave ${lost} of ${managed} managed tasks unmanaged. If that is meant, send SIGHUP or POST /-/reload; a change of the file alone does not do it`,
+        `${path}: would leave ${lost} of ${managed} managed tasks unmanaged. If you want that, send SIGHUP or POST /-/reload; a change of the file alone is not enough`,
       ]);
   }
   const difference = compareForReload(current.settings, settings);
@@ -77,7 +77,7 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
     log.tell(
       'config-needs-restart',
       { keys: difference.needsRestart.join(', ') },
-      `${difference.needsRestart.join(', ')} changed: that takes effect when the daemon is started again.`,
+      `${difference.needsRestart.join(', ')} changed: that takes effect when the daemon starts again.`,
     );
   return { ok: true, needsRestart: difference.needsRestart };
 }
@@ -87,7 +87,7 @@ function reject({ path, log, metrics }: ReloadOptions, errors: readonly string[]
   log.tell(
     'config-rejected',
     { config: path, errors: errors.length },
-    `The new configuration is not taken, the old one stays in force: ${errors.join(' | ')}`,
+    `The new configuration is rejected, the old one stays in force: ${errors.join(' | ')}`,
   );
   return { ok: false, errors };
 }

@@ -173,12 +173,12 @@ function callEnd(
     case 'too-large':
       return {
         kind: 'too-large',
-        failure: noAnswer('server', `${action}: the answer is over ${longestAnswerBytes} bytes`, outcome.status),
+        failure: noAnswer('server', `${action}: the answer is longer than ${longestAnswerBytes} bytes`, outcome.status),
       };
     case 'lost':
       return outcome.why === 'timeout'
-        ? failed(noAnswer('timeout', `${action}: no whole answer in time`), 'unknown')
-        : failed(noAnswer('network', `${action}: the connection broke before the whole answer`), 'unknown');
+        ? failed(noAnswer('timeout', `${action}: no complete answer in time`), 'unknown')
+        : failed(noAnswer('network', `${action}: the connection broke before the answer was complete`), 'unknown');
     case 'never-left':
       return failed(
         noAnswer(outcome.why === 'timeout' ? 'timeout' : 'network', `${action}: not sent, ${whyNotSent[outcome.why]}`),

@@ -1,5 +1,5 @@
 /**
- * How far the cloud's clock is from ours, learned from the `Date` header of every answer (design section 5): the
+ * How far the cloud's clock is from ours, learned from the `Date` header of every answer: the
  * median of the last nine samples, taken as 0 below 2 s.
  */
 const samplesKept = 9;

@@ -45,12 +45,12 @@ export class ByHand {
       permit.done('unused');
       throw new Refusal(
         'refused',
-        decided.kind === 'refused' ? decided.why : 'the daemon is stopping or loses the account',
+        decided.kind === 'refused' ? decided.why : 'the daemon is stopping, or it has lost the account',
       );
     }
     if (record.stageTold) happened(operatorRelease(ledger(), record, by, situation().now));
     const sent = await calls.send(record, decided.intent, permit);
-    if (!sent) throw new Refusal('unavailable', 'the store is failing: nothing may be sent');
+    if (!sent) throw new Refusal('unavailable', 'the store fails, so relaykeeper may not send a restart');
     return sent.answer;
   }
 
@@ -74,7 +74,7 @@ export class ByHand {
     } catch {
       throw new Refusal(
         'unavailable',
-        'it is in force, but could not be saved: it is lost if the daemon ends before the store works again',
+        'it is in force but not saved: it is lost if the daemon ends before the store works again',
       );
     }
     onChange();

@@ -39,11 +39,11 @@ const startAnew = (file: string) =>
 function faultSentence(fault: Fault, file: string, detail: string): string {
   switch (fault) {
     case 'missing':
-      return `there is no store at ${file} yet: \`relaykeeper run\` makes one`;
+      return `there is no store at ${file} yet: \`relaykeeper run\` creates one`;
     case 'not-a-file':
       return `${file} is not a file: set \`store: sqlite:…\` to the file that should hold the store, not to a directory`;
     case 'cut':
-      return `${file} is only ${detail} bytes long, so what it held is lost: a store never is that short. ${startAnew(file)}`;
+      return `${file} is only ${detail} bytes long, so its contents are lost: a store is never that short. ${startAnew(file)}`;
     case 'foreign':
       return `${file} is a SQLite database of another program and is left alone: name another file in \`store: sqlite:…\``;
     case 'damaged':
@@ -90,7 +90,7 @@ function systemSentence(code: string, file: string, path: string): string {
   switch (code) {
     case 'EACCES':
     case 'EPERM':
-      return `${path} may not be written by this user (uid ${userInfo().uid}): chown -R ${userInfo().uid} ${dirname(file)}`;
+      return `this user (uid ${userInfo().uid}) may not write ${path}: chown -R ${userInfo().uid} ${dirname(file)}`;
     case 'EROFS':
       return `${path} is on a read-only file system: mount it writable, or name another place in \`store: sqlite:…\``;
     case 'ENOSPC':
@@ -98,9 +98,9 @@ function systemSentence(code: string, file: string, path: string): string {
       return `no space is left for ${file}: free some (\`df ${dirname(file)}\`); nothing is restarted until then`;
     case 'ENOTDIR':
     case 'EEXIST':
-      return `${path} cannot be made a directory: something on the way is a file`;
+      return `${path} cannot be created: a part of the path is a file, not a directory`;
     case 'ENOENT':
-      return `${path} cannot be made: name another place in \`store: sqlite:…\``;
+      return `${path} cannot be created: name another place in \`store: sqlite:…\``;
     default:
       return `${path}: ${code}`;
   }

@@ -40,7 +40,7 @@ export function admit(
     if (need === 'read') return { kind: 'anyone' };
     throw new Denial(
       403,
-      'no tokens are configured, so nothing can be changed here',
+      'no tokens are configured, so nobody can change anything here',
       'Use the unix socket on the machine itself, or add server.tokens to the configuration.',
     );
   }
@@ -57,7 +57,7 @@ export function admit(
   if (scopes.indexOf(known.scope) < scopes.indexOf(need)) {
     throw new Denial(
       403,
-      `the token ${known.name} may ${known.scope}, this needs ${need}`,
+      `the token ${known.name} has scope ${known.scope}, this needs scope ${need}`,
       'Use a token of that scope.',
     );
   }
@@ -84,7 +84,7 @@ export function admitHost(
   if (name !== undefined && (loopback.test(name) || name === own)) return;
   throw new Denial(
     403,
-    'without tokens, this is answered on loopback names and on the name of server.externalUrl only',
+    'without tokens, relaykeeper answers this only under loopback names and the name of server.externalUrl',
     'Open it by one of these names, set server.externalUrl, or add server.tokens to the configuration.',
   );
 }

@@ -76,14 +76,14 @@ function denialOf(error: unknown): Denial {
     const status = { 'not-found': 404, refused: 409, 'bad-request': 400, unavailable: 503 } as const;
     return new Denial(status[error.code], error.message, hints[error.code]);
   }
-  return new Denial(500, 'this failed inside relaykeeper', 'Its log says more: look for the event request-failed.');
+  return new Denial(500, 'relaykeeper failed to answer this', 'Its log says why: look for the event request-failed.');
 }
 
 const hints: Readonly<Record<Refusal['code'], string>> = {
   'not-found': 'See what there is: relaykeeper status, or GET /api/v1/tasks.',
   refused: 'See every rule for the task: relaykeeper explain TASK.',
-  'bad-request': 'GET /api/v1/openapi.json tells what is expected.',
-  unavailable: 'Try again in a few seconds; relaykeeper status tells what is down.',
+  'bad-request': 'GET /api/v1/openapi.json says what is expected.',
+  unavailable: 'Try again in a few seconds; relaykeeper status shows what is down.',
 };
 
 function unknownAddress(method: string, path: string): Denial {

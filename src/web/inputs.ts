@@ -113,7 +113,7 @@ export const eventsQuery = z.strictObject({
 
 const by = prose(64)
   .optional()
-  .meta({ description: 'Who asks; only on the socket, else the name of the token counts' });
+  .meta({ description: 'Who asks; counts on the socket only, elsewhere the name of the token does' });
 
 export const byQuery = z.strictObject({ by });
 
@@ -154,5 +154,5 @@ export function checked<Schema extends z.ZodType>(schema: Schema, value: unknown
   const wrong = result.error.issues.map(({ path, message }) =>
     path.length > 0 ? `${path.join('.')}: ${message}` : message,
   );
-  throw new Denial(400, `${what} is wrong: ${wrong.join('; ')}`, 'GET /api/v1/openapi.json tells what is expected.');
+  throw new Denial(400, `${what} is wrong: ${wrong.join('; ')}`, 'GET /api/v1/openapi.json says what is expected.');
 }

@@ -146,7 +146,7 @@ const changes: readonly Route[] = [
     path: '/-/reload',
     need: 'admin',
     summary: 'Reads the configuration again; a bad one changes nothing',
-    answer: 'It is in force; `needsRestart` names what a restart alone can change',
+    answer: 'The new configuration is in force; `needsRestart` names what changes only when the daemon starts again',
     others: { 400: 'The configuration has errors: all of them' },
     run: async ({ operations }) => {
       const result = await operations.reload();

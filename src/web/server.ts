@@ -77,7 +77,7 @@ export async function createWeb(options: WebOptions): Promise<Web> {
   const behind: Behind = {
     answer: createAnswering(options),
     counted: (counts) => counts.forEach(onCount),
-    trouble: (error) => log.tell('request-failed', { error }, `The doors have trouble: ${error}`),
+    trouble: (error) => log.tell('request-failed', { error }, `The HTTP server failed: ${error}`),
   };
   foreseenAnswers(routes).forEach(onCount);
   let pair = tls && (await readKeyPair(tls));

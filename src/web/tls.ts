@@ -25,7 +25,7 @@ export async function readKeyPair({ certFile, keyFile }: TlsFiles): Promise<KeyP
     createSecureContext(pair);
   } catch (error) {
     throw new WebProblem(
-      `server.tls: ${certFile} and ${keyFile} are no certificate and its key in PEM (${codeOf(error)})`,
+      `server.tls: ${certFile} and ${keyFile} are not a certificate and its key in PEM (${codeOf(error)})`,
     );
   }
   return pair;
@@ -55,7 +55,7 @@ export function followKeyPair(
       log.tell(
         'tls-rejected',
         { file: files.certFile, error: said },
-        'the changed certificate cannot be used, the old one stays',
+        'the changed certificate is not valid, so the old one stays in use',
       );
     }
     if (!ended) stop = clock.after(everyMs, () => void look());

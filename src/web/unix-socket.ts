@@ -20,7 +20,7 @@ export async function clearSocketPath(path: string, clock: Clock): Promise<void>
   const bytes = Buffer.byteLength(path);
   if (bytes > maxPathBytes) {
     throw new WebProblem(
-      `server.socket: the path ${path} has ${bytes} bytes, ${maxPathBytes} are possible: choose a shorter one`,
+      `server.socket: the path ${path} has ${bytes} bytes, and ${maxPathBytes} are allowed: choose a shorter one`,
     );
   }
   try {
@@ -46,7 +46,7 @@ function adviceFor(code: string): string {
       return 'another process has just made it; is another relaykeeper starting?';
     case 'ENOTDIR':
     case 'EEXIST':
-      return 'a part of the path is a file and no directory';
+      return 'a part of the path is a file, not a directory';
     default:
       return 'set server.socket to another place';
   }
@@ -60,7 +60,7 @@ async function removeStale(path: string, clock: Clock): Promise<void> {
   });
   if (!found) return;
   if (!found.isSocket()) {
-    throw new WebProblem(`server.socket: ${path} exists and is no socket: move it away or choose another path`);
+    throw new WebProblem(`server.socket: ${path} exists and is not a socket: move it away or choose another path`);
   }
   if (await isAlive(path, clock)) {
     throw new WebProblem(

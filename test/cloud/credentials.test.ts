@@ -270,7 +270,7 @@ describe('temporary keys', () => {
     [
       'no time',
       json(envelope({ Credentials: { Expiration: 'soon' } })),
-      'auth: credentials: oidc: STS at https://sts.example: Expiration in its answer is no time',
+      'auth: credentials: oidc: STS at https://sts.example: Expiration in its answer is not a time',
     ],
   ])('%s of STS is told without the token', async (_what, outcome, expected) => {
     const env = { VOLCENGINE_OIDC_ROLE_TRN: 'r', VOLCENGINE_OIDC_TOKEN_FILE: write('token', 'jwt-1') };

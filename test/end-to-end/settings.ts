@@ -241,14 +241,14 @@ describe.concurrent('a bad start', () => {
     {
       name: 'a store where nothing can be written',
       exitCode: 1,
-      says: /may not be written|cannot be made|read-only|ENOENT|EACCES|EROFS/,
+      says: /may not write|cannot be created|read-only|ENOENT|EACCES|EROFS/,
       // Root may write anywhere, but not here.
       prepare: () => ({ ...sound, store: 'sqlite:/proc/nothing/store.db' }),
     },
     {
       name: 'a directory on the way that is a file',
       exitCode: 1,
-      says: /cannot be made a directory/,
+      says: /a part of the path is a file, not a directory/,
       prepare: (_stage, path) => {
         writeFileSync(join(path, 'data'), '');
         return sound;

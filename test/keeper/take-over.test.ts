@@ -19,7 +19,7 @@ test('a hold that came while the disk was full is in force when the disk takes w
     endsAt: undefined,
   };
   const held = stage.keeper.byHand.changeHold({ type: 'hold-added', at: begin + 3_000, account: 'main', hold });
-  await expect(held).rejects.toThrow('it is in force, but could not be saved');
+  await expect(held).rejects.toThrow('it is in force but not saved');
   stage.store.failing = false;
   await stage.run(60);
   expect(stage.told('poll-completed').length).toBeGreaterThan(2);

@@ -62,9 +62,9 @@ describe('a new store', () => {
 
 describe('a file that is no good is refused with one line', () => {
   it.each<[string, (file: string) => void, RegExp]>([
-    ['empty', (file) => truncateSync(file, 0), /is only 0 bytes long, so what it held is lost.*mkdir old && mv/],
+    ['empty', (file) => truncateSync(file, 0), /is only 0 bytes long, so its contents are lost.*mkdir old && mv/],
     ['cut in the middle', (file) => truncateSync(file, Math.floor(statSync(file).size / 2)), /is damaged \(.*mv /],
-    ['cut inside its header', (file) => truncateSync(file, 60), /is only 60 bytes long, so what it held is lost/],
+    ['cut inside its header', (file) => truncateSync(file, 60), /is only 60 bytes long, so its contents are lost/],
     ['no database', (file) => writeFileSync(file, 'hello world, '.repeat(1_000)), /is not a SQLite database/],
     [
       'another program’s',
@@ -108,13 +108,13 @@ describe('a file that is no good is refused with one line', () => {
   it('a file where its directory should be', async () => {
     const file = join(temporaryFile(), 'relaykeeper.db');
     writeFileSync(dirname(file), '');
-    expect(await refusal(file)).toContain('cannot be made a directory');
+    expect(await refusal(file)).toContain('a part of the path is a file, not a directory');
   });
 
   it('a link to nowhere is a missing file, and a look makes none', async () => {
     const file = temporaryFile();
     expect(await refusal(file, { readOnly: true })).toBe(
-      `there is no store at ${file} yet: \`relaykeeper run\` makes one`,
+      `there is no store at ${file} yet: \`relaykeeper run\` creates one`,
     );
     symlinkSync('/nonexistent/there', file);
     expect(await refusal(file, { readOnly: true })).toContain('there is no store');
@@ -143,7 +143,7 @@ describe('without permission', () => {
   it('to write the directory', async () => {
     const file = temporaryFile();
     chmodSync(dirname(file), 0o555);
-    expect(await told(file)).toMatch(/^StoreProblem: .* may not be written by this user \(uid \d+\): chown -R \d+ /);
+    expect(await told(file)).toMatch(/^StoreProblem: this user \(uid \d+\) may not write .*: chown -R \d+ /);
   });
 
   it('to write the file', async () => {
@@ -151,7 +151,7 @@ describe('without permission', () => {
     await filled(file);
     for (const path of [dirname(file), file, `${file}.lock`]) give(path);
     chmodSync(file, 0o400);
-    expect(await told(file)).toMatch(`StoreProblem: ${file} may not be written by this user`);
+    expect(await told(file)).toContain(`may not write ${file}: chown`);
     chmodSync(file, 0o600);
     expect(await told(file)).toBe('opened, up: true');
   });

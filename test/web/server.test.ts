@@ -76,20 +76,20 @@ describe('the unix socket', () => {
   test('a file that is no socket is not removed', async () => {
     const socket = join(emptyFolder(), 'precious');
     writeFileSync(socket, 'data');
-    expect(await problemOf(openWeb({ socket }))).toContain('exists and is no socket');
+    expect(await problemOf(openWeb({ socket }))).toContain('exists and is not a socket');
     expect(existsSync(socket)).toBe(true);
   });
 
   test('a path that no kernel takes is told', async () => {
     const socket = join(emptyFolder(), 'x'.repeat(100));
-    expect(await problemOf(openWeb({ socket }))).toMatch(/^server\.socket: the path .* bytes, 103 are possible/);
+    expect(await problemOf(openWeb({ socket }))).toMatch(/^server\.socket: the path .* bytes, and 103 are allowed/);
   });
 
   test('a directory that is a file is told', async () => {
     const folder = emptyFolder();
     writeFileSync(join(folder, 'file'), '');
     expect(await problemOf(openWeb({ socket: join(folder, 'file', 'rk.sock') }))).toMatch(
-      /^server\.socket: cannot make .*no directory/,
+      /^server\.socket: cannot make .*not a directory/,
     );
   });
 
@@ -426,7 +426,7 @@ describe('TLS', () => {
     writeFileSync(missing.certFile, 'x');
     writeFileSync(missing.keyFile, 'KEYMATERIAL');
     const message = await problemOf(openWeb({ tls: missing }));
-    expect(message).toMatch(/^server\.tls: .* are no certificate and its key in PEM/);
+    expect(message).toMatch(/^server\.tls: .* are not a certificate and its key in PEM/);
     expect(message).not.toContain('KEYMATERIAL');
   });
 });

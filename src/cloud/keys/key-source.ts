@@ -10,7 +10,7 @@ export interface ReadKeys {
   readonly expiresAt: number | undefined;
 }
 
-/** Keys cannot be had: `why` is one sentence that says what, where and how to mend it. */
+/** Keys cannot be had: `why` is one sentence that says what is wrong, where, and what to do. */
 export class KeysUnavailable extends Error {
   readonly class: 'auth' | 'network' | 'timeout';
   constructor(why: string, errorClass: KeysUnavailable['class'] = 'auth') {

@@ -105,7 +105,7 @@ function keysFrom(raw: unknown, expiryName: string, where: string): ReadKeys {
     return value;
   };
   const expiresAt = Date.parse(text(expiryName));
-  if (Number.isNaN(expiresAt)) throw new KeysUnavailable(`${where}: ${expiryName} in its answer is no time`);
+  if (Number.isNaN(expiresAt)) throw new KeysUnavailable(`${where}: ${expiryName} in its answer is not a time`);
   return {
     credentials: {
       accessKeyId: checked(text('AccessKeyId'), `${where}: AccessKeyId`),
@@ -121,7 +121,7 @@ function answered(outcome: HttpOutcome, where: string): { readonly status: numbe
     case 'response':
       return { status: outcome.status, body: outcome.body.toString() };
     case 'too-large':
-      throw new KeysUnavailable(`${where} answered far too much`);
+      throw new KeysUnavailable(`${where} sent an answer that is too long`);
     case 'lost':
     case 'never-left':
       throw new KeysUnavailable(

@@ -219,7 +219,7 @@ function take(state: LimiterState, event: LimiterEvent): LimiterState {
     case 'asked': {
       const { restart, verify, poll, other } = state.waiting;
       if (restart.length + verify.length + poll.length + other.length >= maxWaiting) {
-        throw new Error(`more than ${maxWaiting} calls wait for leave`);
+        throw new Error(`more than ${maxWaiting} calls wait for a permit`);
       }
       return { ...state, waiting: { ...state.waiting, [event.lane]: [...state.waiting[event.lane], event.id] } };
     }

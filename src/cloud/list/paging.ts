@@ -229,7 +229,7 @@ function oversized(request: ListRequest): void {
     code: undefined,
     httpStatus: undefined,
     requestId: undefined,
-    message: 'ListPullToPushTaskV2: every answer is over 16 MiB, even for a single task',
+    message: 'ListPullToPushTaskV2: every answer is longer than 16 MiB, even for a single task',
   };
 }
 

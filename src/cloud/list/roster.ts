@@ -78,5 +78,5 @@ const tooLarge: CallFailure = {
   code: undefined,
   httpStatus: undefined,
   requestId: undefined,
-  message: 'ListPullToPushGroup: the answer is over 16 MiB',
+  message: 'ListPullToPushGroup: the answer is longer than 16 MiB',
 };
