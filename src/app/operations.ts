@@ -1,20 +1,15 @@
 /** What operators may ask of the running daemon, over all its accounts: the `Operations` port on the keepers. */
 import { randomBytes } from 'node:crypto';
 import { addHold, maxHolds, removeHold } from '../domain/decide/operator.ts';
-import { holdsOver } from '../domain/decide/rules.ts';
-import { isListed, stateOf } from '../domain/memory/tallies.ts';
-import {
-  type Operations,
-  Refusal,
-  type ReloadResult,
-  type TaskPage,
-  type TaskQuery,
-} from '../domain/ports/operations-port.ts';
+import { isListed, stateOf } from '../domain/memory/condition.ts';
+import { holdsOver } from '../domain/memory/situation.ts';
+import type { Operations, ReloadResult, TaskPage, TaskQuery } from '../domain/ports/operations-port.ts';
 import type { History } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { AccountSnapshot, ExplainView, StatusView, TaskView } from '../domain/views/shown.ts';
 import { accountView, groupViews, ruleViews, taskView } from '../domain/views/views.ts';
 import type { Hold } from '../domain/words/events.ts';
+import { Refusal } from '../domain/words/refusal.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import { sameSecret } from './secrets.ts';
 
@@ -74,12 +69,12 @@ export function createOperations(running: Running): Operations {
     ...holdOperations(running, keeperOf, find),
     async restart(named, { account, by, force }) {
       const { keeper, taskId } = find(named, account);
-      const answer = await keeper.byHand.restart(taskId, by, force);
+      const answer = await keeper.operator.restart(taskId, by, force);
       return { task: viewOfTask(keeper, taskId), answer };
     },
     async release(named, { account, by }) {
       const { keeper, taskId } = find(named, account);
-      await keeper.byHand.release(taskId, by);
+      await keeper.operator.release(taskId, by);
       return viewOfTask(keeper, taskId);
     },
     config: running.config,
@@ -165,14 +160,14 @@ function holdOperations(
         createdAt: now,
         endsAt,
       };
-      await keeper.byHand.changeHold(addHold(hold, now));
+      await keeper.operator.changeHold(addHold(hold, now));
       return hold;
     },
     async removeHold(id, by) {
       for (const keeper of keepers()) {
         const hold = keeper.ledger.holds.get(id);
         if (!hold) continue;
-        await keeper.byHand.changeHold(removeHold(hold, by, clock.now()));
+        await keeper.operator.changeHold(removeHold(hold, by, clock.now()));
         return hold;
       }
       throw new Refusal('not-found', `no hold ${id}: \`hold list\` shows them`);

@@ -1,9 +1,9 @@
 /** `plan`: one real poll of every account and the verdict for each task; nothing is sent but the list. */
 import { existsSync } from 'node:fs';
 import { decideAtOnce } from '../domain/decide/decide.ts';
-import { situationOf } from '../domain/decide/rules.ts';
-import { emptyLedger, type Ledger } from '../domain/memory/ledger.ts';
-import { ledgerFrom } from '../domain/memory/take-over.ts';
+import type { StoredLedger } from '../domain/memory/ledger.ts';
+import { Memory } from '../domain/memory/memory.ts';
+import { situationOf } from '../domain/memory/situation.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { TaskView } from '../domain/views/shown.ts';
 import { taskView } from '../domain/views/views.ts';
@@ -31,39 +31,42 @@ const budgetReachMs = 24 * 3_600_000;
 export async function planOnce(options: PlanOptions): Promise<Plan> {
   const found = findAndLoad(options.configPath, options.env);
   if (!found.ok) return { ok: false, exitCode: badConfiguration, errors: found.errors };
-  const memory = await remember(found.settings, options.clock);
+  const remembered = await remember(found.settings, options.clock);
   const tasks: TaskView[] = [];
-  const notes = [...found.warnings, ...memory.notes];
+  const notes = [...found.warnings, ...remembered.notes];
   const errors: string[] = [];
   for (const account of found.settings.accounts) {
     const planned = await planAccount(
       account,
       found.settings,
-      memory.ledgerOf(account.name),
-      memory.fingerprintKey,
+      new Memory(account.name, unwritten, remembered.storedOf(account.name)),
+      remembered.fingerprintKey,
       options,
     );
     if (planned.ok) tasks.push(...planned.tasks);
     else errors.push(planned.error);
     notes.push(...planned.notes);
   }
-  await memory.close();
+  await remembered.close();
   return errors.length > 0
     ? { ok: false, exitCode: failed, errors: [...errors, ...notes] }
     : { ok: true, tasks, notes };
 }
 
-interface Memory {
-  readonly ledgerOf: (account: string) => Ledger;
+/** Nothing that a plan finds is kept. */
+const unwritten = { note: () => {}, touch: () => {} };
+
+interface Remembered {
+  readonly storedOf: (account: string) => StoredLedger | undefined;
   readonly fingerprintKey: string;
   readonly notes: readonly string[];
   close(): Promise<void>;
 }
 
 /** What the daemon remembers, if it ever ran here: read, never written. */
-async function remember(settings: Settings, clock: Clock): Promise<Memory> {
-  const ledgers = new Map<string, Ledger>();
-  const blank: Memory = { ledgerOf: emptyLedger, fingerprintKey: 'plan', notes: [], close: async () => {} };
+async function remember(settings: Settings, clock: Clock): Promise<Remembered> {
+  const ledgers = new Map<string, StoredLedger>();
+  const blank: Remembered = { storedOf: () => undefined, fingerprintKey: 'plan', notes: [], close: async () => {} };
   if (!existsSync(settings.store.path))
     return {
       ...blank,
@@ -78,12 +81,11 @@ async function remember(settings: Settings, clock: Clock): Promise<Memory> {
       threaded: false,
     });
     for (const { name } of settings.accounts) {
-      const stored = await store.ledgerStore.load(name, clock.now() - budgetReachMs);
-      ledgers.set(name, ledgerFrom(name, stored));
+      ledgers.set(name, await store.ledgerStore.load(name, clock.now() - budgetReachMs));
     }
     const fingerprintKey = Buffer.from(store.fingerprintKey()).toString('hex');
     return {
-      ledgerOf: (account) => ledgers.get(account) ?? emptyLedger(account),
+      storedOf: (account) => ledgers.get(account),
       fingerprintKey,
       notes: [],
       close: () => store.close(),
@@ -101,11 +103,12 @@ type Planned =
 async function planAccount(
   account: AccountSettings,
   settings: Settings,
-  ledger: Ledger,
+  memory: Memory,
   fingerprintKey: string,
   options: PlanOptions,
 ): Promise<Planned> {
   const { clock, env, signal } = options;
+  const { ledger } = memory;
   const worlds: PretendClouds = new Map();
   const notes = account.provider === 'simulator' ? [`account ${account.name} is a PRETEND cloud`] : [];
   const gate = openGate(account, clock, () => {});
@@ -120,9 +123,9 @@ async function planAccount(
         error: `account ${account.name}: the list could not be read: ${observation.failure.message}`,
         notes,
       };
-    ledger.owned = true;
     const { schedule } = keeperSettings(account, settings, cloud);
     const now = clock.now();
+    memory.tell({ type: 'owner-gained', at: now, account: account.name, epoch: 0 });
     const nextPollAt = schedule.next(now);
     const moment = {
       now,
@@ -130,7 +133,7 @@ async function planAccount(
       nextPollAt,
       pollGapMs: schedule.next(nextPollAt) - nextPollAt,
     };
-    decideAtOnce(ledger, observation, policies(settings, account.name), moment);
+    decideAtOnce(memory, observation, policies(settings, account.name), moment);
     const situation = situationOf(ledger, policies(settings, account.name), moment);
     const tasks = [...ledger.tasks.values()]
       .filter(({ goneAt }) => goneAt === undefined)

@@ -7,6 +7,7 @@
  */
 
 import type { Ledger } from '../domain/memory/ledger.ts';
+import type { Notes } from '../domain/memory/memory.ts';
 import type { LedgerChanges, LedgerStore } from '../domain/ports/store-port.ts';
 import type { Event } from '../domain/words/events.ts';
 import { isRecorded } from '../domain/words/events.ts';
@@ -14,7 +15,7 @@ import { isRecorded } from '../domain/words/events.ts';
 /** Events kept for a disk that fails; older ones are given up (records are not). About 30 MB. */
 const maxPendingEvents = 50_000;
 
-export class Journal {
+export class Journal implements Notes {
   readonly #ledger: Ledger;
   readonly #store: LedgerStore;
   readonly #tell: (event: Event) => void;
@@ -42,20 +43,17 @@ export class Journal {
     return this.#failing;
   }
 
-  /** Takes note of events that have been applied to the ledger. */
-  note(events: readonly Event[]): void {
-    for (const event of events) {
-      this.#tell(event);
-      if (isRecorded(event)) this.#events.push(event);
-      if ('taskId' in event) this.#tasks.add(event.taskId);
-      if (event.type === 'hold-added') this.#holds.add(event.hold.id);
-      if (event.type === 'hold-removed' || event.type === 'hold-expired') this.#removedHolds.add(event.hold.id);
-    }
-    if (events.length > 0) this.#noted++;
+  note(event: Event): void {
+    this.#tell(event);
+    if (isRecorded(event)) this.#events.push(event);
+    if ('taskId' in event) this.#tasks.add(event.taskId);
+    if (event.type === 'hold-added') this.#holds.add(event.hold.id);
+    if (event.type === 'hold-removed' || event.type === 'hold-expired') this.#removedHolds.add(event.hold.id);
+    this.#noted++;
     if (this.#events.length > maxPendingEvents) this.#events = this.#events.slice(-maxPendingEvents / 2);
   }
 
-  /** Records that changed without an event (a clock step, which moves the account's too), or that are kept no longer. */
+  /** The account's record may have changed as well. */
   touch(changed: readonly string[], removed: readonly string[]): void {
     for (const taskId of changed) this.#tasks.add(taskId);
     for (const taskId of removed) this.#removed.add(taskId);

@@ -4,9 +4,9 @@
  * Both go in pieces, and between two pieces the thread answers, so the main thread is never kept long.
  */
 import { sql } from 'kysely';
-import type { AccountRecord, BudgetEntry } from '../domain/memory/ledger.ts';
+import type { AccountRecord, BudgetEntry, StoredLedger } from '../domain/memory/ledger.ts';
 import { mapTimes, notAfter } from '../domain/memory/times.ts';
-import type { LedgerChanges, LedgerStore, StoredLedger } from '../domain/ports/store-port.ts';
+import type { LedgerChanges, LedgerStore } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { type Event, isRecorded } from '../domain/words/events.ts';
 import { accountRecord, decode, encode, encodeEvent, failedAttempt, hold, taskRecord } from './records.ts';

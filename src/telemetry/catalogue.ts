@@ -6,10 +6,10 @@
  */
 
 import { lanes } from '../domain/ports/gate-port.ts';
-import { taskStates } from '../domain/views/shown.ts';
 import { circuits, endings } from '../domain/words/events.ts';
 import { classMeanings, errorClasses } from '../domain/words/failure.ts';
 import { type Reason, reasons } from '../domain/words/reason.ts';
+import { taskStates } from '../domain/words/task.ts';
 
 export const prefix = 'relaykeeper_';
 

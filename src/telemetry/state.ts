@@ -6,15 +6,10 @@
  */
 
 import { lanes } from '../domain/ports/gate-port.ts';
-import {
-  type AccountSnapshot,
-  type AccountView,
-  type GroupView,
-  type TaskView,
-  taskStates,
-} from '../domain/views/shown.ts';
+import type { AccountSnapshot, AccountView, GroupView, TaskView } from '../domain/views/shown.ts';
 import { circuits } from '../domain/words/events.ts';
 import { errorClasses } from '../domain/words/failure.ts';
+import { taskStates } from '../domain/words/task.ts';
 import { type GaugeName, type MetricName, restartCircuitClasses, waitReasons } from './catalogue.ts';
 import { headText, labelText, sampleText } from './exposition.ts';
 

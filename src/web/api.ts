@@ -3,7 +3,7 @@
  * and turns every way to fail into a status, an error and a hint.
  */
 import { Hono } from 'hono';
-import { Refusal } from '../domain/ports/operations-port.ts';
+import { Refusal } from '../domain/words/refusal.ts';
 import { type AccessToken, admit, admitHost, type Door } from './access.ts';
 import { maxBodyBytes } from './between-threads.ts';
 import { describeApi } from './openapi.ts';

@@ -1,7 +1,7 @@
 /** What may stand in queries and bodies, as schemas: requests are checked by them and openapi.json is made from them. */
 import { z } from 'zod';
 import type { TaskPlace } from '../domain/ports/operations-port.ts';
-import { taskStates } from '../domain/views/shown.ts';
+import { taskStates } from '../domain/words/task.ts';
 import { Denial } from './problem.ts';
 
 /** Bounds of texts, in characters. */

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { type Operations, Refusal } from '../../src/domain/ports/operations-port.ts';
+import type { Operations } from '../../src/domain/ports/operations-port.ts';
 import type { ExplainView, StatusView, TaskView } from '../../src/domain/views/shown.ts';
 import type { Hold } from '../../src/domain/words/events.ts';
+import { Refusal } from '../../src/domain/words/refusal.ts';
 import { createWeb, type Web } from '../../src/web/server.ts';
 import { noon, typed } from './pretend.ts';
 

@@ -1,6 +1,6 @@
 /** Histories that an on-call person would recognize, at the level of the rules: who is called when. */
 import { expect, test } from 'vitest';
-import { stepClock } from '../../src/domain/memory/times.ts';
+import { Memory } from '../../src/domain/memory/memory.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import {
   accepted,
@@ -15,6 +15,7 @@ import {
   Story,
   tasks,
   unanswered,
+  unnoted,
 } from './story.ts';
 
 const forbidden = refusal('forbidden', 'RequestForbidden');
@@ -165,7 +166,7 @@ test.each([
 ])('this machine’s clock steps an hour %s: every wait is as long as it was', (_sentence, step) => {
   const story = new Story(calm()).list(0, tasks(3, 'stopped'));
   story.send(0, (taskId) => (taskId === 't00' ? forbidden : taskId === 't01' ? accepted : unanswered()));
-  stepClock(story.ledger, step * 1_000);
+  story.memory.stepClock(step * 1_000);
   expect(story.says('t00', 1 + step)).toBe(`backoff until ${15 + step}`);
   expect(story.says('t01', 1 + step)).toBe(`verifying until ${60 + step}`);
   expect(story.says('t02', 1 + step)).toBe(`verifying until ${60 + step}`);
@@ -175,15 +176,16 @@ test.each([
 
 test('the clock is set back an hour after an attempt that was given back: its task does not wait for that hour', () => {
   const story = new Story(calm()).list(0, { t: 'stopped' });
-  story.ledger.tasks.set('t', { ...story.record('t'), outage: undefined, lastTryAt: at(0) });
-  stepClock(story.ledger, -3_600_000);
-  expect(story.record('t').lastTryAt).toBe(at(-3_600));
+  const left = { ...story.record('t'), outage: undefined, lastTryAt: at(0) };
+  const memory = new Memory('main', unnoted, { tasks: [left], holds: [], accountRecord: undefined, budget: [] });
+  memory.stepClock(-3_600_000);
+  expect(memory.ledger.tasks.get('t')?.lastTryAt).toBe(at(-3_600));
 });
 
 test('the clock is set back to the moment of an attempt, and the next one is another one', () => {
   const story = new Story(calm()).list(0, { t: 'stopped' });
   story.send(0, forbidden);
-  stepClock(story.ledger, -15_000);
+  story.memory.stepClock(-15_000);
   story.list(0, { t: 'stopped' });
   expect(story.send(0, forbidden)).toEqual(['t']);
   const ids = story.told('restart-intended').map((event) => 'attemptId' in event && event.attemptId);

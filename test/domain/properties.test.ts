@@ -2,15 +2,16 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { pick } from '../../src/domain/decide/queue.ts';
-import { backoffMs, situationOf } from '../../src/domain/decide/rules.ts';
-import { apply } from '../../src/domain/memory/apply.ts';
-import { emptyLedger, maxFailuresKept, type TaskRecord } from '../../src/domain/memory/ledger.ts';
+import { backoffMs } from '../../src/domain/decide/rules.ts';
+import { maxFailuresKept, type TaskRecord } from '../../src/domain/memory/ledger.ts';
+import { Memory } from '../../src/domain/memory/memory.ts';
+import { situationOf } from '../../src/domain/memory/situation.ts';
 import { groupViews } from '../../src/domain/views/views.ts';
 import { type ErrorClass, errorClasses } from '../../src/domain/words/failure.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import { reasons } from '../../src/domain/words/reason.ts';
 import type { RestartAnswer, TaskStatus } from '../../src/domain/words/task.ts';
-import { accepted, at, failureOf, item, notSent, plainPolicy, type Shown, Story, throttled } from './story.ts';
+import { accepted, at, failureOf, item, notSent, plainPolicy, type Shown, Story, throttled, unnoted } from './story.ts';
 
 const policy = (name: string, title: string, more: Partial<Policy> = {}): Policy => ({
   ...plainPolicy,
@@ -253,10 +254,10 @@ test('the same history gives the same facts, and the facts the same ledger', () 
     fc.property(someHistory, (history) => {
       const story = tell(history, () => {});
       expect(tell(history, () => {}).events).toEqual(story.events);
-      const again = emptyLedger('main');
-      for (const event of story.events) apply(again, event);
+      const again = new Memory('main', unnoted);
+      again.tell(...story.events);
       const { tasks, holds, accountRecord, storms, unsettled, owned, fresh } = story.ledger;
-      expect(again).toMatchObject({ tasks, holds, accountRecord, storms, unsettled, owned, fresh });
+      expect(again.ledger).toMatchObject({ tasks, holds, accountRecord, storms, unsettled, owned, fresh });
     }),
     { numRuns: 150 },
   );

@@ -125,7 +125,8 @@ describe('blind', () => {
   test('nothing is decided before the first complete list', () => {
     const story = new Story();
     story.list(0, { t: 'active' }).tell([{ type: 'owner-gained', at: at(10), account: 'main', epoch: 2 }]);
-    story.ledger.tasks.set('t', { ...story.record('t'), item: item('t', 'stopped') });
+    const stopped = item('t', 'stopped');
+    story.tell([{ type: 'task-seen', at: at(10), account: 'main', taskId: 't', group: 'vip', item: stopped }]);
     expect(story.says('t', 10)).toBe('blind until 25');
   });
   test.each([

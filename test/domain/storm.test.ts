@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { inOrder } from '../../src/domain/decide/queue.ts';
-import { situationOf } from '../../src/domain/decide/rules.ts';
-import { stormKey } from '../../src/domain/learn/storm.ts';
 import { newRecord } from '../../src/domain/memory/apply.ts';
-import { emptyLedger } from '../../src/domain/memory/ledger.ts';
+import { Memory } from '../../src/domain/memory/memory.ts';
+import { situationOf } from '../../src/domain/memory/situation.ts';
 import { hashOf } from '../../src/domain/words/hash.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import type { RestartAnswer } from '../../src/domain/words/task.ts';
@@ -22,6 +21,7 @@ import {
   someStopped,
   tasks,
   throttled,
+  unnoted,
 } from './story.ts';
 
 /** One group whose storm is looked at alone: the account's is off. */
@@ -274,10 +274,10 @@ describe('the order of restarts', () => {
       ['young', 'veteran'],
     ],
   ];
-  test.each(turns)('%s', (_sentence, waiting, order) => {
+  test.each(turns)('%s', (_sentence, waiting, expected) => {
     const now = at(3_600);
     const policies = policiesOf(plainPolicy);
-    const ledger = emptyLedger('main');
+    const memory = new Memory('main', unnoted);
     const records = Object.entries(waiting).map(([taskId, [tries, triedAgoMs]]) => {
       const found = {
         type: 'task-found',
@@ -289,12 +289,15 @@ describe('the order of restarts', () => {
       } as const;
       return { ...newRecord(found), tries, lastTryAt: tries === 0 ? undefined : now - triedAgoMs };
     });
-    const storm = { since: now, window: 3, charged: [], by: { stopped: true, budget: false } };
-    for (const storms of [[], [stormKey({ group: 'vip', observed: false })]]) {
-      for (const key of storms) ledger.storms.set(key, storm);
-      const moment = { now, clockOffsetMs: 0, nextPollAt: now, pollGapMs: 15_000 };
-      expect(inOrder(records, situationOf(ledger, policies, moment)).map(({ taskId }) => taskId)).toEqual(order);
-    }
+    const moment = { now, clockOffsetMs: 0, nextPollAt: now, pollGapMs: 15_000 };
+    const order = () => inOrder(records, situationOf(memory.ledger, policies, moment)).map(({ taskId }) => taskId);
+    expect(order()).toEqual(expected);
+    const [scope, by] = [
+      { group: 'vip', observed: false },
+      { stopped: true, budget: false },
+    ];
+    memory.tell({ type: 'storm-started', at: now, account: 'main', scope, by, stopped: 9, due: 9, failures: 0 });
+    expect(order()).toEqual(expected);
   });
   test('neighbours land far apart, and another attempt has another place', () => {
     const ids = Array.from({ length: 100 }, (_, n) => `task${n}`);

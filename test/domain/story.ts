@@ -6,11 +6,12 @@
 import { decideAtOnce, regroup, settleByLook, settledItem } from '../../src/domain/decide/decide.ts';
 import { operatorRelease, operatorRestart } from '../../src/domain/decide/operator.ts';
 import { pick } from '../../src/domain/decide/queue.ts';
-import { type Moment, situationOf, type Verdict, verdictOf } from '../../src/domain/decide/rules.ts';
+import { type Verdict, verdictOf } from '../../src/domain/decide/rules.ts';
 import { answerEvents } from '../../src/domain/learn/circuit.ts';
-import { stormKey, unsettledByScope } from '../../src/domain/learn/storm.ts';
-import { apply } from '../../src/domain/memory/apply.ts';
-import { emptyLedger, type Ledger, type TaskRecord } from '../../src/domain/memory/ledger.ts';
+import type { Ledger, TaskRecord } from '../../src/domain/memory/ledger.ts';
+import { Memory } from '../../src/domain/memory/memory.ts';
+import { type Moment, situationOf } from '../../src/domain/memory/situation.ts';
+import { stormKey, unsettledByScope } from '../../src/domain/memory/windows.ts';
 import type { Event, Hold } from '../../src/domain/words/events.ts';
 import type { ErrorClass } from '../../src/domain/words/failure.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
@@ -99,9 +100,13 @@ export const someStopped = (stopped: number, all: number, prefix = 't'): Record<
   ...tasks(stopped, 'stopped', prefix),
 });
 
+/** For a memory of which nothing is written down. */
+export const unnoted = { note: () => {}, touch: () => {} };
+
 export class Story {
-  readonly ledger: Ledger;
   readonly events: Event[] = [];
+  readonly memory = new Memory('main', { note: (event) => this.events.push(event), touch: () => {} });
+  readonly ledger: Ledger = this.memory.ledger;
   policies: Policies;
   lane: readonly string[] = [];
   clockOffsetMs = 0;
@@ -112,13 +117,11 @@ export class Story {
 
   constructor(policies: Policies = policiesOf(plainPolicy)) {
     this.policies = policies;
-    this.ledger = emptyLedger('main');
     this.tell([{ type: 'owner-gained', at: begin, account: 'main', epoch: 1 }]);
   }
 
   tell(events: readonly Event[]): void {
-    for (const event of events) apply(this.ledger, event);
-    this.events.push(...events);
+    this.memory.tell(...events);
   }
 
   moment(seconds = this.#now): Moment {
@@ -154,9 +157,7 @@ export class Story {
       failedCloudGroups,
       malformedItems,
     } as const;
-    const decision = decideAtOnce(this.ledger, observation, this.policies, this.moment());
-    this.events.push(...decision.events);
-    this.lane = decision.lane;
+    this.lane = decideAtOnce(this.memory, observation, this.policies, this.moment());
     return this;
   }
 
@@ -168,14 +169,14 @@ export class Story {
       finishedAt: at(seconds),
       failure: failureOf(errorClass),
     } as const;
-    this.events.push(...decideAtOnce(this.ledger, observation, this.policies, this.moment()).events);
+    decideAtOnce(this.memory, observation, this.policies, this.moment());
     return this;
   }
 
   /** A look that only verifies. */
   look(seconds: number, shown: Shown): this {
     this.#now = seconds;
-    this.events.push(...settleByLook(this.ledger, this.#items(seconds, shown), this.policies, this.moment()));
+    settleByLook(this.memory, this.#items(seconds, shown), this.policies, this.moment());
     return this;
   }
 
@@ -246,7 +247,7 @@ export class Story {
   reload(seconds: number, policies: Policies): this {
     this.#now = seconds;
     this.policies = policies;
-    this.events.push(...regroup(this.ledger, policies, at(seconds)));
+    regroup(this.memory, policies, at(seconds));
     return this;
   }
 
@@ -267,7 +268,7 @@ export class Story {
 
   release(seconds: number, taskId: string): this {
     this.#now = seconds;
-    this.tell(operatorRelease(this.ledger, this.record(taskId), 'eve', at(seconds)));
+    this.tell([operatorRelease(this.record(taskId), { at: at(seconds), account: 'main' }, 'eve')]);
     return this;
   }
 

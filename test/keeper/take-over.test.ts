@@ -18,7 +18,7 @@ test('a hold that came while the disk was full is in force when the disk takes w
     createdAt: begin + 3_000,
     endsAt: undefined,
   };
-  const held = stage.keeper.byHand.changeHold({ type: 'hold-added', at: begin + 3_000, account: 'main', hold });
+  const held = stage.keeper.operator.changeHold({ type: 'hold-added', at: begin + 3_000, account: 'main', hold });
   await expect(held).rejects.toThrow('it is in force but not saved');
   stage.store.failing = false;
   await stage.run(60);

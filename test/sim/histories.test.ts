@@ -425,7 +425,7 @@ describe('things people do', () => {
       endsAt: undefined,
     } as const;
     await Promise.all([
-      stage.keeper.byHand.changeHold({ type: 'hold-added', at: now, account: 'main', hold }),
+      stage.keeper.operator.changeHold({ type: 'hold-added', at: now, account: 'main', hold }),
       stage.run(120),
     ]);
     expect(waiting).not.toBe('');
@@ -437,7 +437,7 @@ describe('things people do', () => {
     await stage.run(1_500);
     expect(stage.keeper.ledger.tasks.get('t00000')?.stageTold).toBe('quarantined');
     stage.act({ kind: 'edit', taskId: 't00000', change: { life: { restartsInVain: 0 } } });
-    await Promise.all([stage.keeper.byHand.release('t00000', 'eve'), stage.run(1)]);
+    await Promise.all([stage.keeper.operator.release('t00000', 'eve'), stage.run(1)]);
     expect(await healed(stage, ['t00000'], 60)).toBeLessThan(25);
     await stage.run(100);
     expect(stage.told('outage-ended').map(({ ending }) => ending)).toEqual(['recovered']);
@@ -451,7 +451,7 @@ describe('things people do', () => {
     expect(stage.keeper.ledger.tasks.get('t00000')?.stageTold).toBe('abandoned');
     const calls = stage.restarts().length;
     stage.act({ kind: 'edit', taskId: 't00000', change: { life: { restartsInVain: 0 } } });
-    const [answer] = await Promise.all([stage.keeper.byHand.restart('t00000', 'eve', false), stage.run(2)]);
+    const [answer] = await Promise.all([stage.keeper.operator.restart('t00000', 'eve', false), stage.run(2)]);
     expect(answer.kind).toBe('accepted');
     expect(await healed(stage, ['t00000'], 60)).toBeLessThan(25);
     await stage.run(100);

@@ -4,10 +4,10 @@
  */
 
 import type { Gate } from '../../src/domain/ports/gate-port.ts';
-import { Refusal } from '../../src/domain/ports/operations-port.ts';
 import type { Event, Hold } from '../../src/domain/words/events.ts';
 import { isRecorded } from '../../src/domain/words/events.ts';
 import type { Policy } from '../../src/domain/words/policy.ts';
+import { Refusal } from '../../src/domain/words/refusal.ts';
 import type { TaskItem } from '../../src/domain/words/task.ts';
 import { seeded } from '../../src/simulator/random.ts';
 import {
@@ -402,18 +402,18 @@ export class History {
         return;
       case 'restart':
         judge.books.asked.restarts.set(what.taskId, what.force);
-        void keeper.byHand.restart(what.taskId, 'eve', what.force).catch(refused);
+        void keeper.operator.restart(what.taskId, 'eve', what.force).catch(refused);
         return;
       case 'release':
         judge.books.asked.releases.add(what.taskId);
-        void keeper.byHand.release(what.taskId, 'eve').catch(refused);
+        void keeper.operator.release(what.taskId, 'eve').catch(refused);
         return;
       case 'hold': {
         const { id, target, forMs } = what;
         const endsAt = forMs === undefined ? undefined : at + forMs;
         const hold: Hold = { id, account: 'main', target, author: 'eve', reason: 'repair', createdAt: at, endsAt };
         this.#holdIds.set(id, hold);
-        void keeper.byHand.changeHold({ type: 'hold-added', at, account: 'main', hold }).then(() => {
+        void keeper.operator.changeHold({ type: 'hold-added', at, account: 'main', hold }).then(() => {
           if (this.#holdIds.has(id)) judge.books.holds.set(id, { target, endsAt });
         }, refused);
         return;
@@ -423,7 +423,7 @@ export class History {
         this.#holdIds.delete(what.id);
         judge.books.holds.delete(what.id);
         if (!hold || !keeper.ledger.holds.has(hold.id)) return;
-        void keeper.byHand.changeHold({ type: 'hold-removed', at, account: 'main', hold, by: 'eve' }).catch(refused);
+        void keeper.operator.changeHold({ type: 'hold-removed', at, account: 'main', hold, by: 'eve' }).catch(refused);
         return;
       }
       default:

@@ -60,7 +60,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'nothing is ever abandoned',
-    file: 'src/domain/decide/rules.ts',
+    file: 'src/domain/memory/condition.ts',
     from: 'return now >= abandonedAt',
     to: 'return now >= abandonedAt + 1e12',
   },
@@ -103,25 +103,25 @@ export const mutants: readonly Mutant[] = [
   // ---- storm and budget
   {
     name: 'the storm window begins at thirty',
-    file: 'src/domain/learn/storm.ts',
+    file: 'src/domain/memory/windows.ts',
     from: 'export const stormWindowStart = 3;',
     to: 'export const stormWindowStart = 30;',
   },
   {
     name: 'one more than the storm window',
-    file: 'src/domain/learn/storm.ts',
+    file: 'src/domain/memory/windows.ts',
     from: '(unsettled.get(key) ?? 0) < storm.window',
     to: '(unsettled.get(key) ?? 0) <= storm.window',
   },
   {
     name: 'the storm window does not close',
-    file: 'src/domain/learn/storm.ts',
+    file: 'src/domain/memory/windows.ts',
     from: 'if (window <= stormWindowStart) return storm;',
     to: 'if (window >= stormWindowStart) return storm;',
   },
   {
     name: 'a relapse costs the window nothing',
-    file: 'src/domain/learn/storm.ts',
+    file: 'src/domain/memory/windows.ts',
     from: 'Math.max(stormWindowStart, window - perSuccess - 1)',
     to: 'Math.max(stormWindowStart, window)',
   },
@@ -268,7 +268,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'observe heals',
-    file: 'src/domain/learn/storm.ts',
+    file: 'src/domain/memory/condition.ts',
     from: "policy.mode === 'observe' || (record.stoppedAtFirstSight",
     to: '(record.stoppedAtFirstSight',
   },
@@ -276,8 +276,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the call goes out before its intent is saved',
     file: 'src/keeper/restarts.ts',
-    from: 'await commit();\n    } catch (cause) {\n      permit',
-    to: 'void commit().catch(() => {});\n    } catch (cause) {\n      permit',
+    from: 'await this.#desk.commit();\n',
+    to: 'void this.#desk.commit().catch(() => {});\n',
   },
   {
     name: 'a failed save is taken for done',
@@ -301,8 +301,8 @@ export const mutants: readonly Mutant[] = [
     name: 'a restart is not decided again when its permit comes',
     file: 'src/keeper/keeper.ts',
     from: `    const permit = await this.#options.gate.acquire('restart', signal);
-    const choice = signal.aborted || !this.#mayCall() ? undefined : pick(this.#lane, this.situation());`,
-    to: `    const first = pick(this.#lane, this.situation());
+    const choice = signal.aborted || !this.#mayCall() ? undefined : pick(this.#queue, this.situation());`,
+    to: `    const first = pick(this.#queue, this.situation());
     const permit = await this.#options.gate.acquire('restart', signal);
     const choice = signal.aborted || !this.#mayCall() ? undefined : first;`,
   },
@@ -321,20 +321,20 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a task whose outage is over stays among those in outage',
     file: 'src/domain/memory/apply.ts',
-    from: 'else outages.delete(after.taskId);',
+    from: 'else outages.delete(taskId);',
     to: '',
   },
   {
     name: 'a reload leaves tasks in their old groups',
     file: 'src/keeper/keeper.ts',
-    from: 'this.#happened(regroup(this.#ledger, settings.policies, this.#now()), true);',
+    from: 'regroup(this.#desk.memory, settings.policies, this.#desk.now());',
     to: '',
   },
   {
     name: 'a list wakes nobody',
     file: 'src/keeper/keeper.ts',
-    from: "if (observation.kind === 'complete') this.#lane = decision.lane;\n    await this.#commitOrComplain();\n    this.#laneBell.ring();",
-    to: "if (observation.kind === 'complete') this.#lane = decision.lane;\n    await this.#commitOrComplain();",
+    from: "if (observation.kind === 'complete') this.#queue = queue;\n    await this.#desk.commitOrComplain();\n    this.#queueBell.ring();",
+    to: "if (observation.kind === 'complete') this.#queue = queue;\n    await this.#desk.commitOrComplain();",
   },
   // ---- limiter
   {
@@ -358,13 +358,13 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'eleven a second',
     file: 'src/cloud/limiter/limiter.ts',
-    from: 'const limit = Math.floor(state.rate);\n  let permitAt',
-    to: 'const limit = Math.floor(state.rate) + 1;\n  let permitAt',
+    from: 'const limit = Math.floor(pace.rate);\n  let permitAt',
+    to: 'const limit = Math.floor(pace.rate) + 1;\n  let permitAt',
   },
   // ---- what the swarm found in the sources once
   {
     name: 'a standby moves times that its predecessor has moved',
-    file: 'src/keeper/keeper.ts',
+    file: 'src/keeper/desk.ts',
     from: '    this.#steps.startFrom(clock);\n',
     to: '',
   },
@@ -377,7 +377,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'an older page speaks against a newer look',
     file: 'src/domain/learn/outage.ts',
-    from: "if (item.status === 'stopped' && upAt !== undefined && item.requestedAt <= upAt) return [];",
+    from: "if (item.status === 'stopped' && upAt !== undefined && item.requestedAt <= upAt) return;",
     to: '',
   },
   {
@@ -389,7 +389,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'sent under a lease that ran down while the intent was saved',
     file: 'src/keeper/restarts.ts',
-    from: 'if (!mayCall()) {',
-    to: 'if (!mayCall() && record === undefined) {',
+    from: 'if (!this.#options.mayCall()) {',
+    to: 'if (!this.#options.mayCall() && record === undefined) {',
   },
 ];

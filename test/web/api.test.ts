@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { type Operations, Refusal } from '../../src/domain/ports/operations-port.ts';
+import type { Operations } from '../../src/domain/ports/operations-port.ts';
 import { reasons } from '../../src/domain/words/reason.ts';
+import { Refusal } from '../../src/domain/words/refusal.ts';
 import { routes } from '../../src/web/routes.ts';
 import { hold, openWeb, type Sent, status, tokens } from './fixture.ts';
 

@@ -1,23 +1,25 @@
 /**
  * From one observation to what is to be done: the facts it tells, the restarts to make in their order, and for
- * each task a verdict. Pure but for the ledger, which takes each fact as it is told; it reads no clock.
+ * each task a verdict. Pure but for the memory, which takes each fact as it is told; it reads no clock.
  *
- * It is a generator so that a list of 100,000 tasks is worked off in slices: each `yield` gives the facts of its slice,
- * and the keeper lets other work go first.
+ * It is a generator so that a list of 100,000 tasks is worked off in slices: at each `yield` the keeper lets other work
+ * go first.
  */
 
 import { accountTime, emptyGroups, sliceOfTasks, takeCensus } from '../learn/census.ts';
 import { closeListCircuit, listFailureEvents, nextListProbeAt } from '../learn/circuit.ts';
-import { type Look, missEvents, moveEvents, showEvents, verifyEvents } from '../learn/outage.ts';
-import { passesStorms, reviewStorms, trimBudget } from '../learn/storm.ts';
-import { apply } from '../memory/apply.ts';
+import { type Look, tellMissed, tellMoved, tellShown, tellVerified } from '../learn/outage.ts';
+import { failuresCountFrom, reviewStorms } from '../learn/storm.ts';
+import { dueSince } from '../memory/condition.ts';
 import { isIncomplete, type Ledger, type TaskRecord } from '../memory/ledger.ts';
-import { areToBeRenewed, takeTallies } from '../memory/tallies.ts';
+import type { Memory } from '../memory/memory.ts';
+import { type Moment, type Situation, situationOf } from '../memory/situation.ts';
+import { passesStorms } from '../memory/windows.ts';
 import type { Event } from '../words/events.ts';
 import { groupOf, type Policies } from '../words/policy.ts';
-import type { CompleteObservation, Observation, TaskItem } from '../words/task.ts';
+import type { CompleteObservation, FailedObservation, Observation, TaskItem } from '../words/task.ts';
 import { inOrder, intention, mayBeShadow, mayWaitInLane } from './queue.ts';
-import { dueSince, type Moment, type Situation, situationOf, type Verdict, verdictOf } from './rules.ts';
+import { type Verdict, verdictOf } from './rules.ts';
 
 export { settledItem } from '../learn/outage.ts';
 
@@ -28,132 +30,100 @@ const suspectFewer = 5;
 const turnoverMs = 3_600_000;
 const maxUnknownTold = 100;
 const maxCloudGroupsTold = 10;
-const goneRecordsKeptMs = 8 * 24 * 3_600_000;
 
-/** What came of one observation. Every event has been applied to the ledger. */
-export interface Decision {
-  /** Those that no slice has given before. */
-  readonly events: readonly Event[];
-  /** Tasks to restart, best first: those that may go now, and those that only a storm or the circuit withholds. */
-  readonly lane: readonly string[];
-  /** Records that are kept no longer. */
-  readonly removed: readonly string[];
-}
+/** Tasks to restart, best first: those that may go now, and those that only a storm or the circuit withholds. */
+export type Queue = readonly string[];
 
-/** Decides from one observation. Nothing is decided from a failed one: unknown is neither stopped nor healthy. */
+/**
+ * Decides from one observation, and tells every fact on the way. Nothing is decided from a failed one: unknown is
+ * neither stopped nor healthy.
+ */
 export function* decide(
-  ledger: Ledger,
+  memory: Memory,
   observation: Observation,
   policies: Policies,
   moment: Moment,
-): Generator<readonly Event[], Decision> {
-  const events: Event[] = [];
-  const steps = decideSlices(ledger, observation, policies, moment, (told) => {
-    for (const event of told) apply(ledger, event);
-    events.push(...told);
-  });
-  ledger.midway = true;
+): Generator<void, Queue> {
+  memory.midway = true;
   try {
-    for (;;) {
-      const step = steps.next();
-      if (step.done) return { ...step.value, events };
-      yield events.splice(0);
-    }
+    return observation.kind === 'failed'
+      ? pollFailed(memory, observation, moment.now)
+      : yield* decideFromList(memory, observation, policies, moment);
   } finally {
-    ledger.midway = false;
+    memory.midway = false;
   }
 }
 
-type Tell = (events: readonly Event[]) => void;
+function pollFailed(memory: Memory, { failure, startedAt, finishedAt }: FailedObservation, now: number): Queue {
+  const { ledger } = memory;
+  memory.tell({ type: 'poll-failed', at: now, account: ledger.account, failure, durationMs: finishedAt - startedAt });
+  memory.tell(...listFailureEvents(ledger, failure, now));
+  return [];
+}
 
-function* decideSlices(
-  ledger: Ledger,
-  observation: Observation,
+function* decideFromList(
+  memory: Memory,
+  observation: CompleteObservation,
   policies: Policies,
   moment: Moment,
-  tell: Tell,
-): Generator<void, Omit<Decision, 'events'>> {
-  if (observation.kind === 'failed') {
-    const { failure, startedAt, finishedAt } = observation;
-    tell([
-      { type: 'poll-failed', at: moment.now, account: ledger.account, failure, durationMs: finishedAt - startedAt },
-    ]);
-    tell(listFailureEvents(ledger, failure, moment.now));
-    return { lane: [], removed: [] };
-  }
-  tell(closeListCircuit(ledger, moment.now));
-  tell(expireHolds(ledger, moment.now));
-  tell(accountTime(ledger, policies, observation.startedAt, moment));
-  const suspect = suspicion(ledger, observation, moment.now);
+): Generator<void, Queue> {
+  const { ledger } = memory;
+  const { now } = moment;
+  memory.tell(...closeListCircuit(ledger, now));
+  memory.tell(...expireHolds(ledger, now));
+  memory.tell(...accountTime(ledger, policies, observation.startedAt, moment));
+  const suspect = suspicion(ledger, observation, now);
   if (observation.items.length > sliceOfTasks) yield;
-  yield* takeIn(ledger, observation, suspect.doubted, policies, moment, tell);
-  tell(suspect.events);
-  tell(pollEvents(ledger, observation, suspect.doubted, moment.now));
-  tell(completeness(ledger, observation, moment.now));
-  const removed = dropOldRecords(ledger, moment.now);
-  trimBudget(ledger, policies, moment.now);
-  const { stopped, matched } = yield* takeCensus(ledger, situationOf(ledger, policies, moment));
-  tell(reviewStorms(ledger, policies, moment.now));
-  tell(emptyGroups(ledger, policies, matched, moment.now));
-  const lane = yield* judge(ledger, stopped, policies, moment, tell);
-  const cloudNow = moment.now + moment.clockOffsetMs;
-  if (areToBeRenewed(ledger.tallies, cloudNow)) {
+  yield* takeIn(memory, observation, suspect.doubted, policies, moment);
+  memory.tell(...suspect.events, ...pollEvents(ledger, observation, suspect.doubted, now));
+  memory.tell(...completeness(memory, observation, now));
+  memory.dropOldRecords(now);
+  memory.forgetFailuresUntil(failuresCountFrom(policies, now));
+  const { stopped, counted } = yield* takeCensus(ledger, situationOf(ledger, policies, moment));
+  memory.counted(counted, policies, now);
+  memory.tell(...reviewStorms(ledger, policies, now));
+  memory.tell(...emptyGroups(ledger, now));
+  const queue = yield* judge(memory, stopped, policies, moment);
+  const cloudNow = now + moment.clockOffsetMs;
+  if (memory.talliesAreOld(cloudNow)) {
     if (ledger.tasks.size > sliceOfTasks) yield;
-    ledger.tallies = takeTallies(ledger, cloudNow);
+    memory.renewTallies(cloudNow);
   }
-  return { lane, removed };
+  return queue;
 }
 
 /** Runs `decide` to its end in one go. */
-export function decideAtOnce(ledger: Ledger, observation: Observation, policies: Policies, moment: Moment): Decision {
-  const steps = decide(ledger, observation, policies, moment);
-  const events: Event[] = [];
+export function decideAtOnce(memory: Memory, observation: Observation, policies: Policies, moment: Moment): Queue {
+  const steps = decide(memory, observation, policies, moment);
   for (;;) {
     const step = steps.next();
-    if (step.done) return { ...step.value, events: [...events, ...step.value.events] };
-    events.push(...step.value);
+    if (step.done) return step.value;
   }
 }
 
-/** What a look that only verifies tells: it settles attempts and nothing else. Applied to the ledger. */
-export function settleByLook(
-  ledger: Ledger,
-  items: readonly TaskItem[],
-  policies: Policies,
-  moment: Moment,
-): readonly Event[] {
-  const look = lookOf(ledger, policies, moment);
-  const events: Event[] = [];
+/** What a look that only verifies tells: it settles attempts and nothing else. */
+export function settleByLook(memory: Memory, items: readonly TaskItem[], policies: Policies, moment: Moment): void {
+  const { ledger } = memory;
+  const look = lookOf(memory, policies, moment);
   for (const item of items) {
     const known = ledger.tasks.get(item.taskId);
-    if (!known) continue;
-    const told = verifyEvents(look, known, item);
-    for (const event of told) apply(ledger, event);
-    events.push(...told);
+    if (known) tellVerified(look, known, item);
   }
-  const reviewed = reviewStorms(ledger, policies, moment.now);
-  for (const event of reviewed) apply(ledger, event);
-  return [...events, ...reviewed];
+  memory.tell(...reviewStorms(ledger, policies, moment.now));
 }
 
-/** Gives every known task to the group that matches it now; after a reload. Applied to the ledger. */
-export function regroup(ledger: Ledger, policies: Policies, now: number): readonly Event[] {
-  const events: Event[] = [];
-  for (const record of ledger.tasks.values()) {
-    if (record.goneAt !== undefined) continue;
-    const told = moveEvents(ledger, record, groupOf(policies, record.item), now);
-    for (const event of told) apply(ledger, event);
-    events.push(...told);
-  }
-  return events;
+/** Gives every known task to the group that matches it now; after a reload. */
+export function regroup(memory: Memory, policies: Policies, now: number): void {
+  for (const record of memory.ledger.tasks.values())
+    if (record.goneAt === undefined) tellMoved({ memory, now }, record, groupOf(policies, record.item));
 }
 
 // ---- taking in the list ------------------------------------------------------------------------------------------
 
-const lookOf = (ledger: Ledger, policies: Policies, { now, clockOffsetMs }: Moment): Look => {
+const lookOf = (memory: Memory, policies: Policies, { now, clockOffsetMs }: Moment): Look => {
   const named = new Map(policies.groups.map((policy) => [policy.name, policy]));
   return {
-    ledger,
+    memory,
     policyFor: (item) => groupOf(policies, item),
     policyNamed: (group) => named.get(group),
     now,
@@ -162,14 +132,14 @@ const lookOf = (ledger: Ledger, policies: Policies, { now, clockOffsetMs }: Mome
 };
 
 function* takeIn(
-  ledger: Ledger,
+  memory: Memory,
   observation: CompleteObservation,
   doubted: boolean,
   policies: Policies,
   moment: Moment,
-  tell: Tell,
 ): Generator<void, void> {
-  const look = lookOf(ledger, policies, moment);
+  const { ledger } = memory;
+  const look = lookOf(memory, policies, moment);
   const seen = new Set<string>();
   let worked = 0;
   for (const item of observation.items) {
@@ -180,11 +150,10 @@ function* takeIn(
     // The ledger's own text of the id: one copy of it is kept, and its hash is known already.
     seen.add(known?.taskId ?? item.taskId);
     if (seen.size === others) continue;
-    const told = showEvents(look, known, item);
-    if (told.length > 0) tell(told);
-    if (item.status === 'unknown') tell(unknownStatus(ledger, item, moment.now));
+    tellShown(look, known, item);
+    if (item.status === 'unknown') memory.tell(...unknownStatus(ledger, item, moment.now));
   }
-  ledger.seenNow = seen;
+  memory.showed(seen);
   // What was seen is known by now: as many as are known leave nobody out.
   if (doubted || seen.size === ledger.tasks.size) return;
   const failed = new Set(observation.failedCloudGroups);
@@ -192,14 +161,13 @@ function* takeIn(
   for (const record of ledger.tasks.values()) {
     if (++worked % sliceOfTasks === 0) yield;
     if (seen.has(record.taskId) || record.goneAt !== undefined || failed.has(record.item.cloudGroup)) continue;
-    tell(missEvents(look, record, counts));
+    tellMissed(look, record, counts);
   }
 }
 
 /** Told once for each value. */
 function unknownStatus(ledger: Ledger, { taskId, statusText }: TaskItem, now: number): Event[] {
   if (ledger.unknownTold.has(statusText) || ledger.unknownTold.size >= maxUnknownTold) return [];
-  ledger.unknownTold.add(statusText);
   return [{ type: 'status-unknown', at: now, account: ledger.account, statusText, taskId }];
 }
 
@@ -266,15 +234,13 @@ function pollEvents(ledger: Ledger, observation: CompleteObservation, doubted: b
 }
 
 /** Told when so many polls in a row have not added up, and when one does again. */
-function completeness(ledger: Ledger, observation: CompleteObservation, now: number): Event[] {
+function completeness(memory: Memory, observation: CompleteObservation, now: number): Event[] {
   const { drift, failedCloudGroups: cloudGroups, items } = observation;
-  const { account, incomplete: before } = ledger;
-  if (!drift && cloudGroups.length === 0) {
-    ledger.incomplete = undefined;
+  const { account, incomplete: before } = memory.ledger;
+  memory.listAddsUp(!drift && cloudGroups.length === 0, now);
+  const { incomplete } = memory.ledger;
+  if (!incomplete)
     return isIncomplete(before) ? [{ type: 'list-complete', at: now, account, since: before.since }] : [];
-  }
-  const incomplete = { since: before?.since ?? now, polls: (before?.polls ?? 0) + 1 };
-  ledger.incomplete = incomplete;
   if (isIncomplete(before) || !isIncomplete(incomplete)) return [];
   const shown = cloudGroups.slice(0, maxCloudGroupsTold);
   return [{ type: 'list-incomplete', at: now, account, ...incomplete, tasks: items.length, cloudGroups: shown }];
@@ -288,28 +254,16 @@ function expireHolds(ledger: Ledger, now: number): Event[] {
   return events;
 }
 
-function dropOldRecords(ledger: Ledger, now: number): string[] {
-  const removed: string[] = [];
-  for (const { taskId, goneAt } of ledger.tasks.values())
-    if (goneAt !== undefined && now - goneAt > goneRecordsKeptMs) removed.push(taskId);
-  for (const taskId of removed) {
-    ledger.tasks.delete(taskId);
-    ledger.unsettled.delete(taskId);
-    ledger.outages.delete(taskId);
-  }
-  return removed;
-}
-
 // ---- judging ----------------------------------------------------------------------------------------------------
 
 /** A verdict for each stopped task: tells changed reasons, makes shadow attempts, gives the lane in its order. */
 function* judge(
-  ledger: Ledger,
+  memory: Memory,
   stopped: readonly TaskRecord[],
   policies: Policies,
   moment: Moment,
-  tell: Tell,
-): Generator<void, readonly string[]> {
+): Generator<void, Queue> {
+  const { ledger } = memory;
   const situation = situationOf(ledger, policies, moment);
   const lane: TaskRecord[] = [];
   const shadows: TaskRecord[] = [];
@@ -321,11 +275,11 @@ function* judge(
     const verdict = verdictOf(record, situation);
     if (mayWaitInLane(verdict)) lane.push(record);
     else if (mayBeShadow(verdict)) shadows.push(record);
-    tell(withheldEvents(record, verdict, situation));
+    memory.tell(...withheldEvents(record, verdict, situation));
   }
   for (const record of inOrder(shadows, situation)) {
     if (++worked % sliceOfTasks === 0) yield;
-    tell(shadowEvents(record, situationOf(ledger, policies, moment)));
+    memory.tell(...shadowEvents(record, situationOf(ledger, policies, moment)));
   }
   return inOrder(lane, situation).map(({ taskId }) => taskId);
 }

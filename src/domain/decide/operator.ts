@@ -1,9 +1,10 @@
-/** What a person on call may do to tasks by hand, and what forbids it. Each gives the facts; none of them applies them. */
+/** What a person on call may do to tasks by hand, and what forbids it. Each gives the fact to be told. */
 
-import type { Ledger, TaskRecord } from '../memory/ledger.ts';
+import type { TaskRecord } from '../memory/ledger.ts';
+import type { Situation } from '../memory/situation.ts';
 import type { Event, Hold } from '../words/events.ts';
 import { reasonMeanings } from '../words/reason.ts';
-import { objections, type Situation } from './rules.ts';
+import { objections } from './rules.ts';
 
 export type OperatorRestart =
   | { readonly kind: 'intend'; readonly intent: Extract<Event, { type: 'restart-intended' }> }
@@ -34,9 +35,12 @@ export function operatorRestart(record: TaskRecord, situation: Situation, by: st
 }
 
 /** Takes a task out of quarantine or abandonment: its attempts are forgotten. */
-export function operatorRelease(ledger: Ledger, record: TaskRecord, by: string, now: number): readonly Event[] {
-  const { taskId, group } = record;
-  return [{ type: 'task-released', at: now, account: ledger.account, taskId, group, by, cause: 'operator' }];
+export function operatorRelease(
+  { taskId, group }: TaskRecord,
+  about: { readonly at: number; readonly account: string },
+  by: string,
+): Event {
+  return { ...about, type: 'task-released', taskId, group, by, cause: 'operator' };
 }
 
 /** Holds kept at most for one account; more is a mistake of a script. */

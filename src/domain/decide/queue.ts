@@ -3,12 +3,14 @@
  * because a permit may have come late.
  */
 
-import { isObserved, passesStorms, stormKey, stormsOver } from '../learn/storm.ts';
+import { isObserved } from '../memory/condition.ts';
 import type { Ledger, TaskRecord } from '../memory/ledger.ts';
+import type { Situation } from '../memory/situation.ts';
+import { passesStorms, stormKey, stormsOver } from '../memory/windows.ts';
 import type { Event } from '../words/events.ts';
 import { hashOf } from '../words/hash.ts';
 import { reasonMeanings } from '../words/reason.ts';
-import { nextProbeAt, type Situation, type Verdict, verdictOf } from './rules.ts';
+import { nextProbeAt, type Verdict, verdictOf } from './rules.ts';
 
 type Intent = Extract<Event, { type: 'restart-intended' }>;
 

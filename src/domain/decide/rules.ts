@@ -5,114 +5,20 @@
  * A new reason is a row in `words/reason.ts`, its rule here, a key of the policy, and rows in the table test.
  */
 
-import { isObserved, passesStorms, scopesOf, stormKey, unsettledByScope } from '../learn/storm.ts';
+import { givenUp, hasEnded, isObserved } from '../memory/condition.ts';
 import type { Ledger, TaskRecord } from '../memory/ledger.ts';
-import type { Hold } from '../words/events.ts';
+import { endOf, holdOver, type Situation } from '../memory/situation.ts';
+import { passesStorms, scopesOf, stormKey } from '../memory/windows.ts';
 import { classMeanings } from '../words/failure.ts';
 import { hashOf } from '../words/hash.ts';
 import { openingAt } from '../words/hours.ts';
-import type { Policies, Policy } from '../words/policy.ts';
+import type { Policy } from '../words/policy.ts';
 import { type Reason, reasons } from '../words/reason.ts';
 
 const never = Number.POSITIVE_INFINITY;
-const blindAtLeastMs = 60_000;
 /** A probe of the restart circuit: how often, and how often when a person is needed. */
 const probeEveryMs = 30_000;
 const probeAtOnceEveryMs = 5 * 60_000;
-/** 未开始 for longer than this after StartTime is `overdue`. */
-export const overdueAfterMs = 5 * 60_000;
-
-/** What holds for the whole account at one moment. Made once for a decision; no rule reads a clock. */
-export interface Situation {
-  readonly ledger: Ledger;
-  readonly policies: Policies;
-  /** Unix milliseconds, by this machine. */
-  readonly now: number;
-  /** The same moment by the cloud's clock: StartTime, EndTime and hours are judged by it. */
-  readonly cloudNow: number;
-  readonly nextPollAt: number;
-  /** The present gap between scheduled polls. */
-  readonly pollGapMs: number;
-  readonly policyOf: ReadonlyMap<string, Policy>;
-  readonly groupRank: ReadonlyMap<string, number>;
-  readonly holds: HoldIndex;
-  readonly unsettled: ReadonlyMap<string, number>;
-  /** When the newest complete observation stops being good enough to act on. */
-  readonly blindAt: number;
-}
-
-export interface Moment {
-  readonly now: number;
-  readonly clockOffsetMs: number;
-  readonly nextPollAt: number;
-  readonly pollGapMs: number;
-}
-
-export function situationOf(ledger: Ledger, policies: Policies, moment: Moment): Situation {
-  const { now, clockOffsetMs, nextPollAt, pollGapMs } = moment;
-  const { lastComplete, pollDurationsMs } = ledger.accountRecord;
-  const patienceMs = Math.max(3 * pollGapMs, 2 * Math.max(0, ...pollDurationsMs), blindAtLeastMs);
-  return {
-    ledger,
-    policies,
-    now,
-    cloudNow: now + clockOffsetMs,
-    nextPollAt,
-    pollGapMs,
-    policyOf: new Map(policies.groups.map((policy) => [policy.name, policy])),
-    groupRank: new Map(policies.groups.map(({ name }, rank) => [name, rank])),
-    holds: indexHolds(ledger.holds.values(), now),
-    unsettled: unsettledByScope(ledger),
-    blindAt: ledger.fresh || !lastComplete ? Number.NEGATIVE_INFINITY : lastComplete.finishedAt + patienceMs,
-  };
-}
-
-// ---- holds ---------------------------------------------------------------------------------------------------
-
-interface HoldIndex {
-  readonly tasks: ReadonlyMap<string, Hold>;
-  readonly groups: ReadonlyMap<string, Hold>;
-  readonly account: Hold | undefined;
-}
-
-const endOf = (hold: Hold): number => hold.endsAt ?? never;
-
-/** Of holds with the same target the one that ends last counts; ended ones do not. */
-function indexHolds(holds: Iterable<Hold>, now: number): HoldIndex {
-  const tasks = new Map<string, Hold>();
-  const groups = new Map<string, Hold>();
-  let account: Hold | undefined;
-  for (const hold of holds) {
-    if (endOf(hold) <= now) continue;
-    const { target } = hold;
-    const later = (other: Hold | undefined) => (other && endOf(other) >= endOf(hold) ? other : hold);
-    if (target.kind === 'task') tasks.set(target.taskId, later(tasks.get(target.taskId)));
-    else if (target.kind === 'group') groups.set(target.group, later(groups.get(target.group)));
-    else account = later(account);
-  }
-  return { tasks, groups, account };
-}
-
-/** The hold that covers a task longest, if any does. */
-export function holdOver({ holds }: Situation, { taskId, group }: TaskRecord): Hold | undefined {
-  if (!holds.account && holds.groups.size + holds.tasks.size === 0) return undefined;
-  const covering = [holds.account, group === undefined ? undefined : holds.groups.get(group), holds.tasks.get(taskId)];
-  let longest: Hold | undefined;
-  for (const hold of covering) if (hold && (!longest || endOf(hold) > endOf(longest))) longest = hold;
-  return longest;
-}
-
-/** Every hold that covers a task now. */
-export function holdsOver({ ledger, now }: Situation, { taskId, group }: TaskRecord): readonly Hold[] {
-  return [...ledger.holds.values()].filter(({ target, endsAt }) => {
-    if ((endsAt ?? never) <= now) return false;
-    if (target.kind === 'task') return target.taskId === taskId;
-    return target.kind === 'account' || target.group === group;
-  });
-}
-
-// ---- what is computed from facts and the policy in force -------------------------------------------------------------
-
 /** Backoff before attempt n, without jitter; the first is at once. */
 export function backoffMs({ backoff }: Policy, n: number): number {
   if (n < 2) return 0;
@@ -121,39 +27,6 @@ export function backoffMs({ backoff }: Policy, n: number): number {
 
 const jittered = (ms: number, { backoff }: Policy, taskId: string, n: number): number =>
   Math.round(ms * (1 + (backoff.jitterPercent / 100) * hashOf(taskId, n)));
-
-/** Since when a task is in quarantine or abandoned, by its failures and the policy in force. */
-export function givenUp(
-  record: TaskRecord,
-  policy: Policy,
-  now: number,
-): { readonly stage: 'quarantined' | 'abandoned'; readonly since: number } | undefined {
-  const quarantinedAt = record.row >= policy.attempts ? record.failedAt[policy.attempts - 1] : undefined;
-  if (quarantinedAt === undefined) return undefined;
-  const abandonedAt = quarantinedAt + policy.quarantine.abandonAfterMs;
-  return now >= abandonedAt
-    ? { stage: 'abandoned', since: abandonedAt }
-    : { stage: 'quarantined', since: quarantinedAt };
-}
-
-/** Ended by its status or by the clock. */
-export const hasEnded = ({ item }: TaskRecord, cloudNow: number): boolean =>
-  item.status === 'ended' || (item.endsAt !== undefined && item.endsAt <= cloudNow);
-
-export const isOverdue = ({ item }: TaskRecord, cloudNow: number): boolean =>
-  item.status === 'not-started' && item.startsAt !== undefined && cloudNow > item.startsAt + overdueAfterMs;
-
-/**
- * Since when a managed task should be running; undefined if it should not now: known status, not ended,
- * StartTime ≤ now < EndTime, inside its hours.
- */
-export function dueSince(record: TaskRecord, policy: Policy, cloudNow: number): number | undefined {
-  const { status, startsAt = Number.NEGATIVE_INFINITY } = record.item;
-  if (record.goneAt !== undefined || status === 'unknown' || hasEnded(record, cloudNow) || startsAt > cloudNow)
-    return undefined;
-  const opening = openingAt(policy.hours, cloudNow);
-  return opening.open ? Math.max(startsAt, opening.since) : undefined;
-}
 
 /** When the restart circuit may be probed next. */
 export function nextProbeAt(ledger: Ledger): number {

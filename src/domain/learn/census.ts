@@ -1,10 +1,11 @@
 /** What one complete observation counts: due and stopped tasks for storms and budgets, availability, empty groups. */
 
-import { dueSince, givenUp, holdOver, isOverdue, type Moment, type Situation, situationOf } from '../decide/rules.ts';
-import type { Availability, Census, Ledger, TaskRecord } from '../memory/ledger.ts';
+import { dueSince, givenUp, isObserved, isOverdue } from '../memory/condition.ts';
+import type { Counted, Ledger, TaskRecord } from '../memory/ledger.ts';
+import { holdOver, type Moment, type Situation, situationOf } from '../memory/situation.ts';
+import { scopesOf, stormKey } from '../memory/windows.ts';
 import type { Event } from '../words/events.ts';
 import type { Policies } from '../words/policy.ts';
-import { isObserved, scopesOf, stormKey } from './storm.ts';
 
 /** Tasks between two yields: about a millisecond of work, and a few where all of them are new. */
 export const sliceOfTasks = 500;
@@ -26,17 +27,13 @@ export function accountTime(ledger: Ledger, policies: Policies, startedAt: numbe
   }));
 }
 
-/** What a census gives besides the counts. */
-export interface Counted {
-  readonly stopped: readonly TaskRecord[];
-  /** Groups that have a task, due or not. */
-  readonly matched: ReadonlySet<string>;
-}
-
 type Counts = { due: number; stopped: number; dueForBudget: number };
 
 /** Counts due and stopped tasks for storms, budgets and availability. */
-export function* takeCensus(ledger: Ledger, situation: Situation): Generator<void, Counted> {
+export function* takeCensus(
+  ledger: Ledger,
+  situation: Situation,
+): Generator<void, { readonly stopped: readonly TaskRecord[]; readonly counted: Counted }> {
   const census = new Map<string, Counts>();
   const availability = new Map<string, { due: number; down: number }>();
   const stopped: TaskRecord[] = [];
@@ -71,25 +68,14 @@ export function* takeCensus(ledger: Ledger, situation: Situation): Generator<voi
     group.due++;
     if (isStopped || isOverdue(record, situation.cloudNow)) group.down++;
   }
-  ledger.census = census satisfies Map<string, Census>;
-  ledger.availability = availability satisfies Map<string, Availability>;
-  return { stopped, matched };
+  return { stopped, counted: { census, availability, matched } };
 }
 
 /** Groups that have matched no task for ten minutes; told once, until one is matched. */
-export function emptyGroups(ledger: Ledger, policies: Policies, matched: ReadonlySet<string>, now: number): Event[] {
-  const names = new Set(policies.groups.map(({ name }) => name));
-  for (const group of ledger.emptyGroups.keys())
-    if (matched.has(group) || !names.has(group)) ledger.emptyGroups.delete(group);
-  const events: Event[] = [];
-  for (const group of names) {
-    if (matched.has(group)) continue;
-    const empty = ledger.emptyGroups.get(group) ?? { since: now, told: false };
-    const told = empty.told || now - empty.since >= emptyGroupAfterMs;
-    if (told && !empty.told) events.push({ type: 'group-empty', at: now, account: ledger.account, group });
-    ledger.emptyGroups.set(group, { ...empty, told });
-  }
-  return events;
+export function emptyGroups(ledger: Ledger, now: number): Event[] {
+  return [...ledger.emptyGroups].flatMap(([group, { since, told }]): Event[] =>
+    told || now - since < emptyGroupAfterMs ? [] : [{ type: 'group-empty', at: now, account: ledger.account, group }],
+  );
 }
 
 function entry<V>(map: Map<string, V>, key: string, make: () => V): V {

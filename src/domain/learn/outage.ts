@@ -1,13 +1,12 @@
 /**
  * One task and what a list says of it: what was learned, what became of the attempt that was awaited, whether an
- * outage opened or ended. Each function gives the facts; `Facts` applies them to the record as they come, so that
- * the next question is asked of what is known by then.
+ * outage opened or ended. Each fact is told as it is found, so that the next question is asked of what is known by then.
  */
 
-import { dueSince, givenUp, hasEnded, isOverdue } from '../decide/rules.ts';
-import { applyToTask, newRecord } from '../memory/apply.ts';
+import { downSince, givenUp, hasEnded, isOverdue } from '../memory/condition.ts';
 import type { Attempt, Ledger, TaskRecord } from '../memory/ledger.ts';
-import type { Ending, Event, TaskEvent } from '../words/events.ts';
+import type { Memory } from '../memory/memory.ts';
+import type { Ending, Event } from '../words/events.ts';
 import type { Policy } from '../words/policy.ts';
 import { showsTheSame, type TaskItem } from '../words/task.ts';
 import { closeRestartCircuit } from './circuit.ts';
@@ -19,7 +18,7 @@ const goneAfterMs = 60 * 60_000;
 
 /** What is the same for every task of one observation. */
 export interface Look {
-  readonly ledger: Ledger;
+  readonly memory: Memory;
   /** The policy that has a task now; undefined: unmanaged. */
   readonly policyFor: (item: TaskItem) => Policy | undefined;
   readonly policyNamed: (group: string) => Policy | undefined;
@@ -27,82 +26,73 @@ export interface Look {
   readonly cloudNow: number;
 }
 
-/** Events of one task, applied to its record as they are told. */
+/** One task, and its record as it stands after each fact that is told. */
 class Facts {
-  readonly events: Event[] = [];
   record: TaskRecord;
-  readonly #account: string;
+  readonly #memory: Memory;
   readonly #now: number;
 
-  constructor(record: TaskRecord, account: string, now: number) {
+  constructor({ memory, now }: Pick<Look, 'memory' | 'now'>, record: TaskRecord) {
     this.record = record;
-    this.#account = account;
+    this.#memory = memory;
     this.#now = now;
   }
 
   get about() {
     const { taskId, group } = this.record;
-    return { at: this.#now, account: this.#account, taskId, group } as const;
+    return { at: this.#now, account: this.#memory.ledger.account, taskId, group } as const;
   }
 
   aboutAttempt(attempt: Attempt) {
     return { ...this.about, group: this.record.group ?? '', attemptId: attempt.id, trigger: attempt.trigger } as const;
   }
 
-  tell(event: TaskEvent): void {
-    this.events.push(event);
-    this.record = applyToTask(this.record, event);
+  tell(...events: readonly Event[]): void {
+    this.#memory.tell(...events);
+    this.record = this.#memory.ledger.tasks.get(this.record.taskId) ?? this.record;
   }
 }
 
 /** A complete observation shows the task. */
-export function showEvents(look: Look, known: TaskRecord | undefined, item: TaskItem): Event[] {
+export function tellShown(look: Look, known: TaskRecord | undefined, item: TaskItem): void {
   // Most of 100,000 tasks. Its group cannot have changed either: a new configuration has looked for it at once.
-  if (known?.item === item && isSettled(known)) return [];
-  const { ledger, now } = look;
+  if (known?.item === item && isSettled(known)) return;
+  const { memory, now } = look;
   const policy = look.policyFor(item);
   if (!known) {
-    const found = {
-      type: 'task-found',
-      at: now,
-      account: ledger.account,
-      taskId: item.taskId,
-      group: policy?.name,
-      item,
-    } as const;
-    if (item.status === 'active' || !policy) return [found];
-    const facts = new Facts(newRecord(found), ledger.account, now);
-    openOrEnd(facts, look, policy);
-    return [found, ...facts.events];
+    const { taskId } = item;
+    const { ledger } = memory;
+    memory.tell({ type: 'task-found', at: now, account: ledger.account, taskId, group: policy?.name, item });
+    const found = ledger.tasks.get(taskId);
+    if (found && item.status !== 'active' && policy) openOrEnd(new Facts(look, found), look, policy);
+    return;
   }
   // A page that was asked for before a look saw the task run: it says nothing of now.
   const upAt = known.outage?.activeAt;
-  if (item.status === 'stopped' && upAt !== undefined && item.requestedAt <= upAt) return [];
+  if (item.status === 'stopped' && upAt !== undefined && item.requestedAt <= upAt) return;
   const nothingNew = saysNothingNew(known, item, policy);
-  if (nothingNew && isQuiet(known, item)) return [];
-  const facts = new Facts(known, ledger.account, now);
+  if (nothingNew && isQuiet(known, item)) return;
+  const facts = new Facts(look, known);
   if (!nothingNew) learn(facts, known, item, policy);
   settle(facts, look, item, policy);
   endIfHeld(facts, item, policy);
   forget(facts, item, policy);
   openOrEnd(facts, look, policy);
   if (policy) tellStage(facts, look, policy);
-  return facts.events;
 }
 
 /** A look that only verifies: it settles attempts, and nothing else. */
-export function verifyEvents(look: Look, known: TaskRecord, item: TaskItem): Event[] {
+export function tellVerified(look: Look, known: TaskRecord, item: TaskItem): void {
+  if (!known.attempt) return;
   const policy = known.group === undefined ? undefined : look.policyNamed(known.group);
-  if (!known.attempt) return [];
-  const facts = new Facts(known, look.ledger.account, look.now);
+  const facts = new Facts(look, known);
   settle(facts, look, item, policy);
   if (policy) tellStage(facts, look, policy);
-  return facts.events;
 }
 
 /** A complete observation lacks the task. `counts` is false when absence says nothing (drift). */
-export function missEvents(look: Look, record: TaskRecord, counts: boolean): Event[] {
-  const facts = new Facts(record, look.ledger.account, look.now);
+export function tellMissed(look: Look, record: TaskRecord, counts: boolean): void {
+  const facts = new Facts(look, record);
   facts.tell({ ...facts.about, type: 'task-missed', counts });
   const { missing } = facts.record;
   const policy = record.group === undefined ? undefined : look.policyNamed(record.group);
@@ -113,15 +103,11 @@ export function missEvents(look: Look, record: TaskRecord, counts: boolean): Eve
     lapse(facts);
     facts.tell({ ...facts.about, type: 'task-gone' });
   }
-  return facts.events;
 }
 
 /** Another group has the task now, or none: by its own change, or by a new configuration. */
-export function moveEvents(ledger: Ledger, record: TaskRecord, policy: Policy | undefined, now: number): Event[] {
-  if (record.group === policy?.name) return [];
-  const facts = new Facts(record, ledger.account, now);
-  move(facts, policy);
-  return facts.events;
+export function tellMoved(look: Pick<Look, 'memory' | 'now'>, record: TaskRecord, policy: Policy | undefined): void {
+  if (record.group !== policy?.name) move(new Facts(look, record), policy);
 }
 
 /** The item says only what is known already: it need not be written down again. */
@@ -202,7 +188,7 @@ function settle(facts: Facts, look: Look, item: TaskItem, policy: Policy | undef
       if (!stopped) {
         const unanswered = phase.answer === 'unanswered';
         // The circuit closes first: what is told next excuses unanswered ones of a circuit that is closed.
-        if (unanswered) facts.events.push(...closeRestartCircuit(look.ledger, look.now));
+        if (unanswered) facts.tell(...closeRestartCircuit(look.memory.ledger, look.now));
         facts.tell({ ...about, type: 'restart-worked', activeAt: item.requestedAt, unanswered });
       } else if (item.requestedAt > phase.from + policy.verifyWithinMs) fail(facts, attempt, 'not-recovered');
       return;
@@ -250,12 +236,6 @@ function end(facts: Facts, ending: Ending, endedAt: number, policy: Policy | und
   const since = policy ? downSince(facts.record, policy, cloudAt) : outage.since;
   const durationMs = Math.max(0, endedAt - since);
   facts.tell({ ...facts.about, type: 'outage-ended', outageId: outage.id, ending, durationMs });
-}
-
-/** Since when a task in outage was missed: not before it should have been running. */
-export function downSince(record: TaskRecord, policy: Policy, cloudNow: number): number {
-  const since = record.outage?.since ?? record.changedAt;
-  return Math.max(since, dueSince(record, policy, cloudNow) ?? since);
 }
 
 function forget(facts: Facts, item: TaskItem, policy: Policy | undefined): void {

@@ -3,19 +3,19 @@
  * account. Nothing here decides; an event that was saved gives the same ledger when it is applied again.
  */
 
-import { settleInWindows, stormKey, stormWindowStart } from '../learn/storm.ts';
 import type { Event, TaskEvent } from '../words/events.ts';
 import { classMeanings } from '../words/failure.ts';
 import type { TaskItem } from '../words/task.ts';
 import { applyToAccount } from './apply-account.ts';
-import { type Attempt, type Ledger, maxFailuresKept, type TaskRecord } from './ledger.ts';
+import { type Attempt, maxFailuresKept, type TaskRecord, type WritableLedger } from './ledger.ts';
 import { tally } from './tallies.ts';
+import { settleInWindows, stormKey, stormWindowStart } from './windows.ts';
 
 /** Budget entries kept at most: ten failures a second for the longest sliding `per` would be more than any budget allows. */
 const maxBudgetEntries = 20_000;
 
 /** Changes the ledger by one event. */
-export function apply(ledger: Ledger, event: Event): void {
+export function apply(ledger: WritableLedger, event: Event): void {
   if ('taskId' in event && event.type !== 'status-unknown') applyToTasks(ledger, event);
   ledger.accountRecord = applyToAccount(ledger.accountRecord, event);
   switch (event.type) {
@@ -54,10 +54,16 @@ export function apply(ledger: Ledger, event: Event): void {
     case 'poll-suspect':
       ledger.fresh = false;
       break;
+    case 'status-unknown':
+      ledger.unknownTold.add(event.statusText);
+      break;
+    case 'group-empty':
+      ledger.emptyGroups.set(event.group, { since: event.at, told: true });
+      break;
   }
 }
 
-function applyToTasks(ledger: Ledger, event: TaskEvent): void {
+function applyToTasks(ledger: WritableLedger, event: TaskEvent): void {
   const before = ledger.tasks.get(event.taskId);
   if (event.type === 'task-found') {
     replace(ledger, before, newRecord(event));
@@ -65,11 +71,7 @@ function applyToTasks(ledger: Ledger, event: TaskEvent): void {
   }
   if (!before) return;
   settleInWindows(ledger, before, event);
-  const after = applyToTask(before, event);
-  replace(ledger, before, after);
-  const phase = after.attempt?.phase.kind;
-  if (phase === undefined || phase === 'holding') ledger.unsettled.delete(event.taskId);
-  else ledger.unsettled.add(event.taskId);
+  replace(ledger, before, applyToTask(before, event));
   if (event.type === 'restart-failed' && event.trigger !== 'manual') {
     const entry = {
       at: event.at,
@@ -84,10 +86,18 @@ function applyToTasks(ledger: Ledger, event: TaskEvent): void {
     ledger.budget = ledger.budget.filter(({ attemptId }) => attemptId !== event.attemptId);
 }
 
-function replace({ tasks, tallies, outages }: Ledger, before: TaskRecord | undefined, after: TaskRecord): void {
-  tasks.set(after.taskId, after);
-  if (after.outage) outages.add(after.taskId);
-  else outages.delete(after.taskId);
+/** Puts a record in the place of another, or of none, and keeps up what is derived from it. */
+export function replace(
+  { tasks, tallies, outages, unsettled }: WritableLedger,
+  before: TaskRecord | undefined,
+  after: TaskRecord,
+): void {
+  const { taskId, outage, attempt } = after;
+  tasks.set(taskId, after);
+  if (outage) outages.add(taskId);
+  else outages.delete(taskId);
+  if (attempt && attempt.phase.kind !== 'holding') unsettled.add(taskId);
+  else unsettled.delete(taskId);
   if (!tallies) return;
   if (before) tally(tallies, before, -1);
   tally(tallies, after, 1);

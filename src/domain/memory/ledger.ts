@@ -2,14 +2,12 @@
  * The durable memory of one account: what was seen, what was tried, what came of it.
  *
  * Only facts are kept (times, answers, sights); every wait is computed from them and the policy in force, so a
- * new policy applies at once. Records are immutable values; `Ledger` is the one place that changes, and only by
- * `apply` (in apply.ts).
+ * new policy applies at once. Records are immutable values, and everybody outside this folder only reads.
  */
 import type { Hold, StormCause, Trigger } from '../words/events.ts';
 import type { CallFailure } from '../words/failure.ts';
 import type { Reason } from '../words/reason.ts';
-import type { TaskItem } from '../words/task.ts';
-import type { Tallies } from './tallies.ts';
+import type { TaskItem, TaskState } from '../words/task.ts';
 
 /** Bound on the failure times kept in a row; `attempts` in the configuration cannot exceed it. */
 export const maxFailuresKept = 100;
@@ -179,40 +177,98 @@ export interface Availability {
   readonly down: number;
 }
 
-export interface Ledger {
-  readonly account: string;
-  readonly tasks: Map<string, TaskRecord>;
-  readonly holds: Map<string, Hold>;
-  accountRecord: AccountRecord;
-  /** Newest last, cut at the longest `per`. */
-  budget: BudgetEntry[];
-  /** By `stormKey(scope)`; absent: calm. */
-  readonly storms: Map<string, Storm>;
-  /** By `stormKey(scope)`, from the newest complete observation. */
-  census: ReadonlyMap<string, Census>;
-  /** By group, from the newest complete observation. */
-  availability: ReadonlyMap<string, Availability>;
-  /** Tasks with an attempt whose effect is awaited or whose call is out. */
-  readonly unsettled: Set<string>;
-  /** Tasks in outage. */
-  readonly outages: Set<string>;
-  /** Kept up by `apply`; taken with a complete observation. */
-  tallies: Tallies | undefined;
-  /** Whether this process owns the account. */
-  owned: boolean;
-  /** Status texts that meant nothing to us and have been told. */
-  readonly unknownTold: Set<string>;
-  /** Groups that no task matches: since when, and whether that was told. */
-  readonly emptyGroups: Map<string, { readonly since: number; readonly told: boolean }>;
-  /** So many observations in a row did not add up, the first of them then. In memory only. */
-  incomplete: { readonly since: number; readonly polls: number } | undefined;
-  /** Tasks that the newest complete observation showed: only those may be restarted. */
-  seenNow: Set<string>;
-  /** Taken ownership, and no complete observation since. */
-  fresh: boolean;
-  /** A list is being taken in, slice by slice: some tasks are of now, others of before, and nothing of it was told. */
-  midway: boolean;
+/** What one census counted. */
+export interface Counted {
+  readonly census: ReadonlyMap<string, Census>;
+  readonly availability: ReadonlyMap<string, Availability>;
+  /** Groups that have a task, due or not. */
+  readonly matched: ReadonlySet<string>;
 }
+
+/** Tasks in each state. */
+export type States = Record<TaskState, number>;
+
+/**
+ * Numbers that hold for a stretch of time: a state also changes when an EndTime comes, or five minutes after a
+ * StartTime. Tasks for which that is so within the stretch are in no number, but named.
+ */
+export interface Tallies {
+  /** By the cloud's clock. */
+  readonly from: number;
+  readonly until: number;
+  /** Listed tasks; undefined: without a group. */
+  readonly groups: Map<string | undefined, States>;
+  readonly changing: Set<string>;
+}
+
+/** What is stored. */
+export interface Records {
+  readonly tasks: ReadonlyMap<string, TaskRecord>;
+  readonly holds: ReadonlyMap<string, Hold>;
+  readonly accountRecord: AccountRecord;
+  /** Failed attempts that a budget counts. Newest last, cut at the longest `per`. */
+  readonly budget: readonly BudgetEntry[];
+}
+
+/** The records as a store gives them back. */
+export interface StoredLedger {
+  readonly tasks: readonly TaskRecord[];
+  readonly holds: readonly Hold[];
+  readonly accountRecord: AccountRecord | undefined;
+  /** Failed attempts younger than `since`, oldest first. */
+  readonly budget: readonly BudgetEntry[];
+}
+
+/** What is kept up besides, in this process alone. */
+export interface Indexes {
+  /** Tasks with an attempt whose effect is awaited or whose call is out. */
+  readonly unsettled: ReadonlySet<string>;
+  /** Tasks in outage. */
+  readonly outages: ReadonlySet<string>;
+  /** Taken with a complete observation. */
+  readonly tallies: Tallies | undefined;
+  /** By `stormKey(scope)`; absent: calm. */
+  readonly storms: ReadonlyMap<string, Storm>;
+  /** By `stormKey(scope)`, from the newest complete observation. */
+  readonly census: ReadonlyMap<string, Census>;
+  /** By group, from the newest complete observation. */
+  readonly availability: ReadonlyMap<string, Availability>;
+  /** Groups that no task matches: since when, and whether that was told. */
+  readonly emptyGroups: ReadonlyMap<string, { readonly since: number; readonly told: boolean }>;
+  /** So many observations in a row did not add up, the first of them then. */
+  readonly incomplete: { readonly since: number; readonly polls: number } | undefined;
+  /** Tasks that the newest complete observation showed: only those may be restarted. */
+  readonly seenNow: ReadonlySet<string>;
+  /** Status texts that meant nothing to us and have been told. */
+  readonly unknownTold: ReadonlySet<string>;
+  /** Whether this process owns the account. */
+  readonly owned: boolean;
+  /** Taken ownership, and no complete observation since. */
+  readonly fresh: boolean;
+  /** A list is being taken in, slice by slice: some tasks are of now, others of before. */
+  readonly midway: boolean;
+}
+
+/** Everything known of an account, to be read. It changes in memory/ alone, through `Memory`. */
+export interface Ledger extends Records, Indexes {
+  readonly account: string;
+}
+
+type Writable<T> =
+  T extends ReadonlyMap<infer K, infer V>
+    ? Map<K, V>
+    : T extends ReadonlySet<infer V>
+      ? Set<V>
+      : T extends readonly (infer E)[]
+        ? E[]
+        : T;
+
+/** The same for the one writer: named in this folder only, which test/architecture.test.ts checks. */
+export type WritableLedger = { readonly account: string } & {
+  -readonly [K in keyof (Records & Indexes)]: K extends 'census' | 'availability' | 'seenNow'
+    ? Ledger[K]
+    : Writable<Ledger[K]>;
+};
 
 export const emptyAccountRecord: AccountRecord = {
   lastComplete: undefined,
@@ -231,8 +287,8 @@ const incompletePolls = 3;
 export const isIncomplete = (incomplete: Ledger['incomplete']): incomplete is NonNullable<Ledger['incomplete']> =>
   incomplete !== undefined && incomplete.polls >= incompletePolls;
 
-/** A ledger with nothing in it; the keeper fills it from the store. */
-export const emptyLedger = (account: string): Ledger => ({
+/** A ledger with nothing in it. */
+export const emptyLedger = (account: string): WritableLedger => ({
   account,
   tasks: new Map(),
   holds: new Map(),

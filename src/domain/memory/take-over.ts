@@ -1,30 +1,13 @@
-/** A fresh process, or a new owner: the ledger from what was stored, and what becomes of calls that were out. */
+/** A new owner, or a fresh process: what becomes of calls that were out. */
 
-import type { StoredLedger } from '../ports/store-port.ts';
 import type { Event } from '../words/events.ts';
-import { emptyAccountRecord, emptyLedger, type Ledger } from './ledger.ts';
-
-/** Storms begin anew, and nothing is decided before a complete observation. */
-export function ledgerFrom(account: string, stored: StoredLedger): Ledger {
-  const ledger = emptyLedger(account);
-  for (const record of stored.tasks) {
-    ledger.tasks.set(record.taskId, record);
-    const kind = record.attempt?.phase.kind;
-    if (kind !== undefined && kind !== 'holding') ledger.unsettled.add(record.taskId);
-    if (record.outage) ledger.outages.add(record.taskId);
-  }
-  for (const hold of stored.holds) ledger.holds.set(hold.id, hold);
-  ledger.accountRecord = stored.accountRecord ?? emptyAccountRecord;
-  probeSoon(ledger);
-  ledger.budget = [...stored.budget];
-  return ledger;
-}
+import type { Ledger, WritableLedger } from './ledger.ts';
 
 /**
  * What opened a circuit may have ended (a fresh process, a new owner, other keys): each open one is probed at once. If
  * the probe fails, they back off as before.
  */
-export function probeSoon(ledger: Ledger): void {
+export function probeSoon(ledger: WritableLedger): void {
   const { list, restart } = ledger.accountRecord.circuits;
   const circuits = {
     list: list.kind === 'open' ? { ...list, lastProbeAt: 0 } : list,

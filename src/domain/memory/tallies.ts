@@ -1,47 +1,11 @@
 /**
- * The state of a task, and how many tasks of each group are in which: kept up with every fact, because a scrape asks for
+ * How many tasks of each group are in which state: kept up with every fact, because a scrape asks for
  * these numbers, and to count 100,000 tasks each time took it longer than everything else.
  */
 
-import { hasEnded, isOverdue } from '../decide/rules.ts';
-import { type TaskState, taskStates } from '../views/shown.ts';
-import type { Ledger, TaskRecord } from './ledger.ts';
-
-export function stateOf(record: TaskRecord, cloudNow: number): TaskState {
-  if (hasEnded(record, cloudNow)) return 'ended';
-  switch (record.item.status) {
-    case 'active':
-    case 'stopped':
-    case 'unknown':
-      return record.item.status;
-    case 'ended':
-      return 'ended';
-    case 'not-started':
-      return isOverdue(record, cloudNow) ? 'overdue' : 'not_started';
-    default:
-      record.item.status satisfies never;
-      return 'unknown';
-  }
-}
-
-/** The newest complete list has it. One that a list lacked is no longer shown, though it is `gone` only later. */
-export const isListed = ({ goneAt, missing }: TaskRecord): boolean =>
-  goneAt === undefined && (missing === undefined || missing.counted === 0);
-
-export type States = Record<TaskState, number>;
-
-/**
- * Numbers that hold for a stretch of time: a state also changes when an EndTime comes, or five minutes after a
- * StartTime. Tasks for which that is so within the stretch are in no number, but named.
- */
-export interface Tallies {
-  /** By the cloud's clock. */
-  readonly from: number;
-  readonly until: number;
-  /** Listed tasks; undefined: without a group. */
-  readonly groups: Map<string | undefined, States>;
-  readonly changing: Set<string>;
-}
+import { taskStates } from '../words/task.ts';
+import { isListed, stateOf } from './condition.ts';
+import type { Ledger, States, Tallies, TaskRecord } from './ledger.ts';
 
 const stretchMs = 10 * 60_000;
 

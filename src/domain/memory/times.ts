@@ -9,10 +9,10 @@ import {
   type AccountRecord,
   type BudgetEntry,
   excuseUnansweredMs,
-  type Ledger,
   type RestartCircuit,
   type Storm,
   type TaskRecord,
+  type WritableLedger,
 } from './ledger.ts';
 
 /** Everything with times that is kept. */
@@ -130,7 +130,7 @@ export const notAfter =
  * The machine's clock stepped: every time that a wait is measured from moves along. Gives the tasks whose records
  * changed. A hold is left alone: a person wrote its end for the clock on the wall.
  */
-export function stepClock(ledger: Ledger, deltaMs: number): readonly string[] {
+export function stepClock(ledger: WritableLedger, deltaMs: number): readonly string[] {
   const step = (at: number) => at + deltaMs;
   const changed: string[] = [];
   for (const record of ledger.tasks.values()) {
@@ -145,6 +145,8 @@ export function stepClock(ledger: Ledger, deltaMs: number): readonly string[] {
   for (const [key, storm] of ledger.storms) ledger.storms.set(key, mapTimes('storm', storm, step));
   for (const [group, empty] of ledger.emptyGroups)
     ledger.emptyGroups.set(group, { ...empty, since: step(empty.since) });
+  const { incomplete } = ledger;
+  ledger.incomplete = incomplete && { ...incomplete, since: step(incomplete.since) };
   ledger.accountRecord = mapTimes('account', ledger.accountRecord, step);
   return changed;
 }

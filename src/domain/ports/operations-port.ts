@@ -1,19 +1,9 @@
 /** What an operator can ask of the running daemon, by HTTP or by command. */
 
-import type { AccountSnapshot, ExplainView, StatusView, TaskState, TaskView } from '../views/shown.ts';
+import type { AccountSnapshot, ExplainView, StatusView, TaskView } from '../views/shown.ts';
 import type { Hold } from '../words/events.ts';
-import type { RestartAnswer } from '../words/task.ts';
+import type { RestartAnswer, TaskState } from '../words/task.ts';
 import type { EventQuery, StoredEvent } from './store-port.ts';
-
-/** An operator's request, refused: `code` picks the HTTP status and the CLI's exit code. */
-export class Refusal extends Error {
-  readonly code: 'not-found' | 'refused' | 'bad-request' | 'unavailable';
-  constructor(code: Refusal['code'], message: string) {
-    super(message);
-    this.name = 'Refusal';
-    this.code = code;
-  }
-}
 
 export interface HoldRequest {
   readonly account?: string;

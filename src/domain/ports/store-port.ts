@@ -1,5 +1,5 @@
 /** What is kept on disk, who may write it, and the history of events. */
-import type { AccountRecord, BudgetEntry, TaskRecord } from '../memory/ledger.ts';
+import type { AccountRecord, StoredLedger, TaskRecord } from '../memory/ledger.ts';
 import type { Event, Hold } from '../words/events.ts';
 
 /** What one save writes, all or nothing. */
@@ -10,14 +10,6 @@ export interface LedgerChanges {
   readonly holds: readonly Hold[];
   readonly removedHolds: readonly string[];
   readonly accountRecord: AccountRecord | undefined;
-}
-
-export interface StoredLedger {
-  readonly tasks: readonly TaskRecord[];
-  readonly holds: readonly Hold[];
-  readonly accountRecord: AccountRecord | undefined;
-  /** Failed attempts younger than `since`, oldest first. */
-  readonly budget: readonly BudgetEntry[];
 }
 
 export interface LedgerStore {

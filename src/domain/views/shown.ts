@@ -3,6 +3,7 @@ import type { GateSnapshot } from '../ports/gate-port.ts';
 import type { StoredEvent } from '../ports/store-port.ts';
 import type { CircuitName, Hold } from '../words/events.ts';
 import type { Reason } from '../words/reason.ts';
+import type { TaskState } from '../words/task.ts';
 
 /** One rule's answer for one task. `notBefore` null: this rule has nothing against it; 'never' and 'unknown' are words. */
 export interface RuleView {
@@ -51,9 +52,6 @@ export interface TaskView {
   readonly givenUp: 'quarantined' | 'abandoned' | null;
   readonly verdict: VerdictView;
 }
-
-export const taskStates = ['active', 'stopped', 'not_started', 'overdue', 'ended', 'unknown'] as const;
-export type TaskState = (typeof taskStates)[number];
 
 export interface ExplainView extends TaskView {
   /** Every rule, in the order of authority. */

@@ -1,10 +1,18 @@
 /** What people are shown of the ledger: plain values for the API, the command line, the page and the scrape. */
 
-import { dueSince, givenUp, holdOver, objections, type Situation, type Verdict, verdictOf } from '../decide/rules.ts';
-import { downSince } from '../learn/outage.ts';
-import { isObserved, stormKey } from '../learn/storm.ts';
-import { isIncomplete, type Ledger, type ListCircuit, type RestartCircuit, type TaskRecord } from '../memory/ledger.ts';
-import { holdAt, isListed, newStates, type States, stateOf, takeTallies } from '../memory/tallies.ts';
+import { objections, type Verdict, verdictOf } from '../decide/rules.ts';
+import { downSince, dueSince, givenUp, isListed, isObserved, stateOf } from '../memory/condition.ts';
+import {
+  isIncomplete,
+  type Ledger,
+  type ListCircuit,
+  type RestartCircuit,
+  type States,
+  type TaskRecord,
+} from '../memory/ledger.ts';
+import { holdOver, type Situation } from '../memory/situation.ts';
+import { holdAt, newStates, takeTallies } from '../memory/tallies.ts';
+import { stormKey } from '../memory/windows.ts';
 import { type Reason, reasons } from '../words/reason.ts';
 import type { AccountView, GroupView, RuleView, TaskView, VerdictView } from './shown.ts';
 

@@ -10,6 +10,10 @@ import type { CallFailure } from './failure.ts';
 /** What the cloud says a task does: 停用, 生效中, 未开始, 已结束, or a value we have never seen. */
 export type TaskStatus = 'stopped' | 'active' | 'not-started' | 'ended' | 'unknown';
 
+/** What a task is shown and counted as: its status, and what the clock makes of it. */
+export const taskStates = ['active', 'stopped', 'not_started', 'overdue', 'ended', 'unknown'] as const;
+export type TaskState = (typeof taskStates)[number];
+
 export type TaskType = 'live' | 'vod';
 
 /** One task in one page of the list. */

@@ -1,9 +1,10 @@
 /** What `decide` costs alone, in this process: all slices together, and the longest one. */
 import { decide, settledItem } from '../../../src/domain/decide/decide.ts';
-import { emptyLedger, type Ledger } from '../../../src/domain/memory/ledger.ts';
+import type { Ledger } from '../../../src/domain/memory/ledger.ts';
+import { Memory } from '../../../src/domain/memory/memory.ts';
 import type { Policies } from '../../../src/domain/words/policy.ts';
 import { type CompleteObservation, type TaskItem, type TaskStatus, unchanged } from '../../../src/domain/words/task.ts';
-import { begin, plainPolicy, policiesOf } from '../../domain/story.ts';
+import { begin, plainPolicy, policiesOf, unnoted } from '../../domain/story.ts';
 import { groupName } from './cloud.ts';
 import { groups } from './contender.ts';
 
@@ -67,9 +68,9 @@ function computedMs(): number {
   return (user + system) / 1_000;
 }
 
-function run(ledger: Ledger, observation: CompleteObservation) {
+function run(memory: Memory, observation: CompleteObservation) {
   const now = observation.finishedAt;
-  const steps = decide(ledger, observation, policies, {
+  const steps = decide(memory, observation, policies, {
     now,
     clockOffsetMs: 0,
     nextPollAt: now + pollMs,
@@ -90,13 +91,14 @@ function run(ledger: Ledger, observation: CompleteObservation) {
 /** At a hundredth, a tenth, and all of `most` tasks. The median of five polls each. */
 export function measureDecide(most: number): readonly Decided[] {
   return [most / 100, most / 10, most].map((tasks) => {
-    const ledger = emptyLedger('main');
-    ledger.owned = true;
+    const memory = new Memory('main', unnoted);
+    memory.tell({ type: 'owner-gained', at: begin, account: 'main', epoch: 1 });
+    const { ledger } = memory;
     let poll = 0;
     const active = () => 'active' as const;
-    const first = run(ledger, observed(ledger, tasks, poll++, active));
+    const first = run(memory, observed(ledger, tasks, poll++, active));
     const times = (statusOf: (index: number) => TaskStatus) =>
-      Array.from({ length: 5 }, () => run(ledger, observed(ledger, tasks, poll++, statusOf)));
+      Array.from({ length: 5 }, () => run(memory, observed(ledger, tasks, poll++, statusOf)));
     const quiet = times(active);
     const stopped = times((index) => (index % 100 === 0 ? 'stopped' : 'active'));
     const median = (runs: readonly { readonly totalMs: number }[]) =>

@@ -1,0 +1,76 @@
+/**
+ * What can be said of a task from its record, the policy in force and the time: ended, overdue, due, down, given up,
+ * only observed. Asked by every room above.
+ */
+
+import { openingAt } from '../words/hours.ts';
+import type { Policy } from '../words/policy.ts';
+import type { TaskState } from '../words/task.ts';
+import type { TaskRecord } from './ledger.ts';
+
+/** 未开始 for longer than this after StartTime is `overdue`. */
+export const overdueAfterMs = 5 * 60_000;
+
+/** Since when a task is in quarantine or abandoned, by its failures and the policy in force. */
+export function givenUp(
+  record: TaskRecord,
+  policy: Policy,
+  now: number,
+): { readonly stage: 'quarantined' | 'abandoned'; readonly since: number } | undefined {
+  const quarantinedAt = record.row >= policy.attempts ? record.failedAt[policy.attempts - 1] : undefined;
+  if (quarantinedAt === undefined) return undefined;
+  const abandonedAt = quarantinedAt + policy.quarantine.abandonAfterMs;
+  return now >= abandonedAt
+    ? { stage: 'abandoned', since: abandonedAt }
+    : { stage: 'quarantined', since: quarantinedAt };
+}
+
+/** Ended by its status or by the clock. */
+export const hasEnded = ({ item }: TaskRecord, cloudNow: number): boolean =>
+  item.status === 'ended' || (item.endsAt !== undefined && item.endsAt <= cloudNow);
+
+export const isOverdue = ({ item }: TaskRecord, cloudNow: number): boolean =>
+  item.status === 'not-started' && item.startsAt !== undefined && cloudNow > item.startsAt + overdueAfterMs;
+
+/**
+ * Since when a managed task should be running; undefined if it should not now: known status, not ended,
+ * StartTime ≤ now < EndTime, inside its hours.
+ */
+export function dueSince(record: TaskRecord, policy: Policy, cloudNow: number): number | undefined {
+  const { status, startsAt = Number.NEGATIVE_INFINITY } = record.item;
+  if (record.goneAt !== undefined || status === 'unknown' || hasEnded(record, cloudNow) || startsAt > cloudNow)
+    return undefined;
+  const opening = openingAt(policy.hours, cloudNow);
+  return opening.open ? Math.max(startsAt, opening.since) : undefined;
+}
+
+/** Since when a task in outage was missed: not before it should have been running. */
+export function downSince(record: TaskRecord, policy: Policy, cloudNow: number): number {
+  const since = record.outage?.since ?? record.changedAt;
+  return Math.max(since, dueSince(record, policy, cloudNow) ?? since);
+}
+
+/** Whether restarts of the task are only watched: its group observes, or it was stopped at first sight. */
+export const isObserved = (record: TaskRecord, policy: Policy): boolean =>
+  policy.mode === 'observe' || (record.stoppedAtFirstSight && policy.firstSight === 'observe');
+
+export function stateOf(record: TaskRecord, cloudNow: number): TaskState {
+  if (hasEnded(record, cloudNow)) return 'ended';
+  switch (record.item.status) {
+    case 'active':
+    case 'stopped':
+    case 'unknown':
+      return record.item.status;
+    case 'ended':
+      return 'ended';
+    case 'not-started':
+      return isOverdue(record, cloudNow) ? 'overdue' : 'not_started';
+    default:
+      record.item.status satisfies never;
+      return 'unknown';
+  }
+}
+
+/** The newest complete list has it. One that a list lacked is no longer shown, though it is `gone` only later. */
+export const isListed = ({ goneAt, missing }: TaskRecord): boolean =>
+  goneAt === undefined && (missing === undefined || missing.counted === 0);

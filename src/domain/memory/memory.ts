@@ -1,0 +1,124 @@
+/**
+ * The one writer of memory: a fact changes the ledger and is noted, in one go. Whoever learns or decides something tells
+ * it here; everybody else reads `ledger`.
+ */
+
+import type { StoredLedger } from '../memory/ledger.ts';
+import type { Event } from '../words/events.ts';
+import type { Policies } from '../words/policy.ts';
+import { apply, replace } from './apply.ts';
+import { type Counted, emptyLedger, type Ledger, type WritableLedger } from './ledger.ts';
+import { probeSoon } from './take-over.ts';
+import { areToBeRenewed, takeTallies } from './tallies.ts';
+import { stepClock } from './times.ts';
+
+/** Who is told what changed, to write it down. */
+export interface Notes {
+  /** A fact, which the ledger has taken. */
+  note(event: Event): void;
+  /** Records that changed without a fact, or that are kept no longer. */
+  touch(changed: readonly string[], removed: readonly string[]): void;
+}
+
+const goneRecordsKeptMs = 8 * 24 * 3_600_000;
+
+export class Memory {
+  readonly #ledger: WritableLedger;
+  readonly #notes: Notes;
+
+  /** Storms begin anew, and nothing is decided before a complete observation. */
+  constructor(account: string, notes: Notes, stored?: StoredLedger) {
+    this.#notes = notes;
+    this.#ledger = emptyLedger(account);
+    if (!stored) return;
+    for (const record of stored.tasks) replace(this.#ledger, undefined, record);
+    for (const hold of stored.holds) this.#ledger.holds.set(hold.id, hold);
+    this.#ledger.accountRecord = stored.accountRecord ?? this.#ledger.accountRecord;
+    this.#ledger.budget = [...stored.budget];
+    probeSoon(this.#ledger);
+  }
+
+  get ledger(): Ledger {
+    return this.#ledger;
+  }
+
+  tell(...events: readonly Event[]): void {
+    for (const event of events) {
+      apply(this.#ledger, event);
+      this.#notes.note(event);
+    }
+  }
+
+  /** This machine's clock stepped: waits go on as they were. */
+  stepClock(deltaMs: number): void {
+    this.#notes.touch(stepClock(this.#ledger, deltaMs), []);
+  }
+
+  /** Other cloud groups are asked for: a list of another length is no surprise. */
+  rescope(): void {
+    const { accountRecord } = this.#ledger;
+    const { lastComplete } = accountRecord;
+    if (!lastComplete) return;
+    this.#ledger.accountRecord = { ...accountRecord, suspect: undefined, lastComplete: { ...lastComplete, tasks: 0 } };
+    this.#notes.touch([], []);
+  }
+
+  /** What opened the circuits may have ended. */
+  probeSoon(): void {
+    probeSoon(this.#ledger);
+  }
+
+  // ---- a complete observation, in the order of its steps
+
+  /** From the first slice of a list to its last. */
+  set midway(midway: boolean) {
+    this.#ledger.midway = midway;
+  }
+
+  showed(seen: ReadonlySet<string>): void {
+    this.#ledger.seenNow = seen;
+  }
+
+  listAddsUp(addsUp: boolean, now: number): void {
+    const { incomplete } = this.#ledger;
+    this.#ledger.incomplete = addsUp
+      ? undefined
+      : { since: incomplete?.since ?? now, polls: (incomplete?.polls ?? 0) + 1 };
+  }
+
+  dropOldRecords(now: number): void {
+    const { tasks, unsettled, outages } = this.#ledger;
+    const removed: string[] = [];
+    for (const { taskId, goneAt } of tasks.values())
+      if (goneAt !== undefined && now - goneAt > goneRecordsKeptMs) removed.push(taskId);
+    for (const taskId of removed) {
+      tasks.delete(taskId);
+      unsettled.delete(taskId);
+      outages.delete(taskId);
+    }
+    if (removed.length > 0) this.#notes.touch([], removed);
+  }
+
+  forgetFailuresUntil(until: number): void {
+    const { budget } = this.#ledger;
+    const kept = budget.findIndex(({ at }) => at > until);
+    if (kept !== 0) this.#ledger.budget = kept < 0 ? [] : budget.slice(kept);
+  }
+
+  counted({ census, availability, matched }: Counted, { groups }: Policies, now: number): void {
+    this.#ledger.census = census;
+    this.#ledger.availability = availability;
+    const { emptyGroups } = this.#ledger;
+    const empty = new Set(groups.map(({ name }) => name).filter((name) => !matched.has(name)));
+    for (const group of emptyGroups.keys()) if (!empty.has(group)) emptyGroups.delete(group);
+    for (const group of empty) if (!emptyGroups.has(group)) emptyGroups.set(group, { since: now, told: false });
+  }
+
+  talliesAreOld(cloudNow: number): boolean {
+    return areToBeRenewed(this.#ledger.tallies, cloudNow);
+  }
+
+  renewTallies(cloudNow: number): void {
+    this.#ledger.tallies = takeTallies(this.#ledger, cloudNow);
+  }
+}

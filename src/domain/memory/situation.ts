@@ -1,0 +1,98 @@
+/** One account at one moment, made once for a decision: policies by name, holds in force, restarts unsettled, blindness. */
+
+import type { Hold } from '../words/events.ts';
+import type { Policies, Policy } from '../words/policy.ts';
+import type { Ledger, TaskRecord } from './ledger.ts';
+import { unsettledByScope } from './windows.ts';
+
+const never = Number.POSITIVE_INFINITY;
+const blindAtLeastMs = 60_000;
+
+/** What holds for the whole account at one moment. Made once for a decision; no rule reads a clock. */
+export interface Situation {
+  readonly ledger: Ledger;
+  readonly policies: Policies;
+  /** Unix milliseconds, by this machine. */
+  readonly now: number;
+  /** The same moment by the cloud's clock: StartTime, EndTime and hours are judged by it. */
+  readonly cloudNow: number;
+  readonly nextPollAt: number;
+  /** The present gap between scheduled polls. */
+  readonly pollGapMs: number;
+  readonly policyOf: ReadonlyMap<string, Policy>;
+  readonly groupRank: ReadonlyMap<string, number>;
+  readonly holds: HoldIndex;
+  readonly unsettled: ReadonlyMap<string, number>;
+  /** When the newest complete observation stops being good enough to act on. */
+  readonly blindAt: number;
+}
+
+export interface Moment {
+  readonly now: number;
+  readonly clockOffsetMs: number;
+  readonly nextPollAt: number;
+  readonly pollGapMs: number;
+}
+
+export function situationOf(ledger: Ledger, policies: Policies, moment: Moment): Situation {
+  const { now, clockOffsetMs, nextPollAt, pollGapMs } = moment;
+  const { lastComplete, pollDurationsMs } = ledger.accountRecord;
+  const patienceMs = Math.max(3 * pollGapMs, 2 * Math.max(0, ...pollDurationsMs), blindAtLeastMs);
+  return {
+    ledger,
+    policies,
+    now,
+    cloudNow: now + clockOffsetMs,
+    nextPollAt,
+    pollGapMs,
+    policyOf: new Map(policies.groups.map((policy) => [policy.name, policy])),
+    groupRank: new Map(policies.groups.map(({ name }, rank) => [name, rank])),
+    holds: indexHolds(ledger.holds.values(), now),
+    unsettled: unsettledByScope(ledger),
+    blindAt: ledger.fresh || !lastComplete ? Number.NEGATIVE_INFINITY : lastComplete.finishedAt + patienceMs,
+  };
+}
+
+// ---- holds ---------------------------------------------------------------------------------------------------
+
+interface HoldIndex {
+  readonly tasks: ReadonlyMap<string, Hold>;
+  readonly groups: ReadonlyMap<string, Hold>;
+  readonly account: Hold | undefined;
+}
+
+export const endOf = (hold: Hold): number => hold.endsAt ?? never;
+
+/** Of holds with the same target the one that ends last counts; ended ones do not. */
+function indexHolds(holds: Iterable<Hold>, now: number): HoldIndex {
+  const tasks = new Map<string, Hold>();
+  const groups = new Map<string, Hold>();
+  let account: Hold | undefined;
+  for (const hold of holds) {
+    if (endOf(hold) <= now) continue;
+    const { target } = hold;
+    const later = (other: Hold | undefined) => (other && endOf(other) >= endOf(hold) ? other : hold);
+    if (target.kind === 'task') tasks.set(target.taskId, later(tasks.get(target.taskId)));
+    else if (target.kind === 'group') groups.set(target.group, later(groups.get(target.group)));
+    else account = later(account);
+  }
+  return { tasks, groups, account };
+}
+
+/** The hold that covers a task longest, if any does. */
+export function holdOver({ holds }: Situation, { taskId, group }: TaskRecord): Hold | undefined {
+  if (!holds.account && holds.groups.size + holds.tasks.size === 0) return undefined;
+  const covering = [holds.account, group === undefined ? undefined : holds.groups.get(group), holds.tasks.get(taskId)];
+  let longest: Hold | undefined;
+  for (const hold of covering) if (hold && (!longest || endOf(hold) > endOf(longest))) longest = hold;
+  return longest;
+}
+
+/** Every hold that covers a task now. */
+export function holdsOver({ ledger, now }: Situation, { taskId, group }: TaskRecord): readonly Hold[] {
+  return [...ledger.holds.values()].filter(({ target, endsAt }) => {
+    if ((endsAt ?? never) <= now) return false;
+    if (target.kind === 'task') return target.taskId === taskId;
+    return target.kind === 'account' || target.group === group;
+  });
+}

@@ -1,0 +1,117 @@
+/**
+ * What the loops, the restarts and the operators of one account share: its memory, its journal, and this machine's
+ * clock, with which every stored time moves along when it steps.
+ */
+
+import type { Ledger, StoredLedger } from '../domain/memory/ledger.ts';
+import { Memory } from '../domain/memory/memory.ts';
+import type { LedgerStore } from '../domain/ports/store-port.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
+import type { Event } from '../domain/words/events.ts';
+import { ClockSteps } from './clock-steps.ts';
+import { Journal } from './journal.ts';
+
+export interface DeskOptions {
+  readonly account: string;
+  readonly store: LedgerStore;
+  readonly clock: Clock;
+  /** Told of every fact once, in order. */
+  readonly tell: (event: Event) => void;
+  /** Told when something failed that is nobody's fact: the tick goes on. */
+  readonly complain: (what: string, cause: unknown) => void;
+}
+
+/** Failed attempts older than the longest budget are of no use; `per` is at most a day. */
+const budgetReachMs = 24 * 3_600_000;
+
+export class Desk {
+  readonly account: string;
+  readonly clock: Clock;
+  readonly complain: DeskOptions['complain'];
+  readonly #options: DeskOptions;
+  readonly #steps: ClockSteps;
+  readonly #onStep: (deltaMs: number) => void;
+  #memory: Memory;
+  #journal: Journal;
+
+  constructor(options: DeskOptions, onStep: (deltaMs: number) => void) {
+    const { account, clock, complain } = options;
+    this.account = account;
+    this.clock = clock;
+    this.complain = complain;
+    this.#options = options;
+    this.#onStep = onStep;
+    this.#steps = new ClockSteps(clock);
+    [this.#memory, this.#journal] = opened(options, undefined);
+  }
+
+  /** What the last owner stored is in memory from here on. */
+  async load(): Promise<void> {
+    const { account, store, clock } = this.#options;
+    // Steps before this moment were the last owner's to mind: what it stored has moved along already.
+    this.#steps.startFrom(clock);
+    const stored = await store.load(account, clock.now() - budgetReachMs);
+    [this.#memory, this.#journal] = opened(this.#options, stored);
+  }
+
+  get memory(): Memory {
+    return this.#memory;
+  }
+
+  get ledger(): Ledger {
+    return this.#memory.ledger;
+  }
+
+  /** The last save failed: nothing may act until one succeeds. */
+  get failing(): boolean {
+    return this.#journal.failing;
+  }
+
+  /** Resolves when all that was told is on disk. Rejects if it could not be written. */
+  commit(): Promise<void> {
+    return this.#journal.commit();
+  }
+
+  /** `otherwise` is the complaint when it cannot be written. */
+  async commitOrComplain(otherwise = 'the ledger could not be saved, so nothing is restarted'): Promise<void> {
+    await this.commit().catch((cause: unknown) => this.complain(otherwise, cause));
+  }
+
+  // ---- the clock
+
+  /** By this machine's clock. Whoever compares it with stored times gets them moved along with a step first. */
+  now(): number {
+    this.mindClockSteps();
+    return this.clock.now();
+  }
+
+  /** Steps of the clock noticed so far: what was read across one has times that fit nothing. */
+  get steps(): number {
+    return this.#steps.count;
+  }
+
+  mindClockSteps(): void {
+    const deltaMs = this.#steps.since(this.clock);
+    if (deltaMs === undefined) return;
+    this.#memory.stepClock(deltaMs);
+    this.#onStep(deltaMs);
+    this.complain(
+      `this machine's clock stepped by ${Math.round(deltaMs / 1_000)} s: every wait keeps its length`,
+      undefined,
+    );
+  }
+}
+
+/** What memory takes is noted in the journal, and the journal writes what stands in memory. */
+function opened({ account, store, tell }: DeskOptions, stored: StoredLedger | undefined): [Memory, Journal] {
+  const memory: Memory = new Memory(
+    account,
+    {
+      note: (event) => journal.note(event),
+      touch: (changed, removed) => journal.touch(changed, removed),
+    },
+    stored,
+  );
+  const journal = new Journal(memory.ledger, store, tell);
+  return [memory, journal];
+}
