@@ -61,11 +61,12 @@ const neighbours = ['keeper', 'cloud', 'store', 'settings', 'telemetry', 'web', 
 /** main → cli, app → the neighbours → domain. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   main: ['cli', 'app', 'clock', 'telemetry'],
-  app: [...neighbours, 'clock', 'domain'],
-  cli: [...neighbours, 'domain'],
+  'user-files': ['clock'],
+  app: [...neighbours, 'clock', 'user-files', 'domain'],
+  cli: [...neighbours, 'user-files', 'domain'],
   clock: ['domain'],
   domain: [],
-  ...Object.fromEntries(neighbours.map((name) => [name, ['domain']])),
+  ...Object.fromEntries(neighbours.map((name) => [name, ['user-files', 'domain']])),
   // What the daemon never loads: what writes config/.
   mixin: ['telemetry', 'cloud', 'domain'],
 };

@@ -1,9 +1,11 @@
 /** The configuration of this process: found, read, checked; its mistakes as lines for a person. */
 import { existsSync } from 'node:fs';
+import type { Clock } from '../domain/ports/time-port.ts';
 import { findConfiguration } from '../settings/find.ts';
 import { type Loaded, loadSettings } from '../settings/load.ts';
-import { readFileWithin } from '../settings/read-file.ts';
+import { loadApart } from '../settings/load-apart.ts';
 import type { Settings } from '../settings/settings.ts';
+import { readFileNow } from '../user-files.ts';
 
 export type Found =
   | {
@@ -18,11 +20,17 @@ export type Found =
 export function findAndLoad(flag: string | undefined, env: Readonly<Record<string, string | undefined>>): Found {
   const found = findConfiguration({ flag, exists: existsSync });
   if (!found.ok) return { ok: false, errors: [found.message] };
-  return load(found.path, env);
+  return foundIn(found.path, loadSettings({ path: found.path, env, readFile: readFileNow }));
 }
 
-export function load(path: string, env: Readonly<Record<string, string | undefined>>): Found {
-  const loaded = loadSettings({ path, env, readFile: readFileWithin });
+/** While other work goes on: the file is read and checked by a thread of its own. */
+export const loadBeside = async (
+  path: string,
+  env: Readonly<Record<string, string | undefined>>,
+  clock: Clock,
+): Promise<Found> => foundIn(path, await loadApart({ path, env }, clock));
+
+function foundIn(path: string, loaded: Loaded): Found {
   if (!loaded.ok) return { ok: false, errors: lines(loaded.errors) };
   return { ok: true, path, settings: loaded.settings, hash: loaded.hash, warnings: loaded.warnings.map(shortly) };
 }

@@ -8,13 +8,13 @@ import type { Operations, ReloadResult } from '../domain/ports/operations-port.t
 import type { StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { watchedFiles, watchSettings } from '../settings/file-watch.ts';
-import { readFileWithin } from '../settings/read-file.ts';
 import { type Settings, withoutSecrets } from '../settings/settings.ts';
 import { readListen } from '../settings/values.ts';
 import { openStore, type Store, StoreProblem } from '../store/open.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { createMetrics, type Metrics, metricsContentType } from '../telemetry/metrics.ts';
 import { openSink } from '../telemetry/sink.ts';
+import { readUserFile } from '../user-files.ts';
 import type { AccessToken } from '../web/access.ts';
 import { WebProblem } from '../web/problem.ts';
 import { createWeb, type Web } from '../web/server.ts';
@@ -61,7 +61,7 @@ export async function runApp(options: RunOptions): Promise<number> {
     return exitCodes.badConfiguration;
   }
   const current: Current = { settings: withListen(found.settings, options.listen), hash: found.hash };
-  const secrets = { values: allSecrets(current.settings) };
+  const secrets = { values: await allSecrets(current.settings) };
   const metrics = createMetrics({
     version: version(),
     revision: env.RELAYKEEPER_REVISION ?? 'unknown',
@@ -87,7 +87,7 @@ export async function runApp(options: RunOptions): Promise<number> {
     const crew = new Fleet({ clock, env, store, log, metrics, onTrace: tracesTo(metrics, log, clock, () => fleet) });
     fleet = crew;
     crew.open(current.settings);
-    const tokens = { access: accessTokens(current.settings), hooks: hookTokens(current.settings) };
+    const tokens = { access: await accessTokens(current.settings), hooks: await hookTokens(current.settings) };
     const reload = reloadFrom({
       path: found.path,
       env,
@@ -97,10 +97,10 @@ export async function runApp(options: RunOptions): Promise<number> {
       metrics,
       clock,
       adapt: (settings) => withListen(settings, options.listen),
-      onSwapped: (settings) => {
-        tokens.access = accessTokens(settings);
-        tokens.hooks = hookTokens(settings);
-        secrets.values = allSecrets(settings);
+      onSwapped: async (settings) => {
+        tokens.access = await accessTokens(settings);
+        tokens.hooks = await hookTokens(settings);
+        secrets.values = await allSecrets(settings);
       },
     });
     const operations = operationsOf(
@@ -185,7 +185,7 @@ async function runUntilStopped(
   const watching = watchSettings({
     files: () => watchedFiles(path, settings()),
     clock,
-    readFile: readFileWithin,
+    readFile: readUserFile,
     onChange: async () => void (await reload('file')),
     signal: stop.signal,
   });

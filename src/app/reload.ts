@@ -8,7 +8,7 @@ import { compareForReload, type Difference } from '../settings/compare.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { load } from './configuration.ts';
+import { loadBeside } from './configuration.ts';
 import type { Fleet } from './fleet.ts';
 
 export interface ReloadOptions {
@@ -21,7 +21,7 @@ export interface ReloadOptions {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly adapt: (settings: Settings) => Settings;
-  readonly onSwapped: (settings: Settings) => void;
+  readonly onSwapped: (settings: Settings) => Promise<void>;
 }
 
 /** `file`: the file changed by itself, and perhaps by accident. */
@@ -38,7 +38,7 @@ export function reloadFrom(options: ReloadOptions): (cause: ReloadCause) => Prom
 
 async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<ReloadResult> {
   const { path, env, current, crew, log, metrics, clock, adapt, onSwapped } = options;
-  const loaded = load(path, env);
+  const loaded = await loadBeside(path, env, clock);
   if (!loaded.ok) return reject(options, loaded.errors);
   const settings = adapt(loaded.settings);
   if (cause === 'file') {
@@ -64,7 +64,7 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
     store,
   };
   current.hash = loaded.hash;
-  onSwapped(current.settings);
+  await onSwapped(current.settings);
   log.configure(settings.log);
   metrics.reloadSucceeded(clock.now(), loaded.hash);
   log.tell(

@@ -1,30 +1,36 @@
 /** The secrets that this process itself compares with (API tokens, hook tokens), read from where the settings say. */
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { maxSecretBytes } from '../settings/load.ts';
 import type { Secret, Settings } from '../settings/settings.ts';
+import { readUserFile } from '../user-files.ts';
 import type { AccessToken } from '../web/access.ts';
 
 /** Empty if the file cannot be read now: an empty secret opens nothing. */
-export function reveal(secret: Secret): string {
+async function reveal(secret: Secret): Promise<string> {
   if (secret.kind === 'value') return secret.reveal();
   try {
-    return readFileSync(secret.path, 'utf8').trim();
+    return new TextDecoder().decode(await readUserFile(secret.path, maxSecretBytes)).trim();
   } catch {
     return '';
   }
 }
 
 /** The API's tokens as they are now. */
-export const accessTokens = (settings: Settings): readonly AccessToken[] =>
-  settings.server.tokens.map(({ name, scope, token }) => ({ name, scope, token: reveal(token) }));
+export const accessTokens = (settings: Settings): Promise<readonly AccessToken[]> =>
+  Promise.all(
+    settings.server.tokens.map(async ({ name, scope, token }) => ({ name, scope, token: await reveal(token) })),
+  );
 
 /** Hook tokens by account; accounts without one have no hook. */
-export const hookTokens = (settings: Settings): ReadonlyMap<string, string> =>
-  new Map(settings.accounts.flatMap(({ name, hookToken }) => (hookToken ? [[name, reveal(hookToken)] as const] : [])));
+export async function hookTokens(settings: Settings): Promise<ReadonlyMap<string, string>> {
+  const tokens = new Map<string, string>();
+  for (const { name, hookToken } of settings.accounts) if (hookToken) tokens.set(name, await reveal(hookToken));
+  return tokens;
+}
 
 /** Every value that must appear nowhere, for the log to look for. */
-export function allSecrets(settings: Settings): readonly string[] {
+export async function allSecrets(settings: Settings): Promise<readonly string[]> {
   const secrets: Secret[] = [];
   for (const { credentials, hookToken } of settings.accounts) {
     if (hookToken) secrets.push(hookToken);
@@ -33,7 +39,7 @@ export function allSecrets(settings: Settings): readonly string[] {
     if (credentials.sessionToken) secrets.push(credentials.sessionToken);
   }
   for (const { token } of settings.server.tokens) secrets.push(token);
-  return secrets.map(reveal).filter((value) => value !== '');
+  return (await Promise.all(secrets.map(reveal))).filter((value) => value !== '');
 }
 
 /** In the same time wherever they differ; an empty one never fits. */

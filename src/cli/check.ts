@@ -23,12 +23,12 @@ export const checkCommand = (surroundings: Surroundings): Command =>
     .action(async ({ tasks, json }: Options) => {
       const { out, env } = surroundings;
       const path = await findPath(surroundings);
-      const [{ loadSettings }, { forecast }, { readFileWithin }] = await Promise.all([
+      const [{ loadSettings }, { forecast }, { readFileNow }] = await Promise.all([
         import('../settings/load.ts'),
         import('../settings/forecast.ts'),
-        import('../settings/read-file.ts'),
+        import('../user-files.ts'),
       ]);
-      const loaded = loadSettings({ path, env, readFile: readFileWithin });
+      const loaded = loadSettings({ path, env, readFile: readFileNow });
       const forecasts = loaded.ok ? forecast(loaded.settings, tasks) : [];
       if (!loaded.ok) surroundings.exitCode = exitCodes.badConfiguration;
       if (json) writeJson(out, asJson(path, loaded, forecasts));

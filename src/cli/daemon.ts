@@ -2,9 +2,9 @@
  * The way to the running daemon: HTTP over its unix socket, or over TCP with a token. Every way in which it can fail
  * to answer becomes one line that says what was tried and what to do.
  */
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { fileTrouble, readUserFile } from '../user-files.ts';
 import { type ExitCode, exitCodes, Failure, type Surroundings } from './surroundings.ts';
 
 export const defaultSocket = 'data/relaykeeper.sock';
@@ -14,6 +14,10 @@ const longestAnswerMs = 120_000;
 const longestConnectMs = 5_000;
 /** Room for the tasks of the largest accounts. */
 const largestAnswerBytes = 128 * 1024 * 1024;
+
+/** What the configuration and a secret in a file may have at most. */
+const largestConfigBytes = 1024 * 1024;
+const largestTokenBytes = 64 * 1024;
 
 /** What the daemon takes as a name; host names alone can be as long. */
 const longestName = 64;
@@ -80,15 +84,15 @@ async function findDaemon(surroundings: Surroundings, options: DaemonOptions): P
     // Not repeated in the message: what is wrong with it may be a secret inside.
     throw new Failure(exitCodes.usage, '--url must be http://host:port or https://host:port, without user or query');
   }
-  return { kind: 'url', url, token: token(surroundings, options.tokenFile), tried: url.href };
+  return { kind: 'url', url, token: await token(surroundings, options.tokenFile), tried: url.href };
 }
 
-function token(surroundings: Surroundings, file: string | undefined): string | undefined {
+async function token(surroundings: Surroundings, file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return surroundings.env.RELAYKEEPER_TOKEN?.trim() || undefined;
   try {
-    return readFileSync(file, 'utf8').trim();
+    return new TextDecoder().decode(await readUserFile(file, largestTokenBytes)).trim();
   } catch (error) {
-    throw new Failure(exitCodes.failed, `cannot read the token file ${file} (${codeOf(error)})`);
+    throw new Failure(exitCodes.failed, `cannot read the token file ${file}: ${fileTrouble(error)}`);
   }
 }
 
@@ -101,7 +105,8 @@ async function configuredSocket({ configPath, env }: Surroundings): Promise<stri
   const files = configPath === undefined ? searchedPaths : [configPath];
   for (const file of files) {
     try {
-      const document: unknown = parse(readFileSync(file, 'utf8'), { logLevel: 'silent' });
+      const text = new TextDecoder().decode(await readUserFile(file, largestConfigBytes));
+      const document: unknown = parse(text, { logLevel: 'silent' });
       const socket = field(field(document, 'server'), 'socket');
       return typeof socket === 'string' ? withVariables(socket, env) : undefined;
     } catch (error) {

@@ -8,7 +8,16 @@ import type { Path } from './document.ts';
 import { type Finding, valueAt } from './issues.ts';
 import { nearest } from './nearest.ts';
 import { comesEveryYear, cronSchedule } from './schedule.ts';
-import { accountSchema, groupSchema, maxPairs, policySchema, type WrittenPolicy } from './schema.ts';
+import {
+  accountSchema,
+  groupSchema,
+  maxAccounts,
+  maxGroups,
+  maxPairs,
+  maxTokens,
+  policySchema,
+  type WrittenPolicy,
+} from './schema.ts';
 import { resolvePolicy, resolveRateLimit } from './settings.ts';
 import { cronExample, noPostgres, readCron, readTimeOfDay, readTimezone } from './values.ts';
 
@@ -32,9 +41,14 @@ export const checkTogether: Rule = (root) =>
     storeIsHere,
   ].flatMap((rule) => rule(root));
 
+/** No list of the schema may be longer; what is beyond is told by that. */
+const mostLookedAt = Math.max(maxGroups, maxAccounts, maxTokens);
+
 const listAt = (root: unknown, path: Path): readonly (readonly [unknown, Path])[] => {
   const list = valueAt(root, path);
-  return Array.isArray(list) ? list.map((entry, index) => [entry, [...path, index]] as const) : [];
+  return Array.isArray(list)
+    ? list.slice(0, mostLookedAt).map((entry, index) => [entry, [...path, index]] as const)
+    : [];
 };
 const has = (value: unknown, key: string) => valueAt(value, [key]) !== undefined;
 const textAt = (value: unknown, key: string): string | undefined => {
@@ -136,7 +150,7 @@ const matchesCanMatch: Rule = (root) => {
     const asked = Array.isArray(written)
       ? written.map((glob, i) => [glob, i] as const)
       : [[written, undefined] as const];
-    const unknown = asked.flatMap(([glob, index]): readonly Finding[] => {
+    const unknown = asked.slice(0, mostLookedAt).flatMap(([glob, index]): readonly Finding[] => {
       if (typeof glob !== 'string' || names.length === 0 || names.some((name) => globMatches(glob, name))) return [];
       const meant = nearest(glob, names);
       const wrong = `there is no such account${meant === undefined ? `: the accounts are ${names.join(', ')}` : `: did you mean \`${meant}\`?`}`;

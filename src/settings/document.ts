@@ -3,7 +3,18 @@
  * the keys. Anchors, aliases, merge keys and tags are refused: `defaults` serves their purpose, one meaning is
  * easier to read at night, and nothing can blow up.
  */
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  type YAMLMap,
+} from 'yaml';
 import { type Environment, interpolate } from './interpolate.ts';
 
 export type Path = readonly (string | number)[];
@@ -33,6 +44,8 @@ export interface ReadDocument {
   readonly value: unknown;
   readonly contents: Node | null;
   readonly mistakes: readonly Mistake[];
+  /** Mistakes beyond those. */
+  readonly untold: number;
   /** Variables filled in, by `pathKey`. */
   readonly filled: ReadonlyMap<string, readonly string[]>;
   readonly lines: LineCounter;
@@ -43,23 +56,32 @@ export const pathKey = (path: Path) => JSON.stringify(path);
 /** Deeper than any key of the schema; deeper files are not read. */
 const maxDepth = 24;
 const maxSyntaxMistakes = 5;
-/** References without quotes that are read around, so that the rest can be checked as well. */
-const maxUnquoted = 50;
+/** So often the text is read again around references without quotes, so that the rest can be checked as well. */
+const maxReadings = 4;
+/** Mistakes of one kind that are kept; the others are counted. */
+const maxKept = 500;
 
 /** Reads one document. Never throws for anything that a file can hold. */
 export function readDocument(text: string, env: Environment): ReadDocument {
   const mistakes: Mistake[] = [];
   const { document, lines } = parse(text, mistakes);
-  const empty = { value: undefined, contents: null, filled: new Map<string, readonly string[]>(), lines };
+  const empty = { value: undefined, contents: null, filled: new Map<string, readonly string[]>(), lines, untold: 0 };
   if (!document) {
     return { ...empty, mistakes: [{ range: { from: 0, to: 1 }, path: [], wrong: 'is nested too deeply' }] };
   }
   const broken = syntaxMistakes(document, lines);
-  if (broken.length > 0) return { ...empty, mistakes: [...mistakes, ...broken], contents: document.contents };
+  if (broken.length > 0) {
+    return { ...empty, ...bounded([...mistakes, ...broken]), contents: document.contents };
+  }
   const reader = new Reader(text, env, lines, mistakes);
   const value = reader.value(document.contents, [], 0);
-  return { value, contents: document.contents, mistakes, filled: reader.filled, lines };
+  return { value, contents: document.contents, ...bounded(mistakes), filled: reader.filled, lines };
 }
+
+const bounded = (mistakes: readonly Mistake[]) => ({
+  mistakes: mistakes.slice(0, maxKept),
+  untold: Math.max(0, mistakes.length - maxKept),
+});
 
 /** Parses, reading around `${NAME}` that YAML takes for a mapping: the same length of plain text stands in for it. */
 function parse(text: string, mistakes: Mistake[]): { document: Document | undefined; lines: LineCounter } {
@@ -78,13 +100,31 @@ function parse(text: string, mistakes: Mistake[]): { document: Document | undefi
       // The parser recurses; what has no end ends in a RangeError.
       return { document: undefined, lines };
     }
-    const at = document.errors.map(({ pos }) => pos[0] - 1).find((from) => readable.startsWith('${', from));
-    const reference = at === undefined ? undefined : /^\$\{[^}\n]*\}/.exec(readable.slice(at))?.[0];
-    if (at === undefined || reference === undefined || round === maxUnquoted) return { document, lines };
-    const range = { from: at, to: at + reference.length };
-    mistakes.push({ range, path: [], wrong: 'inside { } or [ ] this must be in double quotes' });
-    readable = readable.slice(0, at) + '_'.repeat(reference.length) + readable.slice(range.to);
+    const unquoted = round === maxReadings ? [] : unquotedReferences(document, readable);
+    if (unquoted.length === 0) return { document, lines };
+    let rest = 0;
+    let readAround = '';
+    for (const range of unquoted) {
+      mistakes.push({ range, path: [], wrong: 'inside { } or [ ] this must be in double quotes' });
+      readAround += readable.slice(rest, range.from) + '_'.repeat(range.to - range.from);
+      rest = range.to;
+    }
+    readable = readAround + readable.slice(rest);
   }
+}
+
+/** Longer than any name of a variable with its default. */
+const longestReference = 1_000;
+
+/** Where the parser stumbles over a reference, in the order of the text. */
+function unquotedReferences({ errors }: Document, text: string): readonly Range[] {
+  const starts = new Set(errors.map(({ pos }) => pos[0] - 1));
+  return [...starts]
+    .sort((a, b) => a - b)
+    .flatMap((from): readonly Range[] => {
+      const reference = /^\$\{[^}\n]*\}/.exec(text.slice(from, from + longestReference))?.[0];
+      return reference === undefined ? [] : [{ from, to: from + reference.length }];
+    });
 }
 
 /** What is wrong with the YAML itself; the parser's own words may quote the file, so ours stand instead. */
@@ -199,8 +239,8 @@ class Reader {
     const range = rangeOf(node) ?? { from: 0, to: 0 };
     for (const { at, length, wrong } of unfilled) {
       // Quotes and escapes shift the text; the reference itself is found again in the source.
-      const found = this.#text.indexOf(written.slice(at, at + length), range.from);
-      const exact = found >= 0 && found < range.to ? { from: found, to: found + length } : range;
+      const found = this.#text.slice(range.from, range.to).indexOf(written.slice(at, at + length));
+      const exact = found < 0 ? range : { from: range.from + found, to: range.from + found + length };
       this.#mistakes.push({ range: exact, path, wrong });
     }
     // An empty default is how one says that a key may be absent: the session token that not everybody has.
@@ -213,14 +253,24 @@ class Reader {
   }
 }
 
+/** The pairs of a mapping by their keys, of two with one key the first. */
+const pairsByMap = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>();
+
+function pairsOf(map: YAMLMap): ReadonlyMap<string, Pair> {
+  const known = pairsByMap.get(map);
+  if (known) return known;
+  const pairs = new Map<string, Pair>();
+  for (const pair of map.items.toReversed()) if (isScalar(pair.key)) pairs.set(String(pair.key.value ?? ''), pair);
+  pairsByMap.set(map, pairs);
+  return pairs;
+}
+
 /** Where a path stands in the text; of a path that is not there, the nearest part of it that is. */
 export function locate(contents: Node | null, path: Path): Place {
   let node: unknown = contents;
   let place: Place = { key: undefined, value: rangeOf(contents), scalar: isScalar(contents) };
   for (const step of path) {
-    const pair = isMap(node)
-      ? node.items.find(({ key }) => isScalar(key) && String(key.value ?? '') === step)
-      : undefined;
+    const pair = isMap(node) ? pairsOf(node).get(String(step)) : undefined;
     const next: unknown = pair ? pair.value : isSeq(node) && typeof step === 'number' ? node.items[step] : undefined;
     if (!pair && next === undefined) break;
     const value = rangeOf(next as Node);

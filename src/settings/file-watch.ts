@@ -5,8 +5,8 @@
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../domain/ports/time-port.ts';
+import { fileTrouble, type ReadFile } from '../user-files.ts';
 import { maxFileBytes } from './load.ts';
-import { fileTrouble, type ReadFile } from './read-file.ts';
 import type { Settings } from './settings.ts';
 
 /** How often the files are read. */
@@ -29,13 +29,14 @@ type Contents = ReadonlyMap<string, string>;
 
 /** Watches until the signal aborts; what the files hold when it is called is taken as known. Never rejects for a file. */
 export async function watchSettings({ files, clock, readFile, onChange, signal }: Watched): Promise<void> {
-  let known = contents(files(), readFile);
+  let known = await contents(files(), readFile);
   let seen = known;
   let sinceMs = clock.monotonic();
   while (!signal.aborted) {
     await clock.sleep(lookEveryMs, signal);
     if (signal.aborted) return;
-    const now = contents(files(), readFile);
+    const now = await contents(files(), readFile);
+    if (signal.aborted) return;
     if (differ(now, seen)) {
       sinceMs = clock.monotonic();
     } else if (differ(now, known) && clock.monotonic() - sinceMs >= standStillMs) {
@@ -52,16 +53,18 @@ function differ(a: Contents, b: Contents): boolean {
 }
 
 /** A file that cannot be read counts as holding the reason. */
-function contents(files: readonly string[], readFile: ReadFile): Contents {
+async function contents(files: readonly string[], readFile: ReadFile): Promise<Contents> {
   const digest = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex');
   return new Map(
-    files.map((file) => {
-      try {
-        return [file, digest(readFile(file, maxFileBytes))] as const;
-      } catch (error) {
-        return [file, fileTrouble(error)] as const;
-      }
-    }),
+    await Promise.all(
+      files.map(async (file) => {
+        try {
+          return [file, digest(await readFile(file, maxFileBytes))] as const;
+        } catch (error) {
+          return [file, fileTrouble(error)] as const;
+        }
+      }),
+    ),
   );
 }
 

@@ -19,25 +19,32 @@ export interface Finding {
 type Issue = z.core.$ZodIssue;
 
 /**
- * Findings for all issues, one a place. `value` is what was checked; `filled` says which of its texts came out of
+ * Findings for the issues, one a place; those beyond a bound are only counted. `value` is what was checked; `filled` says which of its texts came out of
  * variables, by `pathKey`.
  */
 export function findings(
   issues: readonly Issue[],
   value: unknown,
   filled: ReadonlyMap<string, readonly string[]>,
-): readonly Finding[] {
-  const found = issues.flatMap((issue) => explain(issue, value, []));
+): { readonly found: readonly Finding[]; readonly untold: number } {
+  const all = issues.flatMap(oneAKey);
   const first = new Map<string, Finding>();
-  for (const finding of found) {
+  for (const finding of all.slice(0, mostExplained).flatMap((issue) => explain(issue, value, []))) {
     const place = pathKey([...finding.path, finding.at]);
     if (!first.has(place)) first.set(place, finding);
   }
-  return [...first.values()].map((finding) => {
+  const found = [...first.values()].map((finding) => {
     const names = finding.at === 'value' ? filled.get(pathKey(finding.path)) : undefined;
     return names ? { ...finding, wrong: `${finding.wrong} (after ${variables(names)} was filled in)` } : finding;
   });
+  return { found, untold: Math.max(0, all.length - mostExplained) };
 }
+
+/** Somewhat more than are shown, since some turn out to be one; a file with more is the wrong file. */
+const mostExplained = 500;
+
+const oneAKey = (issue: Issue): readonly Issue[] =>
+  issue.code === 'unrecognized_keys' ? issue.keys.map((name) => ({ ...issue, keys: [name] })) : [issue];
 
 const variables = (names: readonly string[]) => names.map((name) => `\`\${${name}}\``).join(', ');
 

@@ -4,14 +4,14 @@
  */
 import { createHash } from 'node:crypto';
 import type { Node } from 'yaml';
+import { fileTrouble, type ReadFileNow } from '../user-files.ts';
 import { checkTogether, secretPlaces } from './agreement.ts';
 import { locate, type Mistake, type Path, pathKey, type Range, type ReadDocument, readDocument } from './document.ts';
 import type { Environment } from './interpolate.ts';
 import { type Finding, findings, valueAt } from './issues.ts';
 import { masks, masksByLine, masksByLook } from './masks.ts';
 import { fileProblem, type Problem, problems } from './messages.ts';
-import { fileTrouble, type ReadFile } from './read-file.ts';
-import { accountSchema, rootSchema } from './schema.ts';
+import { accountSchema, rootSchema, type Written } from './schema.ts';
 import { resolve, type Settings } from './settings.ts';
 import { warnings } from './warnings.ts';
 
@@ -28,7 +28,7 @@ export type Loaded =
 export interface LoadRequest {
   readonly path: string;
   readonly env: Environment;
-  readonly readFile: ReadFile;
+  readonly readFile: ReadFileNow;
   /** `false`: files named in the configuration are not looked at, for checks on another machine. Default true. */
   readonly lookAtFiles?: boolean;
 }
@@ -37,8 +37,28 @@ export interface LoadRequest {
 export const maxFileBytes = 1024 * 1024;
 export const maxSecretBytes = 64 * 1024;
 
+/** The same before it is resolved: plain values, that one thread can give to another. */
+export type Checked =
+  | {
+      readonly ok: true;
+      readonly written: Written;
+      readonly warnings: readonly Problem[];
+      readonly hash: string;
+    }
+  | { readonly ok: false; readonly errors: readonly Problem[] };
+
 /** Reads, checks and resolves the configuration. Changes nothing. */
-export function loadSettings({ path, env, readFile, lookAtFiles = true }: LoadRequest): Loaded {
+export const loadSettings = (request: LoadRequest): Loaded => settle(checkSettings(request));
+
+/** From what was checked to the settings. */
+export function settle(checked: Checked): Loaded {
+  if (!checked.ok) return checked;
+  const { written, warnings, hash } = checked;
+  return { ok: true, settings: resolve(written), warnings, hash };
+}
+
+/** Reads and checks. */
+export function checkSettings({ path, env, readFile, lookAtFiles = true }: LoadRequest): Checked {
   const read = readText(path, readFile);
   if (!read.ok) return { ok: false, errors: [fileProblem(path, read.wrong)] };
   const { text, hash } = read;
@@ -47,20 +67,20 @@ export function loadSettings({ path, env, readFile, lookAtFiles = true }: LoadRe
     return { ok: false, errors: [fileProblem(path, wrong)] };
   }
   const document = readDocument(text, env);
-  const checked = check(document, (root) => (lookAtFiles ? checkFiles(root, readFile) : []));
+  const found = check(document, (root) => (lookAtFiles ? checkFiles(root, readFile) : []));
   const byPlace = document.value === undefined ? masksByLine(text) : masks(text, document.contents);
-  const hidden = [...byPlace, ...checked.hidden, ...masksByLook(text)];
+  const hidden = [...byPlace, ...found.hidden, ...masksByLook(text)];
   const source = { file: path, text, hidden };
-  if (!checked.settings) return { ok: false, errors: problems(source, checked.mistakes) };
-  const warned = warnings(checked.settings).map((finding) => place(document.contents, finding));
-  return { ok: true, settings: checked.settings, warnings: problems(source, warned), hash };
+  if (!found.written) return { ok: false, errors: problems(source, found.mistakes, found.untold) };
+  const warned = warnings(resolve(found.written)).map((finding) => place(document.contents, finding));
+  return { ok: true, written: found.written, warnings: problems(source, warned, 0), hash };
 }
 
 type ReadText =
   | { readonly ok: true; readonly text: string; readonly hash: string }
   | { readonly ok: false; readonly wrong: string };
 
-function readText(path: string, readFile: ReadFile): ReadText {
+function readText(path: string, readFile: ReadFileNow): ReadText {
   let bytes: Uint8Array;
   try {
     bytes = readFile(path, maxFileBytes);
@@ -77,32 +97,37 @@ function readText(path: string, readFile: ReadFile): ReadText {
 
 const isEmpty = (text: string) => text.split('\n').every((line) => /^\s*(#.*|---|\.\.\.)?\s*$/.test(line));
 
-interface Checked {
+interface Found {
   /** Undefined if there is any mistake. */
-  readonly settings: Settings | undefined;
+  readonly written: Written | undefined;
   readonly mistakes: readonly Mistake[];
+  /** Mistakes that are only counted. */
+  readonly untold: number;
   readonly hidden: readonly Range[];
 }
 
-function check(document: ReadDocument, checkFilesOf: (root: unknown) => readonly Finding[]): Checked {
-  const { value, contents, mistakes } = document;
-  if (value === undefined) return { settings: undefined, mistakes, hidden: [] };
+function check(document: ReadDocument, checkFilesOf: (root: unknown) => readonly Finding[]): Found {
+  const { value, contents, mistakes, untold } = document;
+  if (value === undefined) return { written: undefined, mistakes, untold, hidden: [] };
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     const wrong = 'must be a mapping: `accounts:`, `groups:` and so on at its top';
-    return { settings: undefined, mistakes: [...mistakes, { range: { from: 0, to: 1 }, path: [], wrong }], hidden: [] };
+    return {
+      written: undefined,
+      mistakes: [...mistakes, { range: { from: 0, to: 1 }, path: [], wrong }],
+      untold,
+      hidden: [],
+    };
   }
   const parsed = rootSchema.safeParse(value);
-  const found = [
-    ...(parsed.success ? [] : findings(parsed.error.issues, value, document.filled)),
-    ...checkTogether(value),
-    ...checkFilesOf(value),
-  ];
+  const bySchema = parsed.success ? { found: [], untold: 0 } : findings(parsed.error.issues, value, document.filled);
+  const found = [...bySchema.found, ...checkTogether(value), ...checkFilesOf(value)];
   const hidden = found.flatMap((finding) => (finding.hide ? (rangeOfValue(contents, finding.path) ?? []) : []));
   const all = withoutRepeats(
     mistakes,
     found.map((finding) => place(contents, finding)),
   );
-  return { settings: parsed.success && all.length === 0 ? resolve(parsed.data) : undefined, mistakes: all, hidden };
+  const written = parsed.success && all.length === 0 ? parsed.data : undefined;
+  return { written, mistakes: all, untold: untold + bySchema.untold, hidden };
 }
 
 const rangeOfValue = (contents: Node | null, path: Path) => locate(contents, path).value;
@@ -110,13 +135,16 @@ const rangeOfValue = (contents: Node | null, path: Path) => locate(contents, pat
 /** A place that YAML or a variable has spoilt is told once: what the schema says of it is a consequence. */
 function withoutRepeats(first: readonly Mistake[], then: readonly Mistake[]): readonly Mistake[] {
   const kept = [...first];
+  const told = new Set<string>();
+  const marks = ({ path, range }: Mistake) => [
+    `${range.from}-${range.to}`,
+    ...(path.length > 0 ? [pathKey(path)] : []),
+  ];
+  for (const mistake of first) for (const mark of marks(mistake)) told.add(mark);
   for (const mistake of then) {
-    const repeats = kept.some(
-      ({ path, range }) =>
-        (path.length > 0 && pathKey(path) === pathKey(mistake.path)) ||
-        (range.from === mistake.range.from && range.to === mistake.range.to),
-    );
-    if (!repeats) kept.push(mistake);
+    if (marks(mistake).some((mark) => told.has(mark))) continue;
+    kept.push(mistake);
+    for (const mark of marks(mistake)) told.add(mark);
   }
   return kept;
 }
@@ -129,7 +157,7 @@ function place(contents: Node | null, { path, at, wrong }: Finding): Mistake {
 }
 
 /** Secret and certificate files must be there now; that they may change later is their reader's business. */
-function checkFiles(root: unknown, readFile: ReadFile): readonly Finding[] {
+function checkFiles(root: unknown, readFile: ReadFileNow): readonly Finding[] {
   const secrets = secretPlaces(root).map(({ path, name }) => ({ path: [...path, `${name}File`], name }));
   const tls = ['certFile', 'keyFile'].map((name) => ({ path: ['server', 'tls', name], name }));
   return [...secrets, ...tls].flatMap(({ path, name }): readonly Finding[] => {
@@ -140,7 +168,7 @@ function checkFiles(root: unknown, readFile: ReadFile): readonly Finding[] {
   });
 }
 
-function fileMistake(file: string, name: string, readFile: ReadFile): string | undefined {
+function fileMistake(file: string, name: string, readFile: ReadFileNow): string | undefined {
   try {
     const content = new TextDecoder().decode(readFile(file, maxSecretBytes)).trim();
     if (content === '') return 'this file is empty';

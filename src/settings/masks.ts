@@ -12,17 +12,19 @@ const secretWord = /secret|token|passw|credential|private|key|auth|cookie|^(ak|s
 const harmless = /File$|^(name|scope|from|perTask|maxTaskSeries|tokens|credentials)$/;
 /** Keys below which everything is taken for a secret that is not known to be harmless. */
 export const secretSections: ReadonlySet<string> = new Set(['credentials', 'tokens']);
-const addressWithUser = /:\/\/[^\s/]*@/;
+/** A password may have a slash in it. */
+const addressWithUser = /:\/\/[^\s@]{0,1000}@/;
 
 const hidden = (key: string, inSection: boolean) => !harmless.test(key) && (inSection || secretWord.test(key));
 
 /** Ranges of the text to hide, in order, where the structure is known. */
 export function masks(text: string, contents: Node | null): readonly Range[] {
   const ranges: Range[] = [];
+  const endOfComment = endOfCommentIn(text);
   const hide = (node: Node) => {
     if (!node.range) return;
     const [from, to] = node.range;
-    if (!lonelyReference.test(text.slice(from, to))) ranges.push({ from, to: Math.max(to, endOfComment(text, to)) });
+    if (!lonelyReference.test(text.slice(from, to))) ranges.push({ from, to: Math.max(to, endOfComment(to)) });
   };
   const walk = (node: unknown, inSection: boolean): void => {
     if (isSeq(node)) {
@@ -50,18 +52,25 @@ export function masks(text: string, contents: Node | null): readonly Range[] {
 export const longestShownKey = 20;
 
 /** Long enough for a key or token, and mixed as no word is. Names of variables are none. */
-const keyLike = /(?<![A-Za-z0-9+=]|\$\{\w*)(?=[a-z+=]*\d)(?=[\d+=]*[a-z])[a-z0-9+=]{16,}/gi;
+const keyLike = /(?<![A-Za-z0-9+=]|\$\{\w{0,64})(?=[a-z+=]*\d)(?=[\d+=]*[a-z])[a-z0-9+=]{16,}/gi;
 
 /** What looks like a key wherever it stands: the net below the rules about places. */
 export function masksByLook(text: string): readonly Range[] {
   return [...text.matchAll(keyLike)].map((match) => ({ from: match.index, to: match.index + match[0].length }));
 }
 
-/** A comment behind a secret often is the one before it. */
-function endOfComment(text: string, from: number): number {
-  const end = text.indexOf('\n', from);
-  const rest = text.slice(from, end < 0 ? text.length : end);
-  return /^[^\n]*\s#/.test(rest) ? from + rest.length : from;
+/** A comment behind a secret often is the one before it. Of a line with thousands of secrets the comment is sought once. */
+function endOfCommentIn(text: string): (from: number) => number {
+  let line = { from: 0, to: -1, commentAt: -1 };
+  return (from) => {
+    if (from < line.from || from > line.to) {
+      const newline = text.indexOf('\n', from);
+      const to = newline < 0 ? text.length : newline;
+      const last = [...text.slice(from, to).matchAll(/\s#/g)].at(-1);
+      line = { from, to, commentAt: last ? from + last.index : -1 };
+    }
+    return line.commentAt >= from ? line.to : from;
+  };
 }
 
 /**
@@ -97,7 +106,7 @@ export function masksByLine(text: string): readonly Range[] {
 function firstSecret(line: string, inSection: boolean): { at: number; column: number | undefined } | undefined {
   let lineInSection = inSection;
   let keys = 0;
-  for (const part of line.matchAll(/["']?([A-Za-z_][\w.-]*)["']?\s*:(?=\s|$|["'{[])\s*/g)) {
+  for (const part of line.matchAll(/["']?(?<![\w.-])([A-Za-z_][\w.-]{0,200})["']?\s{0,100}:(?=\s|$|["'{[])\s*/g)) {
     keys++;
     const name = part[1] ?? '';
     const at = part.index + part[0].length;

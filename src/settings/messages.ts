@@ -30,6 +30,8 @@ export interface Source {
 export const maxProblems = 100;
 
 const shownWidth = 100;
+/** So many characters before and after a mistake are looked at: of a line of a megabyte no more is shown. */
+const quoteReach = 2_000;
 const mask = '***';
 const longestKey = 64;
 
@@ -58,11 +60,11 @@ export function fileProblem(file: string, message: string): Problem {
   return { file, line: undefined, column: undefined, path: '', message, text: `${file}: ${message}` };
 }
 
-/** Problems in the order of the file. */
-export function problems(source: Source, mistakes: readonly Mistake[]): readonly Problem[] {
+/** Problems in the order of the file; `untold` more are only counted. */
+export function problems(source: Source, mistakes: readonly Mistake[], untold: number): readonly Problem[] {
   const ordered = [...mistakes].sort((a, b) => a.range.from - b.range.from);
   const told = ordered.slice(0, maxProblems).map((mistake) => problem(source, mistake));
-  const more = ordered.length - told.length;
+  const more = ordered.length - told.length + untold;
   return more > 0 ? [...told, fileProblem(source.file, `and ${more} more mistakes`)] : told;
 }
 
@@ -81,13 +83,15 @@ function problem({ file, text, hidden }: Source, { range, path, wrong }: Mistake
 /** The line with what is hidden masked, and the caret line under it; undefined if the line is empty. */
 function quote(text: string, start: number, range: Range, hidden: readonly Range[]) {
   const newline = text.indexOf('\n', start);
-  const end = newline < 0 ? text.length : newline;
+  const end = Math.min(newline < 0 ? text.length : newline, range.from + quoteReach);
+  const begin = Math.max(start, range.from - quoteReach);
+  const near = hidden.filter(({ from, to }) => to > begin && from < end);
   const to = Math.max(range.from + 1, Math.min(range.to, end));
   let line = '';
   let caretFrom: number | undefined;
   let caretTo = 0;
-  for (let at = start; at < end; ) {
-    const until = hiddenUntil(hidden, at);
+  for (let at = begin; at < end; ) {
+    const until = hiddenUntil(near, at);
     const next = until > at ? Math.min(until, end) : at + 1;
     if (range.from < next) caretFrom ??= line.length;
     line += until > at ? mask : printable(text.slice(at, next));

@@ -1,7 +1,7 @@
 /** Certificate and key for `listen`, read again when their files change: renewed certificates need no restart. */
-import { readFile, stat } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { Clock } from '../domain/ports/time-port.ts';
+import { fileTrouble, readUserFile, versionOfUserFile } from '../user-files.ts';
 import type { WebLog } from './api.ts';
 import type { KeyPair } from './between-threads.ts';
 import { codeOf, WebProblem } from './problem.ts';
@@ -11,14 +11,17 @@ export interface TlsFiles {
   readonly keyFile: string;
 }
 
+/** A chain of certificates with room to spare. */
+const maxPemBytes = 1024 * 1024;
+
 /** How often the files are looked at. */
 export const tlsCheckEveryMs = 10_000;
 
 /** Throws a WebProblem that names the file, never what is in it. */
 export async function readKeyPair({ certFile, keyFile }: TlsFiles): Promise<KeyPair> {
   const read = (name: string, file: string) =>
-    readFile(file).catch((error: unknown) => {
-      throw new WebProblem(`server.tls.${name}: cannot read ${file} (${codeOf(error)})`);
+    readUserFile(file, maxPemBytes).then(Buffer.from, (error: unknown) => {
+      throw new WebProblem(`server.tls.${name}: cannot read ${file}: ${fileTrouble(error)}`);
     });
   const pair = { cert: await read('certFile', certFile), key: await read('keyFile', keyFile) };
   try {
@@ -69,6 +72,5 @@ export function followKeyPair(
 
 /** Changes when a file is written, or when a link leads elsewhere. */
 async function versionOf({ certFile, keyFile }: TlsFiles): Promise<string> {
-  const parts = await Promise.all([stat(certFile), stat(keyFile)]);
-  return parts.map(({ ino, mtimeMs, size }) => `${ino}/${mtimeMs}/${size}`).join(' ');
+  return (await Promise.all([certFile, keyFile].map(versionOfUserFile))).join(' ');
 }

@@ -107,7 +107,7 @@ describe('which keys are used', () => {
     [
       'oidc',
       { VOLCENGINE_OIDC_ROLE_TRN: 'r', VOLCENGINE_OIDC_TOKEN_FILE: '/no/such' },
-      'auth: credentials: oidc: VOLCENGINE_OIDC_TOKEN_FILE /no/such cannot be read (ENOENT)',
+      'auth: credentials: oidc: VOLCENGINE_OIDC_TOKEN_FILE /no/such cannot be read: there is no such file',
     ],
   ])('%s with %j', async (from, env, expected) => {
     if (from === 'static') throw new Error('not of this table');
@@ -137,12 +137,12 @@ describe('keys in files', () => {
     write('ak', ' first\n');
     const missing = join(folder, 'sk');
     expect(await ring(files()).current()).toBe(
-      `auth: credentials: secretAccessKeyFile ${missing} cannot be read (ENOENT)`,
+      `auth: credentials: secretAccessKeyFile ${missing} cannot be read: there is no such file`,
     );
     write('sk', '\n');
     expect(await ring(files()).current()).toBe(`auth: credentials: secretAccessKeyFile ${missing} is empty`);
     write('sk', 'x'.repeat(70_000));
-    expect(await ring(files()).current()).toContain(`${missing} is larger than 65536 bytes`);
+    expect(await ring(files()).current()).toContain(`${missing} cannot be read: it is larger than 64 KiB`);
     write('sk', 'secret');
     expect(await ring(files()).current()).toBe('first');
   });

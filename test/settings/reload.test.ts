@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { compareForReload } from '../../src/settings/compare.ts';
 import { watchedFiles, watchSettings } from '../../src/settings/file-watch.ts';
-import { type ReadFile, readFileWithin } from '../../src/settings/read-file.ts';
+import { type ReadFile, readFileNow } from '../../src/user-files.ts';
 import { VirtualClock } from '../sim/virtual-clock.ts';
 import { filesInMemory, settingsOf } from './support.ts';
 
@@ -130,7 +130,7 @@ describe('a change is told once it has stood still for 2 s', () => {
       renameSync(join(folder, '..data_tmp'), join(folder, '..data'));
       rmSync(join(folder, '..1'), { recursive: true });
     };
-    expect(await told([[1.1, swap]], readFileWithin, () => [join(folder, 'relaykeeper.yaml')])).toEqual([3.5]);
+    expect(await told([[1.1, swap]], readFileNow, () => [join(folder, 'relaykeeper.yaml')])).toEqual([3.5]);
   });
 
   test('watched are the file and the tokens in files', () => {

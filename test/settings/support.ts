@@ -1,7 +1,7 @@
 /** Files in memory, and one way to load them, for the tests of the settings. */
 import { type Loaded, loadSettings } from '../../src/settings/load.ts';
-import { TooLarge } from '../../src/settings/read-file.ts';
 import type { Settings } from '../../src/settings/settings.ts';
+import { TooLarge } from '../../src/user-files.ts';
 
 export type Files = Readonly<Record<string, string | Uint8Array>>;
 

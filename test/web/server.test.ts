@@ -421,7 +421,7 @@ describe('TLS', () => {
     const folder = emptyFolder();
     const missing = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
     expect(await problemOf(openWeb({ tls: missing }))).toBe(
-      `server.tls.certFile: cannot read ${missing.certFile} (ENOENT)`,
+      `server.tls.certFile: cannot read ${missing.certFile}: there is no such file`,
     );
     writeFileSync(missing.certFile, 'x');
     writeFileSync(missing.keyFile, 'KEYMATERIAL');

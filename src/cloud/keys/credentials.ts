@@ -5,9 +5,9 @@
  * `KeyRing` is what the calls see. Where keys come from is a `KeySource`; what can be renewed is renewed before it
  * expires, one renewal at a time. No message here has a key or a token in it.
  */
-import { stat } from 'node:fs/promises';
 import type { Clock } from '../../domain/ports/time-port.ts';
 import type { CallFailure } from '../../domain/words/failure.ts';
+import { fileTrouble, versionOfUserFile } from '../../user-files.ts';
 import type { Credentials } from '../sign.ts';
 import { checked, KeysUnavailable, type ReadKeys, readSmallFile } from './key-source.ts';
 import { type AskForKeys, askEcsRole, askOidc } from './temporary.ts';
@@ -260,11 +260,4 @@ function watchFiles(files: readonly string[], clock: Clock, onChange: () => Prom
   };
 }
 
-async function stateOf(file: string): Promise<string> {
-  try {
-    const { ino, size, mtimeMs } = await stat(file);
-    return `${ino}:${size}:${mtimeMs}`;
-  } catch {
-    return 'missing';
-  }
-}
+const stateOf = (file: string): Promise<string> => versionOfUserFile(file).catch(fileTrouble);

@@ -1,5 +1,5 @@
 /** What every source of keys shares: what it read, why it could not, and how a key is checked. */
-import { readFile, stat } from 'node:fs/promises';
+import { fileTrouble, readUserFile } from '../../user-files.ts';
 import type { Credentials } from '../sign.ts';
 
 const longestFile = 64 * 1024;
@@ -22,13 +22,9 @@ export class KeysUnavailable extends Error {
 /** The trimmed text of a file of at most 64 KiB; `what` names it in the message. */
 export async function readSmallFile(path: string, what: string): Promise<string> {
   try {
-    const { size } = await stat(path);
-    if (size > longestFile) throw new KeysUnavailable(`${what} ${path} is larger than ${longestFile} bytes`);
-    return (await readFile(path, 'utf8')).trim();
+    return new TextDecoder().decode(await readUserFile(path, longestFile)).trim();
   } catch (error) {
-    if (error instanceof KeysUnavailable) throw error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'error';
-    throw new KeysUnavailable(`${what} ${path} cannot be read (${code})`);
+    throw new KeysUnavailable(`${what} ${path} cannot be read: ${fileTrouble(error)}`);
   }
 }
 

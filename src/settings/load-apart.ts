@@ -1,0 +1,39 @@
+/**
+ * Reading a configuration while other work goes on. A megabyte of mistakes takes a second and more to explain, and a
+ * path can lead to a file system that is gone: a thread of its own waits and computes, and is ended if it does not end.
+ */
+import { Worker } from 'node:worker_threads';
+import type { Clock } from '../domain/ports/time-port.ts';
+import type { Environment } from './interpolate.ts';
+import { type Checked, type Loaded, settle } from './load.ts';
+import { fileProblem } from './messages.ts';
+
+export interface ApartRequest {
+  readonly path: string;
+  readonly env: Environment;
+}
+
+const longestMs = 30_000;
+/** A megabyte of the worst YAML takes less than half of it. */
+const maxOldGenerationSizeMb = 512;
+
+/** What `loadSettings` gives, without holding anything up. Never rejects. */
+export async function loadApart(request: ApartRequest, clock: Clock): Promise<Loaded> {
+  const thread = new Worker(new URL('./load-thread.ts', import.meta.url), {
+    workerData: request,
+    resourceLimits: { maxOldGenerationSizeMb },
+  });
+  const { promise, resolve } = Promise.withResolvers<Checked>();
+  const failed = (wrong: string) => resolve({ ok: false, errors: [fileProblem(request.path, wrong)] });
+  const takeBack = clock.after(longestMs, () => failed(`was not read within ${longestMs / 1000} s`));
+  thread.once('message', resolve);
+  thread.once('error', (error) => failed(`could not be checked: ${error.message}`));
+  thread.once('exit', () => failed('could not be checked: its thread ended'));
+  try {
+    return settle(await promise);
+  } finally {
+    takeBack();
+    // Not waited for: one that hangs in the kernel ends when the kernel lets it.
+    void thread.terminate();
+  }
+}

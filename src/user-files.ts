@@ -1,0 +1,135 @@
+/**
+ * The one door to files that people name: the configuration, secrets, tokens, certificates. A path can lead anywhere,
+ * so only regular files are read, within a bound, and nothing waits for what may never come: a pipe nobody writes to,
+ * a terminal, a network file system that is gone.
+ */
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { systemClock } from './clock.ts';
+
+/** The bytes of a file; throws or rejects if it cannot be read, is no regular file, or is larger than `maxBytes`. */
+export type ReadFile = (path: string, maxBytes: number) => Uint8Array | Promise<Uint8Array>;
+export type ReadFileNow = (path: string, maxBytes: number) => Uint8Array;
+
+/** Opening a pipe does not wait for its other end, and a terminal does not become ours. Links are followed: ConfigMaps are links. */
+const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+/** Why a file was not read, in words; what the operating system says has a code instead. */
+class NotRead extends Error {}
+
+export class TooLarge extends NotRead {
+  constructor(maxBytes: number) {
+    super(`it is larger than ${maxBytes / 1024} KiB`);
+    this.name = 'TooLarge';
+  }
+}
+
+function mustBeRegular(found: Stats): void {
+  if (found.isFile()) return;
+  throw new NotRead(`it is ${kindOf(found)}: only a regular file is read`);
+}
+
+function kindOf(found: Stats): string {
+  if (found.isFIFO()) return 'a named pipe';
+  if (found.isDirectory()) return 'a directory';
+  return found.isSocket() ? 'a socket' : 'a device';
+}
+
+/** Holds the thread that calls it: for the start, when nothing runs yet, and for threads of their own. */
+export const readFileNow: ReadFileNow = (path, maxBytes) => {
+  const file = openSync(path, flags);
+  try {
+    mustBeRegular(fstatSync(file));
+    const bytes = Buffer.alloc(maxBytes + 1);
+    let length = 0;
+    while (length < bytes.length) {
+      const read = readSync(file, bytes, length, bytes.length - length, null);
+      if (read === 0) break;
+      length += read;
+    }
+    if (length > maxBytes) throw new TooLarge(maxBytes);
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(file);
+  }
+};
+
+/** The same beside everything else; rejects if there is no answer within 5 s. */
+export const readUserFile = (path: string, maxBytes: number): Promise<Uint8Array> =>
+  beside(`${maxBytes} ${path}`, async () => {
+    const file = await open(path, flags);
+    try {
+      mustBeRegular(await file.stat());
+      const bytes = Buffer.alloc(maxBytes + 1);
+      let length = 0;
+      while (length < bytes.length) {
+        const { bytesRead } = await file.read(bytes, length, bytes.length - length, null);
+        if (bytesRead === 0) break;
+        length += bytesRead;
+      }
+      if (length > maxBytes) throw new TooLarge(maxBytes);
+      return bytes.subarray(0, length);
+    } finally {
+      await file.close();
+    }
+  });
+
+/** Changes when the file is written, or when a link leads elsewhere. Rejects as `readUserFile` does. */
+export const versionOfUserFile = (path: string): Promise<string> =>
+  beside(`version ${path}`, async () => {
+    const { ino, size, mtimeMs } = await stat(path);
+    return `${ino}:${size}:${mtimeMs}`;
+  });
+
+const answersWithinMs = 5_000;
+/** Node has four threads for files and for names of hosts: a dead file system must leave some for the calls to the cloud. */
+const mostAtOnce = 2;
+let atOnce = 0;
+const waiting: (() => void)[] = [];
+/** By what is asked: one that hangs is not asked a second time. */
+const asked = new Map<string, Promise<unknown>>();
+
+function beside<T>(what: string, run: () => Promise<T>): Promise<T> {
+  const same = asked.get(what) as Promise<T> | undefined;
+  const running = same ?? inTurn(run);
+  if (!same) {
+    asked.set(what, running);
+    const forget = () => asked.delete(what);
+    running.then(forget, forget);
+  }
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const takeBack = systemClock.after(answersWithinMs, () =>
+    reject(new NotRead(`there is no answer within ${answersWithinMs / 1000} s: is its file system gone?`)),
+  );
+  running.then(resolve, reject).finally(takeBack);
+  return promise;
+}
+
+async function inTurn<T>(run: () => Promise<T>): Promise<T> {
+  if (atOnce >= mostAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
+  else atOnce++;
+  try {
+    return await run();
+  } finally {
+    const next = waiting.shift();
+    if (next) next();
+    else atOnce--;
+  }
+}
+
+const words: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EISDIR: 'it is a directory: only a regular file is read',
+  ENXIO: 'it is a socket or a device: only a regular file is read',
+  ELOOP: 'it is a link that leads in a circle',
+};
+
+/** Why a file could not be read, without its path. */
+export function fileTrouble(error: unknown): string {
+  if (error instanceof NotRead) return error.message;
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown error';
+  return words[code] ?? code;
+}

@@ -1,0 +1,113 @@
+/** Paths that lead to no file, and configurations that take long: a start ends, and what runs goes on healing. */
+import { spawnSync } from 'node:child_process';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { account, env, key, tasks } from './cloud.ts';
+import { command, configPath, plainServer, Stage, until, writeConfig } from './daemon.ts';
+
+const pipe = 'it is a named pipe: only a regular file is read';
+
+/** In the place of what is there, at once: as a tool that swaps files does it. */
+function putPipe(path: string): void {
+  rmSync(`${path}.pipe`, { force: true });
+  spawnSync('mkfifo', [`${path}.pipe`]);
+  renameSync(`${path}.pipe`, path);
+}
+
+describe.concurrent('check ends where a pipe stands', () => {
+  it.each([
+    ['as configuration', 'relaykeeper.yaml', `cannot be read: ${pipe}`],
+    ['as secret', 'secret', `this file cannot be read: ${pipe}`],
+    ['as token', 'token', `this file cannot be read: ${pipe}`],
+    ['as certificate', 'cert', `this file cannot be read: ${pipe}`],
+  ])('%s', async (_what, name, words) => {
+    await using stage = new Stage();
+    const folder = stage.folder();
+    for (const file of ['secret', 'token', 'cert']) writeFileSync(join(folder, file), 'a-secret-of-some-length');
+    writeConfig(folder, {
+      server: {
+        ...plainServer,
+        tls: { certFile: 'cert', keyFile: 'secret' },
+        tokens: [{ name: 'ops', scope: 'read', tokenFile: 'token' }],
+      },
+      accounts: [{ name: 'a', credentials: { accessKeyId: 'AK', secretAccessKeyFile: 'secret' } }],
+      groups: [{ name: 'vip' }],
+    });
+    putPipe(join(folder, name));
+    const { code, stderr } = await command(folder, ['--config', 'relaykeeper.yaml', 'check']);
+    expect(code).toBe(78);
+    expect(stderr).toContain(words);
+  });
+});
+
+it('a running daemon heals on and ends at SIGTERM, whatever its files become', async () => {
+  await using stage = new Stage();
+  const cloud = await stage.cloud({ tasks: tasks('runs', 6) });
+  const folder = stage.folder();
+  const file = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return name;
+  };
+  const config = {
+    server: {
+      ...plainServer,
+      tokens: [{ name: 'ops', scope: 'read', tokenFile: file('token', 'token-0123456789abcd') }],
+    },
+    accounts: [
+      account(cloud, 'main', {
+        credentials: {
+          accessKeyIdFile: file('id', key.accessKeyId),
+          secretAccessKeyFile: file('secret', key.secretAccessKey),
+        },
+      }),
+    ],
+    groups: [{ name: 'vip' }],
+  };
+  const daemon = await stage.start({ folder, env, config });
+  let next = 1;
+  const heals = async (when: string) => {
+    const taskId = `runs-000${next++}`;
+    cloud.act({ kind: 'stop', taskId });
+    await until(
+      `it heals ${when}`,
+      () => cloud.restarts(taskId).length > 0,
+      () => daemon.tail(),
+    );
+  };
+
+  putPipe(configPath(folder));
+  await until('the pipe is refused', () => daemon.said('config-rejected').at(-1)?.msg.includes(pipe));
+  await heals('with a pipe as configuration');
+
+  rmSync(configPath(folder));
+  const keys = Array.from({ length: 60_000 }, (_, n) => `key${n}: 1\n`);
+  writeFileSync(configPath(folder), `accounts: [{name: a}]\ngroups: [{name: vip}]\n${keys.join('')}`);
+  const answers: number[] = [];
+  let reloaded = false;
+  const reload = daemon.ask('POST', '/-/reload').finally(() => {
+    reloaded = true;
+  });
+  await until('the reload is answered', async () => {
+    const before = performance.now();
+    await daemon.ask('GET', '/-/healthy');
+    answers.push(performance.now() - before);
+    return reloaded;
+  });
+  const { status, json } = await reload;
+  expect(status).toBe(400);
+  expect((json as { errors: string[] }).errors).toHaveLength(101);
+  // While 60,000 mistakes are explained; it takes a second and more of a core.
+  expect(Math.max(...answers)).toBeLessThan(1_000);
+  await heals('with a configuration of mistakes');
+
+  for (const name of ['secret', 'token', 'id']) putPipe(join(folder, name));
+  rmSync(configPath(folder));
+  writeConfig(folder, { ...config, log: { level: 'debug' } });
+  expect((await daemon.ask('POST', '/-/reload')).status).toBe(400);
+  await heals('with pipes as secrets');
+
+  const before = performance.now();
+  expect((await daemon.stop()).code).toBe(0);
+  expect(performance.now() - before).toBeLessThan(10_000);
+});
