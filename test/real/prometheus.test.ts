@@ -239,9 +239,9 @@ describe('each page is brought about, told, and resolved when it is mended', () 
     });
   });
 
-  test('Absent: the process is killed', () =>
+  test('TargetDown, Absent and NoOwner: the process is killed', () =>
     play({
-      alerts: ['RelaykeeperAbsent'],
+      alerts: ['RelaykeeperTargetDown', 'RelaykeeperAbsent', 'RelaykeeperNoOwner'],
       provoke: () => daemon.kill(),
       mend: async () => {
         daemon = await start();

@@ -182,6 +182,32 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     },
   },
   {
+    name: 'RelaykeeperTargetDown',
+    severity: 'page',
+    // Known by the job's name, or by what the target said within a day: nobody has to call the job as we do.
+    expr: `max by (job, instance) (up{job=~".*relaykeeper.*"} or up and on (job, instance) last_over_time(${metric('build_info')}[${span('1d')}])) < 1`,
+    for: span('2m'),
+    summary: 'relaykeeper at {{ .Labels.instance }} does not answer',
+    description:
+      'Prometheus cannot scrape this process, whatever the others do. A standby takes its accounts over; without one, their stopped tasks stay stopped.',
+    valueAs: 'number',
+    explain: 'up{job="{{ .Labels.job }}",instance="{{ .Labels.instance }}"}',
+    runbook: {
+      means: 'One target is down: the process has ended or hangs, or Prometheus cannot reach it.',
+      look: [
+        'Does the process run, and why did it end: the last lines of its log.',
+        'Who has its accounts: `relaykeeper_owner`. No account without an owner means that a standby has taken over.',
+        'The targets page of Prometheus: what the scrape fails with.',
+      ],
+      run: [
+        'systemctl status relaykeeper            # or: docker ps -a, docker logs relaykeeper',
+        'relaykeeper check                       # a bad configuration is the commonest reason not to start',
+        'relaykeeper healthcheck',
+      ],
+      end: 'With the first scrape that succeeds, or when the target is taken out of the configuration of Prometheus.',
+    },
+  },
+  {
     name: 'RelaykeeperAbsent',
     severity: 'page',
     expr: `absent(${metric('build_info')})`,
@@ -208,15 +234,17 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
   {
     name: 'RelaykeeperNoOwner',
     severity: 'page',
-    expr: `max by (account) (${metric('owner')}) < 1`,
+    // The second half: nobody is left who tells of the account, since the process that did is down.
+    expr: `(max by (account) (${metric('owner')}) or max by (account) (0 * last_over_time(${metric('owner')}[${span('1d')}]) and on (job, instance) up == 0)) < 1`,
     for: span('2m'),
     summary: `Account ${account}: no process owns it, so nobody restarts anything`,
-    description: 'Every relaykeeper that Prometheus scrapes stands by for this account.',
+    description: 'Every relaykeeper that knows this account stands by for it, or is down.',
     valueAs: 'number',
     explain: metric('owner', { account }),
     runbook: {
       means: 'The lock on the ledger (or the lease) is with a process that Prometheus does not know, or with none.',
       look: [
+        'Is RelaykeeperTargetDown firing too? Then begin there.',
         "Another relaykeeper on the same store: an old container, somebody's terminal.",
         'The log of the one that stands by: `"event":"standing-by"`.',
       ],
