@@ -162,9 +162,10 @@ setFlagsFromString('--semi-space-growth-factor=1');
 
 // Unhandled rejections come here too.
 process.on('uncaughtException', endByMistake);
-if (stop.signal.aborted) endBy(endsWithinMs);
-else stop.signal.addEventListener('abort', () => endBy(endsWithinMs), { once: true });
+stop.signal.addEventListener('abort', () => endBy(endsWithinMs), { once: true });
 
+// Nothing has begun yet that would want an end.
+if (stop.signal.aborted) process.exit(0);
 await end(
   await runCommandLine(process.argv.slice(2), {
     env: process.env,

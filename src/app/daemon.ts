@@ -55,6 +55,8 @@ const lastLinesWithinMs = 2_000;
 /** The daemon, until `signals.stop`. Resolves with the exit code; what went wrong at the start stands on stderr. */
 export async function runApp(options: RunOptions): Promise<number> {
   const { clock, env, stderr } = options;
+  const { stop } = options.signals;
+  if (stop.aborted) return exitCodes.done;
   const found = findAndLoad(options.configPath, env);
   if (!found.ok) {
     for (const error of found.errors) stderr.write(`${error}\n`);
@@ -84,6 +86,7 @@ export async function runApp(options: RunOptions): Promise<number> {
   try {
     const store = await openTheStore(current.settings, clock, metrics, log);
     closers.push(() => store.close());
+    if (stop.aborted) return exitCodes.done;
     const crew = new Fleet({ clock, env, store, log, metrics, onTrace: tracesTo(metrics, log, clock, () => fleet) });
     fleet = crew;
     crew.open(current.settings);
@@ -118,7 +121,7 @@ export async function runApp(options: RunOptions): Promise<number> {
     started = true;
     tellStart(log, options.program, found.path, current.settings, web.url, found.warnings);
     options.signals.onHangup(() => void reload('hangup'));
-    tellStopping(options.signals.stop, log);
+    tellStopping(stop, log);
     await runUntilStopped(options, crew, store, () => current.settings, found.path, reload);
     await crew.close();
     return exitCodes.done;

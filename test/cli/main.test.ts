@@ -1,7 +1,7 @@
 /** The process itself: what only main.ts does. Each start takes a good part of a second, so there are few. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -186,3 +186,29 @@ it.each(['SIGTERM', 'SIGINT'] as const)('%s ends a long command cleanly', async 
   child.kill(signal);
   expect(await ended).toMatchObject({ code: 0, signal: null, err: '' });
 });
+
+it.each([
+  ['v20.20.2', 'this machine has v20.20.2'],
+  ['v22.9.0', 'this machine has v22.9.0'],
+  ['v22.18.0', 'this machine has v22.18.0'],
+  [undefined, 'this machine has none'],
+])(
+  'without a Node of its own, on a machine with %s, its launcher says in one line what is needed',
+  (version, sentence) => {
+    const checkout = mkdtempSync(join(folder, 'checkout-'));
+    mkdirSync(join(checkout, 'src'));
+    mkdirSync(join(checkout, 'bin'));
+    copyFileSync(join(main, '../relaykeeper'), join(checkout, 'src/relaykeeper'));
+    for (const tool of ['readlink', 'dirname']) symlinkSync(`/usr/bin/${tool}`, join(checkout, 'bin', tool));
+    if (version !== undefined)
+      writeFileSync(join(checkout, 'bin/node'), `#!/bin/sh\necho ${version}\n`, { mode: 0o755 });
+    const { status, stdout, stderr } = spawnSync('/bin/sh', ['src/relaykeeper', 'status'], {
+      cwd: checkout,
+      env: { PATH: join(checkout, 'bin') },
+      encoding: 'utf8',
+    });
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/^relaykeeper: it needs Node 22\.19 or newer, .*\n$/);
+    expect(stderr).toContain(sentence);
+  },
+);

@@ -54,6 +54,12 @@ export interface Ended {
   readonly stderr: string;
 }
 
+const signalNumbers: Readonly<Record<string, number>> = { SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };
+
+/** As a shell tells it: the exit code, or 128 and the signal's number. */
+export const endOf = ({ code, signal }: Pick<Ended, 'code' | 'signal'>): number =>
+  code ?? 128 + (signalNumbers[signal ?? ''] ?? 0);
+
 const longestWaitMs = 30_000;
 const longestStartMs = 60_000;
 
@@ -124,6 +130,7 @@ export interface StartOptions {
   readonly config?: object | string;
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
+  readonly nodeArgs?: readonly string[];
   /**
    * A shell's words, in which `run` is the daemon and takes redirections: its output goes somewhere else than here, so
    * it is asked (`answering`, `gone`) rather than read.
@@ -188,10 +195,10 @@ export class Daemon {
   readonly #ownGroup: boolean;
   #over: Ended | undefined;
 
-  constructor({ folder: path, config, env = {}, args = [], timed, shell }: StartOptions) {
+  constructor({ folder: path, config, env = {}, args = [], nodeArgs = [], timed, shell }: StartOptions) {
     this.folder = path;
     if (config !== undefined) writeConfig(path, config);
-    const line = [process.execPath, main, 'run', '--config', configPath(path), ...args];
+    const line = [process.execPath, ...nodeArgs, main, 'run', '--config', configPath(path), ...args];
     const words = timed ? 'TIMEFORMAT="cpu %U %S"; time "$@"' : shell && `${runInShell}\n${shell}`;
     const [file = '', ...rest] = words === undefined ? line : ['bash', '-c', words, 'bash', ...line];
     this.child = spawn(file, rest, {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Arrival } from '../../src/simulator/arrivals.ts';
 import { account, env, type PretendCloud, tasks } from './cloud.ts';
-import { type Daemon, plainServer, Stage, sleep, until } from './daemon.ts';
+import { type Daemon, endOf, plainServer, Stage, sleep, until } from './daemon.ts';
 
 const backoffMs = 4_000;
 /** From its intent to its arrival a call takes as long as it takes: so much may one be later than another. */
@@ -210,7 +210,7 @@ describe.concurrent('SIGTERM', () => {
     await daemon.saying('stopping');
     expect(daemon.running).toBe(true);
     daemon.child.kill('SIGINT');
-    expect((await daemon.ended).code).toBe(130);
+    expect(endOf(await daemon.ended)).toBe(130);
   });
 });
 

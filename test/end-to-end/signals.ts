@@ -1,0 +1,152 @@
+/** Signals at every moment of a life: as an ordinary process, and as process 1 of a namespace, as in a container. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { account, env, tasks } from './cloud.ts';
+import { endOf, plainServer, Stage, sleep, until, writeConfig } from './daemon.ts';
+
+const launcher = join(import.meta.dirname, '../../src/relaykeeper');
+const endsWithinMs = 10_000;
+
+async function openWorld(stage: Stage) {
+  const cloud = await stage.cloud({ tasks: tasks('a', 3) });
+  const folder = stage.folder();
+  writeConfig(folder, { server: plainServer, accounts: [account(cloud)], groups: [{ name: 'vip' }] });
+  return { cloud, folder };
+}
+
+/** From then on it hears of SIGHUP and of all the others: the lowest bit of those that it catches. */
+const hears = (pid: number) =>
+  until('it hears SIGHUP', () => /^SigCgt:\s+[0-9a-f]*[13579bdf]$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')));
+
+describe.concurrent('SIGTERM while it starts ends it within 10 s', () => {
+  it.each([20, 100, 200, 400, 600])('an ordinary process, after %d ms', async (ms) => {
+    await using stage = new Stage();
+    const { folder } = await openWorld(stage);
+    const daemon = stage.spawn({ folder, env });
+    await sleep(ms);
+    const from = performance.now();
+    const { code, signal } = await daemon.stop();
+    expect(performance.now() - from).toBeLessThan(endsWithinMs);
+    // Before it has an ear, by the signal itself.
+    expect(signal ?? code).toBeOneOf([0, 'SIGTERM']);
+  });
+
+  const canUnshare = process.getuid?.() === 0 && spawnSync('unshare', ['-pf', 'true']).status === 0;
+  it.skipIf(!canUnshare).each([0, 20, 50, 100, 150, 200, 400, 600])(
+    'process 1, after its first moment and %d ms',
+    { timeout: 30_000 },
+    async (ms) => {
+      await using stage = new Stage();
+      const { folder } = await openWorld(stage);
+      const first = firstOfNamespace(stage, folder);
+      const pid = await first.pid();
+      // Not in /proc as something else any more, and past its first lines.
+      await until('it is the launcher', () => readFileSync(`/proc/${pid}/comm`, 'utf8') !== 'unshare\n');
+      await sleep(20 + ms);
+      const from = performance.now();
+      process.kill(pid, 'SIGTERM');
+      const { code } = await first.ended;
+      expect(performance.now() - from).toBeLessThan(endsWithinMs);
+      expect(code).toBeOneOf([0, 143]);
+    },
+  );
+
+  it.skipIf(!canUnshare)(
+    'process 1 lives through SIGHUP, SIGUSR1 and SIGUSR2 at any time, reloads, and passes its exit code on',
+    async () => {
+      await using stage = new Stage();
+      const { folder } = await openWorld(stage);
+      const first = firstOfNamespace(stage, folder);
+      const pid = await first.pid();
+      for (let n = 0; n < 20; n++) {
+        for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.kill(pid, signal);
+        await sleep(30);
+      }
+      await until('it has read its configuration again', () => first.stdout().includes('"config-loaded"'));
+      expect(first.stderr()).toBe('');
+      process.kill(pid, 'SIGTERM');
+      expect(await first.ended).toEqual({ code: 0, signal: null });
+      writeConfig(folder, 'accounts: []\n');
+      expect((await firstOfNamespace(stage, folder).ended).code).toBe(78);
+    },
+  );
+});
+
+function firstOfNamespace(stage: Stage, folder: string) {
+  const child = spawn('unshare', ['-pf', '--kill-child', launcher, 'run'], {
+    cwd: folder,
+    env: { PATH: process.env.PATH ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  stage.onLeave(() => child.kill('SIGKILL'));
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (piece) => {
+    stdout += piece;
+  });
+  child.stderr.on('data', (piece) => {
+    stderr += piece;
+  });
+  return {
+    ended: once(child, 'close').then(([code, signal]) => ({ code, signal })),
+    stdout: () => stdout,
+    stderr: () => stderr,
+    /** Of process 1, as this side sees it. */
+    pid: async () => {
+      let pid = 0;
+      await until('there is a process 1', () => {
+        pid = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8'));
+        return pid > 0;
+      });
+      return pid;
+    },
+  };
+}
+
+describe.concurrent('signals that are no end', () => {
+  it('SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGWINCH and SIGCONT from the first moment on: it starts, reloads, heals; no debugger opens', async () => {
+    await using stage = new Stage();
+    const { cloud, folder } = await openWorld(stage);
+    const daemon = stage.spawn({ folder, env });
+    await hears(daemon.pid);
+    for (let n = 0; n < 20; n++) {
+      for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE', 'SIGWINCH', 'SIGCONT'] as const)
+        daemon.signal(signal);
+      await sleep(30);
+    }
+    await daemon.saying('config-loaded');
+    cloud.act({ kind: 'stop', taskId: 'a-0001' });
+    await daemon.saying('restart-worked');
+    daemon.signal('SIGUSR1');
+    await sleep(200);
+    expect((await daemon.stop()).code).toBe(0);
+    expect(daemon.stderr).toBe('');
+  });
+
+  it('a debugger that SIGUSR1 opened before there was an ear is shut again', async () => {
+    await using stage = new Stage();
+    const { folder } = await openWorld(stage);
+    // As if it had come while Node itself began.
+    const open = "data:text/javascript,import { open } from 'node:inspector'; open(0, '127.0.0.1')";
+    const daemon = await stage.start({ folder, env, nodeArgs: ['--import', open] });
+    const port = Number(/ws:\/\/127\.0\.0\.1:(\d+)/.exec(daemon.stderr)?.[1]);
+    expect(port).toBeGreaterThan(0);
+    await expect(fetch(`http://127.0.0.1:${port}/json`)).rejects.toThrow();
+  });
+
+  it('a second SIGTERM ends it at once, also while it starts', async () => {
+    await using stage = new Stage();
+    const { folder } = await openWorld(stage);
+    const daemon = stage.spawn({ folder, env });
+    await hears(daemon.pid);
+    // Again and again: the system makes one of two that come at once.
+    while (daemon.running) {
+      daemon.signal('SIGTERM');
+      await sleep(50);
+    }
+    expect(endOf(await daemon.ended)).toBe(143);
+  });
+});
