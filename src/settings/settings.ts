@@ -90,7 +90,10 @@ export interface Settings {
   readonly groups: readonly Policy[];
 }
 
-const builtIn = policySchema.parse(builtInPolicy);
+/** Every key has a value here: one without does not compile. */
+const builtIn = policySchema.parse(
+  builtInPolicy satisfies Readonly<Record<keyof WrittenPolicy, unknown>>,
+) as Whole<WrittenPolicy>;
 
 /** What was written, checked by schema and rules, to what is meant. */
 export function resolve(written: Written): Settings {
@@ -187,14 +190,12 @@ type Policied = Omit<Policy, 'name' | 'match'>;
 
 /** The policy in force where `group` lies over `defaults` and both over what is built in, key by key. */
 export function resolvePolicy(group: WrittenPolicy, defaults: WrittenPolicy = {}): Policied {
-  const plain = { ...builtIn, ...defaults, ...group };
+  const { verifyWithin, startLead, endGuard, hours, ...asWritten } = { ...builtIn, ...defaults, ...group };
   const backoff = { ...builtIn.backoff, ...defaults.backoff, ...group.backoff };
   const quarantine = { ...builtIn.quarantine, ...defaults.quarantine, ...group.quarantine };
   const budget = over(over(builtIn.budget, defaults.budget), group.budget, builtIn.budget);
   return {
-    mode: must(plain.mode),
-    firstSight: must(plain.firstSight),
-    confirm: must(plain.confirm),
+    ...asWritten,
     backoff: {
       initialMs: must(backoff.initial),
       factor: must(backoff.factor),
@@ -202,14 +203,13 @@ export function resolvePolicy(group: WrittenPolicy, defaults: WrittenPolicy = {}
       jitterPercent: must(backoff.jitter),
       resetAfterMs: must(backoff.resetAfter),
     },
-    attempts: must(plain.attempts),
     quarantine: { retryEveryMs: must(quarantine.retryEvery), abandonAfterMs: must(quarantine.abandonAfter) },
     budget: budget && { restarts: budget.restarts, perTask: budget.perTask, perMs: budget.per },
     storm: over(over(builtIn.storm, defaults.storm), group.storm, builtIn.storm),
-    verifyWithinMs: must(plain.verifyWithin),
-    startLeadMs: must(plain.startLead),
-    endGuardMs: must(plain.endGuard),
-    hours: must(plain.hours).map((entry) => ({
+    verifyWithinMs: verifyWithin,
+    startLeadMs: startLead,
+    endGuardMs: endGuard,
+    hours: hours.map((entry) => ({
       days: [...new Set((entry.days ?? [week]).flat())],
       fromMinute: entry.from ?? 0,
       toMinute: entry.to ?? 1440,
@@ -231,7 +231,8 @@ function over<T extends object>(
 }
 
 function resolveGroup(written: WrittenGroup, defaults: WrittenPolicy | undefined): Policy {
-  return { name: written.name, match: resolveMatch(written), ...resolvePolicy(written, defaults) };
+  const { name, match: _, ...policy } = written;
+  return { name, match: resolveMatch(written), ...resolvePolicy(policy, defaults) };
 }
 
 function resolveMatch({ name, match }: WrittenGroup): Match {

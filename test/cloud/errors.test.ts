@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { actions, codeLabel, knownCodes } from '../../src/cloud/errors.ts';
-import type { ErrorClass } from '../../src/domain/words/failure.ts';
+import { classMeanings, type ErrorClass, errorClasses } from '../../src/domain/words/failure.ts';
 import type { RestartAnswer } from '../../src/domain/words/task.ts';
 import { bench, envelope, never, type Pretend, send, serve } from './fixtures.ts';
 
@@ -14,7 +14,12 @@ type Row = readonly [
   sentByRestart: number,
 ];
 
-// Design section 5, row by row, with the HTTP status of the reference.
+test.each(errorClasses)('%s can occur: it has a code, or comes without one', (name) => {
+  const codes = actions.flatMap((action) => knownCodes[action]).filter((pair) => pair.class === name);
+  expect(classMeanings[name].codeless || codes.length > 0).toBe(true);
+});
+
+// The classes, row by row, with the HTTP status of the reference.
 const rows: readonly Row[] = [
   [429, 'FlowLimitExceeded', 'throttled', 'throttled', 1, 1],
   [429, 'AccountFlowLimitExceeded', 'throttled', 'throttled', 1, 1],
