@@ -9,11 +9,13 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { vi } from 'vitest';
 import { type CloudOptions, PretendCloud } from './cloud.ts';
 
-// Tests here mostly wait for processes and for time: many of a file run together.
-vi.setConfig({ maxConcurrency: 60, testTimeout: 120_000, hookTimeout: 120_000 });
+// Tests here mostly wait for processes and for time: many of a file run together. A bench has no such runner.
+if (process.env.VITEST) {
+  const { vi } = await import('vitest');
+  vi.setConfig({ maxConcurrency: 60, testTimeout: 120_000, hookTimeout: 120_000 });
+}
 
 const main = join(import.meta.dirname, '../../src/main.ts');
 

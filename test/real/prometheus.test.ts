@@ -379,8 +379,8 @@ describe('what was written is understood', () => {
   test('promtool has nothing against our metrics', async () => {
     const { text } = await daemon.ask('GET', '/metrics');
     const { stdout, stderr, status } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
-    expect(`${stdout}${stderr}`.split('\n').filter((line) => line.includes('relaykeeper'))).toEqual([]);
-    expect([0, 3], stderr).toContain(status);
+    expect(`${stdout}${stderr}`).toBe('');
+    expect(status).toBe(0);
     // The linter is awake: it complains of a counter without _total.
     const bad = spawnSync('promtool', ['check', 'metrics'], {
       input: '# HELP x_seen x\n# TYPE x_seen counter\nx_seen 1\n',

@@ -565,6 +565,8 @@ test('metrics of this process come along, from a registry of their own', async (
   expect(first).toMatch(/^process_cpu_seconds_total \d/m);
   // Their timer alone would cost more than a daemon at rest.
   expect(first).not.toMatch(/^nodejs_eventloop_lag_(min|max|mean|stddev|p\d+)_seconds/m);
+  // promtool: no gauge ends like a counter.
+  expect(first).not.toMatch(/^# TYPE \S+_total gauge/m);
   expect(first).toMatch(/^relaykeeper_build_info\{version="1.2.3",revision="abc",node="v\d/m);
   // A second one in the same process must not trip over the names of the first.
   expect(await create({ processMetrics: true }).render([])).toContain('nodejs_eventloop_lag_seconds');
