@@ -5,7 +5,7 @@
  * something rare never makes an intent wait for long.
  */
 import type { EventQuery, History, StoredEvent } from '../domain/ports/store-port.ts';
-import { decodeEvent } from './records.ts';
+import { decodeEvent, renamedTypes } from './records.ts';
 import type { Database } from './tables.ts';
 
 /** Events are kept for 30 days… */
@@ -57,9 +57,15 @@ function slice(db: Database, query: EventQuery, from: number, before: number, li
   if (query.account !== undefined) select = select.where('account', '=', query.account);
   if (query.taskId !== undefined) select = select.where('task_id', '=', query.taskId);
   if (query.group !== undefined) select = select.where('group_name', '=', query.group);
-  if (query.types !== undefined) select = select.where('type', 'in', query.types);
+  if (query.types !== undefined) select = select.where('type', 'in', storedUnder(query.types));
   return select.execute();
 }
+
+/** These types, and the names they had before. */
+const storedUnder = (types: readonly string[]): readonly string[] => [
+  ...types,
+  ...[...renamedTypes].flatMap(([before, today]) => (types.includes(today) ? [before] : [])),
+];
 
 /**
  * Deletes events that are too old or too many, a slice at a time. Returns how many went.

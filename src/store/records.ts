@@ -53,7 +53,8 @@ const attempt: z.ZodType<Attempt> = z.object({
     z.object({ kind: z.literal('in-flight') }),
     z.object({ kind: z.literal('verifying'), from: time, answer: z.enum(['accepted', 'unanswered']) }),
     z.object({ kind: z.literal('doubted'), from: time, code: text }),
-    z.object({ kind: z.literal('holding'), activeAt: time }),
+    // `holding`: its name in files of 0c3a3cd and before.
+    z.object({ kind: z.enum(['proving', 'holding']).transform(() => 'proving' as const), activeAt: time }),
   ]),
 });
 
@@ -133,9 +134,12 @@ export const hold: z.ZodType<Hold> = z.object({
   endsAt: maybe(time),
 });
 
+/** Types of events that have another name today, by the one they are stored under. */
+export const renamedTypes: ReadonlyMap<string, string> = new Map([['restart-held', 'restart-proved']]);
+
 /** Events are only shown (and the budget rests on a few fields that are checked where it is read): the frame is enough. */
 const eventFrame = z.looseObject({
-  type: text,
+  type: text.transform((type) => renamedTypes.get(type) ?? type),
   at: time,
   account: text,
   until: z

@@ -32,7 +32,7 @@ const eventLevels: { readonly [Type in EventType]: LevelOf<Type> } = {
   'restart-given-back': 'info',
   'restart-worked': 'info',
   'restart-failed': (event) => (event.trigger === 'shadow' ? 'debug' : 'warn'),
-  'restart-held': 'debug',
+  'restart-proved': 'debug',
   'restart-lapsed': 'debug',
   'task-quarantined': 'warn',
   'task-abandoned': 'error',

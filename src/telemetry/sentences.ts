@@ -63,7 +63,7 @@ export function lineOf(event: Event): Line {
     case 'restart-given-back':
     case 'restart-worked':
     case 'restart-failed':
-    case 'restart-held':
+    case 'restart-proved':
     case 'restart-lapsed':
       return restartLine(event);
     default:
@@ -111,7 +111,7 @@ function restartLine(event: RestartEvent): Line {
         class: event.class,
         row: event.row,
       });
-    case 'restart-held':
+    case 'restart-proved':
       return line(sent ? 'the restart has held' : 'still active, without a restart of ours', attempt);
     case 'restart-lapsed':
       return line(`relaykeeper stops waiting for the effect of ${what}`, attempt);

@@ -92,7 +92,7 @@ test('a reload in the middle of an outage: the new waits apply, the attempts sta
   expect(story.record('t')).toMatchObject({ tries: 2, row: 2 });
 });
 
-test('a reload that takes its group away while its restart waits in the lane: it does not go', () => {
+test('a reload that takes its group away while its restart waits in the queue: it does not go', () => {
   const story = new Story(calm()).list(0, { t: 'stopped' });
   story.reload(1, calm({ match: { ...plainPolicy.match, cloudGroup: ['other'] } }));
   expect([story.send(1), story.endings()]).toEqual([[], ['t unmanaged']]);
@@ -110,15 +110,15 @@ test('a reload that gives it to another group: its storm and hours are those of 
   expect(story.says('t')).toMatch(/^outside-hours/);
 });
 
-test('a newer list speaks while the restart waits in its lane: it runs again, and nothing goes', () => {
+test('a newer list speaks while the restart waits in the queue: it runs again, and nothing goes', () => {
   const story = new Story(calm()).list(0, { t: 'stopped' });
-  const { lane } = story;
+  const { queue } = story;
   story.list(15, { t: 'active' });
-  story.lane = lane;
+  story.queue = queue;
   expect(story.send(15)).toEqual([]);
 });
 
-test('EndTime passes while the restart waits in its lane: nothing goes', () => {
+test('EndTime passes while the restart waits in the queue: nothing goes', () => {
   const story = new Story(calm()).list(0, { t: item('t', 'stopped', { endsAt: at(75) }) });
   expect(story.says('t', 14)).toBe('restart');
   expect(story.send(15)).toEqual([]);

@@ -112,7 +112,7 @@ describe('a restart by hand', () => {
       'passes a storm',
       () => {
         const story = new Story(policiesOf(plainPolicy)).list(0, { ...tasks(9, 'stopped'), t: 'stopped' });
-        story.lane = story.lane.filter((taskId) => taskId !== 't');
+        story.queue = story.queue.filter((taskId) => taskId !== 't');
         expect(story.send(0).length).toBe(3);
         return story;
       },
@@ -239,7 +239,7 @@ describe('holds', () => {
   });
   test('set while the restart waits in its lane: it does not go', () => {
     const story = stopped();
-    expect(story.lane).toEqual(['t']);
+    expect(story.queue).toEqual(['t']);
     story.hold('h', { kind: 'task', taskId: 't' });
     expect([story.send(1), story.told('restart-intended')]).toEqual([[], []]);
   });

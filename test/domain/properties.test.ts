@@ -152,7 +152,7 @@ function perform(story: Story, seconds: number, act: Act): void {
 
 /** Nothing is restarted that must not be, judged from the facts alone. */
 function checkedIntent(story: Story, seconds: number): void {
-  const choice = pick(story.lane, situationOf(story.ledger, story.policies, story.moment(seconds)));
+  const choice = pick(story.queue, situationOf(story.ledger, story.policies, story.moment(seconds)));
   if (choice) {
     const { record } = choice;
     const group = story.policies.groups.find(({ name }) => name === record.group);
@@ -167,7 +167,7 @@ function checkedIntent(story: Story, seconds: number): void {
       ({ target, endsAt }) => target.kind === 'task' && target.taskId === record.taskId && (endsAt ?? 0) > at(seconds),
     );
     expect(holds, 'not held').toEqual([]);
-    expect(record.attempt?.phase.kind ?? 'holding', 'nothing out').toBe('holding');
+    expect(record.attempt?.phase.kind ?? 'proving', 'nothing out').toBe('proving');
     expect(
       record.row >= group.attempts && seconds * 1_000 - (record.failedAt[group.attempts - 1] ?? 0) > at(300),
       'abandoned',
@@ -182,7 +182,7 @@ function checkedIntent(story: Story, seconds: number): void {
   story.intend(seconds);
 }
 
-const pending = ({ attempt }: TaskRecord) => attempt !== undefined && attempt.phase.kind !== 'holding';
+const pending = ({ attempt }: TaskRecord) => attempt !== undefined && attempt.phase.kind !== 'proving';
 
 test('the records stay sane', () => {
   fc.assert(
@@ -274,7 +274,7 @@ test('an item of an earlier list in place of a fresh one that shows the same cha
           seconds += pause;
           perform(story, seconds, act);
         }
-        return { events: story.events, lane: story.lane };
+        return { events: story.events, lane: story.queue };
       });
       // What is known of a quiet task may be older by then; nobody asks.
       const timeless = (value: unknown) =>

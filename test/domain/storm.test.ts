@@ -242,7 +242,7 @@ describe('the order of restarts', () => {
     story.list(15, { ...running, b0: 'stopped', a3: 'stopped', a2: 'stopped' });
     story.list(30, { a0: 'stopped', a1: 'stopped', a2: 'stopped', a3: 'stopped', b0: 'stopped' });
     // a2 is out longest of its group, a1 and a0 equally long; b0 is older, but its group is later; a3 was tried.
-    expect(story.lane).toEqual(['a2', 'a0', 'a1', 'b0', 'a3']);
+    expect(story.queue).toEqual(['a2', 'a0', 'a1', 'b0', 'a3']);
   });
   test('in a storm of the account: fewest attempts, then the hash of task id and attempt number', () => {
     const policies: Policies = { account: 'main', storm: { percent: 40, atLeast: 5 }, groups: two() };
@@ -253,7 +253,7 @@ describe('the order of restarts', () => {
       (taskId) => taskId !== tried,
     );
     const byHash = untried.sort((one, other) => hashOf(one, 1) - hashOf(other, 1));
-    expect(story.lane).toEqual([...byHash, tried]);
+    expect(story.queue).toEqual([...byHash, tried]);
     expect(byHash).not.toEqual([...byHash].sort());
   });
   const turns: readonly [

@@ -108,7 +108,7 @@ export class Story {
   readonly memory = new Memory('main', { note: (event) => this.events.push(event), touch: () => {} });
   readonly ledger: Ledger = this.memory.ledger;
   policies: Policies;
-  lane: readonly string[] = [];
+  queue: readonly string[] = [];
   clockOffsetMs = 0;
   /** As the client does: a list shows a settled task with the item that is known, as long as it is the same. */
   reusesItems = true;
@@ -157,7 +157,7 @@ export class Story {
       failedCloudGroups,
       malformedItems,
     } as const;
-    this.lane = decideAtOnce(this.memory, observation, this.policies, this.moment());
+    this.queue = decideAtOnce(this.memory, observation, this.policies, this.moment());
     return this;
   }
 
@@ -202,13 +202,13 @@ export class Story {
     this.#now = seconds;
     const sent: string[] = [];
     while (sent.length < most) {
-      const choice = pick(this.lane, situationOf(this.ledger, this.policies, this.moment()));
+      const choice = pick(this.queue, situationOf(this.ledger, this.policies, this.moment()));
       if (!choice) break;
       this.tell([choice.intent]);
       const { taskId } = choice.record;
       this.answer(seconds, taskId, typeof answer === 'function' ? answer(taskId) : answer);
       sent.push(taskId);
-      this.lane = this.lane.filter((other) => other !== taskId);
+      this.queue = this.queue.filter((other) => other !== taskId);
     }
     return sent;
   }
@@ -216,7 +216,7 @@ export class Story {
   /** Takes the intent of the next restart, and leaves the call out. */
   intend(seconds: number): string | undefined {
     this.#now = seconds;
-    const choice = pick(this.lane, situationOf(this.ledger, this.policies, this.moment()));
+    const choice = pick(this.queue, situationOf(this.ledger, this.policies, this.moment()));
     if (choice) this.tell([choice.intent]);
     return choice?.record.taskId;
   }

@@ -76,7 +76,7 @@ const filled = [
   ['task', task],
   ['task', { ...task, attempt: attempt({ kind: 'verifying', from: ours, answer: 'accepted' }) }],
   ['task', { ...task, attempt: attempt({ kind: 'doubted', from: ours, code: 'InvalidParam' }) }],
-  ['task', { ...task, attempt: attempt({ kind: 'holding', activeAt: ours }) }],
+  ['task', { ...task, attempt: attempt({ kind: 'proving', activeAt: ours }) }],
   ['account', account({ kind: 'closed', streak: [tried, tried], unansweredExcusedUntil: ours })],
   [
     'account',

@@ -59,7 +59,7 @@ const points: readonly Point[] = [
   ...[1, 3, 7].map((nth) => ({ line: 'restart-intended', nth })),
   ...[1, 5].map((nth) => ({ line: 'restart-answered', nth })),
   ...[1, 4].map((nth) => ({ line: 'restart-worked', nth })),
-  ...['restart-failed', 'restart-held', 'outage-ended', 'task-quarantined'].map((line) => ({ line, nth: 1 })),
+  ...['restart-failed', 'restart-proved', 'outage-ended', 'task-quarantined'].map((line) => ({ line, nth: 1 })),
 ];
 const nameOf = (point: Point) =>
   'arrival' in point ? `call ${point.nth} of ${point.arrival} arrives` : `${point.line} is told for time ${point.nth}`;

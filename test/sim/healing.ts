@@ -264,7 +264,7 @@ async function checkEnd(history: History, { told }: Surroundings): Promise<void>
   must(ledger.unsettled.size <= ledger.tasks.size, () => 'more attempts are unsettled than there are tasks');
   for (const taskId of ledger.unsettled) {
     const attempt = ledger.tasks.get(taskId)?.attempt;
-    must(attempt !== undefined && attempt.phase.kind !== 'holding', () => `${taskId} is unsettled without an attempt`);
+    must(attempt !== undefined && attempt.phase.kind !== 'proving', () => `${taskId} is unsettled without an attempt`);
   }
   for (const hold of ledger.holds.values())
     must(

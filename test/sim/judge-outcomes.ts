@@ -34,7 +34,7 @@ export function judgeOutcome(books: Books, process: Process, event: Exclude<Task
     case 'restart-given-back':
     case 'restart-worked':
     case 'restart-failed':
-    case 'restart-held':
+    case 'restart-proved':
     case 'restart-lapsed': {
       const attempt = books.tries.get(event.attemptId);
       if (attempt) attemptSettled(books, process, book, attempt, event);
@@ -234,7 +234,7 @@ function attemptSettled(
     case 'restart-failed':
       failed(books, process, book, attempt, event);
       return;
-    case 'restart-held':
+    case 'restart-proved':
       books.must(
         book.lastDownAt <= (attempt.workedAt ?? books.now) || books.diedAt > book.lastDownAt,
         () => `a restart of ${book.taskId} held, and it was seen stopped since`,

@@ -6,6 +6,12 @@ import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import { decideAtOnce } from '../../src/domain/decide/decide.ts';
+import { Memory } from '../../src/domain/memory/memory.ts';
+import { takeOverEvents } from '../../src/domain/memory/take-over.ts';
+import type { Event } from '../../src/domain/words/events.ts';
+import { isRecorded } from '../../src/domain/words/events.ts';
+import { item, plainPolicy, policiesOf } from '../domain/story.ts';
 import { opened, temporaryFile } from './surroundings.ts';
 
 /** What stands in the file was written around this moment. */
@@ -32,4 +38,46 @@ test('every record of it is read', async () => {
     restart: { kind: 'closed', streak: [expect.anything()] },
   });
   expect(closed.tasks.map(({ stageTold }) => stageTold)).toContain('quarantined');
+  const phases = [...open.tasks, ...closed.tasks].flatMap(({ attempt }) => (attempt ? [attempt.phase.kind] : []));
+  expect([...new Set(phases)].sort()).toEqual(['doubted', 'in-flight', 'proving', 'verifying']);
+});
+
+test('events that have another name today are found by it', async () => {
+  const { history } = await oldFile();
+  const told = await history.events({ limit: 1_000 });
+  const proved = await history.events({ types: ['restart-proved'], limit: 10 });
+  expect(proved.map(({ event }) => event.type)).toEqual(['restart-proved', 'restart-proved']);
+  expect(told).toContainEqual(proved[0]);
+  expect(told.map(({ event }) => event.type as string)).not.toContain('restart-held');
+});
+
+test.each(['open', 'closed'])('account %s goes on: everything runs again, and that is saved', async (account) => {
+  const { ledgerStore } = await oldFile();
+  const told: Event[] = [];
+  const stored = await ledgerStore.load(account, 0);
+  const memory = new Memory(account, { note: (event) => told.push(event), touch: () => {} }, stored);
+  memory.tell(...takeOverEvents(memory.ledger, 2, then));
+  for (const minute of [0, 1, 2]) {
+    const now = then + minute * 60_000;
+    const observation = {
+      kind: 'complete',
+      items: stored.tasks.map(({ taskId }) => item(taskId, 'active', { requestedAt: now })),
+      startedAt: now,
+      finishedAt: now,
+      drift: false,
+      failedCloudGroups: [],
+      malformedItems: 0,
+    } as const;
+    const moment = { now, clockOffsetMs: 0, nextPollAt: now + 15_000, pollGapMs: 15_000 };
+    decideAtOnce(memory, observation, policiesOf(plainPolicy), moment);
+  }
+  const types = new Set(told.map(({ type }) => type));
+  const expected =
+    account === 'open' ? ['restart-proved', 'outage-ended'] : ['circuit-closed', 'restart-proved', 'outage-ended'];
+  expect([...types]).toEqual(expect.arrayContaining(expected));
+  const { tasks, accountRecord } = memory.ledger;
+  const changes = { events: told.filter(isRecorded), tasks: [...tasks.values()], accountRecord };
+  await ledgerStore.save(account, { ...changes, removedTasks: [], holds: [], removedHolds: [] });
+  const again = await ledgerStore.load(account, 0);
+  expect(new Map(again.tasks.map((record) => [record.taskId, record]))).toEqual(tasks);
 });

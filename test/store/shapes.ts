@@ -130,7 +130,7 @@ const attempt: fc.Arbitrary<Attempt> = fc.record({
       answer: fc.constantFrom('accepted' as const, 'unanswered'),
     }),
     fc.record({ kind: fc.constant('doubted' as const), from: time, code: text }),
-    fc.record({ kind: fc.constant('holding' as const), activeAt: time }),
+    fc.record({ kind: fc.constant('proving' as const), activeAt: time }),
   ),
 });
 
@@ -250,7 +250,7 @@ const shapes: Shapes = {
     class: maybe(fc.constantFrom(...errorClasses)),
     row: count,
   }),
-  'restart-held': fc.record(ofAttempt),
+  'restart-proved': fc.record(ofAttempt),
   'restart-lapsed': fc.record(ofAttempt),
   'task-quarantined': fc.record({ ...ofTask, group: text, failures: count }),
   'task-abandoned': fc.record({ ...ofTask, group: text, failures: count }),

@@ -232,10 +232,10 @@ describe('levels', () => {
   });
 
   test('what nobody sent has not worked either: the task came back by itself', () => {
-    const shadow = (type: 'restart-worked' | 'restart-held' | 'restart-lapsed') =>
+    const shadow = (type: 'restart-worked' | 'restart-proved' | 'restart-lapsed') =>
       lineFor({ ...events[type], trigger: 'shadow' }).msg;
     expect(shadow('restart-worked')).toBe('active again, without a restart of ours');
-    expect(shadow('restart-held')).toBe('still active, without a restart of ours');
+    expect(shadow('restart-proved')).toBe('still active, without a restart of ours');
     expect(shadow('restart-lapsed')).toBe('relaykeeper stops waiting for the effect of the shadow attempt');
     expect(lineFor(events['restart-worked']).msg).toBe('active after the restart');
   });

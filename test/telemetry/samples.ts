@@ -91,7 +91,7 @@ export const events: Samples = {
   'restart-given-back': { ...ofAttempt, type: 'restart-given-back', why: 'throttled', failedAt: undefined },
   'restart-worked': { ...ofAttempt, type: 'restart-worked', activeAt: at, unanswered: false },
   'restart-failed': { ...ofAttempt, type: 'restart-failed', cause: 'CommonErr', class: 'common', row: 2 },
-  'restart-held': { ...ofAttempt, type: 'restart-held' },
+  'restart-proved': { ...ofAttempt, type: 'restart-proved' },
   'restart-lapsed': { ...ofAttempt, type: 'restart-lapsed' },
   'task-quarantined': { ...ofTask, type: 'task-quarantined', failures: 8 },
   'task-abandoned': { ...ofTask, type: 'task-abandoned', failures: 300 },

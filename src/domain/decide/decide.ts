@@ -18,7 +18,7 @@ import { passesStorms } from '../memory/windows.ts';
 import type { Event } from '../words/events.ts';
 import { groupOf, type Policies } from '../words/policy.ts';
 import type { CompleteObservation, FailedObservation, Observation, TaskItem } from '../words/task.ts';
-import { inOrder, intention, mayBeShadow, mayWaitInLane } from './queue.ts';
+import { inOrder, intention, mayBeShadow, mayStayQueued } from './queue.ts';
 import { type Verdict, verdictOf } from './rules.ts';
 
 export { settledItem } from '../learn/outage.ts';
@@ -256,7 +256,7 @@ function expireHolds(ledger: Ledger, now: number): Event[] {
 
 // ---- judging ----------------------------------------------------------------------------------------------------
 
-/** A verdict for each stopped task: tells changed reasons, makes shadow attempts, gives the lane in its order. */
+/** A verdict for each stopped task: tells changed reasons, makes shadow attempts, gives the queue in its order. */
 function* judge(
   memory: Memory,
   stopped: readonly TaskRecord[],
@@ -265,7 +265,7 @@ function* judge(
 ): Generator<void, Queue> {
   const { ledger } = memory;
   const situation = situationOf(ledger, policies, moment);
-  const lane: TaskRecord[] = [];
+  const queue: TaskRecord[] = [];
   const shadows: TaskRecord[] = [];
   let worked = 0;
   for (const { taskId } of stopped) {
@@ -273,7 +273,7 @@ function* judge(
     const record = ledger.tasks.get(taskId);
     if (!record) continue;
     const verdict = verdictOf(record, situation);
-    if (mayWaitInLane(verdict)) lane.push(record);
+    if (mayStayQueued(verdict)) queue.push(record);
     else if (mayBeShadow(verdict)) shadows.push(record);
     memory.tell(...withheldEvents(record, verdict, situation));
   }
@@ -281,7 +281,7 @@ function* judge(
     if (++worked % sliceOfTasks === 0) yield;
     memory.tell(...shadowEvents(record, situationOf(ledger, policies, moment)));
   }
-  return inOrder(lane, situation).map(({ taskId }) => taskId);
+  return inOrder(queue, situation).map(({ taskId }) => taskId);
 }
 
 /** Told each time the reason of a due, stopped task changes. */

@@ -1,5 +1,5 @@
 /**
- * The lane: which restarts may go, in which order, and which one goes when a permit comes. Decided again each time,
+ * The queue: which restarts may go, in which order, and which one goes when a permit comes. Decided again each time,
  * because a permit may have come late.
  */
 
@@ -14,8 +14,8 @@ import { nextProbeAt, type Verdict, verdictOf } from './rules.ts';
 
 type Intent = Extract<Event, { type: 'restart-intended' }>;
 
-/** What only the storm or the circuit withholds stays in the lane, and goes when its window frees or as a probe. */
-export const mayWaitInLane = (verdict: Verdict): boolean => mayGoThrough(verdict, 'staysQueued');
+/** What only the storm or the circuit withholds stays in the queue, and goes when its window frees or as a probe. */
+export const mayStayQueued = (verdict: Verdict): boolean => mayGoThrough(verdict, 'staysQueued');
 /** What only the group's `observe` (and a storm among the observed) withholds becomes a shadow attempt. */
 export const mayBeShadow = (verdict: Verdict): boolean => mayGoThrough(verdict, 'passedByShadow');
 
@@ -82,11 +82,11 @@ export interface Pick {
   readonly intent: Intent;
 }
 
-export function pick(lane: readonly string[], situation: Situation): Pick | undefined {
+export function pick(queue: readonly string[], situation: Situation): Pick | undefined {
   const { restart, list } = situation.ledger.accountRecord.circuits;
   if (list.kind === 'open' || awaitsThrottledAnswer(situation.ledger)) return undefined;
-  if (restart.kind === 'open') return pickProbe(lane, situation);
-  for (const taskId of lane) {
+  if (restart.kind === 'open') return pickProbe(queue, situation);
+  for (const taskId of queue) {
     const record = situation.ledger.tasks.get(taskId);
     if (record && verdictOf(record, situation).kind === 'restart') return picked(record, situation, false);
   }
@@ -101,15 +101,15 @@ function awaitsThrottledAnswer({ accountRecord: { throttle }, unsettled, tasks }
 }
 
 /** The probe is the restart that the rules would give of the task tried longest ago in this stretch, untried ones first. */
-function pickProbe(lane: readonly string[], situation: Situation): Pick | undefined {
+function pickProbe(queue: readonly string[], situation: Situation): Pick | undefined {
   const { ledger, now } = situation;
   const { restart } = ledger.accountRecord.circuits;
   if (restart.kind === 'closed' || now < nextProbeAt(ledger)) return undefined;
   const triedAt = new Map(restart.stretch.map(({ taskId, at }) => [taskId, at]));
   let best: TaskRecord | undefined;
-  for (const taskId of lane) {
+  for (const taskId of queue) {
     const record = ledger.tasks.get(taskId);
-    if (!record || !mayWaitInLane(verdictOf(record, situation))) continue;
+    if (!record || !mayStayQueued(verdictOf(record, situation))) continue;
     if (!best || (triedAt.get(taskId) ?? 0) < (triedAt.get(best.taskId) ?? 0)) best = record;
   }
   return best && picked(best, situation, true);

@@ -75,7 +75,7 @@ export function tellShown(look: Look, known: TaskRecord | undefined, item: TaskI
   const facts = new Facts(look, known);
   if (!nothingNew) learn(facts, known, item, policy);
   settle(facts, look, item, policy);
-  endIfHeld(facts, item, policy);
+  endIfProved(facts, item, policy);
   forget(facts, item, policy);
   openOrEnd(facts, look, policy);
   if (policy) tellStage(facts, look, policy);
@@ -167,7 +167,29 @@ function move(facts: Facts, policy: Policy | undefined): void {
   facts.tell({ ...facts.about, group: policy?.name, type: 'task-moved', from });
 }
 
-/** What became of the attempt whose effect is awaited, by an item requested after its answer. */
+/**
+ * What became of the attempt whose effect is awaited, by an item requested after its answer. The life of an attempt,
+ * each way with its event; where a way ends, the record has no attempt any more:
+ *
+ *   restart-intended (saved, then the call is sent; a shadow, which nobody sends, begins as verifying)
+ *        ▼
+ *    in-flight ── restart-given-back: not saved, not sent, throttled, or the circuit is open ──▶ end
+ *        │ restart-answered
+ *        ├─ refused ── restart-failed ──▶ end
+ *        ├─ refused, which is also said of a task that runs ──▶ doubted
+ *        │      ├─ runs ── restart-lapsed ──▶ end
+ *        │      └─ stopped ── restart-failed ──▶ end
+ *        └─ accepted, or unanswered ──▶ verifying
+ *               ├─ stopped after verifyWithin ── restart-failed (not-recovered) ──▶ end
+ *               └─ runs ── restart-worked ──▶ proving
+ *                      ├─ stopped ── restart-failed (stopped-again) ──▶ end
+ *                      └─ runs after verifyWithin ── restart-proved ──▶ end
+ *
+ * In flight nothing but the answer counts: the last owner's is taken as unanswered. In every other phase the attempt ends
+ * with restart-lapsed when its task ends, is gone or unmanaged, and with outage-ended. A circuit that opens gives back
+ * what is verifying or proving, too (restart-given-back): its effect is awaited all the same, and what would be
+ * restart-failed is restart-lapsed.
+ */
 function settle(facts: Facts, look: Look, item: TaskItem, policy: Policy | undefined): void {
   const { attempt } = facts.record;
   if (!policy || item.status === 'ended') lapse(facts);
@@ -192,11 +214,11 @@ function settle(facts: Facts, look: Look, item: TaskItem, policy: Policy | undef
         facts.tell({ ...about, type: 'restart-worked', activeAt: item.requestedAt, unanswered });
       } else if (item.requestedAt > phase.from + policy.verifyWithinMs) fail(facts, attempt, 'not-recovered');
       return;
-    case 'holding':
+    case 'proving':
       if (item.requestedAt <= phase.activeAt) return;
       if (stopped) fail(facts, attempt, 'stopped-again');
       else if (item.requestedAt >= phase.activeAt + policy.verifyWithinMs)
-        facts.tell({ ...about, type: 'restart-held' });
+        facts.tell({ ...about, type: 'restart-proved' });
       return;
     default:
       phase satisfies never;
@@ -213,7 +235,7 @@ function lapse(facts: Facts): void {
 function fail(facts: Facts, attempt: Attempt, cause: string): void {
   const about = facts.aboutAttempt(attempt);
   if (attempt.givenBack)
-    facts.tell({ ...about, type: 'restart-lapsed', stoppedAgain: attempt.phase.kind === 'holding' });
+    facts.tell({ ...about, type: 'restart-lapsed', stoppedAgain: attempt.phase.kind === 'proving' });
   else {
     const row = facts.record.row + (attempt.trigger === 'manual' ? 0 : 1);
     facts.tell({ ...about, type: 'restart-failed', cause, class: undefined, row });
@@ -221,7 +243,7 @@ function fail(facts: Facts, attempt: Attempt, cause: string): void {
 }
 
 /** An outage whose task was seen active is over once that has held for `verifyWithin`. */
-function endIfHeld(facts: Facts, item: TaskItem, policy: Policy | undefined): void {
+function endIfProved(facts: Facts, item: TaskItem, policy: Policy | undefined): void {
   const { outage } = facts.record;
   if (outage?.activeAt === undefined || !policy || item.status === 'stopped' || item.status === 'unknown') return;
   if (item.status === 'ended' || item.requestedAt < outage.activeAt + policy.verifyWithinMs) return;

@@ -96,7 +96,7 @@ export function replace(
   tasks.set(taskId, after);
   if (outage) outages.add(taskId);
   else outages.delete(taskId);
-  if (attempt && attempt.phase.kind !== 'holding') unsettled.add(taskId);
+  if (attempt && attempt.phase.kind !== 'proving') unsettled.add(taskId);
   else unsettled.delete(taskId);
   if (!tallies) return;
   if (before) tally(tallies, before, -1);
@@ -173,7 +173,7 @@ export function applyToTask(record: TaskRecord, event: TaskEvent): TaskRecord {
       return worked(record, event.activeAt);
     case 'restart-failed':
       return failed(record, event);
-    case 'restart-held':
+    case 'restart-proved':
       return { ...record, ...noFailures, attempt: undefined };
     case 'restart-lapsed':
       return lapsed(record, event);
@@ -269,7 +269,7 @@ function givenBack(record: TaskRecord, event: Extract<TaskEvent, { type: 'restar
   const { failedAt } = event;
   // A failure that is in the row no longer was forgotten meanwhile: there is nothing to give back.
   if (!mine && (failedAt === undefined || !record.failedAt.includes(failedAt))) return record;
-  const awaited = mine?.phase.kind === 'verifying' || mine?.phase.kind === 'holding';
+  const awaited = mine?.phase.kind === 'verifying' || mine?.phase.kind === 'proving';
   const after: TaskRecord = {
     ...record,
     attempt: mine ? (awaited ? { ...mine, givenBack: true } : undefined) : record.attempt,
@@ -293,7 +293,7 @@ function givenBack(record: TaskRecord, event: Extract<TaskEvent, { type: 'restar
 
 function worked(record: TaskRecord, activeAt: number): TaskRecord {
   const { attempt } = record;
-  return { ...seenUp(record, activeAt), attempt: attempt && { ...attempt, phase: { kind: 'holding', activeAt } } };
+  return { ...seenUp(record, activeAt), attempt: attempt && { ...attempt, phase: { kind: 'proving', activeAt } } };
 }
 
 /** A look that only verifies saw it run before any complete list did. */

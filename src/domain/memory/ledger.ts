@@ -83,8 +83,8 @@ export interface Attempt {
     | { readonly kind: 'verifying'; readonly from: number; readonly answer: 'accepted' | 'unanswered' }
     /** Refused as invalid, which is also said of a task that runs already: the next look tells. */
     | { readonly kind: 'doubted'; readonly from: number; readonly code: string }
-    /** Seen active: it has yet to hold for `verifyWithin`. */
-    | { readonly kind: 'holding'; readonly activeAt: number };
+    /** Seen active: it has yet to stay so for `verifyWithin`. */
+    | { readonly kind: 'proving'; readonly activeAt: number };
 }
 
 /** What is remembered of an account besides its tasks; saved whole when it changes. */

@@ -122,8 +122,8 @@ export type TaskEvent =
       readonly class: ErrorClass | undefined;
       readonly row: number;
     })
-  /** It stayed active for `verifyWithin` after a restart: the row of failures is over, the backoff is not. */
-  | (AttemptHappened & { readonly type: 'restart-held' })
+  /** It stayed active for `verifyWithin` after it worked: the row of failures is over, the backoff is not. */
+  | (AttemptHappened & { readonly type: 'restart-proved' })
   /** Nothing more is awaited of an attempt that did not count, or of a refusal that was none. */
   | (AttemptHappened & {
       readonly type: 'restart-lapsed';
