@@ -11,6 +11,7 @@ import { accountView, groupViews, ruleViews, taskView } from '../domain/views/vi
 import type { Hold } from '../domain/words/events.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import type { Keeper } from '../keeper/keeper.ts';
+import { groupMustExist, subjectMustExist, typesMustExist, unknownName } from './known-names.ts';
 import { sameSecret } from './secrets.ts';
 
 export interface Running {
@@ -50,7 +51,11 @@ export function createOperations(running: Running): Operations {
       store: running.store(),
       ...inStatus(running),
     }),
-    tasks: (query) => taskPage(query.account === undefined ? running.keepers() : [keeperOf(query.account)], query),
+    tasks: (query) => {
+      const keepers = query.account === undefined ? running.keepers() : [keeperOf(query.account)];
+      if (query.group !== undefined) groupMustExist(query.group, keepers);
+      return taskPage(keepers, query);
+    },
     async explain(named, account): Promise<ExplainView> {
       const { keeper, taskId } = find(named, account);
       const recent = await history.events({ account: keeper.account, taskId, limit: recentEvents });
@@ -64,7 +69,12 @@ export function createOperations(running: Running): Operations {
         recent,
       };
     },
-    events: (query) => history.events(query),
+    async events(query) {
+      typesMustExist(query.types);
+      const events = await history.events(query);
+      if (events.length === 0) subjectMustExist(query, running.keepers());
+      return events;
+    },
     holds: () => running.keepers().flatMap((keeper) => [...keeper.ledger.holds.values()]),
     ...holdOperations(running, keeperOf, find),
     async restart(named, { account, by, force }) {
@@ -102,11 +112,9 @@ function directory(keepersNow: () => readonly Keeper[]) {
     const found =
       account === undefined && keepers.length === 1 ? keepers[0] : keepers.find((keeper) => keeper.account === account);
     if (found) return found;
-    const names = keepers.map((keeper) => keeper.account).join(', ');
-    throw new Refusal(
-      account === undefined ? 'bad-request' : 'not-found',
-      account === undefined ? `name the account: one of ${names}` : `no account ${account}: there are ${names}`,
-    );
+    const names = keepers.map((keeper) => keeper.account);
+    if (account === undefined) throw new Refusal('bad-request', `name the account: one of ${names.join(', ')}`);
+    throw new Refusal('not-found', unknownName('account', account, names));
   };
 
   /** By id, a unique prefix of it, or a unique title; over all accounts unless one is named. */
@@ -143,8 +151,7 @@ function holdOperations(
     async addHold({ account, target, author, reason, forMs }) {
       const keeper = target.kind === 'task' ? find(target.taskId, account).keeper : keeperOf(account);
       const known = target.kind === 'task' ? { ...target, taskId: find(target.taskId, account).taskId } : target;
-      if (known.kind === 'group' && !keeper.situation().policyOf.has(known.group))
-        throw new Refusal('not-found', `no group ${known.group} in account ${keeper.account}`);
+      if (known.kind === 'group') groupMustExist(known.group, [keeper]);
       if (keeper.ledger.holds.size >= maxHolds)
         throw new Refusal('refused', `there are ${maxHolds} holds already: remove some`);
       const now = clock.now();

@@ -28,14 +28,14 @@ export const historyCommand = (surroundings: Surroundings): Command =>
     .option('--group <NAME>', 'only this group')
     .option('--type <LIST>', 'only these event types, such as restart-failed,outage-opened')
     .option('--before <NUMBER>', 'only older events: the number in the first column', count)
-    .option('--limit <NUMBER>', `how many, up to ${mostEvents}`, count, 50)
+    .option('--limit <NUMBER>', `how many, up to ${mostEvents}`, eventCount, 50)
     .option('--json', 'print JSON')
     .action(async (id: string | undefined, options: Options) => {
       const { account, group, type, before, limit } = options;
       const events = await withDaemon(surroundings, options, async (daemon) => {
         const task = id === undefined ? undefined : await fullId(daemon, id, account);
         return daemon.get<readonly StoredEvent[]>(
-          `/api/v1/events${query({ task, account, group, type, before, limit: Math.min(limit, mostEvents) })}`,
+          `/api/v1/events${query({ task, account, group, type, before, limit })}`,
         );
       });
       const { out } = surroundings;
@@ -76,6 +76,12 @@ export function writeEvents(out: Output, newestFirst: readonly StoredEvent[]): v
 function sentence(event: Event): string {
   const never = event.type === 'restart-withheld' && event.until === null;
   return lineOf(never ? { ...event, until: Number.POSITIVE_INFINITY } : event).msg ?? event.type;
+}
+
+function eventCount(text: string): number {
+  const limit = count(text);
+  if (limit > mostEvents) throw new InvalidArgumentError(`It must be a whole number from 1 to ${mostEvents}.`);
+  return limit;
 }
 
 function count(text: string): number {

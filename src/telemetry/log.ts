@@ -62,6 +62,9 @@ const eventLevels: { readonly [Type in EventType]: LevelOf<Type> } = {
   'group-empty': 'warn',
 };
 
+/** Every type of event. */
+export const eventTypes = Object.keys(eventLevels) as readonly EventType[];
+
 /** What is told besides events. A new notice is a row here. */
 const noticeLevels = {
   started: 'info',

@@ -161,7 +161,7 @@ describe('what each command asks of the daemon', () => {
     ],
     ['history', ['GET /api/v1/events?limit=50'], undefined],
     [
-      'history --group vip --type restart-failed,outage-opened --before 90 --limit 5000',
+      'history --group vip --type restart-failed,outage-opened --before 90 --limit 1000',
       ['GET /api/v1/events?group=vip&type=restart-failed%2Coutage-opened&before=90&limit=1000'],
       undefined,
     ],
@@ -322,6 +322,7 @@ describe('the exit code and the line for each end', () => {
     ['hold add t1 --reason x --until 2026-03-01T11:00Z', 'has passed'],
     ['hold add t1 --reason x --for 1h --until 2026-03-02T11:00', 'not both'],
     ['history --limit 0', 'whole number from 1'],
+    ['history --limit 1001', 'whole number from 1 to 1000'],
     ['status --socket a --url http://b', 'not both'],
     ['status --token-file a', 'belongs to --url'],
     ['status --url ftp://b', '--url must be'],

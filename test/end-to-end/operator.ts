@@ -58,6 +58,23 @@ describe.concurrent('the command line', () => {
     expect((await run('explain')).code).toBe(2);
     expect((await run('healthcheck')).stdout).toBe('healthy\n');
 
+    const unknown: readonly (readonly [line: string, code: number, words: string])[] = [
+      ['history --type restart-faild', 2, 'no event type restart-faild: did you mean restart-failed?'],
+      ['history --type poll-completed', 2, 'no event type poll-completed'],
+      ['history --limit 1001', 2, 'from 1 to 1000'],
+      ['history nobody-0001', 1, 'no task nobody-0001'],
+      ['history --group vpi', 1, 'no group vpi: did you mean vip?'],
+      ['history --account mian', 1, 'no account mian: did you mean main?'],
+      ['hold add --group vpi --reason moved', 1, 'no group vpi: did you mean vip?'],
+      ['explain runs-0001 --account mian', 1, 'no account mian: did you mean main?'],
+    ];
+    const ended = await Promise.all(unknown.map(([line]) => run(...line.split(' '))));
+    expect(ended).toEqual(
+      unknown.map(([, code, words]) => ({ code, stdout: '', stderr: expect.stringContaining(words) })),
+    );
+    expect((await daemon.ask('GET', '/api/v1/tasks?group=vpi')).status).toBe(404);
+    expect((await daemon.ask('GET', '/api/v1/tasks?state=stoped')).status).toBe(400);
+
     const held = await run(
       'hold',
       'add',

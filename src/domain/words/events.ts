@@ -239,4 +239,5 @@ const passing: ReadonlySet<EventType> = new Set([
   'circuit-probed',
   'storm-changed',
 ]);
-export const isRecorded = (event: Event): boolean => !passing.has(event.type);
+export const isRecordedType = (type: EventType): boolean => !passing.has(type);
+export const isRecorded = ({ type }: Event): boolean => isRecordedType(type);

@@ -1,0 +1,45 @@
+/** Names in a question that nothing has: refused with the nearest one, so that an empty answer means that nothing is there. */
+import type { EventQuery } from '../domain/ports/store-port.ts';
+import { type EventType, isRecordedType } from '../domain/words/events.ts';
+import { Refusal } from '../domain/words/refusal.ts';
+import type { Keeper } from '../keeper/keeper.ts';
+import { nearest } from '../settings/nearest.ts';
+import { eventTypes } from '../telemetry/log.ts';
+
+/** Of a long list of names so many are told. */
+const mostTold = 20;
+
+/** `no group vjp: did you mean vip?`, or the names that there are. */
+export function unknownName(what: string, name: string, known: readonly string[]): string {
+  const meant = nearest(name, known);
+  if (meant !== undefined) return `no ${what} ${name}: did you mean ${meant}?`;
+  const told = known.slice(0, mostTold).join(', ');
+  return `no ${what} ${name}: there are ${told}${known.length > mostTold ? ' and more' : ''}`;
+}
+
+export function groupMustExist(group: string, keepers: readonly Keeper[]): void {
+  const known = [...new Set(keepers.flatMap((keeper) => [...keeper.situation().policyOf.keys()]))];
+  if (!known.includes(group)) throw new Refusal('not-found', unknownName('group', group, known));
+}
+
+const recordedTypes: readonly EventType[] = eventTypes.filter(isRecordedType);
+
+export function typesMustExist(types: readonly string[] | undefined): void {
+  for (const type of types ?? [])
+    if (!recordedTypes.some((known) => known === type))
+      throw new Refusal('bad-request', unknownName('event type', type, recordedTypes));
+}
+
+/**
+ * Of a question that found nothing: what it names must be there now. What was there once has events and is not asked:
+ * they are kept longer than tasks, groups and accounts.
+ */
+export function subjectMustExist({ account, group, taskId }: EventQuery, keepers: readonly Keeper[]): void {
+  const accounts = keepers.map((keeper) => keeper.account);
+  if (account !== undefined && !accounts.includes(account))
+    throw new Refusal('not-found', unknownName('account', account, accounts));
+  const asked = keepers.filter((keeper) => account === undefined || keeper.account === account);
+  if (group !== undefined) groupMustExist(group, asked);
+  if (taskId !== undefined && !asked.some((keeper) => keeper.ledger.tasks.has(taskId)))
+    throw new Refusal('not-found', `no task ${taskId}, and nothing recorded of one: give its id, or its exact title`);
+}
