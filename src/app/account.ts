@@ -3,6 +3,7 @@
 import { type CloudOptions, createCloud } from '../cloud/client.ts';
 import type { CredentialsOptions } from '../cloud/keys/credentials.ts';
 import { createGate } from '../cloud/limiter/gate.ts';
+import { proxyFor } from '../cloud/proxy.ts';
 import { createTransport, type Transport } from '../cloud/transport.ts';
 import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Gate, Lane } from '../domain/ports/gate-port.ts';
@@ -13,6 +14,7 @@ import { type AccountSettings, policies, type Secret, type Settings } from '../s
 import { createDemoWorld, demoKey } from '../simulator/demo.ts';
 import type { World } from '../simulator/world.ts';
 import { pretendTransport } from './pretend.ts';
+import { reveal } from './secrets.ts';
 
 /** What every account's client is made with. */
 export interface Common {
@@ -60,7 +62,7 @@ export function openCloud(
     fingerprintKey,
     gate,
     clock,
-    transport: pretend ? pretendCloud(account.name, worlds, clock) : realTransport(account, clock),
+    transport: pretend ? pretendCloud(account.name, worlds, clock) : realTransport(account, clock, env),
     onTrace,
     onCredentialsChanged: () => common.onCredentialsChanged(account.name),
   };
@@ -68,8 +70,13 @@ export function openCloud(
 }
 
 /** At most as many connections as permits can be out at once. */
-const realTransport = (account: AccountSettings, clock: Clock): Transport =>
-  createTransport({ clock, connections: account.rateLimit.perSecond });
+const realTransport = (account: AccountSettings, clock: Clock, env: Common['env']): Transport =>
+  createTransport({
+    clock,
+    connections: account.rateLimit.perSecond,
+    requestTimeoutMs: account.requestTimeoutMs,
+    proxyFor: proxyFor(proxyOf(account), env),
+  });
 
 function pretendCloud(name: string, worlds: PretendClouds, clock: Clock): Transport {
   let world = worlds.get(name);
@@ -107,6 +114,11 @@ function credentialsOf({ credentials }: AccountSettings): CredentialsOptions {
   }
 }
 
+/** One in a file is read whenever a connection is made. */
+function proxyOf({ proxy }: AccountSettings): string | (() => Promise<string>) | undefined {
+  return proxy?.kind === 'file' ? () => reveal(proxy) : proxy?.reveal();
+}
+
 const given = (secret: Secret) => (secret.kind === 'file' ? { file: secret.path } : { value: secret.reveal() });
 
 /** Whether calls go to the same place, by the same way and with the same keys: what a circuit was opened by. */
@@ -114,10 +126,12 @@ export const sameWayToTheCloud = (a: AccountSettings, b: AccountSettings): boole
 
 const wayOf = (account: AccountSettings): string => {
   const { provider, endpoint, region, subAccount, restartAction, requestTimeoutMs } = account;
+  const proxy = account.proxy && given(account.proxy);
   return JSON.stringify([
     credentialsOf(account),
     provider,
     endpoint,
+    proxy,
     region,
     subAccount,
     restartAction,

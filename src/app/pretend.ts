@@ -35,7 +35,13 @@ export function pretendTransport(world: World, clock: Clock): Transport {
 function outcomeOf(seen: Seen, aborted: boolean): HttpOutcome {
   switch (seen.kind) {
     case 'response':
-      return { kind: 'response', status: seen.status, date: dateOf(seen.headers), body: Buffer.from(seen.body) };
+      return {
+        kind: 'response',
+        status: seen.status,
+        date: dateOf(seen.headers),
+        retryAfter: seen.headers['Retry-After'],
+        body: Buffer.from(seen.body),
+      };
     case 'too-large':
       return { kind: 'too-large', status: seen.status, date: dateOf(seen.headers) };
     case 'broken':

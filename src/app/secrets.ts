@@ -7,7 +7,7 @@ import { readUserFile } from '../user-files.ts';
 import type { AccessToken } from '../web/access.ts';
 
 /** Empty if the file cannot be read now: an empty secret opens nothing. */
-async function reveal(secret: Secret): Promise<string> {
+export async function reveal(secret: Secret): Promise<string> {
   if (secret.kind === 'value') return secret.reveal();
   try {
     return new TextDecoder().decode(await readUserFile(secret.path, maxSecretBytes)).trim();
@@ -32,14 +32,23 @@ export async function hookTokens(settings: Settings): Promise<ReadonlyMap<string
 /** Every value that must appear nowhere, for the log to look for. */
 export async function allSecrets(settings: Settings): Promise<readonly string[]> {
   const secrets: Secret[] = [];
-  for (const { credentials, hookToken } of settings.accounts) {
+  const inProxies: string[] = [];
+  for (const { credentials, hookToken, proxy } of settings.accounts) {
     if (hookToken) secrets.push(hookToken);
+    if (proxy) inProxies.push(...inAddress(await reveal(proxy)));
     if (credentials.kind !== 'keys') continue;
     secrets.push(credentials.accessKeyId, credentials.secretAccessKey);
     if (credentials.sessionToken) secrets.push(credentials.sessionToken);
   }
   for (const { token } of settings.server.tokens) secrets.push(token);
-  return (await Promise.all(secrets.map(reveal))).filter((value) => value !== '');
+  return [...(await Promise.all(secrets.map(reveal))), ...inProxies].filter((value) => value !== '');
+}
+
+/** The password of an address, as it is written and as it is meant; without one its user, which then is a token. */
+function inAddress(text: string): readonly string[] {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const written = url?.password || url?.username || '';
+  return /%(?![0-9a-f]{2})/i.test(written) ? [written] : [written, decodeURIComponent(written)];
 }
 
 /** In the same time wherever they differ; an empty one never fits. */

@@ -9,6 +9,7 @@ import { type CallFailure, classMeanings, type ErrorClass } from '../domain/word
 import { type Action, classify } from './errors.ts';
 import type { KeyRing } from './keys/credentials.ts';
 import type { ClockOffset } from './offset.ts';
+import { retryAfterOf } from './retry-after.ts';
 import { type Credentials, canonicalQuery, sign } from './sign.ts';
 import type { HttpOutcome, Transport } from './transport.ts';
 import { apiVersion, type Envelope, parseEnvelope } from './wire.ts';
@@ -27,6 +28,8 @@ export interface CallContext {
   readonly transport: Transport;
   readonly keys: KeyRing;
   readonly offset: ClockOffset;
+  /** No read is sent before this (monotonic): the cloud asked for it. */
+  readonly readsRest: { until: number };
   readonly onTrace: (trace: CloudTrace) => void;
 }
 
@@ -76,8 +79,10 @@ export async function callOnce(
   if (outcome.kind === 'aborted') throw signal.reason;
   const durationMs = clock.monotonic() - startedAt;
 
-  const end = callEnd(outcome, call, sentAt);
+  const end = patient(callEnd(outcome, call, sentAt), retryAfterOf(outcome, clock.now() + offset.offsetMs()));
   const failure = end.kind === 'ok' ? undefined : end.failure;
+  if (failure?.retryAfterMs !== undefined && limitOf[call.action] !== 'restart')
+    context.readsRest.until = Math.max(context.readsRest.until, clock.monotonic() + failure.retryAfterMs);
   context.onTrace({ kind: 'request', account: context.account, action: call.action, durationMs, failure });
   const means = failure && classMeanings[failure.class];
   if (failure && means?.attempt === 'throttled') {
@@ -89,6 +94,9 @@ export async function callOnce(
   const toldTime = told && offset.sample(outcome.date, sentAt, sentAt + durationMs);
   return end.kind === 'failed' ? { ...end, signedWith: credentials, toldTime } : end;
 }
+
+const patient = (end: CallEnd, retryAfterMs: number | undefined): CallEnd =>
+  end.kind === 'failed' && retryAfterMs !== undefined ? { ...end, failure: { ...end.failure, retryAfterMs } } : end;
 
 /** Cloud groups are listed once a minute: there is nothing to slow. */
 const limitOf = {
@@ -194,6 +202,8 @@ const whyNotSent = {
   refused: 'the connection was refused',
   tls: 'the TLS handshake failed (certificate or protocol)',
   timeout: 'no connection in time',
+  proxy:
+    'the proxy cannot be reached, refused, or has no usable address (`proxy` of the account, HTTPS_PROXY, HTTP_PROXY)',
   unreachable: 'no connection',
 };
 

@@ -16,6 +16,7 @@ import { createPageSizes, type ListContext } from './list/paging.ts';
 import { createRoster } from './list/roster.ts';
 import { createClockOffset } from './offset.ts';
 import { createRestartActions, restart } from './restart-call.ts';
+import { retryAfterOf } from './retry-after.ts';
 import type { Transport } from './transport.ts';
 
 export const providers = {
@@ -146,6 +147,7 @@ function listContext(options: CloudOptions, closed: AbortSignal): ListContext {
     transport,
     keys,
     offset,
+    readsRest: { until: Number.NEGATIVE_INFINITY },
     onTrace,
     fingerprintKey: options.fingerprintKey,
     intern: createIntern(),
@@ -156,16 +158,29 @@ function listContext(options: CloudOptions, closed: AbortSignal): ListContext {
 
 /** Asking for keys passes the gate only where it goes to the API's own endpoint, which counts it. */
 function askForKeys(options: CloudOptions, endpoint: URL, closed: AbortSignal): AskForKeys {
+  const { clock } = options;
+  const metadataOrigin = options.metadataOrigin ?? ecsMetadataOrigin;
+  /** Origin to when it may be asked again (monotonic). */
+  const rests = new Map<string, number>();
   return {
     stsEndpoint: providers[options.provider].stsEndpoint,
-    metadataOrigin: options.metadataOrigin ?? ecsMetadataOrigin,
+    metadataOrigin,
     async send(request) {
+      const restMs = (rests.get(request.origin) ?? 0) - clock.monotonic();
+      if (restMs > 0) await clock.sleep(restMs, closed);
       const permit = request.origin === endpoint.origin ? await options.gate.acquire('other', closed) : undefined;
       const outcome = await options.transport.send(
-        { ...request, timeoutMs: options.requestTimeoutMs, maxBytes: longestAnswerBytes },
+        {
+          ...request,
+          timeoutMs: options.requestTimeoutMs,
+          maxBytes: longestAnswerBytes,
+          direct: request.origin === metadataOrigin,
+        },
         closed,
       );
       permit?.done(permitOutcome(outcome));
+      const retryAfterMs = retryAfterOf(outcome, clock.now());
+      if (retryAfterMs !== undefined) rests.set(request.origin, clock.monotonic() + retryAfterMs);
       return outcome;
     },
   };

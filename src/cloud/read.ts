@@ -55,6 +55,9 @@ async function send(context: CallContext, call: Read, signal: AbortSignal): Prom
   if (!keys.ok) {
     return { kind: 'failed', failure: keys.failure, reached: 'never-left', signedWith: undefined, toldTime: false };
   }
+  const restMs = context.readsRest.until - context.clock.monotonic();
+  if (restMs > 0) await context.clock.sleep(restMs, signal);
+  signal.throwIfAborted();
   const permit = await context.gate.acquire(call.lane, signal);
   // The wait may have been long enough for the keys to have been renewed.
   const credentials = context.keys.ready() ?? keys.credentials;

@@ -10,6 +10,7 @@ import type { Dispatcher } from 'undici';
 // Not by the package's front door: that loads fetch, WebSocket and caches too, 10 MiB that nobody here uses.
 import Pool from 'undici/lib/dispatcher/pool.js';
 import type { Clock } from '../domain/ports/time-port.ts';
+import { type ProxyAddress, tunnelThrough } from './proxy.ts';
 
 export interface HttpRequest {
   /** Scheme, host and port. */
@@ -23,6 +24,8 @@ export interface HttpRequest {
   readonly timeoutMs: number;
   /** Of the answer's body, decompressed. */
   readonly maxBytes: number;
+  /** Never through a proxy: the metadata service answers this machine alone. */
+  readonly direct?: boolean;
 }
 
 export type HttpOutcome =
@@ -31,6 +34,8 @@ export type HttpOutcome =
       readonly status: number;
       /** The `Date` header as it came. */
       readonly date: string | undefined;
+      /** The `Retry-After` header as it came. */
+      readonly retryAfter?: string | undefined;
       /** Decompressed. */
       readonly body: Buffer;
     }
@@ -38,9 +43,11 @@ export type HttpOutcome =
   /** It was (or may have been) written, and there is no whole answer: it may have taken effect. Our end is closed. */
   | { readonly kind: 'lost'; readonly why: 'timeout' | 'reset' }
   /** Not a byte of it was written. */
-  | { readonly kind: 'never-left'; readonly why: 'dns' | 'refused' | 'tls' | 'timeout' | 'unreachable' }
+  | { readonly kind: 'never-left'; readonly why: NeverLeft }
   /** The signal spoke. `left`: it was (or may have been) written. */
   | { readonly kind: 'aborted'; readonly left: boolean };
+
+export type NeverLeft = 'dns' | 'refused' | 'tls' | 'timeout' | 'proxy' | 'unreachable';
 
 export interface Transport {
   /** Never rejects. */
@@ -56,13 +63,33 @@ const idleConnectionMs = 4_000;
 const longestIdleMs = 60_000;
 const idleMarginMs = 2_000;
 
-/** `connections`: at most so many at once to one origin; with the limiter's permits for each second it never queues. */
-export function createTransport(options: { readonly clock: Clock; readonly connections: number }): Transport {
+/** How long a connection may take, its tunnel included; each request's own deadline can come before. */
+const connectWithinMs = 10_000;
+/**
+ * Node gives each address of a name 250 ms, one after the other: with an endpoint that is further away than that, or
+ * behind addresses that do not answer, no connection would ever stand.
+ */
+const longestAttemptMs = 2_500;
+
+export interface TransportOptions {
+  readonly clock: Clock;
+  /** At most so many at once to one origin; with the limiter's permits for each second it never queues. */
+  readonly connections: number;
+  /** Of a request; an attempt at one address takes at most a third of it. */
+  readonly requestTimeoutMs?: number;
+  /** By which proxy an origin is reached; absent: directly. */
+  readonly proxyFor?: (origin: string) => ProxyAddress | undefined;
+}
+
+export function createTransport(options: TransportOptions): Transport {
+  const attemptMs = Math.min(longestAttemptMs, Math.ceil((options.requestTimeoutMs ?? Number.POSITIVE_INFINITY) / 3));
   const pools = new Map<string, Pool>();
 
-  const poolOf = (origin: string): Pool => {
-    const known = pools.get(origin);
+  const poolOf = ({ origin, direct = false }: HttpRequest): Pool => {
+    const name = `${direct} ${origin}`;
+    const known = pools.get(name);
     if (known) return known;
+    const proxy = direct ? undefined : options.proxyFor?.(origin);
     const pool = new Pool(origin, {
       connections: options.connections,
       pipelining: 1,
@@ -75,14 +102,19 @@ export function createTransport(options: { readonly clock: Clock; readonly conne
       // The deadline of each request rules; these two could only come before it.
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: { rejectUnauthorized: true },
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: attemptMs,
+      connectTimeout: connectWithinMs,
+      connect: proxy
+        ? tunnelThrough(proxy, { timeoutMs: connectWithinMs, attemptMs })
+        : { rejectUnauthorized: true, timeout: connectWithinMs },
     });
-    pools.set(origin, pool);
+    pools.set(name, pool);
     return pool;
   };
 
   return {
-    send: (request, signal) => exchange(poolOf(request.origin), options.clock, request, signal),
+    send: (request, signal) => exchange(poolOf(request), options.clock, request, signal),
     close: async () => {
       await Promise.all([...pools.values()].map((pool) => pool.destroy()));
       pools.clear();
@@ -124,10 +156,11 @@ function exchange(pool: Pool, clock: Clock, request: HttpRequest, signal: AbortS
         },
         onResponseStart(itsController, status, headers) {
           const date = textOf(headers.date);
+          const retryAfter = textOf(headers['retry-after']);
           const flow = { pause: () => itsController.pause(), resume: () => itsController.resume() };
           body = readBody(headers, request.maxBytes, flow, (end) => {
             if (end === 'too-large') settle({ kind: 'too-large', status, date });
-            else settle({ kind: 'response', status, date, body: end.body });
+            else settle({ kind: 'response', status, date, retryAfter, body: end.body });
           });
         },
         onResponseData: (_controller, chunk) => body?.write(chunk),
@@ -143,8 +176,9 @@ function exchange(pool: Pool, clock: Clock, request: HttpRequest, signal: AbortS
 }
 
 /** What failed before a connection stood. */
-function whyNeverLeft(error: Error): 'dns' | 'refused' | 'tls' | 'timeout' | 'unreachable' {
+function whyNeverLeft(error: Error): NeverLeft {
   const code = 'code' in error ? String(error.code) : '';
+  if (code === 'ERR_PROXY') return 'proxy';
   if (/^(ENOTFOUND|EAI_.*|ENODATA)$/.test(code)) return 'dns';
   if (code === 'ECONNREFUSED') return 'refused';
   if (/TIMEOUT|TIMEDOUT/.test(code)) return 'timeout';

@@ -78,7 +78,7 @@ export function secretPlaces(root: unknown): readonly { readonly path: Path; rea
     ...listAt(root, ['server', 'tokens']).flatMap(([, path]) => of(path, 'token')),
     ...listAt(root, ['accounts']).flatMap(([, path]) => [
       ...of([...path, 'credentials'], 'accessKeyId', 'secretAccessKey', 'sessionToken'),
-      ...of(path, 'hookToken'),
+      ...of(path, 'hookToken', 'proxy'),
     ]),
   ];
 }

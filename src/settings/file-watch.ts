@@ -72,7 +72,7 @@ async function contents(files: readonly string[], readFile: ReadFile): Promise<C
 export function watchedFiles(path: string, settings: Settings): readonly string[] {
   const secrets = [
     ...settings.server.tokens.map(({ token }) => token),
-    ...settings.accounts.map(({ hookToken }) => hookToken),
+    ...settings.accounts.flatMap(({ hookToken, proxy }) => [hookToken, proxy]),
   ];
   return [path, ...secrets.flatMap((secret) => (secret?.kind === 'file' ? [secret.path] : []))];
 }

@@ -172,8 +172,8 @@ function fileMistake(file: string, name: string, readFile: ReadFileNow): string 
   try {
     const content = new TextDecoder().decode(readFile(file, maxSecretBytes)).trim();
     if (content === '') return 'this file is empty';
-    const hookToken = accountSchema.shape.hookToken;
-    const shape = { token: tokenSchema, hookToken }[name];
+    const { hookToken, proxy } = accountSchema.shape;
+    const shape = { token: tokenSchema, hookToken, proxy }[name];
     const read = shape?.safeParse(content);
     return read && !read.success ? `the text in this file ${read.error.issues[0]?.message}` : undefined;
   } catch (error) {

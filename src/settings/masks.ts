@@ -7,13 +7,13 @@ import { isMap, isScalar, isSeq, type Node } from 'yaml';
 import type { Range } from './document.ts';
 import { lonelyReference } from './interpolate.ts';
 
-const secretWord = /secret|token|passw|credential|private|key|auth|cookie|^(ak|sk|pwd)$/i;
+const secretWord = /secret|token|passw|credential|private|key|auth|cookie|^(ak|sk|pwd|proxy)$/i;
 /** Keys whose values are shown although they sound like secrets or stand beside them. */
 const harmless = /File$|^(name|scope|from|perTask|maxTaskSeries|tokens|credentials)$/;
 /** Keys below which everything is taken for a secret that is not known to be harmless. */
 export const secretSections: ReadonlySet<string> = new Set(['credentials', 'tokens']);
 /** A password may have a slash in it. */
-const addressWithUser = /:\/\/[^\s@]{0,1000}@/;
+const addressWithUser = /:\/\/[^@\n]{0,1000}@/;
 
 const hidden = (key: string, inSection: boolean) => !harmless.test(key) && (inSection || secretWord.test(key));
 

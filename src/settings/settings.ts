@@ -43,6 +43,8 @@ export interface AccountSettings {
   /** Undefined: the provider's own. */
   readonly endpoint: string | undefined;
   readonly region: string | undefined;
+  /** An http(s) address, a user or token in it, or `none`. Undefined: as the environment says. */
+  readonly proxy: Secret | undefined;
   readonly credentials: Credentials;
   readonly subAccount: boolean;
   readonly poll: {
@@ -154,6 +156,7 @@ function resolveAccount(written: WrittenAccount): AccountSettings {
     vendor: vendorOf(written),
     endpoint: written.endpoint,
     region: written.region,
+    proxy: secret(written.proxy, written.proxyFile),
     credentials: resolveCredentials(written),
     subAccount: written.subAccount ?? false,
     poll: {

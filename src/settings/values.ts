@@ -127,6 +127,17 @@ export function readAddress(text: string, path: 'with-path' | 'no-path'): Read<s
   return good(url.href.replace(/\/+$/, ''));
 }
 
+/** The address of a proxy, with a user or token in it or not; or `none`. What is wrong is told without it. */
+export function readProxy(text: string): Read<string> {
+  if (text === 'none') return good(text);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || !/^https?:\/\/./i.test(text))
+    return bad('must be an address such as `http://proxy:3128` or `http://user:password@proxy:3128`, or `none`');
+  if (url.pathname !== '/' || url.search || url.hash)
+    return bad('must end with the port; write `/`, `?`, `#` and `@` in a password as `%2F`, `%3F`, `%23` and `%40`');
+  return good(text);
+}
+
 /** Longest path that every kernel takes for a unix socket (macOS: 104 bytes with the closing zero; Linux: 108). */
 export const maxSocketPathBytes = 103;
 

@@ -7,6 +7,7 @@ import {
   accepted,
   at,
   begin,
+  failureOf,
   minutes,
   notSent,
   plainPolicy,
@@ -515,6 +516,16 @@ describe('throttled, or not sent', () => {
       seconds = (verdict.until - begin) / 1_000;
     }
     expect(waits).toEqual([5, 10, 20, 40, 60, 60]);
+  });
+  test.each([
+    ['throttled', 'throttled', 40, 40],
+    ['throttled, and asked for less than the rules wait anyway', 'throttled', 2, 5],
+    ['unanswered (503)', 'server', 25, 25],
+  ] as const)('asked to stay away, %s: nobody goes before', (_sentence, errorClass, seconds, expected) => {
+    const story = new Story(calm()).list(0, tasks(2, 'stopped'));
+    const failure = { ...failureOf(errorClass), retryAfterMs: seconds * 1_000 };
+    story.send(0, { kind: errorClass === 'server' ? 'unanswered' : 'throttled', failure });
+    expect(story.says('t01')).toBe(`backoff until ${expected}`);
   });
   test('another answer ends the row', () => {
     const story = new Story(calm()).list(0, tasks(3, 'stopped'));

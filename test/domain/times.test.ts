@@ -16,7 +16,13 @@ type Filled<T> = T extends readonly (infer E)[]
 const ours = 1_700_000_000_000;
 const theirs = 1_900_000_000_000;
 const count = 7;
-const failure = { ...failureOf('server'), code: 'InternalError', requestId: 'r', httpStatus: count };
+const failure = {
+  ...failureOf('server'),
+  code: 'InternalError',
+  requestId: 'r',
+  httpStatus: count,
+  retryAfterMs: count,
+};
 const tried = { taskId: 't', attemptId: 't#1', at: ours } as const;
 
 const attempt = (phase: Filled<NonNullable<TaskRecord['attempt']>['phase']>): Filled<TaskRecord>['attempt'] => ({

@@ -45,6 +45,8 @@ export function answerEvents(
     return [...events, ...throttle(ledger, attempt, failure, now)];
   }
 
+  // Whatever else it says: not before that.
+  if (failure.retryAfterMs !== undefined) events.push(...throttle(ledger, attempt, failure, now));
   const manual = attempt.trigger === 'manual';
   const means = classMeanings[failure.class];
   if (means.restartCircuit === 'opens') {
@@ -166,14 +168,16 @@ export function closeRestartCircuit(ledger: Ledger, now: number): Event[] {
 }
 
 /**
- * The account's restarts wait 5 s × 2^k (≤ 60 s), k the throttled answers in a row. Calls that were already out
+ * The account's restarts wait 5 s × 2^k (≤ 60 s), k the throttled answers in a row, and as long as the cloud asks. Calls that were already out
  * when the wait was set say nothing new.
  */
 function throttle(ledger: Ledger, attempt: Attempt, failure: CallFailure, now: number): Event[] {
   const before = ledger.accountRecord.throttle;
-  if (before && attempt.at < before.setAt) return [];
+  const askedUntil = now + (failure.retryAfterMs ?? 0);
+  if (before && attempt.at < before.setAt && askedUntil <= before.until) return [];
   const waitMs = Math.min(throttleFirstMs * 2 ** Math.min(before?.inRow ?? 0, 10), throttleMaxMs);
-  return [{ type: 'restarts-throttled', at: now, account: ledger.account, failure, until: now + waitMs }];
+  const until = Math.max(now + waitMs, askedUntil);
+  return [{ type: 'restarts-throttled', at: now, account: ledger.account, failure, until }];
 }
 
 /** What a failed poll does to the list circuit: some classes open it, and each further failure is a probe. */

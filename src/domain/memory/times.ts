@@ -54,7 +54,7 @@ type Table<T> = {
 };
 
 const tries = { at: 'ours' } as const;
-const opened = { since: 'ours', lastProbeAt: 'ours', failure: { httpStatus: 'count' } } as const;
+const opened = { since: 'ours', lastProbeAt: 'ours', failure: { httpStatus: 'count', retryAfterMs: 'count' } } as const;
 const unansweredWorkedAt = (circuit: RestartCircuit): number =>
   (circuit.kind === 'closed' ? (circuit.unansweredExcusedUntil ?? 0) : 0) - excuseUnansweredMs;
 

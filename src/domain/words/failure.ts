@@ -169,6 +169,8 @@ export interface CallFailure {
   readonly code: string | undefined;
   readonly httpStatus: number | undefined;
   readonly requestId: string | undefined;
+  /** So long the cloud asks us to stay away, milliseconds, at most a minute. */
+  readonly retryAfterMs?: number;
   /** One short sentence for a person, free of secrets. */
   readonly message: string;
 }
