@@ -16,14 +16,18 @@ import type { Event, Hold } from '../../src/domain/words/events.ts';
 import type { ErrorClass } from '../../src/domain/words/failure.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import { type RestartAnswer, type TaskItem, type TaskStatus, unchanged } from '../../src/domain/words/task.ts';
+import { resolvePolicy } from '../../src/settings/settings.ts';
 
 export const begin = Date.UTC(2026, 0, 5, 0, 0, 0); // a Monday, 08:00 in Shanghai
 export const at = (seconds: number): number => begin + seconds * 1_000;
 export const minutes = (n: number): number => n * 60;
 export const hours = (n: number): number => n * 3_600;
 
-/** The policy of design section 3, jitter left out so that times can be written down. */
+const builtIn = resolvePolicy({});
+
+/** The policy that nobody wrote anything about, jitter left out so that times can be written down. */
 export const plainPolicy: Policy = {
+  ...builtIn,
   name: 'vip',
   match: {
     account: ['*'],
@@ -32,18 +36,7 @@ export const plainPolicy: Policy = {
     type: ['live', 'vod'],
     exclude: { title: [], taskId: [] },
   },
-  mode: 'heal',
-  firstSight: 'restart',
-  confirm: 1,
-  backoff: { initialMs: 15_000, factor: 2, maxMs: 300_000, jitterPercent: 0, resetAfterMs: 600_000 },
-  attempts: 8,
-  quarantine: { retryEveryMs: 600_000, abandonAfterMs: 72 * 3_600_000 },
-  budget: { restarts: 20, perTask: 12, perMs: 3_600_000 },
-  storm: { percent: 40, atLeast: 5 },
-  verifyWithinMs: 60_000,
-  startLeadMs: 60_000,
-  endGuardMs: 60_000,
-  hours: [],
+  backoff: { ...builtIn.backoff, jitterPercent: 0 },
 };
 
 export const policiesOf = (...groups: readonly Policy[]): Policies => ({

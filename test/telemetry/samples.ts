@@ -5,6 +5,7 @@ import type { Event, EventType, Hold } from '../../src/domain/words/events.ts';
 import type { CallFailure } from '../../src/domain/words/failure.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import type { TaskItem } from '../../src/domain/words/task.ts';
+import { resolvePolicy } from '../../src/settings/settings.ts';
 import type { KnownCodes } from '../../src/telemetry/counted.ts';
 
 export const at = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
@@ -148,18 +149,9 @@ export const events: Samples = {
 export const policy = (name: string, account: readonly string[] = ['*']): Policy => ({
   name,
   match: { account, cloudGroup: [name], title: ['*'], type: ['live', 'vod'], exclude: { title: [], taskId: [] } },
-  mode: 'heal',
-  firstSight: 'restart',
-  confirm: 1,
-  backoff: { initialMs: 15_000, factor: 2, maxMs: 300_000, jitterPercent: 25, resetAfterMs: 600_000 },
-  attempts: 8,
-  quarantine: { retryEveryMs: 600_000, abandonAfterMs: 259_200_000 },
+  ...resolvePolicy({}),
   budget: false,
   storm: false,
-  verifyWithinMs: 60_000,
-  startLeadMs: 60_000,
-  endGuardMs: 60_000,
-  hours: [],
 });
 
 export const policies = (account: string, ...groups: readonly Policy[]): Policies => ({
