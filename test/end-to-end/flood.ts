@@ -24,7 +24,7 @@ function start(daemon: Daemon, before: readonly string[], kinds: Readonly<Record
 
 /** Attacks with so many of each kind, until the returned function is called. */
 export function attack(stage: Stage, daemon: Daemon, kinds: Readonly<Record<string, number>>): () => void {
-  const child = start(daemon, ['nice', '-n', '19'], kinds);
+  const child = start(daemon, ['nice', '-n', '5'], kinds);
   const end = () => void child.kill('SIGKILL');
   stage.onLeave(end);
   return end;

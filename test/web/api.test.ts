@@ -3,8 +3,9 @@ import type { Operations } from '../../src/domain/ports/operations-port.ts';
 import { reasons } from '../../src/domain/words/reason.ts';
 import { Refusal } from '../../src/domain/words/refusal.ts';
 import { routes } from '../../src/web/routes.ts';
-import { hold, openWeb, type Sent, status, tokens } from './fixture.ts';
+import { hold, openWeb, type Sent, sharedWeb, status, tokens } from './fixture.ts';
 
+const plainWeb = sharedWeb();
 const tokenOf = (scope: string) => tokens.find((token) => token.scope === scope)?.token ?? '';
 
 describe('every address answers, and asks the right operation', () => {
@@ -106,7 +107,7 @@ describe('every address answers, and asks the right operation', () => {
   ];
 
   test.each(rows)('%s %s with %j', async (method, path, body, call, expected) => {
-    const { calls, on } = await openWeb();
+    const { calls, on } = await plainWeb();
     const answer = await on('listen')(method, path, {
       token: tokenOf('admin'),
       ...(body === undefined ? {} : { body }),
@@ -127,7 +128,7 @@ describe('every address answers, and asks the right operation', () => {
   });
 
   test('answers are what the operation gave, as JSON', async () => {
-    const { on } = await openWeb();
+    const { on } = await plainWeb();
     const get = async (path: string) => (await on('socket')('GET', path)).json;
     expect(await get('/api/v1/status')).toEqual(status);
     expect(await get('/api/v1/groups')).toEqual(status.groups);
@@ -136,14 +137,14 @@ describe('every address answers, and asks the right operation', () => {
   });
 
   test('metrics are the text, in the type that Prometheus asks for', async () => {
-    const { on } = await openWeb();
+    const { on } = await plainWeb();
     const answer = await on('listen')('GET', '/metrics');
     expect(answer.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
     expect(answer.text).toContain('relaykeeper_owner{account="main"} 1\n');
   });
 
   test('HEAD is answered like GET, without a body', async () => {
-    const { on } = await openWeb();
+    const { on } = await plainWeb();
     expect(await on('listen')('HEAD', '/-/healthy')).toMatchObject({ status: 200, text: '' });
   });
 });
@@ -159,7 +160,7 @@ describe('who may do what', () => {
   test.each(routes.map((route) => [route.method.toUpperCase(), route.path, route.need] as const))(
     '%s %s needs %s',
     async (method, path, need) => {
-      const { on, calls } = await openWeb();
+      const { on, calls } = await plainWeb();
       for (const [rank, who] of ranks.entries()) {
         calls.length = 0;
         const answer = await on('listen')(method, concrete(path), {
@@ -234,7 +235,7 @@ describe('who may do what', () => {
   });
 
   test('on listen the name of the token is the author, whatever the client says', async () => {
-    const { on, calls } = await openWeb();
+    const { on, calls } = await plainWeb();
     await on('listen')('POST', '/api/v1/tasks/t/release', { token: tokenOf('operate'), body: { by: 'somebody else' } });
     await on('listen')('DELETE', '/api/v1/holds/h1?by=somebody', { token: tokenOf('operate') });
     expect(calls).toEqual([
@@ -250,7 +251,7 @@ describe('who may do what', () => {
     ['another scheme', `Basic ${Buffer.from('ann:operate-token-1234').toString('base64')}`],
     ['two tokens', 'Bearer read-token-1234 admin-token-1234'],
   ])('%s is 401, and says how to come in', async (_, authorization) => {
-    const { on } = await openWeb();
+    const { on } = await plainWeb();
     const answer = await on('listen')('GET', '/api/v1/status', { headers: { authorization } });
     expect(answer.status).toBe(401);
     expect(answer.headers['www-authenticate']).toMatch(/^Bearer/);
@@ -274,7 +275,7 @@ describe('who may do what', () => {
   });
 
   test('a page elsewhere gets no leave to read or send: no CORS, nothing changes without the header', async () => {
-    const { on, calls } = await openWeb();
+    const { on, calls } = await plainWeb();
     const headers = {
       origin: 'https://evil.example',
       'content-type': 'text/plain',
@@ -388,7 +389,7 @@ describe('what is wrong is told with status, error and hint', () => {
     ['a wrong hook', 'POST', '/hooks/main/wrong', {}, 404, /no such hook/],
   ];
   test.each(rows)('%s', async (_, method, path, sent, expected, error) => {
-    const { on, calls } = await openWeb();
+    const { on, calls } = await plainWeb();
     const answer = await on('socket')(method, path, sent);
     expect(answer.json).toEqual({ error: expect.stringMatching(error), hint: expect.stringMatching(/\S/) });
     expect(answer.status).toBe(expected);
@@ -509,7 +510,7 @@ describe('openapi.json', () => {
 
 describe('the page', () => {
   test('links relatively, so that any prefix in front of it works', async () => {
-    const { on } = await openWeb();
+    const { on } = await plainWeb();
     const { text, headers } = await on('listen')('GET', '/');
     expect(headers['content-type']).toBe('text/html; charset=utf-8');
     expect(headers['content-security-policy']).toContain("default-src 'none'");

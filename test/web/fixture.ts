@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { afterAll, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { Operations } from '../../src/domain/ports/operations-port.ts';
 import type { StatusView } from '../../src/domain/views/shown.ts';
@@ -71,9 +71,11 @@ export function fakeOperations(over: Partial<Operations> = {}) {
   return { operations, calls };
 }
 
-export const emptyFolder = (): string => {
+type AtEnd = (end: () => void | Promise<void>) => void;
+
+export const emptyFolder = (atEnd: AtEnd = onTestFinished): string => {
   const folder = mkdtempSync(join(tmpdir(), 'rk-web-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  atEnd(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 };
 
@@ -83,7 +85,25 @@ export interface Told {
   readonly msg: string;
 }
 
-export async function openWeb(over: Partial<WebOptions> & { readonly fake?: Partial<Operations> } = {}) {
+/** One web for all tests of a file that need no other; each begins with nothing called. */
+export function sharedWeb() {
+  const ends: (() => void | Promise<void>)[] = [];
+  let opened: Awaited<ReturnType<typeof openWeb>> | undefined;
+  afterAll(async () => {
+    for (const end of ends.reverse()) await end();
+  });
+  return async () => {
+    opened ??= await openWeb({}, (end) => ends.push(end));
+    opened.calls.length = 0;
+    opened.told.length = 0;
+    return opened;
+  };
+}
+
+export async function openWeb(
+  over: Partial<WebOptions> & { readonly fake?: Partial<Operations> } = {},
+  atEnd: AtEnd = onTestFinished,
+) {
   const { operations, calls } = fakeOperations(over.fake);
   const told: Told[] = [];
   const web = await createWeb({
@@ -93,7 +113,7 @@ export async function openWeb(over: Partial<WebOptions> & { readonly fake?: Part
     version: '1.2.3',
     tokens: () => tokens,
     listen: { host: '127.0.0.1', port: 0 },
-    socket: join(emptyFolder(), 'rk.sock'),
+    socket: join(emptyFolder(atEnd), 'rk.sock'),
     tls: undefined,
     externalUrl: undefined,
     program: 'npm run -s relaykeeper -- --config "a & b.yaml"',
@@ -106,7 +126,7 @@ export async function openWeb(over: Partial<WebOptions> & { readonly fake?: Part
     if (open) await web.close(withinMs);
     open = false;
   };
-  onTestFinished(() => close());
+  atEnd(() => close());
   return { web, calls, told, close, on: (door: 'listen' | 'socket') => clientOf(web, door) };
 }
 

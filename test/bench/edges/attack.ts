@@ -2,7 +2,7 @@
  * Clients that mean harm or know no better, as a process of their own: `attack.ts URL SOCKET KIND=COUNT…`.
  *
  * Each begins again a moment after it was thrown out. What it costs to attack must not be taken for what it costs to
- * be attacked: the process is started with the lowest priority, and every client waits a little between requests.
+ * be attacked: the process is started with a lower priority, and every client waits a little between requests.
  */
 import { type ClientRequestArgs, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
