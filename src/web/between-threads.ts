@@ -52,7 +52,7 @@ export interface Limits {
   /** On one door, and of one address on it. Whoever comes when it is full takes the place of who did least for longest. */
   readonly connections: number;
   readonly connectionsOfAddress: number;
-  /** Requests that one connection may send ahead of its answers. */
+  /** Requests that one connection may send ahead of its answers; with twice as many it is cut. */
   readonly pipelined: number;
   /** Different requests in work on one door, and of one address: what is asked alike counts once. */
   readonly asked: number;

@@ -80,9 +80,15 @@ export async function runDoors(port: MessagePort, options: DoorsOptions): Promis
     server.setTimeout(options.limits.silenceMs);
     server.on('request', (req: IncomingMessage, res: ServerResponse) => {
       const guest = guestOf(req.socket);
-      // What is sent beyond the bound stays unanswered: the answer before it closes the connection.
-      if (!guest || guest.pending >= pipelined) return;
+      if (!guest) return;
       guest.pending++;
+      // What is sent beyond the bound stays unanswered: the answer before it closes the connection. Far beyond it there
+      // is no answer at all: whatever was parsed is kept until then, 3 kB a request.
+      if (guest.pending > pipelined * 2) guest.socket.destroy();
+      if (guest.pending > pipelined) return;
+      // Whoever goes away amid an answer must not take the thread along.
+      req.on('error', () => {});
+      res.on('error', () => {});
       const last = guest.pending === pipelined;
       const turn = (turns.get(guest) ?? Promise.resolve()).then(async () => {
         crowd.progressed(guest);
@@ -91,7 +97,10 @@ export async function runDoors(port: MessagePort, options: DoorsOptions): Promis
         if (!last) guest.pending--;
         crowd.progressed(guest);
       });
-      turns.set(guest, turn);
+      turns.set(
+        guest,
+        turn.catch(() => void guest.socket.destroy()),
+      );
     });
     server.on('clientError', (error, socket: Socket) => {
       const guest = guestOf(socket);

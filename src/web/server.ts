@@ -59,7 +59,7 @@ const defaultLimits: Limits = {
   checkEveryMs: 2_000,
   connections: 512,
   connectionsOfAddress: 256,
-  pipelined: 16,
+  pipelined: 8,
   asked: 64,
   askedOfAddress: 32,
   unreadBytes: 16 * 1024 * 1024,

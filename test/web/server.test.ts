@@ -268,7 +268,7 @@ describe('slow and odd clients', () => {
     };
     const { web, on } = await openWeb({ renderMetrics, limits: { readWithinSeconds: 1 } });
     const head = 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n';
-    const reader = guest(web.url, head.repeat(600));
+    const reader = guest(web.url, head.repeat(8));
     reader.connection.pause();
     await expect.poll(() => renders).toBe(1);
     expect((await on('listen')('GET', '/-/healthy')).status).toBe(200);
@@ -278,6 +278,15 @@ describe('slow and odd clients', () => {
       })
       .toBe(true);
     expect(renders).toBe(1);
+  });
+
+  test('a connection that sends hundreds of requests ahead is cut at once', async () => {
+    let renders = 0;
+    const { web, on } = await openWeb({ renderMetrics: async () => `${renders++}` });
+    const ahead = guest(web.url, 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(600));
+    await ahead.closed;
+    expect(renders).toBeLessThanOrEqual(1);
+    expect((await on('listen')('GET', '/-/healthy')).status).toBe(200);
   });
 
   test('who reads a byte now and then is cut like who reads nothing', async () => {
