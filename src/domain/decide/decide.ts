@@ -23,7 +23,7 @@ import { type Verdict, verdictOf } from './rules.ts';
 
 export { settledItem } from '../learn/outage.ts';
 
-/** A list that shrank beyond belief is believed after it has stayed so for this long. */
+/** A list that lost too many tasks is believed after it has stayed so for this long. */
 const suspectForMs = 15 * 60_000;
 const suspectFewer = 5;
 /** After so long without a list other tasks are no surprise: only their number is compared. */
@@ -154,7 +154,7 @@ function* takeIn(
     if (item.status === 'unknown') memory.tell(...unknownStatus(ledger, item, moment.now));
   }
   memory.showed(seen);
-  // What was seen is known by now: as many as are known leave nobody out.
+  // Every task seen is known by now: with equal numbers none is missing.
   if (doubted || seen.size === ledger.tasks.size) return;
   const failed = new Set(observation.failedCloudGroups);
   const counts = !observation.drift && observation.malformedItems === 0;

@@ -225,7 +225,7 @@ function settle(facts: Facts, look: Look, item: TaskItem, policy: Policy | undef
   }
 }
 
-/** The task is nobody's to restart any more: its effect is awaited no longer, but an answer that is out still comes. */
+/** No rule restarts the task any more: nobody waits for the effect, but the answer to a call on its way still comes. */
 function lapse(facts: Facts): void {
   const { attempt } = facts.record;
   if (attempt && attempt.phase.kind !== 'in-flight')

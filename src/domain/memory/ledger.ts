@@ -81,7 +81,7 @@ export interface Attempt {
     | { readonly kind: 'in-flight' }
     /** Accepted or unanswered: the effect is awaited from then on. */
     | { readonly kind: 'verifying'; readonly from: number; readonly answer: 'accepted' | 'unanswered' }
-    /** Refused as invalid, which is also said of a task that runs already: the next look tells. */
+    /** Refused as invalid, which the cloud also says of a task that runs already: the next poll shows. */
     | { readonly kind: 'doubted'; readonly from: number; readonly code: string }
     /** Seen active: it has yet to stay so for `verifyWithin`. */
     | { readonly kind: 'proving'; readonly activeAt: number };

@@ -16,7 +16,7 @@ export function probeSoon(ledger: WritableLedger): void {
   ledger.accountRecord = { ...ledger.accountRecord, circuits };
 }
 
-/** What was in flight when the last owner ended is unanswered: the next look tells. */
+/** What was in flight when the last owner ended is unanswered: the next poll shows. */
 export function takeOverEvents(ledger: Ledger, epoch: number, now: number): readonly Event[] {
   const { account } = ledger;
   const events: Event[] = [{ type: 'owner-gained', at: now, account, epoch }];

@@ -84,5 +84,5 @@ export type RestartAnswer =
   | { readonly kind: 'throttled'; readonly failure: CallFailure }
   /** It provably never reached the cloud (DNS, connection refused, TLS). */
   | { readonly kind: 'not-sent'; readonly failure: CallFailure }
-  /** Nobody knows whether it took effect: the next look tells. */
+  /** Nobody knows whether it took effect: the next poll shows. */
   | { readonly kind: 'unanswered'; readonly failure: CallFailure };

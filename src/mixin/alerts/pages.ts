@@ -1,5 +1,5 @@
 /**
- * What gets somebody out of bed: tasks are down and stay down, or nobody is there any more to mend them.
+ * What gets somebody out of bed: tasks are down and stay down, or no process is left to restart them.
  *
  * None of these asks for a reason why a task waits: reasons change from minute to minute, and each change would
  * end the alert and begin it anew. They ask since when.
