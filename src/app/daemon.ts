@@ -20,6 +20,7 @@ import { WebProblem } from '../web/problem.ts';
 import { createWeb, type Web } from '../web/server.ts';
 import { findAndLoad } from './configuration.ts';
 import { Fleet } from './fleet.ts';
+import { type Front, openFront } from './front.ts';
 import { createOperations } from './operations.ts';
 import { reloadFrom } from './reload.ts';
 import { accessTokens, allSecrets, hookTokens } from './secrets.ts';
@@ -115,14 +116,25 @@ export async function runApp(options: RunOptions): Promise<number> {
       () => reload('asked'),
       clock,
     );
-    const web = await openTheWeb(current, operations, crew, () => tokens.access, metrics, log, options);
-    closers.push(() => web.close(closeWebWithinMs));
+    const front = await openFront({
+      open: (socket) => openTheWeb(current, socket, operations, crew, () => tokens.access, metrics, log, options),
+      socket: current.settings.server.socket,
+      store,
+      clock,
+      log,
+      onOpen: (web) => {
+        if (!started) tellStart(log, found.path, current.settings, found.warnings);
+        started = true;
+        tellDoors(log, options.program, web);
+      },
+    });
+    closers.push(() => front.close(closeWebWithinMs));
     metrics.reloadSucceeded(clock.now(), current.hash);
+    if (!started) tellStart(log, found.path, current.settings, found.warnings);
     started = true;
-    tellStart(log, options.program, found.path, current.settings, web.url, found.warnings);
     options.signals.onHangup(() => void reload('hangup'));
     tellStopping(stop, log);
-    await runUntilStopped(options, crew, store, () => current.settings, found.path, reload);
+    await runUntilStopped(options, crew, store, front, () => current.settings, found.path, reload);
     await crew.close();
     return exitCodes.done;
   } catch (error) {
@@ -177,6 +189,7 @@ async function runUntilStopped(
   { clock, signals }: RunOptions,
   crew: Fleet,
   store: Store,
+  front: Front,
   settings: () => Settings,
   path: string,
   reload: (why: 'file') => Promise<unknown>,
@@ -193,9 +206,10 @@ async function runUntilStopped(
     signal: stop.signal,
   });
   const pruning = pruneNowAndThen(store, clock, stop.signal);
+  const opening = front.takeRest(stop.signal);
   // A keeper that ends by itself is a mistake of ours: its reason ends the process.
   await crew.run(stop.signal);
-  await Promise.all([watching, pruning]);
+  await Promise.all([watching, pruning, opening]);
 }
 
 async function pruneNowAndThen(store: Store, clock: Clock, signal: AbortSignal): Promise<void> {
@@ -228,6 +242,7 @@ async function openTheStore(settings: Settings, clock: Clock, metrics: Metrics, 
 
 function openTheWeb(
   current: Current,
+  socket: string | undefined,
   operations: Operations,
   crew: Fleet,
   tokens: () => readonly AccessToken[],
@@ -235,7 +250,7 @@ function openTheWeb(
   log: Log,
   { clock, program }: RunOptions,
 ): Promise<Web> {
-  const { listen, socket, tls, externalUrl } = current.settings.server;
+  const { listen, tls, externalUrl } = current.settings.server;
   const renderMetrics = async () => {
     await crew.betweenLists();
     crew.tellTicks();
@@ -258,14 +273,7 @@ function openTheWeb(
   });
 }
 
-function tellStart(
-  log: Log,
-  program: string,
-  path: string,
-  settings: Settings,
-  url: string,
-  warnings: readonly string[],
-): void {
+function tellStart(log: Log, path: string, settings: Settings, warnings: readonly string[]): void {
   const accounts = settings.accounts.map(({ name, provider }) => `${name} (${provider})`).join(', ');
   const groups = settings.groups
     .map(({ name, mode }) => (mode === 'observe' ? `${name} (only observed)` : name))
@@ -283,11 +291,11 @@ function tellStart(
         `Account ${name} is a PRETEND cloud: relaykeeper sees and restarts no real task.`,
       );
   for (const warning of warnings) log.tell('config-warning', {}, warning);
-  log.tell(
-    'listening',
-    { url, socket: settings.server.socket },
-    `Look at ${url}/metrics; ask over ${settings.server.socket}: ${program} status`,
-  );
+}
+
+function tellDoors(log: Log, program: string, { url, socket }: Web): void {
+  const ask = socket === undefined ? '' : `; ask over ${socket}: ${program} status`;
+  log.tell('listening', { url, socket }, `Look at ${url}/metrics${ask}`);
 }
 
 function withListen(settings: Settings, listen: string | undefined): Settings {

@@ -77,6 +77,8 @@ const noticeLevels = {
   'config-needs-restart': 'warn',
   'simulated-account': 'warn',
   'standing-by': 'info',
+  'doors-taken': 'info',
+  'doors-blocked': 'error',
   'store-failing': 'error',
   'store-recovered': 'info',
   'store-pruned': 'debug',

@@ -84,7 +84,9 @@ function problemOf(said: FirstWord, { host, port, socket }: DoorsOptions): WebPr
   if (said.kind !== 'refused') return new WebProblem('server: the thread of the doors cannot be started');
   if (said.door === 'socket') return socketProblem(socket ?? '', said.code);
   const advice = adviceFor(said.code, host, port);
-  return new WebProblem(`server.listen: cannot listen on ${withPort(host, port)}: ${advice}`);
+  return new WebProblem(`server.listen: cannot listen on ${withPort(host, port)}: ${advice}`, {
+    taken: said.code === 'EADDRINUSE',
+  });
 }
 
 function adviceFor(code: string, host: string, port: number): string {

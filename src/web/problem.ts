@@ -5,9 +5,12 @@
 
 /** The daemon cannot listen as configured. The message is one line for the terminal and ends the start. */
 export class WebProblem extends Error {
-  constructor(message: string, options?: ErrorOptions) {
+  /** Another process has the port or the socket. */
+  readonly taken: boolean;
+  constructor(message: string, { taken = false, ...options }: ErrorOptions & { readonly taken?: boolean } = {}) {
     super(message, options);
     this.name = 'WebProblem';
+    this.taken = taken;
   }
 }
 

@@ -33,7 +33,7 @@ export async function clearSocketPath(path: string, clock: Clock): Promise<void>
 }
 
 export const socketProblem = (path: string, code: string) =>
-  new WebProblem(`server.socket: cannot make ${path} (${code}): ${adviceFor(code)}`);
+  new WebProblem(`server.socket: cannot make ${path} (${code}): ${adviceFor(code)}`, { taken: code === 'EADDRINUSE' });
 
 function adviceFor(code: string): string {
   switch (code) {
@@ -65,6 +65,7 @@ async function removeStale(path: string, clock: Clock): Promise<void> {
   if (await isAlive(path, clock)) {
     throw new WebProblem(
       `server.socket: another process answers on ${path}: stop it first, or give this one a path of its own`,
+      { taken: true },
     );
   }
   await unlink(path);

@@ -2,5 +2,6 @@
 import { vi } from 'vitest';
 import './signals.ts';
 import './sinks.ts';
+import './standby.ts';
 
 vi.setConfig({ maxConcurrency: 6 });

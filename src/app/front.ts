@@ -1,0 +1,86 @@
+/**
+ * The web of a daemon among others: who owns the store has both doors. A standby has those that its predecessor does
+ * not, and takes the others once it owns; what a stranger has is then told and tried again.
+ */
+import type { Clock } from '../domain/ports/time-port.ts';
+import type { Store } from '../store/open.ts';
+import type { Log } from '../telemetry/log.ts';
+import { WebProblem } from '../web/problem.ts';
+import type { Web } from '../web/server.ts';
+import { clearSocketPath } from '../web/unix-socket.ts';
+
+export interface FrontOptions {
+  /** Opens the port, and the socket if it is given. */
+  readonly open: (socket: string | undefined) => Promise<Web>;
+  readonly socket: string;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onOpen: (web: Web) => void;
+}
+
+export interface Front {
+  /** Ends when all doors are open, or when `signal` aborts. */
+  takeRest(signal: AbortSignal): Promise<void>;
+  close(withinMs: number): Promise<void>;
+}
+
+const tryAgainMs = 2_000;
+
+/** Throws a WebProblem if a door cannot be opened and no predecessor can have it. */
+export async function openFront(options: FrontOptions): Promise<Front> {
+  const { open, socket, store, clock, log, onOpen } = options;
+  const owned = store.ownership.remainingMs('') > 0;
+  let web = owned ? await open(socket) : await openWhatIsFree();
+  let whole = web?.socket !== undefined;
+  if (web) onOpen(web);
+
+  async function openWhatIsFree(): Promise<Web | undefined> {
+    for (const path of [socket, undefined]) {
+      try {
+        return await open(path);
+      } catch (error) {
+        if (!isTaken(error)) throw error;
+        log.tell('doors-taken', { error: error.message }, `Until this process owns its account: ${error.message}`);
+      }
+    }
+    return undefined;
+  }
+
+  async function openAll(): Promise<void> {
+    // Before the port is given up for a moment: as long as the socket is taken it stays open.
+    await clearSocketPath(socket, clock);
+    await web?.close(0);
+    web = undefined;
+    web = await open(socket);
+    whole = true;
+    onOpen(web);
+  }
+
+  return {
+    async takeRest(signal) {
+      if (whole) return;
+      // If it can never be owned, the keepers tell.
+      await store.ownership.acquire('', signal).catch(() => undefined);
+      let told = false;
+      while (!whole && !signal.aborted) {
+        try {
+          await openAll();
+        } catch (error) {
+          if (!(error instanceof WebProblem)) throw error;
+          if (!told)
+            log.tell(
+              'doors-blocked',
+              { error: error.message },
+              `Healing goes on, but nobody can ask: ${error.message}`,
+            );
+          told = true;
+          await clock.sleep(tryAgainMs, signal);
+        }
+      }
+    },
+    close: async (withinMs) => web?.close(withinMs),
+  };
+}
+
+const isTaken = (error: unknown): error is WebProblem => error instanceof WebProblem && error.taken;

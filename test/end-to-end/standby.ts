@@ -1,0 +1,149 @@
+/** The same configuration started a second time: it stands by, and has socket and port once it owns the account. */
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { account, env, type PretendCloud, tasks } from './cloud.ts';
+import { command, type Daemon, plainServer, Stage, sleep, until } from './daemon.ts';
+
+const config = (cloud: PretendCloud, server: object = plainServer) => ({
+  server: { ...plainServer, ...server },
+  accounts: [account(cloud)],
+  groups: [{ name: 'vip' }],
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+interface Status {
+  readonly startedAt: number;
+  readonly accounts: readonly { readonly owned: boolean }[];
+}
+
+const heals = async (daemon: Daemon, cloud: PretendCloud, taskId: string) => {
+  cloud.act({ kind: 'stop', taskId });
+  await until(
+    `${taskId} is restarted`,
+    () => cloud.restarts(taskId).length > 0,
+    () => daemon.tail(),
+  );
+};
+
+describe.concurrent('the same configuration started twice', () => {
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'the second stands by without port and socket, and has both after a %s of the first',
+    async (signal) => {
+      await using stage = new Stage();
+      const cloud = await stage.cloud({ tasks: tasks('a', 5) });
+      const folder = stage.folder();
+      const listen = `127.0.0.1:${await freePort()}`;
+      const first = await stage.start({ folder, env, config: config(cloud, { listen }) });
+      await first.saying('owner-gained');
+      const second = stage.spawn({ folder, env });
+      await second.saying('standing-by');
+      expect(second.said('listening')).toEqual([]);
+      expect(second.said('doors-taken').length).toBe(2);
+      // It is the first that answers, and that heals.
+      const before = await first.get<Status>('/api/v1/status');
+      expect(before.accounts[0]?.owned).toBe(true);
+      expect((await command(folder, ['status'], env)).code).toBe(0);
+      await heals(first, cloud, 'a-0001');
+      expect(second.running).toBe(true);
+
+      first.child.kill(signal);
+      await first.ended;
+      await second.saying('owner-gained');
+      await second.saying('listening', { url: `http://${listen}` });
+      const after = await second.get<Status>('/api/v1/status');
+      expect(after.startedAt).toBeGreaterThan(before.startedAt);
+      expect(after.accounts[0]?.owned).toBe(true);
+      expect((await second.askListen('GET', '/-/ready')).status).toBe(200);
+      await heals(second, cloud, 'a-0002');
+      // A third one, and the second leaves its socket to it.
+      const third = stage.spawn({ folder, env });
+      await third.saying('standing-by');
+      expect((await second.stop()).code).toBe(0);
+      await third.saying('listening');
+      expect(existsSync(join(folder, 'rk.sock'))).toBe(true);
+      expect((await third.stop()).code).toBe(0);
+      expect(existsSync(join(folder, 'rk.sock'))).toBe(false);
+    },
+  );
+
+  it('with a port of its own it is ready there at once, and takes the socket alone', async () => {
+    await using stage = new Stage();
+    const cloud = await stage.cloud({ tasks: tasks('a', 5) });
+    const folder = stage.folder();
+    const first = await stage.start({ folder, env, config: config(cloud) });
+    await first.saying('owner-gained');
+    const second = await stage.start({ folder, env, args: ['--listen', '127.0.0.1:0'] });
+    expect(second.said('listening')[0]?.socket).toBeUndefined();
+    expect((await second.askListen('GET', '/-/ready')).status).toBe(200);
+    expect((await second.askListen('GET', '/metrics')).text).toContain('relaykeeper_owner{account="main"} 0');
+    await first.kill();
+    await second.saying('listening', { socket: 'rk.sock' });
+    expect((await second.get<Status>('/api/v1/status')).accounts[0]?.owned).toBe(true);
+    await heals(second, cloud, 'a-0001');
+  });
+
+  it('a standby that is told to stop ends, and leaves the socket to the owner', async () => {
+    await using stage = new Stage();
+    const cloud = await stage.cloud({ tasks: tasks('a', 2) });
+    const folder = stage.folder();
+    const first = await stage.start({ folder, env, config: config(cloud) });
+    await first.saying('owner-gained');
+    const second = stage.spawn({ folder, env });
+    await second.saying('doors-taken');
+    expect((await second.stop()).code).toBe(0);
+    expect((await first.ask('GET', '/-/ready')).status).toBe(200);
+  });
+});
+
+describe.concurrent('what a stranger has', () => {
+  it('at the start of an owner: refused in one line', async () => {
+    await using stage = new Stage();
+    const cloud = await stage.cloud({ tasks: tasks('a', 2) });
+    const stranger = createServer();
+    await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
+    stage.onLeave(() => stranger.close());
+    const { port } = stranger.address() as { port: number };
+    const folder = stage.folder();
+    const { code, stderr } = await stage.run({ folder, env, config: config(cloud, { listen: `127.0.0.1:${port}` }) });
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^relaykeeper: server\.listen: .*the port is taken.*\n$/),
+    ]);
+    // Another store's daemon is a stranger too.
+    const other = stage.folder();
+    const first = await stage.start({ folder: other, env, config: config(cloud) });
+    await first.saying('owner-gained');
+    const taken = await stage.run({ folder, env, config: config(cloud, { socket: join(other, 'rk.sock') }) });
+    expect([taken.code, taken.stderr]).toEqual([1, expect.stringMatching(/another process answers on/)]);
+  });
+
+  it('when a standby becomes the owner: it heals, says so once, and takes it when it is free', async () => {
+    await using stage = new Stage();
+    const cloud = await stage.cloud({ tasks: tasks('a', 5) });
+    const stranger = createServer();
+    await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
+    const { port } = stranger.address() as { port: number };
+    const folder = stage.folder();
+    const first = await stage.start({ folder, env, config: config(cloud) });
+    await first.saying('owner-gained');
+    const second = stage.spawn({ folder, env, args: ['--listen', `127.0.0.1:${port}`] });
+    await second.saying('standing-by');
+    await first.kill();
+    await second.saying('doors-blocked');
+    await heals(second, cloud, 'a-0003');
+    await sleep(2_500);
+    expect(second.said('doors-blocked')).toHaveLength(1);
+    await new Promise((resolve) => stranger.close(resolve));
+    await second.saying('listening');
+    expect((await second.ask('GET', '/-/ready')).status).toBe(200);
+  });
+});
