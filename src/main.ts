@@ -155,6 +155,16 @@ function programName(): string {
   return basename(path) === 'main.ts' ? `node ${relative(process.cwd(), path)}` : 'relaykeeper';
 }
 
+/** Removed since; everything that names a file by a relative path would fail with a stack. */
+function isHomeless(): boolean {
+  try {
+    process.cwd();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 // V8 lets garbage double the heap before it looks for it: with 100,000 tasks that was 200 MB. Here memory is dearer
 // than the few percent of computing that earlier collections cost, and the young generation stays as small as it begins.
 setFlagsFromString('--heap-growing-percent=20');
@@ -164,6 +174,10 @@ setFlagsFromString('--semi-space-growth-factor=1');
 process.on('uncaughtException', endByMistake);
 stop.signal.addEventListener('abort', () => endBy(endsWithinMs), { once: true });
 
+if (isHomeless()) {
+  stdout.error('relaykeeper: the working directory was removed: cd to one that exists, and start it there\n');
+  await end(1);
+}
 // Nothing has begun yet that would want an end.
 if (stop.signal.aborted) process.exit(0);
 await end(

@@ -19,6 +19,8 @@ export { StoreProblem } from './store-problem.ts';
 /** How long a standby waits at its start for the owner to make the store. */
 const standbyPatienceMs = 5_000;
 const standbyRetryMs = 100;
+/** How often the owner looks whether its files are still there: nothing may be written for minutes. */
+const lookEveryMs = 1_000;
 /** Pages of 4 KiB given back to the file system after each pruned slice. */
 const shrunkPages = 1_000;
 
@@ -139,6 +141,16 @@ function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
   const { file, clock, onTrace, readOnly = false, maxEvents = maxEventsKept } = options;
   const { run } = watching;
   const ledger = ledgerStore(db, file, clock);
+  let closed = readOnly || options.threaded === false;
+  const lookAgain = () =>
+    clock.after(lookEveryMs, async () => {
+      if (closed) return;
+      // Told by the trace.
+      if (lock.remainingMs('') > 0)
+        await run('lock', () => loseIfMoved(lock, sqlite.ask({ op: 'look' }))).catch(() => undefined);
+      takeBackLook = lookAgain();
+    });
+  let takeBackLook = closed ? () => {} : lookAgain();
   const past = history(db, (error) => onTrace({ operation: 'events', durationMs: 0, error }));
   return {
     ledgerStore: {
@@ -161,6 +173,8 @@ function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
     },
     up: watching.up,
     close: async () => {
+      closed = true;
+      takeBackLook();
       lock.lose(new StoreProblem(`${file} was closed`));
       // After whatever is being saved now.
       await db.connection().execute(() => sqlite.close());
@@ -169,7 +183,7 @@ function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
 }
 
 /** A file that is no longer under its name is nobody's memory: whoever saves to it has lost ownership. */
-async function loseIfMoved(lock: Lock, saving: Promise<void>): Promise<void> {
+async function loseIfMoved(lock: Lock, saving: Promise<unknown>): Promise<void> {
   try {
     await saving;
   } catch (error) {

@@ -1,7 +1,6 @@
 /**
  * What is wrong with the store, said to a person: where, what, and what to do next. One line each.
  */
-import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { SqliteError } from './sqlite/dialect.ts';
 import type { Fault } from './sqlite/file.ts';
@@ -52,6 +51,8 @@ function faultSentence(fault: Fault, file: string, detail: string): string {
       return `${file} was moved, deleted or replaced while in use, and nothing is written to the old one: restart relaykeeper`;
     case 'lock-moved':
       return `${file}.lock was moved or deleted, so another process could act at the same time: restart relaykeeper`;
+    case 'log-taken':
+      return `${file}-wal or -shm was moved, deleted or replaced while in use; what it held is saved in ${file}: find out who did it`;
     case 'not-owner':
       return `another process owns ${file}: this one stands by and writes nothing`;
     case 'ended':
@@ -90,7 +91,7 @@ function systemSentence(code: string, file: string, path: string): string {
   switch (code) {
     case 'EACCES':
     case 'EPERM':
-      return `this user (uid ${userInfo().uid}) may not write ${path}: chown -R ${userInfo().uid} ${dirname(file)}`;
+      return `this user (uid ${uid()}) may not write ${path}: chown -R ${uid()} ${dirname(file)}`;
     case 'EROFS':
       return `${path} is on a read-only file system: mount it writable, or name another place in \`store: sqlite:…\``;
     case 'ENOSPC':
@@ -105,5 +106,8 @@ function systemSentence(code: string, file: string, path: string): string {
       return `${path}: ${code}`;
   }
 }
+
+/** `os.userInfo` throws for a user id without a name, which a container's often is. */
+const uid = () => process.getuid?.() ?? 'unknown';
 
 const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ').trim().slice(0, 200);

@@ -3,5 +3,6 @@ import { vi } from 'vitest';
 import './signals.ts';
 import './sinks.ts';
 import './standby.ts';
+import './taken-store.ts';
 
 vi.setConfig({ maxConcurrency: 6 });

@@ -8,7 +8,17 @@
  * Nobody may open and close the database or the lock file by other means in this process: on POSIX systems closing
  * any descriptor of a file drops the process's locks on it.
  */
-import { accessSync, closeSync, constants, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 
@@ -26,6 +36,8 @@ export type FileRequest =
   /** Gives free pages back to the file system, at most so many. */
   | { readonly op: 'shrink'; readonly pages: number }
   | { readonly op: 'query'; readonly sql: string; readonly parameters: readonly unknown[] }
+  /** Whether all files are still those that were opened. */
+  | { readonly op: 'look' }
   | { readonly op: 'close' };
 
 export interface FileResult {
@@ -43,6 +55,7 @@ export type Fault =
   | 'damaged'
   | 'moved'
   | 'lock-moved'
+  | 'log-taken'
   | 'not-owner'
   | 'ended';
 
@@ -97,6 +110,10 @@ function isStill({ file, dev, ino }: Identity, minBytes = 0): boolean {
 interface State {
   database: DatabaseSync | undefined;
   databaseIdentity: Identity | undefined;
+  /** Of the write-ahead log and its index. */
+  logIdentities: readonly Identity[];
+  /** They were taken away and what they held was saved; not yet told. */
+  rescued: boolean;
   lock: DatabaseSync | undefined;
   lockIdentity: Identity | undefined;
   readonly statements: Map<string, StatementSync>;
@@ -107,6 +124,8 @@ export function sqliteFile(): (request: FileRequest) => FileResult {
   const state: State = {
     database: undefined,
     databaseIdentity: undefined,
+    logIdentities: [],
+    rescued: false,
     lock: undefined,
     lockIdentity: undefined,
     statements: new Map(),
@@ -131,6 +150,8 @@ function answer(state: State, request: FileRequest): FileResult {
       return nothing;
     case 'commit':
       opened(state).exec('commit');
+      // Told as done means on disk, under a name: not in a log that was deleted meanwhile.
+      mindLog(state);
       return nothing;
     case 'rollback':
       // SQLite has often rolled back by itself (disk full, I/O error); a second one would hide the first error.
@@ -141,6 +162,9 @@ function answer(state: State, request: FileRequest): FileResult {
       return nothing;
     case 'query':
       return query(state, request.sql, request.parameters as readonly SQLInputValue[]);
+    case 'look':
+      look(state);
+      return nothing;
     case 'close':
       close(state);
       return nothing;
@@ -183,7 +207,8 @@ function open(state: State, file: string, access: Access): void {
   if (
     state.database !== undefined &&
     state.databaseIdentity?.file === file &&
-    isStill(state.databaseIdentity, smallestBytes)
+    isStill(state.databaseIdentity, smallestBytes) &&
+    state.logIdentities.every((one) => isStill(one))
   )
     return;
   const found = statSync(file, { throwIfNoEntry: false });
@@ -201,7 +226,10 @@ function open(state: State, file: string, access: Access): void {
     // FULL: an intent must survive a power cut before its call is sent.
     connection.exec(`pragma synchronous = full; pragma foreign_keys = on; pragma cache_size = -${cacheKiB}`);
     if (access !== 'read-only')
-      connection.exec(`pragma journal_mode = wal; pragma journal_size_limit = ${walKeptBytes}`);
+      connection.exec(
+        // Reading makes the log and its index, if they are not there yet.
+        `pragma journal_mode = wal; pragma journal_size_limit = ${walKeptBytes}; select count(*) from sqlite_schema`,
+      );
   } catch (error) {
     connection.close();
     throw error;
@@ -210,6 +238,7 @@ function open(state: State, file: string, access: Access): void {
   state.database?.close();
   state.database = connection;
   state.databaseIdentity = identify(file);
+  state.logIdentities = access === 'read-only' ? [] : [`${file}-wal`, `${file}-shm`].filter(existsSync).map(identify);
 }
 
 /**
@@ -245,16 +274,47 @@ function check(state: State, tables: readonly string[]): void {
   }
 }
 
-/** A write begins only under the lock, and only while both files are still those that were opened. */
+/**
+ * The log's name is gone, but as long as we have it open it can be read: what it holds is moved to the database, and a
+ * new one is begun. A standby only opens the new one.
+ */
+function mindLog(state: State): void {
+  const { databaseIdentity, logIdentities } = state;
+  if (databaseIdentity === undefined || logIdentities.every((one) => isStill(one))) return;
+  if (!isStill(databaseIdentity, smallestBytes)) throw new FileFault('moved');
+  if (state.lock !== undefined) {
+    const [moved] = opened(state).prepare('pragma wal_checkpoint(truncate)').all();
+    if (moved?.busy !== 0) throw new FileFault('moved');
+    state.rescued = true;
+  }
+  open(state, databaseIdentity.file, 'existing');
+}
+
+/** Throws if a file is another than the one that was opened. */
+function mindFiles(state: State): void {
+  if (state.lockIdentity !== undefined && !isStill(state.lockIdentity)) throw new FileFault('lock-moved');
+  if (state.databaseIdentity !== undefined && !isStill(state.databaseIdentity, smallestBytes))
+    throw new FileFault('moved');
+  mindLog(state);
+}
+
+function look(state: State): void {
+  // Within a transaction nothing can be moved; the look after it does.
+  if (state.database === undefined || state.database.isTransaction) return;
+  mindFiles(state);
+  if (!state.rescued) return;
+  state.rescued = false;
+  throw new FileFault('log-taken');
+}
+
+/** A write begins only under the lock, and only while the files are still those that were opened. */
 function begin(state: State, write: boolean): void {
   if (!write) {
     opened(state).exec('begin');
     return;
   }
   if (state.lockIdentity === undefined) throw new FileFault('not-owner');
-  if (!isStill(state.lockIdentity)) throw new FileFault('lock-moved');
-  if (state.databaseIdentity !== undefined && !isStill(state.databaseIdentity, smallestBytes))
-    throw new FileFault('moved');
+  mindFiles(state);
   opened(state).exec('begin immediate');
 }
 

@@ -1,0 +1,136 @@
+/** Files of the store taken away under the running process, and what an error needs to say so. */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { account, env, type PretendCloud, tasks } from './cloud.ts';
+import { plainServer, Stage, sleep, until, writeConfig } from './daemon.ts';
+
+const config = (cloud: PretendCloud) => ({
+  server: plainServer,
+  store: 'sqlite:data/rk.db',
+  accounts: [account(cloud)],
+  defaults: { storm: false, confirm: 3 },
+  groups: [{ name: 'vip' }],
+});
+
+async function openWorld(stage: Stage) {
+  const cloud = await stage.cloud({ tasks: tasks('a', 5) });
+  const folder = stage.folder();
+  const daemon = await stage.start({ folder, env, config: config(cloud) });
+  await until('the tasks are known', async () => (await daemon.ask('GET', '/api/v1/tasks/a-0001')).status === 200);
+  const hold = async (taskId: string) =>
+    (await daemon.ask('POST', '/api/v1/holds', { target: { kind: 'task', taskId }, reason: 'on disk' })).status;
+  return { cloud, folder, daemon, hold, file: (suffix: string) => join(folder, `data/rk.db${suffix}`) };
+}
+
+interface Hold {
+  readonly target: { readonly taskId: string };
+}
+
+describe.concurrent('a log of the store that is taken away under the running process', () => {
+  it.each<[string, (file: (suffix: string) => string) => void]>([
+    ['-wal deleted', (file) => rmSync(file('-wal'))],
+    ['-wal moved away', (file) => renameSync(file('-wal'), file('-wal.moved'))],
+    [
+      '-wal replaced',
+      (file) => {
+        rmSync(file('-wal'));
+        writeFileSync(file('-wal'), '');
+      },
+    ],
+    ['-shm deleted', (file) => rmSync(file('-shm'))],
+    [
+      'both deleted',
+      (file) => {
+        rmSync(file('-wal'));
+        rmSync(file('-shm'));
+      },
+    ],
+  ])('%s: it is said, and each hold that was answered 201 survives kill -9', async (_name, spoil) => {
+    await using stage = new Stage();
+    const { cloud, folder, daemon, hold, file } = await openWorld(stage);
+    expect(await hold('a-0001')).toBe(201);
+    spoil(file);
+    const during = await hold('a-0002');
+    const { error } = await daemon.saying('store-failing');
+    expect(error).toMatch(/-wal or -shm was moved, deleted or replaced/);
+    await daemon.saying('store-recovered');
+    expect(await daemon.metric('store_errors_total', { operation: 'lock' })).toBeGreaterThan(0);
+    expect(await hold('a-0003')).toBe(201);
+    await daemon.kill();
+    const next = await stage.start({ folder, env });
+    await next.saying('owner-gained');
+    const kept = (await next.get<Hold[]>('/api/v1/holds')).map(({ target }) => target.taskId).sort();
+    expect(kept).toEqual(
+      during === 201 ? ['a-0001', 'a-0002', 'a-0003'] : expect.arrayContaining(['a-0001', 'a-0003']),
+    );
+    cloud.act({ kind: 'stop', taskId: 'a-0004' });
+    await next.saying('restart-worked', { task: 'a-0004' });
+  });
+});
+
+describe.concurrent('a store that is taken away while nothing is written', () => {
+  it.each<[string, (folder: string) => void]>([
+    ['deleted', (folder) => rmSync(join(folder, 'data/rk.db'))],
+    [
+      'replaced by another file',
+      (folder) => {
+        writeFileSync(join(folder, 'other'), 'x'.repeat(10_000));
+        renameSync(join(folder, 'other'), join(folder, 'data/rk.db'));
+      },
+    ],
+    ['its lock deleted', (folder) => rmSync(join(folder, 'data/rk.db.lock'))],
+    ['its directory removed', (folder) => rmSync(join(folder, 'data'), { recursive: true })],
+    ['its directory moved', (folder) => renameSync(join(folder, 'data'), join(folder, 'gone'))],
+  ])('%s: no 201 from then on, nothing is restarted, and it is given up with a sentence', async (_name, spoil) => {
+    await using stage = new Stage();
+    const { cloud, folder, daemon, hold } = await openWorld(stage);
+    spoil(folder);
+    expect(await hold('a-0001').catch(() => 0)).not.toBe(201);
+    cloud.act({ kind: 'stop', taskId: 'a-0002' });
+    await until(
+      'it is said',
+      () => /restart relaykeeper/.test(daemon.stdout + daemon.stderr),
+      () => daemon.tail(),
+    );
+    await sleep(1_500);
+    expect(cloud.restarts()).toEqual([]);
+    if (daemon.running) expect(await daemon.metric('store_up')).toBe(0);
+    else expect((await daemon.ended).code).toBe(1);
+  });
+});
+
+const isRoot = process.getuid?.() === 0 && spawnSync('setpriv', ['--version']).status === 0;
+
+describe.concurrent('what an error needs is not there', () => {
+  it.skipIf(!isRoot)('a user id without a name, and a volume that it may not write: one sentence', async () => {
+    await using stage = new Stage();
+    const cloud = await stage.cloud({ tasks: tasks('a', 1) });
+    const folder = stage.folder();
+    writeConfig(folder, config(cloud));
+    chmodSync(folder, 0o755);
+    chmodSync(join(folder, 'relaykeeper.yaml'), 0o644);
+    mkdirSync(join(folder, 'data'));
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell resolves it
+    const shell = 'line=(setpriv --reuid=54321 --clear-groups "${line[@]}"); run';
+    const { code, stderr } = await stage.spawn({ folder, env, shell }).ended;
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^relaykeeper: .*uid 54321\).*chown -R 54321 .*\n$/)]);
+  });
+
+  it('a working directory that was removed: one sentence, for every command', async () => {
+    await using stage = new Stage();
+    const folder = stage.folder();
+    for (const rest of ['run --config relaykeeper.yaml', 'status', 'check']) {
+      const main = join(import.meta.dirname, '../../src/main.ts');
+      const words = `mkdir -p gone && cd gone && rmdir ../gone && exec ${process.execPath} ${main} ${rest}`;
+      const { status, stderr } = spawnSync('bash', ['-c', words], { cwd: folder, encoding: 'utf8' });
+      expect([rest, status, stderr]).toEqual([
+        rest,
+        1,
+        'relaykeeper: the working directory was removed: cd to one that exists, and start it there\n',
+      ]);
+    }
+    expect(existsSync(join(folder, 'gone'))).toBe(false);
+  });
+});
