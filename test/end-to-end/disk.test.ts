@@ -58,7 +58,7 @@ function corrupt(file: string): void {
 
 describe('a store that is no good at the start', () => {
   it.concurrent.each<[string, (file: string) => void, RegExp]>([
-    ['truncated to nothing', (file) => truncateSync(file, 0), /so what it held is lost.*mkdir old && mv/],
+    ['truncated to nothing', (file) => truncateSync(file, 0), /so its contents are lost.*mkdir old && mv/],
     ['truncated in the middle', (file) => truncateSync(file, 4096 * 5), /is damaged.*mkdir old && mv/],
     ['corrupted', corrupt, /is damaged.*mkdir old && mv/],
     [
