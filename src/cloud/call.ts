@@ -10,6 +10,7 @@ import { type Action, classify } from './errors.ts';
 import type { KeyRing } from './keys/credentials.ts';
 import type { ClockOffset } from './offset.ts';
 import { retryAfterOf } from './retry-after.ts';
+import { withoutSecrets } from './shown-text.ts';
 import { type Credentials, canonicalQuery, sign } from './sign.ts';
 import type { HttpOutcome, Transport } from './transport.ts';
 import { apiVersion, type Envelope, parseEnvelope } from './wire.ts';
@@ -79,7 +80,10 @@ export async function callOnce(
   if (outcome.kind === 'aborted') throw signal.reason;
   const durationMs = clock.monotonic() - startedAt;
 
-  const end = patient(callEnd(outcome, call, sentAt), retryAfterOf(outcome, clock.now() + offset.offsetMs()));
+  const end = patient(
+    callEnd(outcome, call, sentAt, secretsOf(credentials)),
+    retryAfterOf(outcome, clock.now() + offset.offsetMs()),
+  );
   const failure = end.kind === 'ok' ? undefined : end.failure;
   if (failure?.retryAfterMs !== undefined && limitOf[call.action] !== 'restart')
     context.readsRest.until = Math.max(context.readsRest.until, clock.monotonic() + failure.retryAfterMs);
@@ -93,6 +97,21 @@ export async function callOnce(
   const told = outcome.kind === 'response' || outcome.kind === 'too-large';
   const toldTime = told && offset.sample(outcome.date, sentAt, sentAt + durationMs);
   return end.kind === 'failed' ? { ...end, signedWith: credentials, toldTime } : end;
+}
+
+/** What must not be shown of the keys, however the cloud echoes it. */
+export const secretsOf = (keys: Credentials | undefined): readonly string[] =>
+  [keys?.accessKeyId, keys?.secretAccessKey, keys?.sessionToken].filter((one) => one !== undefined);
+
+function withoutKeys(envelope: Envelope, secrets: readonly string[]): Envelope {
+  if (envelope.kind === 'unparsable') return envelope;
+  const { requestId, error } = envelope;
+  const code = withoutSecrets(error?.code, secrets);
+  return {
+    ...envelope,
+    requestId: withoutSecrets(requestId, secrets),
+    error: error && (code === undefined ? {} : { code }),
+  };
 }
 
 const patient = (end: CallEnd, retryAfterMs: number | undefined): CallEnd =>
@@ -160,6 +179,7 @@ function callEnd(
   outcome: Exclude<HttpOutcome, { kind: 'aborted' }>,
   { action, parse = parseEnvelope }: Call,
   sentAt: number,
+  secrets: readonly string[],
 ): CallEnd {
   const failed = (failure: CallFailure, reached: 'answered' | 'unknown' | 'never-left'): CallEnd => ({
     kind: 'failed',
@@ -170,7 +190,7 @@ function callEnd(
   });
   switch (outcome.kind) {
     case 'response': {
-      const envelope = parse(outcome.body);
+      const envelope = withoutKeys(parse(outcome.body), secrets);
       const success = envelope.kind === 'parsed' && !envelope.error && outcome.status >= 200 && outcome.status < 300;
       if (success) {
         return { kind: 'ok', result: envelope.result, requestId: envelope.requestId, sentAt };

@@ -6,7 +6,7 @@ import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { CallFailure } from '../domain/words/failure.ts';
-import { type CallContext, longestAnswerBytes, permitOutcome } from './call.ts';
+import { type CallContext, longestAnswerBytes, permitOutcome, secretsOf } from './call.ts';
 import type { RestartAction } from './errors.ts';
 import { type CredentialsOptions, createKeyRing } from './keys/credentials.ts';
 import { type AskForKeys, ecsMetadataOrigin } from './keys/temporary.ts';
@@ -18,6 +18,7 @@ import { createClockOffset } from './offset.ts';
 import { createRestartActions, restart } from './restart-call.ts';
 import { retryAfterOf } from './retry-after.ts';
 import type { Transport } from './transport.ts';
+import { createGroupNames } from './wire.ts';
 
 export const providers = {
   volcengine: {
@@ -95,15 +96,19 @@ export function createCloud(options: CloudOptions): Cloud {
         startedAt,
         finishedAt: clock.now(),
         drift: sight.drift || names.drift,
-        failedCloudGroups: sight.failed,
+        failedCloudGroups: sight.failed.map((name) => context.groupNames.shown(name, secretsOf(context.keys.ready()))),
         malformedItems: sight.malformedItems,
       };
     },
     async look(cloudGroups, signal) {
-      const sight = await groups.read(cloudGroups, 'verify', nothingKnown, signal);
+      const written = cloudGroups.map(context.groupNames.written);
+      const sight = await groups.read(written, 'verify', nothingKnown, signal);
       return { items: sight.items, failure: sight.firstFailure };
     },
-    restart: (task, permit, signal) => restart(context, restartActions, task, permit, signal),
+    restart: ({ taskId, cloudGroup }, permit, signal) => {
+      const task = { taskId, cloudGroup: context.groupNames.written(cloudGroup) };
+      return restart(context, restartActions, task, permit, signal);
+    },
     lookCost: (cloudGroups) => groups.cost(cloudGroups),
     clockOffsetMs: () => context.offset.offsetMs(),
     async close() {
@@ -153,6 +158,7 @@ function listContext(options: CloudOptions, closed: AbortSignal): ListContext {
     intern: createIntern(),
     pageSizes: createPageSizes(options.pageSize, () => clock.monotonic()),
     pages: createPageMemory(),
+    groupNames: createGroupNames(options.fingerprintKey),
   };
 }
 

@@ -9,6 +9,7 @@
 import { hash } from 'node:crypto';
 import type { KnownItem } from '../domain/ports/cloud-port.ts';
 import { type TaskItem, type TaskStatus, type TaskType, unchanged } from '../domain/words/task.ts';
+import { shownCode, shownRequestId, shownText } from './shown-text.ts';
 
 export const apiVersion = '2023-01-01';
 
@@ -49,20 +50,10 @@ export function parseEnvelope(body: Buffer | string): Envelope {
   const error = metadata.Error;
   return {
     kind: 'parsed',
-    requestId: identifier(metadata.RequestId),
-    error: error === undefined || error === null ? undefined : { code: identifier(field(error, 'Code')) },
+    requestId: shownRequestId(metadata.RequestId),
+    error: error === undefined || error === null ? undefined : { code: shownCode(field(error, 'Code')) },
     result: field(parsed, 'Result'),
   };
-}
-
-/**
- * Codes and request ids are letters, digits, dots, dashes and underscores. What is not (it could quote an address) is
- * told as `malformed`; cut at 128 characters.
- */
-function identifier(value: unknown): string | undefined {
-  if (typeof value !== 'string' || value === '') return undefined;
-  const cut = flatCopy(value, 128);
-  return /^[\w.-]+$/.test(cut) ? cut : 'malformed';
 }
 
 // ---- a page of tasks ------------------------------------------------------------------------------------------
@@ -76,6 +67,31 @@ export interface Page {
   readonly requestedAt: number;
 }
 
+/** Cloud groups by the names under which they are shown; a name with a secret in it is another than the cloud's. */
+export interface GroupNames {
+  shown(written: string, secrets: readonly string[]): string;
+  /** As the cloud wants to have it. */
+  written(shown: string): string;
+}
+
+const mostNames = 1_000;
+
+/** `key`: of the hash that keeps two masked names apart. */
+export function createGroupNames(key: string): GroupNames {
+  const masked = new Map<string, string>();
+  return {
+    shown(written, secrets) {
+      const text = shownText(written, longest.cloudGroup, secrets);
+      if (text === written) return text;
+      const name = `${text} #${hash('sha256', `${key}\n${written}`).slice(0, 8)}`;
+      if (masked.size >= mostNames) masked.clear();
+      masked.set(name, written);
+      return name;
+    },
+    written: (shown) => masked.get(shown) ?? shown,
+  };
+}
+
 export interface PageContext {
   /** Unix milliseconds: when the request was sent. */
   readonly requestedAt: number;
@@ -84,6 +100,9 @@ export interface PageContext {
   readonly fingerprintKey: string;
   /** One copy of each repeated string. */
   readonly intern: (text: string) => string;
+  /** The account's keys, which must be shown nowhere. */
+  readonly secrets: readonly string[];
+  readonly groupNames: GroupNames;
   /** Of which tasks an item that shows just this is there already. */
   readonly known: KnownItem;
 }
@@ -128,22 +147,28 @@ function parseItem(raw: unknown, context: PageContext): TaskItem | { readonly ma
     return { malformed: 'TaskId' };
   }
   const cloudGroup = groupName === undefined || groupName === null || groupName === '' ? context.onlyGroup : groupName;
-  // Sent back as it came, so it is not cleaned but refused.
-  if (cloudGroup !== undefined && (typeof cloudGroup !== 'string' || unprintable.test(cloudGroup))) {
-    return { malformed: 'GroupName' };
-  }
+  // Sent back as it came, and shown everywhere: one with a secret in it is none.
+  if (shownText(taskId, longest.taskId, context.secrets) !== taskId) return { malformed: 'TaskId' };
+  if (cloudGroup !== undefined && typeof cloudGroup !== 'string') return { malformed: 'GroupName' };
   if (cloudGroup !== undefined && cloudGroup.length > longest.cloudGroup) return { malformed: 'GroupName' };
   const startsAt = parseTime(raw.StartTime);
   if (startsAt === 'malformed') return { malformed: 'StartTime' };
   const endsAt = parseTime(raw.EndTime);
   if (endsAt === 'malformed') return { malformed: 'EndTime' };
 
-  const { status, statusText } = statusOf(raw, context.intern);
+  const { status, statusText } = statusOf(raw, context);
+  const written = {
+    title: typeof title === 'string' ? title.slice(0, longest.title) : '',
+    cloudGroup: cloudGroup ?? '',
+  };
+  const shownTitle = shownText(written.title, longest.title, context.secrets);
+  const shownGroup = context.groupNames.shown(written.cloudGroup, context.secrets);
+  const isMasked = shownTitle !== written.title || shownGroup !== written.cloudGroup;
   // Each field by its name: put together by `...` it takes 30 bytes more, and there are 100,000 of them.
   const item: TaskItem = {
     taskId,
-    title: typeof title === 'string' ? clean(title, longest.title) : '',
-    cloudGroup: context.intern(cloudGroup ?? ''),
+    title: shownTitle,
+    cloudGroup: context.intern(shownGroup),
     type: typeOf(raw),
     status,
     statusText,
@@ -152,7 +177,8 @@ function parseItem(raw: unknown, context: PageContext): TaskItem | { readonly ma
     source: fingerprint(sourcesOf(raw), context.fingerprintKey),
     requestedAt: context.requestedAt,
   };
-  return unchanged(context.known(taskId), item) ?? item;
+  const whole = isMasked ? { ...item, asWritten: () => written } : item;
+  return unchanged(context.known(taskId), whole) ?? whole;
 }
 
 /** A page that came again as it was: what it shows, at another time. */
@@ -170,17 +196,14 @@ const statuses: ReadonlyMap<unknown, TaskStatus> = new Map([
   ['生效中', 'active'],
   ['已结束', 'ended'],
 ]);
-const address = /[a-z][a-z0-9+.-]*:\/\/\S*/gi;
 /** The legacy field, in the same order. */
 const legacyStatuses: readonly TaskStatus[] = ['stopped', 'not-started', 'active', 'ended'];
 
-function statusOf(raw: Fields, intern: (text: string) => string): Pick<TaskItem, 'status' | 'statusText'> {
+function statusOf(raw: Fields, { intern, secrets }: PageContext): Pick<TaskItem, 'status' | 'statusText'> {
   const { Status: text, TaskStatus: legacy } = raw;
   if (typeof text === 'string' && text !== '') {
     const status = statuses.get(text);
-    // One that we do not know may say what went wrong, and where: a stream's address is a secret.
-    const said = status ? text : text.slice(0, 1_000).replace(address, '***');
-    return { status: status ?? 'unknown', statusText: intern(clean(said, longest.statusText)) };
+    return { status: status ?? 'unknown', statusText: intern(shownText(text, longest.statusText, secrets)) };
   }
   if (typeof legacy === 'number') {
     return { status: legacyStatuses[legacy] ?? 'unknown', statusText: intern(`TaskStatus ${legacy}`) };
@@ -246,17 +269,3 @@ export function parseJson(text: string): unknown {
 
 const count = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
-
-// Control characters, line separators and the marks that turn the direction of text: they forge log lines.
-const unprintable = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/u;
-const allUnprintable = new RegExp(unprintable.source, 'gu');
-
-const clean = (text: string, longestAllowed: number): string =>
-  flatCopy(text, longestAllowed * 2)
-    .replace(allUnprintable, '')
-    .slice(0, longestAllowed)
-    .toWellFormed();
-
-/** Cut text without keeping the long original alive: a slice in V8 is a window on it. */
-const flatCopy = (text: string, longestAllowed: number): string =>
-  text.length <= longestAllowed ? text : Buffer.from(text.slice(0, longestAllowed)).toString();

@@ -183,9 +183,13 @@ export function scripted(
   };
 }
 
-export const envelope = (result?: unknown, error?: { readonly Code: string; readonly Message?: string }) => ({
+export const envelope = (
+  result?: unknown,
+  error?: { readonly Code: string; readonly Message?: string },
+  RequestId = '20211231152846010225099008082A0F4D',
+) => ({
   ResponseMetadata: {
-    RequestId: '20211231152846010225099008082A0F4D',
+    RequestId,
     Action: 'x',
     Version: '2023-01-01',
     Service: 'live',

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createPageMemory, type PageMemory } from '../../src/cloud/list/known-pages.ts';
-import { type PageContext, parseEnvelope, parsePage } from '../../src/cloud/wire.ts';
+import { createGroupNames, type PageContext, parseEnvelope, parsePage } from '../../src/cloud/wire.ts';
 import type { TaskItem } from '../../src/domain/words/task.ts';
 import { envelope, rawTask } from './fixtures.ts';
 
@@ -10,6 +10,8 @@ const contextAt = (requestedAt: number, more: Partial<PageContext> = {}): PageCo
   onlyGroup: undefined,
   fingerprintKey: 'k',
   intern: (text) => text,
+  secrets: [],
+  groupNames: createGroupNames('k'),
   known: () => undefined,
   ...more,
 });

@@ -39,7 +39,7 @@ const attempt = (phase: Filled<NonNullable<TaskRecord['attempt']>['phase']>): Fi
 
 const task: Filled<TaskRecord> = {
   taskId: 't',
-  item: { ...item('t', 'stopped'), startsAt: theirs, endsAt: theirs, requestedAt: ours },
+  item: { ...item('t', 'stopped'), startsAt: theirs, endsAt: theirs, requestedAt: ours, asWritten: {} },
   group: 'vip',
   firstSeenAt: ours,
   stoppedAtFirstSight: false,

@@ -2,6 +2,10 @@
  * What the cloud promises, leaves out or was once refused for, through the process: none of it keeps a stopped task
  * from being restarted, and what may be missing is told.
  */
+import { once } from 'node:events';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { Effect } from '../../src/simulator/faults.ts';
 import { account, env, key, type PretendCloud, tasks } from './cloud.ts';
@@ -80,11 +84,107 @@ describe.concurrent('the edge of the cloud', () => {
     await second.stop();
   });
 
+  it('secrets in every field of every answer stand in nothing that the program writes', async () => {
+    await using stage = new Stage();
+    const street = 'rtmp://u:planted-user@push.example.com/app/planted-stream?sign=planted-query';
+    const planted = ['planted-user', 'planted-stream', 'planted-query', key.accessKeyId, key.secretAccessKey];
+    const everything = `${street} ${key.accessKeyId} ${key.secretAccessKey}`;
+    const ends = new Date(Date.now() + 24 * 3_600_000).toISOString();
+    const task = (TaskId: string, more: object = {}) => ({
+      TaskId,
+      Title: everything,
+      GroupName: `vip ${street}`,
+      StartTime: '2024-01-01T00:00:00Z',
+      EndTime: ends,
+      Type: 0,
+      Status: '停用',
+      SrcAddr: street,
+      DstAddr: street,
+      CallbackURL: street,
+      More: everything,
+      ...more,
+    });
+    const list = [
+      task('a'.repeat(32)),
+      task('b'.repeat(32), { Title: key.accessKeyId, Status: everything }),
+      task(street),
+      task(key.secretAccessKey),
+      task('c'.repeat(32), { EndTime: everything }),
+      everything,
+    ];
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      const action = new URL(request.url ?? '/', 'http://x').searchParams.get('Action') ?? '';
+      asked.push(action);
+      const ids = [key.accessKeyId, key.secretAccessKey, street];
+      const metadata = {
+        RequestId: ids[asked.length % 3],
+        Action: everything,
+        Region: everything,
+        Service: everything,
+      };
+      const error = { Code: ids[asked.length % 3], CodeN: 1, Message: everything };
+      const fails = !action.startsWith('List') || asked.length % 5 === 4;
+      const Pagination = { TotalCount: list.length, PageCur: everything };
+      const groups = action === 'ListPullToPushGroup' ? { Total: 1 } : { Pagination };
+      const List = action === 'ListPullToPushGroup' ? [{ Name: `vip ${street}`, ProjectName: everything }] : list;
+      response.writeHead(fails ? 400 : 200, { 'x-request-id': everything.replace(/[^ -~]/g, ''), server: street });
+      response.end(
+        JSON.stringify({
+          ResponseMetadata: fails ? { ...metadata, Error: error } : metadata,
+          Result: fails ? { a: everything } : { List, ...groups },
+        }),
+      );
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    stage.onLeave(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}`;
+    const main = account({ url } as PretendCloud, 'main', { subAccount: true });
+    const folder = stage.folder();
+    const daemon = await stage.start({
+      folder,
+      env,
+      config: {
+        log: { level: 'debug' },
+        server: plainServer,
+        accounts: [main],
+        groups: [
+          { name: 'vip', storm: false, backoff: { initial: '1s' }, match: { cloudGroup: ['vip *example.com*'] } },
+        ],
+      },
+    });
+    await until('restarts are refused', () => daemon.said('restart-failed').length > 1, see(daemon));
+    // Matched by the name as it is written, and sent so.
+    expect(await daemon.metric('tasks', { group: 'vip' })).toBeGreaterThan(0);
+    const said: Record<string, string> = { log: daemon.stdout, stderr: daemon.stderr };
+    for (const path of ['/metrics', '/', '/api/v1/status', '/api/v1/tasks', `/api/v1/tasks/${'a'.repeat(32)}`])
+      said[path] = (await daemon.ask('GET', path)).text;
+    for (const path of ['/api/v1/events?limit=500', '/api/v1/config', '/api/v1/groups', '/api/v1/holds'])
+      said[path] = (await daemon.ask('GET', path)).text;
+    const file = ['--config', configPath(folder)];
+    for (const args of [
+      ['status'],
+      ['tasks'],
+      ['history'],
+      ['explain', 'a'.repeat(32)],
+      ['plan'],
+      ['plan', '--json'],
+    ]) {
+      const { stdout, stderr } = await command(folder, [...args, ...file], env);
+      said[args.join(' ')] = stdout + stderr;
+    }
+    await daemon.stop();
+    for (const name of readdirSync(`${folder}/data`)) said[name] = readFileSync(`${folder}/data/${name}`, 'latin1');
+    expect(Object.values(said).filter((text) => text.length > 100).length).toBeGreaterThan(10);
+    for (const [where, text] of Object.entries(said))
+      for (const secret of planted) expect(text.includes(secret) && `${secret} in ${where}`).toBe(false);
+  });
+
   it('key files that change while the circuit is open are tried at once', async () => {
     await using stage = new Stage();
     const cloud = await stage.cloud({ tasks: tasks('filed', 2, { stopped: true }) });
     const folder = stage.folder();
-    const { writeFileSync } = await import('node:fs');
     writeFileSync(`${folder}/ak`, key.accessKeyId);
     writeFileSync(`${folder}/sk`, 'c2VjcmV0LXRoYXQtaXMtd3Jvbmc');
     const credentials = { accessKeyIdFile: `${folder}/ak`, secretAccessKeyFile: `${folder}/sk` };

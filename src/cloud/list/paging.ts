@@ -11,9 +11,9 @@
 import type { KnownItem } from '../../domain/ports/cloud-port.ts';
 import type { Lane } from '../../domain/ports/gate-port.ts';
 import type { CallFailure } from '../../domain/words/failure.ts';
-import type { CallContext } from '../call.ts';
+import { type CallContext, secretsOf } from '../call.ts';
 import { read } from '../read.ts';
-import { listBody, type Page } from '../wire.ts';
+import { type GroupNames, listBody, type Page } from '../wire.ts';
 import type { PageMemory } from './known-pages.ts';
 import { createSights, type Sights } from './sights.ts';
 
@@ -22,6 +22,7 @@ export interface ListContext extends CallContext {
   readonly intern: (text: string) => string;
   readonly pageSizes: PageSizes;
   readonly pages: PageMemory;
+  readonly groupNames: GroupNames;
 }
 
 export type ListEnd =
@@ -174,13 +175,22 @@ async function readSpan(request: ListRequest, span: Span, size: number): Promise
 
 function readPage({ context, cloudGroups, lane, known, signal }: ListRequest, page: number, size: number) {
   const onlyGroup = cloudGroups.length === 1 ? cloudGroups[0] : undefined;
-  const { fingerprintKey, intern, pages } = context;
+  const { fingerprintKey, intern, pages, groupNames, keys } = context;
   const body = listBody(cloudGroups, page, size);
   const reader = pages.readerOf(JSON.stringify(body));
   return read(
     context,
     { action: 'ListPullToPushTaskV2', body, lane, parse: reader.envelope },
-    (result, sentAt) => reader.page(result, { requestedAt: sentAt, onlyGroup, fingerprintKey, intern, known }),
+    (result, sentAt) =>
+      reader.page(result, {
+        requestedAt: sentAt,
+        onlyGroup,
+        fingerprintKey,
+        intern,
+        secrets: secretsOf(keys.ready()),
+        groupNames,
+        known,
+      }),
     signal,
   );
 }

@@ -1,5 +1,5 @@
 /** What the operator wants for a group of tasks, and which group a task belongs to. */
-import type { TaskItem, TaskType } from './task.ts';
+import { asWritten, type TaskItem, type TaskType } from './task.ts';
 
 export interface Policy {
   /** The group's name: the label `group` everywhere. */
@@ -131,12 +131,13 @@ function entriesFor(policies: Policies, cloudGroup: string): readonly Policy[] {
  */
 export function groupOf(
   policies: Policies,
-  task: Pick<TaskItem, 'taskId' | 'title' | 'cloudGroup' | 'type'>,
+  task: Pick<TaskItem, 'taskId' | 'title' | 'cloudGroup' | 'type' | 'asWritten'>,
 ): Policy | undefined {
-  for (const policy of entriesFor(policies, task.cloudGroup)) {
+  const { title, cloudGroup } = asWritten(task);
+  for (const policy of entriesFor(policies, cloudGroup)) {
     const { match } = policy;
-    if (!match.type.includes(task.type) || !any(match.title, task.title)) continue;
-    const excluded = match.exclude.taskId.includes(task.taskId) || any(match.exclude.title, task.title);
+    if (!match.type.includes(task.type) || !any(match.title, title)) continue;
+    const excluded = match.exclude.taskId.includes(task.taskId) || any(match.exclude.title, title);
     return excluded ? undefined : policy;
   }
   return undefined;

@@ -35,7 +35,15 @@ export interface TaskItem {
    * nothing is awaited it can be the first of several polls that all showed the same.
    */
   readonly requestedAt: number;
+  /**
+   * As the cloud wrote them, if they are shown otherwise because of a secret in them: for what the configuration matches.
+   * A function, so that nothing that is printed or stored has them; absent again once the item was stored.
+   */
+  readonly asWritten?: () => Pick<TaskItem, 'title' | 'cloudGroup'>;
 }
+
+/** What globs are held against. */
+export const asWritten = (item: Pick<TaskItem, 'title' | 'cloudGroup' | 'asWritten'>) => item.asWritten?.() ?? item;
 
 /** Whether two sights of a task say the same, whenever they were. */
 export const showsTheSame = (a: TaskItem, b: TaskItem): boolean =>
@@ -47,7 +55,9 @@ export const showsTheSame = (a: TaskItem, b: TaskItem): boolean =>
     a.endsAt === b.endsAt &&
     a.source === b.source &&
     a.type === b.type &&
-    a.statusText === b.statusText);
+    a.statusText === b.statusText &&
+    asWritten(a).title === asWritten(b).title &&
+    asWritten(a).cloudGroup === asWritten(b).cloudGroup);
 
 /** The known item, if `item` shows just what it does: it can stand for it, where nobody asks when it was shown. */
 export const unchanged = (known: TaskItem | undefined, item: TaskItem): TaskItem | undefined =>
