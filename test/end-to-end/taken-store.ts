@@ -70,7 +70,7 @@ describe.concurrent('a log of the store that is taken away under the running pro
   });
 });
 
-describe.concurrent('a store that is taken away while nothing is written', () => {
+describe.concurrent('a store that is taken away under the running process', () => {
   it.each<[string, (folder: string) => void]>([
     ['deleted', (folder) => rmSync(join(folder, 'data/rk.db'))],
     [
