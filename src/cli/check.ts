@@ -23,16 +23,23 @@ export const checkCommand = (surroundings: Surroundings): Command =>
     .action(async ({ tasks, json }: Options) => {
       const { out, env } = surroundings;
       const path = await findPath(surroundings);
-      const [{ loadSettings }, { forecast }, { readFileNow }] = await Promise.all([
+      const [{ loadSettings }, { forecast }, { readFileNow }, { keysToldFrom }] = await Promise.all([
         import('../settings/load.ts'),
         import('../settings/forecast.ts'),
         import('../user-files.ts'),
+        import('../cloud/keys/key-names.ts'),
       ]);
       const loaded = loadSettings({ path, env, readFile: readFileNow });
       const forecasts = loaded.ok ? forecast(loaded.settings, tasks) : [];
+      const keys = !loaded.ok
+        ? []
+        : loaded.settings.accounts.flatMap(({ name, credentials, vendor }) => {
+            const from = keysToldFrom(credentials.kind, vendor, env);
+            return from === undefined ? [] : [{ account: name, from }];
+          });
       if (!loaded.ok) surroundings.exitCode = exitCodes.badConfiguration;
-      if (json) writeJson(out, asJson(path, loaded, forecasts));
-      else write(surroundings, path, loaded, forecasts);
+      if (json) writeJson(out, asJson(path, loaded, forecasts, keys));
+      else write(surroundings, path, loaded, forecasts, keys);
     });
 
 async function findPath({ configPath }: Surroundings): Promise<string> {
@@ -42,15 +49,28 @@ async function findPath({ configPath }: Surroundings): Promise<string> {
   return found.path;
 }
 
-const asJson = (file: string, loaded: Loaded, forecasts: readonly Forecast[]) => ({
+/** Where an account's keys will be taken from. */
+interface KeysFrom {
+  readonly account: string;
+  readonly from: string;
+}
+
+const asJson = (file: string, loaded: Loaded, forecasts: readonly Forecast[], keys: readonly KeysFrom[]) => ({
   ok: loaded.ok,
   file,
   errors: loaded.ok ? [] : loaded.errors,
   warnings: loaded.ok ? loaded.warnings : [],
   forecast: forecasts,
+  keys,
 });
 
-function write({ out, program }: Surroundings, path: string, loaded: Loaded, forecasts: readonly Forecast[]): void {
+function write(
+  { out, program }: Surroundings,
+  path: string,
+  loaded: Loaded,
+  forecasts: readonly Forecast[],
+  keys: readonly KeysFrom[],
+): void {
   if (!loaded.ok) {
     for (const { text } of loaded.errors) out.error(`${text}\n\n`);
     const count = loaded.errors.length;
@@ -61,17 +81,19 @@ function write({ out, program }: Surroundings, path: string, loaded: Loaded, for
   const { accounts, groups } = loaded.settings;
   out.write(`${path} is good: ${accounts.length} account(s), ${groups.length} group(s), hash ${loaded.hash}\n`);
   for (const account of forecasts) writeForecast(out, account);
+  for (const { account, from } of keys) out.write(`account ${plain(account)}: ${from}\n`);
   if (out.isTerminal) out.write(`Next, what it would restart now (it sends nothing): ${program} plan\n`);
 }
 
 function writeForecast(out: Output, forecast: Forecast): void {
-  const { callsPerPoll, gapMs, pollsPerSecond, verifyPerSecond, limitPerSecond, pollShare } = forecast;
+  const { callsPerPoll, gapMs, pollsPerSecond, verifyPerSecond, limitPerSecond, pollShare, tasks } = forecast;
   const perSecond = (calls: number) => calls.toFixed(2);
   const verify =
     verifyPerSecond > 0 ? `, and up to ${perSecond(verifyPerSecond)} more while restarts are verified` : '';
   out.write(
     `account ${plain(forecast.account)}, if it has ${forecast.tasks} tasks: ${callsPerPoll} call(s) a poll, every ${duration(gapMs)}: ` +
-      `${perSecond(pollsPerSecond)} calls a second of ${limitPerSecond} (${Math.round(pollShare * 100)} %)${verify}\n`,
+      `${perSecond(pollsPerSecond)} calls a second of ${limitPerSecond} (${Math.round(pollShare * 100)} %)${verify}; ` +
+      `${perSecond(forecast.restartPerSecond)} restarts a second: all ${tasks} in ${duration(forecast.allRestartedMs)}\n`,
   );
   for (const warning of forecast.warnings) out.error(`${paint(out, 'yellow', 'warning:')} ${warning}\n`);
 }

@@ -9,6 +9,7 @@ import { type CallFailure, classMeanings, type ErrorClass } from '../domain/word
 import { type Action, classify } from './errors.ts';
 import type { KeyRing } from './keys/credentials.ts';
 import type { ClockOffset } from './offset.ts';
+import type { Region } from './region.ts';
 import { retryAfterOf } from './retry-after.ts';
 import { withoutSecrets } from './shown-text.ts';
 import { type Credentials, canonicalQuery, sign } from './sign.ts';
@@ -22,7 +23,7 @@ export const longestAnswerBytes = 16 * 1024 * 1024;
 export interface CallContext {
   readonly account: string;
   readonly endpoint: URL;
-  readonly region: string;
+  readonly region: Region;
   readonly requestTimeoutMs: number;
   readonly gate: Gate;
   readonly clock: Clock;
@@ -88,6 +89,7 @@ export async function callOnce(
   if (failure?.retryAfterMs !== undefined && limitOf[call.action] !== 'restart')
     context.readsRest.until = Math.max(context.readsRest.until, clock.monotonic() + failure.retryAfterMs);
   context.onTrace({ kind: 'request', account: context.account, action: call.action, durationMs, failure });
+  if (end.kind === 'ok') context.region.worked();
   const means = failure && classMeanings[failure.class];
   if (failure && means?.attempt === 'throttled') {
     const limit = throttledLimit(call.action, failure);
@@ -142,7 +144,7 @@ function signedRequest(context: CallContext, { action, body }: Call, credentials
     body: text,
     contentType: 'application/json',
     credentials,
-    region: context.region,
+    region: context.region.current(),
     service: 'live',
     at: new Date(context.clock.now() + context.offset.offsetMs()),
   });
@@ -236,7 +238,8 @@ const noAnswer = (errorClass: ErrorClass, message: string, httpStatus?: number):
 });
 
 /**
- * What is done once before a refused call may be sent again: take the time from the answer, or read the keys again.
+ * What is done once before a refused call may be sent again: take the time from the answer, or read the keys again, or
+ * sign for another region.
  * Gives the keys to sign with; undefined: nothing can be done here (a retired action is the restart's to replace).
  */
 export async function remedy(
@@ -247,6 +250,9 @@ export async function remedy(
   const { signedWith } = end;
   if (!signedWith) return undefined;
   const means = classMeanings[end.failure.class];
-  if (means.remedy === 'keys') return context.keys.replace(signedWith, signal);
+  if (means.remedy === 'keys') {
+    const other = await context.keys.replace(signedWith, signal);
+    return other ?? (context.region.refused(end.failure.code) ? signedWith : undefined);
+  }
   return means.remedy === 'clock' && end.toldTime ? signedWith : undefined;
 }

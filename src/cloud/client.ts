@@ -15,6 +15,7 @@ import { createPageMemory } from './list/known-pages.ts';
 import { createPageSizes, type ListContext } from './list/paging.ts';
 import { createRoster } from './list/roster.ts';
 import { createClockOffset } from './offset.ts';
+import { createRegion } from './region.ts';
 import { createRestartActions, restart } from './restart-call.ts';
 import { retryAfterOf } from './retry-after.ts';
 import type { Transport } from './transport.ts';
@@ -23,13 +24,13 @@ import { createGroupNames } from './wire.ts';
 export const providers = {
   volcengine: {
     endpoint: 'https://live.volcengineapi.com',
-    region: 'cn-north-1',
+    regions: ['cn-north-1'],
     stsEndpoint: 'https://sts.volcengineapi.com',
   },
   byteplus: {
     endpoint: 'https://open.byteplusapi.com',
-    region: 'ap-singapore-1',
-    stsEndpoint: 'https://sts.byteplusapi.com',
+    regions: ['ap-singapore-1', 'cn-north-1'],
+    stsEndpoint: 'https://sts.ap-southeast-1.byteplusapi.com',
   },
 } as const;
 
@@ -136,6 +137,7 @@ function listContext(options: CloudOptions, closed: AbortSignal): ListContext {
   const offset = createClockOffset((offsetMs) => onTrace({ kind: 'clock-offset', account, offsetMs }));
   const keys = createKeyRing({
     credentials: options.credentials,
+    vendor: options.provider,
     env: options.env,
     cloudNow: () => clock.now() + offset.offsetMs(),
     clock,
@@ -145,7 +147,9 @@ function listContext(options: CloudOptions, closed: AbortSignal): ListContext {
   return {
     account,
     endpoint,
-    region: options.region ?? provider.region,
+    region: createRegion(options.region === undefined ? provider.regions : [options.region], (region) =>
+      onTrace({ kind: 'region-found', account, region }),
+    ),
     requestTimeoutMs: options.requestTimeoutMs,
     gate,
     clock,

@@ -84,6 +84,7 @@ const noticeLevels = {
   'store-pruned': 'debug',
   'credentials-read': 'info',
   'page-halved': 'info',
+  'region-found': 'info',
   'malformed-item': 'warn',
   'tick-failed': 'error',
   'request-failed': 'error',

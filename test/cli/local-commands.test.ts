@@ -120,17 +120,37 @@ describe('plan', () => {
 describe('check', () => {
   it('a good file: how many calls polling will make', async () => {
     const path = file('good.yaml', goodYaml);
-    const ended = await typed(['check', '--config', path, '--tasks', '3000']);
+    const ended = await typed(['check', '--config', path, '--tasks', '2500']);
     expect(ended).toMatchObject({ code: 0, err: '' });
     expect(ended.out).toContain(`${path} is good: 1 account(s), 1 group(s)`);
-    // 3,000 tasks are 6 pages of 500; 6 calls every 15 s are 0.4 a second, 4 % of 10.
-    expect(ended.out).toContain('6 call(s) a poll, every 15s: 0.40 calls a second of 10 (4 %)');
+    // 2,500 tasks are 5 pages of 500; 5 calls every 5 s are 1 a second, which leaves 9 of 10 to restarts.
+    expect(ended.out).toContain('5 call(s) a poll, every 5s: 1.00 calls a second of 10 (10 %)');
+    expect(ended.out).toContain('9.00 restarts a second: all 2500 in 4m38s');
   });
 
-  it('warns when polling eats more than half of the limit, and it is good all the same', async () => {
+  it('tells where each account finds its keys, and shows none', async () => {
+    const accounts =
+      'accounts: [{name: main}, {name: sea, provider: byteplus}, {name: sts, credentials: {from: oidc}}]';
+    const path = file('keys.yaml', `${accounts}\ngroups: [{name: vip}]\n`);
+    const env = {
+      VOLC_ACCESSKEY: 'AKsecret1',
+      VOLC_SECRETKEY: 'x',
+      BYTEPLUS_ACCESS_KEY_ID: 'AKsecret2',
+      BYTEPLUS_SECRET_KEY: 'x',
+    };
+    const { out, err } = await typed(['check', '--config', path], { env });
+    expect(out).toContain('account main: accessKeyId from VOLC_ACCESSKEY, secretAccessKey from VOLC_SECRETKEY');
+    expect(out).toContain(
+      'account sea: accessKeyId from BYTEPLUS_ACCESS_KEY_ID, secretAccessKey from BYTEPLUS_SECRET_KEY',
+    );
+    expect(out).toContain('account sts: temporary keys from VOLCENGINE_OIDC_ROLE_TRN and VOLCENGINE_OIDC_TOKEN_FILE');
+    expect(out + err).not.toContain('AKsecret');
+  });
+
+  it('tells when ticks are left out, and it is good all the same', async () => {
     const ended = await typed(['check', '--config', file('good.yaml', goodYaml), '--tasks', '100000']);
     expect(ended.code).toBe(0);
-    expect(ended.err).toContain('warning: account main: polling cannot keep up');
+    expect(ended.err).toContain('so it comes every 40 s and not every 5 s');
   });
 
   it('a bad file: every mistake with its place, exit code 78', async () => {

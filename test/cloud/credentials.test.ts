@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -25,6 +25,7 @@ function ring(
   credentials: CredentialsOptions,
   env: Env = {},
   answer: (asked: Asked) => HttpOutcome = () => refusedHttp,
+  vendor: 'volcengine' | 'byteplus' = 'volcengine',
 ) {
   const asked: Asked[] = [];
   const time = { ms: Date.UTC(2026, 0, 1) };
@@ -32,6 +33,7 @@ function ring(
   let changes = 0;
   const keys = createKeyRing({
     credentials,
+    vendor,
     env,
     cloudNow: () => time.ms,
     clock: {
@@ -86,14 +88,18 @@ describe('which keys are used', () => {
     [
       'chain',
       {},
-      'auth: credentials: none found: set VOLCENGINE_ACCESS_KEY and VOLCENGINE_SECRET_KEY, or VOLCENGINE_OIDC_ROLE_TRN and VOLCENGINE_OIDC_TOKEN_FILE, or VOLCENGINE_ECS_METADATA, or write `credentials:` in the configuration',
+      'auth: credentials: none found. Looked at VOLCENGINE_ACCESS_KEY, VOLCENGINE_SECRET_KEY, VOLCSTACK_ACCESS_KEY_ID, VOLCSTACK_SECRET_ACCESS_KEY, VOLCSTACK_ACCESS_KEY, VOLCSTACK_SECRET_KEY, VOLC_ACCESSKEY, VOLC_SECRETKEY, VOLCENGINE_OIDC_ROLE_TRN, VOLCENGINE_OIDC_TOKEN_FILE, VOLCENGINE_ECS_METADATA; ecsRole: the metadata service at http://metadata.example: no answer (refused). Set one of them, or write `credentials:` in the configuration',
     ],
     [
       'chain',
       { VOLCENGINE_ECS_METADATA: 'r', VOLCENGINE_ECS_METADATA_DISABLED: 'true' },
       'auth: credentials: ecsRole: switched off by VOLCENGINE_ECS_METADATA_DISABLED=true',
     ],
-    ['ecsRole', {}, 'auth: credentials: ecsRole: VOLCENGINE_ECS_METADATA (the role’s name) not set in the environment'],
+    [
+      'ecsRole',
+      {},
+      'network: credentials: ecsRole: the metadata service at http://metadata.example: no answer (refused)',
+    ],
     [
       'ecsRole',
       { VOLCENGINE_ECS_METADATA: 'r' },
@@ -123,6 +129,98 @@ describe('which keys are used', () => {
       ok: true,
       credentials: { accessKeyId: 'v', secretAccessKey: 's', sessionToken: 't' },
     });
+  });
+});
+
+describe('each source of each vendor, against strict pretend endpoints', () => {
+  const vendors = [
+    ['volcengine', 'VOLCENGINE', 'https://sts.example'],
+    ['byteplus', 'BYTEPLUS', 'https://sts.example'],
+  ] as const;
+  const notFound = json('', 404);
+  const keysAnswer = (expiry: string) => ({
+    AccessKeyId: 'temporary',
+    SecretAccessKey: 's',
+    SessionToken: 't',
+    [expiry]: '2026-01-01T02:00:00Z',
+  });
+  /** Takes exactly what the reference describes. */
+  const metadata = (roles: unknown) => (asked: Asked) => {
+    if (asked.origin !== 'http://metadata.example' || asked.body !== '') return notFound;
+    if (asked.method === 'PUT') {
+      const ttl = asked.headers['X-volc-ecs-metadata-token-ttl-seconds'];
+      return asked.path === '/latest/api/token' && ttl === '21600' ? json('meta-token') : notFound;
+    }
+    if (asked.headers['X-volc-ecs-metadata-token'] !== 'meta-token') return json('', 401);
+    const under = '/volcstack/latest/iam/security_credentials';
+    if (asked.path === `${under}?type=user&format=json`) return json(roles);
+    return asked.path === `${under}/live-role` ? json(keysAnswer('ExpiredTime')) : notFound;
+  };
+
+  test.each<[string, Env, string]>([
+    ['byteplus', { BYTEPLUS_ACCESS_KEY: 'a', BYTEPLUS_ACCESS_KEY_ID: 'b', BYTEPLUS_SECRET_KEY: 's' }, 'a'],
+    ['byteplus', { BYTEPLUS_ACCESS_KEY_ID: 'b', BYTEPLUS_SECRET_ACCESS_KEY: 's', BYTEPLUS_ACCESSKEY: 'c' }, 'b'],
+    ['byteplus', { BYTEPLUS_ACCESSKEY: 'c', BYTEPLUS_SECRETKEY: 's', VOLCENGINE_ACCESS_KEY: 'v' }, 'c'],
+    ['volcengine', { VOLC_ACCESSKEY: 'w', VOLC_SECRETKEY: 's', BYTEPLUS_ACCESS_KEY: 'a' }, 'w'],
+    [
+      'volcengine',
+      { VOLC_ACCESSKEY: 'w', VOLC_SECRETKEY: 's', VOLCSTACK_ACCESS_KEY: 'k', VOLCSTACK_SECRET_KEY: 's' },
+      'k',
+    ],
+  ])('%s reads %j', async (vendor, env, expected) => {
+    if (vendor !== 'byteplus' && vendor !== 'volcengine') throw new Error('no vendor');
+    for (const from of ['env', 'chain'] as const)
+      expect(await ring({ from }, env, undefined, vendor).current()).toBe(expected);
+  });
+
+  test('the file of Volcengine’s Live clients, after the environment and before OIDC; not for BytePlus', async () => {
+    mkdirSync(join(folder, '.volc'));
+    const path = write('.volc/config', '{"ak": "of-file", "sk": "s"}');
+    const env = { HOME: folder, VOLCENGINE_OIDC_ROLE_TRN: 'r', VOLCENGINE_OIDC_TOKEN_FILE: '/no/such' };
+    expect(await ring({ from: 'chain' }, env).current()).toBe('of-file');
+    expect(await ring({ from: 'chain' }, { ...env, VOLC_ACCESSKEY: 'w', VOLC_SECRETKEY: 's' }).current()).toBe('w');
+    expect(await ring({ from: 'chain' }, env, undefined, 'byteplus').current()).toContain('none found');
+    write('.volc/config', '{"ak": "of-file"}');
+    expect(await ring({ from: 'chain' }, env).current()).toBe(`auth: credentials: the file ${path} has no \`sk\``);
+  });
+
+  test.each(vendors)('%s: a service account’s token', async (vendor, prefix, sts) => {
+    const env = {
+      [`${prefix}_OIDC_ROLE_TRN`]: 'trn:iam::1:role/live',
+      [`${prefix}_OIDC_TOKEN_FILE`]: write('token', 'jwt'),
+      [`${prefix}_OIDC_ROLE_POLICY`]: '{}',
+    };
+    const strict = (asked: Asked) => {
+      const form = Object.fromEntries(new URLSearchParams(asked.body));
+      expect(asked).toMatchObject({
+        origin: sts,
+        method: 'POST',
+        path: '/?Action=AssumeRoleWithOIDC&Version=2018-01-01',
+      });
+      expect(form).toMatchObject({ RoleTrn: 'trn:iam::1:role/live', OIDCToken: 'jwt', Policy: '{}' });
+      return json(envelope({ Credentials: keysAnswer('Expiration') }));
+    };
+    for (const from of ['oidc', 'chain'] as const)
+      expect(await ring({ from }, env, strict, vendor).current()).toBe('temporary');
+  });
+
+  test.each(vendors)('%s: the instance’s role, named or found', async (vendor, prefix) => {
+    const named = { [`${prefix}_ECS_METADATA`]: 'live-role' };
+    for (const from of ['ecsRole', 'chain'] as const) {
+      const one = ring({ from }, named, metadata([]), vendor);
+      expect([await one.current(), one.asked.length]).toEqual(['temporary', 2]);
+      const found = ring({ from }, {}, metadata(['live-role', 'other']), vendor);
+      expect([await found.current(), found.asked.length]).toEqual(['temporary', 3]);
+    }
+    for (const roles of [[], 'live-role', [{ RoleName: 'x' }], [''], null]) {
+      expect(await ring({ from: 'ecsRole' }, {}, metadata(roles), vendor).current()).toBe(
+        'auth: credentials: ecsRole: the metadata service at http://metadata.example lists no role of this instance (HTTP 200)',
+      );
+    }
+    const off = { [`${prefix}_ECS_METADATA_DISABLED`]: 'TRUE' };
+    expect(await ring({ from: 'chain' }, off, undefined, vendor).current()).toContain(
+      `ecsRole: switched off by ${prefix}_ECS_METADATA_DISABLED=true`,
+    );
   });
 });
 
@@ -330,6 +428,7 @@ test('an aborted wait for keys ends with the signal’s reason; the reading goes
   const answers: ((outcome: HttpOutcome) => void)[] = [];
   const keys = createKeyRing({
     credentials: { from: 'ecsRole' },
+    vendor: 'volcengine',
     env: { VOLCENGINE_ECS_METADATA: 'r' },
     cloudNow: () => 0,
     clock: hastyClock(),

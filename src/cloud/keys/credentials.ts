@@ -9,6 +9,8 @@ import type { Clock } from '../../domain/ports/time-port.ts';
 import type { CallFailure } from '../../domain/words/failure.ts';
 import { fileTrouble, versionOfUserFile } from '../../user-files.ts';
 import type { Credentials } from '../sign.ts';
+import { field, parseJson } from '../wire.ts';
+import { type Environment, firstInChain, type KeyNames, keyNames, variablesOf } from './key-names.ts';
 import { checked, KeysUnavailable, type ReadKeys, readSmallFile } from './key-source.ts';
 import { type AskForKeys, askEcsRole, askOidc } from './temporary.ts';
 
@@ -52,7 +54,9 @@ interface KeySource {
 
 export interface KeyRingOptions {
   readonly credentials: CredentialsOptions;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Whose names of variables are looked for. */
+  readonly vendor: keyof typeof keyNames;
+  readonly env: Environment;
   /** Unix milliseconds by the cloud's clock. */
   readonly cloudNow: () => number;
   readonly clock: Clock;
@@ -151,28 +155,67 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
 
 function sourceOf(options: KeyRingOptions): KeySource {
   const { credentials, env, ask } = options;
-  const oidc = (): KeySource => ({ read: () => askOidc(env, ask), files: [], canChange: true, local: false });
-  const ecsRole = (): KeySource => ({ read: () => askEcsRole(env, ask), files: [], canChange: true, local: false });
+  const names: KeyNames = keyNames[options.vendor];
+  const asking = (read: KeySource['read']): KeySource => ({ read, files: [], canChange: true, local: false });
+  const oidc = () => asking(() => askOidc(names.prefix, env, ask));
+  const ecsRole = () => asking(() => askEcsRole(names.prefix, env, ask));
   switch (credentials.from) {
     case 'static':
       return fromConfiguration(credentials);
     case 'env':
-      return fromEnvironment(env);
+      return fromEnvironment(names, env);
     case 'oidc':
       return oidc();
     case 'ecsRole':
       return ecsRole();
-    case 'chain':
-      if (environmentPairs.some(({ id }) => env[id])) return fromEnvironment(env);
-      if (env.VOLCENGINE_OIDC_ROLE_TRN && env.VOLCENGINE_OIDC_TOKEN_FILE) return oidc();
-      if (env.VOLCENGINE_ECS_METADATA) return ecsRole();
-      return unavailable(
-        'none found: set VOLCENGINE_ACCESS_KEY and VOLCENGINE_SECRET_KEY, or VOLCENGINE_OIDC_ROLE_TRN and ' +
-          'VOLCENGINE_OIDC_TOKEN_FILE, or VOLCENGINE_ECS_METADATA, or write `credentials:` in the configuration',
-      );
+    case 'chain': {
+      const first = firstInChain(names, env);
+      switch (first.kind) {
+        case 'env':
+          return fromEnvironment(names, env);
+        case 'file':
+          return fromVendorFile(first.file);
+        case 'oidc':
+          return oidc();
+        case 'ecsRole':
+          return env[`${names.prefix}_ECS_METADATA`] ? ecsRole() : lastResort(ecsRole(), first.looked);
+        default:
+          return first satisfies never;
+      }
+    }
     default:
       return credentials satisfies never;
   }
+}
+
+/** Nothing points to the instance's role, so that it has none is the end of the chain, and not a fault of the network. */
+function lastResort(ecsRole: KeySource, looked: readonly string[]): KeySource {
+  const noneFound = (cause: unknown) => {
+    if (!(cause instanceof KeysUnavailable)) throw cause;
+    throw new KeysUnavailable(
+      `none found. Looked at ${looked.join(', ')}; ${cause.message}. Set one of them, or write \`credentials:\` in the configuration`,
+    );
+  };
+  return { ...ecsRole, read: () => ecsRole.read().catch(noneFound) };
+}
+
+/** The file of the vendor's own Live clients: JSON with `ak` and `sk`. */
+function fromVendorFile(file: string): KeySource {
+  return {
+    files: [file],
+    canChange: true,
+    local: true,
+    read: async () => {
+      const raw = parseJson(await readSmallFile(file, 'the file'));
+      const text = (name: 'ak' | 'sk') => {
+        const value = field(raw, name);
+        if (typeof value !== 'string') throw new KeysUnavailable(`the file ${file} has no \`${name}\``);
+        return checked(value, `\`${name}\` in ${file}`);
+      };
+      const credentials = { accessKeyId: text('ak'), secretAccessKey: text('sk'), sessionToken: undefined };
+      return { credentials, expiresAt: undefined };
+    },
+  };
 }
 
 function fromConfiguration(given: Extract<CredentialsOptions, { from: 'static' }>): KeySource {
@@ -193,30 +236,19 @@ function fromConfiguration(given: Extract<CredentialsOptions, { from: 'static' }
   };
 }
 
-const environmentPairs = [
-  { id: 'VOLCENGINE_ACCESS_KEY', secret: 'VOLCENGINE_SECRET_KEY', token: 'VOLCENGINE_SESSION_TOKEN' },
-  { id: 'VOLCSTACK_ACCESS_KEY_ID', secret: 'VOLCSTACK_SECRET_ACCESS_KEY', token: 'VOLCSTACK_SESSION_TOKEN' },
-  { id: 'VOLCSTACK_ACCESS_KEY', secret: 'VOLCSTACK_SECRET_KEY', token: 'VOLCSTACK_SESSION_TOKEN' },
-] as const;
-
-function fromEnvironment(env: Readonly<Record<string, string | undefined>>): KeySource {
-  const pair = environmentPairs.find(({ id, secret }) => env[id] && env[secret]);
-  if (!pair) {
-    const half = environmentPairs.find(({ id, secret }) => env[id] || env[secret]) ?? environmentPairs[0];
-    const missing = [half.id, half.secret].filter((name) => !env[name]);
-    return unavailable(`${missing.join(' and ')} not set in the environment`);
-  }
+function fromEnvironment(names: KeyNames, env: Environment): KeySource {
+  const variables = variablesOf(names, env);
+  if (variables.kind !== 'whole') return unavailable(`${variables.missing.join(' and ')} not set in the environment`);
+  const read = (name: string) => checked(env[name] ?? '', `the environment variable ${name}`);
   return {
     files: [],
     canChange: false,
     local: true,
     read: async () => ({
       credentials: {
-        accessKeyId: checked(env[pair.id] ?? '', `the environment variable ${pair.id}`),
-        secretAccessKey: checked(env[pair.secret] ?? '', `the environment variable ${pair.secret}`),
-        sessionToken: env[pair.token]
-          ? checked(env[pair.token] ?? '', `the environment variable ${pair.token}`)
-          : undefined,
+        accessKeyId: read(variables.id),
+        secretAccessKey: read(variables.secret),
+        sessionToken: env[variables.token] ? read(variables.token) : undefined,
       },
       expiresAt: undefined,
     }),

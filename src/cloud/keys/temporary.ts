@@ -6,9 +6,10 @@
 
 import type { HttpOutcome } from '../transport.ts';
 import { field, parseEnvelope, parseJson } from '../wire.ts';
+import type { Environment, KeyNames } from './key-names.ts';
 import { checked, KeysUnavailable, type ReadKeys, readSmallFile } from './key-source.ts';
 
-type Environment = Readonly<Record<string, string | undefined>>;
+type Prefix = KeyNames['prefix'];
 
 /** What asking for keys needs from outside. */
 export interface AskForKeys {
@@ -20,7 +21,7 @@ export interface AskForKeys {
     readonly headers: Readonly<Record<string, string>>;
     readonly body: string;
   }) => Promise<HttpOutcome>;
-  /** Used unless VOLCENGINE_OIDC_STS_ENDPOINT says otherwise; a host or an origin. */
+  /** Used unless `…_OIDC_STS_ENDPOINT` says otherwise; a host or an origin. */
   readonly stsEndpoint: string;
   readonly metadataOrigin: string;
 }
@@ -28,25 +29,28 @@ export interface AskForKeys {
 export const ecsMetadataOrigin = 'http://100.96.0.96';
 const ecsTokenLifeSeconds = '21600';
 const keyLifeSeconds = '3600';
+const rolesPath = '/volcstack/latest/iam/security_credentials';
 
 /** Rejects with KeysUnavailable. */
-export async function askOidc(env: Environment, ask: AskForKeys): Promise<ReadKeys> {
-  const role = env.VOLCENGINE_OIDC_ROLE_TRN;
-  const file = env.VOLCENGINE_OIDC_TOKEN_FILE;
+export async function askOidc(prefix: Prefix, env: Environment, ask: AskForKeys): Promise<ReadKeys> {
+  const name = (end: string) => `${prefix}_OIDC_${end}`;
+  const role = env[name('ROLE_TRN')];
+  const file = env[name('TOKEN_FILE')];
   if (!role || !file) {
-    const missing = [!role && 'VOLCENGINE_OIDC_ROLE_TRN', !file && 'VOLCENGINE_OIDC_TOKEN_FILE'].filter(Boolean);
+    const missing = [!role && name('ROLE_TRN'), !file && name('TOKEN_FILE')].filter(Boolean);
     throw new KeysUnavailable(`oidc: ${missing.join(' and ')} not set in the environment`);
   }
-  const token = checked(await readSmallFile(file, 'oidc: VOLCENGINE_OIDC_TOKEN_FILE'), `oidc: the token in ${file}`);
+  const token = checked(await readSmallFile(file, `oidc: ${name('TOKEN_FILE')}`), `oidc: the token in ${file}`);
   const form = new URLSearchParams({
     RoleTrn: role,
     OIDCToken: token,
-    RoleSessionName: env.VOLCENGINE_OIDC_ROLE_SESSION_NAME || 'relaykeeper',
+    RoleSessionName: env[name('ROLE_SESSION_NAME')] || 'relaykeeper',
     DurationSeconds: keyLifeSeconds,
   });
-  if (env.VOLCENGINE_OIDC_ROLE_POLICY) form.set('Policy', env.VOLCENGINE_OIDC_ROLE_POLICY);
+  const policy = env[name('ROLE_POLICY')];
+  if (policy) form.set('Policy', policy);
 
-  const origin = originOf(env.VOLCENGINE_OIDC_STS_ENDPOINT || ask.stsEndpoint);
+  const origin = originOf(env[name('STS_ENDPOINT')] || ask.stsEndpoint, name('STS_ENDPOINT'));
   const outcome = await ask.send({
     origin,
     method: 'POST',
@@ -62,38 +66,32 @@ export async function askOidc(env: Environment, ask: AskForKeys): Promise<ReadKe
   return keysFrom(field(envelope.result, 'Credentials'), 'Expiration', `oidc: STS at ${origin}`);
 }
 
-/** Rejects with KeysUnavailable. */
-export async function askEcsRole(env: Environment, ask: AskForKeys): Promise<ReadKeys> {
-  if (env.VOLCENGINE_ECS_METADATA_DISABLED?.toLowerCase() === 'true') {
-    throw new KeysUnavailable('ecsRole: switched off by VOLCENGINE_ECS_METADATA_DISABLED=true');
+/** Keys of the instance's role: the one that a variable names, else the first that the metadata service lists. Rejects with KeysUnavailable. */
+export async function askEcsRole(prefix: Prefix, env: Environment, ask: AskForKeys): Promise<ReadKeys> {
+  if (env[`${prefix}_ECS_METADATA_DISABLED`]?.toLowerCase() === 'true') {
+    throw new KeysUnavailable(`ecsRole: switched off by ${prefix}_ECS_METADATA_DISABLED=true`);
   }
-  const role = env.VOLCENGINE_ECS_METADATA;
-  if (!role) throw new KeysUnavailable('ecsRole: VOLCENGINE_ECS_METADATA (the role’s name) not set in the environment');
   const origin = ask.metadataOrigin;
   const where = `ecsRole: the metadata service at ${origin}`;
+  const request = async (method: 'GET' | 'PUT', path: string, headers: Readonly<Record<string, string>>) =>
+    answered(await ask.send({ origin, method, path, headers, body: '' }), where);
 
-  const token = answered(
-    await ask.send({
-      origin,
-      method: 'PUT',
-      path: '/latest/api/token',
-      headers: { 'X-volc-ecs-metadata-token-ttl-seconds': ecsTokenLifeSeconds },
-      body: '',
-    }),
-    where,
-  );
+  const ttl = { 'X-volc-ecs-metadata-token-ttl-seconds': ecsTokenLifeSeconds };
+  const token = await request('PUT', '/latest/api/token', ttl);
   if (token.status !== 200) throw refused(`${where} gave no token (HTTP ${token.status})`, token.status);
+  const withToken = { 'X-volc-ecs-metadata-token': checked(token.body, `${where}: its token`) };
 
-  const keys = answered(
-    await ask.send({
-      origin,
-      method: 'GET',
-      path: `/volcstack/latest/iam/security_credentials/${encodeURIComponent(role)}`,
-      headers: { 'X-volc-ecs-metadata-token': checked(token.body, `${where}: its token`) },
-      body: '',
-    }),
-    where,
-  );
+  let role = env[`${prefix}_ECS_METADATA`];
+  if (!role) {
+    const roles = await request('GET', `${rolesPath}?type=user&format=json`, withToken);
+    const listed = roles.status === 200 ? parseJson(roles.body) : undefined;
+    const [first]: readonly unknown[] = Array.isArray(listed) ? listed : [];
+    if (typeof first !== 'string' || first === '') {
+      throw refused(`${where} lists no role of this instance (HTTP ${roles.status})`, roles.status);
+    }
+    role = first;
+  }
+  const keys = await request('GET', `${rolesPath}/${encodeURIComponent(role)}`, withToken);
   if (keys.status !== 200) throw refused(`${where} has no keys for role ${role} (HTTP ${keys.status})`, keys.status);
   return keysFrom(parseJson(keys.body), 'ExpiredTime', where);
 }
@@ -139,10 +137,10 @@ function answered(outcome: HttpOutcome, where: string): { readonly status: numbe
 const refused = (why: string, status: number): KeysUnavailable =>
   new KeysUnavailable(why, status >= 500 || status === 429 ? 'network' : 'auth');
 
-const originOf = (endpoint: string): string => {
+const originOf = (endpoint: string, variable: string): string => {
   try {
     return new URL(endpoint.includes('://') ? endpoint : `https://${endpoint}`).origin;
   } catch {
-    throw new KeysUnavailable('oidc: VOLCENGINE_OIDC_STS_ENDPOINT is neither a host nor a URL');
+    throw new KeysUnavailable(`oidc: ${variable} is neither a host nor a URL`);
   }
 };

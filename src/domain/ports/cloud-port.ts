@@ -44,6 +44,7 @@ export type CloudTrace =
       readonly failure: CallFailure | undefined;
     }
   | { readonly kind: 'action-retired'; readonly account: string; readonly from: string; readonly to: string }
+  | { readonly kind: 'region-found'; readonly account: string; readonly region: string }
   | { readonly kind: 'clock-offset'; readonly account: string; readonly offsetMs: number }
   | { readonly kind: 'malformed-item'; readonly account: string; readonly where: string }
   | { readonly kind: 'page-halved'; readonly account: string; readonly pageSize: number };
