@@ -48,7 +48,7 @@ export function openCloud(
   const pretend = account.provider === 'simulator';
   const options: CloudOptions = {
     account: account.name,
-    provider: account.provider === 'simulator' ? 'volcengine' : account.provider,
+    provider: account.vendor,
     ...(account.endpoint === undefined ? {} : { endpoint: account.endpoint }),
     ...(account.region === undefined ? {} : { region: account.region }),
     credentials: pretend ? demoCredentials : credentialsOf(account),
@@ -62,7 +62,7 @@ export function openCloud(
     fingerprintKey,
     gate,
     clock,
-    transport: pretend ? pretendCloud(account.name, worlds, clock) : realTransport(account, clock, env),
+    transport: pretend ? pretendCloud(account, worlds, clock) : realTransport(account, clock, env),
     onTrace,
     onCredentialsChanged: () => common.onCredentialsChanged(account.name),
   };
@@ -78,10 +78,10 @@ const realTransport = (account: AccountSettings, clock: Clock, env: Common['env'
     proxyFor: proxyFor(proxyOf(account), env),
   });
 
-function pretendCloud(name: string, worlds: PretendClouds, clock: Clock): Transport {
+function pretendCloud({ name, vendor }: AccountSettings, worlds: PretendClouds, clock: Clock): Transport {
   let world = worlds.get(name);
   if (!world) {
-    world = createDemoWorld({ seed: demoSeed, now: clock.now() });
+    world = createDemoWorld({ seed: demoSeed, now: clock.now(), like: vendor });
     worlds.set(name, world);
   }
   return pretendTransport(world, clock);
@@ -145,6 +145,7 @@ export function keeperSettings(account: AccountSettings, settings: Settings, clo
     policies: policies(settings, account.name),
     schedule: cronSchedule(account.poll.schedule, account.poll.timezone),
     verifyEveryMs: account.poll.verifyEveryMs,
+    pollShare: account.poll.share,
     requestTimeoutMs: account.requestTimeoutMs,
     cloud,
     listScope: JSON.stringify([

@@ -131,7 +131,7 @@ async function planAccount(
       now,
       clockOffsetMs: cloud.clockOffsetMs(),
       nextPollAt,
-      pollGapMs: schedule.next(nextPollAt) - nextPollAt,
+      pollGapMs: nextPollAt - schedule.previous(now),
     };
     decideAtOnce(memory, observation, policies(settings, account.name), moment);
     const situation = situationOf(ledger, policies(settings, account.name), moment);

@@ -1,11 +1,13 @@
 /** `simulate`: the pretend cloud alone, for trying out the daemon or another client. */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Vendor } from '../simulator/world.ts';
 import { paint } from './show.ts';
 import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
 
 interface Options {
   readonly listen: string;
   readonly seed: number;
+  readonly like: Vendor;
   readonly control?: true;
 }
 
@@ -14,12 +16,17 @@ export const simulateCommand = (surroundings: Surroundings): Command =>
     .description('run the pretend cloud alone: about 200 tasks, of which some stop at random; until Ctrl-C')
     .option('--listen <HOST:PORT>', 'where it answers', '127.0.0.1:9850')
     .option('--seed <NUMBER>', 'the same number, the same tasks and the same accidents', readSeed, 1)
+    .addOption(
+      new Option('--like <VENDOR>', 'whose limits and region it has')
+        .choices(['volcengine', 'byteplus'])
+        .default('volcengine'),
+    )
     .option('--control', 'serve /_control/ too: whoever reaches the port can add tasks and faults')
-    .action(async ({ listen, seed, control }: Options) => {
+    .action(async ({ listen, seed, like, control }: Options) => {
       const { out, clock } = surroundings;
       const { stop } = surroundings.signals();
       const { createDemoWorld, demoKey } = await import('../simulator/demo.ts');
-      const world = createDemoWorld({ seed, now: clock.now() });
+      const world = createDemoWorld({ seed, now: clock.now(), like });
       const door = await open(surroundings, listen, (host, port) => ({
         world,
         clock,
@@ -31,6 +38,7 @@ export const simulateCommand = (surroundings: Surroundings): Command =>
         `${paint(out, 'bold', 'a pretend cloud')} with ${world.tasks.size} tasks (seed ${seed}) at ${door.url}\n`,
       );
       out.write('To point a daemon at it, give the account in its configuration:\n');
+      if (like !== 'volcengine') out.write(`  provider: ${like}\n`);
       out.write(`  endpoint: ${door.url}\n`);
       out.write(`  credentials: {accessKeyId: ${demoKey.accessKeyId}, secretAccessKey: ${demoKey.secretAccessKey}}\n`);
       if (control) out.write(`control: ${door.url}/_control/\n`);

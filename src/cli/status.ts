@@ -39,7 +39,7 @@ function writeStatus(out: Output, status: StatusView): void {
       account.account,
       account.provider,
       account.owned ? 'this process' : 'another process',
-      account.polledAt === null ? 'none yet' : ago(status.now, account.polledAt),
+      lastPoll(status.now, account),
       String(account.tasks),
       String(account.unmanaged),
       callsPerSecond(account),
@@ -76,6 +76,11 @@ function writeStatus(out: Output, status: StatusView): void {
       waiting(group),
     ]),
   );
+}
+
+function lastPoll(now: number, { polledAt, pollIntervalMs }: AccountView): string {
+  const every = pollIntervalMs === null ? '' : `, every ${duration(pollIntervalMs)}`;
+  return polledAt === null ? 'none yet' : `${ago(now, polledAt)}${every}`;
 }
 
 /** The account's limit, and those of its actions that are smaller. */

@@ -18,6 +18,7 @@ import type { Policies } from '../domain/words/policy.ts';
 import type { Observation } from '../domain/words/task.ts';
 import { Desk, type DeskOptions } from './desk.ts';
 import { OperatorRequests } from './operator-requests.ts';
+import { PollPace } from './poll-pace.ts';
 import { Restarts } from './restarts.ts';
 import { Bell } from './wake-up.ts';
 
@@ -26,6 +27,8 @@ export interface KeeperSettings {
   readonly policies: Policies;
   readonly schedule: Schedule;
   readonly verifyEveryMs: number;
+  /** The part of the limit that polling may take. */
+  readonly pollShare: number;
   readonly requestTimeoutMs: number;
   readonly cloud: Cloud;
   /** Which cloud groups are asked for; when that changes, a shorter list is no surprise. */
@@ -39,6 +42,8 @@ export interface KeeperOptions extends KeeperSettings, DeskOptions {
 
 /** While the schedule is far away, the loop still looks at the clock this often. */
 const longestSleepMs = 60_000;
+/** Between looks, however much depends on them. */
+const leastLookEveryMs = 1_000;
 /** After a failing tick or a failing disk: not at once again. */
 const restAfterErrorMs = 5_000;
 
@@ -50,7 +55,10 @@ export class Keeper {
   #queue: readonly string[] = [];
   #nextPollAt: number;
   #pollNow = new AbortController();
+  readonly #pace: PollPace;
   #probeNow = false;
+  /** The newest answer to a restart, by the monotonic clock. */
+  #answeredAt = Number.NEGATIVE_INFINITY;
   #tickedAt: number;
   readonly #queueBell = new Bell();
   readonly #lookBell = new Bell();
@@ -68,6 +76,7 @@ export class Keeper {
       cloud: () => this.#settings.cloud,
       mayCall: () => this.#mayCall(),
       onAnswer: () => {
+        this.#answeredAt = options.clock.monotonic();
         this.#queueBell.ring();
         this.#lookBell.ring();
       },
@@ -83,6 +92,7 @@ export class Keeper {
       },
     });
     this.#nextPollAt = options.clock.now();
+    this.#pace = new PollPace(options.clock, () => this.#watchPerSecond());
     this.#tickedAt = options.clock.monotonic();
   }
 
@@ -145,10 +155,11 @@ export class Keeper {
         await this.#untilNextPoll(signal);
         if (signal.aborted) return;
         const now = this.#desk.now();
-        this.#nextPollAt = this.#settings.schedule.next(now);
+        const dueAt = clock.monotonic() - Math.max(0, now - this.#nextPollAt);
+        this.#nextPollAt = this.#pace.next(this.#settings.schedule, now, now);
         if (!this.#probeNow && now < pollNotBefore(this.#desk.ledger, this.pollGapMs())) continue;
         this.#probeNow = false;
-        await this.#poll(signal);
+        await this.#poll(dueAt, signal);
       } catch (cause) {
         if (signal.aborted) return;
         complain('the poll failed unexpectedly', cause);
@@ -159,22 +170,32 @@ export class Keeper {
 
   async #untilNextPoll(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
-    const early = AbortSignal.any([signal, this.#pollNow.signal]);
+    let early = false;
     for (;;) {
       this.#tickedAt = clock.monotonic();
-      const leftMs = this.#nextPollAt - clock.now();
-      if (leftMs <= 0 || early.aborted) break;
-      await clock.sleep(Math.min(leftMs, longestSleepMs), early);
+      if (this.#pollNow.signal.aborted) {
+        early = true;
+        this.#pollNow = new AbortController();
+      }
+      const untilTickMs = this.#nextPollAt - clock.now();
+      const leftMs = early ? Math.min(untilTickMs, this.#pace.waitMs()) : untilTickMs;
+      if (leftMs <= 0 || signal.aborted || (early && this.#probeNow)) return;
+      await clock.sleep(Math.min(leftMs, longestSleepMs), AbortSignal.any([signal, this.#pollNow.signal]));
       this.#desk.mindClockSteps();
       await this.#desk.commitOrComplain();
     }
-    this.#pollNow = new AbortController();
   }
 
-  async #poll(signal: AbortSignal): Promise<void> {
+  /** `dueAt` by the monotonic clock. */
+  async #poll(dueAt: number, signal: AbortSignal): Promise<void> {
+    const { gate, clock } = this.#options;
+    const admitted = gate.admitted('poll');
+    const startedAt = this.#desk.now();
     const steps = this.#desk.steps;
     const observation = await this.#settings.cloud.observe(signal, (taskId) => settledItem(this.#desk.ledger, taskId));
+    this.#pace.made(gate.admitted('poll') - admitted, dueAt, observation.kind === 'complete');
     if (signal.aborted || this.#steppedSince(steps)) return;
+    this.#nextPollAt = this.#pace.next(this.#settings.schedule, startedAt, clock.now());
     const queue = await this.#decide(observation);
     if (observation.kind === 'complete') this.#queue = queue;
     await this.#desk.commitOrComplain();
@@ -196,10 +217,10 @@ export class Keeper {
 
   /** While restarts are awaited, only the cloud groups concerned are listed, if that costs less than half of the limit. */
   async #lookLoop(signal: AbortSignal): Promise<void> {
-    const { clock, complain } = this.#options;
+    const { complain } = this.#options;
     while (!signal.aborted) {
       if (awaitedCloudGroups(this.#desk.ledger).length === 0) await this.#lookBell.wait(signal);
-      else await clock.sleep(this.#settings.verifyEveryMs, signal);
+      else await this.#untilLook(signal);
       const cloudGroups = awaitedCloudGroups(this.#desk.ledger);
       if (signal.aborted) return;
       if (cloudGroups.length === 0 || !this.#worthALook(cloudGroups)) continue;
@@ -218,9 +239,36 @@ export class Keeper {
     }
   }
 
+  /**
+   * Until restarted tasks are looked at again: `verifyEvery`, or less while a storm withholds restarts and others were
+   * answered just now. What the look tells of those may set the next free, so that a window of 3 is no wait for them.
+   */
+  async #untilLook(signal: AbortSignal): Promise<void> {
+    const { clock, gate } = this.#options;
+    const { cloud, verifyEveryMs } = this.#settings;
+    const cost = cloud.lookCost(awaitedCloudGroups(this.#desk.ledger));
+    const sliceMs = Math.max(leastLookEveryMs, (cost * 1_000) / this.#watchPerSecond());
+    const dueAt = clock.monotonic() + verifyEveryMs;
+    for (let leftMs = verifyEveryMs; leftMs > 0 && !signal.aborted; leftMs = dueAt - clock.monotonic()) {
+      await clock.sleep(Math.min(leftMs, sliceMs), signal);
+      const fresh = clock.monotonic() - this.#answeredAt < verifyEveryMs;
+      if (fresh && this.#queue.length > 0 && gate.snapshot().queued.restart === 0) return;
+    }
+  }
+
+  /** Looks have the share of polling, and leave polls their part of it while restarts wait for a permit. */
   #worthALook(cloudGroups: readonly string[]): boolean {
-    const callsPerSecond = this.#settings.cloud.lookCost(cloudGroups) / (this.#settings.verifyEveryMs / 1_000);
-    return callsPerSecond < this.#options.gate.snapshot().perSecond / 2;
+    const { cloud, verifyEveryMs, schedule } = this.#settings;
+    const callsPerSecond = cloud.lookCost(cloudGroups) / (verifyEveryMs / 1_000);
+    const restartsWait = this.#options.gate.snapshot().queued.restart > 0;
+    const polls = restartsWait ? this.#pace.callsPerSecond(schedule, this.#options.clock.now()) : 0;
+    return callsPerSecond + polls < this.#watchPerSecond();
+  }
+
+  /** The calls that watching may take in a second. */
+  #watchPerSecond(): number {
+    const { perSecond, listPerSecond } = this.#options.gate.snapshot();
+    return this.#settings.pollShare * Math.min(perSecond, listPerSecond);
   }
 
   // ---- the queue ------------------------------------------------------------------------------------------------
@@ -331,9 +379,9 @@ export class Keeper {
     return situationOf(this.#desk.ledger, this.#settings.policies, this.#moment());
   }
 
-  /** The present gap between scheduled polls. */
+  /** The gap between the polls around the present moment. */
   pollGapMs(): number {
-    return this.#settings.schedule.next(this.#nextPollAt) - this.#nextPollAt;
+    return this.#pace.gapMs(this.#settings.schedule, this.#options.clock.now());
   }
 
   /** Sights with times from before and after a step fit nothing that is stored: they are not used, and the next poll comes at once. */
@@ -345,7 +393,7 @@ export class Keeper {
 
   #stepped(deltaMs: number): void {
     const { clock } = this.#options;
-    this.#nextPollAt = Math.min(this.#nextPollAt, this.#settings.schedule.next(clock.now()));
+    this.#nextPollAt = Math.min(this.#nextPollAt, this.#pace.next(this.#settings.schedule, clock.now(), clock.now()));
     // By a clock that was set back it would come up to a gap later than it was due.
     if (deltaMs < 0) this.pollSoon();
   }

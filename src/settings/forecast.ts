@@ -8,23 +8,26 @@ export interface Forecast {
   readonly tasks: number;
   /** Calls that one poll costs. */
   readonly callsPerPoll: number;
-  /** Between scheduled polls: the shortest, milliseconds. */
+  /** Between polls where the schedule is densest, ticks that are left out counted in; milliseconds. */
   readonly gapMs: number;
   /** Calls per second where the schedule is densest. */
   readonly pollsPerSecond: number;
   /** Calls per second more while restarts are verified, at worst (every cloud group concerned); 0 if that is too dear and polls do it. */
   readonly verifyPerSecond: number;
   readonly limitPerSecond: number;
-  /** Share of the limit that polling alone eats, 0 to …; above 1 it cannot keep up. */
+  readonly restartPerSecond: number;
+  /** Share of the limit that polling alone takes. */
   readonly pollShare: number;
+  /** How long it takes at least to restart all tasks once, if all are stopped. */
+  readonly allRestartedMs: number;
   /** Sentences for a person; empty if all is well. */
   readonly warnings: readonly string[];
 }
 
 /** So many polls are looked at: an hour of the densest usual schedule, a day of a rare one. */
 const pollsLookedAt = 240;
-/** Polling alone should leave this share of the limit to restarts. */
-const reservedShare = 0.5;
+/** Of ten permits polls have three while restarts wait, however many they would take otherwise. */
+const leastWatchShare = 0.3;
 /** With `subAccount` and globs the cloud's groups are listed once a minute. */
 const groupListsPerSecond = 1 / 60;
 
@@ -49,20 +52,27 @@ function forecastAccount(account: AccountSettings, groups: readonly Policy[], ta
   const { lists, groupLists } = listsOf(account, groups);
   // Every list has its own last page, which may be short.
   const callsPerPoll = Math.max(1, Math.ceil(tasks / poll.pageSize)) + lists - 1;
-  const gapMs = scheduledGaps(poll).shortestMs;
+  const mayTake = poll.share * Math.min(limit, rateLimit.list);
+  const tickMs = scheduledGaps(poll).shortestMs;
+  const gapMs = tickMs * Math.max(1, Math.ceil((callsPerPoll * 1000) / mayTake / tickMs));
   const pollsPerSecond = callsPerPoll / (gapMs / 1000) + groupLists;
   const looks = callsPerPoll / (poll.verifyEveryMs / 1000);
-  const pollShare = pollsPerSecond / limit;
+  const restartPerSecond = Math.min(rateLimit.restart, limit - Math.min(pollsPerSecond, leastWatchShare * limit));
   return {
     account: account.name,
     tasks,
     callsPerPoll,
     gapMs,
     pollsPerSecond,
-    verifyPerSecond: looks < limit * reservedShare ? looks : 0,
+    verifyPerSecond: looks < mayTake ? looks : 0,
     limitPerSecond: limit,
-    pollShare,
-    warnings: sentences(account, { callsPerPoll, gapMs, pollShare, tasks }),
+    restartPerSecond,
+    pollShare: pollsPerSecond / limit,
+    allRestartedMs: Math.ceil(tasks / restartPerSecond) * 1000,
+    warnings: [
+      ...(gapMs > tickMs ? [ticksLeftOut(account, { callsPerPoll, gapMs, tickMs, tasks })] : []),
+      ...restartsAskedFor(account, groups, restartPerSecond, tasks),
+    ],
   };
 }
 
@@ -75,18 +85,32 @@ function listsOf(account: AccountSettings, groups: readonly Policy[]): { lists: 
   return { lists: Math.max(1, cloudGroups.size), groupLists: anyGlob ? groupListsPerSecond : 0 };
 }
 
-function sentences(
+function ticksLeftOut(
   { name, poll, rateLimit }: AccountSettings,
-  { callsPerPoll, gapMs, pollShare, tasks }: Pick<Forecast, 'callsPerPoll' | 'gapMs' | 'pollShare' | 'tasks'>,
+  { callsPerPoll, gapMs, tickMs, tasks }: Record<'callsPerPoll' | 'gapMs' | 'tickMs' | 'tasks', number>,
+): string {
+  const cost = `a poll of ${tasks} tasks is ${callsPerPoll} calls of ${poll.pageSize}`;
+  const share = `polling takes at most ${Math.round(poll.share * 100)} % of ${Math.min(rateLimit.perSecond, rateLimit.list)} calls a second (\`poll.share\`)`;
+  const raise = poll.pageSize < 500 ? '; raise `poll.pageSize` to 500' : '';
+  return `account ${name}: ${cost}, so it comes every ${gapMs / 1000} s and not every ${tickMs / 1000} s: ${share}${raise}`;
+}
+
+/** Of the group that asks for most: how often its tasks would be tried if all of them stay stopped. */
+function restartsAskedFor(
+  { name }: AccountSettings,
+  groups: readonly Policy[],
+  restartPerSecond: number,
+  tasks: number,
 ): readonly string[] {
-  if (pollShare <= reservedShare) return [];
-  const cost = `a poll of ${tasks} tasks is ${callsPerPoll} calls of ${poll.pageSize} every ${gapMs / 1000} s`;
-  const share = `${Math.round(pollShare * 100)} % of the ${rateLimit.perSecond} calls a second`;
-  const enoughMs = Math.ceil(callsPerPoll / (rateLimit.perSecond * reservedShare)) * 1000;
-  const raise = poll.pageSize < 500 ? 'raise `poll.pageSize` to 500, or ' : '';
-  const trouble =
-    pollShare > 1 ? 'polling cannot keep up' : 'polling alone eats more than half of the limit, and restarts wait';
+  const own = groups.filter(({ match }) => match.account.some((glob) => globMatches(glob, name)));
+  const [first] = own.toSorted((a, b) => a.backoff.maxMs - b.backoff.maxMs);
+  if (!first) return [];
+  const everyMs = first.backoff.maxMs;
+  const asked = tasks / (everyMs / 1000);
+  if (asked <= restartPerSecond) return [];
+  const comesMs = Math.ceil(tasks / restartPerSecond) * 1000;
   return [
-    `account ${name}: ${trouble}: ${cost}, ${share}; ${raise}poll every ${enoughMs / 1000} s or more rarely (\`poll.schedule\`)`,
+    `account ${name}: if all ${tasks} tasks stay stopped, group ${first.name} tries each every ${everyMs / 1000} s (\`backoff.max\`), ` +
+      `${asked.toFixed(1)} restarts a second; the limits allow ${restartPerSecond.toFixed(1)}, so each comes every ${comesMs / 1000} s`,
   ];
 }

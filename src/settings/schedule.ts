@@ -26,13 +26,19 @@ const remembered = 2;
 export function cronSchedule(expression: string, timezone: string): Schedule {
   const search = searchOf(expression, timezone);
   let known: readonly { readonly from: number; readonly tick: number }[] = [];
+  let latest = Number.NaN;
+  const next = (at: number): number => {
+    const found = known.find(({ from, tick }) => from <= at && at < tick);
+    if (found) return found.tick;
+    const tick = search.after(at);
+    known = [{ from: at, tick }, ...known].slice(0, remembered);
+    return tick;
+  };
   return {
-    next: (at) => {
-      const found = known.find(({ from, tick }) => from <= at && at < tick);
-      if (found) return found.tick;
-      const tick = search(at);
-      known = [{ from: at, tick }, ...known].slice(0, remembered);
-      return tick;
+    next,
+    previous: (at) => {
+      if (!(latest <= at && at < next(latest))) latest = search.before(at);
+      return latest;
     },
   };
 }
@@ -42,7 +48,7 @@ export function cronSchedule(expression: string, timezone: string): Schedule {
  * be, and only in minutes that can fit: hour and date are the same throughout a minute, and zones differ from UTC by
  * whole quarters of an hour.
  */
-function searchOf(expression: string, timezone: string): (at: number) => number {
+function searchOf(expression: string, timezone: string): Readonly<Record<'after' | 'before', (at: number) => number>> {
   const { second, minute, dayOfMonth, month, dayOfWeek } = parse(expression);
   // Throws a RangeError for an unknown zone; node-cron would only at the first match.
   Intl.DateTimeFormat('en', { timeZone: timezone });
@@ -61,7 +67,7 @@ function searchOf(expression: string, timezone: string): (at: number) => number 
     }
     return undefined;
   };
-  return (at) => {
+  const after = (at: number): number => {
     let searchedTo = Math.floor(at / minuteMs) * minuteMs;
     const firstDay = Math.floor((at - latestZoneMs) / dayMs) * dayMs;
     for (let day = firstDay; day < at + searchedMs; day += dayMs) {
@@ -73,6 +79,20 @@ function searchOf(expression: string, timezone: string): (at: number) => number 
     }
     return Number.POSITIVE_INFINITY;
   };
+  const before = (at: number): number => {
+    const lastDay = Math.floor((at + earliestZoneMs) / dayMs) * dayMs;
+    for (let day = lastDay; day > at - searchedMs; day -= dayMs) {
+      if (!dateFits(day)) continue;
+      const end = Math.min(at, day + dayMs + latestZoneMs);
+      for (let start = Math.floor(end / minuteMs) * minuteMs; start >= day - earliestZoneMs; start -= minuteMs) {
+        if (!minutesOfQuarter.has((start / minuteMs) % 15)) continue;
+        const earlier = seconds.findLast((candidate) => start + candidate * 1000 <= at);
+        if (earlier !== undefined && fits(start + earlier * 1000)) return start + earlier * 1000;
+      }
+    }
+    return Number.NEGATIVE_INFINITY;
+  };
+  return { after, before };
 }
 
 function matcher(expression: string, timezone: string): (at: number) => boolean {

@@ -196,10 +196,15 @@ const credentials = z.strictObject({
 });
 
 const poll = z.strictObject({
-  schedule: key(text(readCron), 'When to list the tasks: cron with seconds.', '*/15 * * * * *'),
+  schedule: key(text(readCron), 'When to list the tasks: cron with seconds.', '*/5 * * * * *'),
   timezone: key(timezone(), 'IANA timezone of the schedule.', 'UTC'),
   pageSize: key(whole(1, 500), 'Tasks asked for in one call; the vendor allows 500.', 500),
   verifyEvery: key(duration('500ms', '10m'), 'How often restarted tasks are looked at until they run.', '5s'),
+  share: key(
+    number(0.05, 1),
+    'The most that polling takes of the limit; where the schedule needs more, ticks are left out.',
+    0.5,
+  ),
 });
 
 export const accountSchema = z.strictObject({

@@ -53,6 +53,8 @@ export interface AccountSettings {
     readonly timezone: string;
     readonly pageSize: number;
     readonly verifyEveryMs: number;
+    /** The part of `rateLimit.perSecond` and `.list` that polling may take. */
+    readonly share: number;
   };
   readonly requestTimeoutMs: number;
   readonly rateLimit: Required<RateLimit>;
@@ -160,10 +162,11 @@ function resolveAccount(written: WrittenAccount): AccountSettings {
     credentials: resolveCredentials(written),
     subAccount: written.subAccount ?? false,
     poll: {
-      schedule: poll?.schedule ?? '*/15 * * * * *',
+      schedule: poll?.schedule ?? '*/5 * * * * *',
       timezone: poll?.timezone ?? 'UTC',
       pageSize: poll?.pageSize ?? 500,
       verifyEveryMs: poll?.verifyEvery ?? 5000,
+      share: poll?.share ?? 0.5,
     },
     requestTimeoutMs: written.requestTimeout ?? 10_000,
     rateLimit: resolveRateLimit(written),

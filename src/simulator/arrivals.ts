@@ -31,6 +31,20 @@ export const vendorLimits: Limits = {
   othersPerSecond: 0,
 };
 
+/** Those of BytePlus: one a second for everything that changes a task. */
+export const byteplusLimits: Limits = {
+  ...vendorLimits,
+  actionPerSecond: {
+    ListPullToPushTaskV2: 15,
+    ListPullToPushTask: 15,
+    ListPullToPushGroup: 10,
+    RestartPullToPushTask: 1,
+    ContinuePullToPushTask: 1,
+    RelaunchPullToPushTask: 1,
+    StopPullToPushTask: 1,
+  },
+};
+
 /** One call as the cloud saw it. */
 export interface Arrival {
   readonly at: number;

@@ -10,7 +10,7 @@
 import { type Life, steadyLife, type TaskPlan } from './pretend-task.ts';
 import { draw, type Random, seeded } from './random.ts';
 import type { AccessKey } from './signature.ts';
-import { createWorld, type World } from './world.ts';
+import { createWorld, likeVendor, type Vendor, type World } from './world.ts';
 
 /** The only key that the demo world knows. It opens nothing anywhere else. */
 export const demoKey: AccessKey = { accessKeyId: 'AKDEMO', secretAccessKey: 'pretend-secret-key' };
@@ -30,14 +30,20 @@ type GroupName = (typeof demoGroups)[number]['name'];
 /** Stops per task and hour: with 150 tasks that is about one every eight seconds. */
 const stopsPerHour = 3;
 
-export function createDemoWorld({ seed, now }: { readonly seed: number; readonly now: number }): World {
+export interface DemoOptions {
+  readonly seed: number;
+  readonly now: number;
+  readonly like?: Vendor;
+}
+
+export function createDemoWorld({ seed, now, like = 'volcengine' }: DemoOptions): World {
   const random = seeded(seed, 'demo');
   return createWorld({
     seed,
     now,
     keys: [demoKey],
     cloudGroups: demoGroups.map(({ name }) => name),
-    parameters: { latency: { uplinkMs: [10, 40], downlinkMs: [10, 40] } },
+    parameters: { ...likeVendor[like], latency: { uplinkMs: [10, 40], downlinkMs: [10, 40] } },
     tasks: demoGroups.flatMap(({ name, size, words }) =>
       Array.from({ length: size }, (_, index) => demoTask(name, index, words, random, now)),
     ),

@@ -5,7 +5,7 @@
  * standing still), chance comes from the seed. The same machine is served over HTTP (door.ts), inside the process
  * (in-process.ts) and in virtual time; requests are answered in answer.ts.
  */
-import { type Arrival, type ArrivalBook, type Limits, newBook, vendorLimits } from './arrivals.ts';
+import { type Arrival, type ArrivalBook, byteplusLimits, type Limits, newBook, vendorLimits } from './arrivals.ts';
 import { type Fault, inForce, type LiveFault } from './faults.ts';
 import {
   type CloudStatus,
@@ -100,11 +100,16 @@ export interface WorldOptions {
 export type ParameterChange = { readonly [Part in keyof WorldParameters]?: PartOf<WorldParameters[Part]> };
 type PartOf<T> = T extends readonly unknown[] | number ? T : Partial<T>;
 
-const volcengineRegion = 'cn-north-1';
+/** What differs between the two vendors: their limits, and the region that a signature must name and answers tell. */
+export const likeVendor = {
+  volcengine: { signature: { region: 'cn-north-1' }, limits: vendorLimits },
+  byteplus: { signature: { region: 'ap-singapore-1' }, limits: byteplusLimits },
+} as const satisfies Record<string, ParameterChange>;
+export type Vendor = keyof typeof likeVendor;
 
 const firstParameters: WorldParameters = {
   // The official Node client signs no host, so none is demanded; a test of the project's own client should.
-  signature: { region: volcengineRegion, skewMs: 15 * 60_000, mustSign: [] },
+  signature: { ...likeVendor.volcengine.signature, skewMs: 15 * 60_000, mustSign: [] },
   limits: vendorLimits,
   latency: { uplinkMs: [0, 0], downlinkMs: [0, 0], tail: undefined },
   clockOffsetMs: 0,

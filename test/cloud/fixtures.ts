@@ -86,6 +86,7 @@ export function countingGate(): CountingGate {
     throttled: (limit) => gate.slowed.push(limit),
     configure() {},
     takenOver() {},
+    admitted: () => 0,
     snapshot: () => ({
       perSecond: 10,
       restartPerSecond: 10,

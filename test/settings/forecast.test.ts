@@ -12,11 +12,11 @@ const of = (keys: string, tasks: number, groups?: string) => {
 
 describe('a forecast', () => {
   test.each([
-    ['no tasks: one page all the same', 'subAccount: false', 0, 1, 1 / 15],
-    ['exactly a page', 'subAccount: false', 500, 1, 1 / 15],
-    ['one more', 'subAccount: false', 501, 2, 2 / 15],
-    ['small pages', 'poll: {pageSize: 20}', 1000, 50, 50 / 15],
-    ['a denser schedule', 'poll: {schedule: "*/5 * * * * *"}', 5000, 10, 2],
+    ['no tasks: one page all the same', 'subAccount: false', 0, 1, 1 / 5],
+    ['exactly a page', 'subAccount: false', 500, 1, 1 / 5],
+    ['one more', 'subAccount: false', 501, 2, 2 / 5],
+    ['small pages: every second tick is left out', 'poll: {pageSize: 20}', 1000, 50, 50 / 10],
+    ['a rarer schedule', 'poll: {schedule: "*/15 * * * * *"}', 5000, 10, 10 / 15],
     ['an uneven schedule counts where it is densest', 'poll: {schedule: "0,2,30 * * * * *"}', 5000, 10, 5],
     ['five fields are minutes', 'poll: {schedule: "* * * * *"}', 500, 1, 1 / 60],
   ])('%s', (_, keys, tasks, callsPerPoll, perSecond) => {
@@ -26,8 +26,8 @@ describe('a forecast', () => {
     expect(pollShare).toBeCloseTo(perSecond / 10, 10);
   });
   test.each([
-    ['each cloud group known by name is a list of its own', '{name: a}, {name: b}, {name: c}', 3, 3 / 15],
-    ['globs cost a list of the groups a minute', '{name: s, match: {cloudGroup: ["sports-*"]}}', 1, 1 / 15 + 1 / 60],
+    ['each cloud group known by name is a list of its own', '{name: a}, {name: b}, {name: c}', 3, 3 / 5],
+    ['globs cost a list of the groups a minute', '{name: s, match: {cloudGroup: ["sports-*"]}}', 1, 1 / 5 + 1 / 60],
   ])('with a sub-account: %s', (_, groups, callsPerPoll, perSecond) => {
     const { callsPerPoll: calls, pollsPerSecond } = of('subAccount: true', 100, groups);
     expect([calls, pollsPerSecond]).toEqual([callsPerPoll, perSecond]);
@@ -40,18 +40,43 @@ describe('a forecast', () => {
     expect(of('poll: {verifyEvery: 5s}', tasks).verifyPerSecond).toBeCloseTo(perSecond, 10),
   );
 
-  test('polling up to half of the limit is fine', () => {
-    expect(of('poll: {schedule: "* * * * * *"}', 2500).warnings).toEqual([]);
+  const few = 'defaults: {backoff: {max: 24h}}';
+  const told = (keys: string, tasks: number) => {
+    const text = `accounts: [{name: main, ${keys}}]\n${few}\ngroups: [{name: vip}]\n`;
+    return forecast(settingsOf(text), tasks).flatMap(({ warnings }) => warnings);
+  };
+  test('polling up to its share of the limit is fine', () => {
+    expect(told('poll: {schedule: "* * * * * *"}', 2500)).toEqual([]);
   });
-  test('polling above half of the limit is told, with a schedule that is not', () => {
-    const [warning] = of('poll: {schedule: "* * * * * *", pageSize: 100}', 600).warnings;
-    expect(warning).toBe(
-      'account main: polling alone eats more than half of the limit, and restarts wait: a poll of 600 tasks is 6 calls of 100 every 1 s, 60 % of the 10 calls a second; raise `poll.pageSize` to 500, or poll every 2 s or more rarely (`poll.schedule`)',
-    );
-    expect(of('poll: {schedule: "*/2 * * * * *", pageSize: 100}', 600).warnings).toEqual([]);
+  test.each([
+    [
+      'poll: {schedule: "* * * * * *", pageSize: 100}',
+      600,
+      'account main: a poll of 600 tasks is 6 calls of 100, so it comes every 2 s and not every 1 s: polling takes at most 50 % of 10 calls a second (`poll.share`); raise `poll.pageSize` to 500',
+    ],
+    [
+      'poll: {share: 0.2}, rateLimit: {list: 5}',
+      3000,
+      'account main: a poll of 3000 tasks is 6 calls of 500, so it comes every 10 s and not every 5 s: polling takes at most 20 % of 5 calls a second (`poll.share`)',
+    ],
+  ])('above it ticks are left out: %s', (keys, tasks, warning) => expect(told(keys, tasks)).toEqual([warning]));
+
+  test.each([
+    ['ten a second', 'provider: volcengine', 200, 10 - 1 / 5, 21_000],
+    ['one a second', 'provider: byteplus', 200, 1, 200_000],
+    ['as many as the account may', 'rateLimit: {perSecond: 4}, poll: {schedule: "* * * * * *"}', 600, 2.8, 215_000],
+  ])('all stopped tasks restarted: %s', (_, keys, tasks, restartPerSecond, allRestartedMs) => {
+    const said = of(keys, tasks);
+    expect(said.restartPerSecond).toBeCloseTo(restartPerSecond, 10);
+    expect(said.allRestartedMs).toBe(allRestartedMs);
   });
-  test('polling above the limit cannot keep up', () => {
-    expect(of('poll: {schedule: "* * * * * *"}', 5001).warnings[0]).toContain('polling cannot keep up');
+  test('a policy that asks for more restarts than the limits allow is told, the keenest of the account', () => {
+    const groups = '{name: slow, backoff: {max: 10m}}, {name: vip, backoff: {max: 2m}}';
+    expect(of('provider: byteplus', 120, groups).warnings).toEqual([]);
+    expect(of('provider: byteplus', 300, groups).warnings).toEqual([
+      'account main: if all 300 tasks stay stopped, group vip tries each every 120 s (`backoff.max`), 2.5 restarts a second; the limits allow 1.0, so each comes every 300 s',
+    ]);
+    expect(of('provider: volcengine', 300, groups).warnings).toEqual([]);
   });
 });
 

@@ -39,7 +39,7 @@ describe('what is meant by a short file', () => {
           vendor: 'volcengine',
           credentials: { kind: 'keys', accessKeyId: { kind: 'value' }, secretAccessKey: { kind: 'value' } },
           subAccount: false,
-          poll: { schedule: '*/15 * * * * *', timezone: 'UTC', pageSize: 500, verifyEveryMs: 5000 },
+          poll: { schedule: '*/5 * * * * *', timezone: 'UTC', pageSize: 500, verifyEveryMs: 5000, share: 0.5 },
           requestTimeoutMs: 10_000,
           rateLimit: { perSecond: 10, restart: 10, list: 10, spacing: 'even' },
           restartAction: 'auto',

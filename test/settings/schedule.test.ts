@@ -118,3 +118,29 @@ describe('what is no schedule', () => {
     expect(lasts(() => comesEveryYear(cronSchedule('0 30 2 29 2 *', 'Asia/Shanghai')))).toBeLessThan(500);
   });
 });
+
+describe('the tick before a moment', () => {
+  it.each([
+    ['a tick is its own', '*/15 * * * * *', 'UTC', '2026-11-25T12:00:15Z', '2026-11-25T12:00:15Z'],
+    ['just before it, the one before', '*/15 * * * * *', 'UTC', '2026-11-25T12:00:14.999Z', '2026-11-25T12:00:00Z'],
+    ['over a night', '*/15 * 8-22 * * *', 'UTC', '2026-11-25T23:30:00Z', '2026-11-25T22:59:45Z'],
+    ['over a day in another zone', '0 0 9 * * 1', 'Asia/Shanghai', '2026-11-29T23:00:00Z', '2026-11-23T01:00:00Z'],
+    ['over a year', '0 0 0 1 1 *', 'Pacific/Kiritimati', '2026-12-31T09:59:59Z', '2025-12-31T10:00:00Z'],
+    ['at the other end of the world', '0 0 0 1 1 *', 'Etc/GMT+12', '2026-01-01T12:00:00Z', '2026-01-01T12:00:00Z'],
+  ])('%s', (_, expression, timezone, at, expected) => {
+    expect(new Date(cronSchedule(expression, timezone).previous(Date.parse(at))).toISOString()).toBe(
+      new Date(expected).toISOString(),
+    );
+  });
+
+  it('asked in any order, it and the next one are neighbours', () => {
+    const schedule = cronSchedule('7,30 */7 3-5,22 * * *', 'Europe/Berlin');
+    for (const hours of [50, 3, 17, 17.01, 1_000, 0]) {
+      const at = Date.parse('2026-03-28T00:00:00Z') + hours * 3_600_000;
+      const before = schedule.previous(at);
+      expect(before).toBeLessThanOrEqual(at);
+      expect(schedule.next(before)).toBe(schedule.next(at));
+      expect(schedule.next(before - 1)).toBe(before);
+    }
+  });
+});

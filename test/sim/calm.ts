@@ -98,6 +98,7 @@ export const openGate: Gate = {
   throttled: () => {},
   configure: () => {},
   takenOver: () => {},
+  admitted: () => 0,
   snapshot: () => ({
     perSecond: 10,
     restartPerSecond: 10,

@@ -160,6 +160,7 @@ export class Process {
       policies,
       schedule: every(pollEveryMs),
       verifyEveryMs,
+      pollShare: 0.5,
       requestTimeoutMs,
       cloud: this.#watched(this.#cloud(configuration)),
       listScope: '*',

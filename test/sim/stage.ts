@@ -8,7 +8,7 @@ import { createCloud } from '../../src/cloud/client.ts';
 import { createGate } from '../../src/cloud/limiter/gate.ts';
 import type { AccountRecord, BudgetEntry, TaskRecord } from '../../src/domain/memory/ledger.ts';
 import type { CloudTrace } from '../../src/domain/ports/cloud-port.ts';
-import type { Gate } from '../../src/domain/ports/gate-port.ts';
+import type { Gate, RateLimit } from '../../src/domain/ports/gate-port.ts';
 import type { LedgerChanges, LedgerStore, Ownership } from '../../src/domain/ports/store-port.ts';
 import type { Schedule } from '../../src/domain/ports/time-port.ts';
 import type { Event } from '../../src/domain/words/events.ts';
@@ -22,6 +22,7 @@ import {
   addFault,
   advance,
   createWorld,
+  likeVendor,
   perform,
   statusNow,
   type World,
@@ -33,7 +34,10 @@ import { VirtualClock } from './virtual-clock.ts';
 export const accessKey = { accessKeyId: 'AKLTtest', secretAccessKey: 'test-secret-key' };
 
 /** Every 15 seconds, as the default schedule. */
-export const every = (ms: number): Schedule => ({ next: (at) => Math.floor(at / ms) * ms + ms });
+export const every = (ms: number): Schedule => ({
+  next: (at) => Math.floor(at / ms) * ms + ms,
+  previous: (at) => Math.floor(at / ms) * ms,
+});
 
 /** Keeps what was saved, as a disk would. */
 export class MemoryStore implements LedgerStore {
@@ -86,6 +90,9 @@ export interface StageOptions {
   readonly world?: Partial<WorldOptions>;
   readonly pollEveryMs?: number;
   readonly perSecond?: number;
+  /** BytePlus' limits and region at the cloud; the limits that are kept are then in `rateLimit`. */
+  readonly vendor?: 'volcengine' | 'byteplus';
+  readonly rateLimit?: RateLimit;
   readonly ownership?: (clock: VirtualClock) => Ownership;
 }
 
@@ -118,7 +125,10 @@ export class Stage {
       now: begin,
       keys: [accessKey],
       tasks: options.tasks ?? [],
-      parameters: { latency: { uplinkMs: [50, 50], downlinkMs: [50, 50] } },
+      parameters: {
+        ...likeVendor[options.vendor ?? 'volcengine'],
+        latency: { uplinkMs: [50, 50], downlinkMs: [50, 50] },
+      },
       ...options.world,
       watch: (arrival) => this.arrivals.push(arrival),
     });
@@ -130,10 +140,11 @@ export class Stage {
       policies: this.policies,
       schedule: every(this.#options.pollEveryMs ?? 15_000),
       verifyEveryMs: 5_000,
+      pollShare: 0.5,
       requestTimeoutMs: 10_000,
       cloud: createCloud({
         account: 'main',
-        provider: 'volcengine',
+        provider: this.#options.vendor ?? 'volcengine',
         credentials: {
           from: 'static',
           accessKeyId: { value: accessKey.accessKeyId },
@@ -158,7 +169,8 @@ export class Stage {
 
   /** A fresh process on the ledger that was saved. */
   start(): void {
-    this.gate = createGate({ perSecond: this.#options.perSecond ?? 10, spacing: 'even', clock: this.clock });
+    const { perSecond = 10, rateLimit = { perSecond, spacing: 'even' } } = this.#options;
+    this.gate = createGate({ ...rateLimit, clock: this.clock });
     this.#stop = new AbortController();
     this.keeper = new Keeper({
       ...this.settings(),

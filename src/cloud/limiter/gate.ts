@@ -24,6 +24,7 @@ interface Waiting {
 export function createGate({ clock, onWait, startsSilent = true, ...limit }: GateOptions): Gate {
   let state = startLimiter(limit, clock.monotonic(), startsSilent);
   let nextId = 1;
+  const admitted: Record<Lane, number> = { restart: 0, verify: 0, poll: 0, other: 0 };
   const callers = new Map<number, Waiting>();
   let timer: { readonly wakeAt: number; readonly cancel: () => void } | undefined;
 
@@ -35,6 +36,7 @@ export function createGate({ clock, onWait, startsSilent = true, ...limit }: Gat
       const caller = callers.get(id);
       if (caller === undefined) throw new Error(`call ${id} was admitted and nobody waits for it`);
       callers.delete(id);
+      admitted[caller.lane]++;
       caller.go({ done: (outcome) => happen({ kind: 'done', id, outcome }) });
       onWait?.(caller.lane, state.at - caller.askedAt);
     }
@@ -76,5 +78,6 @@ export function createGate({ clock, onWait, startsSilent = true, ...limit }: Gat
     configure: (limit) => happen({ kind: 'configured', limit }),
     takenOver: () => happen({ kind: 'taken-over' }),
     snapshot: () => limiterSnapshot(state, clock.monotonic()),
+    admitted: (lane) => admitted[lane],
   };
 }

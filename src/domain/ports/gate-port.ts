@@ -36,6 +36,8 @@ export interface Gate {
   /** This process has just become the owner of the account: nothing goes for one window, as another may have called. */
   takenOver(): void;
   snapshot(): GateSnapshot;
+  /** Calls of the lane that have had leave so far. */
+  admitted(lane: Lane): number;
 }
 
 export interface GateSnapshot {

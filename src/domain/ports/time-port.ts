@@ -17,4 +17,6 @@ export interface Clock {
 export interface Schedule {
   /** The first tick strictly after `at`, Unix milliseconds. */
   next(at: number): number;
+  /** The last tick at or before `at`. */
+  previous(at: number): number;
 }

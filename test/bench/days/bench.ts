@@ -88,6 +88,7 @@ async function live(days: number, sampleEveryDays: number, onSample: (sample: Sa
     policies,
     schedule: every(pollEveryMs),
     verifyEveryMs: 5_000,
+    pollShare: 0.5,
     requestTimeoutMs: 10_000,
     listScope: '*',
     gate,
