@@ -7,7 +7,7 @@
  */
 import { type RequestOptions, request as requestInTheClear } from 'node:http';
 import { request as requestOverTls } from 'node:https';
-import type { Socket, TcpNetConnectOpts } from 'node:net';
+import { isIP, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -128,7 +128,13 @@ export function tunnelThrough(which: ProxyAddress, { timeoutMs, attemptMs }: Tun
       socket.removeAllListeners('timeout');
       if (protocol !== 'https:') return end(null, socket);
       const name = servername || hostname;
-      const inside = connectTls({ socket, servername: name, ALPNProtocols: ['http/1.1'], rejectUnauthorized: true });
+      const inside = connectTls({
+        socket,
+        host: hostname,
+        ...(isIP(name) ? {} : { servername: name }),
+        ALPNProtocols: ['http/1.1'],
+        rejectUnauthorized: true,
+      });
       inside.setTimeout(timeoutMs, () => inside.destroy(new ProxyFailure('no TLS handshake in time')));
       inside.once('error', (error) => end(error, null));
       inside.once('close', failed);
