@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { answer } from '../../src/simulator/answer.ts';
 import { vendorLimits } from '../../src/simulator/arrivals.ts';
-import type { World } from '../../src/simulator/world.ts';
+import { likeVendor, type World } from '../../src/simulator/world.ts';
 import { ask, aWorld, outcome, signed, t0 } from './signed.ts';
 
 const v2 = signed({ action: 'ListPullToPushTaskV2' }, t0);
@@ -106,5 +106,24 @@ describe('limits', () => {
     const world = limited();
     for (let n = 0; n < 10; n += 1) answer(world, { method: 'POST', target: '/', headers: {}, body: '' }, t0);
     expect(outcome(ask(world, { action: 'ListPullToPushTaskV2' }, t0))).toBe('200 AccountFlowLimitExceeded');
+  });
+});
+
+describe('like BytePlus', () => {
+  const world = () => aWorld({ parameters: likeVendor.byteplus });
+  const sea = (action: string, body: object) => signed({ action, body, region: 'ap-singapore-1' }, t0);
+  const lists = sea('ListPullToPushTaskV2', {});
+
+  test('one restart a second, and lists besides', () => {
+    const one = world();
+    const anyRestart = sea('ContinuePullToPushTask', { TaskId: 'nobody' });
+    expect(at(one, anyRestart, [0, 999])).toEqual(['404 ResourceNotFound', '429 FlowLimitExceeded']);
+    expect(new Set(at(one, lists, every(100, 8)))).toEqual(new Set(['200 ok']));
+  });
+
+  test('its region is demanded in the signature and told in the answer', () => {
+    expect(at(world(), v2, [0])).toEqual(['400 InvalidCredential']);
+    const reply = answer(world(), lists, t0);
+    expect(reply.kind === 'response' && JSON.parse(reply.body).ResponseMetadata.Region).toBe('ap-singapore-1');
   });
 });
