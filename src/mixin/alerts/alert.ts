@@ -16,9 +16,10 @@ export interface AlertRule {
   readonly for?: string;
   /** One line, with `{{ .Labels.x }}`: dots are understood by Prometheus and by Grafana, `$` is eaten by Grafana's files. */
   readonly summary: string;
-  /** What it means and what is at stake; `{value}` is put in as the words of `valueAs`. */
+  /** What it means and what is at stake; `{value}` stands for the value of `expr`. */
   readonly description: string;
-  readonly valueAs: 'duration' | 'number';
+  /** The value is a number of seconds; absent: a number of anything else. */
+  readonly valueAs?: 'duration';
   /** PromQL to look at first: what is behind the alert, of the labels it has. */
   readonly explain: string;
   readonly runbook: Runbook;

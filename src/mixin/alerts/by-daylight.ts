@@ -21,7 +21,6 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
     summary: `Group ${group} of ${account}: relaykeeper has given up a task until a person releases it`,
     description:
       '{value} task(s) have failed for as long as `quarantine.abandonAfter` ; relaykeeper has stopped trying. They do not page any more.',
-    valueAs: 'number',
     explain: metric('tasks_given_up', { account, group, stage: 'abandoned' }),
     runbook: {
       means: 'Restarting did not help for days (72 h by default). relaykeeper has stopped trying.',
@@ -40,7 +39,6 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
     for: span('5m'),
     summary: `Group ${group} of ${account}: a task keeps failing, and relaykeeper tries it only now and then`,
     description: '{value} task(s) failed so often in a row that they are tried only every `quarantine.retryEvery`.',
-    valueAs: 'number',
     explain: metric('tasks_given_up', { account, group, stage: 'quarantined' }),
     runbook: {
       means: 'As many restarts in a row as `attempts` says (8 by default) did not bring the task up.',
@@ -60,7 +58,6 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
     expr: `changes(${metric('task_up')}[${span('1h')}]) > 6`,
     summary: `Task {{ .Labels.task }} of ${account}: comes up and stops again, over and over`,
     description: 'It changed between running and not running {value} times within an hour.',
-    valueAs: 'number',
     explain: metric('task_up', { account, group, task: '{{ .Labels.task }}' }),
     runbook: {
       means: 'The task stopped and came back more than three times within an hour. Viewers see every stop.',
@@ -82,7 +79,6 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
     for: span('5m'),
     summary: `Group ${group} of ${account}: more than half of the restarts fail`,
     description: '{value} restarts of the group failed within half an hour.',
-    valueAs: 'number',
     explain: `sum by (code) (increase(${metric('restart_failures_total', { account, group })}[30m]))`,
     runbook: {
       means: 'Restarts are sent, and do not help. The code says why.',
@@ -102,7 +98,6 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
     summary: `Storm in ${account} {{ if .Labels.group }}group ${group}{{ else }}(all groups){{ end }}: many tasks are down at once`,
     description:
       'At least 40 % of the due tasks (by default) are stopped, or the failure budget is spent: only a few restarts go out at a time.',
-    valueAs: 'number',
     explain: metric('storm_window', { account, group }),
     runbook: {
       means:
@@ -126,7 +121,6 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     summary: `Account ${account}: the {{ .Labels.circuit }} API fails for every task`,
     description:
       'The circuit is open: relaykeeper tries one call now and then, the others wait. It costs no task an attempt.',
-    valueAs: 'number',
     explain: `${metric('api_circuit_open', { account })} > 0`,
     runbook: {
       means:
@@ -145,7 +139,6 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     expr: `sum by (account) (increase(${metric('api_errors_total', { class: 'throttled' })}[${span('10m')}])) > 3`,
     summary: `Account ${account}: the cloud throttles our calls`,
     description: '{value} calls were throttled within 10 minutes. The limiter has slowed down; healing takes longer.',
-    valueAs: 'number',
     explain: `max by (account) (${metric('api_rate_limit_per_second', { account })})`,
     runbook: {
       means: 'Another program calls the same API with the same account, or the vendor lowered the limit.',
@@ -166,7 +159,6 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     expr: `sum by (account, action, code) (increase(${metric('api_errors_total', { class: { not: ['throttled', ...personal] } })}[${span('15m')}])) > 10`,
     summary: `Account ${account}: {{ .Labels.action }} answers {{ .Labels.code }} again and again`,
     description: '{value} such errors within 15 minutes. A code without a row of its own is `other`; the log has it.',
-    valueAs: 'number',
     explain: `sum by (action, code, class) (increase(${metric('api_errors_total', { account })}[15m]))`,
     runbook: {
       means: 'The cloud answers this error often. relaykeeper repeats reads; restarts fail.',
@@ -185,7 +177,6 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     summary: `Account ${account}: the list lost more than half of its tasks, and relaykeeper does not believe it yet`,
     description:
       'For 15 minutes relaykeeper takes the missing tasks as unseen, not as gone, and leaves new ones alone.',
-    valueAs: 'number',
     explain: `sum by (class) (increase(${metric('poll_failures_total', { account })}[15m]))`,
     runbook: {
       means: 'Somebody deleted many tasks at once, or the key belongs to another account.',
@@ -201,7 +192,6 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     for: span('10m'),
     summary: `Account ${account}: the list of tasks never adds up, some may not be watched`,
     description: 'Poll after poll shows other tasks than the cloud promises, or a cloud group cannot be read.',
-    valueAs: 'number',
     explain: metric('last_poll_tasks', { account }),
     runbook: {
       means:
@@ -243,7 +233,6 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     summary: `Account ${account}: {value} processes act for it at the same time`,
     description:
       'They have different stores, so they know nothing of each other: they may send each restart twice, and together they exceed the limit on calls.',
-    valueAs: 'number',
     explain: metric('owner', { account }),
     runbook: {
       means:
@@ -282,7 +271,6 @@ const holdWarnings = ({ span, seconds }: Pace): readonly AlertRule[] => [
     summary: `Group ${group} of ${account}: tasks have been held for more than a day`,
     description:
       'A hold was in force at every moment of the last 24 hours; relaykeeper restarts nothing that it covers.',
-    valueAs: 'number',
     explain: metric('holds', { account, group }),
     runbook: {
       means: 'A hold is older than a day, or one followed the other without a gap. Most of these were forgotten.',
@@ -301,7 +289,6 @@ const setupWarnings = ({ span }: Pace): readonly AlertRule[] => [
     for: span('1m'),
     summary: 'The configuration on the disk of {{ .Labels.instance }} is wrong; the one before stays in force',
     description: 'The daemon would not start with it.',
-    valueAs: 'number',
     explain: `time() - ${metric('config_last_reload_success_timestamp_seconds')}`,
     runbook: {
       means: 'The file was changed and is not valid, or would have left more than half of the managed tasks unmanaged.',
@@ -320,7 +307,6 @@ const setupWarnings = ({ span }: Pace): readonly AlertRule[] => [
     for: span('10m'),
     summary: `Account ${account} is a pretend cloud: no real task is kept alive`,
     description: 'Its provider is `simulator`. That is for trying out; here it is scraped as if it were real.',
-    valueAs: 'number',
     explain: metric('simulated', { account }),
     runbook: {
       means: 'The demo, or an account with `provider: simulator`, runs where Prometheus takes it for production.',

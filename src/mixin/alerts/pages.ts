@@ -5,14 +5,13 @@
  * end the alert and begin it anew. They ask since when.
  */
 
+import type { ErrorClass } from '../../domain/words/failure.ts';
 import type { AlertRule } from './alert.ts';
 import { metric, type Pace } from './promql.ts';
 
 /** `account` and `group` as they stand in the alert, for `explain`. */
 export const account = '{{ .Labels.account }}';
 export const group = '{{ .Labels.group }}';
-
-const open = 'api_circuit_open';
 
 export function pages(pace: Pace): readonly AlertRule[] {
   return [...taskPages(pace), ...circuitPages(pace), ...daemonPages(pace)];
@@ -54,7 +53,6 @@ const taskPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     summary: `Group ${group} of ${account}: a task has not started although its StartTime is past`,
     description:
       '{value} task(s) are 未开始 more than 5 minutes after their StartTime. They count as down, and a restart cannot help: the cloud has to start them.',
-    valueAs: 'number',
     explain: metric('tasks', { account, group, state: 'overdue' }),
     runbook: {
       means:
@@ -70,15 +68,19 @@ const taskPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
 ];
 
 /** The classes that need a person; each is an alert of its own, because each needs another person. */
+const openFor = (span: Pace['span'], name: ErrorClass | readonly ErrorClass[]) =>
+  ({
+    severity: 'page',
+    expr: `max by (account, circuit) (${metric('api_circuit_open', { class: name })}) > 0`,
+    for: span('1m'),
+  }) as const;
+
 const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
   {
     name: 'RelaykeeperKeyRefused',
-    severity: 'page',
-    expr: `max by (account, circuit) (${metric(open, { class: ['auth', 'permission'] })}) > 0`,
-    for: span('1m'),
+    ...openFor(span, ['auth', 'permission']),
     summary: `Account ${account}: the cloud refuses the key ({{ .Labels.circuit }})`,
     description: 'No call of this kind works for the account until somebody corrects the key or its permissions.',
-    valueAs: 'number',
     explain: metric('api_errors_total', { account, class: ['auth', 'permission'] }),
     runbook: {
       means:
@@ -96,12 +98,9 @@ const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperAccountUnpaid',
-    severity: 'page',
-    expr: `max by (account, circuit) (${metric(open, { class: 'billing' })}) > 0`,
-    for: span('1m'),
+    ...openFor(span, 'billing'),
     summary: `Account ${account}: the service is in arrears or not activated ({{ .Labels.circuit }})`,
     description: 'The cloud answers RequestForbidden.BillingStatus: nothing works until a person pays.',
-    valueAs: 'number',
     explain: metric('api_errors_total', { account, class: 'billing' }),
     runbook: {
       means: 'The account is in arrears, or the Live service is not activated. Restarts are refused for every task.',
@@ -115,13 +114,10 @@ const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperClockRefused',
-    severity: 'page',
-    expr: `max by (account, circuit) (${metric(open, { class: 'clock' })}) > 0`,
-    for: span('1m'),
+    ...openFor(span, 'clock'),
     summary: `Account ${account}: the cloud refuses calls because of their timestamps ({{ .Labels.circuit }})`,
     description:
       'The cloud answers InvalidTimestamp even after relaykeeper corrected the time by the difference of the clocks.',
-    valueAs: 'number',
     explain: metric('clock_skew_seconds', { account }),
     runbook: {
       means: 'The cloud does not accept the time in the signatures; correcting it by the Date header did not help.',
@@ -135,13 +131,10 @@ const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperActionRetired',
-    severity: 'page',
-    expr: `max by (account, circuit) (${metric(open, { class: 'retired' })}) > 0`,
-    for: span('1m'),
+    ...openFor(span, 'retired'),
     summary: `Account ${account}: the cloud has retired the action that relaykeeper calls ({{ .Labels.circuit }})`,
     description:
       'The cloud answers InvalidActionOrVersion. With `restartAction: auto` relaykeeper has tried the successor too.',
-    valueAs: 'number',
     explain: metric('api_errors_total', { account, class: 'retired' }),
     runbook: {
       means: 'The vendor has taken the action out of service, or the endpoint is not the one of the Live service.',
@@ -165,7 +158,6 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     summary: `Account ${account}: the task list has not been read for too long`,
     description:
       'Without a complete poll relaykeeper restarts nothing, and every number about tasks is as old as the last one.',
-    valueAs: 'number',
     explain: `sum by (class) (increase(${metric('poll_failures_total', { account })}[15m]))`,
     runbook: {
       means:
@@ -190,7 +182,6 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     summary: 'relaykeeper at {{ .Labels.instance }} does not answer',
     description:
       'Prometheus cannot scrape this process, whatever the others do. A standby takes its accounts over; without one, their stopped tasks stay stopped.',
-    valueAs: 'number',
     explain: 'up{job="{{ .Labels.job }}",instance="{{ .Labels.instance }}"}',
     runbook: {
       means: 'One target is down: the process has ended or hangs, or Prometheus cannot reach it.',
@@ -214,7 +205,6 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     for: span('2m'),
     summary: 'relaykeeper is not there: no process of it is scraped',
     description: 'Stopped tasks stay stopped. Either the daemon is down, or Prometheus cannot reach its /metrics.',
-    valueAs: 'number',
     explain: 'up{job="relaykeeper"}',
     runbook: {
       means: 'Prometheus gets /metrics from no relaykeeper at all.',
@@ -239,7 +229,6 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     for: span('2m'),
     summary: `Account ${account}: no process owns it, so nobody restarts anything`,
     description: 'Every relaykeeper that knows this account stands by for it, or is down.',
-    valueAs: 'number',
     explain: metric('owner', { account }),
     runbook: {
       means: 'The lock on the ledger (or the lease) is with a process that Prometheus does not know, or with none.',
@@ -264,7 +253,6 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     for: span('2m'),
     summary: '{{ .Labels.instance }} cannot write its ledger, so it restarts nothing',
     description: 'relaykeeper sends no restart whose intent it cannot save, so this process restarts nothing.',
-    valueAs: 'number',
     explain: `sum by (operation) (increase(${metric('store_errors_total')}[15m]))`,
     runbook: {
       means: 'Operations of the store fail: disk full, read-only, damaged, or locked by another program.',

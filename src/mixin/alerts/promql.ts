@@ -1,7 +1,7 @@
 /**
  * PromQL over the catalogue: a metric, label or label value that the catalogue lacks does not compile.
  *
- * Only selectors are typed; what is around them is text. test/telemetry/generated.test.ts reads the finished text
+ * Only selectors are typed; what is around them is text. test/mixin/generated.test.ts reads the finished text
  * again and asks the catalogue about every name in it.
  */
 import { type Catalogue, type MetricName, prefix } from '../../telemetry/catalogue.ts';
@@ -22,9 +22,6 @@ type Matchers<Name extends MetricName> = {
     | readonly ValueOf<Name, Label>[]
     | { readonly not: readonly ValueOf<Name, Label>[] };
 };
-
-/** What a dashboard puts in for a variable, written as Grafana wants it in a matcher. */
-export type Variables = Readonly<Partial<Record<'account' | 'group', string>>>;
 
 /** A selector: `relaykeeper_tasks{state="overdue"}`. */
 export function metric<Name extends MetricName>(name: Name, matchers: Matchers<Name> = {}): string {

@@ -1,4 +1,4 @@
-/** What a panel of the dashboard is, before Grafana's way to write it. */
+/** What a panel of the dashboard is, before Grafana's way to write it, and the queries that many panels share. */
 
 export interface Query {
   readonly expr: string;
@@ -25,9 +25,20 @@ export interface RowPlan {
   readonly panels: readonly PanelPlan[];
 }
 
+/** How it is drawn: kind, unit, width. */
+export const draw = (kind: PanelPlan['kind'], unit: PanelPlan['unit'], width: number) => ({ kind, unit, width });
+
 /** The dashboard's variables, as they stand in queries. */
 export const account = '$account';
 export const group = '$group';
 export const both = { account, group } as const;
 /** Grafana's: wide enough for a rate at the step that is drawn. */
 export const window = '$__rate_interval';
+
+/** How often a minute, by these labels; of everything together if there are none. */
+export const perMinute = (by: string, counter: string): string =>
+  `60 * sum${by === '' ? '' : ` by (${by}) `}(rate(${counter}[${window}]))`;
+
+/** This share of the observations was smaller, at the step that is drawn; by these labels. */
+export const quantile = (share: number, by: string, buckets: string): string =>
+  `histogram_quantile(${share}, sum by (le, ${by}) (rate(${buckets}[${window}])))`;

@@ -3,16 +3,14 @@
  * dashboard.ts; the tests against a real Prometheus run and draw the same queries.
  */
 import { metric, part } from '../alerts/promql.ts';
-import { account, both, type PanelPlan, type RowPlan, window } from './panel.ts';
+import { account, both, draw, type PanelPlan, perMinute, type RowPlan } from './panel.ts';
 import { api, daemon } from './panels-of-daemon.ts';
 
 const glance: readonly PanelPlan[] = [
   {
     title: 'Running',
     asks: 'Is everything up? Active tasks of all that should be (active, stopped, overdue).',
-    kind: 'stat',
-    unit: 'percentunit',
-    width: 4,
+    ...draw('stat', 'percentunit', 4),
     queries: [
       {
         expr: `sum(${metric('tasks', { ...both, state: 'active' })}) / (sum(${metric('tasks', { ...both, state: ['active', 'stopped', 'overdue'] })}) > 0)`,
@@ -23,37 +21,29 @@ const glance: readonly PanelPlan[] = [
   },
   {
     title: 'Down now',
-    asks: 'Stopped or overdue tasks at this moment.',
-    kind: 'stat',
-    unit: 'short',
-    width: 4,
+    asks: 'How many tasks are stopped or overdue now?',
+    ...draw('stat', 'short', 4),
     queries: [{ expr: `sum(${metric('tasks', { ...both, state: ['stopped', 'overdue'] })})`, legend: 'down' }],
     limits: { yellow: 1, red: 10 },
   },
   {
     title: 'Longest outage',
-    asks: 'For how long the task that has been down longest is down; empty: none is.',
-    kind: 'stat',
-    unit: 's',
-    width: 4,
+    asks: 'How long has the longest outage lasted? Empty: no task is down.',
+    ...draw('stat', 's', 4),
     queries: [{ expr: `time() - min(${metric('oldest_outage_timestamp_seconds', both)})`, legend: 'longest outage' }],
     limits: { yellow: 120, red: 600 },
   },
   {
     title: 'Given up',
-    asks: 'Tasks that restarts do not help: in quarantine, or abandoned.',
-    kind: 'stat',
-    unit: 'short',
-    width: 4,
+    asks: 'How many tasks do restarts not help? They are in quarantine, or abandoned.',
+    ...draw('stat', 'short', 4),
     queries: [{ expr: `sum by (stage) (${metric('tasks_given_up', both)})`, legend: '{{stage}}' }],
     limits: { yellow: 1, red: 5 },
   },
   {
     title: 'Last poll',
-    asks: 'How old what is shown here is.',
-    kind: 'stat',
-    unit: 's',
-    width: 4,
+    asks: 'How old is what this dashboard shows?',
+    ...draw('stat', 's', 4),
     queries: [
       {
         expr: `time() - max by (account) (${metric('last_poll_success_timestamp_seconds', { account })})`,
@@ -64,15 +54,10 @@ const glance: readonly PanelPlan[] = [
   },
   {
     title: 'Alerts',
-    asks: 'What fires now, by severity; empty: nothing. Only with the rules in this Prometheus, not with those of Grafana.',
-    kind: 'stat',
-    unit: 'short',
-    width: 4,
+    asks: 'Which alerts fire now, by severity? Empty: none. The rules of this Prometheus count, those of Grafana do not.',
+    ...draw('stat', 'short', 4),
     queries: [
-      {
-        expr: 'count by (severity) (ALERTS{alertname=~"Relaykeeper.*",alertstate="firing"})',
-        legend: '{{severity}}',
-      },
+      { expr: 'count by (severity) (ALERTS{alertname=~"Relaykeeper.*",alertstate="firing"})', legend: '{{severity}}' },
     ],
     limits: { yellow: 1, red: 1 },
   },
@@ -81,26 +66,20 @@ const glance: readonly PanelPlan[] = [
 const tasks: readonly PanelPlan[] = [
   {
     title: 'Tasks by state',
-    asks: 'What the cloud says of the managed tasks.',
-    kind: 'stack',
-    unit: 'short',
-    width: 12,
+    asks: 'What does the cloud say about the managed tasks?',
+    ...draw('stack', 'short', 12),
     queries: [{ expr: `sum by (state) (${metric('tasks', both)})`, legend: '{{state}}' }],
   },
   {
     title: 'Why not restarted',
-    asks: 'Stopped tasks that wait, by reason. The README has a row for each reason.',
-    kind: 'stack',
-    unit: 'short',
-    width: 12,
+    asks: 'Why do stopped tasks wait? The README has a row for each reason.',
+    ...draw('stack', 'short', 12),
     queries: [{ expr: `sum by (reason) (${metric('tasks_waiting', both)}) > 0`, legend: '{{reason}}' }],
   },
   {
     title: 'Down now, and for how long',
-    asks: 'Each task in outage, the oldest first (at most metrics.maxTaskSeries).',
-    kind: 'table',
-    unit: 's',
-    width: 14,
+    asks: 'Which tasks are down, and for how long? The oldest first, at most metrics.maxTaskSeries.',
+    ...draw('table', 's', 14),
     queries: [
       {
         expr: `sort_desc((time() - max by (account, group, task) (${metric('task_outage_start_timestamp_seconds', both)})) * on (account, group, task) group_left (title, cloud_group) max by (account, group, task, title, cloud_group) (${metric('task_info', both)}))`,
@@ -110,10 +89,8 @@ const tasks: readonly PanelPlan[] = [
   },
   {
     title: 'Availability of 24 hours',
-    asks: 'The share of the time in which tasks were due and did run. Held and abandoned time is in it as down or not due.',
-    kind: 'bars',
-    unit: 'percentunit',
-    width: 10,
+    asks: 'For what share of the time did the tasks that were due run? Held tasks do not count; abandoned ones count as down.',
+    ...draw('bars', 'percentunit', 10),
     queries: [
       {
         expr: `1 - sum by (account, group) (increase(${metric('task_downtime_seconds_total', both)}[24h])) / (sum by (account, group) (increase(${metric('task_expected_seconds_total', both)}[24h])) > 0)`,
@@ -124,52 +101,38 @@ const tasks: readonly PanelPlan[] = [
   },
 ];
 
+const recovery = [0.5, 0.95].map((share) => ({
+  expr: `histogram_quantile(${share}, sum by (le) (increase(${part('outage_duration_seconds', 'bucket', both)}[1h])))`,
+  legend: `p${share * 100}`,
+}));
+
 const healing: readonly PanelPlan[] = [
   {
     title: 'Restarts and outages',
     asks: 'Is it healing? Restart calls, outages opened and ended, per minute.',
-    kind: 'lines',
-    unit: 'short',
-    width: 8,
+    ...draw('lines', 'short', 8),
     queries: [
-      {
-        expr: `60 * sum by (trigger) (rate(${metric('restarts_total', both)}[${window}]))`,
-        legend: 'restarts, {{trigger}}',
-      },
-      { expr: `60 * sum(rate(${metric('outages_total', both)}[${window}]))`, legend: 'outages opened' },
-      { expr: `60 * sum(rate(${metric('outage_endings_total', both)}[${window}]))`, legend: 'outages ended' },
+      { expr: perMinute('trigger', metric('restarts_total', both)), legend: 'restarts, {{trigger}}' },
+      { expr: perMinute('', metric('outages_total', both)), legend: 'outages opened' },
+      { expr: perMinute('', metric('outage_endings_total', both)), legend: 'outages ended' },
     ],
   },
   {
     title: 'Restarts that failed, by code',
-    asks: 'Why not? A code of the cloud; not-recovered: no effect; stopped-again: it fell within verifyWithin.',
-    kind: 'stack',
-    unit: 'short',
-    width: 8,
-    queries: [
-      {
-        expr: `60 * sum by (code) (rate(${metric('restart_failures_total', both)}[${window}])) > 0`,
-        legend: '{{code}}',
-      },
-    ],
+    asks: 'Why do restarts fail? A code of the cloud; not-recovered: no effect; stopped-again: it stopped within verifyWithin.',
+    ...draw('stack', 'short', 8),
+    queries: [{ expr: `${perMinute('code', metric('restart_failures_total', both))} > 0`, legend: '{{code}}' }],
   },
   {
     title: 'Recovery time',
-    asks: 'How long outages lasted that ended within the hour before: half of them, and 95 of 100, were shorter.',
-    kind: 'lines',
-    unit: 's',
-    width: 8,
-    queries: ([0.5, 0.95] as const).map((quantile) => ({
-      expr: `histogram_quantile(${quantile}, sum by (le) (increase(${part('outage_duration_seconds', 'bucket', both)}[1h])))`,
-      legend: `p${quantile * 100}`,
-    })),
+    asks: 'How long did the outages last that ended in the last hour? Half of them (p50), and 95 of 100 (p95), were shorter.',
+    ...draw('lines', 's', 8),
+    queries: recovery,
   },
   {
     title: 'Storm',
-    asks: 'Is a storm on, and how many restarts does it let be unsettled? No group: the whole account.',
-    kind: 'lines',
-    unit: 'short',
-    width: 8,
+    asks: 'Is a storm on, and how many restarts may be unsettled at once? No group: the whole account.',
+    ...draw('lines', 'short', 8),
     queries: [
       {
         expr: `max by (account, group) (${metric('storm_window', { account })}) and max by (account, group) (${metric('storm', { account })}) > 0`,
@@ -179,20 +142,16 @@ const healing: readonly PanelPlan[] = [
   },
   {
     title: 'Quarantined and abandoned',
-    asks: 'Tasks that restarts did not help, by group.',
-    kind: 'stack',
-    unit: 'short',
-    width: 8,
+    asks: 'Which groups have tasks that restarts do not help?',
+    ...draw('stack', 'short', 8),
     queries: [
       { expr: `sum by (group, stage) (${metric('tasks_given_up', both)}) > 0`, legend: '{{group}}: {{stage}}' },
     ],
   },
   {
     title: 'Holds',
-    asks: 'How many "leave this alone" are in force, by group.',
-    kind: 'lines',
-    unit: 'short',
-    width: 8,
+    asks: 'How many holds are in force, by group?',
+    ...draw('lines', 'short', 8),
     queries: [{ expr: `max by (account, group) (${metric('holds', both)})`, legend: '{{account}} {{group}}' }],
   },
 ];
@@ -200,42 +159,31 @@ const healing: readonly PanelPlan[] = [
 const ofGroup: readonly PanelPlan[] = [
   {
     title: 'Tasks by state',
-    asks: 'What the cloud says of the tasks of this group.',
-    kind: 'stack',
-    unit: 'short',
-    width: 6,
+    asks: 'What does the cloud say about the tasks of this group?',
+    ...draw('stack', 'short', 6),
     queries: [{ expr: `sum by (state) (${metric('tasks', both)})`, legend: '{{state}}' }],
   },
   {
     title: 'Why not restarted',
-    asks: 'Stopped tasks that wait, by reason.',
-    kind: 'stack',
-    unit: 'short',
-    width: 6,
+    asks: 'Why do stopped tasks wait?',
+    ...draw('stack', 'short', 6),
     queries: [{ expr: `sum by (reason) (${metric('tasks_waiting', both)}) > 0`, legend: '{{reason}}' }],
   },
   {
     title: 'Restarts, failures and outages a minute',
     asks: 'Is it healing?',
-    kind: 'lines',
-    unit: 'short',
-    width: 6,
+    ...draw('lines', 'short', 6),
     queries: [
-      { expr: `60 * sum(rate(${metric('restarts_total', both)}[${window}]))`, legend: 'restarts' },
-      { expr: `60 * sum(rate(${metric('restart_failures_total', both)}[${window}]))`, legend: 'failed' },
-      { expr: `60 * sum(rate(${metric('outages_total', both)}[${window}]))`, legend: 'outages' },
+      { expr: perMinute('', metric('restarts_total', both)), legend: 'restarts' },
+      { expr: perMinute('', metric('restart_failures_total', both)), legend: 'failed' },
+      { expr: perMinute('', metric('outages_total', both)), legend: 'outages' },
     ],
   },
   {
     title: 'Recovery time',
-    asks: 'Of outages that ended within the hour before.',
-    kind: 'lines',
-    unit: 's',
-    width: 6,
-    queries: ([0.5, 0.95] as const).map((quantile) => ({
-      expr: `histogram_quantile(${quantile}, sum by (le) (increase(${part('outage_duration_seconds', 'bucket', both)}[1h])))`,
-      legend: `p${quantile * 100}`,
-    })),
+    asks: 'How long did the outages last that ended in the last hour?',
+    ...draw('lines', 's', 6),
+    queries: recovery,
   },
 ];
 
