@@ -3,13 +3,14 @@
  * not depend on how long a second is. Only for durations that are configured; the built-in ones (limiter, throttle,
  * circuits, blindness) have no part in it.
  */
-import type { Gate } from '../../src/domain/ports/gate-port.ts';
+
 import type { Life } from '../../src/simulator/pretend-task.ts';
 import type { Span } from '../../src/simulator/random.ts';
 import { begin } from '../domain/story.ts';
 import { Dice } from './dice.ts';
 import type { Scheduled, Script } from './happening.ts';
 import { cloudGroupFor, policyOf } from './policies.ts';
+import type { Gate } from './seam.ts';
 
 const second = 1_000;
 const minute = 60 * second;

@@ -3,12 +3,6 @@
  * heals, and all must end well.
  */
 
-import type { Gate } from '../../src/domain/ports/gate-port.ts';
-import type { Event, Hold } from '../../src/domain/words/events.ts';
-import { isRecorded } from '../../src/domain/words/events.ts';
-import type { Policy } from '../../src/domain/words/policy.ts';
-import { Refusal } from '../../src/domain/words/refusal.ts';
-import type { TaskItem } from '../../src/domain/words/task.ts';
 import { seeded } from '../../src/simulator/random.ts';
 import {
   addFault,
@@ -23,11 +17,13 @@ import {
 } from '../../src/simulator/world.ts';
 import { begin } from '../domain/story.ts';
 import { Disk, fairDisk } from './disk.ts';
+import { healAndCheck } from './ending.ts';
 import type { Happening, Script } from './happening.ts';
 import { Judge } from './judge.ts';
 import { Owners } from './ownership.ts';
 import { type Call, type Configuration, Process } from './process.ts';
 import { isDue, isOpen, managedBy } from './reading.ts';
+import { type Gate, type Hold, lineOf, Refusal, type TaskItem, toldBy } from './seam.ts';
 import { accessKey } from './stage.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -37,11 +33,6 @@ export interface HistoryOptions {
   readonly shuffle?: (items: readonly TaskItem[]) => readonly TaskItem[];
   /** Instead of the limiter. */
   readonly gate?: Gate;
-}
-
-export interface Expected {
-  readonly taskId: string;
-  readonly policy: Policy;
 }
 
 export interface Outcome {
@@ -60,6 +51,9 @@ export interface Outcome {
 const linesKept = 50;
 /** Longer than the pause between two looks at a clock that may have stepped. */
 const stepNoticedWithinMs = 70_000;
+/** A keeper whose disk failed tries again after so long; a lease is renewed every ten seconds. */
+const afterDiskMs = 10_000;
+const renewedAfterMs = 12_000;
 
 export class History {
   readonly script: Script;
@@ -81,14 +75,11 @@ export class History {
   #wallOffset = 0;
   #ppm = 0;
   #pacedFrom = 0;
-  #ownedAt = 0;
   #steppedAt = Number.NEGATIVE_INFINITY;
   #unreachableUntil = Number.NEGATIVE_INFINITY;
   #diskBadUntil = Number.NEGATIVE_INFINITY;
   #cutOffUntil = Number.NEGATIVE_INFINITY;
-  /** Calls sent by processes that died, which have yet to arrive. */
-  #holdIds = new Map<string, Hold>();
-  healing = false;
+  #holds = new Map<string, Hold>();
 
   constructor(script: Script, options: HistoryOptions = {}) {
     this.script = script;
@@ -96,15 +87,15 @@ export class History {
     this.configuration = script.configuration;
     this.disk = new Disk(seeded(script.seed, 'disk'), this.clock, () => this.wall());
     this.owners = new Owners(this.clock, script.replicas === 2 ? 'lease' : 'lock');
-    this.judge = new Judge({
+    const witness = {
       now: () => this.clock.monotonic(),
       wall: () => this.wall(),
       disk: this.disk,
-      isOwner: (process) => this.owners.isHeldBy(process),
-      leaseLeftMs: (process) => this.owners.leftMs(process),
-      note: (text) => this.#note(text),
-    });
-    this.judge.limits.push({ from: 0, perSecond: this.configuration.perSecond });
+      isOwner: (process: Process) => this.owners.isHeldBy(process),
+      leaseLeftMs: (process: Process) => this.owners.leftMs(process),
+      note: (text: () => string) => this.note(text),
+    };
+    this.judge = new Judge(witness, this.configuration);
     this.world = createWorld({
       seed: script.seed,
       now: begin,
@@ -120,7 +111,7 @@ export class History {
     return begin + monotonic + this.#wallOffset + ((monotonic - this.#pacedFrom) * this.#ppm) / 1e6;
   }
 
-  #note(text: () => string): void {
+  note(text: () => string): void {
     const at = this.clock.monotonic();
     const stamped = () => `${(at / 1_000).toFixed(3).padStart(11)} ${text()}`;
     this.#lines.push(
@@ -158,56 +149,46 @@ export class History {
         told: (one, event) => {
           this.#events++;
           this.#mark(`${event.at} ${event.type} ${'taskId' in event ? event.taskId : ''}`);
-          this.#recorded(one, event);
-          judge.told(one, event);
+          this.note(() => `${one.name} ${lineOf(event)}`);
+          const told = toldBy(event);
+          // A lease that ran out soon after a step may have taken along what its owner moved.
+          if (told?.kind === 'owned') this.#blurIfUnsaved();
+          if (told) judge.told(one, told);
         },
-        calls: (call) => this.#called(call),
+        calls: (one, call) => {
+          if (call === 'list' && one === this.owner) judge.listBegins();
+          this.#called(call);
+        },
         observed: (one, observation, startedAt) => judge.observed(one, observation, startedAt),
-        looked: (one, look, startedAt) => judge.looked(one, look, startedAt),
+        looked: (look, startedAt) => judge.looked(look, startedAt),
         sent: (one, taskId) => {
           this.#sends.push(`${this.clock.monotonic()} ${taskId}`);
           this.#mark(`${this.clock.monotonic()} sends ${taskId}`);
           judge.sent(one, taskId);
         },
-        answered: (one, taskId, answer) => judge.answered(one, taskId, answer),
+        answered: (taskId, answer) => judge.answered(taskId, answer),
       },
       ...(this.#options.shuffle ? { shuffle: this.#options.shuffle } : {}),
       ...(this.#options.gate ? { gate: () => this.#options.gate as Gate } : {}),
     });
     process.onDeath = () => {
-      this.#note(() => `${process.name} DIES`);
+      this.note(() => `${process.name} DIES`);
       this.owners.left(process, false);
-      this.judge.books.ended();
-      if (this.disk.savedAt < this.#steppedAt + stepNoticedWithinMs) this.#blur();
+      judge.ended();
+      this.#blurIfUnsaved();
     };
     this.#processes.push(process);
     this.#everStarted.push(process);
-    this.#note(() => `${process.name} starts`);
+    this.note(() => `${process.name} starts`);
     process.run();
     process.ended.then(
       () => {
         if (process.alive) this.owners.left(process, true);
-        if (process.alive) this.judge.books.ended();
+        if (process.alive) judge.ended();
         this.#processes = this.#processes.filter((other) => other !== process);
       },
-      (cause: unknown) => this.judge.books.fail(`the keeper of ${process.name} threw: ${String(cause)}`),
+      (cause: unknown) => judge.fail(`the keeper of ${process.name} threw: ${String(cause)}`),
     );
-  }
-
-  /** Told events of the process that are not known to be on disk. */
-  readonly #toldRecorded = new Map<Process, Event[]>();
-  #recorded(process: Process, event: Event): void {
-    if (event.type === 'owner-gained') {
-      this.#toldRecorded.delete(process);
-      this.#ownedAt = this.clock.monotonic();
-      // A lease that ran out soon after a step may have taken along what its owner moved.
-      if (this.disk.savedAt < this.#steppedAt + stepNoticedWithinMs) this.#blur();
-    }
-    if (event.type === 'owner-lost') this.judge.books.ended();
-    if (!isRecorded(event)) return;
-    const told = this.#toldRecorded.get(process);
-    if (told) told.push(event);
-    else this.#toldRecorded.set(process, [event]);
   }
 
   get owner(): Process | undefined {
@@ -228,29 +209,30 @@ export class History {
   async #play(): Promise<Outcome> {
     for (let i = 0; i < this.script.replicas; i++) this.#start();
     for (const { atMs, what } of this.script.schedule) {
-      await this.#until(atMs);
-      if (this.judge.books.violation) return this.outcome();
-      this.#note(() =>
+      await this.until(atMs);
+      if (this.judge.violation) return this.outcome();
+      this.note(() =>
         `> ${JSON.stringify(what, (_key, value: unknown) => (value === Infinity ? 'never' : value))}`.slice(0, 400),
       );
       this.#happen(what);
     }
-    await this.#until(this.script.weatherMs);
-    if (!this.judge.books.violation) await this.#heal();
+    await this.until(this.script.weatherMs);
+    if (!this.judge.violation) await this.#heal();
     return this.outcome();
   }
 
   /** In steps, so that a violation ends the history soon after it. */
-  async #until(atMs: number): Promise<void> {
-    while (this.clock.monotonic() < atMs && !this.judge.books.violation) {
+  async until(atMs: number): Promise<void> {
+    while (this.clock.monotonic() < atMs && !this.judge.violation) {
       await this.clock.run(Math.min(60_000, atMs - this.clock.monotonic()));
-      this.#watchTicks();
+      const { owner } = this;
+      if (owner?.owns) this.judge.lookAtLoop(owner);
     }
   }
 
   outcome(): Outcome {
     return {
-      violation: this.judge.books.violation,
+      violation: this.judge.violation,
       hours: this.clock.monotonic() / 3_600_000,
       restarts: this.judge.sends,
       arrivals: this.world.arrivals.total,
@@ -261,20 +243,21 @@ export class History {
     };
   }
 
-  /** A clock stepped and nobody may have noticed: waits that run cannot be judged. */
-  #blur(): void {
-    this.judge.books.blurredAt = this.clock.monotonic();
+  /** Who ends before it has saved what a step of the clock moved leaves waits that cannot be judged. */
+  #blurIfUnsaved(): void {
+    if (this.disk.savedAt < this.#steppedAt + stepNoticedWithinMs) this.judge.blur();
   }
 
   readonly #stepDuring = new Map<Call, number>();
 
   #step(ms: number): void {
     const now = this.clock.monotonic();
-    this.#note(() => `> the clock steps by ${ms} ms`);
+    this.note(() => `> the clock steps by ${ms} ms`);
     this.#wallOffset += ms;
     this.#steppedAt = now;
-    this.judge.books.steppedAt = now;
-    if (!this.owner?.keeper.ledger.owned) this.#blur();
+    this.judge.stepped();
+    this.judge.liveness.excuse(now + stepNoticedWithinMs);
+    if (!this.owner?.owns) this.judge.blur();
   }
 
   /** A call has begun: now is the time for a step that waited for it. */
@@ -322,6 +305,7 @@ export class History {
       case 'disk':
         this.disk.weather = what.weather;
         this.#diskBadUntil = now + what.lastsMs;
+        this.judge.liveness.excuse(this.#diskBadUntil + afterDiskMs);
         this.clock.after(what.lastsMs, () => {
           if (this.clock.monotonic() >= this.#diskBadUntil) this.disk.weather = fairDisk;
         });
@@ -335,6 +319,7 @@ export class History {
       case 'cut-off':
         this.#cutOffUntil = now + what.lastsMs;
         this.owners.cutOff = true;
+        this.judge.liveness.excuse(this.#cutOffUntil + renewedAfterMs);
         this.clock.after(what.lastsMs, () => {
           this.owners.cutOff = this.clock.monotonic() < this.#cutOffUntil;
         });
@@ -367,8 +352,8 @@ export class History {
   #terminate(downMs: number): void {
     const process = this.owner;
     if (!process) return;
-    if (this.disk.savedAt < this.#steppedAt + stepNoticedWithinMs) this.#blur();
-    this.#note(() => `${process.name} is told to stop`);
+    this.#blurIfUnsaved();
+    this.note(() => `${process.name} is told to stop`);
     process.stop();
     process.ended.then(() => {
       if (process.alive) this.clock.after(downMs, () => this.#start());
@@ -388,11 +373,11 @@ export class History {
 
   #byHand(what: Extract<Happening, { kind: 'hold' | 'unhold' | 'restart' | 'release' | 'hook' }>): void {
     const process = this.owner;
-    if (!process?.keeper.ledger.owned) return;
+    if (!process?.owns) return;
     const { keeper } = process;
     const refused = (cause: unknown) => {
-      if (!(cause instanceof Refusal)) this.judge.books.fail(`an operator was answered with ${String(cause)}`);
-      this.#note(() => `  refused: ${String(cause)}`);
+      if (!(cause instanceof Refusal)) this.judge.fail(`an operator was answered with ${String(cause)}`);
+      this.note(() => `  refused: ${String(cause)}`);
     };
     const { judge } = this;
     const at = process.clock.now();
@@ -401,29 +386,33 @@ export class History {
         keeper.pollSoon();
         return;
       case 'restart':
-        judge.books.asked.restarts.set(what.taskId, what.force);
+        judge.book.asked.restarts.set(what.taskId, what.force);
         void keeper.operator.restart(what.taskId, 'eve', what.force).catch(refused);
         return;
       case 'release':
-        judge.books.asked.releases.add(what.taskId);
+        judge.book.asked.releases.add(what.taskId);
         void keeper.operator.release(what.taskId, 'eve').catch(refused);
         return;
       case 'hold': {
         const { id, target, forMs } = what;
         const endsAt = forMs === undefined ? undefined : at + forMs;
         const hold: Hold = { id, account: 'main', target, author: 'eve', reason: 'repair', createdAt: at, endsAt };
-        this.#holdIds.set(id, hold);
+        judge.book.holds.set(id, { target, endsAt, confirmed: false });
+        this.#holds.set(id, hold);
         void keeper.operator.changeHold({ type: 'hold-added', at, account: 'main', hold }).then(() => {
-          if (this.#holdIds.has(id)) judge.books.holds.set(id, { target, endsAt });
+          const held = judge.book.holds.get(id);
+          if (held && this.#holds.has(id)) held.confirmed = true;
         }, refused);
         return;
       }
       case 'unhold': {
-        const hold = this.#holdIds.get(what.id);
-        this.#holdIds.delete(what.id);
-        judge.books.holds.delete(what.id);
-        if (!hold || !keeper.ledger.holds.has(hold.id)) return;
-        void keeper.operator.changeHold({ type: 'hold-removed', at, account: 'main', hold, by: 'eve' }).catch(refused);
+        const hold = this.#holds.get(what.id);
+        this.#holds.delete(what.id);
+        const held = judge.book.holds.get(what.id);
+        if (!hold || !held || (held.endsAt ?? Infinity) <= at) return;
+        held.confirmed = false;
+        const removed = { type: 'hold-removed', at, account: 'main', hold, by: 'eve' } as const;
+        void keeper.operator.changeHold(removed).then(() => judge.book.holds.delete(what.id), refused);
         return;
       }
       default:
@@ -431,20 +420,11 @@ export class History {
     }
   }
 
-  /** The loop of a living owner goes round: it is a poll, or asleep for a minute at most. */
-  #watchTicks(): void {
-    const process = this.owner;
-    if (!process?.keeper.ledger.owned || this.clock.monotonic() - this.#ownedAt < 600_000) return;
-    const silentMs = this.clock.monotonic() - process.keeper.tickedAt;
-    if (silentMs > 30 * 60_000) this.judge.books.fail(`the loop of ${process.name} has not ticked for ${silentMs} ms`);
-  }
-
   // ---- the end -----------------------------------------------------------------------------------------------------
 
   async #heal(): Promise<void> {
     const { world } = this;
-    this.#note(() => '> the weather ends');
-    this.healing = true;
+    this.note(() => '> the weather ends');
     removeFaults(world);
     world.keys = [accessKey];
     this.disk.weather = fairDisk;
@@ -459,68 +439,57 @@ export class History {
         taskId,
         change: { life: { stopsPerHour: 0, survivesMs: undefined, returnsInMs: undefined } },
       });
-    await (await import('./healing.ts')).heal(this, {
-      until: (atMs) => this.#until(atMs),
-      note: (text) => this.#note(text),
-      told: this.#toldRecorded,
-    });
+    await healAndCheck(this);
   }
 
-  /** Managed tasks that must come back by themselves: due throughout, not held, not given up for good. */
-  curable(untilMs: number): readonly Expected[] {
-    return this.#expected(untilMs, (restartsInVain) => restartsInVain <= 0);
+  killOwner(): Process | undefined {
+    const process = this.owner;
+    if (process) this.#kill({ kind: 'die', death: 'now', downMs: 1_000 });
+    return process;
   }
 
-  /** Those that no restart brings back. */
-  incurable(untilMs: number): readonly Expected[] {
-    return this.#expected(untilMs, (restartsInVain) => restartsInVain === Number.POSITIVE_INFINITY);
+  #itemOf(taskId: string): TaskItem | undefined {
+    advance(this.world, begin + this.clock.monotonic());
+    const task = this.world.tasks.get(taskId);
+    if (!task) return undefined;
+    const { title, cloudGroup, type, startsAt, endsAt } = task;
+    const status = { 停用: 'stopped', 未开始: 'not-started', 生效中: 'active', 已结束: 'ended' } as const;
+    const statusText = statusNow(this.world, task);
+    const requestedAt = this.world.now;
+    return {
+      taskId,
+      title,
+      cloudGroup,
+      type,
+      status: status[statusText],
+      statusText,
+      startsAt,
+      endsAt,
+      source: '',
+      requestedAt,
+    };
   }
 
-  #expected(untilMs: number, wanted: (restartsInVain: number) => boolean): readonly Expected[] {
+  isManaged(taskId: string): boolean {
+    const item = this.#itemOf(taskId);
+    return item !== undefined && managedBy(this.configuration.policies, item) !== undefined;
+  }
+
+  /** Stopped tasks that a restart brings back, and that nothing keeps from one. */
+  leftDown(): readonly string[] {
     const { policies } = this.configuration;
-    const now = begin + this.clock.monotonic();
-    const until = begin + untilMs;
-    return [...this.world.tasks.values()].flatMap((task) => {
-      const { taskId, title, cloudGroup, type, startsAt, endsAt, life } = task;
-      const source = '';
-      const status = statusNow(this.world, task) === '停用' ? 'stopped' : 'active';
-      const item: TaskItem = {
-        taskId,
-        title,
-        cloudGroup,
-        type,
-        status,
-        statusText: '',
-        startsAt,
-        endsAt,
-        source,
-        requestedAt: now,
-      };
-      const policy = managedBy(policies, item);
-      const record = this.owner?.keeper.ledger.tasks.get(taskId);
-      if (!policy || policy.mode === 'observe' || !wanted(life.restartsInVain)) return [];
-      if (policy.firstSight === 'observe' && record?.stoppedAtFirstSight !== false) return [];
-      const givenUpAt = record && record.row >= policy.attempts ? record.failedAt[policy.attempts - 1] : undefined;
-      const abandonedAt = (givenUpAt ?? Number.POSITIVE_INFINITY) + policy.quarantine.abandonAfterMs;
-      if (record?.stageTold === 'abandoned' || abandonedAt <= this.wall() + untilMs - this.clock.monotonic()) return [];
-      const slack = 3_600_000;
-      if (!isDue(item, policy, now) || endsAt - policy.endGuardMs <= until + slack) return [];
-      for (let at = now; at < until; at += 60_000) if (!isOpen(policy.hours, at)) return [];
-      for (const { target, endsAt: end } of this.judge.books.holds.values())
-        if (
-          (end ?? Infinity) > this.wall() &&
-          (target.kind === 'account' || target.taskId === taskId || target.group === policy.name)
-        )
-          return [];
-      for (const { target, endsAt: end } of this.owner?.keeper.ledger.holds.values() ?? [])
-        if (
-          (end ?? Infinity) > this.wall() &&
-          (target.kind === 'account' ||
-            (target.kind === 'task' && target.taskId === taskId) ||
-            (target.kind === 'group' && target.group === policy.name))
-        )
-          return [];
-      return [{ taskId, policy }];
+    const { book } = this.judge;
+    return [...this.world.tasks.values()].flatMap(({ taskId, life, endsAt }) => {
+      const item = this.#itemOf(taskId);
+      const policy = item && managedBy(policies, item);
+      const task = book.tasks.get(taskId);
+      if (!policy || item.status !== 'stopped' || life.restartsInVain === Number.POSITIVE_INFINITY) return [];
+      if (!task) return [taskId];
+      const { now } = this.world;
+      const due = isDue(item, policy, now) && isOpen(policy.hours, now) && now < endsAt - policy.endGuardMs;
+      const givenUp = task.abandoned !== undefined || task.isOnlyWatched(policy) || task.shadowed;
+      const held = book.heldBy(taskId, policy.name, this.wall(), false) !== undefined;
+      return due && !givenUp && !held ? [taskId] : [];
     });
   }
 

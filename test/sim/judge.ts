@@ -1,345 +1,334 @@
 /**
- * The invariants, judged at the borders: what a process sees, says, sends and saves, and what arrives at the cloud.
- * Nothing here asks the rules whether they were right. The first violation is kept; the history ends there.
+ * The judge: stands outside and watches. It sees what arrives at the cloud, what crosses the border of a process (lists,
+ * looks, calls, answers, what it tells), what reaches the disk; it never asks the rules, and never reads the keeper's
+ * memory. The first violation is kept; the history ends there.
  */
 
-import type { LookResult } from '../../src/domain/ports/cloud-port.ts';
-import type { Event } from '../../src/domain/words/events.ts';
-import type { Policies, Policy } from '../../src/domain/words/policy.ts';
-import { reasons } from '../../src/domain/words/reason.ts';
-import type { CompleteObservation, Observation, RestartAnswer, TaskItem } from '../../src/domain/words/task.ts';
 import type { Arrival } from '../../src/simulator/arrivals.ts';
-import { Books, covers, paceSlack, type TaskBook, tinyMs, type Witness } from './books.ts';
-import { judgeIntent } from './judge-intents.ts';
-import { fiveInARow, judgeOutcome, needsPerson } from './judge-outcomes.ts';
-import type { Configuration, Process, Watcher } from './process.ts';
-import { isDue, managedBy } from './reading.ts';
-import type { Counted } from './storm-book.ts';
+import { Book, type Call } from './book.ts';
+import type { Disk } from './disk.ts';
+import { type Moment, needsPerson, paceSlack, surelyStormy, wrongByHand, wrongByRules } from './laws.ts';
+import { Liveness } from './liveness.ts';
+import { Outcomes } from './outcomes.ts';
+import type { Configuration, Process } from './process.ts';
+import type { CompleteObservation, LookResult, Observation, RestartAnswer, TaskItem, Told } from './seam.ts';
 
 const isRestart = /^(Restart|Continue|Relaunch)PullToPushTask$/;
 /** Calls of before a reload arrive within their timeout. */
 const limitReachMs = 20_000;
 /** A list that shrank beyond belief is not believed for so long. */
 const suspectMs = 15 * 60_000;
+/** An open list circuit asks again after five minutes at the latest, and a sleeping loop looks at the clock each minute. */
+const longestPauseMs = 5 * 60_000 + 70_000;
+const longestPollMs = 30 * 60_000;
 
-export class Judge implements Omit<Watcher, 'calls'> {
-  readonly books: Books;
+export interface Witness {
+  /** Milliseconds since the story's begin. */
+  readonly now: () => number;
+  readonly wall: () => number;
+  readonly disk: Disk;
+  readonly isOwner: (process: Process) => boolean;
+  /** For so long the account is surely the process's. */
+  readonly leaseLeftMs: (process: Process) => number;
+  readonly note: (line: () => string) => void;
+}
+
+export class Judge {
+  readonly book = new Book();
+  readonly liveness: Liveness;
+  violation: string | undefined;
+  sends = 0;
   readonly #witness: Witness;
   /** Limits in force, oldest first. */
-  readonly limits: { readonly from: number; readonly perSecond: number }[] = [];
-  #arrivals: number[] = [];
+  readonly #limits: { readonly from: number; readonly perSecond: number }[];
+  readonly #arrivals: number[] = [];
+  readonly #outcomes: Outcomes;
+  #mustStorm: Moment['mustStorm'] = new Set();
+  #listBegan: number | undefined;
+  #listEndedAt = 0;
   #believedSize = 0;
   #suspectSince: number | undefined;
-  sends = 0;
 
-  constructor(witness: Witness) {
+  constructor(witness: Witness, { perSecond }: Configuration) {
     this.#witness = witness;
-    this.books = new Books(witness);
+    this.#limits = [{ from: 0, perSecond }];
+    this.liveness = new Liveness(this.book, (what) => this.fail(what));
+    this.#outcomes = new Outcomes(this.book, this.liveness, (what) => this.fail(what));
   }
 
-  reloaded({ perSecond, policies }: Configuration): void {
-    this.limits.push({ from: this.books.now, perSecond });
-    this.books.storms.recount(policies, (policy) => this.#failuresWithin(policy));
+  get now(): number {
+    return this.#witness.now();
+  }
+
+  fail(what: string): void {
+    if (this.violation !== undefined) return;
+    this.violation = what;
+    this.#witness.note(() => `VIOLATION ${what}`);
+  }
+
+  must(condition: boolean, what: () => string): void {
+    if (!condition) this.fail(what());
+  }
+
+  reloaded({ perSecond }: Configuration): void {
+    this.#limits.push({ from: this.now, perSecond });
+    this.#mustStorm = new Set();
+    this.book.reloadedAt = this.now;
+    // Under another policy it may be given up no longer, or again.
+    for (const task of this.book.tasks.values()) task.abandoned &&= 'perhaps';
+    this.liveness.beginAnew();
+  }
+
+  stepped(): void {
+    this.book.steppedAt = this.now;
+  }
+
+  /** A clock stepped and nobody may have noticed. */
+  blur(): void {
+    this.book.blurredAt = this.now;
+  }
+
+  /** A process is gone, or another's is the account. */
+  ended(): void {
+    const { intended, savedAt } = this.#witness.disk;
+    this.#mustStorm = new Set();
+    this.#listBegan = undefined;
+    this.book.ended(this.now, savedAt, (attemptId) => intended.has(attemptId));
+    this.liveness.beginAnew();
   }
 
   // ---- the cloud's side ------------------------------------------------------------------------------------------
 
+  /** Never more than the limit in any second at the server; no restart without a saved intent. */
   arrived({ action, taskId = '', outcome }: Arrival, at: number): void {
-    const { books } = this;
     this.#witness.note(() => `  arrives ${action} ${taskId} ${outcome}`);
     this.#arrivals.push(at);
     while ((this.#arrivals[0] ?? at) <= at - 1_000) this.#arrivals.shift();
-    const inForce = this.limits.filter((_, i, all) => (all[i + 1]?.from ?? Infinity) > at - limitReachMs);
+    const inForce = this.#limits.filter((_, i, all) => (all[i + 1]?.from ?? Infinity) > at - limitReachMs);
     const most = Math.max(...inForce.map(({ perSecond }) => perSecond));
     const { length } = this.#arrivals;
-    books.must(length <= most, () => `${length} calls arrived within a second, ${most} are allowed`);
+    this.must(length <= most, () => `${length} calls arrived within a second, ${most} are allowed`);
     if (!isRestart.test(action)) return;
-    const attempt = books.tasks.get(taskId)?.latest;
-    books.must(attempt?.sentAt !== undefined, () => `a restart of ${taskId} arrived that nobody sent`);
-    const saved = this.#witness.disk.intended.has(attempt?.id ?? '');
-    books.must(saved, () => `a restart of ${taskId} arrived before its intent was saved`);
+    const attemptId = this.book.tasks.get(taskId)?.latest?.attemptId;
+    const saved = attemptId !== undefined && this.#witness.disk.intended.has(attemptId);
+    this.must(saved, () => `a restart of ${taskId} arrived before its intent was saved`);
   }
 
-  // ---- the borders of a process -------------------------------------------------------------------------------------
+  // ---- the border of a process -----------------------------------------------------------------------------------
 
-  observed(_process: Process, observation: Observation, startedAt: number): void {
-    const { books } = this;
+  listBegins(): void {
+    this.#listBegan = this.now;
+  }
+
+  observed(process: Process, observation: Observation, startedAt: number): void {
+    const { book, now } = this;
+    this.#listBegan = undefined;
+    this.#listEndedAt = now;
     // A list that was read across a step of the clock is not used.
-    if (books.steppedAt >= startedAt) return;
-    books.polls = [...books.polls, books.now - startedAt].slice(-3);
+    if (book.steppedAt >= startedAt) return;
+    book.pollsMs = [...book.pollsMs, now - startedAt].slice(-3);
     if (observation.kind === 'failed') {
       const { failure } = observation;
       this.#witness.note(() => `  list failed ${failure.class} ${failure.code ?? ''}`);
-      if (needsPerson.has(failure.class)) books.listRefused = true;
-      if (books.listRefused) books.refusedInRow++;
+      if (needsPerson.has(failure.class)) book.listRefused = true;
       return;
     }
     this.#witness.note(() => `  list complete ${observation.items.length}${observation.drift ? ' drift' : ''}`);
-    books.listRefused = false;
-    books.refusedInRow = 0;
+    book.listRefused = false;
     const items = new Map(observation.items.map((item) => [item.taskId, item]));
-    books.newest = { items, at: books.now };
+    book.list = { items, at: now };
     for (const item of observation.items) this.#saw(item, true);
     this.#missed(observation, items);
+    this.liveness.listed(this.#scene(process));
   }
 
-  looked(_process: Process, look: LookResult, startedAt: number): void {
-    if (this.books.steppedAt >= startedAt) return;
+  looked(look: LookResult, startedAt: number): void {
+    if (this.book.steppedAt >= startedAt) return;
     this.#witness.note(() => `  look ${look.items.length}`);
-    for (const item of look.items) if (this.books.tasks.has(item.taskId)) this.#saw(item, false);
+    for (const item of look.items) if (this.book.tasks.has(item.taskId)) this.#saw(item, false);
   }
 
   #saw(item: TaskItem, complete: boolean): void {
-    const book = this.books.task(item.taskId);
     // A sight is as old as its request.
-    const seenAt = this.books.now - Math.max(0, Math.floor(this.#witness.wall()) - item.requestedAt);
-    const { status } = item;
-    // A look settles attempts that were answered and nothing else: what it shows of others is not learned.
-    const { latest } = book;
-    const awaited = latest?.settled ? latest.holding && status === 'stopped' : latest?.answeredAt !== undefined;
-    if (!complete && !awaited) return;
-    if (status === 'stopped') {
-      book.lastDownAt = Math.max(book.lastDownAt, seenAt);
-      // Of the same millisecond: a page says nothing of after a look.
-      if (seenAt > book.lastUpAt + 1) {
-        book.upSince = undefined;
-        book.learnedUpAt = undefined;
-      }
-    }
-    if (status === 'active' || status === 'not-started') {
-      book.lastUpAt = Math.max(book.lastUpAt, seenAt);
-      book.upSince ??= seenAt;
-      // What was asked for before an answer settles nothing.
-      const settles = !book.latest || book.latest.settled || seenAt > (book.latest.answeredAt ?? Infinity) + tinyMs;
-      if (settles) book.learnedUpAt ??= seenAt;
-    }
-    // A look that shows it stopped no longer settles an attempt as one that worked.
-    const worked = !complete && status === 'not-started' && book.item?.status === 'stopped';
-    if (status === 'active' || worked) book.upSinceFirstSight = true;
-    if (!complete) return;
-    book.item = item;
-    const older = status === 'stopped' && seenAt <= book.lastUpAt;
-    if (status === 'active') book.activeSince ??= seenAt;
-    else if (!older) book.activeSince = undefined;
-    book.stoppedInRow = status === 'stopped' ? book.stoppedInRow + 1 : 0;
-    if (status !== 'stopped') book.notStoppedAt = this.books.now;
-    book.absentInRow = 0;
-    book.absentSince = undefined;
-    book.gone = false;
+    const seenAt = this.now - Math.max(0, Math.floor(this.#witness.wall()) - item.requestedAt);
+    this.book.task(item.taskId).saw(item, seenAt, complete);
   }
 
   /** Absence counts if the pages fit together and the list did not shrink beyond belief. */
   #missed({ drift, malformedItems }: CompleteObservation, items: ReadonlyMap<string, TaskItem>): void {
-    const { now } = this.books;
+    const { now } = this;
     const size = items.size + malformedItems;
     const shrank = size * 2 < this.#believedSize && (this.#believedSize - size >= 5 || size === 0);
     this.#suspectSince = shrank ? (this.#suspectSince ?? now) : undefined;
-    // A death may have lost how long the list was, or since when it is doubted.
-    const doubted =
-      this.books.deaths === 0 &&
-      this.#suspectSince !== undefined &&
-      now - this.#suspectSince < suspectMs * (1 - paceSlack) - 1_000;
-    if (!doubted) this.#believedSize = items.size;
+    const doubted = this.#suspectSince !== undefined && now - this.#suspectSince < suspectMs * (1 - paceSlack) - 1_000;
     if (doubted) return;
-    for (const book of this.books.tasks.values()) {
-      if (items.has(book.taskId)) continue;
-      book.absentInRow = drift || malformedItems > 0 ? 0 : book.absentInRow + 1;
-      book.absentSince ??= now;
+    this.#believedSize = items.size;
+    for (const task of this.book.tasks.values()) {
+      if (items.has(task.taskId)) continue;
+      task.absentInRow = drift || malformedItems > 0 ? 0 : task.absentInRow + 1;
+      task.absentSince ??= now;
     }
   }
 
-  /** Due and stopped tasks of each group and of the account, as the list just handed over shows them. */
-  #count(policies: Policies, process: Process): void {
-    const { books } = this;
-    const counted = new Map<string | undefined, Counted>();
-    const believed = books.believed(process);
-    // A hold that was taken off and not saved so is back after a death.
-    const kept = [...process.keeper.ledger.holds.values()].filter(
-      ({ endsAt }) => (endsAt ?? Infinity) > this.#witness.wall(),
-    );
-    const held = (taskId: string, group: string) =>
-      books.heldBy(taskId, group) !== undefined || kept.some(({ target }) => covers(target, taskId, group));
-    for (const book of books.tasks.values()) {
-      const { item } = book;
-      if (!item || book.gone) continue;
-      const policy = managedBy(policies, item);
-      if (!policy || books.isWatchedOnly(book, policy) || held(book.taskId, policy.name)) continue;
-      if (!isDue(item, policy, believed)) continue;
-      // A look that was asked for after the list's page may have seen it run.
-      const stopped = item.status === 'stopped' && book.lastDownAt > book.lastUpAt;
-      const given = stopped && this.#rowOf(book, process) >= policy.attempts;
-      for (const group of [undefined, policy.name]) {
-        const entry = counted.get(group) ?? { due: 0, stopped: 0, dueForBudget: 0 };
-        counted.set(group, entry);
-        entry.dueForBudget++;
-        if (given) continue;
-        entry.due++;
-        if (stopped) entry.stopped++;
-      }
-    }
-    this.#witness.note(() => `  judge counts ${JSON.stringify([...counted])}`);
-    books.storms.count(policies, counted, (policy) => this.#failuresWithin(policy));
+  #scene(process: Process) {
+    const { configuration } = process;
+    const { policies, pollEveryMs, requestTimeoutMs, verifyEveryMs, perSecond } = configuration;
+    const wall = this.#witness.wall();
+    const cloudNow = Math.floor(wall) + process.keeper.cloud.clockOffsetMs();
+    return { policies, pollEveryMs, requestTimeoutMs, verifyEveryMs, perSecond, now: this.now, wall, cloudNow };
   }
 
-  /** After a death the book may lack what the ledger has. */
-  #rowOf({ taskId, row }: TaskBook, { keeper }: Process): number {
-    return this.books.deaths === 0 ? row : Math.max(row, keeper.ledger.tasks.get(taskId)?.row ?? 0);
-  }
-
-  #failuresWithin({ budget, name }: Policy): number {
-    const { books } = this;
-    if (budget === false) return 0;
-    // Stored failures keep the time they were written with: after a death those from before a step are misdated.
-    const certainSince = books.deaths > 0 ? Math.max(books.blurredAt, books.steppedAt) : books.blurredAt;
-    const since = Math.max(books.now - budget.perMs * (1 - paceSlack) + 2_000, certainSince);
-    let count = 0;
-    for (const { failedAt, trigger, group } of books.tries.values())
-      if (trigger === 'auto' && group === name && (failedAt ?? Number.NEGATIVE_INFINITY) > since) count++;
-    return count;
-  }
-
+  /** One actor, with a lease that covers the call; its intent on disk; never two calls of a task out at once. */
   sent(process: Process, taskId: string): void {
-    const { books } = this;
-    const { disk } = this.#witness;
+    const { disk, isOwner, leaseLeftMs, note } = this.#witness;
     this.sends++;
-    const intent = books.intents.get(taskId);
-    books.intents.delete(taskId);
-    this.#witness.note(() => `  sends ${process.name} ${taskId} ${intent?.trigger} n=${intent?.n}`);
-    const attempt = books.tries.get(intent?.attemptId ?? '');
-    if (!intent || !attempt) {
-      books.fail(`a restart of ${taskId} was sent without an intent`);
+    const task = this.book.task(taskId);
+    const call = task.latest;
+    note(() => `  sends ${process.name} ${taskId} ${call?.trigger ?? ''}`);
+    if (!call?.open || call.sentAt !== undefined || call.trigger === 'shadow') {
+      this.fail(`a restart of ${taskId} was sent without an intent`);
       return;
     }
-    books.must(
-      this.#witness.isOwner(process),
-      () => `${process.name} sent a restart of ${taskId} of an account that is another's`,
+    const wrong = (condition: boolean, why: string) =>
+      this.must(!condition, () => `a restart of ${taskId} was sent ${why}`);
+    wrong(!isOwner(process), `by ${process.name}, and the account is another's`);
+    wrong(leaseLeftMs(process) <= process.configuration.requestTimeoutMs, 'with a lease that may not cover it');
+    wrong(!disk.intended.has(call.attemptId), 'before its intent was saved');
+    const out = [...this.book.open].some(
+      (other) =>
+        other.taskId === taskId && other !== call && other.sentAt !== undefined && other.answeredAt === undefined,
     );
-    const leftMs = this.#witness.leaseLeftMs(process);
-    const long = leftMs > process.configuration.requestTimeoutMs;
-    books.must(long, () => `a restart of ${taskId} was sent with ${leftMs} ms of the lease left`);
-    books.must(disk.intended.has(attempt.id), () => `a restart of ${taskId} was sent before its intent was saved`);
-    const record = disk.memory.tasks.get(taskId);
-    books.must(
-      record?.attempt?.id === attempt.id,
-      () => `a restart of ${taskId} was sent, and its record on disk lacks the attempt`,
-    );
-    attempt.sentAt = books.now;
-    if (intent.trigger !== 'auto') return;
-    const book = books.task(taskId);
-    attempt.previous = book.lastTry;
-    if (attempt.intendedAt < book.forgottenAt) return;
-    book.tries++;
-    book.lastTry = attempt;
-    const before = attempt.previous?.sentAt;
-    if (before === undefined || before <= books.blurredAt) return;
-    // Between the intent before and its call the disk may have taken its time.
-    const savedForMs = before - (attempt.previous?.intendedAt ?? before);
-    const gapMs = books.now - before + savedForMs + books.slack(before, process);
-    books.must(
-      gapMs >= attempt.leastGapMs,
-      () =>
-        `a restart of ${taskId} was sent ${books.now - (before ?? 0)} ms after the one before, backoff is ${attempt.leastGapMs} ms`,
-    );
+    wrong(out, 'while another of it is out');
+    call.sentAt = this.now;
+    // What was forgotten or given back between its intent and its call does not count.
+    if (call.trigger === 'auto' && !call.forgotten && !call.givenBack) task.counted.push(call);
+    this.liveness.called(task);
   }
 
-  answered(_process: Process, taskId: string, answer: RestartAnswer): void {
-    const { books } = this;
+  answered(taskId: string, answer: RestartAnswer): void {
+    const { book, now } = this;
     const failure = answer.kind === 'accepted' ? undefined : answer.failure.class;
     this.#witness.note(() => `  answer ${taskId} ${answer.kind} ${failure ?? ''}`);
-    const attempt = books.task(taskId).latest;
-    if (attempt) attempt.answer = answer;
-    const { now } = books;
-    if (answer.kind === 'throttled' || answer.kind === 'not-sent') {
-      const { inRow, setAt } = books.throttle;
-      if ((attempt?.intendedAt ?? now) < setAt) return;
-      books.throttle = { inRow: inRow + 1, setAt: now, until: now + Math.min(60_000, 5_000 * 2 ** inRow) };
-      return;
-    }
-    books.throttle = { ...books.throttle, inRow: 0 };
-    if (failure === undefined) {
-      books.succeeded();
-    } else if (attempt?.trigger !== 'manual' && fiveInARow.has(failure)) books.streak.push({ taskId, failure });
+    const call = book.task(taskId).latest;
+    if (!call) return;
+    call.answer = answer;
+    call.answeredAt = now;
+    this.liveness.answered(now, now - (call.sentAt ?? now), answer);
+    // Calls that were out already say nothing new.
+    if ((answer.kind === 'throttled' || answer.kind === 'not-sent') && call.intendedAt >= book.throttledAt)
+      book.throttledAt = now;
+    if (answer.kind !== 'accepted' || !call.open) return;
+    book.acceptedAt = now;
+    if (book.circuit?.surely === false) book.circuit = undefined;
   }
 
-  // ---- what a process says -----------------------------------------------------------------------------------------
+  // ---- what a process tells ----------------------------------------------------------------------------------------
 
-  told(process: Process, event: Event): void {
-    const { books } = this;
-    this.#witness.note(() => `${process.name} ${line(event)}`);
-    switch (event.type) {
-      case 'owner-gained':
-        books.storms.clear();
-        books.newest = undefined;
-        books.forgetUnsaved();
-        books.must(
+  told(process: Process, told: Told): void {
+    const { book, now } = this;
+    switch (told.kind) {
+      case 'owned':
+        this.ended();
+        this.#listEndedAt = now;
+        // What was out is unanswered, and dated by the one who takes over.
+        for (const call of book.open) call.answeredAt ??= now;
+        this.must(
           this.#witness.isOwner(process),
           () => `${process.name} says that it owns the account, and it does not`,
         );
         return;
-      case 'poll-completed':
-      case 'poll-suspect':
-        // A list beyond belief shows no new task.
-        if (event.type === 'poll-suspect')
-          for (const book of books.tasks.values())
-            if (!process.keeper.ledger.tasks.has(book.taskId)) book.item = undefined;
-        // Storms are reviewed after what the list told of each task.
-        this.#count(process.configuration.policies, process);
+      case 'lost':
+        this.ended();
         return;
-      case 'hold-expired':
-        books.must((event.hold.endsAt ?? Infinity) <= this.#witness.wall(), () => `hold ${event.hold.id} ended early`);
-        books.holds.delete(event.hold.id);
+      case 'decided':
+        this.#mustStorm = surelyStormy(book, process.configuration.policies, this.#scene(process));
         return;
-      case 'storm-started':
-        books.storms.started(event.scope);
+      case 'storm-on':
+        book.storms.set(told.group, { worked: book.storms.get(told.group)?.worked ?? 0, byStopped: told.byStopped });
         return;
-      case 'storm-ended':
-        books.storms.ended(event.scope);
-        // Failures grow old between lists too.
-        books.storms.recount(process.configuration.policies, (policy) => this.#failuresWithin(policy));
+      case 'storm-off':
+        book.storms.delete(told.group);
+        this.#mustStorm = new Set([...this.#mustStorm].filter((group) => group !== told.group));
         return;
-      case 'circuit-opened':
-      case 'circuit-probed':
+      case 'circuit-failed':
+        if (told.circuit !== 'restart') return;
+        book.circuit = {
+          openedAt: book.circuit?.openedAt ?? now,
+          probedAt: now,
+          person: needsPerson.has(told.class),
+          surely: true,
+        };
+        this.liveness.circuitFailed(book.circuit.person);
+        return;
       case 'circuit-closed':
-        if (event.circuit === 'restart') this.#restartCircuit(event);
+        if (told.circuit !== 'restart') return;
+        book.circuit = undefined;
+        book.circuitClosedAt = now;
         return;
-      case 'restart-withheld':
-        books.must(reasons.includes(event.reason), () => `a restart of ${event.taskId} was withheld without a reason`);
+      case 'hold-ended':
+        this.must((told.endsAt ?? Infinity) <= this.#witness.wall(), () => `hold ${told.id} ended early`);
+        book.holds.delete(told.id);
         return;
-      case 'restart-intended':
-        judgeIntent(books, process, event);
+      case 'intended':
+        this.#intended(process, told);
         return;
       default:
-        if ('taskId' in event && event.type !== 'status-unknown') judgeOutcome(books, process, event);
+        this.#outcomes.told(process.configuration.policies, now, told);
     }
   }
 
-  #restartCircuit(event: Extract<Event, { type: 'circuit-opened' | 'circuit-probed' | 'circuit-closed' }>): void {
-    const { books } = this;
-    const { now, circuit, streak } = books;
-    if (event.type === 'circuit-closed') {
-      // An unanswered restart that was just seen to have worked is told right after.
-      const seen = [...books.open].some(
-        ({ taskId, answer, answeredAt = Infinity }) =>
-          answer?.kind === 'unanswered' && books.task(taskId).lastUpAt > answeredAt - tinyMs,
-      );
-      const right = seen || now - books.successAt < 20_000 || books.deaths > 0;
-      books.must(right, () => 'the restart circuit closed without a success');
-      books.circuit = { ...circuit, open: false, closedAt: now };
+  #intended(process: Process, told: Extract<Told, { kind: 'intended' }>): void {
+    const { book, now } = this;
+    const task = book.task(told.taskId);
+    const { taskId, attemptId, trigger, group, probe, free } = told;
+    const call: Call = {
+      taskId,
+      attemptId,
+      trigger,
+      group,
+      groupNow: group,
+      probe,
+      free,
+      intendedAt: now,
+      sentAt: undefined,
+      answer: undefined,
+      answeredAt: undefined,
+      givenBack: false,
+      forgotten: false,
+      open: true,
+      holding: false,
+    };
+    if (trigger !== 'shadow') {
+      const moment = { ...this.#scene(process), book, task, call, mustStorm: this.#mustStorm };
+      const wrong = trigger === 'auto' ? wrongByRules(moment) : wrongByHand(moment);
+      this.must(!wrong, () => `restart of ${taskId}${trigger === 'manual' ? ' by hand' : ''}: ${wrong}`);
+      this.must(this.#witness.isOwner(process), () => `restart of ${taskId}: the account is another's`);
+      if (book.circuit && probe) book.circuit.probedAt = now;
+    }
+    if (trigger === 'manual') task.forget();
+    if (task.latest) book.close(task.latest);
+    task.latest = call;
+    book.calls.set(attemptId, call);
+    book.open.add(call);
+    if (trigger !== 'manual') task.callsInOutage++;
+    if (trigger === 'shadow') {
+      task.shadowed = true;
+      // Nobody answers it: its effect is awaited at once.
+      call.answeredAt = now;
+    }
+  }
+
+  // ---- lists that must come ------------------------------------------------------------------------------------------
+
+  /** The loop of an owner goes round: lists are asked for, at least every five minutes, and come to an end. */
+  lookAtLoop(process: Process): void {
+    if (this.#listBegan !== undefined) {
+      const forMs = this.now - this.#listBegan;
+      this.must(forMs < longestPollMs, () => `a list of ${process.name} has not come for ${forMs} ms`);
       return;
     }
-    const atOnce = needsPerson.has(event.failure.class);
-    if (event.type === 'circuit-opened') {
-      const tasks = new Set(streak.map(({ taskId }) => taskId)).size;
-      const right = event.atOnce ? atOnce : books.successLost || (streak.length >= 5 && tasks >= 2);
-      books.must(right, () => `the restart circuit opened after ${streak.length} failures in a row of ${tasks} tasks`);
-    }
-    books.circuit = { open: true, atOnce, probedAt: now, closedAt: circuit.closedAt };
+    const silentMs = this.now - this.#listEndedAt;
+    const most = longestPauseMs + process.configuration.pollEveryMs;
+    this.must(silentMs <= most, () => `${process.name} has not asked for a list for ${silentMs} ms`);
   }
-}
-
-/** An event as one line of the trace. */
-export function line(event: Event): string {
-  const { at: _at, account: _account, ...rest } = event;
-  const shown = 'item' in rest ? { ...rest, item: rest.item.status } : rest;
-  return JSON.stringify(shown, (_key, value: unknown) => (value === Number.POSITIVE_INFINITY ? 'never' : value));
 }

@@ -6,6 +6,8 @@ export interface Mutant {
   /** Stands exactly once in the file. */
   readonly from: string;
   readonly to: string;
+  /** The table that says it exactly, where a bound cannot tell; absent: the swarm. */
+  readonly caughtBy?: string;
 }
 
 export const mutants: readonly Mutant[] = [
@@ -118,18 +120,21 @@ export const mutants: readonly Mutant[] = [
     file: 'src/domain/memory/windows.ts',
     from: 'if (window <= stormWindowStart) return storm;',
     to: 'if (window >= stormWindowStart) return storm;',
+    caughtBy: 'test/domain/storm.test.ts',
   },
   {
     name: 'a relapse costs the window nothing',
     file: 'src/domain/memory/windows.ts',
     from: 'Math.max(stormWindowStart, window - perSuccess - 1)',
     to: 'Math.max(stormWindowStart, window)',
+    caughtBy: 'test/domain/storm.test.ts',
   },
   {
     name: 'the budget is never spent',
     file: 'src/domain/learn/storm.ts',
     from: 'return failed > 0 && failed >= allowed',
     to: 'return failed > 1e9 && failed >= allowed',
+    caughtBy: 'test/domain/storm.test.ts',
   },
   {
     name: 'no storm by stopped tasks',
@@ -143,6 +148,7 @@ export const mutants: readonly Mutant[] = [
     file: 'src/domain/learn/circuit.ts',
     from: 'const rowThatOpens = 5;',
     to: 'const rowThatOpens = 3;',
+    caughtBy: 'test/domain/circuit.test.ts',
   },
   {
     name: 'a throttled answer is a failed attempt',
@@ -154,7 +160,7 @@ export const mutants: readonly Mutant[] = [
     name: 'no success closes the circuit',
     file: 'src/domain/learn/circuit.ts',
     from: "if (restart.kind === 'closed') return [];\n  const { account } = ledger;",
-    to: "if (restart.kind === 'closed' || restart.probes >= 0) return [];\n  const { account } = ledger;",
+    to: "if (restart.kind === 'closed' || restart.since >= 0) return [];\n  const { account } = ledger;",
   },
   {
     name: 'the list circuit waits longer and longer',

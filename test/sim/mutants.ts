@@ -1,9 +1,9 @@
 /**
  * `npm run mutants [-- part of a name]`: applies each deliberate fault to a copy of the sources and lets the swarm
- * find it. A survivor means that an invariant is missing. Not part of `npm test`: it takes some minutes.
+ * find it, or the table test that the list names. A survivor means that a law or a row is missing. Not part of `npm test`: it takes some minutes.
  */
 import { spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Mutant, mutants } from './mutant-list.ts';
@@ -13,16 +13,14 @@ const mostSeeds = 200;
 
 async function copy(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'relaykeeper-mutants-'));
-  await mkdir(join(folder, 'test/domain'), { recursive: true });
-  for (const path of ['src', 'test/sim', 'test/domain/story.ts', 'package.json'])
+  for (const path of ['src', 'test/sim', 'test/domain', 'package.json', 'vitest.config.ts'])
     await cp(join(root, path), join(folder, path), { recursive: true });
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   return folder;
 }
 
-/** The seed that caught it and why, or undefined. */
-async function caught(folder: string): Promise<{ readonly seed: number; readonly why: string } | undefined> {
-  const play = spawn(process.execPath, ['test/sim/run.ts', '--seeds', `1-${mostSeeds}`], { cwd: folder });
+async function run(folder: string, args: readonly string[]): Promise<string> {
+  const play = spawn(process.execPath, args, { cwd: folder });
   let text = '';
   play.stdout.on('data', (piece) => {
     text += piece;
@@ -31,13 +29,25 @@ async function caught(folder: string): Promise<{ readonly seed: number; readonly
     text += piece;
   });
   await new Promise((resolve) => play.on('close', resolve));
+  return text;
+}
+
+/** What caught it, or undefined. */
+async function caught(folder: string, table: string | undefined): Promise<string | undefined> {
+  if (table !== undefined) {
+    const text = await run(folder, ['node_modules/vitest/vitest.mjs', 'run', table]);
+    if (/Tests .*\d+ failed/.test(text)) return table;
+    if (/Tests .*\d+ passed/.test(text)) return undefined;
+    throw new Error(`the table did not run:\n${text.slice(-2_000)}`);
+  }
+  const text = await run(folder, ['test/sim/run.ts', '--seeds', `1-${mostSeeds}`]);
   const found = /^seed (\d+) FAILED: (.*)$/m.exec(text);
-  if (found) return { seed: Number(found[1]), why: found[2] ?? '' };
+  if (found) return `seed ${found[1]}: ${found[2]?.slice(0, 160)}`;
   if (/ 0 failed/.test(text)) return undefined;
   throw new Error(`the swarm did not run:\n${text.slice(-2_000)}`);
 }
 
-async function tryOne(folder: string, { name, file, from, to }: Mutant): Promise<boolean> {
+async function tryOne(folder: string, { name, file, from, to, caughtBy }: Mutant): Promise<boolean> {
   const path = join(folder, file);
   const text = await readFile(path, 'utf8');
   const times = text.split(from).length - 1;
@@ -48,8 +58,8 @@ async function tryOne(folder: string, { name, file, from, to }: Mutant): Promise
     text.replace(from, () => to),
   );
   try {
-    const catcher = await caught(folder);
-    if (catcher) console.log(`caught    ${name}\n          seed ${catcher.seed}: ${catcher.why.slice(0, 160)}`);
+    const catcher = await caught(folder, caughtBy);
+    if (catcher) console.log(`caught    ${name}\n          ${catcher}`);
     else console.log(`SURVIVED  ${name} (${file})`);
     return catcher !== undefined;
   } finally {

@@ -2,8 +2,9 @@
  * Whose the account is: a lock that the operating system frees when a process dies, or a lease of 30 s that is
  * renewed every 10 s and can be lost (design section 7).
  */
-import type { Ownership } from '../../src/domain/ports/store-port.ts';
+
 import type { Process } from './process.ts';
+import type { Ownership } from './seam.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 const leaseMs = 30_000;

@@ -5,17 +5,27 @@
 import { pretendTransport } from '../../src/app/pretend.ts';
 import { createCloud } from '../../src/cloud/client.ts';
 import { createGate } from '../../src/cloud/limiter/gate.ts';
-import type { Cloud, LookResult } from '../../src/domain/ports/cloud-port.ts';
-import type { Gate } from '../../src/domain/ports/gate-port.ts';
-import type { Ownership } from '../../src/domain/ports/store-port.ts';
-import type { Clock } from '../../src/domain/ports/time-port.ts';
-import type { Event } from '../../src/domain/words/events.ts';
-import type { Policies } from '../../src/domain/words/policy.ts';
-import type { Observation, RestartAnswer, TaskItem } from '../../src/domain/words/task.ts';
-import { Keeper, type KeeperSettings } from '../../src/keeper/keeper.ts';
 import type { World } from '../../src/simulator/world.ts';
-import { type Counters, countersFor } from './counters.ts';
 import type { DeathAtSave, Disk } from './disk.ts';
+import {
+  type Clock,
+  type Cloud,
+  type Counters,
+  countersFor,
+  type Event,
+  type Gate,
+  isKept,
+  Keeper,
+  type KeeperSettings,
+  type LookResult,
+  type Observation,
+  type Ownership,
+  type Policies,
+  type RestartAnswer,
+  retiredActionsOf,
+  type TaskItem,
+  toldBy,
+} from './seam.ts';
 import { accessKey, every } from './stage.ts';
 import { createThinCloud } from './thin-cloud.ts';
 import type { VirtualClock } from './virtual-clock.ts';
@@ -42,13 +52,13 @@ export type Call = 'list' | 'look' | 'restart';
 /** Told of everything that crosses the border of a process, in order. */
 export interface Watcher {
   /** A call begins. */
-  calls(call: Call): void;
+  calls(process: Process, call: Call): void;
   told(process: Process, event: Event): void;
   /** `startedAt`: by the world's clock. */
   observed(process: Process, observation: Observation, startedAt: number): void;
-  looked(process: Process, look: LookResult, startedAt: number): void;
-  sent(process: Process, taskId: string, cloudGroup: string): void;
-  answered(process: Process, taskId: string, answer: RestartAnswer): void;
+  looked(look: LookResult, startedAt: number): void;
+  sent(process: Process, taskId: string): void;
+  answered(taskId: string, answer: RestartAnswer): void;
 }
 
 export interface ProcessOptions {
@@ -80,6 +90,10 @@ export class Process {
   configuration: Configuration;
   alive = true;
   stopping = false;
+  /** It has told that the account is its own. */
+  owns = false;
+  /** What it told since it got the account and must keep. */
+  told: Event[] = [];
   /** How often it got the account. */
   gains = 0;
   reloaded = false;
@@ -114,9 +128,15 @@ export class Process {
       clock: this.clock,
       tell: (event) => {
         if (!this.alive) return;
+        const kind = toldBy(event)?.kind;
+        if (kind === 'owned') {
+          this.gains++;
+          this.told = [];
+        }
+        if (kind === 'owned' || kind === 'lost') this.owns = kind === 'owned';
+        if (isKept(event)) this.told.push(event);
         options.watcher.told(this, event);
         this.counters.record(event);
-        if (event.type === 'owner-gained') this.gains++;
         if (this.dies?.at === 'event') this.die();
       },
       complain: (what, cause) => {
@@ -170,7 +190,7 @@ export class Process {
   #cloud(configuration: Configuration): Cloud {
     const { world, clock, machine, begin, unreachable, shuffle } = this.#options;
     const { requestTimeoutMs, pageSize } = configuration;
-    const retiredActions = () => this.keeper?.ledger.accountRecord.retiredActions ?? [];
+    const retiredActions = () => retiredActionsOf(this.keeper);
     const onRetired = (from: string, to: string) => this.keeper.actionRetired(from, to);
     const common = { gate: this.gate, requestTimeoutMs, pageSize, retiredActions };
     if (configuration.client === 'thin') {
@@ -215,27 +235,27 @@ export class Process {
       ...cloud,
       observe: async (signal) => {
         const startedAt = clock.monotonic();
-        watcher.calls('list');
+        watcher.calls(this, 'list');
         const observation = await cloud.observe(signal);
         if (this.alive && !signal.aborted) watcher.observed(this, observation, startedAt);
         return observation;
       },
       look: async (cloudGroups, signal) => {
         const startedAt = clock.monotonic();
-        watcher.calls('look');
+        watcher.calls(this, 'look');
         const look = await cloud.look(cloudGroups, signal);
-        if (this.alive && !signal.aborted) watcher.looked(this, look, startedAt);
+        if (this.alive && !signal.aborted) watcher.looked(look, startedAt);
         return look;
       },
       restart: async (task, permit, signal) => {
         if (!this.alive) return new Promise(() => {});
-        watcher.calls('restart');
-        watcher.sent(this, task.taskId, task.cloudGroup);
+        watcher.calls(this, 'restart');
+        watcher.sent(this, task.taskId);
         const pending = cloud.restart(task, permit, signal);
         if (this.dies?.at === 'send') this.die();
         const answer = await pending;
         if (!this.alive) return new Promise(() => {});
-        watcher.answered(this, task.taskId, answer);
+        watcher.answered(task.taskId, answer);
         if (this.dies?.at === 'answer') this.die();
         return answer;
       },

@@ -1,6 +1,5 @@
 /** The policies as the judge reads them: written from the design's text, sharing no code with the rules. */
-import type { Hours, Policies, Policy } from '../../src/domain/words/policy.ts';
-import type { TaskItem } from '../../src/domain/words/task.ts';
+import type { Hours, Policies, Policy, TaskItem } from './seam.ts';
 
 const patterns = new Map<string, RegExp>();
 

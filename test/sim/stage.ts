@@ -6,14 +6,6 @@
 import { pretendTransport } from '../../src/app/pretend.ts';
 import { createCloud } from '../../src/cloud/client.ts';
 import { createGate } from '../../src/cloud/limiter/gate.ts';
-import type { AccountRecord, BudgetEntry, TaskRecord } from '../../src/domain/memory/ledger.ts';
-import type { CloudTrace } from '../../src/domain/ports/cloud-port.ts';
-import type { Gate, RateLimit } from '../../src/domain/ports/gate-port.ts';
-import type { LedgerChanges, LedgerStore, Ownership } from '../../src/domain/ports/store-port.ts';
-import type { Schedule } from '../../src/domain/ports/time-port.ts';
-import type { Event } from '../../src/domain/words/events.ts';
-import type { Policies, Policy } from '../../src/domain/words/policy.ts';
-import { Keeper, type KeeperSettings } from '../../src/keeper/keeper.ts';
 import type { Arrival } from '../../src/simulator/arrivals.ts';
 import type { Fault } from '../../src/simulator/faults.ts';
 import type { TaskPlan } from '../../src/simulator/pretend-task.ts';
@@ -29,6 +21,23 @@ import {
   type WorldOptions,
 } from '../../src/simulator/world.ts';
 import { begin, plainPolicy } from '../domain/story.ts';
+import {
+  type AccountRecord,
+  type BudgetEntry,
+  type CloudTrace,
+  type Event,
+  type Gate,
+  Keeper,
+  type KeeperSettings,
+  type LedgerChanges,
+  type LedgerStore,
+  type Ownership,
+  type Policies,
+  type Policy,
+  type RateLimit,
+  type Schedule,
+  type TaskRecord,
+} from './seam.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 export const accessKey = { accessKeyId: 'AKLTtest', secretAccessKey: 'test-secret-key' };

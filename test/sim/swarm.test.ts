@@ -8,15 +8,24 @@ import { draw, seeded } from '../../src/simulator/random.ts';
 import { calmScript, openGate } from './calm.ts';
 import { playScript, playSeed, type Verdict } from './swarm.ts';
 
-/** Each of them found a fault in src/ (see the commits that name them), or in the simulation. */
-const known = [
-  12, 47, 67, 68, 120, 150, 164, 221, 272, 279, 353, 415, 450, 646, 669, 674, 728, 898, 928, 1320, 20484, 21161, 21396,
-  194297438, 402833084, 402834077, 402835958, 402834050, 402835480, 402834521, 402835231, 402834292, 405002304,
-  405004003, 405738129, 405738539, 407645650, 407647272, 407649317, 408830830, 408832681, 408832628, 408839671,
-  408840429, 409836127, 409844756, 409845444, 410594603, 410595344, 410597169, 410597830, 410599036, 410599928,
-  410600054, 410600584, 410601023, 410601450, 410601655, 410601993, 411315565, 412589297, 412731487, 414510672,
-  414511016, 414511465, 414512561, 414515934, 414516622, 414517314, 414517439, 414518010, 415876270, 415876968,
-  416629012, 416635021,
+/** Each of them found a fault in src/ once. */
+const known: readonly { readonly seed: number; readonly why: string }[] = [
+  { seed: 12, why: 'a lease ran down while the intent of a restart was saved, and the call went out' },
+  { seed: 150, why: 'a look that saw a task run did not end its first sight' },
+  { seed: 928, why: 'any look ended a first sight, also one that shows a task that has not started' },
+  { seed: 164, why: 'a task refused because it runs was restarted again before the next list' },
+  { seed: 221, why: 'a page asked for before the look that saw a task run made it stopped again' },
+  { seed: 67, why: 'a look or an answer right after a step of the clock settled attempts by times of two clocks' },
+  { seed: 402834077, why: 'a step of the clock reached the disk with the next list only' },
+  { seed: 402835480, why: 'by a clock that was set back the next list came up to a gap late' },
+  { seed: 405738129, why: 'a look that began after a step of the clock was thrown away' },
+  { seed: 405004003, why: 'an attempt given back left a time behind that a step of the clock did not move' },
+  { seed: 405002304, why: 'a hold set while the first save after a take-over failed was lost' },
+  { seed: 898, why: 'an attempt that ended with its outage was given back, and the row got shorter' },
+  { seed: 402835231, why: 'a restart that was given back, worked and did not hold left its task for running' },
+  { seed: 414517314, why: "giving back older attempts forgot the time of the newest, of a task that was nobody's" },
+  { seed: 410597830, why: 'two attempts of a task had one id after the clock was set back' },
+  { seed: 21396, why: 'a task that failed often waited until twenty that never come up had failed as often' },
 ];
 const freshSeeds = 60;
 /** On a busy machine fewer fresh seeds are played, rather than the whole being late. */
@@ -36,9 +45,7 @@ function commit(): string {
   }
 }
 
-test('seeds that failed once', { timeout: 60_000 }, async () => {
-  for (const seed of known) expectGreen(await playSeed(seed));
-});
+test.each(known)('seed $seed: $why', { timeout: 30_000 }, async ({ seed }) => expectGreen(await playSeed(seed)));
 
 test('fresh seeds of this commit', { timeout: 60_000 }, async () => {
   const random = seeded(1, commit());

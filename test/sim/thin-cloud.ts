@@ -10,11 +10,6 @@ import { throttledLimit } from '../../src/cloud/call.ts';
 import { type Action, classify } from '../../src/cloud/errors.ts';
 import { createClockOffset } from '../../src/cloud/offset.ts';
 import { createRestartActions } from '../../src/cloud/restart-call.ts';
-import type { Cloud } from '../../src/domain/ports/cloud-port.ts';
-import type { Gate, Permit } from '../../src/domain/ports/gate-port.ts';
-import type { Clock } from '../../src/domain/ports/time-port.ts';
-import type { CallFailure } from '../../src/domain/words/failure.ts';
-import type { Observation, RestartAnswer, TaskItem, TaskStatus } from '../../src/domain/words/task.ts';
 import { actions } from '../../src/simulator/actions.ts';
 import { arrive, keep } from '../../src/simulator/arrivals.ts';
 import { type Outcome, statusOf } from '../../src/simulator/envelope.ts';
@@ -22,6 +17,17 @@ import { type Effect, type End, type LiveFault, matchesItem, strike } from '../.
 import type { Task } from '../../src/simulator/pretend-task.ts';
 import { between, draw } from '../../src/simulator/random.ts';
 import { advance, cloudNow, statusNow, type World } from '../../src/simulator/world.ts';
+import type {
+  CallFailure,
+  Clock,
+  Cloud,
+  Gate,
+  Observation,
+  Permit,
+  RestartAnswer,
+  TaskItem,
+  TaskStatus,
+} from './seam.ts';
 
 export interface ThinCloudOptions {
   readonly world: World;

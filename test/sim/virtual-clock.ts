@@ -1,5 +1,5 @@
 /** Time that passes only when nothing is left to do: the whole daemon runs on it, hours in milliseconds. */
-import type { Clock } from '../../src/domain/ports/time-port.ts';
+import type { Clock } from './seam.ts';
 
 interface Timer {
   readonly at: number;

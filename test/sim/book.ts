@@ -1,0 +1,176 @@
+/**
+ * What an onlooker writes down of each task and each call: what the lists showed, what was sent and answered, what
+ * the process said of it. Where a fact may have died with its process, the book errs on the lenient side.
+ *
+ * Times are milliseconds of the world since the story's begin.
+ */
+import type { OfAttempt, Policy, RestartAnswer, TaskItem } from './seam.ts';
+
+const never = Number.NEGATIVE_INFINITY;
+
+export interface Call extends OfAttempt {
+  /** The group that has its task now; undefined: nobody's. */
+  groupNow: string | undefined;
+  readonly probe: boolean;
+  readonly free: boolean;
+  readonly intendedAt: number;
+  sentAt: number | undefined;
+  answer: RestartAnswer | undefined;
+  answeredAt: number | undefined;
+  givenBack: boolean;
+  /** Attempts were forgotten since its intent. */
+  forgotten: boolean;
+  /** Its effect is awaited: nothing was told of what became of it. */
+  open: boolean;
+  /** It worked and has yet to hold. */
+  holding: boolean;
+}
+
+export class TaskBook {
+  readonly taskId: string;
+  /** Calls by the rules that count: not given back, since attempts were last forgotten. */
+  counted: Call[] = [];
+  /** Attempts that failed in a row. */
+  failures = new Set<string>();
+  latest: Call | undefined;
+  callsInOutage = 0;
+  outageSince = never;
+
+  /** As the newest complete list that has it shows it. */
+  item: TaskItem | undefined;
+  stoppedInRow = 0;
+  /** Newest sights, by when they were asked for, and the first of those in a row that show it running. */
+  downAt = never;
+  upAt = never;
+  upSince: number | undefined;
+  /** First of the complete lists in a row that all say active. */
+  activeSince: number | undefined;
+  absentInRow = 0;
+  absentSince: number | undefined;
+
+  /** It was found stopped, and has not been seen up since. */
+  foundStopped: boolean | undefined;
+  /** Told as abandoned: it is, unless a process died or another policy came since. */
+  abandoned: 'surely' | 'perhaps' | undefined;
+  /** When its row of failures began, and when that led to quarantine. */
+  rowSince = never;
+  quarantinedAt: number | undefined;
+  /** What would have been sent counts in its waits, and here not. */
+  shadowed = false;
+
+  constructor(taskId: string) {
+    this.taskId = taskId;
+  }
+
+  forget(): void {
+    this.counted = [];
+    this.shadowed = false;
+    this.clearRow();
+  }
+
+  clearRow(): void {
+    this.failures.clear();
+    this.abandoned = undefined;
+    this.quarantinedAt = undefined;
+  }
+
+  /** A complete list or a look shows it; `seenAt`: when its page was asked for. */
+  saw(item: TaskItem, seenAt: number, complete: boolean): void {
+    const { status } = item;
+    // A look settles what is awaited and nothing else: what it shows of others is not learned.
+    const { latest } = this;
+    const awaited = latest?.open ? latest.answeredAt !== undefined : latest?.holding && status === 'stopped';
+    if (!complete && !awaited) return;
+    if (status === 'stopped') {
+      this.downAt = Math.max(this.downAt, seenAt);
+      if (seenAt > this.upAt + 1) this.upSince = undefined;
+    }
+    if (status === 'active' || status === 'not-started') {
+      this.upAt = Math.max(this.upAt, seenAt);
+      this.upSince ??= seenAt;
+      if (status === 'active' || (!complete && this.item?.status === 'stopped')) this.foundStopped &&= false;
+    }
+    if (!complete) return;
+    this.item = item;
+    if (status === 'active') this.activeSince ??= seenAt;
+    else if (status !== 'stopped' || seenAt > this.upAt) this.activeSince = undefined;
+    this.stoppedInRow = status === 'stopped' ? this.stoppedInRow + 1 : 0;
+    this.absentInRow = 0;
+    this.absentSince = undefined;
+  }
+
+  isOnlyWatched = (policy: Policy): boolean =>
+    policy.mode === 'observe' || (policy.firstSight === 'observe' && this.foundStopped !== false);
+}
+
+export interface Held {
+  readonly target: { readonly kind: string; readonly taskId?: string; readonly group?: string };
+  /** By the machine's wall clock. */
+  readonly endsAt: number | undefined;
+  /** It was told that it is on disk, and nobody asked to take it off. */
+  confirmed: boolean;
+}
+
+const covers = ({ target }: Held, taskId: string, group: string): boolean =>
+  target.kind === 'account' || target.taskId === taskId || target.group === group;
+
+export class Book {
+  readonly tasks = new Map<string, TaskBook>();
+  readonly calls = new Map<string, Call>();
+  readonly open = new Set<Call>();
+  readonly holds = new Map<string, Held>();
+  /** What operators asked for: restarts, and whether by force; releases. */
+  readonly asked = { restarts: new Map<string, boolean>(), releases: new Set<string>() };
+  list: { readonly items: ReadonlyMap<string, TaskItem>; readonly at: number } | undefined;
+  /** How long the newest polls took. */
+  pollsMs: number[] = [];
+  listRefused = false;
+  /** Storms that are on: how many restarts worked since. The account's is under undefined. */
+  readonly storms = new Map<string | undefined, { worked: number; byStopped: boolean }>();
+  /** It is open; `surely`: nothing of that can have died with a process. */
+  circuit: { openedAt: number; probedAt: number; person: boolean; surely: boolean } | undefined;
+  circuitClosedAt = never;
+  acceptedAt = never;
+  throttledAt = never;
+  /** A clock stepped and nobody may have noticed: waits that began before cannot be judged. */
+  blurredAt = never;
+  steppedAt = never;
+  /** A process ended or lost the account: what it had not saved is lost. */
+  endedAt = never;
+  reloadedAt = never;
+
+  task(taskId: string): TaskBook {
+    let book = this.tasks.get(taskId);
+    if (!book) {
+      book = new TaskBook(taskId);
+      this.tasks.set(taskId, book);
+    }
+    return book;
+  }
+
+  close(call: Call): void {
+    call.open = false;
+    call.holding = false;
+    this.open.delete(call);
+  }
+
+  /** A hold over the task; `surely`: it must be obeyed, otherwise it may be. */
+  heldBy(taskId: string, group: string, wall: number, surely: boolean): string | undefined {
+    for (const [id, held] of this.holds)
+      if ((!surely || held.confirmed) && (held.endsAt ?? Infinity) > wall && covers(held, taskId, group)) return id;
+    return undefined;
+  }
+
+  /** The process ended: what it told and had not saved never was. */
+  ended(now: number, savedAt: number, isSaved: (attemptId: string) => boolean): void {
+    this.endedAt = now;
+    this.listRefused = false;
+    if (this.circuitClosedAt > savedAt) this.circuit = { openedAt: now, probedAt: now, person: true, surely: false };
+    if (this.circuit) this.circuit.surely = false;
+    this.storms.clear();
+    this.list = undefined;
+    this.throttledAt = never;
+    for (const call of this.open) if (!isSaved(call.attemptId)) this.close(call);
+    for (const task of this.tasks.values()) task.abandoned &&= 'perhaps';
+  }
+}
