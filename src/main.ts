@@ -91,6 +91,7 @@ const stdout: Output = {
   write: (text) => void process.stdout.write(text),
   error: (text) => (isDaemon ? complaints.write(text) : void process.stderr.write(text)),
   isTerminal: process.stdout.isTTY === true,
+  columns: process.stdout.columns || 80,
   colors: process.stdout.isTTY === true && process.stderr.isTTY === true && !process.env.NO_COLOR,
 };
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

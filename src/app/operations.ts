@@ -1,14 +1,17 @@
 /** What operators may ask of the running daemon, over all its accounts: the `Operations` port on the keepers. */
 import { randomBytes } from 'node:crypto';
 import { addHold, maxHolds, removeHold } from '../domain/decide/operator.ts';
+import { verdictOf } from '../domain/decide/rules.ts';
 import { isListed, stateOf } from '../domain/memory/condition.ts';
-import { holdsOver } from '../domain/memory/situation.ts';
+import type { TaskRecord } from '../domain/memory/ledger.ts';
+import { holdsOver, type Situation } from '../domain/memory/situation.ts';
 import type { Operations, ReloadResult, TaskPage, TaskQuery } from '../domain/ports/operations-port.ts';
 import type { History } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { AccountSnapshot, ExplainView, StatusView, TaskView } from '../domain/views/shown.ts';
 import { accountView, groupViews, ruleViews, taskView } from '../domain/views/views.ts';
 import type { Hold } from '../domain/words/events.ts';
+import type { Reason } from '../domain/words/reason.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import { groupMustExist, subjectMustExist, typesMustExist, unknownName } from './known-names.ts';
@@ -113,7 +116,12 @@ function directory(keepersNow: () => readonly Keeper[]) {
       account === undefined && keepers.length === 1 ? keepers[0] : keepers.find((keeper) => keeper.account === account);
     if (found) return found;
     const names = keepers.map((keeper) => keeper.account);
-    if (account === undefined) throw new Refusal('bad-request', `name the account: one of ${names.join(', ')}`);
+    if (account === undefined)
+      throw new Refusal(
+        'bad-request',
+        `name the account: one of ${names.join(', ')}`,
+        'On the command line: --account.',
+      );
     throw new Refusal('not-found', unknownName('account', account, names));
   };
 
@@ -132,14 +140,43 @@ function directory(keepersNow: () => readonly Keeper[]) {
     );
     const [only] = like;
     if (only && like.length === 1) return only;
-    if (like.length > 1) throw new Refusal('bad-request', `${like.length} tasks are called ${named}: give the task id`);
-    throw new Refusal(
-      'not-found',
-      `no task ${named}: give its id, at least ${shortestPrefix} characters of it, or its exact title`,
+    if (like.length > 1)
+      throw new Refusal(
+        'bad-request',
+        `${like.length} tasks are called ${named}: give the id\n${listed(like)}`,
+        `All with their state: relaykeeper tasks ${named}`,
+      );
+    const none = `no task ${named}: give its id, at least ${shortestPrefix} characters of it, or its exact title`;
+    const near = keepers.flatMap((keeper) =>
+      [...keeper.ledger.tasks.values()].filter(has(named)).map(({ taskId }) => ({ keeper, taskId })),
     );
+    throw new Refusal('not-found', near.length === 0 ? none : `${none}. These have it in them:\n${listed(near)}`);
   };
 
   return { keeperOf, find };
+}
+
+const mostTold = 10;
+
+/** One a line, by id and title. */
+function listed(tasks: readonly { readonly keeper: Keeper; readonly taskId: string }[]): string {
+  const first = tasks.toSorted((a, b) => inOrder(a.taskId, b.taskId)).slice(0, mostTold);
+  const lines = first.map(({ keeper, taskId }) => {
+    const title = keeper.ledger.tasks.get(taskId)?.item.title ?? '';
+    return `  ${taskId}  ${title} (account ${keeper.account})`;
+  });
+  const more = tasks.length - lines.length;
+  return [...lines, ...(more > 0 ? [`  and ${more} more`] : [])].join('\n');
+}
+
+/** As people compare: full-width letters and capitals are none of their own. */
+const folded = (text: string): string => text.normalize('NFKC').toLowerCase();
+
+/** Whether a listed task has a text in its title, id or cloud group. */
+function has(search: string): (record: TaskRecord) => boolean {
+  const part = folded(search);
+  return ({ goneAt, taskId, item }) =>
+    goneAt === undefined && [item.title, taskId, item.cloudGroup].some((text) => folded(text).includes(part));
 }
 
 function holdOperations(
@@ -183,7 +220,9 @@ function holdOperations(
 }
 
 /** Only the tasks of the page are looked at rule by rule: for 10,000 tasks that would be half a second. */
-function taskPage(keepers: readonly Keeper[], { group, state, after, limit }: TaskQuery): TaskPage {
+function taskPage(keepers: readonly Keeper[], query: TaskQuery): TaskPage {
+  const { group, state, reason, search, after, limit } = query;
+  const isFound = search === undefined ? () => true : has(search);
   const tasks: TaskView[] = [];
   for (const keeper of keepers.toSorted((a, b) => inOrder(a.account, b.account))) {
     if (after && inOrder(keeper.account, after.account) < 0) continue;
@@ -193,12 +232,19 @@ function taskPage(keepers: readonly Keeper[], { group, state, after, limit }: Ta
       .filter((record) => record.goneAt === undefined && (group === undefined || record.group === group))
       .filter((record) => record.taskId > afterId)
       .filter((record) => state === undefined || stateOf(record, situation.cloudNow) === state)
+      .filter(isFound)
+      .filter((record) => reason === undefined || reasonOf(record, situation) === reason)
       .sort((a, b) => inOrder(a.taskId, b.taskId));
     const room = limit - tasks.length;
     tasks.push(...records.slice(0, room).map((record) => taskView(record, situation)));
     if (records.length > room) return { tasks, more: true };
   }
   return { tasks, more: false };
+}
+
+function reasonOf(record: TaskRecord, situation: Situation): Reason | undefined {
+  const verdict = verdictOf(record, situation);
+  return verdict.kind === 'wait' ? verdict.reason : undefined;
 }
 
 const inOrder = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { fileTrouble, readUserFile } from '../user-files.ts';
+import { plain } from './show.ts';
 import { type ExitCode, exitCodes, Failure, type Surroundings } from './surroundings.ts';
 
 export const defaultSocket = 'data/relaykeeper.sock';
@@ -186,8 +187,10 @@ function readAnswer<T>(address: Address, status: number, text: string): T {
     answer = undefined;
   }
   if (status >= 200 && status < 300 && answer !== undefined) return answer as T;
-  const said = field(answer, 'error');
-  if (typeof said !== 'string') {
+  const error = field(answer, 'error');
+  // Titles stand in it.
+  const said = typeof error === 'string' ? error.split('\n').map(plain).join('\n') : undefined;
+  if (said === undefined) {
     throw new Failure(
       exitCodes.failed,
       `what answers on ${address.tried} is not relaykeeper (HTTP ${status})`,

@@ -14,6 +14,7 @@ import { paint } from './show.ts';
 import { simulateCommand } from './simulate.ts';
 import { statusCommand } from './status.ts';
 import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
+import { tasksCommand } from './tasks.ts';
 import { programVersion, versionCommand } from './version.ts';
 
 /**
@@ -56,9 +57,16 @@ function commandLine(surroundings: Surroundings): Command {
     .addCommand(planCommand(surroundings))
     .addCommand(runCommand(surroundings));
   root.commandsGroup('On call (these ask the running daemon):');
-  for (const command of [statusCommand, explainCommand, historyCommand, holdCommand, restartCommand, releaseCommand]) {
-    root.addCommand(command(surroundings));
-  }
+  const onCall = [
+    statusCommand,
+    tasksCommand,
+    explainCommand,
+    historyCommand,
+    holdCommand,
+    restartCommand,
+    releaseCommand,
+  ];
+  for (const command of onCall) root.addCommand(command(surroundings));
   root.addCommand(healthcheckCommand(surroundings));
   root.commandsGroup('Other:');
   root.addCommand(simulateCommand(surroundings)).addCommand(schemaCommand(surroundings));

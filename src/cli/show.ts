@@ -1,12 +1,15 @@
 /**
  * How things look: tables, times, durations. On a terminal a person reads them (columns, headings, local time);
- * anywhere else a program does (one row a line, tab-separated, no heading, UTC), and both have the same columns.
+ * anywhere else a program does (one row a line, tab-separated, no heading, nothing cut, UTC).
  */
 import { styleText } from 'node:util';
 import type { Output } from './surroundings.ts';
 
-/** The wider column of a table is cut at this many places, so that one long title does not push the rest away. */
+/** No column but the last is wider than this. */
 const widestColumn = 60;
+/** Columns that are cut further where the terminal is too narrow, down to so many places: all others are needed whole. */
+const givingWay = { headings: ['TITLE', 'GROUP'], leastPlaces: 8 };
+const betweenColumns = 2;
 
 export type Color = 'red' | 'green' | 'yellow' | 'dim' | 'bold';
 
@@ -16,28 +19,32 @@ export const paint = (out: Output, color: Color, text: string): string =>
 /** Titles, names and reasons come from others: nothing in them may steer the terminal or break a line. */
 export const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ');
 
+const characters = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+/** East Asian Width: W and F of Unicode 16, as ranges; emoji are asked for apart. */
+const wide =
+  /^[\u1100-\u115f\u231a\u231b\u2329\u232a\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2fb}\u{1d300}-\u{1d376}\u{20000}-\u{3fffd}]/u;
+/** Shown as a picture: by itself, because the text asks for one, or as a flag of two letters. */
+const picture = /^\p{Emoji_Presentation}|^\p{Emoji}\ufe0f|^\p{RI}\p{RI}/u;
+const unseen = /^[\p{Mn}\p{Me}\p{Cf}]+$/u;
+
 /** Places that a text takes in a terminal: Chinese, Japanese, Korean and full-width characters and emoji take two. */
 export function textWidth(text: string): number {
+  if (/^[ -~]*$/.test(text)) return text.length;
   let width = 0;
-  for (const character of text) {
-    if (/\p{Mn}/u.test(character)) continue;
-    width += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u.test(
-      character,
-    )
-      ? 2
-      : /\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u.test(character)
-        ? 2
-        : 1;
-  }
+  for (const { segment } of characters.segment(text)) width += widthOf(segment);
   return width;
 }
 
-function cut(text: string, places: number): string {
+const widthOf = (character: string): number =>
+  unseen.test(character) ? 0 : wide.test(character) || picture.test(character) ? 2 : 1;
+
+export function cut(text: string, places: number): string {
   if (textWidth(text) <= places) return text;
-  let kept = '';
-  for (const character of text) {
-    if (textWidth(kept + character) >= places) break;
-    kept += character;
+  let [kept, width] = ['', 0];
+  for (const { segment } of characters.segment(text)) {
+    width += widthOf(segment);
+    if (width >= places) break;
+    kept += segment;
   }
   return `${kept}…`;
 }
@@ -50,15 +57,47 @@ export function writeTable(out: Output, headings: readonly string[], rows: reado
     return;
   }
   const last = headings.length - 1;
-  const shown = [headings, ...cells].map((row) => row.map((cell, n) => (n === last ? cell : cut(cell, widestColumn))));
-  const widths = headings.map((_, n) => shown.reduce((most, row) => Math.max(most, textWidth(row[n] ?? '')), 0));
-  shown.forEach((row, line) => {
+  const lines = [headings, ...cells];
+  const needed = headings.map((_, n) => lines.reduce((most, row) => Math.max(most, textWidth(row[n] ?? '')), 0));
+  const widths = fitted(headings, needed, out.columns);
+  lines.forEach((row, line) => {
     const text = row
-      .map((cell, n) => (n === last ? cell : cell + ' '.repeat((widths[n] ?? 0) - textWidth(cell))))
-      .join('  ')
+      .map((cell, n) => (n === last ? cell : padded(cut(cell, widths[n] ?? 0), widths[n] ?? 0)))
+      .join(' '.repeat(betweenColumns))
       .trimEnd();
     out.write(`${line === 0 ? paint(out, 'dim', text) : text}\n`);
   });
+}
+
+const padded = (text: string, places: number): string => text + ' '.repeat(Math.max(0, places - textWidth(text)));
+
+/** The widest of those that give way gives first. */
+function fitted(headings: readonly string[], needed: readonly number[], columns: number): readonly number[] {
+  const last = headings.length - 1;
+  const widths = needed.map((places, n) => (n === last ? places : Math.min(places, widestColumn)));
+  let over = widths.reduce((sum, places) => sum + places + betweenColumns, -betweenColumns) - columns;
+  for (; over > 0; over--) {
+    const giving = widths.map((places, n) =>
+      givingWay.headings.includes(headings[n] ?? '') && places > givingWay.leastPlaces ? places : 0,
+    );
+    const most = Math.max(...giving);
+    if (most === 0) break;
+    widths[giving.indexOf(most)] = most - 1;
+  }
+  return widths;
+}
+
+/** At least this much of an id is shown on a terminal; every command takes the beginning of one. */
+const shortestId = 8;
+
+/** Ids as a terminal shows them: cut where they can still be told apart. */
+export function shortIds(out: Output, taskIds: readonly string[]): (taskId: string) => string {
+  if (!out.isTerminal) return (taskId) => taskId;
+  const ids = new Set(taskIds);
+  const longest = Math.max(0, ...[...ids].map((id) => id.length));
+  let places = shortestId;
+  while (places < longest && new Set([...ids].map((id) => id.slice(0, places))).size < ids.size) places++;
+  return (taskId) => taskId.slice(0, places);
 }
 
 export const writeJson = (out: Output, value: unknown): void => out.write(`${JSON.stringify(value, undefined, 2)}\n`);
@@ -96,6 +135,12 @@ export function duration(ms: number): string {
     if (count > 0) text += `${count}${name}`;
   }
   return text;
+}
+
+/** When something may happen at the earliest, for a person as a span: `in 45s`, `now`. */
+export function untilThen(out: Output, now: number, at: number | 'never' | 'unknown' | null | undefined): string {
+  if (!out.isTerminal || typeof at !== 'number') return until(out, at);
+  return at <= now ? 'now' : `in ${duration(at - now)}`;
 }
 
 /** How long ago, in words; a moment ahead of `now` (clocks differ) is now. */

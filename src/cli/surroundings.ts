@@ -42,6 +42,8 @@ export interface Output {
   /** A person looks at the output: tables and local times instead of tab-separated lines. */
   readonly isTerminal: boolean;
   readonly colors: boolean;
+  /** How wide the terminal is. */
+  readonly columns: number;
 }
 
 export interface Signals {

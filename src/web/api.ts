@@ -74,13 +74,13 @@ function denialOf(error: unknown): Denial {
   if (error instanceof Denial) return error;
   if (error instanceof Refusal) {
     const status = { 'not-found': 404, refused: 409, 'bad-request': 400, unavailable: 503 } as const;
-    return new Denial(status[error.code], error.message, hints[error.code]);
+    return new Denial(status[error.code], error.message, error.next ?? hints[error.code]);
   }
   return new Denial(500, 'relaykeeper failed to answer this', 'Its log says why: look for the event request-failed.');
 }
 
 const hints: Readonly<Record<Refusal['code'], string>> = {
-  'not-found': 'See what there is: relaykeeper status, or GET /api/v1/tasks.',
+  'not-found': 'See what there is: relaykeeper tasks, or GET /api/v1/tasks.',
   refused: 'See every rule for the task: relaykeeper explain TASK.',
   'bad-request': 'GET /api/v1/openapi.json says what is expected.',
   unavailable: 'Try again in a few seconds; relaykeeper status shows what is down.',

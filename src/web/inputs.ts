@@ -1,6 +1,7 @@
 /** What may stand in queries and bodies, as schemas: requests are checked by them and openapi.json is made from them. */
 import { z } from 'zod';
 import type { TaskPlace } from '../domain/ports/operations-port.ts';
+import { reasons } from '../domain/words/reason.ts';
 import { taskStates } from '../domain/words/task.ts';
 import { Denial } from './problem.ts';
 
@@ -64,6 +65,8 @@ export const tasksQuery = z.strictObject({
   account: name.optional(),
   group: name.optional(),
   state: z.enum(taskStates).optional(),
+  reason: z.enum(reasons).optional().meta({ description: 'Why it is not restarted' }),
+  search: name.optional().meta({ description: 'Part of title, id or cloud group, in either case' }),
   limit: wholeNumber(1, mostTasks)
     .default(mostTasks)
     .meta({ description: `How many, up to ${mostTasks}, which is the default` }),

@@ -19,6 +19,7 @@ export interface Ended {
 export interface Around {
   readonly terminal?: boolean;
   readonly colors?: boolean;
+  readonly columns?: number;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly app?: Partial<App>;
   /** The signal to stop has come before the command began. */
@@ -41,6 +42,7 @@ export async function typed(args: readonly string[], around: Around = {}): Promi
       },
       isTerminal: around.terminal ?? false,
       colors: around.colors ?? false,
+      columns: around.columns ?? 80,
     },
     program: 'relaykeeper',
     signals: () => ({ stop: around.stopped ? AbortSignal.abort() : new AbortController().signal, onHangup: () => {} }),

@@ -58,6 +58,15 @@ describe.concurrent('the command line', () => {
     expect((await run('explain')).code).toBe(2);
     expect((await run('healthcheck')).stdout).toBe('healthy\n');
 
+    const found = async (...args: string[]) =>
+      JSON.parse((await run('tasks', ...args, '--json')).stdout).map(({ taskId }: { taskId: string }) => taskId);
+    // By title, by id and by cloud group; full-width letters are no others.
+    expect(await found('ＲＵＮＳ２')).toEqual(['runs-0002']);
+    expect(await found('s-0001')).toEqual(['runs-0001']);
+    expect(await found('default')).toEqual(['other-0001']);
+    expect(await found('--reason', 'quarantined')).toEqual(['ill-0001']);
+    expect(await found('nobody')).toEqual([]);
+
     const unknown: readonly (readonly [line: string, code: number, words: string])[] = [
       ['history --type restart-faild', 2, 'no event type restart-faild: did you mean restart-failed?'],
       ['history --type poll-completed', 2, 'no event type poll-completed'],
@@ -66,6 +75,14 @@ describe.concurrent('the command line', () => {
       ['history --group vpi', 1, 'no group vpi: did you mean vip?'],
       ['history --account mian', 1, 'no account mian: did you mean main?'],
       ['hold add --group vpi --reason moved', 1, 'no group vpi: did you mean vip?'],
+      [
+        'explain runs-000',
+        2,
+        '2 tasks are called runs-000: give the id\n  runs-0001  runs1 (account main)\n  runs-0002',
+      ],
+      ['explain UNS', 1, 'These have it in them:\n  runs-0001'],
+      ['tasks --state stoped', 2, 'Allowed choices are active, stopped'],
+      ['tasks --group vpi', 1, 'no group vpi: did you mean vip?'],
       ['explain runs-0001 --account mian', 1, 'no account mian: did you mean main?'],
     ];
     const ended = await Promise.all(unknown.map(([line]) => run(...line.split(' '))));

@@ -21,6 +21,13 @@ describe('every address answers, and asks the right operation', () => {
     ],
     [
       'GET',
+      `/api/v1/tasks?reason=held&search=${encodeURIComponent('决赛')}`,
+      undefined,
+      ['tasks', { reason: 'held', search: '决赛', limit: 500 }],
+      200,
+    ],
+    [
+      'GET',
       `/api/v1/tasks?limit=2&cursor=${Buffer.from('["main","任务 1"]').toString('base64url')}`,
       undefined,
       ['tasks', { limit: 2, after: { account: 'main', taskId: '任务 1' } }],
@@ -299,6 +306,7 @@ describe('what is wrong is told with status, error and hint', () => {
     ['a query where none is taken', 'GET', '/api/v1/status?x=1', {}, 400, /x/],
     ['an unknown state', 'GET', '/api/v1/tasks?state=dead', {}, 400, /state/],
     ['a limit over the bound', 'GET', '/api/v1/events?limit=1001', {}, 400, /limit: must be from 1 to 1000/],
+    ['an unknown reason', 'GET', '/api/v1/tasks?reason=tired', {}, 400, /reason/],
     ['a page over the bound', 'GET', '/api/v1/tasks?limit=501', {}, 400, /limit: must be from 1 to 500/],
     ['a cursor that is none', 'GET', '/api/v1/tasks?cursor=abc', {}, 400, /cursor: must be the cursor of an answer/],
     ['a limit of nothing', 'GET', '/api/v1/events?limit=0', {}, 400, /limit/],

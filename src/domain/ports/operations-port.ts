@@ -2,6 +2,7 @@
 
 import type { AccountSnapshot, ExplainView, StatusView, TaskView } from '../views/shown.ts';
 import type { Hold } from '../words/events.ts';
+import type { Reason } from '../words/reason.ts';
 import type { RestartAnswer, TaskState } from '../words/task.ts';
 import type { EventQuery, StoredEvent } from './store-port.ts';
 
@@ -18,6 +19,10 @@ export interface TaskQuery {
   readonly account?: string;
   readonly group?: string;
   readonly state?: TaskState;
+  /** Why it is not restarted. */
+  readonly reason?: Reason;
+  /** Part of title, id or cloud group, in either case. */
+  readonly search?: string;
   /** Where the page before ended. */
   readonly after?: TaskPlace;
   readonly limit: number;

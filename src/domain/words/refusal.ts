@@ -3,9 +3,12 @@
 /** An operator's request, refused: `code` picks the HTTP status and the CLI's exit code. */
 export class Refusal extends Error {
   readonly code: 'not-found' | 'refused' | 'bad-request' | 'unavailable';
-  constructor(code: Refusal['code'], message: string) {
+  /** What to do about it, where the code alone does not say it. */
+  readonly next: string | undefined;
+  constructor(code: Refusal['code'], message: string, next?: string) {
     super(message);
     this.name = 'Refusal';
     this.code = code;
+    this.next = next;
   }
 }

@@ -1,0 +1,109 @@
+/** `tasks [PATTERN]`: every task that the daemon knows, found by what people remember of it. */
+import { Command, Option } from 'commander';
+import type { TaskView } from '../domain/views/shown.ts';
+import { type Reason, reasons } from '../domain/words/reason.ts';
+import { type TaskState, taskStates } from '../domain/words/task.ts';
+import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
+import { duration, moment, shortIds, untilThen, writeJson, writeTable } from './show.ts';
+import type { Output, Surroundings } from './surroundings.ts';
+
+type Order = (a: TaskView, b: TaskView) => number;
+const byTitle: Order = (a, b) => a.title.localeCompare(b.title, undefined, { numeric: true });
+const since = (task: TaskView): number => task.outage?.downSince ?? Number.POSITIVE_INFINITY;
+/** Two that have none are equal: their difference would be no number. */
+const earliest =
+  (at: (task: TaskView) => number): Order =>
+  (a, b) =>
+    at(a) === at(b) ? 0 : at(a) - at(b);
+
+const orders = {
+  down: (a, b) => earliest(since)(a, b) || byTitle(a, b),
+  title: byTitle,
+  id: (a, b) => (a.taskId < b.taskId ? -1 : a.taskId > b.taskId ? 1 : 0),
+  group: (a, b) => (a.group ?? '').localeCompare(b.group ?? '') || byTitle(a, b),
+  end: (a, b) => earliest((task) => task.endsAt ?? Number.POSITIVE_INFINITY)(a, b) || byTitle(a, b),
+} as const satisfies Record<string, Order>;
+const orderNames = Object.keys(orders);
+
+interface Options extends DaemonOptions {
+  readonly account?: string;
+  readonly group?: string;
+  readonly state?: TaskState;
+  readonly reason?: Reason;
+  readonly sort: keyof typeof orders;
+  readonly json?: true;
+}
+
+export const tasksCommand = (surroundings: Surroundings): Command =>
+  withDaemonOptions(new Command('tasks'))
+    .description('every task, or those with PATTERN in their title, id or cloud group')
+    .argument('[PATTERN]', 'part of title, id or cloud group; capitals do not matter')
+    .option('--account <NAME>', 'only this account')
+    .option('--group <NAME>', 'only this group')
+    .addOption(new Option('--state <STATE>', 'only in this state').choices(taskStates))
+    .addOption(new Option('--reason <REASON>', 'only those not restarted for this reason').choices(reasons))
+    .addOption(
+      new Option('--sort <BY>', 'down: the longest first; end: the next to end first')
+        .choices(orderNames)
+        .default('down'),
+    )
+    .option('--json', 'print JSON')
+    .action(async (search: string | undefined, options: Options) => {
+      const { account, group, state, reason } = options;
+      const path = `/api/v1/tasks${query({ account, group, state, reason, search })}`;
+      const found = await withDaemon(surroundings, options, (daemon) => daemon.list<TaskView>(path));
+      const tasks = found.toSorted(orders[options.sort]);
+      const { out, clock } = surroundings;
+      if (options.json) return writeJson(out, tasks);
+      if (tasks.length === 0) return out.isTerminal ? out.write('no such task\n') : undefined;
+      writeTasks(out, clock.now(), tasks);
+      if (out.isTerminal) writeSummary(out, tasks);
+    });
+
+/** The account's column is there only where it tells something. */
+function writeTasks(out: Output, now: number, tasks: readonly TaskView[]): void {
+  const several = !out.isTerminal || new Set(tasks.map(({ account }) => account)).size > 1;
+  const shortened = shortIds(
+    out,
+    tasks.map(({ taskId }) => taskId),
+  );
+  writeTable(
+    out,
+    [...(several ? ['ACCOUNT'] : []), 'TITLE', 'TASK', 'GROUP', 'STATE', 'DOWN', 'REASON', 'NEXT'],
+    tasks.map((task) => [
+      ...(several ? [task.account] : []),
+      task.title,
+      shortened(task.taskId),
+      task.group ?? '-',
+      task.state,
+      downFor(out, now, task),
+      task.verdict.reason ?? '-',
+      task.verdict.kind === 'restart' ? 'now' : untilThen(out, now, task.verdict.until),
+    ]),
+  );
+}
+
+const downFor = (out: Output, now: number, { outage }: TaskView): string =>
+  outage === null
+    ? '-'
+    : out.isTerminal
+      ? duration(Math.max(0, now - outage.downSince))
+      : moment(out, outage.downSince);
+
+/** One line a group: how many of what. */
+function writeSummary(out: Output, tasks: readonly TaskView[]): void {
+  out.write('\n');
+  const groups = Map.groupBy(tasks, ({ group }) => group);
+  for (const [group, members] of groups) {
+    const states = [...Map.groupBy(members, ({ state }) => state)].map(([state, some]) => `${some.length} ${state}`);
+    const waiting = Map.groupBy(
+      members.filter(({ state }) => state === 'stopped'),
+      ({ verdict }) => verdict.reason,
+    );
+    const why = [...waiting].flatMap(([reason, some]) => (reason === undefined ? [] : [`${some.length} ${reason}`]));
+    out.write(
+      `${group === null ? 'no group' : group}: ${members.length} task${members.length === 1 ? '' : 's'}: ${states.join(', ')}` +
+        `${why.length > 0 ? ` (${why.join(', ')})` : ''}\n`,
+    );
+  }
+}
