@@ -66,9 +66,7 @@ export function readDocument(text: string, env: Environment): ReadDocument {
   const mistakes: Mistake[] = [];
   const { document, lines } = parse(text, mistakes);
   const empty = { value: undefined, contents: null, filled: new Map<string, readonly string[]>(), lines, untold: 0 };
-  if (!document) {
-    return { ...empty, mistakes: [{ range: { from: 0, to: 1 }, path: [], wrong: 'is nested too deeply' }] };
-  }
+  if (!document) return { ...empty, ...bounded(mistakes) };
   const broken = syntaxMistakes(document, lines);
   if (broken.length > 0) {
     return { ...empty, ...bounded([...mistakes, ...broken]), contents: document.contents };
@@ -83,22 +81,18 @@ const bounded = (mistakes: readonly Mistake[]) => ({
   untold: Math.max(0, mistakes.length - maxKept),
 });
 
-/** Parses, reading around `${NAME}` that YAML takes for a mapping: the same length of plain text stands in for it. */
+/**
+ * Parses, reading around `${NAME}` that YAML takes for a mapping: the same length of plain text stands in for it. Gives
+ * no document where the mistakes noted are all there is to say.
+ */
 function parse(text: string, mistakes: Mistake[]): { document: Document | undefined; lines: LineCounter } {
   let readable = text;
   for (let round = 0; ; round++) {
     const lines = new LineCounter();
-    let document: Document;
-    try {
-      document = parseDocument(readable, {
-        lineCounter: lines,
-        prettyErrors: false,
-        uniqueKeys: false,
-        stringKeys: true,
-      });
-    } catch {
-      // The parser recurses; what has no end ends in a RangeError.
-      return { document: undefined, lines };
+    const document = parseOnce(readable, lines);
+    if (!document) {
+      mistakes.push({ range: { from: 0, to: 1 }, path: [], wrong: 'is nested too deeply' });
+      return { document, lines };
     }
     const unquoted = round === maxReadings ? [] : unquotedReferences(document, readable);
     if (unquoted.length === 0) return { document, lines };
@@ -109,7 +103,24 @@ function parse(text: string, mistakes: Mistake[]): { document: Document | undefi
       readAround += readable.slice(rest, range.from) + '_'.repeat(range.to - range.from);
       rest = range.to;
     }
+    // Enough to be told: the rest of such a file is not worth another second.
+    if (mistakes.length > maxKept) return { document: undefined, lines };
     readable = readAround + readable.slice(rest);
+  }
+}
+
+/** Undefined if it is nested without end. */
+function parseOnce(text: string, lineCounter: LineCounter): Document | undefined {
+  const { stackTraceLimit } = Error;
+  // Each mistake is an Error, and a file can have 200,000: their stacks, which nobody reads, cost most of the time.
+  Error.stackTraceLimit = 0;
+  try {
+    return parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false, stringKeys: true });
+  } catch {
+    // The parser recurses; what has no end ends in a RangeError.
+    return undefined;
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 
@@ -138,6 +149,7 @@ const syntaxWords: Readonly<Record<string, string>> = {
   BLOCK_IN_FLOW: 'is not possible inside `{ }` or `[ ]`',
   MISSING_CHAR: 'something is missing here: a closing quote or bracket, a comma, or `: ` after a key',
   MULTILINE_IMPLICIT_KEY: 'a key must stand on one line, with `: ` after it',
+  RESOURCE_EXHAUSTION: 'is nested too deeply',
   MULTIPLE_DOCS: 'a second document begins here: one file is one configuration, remove the `---`',
   NON_STRING_KEY: 'a key must be a word',
   BAD_DIRECTIVE: 'no such directive: remove the line',

@@ -347,6 +347,28 @@ groups:
   });
 });
 
+describe('a mistake repeated thousands of times takes no longer than the same text without it', () => {
+  const cpuMs = (text: string) => {
+    const before = process.cpuUsage();
+    const errors = errorsOf(load(text));
+    const { user, system } = process.cpuUsage(before);
+    return { ms: (user + system) / 1000, errors };
+  };
+  const list = (word: string) => `${accounts}groups: [${`{name: ${word}}, `.repeat(4_000)}]\n`;
+  test.each([
+    ['references without quotes', list('${X}')],
+    ['references without their end', list('${X')],
+    ['references two on a place', list('${X} ${Y}')],
+    ['unclosed braces', `${accounts}groups: [${'{name: {x}, '.repeat(4_000)}]\n`],
+    ['tabs', `${accounts}groups:\n${'  - {name:\n\tx}\n'.repeat(4_000)}`],
+  ])('%s', (_what, text) => {
+    const without = cpuMs(list('"${X}"'));
+    const { ms, errors } = cpuMs(text);
+    expect(errors).toMatch(/^bad.yaml:[23]:/);
+    expect(ms).toBeLessThan(2 * without.ms);
+  });
+});
+
 describe('no text brings the loader down', () => {
   const never = (text: string) => {
     const loaded = load(text, { A: 'x' });
