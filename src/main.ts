@@ -7,7 +7,8 @@ import inspector from 'node:inspector';
 import { enableCompileCache } from 'node:module';
 import { basename, delimiter, dirname, join, relative } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import type { App, Output, Signals } from './cli/surroundings.ts';
+import type { Output } from './cli/surroundings.ts';
+import type { App, Signals } from './domain/ports/app-port.ts';
 
 // ---- signals: before anything that takes time, and remembered until they can be served -------------------------------
 

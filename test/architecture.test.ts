@@ -105,10 +105,7 @@ function wrongRoom(source: Source): readonly string[] {
   const allowed = roomMayImport[from];
   if (!allowed) return [`${source.path} is in no room of domain`];
   const values = /^export (?:const|let|class|function|async function)\b.*/gm;
-  const running =
-    from === 'ports' && source.path !== 'src/domain/ports/gate-port.ts'
-      ? found(source, values, 'ports are types only')
-      : [];
+  const running = from === 'ports' ? found(source, values, 'ports are types only') : [];
   const wrong = imports(source)
     .map((name) =>
       normalize(join(dirname(source.path), name))

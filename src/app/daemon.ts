@@ -2,13 +2,13 @@
  * The wiring of the daemon, straight down: settings, store, log and metrics, accounts, web; and the way back in
  * reverse. A reload builds everything beside the old and then swaps it.
  */
-import { readFileSync } from 'node:fs';
 import { knownCodes } from '../cloud/errors.ts';
-import type { Operations, ReloadResult } from '../domain/ports/operations-port.ts';
+import type { RunOptions } from '../domain/ports/app-port.ts';
+import type { Operations } from '../domain/ports/operations-port.ts';
 import type { StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { watchedFiles, watchSettings } from '../settings/file-watch.ts';
-import { type Settings, withoutSecrets } from '../settings/settings.ts';
+import type { Settings } from '../settings/settings.ts';
 import { readListen } from '../settings/values.ts';
 import { openStore, type Store, StoreProblem } from '../store/open.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
@@ -22,30 +22,11 @@ import { findAndLoad } from './configuration.ts';
 import { Fleet } from './fleet.ts';
 import { type Front, openFront } from './front.ts';
 import { createOperations } from './operations.ts';
-import { reloadFrom } from './reload.ts';
+import { type Current, reloadFrom } from './reload.ts';
 import { accessTokens, allSecrets, hookTokens } from './secrets.ts';
 import { tracesTo } from './traces.ts';
 
 export { planOnce } from './plan-once.ts';
-
-export interface RunOptions {
-  readonly configPath: string | undefined;
-  /** Takes the place of `server.listen`. */
-  readonly listen: string | undefined;
-  /** What a person types here to run this program, for hints. */
-  readonly program: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly clock: Clock;
-  readonly signals: { readonly stop: AbortSignal; onHangup(listener: () => void): void };
-  readonly stdout: { write(text: string): void };
-  readonly stderr: { write(text: string): void };
-}
-
-/** The settings in force; a reload replaces them. */
-interface Current {
-  settings: Settings;
-  hash: string;
-}
 
 const exitCodes = { done: 0, failed: 1, badConfiguration: 78 } as const;
 const pruneEveryMs = 3_600_000;
@@ -66,7 +47,7 @@ export async function runApp(options: RunOptions): Promise<number> {
   const current: Current = { settings: withListen(found.settings, options.listen), hash: found.hash };
   const secrets = { values: await allSecrets(current.settings) };
   const metrics = createMetrics({
-    version: version(),
+    version: options.version,
     revision: env.RELAYKEEPER_REVISION ?? 'unknown',
     maxTaskSeries: () => current.settings.metrics.maxTaskSeries,
     knownCodes,
@@ -107,15 +88,16 @@ export async function runApp(options: RunOptions): Promise<number> {
         secrets.values = await allSecrets(settings);
       },
     });
-    const operations = operationsOf(
+    const operations = createOperations({
       crew,
       store,
       current,
-      found.path,
-      () => tokens.hooks,
-      () => reload('asked'),
+      configFile: found.path,
+      hookToken: (account) => tokens.hooks.get(account),
+      reload: () => reload('asked'),
       clock,
-    );
+      version: options.version,
+    });
     const front = await openFront({
       open: (socket) => openTheWeb(current, socket, operations, crew, () => tokens.access, metrics, log, options),
       socket: current.settings.server.socket,
@@ -123,14 +105,14 @@ export async function runApp(options: RunOptions): Promise<number> {
       clock,
       log,
       onOpen: (web) => {
-        if (!started) tellStart(log, found.path, current.settings, found.warnings);
+        if (!started) tellStart(log, options.version, found.path, current.settings, found.warnings);
         started = true;
         tellDoors(log, options.program, web);
       },
     });
     closers.push(() => front.close(closeWebWithinMs));
     metrics.reloadSucceeded(clock.now(), current.hash);
-    if (!started) tellStart(log, found.path, current.settings, found.warnings);
+    if (!started) tellStart(log, options.version, found.path, current.settings, found.warnings);
     started = true;
     options.signals.onHangup(() => void reload('hangup'));
     tellStopping(stop, log);
@@ -146,31 +128,6 @@ export async function runApp(options: RunOptions): Promise<number> {
     if (started) log.tell('stopped', {}, 'Stopped.');
     await sink.drained(lastLinesWithinMs);
   }
-}
-
-function operationsOf(
-  crew: Fleet,
-  store: Store,
-  current: Current,
-  configFile: string,
-  hooks: () => ReadonlyMap<string, string>,
-  reload: () => Promise<ReloadResult>,
-  clock: Clock,
-): Operations {
-  return createOperations({
-    keepers: () => crew.keepers(),
-    providerOf: (account) => current.settings.accounts.find(({ name }) => name === account)?.provider ?? 'unknown',
-    hookToken: (account) => hooks().get(account),
-    history: store.history,
-    clock,
-    startedAt: clock.now(),
-    version: version(),
-    store: () => ({ kind: 'sqlite', up: store.up() }),
-    configFile,
-    configHash: () => current.hash,
-    config: () => withoutSecrets(current.settings),
-    reload,
-  });
 }
 
 /** At once: what is waited for from then on can take as long as a call. */
@@ -248,7 +205,7 @@ function openTheWeb(
   tokens: () => readonly AccessToken[],
   metrics: Metrics,
   log: Log,
-  { clock, program }: RunOptions,
+  { clock, program, version }: RunOptions,
 ): Promise<Web> {
   const { listen, tls, externalUrl } = current.settings.server;
   const renderMetrics = async () => {
@@ -260,7 +217,7 @@ function openTheWeb(
     operations,
     renderMetrics,
     metricsContentType,
-    version: version(),
+    version,
     tokens,
     listen,
     socket,
@@ -273,15 +230,15 @@ function openTheWeb(
   });
 }
 
-function tellStart(log: Log, path: string, settings: Settings, warnings: readonly string[]): void {
+function tellStart(log: Log, version: string, path: string, settings: Settings, warnings: readonly string[]): void {
   const accounts = settings.accounts.map(({ name, provider }) => `${name} (${provider})`).join(', ');
   const groups = settings.groups
     .map(({ name, mode }) => (mode === 'observe' ? `${name} (only observed)` : name))
     .join(', ');
   log.tell(
     'started',
-    { version: version(), config: path },
-    `relaykeeper ${version()} keeps the relay tasks of ${groups} alive in ${accounts}, as ${path} says.`,
+    { version, config: path },
+    `relaykeeper ${version} keeps the relay tasks of ${groups} alive in ${accounts}, as ${path} says.`,
   );
   for (const { name, provider } of settings.accounts)
     if (provider === 'simulator')
@@ -301,14 +258,4 @@ function tellDoors(log: Log, program: string, { url, socket }: Web): void {
 function withListen(settings: Settings, listen: string | undefined): Settings {
   const read = listen === undefined ? undefined : readListen(listen);
   return read?.ok ? { ...settings, server: { ...settings.server, listen: read.value } } : settings;
-}
-
-let versionRead: string | undefined;
-
-/** The version in package.json. */
-function version(): string {
-  versionRead ??= (
-    JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string }
-  ).version;
-  return versionRead;
 }

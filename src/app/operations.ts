@@ -6,7 +6,6 @@ import { isListed, stateOf } from '../domain/memory/condition.ts';
 import type { TaskRecord } from '../domain/memory/ledger.ts';
 import { holdsOver, type Situation } from '../domain/memory/situation.ts';
 import type { Operations, ReloadResult, TaskPage, TaskQuery } from '../domain/ports/operations-port.ts';
-import type { History } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { AccountSnapshot, ExplainView, StatusView, TaskView } from '../domain/views/shown.ts';
 import { accountView, groupViews, ruleViews, taskView } from '../domain/views/views.ts';
@@ -14,23 +13,22 @@ import type { Hold } from '../domain/words/events.ts';
 import type { Reason } from '../domain/words/reason.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import type { Keeper } from '../keeper/keeper.ts';
+import { withoutSecrets } from '../settings/settings.ts';
+import type { Store } from '../store/open.ts';
+import type { Fleet } from './fleet.ts';
 import { groupMustExist, subjectMustExist, typesMustExist, unknownName } from './known-names.ts';
+import type { Current } from './reload.ts';
 import { sameSecret } from './secrets.ts';
 
-export interface Running {
-  readonly keepers: () => readonly Keeper[];
-  /** Provider of an account, for people. */
-  readonly providerOf: (account: string) => string;
-  readonly hookToken: (account: string) => string | undefined;
-  readonly history: History;
-  readonly clock: Clock;
-  readonly startedAt: number;
-  readonly version: string;
-  readonly store: () => StatusView['store'];
+interface Running {
+  readonly crew: Fleet;
+  readonly store: Store;
+  readonly current: Current;
   readonly configFile: string;
-  readonly configHash: () => string;
-  readonly config: () => unknown;
+  readonly hookToken: (account: string) => string | undefined;
   readonly reload: () => Promise<ReloadResult>;
+  readonly clock: Clock;
+  readonly version: string;
 }
 
 /** A loop that has not gone round for so long hangs; the longest poll with all its patience is shorter. */
@@ -41,27 +39,28 @@ const shortestPrefix = 6;
 const longestHoldMs = 366 * 24 * 3_600_000;
 
 export function createOperations(running: Running): Operations {
-  const { clock, history } = running;
-  const { keeperOf, find } = directory(running.keepers);
+  const { crew, store, current, clock } = running;
+  const { keeperOf, find } = directory(crew);
+  const startedAt = clock.now();
 
   return {
     status: () => ({
       version: running.version,
-      startedAt: running.startedAt,
+      startedAt,
       now: clock.now(),
-      configHash: running.configHash(),
+      configHash: current.hash,
       configFile: running.configFile,
-      store: running.store(),
+      store: { kind: 'sqlite', up: store.up() },
       ...inStatus(running),
     }),
     tasks: (query) => {
-      const keepers = query.account === undefined ? running.keepers() : [keeperOf(query.account)];
+      const keepers = query.account === undefined ? crew.keepers() : [keeperOf(query.account)];
       if (query.group !== undefined) groupMustExist(query.group, keepers);
       return taskPage(keepers, query);
     },
     async explain(named, account): Promise<ExplainView> {
       const { keeper, taskId } = find(named, account);
-      const recent = await history.events({ account: keeper.account, taskId, limit: recentEvents });
+      const recent = await store.history.events({ account: keeper.account, taskId, limit: recentEvents });
       const situation = keeper.situation();
       const record = keeper.ledger.tasks.get(taskId);
       if (!record) throw new Refusal('not-found', `no task ${named} any more`);
@@ -74,11 +73,11 @@ export function createOperations(running: Running): Operations {
     },
     async events(query) {
       typesMustExist(query.types);
-      const events = await history.events(query);
-      if (events.length === 0) subjectMustExist(query, running.keepers());
+      const events = await store.history.events(query);
+      if (events.length === 0) subjectMustExist(query, crew.keepers());
       return events;
     },
-    holds: () => running.keepers().flatMap((keeper) => [...keeper.ledger.holds.values()]),
+    holds: () => crew.keepers().flatMap((keeper) => [...keeper.ledger.holds.values()]),
     ...holdOperations(running, keeperOf, find),
     async restart(named, { account, by, force }) {
       const { keeper, taskId } = find(named, account);
@@ -90,15 +89,15 @@ export function createOperations(running: Running): Operations {
       await keeper.operator.release(taskId, by);
       return viewOfTask(keeper, taskId);
     },
-    config: running.config,
+    config: () => withoutSecrets(current.settings),
     reload: running.reload,
-    snapshot: (maxTaskSeries) => running.keepers().map((keeper) => snapshotOf(keeper, running, maxTaskSeries)),
+    snapshot: (maxTaskSeries) => crew.keepers().map((keeper) => snapshotOf(keeper, running, maxTaskSeries)),
     healthy: () =>
-      running.keepers().every((keeper) => !keeper.ledger.owned || clock.monotonic() - keeper.tickedAt < hangsAfterMs),
-    ready: () => running.store().up,
+      crew.keepers().every((keeper) => !keeper.ledger.owned || clock.monotonic() - keeper.tickedAt < hangsAfterMs),
+    ready: store.up,
     hook(account, token) {
       const known = running.hookToken(account);
-      const keeper = running.keepers().find((one) => one.account === account);
+      const keeper = crew.keepers().find((one) => one.account === account);
       if (!keeper || known === undefined || !sameSecret(token, known)) return false;
       keeper.pollSoon();
       return true;
@@ -109,9 +108,9 @@ export function createOperations(running: Running): Operations {
 type Directory = ReturnType<typeof directory>;
 
 /** Who keeps what: accounts by name, tasks by id, by the beginning of it, or by title. */
-function directory(keepersNow: () => readonly Keeper[]) {
+function directory(crew: Fleet) {
   const keeperOf = (account: string | undefined): Keeper => {
-    const keepers = keepersNow();
+    const keepers = crew.keepers();
     const found =
       account === undefined && keepers.length === 1 ? keepers[0] : keepers.find((keeper) => keeper.account === account);
     if (found) return found;
@@ -127,7 +126,7 @@ function directory(keepersNow: () => readonly Keeper[]) {
 
   /** By id, a unique prefix of it, or a unique title; over all accounts unless one is named. */
   const find = (named: string, account: string | undefined): { readonly keeper: Keeper; readonly taskId: string } => {
-    const keepers = account === undefined ? keepersNow() : [keeperOf(account)];
+    const keepers = account === undefined ? crew.keepers() : [keeperOf(account)];
     for (const keeper of keepers) if (keeper.ledger.tasks.has(named)) return { keeper, taskId: named };
     const like = keepers.flatMap((keeper) =>
       [...keeper.ledger.tasks.values()]
@@ -180,7 +179,7 @@ function has(search: string): (record: TaskRecord) => boolean {
 }
 
 function holdOperations(
-  { keepers, clock }: Running,
+  { crew, clock }: Running,
   keeperOf: Directory['keeperOf'],
   find: Directory['find'],
 ): Pick<Operations, 'addHold' | 'removeHold'> {
@@ -208,7 +207,7 @@ function holdOperations(
       return hold;
     },
     async removeHold(id, by) {
-      for (const keeper of keepers()) {
+      for (const keeper of crew.keepers()) {
         const hold = keeper.ledger.holds.get(id);
         if (!hold) continue;
         await keeper.operator.changeHold(removeHold(hold, by, clock.now()));
@@ -256,17 +255,17 @@ function viewOfTask(keeper: Keeper, taskId: string): TaskView {
 }
 
 function inStatus(running: Running): Pick<StatusView, 'accounts' | 'groups'> {
-  const counted = running.keepers().map((keeper) => ({ keeper, ...groupViews(keeper.situation()) }));
+  const counted = running.crew.keepers().map((keeper) => ({ keeper, ...groupViews(keeper.situation()) }));
   return {
     accounts: counted.map(({ keeper, unmanaged }) => viewOf(keeper, running, unmanaged)),
     groups: counted.flatMap(({ groups }) => groups),
   };
 }
 
-function viewOf(keeper: Keeper, running: Running, unmanaged: number) {
+function viewOf(keeper: Keeper, { current }: Running, unmanaged: number) {
   return {
     ...accountView(keeper.situation(), unmanaged),
-    provider: running.providerOf(keeper.account),
+    provider: current.settings.accounts.find(({ name }) => name === keeper.account)?.provider ?? 'unknown',
     pollIntervalMs: keeper.pollGapMs(),
     clockOffsetMs: keeper.cloud.clockOffsetMs(),
     gate: keeper.gate.snapshot(),

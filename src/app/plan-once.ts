@@ -4,6 +4,7 @@ import { decideAtOnce } from '../domain/decide/decide.ts';
 import type { StoredLedger } from '../domain/memory/ledger.ts';
 import { Memory } from '../domain/memory/memory.ts';
 import { situationOf } from '../domain/memory/situation.ts';
+import type { Plan, PlanOptions } from '../domain/ports/app-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { TaskView } from '../domain/views/shown.ts';
 import { taskView } from '../domain/views/views.ts';
@@ -11,17 +12,6 @@ import { type AccountSettings, policies, type Settings } from '../settings/setti
 import { openStore, StoreProblem } from '../store/open.ts';
 import { keeperSettings, openCloud, openGate, type PretendClouds } from './account.ts';
 import { findAndLoad } from './configuration.ts';
-
-export interface PlanOptions {
-  readonly configPath: string | undefined;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-}
-
-export type Plan =
-  | { readonly ok: true; readonly tasks: readonly TaskView[]; readonly notes: readonly string[] }
-  | { readonly ok: false; readonly exitCode: number; readonly errors: readonly string[] };
 
 const badConfiguration = 78;
 const failed = 1;

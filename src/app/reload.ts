@@ -11,11 +11,16 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { loadBeside } from './configuration.ts';
 import type { Fleet } from './fleet.ts';
 
-export interface ReloadOptions {
+/** The settings in force; a reload that succeeds replaces them. */
+export interface Current {
+  settings: Settings;
+  hash: string;
+}
+
+interface ReloadOptions {
   readonly path: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The settings in force; replaced by a reload that succeeds. */
-  readonly current: { settings: Settings; hash: string };
+  readonly current: Current;
   readonly crew: Fleet;
   readonly log: Log;
   readonly metrics: Metrics;

@@ -1,6 +1,7 @@
 /** `run`: the daemon, until it is told to stop. */
 import { Command } from 'commander';
 import type { Surroundings } from './surroundings.ts';
+import { programVersion } from './version.ts';
 
 export const runCommand = (surroundings: Surroundings): Command =>
   new Command('run')
@@ -13,9 +14,9 @@ export const runCommand = (surroundings: Surroundings): Command =>
       // Listening to signals comes first: one that comes while the modules load must end it cleanly as well.
       const signals = surroundings.signals();
       const { runApp } = await surroundings.app();
-      const stdout = { write: (text: string) => out.write(text) };
       const stderr = { write: (text: string) => out.error(text) };
-      surroundings.exitCode = await runApp({ configPath, listen, program, env, clock, signals, stdout, stderr });
+      const version = programVersion();
+      surroundings.exitCode = await runApp({ configPath, listen, program, version, env, clock, signals, stderr });
     });
 
 async function checkListen(listen: string): Promise<void> {

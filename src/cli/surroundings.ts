@@ -2,8 +2,8 @@
  * What a command is given of the world, and how it ends. Commands touch nothing else of the process, so the tests
  * run them in their own process with a pretend terminal.
  */
+import type { App, Signals } from '../domain/ports/app-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
-import type { TaskView } from '../domain/views/shown.ts';
 
 export const exitCodes = { done: 0, failed: 1, usage: 2, refused: 5, unreachable: 6, badConfiguration: 78 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
@@ -45,38 +45,3 @@ export interface Output {
   /** How wide the terminal is. */
   readonly columns: number;
 }
-
-export interface Signals {
-  /** Aborts at the first SIGINT or SIGTERM; the second ends the process with 130 or 143. */
-  readonly stop: AbortSignal;
-  /** SIGHUP. */
-  onHangup(listener: () => void): void;
-}
-
-/** What `src/app/daemon.ts` offers. */
-export interface App {
-  /** The daemon, until `signals.stop`. Does its own logging; resolves with the exit code. */
-  runApp(options: {
-    readonly configPath: string | undefined;
-    /** Takes the place of `server.listen`. */
-    readonly listen: string | undefined;
-    readonly program: string;
-    readonly env: Surroundings['env'];
-    readonly clock: Clock;
-    readonly signals: Signals;
-    readonly stdout: { write(text: string): void };
-    /** What went wrong before there is a log. */
-    readonly stderr: { write(text: string): void };
-  }): Promise<number>;
-  /** One poll of every account and the verdict for each task; sends nothing else. */
-  planOnce(options: {
-    readonly configPath: string | undefined;
-    readonly env: Surroundings['env'];
-    readonly clock: Clock;
-    readonly signal: AbortSignal;
-  }): Promise<Plan>;
-}
-
-export type Plan =
-  | { readonly ok: true; readonly tasks: readonly TaskView[]; readonly notes: readonly string[] }
-  | { readonly ok: false; readonly exitCode: number; readonly errors: readonly string[] };

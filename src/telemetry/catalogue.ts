@@ -5,7 +5,7 @@
  * from here, and the README's table is generated from here.
  */
 
-import { lanes } from '../domain/ports/gate-port.ts';
+import type { Lane } from '../domain/ports/gate-port.ts';
 import { circuits, endings } from '../domain/words/events.ts';
 import { classMeanings, errorClasses } from '../domain/words/failure.ts';
 import { type Reason, reasons } from '../domain/words/reason.ts';
@@ -41,6 +41,7 @@ export const pollFailureClasses = [...errorClasses, 'suspect'] as const;
 /** The classes that can open the restart circuit. An open list circuit can come to tell any. */
 export const restartCircuitClasses = errorClasses.filter((name) => classMeanings[name].restartCircuit !== 'nothing');
 
+export const lanes = ['restart', 'verify', 'poll', 'other'] as const satisfies readonly Lane[];
 export const triggers = ['auto', 'manual'] as const;
 export const stages = ['quarantined', 'abandoned'] as const;
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;

@@ -5,7 +5,6 @@
  */
 
 import type { CloudTrace } from '../domain/ports/cloud-port.ts';
-import { lanes } from '../domain/ports/gate-port.ts';
 import { type Event, endings } from '../domain/words/events.ts';
 import {
   type CallFailure,
@@ -15,7 +14,7 @@ import {
   seenFailures,
 } from '../domain/words/failure.ts';
 import { globMatches, type Policies } from '../domain/words/policy.ts';
-import { logLevels, pollFailureClasses, storeOperations, triggers, waitReasons } from './catalogue.ts';
+import { lanes, logLevels, pollFailureClasses, storeOperations, triggers, waitReasons } from './catalogue.ts';
 import { createCounter, createHistogram, type Keep } from './series.ts';
 
 /**

@@ -5,7 +5,6 @@
  * knows of tasks, groups and polls is as old as its last ownership.
  */
 
-import { lanes } from '../domain/ports/gate-port.ts';
 import type { AccountSnapshot, AccountView, GroupView, TaskView } from '../domain/views/shown.ts';
 import { circuits } from '../domain/words/events.ts';
 import { errorClasses } from '../domain/words/failure.ts';
@@ -85,7 +84,7 @@ function tellAccount(tell: Tell, view: AccountView): void {
   tell('owner', of, view.owned ? 1 : 0);
   tell('simulated', of, view.provider === 'simulator' ? 1 : 0);
   tell('api_rate_limit_per_second', of, gate.perSecond);
-  for (const lane of lanes) tell('api_queue_length', and(of, 'lane', lane), gate.queued[lane]);
+  for (const [lane, queued] of Object.entries(gate.queued)) tell('api_queue_length', and(of, 'lane', lane), queued);
   tell('clock_skew_seconds', of, view.clockOffsetMs / 1000);
 }
 

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { App } from '../../src/cli/surroundings.ts';
+import type { App } from '../../src/domain/ports/app-port.ts';
 import type { TaskView } from '../../src/domain/views/shown.ts';
 import { noon, typed } from './pretend.ts';
 
@@ -32,12 +32,11 @@ describe('run', () => {
     const started: Parameters<App['runApp']>[0][] = [];
     const runApp: App['runApp'] = async (options) => {
       started.push(options);
-      options.stdout.write('a log line\n');
       options.stderr.write('a trouble\n');
       return 0;
     };
     const ended = await typed([...args, '--config', 'x.yaml'], { env, app: { runApp } });
-    expect(ended).toEqual({ code: 0, out: 'a log line\n', err: 'a trouble\n' });
+    expect(ended).toEqual({ code: 0, out: '', err: 'a trouble\n' });
     expect(started).toHaveLength(1);
     expect(started[0]).toMatchObject({ listen, configPath: 'x.yaml' });
   });

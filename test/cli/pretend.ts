@@ -4,8 +4,9 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCommandLine } from '../../src/cli/program.ts';
-import type { App, Surroundings } from '../../src/cli/surroundings.ts';
+import type { Surroundings } from '../../src/cli/surroundings.ts';
 import { systemClock } from '../../src/clock.ts';
+import type { App } from '../../src/domain/ports/app-port.ts';
 
 /** 2026-03-01T12:00:00Z */
 export const noon = Date.UTC(2026, 2, 1, 12);

@@ -3,8 +3,8 @@
  * calls and for the share of the ideal.
  */
 import * as responseWindow from '../../src/cloud/limiter/limiter.ts';
-import { type Lane, lanes, type RateLimit } from '../../src/domain/ports/gate-port.ts';
-import type { Limiter } from './limiter-world.ts';
+import type { Lane, RateLimit } from '../../src/domain/ports/gate-port.ts';
+import { type Limiter, lanes } from './limiter-world.ts';
 
 /** How one call fares: milliseconds until it leaves, until it counts at the server, until its end is known here. */
 export interface Trip {

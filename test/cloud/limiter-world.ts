@@ -5,7 +5,7 @@
  */
 import fc from 'fast-check';
 import type * as limiter from '../../src/cloud/limiter/limiter.ts';
-import { type Lane, type LimitName, lanes, type RateLimit } from '../../src/domain/ports/gate-port.ts';
+import type { Lane, LimitName, RateLimit } from '../../src/domain/ports/gate-port.ts';
 
 type Limits = Readonly<Record<LimitName, number>>;
 export const limitNames = ['account', 'restart', 'list'] as const satisfies readonly LimitName[];
@@ -16,6 +16,8 @@ const limitsOf: Readonly<Record<Lane, readonly LimitName[]>> = {
   poll: ['account', 'list'],
   other: ['account'],
 };
+/** The first before the others. */
+export const lanes = Object.keys(limitsOf) as readonly Lane[];
 const configured = ({ perSecond, restart = perSecond, list = perSecond }: RateLimit): Limits => ({
   account: perSecond,
   restart,

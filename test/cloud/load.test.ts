@@ -7,13 +7,14 @@ import { pretendTransport } from '../../src/app/pretend.ts';
 import { createCloud } from '../../src/cloud/client.ts';
 import { createGate } from '../../src/cloud/limiter/gate.ts';
 import type { Cloud } from '../../src/domain/ports/cloud-port.ts';
-import { type Gate, type Lane, lanes } from '../../src/domain/ports/gate-port.ts';
+import type { Gate, Lane } from '../../src/domain/ports/gate-port.ts';
 import type { Arrival } from '../../src/simulator/arrivals.ts';
 import { createWorld } from '../../src/simulator/world.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { VirtualClock } from '../sim/virtual-clock.ts';
 import { accountView, knownCodes, policies, samplesOf, snapshot } from '../telemetry/samples.ts';
 import { never, staticKeys } from './fixtures.ts';
+import { lanes } from './limiter-world.ts';
 
 const begin = Date.UTC(2026, 0, 5);
 const hourMs = 3_600_000;

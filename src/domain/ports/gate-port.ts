@@ -1,6 +1,5 @@
 /** What stands between the keeper and the cloud: permits to send, by lane. */
-export const lanes = ['restart', 'verify', 'poll', 'other'] as const;
-export type Lane = (typeof lanes)[number];
+export type Lane = 'restart' | 'verify' | 'poll' | 'other';
 
 /** The account's limit, in which every call counts, and those of single actions inside it. */
 export type LimitName = 'account' | 'restart' | 'list';

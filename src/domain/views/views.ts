@@ -109,7 +109,7 @@ const newTally = (states: States): Tally => ({
 const earlier = (a: number | null, b: number): number => (a === null ? b : Math.min(a, b));
 
 /** What a scrape and the status count. */
-export interface Counted {
+interface GroupCounts {
   readonly groups: readonly GroupView[];
   /** Oldest first. */
   readonly inOutage: readonly TaskRecord[];
@@ -119,7 +119,7 @@ export interface Counted {
 }
 
 /** What is counted of all tasks; asks only those one by one that are in outage, or whose state is about to change. */
-export function groupViews(situation: Situation): Counted {
+export function groupViews(situation: Situation): GroupCounts {
   const { ledger, policies, cloudNow } = situation;
   const { groups, changing } = holdAt(ledger.tallies, cloudNow) ? ledger.tallies : takeTallies(ledger, cloudNow);
   const nobody = newStates();

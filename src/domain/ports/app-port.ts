@@ -1,0 +1,42 @@
+/** What the command line asks of the wiring: run the daemon, or plan once. */
+import type { TaskView } from '../views/shown.ts';
+import type { Clock } from './time-port.ts';
+
+export interface App {
+  /** The daemon, until `signals.stop`. Logs by itself; resolves with the exit code. */
+  runApp(options: RunOptions): Promise<number>;
+  /** One poll of every account and the verdict for each task; sends nothing else. */
+  planOnce(options: PlanOptions): Promise<Plan>;
+}
+
+interface Common {
+  readonly configPath: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+}
+
+export interface RunOptions extends Common {
+  /** Takes the place of `server.listen`. */
+  readonly listen: string | undefined;
+  /** What a person types here to run this program, for hints. */
+  readonly program: string;
+  readonly version: string;
+  readonly signals: Signals;
+  /** What went wrong before there is a log. */
+  readonly stderr: { write(text: string): void };
+}
+
+export interface PlanOptions extends Common {
+  readonly signal: AbortSignal;
+}
+
+export interface Signals {
+  /** Aborts at the first SIGINT or SIGTERM; the second ends the process with 130 or 143. */
+  readonly stop: AbortSignal;
+  /** SIGHUP. */
+  onHangup(listener: () => void): void;
+}
+
+export type Plan =
+  | { readonly ok: true; readonly tasks: readonly TaskView[]; readonly notes: readonly string[] }
+  | { readonly ok: false; readonly exitCode: number; readonly errors: readonly string[] };
