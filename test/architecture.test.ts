@@ -60,7 +60,7 @@ const neighbours = ['keeper', 'cloud', 'store', 'settings', 'telemetry', 'web', 
 
 /** main → cli, app → the neighbours → domain. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
-  main: ['cli', 'app', 'clock', 'telemetry'],
+  main: ['cli', 'app', 'clock', 'telemetry', 'domain'],
   'user-files': ['clock'],
   app: [...neighbours, 'clock', 'user-files', 'domain'],
   cli: [...neighbours, 'user-files', 'domain'],

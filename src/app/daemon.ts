@@ -12,7 +12,7 @@ import type { Settings } from '../settings/settings.ts';
 import { readListen } from '../settings/values.ts';
 import { openStore, type Store, StoreProblem } from '../store/open.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
-import { createMetrics, type Metrics, metricsContentType } from '../telemetry/metrics.ts';
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { openSink } from '../telemetry/sink.ts';
 import { readUserFile } from '../user-files.ts';
 import type { AccessToken } from '../web/access.ts';
@@ -216,7 +216,6 @@ function openTheWeb(
   return createWeb({
     operations,
     renderMetrics,
-    metricsContentType,
     version,
     tokens,
     listen,

@@ -15,10 +15,10 @@ import { Refusal } from '../domain/words/refusal.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import { withoutSecrets } from '../settings/settings.ts';
 import type { Store } from '../store/open.ts';
+import { sameSecret } from '../web/access.ts';
 import type { Fleet } from './fleet.ts';
 import { groupMustExist, subjectMustExist, typesMustExist, unknownName } from './known-names.ts';
 import type { Current } from './reload.ts';
-import { sameSecret } from './secrets.ts';
 
 interface Running {
   readonly crew: Fleet;

@@ -1,6 +1,5 @@
 /** The secrets that this process itself compares with (API tokens, hook tokens), read from where the settings say. */
 
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { maxSecretBytes } from '../settings/load.ts';
 import type { Secret, Settings } from '../settings/settings.ts';
 import { readUserFile } from '../user-files.ts';
@@ -49,10 +48,4 @@ function inAddress(text: string): readonly string[] {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const written = url?.password || url?.username || '';
   return /%(?![0-9a-f]{2})/i.test(written) ? [written] : [written, decodeURIComponent(written)];
-}
-
-/** In the same time wherever they differ; an empty one never fits. */
-export function sameSecret(given: string, known: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(known)) && known !== '';
 }

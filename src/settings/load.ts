@@ -15,15 +15,19 @@ import { accountSchema, rootSchema, type Written } from './schema.ts';
 import { resolve, type Settings } from './settings.ts';
 import { warnings } from './warnings.ts';
 
-export type Loaded =
-  | {
-      readonly ok: true;
-      readonly settings: Settings;
-      readonly warnings: readonly Problem[];
-      /** 12 hex digits of the file's SHA-256: 48 bits, exact as a number too. */
-      readonly hash: string;
-    }
-  | { readonly ok: false; readonly errors: readonly Problem[] };
+interface Good {
+  readonly ok: true;
+  readonly warnings: readonly Problem[];
+  /** 12 hex digits of the file's SHA-256: 48 bits, exact as a number too. */
+  readonly hash: string;
+}
+interface Bad {
+  readonly ok: false;
+  readonly errors: readonly Problem[];
+}
+/** Not yet resolved: plain values, that one thread can give to another. */
+export type Checked = (Good & { readonly written: Written }) | Bad;
+export type Loaded = (Good & { readonly settings: Settings }) | Bad;
 
 export interface LoadRequest {
   readonly path: string;
@@ -37,24 +41,14 @@ export interface LoadRequest {
 export const maxFileBytes = 1024 * 1024;
 export const maxSecretBytes = 64 * 1024;
 
-/** The same before it is resolved: plain values, that one thread can give to another. */
-export type Checked =
-  | {
-      readonly ok: true;
-      readonly written: Written;
-      readonly warnings: readonly Problem[];
-      readonly hash: string;
-    }
-  | { readonly ok: false; readonly errors: readonly Problem[] };
-
 /** Reads, checks and resolves the configuration. Changes nothing. */
 export const loadSettings = (request: LoadRequest): Loaded => settle(checkSettings(request));
 
 /** From what was checked to the settings. */
 export function settle(checked: Checked): Loaded {
   if (!checked.ok) return checked;
-  const { written, warnings, hash } = checked;
-  return { ok: true, settings: resolve(written), warnings, hash };
+  const { written, ...rest } = checked;
+  return { ...rest, settings: resolve(written) };
 }
 
 /** Reads and checks. */

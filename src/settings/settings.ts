@@ -64,16 +64,6 @@ export interface AccountSettings {
   readonly hookToken: Secret | undefined;
 }
 
-export const scopes = ['read', 'operate', 'admin'] as const;
-/** Each may do what the ones before it may. */
-export type Scope = (typeof scopes)[number];
-
-export interface TokenSettings {
-  readonly name: string;
-  readonly scope: Scope;
-  readonly token: Secret;
-}
-
 export interface ServerSettings {
   readonly listen: ListenAddress;
   /** Path of the unix socket, relative to the working directory. */
@@ -81,7 +71,12 @@ export interface ServerSettings {
   /** Without a slash at its end. */
   readonly externalUrl: string | undefined;
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
-  readonly tokens: readonly TokenSettings[];
+  /** Each scope may do what the ones before it may. */
+  readonly tokens: readonly {
+    readonly name: string;
+    readonly scope: 'read' | 'operate' | 'admin';
+    readonly token: Secret;
+  }[];
 }
 
 export interface Settings {

@@ -60,9 +60,6 @@ export interface Metrics {
   render(snapshots: readonly AccountSnapshot[]): Promise<string>;
 }
 
-/** What `render` answers with. */
-export const metricsContentType = Registry.PROMETHEUS_CONTENT_TYPE;
-
 /** Bound on the tasks whose restarts are counted one by one; above it nothing new is counted. */
 const maxTasksCounted = 200_000;
 /** As long as a timer can be. */

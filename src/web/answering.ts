@@ -13,11 +13,8 @@ const refusedToldEveryMs = 1_000;
 
 const health: ReadonlySet<string> = new Set(['/-/healthy', '/livez', '/-/ready', '/readyz']);
 
-type Options = Omit<ApiOptions, 'metricsContentType'> &
-  Partial<Pick<ApiOptions, 'metricsContentType'>> & { readonly clock: Clock };
-
-export function createAnswering(options: Options): (ask: Ask) => Promise<Answer> {
-  const api = createApi({ metricsContentType: 'text/plain; version=0.0.4; charset=utf-8', ...options });
+export function createAnswering(options: ApiOptions & { readonly clock: Clock }): (ask: Ask) => Promise<Answer> {
+  const api = createApi(options);
   const turns = createTurns(options.clock);
   const tellRefused = refusalsTo(options.log, options.clock);
   const answer = async (ask: Ask): Promise<Answer> => {

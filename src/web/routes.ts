@@ -25,8 +25,9 @@ import { Denial } from './problem.ts';
 export interface Behind {
   readonly operations: Operations;
   readonly renderMetrics: () => Promise<string>;
-  readonly metricsContentType: string;
+  /** For links, and the name under which a browser may come where there are no tokens. */
   readonly externalUrl: string | undefined;
+  /** What a person types on this machine, for hints. */
   readonly program: string;
   readonly openapi: () => unknown;
 }
@@ -61,7 +62,10 @@ export interface Route {
 
 /** Ties the schemas to the types that `run` gets. */
 function route<Query extends z.ZodType = z.ZodUnknown, Body extends z.ZodType = z.ZodUnknown>(
-  spec: Omit<Route, 'run' | 'query' | 'body'> & {
+  method: Route['method'],
+  path: string,
+  need: Need,
+  spec: Pick<Route, 'summary' | 'answer' | 'others'> & {
     readonly query?: Query;
     readonly body?: Body;
     readonly run: (
@@ -74,10 +78,12 @@ function route<Query extends z.ZodType = z.ZodUnknown, Body extends z.ZodType = 
   const body = spec.body ?? (z.unknown() as unknown as Body);
   return {
     ...spec,
+    method,
+    path,
+    need,
     run: (behind, asked) =>
       spec.run(behind, {
-        caller: asked.caller,
-        params: asked.params,
+        ...asked,
         query: checked(query, asked.query, 'the query'),
         body: checked(body, asked.body, 'the body'),
       }),
@@ -104,10 +110,7 @@ function linkToNext(query: Readonly<Record<string, string | number | undefined>>
 }
 
 const health = (path: string, summary: string, ask: 'healthy' | 'ready', bad: string) =>
-  route({
-    method: 'get',
-    path,
-    need: 'nothing',
+  route('get', path, 'nothing', {
     summary,
     answer: 'Yes',
     others: { 503: 'No' },
@@ -118,21 +121,15 @@ const stuck = 'not healthy: the loop does not tick; read the last lines of the l
 const unready = 'not ready: configuration or store is not up; read the last lines of the log';
 
 const pages: readonly Route[] = [
-  route({
-    method: 'get',
-    path: '/',
-    need: 'nothing',
+  route('get', '/', 'nothing', {
     summary: 'Where to look',
     answer: 'A page with links',
     run: ({ externalUrl, program }) => text(pageOf(externalUrl, program), 200, 'text/html; charset=utf-8'),
   }),
-  route({
-    method: 'get',
-    path: '/metrics',
-    need: 'nothing',
+  route('get', '/metrics', 'nothing', {
     summary: 'Metrics for Prometheus',
     answer: 'Prometheus text format',
-    run: async ({ renderMetrics, metricsContentType }) => text(await renderMetrics(), 200, metricsContentType),
+    run: async ({ renderMetrics }) => text(await renderMetrics(), 200, 'text/plain; version=0.0.4; charset=utf-8'),
   }),
   health('/-/healthy', 'Does the loop tick?', 'healthy', stuck),
   health('/livez', 'The same as /-/healthy', 'healthy', stuck),
@@ -141,10 +138,7 @@ const pages: readonly Route[] = [
 ];
 
 const changes: readonly Route[] = [
-  route({
-    method: 'post',
-    path: '/-/reload',
-    need: 'admin',
+  route('post', '/-/reload', 'admin', {
     summary: 'Reads the configuration again; a bad one changes nothing',
     answer: 'The new configuration is in force; `needsRestart` names what changes only when the daemon starts again',
     others: { 400: 'The configuration has errors: all of them' },
@@ -155,10 +149,7 @@ const changes: readonly Route[] = [
       return json({ error: result.errors.join('\n'), hint, ...result }, 400);
     },
   }),
-  route({
-    method: 'post',
-    path: '/hooks/{account}/{token}',
-    need: 'nothing',
+  route('post', '/hooks/{account}/{token}', 'nothing', {
     summary: "The vendor's callback: brings the next poll forward, whatever it says",
     answer: 'The next poll comes soon',
     others: { 404: 'No such account, or the token is wrong' },
@@ -170,18 +161,12 @@ const changes: readonly Route[] = [
 ];
 
 const reading: readonly Route[] = [
-  route({
-    method: 'get',
-    path: '/api/v1/status',
-    need: 'read',
+  route('get', '/api/v1/status', 'read', {
     summary: 'Accounts and groups at a glance',
     answer: 'StatusView',
     run: ({ operations }) => json(operations.status()),
   }),
-  route({
-    method: 'get',
-    path: '/api/v1/tasks',
-    need: 'read',
+  route('get', '/api/v1/tasks', 'read', {
     summary: 'Tasks by account and id, each with its verdict, page by page',
     query: tasksQuery,
     answer: 'An array of TaskView; the header `Link` has the address of the next page, if there is one',
@@ -191,54 +176,36 @@ const reading: readonly Route[] = [
       return more && last ? { ...json(tasks), headers: { link: linkToNext(query, cursorOf(last)) } } : json(tasks);
     },
   }),
-  route({
-    method: 'get',
-    path: '/api/v1/tasks/{id}',
-    need: 'read',
+  route('get', '/api/v1/tasks/{id}', 'read', {
     summary: 'One task with every rule; the id may be a prefix of at least 6 characters, or a title',
     query: accountQuery,
     answer: 'ExplainView',
     others: notFound,
     run: async ({ operations }, { params, query }) => json(await operations.explain(idOf(params), query.account)),
   }),
-  route({
-    method: 'get',
-    path: '/api/v1/events',
-    need: 'read',
+  route('get', '/api/v1/events', 'read', {
     summary: 'What happened, newest first',
     query: eventsQuery,
     answer: 'An array of StoredEvent',
     run: async ({ operations }, { query: { account, group, task, type, before, limit = 100 } }) =>
       json(await operations.events({ account, group, taskId: task, types: type?.split(','), before, limit })),
   }),
-  route({
-    method: 'get',
-    path: '/api/v1/holds',
-    need: 'read',
+  route('get', '/api/v1/holds', 'read', {
     summary: 'Holds in force',
     answer: 'An array of Hold',
     run: ({ operations }) => json(operations.holds()),
   }),
-  route({
-    method: 'get',
-    path: '/api/v1/groups',
-    need: 'read',
+  route('get', '/api/v1/groups', 'read', {
     summary: 'Groups, one entry for each account that they match',
     answer: 'An array of GroupView',
     run: ({ operations }) => json(operations.status().groups),
   }),
-  route({
-    method: 'get',
-    path: '/api/v1/config',
-    need: 'read',
+  route('get', '/api/v1/config', 'read', {
     summary: 'The configuration in force, without secrets',
     answer: 'The configuration',
     run: ({ operations }) => json(operations.config()),
   }),
-  route({
-    method: 'get',
-    path: '/api/v1/openapi.json',
-    need: 'read',
+  route('get', '/api/v1/openapi.json', 'read', {
     summary: 'This description',
     answer: 'OpenAPI 3.1',
     run: ({ openapi }) => json(openapi()),
@@ -246,10 +213,7 @@ const reading: readonly Route[] = [
 ];
 
 const operating: readonly Route[] = [
-  route({
-    method: 'post',
-    path: '/api/v1/tasks/{id}/restart',
-    need: 'operate',
+  route('post', '/api/v1/tasks/{id}/restart', 'operate', {
     summary: 'Restarts a stopped task now, past backoff, quarantine and storm',
     body: restartBody,
     answer: 'The task, and what the cloud answered: look at answer.kind',
@@ -263,10 +227,7 @@ const operating: readonly Route[] = [
         }),
       ),
   }),
-  route({
-    method: 'post',
-    path: '/api/v1/tasks/{id}/release',
-    need: 'operate',
+  route('post', '/api/v1/tasks/{id}/release', 'operate', {
     summary: 'Takes a task out of quarantine or abandonment',
     body: releaseBody,
     answer: 'TaskView',
@@ -274,10 +235,7 @@ const operating: readonly Route[] = [
     run: async ({ operations }, { params, body, caller }) =>
       json(await operations.release(idOf(params), { account: body.account, by: authorOf(caller, body.by) })),
   }),
-  route({
-    method: 'post',
-    path: '/api/v1/holds',
-    need: 'operate',
+  route('post', '/api/v1/holds', 'operate', {
     summary: 'Sets a hold: nothing that it covers is restarted until it ends',
     body: holdBody,
     answer: 'Hold',
@@ -288,10 +246,7 @@ const operating: readonly Route[] = [
       return json(await operations.addHold({ account, target, author, reason, forMs: holdMs(body) }), 201);
     },
   }),
-  route({
-    method: 'delete',
-    path: '/api/v1/holds/{id}',
-    need: 'operate',
+  route('delete', '/api/v1/holds/{id}', 'operate', {
     summary: 'Ends a hold now',
     query: byQuery,
     answer: 'The hold that was',

@@ -2,11 +2,9 @@
  * The web as the daemon has it: the doors in their thread, and behind them the app, which gets a bounded share of this
  * one.
  */
-import type { Operations } from '../domain/ports/operations-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
-import type { AccessToken } from './access.ts';
 import { createAnswering } from './answering.ts';
-import type { WebLog } from './api.ts';
+import type { ApiOptions } from './api.ts';
 import type { Count, Limits } from './between-threads.ts';
 import { type Behind, openDoors } from './doors-opening.ts';
 import { foreseenAnswers } from './openapi.ts';
@@ -19,24 +17,12 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-export interface WebOptions {
-  readonly operations: Operations;
-  readonly renderMetrics: () => Promise<string>;
-  /** What /metrics is served as; the Prometheus text format if absent. */
-  readonly metricsContentType?: string;
-  readonly version: string;
-  /** The tokens as they are now; asked for every request, so it should be cheap. */
-  readonly tokens: () => readonly AccessToken[];
+export interface WebOptions extends ApiOptions {
   readonly listen: ListenAddress;
   /** Path of the unix socket; undefined: none. */
   readonly socket: string | undefined;
   readonly tls: TlsFiles | undefined;
-  /** For links, and the name under which a browser may come where there are no tokens. */
-  readonly externalUrl: string | undefined;
-  /** What a person types on this machine, for hints. */
-  readonly program: string;
   readonly clock: Clock;
-  readonly log: WebLog;
   /** Told how many requests were answered how, before the metrics are asked for. */
   readonly onCount?: (count: Count) => void;
   /** Bounds, for tests. */
