@@ -7,9 +7,10 @@
 
 import { decide, pollNotBefore, regroup, settleByLook, settledItem } from '../domain/decide/decide.ts';
 import { pick } from '../domain/decide/queue.ts';
-import { awaitedCloudGroups, type Ledger } from '../domain/memory/ledger.ts';
+import type { Ledger } from '../domain/memory/ledger.ts';
 import { type Moment, type Situation, situationOf } from '../domain/memory/situation.ts';
 import { takeOverEvents } from '../domain/memory/take-over.ts';
+import { awaitedCloudGroups } from '../domain/memory/windows.ts';
 import type { Cloud } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
 import type { Ownership } from '../domain/ports/store-port.ts';
@@ -219,9 +220,9 @@ export class Keeper {
   async #lookLoop(signal: AbortSignal): Promise<void> {
     const { complain } = this.#options;
     while (!signal.aborted) {
-      if (awaitedCloudGroups(this.#desk.ledger).length === 0) await this.#lookBell.wait(signal);
+      if (awaitedCloudGroups(this.situation()).length === 0) await this.#lookBell.wait(signal);
       else await this.#untilLook(signal);
-      const cloudGroups = awaitedCloudGroups(this.#desk.ledger);
+      const cloudGroups = awaitedCloudGroups(this.situation());
       if (signal.aborted) return;
       if (cloudGroups.length === 0 || !this.#worthALook(cloudGroups)) continue;
       try {
@@ -246,7 +247,7 @@ export class Keeper {
   async #untilLook(signal: AbortSignal): Promise<void> {
     const { clock, gate } = this.#options;
     const { cloud, verifyEveryMs } = this.#settings;
-    const cost = cloud.lookCost(awaitedCloudGroups(this.#desk.ledger));
+    const cost = cloud.lookCost(awaitedCloudGroups(this.situation()));
     const sliceMs = Math.max(leastLookEveryMs, (cost * 1_000) / this.#watchPerSecond());
     const dueAt = clock.monotonic() + verifyEveryMs;
     for (let leftMs = verifyEveryMs; leftMs > 0 && !signal.aborted; leftMs = dueAt - clock.monotonic()) {

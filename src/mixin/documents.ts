@@ -134,6 +134,7 @@ function done(name: ErrorClass): string {
     ...(remedy ? [remedyWords[remedy]] : []),
     remedy ? `then ${attemptWords[attempt]}` : attemptWords[attempt],
     ...(restartCircuit === 'counts' ? ['five in a row on two or more tasks open the restart circuit'] : []),
+    ...(restartCircuit === 'denies' ? ['of two tasks in a row, it opens the restart circuit'] : []),
   ];
   const text = steps.join('; ');
   return text.charAt(0).toUpperCase() + text.slice(1);

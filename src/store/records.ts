@@ -63,6 +63,8 @@ const outage: z.ZodType<Outage> = z.object({
   since: time,
   sights: count,
   attempts: count,
+  calls: count.default(0),
+  lastCallAt: maybe(time),
   lastEffectAt: maybe(time),
   activeAt: maybe(time),
   failedInStretch: z.boolean(),
@@ -97,7 +99,9 @@ const failure: z.ZodType<CallFailure> = z.object({
   message: text,
 });
 
-const stretch: z.ZodType<StretchEntry[]> = z.array(z.object({ taskId: text, attemptId: text, at: time }));
+const stretch: z.ZodType<StretchEntry[]> = z.array(
+  z.object({ taskId: text, attemptId: text, denied: z.boolean().default(false), at: time }),
+);
 
 const opened = { kind: z.literal('open'), since: time, failure, lastProbeAt: time };
 

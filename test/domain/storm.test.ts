@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { inOrder } from '../../src/domain/decide/queue.ts';
-import { newRecord } from '../../src/domain/memory/apply.ts';
+import { applyToTask, newRecord } from '../../src/domain/memory/apply.ts';
 import { Memory } from '../../src/domain/memory/memory.ts';
 import { situationOf } from '../../src/domain/memory/situation.ts';
 import { hashOf } from '../../src/domain/words/hash.ts';
@@ -258,11 +258,11 @@ describe('the order of restarts', () => {
   });
   const turns: readonly [
     sentence: string,
-    waiting: Readonly<Record<string, [tries: number, triedAgoMs: number]>>,
+    waiting: Readonly<Record<string, [calls: number, calledAgoMs: number]>>,
     order: string[],
   ][] = [
     ['an untried one goes first', { old: [1, 600_000], fresh: [0, 0] }, ['fresh', 'old']],
-    ['one attempt before two, however long ago', { twice: [2, 600_000], once: [1, 1_000] }, ['once', 'twice']],
+    ['one call before two, however long ago', { twice: [2, 600_000], once: [1, 1_000] }, ['once', 'twice']],
     [
       'from three on by turns: a veteran that waited longer',
       { young: [3, 90_000], veteran: [25, 100_000] },
@@ -278,7 +278,7 @@ describe('the order of restarts', () => {
     const now = at(3_600);
     const policies = policiesOf(plainPolicy);
     const memory = new Memory('main', unnoted);
-    const records = Object.entries(waiting).map(([taskId, [tries, triedAgoMs]]) => {
+    const records = Object.entries(waiting).map(([taskId, [calls, calledAgoMs]]) => {
       const found = {
         type: 'task-found',
         at: now,
@@ -287,7 +287,19 @@ describe('the order of restarts', () => {
         group: 'vip',
         item: item(taskId, 'stopped'),
       } as const;
-      return { ...newRecord(found), tries, lastTryAt: tries === 0 ? undefined : now - triedAgoMs };
+      const opened = {
+        type: 'outage-opened',
+        at: now,
+        account: 'main',
+        taskId,
+        group: 'vip',
+        outageId: taskId,
+        firstSight: false,
+      } as const;
+      const record = applyToTask(newRecord(found), opened);
+      if (!record.outage) throw new Error('an outage was opened');
+      const lastCallAt = calls === 0 ? undefined : now - calledAgoMs;
+      return { ...record, outage: { ...record.outage, calls, lastCallAt } };
     });
     const moment = { now, clockOffsetMs: 0, nextPollAt: now, pollGapMs: 15_000 };
     const order = () => inOrder(records, situationOf(memory.ledger, policies, moment)).map(({ taskId }) => taskId);

@@ -11,7 +11,7 @@ import { answerEvents } from '../../src/domain/learn/circuit.ts';
 import type { Ledger, TaskRecord } from '../../src/domain/memory/ledger.ts';
 import { Memory } from '../../src/domain/memory/memory.ts';
 import { type Moment, situationOf } from '../../src/domain/memory/situation.ts';
-import { stormKey, unsettledByScope } from '../../src/domain/memory/windows.ts';
+import { stormKey } from '../../src/domain/memory/windows.ts';
 import type { Event, Hold } from '../../src/domain/words/events.ts';
 import type { ErrorClass } from '../../src/domain/words/failure.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
@@ -272,7 +272,8 @@ export class Story {
 
   /** Restarts that fill the storm's window. */
   unsettled(group?: string, observed = false): number {
-    return unsettledByScope(this.ledger).get(stormKey({ group, observed })) ?? 0;
+    const { unsettled } = situationOf(this.ledger, this.policies, this.moment());
+    return unsettled.get(stormKey({ group, observed }))?.length ?? 0;
   }
 
   record(taskId: string): TaskRecord {

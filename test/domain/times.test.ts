@@ -23,7 +23,7 @@ const failure = {
   httpStatus: count,
   retryAfterMs: count,
 };
-const tried = { taskId: 't', attemptId: 't#1', at: ours } as const;
+const tried = { taskId: 't', attemptId: 't#1', denied: false, at: ours } as const;
 
 const attempt = (phase: Filled<NonNullable<TaskRecord['attempt']>['phase']>): Filled<TaskRecord>['attempt'] => ({
   id: 't#1',
@@ -59,6 +59,8 @@ const task: Filled<TaskRecord> = {
     since: ours,
     sights: count,
     attempts: count,
+    calls: count,
+    lastCallAt: ours,
     lastEffectAt: ours,
     activeAt: ours,
     failedInStretch: true,

@@ -31,9 +31,8 @@ describe('the classes of failure', () => {
     expect(those((name) => classMeanings[name].resends > 0)).toBe('server common network timeout');
   });
   test('a class that opens a circuit at once needs a person', () => {
-    expect(those((name) => classMeanings[name].restartCircuit === 'opens')).toBe(
-      'auth permission billing clock retired',
-    );
+    expect(those((name) => classMeanings[name].restartCircuit === 'opens')).toBe('auth billing clock retired');
+    expect(those((name) => classMeanings[name].restartCircuit === 'denies')).toBe('permission');
     expect(those((name) => classMeanings[name].listCircuit === 'opens')).toBe('auth permission billing clock retired');
     expect(those((name) => classMeanings[name].needsPerson)).toBe('auth permission billing clock retired');
   });

@@ -255,7 +255,8 @@ export class Judge {
         book.circuit = {
           openedAt: book.circuit?.openedAt ?? now,
           probedAt: now,
-          person: needsPerson.has(told.class),
+          // A denial of one task is its own; two of them open the circuit, which is probed as after five.
+          person: needsPerson.has(told.class) && told.class !== 'permission',
           surely: true,
         };
         this.liveness.circuitFailed(book.circuit.person);

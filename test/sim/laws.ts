@@ -124,9 +124,17 @@ const probing: Law = ({ book: { circuit, acceptedAt, blurredAt }, call, now }) =
   return sinceMs < leastMs && circuit.probedAt > blurredAt && `a probe ${sinceMs} ms after the one before`;
 };
 
-/** In a storm at most 3 restarts are unsettled, and 2 more for each that worked; no storm is overlooked. */
-const storm: Law = ({ book, task, call, mustStorm }) => {
+/**
+ * In a storm at most 3 restarts are unsettled, and 2 more for each that worked; no storm is overlooked. Nobody waits for
+ * one that was not seen within `verifyWithin` and two polls of its answer, by its own policy or theirs.
+ */
+const storm: Law = ({ book, task, call, mustStorm, policies, now, pollEveryMs }) => {
   if (call.probe || call.free) return undefined;
+  const verifyMs = (group: string | undefined) =>
+    policies.groups.find(({ name }) => name === group)?.verifyWithinMs ?? 0;
+  const isAwaited = ({ answeredAt = now, groupNow }: Call) =>
+    (now - answeredAt) * (1 + paceSlack) + tinyMs <
+    Math.min(verifyMs(groupNow), verifyMs(call.group)) + 2 * pollEveryMs;
   for (const group of [undefined, call.group]) {
     const on = book.storms.get(group);
     if (!on && !mustStorm.has(group)) continue;
@@ -135,7 +143,7 @@ const storm: Law = ({ book, task, call, mustStorm }) => {
     let out = 0;
     for (const other of book.open)
       if (other !== call && other.trigger === 'auto' && !other.free && !other.givenBack && other.groupNow !== undefined)
-        if (group === undefined || other.groupNow === group) out++;
+        if (isAwaited(other) && (group === undefined || other.groupNow === group)) out++;
     if (out >= most) return `${out} restarts of ${group ?? 'the account'} are unsettled, ${most} at most in its storm`;
   }
   return undefined;

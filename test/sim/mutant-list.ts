@@ -87,8 +87,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'an effect is not awaited',
     file: 'src/domain/decide/rules.ts',
-    from: "if (attempt?.phase.kind !== 'verifying') return undefined;",
-    to: "if (attempt?.phase.kind !== 'verifying' || policy) return undefined;",
+    from: "if (attempt?.phase.kind !== 'verifying' && attempt?.phase.kind !== 'doubted') return undefined;",
+    to: "if (attempt?.phase.kind !== 'doubted') return undefined;",
   },
   {
     name: 'an open list circuit stops nobody',
@@ -102,6 +102,31 @@ export const mutants: readonly Mutant[] = [
     from: 'const probeEveryMs = 30_000;',
     to: 'const probeEveryMs = 1_000;',
   },
+  // ---- one task's trouble stays its own
+  {
+    name: 'whoever was given back goes first again',
+    file: 'src/domain/decide/queue.ts',
+    from: 'calls: Math.min(record.outage?.calls ?? 0, turnsFromCalls),',
+    to: 'calls: Math.min(record.tries, turnsFromCalls),',
+  },
+  {
+    name: 'the denial of one task opens the circuit',
+    file: 'src/domain/words/failure.ts',
+    from: "restartCircuit: 'denies',\n    attempt: 'failed',",
+    to: "restartCircuit: 'opens',\n    attempt: 'given-back',",
+  },
+  {
+    name: 'a restart of which nothing is seen fills the window for ever',
+    file: 'src/domain/memory/windows.ts',
+    from: 'const pollsToBeSeen = 2;',
+    to: 'const pollsToBeSeen = 1e6;',
+  },
+  {
+    name: 'another group’s verifyWithin is waited for',
+    file: 'src/domain/memory/windows.ts',
+    from: 'const fromThen = now - patienceMs(policy, pollGapMs);',
+    to: 'const fromThen = Number.NEGATIVE_INFINITY;',
+  },
   // ---- storm and budget
   {
     name: 'the storm window begins at thirty',
@@ -112,8 +137,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'one more than the storm window',
     file: 'src/domain/memory/windows.ts',
-    from: '(unsettled.get(key) ?? 0) < storm.window',
-    to: '(unsettled.get(key) ?? 0) <= storm.window',
+    from: 'out(key) < storm.window',
+    to: 'out(key) <= storm.window',
   },
   {
     name: 'the storm window does not close',
@@ -172,14 +197,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'attempts are not counted',
     file: 'src/domain/memory/apply.ts',
-    from: 'tries: record.tries + 1, lastTryAt: at',
-    to: 'tries: record.tries, lastTryAt: at',
+    from: 'tries: record.tries + 1,',
+    to: 'tries: record.tries,',
   },
   {
     name: 'the time of an attempt is not kept',
     file: 'src/domain/memory/apply.ts',
-    from: 'tries: record.tries + 1, lastTryAt: at',
-    to: 'tries: record.tries + 1, lastTryAt: record.lastTryAt ?? at',
+    from: '    lastTryAt: at,\n    attempt,',
+    to: '    lastTryAt: record.lastTryAt ?? at,\n    attempt,',
   },
   {
     name: 'failures in a row are not counted',

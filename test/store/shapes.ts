@@ -157,6 +157,8 @@ export const anyRecord: fc.Arbitrary<TaskRecord> = fc.record({
       since: time,
       sights: count,
       attempts: count,
+      calls: count,
+      lastCallAt: maybe(time),
       lastEffectAt: maybe(time),
       activeAt: maybe(time),
       failedInStretch: fc.boolean(),
@@ -165,7 +167,9 @@ export const anyRecord: fc.Arbitrary<TaskRecord> = fc.record({
   reasonTold: maybe(fc.constantFrom(...reasons)),
 });
 
-const stretch = fc.array(fc.record({ taskId: text, attemptId: text, at: time }), { maxLength: 3 });
+const stretch = fc.array(fc.record({ taskId: text, attemptId: text, denied: fc.boolean(), at: time }), {
+  maxLength: 3,
+});
 const opened = { kind: fc.constant('open' as const), since: time, failure, lastProbeAt: time };
 const listCircuit = fc.oneof(
   fc.record({ kind: fc.constant('closed' as const) }),

@@ -308,10 +308,10 @@ function withheldEvents(record: TaskRecord, verdict: Verdict, situation: Situati
 function shadowEvents(record: TaskRecord, situation: Situation): Event[] {
   const verdict = verdictOf(record, situation);
   if (verdict.kind !== 'wait' || verdict.blockers.some((reason) => reason !== 'observing')) return [];
-  const { group } = record;
-  if (group === undefined) return [];
-  const { free } = passesStorms(situation.ledger, situation.unsettled, record, group, true);
-  return [intention(record, group, 'shadow', situation, { probe: false, free })];
+  const policy = situation.policyOf.get(record.group ?? '');
+  if (!policy) return [];
+  const { free } = passesStorms(situation, record, policy, true);
+  return [intention(record, policy.name, 'shadow', situation, { probe: false, free })];
 }
 
 /** No poll is made before that: the list circuit puts it off. */

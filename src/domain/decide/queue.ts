@@ -25,14 +25,15 @@ function mayGoThrough(verdict: Verdict, passable: 'staysQueued' | 'passedByShado
 }
 
 /**
- * After so many attempts none has precedence for having had fewer: whoever was tried longest ago is next. Otherwise,
- * with few restarts at a time, a task that was tried often waits until all that never come up were tried as often.
+ * After so many calls none has precedence for having had fewer: whoever's call is longest ago is next. Otherwise, with
+ * few restarts at a time, a task that was called for often waits until all that never come up had as many.
  */
-const turnsFromTries = 3;
+const turnsFromCalls = 3;
 
 /**
- * Fewest attempts (until turns begin), then groups in file order, then oldest outage, then task id; while a storm is
- * on a hash takes the place of file order and age, so that a cause shared by neighbours is not met first.
+ * Fewest calls in this outage (until turns begin), then groups in file order, then oldest outage, then task id; while a
+ * storm is on a hash takes the place of file order and age, so that a cause shared by neighbours is not met first. Calls
+ * that were given back count here: who costs the account a wait or a circuit must not go first again.
  */
 export function inOrder(records: readonly TaskRecord[], situation: Situation): readonly TaskRecord[] {
   const { ledger, groupRank, policyOf } = situation;
@@ -44,20 +45,21 @@ export function inOrder(records: readonly TaskRecord[], situation: Situation): r
     const accountStorm = ledger.storms.has(stormKey({ group: undefined, observed }));
     return {
       record,
-      tries: Math.min(record.tries, turnsFromTries),
+      calls: Math.min(record.outage?.calls ?? 0, turnsFromCalls),
       rank: accountStorm ? 0 : (groupRank.get(group) ?? Number.POSITIVE_INFINITY),
       place: placeOf(record, storms.length > 0),
     };
   });
   keyed.sort(
-    (a, b) => a.tries - b.tries || a.rank - b.rank || a.place - b.place || (a.record.taskId < b.record.taskId ? -1 : 1),
+    (a, b) => a.calls - b.calls || a.rank - b.rank || a.place - b.place || (a.record.taskId < b.record.taskId ? -1 : 1),
   );
   return keyed.map(({ record }) => record);
 }
 
-function placeOf({ taskId, tries, lastTryAt, outage }: TaskRecord, stormy: boolean): number {
-  if (tries >= turnsFromTries) return lastTryAt ?? 0;
-  return stormy ? hashOf(taskId, tries + 1) : (outage?.since ?? 0);
+function placeOf({ taskId, outage }: TaskRecord, stormy: boolean): number {
+  const calls = outage?.calls ?? 0;
+  if (calls >= turnsFromCalls) return outage?.lastCallAt ?? 0;
+  return stormy ? hashOf(taskId, calls + 1) : (outage?.since ?? 0);
 }
 
 /** The fact that a restart is about to be made: applied and saved before the call. */
@@ -116,9 +118,9 @@ function pickProbe(queue: readonly string[], situation: Situation): Pick | undef
 }
 
 function picked(record: TaskRecord, situation: Situation, probe: boolean): Pick | undefined {
-  const { group } = record;
-  if (group === undefined) return undefined;
-  const { free } = passesStorms(situation.ledger, situation.unsettled, record, group, false);
-  const intent = intention(record, group, 'auto', situation, { probe, free });
+  const policy = situation.policyOf.get(record.group ?? '');
+  if (!policy) return undefined;
+  const { free } = passesStorms(situation, record, policy, false);
+  const intent = intention(record, policy.name, 'auto', situation, { probe, free });
   return { record, intent };
 }

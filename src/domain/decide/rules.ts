@@ -8,15 +8,15 @@
 import { givenUp, hasEnded, isObserved } from '../memory/condition.ts';
 import type { Ledger, TaskRecord } from '../memory/ledger.ts';
 import { endOf, holdOver, type Situation } from '../memory/situation.ts';
-import { passesStorms, scopesOf, stormKey } from '../memory/windows.ts';
-import { classMeanings } from '../words/failure.ts';
+import { passesStorms, patienceMs, scopesOf, stormKey } from '../memory/windows.ts';
+import { type CallFailure, classMeanings } from '../words/failure.ts';
 import { hashOf } from '../words/hash.ts';
 import { openingAt } from '../words/hours.ts';
 import type { Policy } from '../words/policy.ts';
 import { type Reason, reasons } from '../words/reason.ts';
 
 const never = Number.POSITIVE_INFINITY;
-/** A probe of the restart circuit: how often, and how often when a person is needed. */
+/** A probe of the restart circuit: how often, and how often when a class opened it whose one answer is enough. */
 const probeEveryMs = 30_000;
 const probeAtOnceEveryMs = 5 * 60_000;
 /** Backoff before attempt n, without jitter; the first is at once. */
@@ -28,11 +28,13 @@ export function backoffMs({ backoff }: Policy, n: number): number {
 const jittered = (ms: number, { backoff }: Policy, taskId: string, n: number): number =>
   Math.round(ms * (1 + (backoff.jitterPercent / 100) * hashOf(taskId, n)));
 
+const opensAtOnce = (failure: CallFailure): boolean => classMeanings[failure.class].restartCircuit === 'opens';
+
 /** When the restart circuit may be probed next. */
 export function nextProbeAt(ledger: Ledger): number {
   const { restart } = ledger.accountRecord.circuits;
   if (restart.kind === 'closed') return Number.NEGATIVE_INFINITY;
-  return restart.lastProbeAt + (classMeanings[restart.failure.class].needsPerson ? probeAtOnceEveryMs : probeEveryMs);
+  return restart.lastProbeAt + (opensAtOnce(restart.failure) ? probeAtOnceEveryMs : probeEveryMs);
 }
 
 // ---- the rules -------------------------------------------------------------------------------------------------
@@ -99,14 +101,15 @@ export const rules: Readonly<Record<Reason, Rule>> = {
   'in-flight': under(({ attempt }, _policy, { nextPollAt }) =>
     attempt?.phase.kind === 'in-flight' ? no(nextPollAt, 'a restart is on its way and not answered yet') : undefined,
   ),
-  verifying: under(({ attempt }, policy, { nextPollAt }) => {
-    if (attempt?.phase.kind === 'doubted')
-      return no(nextPollAt, `refused with ${attempt.phase.code}: the next poll shows whether it runs`);
-    if (attempt?.phase.kind !== 'verifying') return undefined;
-    return no(
-      attempt.phase.from + policy.verifyWithinMs,
-      `restart ${attempt.phase.answer}: the list has yet to show its effect`,
-    );
+  verifying: under(({ attempt }, policy, { now, nextPollAt, pollGapMs }) => {
+    if (attempt?.phase.kind !== 'verifying' && attempt?.phase.kind !== 'doubted') return undefined;
+    const { phase } = attempt;
+    const said = phase.kind === 'doubted' ? `refused with ${phase.code}` : `restart ${phase.answer}`;
+    if (now >= phase.from + patienceMs(policy, pollGapMs))
+      return no(nextPollAt, `${said}, and no list has shown the task since: it is not sent again before one does`);
+    return phase.kind === 'doubted'
+      ? no(nextPollAt, `${said}: the next poll shows whether it runs`)
+      : no(phase.from + policy.verifyWithinMs, `${said}: the list has yet to show its effect`);
   }),
   backoff: under((record, policy, situation) => backoff(record, policy, situation)),
   quarantined: under((record, policy, { now }) => {
@@ -154,10 +157,10 @@ function backoff(record: TaskRecord, policy: Policy, { ledger, now }: Situation)
 }
 
 function storm(record: TaskRecord, policy: Policy, situation: Situation): ReturnType<Rule> {
-  const { ledger, unsettled, nextPollAt } = situation;
+  const { ledger, nextPollAt } = situation;
   if (ledger.storms.size === 0) return undefined;
   const observed = isObserved(record, policy);
-  if (passesStorms(ledger, unsettled, record, policy.name, observed).passes) return undefined;
+  if (passesStorms(situation, record, policy, observed).passes) return undefined;
   const tight = scopesOf(policy.name, observed).find((scope) => ledger.storms.has(stormKey(scope)));
   const window = tight && ledger.storms.get(stormKey(tight))?.window;
   return no(nextPollAt, `many tasks are stopped: ${window} restarts at a time`);

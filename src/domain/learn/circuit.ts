@@ -9,6 +9,8 @@ import { type CallFailure, classMeanings } from '../words/failure.ts';
 import type { RestartAnswer } from '../words/task.ts';
 
 const rowThatOpens = 5;
+/** Of denials: one is the task's own trouble, that of another task right after it is the account's. */
+const denialsThatOpen = 2;
 const tasksThatOpen = 2;
 
 const throttleFirstMs = 5_000;
@@ -49,11 +51,13 @@ export function answerEvents(
   if (failure.retryAfterMs !== undefined) events.push(...throttle(ledger, attempt, failure, now));
   const manual = attempt.trigger === 'manual';
   const means = classMeanings[failure.class];
-  if (means.restartCircuit === 'opens') {
+  const { list } = ledger.accountRecord.circuits;
+  const listDenied = list.kind === 'open' && classMeanings[list.failure.class].restartCircuit === 'denies';
+  if (means.restartCircuit === 'opens' || (means.restartCircuit === 'denies' && listDenied)) {
     events.push(openOrProbed(restart, ledger.account, failure, true, now));
     return [...events, { ...about, type: 'restart-given-back', why: 'circuit', failedAt: undefined }];
   }
-  if (restart.kind === 'open' && means.restartCircuit === 'counts') {
+  if (restart.kind === 'open' && means.restartCircuit !== 'nothing') {
     events.push(openOrProbed(restart, ledger.account, failure, false, now));
     return [...events, { ...about, type: 'restart-given-back', why: 'circuit', failedAt: undefined }];
   }
@@ -67,7 +71,7 @@ export function answerEvents(
       ...openInARow(
         ledger,
         restart.streak,
-        { taskId: record.taskId, attemptId: attempt.id, at: now },
+        { taskId: record.taskId, attemptId: attempt.id, denied: means.restartCircuit === 'denies', at: now },
         failed,
         failure,
         now,
@@ -76,7 +80,7 @@ export function answerEvents(
   return events;
 }
 
-/** Whether this answer is one of the five that open the circuit. */
+/** Whether this answer is one of those that open the circuit when there are enough of them in a row. */
 function countsTowards(
   circuit: RestartCircuit,
   record: TaskRecord,
@@ -85,7 +89,8 @@ function countsTowards(
   failure: CallFailure,
   now: number,
 ): boolean {
-  if (attempt.trigger === 'manual' || classMeanings[failure.class].restartCircuit !== 'counts') return false;
+  const { restartCircuit } = classMeanings[failure.class];
+  if (attempt.trigger === 'manual' || (restartCircuit !== 'counts' && restartCircuit !== 'denies')) return false;
   if (answer.kind !== 'refused' && answer.kind !== 'unanswered') return false;
   if (circuit.kind === 'open') return true;
   const excused = answer.kind === 'unanswered' && now < (circuit.unansweredExcusedUntil ?? 0);
@@ -103,7 +108,7 @@ const openOrProbed = (
     ? { type: 'circuit-opened', at, account, circuit: 'restart', failure, atOnce }
     : { type: 'circuit-probed', at, account, circuit: 'restart', failure };
 
-/** Opens the circuit if this answer makes five on two tasks, and gives those attempts back. */
+/** Opens the circuit if this answer makes enough of its kind on two tasks, and gives back what failed in that row. */
 function openInARow(
   ledger: Ledger,
   streak: readonly StretchEntry[],
@@ -113,7 +118,9 @@ function openInARow(
   now: number,
 ): Event[] {
   const all = [...streak, newest];
-  if (all.length < rowThatOpens || new Set(all.map(({ taskId }) => taskId)).size < tasksThatOpen) return [];
+  const alike = all.filter(({ denied }) => denied === newest.denied);
+  const enough = newest.denied ? denialsThatOpen : rowThatOpens;
+  if (alike.length < enough || new Set(alike.map(({ taskId }) => taskId)).size < tasksThatOpen) return [];
   const events: Event[] = [
     openOrProbed({ kind: 'closed', streak, unansweredExcusedUntil: undefined }, ledger.account, failure, false, now),
   ];

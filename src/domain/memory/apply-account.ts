@@ -1,5 +1,6 @@
 /** What an event does to the record of its account: polls, circuits, throttling, what was learned. */
 import type { Event, TaskEvent } from '../words/events.ts';
+import { classMeanings } from '../words/failure.ts';
 import { type AccountRecord, excuseUnansweredMs, type RestartCircuit, type StretchEntry } from './ledger.ts';
 
 const pollDurationsKept = 3;
@@ -101,7 +102,8 @@ function afterAnswer(circuit: RestartCircuit, event: Extract<TaskEvent, { type: 
   if (event.answer.kind === 'accepted') return { ...circuit, streak: [] };
   if (!event.towardsCircuit) return circuit;
   const { taskId, attemptId, at } = event;
-  return { ...circuit, streak: [...circuit.streak, { taskId, attemptId, at }].slice(-maxStreakKept) };
+  const denied = classMeanings[event.answer.failure.class].restartCircuit === 'denies';
+  return { ...circuit, streak: [...circuit.streak, { taskId, attemptId, denied, at }].slice(-maxStreakKept) };
 }
 
 /** The stretch after one more try; those that opened it are in it already, with the time of their answer. */
@@ -110,7 +112,7 @@ function triedIn(
   { taskId, attemptId, at }: Extract<TaskEvent, { type: 'restart-given-back' }>,
 ): readonly StretchEntry[] {
   if (stretch.some((entry) => entry.attemptId === attemptId)) return stretch;
-  return [...stretch.filter((entry) => entry.taskId !== taskId), { taskId, attemptId, at }];
+  return [...stretch.filter((entry) => entry.taskId !== taskId), { taskId, attemptId, denied: false, at }];
 }
 
 const withCircuits = (account: AccountRecord, changed: Partial<AccountRecord['circuits']>): AccountRecord => ({

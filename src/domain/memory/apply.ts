@@ -196,6 +196,8 @@ const newOutage = (id: string, since: number): NonNullable<TaskRecord['outage']>
   since,
   sights: 1,
   attempts: 0,
+  calls: 0,
+  lastCallAt: undefined,
   lastEffectAt: undefined,
   activeAt: undefined,
   failedInStretch: false,
@@ -236,10 +238,16 @@ function intended(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart
     // A shadow is answered by nobody: it waits for an effect that will not come, as long as a real one would.
     phase: trigger === 'shadow' ? { kind: 'verifying', from: at, answer: 'accepted' } : { kind: 'in-flight' },
   };
+  const outage = record.outage && { ...record.outage, calls: record.outage.calls + 1, lastCallAt: at };
   // An operator's restart counts for nothing, neither as an attempt nor as the outage's first.
-  if (trigger === 'manual') return { ...record, ...noAttempts, attempt };
-  const outage = record.outage && { ...record.outage, attempts: record.outage.attempts + 1 };
-  return { ...record, tries: record.tries + 1, lastTryAt: at, attempt, outage };
+  if (trigger === 'manual') return { ...record, ...noAttempts, attempt, outage };
+  return {
+    ...record,
+    tries: record.tries + 1,
+    lastTryAt: at,
+    attempt,
+    outage: outage && { ...outage, attempts: outage.attempts + 1 },
+  };
 }
 
 function answered(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-answered' }>): TaskRecord {

@@ -54,8 +54,11 @@ export interface Outage {
   readonly since: number;
   /** Complete observations in a row that said "stopped". */
   readonly sights: number;
-  /** Attempts made in it by the rules, shadows included. */
+  /** Attempts made in it by the rules, shadows included, given-back ones not. */
   readonly attempts: number;
+  /** Calls made for it, given-back and an operator's included, and when the newest was: whom it is whose turn. */
+  readonly calls: number;
+  readonly lastCallAt: number | undefined;
   /** The newest accepted or unanswered attempt in it: what `recovered` is judged by. */
   readonly lastEffectAt: number | undefined;
   /** It was seen active at this time and has yet to hold for `verifyWithin`. */
@@ -117,7 +120,7 @@ export type ListCircuit =
       readonly lastProbeAt: number;
     };
 
-/** The restarts': a class that needs a person opens it at once, others five in a row. */
+/** The restarts': some classes open it at once, others two or five in a row. */
 export type RestartCircuit =
   | {
       readonly kind: 'closed';
@@ -138,6 +141,8 @@ export type RestartCircuit =
 export interface StretchEntry {
   readonly taskId: string;
   readonly attemptId: string;
+  /** Answered with a class that opens the circuit when it comes of two tasks. */
+  readonly denied: boolean;
   /** Its newest try in this stretch. */
   readonly at: number;
 }
@@ -308,14 +313,3 @@ export const emptyLedger = (account: string): WritableLedger => ({
   fresh: true,
   midway: false,
 });
-
-/** Cloud groups of restarts whose effect is awaited: what a look lists. */
-export function awaitedCloudGroups({ unsettled, tasks }: Ledger): readonly string[] {
-  const cloudGroups = new Set<string>();
-  for (const taskId of unsettled) {
-    const record = tasks.get(taskId);
-    if (record?.attempt && record.attempt.trigger !== 'shadow' && record.attempt.phase.kind !== 'in-flight')
-      cloudGroups.add(record.item.cloudGroup);
-  }
-  return [...cloudGroups];
-}

@@ -3,7 +3,7 @@
 import type { Hold } from '../words/events.ts';
 import type { Policies, Policy } from '../words/policy.ts';
 import type { Ledger, TaskRecord } from './ledger.ts';
-import { unsettledByScope } from './windows.ts';
+import { type Unsettled, unsettledByScope } from './windows.ts';
 
 const never = Number.POSITIVE_INFINITY;
 const blindAtLeastMs = 60_000;
@@ -22,7 +22,7 @@ export interface Situation {
   readonly policyOf: ReadonlyMap<string, Policy>;
   readonly groupRank: ReadonlyMap<string, number>;
   readonly holds: HoldIndex;
-  readonly unsettled: ReadonlyMap<string, number>;
+  readonly unsettled: Unsettled;
   /** When the newest complete observation stops being good enough to act on. */
   readonly blindAt: number;
 }
@@ -37,7 +37,8 @@ export interface Moment {
 export function situationOf(ledger: Ledger, policies: Policies, moment: Moment): Situation {
   const { now, clockOffsetMs, nextPollAt, pollGapMs } = moment;
   const { lastComplete, pollDurationsMs } = ledger.accountRecord;
-  const patienceMs = Math.max(3 * pollGapMs, 2 * Math.max(0, ...pollDurationsMs), blindAtLeastMs);
+  const blindAfterMs = Math.max(3 * pollGapMs, 2 * Math.max(0, ...pollDurationsMs), blindAtLeastMs);
+  const policyOf = new Map(policies.groups.map((policy) => [policy.name, policy]));
   return {
     ledger,
     policies,
@@ -45,11 +46,11 @@ export function situationOf(ledger: Ledger, policies: Policies, moment: Moment):
     cloudNow: now + clockOffsetMs,
     nextPollAt,
     pollGapMs,
-    policyOf: new Map(policies.groups.map((policy) => [policy.name, policy])),
+    policyOf,
     groupRank: new Map(policies.groups.map(({ name }, rank) => [name, rank])),
     holds: indexHolds(ledger.holds.values(), now),
-    unsettled: unsettledByScope(ledger),
-    blindAt: ledger.fresh || !lastComplete ? Number.NEGATIVE_INFINITY : lastComplete.finishedAt + patienceMs,
+    unsettled: unsettledByScope({ ledger, policyOf, now, pollGapMs }),
+    blindAt: ledger.fresh || !lastComplete ? Number.NEGATIVE_INFINITY : lastComplete.finishedAt + blindAfterMs,
   };
 }
 

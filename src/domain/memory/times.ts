@@ -72,7 +72,15 @@ const tables: { readonly [K in keyof Kept]: Table<Kept[K]> } = {
     failedAt: 'ours',
     lastTryAt: 'ours',
     attempt: { n: 'count', at: 'ours', previousTryAt: 'ours', phase: { from: 'ours', activeAt: 'ours' } },
-    outage: { since: 'ours', sights: 'count', attempts: 'count', lastEffectAt: 'ours', activeAt: 'ours' },
+    outage: {
+      since: 'ours',
+      sights: 'count',
+      attempts: 'count',
+      calls: 'count',
+      lastCallAt: 'ours',
+      lastEffectAt: 'ours',
+      activeAt: 'ours',
+    },
   },
   account: {
     lastComplete: { startedAt: 'ours', finishedAt: 'ours', tasks: 'count' },

@@ -4,7 +4,8 @@
  */
 
 import type { StormScope, TaskEvent } from '../words/events.ts';
-import type { Ledger, Storm, TaskRecord, WritableLedger } from './ledger.ts';
+import type { Policy } from '../words/policy.ts';
+import type { Attempt, Ledger, Storm, TaskRecord, WritableLedger } from './ledger.ts';
 
 /** A window's first and smallest size. */
 export const stormWindowStart = 3;
@@ -50,36 +51,84 @@ function settledIn(storm: Storm, record: TaskRecord, event: Extract<TaskEvent, {
   return { ...storm, window: window - 1, charged: [...charged, event.attemptId].slice(-maxChargedKept) };
 }
 
-/** Restarts that are out or whose effect is awaited, by storm key; those that do not count are left out. */
-export function unsettledByScope(ledger: Ledger): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
+/** Polls that an attempt is given to be seen, beyond its `verifyWithin`. */
+const pollsToBeSeen = 2;
+
+/**
+ * How long after its answer others wait for what becomes of a restart. A list that does not show its task (an unknown
+ * status, a cloud group that cannot be read) must not keep them waiting for ever.
+ */
+export const patienceMs = ({ verifyWithinMs }: Policy, pollGapMs: number): number =>
+  verifyWithinMs + pollsToBeSeen * pollGapMs;
+
+/** What is asked of the account at one moment. */
+interface Moment {
+  readonly ledger: Ledger;
+  readonly policyOf: ReadonlyMap<string, Policy>;
+  readonly now: number;
+  readonly pollGapMs: number;
+}
+
+/** By storm key: since when the effect of each restart is awaited; Infinity: the call is out. */
+export type Unsettled = ReadonlyMap<string, readonly number[]>;
+
+/**
+ * Restarts that are out or whose effect is awaited. Left out are those that do not count, and those that were not seen in
+ * good time.
+ */
+export function unsettledByScope({ ledger, policyOf, now, pollGapMs }: Moment): Unsettled {
+  const since = new Map<string, number[]>();
   for (const taskId of ledger.unsettled) {
     const record = ledger.tasks.get(taskId);
     const attempt = record?.attempt;
-    if (!attempt || record.group === undefined) continue;
-    if (attempt.givenBack || attempt.free || attempt.trigger === 'manual') continue;
-    for (const scope of scopesOf(record.group, attempt.trigger === 'shadow')) {
+    const policy = policyOf.get(record?.group ?? '');
+    if (!attempt || !policy || attempt.givenBack || attempt.free || attempt.trigger === 'manual') continue;
+    const awaitedFrom = awaitedSince(attempt);
+    if (now >= awaitedFrom + patienceMs(policy, pollGapMs)) continue;
+    for (const scope of scopesOf(policy.name, attempt.trigger === 'shadow')) {
       const key = stormKey(scope);
-      counts.set(key, (counts.get(key) ?? 0) + 1);
+      const others = since.get(key);
+      if (others) others.push(awaitedFrom);
+      else since.set(key, [awaitedFrom]);
     }
   }
-  return counts;
+  return since;
 }
 
-/** Whether a storm that is on has room for one more restart of the task; `free` says that it passes without being counted. */
+function awaitedSince({ phase }: Attempt): number {
+  if (phase.kind === 'in-flight') return Number.POSITIVE_INFINITY;
+  return phase.kind === 'proving' ? phase.activeAt : phase.from;
+}
+
+/** Cloud groups of restarts that a look may settle: it lists them. What was not seen in good time, only polls wait for. */
+export function awaitedCloudGroups({ ledger, policyOf, now, pollGapMs }: Moment): readonly string[] {
+  const cloudGroups = new Set<string>();
+  for (const taskId of ledger.unsettled) {
+    const record = ledger.tasks.get(taskId);
+    const policy = policyOf.get(record?.group ?? '');
+    if (!record?.attempt || !policy || record.attempt.trigger === 'shadow') continue;
+    if (record.attempt.phase.kind === 'in-flight') continue;
+    if (now < awaitedSince(record.attempt) + patienceMs(policy, pollGapMs)) cloudGroups.add(record.item.cloudGroup);
+  }
+  return [...cloudGroups];
+}
+
+/**
+ * Whether a storm that is on has room for one more restart of the task; `free` says that it passes without being
+ * counted. Nobody waits for another's restart longer than for one of its own.
+ */
 export function passesStorms(
-  ledger: Ledger,
-  unsettled: ReadonlyMap<string, number>,
+  { ledger, unsettled, now, pollGapMs }: Moment & { readonly unsettled: Unsettled },
   record: TaskRecord,
-  group: string,
+  policy: Policy,
   observed: boolean,
 ): { readonly passes: boolean; readonly free: boolean } {
-  const storms = stormsOver(ledger, group, observed);
+  const storms = stormsOver(ledger, policy.name, observed);
   const first = record.outage?.attempts === 0;
   const free = storms.length > 0 && first && storms.every(([, storm]) => !storm.by.stopped);
-  const passes = storms.every(
-    ([key, storm]) => (first && !storm.by.stopped) || (unsettled.get(key) ?? 0) < storm.window,
-  );
+  const fromThen = now - patienceMs(policy, pollGapMs);
+  const out = (key: string) => unsettled.get(key)?.filter((since) => since > fromThen).length ?? 0;
+  const passes = storms.every(([key, storm]) => (first && !storm.by.stopped) || out(key) < storm.window);
   return { passes, free };
 }
 

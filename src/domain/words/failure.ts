@@ -11,9 +11,10 @@ type RestartEnd =
   | { readonly attempt: 'given-back'; readonly restartCircuit: 'opens' }
   /**
    * `unanswered`: it may have taken effect, the next poll shows. `doubted`: failed, unless the next poll shows the task
-   * running. `counts`: five such in a row, on at least two tasks, open the circuit.
+   * running. `counts`: five such in a row, on at least two tasks, open the circuit. `denies`: two such in a row, of two
+   * tasks, open it, and one alone while the list is refused too; else the task may be the only one that is denied.
    */
-  | { readonly attempt: 'failed' | 'doubted' | 'unanswered'; readonly restartCircuit: 'counts' | 'nothing' };
+  | { readonly attempt: 'failed' | 'doubted' | 'unanswered'; readonly restartCircuit: 'counts' | 'denies' | 'nothing' };
 
 type ClassMeaning = RestartEnd & {
   /** For a person, without a full stop. */
@@ -94,6 +95,8 @@ const rows = {
     ...ofTheAccount,
     means: 'The key may not do this',
     advice: 'Give this key the Live (拉流转推) permissions in IAM',
+    restartCircuit: 'denies',
+    attempt: 'failed',
     ofOneGroup: true,
   },
   forbidden: {

@@ -1,0 +1,240 @@
+/** One task's trouble stays its own: what it may cost the others, in seconds. */
+import { describe, expect, test } from 'vitest';
+import { situationOf } from '../../src/domain/memory/situation.ts';
+import { awaitedCloudGroups } from '../../src/domain/memory/windows.ts';
+import { ruleViews } from '../../src/domain/views/views.ts';
+import type { Policies } from '../../src/domain/words/policy.ts';
+import type { RestartAnswer, TaskStatus } from '../../src/domain/words/task.ts';
+import {
+  accepted,
+  hours,
+  item,
+  minutes,
+  notSent,
+  plainPolicy,
+  policiesOf,
+  refusal,
+  type Shown,
+  Story,
+  tasks,
+  throttled,
+  unanswered,
+} from './story.ts';
+
+const situation = (story: Story) => situationOf(story.ledger, story.policies, story.moment());
+const said = (story: Story, taskId: string, reason: string) =>
+  ruleViews(story.record(taskId), situation(story)).find((view) => view.reason === reason)?.detail;
+
+describe('a task that is always answered so leaves the account to the others', () => {
+  /**
+   * A list every 15 s for two hours. `ill` is always stopped and always answered so; of five others one stops every
+   * three minutes. Gives how long each of the 40 waited for its restart.
+   */
+  const waitsBeside = (ill: readonly string[], answer: RestartAnswer): readonly number[] => {
+    const story = new Story();
+    const stoppedAt = new Map<string, number>();
+    const waits: number[] = [];
+    for (let second = 0; second < hours(2); second++) {
+      if (second % 180 === 30) stoppedAt.set(`t0${((second / 90) % 5) | 0}`, second);
+      if (second % 15 === 0) {
+        const shown: Record<string, TaskStatus> = tasks(5, 'active');
+        for (const taskId of [...ill, ...stoppedAt.keys()]) shown[taskId] = 'stopped';
+        story.list(second, shown);
+      }
+      for (const taskId of story.send(second, (taskId) => (ill.includes(taskId) ? answer : accepted), 1)) {
+        const since = stoppedAt.get(taskId);
+        if (since === undefined) continue;
+        waits.push(second - since);
+        stoppedAt.delete(taskId);
+      }
+    }
+    return waits;
+  };
+  const rows: readonly [sentence: string, answer: RestartAnswer][] = [
+    ['denied', refusal('permission', 'AccessDenied')],
+    ['forbidden', refusal('forbidden', 'RequestForbidden')],
+    ['throttled', throttled],
+    ['never sent', notSent],
+    ['refused with CommonErr', refusal('common', 'CommonErr')],
+    ['unanswered', unanswered('server', 'InternalError')],
+    ['refused as invalid', refusal('invalid', 'InvalidParam')],
+  ];
+  test.each(rows)('%s: 40 stops of others, each restarted within a minute', (_sentence, answer) => {
+    const waits = waitsBeside(['ill'], answer);
+    expect(waits).toHaveLength(40);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(60);
+  });
+  test.each(rows)('two of them %s: each of the 40 waits for a probe at most', (_sentence, answer) => {
+    const waits = waitsBeside(['ill', 'sick'], answer);
+    expect(waits).toHaveLength(40);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(60);
+  });
+});
+
+describe('whose turn it is when all may go', () => {
+  const calm: Policies = { ...policiesOf({ ...plainPolicy, storm: false, budget: false }), storm: false };
+  const stormy = policiesOf(plainPolicy);
+  const rows: readonly [sentence: string, policies: Policies, answer: RestartAnswer, then: number][] = [
+    ['a call that was throttled', calm, throttled, 5],
+    ['a call that never left', calm, notSent, 5],
+    ['in a storm a call that was throttled', stormy, throttled, 5],
+    ['in a storm a call that never left', stormy, notSent, 5],
+    ['a call that opened the circuit', calm, refusal('auth', 'InvalidAccessKey'), 300],
+  ];
+  test.each(rows)('%s counts: its task goes last', (_sentence, policies, answer, then) => {
+    const story = new Story(policies).list(0, tasks(6, 'stopped'));
+    const [first = ''] = story.send(0, answer, 1);
+    expect(story.record(first)).toMatchObject({ tries: 0, outage: { attempts: 0, calls: 1 } });
+    story.list(then, tasks(6, 'stopped'));
+    expect(story.queue.at(-1)).toBe(first);
+  });
+  test('an operator’s call counts too: the others had none yet', () => {
+    const story = new Story(calm).list(0, tasks(3, 'stopped'));
+    story.byHand(0, 't00', refusal('forbidden'));
+    expect(story.list(15, tasks(3, 'stopped')).queue).toEqual(['t01', 't02', 't00']);
+  });
+  test('the next outage begins without any', () => {
+    const story = new Story(calm).list(0, { t00: 'stopped', t01: 'active' });
+    story.send(0);
+    story.list(15, { t00: 'active', t01: 'active' }).list(90, { t00: 'active', t01: 'active' });
+    story.list(900, { t00: 'stopped', t01: 'active' }).list(915, { t00: 'stopped', t01: 'stopped' });
+    expect(story.queue).toEqual(['t00', 't01']);
+  });
+});
+
+describe('a denial is the account’s when the list is denied too, or two tasks in a row are', () => {
+  const denied = refusal('permission', 'AccessDenied');
+  const calm: Policies = { ...policiesOf({ ...plainPolicy, storm: false, budget: false }), storm: false };
+  const isOpen = (story: Story) => story.ledger.accountRecord.circuits.restart.kind === 'open';
+  const rows: readonly [sentence: string, answers: readonly RestartAnswer[], open: boolean][] = [
+    ['one', [denied], false],
+    ['two', [denied, denied], true],
+    ['one, a success, one', [denied, accepted, denied], false],
+    ['one, a success, two', [denied, accepted, denied, denied], true],
+    ['one, a throttled one, one', [denied, throttled, denied], true],
+    ['four with CommonErr and one', [...Array(4).fill(refusal('common')), denied], false],
+  ];
+  test.each(rows)('%s', (_sentence, answers, open) => {
+    const story = new Story(calm);
+    answers.forEach((answer, n) => {
+      story.list(n * 15, tasks(6, 'stopped'));
+      story.send(n * 15, answer, 1);
+    });
+    expect(isOpen(story)).toBe(open);
+  });
+  test('one is its task’s failed attempt, told with its code', () => {
+    const story = new Story(calm).list(0, tasks(2, 'stopped'));
+    story.send(0, denied, 1);
+    expect(story.told('restart-failed')).toMatchObject([
+      { taskId: 't00', cause: 'AccessDenied', class: 'permission', row: 1 },
+    ]);
+  });
+  test('two give both attempts back, and the probe comes after 30 s', () => {
+    const story = new Story(calm).list(0, tasks(3, 'stopped'));
+    expect(story.send(0, denied)).toEqual(['t00', 't01']);
+    for (const taskId of ['t00', 't01']) expect(story.record(taskId)).toMatchObject({ tries: 0, row: 0 });
+    expect(story.says('t02')).toBe('circuit until 30');
+  });
+  test('the same task twice opens nothing', () => {
+    const story = new Story(calm).list(0, { t00: 'stopped' });
+    story.send(0, denied);
+    story.list(15, { t00: 'stopped' });
+    expect([story.send(15, denied), isOpen(story)]).toEqual([['t00'], false]);
+  });
+  test('one whose call was out while the list came to be denied opens it, and is no attempt', () => {
+    const story = new Story(calm).list(0, tasks(2, 'stopped'));
+    const taskId = story.intend(0) ?? '';
+    story.failedList(15, 'permission').answer(16, taskId, denied);
+    expect([isOpen(story), story.record(taskId).row]).toEqual([true, 0]);
+  });
+  test('an operator’s denied restart opens nothing', () => {
+    const story = new Story(calm).list(0, tasks(2, 'stopped'));
+    story.byHand(0, 't00', denied);
+    story.send(1, denied, 1);
+    expect(isOpen(story)).toBe(false);
+  });
+});
+
+describe('an attempt of which nothing is seen leaves the storm’s window after verifyWithin and two polls', () => {
+  const slow = {
+    ...plainPolicy,
+    name: 'slow',
+    match: { ...plainPolicy.match, title: ['slow*'] },
+    verifyWithinMs: 3_600_000,
+  };
+  const inVip = { ...plainPolicy, match: { ...plainPolicy.match, cloudGroup: ['*'] } };
+  const rows: readonly [
+    sentence: string,
+    shown: (sent: readonly string[], all: Shown) => Shown,
+    more?: Parameters<Story['list']>[2],
+  ][] = [
+    [
+      'a status that nobody knows',
+      (sent, all) => ({ ...all, ...Object.fromEntries(sent.map((taskId) => [taskId, 'unknown' as const])) }),
+    ],
+    ['items that cannot be read', (sent, all) => without(all, sent), { malformedItems: 3 }],
+    ['a cloud group whose list is refused', (sent, all) => without(all, sent), { failedCloudGroups: ['vip'] }],
+    ['pages that do not fit together', (sent, all) => without(all, sent), { drift: true }],
+  ];
+  const without = (all: Shown, taskIds: readonly string[]): Shown =>
+    Object.fromEntries(Object.entries(all).filter(([taskId]) => !taskIds.includes(taskId)));
+  const stormOf20 = () => {
+    const story = new Story(policiesOf(inVip)).list(0, { ...tasks(20, 'stopped'), ...tasks(10, 'active', 'r') });
+    const sent = story.send(0, accepted, 20);
+    expect(sent).toHaveLength(3);
+    return { story, sent, all: { ...tasks(20, 'stopped'), ...tasks(10, 'active', 'r') } };
+  };
+  test.each(rows)('%s', (_sentence, shown, more) => {
+    const { story, sent, all } = stormOf20();
+    for (let seconds = 15; seconds < 90; seconds += 15) {
+      story.list(seconds, shown(sent, all), more);
+      expect(story.send(seconds, accepted, 20)).toEqual([]);
+    }
+    story.list(90, shown(sent, all), more);
+    expect(story.send(90, accepted, 20)).toHaveLength(3);
+    // They were not settled, only left behind: none of them fails, and none is sent again.
+    for (let seconds = 105; seconds < minutes(55); seconds += 15) {
+      story.list(seconds, shown(sent, all), more);
+      for (const taskId of story.send(seconds, refusal('forbidden'), 20)) expect(sent).not.toContain(taskId);
+    }
+    for (const taskId of sent) {
+      expect(story.record(taskId).attempt?.phase.kind).toBe('verifying');
+      expect(said(story, taskId, 'verifying')).toBe(
+        'restart accepted, and no list has shown the task since: it is not sent again before one does',
+      );
+    }
+    expect(story.told('restart-failed').some((event) => 'taskId' in event && sent.includes(event.taskId))).toBe(false);
+  });
+  test('what is then seen of it still settles it', () => {
+    const { story, sent, all } = stormOf20();
+    const [first = '', second = ''] = sent;
+    story.list(300, without(all, sent), { malformedItems: 3 });
+    story.list(315, { ...all, [first]: 'active' });
+    expect(story.told('restart-worked')).toMatchObject([{ taskId: first }]);
+    expect(story.record(second)).toMatchObject({ row: 1, attempt: undefined });
+  });
+  test('another group’s verifyWithin of an hour keeps nobody else waiting for an hour', () => {
+    const policies: Policies = policiesOf(slow, inVip);
+    const slowOnes = Object.fromEntries(
+      Object.keys(tasks(20, 'stopped', 'slow')).map((taskId) => [taskId, item(taskId, 'stopped', { title: taskId })]),
+    );
+    const story = new Story(policies).list(0, slowOnes);
+    expect(story.send(0, accepted, 20)).toHaveLength(3);
+    const all = { ...slowOnes, ...tasks(20, 'stopped') };
+    story.list(30, all);
+    expect(story.send(30, accepted, 20)).toEqual([]);
+    story.list(90, all);
+    const sent = story.send(90, accepted, 20);
+    expect(sent).toHaveLength(3);
+    expect(sent.every((taskId) => taskId.startsWith('t'))).toBe(true);
+    // Among its own it does wait.
+    expect(said(story, 'slow10', 'storm')).toContain('3 restarts at a time');
+  });
+  test('looks end with it: polls alone wait for what was not seen in good time', () => {
+    const { story, sent } = stormOf20();
+    const looked = (seconds: number) =>
+      awaitedCloudGroups(situationOf(story.ledger, story.policies, story.moment(seconds)));
+    expect(sent).toHaveLength(3);
+    expect([looked(89), looked(90)]).toEqual([['vip'], []]);
+  });
+});
