@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { keptArrivals } from './arrivals.ts';
 import type { Request } from './exchange.ts';
-import type { Effect } from './faults.ts';
+import { effect, faultMatch, span } from './faults.ts';
 import type { Life, Task } from './pretend-task.ts';
 import {
   type Act,
@@ -28,57 +28,9 @@ export interface ControlAnswer {
 }
 
 const ms = z.number().min(0);
-const span = z.tuple([ms, ms]).readonly();
-const when = z.enum(['before', 'after']);
-const bytes = z.number().int().min(1);
-
-const effect: z.ZodType<Effect> = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('error'),
-    code: z.string(),
-    status: z.number().int().optional(),
-    message: z.string().optional(),
-    headers: z.record(z.string(), z.string()).optional(),
-    carriedOut: z.boolean().optional(),
-  }),
-  z.strictObject({ kind: z.literal('reset'), when }),
-  z.strictObject({ kind: z.literal('stall'), when }),
-  z.strictObject({
-    kind: z.literal('answer'),
-    status: z.number().int().min(200).max(599),
-    headers: z.record(z.string(), z.string()).optional(),
-    body: z.string(),
-    carriedOut: z.boolean().optional(),
-  }),
-  z.strictObject({ kind: z.literal('truncate'), bytes: z.number().int().min(0).optional() }),
-  z.strictObject({ kind: z.literal('huge'), bytes, gzip: z.boolean().optional() }),
-  z.strictObject({ kind: z.literal('drip'), bytes, everyMs: ms, headersToo: z.boolean().optional() }),
-  z.strictObject({ kind: z.literal('hang-up') }),
-  z.strictObject({ kind: z.literal('slow-up'), ms: span }),
-  z.strictObject({ kind: z.literal('slow-down'), ms: span }),
-  z.strictObject({ kind: z.literal('clock'), offsetMs: z.number() }),
-  z.strictObject({ kind: z.literal('in-vain') }),
-  z.strictObject({ kind: z.literal('blind') }),
-  z.strictObject({ kind: z.literal('shrink'), keep: z.number().int().min(0) }),
-  z.strictObject({ kind: z.literal('stale'), refreshMs: ms.optional() }),
-  z.strictObject({ kind: z.literal('drift'), shift: z.number().int(), totalOff: z.number().int().optional() }),
-  z.strictObject({ kind: z.literal('page-cap'), most: z.number().int().min(1) }),
-  z.strictObject({ kind: z.literal('promise'), total: z.json() }),
-  z.strictObject({ kind: z.literal('request-id'), text: z.string() }),
-  z.strictObject({ kind: z.literal('status'), text: z.string() }),
-  z.strictObject({ kind: z.literal('malformed') }),
-]);
-
 /** Times are told from now: in so many milliseconds, for so many. */
 const faultBody = z.strictObject({
-  match: z
-    .strictObject({
-      action: z.string().optional(),
-      taskId: z.string().optional(),
-      cloudGroup: z.string().optional(),
-      accessKeyId: z.string().optional(),
-    })
-    .optional(),
+  match: faultMatch.optional(),
   effect,
   inMs: ms.default(0),
   forMs: ms.optional(),

@@ -4,7 +4,8 @@
  * Two sorts. *Ends* replace the answer: the first live one that matches has the call. *Twists* change what a call
  * does or what a list shows, and add up.
  */
-import { draw, type Random, type Span } from './random.ts';
+import { z } from 'zod';
+import { draw, type Random } from './random.ts';
 
 export interface Fault {
   readonly match?: FaultMatch;
@@ -19,73 +20,84 @@ export interface Fault {
 }
 
 /** All that are given must hold. */
-export interface FaultMatch {
+export const faultMatch = z.strictObject({
   /** One action, or `list` (all three lists), or `restart` (Restart, Continue, Relaunch). */
-  readonly action?: string;
+  action: z.string().optional(),
   /** A call that names this task; for twists of a list: only this item. */
-  readonly taskId?: string;
+  taskId: z.string().optional(),
   /** A call that names this cloud group, or whose task is in it; for twists of a list: only its items. */
-  readonly cloudGroup?: string;
-  readonly accessKeyId?: string;
-}
+  cloudGroup: z.string().optional(),
+  accessKeyId: z.string().optional(),
+});
+export type FaultMatch = Readonly<z.output<typeof faultMatch>>;
 
-export type Effect = End | Twist;
+export const span = z.tuple([z.number().min(0), z.number().min(0)]).readonly();
+const when = z.enum(['before', 'after']);
+const bytes = z.int().min(1);
+const headers = z.record(z.string(), z.string()).readonly().optional();
 
 /** `carriedOut`: the call has its effect all the same. */
-export type End =
-  | {
-      readonly kind: 'error';
-      readonly code: string;
-      readonly status?: number;
-      readonly message?: string;
-      readonly headers?: Readonly<Record<string, string>>;
-      readonly carriedOut?: boolean;
-    }
+const end = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('error'),
+    code: z.string(),
+    status: z.int().optional(),
+    message: z.string().optional(),
+    headers,
+    carriedOut: z.boolean().optional(),
+  }),
   /** The connection breaks: before the call is carried out, or after. */
-  | { readonly kind: 'reset'; readonly when: 'before' | 'after' }
-  | { readonly kind: 'stall'; readonly when: 'before' | 'after' }
+  z.strictObject({ kind: z.literal('reset'), when }),
+  z.strictObject({ kind: z.literal('stall'), when }),
   /** Any answer at all: HTML, a redirect, an empty body. */
-  | {
-      readonly kind: 'answer';
-      readonly status: number;
-      readonly headers?: Readonly<Record<string, string>>;
-      readonly body: string;
-      readonly carriedOut?: boolean;
-    }
+  z.strictObject({
+    kind: z.literal('answer'),
+    status: z.int().min(200).max(599),
+    headers,
+    body: z.string(),
+    carriedOut: z.boolean().optional(),
+  }),
   /** The real answer, cut: all but its last byte, or the first `bytes`. */
-  | { readonly kind: 'truncate'; readonly bytes?: number }
+  z.strictObject({ kind: z.literal('truncate'), bytes: z.int().min(0).optional() }),
   /** A valid envelope with an endless title; with `gzip` small on the wire. */
-  | { readonly kind: 'huge'; readonly bytes: number; readonly gzip?: boolean }
-  | { readonly kind: 'drip'; readonly bytes: number; readonly everyMs: number; readonly headersToo?: boolean }
+  z.strictObject({ kind: z.literal('huge'), bytes, gzip: z.boolean().optional() }),
+  z.strictObject({ kind: z.literal('drip'), bytes, everyMs: z.number().min(0), headersToo: z.boolean().optional() }),
   /** The real answer, then the connection is closed without a word. */
-  | { readonly kind: 'hang-up' };
+  z.strictObject({ kind: z.literal('hang-up') }),
+]);
+export type End = Readonly<z.output<typeof end>>;
 
-export type Twist =
+const twist = z.discriminatedUnion('kind', [
   /** Added to the way there, and to the way back. */
-  | { readonly kind: 'slow-up'; readonly ms: Span }
-  | { readonly kind: 'slow-down'; readonly ms: Span }
+  z.strictObject({ kind: z.literal('slow-up'), ms: span }),
+  z.strictObject({ kind: z.literal('slow-down'), ms: span }),
   /** The cloud's clock is off by this much more. Ignores match, count and probability. */
-  | { readonly kind: 'clock'; readonly offsetMs: number }
+  z.strictObject({ kind: z.literal('clock'), offsetMs: z.number() }),
   /** Restarts are accepted and do nothing. */
-  | { readonly kind: 'in-vain' }
+  z.strictObject({ kind: z.literal('in-vain') }),
   /** The list is empty, as with the key of an account that has no tasks. */
-  | { readonly kind: 'blind' }
+  z.strictObject({ kind: z.literal('blind') }),
   /** The list has only these many of its tasks. */
-  | { readonly kind: 'shrink'; readonly keep: number }
+  z.strictObject({ kind: z.literal('shrink'), keep: z.int().min(0) }),
   /** The list shows an old picture, taken anew when it is older than `refreshMs` (absent: never). */
-  | { readonly kind: 'stale'; readonly refreshMs?: number }
+  z.strictObject({ kind: z.literal('stale'), refreshMs: z.number().min(0).optional() }),
   /** Pages after the first begin `shift` items later (earlier if negative), and their TotalCount is off. */
-  | { readonly kind: 'drift'; readonly shift: number; readonly totalOff?: number }
+  z.strictObject({ kind: z.literal('drift'), shift: z.int(), totalOff: z.int().optional() }),
   /** However many are asked for, a page (of groups too) has at most so many. */
-  | { readonly kind: 'page-cap'; readonly most: number }
+  z.strictObject({ kind: z.literal('page-cap'), most: z.int().min(1) }),
   /** What the lists say that there are, whatever there is: a number or no number. */
-  | { readonly kind: 'promise'; readonly total: unknown }
+  z.strictObject({ kind: z.literal('promise'), total: z.json() }),
   /** Answers name this as their request's id. */
-  | { readonly kind: 'request-id'; readonly text: string }
+  z.strictObject({ kind: z.literal('request-id'), text: z.string() }),
   /** Items show this status, known or not. */
-  | { readonly kind: 'status'; readonly text: string }
+  z.strictObject({ kind: z.literal('status'), text: z.string() }),
   /** Items are broken: TaskId is a number, StartTime no time, … */
-  | { readonly kind: 'malformed' };
+  z.strictObject({ kind: z.literal('malformed') }),
+]);
+export type Twist = Readonly<z.output<typeof twist>>;
+
+export const effect = z.discriminatedUnion('kind', [end, twist]);
+export type Effect = End | Twist;
 
 /** A fault in force, with what it did so far. */
 export interface LiveFault {
@@ -113,21 +125,7 @@ export const restarts: readonly string[] = [
 
 /** These name items of a list, not calls: their task and cloud group are matched item by item. */
 const itemTwists: ReadonlySet<Effect['kind']> = new Set(['status', 'malformed']);
-const twists: ReadonlySet<Effect['kind']> = new Set<Twist['kind']>([
-  'slow-up',
-  'slow-down',
-  'clock',
-  'in-vain',
-  'blind',
-  'shrink',
-  'stale',
-  'drift',
-  'page-cap',
-  'promise',
-  'request-id',
-  'status',
-  'malformed',
-]);
+const twists: ReadonlySet<Effect['kind']> = new Set(twist.options.map(({ shape }) => shape.kind.value));
 /** The value that the newest twist of this kind has, if one struck. */
 export const twistOf = <K extends Twist['kind']>(
   struck: readonly LiveFault[],
