@@ -71,20 +71,27 @@ export async function createWeb(options: WebOptions): Promise<Web> {
   const { port } = doors;
   const stop = new AbortController();
 
+  let reopening = Promise.resolve();
   async function reopen(): Promise<void> {
-    await clock.sleep(reopenAfterMs, stop.signal);
-    if (stop.signal.aborted) return;
-    try {
-      doors = await openDoors({ host: listen.host, port, socket, pair, limits }, behind, clock);
-    } catch (error) {
-      behind.trouble(String(error));
-      return reopen();
+    while (!stop.signal.aborted) {
+      await clock.sleep(reopenAfterMs, stop.signal);
+      if (stop.signal.aborted) return;
+      try {
+        doors = await openDoors({ host: listen.host, port, socket, pair, limits }, behind, clock);
+        return;
+      } catch (error) {
+        behind.trouble(String(error));
+      }
     }
-    return keepOpen();
   }
   async function keepOpen(): Promise<void> {
-    await doors.ended;
-    if (!stop.signal.aborted) await reopen();
+    while (!stop.signal.aborted) {
+      await doors.ended;
+      if (stop.signal.aborted) return;
+      behind.trouble('its thread ended; another opens the doors again in a second');
+      reopening = reopen();
+      await reopening;
+    }
   }
   void keepOpen();
 
@@ -107,6 +114,8 @@ export async function createWeb(options: WebOptions): Promise<Web> {
       stop.abort();
       unfollow?.();
       untell();
+      // Doors that open only then would stay open.
+      await reopening;
       await doors.close(withinMs);
     },
   };
