@@ -1,6 +1,6 @@
 /** `status`: is everything up, is it healing, and if not, why not. */
 import { Command } from 'commander';
-import type { AccountView, GroupView, StatusView, TaskView } from '../domain/views/shown.ts';
+import type { AccountView, GroupView, StatusView, TaskView, VerdictView } from '../domain/views/shown.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { ago, duration, moment, paint, plain, until, writeJson, writeTable } from './show.ts';
 import type { Output, Surroundings } from './surroundings.ts';
@@ -127,12 +127,18 @@ function writeStopped(out: Output, program: string, now: number, stopped: readon
       task.group ?? '-',
       duration(Math.max(0, now - downSince(task))),
       String(task.outage?.attempts ?? 0),
-      task.verdict.reason ?? task.verdict.kind,
+      reasonWords(out, task.verdict),
       until(out, task.verdict.until),
     ]),
   );
   if (shown.length < stopped.length) out.write(`… and ${stopped.length - shown.length} more (--json has them all)\n`);
   if (out.isTerminal) out.write(`Why: ${program} explain TASK\n`);
+}
+
+function reasonWords(out: Output, { kind, reason, wouldGo }: VerdictView): string {
+  if (!wouldGo) return reason ?? kind;
+  const when = wouldGo.at === null ? 'now' : `at ${moment(out, wouldGo.at)}`;
+  return `${reason ?? kind}: restart ${wouldGo.n} would go ${when}`;
 }
 
 const downSince = (task: TaskView): number => task.outage?.since ?? task.changedAt;

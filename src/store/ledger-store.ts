@@ -144,15 +144,8 @@ async function load(loading: Loading, budgetSince: number): Promise<StoredLedger
       .map((record) => mapTimes('account', record, past))[0],
     budget: failed
       .flatMap(({ seq, body }) => keep(`the event ${seq}`, decode(failedAttempt, body)))
-      .filter(({ trigger }) => trigger !== 'manual')
-      .map(
-        ({ at, attemptId, group, trigger }): BudgetEntry => ({
-          at,
-          attemptId,
-          group,
-          observed: trigger === 'shadow',
-        }),
-      )
+      .filter(({ trigger }) => trigger === 'auto')
+      .map(({ at, attemptId, group }): BudgetEntry => ({ at, attemptId, group }))
       .map((entry) => mapTimes('failure', entry, past)),
   };
   if (unreadable.length > 0) throw new StoreProblem(unreadableSentence(file, account, unreadable));

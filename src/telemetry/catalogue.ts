@@ -242,6 +242,11 @@ export const catalogue = {
     labels: ['account', 'group', 'trigger'],
     values: { trigger: triggers },
   },
+  shadow_restarts_total: {
+    type: 'counter',
+    help: 'Restarts that would have been sent, if their tasks were not only observed',
+    labels: ['account', 'group'],
+  },
   restart_failures_total: {
     type: 'counter',
     help: "Restarts that failed; code is the cloud's if it is a known one, else other; without a code, the class or what the list showed",

@@ -45,6 +45,7 @@ export function createCounted() {
     requestDuration: createHistogram('api_request_duration_seconds'),
     gateWait: createHistogram('api_rate_limit_wait_seconds'),
     restarts: createCounter('restarts_total'),
+    shadows: createCounter('shadow_restarts_total'),
     restartFailures: createCounter('restart_failures_total'),
     withheld: createCounter('restarts_withheld_total'),
     outages: createCounter('outages_total'),
@@ -63,9 +64,9 @@ export function createCounted() {
 }
 export type Counted = ReturnType<typeof createCounted>;
 
-/** A call went out for it. What never left is none, and a shadow attempt has no call. */
+/** A call went out for it. What never left is none. */
 export const isCallSent = (event: Event): event is Extract<Event, { type: 'restart-answered' }> =>
-  event.type === 'restart-answered' && event.trigger !== 'shadow' && event.answer.kind !== 'not-sent';
+  event.type === 'restart-answered' && event.answer.kind !== 'not-sent';
 
 export function recordAccount(counted: Counted, event: Event): void {
   const { account } = event;
@@ -98,8 +99,11 @@ export function recordGroup(counted: Counted, known: ReadonlySet<string>, event:
       // Counted when answered, not when intended: an intent that was never sent is no call.
       if (isCallSent(event)) counted.restarts.add([account, group, event.trigger === 'manual' ? 'manual' : 'auto']);
       return;
+    case 'restart-shadowed':
+      counted.shadows.add([account, group]);
+      return;
     case 'restart-failed':
-      if (event.trigger !== 'shadow') counted.restartFailures.add([account, group, causeLabel(known, event.cause)]);
+      counted.restartFailures.add([account, group, causeLabel(known, event.cause)]);
       return;
     case 'restart-withheld':
       counted.withheld.add([account, group, event.reason]);
@@ -189,6 +193,7 @@ const canFail = ({ class: name }: { readonly class: ErrorClass }) =>
 
 function zeroGroup(counted: Counted, knownCodes: KnownCodes, account: string, group: string): void {
   for (const trigger of triggers) counted.restarts.add([account, group, trigger], 0);
+  counted.shadows.add([account, group], 0);
   for (const code of seenFailures) counted.restartFailures.add([account, group, code], 0);
   for (const pair of Object.values(knownCodes).flat()) {
     if (canFail(pair)) counted.restartFailures.add([account, group, pair.code], 0);

@@ -57,7 +57,10 @@ export function lineOf(event: Event): Line {
       return line(`released: ${event.cause}`, { by: event.by, cause: event.cause });
     case 'attempts-forgotten':
       return line('earlier attempts are forgotten: backoff begins anew');
+    case 'shadows-forgotten':
+      return line('what would have been sent is forgotten: its group heals now');
     case 'restart-withheld':
+    case 'restart-shadowed':
     case 'restart-intended':
     case 'restart-answered':
     case 'restart-given-back':
@@ -74,6 +77,7 @@ export function lineOf(event: Event): Line {
 type RestartEvent = Extract<Event, { readonly type: `restart-${string}` }>;
 
 function restartLine(event: RestartEvent): Line {
+  if (event.type === 'restart-shadowed') return line(`restart ${event.n} would be sent here`, { n: event.n });
   if (event.type === 'restart-withheld') {
     return line(`not restarted: ${event.reason}, ${untilWords(event.reason, event.until)}`, {
       reason: event.reason,
@@ -81,8 +85,6 @@ function restartLine(event: RestartEvent): Line {
     });
   }
   const attempt = { attempt: event.attemptId, trigger: event.trigger };
-  const sent = event.trigger !== 'shadow';
-  const what = sent ? 'the restart' : 'the shadow attempt';
   switch (event.type) {
     case 'restart-intended':
       return line(intentWords(event), {
@@ -100,21 +102,21 @@ function restartLine(event: RestartEvent): Line {
     case 'restart-given-back':
       return line(`the attempt does not count: ${event.why}`, { ...attempt, why: event.why });
     case 'restart-worked':
-      return line(sent ? 'active after the restart' : 'active again, without a restart of ours', {
+      return line('active after the restart', {
         ...attempt,
         activeAt: iso(event.activeAt),
       });
     case 'restart-failed':
-      return line(`${what} failed: ${event.cause}, ${event.row} in a row`, {
+      return line(`the restart failed: ${event.cause}, ${event.row} in a row`, {
         ...attempt,
         cause: event.cause,
         class: event.class,
         row: event.row,
       });
     case 'restart-proved':
-      return line(sent ? 'the restart has held' : 'still active, without a restart of ours', attempt);
+      return line('the restart has held', attempt);
     case 'restart-lapsed':
-      return line(`relaykeeper stops waiting for the effect of ${what}`, attempt);
+      return line('relaykeeper stops waiting for the effect of the restart', attempt);
     default:
       return event satisfies never;
   }
@@ -188,7 +190,6 @@ function guardLine(event: GuardEvent): Line {
   switch (event.type) {
     case 'storm-started':
       return line(`storm${scopeWords(event.scope)}: ${event.stopped} of ${event.due} due tasks are stopped`, {
-        observed: event.scope.observed,
         by: causeWords(event.by),
         stopped: event.stopped,
         due: event.due,
@@ -196,11 +197,10 @@ function guardLine(event: GuardEvent): Line {
       });
     case 'storm-changed':
       return line(`storm${scopeWords(event.scope)} goes on: ${causeSentence(event.by)}`, {
-        observed: event.scope.observed,
         by: causeWords(event.by),
       });
     case 'storm-ended':
-      return line(`storm${scopeWords(event.scope)} is over`, { observed: event.scope.observed });
+      return line(`storm${scopeWords(event.scope)} is over`);
     case 'circuit-opened':
       return line(`the ${event.circuit} circuit is open: ${failureWords(event.failure)}`, {
         circuit: event.circuit,
@@ -253,8 +253,7 @@ const failureWords = (failure: CallFailure) => failure.code ?? failure.class;
 const answerFields = (answer: RestartAnswer): Fields =>
   answer.kind === 'accepted' ? { requestId: answer.requestId } : failureFields(answer.failure);
 
-function intentWords({ n, by, trigger }: Extract<Event, { readonly type: 'restart-intended' }>): string {
-  if (trigger === 'shadow') return `attempt ${n}: a restart would be sent here`;
+function intentWords({ n, by }: Extract<Event, { readonly type: 'restart-intended' }>): string {
   return by === undefined ? `attempt ${n}: the restart is sent` : `the restart for ${by} is sent`;
 }
 
@@ -277,8 +276,7 @@ function answerWords(answer: RestartAnswer): string {
 
 const groupWords = (group: string | undefined) => (group === undefined ? 'no group' : `group ${group}`);
 
-const scopeWords = (scope: StormScope) =>
-  `${scope.group === undefined ? ' of the account' : ` of group ${scope.group}`}${scope.observed ? ' (observed)' : ''}`;
+const scopeWords = ({ group }: StormScope) => (group === undefined ? ' of the account' : ` of group ${group}`);
 
 const causeWords = (by: StormCause) =>
   [...(by.stopped ? ['stopped'] : []), ...(by.budget ? ['budget'] : [])].join(' and ');

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
-import { accepted, at, hours, item, minutes, plainPolicy, policiesOf, refusal, Story } from './story.ts';
+import { at, hours, item, minutes, plainPolicy, policiesOf, refusal, Story } from './story.ts';
 
 const forbidden = refusal('forbidden', 'RequestForbidden');
 const calm = (more: Partial<Policy> = {}): Policies => ({
@@ -194,28 +194,10 @@ describe('`attempts` of a new policy applies at once', () => {
 });
 
 describe('observing', () => {
-  test('shadows move backoff and attempts like real ones, and end in quarantine', () => {
-    const story = new Story(calm({ mode: 'observe', attempts: 3 }));
-    const shadows: number[] = [];
-    for (let seconds = 0; seconds <= minutes(8); seconds += 15) {
-      const before = story.told('restart-intended').length;
-      story.list(seconds, { t: 'stopped' });
-      if (story.told('restart-intended').length > before) shadows.push(seconds);
-      expect(story.send(seconds)).toEqual([]);
-    }
-    // Each is awaited for 60 s, settled by the list at 75 s after it; the backoffs of 15, 30 and 60 s are over by then.
-    expect(shadows).toEqual([0, 75, 150]);
-    expect(story.told('restart-intended').every((event) => 'trigger' in event && event.trigger === 'shadow')).toBe(
-      true,
-    );
-    expect(story.says('t')).toBe('observing until never');
-    expect(story.told('task-quarantined').length).toBe(1);
-  });
-  test('a shadow is called neither recovered nor an answer', () => {
+  test('nobody calls an end recovered to which nothing was sent', () => {
     const story = new Story(calm({ mode: 'observe' })).list(0, { t: 'stopped' });
     story.list(15, { t: 'active' }).list(75, { t: 'active' });
     expect(story.endings()).toEqual(['t external']);
-    expect(story.told('restart-answered')).toEqual([]);
   });
   test('firstSight: observe leaves alone what was stopped at first, until it has run once', () => {
     const story = new Story(calm({ firstSight: 'observe' })).list(0, { old: 'stopped', t: 'active' });
@@ -224,11 +206,5 @@ describe('observing', () => {
     story.list(30, { old: 'active', t: 'active' }).list(45, { old: 'stopped', t: 'active' });
     story.list(120, { old: 'stopped', t: 'active' });
     expect(story.send(120)).toEqual(['old']);
-  });
-  test('a group that heals again sends the next one when its backoff is over', () => {
-    const story = new Story(calm({ mode: 'observe' })).list(0, { t: 'stopped' });
-    story.reload(10, calm());
-    expect(story.says('t')).toBe('verifying until 60');
-    expect(story.list(75, { t: 'stopped' }).send(75, accepted)).toEqual(['t']);
   });
 });

@@ -266,14 +266,14 @@ export class Story {
   }
 
   /** The storm's window, or `calm`; without a group the account's own. */
-  window(group?: string, observed = false): number | 'calm' {
-    return this.ledger.storms.get(stormKey({ group, observed }))?.window ?? 'calm';
+  window(group?: string): number | 'calm' {
+    return this.ledger.storms.get(stormKey({ group }))?.window ?? 'calm';
   }
 
   /** Restarts that fill the storm's window. */
-  unsettled(group?: string, observed = false): number {
+  unsettled(group?: string): number {
     const { unsettled } = situationOf(this.ledger, this.policies, this.moment());
-    return unsettled.get(stormKey({ group, observed }))?.length ?? 0;
+    return unsettled.get(stormKey({ group }))?.length ?? 0;
   }
 
   record(taskId: string): TaskRecord {

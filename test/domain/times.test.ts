@@ -52,6 +52,7 @@ const task: Filled<TaskRecord> = {
   row: count,
   failedAt: [ours, ours],
   lastTryAt: ours,
+  shadow: { n: count, at: ours },
   attempt: attempt({ kind: 'in-flight' }),
   stageTold: 'quarantined',
   outage: {
@@ -93,7 +94,7 @@ const filled = [
       { kind: 'open', since: ours, failure, probes: count, lastProbeAt: ours },
     ),
   ],
-  ['failure', { at: ours, attemptId: 't#1', group: 'vip', observed: false } satisfies Filled<BudgetEntry>],
+  ['failure', { at: ours, attemptId: 't#1', group: 'vip' } satisfies Filled<BudgetEntry>],
   [
     'storm',
     { since: ours, window: count, charged: ['t#1'], by: { stopped: true, budget: false } } satisfies Filled<Storm>,

@@ -14,9 +14,6 @@ describe('what passes a reason', () => {
   test('a restart stays queued behind a storm and a circuit alone', () => {
     expect(those((reason) => reasonMeanings[reason].staysQueued)).toBe('circuit storm');
   });
-  test('a shadow attempt passes observing, and a storm by its own window', () => {
-    expect(those((reason) => reasonMeanings[reason].passedByShadow)).toBe('observing storm');
-  });
   test('an operator passes all but four, one of them with force, a circuit as its probe', () => {
     const by = (how: string) => those((reason) => reasonMeanings[reason].operator === how);
     expect(by('refused')).toBe('unmanaged ended standby in-flight');

@@ -55,8 +55,6 @@ export class TaskBook {
   /** When its row of failures began, and when that led to quarantine. */
   rowSince = never;
   quarantinedAt: number | undefined;
-  /** What would have been sent counts in its waits, and here not. */
-  shadowed = false;
 
   constructor(taskId: string) {
     this.taskId = taskId;
@@ -64,7 +62,6 @@ export class TaskBook {
 
   forget(): void {
     this.counted = [];
-    this.shadowed = false;
     this.clearRow();
   }
 

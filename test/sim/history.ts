@@ -487,7 +487,7 @@ export class History {
       if (!task) return [taskId];
       const { now } = this.world;
       const due = isDue(item, policy, now) && isOpen(policy.hours, now) && now < endsAt - policy.endGuardMs;
-      const givenUp = task.abandoned !== undefined || task.isOnlyWatched(policy) || task.shadowed;
+      const givenUp = task.abandoned !== undefined || task.isOnlyWatched(policy);
       const held = book.heldBy(taskId, policy.name, this.wall(), false) !== undefined;
       return due && !givenUp && !held ? [taskId] : [];
     });

@@ -185,7 +185,7 @@ export class Judge {
     const task = this.book.task(taskId);
     const call = task.latest;
     note(() => `  sends ${process.name} ${taskId} ${call?.trigger ?? ''}`);
-    if (!call?.open || call.sentAt !== undefined || call.trigger === 'shadow') {
+    if (!call?.open || call.sentAt !== undefined) {
       this.fail(`a restart of ${taskId} was sent without an intent`);
       return;
     }
@@ -299,24 +299,17 @@ export class Judge {
       open: true,
       holding: false,
     };
-    if (trigger !== 'shadow') {
-      const moment = { ...this.#scene(process), book, task, call, mustStorm: this.#mustStorm };
-      const wrong = trigger === 'auto' ? wrongByRules(moment) : wrongByHand(moment);
-      this.must(!wrong, () => `restart of ${taskId}${trigger === 'manual' ? ' by hand' : ''}: ${wrong}`);
-      this.must(this.#witness.isOwner(process), () => `restart of ${taskId}: the account is another's`);
-      if (book.circuit && probe) book.circuit.probedAt = now;
-    }
+    const moment = { ...this.#scene(process), book, task, call, mustStorm: this.#mustStorm };
+    const wrong = trigger === 'auto' ? wrongByRules(moment) : wrongByHand(moment);
+    this.must(!wrong, () => `restart of ${taskId}${trigger === 'manual' ? ' by hand' : ''}: ${wrong}`);
+    this.must(this.#witness.isOwner(process), () => `restart of ${taskId}: the account is another's`);
+    if (book.circuit && probe) book.circuit.probedAt = now;
     if (trigger === 'manual') task.forget();
     if (task.latest) book.close(task.latest);
     task.latest = call;
     book.calls.set(attemptId, call);
     book.open.add(call);
     if (trigger !== 'manual') task.callsInOutage++;
-    if (trigger === 'shadow') {
-      task.shadowed = true;
-      // Nobody answers it: its effect is awaited at once.
-      call.answeredAt = now;
-    }
   }
 
   // ---- lists that must come ------------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ const confirmed: TaskLaw = ({ book, task }, policy) =>
 /** A restart that may have reached its task is given `verifyWithin` to work. */
 const verified: TaskLaw = ({ book, task, now }, policy) => {
   const { latest } = task;
-  if (latest?.sentAt === undefined || !latest.open || latest.trigger === 'shadow') return undefined;
+  if (latest?.sentAt === undefined || !latest.open) return undefined;
   if (latest.answeredAt === undefined) return 'the one before it is not answered';
   const mayWork =
     latest.answer === undefined || latest.answer.kind === 'accepted' || latest.answer.kind === 'unanswered';
@@ -193,7 +193,7 @@ export function surelyStormy(
     const { item } = task;
     const policy = item && managedBy(policies, item);
     if (!policy || !isDue(item, policy, cloudNow)) continue;
-    const unsure = task.shadowed || (book.endedAt > Number.NEGATIVE_INFINITY && task.latest !== undefined);
+    const unsure = book.endedAt > Number.NEGATIVE_INFINITY && task.latest !== undefined;
     const givenUp = unsure || task.counted.length >= policy.attempts || task.failures.size >= policy.attempts;
     const stopped =
       book.list?.items.get(item.taskId)?.status === 'stopped' &&

@@ -92,7 +92,7 @@ export class Outcomes {
         return;
       }
       default: {
-        // A look or a list that settles it has shown it running, a shadow too.
+        // A look or a list that settles it has shown it running.
         if (told.kind === 'worked') task.foundStopped &&= false;
         const call = book.calls.get(told.attemptId);
         if (call) this.#settled(task, call, told);
@@ -143,7 +143,6 @@ export class Outcomes {
     const died = this.#book.endedAt > Number.NEGATIVE_INFINITY;
     this.#must(died || failures.size >= policy.attempts, () => `${taskId} is ${stage} after ${failures.size} failures`);
     if (stage === 'quarantined') {
-      // By shadows it may be sooner.
       if (failures.size >= policy.attempts) task.quarantinedAt = this.#now;
       return;
     }

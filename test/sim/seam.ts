@@ -105,10 +105,9 @@ export function toldBy(event: Event): Told | undefined {
       return { ...event, kind: 'ended' };
     case 'storm-started':
     case 'storm-changed':
-      if (event.scope.observed) return undefined;
       return { kind: 'storm-on', group: event.scope.group, byStopped: event.by.stopped };
     case 'storm-ended':
-      return event.scope.observed ? undefined : { kind: 'storm-off', group: event.scope.group };
+      return { kind: 'storm-off', group: event.scope.group };
     case 'circuit-opened':
     case 'circuit-probed':
       return { kind: 'circuit-failed', circuit: event.circuit, class: event.failure.class };
@@ -175,12 +174,10 @@ export function expectedTotals(told: readonly Event[], policies: Policies): Read
   const groups = new Set(policies.groups.map(({ name }) => name));
   const count = (wanted: (event: Event) => boolean) =>
     told.filter((event) => 'group' in event && groups.has(event.group ?? '') && wanted(event)).length;
-  const real = (event: Event) => !('trigger' in event && event.trigger === 'shadow');
   return {
-    restarts_total: count(
-      (event) => event.type === 'restart-answered' && real(event) && event.answer.kind !== 'not-sent',
-    ),
-    restart_failures_total: count((event) => event.type === 'restart-failed' && real(event)),
+    restarts_total: count((event) => event.type === 'restart-answered' && event.answer.kind !== 'not-sent'),
+    restart_failures_total: count(({ type }) => type === 'restart-failed'),
+    shadow_restarts_total: count(({ type }) => type === 'restart-shadowed'),
     outages_total: count(({ type }) => type === 'outage-opened'),
     outage_endings_total: count(({ type }) => type === 'outage-ended'),
     restarts_withheld_total: count(({ type }) => type === 'restart-withheld'),

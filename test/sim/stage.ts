@@ -65,7 +65,7 @@ export class MemoryStore implements LedgerStore {
       event.trigger !== 'manual' &&
       event.at > budgetSince &&
       !back.has(event.attemptId)
-        ? [{ at: event.at, attemptId: event.attemptId, group: event.group, observed: event.trigger === 'shadow' }]
+        ? [{ at: event.at, attemptId: event.attemptId, group: event.group }]
         : [],
     );
     return {

@@ -10,7 +10,7 @@ const stormEnded: Event = {
   type: 'storm-ended',
   at: 1,
   account: 'main',
-  scope: { group: 'vip', observed: false },
+  scope: { group: 'vip' },
 };
 
 const names = async (history: History, query: EventQuery) =>

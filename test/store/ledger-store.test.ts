@@ -168,7 +168,7 @@ describe('the budget', () => {
     why: 'circuit',
     failedAt: at,
   });
-  const entry = (attemptId: string, at: number, observed = false) => ({ attemptId, at, group: 'vip', observed });
+  const entry = (attemptId: string, at: number) => ({ attemptId, at, group: 'vip' });
 
   it.each([
     [
@@ -184,7 +184,7 @@ describe('the budget', () => {
       [failed('a', 200), failed('b', 210), givenBack('a', 300)],
       [entry('b', 210)],
     ],
-    ['shadow attempts as observed', [failed('a', 200, 'shadow')], [entry('a', 200, true)]],
+    ['nothing that nobody sent, as older files have it', [failed('a', 200, 'shadow' as 'auto')], []],
     ['no operator’s restart', [failed('a', 200, 'manual')], []],
     ['those of the future as of now', [failed('a', 5_000)], [entry('a', 1_000)]],
   ])('has %s', async (_, events, expected) => {

@@ -48,6 +48,7 @@ export const record = (taskId: string, tries = 0): TaskRecord => ({
   row: 0,
   failedAt: [],
   lastTryAt: undefined,
+  shadow: undefined,
   attempt: undefined,
   stageTold: undefined,
   outage: undefined,
@@ -84,7 +85,7 @@ const count = fc.nat(1_000);
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
 const frame = { at: time, account: fc.constant('main') };
 const ofTask = { ...frame, taskId: text, group: maybe(text) };
-const trigger = fc.constantFrom('auto' as const, 'manual' as const, 'shadow' as const);
+const trigger = fc.constantFrom('auto' as const, 'manual' as const);
 const ofAttempt = { ...frame, taskId: text, group: text, attemptId: text, trigger };
 
 const failure: fc.Arbitrary<CallFailure> = fc.record({
@@ -149,6 +150,7 @@ export const anyRecord: fc.Arbitrary<TaskRecord> = fc.record({
   row: count,
   failedAt: fc.array(time, { maxLength: 4 }),
   lastTryAt: maybe(time),
+  shadow: maybe(fc.record({ n: count, at: time })),
   attempt: maybe(attempt),
   stageTold: maybe(fc.constantFrom('quarantined' as const, 'abandoned')),
   outage: maybe(
@@ -204,7 +206,7 @@ export const anyHold: fc.Arbitrary<Hold> = fc.record({
 });
 
 const circuitName = fc.constantFrom(...circuits);
-const scope = fc.record({ group: maybe(text), observed: fc.boolean() });
+const scope = fc.record({ group: maybe(text) });
 const by = fc.record({ stopped: fc.boolean(), budget: fc.boolean() });
 
 type Shapes = { readonly [T in EventType]: fc.Arbitrary<Omit<Extract<Event, { type: T }>, 'type'>> };
@@ -234,6 +236,8 @@ const shapes: Shapes = {
     reason: fc.constantFrom(...reasons),
     until: fc.oneof(time, fc.constant(Number.POSITIVE_INFINITY)),
   }),
+  'restart-shadowed': fc.record({ ...ofTask, group: text, n: count }),
+  'shadows-forgotten': fc.record(ofTask),
   'restart-intended': fc.record({
     ...ofAttempt,
     n: count,

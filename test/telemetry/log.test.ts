@@ -174,7 +174,6 @@ describe('an event becomes one line', () => {
         event: 'storm-started',
         account: 'main',
         group: 'vip',
-        observed: false,
         by: 'stopped',
         stopped: 90,
         due: 200,
@@ -219,25 +218,8 @@ describe('levels', () => {
   });
 
   test('a shadow attempt is seen at info, since nothing else tells of it', () => {
-    expect(lineFor({ ...events['restart-intended'], trigger: 'shadow' })).toMatchObject({
-      level: 'info',
-      msg: 'attempt 1: a restart would be sent here',
-    });
+    expect(lineFor(events['restart-shadowed'])).toMatchObject({ level: 'info', msg: 'restart 3 would be sent here' });
     expect(lineFor(events['restart-intended']).level).toBe('debug');
-  });
-
-  test('of a restart that was never sent no failure is warned of', () => {
-    const { level, msg } = lineFor({ ...events['restart-failed'], trigger: 'shadow' });
-    expect([level, msg]).toEqual(['debug', 'the shadow attempt failed: CommonErr, 2 in a row']);
-  });
-
-  test('what nobody sent has not worked either: the task came back by itself', () => {
-    const shadow = (type: 'restart-worked' | 'restart-proved' | 'restart-lapsed') =>
-      lineFor({ ...events[type], trigger: 'shadow' }).msg;
-    expect(shadow('restart-worked')).toBe('active again, without a restart of ours');
-    expect(shadow('restart-proved')).toBe('still active, without a restart of ours');
-    expect(shadow('restart-lapsed')).toBe('relaykeeper stops waiting for the effect of the shadow attempt');
-    expect(lineFor(events['restart-worked']).msg).toBe('active after the restart');
   });
 
   test.each([

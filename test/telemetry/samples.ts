@@ -66,7 +66,7 @@ type Samples = { readonly [Type in EventType]: EventOf<Type> };
 const base = { at, account: 'main' } as const;
 const ofTask = { ...base, taskId: 't1', group: 'vip' } as const;
 const ofAttempt = { ...ofTask, attemptId: 't1#1', trigger: 'auto' } as const;
-const scope = { group: 'vip', observed: false } as const;
+const scope = { group: 'vip' } as const;
 const by = { stopped: true, budget: false } as const;
 
 /** Exhaustive by its type: a new event needs a row. */
@@ -81,6 +81,8 @@ export const events: Samples = {
   'outage-opened': { ...ofTask, type: 'outage-opened', outageId: 't1@1', firstSight: false },
   'outage-ended': { ...ofTask, type: 'outage-ended', outageId: 't1@1', ending: 'recovered', durationMs: 42_000 },
   'restart-withheld': { ...ofTask, type: 'restart-withheld', reason: 'backoff', until: at + 15_000 },
+  'restart-shadowed': { ...ofTask, type: 'restart-shadowed', n: 3 },
+  'shadows-forgotten': { ...ofTask, type: 'shadows-forgotten' },
   'restart-intended': { ...ofAttempt, type: 'restart-intended', n: 1, probe: false, free: false, by: undefined },
   'restart-answered': {
     ...ofAttempt,
@@ -120,7 +122,7 @@ export const events: Samples = {
   'status-unknown': { ...base, type: 'status-unknown', statusText: '暂停', taskId: 't1' },
   'storm-started': { ...base, type: 'storm-started', scope, by, stopped: 90, due: 200, failures: 0 },
   'storm-changed': { ...base, type: 'storm-changed', scope, by: { stopped: true, budget: true } },
-  'storm-ended': { ...base, type: 'storm-ended', scope: { group: undefined, observed: true } },
+  'storm-ended': { ...base, type: 'storm-ended', scope: { group: undefined } },
   'circuit-opened': {
     ...base,
     type: 'circuit-opened',

@@ -10,16 +10,15 @@ import { accountTime, emptyGroups, sliceOfTasks, takeCensus } from '../learn/cen
 import { closeListCircuit, listFailureEvents, nextListProbeAt } from '../learn/circuit.ts';
 import { type Look, tellMissed, tellMoved, tellShown, tellVerified } from '../learn/outage.ts';
 import { failuresCountFrom, reviewStorms } from '../learn/storm.ts';
-import { dueSince } from '../memory/condition.ts';
+import { dueSince, isObserved } from '../memory/condition.ts';
 import { isIncomplete, type Ledger, type TaskRecord } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import { type Moment, type Situation, situationOf } from '../memory/situation.ts';
-import { passesStorms } from '../memory/windows.ts';
 import type { Event } from '../words/events.ts';
 import { groupOf, type Policies } from '../words/policy.ts';
 import type { CompleteObservation, FailedObservation, Observation, TaskItem } from '../words/task.ts';
-import { inOrder, intention, mayBeShadow, mayStayQueued } from './queue.ts';
-import { type Verdict, verdictOf } from './rules.ts';
+import { inOrder, mayStayQueued } from './queue.ts';
+import { nextShadow, type Verdict, verdictOf } from './rules.ts';
 
 export { settledItem } from '../learn/outage.ts';
 
@@ -112,10 +111,16 @@ export function settleByLook(memory: Memory, items: readonly TaskItem[], policie
   memory.tell(...reviewStorms(ledger, policies, moment.now));
 }
 
-/** Gives every known task to the group that matches it now; after a reload. */
+/** Gives every known task to the group that matches it now, and forgets shadows of groups that heal now; after a reload. */
 export function regroup(memory: Memory, policies: Policies, now: number): void {
   for (const record of memory.ledger.tasks.values())
     if (record.goneAt === undefined) tellMoved({ memory, now }, record, groupOf(policies, record.item));
+  for (const { taskId, group, shadow } of memory.ledger.tasks.values()) {
+    const policy = shadow && policies.groups.find(({ name }) => name === group);
+    const record = memory.ledger.tasks.get(taskId);
+    if (policy && record && !isObserved(record, policy))
+      memory.tell({ type: 'shadows-forgotten', at: now, account: memory.ledger.account, taskId, group });
+  }
 }
 
 // ---- taking in the list ------------------------------------------------------------------------------------------
@@ -266,7 +271,6 @@ function* judge(
   const { ledger } = memory;
   const situation = situationOf(ledger, policies, moment);
   const queue: TaskRecord[] = [];
-  const shadows: TaskRecord[] = [];
   let worked = 0;
   for (const { taskId } of stopped) {
     if (++worked % sliceOfTasks === 0) yield;
@@ -274,12 +278,7 @@ function* judge(
     if (!record) continue;
     const verdict = verdictOf(record, situation);
     if (mayStayQueued(verdict)) queue.push(record);
-    else if (mayBeShadow(verdict)) shadows.push(record);
-    memory.tell(...withheldEvents(record, verdict, situation));
-  }
-  for (const record of inOrder(shadows, situation)) {
-    if (++worked % sliceOfTasks === 0) yield;
-    memory.tell(...shadowEvents(record, situationOf(ledger, policies, moment)));
+    memory.tell(...withheldEvents(record, verdict, situation), ...shadowEvents(record, verdict, situation));
   }
   return inOrder(queue, situation).map(({ taskId }) => taskId);
 }
@@ -304,14 +303,13 @@ function withheldEvents(record: TaskRecord, verdict: Verdict, situation: Situati
   ];
 }
 
-/** What would have been sent becomes an attempt that nobody sends. */
-function shadowEvents(record: TaskRecord, situation: Situation): Event[] {
-  const verdict = verdictOf(record, situation);
-  if (verdict.kind !== 'wait' || verdict.blockers.some((reason) => reason !== 'observing')) return [];
-  const policy = situation.policyOf.get(record.group ?? '');
-  if (!policy) return [];
-  const { free } = passesStorms(situation, record, policy, true);
-  return [intention(record, policy.name, 'shadow', situation, { probe: false, free })];
+/** What would be sent, if the task were not only observed; a restart by hand is real, and awaited first. */
+function shadowEvents(record: TaskRecord, verdict: Verdict, { ledger, policyOf, now }: Situation): Event[] {
+  const { taskId, group = '', attempt } = record;
+  const policy = policyOf.get(group);
+  if (!policy || attempt || verdict.kind !== 'wait' || verdict.reason !== 'observing') return [];
+  const { n, notBefore } = nextShadow(record, policy);
+  return notBefore <= now ? [{ type: 'restart-shadowed', at: now, account: ledger.account, taskId, group, n }] : [];
 }
 
 /** No poll is made before that: the list circuit puts it off. */

@@ -3,7 +3,6 @@
  * because a permit may have come late.
  */
 
-import { isObserved } from '../memory/condition.ts';
 import type { Ledger, TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
 import { passesStorms, stormKey, stormsOver } from '../memory/windows.ts';
@@ -15,13 +14,9 @@ import { nextProbeAt, type Verdict, verdictOf } from './rules.ts';
 type Intent = Extract<Event, { type: 'restart-intended' }>;
 
 /** What only the storm or the circuit withholds stays in the queue, and goes when its window frees or as a probe. */
-export const mayStayQueued = (verdict: Verdict): boolean => mayGoThrough(verdict, 'staysQueued');
-/** What only the group's `observe` (and a storm among the observed) withholds becomes a shadow attempt. */
-export const mayBeShadow = (verdict: Verdict): boolean => mayGoThrough(verdict, 'passedByShadow');
-
-function mayGoThrough(verdict: Verdict, passable: 'staysQueued' | 'passedByShadow'): boolean {
+export function mayStayQueued(verdict: Verdict): boolean {
   if (verdict.kind === 'restart') return true;
-  return verdict.kind === 'wait' && verdict.blockers.every((reason) => reasonMeanings[reason][passable]);
+  return verdict.kind === 'wait' && verdict.blockers.every((reason) => reasonMeanings[reason].staysQueued);
 }
 
 /**
@@ -36,13 +31,11 @@ const turnsFromCalls = 3;
  * that were given back count here: who costs the account a wait or a circuit must not go first again.
  */
 export function inOrder(records: readonly TaskRecord[], situation: Situation): readonly TaskRecord[] {
-  const { ledger, groupRank, policyOf } = situation;
+  const { ledger, groupRank } = situation;
   const keyed = records.map((record) => {
     const group = record.group ?? '';
-    const policy = policyOf.get(group);
-    const observed = policy !== undefined && isObserved(record, policy);
-    const storms = stormsOver(ledger, group, observed);
-    const accountStorm = ledger.storms.has(stormKey({ group: undefined, observed }));
+    const storms = stormsOver(ledger, group);
+    const accountStorm = ledger.storms.has(stormKey({ group: undefined }));
     return {
       record,
       calls: Math.min(record.outage?.calls ?? 0, turnsFromCalls),
@@ -66,7 +59,6 @@ function placeOf({ taskId, outage }: TaskRecord, stormy: boolean): number {
 export function intention(
   record: TaskRecord,
   group: string,
-  trigger: 'auto' | 'shadow',
   { ledger, now }: Situation,
   { probe, free }: { readonly probe: boolean; readonly free: boolean },
 ): Intent {
@@ -74,7 +66,7 @@ export function intention(
   const n = tries + 1;
   // With its number: a clock that was set back comes to the same moment again.
   const about = { at: now, account: ledger.account, taskId, group, attemptId: `${taskId}#${n}@${now}` };
-  return { ...about, type: 'restart-intended', trigger, n, probe, free, by: undefined };
+  return { ...about, type: 'restart-intended', trigger: 'auto', n, probe, free, by: undefined };
 }
 
 /** The restart to send now: decided again from the newest facts, because a permit may have come late. */
@@ -120,7 +112,7 @@ function pickProbe(queue: readonly string[], situation: Situation): Pick | undef
 function picked(record: TaskRecord, situation: Situation, probe: boolean): Pick | undefined {
   const policy = situation.policyOf.get(record.group ?? '');
   if (!policy) return undefined;
-  const { free } = passesStorms(situation, record, policy, false);
-  const intent = intention(record, policy.name, 'auto', situation, { probe, free });
+  const { free } = passesStorms(situation, record, policy);
+  const intent = intention(record, policy.name, situation, { probe, free });
   return { record, intent };
 }

@@ -37,6 +37,23 @@ export function nextProbeAt(ledger: Ledger): number {
   return restart.lastProbeAt + (opensAtOnce(restart.failure) ? probeAtOnceEveryMs : probeEveryMs);
 }
 
+/**
+ * Which restart would go for an observed task, and not before when: as far apart as if each were accepted and did not
+ * help, so that they tell what healing would cost.
+ */
+export function nextShadow(
+  { taskId, shadow }: TaskRecord,
+  policy: Policy,
+): { readonly n: number; readonly notBefore: number } {
+  if (!shadow) return { n: 1, notBefore: Number.NEGATIVE_INFINITY };
+  const n = shadow.n + 1;
+  const pauseMs = n > policy.attempts ? policy.quarantine.retryEveryMs : backoffMs(policy, n);
+  return { n, notBefore: shadow.at + Math.max(jittered(pauseMs, policy, taskId, n), policy.verifyWithinMs) };
+}
+
+/** It is minutes ahead: the day can be left out. */
+const timeOfDay = (at: number): string => `${new Date(at).toISOString().slice(11, 19)} UTC`;
+
 // ---- the rules -------------------------------------------------------------------------------------------------
 
 /** The task a rule is asked about. `policy` is undefined for an unmanaged one. */
@@ -89,14 +106,14 @@ export const rules: Readonly<Record<Reason, Rule>> = {
     if ((outage?.attempts ?? 0) > 0 || sights >= policy.confirm) return undefined;
     return no(nextPollAt, `seen stopped ${sights} of ${policy.confirm} times`);
   }),
-  observing: under((record, policy) => {
+  observing: under((record, policy, { now }) => {
     if (!isObserved(record, policy)) return undefined;
-    return no(
-      never,
+    const why =
       policy.mode === 'observe'
         ? 'its group only observes'
-        : 'it was stopped when first seen, and firstSight is observe',
-    );
+        : 'it was stopped when first seen, and firstSight is observe';
+    const { n, notBefore } = nextShadow(record, policy);
+    return no(never, `${why}; restart ${n} would go ${notBefore <= now ? 'now' : `at ${timeOfDay(notBefore)}`}`);
   }),
   'in-flight': under(({ attempt }, _policy, { nextPollAt }) =>
     attempt?.phase.kind === 'in-flight' ? no(nextPollAt, 'a restart is on its way and not answered yet') : undefined,
@@ -159,9 +176,8 @@ function backoff(record: TaskRecord, policy: Policy, { ledger, now }: Situation)
 function storm(record: TaskRecord, policy: Policy, situation: Situation): ReturnType<Rule> {
   const { ledger, nextPollAt } = situation;
   if (ledger.storms.size === 0) return undefined;
-  const observed = isObserved(record, policy);
-  if (passesStorms(situation, record, policy, observed).passes) return undefined;
-  const tight = scopesOf(policy.name, observed).find((scope) => ledger.storms.has(stormKey(scope)));
+  if (passesStorms(situation, record, policy).passes) return undefined;
+  const tight = scopesOf(policy.name).find((scope) => ledger.storms.has(stormKey(scope)));
   const window = tight && ledger.storms.get(stormKey(tight))?.window;
   return no(nextPollAt, `many tasks are stopped: ${window} restarts at a time`);
 }

@@ -29,7 +29,7 @@ export function accountTime(ledger: Ledger, policies: Policies, startedAt: numbe
 
 type Counts = { due: number; stopped: number; dueForBudget: number };
 
-/** Counts due and stopped tasks for storms, budgets and availability. */
+/** Counts due and stopped tasks for storms, budgets and availability; observed ones in nothing but their group's availability. */
 export function* takeCensus(
   ledger: Ledger,
   situation: Situation,
@@ -39,12 +39,10 @@ export function* takeCensus(
   const stopped: TaskRecord[] = [];
   const matched = new Set<string>();
   /** The two scopes of a group, looked for once and not for each of its tasks. */
-  const scopes = { acting: new Map<string, readonly Counts[]>(), observed: new Map<string, readonly Counts[]>() };
-  const countsOf = (group: string, observed: boolean) =>
-    entry(scopes[observed ? 'observed' : 'acting'], group, () =>
-      scopesOf(group, observed).map((scope) =>
-        entry(census, stormKey(scope), () => ({ due: 0, stopped: 0, dueForBudget: 0 })),
-      ),
+  const scopes = new Map<string, readonly Counts[]>();
+  const countsOf = (group: string) =>
+    entry(scopes, group, () =>
+      scopesOf(group).map((scope) => entry(census, stormKey(scope), () => ({ due: 0, stopped: 0, dueForBudget: 0 }))),
     );
   let worked = 0;
   for (const record of ledger.tasks.values()) {
@@ -57,12 +55,13 @@ export function* takeCensus(
     if (dueSince(record, policy, situation.cloudNow) === undefined || holdOver(situation, record)) continue;
     const observed = isObserved(record, policy);
     const stage = isStopped ? givenUp(record, policy, situation.now)?.stage : undefined;
-    for (const counts of countsOf(policy.name, observed)) {
-      if (stage !== 'abandoned') counts.dueForBudget++;
-      if (stage !== undefined) continue;
-      counts.due++;
-      if (isStopped) counts.stopped++;
-    }
+    if (!observed)
+      for (const counts of countsOf(policy.name)) {
+        if (stage !== 'abandoned') counts.dueForBudget++;
+        if (stage !== undefined) continue;
+        counts.due++;
+        if (isStopped) counts.stopped++;
+      }
     if (observed && policy.mode !== 'observe') continue;
     const group = entry(availability, policy.name, () => ({ due: 0, down: 0 }));
     group.due++;

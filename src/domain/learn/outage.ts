@@ -125,8 +125,8 @@ function saysNothingNew(record: TaskRecord, item: TaskItem, policy: Policy | und
 }
 
 /** Nothing is awaited of the task, and nothing about it depends on the time of day. */
-const isQuiet = ({ outage, attempt, tries, row }: TaskRecord, { status }: TaskItem): boolean =>
-  !outage && !attempt && tries === 0 && row === 0 && status !== 'stopped' && status !== 'not-started';
+const isQuiet = ({ outage, attempt, tries, row, shadow }: TaskRecord, { status }: TaskItem): boolean =>
+  !outage && !attempt && tries === 0 && row === 0 && !shadow && status !== 'stopped' && status !== 'not-started';
 
 /**
  * The item of a task of which nothing is awaited: if it is shown again as it is, nobody will ask when. Undefined for
@@ -171,7 +171,7 @@ function move(facts: Facts, policy: Policy | undefined): void {
  * What became of the attempt whose effect is awaited, by an item requested after its answer. The life of an attempt,
  * each way with its event; where a way ends, the record has no attempt any more:
  *
- *   restart-intended (saved, then the call is sent; a shadow, which nobody sends, begins as verifying)
+ *   restart-intended (saved, then the call is sent)
  *        ▼
  *    in-flight ── restart-given-back: not saved, not sent, throttled, or the circuit is open ──▶ end
  *        │ restart-answered
@@ -262,8 +262,9 @@ function end(facts: Facts, ending: Ending, endedAt: number, policy: Policy | und
 
 function forget(facts: Facts, item: TaskItem, policy: Policy | undefined): void {
   const { record } = facts;
-  if (item.status !== 'active' || record.activeSince === undefined || (record.tries === 0 && record.row === 0)) return;
-  if (policy && item.requestedAt - record.activeSince < policy.backoff.resetAfterMs) return;
+  const { activeSince, tries, row, shadow } = record;
+  if (item.status !== 'active' || activeSince === undefined || (tries === 0 && row === 0 && !shadow)) return;
+  if (policy && item.requestedAt - activeSince < policy.backoff.resetAfterMs) return;
   facts.tell({ ...facts.about, type: 'attempts-forgotten' });
 }
 

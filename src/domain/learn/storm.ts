@@ -2,7 +2,7 @@
  * Mass failures: when too many due tasks are stopped, or too many attempts failed, a storm is on, and restarts go
  * through its window.
  *
- * Account and group each have a storm of their own; observed tasks count only among themselves.
+ * Account and group each have a storm of their own.
  */
 
 import type { Census, Ledger } from '../memory/ledger.ts';
@@ -16,22 +16,13 @@ const dayMs = 24 * 3_600_000;
 export function reviewStorms(ledger: Ledger, policies: Policies, now: number): Event[] {
   const events: Event[] = [];
   const failures = recentFailures(ledger, policies, now);
-  for (const observed of [false, true]) {
-    events.push(...reviewOne(ledger, { group: undefined, observed }, policies.storm, false, failures, now));
-    for (const policy of policies.groups)
-      events.push(...reviewOne(ledger, { group: policy.name, observed }, policy.storm, policy.budget, failures, now));
-  }
+  events.push(...reviewOne(ledger, { group: undefined }, policies.storm, false, failures, now));
+  for (const policy of policies.groups)
+    events.push(...reviewOne(ledger, { group: policy.name }, policy.storm, policy.budget, failures, now));
   const groups = new Set(policies.groups.map(({ name }) => name));
-  for (const key of ledger.storms.keys()) {
-    const group = key.slice(key.indexOf('/') + 1);
-    if (group !== '' && !groups.has(group))
-      events.push({
-        type: 'storm-ended',
-        at: now,
-        account: ledger.account,
-        scope: { group, observed: key.startsWith('observed') },
-      });
-  }
+  for (const group of ledger.storms.keys())
+    if (group !== stormKey({ group: undefined }) && !groups.has(group))
+      events.push({ type: 'storm-ended', at: now, account: ledger.account, scope: { group } });
   return events;
 }
 
@@ -76,9 +67,9 @@ function budgetSpent(budget: Budget, { dueForBudget }: Census, failed: number, o
 function recentFailures(ledger: Ledger, policies: Policies, now: number): ReadonlyMap<string, number> {
   const since = new Map(policies.groups.map(({ name, budget }) => [name, budget === false ? now : now - budget.perMs]));
   const counts = new Map<string, number>();
-  for (const { at, group, observed } of ledger.budget) {
+  for (const { at, group } of ledger.budget) {
     if (at <= (since.get(group) ?? now)) continue;
-    const key = stormKey({ group, observed });
+    const key = stormKey({ group });
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   return counts;

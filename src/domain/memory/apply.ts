@@ -73,13 +73,7 @@ function applyToTasks(ledger: WritableLedger, event: TaskEvent): void {
   settleInWindows(ledger, before, event);
   replace(ledger, before, applyToTask(before, event));
   if (event.type === 'restart-failed' && event.trigger !== 'manual') {
-    const entry = {
-      at: event.at,
-      attemptId: event.attemptId,
-      group: event.group,
-      observed: event.trigger === 'shadow',
-    };
-    ledger.budget.push(entry);
+    ledger.budget.push({ at: event.at, attemptId: event.attemptId, group: event.group });
     if (ledger.budget.length > maxBudgetEntries) ledger.budget = ledger.budget.slice(-maxBudgetEntries / 2);
   }
   if (event.type === 'restart-given-back' && event.failedAt !== undefined)
@@ -121,12 +115,13 @@ export const newRecord = (event: Extract<TaskEvent, { type: 'task-found' }>): Ta
   lastTryAt: noAttempts.lastTryAt,
   attempt: undefined,
   stageTold: noAttempts.stageTold,
+  shadow: noAttempts.shadow,
   outage: undefined,
   reasonTold: undefined,
 });
 
 const noFailures = { row: 0, failedAt: [], stageTold: undefined } as const;
-const noAttempts = { tries: 0, lastTryAt: undefined, ...noFailures } as const;
+const noAttempts = { tries: 0, lastTryAt: undefined, shadow: undefined, ...noFailures } as const;
 
 /** The record of a task after one event of it. */
 export function applyToTask(record: TaskRecord, event: TaskEvent): TaskRecord {
@@ -163,6 +158,10 @@ export function applyToTask(record: TaskRecord, event: TaskEvent): TaskRecord {
       };
     case 'restart-withheld':
       return { ...record, reasonTold: event.reason };
+    case 'restart-shadowed':
+      return { ...record, shadow: { n: event.n, at: event.at } };
+    case 'shadows-forgotten':
+      return { ...record, shadow: undefined };
     case 'restart-intended':
       return intended(record, event);
     case 'restart-answered':
@@ -235,8 +234,7 @@ function intended(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart
     at,
     previousTryAt: record.lastTryAt,
     givenBack: false,
-    // A shadow is answered by nobody: it waits for an effect that will not come, as long as a real one would.
-    phase: trigger === 'shadow' ? { kind: 'verifying', from: at, answer: 'accepted' } : { kind: 'in-flight' },
+    phase: { kind: 'in-flight' },
   };
   const outage = record.outage && { ...record.outage, calls: record.outage.calls + 1, lastCallAt: at };
   // An operator's restart counts for nothing, neither as an attempt nor as the outage's first.

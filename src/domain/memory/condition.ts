@@ -11,12 +11,13 @@ import type { TaskRecord } from './ledger.ts';
 /** 未开始 for longer than this after StartTime is `overdue`. */
 export const overdueAfterMs = 5 * 60_000;
 
-/** Since when a task is in quarantine or abandoned, by its failures and the policy in force. */
+/** Since when a task is in quarantine or abandoned, by its failures and the policy in force. An observed one is neither. */
 export function givenUp(
   record: TaskRecord,
   policy: Policy,
   now: number,
 ): { readonly stage: 'quarantined' | 'abandoned'; readonly since: number } | undefined {
+  if (isObserved(record, policy)) return undefined;
   const quarantinedAt = record.row >= policy.attempts ? record.failedAt[policy.attempts - 1] : undefined;
   if (quarantinedAt === undefined) return undefined;
   const abandonedAt = quarantinedAt + policy.quarantine.abandonAfterMs;

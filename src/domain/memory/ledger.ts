@@ -43,6 +43,9 @@ export interface TaskRecord {
   /** How far it was given up when that was last told; what is in force is computed (rules.ts). */
   readonly stageTold: 'quarantined' | 'abandoned' | undefined;
 
+  /** Shadow attempts since they were last forgotten, and when the newest would have been sent. */
+  readonly shadow: { readonly n: number; readonly at: number } | undefined;
+
   readonly outage: Outage | undefined;
   /** The reason last told for not restarting it. */
   readonly reasonTold: Reason | undefined;
@@ -54,7 +57,7 @@ export interface Outage {
   readonly since: number;
   /** Complete observations in a row that said "stopped". */
   readonly sights: number;
-  /** Attempts made in it by the rules, shadows included, given-back ones not. */
+  /** Attempts made in it by the rules, given-back ones not. */
   readonly attempts: number;
   /** Calls made for it, given-back and an operator's included, and when the newest was: whom it is whose turn. */
   readonly calls: number;
@@ -152,7 +155,6 @@ export interface BudgetEntry {
   readonly at: number;
   readonly attemptId: string;
   readonly group: string;
-  readonly observed: boolean;
 }
 
 /** A storm that is on, and its window. In memory only: a fresh process starts it anew. */

@@ -71,6 +71,7 @@ const tables: { readonly [K in keyof Kept]: Table<Kept[K]> } = {
     row: 'count',
     failedAt: 'ours',
     lastTryAt: 'ours',
+    shadow: { n: 'count', at: 'ours' },
     attempt: { n: 'count', at: 'ours', previousTryAt: 'ours', phase: { from: 'ours', activeAt: 'ours' } },
     outage: {
       since: 'ours',
@@ -142,9 +143,10 @@ export function stepClock(ledger: WritableLedger, deltaMs: number): readonly str
   const step = (at: number) => at + deltaMs;
   const changed: string[] = [];
   for (const record of ledger.tasks.values()) {
-    const { outage, attempt, missing, lastTryAt, goneAt } = record;
+    const { outage, attempt, missing, lastTryAt, shadow, goneAt } = record;
     // An attempt that was given back can leave a time behind, and nothing that counts.
-    const waits = outage || attempt || missing || lastTryAt !== undefined || record.tries > 0 || record.row > 0;
+    const tried = lastTryAt !== undefined || record.tries > 0 || record.row > 0 || shadow !== undefined;
+    const waits = outage || attempt || missing || tried;
     if (!waits && goneAt === undefined) continue;
     changed.push(record.taskId);
     ledger.tasks.set(record.taskId, mapTimes('task', record, step));

@@ -13,14 +13,10 @@ const perSuccess = 2;
 /** More attempts than the circuit gives back at once. */
 const maxChargedKept = 50;
 
-export const stormKey = ({ group, observed }: StormScope): string =>
-  `${observed ? 'observed' : 'acting'}/${group ?? ''}`;
+export const stormKey = ({ group }: StormScope): string => group ?? '';
 
 /** The scopes a task counts in: its account's and its group's. */
-export const scopesOf = (group: string, observed: boolean): readonly [StormScope, StormScope] => [
-  { group: undefined, observed },
-  { group, observed },
-];
+export const scopesOf = (group: string): readonly [StormScope, StormScope] => [{ group: undefined }, { group }];
 
 /**
  * The windows after an attempt was settled: +2 for a task seen active (taken back, with one more, if it stops
@@ -29,7 +25,7 @@ export const scopesOf = (group: string, observed: boolean): readonly [StormScope
  */
 export function settleInWindows(ledger: WritableLedger, record: TaskRecord, event: TaskEvent): void {
   if (event.group === undefined || !('attemptId' in event)) return;
-  for (const scope of scopesOf(event.group, event.trigger === 'shadow')) {
+  for (const scope of scopesOf(event.group)) {
     const storm = ledger.storms.get(stormKey(scope));
     const after = storm && settledIn(storm, record, event);
     if (after && after !== storm) ledger.storms.set(stormKey(scope), after);
@@ -85,7 +81,7 @@ export function unsettledByScope({ ledger, policyOf, now, pollGapMs }: Moment): 
     if (!attempt || !policy || attempt.givenBack || attempt.free || attempt.trigger === 'manual') continue;
     const awaitedFrom = awaitedSince(attempt);
     if (now >= awaitedFrom + patienceMs(policy, pollGapMs)) continue;
-    for (const scope of scopesOf(policy.name, attempt.trigger === 'shadow')) {
+    for (const scope of scopesOf(policy.name)) {
       const key = stormKey(scope);
       const others = since.get(key);
       if (others) others.push(awaitedFrom);
@@ -106,8 +102,7 @@ export function awaitedCloudGroups({ ledger, policyOf, now, pollGapMs }: Moment)
   for (const taskId of ledger.unsettled) {
     const record = ledger.tasks.get(taskId);
     const policy = policyOf.get(record?.group ?? '');
-    if (!record?.attempt || !policy || record.attempt.trigger === 'shadow') continue;
-    if (record.attempt.phase.kind === 'in-flight') continue;
+    if (!record?.attempt || !policy || record.attempt.phase.kind === 'in-flight') continue;
     if (now < awaitedSince(record.attempt) + patienceMs(policy, pollGapMs)) cloudGroups.add(record.item.cloudGroup);
   }
   return [...cloudGroups];
@@ -121,9 +116,8 @@ export function passesStorms(
   { ledger, unsettled, now, pollGapMs }: Moment & { readonly unsettled: Unsettled },
   record: TaskRecord,
   policy: Policy,
-  observed: boolean,
 ): { readonly passes: boolean; readonly free: boolean } {
-  const storms = stormsOver(ledger, policy.name, observed);
+  const storms = stormsOver(ledger, policy.name);
   const first = record.outage?.attempts === 0;
   const free = storms.length > 0 && first && storms.every(([, storm]) => !storm.by.stopped);
   const fromThen = now - patienceMs(policy, pollGapMs);
@@ -132,9 +126,9 @@ export function passesStorms(
   return { passes, free };
 }
 
-export function stormsOver(ledger: Ledger, group: string, observed: boolean): readonly (readonly [string, Storm])[] {
+export function stormsOver(ledger: Ledger, group: string): readonly (readonly [string, Storm])[] {
   if (ledger.storms.size === 0) return [];
-  return scopesOf(group, observed).flatMap((scope) => {
+  return scopesOf(group).flatMap((scope) => {
     const key = stormKey(scope);
     const storm = ledger.storms.get(key);
     return storm ? [[key, storm] as const] : [];

@@ -17,6 +17,8 @@ export interface VerdictView {
   readonly kind: 'restart' | 'wait' | 'none';
   readonly reason?: Reason;
   readonly until?: number | 'never' | 'unknown';
+  /** Of an observed task: which restart would go, and not before when (null: at once). */
+  readonly wouldGo?: { readonly n: number; readonly at: number | null };
   /** One sentence for a person. */
   readonly sentence: string;
 }

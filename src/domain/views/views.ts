@@ -1,6 +1,6 @@
 /** What people are shown of the ledger: plain values for the API, the command line, the page and the scrape. */
 
-import { objections, type Verdict, verdictOf } from '../decide/rules.ts';
+import { nextShadow, objections, type Verdict, verdictOf } from '../decide/rules.ts';
 import { downSince, dueSince, givenUp, isListed, isObserved, stateOf } from '../memory/condition.ts';
 import {
   isIncomplete,
@@ -13,6 +13,7 @@ import {
 import { holdOver, type Situation } from '../memory/situation.ts';
 import { holdAt, newStates, takeTallies } from '../memory/tallies.ts';
 import { stormKey } from '../memory/windows.ts';
+import type { Policy } from '../words/policy.ts';
 import { type Reason, reasons } from '../words/reason.ts';
 import type { AccountView, GroupView, RuleView, TaskView, VerdictView } from './shown.ts';
 
@@ -38,6 +39,14 @@ function nothingToDo({ goneAt, item, outage }: TaskRecord): string {
   if (goneAt !== undefined) return 'It is gone from the list.';
   if (item.status === 'not-started') return 'It has not started yet: there is nothing to restart.';
   return outage ? 'It runs again; relaykeeper watches whether it holds.' : 'It runs: there is nothing to restart.';
+}
+
+function shownVerdict(record: TaskRecord, policy: Policy | undefined, situation: Situation): VerdictView {
+  const verdict = verdictOf(record, situation);
+  const view = verdictView(record, verdict);
+  if (!policy || verdict.kind !== 'wait' || verdict.reason !== 'observing') return view;
+  const { n, notBefore } = nextShadow(record, policy);
+  return { ...view, wouldGo: { n, at: notBefore > situation.now ? notBefore : null } };
 }
 
 export function taskView(record: TaskRecord, situation: Situation): TaskView {
@@ -75,7 +84,7 @@ export function taskView(record: TaskRecord, situation: Situation): TaskView {
       phase: attempt?.phase.kind ?? null,
     },
     givenUp: (policy && givenUp(record, policy, situation.now)?.stage) ?? null,
-    verdict: verdictView(record, verdictOf(record, situation)),
+    verdict: shownVerdict(record, policy, situation),
   };
 }
 
@@ -182,7 +191,7 @@ function groupView(
 ): GroupView {
   const holds = [...ledger.holds.values()].filter((hold) => holdConcerns(ledger, hold.target, group));
   const ends = holds.flatMap(({ endsAt }) => (endsAt === undefined ? [] : [endsAt]));
-  const storm = ledger.storms.get(stormKey({ group, observed: mode === 'observe' }));
+  const storm = ledger.storms.get(stormKey({ group }));
   return {
     account: situation.ledger.account,
     group,
@@ -211,7 +220,7 @@ export function accountView(
 ): Omit<AccountView, 'provider' | 'pollIntervalMs' | 'clockOffsetMs' | 'gate'> {
   const { ledger, now } = situation;
   const { lastComplete, circuits, throttle, suspect } = ledger.accountRecord;
-  const storm = ledger.storms.get(stormKey({ group: undefined, observed: false }));
+  const storm = ledger.storms.get(stormKey({ group: undefined }));
   const shown = (circuit: ListCircuit | RestartCircuit) => {
     if (circuit.kind === 'closed') return null;
     const { failure, since } = circuit;

@@ -14,7 +14,7 @@ export type Ending = (typeof endings)[number];
 export const circuits = ['list', 'restart'] as const;
 export type CircuitName = (typeof circuits)[number];
 
-export type Trigger = 'auto' | 'manual' | 'shadow';
+export type Trigger = 'auto' | 'manual';
 
 export interface Hold {
   readonly id: string;
@@ -83,6 +83,10 @@ export type TaskEvent =
       readonly reason: Reason;
       readonly until: number;
     })
+  /** A restart would have been sent here, if its task were not only observed: the `n`th since shadows were forgotten. */
+  | (TaskHappened & { readonly type: 'restart-shadowed'; readonly group: string; readonly n: number })
+  /** Its group heals from here on: what would have been sent before is forgotten. */
+  | (TaskHappened & { readonly type: 'shadows-forgotten' })
   /** Saved before the call is sent: the attempt counts from here. */
   | (AttemptHappened & {
       readonly type: 'restart-intended';
@@ -219,10 +223,9 @@ export interface StormCause {
   readonly budget: boolean;
 }
 
-/** Whose storm: the account's (group undefined) or a group's; observed tasks count only among themselves. */
+/** Whose storm: the account's (group undefined) or a group's. Nothing is sent for observed tasks: they have none. */
 export interface StormScope {
   readonly group: string | undefined;
-  readonly observed: boolean;
 }
 
 export type Event = TaskEvent | AccountEvent;

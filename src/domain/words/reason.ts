@@ -11,8 +11,6 @@ interface ReasonMeaning {
   readonly advice: string;
   /** A restart that nothing else withholds stays queued, and goes when a window frees or as a probe. */
   readonly staysQueued: boolean;
-  /** It does not keep an observed task from a shadow attempt. */
-  readonly passedByShadow: boolean;
   /** Whether an operator's restart passes it. `as-probe`: only an open restart circuit, whose probe it becomes. */
   readonly operator: 'passes' | 'with-force' | 'as-probe' | 'refused';
   /** Another line of the log tells its cause at the same moment. */
@@ -29,7 +27,6 @@ const noTime = 'until something changes';
 /** Waits and passes with time; nothing else is special about it. */
 const plain = {
   staysQueued: false,
-  passedByShadow: false,
   operator: 'passes',
   loggedElsewhere: false,
   forever: noTime,
@@ -102,7 +99,6 @@ const rows = {
     ...plain,
     means: 'Its group has `mode: observe`, or it was stopped when first seen and `firstSight` is `observe`',
     advice: 'Set `mode: heal`, or `restart TASK` once',
-    passedByShadow: true,
     loggedElsewhere: true,
     forever: 'while it is only observed',
   },
@@ -144,7 +140,6 @@ const rows = {
     means: 'Many tasks are stopped at once, or the failure budget is spent: only a few restarts at a time',
     advice: 'Look for the common cause; the restarts speed up as tasks come back',
     staysQueued: true,
-    passedByShadow: true,
     loggedElsewhere: true,
     forever: endsFirst,
   },
