@@ -53,298 +53,179 @@ const pollSeconds = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120, 300];
 const requestSeconds = [0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 5, 10, 30];
 const waitSeconds = [0.005, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 const outageSeconds = [5, 10, 20, 30, 60, 120, 300, 600, 1_800, 3_600, 14_400, 86_400];
+const inOutage = 'for tasks in outage, oldest first, at most metrics.maxTaskSeries';
+const oneByOne = 'while managed tasks are at most metrics.maxTaskSeries';
 const storeSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+
+const ofAccount = ['account'] as const;
+const ofGroup = ['account', 'group'] as const;
+const ofTask = ['account', 'group', 'task'] as const;
+
+type Rest = Pick<MetricSpec, 'values' | 'buckets' | 'present'>;
+const metricOf =
+  <Type extends MetricType>(type: Type) =>
+  <const Labels extends readonly string[], const Given extends Rest = Record<never, never>>(
+    help: string,
+    labels: Labels,
+    given?: Given,
+  ) =>
+    ({ type, help, labels, ...given }) as {
+      readonly type: Type;
+      readonly help: string;
+      readonly labels: Labels;
+    } & Given;
+const counter = metricOf('counter');
+const gauge = metricOf('gauge');
+const histogram = metricOf('histogram');
 
 export const catalogue = {
   // ---- the process ----
-  build_info: {
-    type: 'gauge',
-    help: 'Always 1: which build this is',
-    labels: ['version', 'revision', 'node'],
-  },
-  config_last_reload_successful: {
-    type: 'gauge',
-    help: '1 if the newest attempt to read the configuration succeeded, else 0',
-    labels: [],
-  },
-  config_last_reload_success_timestamp_seconds: {
-    type: 'gauge',
-    help: 'When the configuration in force was read',
-    labels: [],
+  build_info: gauge('Always 1: which build this is', ['version', 'revision', 'node']),
+  config_last_reload_successful: gauge('1 if the newest attempt to read the configuration succeeded, else 0', []),
+  config_last_reload_success_timestamp_seconds: gauge('When the configuration in force was read', [], {
     present: 'after a configuration was read',
-  },
-  config_hash: {
-    type: 'gauge',
-    help: 'A hash of the configuration in force, as a number',
-    labels: [],
+  }),
+  config_hash: gauge('A hash of the configuration in force, as a number', [], {
     present: 'after a configuration was read',
-  },
-  loop_tick_timestamp_seconds: {
-    type: 'gauge',
-    help: 'When the loop of an owned account last ticked; of several accounts, the one that ticked longest ago',
-    labels: [],
-    present: 'while this process owns an account',
-  },
-  log_messages_total: {
-    type: 'counter',
-    help: 'Log lines written',
-    labels: ['level'],
-    values: { level: logLevels },
-  },
-  log_messages_dropped_total: {
-    type: 'counter',
-    help: 'Log lines lost because standard output took no more: full, stuck or gone',
-    labels: [],
-  },
-  http_requests_total: {
-    type: 'counter',
-    help: 'Requests answered; handler is the route, none for what is no request to any',
-    labels: ['handler', 'code'],
-  },
-  store_up: { type: 'gauge', help: '1 if the newest operation of the store succeeded, else 0', labels: [] },
-  store_errors_total: {
-    type: 'counter',
-    help: 'Operations of the store that failed',
-    labels: ['operation'],
+  }),
+  loop_tick_timestamp_seconds: gauge(
+    'When the loop of an owned account last ticked; of several accounts, the one that ticked longest ago',
+    [],
+    { present: 'while this process owns an account' },
+  ),
+  log_messages_total: counter('Log lines written', ['level'], { values: { level: logLevels } }),
+  log_messages_dropped_total: counter('Log lines lost because standard output took no more: full, stuck or gone', []),
+  http_requests_total: counter('Requests answered; handler is the route, none for what is no request to any', [
+    'handler',
+    'code',
+  ]),
+  store_up: gauge('1 if the newest operation of the store succeeded, else 0', []),
+  store_errors_total: counter('Operations of the store that failed', ['operation'], {
     values: { operation: storeOperations },
-  },
-  store_operation_duration_seconds: {
-    type: 'histogram',
-    help: 'How long operations of the store took, failed ones included',
-    labels: ['operation'],
-    values: { operation: storeOperations },
-    buckets: storeSeconds,
-  },
+  }),
+  store_operation_duration_seconds: histogram(
+    'How long operations of the store took, failed ones included',
+    ['operation'],
+    { values: { operation: storeOperations }, buckets: storeSeconds },
+  ),
 
   // ---- accounts ----
-  owner: { type: 'gauge', help: '1 if this process owns the account, else 0', labels: ['account'] },
-  lease_transitions_total: {
-    type: 'counter',
-    help: 'How often this process gained or lost the account',
-    labels: ['account'],
-  },
-  simulated: {
-    type: 'gauge',
-    help: '1 if the account is the built-in pretend cloud, else 0',
-    labels: ['account'],
-  },
-  polls_total: { type: 'counter', help: 'Polls ended, failed and suspect ones included', labels: ['account'] },
-  poll_failures_total: {
-    type: 'counter',
-    help: 'Polls that failed, by error class; suspect: the list lost more than half of its tasks',
-    labels: ['account', 'class'],
-    values: { class: pollFailureClasses },
-  },
-  poll_duration_seconds: {
-    type: 'histogram',
-    help: 'How long polls took, from the first request to the last answer',
-    labels: ['account'],
+  owner: gauge('1 if this process owns the account, else 0', ofAccount),
+  lease_transitions_total: counter('How often this process gained or lost the account', ofAccount),
+  simulated: gauge('1 if the account is the built-in pretend cloud, else 0', ofAccount),
+  polls_total: counter('Polls ended, failed and suspect ones included', ofAccount),
+  poll_failures_total: counter(
+    'Polls that failed, by error class; suspect: the list lost more than half of its tasks',
+    ['account', 'class'],
+    { values: { class: pollFailureClasses } },
+  ),
+  poll_duration_seconds: histogram('How long polls took, from the first request to the last answer', ofAccount, {
     buckets: pollSeconds,
-  },
-  poll_interval_seconds: {
-    type: 'gauge',
-    help: 'Present gap between scheduled polls',
-    labels: ['account'],
-    present: owned,
-  },
-  last_poll_success_timestamp_seconds: {
-    type: 'gauge',
-    help: 'When the newest complete poll ended',
-    labels: ['account'],
+  }),
+  poll_interval_seconds: gauge('Present gap between scheduled polls', ofAccount, { present: owned }),
+  last_poll_success_timestamp_seconds: gauge('When the newest complete poll ended', ofAccount, {
     present: `${owned}, after its first complete poll`,
-  },
-  last_poll_tasks: {
-    type: 'gauge',
-    help: 'Tasks that the newest complete poll showed, unmanaged ones included',
-    labels: ['account'],
+  }),
+  last_poll_tasks: gauge('Tasks that the newest complete poll showed, unmanaged ones included', ofAccount, {
     present: `${owned}, after its first complete poll`,
-  },
-  list_incomplete: {
-    type: 'gauge',
-    help: '1 while polls in a row do not add up: tasks may be there that no list shows',
-    labels: ['account'],
+  }),
+  list_incomplete: gauge('1 while polls in a row do not add up: tasks may be there that no list shows', ofAccount, {
     present: owned,
-  },
-  malformed_items_total: {
-    type: 'counter',
-    help: 'List items that could not be read and were left out of a poll',
-    labels: ['account'],
-  },
-  api_requests_total: { type: 'counter', help: 'Calls sent to the cloud', labels: ['account', 'action'] },
-  api_errors_total: {
-    type: 'counter',
-    help: "Calls that failed; code is the cloud's if it is a known one, else other; without a code, the class",
-    labels: ['account', 'action', 'code', 'class'],
-    values: { class: errorClasses },
-  },
-  api_request_duration_seconds: {
-    type: 'histogram',
-    help: 'How long calls took, from sending to the answer or to giving up',
-    labels: ['account', 'action'],
-    buckets: requestSeconds,
-  },
-  api_rate_limit_per_second: {
-    type: 'gauge',
-    help: 'Calls per second that the limiter admits now, after halving and recovery',
-    labels: ['account'],
-  },
-  api_queue_length: {
-    type: 'gauge',
-    help: 'Calls that wait for a permit of the limiter',
-    labels: ['account', 'lane'],
+  }),
+  malformed_items_total: counter('List items that could not be read and were left out of a poll', ofAccount),
+  api_requests_total: counter('Calls sent to the cloud', ['account', 'action']),
+  api_errors_total: counter(
+    "Calls that failed; code is the cloud's if it is a known one, else other; without a code, the class",
+    ['account', 'action', 'code', 'class'],
+    { values: { class: errorClasses } },
+  ),
+  api_request_duration_seconds: histogram(
+    'How long calls took, from sending to the answer or to giving up',
+    ['account', 'action'],
+    { buckets: requestSeconds },
+  ),
+  api_rate_limit_per_second: gauge(
+    'Calls per second that the limiter admits now, after halving and recovery',
+    ofAccount,
+  ),
+  api_queue_length: gauge('Calls that wait for a permit of the limiter', ['account', 'lane'], {
     values: { lane: lanes },
-  },
-  api_rate_limit_wait_seconds: {
-    type: 'histogram',
-    help: 'How long calls waited for a permit of the limiter',
-    labels: ['account', 'lane'],
+  }),
+  api_rate_limit_wait_seconds: histogram('How long calls waited for a permit of the limiter', ['account', 'lane'], {
     values: { lane: lanes },
     buckets: waitSeconds,
-  },
-  api_circuit_open: {
-    type: 'gauge',
-    help: '1 while the circuit is open because of this class, else 0',
-    labels: ['account', 'circuit', 'class'],
-    values: { circuit: circuits, class: errorClasses },
-    present: owned,
-  },
-  clock_skew_seconds: {
-    type: 'gauge',
-    help: "The cloud's clock minus ours; 0 while below 2 seconds",
-    labels: ['account'],
-  },
+  }),
+  api_circuit_open: gauge(
+    '1 while the circuit is open because of this class, else 0',
+    ['account', 'circuit', 'class'],
+    { values: { circuit: circuits, class: errorClasses }, present: owned },
+  ),
+  clock_skew_seconds: gauge("The cloud's clock minus ours; 0 while below 2 seconds", ofAccount),
 
   // ---- groups ----
-  tasks: {
-    type: 'gauge',
-    help: 'Managed tasks by state',
-    labels: ['account', 'group', 'state'],
+  tasks: gauge('Managed tasks by state', ['account', 'group', 'state'], {
     values: { state: taskStates },
     present: owned,
-  },
-  tasks_waiting: {
-    type: 'gauge',
-    help: 'Stopped tasks that are not restarted now, by the reason shown',
-    labels: ['account', 'group', 'reason'],
-    values: { reason: waitReasons },
-    present: owned,
-  },
-  tasks_given_up: {
-    type: 'gauge',
-    help: 'Tasks in quarantine or abandoned',
-    labels: ['account', 'group', 'stage'],
+  }),
+  tasks_waiting: gauge(
+    'Stopped tasks that are not restarted now, by the reason shown',
+    ['account', 'group', 'reason'],
+    { values: { reason: waitReasons }, present: owned },
+  ),
+  tasks_given_up: gauge('Tasks in quarantine or abandoned', ['account', 'group', 'stage'], {
     values: { stage: stages },
     present: owned,
-  },
-  restarts_total: {
-    type: 'counter',
-    help: 'Restart calls sent',
-    labels: ['account', 'group', 'trigger'],
-    values: { trigger: triggers },
-  },
-  shadow_restarts_total: {
-    type: 'counter',
-    help: 'Restarts that would have been sent, if their tasks were not only observed',
-    labels: ['account', 'group'],
-  },
-  restart_failures_total: {
-    type: 'counter',
-    help: "Restarts that failed; code is the cloud's if it is a known one, else other; without a code, the class or what the list showed",
-    labels: ['account', 'group', 'code'],
-  },
-  restarts_withheld_total: {
-    type: 'counter',
-    help: 'How often the reason for not restarting a due, stopped task changed to this one',
-    labels: ['account', 'group', 'reason'],
-    values: { reason: waitReasons },
-  },
-  outages_total: { type: 'counter', help: 'Outages opened', labels: ['account', 'group'] },
-  outage_endings_total: {
-    type: 'counter',
-    help: 'Outages ended, by how',
-    labels: ['account', 'group', 'ending'],
+  }),
+  restarts_total: counter('Restart calls sent', ['account', 'group', 'trigger'], { values: { trigger: triggers } }),
+  shadow_restarts_total: counter('Restarts that would have been sent, if their tasks were not only observed', ofGroup),
+  restart_failures_total: counter(
+    "Restarts that failed; code is the cloud's if it is a known one, else other; without a code, the class or what the list showed",
+    ['account', 'group', 'code'],
+  ),
+  restarts_withheld_total: counter(
+    'How often the reason for not restarting a due, stopped task changed to this one',
+    ['account', 'group', 'reason'],
+    { values: { reason: waitReasons } },
+  ),
+  outages_total: counter('Outages opened', ofGroup),
+  outage_endings_total: counter('Outages ended, by how', ['account', 'group', 'ending'], {
     values: { ending: endings },
-  },
-  outage_duration_seconds: {
-    type: 'histogram',
-    help: 'How long outages lasted, from when the task was due and seen stopped to the end',
-    labels: ['account', 'group'],
-    buckets: outageSeconds,
-  },
-  task_expected_seconds_total: {
-    type: 'counter',
-    help: 'Time during which tasks were due, summed over tasks',
-    labels: ['account', 'group'],
-  },
-  task_downtime_seconds_total: {
-    type: 'counter',
-    help: 'Time during which tasks were due and not running, summed over tasks',
-    labels: ['account', 'group'],
-  },
-  oldest_outage_timestamp_seconds: {
-    type: 'gauge',
-    help: 'Start of the oldest outage of a due task that is neither abandoned, held nor observed',
-    labels: ['account', 'group'],
-    present: `${owned} and there is such an outage`,
-  },
-  next_restart_timestamp_seconds: {
-    type: 'gauge',
-    help: 'When the next restart may be sent',
-    labels: ['account', 'group'],
+  }),
+  outage_duration_seconds: histogram(
+    'How long outages lasted, from when the task was due and seen stopped to the end',
+    ofGroup,
+    { buckets: outageSeconds },
+  ),
+  task_expected_seconds_total: counter('Time during which tasks were due, summed over tasks', ofGroup),
+  task_downtime_seconds_total: counter('Time during which tasks were due and not running, summed over tasks', ofGroup),
+  oldest_outage_timestamp_seconds: gauge(
+    'Start of the oldest outage of a due task that is neither abandoned, held nor observed',
+    ofGroup,
+    { present: `${owned} and there is such an outage` },
+  ),
+  next_restart_timestamp_seconds: gauge('When the next restart may be sent', ofGroup, {
     present: `${owned} and a task waits for a time`,
-  },
-  storm: {
-    type: 'gauge',
-    help: "1 while a storm is on; the account's own has an empty group",
-    labels: ['account', 'group'],
+  }),
+  storm: gauge("1 while a storm is on; the account's own has an empty group", ofGroup, { present: owned }),
+  storm_window: gauge('How many restarts may be unsettled at once during the storm; 0 without a storm', ofGroup, {
     present: owned,
-  },
-  storm_window: {
-    type: 'gauge',
-    help: 'How many restarts may be unsettled at once during the storm; 0 without a storm',
-    labels: ['account', 'group'],
-    present: owned,
-  },
-  holds: { type: 'gauge', help: 'Holds in force', labels: ['account', 'group'], present: owned },
-  hold_end_timestamp_seconds: {
-    type: 'gauge',
-    help: 'When the next hold ends',
-    labels: ['account', 'group'],
-    present: `${owned} and a hold will end`,
-  },
+  }),
+  holds: gauge('Holds in force', ofGroup, { present: owned }),
+  hold_end_timestamp_seconds: gauge('When the next hold ends', ofGroup, { present: `${owned} and a hold will end` }),
 
   // ---- tasks ----
-  task_outage_start_timestamp_seconds: {
-    type: 'gauge',
-    help: 'Since when the task should be running and is not',
-    labels: ['account', 'group', 'task'],
-    present: 'for tasks in outage, oldest first, at most metrics.maxTaskSeries',
-  },
-  task_info: {
-    type: 'gauge',
-    help: 'Always 1: title and cloud group of a task in outage',
-    labels: ['account', 'group', 'task', 'title', 'cloud_group'],
-    present: 'for tasks in outage, oldest first, at most metrics.maxTaskSeries',
-  },
-  task_up: {
-    type: 'gauge',
-    help: '1 if the newest complete poll showed the task active, else 0',
-    labels: ['account', 'group', 'task'],
-    present: 'while managed tasks are at most metrics.maxTaskSeries',
-  },
-  task_restarts_total: {
-    type: 'counter',
-    help: 'Restart calls sent for the task',
-    labels: ['account', 'group', 'task'],
-    present: 'while managed tasks are at most metrics.maxTaskSeries',
-  },
-  task_last_transition_timestamp_seconds: {
-    type: 'gauge',
-    help: "When the task's status last changed",
-    labels: ['account', 'group', 'task'],
-    present: 'while managed tasks are at most metrics.maxTaskSeries',
-  },
-} as const satisfies Readonly<Record<string, MetricSpec>>;
+  task_outage_start_timestamp_seconds: gauge('Since when the task should be running and is not', ofTask, {
+    present: inOutage,
+  }),
+  task_info: gauge(
+    'Always 1: title and cloud group of a task in outage',
+    ['account', 'group', 'task', 'title', 'cloud_group'],
+    { present: inOutage },
+  ),
+  task_up: gauge('1 if the newest complete poll showed the task active, else 0', ofTask, { present: oneByOne }),
+  task_restarts_total: counter('Restart calls sent for the task', ofTask, { present: oneByOne }),
+  task_last_transition_timestamp_seconds: gauge("When the task's status last changed", ofTask, { present: oneByOne }),
+} as const;
 
 export type Catalogue = typeof catalogue;
 export type MetricName = keyof Catalogue;

@@ -62,13 +62,13 @@ export function createCounted() {
   }
   return counted;
 }
-export type Counted = ReturnType<typeof createCounted>;
+export type Counters = ReturnType<typeof createCounted>;
 
 /** A call went out for it. What never left is none. */
 export const isCallSent = (event: Event): event is Extract<Event, { type: 'restart-answered' }> =>
   event.type === 'restart-answered' && event.answer.kind !== 'not-sent';
 
-export function recordAccount(counted: Counted, event: Event): void {
+export function recordAccount(counted: Counters, event: Event): void {
   const { account } = event;
   switch (event.type) {
     case 'poll-completed':
@@ -92,7 +92,7 @@ export function recordAccount(counted: Counted, event: Event): void {
 }
 
 /** Events that have no counter here are told by gauges or by the log alone. */
-export function recordGroup(counted: Counted, known: ReadonlySet<string>, event: Event, group: string): void {
+export function recordGroup(counted: Counters, known: ReadonlySet<string>, event: Event, group: string): void {
   const { account } = event;
   switch (event.type) {
     case 'restart-answered':
@@ -124,7 +124,7 @@ export function recordGroup(counted: Counted, known: ReadonlySet<string>, event:
   }
 }
 
-export function recordRequest(counted: Counted, known: ReadonlySet<string>, trace: CloudTrace): void {
+export function recordRequest(counted: Counters, known: ReadonlySet<string>, trace: CloudTrace): void {
   if (trace.kind !== 'request') return;
   const { account, action, failure } = trace;
   counted.requests.add([account, action]);
@@ -152,7 +152,7 @@ export interface Configured {
 }
 
 /** Makes the series that can be foreseen, at 0, and drops those of accounts and groups that are gone. */
-export function configureSeries(counted: Counted, knownCodes: KnownCodes, accounts: readonly Policies[]): Configured {
+export function configureSeries(counted: Counters, knownCodes: KnownCodes, accounts: readonly Policies[]): Configured {
   const pairs = new Set<string>();
   for (const { account, groups } of accounts) {
     zeroAccount(counted, knownCodes, account);
@@ -173,7 +173,7 @@ export function configureSeries(counted: Counted, knownCodes: KnownCodes, accoun
   return { accounts: names, pairs };
 }
 
-function zeroAccount(counted: Counted, knownCodes: KnownCodes, account: string): void {
+function zeroAccount(counted: Counters, knownCodes: KnownCodes, account: string): void {
   counted.transitions.add([account], 0);
   counted.polls.add([account], 0);
   counted.malformed.add([account], 0);
@@ -191,7 +191,7 @@ function zeroAccount(counted: Counted, knownCodes: KnownCodes, account: string):
 const canFail = ({ class: name }: { readonly class: ErrorClass }) =>
   ['failed', 'doubted'].includes(classMeanings[name].attempt);
 
-function zeroGroup(counted: Counted, knownCodes: KnownCodes, account: string, group: string): void {
+function zeroGroup(counted: Counters, knownCodes: KnownCodes, account: string, group: string): void {
   for (const trigger of triggers) counted.restarts.add([account, group, trigger], 0);
   counted.shadows.add([account, group], 0);
   for (const code of seenFailures) counted.restartFailures.add([account, group, code], 0);
