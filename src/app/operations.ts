@@ -7,6 +7,7 @@ import type { TaskRecord } from '../domain/memory/ledger.ts';
 import { holdsOver, type Situation } from '../domain/memory/situation.ts';
 import type { Operations, ReloadResult, TaskPage, TaskQuery } from '../domain/ports/operations-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
+import { inCommon } from '../domain/views/in-common.ts';
 import type { AccountSnapshot, ExplainView, StatusView, TaskView } from '../domain/views/shown.ts';
 import { accountView, groupViews, ruleViews, taskView } from '../domain/views/views.ts';
 import type { Hold } from '../domain/words/events.ts';
@@ -254,11 +255,12 @@ function viewOfTask(keeper: Keeper, taskId: string): TaskView {
   return taskView(record, keeper.situation());
 }
 
-function inStatus(running: Running): Pick<StatusView, 'accounts' | 'groups'> {
+function inStatus(running: Running): Pick<StatusView, 'accounts' | 'groups' | 'inCommon'> {
   const counted = running.crew.keepers().map((keeper) => ({ keeper, ...groupViews(keeper.situation()) }));
   return {
     accounts: counted.map(({ keeper, unmanaged }) => viewOf(keeper, running, unmanaged)),
     groups: counted.flatMap(({ groups }) => groups),
+    inCommon: running.crew.keepers().flatMap((keeper) => inCommon(keeper.situation(), keeper.cloud.hostsOf)),
   };
 }
 

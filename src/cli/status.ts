@@ -26,6 +26,7 @@ export const statusCommand = (surroundings: Surroundings): Command =>
       if (options.json) return writeJson(out, { ...status, stopped: managed });
       writeStatus(out, status);
       writeStopped(out, program, status.now, managed);
+      writeInCommon(out, status);
     });
 
 function writeStatus(out: Output, status: StatusView): void {
@@ -139,6 +140,17 @@ function reasonWords(out: Output, { kind, reason, wouldGo }: VerdictView): strin
   if (!wouldGo) return reason ?? kind;
   const when = wouldGo.at === null ? 'now' : `at ${moment(out, wouldGo.at)}`;
   return `${reason ?? kind}: restart ${wouldGo.n} would go ${when}`;
+}
+
+/** Where to look for one cause. */
+function writeInCommon(out: Output, { inCommon, accounts }: StatusView): void {
+  if (inCommon.length === 0) return;
+  out.write('\n');
+  for (const { account, sentence, startedAt } of inCommon) {
+    const where = accounts.length > 1 ? `account ${account}: ` : '';
+    const when = startedAt === undefined ? '' : `, the first at ${moment(out, startedAt)}`;
+    out.write(`${plain(`${where}${sentence}`)}${when}\n`);
+  }
 }
 
 const downSince = (task: TaskView): number => task.outage?.since ?? task.changedAt;

@@ -18,6 +18,7 @@ import { createClockOffset } from './offset.ts';
 import { createRegion } from './region.ts';
 import { createRestartActions, restart } from './restart-call.ts';
 import { retryAfterOf } from './retry-after.ts';
+import { createHostMemory } from './task-hosts.ts';
 import type { Transport } from './transport.ts';
 import { createGroupNames } from './wire.ts';
 
@@ -111,6 +112,7 @@ export function createCloud(options: CloudOptions): Cloud {
       return restart(context, restartActions, task, permit, signal);
     },
     lookCost: (cloudGroups) => groups.cost(cloudGroups),
+    hostsOf: (taskId) => context.hosts.of(taskId),
     clockOffsetMs: () => context.offset.offsetMs(),
     async close() {
       closing.abort(new Error('the client of this account is closed'));
@@ -163,6 +165,7 @@ function listContext(options: CloudOptions, closed: AbortSignal): ListContext {
     pageSizes: createPageSizes(options.pageSize, () => clock.monotonic()),
     pages: createPageMemory(),
     groupNames: createGroupNames(options.fingerprintKey),
+    hosts: createHostMemory(),
   };
 }
 

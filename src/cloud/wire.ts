@@ -3,13 +3,14 @@
  * cloud groups, and the bodies of the calls.
  *
  * The server may add fields, leave lists out or send `null`: none of that is an error. An item that cannot be read
- * costs that item. Nothing here throws, whatever the cloud sends. Source addresses end here: only a keyed fingerprint
- * of them goes on.
+ * costs that item. Nothing here throws, whatever the cloud sends. Addresses end here: only a keyed fingerprint of the
+ * sources and the names of hosts go on.
  */
 import { hash } from 'node:crypto';
 import type { KnownItem } from '../domain/ports/cloud-port.ts';
 import { type TaskItem, type TaskStatus, type TaskType, unchanged } from '../domain/words/task.ts';
 import { shownCode, shownRequestId, shownText } from './shown-text.ts';
+import type { HostMemory } from './task-hosts.ts';
 
 export const apiVersion = '2023-01-01';
 
@@ -103,6 +104,7 @@ export interface PageContext {
   /** The account's keys, which must be shown nowhere. */
   readonly secrets: readonly string[];
   readonly groupNames: GroupNames;
+  readonly hosts: HostMemory;
   /** Of which tasks an item that shows just this is there already. */
   readonly known: KnownItem;
 }
@@ -164,6 +166,9 @@ function parseItem(raw: unknown, context: PageContext): TaskItem | { readonly ma
   const shownTitle = shownText(written.title, longest.title, context.secrets);
   const shownGroup = context.groupNames.shown(written.cloudGroup, context.secrets);
   const isMasked = shownTitle !== written.title || shownGroup !== written.cloudGroup;
+  const sources = sourcesOf(raw);
+  const known = context.known(taskId);
+  context.hosts.saw(known?.taskId ?? taskId, sources, raw.DstAddr, context.secrets);
   // Each field by its name: put together by `...` it takes 30 bytes more, and there are 100,000 of them.
   const item: TaskItem = {
     taskId,
@@ -174,11 +179,11 @@ function parseItem(raw: unknown, context: PageContext): TaskItem | { readonly ma
     statusText,
     startsAt,
     endsAt,
-    source: fingerprint(sourcesOf(raw), context.fingerprintKey),
+    source: fingerprint(sources, context.fingerprintKey),
     requestedAt: context.requestedAt,
   };
   const whole = isMasked ? { ...item, asWritten: () => written } : item;
-  return unchanged(context.known(taskId), whole) ?? whole;
+  return unchanged(known, whole) ?? whole;
 }
 
 /** A page that came again as it was: what it shows, at another time. */

@@ -137,6 +137,27 @@ const status: StatusView = {
       storm: null,
     },
   ],
+  inCommon: [
+    {
+      account: 'main',
+      trait: 'source-host',
+      value: 'live.example.com',
+      down: 38,
+      ofDown: 41,
+      running: 2,
+      ofRunning: 160,
+      sentence: '38 of 41 down pull from live.example.com; of the 160 that run 2 do',
+    },
+    {
+      account: 'main',
+      trait: 'start',
+      value: '2026-03-01T11:55:00.000Z',
+      down: 40,
+      ofDown: 41,
+      startedAt: noon - 5 * minute,
+      sentence: '40 of 41 down stopped within 2 minutes',
+    },
+  ],
 };
 
 let daemon: PretendDaemon | undefined;
@@ -458,6 +479,8 @@ describe('what is printed', () => {
     expect(out).toContain('restart circuit open for 2m: RequestForbidden.BillingStatus');
     expect(out).toContain('up 1h30m, store sqlite up');
     expect(out).toContain('backoff 1');
+    expect(out).toContain('\n38 of 41 down pull from live.example.com; of the 160 that run 2 do\n');
+    expect(out).toMatch(/\n40 of 41 down stopped within 2 minutes, the first at 2026-03-01 \d\d:55:00\n/);
     const lines = out.split('\n');
     const heading = lines.find((line) => line.startsWith('STOPPED TASK')) ?? '';
     const row = lines.find((line) => line.startsWith(id)) ?? '';

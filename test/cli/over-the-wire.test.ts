@@ -28,7 +28,7 @@ const task = {
   verdict: { kind: 'none', sentence: 'It runs.' },
 } as TaskView;
 const explained = { ...task, attempts: {}, rules: [], holds: [], recent: [] } as unknown as ExplainView;
-const status = { startedAt: 0, now: 0, store: {}, accounts: [], groups: [] } as unknown as StatusView;
+const status = { startedAt: 0, now: 0, store: {}, accounts: [], groups: [], inCommon: [] } as unknown as StatusView;
 
 /** What reached the daemon, in its own words. */
 let reached: unknown[] = [];

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createPageMemory, type PageMemory } from '../../src/cloud/list/known-pages.ts';
+import { createHostMemory } from '../../src/cloud/task-hosts.ts';
 import { createGroupNames, type PageContext, parseEnvelope, parsePage } from '../../src/cloud/wire.ts';
 import type { TaskItem } from '../../src/domain/words/task.ts';
 import { envelope, rawTask } from './fixtures.ts';
@@ -12,6 +13,7 @@ const contextAt = (requestedAt: number, more: Partial<PageContext> = {}): PageCo
   intern: (text) => text,
   secrets: [],
   groupNames: createGroupNames('k'),
+  hosts: createHostMemory(),
   known: () => undefined,
   ...more,
 });

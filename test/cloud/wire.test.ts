@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { createHostMemory, hostOf } from '../../src/cloud/task-hosts.ts';
 import {
   createGroupNames,
   listBody,
@@ -17,6 +18,7 @@ const context = {
   intern: (text: string) => text,
   secrets: ['AKLTownKey'],
   groupNames: createGroupNames('k'),
+  hosts: createHostMemory(),
   known: () => undefined,
 };
 const page = (list: unknown, over = {}) =>
@@ -255,4 +257,51 @@ test('bodies', () => {
   expect(listBody(['a'], 2, 20)).toEqual({ GroupNames: ['a'], Page: 2, Size: 20 });
   expect(restartBody({ taskId: 't', cloudGroup: 'vip' })).toEqual({ TaskId: 't', GroupName: 'vip' });
   expect(restartBody({ taskId: 't', cloudGroup: '' })).toEqual({ TaskId: 't' });
+});
+
+describe('hosts', () => {
+  test.each([
+    ['rtmp://push.example.com/app/key', 'push.example.com'],
+    ['https://Pull.Example.com:8443/app/stream.flv?sign=1', 'pull.example.com'],
+    ['rtmp://user:password@pull.example.com/live', 'pull.example.com'],
+    ['srt://203.0.113.7:9000?streamid=#!::r=live/x', '203.0.113.7'],
+    ['rtsp://[2001:db8::1]:554/x', '[2001:db8::1]'],
+    ['rtmp://pull.example.com', 'pull.example.com'],
+    // A password with a slash in it: what is in front of the slash is none's business.
+    ['rtmp://user.name:pass/word@pull.example.com/live', undefined],
+    ['rtmp://pa.ss/word@pull.example.com/live', undefined],
+    ['rtmp://streamkey/live', undefined],
+    ['rtmp://pull example.com/live', undefined],
+    ['rtmp://AKLTownKey.example.com/live', undefined],
+    ['pull.example.com/live', undefined],
+    ['', undefined],
+    [7, undefined],
+  ])('of %s: %s', (address, host) => expect(hostOf(address, ['AKLTownKey'])).toBe(host));
+
+  test('of every source and of the destination, in memory only: the item has none', () => {
+    const hosts = createHostMemory();
+    const files = ['a', 'b', 'a', 'c', 'd', 'e'].map((name) => ({ SrcAddr: `https://${name}.example.com/f.mp4` }));
+    const item = first({ SrcAddr: '', VodSrcAddrs: files }, { hosts });
+    expect(hosts.of('t1')).toEqual({
+      sources: ['a', 'b', 'c', 'd'].map((name) => `${name}.example.com`),
+      destination: 'push.example.com',
+    });
+    expect(JSON.stringify(item)).not.toContain('example.com');
+  });
+
+  test('a task that moved is told where it is, and one that came from the store too', () => {
+    const hosts = createHostMemory();
+    const known = first({}, { hosts: createHostMemory() });
+    const over = { hosts, known: () => known };
+    expect(first({}, over)).toBe(known);
+    expect(hosts.of('t1')?.sources).toEqual(['pull.example.com']);
+    expect(first({ DstAddr: 'rtmp://other.example.com/app/key' }, over)).toBe(known);
+    expect(hosts.of('t1')?.destination).toBe('other.example.com');
+  });
+
+  test('tasks with the same hosts share them', () => {
+    const hosts = createHostMemory();
+    page([rawTask('a'), rawTask('b')], { hosts });
+    expect(hosts.of('a')).toBe(hosts.of('b'));
+  });
 });

@@ -215,6 +215,7 @@ export function createThinCloud(options: ThinCloudOptions): Cloud {
       const tasks = cloudGroups.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
       return Math.max(1, Math.ceil(tasks / options.pageSize));
     },
+    hostsOf: () => undefined,
     clockOffsetMs: () => offset.offsetMs(),
     close: async () => {},
   };

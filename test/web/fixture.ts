@@ -37,6 +37,7 @@ export const status: StatusView = {
   store: { kind: 'sqlite', up: true },
   accounts: [],
   groups: [groupView('vip')],
+  inCommon: [],
 };
 
 /** Every call as it came; what each answers can be replaced. */

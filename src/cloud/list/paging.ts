@@ -13,6 +13,7 @@ import type { Lane } from '../../domain/ports/gate-port.ts';
 import type { CallFailure } from '../../domain/words/failure.ts';
 import { type CallContext, secretsOf } from '../call.ts';
 import { read } from '../read.ts';
+import type { HostMemory } from '../task-hosts.ts';
 import { type GroupNames, listBody, type Page } from '../wire.ts';
 import type { PageMemory } from './known-pages.ts';
 import { createSights, type Sights } from './sights.ts';
@@ -23,6 +24,7 @@ export interface ListContext extends CallContext {
   readonly pageSizes: PageSizes;
   readonly pages: PageMemory;
   readonly groupNames: GroupNames;
+  readonly hosts: HostMemory;
 }
 
 export type ListEnd =
@@ -175,7 +177,7 @@ async function readSpan(request: ListRequest, span: Span, size: number): Promise
 
 function readPage({ context, cloudGroups, lane, known, signal }: ListRequest, page: number, size: number) {
   const onlyGroup = cloudGroups.length === 1 ? cloudGroups[0] : undefined;
-  const { fingerprintKey, intern, pages, groupNames, keys } = context;
+  const { fingerprintKey, intern, pages, groupNames, hosts, keys } = context;
   const body = listBody(cloudGroups, page, size);
   const reader = pages.readerOf(JSON.stringify(body));
   return read(
@@ -189,6 +191,7 @@ function readPage({ context, cloudGroups, lane, known, signal }: ListRequest, pa
         intern,
         secrets: secretsOf(keys.ready()),
         groupNames,
+        hosts,
         known,
       }),
     signal,

@@ -21,9 +21,17 @@ export interface Cloud {
   ): Promise<RestartAnswer>;
   /** Calls that one `look` at these cloud groups costs, by the sizes last seen. */
   lookCost(cloudGroups: readonly string[]): number;
+  /** Where a task pulls from and pushes to, as last listed by this process; undefined: not known. */
+  hostsOf(taskId: string): TaskHosts | undefined;
   /** Cloud's clock minus ours, milliseconds; 0 while below 2 s. */
   clockOffsetMs(): number;
   close(): Promise<void>;
+}
+
+/** Host names alone, never paths or keys. In memory only: neither stored nor logged. */
+export interface TaskHosts {
+  readonly sources: readonly string[];
+  readonly destination: string | undefined;
 }
 
 /** The item of a task of which nothing is awaited; undefined: unknown, or its next sight must tell its time. */

@@ -112,6 +112,23 @@ export interface AccountSnapshot {
   readonly managed: readonly TaskView[];
 }
 
+export type Trait = 'source-host' | 'destination-host' | 'cloud-group' | 'title-prefix' | 'type' | 'start';
+
+/** What most of the tasks that are down share, and few of the others do. */
+export interface InCommon {
+  readonly account: string;
+  readonly trait: Trait;
+  readonly value: string;
+  /** How many that are down have it, and how many that run; of how many. */
+  readonly down: number;
+  readonly ofDown: number;
+  readonly running?: number;
+  readonly ofRunning?: number;
+  /** When the first of those stopped that stopped together; with `start` only. */
+  readonly startedAt?: number;
+  readonly sentence: string;
+}
+
 export interface StatusView {
   readonly version: string;
   readonly startedAt: number;
@@ -121,4 +138,6 @@ export interface StatusView {
   readonly store: { readonly kind: 'sqlite' | 'postgres'; readonly up: boolean };
   readonly accounts: readonly AccountView[];
   readonly groups: readonly GroupView[];
+  /** With five or more down in an account; the most telling first. */
+  readonly inCommon: readonly InCommon[];
 }

@@ -1,0 +1,66 @@
+/**
+ * Where tasks pull from and push to, by host alone: what many that are down have in common is often one of them. Kept
+ * in memory only, and of an address nothing else: paths, queries and user names carry keys.
+ */
+import type { TaskHosts } from '../domain/ports/cloud-port.ts';
+import { withoutSecrets } from './shown-text.ts';
+
+export interface HostMemory {
+  /** `taskId`: if possible the very string that is kept elsewhere, so that it is there once. */
+  saw(taskId: string, sources: readonly string[], destination: unknown, secrets: readonly string[]): void;
+  of(taskId: string): TaskHosts | undefined;
+}
+
+/** Twice the largest accounts. Beyond, those seen first are forgotten: of them nothing is told. */
+const mostTasks = 200_000;
+/** Different pairs; more are kept, but no longer once each. */
+const mostShared = 10_000;
+/** Main source and its stand-ins; files on demand can be many. */
+const mostSources = 4;
+const longestHost = 253;
+
+export function createHostMemory(): HostMemory {
+  const byTask = new Map<string, TaskHosts>();
+  const shared = new Map<string, TaskHosts>();
+  return {
+    saw(taskId, sources, destination, secrets) {
+      const from: string[] = [];
+      for (const address of sources) {
+        const host = from.length < mostSources ? hostOf(address, secrets) : undefined;
+        if (host !== undefined && !from.includes(host)) from.push(host);
+      }
+      const to = hostOf(destination, secrets);
+      const key = `${from.join(' ')} > ${to}`;
+      let hosts = shared.get(key);
+      if (!hosts) {
+        hosts = { sources: from.map(copied), destination: to === undefined ? undefined : copied(to) };
+        if (shared.size >= mostShared) shared.clear();
+        shared.set(copied(key), hosts);
+      }
+      if (!byTask.has(taskId) && byTask.size >= mostTasks) {
+        const [first] = byTask.keys();
+        if (first !== undefined) byTask.delete(first);
+      }
+      byTask.set(taskId, hosts);
+    },
+    of: (taskId) => byTask.get(taskId),
+  };
+}
+
+const authority =
+  /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#@]*@)?(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]+)(?::\d{1,5})?(?=[/?#]|$)([^?#]*)/i;
+
+/**
+ * The host of an address, in small letters. None, if it could be something else: a password with a slash in it makes
+ * a part of itself look like a host, and leaves its `@` behind. A name has a dot in it, or it is an address of IPv6.
+ */
+export function hostOf(address: unknown, secrets: readonly string[]): string | undefined {
+  if (typeof address !== 'string') return undefined;
+  const [, written = '', path = ''] = authority.exec(address) ?? [];
+  const host = written.toLowerCase();
+  if (host.length > longestHost || !/[.:]/.test(host) || path.includes('@')) return undefined;
+  return withoutSecrets(written, secrets) === written ? host : undefined;
+}
+
+/** A piece of a string keeps the whole alive: here that would be the address, with its keys. */
+const copied = (text: string): string => Buffer.from(text).toString();

@@ -1,0 +1,137 @@
+/**
+ * What most of the tasks that are down share, and the others of the account do not: many that stop at once mostly have
+ * one cause, and it is found by what they have in common.
+ */
+import { downSince, dueSince, isListed, isObserved } from '../memory/condition.ts';
+import type { TaskRecord } from '../memory/ledger.ts';
+import { holdOver, type Situation } from '../memory/situation.ts';
+import type { TaskHosts } from '../ports/cloud-port.ts';
+import type { InCommon, Trait } from './shown.ts';
+
+/** Of fewer, something is always common by chance. */
+const fewestDown = 5;
+/** Outages that begin within so long of each other begin together: a few polls, each of which sees some of them. */
+const togetherMs = 2 * 60_000;
+/** So many lines say enough. */
+const mostTold = 3;
+
+type HostsOf = (taskId: string) => TaskHosts | undefined;
+
+/** The letters in front of the first digit or separator, if they are more than one: `世界杯01`, `CCTV-5 main`. */
+const prefixOf = (title: string): string | undefined => /^[\p{L}\p{M}]{2,}(?=[^\p{L}\p{M}])/u.exec(title)?.[0];
+
+const oneOrNone = (value: string | undefined): readonly string[] => (value === undefined ? [] : [value]);
+
+interface Meaning {
+  /** What a task has of it. */
+  readonly of: (record: TaskRecord, hostsOf: HostsOf) => readonly string[];
+  /** How a sentence says that tasks have it, and that others do. */
+  readonly have: (value: string) => string;
+  readonly others: string;
+}
+
+const meanings: Readonly<Record<Exclude<Trait, 'start'>, Meaning>> = {
+  'source-host': {
+    of: ({ taskId }, hostsOf) => hostsOf(taskId)?.sources ?? [],
+    have: (value) => `pull from ${value}`,
+    others: 'do',
+  },
+  'destination-host': {
+    of: ({ taskId }, hostsOf) => oneOrNone(hostsOf(taskId)?.destination),
+    have: (value) => `push to ${value}`,
+    others: 'do',
+  },
+  'cloud-group': {
+    of: ({ item }) => [item.cloudGroup],
+    have: (value) => `are in the cloud group ${value}`,
+    others: 'are',
+  },
+  'title-prefix': {
+    of: ({ item }) => oneOrNone(prefixOf(item.title)),
+    have: (value) => `have titles that begin with ${value}`,
+    others: 'have',
+  },
+  type: { of: ({ item }) => [item.type], have: (value) => `are of the type ${value}`, others: 'are' },
+};
+const traits = Object.keys(meanings) as (keyof typeof meanings)[];
+
+/** Due and managed, and more than watched; held ones are left alone on purpose and tell nothing. */
+function policyOver(record: TaskRecord, situation: Situation) {
+  const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
+  if (!policy || !isListed(record) || isObserved(record, policy) || holdOver(situation, record)) return undefined;
+  return dueSince(record, policy, situation.cloudNow) === undefined ? undefined : policy;
+}
+
+/**
+ * The traits that more than half of the down tasks share, and at most half as large a part of the running ones; the
+ * clearest first. Looks at all tasks only if enough are down. Nothing, if all are down: then nothing tells them apart,
+ * but for the moment at which it began.
+ */
+export function inCommon(situation: Situation, hostsOf: HostsOf): readonly InCommon[] {
+  const { ledger } = situation;
+  const down: { readonly record: TaskRecord; readonly since: number }[] = [];
+  for (const taskId of ledger.outages) {
+    const record = ledger.tasks.get(taskId);
+    const policy = record?.item.status === 'stopped' ? policyOver(record, situation) : undefined;
+    if (record && policy) down.push({ record, since: downSince(record, policy, situation.cloudNow) });
+  }
+  if (down.length < fewestDown) return [];
+  const shared = sharedBy(
+    down.map(({ record }) => record),
+    hostsOf,
+  );
+  let running = 0;
+  for (const record of ledger.tasks.values()) {
+    if (record.item.status !== 'active' || !policyOver(record, situation)) continue;
+    running++;
+    for (const one of shared) if (meanings[one.trait].of(record, hostsOf).includes(one.value)) one.running++;
+  }
+  const gap = (one: Shared) => one.down / down.length - one.running / running;
+  const telling = running === 0 ? [] : shared.filter((one) => gap(one) >= one.down / down.length / 2);
+  const about = { account: ledger.account, ofDown: down.length };
+  const told = telling
+    .sort((a, b) => gap(b) - gap(a))
+    .slice(0, mostTold)
+    .map((one) => ({ ...about, ...one, ofRunning: running, sentence: sentenceOf(one, down.length, running) }));
+  const start = commonStart(down.map(({ since }) => since));
+  return start ? [...told, { ...about, ...start }] : told;
+}
+
+interface Shared {
+  readonly trait: keyof typeof meanings;
+  readonly value: string;
+  readonly down: number;
+  running: number;
+}
+
+/** Of each trait the values that more than half of them have. */
+function sharedBy(down: readonly TaskRecord[], hostsOf: HostsOf): Shared[] {
+  return traits.flatMap((trait) => {
+    const counts = new Map<string, number>();
+    for (const record of down)
+      for (const value of meanings[trait].of(record, hostsOf)) counts.set(value, (counts.get(value) ?? 0) + 1);
+    return [...counts].flatMap(([value, count]) =>
+      count > down.length / 2 ? [{ trait, value, down: count, running: 0 }] : [],
+    );
+  });
+}
+
+function sentenceOf({ trait, value, down, running }: Shared, ofDown: number, ofRunning: number): string {
+  const { have, others } = meanings[trait];
+  const few = running === 0 ? 'none' : String(running);
+  return `${down} of ${ofDown} down ${have(value)}; of the ${ofRunning} that run ${few} ${others}`;
+}
+
+/** The moment at which most of them went down, if it is one. */
+function commonStart(since: readonly number[]) {
+  const sorted = since.toSorted((a, b) => a - b);
+  let [most, from] = [0, 0];
+  let first = 0;
+  sorted.forEach((at, last) => {
+    while (at - (sorted[first] ?? at) > togetherMs) first++;
+    if (last - first + 1 > most) [most, from] = [last - first + 1, sorted[first] ?? at];
+  });
+  if (most <= sorted.length / 2) return undefined;
+  const sentence = `${most} of ${sorted.length} down stopped within ${togetherMs / 60_000} minutes`;
+  return { trait: 'start', value: new Date(from).toISOString(), down: most, startedAt: from, sentence } as const;
+}
