@@ -11,7 +11,7 @@ import type { Environment } from './interpolate.ts';
 import { type Finding, findings, valueAt } from './issues.ts';
 import { masks, masksByLine, masksByLook } from './masks.ts';
 import { fileProblem, type Problem, problems } from './messages.ts';
-import { accountSchema, rootSchema, type Written } from './schema.ts';
+import { accountSchema, rootSchema, token, type Written } from './schema.ts';
 import { resolve, type Settings } from './settings.ts';
 import { warnings } from './warnings.ts';
 
@@ -167,12 +167,10 @@ function fileMistake(file: string, name: string, readFile: ReadFileNow): string 
     const content = new TextDecoder().decode(readFile(file, maxSecretBytes)).trim();
     if (content === '') return 'this file is empty';
     const { hookToken, proxy } = accountSchema.shape;
-    const shape = { token: tokenSchema, hookToken, proxy }[name];
+    const shape = { token: token(), hookToken, proxy }[name];
     const read = shape?.safeParse(content);
     return read && !read.success ? `the text in this file ${read.error.issues[0]?.message}` : undefined;
   } catch (error) {
     return `this file cannot be read: ${fileTrouble(error)}`;
   }
 }
-
-const tokenSchema = rootSchema.shape.server.unwrap().shape.tokens.unwrap().element.shape.token;

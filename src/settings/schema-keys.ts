@@ -10,6 +10,19 @@ export function key<T extends z.ZodType>(type: T, description: string, byDefault
   return type.meta(byDefault === undefined ? { description } : { description, default: byDefault }).optional();
 }
 
+/** Describes a key that is as if `byDefault` were written there when it is not. */
+export function filled<T extends z.ZodType>(type: T, description: string, byDefault: z.input<T>) {
+  return type.meta({ description }).prefault(byDefault as z.core.util.NoUndefined<z.input<T>>);
+}
+
+/** Describes a mapping whose keys have their defaults also when all of it is absent. */
+export function section<T extends z.ZodType>(type: T, description: string) {
+  return type
+    .meta({ description })
+    .optional()
+    .transform((given) => given ?? type.parse({}));
+}
+
 /** Describes a key that has to be there. */
 export function required<T extends z.ZodType>(type: T, description: string) {
   return type.meta({ description });

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { maxFailuresKept } from '../domain/memory/ledger.ts';
 import {
   duration,
+  filled,
   flag,
   key,
   line,
@@ -16,6 +17,7 @@ import {
   orFalse,
   percent,
   required,
+  section,
   text,
   whole,
   word,
@@ -61,7 +63,7 @@ export const builtInPolicy = {
 const path = () => line(longestPath);
 const timezone = () => text(readTimezone);
 /** Travels in a header: printable ASCII without spaces, and long enough not to be guessed. */
-const token = () =>
+export const token = () =>
   matching(
     /^[\x21-\x7e]{16,512}$/,
     'must be 16 to 512 printable characters without spaces (`openssl rand -hex 24` makes one)',
@@ -196,11 +198,11 @@ const credentials = z.strictObject({
 });
 
 const poll = z.strictObject({
-  schedule: key(text(readCron), 'When to list the tasks: cron with seconds.', '*/5 * * * * *'),
-  timezone: key(timezone(), 'IANA timezone of the schedule.', 'UTC'),
-  pageSize: key(whole(1, 500), 'Tasks asked for in one call; the vendor allows 500.', 500),
-  verifyEvery: key(duration('500ms', '10m'), 'How often restarted tasks are looked at until they run.', '5s'),
-  share: key(
+  schedule: filled(text(readCron), 'When to list the tasks: cron with seconds.', '*/5 * * * * *'),
+  timezone: filled(timezone(), 'IANA timezone of the schedule.', 'UTC'),
+  pageSize: filled(whole(1, 500), 'Tasks asked for in one call; the vendor allows 500.', 500),
+  verifyEvery: filled(duration('500ms', '10m'), 'How often restarted tasks are looked at until they run.', '5s'),
+  share: filled(
     number(0.05, 1),
     'The most that polling takes of the limit; where the schedule needs more, ticks are left out.',
     0.5,
@@ -215,12 +217,12 @@ export const accountSchema = z.strictObject({
     ),
     'Its name in metrics, logs and addresses.',
   ),
-  provider: key(
+  provider: filled(
     word('volcengine', 'byteplus', 'simulator'),
     'Whose cloud; simulator is a built-in pretend cloud for trying out.',
     'volcengine',
   ),
-  like: key(word('volcengine', 'byteplus'), 'Whose limits and region the simulator has.', 'volcengine'),
+  like: filled(word('volcengine', 'byteplus'), 'Whose limits and region the simulator has.', 'volcengine'),
   endpoint: key(
     text((value) => readAddress(value, 'no-path')),
     "Overrides the provider's address.",
@@ -235,19 +237,19 @@ export const accountSchema = z.strictObject({
   ),
   proxyFile: key(path(), "File with the proxy's address."),
   credentials: key(credentials, 'The keys. Absent: environment, then OIDC, then the role of the ECS instance.'),
-  subAccount: key(flag(), "true for a sub-account's key: every call names its cloud group.", false),
-  poll: key(poll, 'When and how the tasks are listed.'),
-  requestTimeout: key(duration('1s', '2m'), 'The longest that one call may take.', '10s'),
-  rateLimit: key(
+  subAccount: filled(flag(), "true for a sub-account's key: every call names its cloud group.", false),
+  poll: section(poll, 'When and how the tasks are listed.'),
+  requestTimeout: filled(duration('1s', '2m'), 'The longest that one call may take.', '10s'),
+  rateLimit: section(
     z.strictObject({
-      perSecond: key(whole(1, 100), 'Calls in any second, all actions together.', 10),
+      perSecond: filled(whole(1, 100), 'Calls in any second, all actions together.', 10),
       restart: key(whole(1, 100), 'Restarts in any second; without it what the vendor takes: 10, BytePlus 1.'),
       list: key(whole(1, 100), 'Pages of the task list in any second; without it 10.'),
-      spacing: key(word('even', 'none'), 'even: also no two calls closer than 1/perSecond.', 'even'),
+      spacing: filled(word('even', 'none'), 'even: also no two calls closer than 1/perSecond.', 'even'),
     }),
     'How fast the API may be called.',
   ),
-  restartAction: key(
+  restartAction: filled(
     word('auto', 'RestartPullToPushTask', 'ContinuePullToPushTask', 'RelaunchPullToPushTask'),
     'auto: Restart, and Continue once the vendor has retired it.',
     'auto',
@@ -258,8 +260,8 @@ export const accountSchema = z.strictObject({
 });
 
 const server = z.strictObject({
-  listen: key(text(readListen), 'Address and port for metrics, health, the API and the page.', '127.0.0.1:9847'),
-  socket: key(
+  listen: filled(text(readListen), 'Address and port for metrics, health, the API and the page.', '127.0.0.1:9847'),
+  socket: filled(
     text(readSocket),
     'The same API for the operator on this machine, without a token.',
     'data/relaykeeper.sock',
@@ -275,7 +277,7 @@ const server = z.strictObject({
     }),
     'Serve HTTPS.',
   ),
-  tokens: key(
+  tokens: filled(
     z
       .array(
         z.strictObject({
@@ -293,15 +295,15 @@ const server = z.strictObject({
 
 export const rootSchema = z.strictObject({
   version: key(z.literal(1, { error: 'must be 1' }), 'Version of this format.', 1),
-  log: key(
+  log: section(
     z.strictObject({
-      level: key(word('debug', 'info', 'warn', 'error'), 'The least important that is logged.', 'info'),
-      format: key(word('json', 'pretty'), 'json: a line an event; pretty: for eyes.', 'json'),
+      level: filled(word('debug', 'info', 'warn', 'error'), 'The least important that is logged.', 'info'),
+      format: filled(word('json', 'pretty'), 'json: a line an event; pretty: for eyes.', 'json'),
     }),
     'What is logged, and how.',
   ),
-  server: key(server, 'Where the daemon listens, and who may do what.'),
-  store: key(
+  server: section(server, 'Where the daemon listens, and who may do what.'),
+  store: filled(
     z.union([
       text(readStore, '^sqlite:.+'),
       z.strictObject({
@@ -313,9 +315,9 @@ export const rootSchema = z.strictObject({
     'Where the ledger is kept, relative to the working directory.',
     'sqlite:data/relaykeeper.db',
   ),
-  metrics: key(
+  metrics: section(
     z.strictObject({
-      maxTaskSeries: key(whole(0, 100_000), 'The most tasks with metrics of their own.', 2000),
+      maxTaskSeries: filled(whole(0, 100_000), 'The most tasks with metrics of their own.', 2000),
     }),
     'Bounds of the metrics.',
   ),

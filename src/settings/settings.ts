@@ -95,77 +95,56 @@ const builtIn = policySchema.parse(
 ) as Whole<WrittenPolicy>;
 
 /** What was written, checked by schema and rules, to what is meant. */
-export function resolve(written: Written): Settings {
+export function resolve({ log, metrics, server, store, accounts, groups, defaults }: Written): Settings {
+  const tokens = server.tokens.map(({ name, scope, token, tokenFile }) => ({
+    name,
+    scope,
+    token: must(secret(token, tokenFile)),
+  }));
   return {
-    log: { level: written.log?.level ?? 'info', format: written.log?.format ?? 'json' },
-    server: resolveServer(written.server),
-    store: { kind: 'sqlite', path: typeof written.store === 'string' ? written.store : 'data/relaykeeper.db' },
-    metrics: { maxTaskSeries: written.metrics?.maxTaskSeries ?? 2000 },
-    accounts: written.accounts.map(resolveAccount),
-    groups: written.groups.map((group) => resolveGroup(group, written.defaults)),
-  };
-}
-
-function resolveServer(written: Written['server']): ServerSettings {
-  return {
-    listen: written?.listen ?? { host: '127.0.0.1', port: 9847 },
-    socket: written?.socket ?? 'data/relaykeeper.sock',
-    externalUrl: written?.externalUrl,
-    tls: written?.tls,
-    tokens: (written?.tokens ?? []).map(({ name, scope, token, tokenFile }) => ({
-      name,
-      scope,
-      token: must(secret(token, tokenFile)),
-    })),
+    log,
+    server: { ...server, externalUrl: server.externalUrl, tls: server.tls, tokens },
+    store: { kind: 'sqlite', path: must(typeof store === 'string' ? store : undefined) },
+    metrics,
+    accounts: accounts.map(resolveAccount),
+    groups: groups.map((group) => resolveGroup(group, defaults)),
   };
 }
 
 /** Calls a second that a vendor takes of each action; of lists both take 15, which leaves room for others. */
 export const vendorLimits = {
-  volcengine: { perSecond: 10, restart: 10, list: 10 },
-  byteplus: { perSecond: 10, restart: 1, list: 10 },
-} as const satisfies Record<AccountSettings['vendor'], Omit<RateLimit, 'spacing'>>;
+  volcengine: { restart: 10, list: 10 },
+  byteplus: { restart: 1, list: 10 },
+} as const satisfies Record<AccountSettings['vendor'], Pick<RateLimit, 'restart' | 'list'>>;
 
-/** Of what was written; the defaults are never more than the account's own limit. */
-export function resolveRateLimit({
-  provider,
-  like,
-  rateLimit,
-}: Pick<WrittenAccount, 'provider' | 'like' | 'rateLimit'>) {
+type Limited = Pick<WrittenAccount, 'provider' | 'like' | 'rateLimit'>;
+
+/** The defaults are never more than the account's own limit. */
+export function resolveRateLimit({ provider, like, rateLimit }: Limited): Required<RateLimit> {
   const byDefault = vendorLimits[vendorOf({ provider, like })];
-  const perSecond = rateLimit?.perSecond ?? byDefault.perSecond;
-  return {
-    perSecond,
-    restart: rateLimit?.restart ?? Math.min(byDefault.restart, perSecond),
-    list: rateLimit?.list ?? Math.min(byDefault.list, perSecond),
-    spacing: rateLimit?.spacing ?? 'even',
-  };
+  const { perSecond, spacing } = rateLimit;
+  const { restart = Math.min(byDefault.restart, perSecond), list = Math.min(byDefault.list, perSecond) } = rateLimit;
+  return { perSecond, restart, list, spacing };
 }
 
-const vendorOf = ({ provider = 'volcengine', like = 'volcengine' }: Pick<WrittenAccount, 'provider' | 'like'>) =>
+const vendorOf = ({ provider, like }: Pick<Limited, 'provider' | 'like'>) =>
   provider === 'simulator' ? like : provider;
 
 function resolveAccount(written: WrittenAccount): AccountSettings {
-  const { poll } = written;
+  const { verifyEvery: verifyEveryMs, ...poll } = written.poll;
   return {
     name: written.name,
-    provider: written.provider ?? 'volcengine',
+    provider: written.provider,
     vendor: vendorOf(written),
     endpoint: written.endpoint,
     region: written.region,
     proxy: secret(written.proxy, written.proxyFile),
     credentials: resolveCredentials(written),
-    subAccount: written.subAccount ?? false,
-    poll: {
-      schedule: poll?.schedule ?? '*/5 * * * * *',
-      timezone: poll?.timezone ?? 'UTC',
-      pageSize: poll?.pageSize ?? 500,
-      verifyEveryMs: poll?.verifyEvery ?? 5000,
-      share: poll?.share ?? 0.5,
-    },
-    requestTimeoutMs: written.requestTimeout ?? 10_000,
+    subAccount: written.subAccount,
+    poll: { ...poll, verifyEveryMs },
+    requestTimeoutMs: written.requestTimeout,
     rateLimit: resolveRateLimit(written),
-    restartAction: written.restartAction ?? 'auto',
+    restartAction: written.restartAction,
     storm: over(builtIn.storm, written.storm),
     hookToken: secret(written.hookToken, written.hookTokenFile),
   };

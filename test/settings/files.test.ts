@@ -148,6 +148,25 @@ describe('the JSON Schema for editors', () => {
     walk(schema, '');
     expect(without).toEqual([]);
   });
+  test.each([
+    ['server.listen', '127.0.0.1:9847'],
+    ['store', 'sqlite:data/relaykeeper.db'],
+    ['accounts[].poll.verifyEvery', '5s'],
+    ['accounts[].poll.pageSize', 500],
+    ['log.level', 'info'],
+  ])('editors are told the default of %s', (path, byDefault) => {
+    const found = path.split('.').reduce<readonly JsonSchema[]>(
+      (here, step) => {
+        const own = here.flatMap((form): readonly JsonSchema[] => {
+          const found = form.properties?.[step.replace('[]', '')];
+          return found ? [found, ...(found.anyOf ?? [])] : [];
+        });
+        return own.map((form) => form.items ?? form);
+      },
+      [schema],
+    );
+    expect(found.map((form) => form.default)).toContain(byDefault);
+  });
   test.each(shipped)('it accepts %s', (name) => {
     const result = validator.safeParse(parse(text(name)));
     expect(result.error?.issues ?? []).toEqual([]);
