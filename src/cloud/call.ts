@@ -75,6 +75,7 @@ export async function callOnce(
 ): Promise<CallEnd> {
   const { clock, offset } = context;
   const sentAt = clock.now();
+  const signedAt = sentAt + offset.offsetMs();
   const startedAt = clock.monotonic();
   const outcome = await context.transport.send(signedRequest(context, call, credentials), signal);
   permit.done(permitOutcome(outcome));
@@ -97,7 +98,8 @@ export async function callOnce(
   }
   if (means?.remedy === 'clock') offset.forget();
   const told = outcome.kind === 'response' || outcome.kind === 'too-large';
-  const toldTime = told && offset.sample(outcome.date, sentAt, sentAt + durationMs);
+  const toldTime =
+    told && offset.sample(outcome.date, sentAt, sentAt + durationMs, end.kind === 'ok' ? signedAt : undefined);
   return end.kind === 'failed' ? { ...end, signedWith: credentials, toldTime } : end;
 }
 

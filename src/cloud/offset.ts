@@ -6,12 +6,20 @@ const samplesKept = 9;
 const ignoredBelowMs = 2_000;
 /** A `Date` further off than this is no clock. */
 const believedMs = 100 * 365 * 86_400_000;
+/**
+ * The cloud refuses a call that was signed with a time far from its own (15 min, and this is four times that): where it
+ * took ours, a `Date` further off is that of a proxy, or a wrong one.
+ */
+const acceptedSkewMs = 3_600_000;
 /** Changes smaller than this are the header's resolution and the network's delay: not told. */
 const toldFromMs = 1_000;
 
 export interface ClockOffset {
-  /** `sentAt` and `answeredAt`: Unix milliseconds by our clock. True if the header was a time. */
-  sample(date: string | undefined, sentAt: number, answeredAt: number): boolean;
+  /**
+   * `sentAt` and `answeredAt`: Unix milliseconds by our clock. `takenAs`: the cloud's time that the call was signed with,
+   * if the cloud took it. True if the header was a time.
+   */
+  sample(date: string | undefined, sentAt: number, answeredAt: number, takenAs?: number): boolean;
   /** The cloud says that our time is wrong: only what it says from here on counts. */
   forget(): void;
   /** Cloud's clock minus ours, milliseconds; 0 while below 2 s. */
@@ -24,11 +32,12 @@ export function createClockOffset(onChange: (offsetMs: number) => void): ClockOf
   let told: number | undefined;
 
   return {
-    sample(date, sentAt, answeredAt) {
+    sample(date, sentAt, answeredAt, takenAs) {
       // The header is cut to whole seconds: on average the cloud's clock is half a second further.
       const cloudAt = date === undefined ? Number.NaN : Date.parse(date) + 500;
       const sampleMs = cloudAt - (sentAt + answeredAt) / 2;
       if (!(Math.abs(sampleMs) <= believedMs)) return false;
+      if (takenAs !== undefined && Math.abs(cloudAt - takenAs) > acceptedSkewMs) return false;
       samples = [...samples, sampleMs].slice(-samplesKept);
       const median = [...samples].sort((a, b) => a - b)[Math.floor(samples.length / 2)] ?? 0;
       offsetMs = Math.abs(median) < ignoredBelowMs ? 0 : Math.round(median);

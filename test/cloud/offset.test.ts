@@ -62,6 +62,22 @@ describe('the cloud’s clock', () => {
     expect(told[1]).toBe(0);
   });
 
+  test.each([
+    ['of 1970', 'Thu, 01 Jan 1970 00:00:00 GMT'],
+    ['of 2100', 'Fri, 01 Jan 2100 00:00:00 GMT'],
+    ['three hours behind', date(t0, -3 * 3_600_000)],
+    ['a day ahead', date(t0, 86_400_000)],
+  ])('a Date %s is none where the cloud took our time', (_what, header) => {
+    const { sample, offsetMs } = createClockOffset(() => {});
+    for (let i = 0; i < 20; i++) expect(sample(header, t0, t0 + 40, t0)).toBe(false);
+    expect(offsetMs()).toBe(0);
+    // Our own clock is a day off, and the cloud took the time that we had learned.
+    const dayOff = t0 - 86_400_000;
+    expect(sample(date(t0, 0), dayOff, dayOff + 40)).toBe(true);
+    expect(sample(date(t0, 0), dayOff, dayOff + 40, dayOff + offsetMs())).toBe(true);
+    expect(offsetMs()).toBeGreaterThan(86_300_000);
+  });
+
   test.each([[undefined], ['yesterday'], [''], ['Fri, 31 Dec 9999 23:59:59 GMT']])('%s is no time', (header) => {
     const { offsetMs } = offset();
     const made = createClockOffset(() => {});
