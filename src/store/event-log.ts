@@ -22,7 +22,8 @@ export function history(db: Database, onUnreadable: (error: Error) => void): His
   return {
     events: async (query) => {
       const limit = Math.min(Math.max(1, Math.trunc(query.limit)), maxAnswered);
-      const { oldest, newest } = await ends(db);
+      const { oldest: first, newest } = await ends(db);
+      const oldest = Math.max(first, (query.after ?? -1) + 1);
       const found: StoredEvent[] = [];
       let before = Math.min(query.before ?? Number.POSITIVE_INFINITY, newest + 1);
       while (before > oldest && found.length < limit) {

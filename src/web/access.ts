@@ -2,9 +2,10 @@
  * Who asks, and what they may do.
  *
  * On the unix socket everybody who can open it is admin: the file's mode 0600 is the check. On `listen` a bearer token
- * says who. A browser cannot be made to send one across sites, so nothing that changes anything answers without.
+ * says who, which a browser cannot be made to send across sites; or the cookie of who signed in on the page, which must
+ * come from that page if it is to change anything.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { Denial } from './problem.ts';
 
 export const scopes = ['read', 'operate', 'admin'] as const;
@@ -27,41 +28,95 @@ export type Caller =
   | { readonly kind: 'token'; readonly name: string }
   | { readonly kind: 'anyone' };
 
+/** What a request says of itself. */
+export interface Credentials {
+  readonly authorization: string | undefined;
+  readonly cookie: string | undefined;
+  readonly origin: string | undefined;
+  readonly host: string | undefined;
+}
+
 /** Gives back who asks, or throws the denial: 401 who are you, 403 not you. */
 export function admit(
   need: Need,
   door: Door,
-  authorization: string | undefined,
+  { authorization, cookie, origin, host }: Credentials,
   tokens: readonly AccessToken[],
+  externalUrl: string | undefined,
 ): Caller {
   if (door === 'socket') return { kind: 'socket' };
   if (need === 'nothing') return { kind: 'anyone' };
   if (tokens.length === 0) {
     if (need === 'read') return { kind: 'anyone' };
     throw new Denial(
-      403,
+      'no-tokens-configured',
       'no tokens are configured, so nobody can change anything here',
       'Use the unix socket on the machine itself, or add server.tokens to the configuration.',
     );
   }
   const token = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
-  const known = token === undefined ? undefined : findToken(token, tokens);
+  const known = token === undefined ? signedIn(cookie, tokens) : findToken(token, tokens);
   if (!known) {
     throw new Denial(
-      401,
+      token === undefined ? 'no-token' : 'unknown-token',
       token === undefined ? 'a token is needed' : 'this token is not known',
       'Send the header "Authorization: Bearer TOKEN" with a token of server.tokens.',
     );
   }
   if (scopes.indexOf(known.scope) < scopes.indexOf(need)) {
     throw new Denial(
-      403,
+      'scope-too-small',
       `the token ${known.name} has scope ${known.scope}, this needs scope ${need}`,
       'Use a token of that scope.',
     );
   }
+  if (token === undefined && need !== 'read') admitOrigin(origin, host, externalUrl);
   return { kind: 'token', name: known.name };
 }
+
+/**
+ * A browser sends the cookie along whoever made the page that asks; what it says of that page nobody else can say. Only
+ * for what changes something.
+ */
+export function admitOrigin(
+  origin: string | undefined,
+  host: string | undefined,
+  externalUrl: string | undefined,
+): void {
+  const from = origin === undefined ? undefined : URL.parse(origin);
+  const own = externalUrl === undefined ? undefined : URL.parse(externalUrl);
+  if (from && (from.host === host || from.origin === own?.origin)) return;
+  throw new Denial(
+    'foreign-origin',
+    'this was not sent from a page of relaykeeper',
+    'Open the page itself and try again; behind a proxy, set server.externalUrl. Programs send a token.',
+  );
+}
+
+export const sessionCookie = 'relaykeeper';
+
+/** What a browser keeps of a token: it opens the page, is no token itself, and ends with the token. */
+const sessionOf = ({ token }: AccessToken): string =>
+  createHmac('sha256', token).update('relaykeeper session').digest('base64url');
+
+/** The token that somebody signed in with, by the cookie that `signIn` gave. */
+export function signedIn(cookie: string | undefined, tokens: readonly AccessToken[]): AccessToken | undefined {
+  const given = cookieNamed(sessionCookie, cookie);
+  if (given === undefined) return undefined;
+  return tokens.find((known) => known.token !== '' && sameSecret(given, sessionOf(known)));
+}
+
+/** The cookie's value for a token that is known. */
+export function signIn(token: string, tokens: readonly AccessToken[]): string | undefined {
+  const known = findToken(token, tokens);
+  return known && sessionOf(known);
+}
+
+export const cookieNamed = (name: string, cookies: string | undefined): string | undefined =>
+  cookies
+    ?.split(/; */)
+    .find((one) => one.startsWith(`${name}=`))
+    ?.slice(name.length + 1);
 
 const loopback = /^(?:localhost|.+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
@@ -82,7 +137,7 @@ export function admitHost(
   const own = externalUrl === undefined ? undefined : URL.parse(externalUrl)?.hostname;
   if (name !== undefined && (loopback.test(name) || name === own)) return;
   throw new Denial(
-    403,
+    'foreign-host',
     'without tokens, relaykeeper answers this only under loopback names and the name of server.externalUrl',
     'Open it by one of these names, set server.externalUrl, or add server.tokens to the configuration.',
   );

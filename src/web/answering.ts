@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../domain/ports/time-port.ts';
 import { type ApiOptions, createApi } from './api.ts';
-import type { Answer, Ask } from './between-threads.ts';
+import { type Answer, type Ask, streamHeader } from './between-threads.ts';
 import { createTurns, type WebLane } from './turns.ts';
 
 /** No flood at the doors writes more lines than this; the next line tells how many there were. */
@@ -13,7 +13,9 @@ const refusedToldEveryMs = 1_000;
 
 const health: ReadonlySet<string> = new Set(['/-/healthy', '/livez', '/-/ready', '/readyz']);
 
-export function createAnswering(options: ApiOptions & { readonly clock: Clock }): (ask: Ask) => Promise<Answer> {
+export function createAnswering(
+  options: Parameters<typeof createApi>[0] & { readonly clock: Clock },
+): (ask: Ask) => Promise<Answer> {
   const api = createApi(options);
   const turns = createTurns(options.clock);
   const tellRefused = refusalsTo(options.log, options.clock);
@@ -23,11 +25,14 @@ export function createAnswering(options: ApiOptions & { readonly clock: Clock })
     if (status === 401 || status === 403 || (status === 404 && handler.startsWith('/hooks/')))
       tellRefused(ask, handler, status);
     const body = new Uint8Array(await response.arrayBuffer());
-    return { handler, status, headers: Object.fromEntries(response.headers), body };
+    const { [streamHeader]: joined, ...headers } = headersOf(response);
+    return { handler, status, headers, body, ...(joined === undefined ? {} : { joined: JSON.parse(joined) }) };
   };
   return (ask) =>
     ask.method === 'GET' && health.has(ask.target) ? answer(ask) : turns(laneOf(ask), () => answer(ask));
 }
+
+const headersOf = ({ headers }: Response): Readonly<Record<string, string>> => Object.fromEntries(headers);
 
 const laneOf = ({ door, target }: Ask): WebLane => (target === '/metrics' ? 'scrape' : door);
 

@@ -4,16 +4,15 @@
  */
 import { Hono } from 'hono';
 import { Refusal } from '../domain/words/refusal.ts';
-import { type AccessToken, admit, admitHost, type Door } from './access.ts';
+import { type AccessToken, admit, admitHost, type Credentials, type Door } from './access.ts';
 import { maxBodyBytes } from './between-threads.ts';
-import { describeApi } from './openapi.ts';
-import { Denial } from './problem.ts';
+import { Denial, problemOf, problemType } from './problem.ts';
 import { type Behind, type Reply, type Route, routes } from './routes.ts';
 
 /** Longest address that is looked at, in characters. */
 const maxPathLength = 4_096;
 
-export interface ApiOptions extends Omit<Behind, 'openapi'> {
+export interface ApiOptions extends Omit<Behind, 'openapi' | 'happenings'> {
   readonly version: string;
   /** Asked for every request: token files may have changed. */
   readonly tokens: () => readonly AccessToken[];
@@ -32,9 +31,12 @@ export interface WebLog {
 /** `handler`: the route's path as it stands in the table; `none` if no route has the address. */
 export type Api = (request: Request, door: Door) => Promise<{ readonly handler: string; readonly response: Response }>;
 
-export function createApi(options: ApiOptions): Api {
-  const description = describeApi(routes, options.version, options.externalUrl);
-  const behind: Behind = { ...options, openapi: () => description };
+export function createApi(options: ApiOptions & Pick<Behind, 'happenings'>): Api {
+  const behind: Behind = {
+    ...options,
+    // Nobody pays for the schemas of answers until somebody asks for them.
+    openapi: async () => (await import('./openapi.ts')).describeApi(routes, options.version, options.externalUrl),
+  };
   const app = new Hono<{ Bindings: { door: Door } }>();
   for (const route of routes) {
     app.on(route.method.toUpperCase(), route.path.replace(/\{(\w+)\}/g, ':$1'), async (context) => {
@@ -42,9 +44,10 @@ export function createApi(options: ApiOptions): Api {
       // First who, then what: a stranger learns nothing from what is wrong with a request.
       const { door } = context.env;
       admitHost(route.need, door, req.header('host'), options.tokens(), options.externalUrl);
-      const caller = admit(route.need, door, req.header('authorization'), options.tokens());
+      const caller = admit(route.need, door, credentialsOf(req), options.tokens(), options.externalUrl);
       const body = route.body ? await readJson(req.raw) : {};
-      const asked = { caller, params: req.param(), query: singleQuery(new URL(req.url)), body };
+      const lastEventId = req.header('last-event-id');
+      const asked = { caller, params: req.param(), query: singleQuery(new URL(req.url)), body, lastEventId };
       return responseOf(await route.run(behind, asked));
     });
   }
@@ -72,11 +75,12 @@ const routeAt = (path: string): string => routes.find((route) => matches(route, 
 
 function denialOf(error: unknown): Denial {
   if (error instanceof Denial) return error;
-  if (error instanceof Refusal) {
-    const status = { 'not-found': 404, refused: 409, 'bad-request': 400, unavailable: 503 } as const;
-    return new Denial(status[error.code], error.message, error.next ?? hints[error.code]);
-  }
-  return new Denial(500, 'relaykeeper failed to answer this', 'Its log says why: look for the event request-failed.');
+  if (error instanceof Refusal) return new Denial(error.code, error.message, error.next ?? hints[error.code]);
+  return new Denial(
+    'failed',
+    'relaykeeper failed to answer this',
+    'Its log says why: look for the event request-failed.',
+  );
 }
 
 const hints: Readonly<Record<Refusal['code'], string>> = {
@@ -88,8 +92,13 @@ const hints: Readonly<Record<Refusal['code'], string>> = {
 
 function unknownAddress(method: string, path: string): Denial {
   const others = routes.filter((route) => matches(route, path)).map((route) => route.method.toUpperCase());
-  if (others.length > 0) return new Denial(405, `${method} is not possible here`, `Possible: ${others.join(', ')}.`);
-  return new Denial(404, 'there is nothing at this address', 'GET /api/v1/openapi.json lists what there is.');
+  if (others.length > 0)
+    return new Denial('wrong-method', `${method} is not possible here`, `Possible: ${others.join(', ')}.`);
+  return new Denial(
+    'no-such-address',
+    'there is nothing at this address',
+    'GET /api/v1/openapi.json lists what there is.',
+  );
 }
 
 const matches = (route: Route, path: string) =>
@@ -99,7 +108,8 @@ const matches = (route: Route, path: string) =>
 function singleQuery({ searchParams }: URL): Readonly<Record<string, string>> {
   const query: Record<string, string> = {};
   for (const [name, value] of searchParams) {
-    if (Object.hasOwn(query, name)) throw new Denial(400, `${name} is given twice in the query`, 'Give it once.');
+    if (Object.hasOwn(query, name))
+      throw new Denial('bad-request', `${name} is given twice in the query`, 'Give it once.');
     query[name] = value;
   }
   return query;
@@ -111,17 +121,18 @@ async function readJson(request: Request): Promise<unknown> {
   if (bytes.length === 0) return {};
   const type = request.headers.get('content-type') ?? '';
   if (!/^application\/json\s*(;|$)/i.test(type)) {
-    throw new Denial(415, 'the body must be JSON', 'Send the header "Content-Type: application/json".');
+    throw new Denial('wrong-type', 'the body must be JSON', 'Send the header "Content-Type: application/json".');
   }
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    throw new Denial(400, 'the body is no JSON', 'Check its quotes and commas.');
+    throw new Denial('bad-request', 'the body is no JSON', 'Check its quotes and commas.');
   }
 }
 
 async function readBounded(request: Request): Promise<Uint8Array> {
-  const tooLarge = () => new Denial(413, `the body is larger than ${maxBodyBytes} bytes`, 'Shorten the reason.');
+  const tooLarge = () =>
+    new Denial('too-large', `the body is larger than ${maxBodyBytes} bytes`, 'Shorten the reason.');
   if (Number(request.headers.get('content-length') ?? 0) > maxBodyBytes) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -133,6 +144,13 @@ async function readBounded(request: Request): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
+export const credentialsOf = (req: { header(name: string): string | undefined }): Credentials => ({
+  authorization: req.header('authorization'),
+  cookie: req.header('cookie'),
+  origin: req.header('origin'),
+  host: req.header('host'),
+});
+
 /** Nothing here may be cached, framed, sniffed or run: there is not one script. */
 const safe = {
   'cache-control': 'no-store',
@@ -143,14 +161,16 @@ const safe = {
 
 function responseOf(reply: Reply): Response {
   if ('text' in reply) {
-    return new Response(reply.text, { status: reply.status, headers: { ...safe, 'content-type': reply.contentType } });
+    const headers = { ...safe, 'content-type': reply.contentType, ...reply.headers };
+    return new Response(reply.text, { status: reply.status, headers });
   }
   const headers = { ...safe, 'content-type': 'application/json; charset=utf-8', ...reply.headers };
   return new Response(`${JSON.stringify(reply.json)}\n`, { status: reply.status, headers });
 }
 
 function failedResponse(denial: Denial): Response {
-  const response = responseOf({ status: denial.status, json: { error: denial.message, hint: denial.hint } });
+  const headers = { 'content-type': problemType };
+  const response = responseOf({ status: denial.status, json: problemOf(denial), headers });
   if (denial.status === 401) response.headers.set('www-authenticate', 'Bearer realm="relaykeeper"');
   if (denial.status === 405) response.headers.set('allow', denial.hint.replace('Possible: ', '').replace('.', ''));
   return response;

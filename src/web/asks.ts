@@ -67,5 +67,5 @@ export function createAsks({ asked, askedOfAddress }: Limits, send: (id: number,
 function keyOf({ door, method, target, headers }: Ask): string | undefined {
   if (method !== 'GET') return undefined;
   if (forAll.has(target)) return target;
-  return JSON.stringify([door, target, headers.authorization, headers.host]);
+  return JSON.stringify([door, target, headers]);
 }

@@ -2,6 +2,7 @@
  * What the thread of the doors and the main thread say to each other. A door never sees the daemon, and the daemon never
  * sees a connection.
  */
+import type { EventQuery } from '../domain/ports/store-port.ts';
 import type { Door } from './access.ts';
 
 /** Largest body that is read. The longest hold is far below. */
@@ -25,6 +26,31 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array<ArrayBuffer>;
+  /** The body is only the beginning: what happens from then on follows. */
+  readonly joined?: Joined;
+}
+
+export const streamPath = '/api/v1/events/stream';
+/** Carries `Joined` from the route to the thread of the doors, and no further. */
+export const streamHeader = 'x-joined';
+
+/** Whose events a listener wants, and up to which it has them. */
+export interface Joined {
+  readonly filter: EventFilter;
+  readonly upTo: number;
+}
+
+export type EventFilter = Pick<EventQuery, 'account' | 'group' | 'taskId' | 'types'>;
+
+/** A stored event on its way to all who listen. */
+export interface Happening {
+  readonly seq: number;
+  readonly account: string;
+  readonly group: string | undefined;
+  readonly taskId: string | undefined;
+  readonly type: string;
+  /** As it is written out. */
+  readonly text: string;
 }
 
 /** How many requests were answered with this since it was last told. */
@@ -61,6 +87,10 @@ export interface Limits {
   readonly unreadBytes: number;
   /** Seconds in which an answer must have been read. */
   readonly readWithinSeconds: number;
+  /** Who listens to events at one time, in all and of one address, and for how long until they come again. */
+  readonly streams: number;
+  readonly streamsOfAddress: number;
+  readonly streamSeconds: number;
 }
 
 /** What the thread is started with. */
@@ -76,11 +106,15 @@ export type FromDoors =
   | { readonly kind: 'opened'; readonly port: number }
   | { readonly kind: 'refused'; readonly door: Door; readonly code: string }
   | { readonly kind: 'ask'; readonly id: number; readonly ask: Ask; readonly counts: readonly Count[] }
+  | { readonly kind: 'listening'; readonly listeners: number }
   | { readonly kind: 'trouble'; readonly error: string }
   | { readonly kind: 'closed' };
 
 export type ToDoors =
   | { readonly kind: 'answer'; readonly id: number; readonly answer: Answer }
+  | { readonly kind: 'happened'; readonly happening: Happening }
+  /** More happened than is told. */
+  | { readonly kind: 'gap' }
   /** A second has passed: the thread has no clock of its own. */
   | { readonly kind: 'second' }
   | { readonly kind: 'pair'; readonly pair: KeyPair }

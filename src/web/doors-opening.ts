@@ -11,6 +11,7 @@ import { clearSocketPath, socketProblem } from './unix-socket.ts';
 export interface Behind {
   answer(ask: Ask): Promise<Answer>;
   counted(counts: readonly Count[]): void;
+  listening(listeners: number): void;
   trouble(error: string): void;
 }
 
@@ -51,6 +52,7 @@ export async function openDoors(options: DoorsOptions, behind: Behind, clock: Cl
   if (socket !== undefined) await chmod(socket, 0o600);
   worker.on('message', (message: FromDoors) => {
     if (message.kind === 'trouble') behind.trouble(message.error);
+    if (message.kind === 'listening') behind.listening(message.listeners);
     if (message.kind !== 'ask') return;
     behind.counted(message.counts);
     const { id, ask } = message;

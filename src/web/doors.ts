@@ -18,24 +18,37 @@ import {
   type Count,
   type DoorsOptions,
   type FromDoors,
+  type Joined,
   type KeyPair,
   type Limits,
   maxBodyBytes,
   type ToDoors,
 } from './between-threads.ts';
 import { createCrowd, type Guest } from './crowd.ts';
-import { codeOf } from './problem.ts';
+import { codeOf, problemOf, problemType } from './problem.ts';
+import { shapeFor } from './shapes.ts';
+import { createStreams } from './streams.ts';
 import { createUnread, writeOut } from './unread.ts';
 
 const maxHeaderBytes = 16 * 1024;
 /** What the routes look at; nothing else crosses over to the main thread. */
-const headersPassedOn = ['authorization', 'host', 'content-type', 'content-length'] as const;
+const headersPassedOn = [
+  'authorization',
+  'cookie',
+  'origin',
+  'host',
+  'accept-language',
+  'last-event-id',
+  'content-type',
+  'content-length',
+] as const;
 
 export async function runDoors(port: MessagePort, options: DoorsOptions): Promise<void> {
   const say = (message: FromDoors) => port.postMessage(message);
   const counts = createCounts();
   const state = { closing: false, second: 0 };
   const asks = createAsks(options.limits, (id, ask) => say({ kind: 'ask', id, ask, counts: counts.take() }));
+  const streams = createStreams(options.limits, (listeners) => say({ kind: 'listening', listeners }));
   const unread = createUnread(options.limits.unreadBytes);
 
   /** One request of a connection after the other: the next is asked when the answer before is out. */
@@ -48,17 +61,30 @@ export async function runDoors(port: MessagePort, options: DoorsOptions): Promis
     });
     guest.asking = false;
     if (guest.socket.destroyed || res.destroyed) return;
-    counts.add(answer.handler, answer.status);
-    for (const [name, value] of Object.entries(answer.headers)) res.setHeader(name, value);
-    res.setHeader('content-length', answer.body.length);
+    if (answer.joined && req.method !== 'HEAD') return stream(guest, res, answer, answer.joined);
+    const { status, headers, body: shaped } = await shapeFor(answer, req);
+    if (guest.socket.destroyed || res.destroyed) return;
+    counts.add(answer.handler, status);
+    for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
+    if (status !== 304) res.setHeader('content-length', shaped.length);
     // A connection that is kept open would hold up the end until its deadline.
     if (last || state.closing || body.length > maxBodyBytes) res.setHeader('connection', 'close');
-    res.statusCode = answer.status;
+    res.statusCode = status;
     guest.answeringSince = state.second;
-    unread.add(answer.body, guest.socket);
-    await writeOut(res, req.method === 'HEAD' ? undefined : answer.body);
-    unread.remove(answer.body, guest.socket);
+    unread.add(shaped, guest.socket);
+    await writeOut(res, req.method === 'HEAD' ? undefined : shaped);
+    unread.remove(shaped, guest.socket);
     guest.answeringSince = undefined;
+  }
+
+  async function stream(guest: Guest, res: ServerResponse, answer: Answer, joined: Joined): Promise<void> {
+    const room = !state.closing && streams.hasRoom(guest.address);
+    const { status, headers, body } = room ? answer : busy;
+    counts.add(answer.handler, status);
+    res.writeHead(status, { ...headers, connection: 'close' });
+    res.write(body);
+    if (!room) return void res.end();
+    await streams.follow(res, guest.address, joined, state.second);
   }
 
   const openings: { readonly door: Door; readonly server: Server; readonly at: object }[] = [
@@ -113,6 +139,7 @@ export async function runDoors(port: MessagePort, options: DoorsOptions): Promis
 
   function onSecond(): void {
     state.second++;
+    streams.onSecond(state.second);
     for (const crowd of crowds)
       for (const { answeringSince, socket } of crowd.guests())
         if (answeringSince !== undefined && state.second - answeringSince > options.limits.readWithinSeconds)
@@ -123,6 +150,10 @@ export async function runDoors(port: MessagePort, options: DoorsOptions): Promis
     switch (message.kind) {
       case 'answer':
         return asks.answered(message.id, message.answer);
+      case 'happened':
+        return streams.happened(message.happening);
+      case 'gap':
+        return streams.gap();
       case 'second':
         return onSecond();
       case 'pair': {
@@ -132,6 +163,7 @@ export async function runDoors(port: MessagePort, options: DoorsOptions): Promis
       }
       case 'close':
         state.closing = true;
+        streams.end();
         void Promise.all(openings.map(({ server }) => closed(server))).then(() => {
           say({ kind: 'closed' });
           port.close();
@@ -226,7 +258,7 @@ function askOf(door: Door, { address }: Guest, req: IncomingMessage, body: Uint8
   const headers: Record<string, string> = {};
   for (const name of headersPassedOn) {
     const value = req.headers[name];
-    if (value !== undefined) headers[name] = value;
+    if (value !== undefined) headers[name] = String(value);
   }
   const method = req.method === 'HEAD' ? 'GET' : (req.method ?? '');
   const carries = method !== 'GET' && body.length > 0;
@@ -236,9 +268,15 @@ function askOf(door: Door, { address }: Guest, req: IncomingMessage, body: Uint8
 const busy: Answer = {
   handler: 'none',
   status: 503,
-  headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store', 'retry-after': '1' },
+  headers: { 'content-type': problemType, 'cache-control': 'no-store', 'retry-after': '1' },
   body: new TextEncoder().encode(
-    '{"error":"too many requests are in work","hint":"Try again in a second, and ask less at once."}\n',
+    `${JSON.stringify(
+      problemOf({
+        code: 'busy',
+        message: 'too many requests are in work',
+        hint: 'Try again in a second, and ask less at once.',
+      }),
+    )}\n`,
   ),
 };
 

@@ -1,6 +1,5 @@
 /** What may stand in queries and bodies, as schemas: requests are checked by them and openapi.json is made from them. */
 import { z } from 'zod';
-import type { TaskPlace } from '../domain/ports/operations-port.ts';
 import { reasons } from '../domain/words/reason.ts';
 import { taskStates } from '../domain/words/task.ts';
 import { Denial } from './problem.ts';
@@ -61,6 +60,24 @@ const wholeNumber = (least: number, most: number) =>
 /** The longest page of tasks, and what is given if nobody says: about 350 kB, 15 ms of the main thread. */
 const mostTasks = 500;
 
+/** `most` parts at most; the same number as at least, unless it is given. */
+function cursorOfParts(least: number, most = least) {
+  const parts = z.array(z.string()).min(least).max(most);
+  return z
+    .string()
+    .max(1_000)
+    .transform((text, context): readonly string[] => {
+      try {
+        return parts.parse(JSON.parse(Buffer.from(text, 'base64url').toString()));
+      } catch {
+        context.addIssue({ code: 'custom', message: 'must be the cursor of an answer before' });
+        return z.NEVER;
+      }
+    })
+    .optional()
+    .meta({ description: 'Of the address that the page before gives in its header `Link`, as rel="next"' });
+}
+
 export const tasksQuery = z.strictObject({
   account: name.optional(),
   group: name.optional(),
@@ -70,35 +87,22 @@ export const tasksQuery = z.strictObject({
   limit: wholeNumber(1, mostTasks)
     .default(mostTasks)
     .meta({ description: `How many, up to ${mostTasks}, which is the default` }),
-  cursor: z
-    .string()
-    .max(1_000)
-    .transform((text, context): TaskPlace => {
-      const place = placeOf(text);
-      if (place) return place;
-      context.addIssue({ code: 'custom', message: 'must be the cursor of an answer before' });
-      return z.NEVER;
-    })
-    .optional()
-    .meta({ description: 'Of the address that the page before gives in its header `Link`, as rel="next"' }),
+  cursor: cursorOfParts(2),
 });
 
-/** Where the next page begins, as clients carry it. */
-export const cursorOf = ({ account, taskId }: TaskPlace): string =>
-  Buffer.from(JSON.stringify([account, taskId])).toString('base64url');
+export const listQuery = z.strictObject({
+  limit: wholeNumber(1, mostTasks).default(mostTasks),
+  cursor: cursorOfParts(1, 2),
+});
 
-function placeOf(cursor: string): TaskPlace | undefined {
-  try {
-    const [account, taskId] = z
-      .tuple([z.string(), z.string()])
-      .parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
-    return { account, taskId };
-  } catch {
-    return undefined;
-  }
-}
+/** Where the next page begins, as clients carry it: the names of the last one of this. */
+export const cursorOf = (last: readonly string[]): string => Buffer.from(JSON.stringify(last)).toString('base64url');
 
-export const eventsQuery = z.strictObject({
+/** The number of an event that a client names. */
+export const seqOf = (cursor: readonly string[] | undefined): number | undefined =>
+  cursor?.[0] !== undefined && /^\d{1,15}$/.test(cursor[0]) ? Number(cursor[0]) : undefined;
+
+const aboutEvents = {
   account: name.optional(),
   group: name.optional(),
   task: name.optional(),
@@ -108,9 +112,17 @@ export const eventsQuery = z.strictObject({
     })
     .optional()
     .meta({ description: 'Only these types, commas between' }),
+};
+
+/** What a stream of events can be narrowed to. */
+export const streamQuery = z.strictObject(aboutEvents);
+
+export const eventsQuery = z.strictObject({
+  ...aboutEvents,
+  cursor: cursorOfParts(1),
   before: wholeNumber(1, Number.MAX_SAFE_INTEGER).optional().meta({ description: 'Only events with a smaller number' }),
   limit: wholeNumber(1, mostEvents)
-    .optional()
+    .default(100)
     .meta({ description: `How many, up to ${mostEvents}; 100 if absent` }),
 });
 
@@ -157,5 +169,9 @@ export function checked<Schema extends z.ZodType>(schema: Schema, value: unknown
   const wrong = result.error.issues.map(({ path, message }) =>
     path.length > 0 ? `${path.join('.')}: ${message}` : message,
   );
-  throw new Denial(400, `${what} is wrong: ${wrong.join('; ')}`, 'GET /api/v1/openapi.json says what is expected.');
+  throw new Denial(
+    'bad-request',
+    `${what} is wrong: ${wrong.join('; ')}`,
+    'GET /api/v1/openapi.json says what is expected.',
+  );
 }

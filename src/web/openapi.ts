@@ -1,13 +1,22 @@
 /** The description of the API for machines (OpenAPI 3.1), made from the route table. */
 import { z } from 'zod';
 import { reasonMeanings, reasons } from '../domain/words/reason.ts';
-import type { Count } from './between-threads.ts';
+import { answers } from './answers.ts';
+import { goodStatusOf, otherStatusesOf } from './foreseen.ts';
+import { problems } from './problem.ts';
 import type { Route } from './routes.ts';
 
 const problem = {
   type: 'object',
-  properties: { error: { type: 'string' }, hint: { type: 'string' } },
-  required: ['error', 'hint'],
+  properties: {
+    type: { type: 'string' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    code: { enum: Object.keys(problems), description: 'Stays as it is; the words may change' },
+    detail: { type: 'string' },
+    hint: { type: 'string', description: 'What to do next' },
+  },
+  required: ['type', 'title', 'status', 'code', 'detail', 'hint'],
 } as const;
 
 /** Why a stopped task is not restarted. */
@@ -43,29 +52,16 @@ export function describeApi(
     paths,
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'A token of server.tokens' } },
-      schemas: { Problem: problem, Reason: reason },
+      schemas: { Problem: problem, Reason: reason, ...answerSchemas() },
     },
   };
 }
 
-/** Every route with each status that is described for it, and what the doors answer by themselves: counted from 0 on. */
-export const foreseenAnswers = (routes: readonly Route[]): readonly Count[] => [
-  ...routes.flatMap((route) =>
-    Object.keys(operationOf(route).responses).map((code) => ({ handler: route.path, code: Number(code), requests: 0 })),
-  ),
-  ...[400, 404, 408, 431, 503].map((code) => ({ handler: 'none', code, requests: 0 })),
-];
-
 function operationOf(route: Route) {
   const wrong = (description: string) => ({
     description,
-    content: { 'application/json': { schema: { $ref: '#/components/schemas/Problem' } } },
+    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
   });
-  const others: Readonly<Record<number, string | undefined>> = {
-    ...(route.query || route.body ? { 400: 'Query or body are wrong: the error says where' } : {}),
-    ...(route.need === 'nothing' ? {} : { 401: 'No token, or an unknown one', 403: 'The token may not do this' }),
-    ...route.others,
-  };
   return {
     summary: route.summary,
     'x-scope': route.need,
@@ -73,11 +69,20 @@ function operationOf(route: Route) {
     parameters: [...pathParameters(route), ...queryParameters(route)],
     ...(route.body ? { requestBody: { content: { 'application/json': { schema: schemaOf(route.body) } } } } : {}),
     responses: {
-      [route.path === '/api/v1/holds' && route.method === 'post' ? 201 : 200]: { description: route.answer },
-      ...Object.fromEntries(Object.entries(others).map(([status, description = '']) => [status, wrong(description)])),
+      [goodStatusOf(route)]: { description: route.answer, ...contentOf(route) },
+      ...Object.fromEntries(Object.entries(otherStatusesOf(route)).map(([status, said]) => [status, wrong(said)])),
     },
   };
 }
+
+function contentOf({ schema }: Route) {
+  if (schema === undefined) return {};
+  const one = { $ref: `#/components/schemas/${schema.replace('[]', '')}` };
+  return { content: { 'application/json': { schema: schema.endsWith('[]') ? { type: 'array', items: one } : one } } };
+}
+
+const answerSchemas = () =>
+  Object.fromEntries(Object.entries(answers).map(([name, schema]) => [name, schemaOf(schema, 'output')]));
 
 const pathParameters = (route: Route) =>
   [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
@@ -94,7 +99,7 @@ function queryParameters(route: Route) {
 }
 
 // What comes in is described: before a text has become a number.
-const schemaOf = (schema: z.ZodType) => {
-  const { $schema: _, ...described } = z.toJSONSchema(schema, { io: 'input' });
+const schemaOf = (schema: z.ZodType, io: 'input' | 'output' = 'input') => {
+  const { $schema: _, ...described } = z.toJSONSchema(schema, { io });
   return described;
 };

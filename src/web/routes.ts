@@ -5,6 +5,9 @@
 import { z } from 'zod';
 import type { Operations } from '../domain/ports/operations-port.ts';
 import { authorOf, type Caller, type Need } from './access.ts';
+import type { AnswerName } from './answers.ts';
+import { type Joined, streamHeader, streamPath } from './between-threads.ts';
+import type { Happenings } from './happenings.ts';
 import {
   accountQuery,
   byQuery,
@@ -13,13 +16,16 @@ import {
   eventsQuery,
   holdBody,
   holdMs,
+  listQuery,
   releaseBody,
   restartBody,
+  seqOf,
+  streamQuery,
   taskId,
   tasksQuery,
 } from './inputs.ts';
 import { pageOf } from './page.ts';
-import { Denial } from './problem.ts';
+import { Denial, problemOf, problemType } from './problem.ts';
 
 /** What the routes work on. */
 export interface Behind {
@@ -29,12 +35,18 @@ export interface Behind {
   readonly externalUrl: string | undefined;
   /** What a person types on this machine, for hints. */
   readonly program: string;
-  readonly openapi: () => unknown;
+  readonly openapi: () => Promise<unknown>;
+  readonly happenings: Happenings;
 }
 
 export type Reply =
   | { readonly status: number; readonly json: unknown; readonly headers?: Readonly<Record<string, string>> }
-  | { readonly status: number; readonly text: string; readonly contentType: string };
+  | {
+      readonly status: number;
+      readonly text: string;
+      readonly contentType: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    };
 
 /** A request as it came: not yet checked. */
 export interface Asked {
@@ -43,6 +55,8 @@ export interface Asked {
   readonly query: Readonly<Record<string, string>>;
   /** `{}` if there was none. */
   readonly body: unknown;
+  /** What a browser says when it comes back to a stream. */
+  readonly lastEventId: string | undefined;
 }
 
 export interface Route {
@@ -55,6 +69,8 @@ export interface Route {
   readonly body?: z.ZodType;
   /** What a good answer is. */
   readonly answer: string;
+  /** Its schema, by its name in openapi.json; `[]` behind it: a list. */
+  readonly schema?: AnswerName | `${AnswerName}[]`;
   /** Other statuses that this route can give besides those that all share. */
   readonly others?: Readonly<Record<number, string>>;
   readonly run: (behind: Behind, asked: Asked) => Promise<Reply> | Reply;
@@ -65,12 +81,15 @@ function route<Query extends z.ZodType = z.ZodUnknown, Body extends z.ZodType = 
   method: Route['method'],
   path: string,
   need: Need,
-  spec: Pick<Route, 'summary' | 'answer' | 'others'> & {
+  spec: Pick<Route, 'summary' | 'answer' | 'schema' | 'others'> & {
     readonly query?: Query;
     readonly body?: Body;
     readonly run: (
       behind: Behind,
-      asked: Pick<Asked, 'caller' | 'params'> & { readonly query: z.output<Query>; readonly body: z.output<Body> },
+      asked: Pick<Asked, 'caller' | 'params' | 'lastEventId'> & {
+        readonly query: z.output<Query>;
+        readonly body: z.output<Body>;
+      },
     ) => Promise<Reply> | Reply;
   },
 ): Route {
@@ -97,6 +116,28 @@ const text = (value: string, status = 200, contentType = 'text/plain; charset=ut
   contentType,
 });
 const idOf = (params: Readonly<Record<string, string>>) => checked(taskId, params.id, 'the id');
+
+const paged = 'the header `Link` has the address of the next page, if there is one';
+
+/** One page of a list, and the way to the next. */
+const page = (
+  items: readonly unknown[],
+  query: Readonly<Record<string, string | number | undefined>>,
+  last: readonly string[] | undefined,
+): Reply => (last ? { ...json(items), headers: { link: linkToNext(query, cursorOf(last)) } } : json(items));
+
+/** A list that is there as a whole; one whose last is gone begins again. */
+function sliced<T>(
+  all: readonly T[],
+  { limit, cursor }: { readonly limit: number; readonly cursor?: readonly string[] },
+  keyOf: (item: T) => readonly string[],
+): Reply {
+  const isLast = (item: T) => keyOf(item).join('\n') === cursor?.join('\n');
+  const from = all.findIndex(isLast) + 1;
+  const items = all.slice(from, from + limit);
+  const last = items.at(-1);
+  return page(items, { limit }, last && from + limit < all.length ? keyOf(last) : undefined);
+}
 
 const notFound = { 404: 'No such task' } as const;
 const refusable = { ...notFound, 409: 'Refused: the error says why' } as const;
@@ -146,7 +187,8 @@ const changes: readonly Route[] = [
       const result = await operations.reload();
       if (result.ok) return json(result);
       const hint = 'The configuration in force is unchanged. Try the file with: relaykeeper check';
-      return json({ error: result.errors.join('\n'), hint, ...result }, 400);
+      const problem = problemOf({ code: 'bad-configuration', message: result.errors.join('\n'), hint });
+      return { ...json({ ...problem, ...result }, 400), headers: { 'content-type': problemType } };
     },
   }),
   route('post', '/hooks/{account}/{token}', 'nothing', {
@@ -155,7 +197,11 @@ const changes: readonly Route[] = [
     others: { 404: 'No such account, or the token is wrong' },
     run: ({ operations }, { params: { account = '', token = '' } }) => {
       if (operations.hook(account, token)) return json({ ok: true });
-      throw new Denial(404, 'no such hook', 'The address is /hooks/ACCOUNT/TOKEN with the hookToken of that account.');
+      throw new Denial(
+        'not-found',
+        'no such hook',
+        'The address is /hooks/ACCOUNT/TOKEN with the hookToken of that account.',
+      );
     },
   }),
 ];
@@ -163,42 +209,71 @@ const changes: readonly Route[] = [
 const reading: readonly Route[] = [
   route('get', '/api/v1/status', 'read', {
     summary: 'Accounts and groups at a glance',
-    answer: 'StatusView',
+    answer: 'Accounts, groups, store and configuration',
+    schema: 'StatusView',
     run: ({ operations }) => json(operations.status()),
   }),
   route('get', '/api/v1/tasks', 'read', {
     summary: 'Tasks by account and id, each with its verdict, page by page',
     query: tasksQuery,
-    answer: 'An array of TaskView; the header `Link` has the address of the next page, if there is one',
-    run: ({ operations }, { query: { cursor: after, ...query } }) => {
+    answer: `Tasks; ${paged}`,
+    schema: 'TaskView[]',
+    run: ({ operations }, { query: { cursor, ...query } }) => {
+      const [account, taskId] = cursor ?? [];
+      const after = account !== undefined && taskId !== undefined ? { account, taskId } : undefined;
       const { tasks, more } = operations.tasks({ ...query, after });
       const last = tasks.at(-1);
-      return more && last ? { ...json(tasks), headers: { link: linkToNext(query, cursorOf(last)) } } : json(tasks);
+      return page(tasks, query, more && last ? [last.account, last.taskId] : undefined);
     },
   }),
   route('get', '/api/v1/tasks/{id}', 'read', {
     summary: 'One task with every rule; the id may be a prefix of at least 6 characters, or a title',
     query: accountQuery,
-    answer: 'ExplainView',
+    answer: 'The task, its rules in order of authority, holds over it, recent events',
+    schema: 'ExplainView',
     others: notFound,
     run: async ({ operations }, { params, query }) => json(await operations.explain(idOf(params), query.account)),
   }),
   route('get', '/api/v1/events', 'read', {
     summary: 'What happened, newest first',
     query: eventsQuery,
-    answer: 'An array of StoredEvent',
-    run: async ({ operations }, { query: { account, group, task, type, before, limit = 100 } }) =>
-      json(await operations.events({ account, group, taskId: task, types: type?.split(','), before, limit })),
+    answer: `Events; ${paged}`,
+    schema: 'StoredEvent[]',
+    run: async ({ operations }, { query: { cursor, ...query } }) => {
+      const { account, group, task, type, before = seqOf(cursor), limit } = query;
+      const wanted = { account, group, taskId: task, types: type?.split(','), before, limit };
+      const events = await operations.events(wanted);
+      const last = events.at(-1);
+      const { before: _, ...same } = query;
+      return page(events, same, last && events.length === limit ? [String(last.seq)] : undefined);
+    },
+  }),
+  route('get', streamPath, 'read', {
+    summary: 'What happens, as it happens: server-sent events, to be resumed with Last-Event-ID',
+    query: streamQuery,
+    answer: 'text/event-stream: `data` is a StoredEvent, `id` its number; an event `gap` stands for what is not sent',
+    others: { 503: 'Too many listen already' },
+    run: async ({ happenings }, { query: { account, group, task, type }, lastEventId }) => {
+      const filter = { account, group, taskId: task, types: type?.split(',') };
+      const { backlog, upTo } = await happenings.join(filter, seqOf([lastEventId ?? '']));
+      const headers = { [streamHeader]: JSON.stringify({ filter, upTo } satisfies Joined) };
+      return { ...text(backlog, 200, 'text/event-stream; charset=utf-8'), headers };
+    },
   }),
   route('get', '/api/v1/holds', 'read', {
     summary: 'Holds in force',
-    answer: 'An array of Hold',
-    run: ({ operations }) => json(operations.holds()),
+    query: listQuery,
+    answer: `Holds; ${paged}`,
+    schema: 'Hold[]',
+    run: ({ operations }, { query }) => sliced(operations.holds(), query, ({ id }) => [id]),
   }),
   route('get', '/api/v1/groups', 'read', {
     summary: 'Groups, one entry for each account that they match',
-    answer: 'An array of GroupView',
-    run: ({ operations }) => json(operations.status().groups),
+    query: listQuery,
+    answer: `Groups; ${paged}`,
+    schema: 'GroupView[]',
+    run: ({ operations }, { query }) =>
+      sliced(operations.status().groups, query, ({ account, group }) => [account, group]),
   }),
   route('get', '/api/v1/config', 'read', {
     summary: 'The configuration in force, without secrets',
@@ -208,7 +283,7 @@ const reading: readonly Route[] = [
   route('get', '/api/v1/openapi.json', 'read', {
     summary: 'This description',
     answer: 'OpenAPI 3.1',
-    run: ({ openapi }) => json(openapi()),
+    run: async ({ openapi }) => json(await openapi()),
   }),
 ];
 
@@ -217,6 +292,7 @@ const operating: readonly Route[] = [
     summary: 'Restarts a stopped task now, past backoff, quarantine and storm',
     body: restartBody,
     answer: 'The task, and what the cloud answered: look at answer.kind',
+    schema: 'RestartView',
     others: refusable,
     run: async ({ operations }, { params, body, caller }) =>
       json(
@@ -230,7 +306,8 @@ const operating: readonly Route[] = [
   route('post', '/api/v1/tasks/{id}/release', 'operate', {
     summary: 'Takes a task out of quarantine or abandonment',
     body: releaseBody,
-    answer: 'TaskView',
+    answer: 'The task',
+    schema: 'TaskView',
     others: refusable,
     run: async ({ operations }, { params, body, caller }) =>
       json(await operations.release(idOf(params), { account: body.account, by: authorOf(caller, body.by) })),
@@ -238,7 +315,8 @@ const operating: readonly Route[] = [
   route('post', '/api/v1/holds', 'operate', {
     summary: 'Sets a hold: nothing that it covers is restarted until it ends',
     body: holdBody,
-    answer: 'Hold',
+    answer: 'The hold',
+    schema: 'Hold',
     others: refusable,
     run: async ({ operations }, { body, caller }) => {
       const { account, target, reason } = body;
@@ -250,6 +328,7 @@ const operating: readonly Route[] = [
     summary: 'Ends a hold now',
     query: byQuery,
     answer: 'The hold that was',
+    schema: 'Hold',
     others: { 404: 'No such hold' },
     run: async ({ operations }, { params, query, caller }) =>
       json(await operations.removeHold(idOf(params), authorOf(caller, query.by))),

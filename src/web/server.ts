@@ -7,7 +7,8 @@ import { createAnswering } from './answering.ts';
 import type { ApiOptions } from './api.ts';
 import type { Count, Limits } from './between-threads.ts';
 import { type Behind, openDoors } from './doors-opening.ts';
-import { foreseenAnswers } from './openapi.ts';
+import { foreseenAnswers } from './foreseen.ts';
+import { createHappenings } from './happenings.ts';
 import { routes } from './routes.ts';
 import { followKeyPair, readKeyPair, type TlsFiles, tlsCheckEveryMs } from './tls.ts';
 
@@ -50,6 +51,9 @@ const defaultLimits: Limits = {
   askedOfAddress: 32,
   unreadBytes: 16 * 1024 * 1024,
   readWithinSeconds: 60,
+  streams: 256,
+  streamsOfAddress: 200,
+  streamSeconds: 900,
 };
 
 /** A thread that ends by itself is a mistake of ours, or ran out of memory. */
@@ -60,8 +64,10 @@ export async function createWeb(options: WebOptions): Promise<Web> {
   const { clock, log, listen, socket, tls, onCount = () => {} } = options;
   const { tlsCheckEveryMs: everyMs = tlsCheckEveryMs, ...given } = options.limits ?? {};
   const limits: Limits = { ...defaultLimits, ...given };
+  const happenings = createHappenings(options.operations, clock, (message) => doors.post(message));
   const behind: Behind = {
-    answer: createAnswering(options),
+    answer: createAnswering({ ...options, happenings }),
+    listening: (listeners) => happenings.listening(listeners),
     counted: (counts) => counts.forEach(onCount),
     trouble: (error) => log.tell('request-failed', { error }, `The HTTP server failed: ${error}`),
   };
@@ -114,6 +120,7 @@ export async function createWeb(options: WebOptions): Promise<Web> {
       stop.abort();
       unfollow?.();
       untell();
+      happenings.close();
       // Doors that open only then would stay open.
       await reopening;
       await doors.close(withinMs);

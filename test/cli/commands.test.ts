@@ -258,25 +258,25 @@ describe('the exit code and the line for each end', () => {
     [200, {}, 0, ''],
     [
       400,
-      { error: 'no such group: vpi', hint: 'Did you mean vip?' },
+      { detail: 'no such group: vpi', hint: 'Did you mean vip?' },
       2,
       'relaykeeper: no such group: vpi\n  Did you mean vip?\n',
     ],
     [
       401,
-      { error: 'no token', hint: 'Send a header.' },
+      { detail: 'no token', hint: 'Send a header.' },
       5,
       'relaykeeper: no token\n  Give a token with --token-file FILE',
     ],
     [
       403,
-      { error: 'the token may only read', hint: 'Use another.' },
+      { detail: 'the token may only read', hint: 'Use another.' },
       5,
       'relaykeeper: the token may only read\n  Use another.\n',
     ],
-    [404, { error: 'no such task', hint: 'See status.' }, 1, 'relaykeeper: no such task\n  See status.\n'],
-    [409, { error: 'held by ana', hint: 'Use --force.' }, 5, 'relaykeeper: held by ana\n  Use --force.\n'],
-    [503, { error: 'the store is down' }, 1, 'relaykeeper: the store is down\n'],
+    [404, { detail: 'no such task', hint: 'See status.' }, 1, 'relaykeeper: no such task\n  See status.\n'],
+    [409, { detail: 'held by ana', hint: 'Use --force.' }, 5, 'relaykeeper: held by ana\n  Use --force.\n'],
+    [503, { detail: 'the store is down' }, 1, 'relaykeeper: the store is down\n'],
   ])('HTTP %i', async (httpStatus, json, code, message) => {
     const { socket } = await answering({
       'GET /api/v1/holds': { status: httpStatus, json: httpStatus === 200 ? [] : json },

@@ -98,7 +98,7 @@ export async function pretendDaemon(
     });
     const answer = answers[`${request.method} ${path.split('?')[0]}`] ?? {
       status: 404,
-      json: { error: 'there is no such thing', hint: 'Look elsewhere.' },
+      json: { detail: 'there is no such thing', hint: 'Look elsewhere.' },
     };
     response.writeHead(answer.status ?? 200, { 'content-type': 'application/json' });
     response.end(answer.text ?? JSON.stringify(answer.json));

@@ -37,6 +37,9 @@ describe('history', () => {
     ['of all at once', { account: 'main', taskId: 'a', group: 'vip', types: ['task-found'], limit: 10 }, ['a']],
     ['before a number', { before: 3, limit: 10 }, ['a', 'other']],
     ['before the first', { before: 1, limit: 10 }, []],
+    ['after a number', { after: 4, limit: 10 }, ['a', 'c']],
+    ['between two', { after: 2, before: 5, limit: 10 }, ['storm-ended', 'b']],
+    ['after the last', { after: 6, limit: 10 }, []],
     ['of nobody', { taskId: 'nobody', limit: 10 }, []],
   ])('tells events %s', async (_, query, expected) => {
     const { ledgerStore, history } = await opened(temporaryFile());

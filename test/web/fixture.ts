@@ -134,6 +134,7 @@ export async function openWeb(
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
   readonly text: string;
   readonly json: unknown;
 }
@@ -169,8 +170,9 @@ export function clientOf(web: Web, door: 'listen' | 'socket') {
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', reject);
         response.on('end', () => {
-          const text = Buffer.concat(chunks).toString();
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: parsed(text) });
+          const body = Buffer.concat(chunks);
+          const text = body.toString();
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body, text, json: parsed(text) });
         });
       });
       call.end(payload);

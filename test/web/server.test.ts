@@ -339,7 +339,11 @@ describe('slow and odd clients', () => {
     const stuck = [1, 2].map((n) => on('listen')('GET', `/api/v1/tasks/task-${n}`));
     await expect.poll(() => calls.length).toBe(2);
     const busy = await on('listen')('GET', '/api/v1/tasks/task-3');
-    expect(busy).toMatchObject({ status: 503, headers: { 'retry-after': '1' }, json: { error: expect.any(String) } });
+    expect(busy).toMatchObject({
+      status: 503,
+      headers: { 'retry-after': '1' },
+      json: { code: 'busy', detail: expect.any(String) },
+    });
     expect((await on('listen')('GET', '/-/healthy')).status).toBe(200);
     expect((await on('socket')('GET', '/api/v1/status')).status).toBe(200);
     letGo();

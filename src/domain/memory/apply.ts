@@ -112,7 +112,6 @@ export const newRecord = (event: Extract<TaskEvent, { type: 'task-found' }>): Ta
   tries: noAttempts.tries,
   row: noAttempts.row,
   failedAt: noAttempts.failedAt,
-  failedTryAt: noAttempts.failedTryAt,
   lastTryAt: noAttempts.lastTryAt,
   attempt: undefined,
   stageTold: noAttempts.stageTold,
@@ -121,7 +120,7 @@ export const newRecord = (event: Extract<TaskEvent, { type: 'task-found' }>): Ta
   reasonTold: undefined,
 });
 
-const noFailures = { row: 0, failedAt: [], failedTryAt: undefined, stageTold: undefined } as const;
+const noFailures = { row: 0, failedAt: [], stageTold: undefined } as const;
 const noAttempts = { tries: 0, lastTryAt: undefined, shadow: undefined, ...noFailures } as const;
 
 /** The record of a task after one event of it. */
@@ -225,12 +224,11 @@ function seen(record: TaskRecord, item: TaskItem): TaskRecord {
 }
 
 function intended(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-intended' }>): TaskRecord {
-  const { attemptId: id, n, trigger, by, probe, free, at } = event;
+  const { attemptId: id, n, trigger, probe, free, at } = event;
   const attempt: Attempt = {
     id,
     n,
     trigger,
-    by,
     probe,
     free,
     at,
@@ -240,7 +238,7 @@ function intended(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart
   };
   const outage = record.outage && { ...record.outage, calls: record.outage.calls + 1, lastCallAt: at };
   // An operator's restart counts for nothing, neither as an attempt nor as the outage's first.
-  if (trigger === 'manual') return { ...record, attempt, outage };
+  if (trigger === 'manual') return { ...record, ...noAttempts, attempt, outage };
   return {
     ...record,
     tries: record.tries + 1,
@@ -296,8 +294,7 @@ function givenBack(record: TaskRecord, event: Extract<TaskEvent, { type: 'restar
   // Of a settled attempt the one before is known by when it failed; a newer one, out or not, stays the newest.
   const newerTryAt = record.attempt || (record.lastTryAt ?? 0) > failedAt ? record.lastTryAt : undefined;
   const lastTryAt = mine ? previousTryAt : (newerTryAt ?? left.at(-1));
-  // Whether the one before it was made late enough to be the last is not known: the next one tells.
-  return { ...after, tries, lastTryAt, row: Math.max(0, record.row - 1), failedAt: left, failedTryAt: undefined };
+  return { ...after, tries, lastTryAt, row: Math.max(0, record.row - 1), failedAt: left };
 }
 
 function worked(record: TaskRecord, activeAt: number): TaskRecord {
@@ -340,6 +337,5 @@ function failed(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-f
   };
   if (event.trigger === 'manual') return after;
   const kept = record.failedAt.length < maxFailuresKept ? [...record.failedAt, event.at] : record.failedAt;
-  const failedTryAt = record.attempt?.id === event.attemptId ? record.attempt.at : event.at;
-  return { ...after, row: record.row + 1, failedAt: kept, failedTryAt };
+  return { ...after, row: record.row + 1, failedAt: kept };
 }

@@ -25,6 +25,8 @@ export interface EventQuery {
   readonly types?: readonly string[];
   /** Only events with a smaller sequence number (for paging back). */
   readonly before?: number;
+  /** Only events with a larger one. */
+  readonly after?: number;
   /** At most 1,000. */
   readonly limit: number;
 }

@@ -1,0 +1,158 @@
+/**
+ * What is answered, as schemas: openapi.json is made from them, and tests hold real answers against them. The compiler
+ * asks for what a view has and its schema lacks.
+ */
+import { z } from 'zod';
+import type { StoredEvent } from '../domain/ports/store-port.ts';
+import type {
+  AccountView,
+  ExplainView,
+  GroupView,
+  InCommon,
+  RuleView,
+  StatusView,
+  TaskView,
+} from '../domain/views/shown.ts';
+import type { Hold } from '../domain/words/events.ts';
+import { reasons } from '../domain/words/reason.ts';
+import { taskStates } from '../domain/words/task.ts';
+
+const at = z.number().meta({ description: 'Unix milliseconds' });
+const count = z.number();
+const orNull = <T extends z.ZodType>(schema: T) => schema.nullable();
+const reason = z.enum(reasons);
+const until = z.union([at, z.enum(['never', 'unknown'])]);
+const storm = orNull(z.object({ since: at, window: count }));
+const circuit = orNull(z.object({ since: at, class: z.string(), code: orNull(z.string()), message: z.string() }));
+
+const hold = z.object({
+  id: z.string(),
+  account: z.string(),
+  target: z.union([
+    z.object({ kind: z.literal('task'), taskId: z.string() }),
+    z.object({ kind: z.literal('group'), group: z.string() }),
+    z.object({ kind: z.literal('account') }),
+  ]),
+  author: z.string(),
+  reason: z.string(),
+  createdAt: at,
+  endsAt: at.optional().meta({ description: 'Absent: until it is removed' }),
+});
+
+const task = z.object({
+  account: z.string(),
+  taskId: z.string(),
+  title: z.string(),
+  cloudGroup: z.string(),
+  group: orNull(z.string()),
+  type: z.enum(['live', 'vod']),
+  state: z.enum(taskStates),
+  statusText: z.string(),
+  startsAt: orNull(at),
+  endsAt: orNull(at),
+  firstSeenAt: at,
+  changedAt: at,
+  gone: z.boolean(),
+  due: z.boolean(),
+  outage: orNull(z.object({ id: z.string(), since: at, downSince: at, attempts: count, activeAt: orNull(at) })),
+  attempts: z.object({ tries: count, failedInRow: count, lastAt: orNull(at), phase: orNull(z.string()) }),
+  givenUp: orNull(z.enum(['quarantined', 'abandoned'])),
+  verdict: z.object({
+    kind: z.enum(['restart', 'wait', 'none']),
+    reason: reason.optional(),
+    until: until.optional(),
+    sentence: z.string(),
+  }),
+}) satisfies z.ZodType<TaskView>;
+
+/** Each type has fields of its own besides. */
+const event = z.looseObject({ type: z.string(), at, account: z.string() });
+const stored = z.object({ seq: z.number(), event });
+
+const rule = z.object({ reason, notBefore: orNull(until), detail: z.string() }) satisfies z.ZodType<RuleView>;
+
+const group = z.object({
+  account: z.string(),
+  group: z.string(),
+  mode: z.enum(['heal', 'observe']),
+  states: z.record(z.enum(taskStates), count),
+  waiting: z.partialRecord(reason, count),
+  quarantined: count,
+  abandoned: count,
+  holds: count,
+  holdEndsAt: orNull(at),
+  oldestOutageAt: orNull(at),
+  nextRestartAt: orNull(at),
+  storm,
+}) satisfies z.ZodType<GroupView>;
+
+const account = z.object({
+  account: z.string(),
+  provider: z.string(),
+  owned: z.boolean(),
+  polledAt: orNull(at),
+  pollIntervalMs: orNull(z.number()),
+  tasks: count,
+  unmanaged: count,
+  circuits: z.object({ list: circuit, restart: circuit }),
+  storm,
+  throttledUntil: orNull(at),
+  suspectSince: orNull(at),
+  incompleteSince: orNull(at),
+  clockOffsetMs: z.number(),
+  gate: z.object({
+    perSecond: z.number(),
+    restartPerSecond: z.number(),
+    listPerSecond: z.number(),
+    queued: z.object({ restart: count, verify: count, poll: count, other: count }),
+    permitsOut: count,
+  }),
+}) satisfies z.ZodType<AccountView>;
+
+const common = z.object({
+  account: z.string(),
+  trait: z.enum(['source-host', 'destination-host', 'cloud-group', 'title-prefix', 'type', 'start']),
+  value: z.string(),
+  down: count,
+  ofDown: count,
+  running: count.optional(),
+  ofRunning: count.optional(),
+  startedAt: at.optional(),
+  sentence: z.string(),
+}) satisfies z.ZodType<InCommon>;
+
+export const answers = {
+  TaskView: task,
+  ExplainView: task.extend({
+    rules: z.array(rule),
+    holds: z.array(hold),
+    recent: z.array(stored),
+  }),
+  GroupView: group,
+  StatusView: z.object({
+    version: z.string(),
+    startedAt: at,
+    now: at,
+    configHash: z.string(),
+    configFile: z.string(),
+    store: z.object({ kind: z.enum(['sqlite', 'postgres']), up: z.boolean() }),
+    accounts: z.array(account),
+    groups: z.array(group),
+    inCommon: z.array(common),
+  }) satisfies z.ZodType<StatusView>,
+  Hold: hold,
+  StoredEvent: stored,
+  RestartView: z.object({ task, answer: z.looseObject({ kind: z.string() }) }),
+} as const;
+
+export type AnswerName = keyof typeof answers;
+
+/** A key that a view has and its schema lacks would be missing in the description. */
+type Complete<View, Schema extends z.ZodType> =
+  Exclude<keyof View, keyof z.output<Schema>> extends never ? true : false;
+type Must<Answer extends true> = Answer;
+export type Checked = [
+  Must<Complete<Hold, typeof hold>>,
+  Must<Complete<ExplainView, (typeof answers)['ExplainView']>>,
+  Must<Complete<StoredEvent, typeof stored>>,
+];

@@ -1,0 +1,25 @@
+/** Which statuses each address can answer with: described in openapi.json, and counted from 0 on. */
+import type { Count } from './between-threads.ts';
+import type { Route } from './routes.ts';
+
+export const goodStatusOf = ({ path, method }: Pick<Route, 'path' | 'method'>): number =>
+  path === '/api/v1/holds' && method === 'post' ? 201 : 200;
+
+export function otherStatusesOf({ query, body, need, others }: Route): Readonly<Record<number, string>> {
+  const wrong: Record<number, string> = query || body ? { 400: 'Query or body are wrong: the detail says where' } : {};
+  const denied: Record<number, string> =
+    need === 'nothing' ? {} : { 401: 'No token, or an unknown one', 403: 'The token may not do this' };
+  return { ...wrong, ...denied, ...others };
+}
+
+/** Every route with each status that is described for it, and what the doors answer by themselves. */
+export const foreseenAnswers = (routes: readonly Route[]): readonly Count[] => [
+  ...routes.flatMap((route) =>
+    [goodStatusOf(route), ...Object.keys(otherStatusesOf(route))].map((code) => ({
+      handler: route.path,
+      code: Number(code),
+      requests: 0,
+    })),
+  ),
+  ...[400, 404, 408, 431, 503].map((code) => ({ handler: 'none', code, requests: 0 })),
+];

@@ -1,0 +1,86 @@
+/**
+ * What is stored, told to those who listen: once a second what is new, and only while somebody listens. The thread of
+ * the doors gets one message for each event and passes it on to all.
+ */
+import type { Operations } from '../domain/ports/operations-port.ts';
+import type { StoredEvent } from '../domain/ports/store-port.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
+import type { EventFilter, Happening, ToDoors } from './between-threads.ts';
+
+const lookEveryMs = 1_000;
+/** Told of one second, and to one who comes back: of more than that a list is the better picture. */
+const mostTold = 500;
+
+export const gap = 'event: gap\ndata: {}\n\n';
+/** How soon a browser comes back, milliseconds. */
+const retry = 'retry: 2000\n\n';
+
+export interface Happenings {
+  /** What a listener who has seen `lastSeen` missed, as it is written out, and up to which event that is. */
+  join(filter: EventFilter, lastSeen: number | undefined): Promise<{ readonly backlog: string; readonly upTo: number }>;
+  listening(listeners: number): void;
+  close(): void;
+}
+
+export function createHappenings(
+  { events }: Pick<Operations, 'events'>,
+  clock: Clock,
+  post: (message: ToDoors) => void,
+): Happenings {
+  /** Up to which all was told; undefined: nobody has listened yet. */
+  let told: number | undefined;
+  let listeners = 0;
+  let looking = false;
+  let takeBack = () => {};
+
+  async function tellNew(): Promise<void> {
+    const fresh = await events({ after: told, limit: mostTold });
+    if (fresh.length === mostTold) post({ kind: 'gap' });
+    for (const stored of fresh.toReversed()) post({ kind: 'happened', happening: happeningOf(stored) });
+    told = fresh[0]?.seq ?? told;
+  }
+
+  function lookAgain(): void {
+    if (looking || listeners === 0) return;
+    looking = true;
+    takeBack = clock.after(lookEveryMs, async () => {
+      // A store that fails is told by itself; what it did not give comes when it does.
+      await tellNew().catch(() => {});
+      looking = false;
+      lookAgain();
+    });
+  }
+
+  return {
+    async join(filter, lastSeen) {
+      const upTo = (await events({ limit: 1 }))[0]?.seq ?? 0;
+      const missed =
+        lastSeen === undefined || lastSeen >= upTo
+          ? []
+          : await events({ ...filter, after: lastSeen, before: upTo + 1, limit: mostTold });
+      if (!looking) told = upTo;
+      const texts = missed.toReversed().map((stored) => happeningOf(stored).text);
+      return { backlog: [retry, ...(missed.length === mostTold ? [gap] : []), ...texts].join(''), upTo };
+    },
+    listening(count) {
+      listeners = count;
+      lookAgain();
+    },
+    close() {
+      listeners = 0;
+      takeBack();
+    },
+  };
+}
+
+function happeningOf(stored: StoredEvent): Happening {
+  const { seq, event } = stored;
+  return {
+    seq,
+    account: event.account,
+    group: 'group' in event ? event.group : undefined,
+    taskId: 'taskId' in event ? event.taskId : undefined,
+    type: event.type,
+    text: `id: ${seq}\ndata: ${JSON.stringify(stored)}\n\n`,
+  };
+}

@@ -1,0 +1,95 @@
+/**
+ * Who listens to events, in the thread of the doors: each gets what it asked for, as it happens. There is room for so
+ * many; who does not read is dropped, and comes back by itself with the number of the last event that it has.
+ */
+import type { ServerResponse } from 'node:http';
+import type { EventFilter, Happening, Joined, Limits } from './between-threads.ts';
+import { gap } from './happenings.ts';
+
+/** So that nobody on the way takes a quiet stream for a dead one. */
+const breatheEverySeconds = 15;
+/** From here everybody reads at his own pace; half of it goes when it is full, and with it who has not read that half. */
+const mostRemembered = 1_000;
+
+interface Listener {
+  readonly res: ServerResponse;
+  readonly address: string;
+  readonly filter: EventFilter;
+  upTo: number;
+  readonly endsAt: number;
+}
+
+export interface Streams {
+  hasRoom(address: string): boolean;
+  /** The answer's beginning is written; from here on what happens follows, until the listener goes. */
+  follow(res: ServerResponse, address: string, joined: Joined, second: number): Promise<void>;
+  happened(happening: Happening): void;
+  gap(): void;
+  onSecond(second: number): void;
+  end(): void;
+}
+
+export function createStreams(
+  { streams, streamsOfAddress, streamSeconds }: Limits,
+  tell: (listeners: number) => void,
+): Streams {
+  const listeners = new Set<Listener>();
+  const remembered: Happening[] = [];
+
+  function readOn(listener: Listener): void {
+    const from = remembered.findLastIndex(({ seq }) => seq <= listener.upTo) + 1;
+    for (const happening of remembered.slice(from)) {
+      if (listener.res.writableNeedDrain) return;
+      listener.upTo = happening.seq;
+      if (wants(listener.filter, happening)) listener.res.write(happening.text);
+    }
+  }
+
+  function forgetHalf(): void {
+    const last = remembered.splice(0, mostRemembered / 2).at(-1);
+    for (const { res, upTo } of listeners) if (last && upTo < last.seq) res.destroy();
+  }
+
+  return {
+    hasRoom: (address) =>
+      listeners.size < streams && [...listeners].filter((one) => one.address === address).length < streamsOfAddress,
+    follow(res, address, { filter, upTo }, second) {
+      const listener: Listener = { res, address, filter, upTo, endsAt: second + streamSeconds };
+      listeners.add(listener);
+      tell(listeners.size);
+      res.on('drain', () => readOn(listener));
+      readOn(listener);
+      return new Promise((resolve) => {
+        res.once('close', () => {
+          listeners.delete(listener);
+          tell(listeners.size);
+          if (listeners.size === 0) remembered.length = 0;
+          resolve();
+        });
+      });
+    },
+    happened(happening) {
+      remembered.push(happening);
+      for (const listener of listeners) readOn(listener);
+      if (remembered.length > mostRemembered) forgetHalf();
+    },
+    gap() {
+      for (const { res } of listeners) res.write(gap);
+    },
+    onSecond(second) {
+      for (const listener of listeners) {
+        if (second >= listener.endsAt) listener.res.end();
+        else if (second % breatheEverySeconds === 0 && listener.res.writableLength === 0) listener.res.write(':\n\n');
+      }
+    },
+    end() {
+      for (const { res } of listeners) res.end();
+    },
+  };
+}
+
+const wants = ({ account, group, taskId, types }: EventFilter, happening: Happening): boolean =>
+  (account === undefined || account === happening.account) &&
+  (group === undefined || group === happening.group) &&
+  (taskId === undefined || taskId === happening.taskId) &&
+  (types === undefined || types.includes(happening.type));
