@@ -147,7 +147,7 @@ function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
       if (closed) return;
       // Told by the trace.
       if (lock.remainingMs('') > 0)
-        await run('lock', () => loseIfMoved(lock, sqlite.ask({ op: 'look' }))).catch(() => undefined);
+        await run('lock', () => loseIfMoved(lock, file, sqlite.ask({ op: 'look' }))).catch(() => undefined);
       takeBackLook = lookAgain();
     });
   let takeBackLook = closed ? () => {} : lookAgain();
@@ -155,7 +155,7 @@ function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
   return {
     ledgerStore: {
       load: (account, budgetSince) => run('load', () => ledger.load(account, budgetSince)),
-      save: (account, changes) => run('save', () => loseIfMoved(lock, ledger.save(account, changes))),
+      save: (account, changes) => run('save', () => loseIfMoved(lock, file, ledger.save(account, changes))),
     },
     history: { events: (query) => run('events', () => past.events(query)) },
     ownership: {
@@ -183,11 +183,12 @@ function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
 }
 
 /** A file that is no longer under its name is nobody's memory: whoever saves to it has lost ownership. */
-async function loseIfMoved(lock: Lock, saving: Promise<unknown>): Promise<void> {
+async function loseIfMoved(lock: Lock, file: string, saving: Promise<unknown>): Promise<void> {
   try {
     await saving;
   } catch (error) {
-    if (error instanceof SqliteError && (error.fault === 'moved' || error.fault === 'lock-moved')) lock.lose(error);
+    if (error instanceof SqliteError && (error.fault === 'moved' || error.fault === 'lock-moved'))
+      lock.lose(problemOf(error, file));
     throw error;
   }
 }
