@@ -125,11 +125,14 @@ function directory(crew: Fleet) {
     throw new Refusal('not-found', unknownName('account', account, names));
   };
 
-  /** By id, a unique prefix of it, or a unique title; over all accounts unless one is named. */
+  /** By id, a unique prefix of it, or a unique title; over all accounts unless one is named. Living tasks before gone ones. */
   const find = (named: string, account: string | undefined): { readonly keeper: Keeper; readonly taskId: string } => {
     const keepers = account === undefined ? crew.keepers() : [keeperOf(account)];
-    for (const keeper of keepers) if (keeper.ledger.tasks.has(named)) return { keeper, taskId: named };
-    const like = keepers.flatMap((keeper) =>
+    const byId = keepers
+      .filter(({ ledger }) => ledger.tasks.has(named))
+      .map((keeper) => ({ keeper, taskId: named, gone: keeper.ledger.tasks.get(named)?.goneAt !== undefined }));
+    const living = byId.filter(({ gone }) => !gone);
+    const called = keepers.flatMap((keeper) =>
       [...keeper.ledger.tasks.values()]
         .filter(
           ({ taskId, item, goneAt }) =>
@@ -138,12 +141,14 @@ function directory(crew: Fleet) {
         )
         .map(({ taskId }) => ({ keeper, taskId })),
     );
+    const like = [living, byId, called].find((places) => places.length > 0) ?? [];
     const [only] = like;
     if (only && like.length === 1) return only;
+    // Whichever is meant must be said: what was done to one would leave the others as they are.
     if (like.length > 1)
       throw new Refusal(
-        'bad-request',
-        `${like.length} tasks are called ${named}: give the id\n${listed(like)}`,
+        'refused',
+        `${like.length} tasks are called ${named}: give ${byId.length > 0 ? 'the account (--account NAME)' : 'the id'}\n${listed(like)}`,
         `All with their state: relaykeeper tasks ${named}`,
       );
     const none = `no task ${named}: give its id, at least ${shortestPrefix} characters of it, or its exact title`;
@@ -186,8 +191,9 @@ function holdOperations(
 ): Pick<Operations, 'addHold' | 'removeHold'> {
   return {
     async addHold({ account, target, author, reason, forMs }) {
-      const keeper = target.kind === 'task' ? find(target.taskId, account).keeper : keeperOf(account);
-      const known = target.kind === 'task' ? { ...target, taskId: find(target.taskId, account).taskId } : target;
+      const task = target.kind === 'task' ? find(target.taskId, account) : undefined;
+      const keeper = task?.keeper ?? keeperOf(account);
+      const known = target.kind === 'task' && task ? { ...target, taskId: task.taskId } : target;
       if (known.kind === 'group') groupMustExist(known.group, [keeper]);
       if (keeper.ledger.holds.size >= maxHolds)
         throw new Refusal('refused', `there are ${maxHolds} holds already: remove some`);

@@ -16,9 +16,9 @@ const longestConnectMs = 5_000;
 /** Room for the tasks of the largest accounts. */
 const largestAnswerBytes = 128 * 1024 * 1024;
 
-/** What the configuration and a secret in a file may have at most. */
+/** What the configuration and a token or certificates in a file may have at most. */
 const largestConfigBytes = 1024 * 1024;
-const largestTokenBytes = 64 * 1024;
+const largestSecretBytes = 256 * 1024;
 
 /** What the daemon takes as a name; host names alone can be as long. */
 const longestName = 64;
@@ -27,6 +27,7 @@ export interface DaemonOptions {
   readonly socket?: string;
   readonly url?: string;
   readonly tokenFile?: string;
+  readonly caFile?: string;
 }
 
 /** Answers are taken as what `domain/views/shown.ts` says they are: daemon and command line are one version of one program. */
@@ -49,7 +50,11 @@ export function withDaemonOptions(command: Command): Command {
       `the daemon's unix socket (default: server.socket of the configuration, ${defaultSocket})`,
     )
     .option('--url <URL>', 'speak to http(s)://host:port instead of the socket')
-    .option('--token-file <FILE>', 'token for --url; else the environment variable RELAYKEEPER_TOKEN');
+    .option('--token-file <FILE>', 'token for --url; else the environment variable RELAYKEEPER_TOKEN')
+    .option(
+      '--ca-file <FILE>',
+      'certificates (PEM) of the authority to trust for an https URL, in place of the usual ones',
+    );
 }
 
 /** Opens the daemon for the time of `use` and closes it whatever happens. */
@@ -69,13 +74,20 @@ export async function withDaemon<T>(
 
 type Address =
   | { readonly kind: 'socket'; readonly path: string; readonly tried: string }
-  | { readonly kind: 'url'; readonly url: URL; readonly token: string | undefined; readonly tried: string };
+  | {
+      readonly kind: 'url';
+      readonly url: URL;
+      readonly token: string | undefined;
+      readonly ca: string | undefined;
+      readonly tried: string;
+    };
 
 async function findDaemon(surroundings: Surroundings, options: DaemonOptions): Promise<Address> {
   if (options.url === undefined) {
     if (options.tokenFile !== undefined) {
       throw new Failure(exitCodes.usage, '--token-file belongs to --url: the socket needs no token');
     }
+    if (options.caFile !== undefined) throw new Failure(exitCodes.usage, '--ca-file belongs to --url https://…');
     const path = resolve(options.socket ?? (await configuredSocket(surroundings)) ?? defaultSocket);
     return { kind: 'socket', path, tried: path };
   }
@@ -85,15 +97,33 @@ async function findDaemon(surroundings: Surroundings, options: DaemonOptions): P
     // Not repeated in the message: what is wrong with it may be a secret inside.
     throw new Failure(exitCodes.usage, '--url must be http://host:port or https://host:port, without user or query');
   }
-  return { kind: 'url', url, token: await token(surroundings, options.tokenFile), tried: url.href };
+  if (options.caFile !== undefined && url.protocol === 'http:') {
+    throw new Failure(exitCodes.usage, '--ca-file belongs to an https URL, and this one is http');
+  }
+  const { tokenFile, caFile } = options;
+  return {
+    kind: 'url',
+    url,
+    token:
+      tokenFile === undefined
+        ? surroundings.env.RELAYKEEPER_TOKEN?.trim() || undefined
+        : (await fileText('token', tokenFile)).trim(),
+    ca: caFile === undefined ? undefined : await certificates(caFile),
+    tried: url.href,
+  };
 }
 
-async function token(surroundings: Surroundings, file: string | undefined): Promise<string | undefined> {
-  if (file === undefined) return surroundings.env.RELAYKEEPER_TOKEN?.trim() || undefined;
+async function certificates(file: string): Promise<string> {
+  const text = await fileText('CA', file);
+  if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
+  throw new Failure(exitCodes.usage, `${file} has no certificate in it: it must be PEM, -----BEGIN CERTIFICATE-----`);
+}
+
+async function fileText(what: string, file: string): Promise<string> {
   try {
-    return new TextDecoder().decode(await readUserFile(file, largestTokenBytes)).trim();
+    return new TextDecoder().decode(await readUserFile(file, largestSecretBytes));
   } catch (error) {
-    throw new Failure(exitCodes.failed, `cannot read the token file ${file}: ${fileTrouble(error)}`);
+    throw new Failure(exitCodes.failed, `cannot read the ${what} file ${file}: ${fileTrouble(error)}`);
   }
 }
 
@@ -132,7 +162,11 @@ async function openDaemon(address: Address, program: string, timeoutMs: number):
   const client = new Client(address.kind === 'url' ? address.url.origin : 'http://relaykeeper', {
     connect: {
       timeout: Math.min(longestConnectMs, timeoutMs),
-      ...(address.kind === 'socket' ? { socketPath: address.path } : {}),
+      ...(address.kind === 'socket'
+        ? { socketPath: address.path }
+        : address.ca === undefined
+          ? {}
+          : { ca: address.ca }),
     },
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
@@ -217,10 +251,17 @@ function unreachable(address: Address, program: string, error: unknown): Failure
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
     return new Failure(exitCodes.failed, 'the answer of the daemon is too large', 'Ask for less: --account, --limit.');
   }
+  const talk = code in tlsTroubles ? tlsTroubles[code] : undefined;
+  if (talk && address.kind === 'url') {
+    return new Failure(exitCodes.unreachable, `${address.tried} ${talk.what}`, talk.next);
+  }
   const what = unreachableWords[code] ?? code;
   const denied = code === 'EACCES' || code === 'EPERM';
   if (address.kind === 'url') {
-    const next = 'Check host and port, and that server.listen in its configuration is not 127.0.0.1 only.';
+    const next =
+      what === closed && address.url.protocol === 'http:'
+        ? 'If it has server.tls, it speaks only TLS: --url https://…'
+        : 'Check host and port, and that server.listen in its configuration is not 127.0.0.1 only.';
     return new Failure(exitCodes.unreachable, `the daemon is not reachable at ${address.tried}: ${what}`, next);
   }
   const next = denied
@@ -229,6 +270,37 @@ function unreachable(address: Address, program: string, error: unknown): Failure
   return new Failure(exitCodes.unreachable, `the daemon is not reachable on the socket ${address.path}: ${what}`, next);
 }
 
+const untrusted = {
+  what: 'shows a certificate that this machine does not trust',
+  next: 'Name the authority that signed it (or the certificate itself, if it signed itself): --ca-file FILE.',
+} as const;
+const plainHttp = {
+  what: 'does not speak TLS: it answers plain HTTP',
+  next: 'Give --url http://… instead, or set server.tls in the configuration of the daemon.',
+} as const;
+
+/** Where somebody answers, but not in the way that the URL says. */
+const tlsTroubles: Readonly<Record<string, { readonly what: string; readonly next: string }>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT: untrusted,
+  CERT_SIGNATURE_FAILURE: untrusted,
+  CERT_HAS_EXPIRED: {
+    what: 'shows a certificate that has expired',
+    next: 'Renew the files of server.tls: the daemon reads them again when they change.',
+  },
+  ERR_TLS_CERT_ALTNAME_INVALID: {
+    what: 'shows a certificate for another name',
+    next: 'Give in --url a host name that the certificate has.',
+  },
+  EPROTO: plainHttp,
+  ERR_SSL_WRONG_VERSION_NUMBER: plainHttp,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: plainHttp,
+};
+
+const closed = 'it closed the connection';
 const unreachableWords: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such socket',
   ECONNREFUSED: 'nobody listens there',
@@ -238,8 +310,8 @@ const unreachableWords: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'no connection within 5 s',
   UND_ERR_HEADERS_TIMEOUT: 'it took the request and did not answer in time',
   UND_ERR_BODY_TIMEOUT: 'it took the request and did not answer in time',
-  UND_ERR_SOCKET: 'it closed the connection',
-  ECONNRESET: 'it closed the connection',
+  UND_ERR_SOCKET: closed,
+  ECONNRESET: closed,
 };
 
 function codeOf(error: unknown): string {

@@ -45,7 +45,6 @@ export class OperatorRequests {
         decided.kind === 'refused' ? decided.why : 'the daemon is stopping, or it has lost the account',
       );
     }
-    if (record.stageTold) this.#desk.memory.tell(operatorRelease(record, this.#about(), by));
     const sent = await restarts.send(record, decided.intent, permit);
     if (!sent) throw new Refusal('unavailable', 'the store fails, so relaykeeper may not send a restart');
     return sent.answer;

@@ -26,7 +26,7 @@ export function runbooks(groups: readonly RuleGroup[]): string {
     '|---|---|---|',
     ...rules.map(
       (rule) =>
-        `| [${rule.name}](#${rule.name.toLowerCase()}) | ${severityWords[rule.severity]} | ${rule.runbook.means.split(/(?<=\.) /)[0]} |`,
+        `| [${rule.name}](#${rule.name.toLowerCase()}) | ${severityWords[rule.severity]} | ${rule.means.split(/(?<=\.) /)[0]} |`,
     ),
     '',
     ...rules.map(section),
@@ -37,21 +37,21 @@ const section = (rule: AlertRule): string =>
   [
     `## ${rule.name}`,
     '',
-    `${severityWords[rule.severity]}. ${rule.runbook.means}`,
+    `${severityWords[rule.severity]}. ${rule.means}`,
     '',
     `Fires when this query returns anything${rule.for === undefined ? ':' : ` for ${rule.for}:`}`,
     '```promql',
     rule.expr,
     '```',
     'Look at:',
-    ...rule.runbook.look.map((what) => `- ${what}`),
+    ...rule.look.map((what) => `- ${what}`),
     `- \`${plain(rule.explain)}\``,
     '',
     'Run:',
     '```sh',
-    ...rule.runbook.run,
+    ...rule.run,
     '```',
-    `It ends: ${rule.runbook.end.charAt(0).toLowerCase()}${rule.runbook.end.slice(1)}`,
+    `It ends: ${rule.end.charAt(0).toLowerCase()}${rule.end.slice(1)}`,
     '',
   ].join('\n');
 

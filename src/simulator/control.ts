@@ -6,10 +6,11 @@
 import { z } from 'zod';
 import { keptArrivals } from './arrivals.ts';
 import type { Request } from './exchange.ts';
-import { effect, faultMatch, span } from './faults.ts';
-import type { Life, Task } from './pretend-task.ts';
+import { effect, faultMatch } from './faults.ts';
+import type { Task } from './pretend-task.ts';
+import { span } from './random.ts';
 import {
-  type Act,
+  act,
   addFault,
   advance,
   clockOffsetMs,
@@ -38,53 +39,6 @@ const faultBody = z.strictObject({
   probability: z.number().min(0).max(1).optional(),
 });
 
-const life = z
-  .strictObject({
-    startsInMs: span,
-    stopsPerHour: z.number().min(0),
-    survivesMs: span,
-    restartsInVain: z.union([z.number().int().min(0), z.literal('always').transform(() => Number.POSITIVE_INFINITY)]),
-    returnsInMs: span,
-  })
-  .partial() satisfies z.ZodType<Partial<Life>>;
-
-const change = {
-  title: z.string(),
-  cloudGroup: z.string(),
-  startsAt: z.number(),
-  endsAt: z.number(),
-  sources: z.array(z.string()),
-  pictureBytes: z.number().int().min(0),
-};
-const act: z.ZodType<Act> = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('create'),
-    task: z.strictObject({
-      ...z.strictObject(change).partial().shape,
-      title: change.title,
-      startsAt: change.startsAt,
-      endsAt: change.endsAt,
-      taskId: z.string().optional(),
-      type: z.enum(['live', 'vod']).optional(),
-      stopped: z.boolean().optional(),
-      life: life.optional(),
-    }),
-  }),
-  z.strictObject({
-    kind: z.literal('edit'),
-    taskId: z.string(),
-    change: z.strictObject({ ...change, life }).partial(),
-  }),
-  z.strictObject({ kind: z.literal('delete'), taskId: z.string() }),
-  z.strictObject({
-    kind: z.literal('stop'),
-    taskId: z.string().optional(),
-    cloudGroup: z.string().optional(),
-    count: z.number().int().min(1).optional(),
-  }),
-  z.strictObject({ kind: z.literal('start'), taskId: z.string() }),
-  z.strictObject({ kind: z.literal('renew-ended'), endedForMs: ms }),
-]);
 const actBody = z.strictObject({ act, inMs: ms.default(0), everyMs: z.number().min(1).optional() });
 
 const perSecond = z.number().min(0);

@@ -5,7 +5,7 @@
  * does or what a list shows, and add up.
  */
 import { z } from 'zod';
-import { draw, type Random } from './random.ts';
+import { draw, type Random, span } from './random.ts';
 
 export interface Fault {
   readonly match?: FaultMatch;
@@ -31,7 +31,6 @@ export const faultMatch = z.strictObject({
 });
 export type FaultMatch = Readonly<z.output<typeof faultMatch>>;
 
-export const span = z.tuple([z.number().min(0), z.number().min(0)]).readonly();
 const when = z.enum(['before', 'after']);
 const bytes = z.int().min(1);
 const headers = z.record(z.string(), z.string()).readonly().optional();

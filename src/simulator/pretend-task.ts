@@ -5,7 +5,8 @@
  * task costs nothing until somebody looks at it. Times are Unix milliseconds on the world's clock, except StartTime
  * and EndTime, which are the cloud's (its clock may be off).
  */
-import { between, hex, type Random, type Span, seeded, untilNext } from './random.ts';
+import { z } from 'zod';
+import { between, hex, type Random, type Span, seeded, span, untilNext } from './random.ts';
 
 /** 停用 stopped, 未开始 not started, 生效中 active, 已结束 ended. */
 export type CloudStatus = '停用' | '未开始' | '生效中' | '已结束';
@@ -59,24 +60,40 @@ type Phase =
   | { readonly kind: 'starting'; readonly since: number; readonly activeAt: number }
   | { readonly kind: 'enabled'; readonly since: number; readonly stopsAt: number };
 
-/** What a task is created from; the rest has defaults. */
-export interface TaskPlan {
-  readonly taskId?: string;
-  readonly title: string;
-  readonly cloudGroup?: string;
-  readonly type?: 'live' | 'vod';
-  /** By the cloud's clock; cut to whole seconds, as the list shows them. */
-  readonly startsAt: number;
-  readonly endsAt: number;
-  readonly sources?: readonly string[];
-  readonly pictureBytes?: number;
-  readonly life?: Partial<Life>;
-  readonly stopped?: boolean;
-}
+/** As requests write it: `always` for a task that no restart helps. */
+const life = z
+  .strictObject({
+    startsInMs: span,
+    stopsPerHour: z.number().min(0),
+    survivesMs: span,
+    restartsInVain: z.union([z.int().min(0), z.literal('always').transform(() => Number.POSITIVE_INFINITY)]),
+    returnsInMs: span,
+  })
+  .partial() satisfies z.ZodType<Partial<Life>>;
 
-export type TaskChange = Partial<
-  Pick<Task, 'title' | 'cloudGroup' | 'startsAt' | 'endsAt' | 'sources' | 'pictureBytes'>
-> & { readonly life?: Partial<Life> };
+const fields = z.strictObject({
+  title: z.string(),
+  cloudGroup: z.string(),
+  /** By the cloud's clock; cut to whole seconds, as the list shows them. */
+  startsAt: z.number(),
+  endsAt: z.number(),
+  sources: z.array(z.string()).readonly(),
+  pictureBytes: z.int().min(0),
+});
+
+export const taskChange = fields.extend({ life }).partial();
+export type TaskChange = Readonly<z.output<typeof taskChange>>;
+
+/** What a task is created from; the rest has defaults. */
+export const taskPlan = taskChange.extend({
+  title: z.string(),
+  startsAt: z.number(),
+  endsAt: z.number(),
+  taskId: z.string().optional(),
+  type: z.enum(['live', 'vod']).optional(),
+  stopped: z.boolean().optional(),
+});
+export type TaskPlan = Readonly<z.output<typeof taskPlan>>;
 
 /** In every secret that the pretend cloud plants; whoever prints it leaks. */
 export const plantedSecret = 'planted-secret';

@@ -5,6 +5,7 @@
  * standing still), chance comes from the seed. The same machine is served over HTTP (door.ts), inside the process
  * (in-process.ts) and in virtual time; requests are answered in answer.ts.
  */
+import { z } from 'zod';
 import { type Arrival, type ArrivalBook, byteplusLimits, type Limits, newBook, vendorLimits } from './arrivals.ts';
 import { type Fault, inForce, type LiveFault } from './faults.ts';
 import {
@@ -16,8 +17,9 @@ import {
   settle,
   stop,
   type Task,
-  type TaskChange,
   type TaskPlan,
+  taskChange,
+  taskPlan,
 } from './pretend-task.ts';
 import { draw, pick, type Random, type Span, seeded } from './random.ts';
 import type { AccessKey, SignatureRules } from './signature.ts';
@@ -40,16 +42,23 @@ export interface WorldParameters {
 }
 
 /** What happens by itself, once or again and again. */
-export type Act =
-  | { readonly kind: 'create'; readonly task: TaskPlan }
-  | { readonly kind: 'edit'; readonly taskId: string; readonly change: TaskChange }
-  | { readonly kind: 'delete'; readonly taskId: string }
+export const act = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('create'), task: taskPlan }),
+  z.strictObject({ kind: z.literal('edit'), taskId: z.string(), change: taskChange }),
+  z.strictObject({ kind: z.literal('delete'), taskId: z.string() }),
   /** Stops one task, or `count` active ones chosen by chance (of a cloud group). */
-  | { readonly kind: 'stop'; readonly taskId?: string; readonly cloudGroup?: string; readonly count?: number }
+  z.strictObject({
+    kind: z.literal('stop'),
+    taskId: z.string().optional(),
+    cloudGroup: z.string().optional(),
+    count: z.int().min(1).optional(),
+  }),
   /** Somebody starts it by hand, in the console. */
-  | { readonly kind: 'start'; readonly taskId: string }
+  z.strictObject({ kind: z.literal('start'), taskId: z.string() }),
   /** Tasks ended for so long give way to successors of the same title and length. */
-  | { readonly kind: 'renew-ended'; readonly endedForMs: number };
+  z.strictObject({ kind: z.literal('renew-ended'), endedForMs: z.number().min(0) }),
+]);
+export type Act = Readonly<z.output<typeof act>>;
 
 export interface Plan {
   readonly at: number;

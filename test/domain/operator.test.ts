@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
+import type { RestartAnswer } from '../../src/domain/words/task.ts';
 import {
   accepted,
   at,
   begin,
   hours,
   item,
+  notSent,
   plainPolicy,
   policiesOf,
   refusal,
@@ -26,7 +28,25 @@ const stopped = (more: Parameters<typeof item>[2] = {}, policies: Policies = cal
 describe('a restart by hand', () => {
   const rows: readonly [sentence: string, story: () => Story, says: 'sent' | RegExp][] = [
     ['of a stopped task goes', () => stopped(), 'sent'],
-    ['of a running one too', () => new Story(calm()).list(0, { t: 'active' }), 'sent'],
+    ['of a running one does not', () => new Story(calm()).list(0, { t: 'active' }), /^it runs/],
+    [
+      'nor of one that a look saw run',
+      () => {
+        const story = stopped();
+        story.send(0);
+        return story.look(5, { t: 'active' });
+      },
+      /^it runs/,
+    ],
+    [
+      'of one that ran when we last saw it goes',
+      () => {
+        const story = new Story(calm()).list(0, { t: 'active' });
+        story.tell([{ type: 'owner-gained', at: begin, account: 'main', epoch: 2 }]);
+        return story;
+      },
+      'sent',
+    ],
     ['does not pass unmanaged', () => stopped({ cloudGroup: 'elsewhere' }), /^unmanaged: /],
     ['does not pass ended', () => stopped({ endsAt: at(-1) }), /^ended: /],
     ['does not pass 已结束', () => new Story(calm()).list(0, { t: 'ended' }), /^ended: /],
@@ -196,11 +216,24 @@ describe('it forgets the attempts before it', () => {
     story.byHand(31, 't', unanswered());
     expect(story.record('t')).toMatchObject({ tries: 0, row: 0, failedAt: [], lastTryAt: undefined });
   });
-  test('quarantine', () => {
+  test('quarantine, and tells the release', () => {
     const story = tried({ attempts: 2 });
     expect(story.says('t')).toMatch(/^quarantined/);
     story.byHand(31, 't', forbidden);
+    expect(story.told('task-released')).toMatchObject([{ taskId: 't', by: 'eve', cause: 'operator' }]);
     expect(story.list(45, { t: 'stopped' }).says('t')).toBe('restart');
+  });
+  const none: readonly [sentence: string, answer: RestartAnswer][] = [
+    ['is throttled', throttled],
+    ['never left', notSent],
+    ['opens the circuit', refusal('billing')],
+  ];
+  test.each(none)('but not when it %s: it was none', (_sentence, answer) => {
+    const story = tried({ attempts: 2 });
+    story.byHand(31, 't', answer);
+    expect(story.record('t')).toMatchObject({ row: 2, tries: 2, lastTryAt: at(15), stageTold: 'quarantined' });
+    expect(story.told('task-released')).toEqual([]);
+    expect(story.list(45, { t: 'stopped' }).verdict('t')).toMatchObject({ kind: 'wait' });
   });
 });
 

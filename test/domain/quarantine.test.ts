@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
-import { at, hours, item, minutes, plainPolicy, policiesOf, refusal, Story } from './story.ts';
+import { at, hours, item, minutes, plainPolicy, policiesOf, refusal, Story, throttled } from './story.ts';
 
 const forbidden = refusal('forbidden', 'RequestForbidden');
 const calm = (more: Partial<Policy> = {}): Policies => ({
@@ -74,30 +74,86 @@ describe('eight failed in a row', () => {
   });
 });
 
-describe('abandoned after 72 h', () => {
-  const abandonAt = 105 + hours(72);
+describe('abandoned by a failed try that is made after 72 h in quarantine', () => {
+  const deadline = 105 + hours(72);
+  /** In quarantine, and one try more at that second, refused. */
+  const triedAt = (seconds: number, more: Partial<Policy> = {}) => {
+    const story = afterwards(8, more).list(seconds, { t: 'stopped' });
+    expect(story.send(seconds, forbidden)).toEqual(['t']);
+    return story.list(seconds + 15, { t: 'stopped' });
+  };
   test('counted from entering quarantine', () => {
-    const story = afterwards(8).list(abandonAt - 1, { t: 'stopped' });
-    expect(story.says('t')).toBe('restart');
-    expect(story.list(abandonAt, { t: 'stopped' }).says('t')).toBe('abandoned until never');
+    expect(triedAt(deadline - 1).says('t')).toMatch(/^quarantined/);
+    const story = triedAt(deadline);
+    expect(story.says('t')).toBe('abandoned until never');
     expect(story.told('task-abandoned').length).toBe(1);
   });
-  test('retries do not put it off', () => {
+  test('retries before it do not put it off', () => {
     const story = afterwards(8);
-    for (let seconds = 705; seconds < abandonAt; seconds += 3_600) {
+    for (let seconds = 705; seconds < deadline; seconds += 3_600)
       story.list(seconds, { t: 'stopped' }).send(seconds, forbidden);
-    }
-    expect(story.list(abandonAt, { t: 'stopped' }).says('t')).toBe('abandoned until never');
+    story.list(deadline + 600, { t: 'stopped' }).send(deadline + 600, forbidden);
+    expect(story.list(deadline + 615, { t: 'stopped' }).says('t')).toBe('abandoned until never');
   });
-  test('it runs on while we are blind', () => {
-    expect(
-      afterwards(8)
-        .list(abandonAt + hours(10), { t: 'stopped' })
-        .says('t'),
-    ).toBe('abandoned until never');
+  test('one made before it that fails after it is not the last', () => {
+    const story = afterwards(8).list(deadline - 30, { t: 'stopped' });
+    story.send(deadline - 30);
+    expect(story.list(deadline + 60, { t: 'stopped' }).says('t')).toMatch(/^quarantined/);
   });
 
-  const abandoned = () => afterwards(8).list(abandonAt, { t: 'stopped' });
+  const week = { days: ['mon'], fromMinute: 0, toMinute: 60, timezone: 'UTC' } as const;
+  const nobodyTries: readonly [sentence: string, story: () => Story, freeAt: number][] = [
+    ['we are blind or not there', () => afterwards(8), deadline + hours(10)],
+    [
+      'it is held',
+      () => afterwards(8).hold('h', { kind: 'task', taskId: 't' }, at(deadline + hours(1))),
+      deadline + hours(1),
+    ],
+    [
+      'its group is held',
+      () => afterwards(8).hold('h', { kind: 'group', group: 'vip' }, at(deadline + hours(2))),
+      deadline + hours(2),
+    ],
+    ['it is out of its hours', () => afterwards(8, { hours: [week] }), hours(7 * 24)],
+    [
+      'an operator’s try fails',
+      () => {
+        const story = afterwards(8).list(deadline, { t: 'stopped' });
+        story.byHand(deadline, 't', forbidden);
+        return story;
+      },
+      deadline + 60,
+    ],
+    [
+      'its tries are throttled',
+      () => {
+        const story = afterwards(8).list(deadline, { t: 'stopped' });
+        expect(story.send(deadline, throttled)).toEqual(['t']);
+        return story;
+      },
+      deadline + 60,
+    ],
+  ];
+  test.each(nobodyTries)('never by a clock: while %s', (_sentence, story, freeAt) => {
+    const held = story();
+    for (let seconds = deadline + 15; seconds < freeAt; seconds += 3_600)
+      held.list(seconds, { t: { ...item('t', 'stopped'), endsAt: undefined } });
+    held.list(freeAt, { t: { ...item('t', 'stopped'), endsAt: undefined } });
+    expect(held.told('task-abandoned')).toEqual([]);
+    expect(held.says('t')).toBe('restart');
+  });
+  test('a longer abandonAfter takes it back, a shorter one applies to the tries that were made', () => {
+    const policy = (abandonAfterMs: number) =>
+      calm({ backoff: quick, quarantine: { retryEveryMs: 600_000, abandonAfterMs } });
+    const story = triedAt(deadline);
+    story.reload(deadline + 20, policy(100 * 3_600_000));
+    expect(story.says('t')).toMatch(/^quarantined/);
+    story.reload(deadline + 25, policy(3_600_000));
+    expect(story.says('t')).toBe('abandoned until never');
+  });
+
+  const abandonAt = deadline + 15;
+  const abandoned = () => triedAt(deadline);
   const edits: readonly [string, Parameters<typeof item>[2]][] = [
     ['its StartTime changes', { startsAt: at(0) }],
     ['its EndTime changes', { endsAt: at(hours(101)) }],
@@ -109,9 +165,11 @@ describe('abandoned after 72 h', () => {
     expect(story.send(abandonAt + 15)).toEqual(['t']);
     expect(story.record('t').row).toBe(0);
   });
-  test('also when the edit is seen by the first list after that moment', () => {
-    const story = afterwards(8).list(abandonAt + 15, { t: item('t', 'stopped', { source: 'elsewhere' }) });
-    expect(story.send(abandonAt + 15)).toEqual(['t']);
+  test('also when the edit is seen by the first list after that try', () => {
+    const story = afterwards(8).list(deadline, { t: 'stopped' });
+    story.send(deadline, forbidden);
+    story.list(abandonAt, { t: item('t', 'stopped', { source: 'elsewhere' }) });
+    expect(story.send(abandonAt)).toEqual(['t']);
   });
   test('not by another title', () => {
     const story = abandoned().list(abandonAt + 15, { t: item('t', 'stopped', { title: 'new' }) });
@@ -175,10 +233,12 @@ describe('`attempts` of a new policy applies at once', () => {
     expect(story.says('t')).toBe(`quarantined until ${60 + minutes(10)}`);
   });
   test('and abandoned, counted from that failure', () => {
-    // The third failure was at 30 s.
-    const quarantine = { retryEveryMs: 600_000, abandonAfterMs: 40_000 };
+    // The third failure was at 30 s, the fifth try at 60 s.
+    const within = (abandonAfterMs: number) => ({ quarantine: { retryEveryMs: 600_000, abandonAfterMs } });
     const story = afterwards(5);
-    story.reload(75, calm({ backoff: quick, attempts: 3, quarantine }));
+    story.reload(75, calm({ backoff: quick, attempts: 3, ...within(31_000) }));
+    expect(story.says('t')).toMatch(/^quarantined/);
+    story.reload(75, calm({ backoff: quick, attempts: 3, ...within(30_000) }));
     expect(story.says('t')).toBe('abandoned until never');
   });
   test('more: it is out of quarantine', () => {

@@ -93,10 +93,19 @@ describe('who counts', () => {
     expect(besideQuarantined(5, 8, {}, 15).window('vip')).toBe('calm');
   });
   test('abandoned tasks are on neither side', () => {
-    const quarantine = { retryEveryMs: 600_000, abandonAfterMs: 10_000 };
-    expect(besideQuarantined(4, 0, { quarantine }, 15).window('vip')).toBe('calm');
-    expect(besideQuarantined(5, 7, { quarantine }, 15).window('vip')).toBe(3);
-    expect(besideQuarantined(5, 8, { quarantine }, 15).window('vip')).toBe('calm');
+    const quarantine = { retryEveryMs: 1_000, abandonAfterMs: 10_000 };
+    const besideAbandoned = (stopped: number, running: number) => {
+      const story = new Story(groupAlone({ attempts: 1, budget: false, quarantine }));
+      const dead = tasks(5, 'stopped', 'dead');
+      for (let seconds = 0; story.told('task-abandoned').length < 5; seconds += 15) {
+        if (seconds > 300) throw new Error('all five must be abandoned by now');
+        story.list(seconds, dead).send(seconds, forbidden);
+      }
+      return story.list(315, { ...dead, ...tasks(stopped, 'stopped', 's'), ...tasks(running, 'active', 'r') });
+    };
+    expect(besideAbandoned(4, 0).window('vip')).toBe('calm');
+    expect(besideAbandoned(5, 7).window('vip')).toBe(3);
+    expect(besideAbandoned(5, 8).window('vip')).toBe('calm');
   });
   test('held tasks are not counted: of 6 stopped 2 are held', () => {
     const story = new Story(groupAlone());
@@ -341,9 +350,10 @@ describe('the budget', () => {
     expect(failing(patient(policy), shown, failures).window('vip')).toBe(storm ? 3 : 'calm');
   });
   test('an abandoned task makes it no larger', () => {
-    const quarantine = { retryEveryMs: 1_000, abandonAfterMs: 10_000 };
-    const policies = patient({ budget: budget(1, 2), attempts: 1, quarantine });
-    expect(failing(policies, { t00: 'stopped' }, 1).window('vip')).toBe(3);
+    const of = (abandonAfterMs: number) =>
+      patient({ budget: budget(1, 3), attempts: 1, quarantine: { retryEveryMs: 1_000, abandonAfterMs } });
+    expect(failing(of(10_000), { t00: 'stopped' }, 2).window('vip')).toBe(3);
+    expect(failing(of(20_000), { t00: 'stopped' }, 2).window('vip')).toBe('calm');
   });
   test('a given-back attempt is not counted', () => {
     const story = new Story(patient({ budget: budget(1, 0) })).list(0, { t00: 'stopped' });

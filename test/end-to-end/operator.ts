@@ -77,7 +77,7 @@ describe.concurrent('the command line', () => {
       ['hold add --group vpi --reason moved', 1, 'no group vpi: did you mean vip?'],
       [
         'explain runs-000',
-        2,
+        5,
         '2 tasks are called runs-000: give the id\n  runs-0001  runs1 (account main)\n  runs-0002',
       ],
       ['explain UNS', 1, 'These have it in them:\n  runs-0001'],

@@ -63,8 +63,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'nothing is ever abandoned',
     file: 'src/domain/memory/condition.ts',
-    from: 'return now >= abandonedAt',
-    to: 'return now >= abandonedAt + 1e12',
+    from: 'failedTryAt >= quarantinedAt + policy',
+    to: 'failedTryAt >= 1e12 + quarantinedAt + policy',
   },
   {
     name: 'one sight is enough',
@@ -120,6 +120,12 @@ export const mutants: readonly Mutant[] = [
     file: 'src/domain/memory/windows.ts',
     from: 'const pollsToBeSeen = 2;',
     to: 'const pollsToBeSeen = 1e6;',
+  },
+  {
+    name: 'the clock alone abandons',
+    file: 'src/domain/memory/condition.ts',
+    from: 'const { failedTryAt } = record;',
+    to: 'const failedTryAt = record.item.requestedAt;',
   },
   {
     name: 'another group’s verifyWithin is waited for',

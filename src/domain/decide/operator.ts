@@ -10,7 +10,7 @@ export type OperatorRestart =
   | { readonly kind: 'intend'; readonly intent: Extract<Event, { type: 'restart-intended' }> }
   | { readonly kind: 'refused'; readonly why: string };
 
-/** A restart by hand: it counts for nothing, and attempts before it are forgotten. */
+/** A restart by hand: it counts for nothing, and what failed before is forgotten when the cloud has answered it. */
 export function operatorRestart(record: TaskRecord, situation: Situation, by: string, force: boolean): OperatorRestart {
   const { ledger, now } = situation;
   const { taskId, group } = record;
@@ -19,6 +19,8 @@ export function operatorRestart(record: TaskRecord, situation: Situation, by: st
   const { list, restart } = ledger.accountRecord.circuits;
   if (list.kind === 'open')
     return refused(`circuit: the list is refused with ${list.failure.code ?? list.failure.class}`);
+  if (record.item.status === 'active' && now < situation.blindAt)
+    return refused('it runs, by the newest list: there is nothing to restart');
   for (const { reason, detail } of objections(record, situation)) {
     const { operator } = reasonMeanings[reason];
     if (operator === 'refused') return refused(`${reason}: ${detail}`);

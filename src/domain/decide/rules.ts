@@ -130,15 +130,15 @@ export const rules: Readonly<Record<Reason, Rule>> = {
   }),
   backoff: under((record, policy, situation) => backoff(record, policy, situation)),
   quarantined: under((record, policy, { now }) => {
-    const stage = givenUp(record, policy, now);
+    const stage = givenUp(record, policy);
     if (stage?.stage !== 'quarantined') return undefined;
     const { retryEveryMs } = policy.quarantine;
     const notBefore =
       (record.lastTryAt ?? stage.since) + jittered(retryEveryMs, policy, record.taskId, record.tries + 1);
     return notBefore > now ? no(notBefore, `${record.row} attempts failed in a row`) : undefined;
   }),
-  abandoned: under((record, policy, { now }) =>
-    givenUp(record, policy, now)?.stage === 'abandoned'
+  abandoned: under((record, policy) =>
+    givenUp(record, policy)?.stage === 'abandoned'
       ? no(never, `${record.row} attempts failed in a row; given up until released, seen active or edited`)
       : undefined,
   ),
@@ -165,7 +165,7 @@ function circuit({ ledger, nextPollAt }: Situation): ReturnType<Rule> {
 function backoff(record: TaskRecord, policy: Policy, { ledger, now }: Situation): ReturnType<Rule> {
   const throttledUntil = ledger.accountRecord.throttle?.until ?? 0;
   const n = record.tries + 1;
-  const paced = record.lastTryAt !== undefined && !givenUp(record, policy, now);
+  const paced = record.lastTryAt !== undefined && !givenUp(record, policy);
   const ownUntil = paced ? record.lastTryAt + jittered(backoffMs(policy, n), policy, record.taskId, n) : 0;
   if (Math.max(ownUntil, throttledUntil) <= now) return undefined;
   return ownUntil >= throttledUntil

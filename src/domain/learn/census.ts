@@ -54,7 +54,7 @@ export function* takeCensus(
     if (isStopped) stopped.push(record);
     if (dueSince(record, policy, situation.cloudNow) === undefined || holdOver(situation, record)) continue;
     const observed = isObserved(record, policy);
-    const stage = isStopped ? givenUp(record, policy, situation.now)?.stage : undefined;
+    const stage = isStopped ? givenUp(record, policy)?.stage : undefined;
     if (!observed)
       for (const counts of countsOf(policy.name)) {
         if (stage !== 'abandoned') counts.dueForBudget++;

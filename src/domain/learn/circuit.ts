@@ -17,8 +17,29 @@ const throttleFirstMs = 5_000;
 const throttleMaxMs = 60_000;
 const listProbeMaxMs = 5 * 60_000;
 
-/** All facts that follow from one answer, in their order; the first is the answer itself. */
+/**
+ * All facts that follow from one answer, in their order; the first is the answer itself. An operator's restart that
+ * counts makes its task forget what failed before; one that was given back was none.
+ */
 export function answerEvents(
+  ledger: Ledger,
+  record: TaskRecord,
+  attempt: Attempt,
+  answer: RestartAnswer,
+  durationMs: number,
+  now: number,
+): Event[] {
+  const events = eventsOf(ledger, record, attempt, answer, durationMs, now);
+  if (attempt.trigger !== 'manual' || events.some(({ type }) => type === 'restart-given-back')) return events;
+  const { taskId, group } = record;
+  const about = { at: now, account: ledger.account, taskId, group } as const;
+  if (record.stageTold)
+    events.push({ ...about, type: 'task-released', by: attempt.by ?? 'an operator', cause: 'operator' });
+  else if (record.tries > 0 || record.row > 0) events.push({ ...about, type: 'attempts-forgotten' });
+  return events;
+}
+
+function eventsOf(
   ledger: Ledger,
   record: TaskRecord,
   attempt: Attempt,

@@ -78,7 +78,7 @@ export function tellShown(look: Look, known: TaskRecord | undefined, item: TaskI
   endIfProved(facts, item, policy);
   forget(facts, item, policy);
   openOrEnd(facts, look, policy);
-  if (policy) tellStage(facts, look, policy);
+  if (policy) tellStage(facts, policy);
 }
 
 /** A look that only verifies: it settles attempts, and nothing else. */
@@ -87,7 +87,7 @@ export function tellVerified(look: Look, known: TaskRecord, item: TaskItem): voi
   const policy = known.group === undefined ? undefined : look.policyNamed(known.group);
   const facts = new Facts(look, known);
   settle(facts, look, item, policy);
-  if (policy) tellStage(facts, look, policy);
+  if (policy) tellStage(facts, policy);
 }
 
 /** A complete observation lacks the task. `counts` is false when absence says nothing (drift). */
@@ -153,7 +153,7 @@ function learn(facts: Facts, known: TaskRecord, item: TaskItem, policy: Policy |
   facts.tell({ ...facts.about, type: 'task-seen', item });
   if (known.group !== policy?.name) move(facts, policy);
   if (fields.length > 0) facts.tell({ ...facts.about, type: 'task-edited', fields });
-  const stage = policy && givenUp(facts.record, policy, facts.about.at)?.stage;
+  const stage = policy && givenUp(facts.record, policy)?.stage;
   if (known.stageTold !== 'abandoned' && stage !== 'abandoned') return;
   if (item.status === 'active')
     facts.tell({ ...facts.about, type: 'task-released', by: 'seen active', cause: 'seen-active' });
@@ -287,10 +287,10 @@ function openOrEnd(facts: Facts, look: Look, policy: Policy | undefined): void {
 }
 
 /** Tells once when a task enters quarantine or is abandoned. */
-function tellStage(facts: Facts, look: Look, policy: Policy): void {
+function tellStage(facts: Facts, policy: Policy): void {
   const { record } = facts;
   if (record.item.status !== 'stopped') return;
-  const stage = givenUp(record, policy, look.now)?.stage;
+  const stage = givenUp(record, policy)?.stage;
   if (stage === undefined || stage === record.stageTold) return;
   const about = { ...facts.about, group: policy.name, failures: record.row };
   if (stage === 'abandoned' || record.stageTold === undefined)

@@ -112,6 +112,7 @@ export const newRecord = (event: Extract<TaskEvent, { type: 'task-found' }>): Ta
   tries: noAttempts.tries,
   row: noAttempts.row,
   failedAt: noAttempts.failedAt,
+  failedTryAt: noAttempts.failedTryAt,
   lastTryAt: noAttempts.lastTryAt,
   attempt: undefined,
   stageTold: noAttempts.stageTold,
@@ -120,7 +121,7 @@ export const newRecord = (event: Extract<TaskEvent, { type: 'task-found' }>): Ta
   reasonTold: undefined,
 });
 
-const noFailures = { row: 0, failedAt: [], stageTold: undefined } as const;
+const noFailures = { row: 0, failedAt: [], failedTryAt: undefined, stageTold: undefined } as const;
 const noAttempts = { tries: 0, lastTryAt: undefined, shadow: undefined, ...noFailures } as const;
 
 /** The record of a task after one event of it. */
@@ -224,11 +225,12 @@ function seen(record: TaskRecord, item: TaskItem): TaskRecord {
 }
 
 function intended(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-intended' }>): TaskRecord {
-  const { attemptId: id, n, trigger, probe, free, at } = event;
+  const { attemptId: id, n, trigger, by, probe, free, at } = event;
   const attempt: Attempt = {
     id,
     n,
     trigger,
+    by,
     probe,
     free,
     at,
@@ -238,7 +240,7 @@ function intended(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart
   };
   const outage = record.outage && { ...record.outage, calls: record.outage.calls + 1, lastCallAt: at };
   // An operator's restart counts for nothing, neither as an attempt nor as the outage's first.
-  if (trigger === 'manual') return { ...record, ...noAttempts, attempt, outage };
+  if (trigger === 'manual') return { ...record, attempt, outage };
   return {
     ...record,
     tries: record.tries + 1,
@@ -294,7 +296,8 @@ function givenBack(record: TaskRecord, event: Extract<TaskEvent, { type: 'restar
   // Of a settled attempt the one before is known by when it failed; a newer one, out or not, stays the newest.
   const newerTryAt = record.attempt || (record.lastTryAt ?? 0) > failedAt ? record.lastTryAt : undefined;
   const lastTryAt = mine ? previousTryAt : (newerTryAt ?? left.at(-1));
-  return { ...after, tries, lastTryAt, row: Math.max(0, record.row - 1), failedAt: left };
+  // Whether the one before it was made late enough to be the last is not known: the next one tells.
+  return { ...after, tries, lastTryAt, row: Math.max(0, record.row - 1), failedAt: left, failedTryAt: undefined };
 }
 
 function worked(record: TaskRecord, activeAt: number): TaskRecord {
@@ -337,5 +340,6 @@ function failed(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-f
   };
   if (event.trigger === 'manual') return after;
   const kept = record.failedAt.length < maxFailuresKept ? [...record.failedAt, event.at] : record.failedAt;
-  return { ...after, row: record.row + 1, failedAt: kept };
+  const failedTryAt = record.attempt?.id === event.attemptId ? record.attempt.at : event.at;
+  return { ...after, row: record.row + 1, failedAt: kept, failedTryAt };
 }

@@ -11,18 +11,20 @@ import type { TaskRecord } from './ledger.ts';
 /** 未开始 for longer than this after StartTime is `overdue`. */
 export const overdueAfterMs = 5 * 60_000;
 
-/** Since when a task is in quarantine or abandoned, by its failures and the policy in force. An observed one is neither. */
+/**
+ * Since when a task is in quarantine or abandoned, by its failures and the policy in force; an observed one is neither. No
+ * clock abandons it: while it is held, out of hours or nobody is there, nobody has tried.
+ */
 export function givenUp(
   record: TaskRecord,
   policy: Policy,
-  now: number,
 ): { readonly stage: 'quarantined' | 'abandoned'; readonly since: number } | undefined {
   if (isObserved(record, policy)) return undefined;
   const quarantinedAt = record.row >= policy.attempts ? record.failedAt[policy.attempts - 1] : undefined;
   if (quarantinedAt === undefined) return undefined;
-  const abandonedAt = quarantinedAt + policy.quarantine.abandonAfterMs;
-  return now >= abandonedAt
-    ? { stage: 'abandoned', since: abandonedAt }
+  const { failedTryAt } = record;
+  return failedTryAt !== undefined && failedTryAt >= quarantinedAt + policy.quarantine.abandonAfterMs
+    ? { stage: 'abandoned', since: failedTryAt }
     : { stage: 'quarantined', since: quarantinedAt };
 }
 

@@ -36,6 +36,8 @@ export interface TaskRecord {
   /** Failed attempts in a row: how many, and when the first `maxFailuresKept` of them failed. */
   readonly row: number;
   readonly failedAt: readonly number[];
+  /** When the newest failed attempt of the row was made: what abandonment is judged by. */
+  readonly failedTryAt: number | undefined;
   /** When the newest attempt that counts was intended. */
   readonly lastTryAt: number | undefined;
   /** The newest attempt, until nothing is awaited of it any more. */
@@ -75,6 +77,8 @@ export interface Attempt {
   readonly id: string;
   readonly n: number;
   readonly trigger: Trigger;
+  /** The operator, if it was made by hand. */
+  readonly by: string | undefined;
   readonly probe: boolean;
   /** It passed a storm that only the budget kept on, and is not counted in its window. */
   readonly free: boolean;

@@ -70,6 +70,7 @@ const tables: { readonly [K in keyof Kept]: Table<Kept[K]> } = {
     tries: 'count',
     row: 'count',
     failedAt: 'ours',
+    failedTryAt: 'ours',
     lastTryAt: 'ours',
     shadow: { n: 'count', at: 'ours' },
     attempt: { n: 'count', at: 'ours', previousTryAt: 'ours', phase: { from: 'ours', activeAt: 'ours' } },

@@ -83,7 +83,7 @@ export function taskView(record: TaskRecord, situation: Situation): TaskView {
       lastAt: record.lastTryAt ?? null,
       phase: attempt?.phase.kind ?? null,
     },
-    givenUp: (policy && givenUp(record, policy, situation.now)?.stage) ?? null,
+    givenUp: (policy && givenUp(record, policy)?.stage) ?? null,
     verdict: shownVerdict(record, policy, situation),
   };
 }
@@ -174,7 +174,7 @@ function countStopped(tally: Tally, record: TaskRecord, situation: Situation): v
   const restartAt = verdict.kind === 'restart' ? situation.now : verdict.kind === 'wait' ? verdict.until : undefined;
   if (restartAt !== undefined && Number.isFinite(restartAt))
     tally.nextRestartAt = earlier(tally.nextRestartAt, restartAt);
-  const stage = givenUp(record, policy, situation.now)?.stage;
+  const stage = givenUp(record, policy)?.stage;
   if (stage === 'quarantined') tally.quarantined++;
   if (stage === 'abandoned') tally.abandoned++;
   if (stage === 'abandoned' || holdOver(situation, record) || isObserved(record, policy)) return;

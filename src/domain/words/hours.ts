@@ -64,7 +64,7 @@ function windowsAround(entry: Hours, at: number): Window[] {
     if (weekday === undefined || !entry.days.includes(weekday)) continue;
     const nextDay = entry.toMinute <= entry.fromMinute ? dayMs : 0;
     const from = instantOf(entry.timezone, midnight + entry.fromMinute * minuteMs);
-    const to = instantOf(entry.timezone, midnight + nextDay + entry.toMinute * minuteMs);
+    const to = instantOf(entry.timezone, midnight + nextDay + entry.toMinute * minuteMs, 'end');
     if (to > from) windows.push([from, to]);
   }
   return windows;
@@ -72,15 +72,29 @@ function windowsAround(entry: Hours, at: number): Window[] {
 
 /**
  * The instant at which clocks in the zone show `wall` (milliseconds as if it were UTC). A time that they show twice
- * is the first of the two; one that they skip comes as much later as they skip, so a window never begins early.
+ * is the first of the two. One that they skip comes as much later as they skip, so that a window never begins early; an
+ * end comes when they skip it, so that none lasts longer than its hours.
  */
-function instantOf(timezone: string, wall: number): number {
+function instantOf(timezone: string, wall: number, edge: 'begin' | 'end' = 'begin'): number {
   const offsetBefore = zoneOffsetMs(timezone, wall - dayMs);
   const offsetAfter = zoneOffsetMs(timezone, wall + dayMs);
   const [early, late] = [wall - offsetBefore, wall - offsetAfter];
   const earlyShowsIt = zoneOffsetMs(timezone, early) === offsetBefore;
   const lateShowsIt = zoneOffsetMs(timezone, late) === offsetAfter;
-  return lateShowsIt && !earlyShowsIt ? late : early;
+  if (lateShowsIt && !earlyShowsIt) return late;
+  return edge === 'end' && !earlyShowsIt ? skipAfter(timezone, late, early) : early;
+}
+
+/** When clocks in the zone go on, to the minute: between these two instants. */
+function skipAfter(timezone: string, before: number, after: number): number {
+  const offsetMs = zoneOffsetMs(timezone, before);
+  let [last, first] = [before, after];
+  while (first - last > minuteMs) {
+    const middle = Math.floor((last + first) / 2 / minuteMs) * minuteMs;
+    if (zoneOffsetMs(timezone, middle) === offsetMs) last = middle;
+    else first = middle;
+  }
+  return first;
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();

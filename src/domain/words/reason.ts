@@ -131,7 +131,8 @@ const rows = {
   },
   abandoned: {
     ...plain,
-    means: 'Attempts failed for as long as `quarantine.abandonAfter`: relaykeeper has given it up',
+    means:
+      'An attempt failed that was made `quarantine.abandonAfter` after quarantine began: relaykeeper has given it up',
     advice: 'Repair its source or target, then `release TASK`',
     forever: 'until it is released',
   },

@@ -22,18 +22,16 @@ export interface AlertRule {
   readonly valueAs?: 'duration';
   /** PromQL to look at first: what is behind the alert, of the labels it has. */
   readonly explain: string;
-  readonly runbook: Runbook;
+  /** What the runbook says: what is wrong, … */
+  readonly means: string;
+  /** … what to look at, in this order, … */
+  readonly look: readonly string[];
+  /** … commands to copy (`#` begins what they are for), … */
+  readonly run: readonly string[];
+  /** … and when the alert ends. */
+  readonly end: string;
   /** When Grafana cannot ask Prometheus: `Alerting` for the one rule that tells of blindness, else the last state stays. */
   readonly onQueryError?: 'Alerting';
-}
-
-export interface Runbook {
-  readonly means: string;
-  /** In the order in which to look. */
-  readonly look: readonly string[];
-  /** Commands to copy; `#` begins what they are for. */
-  readonly run: readonly string[];
-  readonly end: string;
 }
 
 export interface RuleGroup {

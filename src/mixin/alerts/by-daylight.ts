@@ -22,15 +22,13 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
     description:
       '{value} task(s) have failed for as long as `quarantine.abandonAfter` ; relaykeeper has stopped trying. They do not page any more.',
     explain: metric('tasks_given_up', { account, group, stage: 'abandoned' }),
-    runbook: {
-      means: 'Restarting did not help for days (72 h by default). relaykeeper has stopped trying.',
-      look: [
-        'Does anybody still want this task? If not: stop it in the console and set a hold, or delete it.',
-        'Its source and its target.',
-      ],
-      run: ['relaykeeper explain TASK', 'relaykeeper release TASK                # once it is repaired: begin again'],
-      end: 'When it is released, edited, seen active, or gone.',
-    },
+    means: 'Restarting did not help for days (72 h by default). relaykeeper has stopped trying.',
+    look: [
+      'Does anybody still want this task? If not: stop it in the console and set a hold, or delete it.',
+      'Its source and its target.',
+    ],
+    run: ['relaykeeper explain TASK', 'relaykeeper release TASK                # once it is repaired: begin again'],
+    end: 'When it is released, edited, seen active, or gone.',
   },
   {
     name: 'RelaykeeperTaskQuarantined',
@@ -40,17 +38,15 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
     summary: `Group ${group} of ${account}: a task keeps failing, and relaykeeper tries it only now and then`,
     description: '{value} task(s) failed so often in a row that they are tried only every `quarantine.retryEvery`.',
     explain: metric('tasks_given_up', { account, group, stage: 'quarantined' }),
-    runbook: {
-      means: 'As many restarts in a row as `attempts` says (8 by default) did not bring the task up.',
-      look: [
-        'The codes of its failures in `explain`: `not-recovered` means that the cloud took the restart and the task did not come up; its source is the first suspect.',
-      ],
-      run: [
-        'relaykeeper explain TASK',
-        'relaykeeper release TASK                # once its source or target is repaired: try at once',
-      ],
-      end: 'When the task is seen active, released, held or gone.',
-    },
+    means: 'As many restarts in a row as `attempts` says (8 by default) did not bring the task up.',
+    look: [
+      'The codes of its failures in `explain`: `not-recovered` means that the cloud took the restart and the task did not come up; its source is the first suspect.',
+    ],
+    run: [
+      'relaykeeper explain TASK',
+      'relaykeeper release TASK                # once its source or target is repaired: try at once',
+    ],
+    end: 'When the task is seen active, released, held or gone.',
   },
   {
     name: 'RelaykeeperTaskFlapping',
@@ -60,18 +56,16 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
     summary: `Task {{ .Labels.task }} of ${account}: comes up and stops again, over and over`,
     description: 'It changed between running and not running {value} times within an hour.',
     explain: metric('task_up', { account, group, task: '{{ .Labels.task }}' }),
-    runbook: {
-      means: 'The task stopped and came back more than three times within an hour. Viewers see every stop.',
-      look: [
-        'When it stops: in regular intervals it is a setting of its source or target, else the source itself.',
-        'This alert exists only while there are at most `metrics.maxTaskSeries` tasks; beyond that see RelaykeeperRestartsFailing, code `stopped-again`.',
-      ],
-      run: [
-        'relaykeeper history TASK',
-        'relaykeeper hold add TASK --reason "…"  # leave it alone while somebody repairs it',
-      ],
-      end: 'When the task has changed at most six times within the last hour.',
-    },
+    means: 'The task stopped and came back more than three times within an hour. Viewers see every stop.',
+    look: [
+      'When it stops: in regular intervals it is a setting of its source or target, else the source itself.',
+      'This alert exists only while there are at most `metrics.maxTaskSeries` tasks; beyond that see RelaykeeperRestartsFailing, code `stopped-again`.',
+    ],
+    run: [
+      'relaykeeper history TASK',
+      'relaykeeper hold add TASK --reason "…"  # leave it alone while somebody repairs it',
+    ],
+    end: 'When the task has changed at most six times within the last hour.',
   },
   {
     name: 'RelaykeeperRestartsFailing',
@@ -81,15 +75,13 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
     summary: `Group ${group} of ${account}: more than half of the restarts fail`,
     description: '{value} restarts of the group failed within half an hour.',
     explain: `sum by (code) (increase(${metric('restart_failures_total', { account, group })}[30m]))`,
-    runbook: {
-      means: 'Restarts are sent, and do not help. The code says why.',
-      look: [
-        'The codes, by the PromQL above. `not-recovered`: the cloud accepted the restart, and the task did not come up; `stopped-again`: the task came up and stopped again; a code of the cloud: refused.',
-        'One task or all of them: `status`.',
-      ],
-      run: ['relaykeeper history --group GROUP --type restart-failed', 'relaykeeper explain TASK'],
-      end: 'When the failures of half an hour are 10 or fewer, or fewer than half of the restarts.',
-    },
+    means: 'Restarts are sent, and do not help. The code says why.',
+    look: [
+      'The codes, by the PromQL above. `not-recovered`: the cloud accepted the restart, and the task did not come up; `stopped-again`: the task came up and stopped again; a code of the cloud: refused.',
+      'One task or all of them: `status`.',
+    ],
+    run: ['relaykeeper history --group GROUP --type restart-failed', 'relaykeeper explain TASK'],
+    end: 'When the failures of half an hour are 10 or fewer, or fewer than half of the restarts.',
   },
   {
     name: 'RelaykeeperStorm',
@@ -100,16 +92,14 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
     description:
       'At least 40 % of the due tasks (by default) are stopped, or the failure budget is spent: only a few restarts go out at a time.',
     explain: metric('storm_window', { account, group }),
-    runbook: {
-      means:
-        'So many tasks stopped together that they probably share a cause. relaykeeper paces the restarts until it sees that they help.',
-      look: [
-        'What they share: source host, CDN, a change in the console, the account.',
-        'Does the window grow (`relaykeeper_storm_window`)? Then it heals by itself.',
-      ],
-      run: ['relaykeeper status', 'relaykeeper history --group GROUP --type storm-started,restart-failed'],
-      end: 'When the stopped tasks are fewer than half of either number, and the failures fewer than half of the budget.',
-    },
+    means:
+      'So many tasks stopped together that they probably share a cause. relaykeeper paces the restarts until it sees that they help.',
+    look: [
+      'What they share: source host, CDN, a change in the console, the account.',
+      'Does the window grow (`relaykeeper_storm_window`)? Then it heals by itself.',
+    ],
+    run: ['relaykeeper status', 'relaykeeper history --group GROUP --type storm-started,restart-failed'],
+    end: 'When the stopped tasks are fewer than half of either number, and the failures fewer than half of the budget.',
   },
 ];
 
@@ -123,16 +113,14 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     description:
       'The circuit is open: relaykeeper tries one call now and then, the others wait. It costs no task an attempt.',
     explain: `${metric('api_circuit_open', { account })} > 0`,
-    runbook: {
-      means:
-        "Five restarts in a row, on at least two tasks, failed in a way that is not the task's fault (server, network, timeout, quota …).",
-      look: ['The class and the code: `status`.', "The vendor's status page; the way there (DNS, proxy, firewall)."],
-      run: [
-        'relaykeeper status',
-        'relaykeeper restart TASK                # tries at once, and closes the circuit if it succeeds',
-      ],
-      end: 'With the first success; relaykeeper tries one every 30 seconds.',
-    },
+    means:
+      "Five restarts in a row, on at least two tasks, failed in a way that is not the task's fault (server, network, timeout, quota …).",
+    look: ['The class and the code: `status`.', "The vendor's status page; the way there (DNS, proxy, firewall)."],
+    run: [
+      'relaykeeper status',
+      'relaykeeper restart TASK                # tries at once, and closes the circuit if it succeeds',
+    ],
+    end: 'With the first success; relaykeeper tries one every 30 seconds.',
   },
   {
     name: 'RelaykeeperThrottled',
@@ -141,18 +129,16 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     summary: `Account ${account}: the cloud throttles our calls`,
     description: '{value} calls were throttled within 10 minutes. The limiter has slowed down; healing takes longer.',
     explain: `max by (account) (${metric('api_rate_limit_per_second', { account })})`,
-    runbook: {
-      means: 'Another program calls the same API with the same account, or the vendor lowered the limit.',
-      look: [
-        'Other tools, other relaykeepers, scripts with this account.',
-        'The calls that relaykeeper makes: the panel "API calls and the limit".',
-      ],
-      run: [
-        'relaykeeper check --tasks N             # how many calls this configuration makes',
-        '# lower rateLimit.perSecond of the account to leave room for the others',
-      ],
-      end: 'When fewer than 4 calls are throttled within 10 minutes.',
-    },
+    means: 'Another program calls the same API with the same account, or the vendor lowered the limit.',
+    look: [
+      'Other tools, other relaykeepers, scripts with this account.',
+      'The calls that relaykeeper makes: the panel "API calls and the limit".',
+    ],
+    run: [
+      'relaykeeper check --tasks N             # how many calls this configuration makes',
+      '# lower rateLimit.perSecond of the account to leave room for the others',
+    ],
+    end: 'When fewer than 4 calls are throttled within 10 minutes.',
   },
   {
     name: 'RelaykeeperApiErrors',
@@ -161,15 +147,13 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     summary: `Account ${account}: {{ .Labels.action }} answers {{ .Labels.code }} again and again`,
     description: '{value} such errors within 15 minutes. A code without a row of its own is `other`; the log has it.',
     explain: `sum by (action, code, class) (increase(${metric('api_errors_total', { account })}[15m]))`,
-    runbook: {
-      means: 'The cloud answers this error often. relaykeeper repeats reads; restarts fail.',
-      look: [
-        "The code in the vendor's documentation, with a request id from the log (their support asks for it).",
-        'CommonErr on a restart is mostly that task; on the list it is the service.',
-      ],
-      run: ['relaykeeper history --type restart-failed', 'relaykeeper status'],
-      end: 'When the error comes at most 10 times within 15 minutes.',
-    },
+    means: 'The cloud answers this error often. relaykeeper repeats reads; restarts fail.',
+    look: [
+      "The code in the vendor's documentation, with a request id from the log (their support asks for it).",
+      'CommonErr on a restart is mostly that task; on the list it is the service.',
+    ],
+    run: ['relaykeeper history --type restart-failed', 'relaykeeper status'],
+    end: 'When the error comes at most 10 times within 15 minutes.',
   },
   {
     name: 'RelaykeeperListSuspect',
@@ -179,12 +163,10 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     description:
       'For 15 minutes relaykeeper takes the missing tasks as unseen, not as gone, and leaves new ones alone.',
     explain: `sum by (class) (increase(${metric('poll_failures_total', { account })}[15m]))`,
-    runbook: {
-      means: 'Somebody deleted many tasks at once, or the key belongs to another account.',
-      look: ['The console: are the tasks there?', 'Was the key, the project or `subAccount` changed?'],
-      run: ['relaykeeper plan                        # what the cloud lists now', 'relaykeeper status'],
-      end: 'When the list is whole again, or has stayed short for 15 minutes and is believed.',
-    },
+    means: 'Somebody deleted many tasks at once, or the key belongs to another account.',
+    look: ['The console: are the tasks there?', 'Was the key, the project or `subAccount` changed?'],
+    run: ['relaykeeper plan                        # what the cloud lists now', 'relaykeeper status'],
+    end: 'When the list is whole again, or has stayed short for 15 minutes and is believed.',
   },
   {
     name: 'RelaykeeperListIncomplete',
@@ -194,20 +176,18 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     summary: `Account ${account}: the list of tasks never adds up, some may not be watched`,
     description: 'Poll after poll shows other tasks than the cloud promises, or a cloud group cannot be read.',
     explain: metric('last_poll_tasks', { account }),
-    runbook: {
-      means:
-        'Tasks may exist that relaykeeper never sees, and so never restarts. What it does see is healed as always, and what it misses is not taken as deleted.',
-      look: [
-        'The event `list-incomplete` in `history`: cloud groups that it names cannot be read (their name, the rights of the key); without any, pages and total do not fit together.',
-        'The number of tasks in the console, against `relaykeeper_last_poll_tasks`.',
-        'A list that others change all the time adds up seldom; a larger `poll.pageSize` helps.',
-      ],
-      run: [
-        'relaykeeper history --type list-incomplete,list-complete',
-        'relaykeeper plan                        # what the cloud lists now',
-      ],
-      end: 'With the first poll that adds up.',
-    },
+    means:
+      'Tasks may exist that relaykeeper never sees, and so never restarts. What it does see is healed as always, and what it misses is not taken as deleted.',
+    look: [
+      'The event `list-incomplete` in `history`: cloud groups that it names cannot be read (their name, the rights of the key); without any, pages and total do not fit together.',
+      'The number of tasks in the console, against `relaykeeper_last_poll_tasks`.',
+      'A list that others change all the time adds up seldom; a larger `poll.pageSize` helps.',
+    ],
+    run: [
+      'relaykeeper history --type list-incomplete,list-complete',
+      'relaykeeper plan                        # what the cloud lists now',
+    ],
+    end: 'With the first poll that adds up.',
   },
   {
     name: 'RelaykeeperClockSkew',
@@ -219,12 +199,10 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
       'By {value}. relaykeeper corrects signatures, StartTime and EndTime by it; beyond about 15 minutes the cloud refuses calls.',
     valueAs: 'duration',
     explain: metric('clock_skew_seconds', { account }),
-    runbook: {
-      means: "One of the two clocks is wrong, most often this machine's.",
-      look: ['NTP on this machine.'],
-      run: ['timedatectl; chronyc tracking', 'relaykeeper status'],
-      end: 'When they differ by at most 30 seconds.',
-    },
+    means: "One of the two clocks is wrong, most often this machine's.",
+    look: ['NTP on this machine.'],
+    run: ['timedatectl; chronyc tracking', 'relaykeeper status'],
+    end: 'When they differ by at most 30 seconds.',
   },
   {
     name: 'RelaykeeperTwoOwners',
@@ -235,13 +213,10 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     description:
       'They have different stores, so they know nothing of each other: they may send each restart twice, and together they exceed the limit on calls.',
     explain: metric('owner', { account }),
-    runbook: {
-      means:
-        'Two relaykeepers with separate stores have the same account, or two accounts of the same name are scraped.',
-      look: ['The `instance` labels, by the PromQL above.'],
-      run: ['# stop one of them, or give both the same store: then one stands by'],
-      end: 'When one is left.',
-    },
+    means: 'Two relaykeepers with separate stores have the same account, or two accounts of the same name are scraped.',
+    look: ['The `instance` labels, by the PromQL above.'],
+    run: ['# stop one of them, or give both the same store: then one stands by'],
+    end: 'When one is left.',
   },
 ];
 
@@ -254,15 +229,13 @@ const holdWarnings = ({ span, seconds }: Pace): readonly AlertRule[] => [
     description: 'In {value} relaykeeper restarts what it covers again.',
     valueAs: 'duration',
     explain: metric('hold_end_timestamp_seconds', { account, group }),
-    runbook: {
-      means: 'Somebody\'s "leave this alone" is about to end.',
-      look: ['Is the work that it was for done?'],
-      run: [
-        'relaykeeper hold list                   # who, why, until when',
-        'relaykeeper hold add TASK --reason "…" --for 2h',
-      ],
-      end: 'When the hold has ended, or only later ones are left.',
-    },
+    means: 'Somebody\'s "leave this alone" is about to end.',
+    look: ['Is the work that it was for done?'],
+    run: [
+      'relaykeeper hold list                   # who, why, until when',
+      'relaykeeper hold add TASK --reason "…" --for 2h',
+    ],
+    end: 'When the hold has ended, or only later ones are left.',
   },
   {
     name: 'RelaykeeperHoldForgotten',
@@ -273,12 +246,10 @@ const holdWarnings = ({ span, seconds }: Pace): readonly AlertRule[] => [
     description:
       'A hold was in force at every moment of the last 24 hours; relaykeeper restarts nothing that it covers.',
     explain: metric('holds', { account, group }),
-    runbook: {
-      means: 'A hold is older than a day, or one followed the other without a gap. Most of these were forgotten.',
-      look: ['Who set it and why: ask them.'],
-      run: ['relaykeeper hold list', 'relaykeeper hold remove ID'],
-      end: 'When no hold is in force for the group.',
-    },
+    means: 'A hold is older than a day, or one followed the other without a gap. Most of these were forgotten.',
+    look: ['Who set it and why: ask them.'],
+    run: ['relaykeeper hold list', 'relaykeeper hold remove ID'],
+    end: 'When no hold is in force for the group.',
   },
 ];
 
@@ -291,15 +262,13 @@ const setupWarnings = ({ span }: Pace): readonly AlertRule[] => [
     summary: 'The configuration on the disk of {{ .Labels.instance }} is wrong; the one before stays in force',
     description: 'The daemon would not start with it.',
     explain: `time() - ${metric('config_last_reload_success_timestamp_seconds')}`,
-    runbook: {
-      means: 'The file was changed and is not valid, or would have left more than half of the managed tasks unmanaged.',
-      look: ['The log line with `"event":"config-rejected"`: it lists every mistake with its line.'],
-      run: [
-        'relaykeeper check                       # all mistakes at once',
-        'kill -HUP PID                           # if many tasks are meant to become unmanaged',
-      ],
-      end: 'With the next reload that succeeds.',
-    },
+    means: 'The file was changed and is not valid, or would have left more than half of the managed tasks unmanaged.',
+    look: ['The log line with `"event":"config-rejected"`: it lists every mistake with its line.'],
+    run: [
+      'relaykeeper check                       # all mistakes at once',
+      'kill -HUP PID                           # if many tasks are meant to become unmanaged',
+    ],
+    end: 'With the next reload that succeeds.',
   },
   {
     name: 'RelaykeeperSimulatedAccount',
@@ -309,11 +278,9 @@ const setupWarnings = ({ span }: Pace): readonly AlertRule[] => [
     summary: `Account ${account} is a pretend cloud: no real task is kept alive`,
     description: 'Its provider is `simulator`. That is for trying out; here it is scraped as if it were real.',
     explain: metric('simulated', { account }),
-    runbook: {
-      means: 'The demo, or an account with `provider: simulator`, runs where Prometheus takes it for production.',
-      look: ['The configuration that the daemon was started with: `relaykeeper status` names the file.'],
-      run: ['relaykeeper status', '# take the account out, or the target out of Prometheus'],
-      end: 'When no scraped account is simulated.',
-    },
+    means: 'The demo, or an account with `provider: simulator`, runs where Prometheus takes it for production.',
+    look: ['The configuration that the daemon was started with: `relaykeeper status` names the file.'],
+    run: ['relaykeeper status', '# take the account out, or the target out of Prometheus'],
+    end: 'When no scraped account is simulated.',
   },
 ];

@@ -28,22 +28,20 @@ const taskPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
       'The longest outage of the group has lasted {value}. Held, observed and abandoned tasks are not counted.',
     valueAs: 'duration',
     explain: `sort(${metric('task_outage_start_timestamp_seconds', { account, group })})`,
-    runbook: {
-      means:
-        'A task that should be running is stopped, and restarting it has not helped, or was not possible, for ten minutes.',
-      look: [
-        'Is it one task or many? Many at once: look for what they share (source host, CDN, the account).',
-        'The reason shown by `explain`: `backoff` and `quarantined` mean that restarts failed; `circuit`, `storm` and `blind` mean that relaykeeper could not try.',
-        'The source of the task: a stream that is not pushed cannot be pulled.',
-      ],
-      run: [
-        'relaykeeper status                      # what is stopped, what is in the way',
-        'relaykeeper explain TASK                # every rule for this task, and what happened to it',
-        'relaykeeper restart TASK                # try once more, now, whatever the rules say',
-        'relaykeeper hold add TASK --reason "…"  # if it is meant to be down: this ends the alert',
-      ],
-      end: 'When no task of the group has been down for so long; held ones do not count.',
-    },
+    means:
+      'A task that should be running is stopped, and restarting it has not helped, or was not possible, for ten minutes.',
+    look: [
+      'Is it one task or many? Many at once: look for what they share (source host, CDN, the account).',
+      'The reason shown by `explain`: `backoff` and `quarantined` mean that restarts failed; `circuit`, `storm` and `blind` mean that relaykeeper could not try.',
+      'The source of the task: a stream that is not pushed cannot be pulled.',
+    ],
+    run: [
+      'relaykeeper status                      # what is stopped, what is in the way',
+      'relaykeeper explain TASK                # every rule for this task, and what happened to it',
+      'relaykeeper restart TASK                # try once more, now, whatever the rules say',
+      'relaykeeper hold add TASK --reason "…"  # if it is meant to be down: this ends the alert',
+    ],
+    end: 'When no task of the group has been down for so long; held ones do not count.',
   },
   {
     name: 'RelaykeeperTaskOverdue',
@@ -54,16 +52,14 @@ const taskPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     description:
       '{value} task(s) are 未开始 more than 5 minutes after their StartTime. They count as down, and a restart cannot help: the cloud has to start them.',
     explain: metric('tasks', { account, group, state: 'overdue' }),
-    runbook: {
-      means:
-        'The cloud should have started the task by itself and has not. relaykeeper cannot: there is nothing to restart.',
-      look: [
-        'The StartTime of the task, in the right time zone, and the clock of the cloud (`relaykeeper_clock_skew_seconds`).',
-        'The task in the console: stopping and starting it by hand makes the cloud look at it again.',
-      ],
-      run: ['relaykeeper status --json               # tasks by state, by group', 'relaykeeper explain TASK'],
-      end: 'When the task runs, has ended, or its StartTime was moved.',
-    },
+    means:
+      'The cloud should have started the task by itself and has not. relaykeeper cannot: there is nothing to restart.',
+    look: [
+      'The StartTime of the task, in the right time zone, and the clock of the cloud (`relaykeeper_clock_skew_seconds`).',
+      'The task in the console: stopping and starting it by hand makes the cloud look at it again.',
+    ],
+    run: ['relaykeeper status --json               # tasks by state, by group', 'relaykeeper explain TASK'],
+    end: 'When the task runs, has ended, or its StartTime was moved.',
   },
 ];
 
@@ -82,19 +78,17 @@ const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
     summary: `Account ${account}: the cloud refuses the key ({{ .Labels.circuit }})`,
     description: 'No call of this kind works for the account until somebody corrects the key or its permissions.',
     explain: metric('api_errors_total', { account, class: ['auth', 'permission'] }),
-    runbook: {
-      means:
-        'The access key is wrong, expired or lacks the permission. circuit="list": relaykeeper sees no tasks; circuit="restart": it can restart none.',
-      look: [
-        '`status` names the code: InvalidAccessKey and SignatureDoesNotMatch are the key, AccessDenied and LackPolicy its permissions in IAM.',
-        'Was the key rotated, and did the file with it change on this machine?',
-      ],
-      run: [
-        'relaykeeper status                      # circuit, code and since when',
-        'relaykeeper restart TASK                # once the key works: tries at once, and closes the restart circuit',
-      ],
-      end: 'With the first call of that kind that succeeds. relaykeeper tries changed key files at once; otherwise it tries the list and one restart at least every 5 minutes.',
-    },
+    means:
+      'The access key is wrong, expired or lacks the permission. circuit="list": relaykeeper sees no tasks; circuit="restart": it can restart none.',
+    look: [
+      '`status` names the code: InvalidAccessKey and SignatureDoesNotMatch are the key, AccessDenied and LackPolicy its permissions in IAM.',
+      'Was the key rotated, and did the file with it change on this machine?',
+    ],
+    run: [
+      'relaykeeper status                      # circuit, code and since when',
+      'relaykeeper restart TASK                # once the key works: tries at once, and closes the restart circuit',
+    ],
+    end: 'With the first call of that kind that succeeds. relaykeeper tries changed key files at once; otherwise it tries the list and one restart at least every 5 minutes.',
   },
   {
     name: 'RelaykeeperAccountUnpaid',
@@ -102,15 +96,13 @@ const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
     summary: `Account ${account}: the service is in arrears or not activated ({{ .Labels.circuit }})`,
     description: 'The cloud answers RequestForbidden.BillingStatus: nothing works until a person pays.',
     explain: metric('api_errors_total', { account, class: 'billing' }),
-    runbook: {
-      means: 'The account is in arrears, or the Live service is not activated. Restarts are refused for every task.',
-      look: ['The billing page of the account in the console.'],
-      run: [
-        'relaykeeper status                      # circuit, code and since when',
-        'relaykeeper restart TASK                # once the bill is paid: tries at once, and closes the circuit',
-      ],
-      end: 'With the first call that succeeds; without an operator relaykeeper tries one every 5 minutes.',
-    },
+    means: 'The account is in arrears, or the Live service is not activated. Restarts are refused for every task.',
+    look: ['The billing page of the account in the console.'],
+    run: [
+      'relaykeeper status                      # circuit, code and since when',
+      'relaykeeper restart TASK                # once the bill is paid: tries at once, and closes the circuit',
+    ],
+    end: 'With the first call that succeeds; without an operator relaykeeper tries one every 5 minutes.',
   },
   {
     name: 'RelaykeeperClockRefused',
@@ -119,15 +111,13 @@ const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
     description:
       'The cloud answers InvalidTimestamp even after relaykeeper corrected the time by the difference of the clocks.',
     explain: metric('clock_skew_seconds', { account }),
-    runbook: {
-      means: 'The cloud does not accept the time in the signatures; correcting it by the Date header did not help.',
-      look: [
-        'The clock of this machine, and whether NTP runs.',
-        'A proxy in between that answers with a Date of its own.',
-      ],
-      run: ['date -u; timedatectl', 'relaykeeper status'],
-      end: 'With the first call of that kind that succeeds.',
-    },
+    means: 'The cloud does not accept the time in the signatures; correcting it by the Date header did not help.',
+    look: [
+      'The clock of this machine, and whether NTP runs.',
+      'A proxy in between that answers with a Date of its own.',
+    ],
+    run: ['date -u; timedatectl', 'relaykeeper status'],
+    end: 'With the first call of that kind that succeeds.',
   },
   {
     name: 'RelaykeeperActionRetired',
@@ -136,15 +126,13 @@ const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
     description:
       'The cloud answers InvalidActionOrVersion. With `restartAction: auto` relaykeeper has tried the successor too.',
     explain: metric('api_errors_total', { account, class: 'retired' }),
-    runbook: {
-      means: 'The vendor has taken the action out of service, or the endpoint is not the one of the Live service.',
-      look: [
-        '`endpoint` and `restartAction` of the account in the configuration.',
-        "The vendor's list of actions, and a newer relaykeeper.",
-      ],
-      run: ['relaykeeper check', 'relaykeeper status'],
-      end: 'With the first call of that kind that succeeds, for example with another `restartAction`.',
-    },
+    means: 'The vendor has taken the action out of service, or the endpoint is not the one of the Live service.',
+    look: [
+      '`endpoint` and `restartAction` of the account in the configuration.',
+      "The vendor's list of actions, and a newer relaykeeper.",
+    ],
+    run: ['relaykeeper check', 'relaykeeper status'],
+    end: 'With the first call of that kind that succeeds, for example with another `restartAction`.',
   },
 ];
 
@@ -159,19 +147,17 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     description:
       'Without a complete poll relaykeeper restarts nothing, and every number about tasks is as old as the last one.',
     explain: `sum by (class) (increase(${metric('poll_failures_total', { account })}[15m]))`,
-    runbook: {
-      means:
-        'The last complete poll is older than four poll intervals (at least 3 minutes): relaykeeper is blind and restarts nothing.',
-      look: [
-        'The class in the PromQL above: `network` and `timeout` point to the way there, `auth` to the key, `server` to the cloud, `suspect` to a list that lost more than half of its tasks.',
-        'The newest log lines with `"event":"poll-failed"`.',
-      ],
-      run: [
-        'relaykeeper status',
-        'relaykeeper plan                        # one poll from here, with the error if it fails',
-      ],
-      end: 'With the next complete poll.',
-    },
+    means:
+      'The last complete poll is older than four poll intervals (at least 3 minutes): relaykeeper is blind and restarts nothing.',
+    look: [
+      'The class in the PromQL above: `network` and `timeout` point to the way there, `auth` to the key, `server` to the cloud, `suspect` to a list that lost more than half of its tasks.',
+      'The newest log lines with `"event":"poll-failed"`.',
+    ],
+    run: [
+      'relaykeeper status',
+      'relaykeeper plan                        # one poll from here, with the error if it fails',
+    ],
+    end: 'With the next complete poll.',
   },
   {
     name: 'RelaykeeperTargetDown',
@@ -183,20 +169,18 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     description:
       'Prometheus cannot scrape this process, whatever the others do. A standby takes its accounts over; without one, their stopped tasks stay stopped.',
     explain: 'up{job="{{ .Labels.job }}",instance="{{ .Labels.instance }}"}',
-    runbook: {
-      means: 'One target is down: the process has ended or hangs, or Prometheus cannot reach it.',
-      look: [
-        'Does the process run, and why did it end: the last lines of its log.',
-        'Who has its accounts: `relaykeeper_owner`. No account without an owner means that a standby has taken over.',
-        'The targets page of Prometheus: what the scrape fails with.',
-      ],
-      run: [
-        'systemctl status relaykeeper            # or: docker ps -a, docker logs relaykeeper',
-        'relaykeeper check                       # a bad configuration is the commonest reason not to start',
-        'relaykeeper healthcheck',
-      ],
-      end: 'With the first scrape that succeeds, or when the target is taken out of the configuration of Prometheus.',
-    },
+    means: 'One target is down: the process has ended or hangs, or Prometheus cannot reach it.',
+    look: [
+      'Does the process run, and why did it end: the last lines of its log.',
+      'Who has its accounts: `relaykeeper_owner`. No account without an owner means that a standby has taken over.',
+      'The targets page of Prometheus: what the scrape fails with.',
+    ],
+    run: [
+      'systemctl status relaykeeper            # or: docker ps -a, docker logs relaykeeper',
+      'relaykeeper check                       # a bad configuration is the commonest reason not to start',
+      'relaykeeper healthcheck',
+    ],
+    end: 'With the first scrape that succeeds, or when the target is taken out of the configuration of Prometheus.',
   },
   {
     name: 'RelaykeeperAbsent',
@@ -206,19 +190,17 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     summary: 'relaykeeper is not there: no process of it is scraped',
     description: 'Stopped tasks stay stopped. Either the daemon is down, or Prometheus cannot reach its /metrics.',
     explain: 'up{job="relaykeeper"}',
-    runbook: {
-      means: 'Prometheus gets /metrics from no relaykeeper at all.',
-      look: [
-        'Does the process run? If not, the last lines of its log say why it ended.',
-        'The targets page of Prometheus: is the network the problem?',
-      ],
-      run: [
-        'systemctl status relaykeeper            # or: docker ps -a, docker logs relaykeeper',
-        'relaykeeper check                       # a bad configuration is the commonest reason not to start',
-        'relaykeeper healthcheck',
-      ],
-      end: 'With the first scrape that succeeds.',
-    },
+    means: 'Prometheus gets /metrics from no relaykeeper at all.',
+    look: [
+      'Does the process run? If not, the last lines of its log say why it ended.',
+      'The targets page of Prometheus: is the network the problem?',
+    ],
+    run: [
+      'systemctl status relaykeeper            # or: docker ps -a, docker logs relaykeeper',
+      'relaykeeper check                       # a bad configuration is the commonest reason not to start',
+      'relaykeeper healthcheck',
+    ],
+    end: 'With the first scrape that succeeds.',
     onQueryError: 'Alerting',
   },
   {
@@ -230,20 +212,18 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     summary: `Account ${account}: no process owns it, so nobody restarts anything`,
     description: 'Every relaykeeper that knows this account stands by for it, or is down.',
     explain: metric('owner', { account }),
-    runbook: {
-      means: 'The lock on the ledger (or the lease) is with a process that Prometheus does not know, or with none.',
-      look: [
-        'Is RelaykeeperTargetDown firing too? Then begin there.',
-        "Another relaykeeper on the same store: an old container, somebody's terminal.",
-        'The log of the one that stands by: `"event":"standing-by"`.',
-      ],
-      run: [
-        'ps -ef | grep "main.ts run"; docker ps',
-        'fuser -v data/relaykeeper.db.lock       # who has the lock (SQLite)',
-        'relaykeeper status',
-      ],
-      end: 'When a scraped process owns the account.',
-    },
+    means: 'The lock on the ledger (or the lease) is with a process that Prometheus does not know, or with none.',
+    look: [
+      'Is RelaykeeperTargetDown firing too? Then begin there.',
+      "Another relaykeeper on the same store: an old container, somebody's terminal.",
+      'The log of the one that stands by: `"event":"standing-by"`.',
+    ],
+    run: [
+      'ps -ef | grep "main.ts run"; docker ps',
+      'fuser -v data/relaykeeper.db.lock       # who has the lock (SQLite)',
+      'relaykeeper status',
+    ],
+    end: 'When a scraped process owns the account.',
   },
   {
     name: 'RelaykeeperStoreFailing',
@@ -254,15 +234,13 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     summary: '{{ .Labels.instance }} cannot write its ledger, so it restarts nothing',
     description: 'relaykeeper sends no restart whose intent it cannot save, so this process restarts nothing.',
     explain: `sum by (operation) (increase(${metric('store_errors_total')}[15m]))`,
-    runbook: {
-      means: 'Operations of the store fail: disk full, read-only, damaged, or locked by another program.',
-      look: [
-        'Space and rights of the folder of the database.',
-        'The log lines with `"event":"store-failing"`: they name the error.',
-        'A program that has the file open (a backup, sqlite3).',
-      ],
-      run: ['df -h data; ls -l data', 'fuser -v data/relaykeeper.db'],
-      end: 'When operations succeed again; you need not restart anything.',
-    },
+    means: 'Operations of the store fail: disk full, read-only, damaged, or locked by another program.',
+    look: [
+      'Space and rights of the folder of the database.',
+      'The log lines with `"event":"store-failing"`: they name the error.',
+      'A program that has the file open (a backup, sqlite3).',
+    ],
+    run: ['df -h data; ls -l data', 'fuser -v data/relaykeeper.db'],
+    end: 'When operations succeed again; you need not restart anything.',
   },
 ];
