@@ -102,7 +102,7 @@ const credentialsAreWhole: Rule = (root) =>
       (name) => has(credentials, name) || has(credentials, `${name}File`),
     );
     if (has(credentials, 'from')) {
-      const wrong = 'says where keys come from, but a key is given too: keep one of both';
+      const wrong = 'says where the keys come from, and a key stands beside it: keep one of them';
       return id || secret || session ? [{ path: [...here, 'from'], at: 'key', wrong }] : [];
     }
     const lacks = (name: string, beside: string): readonly Finding[] => [
@@ -192,14 +192,13 @@ function policyFits(written: WrittenPolicy, defaults: WrittenPolicy, path: Path)
   const found: Finding[] = [];
   if (backoff.initialMs > backoff.maxMs) {
     const key = written.backoff?.initial === undefined ? 'max' : 'initial';
-    const wrong =
-      'the first wait (`backoff.initial`) is longer than the longest (`backoff.max`), with defaults counted in';
+    const wrong = 'the first wait (`backoff.initial`) is longer than the longest (`backoff.max`) (counting `defaults`)';
     found.push({ path: [...path, 'backoff', key], at: 'value', wrong });
   }
   if (quarantine.retryEveryMs > quarantine.abandonAfterMs) {
     const key = written.quarantine?.retryEvery === undefined ? 'abandonAfter' : 'retryEvery';
     const wrong =
-      'a task would be abandoned (`abandonAfter`) before it is tried again (`retryEvery`), with defaults counted in';
+      'a task would be abandoned (`abandonAfter`) before it is tried again (`retryEvery`) (counting `defaults`)';
     found.push({ path: [...path, 'quarantine', key], at: 'value', wrong });
   }
   return found;

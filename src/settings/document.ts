@@ -205,7 +205,7 @@ class Reader {
     }
     if (!isScalar(node) && !isMap(node) && !isSeq(node)) return undefined;
     if (node.anchor !== undefined) {
-      this.#wrong(node, path, 'YAML anchors (`&name`) are not supported: say it once under `defaults`');
+      this.#wrong(node, path, 'YAML anchors (`&name`) are not supported: write it once under `defaults`');
     }
     if (node.tag !== undefined && !/^tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)$/.test(node.tag)) {
       this.#wrong(node, path, 'YAML tags (`!name`) are not supported: remove it, or put the text in quotes');
@@ -234,7 +234,7 @@ class Reader {
       }
       first.set(name, this.#lines.linePos(at).line);
       if (name === '<<') {
-        this.#wrong(key, here, 'YAML merge keys are not supported: say it once under `defaults`');
+        this.#wrong(key, here, 'YAML merge keys are not supported: write it once under `defaults`');
         continue;
       }
       const read = this.value(value, here, depth + 1);

@@ -31,14 +31,10 @@ const leastWatchShare = 0.3;
 /** With `subAccount` and globs the cloud's groups are listed once a minute. */
 const groupListsPerSecond = 1 / 60;
 
-/** The gaps between scheduled polls, milliseconds. */
-export function scheduledGaps(poll: AccountSettings['poll']): {
-  readonly shortestMs: number;
-  readonly longestMs: number;
-} {
-  const runs = sampleTicks(cronSchedule(poll.schedule, poll.timezone), pollsLookedAt);
-  const gaps = runs.slice(1).map((at, index) => at - (runs[index] ?? at));
-  return { shortestMs: Math.min(...gaps), longestMs: Math.max(...gaps) };
+/** Between scheduled polls, milliseconds. */
+export function shortestGapMs({ schedule, timezone }: AccountSettings['poll']): number {
+  const runs = sampleTicks(cronSchedule(schedule, timezone), pollsLookedAt);
+  return Math.min(...runs.slice(1).map((at, index) => at - (runs[index] ?? at)));
 }
 
 /** Calls of each account if it has `tasks` tasks (in every cloud group together). */
@@ -53,7 +49,7 @@ function forecastAccount(account: AccountSettings, groups: readonly Policy[], ta
   // Every list has its own last page, which may be short.
   const callsPerPoll = Math.max(1, Math.ceil(tasks / poll.pageSize)) + lists - 1;
   const mayTake = poll.share * Math.min(limit, rateLimit.list);
-  const tickMs = scheduledGaps(poll).shortestMs;
+  const tickMs = shortestGapMs(poll);
   const gapMs = tickMs * Math.max(1, Math.ceil((callsPerPoll * 1000) / mayTake / tickMs));
   const pollsPerSecond = callsPerPoll / (gapMs / 1000) + groupLists;
   const looks = callsPerPoll / (poll.verifyEveryMs / 1000);

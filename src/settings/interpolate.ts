@@ -33,7 +33,7 @@ export function interpolate(text: string, env: Environment): Filled {
     (whole: string, name: string | undefined, byDefault: string | undefined, at: number) => {
       if (whole === '$$') return '$';
       if (name === undefined) {
-        const wrong = `must be a closed reference such as \`$\{NAME}\`; a dollar sign and a brace meant as such are \`$$\{\``;
+        const wrong = `\`$\{\` is not closed: write \`$\{NAME}\`, or \`$$\{\` for a dollar sign and a brace`;
         unfilled.push({ at, length: 2, wrong });
         return '';
       }

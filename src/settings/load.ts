@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Node } from 'yaml';
 import { fileTrouble, type ReadFileNow } from '../user-files.ts';
 import { checkTogether, secretPlaces } from './agreement.ts';
-import { locate, type Mistake, type Path, pathKey, type Range, type ReadDocument, readDocument } from './document.ts';
+import { locate, type Mistake, pathKey, type Range, type ReadDocument, readDocument } from './document.ts';
 import type { Environment } from './interpolate.ts';
 import { type Finding, findings, valueAt } from './issues.ts';
 import { masks, masksByLine, masksByLook } from './masks.ts';
@@ -33,26 +33,21 @@ export interface LoadRequest {
   readonly path: string;
   readonly env: Environment;
   readonly readFile: ReadFileNow;
-  /** `false`: files named in the configuration are not looked at, for checks on another machine. Default true. */
-  readonly lookAtFiles?: boolean;
 }
 
 /** 200 groups with all their keys are a fifth of this. */
 export const maxFileBytes = 1024 * 1024;
 export const maxSecretBytes = 64 * 1024;
 
-/** Reads, checks and resolves the configuration. Changes nothing. */
 export const loadSettings = (request: LoadRequest): Loaded => settle(checkSettings(request));
 
-/** From what was checked to the settings. */
 export function settle(checked: Checked): Loaded {
   if (!checked.ok) return checked;
   const { written, ...rest } = checked;
   return { ...rest, settings: resolve(written) };
 }
 
-/** Reads and checks. */
-export function checkSettings({ path, env, readFile, lookAtFiles = true }: LoadRequest): Checked {
+export function checkSettings({ path, env, readFile }: LoadRequest): Checked {
   const read = readText(path, readFile);
   if (!read.ok) return { ok: false, errors: [fileProblem(path, read.wrong)] };
   const { text, hash } = read;
@@ -61,7 +56,7 @@ export function checkSettings({ path, env, readFile, lookAtFiles = true }: LoadR
     return { ok: false, errors: [fileProblem(path, wrong)] };
   }
   const document = readDocument(text, env);
-  const found = check(document, (root) => (lookAtFiles ? checkFiles(root, readFile) : []));
+  const found = check(document, readFile);
   const byPlace = document.value === undefined ? masksByLine(text) : masks(text, document.contents);
   const hidden = [...byPlace, ...found.hidden, ...masksByLook(text)];
   const source = { file: path, text, hidden };
@@ -100,7 +95,7 @@ interface Found {
   readonly hidden: readonly Range[];
 }
 
-function check(document: ReadDocument, checkFilesOf: (root: unknown) => readonly Finding[]): Found {
+function check(document: ReadDocument, readFile: ReadFileNow): Found {
   const { value, contents, mistakes, untold } = document;
   if (value === undefined) return { written: undefined, mistakes, untold, hidden: [] };
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -114,8 +109,8 @@ function check(document: ReadDocument, checkFilesOf: (root: unknown) => readonly
   }
   const parsed = rootSchema.safeParse(value);
   const bySchema = parsed.success ? { found: [], untold: 0 } : findings(parsed.error.issues, value, document.filled);
-  const found = [...bySchema.found, ...checkTogether(value), ...checkFilesOf(value)];
-  const hidden = found.flatMap((finding) => (finding.hide ? (rangeOfValue(contents, finding.path) ?? []) : []));
+  const found = [...bySchema.found, ...checkTogether(value), ...checkFiles(value, readFile)];
+  const hidden = found.flatMap((finding) => (finding.hide ? (locate(contents, finding.path).value ?? []) : []));
   const all = withoutRepeats(
     mistakes,
     found.map((finding) => place(contents, finding)),
@@ -123,8 +118,6 @@ function check(document: ReadDocument, checkFilesOf: (root: unknown) => readonly
   const written = parsed.success && all.length === 0 ? parsed.data : undefined;
   return { written, mistakes: all, untold: untold + bySchema.untold, hidden };
 }
-
-const rangeOfValue = (contents: Node | null, path: Path) => locate(contents, path).value;
 
 /** A place that YAML or a variable has spoilt is told once: what the schema says of it is a consequence. */
 function withoutRepeats(first: readonly Mistake[], then: readonly Mistake[]): readonly Mistake[] {

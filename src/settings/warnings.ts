@@ -1,9 +1,9 @@
 /**
- * What is allowed and yet probably not meant. Each of these has an end that somebody would otherwise look for at
- * night; what is merely unusual is not told.
+ * What is allowed and yet probably not meant. Somebody would look for each of these at night; what is merely unusual
+ * is no warning.
  */
 import { globMatches, type Policy } from '../domain/words/policy.ts';
-import { scheduledGaps } from './forecast.ts';
+import { shortestGapMs } from './forecast.ts';
 import type { Finding } from './issues.ts';
 import { type AccountSettings, type Settings, vendorLimits } from './settings.ts';
 
@@ -23,7 +23,7 @@ function aboutAccount(account: AccountSettings, index: number): readonly Finding
     found.push({ path: ['accounts', index, ...key.split('.')], at: 'value', wrong });
   const { poll, rateLimit, endpoint } = account;
   if (account.provider === 'simulator') warn('provider', 'a pretend cloud: no real task is seen or restarted');
-  const { shortestMs } = scheduledGaps(poll);
+  const shortestMs = shortestGapMs(poll);
   if (shortestMs > longGapMs) {
     const fields = poll.schedule.trim().split(/\s+/).length;
     const why =
@@ -33,14 +33,14 @@ function aboutAccount(account: AccountSettings, index: number): readonly Finding
   if (rateLimit.perSecond > vendorPerSecond) {
     warn(
       'rateLimit.perSecond',
-      `the vendor takes ${vendorPerSecond} restarts a second; more is refused unless it has raised that for you`,
+      `the vendor accepts ${vendorPerSecond} restarts a second and refuses more, unless it has raised your limit`,
     );
   }
   const { restart } = vendorLimits[account.vendor];
   if (rateLimit.restart > restart && rateLimit.perSecond <= vendorPerSecond) {
     warn(
       'rateLimit.restart',
-      `the vendor takes ${restart} restart${restart === 1 ? '' : 's'} a second; more is refused unless it has raised that for you`,
+      `the vendor accepts ${restart} restart${restart === 1 ? '' : 's'} a second and refuses more, unless it has raised your limit`,
     );
   }
   if (
@@ -48,7 +48,7 @@ function aboutAccount(account: AccountSettings, index: number): readonly Finding
     account.provider !== 'simulator' &&
     !/^http:\/\/(localhost|127\.|\[::1\])/.test(endpoint)
   ) {
-    warn('endpoint', 'calls cross the network in the clear: write https');
+    warn('endpoint', 'calls are not encrypted: write https');
   }
   return found;
 }

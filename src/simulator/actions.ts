@@ -1,6 +1,6 @@
 /**
- * The vendor's actions: what each takes, checks and does. Stricter than the real ones, so that a client which passes
- * here has no excuse there: unknown fields, wrong types and wrong states are errors.
+ * The vendor's actions: what each takes, checks and does. They are stricter than the real ones (unknown fields, wrong
+ * types and wrong states are errors), so a client that passes here meets nothing harder there.
  */
 import { z } from 'zod';
 import { failed, type Outcome } from './envelope.ts';
@@ -92,7 +92,7 @@ function list(
   return listPage(call.world, { cloudGroups, title, page, size, withGroupName: isV2 }, call.twists);
 }
 
-/** live-api.md: GroupName is required with a sub-account's key. */
+/** The vendor requires GroupName with a sub-account's key. */
 function namelessRefusal(key: AccessKey): Outcome | undefined {
   return key.subAccount ? failed('InvalidParam', 'a sub-account must name its group') : undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * The way of one request through the pretend cloud: counted on arrival, struck by faults, checked, carried out,
- * answered. One order for every action, and nothing here waits.
+ * One request on its way through the pretend cloud: it counts on arrival, faults strike it, then the cloud checks it,
+ * carries it out and answers. The order is the same for every action, and nothing here waits.
  */
 import { actions, type Call } from './actions.ts';
 import { arrive, keep } from './arrivals.ts';

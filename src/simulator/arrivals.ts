@@ -1,8 +1,8 @@
 /**
- * What arrived and when: the cloud's own count, by which its limits refuse and by which the tests judge.
+ * The cloud's own count of what arrived and when. Its limits refuse by this count, and the tests judge by it.
  *
- * The second slides: two calls are in the same one if they arrive less than 1,000 ms apart. Strict on purpose: what
- * was refused counts too (`countRefused`), so a client that hammers stays out.
+ * The second slides: two calls are in the same one if they arrive less than 1,000 ms apart. Refused calls count too
+ * (`countRefused`), so a client that hammers stays out.
  */
 
 export interface Limits {

@@ -1,7 +1,7 @@
 /**
  * The control API of the stand-alone pretend cloud: look at it, and make things happen.
  *
- * Pure like the rest: a request and the time in, a JSON value out. The door serves it only when asked to.
+ * Pure like the rest: a request and the time go in, a JSON value comes out. The door serves it only with `control`.
  */
 import { z } from 'zod';
 import { keptArrivals } from './arrivals.ts';

@@ -1,7 +1,7 @@
 /**
  * The HTTP door of the pretend cloud: plays the machine's replies on real sockets, the broken ones included.
  *
- * node:http and not a framework, because half of the work is breaking the protocol on purpose.
+ * It uses node:http and no framework, because half of its work is to break the protocol on purpose.
  */
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,6 +1,6 @@
 /**
- * The vendor's envelope and its error table (reference/live-api.md): which HTTP status, number and sentence belong
- * to a code. Messages are the simulator's own.
+ * The vendor's envelope and its error table: which HTTP status, number and sentence belong to a code. The sentences
+ * are the simulator's own.
  */
 import type { Headers } from './exchange.ts';
 import { hex, type Random } from './random.ts';
@@ -13,7 +13,7 @@ interface ErrorRow {
 
 const row = (status: number, message: string, codeN?: number): ErrorRow => ({ status, message, codeN });
 
-/** Both tables of live-api.md: RestartPullToPushTask's own, and the ones common to every action. */
+/** Both tables of the vendor's documentation: RestartPullToPushTask's own, and the one common to every action. */
 export const errorTable = {
   CommonErr: row(200, 'something went wrong, please retry'),
   InvalidParam: row(400, 'a parameter is invalid or does not meet the requirements'),

@@ -1,7 +1,7 @@
 /**
  * Faults as data: which calls, what goes wrong, from when to when, how often.
  *
- * Two sorts. *Ends* replace the answer: the first live one that matches has the call. *Twists* change what a call
+ * Two sorts. *Ends* replace the answer: the first live one that matches takes the call. *Twists* change what a call
  * does or what a list shows, and add up.
  */
 import { z } from 'zod';

@@ -1,6 +1,6 @@
 /**
- * The pretend cloud without a port: a request goes in, what the client would see comes out, after the time that it
- * would take. For `provider: simulator` inside the daemon; whoever implements a transport on it maps five ends.
+ * The pretend cloud without a port: a request goes in, and what the client would see comes out, after the time that
+ * it would take. `provider: simulator` uses it inside the daemon; a transport on top of it only maps `Seen`.
  */
 import type { Clock } from '../domain/ports/time-port.ts';
 import { answer, uplinkMs } from './answer.ts';

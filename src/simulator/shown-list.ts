@@ -1,8 +1,8 @@
 /**
  * What the lists show: which tasks, in which order, on which page, and how one item looks on the wire.
  *
- * Secrets are planted in every item (addresses, callback), times come in both forms of RFC 3339, an empty list in
- * all three shapes that a Go server gives it, and a field that nobody announced stands in some items.
+ * Every item has planted secrets (addresses, callback) and times in one of the two forms of RFC 3339, some have a
+ * field that nobody announced, and an empty list comes in all three shapes that a Go server gives it.
  */
 import type { Outcome } from './envelope.ts';
 import { type LiveFault, matchesItem, twistOf } from './faults.ts';

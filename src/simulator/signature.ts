@@ -1,7 +1,7 @@
 /**
- * Who sent this? Checks a "V4" HMAC-SHA256 signature the way the cloud would, from the text of live-api.md alone.
+ * Who sent this? Checks a "V4" HMAC-SHA256 signature as the vendor's documentation describes it.
  *
- * It shares no code with the client that signs, on purpose: where both agree, both have read the text in the same way.
+ * It shares no code with the client that signs: where both agree, two readings of the documentation agree.
  */
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 import type { KnownCode } from './envelope.ts';
@@ -106,7 +106,7 @@ function unsignedHeader(
     : { code: 'SignatureDoesNotMatch', message: `${absent} is signed but was not sent` };
 }
 
-/** Steps 1 to 4 of live-api.md. A hash in X-Content-Sha256 that is not the body's can never match. */
+/** Steps 1 to 4 of the vendor's documentation. A hash in X-Content-Sha256 that is not the body's can never match. */
 function signatureOf(
   request: Request,
   headers: Readonly<Record<string, string>>,

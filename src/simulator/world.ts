@@ -1,8 +1,8 @@
 /**
  * The pretend cloud: one account's tasks, keys, limits, faults and plans, as one deterministic state.
  *
- * It holds no clock and no socket. `now` is handed in (Unix milliseconds of the world; going back is taken as
- * standing still), chance comes from the seed. The same machine is served over HTTP (door.ts), inside the process
+ * It holds no clock and no socket. Callers hand in `now` (Unix milliseconds of the world; when it goes back, the world
+ * stands still), and chance comes from the seed. The same machine is served over HTTP (door.ts), inside the process
  * (in-process.ts) and in virtual time; requests are answered in answer.ts.
  */
 import { z } from 'zod';

@@ -100,17 +100,17 @@ describe('warnings', () => {
     [
       'more restarts than the vendor takes',
       account('rateLimit: {perSecond: 11}'),
-      '1:48 accounts[0].rateLimit.perSecond: the vendor takes 10 restarts a second; more is refused unless it has raised that for you',
+      '1:48 accounts[0].rateLimit.perSecond: the vendor accepts 10 restarts a second and refuses more, unless it has raised your limit',
     ],
     [
       'more restarts than BytePlus takes',
       account('provider: byteplus, rateLimit: {restart: 2}'),
-      '1:66 accounts[0].rateLimit.restart: the vendor takes 1 restart a second; more is refused unless it has raised that for you',
+      '1:66 accounts[0].rateLimit.restart: the vendor accepts 1 restart a second and refuses more, unless it has raised your limit',
     ],
     [
       'an endpoint in the clear',
       account('endpoint: http://proxy.example.com'),
-      '1:35 accounts[0].endpoint: calls cross the network in the clear: write https',
+      '1:35 accounts[0].endpoint: calls are not encrypted: write https',
     ],
   ])('%s', (_, text, expected) => expect(warned(text)).toEqual([expected]));
   test.each([

@@ -261,16 +261,6 @@ describe('files as they come', () => {
     );
     expect(errorsOf(load(levels.join('\n')))).toContain('anchors');
   });
-  test('files named in it are not looked at when asked so', () => {
-    const text = `${good}server: {tokens: [{name: ops, scope: admin, tokenFile: none}]}\n`;
-    const request = {
-      path: 'f',
-      env: {},
-      readFile: (path: string) => (path === 'f' ? new TextEncoder().encode(text) : readFileNow('/none', 1)),
-    };
-    expect(loadSettings(request).ok).toBe(false);
-    expect(loadSettings({ ...request, lookAtFiles: false }).ok).toBe(true);
-  });
 });
 
 describe('secrets stay hidden', () => {
