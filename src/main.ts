@@ -85,6 +85,20 @@ const lastWordsMs = 500;
 const stoppedWritesWithinMs = 2_000;
 const lookEveryMs = 20;
 
+/** Ctrl-C and Ctrl-D are a no. */
+async function ask(question: string): Promise<boolean | undefined> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+  const { createInterface } = await import('node:readline');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  terminal.once('SIGINT', () => terminal.close());
+  const answer = await new Promise<string>((resolve) => {
+    terminal.once('close', () => resolve(''));
+    terminal.question(`${question} [y/N] `, resolve);
+  });
+  terminal.close();
+  return /^y(es)?$/i.test(answer.trim());
+}
+
 /** What the daemon says on stderr must not hold it up, whoever reads it or does not. */
 const complaints = openSink({ fd: 2, clock: systemClock });
 
@@ -188,6 +202,7 @@ await end(
     clock: systemClock,
     out: stdout,
     program: programName(),
+    ask,
     signals: listen,
     app: (): Promise<App> => import('./app/daemon.ts'),
     configPath: undefined,

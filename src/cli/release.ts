@@ -1,31 +1,44 @@
-/** `release TASK`: out of quarantine or abandonment, back under the rules. */
+/** `release TASK…`: out of quarantine or abandonment, back under the rules. */
 import { Command } from 'commander';
 import type { TaskView } from '../domain/views/shown.ts';
 import { askedBy, type DaemonOptions, withDaemon, withDaemonOptions } from './daemon.ts';
+import { type Choice, chosen, eachOf } from './several.ts';
 import { plain, writeJson } from './show.ts';
-import type { Surroundings } from './surroundings.ts';
+import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
 
-interface Options extends DaemonOptions {
-  readonly account?: string;
+interface Options extends DaemonOptions, Choice {
   readonly by?: string;
   readonly json?: true;
 }
 
+const givenUp = { query: { state: 'stopped' }, concerned: (task: TaskView) => task.givenUp !== null };
+
 export const releaseCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('release'))
-    .description('take a task out of quarantine or abandonment and forget its attempts')
-    .argument('<TASK>', 'task id, the first 6 or more characters of it, or its title')
+    .description('take tasks out of quarantine or abandonment and forget their attempts')
+    .argument('[TASK...]', 'task id, the first 6 or more characters of it, or its title')
+    .option('--group <NAME>', 'every task of the group that is given up')
+    .option('--yes', 'do not ask, though they are several')
     .option('--account <NAME>', 'account of the task, if several have it')
     .option('--by <NAME>', 'who asks (default: you@this-machine)')
     .option('--json', 'print JSON')
-    .action(async (id: string, options: Options) => {
+    .action(async (ids: readonly string[], options: Options) => {
       const by = await askedBy(options.by, surroundings.env);
-      const body = { account: options.account, by };
-      const task = await withDaemon(surroundings, options, (daemon) =>
-        daemon.post<TaskView>(`/api/v1/tasks/${encodeURIComponent(id)}/release`, body),
-      );
       const { out, program } = surroundings;
-      if (options.json) return writeJson(out, task);
-      out.write(`released: ${plain(task.title)} (${task.taskId}). ${plain(task.verdict.sentence)}\n`);
-      out.write(`Watch it: ${program} explain ${task.taskId}\n`);
+      const { named, done, failed } = await withDaemon(surroundings, options, async (daemon) => {
+        const tasks = await chosen(surroundings, daemon, ids, options, 'release', givenUp);
+        const release = ({ id, account }: (typeof tasks)[number]) =>
+          daemon.post<TaskView>(`/api/v1/tasks/${encodeURIComponent(id)}/release`, { account, by });
+        const [only] = tasks;
+        if (only && tasks.length === 1) return { named: tasks, done: [await release(only)], failed: 0 };
+        return { named: tasks, ...(await eachOf(surroundings, tasks, release)) };
+      });
+      if (options.json) writeJson(out, named.length === 1 ? done[0] : done);
+      else {
+        for (const task of done)
+          out.write(`released: ${plain(task.title)} (${task.taskId}). ${plain(task.verdict.sentence)}\n`);
+        const [only] = done;
+        if (only && named.length === 1) out.write(`Watch it: ${program} explain ${only.taskId}\n`);
+      }
+      if (failed > 0) throw new Failure(exitCodes.failed, `${failed} of ${named.length} were not released`);
     });

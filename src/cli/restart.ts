@@ -1,14 +1,14 @@
-/** `restart TASK`: an operator's restart, sent now and past the rules that wait. */
+/** `restart TASK…`: an operator's restart, sent now and past the rules that wait. */
 import { Command } from 'commander';
 import type { TaskView } from '../domain/views/shown.ts';
 import type { CallFailure } from '../domain/words/failure.ts';
 import type { RestartAnswer } from '../domain/words/task.ts';
 import { askedBy, type DaemonOptions, withDaemon, withDaemonOptions } from './daemon.ts';
+import { type Choice, chosen, eachOf } from './several.ts';
 import { plain, writeJson } from './show.ts';
 import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
 
-interface Options extends DaemonOptions {
-  readonly account?: string;
+interface Options extends DaemonOptions, Choice {
   readonly by?: string;
   readonly force?: true;
   readonly json?: true;
@@ -19,27 +19,51 @@ interface Restarted {
   readonly answer: RestartAnswer;
 }
 
+const stopped = { query: { state: 'stopped' }, concerned: (task: TaskView) => !task.gone };
+
 export const restartCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('restart'))
-    .description('restart a stopped task now, whatever backoff, quarantine or storm say')
-    .argument('<TASK>', 'task id, the first 6 or more characters of it, or its title')
+    .description('restart stopped tasks now, whatever backoff, quarantine or storm say')
+    .argument('[TASK...]', 'task id, the first 6 or more characters of it, or its title')
+    .option('--group <NAME>', 'every task of the group that is stopped')
+    .option('--yes', 'do not ask, though they are several')
     .option('--force', 'also if a hold covers it')
     .option('--account <NAME>', 'account of the task, if several have it')
     .option('--by <NAME>', 'who asks (default: you@this-machine)')
     .option('--json', 'print JSON')
-    .action(async (id: string, options: Options) => {
+    .action(async (ids: readonly string[], options: Options) => {
       const by = await askedBy(options.by, surroundings.env);
-      const body = { account: options.account, by, force: options.force ?? false };
-      const restarted = await withDaemon(surroundings, options, (daemon) =>
-        daemon.post<Restarted>(`/api/v1/tasks/${encodeURIComponent(id)}/restart`, body),
-      );
-      tell(surroundings, restarted, options.json === true);
+      const json = options.json === true;
+      await withDaemon(surroundings, options, async (daemon) => {
+        const tasks = await chosen(surroundings, daemon, ids, options, 'restart', stopped);
+        const restart = ({ id, account }: (typeof tasks)[number]) =>
+          daemon.post<Restarted>(`/api/v1/tasks/${encodeURIComponent(id)}/restart`, {
+            account,
+            by,
+            force: options.force ?? false,
+          });
+        const [only] = tasks;
+        if (only && tasks.length === 1) return tell(surroundings, await restart(only), json);
+        const { done, failed } = await eachOf(surroundings, tasks, async (task) => {
+          const restarted = await restart(task);
+          if (!json) surroundings.out.write(`${nameOf(restarted)}: ${plain(answerSentence(restarted.answer))}\n`);
+          return restarted;
+        });
+        if (json) writeJson(surroundings.out, done);
+        const lost = failed + done.filter(({ answer }) => answer.kind !== 'accepted').length;
+        const next = `See what is down: ${surroundings.program} status`;
+        if (lost > 0)
+          throw new Failure(exitCodes.failed, `${lost} of ${tasks.length} restarts were not accepted`, next);
+      });
     });
 
+const nameOf = ({ task }: Restarted): string => `${plain(task.title)} (${task.taskId})`;
+
 /** Exit code 0 only if the cloud accepted: a script must not take "no answer" for done. */
-function tell({ out, program }: Surroundings, { task, answer }: Restarted, json: boolean): void {
+function tell({ out, program }: Surroundings, restarted: Restarted, json: boolean): void {
+  const { task, answer } = restarted;
   if (json) writeJson(out, { task, answer });
-  const what = `${plain(task.title)} (${task.taskId})`;
+  const what = nameOf(restarted);
   const watch = `${program} explain ${task.taskId}`;
   if (answer.kind !== 'accepted') {
     const next =

@@ -26,6 +26,8 @@ export interface Surroundings {
   readonly out: Output;
   /** What a person types to run this program here: `relaykeeper`, or `node src/main.ts` in a checkout; with `--config`, if it was given. */
   program: string;
+  /** Yes or no of a person at the terminal; undefined: there is none. */
+  ask(question: string): Promise<boolean | undefined>;
   /** Starts to listen for the signals of the operating system. Until it is called they end the process at once. */
   signals(): Signals;
   /** The daemon's wiring, loaded only by the commands that need it. */

@@ -21,6 +21,8 @@ export interface Around {
   readonly terminal?: boolean;
   readonly colors?: boolean;
   readonly columns?: number;
+  /** What a person at the terminal says; absent: nobody is there. */
+  readonly answer?: boolean;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly app?: Partial<App>;
   /** The signal to stop has come before the command began. */
@@ -46,6 +48,10 @@ export async function typed(args: readonly string[], around: Around = {}): Promi
       columns: around.columns ?? 80,
     },
     program: 'relaykeeper',
+    ask: async (question) => {
+      err += `${question}\n`;
+      return around.answer;
+    },
     signals: () => ({ stop: around.stopped ? AbortSignal.abort() : new AbortController().signal, onHangup: () => {} }),
     app: async () => {
       const missing = () => Promise.reject(new Error('this test gives no app'));

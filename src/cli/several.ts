@@ -1,0 +1,92 @@
+/** For commands that act on tasks: which ones are meant, and if they are several, whether they are really meant. */
+import type { ExplainView, TaskView } from '../domain/views/shown.ts';
+import { type Daemon, query } from './daemon.ts';
+import { plain, shortIds } from './show.ts';
+import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
+
+/** Shown before the question; a group can have thousands. */
+const mostShown = 20;
+
+export interface Choice {
+  readonly account?: string;
+  readonly group?: string;
+  readonly yes?: true;
+}
+
+/** How a task is named in the path of a request. */
+export interface Named {
+  readonly id: string;
+  readonly account: string | undefined;
+}
+
+/**
+ * The tasks to act on; empty, if a person was asked and said no.
+ * @param verb for the question: `restart`
+ * @param inGroup query for those of a group that are concerned, and which of them are
+ */
+export async function chosen(
+  surroundings: Surroundings,
+  daemon: Daemon,
+  ids: readonly string[],
+  { account, group, yes }: Choice,
+  verb: string,
+  inGroup: { readonly query: Readonly<Record<string, string>>; readonly concerned: (task: TaskView) => boolean },
+): Promise<readonly Named[]> {
+  if (ids.length > 0 === (group !== undefined)) {
+    throw new Failure(exitCodes.usage, `say what to ${verb}: TASK, several of them, or --group NAME`);
+  }
+  const [only] = ids;
+  if (only !== undefined && ids.length === 1) return [{ id: only, account }];
+  const tasks =
+    group === undefined
+      ? await Promise.all(
+          ids.map((id) => daemon.get<ExplainView>(`/api/v1/tasks/${encodeURIComponent(id)}${query({ account })}`)),
+        )
+      : (await daemon.list<TaskView>(`/api/v1/tasks${query({ account, group, ...inGroup.query })}`)).filter(
+          inGroup.concerned,
+        );
+  if (tasks.length === 0) throw new Failure(exitCodes.failed, `group ${group} has no task to ${verb} now`);
+  if (!(await isMeant(surroundings, tasks, verb, yes))) return [];
+  return tasks.map((task) => ({ id: task.taskId, account: task.account }));
+}
+
+async function isMeant({ out, ask }: Surroundings, tasks: readonly TaskView[], verb: string, yes: true | undefined) {
+  if (yes || tasks.length === 1) return true;
+  const short = shortIds(
+    out,
+    tasks.map(({ taskId }) => taskId),
+  );
+  for (const task of tasks.slice(0, mostShown))
+    out.error(`  ${short(task.taskId)}  ${plain(task.title)}  ${task.state}\n`);
+  if (tasks.length > mostShown) out.error(`  and ${tasks.length - mostShown} more\n`);
+  const answer = await ask(`${verb} these ${tasks.length} tasks?`);
+  if (answer === undefined) {
+    throw new Failure(
+      exitCodes.usage,
+      `${tasks.length} tasks, and nobody to ask`,
+      `Say --yes to ${verb} them without a question.`,
+    );
+  }
+  if (!answer) out.error('nothing was done\n');
+  return answer;
+}
+
+/** One after the other. What is refused for one is told and does not keep the others; a daemon that is gone does. */
+export async function eachOf<T>(
+  { out }: Surroundings,
+  named: readonly Named[],
+  act: (task: Named) => Promise<T>,
+): Promise<{ readonly done: readonly T[]; readonly failed: number }> {
+  const done: T[] = [];
+  let failed = 0;
+  for (const task of named) {
+    try {
+      done.push(await act(task));
+    } catch (error) {
+      if (!(error instanceof Failure) || error.exitCode === exitCodes.unreachable) throw error;
+      failed++;
+      out.error(`${task.id}: ${error.message}\n`);
+    }
+  }
+  return { done, failed };
+}
