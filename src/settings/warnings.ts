@@ -10,7 +10,7 @@ import { type AccountSettings, type Settings, vendorLimits } from './settings.ts
 const minuteMs = 60_000;
 /** Above this a schedule is probably one of five fields that was meant with seconds. */
 const longGapMs = 5 * minuteMs;
-/** The vendor's own limit for restarts (reference/live-api.md). */
+/** The vendor's own limit for restarts. */
 const vendorPerSecond = 10;
 
 export function warnings(settings: Settings): readonly Finding[] {

@@ -4,17 +4,20 @@
  * The second slides: two calls are in the same one if they arrive less than 1,000 ms apart. Refused calls count too
  * (`countRefused`), so a client that hammers stays out.
  */
+import { z } from 'zod';
 
-export interface Limits {
+const perSecond = z.number().min(0);
+export const limits = z.strictObject({
   /** Over all actions together. */
-  readonly accountPerSecond: number;
+  accountPerSecond: perSecond,
   /** HTTP status of AccountFlowLimitExceeded: users report 200. */
-  readonly accountStatus: 200 | 429;
-  readonly actionPerSecond: Readonly<Record<string, number>>;
-  readonly countRefused: boolean;
+  accountStatus: z.literal([200, 429]),
+  actionPerSecond: z.record(z.string(), perSecond).readonly(),
+  countRefused: z.boolean(),
   /** Calls a second that another tool makes with the same account, evenly spaced. */
-  readonly othersPerSecond: number;
-}
+  othersPerSecond: perSecond,
+});
+export type Limits = Readonly<z.output<typeof limits>>;
 
 export const vendorLimits: Limits = {
   accountPerSecond: 10,

@@ -8,12 +8,12 @@ import { keptArrivals } from './arrivals.ts';
 import type { Request } from './exchange.ts';
 import { effect, faultMatch } from './faults.ts';
 import type { Task } from './pretend-task.ts';
-import { span } from './random.ts';
 import {
   act,
   addFault,
   advance,
   clockOffsetMs,
+  parameterChange,
   perform,
   removeFaults,
   setParameters,
@@ -40,34 +40,6 @@ const faultBody = z.strictObject({
 });
 
 const actBody = z.strictObject({ act, inMs: ms.default(0), everyMs: z.number().min(1).optional() });
-
-const perSecond = z.number().min(0);
-const parameterBody = z.strictObject({
-  signature: z
-    .strictObject({ region: z.string(), skewMs: ms, mustSign: z.array(z.string()) })
-    .partial()
-    .optional(),
-  limits: z
-    .strictObject({
-      accountPerSecond: perSecond,
-      accountStatus: z.union([z.literal(200), z.literal(429)]),
-      actionPerSecond: z.record(z.string(), perSecond),
-      countRefused: z.boolean(),
-      othersPerSecond: perSecond,
-    })
-    .partial()
-    .optional(),
-  latency: z
-    .strictObject({
-      uplinkMs: span,
-      downlinkMs: span,
-      tail: z.strictObject({ share: z.number().min(0).max(1), uplinkMs: ms, downlinkMs: ms }),
-    })
-    .partial()
-    .optional(),
-  clockOffsetMs: z.number().optional(),
-  retired: z.array(z.string()).optional(),
-});
 
 const routes = [
   'GET /_control/state',
@@ -121,7 +93,7 @@ function route(world: World, what: string, id: string | undefined, body: string)
       return ok({ plans: world.plans });
     }
     case 'PATCH parameters':
-      setParameters(world, parameterBody.parse(JSON.parse(body)));
+      setParameters(world, parameterChange.parse(JSON.parse(body)));
       return ok(world.parameters);
     default:
       return { status: 404, body: { error: `no ${what}`, routes } };

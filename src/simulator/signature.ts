@@ -4,6 +4,7 @@
  * It shares no code with the client that signs: where both agree, two readings of the documentation agree.
  */
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
 import type { KnownCode } from './envelope.ts';
 import type { Request } from './exchange.ts';
 
@@ -20,13 +21,14 @@ export interface AccessKey {
   readonly sees?: 'nothing' | readonly string[];
 }
 
-export interface SignatureRules {
-  readonly region: string;
+export const signatureRules = z.strictObject({
+  region: z.string(),
   /** How far X-Date may be from the cloud's clock. */
-  readonly skewMs: number;
+  skewMs: z.number().min(0),
   /** Headers that must be signed even if the client did not send them (then they are missed), lower case. */
-  readonly mustSign: readonly string[];
-}
+  mustSign: z.array(z.string()).readonly(),
+});
+export type SignatureRules = Readonly<z.output<typeof signatureRules>>;
 
 export type Identity =
   | { readonly ok: true; readonly key: AccessKey }

@@ -6,7 +6,15 @@
  * (in-process.ts) and in virtual time; requests are answered in answer.ts.
  */
 import { z } from 'zod';
-import { type Arrival, type ArrivalBook, byteplusLimits, type Limits, newBook, vendorLimits } from './arrivals.ts';
+import {
+  type Arrival,
+  type ArrivalBook,
+  byteplusLimits,
+  type Limits,
+  limits,
+  newBook,
+  vendorLimits,
+} from './arrivals.ts';
 import { type Fault, inForce, type LiveFault } from './faults.ts';
 import {
   type CloudStatus,
@@ -21,25 +29,36 @@ import {
   taskChange,
   taskPlan,
 } from './pretend-task.ts';
-import { draw, pick, type Random, type Span, seeded } from './random.ts';
-import type { AccessKey, SignatureRules } from './signature.ts';
+import { draw, pick, type Random, seeded, span } from './random.ts';
+import { type AccessKey, type SignatureRules, signatureRules } from './signature.ts';
 
-export interface Latency {
-  readonly uplinkMs: Span;
-  readonly downlinkMs: Span;
+const ms = z.number().min(0);
+const latency = z.strictObject({
+  uplinkMs: span,
+  downlinkMs: span,
   /** This share of the calls is slower by so much, on the way there and on the way back. */
-  readonly tail: { readonly share: number; readonly uplinkMs: number; readonly downlinkMs: number } | undefined;
-}
+  tail: z.strictObject({ share: z.number().min(0).max(1), uplinkMs: ms, downlinkMs: ms }).optional(),
+});
 
 export interface WorldParameters {
   readonly signature: SignatureRules;
   readonly limits: Limits;
-  readonly latency: Latency;
+  readonly latency: Readonly<z.output<typeof latency>>;
   /** The cloud's clock minus the world's. */
   readonly clockOffsetMs: number;
   /** Actions that no longer exist. */
   readonly retired: readonly string[];
 }
+
+/** Parts of the parameters, each part in turn in part. */
+export const parameterChange = z.strictObject({
+  signature: signatureRules.partial().optional(),
+  limits: limits.partial().optional(),
+  latency: latency.partial().optional(),
+  clockOffsetMs: z.number().optional(),
+  retired: z.array(z.string()).readonly().optional(),
+});
+export type ParameterChange = Readonly<z.output<typeof parameterChange>>;
 
 /** What happens by itself, once or again and again. */
 export const act = z.discriminatedUnion('kind', [
@@ -104,10 +123,6 @@ export interface WorldOptions {
   /** Told of every arrival, after it was dealt with: for invariants judged at the cloud's side. */
   readonly watch?: (arrival: Arrival) => void;
 }
-
-/** Parts of the parameters, each part in turn in part. */
-export type ParameterChange = { readonly [Part in keyof WorldParameters]?: PartOf<WorldParameters[Part]> };
-type PartOf<T> = T extends readonly unknown[] | number ? T : Partial<T>;
 
 /** What differs between the two vendors: their limits, and the region that a signature must name and answers tell. */
 export const likeVendor = {
