@@ -283,12 +283,12 @@ function viewOf(keeper: Keeper, { current }: Running, unmanaged: number) {
 /** Everything a scrape shows of one account, from one moment. */
 function snapshotOf(keeper: Keeper, running: Running, maxTaskSeries: number): AccountSnapshot {
   const situation = keeper.situation();
-  const { groups, inOutage, managed, unmanaged } = groupViews(situation);
+  const { groups, down, managed, unmanaged } = groupViews(situation);
   const few = managed > maxTaskSeries ? [] : [...keeper.ledger.tasks.values()];
   return {
     account: viewOf(keeper, running, unmanaged),
     groups,
-    outages: inOutage.slice(0, maxTaskSeries).map((record) => taskView(record, situation)),
+    down: down.slice(0, maxTaskSeries).map((record) => taskView(record, situation)),
     managed: few
       .filter((record) => record.group !== undefined && isListed(record))
       .map((record) => taskView(record, situation)),

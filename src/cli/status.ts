@@ -17,12 +17,14 @@ export const statusCommand = (surroundings: Surroundings): Command =>
     .description('accounts, groups, and the managed tasks that are stopped now')
     .option('--json', 'print JSON')
     .action(async (options: Options) => {
-      const { status, stopped } = await withDaemon(surroundings, options, async (daemon) => ({
+      const { status, stopped, unknown } = await withDaemon(surroundings, options, async (daemon) => ({
         status: await daemon.get<StatusView>('/api/v1/status'),
         stopped: await daemon.list<TaskView>(`/api/v1/tasks${query({ state: 'stopped' })}`),
+        unknown: await daemon.list<TaskView>(`/api/v1/tasks${query({ state: 'unknown' })}`),
       }));
       const { out, program } = surroundings;
-      const managed = stopped.filter((task) => task.group !== null && !task.gone);
+      const down = unknown.filter(({ state, downSince }) => state === 'unknown' && downSince !== null);
+      const managed = [...stopped, ...down].filter((task) => task.group !== null && !task.gone);
       if (options.json) return writeJson(out, { ...status, stopped: managed });
       writeStatus(out, status);
       writeStopped(out, program, status.now, managed);
@@ -55,6 +57,7 @@ function writeStatus(out: Output, status: StatusView): void {
       'GROUP',
       'MODE',
       'ACTIVE',
+      'DOWN',
       'STOPPED',
       'NOT STARTED',
       'OVERDUE',
@@ -68,6 +71,7 @@ function writeStatus(out: Output, status: StatusView): void {
       group.group,
       group.mode,
       String(group.states.active),
+      String(group.down),
       String(group.states.stopped),
       String(group.states.not_started),
       String(group.states.overdue),
@@ -116,7 +120,7 @@ function writeStopped(out: Output, program: string, now: number, stopped: readon
     if (out.isTerminal) out.write('\nNo managed task is stopped.\n');
     return;
   }
-  const oldestFirst = stopped.toSorted((a, b) => downSince(a) - downSince(b));
+  const oldestFirst = stopped.toSorted((a, b) => (a.downSince ?? later) - (b.downSince ?? later));
   const shown = out.isTerminal ? oldestFirst.slice(0, mostStopped) : oldestFirst;
   out.write('\n');
   writeTable(
@@ -126,7 +130,7 @@ function writeStopped(out: Output, program: string, now: number, stopped: readon
       task.taskId,
       plain(task.title),
       task.group ?? '-',
-      duration(Math.max(0, now - downSince(task))),
+      task.downSince === null ? '-' : duration(Math.max(0, now - task.downSince)),
       String(task.outage?.attempts ?? 0),
       reasonWords(out, task.verdict),
       until(out, task.verdict.until),
@@ -153,4 +157,5 @@ function writeInCommon(out: Output, { inCommon, accounts }: StatusView): void {
   }
 }
 
-const downSince = (task: TaskView): number => task.outage?.since ?? task.changedAt;
+/** What is not down stands below what is. */
+const later = Number.MAX_SAFE_INTEGER;

@@ -9,7 +9,7 @@ import type { Output, Surroundings } from './surroundings.ts';
 
 type Order = (a: TaskView, b: TaskView) => number;
 const byTitle: Order = (a, b) => a.title.localeCompare(b.title, undefined, { numeric: true });
-const since = (task: TaskView): number => task.outage?.downSince ?? Number.POSITIVE_INFINITY;
+const since = (task: TaskView): number => task.downSince ?? Number.POSITIVE_INFINITY;
 /** Two that have none are equal: their difference would be no number. */
 const earliest =
   (at: (task: TaskView) => number): Order =>
@@ -83,12 +83,8 @@ function writeTasks(out: Output, now: number, tasks: readonly TaskView[]): void 
   );
 }
 
-const downFor = (out: Output, now: number, { outage }: TaskView): string =>
-  outage === null
-    ? '-'
-    : out.isTerminal
-      ? duration(Math.max(0, now - outage.downSince))
-      : moment(out, outage.downSince);
+const downFor = (out: Output, now: number, { downSince }: TaskView): string =>
+  downSince === null ? '-' : out.isTerminal ? duration(Math.max(0, now - downSince)) : moment(out, downSince);
 
 /** One line a group: how many of what. */
 function writeSummary(out: Output, tasks: readonly TaskView[]): void {

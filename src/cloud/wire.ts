@@ -207,7 +207,7 @@ const legacyStatuses: readonly TaskStatus[] = ['stopped', 'not-started', 'active
 function statusOf(raw: Fields, { intern, secrets }: PageContext): Pick<TaskItem, 'status' | 'statusText'> {
   const { Status: text, TaskStatus: legacy } = raw;
   if (typeof text === 'string' && text !== '') {
-    const status = statuses.get(text);
+    const status = statuses.get(text.trim());
     return { status: status ?? 'unknown', statusText: intern(shownText(text, longest.statusText, secrets)) };
   }
   if (typeof legacy === 'number') {

@@ -53,7 +53,7 @@ const pollSeconds = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120, 300];
 const requestSeconds = [0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 5, 10, 30];
 const waitSeconds = [0.005, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 const outageSeconds = [5, 10, 20, 30, 60, 120, 300, 600, 1_800, 3_600, 14_400, 86_400];
-const inOutage = 'for tasks in outage, oldest first, at most metrics.maxTaskSeries';
+const whileDown = 'for tasks that are down, oldest first, at most metrics.maxTaskSeries';
 const oneByOne = 'while managed tasks are at most metrics.maxTaskSeries';
 const storeSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
 
@@ -172,6 +172,9 @@ export const catalogue = {
     ['account', 'group', 'reason'],
     { values: { reason: waitReasons }, present: owned },
   ),
+  tasks_down: gauge('Tasks that should run and do not: due, stopped, neither held nor only observed', ofGroup, {
+    present: owned,
+  }),
   tasks_given_up: gauge('Tasks in quarantine or abandoned', ['account', 'group', 'stage'], {
     values: { stage: stages },
     present: owned,
@@ -199,7 +202,7 @@ export const catalogue = {
   task_expected_seconds_total: counter('Time during which tasks were due, summed over tasks', ofGroup),
   task_downtime_seconds_total: counter('Time during which tasks were due and not running, summed over tasks', ofGroup),
   oldest_outage_timestamp_seconds: gauge(
-    'Start of the oldest outage of a due task that is neither abandoned, held nor observed',
+    'Start of the oldest outage of a task that is down and not abandoned',
     ofGroup,
     { present: `${owned} and there is such an outage` },
   ),
@@ -215,12 +218,12 @@ export const catalogue = {
 
   // ---- tasks ----
   task_outage_start_timestamp_seconds: gauge('Since when the task should be running and is not', ofTask, {
-    present: inOutage,
+    present: whileDown,
   }),
   task_info: gauge(
-    'Always 1: title and cloud group of a task in outage',
+    'Always 1: title and cloud group of a task that is down',
     ['account', 'group', 'task', 'title', 'cloud_group'],
-    { present: inOutage },
+    { present: whileDown },
   ),
   task_up: gauge('1 if the newest complete poll showed the task active, else 0', ofTask, { present: oneByOne }),
   task_restarts_total: counter('Restart calls sent for the task', ofTask, { present: oneByOne }),

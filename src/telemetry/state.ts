@@ -97,6 +97,7 @@ function tellGroup(tell: Tell, view: GroupView): void {
   const of = labelText(['account', 'group'], [view.account, view.group]);
   for (const state of taskStates) tell('tasks', and(of, 'state', state), view.states[state]);
   for (const reason of waitReasons) tell('tasks_waiting', and(of, 'reason', reason), view.waiting[reason] ?? 0);
+  tell('tasks_down', of, view.down);
   tell('tasks_given_up', and(of, 'stage', 'quarantined'), view.quarantined);
   tell('tasks_given_up', and(of, 'stage', 'abandoned'), view.abandoned);
   tell('oldest_outage_timestamp_seconds', of, secondsOf(view.oldestOutageAt));
@@ -113,7 +114,7 @@ function tellTasks(
   restartsOf: (account: string, taskId: string) => number,
   maxTaskSeries: number,
 ): void {
-  const down = owned.flatMap(({ outages }) => outages).filter(({ outage, group }) => outage && group !== null);
+  const down = owned.flatMap((snapshot) => snapshot.down);
   down.sort((a, b) => downSince(a) - downSince(b));
   for (const task of down.slice(0, maxTaskSeries)) {
     const of = ofTask(task);
@@ -133,4 +134,4 @@ function tellTasks(
 const ofTask = (task: TaskView) =>
   labelText(['account', 'group', 'task'], [task.account, task.group ?? '', task.taskId]);
 
-const downSince = (task: TaskView) => task.outage?.downSince ?? 0;
+const downSince = (task: TaskView) => task.downSince ?? 0;

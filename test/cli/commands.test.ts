@@ -26,7 +26,8 @@ const task: TaskView = {
   changedAt: noon - 5 * minute,
   gone: false,
   due: true,
-  outage: { id: 'o1', since: noon - 5 * minute, downSince: noon - 5 * minute, attempts: 3, activeAt: null },
+  downSince: noon - 5 * minute,
+  outage: { id: 'o1', since: noon - 5 * minute, attempts: 3, activeAt: null },
   attempts: { tries: 3, failedInRow: 3, lastAt: noon - minute, phase: null },
   givenUp: null,
   verdict: { kind: 'wait', reason: 'backoff', until: noon + minute, sentence: 'Attempt 4 waits for its backoff.' },
@@ -127,6 +128,7 @@ const status: StatusView = {
       group: 'vip',
       mode: 'heal',
       states: { active: 99, stopped: 1, not_started: 0, overdue: 0, ended: 0, unknown: 0 },
+      down: 1,
       waiting: { backoff: 1 },
       quarantined: 0,
       abandoned: 0,
@@ -173,7 +175,7 @@ const answering = async (answers: Readonly<Record<string, Answer>>, where?: 'por
 describe('what each command asks of the daemon', () => {
   const by = `lin@${hostname()}`;
   it.each([
-    ['status', ['GET /api/v1/status', 'GET /api/v1/tasks?state=stopped'], undefined],
+    ['status', ['GET /api/v1/status', 'GET /api/v1/tasks?state=stopped', 'GET /api/v1/tasks?state=unknown'], undefined],
     [`explain ${id}`, [`GET /api/v1/tasks/${id}`], undefined],
     [
       'explain 世界杯01 --account main',

@@ -5,16 +5,14 @@ import { taskView } from '../telemetry/samples.ts';
 import { noon, type PretendDaemon, pretendDaemon, typed } from './pretend.ts';
 
 const minute = 60_000;
-const outage = (minutes: number) => {
-  const since = noon - minutes * minute;
-  return { id: 'o', since, downSince: since, attempts: 1, activeAt: null };
-};
+const outage = (minutes: number) => ({ id: 'o', since: noon - minutes * minute, attempts: 1, activeAt: null });
 const stopped = (taskId: string, title: string, minutes: number, more: Partial<TaskView> = {}): TaskView => ({
   ...taskView(taskId),
   taskId,
   title,
   group: 'vip',
   state: 'stopped',
+  downSince: noon - minutes * minute,
   outage: outage(minutes),
   verdict: { kind: 'wait', reason: 'backoff', until: noon + minute, sentence: 'It waits.' },
   ...more,

@@ -286,8 +286,10 @@ test('what is kept up with every fact is what a count of all tasks gives, now an
     fc.property(someHistory, fc.integer({ min: 0, max: 1_500 }), (history, laterS) => {
       let kept = 0;
       tell(history, ({ ledger, policies, ...story }, seconds) => {
-        const inOutage = [...ledger.tasks.values()].filter(({ outage }) => outage).map(({ taskId }) => taskId);
-        expect([...ledger.outages].sort()).toEqual(inOutage.sort());
+        const stopped = [...ledger.tasks.values()]
+          .filter(({ outage, item, group }) => outage || (item.status === 'stopped' && group !== undefined))
+          .map(({ taskId }) => taskId);
+        expect([...ledger.stopped].sort()).toEqual(stopped.sort());
         if (ledger.tallies) kept++;
         for (const now of [at(seconds), at(seconds + laterS)]) {
           const moment = { now, clockOffsetMs: story.clockOffsetMs, nextPollAt: now, pollGapMs: 15_000 };

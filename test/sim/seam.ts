@@ -133,15 +133,17 @@ export const retiredActionsOf = (keeper: Keeper | undefined): readonly string[] 
 export function shownNumbers(keeper: Keeper): { readonly keptUp: string; readonly counted: string } {
   const situation = keeper.situation();
   const { ledger } = situation;
-  const inOutage = [...ledger.tasks.values()].filter(({ outage }) => outage).map(({ taskId }) => taskId);
-  const anew = { ...situation, ledger: { ...ledger, tallies: undefined, outages: new Set(inOutage) } };
+  const stopped = [...ledger.tasks.values()]
+    .filter(({ outage, item, group }) => outage || (item.status === 'stopped' && group !== undefined))
+    .map(({ taskId }) => taskId);
+  const anew = { ...situation, ledger: { ...ledger, tallies: undefined, stopped: new Set(stopped) } };
   const sorted = (_key: string, value: unknown) =>
     value && typeof value === 'object' && !Array.isArray(value)
       ? Object.fromEntries(Object.entries(value).sort())
       : value;
   const shown = (of: typeof situation) => {
-    const { inOutage: records, ...numbers } = groupViews(of);
-    return JSON.stringify([numbers, records.map(({ taskId }) => taskId).sort(), [...of.ledger.outages].sort()], sorted);
+    const { down, ...numbers } = groupViews(of);
+    return JSON.stringify([numbers, down.map(({ taskId }) => taskId).sort(), [...of.ledger.stopped].sort()], sorted);
   };
   return { keptUp: shown(situation), counted: shown(anew) };
 }

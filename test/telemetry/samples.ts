@@ -191,6 +191,7 @@ export const groupView = (group: string, over: Partial<GroupView> = {}): GroupVi
   group,
   mode: 'heal',
   states: { active: 10, stopped: 2, not_started: 1, overdue: 0, ended: 4, unknown: 0 },
+  down: 1,
   waiting: { backoff: 1 },
   quarantined: 1,
   abandoned: 0,
@@ -217,6 +218,7 @@ export const taskView = (taskId: string, over: Partial<TaskView> = {}): TaskView
   changedAt: at - 1_000,
   gone: false,
   due: true,
+  downSince: null,
   outage: null,
   attempts: { tries: 0, failedInRow: 0, lastAt: null, phase: null },
   givenUp: null,
@@ -227,13 +229,14 @@ export const taskView = (taskId: string, over: Partial<TaskView> = {}): TaskView
 export const downTask = (taskId: string, downSince: number): TaskView =>
   taskView(taskId, {
     state: 'stopped',
-    outage: { id: `${taskId}@1`, since: downSince - 5_000, downSince, attempts: 1, activeAt: null },
+    downSince,
+    outage: { id: `${taskId}@1`, since: downSince - 5_000, attempts: 1, activeAt: null },
   });
 
 export const snapshot = (over: Partial<AccountSnapshot> = {}): AccountSnapshot => ({
   account: accountView(),
   groups: [groupView('vip')],
-  outages: [],
+  down: [],
   managed: [],
   ...over,
 });

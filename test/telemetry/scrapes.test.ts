@@ -41,9 +41,10 @@ function wrongIn(samples: readonly Sample[]): readonly string[] {
     const open = sum(samples, 'outages_total', of) - sum(samples, 'outage_endings_total', of);
     const shown = count(samples, 'task_outage_start_timestamp_seconds', of);
     const stopped = sum(samples, 'tasks', { ...of, state: 'stopped' });
+    const down = sum(samples, 'tasks_down', of);
     const ended = sum(samples, 'outage_duration_seconds_count', of);
     return [
-      ...(open === shown ? [] : [`${group}: opened − ended = ${open}, in outage: ${shown}`]),
+      ...(stopped === shown && stopped === down ? [] : [`${group}: ${stopped} stopped, ${shown} named, ${down} down`]),
       ...(stopped <= open ? [] : [`${group}: ${stopped} stopped, ${open} outages open`]),
       ...(ended === sum(samples, 'outage_endings_total', of) ? [] : [`${group}: endings and durations differ`]),
     ];

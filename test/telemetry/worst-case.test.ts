@@ -15,7 +15,7 @@ const tasks = Array.from({ length: maxTaskSeries + 500 }, (_, i) => i);
 
 const errors = Object.values(knownCodes).flat().length;
 /** Codes by which a restart can fail, and the two that are seen. */
-const failing = new Set(['quota', 'forbidden', 'invalid', 'not-found', 'common', 'unknown']);
+const failing = new Set(['quota', 'permission', 'forbidden', 'invalid', 'not-found', 'common', 'unknown']);
 const failureCodes = new Set(
   Object.values(knownCodes)
     .flat()
@@ -43,7 +43,7 @@ const ofAccount =
   (15 + 11) +
   1 +
   2;
-const ofPair = 6 + 17 + 2 + 2 + 1 + (failureCodes + 2) + 17 + 1 + 5 + histogram(12) + 2 + 2 + 2 + 2;
+const ofPair = 6 + 17 + 1 + 2 + 2 + 1 + (failureCodes + 2) + 17 + 1 + 5 + histogram(12) + 2 + 2 + 2 + 2;
 
 test('is counted, to the series, and rendered in reasonable time', async () => {
   const metrics = createMetrics({
@@ -64,7 +64,7 @@ test('is counted, to the series, and rendered in reasonable time', async () => {
         groupView(group, { account, oldestOutageAt: at, nextRestartAt: at, holdEndsAt: at }),
       ),
       // More in outage than may be told, all in the first account; as many managed as may be told.
-      outages:
+      down:
         index > 0 ? [] : tasks.map((i) => ({ ...downTask(`task-${i}`, at - i), account, title, group: groupOf(i) })),
       managed:
         index > 0

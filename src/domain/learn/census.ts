@@ -1,6 +1,6 @@
 /** What one complete observation counts: due and stopped tasks for storms and budgets, availability, empty groups. */
 
-import { dueSince, givenUp, isObserved, isOverdue } from '../memory/condition.ts';
+import { dueSince, givenUp, isObserved, isOverdue, isStopped } from '../memory/condition.ts';
 import type { Counted, Ledger, TaskRecord } from '../memory/ledger.ts';
 import { holdOver, type Moment, type Situation, situationOf } from '../memory/situation.ts';
 import { scopesOf, stormKey } from '../memory/windows.ts';
@@ -50,22 +50,23 @@ export function* takeCensus(
     const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
     if (record.goneAt !== undefined || !policy) continue;
     matched.add(policy.name);
-    const isStopped = record.item.status === 'stopped';
-    if (isStopped) stopped.push(record);
+    const isDown = isStopped(record);
+    if (isDown) stopped.push(record);
     if (dueSince(record, policy, situation.cloudNow) === undefined || holdOver(situation, record)) continue;
     const observed = isObserved(record, policy);
-    const stage = isStopped ? givenUp(record, policy)?.stage : undefined;
-    if (!observed)
+    const stage = isDown ? givenUp(record, policy)?.stage : undefined;
+    // What is unknown is on no side: nothing is sent for it.
+    if (!observed && record.item.status !== 'unknown')
       for (const counts of countsOf(policy.name)) {
         if (stage !== 'abandoned') counts.dueForBudget++;
         if (stage !== undefined) continue;
         counts.due++;
-        if (isStopped) counts.stopped++;
+        if (isDown) counts.stopped++;
       }
     if (observed && policy.mode !== 'observe') continue;
     const group = entry(availability, policy.name, () => ({ due: 0, down: 0 }));
     group.due++;
-    if (isStopped || isOverdue(record, situation.cloudNow)) group.down++;
+    if (isDown || isOverdue(record, situation.cloudNow)) group.down++;
   }
   return { stopped, counted: { census, availability, matched } };
 }

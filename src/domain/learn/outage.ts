@@ -3,7 +3,7 @@
  * outage opened or ended. Each fact is told as it is found, so that the next question is asked of what is known by then.
  */
 
-import { downSince, givenUp, hasEnded, isOverdue } from '../memory/condition.ts';
+import { downSince, givenUp, hasEnded, isOverdue, isWanted } from '../memory/condition.ts';
 import type { Attempt, Ledger, TaskRecord } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import type { Ending, Event } from '../words/events.ts';
@@ -117,8 +117,8 @@ function saysNothingNew(record: TaskRecord, item: TaskItem, policy: Policy | und
   if (item.status === 'active' && record.activeSince === undefined) return false;
   if (outage && (item.status === 'unknown' || (item.status !== 'stopped' && outage.activeAt === undefined)))
     return false;
-  if (item.status === 'stopped' && policy) {
-    const counted = outage && outage.activeAt === undefined && outage.sights >= policy.confirm;
+  if (item.status === 'stopped' && policy && outage) {
+    const counted = outage.activeAt === undefined && outage.sights >= policy.confirm;
     if (!counted) return false;
   }
   return showsTheSame(before, item);
@@ -273,7 +273,7 @@ function openOrEnd(facts: Facts, look: Look, policy: Policy | undefined): void {
   const ended = hasEnded(record, look.cloudNow);
   if (ended && record.outage) end(facts, 'ended', look.now, policy, look.cloudNow);
   if (!policy || ended) return;
-  if (record.item.status === 'stopped' && !record.outage)
+  if (record.item.status === 'stopped' && !record.outage && isWanted(record, policy, look.cloudNow))
     facts.tell({
       ...facts.about,
       group: policy.name,

@@ -82,14 +82,14 @@ function applyToTasks(ledger: WritableLedger, event: TaskEvent): void {
 
 /** Puts a record in the place of another, or of none, and keeps up what is derived from it. */
 export function replace(
-  { tasks, tallies, outages, unsettled }: WritableLedger,
+  { tasks, tallies, stopped, unsettled }: WritableLedger,
   before: TaskRecord | undefined,
   after: TaskRecord,
 ): void {
-  const { taskId, outage, attempt } = after;
+  const { taskId, group, item, outage, attempt } = after;
   tasks.set(taskId, after);
-  if (outage) outages.add(taskId);
-  else outages.delete(taskId);
+  if (outage || (item.status === 'stopped' && group !== undefined)) stopped.add(taskId);
+  else stopped.delete(taskId);
   if (attempt && attempt.phase.kind !== 'proving') unsettled.add(taskId);
   else unsettled.delete(taskId);
   if (!tallies) return;

@@ -41,11 +41,20 @@ export const isOverdue = ({ item }: TaskRecord, cloudNow: number): boolean =>
  */
 export function dueSince(record: TaskRecord, policy: Policy, cloudNow: number): number | undefined {
   const { status, startsAt = Number.NEGATIVE_INFINITY } = record.item;
-  if (record.goneAt !== undefined || status === 'unknown' || hasEnded(record, cloudNow) || startsAt > cloudNow)
-    return undefined;
+  const known = status !== 'unknown' || isStopped(record);
+  if (record.goneAt !== undefined || !known || hasEnded(record, cloudNow) || startsAt > cloudNow) return undefined;
   const opening = openingAt(policy.hours, cloudNow);
   return opening.open ? Math.max(startsAt, opening.since) : undefined;
 }
+
+/** Stopped as far as anybody knows: a status that means nothing to us takes nothing back of an outage. */
+export const isStopped = ({ item, outage }: TaskRecord): boolean =>
+  item.status === 'stopped' || (item.status === 'unknown' && outage !== undefined && outage.activeAt === undefined);
+
+/** Its hours are on, and its StartTime is past or at hand: to be stopped is an outage from then on. */
+export const isWanted = ({ item }: TaskRecord, policy: Policy, cloudNow: number): boolean =>
+  (item.startsAt === undefined || item.startsAt - policy.startLeadMs <= cloudNow) &&
+  openingAt(policy.hours, cloudNow).open;
 
 /** Since when a task in outage was missed: not before it should have been running. */
 export function downSince(record: TaskRecord, policy: Policy, cloudNow: number): number {

@@ -234,8 +234,8 @@ export interface StoredLedger {
 export interface Indexes {
   /** Tasks with an attempt whose effect is awaited or whose call is out. */
   readonly unsettled: ReadonlySet<string>;
-  /** Tasks in outage. */
-  readonly outages: ReadonlySet<string>;
+  /** Managed tasks that are stopped, and those in outage. */
+  readonly stopped: ReadonlySet<string>;
   /** Taken with a complete observation. */
   readonly tallies: Tallies | undefined;
   /** By `stormKey(scope)`; absent: calm. */
@@ -309,7 +309,7 @@ export const emptyLedger = (account: string): WritableLedger => ({
   census: new Map(),
   availability: new Map(),
   unsettled: new Set(),
-  outages: new Set(),
+  stopped: new Set(),
   tallies: undefined,
   unknownTold: new Set(),
   emptyGroups: new Map(),

@@ -87,14 +87,14 @@ export class Memory {
   }
 
   dropOldRecords(now: number): void {
-    const { tasks, unsettled, outages } = this.#ledger;
+    const { tasks, unsettled, stopped } = this.#ledger;
     const removed: string[] = [];
     for (const { taskId, goneAt } of tasks.values())
       if (goneAt !== undefined && now - goneAt > goneRecordsKeptMs) removed.push(taskId);
     for (const taskId of removed) {
       tasks.delete(taskId);
       unsettled.delete(taskId);
-      outages.delete(taskId);
+      stopped.delete(taskId);
     }
     if (removed.length > 0) this.#notes.touch([], removed);
   }

@@ -2,6 +2,7 @@
 
 import type { Hold } from '../words/events.ts';
 import type { Policies, Policy } from '../words/policy.ts';
+import { dueSince, isObserved, isStopped } from './condition.ts';
 import type { Ledger, TaskRecord } from './ledger.ts';
 import { type Unsettled, unsettledByScope } from './windows.ts';
 
@@ -87,6 +88,13 @@ export function holdOver({ holds }: Situation, { taskId, group }: TaskRecord): H
   let longest: Hold | undefined;
   for (const hold of covering) if (hold && (!longest || endOf(hold) > endOf(longest))) longest = hold;
   return longest;
+}
+
+/** The one meaning of "down" in all that is shown: due, stopped, not only observed; a held task is told apart from it. */
+export function isDown(record: TaskRecord, situation: Situation): boolean {
+  const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
+  if (!policy || !isStopped(record) || isObserved(record, policy) || holdOver(situation, record)) return false;
+  return dueSince(record, policy, situation.cloudNow) !== undefined;
 }
 
 /** Every hold that covers a task now. */

@@ -2,7 +2,7 @@
  * What most of the tasks that are down share, and the others of the account do not: many that stop at once mostly have
  * one cause, and it is found by what they have in common.
  */
-import { downSince, dueSince, isListed, isObserved } from '../memory/condition.ts';
+import { downSince, dueSince, isListed, isObserved, isStopped } from '../memory/condition.ts';
 import type { TaskRecord } from '../memory/ledger.ts';
 import { holdOver, type Situation } from '../memory/situation.ts';
 import type { TaskHosts } from '../ports/cloud-port.ts';
@@ -70,9 +70,9 @@ function policyOver(record: TaskRecord, situation: Situation) {
 export function inCommon(situation: Situation, hostsOf: HostsOf): readonly InCommon[] {
   const { ledger } = situation;
   const down: { readonly record: TaskRecord; readonly since: number }[] = [];
-  for (const taskId of ledger.outages) {
+  for (const taskId of ledger.stopped) {
     const record = ledger.tasks.get(taskId);
-    const policy = record?.item.status === 'stopped' ? policyOver(record, situation) : undefined;
+    const policy = record && isStopped(record) ? policyOver(record, situation) : undefined;
     if (record && policy) down.push({ record, since: downSince(record, policy, situation.cloudNow) });
   }
   if (down.length < fewestDown) return [];

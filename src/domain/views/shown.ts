@@ -38,10 +38,11 @@ export interface TaskView {
   readonly changedAt: number;
   readonly gone: boolean;
   readonly due: boolean;
+  /** Since when it should run and does not; null: it is not down, because it runs, is not due, is held or only observed. */
+  readonly downSince: number | null;
   readonly outage: {
     readonly id: string;
     readonly since: number;
-    readonly downSince: number;
     readonly attempts: number;
     readonly activeAt: number | null;
   } | null;
@@ -67,13 +68,15 @@ export interface GroupView {
   readonly group: string;
   readonly mode: 'heal' | 'observe';
   readonly states: Readonly<Record<TaskState, number>>;
+  /** Tasks that should run and do not: due, stopped, neither held nor only observed. */
+  readonly down: number;
   readonly waiting: Readonly<Partial<Record<Reason, number>>>;
   readonly quarantined: number;
   readonly abandoned: number;
   readonly holds: number;
   /** Earliest end of a hold on this group's tasks, null: none ends. */
   readonly holdEndsAt: number | null;
-  /** Oldest outage of a due task that is neither abandoned, held nor observed. */
+  /** The oldest outage of a task that is down and not abandoned. */
   readonly oldestOutageAt: number | null;
   readonly nextRestartAt: number | null;
   readonly storm: { readonly since: number; readonly window: number } | null;
@@ -106,8 +109,8 @@ export interface AccountView {
 export interface AccountSnapshot {
   readonly account: AccountView;
   readonly groups: readonly GroupView[];
-  /** Managed tasks in outage, oldest first, at most `maxTaskSeries`. */
-  readonly outages: readonly TaskView[];
+  /** Tasks that are down, oldest first, at most `maxTaskSeries`. */
+  readonly down: readonly TaskView[];
   /** All managed tasks if they are no more than `maxTaskSeries`, else none. */
   readonly managed: readonly TaskView[];
 }

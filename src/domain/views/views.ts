@@ -1,7 +1,7 @@
 /** What people are shown of the ledger: plain values for the API, the command line, the page and the scrape. */
 
 import { nextShadow, objections, type Verdict, verdictOf } from '../decide/rules.ts';
-import { downSince, dueSince, givenUp, isListed, isObserved, stateOf } from '../memory/condition.ts';
+import { downSince, dueSince, givenUp, isListed, isStopped, stateOf } from '../memory/condition.ts';
 import {
   isIncomplete,
   type Ledger,
@@ -10,7 +10,7 @@ import {
   type States,
   type TaskRecord,
 } from '../memory/ledger.ts';
-import { holdOver, type Situation } from '../memory/situation.ts';
+import { isDown, type Situation } from '../memory/situation.ts';
 import { holdAt, newStates, takeTallies } from '../memory/tallies.ts';
 import { stormKey } from '../memory/windows.ts';
 import type { Policy } from '../words/policy.ts';
@@ -68,11 +68,11 @@ export function taskView(record: TaskRecord, situation: Situation): TaskView {
     changedAt: record.changedAt,
     gone: record.goneAt !== undefined,
     due: policy !== undefined && dueSince(record, policy, situation.cloudNow) !== undefined,
+    downSince: policy && isDown(record, situation) ? downSince(record, policy, situation.cloudNow) : null,
     outage: outage
       ? {
           id: outage.id,
           since: outage.since,
-          downSince: policy ? downSince(record, policy, situation.cloudNow) : outage.since,
           attempts: outage.attempts,
           activeAt: outage.activeAt ?? null,
         }
@@ -100,6 +100,7 @@ export function ruleViews(record: TaskRecord, situation: Situation): readonly Ru
 interface Tally {
   readonly states: States;
   readonly waiting: Partial<Record<Reason, number>>;
+  down: number;
   quarantined: number;
   abandoned: number;
   oldestOutageAt: number | null;
@@ -109,6 +110,7 @@ interface Tally {
 const newTally = (states: States): Tally => ({
   states: { ...states },
   waiting: {},
+  down: 0,
   quarantined: 0,
   abandoned: 0,
   oldestOutageAt: null,
@@ -120,14 +122,14 @@ const earlier = (a: number | null, b: number): number => (a === null ? b : Math.
 /** What a scrape and the status count. */
 interface GroupCounts {
   readonly groups: readonly GroupView[];
-  /** Oldest first. */
-  readonly inOutage: readonly TaskRecord[];
+  /** Tasks that are down, oldest first. */
+  readonly down: readonly TaskRecord[];
   /** Listed tasks with a group, and without. */
   readonly managed: number;
   readonly unmanaged: number;
 }
 
-/** What is counted of all tasks; asks only those one by one that are in outage, or whose state is about to change. */
+/** What is counted of all tasks; asks only those one by one that are stopped, or whose state is about to change. */
 export function groupViews(situation: Situation): GroupCounts {
   const { ledger, policies, cloudNow } = situation;
   const { groups, changing } = holdAt(ledger.tallies, cloudNow) ? ledger.tallies : takeTallies(ledger, cloudNow);
@@ -145,18 +147,18 @@ export function groupViews(situation: Situation): GroupCounts {
     const tally = tallies.get(record.group ?? '');
     if (tally) tally.states[stateOf(record, cloudNow)]++;
   }
-  const inOutage: TaskRecord[] = [];
-  for (const record of recordsOf(ledger, ledger.outages)) {
+  const down: TaskRecord[] = [];
+  for (const record of recordsOf(ledger, ledger.stopped)) {
     const tally = tallies.get(record.group ?? '');
-    if (!tally || !isListed(record)) continue;
-    inOutage.push(record);
-    if (record.item.status === 'stopped') countStopped(tally, record, situation);
+    if (!tally || !isListed(record) || !isStopped(record)) continue;
+    if (isDown(record, situation)) down.push(record);
+    countStopped(tally, record, situation);
   }
-  inOutage.sort((a, b) => (a.outage?.since ?? 0) - (b.outage?.since ?? 0));
+  down.sort((a, b) => (a.outage?.since ?? a.changedAt) - (b.outage?.since ?? b.changedAt));
   const views = policies.groups.map((policy) =>
     groupView(ledger, policy.name, policy.mode, tallies.get(policy.name) ?? newTally(nobody), situation),
   );
-  return { groups: views, inOutage, managed, unmanaged };
+  return { groups: views, down, managed, unmanaged };
 }
 
 function* recordsOf(ledger: Ledger, taskIds: Iterable<string>): Generator<TaskRecord> {
@@ -177,8 +179,9 @@ function countStopped(tally: Tally, record: TaskRecord, situation: Situation): v
   const stage = givenUp(record, policy)?.stage;
   if (stage === 'quarantined') tally.quarantined++;
   if (stage === 'abandoned') tally.abandoned++;
-  if (stage === 'abandoned' || holdOver(situation, record) || isObserved(record, policy)) return;
-  if (dueSince(record, policy, situation.cloudNow) === undefined) return;
+  if (!isDown(record, situation)) return;
+  tally.down++;
+  if (stage === 'abandoned') return;
   tally.oldestOutageAt = earlier(tally.oldestOutageAt, downSince(record, policy, situation.cloudNow));
 }
 

@@ -14,7 +14,7 @@ export const account = '{{ .Labels.account }}';
 export const group = '{{ .Labels.group }}';
 
 export function pages(pace: Pace): readonly AlertRule[] {
-  return [...taskPages(pace), ...circuitPages(pace), ...daemonPages(pace)];
+  return [...taskPages(pace), ...statusPages(pace), ...circuitPages(pace), ...daemonPages(pace)];
 }
 
 const taskPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
@@ -60,6 +60,32 @@ const taskPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     ],
     run: ['relaykeeper status --json               # tasks by state, by group', 'relaykeeper explain TASK'],
     end: 'When the task runs, has ended, or its StartTime was moved.',
+  },
+];
+
+/** Statuses that nobody foresaw: what is not known to be stopped is not restarted. */
+const statusPages = ({ span }: Pace): readonly AlertRule[] => [
+  {
+    name: 'RelaykeeperStatusUnknown',
+    severity: 'page',
+    expr: `max by (account, group) (${metric('tasks', { state: 'unknown' })}) > 0`,
+    for: span('10m'),
+    summary: `Group ${group} of ${account}: the cloud gives a task a status that relaykeeper does not know`,
+    description:
+      '{value} task(s) have had such a status for 10 minutes. relaykeeper cannot tell whether they run, and restarts none of them.',
+    explain: metric('tasks', { account, group, state: 'unknown' }),
+    means:
+      'The cloud writes a status that is none of 停用, 生效中, 未开始 and 已结束. A task that was down before stays counted as down; no other is.',
+    look: [
+      'The status as the cloud writes it: `explain`, or the log line with `"event":"status-unknown"`.',
+      'The task in the console: does it run?',
+    ],
+    run: [
+      'relaykeeper tasks --state unknown       # which tasks',
+      'relaykeeper history --type status-unknown',
+      'relaykeeper restart TASK                # if the console shows that it does not run',
+    ],
+    end: 'When every task of the group has a known status again.',
   },
 ];
 

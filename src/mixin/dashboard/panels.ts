@@ -13,7 +13,7 @@ const glance: readonly PanelPlan[] = [
     ...draw('stat', 'percentunit', 4),
     queries: [
       {
-        expr: `sum(${metric('tasks', { ...both, state: 'active' })}) / (sum(${metric('tasks', { ...both, state: ['active', 'stopped', 'overdue'] })}) > 0)`,
+        expr: `sum(${metric('tasks', { ...both, state: 'active' })}) / ((sum(${metric('tasks', { ...both, state: ['active', 'overdue'] })}) + sum(${metric('tasks_down', both)})) > 0)`,
         legend: 'running',
       },
     ],
@@ -21,9 +21,14 @@ const glance: readonly PanelPlan[] = [
   },
   {
     title: 'Down now',
-    asks: 'How many tasks are stopped or overdue now?',
+    asks: 'How many tasks should run and do not (held and observed ones are not counted), or are overdue?',
     ...draw('stat', 'short', 4),
-    queries: [{ expr: `sum(${metric('tasks', { ...both, state: ['stopped', 'overdue'] })})`, legend: 'down' }],
+    queries: [
+      {
+        expr: `sum(${metric('tasks_down', both)}) + sum(${metric('tasks', { ...both, state: 'overdue' })})`,
+        legend: 'down',
+      },
+    ],
     limits: { yellow: 1, red: 10 },
   },
   {

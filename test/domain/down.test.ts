@@ -1,0 +1,115 @@
+/** Down: should run, and does not. What says so, and since when by our clock. */
+import { describe, expect, test } from 'vitest';
+import { situationOf } from '../../src/domain/memory/situation.ts';
+import { groupViews, taskView } from '../../src/domain/views/views.ts';
+import type { Policies, Policy } from '../../src/domain/words/policy.ts';
+import { at, begin, item, minutes, plainPolicy, policiesOf, refusal, Story } from './story.ts';
+
+const calm = (more: Partial<Policy> = {}): Policies => ({
+  ...policiesOf({ ...plainPolicy, storm: false, budget: false, ...more }),
+  storm: false,
+});
+const situation = (story: Story, seconds: number) => situationOf(story.ledger, story.policies, story.moment(seconds));
+const group = (story: Story, seconds: number) => groupViews(situation(story, seconds)).groups[0];
+/** Seconds since the story's begin at which it went down. */
+const downSince = (story: Story, taskId: string, seconds: number) => {
+  const since = taskView(story.record(taskId), situation(story, seconds)).downSince;
+  return since === null ? undefined : (since - begin) / 1_000;
+};
+/** By the cloud's clock. */
+const stoppedAt = (startsIn: number) => item('t', 'stopped', { startsAt: at(startsIn) });
+/** 08:00 to 09:00 in Shanghai: the story's first hour, and the same of the next day. */
+const morning = { days: ['mon', 'tue'], fromMinute: 480, toMinute: 540, timezone: 'Asia/Shanghai' } as const;
+const firstHour: Partial<Policy> = {
+  hours: [morning],
+};
+
+describe('a stopped task', () => {
+  type Row = readonly [sentence: string, policy: Partial<Policy>, before: (story: Story) => void, down: number];
+  const rows: readonly Row[] = [
+    ['that is due is down', {}, () => {}, 1],
+    ['whose group observes is not', { mode: 'observe' }, () => {}, 0],
+    ['that is only observed since first sight is not', { firstSight: 'observe' }, () => {}, 0],
+    ['that is held is not: it is told apart', {}, (story) => void story.hold('h', { kind: 'account' }), 0],
+    ['outside its hours is not', { hours: [{ ...morning, days: ['sun'] }] }, () => {}, 0],
+  ];
+  test.each(rows)('%s', (_sentence, policy, before, down) => {
+    const story = new Story(calm(policy));
+    before(story);
+    story.list(0, { t: 'stopped', u: 'active' });
+    expect(group(story, 5)).toMatchObject({ down, oldestOutageAt: down === 1 ? begin : null });
+    expect(groupViews(situation(story, 5)).down.map(({ taskId }) => taskId)).toEqual(down === 1 ? ['t'] : []);
+    expect(downSince(story, 't', 5)).toBe(down === 1 ? 0 : undefined);
+    // What it waits for is told of each.
+    if (down === 0) expect(Object.values(group(story, 5)?.waiting ?? {})).toEqual([1]);
+  });
+  test('that is given up is down all the same, and pages no more', () => {
+    const story = new Story(calm({ attempts: 1, quarantine: { retryEveryMs: 10_000, abandonAfterMs: 10 } }));
+    story.list(0, { t: 'stopped' }).send(0, refusal('forbidden', 'RequestForbidden'));
+    story.list(15, { t: 'stopped' }).send(15, refusal('forbidden', 'RequestForbidden'));
+    story.list(30, { t: 'stopped' });
+    expect(group(story, 30)).toMatchObject({ down: 1, abandoned: 1, oldestOutageAt: null });
+  });
+});
+
+describe('hours', () => {
+  test('their end opens no outage, and their begin does', () => {
+    const story = new Story(calm(firstHour)).list(0, { t: 'active' }).list(minutes(60) + 15, { t: 'stopped' });
+    expect(story.told('outage-opened')).toEqual([]);
+    expect(group(story, minutes(60) + 15)).toMatchObject({ down: 0, waiting: { 'outside-hours': 1 } });
+    story.list(minutes(24 * 60) + 15, { t: 'stopped' });
+    expect([story.told('outage-opened').length, story.send(minutes(24 * 60) + 15)]).toEqual([1, ['t']]);
+    expect(downSince(story, 't', minutes(24 * 60) + 20)).toBe(minutes(24 * 60) + 15);
+  });
+  test('nothing is written of a task that stays stopped outside them', () => {
+    const story = new Story(calm(firstHour)).list(minutes(61), { t: 'stopped' });
+    const told = story.events.length;
+    story.list(minutes(61) + 15, { t: 'stopped' }).list(minutes(61) + 30, { t: 'stopped' });
+    expect(story.events.slice(told).filter((event) => 'taskId' in event)).toEqual([]);
+  });
+  test('an outage that they end is the same one when they begin again', () => {
+    const story = new Story(calm(firstHour)).list(minutes(59), { t: 'stopped' }).list(minutes(61), { t: 'stopped' });
+    expect(group(story, minutes(61))).toMatchObject({ down: 0, oldestOutageAt: null });
+    story.list(minutes(24 * 60) + 60, { t: 'stopped' });
+    expect(story.told('outage-opened').length).toBe(1);
+    expect(downSince(story, 't', minutes(24 * 60) + 60)).toBe(minutes(24 * 60));
+  });
+  test('a stopped task is restarted before its StartTime, by startLead, in an outage of its own', () => {
+    const soon = { t: stoppedAt(600) };
+    const story = new Story(calm()).list(0, soon);
+    expect(story.told('outage-opened')).toEqual([]);
+    story.list(545, soon);
+    expect([story.told('outage-opened').length, story.send(545)]).toEqual([1, ['t']]);
+    expect(downSince(story, 't', 550)).toBeUndefined();
+    expect(downSince(story, 't', 610)).toBe(600);
+  });
+});
+
+describe('a status that we do not know', () => {
+  const untilUnknown = () => new Story(calm()).list(0, { t: 'stopped' }).list(15, { t: 'unknown' });
+  test('takes nothing back of an outage: it is down, waiting and the oldest', () => {
+    const story = untilUnknown().list(minutes(20), { t: 'unknown' });
+    expect(group(story, minutes(20))).toMatchObject({
+      down: 1,
+      oldestOutageAt: begin,
+      waiting: { 'unknown-status': 1 },
+      states: { unknown: 1 },
+    });
+  });
+  test('is downtime if it was down before, and nothing if it ran', () => {
+    const downtime = (story: Story) =>
+      story.events.reduce((sum, event) => sum + (event.type === 'time-accounted' ? event.downtimeMs / 1_000 : 0), 0);
+    expect(downtime(untilUnknown().list(30, { t: 'unknown' }).list(45, { t: 'unknown' }))).toBe(45);
+    const ran = new Story(calm()).list(0, { t: 'active' }).list(15, { t: 'unknown' }).list(30, { t: 'unknown' });
+    expect([downtime(ran), group(ran, 30)?.down]).toEqual([0, 0]);
+  });
+  test('after it the outage ends as always, and lasted all the time', () => {
+    const story = untilUnknown().list(60, { t: 'active' }).list(120, { t: 'active' });
+    expect(story.told('outage-ended')).toMatchObject([{ ending: 'external', durationMs: 60_000 }]);
+  });
+  test('is on no side of a storm, and is not restarted', () => {
+    const story = untilUnknown();
+    expect(story.ledger.census.get('vip')).toBeUndefined();
+    expect([story.says('t'), story.send(15)]).toEqual(['unknown-status until never', []]);
+  });
+});
