@@ -31,12 +31,10 @@ export const loadBeside = async (
 ): Promise<Found> => foundIn(path, await loadApart({ path, env }, clock));
 
 function foundIn(path: string, loaded: Loaded): Found {
-  if (!loaded.ok) return { ok: false, errors: lines(loaded.errors) };
-  return { ok: true, path, settings: loaded.settings, hash: loaded.hash, warnings: loaded.warnings.map(shortly) };
+  if (!loaded.ok) return { ok: false, errors: loaded.errors.map(({ text }) => text) };
+  // One line for the log; `check` shows them whole.
+  const warnings = loaded.warnings.map(
+    ({ file, line, path: at, message }) => `${file}:${line ?? 1}: ${at}: ${message}`,
+  );
+  return { ...loaded, path, warnings };
 }
-
-type Problems = Extract<Loaded, { ok: false }>['errors'];
-/** One line for the log; `check` shows them whole. */
-const shortly = ({ file, line, path, message }: Problems[number]): string =>
-  `${file}:${line ?? 1}: ${path}: ${message}`;
-const lines = (problems: Problems): readonly string[] => problems.map(({ text }) => text);

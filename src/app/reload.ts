@@ -103,10 +103,7 @@ function sentenceOf(difference: ReturnType<typeof compareForReload>): string {
   return said.length > 0 ? said.join('; ') : 'nothing differs';
 }
 
-function wordsOf(what: string, { added, removed, changed }: Difference): string[] {
-  const said: string[] = [];
-  if (added.length > 0) said.push(`${what}s added: ${added.join(', ')}`);
-  if (removed.length > 0) said.push(`${what}s removed: ${removed.join(', ')}`);
-  if (changed.length > 0) said.push(`${what}s changed: ${changed.join(', ')}`);
-  return said;
-}
+const wordsOf = (what: string, { added, removed, changed }: Difference): string[] =>
+  Object.entries({ added, removed, changed }).flatMap(([how, names]) =>
+    names.length > 0 ? [`${what}s ${how}: ${names.join(', ')}`] : [],
+  );

@@ -4,14 +4,10 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../domain/ports/time-port.ts';
-import type { Environment } from './interpolate.ts';
-import { type Checked, type Loaded, settle } from './load.ts';
+import { type Checked, type Loaded, type LoadRequest, settle } from './load.ts';
 import { fileProblem } from './messages.ts';
 
-export interface ApartRequest {
-  readonly path: string;
-  readonly env: Environment;
-}
+export type ApartRequest = Pick<LoadRequest, 'path' | 'env'>;
 
 const longestMs = 30_000;
 /** A megabyte of the worst YAML takes less than half of it. */

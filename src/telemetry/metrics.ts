@@ -72,7 +72,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       .flat()
       .map(({ code }) => code),
   );
-  const state = createProcessState();
+  const state: ProcessState = { reloaded: false, config: undefined, storeUp: false, ticks: new Map() };
   const ofProcess = options.processMetrics === false ? undefined : processRegistry();
   let configured: Configured = { accounts: new Set(), pairs: new Set() };
   const restartsOfTask = new Map<string, number>();
@@ -158,12 +158,6 @@ interface ProcessState {
   /** By account, Unix milliseconds. */
   readonly ticks: Map<string, number>;
 }
-const createProcessState = (): ProcessState => ({
-  reloaded: false,
-  config: undefined,
-  storeUp: false,
-  ticks: new Map(),
-});
 
 function processText(options: MetricsOptions, state: ProcessState, snapshots: readonly AccountSnapshot[]): string {
   const gauge = (name: GaugeName, value: number | undefined, labels = '') =>
