@@ -8,7 +8,7 @@ import { type Addressed, bodyPieces, failed, jsonHeaders, type Outcome, requestI
 import type { Reply, Request } from './exchange.ts';
 import { type Effect, type End, type LiveFault, strike, twistOf } from './faults.ts';
 import { between, draw } from './random.ts';
-import { identify } from './signature.ts';
+import { identify, lowerCased } from './signature.ts';
 import { advance, cloudNow, statusNow, type World } from './world.ts';
 
 /** Bodies above this are streamed, never built. */
@@ -195,7 +195,7 @@ function readRequest(world: World, request: Request): Read {
   const taskId = typeof fields.TaskId === 'string' ? fields.TaskId : undefined;
   const taskGroup = taskId === undefined ? undefined : world.tasks.get(taskId)?.cloudGroup;
   const named = [fields.GroupName, taskGroup, ...(Array.isArray(fields.GroupNames) ? fields.GroupNames : [])];
-  const authorization = Object.entries(request.headers).find(([name]) => name.toLowerCase() === 'authorization')?.[1];
+  const { authorization } = lowerCased(request.headers);
   return {
     action: Action,
     version: Version,
@@ -209,7 +209,7 @@ function readRequest(world: World, request: Request): Read {
 
 /** Undefined if it is not a JSON object of the right type. */
 function bodyOf(request: Request): unknown {
-  const type = Object.entries(request.headers).find(([name]) => name.toLowerCase() === 'content-type')?.[1];
+  const type = lowerCased(request.headers)['content-type'];
   if (!/^application\/json\b/i.test(type ?? '')) return undefined;
   try {
     const parsed: unknown = JSON.parse(request.body);
