@@ -9,6 +9,7 @@ import { type RequestOptions, request as requestInTheClear } from 'node:http';
 import { request as requestOverTls } from 'node:https';
 import { isIP, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { lookupOnce } from './name-lookup.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -115,6 +116,7 @@ export function tunnelThrough(which: ProxyAddress, { timeoutMs, attemptMs }: Tun
       timeout: timeoutMs,
       autoSelectFamily: true,
       autoSelectFamilyAttemptTimeout: attemptMs,
+      lookup: lookupOnce,
     };
     const asking = request(options);
     asking.on('error', failed);

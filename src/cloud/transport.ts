@@ -10,6 +10,7 @@ import type { Dispatcher } from 'undici';
 // Not by the package's front door: that loads fetch, WebSocket and caches too, 10 MiB that nobody here uses.
 import Pool from 'undici/lib/dispatcher/pool.js';
 import type { Clock } from '../domain/ports/time-port.ts';
+import { lookupOnce } from './name-lookup.ts';
 import { type ProxyAddress, tunnelThrough } from './proxy.ts';
 
 export interface HttpRequest {
@@ -107,7 +108,7 @@ export function createTransport(options: TransportOptions): Transport {
       connectTimeout: connectWithinMs,
       connect: proxy
         ? tunnelThrough(proxy, { timeoutMs: connectWithinMs, attemptMs })
-        : { rejectUnauthorized: true, timeout: connectWithinMs },
+        : { rejectUnauthorized: true, timeout: connectWithinMs, lookup: lookupOnce },
     });
     pools.set(name, pool);
     return pool;

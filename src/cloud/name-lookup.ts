@@ -1,0 +1,33 @@
+/**
+ * The addresses of a name, as the system finds them. That takes one of Node's few threads for as long as the system
+ * waits for its name servers (half a minute), and files need them too. So a name is asked for once at a time, by all
+ * accounts together: one that hangs must not keep every other connection from standing.
+ */
+import dns, { type LookupAddress } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+
+type Answered = (error: Error | null, addresses: readonly LookupAddress[]) => void;
+
+/** By what is asked: who waits for it. */
+const waiting = new Map<string, Answered[]>();
+
+export const lookupOnce: LookupFunction = (hostname, { family, hints, all }, answered) => {
+  const tell: Answered = (error, addresses) => {
+    const [first] = addresses;
+    if (error || !first) answered(error ?? new Error('no address'), '');
+    else if (all) answered(null, [...addresses]);
+    else answered(null, first.address, first.family);
+  };
+  const what = JSON.stringify([hostname, family, hints]);
+  const others = waiting.get(what);
+  if (others) {
+    others.push(tell);
+    return;
+  }
+  waiting.set(what, [tell]);
+  dns.lookup(hostname, { family, hints, all: true }, (error, addresses = []) => {
+    const told = waiting.get(what) ?? [];
+    waiting.delete(what);
+    for (const one of told) one(error, addresses);
+  });
+};
