@@ -8,6 +8,7 @@
  */
 import { hash } from 'node:crypto';
 import type { KnownItem } from '../domain/ports/cloud-port.ts';
+import { type CloudTime, cloudTime } from '../domain/words/cloud-time.ts';
 import { type TaskItem, type TaskStatus, type TaskType, unchanged } from '../domain/words/task.ts';
 import { shownCode, shownRequestId, shownText } from './shown-text.ts';
 import type { HostMemory } from './task-hosts.ts';
@@ -225,14 +226,14 @@ function typeOf(raw: Fields): TaskType {
 }
 
 /** RFC 3339; Go's zero time and everything before 1970 is "none". */
-function parseTime(value: unknown): number | undefined | 'malformed' {
+function parseTime(value: unknown): CloudTime | undefined | 'malformed' {
   if (value === undefined || value === null || value === '') return undefined;
   if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(value)) {
     return 'malformed';
   }
   const at = Date.parse(value);
   if (Number.isNaN(at)) return 'malformed';
-  return at > 0 ? at : undefined;
+  return at > 0 ? cloudTime(at) : undefined;
 }
 
 // ---- the source's fingerprint ------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import type {
   StretchEntry,
   TaskRecord,
 } from '../domain/memory/ledger.ts';
+import { cloudTime } from '../domain/words/cloud-time.ts';
 import type { Event, Hold } from '../domain/words/events.ts';
 import { type CallFailure, errorClasses } from '../domain/words/failure.ts';
 import { reasons } from '../domain/words/reason.ts';
@@ -24,6 +25,7 @@ import type { TaskItem } from '../domain/words/task.ts';
 const maybe = <T extends z.ZodType>(type: T) => type.optional() as unknown as z.ZodType<z.output<T> | undefined>;
 
 const time = z.number();
+const cloudsTime = z.number().transform(cloudTime);
 const count = z.number();
 const text = z.string();
 
@@ -34,8 +36,8 @@ const taskItem: z.ZodType<TaskItem> = z.object({
   type: z.enum(['live', 'vod']),
   status: z.enum(['stopped', 'active', 'not-started', 'ended', 'unknown']),
   statusText: text,
-  startsAt: maybe(time),
-  endsAt: maybe(time),
+  startsAt: maybe(cloudsTime),
+  endsAt: maybe(cloudsTime),
   source: text,
   requestedAt: time,
 });
@@ -88,7 +90,7 @@ const taskRecordToday: z.ZodType<TaskRecord> = z.object({
   activeSince: maybe(time),
   missing: maybe(z.object({ since: time, counted: count })),
   goneAt: maybe(time),
-  overdueTold: maybe(time),
+  overdueTold: maybe(cloudsTime),
   tries: count,
   row: count,
   failedAt: z.array(time),

@@ -4,6 +4,7 @@
  * Redaction is by construction: only the fields that are named here are ever written, whatever else an object
  * carries. Durations are milliseconds and say so in their names; times are ISO 8601.
  */
+import { unixMs } from '../domain/words/cloud-time.ts';
 import type { Event, Hold, StormCause, StormScope } from '../domain/words/events.ts';
 import type { CallFailure } from '../domain/words/failure.ts';
 import { type Reason, reasonMeanings } from '../domain/words/reason.ts';
@@ -33,8 +34,8 @@ export function lineOf(event: Event): Line {
     case 'task-gone':
       return line('gone from the list');
     case 'task-overdue':
-      return line(`has not started; its StartTime was ${iso(event.startsAt)}`, {
-        startsAt: iso(event.startsAt),
+      return line(`has not started; its StartTime was ${iso(unixMs(event.startsAt))}`, {
+        startsAt: iso(unixMs(event.startsAt)),
       });
     case 'outage-opened':
       return line(event.firstSight ? 'stopped when first seen' : 'stopped', {

@@ -113,3 +113,37 @@ describe('a status that we do not know', () => {
     expect([story.says('t'), story.send(15)]).toEqual(['unknown-status until never', []]);
   });
 });
+
+describe('the cloud’s clock is 600 s ahead of ours', () => {
+  const ahead = (policies: Policies) => {
+    const story = new Story(policies);
+    story.clockOffsetMs = 600_000;
+    return story;
+  };
+  test('an outage whose StartTime came 8 s ago by the cloud began 8 s ago by our clock', () => {
+    const story = ahead(calm()).list(0, { t: stoppedAt(592) });
+    expect(group(story, 0)?.oldestOutageAt).toBe(begin);
+    expect(downSince(story, 't', 0)).toBe(0);
+    story.list(15, { t: stoppedAt(610) });
+    expect([downSince(story, 't', 15), group(story, 15)?.oldestOutageAt]).toEqual([10, at(10)]);
+  });
+  test('an outage of 45 s is told as 45 s', () => {
+    const started = stoppedAt(600);
+    const story = ahead(calm()).list(0, { t: started });
+    story.list(45, { t: { ...started, status: 'active' } }).list(105, { t: { ...started, status: 'active' } });
+    expect(story.told('outage-ended')).toMatchObject([{ durationMs: 45_000 }]);
+  });
+  test('one that begins with its hours begins with them by our clock', () => {
+    const story = ahead(calm(firstHour)).list(minutes(24 * 60) - 1_000, { t: 'stopped' });
+    story.list(minutes(24 * 60) - 585, { t: 'stopped' });
+    expect(downSince(story, 't', minutes(24 * 60) - 585)).toBe(minutes(24 * 60) - 585);
+    const yesterday = ahead(calm(firstHour)).list(minutes(40), { t: 'stopped' });
+    yesterday.list(minutes(24 * 60) - 585, { t: 'stopped' });
+    expect(downSince(yesterday, 't', minutes(24 * 60) - 585)).toBe(minutes(24 * 60) - 600);
+  });
+  test('one that its EndTime ends lasted until then', () => {
+    const ending = item('t', 'stopped', { endsAt: at(630) });
+    const story = ahead(calm()).list(0, { t: ending }).list(30, { t: ending });
+    expect(story.told('outage-ended')).toMatchObject([{ ending: 'ended', durationMs: 30_000 }]);
+  });
+});

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { openingAt } from '../../src/domain/words/hours.ts';
+import { cloudTime, unixMs } from '../../src/domain/words/cloud-time.ts';
+import { openingAt as openingByCloud } from '../../src/domain/words/hours.ts';
 import type { Day, Hours } from '../../src/domain/words/policy.ts';
 
 const week: readonly Day[] = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
@@ -12,6 +13,12 @@ const plan = (days: readonly Day[], from: string, to: string, timezone: string):
   toMinute: minuteOf(to),
   timezone,
 });
+/** A plan is the same by any clock: in numbers here. */
+function openingAt(hours: readonly Hours[], at: number) {
+  const { open, since, until } = openingByCloud(hours, cloudTime(at));
+  return { open, since: unixMs(since), until: unixMs(until) };
+}
+
 /** `2026-01-05T08:00+08:00`: the offset is written out, so a row says by itself which instant it means. */
 const instant = (text: string) => Date.parse(text);
 

@@ -3,7 +3,7 @@ import { addHold } from '../../src/domain/decide/operator.ts';
 import { situationOf } from '../../src/domain/memory/situation.ts';
 import { inCommon } from '../../src/domain/views/in-common.ts';
 import type { TaskItem } from '../../src/domain/words/task.ts';
-import { at, item, plainPolicy, policiesOf, type Shown, Story } from './story.ts';
+import { at, type ItemFields, item, plainPolicy, policiesOf, type Shown, Story } from './story.ts';
 
 const everything = { ...plainPolicy, match: { ...plainPolicy.match, cloudGroup: ['*'] } };
 interface Told {
@@ -24,7 +24,7 @@ const told = (story: Story, hosts?: (taskId: string) => string) =>
   );
 
 /** So many that are down and so many that run; what else they are is asked by number. */
-function some(down: number, running: number, more: (n: number) => Partial<TaskItem> = () => ({})) {
+function some(down: number, running: number, more: (n: number) => ItemFields = () => ({})) {
   const ids = Array.from({ length: down + running }, (_, n) => [n, `t${String(n).padStart(3, '0')}`] as const);
   return Object.fromEntries(
     ids.map(([n, id]) => [id, item(id, n < down ? 'stopped' : 'active', { title: id, ...more(n) })]),
@@ -50,7 +50,7 @@ describe('what most of the down share and the others do not', () => {
     });
   });
 
-  test.each<[string, (n: number) => Partial<TaskItem>, string]>([
+  test.each<[string, (n: number) => ItemFields, string]>([
     ['the cloud group', (n) => ({ cloudGroup: n < 6 ? 'sports' : 'news' }), 'are in the cloud group sports'],
     ['the title', (n) => ({ title: n < 6 ? `世界杯${n}` : `新闻${n}` }), 'have titles that begin with 世界杯'],
     ['the type', (n) => ({ type: n < 6 ? 'vod' : 'live' }), 'are of the type vod'],

@@ -1,4 +1,5 @@
 /** What must hold whatever the cloud shows and answers, whoever intervenes: random histories, checked at every step. */
+
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { pick } from '../../src/domain/decide/queue.ts';
@@ -7,6 +8,7 @@ import { maxFailuresKept, type TaskRecord } from '../../src/domain/memory/ledger
 import { Memory } from '../../src/domain/memory/memory.ts';
 import { situationOf } from '../../src/domain/memory/situation.ts';
 import { groupViews } from '../../src/domain/views/views.ts';
+import { cloudTime } from '../../src/domain/words/cloud-time.ts';
 import { type ErrorClass, errorClasses } from '../../src/domain/words/failure.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import { reasons } from '../../src/domain/words/reason.ts';
@@ -161,7 +163,9 @@ function checkedIntent(story: Story, seconds: number): void {
     expect(record.item.status).toBe('stopped');
     expect(story.ledger.seenNow.has(record.taskId), 'the newest list shows it').toBe(true);
     expect(record.stoppedAtFirstSight && group.firstSight === 'observe', 'observed').toBe(false);
-    expect((record.item.endsAt ?? Number.POSITIVE_INFINITY) > at(seconds), 'not ended').toBe(true);
+    expect((record.item.endsAt ?? cloudTime(Number.POSITIVE_INFINITY)) > cloudTime(at(seconds)), 'not ended').toBe(
+      true,
+    );
     if (group.hours.length > 0) expect(seconds, 'inside its hours').toBeLessThan(600);
     const holds = [...story.ledger.holds.values()].filter(
       ({ target, endsAt }) => target.kind === 'task' && target.taskId === record.taskId && (endsAt ?? 0) > at(seconds),

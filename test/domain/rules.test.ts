@@ -2,12 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { rules } from '../../src/domain/decide/rules.ts';
 import type { Policy } from '../../src/domain/words/policy.ts';
 import { reasons } from '../../src/domain/words/reason.ts';
-import type { TaskItem } from '../../src/domain/words/task.ts';
 import {
   accepted,
   at,
   begin,
   hours,
+  type ItemFields,
   item,
   minutes,
   plainPolicy,
@@ -88,7 +88,7 @@ describe('each reason, at second 0 of one stopped task', () => {
 });
 
 interface Setting {
-  readonly item?: Partial<TaskItem>;
+  readonly item?: ItemFields;
   readonly policy?: Partial<Policy>;
   readonly before?: (story: Story) => void;
 }

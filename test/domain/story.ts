@@ -12,6 +12,7 @@ import type { Ledger, TaskRecord } from '../../src/domain/memory/ledger.ts';
 import { Memory } from '../../src/domain/memory/memory.ts';
 import { type Moment, situationOf } from '../../src/domain/memory/situation.ts';
 import { stormKey } from '../../src/domain/memory/windows.ts';
+import { type CloudTime, cloudTime } from '../../src/domain/words/cloud-time.ts';
 import type { Event, Hold } from '../../src/domain/words/events.ts';
 import type { ErrorClass } from '../../src/domain/words/failure.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
@@ -45,18 +46,24 @@ export const policiesOf = (...groups: readonly Policy[]): Policies => ({
   groups,
 });
 
-export const item = (taskId: string, status: TaskStatus, more: Partial<TaskItem> = {}): TaskItem => ({
+/** Times of the cloud can be given as `at(…)`. */
+export type ItemFields = Partial<
+  Omit<TaskItem, 'startsAt' | 'endsAt'> & Record<'startsAt' | 'endsAt', number | CloudTime | undefined>
+>;
+const byTheCloud = (at: number | CloudTime | undefined) => (typeof at === 'number' ? cloudTime(at) : at);
+
+export const item = (taskId: string, status: TaskStatus, more: ItemFields = {}): TaskItem => ({
   taskId,
   title: `title ${taskId}`,
   cloudGroup: 'vip',
   type: 'live',
   status,
   statusText: status,
-  startsAt: at(-hours(1)),
-  endsAt: at(hours(100)),
   source: 'source',
   requestedAt: begin,
   ...more,
+  startsAt: byTheCloud('startsAt' in more ? more.startsAt : at(-hours(1))),
+  endsAt: byTheCloud('endsAt' in more ? more.endsAt : at(hours(100))),
 });
 
 export const refusal = (errorClass: ErrorClass, code: string | undefined = undefined): RestartAnswer => ({

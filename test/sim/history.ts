@@ -3,6 +3,7 @@
  * heals, and all must end well.
  */
 
+import { cloudTime } from '../../src/domain/words/cloud-time.ts';
 import { seeded } from '../../src/simulator/random.ts';
 import {
   addFault,
@@ -463,8 +464,8 @@ export class History {
       type,
       status: status[statusText],
       statusText,
-      startsAt,
-      endsAt,
+      startsAt: cloudTime(startsAt),
+      endsAt: cloudTime(endsAt),
       source: '',
       requestedAt,
     };

@@ -5,7 +5,7 @@
  * turn it is, stands in the tables of test/domain.
  */
 import type { Book, Call, TaskBook } from './book.ts';
-import { isDue, isOpen, managedBy, waitBefore } from './reading.ts';
+import { isDue, isOpen, managedBy, plannedOf, waitBefore } from './reading.ts';
 import type { ErrorClass, Policies, Policy, TaskItem } from './seam.ts';
 
 /** Rounding of times to whole milliseconds. */
@@ -58,7 +58,8 @@ const held: TaskLaw = ({ book, task, wall }, policy) => {
   const by = book.heldBy(task.taskId, policy.name, wall, true);
   return by && `it is held by ${by}`;
 };
-const inTime: TaskLaw = ({ cloudNow }, policy, { startsAt = -Infinity, endsAt = Infinity }) => {
+const inTime: TaskLaw = ({ cloudNow }, policy, item) => {
+  const { startsAt, endsAt } = plannedOf(item);
   if (cloudNow >= endsAt - policy.endGuardMs) return 'it has ended, or is about to';
   if (cloudNow < startsAt - policy.startLeadMs) return 'its start is ahead';
   return !isOpen(policy.hours, cloudNow) && 'it is outside its hours';

@@ -15,7 +15,7 @@
  */
 import type { Book, TaskBook } from './book.ts';
 import { probeEveryMs, smallestWindow } from './laws.ts';
-import { isDue, isOpen, managedBy, waitBefore } from './reading.ts';
+import { isDue, isOpen, managedBy, plannedOf, waitBefore } from './reading.ts';
 import type { Policies, Policy, RestartAnswer, TaskItem } from './seam.ts';
 
 export interface Scene {
@@ -123,7 +123,7 @@ export class Liveness {
     if (task.foundStopped === undefined || task.isOnlyWatched(policy)) return false;
     if (task.abandoned !== undefined || task.downAt <= task.upAt) return false;
     if (this.#book.heldBy(item.taskId, policy.name, wall, false) !== undefined) return false;
-    const { startsAt = -Infinity, endsAt = Infinity } = item;
+    const { startsAt, endsAt } = plannedOf(item);
     if (cloudNow < startsAt - policy.startLeadMs || cloudNow >= endsAt - policy.endGuardMs) return false;
     return isOpen(policy.hours, cloudNow) && (startsAt > cloudNow || isDue(item, policy, cloudNow));
   }

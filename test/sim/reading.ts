@@ -1,4 +1,5 @@
 /** The policies as the judge reads them: written from the design's text, sharing no code with the rules. */
+import { unixMs } from '../../src/domain/words/cloud-time.ts';
 import type { Hours, Policies, Policy, TaskItem } from './seam.ts';
 
 const patterns = new Map<string, RegExp>();
@@ -53,9 +54,16 @@ export function waitBefore({ backoff }: Policy, n: number): number {
   return Math.min(ms, backoff.maxMs);
 }
 
+/** StartTime and EndTime as the cloud wrote them. */
+export const plannedOf = ({ startsAt, endsAt }: TaskItem) => ({
+  startsAt: startsAt === undefined ? Number.NEGATIVE_INFINITY : unixMs(startsAt),
+  endsAt: endsAt === undefined ? Number.POSITIVE_INFINITY : unixMs(endsAt),
+});
+
 /** Known status, not ended, StartTime ≤ now < EndTime, inside its hours. */
 export function isDue(item: TaskItem, policy: Policy, cloudNow: number): boolean {
-  const { status, startsAt = Number.NEGATIVE_INFINITY, endsAt = Number.POSITIVE_INFINITY } = item;
+  const { status } = item;
+  const { startsAt, endsAt } = plannedOf(item);
   if (status === 'unknown' || status === 'ended' || endsAt <= cloudNow || startsAt > cloudNow) return false;
   return isOpen(policy.hours, cloudNow);
 }

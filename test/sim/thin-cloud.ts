@@ -6,10 +6,12 @@
  * As with the real client a call takes one permit, arrives after its uplink even if nobody waits any more, and reads
  * are sent again four times.
  */
+
 import { throttledLimit } from '../../src/cloud/call.ts';
 import { type Action, classify } from '../../src/cloud/errors.ts';
 import { createClockOffset } from '../../src/cloud/offset.ts';
 import { createRestartActions } from '../../src/cloud/restart-call.ts';
+import { cloudTime } from '../../src/domain/words/cloud-time.ts';
 import { actions } from '../../src/simulator/actions.ts';
 import { arrive, keep } from '../../src/simulator/arrivals.ts';
 import { type Outcome, statusOf } from '../../src/simulator/envelope.ts';
@@ -388,7 +390,8 @@ function oldItems(world: World, live: LiveFault, refreshMs = Number.POSITIVE_INF
 
 function itemOf(world: World, task: Task, requestedAt: number): TaskItem {
   const statusText = statusNow(world, task);
-  const { taskId, title, cloudGroup, type, startsAt, endsAt, sources } = task;
+  const { taskId, title, cloudGroup, type, sources } = task;
+  const [startsAt, endsAt] = [cloudTime(task.startsAt), cloudTime(task.endsAt)];
   const source = sources.join();
   const status = statuses[statusText] ?? 'unknown';
   return { taskId, title, cloudGroup, type, status, statusText, startsAt, endsAt, source, requestedAt };

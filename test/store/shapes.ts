@@ -1,9 +1,11 @@
 /**
  * Records and events, plain ones and every shape that the domain's types allow.
  */
+
 import fc from 'fast-check';
 import type { AccountRecord, Attempt, TaskRecord } from '../../src/domain/memory/ledger.ts';
 import type { LedgerChanges } from '../../src/domain/ports/store-port.ts';
+import { cloudTime } from '../../src/domain/words/cloud-time.ts';
 import { circuits, type Event, type EventType, endings, type Hold } from '../../src/domain/words/events.ts';
 import { type CallFailure, errorClasses } from '../../src/domain/words/failure.ts';
 import { reasons } from '../../src/domain/words/reason.ts';
@@ -109,8 +111,8 @@ const anyItem: fc.Arbitrary<TaskItem> = fc.record({
   type: fc.constantFrom('live' as const, 'vod'),
   status: fc.constantFrom('stopped' as const, 'active', 'not-started', 'ended', 'unknown'),
   statusText: text,
-  startsAt: maybe(time),
-  endsAt: maybe(time),
+  startsAt: maybe(time.map(cloudTime)),
+  endsAt: maybe(time.map(cloudTime)),
   source: text,
   requestedAt: time,
 });
@@ -147,7 +149,7 @@ export const anyRecord: fc.Arbitrary<TaskRecord> = fc.record({
   activeSince: maybe(time),
   missing: maybe(fc.record({ since: time, counted: count })),
   goneAt: maybe(time),
-  overdueTold: maybe(time),
+  overdueTold: maybe(time.map(cloudTime)),
   tries: count,
   row: count,
   failedAt: fc.array(time, { maxLength: 4 }),
@@ -225,7 +227,7 @@ const shapes: Shapes = {
     fields: fc.subarray(['startTime' as const, 'endTime' as const, 'source' as const]),
   }),
   'task-gone': fc.record(ofTask),
-  'task-overdue': fc.record({ ...ofTask, startsAt: time }),
+  'task-overdue': fc.record({ ...ofTask, startsAt: time.map(cloudTime) }),
   'outage-opened': fc.record({ ...ofTask, group: text, outageId: text, firstSight: fc.boolean() }),
   'outage-ended': fc.record({
     ...ofTask,

@@ -1,6 +1,7 @@
 /** One event of every type, and snapshots, for the tests of telemetry: plain, and with a secret in every text. */
 
 import type { AccountSnapshot, AccountView, GroupView, TaskView } from '../../src/domain/views/shown.ts';
+import { cloudTime } from '../../src/domain/words/cloud-time.ts';
 import type { Event, EventType, Hold } from '../../src/domain/words/events.ts';
 import type { CallFailure } from '../../src/domain/words/failure.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
@@ -77,7 +78,7 @@ export const events: Samples = {
   'task-moved': { ...ofTask, type: 'task-moved', from: 'default' },
   'task-edited': { ...ofTask, type: 'task-edited', fields: ['endTime', 'source'] },
   'task-gone': { ...ofTask, type: 'task-gone' },
-  'task-overdue': { ...ofTask, type: 'task-overdue', startsAt: at - 60_000 },
+  'task-overdue': { ...ofTask, type: 'task-overdue', startsAt: cloudTime(at - 60_000) },
   'outage-opened': { ...ofTask, type: 'outage-opened', outageId: 't1@1', firstSight: false },
   'outage-ended': { ...ofTask, type: 'outage-ended', outageId: 't1@1', ending: 'recovered', durationMs: 42_000 },
   'restart-withheld': { ...ofTask, type: 'restart-withheld', reason: 'backoff', until: at + 15_000 },

@@ -14,6 +14,7 @@ import { dueSince, isObserved } from '../memory/condition.ts';
 import { isIncomplete, type Ledger, type TaskRecord } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import { type Moment, type Situation, situationOf } from '../memory/situation.ts';
+import { byCloud } from '../words/cloud-time.ts';
 import type { Event } from '../words/events.ts';
 import { groupOf, type Policies } from '../words/policy.ts';
 import type { CompleteObservation, FailedObservation, Observation, TaskItem } from '../words/task.ts';
@@ -83,7 +84,7 @@ function* decideFromList(
   memory.tell(...reviewStorms(ledger, policies, now));
   memory.tell(...emptyGroups(ledger, now));
   const queue = yield* judge(memory, stopped, policies, moment);
-  const cloudNow = now + moment.clockOffsetMs;
+  const cloudNow = byCloud(now, moment.clockOffsetMs);
   if (memory.talliesAreOld(cloudNow)) {
     if (ledger.tasks.size > sliceOfTasks) yield;
     memory.renewTallies(cloudNow);
@@ -132,7 +133,8 @@ const lookOf = (memory: Memory, policies: Policies, { now, clockOffsetMs }: Mome
     policyFor: (item) => groupOf(policies, item),
     policyNamed: (group) => named.get(group),
     now,
-    cloudNow: now + clockOffsetMs,
+    cloudNow: byCloud(now, clockOffsetMs),
+    clockOffsetMs,
   };
 };
 

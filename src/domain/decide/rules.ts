@@ -9,6 +9,7 @@ import { givenUp, hasEnded, isObserved } from '../memory/condition.ts';
 import type { Ledger, TaskRecord } from '../memory/ledger.ts';
 import { endOf, holdOver, type Situation } from '../memory/situation.ts';
 import { passesStorms, patienceMs, scopesOf, stormKey } from '../memory/windows.ts';
+import { byOurs, plus } from '../words/cloud-time.ts';
 import { type CallFailure, classMeanings } from '../words/failure.ts';
 import { hashOf } from '../words/hash.ts';
 import { openingAt } from '../words/hours.ts';
@@ -89,16 +90,17 @@ export const rules: Readonly<Record<Reason, Rule>> = {
     const hold = holdOver(situation, record);
     return hold && no(endOf(hold), `held by ${hold.author}: ${hold.reason}`);
   }),
-  'outside-hours': under((_record, policy, { cloudNow, now }) => {
+  'outside-hours': under((_record, policy, { cloudNow, clockOffsetMs }) => {
     const opening = openingAt(policy.hours, cloudNow);
-    return opening.open ? undefined : no(opening.until - cloudNow + now, 'outside the hours of its group');
+    return opening.open ? undefined : no(byOurs(opening.until, clockOffsetMs), 'outside the hours of its group');
   }),
-  'before-start': under(({ item }, policy, { cloudNow, now }) => {
-    if (item.startsAt === undefined || item.startsAt - policy.startLeadMs <= cloudNow) return undefined;
-    return no(item.startsAt - policy.startLeadMs - cloudNow + now, 'its StartTime is ahead');
+  'before-start': under(({ item }, policy, { cloudNow, clockOffsetMs }) => {
+    const from = item.startsAt && plus(item.startsAt, -policy.startLeadMs);
+    if (from === undefined || from <= cloudNow) return undefined;
+    return no(byOurs(from, clockOffsetMs), 'its StartTime is ahead');
   }),
   'near-end': under(({ item }, policy, { cloudNow }) => {
-    const tooLate = item.endsAt !== undefined && cloudNow >= item.endsAt - policy.endGuardMs;
+    const tooLate = item.endsAt !== undefined && cloudNow >= plus(item.endsAt, -policy.endGuardMs);
     return tooLate ? no(never, 'too close to its EndTime to be worth it') : undefined;
   }),
   confirming: under(({ outage }, policy, { nextPollAt }) => {
@@ -226,7 +228,7 @@ export function verdictOf(record: TaskRecord, situation: Situation): Verdict {
   let until = Math.max(situation.now, ...answers.map(({ notBefore }) => notBefore));
   const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
   const { endsAt } = record.item;
-  if (policy && endsAt !== undefined && until + situation.cloudNow - situation.now >= endsAt - policy.endGuardMs)
+  if (policy && endsAt !== undefined && until >= byOurs(plus(endsAt, -policy.endGuardMs), situation.clockOffsetMs))
     until = never;
   return {
     kind: 'wait',

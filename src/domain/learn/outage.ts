@@ -3,9 +3,10 @@
  * outage opened or ended. Each fact is told as it is found, so that the next question is asked of what is known by then.
  */
 
-import { downSince, givenUp, hasEnded, isOverdue, isWanted } from '../memory/condition.ts';
+import { type Clocks, downSince, givenUp, hasEnded, isOverdue, isWanted } from '../memory/condition.ts';
 import type { Attempt, Ledger, TaskRecord } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
+import { byCloud, type CloudTime } from '../words/cloud-time.ts';
 import type { Ending, Event } from '../words/events.ts';
 import type { Policy } from '../words/policy.ts';
 import { showsTheSame, type TaskItem } from '../words/task.ts';
@@ -23,7 +24,8 @@ export interface Look {
   readonly policyFor: (item: TaskItem) => Policy | undefined;
   readonly policyNamed: (group: string) => Policy | undefined;
   readonly now: number;
-  readonly cloudNow: number;
+  readonly cloudNow: CloudTime;
+  readonly clockOffsetMs: number;
 }
 
 /** One task, and its record as it stands after each fact that is told. */
@@ -75,7 +77,7 @@ export function tellShown(look: Look, known: TaskRecord | undefined, item: TaskI
   const facts = new Facts(look, known);
   if (!nothingNew) learn(facts, known, item, policy);
   settle(facts, look, item, policy);
-  endIfProved(facts, item, policy);
+  endIfProved(facts, look, item, policy);
   forget(facts, item, policy);
   openOrEnd(facts, look, policy);
   if (policy) tellStage(facts, policy);
@@ -96,10 +98,9 @@ export function tellMissed(look: Look, record: TaskRecord, counts: boolean): voi
   facts.tell({ ...facts.about, type: 'task-missed', counts });
   const { missing } = facts.record;
   const policy = record.group === undefined ? undefined : look.policyNamed(record.group);
-  if (facts.record.outage && hasEnded(facts.record, look.cloudNow))
-    end(facts, 'ended', look.now, policy, look.cloudNow);
+  if (facts.record.outage && hasEnded(facts.record, look.cloudNow)) end(facts, 'ended', look.now, policy, look);
   if (missing && (missing.counted >= goneAfterObservations || look.now - missing.since >= goneAfterMs)) {
-    if (facts.record.outage) end(facts, 'gone', look.now, policy, look.cloudNow);
+    if (facts.record.outage) end(facts, 'gone', look.now, policy, look);
     lapse(facts);
     facts.tell({ ...facts.about, type: 'task-gone' });
   }
@@ -163,7 +164,7 @@ function learn(facts: Facts, known: TaskRecord, item: TaskItem, policy: Policy |
 
 function move(facts: Facts, policy: Policy | undefined): void {
   const { group: from, outage } = facts.record;
-  if (!policy && outage) end(facts, 'unmanaged', facts.about.at, undefined, facts.about.at);
+  if (!policy && outage) end(facts, 'unmanaged', facts.about.at, undefined, undefined);
   facts.tell({ ...facts.about, group: policy?.name, type: 'task-moved', from });
 }
 
@@ -243,19 +244,28 @@ function fail(facts: Facts, attempt: Attempt, cause: string): void {
 }
 
 /** An outage whose task was seen active is over once that has held for `verifyWithin`. */
-function endIfProved(facts: Facts, item: TaskItem, policy: Policy | undefined): void {
+function endIfProved(facts: Facts, { clockOffsetMs }: Look, item: TaskItem, policy: Policy | undefined): void {
   const { outage } = facts.record;
   if (outage?.activeAt === undefined || !policy || item.status === 'stopped' || item.status === 'unknown') return;
   if (item.status === 'ended' || item.requestedAt < outage.activeAt + policy.verifyWithinMs) return;
   const { activeAt, lastEffectAt } = outage;
   const recovered = lastEffectAt !== undefined && activeAt - lastEffectAt <= recoveredWithinMs;
-  end(facts, recovered ? 'recovered' : 'external', activeAt, policy, activeAt);
+  end(facts, recovered ? 'recovered' : 'external', activeAt, policy, {
+    cloudNow: byCloud(activeAt, clockOffsetMs),
+    clockOffsetMs,
+  });
 }
 
-function end(facts: Facts, ending: Ending, endedAt: number, policy: Policy | undefined, cloudAt: number): void {
+function end(
+  facts: Facts,
+  ending: Ending,
+  endedAt: number,
+  policy: Policy | undefined,
+  clocks: Clocks | undefined,
+): void {
   const { outage } = facts.record;
   if (!outage) return;
-  const since = policy ? downSince(facts.record, policy, cloudAt) : outage.since;
+  const since = policy && clocks ? downSince(facts.record, policy, clocks) : outage.since;
   const durationMs = Math.max(0, endedAt - since);
   facts.tell({ ...facts.about, type: 'outage-ended', outageId: outage.id, ending, durationMs });
 }
@@ -271,7 +281,7 @@ function forget(facts: Facts, item: TaskItem, policy: Policy | undefined): void 
 function openOrEnd(facts: Facts, look: Look, policy: Policy | undefined): void {
   const { record } = facts;
   const ended = hasEnded(record, look.cloudNow);
-  if (ended && record.outage) end(facts, 'ended', look.now, policy, look.cloudNow);
+  if (ended && record.outage) end(facts, 'ended', look.now, policy, look);
   if (!policy || ended) return;
   if (record.item.status === 'stopped' && !record.outage && isWanted(record, policy, look.cloudNow))
     facts.tell({

@@ -3,6 +3,7 @@
  * only observed. Asked by every room above.
  */
 
+import { byOurs, type CloudTime, plus } from '../words/cloud-time.ts';
 import { openingAt } from '../words/hours.ts';
 import type { Policy } from '../words/policy.ts';
 import type { TaskState } from '../words/task.ts';
@@ -29,22 +30,24 @@ export function givenUp(
 }
 
 /** Ended by its status or by the clock. */
-export const hasEnded = ({ item }: TaskRecord, cloudNow: number): boolean =>
+export const hasEnded = ({ item }: TaskRecord, cloudNow: CloudTime): boolean =>
   item.status === 'ended' || (item.endsAt !== undefined && item.endsAt <= cloudNow);
 
-export const isOverdue = ({ item }: TaskRecord, cloudNow: number): boolean =>
-  item.status === 'not-started' && item.startsAt !== undefined && cloudNow > item.startsAt + overdueAfterMs;
+export const isOverdue = ({ item }: TaskRecord, cloudNow: CloudTime): boolean =>
+  item.status === 'not-started' && item.startsAt !== undefined && cloudNow > plus(item.startsAt, overdueAfterMs);
 
 /**
  * Since when a managed task should be running; undefined if it should not now: known status, not ended,
  * StartTime ≤ now < EndTime, inside its hours.
  */
-export function dueSince(record: TaskRecord, policy: Policy, cloudNow: number): number | undefined {
-  const { status, startsAt = Number.NEGATIVE_INFINITY } = record.item;
+export function dueSince(record: TaskRecord, policy: Policy, cloudNow: CloudTime): CloudTime | undefined {
+  const { status, startsAt } = record.item;
   const known = status !== 'unknown' || isStopped(record);
-  if (record.goneAt !== undefined || !known || hasEnded(record, cloudNow) || startsAt > cloudNow) return undefined;
-  const opening = openingAt(policy.hours, cloudNow);
-  return opening.open ? Math.max(startsAt, opening.since) : undefined;
+  if (record.goneAt !== undefined || !known || hasEnded(record, cloudNow)) return undefined;
+  if (startsAt !== undefined && startsAt > cloudNow) return undefined;
+  const { open, since } = openingAt(policy.hours, cloudNow);
+  if (!open) return undefined;
+  return startsAt !== undefined && startsAt > since ? startsAt : since;
 }
 
 /** Stopped as far as anybody knows: a status that means nothing to us takes nothing back of an outage. */
@@ -52,21 +55,28 @@ export const isStopped = ({ item, outage }: TaskRecord): boolean =>
   item.status === 'stopped' || (item.status === 'unknown' && outage !== undefined && outage.activeAt === undefined);
 
 /** Its hours are on, and its StartTime is past or at hand: to be stopped is an outage from then on. */
-export const isWanted = ({ item }: TaskRecord, policy: Policy, cloudNow: number): boolean =>
-  (item.startsAt === undefined || item.startsAt - policy.startLeadMs <= cloudNow) &&
+export const isWanted = ({ item }: TaskRecord, policy: Policy, cloudNow: CloudTime): boolean =>
+  (item.startsAt === undefined || plus(item.startsAt, -policy.startLeadMs) <= cloudNow) &&
   openingAt(policy.hours, cloudNow).open;
 
-/** Since when a task in outage was missed: not before it should have been running. */
-export function downSince(record: TaskRecord, policy: Policy, cloudNow: number): number {
+/** One moment by both clocks. */
+export interface Clocks {
+  readonly cloudNow: CloudTime;
+  readonly clockOffsetMs: number;
+}
+
+/** Since when by our clock a task in outage was missed: not before it should have been running. */
+export function downSince(record: TaskRecord, policy: Policy, { cloudNow, clockOffsetMs }: Clocks): number {
   const since = record.outage?.since ?? record.changedAt;
-  return Math.max(since, dueSince(record, policy, cloudNow) ?? since);
+  const due = dueSince(record, policy, cloudNow);
+  return due === undefined ? since : Math.max(since, byOurs(due, clockOffsetMs));
 }
 
 /** Whether restarts of the task are only watched: its group observes, or it was stopped at first sight. */
 export const isObserved = (record: TaskRecord, policy: Policy): boolean =>
   policy.mode === 'observe' || (record.stoppedAtFirstSight && policy.firstSight === 'observe');
 
-export function stateOf(record: TaskRecord, cloudNow: number): TaskState {
+export function stateOf(record: TaskRecord, cloudNow: CloudTime): TaskState {
   if (hasEnded(record, cloudNow)) return 'ended';
   switch (record.item.status) {
     case 'active':

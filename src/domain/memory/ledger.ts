@@ -4,6 +4,8 @@
  * Only facts are kept (times, answers, sights); every wait is computed from them and the policy in force, so a
  * new policy applies at once. Records are immutable values, and everybody outside this folder only reads.
  */
+
+import type { CloudTime } from '../words/cloud-time.ts';
 import type { Hold, StormCause, Trigger } from '../words/events.ts';
 import type { CallFailure } from '../words/failure.ts';
 import type { Reason } from '../words/reason.ts';
@@ -29,7 +31,7 @@ export interface TaskRecord {
   readonly missing: { readonly since: number; readonly counted: number } | undefined;
   readonly goneAt: number | undefined;
   /** It was told as overdue for this StartTime. */
-  readonly overdueTold: number | undefined;
+  readonly overdueTold: CloudTime | undefined;
 
   /** Attempts since they were last forgotten, given-back ones not included: the next is number `tries + 1`. */
   readonly tries: number;
@@ -204,9 +206,8 @@ export type States = Record<TaskState, number>;
  * StartTime. Tasks for which that is so within the stretch are in no number, but named.
  */
 export interface Tallies {
-  /** By the cloud's clock. */
-  readonly from: number;
-  readonly until: number;
+  readonly from: CloudTime;
+  readonly until: CloudTime;
   /** Listed tasks; undefined: without a group. */
   readonly groups: Map<string | undefined, States>;
   readonly changing: Set<string>;

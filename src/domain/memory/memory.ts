@@ -4,6 +4,7 @@
  */
 
 import type { StoredLedger } from '../memory/ledger.ts';
+import type { CloudTime } from '../words/cloud-time.ts';
 import type { Event } from '../words/events.ts';
 import type { Policies } from '../words/policy.ts';
 import { apply, replace } from './apply.ts';
@@ -114,11 +115,11 @@ export class Memory {
     for (const group of empty) if (!emptyGroups.has(group)) emptyGroups.set(group, { since: now, told: false });
   }
 
-  talliesAreOld(cloudNow: number): boolean {
+  talliesAreOld(cloudNow: CloudTime): boolean {
     return areToBeRenewed(this.#ledger.tallies, cloudNow);
   }
 
-  renewTallies(cloudNow: number): void {
+  renewTallies(cloudNow: CloudTime): void {
     this.#ledger.tallies = takeTallies(this.#ledger, cloudNow);
   }
 }

@@ -1,5 +1,6 @@
 /** One account at one moment, made once for a decision: policies by name, holds in force, restarts unsettled, blindness. */
 
+import { byCloud, type CloudTime } from '../words/cloud-time.ts';
 import type { Hold } from '../words/events.ts';
 import type { Policies, Policy } from '../words/policy.ts';
 import { dueSince, isObserved, isStopped } from './condition.ts';
@@ -16,7 +17,9 @@ export interface Situation {
   /** Unix milliseconds, by this machine. */
   readonly now: number;
   /** The same moment by the cloud's clock: StartTime, EndTime and hours are judged by it. */
-  readonly cloudNow: number;
+  readonly cloudNow: CloudTime;
+  /** How far the cloud's clock is ahead of ours. */
+  readonly clockOffsetMs: number;
   readonly nextPollAt: number;
   /** The present gap between scheduled polls. */
   readonly pollGapMs: number;
@@ -44,7 +47,8 @@ export function situationOf(ledger: Ledger, policies: Policies, moment: Moment):
     ledger,
     policies,
     now,
-    cloudNow: now + clockOffsetMs,
+    cloudNow: byCloud(now, clockOffsetMs),
+    clockOffsetMs,
     nextPollAt,
     pollGapMs,
     policyOf,

@@ -3,6 +3,7 @@
  * these numbers, and to count 100,000 tasks each time took it longer than everything else.
  */
 
+import { type CloudTime, msBetween, plus } from '../words/cloud-time.ts';
 import { taskStates } from '../words/task.ts';
 import { isListed, stateOf } from './condition.ts';
 import type { Ledger, States, Tallies, TaskRecord } from './ledger.ts';
@@ -12,8 +13,8 @@ const stretchMs = 10 * 60_000;
 export const newStates = (): States => Object.fromEntries(taskStates.map((state) => [state, 0])) as States;
 
 /** Counts every task; some 15 ms for 100,000. */
-export function takeTallies(ledger: Ledger, cloudNow: number): Tallies {
-  const tallies: Tallies = { from: cloudNow, until: cloudNow + stretchMs, groups: new Map(), changing: new Set() };
+export function takeTallies(ledger: Ledger, cloudNow: CloudTime): Tallies {
+  const tallies: Tallies = { from: cloudNow, until: plus(cloudNow, stretchMs), groups: new Map(), changing: new Set() };
   for (const record of ledger.tasks.values()) tally(tallies, record, 1);
   return tallies;
 }
@@ -36,9 +37,9 @@ export function tally(tallies: Tallies, record: TaskRecord, by: 1 | -1): void {
   states[state] += by;
 }
 
-export const holdAt = (tallies: Tallies | undefined, cloudNow: number): tallies is Tallies =>
+export const holdAt = (tallies: Tallies | undefined, cloudNow: CloudTime): tallies is Tallies =>
   tallies !== undefined && tallies.from <= cloudNow && cloudNow <= tallies.until;
 
 /** Taken anew in good time, so that no scrape has to. */
-export const areToBeRenewed = (tallies: Tallies | undefined, cloudNow: number): boolean =>
-  !holdAt(tallies, cloudNow) || tallies.until - cloudNow < stretchMs / 2;
+export const areToBeRenewed = (tallies: Tallies | undefined, cloudNow: CloudTime): boolean =>
+  !holdAt(tallies, cloudNow) || msBetween(cloudNow, tallies.until) < stretchMs / 2;

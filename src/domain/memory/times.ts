@@ -4,6 +4,8 @@
  * Two things rest on it. This machine's clock steps: our times move along, so that no wait gets shorter or longer.
  * A stored time lies in the future: a clock that ran ahead when it was written must not make anybody wait for it.
  */
+
+import type { CloudTime } from '../words/cloud-time.ts';
 import type { Hold } from '../words/events.ts';
 import {
   type AccountRecord,
@@ -32,19 +34,21 @@ type Meaning<Whole> = 'ours' | 'theirs' | 'count' | ((whole: Whole) => number);
 
 type KeysOf<T> = T extends unknown ? keyof T : never;
 type FieldOf<T, K> = T extends unknown ? (K extends keyof T ? T[K] : never) : never;
-/** `true` if there is a number anywhere in it. */
-type HasNumber<T> = T extends number
+/** `true` if there is a time or another number anywhere in it. */
+type HasNumber<T> = T extends number | CloudTime
   ? true
   : T extends readonly (infer E)[]
     ? HasNumber<E>
     : T extends object
       ? { [K in keyof T]-?: HasNumber<T[K]> }[keyof T]
       : never;
-type Entry<T, Whole> = [T] extends [number]
-  ? Meaning<Whole>
-  : [T] extends [readonly (infer E)[]]
-    ? Entry<E, Whole>
-    : Table<T>;
+type Entry<T, Whole> = [T] extends [CloudTime]
+  ? 'theirs'
+  : [T] extends [number]
+    ? Meaning<Whole>
+    : [T] extends [readonly (infer E)[]]
+      ? Entry<E, Whole>
+      : Table<T>;
 /** Every field with a number in it, of all members of a union. */
 type Table<T> = {
   readonly [K in KeysOf<T> as [HasNumber<FieldOf<T, K>>] extends [never] ? never : K]: Entry<

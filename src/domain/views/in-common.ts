@@ -73,7 +73,7 @@ export function inCommon(situation: Situation, hostsOf: HostsOf): readonly InCom
   for (const taskId of ledger.stopped) {
     const record = ledger.tasks.get(taskId);
     const policy = record && isStopped(record) ? policyOver(record, situation) : undefined;
-    if (record && policy) down.push({ record, since: downSince(record, policy, situation.cloudNow) });
+    if (record && policy) down.push({ record, since: downSince(record, policy, situation) });
   }
   if (down.length < fewestDown) return [];
   const shared = sharedBy(

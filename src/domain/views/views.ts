@@ -13,6 +13,7 @@ import {
 import { isDown, type Situation } from '../memory/situation.ts';
 import { holdAt, newStates, takeTallies } from '../memory/tallies.ts';
 import { stormKey } from '../memory/windows.ts';
+import { unixMs } from '../words/cloud-time.ts';
 import type { Policy } from '../words/policy.ts';
 import { type Reason, reasons } from '../words/reason.ts';
 import type { AccountView, GroupView, RuleView, TaskView, VerdictView } from './shown.ts';
@@ -62,13 +63,13 @@ export function taskView(record: TaskRecord, situation: Situation): TaskView {
     type: item.type,
     state: stateOf(record, situation.cloudNow),
     statusText: item.statusText,
-    startsAt: item.startsAt ?? null,
-    endsAt: item.endsAt ?? null,
+    startsAt: item.startsAt === undefined ? null : unixMs(item.startsAt),
+    endsAt: item.endsAt === undefined ? null : unixMs(item.endsAt),
     firstSeenAt: record.firstSeenAt,
     changedAt: record.changedAt,
     gone: record.goneAt !== undefined,
     due: policy !== undefined && dueSince(record, policy, situation.cloudNow) !== undefined,
-    downSince: policy && isDown(record, situation) ? downSince(record, policy, situation.cloudNow) : null,
+    downSince: policy && isDown(record, situation) ? downSince(record, policy, situation) : null,
     outage: outage
       ? {
           id: outage.id,
@@ -182,7 +183,7 @@ function countStopped(tally: Tally, record: TaskRecord, situation: Situation): v
   if (!isDown(record, situation)) return;
   tally.down++;
   if (stage === 'abandoned') return;
-  tally.oldestOutageAt = earlier(tally.oldestOutageAt, downSince(record, policy, situation.cloudNow));
+  tally.oldestOutageAt = earlier(tally.oldestOutageAt, downSince(record, policy, situation));
 }
 
 function groupView(

@@ -4,6 +4,7 @@
  *
  * Times are Unix milliseconds. Events of `recorded` types are stored and kept as history; the others pass by.
  */
+import type { CloudTime } from './cloud-time.ts';
 import type { CallFailure, ErrorClass, FailureCause } from './failure.ts';
 import type { Reason } from './reason.ts';
 import type { RestartAnswer, TaskItem } from './task.ts';
@@ -62,7 +63,7 @@ export type TaskEvent =
   | (TaskHappened & { readonly type: 'task-edited'; readonly fields: readonly ('startTime' | 'endTime' | 'source')[] })
   | (TaskHappened & { readonly type: 'task-gone' })
   /** 未开始 long after its StartTime. */
-  | (TaskHappened & { readonly type: 'task-overdue'; readonly startsAt: number })
+  | (TaskHappened & { readonly type: 'task-overdue'; readonly startsAt: CloudTime })
   | (TaskHappened & {
       readonly type: 'outage-opened';
       readonly group: string;

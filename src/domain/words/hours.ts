@@ -4,6 +4,7 @@
  * Every window of the days around a moment is turned into two instants, windows that touch are merged, and the
  * moment is looked up. Days are walked in the zone, so a window that a change to summer time shortens is shorter.
  */
+import { type CloudTime, cloudTime, unixMs } from './cloud-time.ts';
 import type { Day, Hours } from './policy.ts';
 
 const dayMs = 86_400_000;
@@ -15,19 +16,23 @@ const reachDays = 8;
 /** Always open is `{open: true, since: -Infinity, until: Infinity}`. `until` is when that changes. */
 export interface Opening {
   readonly open: boolean;
-  readonly since: number;
-  readonly until: number;
+  readonly since: CloudTime;
+  readonly until: CloudTime;
 }
 
-const always: Opening = { open: true, since: Number.NEGATIVE_INFINITY, until: Number.POSITIVE_INFINITY };
+const always: Opening = {
+  open: true,
+  since: cloudTime(Number.NEGATIVE_INFINITY),
+  until: cloudTime(Number.POSITIVE_INFINITY),
+};
 const lastAnswer = new WeakMap<readonly Hours[], Opening>();
 
-/** Whether tasks should run at `at` (Unix milliseconds, the cloud's clock), since when and until when that is so. */
-export function openingAt(hours: readonly Hours[], at: number): Opening {
+/** Whether tasks should run at `at`, since when and until when that is so. */
+export function openingAt(hours: readonly Hours[], at: CloudTime): Opening {
   if (hours.length === 0) return always;
   const last = lastAnswer.get(hours);
   if (last && last.since <= at && at < last.until) return last;
-  const opening = lookUp(merge(hours.flatMap((entry) => windowsAround(entry, at))), at);
+  const opening = lookUp(merge(hours.flatMap((entry) => windowsAround(entry, unixMs(at)))), unixMs(at));
   lastAnswer.set(hours, opening);
   return opening;
 }
@@ -35,13 +40,18 @@ export function openingAt(hours: readonly Hours[], at: number): Opening {
 type Window = readonly [from: number, to: number];
 
 function lookUp(windows: readonly Window[], at: number): Opening {
+  const opening = (open: boolean, since: number, until: number): Opening => ({
+    open,
+    since: cloudTime(since),
+    until: cloudTime(until),
+  });
   let closedSince = at - reachDays * dayMs;
   for (const [from, to] of windows) {
-    if (at < from) return { open: false, since: closedSince, until: from };
-    if (at < to) return { open: true, since: from, until: to };
+    if (at < from) return opening(false, closedSince, from);
+    if (at < to) return opening(true, from, to);
     closedSince = to;
   }
-  return { open: false, since: closedSince, until: at + reachDays * dayMs };
+  return opening(false, closedSince, at + reachDays * dayMs);
 }
 
 function merge(windows: readonly Window[]): Window[] {

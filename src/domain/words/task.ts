@@ -5,6 +5,7 @@
  * never reach this type: of the sources only a keyed fingerprint is kept, enough to see that they changed.
  */
 
+import type { CloudTime } from './cloud-time.ts';
 import type { CallFailure } from './failure.ts';
 
 /** What the cloud says a task does: 停用, 生效中, 未开始, 已结束, or a value we have never seen. */
@@ -25,9 +26,9 @@ export interface TaskItem {
   readonly status: TaskStatus;
   /** The status as the cloud wrote it, cut at 64 characters: shown when the status is unknown. */
   readonly statusText: string;
-  /** Unix milliseconds, by the cloud's clock; absent if the cloud gave none. */
-  readonly startsAt: number | undefined;
-  readonly endsAt: number | undefined;
+  /** Absent if the cloud gave none. */
+  readonly startsAt: CloudTime | undefined;
+  readonly endsAt: CloudTime | undefined;
   /** Keyed hash of the sorted source addresses without their query strings. */
   readonly source: string;
   /**

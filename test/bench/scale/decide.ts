@@ -1,7 +1,9 @@
 /** What `decide` costs alone, in this process: all slices together, and the longest one. */
+
 import { decide, settledItem } from '../../../src/domain/decide/decide.ts';
 import type { Ledger } from '../../../src/domain/memory/ledger.ts';
 import { Memory } from '../../../src/domain/memory/memory.ts';
+import { cloudTime } from '../../../src/domain/words/cloud-time.ts';
 import type { Policies } from '../../../src/domain/words/policy.ts';
 import { type CompleteObservation, type TaskItem, type TaskStatus, unchanged } from '../../../src/domain/words/task.ts';
 import { begin, plainPolicy, policiesOf, unnoted } from '../../domain/story.ts';
@@ -42,8 +44,8 @@ function observed(
       type: 'live',
       status: statusOf(index),
       statusText: '',
-      startsAt: begin - 3_600_000,
-      endsAt: begin + 86_400_000,
+      startsAt: cloudTime(begin - 3_600_000),
+      endsAt: cloudTime(begin + 86_400_000),
       source: `source${index}`,
       requestedAt: at,
     }),
