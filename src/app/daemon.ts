@@ -16,6 +16,7 @@ import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { openSink } from '../telemetry/sink.ts';
 import { readUserFile } from '../user-files.ts';
 import type { AccessToken } from '../web/access.ts';
+import { followPast, type Past } from '../web/page/past.ts';
 import { WebProblem } from '../web/problem.ts';
 import { createWeb, type Web } from '../web/server.ts';
 import { findAndLoad } from './configuration.ts';
@@ -98,8 +99,10 @@ export async function runApp(options: RunOptions): Promise<number> {
       clock,
       version: options.version,
     });
+    const past = followPast(operations, clock);
+    closers.push(async () => past.close());
     const front = await openFront({
-      open: (socket) => openTheWeb(current, socket, operations, crew, () => tokens.access, metrics, log, options),
+      open: (socket) => openTheWeb(current, socket, operations, past, crew, () => tokens.access, metrics, log, options),
       socket: current.settings.server.socket,
       store,
       clock,
@@ -201,6 +204,7 @@ function openTheWeb(
   current: Current,
   socket: string | undefined,
   operations: Operations,
+  past: Past,
   crew: Fleet,
   tokens: () => readonly AccessToken[],
   metrics: Metrics,
@@ -215,6 +219,7 @@ function openTheWeb(
   };
   return createWeb({
     operations,
+    past,
     renderMetrics,
     version,
     tokens,

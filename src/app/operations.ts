@@ -5,6 +5,7 @@ import { verdictOf } from '../domain/decide/rules.ts';
 import { isListed, stateOf } from '../domain/memory/condition.ts';
 import type { TaskRecord } from '../domain/memory/ledger.ts';
 import { holdsOver, type Situation } from '../domain/memory/situation.ts';
+import type { Lane } from '../domain/ports/gate-port.ts';
 import type { Operations, ReloadResult, TaskPage, TaskQuery } from '../domain/ports/operations-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { inCommon } from '../domain/views/in-common.ts';
@@ -34,6 +35,7 @@ interface Running {
 
 /** A loop that has not gone round for so long hangs; the longest poll with all its patience is shorter. */
 const hangsAfterMs = 10 * 60_000;
+const lanes = ['restart', 'verify', 'poll', 'other'] as const satisfies readonly Lane[];
 const recentEvents = 20;
 /** A prefix of a task id that names it is at least this long. */
 const shortestPrefix = 6;
@@ -91,6 +93,7 @@ export function createOperations(running: Running): Operations {
       return viewOfTask(keeper, taskId);
     },
     config: () => withoutSecrets(current.settings),
+    rejected: () => current.rejected,
     reload: running.reload,
     snapshot: (maxTaskSeries) => crew.keepers().map((keeper) => snapshotOf(keeper, running, maxTaskSeries)),
     healthy: () =>
@@ -276,6 +279,7 @@ function viewOf(keeper: Keeper, { current }: Running, unmanaged: number) {
     provider: current.settings.accounts.find(({ name }) => name === keeper.account)?.provider ?? 'unknown',
     pollIntervalMs: keeper.pollGapMs(),
     clockOffsetMs: keeper.cloud.clockOffsetMs(),
+    calls: lanes.reduce((sum, lane) => sum + keeper.gate.admitted(lane), 0),
     gate: keeper.gate.snapshot(),
   };
 }

@@ -2,7 +2,7 @@
  * Reload: read, check, build, swap. A file that is wrong changes nothing; it is logged, counted, and answered with
  * all its errors. One reload at a time.
  */
-import type { ReloadResult } from '../domain/ports/operations-port.ts';
+import type { RejectedConfiguration, ReloadResult } from '../domain/ports/operations-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { compareForReload, type Difference } from '../settings/compare.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -15,6 +15,8 @@ import type { Fleet } from './fleet.ts';
 export interface Current {
   settings: Settings;
   hash: string;
+  /** The last that was not taken, if none was since. */
+  rejected?: RejectedConfiguration;
 }
 
 interface ReloadOptions {
@@ -69,6 +71,7 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
     store,
   };
   current.hash = loaded.hash;
+  current.rejected = undefined;
   await onSwapped(current.settings);
   log.configure(settings.log);
   metrics.reloadSucceeded(clock.now(), loaded.hash);
@@ -87,7 +90,8 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
   return { ok: true, needsRestart: difference.needsRestart };
 }
 
-function reject({ path, log, metrics }: ReloadOptions, errors: readonly string[]): ReloadResult {
+function reject({ path, log, metrics, current, clock }: ReloadOptions, errors: readonly string[]): ReloadResult {
+  current.rejected = { at: clock.now(), errors };
   metrics.reloadFailed();
   log.tell(
     'config-rejected',

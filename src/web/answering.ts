@@ -4,7 +4,8 @@
  * Who only asks whether the daemon lives is answered at once; it costs nothing, and must be told when all else waits.
  */
 import type { Clock } from '../domain/ports/time-port.ts';
-import { type ApiOptions, createApi } from './api.ts';
+import { createApi } from './api.ts';
+import type { ApiOptions, AppOptions } from './app-options.ts';
 import { type Answer, type Ask, streamHeader } from './between-threads.ts';
 import { createTurns, type WebLane } from './turns.ts';
 
@@ -13,9 +14,7 @@ const refusedToldEveryMs = 1_000;
 
 const health: ReadonlySet<string> = new Set(['/-/healthy', '/livez', '/-/ready', '/readyz']);
 
-export function createAnswering(
-  options: Parameters<typeof createApi>[0] & { readonly clock: Clock },
-): (ask: Ask) => Promise<Answer> {
+export function createAnswering(options: AppOptions): (ask: Ask) => Promise<Answer> {
   const api = createApi(options);
   const turns = createTurns(options.clock);
   const tellRefused = refusalsTo(options.log, options.clock);

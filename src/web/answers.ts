@@ -103,6 +103,7 @@ const account = z.object({
   suspectSince: orNull(at),
   incompleteSince: orNull(at),
   clockOffsetMs: z.number(),
+  calls: count,
   gate: z.object({
     perSecond: z.number(),
     restartPerSecond: z.number(),

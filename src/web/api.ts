@@ -4,34 +4,20 @@
  */
 import { Hono } from 'hono';
 import { Refusal } from '../domain/words/refusal.ts';
-import { type AccessToken, admit, admitHost, type Credentials, type Door } from './access.ts';
+import { admit, admitHost, type Credentials, type Door } from './access.ts';
+import type { AppOptions } from './app-options.ts';
 import { maxBodyBytes } from './between-threads.ts';
+import { pageRoutes } from './page/addresses.ts';
 import { Denial, problemOf, problemType } from './problem.ts';
 import { type Behind, type Reply, type Route, routes } from './routes.ts';
 
 /** Longest address that is looked at, in characters. */
 const maxPathLength = 4_096;
 
-export interface ApiOptions extends Omit<Behind, 'openapi' | 'happenings'> {
-  readonly version: string;
-  /** Asked for every request: token files may have changed. */
-  readonly tokens: () => readonly AccessToken[];
-  readonly log: WebLog;
-}
-
-/** Where what nobody is answered with is told. */
-export interface WebLog {
-  tell(
-    notice: 'request-failed' | 'request-denied' | 'tls-loaded' | 'tls-rejected',
-    fields: Readonly<Record<string, string | undefined>>,
-    msg: string,
-  ): void;
-}
-
 /** `handler`: the route's path as it stands in the table; `none` if no route has the address. */
 export type Api = (request: Request, door: Door) => Promise<{ readonly handler: string; readonly response: Response }>;
 
-export function createApi(options: ApiOptions & Pick<Behind, 'happenings'>): Api {
+export function createApi(options: AppOptions): Api {
   const behind: Behind = {
     ...options,
     // Nobody pays for the schemas of answers until somebody asks for them.
@@ -49,6 +35,23 @@ export function createApi(options: ApiOptions & Pick<Behind, 'happenings'>): Api
       const lastEventId = req.header('last-event-id');
       const asked = { caller, params: req.param(), query: singleQuery(new URL(req.url)), body, lastEventId };
       return responseOf(await route.run(behind, asked));
+    });
+  }
+  for (const { method, path, need, name } of pageRoutes) {
+    app.on(method.toUpperCase(), path.replace(/\{(\w+)\}/g, ':$1'), async ({ req, env: { door } }) => {
+      const { answerVisit, denyVisit } = await import('./page/visits.ts');
+      const visiting = { options, params: req.param(), request: req.raw };
+      const stranger = { ...visiting, caller: { kind: 'anyone' }, query: {}, body: '' } as const;
+      try {
+        admitHost(need, door, req.header('host'), options.tokens(), options.externalUrl);
+        const caller = admit(need, door, credentialsOf(req), options.tokens(), options.externalUrl);
+        const query = singleQuery(new URL(req.url));
+        const body = method === 'post' ? new TextDecoder().decode(await readBounded(req.raw)) : '';
+        return await answerVisit(name, { ...visiting, caller, query, body });
+      } catch (error) {
+        if (error instanceof Denial) return denyVisit(stranger, error);
+        throw error;
+      }
     });
   }
   app.notFound(({ req }) => failedResponse(unknownAddress(req.method, req.path)));
@@ -71,7 +74,8 @@ export function createApi(options: ApiOptions & Pick<Behind, 'happenings'>): Api
 }
 
 /** The route, not the address: a hook's address holds its token. */
-const routeAt = (path: string): string => routes.find((route) => matches(route, path))?.path ?? 'none';
+const routeAt = (path: string): string =>
+  [...routes, ...pageRoutes].find((route) => matches(route, path))?.path ?? 'none';
 
 function denialOf(error: unknown): Denial {
   if (error instanceof Denial) return error;
@@ -91,7 +95,9 @@ const hints: Readonly<Record<Refusal['code'], string>> = {
 };
 
 function unknownAddress(method: string, path: string): Denial {
-  const others = routes.filter((route) => matches(route, path)).map((route) => route.method.toUpperCase());
+  const others = [...routes, ...pageRoutes]
+    .filter((route) => matches(route, path))
+    .map((route) => route.method.toUpperCase());
   if (others.length > 0)
     return new Denial('wrong-method', `${method} is not possible here`, `Possible: ${others.join(', ')}.`);
   return new Denial(
@@ -101,7 +107,7 @@ function unknownAddress(method: string, path: string): Denial {
   );
 }
 
-const matches = (route: Route, path: string) =>
+const matches = (route: Pick<Route, 'path'>, path: string) =>
   path.length <= maxPathLength && new RegExp(`^${route.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(path);
 
 /** A name that is given twice is a mistake of the client, not a list. */

@@ -1,5 +1,6 @@
 /** Which statuses each address can answer with: described in openapi.json, and counted from 0 on. */
 import type { Count } from './between-threads.ts';
+import { pageRoutes } from './page/addresses.ts';
 import type { Route } from './routes.ts';
 
 export const goodStatusOf = ({ path, method }: Pick<Route, 'path' | 'method'>): number =>
@@ -11,6 +12,11 @@ export function otherStatusesOf({ query, body, need, others }: Route): Readonly<
     need === 'nothing' ? {} : { 401: 'No token, or an unknown one', 403: 'The token may not do this' };
   return { ...wrong, ...denied, ...others };
 }
+
+/** A page is there, is elsewhere, or cannot be. */
+export const foreseenVisits: readonly Count[] = pageRoutes.flatMap(({ path, method }) =>
+  [method === 'get' ? 200 : 303, 400, 403, 404].map((code) => ({ handler: path, code, requests: 0 })),
+);
 
 /** Every route with each status that is described for it, and what the doors answer by themselves. */
 export const foreseenAnswers = (routes: readonly Route[]): readonly Count[] => [

@@ -24,7 +24,6 @@ import {
   taskId,
   tasksQuery,
 } from './inputs.ts';
-import { pageOf } from './page.ts';
 import { Denial, problemOf, problemType } from './problem.ts';
 
 /** What the routes work on. */
@@ -162,11 +161,6 @@ const stuck = 'not healthy: the loop does not tick; read the last lines of the l
 const unready = 'not ready: configuration or store is not up; read the last lines of the log';
 
 const pages: readonly Route[] = [
-  route('get', '/', 'nothing', {
-    summary: 'Where to look',
-    answer: 'A page with links',
-    run: ({ externalUrl, program }) => text(pageOf(externalUrl, program), 200, 'text/html; charset=utf-8'),
-  }),
   route('get', '/metrics', 'nothing', {
     summary: 'Metrics for Prometheus',
     answer: 'Prometheus text format',
@@ -279,6 +273,11 @@ const reading: readonly Route[] = [
     summary: 'The configuration in force, without secrets',
     answer: 'The configuration',
     run: ({ operations }) => json(operations.config()),
+  }),
+  route('get', '/api/v1/config/rejected', 'read', {
+    summary: 'The last configuration that was not taken, with its errors; null if none was since the one in force',
+    answer: 'When, and all errors',
+    run: ({ operations }) => json(operations.rejected() ?? null),
   }),
   route('get', '/api/v1/openapi.json', 'read', {
     summary: 'This description',

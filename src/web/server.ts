@@ -4,10 +4,10 @@
  */
 import type { Clock } from '../domain/ports/time-port.ts';
 import { createAnswering } from './answering.ts';
-import type { ApiOptions } from './api.ts';
+import type { ApiOptions } from './app-options.ts';
 import type { Count, Limits } from './between-threads.ts';
 import { type Behind, openDoors } from './doors-opening.ts';
-import { foreseenAnswers } from './foreseen.ts';
+import { foreseenAnswers, foreseenVisits } from './foreseen.ts';
 import { createHappenings } from './happenings.ts';
 import { routes } from './routes.ts';
 import { followKeyPair, readKeyPair, type TlsFiles, tlsCheckEveryMs } from './tls.ts';
@@ -66,12 +66,13 @@ export async function createWeb(options: WebOptions): Promise<Web> {
   const limits: Limits = { ...defaultLimits, ...given };
   const happenings = createHappenings(options.operations, clock, (message) => doors.post(message));
   const behind: Behind = {
-    answer: createAnswering({ ...options, happenings }),
+    answer: createAnswering({ ...options, happenings, encrypted: tls !== undefined, startedAt: clock.now() }),
     listening: (listeners) => happenings.listening(listeners),
     counted: (counts) => counts.forEach(onCount),
     trouble: (error) => log.tell('request-failed', { error }, `The HTTP server failed: ${error}`),
   };
   foreseenAnswers(routes).forEach(onCount);
+  foreseenVisits.forEach(onCount);
   let pair = tls && (await readKeyPair(tls));
   let doors = await openDoors({ ...listen, socket, pair, limits }, behind, clock);
   const { port } = doors;

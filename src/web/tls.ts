@@ -2,7 +2,7 @@
 import { createSecureContext } from 'node:tls';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { fileTrouble, readUserFile, versionOfUserFile } from '../user-files.ts';
-import type { WebLog } from './api.ts';
+import type { WebLog } from './app-options.ts';
 import type { KeyPair } from './between-threads.ts';
 import { codeOf, WebProblem } from './problem.ts';
 

@@ -118,6 +118,7 @@ const status: StatusView = {
       throttledUntil: null,
       suspectSince: null,
       incompleteSince: null,
+      calls: 7,
       clockOffsetMs: 0,
       gate,
     },

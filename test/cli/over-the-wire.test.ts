@@ -58,6 +58,7 @@ const operations: Operations = {
   snapshot: () => [],
   healthy: () => true,
   ready: () => true,
+  rejected: () => undefined,
   hook: () => false,
 };
 
@@ -70,6 +71,7 @@ beforeAll(async () => {
   web = await createWeb({
     operations,
     renderMetrics: async () => '',
+    past: { samples: () => [] },
     version: 'test',
     tokens: () => [{ name: 'ops', scope: 'operate', token }],
     listen: { host: '127.0.0.1', port: 0 },

@@ -177,6 +177,7 @@ export const accountView = (over: Partial<AccountView> = {}): AccountView => ({
   suspectSince: null,
   incompleteSince: null,
   clockOffsetMs: 0,
+  calls: 100,
   gate: {
     perSecond: 10,
     restartPerSecond: 10,

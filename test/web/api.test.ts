@@ -117,7 +117,7 @@ describe('every address answers, and asks the right operation', () => {
     ['GET', '/-/ready', undefined, ['ready'], 200],
     ['GET', '/readyz', undefined, ['ready'], 200],
     ['GET', '/api/v1/openapi.json', undefined, undefined, 200],
-    ['GET', '/', undefined, undefined, 200],
+    ['GET', '/api/v1/config/rejected', undefined, ['rejected'], 200],
   ];
 
   test.each(rows)('%s %s with %j', async (method, path, body, call, expected) => {
@@ -196,7 +196,6 @@ describe('who may do what', () => {
   test('what the routes need is what the design says', () => {
     const need = Object.fromEntries(routes.map((route) => [`${route.method} ${route.path}`, route.need]));
     expect(need).toEqual({
-      'get /': 'nothing',
       'get /metrics': 'nothing',
       'get /-/healthy': 'nothing',
       'get /livez': 'nothing',
@@ -212,6 +211,7 @@ describe('who may do what', () => {
       'get /api/v1/holds': 'read',
       'get /api/v1/groups': 'read',
       'get /api/v1/config': 'read',
+      'get /api/v1/config/rejected': 'read',
       'get /api/v1/openapi.json': 'read',
       'post /api/v1/tasks/{id}/restart': 'operate',
       'post /api/v1/tasks/{id}/release': 'operate',
@@ -628,22 +628,5 @@ describe('answers are what openapi.json says', () => {
     const { json } = await on('socket')('GET', path);
     // Whatever the schema does not know it leaves out.
     expect(schema.parse(json)).toEqual(json);
-  });
-});
-
-describe('the page', () => {
-  test('links relatively, so that any prefix in front of it works', async () => {
-    const { on } = await plainWeb();
-    const { text, headers } = await on('listen')('GET', '/');
-    expect(headers['content-type']).toBe('text/html; charset=utf-8');
-    expect(headers['content-security-policy']).toContain("default-src 'none'");
-    expect(text).toContain('href="metrics"');
-    expect(text).toContain('npm run -s relaykeeper -- --config &#34;a &#38; b.yaml&#34; status');
-  });
-
-  test('links to the external address if there is one; the routes stay where they are', async () => {
-    const { on } = await openWeb({ externalUrl: 'https://ops.example/rk/' });
-    expect((await on('listen')('GET', '/')).text).toContain('href="https://ops.example/rk/api/v1/status"');
-    expect((await on('listen')('GET', '/rk/metrics')).status).toBe(404);
   });
 });

@@ -54,6 +54,7 @@ export function fakeOperations(over: Partial<Operations> = {}) {
     restart: async () => ({ task: taskView('task-1'), answer: { kind: 'accepted', requestId: 'R' } }),
     release: async () => taskView('task-1'),
     config: () => ({ version: 1 }),
+    rejected: () => undefined,
     reload: async () => ({ ok: true, needsRestart: [] }),
     snapshot: () => [],
     healthy: () => true,
@@ -111,6 +112,7 @@ export async function openWeb(
     operations,
     renderMetrics: async () =>
       '# HELP relaykeeper_owner x\n# TYPE relaykeeper_owner gauge\nrelaykeeper_owner{account="main"} 1\n',
+    past: { samples: () => [] },
     version: '1.2.3',
     tokens: () => tokens,
     listen: { host: '127.0.0.1', port: 0 },

@@ -57,6 +57,8 @@ export interface Operations {
   release(taskId: string, options: { readonly account?: string; readonly by: string }): Promise<TaskView>;
   /** The configuration in force with every secret left out. */
   config(): unknown;
+  /** The last one that was not taken, if none was since. */
+  rejected(): RejectedConfiguration | undefined;
   reload(): Promise<ReloadResult>;
   snapshot(maxTaskSeries: number): readonly AccountSnapshot[];
   /** The loop ticks. */
@@ -65,6 +67,11 @@ export interface Operations {
   ready(): boolean;
   /** The vendor's callback: brings the next poll forward. False if there is no such account or the token is wrong. */
   hook(account: string, token: string): boolean;
+}
+
+export interface RejectedConfiguration {
+  readonly at: number;
+  readonly errors: readonly string[];
 }
 
 export type ReloadResult =

@@ -102,6 +102,8 @@ export interface AccountView {
   /** Polls in a row do not add up since then. */
   readonly incompleteSince: number | null;
   readonly clockOffsetMs: number;
+  /** Sent since this process began. */
+  readonly calls: number;
   readonly gate: GateSnapshot;
 }
 

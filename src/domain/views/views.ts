@@ -221,7 +221,7 @@ function holdConcerns(
 export function accountView(
   situation: Situation,
   unmanaged: number,
-): Omit<AccountView, 'provider' | 'pollIntervalMs' | 'clockOffsetMs' | 'gate'> {
+): Omit<AccountView, 'provider' | 'pollIntervalMs' | 'clockOffsetMs' | 'calls' | 'gate'> {
   const { ledger, now } = situation;
   const { lastComplete, circuits, throttle, suspect } = ledger.accountRecord;
   const storm = ledger.storms.get(stormKey({ group: undefined }));

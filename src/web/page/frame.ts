@@ -1,0 +1,175 @@
+/** What every page has around it: head, navigation, language, who is signed in; and the small pieces that all use. */
+import { html } from 'hono/html';
+import type { Operations } from '../../domain/ports/operations-port.ts';
+import type { Texts } from './english.ts';
+
+export type Html = ReturnType<typeof html>;
+
+/** A visit to a page: who, in which language, of what. */
+export interface Visit {
+  readonly operations: Operations;
+  readonly texts: Texts;
+  readonly lang: 'en' | 'zh';
+  /** In front of every address: empty, or the path of `externalUrl`. */
+  readonly base: string;
+  /** What a person types on this machine. */
+  readonly program: string;
+  /** Path and query of this page. */
+  readonly here: string;
+  readonly signedInAs: string | undefined;
+  readonly mayOperate: boolean;
+  readonly hasTokens: boolean;
+  readonly author: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  /** The fields of a form. */
+  readonly form: Readonly<Record<string, string>>;
+  /** Unix milliseconds. */
+  readonly now: number;
+  /** Changes when the daemon starts, so that browsers fetch what may have changed. */
+  readonly startedAt: number;
+}
+
+export interface Page {
+  readonly title: string;
+  readonly body: Html;
+  /** Renewed by itself: what stands in the element with the id `live`. */
+  readonly live?: boolean;
+  readonly charts?: boolean;
+  readonly status?: number;
+}
+
+const libraryConfig = JSON.stringify({
+  includeIndicatorStyles: false,
+  allowEval: false,
+  allowScriptTags: false,
+  selfRequestsOnly: true,
+  historyEnabled: false,
+});
+
+const menu = [
+  ['/', 'home'],
+  ['/tasks', 'tasks'],
+  ['/groups', 'groups'],
+  ['/holds', 'holds'],
+  ['/events', 'events'],
+  ['/configuration', 'configuration'],
+] as const;
+
+export function framed(visit: Visit, { title, body, live = false, charts = false }: Page): Html {
+  const { texts, lang, base, here, startedAt } = visit;
+  const asset = (file: string) => `${base}/assets/${file}?${startedAt}`;
+  const path = here.replace(/\?.*/, '');
+  return html`<!doctype html>
+<html lang="${lang === 'zh' ? 'zh-CN' : 'en'}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="htmx-config" content="${libraryConfig}">
+<title>${title} · relaykeeper</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="${asset('pico.css')}">
+${charts ? html`<link rel="stylesheet" href="${asset('uplot.css')}">` : ''}
+<link rel="stylesheet" href="${asset('look.css')}">
+${live ? html`<script src="${asset('htmx.js')}" defer></script><script src="${asset('sse.js')}" defer></script>` : ''}
+${charts ? html`<script src="${asset('uplot.js')}" defer></script>` : ''}
+<script src="${asset('live.js')}" defer></script>
+</head>
+<body${live ? html` hx-ext="sse" sse-connect="${base}/api/v1/events/stream"` : ''}>
+<a class="skip" href="#content">${texts.skip}</a>
+<header class="container">
+<nav aria-label="${texts.navigation}">
+<ul>${menu.map(
+    ([to, name]) =>
+      html`<li><a href="${base}${to}"${isAt(path, to) ? html` aria-current="page"` : ''}>${texts[name]}</a></li>`,
+  )}</ul>
+</nav>
+<div class="person">${personOf(visit)}${languageOf(visit)}</div>
+</header>
+<main class="container" id="content" tabindex="-1">
+${body}
+</main>
+</body>
+</html>
+`;
+}
+
+const isAt = (path: string, to: string): boolean => (to === '/' ? path === '/' : path.startsWith(to));
+
+function personOf({ texts, base, signedInAs, hasTokens }: Visit): Html {
+  if (signedInAs !== undefined)
+    return html`<form method="post" action="${base}/sign-out"><span>${texts.signedInAs} ${signedInAs}</span> <button class="link">${texts.signOut}</button></form>`;
+  return hasTokens ? html`<a href="${base}/sign-in">${texts.signIn}</a>` : html``;
+}
+
+function languageOf({ base, lang, here }: Visit): Html {
+  const other = lang === 'en' ? (['zh', '中文', 'zh-CN'] as const) : (['en', 'English', 'en'] as const);
+  return html`<form method="post" action="${base}/language"><input type="hidden" name="to" value="${here}"><input type="hidden" name="lang" value="${other[0]}"><button class="link" lang="${other[2]}">${other[1]}</button></form>`;
+}
+
+/** A part of the page that the browser fetches again when something happens, and now and then. */
+export const renewed = (visit: Visit, content: Html): Html =>
+  html`<div id="live" hx-get="${visit.base}${visit.here}" hx-select="#live" hx-target="this" hx-swap="outerHTML" hx-trigger="sse:message throttle:2s, sse:message delay:1500ms, every 15s">${content}</div>`;
+
+/** The browser shows it in its own zone. */
+export function timeOf(at: number): Html {
+  const iso = new Date(at).toISOString();
+  return html`<time datetime="${iso}">${iso.slice(0, 19).replace('T', ' ')} UTC</time>`;
+}
+
+const units = [
+  [86_400_000, 'd'],
+  [3_600_000, 'h'],
+  [60_000, 'm'],
+  [1_000, 's'],
+] as const;
+
+/** The two largest units: `2h 5m`. */
+export function lengthOf(ms: number): string {
+  let rest = Math.max(0, ms);
+  const parts: string[] = [];
+  for (const [size, unit] of units) {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    if (count > 0) parts.push(`${count}${unit}`);
+  }
+  return parts.slice(0, 2).join(' ') || '0s';
+}
+
+export interface Column<T> {
+  readonly head: string;
+  readonly cell: (item: T) => unknown;
+}
+
+/** A table that scrolls by itself where it is too wide; `label` names it for who cannot see it. */
+export const tableOf = <T>(visit: Visit, label: string, items: readonly T[], columns: readonly Column<T>[]): Html =>
+  items.length === 0
+    ? html`<p>${visit.texts.none}</p>`
+    : html`<div class="overflow-auto" role="region" tabindex="0" aria-label="${label}"><table class="striped"><thead><tr>${columns.map(
+        ({ head }) => html`<th scope="col">${head}</th>`,
+      )}</tr></thead><tbody>${items.map(
+        (item) => html`<tr>${columns.map(({ cell }) => html`<td>${cell(item)}</td>`)}</tr>`,
+      )}</tbody></table></div>`;
+
+export const taskAddress = ({ base }: Visit, { account, taskId }: { account: string; taskId: string }): string =>
+  `${base}/tasks/${encodeURIComponent(account)}/${encodeURIComponent(taskId)}`;
+
+export const optionsOf = (visit: Visit, names: Readonly<Record<string, string>>, chosen: string | undefined): Html =>
+  html`<option value="">${visit.texts.any}</option>${Object.entries(names).map(
+    ([value, text]) => html`<option value="${value}"${value === chosen ? html` selected` : ''}>${text}</option>`,
+  )}`;
+
+/** What who may only read is told where buttons would stand. */
+export function howToDoMore({ texts, hasTokens, program, base }: Visit): Html {
+  if (!hasTokens) return html`<p>${texts.readOnly} ${texts.readOnlyNoTokens} <code>${program} hold --help</code></p>`;
+  return html`<p>${texts.readOnly} <a href="${base}/sign-in">${texts.readOnlySignIn}</a></p>`;
+}
+
+/** A query string of what is given. */
+export function queryOf(values: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(values).flatMap(([name, value]) =>
+    value === undefined || value === '' ? [] : [`${name}=${encodeURIComponent(value)}`],
+  );
+  return given.length === 0 ? '' : `?${given.join('&')}`;
+}

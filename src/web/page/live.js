@@ -1,0 +1,58 @@
+/** In the browser: times in the reader's zone, and charts. The page can be read without. */
+(() => {
+  const root = document.documentElement;
+  root.classList.add('scripts');
+  const clock = new Intl.DateTimeFormat(root.lang, { dateStyle: 'short', timeStyle: 'medium' });
+  const hour = new Intl.DateTimeFormat(root.lang, { hour: '2-digit', minute: '2-digit', hour12: false });
+  const drawn = new Map();
+
+  function localise(within) {
+    for (const time of within.querySelectorAll('time[datetime]')) {
+      const at = new Date(time.dateTime);
+      time.title = time.dateTime;
+      time.textContent = clock.format(at);
+    }
+  }
+
+  function draw() {
+    if (typeof uPlot === 'undefined') return;
+    const style = getComputedStyle(root);
+    const ink = style.getPropertyValue('--pico-color').trim() || '#888';
+    // Told apart by those who see no red or green, and by the dashes.
+    const strokes = ['#0072b2', '#d55e00'];
+    for (const element of document.querySelectorAll('[data-chart]')) {
+      drawn.get(element)?.destroy();
+      const names = JSON.parse(element.dataset.names);
+      const axis = {
+        stroke: ink,
+        grid: { stroke: 'rgba(128,128,128,0.25)' },
+        ticks: { stroke: 'rgba(128,128,128,0.25)' },
+      };
+      const options = {
+        width: element.clientWidth,
+        height: 170,
+        legend: { show: false },
+        cursor: { show: false },
+        scales: {
+          x: { range: (_chart, _first, last) => [last - 6 * 3600, last] },
+          y: { range: (_chart, _least, most) => [0, Math.max(1, most * 1.1)] },
+        },
+        axes: [
+          { ...axis, values: (_chart, ticks) => ticks.map((tick) => hour.format(tick * 1000)) },
+          { ...axis, size: 44 },
+        ],
+        series: [
+          {},
+          ...names.map((label, n) => ({ label, stroke: strokes[n], width: 2, dash: n === 1 ? [6, 4] : undefined })),
+        ],
+      };
+      drawn.set(element, new uPlot(options, JSON.parse(element.dataset.chart), element));
+    }
+  }
+
+  localise(document);
+  draw();
+  addEventListener('resize', draw);
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
+  document.body.addEventListener('htmx:afterSwap', () => localise(document));
+})();

@@ -1,0 +1,85 @@
+/** The last six hours, a sample a minute, in memory: what the charts of the page show. */
+import type { Operations } from '../../domain/ports/operations-port.ts';
+import type { Clock } from '../../domain/ports/time-port.ts';
+
+const everyMs = 60_000;
+const mostSamples = 360;
+const mostEvents = 1_000;
+
+export interface Sample {
+  /** Unix milliseconds. */
+  readonly at: number;
+  readonly down: number;
+  /** Answered since the sample before, and settled as failed. */
+  readonly restarts: number;
+  readonly failures: number;
+  readonly callsPerSecond: number;
+  readonly limitPerSecond: number;
+  /** Of the account whose last complete poll is oldest; null: none has one. */
+  readonly pollAgeSeconds: number | null;
+}
+
+export interface Past {
+  /** Oldest first. */
+  samples(): readonly Sample[];
+  close(): void;
+}
+
+export function followPast({ status, events }: Pick<Operations, 'status' | 'events'>, clock: Clock): Past {
+  const samples: Sample[] = [];
+  let takeBack = () => {};
+  let closed = false;
+  let seen: number | undefined;
+  let before: { readonly at: number; readonly calls: number } | undefined;
+
+  async function countNew(): Promise<{ readonly restarts: number; readonly failures: number }> {
+    const types = ['restart-answered', 'restart-failed'];
+    const fresh = await events({ types, limit: seen === undefined ? 1 : mostEvents, after: seen });
+    const isFirst = seen === undefined;
+    seen = fresh[0]?.seq ?? seen ?? 0;
+    const count = (type: string) => (isFirst ? 0 : fresh.filter(({ event }) => event.type === type).length);
+    return { restarts: count('restart-answered'), failures: count('restart-failed') };
+  }
+
+  async function take(): Promise<void> {
+    const counted = await countNew();
+    const { now, accounts, groups } = status();
+    const calls = accounts.reduce((sum, account) => sum + account.calls, 0);
+    const polls = accounts.flatMap(({ polledAt }) => (polledAt === null ? [] : [polledAt]));
+    const at = clock.monotonic();
+    // An account that went with a reload takes its count along.
+    const made = before ? Math.max(0, calls - before.calls) : 0;
+    samples.push({
+      at: now,
+      down: groups.reduce((sum, group) => sum + group.down, 0),
+      ...counted,
+      callsPerSecond: before && at > before.at ? (made * 1_000) / (at - before.at) : 0,
+      limitPerSecond: accounts.reduce((sum, { gate }) => sum + gate.perSecond, 0),
+      pollAgeSeconds: polls.length > 0 ? Math.max(0, now - Math.min(...polls)) / 1_000 : null,
+    });
+    before = { at, calls };
+    if (samples.length > mostSamples) samples.shift();
+  }
+
+  function again(): void {
+    if (closed) return;
+    // A store that fails is told by itself; the minute is missing then.
+    takeBack = clock.after(
+      everyMs,
+      () =>
+        void take()
+          .catch(() => {})
+          .then(again),
+    );
+  }
+  void take()
+    .catch(() => {})
+    .then(again);
+  return {
+    samples: () => samples,
+    close() {
+      closed = true;
+      takeBack();
+    },
+  };
+}

@@ -1,0 +1,233 @@
+/** One visit to the page: reads what was asked, lets the right page answer, and says what went wrong as a page too. */
+import { html } from 'hono/html';
+import { Refusal } from '../../domain/words/refusal.ts';
+import {
+  admitOrigin,
+  authorOf,
+  type Caller,
+  cookieNamed,
+  type Scope,
+  sessionCookie,
+  signedIn,
+  signIn,
+} from '../access.ts';
+import type { AppOptions } from '../app-options.ts';
+import { Denial } from '../problem.ts';
+import type { PageName } from './addresses.ts';
+import { assetOf } from './assets.ts';
+import { chinese } from './chinese.ts';
+import { configurationPage } from './configuration-page.ts';
+import { english } from './english.ts';
+import { eventsPage } from './event-page.ts';
+import { framed, type Page, type Visit } from './frame.ts';
+import { groupsPage } from './group-page.ts';
+import { addHold, holdsPage, previewPage, removeHold } from './hold-pages.ts';
+import { homePage } from './home-page.ts';
+import { taskPage, tasksPage } from './task-pages.ts';
+
+export interface Visiting {
+  readonly options: AppOptions;
+  readonly request: Request;
+  readonly caller: Caller;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+const languageCookie = 'relaykeeper-language';
+const languages = { en: english, zh: chinese } as const;
+
+/** Scripts, styles and connections of our own only; nothing inline, nothing that a text could become. */
+const safe = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  // With no-referrer a browser would not say from which page a form comes.
+  'referrer-policy': 'same-origin',
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+} as const;
+
+/** Throws only what is no answer to a person: a mistake of ours. */
+export async function answerVisit(name: PageName, visiting: Visiting): Promise<Response> {
+  if (name === 'asset') return assetOf(visiting.params.file ?? '');
+  const visit = visitOf(visiting);
+  try {
+    return await answers[name](visit, visiting);
+  } catch (error) {
+    if (!(error instanceof Denial || error instanceof Refusal)) throw error;
+    return failedPage(
+      visit,
+      error instanceof Denial ? error.status : statusOfRefusal[error.code],
+      error.message,
+      hintOf(error),
+    );
+  }
+}
+
+const statusOfRefusal = { 'not-found': 404, refused: 409, 'bad-request': 400, unavailable: 503 } as const;
+const hintOf = (error: Denial | Refusal): string => (error instanceof Denial ? error.hint : (error.next ?? ''));
+
+/** For who may not come in: the way to sign in, or what is wrong. */
+export async function denyVisit(visiting: Visiting, denial: Denial): Promise<Response> {
+  const visit = visitOf(visiting);
+  if (denial.status !== 401) return failedPage(visit, denial.status, denial.message, denial.hint);
+  return seeOther(`${visit.base}/sign-in?to=${encodeURIComponent(visit.here)}`);
+}
+
+function visitOf({ options, request, caller, params, query, body }: Visiting): Visit {
+  const { operations, externalUrl, program } = options;
+  const cookies = request.headers.get('cookie') ?? undefined;
+  const tokens = options.tokens();
+  const known = signedIn(cookies, tokens);
+  const lang = languageOf(cookieNamed(languageCookie, cookies), request.headers.get('accept-language'));
+  const { pathname, search } = new URL(request.url);
+  return {
+    operations,
+    texts: languages[lang],
+    lang,
+    base: externalUrl === undefined ? '' : new URL(externalUrl).pathname.replace(/\/+$/, ''),
+    program,
+    here: pathname + search,
+    signedInAs: known?.name,
+    mayOperate: caller.kind === 'socket' || mayOperate(known?.scope),
+    hasTokens: tokens.length > 0,
+    author: authorOf(caller, undefined),
+    params,
+    query,
+    form: formOf(request, body),
+    now: options.clock.now(),
+    startedAt: options.startedAt,
+  };
+}
+
+const mayOperate = (scope: Scope | undefined): boolean => scope === 'operate' || scope === 'admin';
+
+/** What somebody chose, else the first of the browser's languages that is here. */
+function languageOf(chosen: string | undefined, accepted: string | null): 'en' | 'zh' {
+  if (chosen === 'en' || chosen === 'zh') return chosen;
+  const wanted = (accepted ?? '')
+    .split(',')
+    .map((one) => {
+      const [tag = '', quality] = one.trim().split(/\s*;\s*q=/);
+      return { tag: tag.slice(0, 2).toLowerCase(), quality: quality === undefined ? 1 : Number(quality) };
+    })
+    .filter(({ tag, quality }) => (tag === 'en' || tag === 'zh') && quality > 0)
+    .sort((a, b) => b.quality - a.quality);
+  return wanted[0]?.tag === 'zh' ? 'zh' : 'en';
+}
+
+function formOf({ headers }: Request, body: string): Readonly<Record<string, string>> {
+  const isForm = /^application\/x-www-form-urlencoded\s*(;|$)/i.test(headers.get('content-type') ?? '');
+  return isForm ? Object.fromEntries(new URLSearchParams(body)) : {};
+}
+
+type Answering = (visit: Visit, visiting: Visiting) => Response | Promise<Response>;
+
+const shown =
+  (page: (visit: Visit, visiting: Visiting) => Page | Promise<Page>): Answering =>
+  async (visit, visiting) =>
+    pageResponse(visit, await page(visit, visiting));
+
+const answers = {
+  home: shown((visit, { options }) => homePage(visit, options.past.samples())),
+  tasks: shown(tasksPage),
+  task: shown(taskPage),
+  groups: shown(groupsPage),
+  holds: shown(holdsPage),
+  events: shown(eventsPage),
+  configuration: shown(configurationPage),
+  restart: async ({ operations, params, author, form, base }) => {
+    const { account, id = '' } = params;
+    const { task, answer } = await operations.restart(id, { account, by: author, force: form.force === 'yes' });
+    if (answer.kind === 'refused' || answer.kind === 'throttled' || answer.kind === 'not-sent')
+      throw new Refusal('refused', `${task.title}: ${answer.kind}: ${answer.failure.message}`);
+    return seeOther(`${base}${pathOf(params)}`);
+  },
+  release: async ({ operations, params, author, base }) => {
+    await operations.release(params.id ?? '', { account: params.account, by: author });
+    return seeOther(`${base}${pathOf(params)}`);
+  },
+  'add-hold': async (visit) => {
+    if (visit.form.confirmed !== 'yes') return pageResponse(visit, await previewPage(visit));
+    await addHold(visit);
+    return seeOther(`${visit.base}/holds`);
+  },
+  'remove-hold': async (visit) => {
+    await removeHold(visit);
+    return seeOther(`${visit.base}/holds`);
+  },
+  'sign-in': shown((visit) => signInPage(visit, false)),
+  'signing-in': (visit, { options, request }) => {
+    admitForm(request, options.externalUrl);
+    const session = signIn(visit.form.token?.trim() ?? '', options.tokens());
+    if (session === undefined) return pageResponse(visit, signInPage(visit, true));
+    return seeOther(visit.base + ownPath(visit.form.to), cookie(sessionCookie, session, visit, options, 'HttpOnly'));
+  },
+  'sign-out': (visit, { options, request }) => {
+    admitForm(request, options.externalUrl);
+    return seeOther(`${visit.base}/`, cookie(sessionCookie, '', visit, options, 'HttpOnly; Max-Age=0'));
+  },
+  language: (visit, { options, request }) => {
+    admitForm(request, options.externalUrl);
+    const lang = visit.form.lang === 'zh' ? 'zh' : 'en';
+    return seeOther(
+      visit.base + ownPath(visit.form.to),
+      cookie(languageCookie, lang, visit, options, 'Max-Age=31536000'),
+    );
+  },
+} satisfies Readonly<Record<Exclude<PageName, 'asset'>, Answering>>;
+
+const pathOf = ({ account = '', id = '' }: Visit['params']): string =>
+  `/tasks/${encodeURIComponent(account)}/${encodeURIComponent(id)}`;
+
+/** Never to somewhere else: two slashes at the beginning are another machine. */
+const ownPath = (to: string | undefined): string =>
+  to !== undefined && /^\/(?![/\\])[\x21-\x7e]*$/.test(to) && to.length < 2_000 ? to : '/';
+
+const admitForm = ({ headers }: Request, externalUrl: string | undefined): void =>
+  admitOrigin(headers.get('origin') ?? undefined, headers.get('host') ?? undefined, externalUrl);
+
+function cookie(
+  name: string,
+  value: string,
+  { base }: Visit,
+  { externalUrl, encrypted }: AppOptions,
+  more: string,
+): string {
+  const secure = encrypted || externalUrl?.startsWith('https:') ? '; Secure' : '';
+  return `${name}=${value}; Path=${base}/; SameSite=Strict; ${more}${secure}`;
+}
+
+function signInPage(visit: Visit, wrong: boolean): Page {
+  const { texts, base, query, form } = visit;
+  return {
+    title: texts.signIn,
+    status: wrong ? 401 : 200,
+    body: html`<h1>${texts.signIn}</h1>
+<p>${texts.signInHelp}</p>
+${wrong ? html`<p role="alert" class="bad">✗ ${texts.wrongToken}</p>` : ''}
+<form method="post" action="${base}/sign-in">
+<input type="hidden" name="to" value="${form.to ?? query.to ?? '/'}">
+<label>${texts.token}<input type="password" name="token" required autocomplete="current-password"></label>
+<button>${texts.signIn}</button>
+</form>`,
+  };
+}
+
+async function pageResponse(visit: Visit, page: Page): Promise<Response> {
+  const headers = { ...safe, 'content-type': 'text/html; charset=utf-8', vary: 'accept-language, cookie' };
+  return new Response(String(await framed(visit, page)), { status: page.status ?? 200, headers });
+}
+
+const failedPage = (visit: Visit, status: number, message: string, hint: string): Promise<Response> =>
+  pageResponse(visit, {
+    title: visit.texts.failed,
+    status,
+    body: html`<h1 class="bad">✗ ${visit.texts.failed}</h1><p>${message}</p><p>${hint}</p><p><a href="${visit.base}/">${visit.texts.home}</a></p>`,
+  });
+
+const seeOther = (location: string, setCookie?: string): Response =>
+  new Response(null, {
+    status: 303,
+    headers: { ...safe, location, ...(setCookie === undefined ? {} : { 'set-cookie': setCookie }) },
+  });

@@ -1,0 +1,260 @@
+import { describe, expect, test } from 'vitest';
+import type { Operations } from '../../src/domain/ports/operations-port.ts';
+import { Refusal } from '../../src/domain/words/refusal.ts';
+import { pageRoutes } from '../../src/web/page/addresses.ts';
+import { accountView, events, groupView, hold, taskView } from '../telemetry/samples.ts';
+import { openWeb, type Sent, status, tokens } from './fixture.ts';
+
+const nasty = `<script>alert(1)</script>"'&`;
+const downTask = taskView('task-1', {
+  title: `决赛 ${nasty}`,
+  state: 'stopped',
+  downSince: 1,
+  due: true,
+  outage: { id: 'o', since: 1, attempts: 2, activeAt: null },
+  verdict: { kind: 'wait', reason: 'backoff', until: 5_000_000, sentence: 'x' },
+});
+
+const fake: Partial<Operations> = {
+  status: () => ({
+    ...status,
+    now: 90_061_000,
+    accounts: [accountView({ polledAt: 90_000_000 })],
+    groups: [groupView('vip', { down: 1 })],
+  }),
+  snapshot: () => [{ account: accountView(), groups: [], down: [downTask], managed: [] }],
+  tasks: () => ({ tasks: [downTask], more: true }),
+  explain: async () => ({
+    ...downTask,
+    rules: [{ reason: 'backoff', notBefore: 5_000_000, detail: 'the last attempt was too recent' }],
+    holds: [hold({ reason: nasty })],
+    recent: [],
+  }),
+  events: async () => Object.values(events).map((event, n) => ({ seq: n + 1, event })),
+  holds: () => [hold({ reason: nasty })],
+  config: () => ({ version: 1, groups: [{ name: 'vip', mode: 'heal', backoff: { initialMs: 5_000 } }] }),
+  rejected: () => ({ at: 5, errors: [`a.yaml:3:1: ${nasty}`] }),
+};
+
+const origin = (url: string) => ({ origin: url, 'content-type': 'application/x-www-form-urlencoded' });
+const reading = ['/', '/tasks', '/tasks/main/task-1', '/groups', '/holds', '/events', '/configuration', '/sign-in'];
+
+async function signedIn(scope: string, over: Partial<Operations> = {}) {
+  const opened = await openWeb({ fake: { ...fake, ...over } });
+  const { web, on } = opened;
+  const token = tokens.find((one) => one.scope === scope)?.token ?? '';
+  const answer = await on('listen')('POST', '/sign-in', { raw: `token=${token}&to=/tasks`, headers: origin(web.url) });
+  const setCookie = String(answer.headers['set-cookie']);
+  const cookie = setCookie.split(';')[0] ?? '';
+  const send = (method: string, path: string, sent: Sent = {}) =>
+    on('listen')(method, path, { ...sent, headers: { cookie, ...sent.headers } });
+  return { ...opened, answer, setCookie, token, send };
+}
+
+describe('every page', () => {
+  test('says what it has, in both languages, and runs nothing of what stands in titles', async () => {
+    const { send } = await signedIn('operate');
+    for (const language of ['en', 'zh-CN,zh;q=0.9,en;q=0.8', 'fr']) {
+      for (const path of reading) {
+        const { status: code, text, headers } = await send('GET', path, { headers: { 'accept-language': language } });
+        expect(code, path).toBe(200);
+        expect(text).toContain(language.startsWith('zh') ? '<html lang="zh-CN">' : '<html lang="en">');
+        expect(text, path).not.toContain('<script>');
+        expect(text, path).not.toMatch(/undefined|NaN|\[object|Invalid Date/);
+        // Nothing inline: the policy would refuse it.
+        expect(text, path).not.toMatch(/ style=| on[a-z]+="/);
+        expect(headers['content-security-policy']).not.toMatch(/unsafe/);
+      }
+    }
+  });
+
+  test('home tells what is down, why, since when and what happens next', async () => {
+    const { send } = await signedIn('read');
+    const { text } = await send('GET', '/');
+    expect(text).toContain('✗ 1 down');
+    expect(text).toContain('决赛 &lt;script&gt;');
+    expect(text).toContain('The last attempt was too recent');
+    // Since 1970.
+    expect(text).toMatch(/\d{5}d \d+h/);
+    const chinese = await send('GET', '/', { headers: { 'accept-language': 'zh' } });
+    expect(chinese.text).toContain('距上次尝试太近');
+  });
+
+  test('nothing down is said as clearly; nothing known is not taken for it', async () => {
+    const quiet = { snapshot: () => [], status: () => ({ ...status, accounts: [accountView()], groups: [] }) };
+    expect((await (await signedIn('read', quiet)).send('GET', '/')).text).toContain(
+      '✓ Every task that should run runs',
+    );
+    const blind = { ...quiet, status: () => ({ ...status, accounts: [accountView({ polledAt: null })], groups: [] }) };
+    expect((await (await signedIn('read', blind)).send('GET', '/')).text).toContain('? Nothing is known yet');
+  });
+
+  test('the language that somebody chose stays', async () => {
+    const { web, on, send } = await signedIn('read');
+    const answer = await on('listen')('POST', '/language', { raw: 'lang=zh&to=/tasks', headers: origin(web.url) });
+    expect(answer).toMatchObject({ status: 303, headers: { location: '/tasks' } });
+    const [chosen = ''] = String(answer.headers['set-cookie']).split(';');
+    const own = await send('GET', '/sign-in', { headers: { cookie: chosen, 'accept-language': 'en' } });
+    expect(own.text).toContain('lang="zh-CN"');
+  });
+
+  test('filters go to the search as they stand in the address, and to the next page', async () => {
+    const { send, calls } = await signedIn('read');
+    calls.length = 0;
+    const { text } = await send('GET', '/tasks?search=%E5%86%B3&group=vip&state=stopped&reason=');
+    const asked = { search: '决', group: 'vip', state: 'stopped', limit: 50 };
+    expect(calls.find(([name]) => name === 'tasks')?.[1]).toEqual(asked);
+    expect(text).toContain('search=%E5%86%B3&amp;group=vip&amp;state=stopped&amp;cursor=');
+    expect((await send('GET', '/tasks?state=dead')).status).toBe(400);
+  });
+
+  test('assets come from the packages, each of them, and no other file', async () => {
+    const { on, send } = await signedIn('read');
+    const { text } = await send('GET', '/');
+    const files = [...text.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, path]) => path ?? '');
+    expect(files.length).toBeGreaterThanOrEqual(7);
+    for (const file of files) expect((await on('listen')('GET', file)).status, file).toBe(200);
+    for (const file of ['..%2f..%2fpackage.json', 'constructor', 'pages.ts', 'x.js'])
+      expect((await on('listen')('GET', `/assets/${file}`)).status, file).toBe(404);
+  });
+
+  test('under a prefix all that is linked has it', async () => {
+    const { on } = await openWeb({ fake, tokens: () => [], externalUrl: 'https://ops.example/rk/' });
+    const { text } = await on('listen')('GET', '/', { headers: { host: 'ops.example' } });
+    const links = [...text.matchAll(/(?:src|href|action|hx-get|sse-connect)="(\/[^"]*)"/g)].map(([, path]) => path);
+    expect(links.length).toBeGreaterThan(10);
+    for (const link of links) expect(link).toMatch(/^\/rk\//);
+  });
+});
+
+describe('signing in', () => {
+  test('gives a cookie that no script sees, no other site sends, and that is not the token', async () => {
+    const { answer, setCookie, token, send } = await signedIn('operate');
+    expect(answer).toMatchObject({ status: 303, headers: { location: '/tasks' } });
+    expect(setCookie).toMatch(/^relaykeeper=[\w-]{43}; Path=\/; SameSite=Strict; HttpOnly$/);
+    expect(setCookie).not.toContain(token);
+    expect((await send('GET', '/api/v1/status')).status).toBe(200);
+  });
+
+  test('without it every page sends to the sign-in, and back afterwards to here only', async () => {
+    const { web, on } = await openWeb({ fake });
+    for (const { path } of pageRoutes.filter(({ method, need }) => method === 'get' && need === 'read')) {
+      const answer = await on('listen')('GET', path.replace(/\{\w+\}/g, 'x'));
+      expect(answer.status).toBe(303);
+      expect(answer.headers.location).toMatch(/^\/sign-in\?to=%2F/);
+    }
+    for (const to of ['//evil.example', 'https://evil.example', '/\\evil.example', 'x', `/a%0d%0aset-cookie:b`]) {
+      const raw = `token=read-token-1234&to=${to}`;
+      const answer = await on('listen')('POST', '/sign-in', { raw, headers: origin(web.url) });
+      expect(answer.headers.location, to).toBe('/');
+    }
+    const wrong = await on('listen')('POST', '/sign-in', { raw: 'token=nope', headers: origin(web.url) });
+    expect(wrong.status).toBe(401);
+    expect(wrong.headers).not.toHaveProperty('set-cookie');
+    expect(wrong.text).not.toContain('nope');
+  });
+
+  test('ends with the token', async () => {
+    let current = tokens;
+    const { web, on } = await openWeb({ fake, tokens: () => current });
+    const raw = 'token=operate-token-1234';
+    const answer = await on('listen')('POST', '/sign-in', { raw, headers: origin(web.url) });
+    const headers = { cookie: String(answer.headers['set-cookie']).split(';')[0] ?? '' };
+    expect((await on('listen')('GET', '/', { headers })).status).toBe(200);
+    current = [{ name: 'ann', scope: 'operate', token: 'another' }];
+    expect((await on('listen')('GET', '/', { headers })).status).toBe(303);
+  });
+
+  test.each([
+    ['another site', { origin: 'https://evil.example' }],
+    ['a page of no origin', { origin: 'null' }],
+    ['nobody says where', {}],
+    ['another port', { origin: 'http://127.0.0.1:1' }],
+  ])('a form from %s changes nothing', async (_, headers: Readonly<Record<string, string>>) => {
+    const { send, calls } = await signedIn('admin');
+    calls.length = 0;
+    const form = {
+      raw: 'target=account/main&reason=x&confirmed=yes',
+      headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+    };
+    expect((await send('POST', '/holds', form)).status).toBe(403);
+    expect((await send('POST', '/tasks/main/task-1/restart', form)).status).toBe(403);
+    expect((await send('POST', '/api/v1/tasks/task-1/restart', { headers })).status).toBe(403);
+    expect((await send('DELETE', '/api/v1/holds/h1', { headers })).status).toBe(403);
+    expect((await send('POST', '/sign-in', { raw: 'token=read-token-1234', headers: form.headers })).status).toBe(403);
+    expect(calls.filter(([name]) => name !== 'status')).toEqual([]);
+  });
+
+  test('with scope read nothing can be changed, and the page says how', async () => {
+    const { web, send, calls } = await signedIn('read');
+    expect((await send('GET', '/holds')).text).not.toContain('name="reason"');
+    expect((await send('GET', '/tasks/main/task-1')).text).toContain('token of scope operate');
+    calls.length = 0;
+    const form = { raw: 'target=account/main&reason=x&confirmed=yes', headers: origin(web.url) };
+    expect((await send('POST', '/holds', form)).status).toBe(403);
+    expect(calls.map(([name]) => name)).not.toContain('addHold');
+  });
+
+  test('without tokens the page can be read, and says how to get more', async () => {
+    const { on } = await openWeb({ fake, tokens: () => [] });
+    const { status: code, text } = await on('listen')('GET', '/holds');
+    expect(code).toBe(200);
+    expect(text).toContain('server.tokens');
+  });
+});
+
+describe('forms', () => {
+  test('a hold is shown with what it covers before it is set', async () => {
+    const { web, send, calls } = await signedIn('operate');
+    const form = (more = '') => ({
+      raw: `target=${encodeURIComponent('group/main/vip')}&task=&for=1h30m&reason=${encodeURIComponent(nasty)}${more}`,
+      headers: origin(web.url),
+    });
+    const preview = await send('POST', '/holds', form());
+    expect(preview.status).toBe(200);
+    expect(preview.text).toContain('决赛');
+    expect(calls.map(([name]) => name)).not.toContain('addHold');
+    const set = await send('POST', '/holds', form('&confirmed=yes'));
+    expect(set).toMatchObject({ status: 303, headers: { location: '/holds' } });
+    expect(calls.find(([name]) => name === 'addHold')?.[1]).toEqual({
+      account: 'main',
+      target: { kind: 'group', group: 'vip' },
+      reason: nasty,
+      author: 'ann',
+      forMs: 5_400_000,
+    });
+    expect((await send('POST', '/holds/h1/remove', { raw: '', headers: origin(web.url) })).status).toBe(303);
+    expect(calls.find(([name]) => name === 'removeHold')).toEqual(['removeHold', 'h1', 'ann']);
+  });
+
+  test('restart and release are asked as the operations are, and what they refuse is said', async () => {
+    const refuse = async () => {
+      throw new Refusal('refused', `held by ${nasty}`);
+    };
+    const { web, send, calls } = await signedIn('operate', { release: refuse });
+    const sent = { raw: 'force=yes', headers: origin(web.url) };
+    expect(await send('POST', '/tasks/main/task-1/restart', sent)).toMatchObject({ status: 303 });
+    expect(calls.find(([name]) => name === 'restart')).toEqual([
+      'restart',
+      'task-1',
+      { account: 'main', by: 'ann', force: true },
+    ]);
+    const refused = await send('POST', '/tasks/main/task-1/release', sent);
+    expect(refused.status).toBe(409);
+    expect(refused.text).toContain('held by &lt;script&gt;');
+  });
+
+  test('what is missing or wrong in a form is said', async () => {
+    const { web, send } = await signedIn('operate');
+    for (const raw of [
+      'target=account/main',
+      'target=account/main&reason=x&for=soon',
+      'target=task/main&task=&reason=x',
+      '',
+    ]) {
+      const answer = await send('POST', '/holds', { raw, headers: origin(web.url) });
+      expect(answer.status, raw).toBe(400);
+      expect(answer.text).toContain('the form is wrong');
+    }
+  });
+});
