@@ -4,10 +4,14 @@ import { Command } from 'commander';
 import { writeJson } from './show.ts';
 import type { Surroundings } from './surroundings.ts';
 
-/** The version in package.json, the one place that has it. */
-export function programVersion(): string {
-  const read: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return (read as { readonly version: string }).version;
+/** The version in package.json, the one place that has it. No reason not to run if it is not to be had. */
+export function programVersion(file = new URL('../../package.json', import.meta.url)): string {
+  try {
+    const read: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    return (read as { readonly version?: string }).version ?? 'unknown';
+  } catch {
+    return 'unknown';
+  }
 }
 
 export const versionCommand = ({ out }: Surroundings): Command =>
