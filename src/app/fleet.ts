@@ -1,5 +1,6 @@
 /** All accounts of this process and their keepers: opened, run, swapped by a reload, closed. */
 
+import { isOnLeave } from '../domain/memory/condition.ts';
 import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
@@ -118,21 +119,27 @@ export class Fleet {
       metrics.loopTick(keeper.account, clock.now() - (clock.monotonic() - keeper.tickedAt));
   }
 
-  /** Managed tasks now, and how many of them the new settings would leave unmanaged. */
-  wouldUnmanage(settings: Settings): { readonly managed: number; readonly lost: number } {
-    let managed = 0;
-    let lost = 0;
+  /**
+   * Tasks that are managed or were a few minutes ago, how many of them the new settings would leave unmanaged, and how many
+   * of those are managed now: two edits cost as much as one that does the same.
+   */
+  wouldUnmanage(settings: Settings): { readonly managed: number; readonly lost: number; readonly lostNow: number } {
+    const now = this.#options.clock.now();
+    let [managed, lost, lostNow] = [0, 0, 0];
     for (const keeper of this.keepers()) {
       const kept = settings.accounts.some(({ name }) => name === keeper.account)
         ? policies(settings, keeper.account)
         : undefined;
-      for (const { group, goneAt, item } of keeper.ledger.tasks.values()) {
-        if (group === undefined || goneAt !== undefined) continue;
+      for (const record of keeper.ledger.tasks.values()) {
+        const isManaged = record.group !== undefined;
+        if (record.goneAt !== undefined || !(isManaged || isOnLeave(record, now))) continue;
         managed++;
-        if (!kept || !groupOf(kept, item)) lost++;
+        if (kept && groupOf(kept, record.item)) continue;
+        lost++;
+        if (isManaged) lostNow++;
       }
     }
-    return { managed, lost };
+    return { managed, lost, lostNow };
   }
 
   /** Builds beside the old what the new settings need. Throws, and leaves everything as it was, if it cannot be built. */
@@ -149,8 +156,9 @@ export class Fleet {
     return { settings, clouds, keeperSettings: prepared };
   }
 
-  /** Puts it in place: gates keep their permits, keepers their ledgers and timers. */
-  async swap({ settings, clouds, keeperSettings: prepared }: Prepared): Promise<void> {
+  /** Puts it in place: gates keep their permits, keepers their ledgers and timers. Gives warnings. */
+  async swap({ settings, clouds, keeperSettings: prepared }: Prepared): Promise<readonly string[]> {
+    const warnings: string[] = [];
     // Before anything can happen in a new group or account, so that none of it goes uncounted.
     this.#tellMetrics(settings);
     for (const account of settings.accounts) {
@@ -168,7 +176,7 @@ export class Fleet {
       member.cloud = cloud;
       member.settings = account;
       member.gate.configure(account.rateLimit);
-      await member.keeper.configure(changed);
+      warnings.push(...(await member.keeper.configure(changed)));
       if (otherWay) member.keeper.probeSoon();
     }
     for (const member of [...this.#members.values()]) {
@@ -178,6 +186,7 @@ export class Fleet {
       await member.running;
       await member.cloud.close();
     }
+    return warnings;
   }
 
   #enlist(account: AccountSettings, settings: Settings): Member {

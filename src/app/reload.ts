@@ -48,11 +48,11 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
   const loaded = await loadBeside(path, env, clock);
   if (!loaded.ok) return reject(options, loaded.errors);
   const settings = adapt(loaded.settings);
+  const { managed, lost, lostNow } = crew.wouldUnmanage(settings);
   if (cause === 'file') {
-    const { managed, lost } = crew.wouldUnmanage(settings);
-    if (lost * 2 > managed)
+    if (lostNow > 0 && lost * 2 > managed)
       return reject(options, [
-        `${path}: would leave ${lost} of ${managed} managed tasks unmanaged. If you want that, send SIGHUP or POST /-/reload; a change of the file alone is not enough`,
+        `${path}: would leave ${lost} of ${managed} tasks unmanaged that are managed or were ten minutes ago. If you want that, send SIGHUP or POST /-/reload; a change of the file alone is not enough`,
       ]);
   }
   const difference = compareForReload(current.settings, settings);
@@ -62,7 +62,13 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
   } catch (error) {
     return reject(options, [`${path}: ${error instanceof Error ? error.message : String(error)}`]);
   }
-  await crew.swap(prepared);
+  const warnings = [
+    ...loaded.warnings,
+    ...(lostNow > 0
+      ? [`${lostNow} of ${managed} tasks are unmanaged from now on: relaykeeper leaves them as they are`]
+      : []),
+    ...(await crew.swap(prepared)),
+  ];
   // What needs a restart stays as it runs, so that it is told again at the next reload.
   const { server, store } = current.settings;
   current.settings = {
@@ -80,14 +86,14 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
     { config: path, hash: loaded.hash },
     `The configuration was read again: ${sentenceOf(difference)}.`,
   );
-  for (const warning of loaded.warnings) log.tell('config-warning', {}, warning);
+  for (const warning of warnings) log.tell('config-warning', {}, warning);
   if (difference.needsRestart.length > 0)
     log.tell(
       'config-needs-restart',
       { keys: difference.needsRestart.join(', ') },
       `${difference.needsRestart.join(', ')} changed: that takes effect when the daemon starts again.`,
     );
-  return { ok: true, needsRestart: difference.needsRestart };
+  return { ok: true, needsRestart: difference.needsRestart, warnings };
 }
 
 function reject({ path, log, metrics, current, clock }: ReloadOptions, errors: readonly string[]): ReloadResult {

@@ -5,7 +5,7 @@
  * that are awaited; the queue sends restarts, one permit at a time. What each learns is told to memory in one turn.
  */
 
-import { decide, pollNotBefore, regroup, settleByLook, settledItem } from '../domain/decide/decide.ts';
+import { decide, type Followed, pollNotBefore, regroup, settleByLook, settledItem } from '../domain/decide/decide.ts';
 import { pick } from '../domain/decide/queue.ts';
 import type { Ledger } from '../domain/memory/ledger.ts';
 import { type Moment, type Situation, situationOf } from '../domain/memory/situation.ts';
@@ -39,6 +39,12 @@ export interface KeeperSettings {
 export interface KeeperOptions extends KeeperSettings, DeskOptions {
   readonly gate: Gate;
   readonly ownership: Ownership;
+}
+
+function followedWords({ hold: { id, author, target }, tasks, groupGone }: Followed): string {
+  const group = target.kind === 'group' ? target.group : '';
+  const why = groupGone ? `group ${group} is not in the file any more` : `group ${group} does not have them any more`;
+  return `the hold ${id} of ${author} goes on as task holds on ${tasks} task${tasks === 1 ? '' : 's'}: ${why}`;
 }
 
 /** While the schedule is far away, the loop still looks at the clock this often. */
@@ -310,16 +316,17 @@ export class Keeper {
 
   // ---- reload --------------------------------------------------------------------------------------
 
-  /** Swaps what a reload changed: groups are assigned anew at once, timers and attempts stay as they are. */
-  async configure(settings: KeeperSettings): Promise<void> {
+  /** Swaps what a reload changed: groups are assigned anew at once, timers and attempts stay as they are. Gives warnings. */
+  async configure(settings: KeeperSettings): Promise<readonly string[]> {
     const rescoped = settings.listScope !== this.#settings.listScope;
     this.#settings = settings;
-    if (!this.#desk.ledger.owned) return;
+    if (!this.#desk.ledger.owned) return [];
     if (rescoped) this.#desk.memory.rescope();
-    regroup(this.#desk.memory, settings.policies, this.#desk.now());
+    const followed = regroup(this.#desk.memory, settings.policies, this.#desk.now());
     await this.#desk.commitOrComplain();
     this.pollSoon();
     this.#queueBell.ring();
+    return followed.map(followedWords);
   }
 
   /** Brings the next poll forward; not while the list circuit puts it off. */

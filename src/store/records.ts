@@ -84,6 +84,7 @@ const taskRecordToday: z.ZodType<TaskRecord> = z.object({
   taskId: text,
   item: taskItem,
   group: maybe(text),
+  left: maybe(z.object({ group: text, at: time })),
   firstSeenAt: time,
   stoppedAtFirstSight: z.boolean(),
   changedAt: time,
@@ -129,7 +130,9 @@ const restartCircuit: z.ZodType<RestartCircuit> = z.discriminatedUnion('kind', [
 ]);
 
 export const accountRecord: z.ZodType<AccountRecord> = z.object({
-  lastComplete: maybe(z.object({ startedAt: time, finishedAt: time, tasks: count })),
+  lastComplete: maybe(
+    z.object({ startedAt: time, finishedAt: time, tasks: count, unlisted: z.array(text).default([]) }),
+  ),
   pollDurationsMs: z.array(z.number()),
   suspect: maybe(z.object({ since: time, before: count })),
   circuits: z.object({ list: listCircuit, restart: restartCircuit }),

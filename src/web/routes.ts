@@ -175,7 +175,8 @@ const pages: readonly Route[] = [
 const changes: readonly Route[] = [
   route('post', '/-/reload', 'admin', {
     summary: 'Reads the configuration again; a bad one changes nothing',
-    answer: 'The new configuration is in force; `needsRestart` names what changes only when the daemon starts again',
+    answer:
+      'The new configuration is in force; `needsRestart` names what changes only when the daemon starts again, `warnings` what to look at',
     others: { 400: 'The configuration has errors: all of them' },
     run: async ({ operations }) => {
       const result = await operations.reload();

@@ -54,7 +54,7 @@ const operations: Operations = {
   },
   release: async (taskId, options) => note('release', task, taskId, options),
   config: () => ({}),
-  reload: async () => ({ ok: true, needsRestart: [] }),
+  reload: async () => ({ ok: true, needsRestart: [], warnings: [] }),
   snapshot: () => [],
   healthy: () => true,
   ready: () => true,

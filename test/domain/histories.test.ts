@@ -95,7 +95,7 @@ test('a reload in the middle of an outage: the new waits apply, the attempts sta
 test('a reload that takes its group away while its restart waits in the queue: it does not go', () => {
   const story = new Story(calm()).list(0, { t: 'stopped' });
   story.reload(1, calm({ match: { ...plainPolicy.match, cloudGroup: ['other'] } }));
-  expect([story.send(1), story.endings()]).toEqual([[], ['t unmanaged']]);
+  expect([story.send(1), story.says('t')]).toEqual([[], 'unmanaged until never']);
 });
 
 test('a reload that gives it to another group: its storm and hours are those of the other', () => {

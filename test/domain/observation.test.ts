@@ -370,10 +370,12 @@ describe('groups', () => {
     expect([story.endings(), story.says('t')]).toEqual([[], 'backoff until 15']);
     expect(story.told('task-moved')).toMatchObject([{ from: 'a', group: 'b' }]);
   });
-  test('one that no group has any more ends its outage, and nothing is awaited of it', () => {
+  test('one that no group has for ten minutes ends its outage, and nothing is awaited of it', () => {
     const story = new Story(two).list(0, { t: inGroup('a') });
     story.send(0);
     story.list(15, { t: inGroup('elsewhere') });
+    expect([story.endings(), story.says('t')]).toEqual([[], 'unmanaged until never']);
+    story.list(16 + minutes(10), { t: inGroup('elsewhere') });
     expect([story.endings(), story.says('t')]).toEqual([['t unmanaged'], 'unmanaged until never']);
     expect([...story.ledger.unsettled]).toEqual([]);
   });
@@ -381,7 +383,7 @@ describe('groups', () => {
     const story = new Story(two).list(0, { t: inGroup('a') });
     story.intend(0);
     story.list(15, { t: inGroup('elsewhere') }).answer(16, 't', { kind: 'accepted', requestId: undefined });
-    story.list(30, { t: inGroup('elsewhere') });
+    story.list(16 + minutes(10), { t: inGroup('elsewhere') });
     expect([...story.ledger.unsettled]).toEqual([]);
   });
   test('one that a group gets while it is stopped has an outage from then on', () => {

@@ -47,6 +47,7 @@ const task: Filled<TaskRecord> = {
   taskId: 't',
   item: { ...item('t', 'stopped'), startsAt: theirs, endsAt: theirs, requestedAt: ours, asWritten: {} },
   group: 'vip',
+  left: { group: 'vip', at: ours },
   firstSeenAt: ours,
   stoppedAtFirstSight: false,
   changedAt: ours,
@@ -80,7 +81,7 @@ const account = (
   restart: Filled<AccountRecord['circuits']['restart']>,
   list: Filled<AccountRecord['circuits']['list']> = { kind: 'closed' },
 ): Filled<AccountRecord> => ({
-  lastComplete: { startedAt: ours, finishedAt: ours, tasks: count },
+  lastComplete: { startedAt: ours, finishedAt: ours, tasks: count, unlisted: ['vip'] },
   pollDurationsMs: [count],
   suspect: { since: ours, before: count },
   circuits: { list, restart },

@@ -153,23 +153,39 @@ describe.concurrent('a good reload', () => {
     );
   });
 
-  it('a changed file that would unmanage more than half is refused; SIGHUP does it', async () => {
+  it('edits of the file that would unmanage more than half are refused; asked for, it is done, and holds follow', async () => {
     await using stage = new Stage();
-    const cloud = await stage.cloud({ tasks: [...tasks('vip', 3), ...tasks('news', 5, { cloudGroup: 'news' })] });
+    const cloud = await stage.cloud({
+      tasks: [
+        ...tasks('vip', 3),
+        ...tasks('news', 5, { cloudGroup: 'news' }),
+        ...tasks('sports', 3, { cloudGroup: 'sports' }),
+      ],
+    });
     const path = stage.folder();
-    const both = plain(cloud, { groups: [{ name: 'vip' }, { name: 'news' }] });
-    const daemon = await stage.start({ folder: path, env, config: both });
+    const all = plain(cloud, { groups: [{ name: 'vip' }, { name: 'news' }, { name: 'sports' }] });
+    const daemon = await stage.start({ folder: path, env, config: all });
     await until(
       'all are managed',
-      async () => (await daemon.metric('tasks')) === 8,
+      async () => (await daemon.metric('tasks')) === 11,
       () => daemon.tail(),
     );
+    // Each takes less than half of what is managed; both together do not.
+    writeConfig(path, plain(cloud, { groups: [{ name: 'vip' }, { name: 'news' }] }));
+    expect((await daemon.saying('config-warning', { level: 'warn' })).msg).toContain('3 of 11 tasks are unmanaged');
     writeConfig(path, plain(cloud));
-    expect((await daemon.saying('config-rejected')).msg).toMatch(/5 of 8 managed tasks/);
+    expect((await daemon.saying('config-rejected')).msg).toMatch(/8 of 11 tasks/);
     expect(await daemon.metric('tasks')).toBe(8);
-    daemon.hangUp();
-    await daemon.saying('config-loaded');
+    const hold = { group: 'news', author: 'eve', reason: 'moved' };
+    expect((await daemon.ask('POST', '/api/v1/holds', hold)).status).toBe(201);
+    const { json } = await daemon.ask('POST', '/-/reload');
+    expect(json).toMatchObject({
+      ok: true,
+      warnings: [expect.stringContaining('5 of 11 tasks are unmanaged'), expect.stringMatching(/^the hold \w+ of eve goes on as task holds on 5 tasks/)],
+    });
     expect(await daemon.metric('tasks')).toBe(3);
+    const holds = (await daemon.ask('GET', '/api/v1/holds')).json;
+    expect(JSON.stringify(holds)).toContain('news-0005');
   });
 });
 

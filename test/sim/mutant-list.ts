@@ -288,8 +288,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'attempts are forgotten at once',
     file: 'src/domain/learn/outage.ts',
-    from: 'item.requestedAt - record.activeSince < policy.backoff.resetAfterMs) return;',
-    to: 'item.requestedAt - record.activeSince < 0) return;',
+    from: 'policy ? item.requestedAt - activeSince < policy.backoff.resetAfterMs :',
+    to: 'policy ? item.requestedAt - activeSince < 0 :',
   },
   {
     name: 'abandoned and told with every list',

@@ -39,6 +39,7 @@ export const record = (taskId: string, tries = 0): TaskRecord => ({
   taskId,
   item: item(taskId),
   group: 'vip',
+  left: undefined,
   firstSeenAt: at,
   stoppedAtFirstSight: false,
   changedAt: at,
@@ -143,6 +144,7 @@ export const anyRecord: fc.Arbitrary<TaskRecord> = fc.record({
   taskId: text,
   item: anyItem,
   group: maybe(text),
+  left: maybe(fc.record({ group: text, at: time })),
   firstSeenAt: time,
   stoppedAtFirstSight: fc.boolean(),
   changedAt: time,
@@ -188,7 +190,7 @@ const restartCircuit = fc.oneof(
 );
 
 export const anyAccountRecord: fc.Arbitrary<AccountRecord> = fc.record({
-  lastComplete: maybe(fc.record({ startedAt: time, finishedAt: time, tasks: count })),
+  lastComplete: maybe(fc.record({ startedAt: time, finishedAt: time, tasks: count, unlisted: fc.array(text) })),
   pollDurationsMs: fc.array(count, { maxLength: 3 }),
   suspect: maybe(fc.record({ since: time, before: count })),
   circuits: fc.record({ list: listCircuit, restart: restartCircuit }),
@@ -280,6 +282,7 @@ const shapes: Shapes = {
     startedAt: time,
     drift: fc.boolean(),
     malformedItems: count,
+    failedCloudGroups: fc.array(text),
   }),
   'poll-failed': fc.record({ ...frame, failure, durationMs: count }),
   'poll-suspect': fc.record({ ...frame, tasks: count, before: count, durationMs: count, startedAt: time }),

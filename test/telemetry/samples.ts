@@ -109,6 +109,7 @@ export const events: Samples = {
     startedAt: at - 350,
     drift: false,
     malformedItems: 3,
+    failedCloudGroups: [],
   },
   'poll-failed': {
     ...base,

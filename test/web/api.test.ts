@@ -483,10 +483,12 @@ describe('what is wrong is told with status, error and hint', () => {
 
 describe('reload', () => {
   test('a good one tells what needs a restart', async () => {
-    const { on } = await openWeb({ fake: { reload: async () => ({ ok: true, needsRestart: ['server.listen'] }) } });
+    const { on } = await openWeb({
+      fake: { reload: async () => ({ ok: true, needsRestart: ['server.listen'], warnings: [] }) },
+    });
     expect(await on('socket')('POST', '/-/reload')).toMatchObject({
       status: 200,
-      json: { ok: true, needsRestart: ['server.listen'] },
+      json: { ok: true, needsRestart: ['server.listen'], warnings: [] },
     });
   });
 

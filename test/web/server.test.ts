@@ -237,7 +237,9 @@ describe('slow and odd clients', () => {
     const waiting = new Promise<void>((resolve) => {
       letGo = resolve;
     });
-    const fake: Partial<Operations> = { reload: () => waiting.then(() => ({ ok: true, needsRestart: [] })) };
+    const fake: Partial<Operations> = {
+      reload: () => waiting.then(() => ({ ok: true, needsRestart: [], warnings: [] })),
+    };
     const { web, on, calls } = await openWeb({ fake, limits: { connectionsOfAddress: 2 } });
     const reload = on('listen')('POST', '/-/reload', { token: 'admin-token-1234' });
     await expect.poll(() => calls.length).toBe(1);
@@ -375,7 +377,7 @@ describe('the end', () => {
         async reload() {
           entered();
           await waiting;
-          return { ok: true, needsRestart: [] };
+          return { ok: true, needsRestart: [], warnings: [] };
         },
       },
     });

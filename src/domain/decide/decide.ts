@@ -10,12 +10,12 @@ import { accountTime, emptyGroups, sliceOfTasks, takeCensus } from '../learn/cen
 import { closeListCircuit, listFailureEvents, nextListProbeAt } from '../learn/circuit.ts';
 import { type Look, tellMissed, tellMoved, tellShown, tellVerified } from '../learn/outage.ts';
 import { failuresCountFrom, reviewStorms } from '../learn/storm.ts';
-import { dueSince, isObserved } from '../memory/condition.ts';
+import { dueSince, isObserved, isOnLeave } from '../memory/condition.ts';
 import { isIncomplete, type Ledger, type TaskRecord } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import { type Moment, type Situation, situationOf } from '../memory/situation.ts';
 import { byCloud } from '../words/cloud-time.ts';
-import type { Event } from '../words/events.ts';
+import type { Event, Hold } from '../words/events.ts';
 import { groupOf, type Policies } from '../words/policy.ts';
 import type { CompleteObservation, FailedObservation, Observation, TaskItem } from '../words/task.ts';
 import { inOrder, mayStayQueued } from './queue.ts';
@@ -112,16 +112,48 @@ export function settleByLook(memory: Memory, items: readonly TaskItem[], policie
   memory.tell(...reviewStorms(ledger, policies, moment.now));
 }
 
-/** Gives every known task to the group that matches it now, and forgets shadows of groups that heal now; after a reload. */
-export function regroup(memory: Memory, policies: Policies, now: number): void {
-  for (const record of memory.ledger.tasks.values())
-    if (record.goneAt === undefined) tellMoved({ memory, now }, record, groupOf(policies, record.item));
-  for (const { taskId, group, shadow } of memory.ledger.tasks.values()) {
-    const policy = shadow && policies.groups.find(({ name }) => name === group);
-    const record = memory.ledger.tasks.get(taskId);
-    if (policy && record && !isObserved(record, policy))
-      memory.tell({ type: 'shadows-forgotten', at: now, account: memory.ledger.account, taskId, group });
+/** A group's hold that goes on over tasks which the group no longer has. */
+export interface Followed {
+  readonly hold: Hold;
+  readonly tasks: number;
+  /** The group is no longer there, and the hold on it neither. */
+  readonly groupGone: boolean;
+}
+
+/**
+ * Gives every known task to the group that matches it now, and forgets shadows of groups that heal now; after a reload.
+ * Holds follow the tasks: whoever asked to leave a group's tasks alone meant those, whatever the group is called.
+ */
+export function regroup(memory: Memory, policies: Policies, now: number): readonly Followed[] {
+  const { ledger } = memory;
+  const { account } = ledger;
+  const ofGroup = [...ledger.holds.values()].filter(({ target }) => target.kind === 'group');
+  const followed = new Map(ofGroup.map((hold) => [hold, 0]));
+  for (const record of ledger.tasks.values()) {
+    if (record.goneAt !== undefined) continue;
+    const { taskId, group } = record;
+    const policy = groupOf(policies, record.item);
+    if (policy?.name !== group)
+      for (const hold of ofGroup) {
+        if (hold.target.kind !== 'group' || hold.target.group !== group) continue;
+        const own: Hold = { ...hold, id: `${hold.id}.${taskId}`, target: { kind: 'task', taskId } };
+        memory.tell({ type: 'hold-added', at: now, account, hold: own });
+        followed.set(hold, (followed.get(hold) ?? 0) + 1);
+      }
+    tellMoved({ memory, now }, record, policy);
   }
+  for (const { taskId, group, shadow } of ledger.tasks.values()) {
+    const policy = shadow && policies.groups.find(({ name }) => name === group);
+    const record = ledger.tasks.get(taskId);
+    if (policy && record && !isObserved(record, policy))
+      memory.tell({ type: 'shadows-forgotten', at: now, account, taskId, group });
+  }
+  const names = new Set(policies.groups.map(({ name }) => name));
+  return [...followed].flatMap(([hold, tasks]) => {
+    const groupGone = hold.target.kind === 'group' && !names.has(hold.target.group);
+    if (groupGone) memory.tell({ type: 'hold-removed', at: now, account, hold, by: 'a new configuration' });
+    return groupGone || tasks > 0 ? [{ hold, tasks, groupGone }] : [];
+  });
 }
 
 // ---- taking in the list ------------------------------------------------------------------------------------------
@@ -168,7 +200,8 @@ function* takeIn(
   for (const record of ledger.tasks.values()) {
     if (++worked % sliceOfTasks === 0) yield;
     if (seen.has(record.taskId) || record.goneAt !== undefined || failed.has(record.item.cloudGroup)) continue;
-    tellMissed(look, record, counts);
+    // A group that is taken out of the file for a moment is not asked for meanwhile.
+    tellMissed(look, record, counts && !isOnLeave(record, moment.now));
   }
 }
 
@@ -188,12 +221,15 @@ function suspicion(
   now: number,
 ): { readonly doubted: boolean; readonly events: readonly Event[] } {
   const { suspect, lastComplete } = ledger.accountRecord;
-  const before = suspect?.before ?? lastComplete?.tasks ?? 0;
-  // What could not be read is not missing: it costs the item or the cloud group, not the poll.
-  const unread = malformedItems + knownIn(ledger, failedCloudGroups);
+  // What could not be read is not missing: it costs the item or the cloud group, not the poll. So only the cloud groups
+  // are compared that were read both times.
+  const unlisted = new Set(lastComplete?.unlisted);
+  const unread = failedCloudGroups.filter((cloudGroup) => !unlisted.has(cloudGroup));
+  const before = (suspect?.before ?? lastComplete?.tasks ?? 0) - knownIn(ledger, unread);
+  const shown = unlisted.size === 0 ? items : items.filter(({ cloudGroup }) => !unlisted.has(cloudGroup));
   const young = lastComplete && now - lastComplete.startedAt < turnoverMs;
-  const kept = unread + (young ? knownAmong(ledger, items, before / 2 - unread) : items.length);
-  const shrank = kept * 2 < before && (before - kept >= suspectFewer || items.length + unread === 0);
+  const kept = malformedItems + (young ? knownAmong(ledger, shown, before / 2 - malformedItems) : shown.length);
+  const shrank = kept * 2 < before && (before - kept >= suspectFewer || shown.length + malformedItems === 0);
   if (!shrank) return { doubted: false, events: [] };
   if (suspect && now - suspect.since >= suspectForMs)
     return {
@@ -223,7 +259,7 @@ function knownIn(ledger: Ledger, cloudGroups: readonly string[]): number {
 }
 
 function pollEvents(ledger: Ledger, observation: CompleteObservation, doubted: boolean, now: number): Event[] {
-  const { startedAt, finishedAt, drift, malformedItems, items } = observation;
+  const { startedAt, finishedAt, drift, malformedItems, failedCloudGroups, items } = observation;
   const { suspect, lastComplete } = ledger.accountRecord;
   const common = {
     at: now,
@@ -236,7 +272,7 @@ function pollEvents(ledger: Ledger, observation: CompleteObservation, doubted: b
   return [
     doubted
       ? { ...common, type: 'poll-suspect', before }
-      : { ...common, type: 'poll-completed', drift, malformedItems },
+      : { ...common, type: 'poll-completed', drift, malformedItems, failedCloudGroups },
   ];
 }
 

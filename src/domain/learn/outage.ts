@@ -3,7 +3,7 @@
  * outage opened or ended. Each fact is told as it is found, so that the next question is asked of what is known by then.
  */
 
-import { type Clocks, downSince, givenUp, hasEnded, isOverdue, isWanted } from '../memory/condition.ts';
+import { type Clocks, downSince, givenUp, hasEnded, isOnLeave, isOverdue, isWanted } from '../memory/condition.ts';
 import type { Attempt, Ledger, TaskRecord } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import { byCloud, type CloudTime } from '../words/cloud-time.ts';
@@ -98,6 +98,7 @@ export function tellMissed(look: Look, record: TaskRecord, counts: boolean): voi
   facts.tell({ ...facts.about, type: 'task-missed', counts });
   const { missing } = facts.record;
   const policy = record.group === undefined ? undefined : look.policyNamed(record.group);
+  endIfUnmanaged(facts, look.now);
   if (facts.record.outage && hasEnded(facts.record, look.cloudNow)) end(facts, 'ended', look.now, policy, look);
   if (missing && (missing.counted >= goneAfterObservations || look.now - missing.since >= goneAfterMs)) {
     if (facts.record.outage) end(facts, 'gone', look.now, policy, look);
@@ -163,8 +164,7 @@ function learn(facts: Facts, known: TaskRecord, item: TaskItem, policy: Policy |
 }
 
 function move(facts: Facts, policy: Policy | undefined): void {
-  const { group: from, outage } = facts.record;
-  if (!policy && outage) end(facts, 'unmanaged', facts.about.at, undefined, undefined);
+  const { group: from } = facts.record;
   facts.tell({ ...facts.about, group: policy?.name, type: 'task-moved', from });
 }
 
@@ -187,13 +187,13 @@ function move(facts: Facts, policy: Policy | undefined): void {
  *                      └─ runs after verifyWithin ── restart-proved ──▶ end
  *
  * In flight nothing but the answer counts: the last owner's is taken as unanswered. In every other phase the attempt ends
- * with restart-lapsed when its task ends, is gone or unmanaged, and with outage-ended. A circuit that opens gives back
+ * with restart-lapsed when its task ends, is gone or unmanaged for ten minutes, and with outage-ended. A circuit that opens gives back
  * what is verifying or proving, too (restart-given-back): its effect is awaited all the same, and what would be
  * restart-failed is restart-lapsed.
  */
 function settle(facts: Facts, look: Look, item: TaskItem, policy: Policy | undefined): void {
   const { attempt } = facts.record;
-  if (!policy || item.status === 'ended') lapse(facts);
+  if ((!policy && !isOnLeave(facts.record, look.now)) || item.status === 'ended') lapse(facts);
   if (!attempt || !policy || item.status === 'unknown' || item.status === 'ended') return;
   const { phase } = attempt;
   const stopped = item.status === 'stopped';
@@ -267,14 +267,22 @@ function end(
   if (!outage) return;
   const since = policy && clocks ? downSince(facts.record, policy, clocks) : outage.since;
   const durationMs = Math.max(0, endedAt - since);
-  facts.tell({ ...facts.about, type: 'outage-ended', outageId: outage.id, ending, durationMs });
+  const group = facts.record.group ?? facts.record.left?.group;
+  facts.tell({ ...facts.about, group, type: 'outage-ended', outageId: outage.id, ending, durationMs });
+}
+
+/** An outage of a task that no group has is over when none had it for ten minutes; as long as some group had it. */
+function endIfUnmanaged(facts: Facts, now: number): void {
+  const { group, left, outage } = facts.record;
+  if (outage && group === undefined && !isOnLeave(facts.record, now))
+    end(facts, 'unmanaged', left?.at ?? now, undefined, undefined);
 }
 
 function forget(facts: Facts, item: TaskItem, policy: Policy | undefined): void {
   const { record } = facts;
   const { activeSince, tries, row, shadow } = record;
   if (item.status !== 'active' || activeSince === undefined || (tries === 0 && row === 0 && !shadow)) return;
-  if (policy && item.requestedAt - activeSince < policy.backoff.resetAfterMs) return;
+  if (policy ? item.requestedAt - activeSince < policy.backoff.resetAfterMs : isOnLeave(record, facts.about.at)) return;
   facts.tell({ ...facts.about, type: 'attempts-forgotten' });
 }
 
@@ -282,6 +290,7 @@ function openOrEnd(facts: Facts, look: Look, policy: Policy | undefined): void {
   const { record } = facts;
   const ended = hasEnded(record, look.cloudNow);
   if (ended && record.outage) end(facts, 'ended', look.now, policy, look);
+  endIfUnmanaged(facts, look.now);
   if (!policy || ended) return;
   if (record.item.status === 'stopped' && !record.outage && isWanted(record, policy, look.cloudNow))
     facts.tell({

@@ -13,13 +13,23 @@ export function applyToAccount(account: AccountRecord, event: Event): AccountRec
     case 'poll-completed':
       return {
         ...polled(account, event.durationMs),
-        lastComplete: { startedAt: event.startedAt, finishedAt: event.at, tasks: event.tasks },
+        lastComplete: {
+          startedAt: event.startedAt,
+          finishedAt: event.at,
+          tasks: event.tasks,
+          unlisted: event.failedCloudGroups,
+        },
         suspect: undefined,
       };
     case 'poll-suspect':
       return {
         ...polled(account, event.durationMs),
-        lastComplete: { startedAt: event.startedAt, finishedAt: event.at, tasks: event.before },
+        lastComplete: {
+          startedAt: event.startedAt,
+          finishedAt: event.at,
+          tasks: event.before,
+          unlisted: account.lastComplete?.unlisted ?? [],
+        },
         suspect: { since: account.suspect?.since ?? event.at, before: event.before },
       };
     case 'poll-failed':

@@ -102,6 +102,7 @@ export const newRecord = (event: Extract<TaskEvent, { type: 'task-found' }>): Ta
   taskId: event.taskId,
   item: event.item,
   group: event.group,
+  left: undefined,
   firstSeenAt: event.at,
   stoppedAtFirstSight: event.item.status === 'stopped',
   changedAt: event.item.requestedAt,
@@ -134,13 +135,19 @@ export function applyToTask(record: TaskRecord, event: TaskEvent): TaskRecord {
     case 'task-missed':
       return {
         ...record,
+        // What a list lacks it does not say to be active.
+        activeSince: event.counts ? undefined : record.activeSince,
         missing: {
           since: record.missing?.since ?? event.at,
           counted: event.counts ? (record.missing?.counted ?? 0) + 1 : 0,
         },
       };
     case 'task-moved':
-      return { ...record, group: event.group };
+      return {
+        ...record,
+        group: event.group,
+        left: event.group === undefined && event.from !== undefined ? { group: event.from, at: event.at } : undefined,
+      };
     case 'task-edited':
       return record;
     case 'task-gone':

@@ -9,6 +9,12 @@ import type { Policy } from '../words/policy.ts';
 import type { TaskState } from '../words/task.ts';
 import type { TaskRecord } from './ledger.ts';
 
+/** An edit that is taken back within it costs nobody an outage, attempts or a hold of the guard. */
+const leaveMs = 10 * 60_000;
+/** It is unmanaged since a moment ago: what it had is kept, in case a group has it again. */
+export const isOnLeave = ({ group, left }: TaskRecord, now: number): boolean =>
+  group === undefined && left !== undefined && now - left.at <= leaveMs;
+
 /** 未开始 for longer than this after StartTime is `overdue`. */
 export const overdueAfterMs = 5 * 60_000;
 

@@ -20,6 +20,8 @@ export interface TaskRecord {
   readonly item: TaskItem;
   /** The group that has it; undefined: unmanaged. */
   readonly group: string | undefined;
+  /** While it is unmanaged: the last group that had it, and until when. */
+  readonly left: { readonly group: string; readonly at: number } | undefined;
   readonly firstSeenAt: number;
   /** Its status was "stopped" when it was first seen, and it has not been seen active since. */
   readonly stoppedAtFirstSight: boolean;
@@ -103,7 +105,13 @@ export interface Attempt {
 export interface AccountRecord {
   /** The newest complete observation. */
   readonly lastComplete:
-    | { readonly startedAt: number; readonly finishedAt: number; readonly tasks: number }
+    | {
+        readonly startedAt: number;
+        readonly finishedAt: number;
+        readonly tasks: number;
+        /** Cloud groups whose list failed in it: their tasks are not in the number. */
+        readonly unlisted: readonly string[];
+      }
     | undefined;
   /** How long the last three polls took, milliseconds. */
   readonly pollDurationsMs: readonly number[];

@@ -60,7 +60,11 @@ export class Memory {
     const { accountRecord } = this.#ledger;
     const { lastComplete } = accountRecord;
     if (!lastComplete) return;
-    this.#ledger.accountRecord = { ...accountRecord, suspect: undefined, lastComplete: { ...lastComplete, tasks: 0 } };
+    this.#ledger.accountRecord = {
+      ...accountRecord,
+      suspect: undefined,
+      lastComplete: { ...lastComplete, tasks: 0, unlisted: [] },
+    };
     this.#notes.touch([], []);
   }
 

@@ -65,6 +65,7 @@ const unansweredWorkedAt = (circuit: RestartCircuit): number =>
 const tables: { readonly [K in keyof Kept]: Table<Kept[K]> } = {
   task: {
     item: { startsAt: 'theirs', endsAt: 'theirs', requestedAt: 'ours' },
+    left: { at: 'ours' },
     firstSeenAt: 'ours',
     changedAt: 'ours',
     activeSince: 'ours',
@@ -148,10 +149,10 @@ export function stepClock(ledger: WritableLedger, deltaMs: number): readonly str
   const step = (at: number) => at + deltaMs;
   const changed: string[] = [];
   for (const record of ledger.tasks.values()) {
-    const { outage, attempt, missing, lastTryAt, shadow, goneAt } = record;
+    const { outage, attempt, missing, lastTryAt, shadow, goneAt, left } = record;
     // An attempt that was given back can leave a time behind, and nothing that counts.
     const tried = lastTryAt !== undefined || record.tries > 0 || record.row > 0 || shadow !== undefined;
-    const waits = outage || attempt || missing || tried;
+    const waits = outage || attempt || missing || left || tried;
     if (!waits && goneAt === undefined) continue;
     changed.push(record.taskId);
     ledger.tasks.set(record.taskId, mapTimes('task', record, step));

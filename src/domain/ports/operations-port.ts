@@ -75,5 +75,5 @@ export interface RejectedConfiguration {
 }
 
 export type ReloadResult =
-  | { readonly ok: true; readonly needsRestart: readonly string[] }
+  | { readonly ok: true; readonly needsRestart: readonly string[]; readonly warnings: readonly string[] }
   | { readonly ok: false; readonly errors: readonly string[] };

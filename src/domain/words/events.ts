@@ -156,6 +156,7 @@ export type AccountEvent =
       readonly startedAt: number;
       readonly drift: boolean;
       readonly malformedItems: number;
+      readonly failedCloudGroups: readonly string[];
     })
   | (Happened & { readonly type: 'poll-failed'; readonly failure: CallFailure; readonly durationMs: number })
   /** The list lost too many tasks to be believed; until it has stayed so for 15 minutes absence and new tasks do not count. */
