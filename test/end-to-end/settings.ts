@@ -176,12 +176,15 @@ describe.concurrent('a good reload', () => {
     writeConfig(path, plain(cloud));
     expect((await daemon.saying('config-rejected')).msg).toMatch(/8 of 11 tasks/);
     expect(await daemon.metric('tasks')).toBe(8);
-    const hold = { group: 'news', author: 'eve', reason: 'moved' };
+    const hold = { target: { kind: 'group', group: 'news' }, author: 'eve', reason: 'moved' };
     expect((await daemon.ask('POST', '/api/v1/holds', hold)).status).toBe(201);
     const { json } = await daemon.ask('POST', '/-/reload');
     expect(json).toMatchObject({
       ok: true,
-      warnings: [expect.stringContaining('5 of 11 tasks are unmanaged'), expect.stringMatching(/^the hold \w+ of eve goes on as task holds on 5 tasks/)],
+      warnings: [
+        expect.stringContaining('5 of 11 tasks are unmanaged'),
+        expect.stringMatching(/^the hold \w+ of eve goes on as task holds on 5 tasks/),
+      ],
     });
     expect(await daemon.metric('tasks')).toBe(3);
     const holds = (await daemon.ask('GET', '/api/v1/holds')).json;
