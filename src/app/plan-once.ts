@@ -12,6 +12,7 @@ import { type AccountSettings, policies, type Settings } from '../settings/setti
 import { openStore, type Store, StoreProblem } from '../store/open.ts';
 import { keeperSettings, openCloud, openGate, type PretendClouds } from './account.ts';
 import { findAndLoad } from './configuration.ts';
+import { unmatched } from './unmatched.ts';
 
 const badConfiguration = 78;
 const failed = 1;
@@ -33,6 +34,7 @@ export async function planOnce(options: PlanOptions): Promise<Plan> {
     else tasks.push(...planned);
     if (account.provider === 'simulator') notes.push(`account ${account.name} is a PRETEND cloud`);
   }
+  if (errors.length === 0) notes.push(...unmatched(settings.groups, tasks));
   return errors.length > 0
     ? { ok: false, exitCode: failed, errors: [...errors, ...notes] }
     : { ok: true, tasks, notes };

@@ -18,7 +18,7 @@ export const planCommand = (surroundings: Surroundings): Command =>
         for (const error of plan.errors) out.error(`${error}\n`);
         return;
       }
-      if (options.json) return writeJson(out, { tasks: plan.tasks, notes: plan.notes });
+      if (options.json) return writeJson(out, { tasks: plan.tasks, notes: plan.notes, totals: totalsOf(plan.tasks) });
       writeTable(
         out,
         ['TASK', 'TITLE', 'GROUP', 'STATE', 'VERDICT', 'NOT BEFORE', 'WHY'],
@@ -47,9 +47,22 @@ const byUrgency = (a: TaskView, b: TaskView): number => urgency[a.verdict.kind] 
 const verdictWord = ({ verdict }: TaskView): string =>
   verdict.kind === 'wait' ? (verdict.reason ?? 'wait') : verdict.kind === 'none' ? '-' : 'RESTART';
 
+/** Tasks by verdict, those that wait by reason; the most first. */
+function totalsOf(tasks: readonly TaskView[]): Readonly<Record<string, number>> {
+  const totals = new Map<string, number>();
+  for (const { verdict } of tasks) {
+    const word =
+      verdict.kind === 'wait' ? (verdict.reason ?? 'wait') : verdict.kind === 'none' ? 'nothing to do' : verdict.kind;
+    totals.set(word, (totals.get(word) ?? 0) + 1);
+  }
+  return Object.fromEntries([...totals].sort(([, a], [, b]) => b - a));
+}
+
 function writeSummary(out: Output, tasks: readonly TaskView[], program: string): void {
   const restarts = tasks.filter((task) => task.verdict.kind === 'restart').length;
   const managed = tasks.filter((task) => task.group !== null).length;
+  const totals = Object.entries(totalsOf(tasks)).map(([verdict, count]) => `${verdict} ${count}`);
   out.write(`\n${tasks.length} tasks, ${managed} managed; ${restarts} would be restarted now. Nothing was sent.\n`);
+  if (totals.length > 0) out.write(`By verdict: ${totals.join(', ')}\n`);
   out.write(`If this is what you want, start it: ${program} run\n`);
 }

@@ -93,6 +93,7 @@ describe('plan', () => {
   it('on a terminal: how many, that nothing was sent, and the next command', async () => {
     const { out } = await typed(['plan'], { terminal: true, app: { planOnce } });
     expect(out).toContain('3 tasks, 2 managed; 1 would be restarted now. Nothing was sent.');
+    expect(out).toContain('By verdict: nothing to do 1, before-start 1, restart 1\n');
     expect(out).toContain('start it: relaykeeper run\n');
     const elsewhere = await typed(['plan', '--config', "a b's.yaml"], { terminal: true, app: { planOnce } });
     expect(elsewhere.out).toContain("start it: relaykeeper --config 'a b'\\''s.yaml' run\n");
@@ -103,6 +104,7 @@ describe('plan', () => {
     expect(JSON.parse(out)).toMatchObject({
       tasks: [fine, waits, stopped],
       notes: ['one item was malformed', expect.any(String)],
+      totals: { restart: 1, 'before-start': 1, 'nothing to do': 1 },
     });
   });
 

@@ -1,0 +1,40 @@
+/** What of the configuration no task answers to: a misspelt name is silent, and its tasks fall to the group below. */
+import { globMatches, type Policy } from '../domain/words/policy.ts';
+import { nearest } from '../settings/nearest.ts';
+
+interface Listed {
+  readonly account: string;
+  readonly title: string;
+  readonly cloudGroup: string;
+  readonly group: string | null;
+}
+
+/** Names told at most: more is a list that is not there, not a misspelt name. */
+const mostTold = 20;
+
+const fits = (globs: readonly string[], text: string): boolean => globs.some((glob) => globMatches(glob, text));
+
+/** One sentence for each group that has no task, and for each name in a `match` that nothing has; of all accounts together. */
+export function unmatched(groups: readonly Policy[], tasks: readonly Listed[]): readonly string[] {
+  const told = groups.flatMap(({ name, match }) => {
+    const among = tasks.filter(({ account }) => fits(match.account, account));
+    const cloudGroups = [...new Set(among.map(({ cloudGroup }) => cloudGroup))];
+    const unknown = match.cloudGroup.filter((glob) => !cloudGroups.some((text) => globMatches(glob, text)));
+    const unheard = match.title.filter((glob) => !among.some(({ title }) => globMatches(glob, title)));
+    const words = [
+      ...unknown.map((glob) => `no task is in a cloud group ${glob}${meant(glob, cloudGroups)}`),
+      ...unheard.map((glob) => `no task has a title ${glob}`),
+    ];
+    const isEmpty = !tasks.some(({ group }) => group === name);
+    if (isEmpty && words.length === 0)
+      words.push('it has no task: groups above it have them, or its match excludes them');
+    return words.map((word) => `group ${name}: ${word}`);
+  });
+  const more = told.length - mostTold;
+  return more > 0 ? [...told.slice(0, mostTold), `and ${more} more names that nothing has`] : told;
+}
+
+function meant(glob: string, known: readonly string[]): string {
+  const name = nearest(glob, known);
+  return name === undefined ? '' : `: did you mean ${name}?`;
+}
