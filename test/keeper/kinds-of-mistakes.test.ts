@@ -1,0 +1,99 @@
+/** What a small mistake in the loop would do, where no other test looks: each of these has been made once. */
+import { expect, test } from 'vitest';
+import type { Ownership } from '../../src/domain/ports/store-port.ts';
+import { policiesOf } from '../domain/story.ts';
+import { defaultPolicy, Stage, tasks } from '../sim/stage.ts';
+
+test('a poll whose account was lost meanwhile decides nothing', async () => {
+  const lost = new AbortController();
+  let had = false;
+  const ownership: Ownership = {
+    acquire: (_account, signal) => {
+      if (!had) {
+        had = true;
+        return Promise.resolve({ epoch: 1, lost: lost.signal });
+      }
+      return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    },
+    remainingMs: () => Number.POSITIVE_INFINITY,
+  };
+  const stage = new Stage({ policies: policiesOf(defaultPolicy), tasks: tasks(3), ownership: () => ownership });
+  await stage.run(10);
+  const polls = stage.told('poll-completed').length;
+  stage.act({ kind: 'stop', taskId: 't00001' });
+  const settings = stage.settings();
+  const { cloud } = settings;
+  await stage.keeper.configure({
+    ...settings,
+    cloud: {
+      ...cloud,
+      // Its last page had come when the lease was lost.
+      observe: async (_signal, known) => {
+        const seen = await cloud.observe(new AbortController().signal, known);
+        lost.abort(new Error('the lease is lost'));
+        return seen;
+      },
+    },
+  });
+  await stage.run(30);
+  expect(lost.signal.aborted).toBe(true);
+  expect(stage.told('poll-completed')).toHaveLength(polls);
+  expect(stage.told('outage-opened')).toEqual([]);
+  expect(stage.restarts()).toEqual([]);
+});
+
+test('a match that asks for other cloud groups makes no list suspect', async () => {
+  const policies = policiesOf(defaultPolicy);
+  const stage = new Stage({
+    policies,
+    tasks: [...tasks(20, { cloudGroup: 'large' }, 'a'), ...tasks(2, { cloudGroup: 'small' }, 'b')],
+  });
+  await stage.run(20);
+  const settings = stage.settings();
+  const { cloud } = settings;
+  await stage.keeper.configure({
+    ...settings,
+    listScope: 'small',
+    cloud: {
+      ...cloud,
+      observe: async (signal, known) => {
+        const seen = await cloud.observe(signal, known);
+        return seen.kind === 'failed'
+          ? seen
+          : { ...seen, items: seen.items.filter(({ cloudGroup }) => cloudGroup === 'small') };
+      },
+    },
+  });
+  await stage.run(60);
+  expect(stage.told('poll-suspect')).toEqual([]);
+  expect(stage.told('task-gone')).toHaveLength(20);
+});
+
+test('what was awaited when the process ended is awaited by the next one', async () => {
+  const life = { restartsInVain: Number.POSITIVE_INFINITY };
+  const stage = new Stage({ policies: policiesOf(defaultPolicy), tasks: tasks(3, { life }), pollEveryMs: 30_000 });
+  await stage.run(25);
+  stage.act({ kind: 'stop', taskId: 't00001' });
+  await stage.run(8);
+  expect(stage.restarts()).toHaveLength(1);
+  await stage.stop();
+  stage.start();
+  await stage.run(2);
+  const asked = stage.arrivals.length;
+  expect(stage.keeper.ledger.tasks.get('t00001')?.attempt?.phase).toMatchObject({ kind: 'verifying' });
+  await stage.run(20);
+  // A poll at most, and looks every 5 s.
+  expect(stage.arrivals.length - asked).toBeGreaterThanOrEqual(4);
+  await stage.run(50);
+  expect(stage.told('restart-failed')).toMatchObject([{ taskId: 't00001', cause: 'not-recovered', row: 1 }]);
+  expect(stage.restarts()[1]?.at ?? Number.POSITIVE_INFINITY).toBeGreaterThanOrEqual(31 + 60);
+});
+
+test('a poll that is asked for comes at once', async () => {
+  const stage = new Stage({ policies: policiesOf(defaultPolicy), tasks: tasks(3), pollEveryMs: 300_000 });
+  await stage.run(10);
+  const before = stage.told('poll-completed').length;
+  stage.keeper.pollSoon();
+  await stage.run(1);
+  expect(stage.told('poll-completed')).toHaveLength(before + 1);
+});
