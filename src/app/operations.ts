@@ -8,6 +8,7 @@ import { holdsOver, type Situation } from '../domain/memory/situation.ts';
 import type { Lane } from '../domain/ports/gate-port.ts';
 import type { Operations, ReloadResult, TaskPage, TaskQuery } from '../domain/ports/operations-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
+import { holdViews } from '../domain/views/covered.ts';
 import { inCommon } from '../domain/views/in-common.ts';
 import type { AccountSnapshot, ExplainView, StatusView, TaskView } from '../domain/views/shown.ts';
 import { accountView, groupViews, ruleViews, taskView } from '../domain/views/views.ts';
@@ -80,7 +81,7 @@ export function createOperations(running: Running): Operations {
       if (events.length === 0) subjectMustExist(query, crew.keepers());
       return events;
     },
-    holds: () => crew.keepers().flatMap((keeper) => [...keeper.ledger.holds.values()]),
+    holds: () => crew.keepers().flatMap((keeper) => holdViews(keeper.situation())),
     ...holdOperations(running, keeperOf, find),
     async restart(named, { account, by, force }) {
       const { keeper, taskId } = find(named, account);
@@ -217,13 +218,23 @@ function holdOperations(
       return hold;
     },
     async removeHold(id, by) {
-      for (const keeper of crew.keepers()) {
-        const hold = keeper.ledger.holds.get(id);
-        if (!hold) continue;
-        await keeper.operator.changeHold(removeHold(hold, by, clock.now()));
-        return hold;
+      const all = crew
+        .keepers()
+        .flatMap((keeper) => [...keeper.ledger.holds.values()].map((hold) => ({ keeper, hold })))
+        .filter(({ hold }) => hold.id.startsWith(id));
+      const [first] = all;
+      const meant = all.find(({ hold }) => hold.id === id) ?? (all.length === 1 ? first : undefined);
+      if (!first) throw new Refusal('not-found', `no hold ${id}`, 'See which there are: relaykeeper hold list');
+      if (!meant) {
+        const ids = all.map(({ hold }) => hold.id).sort();
+        throw new Refusal(
+          'bad-request',
+          `${all.length} holds begin with ${id}: ${ids.slice(0, mostTold).join(', ')}`,
+          'Give more of the id.',
+        );
       }
-      throw new Refusal('not-found', `no hold ${id}: \`hold list\` shows them`);
+      await meant.keeper.operator.changeHold(removeHold(meant.hold, by, clock.now()));
+      return meant.hold;
     },
   };
 }

@@ -1,9 +1,11 @@
 /** `hold add|list|remove`: what operators want to be left alone, with author, reason and end. */
 import { Command } from 'commander';
+import type { StoredEvent } from '../domain/ports/store-port.ts';
+import type { HoldView, StatusView } from '../domain/views/shown.ts';
 import type { Hold } from '../domain/words/events.ts';
-import { askedBy, type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
-import { moment, plain, writeJson, writeTable } from './show.ts';
-import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
+import { askedBy, type Daemon, type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
+import { ago, moment, plain, writeJson, writeTable } from './show.ts';
+import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 
 export const holdCommand = (surroundings: Surroundings): Command =>
   new Command('hold')
@@ -20,6 +22,7 @@ interface AddOptions extends DaemonOptions {
   readonly for?: string;
   readonly until?: string;
   readonly by?: string;
+  readonly yes?: true;
   readonly json?: true;
 }
 
@@ -34,6 +37,7 @@ const addCommand = (surroundings: Surroundings): Command =>
     .option('--until <TIME>', 'until when, such as 2026-01-31T18:00 (local time, or with Z or an offset)')
     .option('--account <NAME>', 'account, if there are several')
     .option('--by <NAME>', 'who asks (default: you@this-machine)')
+    .option('--yes', 'do not ask, though it covers a group or an account')
     .option('--json', 'print JSON')
     .action(async (id: string | undefined, options: AddOptions) => {
       const target = targetOf(id, options);
@@ -46,13 +50,40 @@ const addCommand = (surroundings: Surroundings): Command =>
         // Whole seconds, rounded up: a hold rather ends late than early.
         for: forMs === undefined ? undefined : `${Math.ceil(forMs / 1000)}s`,
       };
-      const hold = await withDaemon(surroundings, options, (daemon) => daemon.post<Hold>('/api/v1/holds', body));
       const { out, program } = surroundings;
+      const hold = await withDaemon(surroundings, options, async (daemon) =>
+        (await isMeant(surroundings, daemon, target, options)) ? daemon.post<Hold>('/api/v1/holds', body) : undefined,
+      );
+      if (!hold) return out.error('nothing was held\n');
       if (options.json) return writeJson(out, hold);
       const end = hold.endsAt === undefined ? 'until it is removed' : `until ${moment(out, hold.endsAt)}`;
       out.write(`hold ${hold.id} on ${plain(targetWords(hold))}, ${end}\n`);
       out.write(`End it earlier: ${program} hold remove ${hold.id}\n`);
     });
+
+/** Asks a person who is about to hold more than one task; a script means what it says. */
+async function isMeant(
+  { out, ask }: Surroundings,
+  daemon: Daemon,
+  target: Hold['target'],
+  { account, yes, json }: AddOptions,
+): Promise<boolean> {
+  if (!out.isTerminal || yes || json || target.kind === 'task') return true;
+  const { groups } = await daemon.get<StatusView>('/api/v1/status');
+  const covered = groups.filter(
+    (one) =>
+      (account === undefined || one.account === account) && (target.kind === 'account' || one.group === target.group),
+  );
+  // What it names is not there: the daemon says so, with the nearest name.
+  if (covered.length === 0) return true;
+  const sum = (of: (group: (typeof covered)[number]) => number) => covered.reduce((all, one) => all + of(one), 0);
+  const tasks = sum(({ states }) => Object.values(states).reduce((all, one) => all + one, 0));
+  out.error(`This covers ${coverWords({ tasks, stopped: sum(({ states }) => states.stopped) })}.\n`);
+  return (await ask('hold them?')) ?? true;
+}
+
+const coverWords = ({ tasks, stopped }: HoldView['covers']): string =>
+  `${tasks} task${tasks === 1 ? '' : 's'}, ${stopped === 0 ? 'none' : stopped} stopped`;
 
 function targetOf(id: string | undefined, { group, all }: AddOptions): Hold['target'] {
   const given = [id, group, all].filter((choice) => choice !== undefined);
@@ -94,34 +125,74 @@ const readMoment = (text: string): number =>
     ? new Date(text.replace(' ', 'T')).getTime()
     : Number.NaN;
 
+/** For so long `hold list` still tells of holds that have ended, and of so many. */
+const endedForMs = 24 * 3_600_000;
+const mostEnded = 20;
+
 const listCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('list'))
-    .description('list the holds in force')
+    .description('list the holds in force; on a terminal also those that ended within a day')
     .option('--json', 'print JSON')
     .action(async (options: DaemonOptions & { json?: true }) => {
-      const holds = await withDaemon(surroundings, options, (daemon) => daemon.get<readonly Hold[]>('/api/v1/holds'));
-      const { out } = surroundings;
+      const { out, clock } = surroundings;
+      const { holds, ended } = await withDaemon(surroundings, options, async (daemon) => ({
+        holds: await daemon.list<HoldView>('/api/v1/holds'),
+        ended: options.json || !out.isTerminal ? [] : await endedSince(daemon, clock.now() - endedForMs),
+      }));
       if (options.json) return writeJson(out, holds);
-      if (holds.length === 0 && out.isTerminal) return out.write('no holds\n');
-      writeTable(
-        out,
-        ['ID', 'ACCOUNT', 'COVERS', 'ENDS', 'AUTHOR', 'SET', 'REASON'],
-        holds.map((hold) => [
-          hold.id,
-          hold.account,
-          targetWords(hold),
-          moment(out, hold.endsAt),
-          hold.author,
-          moment(out, hold.createdAt),
-          hold.reason,
-        ]),
-      );
+      if (!out.isTerminal) return writeForProgram(out, holds);
+      if (holds.length === 0) out.write('no holds\n');
+      else
+        writeTable(
+          out,
+          ['ID', 'COVERS', 'ENDS', 'AUTHOR', 'REASON'],
+          holds.map((hold) => [
+            hold.id,
+            hold.title === null ? `${targetWords(hold)}: ${coverWords(hold.covers)}` : hold.title,
+            moment(out, hold.endsAt),
+            hold.author,
+            hold.reason,
+          ]),
+        );
+      if (ended.length > 0) out.write('\nEnded within a day:\n');
+      for (const { event } of ended) {
+        const by = event.type === 'hold-removed' ? `removed by ${event.by}` : 'its end came';
+        const words = `${event.hold.id} on ${targetWords(event.hold)}: ${by} ${ago(clock.now(), event.at)}; ${event.hold.reason}`;
+        out.write(`${plain(words)}\n`);
+      }
     });
+
+type HoldEnd = StoredEvent & { readonly event: { readonly type: 'hold-removed' | 'hold-expired' } };
+
+async function endedSince(daemon: Daemon, since: number): Promise<readonly HoldEnd[]> {
+  const types = { type: 'hold-removed,hold-expired', limit: mostEnded };
+  const events = await daemon.get<readonly HoldEnd[]>(`/api/v1/events${query(types)}`);
+  return events.filter(({ event }) => event.at > since);
+}
+
+function writeForProgram(out: Output, holds: readonly HoldView[]): void {
+  writeTable(
+    out,
+    ['ID', 'ACCOUNT', 'COVERS', 'ENDS', 'AUTHOR', 'SET', 'REASON', 'TITLE', 'TASKS', 'STOPPED'],
+    holds.map((hold) => [
+      hold.id,
+      hold.account,
+      targetWords(hold),
+      moment(out, hold.endsAt),
+      hold.author,
+      moment(out, hold.createdAt),
+      hold.reason,
+      hold.title ?? '-',
+      String(hold.covers.tasks),
+      String(hold.covers.stopped),
+    ]),
+  );
+}
 
 const removeCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('remove'))
     .description('end a hold now')
-    .argument('<ID>', 'as `hold list` shows it')
+    .argument('<ID>', 'as `hold list` shows it, or the beginning of it')
     .option('--by <NAME>', 'who asks (default: you@this-machine)')
     .option('--json', 'print JSON')
     .action(async (id: string, options: DaemonOptions & { by?: string; json?: true }) => {

@@ -8,6 +8,7 @@ import type {
   AccountView,
   ExplainView,
   GroupView,
+  HoldView,
   InCommon,
   RuleView,
   StatusView,
@@ -145,6 +146,10 @@ export const answers = {
     inCommon: z.array(common),
   }) satisfies z.ZodType<StatusView>,
   Hold: hold,
+  HoldView: hold.extend({
+    title: orNull(z.string()),
+    covers: z.object({ tasks: count, stopped: count }),
+  }),
   StoredEvent: stored,
   RestartView: z.object({ task, answer: z.looseObject({ kind: z.string() }) }),
 } as const;
@@ -157,6 +162,7 @@ type Complete<View, Schema extends z.ZodType> =
 type Must<Answer extends true> = Answer;
 export type Checked = [
   Must<Complete<Hold, typeof hold>>,
+  Must<Complete<HoldView, (typeof answers)['HoldView']>>,
   Must<Complete<ExplainView, (typeof answers)['ExplainView']>>,
   Must<Complete<StoredEvent, typeof stored>>,
 ];

@@ -256,10 +256,10 @@ const reading: readonly Route[] = [
     },
   }),
   route('get', '/api/v1/holds', 'read', {
-    summary: 'Holds in force',
+    summary: 'Holds in force, with what each covers',
     query: listQuery,
     answer: `Holds; ${paged}`,
-    schema: 'Hold[]',
+    schema: 'HoldView[]',
     run: ({ operations }, { query }) => sliced(operations.holds(), query, ({ id }) => [id]),
   }),
   route('get', '/api/v1/groups', 'read', {
@@ -325,7 +325,7 @@ const operating: readonly Route[] = [
     },
   }),
   route('delete', '/api/v1/holds/{id}', 'operate', {
-    summary: 'Ends a hold now',
+    summary: 'Ends a hold now; the id may be a beginning that no other has',
     query: byQuery,
     answer: 'The hold that was',
     schema: 'Hold',

@@ -43,6 +43,8 @@ const hold: Hold = {
   endsAt: noon + 120 * minute,
 };
 
+const heldTask = { ...hold, title: '世界杯01', covers: { tasks: 1, stopped: 1 } };
+
 const opened: StoredEvent = {
   seq: 11,
   event: {
@@ -228,7 +230,7 @@ describe('what each command asks of the daemon', () => {
       'GET /api/v1/tasks/8fde6a': { json: explained },
       [`GET /api/v1/tasks/${encodeURIComponent('世界杯01')}`]: { json: explained },
       'GET /api/v1/events': { json: [failed, opened] },
-      'GET /api/v1/holds': { json: [hold] },
+      'GET /api/v1/holds': { json: [heldTask] },
       'POST /api/v1/holds': { status: 201, json: hold },
       'DELETE /api/v1/holds/h7': { json: hold },
       [`POST /api/v1/tasks/${id}/restart`]: { json: { task, answer: { kind: 'accepted' } } },
@@ -453,13 +455,13 @@ describe('what is printed', () => {
     },
     [`GET /api/v1/tasks/${id}`]: { json: explained },
     'GET /api/v1/events': { json: [failed, opened] },
-    'GET /api/v1/holds': { json: [hold] },
+    'GET /api/v1/holds': { json: [heldTask] },
   };
 
   it('in a pipe: one row a line, tab-separated, without headings, in UTC', async () => {
     const { socket } = await answering(answers);
     expect((await typed(['hold', 'list', '--socket', socket])).out).toBe(
-      `h7\tmain\ttask ${id}\t2026-03-01T14:00:00.000Z\tlin@desk\t2026-03-01T12:00:00.000Z\tencoder is being moved\n`,
+      `h7\tmain\ttask ${id}\t2026-03-01T14:00:00.000Z\tlin@desk\t2026-03-01T12:00:00.000Z\tencoder is being moved\t世界杯01\t1\t1\n`,
     );
     expect((await typed(['history', '--socket', socket])).out).toBe(
       [
@@ -543,7 +545,7 @@ describe('what is printed', () => {
     const whole = {
       explain: explained,
       history: [failed, opened],
-      'hold list': [hold],
+      'hold list': [heldTask],
       status: { ...status, stopped: [task] },
     };
     expect(JSON.parse(out)).toEqual(whole[command as keyof typeof whole]);
@@ -559,7 +561,8 @@ describe('what is printed', () => {
   it('nothing in a title, reason or author steers the terminal', async () => {
     const nasty = `a${String.fromCharCode(27)}[2Jb\nc\u202ed\te`;
     const { socket } = await answering({
-      'GET /api/v1/holds': { json: [{ ...hold, reason: nasty, author: nasty }] },
+      'GET /api/v1/holds': { json: [{ ...heldTask, title: nasty, reason: nasty, author: nasty }] },
+      'GET /api/v1/events': { json: [] },
       [`GET /api/v1/tasks/${id}`]: { json: { ...explained, title: nasty } },
     });
     for (const args of [

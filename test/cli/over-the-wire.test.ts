@@ -45,7 +45,7 @@ const operations: Operations = {
     return note('explain', explained, taskId, account);
   },
   events: async (query) => note('events', [], query),
-  holds: () => note('holds', [hold]),
+  holds: () => note('holds', [{ ...hold, title: null, covers: { tasks: 1, stopped: 0 } }]),
   addHold: async (request) => note('addHold', hold, request),
   removeHold: async (holdId, by) => note('removeHold', hold, holdId, by),
   restart: async (taskId, options) => {

@@ -147,7 +147,8 @@ describe('every address answers, and asks the right operation', () => {
     const get = async (path: string) => (await on('socket')('GET', path)).json;
     expect(await get('/api/v1/status')).toEqual(status);
     expect(await get('/api/v1/groups')).toEqual(status.groups);
-    expect(await get('/api/v1/holds')).toEqual([JSON.parse(JSON.stringify(hold))]);
+    const covers = { title: null, covers: { tasks: 40, stopped: 3 } };
+    expect(await get('/api/v1/holds')).toEqual([{ ...JSON.parse(JSON.stringify(hold)), ...covers }]);
     expect(await get('/api/v1/tasks/task-1')).toMatchObject({ taskId: 'task-1', rules: [] });
   });
 
@@ -545,7 +546,12 @@ describe('openapi.json', () => {
 });
 
 describe('lists', () => {
-  const holds = Array.from({ length: 5 }, (_, n) => ({ ...hold, id: `h${n}` }));
+  const holds = Array.from({ length: 5 }, (_, n) => ({
+    ...hold,
+    id: `h${n}`,
+    title: null,
+    covers: { tasks: 1, stopped: 0 },
+  }));
   const groups = ['a', 'b', 'c'].map((name) => groupView(name));
   const stored = Array.from({ length: 7 }, (_, n) => ({ seq: 7 - n, event: events['task-gone'] }));
   const fake: Partial<Operations> = {
@@ -619,7 +625,7 @@ describe('answers are what openapi.json says', () => {
     ['/api/v1/tasks', answers.TaskView.array()],
     ['/api/v1/tasks/task-1', answers.ExplainView],
     ['/api/v1/groups', answers.GroupView.array()],
-    ['/api/v1/holds', answers.Hold.array()],
+    ['/api/v1/holds', answers.HoldView.array()],
     ['/api/v1/events', answers.StoredEvent.array()],
   ])('%s', async (path, schema) => {
     const fake: Partial<Operations> = {

@@ -1,6 +1,6 @@
 /** What an operator can ask of the running daemon, by HTTP or by command. */
 
-import type { AccountSnapshot, ExplainView, StatusView, TaskView } from '../views/shown.ts';
+import type { AccountSnapshot, ExplainView, HoldView, StatusView, TaskView } from '../views/shown.ts';
 import type { Hold } from '../words/events.ts';
 import type { Reason } from '../words/reason.ts';
 import type { RestartAnswer, TaskState } from '../words/task.ts';
@@ -47,8 +47,10 @@ export interface Operations {
   /** `taskId` may be a unique prefix of at least 6 characters, or a unique title. */
   explain(taskId: string, account?: string): Promise<ExplainView>;
   events(query: EventQuery): Promise<readonly StoredEvent[]>;
-  holds(): readonly Hold[];
+  /** Those in force. */
+  holds(): readonly HoldView[];
   addHold(request: HoldRequest): Promise<Hold>;
+  /** `id` may be a unique beginning of it. */
   removeHold(id: string, by: string): Promise<Hold>;
   restart(
     taskId: string,

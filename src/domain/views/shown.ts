@@ -63,6 +63,14 @@ export interface ExplainView extends TaskView {
   readonly recent: readonly StoredEvent[];
 }
 
+/** A hold, and what it covers now. */
+export interface HoldView extends Hold {
+  /** Of its task, if it holds one that is known. */
+  readonly title: string | null;
+  /** Managed tasks, and how many of them are stopped. */
+  readonly covers: { readonly tasks: number; readonly stopped: number };
+}
+
 export interface GroupView {
   readonly account: string;
   readonly group: string;
