@@ -98,6 +98,8 @@ it.each([
       ['status'],
       ['tasks', { state: 'stopped', limit: 500 }],
       ['tasks', { state: 'stopped', limit: 500, after: { account: task.account, taskId: task.taskId } }],
+      ['tasks', { state: 'unknown', limit: 500 }],
+      ['tasks', { state: 'unknown', limit: 500, after: { account: task.account, taskId: task.taskId } }],
     ],
   ],
   ['explain 世界杯01 --account main', [['explain', '世界杯01', 'main']]],
