@@ -1,35 +1,157 @@
-/** `status`: is everything up, is it healing, and if not, why not. */
+/** `status`: what is wrong, what is down, what comes next. In a pipe: accounts, groups, stopped tasks, what they share. */
 import { Command } from 'commander';
 import type { AccountView, GroupView, StatusView, TaskView, VerdictView } from '../domain/views/shown.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
-import { ago, duration, moment, paint, plain, until, writeJson, writeTable } from './show.ts';
-import type { Output, Surroundings } from './surroundings.ts';
+import { ago, duration, moment, paint, plain, shortIds, until, untilThen, writeJson, writeTable } from './show.ts';
+import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 
-/** Stopped tasks shown on a terminal; a storm must not push the summary off the screen. */
-const mostStopped = 20;
+/** Down tasks shown on a terminal; a storm must not push the rest off the screen. */
+const mostShown = 20;
+/** An account whose last good poll is older than this, and than three of its intervals, is in trouble. */
+const lateMs = 60_000;
+
+/** How often `--watch` looks: with the usual schedule every poll is seen. */
+const watchEveryMs = 2_000;
 
 interface Options extends DaemonOptions {
+  readonly account?: string;
+  readonly group?: string;
+  readonly watch?: true;
   readonly json?: true;
 }
 
 export const statusCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('status'))
-    .description('accounts, groups, and the managed tasks that are stopped now')
+    .description('what is wrong, what is down and what comes next; then what else there is to say of each group')
+    .option('--account <NAME>', 'only this account')
+    .option('--group <NAME>', 'only this group')
+    .option('--watch', 'again every 2 s, until Ctrl-C')
     .option('--json', 'print JSON')
     .action(async (options: Options) => {
-      const { status, stopped, unknown } = await withDaemon(surroundings, options, async (daemon) => ({
-        status: await daemon.get<StatusView>('/api/v1/status'),
-        stopped: await daemon.list<TaskView>(`/api/v1/tasks${query({ state: 'stopped' })}`),
-        unknown: await daemon.list<TaskView>(`/api/v1/tasks${query({ state: 'unknown' })}`),
-      }));
-      const { out, program } = surroundings;
-      const down = unknown.filter(({ state, downSince }) => state === 'unknown' && downSince !== null);
-      const managed = [...stopped, ...down].filter((task) => task.group !== null && !task.gone);
-      if (options.json) return writeJson(out, { ...status, stopped: managed });
-      writeStatus(out, status);
-      writeStopped(out, program, status.now, managed);
-      writeInCommon(out, status);
+      const { out, clock } = surroundings;
+      if (!options.watch) return show(surroundings, await look(surroundings, options), options);
+      if (!out.isTerminal || options.json) throw new Failure(exitCodes.usage, '--watch is for a terminal');
+      const { stop } = surroundings.signals();
+      do {
+        const seen = await look(surroundings, options);
+        out.write(clearScreen);
+        show(surroundings, seen, options);
+        await clock.sleep(watchEveryMs, stop).catch(() => {});
+      } while (!stop.aborted);
     });
+
+/** To the corner, and everything behind it gone. */
+const clearScreen = '\u001b[H\u001b[J';
+
+interface Seen {
+  readonly status: StatusView;
+  /** Managed tasks that are stopped, or down in some other way. */
+  readonly stopped: readonly TaskView[];
+}
+
+async function look(surroundings: Surroundings, options: Options): Promise<Seen> {
+  const { account, group } = options;
+  const inState = (state: string) => `/api/v1/tasks${query({ account, group, state })}`;
+  const { whole, stopped, unknown } = await withDaemon(surroundings, options, async (daemon) => ({
+    whole: await daemon.get<StatusView>('/api/v1/status'),
+    stopped: await daemon.list<TaskView>(inState('stopped')),
+    unknown: await daemon.list<TaskView>(inState('unknown')),
+  }));
+  const isMeant = (one: { readonly account: string; readonly group?: string }) =>
+    (account === undefined || one.account === account) &&
+    (group === undefined || one.group === undefined || one.group === group);
+  const status = {
+    ...whole,
+    accounts: whole.accounts.filter(isMeant),
+    groups: whole.groups.filter(isMeant),
+    inCommon: whole.inCommon.filter(isMeant),
+  };
+  const all = [...stopped, ...unknown.filter(({ state, downSince }) => state === 'unknown' && downSince !== null)];
+  return { status, stopped: all.filter((task) => task.group !== null && !task.gone) };
+}
+
+function show(surroundings: Surroundings, { status, stopped }: Seen, { json }: Options): void {
+  const { out, program } = surroundings;
+  if (json) writeJson(out, { ...status, stopped });
+  else if (out.isTerminal) writeForPerson(out, program, status, stopped);
+  else {
+    writeStatus(out, status);
+    writeStopped(out, status.now, stopped);
+    writeInCommon(out, status);
+  }
+}
+
+/** First what is wrong, then what is down, then what is to be said of groups; what is well is one line. */
+function writeForPerson(out: Output, program: string, status: StatusView, stopped: readonly TaskView[]): void {
+  const trouble = [
+    ...(status.store.up ? [] : [`the store (${status.store.kind}) is DOWN: restarts are stopped`]),
+    ...status.accounts.flatMap((account) =>
+      troubleOf(out, account, status.now).map((words) => `account ${account.account}: ${words}`),
+    ),
+  ];
+  for (const line of trouble) out.write(`${paint(out, 'red', plain(line))}\n`);
+  if (trouble.length > 0) out.write('\n');
+  const down = stopped.filter(({ downSince }) => downSince !== null);
+  if (down.length > 0) {
+    writeDown(out, status, down);
+    writeInCommon(out, status);
+  } else out.write(`${trouble.length > 0 ? 'No task is known to be down.' : 'Everything that should run runs.'}\n`);
+  const groups = status.groups.flatMap((group) => groupWords(status, group));
+  if (groups.length > 0) out.write(`\n${groups.map((line) => `${plain(line)}\n`).join('')}`);
+  out.write('\n');
+  for (const account of status.accounts) out.write(`${paint(out, 'dim', plain(accountWords(status.now, account)))}\n`);
+  const upFor = duration(status.now - status.startedAt);
+  out.write(
+    `${paint(out, 'dim', `relaykeeper ${status.version} up ${upFor}, ${status.configFile} (${status.configHash})`)}\n`,
+  );
+  if (down.length > 0) out.write(`Why: ${program} explain TASK\n`);
+}
+
+function writeDown(out: Output, { now, accounts }: StatusView, down: readonly TaskView[]): void {
+  const shown = down.toSorted(longestFirst).slice(0, mostShown);
+  const short = shortIds(
+    out,
+    shown.map(({ taskId }) => taskId),
+  );
+  const several = accounts.length > 1;
+  writeTable(
+    out,
+    ['DOWN', ...(several ? ['ACCOUNT'] : []), 'TITLE', 'TASK', 'GROUP', 'REASON', 'NEXT'],
+    shown.map((task) => [
+      duration(Math.max(0, now - (task.downSince ?? now))),
+      ...(several ? [task.account] : []),
+      task.title,
+      short(task.taskId),
+      task.group ?? '-',
+      task.verdict.reason ?? '-',
+      task.verdict.kind === 'restart' ? 'now' : untilThen(out, now, task.verdict.until),
+    ]),
+  );
+  if (shown.length < down.length) out.write(`… and ${down.length - shown.length} more (--json has them all)\n`);
+}
+
+/** One line for a group that has more to say than that its tasks run. */
+function groupWords({ accounts, now }: StatusView, group: GroupView): string[] {
+  const { states, quarantined, abandoned, holds, storm } = group;
+  const counts = [
+    [group.down, 'down'],
+    ...Object.entries(group.waiting).map(([reason, tasks]) => [tasks, reason] as const),
+    [states.overdue, 'overdue'],
+    [states.unknown, 'of unknown status'],
+    [quarantined + abandoned, 'given up'],
+  ] as const;
+  const said = [
+    ...counts.flatMap(([count, what]) => (count > 0 ? [`${count} ${what}`] : [])),
+    ...(holds > 0 ? [`${holds} hold${holds === 1 ? '' : 's'}`] : []),
+    ...(storm ? [`storm for ${duration(now - storm.since)}, window ${storm.window}`] : []),
+  ];
+  const where = accounts.length > 1 ? `${group.account} / ` : '';
+  const observed = group.mode === 'observe' ? ' (observe)' : '';
+  return said.length > 0 ? [`${where}${group.group}${observed}: ${said.join(', ')}; ${states.active} run`] : [];
+}
+
+const accountWords = (now: number, account: AccountView): string =>
+  `account ${account.account}: ${account.tasks} tasks, ${account.unmanaged} unmanaged; polled ${lastPoll(now, account)}; ${callsPerSecond(account)} calls/s`;
 
 function writeStatus(out: Output, status: StatusView): void {
   const store = `${status.store.kind} ${status.store.up ? 'up' : paint(out, 'red', 'DOWN: restarts are stopped')}`;
@@ -96,8 +218,15 @@ function callsPerSecond({ gate: { perSecond, restartPerSecond, listPerSecond } }
   return [String(perSecond), ...smaller.map(([action, own]) => `${action} ${own}`)].join(', ');
 }
 
-function accountTrouble(out: Output, account: AccountView, now: number): string {
+const accountTrouble = (out: Output, account: AccountView, now: number): string =>
+  troubleOf(out, account, now).join('; ') || '-';
+
+function troubleOf(out: Output, account: AccountView, now: number): readonly string[] {
   const trouble: string[] = [];
+  const { polledAt, pollIntervalMs, owned } = account;
+  if (!owned) trouble.push('another process owns it: nothing is restarted from here');
+  else if (polledAt !== null && now - polledAt > Math.max(lateMs, 3 * (pollIntervalMs ?? 0)))
+    trouble.push(`no poll has succeeded for ${duration(now - polledAt)}`);
   for (const [name, circuit] of Object.entries(account.circuits)) {
     if (circuit)
       trouble.push(`${name} circuit open for ${duration(now - circuit.since)}: ${circuit.code ?? circuit.class}`);
@@ -107,7 +236,7 @@ function accountTrouble(out: Output, account: AccountView, now: number): string 
   if (account.incompleteSince !== null) trouble.push(`list incomplete since ${moment(out, account.incompleteSince)}`);
   if (account.throttledUntil !== null && account.throttledUntil > now) trouble.push('throttled');
   if (account.clockOffsetMs !== 0) trouble.push(`clock off by ${duration(Math.abs(account.clockOffsetMs))}`);
-  return trouble.join('; ') || '-';
+  return trouble;
 }
 
 function waiting(group: GroupView): string {
@@ -115,30 +244,29 @@ function waiting(group: GroupView): string {
   return (group.storm ? ['storm', ...parts] : parts).join(', ') || '-';
 }
 
-function writeStopped(out: Output, program: string, now: number, stopped: readonly TaskView[]): void {
-  if (stopped.length === 0) {
-    if (out.isTerminal) out.write('\nNo managed task is stopped.\n');
-    return;
-  }
-  const oldestFirst = stopped.toSorted((a, b) => (a.downSince ?? later) - (b.downSince ?? later));
-  const shown = out.isTerminal ? oldestFirst.slice(0, mostStopped) : oldestFirst;
+function writeStopped(out: Output, now: number, stopped: readonly TaskView[]): void {
+  if (stopped.length === 0) return;
   out.write('\n');
   writeTable(
     out,
     ['STOPPED TASK', 'TITLE', 'GROUP', 'DOWN FOR', 'ATTEMPTS', 'REASON', 'NOT BEFORE'],
-    shown.map((task) => [
-      task.taskId,
-      plain(task.title),
-      task.group ?? '-',
-      task.downSince === null ? '-' : duration(Math.max(0, now - task.downSince)),
-      String(task.outage?.attempts ?? 0),
-      reasonWords(out, task.verdict),
-      until(out, task.verdict.until),
-    ]),
+    stopped
+      .toSorted(longestFirst)
+      .map((task) => [
+        task.taskId,
+        task.title,
+        task.group ?? '-',
+        task.downSince === null ? '-' : duration(Math.max(0, now - task.downSince)),
+        String(task.outage?.attempts ?? 0),
+        reasonWords(out, task.verdict),
+        until(out, task.verdict.until),
+      ]),
   );
-  if (shown.length < stopped.length) out.write(`… and ${stopped.length - shown.length} more (--json has them all)\n`);
-  if (out.isTerminal) out.write(`Why: ${program} explain TASK\n`);
 }
+
+/** What is not down stands below what is. */
+const longestFirst = (a: TaskView, b: TaskView): number => (a.downSince ?? later) - (b.downSince ?? later);
+const later = Number.MAX_SAFE_INTEGER;
 
 function reasonWords(out: Output, { kind, reason, wouldGo }: VerdictView): string {
   if (!wouldGo) return reason ?? kind;
@@ -156,6 +284,3 @@ function writeInCommon(out: Output, { inCommon, accounts }: StatusView): void {
     out.write(`${plain(`${where}${sentence}`)}${when}\n`);
   }
 }
-
-/** What is not down stands below what is. */
-const later = Number.MAX_SAFE_INTEGER;

@@ -485,15 +485,14 @@ describe('what is printed', () => {
     const { socket } = await answering(answers);
     const { out } = await typed(['status', '--socket', socket], { terminal: true });
     expect(out).toContain('restart circuit open for 2m: RequestForbidden.BillingStatus');
-    expect(out).toContain('up 1h30m, store sqlite up');
-    expect(out).toContain('backoff 1');
+    expect(out).toContain('relaykeeper 0.1.0 up 1h30m');
     expect(out).toContain('\n38 of 41 down pull from live.example.com; of the 160 that run 2 do\n');
     expect(out).toMatch(/\n40 of 41 down stopped within 2 minutes, the first at 2026-03-01 \d\d:55:00\n/);
     const lines = out.split('\n');
-    const heading = lines.find((line) => line.startsWith('STOPPED TASK')) ?? '';
-    const row = lines.find((line) => line.startsWith(id)) ?? '';
-    // Four Chinese characters take eight places, so the columns after them start four characters earlier.
-    expect(row.indexOf('5m')).toBe(heading.indexOf('DOWN FOR') - 3);
+    const heading = lines.find((line) => line.startsWith('DOWN')) ?? '';
+    const row = lines.find((line) => line.startsWith('5m')) ?? '';
+    // Three Chinese characters take six places, so the columns after them start three characters earlier.
+    expect(row.indexOf('8fde6aa0')).toBe(heading.indexOf('TASK') - 3);
     expect(out).toContain('relaykeeper explain TASK');
   });
 

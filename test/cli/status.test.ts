@@ -1,0 +1,198 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { textWidth } from '../../src/cli/show.ts';
+import type { AccountView, GroupView, StatusView, TaskView } from '../../src/domain/views/shown.ts';
+import { groupView, taskView } from '../telemetry/samples.ts';
+import { type Answer, noon, type PretendDaemon, pretendDaemon, typed } from './pretend.ts';
+
+const minute = 60_000;
+const lane = { restart: 0, verify: 0, poll: 0, other: 0 };
+const account = (name: string, more: Partial<AccountView> = {}): AccountView => ({
+  account: name,
+  provider: 'volcengine',
+  owned: true,
+  polledAt: noon - 4_000,
+  pollIntervalMs: 5_000,
+  tasks: 120,
+  unmanaged: 20,
+  calls: 0,
+  circuits: { list: null, restart: null },
+  storm: null,
+  throttledUntil: null,
+  suspectSince: null,
+  incompleteSince: null,
+  clockOffsetMs: 0,
+  gate: { perSecond: 10, restartPerSecond: 10, listPerSecond: 10, queued: lane, permitsOut: 0 },
+  ...more,
+});
+const group = (name: string, more: Partial<GroupView> = {}): GroupView => ({
+  ...groupView(name),
+  account: 'main',
+  states: { active: 100, stopped: 0, not_started: 0, overdue: 0, ended: 0, unknown: 0 },
+  down: 0,
+  waiting: {},
+  quarantined: 0,
+  abandoned: 0,
+  holds: 0,
+  storm: null,
+  ...more,
+});
+const status: StatusView = {
+  version: '0.1.0',
+  startedAt: noon - 90 * minute,
+  now: noon,
+  configHash: 'abc123',
+  configFile: 'relaykeeper.yaml',
+  store: { kind: 'sqlite', up: true },
+  accounts: [account('main')],
+  groups: [group('vip'), group('news')],
+  inCommon: [],
+};
+const stopped = (taskId: string, title: string, minutes: number | null, more: Partial<TaskView> = {}): TaskView => ({
+  ...taskView(taskId),
+  taskId,
+  title,
+  account: 'main',
+  group: 'vip',
+  state: 'stopped',
+  gone: false,
+  downSince: minutes === null ? null : noon - minutes * minute,
+  verdict: { kind: 'wait', reason: 'backoff', until: noon + minute, sentence: 'It waits.' },
+  ...more,
+});
+
+let daemon: PretendDaemon | undefined;
+afterEach(async () => {
+  await daemon?.close();
+  daemon = undefined;
+});
+interface Seen {
+  readonly status?: Partial<StatusView>;
+  readonly tasks?: readonly TaskView[];
+  readonly answers?: Readonly<Record<string, Answer>>;
+}
+async function run(line: string, seen: Seen = {}, around = {}) {
+  daemon = await pretendDaemon({
+    'GET /api/v1/status': { json: { ...status, ...seen.status } },
+    'GET /api/v1/tasks': { json: seen.tasks ?? [] },
+    ...seen.answers,
+  });
+  return typed([...line.split(' '), '--socket', daemon.socket], { terminal: true, ...around });
+}
+const linesOf = (out: string) => out.split('\n');
+
+describe('status for a person', () => {
+  it('with nothing wrong says so first, and no line about groups', async () => {
+    const { out } = await run('status');
+    expect(out).toBe(
+      'Everything that should run runs.\n\n' +
+        'account main: 120 tasks, 20 unmanaged; polled 4s ago, every 5s; 10 calls/s\n' +
+        'relaykeeper 0.1.0 up 1h30m, relaykeeper.yaml (abc123)\n',
+    );
+  });
+
+  it('first what is wrong, a line each; then what is down, the longest first', async () => {
+    const circuit = { since: noon - 2 * minute, class: 'billing', code: 'RequestForbidden.BillingStatus', message: '' };
+    const { out } = await run('status', {
+      status: {
+        store: { kind: 'postgres', up: false },
+        accounts: [
+          account('main', { circuits: { list: null, restart: circuit }, polledAt: noon - 3 * minute }),
+          account('other', { owned: false }),
+        ],
+        groups: [group('vip', { down: 2 })],
+      },
+      tasks: [stopped('aaaaaaaa1', '中超05', 3), stopped('bbbbbbbb1', '世界杯01', 40)],
+    });
+    expect(linesOf(out).slice(0, 8)).toEqual([
+      'the store (postgres) is DOWN: restarts are stopped',
+      'account main: no poll has succeeded for 3m',
+      'account main: restart circuit open for 2m: RequestForbidden.BillingStatus',
+      'account other: another process owns it: nothing is restarted from here',
+      '',
+      expect.stringMatching(/^DOWN +ACCOUNT +TITLE +TASK +GROUP +REASON +NEXT$/),
+      expect.stringMatching(/^40m +main +世界杯01 +bbbbbbbb +vip +backoff +in 1m$/),
+      expect.stringMatching(/^3m +main +中超05 +aaaaaaaa +vip +backoff +in 1m$/),
+    ]);
+    expect(out).toContain('Why: relaykeeper explain TASK\n');
+  });
+
+  it('held, observed and out-of-hours tasks are counts', async () => {
+    const { out } = await run('status', {
+      status: {
+        groups: [
+          group('vip', { down: 1, waiting: { backoff: 1, held: 2, 'outside-hours': 3 }, holds: 1, quarantined: 1 }),
+          group('news', { mode: 'observe', waiting: { observing: 4 }, storm: { since: noon - minute, window: 5 } }),
+        ],
+      },
+      tasks: [stopped('aaaaaaaa1', 'A', 3), stopped('bbbbbbbb1', 'HELD', null)],
+    });
+    expect(out).not.toContain('HELD');
+    expect(out).toContain('\nvip: 1 down, 1 backoff, 2 held, 3 outside-hours, 1 given up, 1 hold; 100 run\n');
+    expect(out).toContain('\nnews (observe): 4 observing, storm for 1m, window 5; 100 run\n');
+  });
+
+  it('without a good poll nothing is known', async () => {
+    const accounts = [account('main', { polledAt: noon - 10 * minute })];
+    expect((await run('status', { status: { accounts } })).out).toContain('\n\nNo task is known to be down.\n');
+  });
+
+  it('fits 80 columns with the longest titles, and counts what it leaves out', async () => {
+    const tasks = Array.from({ length: 25 }, (_, n) =>
+      stopped(`${n + 10}8fde6aa0281d9f6e15e6059a6e2423`, '世界杯决赛中央五套主备切换直播信号一二三', 9_000 - n, {
+        group: 'sports-channels-asia',
+        verdict: { kind: 'wait', reason: 'before-start', until: noon + 36 * 60 * minute, sentence: '' },
+      }),
+    );
+    const { out } = await run('status', { tasks, status: { accounts: [account('main'), account('other')] } });
+    const rows = linesOf(out).slice(0, 21);
+    for (const row of rows) expect(textWidth(row)).toBeLessThanOrEqual(80);
+    expect(rows[20]).toMatch(/^6d\S* +main +世界\S*… +298fde6a +\S*… +before-start +in 1d12h$/);
+    expect(out).toContain('\n… and 5 more (--json has them all)\n');
+  });
+
+  it('--group and --account leave the others out', async () => {
+    const accounts = [account('main'), account('other')];
+    const groups = [
+      group('vip', { holds: 1 }),
+      group('news', { holds: 1 }),
+      group('vip', { account: 'other', holds: 1 }),
+    ];
+    const { out } = await run('status --group vip --account main', { status: { accounts, groups } });
+    expect(daemon?.asked[1]?.path).toBe('/api/v1/tasks?account=main&group=vip&state=stopped');
+    expect(out).toContain('vip: 1 hold; 100 run\n');
+    expect(out).not.toContain('news');
+    expect(out).not.toContain('other');
+  });
+
+  it('a group that is not there is refused as everywhere', async () => {
+    const detail = 'no group vpi: did you mean vip?';
+    const answers = { 'GET /api/v1/tasks': { status: 404, json: { detail } } };
+    expect(await run('status --group vpi', { answers })).toMatchObject({ code: 1, err: `relaykeeper: ${detail}\n` });
+  });
+});
+
+describe('status --watch', () => {
+  it('clears the screen, shows, and ends with Ctrl-C', async () => {
+    const { code, out } = await run('status --watch', {}, { stopped: true });
+    const control = String.fromCharCode(27);
+    expect(code).toBe(0);
+    expect(out.startsWith(`${control}[H${control}[JEverything that should run runs.\n`)).toBe(true);
+  });
+  it.each([
+    ['in a pipe', 'status --watch', { terminal: false }],
+    ['as JSON', 'status --watch --json', {}],
+  ])('not %s', async (_what, line, around) => {
+    expect(await run(line, {}, around)).toMatchObject({ code: 2, err: expect.stringContaining('for a terminal') });
+  });
+});
+
+it('in a pipe: accounts, groups, stopped tasks with whole titles and ids, what they share', async () => {
+  const title = '世界杯决赛中央五套主备切换直播信号一二三';
+  const sentence = '5 of 5 down are of the type vod; of the 95 that run none are';
+  const inCommon = [{ account: 'main', trait: 'type', value: 'vod', down: 5, ofDown: 5, sentence }] as const;
+  const seen = { tasks: [stopped('8fde6aa0281d9f6e', title, 5)], status: { inCommon } };
+  const { out } = await run('status', seen, { terminal: false });
+  expect(out).toContain('\nmain\tvolcengine\tthis process\t4s ago, every 5s\t120\t20\t10\t-\n');
+  expect(out).toContain(`\n8fde6aa0281d9f6e\t${title}\tvip\t5m\t0\tbackoff\t2026-03-01T12:01:00.000Z\n`);
+  expect(out).toContain(`\n${sentence}\n`);
+});
