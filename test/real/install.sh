@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The real programs that the tests of this folder speak to, from Debian's packages: prometheus, promtool and
-# alertmanager. Does nothing where they are already. Wants root, or sudo without a password.
+# The real programs that the tests of this folder speak to, from Debian's packages: prometheus, promtool,
+# alertmanager and chromium, with a font that has Chinese. Does nothing where they are already. Wants root, or sudo without a password.
 set -euo pipefail
 
 have_all() {
   local program
-  for program in prometheus promtool prometheus-alertmanager amtool; do command -v "$program" >/dev/null || return 1; done
+  for program in prometheus promtool prometheus-alertmanager amtool chromium; do command -v "$program" >/dev/null || return 1; done
 }
 if have_all; then
   exit 0
@@ -20,4 +20,5 @@ if [[ ! -e $policy ]]; then
   trap '"${as_root[@]}" rm -f $policy' EXIT
 fi
 "${as_root[@]}" apt-get update -q
-DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -q -y --no-install-recommends prometheus prometheus-alertmanager
+DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -q -y --no-install-recommends prometheus prometheus-alertmanager \
+  chromium fonts-wqy-microhei
