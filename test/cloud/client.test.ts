@@ -446,14 +446,16 @@ describe('a restart', () => {
 
   test('whose answer comes as the signal speaks is told, not thrown away', async () => {
     const controller = new AbortController();
+    let restarting = false;
     const transport = scripted(() => {
-      controller.abort();
+      if (restarting) controller.abort();
       return envelope();
     });
     const { cloud, gate } = bench(transport);
     await cloud.observe(never).catch(() => {});
-    const answer = await cloud.restart({ taskId: 't', cloudGroup: 'g' }, gate.permit(), new AbortController().signal);
-    expect(answer.kind).toBe('accepted');
+    restarting = true;
+    const answer = await cloud.restart({ taskId: 't', cloudGroup: 'g' }, gate.permit(), controller.signal);
+    expect([answer.kind, controller.signal.aborted]).toEqual(['accepted', true]);
   });
 });
 
