@@ -4,7 +4,7 @@ import type { ExplainView, RuleView } from '../domain/views/shown.ts';
 import { reasonMeanings, reasons } from '../domain/words/reason.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { writeEvents } from './history.ts';
-import { ago, moment, paint, plain, until, writeJson, writeTable } from './show.ts';
+import { ago, inOneClock, moment, paint, plain, until, writeJson, writeTable } from './show.ts';
 import type { Output, Surroundings } from './surroundings.ts';
 
 interface Options extends DaemonOptions {
@@ -32,7 +32,8 @@ Reasons not to restart a stopped task; of several, \`explain\` shows the first:
 ${reasons.map((reason) => `  ${reason.padEnd(16)}${reasonMeanings[reason].means}`).join('\n')}`;
 
 function writeTask({ out, clock, program }: Surroundings, task: ExplainView): void {
-  const line = (name: string, text: string) => out.write(`${paint(out, 'dim', name.padEnd(10))}${plain(text)}\n`);
+  const line = (name: string, text: string) =>
+    out.write(`${paint(out, 'dim', name.padEnd(10))}${inOneClock(out, plain(text))}\n`);
   out.write(`${paint(out, 'bold', plain(task.title))}  ${task.taskId}\n`);
   line('verdict', verdictWords(out, task));
   const advice = meaningOf(task.verdict.reason)?.advice;
@@ -60,7 +61,7 @@ function writeTask({ out, clock, program }: Surroundings, task: ExplainView): vo
   writeTable(
     out,
     ['RULE', 'SAYS', 'DETAIL'],
-    task.rules.map((rule) => [rule.reason, ruleWords(out, rule), rule.detail]),
+    task.rules.map((rule) => [rule.reason, ruleWords(out, rule), inOneClock(out, rule.detail)]),
   );
   if (task.recent.length === 0) return;
   out.write('\n');

@@ -5,7 +5,7 @@ import type { ExplainView } from '../domain/views/shown.ts';
 import type { Event } from '../domain/words/events.ts';
 import { lineOf } from '../telemetry/sentences.ts';
 import { type Daemon, type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
-import { moment, writeJson, writeTable } from './show.ts';
+import { inOneClock, moment, writeJson, writeTable } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 
 /** The most that the API gives at once. */
@@ -16,6 +16,7 @@ interface Options extends DaemonOptions {
   readonly group?: string;
   readonly type?: string;
   readonly before?: number;
+  readonly since?: string;
   readonly limit: number;
   readonly json?: true;
 }
@@ -28,17 +29,23 @@ export const historyCommand = (surroundings: Surroundings): Command =>
     .option('--group <NAME>', 'only this group')
     .option('--type <LIST>', 'only these event types, such as restart-failed,outage-opened')
     .option('--before <NUMBER>', 'only older events: the number in the first column', count)
+    .option('--since <DURATION>', 'only of the last 30m, 2h or 1d')
     .option('--limit <NUMBER>', `how many, up to ${mostEvents}`, eventCount, 50)
     .option('--json', 'print JSON')
     .action(async (id: string | undefined, options: Options) => {
       const { account, group, type, before, limit } = options;
-      const events = await withDaemon(surroundings, options, async (daemon) => {
+      const sinceMs = options.since === undefined ? Number.POSITIVE_INFINITY : await lengthMs(options.since);
+      const found = await withDaemon(surroundings, options, async (daemon) => {
         const task = id === undefined ? undefined : await fullId(daemon, id, account);
         return daemon.get<readonly StoredEvent[]>(
           `/api/v1/events${query({ task, account, group, type, before, limit })}`,
         );
       });
-      const { out } = surroundings;
+      const { out, clock } = surroundings;
+      const events = found.filter(({ event }) => event.at >= clock.now() - sinceMs);
+      const oldest = found.at(-1);
+      if (oldest && options.since !== undefined && found.length === limit && events.length === found.length)
+        out.error(`these are the newest ${limit}; those before: --before ${oldest.seq}\n`);
       if (options.json) return writeJson(out, events);
       if (events.length === 0 && out.isTerminal) return out.write('nothing recorded\n');
       writeEvents(out, events);
@@ -67,7 +74,7 @@ export function writeEvents(out: Output, newestFirst: readonly StoredEvent[]): v
         ('group' in event && event.group) || '-',
         'taskId' in event ? event.taskId : '-',
         event.type,
-        sentence(event),
+        inOneClock(out, sentence(event)),
       ]),
   );
 }
@@ -76,6 +83,14 @@ export function writeEvents(out: Output, newestFirst: readonly StoredEvent[]): v
 function sentence(event: Event): string {
   const never = event.type === 'restart-withheld' && event.until === null;
   return lineOf(never ? { ...event, until: Number.POSITIVE_INFINITY } : event).msg ?? event.type;
+}
+
+async function lengthMs(text: string): Promise<number> {
+  const { durationMs } = await import('../settings/values.ts');
+  const ms = durationMs(text);
+  if (ms === undefined || ms === 0)
+    throw new Failure(exitCodes.usage, `--since ${text} is no duration: write 30m, 2h or 1d12h`);
+  return ms;
 }
 
 function eventCount(text: string): number {

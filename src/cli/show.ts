@@ -112,6 +112,12 @@ export function moment(out: Output, at: number | null | undefined): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
+/** Sentences come with moments in UTC; beside local times a person would read them wrong. */
+export const inOneClock = (out: Output, text: string): string =>
+  out.isTerminal
+    ? text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (at) => moment(out, Date.parse(at)))
+    : text;
+
 /** When something may happen at the earliest; the words of the API stay as they are. */
 export const until = (out: Output, at: number | 'never' | 'unknown' | null | undefined): string =>
   typeof at === 'string' ? at : moment(out, at);

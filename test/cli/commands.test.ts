@@ -351,6 +351,7 @@ describe('the exit code and the line for each end', () => {
     ['hold add t1 --reason x --until 2026-03-01T11:00Z', 'has passed'],
     ['hold add t1 --reason x --for 1h --until 2026-03-02T11:00', 'not both'],
     ['history --limit 0', 'whole number from 1'],
+    ['history --since yesterday', '--since yesterday is no duration'],
     ['history --limit 1001', 'whole number from 1 to 1000'],
     ['status --socket a --url http://b', 'not both'],
     ['status --token-file a', 'belongs to --url'],
@@ -571,6 +572,47 @@ describe('what is printed', () => {
       const { out } = await typed([...args, '--socket', socket], { terminal: true });
       expect(out).toContain('a [2Jb c d e');
       for (const character of [27, 0x202e]) expect(out).not.toContain(String.fromCharCode(character));
+    }
+  });
+
+  it('history --since: only what is that young, and a word if there may be more', async () => {
+    const { socket } = await answering({ 'GET /api/v1/events': { json: [failed, opened] } });
+    const seen = async (...args: string[]) => typed(['history', ...args, '--socket', socket]);
+    const young = await seen('--since', '3m');
+    expect(young.out.split('\n').map((line) => line.split('\t')[0])).toEqual(['12', '']);
+    expect(young.err).toBe('');
+    const all = await seen('--since', '1h', '--limit', '2');
+    expect(all.out.split('\n')).toHaveLength(3);
+    expect(all.err).toBe('these are the newest 2; those before: --before 11\n');
+  });
+
+  it('one clock in a row: local on a terminal, in sentences too; UTC in a pipe', async () => {
+    const until = noon + minute;
+    const withheld = {
+      type: 'restart-withheld',
+      at: noon,
+      account: 'main',
+      taskId: id,
+      group: 'vip',
+      reason: 'backoff',
+    };
+    const { socket } = await answering({
+      'GET /api/v1/events': { json: [{ seq: 1, event: { ...withheld, until } }] },
+      [`GET /api/v1/tasks/${id}`]: {
+        json: {
+          ...explained,
+          rules: [{ reason: 'backoff', notBefore: until, detail: 'not before 2026-03-01T12:01:00Z' }],
+        },
+      },
+    });
+    const local = new Date(until);
+    const two = (n: number) => String(n).padStart(2, '0');
+    const words = `${local.getFullYear()}-${two(local.getMonth() + 1)}-${two(local.getDate())} ${two(local.getHours())}:01:00`;
+    for (const args of [['history'], ['explain', id]]) {
+      const person = await typed([...args, '--socket', socket], { terminal: true });
+      expect(person.out).toContain(`not before ${words}`);
+      expect(person.out).not.toMatch(/\dT\d\d:/);
+      expect((await typed([...args, '--socket', socket])).out).toContain('2026-03-01T12:01:00');
     }
   });
 
