@@ -31,7 +31,7 @@ export async function eventsPage(visit: Visit): Promise<Page> {
     title: texts.events,
     live: true,
     body: html`<h1>${texts.events}</h1>
-<form method="get" action="${base}/events" class="filters" role="search">
+<form method="get" action="${base}/events" class="filters" aria-label="${texts.show}">
 <label>${texts.type}<select name="type">${optionsOf(visit, types, asked.type)}</select></label>
 <label>${texts.group}<select name="group">${optionsOf(visit, Object.fromEntries(groups.map((name) => [name, name])), asked.group)}</select></label>
 <label>${texts.oneTask}<input name="task" value="${asked.task ?? ''}" maxlength="128"></label>

@@ -27,7 +27,7 @@ function groupTable(visit: Visit, groups: readonly GroupView[]): Html {
         html`<a href="${base}/tasks${queryOf({ account, group })}">${group}</a>${mode === 'observe' ? html` <small>${texts.observed}</small>` : ''}`,
     },
     { head: texts.account, cell: ({ account }) => account },
-    { head: texts.down, cell: ({ down }) => down },
+    { head: texts.tasksDown, cell: ({ down }) => down },
     ...(['active', 'stopped', 'not_started', 'overdue', 'ended', 'unknown'] as const).map((state) => ({
       head: texts.states[state],
       cell: ({ states }: GroupView) => states[state],

@@ -19,6 +19,7 @@ export function homePage(visit: Visit, past: readonly Sample[]): Page {
   );
   const known = status.accounts.some(({ polledAt }) => polledAt !== null);
   const title = count > 0 ? `${count} ${texts.down}` : known ? texts.allRun : texts.nothingKnown;
+  const holds = operations.holds().length;
   const trouble = troubleOf(visit, status.accounts, status.store.up);
   return {
     title,
@@ -30,6 +31,7 @@ export function homePage(visit: Visit, past: readonly Sample[]): Page {
 ${trouble.length > 0 ? html`<section aria-labelledby="trouble"><h2 id="trouble">${texts.trouble}</h2><ul class="trouble">${trouble.map((one) => html`<li>${one}</li>`)}</ul></section>` : ''}
 ${status.inCommon.length > 0 ? html`<section><h2>${texts.inCommon}</h2><ul>${status.inCommon.map(({ account, sentence }) => html`<li>${sentence} <small>${account}</small></li>`)}</ul></section>` : ''}
 ${count > 0 ? html`<section><h2>${texts.tasksDown}</h2>${downTable(visit, down.slice(0, shown))}${moreOf(visit, count)}</section>` : ''}
+${holds > 0 ? html`<p><a href="${visit.base}/holds">${texts.holds}: ${holds}</a></p>` : ''}
 <section><h2>${texts.accounts}</h2>${accountTable(visit, status.accounts)}</section>`,
     )}
 <section><h2>${texts.lastHours}</h2>${chartsOf(visit, past)}</section>

@@ -41,7 +41,7 @@ export function tasksPage(visit: Visit): Page {
     title: texts.tasks,
     live: true,
     body: html`<h1>${texts.tasks}</h1>
-<form method="get" action="${base}/tasks" class="filters" role="search">
+<form method="get" action="${base}/tasks" class="filters" aria-label="${texts.show}">
 <label>${texts.search}<input type="search" name="search" value="${asked.search ?? ''}" maxlength="128"></label>
 <label>${texts.group}<select name="group">${optionsOf(visit, Object.fromEntries(groups.map((name) => [name, name])), asked.group)}</select></label>
 <label>${texts.state}<select name="state">${optionsOf(visit, stateNames, asked.state)}</select></label>
