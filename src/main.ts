@@ -109,8 +109,11 @@ const stdout: Output = {
   columns: process.stdout.columns || 80,
   colors: process.stdout.isTTY === true && process.stderr.isTTY === true && !process.env.NO_COLOR,
 };
+let unwritable = false;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (isDaemon) return;
+  // The end looks whether all is written, and fails like everything before it.
+  if (isDaemon || unwritable) return;
+  unwritable = true;
   if (error.code === 'EPIPE') process.exit(brokenPipe);
   complaints.write(`relaykeeper: the output cannot be written (${error.code ?? error.message})\n`);
   void end(1);
@@ -147,7 +150,7 @@ async function end(exitCode: number, withinMs = endsWithinMs): Promise<void> {
   // `process.exit` waits for the threads of Node's pool, and nothing could end it then.
   while (process.getActiveResourcesInfo().some((kind) => /^(FSReq|GetAddrInfo|GetNameInfo)/.test(kind)))
     await systemClock.sleep(lookEveryMs);
-  process.exit(exitCode);
+  process.exit(exitCode === 0 && unwritable ? 1 : exitCode);
 }
 
 let mistaken = false;
