@@ -54,7 +54,8 @@ export function createOperations(running: Running): Operations {
       now: clock.now(),
       configHash: current.hash,
       configFile: running.configFile,
-      store: { kind: 'sqlite', up: store.up() },
+      store: { kind: 'sqlite', up: store.up(), failingSince: store.failingSince() ?? null },
+      rejected: current.rejected ?? null,
       ...inStatus(running),
     }),
     tasks: (query) => {

@@ -2,8 +2,9 @@
  * Reload: read, check, build, swap. A file that is wrong changes nothing; it is logged, counted, and answered with
  * all its errors. One reload at a time.
  */
-import type { RejectedConfiguration, ReloadResult } from '../domain/ports/operations-port.ts';
+import type { ReloadResult } from '../domain/ports/operations-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
+import type { RejectedConfiguration } from '../domain/views/shown.ts';
 import { compareForReload, type Difference } from '../settings/compare.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -97,7 +98,7 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
 }
 
 function reject({ path, log, metrics, current, clock }: ReloadOptions, errors: readonly string[]): ReloadResult {
-  current.rejected = { at: clock.now(), errors };
+  current.rejected = { since: current.rejected?.since ?? clock.now(), errors };
   metrics.reloadFailed();
   log.tell(
     'config-rejected',

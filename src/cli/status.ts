@@ -1,15 +1,20 @@
 /** `status`: what is wrong, what is down, what comes next. In a pipe: accounts, groups, stopped tasks, what they share. */
 import { Command } from 'commander';
 import type { AccountView, GroupView, StatusView, TaskView, VerdictView } from '../domain/views/shown.ts';
+import {
+  accountTroubles,
+  daemonTroubles,
+  isOver,
+  type Trouble,
+  troublesOf,
+  troubleWords,
+} from '../domain/views/trouble.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { ago, duration, moment, paint, plain, shortIds, until, untilThen, writeJson, writeTable } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 
 /** Down tasks shown on a terminal; a storm must not push the rest off the screen. */
 const mostShown = 20;
-/** An account whose last good poll is older than this, and than three of its intervals, is in trouble. */
-const lateMs = 60_000;
-
 /** How often `--watch` looks: with the usual schedule every poll is seen. */
 const watchEveryMs = 2_000;
 
@@ -83,14 +88,13 @@ function show(surroundings: Surroundings, { status, stopped }: Seen, { json }: O
 
 /** First what is wrong, then what is down, then what is to be said of groups; what is well is one line. */
 function writeForPerson(out: Output, program: string, status: StatusView, stopped: readonly TaskView[]): void {
-  const trouble = [
-    ...(status.store.up ? [] : [`the store (${status.store.kind}) is DOWN: restarts are stopped`]),
-    ...status.accounts.flatMap((account) =>
-      troubleOf(out, account, status.now).map((words) => `account ${account.account}: ${words}`),
-    ),
-  ];
-  for (const line of trouble) out.write(`${paint(out, 'red', plain(line))}\n`);
-  if (trouble.length > 0) out.write('\n');
+  const told = troublesOf(status);
+  const trouble = told.filter((one) => !isOver(one));
+  for (const one of told) {
+    const where = one.account === undefined ? '' : `account ${one.account}: `;
+    out.write(`${paint(out, isOver(one) ? 'dim' : 'red', plain(where + troubleLine(out, one, status.now)))}\n`);
+  }
+  if (told.length > 0) out.write('\n');
   const down = stopped.filter(({ downSince }) => downSince !== null);
   if (down.length > 0) {
     writeDown(out, status, down);
@@ -156,7 +160,9 @@ const accountWords = (now: number, account: AccountView): string =>
 function writeStatus(out: Output, status: StatusView): void {
   const store = `${status.store.kind} ${status.store.up ? 'up' : paint(out, 'red', 'DOWN: restarts are stopped')}`;
   out.write(`relaykeeper ${status.version}, up ${duration(status.now - status.startedAt)}, store ${store}\n`);
-  out.write(`configuration ${status.configFile} (${status.configHash})\n\n`);
+  out.write(`configuration ${status.configFile} (${status.configHash})\n`);
+  for (const one of daemonTroubles(status)) out.write(`${plain(troubleLine(out, one, status.now))}\n`);
+  out.write('\n');
   writeTable(
     out,
     ['ACCOUNT', 'PROVIDER', 'OWNER', 'LAST POLL', 'TASKS', 'UNMANAGED', 'CALLS/S', 'TROUBLE'],
@@ -219,24 +225,17 @@ function callsPerSecond({ gate: { perSecond, restartPerSecond, listPerSecond } }
 }
 
 const accountTrouble = (out: Output, account: AccountView, now: number): string =>
-  troubleOf(out, account, now).join('; ') || '-';
+  accountTroubles(account, now)
+    .map((one) => troubleLine(out, one, now))
+    .join('; ') || '-';
 
-function troubleOf(out: Output, account: AccountView, now: number): readonly string[] {
-  const trouble: string[] = [];
-  const { polledAt, pollIntervalMs, owned } = account;
-  if (!owned) trouble.push('another process owns it: nothing is restarted from here');
-  else if (polledAt !== null && now - polledAt > Math.max(lateMs, 3 * (pollIntervalMs ?? 0)))
-    trouble.push(`no poll has succeeded for ${duration(now - polledAt)}`);
-  for (const [name, circuit] of Object.entries(account.circuits)) {
-    if (circuit)
-      trouble.push(`${name} circuit open for ${duration(now - circuit.since)}: ${circuit.code ?? circuit.class}`);
-  }
-  if (account.storm) trouble.push(`storm for ${duration(now - account.storm.since)}, window ${account.storm.window}`);
-  if (account.suspectSince !== null) trouble.push(`list not believed since ${moment(out, account.suspectSince)}`);
-  if (account.incompleteSince !== null) trouble.push(`list incomplete since ${moment(out, account.incompleteSince)}`);
-  if (account.throttledUntil !== null && account.throttledUntil > now) trouble.push('throttled');
-  if (account.clockOffsetMs !== 0) trouble.push(`clock off by ${duration(Math.abs(account.clockOffsetMs))}`);
-  return trouble;
+const troubleLine = (out: Output, one: Trouble, now: number): string =>
+  `${troubleWords[one.kind]}${spanOf(out, one, now)}${one.detail === undefined ? '' : `: ${one.detail}`}`;
+
+function spanOf(out: Output, { since, until: end }: Trouble, now: number): string {
+  const untilEnd = end === undefined ? '' : `until ${moment(out, end)}`;
+  if (since === undefined) return untilEnd && ` ${untilEnd}`;
+  return ` for ${duration(Math.max(0, (end ?? now) - since))}, ${untilEnd || `since ${moment(out, since)}`}`;
 }
 
 function waiting(group: GroupView): string {

@@ -50,6 +50,8 @@ export interface Store {
   prune(now: number): Promise<number>;
   /** The last operation worked, and none is stuck. */
   up(): boolean;
+  /** Since when it is not up, Unix milliseconds. */
+  failingSince(): number | undefined;
   /** Frees the lock and closes the file. */
   close(): Promise<void>;
 }
@@ -171,7 +173,8 @@ function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
       const shrink = () => db.connection().execute(() => sqlite.ask({ op: 'shrink', pages: shrunkPages }));
       return run('prune', () => pruneEvents(db, now, maxEvents, shrink));
     },
-    up: watching.up,
+    up: () => watching.failingSince() === undefined,
+    failingSince: watching.failingSince,
     close: async () => {
       closed = true;
       takeBackLook();

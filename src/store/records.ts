@@ -9,6 +9,7 @@ import { z } from 'zod';
 import type {
   AccountRecord,
   Attempt,
+  FailingPolls,
   ListCircuit,
   Outage,
   RestartCircuit,
@@ -17,7 +18,7 @@ import type {
 } from '../domain/memory/ledger.ts';
 import { cloudTime } from '../domain/words/cloud-time.ts';
 import type { Event, Hold } from '../domain/words/events.ts';
-import { type CallFailure, errorClasses } from '../domain/words/failure.ts';
+import { type CallFailure, errorClasses, pollTroubles } from '../domain/words/failure.ts';
 import { reasons } from '../domain/words/reason.ts';
 import type { TaskItem } from '../domain/words/task.ts';
 
@@ -129,12 +130,22 @@ const restartCircuit: z.ZodType<RestartCircuit> = z.discriminatedUnion('kind', [
   z.object({ ...opened, stretch }),
 ]);
 
+const failingPolls: z.ZodType<FailingPolls> = z.object({
+  since: time,
+  polls: count,
+  class: z.enum(pollTroubles),
+  code: maybe(text),
+  classes: z.array(z.enum(pollTroubles)),
+  endedAt: maybe(time),
+});
+
 export const accountRecord: z.ZodType<AccountRecord> = z.object({
   lastComplete: maybe(
     z.object({ startedAt: time, finishedAt: time, tasks: count, unlisted: z.array(text).default([]) }),
   ),
   pollDurationsMs: z.array(z.number()),
   suspect: maybe(z.object({ since: time, before: count })),
+  failing: maybe(failingPolls),
   circuits: z.object({ list: listCircuit, restart: restartCircuit }),
   throttle: maybe(z.object({ inRow: count, setAt: time, until: time })),
   retiredActions: z.array(text),

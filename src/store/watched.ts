@@ -10,13 +10,17 @@ const stuckAfterMs = 10_000;
 
 export interface Watch {
   run<T>(operation: StoreOperation, work: () => Promise<T>): Promise<T>;
-  /** No operation failed the last time it was tried (reading can go on while writing fails), and none is stuck. */
-  up(): boolean;
+  /**
+   * Since when an operation fails (reading can go on while writing fails) or is stuck, Unix milliseconds; undefined:
+   * each worked the last time it was tried.
+   */
+  failingSince(): number | undefined;
 }
 
 export function watch(file: string, clock: Clock, onTrace: (trace: StoreTrace) => void): Watch {
   const begun = new Set<{ readonly at: number }>();
-  const failing = new Set<StoreOperation>();
+  /** By the monotonic clock. */
+  const failing = new Map<StoreOperation, number>();
   return {
     run: async (operation, work) => {
       const running = { at: clock.monotonic() };
@@ -28,16 +32,18 @@ export function watch(file: string, clock: Clock, onTrace: (trace: StoreTrace) =
         return result;
       } catch (error) {
         problem = problemOf(error, file);
-        failing.add(operation);
+        failing.set(operation, failing.get(operation) ?? running.at);
         throw problem;
       } finally {
         begun.delete(running);
         onTrace({ operation, durationMs: clock.monotonic() - running.at, error: problem });
       }
     },
-    up: () => {
+    failingSince: () => {
       const now = clock.monotonic();
-      return failing.size === 0 && [...begun].every(({ at }) => now - at < stuckAfterMs);
+      const stuck = [...begun].flatMap(({ at }) => (now - at < stuckAfterMs ? [] : [at]));
+      const since = [...failing.values(), ...stuck];
+      return since.length === 0 ? undefined : clock.now() - (now - Math.min(...since));
     },
   };
 }

@@ -7,7 +7,7 @@
 
 import type { Lane } from '../domain/ports/gate-port.ts';
 import { circuits, endings } from '../domain/words/events.ts';
-import { classMeanings, errorClasses } from '../domain/words/failure.ts';
+import { classMeanings, errorClasses, pollTroubles } from '../domain/words/failure.ts';
 import { type Reason, reasons } from '../domain/words/reason.ts';
 import { taskStates } from '../domain/words/task.ts';
 
@@ -36,7 +36,7 @@ export interface MetricSpec {
 export const waitReasons: readonly Reason[] = reasons.filter((reason) => reason !== 'unmanaged');
 
 /** Why a poll failed: an error class, or a list that lost too many tasks to be believed. */
-export const pollFailureClasses = [...errorClasses, 'suspect'] as const;
+export const pollFailureClasses = pollTroubles;
 
 /** The classes that can open the restart circuit. An open list circuit can come to tell any. */
 export const restartCircuitClasses = errorClasses.filter((name) => classMeanings[name].restartCircuit !== 'nothing');

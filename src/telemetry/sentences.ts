@@ -145,6 +145,22 @@ function accountLine(event: AccountEvent): Line {
         before: event.before,
         durationMs: event.durationMs,
       });
+    case 'polls-failing':
+      return line(
+        event.since === event.at
+          ? `polls fail, nothing is decided: ${event.code ?? event.class}`
+          : `polls still fail, and otherwise: ${event.code ?? event.class}`,
+        { since: iso(event.since), class: event.class, code: event.code, error: event.message },
+      );
+    case 'polls-recovered': {
+      const lasted = duration(Math.max(0, event.at - event.since));
+      return line(`polls succeed again after ${event.polls} failed ones in ${lasted}: ${event.classes.join(', ')}`, {
+        since: iso(event.since),
+        durationMs: Math.max(0, event.at - event.since),
+        polls: event.polls,
+        classes: event.classes.join(','),
+      });
+    }
     case 'list-believed':
       return line(`list believed again: ${event.tasks} tasks`, { tasks: event.tasks });
     case 'list-incomplete':

@@ -15,6 +15,7 @@ import type {
   TaskView,
 } from '../domain/views/shown.ts';
 import type { Hold } from '../domain/words/events.ts';
+import { errorClasses, pollTroubles } from '../domain/words/failure.ts';
 import { reasons } from '../domain/words/reason.ts';
 import { taskStates } from '../domain/words/task.ts';
 
@@ -24,7 +25,9 @@ const orNull = <T extends z.ZodType>(schema: T) => schema.nullable();
 const reason = z.enum(reasons);
 const until = z.union([at, z.enum(['never', 'unknown'])]);
 const storm = orNull(z.object({ since: at, window: count }));
-const circuit = orNull(z.object({ since: at, class: z.string(), code: orNull(z.string()), message: z.string() }));
+const circuit = orNull(
+  z.object({ since: at, class: z.enum(errorClasses), code: orNull(z.string()), message: z.string() }),
+);
 
 const hold = z.object({
   id: z.string(),
@@ -101,6 +104,16 @@ const account = z.object({
   circuits: z.object({ list: circuit, restart: circuit }),
   storm,
   throttledUntil: orNull(at),
+  failing: orNull(
+    z.object({
+      since: at,
+      polls: count,
+      class: z.enum(pollTroubles),
+      code: orNull(z.string()),
+      classes: z.array(z.enum(pollTroubles)),
+      endedAt: orNull(at).meta({ description: 'Null: polls fail now' }),
+    }),
+  ),
   suspectSince: orNull(at),
   incompleteSince: orNull(at),
   clockOffsetMs: z.number(),
@@ -109,6 +122,14 @@ const account = z.object({
     perSecond: z.number(),
     restartPerSecond: z.number(),
     listPerSecond: z.number(),
+    slowed: z.array(
+      z.object({
+        limit: z.enum(['account', 'restart', 'list']),
+        perSecond: count,
+        configured: count,
+        forMs: z.number(),
+      }),
+    ),
     queued: z.object({ restart: count, verify: count, poll: count, other: count }),
     permitsOut: count,
   }),
@@ -140,7 +161,8 @@ export const answers = {
     now: at,
     configHash: z.string(),
     configFile: z.string(),
-    store: z.object({ kind: z.enum(['sqlite', 'postgres']), up: z.boolean() }),
+    store: z.object({ kind: z.enum(['sqlite', 'postgres']), up: z.boolean(), failingSince: orNull(at) }),
+    rejected: orNull(z.object({ since: at, errors: z.array(z.string()) })),
     accounts: z.array(account),
     groups: z.array(group),
     inCommon: z.array(common),

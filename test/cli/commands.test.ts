@@ -88,6 +88,7 @@ const gate = {
   perSecond: 10,
   restartPerSecond: 10,
   listPerSecond: 10,
+  slowed: [],
   queued: { restart: 0, verify: 0, poll: 0, other: 0 },
   permitsOut: 1,
 };
@@ -97,7 +98,8 @@ const status: StatusView = {
   now: noon,
   configHash: 'abc123',
   configFile: '/etc/relaykeeper/relaykeeper.yaml',
-  store: { kind: 'sqlite', up: true },
+  store: { kind: 'sqlite', up: true, failingSince: null },
+  rejected: null,
   accounts: [
     {
       account: 'main',
@@ -118,6 +120,7 @@ const status: StatusView = {
       },
       storm: null,
       throttledUntil: null,
+      failing: null,
       suspectSince: null,
       incompleteSince: null,
       calls: 7,
@@ -485,7 +488,7 @@ describe('what is printed', () => {
   it('on a terminal: columns that line up under Chinese titles, and the command to run next', async () => {
     const { socket } = await answering(answers);
     const { out } = await typed(['status', '--socket', socket], { terminal: true });
-    expect(out).toContain('restart circuit open for 2m: RequestForbidden.BillingStatus');
+    expect(out).toMatch(/restart circuit open for 2m, since \S+ \S+: RequestForbidden\.BillingStatus: /);
     expect(out).toContain('relaykeeper 0.1.0 up 1h30m');
     expect(out).toContain('\n38 of 41 down pull from live.example.com; of the 160 that run 2 do\n');
     expect(out).toMatch(/\n40 of 41 down stopped within 2 minutes, the first at 2026-03-01 \d\d:55:00\n/);

@@ -18,10 +18,11 @@ const account = (name: string, more: Partial<AccountView> = {}): AccountView => 
   circuits: { list: null, restart: null },
   storm: null,
   throttledUntil: null,
+  failing: null,
   suspectSince: null,
   incompleteSince: null,
   clockOffsetMs: 0,
-  gate: { perSecond: 10, restartPerSecond: 10, listPerSecond: 10, queued: lane, permitsOut: 0 },
+  gate: { perSecond: 10, restartPerSecond: 10, listPerSecond: 10, slowed: [], queued: lane, permitsOut: 0 },
   ...more,
 });
 const group = (name: string, more: Partial<GroupView> = {}): GroupView => ({
@@ -42,7 +43,8 @@ const status: StatusView = {
   now: noon,
   configHash: 'abc123',
   configFile: 'relaykeeper.yaml',
-  store: { kind: 'sqlite', up: true },
+  store: { kind: 'sqlite', up: true, failingSince: null },
+  rejected: null,
   accounts: [account('main')],
   groups: [group('vip'), group('news')],
   inCommon: [],
@@ -91,10 +93,11 @@ describe('status for a person', () => {
   });
 
   it('first what is wrong, a line each; then what is down, the longest first', async () => {
-    const circuit = { since: noon - 2 * minute, class: 'billing', code: 'RequestForbidden.BillingStatus', message: '' };
+    const code = 'RequestForbidden.BillingStatus';
+    const circuit = { since: noon - 2 * minute, class: 'billing', code, message: '' } as const;
     const { out } = await run('status', {
       status: {
-        store: { kind: 'postgres', up: false },
+        store: { kind: 'postgres', up: false, failingSince: noon - minute },
         accounts: [
           account('main', { circuits: { list: null, restart: circuit }, polledAt: noon - 3 * minute }),
           account('other', { owned: false }),
@@ -104,9 +107,11 @@ describe('status for a person', () => {
       tasks: [stopped('aaaaaaaa1', '中超05', 3), stopped('bbbbbbbb1', '世界杯01', 40)],
     });
     expect(linesOf(out).slice(0, 8)).toEqual([
-      'the store (postgres) is DOWN: restarts are stopped',
-      'account main: no poll has succeeded for 3m',
-      'account main: restart circuit open for 2m: RequestForbidden.BillingStatus',
+      expect.stringMatching(/^the store fails, and nothing is restarted for 1m, since \S+ \S+$/),
+      expect.stringMatching(/^account main: no poll has succeeded for 3m, since \S+ \S+$/),
+      expect.stringMatching(
+        /^account main: restart circuit open for 2m, since \S+ \S+: RequestForbidden\.BillingStatus: .*pay the bill$/,
+      ),
       'account other: another process owns it: nothing is restarted from here',
       '',
       expect.stringMatching(/^DOWN +ACCOUNT +TITLE +TASK +GROUP +REASON +NEXT$/),

@@ -91,6 +91,7 @@ export function countingGate(): CountingGate {
       perSecond: 10,
       restartPerSecond: 10,
       listPerSecond: 10,
+      slowed: [],
       queued: { restart: 0, verify: 0, poll: 0, other: 0 },
       permitsOut: 0,
     }),

@@ -156,9 +156,20 @@ describe('the gate', () => {
       perSecond: 2,
       restartPerSecond: 4,
       listPerSecond: 4,
+      slowed: [{ limit: 'account', perSecond: 2, configured: 4, forMs: 0 }],
       queued: { restart: 0, verify: 0, poll: 0, other: 1 },
       permitsOut: 2,
     });
+  });
+
+  test('tells for how long it has been slowed, from the first refusal until it has recovered', async () => {
+    const { gate, time } = gateOf(4);
+    gate.throttled('list');
+    await time.pass(2_000);
+    gate.throttled('list');
+    expect(gate.snapshot().slowed).toEqual([{ limit: 'list', perSecond: 1, configured: 4, forMs: 2_000 }]);
+    await time.pass(600_000);
+    expect(gate.snapshot().slowed).toEqual([]);
   });
 
   test('takes a reload: a raise wakes whoever waits when its window has passed', async () => {
@@ -183,6 +194,7 @@ describe('the gate', () => {
       perSecond: 3,
       restartPerSecond: 3,
       listPerSecond: 3,
+      slowed: [],
       queued: { restart: 1, verify: 1, poll: 2, other: 2 },
       permitsOut: 3,
     });
@@ -193,6 +205,7 @@ describe('the gate', () => {
       perSecond: 3,
       restartPerSecond: 3,
       listPerSecond: 3,
+      slowed: [],
       queued: { restart: 0, verify: 1, poll: 2, other: 2 },
       permitsOut: 3,
     });
@@ -201,6 +214,7 @@ describe('the gate', () => {
       perSecond: 3,
       restartPerSecond: 3,
       listPerSecond: 3,
+      slowed: [],
       queued: { restart: 0, verify: 0, poll: 2, other: 2 },
       permitsOut: 3,
     });
@@ -210,6 +224,7 @@ describe('the gate', () => {
       perSecond: 3,
       restartPerSecond: 3,
       listPerSecond: 3,
+      slowed: [],
       queued: { restart: 0, verify: 0, poll: 0, other: 1 },
       permitsOut: 3,
     });

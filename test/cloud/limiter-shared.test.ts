@@ -104,7 +104,7 @@ const cubic = () =>
     name: 'CUBIC',
     changes: [
       ['Math.max(slowestPerSecond, rate / 2)', 'Math.max(slowestPerSecond, rate * 0.7)'],
-      ['recoverAt: at + recoveryEveryMs },', 'recoverAt: at + 250, top: halves ? rate : throttled.top },'],
+      ['recoverAt: at + recoveryEveryMs,', 'recoverAt: at + 250, top: halves ? rate : throttled.top,'],
       [
         'rate = Math.min(ceiling, rate + ceiling * recoveryPart);',
         'const seconds = (throttled.recoverAt - throttled.halvedAt) / 1_000 - Math.cbrt((throttled.top * 0.3) / 0.4);\n' +

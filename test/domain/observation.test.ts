@@ -29,7 +29,7 @@ const goneAt = (story: Story, taskId: string) => {
 };
 
 describe('a failed poll', () => {
-  test('changes no record, no count and no storm, and tells nothing but itself', () => {
+  test('changes no record, no count and no storm, and tells nothing but itself and that a stretch of them begins', () => {
     const story = new Story().list(0, { ...tasks(8, 'stopped'), u: 'active' });
     const records = new Map(story.ledger.tasks);
     const { census, availability, seenNow } = story.ledger;
@@ -38,7 +38,7 @@ describe('a failed poll', () => {
     expect(new Map(story.ledger.tasks)).toEqual(records);
     expect(story.ledger).toMatchObject({ census, availability, seenNow });
     expect(story.window('vip')).toBe(3);
-    expect(story.events.slice(told).map(({ type }) => type)).toEqual(['poll-failed']);
+    expect(story.events.slice(told).map(({ type }) => type)).toEqual(['polls-failing', 'poll-failed']);
   });
   test('does not confirm: two complete ones must agree', () => {
     const story = new Story(calm({ confirm: 2 })).list(0, { t: 'stopped' }).failedList(15);

@@ -84,6 +84,7 @@ const account = (
   lastComplete: { startedAt: ours, finishedAt: ours, tasks: count, unlisted: ['vip'] },
   pollDurationsMs: [count],
   suspect: { since: ours, before: count },
+  failing: { since: ours, polls: count, class: 'server', code: 'InternalError', classes: ['server'], endedAt: ours },
   circuits: { list, restart },
   throttle: { inRow: count, setAt: ours, until: ours },
   retiredActions: ['RestartPullToPushTask'],

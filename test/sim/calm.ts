@@ -104,6 +104,7 @@ export const openGate: Gate = {
     perSecond: 10,
     restartPerSecond: 10,
     listPerSecond: 10,
+    slowed: [],
     queued: { restart: 0, verify: 0, poll: 0, other: 0 },
     permitsOut: 0,
   }),

@@ -7,7 +7,7 @@ import type { AccountRecord, Attempt, TaskRecord } from '../../src/domain/memory
 import type { LedgerChanges } from '../../src/domain/ports/store-port.ts';
 import { cloudTime } from '../../src/domain/words/cloud-time.ts';
 import { circuits, type Event, type EventType, endings, type Hold } from '../../src/domain/words/events.ts';
-import { type CallFailure, errorClasses } from '../../src/domain/words/failure.ts';
+import { type CallFailure, errorClasses, pollTroubles } from '../../src/domain/words/failure.ts';
 import { reasons } from '../../src/domain/words/reason.ts';
 import type { RestartAnswer, TaskItem } from '../../src/domain/words/task.ts';
 
@@ -189,10 +189,22 @@ const restartCircuit = fc.oneof(
   fc.record({ ...opened, stretch }),
 );
 
+const pollTrouble = fc.constantFrom(...pollTroubles);
+
 export const anyAccountRecord: fc.Arbitrary<AccountRecord> = fc.record({
   lastComplete: maybe(fc.record({ startedAt: time, finishedAt: time, tasks: count, unlisted: fc.array(text) })),
   pollDurationsMs: fc.array(count, { maxLength: 3 }),
   suspect: maybe(fc.record({ since: time, before: count })),
+  failing: maybe(
+    fc.record({
+      since: time,
+      polls: count,
+      class: pollTrouble,
+      code: maybe(text),
+      classes: fc.array(pollTrouble),
+      endedAt: maybe(time),
+    }),
+  ),
   circuits: fc.record({ list: listCircuit, restart: restartCircuit }),
   throttle: maybe(fc.record({ inRow: count, setAt: time, until: time })),
   retiredActions: fc.array(text, { maxLength: 3 }),
@@ -286,6 +298,8 @@ const shapes: Shapes = {
   }),
   'poll-failed': fc.record({ ...frame, failure, durationMs: count }),
   'poll-suspect': fc.record({ ...frame, tasks: count, before: count, durationMs: count, startedAt: time }),
+  'polls-failing': fc.record({ ...frame, since: time, class: pollTrouble, code: maybe(text), message: text }),
+  'polls-recovered': fc.record({ ...frame, since: time, polls: count, classes: fc.array(pollTrouble) }),
   'list-believed': fc.record({ ...frame, tasks: count }),
   'list-incomplete': fc.record({ ...frame, since: time, polls: count, tasks: count, cloudGroups: fc.array(text) }),
   'list-complete': fc.record({ ...frame, since: time }),

@@ -385,7 +385,7 @@ describe('state gauges', () => {
   });
 
   test('a circuit opened by a class that was not foreseen is told all the same', async () => {
-    const open = { since: at, class: 'throttled', code: null, message: '' };
+    const open = { since: at, class: 'throttled', code: null, message: '' } as const;
     const value = await of([snapshot({ account: accountView({ circuits: { list: null, restart: open } }) })]);
     expect(value('api_circuit_open{account="main",circuit="restart",class="throttled"}')).toBe(1);
   });

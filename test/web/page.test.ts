@@ -33,7 +33,7 @@ const fake: Partial<Operations> = {
   events: async () => Object.values(events).map((event, n) => ({ seq: n + 1, event })),
   holds: () => [{ ...hold({ reason: nasty }), title: nasty, covers: { tasks: 1, stopped: 1 } }],
   config: () => ({ version: 1, groups: [{ name: 'vip', mode: 'heal', backoff: { initialMs: 5_000 } }] }),
-  rejected: () => ({ at: 5, errors: [`a.yaml:3:1: ${nasty}`] }),
+  rejected: () => ({ since: 5, errors: [`a.yaml:3:1: ${nasty}`] }),
 };
 
 const origin = (url: string) => ({ origin: url, 'content-type': 'application/x-www-form-urlencoded' });

@@ -86,7 +86,7 @@ interface Pace {
   readonly raise: { readonly to: number; readonly at: number } | undefined;
   /** Calls per second after halving and recovery, between `slowestPerSecond` and `ceiling`; may be a fraction. */
   readonly rate: number;
-  readonly throttled: { readonly halvedAt: number; readonly recoverAt: number } | undefined;
+  readonly throttled: { readonly since: number; readonly halvedAt: number; readonly recoverAt: number } | undefined;
 }
 type Paces = Readonly<Record<LimitName, Pace>>;
 
@@ -158,9 +158,17 @@ export function limiterSnapshot(state: LimiterState, now: number): GateSnapshot 
     perSecond: limit,
     restartPerSecond: Math.floor(paces.restart.rate),
     listPerSecond: Math.floor(paces.list.rate),
+    slowed: limitNames.flatMap((name) => slowed(name, paces[name], present.at)),
     queued: { restart: restart.length, verify: verify.length, poll: poll.length, other: other.length },
     permitsOut: present.at < present.silentUntil ? Math.max(limit, held.length) : held.length,
   };
+}
+
+const limitNames = ['account', 'restart', 'list'] as const satisfies readonly LimitName[];
+
+function slowed(limit: LimitName, { rate, ceiling, throttled }: Pace, at: number): GateSnapshot['slowed'] {
+  if (throttled === undefined || rate >= ceiling) return [];
+  return [{ limit, perSecond: Math.floor(rate), configured: ceiling, forMs: at - throttled.since }];
 }
 
 /**
@@ -274,7 +282,11 @@ function slowDown(pace: Pace, at: number): Pace {
   return {
     ...pace,
     rate: halves ? Math.max(slowestPerSecond, rate / 2) : rate,
-    throttled: { halvedAt: halves ? at : throttled.halvedAt, recoverAt: at + recoveryEveryMs },
+    throttled: {
+      since: throttled?.since ?? at,
+      halvedAt: halves ? at : throttled.halvedAt,
+      recoverAt: at + recoveryEveryMs,
+    },
   };
 }
 

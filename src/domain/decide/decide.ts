@@ -8,6 +8,7 @@
 
 import { accountTime, emptyGroups, sliceOfTasks, takeCensus } from '../learn/census.ts';
 import { closeListCircuit, listFailureEvents, nextListProbeAt } from '../learn/circuit.ts';
+import { failingEvents, recoveredEvents } from '../learn/failing-polls.ts';
 import { type Look, tellMissed, tellMoved, tellShown, tellVerified } from '../learn/outage.ts';
 import { failuresCountFrom, reviewStorms } from '../learn/storm.ts';
 import { dueSince, isObserved, isOnLeave } from '../memory/condition.ts';
@@ -56,6 +57,7 @@ export function* decide(
 
 function pollFailed(memory: Memory, { failure, startedAt, finishedAt }: FailedObservation, now: number): Queue {
   const { ledger } = memory;
+  memory.tell(...failingEvents(ledger, failure, now));
   memory.tell({ type: 'poll-failed', at: now, account: ledger.account, failure, durationMs: finishedAt - startedAt });
   memory.tell(...listFailureEvents(ledger, failure, now));
   return [];
@@ -269,11 +271,16 @@ function pollEvents(ledger: Ledger, observation: CompleteObservation, doubted: b
     startedAt,
   };
   const before = suspect?.before ?? lastComplete?.tasks ?? 0;
-  return [
-    doubted
-      ? { ...common, type: 'poll-suspect', before }
-      : { ...common, type: 'poll-completed', drift, malformedItems, failedCloudGroups },
-  ];
+  const message = `the list has ${items.length} tasks, ${before} before`;
+  return doubted
+    ? [
+        ...failingEvents(ledger, { class: 'suspect', code: undefined, message }, now),
+        { ...common, type: 'poll-suspect', before },
+      ]
+    : [
+        { ...common, type: 'poll-completed', drift, malformedItems, failedCloudGroups },
+        ...recoveredEvents(ledger, now),
+      ];
 }
 
 /** Told when so many polls in a row have not added up, and when one does again. */

@@ -1,7 +1,13 @@
 /** What an event does to the record of its account: polls, circuits, throttling, what was learned. */
 import type { Event, TaskEvent } from '../words/events.ts';
-import { classMeanings } from '../words/failure.ts';
-import { type AccountRecord, excuseUnansweredMs, type RestartCircuit, type StretchEntry } from './ledger.ts';
+import { classMeanings, type PollTrouble } from '../words/failure.ts';
+import {
+  type AccountRecord,
+  excuseUnansweredMs,
+  type FailingPolls,
+  type RestartCircuit,
+  type StretchEntry,
+} from './ledger.ts';
 
 const pollDurationsKept = 3;
 /** One task alone cannot open the circuit, however often it fails: its streak need not be kept whole. */
@@ -31,9 +37,22 @@ export function applyToAccount(account: AccountRecord, event: Event): AccountRec
           unlisted: account.lastComplete?.unlisted ?? [],
         },
         suspect: { since: account.suspect?.since ?? event.at, before: event.before },
+        failing: oneMore(account.failing, 'suspect', undefined),
       };
     case 'poll-failed':
-      return polled(account, event.durationMs);
+      return {
+        ...polled(account, event.durationMs),
+        failing: oneMore(account.failing, event.failure.class, event.failure.code),
+      };
+    case 'polls-failing': {
+      const { since, class: trouble, code } = event;
+      const { failing } = account;
+      if (failing && failing.endedAt === undefined) return account;
+      const begun = { since, polls: 0, class: trouble, code, classes: [trouble], endedAt: undefined };
+      return { ...account, failing: begun };
+    }
+    case 'polls-recovered':
+      return { ...account, failing: account.failing && { ...account.failing, endedAt: event.at } };
     case 'restarts-throttled':
       return {
         ...account,
@@ -52,6 +71,16 @@ export function applyToAccount(account: AccountRecord, event: Event): AccountRec
     default:
       return account;
   }
+}
+
+function oneMore(
+  failing: FailingPolls | undefined,
+  trouble: PollTrouble,
+  code: string | undefined,
+): FailingPolls | undefined {
+  if (!failing || failing.endedAt !== undefined) return failing;
+  const classes = failing.classes.includes(trouble) ? failing.classes : [...failing.classes, trouble];
+  return { ...failing, polls: failing.polls + 1, class: trouble, code, classes };
 }
 
 const polled = (account: AccountRecord, durationMs: number): AccountRecord => ({

@@ -7,7 +7,7 @@
 
 import type { CloudTime } from '../words/cloud-time.ts';
 import type { Hold, StormCause, Trigger } from '../words/events.ts';
-import type { CallFailure } from '../words/failure.ts';
+import type { CallFailure, PollTrouble } from '../words/failure.ts';
 import type { Reason } from '../words/reason.ts';
 import type { TaskItem, TaskState } from '../words/task.ts';
 
@@ -117,10 +117,24 @@ export interface AccountRecord {
   readonly pollDurationsMs: readonly number[];
   /** The list is beyond belief since then; `before` is the last number of tasks believed. */
   readonly suspect: { readonly since: number; readonly before: number } | undefined;
+  /** The newest stretch of polls that failed or were not believed. */
+  readonly failing: FailingPolls | undefined;
   readonly circuits: { readonly list: ListCircuit; readonly restart: RestartCircuit };
   readonly throttle: { readonly inRow: number; readonly setAt: number; readonly until: number } | undefined;
   /** What `restartAction: auto` has learned. */
   readonly retiredActions: readonly string[];
+}
+
+export interface FailingPolls {
+  readonly since: number;
+  readonly polls: number;
+  /** Of the newest of them. */
+  readonly class: PollTrouble;
+  readonly code: string | undefined;
+  /** All that were seen in it, in that order. */
+  readonly classes: readonly PollTrouble[];
+  /** Undefined: it goes on. */
+  readonly endedAt: number | undefined;
 }
 
 /** For so long after an unanswered restart proved to have worked, unanswered ones do not count towards the five. */
@@ -294,6 +308,7 @@ export const emptyAccountRecord: AccountRecord = {
   lastComplete: undefined,
   pollDurationsMs: [],
   suspect: undefined,
+  failing: undefined,
   circuits: {
     list: { kind: 'closed' },
     restart: { kind: 'closed', streak: [], unansweredExcusedUntil: undefined },

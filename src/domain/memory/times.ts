@@ -93,6 +93,7 @@ const tables: { readonly [K in keyof Kept]: Table<Kept[K]> } = {
     lastComplete: { startedAt: 'ours', finishedAt: 'ours', tasks: 'count' },
     pollDurationsMs: 'count',
     suspect: { since: 'ours', before: 'count' },
+    failing: { since: 'ours', polls: 'count', endedAt: 'ours' },
     circuits: {
       list: { ...opened, probes: 'count' },
       restart: { ...opened, streak: tries, stretch: tries, unansweredExcusedUntil: unansweredWorkedAt },

@@ -44,6 +44,13 @@ export interface GateSnapshot {
   readonly perSecond: number;
   readonly restartPerSecond: number;
   readonly listPerSecond: number;
+  /** Limits that the cloud's refusals keep below the configured ones, and for how long, milliseconds. */
+  readonly slowed: readonly {
+    readonly limit: LimitName;
+    readonly perSecond: number;
+    readonly configured: number;
+    readonly forMs: number;
+  }[];
   readonly queued: Readonly<Record<Lane, number>>;
   readonly permitsOut: number;
 }

@@ -1,6 +1,13 @@
 /** What an operator can ask of the running daemon, by HTTP or by command. */
 
-import type { AccountSnapshot, ExplainView, HoldView, StatusView, TaskView } from '../views/shown.ts';
+import type {
+  AccountSnapshot,
+  ExplainView,
+  HoldView,
+  RejectedConfiguration,
+  StatusView,
+  TaskView,
+} from '../views/shown.ts';
 import type { Hold } from '../words/events.ts';
 import type { Reason } from '../words/reason.ts';
 import type { RestartAnswer, TaskState } from '../words/task.ts';
@@ -69,11 +76,6 @@ export interface Operations {
   ready(): boolean;
   /** The vendor's callback: brings the next poll forward. False if there is no such account or the token is wrong. */
   hook(account: string, token: string): boolean;
-}
-
-export interface RejectedConfiguration {
-  readonly at: number;
-  readonly errors: readonly string[];
 }
 
 export type ReloadResult =

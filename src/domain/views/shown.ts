@@ -2,6 +2,7 @@
 import type { GateSnapshot } from '../ports/gate-port.ts';
 import type { StoredEvent } from '../ports/store-port.ts';
 import type { CircuitName, Hold } from '../words/events.ts';
+import type { ErrorClass, PollTrouble } from '../words/failure.ts';
 import type { Reason } from '../words/reason.ts';
 import type { TaskState } from '../words/task.ts';
 
@@ -101,11 +102,25 @@ export interface AccountView {
   readonly circuits: Readonly<
     Record<
       CircuitName,
-      { readonly since: number; readonly class: string; readonly code: string | null; readonly message: string } | null
+      {
+        readonly since: number;
+        readonly class: ErrorClass;
+        readonly code: string | null;
+        readonly message: string;
+      } | null
     >
   >;
   readonly storm: { readonly since: number; readonly window: number } | null;
   readonly throttledUntil: number | null;
+  /** The stretch of polls that fail now, or the newest that ended within the last hour. */
+  readonly failing: {
+    readonly since: number;
+    readonly polls: number;
+    readonly class: PollTrouble;
+    readonly code: string | null;
+    readonly classes: readonly PollTrouble[];
+    readonly endedAt: number | null;
+  } | null;
   readonly suspectSince: number | null;
   /** Polls in a row do not add up since then. */
   readonly incompleteSince: number | null;
@@ -142,13 +157,26 @@ export interface InCommon {
   readonly sentence: string;
 }
 
+/** The newest configuration, which is not in force. */
+export interface RejectedConfiguration {
+  /** When the first was rejected since one was last taken. */
+  readonly since: number;
+  readonly errors: readonly string[];
+}
+
 export interface StatusView {
   readonly version: string;
   readonly startedAt: number;
   readonly now: number;
   readonly configHash: string;
   readonly configFile: string;
-  readonly store: { readonly kind: 'sqlite' | 'postgres'; readonly up: boolean };
+  readonly store: {
+    readonly kind: 'sqlite' | 'postgres';
+    readonly up: boolean;
+    readonly failingSince: number | null;
+  };
+  /** Null: what the file says is in force. */
+  readonly rejected: RejectedConfiguration | null;
   readonly accounts: readonly AccountView[];
   readonly groups: readonly GroupView[];
   /** With five or more down in an account; the most telling first. */

@@ -217,13 +217,16 @@ function holdConcerns(
   return target.taskId !== undefined && ledger.tasks.get(target.taskId)?.group === group;
 }
 
+/** For so long after its end a stretch of failed polls is shown. */
+const failedShownMs = 3_600_000;
+
 /** What the ledger tells of an account; the keeper adds what only the running client knows. */
 export function accountView(
   situation: Situation,
   unmanaged: number,
 ): Omit<AccountView, 'provider' | 'pollIntervalMs' | 'clockOffsetMs' | 'calls' | 'gate'> {
   const { ledger, now } = situation;
-  const { lastComplete, circuits, throttle, suspect } = ledger.accountRecord;
+  const { lastComplete, circuits, throttle, suspect, failing } = ledger.accountRecord;
   const storm = ledger.storms.get(stormKey({ group: undefined }));
   const shown = (circuit: ListCircuit | RestartCircuit) => {
     if (circuit.kind === 'closed') return null;
@@ -239,6 +242,10 @@ export function accountView(
     circuits: { list: shown(circuits.list), restart: shown(circuits.restart) },
     storm: storm ? { since: storm.since, window: storm.window } : null,
     throttledUntil: throttle && throttle.until > now ? throttle.until : null,
+    failing:
+      failing && now - (failing.endedAt ?? now) < failedShownMs
+        ? { ...failing, code: failing.code ?? null, endedAt: failing.endedAt ?? null }
+        : null,
     suspectSince: suspect?.since ?? null,
     incompleteSince: isIncomplete(ledger.incomplete) ? ledger.incomplete.since : null,
   };

@@ -5,7 +5,7 @@
  * Times are Unix milliseconds. Events of `recorded` types are stored and kept as history; the others pass by.
  */
 import type { CloudTime } from './cloud-time.ts';
-import type { CallFailure, ErrorClass, FailureCause } from './failure.ts';
+import type { CallFailure, ErrorClass, FailureCause, PollTrouble } from './failure.ts';
 import type { Reason } from './reason.ts';
 import type { RestartAnswer, TaskItem } from './task.ts';
 
@@ -166,6 +166,22 @@ export type AccountEvent =
       readonly before: number;
       readonly durationMs: number;
       readonly startedAt: number;
+    })
+  /** The first failed or doubted poll of a stretch, and the first of each further class in it. */
+  | (Happened & {
+      readonly type: 'polls-failing';
+      readonly since: number;
+      readonly class: PollTrouble;
+      readonly code: string | undefined;
+      /** The failure's own sentence, or what the list lacks. */
+      readonly message: string;
+    })
+  /** A poll was complete and believed: the stretch is over. */
+  | (Happened & {
+      readonly type: 'polls-recovered';
+      readonly since: number;
+      readonly polls: number;
+      readonly classes: readonly PollTrouble[];
     })
   | (Happened & { readonly type: 'list-believed'; readonly tasks: number })
   /** Several polls in a row did not add up: tasks may be there that no list shows. */

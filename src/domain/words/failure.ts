@@ -164,6 +164,10 @@ export type ErrorClass = keyof typeof rows;
 
 export const errorClasses = Object.keys(rows) as readonly ErrorClass[];
 
+/** As what a poll can fail: as any call, or because its list is beyond belief. */
+export const pollTroubles = [...errorClasses, 'suspect'] as const;
+export type PollTrouble = (typeof pollTroubles)[number];
+
 export const classMeanings: Readonly<Record<ErrorClass, ClassMeaning>> = rows;
 
 export interface CallFailure {

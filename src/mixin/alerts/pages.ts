@@ -177,7 +177,7 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
       'The last complete poll is older than four poll intervals (at least 3 minutes): relaykeeper is blind and restarts nothing.',
     look: [
       'The class in the PromQL above: `network` and `timeout` point to the way there, `auth` to the key, `server` to the cloud, `suspect` to a list that lost more than half of its tasks.',
-      'The newest log lines with `"event":"poll-failed"`.',
+      'The newest log lines with `"event":"polls-failing"`.',
     ],
     run: [
       'relaykeeper status',

@@ -1,4 +1,5 @@
 /** Every text of the page in Chinese, in the words that the vendor's console has. */
+import type { TroubleKind } from '../../domain/views/trouble.ts';
 import type { EventType } from '../../domain/words/events.ts';
 import type { Reason } from '../../domain/words/reason.ts';
 import type { Texts } from './english.ts';
@@ -51,6 +52,8 @@ const types: Readonly<Record<EventType, string>> = {
   'poll-completed': '轮询完成',
   'poll-failed': '轮询失败',
   'poll-suspect': '列表可疑',
+  'polls-failing': '轮询连续失败',
+  'polls-recovered': '轮询恢复',
   'list-believed': '列表重新可信',
   'list-incomplete': '列表不完整',
   'list-complete': '列表恢复完整',
@@ -72,7 +75,25 @@ const types: Readonly<Record<EventType, string>> = {
   'group-empty': '分组没有匹配任何任务',
 };
 
+const troubles: Readonly<Record<TroubleKind, string>> = {
+  store: '存储失败，不重启任何任务',
+  rejected: '新的配置被拒绝，旧的继续生效',
+  'not-owned': '账号由另一个进程负责，这里不重启任何任务',
+  late: '没有轮询成功',
+  failing: '轮询连续失败',
+  failed: '轮询曾连续失败',
+  'list-circuit': '列表接口已熔断',
+  'restart-circuit': '重启接口已熔断',
+  throttled: '云端限流重启',
+  slowed: '调用已减速',
+  suspect: '列表少了太多任务，不可信',
+  incomplete: '列表不完整，可能缺少任务',
+  storm: '风暴：每次只重启少数任务',
+  clock: '本机与云端的时钟不一致',
+};
+
 export const chinese: Texts = {
+  troubles,
   language: '中文',
   home: '首页',
   tasks: '任务',
@@ -120,12 +141,6 @@ export const chinese: Texts = {
   closed: '正常',
   listCircuit: '列表接口已熔断',
   restartCircuit: '重启接口已熔断',
-  throttled: '云端限流重启，直到',
-  suspect: '列表少了太多任务，不可信，自',
-  incomplete: '轮询结果对不上，自',
-  notOwned: '账号由另一个进程负责',
-  storm: '风暴：每次只重启少数任务，自',
-  storeDown: '存储失败：不重启任何任务',
   lastHours: '最近六小时',
   chartDown: '中断的任务数',
   chartRestarts: '每分钟重启与失败',

@@ -10,7 +10,7 @@ export function configurationPage({ texts, operations }: Visit): Page {
     body: html`<h1>${texts.configuration}</h1>
 ${
   rejected
-    ? html`<section><h2 class="bad">✗ ${texts.rejected}</h2><p>${timeOf(rejected.at)}</p><ul>${rejected.errors.map((error) => html`<li><code>${error}</code></li>`)}</ul></section>`
+    ? html`<section><h2 class="bad">✗ ${texts.rejected}</h2><p>${texts.since} ${timeOf(rejected.since)}</p><ul>${rejected.errors.map((error) => html`<li><code>${error}</code></li>`)}</ul></section>`
     : ''
 }
 <h2>${texts.inForce}</h2>

@@ -1,4 +1,5 @@
 /** Every text of the page in English; its keys are what the other languages must have. */
+import { type TroubleKind, troubleWords } from '../../domain/views/trouble.ts';
 import { reasonMeanings, reasons } from '../../domain/words/reason.ts';
 
 export const english = {
@@ -49,12 +50,6 @@ export const english = {
   closed: 'closed',
   listCircuit: 'List circuit open',
   restartCircuit: 'Restart circuit open',
-  throttled: 'The cloud throttles restarts until',
-  suspect: 'The list lost too many tasks to be believed, since',
-  incomplete: 'Polls do not add up, since',
-  notOwned: 'Another process owns the account',
-  storm: 'Storm: only a few restarts at a time, since',
-  storeDown: 'The store fails: nothing is restarted',
   lastHours: 'The last six hours',
   chartDown: 'Tasks down',
   chartRestarts: 'Restarts and failures a minute',
@@ -131,6 +126,7 @@ export const english = {
     unknown: 'unknown',
   },
   reasons: Object.fromEntries(reasons.map((name) => [name, reasonMeanings[name].means.replaceAll('`', '')])),
+  troubles: troubleWords as Readonly<Record<TroubleKind, string>>,
   types: {} as Readonly<Record<string, string>>,
 };
 

@@ -1,6 +1,7 @@
 /** Is everything up? What is down, since when, why, what happens next; the accounts; the last six hours. */
 import { html } from 'hono/html';
 import type { AccountSnapshot, AccountView, TaskView } from '../../domain/views/shown.ts';
+import { type Trouble, troublesOf } from '../../domain/views/trouble.ts';
 import { type Html, lengthOf, type Page, renewed, tableOf, taskAddress, timeOf, type Visit } from './frame.ts';
 import type { Sample } from './past.ts';
 
@@ -20,7 +21,7 @@ export function homePage(visit: Visit, past: readonly Sample[]): Page {
   const known = status.accounts.some(({ polledAt }) => polledAt !== null);
   const title = count > 0 ? `${count} ${texts.down}` : known ? texts.allRun : texts.nothingKnown;
   const holds = operations.holds().length;
-  const trouble = troubleOf(visit, status.accounts, status.store.up);
+  const trouble = troublesOf(status).map((one) => troubleItem(visit, one));
   return {
     title,
     live: true,
@@ -82,27 +83,11 @@ function downTable(visit: Visit, tasks: readonly TaskView[]): Html {
   ]);
 }
 
-function troubleOf({ texts }: Visit, accounts: readonly AccountView[], storeUp: boolean): readonly Html[] {
-  const of = (account: AccountView): readonly Html[] => {
-    const { circuits, throttledUntil, suspectSince, incompleteSince, storm, owned } = account;
-    const said: Html[] = [];
-    const circuit = (what: string, open: (typeof circuits)['list']) => {
-      if (open)
-        said.push(html`${what}: ${open.code ?? open.class}, ${texts.since} ${timeOf(open.since)}. ${open.message}`);
-    };
-    circuit(texts.listCircuit, circuits.list);
-    circuit(texts.restartCircuit, circuits.restart);
-    const when = (what: string, at: number | null | undefined) => {
-      if (at !== null && at !== undefined) said.push(html`${what} ${timeOf(at)}`);
-    };
-    when(texts.throttled, throttledUntil);
-    when(texts.suspect, suspectSince);
-    when(texts.incomplete, incompleteSince);
-    when(texts.storm, storm?.since);
-    if (!owned) said.push(html`${texts.notOwned}`);
-    return said.map((one) => html`<strong>${account.account}</strong>: ${one}`);
-  };
-  return [...(storeUp ? [] : [html`${texts.storeDown}`]), ...accounts.flatMap(of)];
+function troubleItem({ texts, now }: Visit, { kind, account, since, until, detail }: Trouble): Html {
+  const lasted = since === undefined ? '' : html` · ${lengthOf((until ?? now) - since)}`;
+  const begun = since === undefined ? '' : html`, ${texts.since} ${timeOf(since)}`;
+  const end = until === undefined ? '' : html`, ${texts.until} ${timeOf(until)}`;
+  return html`${account === undefined ? '' : html`<strong>${account}</strong>: `}${texts.troubles[kind]}${lasted}${begun}${end}${detail === undefined ? '' : html`. ${detail}`}`;
 }
 
 function accountTable(visit: Visit, accounts: readonly AccountView[]): Html {

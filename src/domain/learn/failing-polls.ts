@@ -1,0 +1,22 @@
+/** Polls that fail one after the other are one stretch, told when it begins, when they fail otherwise, and when it ends. */
+import type { Ledger } from '../memory/ledger.ts';
+import type { Event } from '../words/events.ts';
+import type { PollTrouble } from '../words/failure.ts';
+
+/** Told before the failed poll itself, which is counted in it. */
+export function failingEvents(
+  { account, accountRecord: { failing } }: Ledger,
+  trouble: { readonly class: PollTrouble; readonly code: string | undefined; readonly message: string },
+  at: number,
+): Event[] {
+  const open = failing && failing.endedAt === undefined ? failing : undefined;
+  if (open?.classes.includes(trouble.class)) return [];
+  const { class: named, code, message } = trouble;
+  return [{ type: 'polls-failing', at, account, since: open?.since ?? at, class: named, code, message }];
+}
+
+export function recoveredEvents({ account, accountRecord: { failing } }: Ledger, at: number): Event[] {
+  if (!failing || failing.endedAt !== undefined) return [];
+  const { since, polls, classes } = failing;
+  return [{ type: 'polls-recovered', at, account, since, polls, classes }];
+}

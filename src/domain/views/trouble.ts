@@ -1,0 +1,102 @@
+/** What is wrong, in plain words, for all who show it: what, since when, and what a person does about it. */
+import { classMeanings, type ErrorClass, type PollTrouble } from '../words/failure.ts';
+import type { AccountView, StatusView } from './shown.ts';
+
+/** How each kind of trouble is called; a time and a detail follow. */
+export const troubleWords = {
+  store: 'the store fails, and nothing is restarted',
+  rejected: 'the new configuration is rejected, and the old one stays in force',
+  'not-owned': 'another process owns it: nothing is restarted from here',
+  late: 'no poll has succeeded',
+  failing: 'polls fail',
+  failed: 'polls failed',
+  'list-circuit': 'list circuit open',
+  'restart-circuit': 'restart circuit open',
+  throttled: 'the cloud throttles restarts',
+  slowed: 'calls are slowed down',
+  suspect: 'the list lost too many tasks to be believed',
+  incomplete: 'the list is incomplete, and tasks may be missing from it',
+  storm: 'storm, only a few restarts at a time',
+  clock: 'the clocks of this machine and of the cloud differ',
+} as const;
+export type TroubleKind = keyof typeof troubleWords;
+
+export interface Trouble {
+  readonly kind: TroubleKind;
+  /** Undefined: it is the whole daemon's. */
+  readonly account?: string;
+  readonly since?: number;
+  /** When it ends, or ended. */
+  readonly until?: number;
+  /** One sentence with what a person does about it, where there is one. */
+  readonly detail?: string;
+}
+
+/** It is over, and told because it was a short while ago. */
+export const isOver = ({ kind }: Trouble): boolean => kind === 'failed';
+
+/** An account whose last good poll is older than this, and than three of its intervals, is in trouble. */
+const lateMs = 60_000;
+
+/** The daemon's own, then account by account. */
+export const troublesOf = (status: StatusView): readonly Trouble[] => [
+  ...daemonTroubles(status),
+  ...status.accounts.flatMap((account) => accountTroubles(account, status.now)),
+];
+
+export function daemonTroubles({ store, rejected }: StatusView): readonly Trouble[] {
+  const [first = '', ...more] = rejected?.errors ?? [];
+  return [
+    ...(store.up ? [] : [{ kind: 'store', ...from(store.failingSince) } as const]),
+    ...(rejected
+      ? [
+          {
+            kind: 'rejected',
+            since: rejected.since,
+            detail: first + (more.length > 0 ? ` (+${more.length})` : ''),
+          } as const,
+        ]
+      : []),
+  ];
+}
+
+export function accountTroubles(account: AccountView, now: number): readonly Trouble[] {
+  const told: Omit<Trouble, 'account'>[] = [];
+  const { failing, circuits, storm, suspectSince, incompleteSince, throttledUntil, clockOffsetMs, gate } = account;
+  // What a process that stands by remembers is as old as its start.
+  if (!account.owned) return [{ kind: 'not-owned', account: account.account }];
+  const over = failing?.endedAt !== null;
+  // A list that is doubted has its own line.
+  if (failing && (over || failing.class !== 'suspect')) told.push(failed(failing));
+  if (over && isLate(account, now)) told.push({ kind: 'late', ...from(account.polledAt) });
+  for (const name of ['list', 'restart'] as const) {
+    const open = circuits[name];
+    if (open) told.push({ kind: `${name}-circuit`, since: open.since, detail: adviceFor(open.class, open.code) });
+  }
+  if (throttledUntil !== null && throttledUntil > now) told.push({ kind: 'throttled', until: throttledUntil });
+  for (const { limit, perSecond, configured, forMs } of gate.slowed)
+    told.push({ kind: 'slowed', since: now - forMs, detail: `${limit} ${perSecond} of ${configured} a second` });
+  if (suspectSince !== null) told.push({ kind: 'suspect', since: suspectSince });
+  if (incompleteSince !== null) told.push({ kind: 'incomplete', since: incompleteSince });
+  if (storm) told.push({ kind: 'storm', since: storm.since, detail: `window ${storm.window}` });
+  if (clockOffsetMs !== 0) told.push({ kind: 'clock', detail: `by ${Math.round(Math.abs(clockOffsetMs) / 1_000)} s` });
+  return told.map((one) => ({ ...one, account: account.account }));
+}
+
+const isLate = ({ polledAt, pollIntervalMs }: AccountView, now: number): boolean =>
+  polledAt !== null && now - polledAt > Math.max(lateMs, 3 * (pollIntervalMs ?? 0));
+
+function failed({ since, polls, class: last, code, classes, endedAt }: NonNullable<AccountView['failing']>) {
+  if (endedAt !== null)
+    return { kind: 'failed', since, until: endedAt, detail: `${polls} in a row, ${classes.join(', ')}` } as const;
+  return { kind: 'failing', since, detail: `${polls} in a row, ${adviceFor(last, code)}` } as const;
+}
+
+function adviceFor(named: PollTrouble, code: string | null): string {
+  const words = code ?? named;
+  return isClass(named) ? `${words}: ${classMeanings[named].means}. ${classMeanings[named].advice}` : words;
+}
+
+const isClass = (named: PollTrouble): named is ErrorClass => named !== 'suspect';
+
+const from = (since: number | null) => (since === null ? {} : { since });
