@@ -1,6 +1,6 @@
 /** All accounts of this process and their keepers: opened, run, swapped by a reload, closed. */
 
-import { isOnLeave } from '../domain/memory/condition.ts';
+import { isListed, isOnLeave } from '../domain/memory/condition.ts';
 import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
@@ -12,6 +12,7 @@ import type { Store } from '../store/open.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Common, keeperSettings, openCloud, openGate, type PretendClouds, sameWayToTheCloud } from './account.ts';
+import { unmatched } from './unmatched.ts';
 
 export interface FleetOptions {
   readonly clock: Clock;
@@ -203,6 +204,7 @@ export class Fleet {
       tell: (event: Event) => {
         metrics.record(event);
         log.record(event);
+        if (event.type === 'group-empty') this.#tellNames(event);
       },
       complain: (what, cause) =>
         log.tell(
@@ -220,6 +222,17 @@ export class Fleet {
       stop: new AbortController(),
       running: Promise.resolve(),
     };
+  }
+
+  /** Names in the match of a group without tasks, with the nearest ones that there are. */
+  #tellNames({ account, group }: Extract<Event, { type: 'group-empty' }>): void {
+    const keeper = this.keeper(account);
+    const policy = keeper?.situation().policyOf.get(group);
+    if (!keeper || !policy) return;
+    const tasks = [...keeper.ledger.tasks.values()]
+      .filter(isListed)
+      .map(({ item, group: inGroup }) => ({ ...item, account, group: inGroup ?? null }));
+    for (const warning of unmatched([policy], tasks)) this.#options.log.tell('config-warning', { account }, warning);
   }
 
   #openCloud(account: AccountSettings, settings: Settings, gate: Gate): Cloud {

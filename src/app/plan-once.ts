@@ -5,6 +5,7 @@ import type { StoredLedger } from '../domain/memory/ledger.ts';
 import { Memory } from '../domain/memory/memory.ts';
 import { situationOf } from '../domain/memory/situation.ts';
 import type { Plan, PlanOptions } from '../domain/ports/app-port.ts';
+import type { Cloud } from '../domain/ports/cloud-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { TaskView } from '../domain/views/shown.ts';
 import { taskView } from '../domain/views/views.ts';
@@ -12,7 +13,7 @@ import { type AccountSettings, policies, type Settings } from '../settings/setti
 import { openStore, type Store, StoreProblem } from '../store/open.ts';
 import { keeperSettings, openCloud, openGate, type PretendClouds } from './account.ts';
 import { findAndLoad } from './configuration.ts';
-import { unmatched } from './unmatched.ts';
+import { type Place, unmatched } from './unmatched.ts';
 
 const badConfiguration = 78;
 const failed = 1;
@@ -34,10 +35,39 @@ export async function planOnce(options: PlanOptions): Promise<Plan> {
     else tasks.push(...planned);
     if (account.provider === 'simulator') notes.push(`account ${account.name} is a PRETEND cloud`);
   }
-  if (errors.length === 0) notes.push(...unmatched(settings.groups, tasks));
-  return errors.length > 0
-    ? { ok: false, exitCode: failed, errors: [...errors, ...notes] }
-    : { ok: true, tasks, notes };
+  if (errors.length > 0) return { ok: false, exitCode: failed, errors: [...errors, ...notes] };
+  if (unmatched(settings.groups, tasks).length === 0) return { ok: true, tasks, notes, unmatched: [] };
+  const places: Place[] = [];
+  for (const account of settings.accounts) places.push(...(await placesOf(account, settings, options)));
+  return { ok: true, tasks, notes, unmatched: unmatched(settings.groups, tasks, places) };
+}
+
+/** Where an account has tasks at all: only the cloud groups that are named were polled. A sub-account sees no others. */
+async function placesOf(account: AccountSettings, settings: Settings, options: PlanOptions): Promise<readonly Place[]> {
+  if (account.subAccount) return [];
+  const anywhere = settings.groups.map((group) => ({ ...group, match: { ...group.match, cloudGroup: ['*'] } }));
+  const cloud = openOnce(account, { ...settings, groups: anywhere }, () => [], 'names', options);
+  try {
+    const seen = await cloud.observe(options.signal);
+    if (seen.kind === 'failed') return [];
+    const names = new Set(seen.items.map(({ cloudGroup }) => cloudGroup));
+    return [...names].map((cloudGroup) => ({ account: account.name, cloudGroup }));
+  } finally {
+    await cloud.close();
+  }
+}
+
+function openOnce(
+  account: AccountSettings,
+  settings: Settings,
+  retired: () => readonly string[],
+  fingerprintKey: string,
+  { clock, env }: PlanOptions,
+): Cloud {
+  const worlds: PretendClouds = new Map();
+  const gate = openGate(account, clock, () => {});
+  const common = { clock, env, fingerprintKey, onTrace: () => {}, onCredentialsChanged: () => {} };
+  return openCloud(account, settings, gate, worlds, retired, common);
 }
 
 /** Nothing that a plan finds is kept. */
@@ -72,14 +102,11 @@ async function planAccount(
   settings: Settings,
   memory: Memory,
   fingerprintKey: string,
-  { clock, env, signal }: PlanOptions,
+  options: PlanOptions,
 ): Promise<readonly TaskView[] | { readonly error: string }> {
   const { ledger } = memory;
-  const worlds: PretendClouds = new Map();
-  const gate = openGate(account, clock, () => {});
-  const retired = () => ledger.accountRecord.retiredActions;
-  const common = { clock, env, fingerprintKey, onTrace: () => {}, onCredentialsChanged: () => {} };
-  const cloud = openCloud(account, settings, gate, worlds, retired, common);
+  const { clock, signal } = options;
+  const cloud = openOnce(account, settings, () => ledger.accountRecord.retiredActions, fingerprintKey, options);
   try {
     const observation = await cloud.observe(signal);
     if (observation.kind === 'failed')

@@ -2,10 +2,14 @@
 import { globMatches, type Policy } from '../domain/words/policy.ts';
 import { nearest } from '../settings/nearest.ts';
 
-interface Listed {
+/** Where a task may be. */
+export interface Place {
   readonly account: string;
-  readonly title: string;
   readonly cloudGroup: string;
+}
+
+interface Listed extends Place {
+  readonly title: string;
   readonly group: string | null;
 }
 
@@ -14,15 +18,26 @@ const mostTold = 20;
 
 const fits = (globs: readonly string[], text: string): boolean => globs.some((glob) => globMatches(glob, text));
 
-/** One sentence for each group that has no task, and for each name in a `match` that nothing has; of all accounts together. */
-export function unmatched(groups: readonly Policy[], tasks: readonly Listed[]): readonly string[] {
+/**
+ * One sentence for each group that has no task, and for each name in a `match` that nothing has; of all accounts together.
+ * `others`: places that no group names, and so were not polled, but may be meant.
+ */
+export function unmatched(
+  groups: readonly Policy[],
+  tasks: readonly Listed[],
+  others: readonly Place[] = [],
+): readonly string[] {
   const told = groups.flatMap(({ name, match }) => {
     const among = tasks.filter(({ account }) => fits(match.account, account));
     const cloudGroups = [...new Set(among.map(({ cloudGroup }) => cloudGroup))];
+    const meant = [
+      ...cloudGroups,
+      ...others.flatMap((place) => (fits(match.account, place.account) ? [place.cloudGroup] : [])),
+    ];
     const unknown = match.cloudGroup.filter((glob) => !cloudGroups.some((text) => globMatches(glob, text)));
-    const unheard = match.title.filter((glob) => !among.some(({ title }) => globMatches(glob, title)));
+    const unheard = match.title.filter((glob) => glob !== '*' && !among.some(({ title }) => globMatches(glob, title)));
     const words = [
-      ...unknown.map((glob) => `no task is in a cloud group ${glob}${meant(glob, cloudGroups)}`),
+      ...unknown.map((glob) => `no task is in a cloud group ${glob}${didYouMean(glob, meant)}`),
       ...unheard.map((glob) => `no task has a title ${glob}`),
     ];
     const isEmpty = !tasks.some(({ group }) => group === name);
@@ -34,7 +49,7 @@ export function unmatched(groups: readonly Policy[], tasks: readonly Listed[]): 
   return more > 0 ? [...told.slice(0, mostTold), `and ${more} more names that nothing has`] : told;
 }
 
-function meant(glob: string, known: readonly string[]): string {
+function didYouMean(glob: string, known: readonly string[]): string {
   const name = nearest(glob, known);
   return name === undefined ? '' : `: did you mean ${name}?`;
 }

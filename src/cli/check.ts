@@ -1,4 +1,4 @@
-/** `check`: every mistake in the configuration at once, or what polling by it will cost. Calls nobody. */
+/** `check`: every mistake in the configuration at once, or what polling by it will cost. Calls nobody but with `--cloud`. */
 import { existsSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Forecast } from '../settings/forecast.ts';
@@ -13,14 +13,16 @@ const mostTasks = 1_000_000;
 interface Options {
   readonly tasks: number;
   readonly json?: true;
+  readonly cloud?: true;
 }
 
 export const checkCommand = (surroundings: Surroundings): Command =>
   new Command('check')
-    .description('find every mistake in the configuration, and forecast its API calls; sends nothing')
+    .description('find every mistake in the configuration, and forecast its API calls; restarts nothing')
     .option('--tasks <NUMBER>', 'tasks of each account, for the forecast', readTasks, usualTasks)
+    .option('--cloud', 'poll each account once, and tell which groups and names of a `match` have no task')
     .option('--json', 'print JSON')
-    .action(async ({ tasks, json }: Options) => {
+    .action(async ({ tasks, json, cloud }: Options) => {
       const { out, env } = surroundings;
       const path = await findPath(surroundings);
       const [{ loadSettings }, { forecast }, { readFileNow }, { keysToldFrom }] = await Promise.all([
@@ -38,9 +40,37 @@ export const checkCommand = (surroundings: Surroundings): Command =>
             return from === undefined ? [] : [{ account: name, from }];
           });
       if (!loaded.ok) surroundings.exitCode = exitCodes.badConfiguration;
-      if (json) writeJson(out, asJson(path, loaded, forecasts, keys));
-      else write(surroundings, path, loaded, forecasts, keys);
+      const polled = cloud && loaded.ok ? await poll(surroundings, path) : undefined;
+      if (json) writeJson(out, { ...asJson(path, loaded, forecasts, keys), ...(polled && { cloud: polled }) });
+      else {
+        write(surroundings, path, loaded, forecasts, keys);
+        if (polled) writePolled(out, polled);
+      }
     });
+
+/** What one poll of every account shows. */
+interface Polled {
+  readonly tasks: number;
+  /** Groups and names that no task answers to. */
+  readonly warnings: readonly string[];
+  readonly errors: readonly string[];
+}
+
+async function poll(surroundings: Surroundings, configPath: string): Promise<Polled> {
+  const { env, clock } = surroundings;
+  const { planOnce } = await surroundings.app();
+  const plan = await planOnce({ configPath, env, clock, signal: surroundings.signals().stop });
+  if (plan.ok) return { tasks: plan.tasks.length, warnings: plan.unmatched, errors: [] };
+  surroundings.exitCode = plan.exitCode;
+  return { tasks: 0, warnings: [], errors: plan.errors };
+}
+
+function writePolled(out: Output, { tasks, warnings, errors }: Polled): void {
+  for (const error of errors) out.error(`${error.split('\n').map(plain).join('\n')}\n`);
+  if (errors.length > 0) return;
+  for (const warning of warnings) out.error(`${paint(out, 'yellow', 'warning:')} ${plain(warning)}\n`);
+  out.write(`polled once: ${tasks} tasks${warnings.length === 0 ? '; every group has some' : ''}\n`);
+}
 
 async function findPath({ configPath }: Surroundings): Promise<string> {
   const { findConfiguration } = await import('../settings/find.ts');

@@ -18,7 +18,8 @@ export const planCommand = (surroundings: Surroundings): Command =>
         for (const error of plan.errors) out.error(`${error}\n`);
         return;
       }
-      if (options.json) return writeJson(out, { tasks: plan.tasks, notes: plan.notes, totals: totalsOf(plan.tasks) });
+      const notes = [...plan.notes, ...plan.unmatched];
+      if (options.json) return writeJson(out, { tasks: plan.tasks, notes, totals: totalsOf(plan.tasks) });
       writeTable(
         out,
         ['TASK', 'TITLE', 'GROUP', 'STATE', 'VERDICT', 'NOT BEFORE', 'WHY'],
@@ -35,7 +36,7 @@ export const planCommand = (surroundings: Surroundings): Command =>
           ]),
       );
       // A note may quote lines of the configuration.
-      for (const note of plan.notes) out.error(`${note.split('\n').map(plain).join('\n')}\n`);
+      for (const note of notes) out.error(`${note.split('\n').map(plain).join('\n')}\n`);
       if (out.isTerminal) writeSummary(out, plan.tasks, program);
     });
 

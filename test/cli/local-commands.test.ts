@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { planOnce as planReally } from '../../src/app/plan-once.ts';
 import type { App } from '../../src/domain/ports/app-port.ts';
 import type { TaskView } from '../../src/domain/views/shown.ts';
 import { noon, typed } from './pretend.ts';
@@ -75,6 +76,7 @@ describe('plan', () => {
     ok: true,
     tasks: [fine, waits, stopped],
     notes: ['one item was malformed', 'a.yaml:1:1: x\n  1 | y'],
+    unmatched: ['group vjp: no task'],
   });
 
   it('in a pipe: one line a task, restarts first; notes apart from them', async () => {
@@ -86,7 +88,7 @@ describe('plan', () => {
         't2\t世界杯01\tvip\tstopped\tbefore-start\t2026-03-01T12:00:00.000Z\tIt starts at noon.\n',
         't3\t世界杯01\t-\tstopped\t-\t-\tNobody has it.\n',
       ].join(''),
-      err: 'one item was malformed\na.yaml:1:1: x\n  1 | y\n',
+      err: 'one item was malformed\na.yaml:1:1: x\n  1 | y\ngroup vjp: no task\n',
     });
   });
 
@@ -103,7 +105,7 @@ describe('plan', () => {
     const { out } = await typed(['plan', '--json'], { app: { planOnce } });
     expect(JSON.parse(out)).toMatchObject({
       tasks: [fine, waits, stopped],
-      notes: ['one item was malformed', expect.any(String)],
+      notes: ['one item was malformed', expect.any(String), 'group vjp: no task'],
       totals: { restart: 1, 'before-start': 1, 'nothing to do': 1 },
     });
   });
@@ -178,6 +180,54 @@ describe('check', () => {
     const ended = await typed(['check', '--config', join(folder, 'none.yaml')]);
     expect(ended).toMatchObject({ code: 78, out: '' });
     expect(ended.err).toContain('none.yaml: cannot be read: there is no such file');
+  });
+
+  describe('--cloud', () => {
+    const pretend = (groups: string) =>
+      file(
+        'cloud.yaml',
+        `accounts: [{name: main, provider: simulator}]\ngroups: [${groups}]\nstore: sqlite:${join(folder, 'none.db')}\n`,
+      );
+    const check = (groups: string, ...more: readonly string[]) =>
+      typed(['check', '--cloud', '--config', pretend(groups), ...more], { app: { planOnce: planReally } });
+
+    it('warns of names that no task of the cloud answers to, with the nearest one; that is no mistake', async () => {
+      // Only cloud groups that are named are polled; a name is looked for among all the same.
+      const groups =
+        "{name: vip, match: {cloudGroup: [vpi, news]}}, {name: late, match: {cloudGroup: [news], title: ['*8K*']}}";
+      const warnings = [
+        'group vip: no task is in a cloud group vpi: did you mean vip?',
+        'group late: no task has a title *8K*',
+      ];
+      const { code, out, err } = await check(groups);
+      expect(code).toBe(0);
+      for (const warning of warnings) expect(err).toContain(`warning: ${warning}\n`);
+      // The demo world has 40 tasks in its cloud group news.
+      expect(out).toMatch(/^polled once: 40 tasks$/m);
+      const json = await check(groups, '--json');
+      expect(json).toMatchObject({ code: 0, err: '' });
+      expect(JSON.parse(json.out)).toMatchObject({ ok: true, cloud: { tasks: 40, warnings, errors: [] } });
+    });
+
+    it('says so if all have some, and reaches no cloud without it or with a bad file', async () => {
+      const good = await check('{name: vip}');
+      expect(good.code).toBe(0);
+      expect(good.err).not.toContain('group ');
+      expect(good.out).toMatch(/^polled once: [1-9]\d* tasks; every group has some$/m);
+      // `typed` rejects whoever asks for an app that it was not given.
+      expect((await typed(['check', '--config', pretend('{name: vip}')])).out).not.toContain('polled');
+      expect((await typed(['check', '--cloud', '--config', pretend('{nam: vip}')])).code).toBe(78);
+    });
+
+    it('a list that cannot be read ends with the code of the plan', async () => {
+      const failing: App['planOnce'] = async () => ({ ok: false, exitCode: 1, errors: ['account main: no list'] });
+      const ended = await typed(['check', '--cloud', '--config', pretend('{name: rest}')], {
+        app: { planOnce: failing },
+      });
+      expect(ended.code).toBe(1);
+      expect(ended.err).toMatch(/^account main: no list$/m);
+      expect(ended.out).not.toContain('polled');
+    });
   });
 
   it.each(['-1', 'many', '1000001'])('--tasks %s is wrong usage', async (tasks) => {

@@ -56,6 +56,19 @@ test.each(rows)('%s', (_sentence, groups, told) => {
   expect(unmatched(groups, tasks)).toEqual(told);
 });
 
+test('a cloud group that no group names, and so was not polled, may be meant', () => {
+  const polled = [task('vip', 'cup HD', 'vip')];
+  const others = [
+    { account: 'main', cloudGroup: 'sports-a' },
+    { account: 'second', cloudGroup: 'sports-z' },
+  ];
+  const groups = [vip, group('s', { account: ['main'], cloudGroup: ['sports_z', 'sprots-a'] })];
+  expect(unmatched(groups, polled, others)).toEqual([
+    'group s: no task is in a cloud group sports_z: did you mean sports-a?',
+    'group s: no task is in a cloud group sprots-a: did you mean sports-a?',
+  ]);
+});
+
 test('many are cut short', () => {
   const many = Array.from({ length: 30 }, (_, n) => group(`g${n}`, { cloudGroup: [`none-${n}-at-all`] }));
   const told = unmatched(many, tasks);

@@ -38,5 +38,11 @@ export interface Signals {
 }
 
 export type Plan =
-  | { readonly ok: true; readonly tasks: readonly TaskView[]; readonly notes: readonly string[] }
+  | {
+      readonly ok: true;
+      readonly tasks: readonly TaskView[];
+      readonly notes: readonly string[];
+      /** Groups, and names in a `match`, that no task answers to. */
+      readonly unmatched: readonly string[];
+    }
   | { readonly ok: false; readonly exitCode: number; readonly errors: readonly string[] };
