@@ -18,6 +18,8 @@ export interface Call extends OfAttempt {
   answer: RestartAnswer | undefined;
   answeredAt: number | undefined;
   givenBack: boolean;
+  /** Nothing is awaited of it any more: its task ended, or is another policy's. */
+  lapsed: boolean;
   /** Attempts were forgotten since its intent. */
   forgotten: boolean;
   /** Its effect is awaited: nothing was told of what became of it. */
@@ -30,8 +32,10 @@ export class TaskBook {
   readonly taskId: string;
   /** Calls by the rules that count: not given back, since attempts were last forgotten. */
   counted: Call[] = [];
-  /** Attempts that failed in a row. */
-  failures = new Set<string>();
+  /** Attempts that failed in a row, and when. */
+  readonly failures = new Map<string, number>();
+  /** A restart by hand forgets what was, unless it is given back: the row may be longer than it is here. */
+  unsure = false;
   latest: Call | undefined;
   callsInOutage = 0;
   outageSince = never;
@@ -52,9 +56,6 @@ export class TaskBook {
   foundStopped: boolean | undefined;
   /** Told as abandoned: it is, unless a process died or another policy came since. */
   abandoned: 'surely' | 'perhaps' | undefined;
-  /** When its row of failures began, and when that led to quarantine. */
-  rowSince = never;
-  quarantinedAt: number | undefined;
 
   constructor(taskId: string) {
     this.taskId = taskId;
@@ -68,7 +69,7 @@ export class TaskBook {
   clearRow(): void {
     this.failures.clear();
     this.abandoned = undefined;
-    this.quarantinedAt = undefined;
+    this.unsure = false;
   }
 
   /** A complete list or a look shows it; `seenAt`: when its page was asked for. */
@@ -95,6 +96,9 @@ export class TaskBook {
     this.absentInRow = 0;
     this.absentSince = undefined;
   }
+
+  /** Since when its failures in a row are as many as the policy has attempts. */
+  quarantinedSince = (policy: Policy): number | undefined => [...this.failures.values()][policy.attempts - 1];
 
   isOnlyWatched = (policy: Policy): boolean =>
     policy.mode === 'observe' || (policy.firstSight === 'observe' && this.foundStopped !== false);

@@ -14,6 +14,7 @@ export function withCoincidences(script: Script): readonly Scheduled[] {
   if ((appetite?.step ?? 0) > 0 && script.replicas === 2) more.standbyAfterStep();
   if ((appetite?.errors ?? 0) > 0) more.refusedAndCarriedOut();
   more.endInRefusal();
+  if ((appetite?.step ?? 0) > 0) more.stepsWhileRestartsAreRefused();
   return [...schedule, ...more.scheduled].sort((a, b) => a.atMs - b.atMs);
 }
 
@@ -77,6 +78,19 @@ class Coincidences {
     if (refused !== 'restart') return;
     this.#refuse('restart', dice.pick(['AccessDenied', 'InternalError']), from, Number.POSITIVE_INFINITY, false);
     this.#stopHalf(from + 10 * second);
+  }
+
+  /** Half of those that stop go on being refused, and the clock is set back meanwhile: the others must have their probes. */
+  stepsWhileRestartsAreRefused(): void {
+    const from = this.#sometime();
+    const refusedMs = this.#dice.ms(5 * minute, 10 * minute);
+    for (const { taskId = '' } of this.#script.tasks.slice(0, 8)) {
+      this.#at(from, { kind: 'world', act: { kind: 'stop', taskId } });
+      const refusal = { effect: { kind: 'error', code: 'CommonErr' }, match: { action: 'restart', taskId } } as const;
+      if (this.#dice.chance(0.5)) this.#at(from, { kind: 'fault', lastsMs: 50 * minute, fault: refusal });
+    }
+    this.#refuse('restart', 'CommonErr', from, refusedMs, false);
+    this.#at(from + refusedMs - 30 * second, { kind: 'step', ms: -this.#dice.ms(30 * minute, 60 * minute) });
   }
 
   #at(atMs: number, what: Happening): void {

@@ -109,9 +109,10 @@ async function crash(history: History, gapMs: number): Promise<void> {
   if (judge.violation) return;
   const { owner } = history;
   if (!owner || owner === died) return judge.fail('nobody took over after a crash in fair weather');
+  everythingHasItsPlace(history.disk.memory.events, (what) => judge.fail(what));
   for (const event of owner.told) {
     const told = toldBy(event);
-    const news = told && ['found', 'moved', 'opened'].includes(told.kind);
+    const news = told && ['found', 'moved'].includes(told.kind);
     if (news) judge.fail(`after a crash in fair weather this is news: ${JSON.stringify(told)}`);
   }
 }

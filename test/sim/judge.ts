@@ -44,6 +44,8 @@ export class Judge {
   readonly #arrivals: number[] = [];
   readonly #outcomes: Outcomes;
   #mustStorm: Moment['mustStorm'] = new Set();
+  /** Somebody had the account before. */
+  #owned = false;
   #listBegan: number | undefined;
   #listEndedAt = 0;
   #believedSize = 0;
@@ -125,7 +127,7 @@ export class Judge {
     this.#listBegan = undefined;
     this.#listEndedAt = now;
     // A list that was read across a step of the clock is not used.
-    if (book.steppedAt >= startedAt) return;
+    if (book.steppedAt > startedAt) return;
     book.pollsMs = [...book.pollsMs, now - startedAt].slice(-3);
     if (observation.kind === 'failed') {
       const { failure } = observation;
@@ -143,7 +145,7 @@ export class Judge {
   }
 
   looked(look: LookResult, startedAt: number): void {
-    if (this.book.steppedAt >= startedAt) return;
+    if (this.book.steppedAt > startedAt) return;
     this.#witness.note(() => `  look ${look.items.length}`);
     for (const item of look.items) if (this.book.tasks.has(item.taskId)) this.#saw(item, false);
   }
@@ -217,6 +219,8 @@ export class Judge {
     // Calls that were out already say nothing new.
     if ((answer.kind === 'throttled' || answer.kind === 'not-sent') && call.intendedAt >= book.throttledAt)
       book.throttledAt = now;
+    if (call.trigger === 'manual' && answer.kind !== 'throttled' && answer.kind !== 'not-sent')
+      book.task(taskId).unsure = false;
     if (answer.kind !== 'accepted' || !call.open) return;
     book.acceptedAt = now;
     if (book.circuit?.surely === false) book.circuit = undefined;
@@ -228,7 +232,8 @@ export class Judge {
     const { book, now } = this;
     switch (told.kind) {
       case 'owned':
-        this.ended();
+        if (this.#owned) this.ended();
+        this.#owned = true;
         this.#listEndedAt = now;
         // What was out is unanswered, and dated by the one who takes over.
         for (const call of book.open) call.answeredAt ??= now;
@@ -295,6 +300,7 @@ export class Judge {
       answer: undefined,
       answeredAt: undefined,
       givenBack: false,
+      lapsed: false,
       forgotten: false,
       open: true,
       holding: false,
@@ -304,7 +310,10 @@ export class Judge {
     this.must(!wrong, () => `restart of ${taskId}${trigger === 'manual' ? ' by hand' : ''}: ${wrong}`);
     this.must(this.#witness.isOwner(process), () => `restart of ${taskId}: the account is another's`);
     if (book.circuit && probe) book.circuit.probedAt = now;
-    if (trigger === 'manual') task.forget();
+    if (trigger === 'manual') {
+      task.forget();
+      task.unsure = true;
+    }
     if (task.latest) book.close(task.latest);
     task.latest = call;
     book.calls.set(attemptId, call);

@@ -75,13 +75,13 @@ const confirmed: TaskLaw = ({ book, task }, policy) =>
 /** A restart that may have reached its task is given `verifyWithin` to work. */
 const verified: TaskLaw = ({ book, task, now }, policy) => {
   const { latest } = task;
-  if (latest?.sentAt === undefined || !latest.open) return undefined;
+  if (latest?.sentAt === undefined || latest.lapsed) return undefined;
   if (latest.answeredAt === undefined) return 'the one before it is not answered';
-  const mayWork =
-    latest.answer === undefined || latest.answer.kind === 'accepted' || latest.answer.kind === 'unanswered';
+  const kind = latest.answer?.kind ?? 'unanswered';
+  if ((kind !== 'accepted' && kind !== 'unanswered') || task.upAt > latest.answeredAt) return undefined;
+  if (Math.max(book.blurredAt, book.reloadedAt) >= latest.answeredAt) return undefined;
   const leastMs = policy.verifyWithinMs * (1 - paceSlack) - tinyMs;
-  const unsure = Math.max(book.blurredAt, book.reloadedAt) >= latest.answeredAt;
-  return mayWork && !unsure && now - latest.answeredAt < leastMs && 'the effect of the one before it is awaited';
+  return now - latest.answeredAt < leastMs && 'the effect of the one before it is awaited';
 };
 
 /** Two calls of a task are at least its backoff apart; of one in quarantine `retryEvery`; an abandoned one has none. */
@@ -92,7 +92,7 @@ const paced: TaskLaw = ({ book, task, now, requestTimeoutMs }, policy) => {
   const backoffMs = waitBefore(policy, task.counted.length + 1);
   const { retryEveryMs } = policy.quarantine;
   // After a death the ledger may know of more failures or of fewer than were told.
-  const died = book.endedAt > Number.NEGATIVE_INFINITY;
+  const died = book.endedAt > Number.NEGATIVE_INFINITY || task.unsure;
   const inQuarantine = task.failures.size >= policy.attempts;
   const leastMs = died ? Math.min(backoffMs, retryEveryMs) : inQuarantine ? retryEveryMs : backoffMs;
   const gapMs = now - last;
@@ -104,9 +104,10 @@ const paced: TaskLaw = ({ book, task, now, requestTimeoutMs }, policy) => {
 /** Who is in quarantine for `abandonAfter`, and failed once more after that, is abandoned. */
 const abandonedInTime: TaskLaw = ({ book, task }, policy) => {
   const last = task.counted.at(-1);
-  const since = task.quarantinedAt;
-  if (since === undefined || last?.sentAt === undefined || !task.failures.has(last.attemptId)) return undefined;
-  if (Math.max(book.blurredAt, book.steppedAt, book.endedAt, book.reloadedAt) > task.rowSince) return undefined;
+  const since = task.quarantinedSince(policy);
+  if (since === undefined || task.unsure || last?.sentAt === undefined || !task.failures.has(last.attemptId))
+    return undefined;
+  if (Math.max(book.blurredAt, book.steppedAt, book.endedAt) > since) return undefined;
   const lateMs = last.sentAt - since - policy.quarantine.abandonAfterMs * (1 + paceSlack) - tinyMs;
   return lateMs > 0 && `it failed ${lateMs} ms after it was to be abandoned`;
 };

@@ -37,6 +37,7 @@ const slackMs = 30_000;
 const turnsFrom = 3;
 
 interface Wait {
+  readonly group: string;
   closedMs: number;
   /** In the present stretch of an open circuit. */
   openMs: number;
@@ -104,8 +105,9 @@ export class Liveness {
       const task = this.#book.tasks.get(item.taskId);
       const policy = managedBy(scene.policies, item);
       if (!task || !policy || !this.#isOwed(task, item, policy, scene)) continue;
-      const wait = before.get(item.taskId);
-      const next = wait ?? { closedMs: 0, openMs: 0, stormy: false };
+      const known = before.get(item.taskId);
+      const wait = known?.group === policy.name ? known : undefined;
+      const next = wait ?? { group: policy.name, closedMs: 0, openMs: 0, stormy: false };
       this.#waits.set(item.taskId, next);
       next.stormy ||= this.#book.storms.size > 0;
       // Its first list: the wait begins.
@@ -131,11 +133,13 @@ export class Liveness {
   #judge(task: TaskBook, policy: Policy, { closedMs, openMs, stormy }: Wait, scene: Scene): void {
     const gapMs = Math.max(scene.pollEveryMs, this.#longestGapMs);
     const jitter = 1 + policy.backoff.jitterPercent / 100;
-    const n = task.counted.length;
+    // A restart by hand that was given back forgot nothing: the waits of before it go on.
+    const forgot = !(task.latest?.trigger === 'manual' && task.latest.givenBack);
+    const n = forgot ? task.counted.length : Number.POSITIVE_INFINITY;
     const settleMs = policy.verifyWithinMs + gapMs + scene.verifyEveryMs + scene.requestTimeoutMs;
     const ownMs = Math.max(
-      n > 0 ? waitBefore(policy, n + 1) * jitter : 0,
-      n >= policy.attempts ? policy.quarantine.retryEveryMs * jitter : 0,
+      n > 0 ? (forgot ? waitBefore(policy, n + 1) : policy.backoff.maxMs) * jitter : 0,
+      Math.max(n, task.failures.size) >= policy.attempts ? policy.quarantine.retryEveryMs * jitter : 0,
       task.latest ? settleMs : 0,
     );
     const listsMs = (policy.confirm + 2) * gapMs;

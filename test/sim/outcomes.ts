@@ -44,9 +44,9 @@ export class Outcomes {
         return;
       case 'moved':
         if (task.latest) task.latest.groupNow = told.group;
+        if (task.latest) task.latest.lapsed = true;
         // Under another policy it may be given up no longer, or again.
         task.abandoned &&= 'perhaps';
-        task.quarantinedAt = undefined;
         this.#liveness.called(task);
         return;
       case 'gone': {
@@ -115,7 +115,8 @@ export class Outcomes {
     sure: (since: number) => boolean,
   ): void {
     const { taskId, upSince, upAt, downAt } = task;
-    if (task.latest && task.latest.answeredAt !== undefined) this.#book.close(task.latest);
+    if (task.latest) task.latest.lapsed = true;
+    if (task.latest?.answeredAt !== undefined) this.#book.close(task.latest);
     if (ending === 'recovered') task.clearRow();
     if (ending !== 'recovered' && ending !== 'external') return;
     this.#must(
@@ -140,16 +141,13 @@ export class Outcomes {
       this.#fail(`${taskId} is ${stage}, and unmanaged`);
       return;
     }
-    const died = this.#book.endedAt > Number.NEGATIVE_INFINITY;
+    const died = task.unsure || this.#book.endedAt > Number.NEGATIVE_INFINITY;
     this.#must(died || failures.size >= policy.attempts, () => `${taskId} is ${stage} after ${failures.size} failures`);
-    if (stage === 'quarantined') {
-      if (failures.size >= policy.attempts) task.quarantinedAt = this.#now;
-      return;
-    }
+    if (stage === 'quarantined') return;
     this.#must(task.abandoned !== 'surely', () => `${taskId} is abandoned twice`);
     task.abandoned = 'surely';
-    const since = task.quarantinedAt;
-    if (since === undefined || !sure(task.rowSince) || this.#book.reloadedAt > task.rowSince) return;
+    const since = task.quarantinedSince(policy);
+    if (since === undefined || task.unsure || !sure(since)) return;
     const forMs = this.#now - since;
     const early = forMs < policy.quarantine.abandonAfterMs * (1 - paceSlack) - sightMs;
     this.#must(!early, () => `${taskId} is abandoned ${forMs} ms after it entered quarantine`);
@@ -185,22 +183,26 @@ export class Outcomes {
           (kind !== 'throttled' && kind !== 'not-sent') || book.endedAt > call.intendedAt,
           () => `a restart of ${taskId} that was ${kind} is called failed`,
         );
-        if (call.trigger === 'auto') {
-          if (task.failures.size === 0) task.rowSince = now;
-          task.failures.add(call.attemptId);
+        if (call.trigger !== 'manual') {
+          task.failures.set(call.attemptId, now);
         }
         break;
       }
       case 'given-back':
         if (!call.givenBack && call.trigger === 'auto') task.callsInOutage = Math.max(0, task.callsInOutage - 1);
         call.givenBack = true;
-        if (task.failures.delete(call.attemptId)) task.quarantinedAt = undefined;
+        task.failures.delete(call.attemptId);
+        this.#liveness.called(task);
         task.abandoned &&= 'perhaps';
         task.counted = task.counted.filter((other) => other !== call);
         // Its effect is awaited all the same.
         if (call.answer?.kind === 'accepted' || call.answer?.kind === 'unanswered') return;
         break;
+      case 'lapsed':
+        call.lapsed = true;
+        break;
       default:
+        told satisfies never;
     }
     book.close(call);
   }
