@@ -83,6 +83,8 @@ function everythingHasItsPlace(events: readonly Event[], fail: (what: string) =>
       if (open.get(taskId) !== told.outageId) fail(`an outage of ${taskId} ended that was not open`);
       open.delete(taskId);
     }
+    // After the clock was set back an attempt can have a name again, hours later.
+    if (kind === 'intended') failed.delete(told.attemptId);
     if (kind === 'failed') {
       if (failed.has(told.attemptId)) fail(`attempt ${told.attemptId} failed twice`);
       failed.add(told.attemptId);

@@ -134,7 +134,7 @@ export class Liveness {
     const gapMs = Math.max(scene.pollEveryMs, this.#longestGapMs);
     const jitter = 1 + policy.backoff.jitterPercent / 100;
     // A restart by hand that was given back forgot nothing: the waits of before it go on.
-    const forgot = !(task.latest?.trigger === 'manual' && task.latest.givenBack);
+    const forgot = !task.unsure;
     const n = forgot ? task.counted.length : Number.POSITIVE_INFINITY;
     const settleMs = policy.verifyWithinMs + gapMs + scene.verifyEveryMs + scene.requestTimeoutMs;
     const ownMs = Math.max(

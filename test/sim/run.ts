@@ -2,10 +2,12 @@
  * `npm run sim -- --seed N [--trace]`   plays one seed; with --trace tells all of it
  * `npm run sim -- --seeds A-B`          plays a range, and ends at the first that fails
  * `npm run sim -- --minutes M`          plays fresh seeds for so long, on two threads
+ * `npm run sim -- --non-interference --pairs N [--seed FIRST]`   the table of non-interference.ts
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { reportPairs } from './non-interference.ts';
 import { playSeed, type Verdict } from './swarm.ts';
 
 interface Share {
@@ -101,10 +103,14 @@ else {
       minutes: { type: 'string' },
       trace: { type: 'boolean', default: false },
       all: { type: 'boolean', default: false },
+      'non-interference': { type: 'boolean', default: false },
+      pairs: { type: 'string', default: '290' },
     },
   });
   const [first = 1, last = Number.MAX_SAFE_INTEGER] = (values.seeds ?? '').split('-').filter(Boolean).map(Number);
-  if (values.seed !== undefined) await one(Number(values.seed), values.trace);
+  if (values['non-interference']) {
+    if (!(await reportPairs(Number(values.pairs), Number(values.seed ?? 1)))) process.exitCode = 1;
+  } else if (values.seed !== undefined) await one(Number(values.seed), values.trace);
   else if (values.seeds !== undefined) await many(first, last, Number(values.minutes ?? 60), values.all);
   else await many(Date.now() % 1_000_000_000, Number.MAX_SAFE_INTEGER, Number(values.minutes ?? 1), values.all);
 }

@@ -103,6 +103,9 @@ export interface StageOptions {
   readonly vendor?: 'volcengine' | 'byteplus';
   readonly rateLimit?: RateLimit;
   readonly ownership?: (clock: VirtualClock) => Ownership;
+  /** Cloud groups that are asked for by name; a sub-account names them in every call. */
+  readonly cloudGroups?: readonly string[];
+  readonly subAccount?: boolean;
 }
 
 export interface Restart {
@@ -160,8 +163,8 @@ export class Stage {
           secretAccessKey: { value: accessKey.secretAccessKey },
         },
         env: {},
-        subAccount: false,
-        cloudGroups: [],
+        subAccount: this.#options.subAccount ?? false,
+        cloudGroups: this.#options.cloudGroups ?? [],
         pageSize: 500,
         requestTimeoutMs: 10_000,
         restartAction: 'auto',
