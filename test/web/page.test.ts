@@ -68,6 +68,24 @@ describe('every page', () => {
     }
   });
 
+  test('home has the same list of trouble as status, in both languages', async () => {
+    const failing = { since: 5, polls: 7, class: 'server', code: null, classes: ['server'], endedAt: null } as const;
+    const troubled = { ...status, now: 90_005, accounts: [accountView({ failing })] };
+    const { send } = await signedIn('read', {
+      status: () => ({ ...troubled, rejected: { since: 5, errors: [`a.yaml:3:1: ${nasty}`] } }),
+    });
+    for (const [language, polls, rejected] of [
+      ['en', 'polls fail', 'the new configuration is rejected, and the old one stays in force'],
+      ['zh-CN', '轮询连续失败', '新的配置被拒绝，旧的继续生效'],
+    ]) {
+      const { text } = await send('GET', '/', { headers: { 'accept-language': language ?? '' } });
+      expect(text).toContain(`<strong>main</strong>: ${polls} · `);
+      expect(text).toContain('. 7 in a row, server: The cloud failed inside');
+      expect(text).toContain(`<li>${rejected} · `);
+      expect(text).toContain('. a.yaml:3:1: &lt;script&gt;');
+    }
+  });
+
   test('home tells what is down, why, since when and what happens next', async () => {
     const { send } = await signedIn('read');
     const { text } = await send('GET', '/');
