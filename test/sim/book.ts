@@ -4,7 +4,7 @@
  *
  * Times are milliseconds of the world since the story's begin.
  */
-import type { OfAttempt, Policy, RestartAnswer, TaskItem } from './seam.ts';
+import type { Hold, OfAttempt, Policies, Policy, RestartAnswer, TaskItem } from './seam.ts';
 
 const never = Number.NEGATIVE_INFINITY;
 
@@ -115,6 +115,8 @@ export interface Held {
 const covers = ({ target }: Held, taskId: string, group: string): boolean =>
   target.kind === 'account' || target.taskId === taskId || target.group === group;
 
+const isIn = ({ groups }: Policies, group: string | undefined): boolean => groups.some(({ name }) => name === group);
+
 export class Book {
   readonly tasks = new Map<string, TaskBook>();
   readonly calls = new Map<string, Call>();
@@ -159,6 +161,32 @@ export class Book {
   heldBy(taskId: string, group: string, wall: number, surely: boolean): string | undefined {
     for (const [id, held] of this.holds)
       if ((!surely || held.confirmed) && (held.endsAt ?? Infinity) > wall && covers(held, taskId, group)) return id;
+    return undefined;
+  }
+
+  /** What an operator asks for is in the book already; a group's hold that goes on over one of its tasks is new. */
+  holdSet({ id, target, endsAt }: Hold): void {
+    const of = this.holds.get(id.slice(0, id.lastIndexOf('.')));
+    if (of) this.holds.set(id, { target, endsAt, confirmed: of.confirmed });
+  }
+
+  /** What is wrong when a reload takes a hold off. */
+  holdDropped(id: string, policies: Policies): string | undefined {
+    const group = this.holds.get(id)?.target.group;
+    this.holds.delete(id);
+    return isIn(policies, group) ? `the configuration has group ${group}` : undefined;
+  }
+
+  /** A hold over the group that had the task, which the configuration has no longer, and not over the task. */
+  holdLostBy(
+    { taskId, from }: { readonly taskId: string; readonly from: string | undefined },
+    wall: number,
+    policies: Policies,
+  ): string | undefined {
+    if (from === undefined || isIn(policies, from)) return undefined;
+    for (const [id, { target, confirmed, endsAt }] of this.holds)
+      if (confirmed && target.group === from && (endsAt ?? Infinity) > wall && !this.holds.has(`${id}.${taskId}`))
+        return id;
     return undefined;
   }
 

@@ -275,6 +275,20 @@ export class Judge {
         this.must((told.endsAt ?? Infinity) <= this.#witness.wall(), () => `hold ${told.id} ended early`);
         book.holds.delete(told.id);
         return;
+      case 'hold-set':
+        book.holdSet(told.hold);
+        return;
+      case 'hold-dropped': {
+        const wrong = book.holdDropped(told.id, process.configuration.policies);
+        this.must(!wrong, () => `hold ${told.id} was taken off: ${wrong}`);
+        return;
+      }
+      case 'moved': {
+        const lost = book.holdLostBy(told, this.#witness.wall(), process.configuration.policies);
+        this.must(!lost, () => `${told.taskId} was taken from ${told.from}, and hold ${lost} did not follow it`);
+        this.#outcomes.told(process.configuration.policies, now, told);
+        return;
+      }
       case 'intended':
         this.#intended(process, told);
         return;

@@ -7,7 +7,7 @@
 
 import { knownCodes } from '../../src/cloud/errors.ts';
 import { groupViews } from '../../src/domain/views/views.ts';
-import { type Event, isRecorded, type Trigger } from '../../src/domain/words/events.ts';
+import { type Event, type Hold, isRecorded, type Trigger } from '../../src/domain/words/events.ts';
 import type { ErrorClass } from '../../src/domain/words/failure.ts';
 import type { Policies } from '../../src/domain/words/policy.ts';
 import type { Keeper } from '../../src/keeper/keeper.ts';
@@ -49,7 +49,7 @@ export type Told =
   | (OfAttempt & { readonly kind: 'failed' | 'held' | 'lapsed' | 'given-back' })
   | (OfTask & { readonly kind: 'found' | 'gone' | 'forgotten' | 'quarantined' | 'abandoned' })
   | (OfTask & { readonly kind: 'released'; readonly cause: string })
-  | (OfTask & { readonly kind: 'moved'; readonly group: string | undefined })
+  | (OfTask & { readonly kind: 'moved'; readonly group: string | undefined; readonly from: string | undefined })
   | (OfTask & { readonly kind: 'opened'; readonly outageId: string })
   | (OfTask & { readonly kind: 'ended'; readonly outageId: string; readonly ending: string })
   /** `byStopped`: not by failed attempts alone, when an outage's first attempt passes. */
@@ -58,6 +58,9 @@ export type Told =
   | { readonly kind: 'circuit-failed'; readonly circuit: string; readonly class: ErrorClass }
   | { readonly kind: 'circuit-closed'; readonly circuit: string }
   | { readonly kind: 'hold-ended'; readonly id: string; readonly endsAt: number | undefined }
+  | { readonly kind: 'hold-set'; readonly hold: Hold }
+  /** Its group is no longer in the configuration. */
+  | { readonly kind: 'hold-dropped'; readonly id: string }
   | { readonly kind: 'decided' };
 
 const attempts = {
@@ -115,6 +118,10 @@ export function toldBy(event: Event): Told | undefined {
       return { kind: 'circuit-closed', circuit: event.circuit };
     case 'hold-expired':
       return { kind: 'hold-ended', id: event.hold.id, endsAt: event.hold.endsAt };
+    case 'hold-added':
+      return { kind: 'hold-set', hold: event.hold };
+    case 'hold-removed':
+      return event.by === 'a new configuration' ? { kind: 'hold-dropped', id: event.hold.id } : undefined;
     case 'poll-completed':
     case 'poll-suspect':
       return { kind: 'decided' };
