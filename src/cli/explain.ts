@@ -48,10 +48,10 @@ function writeTask({ out, clock, program }: Surroundings, task: ExplainView): vo
     const since = `${moment(out, task.outage.since)} (${ago(clock.now(), task.outage.since)})`;
     line('outage', `since ${since}, ${task.outage.attempts} restarts in it`);
   }
-  const { tries, failedInRow, lastAt, phase } = task.attempts;
+  const { made, failedInRow, lastAt, phase } = task.attempts;
   line(
     'attempts',
-    `${tries} made, ${failedInRow} failed in a row, last ${moment(out, lastAt)}${phase ? `, ${phase}` : ''}`,
+    `${made} made, ${failedInRow} failed in a row, last ${moment(out, lastAt)}${phase ? `, ${phase}` : ''}`,
   );
   for (const hold of task.holds) {
     line('hold', `${hold.id} by ${hold.author} until ${moment(out, hold.endsAt)}: ${hold.reason}`);

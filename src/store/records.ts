@@ -51,7 +51,7 @@ const attempt: z.ZodType<Attempt> = z.object({
   probe: z.boolean(),
   free: z.boolean(),
   at: time,
-  previousTryAt: maybe(time),
+  previousAttemptAt: maybe(time),
   givenBack: z.boolean(),
   phase: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('in-flight') }),
@@ -74,10 +74,34 @@ const outage: z.ZodType<Outage> = z.object({
   failedInStretch: z.boolean(),
 });
 
+/** Names in files of 84bac68 and before. */
+const formerNames: Readonly<Record<string, string>> = {
+  tries: 'attempts',
+  lastTryAt: 'lastAttemptAt',
+  previousTryAt: 'previousAttemptAt',
+  failedTryAt: 'failedAttemptAt',
+};
+
+/** By today's names; every record of those files has `tries`. */
+function renamed(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null || !('tries' in body)) return body;
+  const inToday = (part: object) =>
+    Object.fromEntries(Object.entries(part).map(([key, value]) => [formerNames[key] ?? key, value]));
+  const { attempt, ...rest } = body as { readonly attempt?: object };
+  return { ...inToday(rest), attempt: attempt && inToday(attempt) };
+}
+
 /** Files of 84bac68 and before have attempts that nobody sent among the real ones. With one that is awaited all are forgotten. */
 function withoutShadows(body: unknown): unknown {
   const shadowed = z.object({ attempt: z.object({ trigger: z.literal('shadow') }) }).safeParse(body).success;
-  const forgotten = { attempt: undefined, tries: 0, row: 0, failedAt: [], lastTryAt: undefined, stageTold: undefined };
+  const forgotten = {
+    attempt: undefined,
+    attempts: 0,
+    row: 0,
+    failedAt: [],
+    lastAttemptAt: undefined,
+    stageTold: undefined,
+  };
   return shadowed ? { ...(body as object), ...forgotten } : body;
 }
 
@@ -93,18 +117,18 @@ const taskRecordToday: z.ZodType<TaskRecord> = z.object({
   missing: maybe(z.object({ since: time, counted: count })),
   goneAt: maybe(time),
   overdueTold: maybe(cloudsTime),
-  tries: count,
+  attempts: count,
   row: count,
   failedAt: z.array(time),
-  failedTryAt: maybe(time),
-  lastTryAt: maybe(time),
+  failedAttemptAt: maybe(time),
+  lastAttemptAt: maybe(time),
   attempt: maybe(attempt),
   stageTold: maybe(z.enum(['quarantined', 'abandoned'])),
   shadow: maybe(z.object({ n: count, at: time })),
   outage: maybe(outage),
   reasonTold: maybe(z.enum(reasons)),
 });
-export const taskRecord: z.ZodType<TaskRecord> = z.preprocess(withoutShadows, taskRecordToday);
+export const taskRecord: z.ZodType<TaskRecord> = z.preprocess((body) => withoutShadows(renamed(body)), taskRecordToday);
 
 const failure: z.ZodType<CallFailure> = z.object({
   class: z.enum(errorClasses),

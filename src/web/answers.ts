@@ -60,7 +60,7 @@ const task = z.object({
   due: z.boolean(),
   downSince: orNull(at).meta({ description: 'Null: it runs, is not due, is held or only observed' }),
   outage: orNull(z.object({ id: z.string(), since: at, attempts: count, activeAt: orNull(at) })),
-  attempts: z.object({ tries: count, failedInRow: count, lastAt: orNull(at), phase: orNull(z.string()) }),
+  attempts: z.object({ made: count, failedInRow: count, lastAt: orNull(at), phase: orNull(z.string()) }),
   givenUp: orNull(z.enum(['quarantined', 'abandoned'])),
   verdict: z.object({
     kind: z.enum(['restart', 'wait', 'none']),

@@ -28,7 +28,7 @@ const task: TaskView = {
   due: true,
   downSince: noon - 5 * minute,
   outage: { id: 'o1', since: noon - 5 * minute, attempts: 3, activeAt: null },
-  attempts: { tries: 3, failedInRow: 3, lastAt: noon - minute, phase: null },
+  attempts: { made: 3, failedInRow: 3, lastAt: noon - minute, phase: null },
   givenUp: null,
   verdict: { kind: 'wait', reason: 'backoff', until: noon + minute, sentence: 'Attempt 4 waits for its backoff.' },
 };

@@ -59,7 +59,7 @@ describe('one answer opens the restart circuit at once', () => {
   test.each(classes)('%s (%s): no attempt, and everybody waits', (errorClass, code) => {
     const story = answered(2, [refusal(errorClass, code)]);
     expect(isOpen(story)).toBe(true);
-    expect(story.record('t00')).toMatchObject({ tries: 0, row: 0, lastTryAt: undefined, attempt: undefined });
+    expect(story.record('t00')).toMatchObject({ attempts: 0, row: 0, lastAttemptAt: undefined, attempt: undefined });
     expect(story.told('restart-failed')).toEqual([]);
     expect(story.says('t01')).toBe('circuit until 300');
     expect(story.send(1)).toEqual([]);
@@ -123,10 +123,10 @@ describe('what opening gives back', () => {
       storm: false,
     });
     expect(story.ledger.budget.length).toBe(4);
-    expect(story.record('t00')).toMatchObject({ tries: 1, row: 1, failedAt: [begin] });
+    expect(story.record('t00')).toMatchObject({ attempts: 1, row: 1, failedAt: [begin] });
     story.send(4, common, 1);
     for (const taskId of ids(5))
-      expect(story.record(taskId)).toMatchObject({ tries: 0, row: 0, failedAt: [], lastTryAt: undefined });
+      expect(story.record(taskId)).toMatchObject({ attempts: 0, row: 0, failedAt: [], lastAttemptAt: undefined });
     expect(story.ledger.budget).toEqual([]);
   });
   test('only what the stretch cost: an earlier failure of another kind stays', () => {
@@ -135,8 +135,8 @@ describe('what opening gives back', () => {
     story.list(15, tasks(5, 'stopped'));
     expect(story.send(15, common).length).toBe(5);
     expect(isOpen(story)).toBe(true);
-    expect(story.record('t00')).toMatchObject({ tries: 1, row: 1, failedAt: [at(0)], lastTryAt: at(0) });
-    expect(story.record('t01')).toMatchObject({ tries: 0, row: 0, failedAt: [] });
+    expect(story.record('t00')).toMatchObject({ attempts: 1, row: 1, failedAt: [at(0)], lastAttemptAt: at(0) });
+    expect(story.record('t01')).toMatchObject({ attempts: 0, row: 0, failedAt: [] });
   });
   test('also what failed before the list that came between, without any budget', () => {
     const story = new Story(calm()).list(0, tasks(2, 'stopped'));
@@ -154,7 +154,7 @@ describe('what opening gives back', () => {
     story.list(16, tasks(5, 'stopped'));
     story.send(16, common);
     expect(isOpen(story)).toBe(true);
-    expect(story.record('t00')).toMatchObject({ tries: 1, row: 0, lastTryAt: at(15) });
+    expect(story.record('t00')).toMatchObject({ attempts: 1, row: 0, lastAttemptAt: at(15) });
   });
   test('nothing of a failure that was forgotten since', () => {
     const story = new Story(calm()).list(0, tasks(4, 'stopped'));
@@ -164,8 +164,8 @@ describe('what opening gives back', () => {
     story.list(16, tasks(5, 'stopped'));
     expect(story.send(16, common, 1)).toEqual(['t04']);
     expect(isOpen(story)).toBe(true);
-    expect(story.record('t00')).toMatchObject({ tries: 1, row: 1, failedAt: [at(15)], lastTryAt: at(15) });
-    expect(story.record('t01')).toMatchObject({ tries: 0, row: 0 });
+    expect(story.record('t00')).toMatchObject({ attempts: 1, row: 1, failedAt: [at(15)], lastAttemptAt: at(15) });
+    expect(story.record('t01')).toMatchObject({ attempts: 0, row: 0 });
   });
   test('the window of a storm is as it was, also at its smallest', () => {
     const policies: Policies = { ...policiesOf({ ...plainPolicy, budget: false }), storm: false };
@@ -206,7 +206,7 @@ describe('what opening gives back', () => {
     const story = answered(6, [unanswered(), unanswered(), unanswered(), unanswered(), unanswered()]);
     story.list(75, tasks(6, 'stopped'));
     expect(story.told('restart-failed')).toEqual([]);
-    expect(story.record('t00')).toMatchObject({ tries: 0, row: 0, attempt: undefined });
+    expect(story.record('t00')).toMatchObject({ attempts: 0, row: 0, attempt: undefined });
   });
   test('one that is given back, worked and is seen stopped again leaves its task down', () => {
     const story = answered(6, [unanswered(), unanswered(), unanswered(), unanswered(), unanswered()]);
@@ -226,8 +226,8 @@ describe('what opening gives back', () => {
     story.send(1, common);
     expect(isOpen(story)).toBe(true);
     story.answer(2, 't00', common).answer(2, 't01', unanswered());
-    expect(story.record('t00')).toMatchObject({ tries: 0, row: 0, attempt: undefined });
-    expect(story.record('t01')).toMatchObject({ tries: 0, row: 0, attempt: { givenBack: true } });
+    expect(story.record('t00')).toMatchObject({ attempts: 0, row: 0, attempt: undefined });
+    expect(story.record('t01')).toMatchObject({ attempts: 0, row: 0, attempt: { givenBack: true } });
   });
   test('a newer one that nobody awaits any more stays the newest', () => {
     const story = new Story(calm()).list(0, { t: 'stopped' });
@@ -241,7 +241,7 @@ describe('what opening gives back', () => {
     const { account, taskId, group, attemptId } = intended;
     const about = { account, taskId, group, attemptId, trigger: 'auto', why: 'circuit' } as const;
     story.tell([{ ...about, type: 'restart-given-back', at: at(120), failedAt: failed.at }]);
-    expect(story.record('t')).toMatchObject({ tries: 1, row: 0, lastTryAt: at(90) });
+    expect(story.record('t')).toMatchObject({ attempts: 1, row: 0, lastAttemptAt: at(90) });
   });
   test('but a refusal that is about the task alone counts', () => {
     const story = new Story(calm()).list(0, tasks(7, 'stopped'));
@@ -249,7 +249,7 @@ describe('what opening gives back', () => {
     story.send(1, common);
     expect(isOpen(story)).toBe(true);
     story.answer(2, 't00', refusal('not-found', 'ResourceNotFound'));
-    expect(story.record('t00')).toMatchObject({ tries: 1, row: 1 });
+    expect(story.record('t00')).toMatchObject({ attempts: 1, row: 1 });
   });
 });
 
@@ -295,7 +295,7 @@ describe('its probe', () => {
   test('is no attempt when it is answered so', () => {
     const story = answered(6, five);
     probing(story, tasks(6, 'stopped'), 5, 34, common);
-    expect(story.record('t05')).toMatchObject({ tries: 0, row: 0 });
+    expect(story.record('t05')).toMatchObject({ attempts: 0, row: 0 });
     expect(story.told('restart-intended').at(-1)).toMatchObject({ taskId: 't05', probe: true });
   });
   test('is a failed attempt when the refusal is about the task, and the circuit stays open', () => {
@@ -368,8 +368,8 @@ describe('it closes', () => {
     story.hold('h2', { kind: 'task', taskId: 'x' }, at(151));
     expect(story.send(135, accepted, 1)).toEqual(['t05']);
     expect(isOpen(story)).toBe(false);
-    expect(story.record('t00')).toMatchObject({ tries: 0, row: 0 });
-    expect(story.record('x')).toMatchObject({ tries: 3, row: 3 });
+    expect(story.record('t00')).toMatchObject({ attempts: 0, row: 0 });
+    expect(story.record('x')).toMatchObject({ attempts: 3, row: 3 });
   });
   test('and that is told once for each task, however often it failed', () => {
     const story = new Story(calm()).list(0, tasks(2, 'stopped'));
@@ -508,7 +508,7 @@ describe('throttled, or not sent', () => {
     for (let n = 0; n < 6; n++) {
       story.list(seconds, tasks(2, 'stopped'));
       expect(story.send(seconds, answer).length).toBe(1);
-      expect(story.record('t00')).toMatchObject({ tries: 0, row: 0, lastTryAt: undefined, attempt: undefined });
+      expect(story.record('t00')).toMatchObject({ attempts: 0, row: 0, lastAttemptAt: undefined, attempt: undefined });
       const verdict = story.verdict('t01');
       if (verdict.kind !== 'wait') throw new Error('it must wait');
       expect(verdict.reason).toBe('backoff');

@@ -84,7 +84,7 @@ describe('whose turn it is when all may go', () => {
   test.each(rows)('%s counts: its task goes last', (_sentence, policies, answer, then) => {
     const story = new Story(policies).list(0, tasks(6, 'stopped'));
     const [first = ''] = story.send(0, answer, 1);
-    expect(story.record(first)).toMatchObject({ tries: 0, outage: { attempts: 0, calls: 1 } });
+    expect(story.record(first)).toMatchObject({ attempts: 0, outage: { attempts: 0, calls: 1 } });
     story.list(then, tasks(6, 'stopped'));
     expect(story.queue.at(-1)).toBe(first);
   });
@@ -132,7 +132,7 @@ describe('a denial is the account’s when the list is denied too, or two tasks 
   test('two give both attempts back, and the probe comes after 30 s', () => {
     const story = new Story(calm).list(0, tasks(3, 'stopped'));
     expect(story.send(0, denied)).toEqual(['t00', 't01']);
-    for (const taskId of ['t00', 't01']) expect(story.record(taskId)).toMatchObject({ tries: 0, row: 0 });
+    for (const taskId of ['t00', 't01']) expect(story.record(taskId)).toMatchObject({ attempts: 0, row: 0 });
     expect(story.says('t02')).toBe('circuit until 30');
   });
   test('the same task twice opens nothing', () => {

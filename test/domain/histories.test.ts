@@ -89,7 +89,7 @@ test('a reload in the middle of an outage: the new waits apply, the attempts sta
   expect(story.says('t')).toBe('backoff until 215');
   story.reload(17, calm({ backoff: { ...plainPolicy.backoff, initialMs: 1_000 } }));
   expect(story.says('t', 18)).toBe('restart');
-  expect(story.record('t')).toMatchObject({ tries: 2, row: 2 });
+  expect(story.record('t')).toMatchObject({ attempts: 2, row: 2 });
 });
 
 test('a reload that takes its group away while its restart waits in the queue: it does not go', () => {
@@ -176,10 +176,10 @@ test.each([
 
 test('the clock is set back an hour after an attempt that was given back: its task does not wait for that hour', () => {
   const story = new Story(calm()).list(0, { t: 'stopped' });
-  const left = { ...story.record('t'), outage: undefined, lastTryAt: at(0) };
+  const left = { ...story.record('t'), outage: undefined, lastAttemptAt: at(0) };
   const memory = new Memory('main', unnoted, { tasks: [left], holds: [], accountRecord: undefined, budget: [] });
   memory.stepClock(-3_600_000);
-  expect(memory.ledger.tasks.get('t')?.lastTryAt).toBe(at(-3_600));
+  expect(memory.ledger.tasks.get('t')?.lastAttemptAt).toBe(at(-3_600));
 });
 
 test('the clock is set back to the moment of an attempt, and the next one is another one', () => {

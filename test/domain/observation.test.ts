@@ -183,7 +183,7 @@ describe('absence: gone after three complete observations in a row, or after an 
     story.send(0, forbidden);
     for (const seconds of [15, 30, 45]) story.list(seconds, { u: 'active' });
     story.list(60, { t: 'stopped', u: 'active' });
-    expect(story.record('t')).toMatchObject({ goneAt: undefined, tries: 1, row: 1, outage: { since: at(60) } });
+    expect(story.record('t')).toMatchObject({ goneAt: undefined, attempts: 1, row: 1, outage: { since: at(60) } });
     expect(story.told('task-found').length).toBe(2);
   });
   test('records of gone tasks are kept 8 days', () => {
@@ -366,7 +366,7 @@ describe('groups', () => {
     story.send(0, forbidden);
     const { id } = story.record('t').outage ?? { id: '' };
     story.list(10, { t: inGroup('b') });
-    expect(story.record('t')).toMatchObject({ group: 'b', tries: 1, row: 1, outage: { id } });
+    expect(story.record('t')).toMatchObject({ group: 'b', attempts: 1, row: 1, outage: { id } });
     expect([story.endings(), story.says('t')]).toEqual([[], 'backoff until 15']);
     expect(story.told('task-moved')).toMatchObject([{ from: 'a', group: 'b' }]);
   });

@@ -54,8 +54,8 @@ describe('an observed task', () => {
     const story = new Story(observing({ attempts: 2, quarantine: { retryEveryMs: 60_000, abandonAfterMs: 60_000 } }));
     expect(shadowsOf(story, minutes(30)).length).toBeGreaterThan(5);
     const record = story.record('t');
-    expect(record).toMatchObject({ tries: 0, row: 0, failedAt: [], outage: { attempts: 0 } });
-    expect([record.attempt, record.lastTryAt, record.stageTold]).toEqual([undefined, undefined, undefined]);
+    expect(record).toMatchObject({ attempts: 0, row: 0, failedAt: [], outage: { attempts: 0 } });
+    expect([record.attempt, record.lastAttemptAt, record.stageTold]).toEqual([undefined, undefined, undefined]);
     const types = new Set(story.events.map(({ type }) => type));
     for (const type of ['restart-intended', 'restart-failed', 'task-quarantined', 'task-abandoned'] as const)
       expect(types).not.toContain(type);

@@ -170,7 +170,7 @@ describe('it counts for nothing', () => {
   test('a refusal is no failed attempt', () => {
     const story = stopped();
     story.byHand(0, 't', forbidden);
-    expect(story.record('t')).toMatchObject({ tries: 0, row: 0, failedAt: [], lastTryAt: undefined });
+    expect(story.record('t')).toMatchObject({ attempts: 0, row: 0, failedAt: [], lastAttemptAt: undefined });
     expect(story.list(15, { t: 'stopped' }).send(15)).toEqual(['t']);
     expect(story.told('restart-intended').at(-1)).toMatchObject({ n: 1, trigger: 'auto' });
   });
@@ -179,14 +179,14 @@ describe('it counts for nothing', () => {
     story.byHand(0, 't');
     expect(story.says('t', 1)).toBe('verifying until 60');
     story.list(75, { t: 'stopped' });
-    expect(story.record('t')).toMatchObject({ tries: 0, row: 0 });
+    expect(story.record('t')).toMatchObject({ attempts: 0, row: 0 });
     expect(story.send(75)).toEqual(['t']);
   });
   test('nor one that stopped again', () => {
     const story = stopped();
     story.byHand(0, 't');
     story.list(15, { t: 'active' }).list(30, { t: 'stopped' });
-    expect(story.record('t')).toMatchObject({ tries: 0, row: 0 });
+    expect(story.record('t')).toMatchObject({ attempts: 0, row: 0 });
   });
   test('and fills no storm window', () => {
     const story = new Story(policiesOf(plainPolicy)).list(0, tasks(9, 'stopped'));
@@ -214,7 +214,7 @@ describe('it forgets the attempts before it', () => {
   test('backoff and row', () => {
     const story = tried();
     story.byHand(31, 't', unanswered());
-    expect(story.record('t')).toMatchObject({ tries: 0, row: 0, failedAt: [], lastTryAt: undefined });
+    expect(story.record('t')).toMatchObject({ attempts: 0, row: 0, failedAt: [], lastAttemptAt: undefined });
   });
   test('quarantine, and tells the release', () => {
     const story = tried({ attempts: 2 });
@@ -231,7 +231,7 @@ describe('it forgets the attempts before it', () => {
   test.each(none)('but not when it %s: it was none', (_sentence, answer) => {
     const story = tried({ attempts: 2 });
     story.byHand(31, 't', answer);
-    expect(story.record('t')).toMatchObject({ row: 2, tries: 2, lastTryAt: at(15), stageTold: 'quarantined' });
+    expect(story.record('t')).toMatchObject({ row: 2, attempts: 2, lastAttemptAt: at(15), stageTold: 'quarantined' });
     expect(story.told('task-released')).toEqual([]);
     expect(story.list(45, { t: 'stopped' }).verdict('t')).toMatchObject({ kind: 'wait' });
   });
@@ -293,8 +293,8 @@ test('a release while a restart is out: that it is given back afterwards brings 
   const story = stopped();
   story.send(0, accepted);
   story.list(75, { t: 'stopped' });
-  expect(story.record('t')).toMatchObject({ tries: 1, row: 1 });
+  expect(story.record('t')).toMatchObject({ attempts: 1, row: 1 });
   story.intend(91);
   story.release(91, 't').answer(92, 't', throttled);
-  expect(story.record('t')).toMatchObject({ tries: 0, lastTryAt: undefined, row: 0 });
+  expect(story.record('t')).toMatchObject({ attempts: 0, lastAttemptAt: undefined, row: 0 });
 });

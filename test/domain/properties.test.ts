@@ -172,9 +172,9 @@ function checkedIntent(story: Story, seconds: number): void {
     );
     expect(holds, 'not held').toEqual([]);
     expect(record.attempt?.phase.kind ?? 'proving', 'nothing out').toBe('proving');
-    if (record.lastTryAt !== undefined)
-      expect(at(seconds) - record.lastTryAt).toBeGreaterThanOrEqual(
-        record.row >= group.attempts ? group.quarantine.retryEveryMs : backoffMs(group, record.tries + 1),
+    if (record.lastAttemptAt !== undefined)
+      expect(at(seconds) - record.lastAttemptAt).toBeGreaterThanOrEqual(
+        record.row >= group.attempts ? group.quarantine.retryEveryMs : backoffMs(group, record.attempts + 1),
       );
     expect(story.ledger.accountRecord.throttle?.until ?? 0).toBeLessThanOrEqual(at(seconds));
     expect(newestList(story)).toBeGreaterThan(0);
@@ -190,11 +190,11 @@ test('the records stay sane', () => {
       tell(history, (story) => {
         const { ledger } = story;
         for (const record of ledger.tasks.values()) {
-          expect(record.tries).toBeGreaterThanOrEqual(0);
+          expect(record.attempts).toBeGreaterThanOrEqual(0);
           expect(record.row).toBeGreaterThanOrEqual(0);
           expect(record.failedAt.length).toBe(Math.min(record.row, maxFailuresKept));
           expect([...record.failedAt].sort((a, b) => a - b)).toEqual(record.failedAt);
-          if (record.tries === 0) expect(record.lastTryAt).toBeUndefined();
+          if (record.attempts === 0) expect(record.lastAttemptAt).toBeUndefined();
           if (record.group === undefined && !record.left) expect(record.outage).toBeUndefined();
           if (record.outage) expect(record.outage.attempts).toBeGreaterThanOrEqual(0);
         }

@@ -198,7 +198,7 @@ describe('abandoned by a failed try that is made after 72 h in quarantine', () =
 describe('a quarantined task', () => {
   test('is released by a person, attempts and all', () => {
     const story = afterwards(8).release(121, 't');
-    expect(story.record('t')).toMatchObject({ tries: 0, row: 0, failedAt: [], lastTryAt: undefined });
+    expect(story.record('t')).toMatchObject({ attempts: 0, row: 0, failedAt: [], lastAttemptAt: undefined });
     expect(story.list(135, { t: 'stopped' }).send(135)).toEqual(['t']);
   });
   test('is not released by an edit', () => {
@@ -210,7 +210,7 @@ describe('a quarantined task', () => {
     expect(story.send(705)).toEqual(['t']);
     story.list(720, { t: 'active' }).list(780, { t: 'active' });
     expect(story.endings()).toEqual(['t recovered']);
-    expect(story.record('t')).toMatchObject({ row: 0, failedAt: [], tries: 9 });
+    expect(story.record('t')).toMatchObject({ row: 0, failedAt: [], attempts: 9 });
     expect(story.list(795, { t: 'stopped' }).says('t')).toBe('restart');
   });
   test('does not leave by a restart that somebody made in the console: that is a guess', () => {
@@ -222,7 +222,7 @@ describe('a quarantined task', () => {
   test('leaves when it has run for resetAfter', () => {
     const story = afterwards(8);
     for (let seconds = 720; seconds <= 720 + minutes(10); seconds += 15) story.list(seconds, { t: 'active' });
-    expect(story.record('t')).toMatchObject({ row: 0, tries: 0 });
+    expect(story.record('t')).toMatchObject({ row: 0, attempts: 0 });
   });
 });
 

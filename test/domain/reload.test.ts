@@ -88,7 +88,7 @@ describe('up to ten minutes without a group end nothing', () => {
     story.list(540 + seconds, { t: 'stopped' });
     expect(story.endings()).toEqual([]);
     expect(story.told('outage-opened')).toHaveLength(1);
-    expect(story.record('t')).toMatchObject({ tries: 2, row: 2, outage: { since: at(0), attempts: 2 } });
+    expect(story.record('t')).toMatchObject({ attempts: 2, row: 2, outage: { since: at(0), attempts: 2 } });
     story.list(555 + seconds, { t: 'active' }).list(615 + seconds, { t: 'active' });
     expect(story.told('outage-ended')).toMatchObject([{ group: 'vip', durationMs: (555 + seconds) * 1_000 }]);
   });
@@ -103,7 +103,7 @@ describe('up to ten minutes without a group end nothing', () => {
   test('a running task’s attempts are not forgotten for it', () => {
     const story = away(minutes(5), 'active');
     story.list(900, { t: 'stopped' });
-    expect(story.record('t')).toMatchObject({ tries: 2, row: 2 });
+    expect(story.record('t')).toMatchObject({ attempts: 2, row: 2 });
   });
   test('an attempt that was awaited is settled when it is back', () => {
     const story = new Story(vip).list(0, { t: 'stopped' });
@@ -130,9 +130,9 @@ describe('absence for a moment forgets no attempt', () => {
     second = Math.max(second, minutes(10) + 30);
     story.list(second, { t: 'active', u: 'active' });
     // Nobody saw it active all the time.
-    expect(story.record('t').tries).toBe(1);
+    expect(story.record('t').attempts).toBe(1);
     story.list(second + minutes(10), { t: 'active', u: 'active' });
-    expect(story.record('t').tries).toBe(0);
+    expect(story.record('t').attempts).toBe(0);
   });
 });
 

@@ -259,27 +259,27 @@ describe('attempts', () => {
     story.send(0, refusal('forbidden', 'RequestForbidden'));
     story.list(15, { t: 'stopped' }).send(15);
     story.list(30, { t: 'active' }).list(90, { t: 'active' }).list(105, { t: 'stopped' });
-    expect(story.record('t')).toMatchObject({ row: 0, tries: 2 });
+    expect(story.record('t')).toMatchObject({ row: 0, attempts: 2 });
     expect(story.send(105)).toEqual(['t']); // the third comes 30 s after the second, which was at 15
-    expect(story.record('t').tries).toBe(3);
+    expect(story.record('t').attempts).toBe(3);
   });
   test('ten minutes of active lists forget them', () => {
     const story = new Story().list(0, { t: 'stopped' });
     story.send(0);
     for (let seconds = 15; seconds <= 15 + minutes(10); seconds += 15) story.list(seconds, { t: 'active' });
-    expect(story.record('t')).toMatchObject({ tries: 0, row: 0, lastTryAt: undefined });
+    expect(story.record('t')).toMatchObject({ attempts: 0, row: 0, lastAttemptAt: undefined });
   });
   test('ten minutes less one poll do not', () => {
     const story = new Story().list(0, { t: 'stopped' });
     story.send(0);
     for (let seconds = 15; seconds <= minutes(10); seconds += 15) story.list(seconds, { t: 'active' });
-    expect(story.record('t').tries).toBe(1);
+    expect(story.record('t').attempts).toBe(1);
   });
   test('a restart in the console does not forget them', () => {
     const story = new Story().list(0, { t: 'stopped' });
     story.send(0, refusal('forbidden', 'RequestForbidden'));
     for (let seconds = 615; seconds <= 705; seconds += 15) story.list(seconds, { t: 'active' });
     expect(story.endings()).toEqual(['t external']);
-    expect(story.record('t')).toMatchObject({ tries: 1, row: 1 });
+    expect(story.record('t')).toMatchObject({ attempts: 1, row: 1 });
   });
 });

@@ -67,9 +67,9 @@ test('a standby that takes over leaves times alone that it saw step while it sto
   stage.clock.step(hourMs);
   const [task] = stage.world.tasks.keys();
   await stage.run(25); // it owns the account, and has restarted the task
-  const lastTryAt = stage.keeper.ledger.tasks.get(task ?? '')?.lastTryAt;
-  expect(lastTryAt).toBeGreaterThan(begin + hourMs + 30_000);
-  expect(lastTryAt).toBeLessThanOrEqual(stage.clock.now());
+  const lastAttemptAt = stage.keeper.ledger.tasks.get(task ?? '')?.lastAttemptAt;
+  expect(lastAttemptAt).toBeGreaterThan(begin + hourMs + 30_000);
+  expect(lastAttemptAt).toBeLessThanOrEqual(stage.clock.now());
 });
 
 test.each([

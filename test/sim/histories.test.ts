@@ -266,13 +266,15 @@ describe('the cloud in trouble', () => {
     const before = stage.restarts().length;
     await stage.run(60);
     const records = JSON.stringify(
-      [...stage.keeper.ledger.tasks.values()].map(({ outage, tries, row }) => ({ outage, tries, row })),
+      [...stage.keeper.ledger.tasks.values()].map(({ outage, attempts, row }) => ({ outage, attempts, row })),
     );
     stopAll(stage, ids.slice(3, 6));
     await stage.run(530);
     expect(stage.restarts()).toHaveLength(before);
     expect(
-      JSON.stringify([...stage.keeper.ledger.tasks.values()].map(({ outage, tries, row }) => ({ outage, tries, row }))),
+      JSON.stringify(
+        [...stage.keeper.ledger.tasks.values()].map(({ outage, attempts, row }) => ({ outage, attempts, row })),
+      ),
     ).toBe(records);
     expect(await healed(stage, ids, 120)).toBeLessThan(45);
     expect(stage.told('task-quarantined')).toEqual([]);
@@ -407,7 +409,7 @@ describe('things people do', () => {
     stage.act({ kind: 'edit', taskId: 't00000', change: { cloudGroup: 'sports' } });
     await stage.run(20);
     const after = stage.keeper.ledger.tasks.get('t00000');
-    expect(after).toMatchObject({ group: 'sports', tries: before?.tries, outage: { id: before?.outage?.id } });
+    expect(after).toMatchObject({ group: 'sports', attempts: before?.attempts, outage: { id: before?.outage?.id } });
     expect(stage.told('outage-ended')).toEqual([]);
     await stage.run(300);
     expect(stage.arrivals.filter(({ outcome }) => outcome === 'ResourceNotFound')).toEqual([]);
@@ -459,7 +461,7 @@ describe('things people do', () => {
     expect(await healed(stage, ['t00000'], 60)).toBeLessThan(25);
     await stage.run(100);
     expect(stage.restarts()).toHaveLength(calls + 1);
-    expect(stage.keeper.ledger.tasks.get('t00000')).toMatchObject({ tries: 0, row: 0, outage: undefined });
+    expect(stage.keeper.ledger.tasks.get('t00000')).toMatchObject({ attempts: 0, row: 0, outage: undefined });
   });
 });
 

@@ -63,8 +63,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'nothing is ever abandoned',
     file: 'src/domain/memory/condition.ts',
-    from: 'failedTryAt >= quarantinedAt + policy',
-    to: 'failedTryAt >= 1e12 + quarantinedAt + policy',
+    from: 'failedAttemptAt >= quarantinedAt + policy',
+    to: 'failedAttemptAt >= 1e12 + quarantinedAt + policy',
   },
   {
     name: 'one sight is enough',
@@ -107,7 +107,7 @@ export const mutants: readonly Mutant[] = [
     name: 'whoever was given back goes first again',
     file: 'src/domain/decide/queue.ts',
     from: 'calls: Math.min(record.outage?.calls ?? 0, turnsFromCalls),',
-    to: 'calls: Math.min(record.tries, turnsFromCalls),',
+    to: 'calls: Math.min(record.attempts, turnsFromCalls),',
   },
   {
     name: 'the denial of one task opens the circuit',
@@ -124,8 +124,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the clock alone abandons',
     file: 'src/domain/memory/condition.ts',
-    from: 'const { failedTryAt } = record;',
-    to: 'const failedTryAt = record.item.requestedAt;',
+    from: 'const { failedAttemptAt } = record;',
+    to: 'const failedAttemptAt = record.item.requestedAt;',
   },
   {
     name: 'another group’s verifyWithin is waited for',
@@ -203,14 +203,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'attempts are not counted',
     file: 'src/domain/memory/apply.ts',
-    from: 'tries: record.tries + 1,',
-    to: 'tries: record.tries,',
+    from: 'attempts: record.attempts + 1,',
+    to: 'attempts: record.attempts,',
   },
   {
     name: 'the time of an attempt is not kept',
     file: 'src/domain/memory/apply.ts',
-    from: '    lastTryAt: at,\n    attempt,',
-    to: '    lastTryAt: record.lastTryAt ?? at,\n    attempt,',
+    from: '    lastAttemptAt: at,\n    attempt,',
+    to: '    lastAttemptAt: record.lastAttemptAt ?? at,\n    attempt,',
   },
   {
     name: 'failures in a row are not counted',
@@ -227,8 +227,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'what was given back counts all the same',
     file: 'src/domain/memory/apply.ts',
-    from: 'const tries = Math.max(0, record.tries - 1);',
-    to: 'const tries = record.tries;',
+    from: 'const attempts = Math.max(0, record.attempts - 1);',
+    to: 'const attempts = record.attempts;',
   },
   {
     name: 'waits do not move along with a step of the clock',
@@ -239,8 +239,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a step of the clock forgets the tries of an open circuit',
     file: 'src/domain/memory/times.ts',
-    from: "const tries = { at: 'ours' } as const;",
-    to: "const tries = { at: 'theirs' } as const;",
+    from: "const tried = { at: 'ours' } as const;",
+    to: "const tried = { at: 'theirs' } as const;",
   },
   {
     name: 'calls that were out when the process died are forgotten',

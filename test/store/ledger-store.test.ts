@@ -49,7 +49,7 @@ describe.each([
       removedHolds: ['kept'],
       accountRecord: { ...emptyAccountRecord, retiredActions: ['X'] },
     };
-    await expect(ledgerStore.save('main', changes)).rejects.toThrow('tries is NaN');
+    await expect(ledgerStore.save('main', changes)).rejects.toThrow('attempts is NaN');
 
     const { tasks: left, holds, accountRecord } = await ledgerStore.load('main', 0);
     expect({ left, holds, accountRecord }).toEqual({
@@ -70,7 +70,7 @@ describe.each([
       });
     await Promise.all([save(1), save(2), save(3)]);
     const { tasks } = await ledgerStore.load('main', 0);
-    expect(new Set(tasks.map(({ tries }) => tries))).toEqual(new Set([3]));
+    expect(new Set(tasks.map(({ attempts }) => attempts))).toEqual(new Set([3]));
     const told = await history.events({ limit: 10 });
     expect(told.map(({ event }) => 'taskId' in event && event.taskId)).toEqual(['save-3', 'save-2', 'save-1']);
   });

@@ -58,7 +58,7 @@ describe('two processes on one file', () => {
       const reader = await opened(file, { readOnly: true });
       const { tasks } = await reader.ledgerStore.load('main', 0);
       const [newest] = await reader.history.events({ limit: 1 });
-      const saves = new Set(tasks.map(({ tries }) => tries));
+      const saves = new Set(tasks.map(({ attempts }) => attempts));
       expect(saves.size).toBe(1);
       const [saved = 0] = saves;
       expect(newest?.event).toMatchObject({ taskId: `save-${epoch}-${saved}` });

@@ -56,7 +56,7 @@ describe('numbers that JSON cannot hold', () => {
   });
 
   it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('%s anywhere else throws', (bad) => {
-    expect(() => encode(record('t', bad))).toThrow(`tries is ${bad}`);
+    expect(() => encode(record('t', bad))).toThrow(`attempts is ${bad}`);
     expect(() => encodeEvent(found('t', bad))).toThrow(`at is ${bad}`);
   });
 
@@ -69,7 +69,7 @@ describe('numbers that JSON cannot hold', () => {
 it.each([
   ['{', 'it is not JSON'],
   ['[]', 'it: '],
-  [encode(record('t')).replace('"tries":0', '"tries":"many"'), 'tries: '],
+  [encode(record('t')).replace('"attempts":0', '"attempts":"many"'), 'attempts: '],
   [encode(record('t')).replace('"status":"stopped"', '"status":"dancing"'), 'item.status: '],
 ])('a record that is not one is told with its first fault: %s', (body, why) => {
   expect(decode(taskRecord, body)).toEqual({ ok: false, why: expect.stringContaining(why) });

@@ -35,7 +35,7 @@ export const item = (taskId: string): TaskItem => ({
   requestedAt: at,
 });
 
-export const record = (taskId: string, tries = 0): TaskRecord => ({
+export const record = (taskId: string, attempts = 0): TaskRecord => ({
   taskId,
   item: item(taskId),
   group: 'vip',
@@ -47,11 +47,11 @@ export const record = (taskId: string, tries = 0): TaskRecord => ({
   missing: undefined,
   goneAt: undefined,
   overdueTold: undefined,
-  tries,
+  attempts,
   row: 0,
   failedAt: [],
-  failedTryAt: undefined,
-  lastTryAt: undefined,
+  failedAttemptAt: undefined,
+  lastAttemptAt: undefined,
   shadow: undefined,
   attempt: undefined,
   stageTold: undefined,
@@ -126,7 +126,7 @@ const attempt: fc.Arbitrary<Attempt> = fc.record({
   probe: fc.boolean(),
   free: fc.boolean(),
   at: time,
-  previousTryAt: maybe(time),
+  previousAttemptAt: maybe(time),
   givenBack: fc.boolean(),
   phase: fc.oneof(
     fc.constant({ kind: 'in-flight' as const }),
@@ -152,11 +152,11 @@ export const anyRecord: fc.Arbitrary<TaskRecord> = fc.record({
   missing: maybe(fc.record({ since: time, counted: count })),
   goneAt: maybe(time),
   overdueTold: maybe(time.map(cloudTime)),
-  tries: count,
+  attempts: count,
   row: count,
   failedAt: fc.array(time, { maxLength: 4 }),
-  failedTryAt: maybe(time),
-  lastTryAt: maybe(time),
+  failedAttemptAt: maybe(time),
+  lastAttemptAt: maybe(time),
   shadow: maybe(fc.record({ n: count, at: time })),
   attempt: maybe(attempt),
   stageTold: maybe(fc.constantFrom('quarantined' as const, 'abandoned')),

@@ -234,7 +234,7 @@ export const taskView = (taskId: string, over: Partial<TaskView> = {}): TaskView
   due: true,
   downSince: null,
   outage: null,
-  attempts: { tries: 0, failedInRow: 0, lastAt: null, phase: null },
+  attempts: { made: 0, failedInRow: 0, lastAt: null, phase: null },
   givenUp: null,
   verdict: { kind: 'none', sentence: 'it runs' },
   ...over,

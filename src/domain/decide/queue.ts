@@ -62,8 +62,8 @@ export function intention(
   { ledger, now }: Situation,
   { probe, free }: { readonly probe: boolean; readonly free: boolean },
 ): Intent {
-  const { taskId, tries } = record;
-  const n = tries + 1;
+  const { taskId, attempts } = record;
+  const n = attempts + 1;
   // With its number: a clock that was set back comes to the same moment again.
   const about = { at: now, account: ledger.account, taskId, group, attemptId: `${taskId}#${n}@${now}` };
   return { ...about, type: 'restart-intended', trigger: 'auto', n, probe, free, by: undefined };

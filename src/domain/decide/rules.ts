@@ -136,7 +136,7 @@ export const rules: Readonly<Record<Reason, Rule>> = {
     if (stage?.stage !== 'quarantined') return undefined;
     const { retryEveryMs } = policy.quarantine;
     const notBefore =
-      (record.lastTryAt ?? stage.since) + jittered(retryEveryMs, policy, record.taskId, record.tries + 1);
+      (record.lastAttemptAt ?? stage.since) + jittered(retryEveryMs, policy, record.taskId, record.attempts + 1);
     return notBefore > now ? no(notBefore, `${record.row} attempts failed in a row`) : undefined;
   }),
   abandoned: under((record, policy) =>
@@ -166,9 +166,9 @@ function circuit({ ledger, nextPollAt }: Situation): ReturnType<Rule> {
 
 function backoff(record: TaskRecord, policy: Policy, { ledger, now }: Situation): ReturnType<Rule> {
   const throttledUntil = ledger.accountRecord.throttle?.until ?? 0;
-  const n = record.tries + 1;
-  const paced = record.lastTryAt !== undefined && !givenUp(record, policy);
-  const ownUntil = paced ? record.lastTryAt + jittered(backoffMs(policy, n), policy, record.taskId, n) : 0;
+  const n = record.attempts + 1;
+  const paced = record.lastAttemptAt !== undefined && !givenUp(record, policy);
+  const ownUntil = paced ? record.lastAttemptAt + jittered(backoffMs(policy, n), policy, record.taskId, n) : 0;
   if (Math.max(ownUntil, throttledUntil) <= now) return undefined;
   return ownUntil >= throttledUntil
     ? no(ownUntil, `attempt ${n} waits for its backoff`)

@@ -35,7 +35,7 @@ export function answerEvents(
   const about = { at: now, account: ledger.account, taskId, group } as const;
   if (record.stageTold)
     events.push({ ...about, type: 'task-released', by: attempt.by ?? 'an operator', cause: 'operator' });
-  else if (record.tries > 0 || record.row > 0) events.push({ ...about, type: 'attempts-forgotten' });
+  else if (record.attempts > 0 || record.row > 0) events.push({ ...about, type: 'attempts-forgotten' });
   return events;
 }
 
@@ -178,7 +178,7 @@ export function closeRestartCircuit(ledger: Ledger, now: number): Event[] {
   const events: Event[] = [{ type: 'circuit-closed', at: now, account, circuit: 'restart' }];
   for (const taskId of new Set(restart.stretch.map((entry) => entry.taskId))) {
     const record = ledger.tasks.get(taskId);
-    if (!record || (record.tries === 0 && record.row === 0)) continue;
+    if (!record || (record.attempts === 0 && record.row === 0)) continue;
     const { group } = record;
     if (record.stageTold)
       events.push({

@@ -127,8 +127,8 @@ function saysNothingNew(record: TaskRecord, item: TaskItem, policy: Policy | und
 }
 
 /** Nothing is awaited of the task, and nothing about it depends on the time of day. */
-const isQuiet = ({ outage, attempt, tries, row, shadow }: TaskRecord, { status }: TaskItem): boolean =>
-  !outage && !attempt && tries === 0 && row === 0 && !shadow && status !== 'stopped' && status !== 'not-started';
+const isQuiet = ({ outage, attempt, attempts, row, shadow }: TaskRecord, { status }: TaskItem): boolean =>
+  !outage && !attempt && attempts === 0 && row === 0 && !shadow && status !== 'stopped' && status !== 'not-started';
 
 /**
  * The item of a task of which nothing is awaited: if it is shown again as it is, nobody will ask when. Undefined for
@@ -280,8 +280,8 @@ function endIfUnmanaged(facts: Facts, now: number): void {
 
 function forget(facts: Facts, item: TaskItem, policy: Policy | undefined): void {
   const { record } = facts;
-  const { activeSince, tries, row, shadow } = record;
-  if (item.status !== 'active' || activeSince === undefined || (tries === 0 && row === 0 && !shadow)) return;
+  const { activeSince, attempts, row, shadow } = record;
+  if (item.status !== 'active' || activeSince === undefined || (attempts === 0 && row === 0 && !shadow)) return;
   if (policy ? item.requestedAt - activeSince < policy.backoff.resetAfterMs : isOnLeave(record, facts.about.at)) return;
   facts.tell({ ...facts.about, type: 'attempts-forgotten' });
 }

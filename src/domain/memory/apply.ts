@@ -110,11 +110,11 @@ export const newRecord = (event: Extract<TaskEvent, { type: 'task-found' }>): Ta
   missing: undefined,
   goneAt: undefined,
   overdueTold: undefined,
-  tries: noAttempts.tries,
+  attempts: noAttempts.attempts,
   row: noAttempts.row,
   failedAt: noAttempts.failedAt,
-  failedTryAt: noAttempts.failedTryAt,
-  lastTryAt: noAttempts.lastTryAt,
+  failedAttemptAt: noAttempts.failedAttemptAt,
+  lastAttemptAt: noAttempts.lastAttemptAt,
   attempt: undefined,
   stageTold: noAttempts.stageTold,
   shadow: noAttempts.shadow,
@@ -122,8 +122,8 @@ export const newRecord = (event: Extract<TaskEvent, { type: 'task-found' }>): Ta
   reasonTold: undefined,
 });
 
-const noFailures = { row: 0, failedAt: [], failedTryAt: undefined, stageTold: undefined } as const;
-const noAttempts = { tries: 0, lastTryAt: undefined, shadow: undefined, ...noFailures } as const;
+const noFailures = { row: 0, failedAt: [], failedAttemptAt: undefined, stageTold: undefined } as const;
+const noAttempts = { attempts: 0, lastAttemptAt: undefined, shadow: undefined, ...noFailures } as const;
 
 /** The record of a task after one event of it. */
 export function applyToTask(record: TaskRecord, event: TaskEvent): TaskRecord {
@@ -241,7 +241,7 @@ function intended(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart
     probe,
     free,
     at,
-    previousTryAt: record.lastTryAt,
+    previousAttemptAt: record.lastAttemptAt,
     givenBack: false,
     phase: { kind: 'in-flight' },
   };
@@ -250,8 +250,8 @@ function intended(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart
   if (trigger === 'manual') return { ...record, attempt, outage };
   return {
     ...record,
-    tries: record.tries + 1,
-    lastTryAt: at,
+    attempts: record.attempts + 1,
+    lastAttemptAt: at,
     attempt,
     outage: outage && { ...outage, attempts: outage.attempts + 1 },
   };
@@ -295,16 +295,23 @@ function givenBack(record: TaskRecord, event: Extract<TaskEvent, { type: 'restar
     },
   };
   if (event.trigger === 'manual') return after;
-  const tries = Math.max(0, record.tries - 1);
+  const attempts = Math.max(0, record.attempts - 1);
   // Those before it may have been forgotten while it was out.
-  const previousTryAt = tries === 0 ? undefined : mine?.previousTryAt;
-  if (failedAt === undefined) return { ...after, tries, lastTryAt: previousTryAt };
+  const previousAttemptAt = attempts === 0 ? undefined : mine?.previousAttemptAt;
+  if (failedAt === undefined) return { ...after, attempts, lastAttemptAt: previousAttemptAt };
   const left = record.failedAt.filter((at) => at !== failedAt);
   // Of a settled attempt the one before is known by when it failed; a newer one, out or not, stays the newest.
-  const newerTryAt = record.attempt || (record.lastTryAt ?? 0) > failedAt ? record.lastTryAt : undefined;
-  const lastTryAt = mine ? previousTryAt : (newerTryAt ?? left.at(-1));
+  const newerTryAt = record.attempt || (record.lastAttemptAt ?? 0) > failedAt ? record.lastAttemptAt : undefined;
+  const lastAttemptAt = mine ? previousAttemptAt : (newerTryAt ?? left.at(-1));
   // Whether the one before it was made late enough to be the last is not known: the next one tells.
-  return { ...after, tries, lastTryAt, row: Math.max(0, record.row - 1), failedAt: left, failedTryAt: undefined };
+  return {
+    ...after,
+    attempts,
+    lastAttemptAt,
+    row: Math.max(0, record.row - 1),
+    failedAt: left,
+    failedAttemptAt: undefined,
+  };
 }
 
 function worked(record: TaskRecord, activeAt: number): TaskRecord {
@@ -347,6 +354,6 @@ function failed(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-f
   };
   if (event.trigger === 'manual') return after;
   const kept = record.failedAt.length < maxFailuresKept ? [...record.failedAt, event.at] : record.failedAt;
-  const failedTryAt = record.attempt?.id === event.attemptId ? record.attempt.at : event.at;
-  return { ...after, row: record.row + 1, failedAt: kept, failedTryAt };
+  const failedAttemptAt = record.attempt?.id === event.attemptId ? record.attempt.at : event.at;
+  return { ...after, row: record.row + 1, failedAt: kept, failedAttemptAt };
 }

@@ -29,9 +29,9 @@ export function givenUp(
   if (isObserved(record, policy)) return undefined;
   const quarantinedAt = record.row >= policy.attempts ? record.failedAt[policy.attempts - 1] : undefined;
   if (quarantinedAt === undefined) return undefined;
-  const { failedTryAt } = record;
-  return failedTryAt !== undefined && failedTryAt >= quarantinedAt + policy.quarantine.abandonAfterMs
-    ? { stage: 'abandoned', since: failedTryAt }
+  const { failedAttemptAt } = record;
+  return failedAttemptAt !== undefined && failedAttemptAt >= quarantinedAt + policy.quarantine.abandonAfterMs
+    ? { stage: 'abandoned', since: failedAttemptAt }
     : { stage: 'quarantined', since: quarantinedAt };
 }
 

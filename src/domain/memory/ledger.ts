@@ -35,15 +35,15 @@ export interface TaskRecord {
   /** It was told as overdue for this StartTime. */
   readonly overdueTold: CloudTime | undefined;
 
-  /** Attempts since they were last forgotten, given-back ones not included: the next is number `tries + 1`. */
-  readonly tries: number;
+  /** Attempts since they were last forgotten, given-back ones not included: the next is number `attempts + 1`. */
+  readonly attempts: number;
   /** Failed attempts in a row: how many, and when the first `maxFailuresKept` of them failed. */
   readonly row: number;
   readonly failedAt: readonly number[];
   /** When the newest failed attempt of the row was made: what abandonment is judged by. */
-  readonly failedTryAt: number | undefined;
+  readonly failedAttemptAt: number | undefined;
   /** When the newest attempt that counts was intended. */
-  readonly lastTryAt: number | undefined;
+  readonly lastAttemptAt: number | undefined;
   /** The newest attempt, until nothing is awaited of it any more. */
   readonly attempt: Attempt | undefined;
   /** How far it was given up when that was last told; what is in force is computed (rules.ts). */
@@ -87,8 +87,8 @@ export interface Attempt {
   /** It passed a storm that only the budget kept on, and is not counted in its window. */
   readonly free: boolean;
   readonly at: number;
-  /** `lastTryAt` before it, to go back to when it is given back. */
-  readonly previousTryAt: number | undefined;
+  /** `lastAttemptAt` before it, to go back to when it is given back. */
+  readonly previousAttemptAt: number | undefined;
   /** It does not count: the circuit was open. Its effect is awaited all the same. */
   readonly givenBack: boolean;
   readonly phase:

@@ -57,7 +57,7 @@ type Table<T> = {
   >;
 };
 
-const tries = { at: 'ours' } as const;
+const tried = { at: 'ours' } as const;
 const opened = { since: 'ours', lastProbeAt: 'ours', failure: { httpStatus: 'count', retryAfterMs: 'count' } } as const;
 const unansweredWorkedAt = (circuit: RestartCircuit): number =>
   (circuit.kind === 'closed' ? (circuit.unansweredExcusedUntil ?? 0) : 0) - excuseUnansweredMs;
@@ -72,13 +72,13 @@ const tables: { readonly [K in keyof Kept]: Table<Kept[K]> } = {
     missing: { since: 'ours', counted: 'count' },
     goneAt: 'ours',
     overdueTold: 'theirs',
-    tries: 'count',
+    attempts: 'count',
     row: 'count',
     failedAt: 'ours',
-    failedTryAt: 'ours',
-    lastTryAt: 'ours',
+    failedAttemptAt: 'ours',
+    lastAttemptAt: 'ours',
     shadow: { n: 'count', at: 'ours' },
-    attempt: { n: 'count', at: 'ours', previousTryAt: 'ours', phase: { from: 'ours', activeAt: 'ours' } },
+    attempt: { n: 'count', at: 'ours', previousAttemptAt: 'ours', phase: { from: 'ours', activeAt: 'ours' } },
     outage: {
       since: 'ours',
       sights: 'count',
@@ -96,7 +96,7 @@ const tables: { readonly [K in keyof Kept]: Table<Kept[K]> } = {
     failing: { since: 'ours', polls: 'count', endedAt: 'ours' },
     circuits: {
       list: { ...opened, probes: 'count' },
-      restart: { ...opened, streak: tries, stretch: tries, unansweredExcusedUntil: unansweredWorkedAt },
+      restart: { ...opened, streak: tried, stretch: tried, unansweredExcusedUntil: unansweredWorkedAt },
     },
     throttle: { inRow: 'count', setAt: 'ours', until: ({ setAt }) => setAt },
   },
@@ -150,9 +150,9 @@ export function stepClock(ledger: WritableLedger, deltaMs: number): readonly str
   const step = (at: number) => at + deltaMs;
   const changed: string[] = [];
   for (const record of ledger.tasks.values()) {
-    const { outage, attempt, missing, lastTryAt, shadow, goneAt, left } = record;
+    const { outage, attempt, missing, lastAttemptAt, shadow, goneAt, left } = record;
     // An attempt that was given back can leave a time behind, and nothing that counts.
-    const tried = lastTryAt !== undefined || record.tries > 0 || record.row > 0 || shadow !== undefined;
+    const tried = lastAttemptAt !== undefined || record.attempts > 0 || record.row > 0 || shadow !== undefined;
     const waits = outage || attempt || missing || left || tried;
     if (!waits && goneAt === undefined) continue;
     changed.push(record.taskId);

@@ -48,7 +48,7 @@ export interface TaskView {
     readonly activeAt: number | null;
   } | null;
   readonly attempts: {
-    readonly tries: number;
+    readonly made: number;
     readonly failedInRow: number;
     readonly lastAt: number | null;
     readonly phase: string | null;

@@ -79,9 +79,9 @@ export function taskView(record: TaskRecord, situation: Situation): TaskView {
         }
       : null,
     attempts: {
-      tries: record.tries,
+      made: record.attempts,
       failedInRow: record.row,
-      lastAt: record.lastTryAt ?? null,
+      lastAt: record.lastAttemptAt ?? null,
       phase: attempt?.phase.kind ?? null,
     },
     givenUp: (policy && givenUp(record, policy)?.stage) ?? null,

@@ -105,7 +105,7 @@ const factsOf = ({ texts }: Visit, task: ExplainView): readonly (readonly [strin
   [texts.type, task.type],
   [texts.starts, task.startsAt === null ? '–' : timeOf(task.startsAt)],
   [texts.ends, task.endsAt === null ? '–' : timeOf(task.endsAt)],
-  [texts.attempts, `${task.attempts.tries} (${task.attempts.failedInRow} ${texts.inRow})`],
+  [texts.attempts, `${task.attempts.made} (${task.attempts.failedInRow} ${texts.inRow})`],
 ];
 
 function rulesOf(visit: Visit, rules: readonly RuleView[]): Html {
