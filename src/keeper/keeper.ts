@@ -199,9 +199,12 @@ export class Keeper {
     const admitted = gate.admitted('poll');
     const startedAt = this.#desk.now();
     const steps = this.#desk.steps;
-    const observation = await this.#settings.cloud.observe(signal, (taskId) => settledItem(this.#desk.ledger, taskId));
+    const { cloud, listScope } = this.#settings;
+    const observation = await cloud.observe(signal, (taskId) => settledItem(this.#desk.ledger, taskId));
     this.#pace.made(gate.admitted('poll') - admitted, dueAt, observation.kind === 'complete');
     if (signal.aborted || this.#steppedSince(steps)) return;
+    // Of cloud groups that are asked for no longer: beside it the next list would be suspect.
+    if (listScope !== this.#settings.listScope) return;
     this.#nextPollAt = this.#pace.next(this.#settings.schedule, startedAt, clock.now());
     const queue = await this.#decide(observation);
     if (observation.kind === 'complete') this.#queue = queue;

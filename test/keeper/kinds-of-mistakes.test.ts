@@ -69,6 +69,36 @@ test('a match that asks for other cloud groups makes no list suspect', async () 
   expect(stage.told('task-gone')).toHaveLength(20);
 });
 
+test('a list that was being read when other cloud groups are asked for makes none suspect', async () => {
+  const policies = policiesOf(defaultPolicy);
+  const stage = new Stage({
+    policies,
+    tasks: [...tasks(20, { cloudGroup: 'large' }, 'a'), ...tasks(2, { cloudGroup: 'small' }, 'b')],
+  });
+  // The poll of second 30 is on its way.
+  await stage.run(30.02);
+  const polls = stage.told('poll-completed').length;
+  const settings = stage.settings();
+  const { cloud } = settings;
+  await stage.keeper.configure({
+    ...settings,
+    listScope: 'small',
+    cloud: {
+      ...cloud,
+      observe: async (signal, known) => {
+        const seen = await cloud.observe(signal, known);
+        return seen.kind === 'failed'
+          ? seen
+          : { ...seen, items: seen.items.filter(({ cloudGroup }) => cloudGroup === 'small') };
+      },
+    },
+  });
+  expect(stage.told('poll-completed')).toHaveLength(polls);
+  await stage.run(60);
+  expect(stage.told('poll-suspect')).toEqual([]);
+  expect(stage.told('task-gone')).toHaveLength(20);
+});
+
 test('what was awaited when the process ended is awaited by the next one', async () => {
   const life = { restartsInVain: Number.POSITIVE_INFINITY };
   const stage = new Stage({ policies: policiesOf(defaultPolicy), tasks: tasks(3, { life }), pollEveryMs: 30_000 });
