@@ -1,0 +1,251 @@
+/** All accounts of a process on the virtual clock, as the daemon wires them: what a reload, a hook and other keys change. */
+import { expect, test, vi } from 'vitest';
+import type { openCloud } from '../../src/app/account.ts';
+import { Fleet } from '../../src/app/fleet.ts';
+import { createOperations } from '../../src/app/operations.ts';
+import { knownCodes } from '../../src/cloud/errors.ts';
+import type { Cloud } from '../../src/domain/ports/cloud-port.ts';
+import type { CallFailure } from '../../src/domain/words/failure.ts';
+import { loadSettings } from '../../src/settings/load.ts';
+import type { Settings } from '../../src/settings/settings.ts';
+import type { Store } from '../../src/store/open.ts';
+import { createLog } from '../../src/telemetry/log.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { begin } from '../domain/story.ts';
+import { MemoryStore } from '../sim/stage.ts';
+import { VirtualClock } from '../sim/virtual-clock.ts';
+
+type Common = Parameters<typeof openCloud>[5];
+const badKey: CallFailure = {
+  class: 'auth',
+  code: 'InvalidAccessKey',
+  httpStatus: 401,
+  requestId: undefined,
+  message: 'no such key',
+};
+/** Accounts whose list the cloud refuses, and what the wiring told the newest client. */
+const around = vi.hoisted(() => ({ refused: new Set<string>(), common: undefined as unknown }));
+vi.mock('../../src/app/account.ts', async (original) => {
+  const real = await original<typeof import('../../src/app/account.ts')>();
+  const opened: typeof openCloud = (account, settings, gate, worlds, retired, common): Cloud => {
+    around.common = common;
+    const cloud = real.openCloud(account, settings, gate, worlds, retired, common);
+    const observe: Cloud['observe'] = async (...asked) => {
+      const seen = await cloud.observe(...asked);
+      return around.refused.has(account.name) ? { ...seen, kind: 'failed', failure: badKey } : seen;
+    };
+    return { ...cloud, observe };
+  };
+  return { ...real, openCloud: opened };
+});
+
+function settingsOf(yaml: string): Settings {
+  const loaded = loadSettings({ path: 'relaykeeper.yaml', env: {}, readFile: () => Buffer.from(yaml) });
+  if (!loaded.ok) throw new Error(loaded.errors.map(({ text }) => text).join('\n'));
+  return loaded.settings;
+}
+
+const hookToken = 'hook-token-0123456789';
+const account = (name: string, more = '') => `{name: ${name}, provider: simulator${more}}`;
+/** Polls come once in ten minutes: what comes sooner was asked for. */
+const seldom = ", poll: {schedule: '0 */10 * * * *'}";
+
+async function running(yaml: string) {
+  around.refused.clear();
+  const clock = new VirtualClock(begin);
+  const ledgers = new Map<string, MemoryStore>();
+  const ledgerOf = (name: string) => {
+    const ledger = ledgers.get(name) ?? new MemoryStore();
+    ledgers.set(name, ledger);
+    return ledger;
+  };
+  const store: Store = {
+    ledgerStore: {
+      load: (name, since) => ledgerOf(name).load(name, since),
+      save: (name, changes) => ledgerOf(name).save(name, changes),
+    },
+    history: { events: async () => [] },
+    ownership: {
+      acquire: async () => ({ epoch: 1, lost: new AbortController().signal }),
+      remainingMs: () => Number.POSITIVE_INFINITY,
+    },
+    fingerprintKey: () => new Uint8Array(32),
+    prune: async () => 0,
+    up: () => true,
+    failingSince: () => undefined,
+    close: async () => {},
+  };
+  const lines: { readonly event: string; readonly account?: string; readonly msg: string }[] = [];
+  const log = createLog({
+    level: 'info',
+    format: 'json',
+    now: clock.now.bind(clock),
+    destination: { write: (text) => lines.push(JSON.parse(text)) },
+  });
+  const metrics = createMetrics({
+    version: '0',
+    revision: '0',
+    maxTaskSeries: () => 0,
+    knownCodes,
+    processMetrics: false,
+  });
+  const crew = new Fleet({ clock, env: {}, store, log, metrics, onTrace: () => {} });
+  const settings = settingsOf(yaml);
+  crew.open(settings);
+  const stop = new AbortController();
+  const ended = crew.run(stop.signal);
+  const operations = createOperations({
+    crew,
+    store,
+    current: { settings, hash: 'h' },
+    configFile: 'relaykeeper.yaml',
+    hookToken: (name) => (name === 'main' ? hookToken : undefined),
+    reload: () => Promise.reject(new Error('not here')),
+    clock,
+    version: '0',
+  });
+  const run = (seconds: number) => clock.run(seconds * 1_000);
+  const keeper = (name: string) => {
+    const found = crew.keeper(name);
+    if (!found) throw new Error(`no account ${name}`);
+    return found;
+  };
+  return {
+    crew,
+    operations,
+    run,
+    lines,
+    keeper,
+    reload: (changed: string) => crew.swap(crew.prepare(settingsOf(changed))),
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await clock.run(60_000);
+      await ended;
+    },
+  };
+}
+
+const both = `[${account('main', seldom)}, ${account('second', seldom)}]`;
+const all = "[{name: all, match: {cloudGroup: ['*']}}]";
+
+test('a reload gives the gate that runs another rateLimit', async () => {
+  const limited = (perSecond: number) =>
+    `accounts: [${account('main', `${seldom}, rateLimit: {perSecond: ${perSecond}}`)}]\ngroups: ${all}\n`;
+  await using daemon = await running(limited(10));
+  await daemon.run(20);
+  const { gate } = daemon.keeper('main');
+  expect(gate.snapshot().perSecond).toBe(10);
+  await daemon.reload(limited(2));
+  expect(daemon.keeper('main').gate).toBe(gate);
+  expect(gate.snapshot().perSecond).toBe(2);
+  await daemon.run(5);
+  const before = gate.admitted('other');
+  for (let call = 0; call < 20; call++) void gate.acquire('other').then((permit) => permit.done('answered'));
+  await daemon.run(3);
+  // Two a second, and the one at its very end.
+  expect(gate.admitted('other') - before).toBeLessThanOrEqual(7);
+  expect(gate.admitted('other') - before).toBeGreaterThanOrEqual(4);
+  await daemon.run(30);
+});
+
+test('a hook brings the next poll of its account forward, and with another token nothing', async () => {
+  await using daemon = await running(`accounts: ${both}\ngroups: ${all}\n`);
+  await daemon.run(20);
+  const polledAt = (name: string) => daemon.keeper(name).ledger.accountRecord.lastComplete?.startedAt ?? 0;
+  const [main, second] = [polledAt('main'), polledAt('second')];
+  expect(daemon.operations.hook('main', 'another-token-0123456')).toBe(false);
+  expect(daemon.operations.hook('second', hookToken)).toBe(false);
+  expect(daemon.operations.hook('nobody', hookToken)).toBe(false);
+  await daemon.run(10);
+  expect([polledAt('main'), polledAt('second')]).toEqual([main, second]);
+  expect(daemon.operations.hook('main', hookToken)).toBe(true);
+  await daemon.run(10);
+  expect(polledAt('main')).toBeGreaterThan(main + 20_000);
+  expect(polledAt('second')).toBe(second);
+});
+
+test('keys whose files changed are tried at once, by their account alone', async () => {
+  await using daemon = await running(`accounts: ${both}\ngroups: ${all}\n`);
+  await daemon.run(20);
+  around.refused.add('main').add('second');
+  await daemon.run(3_600);
+  const circuits = () => ['main', 'second'].map((name) => daemon.keeper(name).ledger.accountRecord.circuits.list.kind);
+  expect(circuits()).toEqual(['open', 'open']);
+  around.refused.clear();
+  (around.common as Common).onCredentialsChanged('main');
+  await daemon.run(10);
+  expect(circuits()).toEqual(['closed', 'open']);
+  expect(daemon.lines.filter(({ event }) => event === 'credentials-read')).toMatchObject([{ account: 'main' }]);
+});
+
+test('a group without tasks is told with the nearest name that there is', async () => {
+  const groups =
+    "[{name: sports, match: {cloudGroup: ['sprots-1', 'news?']}}, {name: rest, match: {cloudGroup: ['*']}}]";
+  await using daemon = await running(`accounts: [${account('main')}]\ngroups: ${groups}\n`);
+  const told = () => daemon.lines.filter(({ event }) => event === 'config-warning').map(({ msg }) => msg);
+  await daemon.run(9 * 60);
+  expect(told()).toEqual([]);
+  await daemon.run(2 * 60);
+  expect(daemon.lines.filter(({ event }) => event === 'group-empty')).toHaveLength(1);
+  expect(told()).toEqual([
+    'group sports: no task is in a cloud group sprots-1: did you mean sports-1?',
+    'group sports: no task is in a cloud group news?: did you mean news?',
+  ]);
+});
+
+/** The demo world of two accounts is the same: each task id is in both. */
+const twice = (second: string) =>
+  `accounts: [${account('main')}, ${account('second')}]\ngroups: [{name: a, match: {account: [main], cloudGroup: ['*']}}, {name: b, match: {account: [second], cloudGroup: [${second}]}}]\n`;
+const asked = (taskId: string, of?: string) => ({
+  account: of,
+  target: { kind: 'task', taskId } as const,
+  author: 'eve',
+  reason: 'repair',
+  forMs: undefined,
+});
+
+test('an id that is in two accounts is asked back with both, and nothing is held', async () => {
+  await using daemon = await running(twice("'*'"));
+  await daemon.run(30);
+  const [taskId = ''] = daemon.keeper('main').ledger.tasks.keys();
+  expect(daemon.keeper('second').ledger.tasks.has(taskId)).toBe(true);
+  const refused = await daemon.operations.addHold(asked(taskId)).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  // 'refused' is 409 over HTTP and exit code 5 of the command.
+  expect(refused).toMatchObject({ name: 'Refusal', code: 'refused' });
+  expect(String(refused)).toMatch(/2 tasks are called .*: give the account \(--account NAME\)/);
+  for (const name of ['main', 'second']) expect(String(refused)).toContain(`(account ${name})`);
+  expect(daemon.operations.holds()).toEqual([]);
+  for (const act of [
+    daemon.operations.restart(taskId, { account: undefined, by: 'eve', force: false }),
+    daemon.operations.release(taskId, { account: undefined, by: 'eve' }),
+    daemon.operations.explain(taskId, undefined),
+  ])
+    await expect(act).rejects.toMatchObject({ code: 'refused' });
+  expect(await daemon.operations.addHold(asked(taskId, 'second'))).toMatchObject({ account: 'second' });
+  expect(daemon.operations.holds()).toMatchObject([{ account: 'second', target: { taskId } }]);
+});
+
+test.each([
+  ['the first account', 'main', 'second'],
+  ['the last account', 'second', 'main'],
+])('a living task is meant before one that is gone from %s', async (_what, gone, living) => {
+  const of = (only: string) =>
+    `accounts: [${account('main')}, ${account('second')}]\ngroups: [{name: a, match: {account: [${gone}], cloudGroup: [${only}]}}, {name: b, match: {account: [${living}], cloudGroup: ['*']}}]\n`;
+  await using daemon = await running(of("'*'"));
+  await daemon.run(30);
+  await daemon.reload(of('news'));
+  // What is unmanaged is remembered for ten minutes.
+  await daemon.run(11 * 60);
+  const isGone = (name: string, taskId: string) => daemon.keeper(name).ledger.tasks.get(taskId)?.goneAt !== undefined;
+  const [taskId = ''] = [...daemon.keeper(gone).ledger.tasks.keys()].filter(
+    (id) => isGone(gone, id) && !isGone(living, id),
+  );
+  expect([isGone(gone, taskId), isGone(living, taskId)]).toEqual([true, false]);
+  expect(await daemon.operations.addHold(asked(taskId))).toMatchObject({ account: living });
+  expect(await daemon.operations.explain(taskId, undefined)).toMatchObject({ account: living });
+  // It is named, so it is found: of its history somebody may ask.
+  expect(await daemon.operations.explain(taskId, gone)).toMatchObject({ account: gone });
+});
