@@ -75,7 +75,8 @@ describe('a configuration that takes long is read without holding up its process
   it.each([
     ['60,000 unknown keys', head + lines(60_000, (n) => `key${n}: 1\n`).join(''), 60_000],
     ['5,000 unknown keys in one line', `{${lines(5_000, (n) => `key${n}: 1`).join(', ')}}`, undefined],
-    ['5,000 references without quotes', `${head}x: {${lines(5_000, (n) => `a${n}: $\{X${n}}`).join(', ')}}\n`, 5_001],
+    // What such a file has for keys is not looked at: of `x` nothing is said.
+    ['5,000 references without quotes', `${head}x: {${lines(5_000, (n) => `a${n}: $\{X${n}}`).join(', ')}}\n`, 5_000],
     ['5,000 keys twice', head + 'a: 1\n'.repeat(5_000), 4_999],
     ['5,000 unset variables', `${head}x:\n${lines(5_000, (n) => `  - "$\{X${n}}"\n`).join('')}`, 5_001],
   ])('%s: at most 100 mistakes are told', { timeout: 60_000 }, async (_what, text, mistakes) => {

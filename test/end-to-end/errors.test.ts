@@ -44,10 +44,20 @@ const failedAttempts: readonly Row[] = [
   failing('not-found', 'ResourceNotFound', 404),
   failing('unknown', 'NeverHeardOf', 400),
 ];
-const throttled: readonly Row[] = [
-  failing('throttled', 'FlowLimitExceeded', 429),
-  failing('throttled', 'AccountFlowLimitExceeded', 200),
-  { name: 'bare-429', code: 'throttled', class: 'throttled', effect: { kind: 'answer', status: 429, body: '' } },
+/** Each with the limit that it halves: the action's own, or the account's. */
+const throttled: readonly (Row & { readonly gate: object })[] = [
+  { ...failing('throttled', 'FlowLimitExceeded', 429), gate: { perSecond: 10, restartPerSecond: 5 } },
+  {
+    ...failing('throttled', 'AccountFlowLimitExceeded', 200),
+    gate: { perSecond: 5, restartPerSecond: 10 },
+  },
+  {
+    name: 'bare-429',
+    code: 'throttled',
+    class: 'throttled',
+    effect: { kind: 'answer', status: 429, body: '' },
+    gate: { perSecond: 5, restartPerSecond: 10 },
+  },
 ];
 const needPerson: readonly Row[] = [
   failing('auth', 'InvalidAccessKey', 401),
@@ -57,11 +67,11 @@ const needPerson: readonly Row[] = [
   failing('auth', 'MissingAuthenticationToken', 401),
   failing('auth', 'InvalidAuthorization', 400),
   failing('auth', 'InvalidCredential', 400),
-  failing('permission', 'AccessDenied', 403),
-  failing('permission', 'LackPolicy', 403),
   failing('billing', 'RequestForbidden.BillingStatus', 403),
   failing('retired', 'InvalidActionOrVersion', 404, { restartAction: 'ContinuePullToPushTask' }),
 ];
+/** Of one task its own trouble: only the second task's opens the circuit. */
+const denied: readonly Row[] = [failing('permission', 'AccessDenied', 403), failing('permission', 'LackPolicy', 403)];
 const invalid: readonly Row[] = [
   failing('invalid', 'InvalidParam', 400),
   failing('invalid', 'InvalidParam.BindError', 400),
@@ -120,7 +130,7 @@ const unreachable: Row = failing('network', 'network', 0, { name: 'unreachable',
 const rows: readonly Row[] = [
   ...failedAttempts.map((row) => ({ ...row, strikes: 2 })),
   ...throttled,
-  ...needPerson.map((row) => ({ ...row, stopped: 2, strikes: 1_000 })),
+  ...[...needPerson, ...denied].map((row) => ({ ...row, stopped: 2, strikes: 1_000 })),
   ...invalid,
   ...unanswered,
   ...doneAllTheSame,
@@ -205,7 +215,11 @@ beforeAll(async () => {
         verifyWithin: `${verifyWithinMs}ms`,
         backoff: { initial: `${backoffMs}ms`, factor: 1, max: '10s', jitter: 0 },
       },
-      groups: [{ name: 'vip' }],
+      groups: [
+        // The second task's turn is to come before the first one's next attempt.
+        { name: 'denied', match: { account: denied.map(({ name }) => name) }, backoff: { initial: '3s' } },
+        { name: 'vip' },
+      ],
     },
   });
 });
@@ -234,11 +248,11 @@ describe.concurrent('a failed attempt', () => {
 });
 
 describe.concurrent('throttled', () => {
-  it.each(throttled)('$name: costs no attempt, halves the rate, and restarts wait 5 s', async (row) => {
+  it.each(throttled)('$name: costs no attempt, halves its own limit, and restarts wait 5 s', async (row) => {
     await until(`${row.name} is throttled`, () => saidOf(row, 'restarts-throttled').length > 0, see(row));
-    const samples = await daemon.metrics();
-    expect(errorsOf(samples, row)).toBe(1);
-    expect(sum(samples, 'api_rate_limit_per_second', { account: row.name })).toBe(5);
+    const { accounts } = await daemon.get<{ accounts: { account: string; gate: object }[] }>('/api/v1/status');
+    expect(accounts.find(({ account: name }) => name === row.name)?.gate).toMatchObject(row.gate);
+    expect(errorsOf(await daemon.metrics(), row)).toBe(1);
     expect(saidOf(row, 'restart-given-back')[0]?.why).toBe('throttled');
     await healed(row);
     const restarts = cloudOf(row).restarts();
@@ -249,36 +263,64 @@ describe.concurrent('throttled', () => {
   });
 });
 
+/** Opens the restart circuit and is held by it: two tasks are stopped, and no more than `most` calls find that out. */
+async function opensCircuit(row: Row, [least, most]: readonly [number, number], probeEveryMs: number): Promise<void> {
+  await until(`${row.name} opens the circuit`, () => saidOf(row, 'circuit-opened').length > 0, see(row));
+  await polledAgain(row, 4);
+  const openedAt = Date.parse(String(saidOf(row, 'circuit-opened')[0]?.time));
+  // A slow machine may have come to the first probe.
+  const calls = cloudOf(row)
+    .restarts()
+    .filter(({ at }) => at < openedAt + probeEveryMs - roundingMs);
+  expect(calls.length).toBeGreaterThanOrEqual(least);
+  expect(calls.length).toBeLessThanOrEqual(most);
+  expect(saidOf(row, 'restart-given-back')[0]?.why).toBe('circuit');
+  const samples = await daemon.metrics();
+  expect(errorsOf(samples, row)).toBe(cloudOf(row).restarts().length);
+  expect(sum(samples, 'api_circuit_open', { account: row.name, circuit: 'restart', class: row.class })).toBe(1);
+  expect(sum(samples, 'tasks_waiting', { account: row.name, reason: 'circuit' })).toBe(2);
+  for (const number of [1, 2]) {
+    const { attempts } = await daemon.get<{ attempts: object }>(`/api/v1/tasks/${idOf(row, number)}`);
+    expect(attempts).toMatchObject({ made: 0, failedInRow: 0 });
+  }
+  const { verdict } = await daemon.get<{ verdict: { until: number } }>(`/api/v1/tasks/${idOf(row)}`);
+  const probedAt = Date.parse(
+    String(saidOf(row, 'circuit-probed').at(-1)?.time ?? saidOf(row, 'circuit-opened')[0]?.time),
+  );
+  expect(verdict.until - probedAt).toBeGreaterThan(probeEveryMs - 100);
+  expect(verdict.until - probedAt).toBeLessThan(probeEveryMs + 10_000);
+}
+
+async function mendedByHand(row: Row): Promise<void> {
+  cloudOf(row).mend();
+  // A person's restart is the probe.
+  const { status, text } = await daemon.ask('POST', `/api/v1/tasks/${idOf(row)}/restart`, { by: 'lin' });
+  expect([status, text]).toEqual([200, expect.stringContaining('accepted')]);
+  await healed(row);
+  expect(saidOf(row, 'circuit-closed')).toHaveLength(1);
+}
+
 describe.concurrent('what needs a person', () => {
   it.each([...needPerson, alwaysSkewed])(
     '$code ($class): stops everything but a probe, costs no attempt, and is over at once when it is mended',
     async (row) => {
-      await until(`${row.name} opens the circuit`, () => saidOf(row, 'circuit-opened').length > 0, see(row));
-      await polledAgain(row, 4);
-      const calls = cloudOf(row).restarts().length;
       // Before the first answer was there the other task's turn may have come; only for `clock` each is sent again.
-      expect(calls).toBeGreaterThanOrEqual(row.class === 'clock' ? 2 : 1);
-      expect(calls).toBeLessThanOrEqual(row.class === 'clock' ? 4 : 2);
-      await polledAgain(row, 2);
-      expect(cloudOf(row).restarts()).toHaveLength(calls);
-      expect(saidOf(row, 'restart-given-back')[0]?.why).toBe('circuit');
+      await opensCircuit(row, row.class === 'clock' ? [2, 4] : [1, 2], 5 * 60_000);
       expect(saidOf(row, 'restart-failed')).toEqual([]);
-      const samples = await daemon.metrics();
-      expect(errorsOf(samples, row)).toBe(calls);
-      expect(sum(samples, 'api_circuit_open', { account: row.name, circuit: 'restart', class: row.class })).toBe(1);
-      expect(sum(samples, 'tasks_waiting', { account: row.name, reason: 'circuit' })).toBe(2);
-      const { verdict } = await daemon.get<{ verdict: { until: number } }>(`/api/v1/tasks/${idOf(row)}`);
-      const openedAt = Date.parse(String(saidOf(row, 'circuit-opened')[0]?.time));
-      // From the newest answer: another call was perhaps out when the first one opened it.
-      expect(verdict.until - openedAt).toBeGreaterThan(5 * 60_000 - 100);
-      expect(verdict.until - openedAt).toBeLessThan(5 * 60_000 + 10_000);
+      await mendedByHand(row);
+    },
+  );
 
-      cloudOf(row).mend();
-      // A person's restart is the probe.
-      const { status, text } = await daemon.ask('POST', `/api/v1/tasks/${idOf(row)}/restart`, { by: 'lin' });
-      expect([status, text]).toEqual([200, expect.stringContaining('accepted')]);
-      await healed(row);
-      expect(saidOf(row, 'circuit-closed')).toHaveLength(1);
+  it.each(denied)(
+    '$code ($class) on two tasks in a row: stops everything but a probe, gives both attempts back, and is over at once when it is mended',
+    async (row) => {
+      await opensCircuit(row, [2, 2], 30_000);
+      expect(saidOf(row, 'restart-failed').map(({ task, cause }) => [task, cause])).toEqual([
+        [idOf(row, 1), row.code],
+        [idOf(row, 2), row.code],
+      ]);
+      expect(saidOf(row, 'restart-given-back').map(({ task }) => task)).toEqual([idOf(row, 1), idOf(row, 2)]);
+      await mendedByHand(row);
     },
   );
 });
