@@ -196,6 +196,8 @@ export class Daemon {
   stderr = '';
   readonly #ownGroup: boolean;
   #over: Ended | undefined;
+  #scraping: Promise<unknown> = Promise.resolve();
+  #nextScrape: Promise<readonly Sample[]> | undefined;
 
   constructor({ folder: path, config, env = {}, args = [], nodeArgs = [], timed, shell }: StartOptions) {
     this.folder = path;
@@ -307,8 +309,18 @@ export class Daemon {
     return json as T;
   }
 
-  async metrics(): Promise<readonly Sample[]> {
-    return readMetrics((await this.ask('GET', '/metrics')).text);
+  /**
+   * One scrape at a time, shared by all who asked before it began: with 50 accounts it is 1 to 2 MB, and the daemon cuts
+   * off who reads slowest when more than 16 MB wait to be read.
+   */
+  metrics(): Promise<readonly Sample[]> {
+    this.#nextScrape ??= this.#scraping.then(() => {
+      this.#nextScrape = undefined;
+      const scrape = this.ask('GET', '/metrics').then(({ text }) => readMetrics(text));
+      this.#scraping = scrape.catch(() => undefined);
+      return scrape;
+    });
+    return this.#nextScrape;
   }
 
   /** The sum of all samples with these labels; 0 if there is none. */
