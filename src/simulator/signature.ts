@@ -130,8 +130,17 @@ function signatureOf(
   ].join('\n');
   const { day, region, service } = authorization;
   const toSign = ['HMAC-SHA256', date, `${day}/${region}/${service}/request`, sha256(canonical)].join('\n');
-  const key = [day, region, service, 'request'].reduce<string | Buffer>(hmac, secret);
-  return hmac(key, toSign).toString('hex');
+  return hmac(signingKey([secret, day, region, service]), toSign).toString('hex');
+}
+
+/** The newest key of a day: it serves all calls of that day, and days of many calls are played in seconds. */
+let newestKey: { readonly of: string; readonly key: string | Buffer } | undefined;
+
+function signingKey(parts: readonly [secret: string, day: string, region: string, service: string]): string | Buffer {
+  const of = parts.join('\n');
+  const [secret, ...scope] = parts;
+  if (newestKey?.of !== of) newestKey = { of, key: [...scope, 'request'].reduce<string | Buffer>(hmac, secret) };
+  return newestKey.key;
 }
 
 /** Read as Go's servers read a query ('+' is a space), written again with RFC 3986 escapes, sorted by key, then value. */

@@ -193,18 +193,25 @@ describe('many at once', () => {
   });
   test('180 of 200 dead, and 10 of the next group in the file stop: about 50 s', { timeout: 60_000 }, async () => {
     const group = (name: string) => ({ ...defaultPolicy, name, match: { ...defaultPolicy.match, cloudGroup: [name] } });
-    const stage = new Stage({
-      policies: policiesOf(group('first'), group('next')),
-      tasks: [
-        ...tasks(180, { cloudGroup: 'first', stopped: true, life: incurable }, 'd'),
-        ...tasks(20, { cloudGroup: 'first' }, 'a'),
-        ...tasks(100, { cloudGroup: 'next' }, 'b'),
-      ],
-    });
-    await stage.run(hour);
-    const fresh = tasks(10, {}, 'b').map(({ taskId }) => taskId ?? '');
-    stopAll(stage, fresh);
-    expect(await healed(stage, fresh, 300)).toBeLessThan(67);
+    // Three dead ones at a time hold the account's window for 61 s: how long the ten wait is chance, from 24 to 80 s by
+    // the moment at which they stop. So they stop at moments that are spread over such a minute.
+    const figures: number[] = [];
+    for (const seconds of [0, 12, 24, 36, 48]) {
+      const stage = new Stage({
+        policies: policiesOf(group('first'), group('next')),
+        tasks: [
+          ...tasks(180, { cloudGroup: 'first', stopped: true, life: incurable }, 'd'),
+          ...tasks(20, { cloudGroup: 'first' }, 'a'),
+          ...tasks(100, { cloudGroup: 'next' }, 'b'),
+        ],
+      });
+      await stage.run(600 + seconds);
+      const fresh = tasks(10, {}, 'b').map(({ taskId }) => taskId ?? '');
+      stopAll(stage, fresh);
+      figures.push(await healed(stage, fresh, 300));
+    }
+    expect(median(figures)).toBeLessThan(67);
+    expect(Math.max(...figures)).toBeLessThan(61 + 25);
   });
   test('3 tasks, all down: about 14 s', async () => {
     const { stage, ids } = await settledStage(3);
