@@ -93,6 +93,22 @@ describe('a page that comes again as it was', () => {
     expect(parsedItems(memory, answer(tasks), 'page 2')).toBe(2);
   });
 
+  test('is read anew wherever in a long page one letter differs', () => {
+    const many = (changed?: number) =>
+      Array.from({ length: 500 }, (_, n) => rawTask(`t${n}`, { Status: n === changed ? '停用' : '生效中' }));
+    expect(answer(many()).length).toBeGreaterThan(100_000);
+    for (const changed of [0, 9, 60, 250, 499]) {
+      const memory = createPageMemory();
+      read(memory, answer(many()), contextAt(1_000));
+      memory.turn();
+      const page = read(memory, answer(many(changed)), contextAt(2_000));
+      expect(page && 'entries' in page && page.entries[changed]).toMatchObject({
+        taskId: `t${changed}`,
+        status: 'stopped',
+      });
+    }
+  });
+
   test('is no page if its metadata says that the call failed', () => {
     const memory = createPageMemory();
     read(memory, answer(tasks), contextAt(1_000));
