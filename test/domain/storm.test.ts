@@ -425,3 +425,30 @@ test('90 dead tasks in quarantine do not keep 10 others waiting', () => {
   expect([story.window(), story.window('vip')]).toEqual(['calm', 'calm']);
   expect(story.send(400, accepted, 20).length).toBe(10);
 });
+
+describe('what the owner before has out fills the window of the next one', () => {
+  const inVip = { ...plainPolicy, match: { ...plainPolicy.match, cloudGroup: ['*'] } };
+  const shown = { ...tasks(20, 'stopped'), ...tasks(10, 'active', 'r') } as const;
+  const leave = (answered: boolean) => {
+    const before = new Story(policiesOf(inVip)).list(0, shown);
+    const sent = answered ? before.send(0, accepted, 20) : [before.intend(0), before.intend(0), before.intend(0)];
+    expect(sent).toHaveLength(3);
+    const { tasks: left, holds, accountRecord, budget } = before.ledger;
+    return { sent, stored: { tasks: [...left.values()], holds: [...holds.values()], accountRecord, budget } };
+  };
+  test.each([
+    ['answered', true],
+    ['without an answer', false],
+  ])('%s: from its first moment on, and while its lists do not show them', (_sentence, answered) => {
+    const { sent, stored } = leave(answered);
+    const story = new Story(policiesOf(inVip), stored, 10);
+    story.reload(10, policiesOf(inVip));
+    expect(story.unsettled('vip')).toBe(3);
+    const others = Object.fromEntries(Object.entries(shown).filter(([taskId]) => !sent.includes(taskId)));
+    for (const seconds of [15, 30, 45]) {
+      story.list(seconds, others, { failedCloudGroups: ['vip'] });
+      expect(story.window('vip')).toBe(3);
+      expect(story.send(seconds, accepted, 20)).toEqual([]);
+    }
+  });
+});

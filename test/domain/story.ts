@@ -8,9 +8,10 @@ import { operatorRelease, operatorRestart } from '../../src/domain/decide/operat
 import { pick } from '../../src/domain/decide/queue.ts';
 import { type Verdict, verdictOf } from '../../src/domain/decide/rules.ts';
 import { answerEvents } from '../../src/domain/learn/circuit.ts';
-import type { Ledger, TaskRecord } from '../../src/domain/memory/ledger.ts';
+import type { Ledger, StoredLedger, TaskRecord } from '../../src/domain/memory/ledger.ts';
 import { Memory } from '../../src/domain/memory/memory.ts';
 import { type Moment, situationOf } from '../../src/domain/memory/situation.ts';
+import { takeOverEvents } from '../../src/domain/memory/take-over.ts';
 import { stormKey } from '../../src/domain/memory/windows.ts';
 import { type CloudTime, cloudTime } from '../../src/domain/words/cloud-time.ts';
 import type { Event, Hold } from '../../src/domain/words/events.ts';
@@ -105,8 +106,8 @@ export const unnoted = { note: () => {}, touch: () => {} };
 
 export class Story {
   readonly events: Event[] = [];
-  readonly memory = new Memory('main', { note: (event) => this.events.push(event), touch: () => {} });
-  readonly ledger: Ledger = this.memory.ledger;
+  readonly memory: Memory;
+  readonly ledger: Ledger;
   policies: Policies;
   queue: readonly string[] = [];
   clockOffsetMs = 0;
@@ -115,9 +116,12 @@ export class Story {
   pollGapMs = 15_000;
   #now = 0;
 
-  constructor(policies: Policies = policiesOf(plainPolicy)) {
+  /** `stored`: what the owner before left, taken over at that second. */
+  constructor(policies: Policies = policiesOf(plainPolicy), stored?: StoredLedger, takenOverAt = 0) {
     this.policies = policies;
-    this.tell([{ type: 'owner-gained', at: begin, account: 'main', epoch: 1 }]);
+    this.memory = new Memory('main', { note: (event) => this.events.push(event), touch: () => {} }, stored);
+    this.ledger = this.memory.ledger;
+    this.tell(takeOverEvents(this.ledger, 1, at(takenOverAt)));
   }
 
   tell(events: readonly Event[]): void {
