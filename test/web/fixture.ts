@@ -74,7 +74,7 @@ export function fakeOperations(over: Partial<Operations> = {}) {
   return { operations, calls };
 }
 
-type AtEnd = (end: () => void | Promise<void>) => void;
+export type AtEnd = (end: () => void | Promise<void>) => void;
 
 export const emptyFolder = (atEnd: AtEnd = onTestFinished): string => {
   const folder = mkdtempSync(join(tmpdir(), 'rk-web-'));

@@ -1,10 +1,10 @@
 import { type ClientRequest, get, type IncomingMessage } from 'node:http';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, test as plain } from 'vitest';
 import type { Operations } from '../../src/domain/ports/operations-port.ts';
 import type { StoredEvent } from '../../src/domain/ports/store-port.ts';
 import type { Web } from '../../src/web/server.ts';
 import { events as samples } from '../telemetry/samples.ts';
-import { openWeb } from './fixture.ts';
+import { type AtEnd, openWeb } from './fixture.ts';
 
 /** A store that others write to. */
 function storeOf(count: number) {
@@ -30,7 +30,12 @@ interface Listening {
   readonly ended: Promise<void>;
 }
 
-function listen(web: Web, query = '', headers: Readonly<Record<string, string>> = {}): Promise<Listening> {
+function listenIn(
+  atEnd: AtEnd,
+  web: Web,
+  query = '',
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Listening> {
   return new Promise((resolve, reject) => {
     const call = get(`${web.url}/api/v1/events/stream${query}`, { agent: false, headers }, (response) => {
       let text = '';
@@ -44,16 +49,27 @@ function listen(web: Web, query = '', headers: Readonly<Record<string, string>> 
       resolve({ status: response.statusCode ?? 0, call, response, text: () => text, ids: () => ids, ended });
     });
     call.on('error', reject);
-    onTestFinished(() => void call.destroy());
+    atEnd(() => void call.destroy());
   });
 }
 
-const open = (events: Operations['events'], over: Parameters<typeof openWeb>[0] = {}) =>
-  openWeb({ tokens: () => [], fake: { events }, ...over });
+type Over = Parameters<typeof openWeb>[0];
+type Listen = (web: Web, query?: string, headers?: Readonly<Record<string, string>>) => Promise<Listening>;
+
+/** Each has a server of its own, and most wait. */
+const test = plain.extend<{
+  opened: (over: Over) => ReturnType<typeof openWeb>;
+  open: (events: Operations['events'], over?: Over) => ReturnType<typeof openWeb>;
+  listen: Listen;
+}>({
+  opened: ({ onTestFinished }, use) => use((over) => openWeb(over, onTestFinished)),
+  open: ({ opened }, use) => use((events, over) => opened({ tokens: () => [], fake: { events }, ...over })),
+  listen: ({ onTestFinished }, use) => use((...asked) => listenIn(onTestFinished, ...asked)),
+});
 const within = { timeout: 15_000, interval: 50 };
 
-describe('the stream of events', () => {
-  test('tells what happens from now on, in order, to each what it asked for', async () => {
+describe.concurrent('the stream of events', () => {
+  test('tells what happens from now on, in order, to each what it asked for', async ({ expect, listen, open }) => {
     const { add, events } = storeOf(3);
     const { web } = await open(events);
     const [all, other, opened] = await Promise.all([
@@ -78,7 +94,11 @@ describe('the stream of events', () => {
     expect(all.response.headers).not.toHaveProperty('x-joined');
   });
 
-  test('goes on where a listener left it, each event once, beside one who listens on', async () => {
+  test('goes on where a listener left it, each event once, beside one who listens on', async ({
+    expect,
+    listen,
+    open,
+  }) => {
     const { add, events } = storeOf(2);
     const { web } = await open(events);
     const stays = await listen(web);
@@ -94,7 +114,7 @@ describe('the stream of events', () => {
     await expect.poll(stays.ids, within).toEqual([3, 4, 5, 6]);
   });
 
-  test('says that there is a gap where it would be too much', async () => {
+  test('says that there is a gap where it would be too much', async ({ expect, listen, open }) => {
     const { add, events } = storeOf(2_000);
     const { web } = await open(events);
     const back = await listen(web, '', { 'last-event-id': '1' });
@@ -105,7 +125,7 @@ describe('the stream of events', () => {
     await expect.poll(() => back.ids().at(-1), within).toBe(2_700);
   });
 
-  test('has room for so many, and for others again when they go', async () => {
+  test('has room for so many, and for others again when they go', async ({ expect, listen, open }) => {
     const { events } = storeOf(0);
     const { web } = await open(events, { limits: { streams: 2 } });
     const [first] = await Promise.all([listen(web), listen(web)]);
@@ -117,7 +137,7 @@ describe('the stream of events', () => {
     await expect.poll(async () => (await listen(web)).status, within).toBe(200);
   });
 
-  test('drops who does not read; others hear all', async () => {
+  test('drops who does not read; others hear all', async ({ expect, listen, open }) => {
     const { add, events } = storeOf(0);
     const { web } = await open(events);
     const slow = await listen(web);
@@ -136,7 +156,7 @@ describe('the stream of events', () => {
     expect(quick.response.closed).toBe(false);
   });
 
-  test('ends after its time, and when the daemon ends', async () => {
+  test('ends after its time, and when the daemon ends', async ({ listen, open }) => {
     const { events } = storeOf(0);
     const { web, close } = await open(events, { limits: { streamSeconds: 1 } });
     await (await listen(web)).ended;
@@ -147,7 +167,7 @@ describe('the stream of events', () => {
     await close();
   });
 
-  test('does not look into the store while nobody listens', async () => {
+  test('does not look into the store while nobody listens', async ({ expect, listen, open }) => {
     const { events } = storeOf(1);
     const { web, calls } = await open(events);
     const one = await listen(web);
@@ -168,9 +188,9 @@ describe('the stream of events', () => {
       .toBe(0);
   });
 
-  test('needs what reading needs', async () => {
+  test('needs what reading needs', async ({ expect, listen, opened }) => {
     const { events } = storeOf(0);
-    const { web } = await openWeb({ fake: { events } });
+    const { web } = await opened({ fake: { events } });
     expect((await listen(web)).status).toBe(401);
     expect((await listen(web, '', { authorization: 'Bearer read-token-1234' })).status).toBe(200);
     expect((await listen(web, '?tipe=x', { authorization: 'Bearer read-token-1234' })).status).toBe(400);
