@@ -310,7 +310,7 @@ export class Daemon {
   }
 
   /**
-   * One scrape at a time, shared by all who asked before it began: with 50 accounts it is 1 to 2 MB, and the daemon cuts
+   * One scrape at a time, shared by all who asked before it began: with 46 accounts it is 2.5 MB, and the daemon cuts
    * off who reads slowest when more than 16 MB wait to be read.
    */
   metrics(): Promise<readonly Sample[]> {
