@@ -101,13 +101,18 @@ function isAskedFor(row: Row, { cloudGroups, title }: ListQuery): boolean {
   return (cloudGroups?.includes(row.cloudGroup) ?? true) && rowTitle.includes(title.toLowerCase());
 }
 
+/** Each task's newest row and what it was made of: days of lists are played in seconds, and few tasks change between two. */
+const newestRows = new WeakMap<Task, { readonly of: readonly unknown[]; readonly row: Row }>();
+
 function rowOf(world: World, task: Task): Row {
-  return {
-    taskId: task.taskId,
-    cloudGroup: task.cloudGroup,
-    pictureBytes: task.pictureBytes,
-    item: itemOf(task, statusNow(world, task)),
-  };
+  const { taskId, cloudGroup, pictureBytes, title, startsAt, endsAt, sources } = task;
+  const status = statusNow(world, task);
+  const of = [status, cloudGroup, pictureBytes, title, startsAt, endsAt, sources];
+  const newest = newestRows.get(task);
+  if (newest?.of.every((part, index) => part === of[index])) return newest.row;
+  const row = { taskId, cloudGroup, pictureBytes, item: itemOf(task, status) };
+  newestRows.set(task, { of, row });
+  return row;
 }
 
 function itemOf(task: Task, status: CloudStatus): Readonly<Record<string, unknown>> {
@@ -156,11 +161,20 @@ function rendered(
     kind: 'list',
     items: rows.map((row) => {
       const item = twistedItem(row, query, twists);
-      return () => JSON.stringify(row.pictureBytes > 0 ? { ...item, Watermark: picture(row.pictureBytes) } : item);
+      return () =>
+        row.pictureBytes > 0 ? JSON.stringify({ ...item, Watermark: picture(row.pictureBytes) }) : textOf(item);
     }),
     largest: rows.reduce((sum, { pictureBytes }) => sum + pictureBytes, 0),
     rest,
   };
+}
+
+const texts = new WeakMap<Row['item'], string>();
+
+function textOf(item: Row['item']): string {
+  const text = texts.get(item) ?? JSON.stringify(item);
+  texts.set(item, text);
+  return text;
 }
 
 const picture = (bytes: number) => ({ Picture: 'iVBORw0K'.repeat(Math.ceil(bytes / 8)).slice(0, bytes) });
