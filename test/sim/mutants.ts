@@ -10,10 +10,12 @@ import { type Mutant, mutants } from './mutant-list.ts';
 
 const root = join(import.meta.dirname, '../..');
 const mostSeeds = 200;
+/** Where the tests are that mutants name. */
+const tables = ['sim', 'domain', 'keeper', 'app', 'cloud'].map((name) => `test/${name}`);
 
 async function copy(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'relaykeeper-mutants-'));
-  for (const path of ['src', 'test/sim', 'test/domain', 'package.json', 'vitest.config.ts'])
+  for (const path of ['src', ...tables, 'package.json', 'vitest.config.ts'])
     await cp(join(root, path), join(folder, path), { recursive: true });
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   return folder;
