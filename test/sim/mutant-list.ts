@@ -27,14 +27,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a restart before StartTime',
     file: 'src/domain/decide/rules.ts',
-    from: 'if (item.startsAt === undefined || item.startsAt - policy.startLeadMs <= cloudNow) return undefined;',
-    to: 'if (item.startsAt === undefined || item.startsAt - policy.startLeadMs <= cloudNow + 600_000) return undefined;',
+    from: 'plus(item.startsAt, -policy.startLeadMs)',
+    to: 'plus(item.startsAt, -policy.startLeadMs - 600_000)',
   },
   {
     name: 'hours are not asked',
     file: 'src/domain/decide/rules.ts',
-    from: 'return opening.open ? undefined : no(opening.until',
-    to: 'return opening.open || true ? undefined : no(opening.until',
+    from: 'return opening.open ? undefined : no(byOurs(opening.until',
+    to: 'return opening.open || true ? undefined : no(byOurs(opening.until',
   },
   {
     name: 'the backoff is one step behind',
@@ -356,9 +356,9 @@ export const mutants: readonly Mutant[] = [
     to: 'if (before?.missing) tally(tallies, before, -1);',
   },
   {
-    name: 'a task whose outage is over stays among those in outage',
+    name: 'a task whose outage is over stays among the stopped ones',
     file: 'src/domain/memory/apply.ts',
-    from: 'else outages.delete(taskId);',
+    from: 'else stopped.delete(taskId);',
     to: '',
   },
   {
