@@ -77,6 +77,7 @@ export function calmScript(seed: number, scale: number): Script {
       spacing: 'none',
       pageSize: 500,
       client: 'thin',
+      subAccount: false,
     },
     tasks,
     parameters: {
@@ -87,6 +88,7 @@ export function calmScript(seed: number, scale: number): Script {
     weatherMs: 5 * hour * scale,
     schedule,
     appetite: undefined,
+    endless: false,
   };
 }
 

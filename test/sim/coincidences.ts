@@ -15,6 +15,7 @@ export function withCoincidences(script: Script): readonly Scheduled[] {
   if ((appetite?.errors ?? 0) > 0) more.refusedAndCarriedOut();
   more.endInRefusal();
   if ((appetite?.step ?? 0) > 0) more.stepsWhileRestartsAreRefused();
+  if (script.configuration.client === 'real' && script.configuration.subAccount) more.oneGroupCannotBeListed();
   return [...schedule, ...more.scheduled].sort((a, b) => a.atMs - b.atMs);
 }
 
@@ -91,6 +92,14 @@ class Coincidences {
     }
     this.#refuse('restart', 'CommonErr', from, refusedMs, false);
     this.#at(from + refusedMs - 30 * second, { kind: 'step', ms: -this.#dice.ms(30 * minute, 60 * minute) });
+  }
+
+  oneGroupCannotBeListed(): void {
+    const dice = this.#dice;
+    const { cloudGroup } = dice.pick(this.#script.tasks);
+    const code = dice.pick(['InternalError', 'AccessDenied', 'CommonErr']);
+    const fault = { effect: { kind: 'error', code }, match: { action: 'list', cloudGroup } } as const;
+    this.#at(this.#sometime(), { kind: 'fault', lastsMs: dice.ms(minute, 40 * minute), fault });
   }
 
   #at(atMs: number, what: Happening): void {

@@ -34,18 +34,16 @@ export async function healAndCheck(history: History): Promise<void> {
   if (!(await within(2 * longestVerifyMs + 6 * gapMs + minute, () => open().length === 0)))
     return judge.fail(`the outage of ${open()[0]} stays open on a running task`);
   await history.until(now() + gapMs + 20_000);
+  const recently = now() - gapMs - minute;
+  judge.must((judge.book.list?.at ?? 0) >= recently, () => 'no complete list in fair weather');
   await checkBooks(history);
   if (!judge.violation) await crash(history, gapMs);
 }
 
-async function checkBooks(history: History): Promise<void> {
+/** What was told, what is on disk and what the metrics show agree. */
+export async function checkBooks(history: History): Promise<void> {
   const { judge, disk, owner } = history;
   if (judge.violation || !owner) return;
-  judge.must(
-    (judge.book.list?.at ?? 0) >= history.clock.monotonic() - history.configuration.pollEveryMs - minute,
-    () => 'no complete list in fair weather',
-  );
-
   const { keptUp, counted } = shownNumbers(owner.keeper);
   judge.must(keptUp === counted, () => `the numbers of the groups are not those of their tasks: ${keptUp} ${counted}`);
 

@@ -47,6 +47,8 @@ export interface Script {
   readonly schedule: readonly Scheduled[];
   /** Faults that this seed has, and how much of each. */
   readonly appetite: Readonly<Record<Trouble, number>> | undefined;
+  /** What troubles one task or one cloud group never ends; nothing is healed. */
+  readonly endless: boolean;
 }
 
 /** In the order in which the weather is drawn: a new one comes last. */

@@ -18,7 +18,7 @@ import {
 } from '../../src/simulator/world.ts';
 import { begin } from '../domain/story.ts';
 import { Disk, fairDisk } from './disk.ts';
-import { healAndCheck } from './ending.ts';
+import { checkBooks, healAndCheck } from './ending.ts';
 import type { Happening, Script } from './happening.ts';
 import { Judge } from './judge.ts';
 import { Owners } from './ownership.ts';
@@ -50,6 +50,8 @@ export interface Outcome {
 }
 
 const linesKept = 50;
+/** How long weather that never ends is watched after the rest of it. */
+const endlessMs = 3_600_000;
 /** Longer than the pause between two looks at a clock that may have stepped. */
 const stepNoticedWithinMs = 70_000;
 /** A keeper whose disk failed tries again after so long; a lease is renewed every ten seconds. */
@@ -218,7 +220,10 @@ export class History {
       this.#happen(what);
     }
     await this.until(this.script.weatherMs);
-    if (!this.judge.violation) await this.#heal();
+    if (this.script.endless) await this.until(this.script.weatherMs + endlessMs);
+    if (this.judge.violation) return this.outcome();
+    if (this.script.endless) await checkBooks(this);
+    else await this.#heal();
     return this.outcome();
   }
 
@@ -286,7 +291,7 @@ export class History {
         return;
       }
       case 'fault':
-        addFault(world, { ...what.fault, from: world.now, until: world.now + what.lastsMs });
+        addFault(world, { ...what.fault, from: world.now, until: world.now + this.#lastsMs(what) });
         return;
       case 'unreachable':
         this.#unreachableUntil = now + what.lastsMs;
@@ -333,6 +338,11 @@ export class History {
       default:
         this.#byHand(what);
     }
+  }
+
+  #lastsMs({ fault: { match }, lastsMs }: Extract<Happening, { kind: 'fault' }>): number {
+    const ofOne = match?.taskId !== undefined || match?.cloudGroup !== undefined;
+    return this.script.endless && ofOne ? Number.POSITIVE_INFINITY : lastsMs;
   }
 
   #kill({ death, downMs }: Extract<Happening, { kind: 'die' }>): void {

@@ -92,7 +92,9 @@ export class Judge {
 
   /** A process is gone, or another's is the account. */
   ended(): void {
-    const { intended, savedAt } = this.#witness.disk;
+    const { intended, savedAt, memory } = this.#witness.disk;
+    // What followed its tasks and was not saved never did.
+    for (const id of this.book.holds.keys()) if (id.includes('.') && !memory.holds.has(id)) this.book.holds.delete(id);
     this.#mustStorm = new Set();
     this.#listBegan = undefined;
     this.book.ended(this.now, savedAt, (attemptId) => intended.has(attemptId));
@@ -157,8 +159,9 @@ export class Judge {
   }
 
   /** Absence counts if the pages fit together and the list did not shrink beyond belief. */
-  #missed({ drift, malformedItems }: CompleteObservation, items: ReadonlyMap<string, TaskItem>): void {
+  #missed(list: CompleteObservation, items: ReadonlyMap<string, TaskItem>): void {
     const { now } = this;
+    const { drift, malformedItems, failedCloudGroups } = list;
     const size = items.size + malformedItems;
     const shrank = size * 2 < this.#believedSize && (this.#believedSize - size >= 5 || size === 0);
     this.#suspectSince = shrank ? (this.#suspectSince ?? now) : undefined;
@@ -166,7 +169,7 @@ export class Judge {
     if (doubted) return;
     this.#believedSize = items.size;
     for (const task of this.book.tasks.values()) {
-      if (items.has(task.taskId)) continue;
+      if (items.has(task.taskId) || failedCloudGroups.includes(task.item?.cloudGroup ?? '')) continue;
       task.absentInRow = drift || malformedItems > 0 ? 0 : task.absentInRow + 1;
       task.absentSince ??= now;
     }
@@ -271,6 +274,17 @@ export class Judge {
         book.circuit = undefined;
         book.circuitClosedAt = now;
         return;
+      case 'hold-added': {
+        // What an operator asks for is confirmed to him; what follows its tasks is in force as it is told.
+        const { id, target, endsAt } = told.hold;
+        if (!book.holds.has(id)) book.holds.set(id, { target, endsAt, confirmed: true });
+        return;
+      }
+      case 'hold-removed': {
+        const held = book.holds.get(told.id);
+        if (held) held.confirmed = false;
+        return;
+      }
       case 'hold-ended':
         this.must((told.endsAt ?? Infinity) <= this.#witness.wall(), () => `hold ${told.id} ended early`);
         book.holds.delete(told.id);

@@ -77,7 +77,7 @@ export class Liveness {
 
   answered(now: number, tookMs: number, { kind }: RestartAnswer): void {
     this.#longestCallMs = Math.max(this.#longestCallMs, tookMs);
-    if (kind === 'throttled' || kind === 'not-sent') this.excuse(now + throttleMs + 2 * this.#longestGapMs);
+    if (kind === 'throttled' || kind === 'not-sent') this.excuse(now + throttleMs);
   }
 
   circuitFailed(person: boolean): void {

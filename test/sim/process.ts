@@ -40,6 +40,8 @@ export interface Configuration {
   readonly spacing: 'even' | 'none';
   readonly pageSize: number;
   readonly client: 'thin' | 'real';
+  /** Of the real client: every call names its cloud group. */
+  readonly subAccount: boolean;
 }
 
 /** The machine's clocks: the wall clock steps and drifts, the monotonic one only drifts with the world's. */
@@ -208,7 +210,7 @@ export class Process {
         secretAccessKey: { value: accessKey.secretAccessKey },
       },
       env: {},
-      subAccount: false,
+      subAccount: configuration.subAccount,
       cloudGroups: [],
       restartAction: 'auto',
       fingerprintKey: 'k'.repeat(32),

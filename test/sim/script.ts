@@ -29,6 +29,7 @@ export function scriptOf(seed: number): Script {
     spacing: dice.pick(['even', 'even', 'none']),
     pageSize: dice.pick([500, 500, 50, 20]),
     client: dice.chance(0.12) && !long ? 'real' : 'thin',
+    subAccount: new Dice(seed, 'sub-account').chance(0.5),
   };
   const cloudGroups = [...new Set(groups.map(cloudGroupFor)), 'nobodys'];
   const tasks = tasksOf(dice, long ? dice.int(1, 25) : sizeOf(dice, configuration.client), cloudGroups, weatherMs);
@@ -48,6 +49,7 @@ export function scriptOf(seed: number): Script {
     weatherMs,
     schedule: weather.all(),
     appetite,
+    endless: new Dice(seed, 'endless').chance(0.15),
   };
   return { ...script, schedule: withCoincidences(script) };
 }

@@ -57,6 +57,9 @@ export type Told =
   | { readonly kind: 'storm-off'; readonly group: string | undefined }
   | { readonly kind: 'circuit-failed'; readonly circuit: string; readonly class: ErrorClass }
   | { readonly kind: 'circuit-closed'; readonly circuit: string }
+  /** By an operator, or because a hold follows its tasks when their group goes. */
+  | { readonly kind: 'hold-added'; readonly hold: Hold }
+  | { readonly kind: 'hold-removed'; readonly id: string }
   | { readonly kind: 'hold-ended'; readonly id: string; readonly endsAt: number | undefined }
   | { readonly kind: 'hold-set'; readonly hold: Hold }
   /** Its group is no longer in the configuration. */
@@ -116,6 +119,10 @@ export function toldBy(event: Event): Told | undefined {
       return { kind: 'circuit-failed', circuit: event.circuit, class: event.failure.class };
     case 'circuit-closed':
       return { kind: 'circuit-closed', circuit: event.circuit };
+    case 'hold-added':
+      return { kind: 'hold-added', hold: event.hold };
+    case 'hold-removed':
+      return { kind: 'hold-removed', id: event.hold.id };
     case 'hold-expired':
       return { kind: 'hold-ended', id: event.hold.id, endsAt: event.hold.endsAt };
     case 'hold-added':
