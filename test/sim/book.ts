@@ -32,8 +32,8 @@ export class TaskBook {
   readonly taskId: string;
   /** Calls by the rules that count: not given back, since attempts were last forgotten. */
   counted: Call[] = [];
-  /** Attempts that failed in a row, and when. */
-  readonly failures = new Map<string, number>();
+  /** Attempts that failed in a row. */
+  readonly failures = new Set<string>();
   /** A restart by hand forgets what was, unless it is given back: the row may be longer than it is here. */
   unsure = false;
   latest: Call | undefined;
@@ -43,14 +43,9 @@ export class TaskBook {
   /** As the newest complete list that has it shows it. */
   item: TaskItem | undefined;
   stoppedInRow = 0;
-  /** Newest sights, by when they were asked for, and the first of those in a row that show it running. */
+  /** Newest sights, by when they were asked for. */
   downAt = never;
   upAt = never;
-  upSince: number | undefined;
-  /** First of the complete lists in a row that all say active. */
-  activeSince: number | undefined;
-  absentInRow = 0;
-  absentSince: number | undefined;
 
   /** It was found stopped, and has not been seen up since. */
   foundStopped: boolean | undefined;
@@ -79,26 +74,15 @@ export class TaskBook {
     const { latest } = this;
     const awaited = latest?.open ? latest.answeredAt !== undefined : latest?.holding && status === 'stopped';
     if (!complete && !awaited) return;
-    if (status === 'stopped') {
-      this.downAt = Math.max(this.downAt, seenAt);
-      if (seenAt > this.upAt + 1) this.upSince = undefined;
-    }
+    if (status === 'stopped') this.downAt = Math.max(this.downAt, seenAt);
     if (status === 'active' || status === 'not-started') {
       this.upAt = Math.max(this.upAt, seenAt);
-      this.upSince ??= seenAt;
       if (status === 'active' || (!complete && this.item?.status === 'stopped')) this.foundStopped &&= false;
     }
     if (!complete) return;
     this.item = item;
-    if (status === 'active') this.activeSince ??= seenAt;
-    else if (status !== 'stopped' || seenAt > this.upAt) this.activeSince = undefined;
     this.stoppedInRow = status === 'stopped' ? this.stoppedInRow + 1 : 0;
-    this.absentInRow = 0;
-    this.absentSince = undefined;
   }
-
-  /** Since when its failures in a row are as many as the policy has attempts. */
-  quarantinedSince = (policy: Policy): number | undefined => [...this.failures.values()][policy.attempts - 1];
 
   isOnlyWatched = (policy: Policy): boolean =>
     policy.mode === 'observe' || (policy.firstSight === 'observe' && this.foundStopped !== false);

@@ -7,17 +7,15 @@
 import type { Arrival } from '../../src/simulator/arrivals.ts';
 import { Book, type Call } from './book.ts';
 import type { Disk } from './disk.ts';
-import { type Moment, needsPerson, paceSlack, surelyStormy, wrongByHand, wrongByRules } from './laws.ts';
+import { type Moment, needsPerson, surelyStormy, wrongByHand, wrongByRules } from './laws.ts';
 import { Liveness } from './liveness.ts';
 import { Outcomes } from './outcomes.ts';
 import type { Configuration, Process } from './process.ts';
-import type { CompleteObservation, LookResult, Observation, RestartAnswer, TaskItem, Told } from './seam.ts';
+import type { LookResult, Observation, RestartAnswer, TaskItem, Told } from './seam.ts';
 
 const isRestart = /^(Restart|Continue|Relaunch)PullToPushTask$/;
 /** Calls of before a reload arrive within their timeout. */
 const limitReachMs = 20_000;
-/** A list that shrank beyond belief is not believed for so long. */
-const suspectMs = 15 * 60_000;
 /** An open list circuit asks again after five minutes at the latest, and a sleeping loop looks at the clock each minute. */
 const longestPauseMs = 5 * 60_000 + 70_000;
 const longestPollMs = 30 * 60_000;
@@ -48,8 +46,6 @@ export class Judge {
   #owned = false;
   #listBegan: number | undefined;
   #listEndedAt = 0;
-  #believedSize = 0;
-  #suspectSince: number | undefined;
 
   constructor(witness: Witness, { perSecond }: Configuration) {
     this.#witness = witness;
@@ -92,9 +88,7 @@ export class Judge {
 
   /** A process is gone, or another's is the account. */
   ended(): void {
-    const { intended, savedAt, memory } = this.#witness.disk;
-    // What followed its tasks and was not saved never did.
-    for (const id of this.book.holds.keys()) if (id.includes('.') && !memory.holds.has(id)) this.book.holds.delete(id);
+    const { intended, savedAt } = this.#witness.disk;
     this.#mustStorm = new Set();
     this.#listBegan = undefined;
     this.book.ended(this.now, savedAt, (attemptId) => intended.has(attemptId));
@@ -142,7 +136,6 @@ export class Judge {
     const items = new Map(observation.items.map((item) => [item.taskId, item]));
     book.list = { items, at: now };
     for (const item of observation.items) this.#saw(item, true);
-    this.#missed(observation, items);
     this.liveness.listed(this.#scene(process));
   }
 
@@ -156,23 +149,6 @@ export class Judge {
     // A sight is as old as its request.
     const seenAt = this.now - Math.max(0, Math.floor(this.#witness.wall()) - item.requestedAt);
     this.book.task(item.taskId).saw(item, seenAt, complete);
-  }
-
-  /** Absence counts if the pages fit together and the list did not shrink beyond belief. */
-  #missed(list: CompleteObservation, items: ReadonlyMap<string, TaskItem>): void {
-    const { now } = this;
-    const { drift, malformedItems, failedCloudGroups } = list;
-    const size = items.size + malformedItems;
-    const shrank = size * 2 < this.#believedSize && (this.#believedSize - size >= 5 || size === 0);
-    this.#suspectSince = shrank ? (this.#suspectSince ?? now) : undefined;
-    const doubted = this.#suspectSince !== undefined && now - this.#suspectSince < suspectMs * (1 - paceSlack) - 1_000;
-    if (doubted) return;
-    this.#believedSize = items.size;
-    for (const task of this.book.tasks.values()) {
-      if (items.has(task.taskId) || failedCloudGroups.includes(task.item?.cloudGroup ?? '')) continue;
-      task.absentInRow = drift || malformedItems > 0 ? 0 : task.absentInRow + 1;
-      task.absentSince ??= now;
-    }
   }
 
   #scene(process: Process) {
@@ -274,17 +250,6 @@ export class Judge {
         book.circuit = undefined;
         book.circuitClosedAt = now;
         return;
-      case 'hold-added': {
-        // What an operator asks for is confirmed to him; what follows its tasks is in force as it is told.
-        const { id, target, endsAt } = told.hold;
-        if (!book.holds.has(id)) book.holds.set(id, { target, endsAt, confirmed: true });
-        return;
-      }
-      case 'hold-removed': {
-        const held = book.holds.get(told.id);
-        if (held) held.confirmed = false;
-        return;
-      }
       case 'hold-ended':
         this.must((told.endsAt ?? Infinity) <= this.#witness.wall(), () => `hold ${told.id} ended early`);
         book.holds.delete(told.id);
@@ -300,14 +265,14 @@ export class Judge {
       case 'moved': {
         const lost = book.holdLostBy(told, this.#witness.wall(), process.configuration.policies);
         this.must(!lost, () => `${told.taskId} was taken from ${told.from}, and hold ${lost} did not follow it`);
-        this.#outcomes.told(process.configuration.policies, now, told);
+        this.#outcomes.told(now, told);
         return;
       }
       case 'intended':
         this.#intended(process, told);
         return;
       default:
-        this.#outcomes.told(process.configuration.policies, now, told);
+        this.#outcomes.told(now, told);
     }
   }
 

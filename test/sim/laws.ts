@@ -101,17 +101,6 @@ const paced: TaskLaw = ({ book, task, now, requestTimeoutMs }, policy) => {
   return gapMs + slackMs < leastMs && `it comes ${gapMs} ms after the one before, its ${name} is ${leastMs} ms`;
 };
 
-/** Who is in quarantine for `abandonAfter`, and failed once more after that, is abandoned. */
-const abandonedInTime: TaskLaw = ({ book, task }, policy) => {
-  const last = task.counted.at(-1);
-  const since = task.quarantinedSince(policy);
-  if (since === undefined || task.unsure || last?.sentAt === undefined || !task.failures.has(last.attemptId))
-    return undefined;
-  if (Math.max(book.blurredAt, book.steppedAt, book.endedAt) > since) return undefined;
-  const lateMs = last.sentAt - since - policy.quarantine.abandonAfterMs * (1 + paceSlack) - tinyMs;
-  return lateMs > 0 && `it failed ${lateMs} ms after it was to be abandoned`;
-};
-
 /** After an answer that says "too fast", or a call that could not leave, restarts wait five seconds. */
 const throttled: Law = ({ book: { throttledAt, blurredAt }, now }) =>
   throttledAt > blurredAt && now - throttledAt < 5_000 * (1 - paceSlack) - tinyMs && 'the account is throttled';
@@ -152,7 +141,7 @@ const storm: Law = ({ book, task, call, mustStorm, policies, now, pollEveryMs })
 };
 
 const ofAccount: readonly Law[] = [shownStopped, seenLast, throttled, probing, storm];
-const ofTask: readonly TaskLaw[] = [managed, watched, held, inTime, confirmed, verified, paced, abandonedInTime];
+const ofTask: readonly TaskLaw[] = [managed, watched, held, inTime, confirmed, verified, paced];
 
 /** What is wrong with a restart by the rules; undefined: nothing. */
 export function wrongByRules(moment: Moment): string | undefined {

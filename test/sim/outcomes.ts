@@ -3,14 +3,8 @@
  * worked or failed, a task that is given up, let go or gone.
  */
 import type { Book, Call, TaskBook } from './book.ts';
-import { paceSlack } from './laws.ts';
 import type { Liveness } from './liveness.ts';
-import { managedBy } from './reading.ts';
-import type { Policies, Policy, Told } from './seam.ts';
-
-const goneAfterMs = 60 * 60_000;
-/** Times of sights are of their requests: told so much later at most. */
-const sightMs = 15_000;
+import type { Told } from './seam.ts';
 
 type OfItsTask = Exclude<Extract<Told, { taskId: string }>, { kind: 'intended' }>;
 
@@ -30,14 +24,11 @@ export class Outcomes {
     if (!condition) this.#fail(what());
   }
 
-  told(policies: Policies, now: number, told: OfItsTask): void {
+  told(now: number, told: OfItsTask): void {
     const { taskId } = told;
     const book = this.#book;
     const task = book.task(taskId);
-    const policy = task.item && managedBy(policies, task.item);
     this.#now = now;
-    /** Nothing died with a process and no clock stepped unnoticed since. */
-    const sure = (since: number) => Math.max(book.endedAt, book.blurredAt, book.steppedAt) <= since;
     switch (told.kind) {
       case 'found':
         task.foundStopped ??= task.item?.status === 'stopped';
@@ -49,48 +40,33 @@ export class Outcomes {
         task.abandoned &&= 'perhaps';
         this.#liveness.called(task);
         return;
-      case 'gone': {
-        // Gone is what three lists that can be believed did not show, or none for an hour.
-        const long = now - (task.absentSince ?? now) >= goneAfterMs * (1 - paceSlack);
-        const right = task.absentInRow >= 3 || long || book.endedAt > 0 || book.blurredAt > 0;
-        this.#must(right, () => `${taskId} is called gone after ${task.absentInRow} lists without it`);
-        return;
-      }
-      case 'opened':
-        this.#must(
-          task.downAt > task.upAt || task.item?.status === 'stopped',
-          () => `an outage of ${taskId} opened, and it was not seen stopped`,
-        );
+      case 'opened': {
+        const down = task.downAt > task.upAt || task.item?.status === 'stopped';
+        this.#must(down, () => `an outage of ${taskId} opened, and it was not seen stopped`);
         task.outageSince = now;
         task.callsInOutage = 0;
         return;
-      case 'ended':
-        this.#outageEnded(task, told, policy, sure);
+      }
+      case 'ended': {
+        const { ending } = told;
+        const up = (ending !== 'recovered' && ending !== 'external') || task.upAt >= task.downAt;
+        this.#must(up, () => `an outage of ${taskId} ended as ${ending}, and it was seen stopped last`);
+        if (task.latest) task.latest.lapsed = true;
+        if (task.latest?.answeredAt !== undefined) book.close(task.latest);
+        if (ending === 'recovered') task.clearRow();
         return;
-      case 'quarantined':
+      }
       case 'abandoned':
-        this.#givenUp(task, told.kind, policy, sure);
+        this.#must(task.abandoned !== 'surely', () => `${taskId} is abandoned twice`);
+        task.abandoned = 'surely';
         return;
-      case 'released': {
-        const { cause } = told;
-        const asked = book.asked.releases.has(taskId) || book.asked.restarts.has(taskId);
-        if (cause === 'operator') this.#must(asked, () => `${taskId} was released by nobody`);
-        if (cause === 'operator') this.#forget(task);
-        if (cause === 'circuit-closed')
-          this.#must(book.circuitClosedAt === now, () => `${taskId} was released by a circuit that did not close`);
+      case 'released':
+        if (told.cause === 'operator') this.#forget(task);
         task.clearRow();
         return;
-      }
-      case 'forgotten': {
-        // Attempts are forgotten when it ran for `resetAfter`, and when a circuit closed that they failed in.
-        const activeMs = task.activeSince === undefined ? 0 : now - task.activeSince;
-        const long = !policy || activeMs >= policy.backoff.resetAfterMs * (1 - paceSlack) - sightMs;
-        const asked = book.asked.releases.has(taskId) || book.asked.restarts.has(taskId);
-        const right = long || asked || book.circuitClosedAt === now || !sure(task.downAt);
-        this.#must(right, () => `attempts of ${taskId} were forgotten after ${activeMs} ms of being active`);
+      case 'forgotten':
         this.#forget(task);
         return;
-      }
       default: {
         // A look or a list that settles it has shown it running.
         if (told.kind === 'worked') task.foundStopped &&= false;
@@ -107,52 +83,6 @@ export class Outcomes {
     this.#liveness.called(task);
   }
 
-  /** Recovered or external is what was seen up last, and for `verifyWithin`. */
-  #outageEnded(
-    task: TaskBook,
-    { ending }: Extract<Told, { kind: 'ended' }>,
-    policy: Policy | undefined,
-    sure: (since: number) => boolean,
-  ): void {
-    const { taskId, upSince, upAt, downAt } = task;
-    if (task.latest) task.latest.lapsed = true;
-    if (task.latest?.answeredAt !== undefined) this.#book.close(task.latest);
-    if (ending === 'recovered') task.clearRow();
-    if (ending !== 'recovered' && ending !== 'external') return;
-    this.#must(
-      upSince !== undefined && upAt >= downAt,
-      () => `an outage of ${taskId} ended as ${ending}, and it was seen stopped last`,
-    );
-    const heldMs = this.#now - (upSince ?? this.#now);
-    const long =
-      !policy || heldMs + sightMs >= policy.verifyWithinMs || !sure(downAt) || this.#book.reloadedAt > downAt;
-    this.#must(long, () => `an outage of ${taskId} ended as ${ending} after ${heldMs} ms of running`);
-  }
-
-  /** Given up is what failed so often in a row as the policy says, abandoned what was for so long; each once. */
-  #givenUp(
-    task: TaskBook,
-    stage: 'quarantined' | 'abandoned',
-    policy: Policy | undefined,
-    sure: (since: number) => boolean,
-  ): void {
-    const { taskId, failures } = task;
-    if (!policy) {
-      this.#fail(`${taskId} is ${stage}, and unmanaged`);
-      return;
-    }
-    const died = task.unsure || this.#book.endedAt > Number.NEGATIVE_INFINITY;
-    this.#must(died || failures.size >= policy.attempts, () => `${taskId} is ${stage} after ${failures.size} failures`);
-    if (stage === 'quarantined') return;
-    this.#must(task.abandoned !== 'surely', () => `${taskId} is abandoned twice`);
-    task.abandoned = 'surely';
-    const since = task.quarantinedSince(policy);
-    if (since === undefined || task.unsure || !sure(since)) return;
-    const forMs = this.#now - since;
-    const early = forMs < policy.quarantine.abandonAfterMs * (1 - paceSlack) - sightMs;
-    this.#must(!early, () => `${taskId} is abandoned ${forMs} ms after it entered quarantine`);
-  }
-
   #settled(
     task: TaskBook,
     call: Call,
@@ -163,11 +93,6 @@ export class Outcomes {
     const { taskId } = task;
     switch (told.kind) {
       case 'worked':
-        // Settled only by an item that was requested after the answer.
-        this.#must(
-          task.upAt >= (call.answeredAt ?? -Infinity) || book.endedAt > 0,
-          () => `a restart of ${taskId} worked, and nobody saw it run since its answer`,
-        );
         if (told.unanswered) book.acceptedAt = now;
         for (const [group, storm] of book.storms) if (group === undefined || group === call.groupNow) storm.worked++;
         book.close(call);
@@ -184,7 +109,7 @@ export class Outcomes {
           () => `a restart of ${taskId} that was ${kind} is called failed`,
         );
         if (call.trigger !== 'manual') {
-          task.failures.set(call.attemptId, now);
+          task.failures.add(call.attemptId);
         }
         break;
       }

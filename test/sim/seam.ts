@@ -47,7 +47,7 @@ export type Told =
   | (OfAttempt & { readonly kind: 'intended'; readonly probe: boolean; readonly free: boolean })
   | (OfAttempt & { readonly kind: 'worked'; readonly activeAt: number; readonly unanswered: boolean })
   | (OfAttempt & { readonly kind: 'failed' | 'held' | 'lapsed' | 'given-back' })
-  | (OfTask & { readonly kind: 'found' | 'gone' | 'forgotten' | 'quarantined' | 'abandoned' })
+  | (OfTask & { readonly kind: 'found' | 'forgotten' | 'abandoned' })
   | (OfTask & { readonly kind: 'released'; readonly cause: string })
   | (OfTask & { readonly kind: 'moved'; readonly group: string | undefined; readonly from: string | undefined })
   | (OfTask & { readonly kind: 'opened'; readonly outageId: string })
@@ -57,9 +57,6 @@ export type Told =
   | { readonly kind: 'storm-off'; readonly group: string | undefined }
   | { readonly kind: 'circuit-failed'; readonly circuit: string; readonly class: ErrorClass }
   | { readonly kind: 'circuit-closed'; readonly circuit: string }
-  /** By an operator, or because a hold follows its tasks when their group goes. */
-  | { readonly kind: 'hold-added'; readonly hold: Hold }
-  | { readonly kind: 'hold-removed'; readonly id: string }
   | { readonly kind: 'hold-ended'; readonly id: string; readonly endsAt: number | undefined }
   | { readonly kind: 'hold-set'; readonly hold: Hold }
   /** Its group is no longer in the configuration. */
@@ -74,9 +71,7 @@ const attempts = {
 } as const;
 const tasks = {
   'task-found': 'found',
-  'task-gone': 'gone',
   'attempts-forgotten': 'forgotten',
-  'task-quarantined': 'quarantined',
   'task-abandoned': 'abandoned',
 } as const;
 
@@ -96,9 +91,7 @@ export function toldBy(event: Event): Told | undefined {
     case 'restart-given-back':
       return { ...event, kind: attempts[event.type] };
     case 'task-found':
-    case 'task-gone':
     case 'attempts-forgotten':
-    case 'task-quarantined':
     case 'task-abandoned':
       return { ...event, kind: tasks[event.type] };
     case 'task-released':
@@ -119,10 +112,6 @@ export function toldBy(event: Event): Told | undefined {
       return { kind: 'circuit-failed', circuit: event.circuit, class: event.failure.class };
     case 'circuit-closed':
       return { kind: 'circuit-closed', circuit: event.circuit };
-    case 'hold-added':
-      return { kind: 'hold-added', hold: event.hold };
-    case 'hold-removed':
-      return { kind: 'hold-removed', id: event.hold.id };
     case 'hold-expired':
       return { kind: 'hold-ended', id: event.hold.id, endsAt: event.hold.endsAt };
     case 'hold-added':
