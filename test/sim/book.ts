@@ -179,7 +179,7 @@ export class Book {
     this.endedAt = now;
     this.listRefused = false;
     if (this.circuitClosedAt > savedAt) this.circuit = { openedAt: now, probedAt: now, person: true, surely: false };
-    if (this.circuit) this.circuit.surely = false;
+    if (this.circuit) this.circuit = { ...this.circuit, person: true, surely: false };
     this.storms.clear();
     this.list = undefined;
     this.throttledAt = never;

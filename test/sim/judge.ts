@@ -198,8 +198,6 @@ export class Judge {
     // Calls that were out already say nothing new.
     if ((answer.kind === 'throttled' || answer.kind === 'not-sent') && call.intendedAt >= book.throttledAt)
       book.throttledAt = now;
-    if (call.trigger === 'manual' && answer.kind !== 'throttled' && answer.kind !== 'not-sent')
-      book.task(taskId).unsure = false;
     if (answer.kind !== 'accepted' || !call.open) return;
     book.acceptedAt = now;
     if (book.circuit?.surely === false) book.circuit = undefined;
@@ -304,7 +302,9 @@ export class Judge {
     this.must(this.#witness.isOwner(process), () => `restart of ${taskId}: the account is another's`);
     if (book.circuit && probe) book.circuit.probedAt = now;
     if (trigger === 'manual') {
+      const { abandoned } = task;
       task.forget();
+      task.abandoned = abandoned && 'perhaps';
       task.unsure = true;
     }
     if (task.latest) book.close(task.latest);
