@@ -181,19 +181,21 @@ async function pruneNowAndThen(store: Store, clock: Clock, signal: AbortSignal):
 
 async function openTheStore(settings: Settings, clock: Clock, metrics: Metrics, log: Log): Promise<Store> {
   let opened = false;
-  let failing = false;
+  let trouble: 'none' | 'some' | 'no restarts' = 'none';
   const onTrace = (trace: StoreTrace) => {
     metrics.store(trace);
     // That it cannot be opened is told as the reason why nothing starts.
     if (!opened) return;
-    if (trace.error && !failing)
+    const before = trouble;
+    trouble = trace.up ? (trace.error ? 'some' : 'none') : 'no restarts';
+    if (trouble === before) return;
+    if (trouble === 'none') log.tell('store-recovered', { operation: trace.operation }, 'The store works again.');
+    else if (trace.error)
       log.tell(
         'store-failing',
         { operation: trace.operation, error: trace.error.message },
-        `The store fails: ${trace.error.message}. relaykeeper restarts nothing until it works.`,
+        `The store fails: ${trace.error.message}. ${trace.up ? 'Restarts go on' : 'relaykeeper restarts nothing until it works'}.`,
       );
-    if (!trace.error && failing) log.tell('store-recovered', { operation: trace.operation }, 'The store works again.');
-    failing = trace.error !== undefined;
   };
   const store = await openStore({ file: settings.store.path, clock, onTrace });
   opened = true;

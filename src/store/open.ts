@@ -153,7 +153,9 @@ function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
       takeBackLook = lookAgain();
     });
   let takeBackLook = closed ? () => {} : lookAgain();
-  const past = history(db, (error) => onTrace({ operation: 'events', durationMs: 0, error }));
+  const past = history(db, (error) =>
+    onTrace({ operation: 'events', durationMs: 0, error, up: watching.failingSince() === undefined }),
+  );
   return {
     ledgerStore: {
       load: (account, budgetSince) => run('load', () => ledger.load(account, budgetSince)),

@@ -8,11 +8,14 @@ import { problemOf } from './store-problem.ts';
 /** An operation that takes longer than this counts as failing: a disk that hangs must be seen. */
 const stuckAfterMs = 10_000;
 
+/** Without these nothing is restarted; reading events and pruning them can fail and be tried again. */
+const restartsRestOn: ReadonlySet<StoreOperation> = new Set(['open', 'migrate', 'load', 'save', 'lock']);
+
 export interface Watch {
   run<T>(operation: StoreOperation, work: () => Promise<T>): Promise<T>;
   /**
-   * Since when an operation fails (reading can go on while writing fails) or is stuck, Unix milliseconds; undefined:
-   * each worked the last time it was tried.
+   * Since when an operation that restarts rest on fails (reading can go on while writing fails) or any is stuck, Unix
+   * milliseconds; undefined: each worked the last time it was tried.
    */
   failingSince(): number | undefined;
 }
@@ -32,11 +35,11 @@ export function watch(file: string, clock: Clock, onTrace: (trace: StoreTrace) =
         return result;
       } catch (error) {
         problem = problemOf(error, file);
-        failing.set(operation, failing.get(operation) ?? running.at);
+        if (restartsRestOn.has(operation)) failing.set(operation, failing.get(operation) ?? running.at);
         throw problem;
       } finally {
         begun.delete(running);
-        onTrace({ operation, durationMs: clock.monotonic() - running.at, error: problem });
+        onTrace({ operation, durationMs: clock.monotonic() - running.at, error: problem, up: failing.size === 0 });
       }
     },
     failingSince: () => {

@@ -99,7 +99,7 @@ export const catalogue = {
     'handler',
     'code',
   ]),
-  store_up: gauge('1 if the newest operation of the store succeeded, else 0', []),
+  store_up: gauge('1 while the ledger can be written and is ours, else 0', []),
   store_errors_total: counter('Operations of the store that failed', ['operation'], {
     values: { operation: storeOperations },
   }),

@@ -94,7 +94,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       if (configured.accounts.has(trace.account)) recordRequest(counted, known, trace);
     },
     store(trace) {
-      state.storeUp = trace.error === undefined;
+      state.storeUp = trace.up;
       counted.storeErrors.add([trace.operation], trace.error === undefined ? 0 : 1);
       counted.storeDuration.observe([trace.operation], secondsOf(trace.durationMs));
     },

@@ -140,7 +140,7 @@ describe('what a save does', () => {
   it('is told with its time', async () => {
     const { ledgerStore, traces } = await opened(temporaryFile());
     await ledgerStore.save('main', { ...nothing, tasks: [record('a')] });
-    expect(traces.at(-1)).toEqual({ operation: 'save', durationMs: expect.any(Number), error: undefined });
+    expect(traces.at(-1)).toEqual({ operation: 'save', durationMs: expect.any(Number), error: undefined, up: true });
   });
 });
 

@@ -218,7 +218,7 @@ describe('a trace counts as', () => {
     ],
     [
       'a save',
-      (metrics) => metrics.store({ operation: 'save', durationMs: 20, error: undefined }),
+      (metrics) => metrics.store({ operation: 'save', durationMs: 20, error: undefined, up: true }),
       {
         store_up: 1,
         'store_operation_duration_seconds_sum{operation="save"}': 0.02,
@@ -243,7 +243,7 @@ describe('a trace counts as', () => {
     const metrics = configured();
     const up = async () => (await samples(metrics)).get(`${prefix}store_up`);
     expect(await up()).toBe(0);
-    metrics.store({ operation: 'open', durationMs: 1, error: undefined });
+    metrics.store({ operation: 'open', durationMs: 1, error: undefined, up: true });
     expect(await up()).toBe(1);
     metrics.store({ operation: 'save', durationMs: 1, error: new Error('disk full') });
     expect(await up()).toBe(0);

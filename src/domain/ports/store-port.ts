@@ -52,4 +52,6 @@ export interface StoreTrace {
   readonly operation: StoreOperation;
   readonly durationMs: number;
   readonly error: Error | undefined;
+  /** All that a restart rests on worked when it was last tried, however this operation ended. */
+  readonly up: boolean;
 }

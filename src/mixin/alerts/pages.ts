@@ -254,7 +254,6 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
   {
     name: 'RelaykeeperStoreFailing',
     severity: 'page',
-    // A reading operation in between may succeed: a failure in every minute is what counts.
     expr: `min by (job, instance) (min_over_time(${metric('store_up')}[${span('1m')}])) < 1`,
     for: span('2m'),
     summary: '{{ .Labels.instance }} cannot write its ledger, so it restarts nothing',
