@@ -227,7 +227,7 @@ describe('a trace counts as', () => {
     ],
     [
       'a save that failed',
-      (metrics) => metrics.store({ operation: 'save', durationMs: 0, error: new Error('disk full') }),
+      (metrics) => metrics.store({ operation: 'save', durationMs: 0, error: new Error('disk full'), up: false }),
       {
         'store_errors_total{operation="save"}': 1,
         'store_operation_duration_seconds_count{operation="save"}': 1,
@@ -245,7 +245,7 @@ describe('a trace counts as', () => {
     expect(await up()).toBe(0);
     metrics.store({ operation: 'open', durationMs: 1, error: undefined, up: true });
     expect(await up()).toBe(1);
-    metrics.store({ operation: 'save', durationMs: 1, error: new Error('disk full') });
+    metrics.store({ operation: 'save', durationMs: 1, error: new Error('disk full'), up: false });
     expect(await up()).toBe(0);
   });
 });
@@ -599,7 +599,7 @@ test('texts that become no label never reach the metrics', async () => {
     durationMs: 1,
     failure: failure({ code: secret, message: secret, requestId: secret }),
   });
-  metrics.store({ operation: 'save', durationMs: 1, error: new Error(secret) });
+  metrics.store({ operation: 'save', durationMs: 1, error: new Error(secret), up: false });
   expect((await metrics.render([snapshot()])).replaceAll(/(class|ending)="[^"]*"/g, '')).not.toContain('STREAMKEY');
 });
 
