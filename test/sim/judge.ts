@@ -248,10 +248,13 @@ export class Judge {
         book.circuit = undefined;
         book.circuitClosedAt = now;
         return;
-      case 'hold-ended':
+      case 'hold-ended': {
         this.must((told.endsAt ?? Infinity) <= this.#witness.wall(), () => `hold ${told.id} ended early`);
-        book.holds.delete(told.id);
+        // Its end may die unsaved, and then the clock be set back before it.
+        const held = book.holds.get(told.id);
+        if (held) held.confirmed = false;
         return;
+      }
       case 'hold-set':
         book.holdSet(told.hold);
         return;
