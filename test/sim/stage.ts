@@ -106,6 +106,8 @@ export interface StageOptions {
   /** Cloud groups that are asked for by name; a sub-account names them in every call. */
   readonly cloudGroups?: readonly string[];
   readonly subAccount?: boolean;
+  /** Shared with other accounts of the process. */
+  readonly clock?: VirtualClock;
 }
 
 export interface Restart {
@@ -115,7 +117,7 @@ export interface Restart {
 }
 
 export class Stage {
-  readonly clock = new VirtualClock(begin);
+  readonly clock: VirtualClock;
   readonly world: World;
   readonly store = new MemoryStore();
   readonly events: Event[] = [];
@@ -131,6 +133,7 @@ export class Stage {
 
   constructor(options: StageOptions) {
     this.#options = options;
+    this.clock = options.clock ?? new VirtualClock(begin);
     this.policies = options.policies;
     this.world = createWorld({
       seed: options.seed ?? 1,
