@@ -46,6 +46,15 @@ describe('eight failed in a row', () => {
     }
     expect(story.told('task-quarantined').length).toBe(1);
   });
+  test('a restart that held ends the row, also when only a look saw it and the outage goes on', () => {
+    const story = afterwards(7);
+    story.send(105);
+    story.look(110, { t: 'active' }).look(180, { t: 'active' });
+    expect(story.told('restart-proved').length).toBe(1);
+    expect(story.list(195, { t: 'stopped' }).send(195, forbidden)).toEqual(['t']);
+    expect(story.list(210, { t: 'stopped' }).says('t')).toBe('restart');
+    expect(story.told('task-quarantined')).toEqual([]);
+  });
   test('jitter goes to retryEvery too', () => {
     const jitter = { ...quick, jitterPercent: 25 };
     const untils = ['a', 'b', 'c', 'd'].map((taskId) => {

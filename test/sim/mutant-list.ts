@@ -65,6 +65,7 @@ export const mutants: readonly Mutant[] = [
     file: 'src/domain/memory/condition.ts',
     from: 'failedAttemptAt >= quarantinedAt + policy',
     to: 'failedAttemptAt >= 1e12 + quarantinedAt + policy',
+    caughtBy: 'test/domain/quarantine.test.ts',
   },
   {
     name: 'one sight is enough',
@@ -126,6 +127,7 @@ export const mutants: readonly Mutant[] = [
     file: 'src/domain/memory/condition.ts',
     from: 'const { failedAttemptAt } = record;',
     to: 'const failedAttemptAt = record.item.requestedAt;',
+    caughtBy: 'test/domain/quarantine.test.ts',
   },
   {
     name: 'another group’s verifyWithin is waited for',
@@ -223,6 +225,7 @@ export const mutants: readonly Mutant[] = [
     file: 'src/domain/memory/apply.ts',
     from: 'return { ...record, ...noFailures, attempt: undefined };',
     to: 'return { ...record, attempt: undefined };',
+    caughtBy: 'test/domain/quarantine.test.ts',
   },
   {
     name: 'what was given back counts all the same',
@@ -260,36 +263,42 @@ export const mutants: readonly Mutant[] = [
     file: 'src/domain/learn/outage.ts',
     from: "    case 'verifying':\n      if (item.requestedAt <= phase.from) return;",
     to: "    case 'verifying':",
+    caughtBy: 'test/domain/rules.test.ts',
   },
   {
     name: 'gone after one list',
     file: 'src/domain/learn/outage.ts',
     from: 'const goneAfterObservations = 3;',
     to: 'const goneAfterObservations = 1;',
+    caughtBy: 'test/domain/observation.test.ts',
   },
   {
     name: 'absence counts in lists that do not fit together',
     file: 'src/domain/decide/decide.ts',
     from: 'const counts = !observation.drift && observation.malformedItems === 0;',
     to: 'const counts = true;',
+    caughtBy: 'test/domain/observation.test.ts',
   },
   {
     name: 'every list is believed',
     file: 'src/domain/decide/decide.ts',
     from: 'return { doubted: true, events: [] };',
     to: 'return { doubted: false, events: [] };',
+    caughtBy: 'test/domain/observation.test.ts',
   },
   {
     name: 'recovered at first sight',
     file: 'src/domain/learn/outage.ts',
     from: 'item.requestedAt < outage.activeAt + policy.verifyWithinMs) return;',
     to: 'item.requestedAt < outage.activeAt) return;',
+    caughtBy: 'test/domain/observation.test.ts',
   },
   {
     name: 'attempts are forgotten at once',
     file: 'src/domain/learn/outage.ts',
     from: 'policy ? item.requestedAt - activeSince < policy.backoff.resetAfterMs :',
     to: 'policy ? item.requestedAt - activeSince < 0 :',
+    caughtBy: 'test/domain/quarantine.test.ts',
   },
   {
     name: 'abandoned and told with every list',
