@@ -3,7 +3,6 @@
  * heals, and all must end well.
  */
 
-import { cloudTime } from '../../src/domain/words/cloud-time.ts';
 import { seeded } from '../../src/simulator/random.ts';
 import {
   addFault,
@@ -26,6 +25,7 @@ import { type Call, type Configuration, Process } from './process.ts';
 import { isDue, isOpen, managedBy } from './reading.ts';
 import { type Gate, type Hold, lineOf, Refusal, type TaskItem, toldBy } from './seam.ts';
 import { accessKey } from './stage.ts';
+import { itemOf } from './thin-cloud.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 export interface HistoryOptions {
@@ -462,23 +462,7 @@ export class History {
   #itemOf(taskId: string): TaskItem | undefined {
     advance(this.world, begin + this.clock.monotonic());
     const task = this.world.tasks.get(taskId);
-    if (!task) return undefined;
-    const { title, cloudGroup, type, startsAt, endsAt } = task;
-    const status = { 停用: 'stopped', 未开始: 'not-started', 生效中: 'active', 已结束: 'ended' } as const;
-    const statusText = statusNow(this.world, task);
-    const requestedAt = this.world.now;
-    return {
-      taskId,
-      title,
-      cloudGroup,
-      type,
-      status: status[statusText],
-      statusText,
-      startsAt: cloudTime(startsAt),
-      endsAt: cloudTime(endsAt),
-      source: '',
-      requestedAt,
-    };
+    return task && itemOf(this.world, task, this.world.now);
   }
 
   isManaged(taskId: string): boolean {

@@ -26,7 +26,7 @@ import {
   type TaskItem,
   toldBy,
 } from './seam.ts';
-import { accessKey, every } from './stage.ts';
+import { every, ofTheTests } from './stage.ts';
 import { createThinCloud } from './thin-cloud.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
@@ -201,19 +201,9 @@ export class Process {
     }
     const network = pretendTransport(world, clock);
     return createCloud({
+      ...ofTheTests,
       ...common,
-      account: 'main',
-      provider: 'volcengine',
-      credentials: {
-        from: 'static',
-        accessKeyId: { value: accessKey.accessKeyId },
-        secretAccessKey: { value: accessKey.secretAccessKey },
-      },
-      env: {},
       subAccount: configuration.subAccount,
-      cloudGroups: [],
-      restartAction: 'auto',
-      fingerprintKey: 'k'.repeat(32),
       clock: this.clock,
       transport: {
         send: async (request, signal) => {

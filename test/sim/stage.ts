@@ -42,6 +42,21 @@ import { VirtualClock } from './virtual-clock.ts';
 
 export const accessKey = { accessKeyId: 'AKLTtest', secretAccessKey: 'test-secret-key' };
 
+/** What every real client in the tests has. */
+export const ofTheTests = {
+  account: 'main',
+  provider: 'volcengine',
+  credentials: {
+    from: 'static',
+    accessKeyId: { value: accessKey.accessKeyId },
+    secretAccessKey: { value: accessKey.secretAccessKey },
+  },
+  env: {},
+  cloudGroups: [],
+  restartAction: 'auto',
+  fingerprintKey: 'k'.repeat(32),
+} as const;
+
 /** Every 15 seconds, as the default schedule. */
 export const every = (ms: number): Schedule => ({
   next: (at) => Math.floor(at / ms) * ms + ms,
@@ -158,21 +173,13 @@ export class Stage {
       pollShare: 0.5,
       requestTimeoutMs: 10_000,
       cloud: createCloud({
-        account: 'main',
+        ...ofTheTests,
         provider: this.#options.vendor ?? 'volcengine',
-        credentials: {
-          from: 'static',
-          accessKeyId: { value: accessKey.accessKeyId },
-          secretAccessKey: { value: accessKey.secretAccessKey },
-        },
-        env: {},
         subAccount: this.#options.subAccount ?? false,
         cloudGroups: this.#options.cloudGroups ?? [],
         pageSize: 500,
         requestTimeoutMs: 10_000,
-        restartAction: 'auto',
         retiredActions: () => this.keeper?.ledger.accountRecord.retiredActions ?? [],
-        fingerprintKey: 'k'.repeat(32),
         gate: this.gate,
         clock: this.clock,
         transport: pretendTransport(this.world, this.clock),

@@ -388,7 +388,7 @@ function oldItems(world: World, live: LiveFault, refreshMs = Number.POSITIVE_INF
   return live.picture.rows as readonly TaskItem[];
 }
 
-function itemOf(world: World, task: Task, requestedAt: number): TaskItem {
+export function itemOf(world: World, task: Task, requestedAt: number): TaskItem {
   const statusText = statusNow(world, task);
   const { taskId, title, cloudGroup, type, sources } = task;
   const [startsAt, endsAt] = [cloudTime(task.startsAt), cloudTime(task.endsAt)];
