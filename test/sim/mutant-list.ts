@@ -1,4 +1,4 @@
-/** Deliberate faults in rules, ledger, limiter and keeper. Each must be caught by the swarm within 200 seeds. */
+/** Deliberate faults in rules, ledger, limiter and keeper. Each must be caught, within 200 seeds or by the table it names. */
 export interface Mutant {
   /** What goes wrong, in words. */
   readonly name: string;
@@ -8,6 +8,8 @@ export interface Mutant {
   readonly to: string;
   /** The table that says it exactly, where a bound cannot tell; absent: the swarm. */
   readonly caughtBy?: string;
+  /** The kind of lasting trouble that must cost others more: pairs of histories are played instead of the swarm. */
+  readonly kind?: string;
 }
 
 export const mutants: readonly Mutant[] = [
@@ -109,18 +111,21 @@ export const mutants: readonly Mutant[] = [
     file: 'src/domain/decide/queue.ts',
     from: 'calls: Math.min(record.outage?.calls ?? 0, turnsFromCalls),',
     to: 'calls: Math.min(record.attempts, turnsFromCalls),',
+    kind: 'throttled',
   },
   {
     name: 'the denial of one task opens the circuit',
     file: 'src/domain/words/failure.ts',
     from: "restartCircuit: 'denies',\n    attempt: 'failed',",
     to: "restartCircuit: 'opens',\n    attempt: 'given-back',",
+    kind: 'permission',
   },
   {
     name: 'a restart of which nothing is seen fills the window for ever',
     file: 'src/domain/memory/windows.ts',
     from: 'const pollsToBeSeen = 2;',
     to: 'const pollsToBeSeen = 1e6;',
+    kind: 'unknown status after a restart',
   },
   {
     name: 'the clock alone abandons',
@@ -134,6 +139,7 @@ export const mutants: readonly Mutant[] = [
     file: 'src/domain/memory/windows.ts',
     from: 'const fromThen = now - patienceMs(policy, pollGapMs);',
     to: 'const fromThen = Number.NEGATIVE_INFINITY;',
+    kind: 'a group that waits an hour for its restarts',
   },
   // ---- storm and budget
   {
@@ -232,6 +238,7 @@ export const mutants: readonly Mutant[] = [
     file: 'src/domain/memory/apply.ts',
     from: 'const attempts = Math.max(0, record.attempts - 1);',
     to: 'const attempts = record.attempts;',
+    caughtBy: 'test/domain/circuit.test.ts',
   },
   {
     name: 'waits do not move along with a step of the clock',
@@ -374,7 +381,7 @@ export const mutants: readonly Mutant[] = [
     name: 'a reload leaves tasks in their old groups',
     file: 'src/keeper/keeper.ts',
     from: 'regroup(this.#desk.memory, settings.policies, this.#desk.now());',
-    to: '',
+    to: '[];',
   },
   {
     name: 'a list wakes nobody',
@@ -509,6 +516,7 @@ export const mutants: readonly Mutant[] = [
     file: 'src/domain/memory/apply.ts',
     from: 'if (activeAt !== undefined) return { ...seenUp(record, activeAt), attempt: undefined };',
     to: 'if (activeAt !== undefined) return { ...record, attempt: undefined };',
+    caughtBy: 'test/domain/sights.test.ts',
   },
   {
     name: 'sent under a lease that ran down while the intent was saved',

@@ -35,21 +35,23 @@ async function run(folder: string, args: readonly string[]): Promise<string> {
 }
 
 /** What caught it, or undefined. */
-async function caught(folder: string, table: string | undefined): Promise<string | undefined> {
+async function caught(folder: string, { caughtBy: table, kind }: Mutant): Promise<string | undefined> {
   if (table !== undefined) {
     const text = await run(folder, ['node_modules/vitest/vitest.mjs', 'run', table]);
     if (/Tests .*\d+ failed/.test(text)) return table;
     if (/Tests .*\d+ passed/.test(text)) return undefined;
     throw new Error(`the table did not run:\n${text.slice(-2_000)}`);
   }
-  const text = await run(folder, ['test/sim/run.ts', '--seeds', `1-${mostSeeds}`]);
-  const found = /^seed (\d+) FAILED: (.*)$/m.exec(text);
+  const how = kind ? ['--non-interference', '--kind', kind, '--pairs', `${mostSeeds}`] : ['--seeds', `1-${mostSeeds}`];
+  const text = await run(folder, ['test/sim/run.ts', ...how]);
+  const found = kind ? /^.*, seed (\d+): (.*)$/m.exec(text) : /^seed (\d+) FAILED: (.*)$/m.exec(text);
   if (found) return `seed ${found[1]}: ${found[2]?.slice(0, 160)}`;
-  if (/ 0 failed/.test(text)) return undefined;
+  if (/ 0 failed|\| 0( \(known|$)/m.test(text)) return undefined;
   throw new Error(`the swarm did not run:\n${text.slice(-2_000)}`);
 }
 
-async function tryOne(folder: string, { name, file, from, to, caughtBy }: Mutant): Promise<boolean> {
+async function tryOne(folder: string, mutant: Mutant): Promise<boolean> {
+  const { name, file, from, to } = mutant;
   const path = join(folder, file);
   const text = await readFile(path, 'utf8');
   const times = text.split(from).length - 1;
@@ -60,7 +62,7 @@ async function tryOne(folder: string, { name, file, from, to, caughtBy }: Mutant
     text.replace(from, () => to),
   );
   try {
-    const catcher = await caught(folder, caughtBy);
+    const catcher = await caught(folder, mutant);
     if (catcher) console.log(`caught    ${name}\n          ${catcher}`);
     else console.log(`SURVIVED  ${name} (${file})`);
     return catcher !== undefined;

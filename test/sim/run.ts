@@ -2,7 +2,7 @@
  * `npm run sim -- --seed N [--trace]`   plays one seed; with --trace tells all of it
  * `npm run sim -- --seeds A-B`          plays a range, and ends at the first that fails
  * `npm run sim -- --minutes M`          plays fresh seeds for so long, on two threads
- * `npm run sim -- --non-interference --pairs N [--seed FIRST]`   the table of non-interference.ts
+ * `npm run sim -- --non-interference --pairs N [--kind K] [--seed FIRST]`   the table of non-interference.ts
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -104,12 +104,13 @@ else {
       trace: { type: 'boolean', default: false },
       all: { type: 'boolean', default: false },
       'non-interference': { type: 'boolean', default: false },
-      pairs: { type: 'string', default: '290' },
+      pairs: { type: 'string', default: '340' },
+      kind: { type: 'string' },
     },
   });
   const [first = 1, last = Number.MAX_SAFE_INTEGER] = (values.seeds ?? '').split('-').filter(Boolean).map(Number);
   if (values['non-interference']) {
-    if (!(await reportPairs(Number(values.pairs), Number(values.seed ?? 1)))) process.exitCode = 1;
+    if (!(await reportPairs(Number(values.pairs), Number(values.seed ?? 1), values.kind))) process.exitCode = 1;
   } else if (values.seed !== undefined) await one(Number(values.seed), values.trace);
   else if (values.seeds !== undefined) await many(first, last, Number(values.minutes ?? 60), values.all);
   else await many(Date.now() % 1_000_000_000, Number.MAX_SAFE_INTEGER, Number(values.minutes ?? 1), values.all);
