@@ -7,10 +7,11 @@ import type { TaskRecord } from '../domain/memory/ledger.ts';
 import { holdsOver, type Situation } from '../domain/memory/situation.ts';
 import type { Lane } from '../domain/ports/gate-port.ts';
 import type { Operations, ReloadResult, TaskPage, TaskQuery } from '../domain/ports/operations-port.ts';
+import type { StoredEvent } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { holdViews } from '../domain/views/covered.ts';
 import { inCommon } from '../domain/views/in-common.ts';
-import type { AccountSnapshot, ExplainView, StatusView, TaskView } from '../domain/views/shown.ts';
+import type { AccountSnapshot, EventView, ExplainView, StatusView, TaskView } from '../domain/views/shown.ts';
 import { accountView, groupViews, ruleViews, taskView } from '../domain/views/views.ts';
 import type { Hold } from '../domain/words/events.ts';
 import type { Reason } from '../domain/words/reason.ts';
@@ -18,6 +19,7 @@ import { Refusal } from '../domain/words/refusal.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import { withoutSecrets } from '../settings/settings.ts';
 import type { Store } from '../store/open.ts';
+import { lineOf } from '../telemetry/sentences.ts';
 import { sameSecret } from '../web/access.ts';
 import type { Fleet } from './fleet.ts';
 import { groupMustExist, subjectMustExist, typesMustExist, unknownName } from './known-names.ts';
@@ -65,7 +67,7 @@ export function createOperations(running: Running): Operations {
     },
     async explain(named, account): Promise<ExplainView> {
       const { keeper, taskId } = find(named, account);
-      const recent = await store.history.events({ account: keeper.account, taskId, limit: recentEvents });
+      const stored = await store.history.events({ account: keeper.account, taskId, limit: recentEvents });
       const situation = keeper.situation();
       const record = keeper.ledger.tasks.get(taskId);
       if (!record) throw new Refusal('not-found', `no task ${named} any more`);
@@ -73,14 +75,14 @@ export function createOperations(running: Running): Operations {
         ...taskView(record, situation),
         rules: ruleViews(record, situation),
         holds: holdsOver(situation, record),
-        recent,
+        recent: stored.map((one) => eventView(one, crew)),
       };
     },
     async events(query) {
       typesMustExist(query.types);
       const events = await store.history.events(query);
       if (events.length === 0) subjectMustExist(query, crew.keepers());
-      return events;
+      return events.map((one) => eventView(one, crew));
     },
     holds: () => crew.keepers().flatMap((keeper) => holdViews(keeper.situation())),
     ...holdOperations(running, keeperOf, find),
@@ -109,6 +111,15 @@ export function createOperations(running: Running): Operations {
       return true;
     },
   };
+}
+
+function eventView(stored: StoredEvent, crew: Fleet): EventView {
+  const { event } = stored;
+  const held = 'hold' in event && event.hold.target.kind === 'task' ? event.hold.target.taskId : undefined;
+  const taskId = 'taskId' in event ? event.taskId : held;
+  const keeper = crew.keepers().find(({ account }) => account === event.account);
+  const title = taskId === undefined ? undefined : keeper?.ledger.tasks.get(taskId)?.item.title;
+  return { ...stored, title: title ?? null, sentence: lineOf(event).msg };
 }
 
 type Directory = ReturnType<typeof directory>;

@@ -3,9 +3,9 @@
  * asks for what a view has and its schema lacks.
  */
 import { z } from 'zod';
-import type { StoredEvent } from '../domain/ports/store-port.ts';
 import type {
   AccountView,
+  EventView,
   ExplainView,
   GroupView,
   HoldView,
@@ -73,7 +73,12 @@ const task = z.object({
 
 /** Each type has fields of its own besides. */
 const event = z.looseObject({ type: z.string(), at, account: z.string() });
-const stored = z.object({ seq: z.number(), event });
+const told = z.object({
+  seq: z.number(),
+  event,
+  title: orNull(z.string()).meta({ description: 'Of the task that it is about' }),
+  sentence: z.string(),
+});
 
 const rule = z.object({ reason, notBefore: orNull(until), detail: z.string() }) satisfies z.ZodType<RuleView>;
 
@@ -152,7 +157,7 @@ export const answers = {
   ExplainView: task.extend({
     rules: z.array(rule),
     holds: z.array(hold),
-    recent: z.array(stored),
+    recent: z.array(told),
   }),
   GroupView: group,
   StatusView: z.object({
@@ -172,7 +177,7 @@ export const answers = {
     title: orNull(z.string()),
     covers: z.object({ tasks: count, stopped: count }),
   }),
-  StoredEvent: stored,
+  EventView: told,
   RestartView: z.object({ task, answer: z.looseObject({ kind: z.string() }) }),
 } as const;
 
@@ -186,5 +191,5 @@ export type Checked = [
   Must<Complete<Hold, typeof hold>>,
   Must<Complete<HoldView, (typeof answers)['HoldView']>>,
   Must<Complete<ExplainView, (typeof answers)['ExplainView']>>,
-  Must<Complete<StoredEvent, typeof stored>>,
+  Must<Complete<EventView, typeof told>>,
 ];

@@ -3,8 +3,8 @@
  * the doors gets one message for each event and passes it on to all.
  */
 import type { Operations } from '../domain/ports/operations-port.ts';
-import type { StoredEvent } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
+import type { EventView } from '../domain/views/shown.ts';
 import type { EventFilter, Happening, ToDoors } from './between-threads.ts';
 
 const lookEveryMs = 1_000;
@@ -73,7 +73,7 @@ export function createHappenings(
   };
 }
 
-function happeningOf(stored: StoredEvent): Happening {
+function happeningOf(stored: EventView): Happening {
   const { seq, event } = stored;
   return {
     seq,

@@ -233,7 +233,7 @@ const reading: readonly Route[] = [
     summary: 'What happened, newest first',
     query: eventsQuery,
     answer: `Events; ${paged}`,
-    schema: 'StoredEvent[]',
+    schema: 'EventView[]',
     run: async ({ operations }, { query: { cursor, ...query } }) => {
       const { account, group, task, type, before = seqOf(cursor), limit } = query;
       const wanted = { account, group, taskId: task, types: type?.split(','), before, limit };
@@ -246,7 +246,7 @@ const reading: readonly Route[] = [
   route('get', streamPath, 'read', {
     summary: 'What happens, as it happens: server-sent events, to be resumed with Last-Event-ID',
     query: streamQuery,
-    answer: 'text/event-stream: `data` is a StoredEvent, `id` its number; an event `gap` stands for what is not sent',
+    answer: 'text/event-stream: `data` is an EventView, `id` its number; an event `gap` stands for what is not sent',
     others: { 503: 'Too many listen already' },
     run: async ({ happenings }, { query: { account, group, task, type }, lastEventId }) => {
       const filter = { account, group, taskId: task, types: type?.split(',') };

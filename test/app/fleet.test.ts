@@ -5,6 +5,7 @@ import { Fleet } from '../../src/app/fleet.ts';
 import { createOperations } from '../../src/app/operations.ts';
 import { knownCodes } from '../../src/cloud/errors.ts';
 import type { Cloud } from '../../src/domain/ports/cloud-port.ts';
+import type { StoredEvent } from '../../src/domain/ports/store-port.ts';
 import type { CallFailure } from '../../src/domain/words/failure.ts';
 import { loadSettings } from '../../src/settings/load.ts';
 import type { Settings } from '../../src/settings/settings.ts';
@@ -59,12 +60,13 @@ async function running(yaml: string) {
     ledgers.set(name, ledger);
     return ledger;
   };
+  const stored: StoredEvent[] = [];
   const store: Store = {
     ledgerStore: {
       load: (name, since) => ledgerOf(name).load(name, since),
       save: (name, changes) => ledgerOf(name).save(name, changes),
     },
-    history: { events: async () => [] },
+    history: { events: async () => stored },
     ownership: {
       acquire: async () => ({ epoch: 1, lost: new AbortController().signal }),
       remainingMs: () => Number.POSITIVE_INFINITY,
@@ -115,6 +117,7 @@ async function running(yaml: string) {
     operations,
     run,
     lines,
+    stored,
     keeper,
     reload: (changed: string) => crew.swap(crew.prepare(settingsOf(changed))),
     async [Symbol.asyncDispose]() {
@@ -248,4 +251,29 @@ test.each([
   expect(await daemon.operations.explain(taskId, undefined)).toMatchObject({ account: living });
   // It is named, so it is found: of its history somebody may ask.
   expect(await daemon.operations.explain(taskId, gone)).toMatchObject({ account: gone });
+});
+
+test('events are told with the title of their task, and with a sentence', async () => {
+  await using daemon = await running(`accounts: ${both}\ngroups: ${all}\n`);
+  await daemon.run(20);
+  const [task] = daemon.operations.tasks({ account: 'second', limit: 1 }).tasks;
+  if (!task) throw new Error('the simulator has no task');
+  const { account, taskId, title } = task;
+  const hold = { id: 'h1', account, author: 'lin', reason: 'x', createdAt: 1, endsAt: undefined };
+  const at = { at: begin, account };
+  daemon.stored.push(
+    { seq: 5, event: { ...at, type: 'task-gone', taskId, group: 'all' } },
+    { seq: 4, event: { ...at, type: 'hold-added', hold: { ...hold, target: { kind: 'task', taskId } } } },
+    { seq: 3, event: { ...at, type: 'hold-added', hold: { ...hold, target: { kind: 'account' } } } },
+    { seq: 2, event: { ...at, account: 'main', type: 'task-gone', taskId: 'of-nobody', group: undefined } },
+    { seq: 1, event: { ...at, account: 'away', type: 'owner-lost' } },
+  );
+  const told = await daemon.operations.events({ limit: 5 });
+  expect(told.map(({ title, sentence }) => [title, sentence])).toEqual([
+    [title, 'gone from the list'],
+    [title, 'held by lin: x'],
+    [null, 'held by lin: x'],
+    [null, 'gone from the list'],
+    [null, 'this process no longer owns the account'],
+  ]);
 });

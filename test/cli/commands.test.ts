@@ -81,7 +81,7 @@ const explained: ExplainView = {
     { reason: 'quarantined', notBefore: 'never', detail: 'eight failures' },
   ],
   holds: [hold],
-  recent: [failed, opened],
+  recent: [failed, opened].map((one) => ({ ...one, title: 'News', sentence: 'x' })),
 };
 
 const gate = {

@@ -1,6 +1,6 @@
 /** One event of every type, and snapshots, for the tests of telemetry: plain, and with a secret in every text. */
 
-import type { AccountSnapshot, AccountView, GroupView, TaskView } from '../../src/domain/views/shown.ts';
+import type { AccountSnapshot, AccountView, EventView, GroupView, TaskView } from '../../src/domain/views/shown.ts';
 import { cloudTime } from '../../src/domain/words/cloud-time.ts';
 import type { Event, EventType, Hold } from '../../src/domain/words/events.ts';
 import type { CallFailure } from '../../src/domain/words/failure.ts';
@@ -8,6 +8,7 @@ import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import type { TaskItem } from '../../src/domain/words/task.ts';
 import { resolvePolicy } from '../../src/settings/settings.ts';
 import type { KnownCodes } from '../../src/telemetry/counted.ts';
+import { lineOf } from '../../src/telemetry/sentences.ts';
 
 export const at = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 
@@ -246,6 +247,14 @@ export const downTask = (taskId: string, downSince: number): TaskView =>
     downSince,
     outage: { id: `${taskId}@1`, since: downSince - 5_000, attempts: 1, activeAt: null },
   });
+
+/** An event as people are shown it. */
+export const told = (event: Event, seq: number, title: string | null = 'News 1'): EventView => ({
+  seq,
+  event,
+  title,
+  sentence: lineOf(event).msg,
+});
 
 export const snapshot = (over: Partial<AccountSnapshot> = {}): AccountSnapshot => ({
   account: accountView(),

@@ -7,7 +7,7 @@ import { answers } from '../../src/web/answers.ts';
 import { streamPath } from '../../src/web/between-threads.ts';
 import { problems } from '../../src/web/problem.ts';
 import { routes } from '../../src/web/routes.ts';
-import { accountView, events, groupView, taskView } from '../telemetry/samples.ts';
+import { accountView, events, groupView, taskView, told } from '../telemetry/samples.ts';
 import { hold, openWeb, type Sent, sharedWeb, status, tokens } from './fixture.ts';
 
 const plainWeb = sharedWeb();
@@ -553,7 +553,7 @@ describe('lists', () => {
     covers: { tasks: 1, stopped: 0 },
   }));
   const groups = ['a', 'b', 'c'].map((name) => groupView(name));
-  const stored = Array.from({ length: 7 }, (_, n) => ({ seq: 7 - n, event: events['task-gone'] }));
+  const stored = Array.from({ length: 7 }, (_, n) => told(events['task-gone'], 7 - n));
   const fake: Partial<Operations> = {
     holds: () => holds,
     status: () => ({ ...status, groups }),
@@ -626,11 +626,11 @@ describe('answers are what openapi.json says', () => {
     ['/api/v1/tasks/task-1', answers.ExplainView],
     ['/api/v1/groups', answers.GroupView.array()],
     ['/api/v1/holds', answers.HoldView.array()],
-    ['/api/v1/events', answers.StoredEvent.array()],
+    ['/api/v1/events', answers.EventView.array()],
   ])('%s', async (path, schema) => {
     const fake: Partial<Operations> = {
       status: () => ({ ...status, accounts: [accountView()] }),
-      events: async () => Object.values(events).map((event, seq) => ({ seq, event })),
+      events: async () => Object.values(events).map((event, seq) => told(event, seq)),
     };
     const { on } = await openWeb({ fake });
     const { json } = await on('socket')('GET', path);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Operations } from '../../src/domain/ports/operations-port.ts';
 import { Refusal } from '../../src/domain/words/refusal.ts';
 import { pageRoutes } from '../../src/web/page/addresses.ts';
-import { accountView, events, groupView, hold, taskView } from '../telemetry/samples.ts';
+import { accountView, events, groupView, hold, taskView, told } from '../telemetry/samples.ts';
 import { openWeb, type Sent, status, tokens } from './fixture.ts';
 
 const nasty = `<script>alert(1)</script>"'&`;
@@ -30,7 +30,7 @@ const fake: Partial<Operations> = {
     holds: [hold({ reason: nasty })],
     recent: [],
   }),
-  events: async () => Object.values(events).map((event, n) => ({ seq: n + 1, event })),
+  events: async () => Object.values(events).map((event, n) => told(event, n + 1, nasty)),
   holds: () => [{ ...hold({ reason: nasty }), title: nasty, covers: { tasks: 1, stopped: 1 } }],
   config: () => ({ version: 1, groups: [{ name: 'vip', mode: 'heal', backoff: { initialMs: 5_000 } }] }),
   rejected: () => ({ since: 5, errors: [`a.yaml:3:1: ${nasty}`] }),

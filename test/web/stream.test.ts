@@ -1,15 +1,15 @@
 import { type ClientRequest, get, type IncomingMessage } from 'node:http';
 import { describe, test as plain } from 'vitest';
 import type { Operations } from '../../src/domain/ports/operations-port.ts';
-import type { StoredEvent } from '../../src/domain/ports/store-port.ts';
+import type { EventView } from '../../src/domain/views/shown.ts';
 import type { Web } from '../../src/web/server.ts';
-import { events as samples } from '../telemetry/samples.ts';
+import { events as samples, told } from '../telemetry/samples.ts';
 import { type AtEnd, openWeb } from './fixture.ts';
 
 /** A store that others write to. */
 function storeOf(count: number) {
-  const stored: StoredEvent[] = [];
-  const add = (event: StoredEvent['event'] = samples['task-gone']) => stored.push({ seq: stored.length + 1, event });
+  const stored: EventView[] = [];
+  const add = (event: EventView['event'] = samples['task-gone']) => stored.push(told(event, stored.length + 1));
   for (let n = 0; n < count; n++) add();
   const events: Operations['events'] = async ({ after = 0, before = Number.POSITIVE_INFINITY, limit, taskId, types }) =>
     stored

@@ -2,6 +2,7 @@
 
 import type {
   AccountSnapshot,
+  EventView,
   ExplainView,
   HoldView,
   RejectedConfiguration,
@@ -11,7 +12,7 @@ import type {
 import type { Hold } from '../words/events.ts';
 import type { Reason } from '../words/reason.ts';
 import type { RestartAnswer, TaskState } from '../words/task.ts';
-import type { EventQuery, StoredEvent } from './store-port.ts';
+import type { EventQuery } from './store-port.ts';
 
 export interface HoldRequest {
   readonly account?: string;
@@ -53,7 +54,7 @@ export interface Operations {
   tasks(query: TaskQuery): TaskPage;
   /** `taskId` may be a unique prefix of at least 6 characters, or a unique title. */
   explain(taskId: string, account?: string): Promise<ExplainView>;
-  events(query: EventQuery): Promise<readonly StoredEvent[]>;
+  events(query: EventQuery): Promise<readonly EventView[]>;
   /** Those in force. */
   holds(): readonly HoldView[];
   addHold(request: HoldRequest): Promise<Hold>;

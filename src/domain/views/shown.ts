@@ -57,11 +57,19 @@ export interface TaskView {
   readonly verdict: VerdictView;
 }
 
+/** What happened, as people read it. */
+export interface EventView extends StoredEvent {
+  /** Of the task that it is about, if that is known; of a hold of one task, that task's. */
+  readonly title: string | null;
+  /** One sentence, the log's; times in it are ISO 8601. */
+  readonly sentence: string;
+}
+
 export interface ExplainView extends TaskView {
   /** Every rule, in the order of authority. */
   readonly rules: readonly RuleView[];
   readonly holds: readonly Hold[];
-  readonly recent: readonly StoredEvent[];
+  readonly recent: readonly EventView[];
 }
 
 /** A hold, and what it covers now. */

@@ -1,6 +1,6 @@
 /** What happened, newest first, filterable and live. */
 import { html } from 'hono/html';
-import type { StoredEvent } from '../../domain/ports/store-port.ts';
+import type { EventView } from '../../domain/views/shown.ts';
 import { checked, eventsQuery, seqOf } from '../inputs.ts';
 import { chinese } from './chinese.ts';
 import {
@@ -49,9 +49,9 @@ ${renewed(
   };
 }
 
-export function eventTable(visit: Visit, events: readonly StoredEvent[], withTask: boolean): Html {
+export function eventTable(visit: Visit, events: readonly EventView[], withTask: boolean): Html {
   const { texts } = visit;
-  const about = ({ event }: StoredEvent) =>
+  const about = ({ event }: EventView) =>
     'taskId' in event
       ? html`<a href="${taskAddress(visit, event)}">${event.taskId}</a>`
       : 'group' in event
@@ -80,7 +80,7 @@ const notShown: ReadonlySet<string> = new Set([
   'free',
 ]);
 
-const detailsOf = (visit: Visit, { event }: StoredEvent): string =>
+const detailsOf = (visit: Visit, { event }: EventView): string =>
   Object.entries(event)
     .filter(([name, value]) => !notShown.has(name) && value !== undefined && value !== false && value !== null)
     .map(([name, value]) => wordOf(visit, name, value))
