@@ -14,7 +14,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { type Common, keeperSettings, openCloud, openGate, type PretendClouds, sameWayToTheCloud } from './account.ts';
 import { unmatched } from './unmatched.ts';
 
-export interface FleetOptions {
+interface FleetOptions {
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly store: Store;
@@ -34,7 +34,7 @@ interface Member {
 }
 
 /** What a reload has built and not yet put in place. */
-export interface Prepared {
+interface Prepared {
   readonly settings: Settings;
   readonly clouds: ReadonlyMap<string, Cloud>;
   readonly keeperSettings: ReadonlyMap<string, KeeperSettings>;

@@ -9,7 +9,7 @@ import { WebProblem } from '../web/problem.ts';
 import type { Web } from '../web/server.ts';
 import { clearSocketPath } from '../web/unix-socket.ts';
 
-export interface FrontOptions {
+interface FrontOptions {
   /** Opens the port, and the socket if it is given. */
   readonly open: (socket: string | undefined) => Promise<Web>;
   readonly socket: string;

@@ -33,7 +33,7 @@ interface ReloadOptions {
 }
 
 /** `file`: the file changed by itself, and perhaps by accident. */
-export type ReloadCause = 'file' | 'hangup' | 'asked';
+type ReloadCause = 'file' | 'hangup' | 'asked';
 
 export function reloadFrom(options: ReloadOptions): (cause: ReloadCause) => Promise<ReloadResult> {
   let last: Promise<unknown> = Promise.resolve();

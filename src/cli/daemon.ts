@@ -8,7 +8,7 @@ import { fileTrouble, readUserFile } from '../user-files.ts';
 import { plain } from './show.ts';
 import { type ExitCode, exitCodes, Failure, type Surroundings } from './surroundings.ts';
 
-export const defaultSocket = 'data/relaykeeper.sock';
+const defaultSocket = 'data/relaykeeper.sock';
 
 /** A restart waits for its permit and for the cloud; nothing else takes nearly as long. */
 const longestAnswerMs = 120_000;

@@ -22,7 +22,7 @@ import { createHostMemory } from './task-hosts.ts';
 import type { Transport } from './transport.ts';
 import { createGroupNames } from './wire.ts';
 
-export const providers = {
+const providers = {
   volcengine: {
     endpoint: 'https://live.volcengineapi.com',
     regions: ['cn-north-1'],

@@ -60,8 +60,8 @@ const table: ReadonlyMap<string, ErrorClass> = new Map<string, ErrorClass>(
   Object.entries({ ...commonCodes, ...liveCodes }),
 );
 
-/** One pair of label values; `code` as `codeLabel` gives it. */
-export interface CodeAndClass {
+/** One pair of label values. */
+interface CodeAndClass {
   readonly code: string;
   readonly class: ErrorClass;
 }
@@ -87,12 +87,6 @@ export const knownCodes: Readonly<Record<Action, readonly CodeAndClass[]>> = {
   ContinuePullToPushTask: everyCode,
   RelaunchPullToPushTask: everyCode,
 };
-
-/** The failure's label `code`: a code of the table, else `other`, without a code the class. */
-export function codeLabel(failure: Pick<CallFailure, 'class' | 'code'>): string {
-  if (failure.code === undefined) return failure.class;
-  return table.has(failure.code) ? failure.code : 'other';
-}
 
 /** What an HTTP answer said, as far as it could be read. */
 export interface Answer {

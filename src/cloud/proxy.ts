@@ -70,20 +70,20 @@ function isExcepted(list: string, hostname: string, port: string): boolean {
 }
 
 /** What undici tells a connector. */
-export interface Wanted {
+interface Wanted {
   readonly protocol: string;
   readonly hostname: string;
   readonly port: string;
   readonly servername?: string | undefined;
 }
-export type Connected = (...end: [error: null, socket: Socket] | [error: Error, socket: null]) => void;
+type Connected = (...end: [error: null, socket: Socket] | [error: Error, socket: null]) => void;
 
 /** The error of a tunnel that the proxy refused, or of a proxy that cannot be reached. */
-export class ProxyFailure extends Error {
+class ProxyFailure extends Error {
   readonly code = 'ERR_PROXY';
 }
 
-export interface TunnelOptions {
+interface TunnelOptions {
   /** Of the tunnel, and of the TLS handshake in it. */
   readonly timeoutMs: number;
   /** Before the next address of the proxy's name is tried. */

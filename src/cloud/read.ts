@@ -12,7 +12,7 @@ export interface Read extends Call {
   readonly lane: Lane;
 }
 
-export type ReadEnd =
+type ReadEnd =
   | { readonly kind: 'ok'; readonly result: unknown; readonly sentAt: number }
   | { readonly kind: 'too-large' }
   | { readonly kind: 'failed'; readonly failure: CallFailure };

@@ -11,7 +11,7 @@ import type { RestartAction } from './errors.ts';
 import { restartBody } from './wire.ts';
 
 /** Which action restarts tasks, and what the cloud has retired. */
-export interface RestartActions {
+interface RestartActions {
   current(): RestartAction;
   /** The cloud no longer has `action`. True if there is another one to send now. */
   retire(action: RestartAction): boolean;

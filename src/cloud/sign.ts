@@ -14,7 +14,7 @@ export interface Credentials {
   readonly sessionToken: string | undefined;
 }
 
-export interface SignInput {
+interface SignInput {
   readonly method: 'GET' | 'POST';
   /** With the port if it is not the scheme's own: as the Host header will say. */
   readonly host: string;

@@ -48,7 +48,7 @@ export type HttpOutcome =
   /** The signal spoke. `left`: it was (or may have been) written. */
   | { readonly kind: 'aborted'; readonly left: boolean };
 
-export type NeverLeft = 'dns' | 'refused' | 'tls' | 'timeout' | 'proxy' | 'unreachable';
+type NeverLeft = 'dns' | 'refused' | 'tls' | 'timeout' | 'proxy' | 'unreachable';
 
 export interface Transport {
   /** Never rejects. */

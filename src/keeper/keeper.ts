@@ -36,7 +36,7 @@ export interface KeeperSettings {
   readonly listScope: string;
 }
 
-export interface KeeperOptions extends KeeperSettings, DeskOptions {
+interface KeeperOptions extends KeeperSettings, DeskOptions {
   readonly gate: Gate;
   readonly ownership: Ownership;
 }

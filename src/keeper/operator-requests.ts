@@ -10,7 +10,7 @@ import type { RestartAnswer } from '../domain/words/task.ts';
 import type { Desk } from './desk.ts';
 import type { Restarts } from './restarts.ts';
 
-export interface OperatorRequestsOptions {
+interface OperatorRequestsOptions {
   readonly gate: Gate;
   readonly restarts: Restarts;
   readonly situation: () => Situation;

@@ -9,7 +9,7 @@ import type { Desk } from './desk.ts';
 
 type Intent = Extract<Event, { type: 'restart-intended' }>;
 
-export interface RestartsOptions {
+interface RestartsOptions {
   readonly cloud: () => Cloud;
   /** The account is ours for as long as a call may last. */
   readonly mayCall: () => boolean;

@@ -6,7 +6,7 @@ import { grafanaRules, operatorRule, prometheusRules } from './alerts/rule-files
 import { dashboardJson } from './dashboard/dashboard.ts';
 import { runbooks, withTables } from './documents.ts';
 
-export interface GeneratedFile {
+interface GeneratedFile {
   /** Relative to the root of the repository. */
   readonly path: string;
   readonly text: string;

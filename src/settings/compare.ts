@@ -7,7 +7,7 @@ export interface Difference {
   readonly changed: readonly string[];
 }
 
-export interface ReloadDifference {
+interface ReloadDifference {
   /** Keys that differ and take effect only after a restart of the process, in the words of the file. */
   readonly needsRestart: readonly string[];
   /** Other parts that differ, by their key at the top of the file or below `server`. */

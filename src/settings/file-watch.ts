@@ -12,9 +12,9 @@ import type { Settings } from './settings.ts';
 /** How often the files are read. */
 export const lookEveryMs = 500;
 /** So long they must not have changed before they are taken. */
-export const standStillMs = 2000;
+const standStillMs = 2000;
 
-export interface Watched {
+interface Watched {
   /** The files in question; asked before each look, because a reload can name others. */
   readonly files: () => readonly string[];
   readonly clock: Clock;

@@ -3,7 +3,7 @@
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where in the text something cannot be filled in: offset and length there. */
-export interface Unfilled {
+interface Unfilled {
   readonly at: number;
   readonly length: number;
   readonly wrong: string;

@@ -27,7 +27,7 @@ export interface Source {
 }
 
 /** The most that are told at once; a file with more is the wrong file. */
-export const maxProblems = 100;
+const maxProblems = 100;
 
 const shownWidth = 100;
 /** So many characters before and after a mistake are looked at: of a line of a megabyte no more is shown. */
@@ -36,7 +36,7 @@ const mask = '***';
 const longestKey = 64;
 
 /** A path as people write it. Among secrets a long key is not repeated: it may be one, pasted into the wrong place. */
-export function shownPath(path: Path): string {
+function shownPath(path: Path): string {
   let shown = '';
   let amongSecrets = false;
   for (const step of path) {

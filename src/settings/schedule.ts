@@ -10,7 +10,7 @@ import type { Schedule } from '../domain/ports/time-port.ts';
 const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
 /** A schedule that rests for longer is a mistake: nobody means to look at his tasks so rarely. */
-export const longestRestMs = 366 * dayMs;
+const longestRestMs = 366 * dayMs;
 /** How far ahead a tick is searched: over a gap that the years tested by `comesEveryYear` happen not to have. */
 const searchedMs = 2 * longestRestMs;
 /** So long before and after the day in UTC a date can still be, or already be, somewhere in the world. */

@@ -64,7 +64,7 @@ export interface AccountSettings {
   readonly hookToken: Secret | undefined;
 }
 
-export interface ServerSettings {
+interface ServerSettings {
   readonly listen: ListenAddress;
   /** Path of the unix socket, relative to the working directory. */
   readonly socket: string;

@@ -139,7 +139,7 @@ export function readProxy(text: string): Read<string> {
 }
 
 /** Longest path that every kernel takes for a unix socket (macOS: 104 bytes with the closing zero; Linux: 108). */
-export const maxSocketPathBytes = 103;
+const maxSocketPathBytes = 103;
 
 export function readSocket(text: string): Read<string> {
   if (text.trim() === '') return bad('must be the path of a file');

@@ -6,7 +6,7 @@ import { actions, type Call } from './actions.ts';
 import { arrive, keep } from './arrivals.ts';
 import { type Addressed, bodyPieces, failed, jsonHeaders, type Outcome, requestId, statusOf } from './envelope.ts';
 import type { Reply, Request } from './exchange.ts';
-import { type Effect, type End, type LiveFault, strike, twistOf } from './faults.ts';
+import { type Effect, type End, type LiveFault, strike } from './faults.ts';
 import { between, draw } from './random.ts';
 import { identify, lowerCased } from './signature.ts';
 import { advance, cloudNow, statusNow, type World } from './world.ts';
@@ -65,7 +65,7 @@ export function answer(world: World, request: Request, now: number): Reply {
   };
   keep(world.arrivals, arrival);
   world.watch?.(arrival);
-  return dressed(world, read, outcome, end, twists, effect);
+  return dressed(world, read, outcome, end, effect);
 }
 
 /** By own name only: a client may ask for `toString`. */
@@ -115,14 +115,7 @@ function outcomeName(outcome: Outcome | undefined, end: End | undefined): string
 }
 
 /** Puts the outcome on the wire, in the shape that the fault gives it. */
-function dressed(
-  world: World,
-  read: Read,
-  outcome: Outcome | undefined,
-  end: End | undefined,
-  twists: readonly LiveFault[],
-  effect: boolean,
-): Reply {
+function dressed(world: World, read: Read, outcome: Outcome | undefined, end: End | undefined, effect: boolean): Reply {
   const afterMs = wayMs(world, read, 'downlinkMs');
   const headers = { ...jsonHeaders(cloudNow(world)), ...(end?.kind === 'error' ? end.headers : {}) };
   if (end?.kind === 'stall') return { kind: 'stall', effect };
@@ -133,7 +126,7 @@ function dressed(
   }
   const told: Outcome = end?.kind === 'error' ? { ...end, kind: 'failed' } : (outcome ?? failed('InternalError'));
   const status = statusOf(told);
-  const id = twistOf(twists, 'request-id')?.text ?? requestId(cloudNow(world), world.random);
+  const id = requestId(cloudNow(world), world.random);
   const addressed: Addressed = { ...read, region: world.parameters.signature.region };
   if (end?.kind === 'huge') {
     const pieces = () => hugePieces(addressed, id, end.bytes);

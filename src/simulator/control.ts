@@ -23,7 +23,7 @@ import {
 
 export const controlPath = '/_control/';
 
-export interface ControlAnswer {
+interface ControlAnswer {
   readonly status: number;
   readonly body: unknown;
 }

@@ -30,7 +30,7 @@ type GroupName = (typeof demoGroups)[number]['name'];
 /** Stops per task and hour: with 150 tasks that is about one every eight seconds. */
 const stopsPerHour = 3;
 
-export interface DemoOptions {
+interface DemoOptions {
   readonly seed: number;
   readonly now: number;
   readonly like?: Vendor;

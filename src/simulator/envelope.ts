@@ -49,7 +49,6 @@ export const errorTable = {
 } as const satisfies Readonly<Record<string, ErrorRow>>;
 
 export type KnownCode = keyof typeof errorTable;
-export const knownCodes = Object.keys(errorTable) as readonly KnownCode[];
 
 /** What a call came to. A code outside the table (a fault may invent one) goes out with HTTP 400. */
 export type Outcome =

@@ -86,14 +86,12 @@ const twist = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('page-cap'), most: z.int().min(1) }),
   /** What the lists say that there are, whatever there is: a number or no number. */
   z.strictObject({ kind: z.literal('promise'), total: z.json() }),
-  /** Answers name this as their request's id. */
-  z.strictObject({ kind: z.literal('request-id'), text: z.string() }),
   /** Items show this status, known or not. */
   z.strictObject({ kind: z.literal('status'), text: z.string() }),
   /** Items are broken: TaskId is a number, StartTime no time, … */
   z.strictObject({ kind: z.literal('malformed') }),
 ]);
-export type Twist = Readonly<z.output<typeof twist>>;
+type Twist = Readonly<z.output<typeof twist>>;
 
 export const effect = z.discriminatedUnion('kind', [end, twist]);
 export type Effect = End | Twist;
@@ -108,7 +106,7 @@ export interface LiveFault {
 }
 
 /** The call, as far as faults care. */
-export interface Struck {
+interface Struck {
   readonly action: string;
   readonly taskId: string | undefined;
   readonly cloudGroups: readonly string[];
@@ -134,7 +132,7 @@ export const twistOf = <K extends Twist['kind']>(
     .map(({ fault }) => fault.effect)
     .findLast((effect): effect is Extract<Twist, { kind: K }> => effect.kind === kind);
 
-export const isTwist = (effect: Effect): effect is Twist => twists.has(effect.kind);
+const isTwist = (effect: Effect): effect is Twist => twists.has(effect.kind);
 
 export const inForce = ({ from = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY }: Fault, now: number) =>
   from <= now && now < until;

@@ -16,7 +16,7 @@ export type Seen =
   /** The signal aborted while waiting. The request arrives at the cloud all the same. */
   | { readonly kind: 'gave-up' };
 
-export interface Seat {
+interface Seat {
   readonly world: World;
   readonly clock: Clock;
   /** The world's time; see `steadyTime`. */

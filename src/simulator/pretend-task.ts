@@ -82,7 +82,7 @@ const fields = z.strictObject({
 });
 
 export const taskChange = fields.extend({ life }).partial();
-export type TaskChange = Readonly<z.output<typeof taskChange>>;
+type TaskChange = Readonly<z.output<typeof taskChange>>;
 
 /** What a task is created from; the rest has defaults. */
 export const taskPlan = taskChange.extend({

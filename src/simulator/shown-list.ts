@@ -18,7 +18,7 @@ export interface Row {
   readonly item: Readonly<Record<string, unknown>>;
 }
 
-export interface ListQuery {
+interface ListQuery {
   /** Undefined: all that the key may see. Empty: none. */
   readonly cloudGroups: readonly string[] | undefined;
   readonly title: string;

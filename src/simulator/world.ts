@@ -40,7 +40,7 @@ const latency = z.strictObject({
   tail: z.strictObject({ share: z.number().min(0).max(1), uplinkMs: ms, downlinkMs: ms }).optional(),
 });
 
-export interface WorldParameters {
+interface WorldParameters {
   readonly signature: SignatureRules;
   readonly limits: Limits;
   readonly latency: Readonly<z.output<typeof latency>>;
@@ -85,7 +85,7 @@ export interface Plan {
   readonly act: Act;
 }
 
-export interface CloudGroup {
+interface CloudGroup {
   readonly name: string;
   readonly projectName: string;
   /** 0 usable, 1 deleted. */

@@ -23,7 +23,7 @@ export interface Lock extends Ownership {
   lose(reason: Error): void;
 }
 
-export interface LockParts {
+interface LockParts {
   readonly sqlite: Sqlite;
   readonly db: Database;
   readonly file: string;

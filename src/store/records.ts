@@ -233,7 +233,7 @@ function refuseUnstorable(key: string, value: unknown): unknown {
   return value;
 }
 
-export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: string };
+type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: string };
 
 /** Never throws: `why` is one short sentence about the first thing wrong. */
 export function decode<T>(type: z.ZodType<T>, body: string): Decoded<T> {

@@ -16,9 +16,9 @@ export const prefix = 'relaykeeper_';
 /** Label values are cut at this many bytes of UTF-8. */
 export const maxLabelBytes = 128;
 
-export type MetricType = 'counter' | 'gauge' | 'histogram';
+type MetricType = 'counter' | 'gauge' | 'histogram';
 
-export interface MetricSpec {
+interface MetricSpec {
   readonly type: MetricType;
   /** One sentence, without a full stop at the end. */
   readonly help: string;
@@ -43,7 +43,7 @@ export const restartCircuitClasses = errorClasses.filter((name) => classMeanings
 
 export const lanes = ['restart', 'verify', 'poll', 'other'] as const satisfies readonly Lane[];
 export const triggers = ['auto', 'manual'] as const;
-export const stages = ['quarantined', 'abandoned'] as const;
+const stages = ['quarantined', 'abandoned'] as const;
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
 export const storeOperations = ['open', 'migrate', 'load', 'save', 'events', 'prune', 'lock'] as const;

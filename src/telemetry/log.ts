@@ -95,12 +95,12 @@ const noticeLevels = {
   'tls-loaded': 'info',
   'tls-rejected': 'error',
 } as const satisfies Readonly<Record<string, LogLevel>>;
-export type Notice = keyof typeof noticeLevels;
+type Notice = keyof typeof noticeLevels;
 
-export type LogFormat = 'json' | 'pretty';
+type LogFormat = 'json' | 'pretty';
 
 /** Where lines go: each ends in a line feed. */
-export interface LogDestination {
+interface LogDestination {
   write(text: string): void;
 }
 

@@ -7,7 +7,7 @@
  */
 import type { Event } from '../domain/words/events.ts';
 
-export interface Openings {
+interface Openings {
   /** The group in which the event counts; undefined: in none. Takes note of outages that open and end. */
   groupOf(event: Event): string | undefined;
   /** Forgets the outages of the other accounts. */

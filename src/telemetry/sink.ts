@@ -9,14 +9,14 @@ import { closeSync, constants, fstatSync, openSync, write } from 'node:fs';
 import { isatty } from 'node:tty';
 import type { Clock } from '../domain/ports/time-port.ts';
 
-export interface Sink {
+interface Sink {
   /** One line or several, with their line feeds. */
   write(text: string): void;
   /** Resolves when nothing waits any more, at the latest after `withinMs`; what then still waits is left. */
   drained(withinMs: number): Promise<void>;
 }
 
-export interface SinkOptions {
+interface SinkOptions {
   /** 1 or 2. */
   readonly fd: number;
   readonly clock: Clock;

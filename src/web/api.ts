@@ -15,7 +15,7 @@ import { type Behind, type Reply, type Route, routes } from './routes.ts';
 const maxPathLength = 4_096;
 
 /** `handler`: the route's path as it stands in the table; `none` if no route has the address. */
-export type Api = (request: Request, door: Door) => Promise<{ readonly handler: string; readonly response: Response }>;
+type Api = (request: Request, door: Door) => Promise<{ readonly handler: string; readonly response: Response }>;
 
 export function createApi(options: AppOptions): Api {
   const behind: Behind = {

@@ -18,7 +18,7 @@ export interface Guest {
   answeringSince: number | undefined;
 }
 
-export interface Crowd {
+interface Crowd {
   /** Takes in a connection; undefined: there is no place at all, and it was closed. */
   enter(socket: Socket): Guest | undefined;
   /** It got somewhere: a whole request, a whole answer. */

@@ -24,7 +24,7 @@ const reason = {
   oneOf: reasons.map((name) => ({ const: name, description: reasonMeanings[name].means })),
 };
 
-export interface ApiDescription {
+interface ApiDescription {
   readonly openapi: '3.1.0';
   readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly [field: string]: unknown;

@@ -21,7 +21,7 @@ interface Made {
 const made = new WeakMap<Answer, Made>();
 const compress = promisify(gzip);
 
-export interface Shape {
+interface Shape {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;

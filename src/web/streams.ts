@@ -19,7 +19,7 @@ interface Listener {
   readonly endsAt: number;
 }
 
-export interface Streams {
+interface Streams {
   hasRoom(address: string): boolean;
   /** The answer's beginning is written; from here on what happens follows, until the listener goes. */
   follow(res: ServerResponse, address: string, joined: Joined, second: number): Promise<void>;

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 /** What is handed over at a time: TLS makes a copy of it for each client. */
 const pieceBytes = 64 * 1024;
 
-export interface Unread {
+interface Unread {
   add(body: Uint8Array, reader: Socket): void;
   remove(body: Uint8Array, reader: Socket): void;
 }

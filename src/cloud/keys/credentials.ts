@@ -27,7 +27,7 @@ export type CredentialsOptions =
   /** `chain`: the first of env, oidc, ecsRole that is set up. */
   | { readonly from: 'env' | 'oidc' | 'ecsRole' | 'chain' };
 
-export type KeysEnd =
+type KeysEnd =
   | { readonly ok: true; readonly credentials: Credentials }
   | { readonly ok: false; readonly failure: CallFailure };
 
@@ -52,7 +52,7 @@ interface KeySource {
   readonly local: boolean;
 }
 
-export interface KeyRingOptions {
+interface KeyRingOptions {
   readonly credentials: CredentialsOptions;
   /** Whose names of variables are looked for. */
   readonly vendor: keyof typeof keyNames;

@@ -6,7 +6,7 @@ import type { Gate, Lane, Permit, RateLimit } from '../../domain/ports/gate-port
 import type { Clock } from '../../domain/ports/time-port.ts';
 import { type LimiterEvent, limiterSnapshot, startLimiter, stepLimiter } from './limiter.ts';
 
-export interface GateOptions extends RateLimit {
+interface GateOptions extends RateLimit {
   readonly clock: Pick<Clock, 'monotonic' | 'after'>;
   /** Told of every call as it is admitted, with the milliseconds that it has waited. */
   readonly onWait?: ((lane: Lane, waitedMs: number) => void) | undefined;

@@ -105,7 +105,7 @@ export interface LimiterState {
   readonly passedOver: { readonly watch: number; readonly other: number };
 }
 
-export interface LimiterStep {
+interface LimiterStep {
   readonly state: LimiterState;
   /** These may go now, in this order. */
   readonly admitted: readonly { readonly id: number; readonly lane: Lane }[];

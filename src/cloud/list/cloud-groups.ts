@@ -16,7 +16,7 @@ const askedAloneMs = 10 * 60_000;
 /** One by one, after so many failures without a success the cause is not the groups. */
 const aloneInVain = 3;
 
-export interface GroupsSight {
+interface GroupsSight {
   /** Each task once. */
   readonly items: readonly TaskItem[];
   readonly drift: boolean;
@@ -28,7 +28,7 @@ export interface GroupsSight {
   readonly any: boolean;
 }
 
-export interface GroupsReader {
+interface GroupsReader {
   /** `cloudGroups` undefined: all, without naming them. Rejects with the signal's reason if it aborts. */
   read(
     cloudGroups: readonly string[] | undefined,

@@ -7,7 +7,7 @@ import { hash } from 'node:crypto';
 import { type Envelope, type Page, type PageContext, pageAgain, parseEnvelope, parsePage } from '../wire.ts';
 
 /** Reads the answers to one request for one page. */
-export interface PageReader {
+interface PageReader {
   /** Of an answer; its result is for `page` alone. */
   readonly envelope: (body: Buffer) => Envelope;
   /** Of the result of the newest answer; undefined if this is no page of tasks at all. */

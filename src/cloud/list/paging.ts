@@ -27,7 +27,7 @@ export interface ListContext extends CallContext {
   readonly hosts: HostMemory;
 }
 
-export type ListEnd =
+type ListEnd =
   | {
       readonly kind: 'ok';
       readonly sights: Sights;
@@ -248,7 +248,7 @@ function oversized(request: ListRequest): void {
 
 // ---- the page size ---------------------------------------------------------------------------------------------
 
-export interface PageSizes {
+interface PageSizes {
   current(): number;
   learn(list: Pick<Gathered, 'smallestSize' | 'calls' | 'totalCount'>): void;
 }

@@ -17,12 +17,12 @@ const longestRoster = 50;
 /** So many pages in a row without a new group: the server does not keep to pages. */
 const barrenPages = 3;
 
-export interface Roster {
+interface Roster {
   /** Names of the cloud groups that the globs match, read again if a minute old. Fails only if never read. */
   names(signal: AbortSignal): Promise<RosterEnd>;
 }
 
-export type RosterEnd =
+type RosterEnd =
   /** `drift`: the groups that were read are not as many as the cloud says. */
   | { readonly ok: true; readonly names: readonly string[]; readonly drift: boolean }
   | { readonly ok: false; readonly failure: CallFailure };

@@ -33,7 +33,7 @@ const maxUnknownTold = 100;
 const maxCloudGroupsTold = 10;
 
 /** Tasks to restart, best first: those that may go now, and those that only a storm or the circuit withholds. */
-export type Queue = readonly string[];
+type Queue = readonly string[];
 
 /**
  * Decides from one observation, and tells every fact on the way. Nothing is decided from a failed one: unknown is

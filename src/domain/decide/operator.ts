@@ -6,7 +6,7 @@ import type { Event, Hold } from '../words/events.ts';
 import { reasonMeanings } from '../words/reason.ts';
 import { objections } from './rules.ts';
 
-export type OperatorRestart =
+type OperatorRestart =
   | { readonly kind: 'intend'; readonly intent: Extract<Event, { type: 'restart-intended' }> }
   | { readonly kind: 'refused'; readonly why: string };
 

@@ -56,7 +56,7 @@ function placeOf({ taskId, outage }: TaskRecord, stormy: boolean): number {
 }
 
 /** The fact that a restart is about to be made: applied and saved before the call. */
-export function intention(
+function intention(
   record: TaskRecord,
   group: string,
   { ledger, now }: Situation,

@@ -199,7 +199,7 @@ export type Verdict =
   /** It runs, or is not meant to run yet: there is nothing to restart. */
   | { readonly kind: 'none' };
 
-export interface RuleAnswer {
+interface RuleAnswer {
   readonly reason: Reason;
   readonly notBefore: number;
   readonly detail: string;

@@ -16,7 +16,7 @@ export const isOnLeave = ({ group, left }: TaskRecord, now: number): boolean =>
   group === undefined && left !== undefined && now - left.at <= leaveMs;
 
 /** 未开始 for longer than this after StartTime is `overdue`. */
-export const overdueAfterMs = 5 * 60_000;
+const overdueAfterMs = 5 * 60_000;
 
 /**
  * Since when a task is in quarantine or abandoned, by its failures and the policy in force; an observed one is neither. No

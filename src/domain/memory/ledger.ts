@@ -254,7 +254,7 @@ export interface StoredLedger {
 }
 
 /** What is kept up besides, in this process alone. */
-export interface Indexes {
+interface Indexes {
   /** Tasks with an attempt whose effect is awaited or whose call is out. */
   readonly unsettled: ReadonlySet<string>;
   /** Managed tasks that are stopped, and those in outage. */

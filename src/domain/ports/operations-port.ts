@@ -14,7 +14,7 @@ import type { Reason } from '../words/reason.ts';
 import type { RestartAnswer, TaskState } from '../words/task.ts';
 import type { EventQuery } from './store-port.ts';
 
-export interface HoldRequest {
+interface HoldRequest {
   readonly account?: string;
   readonly target: Hold['target'];
   readonly author: string;
@@ -37,7 +37,7 @@ export interface TaskQuery {
 }
 
 /** A task's place in lists: by account, then by id. */
-export interface TaskPlace {
+interface TaskPlace {
   readonly account: string;
   readonly taskId: string;
 }

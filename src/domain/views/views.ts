@@ -20,7 +20,7 @@ import type { AccountView, GroupView, RuleView, TaskView, VerdictView } from './
 
 const orNever = (at: number): number | 'never' => (at === Number.POSITIVE_INFINITY ? 'never' : at);
 
-export function verdictView(record: TaskRecord, verdict: Verdict): VerdictView {
+function verdictView(record: TaskRecord, verdict: Verdict): VerdictView {
   switch (verdict.kind) {
     case 'restart':
       return { kind: 'restart', sentence: 'It is restarted as soon as the limiter permits.' };

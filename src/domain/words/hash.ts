@@ -4,7 +4,7 @@
  */
 
 /** 32-bit FNV-1a of the text, with the finalizer of MurmurHash3 so that neighbours land far apart. */
-export function hash32(text: string): number {
+function hash32(text: string): number {
   let h = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);

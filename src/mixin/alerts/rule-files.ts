@@ -12,7 +12,7 @@ const generated = (what: string) =>
 const yaml = (value: unknown): string => stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
 
 /** Where a section of the runbook is; GitHub and GitLab make the anchor of a heading so. */
-export const runbookOf = ({ name }: AlertRule): string => `config/prometheus/runbooks.md#${name.toLowerCase()}`;
+const runbookOf = ({ name }: AlertRule): string => `config/prometheus/runbooks.md#${name.toLowerCase()}`;
 
 type ValueText = (as: AlertRule['valueAs']) => string;
 
@@ -55,7 +55,7 @@ export const operatorRule = (groups: readonly RuleGroup[]): string =>
   });
 
 /** The uid of the data source in Grafana; config/grafana/provisioning/datasources/ makes one of this uid. */
-export const datasourceUid = 'prometheus';
+const datasourceUid = 'prometheus';
 
 /**
  * A rule of Grafana has a query and what is asked of its numbers. Ours give a sample for each thing that is wrong,

@@ -205,9 +205,6 @@ export const chinese: Texts = {
   rejected: '最新的配置被拒绝；下面的配置继续生效',
   failed: '没有成功',
   since: '自',
-  notFound: '这个地址没有内容',
-  done: '完成',
-  version: '版本',
   states: {
     active: '生效中',
     stopped: '停用',

@@ -114,9 +114,6 @@ export const english = {
   rejected: 'The newest configuration was rejected; the one below stays in force',
   failed: 'That did not work',
   since: 'since',
-  notFound: 'There is nothing at this address',
-  done: 'Done',
-  version: 'Version',
   states: {
     active: 'active',
     stopped: 'stopped',

@@ -137,7 +137,7 @@ export function lengthOf(ms: number): string {
   return parts.slice(0, 2).join(' ') || '0s';
 }
 
-export interface Column<T> {
+interface Column<T> {
   readonly head: string;
   readonly cell: (item: T) => unknown;
 }

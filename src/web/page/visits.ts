@@ -25,7 +25,7 @@ import { addHold, holdsPage, previewPage, removeHold } from './hold-pages.ts';
 import { homePage } from './home-page.ts';
 import { taskPage, tasksPage } from './task-pages.ts';
 
-export interface Visiting {
+interface Visiting {
   readonly options: AppOptions;
   readonly request: Request;
   readonly caller: Caller;
