@@ -36,6 +36,7 @@ export class TaskBook {
   readonly failures = new Set<string>();
   /** A restart by hand forgets what was, unless it is given back: the row may be longer than it is here. */
   unsure = false;
+  forgottenAt = never;
   latest: Call | undefined;
   callsInOutage = 0;
   outageSince = never;
@@ -58,13 +59,13 @@ export class TaskBook {
 
   forget(): void {
     this.counted = [];
+    this.unsure = false;
     this.clearRow();
   }
 
   clearRow(): void {
     this.failures.clear();
     this.abandoned = undefined;
-    this.unsure = false;
   }
 
   /** A complete list or a look shows it; `seenAt`: when its page was asked for. */
@@ -77,7 +78,7 @@ export class TaskBook {
     if (status === 'stopped') this.downAt = Math.max(this.downAt, seenAt);
     if (status === 'active' || status === 'not-started') {
       this.upAt = Math.max(this.upAt, seenAt);
-      if (status === 'active' || (!complete && this.item?.status === 'stopped')) this.foundStopped &&= false;
+      if (status === 'active') this.foundStopped &&= false;
     }
     if (!complete) return;
     this.item = item;
@@ -184,6 +185,9 @@ export class Book {
     this.list = undefined;
     this.throttledAt = never;
     for (const call of this.open) if (!isSaved(call.attemptId)) this.close(call);
-    for (const task of this.tasks.values()) task.abandoned &&= 'perhaps';
+    for (const task of this.tasks.values()) {
+      task.abandoned &&= 'perhaps';
+      if (task.forgottenAt >= savedAt) task.unsure = true;
+    }
   }
 }

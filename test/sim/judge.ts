@@ -11,13 +11,15 @@ import { type Moment, needsPerson, surelyStormy, wrongByHand, wrongByRules } fro
 import { Liveness } from './liveness.ts';
 import { Outcomes } from './outcomes.ts';
 import type { Configuration, Process } from './process.ts';
-import type { LookResult, Observation, RestartAnswer, TaskItem, Told } from './seam.ts';
+import { type LookResult, type Observation, type RestartAnswer, type TaskItem, type Told, toldGapMs } from './seam.ts';
 
 const isRestart = /^(Restart|Continue|Relaunch)PullToPushTask$/;
 /** Calls of before a reload arrive within their timeout. */
 const limitReachMs = 20_000;
 /** An open list circuit asks again after five minutes at the latest, and a sleeping loop looks at the clock each minute. */
 const longestPauseMs = 5 * 60_000 + 70_000;
+/** The three newest polls, and those that failed among them. */
+const longestOfPolls = 10;
 const longestPollMs = 30 * 60_000;
 
 export interface Witness {
@@ -124,7 +126,7 @@ export class Judge {
     this.#listEndedAt = now;
     // A list that was read across a step of the clock is not used.
     if (book.steppedAt > startedAt) return;
-    book.pollsMs = [...book.pollsMs, now - startedAt].slice(-3);
+    book.pollsMs = [...book.pollsMs, now - startedAt].slice(-longestOfPolls);
     if (observation.kind === 'failed') {
       const { failure } = observation;
       this.#witness.note(() => `  list failed ${failure.class} ${failure.code ?? ''}`);
@@ -153,7 +155,8 @@ export class Judge {
 
   #scene(process: Process) {
     const { configuration } = process;
-    const { policies, pollEveryMs, requestTimeoutMs, verifyEveryMs, perSecond } = configuration;
+    const { policies, requestTimeoutMs, verifyEveryMs, perSecond } = configuration;
+    const pollEveryMs = Math.max(configuration.pollEveryMs, toldGapMs(process.keeper));
     const wall = this.#witness.wall();
     const cloudNow = Math.floor(wall) + process.keeper.cloud.clockOffsetMs();
     return { policies, pollEveryMs, requestTimeoutMs, verifyEveryMs, perSecond, now: this.now, wall, cloudNow };

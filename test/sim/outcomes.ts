@@ -66,10 +66,13 @@ export class Outcomes {
         return;
       case 'forgotten':
         this.#forget(task);
+        task.forgottenAt = now;
+        return;
+      case 'shadowed':
+        // Whoever is only watched has its turn so.
+        this.#liveness.called(task);
         return;
       default: {
-        // A look or a list that settles it has shown it running.
-        if (told.kind === 'worked') task.foundStopped &&= false;
         const call = book.calls.get(told.attemptId);
         if (call) this.#settled(task, call, told);
       }

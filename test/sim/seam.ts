@@ -47,7 +47,7 @@ export type Told =
   | (OfAttempt & { readonly kind: 'intended'; readonly probe: boolean; readonly free: boolean })
   | (OfAttempt & { readonly kind: 'worked'; readonly activeAt: number; readonly unanswered: boolean })
   | (OfAttempt & { readonly kind: 'failed' | 'held' | 'lapsed' | 'given-back' })
-  | (OfTask & { readonly kind: 'found' | 'forgotten' | 'abandoned' })
+  | (OfTask & { readonly kind: 'found' | 'forgotten' | 'abandoned' | 'shadowed' })
   | (OfTask & { readonly kind: 'released'; readonly cause: string })
   | (OfTask & { readonly kind: 'moved'; readonly group: string | undefined; readonly from: string | undefined })
   | (OfTask & { readonly kind: 'opened'; readonly outageId: string })
@@ -73,6 +73,7 @@ const tasks = {
   'task-found': 'found',
   'attempts-forgotten': 'forgotten',
   'task-abandoned': 'abandoned',
+  'restart-shadowed': 'shadowed',
 } as const;
 
 export function toldBy(event: Event): Told | undefined {
@@ -93,6 +94,7 @@ export function toldBy(event: Event): Told | undefined {
     case 'task-found':
     case 'attempts-forgotten':
     case 'task-abandoned':
+    case 'restart-shadowed':
       return { ...event, kind: tasks[event.type] };
     case 'task-released':
       return { ...event, kind: 'released' };
@@ -131,6 +133,9 @@ export const isKept = (event: Event): boolean => isRecorded(event);
 
 export const retiredActionsOf = (keeper: Keeper | undefined): readonly string[] =>
   keeper?.ledger.accountRecord.retiredActions ?? [];
+
+/** The gap between scheduled polls that the metrics tell: ticks are left out where a poll costs much. */
+export const toldGapMs = (keeper: Keeper): number => keeper.pollGapMs();
 
 /** The numbers that a scrape is given, which are kept up with every fact: once as they are, once counted anew. */
 export function shownNumbers(keeper: Keeper): { readonly keptUp: string; readonly counted: string } {
