@@ -39,6 +39,8 @@ export class TaskBook {
   forgottenAt = never;
   latest: Call | undefined;
   callsInOutage = 0;
+  /** Given-back ones too. */
+  calledInOutage = false;
   outageSince = never;
 
   /** As the newest complete list that has it shows it. */
@@ -48,8 +50,9 @@ export class TaskBook {
   downAt = never;
   upAt = never;
 
-  /** It was found stopped, and has not been seen up since. */
+  /** It was found stopped, and has not been seen up since; undefined: not known. */
   foundStopped: boolean | undefined;
+  found = false;
   /** Told as abandoned: it is, unless a process died or another policy came since. */
   abandoned: 'surely' | 'perhaps' | undefined;
 
@@ -79,14 +82,17 @@ export class TaskBook {
     if (status === 'active' || status === 'not-started') {
       this.upAt = Math.max(this.upAt, seenAt);
       if (status === 'active') this.foundStopped &&= false;
+      else if (!complete) this.foundStopped = undefined;
     }
     if (!complete) return;
     this.item = item;
     this.stoppedInRow = status === 'stopped' ? this.stoppedInRow + 1 : 0;
   }
 
-  isOnlyWatched = (policy: Policy): boolean =>
-    policy.mode === 'observe' || (policy.firstSight === 'observe' && this.foundStopped !== false);
+  /** Surely, or perhaps: what a look showed of it, or what died with a process, may have ended its first sight. */
+  isOnlyWatched = (policy: Policy, how: 'surely' | 'perhaps'): boolean =>
+    policy.mode === 'observe' ||
+    (policy.firstSight === 'observe' && (how === 'surely' ? this.foundStopped === true : this.foundStopped !== false));
 }
 
 export interface Held {
@@ -168,7 +174,7 @@ export class Book {
     wall: number,
     policies: Policies,
   ): string | undefined {
-    if (from === undefined || isIn(policies, from)) return undefined;
+    if (from === undefined || isIn(policies, from) || !this.list?.items.has(taskId)) return undefined;
     for (const [id, { target, confirmed, endsAt }] of this.holds)
       if (confirmed && target.group === from && (endsAt ?? Infinity) > wall && !this.holds.has(`${id}.${taskId}`))
         return id;
@@ -176,7 +182,7 @@ export class Book {
   }
 
   /** The process ended: what it told and had not saved never was. */
-  ended(now: number, savedAt: number, isSaved: (attemptId: string) => boolean): void {
+  ended(now: number, savedAt: number, isSaved: (id: string) => boolean): void {
     this.endedAt = now;
     this.listRefused = false;
     if (this.circuitClosedAt > savedAt) this.circuit = { openedAt: now, probedAt: now, person: true, surely: false };
@@ -185,6 +191,7 @@ export class Book {
     this.list = undefined;
     this.throttledAt = never;
     for (const call of this.open) if (!isSaved(call.attemptId)) this.close(call);
+    for (const [id, held] of this.holds) if (!isSaved(id)) held.confirmed = false;
     for (const task of this.tasks.values()) {
       task.abandoned &&= 'perhaps';
       if (task.forgottenAt >= savedAt) task.unsure = true;

@@ -177,7 +177,7 @@ export class History {
     process.onDeath = () => {
       this.note(() => `${process.name} DIES`);
       this.owners.left(process, false);
-      judge.ended();
+      judge.left(process);
       this.#blurIfUnsaved();
     };
     this.#processes.push(process);
@@ -187,7 +187,7 @@ export class History {
     process.ended.then(
       () => {
         if (process.alive) this.owners.left(process, true);
-        if (process.alive) judge.ended();
+        if (process.alive) judge.left(process);
         this.#processes = this.#processes.filter((other) => other !== process);
       },
       (cause: unknown) => judge.fail(`the keeper of ${process.name} threw: ${String(cause)}`),
@@ -406,6 +406,9 @@ export class History {
         return;
       case 'hold': {
         const { id, target, forMs } = what;
+        // The API refuses a hold on a group that the configuration does not have.
+        const groups = this.configuration.policies.groups.map(({ name }) => name);
+        if (target.kind === 'group' && !groups.includes(target.group)) return;
         const endsAt = forMs === undefined ? undefined : at + forMs;
         const hold: Hold = { id, account: 'main', target, author: 'eve', reason: 'repair', createdAt: at, endsAt };
         judge.book.holds.set(id, { target, endsAt, confirmed: false });
@@ -482,7 +485,7 @@ export class History {
       if (!task) return [taskId];
       const { now } = this.world;
       const due = isDue(item, policy, now) && isOpen(policy.hours, now) && now < endsAt - policy.endGuardMs;
-      const givenUp = task.abandoned !== undefined || task.isOnlyWatched(policy);
+      const givenUp = task.abandoned !== undefined || task.isOnlyWatched(policy, 'perhaps');
       const held = book.heldBy(taskId, policy.name, this.wall(), false) !== undefined;
       return due && !givenUp && !held ? [taskId] : [];
     });

@@ -44,8 +44,8 @@ export class Judge {
   readonly #arrivals: number[] = [];
   readonly #outcomes: Outcomes;
   #mustStorm: Moment['mustStorm'] = new Set();
-  /** Somebody had the account before. */
-  #owned = false;
+  /** Who has told last that the account is its own. */
+  #owner: Process | undefined;
   #listBegan: number | undefined;
   #listEndedAt = 0;
 
@@ -88,12 +88,17 @@ export class Judge {
     this.book.blurredAt = this.now;
   }
 
-  /** A process is gone, or another's is the account. */
+  /** A process is gone. Another may have the account by then. */
+  left(process: Process): void {
+    if (this.#owner === process) this.ended();
+  }
+
+  /** What had the account has it no longer. */
   ended(): void {
-    const { intended, savedAt } = this.#witness.disk;
+    const { intended, savedAt, memory } = this.#witness.disk;
     this.#mustStorm = new Set();
     this.#listBegan = undefined;
-    this.book.ended(this.now, savedAt, (attemptId) => intended.has(attemptId));
+    this.book.ended(this.now, savedAt, (id) => intended.has(id) || memory.holds.has(id));
     this.liveness.beginAnew();
   }
 
@@ -211,19 +216,21 @@ export class Judge {
   told(process: Process, told: Told): void {
     const { book, now } = this;
     switch (told.kind) {
-      case 'owned':
-        if (this.#owned) this.ended();
-        this.#owned = true;
+      case 'owned': {
+        const diedAt = book.endedAt;
+        if (this.#owner) this.ended();
+        this.#owner = process;
         this.#listEndedAt = now;
         // What was out is unanswered, and dated by the one who takes over.
-        for (const call of book.open) call.answeredAt ??= now;
+        for (const call of book.open) call.answeredAt ??= diedAt;
         this.must(
           this.#witness.isOwner(process),
           () => `${process.name} says that it owns the account, and it does not`,
         );
         return;
+      }
       case 'lost':
-        this.ended();
+        this.left(process);
         return;
       case 'decided':
         this.#mustStorm = surelyStormy(book, process.configuration.policies, this.#scene(process));
@@ -317,7 +324,10 @@ export class Judge {
     task.latest = call;
     book.calls.set(attemptId, call);
     book.open.add(call);
-    if (trigger !== 'manual') task.callsInOutage++;
+    if (trigger !== 'manual') {
+      task.callsInOutage++;
+      task.calledInOutage = true;
+    }
   }
 
   // ---- lists that must come ------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ const seenLast: Law = ({ task }) => task.upAt > task.downAt && 'it was seen runn
 
 const managed: TaskLaw = ({ call }, policy) =>
   policy.name !== call.group && `it is ${policy.name}'s, not ${call.group}'s`;
-const watched: TaskLaw = ({ task }, policy) => task.isOnlyWatched(policy) && 'it is only observed';
+const watched: TaskLaw = ({ task }, policy) => task.isOnlyWatched(policy, 'surely') && 'it is only observed';
 const held: TaskLaw = ({ book, task, wall }, policy) => {
   const by = book.heldBy(task.taskId, policy.name, wall, true);
   return by && `it is held by ${by}`;
@@ -67,7 +67,7 @@ const inTime: TaskLaw = ({ cloudNow }, policy, item) => {
 
 /** The first restart of an outage waits for `confirm` lists that agree. */
 const confirmed: TaskLaw = ({ book, task }, policy) =>
-  task.callsInOutage === 0 &&
+  !task.calledInOutage &&
   task.stoppedInRow < policy.confirm &&
   book.endedAt < task.outageSince &&
   `it was seen stopped ${task.stoppedInRow} times of ${policy.confirm}`;
@@ -190,7 +190,7 @@ export function surelyStormy(
       book.list?.items.get(item.taskId)?.status === 'stopped' &&
       task.downAt > task.upAt &&
       !givenUp &&
-      !task.isOnlyWatched(policy) &&
+      !task.isOnlyWatched(policy, 'perhaps') &&
       book.heldBy(item.taskId, policy.name, wall, false) === undefined;
     for (const group of [undefined, policy.name]) {
       const count = counts.get(group) ?? { due: 0, stopped: 0 };

@@ -122,7 +122,7 @@ export class Liveness {
   }
 
   #isOwed(task: TaskBook, item: TaskItem, policy: Policy, { wall, cloudNow }: Scene): boolean {
-    if (task.foundStopped === undefined || task.isOnlyWatched(policy)) return false;
+    if (!task.found || task.isOnlyWatched(policy, 'perhaps')) return false;
     if (task.abandoned !== undefined || task.downAt <= task.upAt) return false;
     if (this.#book.heldBy(item.taskId, policy.name, wall, false) !== undefined) return false;
     const { startsAt, endsAt } = plannedOf(item);

@@ -31,7 +31,8 @@ export class Outcomes {
     this.#now = now;
     switch (told.kind) {
       case 'found':
-        task.foundStopped ??= task.item?.status === 'stopped';
+        if (!task.found) task.foundStopped = task.item?.status === 'stopped';
+        task.found = true;
         return;
       case 'moved':
         if (task.latest) task.latest.groupNow = told.group;
@@ -45,6 +46,7 @@ export class Outcomes {
         this.#must(down, () => `an outage of ${taskId} opened, and it was not seen stopped`);
         task.outageSince = now;
         task.callsInOutage = 0;
+        task.calledInOutage = false;
         return;
       }
       case 'ended': {
@@ -69,8 +71,9 @@ export class Outcomes {
         task.forgottenAt = now;
         return;
       case 'shadowed':
-        // Whoever is only watched has its turn so.
+        // Whoever is only watched has its turn so; it may be for its first sight.
         this.#liveness.called(task);
+        task.foundStopped ||= undefined;
         return;
       default: {
         const call = book.calls.get(told.attemptId);
