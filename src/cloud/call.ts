@@ -233,9 +233,7 @@ const whyNotSent = {
 
 const noAnswer = (errorClass: ErrorClass, message: string, httpStatus?: number): CallFailure => ({
   class: errorClass,
-  code: undefined,
   httpStatus,
-  requestId: undefined,
   message,
 });
 

@@ -66,7 +66,6 @@ async function send(context: CallContext, call: Read, signal: AbortSignal): Prom
 
 const unexpected = (action: string, requestId: string | undefined): CallFailure => ({
   class: 'server',
-  code: undefined,
   httpStatus: 200,
   requestId,
   message: `${action}: the answer's Result is not what this action gives`,

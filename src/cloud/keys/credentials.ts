@@ -89,7 +89,7 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
     } catch (error) {
       if (!(error instanceof KeysUnavailable)) throw error;
       renewNotBefore = clock.monotonic() + renewAgainMs;
-      return { ok: false, failure: failureOf(error) };
+      return { ok: false, failure: { class: error.class, message: `credentials: ${error.message}` } };
     }
   };
   /** One reading at a time, whoever waits for it. */
@@ -130,14 +130,6 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
 
 const same = (a: Credentials | undefined, b: Credentials): boolean =>
   a?.accessKeyId === b.accessKeyId && a.secretAccessKey === b.secretAccessKey && a.sessionToken === b.sessionToken;
-
-const failureOf = (error: KeysUnavailable): CallFailure => ({
-  class: error.class,
-  code: undefined,
-  httpStatus: undefined,
-  requestId: undefined,
-  message: `credentials: ${error.message}`,
-});
 
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();

@@ -239,9 +239,6 @@ function oversized(request: ListRequest): void {
   if (gathered.totalCount !== undefined || gathered.oversized < hopelessItems) return;
   gathered.failure ??= {
     class: 'server',
-    code: undefined,
-    httpStatus: undefined,
-    requestId: undefined,
     message: 'ListPullToPushTaskV2: every answer is longer than 16 MiB, even for a single task',
   };
 }

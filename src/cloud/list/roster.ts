@@ -73,10 +73,4 @@ async function readGroups(context: CallContext, signal: AbortSignal): Promise<Ro
   return { ok: true, names: [...names], drift: received !== total && received > 0 };
 }
 
-const tooLarge: CallFailure = {
-  class: 'server',
-  code: undefined,
-  httpStatus: undefined,
-  requestId: undefined,
-  message: 'ListPullToPushGroup: the answer is longer than 16 MiB',
-};
+const tooLarge: CallFailure = { class: 'server', message: 'ListPullToPushGroup: the answer is longer than 16 MiB' };

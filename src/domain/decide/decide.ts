@@ -273,10 +273,7 @@ function pollEvents(ledger: Ledger, observation: CompleteObservation, doubted: b
   const before = suspect?.before ?? lastComplete?.tasks ?? 0;
   const message = `the list has ${items.length} tasks, ${before} before`;
   return doubted
-    ? [
-        ...failingEvents(ledger, { class: 'suspect', code: undefined, message }, now),
-        { ...common, type: 'poll-suspect', before },
-      ]
+    ? [...failingEvents(ledger, { class: 'suspect', message }, now), { ...common, type: 'poll-suspect', before }]
     : [
         { ...common, type: 'poll-completed', drift, malformedItems, failedCloudGroups },
         ...recoveredEvents(ledger, now),

@@ -6,7 +6,7 @@ import type { PollTrouble } from '../words/failure.ts';
 /** Told before the failed poll itself, which is counted in it. */
 export function failingEvents(
   { account, accountRecord: { failing } }: Ledger,
-  trouble: { readonly class: PollTrouble; readonly code: string | undefined; readonly message: string },
+  trouble: { readonly class: PollTrouble; readonly code?: string | undefined; readonly message: string },
   at: number,
 ): Event[] {
   const open = failing && failing.endedAt === undefined ? failing : undefined;

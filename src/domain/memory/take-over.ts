@@ -22,14 +22,7 @@ export function takeOverEvents(ledger: Ledger, epoch: number, now: number): read
   const events: Event[] = [{ type: 'owner-gained', at: now, account, epoch }];
   for (const { taskId, group, attempt } of ledger.tasks.values()) {
     if (attempt?.phase.kind !== 'in-flight') continue;
-    const message = 'the process ended before the answer came';
-    const failure = {
-      class: 'network',
-      code: undefined,
-      httpStatus: undefined,
-      requestId: undefined,
-      message,
-    } as const;
+    const failure = { class: 'network', message: 'the process ended before the answer came' } as const;
     const answer = { kind: 'unanswered', failure } as const;
     const about = { at: now, account, taskId, group: group ?? '', attemptId: attempt.id, trigger: attempt.trigger };
     events.push({ ...about, type: 'restart-answered', answer, durationMs: 0, towardsCircuit: false });

@@ -173,9 +173,9 @@ export const classMeanings: Readonly<Record<ErrorClass, ClassMeaning>> = rows;
 export interface CallFailure {
   readonly class: ErrorClass;
   /** The cloud's error code as it was sent, cut at 128 characters; absent if there was none. */
-  readonly code: string | undefined;
-  readonly httpStatus: number | undefined;
-  readonly requestId: string | undefined;
+  readonly code?: string | undefined;
+  readonly httpStatus?: number | undefined;
+  readonly requestId?: string | undefined;
   /** So long the cloud asks us to stay away, milliseconds, at most a minute. */
   readonly retryAfterMs?: number;
   /** One short sentence for a person, free of secrets. */
