@@ -1,9 +1,11 @@
 /** `check`: every mistake in the configuration at once, or what polling by it will cost. Calls nobody but with `--cloud`. */
+
 import { existsSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
+import { durationText } from '../domain/words/duration.ts';
 import type { Forecast } from '../settings/forecast.ts';
 import type { Loaded } from '../settings/load.ts';
-import { duration, paint, plain, writeJson } from './show.ts';
+import { paint, plain, writeJson } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 
 /** The forecast's tasks per account when nobody says: a middling account. */
@@ -121,9 +123,9 @@ function writeForecast(out: Output, forecast: Forecast): void {
   const verify =
     verifyPerSecond > 0 ? `, and up to ${perSecond(verifyPerSecond)} more while restarts are verified` : '';
   out.write(
-    `account ${plain(forecast.account)}, if it has ${forecast.tasks} tasks: ${callsPerPoll} call(s) a poll, every ${duration(gapMs)}: ` +
+    `account ${plain(forecast.account)}, if it has ${forecast.tasks} tasks: ${callsPerPoll} call(s) a poll, every ${durationText(gapMs)}: ` +
       `${perSecond(pollsPerSecond)} calls a second of ${limitPerSecond} (${Math.round(pollShare * 100)} %)${verify}; ` +
-      `${perSecond(forecast.restartPerSecond)} restarts a second: all ${tasks} in ${duration(forecast.allRestartedMs)}\n`,
+      `${perSecond(forecast.restartPerSecond)} restarts a second: all ${tasks} in ${durationText(forecast.allRestartedMs)}\n`,
   );
   for (const warning of forecast.warnings) out.error(`${paint(out, 'yellow', 'warning:')} ${warning}\n`);
 }

@@ -1,7 +1,9 @@
 /** `history [TASK]`: what happened, newest last, so that the newest stands above the prompt. */
+
 import { Command, InvalidArgumentError } from 'commander';
 import type { StoredEvent } from '../domain/ports/store-port.ts';
 import type { ExplainView } from '../domain/views/shown.ts';
+import { durationMs } from '../domain/words/duration.ts';
 import type { Event } from '../domain/words/events.ts';
 import { lineOf } from '../telemetry/sentences.ts';
 import { type Daemon, type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
@@ -34,7 +36,7 @@ export const historyCommand = (surroundings: Surroundings): Command =>
     .option('--json', 'print JSON')
     .action(async (id: string | undefined, options: Options) => {
       const { account, group, type, before, limit } = options;
-      const sinceMs = options.since === undefined ? Number.POSITIVE_INFINITY : await lengthMs(options.since);
+      const sinceMs = options.since === undefined ? Number.POSITIVE_INFINITY : lengthMs(options.since);
       const found = await withDaemon(surroundings, options, async (daemon) => {
         const task = id === undefined ? undefined : await fullId(daemon, id, account);
         return daemon.get<readonly StoredEvent[]>(
@@ -85,8 +87,7 @@ function sentence(event: Event): string {
   return lineOf(never ? { ...event, until: Number.POSITIVE_INFINITY } : event).msg ?? event.type;
 }
 
-async function lengthMs(text: string): Promise<number> {
-  const { durationMs } = await import('../settings/values.ts');
+function lengthMs(text: string): number {
   const ms = durationMs(text);
   if (ms === undefined || ms === 0)
     throw new Failure(exitCodes.usage, `--since ${text} is no duration: write 30m, 2h or 1d12h`);

@@ -1,7 +1,9 @@
 /** `hold add|list|remove`: what operators want to be left alone, with author, reason and end. */
+
 import { Command } from 'commander';
 import type { StoredEvent } from '../domain/ports/store-port.ts';
 import type { HoldView, StatusView } from '../domain/views/shown.ts';
+import { durationMs } from '../domain/words/duration.ts';
 import type { Hold } from '../domain/words/events.ts';
 import { askedBy, type Daemon, type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { ago, moment, plain, writeJson, writeTable } from './show.ts';
@@ -41,7 +43,7 @@ const addCommand = (surroundings: Surroundings): Command =>
     .option('--json', 'print JSON')
     .action(async (id: string | undefined, options: AddOptions) => {
       const target = targetOf(id, options);
-      const forMs = await lengthMs(options, surroundings.clock.now());
+      const forMs = lengthMs(options, surroundings.clock.now());
       const body = {
         account: options.account,
         target,
@@ -95,12 +97,11 @@ function targetOf(id: string | undefined, { group, all }: AddOptions): Hold['tar
 }
 
 /** How long the hold shall last, milliseconds; undefined: until somebody removes it. */
-async function lengthMs(options: AddOptions, now: number): Promise<number | undefined> {
+function lengthMs(options: AddOptions, now: number): number | undefined {
   if (options.for !== undefined && options.until !== undefined) {
     throw new Failure(exitCodes.usage, 'give --for or --until, not both');
   }
   if (options.for !== undefined) {
-    const { durationMs } = await import('../settings/values.ts');
     const ms = durationMs(options.for);
     if (ms === undefined || ms === 0) {
       throw new Failure(exitCodes.usage, `--for ${options.for} is no duration: write 30m, 2h or 1d12h`);

@@ -3,6 +3,8 @@
  * anywhere else a program does (one row a line, tab-separated, no heading, nothing cut, UTC).
  */
 import { styleText } from 'node:util';
+import { durationText } from '../domain/words/duration.ts';
+import { cut, textWidth } from '../settings/text-width.ts';
 import type { Output } from './surroundings.ts';
 
 /** No column but the last is wider than this. */
@@ -18,36 +20,6 @@ export const paint = (out: Output, color: Color, text: string): string =>
 
 /** Titles, names and reasons come from others: nothing in them may steer the terminal or break a line. */
 export const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ');
-
-const characters = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-/** East Asian Width: W and F of Unicode 16, as ranges; emoji are asked for apart. */
-const wide =
-  /^[\u1100-\u115f\u231a\u231b\u2329\u232a\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2fb}\u{1d300}-\u{1d376}\u{20000}-\u{3fffd}]/u;
-/** Shown as a picture: by itself, because the text asks for one, or as a flag of two letters. */
-const picture = /^\p{Emoji_Presentation}|^\p{Emoji}\ufe0f|^\p{RI}\p{RI}/u;
-const unseen = /^[\p{Mn}\p{Me}\p{Cf}]+$/u;
-
-/** Places that a text takes in a terminal: Chinese, Japanese, Korean and full-width characters and emoji take two. */
-export function textWidth(text: string): number {
-  if (/^[ -~]*$/.test(text)) return text.length;
-  let width = 0;
-  for (const { segment } of characters.segment(text)) width += widthOf(segment);
-  return width;
-}
-
-const widthOf = (character: string): number =>
-  unseen.test(character) ? 0 : wide.test(character) || picture.test(character) ? 2 : 1;
-
-export function cut(text: string, places: number): string {
-  if (textWidth(text) <= places) return text;
-  let [kept, width] = ['', 0];
-  for (const { segment } of characters.segment(text)) {
-    width += widthOf(segment);
-    if (width >= places) break;
-    kept += segment;
-  }
-  return `${kept}…`;
-}
 
 /** Writes rows as a table or as tab-separated lines; the last column is never cut. */
 export function writeTable(out: Output, headings: readonly string[], rows: readonly (readonly string[])[]): void {
@@ -122,32 +94,11 @@ export const inOneClock = (out: Output, text: string): string =>
 export const until = (out: Output, at: number | 'never' | 'unknown' | null | undefined): string =>
   typeof at === 'string' ? at : moment(out, at);
 
-const units = [
-  ['d', 86_400_000],
-  ['h', 3_600_000],
-  ['m', 60_000],
-  ['s', 1000],
-] as const;
-
-/** `90_000` → `1m30s`: the two largest units, rounded down; below a second `0s`. */
-export function duration(ms: number): string {
-  const first = units.findIndex(([, unitMs]) => ms >= unitMs);
-  if (first < 0) return '0s';
-  let left = ms;
-  let text = '';
-  for (const [name, unitMs] of units.slice(first, first + 2)) {
-    const count = Math.floor(left / unitMs);
-    left -= count * unitMs;
-    if (count > 0) text += `${count}${name}`;
-  }
-  return text;
-}
-
 /** When something may happen at the earliest, for a person as a span: `in 45s`, `now`. */
 export function untilThen(out: Output, now: number, at: number | 'never' | 'unknown' | null | undefined): string {
   if (!out.isTerminal || typeof at !== 'number') return until(out, at);
-  return at <= now ? 'now' : `in ${duration(at - now)}`;
+  return at <= now ? 'now' : `in ${durationText(at - now)}`;
 }
 
 /** How long ago, in words; a moment ahead of `now` (clocks differ) is now. */
-export const ago = (now: number, at: number): string => `${duration(Math.max(0, now - at))} ago`;
+export const ago = (now: number, at: number): string => `${durationText(Math.max(0, now - at))} ago`;

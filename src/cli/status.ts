@@ -1,4 +1,5 @@
 /** `status`: what is wrong, what is down, what comes next. In a pipe: accounts, groups, stopped tasks, what they share. */
+
 import { Command } from 'commander';
 import type { AccountView, GroupView, StatusView, TaskView, VerdictView } from '../domain/views/shown.ts';
 import {
@@ -9,8 +10,9 @@ import {
   troublesOf,
   troubleWords,
 } from '../domain/views/trouble.ts';
+import { durationText } from '../domain/words/duration.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
-import { ago, duration, moment, paint, plain, shortIds, until, untilThen, writeJson, writeTable } from './show.ts';
+import { ago, moment, paint, plain, shortIds, until, untilThen, writeJson, writeTable } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 
 /** Down tasks shown on a terminal; a storm must not push the rest off the screen. */
@@ -104,7 +106,7 @@ function writeForPerson(out: Output, program: string, status: StatusView, stoppe
   if (groups.length > 0) out.write(`\n${groups.map((line) => `${plain(line)}\n`).join('')}`);
   out.write('\n');
   for (const account of status.accounts) out.write(`${paint(out, 'dim', plain(accountWords(status.now, account)))}\n`);
-  const upFor = duration(status.now - status.startedAt);
+  const upFor = durationText(status.now - status.startedAt);
   out.write(
     `${paint(out, 'dim', `relaykeeper ${status.version} up ${upFor}, ${status.configFile} (${status.configHash})`)}\n`,
   );
@@ -122,7 +124,7 @@ function writeDown(out: Output, { now, accounts }: StatusView, down: readonly Ta
     out,
     ['DOWN', ...(several ? ['ACCOUNT'] : []), 'TITLE', 'TASK', 'GROUP', 'REASON', 'NEXT'],
     shown.map((task) => [
-      duration(Math.max(0, now - (task.downSince ?? now))),
+      durationText(Math.max(0, now - (task.downSince ?? now))),
       ...(several ? [task.account] : []),
       task.title,
       short(task.taskId),
@@ -147,7 +149,7 @@ function groupWords({ accounts, now }: StatusView, group: GroupView): string[] {
   const said = [
     ...counts.flatMap(([count, what]) => (count > 0 ? [`${count} ${what}`] : [])),
     ...(holds > 0 ? [`${holds} hold${holds === 1 ? '' : 's'}`] : []),
-    ...(storm ? [`storm for ${duration(now - storm.since)}, window ${storm.window}`] : []),
+    ...(storm ? [`storm for ${durationText(now - storm.since)}, window ${storm.window}`] : []),
   ];
   const where = accounts.length > 1 ? `${group.account} / ` : '';
   const observed = group.mode === 'observe' ? ' (observe)' : '';
@@ -159,7 +161,7 @@ const accountWords = (now: number, account: AccountView): string =>
 
 function writeStatus(out: Output, status: StatusView): void {
   const store = `${status.store.kind} ${status.store.up ? 'up' : paint(out, 'red', 'DOWN: restarts are stopped')}`;
-  out.write(`relaykeeper ${status.version}, up ${duration(status.now - status.startedAt)}, store ${store}\n`);
+  out.write(`relaykeeper ${status.version}, up ${durationText(status.now - status.startedAt)}, store ${store}\n`);
   out.write(`configuration ${status.configFile} (${status.configHash})\n`);
   for (const one of daemonTroubles(status)) out.write(`${plain(troubleLine(out, one, status.now))}\n`);
   out.write('\n');
@@ -212,7 +214,7 @@ function writeStatus(out: Output, status: StatusView): void {
 }
 
 function lastPoll(now: number, { polledAt, pollIntervalMs }: AccountView): string {
-  const every = pollIntervalMs === null ? '' : `, every ${duration(pollIntervalMs)}`;
+  const every = pollIntervalMs === null ? '' : `, every ${durationText(pollIntervalMs)}`;
   return polledAt === null ? 'none yet' : `${ago(now, polledAt)}${every}`;
 }
 
@@ -235,7 +237,7 @@ const troubleLine = (out: Output, one: Trouble, now: number): string =>
 function spanOf(out: Output, { since, until: end }: Trouble, now: number): string {
   const untilEnd = end === undefined ? '' : `until ${moment(out, end)}`;
   if (since === undefined) return untilEnd && ` ${untilEnd}`;
-  return ` for ${duration(Math.max(0, (end ?? now) - since))}, ${untilEnd || `since ${moment(out, since)}`}`;
+  return ` for ${durationText(Math.max(0, (end ?? now) - since))}, ${untilEnd || `since ${moment(out, since)}`}`;
 }
 
 function waiting(group: GroupView): string {
@@ -255,7 +257,7 @@ function writeStopped(out: Output, now: number, stopped: readonly TaskView[]): v
         task.taskId,
         task.title,
         task.group ?? '-',
-        task.downSince === null ? '-' : duration(Math.max(0, now - task.downSince)),
+        task.downSince === null ? '-' : durationText(Math.max(0, now - task.downSince)),
         String(task.outage?.attempts ?? 0),
         reasonWords(out, task.verdict),
         until(out, task.verdict.until),

@@ -1,10 +1,12 @@
 /** `tasks [PATTERN]`: every task that the daemon knows, found by what people remember of it. */
+
 import { Command, Option } from 'commander';
 import type { TaskView } from '../domain/views/shown.ts';
+import { durationText } from '../domain/words/duration.ts';
 import { type Reason, reasons } from '../domain/words/reason.ts';
 import { type TaskState, taskStates } from '../domain/words/task.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
-import { duration, moment, shortIds, untilThen, writeJson, writeTable } from './show.ts';
+import { moment, shortIds, untilThen, writeJson, writeTable } from './show.ts';
 import type { Output, Surroundings } from './surroundings.ts';
 
 type Order = (a: TaskView, b: TaskView) => number;
@@ -84,7 +86,7 @@ function writeTasks(out: Output, now: number, tasks: readonly TaskView[]): void 
 }
 
 const downFor = (out: Output, now: number, { downSince }: TaskView): string =>
-  downSince === null ? '-' : out.isTerminal ? duration(Math.max(0, now - downSince)) : moment(out, downSince);
+  downSince === null ? '-' : out.isTerminal ? durationText(Math.max(0, now - downSince)) : moment(out, downSince);
 
 /** One line a group: how many of what. */
 function writeSummary(out: Output, tasks: readonly TaskView[]): void {

@@ -2,8 +2,10 @@
  * How a mistake in the configuration is told: `file:line:column: key: what is wrong`, the line with a caret under
  * the text, nothing secret in it.
  */
+
 import type { Mistake, Path, Range } from './document.ts';
 import { longestShownKey, masksByLook, secretSections } from './masks.ts';
+import { textWidth } from './text-width.ts';
 
 /** A mistake or a warning, in pieces for programs and whole for people. */
 export interface Problem {
@@ -125,16 +127,6 @@ function cut(line: string, from: number, to: number): { line: string; caret: str
   const under = window.slice(from - begin, Math.max(to - begin, from - begin + 1)).trimEnd();
   return {
     line: before + window + after,
-    caret: ' '.repeat(columns(lead)) + '^'.repeat(Math.max(1, columns(under))),
+    caret: ' '.repeat(textWidth(lead)) + '^'.repeat(Math.max(1, textWidth(under))),
   };
-}
-
-/** Chinese, Japanese and Korean characters and full-width signs take two columns of a terminal. */
-const wide =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
-
-export function columns(text: string): number {
-  let width = 0;
-  for (const character of text) width += wide.test(character) ? 2 : 1;
-  return width;
 }

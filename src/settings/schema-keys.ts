@@ -2,8 +2,10 @@
  * What the keys of the schema are made of: a zod type with bounds and its one sentence for whoever gets it
  * wrong, and the description that editors show. Apart from schema.ts so that that file reads as the list of keys.
  */
+
 import { z } from 'zod';
-import { durationPattern, type Read, readDuration } from './values.ts';
+import { durationPattern } from '../domain/words/duration.ts';
+import { type Read, readDuration } from './values.ts';
 
 /** Describes a key and makes it optional; `byDefault` is what editors show, in the words of the file. */
 export function key<T extends z.ZodType>(type: T, description: string, byDefault?: unknown) {

@@ -4,7 +4,9 @@
  * wrong and what to write instead. The sentences never contain the text itself: it may be a secret in the wrong
  * place, and the quoted line of the file shows it anyway, masked where it must be.
  */
+
 import nodeCron from 'node-cron';
+import { durationMs } from '../domain/words/duration.ts';
 import type { Day } from '../domain/words/policy.ts';
 import { nearest } from './nearest.ts';
 
@@ -12,20 +14,6 @@ export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: 
 
 const good = <T>(value: T): Read<T> => ({ ok: true, value });
 const bad = (wrong: string): { readonly ok: false; readonly wrong: string } => ({ ok: false, wrong });
-
-const units = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
-/** Units from large to small, each at most once; also the pattern that editors get. */
-export const durationPattern = '^(?=\\d)(\\d{1,9}d)?(\\d{1,9}h)?(\\d{1,9}m)?(\\d{1,9}s)?(\\d{1,9}ms)?$';
-const durationShape = new RegExp(durationPattern);
-
-/** `1h30m` to milliseconds; undefined if it is no duration. */
-export function durationMs(text: string): number | undefined {
-  const parts = durationShape.exec(text);
-  if (!parts) return undefined;
-  const [, days, hours, minutes, seconds, milliseconds] = parts;
-  const of = (part: string | undefined, unit: keyof typeof units) => Number.parseInt(part ?? '0', 10) * units[unit];
-  return of(days, 'd') + of(hours, 'h') + of(minutes, 'm') + of(seconds, 's') + of(milliseconds, 'ms');
-}
 
 /** Reads a duration between two others, both included; both are themselves written as durations. */
 export function readDuration(text: string, min: string, max: string): Read<number> {

@@ -4,7 +4,9 @@
  * Redaction is by construction: only the fields that are named here are ever written, whatever else an object
  * carries. Durations are milliseconds and say so in their names; times are ISO 8601.
  */
+
 import { unixMs } from '../domain/words/cloud-time.ts';
+import { durationText } from '../domain/words/duration.ts';
 import type { Event, Hold, StormCause, StormScope } from '../domain/words/events.ts';
 import type { CallFailure } from '../domain/words/failure.ts';
 import { type Reason, reasonMeanings } from '../domain/words/reason.ts';
@@ -309,13 +311,4 @@ function iso(at: number): string {
   return Math.abs(at) <= 8.64e15 ? new Date(at).toISOString() : 'never';
 }
 
-function duration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  const seconds = Math.round(ms / 1000);
-  const parts = [
-    [Math.floor(seconds / 3600), 'h'],
-    [Math.floor(seconds / 60) % 60, 'm'],
-    [seconds % 60, 's'],
-  ] as const;
-  return parts.flatMap(([count, unit]) => (count > 0 ? [`${count}${unit}`] : [])).join('');
-}
+const duration = (ms: number): string => (ms < 1_000 ? `${Math.round(ms)} ms` : durationText(ms));

@@ -1,5 +1,7 @@
 /** What may stand in queries and bodies, as schemas: requests are checked by them and openapi.json is made from them. */
+
 import { z } from 'zod';
+import { durationMs } from '../domain/words/duration.ts';
 import { reasons } from '../domain/words/reason.ts';
 import { taskStates } from '../domain/words/task.ts';
 import { Denial } from './problem.ts';
@@ -28,18 +30,7 @@ const prose = (most: number) =>
     text.replace(unseen, (mark) => `[U+${(mark.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}]`),
   );
 
-const units: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 };
-
-/** `1h30m` to milliseconds: units from large to small, each at most once; NaN if it is none. */
-function durationMs(text: string): number {
-  if (!/^(?=\d)(\d{1,9}d)?(\d{1,9}h)?(\d{1,9}m)?(\d{1,9}s)?$/.test(text)) return Number.NaN;
-  let ms = 0;
-  for (const [, count, unit] of text.matchAll(/(\d+)([dhms])/g))
-    ms += Number(count) * (units[unit ?? ''] ?? Number.NaN);
-  return ms;
-}
-
-const holdLengthMs = (ms: number) => ms >= 1_000 && ms <= longestHoldMs;
+const holdLengthMs = (ms = 0) => ms >= 1_000 && ms <= longestHoldMs;
 const holdFor = z
   .string()
   .max(40)

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { textWidth } from '../../src/cli/show.ts';
 import type { AccountView, GroupView, StatusView, TaskView } from '../../src/domain/views/shown.ts';
+import { textWidth } from '../../src/settings/text-width.ts';
 import { groupView, taskView } from '../telemetry/samples.ts';
 import { type Answer, noon, type PretendDaemon, pretendDaemon, typed } from './pretend.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { cut, textWidth } from '../../src/cli/show.ts';
 import type { TaskView } from '../../src/domain/views/shown.ts';
+import { cut, textWidth } from '../../src/settings/text-width.ts';
 import { taskView } from '../telemetry/samples.ts';
 import { noon, type PretendDaemon, pretendDaemon, typed } from './pretend.ts';
 

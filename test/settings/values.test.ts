@@ -1,9 +1,9 @@
 /** Single values: what is read, and that what is almost right is not. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { durationMs } from '../../src/domain/words/duration.ts';
 import { nearest } from '../../src/settings/nearest.ts';
 import {
-  durationMs,
   readAddress,
   readCron,
   readDays,

@@ -145,7 +145,7 @@ describe('an event becomes one line', () => {
         outage: 't1@1',
         ending: 'recovered',
         durationMs: 3_723_000,
-        msg: 'outage over after 1h2m3s: recovered',
+        msg: 'outage over after 1h2m: recovered',
       },
     ],
     [

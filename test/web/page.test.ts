@@ -93,7 +93,7 @@ describe('every page', () => {
     expect(text).toContain('决赛 &lt;script&gt;');
     expect(text).toContain('The last attempt was too recent');
     // Since 1970.
-    expect(text).toMatch(/\d{5}d \d+h/);
+    expect(text).toMatch(/\d{5}d\d+h/);
     const chinese = await send('GET', '/', { headers: { 'accept-language': 'zh' } });
     expect(chinese.text).toContain('距上次尝试太近');
   });

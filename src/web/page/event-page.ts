@@ -1,11 +1,12 @@
 /** What happened, newest first, filterable and live. */
+
 import { html } from 'hono/html';
 import type { EventView } from '../../domain/views/shown.ts';
+import { durationText } from '../../domain/words/duration.ts';
 import { checked, eventsQuery, seqOf } from '../inputs.ts';
 import { chinese } from './chinese.ts';
 import {
   type Html,
-  lengthOf,
   optionsOf,
   type Page,
   queryOf,
@@ -88,7 +89,7 @@ const detailsOf = (visit: Visit, { event }: EventView): string =>
 
 function wordOf(visit: Visit, name: string, value: unknown): string {
   if (name === 'reason' && typeof value === 'string') return visit.texts.reasons[value] ?? value;
-  if (name.endsWith('Ms') && typeof value === 'number') return lengthOf(value);
+  if (name.endsWith('Ms') && typeof value === 'number') return durationText(value);
   if (/(^until|At|^since)$/.test(name)) return typeof value === 'number' ? `${name} ${clockOf(value)}` : `${name} –`;
   if (Array.isArray(value)) return `${name} ${value.join(', ')}`;
   if (typeof value === 'object' && value !== null)

@@ -118,25 +118,6 @@ export function timeOf(at: number): Html {
   return html`<time datetime="${iso}">${iso.slice(0, 19).replace('T', ' ')} UTC</time>`;
 }
 
-const units = [
-  [86_400_000, 'd'],
-  [3_600_000, 'h'],
-  [60_000, 'm'],
-  [1_000, 's'],
-] as const;
-
-/** The two largest units: `2h 5m`. */
-export function lengthOf(ms: number): string {
-  let rest = Math.max(0, ms);
-  const parts: string[] = [];
-  for (const [size, unit] of units) {
-    const count = Math.floor(rest / size);
-    rest -= count * size;
-    if (count > 0) parts.push(`${count}${unit}`);
-  }
-  return parts.slice(0, 2).join(' ') || '0s';
-}
-
 interface Column<T> {
   readonly head: string;
   readonly cell: (item: T) => unknown;

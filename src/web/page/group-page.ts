@@ -1,7 +1,9 @@
 /** Groups: how their tasks are, and the policy that is in force for them. */
+
 import { html } from 'hono/html';
 import type { GroupView } from '../../domain/views/shown.ts';
-import { type Html, lengthOf, type Page, queryOf, renewed, tableOf, timeOf, type Visit } from './frame.ts';
+import { durationText } from '../../domain/words/duration.ts';
+import { type Html, type Page, queryOf, renewed, tableOf, timeOf, type Visit } from './frame.ts';
 
 export function groupsPage(visit: Visit): Page {
   const { texts, operations } = visit;
@@ -71,7 +73,7 @@ function leaves(value: object, path = ''): readonly (readonly [string, unknown])
 }
 
 const wordOf = (key: string, value: unknown): string => {
-  if (key.endsWith('Ms') && typeof value === 'number') return lengthOf(value);
+  if (key.endsWith('Ms') && typeof value === 'number') return durationText(value);
   if (Array.isArray(value)) return value.map((one) => (typeof one === 'string' ? one : JSON.stringify(one))).join(', ');
   return String(value);
 };

@@ -1,8 +1,10 @@
 /** Is everything up? What is down, since when, why, what happens next; the accounts; the last six hours. */
+
 import { html } from 'hono/html';
 import type { AccountSnapshot, AccountView, TaskView } from '../../domain/views/shown.ts';
 import { type Trouble, troublesOf } from '../../domain/views/trouble.ts';
-import { type Html, lengthOf, type Page, renewed, tableOf, taskAddress, timeOf, type Visit } from './frame.ts';
+import { durationText } from '../../domain/words/duration.ts';
+import { type Html, type Page, renewed, tableOf, taskAddress, timeOf, type Visit } from './frame.ts';
 import type { Sample } from './past.ts';
 
 /** Of each account's outages so many are looked at, and of those that are down so many shown. */
@@ -57,7 +59,7 @@ export function nextOf({ texts, now }: Visit, { verdict }: TaskView): unknown {
   if (verdict.until === 'unknown') return texts.unknownTime;
   return verdict.until <= now
     ? texts.nextNow
-    : html`${timeOf(verdict.until)} <small>(${lengthOf(verdict.until - now)})</small>`;
+    : html`${timeOf(verdict.until)} <small>(${durationText(verdict.until - now)})</small>`;
 }
 
 export const reasonOf = ({ texts }: Visit, { verdict }: TaskView): string =>
@@ -76,7 +78,7 @@ function downTable(visit: Visit, tasks: readonly TaskView[]): Html {
     {
       head: texts.downSince,
       cell: ({ downSince }) =>
-        downSince === null ? '' : html`${lengthOf(now - downSince)} <small>(${timeOf(downSince)})</small>`,
+        downSince === null ? '' : html`${durationText(now - downSince)} <small>(${timeOf(downSince)})</small>`,
     },
     { head: texts.why, cell: (task) => reasonOf(visit, task) },
     { head: texts.next, cell: (task) => nextOf(visit, task) },
@@ -84,7 +86,7 @@ function downTable(visit: Visit, tasks: readonly TaskView[]): Html {
 }
 
 function troubleItem({ texts, now }: Visit, { kind, account, since, until, detail }: Trouble): Html {
-  const lasted = since === undefined ? '' : html` · ${lengthOf((until ?? now) - since)}`;
+  const lasted = since === undefined ? '' : html` · ${durationText((until ?? now) - since)}`;
   const begun = since === undefined ? '' : html`, ${texts.since} ${timeOf(since)}`;
   const end = until === undefined ? '' : html`, ${texts.until} ${timeOf(until)}`;
   return html`${account === undefined ? '' : html`<strong>${account}</strong>: `}${texts.troubles[kind]}${lasted}${begun}${end}${detail === undefined ? '' : html`. ${detail}`}`;
@@ -98,7 +100,7 @@ function accountTable(visit: Visit, accounts: readonly AccountView[]): Html {
     {
       head: texts.lastPoll,
       cell: ({ polledAt, pollIntervalMs }) =>
-        html`${polledAt === null ? '–' : timeOf(polledAt)}${polledAt === null ? '' : ` (${lengthOf(now - polledAt)})`} <small>${texts.every} ${pollIntervalMs === null ? '–' : lengthOf(pollIntervalMs)}</small>`,
+        html`${polledAt === null ? '–' : timeOf(polledAt)}${polledAt === null ? '' : ` (${durationText(now - polledAt)})`} <small>${texts.every} ${pollIntervalMs === null ? '–' : durationText(pollIntervalMs)}</small>`,
     },
     { head: texts.tasks, cell: ({ tasks }) => tasks },
     { head: texts.limit, cell: ({ gate }) => gate.perSecond },

@@ -1,6 +1,8 @@
 /** All tasks, found by what people remember of them; and one task with its story, its rules and its buttons. */
+
 import { html } from 'hono/html';
 import type { ExplainView, RuleView } from '../../domain/views/shown.ts';
+import { durationText } from '../../domain/words/duration.ts';
 import { reasons } from '../../domain/words/reason.ts';
 import { taskStates } from '../../domain/words/task.ts';
 import { checked, cursorOf, tasksQuery } from '../inputs.ts';
@@ -8,7 +10,6 @@ import { eventTable } from './event-page.ts';
 import {
   type Html,
   howToDoMore,
-  lengthOf,
   optionsOf,
   type Page,
   queryOf,
@@ -85,7 +86,7 @@ ${renewed(
   visit,
   html`<p class="state ${task.state}"><strong>${texts.states[task.state]}</strong>${
     task.downSince !== null
-      ? html` · ${texts.downSince} ${timeOf(task.downSince)} (${lengthOf(visit.now - task.downSince)})`
+      ? html` · ${texts.downSince} ${timeOf(task.downSince)} (${durationText(visit.now - task.downSince)})`
       : ''
   }</p>
 ${task.verdict.kind === 'none' ? '' : html`<p>${reasonOf(visit, task)} · ${texts.next}: ${nextOf(visit, task)}</p>`}
