@@ -319,5 +319,6 @@ function snapshotOf(keeper: Keeper, running: Running, maxTaskSeries: number): Ac
     managed: few
       .filter((record) => record.group !== undefined && isListed(record))
       .map((record) => taskView(record, situation)),
+    inCommon: inCommon(situation, keeper.cloud.hostsOf),
   };
 }

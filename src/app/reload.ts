@@ -74,7 +74,13 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
   const { server, store } = current.settings;
   current.settings = {
     ...settings,
-    server: { ...settings.server, listen: server.listen, socket: server.socket, tls: server.tls },
+    server: {
+      ...settings.server,
+      listen: server.listen,
+      socket: server.socket,
+      tls: server.tls,
+      externalUrl: server.externalUrl,
+    },
     store,
   };
   current.hash = loaded.hash;

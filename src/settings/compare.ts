@@ -22,13 +22,13 @@ export function compareForReload(old: Settings, next: Settings): ReloadDifferenc
   const parts = (settings: Settings): Readonly<Record<string, unknown>> => ({
     log: settings.log,
     metrics: settings.metrics,
-    'server.externalUrl': settings.server.externalUrl,
     'server.tls': settings.server.tls,
     'server.tokens': settings.server.tokens,
   });
   const fixed = (settings: Settings): Readonly<Record<string, unknown>> => ({
     'server.listen': settings.server.listen,
     'server.socket': settings.server.socket,
+    'server.externalUrl': settings.server.externalUrl,
     // Whether the port speaks TLS is decided when it is opened; which certificate, at every handshake.
     'server.tls': settings.server.tls !== undefined,
     store: settings.store,

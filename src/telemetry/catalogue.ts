@@ -6,10 +6,11 @@
  */
 
 import type { Lane } from '../domain/ports/gate-port.ts';
+import { traits } from '../domain/views/shown.ts';
 import { circuits, endings } from '../domain/words/events.ts';
 import { classMeanings, errorClasses, pollTroubles } from '../domain/words/failure.ts';
 import { type Reason, reasons } from '../domain/words/reason.ts';
-import { taskStates } from '../domain/words/task.ts';
+import { apartWhys, taskStates } from '../domain/words/task.ts';
 
 export const prefix = 'relaykeeper_';
 
@@ -81,6 +82,7 @@ const histogram = metricOf('histogram');
 export const catalogue = {
   // ---- the process ----
   build_info: gauge('Always 1: which build this is', ['version', 'revision', 'node']),
+  page_info: gauge('Always 1: where people open the page', ['url'], { present: 'while the daemon listens' }),
   config_last_reload_successful: gauge('1 if the newest attempt to read the configuration succeeded, else 0', []),
   config_last_reload_success_timestamp_seconds: gauge('When the configuration in force was read', [], {
     present: 'after a configuration was read',
@@ -175,6 +177,15 @@ export const catalogue = {
   tasks_down: gauge('Tasks that should run and do not: due, stopped, neither held nor only observed', ofGroup, {
     present: owned,
   }),
+  tasks_apart: gauge('Stopped tasks that are not down, and why not', ['account', 'group', 'why'], {
+    values: { why: apartWhys },
+    present: owned,
+  }),
+  tasks_in_common: gauge(
+    'How many of the tasks that are down share this, and few of those that run do; hosts without paths',
+    ['account', 'trait', 'value'],
+    { values: { trait: traits }, present: `${owned} and five or more of its tasks are down` },
+  ),
   tasks_given_up: gauge('Tasks in quarantine or abandoned', ['account', 'group', 'stage'], {
     values: { stage: stages },
     present: owned,
@@ -213,8 +224,10 @@ export const catalogue = {
   storm_window: gauge('How many restarts may be unsettled at once during the storm; 0 without a storm', ofGroup, {
     present: owned,
   }),
-  holds: gauge('Holds in force', ofGroup, { present: owned }),
-  hold_end_timestamp_seconds: gauge('When the next hold ends', ofGroup, { present: `${owned} and a hold will end` }),
+  holds: gauge('Holds in force that cover a task', ofGroup, { present: owned }),
+  hold_end_timestamp_seconds: gauge('When the next hold that covers a task ends', ofGroup, {
+    present: `${owned} and a hold will end`,
+  }),
 
   // ---- tasks ----
   task_outage_start_timestamp_seconds: gauge('Since when the task should be running and is not', ofTask, {

@@ -47,6 +47,8 @@ export interface Metrics {
   /** A configuration was read and is in force since `at` (Unix milliseconds); the first one at start too. */
   reloadSucceeded(at: number, configHash: string): void;
   reloadFailed(): void;
+  /** Where people open the page. */
+  pageAt(url: string): void;
   /** The loop of the account ticked at `at`, Unix milliseconds. */
   loopTick(account: string, at: number): void;
   logLine(level: LogLevel): void;
@@ -72,7 +74,13 @@ export function createMetrics(options: MetricsOptions): Metrics {
       .flat()
       .map(({ code }) => code),
   );
-  const state: ProcessState = { reloaded: false, config: undefined, storeUp: false, ticks: new Map() };
+  const state: ProcessState = {
+    reloaded: false,
+    config: undefined,
+    storeUp: false,
+    pageUrl: undefined,
+    ticks: new Map(),
+  };
   const ofProcess = options.processMetrics === false ? undefined : processRegistry();
   let configured: Configured = { accounts: new Set(), pairs: new Set() };
   const restartsOfTask = new Map<string, number>();
@@ -107,6 +115,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     reloadFailed: () => {
       state.reloaded = false;
+    },
+    pageAt: (url) => {
+      state.pageUrl = url;
     },
     loopTick: (account, at) => void state.ticks.set(account, at),
     logLine: (level) => counted.logMessages.add([level]),
@@ -155,6 +166,7 @@ interface ProcessState {
   reloaded: boolean;
   config: { readonly readAt: number; readonly hash: number } | undefined;
   storeUp: boolean;
+  pageUrl: string | undefined;
   /** By account, Unix milliseconds. */
   readonly ticks: Map<string, number>;
 }
@@ -166,6 +178,7 @@ function processText(options: MetricsOptions, state: ProcessState, snapshots: re
   const ticks = snapshots.flatMap(({ account }) => (account.owned ? (state.ticks.get(account.account) ?? []) : []));
   return (
     gauge('build_info', 1, build) +
+    gauge('page_info', state.pageUrl === undefined ? undefined : 1, labelText(['url'], [state.pageUrl ?? ''])) +
     gauge('config_last_reload_successful', state.reloaded ? 1 : 0) +
     gauge('config_last_reload_success_timestamp_seconds', state.config && state.config.readAt / 1000) +
     gauge('config_hash', state.config?.hash) +

@@ -8,7 +8,7 @@
 import type { AccountSnapshot, AccountView, GroupView, TaskView } from '../domain/views/shown.ts';
 import { circuits } from '../domain/words/events.ts';
 import { errorClasses } from '../domain/words/failure.ts';
-import { taskStates } from '../domain/words/task.ts';
+import { apartWhys, taskStates } from '../domain/words/task.ts';
 import {
   type GaugeName,
   type MetricName,
@@ -55,8 +55,13 @@ export function stateText(
   };
   for (const { account } of snapshots) tellAccount(tell, account);
   const owned = snapshots.filter(({ account }) => account.owned);
-  for (const { account, groups } of owned) {
+  for (const { account, groups, inCommon } of owned) {
     tellOwned(tell, account);
+    for (const { trait, value, down, startedAt } of inCommon) {
+      // To the minute: the first of them may be another at each scrape.
+      const shared = startedAt === undefined ? value : `${new Date(startedAt).toISOString().slice(0, 16)}Z`;
+      tell('tasks_in_common', labelText(['account', 'trait', 'value'], [account.account, trait, shared]), down);
+    }
     for (const group of groups) tellGroup(tell, group);
   }
   tellTasks(tell, owned, restartsOf, maxTaskSeries);
@@ -98,6 +103,7 @@ function tellGroup(tell: Tell, view: GroupView): void {
   for (const state of taskStates) tell('tasks', and(of, 'state', state), view.states[state]);
   for (const reason of waitReasons) tell('tasks_waiting', and(of, 'reason', reason), view.waiting[reason] ?? 0);
   tell('tasks_down', of, view.down);
+  for (const why of apartWhys) tell('tasks_apart', and(of, 'why', why), view.apart[why]);
   tell('tasks_given_up', and(of, 'stage', 'quarantined'), view.quarantined);
   tell('tasks_given_up', and(of, 'stage', 'abandoned'), view.abandoned);
   tell('oldest_outage_timestamp_seconds', of, secondsOf(view.oldestOutageAt));

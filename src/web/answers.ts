@@ -14,10 +14,11 @@ import type {
   StatusView,
   TaskView,
 } from '../domain/views/shown.ts';
+import { traits } from '../domain/views/shown.ts';
 import type { Hold } from '../domain/words/events.ts';
 import { errorClasses, pollTroubles } from '../domain/words/failure.ts';
 import { reasons } from '../domain/words/reason.ts';
-import { taskStates } from '../domain/words/task.ts';
+import { apartWhys, taskStates } from '../domain/words/task.ts';
 
 const at = z.number().meta({ description: 'Unix milliseconds' });
 const count = z.number();
@@ -88,6 +89,7 @@ const group = z.object({
   mode: z.enum(['heal', 'observe']),
   states: z.record(z.enum(taskStates), count),
   down: count,
+  apart: z.record(z.enum(apartWhys), count),
   waiting: z.partialRecord(reason, count),
   quarantined: count,
   abandoned: count,
@@ -142,7 +144,7 @@ const account = z.object({
 
 const common = z.object({
   account: z.string(),
-  trait: z.enum(['source-host', 'destination-host', 'cloud-group', 'title-prefix', 'type', 'start']),
+  trait: z.enum(traits),
   value: z.string(),
   down: count,
   ofDown: count,

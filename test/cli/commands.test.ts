@@ -135,6 +135,7 @@ const status: StatusView = {
       mode: 'heal',
       states: { active: 99, stopped: 1, not_started: 0, overdue: 0, ended: 0, unknown: 0 },
       down: 1,
+      apart: { held: 0, 'outside-hours': 0, observed: 0 },
       waiting: { backoff: 1 },
       quarantined: 0,
       abandoned: 0,

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { addHold } from '../../src/domain/decide/operator.ts';
 import { situationOf } from '../../src/domain/memory/situation.ts';
 import { holdViews } from '../../src/domain/views/covered.ts';
+import { groupViews } from '../../src/domain/views/views.ts';
 import type { Hold } from '../../src/domain/words/events.ts';
 import { at, item, plainPolicy, policiesOf, Story } from './story.ts';
 
@@ -41,4 +42,37 @@ test('a hold is shown with what it covers now: managed tasks that are listed, an
     ['task', '世界杯01', 1, 1],
     ['unknown', null, 0, 0],
   ]);
+});
+
+const holdsOf = (story: Story) => {
+  const { groups } = groupViews(situationOf(story.ledger, story.policies, story.moment()));
+  return groups.map(({ group, holds, holdEndsAt }) => [group, holds, holdEndsAt]);
+};
+
+test('a hold counts for a group only while it covers a task of it', () => {
+  const named = (name: string) => ({ ...plainPolicy, name, match: { ...plainPolicy.match, cloudGroup: [name] } });
+  const story = new Story(policiesOf(named('vip'), named('old'), named('empty')));
+  const holds = [
+    hold('all', { kind: 'account' }, at(900)),
+    hold('vip', { kind: 'group', group: 'vip' }, at(800)),
+    hold('empty', { kind: 'group', group: 'empty' }, at(700)),
+    hold('ended', { kind: 'task', taskId: 'over' }, at(600)),
+    hold('unknown', { kind: 'task', taskId: 'x' }, at(500)),
+  ];
+  story.tell(holds.map((one) => addHold(one, at(0))));
+  const over = item('over', 'ended', { cloudGroup: 'old' });
+  story.list(15, { a: 'active', over, later: item('later', 'ended') });
+  expect(holdsOf(story)).toEqual([
+    ['vip', 2, at(800)],
+    ['old', 0, null],
+    ['empty', 0, null],
+  ]);
+  // A task of the group ends, and another is no longer listed.
+  story.tell([addHold(hold('b', { kind: 'task', taskId: 'b' }, at(400)), at(20))]);
+  story.list(30, { a: 'active', b: 'active', over });
+  expect(holdsOf(story)[0]).toEqual(['vip', 3, at(400)]);
+  story.list(45, { a: 'active', over });
+  expect(holdsOf(story)[0]).toEqual(['vip', 2, at(800)]);
+  story.list(60, { a: 'ended', over });
+  expect(holdsOf(story)[0]).toEqual(['vip', 0, null]);
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { situationOf } from '../../src/domain/memory/situation.ts';
 import { groupViews, taskView } from '../../src/domain/views/views.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
+import type { ApartWhy } from '../../src/domain/words/task.ts';
 import { at, begin, item, minutes, plainPolicy, policiesOf, refusal, Story } from './story.ts';
 
 const calm = (more: Partial<Policy> = {}): Policies => ({
@@ -25,19 +26,36 @@ const firstHour: Partial<Policy> = {
 };
 
 describe('a stopped task', () => {
-  type Row = readonly [sentence: string, policy: Partial<Policy>, before: (story: Story) => void, down: number];
-  const rows: readonly Row[] = [
-    ['that is due is down', {}, () => {}, 1],
-    ['whose group observes is not', { mode: 'observe' }, () => {}, 0],
-    ['that is only observed since first sight is not', { firstSight: 'observe' }, () => {}, 0],
-    ['that is held is not: it is told apart', {}, (story) => void story.hold('h', { kind: 'account' }), 0],
-    ['outside its hours is not', { hours: [{ ...morning, days: ['sun'] }] }, () => {}, 0],
+  type Row = readonly [
+    sentence: string,
+    policy: Partial<Policy>,
+    before: (story: Story) => void,
+    stands: 'down' | ApartWhy,
   ];
-  test.each(rows)('%s', (_sentence, policy, before, down) => {
+  const rows: readonly Row[] = [
+    ['that is due is down', {}, () => {}, 'down'],
+    ['whose group observes is not', { mode: 'observe' }, () => {}, 'observed'],
+    ['that is only observed since first sight is not', { firstSight: 'observe' }, () => {}, 'observed'],
+    ['that is held is not: it is told apart', {}, (story) => void story.hold('h', { kind: 'account' }), 'held'],
+    ['outside its hours is not', { hours: [{ ...morning, days: ['sun'] }] }, () => {}, 'outside-hours'],
+    [
+      'that is held outside its hours, and observed besides, is held: that a person can end',
+      { mode: 'observe', hours: [{ ...morning, days: ['sun'] }] },
+      (story) => void story.hold('h', { kind: 'account' }),
+      'held',
+    ],
+  ];
+  test.each(rows)('%s', (_sentence, policy, before, stands) => {
+    const down = stands === 'down' ? 1 : 0;
+    const none = { held: 0, 'outside-hours': 0, observed: 0 };
     const story = new Story(calm(policy));
     before(story);
     story.list(0, { t: 'stopped', u: 'active' });
-    expect(group(story, 5)).toMatchObject({ down, oldestOutageAt: down === 1 ? begin : null });
+    expect(group(story, 5)).toMatchObject({
+      down,
+      apart: down === 1 ? none : { ...none, [stands]: 1 },
+      oldestOutageAt: down === 1 ? begin : null,
+    });
     expect(groupViews(situation(story, 5)).down.map(({ taskId }) => taskId)).toEqual(down === 1 ? ['t'] : []);
     expect(downSince(story, 't', 5)).toBe(down === 1 ? 0 : undefined);
     // What it waits for is told of each.

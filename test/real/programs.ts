@@ -58,7 +58,7 @@ export class Watchers {
     const receiver = await this.#receive(stage);
     const [prometheus, alertmanager] = [await freePort(), await freePort()];
     writeFileSync(join(folder, 'alertmanager.yaml'), stringify(hastyAlertmanager(receiver)));
-    writeFileSync(join(folder, 'rules.yaml'), prometheusRules(ruleGroups(pace).map(everySecond)));
+    writeFileSync(join(folder, 'rules.yaml'), prometheusRules(ruleGroups(pace).map(everySecond), pace));
     writeFileSync(join(folder, 'prometheus.yaml'), stringify(hastyPrometheus(target, alertmanager)));
     launch(stage, folder, 'prometheus-alertmanager', [
       `--config.file=${join(folder, 'alertmanager.yaml')}`,

@@ -159,6 +159,11 @@ describe('what a reload touches', () => {
     ['the log', { top: 'log: {level: debug}' }, { changed: ['log'] }],
     ['the port', { server: `${base.server}, listen: "127.0.0.1:1"` }, { needsRestart: ['server.listen'] }],
     ['the socket', { server: `${base.server}, socket: other.sock` }, { needsRestart: ['server.socket'] }],
+    [
+      'the address for people',
+      { server: `${base.server}, externalUrl: "https://rk.example"` },
+      { needsRestart: ['server.externalUrl'] },
+    ],
     ['the store', { top: 'store: sqlite:other.db' }, { needsRestart: ['store'] }],
     [
       'another token under the same name',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { AccountSnapshot } from '../../src/domain/views/shown.ts';
+import { type AccountSnapshot, type InCommon, traits } from '../../src/domain/views/shown.ts';
 import type { Event } from '../../src/domain/words/events.ts';
 import { reasons } from '../../src/domain/words/reason.ts';
 import { catalogue, metricNames, prefix, restartCircuitClasses, specOf } from '../../src/telemetry/catalogue.ts';
@@ -312,6 +312,29 @@ describe('from the start', () => {
   });
 });
 
+test('the page, what is apart from down, and what the down ones share', async () => {
+  const metrics = configured();
+  metrics.pageAt('https://ops.example/rk');
+  const shared = { account: 'main', down: 6, ofDown: 7, sentence: 'x' };
+  const groups = [groupView('vip', { apart: { held: 3, 'outside-hours': 2, observed: 1 } })];
+  const inCommon: InCommon[] = [
+    { ...shared, trait: 'source-host', value: 'live.example.com', running: 1, ofRunning: 30 },
+    { ...shared, trait: 'start', value: new Date(at).toISOString(), startedAt: at },
+  ];
+  const samples = samplesOf(await metrics.render([snapshot({ groups, inCommon })]));
+  const value = (series: string) => samples.get(`${prefix}${series}`);
+  expect(value('page_info{url="https://ops.example/rk"}')).toBe(1);
+  expect(
+    ['held', 'outside-hours', 'observed'].map((why) => value(`tasks_apart{account="main",group="vip",why="${why}"}`)),
+  ).toEqual([3, 2, 1]);
+  expect(value('tasks_in_common{account="main",trait="source-host",value="live.example.com"}')).toBe(6);
+  // At each scrape another task may be the first: the minute stays.
+  expect(value('tasks_in_common{account="main",trait="start",value="2026-01-02T03:04Z"}')).toBe(6);
+  expect(await metrics.render([snapshot({ account: accountView({ owned: false }), inCommon })])).not.toContain(
+    'tasks_in_common{',
+  );
+});
+
 describe('a reload', () => {
   test('keeps what was counted and drops the series of groups and accounts that left', async () => {
     const metrics = create();
@@ -519,7 +542,9 @@ describe('the catalogue', () => {
   test('allows exactly the label values that appear', async () => {
     const metrics = configured();
     for (const event of Object.values(events)) metrics.record(event);
-    const text = await metrics.render([snapshot()]);
+    const shared = { account: 'main', value: 'x', down: 5, ofDown: 5, sentence: 'x' };
+    const inCommon = traits.map((trait) => ({ ...shared, trait }));
+    const text = await metrics.render([snapshot({ inCommon })]);
     for (const name of metricNames) {
       for (const [label, allowed] of Object.entries(specOf(name).values ?? {})) {
         const seen = new Set(
@@ -625,7 +650,7 @@ describe('the worst allowed case', () => {
       const used = process.cpuUsage(start);
       times.push((used.user + used.system) / 1000);
     }
-    const perGroup = 2 + 2 + 1 + 1 + 6 + 17 + 1 + 5 + 15 + 2 + (6 + 17 + 2 + 2 + 2 + 2);
+    const perGroup = 2 + 2 + 1 + 1 + 6 + 17 + 1 + 5 + 15 + 2 + 3 + (6 + 17 + 2 + 2 + 2 + 2);
     const ours = [...samplesOf(text).keys()].filter((key) => key.startsWith(prefix)).length;
     expect(ours).toBeGreaterThan(200 * perGroup + 2000 * 5);
     expect(ours).toBeLessThan(200 * perGroup + 2000 * 5 + 400);

@@ -207,6 +207,7 @@ export const groupView = (group: string, over: Partial<GroupView> = {}): GroupVi
   mode: 'heal',
   states: { active: 10, stopped: 2, not_started: 1, overdue: 0, ended: 4, unknown: 0 },
   down: 1,
+  apart: { held: 0, 'outside-hours': 0, observed: 1 },
   waiting: { backoff: 1 },
   quarantined: 1,
   abandoned: 0,
@@ -261,6 +262,7 @@ export const snapshot = (over: Partial<AccountSnapshot> = {}): AccountSnapshot =
   groups: [groupView('vip')],
   down: [],
   managed: [],
+  inCommon: [],
   ...over,
 });
 

@@ -43,7 +43,7 @@ const ofAccount =
   (15 + 11) +
   1 +
   2;
-const ofPair = 6 + 17 + 1 + 2 + 2 + 1 + (failureCodes + 2) + 17 + 1 + 5 + histogram(12) + 2 + 2 + 2 + 2;
+const ofPair = 6 + 17 + 1 + 3 + 2 + 2 + 1 + (failureCodes + 2) + 17 + 1 + 5 + histogram(12) + 2 + 2 + 2 + 2;
 
 test('is counted, to the series, and rendered in reasonable time', async () => {
   const metrics = createMetrics({

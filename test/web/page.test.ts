@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Operations } from '../../src/domain/ports/operations-port.ts';
 import { Refusal } from '../../src/domain/words/refusal.ts';
+import { alertRules } from '../../src/mixin/alerts/all.ts';
 import { pageRoutes } from '../../src/web/page/addresses.ts';
 import { accountView, events, groupView, hold, taskView, told } from '../telemetry/samples.ts';
 import { openWeb, type Sent, status, tokens } from './fixture.ts';
@@ -22,7 +23,7 @@ const fake: Partial<Operations> = {
     accounts: [accountView({ polledAt: 90_000_000 })],
     groups: [groupView('vip', { down: 1 })],
   }),
-  snapshot: () => [{ account: accountView(), groups: [], down: [downTask], managed: [] }],
+  snapshot: () => [{ account: accountView(), groups: [], down: [downTask], managed: [], inCommon: [] }],
   tasks: () => ({ tasks: [downTask], more: true }),
   explain: async () => ({
     ...downTask,
@@ -37,7 +38,17 @@ const fake: Partial<Operations> = {
 };
 
 const origin = (url: string) => ({ origin: url, 'content-type': 'application/x-www-form-urlencoded' });
-const reading = ['/', '/tasks', '/tasks/main/task-1', '/groups', '/holds', '/events', '/configuration', '/sign-in'];
+const reading = [
+  '/',
+  '/tasks',
+  '/tasks/main/task-1',
+  '/groups',
+  '/holds',
+  '/events',
+  '/configuration',
+  '/runbooks',
+  '/sign-in',
+];
 
 async function signedIn(scope: string, over: Partial<Operations> = {}) {
   const opened = await openWeb({ fake: { ...fake, ...over } });
@@ -66,6 +77,13 @@ describe('every page', () => {
         expect(headers['content-security-policy']).not.toMatch(/unsafe/);
       }
     }
+  });
+
+  test('the runbook has a section where each alert points, open to who has no token', async () => {
+    const { on } = await openWeb({ fake });
+    const { status: code, text } = await on('listen')('GET', '/runbooks');
+    expect(code).toBe(200);
+    for (const rule of alertRules()) expect(text).toContain(`<section id="${rule.name.toLowerCase()}">`);
   });
 
   test('home has the same list of trouble as status, in both languages', async () => {

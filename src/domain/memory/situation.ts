@@ -2,8 +2,10 @@
 
 import { byCloud, type CloudTime } from '../words/cloud-time.ts';
 import type { Hold } from '../words/events.ts';
+import { openingAt } from '../words/hours.ts';
 import type { Policies, Policy } from '../words/policy.ts';
-import { dueSince, isObserved, isStopped } from './condition.ts';
+import type { ApartWhy } from '../words/task.ts';
+import { hasEnded, isObserved, isStopped } from './condition.ts';
 import type { Ledger, TaskRecord } from './ledger.ts';
 import { type Unsettled, unsettledByScope } from './windows.ts';
 
@@ -94,12 +96,22 @@ export function holdOver({ holds }: Situation, { taskId, group }: TaskRecord): H
   return longest;
 }
 
-/** The one meaning of "down" in all that is shown: due, stopped, not only observed; a held task is told apart from it. */
-export function isDown(record: TaskRecord, situation: Situation): boolean {
+/**
+ * How a stopped task stands; undefined: it is not stopped, nobody manages it, or its time is over or ahead. The one
+ * meaning of "down" in all that is shown: due, stopped, and none of the others.
+ */
+export function standingOf(record: TaskRecord, situation: Situation): 'down' | ApartWhy | undefined {
   const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
-  if (!policy || !isStopped(record) || isObserved(record, policy) || holdOver(situation, record)) return false;
-  return dueSince(record, policy, situation.cloudNow) !== undefined;
+  const { startsAt } = record.item;
+  if (!policy || !isStopped(record) || record.goneAt !== undefined || hasEnded(record, situation.cloudNow))
+    return undefined;
+  if (startsAt !== undefined && startsAt > situation.cloudNow) return undefined;
+  if (holdOver(situation, record)) return 'held';
+  if (!openingAt(policy.hours, situation.cloudNow).open) return 'outside-hours';
+  return isObserved(record, policy) ? 'observed' : 'down';
 }
+
+export const isDown = (record: TaskRecord, situation: Situation): boolean => standingOf(record, situation) === 'down';
 
 /** Every hold that covers a task now. */
 export function holdsOver({ ledger, now }: Situation, { taskId, group }: TaskRecord): readonly Hold[] {

@@ -4,7 +4,7 @@ import type { StoredEvent } from '../ports/store-port.ts';
 import type { CircuitName, Hold } from '../words/events.ts';
 import type { ErrorClass, PollTrouble } from '../words/failure.ts';
 import type { Reason } from '../words/reason.ts';
-import type { TaskState } from '../words/task.ts';
+import type { ApartWhy, TaskState } from '../words/task.ts';
 
 /** One rule's answer for one task. `notBefore` null: this rule has nothing against it; 'never' and 'unknown' are words. */
 export interface RuleView {
@@ -87,9 +87,12 @@ export interface GroupView {
   readonly states: Readonly<Record<TaskState, number>>;
   /** Tasks that should run and do not: due, stopped, neither held nor only observed. */
   readonly down: number;
+  /** Stopped tasks that are not down, by why. */
+  readonly apart: Readonly<Record<ApartWhy, number>>;
   readonly waiting: Readonly<Partial<Record<Reason, number>>>;
   readonly quarantined: number;
   readonly abandoned: number;
+  /** Holds that cover a task of it. */
   readonly holds: number;
   /** Earliest end of a hold on this group's tasks, null: none ends. */
   readonly holdEndsAt: number | null;
@@ -146,9 +149,11 @@ export interface AccountSnapshot {
   readonly down: readonly TaskView[];
   /** All managed tasks if they are no more than `maxTaskSeries`, else none. */
   readonly managed: readonly TaskView[];
+  readonly inCommon: readonly InCommon[];
 }
 
-export type Trait = 'source-host' | 'destination-host' | 'cloud-group' | 'title-prefix' | 'type' | 'start';
+export const traits = ['source-host', 'destination-host', 'cloud-group', 'title-prefix', 'type', 'start'] as const;
+export type Trait = (typeof traits)[number];
 
 /** What most of the tasks that are down share, and few of the others do. */
 export interface InCommon {

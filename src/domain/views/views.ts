@@ -1,7 +1,7 @@
 /** What people are shown of the ledger: plain values for the API, the command line, the page and the scrape. */
 
 import { nextShadow, objections, type Verdict, verdictOf } from '../decide/rules.ts';
-import { downSince, dueSince, givenUp, isListed, isStopped, stateOf } from '../memory/condition.ts';
+import { downSince, dueSince, givenUp, hasEnded, isListed, isStopped, stateOf } from '../memory/condition.ts';
 import {
   isIncomplete,
   type Ledger,
@@ -10,12 +10,14 @@ import {
   type States,
   type TaskRecord,
 } from '../memory/ledger.ts';
-import { isDown, type Situation } from '../memory/situation.ts';
+import { isDown, type Situation, standingOf } from '../memory/situation.ts';
 import { holdAt, newStates, takeTallies } from '../memory/tallies.ts';
 import { stormKey } from '../memory/windows.ts';
 import { unixMs } from '../words/cloud-time.ts';
+import type { Hold } from '../words/events.ts';
 import type { Policy } from '../words/policy.ts';
 import { type Reason, reasons } from '../words/reason.ts';
+import type { ApartWhy } from '../words/task.ts';
 import type { AccountView, GroupView, RuleView, TaskView, VerdictView } from './shown.ts';
 
 const orNever = (at: number): number | 'never' => (at === Number.POSITIVE_INFINITY ? 'never' : at);
@@ -102,6 +104,7 @@ interface Tally {
   readonly states: States;
   readonly waiting: Partial<Record<Reason, number>>;
   down: number;
+  readonly apart: Record<ApartWhy, number>;
   quarantined: number;
   abandoned: number;
   oldestOutageAt: number | null;
@@ -112,6 +115,7 @@ const newTally = (states: States): Tally => ({
   states: { ...states },
   waiting: {},
   down: 0,
+  apart: { held: 0, 'outside-hours': 0, observed: 0 },
   quarantined: 0,
   abandoned: 0,
   oldestOutageAt: null,
@@ -180,7 +184,9 @@ function countStopped(tally: Tally, record: TaskRecord, situation: Situation): v
   const stage = givenUp(record, policy)?.stage;
   if (stage === 'quarantined') tally.quarantined++;
   if (stage === 'abandoned') tally.abandoned++;
-  if (!isDown(record, situation)) return;
+  const standing = standingOf(record, situation);
+  if (standing !== undefined && standing !== 'down') tally.apart[standing]++;
+  if (standing !== 'down') return;
   tally.down++;
   if (stage === 'abandoned') return;
   tally.oldestOutageAt = earlier(tally.oldestOutageAt, downSince(record, policy, situation));
@@ -193,7 +199,9 @@ function groupView(
   tally: Tally,
   situation: Situation,
 ): GroupView {
-  const holds = [...ledger.holds.values()].filter((hold) => holdConcerns(ledger, hold.target, group));
+  const living = Object.values(tally.states).reduce((sum, one) => sum + one, 0) - tally.states.ended;
+  const holds =
+    living === 0 ? [] : [...ledger.holds.values()].filter((hold) => holdCovers(situation, hold.target, group));
   const ends = holds.flatMap(({ endsAt }) => (endsAt === undefined ? [] : [endsAt]));
   const storm = ledger.storms.get(stormKey({ group }));
   return {
@@ -207,14 +215,12 @@ function groupView(
   };
 }
 
-function holdConcerns(
-  ledger: Ledger,
-  target: { readonly kind: string; readonly group?: string; readonly taskId?: string },
-  group: string,
-): boolean {
+/** Of a group with tasks that have not ended. What nobody has any more, or will run again, a hold does not cover. */
+function holdCovers({ ledger, cloudNow }: Situation, target: Hold['target'], group: string): boolean {
   if (target.kind === 'account') return true;
   if (target.kind === 'group') return target.group === group;
-  return target.taskId !== undefined && ledger.tasks.get(target.taskId)?.group === group;
+  const record = ledger.tasks.get(target.taskId);
+  return record?.group === group && isListed(record) && !hasEnded(record, cloudNow);
 }
 
 /** For so long after its end a stretch of failed polls is shown. */

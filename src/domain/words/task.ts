@@ -97,3 +97,7 @@ export type RestartAnswer =
   | { readonly kind: 'not-sent'; readonly failure: CallFailure }
   /** Nobody knows whether it took effect: the next poll shows. */
   | { readonly kind: 'unanswered'; readonly failure: CallFailure };
+
+/** Why a stopped task is not down; the first that is true counts. */
+export const apartWhys = ['held', 'outside-hours', 'observed'] as const;
+export type ApartWhy = (typeof apartWhys)[number];

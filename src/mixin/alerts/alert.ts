@@ -22,6 +22,8 @@ export interface AlertRule {
   readonly valueAs?: 'duration';
   /** PromQL to look at first: what is behind the alert, of the labels it has. */
   readonly explain: string;
+  /** Where the page shows it, below its address; absent: its first page. */
+  readonly page?: `/${string}`;
   /** What the runbook says: what is wrong, … */
   readonly means: string;
   /** … what to look at, in this order, … */

@@ -2,7 +2,7 @@
 
 import { classMeanings, errorClasses } from '../../domain/words/failure.ts';
 import type { AlertRule } from './alert.ts';
-import { account, group } from './pages.ts';
+import { account, group, ofGroup } from './pages.ts';
 import { metric, type Pace } from './promql.ts';
 
 /** Classes that have a page of their own. */
@@ -22,6 +22,7 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
     description:
       '{value} task(s) have failed for as long as `quarantine.abandonAfter` ; relaykeeper has stopped trying. They do not page any more.',
     explain: metric('tasks_given_up', { account, group, stage: 'abandoned' }),
+    page: `/tasks?reason=abandoned&${ofGroup}`,
     means: 'Restarting did not help for days (72 h by default). relaykeeper has stopped trying.',
     look: [
       'Does anybody still want this task? If not: stop it in the console and set a hold, or delete it.',
@@ -38,6 +39,7 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
     summary: `Group ${group} of ${account}: a task keeps failing, and relaykeeper tries it only now and then`,
     description: '{value} task(s) failed so often in a row that they are tried only every `quarantine.retryEvery`.',
     explain: metric('tasks_given_up', { account, group, stage: 'quarantined' }),
+    page: `/tasks?reason=quarantined&${ofGroup}`,
     means: 'As many restarts in a row as `attempts` says (8 by default) did not bring the task up.',
     look: [
       'The codes of its failures in `explain`: `not-recovered` means that the cloud took the restart and the task did not come up; its source is the first suspect.',
@@ -75,6 +77,7 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
     summary: `Group ${group} of ${account}: more than half of the restarts fail`,
     description: '{value} restarts of the group failed within half an hour.',
     explain: `sum by (code) (increase(${metric('restart_failures_total', { account, group })}[30m]))`,
+    page: `/events?type=restart-failed&${ofGroup}`,
     means: 'Restarts are sent, and do not help. The code says why.',
     look: [
       'The codes, by the PromQL above. `not-recovered`: the cloud accepted the restart, and the task did not come up; `stopped-again`: the task came up and stopped again; a code of the cloud: refused.',
@@ -176,6 +179,7 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     summary: `Account ${account}: the list of tasks never adds up, some may not be watched`,
     description: 'Poll after poll shows other tasks than the cloud promises, or a cloud group cannot be read.',
     explain: metric('last_poll_tasks', { account }),
+    page: '/events?type=list-incomplete,list-complete',
     means:
       'Tasks may exist that relaykeeper never sees, and so never restarts. What it does see is healed as always, and what it misses is not taken as deleted.',
     look: [
@@ -229,6 +233,7 @@ const holdWarnings = ({ span, seconds }: Pace): readonly AlertRule[] => [
     description: 'In {value} relaykeeper restarts what it covers again.',
     valueAs: 'duration',
     explain: metric('hold_end_timestamp_seconds', { account, group }),
+    page: '/holds',
     means: 'Somebody\'s "leave this alone" is about to end.',
     look: ['Is the work that it was for done?'],
     run: [
@@ -246,6 +251,7 @@ const holdWarnings = ({ span, seconds }: Pace): readonly AlertRule[] => [
     description:
       'A hold was in force at every moment of the last 24 hours; relaykeeper restarts nothing that it covers.',
     explain: metric('holds', { account, group }),
+    page: '/holds',
     means: 'A hold is older than a day, or one followed the other without a gap. Most of these were forgotten.',
     look: ['Who set it and why: ask them.'],
     run: ['relaykeeper hold list', 'relaykeeper hold remove ID'],
@@ -262,6 +268,7 @@ const setupWarnings = ({ span }: Pace): readonly AlertRule[] => [
     summary: 'The configuration on the disk of {{ .Labels.instance }} is wrong; the one before stays in force',
     description: 'The daemon would not start with it.',
     explain: `time() - ${metric('config_last_reload_success_timestamp_seconds')}`,
+    page: '/configuration',
     means: 'The file was changed and is not valid, or would have left more than half of the managed tasks unmanaged.',
     look: ['The log line with `"event":"config-rejected"`: it lists every mistake with its line.'],
     run: [

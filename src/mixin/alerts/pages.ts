@@ -13,6 +13,9 @@ import { metric, type Pace } from './promql.ts';
 export const account = '{{ .Labels.account }}';
 export const group = '{{ .Labels.group }}';
 
+/** The same in an address of the page; in a template of Prometheus alone, where the labels have this name too. */
+export const ofGroup = 'account={{ urlquery $labels.account }}&group={{ urlquery $labels.group }}';
+
 export function pages(pace: Pace): readonly AlertRule[] {
   return [...taskPages(pace), ...statusPages(pace), ...circuitPages(pace), ...daemonPages(pace)];
 }
@@ -28,6 +31,7 @@ const taskPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
       'The longest outage of the group has lasted {value}. Held, observed and abandoned tasks are not counted.',
     valueAs: 'duration',
     explain: `sort(${metric('task_outage_start_timestamp_seconds', { account, group })})`,
+    page: `/tasks?state=stopped&${ofGroup}`,
     means:
       'A task that should be running is stopped, and restarting it has not helped, or was not possible, for ten minutes.',
     look: [
@@ -52,13 +56,18 @@ const taskPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     description:
       '{value} task(s) are 未开始 more than 5 minutes after their StartTime. They count as down, and a restart cannot help: the cloud has to start them.',
     explain: metric('tasks', { account, group, state: 'overdue' }),
+    page: `/tasks?state=overdue&${ofGroup}`,
     means:
       'The cloud should have started the task by itself and has not. relaykeeper cannot: there is nothing to restart.',
     look: [
       'The StartTime of the task, in the right time zone, and the clock of the cloud (`relaykeeper_clock_skew_seconds`).',
       'The task in the console: stopping and starting it by hand makes the cloud look at it again.',
     ],
-    run: ['relaykeeper status --json               # tasks by state, by group', 'relaykeeper explain TASK'],
+    run: [
+      'relaykeeper tasks --state overdue       # which tasks',
+      'relaykeeper history --type task-overdue',
+      'relaykeeper explain TASK',
+    ],
     end: 'When the task runs, has ended, or its StartTime was moved.',
   },
 ];
@@ -74,6 +83,7 @@ const statusPages = ({ span }: Pace): readonly AlertRule[] => [
     description:
       '{value} task(s) have had such a status for 10 minutes. relaykeeper cannot tell whether they run, and restarts none of them.',
     explain: metric('tasks', { account, group, state: 'unknown' }),
+    page: `/tasks?state=unknown&${ofGroup}`,
     means:
       'The cloud writes a status that is none of 停用, 生效中, 未开始 and 已结束. A task that was down before stays counted as down; no other is.',
     look: [

@@ -21,8 +21,8 @@ const glance: readonly PanelPlan[] = [
   },
   {
     title: 'Down now',
-    asks: 'How many tasks should run and do not (held and observed ones are not counted), or are overdue?',
-    ...draw('stat', 'short', 4),
+    asks: 'How many tasks should run and do not, or are overdue?',
+    ...draw('stat', 'short', 3),
     queries: [
       {
         expr: `sum(${metric('tasks_down', both)}) + sum(${metric('tasks', { ...both, state: 'overdue' })})`,
@@ -32,23 +32,29 @@ const glance: readonly PanelPlan[] = [
     limits: { yellow: 1, red: 10 },
   },
   {
+    title: 'Stopped, not down',
+    asks: 'How many stopped tasks are left alone on purpose: held, outside the hours of their group, only observed?',
+    ...draw('stat', 'short', 5),
+    queries: [{ expr: `sum by (why) (${metric('tasks_apart', both)})`, legend: '{{why}}' }],
+  },
+  {
     title: 'Longest outage',
     asks: 'How long has the longest outage lasted? Empty: no task is down.',
-    ...draw('stat', 's', 4),
+    ...draw('stat', 's', 3),
     queries: [{ expr: `time() - min(${metric('oldest_outage_timestamp_seconds', both)})`, legend: 'longest outage' }],
     limits: { yellow: 120, red: 600 },
   },
   {
     title: 'Given up',
     asks: 'How many tasks do restarts not help? They are in quarantine, or abandoned.',
-    ...draw('stat', 'short', 4),
+    ...draw('stat', 'short', 3),
     queries: [{ expr: `sum by (stage) (${metric('tasks_given_up', both)})`, legend: '{{stage}}' }],
     limits: { yellow: 1, red: 5 },
   },
   {
     title: 'Last poll',
     asks: 'How old is what this dashboard shows?',
-    ...draw('stat', 's', 4),
+    ...draw('stat', 's', 3),
     queries: [
       {
         expr: `time() - max by (account) (${metric('last_poll_success_timestamp_seconds', { account })})`,
@@ -60,7 +66,7 @@ const glance: readonly PanelPlan[] = [
   {
     title: 'Alerts',
     asks: 'Which alerts fire now, by severity? Empty: none. The rules of this Prometheus count, those of Grafana do not.',
-    ...draw('stat', 'short', 4),
+    ...draw('stat', 'short', 3),
     queries: [
       { expr: 'count by (severity) (ALERTS{alertname=~"Relaykeeper.*",alertstate="firing"})', legend: '{{severity}}' },
     ],

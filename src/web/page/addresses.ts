@@ -21,6 +21,7 @@ export type PageName =
   | 'remove-hold'
   | 'events'
   | 'configuration'
+  | 'runbooks'
   | 'sign-in'
   | 'signing-in'
   | 'sign-out'
@@ -47,6 +48,7 @@ export const pageRoutes: readonly PageRoute[] = [
   post('/holds/{id}/remove', 'remove-hold'),
   get('/events', 'events'),
   get('/configuration', 'configuration'),
+  get('/runbooks', 'runbooks', 'nothing'),
   get('/sign-in', 'sign-in', 'nothing'),
   post('/sign-in', 'signing-in', 'nothing'),
   post('/sign-out', 'sign-out', 'nothing'),

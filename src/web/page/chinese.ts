@@ -101,6 +101,7 @@ export const chinese: Texts = {
   holds: '维护锁定',
   events: '事件',
   configuration: '配置',
+  runbooks: '每个告警怎么办',
   skip: '跳到正文',
   navigation: '页面',
   signIn: '登录',

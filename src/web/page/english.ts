@@ -10,6 +10,7 @@ export const english = {
   holds: 'Holds',
   events: 'Events',
   configuration: 'Configuration',
+  runbooks: 'What to do about each alert',
   skip: 'To the content',
   navigation: 'Pages',
   signIn: 'Sign in',

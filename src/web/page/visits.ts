@@ -23,6 +23,7 @@ import { framed, type Page, type Visit } from './frame.ts';
 import { groupsPage } from './group-page.ts';
 import { addHold, holdsPage, previewPage, removeHold } from './hold-pages.ts';
 import { homePage } from './home-page.ts';
+import { runbooksPage } from './runbooks-page.ts';
 import { taskPage, tasksPage } from './task-pages.ts';
 
 interface Visiting {
@@ -136,6 +137,7 @@ const answers = {
   holds: shown(holdsPage),
   events: shown(eventsPage),
   configuration: shown(configurationPage),
+  runbooks: shown(runbooksPage),
   restart: async ({ operations, params, author, form, base }) => {
     const { account, id = '' } = params;
     const { task, answer } = await operations.restart(id, { account, by: author, force: form.force === 'yes' });
