@@ -24,11 +24,11 @@ export interface Line {
 export function lineOf(event: Event): Line {
   switch (event.type) {
     case 'task-found':
-      return line(`found in the list, ${event.item.statusText || event.item.status}`, itemFields(event.item));
+      return line(`found in the list: ${event.item.statusText || event.item.status}`, itemFields(event.item));
     case 'task-seen':
-      return line(`seen, ${event.item.statusText || event.item.status}`, itemFields(event.item));
+      return line(`seen: ${event.item.statusText || event.item.status}`, itemFields(event.item));
     case 'task-missed':
-      return line('not in the list', { counts: event.counts });
+      return line('missing from the list', { counts: event.counts });
     case 'task-moved':
       return line(`moved from ${groupWords(event.from)} to ${groupWords(event.group)}`, { from: event.from });
     case 'task-edited':
@@ -47,8 +47,7 @@ export function lineOf(event: Event): Line {
     case 'outage-ended':
       return line(`outage over after ${duration(event.durationMs)}: ${event.ending}`, {
         outage: event.outageId,
-        ending: event.ending,
-        durationMs: event.durationMs,
+        ...pick(event, 'ending', 'durationMs'),
       });
     case 'task-quarantined':
       return line(`in quarantine after ${event.failures} failed restarts in a row`, { failures: event.failures });
@@ -57,11 +56,11 @@ export function lineOf(event: Event): Line {
         failures: event.failures,
       });
     case 'task-released':
-      return line(`released: ${event.cause}`, { by: event.by, cause: event.cause });
+      return line(`released: ${event.cause}`, pick(event, 'by', 'cause'));
     case 'attempts-forgotten':
-      return line('earlier attempts are forgotten: backoff begins anew');
+      return line('earlier attempts forgotten: backoff starts over');
     case 'shadows-forgotten':
-      return line('what would have been sent is forgotten: its group heals now');
+      return line('shadow attempts forgotten: its group heals from now on');
     case 'restart-withheld':
     case 'restart-shadowed':
     case 'restart-intended':
@@ -80,7 +79,8 @@ export function lineOf(event: Event): Line {
 type RestartEvent = Extract<Event, { readonly type: `restart-${string}` }>;
 
 function restartLine(event: RestartEvent): Line {
-  if (event.type === 'restart-shadowed') return line(`restart ${event.n} would be sent here`, { n: event.n });
+  if (event.type === 'restart-shadowed')
+    return line(`observed only: restart ${event.n} would be sent now`, { n: event.n });
   if (event.type === 'restart-withheld') {
     return line(`not restarted: ${event.reason}, ${untilWords(event.reason, event.until)}`, {
       reason: event.reason,
@@ -90,11 +90,7 @@ function restartLine(event: RestartEvent): Line {
   const attempt = { attempt: event.attemptId, trigger: event.trigger };
   switch (event.type) {
     case 'restart-intended':
-      return line(intentWords(event), {
-        ...attempt,
-        n: event.n,
-        probe: event.probe,
-      });
+      return line(intentWords(event), { ...attempt, ...pick(event, 'n', 'probe') });
     case 'restart-answered':
       return line(answerWords(event.answer), {
         ...attempt,
@@ -105,21 +101,16 @@ function restartLine(event: RestartEvent): Line {
     case 'restart-given-back':
       return line(`the attempt does not count: ${event.why}`, { ...attempt, why: event.why });
     case 'restart-worked':
-      return line('active after the restart', {
-        ...attempt,
-        activeAt: iso(event.activeAt),
-      });
+      return line('active after the restart', { ...attempt, activeAt: iso(event.activeAt) });
     case 'restart-failed':
       return line(`the restart failed: ${event.cause}, ${event.row} in a row`, {
         ...attempt,
-        cause: event.cause,
-        class: event.class,
-        row: event.row,
+        ...pick(event, 'cause', 'class', 'row'),
       });
     case 'restart-proved':
-      return line('the restart has held', attempt);
+      return line('the task has stayed up since the restart', attempt);
     case 'restart-lapsed':
-      return line('relaykeeper stops waiting for the effect of the restart', attempt);
+      return line('relaykeeper no longer waits to see whether the restart worked', attempt);
     default:
       return event satisfies never;
   }
@@ -130,28 +121,25 @@ type AccountEvent = Extract<Event, { readonly type: 'status-unknown' }> | Exclud
 function accountLine(event: AccountEvent): Line {
   switch (event.type) {
     case 'poll-completed':
-      return line(`poll: ${event.tasks} tasks in ${duration(event.durationMs)}`, {
-        tasks: event.tasks,
-        durationMs: event.durationMs,
-        drift: event.drift,
-        malformedItems: event.malformedItems,
-      });
+      return line(
+        `poll: ${event.tasks} tasks in ${duration(event.durationMs)}`,
+        pick(event, 'tasks', 'durationMs', 'drift', 'malformedItems'),
+      );
     case 'poll-failed':
-      return line(`poll failed, nothing is decided: ${failureWords(event.failure)}`, {
+      return line(`the poll failed, so relaykeeper decides nothing: ${failureWords(event.failure)}`, {
         ...failureFields(event.failure),
         durationMs: event.durationMs,
       });
     case 'poll-suspect':
-      return line(`list not believed yet: ${event.tasks} tasks, ${event.before} before`, {
-        tasks: event.tasks,
-        before: event.before,
-        durationMs: event.durationMs,
-      });
+      return line(
+        `relaykeeper does not trust this list yet: ${event.tasks} tasks, ${event.before} before`,
+        pick(event, 'tasks', 'before', 'durationMs'),
+      );
     case 'polls-failing':
       return line(
         event.since === event.at
-          ? `polls fail, nothing is decided: ${event.code ?? event.class}`
-          : `polls still fail, and otherwise: ${event.code ?? event.class}`,
+          ? `polls fail, so relaykeeper decides nothing: ${event.code ?? event.class}`
+          : `polls still fail, now with ${event.code ?? event.class}`,
         { since: iso(event.since), class: event.class, code: event.code, error: event.message },
       );
     case 'polls-recovered': {
@@ -164,31 +152,31 @@ function accountLine(event: AccountEvent): Line {
       });
     }
     case 'list-believed':
-      return line(`list believed again: ${event.tasks} tasks`, { tasks: event.tasks });
+      return line(`relaykeeper trusts the list again: ${event.tasks} tasks`, { tasks: event.tasks });
     case 'list-incomplete':
       return line(
         event.cloudGroups.length > 0
-          ? `the list is incomplete in ${event.polls} polls in a row: cloud groups cannot be read`
-          : `the list is incomplete in ${event.polls} polls in a row: its pages and its total do not fit together`,
+          ? `the last ${event.polls} polls were incomplete: some cloud groups cannot be read`
+          : `the last ${event.polls} polls were incomplete: the pages do not add up to the total`,
         { since: iso(event.since), tasks: event.tasks, cloudGroups: event.cloudGroups.join(', ') || undefined },
       );
     case 'list-complete':
       return line('the list is complete again', { since: iso(event.since) });
     case 'status-unknown':
-      return line(`the cloud gives a status that relaykeeper does not know: ${event.statusText}`, {
+      return line(`the cloud reports a status that relaykeeper does not know: ${event.statusText}`, {
         statusText: event.statusText,
       });
     case 'action-retired':
-      return line(`the cloud has retired ${event.from}: relaykeeper calls ${event.to} instead`, {
-        from: event.from,
-        to: event.to,
-      });
+      return line(
+        `the cloud has retired ${event.from}: relaykeeper calls ${event.to} instead`,
+        pick(event, 'from', 'to'),
+      );
     case 'owner-gained':
       return line('this process owns the account now', { epoch: event.epoch });
     case 'owner-lost':
       return line('this process no longer owns the account');
     case 'time-accounted':
-      return line('time accounted', { expectedMs: event.expectedMs, downtimeMs: event.downtimeMs });
+      return line('time accounted', pick(event, 'expectedMs', 'downtimeMs'));
     case 'group-empty':
       return line(`group ${event.group} has matched no task for ten minutes: check its match`);
     case 'hold-added':
@@ -210,12 +198,10 @@ function guardLine(event: GuardEvent): Line {
     case 'storm-started':
       return line(`storm${scopeWords(event.scope)}: ${event.stopped} of ${event.due} due tasks are stopped`, {
         by: causeWords(event.by),
-        stopped: event.stopped,
-        due: event.due,
-        failures: event.failures,
+        ...pick(event, 'stopped', 'due', 'failures'),
       });
     case 'storm-changed':
-      return line(`storm${scopeWords(event.scope)} goes on: ${causeSentence(event.by)}`, {
+      return line(`storm${scopeWords(event.scope)} continues: ${causeSentence(event.by)}`, {
         by: causeWords(event.by),
       });
     case 'storm-ended':
@@ -243,6 +229,10 @@ function guardLine(event: GuardEvent): Line {
 }
 
 const line = (msg: string, fields: Fields = {}): Line => ({ msg, fields });
+
+/** Fields of an event that go into the line under their own names. */
+const pick = <T extends object, K extends keyof T>(event: T, ...names: readonly K[]): Pick<T, K> =>
+  Object.fromEntries(names.map((name) => [name, event[name]])) as Pick<T, K>;
 
 const itemFields = (item: Extract<Event, { readonly type: 'task-seen' }>['item']): Fields => ({
   cloudGroup: item.cloudGroup,
@@ -273,7 +263,7 @@ const answerFields = (answer: RestartAnswer): Fields =>
   answer.kind === 'accepted' ? { requestId: answer.requestId } : failureFields(answer.failure);
 
 function intentWords({ n, by }: Extract<Event, { readonly type: 'restart-intended' }>): string {
-  return by === undefined ? `attempt ${n}: the restart is sent` : `the restart for ${by} is sent`;
+  return by === undefined ? `sending the restart (attempt ${n})` : `sending the restart for ${by}`;
 }
 
 function answerWords(answer: RestartAnswer): string {
@@ -295,7 +285,7 @@ function answerWords(answer: RestartAnswer): string {
 
 const groupWords = (group: string | undefined) => (group === undefined ? 'no group' : `group ${group}`);
 
-const scopeWords = ({ group }: StormScope) => (group === undefined ? ' of the account' : ` of group ${group}`);
+const scopeWords = ({ group }: StormScope) => (group === undefined ? ' in the account' : ` in group ${group}`);
 
 const causeWords = (by: StormCause) =>
   [...(by.stopped ? ['stopped'] : []), ...(by.budget ? ['budget'] : [])].join(' and ');

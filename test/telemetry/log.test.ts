@@ -178,7 +178,7 @@ describe('an event becomes one line', () => {
         stopped: 90,
         due: 200,
         failures: 0,
-        msg: 'storm of group vip: 90 of 200 due tasks are stopped',
+        msg: 'storm in group vip: 90 of 200 due tasks are stopped',
       },
     ],
   ];
@@ -218,7 +218,7 @@ describe('levels', () => {
   });
 
   test('a shadow attempt is seen at info, since nothing else tells of it', () => {
-    expect(lineFor(events['restart-shadowed'])).toMatchObject({ level: 'info', msg: 'restart 3 would be sent here' });
+    expect(lineFor(events['restart-shadowed'])).toMatchObject({ level: 'info', msg: 'observed only: restart 3 would be sent now' });
     expect(lineFor(events['restart-intended']).level).toBe('debug');
   });
 
