@@ -23,10 +23,10 @@ import { cronExample, noPostgres, readCron, readTimeOfDay, readTimezone } from '
 
 const rateLimitSchema = accountSchema.pick({ provider: true, like: true, rateLimit: true }).strip();
 
-type Rule = (root: unknown) => readonly Finding[];
+type Rule = (root: unknown) => Iterable<Finding>;
 
 /** All rules over the plain values of the file; values of the wrong type are the schema's business. */
-export const checkTogether: Rule = (root) =>
+export const checkTogether = (root: unknown): readonly Finding[] =>
   [
     namesAreUnique,
     secretsAreGivenOnce,
@@ -39,7 +39,7 @@ export const checkTogether: Rule = (root) =>
     hoursHaveLength,
     schedulesCome,
     storeIsHere,
-  ].flatMap((rule) => rule(root));
+  ].flatMap((rule: Rule) => [...rule(root)]);
 
 /** No list of the schema may be longer; what is beyond is told by that. */
 const mostLookedAt = Math.max(maxGroups, maxAccounts, maxTokens);
@@ -55,21 +55,21 @@ const textAt = (value: unknown, key: string): string | undefined => {
   const text = valueAt(value, [key]);
   return typeof text === 'string' ? text : undefined;
 };
+const accountNames = (root: unknown): readonly string[] =>
+  listAt(root, ['accounts']).flatMap(([account]) => textAt(account, 'name') ?? []);
 
-const namesAreUnique: Rule = (root) =>
-  [['accounts'], ['groups'], ['server', 'tokens']].flatMap((list) => {
+function* namesAreUnique(root: unknown): Generator<Finding> {
+  for (const list of [['accounts'], ['groups'], ['server', 'tokens']]) {
     const seen = new Set<string>();
-    return listAt(root, list).flatMap(([entry, path]): readonly Finding[] => {
+    for (const [entry, path] of listAt(root, list)) {
       const name = textAt(entry, 'name');
-      if (name === undefined || !seen.has(name)) {
-        if (name !== undefined) seen.add(name);
-        return [];
-      }
-      return [
-        { path: [...path, 'name'], at: 'value', wrong: 'another entry has this name already: names must differ' },
-      ];
-    });
-  });
+      if (name === undefined) continue;
+      if (seen.has(name))
+        yield { path: [...path, 'name'], at: 'value', wrong: 'another entry has this name already: names must differ' };
+      seen.add(name);
+    }
+  }
+}
 
 /** Every place where a secret `x` may stand, or its `xFile`. */
 export function secretPlaces(root: unknown): readonly { readonly path: Path; readonly name: string }[] {
@@ -83,151 +83,140 @@ export function secretPlaces(root: unknown): readonly { readonly path: Path; rea
   ];
 }
 
-const secretsAreGivenOnce: Rule = (root) =>
-  secretPlaces(root).flatMap(({ path, name }): readonly Finding[] => {
+function* secretsAreGivenOnce(root: unknown): Generator<Finding> {
+  for (const { path, name } of secretPlaces(root)) {
     const holder = valueAt(root, path);
     const given = has(holder, name);
     const inFile = has(holder, `${name}File`);
     const wrong = `is given twice: keep \`${name}\` or \`${name}File\``;
-    if (given && inFile) return [{ path: [...path, `${name}File`], at: 'key', wrong }];
-    if (given || inFile || name !== 'token' || typeof holder !== 'object') return [];
-    return [{ path: [...path, name], at: 'key', wrong: '`token` is missing: give it, or `tokenFile`' }];
-  });
+    if (given && inFile) yield { path: [...path, `${name}File`], at: 'key', wrong };
+    if (!given && !inFile && name === 'token' && typeof holder === 'object')
+      yield { path: [...path, name], at: 'key', wrong: '`token` is missing: give it, or `tokenFile`' };
+  }
+}
 
-const credentialsAreWhole: Rule = (root) =>
-  listAt(root, ['accounts']).flatMap(([account, path]): readonly Finding[] => {
+function* credentialsAreWhole(root: unknown): Generator<Finding> {
+  for (const [account, path] of listAt(root, ['accounts'])) {
     const credentials = valueAt(account, ['credentials']);
     const here = [...path, 'credentials'];
     const [id, secret, session] = ['accessKeyId', 'secretAccessKey', 'sessionToken'].map(
       (name) => has(credentials, name) || has(credentials, `${name}File`),
     );
+    const lacks = (name: string, beside: string): Finding => ({
+      path: [...here, name],
+      at: 'key',
+      wrong: `\`${name}\` is missing beside \`${beside}\`: give it, or \`${name}File\``,
+    });
     if (has(credentials, 'from')) {
       const wrong = 'says where the keys come from, and a key stands beside it: keep one of them';
-      return id || secret || session ? [{ path: [...here, 'from'], at: 'key', wrong }] : [];
-    }
-    const lacks = (name: string, beside: string): readonly Finding[] => [
-      {
-        path: [...here, name],
-        at: 'key',
-        wrong: `\`${name}\` is missing beside \`${beside}\`: give it, or \`${name}File\``,
-      },
-    ];
-    if (id && !secret) return lacks('secretAccessKey', 'accessKeyId');
-    if (!id && (secret || session)) return lacks('accessKeyId', secret ? 'secretAccessKey' : 'sessionToken');
-    return [];
-  });
+      if (id || secret || session) yield { path: [...here, 'from'], at: 'key', wrong };
+    } else if (id && !secret) yield lacks('secretAccessKey', 'accessKeyId');
+    else if (!id && (secret || session)) yield lacks('accessKeyId', secret ? 'secretAccessKey' : 'sessionToken');
+  }
+}
 
 /** An action's limit above the account's could never be reached. */
-const limitsFit: Rule = (root) =>
-  listAt(root, ['accounts']).flatMap(([account, path]): readonly Finding[] => {
+function* limitsFit(root: unknown): Generator<Finding> {
+  for (const [account, path] of listAt(root, ['accounts'])) {
     const read = rateLimitSchema.safeParse(account);
-    if (!read.success) return [];
+    if (!read.success) continue;
     const { perSecond, restart, list } = resolveRateLimit(read.data);
-    return Object.entries({ restart, list }).flatMap(([key, own]): readonly Finding[] => {
-      const wrong = `is more than \`perSecond\` (${perSecond}), which counts every call: write at most that, or raise \`perSecond\``;
-      return own > perSecond ? [{ path: [...path, 'rateLimit', key], at: 'value', wrong }] : [];
-    });
-  });
+    const wrong = `is more than \`perSecond\` (${perSecond}), which counts every call: write at most that, or raise \`perSecond\``;
+    for (const [key, own] of Object.entries({ restart, list }))
+      if (own > perSecond) yield { path: [...path, 'rateLimit', key], at: 'value', wrong };
+  }
+}
 
-const onlyTheSimulatorIsLike: Rule = (root) =>
-  listAt(root, ['accounts']).flatMap(([account, path]): readonly Finding[] => {
-    const wrong = 'is for `provider: simulator` only: remove it, or write that provider';
-    const misplaced = has(account, 'like') && valueAt(account, ['provider']) !== 'simulator';
-    return misplaced ? [{ path: [...path, 'like'], at: 'key', wrong }] : [];
-  });
+function* onlyTheSimulatorIsLike(root: unknown): Generator<Finding> {
+  const wrong = 'is for `provider: simulator` only: remove it, or write that provider';
+  for (const [account, path] of listAt(root, ['accounts']))
+    if (has(account, 'like') && valueAt(account, ['provider']) !== 'simulator')
+      yield { path: [...path, 'like'], at: 'key', wrong };
+}
 
-const matchesCanMatch: Rule = (root) => {
-  const names = listAt(root, ['accounts']).flatMap(([account]) => textAt(account, 'name') ?? []);
-  return listAt(root, ['groups']).flatMap(([group, path]): readonly Finding[] => {
-    const empty = ['account', 'cloudGroup', 'title', 'type'].flatMap((field): readonly Finding[] => {
+function* matchesCanMatch(root: unknown): Generator<Finding> {
+  const names = accountNames(root);
+  for (const [group, path] of listAt(root, ['groups'])) {
+    for (const field of ['account', 'cloudGroup', 'title', 'type']) {
       const value = valueAt(group, ['match', field]);
       const wrong = 'an empty list matches nothing: remove the key to match everything';
-      return Array.isArray(value) && value.length === 0
-        ? [{ path: [...path, 'match', field], at: 'value', wrong }]
-        : [];
-    });
+      if (Array.isArray(value) && value.length === 0) yield { path: [...path, 'match', field], at: 'value', wrong };
+    }
     const written = valueAt(group, ['match', 'account']);
     const asked = Array.isArray(written)
       ? written.map((glob, i) => [glob, i] as const)
       : [[written, undefined] as const];
-    const unknown = asked.slice(0, mostLookedAt).flatMap(([glob, index]): readonly Finding[] => {
-      if (typeof glob !== 'string' || names.length === 0 || names.some((name) => globMatches(glob, name))) return [];
+    for (const [glob, index] of asked.slice(0, mostLookedAt)) {
+      if (typeof glob !== 'string' || names.length === 0 || names.some((name) => globMatches(glob, name))) continue;
       const meant = nearest(glob, names);
       const wrong = `there is no such account${meant === undefined ? `: the accounts are ${names.join(', ')}` : `: did you mean \`${meant}\`?`}`;
-      return [{ path: [...path, 'match', 'account', ...(index === undefined ? [] : [index])], at: 'value', wrong }];
-    });
-    return [...empty, ...unknown];
-  });
-};
+      yield { path: [...path, 'match', 'account', ...(index === undefined ? [] : [index])], at: 'value', wrong };
+    }
+  }
+}
 
 /** Metrics have every pair from the start, so their number is bounded, and not only that of groups and accounts. */
-const pairsAreFew: Rule = (root) => {
-  const names = listAt(root, ['accounts']).flatMap(([account]) => textAt(account, 'name') ?? []);
+function* pairsAreFew(root: unknown): Generator<Finding> {
+  const names = accountNames(root);
   let pairs = 0;
   for (const [group] of listAt(root, ['groups'])) {
-    const written = valueAt(group, ['match', 'account']);
-    const globs = Array.isArray(written) ? written.filter((glob) => typeof glob === 'string') : [written ?? '*'];
+    const globs = [valueAt(group, ['match', 'account']) ?? '*'].flat();
     pairs += names.filter((name) => globs.some((glob) => typeof glob === 'string' && globMatches(glob, name))).length;
   }
-  if (pairs <= maxPairs) return [];
   const wrong = `makes ${pairs} pairs of account and group, more than ${maxPairs}: say in \`match.account\` which accounts a group is for, or run several daemons`;
-  return [{ path: ['groups'], at: 'key', wrong }];
-};
+  if (pairs > maxPairs) yield { path: ['groups'], at: 'key', wrong };
+}
 
 /** Pairs of times of which the first may not be longer, in the words of the file. */
-const policiesFit: Rule = (root) => {
-  const readDefaults = policySchema.safeParse(valueAt(root, ['defaults']) ?? {});
-  const defaults: WrittenPolicy = readDefaults.data ?? {};
-  const ofDefaults = policyFits(defaults, {}, ['defaults']);
+function* policiesFit(root: unknown): Generator<Finding> {
+  const defaults: WrittenPolicy = policySchema.safeParse(valueAt(root, ['defaults']) ?? {}).data ?? {};
+  const ofDefaults = [...policyFits(defaults, {}, ['defaults'])];
+  yield* ofDefaults;
   const told = new Set(ofDefaults.map(({ wrong }) => wrong));
-  const ofGroups = listAt(root, ['groups']).flatMap(([group, path]) => {
-    const read = groupSchema.safeParse(group);
-    return read.success ? policyFits(read.data, defaults, path).filter(({ wrong }) => !told.has(wrong)) : [];
-  });
-  return [...ofDefaults, ...ofGroups];
-};
+  for (const [group, path] of listAt(root, ['groups'])) {
+    const { data } = groupSchema.safeParse(group);
+    if (data) for (const finding of policyFits(data, defaults, path)) if (!told.has(finding.wrong)) yield finding;
+  }
+}
 
-function policyFits(written: WrittenPolicy, defaults: WrittenPolicy, path: Path): readonly Finding[] {
+function* policyFits(written: WrittenPolicy, defaults: WrittenPolicy, path: Path): Generator<Finding> {
   const { backoff, quarantine } = resolvePolicy(written, defaults);
-  const found: Finding[] = [];
   if (backoff.initialMs > backoff.maxMs) {
     const key = written.backoff?.initial === undefined ? 'max' : 'initial';
     const wrong = 'the first wait (`backoff.initial`) is longer than the longest (`backoff.max`) (counting `defaults`)';
-    found.push({ path: [...path, 'backoff', key], at: 'value', wrong });
+    yield { path: [...path, 'backoff', key], at: 'value', wrong };
   }
   if (quarantine.retryEveryMs > quarantine.abandonAfterMs) {
     const key = written.quarantine?.retryEvery === undefined ? 'abandonAfter' : 'retryEvery';
     const wrong =
       'a task would be abandoned (`abandonAfter`) before it is tried again (`retryEvery`) (counting `defaults`)';
-    found.push({ path: [...path, 'quarantine', key], at: 'value', wrong });
+    yield { path: [...path, 'quarantine', key], at: 'value', wrong };
   }
-  return found;
 }
 
-const hoursHaveLength: Rule = (root) => {
+function* hoursHaveLength(root: unknown): Generator<Finding> {
   const holders: readonly Path[] = [['defaults'], ...listAt(root, ['groups']).map(([, path]) => path)];
-  return holders.flatMap((holder) =>
-    listAt(root, [...holder, 'hours']).flatMap(([entry, path]): readonly Finding[] => {
-      const from = readTimeOfDay(textAt(entry, 'from') ?? '00:00');
-      const to = readTimeOfDay(textAt(entry, 'to') ?? '24:00');
-      if (!from.ok || !to.ok) return [];
-      if (from.value === 1440) return [{ path: [...path, 'from'], at: 'value', wrong: 'a day begins at "00:00"' }];
-      const wrong = 'these hours begin and end at the same time: for the whole day leave `from` and `to` out';
-      return from.value === to.value ? [{ path: [...path, has(entry, 'to') ? 'to' : 'from'], at: 'value', wrong }] : [];
-    }),
-  );
-};
+  for (const [entry, path] of holders.flatMap((holder) => listAt(root, [...holder, 'hours']))) {
+    const from = readTimeOfDay(textAt(entry, 'from') ?? '00:00');
+    const to = readTimeOfDay(textAt(entry, 'to') ?? '24:00');
+    if (!from.ok || !to.ok) continue;
+    const wrong = 'these hours begin and end at the same time: for the whole day leave `from` and `to` out';
+    if (from.value === 1440) yield { path: [...path, 'from'], at: 'value', wrong: 'a day begins at "00:00"' };
+    else if (from.value === to.value) yield { path: [...path, has(entry, 'to') ? 'to' : 'from'], at: 'value', wrong };
+  }
+}
 
 /** In its own time zone: an hour that the clocks skip there never comes. */
-const schedulesCome: Rule = (root) =>
-  listAt(root, ['accounts']).flatMap(([account, path]): readonly Finding[] => {
+function* schedulesCome(root: unknown): Generator<Finding> {
+  for (const [account, path] of listAt(root, ['accounts'])) {
     const schedule = textAt(valueAt(account, ['poll']), 'schedule');
     const timezone = textAt(valueAt(account, ['poll']), 'timezone') ?? 'UTC';
-    if (schedule === undefined || !readCron(schedule).ok || !readTimezone(timezone).ok) return [];
-    if (comesEveryYear(cronSchedule(schedule, timezone))) return [];
+    if (schedule === undefined || !readCron(schedule).ok || !readTimezone(timezone).ok) continue;
     const wrong = `does not come at least once a year: write a cron expression with seconds, ${cronExample}`;
-    return [{ path: [...path, 'poll', 'schedule'], at: 'value', wrong }];
-  });
+    if (!comesEveryYear(cronSchedule(schedule, timezone)))
+      yield { path: [...path, 'poll', 'schedule'], at: 'value', wrong };
+  }
+}
 
 const storeIsHere: Rule = (root) => {
   const store = valueAt(root, ['store']);

@@ -218,7 +218,10 @@ describe('levels', () => {
   });
 
   test('a shadow attempt is seen at info, since nothing else tells of it', () => {
-    expect(lineFor(events['restart-shadowed'])).toMatchObject({ level: 'info', msg: 'observed only: restart 3 would be sent now' });
+    expect(lineFor(events['restart-shadowed'])).toMatchObject({
+      level: 'info',
+      msg: 'observed only: restart 3 would be sent now',
+    });
     expect(lineFor(events['restart-intended']).level).toBe('debug');
   });
 
