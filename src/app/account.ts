@@ -5,6 +5,7 @@ import type { CredentialsOptions } from '../cloud/keys/credentials.ts';
 import { createGate } from '../cloud/limiter/gate.ts';
 import { proxyFor } from '../cloud/proxy.ts';
 import { createTransport, type Transport } from '../cloud/transport.ts';
+import type { Environment } from '../domain/ports/app-port.ts';
 import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Gate, Lane } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
@@ -19,7 +20,7 @@ import { reveal } from './secrets.ts';
 /** What every account's client is made with. */
 export interface Common {
   readonly clock: Clock;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly fingerprintKey: string;
   readonly onTrace: (trace: CloudTrace) => void;
   readonly onCredentialsChanged: (account: string) => void;

@@ -1,7 +1,7 @@
 /** The configuration of this process: found, read, checked; its mistakes as lines for a person. */
-import { existsSync } from 'node:fs';
+import type { Environment } from '../domain/ports/app-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
-import { findConfiguration } from '../settings/find.ts';
+import { findConfiguration, noConfiguration } from '../settings/find.ts';
 import { type Loaded, loadSettings } from '../settings/load.ts';
 import { loadApart } from '../settings/load-apart.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -17,18 +17,15 @@ export type Found =
     }
   | { readonly ok: false; readonly errors: readonly string[] };
 
-export function findAndLoad(flag: string | undefined, env: Readonly<Record<string, string | undefined>>): Found {
-  const found = findConfiguration({ flag, exists: existsSync });
-  if (!found.ok) return { ok: false, errors: [found.message] };
-  return foundIn(found.path, loadSettings({ path: found.path, env, readFile: readFileNow }));
+export function findAndLoad(flag: string | undefined, env: Environment): Found {
+  const path = findConfiguration(flag);
+  if (path === undefined) return { ok: false, errors: [noConfiguration] };
+  return foundIn(path, loadSettings({ path, env, readFile: readFileNow }));
 }
 
 /** While other work goes on: the file is read and checked by a thread of its own. */
-export const loadBeside = async (
-  path: string,
-  env: Readonly<Record<string, string | undefined>>,
-  clock: Clock,
-): Promise<Found> => foundIn(path, await loadApart({ path, env }, clock));
+export const loadBeside = async (path: string, env: Environment, clock: Clock): Promise<Found> =>
+  foundIn(path, await loadApart({ path, env }, clock));
 
 function foundIn(path: string, loaded: Loaded): Found {
   if (!loaded.ok) return { ok: false, errors: loaded.errors.map(({ text }) => text) };

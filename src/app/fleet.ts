@@ -1,6 +1,7 @@
 /** All accounts of this process and their keepers: opened, run, swapped by a reload, closed. */
 
 import { isListed, isOnLeave } from '../domain/memory/condition.ts';
+import type { Environment } from '../domain/ports/app-port.ts';
 import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
@@ -16,7 +17,7 @@ import { unmatched } from './unmatched.ts';
 
 interface FleetOptions {
   readonly clock: Clock;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly store: Store;
   readonly log: Log;
   readonly metrics: Metrics;

@@ -2,6 +2,7 @@
  * Reload: read, check, build, swap. A file that is wrong changes nothing; it is logged, counted, and answered with
  * all its errors. One reload at a time.
  */
+import type { Environment } from '../domain/ports/app-port.ts';
 import type { ReloadResult } from '../domain/ports/operations-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { RejectedConfiguration } from '../domain/views/shown.ts';
@@ -22,7 +23,7 @@ export interface Current {
 
 interface ReloadOptions {
   readonly path: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly current: Current;
   readonly crew: Fleet;
   readonly log: Log;

@@ -1,6 +1,5 @@
 /** `check`: every mistake in the configuration at once, or what polling by it will cost. Calls nobody but with `--cloud`. */
 
-import { existsSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { durationText } from '../domain/words/duration.ts';
 import type { Forecast } from '../settings/forecast.ts';
@@ -75,10 +74,10 @@ function writePolled(out: Output, { tasks, warnings, errors }: Polled): void {
 }
 
 async function findPath({ configPath }: Surroundings): Promise<string> {
-  const { findConfiguration } = await import('../settings/find.ts');
-  const found = findConfiguration({ flag: configPath, exists: existsSync });
-  if (!found.ok) throw new Failure(exitCodes.badConfiguration, found.message);
-  return found.path;
+  const { findConfiguration, noConfiguration } = await import('../settings/find.ts');
+  const path = findConfiguration(configPath);
+  if (path === undefined) throw new Failure(exitCodes.badConfiguration, noConfiguration);
+  return path;
 }
 
 /** Where an account's keys will be taken from. */

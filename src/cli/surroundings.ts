@@ -2,7 +2,7 @@
  * What a command is given of the world, and how it ends. Commands touch nothing else of the process, so the tests
  * run them in their own process with a pretend terminal.
  */
-import type { App, Signals } from '../domain/ports/app-port.ts';
+import type { App, Environment, Signals } from '../domain/ports/app-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 
 export const exitCodes = { done: 0, failed: 1, usage: 2, refused: 5, unreachable: 6, badConfiguration: 78 } as const;
@@ -21,7 +21,7 @@ export class Failure extends Error {
 }
 
 export interface Surroundings {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly clock: Clock;
   readonly out: Output;
   /** What a person types to run this program here: `relaykeeper`, or `node src/main.ts` in a checkout; with `--config`, if it was given. */

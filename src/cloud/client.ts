@@ -2,6 +2,7 @@
  * One account's API as the keeper sees it: the `Cloud` port. What is here is wiring and the two kinds of sight, the
  * poll (`observe`) and the look at a few groups; how a call, a read, a list and a restart behave is next door.
  */
+import type { Environment } from '../domain/ports/app-port.ts';
 import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
@@ -43,7 +44,7 @@ export interface CloudOptions {
   readonly region?: string;
   readonly credentials: CredentialsOptions;
   /** The process's environment, for credentials from there. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   /** Every call names its cloud group. */
   readonly subAccount: boolean;
   /** `match.cloudGroup` of every group of the account, globs and names; empty: all cloud groups. */

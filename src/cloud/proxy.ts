@@ -5,13 +5,13 @@
  * the transport knows of it (left, or never left) is true with a proxy too. No message has the proxy's address in it:
  * a token can stand there.
  */
+
 import { type RequestOptions, request as requestInTheClear } from 'node:http';
 import { request as requestOverTls } from 'node:https';
 import { isIP, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import type { Environment } from '../domain/ports/app-port.ts';
 import { lookupOnce } from './name-lookup.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** `unusable`: there is one, and its address cannot be read. A function gives it anew for each connection. */
 export type ProxyAddress = URL | 'unusable' | (() => Promise<URL | 'unusable'>);

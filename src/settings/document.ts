@@ -3,6 +3,7 @@
  * the keys. Anchors, aliases, merge keys and tags are refused: `defaults` serves their purpose, one meaning is
  * easier to read at night, and nothing can blow up.
  */
+
 import {
   type Document,
   isAlias,
@@ -15,7 +16,8 @@ import {
   parseDocument,
   type YAMLMap,
 } from 'yaml';
-import { type Environment, interpolate } from './interpolate.ts';
+import type { Environment } from '../domain/ports/app-port.ts';
+import { interpolate } from './interpolate.ts';
 
 export type Path = readonly (string | number)[];
 

@@ -1,6 +1,5 @@
 /** `${NAME}`, `${NAME:-default}` and `$$` in the texts of the configuration, after YAML has been read. */
-
-export type Environment = Readonly<Record<string, string | undefined>>;
+import type { Environment } from '../domain/ports/app-port.ts';
 
 /** Where in the text something cannot be filled in: offset and length there. */
 interface Unfilled {

@@ -2,12 +2,13 @@
  * The way from a file to settings. A pure function of the file, the environment and the secret files: either
  * settings with warnings, or every mistake at once. It never throws for anything that a file can hold.
  */
+
 import { createHash } from 'node:crypto';
 import type { Node } from 'yaml';
+import type { Environment } from '../domain/ports/app-port.ts';
 import { fileTrouble, type ReadFileNow } from '../user-files.ts';
 import { checkTogether, secretPlaces } from './agreement.ts';
 import { locate, type Mistake, pathKey, type Range, type ReadDocument, readDocument } from './document.ts';
-import type { Environment } from './interpolate.ts';
 import { type Finding, findings, valueAt } from './issues.ts';
 import { masks, masksByLine, masksByLook } from './masks.ts';
 import { fileProblem, type Problem, problems } from './messages.ts';

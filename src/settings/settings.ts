@@ -12,7 +12,7 @@ import {
   type WrittenGroup,
   type WrittenPolicy,
 } from './schema.ts';
-import { type ListenAddress, week } from './values.ts';
+import { week } from './values.ts';
 
 /**
  * A key, token or password. The value is behind a function, so that nothing that prints settings (JSON, the
@@ -35,55 +35,32 @@ export type Credentials =
   /** The pretend cloud asks for none. */
   | { readonly kind: 'none' };
 
-export interface AccountSettings {
-  readonly name: string;
-  readonly provider: 'volcengine' | 'byteplus' | 'simulator';
+/** An account as it is written, with its times, limits and secrets resolved. */
+export interface AccountSettings
+  extends Pick<WrittenAccount, 'name' | 'provider' | 'endpoint' | 'region' | 'subAccount' | 'restartAction'> {
   /** Whose addresses, limits and keys these are: the provider, or the one that the simulator is like. */
   readonly vendor: 'volcengine' | 'byteplus';
-  /** Undefined: the provider's own. */
-  readonly endpoint: string | undefined;
-  readonly region: string | undefined;
   /** An http(s) address, a user or token in it, or `none`. Undefined: as the environment says. */
   readonly proxy: Secret | undefined;
   readonly credentials: Credentials;
-  readonly subAccount: boolean;
-  readonly poll: {
-    /** Cron with seconds (or without: second 0). */
-    readonly schedule: string;
-    readonly timezone: string;
-    readonly pageSize: number;
-    readonly verifyEveryMs: number;
-    /** The part of `rateLimit.perSecond` and `.list` that polling may take. */
-    readonly share: number;
-  };
+  readonly poll: Omit<WrittenAccount['poll'], 'verifyEvery'> & { readonly verifyEveryMs: number };
   readonly requestTimeoutMs: number;
   readonly rateLimit: Required<RateLimit>;
-  readonly restartAction: 'auto' | 'RestartPullToPushTask' | 'ContinuePullToPushTask' | 'RelaunchPullToPushTask';
   readonly storm: StormLimits | false;
   /** Undefined: the account's hook is closed. */
   readonly hookToken: Secret | undefined;
 }
 
-interface ServerSettings {
-  readonly listen: ListenAddress;
-  /** Path of the unix socket, relative to the working directory. */
-  readonly socket: string;
-  /** Without a slash at its end. */
-  readonly externalUrl: string | undefined;
-  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
-  /** Each scope may do what the ones before it may. */
-  readonly tokens: readonly {
-    readonly name: string;
-    readonly scope: 'read' | 'operate' | 'admin';
-    readonly token: Secret;
-  }[];
-}
-
-export interface Settings {
-  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'json' | 'pretty' };
-  readonly server: ServerSettings;
+export interface Settings extends Pick<Written, 'log' | 'metrics'> {
+  readonly server: Omit<Written['server'], 'tokens'> & {
+    /** Each scope may do what the ones before it may. */
+    readonly tokens: readonly {
+      readonly name: string;
+      readonly scope: 'read' | 'operate' | 'admin';
+      readonly token: Secret;
+    }[];
+  };
   readonly store: { readonly kind: 'sqlite'; readonly path: string };
-  readonly metrics: { readonly maxTaskSeries: number };
   readonly accounts: readonly AccountSettings[];
   /** In file order: the first that matches a task has it. */
   readonly groups: readonly Policy[];
@@ -103,7 +80,7 @@ export function resolve({ log, metrics, server, store, accounts, groups, default
   }));
   return {
     log,
-    server: { ...server, externalUrl: server.externalUrl, tls: server.tls, tokens },
+    server: { ...server, tokens },
     store: { kind: 'sqlite', path: must(typeof store === 'string' ? store : undefined) },
     metrics,
     accounts: accounts.map(resolveAccount),

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { isMap, isScalar, isSeq, parse, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { groupOf } from '../../src/domain/words/policy.ts';
-import { findConfiguration, searchedPaths } from '../../src/settings/find.ts';
+import { findConfiguration, noConfiguration, searchedPaths } from '../../src/settings/find.ts';
 import { type JsonSchema, jsonSchema, keyPaths, keysAt } from '../../src/settings/json-schema.ts';
 import { loadSettings } from '../../src/settings/load.ts';
 import { policies } from '../../src/settings/settings.ts';
@@ -197,17 +197,16 @@ describe('the JSON Schema for editors', () => {
 
 describe('which file is read', () => {
   const found = (flag: string | undefined, ...existing: readonly string[]) =>
-    findConfiguration({ flag, exists: (path) => existing.includes(path) });
+    findConfiguration(flag, (path) => existing.includes(path));
   test.each([
     ['--config goes before all', 'my.yaml', searchedPaths, 'my.yaml'],
     ['--config need not exist: loading tells', 'my.yaml', [], 'my.yaml'],
     ['the one here goes before the one of the machine', undefined, searchedPaths, 'relaykeeper.yaml'],
     ['else the one of the machine', undefined, [searchedPaths[1]], '/etc/relaykeeper/relaykeeper.yaml'],
-  ] as const)('%s', (_, flag, existing, path) => expect(found(flag, ...existing)).toEqual({ ok: true, path }));
+  ] as const)('%s', (_, flag, existing, path) => expect(found(flag, ...existing)).toBe(path));
   test('the demo is never found; without any, it is said what to do', () => {
-    const none = found(undefined, 'config/demo.yaml', 'demo.yaml');
-    expect(none.ok).toBe(false);
-    expect(none.ok ? '' : none.message).toMatch(
+    expect(found(undefined, 'config/demo.yaml', 'demo.yaml')).toBeUndefined();
+    expect(noConfiguration).toMatch(
       /neither relaykeeper\.yaml nor .*npm start.*cp config\/minimal\.yaml.*--config FILE/s,
     );
   });

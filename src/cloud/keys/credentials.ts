@@ -5,12 +5,13 @@
  * `KeyRing` is what the calls see. Where keys come from is a `KeySource`; what can be renewed is renewed before it
  * expires, one renewal at a time. No message here has a key or a token in it.
  */
+import type { Environment } from '../../domain/ports/app-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
 import type { CallFailure } from '../../domain/words/failure.ts';
 import { fileTrouble, versionOfUserFile } from '../../user-files.ts';
 import type { Credentials } from '../sign.ts';
 import { field, parseJson } from '../wire.ts';
-import { type Environment, firstInChain, type KeyNames, keyNames, variablesOf } from './key-names.ts';
+import { firstInChain, type KeyNames, keyNames, variablesOf } from './key-names.ts';
 import { checked, KeysUnavailable, type ReadKeys, readSmallFile } from './key-source.ts';
 import { type AskForKeys, askEcsRole, askOidc } from './temporary.ts';
 

@@ -2,10 +2,10 @@
  * Where the vendors' own SDKs look for keys: names of environment variables in their order, and a file (reference,
  * "Credentials"). A name list is read first to last; an id and a secret of one row belong together.
  */
+
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
+import type { Environment } from '../../domain/ports/app-port.ts';
 
 interface Row {
   readonly ids: readonly string[];

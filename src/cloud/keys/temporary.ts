@@ -4,9 +4,10 @@
  * the STS exchange (an unsigned form, the answer's `Result.Credentials`) is that of the official Go and Python SDKs.
  */
 
+import type { Environment } from '../../domain/ports/app-port.ts';
 import type { HttpOutcome } from '../transport.ts';
 import { field, parseEnvelope, parseJson } from '../wire.ts';
-import type { Environment, KeyNames } from './key-names.ts';
+import type { KeyNames } from './key-names.ts';
 import { checked, KeysUnavailable, type ReadKeys, readSmallFile } from './key-source.ts';
 
 type Prefix = KeyNames['prefix'];

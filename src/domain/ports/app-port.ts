@@ -2,6 +2,9 @@
 import type { TaskView } from '../views/shown.ts';
 import type { Clock } from './time-port.ts';
 
+/** Variables of the process. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 export interface App {
   /** The daemon, until `signals.stop`. Logs by itself; resolves with the exit code. */
   runApp(options: RunOptions): Promise<number>;
@@ -11,7 +14,7 @@ export interface App {
 
 interface Common {
   readonly configPath: string | undefined;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly clock: Clock;
 }
 
