@@ -4,6 +4,7 @@
  */
 import type { RateLimit } from '../domain/ports/gate-port.ts';
 import { globMatches, type Match, type Policies, type Policy, type StormLimits } from '../domain/words/policy.ts';
+import { type Origins, originsOf } from './origins.ts';
 import {
   builtInPolicy,
   policySchema,
@@ -64,6 +65,8 @@ export interface Settings extends Pick<Written, 'log' | 'metrics'> {
   readonly accounts: readonly AccountSettings[];
   /** In file order: the first that matches a task has it. */
   readonly groups: readonly Policy[];
+  /** By group. */
+  readonly policyOrigins: Readonly<Record<string, Origins>>;
 }
 
 /** Every key has a value here: one without does not compile. */
@@ -85,6 +88,9 @@ export function resolve({ log, metrics, server, store, accounts, groups, default
     metrics,
     accounts: accounts.map(resolveAccount),
     groups: groups.map((group) => resolveGroup(group, defaults)),
+    policyOrigins: Object.fromEntries(
+      groups.map((group) => [group.name, originsOf(resolveGroup(group, defaults), group, defaults)]),
+    ),
   };
 }
 
