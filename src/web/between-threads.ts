@@ -78,7 +78,7 @@ export interface Limits {
   /** On one door, and of one address on it. Whoever comes when it is full takes the place of who did least for longest. */
   readonly connections: number;
   readonly connectionsOfAddress: number;
-  /** Requests that one connection may send ahead of its answers; with twice as many it is cut. */
+  /** Requests that one connection may send ahead of its answers; the last of them closes it. */
   readonly pipelined: number;
   /** Different requests in work on one door, and of one address: what is asked alike counts once. */
   readonly asked: number;

@@ -25,6 +25,7 @@ import {
   type ToDoors,
 } from './between-threads.ts';
 import { createCrowd, type Guest } from './crowd.ts';
+import { leadThrough, socketBehind } from './passage.ts';
 import { codeOf, problemOf, problemType } from './problem.ts';
 import { shapeFor } from './shapes.ts';
 import { createStreams } from './streams.ts';
@@ -43,10 +44,17 @@ const headersPassedOn = [
   'content-length',
 ] as const;
 
-export async function runDoors(port: MessagePort, options: DoorsOptions): Promise<void> {
+/** `turn` resolves in the next turn of the thread's loop. */
+export async function runDoors(port: MessagePort, options: DoorsOptions, turn: () => Promise<void>): Promise<void> {
   const say = (message: FromDoors) => port.postMessage(message);
   const counts = createCounts();
   const state = { closing: false, second: 0 };
+  // One piece in each turn of the loop, whoever's it is.
+  let lastPiece = Promise.resolve();
+  const nextTurn = () => {
+    lastPiece = lastPiece.then(turn);
+    return lastPiece;
+  };
   const asks = createAsks(options.limits, (id, ask) => say({ kind: 'ask', id, ask, counts: counts.take() }));
   const streams = createStreams(options.limits, (listeners) => say({ kind: 'listening', listeners }));
   const unread = createUnread(options.limits.unreadBytes);
@@ -102,15 +110,14 @@ export async function runDoors(port: MessagePort, options: DoorsOptions): Promis
     const crowd = createCrowd(options.limits);
     const guestOf = followGuests(server, crowd.enter);
     const { pipelined } = options.limits;
+    leadThrough(server, nextTurn, (socket) => (guestOf(socket)?.pending ?? 0) >= pipelined);
     const turns = new WeakMap<Guest, Promise<void>>();
     server.setTimeout(options.limits.silenceMs);
     server.on('request', (req: IncomingMessage, res: ServerResponse) => {
-      const guest = guestOf(req.socket);
+      const guest = guestOf(socketBehind(req.socket));
       if (!guest) return;
       guest.pending++;
-      // What is sent beyond the bound stays unanswered: the answer before it closes the connection. Far beyond it there
-      // is no answer at all: whatever was parsed is kept until then, 3 kB a request.
-      if (guest.pending > pipelined * 2) guest.socket.destroy();
+      // What is sent beyond the bound stays unanswered: the answer before it closes the connection.
       if (guest.pending > pipelined) return;
       // Whoever goes away amid an answer must not take the thread along.
       req.on('error', () => {});
@@ -129,7 +136,7 @@ export async function runDoors(port: MessagePort, options: DoorsOptions): Promis
       );
     });
     server.on('clientError', (error, socket: Socket) => {
-      const guest = guestOf(socket);
+      const guest = guestOf(socketBehind(socket));
       if (guest) refuse(error, socket, guest.answeringSince !== undefined, counts);
       // Still in its handshake: there is no way yet to say anything.
       else socket.destroy();
@@ -235,7 +242,7 @@ function followGuests(server: Server, enter: (socket: Socket) => Guest | undefin
     const guest = shaking.get(peerOf(socket));
     if (guest) known.set(socket, guest);
   });
-  return (socket: Socket) => known.get(socket);
+  return (socket: Socket | undefined) => socket && known.get(socket);
 }
 
 /** Up to one byte over the bound, which is then refused; undefined: the client has gone. */
