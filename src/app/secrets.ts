@@ -47,5 +47,9 @@ export async function allSecrets(settings: Settings): Promise<readonly string[]>
 function inAddress(text: string): readonly string[] {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const written = url?.password || url?.username || '';
-  return /%(?![0-9a-f]{2})/i.test(written) ? [written] : [written, decodeURIComponent(written)];
+  try {
+    return [written, decodeURIComponent(written)];
+  } catch {
+    return [written];
+  }
 }

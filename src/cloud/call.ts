@@ -7,6 +7,7 @@ import type { Gate, LimitName, Permit } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { type CallFailure, classMeanings, type ErrorClass } from '../domain/words/failure.ts';
 import { type Action, classify } from './errors.ts';
+import { mostValues } from './json.ts';
 import type { KeyRing } from './keys/credentials.ts';
 import type { ClockOffset } from './offset.ts';
 import type { Region } from './region.ts';
@@ -108,7 +109,7 @@ export const secretsOf = (keys: Credentials | undefined): readonly string[] =>
   [keys?.accessKeyId, keys?.secretAccessKey, keys?.sessionToken].filter((one) => one !== undefined);
 
 function withoutKeys(envelope: Envelope, secrets: readonly string[]): Envelope {
-  if (envelope.kind === 'unparsable') return envelope;
+  if (envelope.kind !== 'parsed') return envelope;
   const { requestId, error } = envelope;
   const code = withoutSecrets(error?.code, secrets);
   return {
@@ -195,6 +196,9 @@ function callEnd(
   switch (outcome.kind) {
     case 'response': {
       const envelope = withoutKeys(parse(outcome.body), secrets);
+      if (envelope.kind === 'too-many-values') {
+        return tooLarge(`${action}: the answer has more than ${mostValues} values`, outcome.status);
+      }
       const success = envelope.kind === 'parsed' && !envelope.error && outcome.status >= 200 && outcome.status < 300;
       if (success) {
         return { kind: 'ok', result: envelope.result, requestId: envelope.requestId, sentAt };
@@ -203,10 +207,7 @@ function callEnd(
       return failed(classify({ httpStatus: outcome.status, envelope: read }, action), 'answered');
     }
     case 'too-large':
-      return {
-        kind: 'too-large',
-        failure: noAnswer('server', `${action}: the answer is longer than ${longestAnswerBytes} bytes`, outcome.status),
-      };
+      return tooLarge(`${action}: the answer is longer than ${longestAnswerBytes} bytes`, outcome.status);
     case 'lost':
       return outcome.why === 'timeout'
         ? failed(noAnswer('timeout', `${action}: no complete answer in time`), 'unknown')
@@ -220,6 +221,11 @@ function callEnd(
       return outcome satisfies never;
   }
 }
+
+const tooLarge = (message: string, httpStatus: number): CallEnd => ({
+  kind: 'too-large',
+  failure: noAnswer('server', message, httpStatus),
+});
 
 const whyNotSent = {
   dns: 'the endpoint’s name could not be resolved (DNS)',

@@ -7,7 +7,7 @@ import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { CallFailure } from '../domain/words/failure.ts';
-import { type CallContext, longestAnswerBytes, permitOutcome, secretsOf } from './call.ts';
+import { type CallContext, permitOutcome, secretsOf } from './call.ts';
 import type { RestartAction } from './errors.ts';
 import { type CredentialsOptions, createKeyRing } from './keys/credentials.ts';
 import { type AskForKeys, ecsMetadataOrigin } from './keys/temporary.ts';
@@ -91,7 +91,7 @@ export function createCloud(options: CloudOptions): Cloud {
       if (sight.firstFailure && !sight.any) return failed(sight.firstFailure);
       // The last page, the count of 100,000 tasks and the decision are not to be one turn.
       await clock.yield();
-      groups.learnSizes(sight.items);
+      groups.learnSizes(sight);
       await clock.yield();
       return {
         kind: 'complete',
@@ -112,7 +112,7 @@ export function createCloud(options: CloudOptions): Cloud {
       const task = { taskId, cloudGroup: context.groupNames.written(cloudGroup) };
       return restart(context, restartActions, task, permit, signal);
     },
-    lookCost: (cloudGroups) => groups.cost(cloudGroups),
+    lookCost: (cloudGroups) => groups.cost(cloudGroups.map(context.groupNames.written)),
     hostsOf: (taskId) => context.hosts.of(taskId),
     clockOffsetMs: () => context.offset.offsetMs(),
     async close() {
@@ -170,6 +170,9 @@ function listContext(options: CloudOptions, closed: AbortSignal): ListContext {
   };
 }
 
+/** Of an answer with keys: a token, a role's name and three keys. */
+const longestKeysBytes = 64 * 1024;
+
 /** Asking for keys passes the gate only where it goes to the API's own endpoint, which counts it. */
 function askForKeys(options: CloudOptions, endpoint: URL, closed: AbortSignal): AskForKeys {
   const { clock } = options;
@@ -187,7 +190,7 @@ function askForKeys(options: CloudOptions, endpoint: URL, closed: AbortSignal): 
         {
           ...request,
           timeoutMs: options.requestTimeoutMs,
-          maxBytes: longestAnswerBytes,
+          maxBytes: longestKeysBytes,
           direct: request.origin === metadataOrigin,
         },
         closed,

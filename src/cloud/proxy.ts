@@ -42,7 +42,7 @@ function readProxy(text: string): URL | 'unusable' {
   const whole = text.includes('://') ? text : `http://${text}`;
   const url = URL.canParse(whole) ? new URL(whole) : undefined;
   const usable =
-    url && /^https?:$/.test(url.protocol) && url.hostname !== '' && isDecodable(url.username + url.password);
+    url && /^https?:$/.test(url.protocol) && url.hostname !== '' && [url.username, url.password].every(isDecodable);
   return usable ? url : 'unusable';
 }
 

@@ -10,6 +10,7 @@ import { hash } from 'node:crypto';
 import type { KnownItem } from '../domain/ports/cloud-port.ts';
 import { type CloudTime, cloudTime } from '../domain/words/cloud-time.ts';
 import { type TaskItem, type TaskStatus, type TaskType, unchanged } from '../domain/words/task.ts';
+import { readJson } from './json.ts';
 import { shownCode, shownRequestId, shownText } from './shown-text.ts';
 import type { HostMemory } from './task-hosts.ts';
 
@@ -43,10 +44,14 @@ export type Envelope =
       readonly error: { readonly code?: string } | undefined;
       readonly result: unknown;
     }
-  | { readonly kind: 'unparsable' };
+  | { readonly kind: 'unparsable' }
+  /** More values than a page is read with: a smaller page may do. */
+  | { readonly kind: 'too-many-values' };
 
 export function parseEnvelope(body: Buffer | string): Envelope {
-  const parsed = parseJson(body.toString());
+  const read = readJson(typeof body === 'string' ? Buffer.from(body) : body);
+  if (read.kind === 'too-many-values') return read;
+  const parsed = read.kind === 'json' ? read.value : undefined;
   const metadata = field(parsed, 'ResponseMetadata');
   if (!isRecord(metadata)) return { kind: 'unparsable' };
   const error = metadata.Error;
@@ -76,7 +81,8 @@ export interface GroupNames {
   written(shown: string): string;
 }
 
-const mostNames = 1_000;
+/** Of masked names. */
+const mostNames = 10_000;
 
 /** `key`: of the hash that keeps two masked names apart. */
 export function createGroupNames(key: string): GroupNames {
@@ -86,7 +92,10 @@ export function createGroupNames(key: string): GroupNames {
       const text = shownText(written, longest.cloudGroup, secrets);
       if (text === written) return text;
       const name = `${text} #${hash('sha256', `${key}\n${written}`).slice(0, 8)}`;
-      if (masked.size >= mostNames) masked.clear();
+      if (masked.size >= mostNames) {
+        const [oldest = ''] = masked.keys();
+        masked.delete(oldest);
+      }
       masked.set(name, written);
       return name;
     },
@@ -128,11 +137,13 @@ export function parseGroups(
   const list = listOf(result);
   if (!list) return undefined;
   const names = list
-    .filter((raw) => isRecord(raw) && Number(raw.Status ?? 0) === 0)
+    .filter((raw) => isRecord(raw) && usable.includes(raw.Status ?? 0))
     .map((raw) => field(raw, 'Name'))
     .filter((name): name is string => typeof name === 'string' && name !== '' && name.length <= longest.cloudGroup);
   return { names, entries: list.length, total: count(field(result, 'Total')) };
 }
+
+const usable: readonly unknown[] = [0, '0'];
 
 /** The server is written in Go: an empty list is `[]`, `null` or absent, and so can be the whole `Result`. */
 function listOf(result: unknown): readonly unknown[] | undefined {
@@ -264,14 +275,6 @@ export const isRecord = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export const field = (value: unknown, name: string): unknown => (isRecord(value) ? value[name] : undefined);
-
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 const count = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;

@@ -164,6 +164,20 @@ describe('drift', () => {
 });
 
 describe('pages over the bound', () => {
+  test('a page with more values than are parsed is read in halves', async () => {
+    const many = Array.from({ length: 50_000 }, () => ({ SrcAddr: '' }));
+    const all = tasks(8).map((task) => ({ ...task, VodSrcAddrs: many }));
+    const transport = scripted((_action, { Page, Size }) =>
+      envelope({
+        List: all.slice((Number(Page) - 1) * Number(Size), Number(Page) * Number(Size)),
+        Pagination: { TotalCount: 8 },
+      }),
+    );
+    const { cloud, traces } = bench(transport, { pageSize: 8 });
+    const seen = complete(await cloud.observe(never));
+    expect([ids(seen).length, seen.drift]).toEqual([8, false]);
+    expect(traces).toContainEqual({ kind: 'page-halved', account: 'main', pageSize: 2 });
+  });
   /** A cloud whose answers are too large over `most` units; each task weighs one, or what `weights` says. */
   const heavy = (all: ReturnType<typeof tasks>, most: number, weights: Record<string, number> = {}) =>
     scripted((_action, body) => {
@@ -195,7 +209,7 @@ describe('pages over the bound', () => {
     const seen = complete(await cloud.observe(never));
     expect(ids(seen)).toEqual(ids({ items: all.filter((t) => t.TaskId !== 't13').map((t) => ({ taskId: t.TaskId })) }));
     expect(seen).toMatchObject({ malformedItems: 1, drift: false });
-    expect(traces).toContainEqual({ kind: 'malformed-item', account: 'main', where: 'item over 16 MiB' });
+    expect(traces).toContainEqual({ kind: 'malformed-item', account: 'main', where: 'item too large' });
   });
 
   test('one hot spot in a long list does not make every page small', async () => {
@@ -237,7 +251,9 @@ describe('which cloud groups are asked for', () => {
       if (code) return envelope(undefined, { Code: code });
       const names = asked.length > 0 ? asked : Object.keys(groups);
       const shown = names.flatMap((GroupName) =>
-        Array.from({ length: groups[GroupName] ?? 0 }, (_, i) => rawTask(`${GroupName}-${i}`, { GroupName })),
+        Array.from({ length: groups[GroupName] ?? 0 }, (_, i) =>
+          rawTask(`${GroupName.replace(/[^\w-]/g, '')}-${i}`, { GroupName }),
+        ),
       );
       return pageOf(shown, body);
     });
@@ -375,6 +391,26 @@ describe('which cloud groups are asked for', () => {
     expect(gate.lanes).toEqual(Array(3).fill('verify'));
     expect(cost).toBe(3);
     expect(cloud.lookCost(['unheard'])).toBe(1);
+  });
+
+  test('a group whose name is masked costs what it costs, together with others and when it is asked alone', async () => {
+    const hidden = 'vip rtmp://push.example/app/key';
+    const fails: Record<string, string> = {};
+    const transport = cloudOf({ [hidden]: 25, news: 3, sports: 1 }, fails);
+    const { cloud } = bench(transport, { pageSize: 10, cloudGroups: [hidden, 'news', 'sports'] });
+    const seen = complete(await cloud.observe(never));
+    const shown = seen.items.find(({ cloudGroup }) => cloudGroup.startsWith('vip'))?.cloudGroup ?? '';
+    expect(shown).not.toContain('push.example');
+    expect(cloud.lookCost([shown])).toBe(3);
+    expect(cloud.lookCost([shown, 'news', 'sports'])).toBe(3);
+    // Refused once, it is asked alone for a while: in three calls, and the others in one.
+    fails[hidden] = 'ResourceNotFound';
+    await cloud.observe(never);
+    delete fails[hidden];
+    const before = transport.calls.length;
+    expect(cloud.lookCost([shown, 'news', 'sports'])).toBe(4);
+    await cloud.look([shown, 'news', 'sports'], never);
+    expect(transport.calls.length - before).toBe(4);
   });
 
   test('a look at two groups of which one fails shows the other', async () => {

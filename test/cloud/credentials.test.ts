@@ -406,6 +406,22 @@ describe('temporary keys', () => {
     expect(await current()).toBe('k2');
   });
 
+  // A clock that is wrong here, a metadata service that keeps old answers: the cloud is to judge.
+  test.each([-3_600_000, 0, 1_000, 20_000])(
+    'that are said to end in %d ms are used all the same, and asked for every 30 s at most',
+    async (lifeMs) => {
+      const { current, time, asked, keys } = role(lifeMs);
+      for (let second = 0; second < 300; second++) {
+        expect(await current()).toMatch(/^k\d+$/);
+        expect(keys.ready()).toBeDefined();
+        time.ms += 1_000;
+      }
+      // A token and its keys, each time.
+      expect(asked.length).toBeLessThanOrEqual(2 * 10);
+      expect(asked.length).toBeGreaterThan(2);
+    },
+  );
+
   test('that cannot be renewed are used to their end, asking again every 30 s', async () => {
     const { current, time, asked, state, keys } = role(3_600_000);
     await current();

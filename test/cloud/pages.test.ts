@@ -32,7 +32,7 @@ const answer = (tasks: readonly unknown[], total = tasks.length) => {
 function read(memory: PageMemory, body: Buffer, context: PageContext, request = 'page 1') {
   const reader = memory.readerOf(request);
   const read = reader.envelope(body);
-  if (read.kind === 'unparsable') return read;
+  if (read.kind !== 'parsed') return read;
   return read.error ? { error: read.error, requestId: read.requestId } : reader.page(read.result, context);
 }
 

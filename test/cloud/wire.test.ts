@@ -229,6 +229,19 @@ test('whatever the cloud sends, reading it does not throw', () => {
   fc.assert(fc.property(fc.string(), (text) => void parseEnvelope(text)));
 });
 
+describe('an answer is parsed only if its structure is bounded', () => {
+  const nested = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
+  const answer = (result: string) => `{"ResponseMetadata":{"RequestId":"0123456789"},"Result":${result}}`;
+  test.each([
+    ['what an answer has', nested(40), 'parsed'],
+    ['nesting without end', nested(100), 'unparsable'],
+    ['nesting that never closes', '{"a":'.repeat(100), 'unparsable'],
+    ['too many values', `[${'0,'.repeat(300_000)}0]`, 'too-many-values'],
+    ['too many empty ones', `[${'[],'.repeat(150_000)}[]]`, 'too-many-values'],
+    ['texts full of brackets', JSON.stringify([`${'['.repeat(400_000)}"\\`, '{,'.repeat(400_000)]), 'parsed'],
+  ])('%s', (_what, result, kind) => expect(parseEnvelope(answer(result)).kind).toBe(kind));
+});
+
 describe('the envelope', () => {
   const error = (said: unknown, RequestId: unknown = 'r1') =>
     parseEnvelope(JSON.stringify({ ResponseMetadata: { RequestId, Error: said } }));
@@ -253,6 +266,12 @@ describe('the envelope', () => {
 test('cloud groups: deleted ones and those without a name are left out', () => {
   const List = [{ Name: 'a', Status: 0 }, { Name: 'b', Status: 1 }, { Name: '' }, { Name: 'c' }, null, { Name: 7 }];
   expect(parseGroups({ List, Total: 6 })).toEqual({ names: ['a', 'c'], entries: 6, total: 6 });
+  const odd = [
+    { Name: 'a', Status: { toString: 1, valueOf: 1 } },
+    { Name: 'b', Status: '0' },
+    { Name: 'c', Status: [] },
+  ];
+  expect(parseGroups({ List: odd })?.names).toEqual(['b']);
 });
 
 test('bodies', () => {

@@ -16,6 +16,8 @@ interface Hostile {
   readonly effect: Effect;
 }
 
+const listOf = (items: string) => `{"ResponseMetadata":{"RequestId":"2024"},"Result":{"List":[${items}`;
+
 const failing: readonly Hostile[] = [
   { name: 'huge', what: '500 MB of answer', class: 'server', effect: { kind: 'huge', bytes: hugeBytes } },
   {
@@ -48,6 +50,24 @@ const failing: readonly Hostile[] = [
     what: 'a redirect',
     class: 'server',
     effect: { kind: 'answer', status: 302, headers: { location: 'http://127.0.0.1:9/elsewhere' }, body: '' },
+  },
+  {
+    name: 'nested',
+    what: '10 MB of brackets',
+    class: 'server',
+    effect: { kind: 'answer', status: 200, body: '['.repeat(10_000_000) },
+  },
+  {
+    name: 'nestedlist',
+    what: '10 MB of objects in objects',
+    class: 'server',
+    effect: { kind: 'answer', status: 200, body: listOf('{"a":'.repeat(2_000_000)) },
+  },
+  {
+    name: 'empties',
+    what: '10 MB of empty tasks',
+    class: 'server',
+    effect: { kind: 'answer', status: 200, body: `${listOf('{},'.repeat(3_300_000))}{}]}}` },
   },
 ];
 const drifting = 'drifting';

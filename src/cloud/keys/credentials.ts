@@ -9,8 +9,9 @@ import type { Environment } from '../../domain/ports/app-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
 import type { CallFailure } from '../../domain/words/failure.ts';
 import { fileTrouble, versionOfUserFile } from '../../user-files.ts';
+import { parseJson } from '../json.ts';
 import type { Credentials } from '../sign.ts';
-import { field, parseJson } from '../wire.ts';
+import { field } from '../wire.ts';
 import { firstInChain, type KeyNames, keyNames, variablesOf } from './key-names.ts';
 import { checked, KeysUnavailable, type ReadKeys, readSmallFile } from './key-source.ts';
 import { type AskForKeys, askEcsRole, askOidc } from './temporary.ts';
@@ -68,29 +69,42 @@ interface KeyRingOptions {
 
 /** Temporary keys are renewed this long before their end, or at a third of their life if that is shorter. */
 const renewBeforeMs = 5 * 60_000;
-/** A failed renewal of keys that are still valid is tried again after this long. */
+/** Keys that are still valid are not asked for sooner than this long after the last time. */
 const renewAgainMs = 30_000;
+/**
+ * Keys that were just given are used for so long, whatever they say of their end: the clock here can be wrong, and
+ * then the cloud is to judge.
+ */
+const usedForMs = 2 * renewAgainMs;
 const lookAtFilesEveryMs = 2_000;
 
 export function createKeyRing(options: KeyRingOptions): KeyRing {
   const { clock, cloudNow } = options;
   const source = sourceOf(options);
-  let held: (ReadKeys & { readonly renewAt: number }) | undefined;
+  let held: (ReadKeys & { readonly renewAt: number; readonly usedUntil: number }) | undefined;
   let reading: Promise<KeysEnd> | undefined;
   let renewNotBefore = Number.NEGATIVE_INFINITY;
 
-  const valid = () => (held && (held.expiresAt === undefined || cloudNow() < held.expiresAt) ? held : undefined);
+  const valid = () =>
+    held && (held.expiresAt === undefined || cloudNow() < held.expiresAt || clock.monotonic() < held.usedUntil)
+      ? held
+      : undefined;
 
   const readNow = async (): Promise<KeysEnd> => {
     try {
       const read = await source.read();
       const lifeMs = read.expiresAt === undefined ? Number.POSITIVE_INFINITY : read.expiresAt - cloudNow();
-      held = { ...read, renewAt: cloudNow() + lifeMs - Math.min(renewBeforeMs, lifeMs / 3) };
+      held = {
+        ...read,
+        renewAt: cloudNow() + lifeMs - Math.min(renewBeforeMs, lifeMs / 3),
+        usedUntil: clock.monotonic() + usedForMs,
+      };
       return { ok: true, credentials: read.credentials };
     } catch (error) {
       if (!(error instanceof KeysUnavailable)) throw error;
-      renewNotBefore = clock.monotonic() + renewAgainMs;
       return { ok: false, failure: { class: error.class, message: `credentials: ${error.message}` } };
+    } finally {
+      renewNotBefore = clock.monotonic() + renewAgainMs;
     }
   };
   /** One reading at a time, whoever waits for it. */

@@ -5,8 +5,9 @@
  */
 
 import type { Environment } from '../../domain/ports/app-port.ts';
+import { parseJson } from '../json.ts';
 import type { HttpOutcome } from '../transport.ts';
-import { field, parseEnvelope, parseJson } from '../wire.ts';
+import { field, parseEnvelope } from '../wire.ts';
 import type { KeyNames } from './key-names.ts';
 import { checked, KeysUnavailable, type ReadKeys, readSmallFile } from './key-source.ts';
 
@@ -62,7 +63,7 @@ export async function askOidc(prefix: Prefix, env: Environment, ask: AskForKeys)
   const { status, body } = answered(outcome, `oidc: STS at ${origin}`);
   const envelope = parseEnvelope(body);
   const code = envelope.kind === 'parsed' ? envelope.error?.code : undefined;
-  const failed = envelope.kind === 'unparsable' || envelope.error !== undefined || status !== 200;
+  const failed = envelope.kind !== 'parsed' || envelope.error !== undefined || status !== 200;
   if (failed) throw refused(`oidc: STS at ${origin} answered ${code ?? 'no keys'} (HTTP ${status})`, status);
   return keysFrom(field(envelope.result, 'Credentials'), 'Expiration', `oidc: STS at ${origin}`);
 }
@@ -90,7 +91,7 @@ export async function askEcsRole(prefix: Prefix, env: Environment, ask: AskForKe
     if (typeof first !== 'string' || first === '') {
       throw refused(`${where} lists no role of this instance (HTTP ${roles.status})`, roles.status);
     }
-    role = first;
+    role = checked(first, `${where}: the name of its role`);
   }
   const keys = await request('GET', `${rolesPath}/${encodeURIComponent(role)}`, withToken);
   if (keys.status !== 200) throw refused(`${where} has no keys for role ${role} (HTTP ${keys.status})`, keys.status);

@@ -36,10 +36,10 @@ interface GroupsReader {
     known: KnownItem,
     signal: AbortSignal,
   ): Promise<GroupsSight>;
-  /** Calls that reading these groups costs, by the sizes last seen. */
+  /** Calls that reading these groups costs, by the sizes last seen; names as the cloud writes them. */
   cost(cloudGroups: readonly string[]): number;
-  /** What the newest whole sight says of the groups' sizes. */
-  learnSizes(items: readonly TaskItem[]): void;
+  /** What the newest sight says of the groups' sizes; those that it could not read keep theirs. */
+  learnSizes(sight: Pick<GroupsSight, 'items' | 'failed'>): void;
 }
 
 export function createGroupsReader(context: ListContext): GroupsReader {
@@ -67,10 +67,13 @@ export function createGroupsReader(context: ListContext): GroupsReader {
       const tasks = (list: readonly string[]) => list.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
       return listsFor(cloudGroups).reduce((calls, list) => calls + Math.max(1, Math.ceil(tasks(list) / size)), 0);
     },
-    learnSizes(items) {
+    learnSizes({ items, failed }) {
       const counted = new Map<string, number>();
       for (const { cloudGroup } of items) counted.set(cloudGroup, (counted.get(cloudGroup) ?? 0) + 1);
-      sizes = counted;
+      sizes = new Map([
+        ...failed.map((name) => [name, sizes.get(name) ?? 0] as const),
+        ...[...counted].map(([shown, count]) => [context.groupNames.written(shown), count] as const),
+      ]);
     },
   };
 }

@@ -234,12 +234,13 @@ function malformed({ context, gathered }: ListRequest, where: string): void {
 /** One item costs that item; a cloud that answers everything without end would cost a call for every place of a list. */
 function oversized(request: ListRequest): void {
   const { gathered } = request;
-  malformed(request, 'item over 16 MiB');
+  malformed(request, 'item too large');
   gathered.oversized++;
   if (gathered.totalCount !== undefined || gathered.oversized < hopelessItems) return;
   gathered.failure ??= {
     class: 'server',
-    message: 'ListPullToPushTaskV2: every answer is longer than 16 MiB, even for a single task',
+    message:
+      'ListPullToPushTaskV2: every answer is too large, even for a single task (the bound is 16 MiB, and 300,000 values)',
   };
 }
 

@@ -73,4 +73,7 @@ async function readGroups(context: CallContext, signal: AbortSignal): Promise<Ro
   return { ok: true, names: [...names], drift: received !== total && received > 0 };
 }
 
-const tooLarge: CallFailure = { class: 'server', message: 'ListPullToPushGroup: the answer is longer than 16 MiB' };
+const tooLarge: CallFailure = {
+  class: 'server',
+  message: 'ListPullToPushGroup: the answer is too large (the bound is 16 MiB, and 300,000 values)',
+};
