@@ -5,6 +5,7 @@ import type { CredentialsOptions } from '../cloud/keys/credentials.ts';
 import { createGate } from '../cloud/limiter/gate.ts';
 import { proxyFor } from '../cloud/proxy.ts';
 import { createTransport, type Transport } from '../cloud/transport.ts';
+import type { AccountRecord } from '../domain/memory/ledger.ts';
 import type { Environment } from '../domain/ports/app-port.ts';
 import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Gate, Lane } from '../domain/ports/gate-port.ts';
@@ -36,13 +37,16 @@ export function openGate(account: AccountSettings, clock: Clock, onWait: (lane: 
   return createGate({ ...account.rateLimit, clock, onWait });
 }
 
+/** What the account's clients before this one found out. */
+export type Learned = Pick<AccountRecord, 'retiredActions' | 'region'>;
+
 /** Throws if the settings were not checked. */
 export function openCloud(
   account: AccountSettings,
   settings: Settings,
   gate: Gate,
   worlds: PretendClouds,
-  retired: () => readonly string[],
+  learned: () => Learned | undefined,
   common: Common,
 ): Cloud {
   const { clock, env, fingerprintKey, onTrace } = common;
@@ -59,7 +63,8 @@ export function openCloud(
     pageSize: account.poll.pageSize,
     requestTimeoutMs: account.requestTimeoutMs,
     restartAction: account.restartAction,
-    retiredActions: retired,
+    retiredActions: () => learned()?.retiredActions ?? [],
+    rememberedRegion: () => learned()?.region,
     fingerprintKey,
     gate,
     clock,

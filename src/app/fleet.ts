@@ -237,8 +237,8 @@ export class Fleet {
   }
 
   #openCloud(account: AccountSettings, settings: Settings, gate: Gate): Cloud {
-    const retired = () => this.keeper(account.name)?.ledger.accountRecord.retiredActions ?? [];
-    return openCloud(account, settings, gate, this.#worlds, retired, this.#common);
+    const learned = () => this.keeper(account.name)?.ledger.accountRecord;
+    return openCloud(account, settings, gate, this.#worlds, learned, this.#common);
   }
 
   #begin(member: Member): void {

@@ -301,6 +301,7 @@ function viewOf(keeper: Keeper, { current }: Running, unmanaged: number) {
     ...accountView(keeper.situation(), unmanaged),
     provider: current.settings.accounts.find(({ name }) => name === keeper.account)?.provider ?? 'unknown',
     pollIntervalMs: keeper.pollGapMs(),
+    region: keeper.cloud.region(),
     clockOffsetMs: keeper.cloud.clockOffsetMs(),
     calls: lanes.reduce((sum, lane) => sum + keeper.gate.admitted(lane), 0),
     gate: keeper.gate.snapshot(),

@@ -11,7 +11,7 @@ import type { TaskView } from '../domain/views/shown.ts';
 import { taskView } from '../domain/views/views.ts';
 import { type AccountSettings, policies, type Settings } from '../settings/settings.ts';
 import { openStore, type Store, StoreProblem } from '../store/open.ts';
-import { keeperSettings, openCloud, openGate, type PretendClouds } from './account.ts';
+import { keeperSettings, type Learned, openCloud, openGate, type PretendClouds } from './account.ts';
 import { findAndLoad } from './configuration.ts';
 import { type Place, unmatched } from './unmatched.ts';
 
@@ -46,7 +46,7 @@ export async function planOnce(options: PlanOptions): Promise<Plan> {
 async function placesOf(account: AccountSettings, settings: Settings, options: PlanOptions): Promise<readonly Place[]> {
   if (account.subAccount) return [];
   const anywhere = settings.groups.map((group) => ({ ...group, match: { ...group.match, cloudGroup: ['*'] } }));
-  const cloud = openOnce(account, { ...settings, groups: anywhere }, () => [], 'names', options);
+  const cloud = openOnce(account, { ...settings, groups: anywhere }, () => undefined, 'names', options);
   try {
     const seen = await cloud.observe(options.signal);
     if (seen.kind === 'failed') return [];
@@ -60,14 +60,14 @@ async function placesOf(account: AccountSettings, settings: Settings, options: P
 function openOnce(
   account: AccountSettings,
   settings: Settings,
-  retired: () => readonly string[],
+  learned: () => Learned | undefined,
   fingerprintKey: string,
   { clock, env }: PlanOptions,
 ): Cloud {
   const worlds: PretendClouds = new Map();
   const gate = openGate(account, clock, () => {});
   const common = { clock, env, fingerprintKey, onTrace: () => {}, onCredentialsChanged: () => {} };
-  return openCloud(account, settings, gate, worlds, retired, common);
+  return openCloud(account, settings, gate, worlds, learned, common);
 }
 
 /** Nothing that a plan finds is kept. */
@@ -106,7 +106,7 @@ async function planAccount(
 ): Promise<readonly TaskView[] | { readonly error: string }> {
   const { ledger } = memory;
   const { clock, signal } = options;
-  const cloud = openOnce(account, settings, () => ledger.accountRecord.retiredActions, fingerprintKey, options);
+  const cloud = openOnce(account, settings, () => ledger.accountRecord, fingerprintKey, options);
   try {
     const observation = await cloud.observe(signal);
     if (observation.kind === 'failed')

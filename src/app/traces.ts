@@ -23,12 +23,7 @@ export function tracesTo(
     metrics.cloud(trace);
     const { account } = trace;
     if (trace.kind === 'action-retired') fleet()?.keeper(account)?.actionRetired(trace.from, trace.to);
-    if (trace.kind === 'region-found')
-      log.tell(
-        'region-found',
-        { account, region: trace.region },
-        `The cloud takes signatures for the region ${trace.region}; \`region: ${trace.region}\` in the configuration saves the first try.`,
-      );
+    if (trace.kind === 'region-found') fleet()?.keeper(account)?.regionFound(trace.region);
     if (trace.kind === 'page-halved' && isNews(`${account} ${trace.pageSize}`))
       log.tell(
         'page-halved',

@@ -157,7 +157,7 @@ function groupWords({ accounts, now }: StatusView, group: GroupView): string[] {
 }
 
 const accountWords = (now: number, account: AccountView): string =>
-  `account ${account.account}: ${account.tasks} tasks, ${account.unmanaged} unmanaged; polled ${lastPoll(now, account)}; ${callsPerSecond(account)} calls/s`;
+  `account ${account.account}: ${account.tasks} tasks, ${account.unmanaged} unmanaged; polled ${lastPoll(now, account)}; ${callsPerSecond(account)} calls/s; region ${account.region}`;
 
 function writeStatus(out: Output, status: StatusView): void {
   const store = `${status.store.kind} ${status.store.up ? 'up' : paint(out, 'red', 'DOWN: restarts are stopped')}`;
@@ -167,10 +167,11 @@ function writeStatus(out: Output, status: StatusView): void {
   out.write('\n');
   writeTable(
     out,
-    ['ACCOUNT', 'PROVIDER', 'OWNER', 'LAST POLL', 'TASKS', 'UNMANAGED', 'CALLS/S', 'TROUBLE'],
+    ['ACCOUNT', 'PROVIDER', 'REGION', 'OWNER', 'LAST POLL', 'TASKS', 'UNMANAGED', 'CALLS/S', 'TROUBLE'],
     status.accounts.map((account) => [
       account.account,
       account.provider,
+      account.region,
       account.owned ? 'this process' : 'another process',
       lastPoll(status.now, account),
       String(account.tasks),

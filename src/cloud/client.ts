@@ -55,6 +55,8 @@ export interface CloudOptions {
   readonly restartAction: 'auto' | RestartAction;
   /** What `auto` has learned before; asked when needed, since the ledger is read after the client is made. */
   readonly retiredActions: () => readonly string[];
+  /** The region that worked before, where none is given; asked at the first call. */
+  readonly rememberedRegion?: () => string | undefined;
   /** Keeps source fingerprints from being guessed; the same from start to start. */
   readonly fingerprintKey: string;
   readonly gate: Gate;
@@ -114,6 +116,7 @@ export function createCloud(options: CloudOptions): Cloud {
     },
     lookCost: (cloudGroups) => groups.cost(cloudGroups.map(context.groupNames.written)),
     hostsOf: (taskId) => context.hosts.of(taskId),
+    region: () => context.region.current(),
     clockOffsetMs: () => context.offset.offsetMs(),
     async close() {
       closing.abort(new Error('the client of this account is closed'));
@@ -150,8 +153,10 @@ function listContext(options: CloudOptions, closed: AbortSignal): ListContext {
   return {
     account,
     endpoint,
-    region: createRegion(options.region === undefined ? provider.regions : [options.region], (region) =>
-      onTrace({ kind: 'region-found', account, region }),
+    region: createRegion(
+      options.region === undefined ? provider.regions : [options.region],
+      options.rememberedRegion ?? (() => undefined),
+      (region) => onTrace({ kind: 'region-found', account, region }),
     ),
     requestTimeoutMs: options.requestTimeoutMs,
     gate,

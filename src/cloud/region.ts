@@ -12,20 +12,29 @@ export interface Region {
 
 const mayMeanRegion: ReadonlySet<string | undefined> = new Set(['SignatureDoesNotMatch', 'InvalidCredential']);
 
-/** `onFound` is told once, if it is not the first candidate that works. */
-export function createRegion(candidates: readonly [string, ...string[]], onFound: (region: string) => void): Region {
-  let index = 0;
+/**
+ * `remembered`: what worked before, read from the ledger before the first call; it comes first. `onFound` is told once what works, if
+ * there was a choice and it is not what is remembered.
+ */
+export function createRegion(
+  candidates: readonly [string, ...string[]],
+  remembered: () => string | undefined,
+  onFound: (region: string) => void,
+): Region {
+  /** Undefined: nothing was refused yet, and what is remembered may still be read. */
+  let refusedTo: number | undefined;
   let settled = candidates.length === 1;
-  const current = () => candidates[index] ?? candidates[0];
+  const index = () => refusedTo ?? Math.max(0, candidates.indexOf(remembered() ?? candidates[0]));
+  const current = () => candidates[index()] ?? candidates[0];
   return {
     current,
     worked() {
-      if (!settled && index > 0) onFound(current());
+      if (!settled && current() !== remembered()) onFound(current());
       settled = true;
     },
     refused(code) {
       if (settled || !mayMeanRegion.has(code)) return false;
-      index = (index + 1) % candidates.length;
+      refusedTo = (index() + 1) % candidates.length;
       return true;
     },
   };

@@ -351,6 +351,12 @@ export class Keeper {
     void this.#desk.commitOrComplain();
   }
 
+  /** The client learned which region is the right one; remembered beyond a restart. */
+  regionFound(region: string): void {
+    this.#desk.memory.tell({ type: 'region-found', ...this.#about(), region });
+    void this.#desk.commitOrComplain();
+  }
+
   // ---- what others may see ---------------------------------------------------------------------------------------
 
   get ledger(): Ledger {

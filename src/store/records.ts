@@ -173,6 +173,7 @@ export const accountRecord: z.ZodType<AccountRecord> = z.object({
   circuits: z.object({ list: listCircuit, restart: restartCircuit }),
   throttle: maybe(z.object({ inRow: count, setAt: time, until: time })),
   retiredActions: z.array(text),
+  region: maybe(text),
 });
 
 export const hold: z.ZodType<Hold> = z.object({

@@ -171,6 +171,8 @@ function accountLine(event: AccountEvent): Line {
         `the cloud has retired ${event.from}: relaykeeper calls ${event.to} instead`,
         pick(event, 'from', 'to'),
       );
+    case 'region-found':
+      return line(`the cloud takes signatures for the region ${event.region}`, pick(event, 'region'));
     case 'owner-gained':
       return line('this process owns the account now', { epoch: event.epoch });
     case 'owner-lost':

@@ -123,6 +123,7 @@ const account = z.object({
   ),
   suspectSince: orNull(at),
   incompleteSince: orNull(at),
+  region: z.string(),
   clockOffsetMs: z.number(),
   calls: count,
   gate: z.object({

@@ -124,6 +124,7 @@ const status: StatusView = {
       suspectSince: null,
       incompleteSince: null,
       calls: 7,
+      region: 'cn-north-1',
       clockOffsetMs: 0,
       gate,
     },

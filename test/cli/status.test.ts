@@ -21,6 +21,7 @@ const account = (name: string, more: Partial<AccountView> = {}): AccountView => 
   failing: null,
   suspectSince: null,
   incompleteSince: null,
+  region: 'cn-north-1',
   clockOffsetMs: 0,
   gate: { perSecond: 10, restartPerSecond: 10, listPerSecond: 10, slowed: [], queued: lane, permitsOut: 0 },
   ...more,
@@ -87,7 +88,7 @@ describe('status for a person', () => {
     const { out } = await run('status');
     expect(out).toBe(
       'Everything that should run runs.\n\n' +
-        'account main: 120 tasks, 20 unmanaged; polled 4s ago, every 5s; 10 calls/s\n' +
+        'account main: 120 tasks, 20 unmanaged; polled 4s ago, every 5s; 10 calls/s; region cn-north-1\n' +
         'relaykeeper 0.1.0 up 1h30m, relaykeeper.yaml (abc123)\n',
     );
   });
@@ -197,7 +198,7 @@ it('in a pipe: accounts, groups, stopped tasks with whole titles and ids, what t
   const inCommon = [{ account: 'main', trait: 'type', value: 'vod', down: 5, ofDown: 5, sentence }] as const;
   const seen = { tasks: [stopped('8fde6aa0281d9f6e', title, 5)], status: { inCommon } };
   const { out } = await run('status', seen, { terminal: false });
-  expect(out).toContain('\nmain\tvolcengine\tthis process\t4s ago, every 5s\t120\t20\t10\t-\n');
+  expect(out).toContain('\nmain\tvolcengine\tcn-north-1\tthis process\t4s ago, every 5s\t120\t20\t10\t-\n');
   expect(out).toContain(`\n8fde6aa0281d9f6e\t${title}\tvip\t5m\t0\tbackoff\t2026-03-01T12:01:00.000Z\n`);
   expect(out).toContain(`\n${sentence}\n`);
 });

@@ -36,10 +36,28 @@ test.each(['SignatureDoesNotMatch', 'InvalidCredential'])(
   },
 );
 
-test('where the first region is right nothing is told', async () => {
+test('where the first region is right that is told, once', async () => {
   const one = await regional('ap-singapore-1');
+  expect([await one.observe(), await one.observe()]).toEqual([1, 1]);
+  const found = { kind: 'region-found', account: 'main', region: 'ap-singapore-1' };
+  expect([one.asked, one.found()]).toEqual([['ap-singapore-1', 'ap-singapore-1'], [found]]);
+  await one.end();
+});
+
+test.each([
+  ['is the first to be tried, and no news', 'cn-north-1', 'cn-north-1', ['cn-north-1'], 0],
+  [
+    'and is right no longer: the other, and that is news',
+    'ap-singapore-1',
+    'cn-north-1',
+    ['cn-north-1', 'ap-singapore-1'],
+    1,
+  ],
+  ['and is none that is known: as without it', 'ap-singapore-1', 'mars-1', ['ap-singapore-1'], 1],
+])('what is remembered %s', async (_what, right, remembered, asked, told) => {
+  const one = await regional(right, 'SignatureDoesNotMatch', { rememberedRegion: () => remembered });
   expect(await one.observe()).toBe(1);
-  expect([one.asked, one.found()]).toEqual([['ap-singapore-1'], []]);
+  expect([one.asked, one.found().length]).toEqual([asked, told]);
   await one.end();
 });
 

@@ -88,6 +88,7 @@ const account = (
   circuits: { list, restart },
   throttle: { inRow: count, setAt: ours, until: ours },
   retiredActions: ['RestartPullToPushTask'],
+  region: 'ap-singapore-1',
 });
 
 const filled = [

@@ -1,7 +1,9 @@
 /** The main job, through the process: what stopped comes back, within the limit as the cloud counts it. */
 import { describe, expect, it } from 'vitest';
+import type { StatusView } from '../../src/domain/views/shown.ts';
+import { likeVendor } from '../../src/simulator/world.ts';
 import { account, env, tasks } from './cloud.ts';
-import { plainServer, Stage, until } from './daemon.ts';
+import { command, plainServer, Stage, until } from './daemon.ts';
 
 describe.concurrent('against a server that counts a sliding second over all actions', () => {
   it.each([
@@ -75,4 +77,52 @@ describe.concurrent('against a server that counts a sliding second over all acti
       expect(await daemon.metric('restarts_total', { group: 'vip' })).toBe(cloud.restarts().length);
     },
   );
+});
+
+/** What a viewer of the last of 40 may wait where the cloud takes one restart a second. */
+const allUpWithinMs = 44_000;
+const pollEveryMs = 5_000;
+
+describe.concurrent("within BytePlus' limits, with default settings", () => {
+  it('40 of 100 that are stopped are up within 44 s, at most two calls are throttled, lists go on; the region is found, told, and remembered', async () => {
+    await using stage = new Stage();
+    const region = 'cn-north-1';
+    const cloud = await stage.cloud({
+      parameters: { ...likeVendor.byteplus, signature: { region } },
+      tasks: [...tasks('runs', 60), ...tasks('stopped', 40, { stopped: true })],
+    });
+    const { endpoint, credentials, name } = account(cloud);
+    const config = {
+      server: plainServer,
+      accounts: [{ name, provider: 'byteplus', endpoint, credentials }],
+      groups: [{ name: 'vip' }],
+    };
+    const folder = stage.folder();
+    const daemon = await stage.start({ folder, env, config });
+    const see = () => daemon.tail();
+    await until('all run', () => cloud.count('生效中') === 100, see, 2 * allUpWithinMs);
+    expect(Date.now() - (cloud.arrivals[0]?.at ?? 0)).toBeLessThan(allUpWithinMs);
+    // The first call was signed for the region that the pages name.
+    expect(cloud.arrivals.map(({ outcome }) => outcome).slice(0, 2)).toEqual(['InvalidCredential', 'ok']);
+    await daemon.saying('region-found', { region });
+    expect((await daemon.get<StatusView>('/api/v1/status')).accounts[0]?.region).toBe(region);
+    expect((await command(folder, ['status'], env)).stdout).toMatch(/^main\tbyteplus\tcn-north-1\t/m);
+
+    expect(cloud.arrivals.slice(1).filter(({ outcome }) => outcome !== 'ok').length).toBeLessThanOrEqual(2);
+    expect(cloud.restarts()).toHaveLength(40);
+    const lists = cloud.arrivals.filter(({ action }) => action.startsWith('List')).map(({ at }) => at);
+    const gaps = lists.slice(1).map((at, index) => at - (lists[index] ?? at));
+    expect(Math.max(...gaps)).toBeLessThan(pollEveryMs + 2_000);
+
+    await daemon.stop();
+    const before = cloud.arrivals.length;
+    const next = await stage.start({ folder, env });
+    await until(
+      'it lists',
+      () => cloud.arrivals.length > before,
+      () => next.tail(),
+    );
+    expect(cloud.arrivals[before]?.outcome).toBe('ok');
+    expect(next.said('region-found')).toEqual([]);
+  });
 });

@@ -218,6 +218,7 @@ export function createThinCloud(options: ThinCloudOptions): Cloud {
       return Math.max(1, Math.ceil(tasks / options.pageSize));
     },
     hostsOf: () => undefined,
+    region: () => 'cn-north-1',
     clockOffsetMs: () => offset.offsetMs(),
     close: async () => {},
   };

@@ -208,6 +208,7 @@ export const anyAccountRecord: fc.Arbitrary<AccountRecord> = fc.record({
   circuits: fc.record({ list: listCircuit, restart: restartCircuit }),
   throttle: maybe(fc.record({ inRow: count, setAt: time, until: time })),
   retiredActions: fc.array(text, { maxLength: 3 }),
+  region: maybe(text),
 });
 
 export const anyHold: fc.Arbitrary<Hold> = fc.record({
@@ -311,6 +312,7 @@ const shapes: Shapes = {
   'circuit-probed': fc.record({ ...frame, circuit: circuitName, failure }),
   'circuit-closed': fc.record({ ...frame, circuit: circuitName }),
   'restarts-throttled': fc.record({ ...frame, failure, until: time }),
+  'region-found': fc.record({ ...frame, region: text }),
   'action-retired': fc.record({ ...frame, from: text, to: text }),
   'hold-added': fc.record({ ...frame, hold: anyHold }),
   'hold-removed': fc.record({ ...frame, hold: anyHold, by: text }),

@@ -150,6 +150,7 @@ export const events: Samples = {
     failure: failure({ class: 'throttled' }),
     until: at + 5_000,
   },
+  'region-found': { ...base, type: 'region-found', region: 'ap-singapore-1' },
   'action-retired': { ...base, type: 'action-retired', from: 'RestartPullToPushTask', to: 'ContinuePullToPushTask' },
   'hold-added': { ...base, type: 'hold-added', hold: hold() },
   'hold-removed': { ...base, type: 'hold-removed', hold: hold({ target: { kind: 'task', taskId: 't1' } }), by: 'bob' },
@@ -188,6 +189,7 @@ export const accountView = (over: Partial<AccountView> = {}): AccountView => ({
   failing: null,
   suspectSince: null,
   incompleteSince: null,
+  region: 'cn-north-1',
   clockOffsetMs: 0,
   calls: 100,
   gate: {

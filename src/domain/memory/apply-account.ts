@@ -60,6 +60,8 @@ export function applyToAccount(account: AccountRecord, event: Event): AccountRec
       };
     case 'action-retired':
       return { ...account, retiredActions: [...new Set([...account.retiredActions, event.from])] };
+    case 'region-found':
+      return { ...account, region: event.region };
     case 'circuit-opened':
     case 'circuit-probed':
     case 'circuit-closed':

@@ -123,6 +123,8 @@ export interface AccountRecord {
   readonly throttle: { readonly inRow: number; readonly setAt: number; readonly until: number } | undefined;
   /** What `restartAction: auto` has learned. */
   readonly retiredActions: readonly string[];
+  /** What calls are signed for, where the configuration leaves it open and a call has shown it. */
+  readonly region: string | undefined;
 }
 
 export interface FailingPolls {
@@ -315,6 +317,7 @@ export const emptyAccountRecord: AccountRecord = {
   },
   throttle: undefined,
   retiredActions: [],
+  region: undefined,
 };
 
 /** One poll that does not add up is a list that others change meanwhile; so many in a row are not. */

@@ -23,6 +23,8 @@ export interface Cloud {
   lookCost(cloudGroups: readonly string[]): number;
   /** Where a task pulls from and pushes to, as last listed by this process; undefined: not known. */
   hostsOf(taskId: string): TaskHosts | undefined;
+  /** What calls are signed for. */
+  region(): string;
   /** Cloud's clock minus ours, milliseconds; 0 while below 2 s. */
   clockOffsetMs(): number;
   close(): Promise<void>;

@@ -135,6 +135,8 @@ export interface AccountView {
   readonly suspectSince: number | null;
   /** Polls in a row do not add up since then. */
   readonly incompleteSince: number | null;
+  /** What calls are signed for: as configured, as found out, or the first that is tried. */
+  readonly region: string;
   readonly clockOffsetMs: number;
   /** Sent since this process began. */
   readonly calls: number;

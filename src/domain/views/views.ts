@@ -230,7 +230,7 @@ const failedShownMs = 3_600_000;
 export function accountView(
   situation: Situation,
   unmanaged: number,
-): Omit<AccountView, 'provider' | 'pollIntervalMs' | 'clockOffsetMs' | 'calls' | 'gate'> {
+): Omit<AccountView, 'provider' | 'pollIntervalMs' | 'region' | 'clockOffsetMs' | 'calls' | 'gate'> {
   const { ledger, now } = situation;
   const { lastComplete, circuits, throttle, suspect, failing } = ledger.accountRecord;
   const storm = ledger.storms.get(stormKey({ group: undefined }));

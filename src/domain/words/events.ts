@@ -218,6 +218,8 @@ export type AccountEvent =
   | (Happened & { readonly type: 'circuit-closed'; readonly circuit: CircuitName })
   | (Happened & { readonly type: 'restarts-throttled'; readonly failure: CallFailure; readonly until: number })
   | (Happened & { readonly type: 'action-retired'; readonly from: string; readonly to: string })
+  /** Which of the regions in question the cloud takes signatures for. */
+  | (Happened & { readonly type: 'region-found'; readonly region: string })
   | (Happened & { readonly type: 'hold-added'; readonly hold: Hold })
   | (Happened & { readonly type: 'hold-removed'; readonly hold: Hold; readonly by: string })
   | (Happened & { readonly type: 'hold-expired'; readonly hold: Hold })

@@ -66,6 +66,7 @@ const types: Readonly<Record<EventType, string>> = {
   'circuit-closed': '熔断恢复',
   'restarts-throttled': '重启被限流',
   'action-retired': '接口已停用',
+  'region-found': '已确定地域',
   'hold-added': '设置了维护锁定',
   'hold-removed': '解除了维护锁定',
   'hold-expired': '维护锁定到期',
