@@ -484,11 +484,11 @@ describe('in the client', () => {
     write('ak', 'old');
     server.requests.length = 0;
     const { cloud, restart, gate } = bench(server.url, { credentials });
-    await new Promise((resolve) => setTimeout(resolve, 50));
     expect(await restart()).toMatchObject({ kind: 'accepted' });
     expect(server.requests).toHaveLength(2);
-    expect(gate.lanes).toEqual(['restart', 'restart']);
-    expect(gate.outcomes).toEqual(['answered', 'answered']);
+    // A permit that was held before the files were read is given back.
+    expect(gate.outcomes.filter((outcome) => outcome !== 'unused')).toEqual(['answered', 'answered']);
+    expect(gate.lanes).toEqual(gate.outcomes.map(() => 'restart'));
     await cloud.close();
     await server.close();
   });
