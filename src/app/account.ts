@@ -1,6 +1,6 @@
 /** From the settings of one account to the parts that keep it: client, gate, keeper. Built here, wired nowhere else. */
 
-import { type CloudOptions, createCloud } from '../cloud/client.ts';
+import { createCloud } from '../cloud/client.ts';
 import type { CredentialsOptions } from '../cloud/keys/credentials.ts';
 import { createGate } from '../cloud/limiter/gate.ts';
 import { proxyFor } from '../cloud/proxy.ts';
@@ -51,11 +51,11 @@ export function openCloud(
 ): Cloud {
   const { clock, env, fingerprintKey, onTrace } = common;
   const pretend = account.provider === 'simulator';
-  const options: CloudOptions = {
+  return createCloud({
     account: account.name,
     provider: account.vendor,
-    ...(account.endpoint === undefined ? {} : { endpoint: account.endpoint }),
-    ...(account.region === undefined ? {} : { region: account.region }),
+    endpoint: account.endpoint,
+    region: account.region,
     credentials: pretend ? demoCredentials : credentialsOf(account),
     env,
     subAccount: account.subAccount,
@@ -71,8 +71,7 @@ export function openCloud(
     transport: pretend ? pretendCloud(account, worlds, clock) : realTransport(account, clock, env),
     onTrace,
     onCredentialsChanged: () => common.onCredentialsChanged(account.name),
-  };
-  return createCloud(options);
+  });
 }
 
 /** At most as many connections as permits can be out at once. */

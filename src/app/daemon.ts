@@ -4,7 +4,6 @@
  */
 import { knownCodes } from '../cloud/errors.ts';
 import type { RunOptions } from '../domain/ports/app-port.ts';
-import type { Operations } from '../domain/ports/operations-port.ts';
 import type { StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { watchedFiles, watchSettings } from '../settings/file-watch.ts';
@@ -15,13 +14,12 @@ import { createLog, type Log } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { openSink } from '../telemetry/sink.ts';
 import { readUserFile } from '../user-files.ts';
-import type { AccessToken } from '../web/access.ts';
-import { followPast, type Past } from '../web/page/past.ts';
+import { followPast } from '../web/page/past.ts';
 import { WebProblem } from '../web/problem.ts';
 import { createWeb, type Web } from '../web/server.ts';
 import { findAndLoad } from './configuration.ts';
 import { Fleet } from './fleet.ts';
-import { type Front, openFront } from './front.ts';
+import { openFront } from './front.ts';
 import { createOperations } from './operations.ts';
 import { type Current, reloadFrom } from './reload.ts';
 import { accessTokens, allSecrets, hookTokens } from './secrets.ts';
@@ -101,14 +99,35 @@ export async function runApp(options: RunOptions): Promise<number> {
     });
     const past = followPast(operations, clock);
     closers.push(async () => past.close());
+    const openTheWeb = (socket: string | undefined): Promise<Web> => {
+      const { listen, tls, externalUrl } = current.settings.server;
+      return createWeb({
+        operations,
+        past,
+        listen,
+        socket,
+        tls,
+        externalUrl,
+        clock,
+        log,
+        version: options.version,
+        program: options.program,
+        tokens: () => tokens.access,
+        renderMetrics: async () => {
+          await crew.betweenLists();
+          crew.tellTicks();
+          return metrics.render(operations.snapshot(current.settings.metrics.maxTaskSeries));
+        },
+        onCount: metrics.httpRequests,
+      });
+    };
     const front = await openFront({
-      open: (socket) => openTheWeb(current, socket, operations, past, crew, () => tokens.access, metrics, log, options),
+      open: openTheWeb,
       socket: current.settings.server.socket,
       store,
       clock,
       log,
       onOpen: (web) => {
-        metrics.pageAt(current.settings.server.externalUrl ?? web.url);
         if (!started) tellStart(log, options.version, found.path, current.settings, found.warnings);
         started = true;
         tellDoors(log, options.program, web);
@@ -120,7 +139,20 @@ export async function runApp(options: RunOptions): Promise<number> {
     started = true;
     options.signals.onHangup(() => void reload('hangup'));
     tellStopping(stop, log);
-    await runUntilStopped(options, crew, store, front, () => current.settings, found.path, reload);
+    const beside = [
+      watchSettings({
+        files: () => watchedFiles(found.path, current.settings),
+        clock,
+        readFile: readUserFile,
+        onChange: async () => void (await reload('file')),
+        signal: stop,
+      }),
+      pruneNowAndThen(store, clock, stop),
+      front.takeRest(stop),
+    ];
+    // A keeper that ends by itself is a mistake of ours: its reason ends the process.
+    await crew.run(stop);
+    await Promise.all(beside);
     await crew.close();
     return exitCodes.done;
   } catch (error) {
@@ -144,33 +176,6 @@ function tellStopping(stop: AbortSignal, log: Log): void {
     );
   if (stop.aborted) tell();
   else stop.addEventListener('abort', tell, { once: true });
-}
-
-async function runUntilStopped(
-  { clock, signals }: RunOptions,
-  crew: Fleet,
-  store: Store,
-  front: Front,
-  settings: () => Settings,
-  path: string,
-  reload: (why: 'file') => Promise<unknown>,
-): Promise<void> {
-  const stop = new AbortController();
-  const onStop = () => stop.abort(signals.stop.reason);
-  if (signals.stop.aborted) onStop();
-  signals.stop.addEventListener('abort', onStop, { once: true });
-  const watching = watchSettings({
-    files: () => watchedFiles(path, settings()),
-    clock,
-    readFile: readUserFile,
-    onChange: async () => void (await reload('file')),
-    signal: stop.signal,
-  });
-  const pruning = pruneNowAndThen(store, clock, stop.signal);
-  const opening = front.takeRest(stop.signal);
-  // A keeper that ends by itself is a mistake of ours: its reason ends the process.
-  await crew.run(stop.signal);
-  await Promise.all([watching, pruning, opening]);
 }
 
 async function pruneNowAndThen(store: Store, clock: Clock, signal: AbortSignal): Promise<void> {
@@ -201,40 +206,6 @@ async function openTheStore(settings: Settings, clock: Clock, metrics: Metrics, 
   const store = await openStore({ file: settings.store.path, clock, onTrace });
   opened = true;
   return store;
-}
-
-function openTheWeb(
-  current: Current,
-  socket: string | undefined,
-  operations: Operations,
-  past: Past,
-  crew: Fleet,
-  tokens: () => readonly AccessToken[],
-  metrics: Metrics,
-  log: Log,
-  { clock, program, version }: RunOptions,
-): Promise<Web> {
-  const { listen, tls, externalUrl } = current.settings.server;
-  const renderMetrics = async () => {
-    await crew.betweenLists();
-    crew.tellTicks();
-    return metrics.render(operations.snapshot(current.settings.metrics.maxTaskSeries));
-  };
-  return createWeb({
-    operations,
-    past,
-    renderMetrics,
-    version,
-    tokens,
-    listen,
-    socket,
-    tls,
-    externalUrl,
-    program,
-    clock,
-    log,
-    onCount: ({ handler, code, requests }) => metrics.httpRequests(handler, code, requests),
-  });
 }
 
 function tellStart(log: Log, version: string, path: string, settings: Settings, warnings: readonly string[]): void {

@@ -1,5 +1,6 @@
 /** All accounts of this process and their keepers: opened, run, swapped by a reload, closed. */
 
+import { once } from 'node:events';
 import { isListed, isOnLeave } from '../domain/memory/condition.ts';
 import type { Environment } from '../domain/ports/app-port.ts';
 import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
@@ -37,8 +38,8 @@ interface Member {
 /** What a reload has built and not yet put in place. */
 interface Prepared {
   readonly settings: Settings;
-  readonly clouds: ReadonlyMap<string, Cloud>;
-  readonly keeperSettings: ReadonlyMap<string, KeeperSettings>;
+  /** By account, with their clients. */
+  readonly keepers: ReadonlyMap<string, KeeperSettings>;
 }
 
 /** A slice is done at each turn: enough for the longest lists of all accounts, one after the other. */
@@ -83,11 +84,7 @@ export class Fleet {
       this.#failed = reject;
     });
     for (const member of this.#members.values()) this.#begin(member);
-    const stopped = new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    await Promise.race([stopped, failed]);
+    await Promise.race([signal.aborted ? undefined : once(signal, 'abort'), failed]);
     for (const member of this.#members.values()) member.stop.abort(signal.reason);
     await Promise.all([...this.#members.values()].map(({ running }) => running));
   }
@@ -129,9 +126,8 @@ export class Fleet {
     const now = this.#options.clock.now();
     let [managed, lost, lostNow] = [0, 0, 0];
     for (const keeper of this.keepers()) {
-      const kept = settings.accounts.some(({ name }) => name === keeper.account)
-        ? policies(settings, keeper.account)
-        : undefined;
+      const isKept = settings.accounts.some(({ name }) => name === keeper.account);
+      const kept = isKept ? policies(settings, keeper.account) : undefined;
       for (const record of keeper.ledger.tasks.values()) {
         const isManaged = record.group !== undefined;
         if (record.goneAt !== undefined || !(isManaged || isOnLeave(record, now))) continue;
@@ -146,28 +142,25 @@ export class Fleet {
 
   /** Builds beside the old what the new settings need. Throws, and leaves everything as it was, if it cannot be built. */
   prepare(settings: Settings): Prepared {
-    const clouds = new Map<string, Cloud>();
-    const prepared = new Map<string, KeeperSettings>();
+    const keepers = new Map<string, KeeperSettings>();
     for (const account of settings.accounts) {
       const member = this.#members.get(account.name);
       if (!member) continue;
       const cloud = this.#openCloud(account, settings, member.gate);
-      clouds.set(account.name, cloud);
-      prepared.set(account.name, keeperSettings(account, settings, cloud));
+      keepers.set(account.name, keeperSettings(account, settings, cloud));
     }
-    return { settings, clouds, keeperSettings: prepared };
+    return { settings, keepers };
   }
 
   /** Puts it in place: gates keep their permits, keepers their ledgers and timers. Gives warnings. */
-  async swap({ settings, clouds, keeperSettings: prepared }: Prepared): Promise<readonly string[]> {
+  async swap({ settings, keepers }: Prepared): Promise<readonly string[]> {
     const warnings: string[] = [];
     // Before anything can happen in a new group or account, so that none of it goes uncounted.
     this.#tellMetrics(settings);
     for (const account of settings.accounts) {
       const member = this.#members.get(account.name);
-      const cloud = clouds.get(account.name);
-      const changed = prepared.get(account.name);
-      if (!member || !cloud || !changed) {
+      const changed = keepers.get(account.name);
+      if (!member || !changed) {
         const added = this.#enlist(account, settings);
         this.#members.set(account.name, added);
         if (this.#stopping) this.#begin(added);
@@ -175,7 +168,7 @@ export class Fleet {
       }
       this.#retire(member.cloud, member.settings);
       const otherWay = !sameWayToTheCloud(member.settings, account);
-      member.cloud = cloud;
+      member.cloud = changed.cloud;
       member.settings = account;
       member.gate.configure(account.rateLimit);
       warnings.push(...(await member.keeper.configure(changed)));
@@ -268,14 +261,10 @@ export class Fleet {
 /** Ownership is had at once or not: this long is long enough to know. */
 const standbyToldAfterMs = 500;
 
-/** The whole chain of causes in one line. */
-function reasonOf(cause: unknown): string {
-  const parts: string[] = [];
-  for (
-    let error = cause;
-    error !== undefined && parts.length < 5;
-    error = error instanceof Error ? error.cause : undefined
-  )
-    parts.push(error instanceof Error ? error.message : String(error));
-  return parts.join(': ');
+/** The chain of causes in one line, so many of them. */
+function reasonOf(cause: unknown, most = 5): string {
+  if (!(cause instanceof Error)) return String(cause);
+  return cause.cause === undefined || most === 1
+    ? cause.message
+    : `${cause.message}: ${reasonOf(cause.cause, most - 1)}`;
 }

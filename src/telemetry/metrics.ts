@@ -55,7 +55,7 @@ export interface Metrics {
   /** Lines that the log's sink did not take. */
   logDropped(lines: number): void;
   /** So many requests were answered by this route with this status; none: there will be some. */
-  httpRequests(handler: string, code: number, requests: number): void;
+  httpRequests(count: { readonly handler: string; readonly code: number; readonly requests: number }): void;
   /** What the configuration now in force has: makes the foreseeable series, drops those of what is gone. */
   configure(accounts: readonly Policies[]): void;
   /** The text for Prometheus. Ours is of one moment: nothing is awaited between the first and the last series. */
@@ -122,7 +122,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     loopTick: (account, at) => void state.ticks.set(account, at),
     logLine: (level) => counted.logMessages.add([level]),
     logDropped: (lines) => counted.logDropped.add([], lines),
-    httpRequests: (handler, code, requests) => counted.httpRequests.add([handler, String(code)], requests),
+    httpRequests: ({ handler, code, requests }) => counted.httpRequests.add([handler, String(code)], requests),
     configure(accounts) {
       configured = configureSeries(counted, options.knownCodes, accounts);
       openings.keepAccounts(configured.accounts);
