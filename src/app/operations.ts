@@ -1,19 +1,16 @@
 /** What operators may ask of the running daemon, over all its accounts: the `Operations` port on the keepers. */
-import { randomBytes } from 'node:crypto';
-import { addHold, maxHolds, removeHold } from '../domain/decide/operator.ts';
 import { verdictOf } from '../domain/decide/rules.ts';
 import { isListed, stateOf } from '../domain/memory/condition.ts';
+import { holdsOver } from '../domain/memory/holds.ts';
 import type { TaskRecord } from '../domain/memory/ledger.ts';
-import { holdsOver, type Situation } from '../domain/memory/situation.ts';
+import type { Situation } from '../domain/memory/situation.ts';
 import type { Lane } from '../domain/ports/gate-port.ts';
 import type { Operations, ReloadResult, TaskPage, TaskQuery } from '../domain/ports/operations-port.ts';
 import type { StoredEvent } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
-import { holdViews } from '../domain/views/covered.ts';
 import { inCommon } from '../domain/views/in-common.ts';
 import type { AccountSnapshot, EventView, ExplainView, StatusView, TaskView } from '../domain/views/shown.ts';
 import { accountView, groupViews, ruleViews, taskView } from '../domain/views/views.ts';
-import type { Hold } from '../domain/words/events.ts';
 import type { Reason } from '../domain/words/reason.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import type { Keeper } from '../keeper/keeper.ts';
@@ -22,6 +19,7 @@ import type { Store } from '../store/open.ts';
 import { lineOf } from '../telemetry/sentences.ts';
 import { sameSecret } from '../web/access.ts';
 import type { Fleet } from './fleet.ts';
+import { type Directory, holdOperations } from './hold-operations.ts';
 import { groupMustExist, subjectMustExist, typesMustExist, unknownName } from './known-names.ts';
 import type { Current } from './reload.ts';
 
@@ -42,7 +40,6 @@ const lanes = ['restart', 'verify', 'poll', 'other'] as const satisfies readonly
 const recentEvents = 20;
 /** A prefix of a task id that names it is at least this long. */
 const shortestPrefix = 6;
-const longestHoldMs = 366 * 24 * 3_600_000;
 
 export function createOperations(running: Running): Operations {
   const { crew, store, current, clock } = running;
@@ -84,8 +81,7 @@ export function createOperations(running: Running): Operations {
       if (events.length === 0) subjectMustExist(query, crew.keepers());
       return events.map((one) => eventView(one, crew));
     },
-    holds: () => crew.keepers().flatMap((keeper) => holdViews(keeper.situation())),
-    ...holdOperations(running, keeperOf, find),
+    ...holdOperations(running, { keeperOf, find }),
     async restart(named, { account, by, force }) {
       const { keeper, taskId } = find(named, account);
       const answer = await keeper.operator.restart(taskId, by, force);
@@ -122,10 +118,8 @@ function eventView(stored: StoredEvent, crew: Fleet): EventView {
   return { ...stored, title: title ?? null, sentence: lineOf(event).msg };
 }
 
-type Directory = ReturnType<typeof directory>;
-
 /** Who keeps what: accounts by name, tasks by id, by the beginning of it, or by title. */
-function directory(crew: Fleet) {
+function directory(crew: Fleet): Directory {
   const keeperOf = (account: string | undefined): Keeper => {
     const keepers = crew.keepers();
     const found =
@@ -198,57 +192,6 @@ function has(search: string): (record: TaskRecord) => boolean {
   const part = folded(search);
   return ({ goneAt, taskId, item }) =>
     goneAt === undefined && [item.title, taskId, item.cloudGroup].some((text) => folded(text).includes(part));
-}
-
-function holdOperations(
-  { crew, clock }: Running,
-  keeperOf: Directory['keeperOf'],
-  find: Directory['find'],
-): Pick<Operations, 'addHold' | 'removeHold'> {
-  return {
-    async addHold({ account, target, author, reason, forMs }) {
-      const task = target.kind === 'task' ? find(target.taskId, account) : undefined;
-      const keeper = task?.keeper ?? keeperOf(account);
-      const known = target.kind === 'task' && task ? { ...target, taskId: task.taskId } : target;
-      if (known.kind === 'group') groupMustExist(known.group, [keeper]);
-      if (keeper.ledger.holds.size >= maxHolds)
-        throw new Refusal('refused', `there are ${maxHolds} holds already: remove some`);
-      const now = clock.now();
-      if (forMs !== undefined && forMs > longestHoldMs)
-        throw new Refusal('bad-request', 'a hold lasts at most 366 days; leave the end out for one without');
-      const endsAt = forMs === undefined ? undefined : now + forMs;
-      const hold: Hold = {
-        id: randomBytes(4).toString('hex'),
-        account: keeper.account,
-        target: known,
-        author,
-        reason,
-        createdAt: now,
-        endsAt,
-      };
-      await keeper.operator.changeHold(addHold(hold, now));
-      return hold;
-    },
-    async removeHold(id, by) {
-      const all = crew
-        .keepers()
-        .flatMap((keeper) => [...keeper.ledger.holds.values()].map((hold) => ({ keeper, hold })))
-        .filter(({ hold }) => hold.id.startsWith(id));
-      const [first] = all;
-      const meant = all.find(({ hold }) => hold.id === id) ?? (all.length === 1 ? first : undefined);
-      if (!first) throw new Refusal('not-found', `no hold ${id}`, 'See which there are: relaykeeper hold list');
-      if (!meant) {
-        const ids = all.map(({ hold }) => hold.id).sort();
-        throw new Refusal(
-          'bad-request',
-          `${all.length} holds begin with ${id}: ${ids.slice(0, mostTold).join(', ')}`,
-          'Give more of the id.',
-        );
-      }
-      await meant.keeper.operator.changeHold(removeHold(meant.hold, by, clock.now()));
-      return meant.hold;
-    },
-  };
 }
 
 /** Only the tasks of the page are looked at rule by rule: for 10,000 tasks that would be half a second. */

@@ -4,7 +4,8 @@ import { Command, InvalidArgumentError } from 'commander';
 import { durationText } from '../domain/words/duration.ts';
 import type { Forecast } from '../settings/forecast.ts';
 import type { Loaded } from '../settings/load.ts';
-import { paint, plain, writeJson } from './show.ts';
+import type { maintenanceAt } from '../settings/settings.ts';
+import { moment, paint, plain, writeJson } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 
 /** The forecast's tasks per account when nobody says: a middling account. */
@@ -24,15 +25,17 @@ export const checkCommand = (surroundings: Surroundings): Command =>
     .option('--cloud', 'poll each account once, and tell which groups and names of a `match` have no task')
     .option('--json', 'print JSON')
     .action(async ({ tasks, json, cloud }: Options) => {
-      const { out, env } = surroundings;
+      const { out, env, clock } = surroundings;
       const path = await findPath(surroundings);
-      const [{ loadSettings }, { forecast }, { readFileNow }, { keysToldFrom }] = await Promise.all([
+      const [{ loadSettings }, { maintenanceAt }, { forecast }, { readFileNow }, { keysToldFrom }] = await Promise.all([
         import('../settings/load.ts'),
+        import('../settings/settings.ts'),
         import('../settings/forecast.ts'),
         import('../user-files.ts'),
         import('../cloud/keys/key-names.ts'),
       ]);
       const loaded = loadSettings({ path, env, readFile: readFileNow });
+      const maintenance = loaded.ok ? maintenanceAt(loaded.settings, clock.now()) : [];
       const forecasts = loaded.ok ? forecast(loaded.settings, tasks) : [];
       const keys = !loaded.ok
         ? []
@@ -42,9 +45,10 @@ export const checkCommand = (surroundings: Surroundings): Command =>
           });
       if (!loaded.ok) surroundings.exitCode = exitCodes.badConfiguration;
       const polled = cloud && loaded.ok ? await poll(surroundings, path) : undefined;
-      if (json) writeJson(out, { ...asJson(path, loaded, forecasts, keys), ...(polled && { cloud: polled }) });
+      if (json)
+        writeJson(out, { ...asJson(path, loaded, forecasts, keys, maintenance), ...(polled && { cloud: polled }) });
       else {
-        write(surroundings, path, loaded, forecasts, keys);
+        write(surroundings, path, loaded, forecasts, keys, maintenance);
         if (polled) writePolled(out, polled);
       }
     });
@@ -86,13 +90,23 @@ interface KeysFrom {
   readonly from: string;
 }
 
-const asJson = (file: string, loaded: Loaded, forecasts: readonly Forecast[], keys: readonly KeysFrom[]) => ({
+/** A recurring hold, now or when it comes next. */
+type Maintained = ReturnType<typeof maintenanceAt>[number];
+
+const asJson = (
+  file: string,
+  loaded: Loaded,
+  forecasts: readonly Forecast[],
+  keys: readonly KeysFrom[],
+  maintenance: readonly Maintained[],
+) => ({
   ok: loaded.ok,
   file,
   errors: loaded.ok ? [] : loaded.errors,
   warnings: loaded.ok ? loaded.warnings : [],
   forecast: forecasts,
   keys,
+  maintenance,
 });
 
 function write(
@@ -101,6 +115,7 @@ function write(
   loaded: Loaded,
   forecasts: readonly Forecast[],
   keys: readonly KeysFrom[],
+  maintenance: readonly Maintained[],
 ): void {
   if (!loaded.ok) {
     for (const { text } of loaded.errors) out.error(`${text}\n\n`);
@@ -112,6 +127,8 @@ function write(
   const { accounts, groups } = loaded.settings;
   out.write(`${path} is good: ${accounts.length} account(s), ${groups.length} group(s), hash ${loaded.hash}\n`);
   for (const account of forecasts) writeForecast(out, account);
+  for (const { id, reason, startsAt, endsAt } of maintenance)
+    out.write(`${id}: held from ${moment(out, startsAt)} to ${moment(out, endsAt)}: ${plain(reason)}\n`);
   for (const { account, from } of keys) out.write(`account ${plain(account)}: ${from}\n`);
   if (out.isTerminal) out.write(`Next, what it would restart now (it sends nothing): ${program} plan\n`);
 }

@@ -1,26 +1,29 @@
-/** `hold add|list|remove`: what operators want to be left alone, with author, reason and end. */
-
+/** `hold add|extend|list|remove`: what operators want to be left alone, with author, reason and end. */
 import { Command } from 'commander';
 import type { StoredEvent } from '../domain/ports/store-port.ts';
-import type { HoldView, StatusView } from '../domain/views/shown.ts';
-import { durationMs } from '../domain/words/duration.ts';
+import { targetWords } from '../domain/views/covered.ts';
+import type { HoldPreview, HoldView } from '../domain/views/shown.ts';
 import type { Hold } from '../domain/words/events.ts';
 import { askedBy, type Daemon, type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
-import { ago, moment, plain, writeJson, writeTable } from './show.ts';
+import { ago, moment, plain, shortIds, writeJson, writeTable } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
+import { beginOf, endOfHold, lengthMs } from './times.ts';
 
 export const holdCommand = (surroundings: Surroundings): Command =>
   new Command('hold')
-    .description('tell the daemon to leave a task, a group or an account alone')
+    .description('tell the daemon to leave tasks, a group or an account alone')
     .addCommand(addCommand(surroundings))
     .addCommand(listCommand(surroundings))
+    .addCommand(extendCommand(surroundings))
     .addCommand(removeCommand(surroundings));
 
 interface AddOptions extends DaemonOptions {
   readonly group?: string;
+  readonly title?: string;
   readonly all?: true;
   readonly account?: string;
   readonly reason: string;
+  readonly from?: string;
   readonly for?: string;
   readonly until?: string;
   readonly by?: string;
@@ -28,27 +31,42 @@ interface AddOptions extends DaemonOptions {
   readonly json?: true;
 }
 
+const addHelp = `
+A person at a terminal is shown what it would cover and asked, unless it is one task; a script is taken at its word.
+
+  hold add 8fde6a --for 2h --reason "encoder is moved"
+  hold add --title '世界杯*' --from 2026-06-11T03:00 --until 2026-06-11T05:00 --reason "stage is built"
+  hold add --group vip --reason "ask lin"
+
+Holds that come again every week stand in the file: see \`maintenance\` in config/relaykeeper.example.yaml.`;
+
 const addCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('add'))
     .description('set a hold: nothing it covers is restarted until it ends')
     .argument('[TASK]', 'task id, the first 6 or more characters of it, or its title')
+    .option('--title <GLOB>', 'hold every task whose title fits, later ones too: * is any text, ? one character')
     .option('--group <NAME>', 'hold a whole group of the configuration')
     .option('--all', 'hold the whole account')
     .requiredOption('--reason <TEXT>', 'why, for whoever is on call next')
+    .option('--from <TIME>', 'begin later, such as 2026-01-31T03:00 (local time, or with Z or an offset)')
     .option('--for <DURATION>', 'how long, such as 30m, 2h or 1d12h (default: until it is removed)')
     .option('--until <TIME>', 'until when, such as 2026-01-31T18:00 (local time, or with Z or an offset)')
     .option('--account <NAME>', 'account, if there are several')
     .option('--by <NAME>', 'who asks (default: you@this-machine)')
-    .option('--yes', 'do not ask, though it covers a group or an account')
+    .option('--yes', 'do not ask, though it covers more than one task')
     .option('--json', 'print JSON')
+    .addHelpText('after', addHelp)
     .action(async (id: string | undefined, options: AddOptions) => {
       const target = targetOf(id, options);
-      const forMs = lengthMs(options, surroundings.clock.now());
+      const now = surroundings.clock.now();
+      const startsAt = beginOf(options.from, now);
+      const forMs = endOfHold(options, startsAt ?? now);
       const body = {
         account: options.account,
         target,
         author: await askedBy(options.by, surroundings.env),
         reason: options.reason,
+        startsAt,
         // Whole seconds, rounded up: a hold rather ends late than early.
         for: forMs === undefined ? undefined : `${Math.ceil(forMs / 1000)}s`,
       };
@@ -58,73 +76,47 @@ const addCommand = (surroundings: Surroundings): Command =>
       );
       if (!hold) return out.error('nothing was held\n');
       if (options.json) return writeJson(out, hold);
-      const end = hold.endsAt === undefined ? 'until it is removed' : `until ${moment(out, hold.endsAt)}`;
-      out.write(`hold ${hold.id} on ${plain(targetWords(hold))}, ${end}\n`);
+      const begin = hold.startsAt === undefined ? '' : ` from ${moment(out, hold.startsAt)}`;
+      out.write(`hold ${hold.id} on ${plain(targetWords(hold))},${begin} ${endWords(out, hold)}\n`);
       out.write(`End it earlier: ${program} hold remove ${hold.id}\n`);
     });
+
+const endWords = (out: Output, { endsAt }: Hold): string =>
+  endsAt === undefined ? 'until it is removed' : `until ${moment(out, endsAt)}`;
 
 /** Asks a person who is about to hold more than one task; a script means what it says. */
 async function isMeant(
   { out, ask }: Surroundings,
   daemon: Daemon,
   target: Hold['target'],
-  { account, yes, json }: AddOptions,
+  { account, yes, json, title, group, all }: AddOptions,
 ): Promise<boolean> {
   if (!out.isTerminal || yes || json || target.kind === 'task') return true;
-  const { groups } = await daemon.get<StatusView>('/api/v1/status');
-  const covered = groups.filter(
-    (one) =>
-      (account === undefined || one.account === account) && (target.kind === 'account' || one.group === target.group),
+  const wanted = { account, title, group, all: all && 'true' };
+  const { covers, first } = await daemon.get<HoldPreview>(`/api/v1/holds/preview${query(wanted)}`);
+  const short = shortIds(
+    out,
+    first.map(({ taskId }) => taskId),
   );
-  // What it names is not there: the daemon says so, with the nearest name.
-  if (covered.length === 0) return true;
-  const sum = (of: (group: (typeof covered)[number]) => number) => covered.reduce((all, one) => all + of(one), 0);
-  const tasks = sum(({ states }) => Object.values(states).reduce((all, one) => all + one, 0));
-  out.error(`This covers ${coverWords({ tasks, stopped: sum(({ states }) => states.stopped) })}.\n`);
+  for (const task of first)
+    out.error(`  ${short(task.taskId)}  ${plain(task.title)}${task.stopped ? '  stopped' : ''}\n`);
+  if (first.length < covers.tasks) out.error(`  and ${covers.tasks - first.length} more\n`);
+  out.error(`This covers ${coverWords(covers)}.\n`);
   return (await ask('hold them?')) ?? true;
 }
 
 const coverWords = ({ tasks, stopped }: HoldView['covers']): string =>
-  `${tasks} task${tasks === 1 ? '' : 's'}, ${stopped === 0 ? 'none' : stopped} stopped`;
+  tasks === 0 ? 'no task now' : `${tasks} task${tasks === 1 ? '' : 's'}, ${stopped === 0 ? 'none' : stopped} stopped`;
 
-function targetOf(id: string | undefined, { group, all }: AddOptions): Hold['target'] {
-  const given = [id, group, all].filter((choice) => choice !== undefined);
+function targetOf(id: string | undefined, { title, group, all }: AddOptions): Hold['target'] {
+  const given = [id, title, group, all].filter((choice) => choice !== undefined);
   if (given.length !== 1) {
-    throw new Failure(exitCodes.usage, 'say what to hold: one of TASK, --group NAME and --all');
+    throw new Failure(exitCodes.usage, 'say what to hold: one of TASK, --title GLOB, --group NAME and --all');
   }
   if (id !== undefined) return { kind: 'task', taskId: id };
+  if (title !== undefined) return { kind: 'title', title };
   return group === undefined ? { kind: 'account' } : { kind: 'group', group };
 }
-
-/** How long the hold shall last, milliseconds; undefined: until somebody removes it. */
-function lengthMs(options: AddOptions, now: number): number | undefined {
-  if (options.for !== undefined && options.until !== undefined) {
-    throw new Failure(exitCodes.usage, 'give --for or --until, not both');
-  }
-  if (options.for !== undefined) {
-    const ms = durationMs(options.for);
-    if (ms === undefined || ms === 0) {
-      throw new Failure(exitCodes.usage, `--for ${options.for} is no duration: write 30m, 2h or 1d12h`);
-    }
-    return ms;
-  }
-  if (options.until === undefined) return undefined;
-  const end = readMoment(options.until);
-  if (Number.isNaN(end)) {
-    throw new Failure(
-      exitCodes.usage,
-      `--until ${options.until} is no time: write 2026-01-31T18:00 or 2026-01-31T18:00Z`,
-    );
-  }
-  if (end <= now) throw new Failure(exitCodes.usage, `--until ${options.until} has passed`);
-  return end - now;
-}
-
-/** Only ISO 8601 with a time of day: a bare date would mean midnight in UTC, and other shapes differ by taste. */
-const readMoment = (text: string): number =>
-  /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?$/.test(text)
-    ? new Date(text.replace(' ', 'T')).getTime()
-    : Number.NaN;
 
 /** For so long `hold list` still tells of holds that have ended, and of so many. */
 const endedForMs = 24 * 3_600_000;
@@ -132,7 +124,7 @@ const mostEnded = 20;
 
 const listCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('list'))
-    .description('list the holds in force; on a terminal also those that ended within a day')
+    .description('list the holds in force, planned and recurring; on a terminal also those that ended within a day')
     .option('--json', 'print JSON')
     .action(async (options: DaemonOptions & { json?: true }) => {
       const { out, clock } = surroundings;
@@ -142,19 +134,13 @@ const listCommand = (surroundings: Surroundings): Command =>
       }));
       if (options.json) return writeJson(out, holds);
       if (!out.isTerminal) return writeForProgram(out, holds);
-      if (holds.length === 0) out.write('no holds\n');
-      else
-        writeTable(
-          out,
-          ['ID', 'COVERS', 'ENDS', 'AUTHOR', 'REASON'],
-          holds.map((hold) => [
-            hold.id,
-            hold.title === null ? `${targetWords(hold)}: ${coverWords(hold.covers)}` : hold.title,
-            moment(out, hold.endsAt),
-            hold.author,
-            hold.reason,
-          ]),
-        );
+      const [now, later] = [holds.filter(({ inForce }) => inForce), holds.filter(({ inForce }) => !inForce)];
+      if (now.length === 0) out.write('no holds in force\n');
+      else writeHolds(out, now, 'ENDS', ({ endsAt }) => moment(out, endsAt));
+      if (later.length > 0) {
+        out.write('\nPlanned:\n');
+        writeHolds(out, later, 'FROM', ({ startsAt }) => moment(out, startsAt));
+      }
       if (ended.length > 0) out.write('\nEnded within a day:\n');
       for (const { event } of ended) {
         const by = event.type === 'hold-removed' ? `removed by ${event.by}` : 'its end came';
@@ -162,6 +148,20 @@ const listCommand = (surroundings: Surroundings): Command =>
         out.write(`${plain(words)}\n`);
       }
     });
+
+function writeHolds(out: Output, holds: readonly HoldView[], heading: string, when: (hold: HoldView) => string): void {
+  writeTable(
+    out,
+    ['ID', 'COVERS', heading, 'AUTHOR', 'REASON'],
+    holds.map((hold) => [
+      hold.id,
+      hold.title === null ? `${targetWords(hold)}: ${coverWords(hold.covers)}` : hold.title,
+      when(hold),
+      hold.author,
+      hold.reason,
+    ]),
+  );
+}
 
 type HoldEnd = StoredEvent & { readonly event: { readonly type: 'hold-removed' | 'hold-expired' } };
 
@@ -174,7 +174,7 @@ async function endedSince(daemon: Daemon, since: number): Promise<readonly HoldE
 function writeForProgram(out: Output, holds: readonly HoldView[]): void {
   writeTable(
     out,
-    ['ID', 'ACCOUNT', 'COVERS', 'ENDS', 'AUTHOR', 'SET', 'REASON', 'TITLE', 'TASKS', 'STOPPED'],
+    ['ID', 'ACCOUNT', 'COVERS', 'ENDS', 'AUTHOR', 'SET', 'REASON', 'TITLE', 'TASKS', 'STOPPED', 'BEGINS'],
     holds.map((hold) => [
       hold.id,
       hold.account,
@@ -186,9 +186,42 @@ function writeForProgram(out: Output, holds: readonly HoldView[]): void {
       hold.title ?? '-',
       String(hold.covers.tasks),
       String(hold.covers.stopped),
+      moment(out, hold.startsAt),
     ]),
   );
 }
+
+interface ExtendOptions extends DaemonOptions {
+  readonly for?: string;
+  readonly until?: string;
+  readonly by?: string;
+  readonly json?: true;
+}
+
+const extendCommand = (surroundings: Surroundings): Command =>
+  withDaemonOptions(new Command('extend'))
+    .description('let a hold end later')
+    .argument('<ID>', 'as `hold list` shows it, or the beginning of it')
+    .option('--for <DURATION>', 'how much later than its end, such as 30m')
+    .option('--until <TIME>', 'until when, such as 2026-01-31T18:00 (local time, or with Z or an offset)')
+    .option('--by <NAME>', 'who asks (default: you@this-machine)')
+    .option('--json', 'print JSON')
+    .action(async (id: string, options: ExtendOptions) => {
+      const { out, clock, env } = surroundings;
+      if ((options.for === undefined) === (options.until === undefined)) {
+        throw new Failure(exitCodes.usage, 'say how much longer: --for DURATION, or --until TIME');
+      }
+      const later =
+        options.for === undefined
+          ? { endsAt: clock.now() + (endOfHold(options, clock.now()) ?? 0) }
+          : { for: `${Math.ceil(lengthMs('--for', options.for) / 1000)}s` };
+      const body = { ...later, by: await askedBy(options.by, env) };
+      const hold = await withDaemon(surroundings, options, (daemon) =>
+        daemon.post<Hold>(`/api/v1/holds/${encodeURIComponent(id)}/extend`, body),
+      );
+      if (options.json) return writeJson(out, hold);
+      out.write(`hold ${hold.id} on ${plain(targetWords(hold))}, ${endWords(out, hold)}\n`);
+    });
 
 const removeCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('remove'))
@@ -205,16 +238,3 @@ const removeCommand = (surroundings: Surroundings): Command =>
       if (options.json) return writeJson(out, hold);
       out.write(`hold ${hold.id} on ${plain(targetWords(hold))} removed: the rules apply again\n`);
     });
-
-function targetWords({ target, account }: Hold): string {
-  switch (target.kind) {
-    case 'task':
-      return `task ${target.taskId}`;
-    case 'group':
-      return `group ${target.group}`;
-    case 'account':
-      return `account ${account}`;
-    default:
-      return target satisfies never;
-  }
-}

@@ -47,7 +47,7 @@ export class Journal implements Notes {
     this.#tell(event);
     if (isRecorded(event)) this.#events.push(event);
     if ('taskId' in event) this.#tasks.add(event.taskId);
-    if (event.type === 'hold-added') this.#holds.add(event.hold.id);
+    if (event.type === 'hold-added' || event.type === 'hold-extended') this.#holds.add(event.hold.id);
     if (event.type === 'hold-removed' || event.type === 'hold-expired') this.#removedHolds.add(event.hold.id);
     this.#noted++;
     if (this.#events.length > maxPendingEvents) this.#events = this.#events.slice(-maxPendingEvents / 2);

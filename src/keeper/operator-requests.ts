@@ -55,7 +55,7 @@ export class OperatorRequests {
     await this.#save(operatorRelease(this.#mustKnow(taskId), this.#about(), by));
   }
 
-  async changeHold(event: Extract<Event, { type: 'hold-added' | 'hold-removed' }>): Promise<void> {
+  async changeHold(event: Extract<Event, { type: 'hold-added' | 'hold-extended' | 'hold-removed' }>): Promise<void> {
     this.#mustOwn();
     await this.#save(event);
   }

@@ -3,11 +3,12 @@
  * the longest. Runs on what was written, whether or not the rest of it is right, so that all mistakes are told
  * at once.
  */
+import { durationMs } from '../domain/words/duration.ts';
 import { globMatches } from '../domain/words/policy.ts';
 import type { Path } from './document.ts';
 import { type Finding, valueAt } from './issues.ts';
 import { nearest } from './nearest.ts';
-import { comesEveryYear, cronSchedule } from './schedule.ts';
+import { comesEveryYear, cronSchedule, sampleTicks, wallSchedule } from './schedule.ts';
 import {
   accountSchema,
   groupSchema,
@@ -38,6 +39,7 @@ export const checkTogether = (root: unknown): readonly Finding[] =>
     policiesFit,
     hoursHaveLength,
     schedulesCome,
+    maintenanceComesAndEnds,
     storeIsHere,
   ].flatMap((rule: Rule) => [...rule(root)]);
 
@@ -136,7 +138,7 @@ function* onlyTheSimulatorIsLike(root: unknown): Generator<Finding> {
 
 function* matchesCanMatch(root: unknown): Generator<Finding> {
   const names = accountNames(root);
-  for (const [group, path] of listAt(root, ['groups'])) {
+  for (const [group, path] of [...listAt(root, ['groups']), ...listAt(root, ['maintenance'])]) {
     for (const field of ['account', 'cloudGroup', 'title', 'type']) {
       const value = valueAt(group, ['match', field]);
       const wrong = 'an empty list matches nothing: remove the key to match everything';
@@ -206,17 +208,37 @@ function* hoursHaveLength(root: unknown): Generator<Finding> {
   }
 }
 
+const comesSeldom = `does not come at least once a year: write a cron expression with seconds, ${cronExample}`;
+
 /** In its own time zone: an hour that the clocks skip there never comes. */
 function* schedulesCome(root: unknown): Generator<Finding> {
   for (const [account, path] of listAt(root, ['accounts'])) {
     const schedule = textAt(valueAt(account, ['poll']), 'schedule');
     const timezone = textAt(valueAt(account, ['poll']), 'timezone') ?? 'UTC';
     if (schedule === undefined || !readCron(schedule).ok || !readTimezone(timezone).ok) continue;
-    const wrong = `does not come at least once a year: write a cron expression with seconds, ${cronExample}`;
     if (!comesEveryYear(cronSchedule(schedule, timezone)))
-      yield { path: [...path, 'poll', 'schedule'], at: 'value', wrong };
+      yield { path: [...path, 'poll', 'schedule'], at: 'value', wrong: comesSeldom };
   }
 }
+
+/** It comes each year, and ends before it comes again: what never ends is no maintenance. */
+function* maintenanceComesAndEnds(root: unknown): Generator<Finding> {
+  const wrong = 'it comes again before this has passed: write a shorter time, or a `schedule` that comes less often';
+  for (const [entry, path] of listAt(root, ['maintenance'])) {
+    const schedule = textAt(entry, 'schedule');
+    const timezone = textAt(entry, 'timezone') ?? 'UTC';
+    if (schedule === undefined || !readCron(schedule).ok || !readTimezone(timezone).ok) continue;
+    const when = wallSchedule(schedule, timezone);
+    const ticks = sampleTicks(when, ticksCompared);
+    const lengthMs = durationMs(textAt(entry, 'for') ?? '') ?? 0;
+    if (!comesEveryYear(when)) yield { path: [...path, 'schedule'], at: 'value', wrong: comesSeldom };
+    else if (ticks.some((tick, n) => n > 0 && tick - (ticks[n - 1] ?? 0) <= lengthMs))
+      yield { path: [...path, 'for'], at: 'value', wrong };
+  }
+}
+
+/** A day of a schedule that comes each quarter of an hour, and more. */
+const ticksCompared = 100;
 
 const storeIsHere: Rule = (root) => {
   const store = valueAt(root, ['store']);

@@ -22,6 +22,7 @@ export function compareForReload(old: Settings, next: Settings): ReloadDifferenc
   const parts = (settings: Settings): Readonly<Record<string, unknown>> => ({
     log: settings.log,
     metrics: settings.metrics,
+    maintenance: settings.maintenance,
     'server.tls': settings.server.tls,
     'server.tokens': settings.server.tokens,
   });

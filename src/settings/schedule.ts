@@ -6,6 +6,7 @@
  */
 import { createTask, parse } from 'node-cron';
 import type { Schedule } from '../domain/ports/time-port.ts';
+import { instantOf } from '../domain/words/hours.ts';
 
 const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
@@ -41,6 +42,46 @@ export function cronSchedule(expression: string, timezone: string): Schedule {
       return latest;
     },
   };
+}
+
+/** More than clocks are put forward or back. */
+const jumpMs = 2 * 60 * minuteMs;
+
+/**
+ * The same by the clock on the wall, for what has to come each time: a time that the clock skips comes as much later as
+ * it skips, one that it shows twice comes the first time only. For schedules that come some times a day at most.
+ */
+export function wallSchedule(expression: string, timezone: string): Schedule {
+  const wall = cronSchedule(expression, 'UTC');
+  let known = { from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
+  /** Around the moment, in the order of the wall: a jump can change that of the instants. */
+  function* near(at: number, step: 'next' | 'previous'): Generator<number> {
+    const forward = step === 'next';
+    const [earliest, latest] = [at - latestZoneMs - jumpMs, at + earliestZoneMs + jumpMs];
+    let found = false;
+    for (let tick = forward ? wall.next(earliest) : wall.previous(latest); Number.isFinite(tick); ) {
+      if (found && (forward ? tick > latest : tick < earliest)) return;
+      const instant = instantOf(timezone, tick);
+      found ||= forward ? instant > at : instant <= at;
+      yield instant;
+      tick = forward ? wall.next(tick) : wall.previous(tick - 1);
+    }
+  }
+  const previousOf = (at: number) => {
+    let last = Number.NEGATIVE_INFINITY;
+    for (const instant of near(at, 'previous')) if (instant <= at && instant > last) last = instant;
+    return last;
+  };
+  const nextOf = (at: number) => {
+    let first = Number.POSITIVE_INFINITY;
+    for (const instant of near(at, 'next')) if (instant > at && instant < first) first = instant;
+    return first;
+  };
+  const around = (at: number) => {
+    if (!(known.from <= at && at < known.to)) known = { from: previousOf(at), to: nextOf(at) };
+    return known;
+  };
+  return { next: (at) => around(at).to, previous: (at) => around(at).from };
 }
 
 /**

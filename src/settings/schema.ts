@@ -41,6 +41,7 @@ export const maxAccounts = 50;
 /** Of account and group, where `match.account` allows it: each has about 90 series in every scrape. */
 export const maxPairs = 1_000;
 export const maxTokens = 50;
+const maxMaintenance = 50;
 const maxPatterns = 1000;
 const longestPath = 4096;
 
@@ -179,6 +180,17 @@ const match = z.strictObject({
     }),
     'Tasks that stay unmanaged; later groups do not get them either.',
   ),
+});
+
+const maintenance = z.strictObject({
+  schedule: required(
+    text(readCron),
+    'When it begins: cron with seconds, by the clock on the wall there. A time that the clock skips comes as much later, one that it shows twice comes once.',
+  ),
+  timezone: required(timezone(), 'IANA timezone of the schedule, such as Asia/Shanghai.'),
+  for: required(duration('1m', '7d'), 'How long it lasts.'),
+  match: required(match, 'Which tasks: all that is given must hold; {} is every task.'),
+  reason: required(line(500), 'Why, for whoever is on call.'),
 });
 
 export const groupSchema = z.strictObject({
@@ -336,9 +348,15 @@ export const rootSchema = z.strictObject({
       .max(maxGroups, { error: `has more than ${maxGroups} groups` }),
     'Which tasks are managed, and how. The first entry that matches a task has it.',
   ),
+  maintenance: filled(
+    z.array(maintenance).max(maxMaintenance, { error: `has more than ${maxMaintenance} entries` }),
+    'Recurring holds: nothing that they match is restarted meanwhile.',
+    [],
+  ),
 });
 
 export type Written = z.output<typeof rootSchema>;
 export type WrittenPolicy = z.output<typeof policySchema>;
+export type WrittenMaintenance = Written['maintenance'][number];
 export type WrittenGroup = z.output<typeof groupSchema>;
 export type WrittenAccount = z.output<typeof accountSchema>;

@@ -2,9 +2,19 @@
  * The settings as the program uses them: every key resolved, every time in milliseconds, every policy complete.
  * Here is the way from what was written to what is meant; the file's own words are in schema.ts.
  */
+import { timeOf } from '../domain/memory/holds.ts';
 import type { RateLimit } from '../domain/ports/gate-port.ts';
-import { globMatches, type Match, type Policies, type Policy, type StormLimits } from '../domain/words/policy.ts';
+import type { Schedule } from '../domain/ports/time-port.ts';
+import {
+  globMatches,
+  type Maintenance,
+  type Match,
+  type Policies,
+  type Policy,
+  type StormLimits,
+} from '../domain/words/policy.ts';
 import { type Origins, originsOf } from './origins.ts';
+import { wallSchedule } from './schedule.ts';
 import {
   builtInPolicy,
   policySchema,
@@ -67,6 +77,14 @@ export interface Settings extends Pick<Written, 'log' | 'metrics'> {
   readonly groups: readonly Policy[];
   /** By group. */
   readonly policyOrigins: Readonly<Record<string, Origins>>;
+  readonly maintenance: readonly MaintenanceSettings[];
+}
+
+/** A recurring hold as the file has it. */
+export interface MaintenanceSettings extends Omit<Maintenance, 'when'> {
+  /** Cron with seconds (or without: second 0), by the clock on the wall of the zone. */
+  readonly schedule: string;
+  readonly timezone: string;
 }
 
 /** Every key has a value here: one without does not compile. */
@@ -75,7 +93,8 @@ const builtIn = policySchema.parse(
 ) as Whole<WrittenPolicy>;
 
 /** What was written, checked by schema and rules, to what is meant. */
-export function resolve({ log, metrics, server, store, accounts, groups, defaults }: Written): Settings {
+export function resolve(written: Written): Settings {
+  const { log, metrics, server, store, accounts, groups, defaults, maintenance } = written;
   const tokens = server.tokens.map(({ name, scope, token, tokenFile }) => ({
     name,
     scope,
@@ -91,6 +110,13 @@ export function resolve({ log, metrics, server, store, accounts, groups, default
     policyOrigins: Object.fromEntries(
       groups.map((group) => [group.name, originsOf(resolveGroup(group, defaults), group, defaults)]),
     ),
+    maintenance: maintenance.map(({ for: forMs, match, ...entry }, index) => ({
+      ...entry,
+      // By its place: the file gives it no name.
+      id: `maintenance-${index + 1}`,
+      forMs,
+      match: resolveMatch(match),
+    })),
   };
 }
 
@@ -194,19 +220,17 @@ function over<T extends object>(
 }
 
 function resolveGroup(written: WrittenGroup, defaults: WrittenPolicy | undefined): Policy {
-  const { name, match: _, ...policy } = written;
-  return { name, match: resolveMatch(written), ...resolvePolicy(policy, defaults) };
+  const { name, match, ...policy } = written;
+  return { name, match: resolveMatch(match ?? { cloudGroup: [name] }), ...resolvePolicy(policy, defaults) };
 }
 
-function resolveMatch({ name, match }: WrittenGroup): Match {
-  return {
-    account: match?.account ?? ['*'],
-    cloudGroup: match ? (match.cloudGroup ?? ['*']) : [name],
-    title: match?.title ?? ['*'],
-    type: match?.type ?? ['live', 'vod'],
-    exclude: { title: match?.exclude?.title ?? [], taskId: match?.exclude?.taskId ?? [] },
-  };
-}
+const resolveMatch = ({ account, cloudGroup, title, type, exclude }: NonNullable<WrittenGroup['match']>): Match => ({
+  account: account ?? ['*'],
+  cloudGroup: cloudGroup ?? ['*'],
+  title: title ?? ['*'],
+  type: type ?? ['live', 'vod'],
+  exclude: { title: exclude?.title ?? [], taskId: exclude?.taskId ?? [] },
+});
 
 function must<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('a key without a built-in value was asked for after the check');
@@ -217,8 +241,32 @@ function must<T>(value: T | undefined): T {
 export function policies(settings: Settings, account: string): Policies {
   const own = settings.accounts.find(({ name }) => name === account);
   if (!own) throw new Error(`no account ${account} in the settings`);
-  const groups = settings.groups.filter(({ match }) => match.account.some((glob) => globMatches(glob, account)));
-  return { account, storm: own.storm, groups };
+  const isFor = ({ match }: { readonly match: Match }) => match.account.some((glob) => globMatches(glob, account));
+  return {
+    account,
+    storm: own.storm,
+    groups: settings.groups.filter(isFor),
+    maintenance: settings.maintenance.filter(isFor).map((entry) => ({ ...entry, when: whenOf(entry) })),
+  };
+}
+
+/** Each recurring hold with its present or next time. */
+export const maintenanceAt = ({ maintenance }: Settings, at: number) =>
+  maintenance.flatMap((entry) => {
+    const time = timeOf({ ...entry, when: whenOf(entry) }, at);
+    return time ? [{ id: entry.id, reason: entry.reason, ...time }] : [];
+  });
+
+const schedules = new WeakMap<MaintenanceSettings, Schedule>();
+
+/** Made once for an entry: whoever asks again has it at hand. */
+function whenOf(entry: MaintenanceSettings): Schedule {
+  let when = schedules.get(entry);
+  if (!when) {
+    when = wallSchedule(entry.schedule, entry.timezone);
+    schedules.set(entry, when);
+  }
+  return when;
 }
 
 /** The settings as plain JSON for people: secrets show where they come from, never what they are. */

@@ -182,11 +182,13 @@ export const hold: z.ZodType<Hold> = z.object({
   target: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('task'), taskId: text }),
     z.object({ kind: z.literal('group'), group: text }),
+    z.object({ kind: z.literal('title'), title: text }),
     z.object({ kind: z.literal('account') }),
   ]),
   author: text,
   reason: text,
   createdAt: time,
+  startsAt: maybe(time),
   endsAt: maybe(time),
 });
 

@@ -58,6 +58,7 @@ const eventLevels: { readonly [Type in EventType]: LevelOf<Type> } = {
   'action-retired': 'warn',
   'region-found': 'info',
   'hold-added': 'info',
+  'hold-extended': 'info',
   'hold-removed': 'info',
   'hold-expired': 'info',
   'owner-gained': 'info',
@@ -188,6 +189,7 @@ function subjectFields(event: Event, titleOf: LogOptions['titleOf']): Fields {
 
 function targetFields(target: Extract<Event, { readonly type: 'hold-added' }>['hold']['target']): Fields {
   if (target.kind === 'task') return { task: target.taskId };
+  if (target.kind === 'title') return { title: target.title };
   return target.kind === 'group' ? { group: target.group } : {};
 }
 

@@ -5,6 +5,7 @@
  * carries. Durations are milliseconds and say so in their names; times are ISO 8601.
  */
 
+import { targetWords } from '../domain/views/covered.ts';
 import { unixMs } from '../domain/words/cloud-time.ts';
 import { durationText } from '../domain/words/duration.ts';
 import type { Event, Hold, StormCause, StormScope } from '../domain/words/events.ts';
@@ -182,11 +183,20 @@ function accountLine(event: AccountEvent): Line {
     case 'group-empty':
       return line(`group ${event.group} has matched no task for ten minutes: check its match`);
     case 'hold-added':
-      return line(`held by ${event.hold.author}: ${event.hold.reason}`, holdFields(event.hold));
+      return line(addedWords(event), { ...holdFields(event.hold), ...event.covers });
+    case 'hold-extended':
+      return line(`hold on ${targetWords(event.hold)} extended by ${event.by}, until ${untilOf(event.hold)}`, {
+        ...holdFields(event.hold),
+        by: event.by,
+        was: iso(event.was),
+      });
     case 'hold-removed':
-      return line(`hold removed by ${event.by}`, { ...holdFields(event.hold), by: event.by });
+      return line(`hold on ${targetWords(event.hold)} removed by ${event.by}`, {
+        ...holdFields(event.hold),
+        by: event.by,
+      });
     case 'hold-expired':
-      return line('hold ended', holdFields(event.hold));
+      return line(`hold of ${event.hold.author} on ${targetWords(event.hold)} ended`, holdFields(event.hold));
     default:
       return guardLine(event);
   }
@@ -242,11 +252,21 @@ const itemFields = (item: Extract<Event, { readonly type: 'task-seen' }>['item']
   statusText: item.statusText,
 });
 
+/** Who holds what, when, why, and how much that was. */
+function addedWords({ hold, covers }: Extract<Event, { readonly type: 'hold-added' }>): string {
+  const from = hold.startsAt === undefined || hold.startsAt <= hold.createdAt ? '' : ` from ${iso(hold.startsAt)}`;
+  const many = covers && ` (${covers.tasks} task${covers.tasks === 1 ? '' : 's'}, ${covers.stopped} stopped)`;
+  return `${targetWords(hold)}${many ?? ''} held by ${hold.author}${from} until ${untilOf(hold)}: ${hold.reason}`;
+}
+
+const untilOf = ({ endsAt }: Hold): string => (endsAt === undefined ? 'it is removed' : iso(endsAt));
+
 const holdFields = (hold: Hold): Fields => ({
   hold: hold.id,
   covers: hold.target.kind,
   author: hold.author,
   reason: hold.reason,
+  startsAt: hold.startsAt === undefined ? undefined : iso(hold.startsAt),
   endsAt: hold.endsAt === undefined ? undefined : iso(hold.endsAt),
 });
 

@@ -8,6 +8,7 @@ import type {
   EventView,
   ExplainView,
   GroupView,
+  HoldPreview,
   HoldView,
   InCommon,
   RuleView,
@@ -30,10 +31,24 @@ const circuit = orNull(
   z.object({ since: at, class: z.enum(errorClasses), code: orNull(z.string()), message: z.string() }),
 );
 
+const covered = z.object({ tasks: count, stopped: count });
+const globs = z.array(z.string());
+
 const hold = z.object({
   id: z.string(),
   account: z.string(),
   target: z.union([
+    z.object({
+      kind: z.literal('match').meta({ description: 'A recurring hold of the configuration' }),
+      match: z.object({
+        account: globs,
+        cloudGroup: globs,
+        title: globs,
+        type: z.array(z.enum(['live', 'vod'])),
+        exclude: z.object({ title: globs, taskId: globs }),
+      }),
+    }),
+    z.object({ kind: z.literal('title'), title: z.string().meta({ description: 'A glob' }) }),
     z.object({ kind: z.literal('task'), taskId: z.string() }),
     z.object({ kind: z.literal('group'), group: z.string() }),
     z.object({ kind: z.literal('account') }),
@@ -41,6 +56,7 @@ const hold = z.object({
   author: z.string(),
   reason: z.string(),
   createdAt: at,
+  startsAt: at.optional().meta({ description: 'Absent: from when it was set' }),
   endsAt: at.optional().meta({ description: 'Absent: until it is removed' }),
 });
 
@@ -177,10 +193,18 @@ export const answers = {
   }) satisfies z.ZodType<StatusView>,
   Hold: hold,
   HoldView: hold.extend({
+    inForce: z.boolean().meta({ description: 'False: it begins later' }),
     title: orNull(z.string()),
-    covers: z.object({ tasks: count, stopped: count }),
+    covers: covered,
   }),
   EventView: told,
+  HoldPreview: z.object({
+    account: z.string(),
+    covers: covered,
+    first: z.array(
+      z.object({ taskId: z.string(), title: z.string(), group: orNull(z.string()), stopped: z.boolean() }),
+    ),
+  }) satisfies z.ZodType<HoldPreview>,
   RestartView: z.object({ task, answer: z.looseObject({ kind: z.string() }) }),
 } as const;
 

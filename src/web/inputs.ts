@@ -1,6 +1,7 @@
 /** What may stand in queries and bodies, as schemas: requests are checked by them and openapi.json is made from them. */
 
 import { z } from 'zod';
+import type { HoldRequest, Later } from '../domain/ports/operations-port.ts';
 import { durationMs } from '../domain/words/duration.ts';
 import { reasons } from '../domain/words/reason.ts';
 import { taskStates } from '../domain/words/task.ts';
@@ -9,6 +10,7 @@ import { Denial } from './problem.ts';
 /** Bounds of texts, in characters. */
 const longestName = 128;
 const longestReason = 500;
+const longestGlob = 256;
 /** The store gives at most so many events at once. */
 const mostEvents = 1_000;
 const longestHoldMs = 366 * 86_400_000;
@@ -137,8 +139,10 @@ export const holdBody = z
     target: z.discriminatedUnion('kind', [
       z.strictObject({ kind: z.literal('task'), taskId: name }),
       z.strictObject({ kind: z.literal('group'), group: name }),
+      z.strictObject({ kind: z.literal('title'), title: line(longestGlob).meta({ description: 'A glob: * and ?' }) }),
       z.strictObject({ kind: z.literal('account') }),
     ]),
+    startsAt: z.int().min(0).optional().meta({ description: 'Unix milliseconds; absent: at once' }),
     reason: prose(longestReason),
     author: by,
     by,
@@ -150,6 +154,36 @@ export const holdBody = z
 /** The length of a hold, milliseconds; undefined: until it is removed. */
 export const holdMs = (body: z.output<typeof holdBody>): number | undefined =>
   body.for === undefined ? body.forMs : durationMs(body.for);
+
+export const extendBody = z
+  .strictObject({
+    for: holdFor.optional().meta({ description: 'How much later than its end, such as 30m' }),
+    endsAt: z.int().min(0).optional().meta({ description: 'Until when, Unix milliseconds' }),
+    by,
+  })
+  .refine((body) => (body.for === undefined) !== (body.endsAt === undefined), { error: 'give `for` or `endsAt`' });
+
+export const laterOf = (body: z.output<typeof extendBody>): Later =>
+  body.endsAt === undefined ? { forMs: durationMs(body.for ?? '') ?? 0 } : { endsAt: body.endsAt };
+
+/** What a hold would be on; exactly one besides `account`. */
+export const previewQuery = z
+  .strictObject({
+    account: name.optional(),
+    task: name.optional(),
+    group: name.optional(),
+    title: line(longestGlob).optional().meta({ description: 'A glob: * and ?' }),
+    all: z.literal('true').optional().meta({ description: 'The whole account' }),
+  })
+  .refine(({ account: _, ...given }) => Object.values(given).filter((one) => one !== undefined).length === 1, {
+    error: 'give one of `task`, `group`, `title` and `all`',
+  });
+
+export function targetOf({ task, group, title }: z.output<typeof previewQuery>): HoldRequest['target'] {
+  if (task !== undefined) return { kind: 'task', taskId: task };
+  if (group !== undefined) return { kind: 'group', group };
+  return title === undefined ? { kind: 'account' } : { kind: 'title', title };
+}
 
 export const taskId = name;
 

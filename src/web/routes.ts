@@ -14,13 +14,17 @@ import {
   checked,
   cursorOf,
   eventsQuery,
+  extendBody,
   holdBody,
   holdMs,
+  laterOf,
   listQuery,
+  previewQuery,
   releaseBody,
   restartBody,
   seqOf,
   streamQuery,
+  targetOf,
   taskId,
   tasksQuery,
 } from './inputs.ts';
@@ -256,11 +260,20 @@ const reading: readonly Route[] = [
     },
   }),
   route('get', '/api/v1/holds', 'read', {
-    summary: 'Holds in force, with what each covers',
+    summary: 'Holds in force or planned, and recurring ones with their next time; each with what it covers',
     query: listQuery,
     answer: `Holds; ${paged}`,
     schema: 'HoldView[]',
     run: ({ operations }, { query }) => sliced(operations.holds(), query, ({ id }) => [id]),
+  }),
+  route('get', '/api/v1/holds/preview', 'read', {
+    summary: 'What a hold on this would cover now',
+    query: previewQuery,
+    answer: 'How many tasks, and some of them, stopped ones first',
+    schema: 'HoldPreview',
+    others: notFound,
+    run: ({ operations }, { query }) =>
+      json(operations.previewHold({ account: query.account, target: targetOf(query) })),
   }),
   route('get', '/api/v1/groups', 'read', {
     summary: 'Groups, one entry for each account that they match',
@@ -319,10 +332,19 @@ const operating: readonly Route[] = [
     schema: 'Hold',
     others: refusable,
     run: async ({ operations }, { body, caller }) => {
-      const { account, target, reason } = body;
+      const { account, target, reason, startsAt } = body;
       const author = authorOf(caller, body.author ?? body.by);
-      return json(await operations.addHold({ account, target, author, reason, forMs: holdMs(body) }), 201);
+      return json(await operations.addHold({ account, target, author, reason, startsAt, forMs: holdMs(body) }), 201);
     },
+  }),
+  route('post', '/api/v1/holds/{id}/extend', 'operate', {
+    summary: 'Lets a hold end later; the id may be a beginning that no other has',
+    body: extendBody,
+    answer: 'The hold with its new end',
+    schema: 'Hold',
+    others: { 404: 'No such hold', 409: 'Refused: the error says why' },
+    run: async ({ operations }, { params, body, caller }) =>
+      json(await operations.extendHold(idOf(params), laterOf(body), authorOf(caller, body.by))),
   }),
   route('delete', '/api/v1/holds/{id}', 'operate', {
     summary: 'Ends a hold now; the id may be a beginning that no other has',

@@ -1,20 +1,10 @@
 /** All accounts of a process on the virtual clock, as the daemon wires them: what a reload, a hook and other keys change. */
-import { expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import type { openCloud } from '../../src/app/account.ts';
-import { Fleet } from '../../src/app/fleet.ts';
-import { createOperations } from '../../src/app/operations.ts';
-import { knownCodes } from '../../src/cloud/errors.ts';
 import type { Cloud } from '../../src/domain/ports/cloud-port.ts';
-import type { StoredEvent } from '../../src/domain/ports/store-port.ts';
 import type { CallFailure } from '../../src/domain/words/failure.ts';
-import { loadSettings } from '../../src/settings/load.ts';
-import type { Settings } from '../../src/settings/settings.ts';
-import type { Store } from '../../src/store/open.ts';
-import { createLog } from '../../src/telemetry/log.ts';
-import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { begin } from '../domain/story.ts';
-import { MemoryStore } from '../sim/stage.ts';
-import { VirtualClock } from '../sim/virtual-clock.ts';
+import { account, hookToken, running, seldom } from './running.ts';
 
 type Common = Parameters<typeof openCloud>[5];
 const badKey: CallFailure = {
@@ -40,93 +30,7 @@ vi.mock('../../src/app/account.ts', async (original) => {
   return { ...real, openCloud: opened };
 });
 
-function settingsOf(yaml: string): Settings {
-  const loaded = loadSettings({ path: 'relaykeeper.yaml', env: {}, readFile: () => Buffer.from(yaml) });
-  if (!loaded.ok) throw new Error(loaded.errors.map(({ text }) => text).join('\n'));
-  return loaded.settings;
-}
-
-const hookToken = 'hook-token-0123456789';
-const account = (name: string, more = '') => `{name: ${name}, provider: simulator${more}}`;
-/** Polls come once in ten minutes: what comes sooner was asked for. */
-const seldom = ", poll: {schedule: '0 */10 * * * *'}";
-
-async function running(yaml: string) {
-  around.refused.clear();
-  const clock = new VirtualClock(begin);
-  const ledgers = new Map<string, MemoryStore>();
-  const ledgerOf = (name: string) => {
-    const ledger = ledgers.get(name) ?? new MemoryStore();
-    ledgers.set(name, ledger);
-    return ledger;
-  };
-  const stored: StoredEvent[] = [];
-  const store: Store = {
-    ledgerStore: {
-      load: (name, since) => ledgerOf(name).load(name, since),
-      save: (name, changes) => ledgerOf(name).save(name, changes),
-    },
-    history: { events: async () => stored },
-    ownership: {
-      acquire: async () => ({ epoch: 1, lost: new AbortController().signal }),
-      remainingMs: () => Number.POSITIVE_INFINITY,
-    },
-    fingerprintKey: () => new Uint8Array(32),
-    prune: async () => 0,
-    up: () => true,
-    failingSince: () => undefined,
-    close: async () => {},
-  };
-  const lines: { readonly event: string; readonly account?: string; readonly msg: string }[] = [];
-  const log = createLog({
-    level: 'info',
-    format: 'json',
-    now: clock.now.bind(clock),
-    destination: { write: (text) => lines.push(JSON.parse(text)) },
-  });
-  const metrics = createMetrics({
-    version: '0',
-    revision: '0',
-    maxTaskSeries: () => 0,
-    knownCodes,
-    processMetrics: false,
-  });
-  const crew = new Fleet({ clock, env: {}, store, log, metrics, onTrace: () => {} });
-  const settings = settingsOf(yaml);
-  crew.open(settings);
-  const stop = new AbortController();
-  const ended = crew.run(stop.signal);
-  const operations = createOperations({
-    crew,
-    store,
-    current: { settings, hash: 'h' },
-    configFile: 'relaykeeper.yaml',
-    hookToken: (name) => (name === 'main' ? hookToken : undefined),
-    reload: () => Promise.reject(new Error('not here')),
-    clock,
-    version: '0',
-  });
-  const run = (seconds: number) => clock.run(seconds * 1_000);
-  const keeper = (name: string) => {
-    const found = crew.keeper(name);
-    if (!found) throw new Error(`no account ${name}`);
-    return found;
-  };
-  return {
-    crew,
-    operations,
-    run,
-    lines,
-    stored,
-    keeper,
-    reload: (changed: string) => crew.swap(crew.prepare(settingsOf(changed))),
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await clock.run(60_000);
-      await ended;
-    },
-  };
-}
+beforeEach(() => around.refused.clear());
 
 const both = `[${account('main', seldom)}, ${account('second', seldom)}]`;
 const all = "[{name: all, match: {cloudGroup: ['*']}}]";
@@ -262,17 +166,17 @@ test('events are told with the title of their task, and with a sentence', async 
   const hold = { id: 'h1', account, author: 'lin', reason: 'x', createdAt: 1, endsAt: undefined };
   const at = { at: begin, account };
   daemon.stored.push(
-    { seq: 5, event: { ...at, type: 'task-gone', taskId, group: 'all' } },
-    { seq: 4, event: { ...at, type: 'hold-added', hold: { ...hold, target: { kind: 'task', taskId } } } },
-    { seq: 3, event: { ...at, type: 'hold-added', hold: { ...hold, target: { kind: 'account' } } } },
-    { seq: 2, event: { ...at, account: 'main', type: 'task-gone', taskId: 'of-nobody', group: undefined } },
     { seq: 1, event: { ...at, account: 'away', type: 'owner-lost' } },
+    { seq: 2, event: { ...at, account: 'main', type: 'task-gone', taskId: 'of-nobody', group: undefined } },
+    { seq: 3, event: { ...at, type: 'hold-added', hold: { ...hold, target: { kind: 'account' } } } },
+    { seq: 4, event: { ...at, type: 'hold-added', hold: { ...hold, target: { kind: 'task', taskId } } } },
+    { seq: 5, event: { ...at, type: 'task-gone', taskId, group: 'all' } },
   );
   const told = await daemon.operations.events({ limit: 5 });
   expect(told.map(({ title, sentence }) => [title, sentence])).toEqual([
     [title, 'gone from the list'],
-    [title, 'held by lin: x'],
-    [null, 'held by lin: x'],
+    [title, `task ${taskId} held by lin until it is removed: x`],
+    [null, 'account second held by lin until it is removed: x'],
     [null, 'gone from the list'],
     [null, 'this process no longer owns the account'],
   ]);

@@ -347,8 +347,8 @@ describe('the exit code and the line for each end', () => {
     ['release', 'say what to release'],
     ['status --jsn', 'Did you mean --json?'],
     ['hold add t1', "required option '--reason <TEXT>' not specified"],
-    ['hold add --reason x', 'one of TASK, --group NAME and --all'],
-    ['hold add t1 --all --reason x', 'one of TASK, --group NAME and --all'],
+    ['hold add --reason x', 'one of TASK, --title GLOB, --group NAME and --all'],
+    ['hold add t1 --all --reason x', 'one of TASK, --title GLOB, --group NAME and --all'],
     ['hold add t1 --reason x --for 2', '--for 2 is no duration'],
     ['hold add t1 --reason x --for 0s', '--for 0s is no duration'],
     ['hold add t1 --reason x --until tomorrow', '--until tomorrow is no time'],
@@ -467,7 +467,7 @@ describe('what is printed', () => {
   it('in a pipe: one row a line, tab-separated, without headings, in UTC', async () => {
     const { socket } = await answering(answers);
     expect((await typed(['hold', 'list', '--socket', socket])).out).toBe(
-      `h7\tmain\ttask ${id}\t2026-03-01T14:00:00.000Z\tlin@desk\t2026-03-01T12:00:00.000Z\tencoder is being moved\t世界杯01\t1\t1\n`,
+      `h7\tmain\ttask ${id}\t2026-03-01T14:00:00.000Z\tlin@desk\t2026-03-01T12:00:00.000Z\tencoder is being moved\t世界杯01\t1\t1\t-\n`,
     );
     expect((await typed(['history', '--socket', socket])).out).toBe(
       [

@@ -150,6 +150,18 @@ describe('check', () => {
     expect(out + err).not.toContain('AKsecret');
   });
 
+  it('tells when each recurring hold is in force, or when it comes next', async () => {
+    const maintenance = (schedule: string, reason: string) =>
+      `  - {schedule: "${schedule}", timezone: Asia/Shanghai, for: 45m, match: {}, reason: ${reason}}\n`;
+    // It is 20:00 of Sunday in Shanghai.
+    const yaml = `${goodYaml}maintenance:\n${maintenance('0 45 19 * * *', 'it goes on')}${maintenance('0 30 3 * * 2', 'it comes')}`;
+    const { out } = await typed(['check', '--config', file('maintenance.yaml', yaml)]);
+    expect(out).toContain(
+      'maintenance-1: held from 2026-03-01T11:45:00.000Z to 2026-03-01T12:30:00.000Z: it goes on\n',
+    );
+    expect(out).toContain('maintenance-2: held from 2026-03-02T19:30:00.000Z to 2026-03-02T20:15:00.000Z: it comes\n');
+  });
+
   it('tells when ticks are left out, and it is good all the same', async () => {
     const ended = await typed(['check', '--config', file('good.yaml', goodYaml), '--tasks', '100000']);
     expect(ended.code).toBe(0);

@@ -45,7 +45,10 @@ const operations: Operations = {
     return note('explain', explained, taskId, account);
   },
   events: async (query) => note('events', [], query),
-  holds: () => note('holds', [{ ...hold, title: null, covers: { tasks: 1, stopped: 0 } }]),
+  holds: () => note('holds', [{ ...hold, inForce: true, title: null, covers: { tasks: 1, stopped: 0 } }]),
+  previewHold: (request) =>
+    note('previewHold', { account: 'main', covers: { tasks: 1, stopped: 0 }, first: [] }, request),
+  extendHold: async (holdId, later, by) => note('extendHold', hold, holdId, later, by),
   addHold: async (request) => note('addHold', hold, request),
   removeHold: async (holdId, by) => note('removeHold', hold, holdId, by),
   restart: async (taskId, options) => {

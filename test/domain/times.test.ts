@@ -118,6 +118,7 @@ const filled = [
       author: 'eve',
       reason: 'maintenance',
       createdAt: ours,
+      startsAt: far,
       endsAt: far,
     } satisfies Filled<Hold>,
   ],

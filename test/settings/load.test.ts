@@ -32,6 +32,7 @@ describe('what is meant by a short file', () => {
       server: { listen: { host: '127.0.0.1', port: 9847 }, socket: 'data/relaykeeper.sock', tokens: [] },
       store: { kind: 'sqlite', path: 'data/relaykeeper.db' },
       metrics: { maxTaskSeries: 2000 },
+      maintenance: [],
       accounts: [
         {
           name: 'main',
@@ -160,11 +161,13 @@ describe('which tasks a group has', () => {
     expect(groupOf(policies(settings, 'main'), task)?.name).toBe(expected);
   });
   test('policies of an account leave out the groups of others, and keep the order', () => {
+    const entry = (match: string) => `{schedule: '0 0 3 * * *', timezone: UTC, for: 1h, match: ${match}, reason: x}`;
     const settings = settingsOf(
-      'accounts: [{name: main, storm: false}, {name: second}]\ngroups: [{name: c}, {name: b, match: {account: second}}, {name: a}]\n',
+      `accounts: [{name: main, storm: false}, {name: second}]\ngroups: [{name: c}, {name: b, match: {account: second}}, {name: a}]\nmaintenance: [${entry('{account: second}')}, ${entry('{}')}]\n`,
     );
-    const { groups, ...rest } = policies(settings, 'main');
+    const { groups, maintenance, ...rest } = policies(settings, 'main');
     expect([groups.map(({ name }) => name), rest]).toEqual([['c', 'a'], { account: 'main', storm: false }]);
+    expect(maintenance?.map(({ id }) => id)).toEqual(['maintenance-2']);
     expect(policies(settings, 'second').groups.map(({ name }) => name)).toEqual(['c', 'b', 'a']);
   });
 });

@@ -2,13 +2,13 @@
 import { getTasks } from 'node-cron';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { comesEveryYear, cronSchedule } from '../../src/settings/schedule.ts';
+import { comesEveryYear, cronSchedule, wallSchedule } from '../../src/settings/schedule.ts';
 import { readCron } from '../../src/settings/values.ts';
 import { load } from './support.ts';
 
-describe('cronSchedule', () => {
-  const utc = (text: string) => Date.parse(`${text}Z`);
+const utc = (text: string) => Date.parse(`${text}Z`);
 
+describe('cronSchedule', () => {
   it.each([
     ['every 15 s', '*/15 * * * * *', 'UTC', '2026-03-01T10:00:01', '2026-03-01T10:00:15'],
     ['strictly after a tick', '*/15 * * * * *', 'UTC', '2026-03-01T10:00:15', '2026-03-01T10:00:30'],
@@ -142,5 +142,100 @@ describe('the tick before a moment', () => {
       expect(schedule.next(before)).toBe(schedule.next(at));
       expect(schedule.next(before - 1)).toBe(before);
     }
+  });
+});
+
+describe('wallSchedule: by the clock on the wall, each time once', () => {
+  it.each([
+    [
+      'on a plain day',
+      '0 30 3 * * 2',
+      'Asia/Shanghai',
+      '2026-12-01T00:00:00',
+      '2026-11-30T19:30:00',
+      '2026-12-07T19:30:00',
+    ],
+    [
+      'at the very moment',
+      '0 30 3 * * 2',
+      'Asia/Shanghai',
+      '2026-11-30T19:30:00',
+      '2026-11-30T19:30:00',
+      '2026-12-07T19:30:00',
+    ],
+    [
+      'a millisecond before',
+      '0 30 3 * * 2',
+      'Asia/Shanghai',
+      '2026-11-30T19:29:59.999',
+      '2026-11-23T19:30:00',
+      '2026-11-30T19:30:00',
+    ],
+    // Berlin skips 02:00 to 03:00 on 2026-03-29: 02:30 comes at 03:30 of the new time, 01:30 UTC.
+    [
+      'skipped in spring',
+      '0 30 2 * * *',
+      'Europe/Berlin',
+      '2026-03-29T01:00:00',
+      '2026-03-28T01:30:00',
+      '2026-03-29T01:30:00',
+    ],
+    [
+      'after the skipped',
+      '0 30 2 * * *',
+      'Europe/Berlin',
+      '2026-03-29T01:30:00',
+      '2026-03-29T01:30:00',
+      '2026-03-30T00:30:00',
+    ],
+    // 03:00 of the new time, 01:00 UTC, comes before the 02:30 that was skipped.
+    [
+      'skipped among others',
+      '0 0,30 2,3 * * *',
+      'Europe/Berlin',
+      '2026-03-29T01:15:00',
+      '2026-03-29T01:00:00',
+      '2026-03-29T01:30:00',
+    ],
+    // Berlin shows 02:00 to 03:00 twice on 2026-10-25: at 00:30 UTC, and not again at 01:30.
+    [
+      'shown twice in autumn',
+      '0 30 2 * * *',
+      'Europe/Berlin',
+      '2026-10-25T01:30:00',
+      '2026-10-25T00:30:00',
+      '2026-10-26T01:30:00',
+    ],
+    // In New York, and on the southern half of the world, where the dates differ.
+    [
+      'skipped in New York',
+      '0 30 2 * * 0',
+      'America/New_York',
+      '2026-03-08T07:00:00',
+      '2026-03-01T07:30:00',
+      '2026-03-08T07:30:00',
+    ],
+    [
+      'a half hour on Lord Howe',
+      '0 15 2 * * *',
+      'Australia/Lord_Howe',
+      '2026-10-03T15:00:00',
+      '2026-10-02T15:45:00',
+      '2026-10-03T15:45:00',
+    ],
+    [
+      'at the edge of the world',
+      '0 0 0 1 * *',
+      'Pacific/Kiritimati',
+      '2026-05-31T09:59:59',
+      '2026-04-30T10:00:00',
+      '2026-05-31T10:00:00',
+    ],
+  ])('%s', (_what, expression, timezone, at, previous, next) => {
+    const schedule = wallSchedule(expression, timezone);
+    const shown = [schedule.previous(utc(at)), schedule.next(utc(at))].map((tick) => new Date(tick).toISOString());
+    expect(shown).toEqual([previous, next].map((tick) => new Date(utc(tick)).toISOString()));
+    // Asked again, from what is remembered.
+    expect([schedule.previous(utc(at)), schedule.next(utc(at))]).toEqual([utc(previous), utc(next)]);
   });
 });

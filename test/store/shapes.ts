@@ -217,11 +217,13 @@ export const anyHold: fc.Arbitrary<Hold> = fc.record({
   target: fc.oneof(
     fc.record({ kind: fc.constant('task' as const), taskId: text }),
     fc.record({ kind: fc.constant('group' as const), group: text }),
+    fc.record({ kind: fc.constant('title' as const), title: text }),
     fc.constant({ kind: 'account' as const }),
   ),
   author: text,
   reason: text,
   createdAt: time,
+  startsAt: maybe(time),
   endsAt: maybe(time),
 });
 
@@ -315,6 +317,7 @@ const shapes: Shapes = {
   'region-found': fc.record({ ...frame, region: text }),
   'action-retired': fc.record({ ...frame, from: text, to: text }),
   'hold-added': fc.record({ ...frame, hold: anyHold }),
+  'hold-extended': fc.record({ ...frame, hold: anyHold, by: text, was: time }),
   'hold-removed': fc.record({ ...frame, hold: anyHold, by: text }),
   'hold-expired': fc.record({ ...frame, hold: anyHold }),
   'owner-gained': fc.record({ ...frame, epoch: count }),

@@ -162,7 +162,7 @@ describe('an event becomes one line', () => {
         author: 'ann',
         reason: 'maintenance',
         endsAt: '2026-01-02T04:04:05.678Z',
-        msg: 'held by ann: maintenance',
+        msg: 'group vip held by ann until 2026-01-02T04:04:05.678Z: maintenance',
       },
     ],
     [

@@ -153,6 +153,7 @@ export const events: Samples = {
   'region-found': { ...base, type: 'region-found', region: 'ap-singapore-1' },
   'action-retired': { ...base, type: 'action-retired', from: 'RestartPullToPushTask', to: 'ContinuePullToPushTask' },
   'hold-added': { ...base, type: 'hold-added', hold: hold() },
+  'hold-extended': { ...base, type: 'hold-extended', hold: hold(), by: 'bob', was: at + 60_000 },
   'hold-removed': { ...base, type: 'hold-removed', hold: hold({ target: { kind: 'task', taskId: 't1' } }), by: 'bob' },
   'hold-expired': { ...base, type: 'hold-expired', hold: hold({ target: { kind: 'account' } }) },
   'owner-gained': { ...base, type: 'owner-gained', epoch: 3 },

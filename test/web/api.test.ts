@@ -108,6 +108,39 @@ describe('every address answers, and asks the right operation', () => {
       ['addHold', { target: { kind: 'account' }, author: 'root', reason: 'until further notice' }],
       201,
     ],
+    [
+      'POST',
+      '/api/v1/holds',
+      { account: 'main', target: { kind: 'title', title: 'CDN*' }, startsAt: 90_000, reason: 'planned', for: '1h' },
+      [
+        'addHold',
+        {
+          account: 'main',
+          target: { kind: 'title', title: 'CDN*' },
+          author: 'root',
+          startsAt: 90_000,
+          reason: 'planned',
+          forMs: 3_600_000,
+        },
+      ],
+      201,
+    ],
+    ['POST', '/api/v1/holds/h1/extend', { for: '30m' }, ['extendHold', 'h1', { forMs: 1_800_000 }, 'root'], 200],
+    ['POST', '/api/v1/holds/h1/extend', { endsAt: 90_000 }, ['extendHold', 'h1', { endsAt: 90_000 }, 'root'], 200],
+    [
+      'GET',
+      '/api/v1/holds/preview?account=main&title=CDN*',
+      undefined,
+      ['previewHold', { account: 'main', target: { kind: 'title', title: 'CDN*' } }],
+      200,
+    ],
+    [
+      'GET',
+      '/api/v1/holds/preview?task=t1',
+      undefined,
+      ['previewHold', { target: { kind: 'task', taskId: 't1' } }],
+      200,
+    ],
     ['DELETE', '/api/v1/holds/h1', undefined, ['removeHold', 'h1', 'root'], 200],
     ['POST', '/-/reload', undefined, ['reload'], 200],
     ['POST', '/hooks/main/hook-token', { anything: true }, ['hook', 'main', 'hook-token'], 200],
@@ -147,7 +180,7 @@ describe('every address answers, and asks the right operation', () => {
     const get = async (path: string) => (await on('socket')('GET', path)).json;
     expect(await get('/api/v1/status')).toEqual(status);
     expect(await get('/api/v1/groups')).toEqual(status.groups);
-    const covers = { title: null, covers: { tasks: 40, stopped: 3 } };
+    const covers = { inForce: true, title: null, covers: { tasks: 40, stopped: 3 } };
     expect(await get('/api/v1/holds')).toEqual([{ ...JSON.parse(JSON.stringify(hold)), ...covers }]);
     expect(await get('/api/v1/tasks/task-1')).toMatchObject({ taskId: 'task-1', rules: [] });
   });
@@ -168,9 +201,13 @@ describe('every address answers, and asks the right operation', () => {
 describe('who may do what', () => {
   const samples: Readonly<Record<string, Sent>> = {
     '/api/v1/holds': { body: { target: { kind: 'account' }, reason: 'x' } },
+    '/api/v1/holds/{id}/extend': { body: { for: '30m' } },
   };
   const concrete = (path: string) =>
-    path.replace('{account}', 'main').replace('{token}', 'hook-token').replace('{id}', 'task-1');
+    (path === '/api/v1/holds/preview' ? `${path}?all=true` : path)
+      .replace('{account}', 'main')
+      .replace('{token}', 'hook-token')
+      .replace('{id}', 'task-1');
   const ranks = ['nobody', 'read', 'operate', 'admin'];
 
   test.each(routes.filter(isAnswered).map((route) => [route.method.toUpperCase(), route.path, route.need] as const))(
@@ -210,6 +247,8 @@ describe('who may do what', () => {
       'get /api/v1/events': 'read',
       'get /api/v1/events/stream': 'read',
       'get /api/v1/holds': 'read',
+      'get /api/v1/holds/preview': 'read',
+      'post /api/v1/holds/{id}/extend': 'operate',
       'get /api/v1/groups': 'read',
       'get /api/v1/config': 'read',
       'get /api/v1/config/rejected': 'read',
@@ -327,6 +366,9 @@ describe('what is wrong is told with status, error and hint', () => {
     ['types that are none', 'GET', '/api/v1/events?type=a;b', {}, 400, /type/],
     ['a hold without a reason', 'POST', '/api/v1/holds', { body: { target } }, 400, /reason/],
     ['a hold of nothing', 'POST', '/api/v1/holds', { body: { reason: 'x' } }, 400, /target/],
+    ['a preview of nothing', 'GET', '/api/v1/holds/preview?account=main', {}, 400, /give one of `task`, `group`/],
+    ['a preview of two things', 'GET', '/api/v1/holds/preview?all=true&task=t', {}, 400, /give one of `task`, `group`/],
+    ['an extension of nothing', 'POST', '/api/v1/holds/h1/extend', { body: {} }, 400, /give `for` or `endsAt`/],
     [
       'a hold of a task without its id',
       'POST',
@@ -549,6 +591,7 @@ describe('lists', () => {
   const holds = Array.from({ length: 5 }, (_, n) => ({
     ...hold,
     id: `h${n}`,
+    inForce: true,
     title: null,
     covers: { tasks: 1, stopped: 0 },
   }));

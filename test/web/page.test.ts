@@ -32,7 +32,7 @@ const fake: Partial<Operations> = {
     recent: [],
   }),
   events: async () => Object.values(events).map((event, n) => told(event, n + 1, nasty)),
-  holds: () => [{ ...hold({ reason: nasty }), title: nasty, covers: { tasks: 1, stopped: 1 } }],
+  holds: () => [{ ...hold({ reason: nasty }), inForce: true, title: nasty, covers: { tasks: 1, stopped: 1 } }],
   config: () => ({ version: 1, groups: [{ name: 'vip', mode: 'heal', backoff: { initialMs: 5_000 } }] }),
   rejected: () => ({ since: 5, errors: [`a.yaml:3:1: ${nasty}`] }),
 };

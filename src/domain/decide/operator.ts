@@ -48,8 +48,23 @@ export function operatorRelease(
 /** Holds kept at most for one account; more is a mistake of a script. */
 export const maxHolds = 1_000;
 
-export function addHold(hold: Hold, now: number): Extract<Event, { type: 'hold-added' }> {
-  return { type: 'hold-added', at: now, account: hold.account, hold };
+/** Each is held against every title at every look. */
+export const maxTitleHolds = 50;
+
+type HoldAdded = Extract<Event, { type: 'hold-added' }>;
+
+export function addHold(hold: Hold, now: number, covers?: HoldAdded['covers']): HoldAdded {
+  return { type: 'hold-added', at: now, account: hold.account, hold, ...(covers && { covers }) };
+}
+
+/** `was`: its end before. */
+export function extendHold(
+  hold: Hold,
+  was: number,
+  by: string,
+  now: number,
+): Extract<Event, { type: 'hold-extended' }> {
+  return { type: 'hold-extended', at: now, account: hold.account, hold, by, was };
 }
 
 export function removeHold(hold: Hold, by: string, now: number): Extract<Event, { type: 'hold-removed' }> {

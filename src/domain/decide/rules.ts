@@ -6,8 +6,9 @@
  */
 
 import { givenUp, hasEnded, isObserved } from '../memory/condition.ts';
+import { endOf, holdOver } from '../memory/holds.ts';
 import type { Ledger, TaskRecord } from '../memory/ledger.ts';
-import { endOf, holdOver, type Situation } from '../memory/situation.ts';
+import type { Situation } from '../memory/situation.ts';
 import { passesStorms, patienceMs, scopesOf, stormKey } from '../memory/windows.ts';
 import { byOurs, plus } from '../words/cloud-time.ts';
 import { type CallFailure, classMeanings } from '../words/failure.ts';

@@ -1,8 +1,9 @@
 /** What one complete observation counts: due and stopped tasks for storms and budgets, availability, empty groups. */
 
 import { dueSince, givenUp, isObserved, isOverdue, isStopped } from '../memory/condition.ts';
+import { holdOver } from '../memory/holds.ts';
 import type { Counted, Ledger, TaskRecord } from '../memory/ledger.ts';
-import { holdOver, type Moment, type Situation, situationOf } from '../memory/situation.ts';
+import { type Moment, type Situation, situationOf } from '../memory/situation.ts';
 import { scopesOf, stormKey } from '../memory/windows.ts';
 import type { Event } from '../words/events.ts';
 import type { Policies } from '../words/policy.ts';

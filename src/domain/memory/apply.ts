@@ -20,6 +20,7 @@ export function apply(ledger: WritableLedger, event: Event): void {
   ledger.accountRecord = applyToAccount(ledger.accountRecord, event);
   switch (event.type) {
     case 'hold-added':
+    case 'hold-extended':
       ledger.holds.set(event.hold.id, event.hold);
       break;
     case 'hold-removed':

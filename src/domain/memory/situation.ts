@@ -1,15 +1,14 @@
 /** One account at one moment, made once for a decision: policies by name, holds in force, restarts unsettled, blindness. */
 
 import { byCloud, type CloudTime } from '../words/cloud-time.ts';
-import type { Hold } from '../words/events.ts';
 import { openingAt } from '../words/hours.ts';
 import type { Policies, Policy } from '../words/policy.ts';
 import type { ApartWhy } from '../words/task.ts';
 import { hasEnded, isObserved, isStopped } from './condition.ts';
+import { type HoldIndex, holdOver, indexHolds } from './holds.ts';
 import type { Ledger, TaskRecord } from './ledger.ts';
 import { type Unsettled, unsettledByScope } from './windows.ts';
 
-const never = Number.POSITIVE_INFINITY;
 const blindAtLeastMs = 60_000;
 
 /** What holds for the whole account at one moment. Made once for a decision; no rule reads a clock. */
@@ -55,45 +54,10 @@ export function situationOf(ledger: Ledger, policies: Policies, moment: Moment):
     pollGapMs,
     policyOf,
     groupRank: new Map(policies.groups.map(({ name }, rank) => [name, rank])),
-    holds: indexHolds(ledger.holds.values(), now),
+    holds: indexHolds(ledger, policies, now, { cloudNow: byCloud(now, clockOffsetMs), clockOffsetMs }),
     unsettled: unsettledByScope({ ledger, policyOf, now, pollGapMs }),
     blindAt: ledger.fresh || !lastComplete ? Number.NEGATIVE_INFINITY : lastComplete.finishedAt + blindAfterMs,
   };
-}
-
-// ---- holds ---------------------------------------------------------------------------------------------------
-
-interface HoldIndex {
-  readonly tasks: ReadonlyMap<string, Hold>;
-  readonly groups: ReadonlyMap<string, Hold>;
-  readonly account: Hold | undefined;
-}
-
-export const endOf = (hold: Hold): number => hold.endsAt ?? never;
-
-/** Of holds with the same target the one that ends last counts; ended ones do not. */
-function indexHolds(holds: Iterable<Hold>, now: number): HoldIndex {
-  const tasks = new Map<string, Hold>();
-  const groups = new Map<string, Hold>();
-  let account: Hold | undefined;
-  for (const hold of holds) {
-    if (endOf(hold) <= now) continue;
-    const { target } = hold;
-    const later = (other: Hold | undefined) => (other && endOf(other) >= endOf(hold) ? other : hold);
-    if (target.kind === 'task') tasks.set(target.taskId, later(tasks.get(target.taskId)));
-    else if (target.kind === 'group') groups.set(target.group, later(groups.get(target.group)));
-    else account = later(account);
-  }
-  return { tasks, groups, account };
-}
-
-/** The hold that covers a task longest, if any does. */
-export function holdOver({ holds }: Situation, { taskId, group }: TaskRecord): Hold | undefined {
-  if (!holds.account && holds.groups.size + holds.tasks.size === 0) return undefined;
-  const covering = [holds.account, group === undefined ? undefined : holds.groups.get(group), holds.tasks.get(taskId)];
-  let longest: Hold | undefined;
-  for (const hold of covering) if (hold && (!longest || endOf(hold) > endOf(longest))) longest = hold;
-  return longest;
 }
 
 /**
@@ -112,12 +76,3 @@ export function standingOf(record: TaskRecord, situation: Situation): 'down' | A
 }
 
 export const isDown = (record: TaskRecord, situation: Situation): boolean => standingOf(record, situation) === 'down';
-
-/** Every hold that covers a task now. */
-export function holdsOver({ ledger, now }: Situation, { taskId, group }: TaskRecord): readonly Hold[] {
-  return [...ledger.holds.values()].filter(({ target, endsAt }) => {
-    if ((endsAt ?? never) <= now) return false;
-    if (target.kind === 'task') return target.taskId === taskId;
-    return target.kind === 'account' || target.group === group;
-  });
-}

@@ -102,7 +102,7 @@ const tables: { readonly [K in keyof Kept]: Table<Kept[K]> } = {
   },
   failure: { at: 'ours' },
   storm: { since: 'ours', window: 'count' },
-  hold: { createdAt: 'ours', endsAt: 'theirs' },
+  hold: { createdAt: 'ours', startsAt: 'theirs', endsAt: 'theirs' },
 };
 
 type AnyEntry = 'ours' | 'theirs' | 'count' | ((whole: never) => number) | { readonly [key: string]: AnyEntry };

@@ -4,6 +4,7 @@ import type {
   AccountSnapshot,
   EventView,
   ExplainView,
+  HoldPreview,
   HoldView,
   RejectedConfiguration,
   StatusView,
@@ -14,14 +15,19 @@ import type { Reason } from '../words/reason.ts';
 import type { RestartAnswer, TaskState } from '../words/task.ts';
 import type { EventQuery } from './store-port.ts';
 
-interface HoldRequest {
+export interface HoldRequest {
   readonly account?: string;
   readonly target: Hold['target'];
   readonly author: string;
   readonly reason: string;
-  /** Absent: until removed. */
+  /** When it begins, Unix milliseconds; absent or past: at once. */
+  readonly startsAt?: number;
+  /** How long from then on; absent: until removed. */
   readonly forMs?: number;
 }
+
+/** How much longer, or until when. */
+export type Later = { readonly forMs: number } | { readonly endsAt: number };
 
 export interface TaskQuery {
   readonly account?: string;
@@ -55,9 +61,12 @@ export interface Operations {
   /** `taskId` may be a unique prefix of at least 6 characters, or a unique title. */
   explain(taskId: string, account?: string): Promise<ExplainView>;
   events(query: EventQuery): Promise<readonly EventView[]>;
-  /** Those in force. */
+  /** Those in force, those planned, and the recurring ones of the configuration. */
   holds(): readonly HoldView[];
+  previewHold(request: Pick<HoldRequest, 'account' | 'target'>): HoldPreview;
   addHold(request: HoldRequest): Promise<Hold>;
+  /** `id` may be a unique beginning of it. Never makes it shorter. */
+  extendHold(id: string, later: Later, by: string): Promise<Hold>;
   /** `id` may be a unique beginning of it. */
   removeHold(id: string, by: string): Promise<Hold>;
   restart(

@@ -1,39 +1,117 @@
-/** Holds as people see them: with what each covers now. */
+/** Holds as people see them: with what each covers now, and what another one would cover. */
 import { isListed } from '../memory/condition.ts';
-import { endOf, type Situation } from '../memory/situation.ts';
-import type { HoldView } from './shown.ts';
+import { covers, isInForce, maintenanceHolds } from '../memory/holds.ts';
+import type { TaskRecord } from '../memory/ledger.ts';
+import type { Situation } from '../memory/situation.ts';
+import type { Hold } from '../words/events.ts';
+import type { HoldPreview, HoldView } from './shown.ts';
 
 interface Covered {
   tasks: number;
   stopped: number;
 }
 
-/** The holds in force. All tasks are counted once, however many holds there are; unmanaged ones are left alone anyway. */
-export function holdViews({ ledger, now }: Situation): readonly HoldView[] {
-  const holds = [...ledger.holds.values()].filter((hold) => endOf(hold) > now);
+const nothing = (): Covered => ({ tasks: 0, stopped: 0 });
+
+function count(covered: Covered, { item }: TaskRecord): void {
+  covered.tasks++;
+  if (item.status === 'stopped') covered.stopped++;
+}
+
+/** Unmanaged tasks are left alone anyway. */
+const counts = (record: TaskRecord): boolean => record.group !== undefined && isListed(record);
+
+/**
+ * Those in force, those planned, and of each recurring one its present or next time; what begins first stands first. All
+ * tasks are counted once, however many holds there are: only globs are tried one by one.
+ */
+export function holdViews(situation: Situation): readonly HoldView[] {
+  const { ledger, now, policies } = situation;
+  const holds = [...ledger.holds.values(), ...maintenanceHolds(policies, situation)].filter(
+    ({ endsAt }) => endsAt === undefined || endsAt > now,
+  );
   if (holds.length === 0) return [];
-  const whole: Covered = { tasks: 0, stopped: 0 };
+  const byGlob = holds.filter(({ target }) => target.kind === 'title' || target.kind === 'match');
+  const covered = new Map(byGlob.map((hold) => [hold, nothing()]));
+  const whole = nothing();
   const groups = new Map<string, Covered>();
   for (const record of ledger.tasks.values()) {
-    if (record.group === undefined || !isListed(record)) continue;
-    const group = groups.get(record.group) ?? { tasks: 0, stopped: 0 };
+    if (record.group === undefined || !counts(record)) continue;
+    const group = groups.get(record.group) ?? nothing();
     groups.set(record.group, group);
-    for (const covered of [whole, group]) {
-      covered.tasks++;
-      if (record.item.status === 'stopped') covered.stopped++;
-    }
+    count(whole, record);
+    count(group, record);
+    for (const [hold, own] of covered) if (covers(hold, record)) count(own, record);
   }
-  return holds.map((hold) => {
+  const viewOf = (hold: Hold): HoldView => {
     const { target } = hold;
-    if (target.kind === 'account') return { ...hold, title: null, covers: { ...whole } };
-    if (target.kind === 'group')
-      return { ...hold, title: null, covers: { ...(groups.get(target.group) ?? { tasks: 0, stopped: 0 }) } };
+    const view = { ...hold, inForce: isInForce(hold, now), title: null };
+    if (target.kind === 'account') return { ...view, covers: { ...whole } };
+    if (target.kind === 'group') return { ...view, covers: { ...(groups.get(target.group) ?? nothing()) } };
+    if (target.kind !== 'task') return { ...view, covers: { ...(covered.get(hold) ?? nothing()) } };
     const record = ledger.tasks.get(target.taskId);
-    const listed = record !== undefined && isListed(record);
-    return {
-      ...hold,
-      title: record?.item.title ?? null,
-      covers: { tasks: listed ? 1 : 0, stopped: listed && record.item.status === 'stopped' ? 1 : 0 },
-    };
-  });
+    const one = nothing();
+    if (record && isListed(record)) count(one, record);
+    return { ...view, title: record?.item.title ?? null, covers: one };
+  };
+  return holds.map(viewOf).sort((a, b) => (a.startsAt ?? 0) - (b.startsAt ?? 0));
+}
+
+/** So many titles tell whether the right ones are meant. */
+const mostNamed = 20;
+
+/** What a hold on this would cover now: stopped ones are named first. */
+export function holdPreview({ ledger }: Situation, target: Hold['target']): HoldPreview {
+  const covered = nothing();
+  const named: TaskRecord[] = [];
+  for (const record of ledger.tasks.values()) {
+    if (!counts(record) || !covers({ target }, record)) continue;
+    count(covered, record);
+    named.push(record);
+  }
+  const rank = ({ item }: TaskRecord) => (item.status === 'stopped' ? 0 : 1);
+  const first = named
+    .sort((a, b) => rank(a) - rank(b) || (a.item.title < b.item.title ? -1 : 1))
+    .slice(0, mostNamed)
+    .map(({ taskId, item, group }) => ({
+      taskId,
+      title: item.title,
+      group: group ?? null,
+      stopped: item.status === 'stopped',
+    }));
+  return { account: ledger.account, covers: covered, first };
+}
+
+/** What a hold is on, in words. */
+export function targetWords({ target, account }: Pick<Hold, 'target' | 'account'>): string {
+  switch (target.kind) {
+    case 'task':
+      return `task ${target.taskId}`;
+    case 'group':
+      return `group ${target.group}`;
+    case 'title':
+      return `titles ${target.title}`;
+    case 'account':
+      return `account ${account}`;
+    case 'match':
+      return matchWords(target.match, account);
+    default:
+      return target satisfies never;
+  }
+}
+
+function matchWords(
+  { cloudGroup, title, type, exclude }: Extract<Hold['target'], { kind: 'match' }>['match'],
+  account: string,
+) {
+  const isAll = (globs: readonly string[]) => globs.includes('*');
+  const said = [
+    ...(isAll(cloudGroup) ? [] : [`cloud group ${cloudGroup.join(', ')}`]),
+    ...(isAll(title) ? [] : [`titles ${title.join(', ')}`]),
+    ...(type.length > 1 ? [] : [`type ${type.join()}`]),
+    ...(exclude.title.length + exclude.taskId.length > 0
+      ? [`not ${[...exclude.title, ...exclude.taskId].join(', ')}`]
+      : []),
+  ];
+  return said.length > 0 ? said.join(', ') : `account ${account}`;
 }

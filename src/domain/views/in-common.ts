@@ -3,8 +3,9 @@
  * one cause, and it is found by what they have in common.
  */
 import { downSince, dueSince, isListed, isObserved, isStopped } from '../memory/condition.ts';
+import { holdOver } from '../memory/holds.ts';
 import type { TaskRecord } from '../memory/ledger.ts';
-import { holdOver, type Situation } from '../memory/situation.ts';
+import type { Situation } from '../memory/situation.ts';
 import type { TaskHosts } from '../ports/cloud-port.ts';
 import type { InCommon, Trait } from './shown.ts';
 

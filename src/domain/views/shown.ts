@@ -74,10 +74,25 @@ export interface ExplainView extends TaskView {
 
 /** A hold, and what it covers now. */
 export interface HoldView extends Hold {
+  /** False: it is planned, and begins later. */
+  readonly inForce: boolean;
   /** Of its task, if it holds one that is known. */
   readonly title: string | null;
   /** Managed tasks, and how many of them are stopped. */
   readonly covers: { readonly tasks: number; readonly stopped: number };
+}
+
+/** What a hold would cover, if it were set now. */
+export interface HoldPreview {
+  readonly account: string;
+  readonly covers: HoldView['covers'];
+  /** Some of them, stopped ones first. */
+  readonly first: readonly {
+    readonly taskId: string;
+    readonly title: string;
+    readonly group: string | null;
+    readonly stopped: boolean;
+  }[];
 }
 
 export interface GroupView {

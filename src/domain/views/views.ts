@@ -2,6 +2,7 @@
 
 import { nextShadow, objections, type Verdict, verdictOf } from '../decide/rules.ts';
 import { downSince, dueSince, givenUp, hasEnded, isListed, isStopped, stateOf } from '../memory/condition.ts';
+import { covers } from '../memory/holds.ts';
 import {
   isIncomplete,
   type Ledger,
@@ -160,8 +161,9 @@ export function groupViews(situation: Situation): GroupCounts {
     countStopped(tally, record, situation);
   }
   down.sort((a, b) => (a.outage?.since ?? a.changedAt) - (b.outage?.since ?? b.changedAt));
+  const concerned = groupsConcerned(situation);
   const views = policies.groups.map((policy) =>
-    groupView(ledger, policy.name, policy.mode, tallies.get(policy.name) ?? newTally(nobody), situation),
+    groupView(policy, tallies.get(policy.name) ?? newTally(nobody), situation, concerned),
   );
   return { groups: views, down, managed, unmanaged };
 }
@@ -193,16 +195,16 @@ function countStopped(tally: Tally, record: TaskRecord, situation: Situation): v
 }
 
 function groupView(
-  ledger: Ledger,
-  group: string,
-  mode: 'heal' | 'observe',
+  { name: group, mode }: Policy,
   tally: Tally,
   situation: Situation,
+  concerned: (hold: Hold) => ReadonlySet<string>,
 ): GroupView {
+  const { ledger } = situation;
   const living = Object.values(tally.states).reduce((sum, one) => sum + one, 0) - tally.states.ended;
-  const holds =
-    living === 0 ? [] : [...ledger.holds.values()].filter((hold) => holdCovers(situation, hold.target, group));
-  const ends = holds.flatMap(({ endsAt }) => (endsAt === undefined ? [] : [endsAt]));
+  const holds = living === 0 ? [] : situation.holds.all.filter((hold) => concerned(hold).has(group));
+  // A recurring one ends as it was meant to: nobody has to be told.
+  const ends = holds.flatMap(({ endsAt, target }) => (endsAt === undefined || target.kind === 'match' ? [] : [endsAt]));
   const storm = ledger.storms.get(stormKey({ group }));
   return {
     account: situation.ledger.account,
@@ -215,12 +217,28 @@ function groupView(
   };
 }
 
-/** Of a group with tasks that have not ended. What nobody has any more, or will run again, a hold does not cover. */
-function holdCovers({ ledger, cloudNow }: Situation, target: Hold['target'], group: string): boolean {
-  if (target.kind === 'account') return true;
-  if (target.kind === 'group') return target.group === group;
-  const record = ledger.tasks.get(target.taskId);
-  return record?.group === group && isListed(record) && !hasEnded(record, cloudNow);
+/**
+ * The groups that each hold in force concerns: with a task that it covers and that has not ended. Tasks are gone through
+ * only for globs.
+ */
+function groupsConcerned({ ledger, policyOf, holds, cloudNow }: Situation): (hold: Hold) => ReadonlySet<string> {
+  const everyGroup = new Set(policyOf.keys());
+  const byGlob = new Map(holds.globs.map((hold) => [hold, new Set<string>()]));
+  const lives = (record: TaskRecord) => isListed(record) && !hasEnded(record, cloudNow);
+  if (byGlob.size > 0)
+    for (const record of ledger.tasks.values()) {
+      if (record.group === undefined || !lives(record)) continue;
+      for (const [hold, groups] of byGlob)
+        if (!groups.has(record.group) && covers(hold, record)) groups.add(record.group);
+    }
+  return (hold) => {
+    const { target } = hold;
+    if (target.kind === 'account') return everyGroup;
+    if (target.kind === 'group') return new Set([target.group]);
+    if (target.kind !== 'task') return byGlob.get(hold) ?? new Set();
+    const record = ledger.tasks.get(target.taskId);
+    return new Set(record?.group !== undefined && lives(record) ? [record.group] : []);
+  };
 }
 
 /** For so long after its end a stretch of failed polls is shown. */

@@ -6,6 +6,7 @@
  */
 import type { CloudTime } from './cloud-time.ts';
 import type { CallFailure, ErrorClass, FailureCause, PollTrouble } from './failure.ts';
+import type { Match } from './policy.ts';
 import type { Reason } from './reason.ts';
 import type { RestartAnswer, TaskItem } from './task.ts';
 
@@ -20,17 +21,25 @@ export type Trigger = 'auto' | 'manual';
 export interface Hold {
   readonly id: string;
   readonly account: string;
-  /** What it covers: one task, one group of the configuration, or the whole account. */
-  readonly target:
-    | { readonly kind: 'task'; readonly taskId: string }
-    | { readonly kind: 'group'; readonly group: string }
-    | { readonly kind: 'account' };
+  readonly target: HoldTarget;
   readonly author: string;
   readonly reason: string;
   readonly createdAt: number;
+  /** Absent: from when it was set. */
+  readonly startsAt?: number;
   /** Absent: until somebody removes it. */
   readonly endsAt: number | undefined;
 }
+
+/** What a hold covers, in tasks that are there and in those that come. */
+export type HoldTarget =
+  | { readonly kind: 'task'; readonly taskId: string }
+  | { readonly kind: 'group'; readonly group: string }
+  /** Every task whose title fits the glob. */
+  | { readonly kind: 'title'; readonly title: string }
+  | { readonly kind: 'account' }
+  /** Only of a recurring hold, which stands in the configuration and is never stored. */
+  | { readonly kind: 'match'; readonly match: Match };
 
 interface Happened {
   readonly at: number;
@@ -220,7 +229,14 @@ export type AccountEvent =
   | (Happened & { readonly type: 'action-retired'; readonly from: string; readonly to: string })
   /** Which of the regions in question the cloud takes signatures for. */
   | (Happened & { readonly type: 'region-found'; readonly region: string })
-  | (Happened & { readonly type: 'hold-added'; readonly hold: Hold })
+  | (Happened & {
+      readonly type: 'hold-added';
+      readonly hold: Hold;
+      /** What it covered when it was set: managed tasks, and how many of them were stopped. */
+      readonly covers?: { readonly tasks: number; readonly stopped: number };
+    })
+  /** It ends later than it would have. `was`: its end before. */
+  | (Happened & { readonly type: 'hold-extended'; readonly hold: Hold; readonly by: string; readonly was: number })
   | (Happened & { readonly type: 'hold-removed'; readonly hold: Hold; readonly by: string })
   | (Happened & { readonly type: 'hold-expired'; readonly hold: Hold })
   | (Happened & { readonly type: 'owner-gained'; readonly epoch: number })

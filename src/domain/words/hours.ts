@@ -85,7 +85,7 @@ function windowsAround(entry: Hours, at: number): Window[] {
  * is the first of the two. One that they skip comes as much later as they skip, so that a window never begins early; an
  * end comes when they skip it, so that none lasts longer than its hours.
  */
-function instantOf(timezone: string, wall: number, edge: 'begin' | 'end' = 'begin'): number {
+export function instantOf(timezone: string, wall: number, edge: 'begin' | 'end' = 'begin'): number {
   const offsetBefore = zoneOffsetMs(timezone, wall - dayMs);
   const offsetAfter = zoneOffsetMs(timezone, wall + dayMs);
   const [early, late] = [wall - offsetBefore, wall - offsetAfter];

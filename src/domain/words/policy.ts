@@ -67,6 +67,18 @@ export interface Policies {
   readonly storm: StormLimits | false;
   /** In file order, which is also priority among equal attempts. */
   readonly groups: readonly Policy[];
+  /** Recurring holds that can concern the account. */
+  readonly maintenance?: readonly Maintenance[];
+}
+
+/** A hold that comes again by a schedule. */
+export interface Maintenance {
+  readonly id: string;
+  /** When it begins: the first time after a moment, and the last at or before it, Unix milliseconds. */
+  readonly when: { next(at: number): number; previous(at: number): number };
+  readonly forMs: number;
+  readonly match: Match;
+  readonly reason: string;
 }
 
 /** Whether `text` fits the glob: `*` is any run of characters, `?` any one character. Linear in practice, no regular expressions. */
@@ -125,20 +137,42 @@ function entriesFor(policies: Policies, cloudGroup: string): readonly Policy[] {
   return entries;
 }
 
-/**
- * The group that has a task: the first in file order that matches. A task that this entry excludes is
- * unmanaged; later entries do not get it.
- */
-export function groupOf(
+/** What globs are held against. */
+type Matched = Pick<TaskItem, 'taskId' | 'title' | 'cloudGroup' | 'type'>;
+
+/** Whether a `match` has a task of its account. The exclusion is told with the glob or id that is the cause. */
+export function fits(
+  { cloudGroup, title, type, exclude }: Match,
+  task: Matched,
+): 'fits' | 'no' | { readonly excludedBy: 'title' | 'taskId'; readonly glob: string } {
+  if (!any(cloudGroup, task.cloudGroup) || !type.includes(task.type) || !any(title, task.title)) return 'no';
+  if (exclude.taskId.includes(task.taskId)) return { excludedBy: 'taskId', glob: task.taskId };
+  const glob = exclude.title.find((one) => any([one], task.title));
+  return glob === undefined ? 'fits' : { excludedBy: 'title', glob };
+}
+
+/** The entry of `groups:` that has a task, or that keeps it out; undefined: none matches it. */
+export interface Entry {
+  readonly policy: Policy;
+  readonly excluded: { readonly excludedBy: 'title' | 'taskId'; readonly glob: string } | undefined;
+}
+
+/** The first entry in file order that matches. A task that it excludes is unmanaged; later entries do not get it. */
+export function entryOf(
   policies: Policies,
   task: Pick<TaskItem, 'taskId' | 'title' | 'cloudGroup' | 'type' | 'asWritten'>,
-): Policy | undefined {
+): Entry | undefined {
   const { title, cloudGroup } = asWritten(task);
+  const matched = { taskId: task.taskId, type: task.type, title, cloudGroup };
   for (const policy of entriesFor(policies, cloudGroup)) {
-    const { match } = policy;
-    if (!match.type.includes(task.type) || !any(match.title, title)) continue;
-    const excluded = match.exclude.taskId.includes(task.taskId) || any(match.exclude.title, title);
-    return excluded ? undefined : policy;
+    const fit = fits(policy.match, matched);
+    if (fit !== 'no') return { policy, excluded: fit === 'fits' ? undefined : fit };
   }
   return undefined;
+}
+
+/** The group that has a task. */
+export function groupOf(policies: Policies, task: Parameters<typeof entryOf>[1]): Policy | undefined {
+  const entry = entryOf(policies, task);
+  return entry?.excluded ? undefined : entry?.policy;
 }

@@ -68,6 +68,7 @@ const types: Readonly<Record<EventType, string>> = {
   'action-retired': '接口已停用',
   'region-found': '已确定地域',
   'hold-added': '设置了维护锁定',
+  'hold-extended': '延长了维护锁定',
   'hold-removed': '解除了维护锁定',
   'hold-expired': '维护锁定到期',
   'owner-gained': '取得账号',

@@ -1,5 +1,6 @@
 /** Holds: those in force, a form for another one, and what it would cover before it is set. */
 import { html } from 'hono/html';
+import { targetWords } from '../../domain/views/covered.ts';
 import type { Hold } from '../../domain/words/events.ts';
 import { checked, holdBody, holdMs } from '../inputs.ts';
 import { Denial } from '../problem.ts';
@@ -47,6 +48,9 @@ function targetOf(visit: Visit, { account, target }: Pick<Hold, 'account' | 'tar
       return html`${texts.group} ${target.group} (${account})`;
     case 'account':
       return html`${texts.account} ${account}`;
+    case 'title':
+    case 'match':
+      return html`${targetWords({ account, target })}`;
     default:
       return target satisfies never;
   }

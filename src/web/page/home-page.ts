@@ -22,7 +22,7 @@ export function homePage(visit: Visit, past: readonly Sample[]): Page {
   );
   const known = status.accounts.some(({ polledAt }) => polledAt !== null);
   const title = count > 0 ? `${count} ${texts.down}` : known ? texts.allRun : texts.nothingKnown;
-  const holds = operations.holds().length;
+  const holds = operations.holds().filter(({ inForce }) => inForce).length;
   const trouble = troublesOf(status).map((one) => troubleItem(visit, one));
   return {
     title,

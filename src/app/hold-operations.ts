@@ -1,0 +1,136 @@
+/** Holds of all accounts: what one would cover, set, extended, ended. Recurring ones are the file's and stay as it says. */
+import { randomBytes } from 'node:crypto';
+import { addHold, extendHold, maxHolds, maxTitleHolds, removeHold } from '../domain/decide/operator.ts';
+import { maintenanceHolds } from '../domain/memory/holds.ts';
+import type { HoldRequest, Operations } from '../domain/ports/operations-port.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
+import { holdPreview, holdViews } from '../domain/views/covered.ts';
+import type { Hold } from '../domain/words/events.ts';
+import { Refusal } from '../domain/words/refusal.ts';
+import type { Keeper } from '../keeper/keeper.ts';
+import type { Fleet } from './fleet.ts';
+import { groupMustExist } from './known-names.ts';
+
+const longestHoldMs = 366 * 24 * 3_600_000;
+/** Of ids that begin alike so many are told. */
+const mostTold = 10;
+
+export interface Directory {
+  readonly keeperOf: (account: string | undefined) => Keeper;
+  readonly find: (named: string, account: string | undefined) => { readonly keeper: Keeper; readonly taskId: string };
+}
+
+type HoldOperations = Pick<Operations, 'holds' | 'previewHold' | 'addHold' | 'extendHold' | 'removeHold'>;
+
+export function holdOperations(
+  { crew, clock }: { readonly crew: Fleet; readonly clock: Clock },
+  { keeperOf, find }: Directory,
+): HoldOperations {
+  /** Which account a target is in, with the id of its task in full. */
+  const placed = ({ account, target }: Pick<HoldRequest, 'account' | 'target'>) => {
+    const task = target.kind === 'task' ? find(target.taskId, account) : undefined;
+    const keeper = task?.keeper ?? keeperOf(account);
+    if (target.kind === 'group') groupMustExist(target.group, [keeper]);
+    return { keeper, target: task && target.kind === 'task' ? { ...target, taskId: task.taskId } : target };
+  };
+
+  return {
+    holds: () => crew.keepers().flatMap((keeper) => holdViews(keeper.situation())),
+    previewHold(request) {
+      const { keeper, target } = placed(request);
+      return holdPreview(keeper.situation(), target);
+    },
+    async addHold(request) {
+      const { keeper, target } = placed(request);
+      mustHaveRoom(keeper, target);
+      const now = clock.now();
+      const hold = holdOf(request, keeper.account, target, now);
+      const { covers } = holdPreview(keeper.situation(), target);
+      await keeper.operator.changeHold(addHold(hold, now, covers));
+      return hold;
+    },
+    async extendHold(id, later, by) {
+      const { keeper, hold } = holdNamed(crew, id);
+      const now = clock.now();
+      const { endsAt: was } = hold;
+      if (was === undefined) throw new Refusal('refused', `hold ${hold.id} has no end: it lasts until it is removed`);
+      const endsAt = 'endsAt' in later ? later.endsAt : was + later.forMs;
+      if (endsAt <= was)
+        throw new Refusal(
+          'bad-request',
+          `hold ${hold.id} ends at ${new Date(was).toISOString()}, which is not before that`,
+          `To end it earlier: relaykeeper hold remove ${hold.id}`,
+        );
+      if (endsAt - now > longestHoldMs) throw new Refusal('bad-request', tooLong);
+      const extended = { ...hold, endsAt };
+      await keeper.operator.changeHold(extendHold(extended, was, by, now));
+      return extended;
+    },
+    async removeHold(id, by) {
+      const { keeper, hold } = holdNamed(crew, id);
+      await keeper.operator.changeHold(removeHold(hold, by, clock.now()));
+      return hold;
+    },
+  };
+}
+
+const tooLong = 'a hold lasts at most 366 days; leave the end out for one without';
+
+function holdOf(
+  { author, reason, startsAt, forMs }: HoldRequest,
+  account: string,
+  target: Hold['target'],
+  now: number,
+): Hold {
+  const planned = startsAt !== undefined && startsAt > now;
+  const from = planned ? startsAt : now;
+  if (from - now > longestHoldMs) throw new Refusal('bad-request', 'a hold begins within 366 days');
+  if (forMs !== undefined && forMs > longestHoldMs) throw new Refusal('bad-request', tooLong);
+  return {
+    id: randomBytes(4).toString('hex'),
+    account,
+    target,
+    author,
+    reason,
+    createdAt: now,
+    ...(planned ? { startsAt } : {}),
+    endsAt: forMs === undefined ? undefined : from + forMs,
+  };
+}
+
+function mustHaveRoom({ ledger: { holds } }: Keeper, { kind }: Hold['target']): void {
+  const titles = [...holds.values()].filter(({ target }) => target.kind === 'title').length;
+  if (kind === 'title' && titles >= maxTitleHolds)
+    throw new Refusal('refused', `there are ${maxTitleHolds} holds of titles already: remove some`);
+  if (holds.size >= maxHolds) throw new Refusal('refused', `there are ${maxHolds} holds already: remove some`);
+}
+
+/** By its id, or by a beginning that no other has. */
+function holdNamed(crew: Fleet, id: string): { readonly keeper: Keeper; readonly hold: Hold } {
+  const all = crew
+    .keepers()
+    .flatMap((keeper) => [...keeper.ledger.holds.values()].map((hold) => ({ keeper, hold })))
+    .filter(({ hold }) => hold.id.startsWith(id));
+  const [first] = all;
+  const meant = all.find(({ hold }) => hold.id === id) ?? (all.length === 1 ? first : undefined);
+  if (meant) return meant;
+  if (first) {
+    const ids = all.map(({ hold }) => hold.id).sort();
+    throw new Refusal(
+      'bad-request',
+      `${all.length} holds begin with ${id}: ${ids.slice(0, mostTold).join(', ')}`,
+      'Give more of the id.',
+    );
+  }
+  const isTheFiles = crew.keepers().some((keeper) => {
+    const situation = keeper.situation();
+    return maintenanceHolds(situation.policies, situation).some((hold) => hold.id === id);
+  });
+  if (isTheFiles)
+    throw new Refusal(
+      'refused',
+      `${id} is of the configuration`,
+      'Change or remove its entry of `maintenance:` in the file. One task can be restarted all the same: relaykeeper restart TASK --force',
+    );
+  throw new Refusal('not-found', `no hold ${id}`, 'See which there are: relaykeeper hold list');
+}
