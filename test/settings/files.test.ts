@@ -72,7 +72,15 @@ describe('the shipped files', () => {
       const { credentials: _, endpoint: __, region: ___, hookToken: ____, ...rest } = account ?? {};
       const { server } = settings;
       const [groups] = settings.groups;
-      return { ...settings, server: [server.listen, server.socket], accounts: rest, groups, maintenance: [] };
+      const policyOrigins = Object.keys(settings.policyOrigins).slice(0, 1);
+      return {
+        ...settings,
+        server: [server.listen, server.socket],
+        accounts: rest,
+        groups,
+        policyOrigins,
+        maintenance: [],
+      };
     };
     expect(plain(example)).toEqual(plain(minimal));
   });

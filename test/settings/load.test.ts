@@ -33,6 +33,7 @@ describe('what is meant by a short file', () => {
       store: { kind: 'sqlite', path: 'data/relaykeeper.db' },
       metrics: { maxTaskSeries: 2000 },
       maintenance: [],
+      policyOrigins: expect.anything(),
       accounts: [
         {
           name: 'main',
