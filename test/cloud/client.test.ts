@@ -86,6 +86,29 @@ describe('a poll', () => {
     expect(told).toEqual(['EndTime', 'item']);
   });
 
+  test('of many pages, aborted amid them, ends with the signal’s reason once: no page fails unheard', async () => {
+    const unheard: unknown[] = [];
+    const hear = (reason: unknown) => unheard.push(reason);
+    process.on('unhandledRejection', hear);
+    const controller = new AbortController();
+    const all = tasks(40);
+    const page = scripted((_action, body) => pageOf(all, body));
+    const transport = {
+      ...page,
+      // Each answer takes some turns of the loop; the twelfth call is the end.
+      async send(...call: Parameters<typeof page.send>) {
+        for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+        if (page.calls.length === 11) controller.abort(new Error('shutting down'));
+        return controller.signal.aborted ? ({ kind: 'aborted', left: true } as const) : page.send(...call);
+      },
+    };
+    const { cloud } = bench(transport, { pageSize: 1 });
+    await expect(cloud.observe(controller.signal)).rejects.toThrow('shutting down');
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', hear);
+    expect(unheard).toEqual([]);
+  });
+
   test('ends with the signal’s reason when it is aborted', async () => {
     const controller = new AbortController();
     const { cloud, gate } = bench(

@@ -137,6 +137,24 @@ describe.concurrent('signals that are no end', () => {
     await expect(fetch(`http://127.0.0.1:${port}/json`)).rejects.toThrow();
   });
 
+  it('SIGTERM amid the pages of a long list is an end like any other', async () => {
+    await using stage = new Stage();
+    const cloud = await stage.cloud({ tasks: tasks('a', 300) });
+    const config = {
+      server: plainServer,
+      accounts: [account(cloud, 'main', { poll: { schedule: '* * * * * *', pageSize: 5 } })],
+      groups: [{ name: 'vip' }],
+    };
+    const daemon = await stage.start({ folder: stage.folder(), env, config });
+    await until(
+      'several pages are asked for at once',
+      () => cloud.lists().length > 15,
+      () => daemon.tail(),
+    );
+    const { code, stderr } = await daemon.stop();
+    expect([code, stderr]).toEqual([0, '']);
+  });
+
   it('a second SIGTERM ends it at once, also while it starts', async () => {
     await using stage = new Stage();
     const { folder } = await openWorld(stage);

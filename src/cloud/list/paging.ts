@@ -114,7 +114,10 @@ export async function readList(
       await readOne(from, size);
       if (workers < width && next < endOf(gathered)) {
         workers++;
-        others.push(worker());
+        const other = worker();
+        // Nobody waits for it yet. When all of them fail, as by an abort, the first tells.
+        other.catch(() => undefined);
+        others.push(other);
       }
     }
     await Promise.all(others);
