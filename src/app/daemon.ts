@@ -9,7 +9,7 @@ import type { Clock } from '../domain/ports/time-port.ts';
 import { watchedFiles, watchSettings } from '../settings/file-watch.ts';
 import type { Settings } from '../settings/settings.ts';
 import { readListen } from '../settings/values.ts';
-import { openStore, type Store, StoreProblem } from '../store/open.ts';
+import { type Store, StoreProblem } from '../store/open.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { openSink } from '../telemetry/sink.ts';
@@ -20,6 +20,7 @@ import { createWeb, type Web } from '../web/server.ts';
 import { findAndLoad } from './configuration.ts';
 import { Fleet } from './fleet.ts';
 import { openFront } from './front.ts';
+import { openStoreOf } from './ledger-place.ts';
 import { createOperations } from './operations.ts';
 import { type Current, reloadFrom } from './reload.ts';
 import { accessTokens, allSecrets, hookTokens } from './secrets.ts';
@@ -65,7 +66,7 @@ export async function runApp(options: RunOptions): Promise<number> {
   const closers: (() => Promise<void>)[] = [];
   let started = false;
   try {
-    const store = await openTheStore(current.settings, clock, metrics, log);
+    const store = await openTheStore(current, options, metrics, log);
     closers.push(() => store.close());
     if (stop.aborted) return exitCodes.done;
     const crew = new Fleet({ clock, env, store, log, metrics, onTrace: tracesTo(metrics, log, clock, () => fleet) });
@@ -185,7 +186,12 @@ async function pruneNowAndThen(store: Store, clock: Clock, signal: AbortSignal):
   }
 }
 
-async function openTheStore(settings: Settings, clock: Clock, metrics: Metrics, log: Log): Promise<Store> {
+async function openTheStore(
+  current: Current,
+  { clock, version }: RunOptions,
+  metrics: Metrics,
+  log: Log,
+): Promise<Store> {
   let opened = false;
   let trouble: 'none' | 'some' | 'no restarts' = 'none';
   const onTrace = (trace: StoreTrace) => {
@@ -203,7 +209,8 @@ async function openTheStore(settings: Settings, clock: Clock, metrics: Metrics, 
         `The store fails: ${trace.error.message}. ${trace.up ? 'Restarts go on' : 'relaykeeper restarts nothing until it works'}.`,
       );
   };
-  const store = await openStore({ file: settings.store.path, clock, onTrace });
+  const replica = { version, configHash: () => current.hash };
+  const store = await openStoreOf(current.settings.store, { clock, onTrace, replica });
   opened = true;
   return store;
 }

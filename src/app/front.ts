@@ -30,8 +30,9 @@ const tryAgainMs = 2_000;
 /** Throws a WebProblem if a door cannot be opened and no predecessor can have it. */
 export async function openFront(options: FrontOptions): Promise<Front> {
   const { open, socket, store, clock, log, onOpen } = options;
-  const owned = store.ownership.remainingMs('') > 0;
-  let web = owned ? await open(socket) : await openWhatIsFree();
+  // Replicas have doors of their own, and each is whole. On one file they are of one machine, and the owner's.
+  const hasDoors = store.kind === 'postgres' || store.ownership.remainingMs('') > 0;
+  let web = hasDoors ? await open(socket) : await openWhatIsFree();
   let whole = web?.socket !== undefined;
   if (web) onOpen(web);
 

@@ -53,7 +53,7 @@ export function createOperations(running: Running): Operations {
       now: clock.now(),
       configHash: current.hash,
       configFile: running.configFile,
-      store: { kind: 'sqlite', up: store.up(), failingSince: store.failingSince() ?? null },
+      store: { kind: store.kind, up: store.up(), failingSince: store.failingSince() ?? null },
       rejected: current.rejected ?? null,
       ...inStatus(running),
     }),

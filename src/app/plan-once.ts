@@ -10,9 +10,10 @@ import type { Clock } from '../domain/ports/time-port.ts';
 import type { TaskView } from '../domain/views/shown.ts';
 import { taskView } from '../domain/views/views.ts';
 import { type AccountSettings, policies, type Settings } from '../settings/settings.ts';
-import { openStore, type Store, StoreProblem } from '../store/open.ts';
+import { type Store, StoreProblem } from '../store/open.ts';
 import { keeperSettings, type Learned, openCloud, openGate, type PretendClouds } from './account.ts';
 import { findAndLoad } from './configuration.ts';
+import { openStoreOf } from './ledger-place.ts';
 import { type Place, unmatched } from './unmatched.ts';
 
 const badConfiguration = 78;
@@ -80,13 +81,14 @@ interface Remembered {
 }
 
 /** What the daemon remembers, if it ever ran here: read, never written. */
-async function remember({ store: { path: file }, accounts }: Settings, clock: Clock): Promise<Remembered> {
+async function remember({ store: place, accounts }: Settings, clock: Clock): Promise<Remembered> {
   const blank = (note: string): Remembered => ({ ledgers: new Map(), fingerprintKey: 'plan', notes: [note] });
-  if (!existsSync(file)) return blank(`${file} does not exist yet: every task counts as seen for the first time`);
+  if (place.kind === 'sqlite' && !existsSync(place.path))
+    return blank(`${place.path} does not exist yet: every task counts as seen for the first time`);
   const ledgers = new Map<string, StoredLedger>();
   let store: Store | undefined;
   try {
-    store = await openStore({ file, clock, onTrace: () => {}, readOnly: true, threaded: false });
+    store = await openStoreOf(place, { clock, onTrace: () => {}, readOnly: true });
     for (const { name } of accounts) ledgers.set(name, await store.ledgerStore.load(name, clock.now() - budgetReachMs));
     return { ledgers, fingerprintKey: Buffer.from(store.fingerprintKey()).toString('hex'), notes: [] };
   } catch (error) {

@@ -40,6 +40,7 @@ export async function allSecrets(settings: Settings): Promise<readonly string[]>
     if (credentials.sessionToken) secrets.push(credentials.sessionToken);
   }
   for (const { token } of settings.server.tokens) secrets.push(token);
+  if (settings.store.kind === 'postgres' && settings.store.password) secrets.push(settings.store.password);
   return [...(await Promise.all(secrets.map(reveal))), ...inProxies].filter((value) => value !== '');
 }
 

@@ -13,7 +13,7 @@ import { takeOverEvents } from '../domain/memory/take-over.ts';
 import { awaitedCloudGroups } from '../domain/memory/windows.ts';
 import type { Cloud } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
-import type { Ownership } from '../domain/ports/store-port.ts';
+import type { Owned, Ownership } from '../domain/ports/store-port.ts';
 import type { Schedule } from '../domain/ports/time-port.ts';
 import type { Policies } from '../domain/words/policy.ts';
 import type { Observation } from '../domain/words/task.ts';
@@ -110,16 +110,24 @@ export class Keeper {
       const owned = await this.#options.ownership.acquire(this.account, signal).catch((cause: unknown) => {
         if (!signal.aborted) throw cause;
       });
-      if (!owned || signal.aborted) break;
-      const mine = AbortSignal.any([signal, owned.lost]);
-      if (!(await this.#takeOver(owned.epoch, mine))) continue;
+      if (!owned) break;
+      await this.#keep(owned, signal);
+    }
+    this.#stopping = true;
+    await this.#restarts.settled();
+  }
+
+  /** As long as the account is ours; then another may have it, with no call out and all saved. */
+  async #keep({ epoch, lost, handOver }: Owned, signal: AbortSignal): Promise<void> {
+    const mine = AbortSignal.any([signal, lost]);
+    if (await this.#takeOver(epoch, mine)) {
       await Promise.all([this.#pollLoop(mine), this.#lookLoop(mine), this.#queueLoop(mine)]);
       this.#stopping = signal.aborted;
       await this.#restarts.settled();
       if (!signal.aborted) this.#desk.memory.tell({ type: 'owner-lost', ...this.#about() });
+      if (handOver && this.#options.ownership.remainingMs(this.account) > 0) await this.#desk.commitOrComplain();
     }
-    this.#stopping = true;
-    await this.#restarts.settled();
+    await handOver?.();
   }
 
   /** What was in flight is unanswered, and nothing is decided before a complete observation. */

@@ -20,7 +20,7 @@ import {
   type WrittenPolicy,
 } from './schema.ts';
 import { resolvePolicy, resolveRateLimit } from './settings.ts';
-import { cronExample, noPostgres, readCron, readTimeOfDay, readTimezone } from './values.ts';
+import { cronExample, readCron, readTimeOfDay, readTimezone } from './values.ts';
 
 const rateLimitSchema = accountSchema.pick({ provider: true, like: true, rateLimit: true }).strip();
 
@@ -40,7 +40,7 @@ export const checkTogether = (root: unknown): readonly Finding[] =>
     hoursHaveLength,
     schedulesCome,
     maintenanceComesAndEnds,
-    storeIsHere,
+    callsFitTheLease,
   ].flatMap((rule: Rule) => [...rule(root)]);
 
 /** No list of the schema may be longer; what is beyond is told by that. */
@@ -82,6 +82,7 @@ export function secretPlaces(root: unknown): readonly { readonly path: Path; rea
       ...of([...path, 'credentials'], 'accessKeyId', 'secretAccessKey', 'sessionToken'),
       ...of(path, 'hookToken', 'proxy'),
     ]),
+    ...of(['store'], 'password'),
   ];
 }
 
@@ -240,7 +241,16 @@ function* maintenanceComesAndEnds(root: unknown): Generator<Finding> {
 /** More than a day of what comes each hour. */
 const ticksCompared = 30;
 
-const storeIsHere: Rule = (root) => {
+/** A call is sent only with more of the lease left than it may take: 20 s between two renewals, less a margin. */
+const longestCallUnderLease = '15s';
+
+function* callsFitTheLease(root: unknown): Generator<Finding> {
   const store = valueAt(root, ['store']);
-  return typeof store === 'object' && !Array.isArray(store) ? [{ path: ['store'], at: 'key', wrong: noPostgres }] : [];
-};
+  const isShared = typeof store === 'object' || (typeof store === 'string' && /^postgres(ql)?:/.test(store));
+  if (!isShared) return;
+  for (const [account, path] of listAt(root, ['accounts'])) {
+    const ms = durationMs(textAt(account, 'requestTimeout') ?? '0s') ?? 0;
+    const wrong = `must be at most ${longestCallUnderLease} with a store on PostgreSQL: a call must end before the lease does`;
+    if (ms > (durationMs(longestCallUnderLease) ?? 0)) yield { path: [...path, 'requestTimeout'], at: 'value', wrong };
+  }
+}

@@ -26,6 +26,7 @@ import {
   daysPattern,
   readAddress,
   readCron,
+  readDatabase,
   readDays,
   readListen,
   readProxy,
@@ -317,14 +318,18 @@ export const rootSchema = z.strictObject({
   server: section(server, 'Where the daemon listens, and who may do what.'),
   store: filled(
     z.union([
-      text(readStore, '^sqlite:.+'),
+      text(readStore, '^(sqlite|postgres(ql)?):.+'),
       z.strictObject({
-        url: required(line(2048), 'Not in this version: postgres://user@host/database.'),
-        password: key(line(1024), 'Not in this version.'),
-        passwordFile: key(path(), 'Not in this version.'),
+        url: required(
+          text(readDatabase, '^postgres(ql)?://.+'),
+          'postgres://user@host/database, `?sslmode=…` for TLS.',
+        ),
+        password: key(line(1024), 'The password of that user.'),
+        passwordFile: key(path(), 'A file with it, read again at every new connection.'),
+        caFile: key(path(), 'The certificates to trust, PEM; with it TLS is spoken.'),
       }),
     ]),
-    'Where the ledger is kept, relative to the working directory.',
+    'Where the ledger is kept: a file, relative to the working directory, or a PostgreSQL that replicas share.',
     'sqlite:data/relaykeeper.db',
   ),
   metrics: section(

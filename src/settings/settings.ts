@@ -62,6 +62,16 @@ export interface AccountSettings
   readonly hookToken: Secret | undefined;
 }
 
+export type StoreSettings =
+  | { readonly kind: 'sqlite'; readonly path: string }
+  | {
+      readonly kind: 'postgres';
+      /** Without the password. */
+      readonly url: string;
+      readonly password: Secret | undefined;
+      readonly caFile: string | undefined;
+    };
+
 export interface Settings extends Pick<Written, 'log' | 'metrics'> {
   readonly server: Omit<Written['server'], 'tokens'> & {
     /** Each scope may do what the ones before it may. */
@@ -71,7 +81,7 @@ export interface Settings extends Pick<Written, 'log' | 'metrics'> {
       readonly token: Secret;
     }[];
   };
-  readonly store: { readonly kind: 'sqlite'; readonly path: string };
+  readonly store: StoreSettings;
   readonly accounts: readonly AccountSettings[];
   /** In file order: the first that matches a task has it. */
   readonly groups: readonly Policy[];
@@ -103,7 +113,7 @@ export function resolve(written: Written): Settings {
   return {
     log,
     server: { ...server, tokens },
-    store: { kind: 'sqlite', path: must(typeof store === 'string' ? store : undefined) },
+    store: resolveStore(store),
     metrics,
     accounts: accounts.map(resolveAccount),
     groups: groups.map((group) => resolveGroup(group, defaults)),
@@ -118,6 +128,14 @@ export function resolve(written: Written): Settings {
       match: resolveMatch(match),
     })),
   };
+}
+
+function resolveStore(written: Written['store']): StoreSettings {
+  if ('kind' in written && written.kind === 'sqlite') return written;
+  const address = 'kind' in written ? written : written.url;
+  const beside = 'kind' in written ? undefined : written;
+  const password = secret(beside?.password ?? address.password, beside?.passwordFile);
+  return { kind: 'postgres', url: address.url, password, caFile: beside?.caFile };
 }
 
 /** Calls a second that a vendor takes of each action; of lists both take 15, which leaves room for others. */

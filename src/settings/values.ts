@@ -137,16 +137,41 @@ export function readSocket(text: string): Read<string> {
     : good(text);
 }
 
-/** `sqlite:PATH` to the path. */
-export function readStore(text: string): Read<string> {
-  if (/^postgres(ql)?:/.test(text)) return bad(noPostgres);
+export type StoreAddress =
+  | { readonly kind: 'sqlite'; readonly path: string }
+  | {
+      readonly kind: 'postgres';
+      /** Without the password. */
+      readonly url: string;
+      readonly password: string | undefined;
+    };
+
+/** `sqlite:PATH`, or the address of a database. */
+export function readStore(text: string): Read<StoreAddress> {
+  if (/^postgres(ql)?:/.test(text)) return readDatabase(text);
   const path = /^sqlite:(.*)$/s.exec(text)?.[1]?.trim();
-  if (!path) return bad('must be `sqlite:` and the path of a file, such as `sqlite:data/relaykeeper.db`');
+  if (!path)
+    return bad(
+      'must be `sqlite:` and the path of a file, such as `sqlite:data/relaykeeper.db`, or `postgres://user@host/database`',
+    );
   if (path.startsWith(':memory:')) return bad('must be a file: what was tried has to outlive the process');
   if (path.startsWith('//'))
     return bad('takes a path, not an address: write `sqlite:data/relaykeeper.db` or `sqlite:/var/lib/relaykeeper.db`');
-  return good(path);
+  return good({ kind: 'sqlite', path });
 }
 
-export const noPostgres =
-  'this version keeps its ledger in SQLite only: write `store: sqlite:data/relaykeeper.db` (one process at a time)';
+const tlsModes = ['disable', 'require', 'verify-ca', 'verify-full'];
+
+/** Where PostgreSQL is. Whatever mode of TLS is asked for, its certificate is verified. */
+export function readDatabase(text: string): Read<Extract<StoreAddress, { kind: 'postgres' }>> {
+  const url = /^postgres(ql)?:\/\//.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+  const database = url?.pathname.slice(1);
+  if (!url?.hostname || !url.username || !database || database.includes('/') || url.hash)
+    return bad('must be `postgres://user@host/database`, with `:port` after the host if it is not 5432');
+  for (const [name, value] of url.searchParams)
+    if (name !== 'sslmode' || !tlsModes.includes(value))
+      return bad(`takes nothing after the database but \`?sslmode=\` with one of ${tlsModes.join(', ')}`);
+  const password = url.password === '' ? undefined : decodeURIComponent(url.password);
+  url.password = '';
+  return good({ kind: 'postgres', url: url.href.replace(/^postgresql:/, 'postgres:'), password });
+}

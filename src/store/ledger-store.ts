@@ -19,77 +19,92 @@ const readRows = 500;
 /** Failed attempts read at most; the domain's own bound is of the same size. */
 const budgetRows = 100_000;
 
+/** Where a ledger is, and how a person would mend it by hand. */
+export interface LedgerPlace {
+  readonly db: Database;
+  readonly name: string;
+  /** What opens it for SQL, such as `sqlite3 FILE`. */
+  readonly editor: string;
+}
+
+/** One account's part of a transaction. */
+export interface Saving {
+  readonly account: string;
+  readonly changes: LedgerChanges;
+}
+
 /** The clock is asked at each load: times after its `now` are taken as it. */
-export function ledgerStore(db: Database, file: string, clock: Clock): LedgerStore {
+export function ledgerStore(place: LedgerPlace, clock: Clock): LedgerStore {
+  const { db } = place;
   return {
     load: (account, budgetSince) =>
       db
         .transaction()
         .setAccessMode('read only')
-        .execute((view) => load({ view, file, account, clock }, budgetSince)),
+        .execute((view) => load({ view, place, account, clock }, budgetSince)),
     save: async (account, changes) => {
-      const events = changes.events.filter(isRecorded);
-      if (isNothing(changes, events)) return;
-      await db.transaction().execute((write) => save(write, account, changes, events));
+      if (isNothing(changes)) return;
+      await db.transaction().execute((write) => saveAll(write, [{ account, changes }]));
     },
   };
 }
 
-const isNothing = (changes: LedgerChanges, events: readonly Event[]) =>
-  events.length === 0 &&
-  changes.tasks.length === 0 &&
-  changes.removedTasks.length === 0 &&
-  changes.holds.length === 0 &&
-  changes.removedHolds.length === 0 &&
-  changes.accountRecord === undefined;
+export const isNothing = ({ events, tasks, removedTasks, holds, removedHolds, accountRecord }: LedgerChanges) =>
+  !events.some(isRecorded) &&
+  tasks.length + removedTasks.length + holds.length + removedHolds.length === 0 &&
+  accountRecord === undefined;
 
 /** What is both removed and saved stays: forgetting too much is the worse mistake. */
-async function save(write: Write, account: string, changes: LedgerChanges, events: readonly Event[]): Promise<void> {
-  for (const piece of pieces(changes.removedTasks)) {
-    await write.deleteFrom('task_record').where('account', '=', account).where('task_id', 'in', piece).execute();
+export async function saveAll(write: Write, savings: readonly Saving[]): Promise<void> {
+  for (const { account, changes } of savings) {
+    for (const piece of pieces(changes.removedTasks)) {
+      await write.deleteFrom('task_record').where('account', '=', account).where('task_id', 'in', piece).execute();
+    }
+    for (const piece of pieces(changes.removedHolds)) {
+      await write.deleteFrom('hold').where('account', '=', account).where('id', 'in', piece).execute();
+    }
   }
-  for (const piece of pieces(changes.removedHolds)) {
-    await write.deleteFrom('hold').where('account', '=', account).where('id', 'in', piece).execute();
-  }
+  const events = each(savings, ({ changes }) => changes.events.filter(isRecorded));
   for (const piece of pieces(events)) {
     await write
       .insertInto('event')
-      .values(piece.map((event) => eventRow(account, event)))
+      .values(piece.map(([account, event]) => eventRow(account, event)))
       .execute();
   }
-  for (const piece of pieces(changes.tasks)) {
+  const tasks = each(savings, ({ changes }) => lastOfEach(changes.tasks, ({ taskId }) => taskId));
+  for (const piece of pieces(tasks)) {
     await write
       .insertInto('task_record')
-      .values(
-        lastOfEach(piece, ({ taskId }) => taskId).map((record) => ({
-          account,
-          task_id: record.taskId,
-          body: encode(record),
-        })),
-      )
+      .values(piece.map(([account, record]) => ({ account, task_id: record.taskId, body: encode(record) })))
       .onConflict((conflict) =>
         conflict.columns(['account', 'task_id']).doUpdateSet({ body: (row) => row.ref('excluded.body') }),
       )
       .execute();
   }
-  for (const piece of pieces(changes.holds)) {
+  const holds = each(savings, ({ changes }) => lastOfEach(changes.holds, ({ id }) => id));
+  for (const piece of pieces(holds)) {
     await write
       .insertInto('hold')
-      .values(lastOfEach(piece, ({ id }) => id).map((kept) => ({ account, id: kept.id, body: encode(kept) })))
+      .values(piece.map(([account, kept]) => ({ account, id: kept.id, body: encode(kept) })))
       .onConflict((conflict) =>
         conflict.columns(['account', 'id']).doUpdateSet({ body: (row) => row.ref('excluded.body') }),
       )
       .execute();
   }
-  if (changes.accountRecord !== undefined) {
-    const body = encode(changes.accountRecord);
+  const records = each(savings, ({ changes: { accountRecord } }) =>
+    accountRecord === undefined ? [] : [accountRecord],
+  );
+  for (const piece of pieces(records)) {
     await write
       .insertInto('account_record')
-      .values({ account, body })
-      .onConflict((conflict) => conflict.column('account').doUpdateSet({ body }))
+      .values(piece.map(([account, record]) => ({ account, body: encode(record) })))
+      .onConflict((conflict) => conflict.column('account').doUpdateSet({ body: (row) => row.ref('excluded.body') }))
       .execute();
   }
 }
+
+const each = <T>(savings: readonly Saving[], of: (saving: Saving) => readonly T[]): readonly (readonly [string, T])[] =>
+  savings.flatMap((saving) => of(saving).map((one) => [saving.account, one] as const));
 
 const eventRow = (account: string, event: Event) => ({
   at: event.at,
@@ -112,13 +127,13 @@ function lastOfEach<T>(rows: readonly T[], key: (row: T) => string): readonly T[
 
 interface Loading {
   readonly view: Write;
-  readonly file: string;
+  readonly place: LedgerPlace;
   readonly account: string;
   readonly clock: Clock;
 }
 
 async function load(loading: Loading, budgetSince: number): Promise<StoredLedger> {
-  const { view, file, account, clock } = loading;
+  const { view, place, account, clock } = loading;
   const past = notAfter(clock.now());
   const unreadable: string[] = [];
   const keep = <T>(what: string, decoded: ReturnType<typeof decode<T>>): T[] => {
@@ -148,7 +163,7 @@ async function load(loading: Loading, budgetSince: number): Promise<StoredLedger
       .map(({ at, attemptId, group }): BudgetEntry => ({ at, attemptId, group }))
       .map((entry) => mapTimes('failure', entry, past)),
   };
-  if (unreadable.length > 0) throw new StoreProblem(unreadableSentence(file, account, unreadable));
+  if (unreadable.length > 0) throw new StoreProblem(unreadableSentence(place, account, unreadable));
   return kept;
 }
 
@@ -156,11 +171,11 @@ async function load(loading: Loading, budgetSince: number): Promise<StoredLedger
  * Refused rather than dropped: a lost record could mean a restart too soon or a hold overridden, and a person can
  * decide to lose it, in one command.
  */
-function unreadableSentence(file: string, account: string, unreadable: readonly string[]): string {
+function unreadableSentence({ name, editor }: LedgerPlace, account: string, unreadable: readonly string[]): string {
   const more = unreadable.length > 1 ? ` and ${unreadable.length - 1} more` : '';
   return (
-    `${file}: ${unreadable[0]}${more} of account "${account}" cannot be read, so nothing is decided for this account. ` +
-    `Restore a backup, or delete that row with \`sqlite3 ${file}\` (tables task_record, hold, account_record, event): ` +
+    `${name}: ${unreadable[0]}${more} of account "${account}" cannot be read, so nothing is decided for this account. ` +
+    `Restore a backup, or delete that row with \`${editor}\` (tables task_record, hold, account_record, event): ` +
     'what it remembered is lost then'
   );
 }

@@ -4,16 +4,16 @@
 import { accessSync, constants, existsSync, mkdirSync, opendirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Kysely } from 'kysely';
-import type { History, LedgerStore, Ownership, StoreTrace } from '../domain/ports/store-port.ts';
-import type { Clock } from '../domain/ports/time-port.ts';
 import { history, maxEventsKept, pruneEvents } from './event-log.ts';
 import { ledgerStore } from './ledger-store.ts';
 import { fileLock, type Lock, refuseNewer } from './ownership.ts';
 import { inlineSqlite, type Sqlite, SqliteError, sqliteDialect, threadedSqlite } from './sqlite/dialect.ts';
+import type { SharedStoreOptions, Store, StoreOptions } from './store.ts';
 import { problemOf, StoreProblem } from './store-problem.ts';
 import { type Database, readMeta, readVersion, type Tables } from './tables.ts';
 import { type Watch, watch } from './watched.ts';
 
+export type { SharedStoreOptions, Store, StoreOptions } from './store.ts';
 export { StoreProblem } from './store-problem.ts';
 
 /** How long a standby waits at its start for the owner to make the store. */
@@ -24,36 +24,10 @@ const lookEveryMs = 1_000;
 /** Pages of 4 KiB given back to the file system after each pruned slice. */
 const shrunkPages = 1_000;
 
-export interface StoreOptions {
-  /** Path of the SQLite file; its directory is made if it is missing. `<file>.lock` is beside it. */
-  readonly file: string;
-  readonly clock: Clock;
-  readonly onTrace: (trace: StoreTrace) => void;
-  /** Only looks: takes no lock, makes no file, writes nothing; `ownership.acquire` and `save` reject. */
-  readonly readOnly?: boolean;
-  /**
-   * Default true: the file is used on a thread of its own, so that a slow disk or a big save does not stop this one.
-   * False costs less memory and suits a virtual clock.
-   */
-  readonly threaded?: boolean;
-  /** Bound on the events kept; the default is for tests to lower. */
-  readonly maxEvents?: number;
-}
-
-export interface Store {
-  readonly ledgerStore: LedgerStore;
-  readonly history: History;
-  readonly ownership: Ownership;
-  /** 32 random bytes made with the store: the key of source fingerprints. */
-  fingerprintKey(): Uint8Array;
-  /** Deletes events older than 30 days or beyond the bound; returns how many. A no-op for a standby. */
-  prune(now: number): Promise<number>;
-  /** The last operation worked, and none is stuck. */
-  up(): boolean;
-  /** Since when it is not up, Unix milliseconds. */
-  failingSince(): number | undefined;
-  /** Frees the lock and closes the file. */
-  close(): Promise<void>;
+/** The same on PostgreSQL, whose driver is loaded only now. */
+export async function openSharedStore(options: SharedStoreOptions): Promise<Store> {
+  const { openPostgres } = await import('./postgres/postgres-store.ts');
+  return openPostgres(options);
 }
 
 /**
@@ -62,7 +36,7 @@ export interface Store {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { file, clock, readOnly = false, threaded = true } = options;
-  const watching = watch(file, clock, options.onTrace);
+  const watching = watch((error) => problemOf(error, file), clock, options.onTrace);
   return watching.run('open', async () => {
     if (!readOnly) prepareDirectory(file);
     let lock: Lock | undefined;
@@ -142,7 +116,7 @@ interface Parts {
 function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
   const { file, clock, onTrace, readOnly = false, maxEvents = maxEventsKept } = options;
   const { run } = watching;
-  const ledger = ledgerStore(db, file, clock);
+  const ledger = ledgerStore({ db, name: file, editor: `sqlite3 ${file}` }, clock);
   let closed = readOnly || options.threaded === false;
   const lookAgain = () =>
     clock.after(lookEveryMs, async () => {
@@ -157,6 +131,8 @@ function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
     onTrace({ operation: 'events', durationMs: 0, error, up: watching.failingSince() === undefined }),
   );
   return {
+    kind: 'sqlite',
+    replicas: () => undefined,
     ledgerStore: {
       load: (account, budgetSince) => run('load', () => ledger.load(account, budgetSince)),
       save: (account, changes) => run('save', () => loseIfMoved(lock, file, ledger.save(account, changes))),

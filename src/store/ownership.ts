@@ -75,7 +75,7 @@ async function takeOver({ sqlite, db, file }: LockParts): Promise<number> {
   return db.transaction().execute(async (write) => {
     const version = await readVersion(write);
     refuseNewer(version, file);
-    for (const step of steps.slice(version)) await step(write);
+    for (const step of steps.slice(version)) await step(write, 'sqlite');
     if (version < schemaVersion) await writeMeta(write, 'schema-version', String(schemaVersion));
     if ((await readMeta(write, 'fingerprint-key')) === undefined) {
       await writeMeta(write, 'fingerprint-key', randomBytes(fingerprintKeyBytes).toString('hex'));

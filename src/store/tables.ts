@@ -29,11 +29,14 @@ export type Write = Transaction<Tables>;
 /** The tables that decisions rest on; `event` is history, but for the budget. */
 export const stateTables = ['meta', 'task_record', 'hold', 'account_record'] as const;
 
-type Step = (db: Kysely<Tables>) => Promise<void>;
+/** What the engines say differently. */
+export type Engine = 'sqlite' | 'postgres';
+
+type Step = (db: Kysely<Tables>, engine: Engine) => Promise<void>;
 
 /** Step n leads from version n to n + 1. Published ones are never changed: add another. */
 export const steps: readonly Step[] = [
-  async ({ schema }) => {
+  async ({ schema }, engine) => {
     await schema
       .createTable('meta')
       .addColumn('key', 'text', (column) => column.primaryKey())
@@ -58,15 +61,17 @@ export const steps: readonly Step[] = [
       .addColumn('account', 'text', (column) => column.primaryKey())
       .addColumn('body', 'text', (column) => column.notNull())
       .execute();
-    await createEvents(schema);
+    await createEvents(schema, engine);
   },
 ];
 
-async function createEvents(schema: Kysely<Tables>['schema']): Promise<void> {
-  await schema
-    .createTable('event')
-    // SQLite only: PostgreSQL has `bigint generated always as identity` for this.
-    .addColumn('seq', 'integer', (column) => column.primaryKey().autoIncrement())
+async function createEvents(schema: Kysely<Tables>['schema'], engine: Engine): Promise<void> {
+  const events = schema.createTable('event');
+  const numbered =
+    engine === 'sqlite'
+      ? events.addColumn('seq', 'integer', (column) => column.primaryKey().autoIncrement())
+      : events.addColumn('seq', 'bigint', (column) => column.primaryKey().generatedByDefaultAsIdentity());
+  await numbered
     .addColumn('at', 'bigint', (column) => column.notNull())
     .addColumn('account', 'text', (column) => column.notNull())
     .addColumn('type', 'text', (column) => column.notNull())
@@ -94,7 +99,8 @@ async function createEvents(schema: Kysely<Tables>['schema']): Promise<void> {
 
 export const schemaVersion = steps.length;
 
-type MetaKey = 'schema-version' | 'fingerprint-key' | 'epoch';
+/** The last two are PostgreSQL's: the version of its own tables, and the oldest one whose programs can use them. */
+type MetaKey = 'schema-version' | 'fingerprint-key' | 'epoch' | 'own-version' | 'usable-from';
 
 export async function readMeta(db: Kysely<Tables>, key: MetaKey): Promise<string | undefined> {
   const row = await db.selectFrom('meta').select('value').where('key', '=', key).executeTakeFirst();

@@ -3,7 +3,6 @@
  */
 import type { StoreOperation, StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
-import { problemOf } from './store-problem.ts';
 
 /** An operation that takes longer than this counts as failing: a disk that hangs must be seen. */
 const stuckAfterMs = 10_000;
@@ -20,7 +19,8 @@ export interface Watch {
   failingSince(): number | undefined;
 }
 
-export function watch(file: string, clock: Clock, onTrace: (trace: StoreTrace) => void): Watch {
+/** `said`: an error as a sentence for a person. */
+export function watch(said: (error: unknown) => Error, clock: Clock, onTrace: (trace: StoreTrace) => void): Watch {
   const begun = new Set<{ readonly at: number }>();
   /** By the monotonic clock. */
   const failing = new Map<StoreOperation, number>();
@@ -34,7 +34,7 @@ export function watch(file: string, clock: Clock, onTrace: (trace: StoreTrace) =
         failing.delete(operation);
         return result;
       } catch (error) {
-        problem = problemOf(error, file);
+        problem = said(error);
         if (restartsRestOn.has(operation)) failing.set(operation, failing.get(operation) ?? running.at);
         throw problem;
       } finally {

@@ -33,6 +33,8 @@ export async function running(yaml: string) {
     return ledger;
   };
   const store: Store = {
+    kind: 'sqlite',
+    replicas: () => undefined,
     ledgerStore: {
       load: (name, since) => ledgerOf(name).load(name, since),
       async save(name, changes) {

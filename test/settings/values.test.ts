@@ -98,14 +98,24 @@ test('an external address keeps its path and loses the slash at its end', () => 
 });
 
 test.each([
-  ['sqlite:data/x.db', 'data/x.db'],
-  ['sqlite:/var/lib/x.db', '/var/lib/x.db'],
+  ['sqlite:data/x.db', { kind: 'sqlite', path: 'data/x.db' }],
+  ['sqlite:/var/lib/x.db', { kind: 'sqlite', path: '/var/lib/x.db' }],
+  ['postgres://keeper@db/relaykeeper', { kind: 'postgres', url: 'postgres://keeper@db/relaykeeper' }],
+  [
+    'postgresql://keeper:p%40ss@db:5433/x?sslmode=verify-full',
+    { kind: 'postgres', url: 'postgres://keeper@db:5433/x?sslmode=verify-full', password: 'p@ss' },
+  ],
   ['sqlite:', undefined],
   ['sqlite::memory:', undefined],
   ['sqlite://host/x', undefined],
   ['data/x.db', undefined],
   ['postgres://h/d', undefined],
-])('the store %j is the file %j', (text, path) => expect(value(readStore(text))).toBe(path));
+  ['postgres://keeper@/d', undefined],
+  ['postgres://keeper@h', undefined],
+  ['postgres://keeper@h/d?sslmode=prefer', undefined],
+  ['postgres://keeper@h/d?password=x', undefined],
+  ['postgres:keeper@h/d', undefined],
+])('the store %j is %j', (text, place) => expect(value(readStore(text))).toEqual(place));
 
 test('the longest socket path counts bytes', () => {
   expect([readSocket('s'.repeat(103)).ok, readSocket('s'.repeat(104)).ok, readSocket('勿'.repeat(35)).ok]).toEqual([

@@ -4,7 +4,7 @@ import type { EventQuery, History } from '../../src/domain/ports/store-port.ts';
 import type { Event } from '../../src/domain/words/events.ts';
 import { eventsKeptMs } from '../../src/store/event-log.ts';
 import { found, nothing } from './shapes.ts';
-import { opened, temporaryFile } from './surroundings.ts';
+import { engines, opened, temporaryFile } from './surroundings.ts';
 
 const stormEnded: Event = {
   type: 'storm-ended',
@@ -16,7 +16,7 @@ const stormEnded: Event = {
 const names = async (history: History, query: EventQuery) =>
   (await history.events(query)).map(({ event }) => ('taskId' in event ? event.taskId : event.type));
 
-describe('history', () => {
+describe.each(engines)('history on $engine', ({ newPlace }) => {
   const kept: readonly Event[] = [
     found('a', 1, 'vip'),
     found('b', 2, 'sports'),
@@ -25,7 +25,7 @@ describe('history', () => {
     { type: 'task-gone', at: 5, account: 'main', taskId: 'a', group: 'vip' },
   ];
 
-  it.each<[string, EventQuery, readonly string[]]>([
+  const cases: readonly [string, EventQuery, readonly string[]][] = [
     ['newest first', { limit: 10 }, ['a', 'c', 'storm-ended', 'b', 'a', 'other']],
     ['no more than asked', { limit: 2 }, ['a', 'c']],
     ['at least one', { limit: 0 }, ['a']],
@@ -41,20 +41,22 @@ describe('history', () => {
     ['between two', { after: 2, before: 5, limit: 10 }, ['storm-ended', 'b']],
     ['after the last', { after: 6, limit: 10 }, []],
     ['of nobody', { taskId: 'nobody', limit: 10 }, []],
-  ])('tells events %s', async (_, query, expected) => {
-    const { ledgerStore, history } = await opened(temporaryFile());
+  ];
+
+  it('tells the events that are asked for', async () => {
+    const { ledgerStore, history } = await opened(await newPlace());
     await ledgerStore.save('second', { ...nothing, events: [{ ...found('other', 0, 'x'), account: 'second' }] });
     await ledgerStore.save('main', { ...nothing, events: kept });
-    expect(await names(history, query)).toEqual(expected);
+    for (const [what, query, expected] of cases) expect([what, await names(history, query)]).toEqual([what, expected]);
   });
 
   it('is empty at first', async () => {
-    const { history } = await opened(temporaryFile());
+    const { history } = await opened(await newPlace());
     expect(await history.events({ limit: 10 })).toEqual([]);
   });
 
   it('is paged without gap or repetition, and rare events far back are found', async () => {
-    const { ledgerStore, history } = await opened(temporaryFile());
+    const { ledgerStore, history } = await opened(await newPlace());
     const many = Array.from({ length: 45_000 }, (_, i) => found(`t${i}`, i));
     await ledgerStore.save('main', { ...nothing, events: [stormEnded, ...many] });
     // More than two slices back.
@@ -72,13 +74,13 @@ describe('history', () => {
   });
 });
 
-describe('pruning', () => {
-  const day = 86_400_000;
-  const now = 100 * day;
+const day = 86_400_000;
+const now = 100 * day;
 
+describe.each(engines)('pruning on $engine', ({ newPlace }) => {
   it('forgets events older than 30 days, whatever their order, and keeps the rest', async () => {
     expect(eventsKeptMs).toBe(30 * day);
-    const { ledgerStore, history, prune } = await opened(temporaryFile());
+    const { ledgerStore, history, prune } = await opened(await newPlace());
     const ages = [31, 29, 40, 0, 30, -5];
     await ledgerStore.save('main', { ...nothing, events: ages.map((age) => found(`${age}`, now - age * day)) });
     expect(await prune(now)).toBe(2);
@@ -87,7 +89,7 @@ describe('pruning', () => {
   });
 
   it('keeps no more than the bound: the newest stay', async () => {
-    const { ledgerStore, history, prune } = await opened(temporaryFile(), { maxEvents: 100 });
+    const { ledgerStore, history, prune } = await opened(await newPlace(), { maxEvents: 100 });
     const save = (from: number, count: number) =>
       ledgerStore.save('main', {
         ...nothing,
@@ -101,23 +103,8 @@ describe('pruning', () => {
     expect([left.length, left[0], left.at(-1)]).toEqual([100, '5049', '4950']);
   });
 
-  it('gives the space back', async () => {
-    const file = temporaryFile();
-    const full = await opened(file);
-    await full.ledgerStore.save('main', {
-      ...nothing,
-      events: Array.from({ length: 6_000 }, (_, i) => found(`${i}`, now)),
-    });
-    await full.close();
-    const before = statSync(file).size;
-    const pruned = await opened(file);
-    expect(await pruned.prune(now + 31 * day)).toBe(6_000);
-    await pruned.close();
-    expect(statSync(file).size).toBeLessThan(before / 10);
-  });
-
   it('lets a save in between two slices', async () => {
-    const { ledgerStore, prune } = await opened(temporaryFile());
+    const { ledgerStore, prune } = await opened(await newPlace());
     await ledgerStore.save('main', {
       ...nothing,
       events: Array.from({ length: 20_000 }, (_, i) => found(`${i}`, 0)),
@@ -129,4 +116,19 @@ describe('pruning', () => {
     ]);
     expect(order).toEqual(['saved', 'pruned']);
   });
+});
+
+it('pruning gives the space back, in a file', async () => {
+  const file = temporaryFile();
+  const full = await opened(file);
+  await full.ledgerStore.save('main', {
+    ...nothing,
+    events: Array.from({ length: 6_000 }, (_, i) => found(`${i}`, now)),
+  });
+  await full.close();
+  const before = statSync(file).size;
+  const pruned = await opened(file);
+  expect(await pruned.prune(now + 31 * day)).toBe(6_000);
+  await pruned.close();
+  expect(statSync(file).size).toBeLessThan(before / 10);
 });

@@ -6,14 +6,17 @@ import type { Event, Trigger } from '../../src/domain/words/events.ts';
 import { openStore, StoreProblem } from '../../src/store/open.ts';
 import { inlineSqlite } from '../../src/store/sqlite/dialect.ts';
 import { aHold, anyAccountRecord, anyHold, anyRecord, eventOf, eventTypes, found, nothing, record } from './shapes.ts';
-import { opened, temporaryFile } from './surroundings.ts';
+import { engines, opened, postgres, temporaryFile } from './surroundings.ts';
+
+const [sqlite, postgresql] = engines;
 
 describe.each([
-  { where: 'on its own thread', threaded: true },
-  { where: 'on this thread', threaded: false },
-])('a ledger $where', ({ threaded }) => {
+  { where: 'in a file, on its own thread', threaded: true, newPlace: sqlite.newPlace },
+  { where: 'in a file, on this thread', threaded: false, newPlace: sqlite.newPlace },
+  { where: 'on PostgreSQL', threaded: false, newPlace: postgresql.newPlace },
+])('a ledger $where', ({ threaded, newPlace }) => {
   it('comes back as it was saved, after closing too', async () => {
-    const file = temporaryFile();
+    const file = await newPlace();
     const first = await opened(file, { threaded });
     const tasks = Array.from({ length: 1_234 }, (_, i) => record(`task-${String(i).padStart(4, '0')}`, i));
     const events = tasks.map(({ taskId }) => found(taskId));
@@ -35,7 +38,7 @@ describe.each([
   });
 
   it('is saved as a whole or not at all', async () => {
-    const { ledgerStore, history } = await opened(temporaryFile(), { threaded });
+    const { ledgerStore, history } = await opened(await newPlace(), { threaded });
     const before = { ...nothing, tasks: [record('old')], holds: [aHold('kept')], accountRecord: emptyAccountRecord };
     await ledgerStore.save('main', before);
 
@@ -61,7 +64,7 @@ describe.each([
   });
 
   it('takes saves that come at once one after the other', async () => {
-    const { ledgerStore, history } = await opened(temporaryFile(), { threaded });
+    const { ledgerStore, history } = await opened(await newPlace(), { threaded });
     const save = (n: number) =>
       ledgerStore.save('main', {
         ...nothing,
@@ -76,8 +79,8 @@ describe.each([
   });
 });
 
-it('every shape of record and event survives the file', async () => {
-  const { ledgerStore, history } = await opened(temporaryFile(), { clock: { ...systemClock, now: () => 2e12 } });
+it.each(engines)('every shape of record and event survives $engine', async ({ newPlace }) => {
+  const { ledgerStore, history } = await opened(await newPlace(), { clock: { ...systemClock, now: () => 2e12 } });
   await fc.assert(
     fc.asyncProperty(
       fc.uniqueArray(anyRecord, { maxLength: 5, selector: ({ taskId }) => taskId }),
@@ -116,9 +119,9 @@ const passing = [
   'storm-changed',
 ];
 
-describe('what a save does', () => {
+describe.each(engines)('what a save to $engine does', ({ newPlace }) => {
   it('replaces a record, and keeps one that is both removed and saved', async () => {
-    const { ledgerStore } = await opened(temporaryFile());
+    const { ledgerStore } = await opened(await newPlace());
     await ledgerStore.save('main', { ...nothing, tasks: [record('a', 1), record('b', 1), record('c', 1)] });
     await ledgerStore.save('main', {
       ...nothing,
@@ -130,7 +133,7 @@ describe('what a save does', () => {
   });
 
   it('leaves other accounts alone', async () => {
-    const { ledgerStore } = await opened(temporaryFile());
+    const { ledgerStore } = await opened(await newPlace());
     await ledgerStore.save('one', { ...nothing, tasks: [record('a', 1)] });
     await ledgerStore.save('two', { ...nothing, tasks: [record('a', 2)] });
     await ledgerStore.save('two', { ...nothing, removedTasks: ['a'] });
@@ -138,13 +141,13 @@ describe('what a save does', () => {
   });
 
   it('is told with its time', async () => {
-    const { ledgerStore, traces } = await opened(temporaryFile());
+    const { ledgerStore, traces } = await opened(await newPlace());
     await ledgerStore.save('main', { ...nothing, tasks: [record('a')] });
     expect(traces.at(-1)).toEqual({ operation: 'save', durationMs: expect.any(Number), error: undefined, up: true });
   });
 });
 
-describe('the budget', () => {
+describe.each(engines)('the budget on $engine', ({ newPlace }) => {
   const failed = (attemptId: string, at: number, trigger: Trigger = 'auto'): Event => ({
     type: 'restart-failed',
     at,
@@ -170,7 +173,7 @@ describe('the budget', () => {
   });
   const entry = (attemptId: string, at: number) => ({ attemptId, at, group: 'vip' });
 
-  it.each([
+  const cases: readonly [string, readonly Event[], readonly object[]][] = [
     [
       'failures younger than asked, oldest first',
       [failed('b', 300), failed('a', 200)],
@@ -187,22 +190,29 @@ describe('the budget', () => {
     ['nothing that nobody sent, as older files have it', [failed('a', 200, 'shadow' as 'auto')], []],
     ['no operator’s restart', [failed('a', 200, 'manual')], []],
     ['those of the future as of now', [failed('a', 5_000)], [entry('a', 1_000)]],
-  ])('has %s', async (_, events, expected) => {
-    const { ledgerStore } = await opened(temporaryFile(), { clock: { ...systemClock, now: () => 1_000 } });
-    await ledgerStore.save('main', { ...nothing, events });
-    expect((await ledgerStore.load('main', 100)).budget).toEqual(expected);
+  ];
+
+  it('has what failed lately and counts', async () => {
+    const { ledgerStore } = await opened(await newPlace(), { clock: { ...systemClock, now: () => 1_000 } });
+    for (const [what, events, expected] of cases) {
+      await ledgerStore.save(what, { ...nothing, events });
+      expect([what, (await ledgerStore.load(what, 100)).budget]).toEqual([what, expected]);
+    }
     expect((await ledgerStore.load('other', 100)).budget).toEqual([]);
   });
 });
 
-describe('a row that cannot be read', () => {
+describe.each([
+  { ...sqlite, edited: editedFile, editor: 'sqlite3' },
+  { ...postgresql, edited: editedDatabase, editor: 'psql' },
+])('a row that cannot be read on $engine', ({ newPlace, edited, editor }) => {
   it.each([
     ["update task_record set body = '{}' where task_id = 'b'", 'the task record "b" (taskId: '],
     ["update task_record set body = 'x'", 'the task record "a" (it is not JSON) and 1 more'],
     ["update hold set body = '{}'", 'the hold "h1" ('],
     ["update account_record set body = '[]'", 'the account record ('],
   ])('refuses the load and is named: %s', async (sql, named) => {
-    const file = temporaryFile();
+    const file = await newPlace();
     const store = await opened(file);
     await store.ledgerStore.save('main', {
       ...nothing,
@@ -217,13 +227,17 @@ describe('a row that cannot be read', () => {
     const refused = await ledgerStore.load('main', 0).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(StoreProblem);
     expect(String(refused)).toContain(`${file}: ${named}`);
-    expect(String(refused)).toContain(`sqlite3 ${file}`);
+    expect(String(refused)).toContain(`${editor} ${file}`);
     expect(up()).toBe(false);
     expect((await ledgerStore.load('other', 0)).tasks).toEqual([]);
   });
 });
 
-async function edited(file: string, sql: string): Promise<void> {
+async function editedDatabase(url: string, sql: string): Promise<void> {
+  await (await postgres()).ask(`set search_path = relaykeeper; ${sql}`, url);
+}
+
+async function editedFile(file: string, sql: string): Promise<void> {
   const sqlite = inlineSqlite(async () => {});
   await sqlite.ask({ op: 'open', file, access: 'existing' });
   await sqlite.ask({ op: 'query', sql, parameters: [] });

@@ -6,10 +6,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { onTestFinished } from 'vitest';
+import { afterAll, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { StoreTrace } from '../../src/domain/ports/store-port.ts';
-import { openStore, type Store, type StoreOptions } from '../../src/store/open.ts';
+import { openSharedStore, openStore, type Store, type StoreOptions } from '../../src/store/open.ts';
+import { type PostgresServer, startPostgres } from '../postgres.ts';
 
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'relaykeeper-store-'));
@@ -19,21 +20,59 @@ export function temporaryDirectory(): string {
 
 export const temporaryFile = () => join(temporaryDirectory(), 'relaykeeper.db');
 
-/** Opens a store that is closed when the test ends. On this thread unless told otherwise: that is faster. */
-export async function opened(
-  file: string,
-  options: Partial<StoreOptions> = {},
-): Promise<Store & { readonly traces: readonly StoreTrace[] }> {
+// ---- PostgreSQL ----------------------------------------------------------------------------------------------------
+
+let server: Promise<PostgresServer> | undefined;
+afterAll(async () => (await server)?.stop());
+
+/** One for the tests of a file. */
+export function postgres(): Promise<PostgresServer> {
+  server ??= startPostgres();
+  return server;
+}
+
+/** Where a new store of each engine can be. */
+export const engines = [
+  { engine: 'SQLite', newPlace: async () => temporaryFile() },
+  { engine: 'PostgreSQL', newPlace: async () => (await postgres()).database() },
+] as const;
+
+type Opened = Store & { readonly traces: readonly StoreTrace[] };
+
+/**
+ * Opens a store that is closed when the test ends. SQLite is used on this thread unless told otherwise: that is faster. A
+ * `place` that is an address is a database; then accounts are owned before they are first saved.
+ */
+export async function opened(place: string, options: Partial<StoreOptions> = {}): Promise<Opened> {
   const traces: StoreTrace[] = [];
-  const store = await openStore({
-    file,
-    clock: systemClock,
-    onTrace: (trace) => traces.push(trace),
-    threaded: false,
-    ...options,
-  });
+  const onTrace = (trace: StoreTrace) => {
+    // The look at the leases comes every second.
+    if (trace.operation !== 'lock') traces.push(trace);
+  };
+  const common = { clock: systemClock, onTrace, ...options };
+  const store = await (place.startsWith('postgres:')
+    ? openSharedStore({ ...common, place: addressed(place), patienceMs: 2_000 })
+    : openStore({ threaded: false, ...common, file: place }));
   onTestFinished(() => store.close());
-  return { ...store, traces };
+  return { ...store, ledgerStore: place.startsWith('postgres:') ? owning(store) : store.ledgerStore, traces };
+}
+
+export const addressed = (url: string) => ({ url, password: async () => '', ca: undefined });
+
+function owning({ ledgerStore, ownership }: Store): Store['ledgerStore'] {
+  const owned = new Map<string, Promise<unknown>>();
+  const own = async (account: string) => {
+    await ownership.acquire(account, new AbortController().signal);
+    await ledgerStore.load(account, 0);
+  };
+  return {
+    load: ledgerStore.load,
+    save: async (account, changes) => {
+      if (!owned.has(account)) owned.set(account, own(account));
+      await owned.get(account);
+      await ledgerStore.save(account, changes);
+    },
+  };
 }
 
 // ---- other processes ---------------------------------------------------------------------------------------------

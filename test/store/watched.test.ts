@@ -4,11 +4,13 @@ import { systemClock } from '../../src/clock.ts';
 import type { StoreOperation, StoreTrace } from '../../src/domain/ports/store-port.ts';
 import { watch } from '../../src/store/watched.ts';
 
+const saidAsItIs = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
+
 type End = readonly [operation: StoreOperation, works: boolean];
 
 async function after(...ends: readonly End[]) {
   const traces: StoreTrace[] = [];
-  const watching = watch('rk.db', systemClock, (trace) => void traces.push(trace));
+  const watching = watch(saidAsItIs, systemClock, (trace) => void traces.push(trace));
   for (const [operation, works] of ends) {
     const run = watching.run(operation, async () => {
       if (!works) throw new Error('disk full');

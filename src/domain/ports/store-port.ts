@@ -39,9 +39,19 @@ export interface History {
   events(query: EventQuery): Promise<readonly StoredEvent[]>;
 }
 
+/** An account that is this process's. */
+export interface Owned {
+  /** Counts the owners of the account. */
+  readonly epoch: number;
+  /** Aborts when it is another's, or is to be handed over: no new call then. */
+  readonly lost: AbortSignal;
+  /** Told when no call is out any more and all is saved: another may have it. Never rejects. Absent: the end of the process tells. */
+  handOver?(): Promise<void>;
+}
+
 export interface Ownership {
-  /** Resolves when this process owns the account (the epoch), or rejects with the signal's reason. */
-  acquire(account: string, signal: AbortSignal): Promise<{ readonly epoch: number; readonly lost: AbortSignal }>;
+  /** Resolves when this process owns the account, or rejects with the signal's reason. */
+  acquire(account: string, signal: AbortSignal): Promise<Owned>;
   /** Milliseconds during which a call that is sent now is still covered; Infinity with a lock of the operating system. */
   remainingMs(account: string): number;
 }

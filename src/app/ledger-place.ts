@@ -1,0 +1,44 @@
+/** From what the settings say of the store to the store itself. */
+import type { StoreTrace } from '../domain/ports/store-port.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
+import type { StoreSettings } from '../settings/settings.ts';
+import { openSharedStore, openStore, type SharedStoreOptions, type Store } from '../store/open.ts';
+import { readUserFile } from '../user-files.ts';
+import { reveal } from './secrets.ts';
+
+interface PlaceOptions {
+  readonly clock: Clock;
+  readonly onTrace: (trace: StoreTrace) => void;
+  readonly replica?: SharedStoreOptions['replica'];
+  /** Only looks: writes nothing, and waits for no database that is not there. */
+  readonly readOnly?: boolean;
+}
+
+export function openStoreOf(
+  store: StoreSettings,
+  { clock, onTrace, replica, readOnly = false }: PlaceOptions,
+): Promise<Store> {
+  const common = { clock, onTrace, readOnly };
+  if (store.kind === 'sqlite') return openStore({ ...common, file: store.path, threaded: !readOnly });
+  return openSharedStore({
+    ...common,
+    place: placeOf(store),
+    ...(replica === undefined ? {} : { replica }),
+    ...(readOnly ? { patienceMs: 0 } : {}),
+  });
+}
+
+type Database = Extract<StoreSettings, { kind: 'postgres' }>;
+
+/** All authorities that a system trusts are 250 KiB. */
+const maxCaBytes = 1024 * 1024;
+
+/** A password and a certificate from a file are read at every new connection. */
+const placeOf = ({ url, password, caFile }: Database): SharedStoreOptions['place'] => ({
+  url,
+  password: async () => (password === undefined ? '' : reveal(password)),
+  ca: caFile === undefined ? undefined : async () => new TextDecoder().decode(await readUserFile(caFile, maxCaBytes)),
+});
+
+/** Where it is, for people. */
+export const nameOf = (store: StoreSettings): string => (store.kind === 'sqlite' ? store.path : store.url);

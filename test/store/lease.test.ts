@@ -1,0 +1,68 @@
+/** The lease protocol over every interleaving of three replicas, and what the exploration finds if a rule of it is missing. */
+import { describe, expect, it } from 'vitest';
+import * as lease from '../../src/store/postgres/lease.ts';
+import { explore, type Protocol, protocol, type Work } from './lease-model.ts';
+
+const minute = 60_000;
+
+describe('the lease protocol', () => {
+  it.each<Work>(['calls', 'requests'])(
+    'has one actor at any time, over two take-overs: %s',
+    { timeout: minute },
+    (work) => {
+      const { broken, epochs, states } = explore(protocol, work);
+      expect(broken).toBeUndefined();
+      expect(epochs).toBe(3);
+      expect(states).toBeGreaterThan(100_000);
+    },
+  );
+
+  it.each<[string, Work, Partial<Protocol>, string]>([
+    ['no epoch check', 'calls', { mayWrite: () => true }, 'a ledger is written by its owner alone'],
+    [
+      'expiry by the local clock',
+      'calls',
+      { databaseTime: (_now, own) => own, skew: [0, 3, 3] },
+      'the calls of two owners are a limiter window apart',
+    ],
+    [
+      'a lease that counts from the answer',
+      'calls',
+      { tenureFrom: (row, _askedAt, terms) => lease.tenureFrom(row, 0, terms) },
+      'two owners never have calls out at once',
+    ],
+    [
+      'calls that outlast the lease',
+      'calls',
+      { coveredMs: (tenure) => (tenure ? Number.POSITIVE_INFINITY : 0) },
+      'two owners never have calls out at once',
+    ],
+    [
+      'no wait after the take-over',
+      'calls',
+      { waitAfterTakeOver: 0 },
+      'the calls of two owners are a limiter window apart',
+    ],
+    [
+      'permits not waited out',
+      'calls',
+      { releasesWithCallsOut: true },
+      'the calls of two owners are a limiter window apart',
+    ],
+    [
+      'a lease taken from its owner',
+      'calls',
+      { claim: (row, now, me, terms) => lease.claim({ ...row, expiresAt: now }, now, me, terms) },
+      'two owners never have calls out at once',
+    ],
+    [
+      'a request taken by everybody who sees it',
+      'requests',
+      { takesRequestsOnce: false },
+      'a request is executed once',
+    ],
+  ])('without its rule: %s', { timeout: minute }, (_, work, wrong, law) => {
+    const { broken } = explore({ ...protocol, ...wrong }, work);
+    expect(broken?.law).toBe(law);
+  });
+});
