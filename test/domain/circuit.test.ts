@@ -56,13 +56,20 @@ describe('one answer opens the restart circuit at once', () => {
     ['clock', 'InvalidTimestamp'],
     ['retired', 'InvalidActionOrVersion'],
   ];
-  test.each(classes)('%s (%s): no attempt, and everybody waits', (errorClass, code) => {
-    const story = answered(2, [refusal(errorClass, code)]);
+  test.each(classes)('%s (%s): no attempt, and its task waits', (errorClass, code) => {
+    const story = answered(1, [refusal(errorClass, code)]);
     expect(isOpen(story)).toBe(true);
     expect(story.record('t00')).toMatchObject({ attempts: 0, row: 0, lastAttemptAt: undefined, attempt: undefined });
     expect(story.told('restart-failed')).toEqual([]);
-    expect(story.says('t01')).toBe('circuit until 300');
-    expect(story.send(1)).toEqual([]);
+    expect(story.list(15, { t00: 'stopped' }).says('t00')).toBe('circuit until 300');
+    expect(story.send(15)).toEqual([]);
+  });
+  test.each(classes)('%s (%s), and five tasks answered so: no attempt, and everybody waits', (errorClass, code) => {
+    const story = new Story(calm()).list(0, tasks(7, 'stopped'));
+    expect(story.send(0, refusal(errorClass, code))).toEqual(ids(5));
+    for (const taskId of ids(5)) expect(story.record(taskId)).toMatchObject({ attempts: 0, row: 0 });
+    expect(story.told('restart-failed')).toEqual([]);
+    expect([story.says('t00'), story.says('t06')]).toEqual(['circuit until 300', 'circuit until 300']);
   });
   const others: readonly ErrorClass[] = ['forbidden', 'invalid', 'not-found', 'server', 'common', 'quota', 'unknown'];
   test.each(others)('%s does not', (errorClass) => {
@@ -280,12 +287,13 @@ describe('its probe', () => {
     ]);
   });
   test('goes every 5 min after a class whose one answer opens it, and takes turns', () => {
-    const story = answered(3, [refusal('auth', 'InvalidAccessKey')]);
-    expect(probing(story, tasks(3, 'stopped'), 1, 1_200, refusal('auth', 'InvalidAccessKey'))).toEqual([
-      't01 at 300',
-      't02 at 600',
-      't00 at 900',
-      't01 at 1200',
+    const story = answered(6, [refusal('auth', 'InvalidAccessKey')]);
+    expect(probing(story, tasks(6, 'stopped'), 1, 1_300, refusal('auth', 'InvalidAccessKey'))).toEqual([
+      ...['t01 at 1', 't02 at 2', 't03 at 3', 't04 at 4'],
+      't05 at 304',
+      't00 at 604',
+      't01 at 904',
+      't02 at 1204',
     ]);
   });
   test('goes every 5 min once a probe is answered by such a class', () => {

@@ -129,11 +129,11 @@ describe('a denial is the account’s when the list is denied too, or two tasks 
       { taskId: 't00', cause: 'AccessDenied', class: 'permission', row: 1 },
     ]);
   });
-  test('two give both attempts back, and the probe comes after 30 s', () => {
-    const story = new Story(calm).list(0, tasks(3, 'stopped'));
+  test('two give both attempts back, and theirs is the turn after 30 s', () => {
+    const story = new Story(calm).list(0, tasks(2, 'stopped'));
     expect(story.send(0, denied)).toEqual(['t00', 't01']);
     for (const taskId of ['t00', 't01']) expect(story.record(taskId)).toMatchObject({ attempts: 0, row: 0 });
-    expect(story.says('t02')).toBe('circuit until 30');
+    expect(story.says('t00')).toBe('circuit until 30');
   });
   test('the same task twice opens nothing', () => {
     const story = new Story(calm).list(0, { t00: 'stopped' });
@@ -152,6 +152,96 @@ describe('a denial is the account’s when the list is denied too, or two tasks 
     story.byHand(0, 't00', denied);
     story.send(1, denied, 1);
     expect(isOpen(story)).toBe(false);
+  });
+});
+
+describe('an open circuit asks others at once, until five were answered so: before, it may be their own trouble', () => {
+  const calm: Policies = {
+    ...policiesOf({
+      ...plainPolicy,
+      match: { ...plainPolicy.match, cloudGroup: ['*'] },
+      storm: false,
+      budget: false,
+      attempts: 100,
+    }),
+    storm: false,
+  };
+  const restart = (story: Story) => story.ledger.accountRecord.circuits.restart;
+  const of = (cloudGroup: string, count: number): Shown =>
+    Object.fromEntries(
+      Object.keys(tasks(count, 'stopped', cloudGroup)).map((taskId) => [
+        taskId,
+        item(taskId, 'stopped', { cloudGroup }),
+      ]),
+    );
+  const classes: readonly [code: string, answer: RestartAnswer][] = [
+    ['InvalidAccessKey', refusal('auth', 'InvalidAccessKey')],
+    ['BillingStatus', refusal('billing', 'RequestForbidden.BillingStatus')],
+    ['InvalidTimestamp', refusal('clock', 'InvalidTimestamp')],
+    ['InvalidActionOrVersion', refusal('retired', 'InvalidActionOrVersion')],
+  ];
+  test.each(classes)('%s of one task: the next is asked at once, and its success closes it', (_code, answer) => {
+    const story = new Story(calm).list(0, { ill: 'stopped' });
+    story.send(0, answer);
+    story.list(15, { ill: 'stopped', well: 'stopped' });
+    expect([story.says('ill'), story.says('well')]).toEqual(['circuit until 300', 'circuit until 15']);
+    expect(story.send(15, accepted, 1)).toEqual(['well']);
+    expect(restart(story).kind).toBe('closed');
+  });
+  test.each(classes)('%s of the same task after that: its own failed attempt, and nobody waits', (code, answer) => {
+    const story = new Story(calm).list(0, { ill: 'stopped' });
+    story.send(0, answer);
+    story.list(15, { ill: 'stopped', well: 'stopped' }).send(15, accepted, 1);
+    story.list(30, { ill: 'stopped', well: 'active' });
+    expect(story.send(30, answer)).toEqual(['ill']);
+    expect([restart(story).kind, story.record('ill').row]).toEqual(['closed', 1]);
+    expect(story.told('restart-failed')).toMatchObject([
+      { taskId: 'ill', cause: answer.kind === 'refused' && answer.failure.code },
+    ]);
+    expect(code).not.toBe('');
+  });
+  test('of another task after that: it opens again, and others are asked at once again', () => {
+    const [, answer = accepted] = classes[0] ?? [];
+    const story = new Story(calm).list(0, { ill: 'stopped', well: 'stopped' });
+    story.send(0, (taskId) => (taskId === 'ill' ? answer : accepted));
+    story.list(15, { ill: 'stopped', well: 'active', sick: 'stopped' });
+    expect(story.send(15, answer)).toEqual(['sick', 'ill']);
+    expect([restart(story).kind, story.record('sick').row, story.record('ill').row]).toEqual(['open', 0, 0]);
+    story.list(30, { ill: 'stopped', sick: 'stopped', well: 'active', new: 'stopped' });
+    expect(story.send(30, accepted, 1)).toEqual(['new']);
+  });
+  test('while the list is refused in such words too, it is no task’s own', () => {
+    const [, answer = accepted] = classes[0] ?? [];
+    const story = new Story(calm).list(0, { ill: 'stopped', well: 'stopped' });
+    story.send(0, (taskId) => (taskId === 'ill' ? answer : accepted));
+    story.list(15, { ill: 'stopped', well: 'active' });
+    expect(story.intend(15)).toBe('ill');
+    story.failedList(16, 'auth').answer(17, 'ill', answer);
+    expect([restart(story).kind, story.record('ill').row]).toEqual(['open', 0]);
+  });
+  test('calls that are out count among the five', () => {
+    const [, answer = accepted] = classes[0] ?? [];
+    const story = new Story(calm).list(0, tasks(9, 'stopped'));
+    story.send(0, answer, 1);
+    const out = Array.from({ length: 9 }, () => story.intend(1)).filter(Boolean);
+    expect(out).toEqual(['t01', 't02', 't03', 't04']);
+  });
+  test('a cloud group of which none was asked is asked at once, however many of another were answered so', () => {
+    const denied = refusal('permission', 'AccessDenied');
+    const story = new Story(calm).list(0, of('x', 9));
+    expect(story.send(0, denied)).toHaveLength(5);
+    const other = { w00: item('w00', 'stopped', { cloudGroup: 'w' }) };
+    story.list(15, { ...of('x', 9), ...other });
+    expect(story.send(15, accepted, 1)).toEqual(['w00']);
+    expect(restart(story).kind).toBe('closed');
+  });
+  test('of many cloud groups five are asked', () => {
+    const denied = refusal('permission', 'AccessDenied');
+    const story = new Story(calm).list(0, of('x', 9));
+    story.send(0, denied);
+    story.list(15, Object.assign(of('x', 9), ...['a', 'b', 'c', 'd', 'e', 'f'].map((name) => of(name, 3))));
+    expect(story.send(15, denied)).toEqual(['a00', 'b00', 'c00', 'd00']);
+    expect(story.says('e00')).toBe('circuit until 45');
   });
 });
 

@@ -103,6 +103,15 @@ export interface Held {
   confirmed: boolean;
 }
 
+interface Circuit {
+  readonly openedAt: number;
+  probedAt: number;
+  readonly person: boolean;
+  readonly surely: boolean;
+  /** Tasks that were answered so in this stretch, and the cloud group of each. */
+  readonly refused: Map<string, string | undefined>;
+}
+
 const covers = ({ target }: Held, taskId: string, group: string): boolean =>
   target.kind === 'account' || target.taskId === taskId || target.group === group;
 
@@ -122,7 +131,7 @@ export class Book {
   /** Storms that are on: how many restarts worked since. The account's is under undefined. */
   readonly storms = new Map<string | undefined, { worked: number; byStopped: boolean }>();
   /** It is open; `surely`: nothing of that can have died with a process. */
-  circuit: { openedAt: number; probedAt: number; person: boolean; surely: boolean } | undefined;
+  circuit: Circuit | undefined;
   circuitClosedAt = never;
   acceptedAt = never;
   throttledAt = never;
@@ -185,7 +194,8 @@ export class Book {
   ended(now: number, savedAt: number, isSaved: (id: string) => boolean): void {
     this.endedAt = now;
     this.listRefused = false;
-    if (this.circuitClosedAt > savedAt) this.circuit = { openedAt: now, probedAt: now, person: true, surely: false };
+    if (this.circuitClosedAt > savedAt)
+      this.circuit = { openedAt: now, probedAt: now, person: true, surely: false, refused: new Map() };
     if (this.circuit) this.circuit = { ...this.circuit, person: true, surely: false };
     this.storms.clear();
     this.list = undefined;

@@ -250,6 +250,7 @@ export class Judge {
           // A denial of one task is its own; two of them open the circuit, which is probed as after five.
           person: needsPerson.has(told.class) && told.class !== 'permission',
           surely: true,
+          refused: book.circuit?.refused ?? new Map(),
         };
         this.liveness.circuitFailed(book.circuit.person);
         return;

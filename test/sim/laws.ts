@@ -105,11 +105,18 @@ const paced: TaskLaw = ({ book, task, now, requestTimeoutMs }, policy) => {
 const throttled: Law = ({ book: { throttledAt, blurredAt }, now }) =>
   throttledAt > blurredAt && now - throttledAt < 5_000 * (1 - paceSlack) - tinyMs && 'the account is throttled';
 
+/** Until so many tasks, or tasks of so many cloud groups, were answered so, another is asked at once. */
+const refusedThatTell = 5;
+
 /** While restarts are refused, one at a time asks whether they still are; a success ends that. */
-const probing: Law = ({ book: { circuit, acceptedAt, blurredAt }, call, now }) => {
+const probing: Law = ({ book: { circuit, acceptedAt, blurredAt }, call, task, now }) => {
   if (!circuit?.surely) return undefined;
   if (acceptedAt > circuit.probedAt) return 'a restart was accepted, and the circuit is still open';
   if (!call.probe) return 'the restart circuit is open';
+  const { refused } = circuit;
+  const cloudGroups = new Set(refused.values());
+  const another = refused.size < refusedThatTell && !refused.has(task.taskId);
+  if (another || (cloudGroups.size < refusedThatTell && !cloudGroups.has(task.item?.cloudGroup))) return undefined;
   const leastMs = (circuit.person ? probeEveryMs.person : probeEveryMs.row) * (1 - paceSlack) - tinyMs;
   const sinceMs = now - circuit.probedAt;
   return sinceMs < leastMs && circuit.probedAt > blurredAt && `a probe ${sinceMs} ms after the one before`;

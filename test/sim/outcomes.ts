@@ -122,6 +122,8 @@ export class Outcomes {
       case 'given-back':
         if (!call.givenBack && call.trigger === 'auto') task.callsInOutage = Math.max(0, task.callsInOutage - 1);
         call.givenBack = true;
+        if (call.answer?.kind === 'refused' || call.answer?.kind === 'unanswered')
+          book.circuit?.refused.set(taskId, task.item?.cloudGroup);
         task.failures.delete(call.attemptId);
         this.#liveness.called(task);
         task.abandoned &&= 'perhaps';

@@ -9,7 +9,7 @@ import { passesStorms, stormKey, stormsOver } from '../memory/windows.ts';
 import type { Event } from '../words/events.ts';
 import { hashOf } from '../words/hash.ts';
 import { reasonMeanings } from '../words/reason.ts';
-import { nextProbeAt, type Verdict, verdictOf } from './rules.ts';
+import { probeNotBefore, type Verdict, verdictOf } from './rules.ts';
 
 type Intent = Extract<Event, { type: 'restart-intended' }>;
 
@@ -94,19 +94,21 @@ function awaitsThrottledAnswer({ accountRecord: { throttle }, unsettled, tasks }
   return false;
 }
 
-/** The probe is the restart that the rules would give of the task tried longest ago in this stretch, untried ones first. */
+/**
+ * The probe is the restart that the rules would give of the task tried longest ago in this stretch, untried ones first,
+ * and first of all one of a cloud group of which none was tried: the trouble of one task or of one group ends there.
+ */
 function pickProbe(queue: readonly string[], situation: Situation): Pick | undefined {
-  const { ledger, now } = situation;
-  const { restart } = ledger.accountRecord.circuits;
-  if (restart.kind === 'closed' || now < nextProbeAt(ledger)) return undefined;
-  const triedAt = new Map(restart.stretch.map(({ taskId, at }) => [taskId, at]));
-  let best: TaskRecord | undefined;
+  const { ledger, now, tried } = situation;
+  let best: { readonly record: TaskRecord; readonly rank: number } | undefined;
   for (const taskId of queue) {
     const record = ledger.tasks.get(taskId);
-    if (!record || !mayStayQueued(verdictOf(record, situation))) continue;
-    if (!best || (triedAt.get(taskId) ?? 0) < (triedAt.get(best.taskId) ?? 0)) best = record;
+    if (!record || !tried || !mayStayQueued(verdictOf(record, situation))) continue;
+    const elsewhere = !tried.cloudGroups.has(record.item.cloudGroup);
+    const rank = tried.tasks.get(taskId) ?? (elsewhere ? -1 : 0);
+    if (!best || rank < best.rank) best = { record, rank };
   }
-  return best && picked(best, situation, true);
+  return best && now >= probeNotBefore(best.record, situation) ? picked(best.record, situation, true) : undefined;
 }
 
 function picked(record: TaskRecord, situation: Situation, probe: boolean): Pick | undefined {

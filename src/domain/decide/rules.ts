@@ -7,7 +7,7 @@
 
 import { givenUp, hasEnded, isObserved } from '../memory/condition.ts';
 import { endOf, holdOver } from '../memory/holds.ts';
-import type { Ledger, TaskRecord } from '../memory/ledger.ts';
+import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
 import { passesStorms, patienceMs, scopesOf, stormKey } from '../memory/windows.ts';
 import { byOurs, plus } from '../words/cloud-time.ts';
@@ -21,6 +21,9 @@ const never = Number.POSITIVE_INFINITY;
 /** A probe of the restart circuit: how often, and how often when a class opened it whose one answer is enough. */
 const probeEveryMs = 30_000;
 const probeAtOnceEveryMs = 5 * 60_000;
+/** As many as open it in a row; tasks, and cloud groups, one of each. */
+const triedThatTell = 5;
+
 /** Backoff before attempt n, without jitter; the first is at once. */
 export function backoffMs({ backoff }: Policy, n: number): number {
   if (n < 2) return 0;
@@ -32,10 +35,17 @@ const jittered = (ms: number, { backoff }: Policy, taskId: string, n: number): n
 
 const opensAtOnce = (failure: CallFailure): boolean => classMeanings[failure.class].restartCircuit === 'opens';
 
-/** When the restart circuit may be probed next. */
-export function nextProbeAt(ledger: Ledger): number {
+/**
+ * When an open restart circuit may be probed with the task. Until so many tasks have been answered so, it may be their own
+ * trouble, or their cloud group's: another one is asked at once. From then on it is the account's.
+ */
+export function probeNotBefore({ taskId, item }: TaskRecord, { ledger, tried }: Situation): number {
   const { restart } = ledger.accountRecord.circuits;
-  if (restart.kind === 'closed') return Number.NEGATIVE_INFINITY;
+  if (restart.kind === 'closed' || !tried) return Number.NEGATIVE_INFINITY;
+  const { tasks, cloudGroups } = tried;
+  const another = tasks.size < triedThatTell && !tasks.has(taskId);
+  const elsewhere = cloudGroups.size < triedThatTell && !cloudGroups.has(item.cloudGroup);
+  if (another || elsewhere) return restart.since;
   return restart.lastProbeAt + (opensAtOnce(restart.failure) ? probeAtOnceEveryMs : probeEveryMs);
 }
 
@@ -86,7 +96,7 @@ export const rules: Readonly<Record<Reason, Rule>> = {
   standby: ({ situation }) =>
     situation.ledger.owned ? undefined : no(situation.nextPollAt, 'another process owns the account'),
   blind: ({ record, situation }) => blind(record, situation),
-  circuit: ({ situation }) => circuit(situation),
+  circuit: ({ record, situation }) => circuit(record, situation),
   held: under((record, _policy, situation) => {
     const hold = holdOver(situation, record);
     return hold && no(endOf(hold), `held by ${hold.author}: ${hold.reason}`);
@@ -157,11 +167,11 @@ function blind({ taskId }: TaskRecord, { blindAt, now, nextPollAt, ledger }: Sit
   return ledger.seenNow.has(taskId) ? undefined : no(nextPollAt, 'the newest poll does not show it');
 }
 
-function circuit({ ledger, nextPollAt }: Situation): ReturnType<Rule> {
-  const { list, restart } = ledger.accountRecord.circuits;
-  if (list.kind === 'open') return no(nextPollAt, `the list is refused: ${list.failure.code ?? list.failure.class}`);
+function circuit(record: TaskRecord, situation: Situation): ReturnType<Rule> {
+  const { list, restart } = situation.ledger.accountRecord.circuits;
+  if (list.kind === 'open') return no(situation.nextPollAt, `the list is refused: ${list.failure.code ?? list.failure.class}`);
   if (restart.kind === 'open')
-    return no(nextProbeAt(ledger), `restarts are refused: ${restart.failure.code ?? restart.failure.class}`);
+    return no(probeNotBefore(record, situation), `restarts are refused: ${restart.failure.code ?? restart.failure.class}`);
   return undefined;
 }
 

@@ -72,9 +72,7 @@ function eventsOf(
   if (failure.retryAfterMs !== undefined) events.push(...throttle(ledger, attempt, failure, now));
   const manual = attempt.trigger === 'manual';
   const means = classMeanings[failure.class];
-  const { list } = ledger.accountRecord.circuits;
-  const listDenied = list.kind === 'open' && classMeanings[list.failure.class].restartCircuit === 'denies';
-  if (means.restartCircuit === 'opens' || (means.restartCircuit === 'denies' && listDenied)) {
+  if (speaksOfAccount(ledger, record, failure)) {
     events.push(openOrProbed(restart, ledger.account, failure, true, now));
     return [...events, { ...about, type: 'restart-given-back', why: 'circuit', failedAt: undefined }];
   }
@@ -99,6 +97,18 @@ function eventsOf(
       ),
     );
   return events;
+}
+
+/**
+ * Whether one answer is enough to open the circuit: the class says so, or the list is refused in such words too. What
+ * was said so of a task in a stretch that another's success ended is its own trouble.
+ */
+function speaksOfAccount({ accountRecord }: Ledger, record: TaskRecord, failure: CallFailure): boolean {
+  const { list, restart } = accountRecord.circuits;
+  const { restartCircuit } = classMeanings[failure.class];
+  if (restartCircuit !== 'opens' && restartCircuit !== 'denies') return false;
+  if (list.kind === 'open' && classMeanings[list.failure.class].restartCircuit === restartCircuit) return true;
+  return restartCircuit === 'opens' && (restart.kind === 'open' || !record.outage?.failedInStretch);
 }
 
 /** Whether this answer is one of those that open the circuit when there are enough of them in a row. */

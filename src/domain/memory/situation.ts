@@ -28,6 +28,8 @@ export interface Situation {
   readonly groupRank: ReadonlyMap<string, number>;
   readonly holds: HoldIndex;
   readonly unsettled: Unsettled;
+  /** What the open restart circuit was tried with; undefined while it is closed. */
+  readonly tried: Tried | undefined;
   /** When the newest complete observation stops being good enough to act on. */
   readonly blindAt: number;
 }
@@ -56,8 +58,32 @@ export function situationOf(ledger: Ledger, policies: Policies, moment: Moment):
     groupRank: new Map(policies.groups.map(({ name }, rank) => [name, rank])),
     holds: indexHolds(ledger, policies, now, { cloudNow: byCloud(now, clockOffsetMs), clockOffsetMs }),
     unsettled: unsettledByScope({ ledger, policyOf, now, pollGapMs }),
+    tried: triedIn(ledger),
     blindAt: ledger.fresh || !lastComplete ? Number.NEGATIVE_INFINITY : lastComplete.finishedAt + blindAfterMs,
   };
+}
+
+/** Tasks, and cloud groups of tasks, whose restarts were answered so in the present stretch of the restart circuit, or are out. */
+export interface Tried {
+  /** When each was tried last; Infinity: its probe is out. */
+  readonly tasks: ReadonlyMap<string, number>;
+  readonly cloudGroups: ReadonlySet<string>;
+}
+
+function triedIn({ accountRecord: { circuits }, tasks, unsettled }: Ledger): Tried | undefined {
+  const { restart } = circuits;
+  if (restart.kind === 'closed') return undefined;
+  const tried = new Map(restart.stretch.map(({ taskId, at }) => [taskId, at]));
+  for (const taskId of unsettled) {
+    const attempt = tasks.get(taskId)?.attempt;
+    if (attempt?.probe && attempt.phase.kind === 'in-flight') tried.set(taskId, never);
+  }
+  const cloudGroups = new Set<string>();
+  for (const taskId of tried.keys()) {
+    const record = tasks.get(taskId);
+    if (record) cloudGroups.add(record.item.cloudGroup);
+  }
+  return { tasks: tried, cloudGroups };
 }
 
 /**

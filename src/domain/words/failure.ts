@@ -7,7 +7,10 @@
 type RestartEnd =
   /** The attempt is given back, and the account's calls slow down. */
   | { readonly attempt: 'throttled'; readonly restartCircuit: 'nothing' }
-  /** The circuit opens at once, and the attempt is given back. */
+  /**
+   * The circuit opens at once, and the attempt is given back. Once another task's restart has closed it, the same answer
+   * is a failed attempt of its task, for the rest of that outage.
+   */
   | { readonly attempt: 'given-back'; readonly restartCircuit: 'opens' }
   /**
    * `unanswered`: it may have taken effect, the next poll shows. `doubted`: failed, unless the next poll shows the task
