@@ -72,6 +72,7 @@ const outage: z.ZodType<Outage> = z.object({
   lastEffectAt: maybe(time),
   activeAt: maybe(time),
   failedInStretch: z.boolean(),
+  throttled: z.boolean().default(false),
 });
 
 /** Names in files of 84bac68 and before. */

@@ -536,11 +536,11 @@ describe('throttled, or not sent', () => {
     expect(story.says('t01')).toBe(`backoff until ${expected}`);
   });
   test('another answer ends the row', () => {
-    const story = new Story(calm()).list(0, tasks(3, 'stopped'));
+    const story = new Story(calm()).list(0, tasks(4, 'stopped'));
     story.send(0, throttled);
-    story.list(15, tasks(3, 'stopped')).send(15, throttled);
-    story.list(30, tasks(3, 'stopped')).send(30, refusal('forbidden'), 1);
-    story.send(31, throttled, 1);
+    story.list(15, tasks(4, 'stopped')).send(15, throttled);
+    story.list(30, tasks(4, 'stopped')).send(30, refusal('forbidden'), 1);
+    expect(story.send(31, throttled, 1)).toEqual(['t03']);
     expect(story.says('t01')).toBe('backoff until 36');
   });
   test('several that were out together count once', () => {

@@ -7,6 +7,7 @@ import type { Policies } from '../../src/domain/words/policy.ts';
 import type { RestartAnswer, TaskStatus } from '../../src/domain/words/task.ts';
 import {
   accepted,
+  failureOf,
   hours,
   item,
   minutes,
@@ -242,6 +243,73 @@ describe('an open circuit asks others at once, until five were answered so: befo
     story.list(15, Object.assign(of('x', 9), ...['a', 'b', 'c', 'd', 'e', 'f'].map((name) => of(name, 3))));
     expect(story.send(15, denied)).toEqual(['a00', 'b00', 'c00', 'd00']);
     expect(story.says('e00')).toBe('circuit until 45');
+  });
+});
+
+describe('a task that is throttled again, while others were answered since, is throttled alone', () => {
+  const calm: Policies = { ...policiesOf({ ...plainPolicy, storm: false, budget: false }), storm: false };
+  const later = (kind: 'throttled' | 'unanswered' | 'refused', errorClass: 'throttled' | 'server' | 'common') => ({
+    kind,
+    failure: { ...failureOf(errorClass), retryAfterMs: 60_000 },
+  });
+  /** t00 is answered so at second 0, and again at 105. */
+  const twice = (answer: RestartAnswer) => {
+    const story = new Story(calm).list(0, { t00: 'stopped' });
+    expect(story.send(0, answer)).toEqual(['t00']);
+    story.list(90, { t00: 'stopped', t01: 'active', t02: 'stopped' }).send(90, accepted, 1);
+    story.list(105, { t00: 'stopped', t01: 'active', t02: 'active', t03: 'stopped' });
+    expect(story.send(105, (taskId) => (taskId === 't00' ? answer : refusal('forbidden')), 2)).toContain('t00');
+    return story;
+  };
+  const rows: readonly [sentence: string, answer: RestartAnswer][] = [
+    ['throttled', throttled],
+    ['throttled, and asked to stay away', later('throttled', 'throttled')],
+    ['unanswered, and asked to stay away', later('unanswered', 'server')],
+    ['refused, and asked to stay away', later('refused', 'common')],
+  ];
+  test.each(rows)('%s: nobody else waits', (_sentence, answer) => {
+    const story = twice(answer);
+    story.list(120, { t00: 'stopped', t01: 'active', t02: 'active', t03: 'active', t04: 'stopped' });
+    expect(story.says('t04')).toBe('restart');
+  });
+  test('it is then a failed attempt of its own, with its backoff', () => {
+    const story = twice(throttled);
+    expect(story.told('restart-failed')).toMatchObject([
+      { taskId: 't03' },
+      { taskId: 't00', class: 'throttled', row: 1 },
+    ]);
+    expect(story.list(106, { t00: 'stopped' }).says('t00')).toBe('backoff until 120');
+  });
+  test('the first time everybody waits, and so does everybody if nobody else was answered', () => {
+    const story = new Story(calm).list(0, { t00: 'stopped' });
+    story.send(0, throttled);
+    story.list(5, { t00: 'stopped' }).send(5, throttled);
+    story.list(6, { t00: 'stopped', t01: 'stopped' });
+    expect([story.says('t01'), story.record('t00').row]).toEqual(['backoff until 15', 0]);
+  });
+  test('another task that is throttled makes everybody wait again', () => {
+    const story = twice(throttled);
+    story.list(120, { t00: 'stopped', t04: 'stopped', t05: 'stopped' });
+    story.send(120, throttled, 1);
+    expect(story.says('t05')).toBe('backoff until 125');
+  });
+  test('one that was never sent is nobody’s own', () => {
+    const story = twice(notSent);
+    expect(story.record('t00').row).toBe(0);
+  });
+  test('by hand it is given back, and nobody waits', () => {
+    const story = twice(throttled);
+    const { row } = story.record('t00');
+    story.byHand(110, 't00', throttled);
+    story.list(120, { t00: 'stopped', t04: 'stopped' });
+    expect([story.says('t04'), story.record('t00').row]).toEqual(['restart', row]);
+  });
+  test('the next outage begins without it', () => {
+    const story = twice(throttled);
+    story.list(121, { t00: 'active' }).list(200, { t00: 'active' }).list(900, { t00: 'active' });
+    story.list(915, { t00: 'stopped', t04: 'stopped' });
+    expect(story.send(915, throttled, 1)).toEqual(['t00']);
+    expect(story.says('t04')).toBe('backoff until 920');
   });
 });
 

@@ -73,6 +73,7 @@ const task: Filled<TaskRecord> = {
     lastEffectAt: ours,
     activeAt: ours,
     failedInStretch: true,
+    throttled: true,
   },
   reasonTold: 'backoff',
 };

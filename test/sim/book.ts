@@ -17,6 +17,8 @@ export interface Call extends OfAttempt {
   sentAt: number | undefined;
   answer: RestartAnswer | undefined;
   answeredAt: number | undefined;
+  /** Its task alone is told so: it was throttled before in this outage, and other restarts were answered since. */
+  throttledAlone: boolean;
   givenBack: boolean;
   /** Nothing is awaited of it any more: its task ended, or is another policy's. */
   lapsed: boolean;
@@ -41,6 +43,7 @@ export class TaskBook {
   callsInOutage = 0;
   /** Given-back ones too. */
   calledInOutage = false;
+  throttled = false;
   outageSince = never;
 
   /** As the newest complete list that has it shows it. */
@@ -135,6 +138,8 @@ export class Book {
   circuitClosedAt = never;
   acceptedAt = never;
   throttledAt = never;
+  /** The newest answers to restarts said "too fast". */
+  throttledInRow = false;
   /** A clock stepped and nobody may have noticed: waits that began before cannot be judged. */
   blurredAt = never;
   steppedAt = never;

@@ -203,9 +203,14 @@ export class Judge {
     call.answer = answer;
     call.answeredAt = now;
     this.liveness.answered(now, now - (call.sentAt ?? now), answer);
+    const slowed = answer.kind === 'throttled' || answer.kind === 'not-sent';
+    const asked = answer.kind !== 'accepted' && answer.failure.retryAfterMs !== undefined;
+    const task = book.task(taskId);
+    call.throttledAlone = answer.kind !== 'not-sent' && task.throttled && !book.throttledInRow;
     // Calls that were out already say nothing new.
-    if ((answer.kind === 'throttled' || answer.kind === 'not-sent') && call.intendedAt >= book.throttledAt)
-      book.throttledAt = now;
+    if (slowed && !call.throttledAlone && call.intendedAt >= book.throttledAt) book.throttledAt = now;
+    task.throttled ||= answer.kind === 'throttled' || asked;
+    book.throttledInRow = slowed ? book.throttledInRow || !call.throttledAlone : asked;
     if (answer.kind !== 'accepted' || !call.open) return;
     book.acceptedAt = now;
     if (book.circuit?.surely === false) book.circuit = undefined;
@@ -304,6 +309,7 @@ export class Judge {
       sentAt: undefined,
       answer: undefined,
       answeredAt: undefined,
+      throttledAlone: false,
       givenBack: false,
       lapsed: false,
       forgotten: false,

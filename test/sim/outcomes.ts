@@ -47,6 +47,7 @@ export class Outcomes {
         task.outageSince = now;
         task.callsInOutage = 0;
         task.calledInOutage = false;
+        task.throttled = false;
         return;
       }
       case 'ended': {
@@ -111,7 +112,7 @@ export class Outcomes {
         const kind = call.answer?.kind;
         // That it was given back may have died with its process.
         this.#must(
-          (kind !== 'throttled' && kind !== 'not-sent') || book.endedAt > call.intendedAt,
+          (kind !== 'throttled' && kind !== 'not-sent') || call.throttledAlone || book.endedAt > call.intendedAt,
           () => `a restart of ${taskId} that was ${kind} is called failed`,
         );
         if (call.trigger !== 'manual') {

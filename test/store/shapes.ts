@@ -171,6 +171,7 @@ export const anyRecord: fc.Arbitrary<TaskRecord> = fc.record({
       lastEffectAt: maybe(time),
       activeAt: maybe(time),
       failedInStretch: fc.boolean(),
+      throttled: fc.boolean(),
     }),
   ),
   reasonTold: maybe(fc.constantFrom(...reasons)),

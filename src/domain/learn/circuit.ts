@@ -63,14 +63,15 @@ function eventsOf(
   events.push({ ...about, type: 'restart-answered', answer, durationMs, towardsCircuit });
 
   if (failure === undefined) return [...events, ...closeRestartCircuit(ledger, now)];
-  if (answer.kind === 'throttled' || answer.kind === 'not-sent') {
+  const manual = attempt.trigger === 'manual';
+  const alone = answer.kind !== 'not-sent' && isThrottledAlone(ledger, record);
+  if (answer.kind === 'not-sent' || (answer.kind === 'throttled' && (manual || !alone))) {
     events.push({ ...about, type: 'restart-given-back', why: answer.kind, failedAt: undefined });
-    return [...events, ...throttle(ledger, attempt, failure, now)];
+    return alone ? events : [...events, ...throttle(ledger, attempt, failure, now)];
   }
 
   // Whatever else it says: not before that.
-  if (failure.retryAfterMs !== undefined) events.push(...throttle(ledger, attempt, failure, now));
-  const manual = attempt.trigger === 'manual';
+  if (failure.retryAfterMs !== undefined && !alone) events.push(...throttle(ledger, attempt, failure, now));
   const means = classMeanings[failure.class];
   if (speaksOfAccount(ledger, record, failure)) {
     events.push(openOrProbed(restart, ledger.account, failure, true, now));
@@ -80,7 +81,7 @@ function eventsOf(
     events.push(openOrProbed(restart, ledger.account, failure, false, now));
     return [...events, { ...about, type: 'restart-given-back', why: 'circuit', failedAt: undefined }];
   }
-  const failed = answer.kind === 'refused' && (means.attempt !== 'doubted' || manual);
+  const failed = answer.kind === 'throttled' || (answer.kind === 'refused' && (means.attempt !== 'doubted' || manual));
   if (failed) {
     const row = record.row + (manual ? 0 : 1);
     events.push({ ...about, type: 'restart-failed', cause: failure.code ?? failure.class, class: failure.class, row });
@@ -204,6 +205,13 @@ export function closeRestartCircuit(ledger: Ledger, now: number): Event[] {
   }
   return events;
 }
+
+/**
+ * It was told to stay away before in this outage, and other restarts were answered since: the account is not throttled,
+ * and nobody else waits for it again.
+ */
+const isThrottledAlone = ({ accountRecord: { throttle } }: Ledger, { outage }: TaskRecord): boolean =>
+  outage?.throttled === true && (throttle?.inRow ?? 0) === 0;
 
 /**
  * The account's restarts wait 5 s × 2^k (≤ 60 s), k the throttled answers in a row, and as long as the cloud asks. Calls that were already out

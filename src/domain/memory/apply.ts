@@ -209,6 +209,7 @@ const newOutage = (id: string, since: number): NonNullable<TaskRecord['outage']>
   lastEffectAt: undefined,
   activeAt: undefined,
   failedInStretch: false,
+  throttled: false,
 });
 
 function seen(record: TaskRecord, item: TaskItem): TaskRecord {
@@ -258,10 +259,14 @@ function intended(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart
   };
 }
 
-function answered(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-answered' }>): TaskRecord {
-  const { attempt, outage } = record;
-  if (attempt?.id !== event.attemptId) return record;
+function answered(before: TaskRecord, event: Extract<TaskEvent, { type: 'restart-answered' }>): TaskRecord {
+  const { attempt } = before;
+  if (attempt?.id !== event.attemptId) return before;
   const { answer, at } = event;
+  const slowed =
+    answer.kind === 'throttled' || (answer.kind !== 'accepted' && answer.failure.retryAfterMs !== undefined);
+  const outage = before.outage && slowed ? { ...before.outage, throttled: true } : before.outage;
+  const record = { ...before, outage };
   if (answer.kind === 'accepted' || answer.kind === 'unanswered') {
     return {
       ...record,

@@ -5,7 +5,10 @@
 
 /** What becomes of the attempt when the cloud answers its restart so, and what the answer does to the restart circuit. */
 type RestartEnd =
-  /** The attempt is given back, and the account's calls slow down. */
+  /**
+   * The attempt is given back, and the account's calls slow down. Once other restarts were answered since, the same
+   * answer is a failed attempt of its task, for the rest of that outage.
+   */
   | { readonly attempt: 'throttled'; readonly restartCircuit: 'nothing' }
   /**
    * The circuit opens at once, and the attempt is given back. Once another task's restart has closed it, the same answer
