@@ -10,6 +10,8 @@ const firstPauseMs = 250;
 
 export interface Read extends Call {
   readonly lane: Lane;
+  /** A failure is not waited out; a remedy is tried all the same. */
+  readonly once?: boolean;
 }
 
 type ReadEnd =
@@ -39,7 +41,7 @@ export async function read<T>(
     const failure = end.kind === 'ok' ? unexpected(call.action, end.requestId) : end.failure;
     if (end.kind === 'failed' && !remedied.has(failure.class) && (await remedy(context, end, signal))) {
       remedied.add(failure.class);
-    } else if (resends < classMeanings[failure.class].resends) {
+    } else if (!call.once && resends < classMeanings[failure.class].resends) {
       await context.clock.sleep(pauseMs(context.account, call, resends), signal);
       signal.throwIfAborted();
       resends++;

@@ -343,55 +343,117 @@ describe('which cloud groups are asked for', () => {
     expect(ids(complete(await cloud.observe(never)))).toEqual(['vip-0']);
   });
 
-  test('a group that fails costs its own tasks, and is asked alone until it is well again', async () => {
-    const broken: Record<string, string> = { gone: 'ResourceNotFound' };
-    const transport = cloudOf({ vip: 1, news: 1, gone: 1 }, broken);
-    const time = { ms: 0 };
-    const { clock } = bench(transport);
-    const { cloud } = bench(transport, {
-      cloudGroups: ['vip', 'gone', 'news'],
-      clock: { ...clock, monotonic: () => time.ms },
+  test.each(['ResourceNotFound', 'InternalError', 'CommonErr', 'AccessDenied', 'SomethingNew'])(
+    'a group that fails (%s) costs its own tasks, and is asked alone until it is well again',
+    async (code) => {
+      const broken: Record<string, string> = { gone: code };
+      const transport = cloudOf({ vip: 1, news: 1, gone: 1 }, broken);
+      const { cloud } = bench(transport, { cloudGroups: ['vip', 'gone', 'news'] });
+      const seen = complete(await cloud.observe(never));
+      expect(ids(seen)).toEqual(['news-0', 'vip-0']);
+      expect(seen.failedCloudGroups).toEqual(['gone']);
+      expect(asked(transport)).toEqual([['vip', 'gone', 'news'], ['vip', 'gone'], ['news'], ['vip'], ['gone']]);
+
+      transport.calls.length = 0;
+      expect(complete(await cloud.observe(never)).failedCloudGroups).toEqual(['gone']);
+      expect(asked(transport)).toEqual([['vip', 'news'], ['gone']]);
+
+      delete broken.gone;
+      transport.calls.length = 0;
+      await cloud.observe(never);
+      expect(complete(await cloud.observe(never)).failedCloudGroups).toEqual([]);
+      expect(asked(transport)).toEqual([['vip', 'news'], ['gone'], ['vip', 'gone', 'news']]);
+    },
+  );
+
+  test('of many groups the failing ones are found by halves', async () => {
+    const names = Array.from({ length: 40 }, (_, i) => `g${i}`);
+    const transport = cloudOf(Object.fromEntries(names.map((name) => [name, 1])), {
+      g3: 'CommonErr',
+      g31: 'CommonErr',
     });
-    const seen = complete(await cloud.observe(never));
-    expect(ids(seen)).toEqual(['news-0', 'vip-0']);
-    expect(seen.failedCloudGroups).toEqual(['gone']);
-    expect(asked(transport)).toEqual([['vip', 'gone', 'news'], ['vip'], ['gone'], ['news']]);
-
+    const { cloud } = bench(transport, { cloudGroups: names });
+    expect(complete(await cloud.observe(never)).failedCloudGroups).toEqual(['g3', 'g31']);
+    expect(transport.calls.length).toBeLessThan(25);
     transport.calls.length = 0;
-    expect(complete(await cloud.observe(never)).failedCloudGroups).toEqual(['gone']);
-    expect(asked(transport)).toEqual([['vip', 'news'], ['gone']]);
-
-    delete broken.gone;
-    transport.calls.length = 0;
-    expect(complete(await cloud.observe(never)).failedCloudGroups).toEqual([]);
-    await cloud.observe(never);
-    expect(asked(transport)).toEqual([['vip', 'news'], ['gone'], ['vip', 'gone', 'news']]);
+    expect(complete(await cloud.observe(never)).items).toHaveLength(38);
+    expect(transport.calls.map(({ body }) => groupsOf(body).length)).toEqual([38, 1, 1]);
   });
 
-  test('if all fail the poll fails, after three in vain', async () => {
+  test('the others do not wait for a group that does not answer, and it is asked for once at a time', async () => {
+    const release: (() => void)[] = [];
+    const inner = cloudOf({ vip: 1, slow: 1 }, { slow: 'InternalError' });
+    let stalls = false;
+    const transport = {
+      ...inner,
+      send: (...args: Parameters<typeof inner.send>) => {
+        const asksSlow = stalls && args[0].body.includes('slow');
+        return asksSlow
+          ? new Promise<Awaited<ReturnType<typeof inner.send>>>((resolve) => {
+              release.push(() => void inner.send(...args).then(resolve));
+            })
+          : inner.send(...args);
+      },
+    };
+    const { cloud } = bench(transport, { cloudGroups: ['vip', 'slow'] });
+    expect(complete(await cloud.observe(never)).failedCloudGroups).toEqual(['slow']);
+    stalls = true;
+    for (let n = 0; n < 3; n++) {
+      const seen = complete(await cloud.observe(never));
+      expect([ids(seen), seen.failedCloudGroups]).toEqual([['vip-0'], ['slow']]);
+    }
+    expect(release).toHaveLength(1);
+  });
+
+  test('a look leaves out what fails, and asks for it no further', async () => {
+    const transport = cloudOf({ vip: 1, gone: 1 }, { gone: 'InternalError' });
+    const { cloud } = bench(transport, { cloudGroups: ['vip', 'gone'] });
+    await cloud.observe(never);
+    transport.calls.length = 0;
+    expect(ids(await cloud.look(['vip', 'gone'], never))).toEqual(['vip-0']);
+    expect((await cloud.look(['gone'], never)).items).toEqual([]);
+    expect(asked(transport)).toEqual([['vip']]);
+    expect(cloud.lookCost(['gone'])).toBe(0);
+  });
+
+  test('if all fail the poll fails after a few halves, and one more try of the whole', async () => {
     const names = ['a', 'b', 'c', 'd', 'e'];
     const transport = cloudOf({}, Object.fromEntries(names.map((name) => [name, 'InvalidParam'])));
     const { cloud } = bench(transport, { cloudGroups: names });
     expect(await cloud.observe(never)).toMatchObject({ kind: 'failed', failure: { code: 'InvalidParam' } });
-    expect(asked(transport)).toEqual([names, ['a'], ['b'], ['c']]);
+    const halves = [
+      ['a', 'b', 'c'],
+      ['d', 'e'],
+    ];
+    expect(asked(transport)).toEqual([names, ...halves, ['a', 'b'], ['c'], ['d'], ['e'], names]);
   });
 
   test.each(['FlowLimitExceeded', 'InvalidAccessKey', 'RequestForbidden.BillingStatus'])(
-    'a failure of the account (%s) is not looked for in its groups',
+    'a failure of the account (%s) is looked for in its groups only if the next poll fails too',
     async (code) => {
-      const transport = cloudOf({}, { g0: code });
+      const transport = cloudOf({ g1: 1 }, { g0: code });
       const names = Array.from({ length: 60 }, (_, i) => `g${i}`);
       const { cloud } = bench(transport, { cloudGroups: names });
       expect(await cloud.observe(never)).toMatchObject({ kind: 'failed', failure: { code } });
       expect(transport.calls).toHaveLength(1);
+      expect(complete(await cloud.observe(never))).toMatchObject({ failedCloudGroups: ['g0'] });
+      transport.calls.length = 0;
+      expect(ids(complete(await cloud.observe(never)))).toEqual(['g1-0']);
+      expect(transport.calls.map(({ body }) => groupsOf(body).length)).toEqual([50, 9, 1]);
     },
   );
 
-  test('a failure of the account ends the asking one by one', async () => {
-    const transport = cloudOf({}, { a: 'InvalidParam', b: 'FlowLimitExceeded', c: 'InvalidParam' });
-    const { cloud } = bench(transport, { cloudGroups: ['a', 'b', 'c'] });
-    expect(await cloud.observe(never)).toMatchObject({ kind: 'failed', failure: { code: 'InvalidParam' } });
-    expect(asked(transport)).toEqual([['a', 'b', 'c'], ['a'], ['b']]);
+  test('once none of them answers alone, they are asked together again', async () => {
+    const broken: Record<string, string> = { gone: 'CommonErr' };
+    const transport = cloudOf({ vip: 1, gone: 1 }, broken);
+    const { cloud } = bench(transport, { cloudGroups: ['vip', 'gone'] });
+    await cloud.observe(never);
+    broken.vip = 'CommonErr';
+    expect(await cloud.observe(never)).toMatchObject({ kind: 'failed' });
+    delete broken.vip;
+    delete broken.gone;
+    await cloud.observe(never);
+    expect(ids(complete(await cloud.observe(never)))).toEqual(['gone-0', 'vip-0']);
   });
 
   test('many names are asked in lists of fifty', async () => {

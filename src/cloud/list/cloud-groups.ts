@@ -1,6 +1,7 @@
 /**
- * Several cloud groups as one sight: asked together while all of them answer; a group that makes the list fail is
- * found by asking one by one, and costs its own tasks only.
+ * Several cloud groups as one sight: asked together while all of them answer. A group that makes the list fail is found
+ * by asking for halves, and costs its own tasks only: from then on it is asked for beside the others, which do not wait
+ * for it, until it answers.
  */
 import type { KnownItem } from '../../domain/ports/cloud-port.ts';
 import type { Lane } from '../../domain/ports/gate-port.ts';
@@ -11,10 +12,12 @@ import { createSights } from './sights.ts';
 
 /** Names in one call; longer lists of names are cut into several lists. */
 const groupsPerList = 50;
-/** A group that failed alone is asked alone for so long. */
-const askedAloneMs = 10 * 60_000;
-/** One by one, after so many failures without a success the cause is not the groups. */
-const aloneInVain = 3;
+/** A list, its halves and theirs: when all of them fail, the cause is not the groups. */
+const callsInVain = 7;
+/** What failed within this time is worth patience; where every call times out there was enough of it. */
+const quickMs = 5_000;
+/** A group that failed alone has so long to be in the same sight as the others. */
+const besideMs = 250;
 
 interface GroupsSight {
   /** Each task once. */
@@ -43,24 +46,51 @@ interface GroupsReader {
 }
 
 export function createGroupsReader(context: ListContext): GroupsReader {
-  /** Group to when it may be asked together with others again (monotonic). */
-  const alone = new Map<string, number>();
+  /** Groups that failed alone while others answered. */
+  const ill = new Set<string>();
   let sizes: ReadonlyMap<string, number> = new Map();
+  /** The poll before failed altogether. */
+  let failedBefore = false;
+  /** Asking for the ill ones, one after the other, however long that takes. */
+  let beside: Promise<void> | undefined;
 
   const listsFor = (cloudGroups: readonly string[]): readonly (readonly string[])[] => {
-    const now = context.clock.monotonic();
-    const together = cloudGroups.filter((name) => (alone.get(name) ?? Number.NEGATIVE_INFINITY) <= now);
+    const together = cloudGroups.filter((name) => !ill.has(name));
     const lists: (readonly string[])[] = [];
     for (let i = 0; i < together.length; i += groupsPerList) lists.push(together.slice(i, i + groupsPerList));
-    return [...lists, ...cloudGroups.filter((name) => !together.includes(name)).map((name) => [name])];
+    return lists;
+  };
+
+  const askBeside = async (round: Round, names: readonly string[], signal: AbortSignal): Promise<void> => {
+    if (!beside) {
+      const asking = (async () => {
+        for (const name of names) if (!(await round.one([name], true))) ill.delete(name);
+      })();
+      beside = asking.finally(() => {
+        beside = undefined;
+      });
+      // A mistake of ours is told to whoever waits for it.
+      beside.catch(() => {});
+    }
+    await Promise.race([beside, context.clock.sleep(besideMs, signal)]);
   };
 
   return {
     async read(cloudGroups, lane, known, signal) {
-      const round = newRound(context, alone, lane, known, signal);
+      const round = newRound(context, ill, failedBefore, lane, known, signal);
       if (!cloudGroups) await round.ask([]);
-      else for (const list of listsFor([...new Set(cloudGroups)])) await round.ask(list);
-      return round.sight();
+      else {
+        const wanted = [...new Set(cloudGroups)];
+        // When none is well, the cause may be another by now.
+        if (lane === 'poll' && wanted.every((name) => ill.has(name))) ill.clear();
+        const before = wanted.filter((name) => ill.has(name));
+        for (const list of listsFor(wanted)) await round.ask(list);
+        if (lane === 'poll' && before.length > 0) await askBeside(round, before, signal);
+        round.lacks(before);
+      }
+      const sight = round.end();
+      if (lane === 'poll') failedBefore = !sight.any;
+      return sight;
     },
     cost(cloudGroups) {
       const size = context.pageSizes.current();
@@ -78,23 +108,45 @@ export function createGroupsReader(context: ListContext): GroupsReader {
   };
 }
 
-function newRound(context: ListContext, alone: Map<string, number>, lane: Lane, known: KnownItem, signal: AbortSignal) {
+interface Round {
+  /** Reads one list; gives the failure if there was one. */
+  one(list: readonly string[], once: boolean): Promise<CallFailure | undefined>;
+  ask(list: readonly string[]): Promise<void>;
+  /** Those of them that did not answer in time could not be read. */
+  lacks(names: readonly string[]): void;
+  /** What was read so far; what comes later is left out. */
+  end(): GroupsSight;
+}
+
+function newRound(
+  context: ListContext,
+  ill: Set<string>,
+  failedBefore: boolean,
+  lane: Lane,
+  known: KnownItem,
+  signal: AbortSignal,
+): Round {
   let sights = createSights();
+  const read = new Set<string>();
   const failed: string[] = [];
   let drift = false;
   let malformedItems = 0;
   let answered = 0;
+  let asked = 0;
   let firstFailure: CallFailure | undefined;
   let over = false;
+  let ended = false;
 
-  /** Reads one list; gives the failure if there was one. */
-  const one = async (list: readonly string[]): Promise<CallFailure | undefined> => {
-    const end = await readList(context, list, lane, known, signal);
+  const one = async (list: readonly string[], once: boolean): Promise<CallFailure | undefined> => {
+    asked++;
+    const end = await readList(context, list, lane, known, signal, once);
     if (end.kind === 'failed') {
       firstFailure ??= end.failure;
       return end.failure;
     }
+    if (ended) return undefined;
     answered++;
+    for (const name of list) read.add(name);
     malformedItems += end.malformedItems;
     drift ||= end.drift;
     // The first list is taken as it is: often it is the only one, and 100,000 tasks need no second copy.
@@ -103,44 +155,50 @@ function newRound(context: ListContext, alone: Map<string, number>, lane: Lane, 
     return undefined;
   };
 
-  const oneByOne = async (list: readonly string[]) => {
-    let inVain = 0;
-    for (const name of list) {
-      if (over || inVain >= aloneInVain) {
-        failed.push(name);
-        continue;
+  /** Gives the groups that fail alone; ends when nothing answers. */
+  const halve = async (list: readonly string[], hopeless: () => boolean): Promise<readonly string[]> => {
+    const middle = Math.ceil(list.length / 2);
+    const halves = [list.slice(0, middle), list.slice(middle)];
+    const failures = await Promise.all(halves.map((half) => one(half, true)));
+    const failing = halves.filter((_, index) => failures[index]);
+    const found = await Promise.all(
+      failing.map(async (half) => {
+        if (half.length === 1 || hopeless()) return half;
+        return halve(half, hopeless);
+      }),
+    );
+    return found.flat();
+  };
+
+  /** Asks for a list until it is known whose failure it is. */
+  const ask = async (list: readonly string[]): Promise<void> => {
+    if (over) return void failed.push(...list);
+    const startedAt = context.clock.monotonic();
+    const [answeredBefore, askedBefore] = [answered, asked];
+    const nobody = () => answered === answeredBefore;
+    const several = list.length > 1;
+    const failure = await one(list, several);
+    if (!failure) return;
+    if (several && (classMeanings[failure.class].ofOneGroup || failedBefore)) {
+      const found = await halve(list, () => nobody() && asked - askedBefore >= callsInVain);
+      if (!nobody()) {
+        for (const name of found) ill.add(name);
+        return void failed.push(...found);
       }
-      const failure = await one([name]);
-      if (!failure) {
-        inVain = Number.NEGATIVE_INFINITY;
-        alone.delete(name);
-        continue;
-      }
-      failed.push(name);
-      inVain++;
-      if (classMeanings[failure.class].ofOneGroup) alone.set(name, context.clock.monotonic() + askedAloneMs);
-      else over = true;
+      // The account's or the network's: it may be over in a moment.
+      if (context.clock.monotonic() - startedAt < quickMs && !(await one(list, false))) return;
     }
+    over = several;
+    failed.push(...list);
   };
 
   return {
-    async ask(list: readonly string[]): Promise<void> {
-      if (over) return void failed.push(...list);
-      if (list.length === 1) return oneByOne(list);
-      const failure = await one(list);
-      if (!failure) return;
-      if (classMeanings[failure.class].ofOneGroup) return oneByOne(list);
-      // The account's or the network's: other groups fail alike.
-      over = true;
-      failed.push(...list);
+    one,
+    ask,
+    lacks: (names) => void failed.push(...names.filter((name) => !read.has(name))),
+    end() {
+      ended = true;
+      return { items: sights.items(), drift, malformedItems, failed, firstFailure, any: answered > 0 };
     },
-    sight: (): GroupsSight => ({
-      items: sights.items(),
-      drift,
-      malformedItems,
-      failed,
-      firstFailure,
-      any: answered > 0,
-    }),
   };
 }

@@ -73,13 +73,14 @@ interface Span {
   readonly to: number;
 }
 
-/** Rejects with the signal's reason if it aborts. */
+/** `once`: a failed page is not asked for again. Rejects with the signal's reason if it aborts. */
 export async function readList(
   context: ListContext,
   cloudGroups: readonly string[],
   lane: Lane,
   known: KnownItem,
   signal: AbortSignal,
+  once = false,
 ): Promise<ListEnd> {
   const gathered: Gathered = {
     sights: createSights(),
@@ -96,7 +97,7 @@ export async function readList(
   };
   const asked = context.pageSizes.current();
   const readOne = (from: number, size: number) =>
-    readSpan({ context, cloudGroups, lane, known, signal, gathered }, { from, to: from + size }, size);
+    readSpan({ context, cloudGroups, lane, known, signal, once, gathered }, { from, to: from + size }, size);
 
   await readOne(0, asked);
   const size = gathered.servedSize ?? asked;
@@ -141,6 +142,7 @@ interface ListRequest {
   readonly lane: Lane;
   readonly known: KnownItem;
   readonly signal: AbortSignal;
+  readonly once: boolean;
   readonly gathered: Gathered;
 }
 
@@ -178,14 +180,14 @@ async function readSpan(request: ListRequest, span: Span, size: number): Promise
   }
 }
 
-function readPage({ context, cloudGroups, lane, known, signal }: ListRequest, page: number, size: number) {
+function readPage({ context, cloudGroups, lane, known, signal, once }: ListRequest, page: number, size: number) {
   const onlyGroup = cloudGroups.length === 1 ? cloudGroups[0] : undefined;
   const { fingerprintKey, intern, pages, groupNames, hosts, keys } = context;
   const body = listBody(cloudGroups, page, size);
   const reader = pages.readerOf(JSON.stringify(body));
   return read(
     context,
-    { action: 'ListPullToPushTaskV2', body, lane, parse: reader.envelope },
+    { action: 'ListPullToPushTaskV2', body, lane, once, parse: reader.envelope },
     (result, sentAt) =>
       reader.page(result, {
         requestedAt: sentAt,

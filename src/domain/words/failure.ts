@@ -34,7 +34,7 @@ type ClassMeaning = RestartEnd & {
   readonly resends: number;
   /** What can change between the failed call and one more, sent once: the keys, the clock offset, the action. */
   readonly remedy: 'keys' | 'clock' | 'action' | undefined;
-  /** One cloud group can cause it; else it is the account's or the network's. */
+  /** One cloud group's list can be answered so; else it is the account's, unless the next poll fails too. */
   readonly ofOneGroup: boolean;
   /** A call can fail so without a code of the cloud. */
   readonly codeless: boolean;
@@ -71,7 +71,6 @@ const noAnswer = {
   restartCircuit: 'counts',
   attempt: 'unanswered',
   resends: patient,
-  ofOneGroup: false,
   codeless: true,
 } as const;
 
@@ -138,7 +137,6 @@ const rows = {
     ...noAnswer,
     means: 'The cloud failed inside, or its answer could not be read',
     advice: 'Wait; if it lasts, ask the vendor with the request id from the log',
-    ofOneGroup: true,
   },
   common: {
     ...ofItsTask,

@@ -1,0 +1,264 @@
+/**
+ * Lasting trouble that belongs to one task, to one cloud group, or to another account: what begins it and what keeps it
+ * going. What it may cost others stands in `non-interference.ts`.
+ */
+import type { Effect } from '../../src/simulator/faults.ts';
+import { hour, second } from './dice.ts';
+import type { Policy } from './seam.ts';
+import { Stage, type StageOptions, tasks as tasksNamed } from './stage.ts';
+
+export const pollEveryMs = 15 * second;
+
+export interface Trouble {
+  /** Begins, once. */
+  readonly begins?: (stage: Stage, taskIds: readonly string[]) => void;
+  /** Happens again and again. */
+  readonly everyMs?: number;
+  readonly again?: (stage: Stage, taskIds: readonly string[], turn: number) => void;
+  /** Tasks that have it; absent: one. */
+  readonly tasks?: readonly [least: number, most: number];
+  /** They are all that is in their cloud group. */
+  readonly ownCloudGroup?: boolean;
+  /** The account's cloud groups are asked for by name. */
+  readonly byGroups?: boolean;
+  /** Why it looks like a common cause in its first minute: a turn of a storm's window is allowed then. */
+  readonly atFirst?: string;
+  /** The troubled is another account of the same process. */
+  readonly beside?: (common: Pick<StageOptions, 'clock' | 'policies' | 'pollEveryMs'>) => Stage;
+  /** Of the troubled, who are then of a group of their own. */
+  readonly policy?: Partial<Policy>;
+}
+
+const stop = (stage: Stage, taskIds: readonly string[]) => {
+  for (const taskId of taskIds) stage.act({ kind: 'stop', taskId });
+};
+
+/** Its restarts are answered so, for ever; and it is stopped. */
+const answers = (...codes: readonly string[]): Trouble => ({
+  begins: (stage, taskIds) => {
+    for (const [index, taskId] of taskIds.entries())
+      stage.fault({
+        effect: { kind: 'error', code: codes[index % codes.length] ?? '' },
+        match: { action: 'restart', taskId },
+      });
+    stop(stage, taskIds);
+  },
+});
+
+/** So are all of one cloud group. */
+const ofOneGroup = (...codes: readonly string[]): Trouble => ({
+  ...answers(...codes),
+  tasks: [6, 12],
+  ownCloudGroup: true,
+});
+
+/** Its cloud group's list fails so, for ever; and it is stopped. */
+const unlistable = (effect: Effect, atFirst?: string): Trouble => ({
+  begins: (stage, taskIds) => {
+    stop(stage, taskIds);
+    stage.fault({ effect, match: { action: 'list', cloudGroup: 'troubled' } });
+  },
+  tasks: [1, 4],
+  byGroups: true,
+  ...(atFirst === undefined ? {} : { atFirst }),
+});
+const error = (code: string): Effect => ({ kind: 'error', code });
+const saysAccount = 'a list that says so of the account is asked for in parts by the next poll';
+
+const swallows = (effect: { readonly kind: 'reset' | 'stall'; readonly when: 'before' }): Trouble => ({
+  begins: (stage, taskIds) => {
+    for (const taskId of taskIds) stage.fault({ effect, match: { action: 'restart', taskId } });
+    stop(stage, taskIds);
+  },
+});
+
+const hold = (stage: Stage, taskId: string, turn: number): void => {
+  const at = stage.clock.now();
+  const id = `h${Math.floor(turn / 2)}`;
+  const target = { kind: 'task', taskId } as const;
+  const common = { id, account: 'main', target, author: 'eve', reason: 'repair', createdAt: at, endsAt: undefined };
+  const about = { at, account: 'main', hold: common } as const;
+  const event =
+    turn % 2 === 0 ? { ...about, type: 'hold-added' as const } : { ...about, type: 'hold-removed' as const, by: 'eve' };
+  void stage.keeper.operator.changeHold(event).catch(() => {});
+};
+
+export const kinds: Readonly<Record<string, Trouble>> = {
+  'dead: restarts are accepted in vain': {
+    begins: (stage, taskIds) => {
+      for (const taskId of taskIds)
+        stage.act({ kind: 'edit', taskId, change: { life: { restartsInVain: Number.POSITIVE_INFINITY } } });
+      stop(stage, taskIds);
+    },
+  },
+  throttled: answers('FlowLimitExceeded'),
+  'throttled for the account': answers('AccountFlowLimitExceeded'),
+  'several tasks throttled': { ...answers('FlowLimitExceeded'), tasks: [2, 4] },
+  'asked to come back in a minute': {
+    begins: (stage, taskIds) => {
+      for (const taskId of taskIds)
+        stage.fault({
+          effect: { kind: 'error', code: 'ServiceUnavailableTemp', headers: { 'Retry-After': '60' } },
+          match: { action: 'restart', taskId },
+        });
+      stop(stage, taskIds);
+    },
+  },
+  quota: answers('RequestLimitExceeded'),
+  auth: answers('InvalidAccessKey'),
+  permission: answers('AccessDenied'),
+  forbidden: answers('LackProjectPolicy'),
+  billing: answers('RequestForbidden.BillingStatus'),
+  clock: answers('InvalidTimestamp'),
+  retired: answers('InvalidActionOrVersion'),
+  invalid: answers('InvalidParam'),
+  'not-found': answers('ResourceNotFound'),
+  server: answers('InternalError'),
+  common: answers('CommonErr'),
+  network: swallows({ kind: 'reset', when: 'before' }),
+  timeout: swallows({ kind: 'stall', when: 'before' }),
+  unknown: answers('SomethingNew'),
+  'several tasks, several answers': { ...answers('CommonErr', 'InternalError', 'SomethingNew'), tasks: [2, 4] },
+  'several tasks, each of another account class': {
+    ...answers('InvalidAccessKey', 'RequestForbidden.BillingStatus', 'InvalidTimestamp', 'InvalidActionOrVersion'),
+    tasks: [2, 4],
+  },
+  'several tasks denied': { ...answers('AccessDenied'), tasks: [2, 4] },
+  'unknown status': {
+    begins: (stage, taskIds) => {
+      for (const taskId of taskIds) stage.fault({ effect: { kind: 'status', text: '启动中' }, match: { taskId } });
+    },
+    tasks: [1, 4],
+  },
+  'unknown status after a restart': {
+    begins: (stage, taskIds) => {
+      for (const taskId of taskIds)
+        stage.act({ kind: 'edit', taskId, change: { life: { restartsInVain: Number.POSITIVE_INFINITY } } });
+      stop(stage, taskIds);
+    },
+    everyMs: 16 * second,
+    again: (stage, taskIds, turn) => {
+      for (const taskId of turn === 0 ? taskIds : [])
+        stage.fault({ effect: { kind: 'status', text: '启动中' }, match: { taskId } });
+    },
+    tasks: [1, 4],
+  },
+  'a group that waits an hour for its restarts': {
+    begins: (stage, taskIds) => {
+      for (const taskId of taskIds)
+        stage.act({ kind: 'edit', taskId, change: { life: { restartsInVain: Number.POSITIVE_INFINITY } } });
+      stop(stage, taskIds);
+    },
+    tasks: [3, 6],
+    policy: { verifyWithinMs: hour },
+  },
+  'malformed item': {
+    begins: (stage, taskIds) => {
+      stop(stage, taskIds);
+      for (const taskId of taskIds) stage.fault({ effect: { kind: 'malformed' }, match: { taskId } });
+    },
+  },
+  'a cloud group whose restarts are denied': ofOneGroup('AccessDenied'),
+  'a cloud group whose restarts are forbidden': ofOneGroup('LackProjectPolicy'),
+  'a cloud group whose restarts are not paid for': ofOneGroup('RequestForbidden.BillingStatus'),
+  'a cloud group whose key is wrong': ofOneGroup('SignatureDoesNotMatch'),
+  'a cloud group whose restarts are throttled': ofOneGroup('FlowLimitExceeded'),
+  'a cloud group over quota': ofOneGroup('RequestLimitExceeded'),
+  'a cloud group whose restarts fail inside': ofOneGroup('InternalError', 'CommonErr', 'SomethingNew'),
+  'a cloud group whose restarts are not answered': {
+    ...swallows({ kind: 'stall', when: 'before' }),
+    tasks: [6, 12],
+    ownCloudGroup: true,
+  },
+  'unlistable group': unlistable(error('InternalError')),
+  'unlistable group: denied': unlistable(error('AccessDenied')),
+  'unlistable group: not found': unlistable(error('ResourceNotFound')),
+  'unlistable group: CommonErr': unlistable(error('CommonErr')),
+  'unlistable group: the connection breaks': unlistable({ kind: 'reset', when: 'before' }),
+  'unlistable group: no answer': unlistable(
+    { kind: 'stall', when: 'before' },
+    'whether a list hangs or the network is known after requestTimeout, and so of its halves',
+  ),
+  'unlistable group: half an answer': unlistable({ kind: 'truncate' }),
+  'unlistable group: throttled': unlistable(error('FlowLimitExceeded'), saysAccount),
+  'unlistable group: not paid for': unlistable(error('RequestForbidden.BillingStatus'), saysAccount),
+  'unlistable group: its key is wrong': unlistable(error('InvalidAccessKey'), saysAccount),
+  'endless flapping': {
+    begins: (stage, taskIds) => {
+      for (const taskId of taskIds)
+        stage.act({ kind: 'edit', taskId, change: { life: { survivesMs: [5 * second, 90 * second] } } });
+    },
+    tasks: [1, 4],
+  },
+  'edited at every poll': {
+    begins: (stage, taskIds) => stop(stage, taskIds),
+    everyMs: pollEveryMs,
+    again: (stage, taskIds, turn) => {
+      for (const taskId of taskIds)
+        stage.act({
+          kind: 'edit',
+          taskId,
+          change: { sources: [`rtmp://pull.example.com/${turn}`], title: `title${turn}` },
+        });
+    },
+  },
+  'moved to and fro': {
+    begins: (stage, taskIds) => stop(stage, taskIds),
+    everyMs: pollEveryMs,
+    again: (stage, taskIds, turn) => {
+      for (const taskId of taskIds)
+        stage.act({ kind: 'edit', taskId, change: { cloudGroup: turn % 2 === 0 ? 'vip' : 'troubled' } });
+    },
+  },
+  'a hold that comes and goes': {
+    begins: (stage, taskIds) => {
+      for (const taskId of taskIds)
+        stage.act({ kind: 'edit', taskId, change: { life: { restartsInVain: Number.POSITIVE_INFINITY } } });
+      stop(stage, taskIds);
+    },
+    everyMs: 10 * second,
+    again: (stage, [taskId = ''], turn) => hold(stage, taskId, turn),
+  },
+  'an operator who restarts it in a loop': {
+    begins: (stage, taskIds) => {
+      for (const taskId of taskIds)
+        stage.act({ kind: 'edit', taskId, change: { life: { restartsInVain: Number.POSITIVE_INFINITY } } });
+      stop(stage, taskIds);
+    },
+    everyMs: 7 * second,
+    again: (stage, [taskId = '']) => void stage.keeper.operator.restart(taskId, 'eve', true).catch(() => {}),
+  },
+  'another account: its key is wrong': {
+    beside: (common) =>
+      new Stage({
+        ...common,
+        tasks: tasksNamed(20),
+        world: { keys: [{ accessKeyId: 'another', secretAccessKey: 'x' }] },
+      }),
+  },
+  'another account: its endpoint drips': {
+    beside: (common) => {
+      const stage = new Stage({ ...common, tasks: tasksNamed(20, { stopped: true }) });
+      stage.fault({ effect: { kind: 'drip', bytes: 16, everyMs: second } });
+      return stage;
+    },
+  },
+  'another account: its list is 2,000 long': {
+    beside: (common) => new Stage({ ...common, tasks: tasksNamed(2_000) }),
+  },
+  'another account: all of its tasks are down for ever': {
+    beside: (common) => {
+      const life = { restartsInVain: Number.POSITIVE_INFINITY };
+      return new Stage({ ...common, tasks: tasksNamed(100, { stopped: true, life }) });
+    },
+  },
+  'a title that is a megabyte': {
+    begins: (stage, taskIds) => {
+      for (const taskId of taskIds) {
+        const task = stage.world.tasks.get(taskId);
+        if (task) task.title = 'x'.repeat(1_000_000);
+      }
+      stop(stage, taskIds);
+    },
+  },
+};
