@@ -169,9 +169,13 @@ function blind({ taskId }: TaskRecord, { blindAt, now, nextPollAt, ledger }: Sit
 
 function circuit(record: TaskRecord, situation: Situation): ReturnType<Rule> {
   const { list, restart } = situation.ledger.accountRecord.circuits;
-  if (list.kind === 'open') return no(situation.nextPollAt, `the list is refused: ${list.failure.code ?? list.failure.class}`);
+  if (list.kind === 'open')
+    return no(situation.nextPollAt, `the list is refused: ${list.failure.code ?? list.failure.class}`);
   if (restart.kind === 'open')
-    return no(probeNotBefore(record, situation), `restarts are refused: ${restart.failure.code ?? restart.failure.class}`);
+    return no(
+      probeNotBefore(record, situation),
+      `restarts are refused: ${restart.failure.code ?? restart.failure.class}`,
+    );
   return undefined;
 }
 
