@@ -76,7 +76,7 @@ function triedIn({ accountRecord: { circuits }, tasks, unsettled }: Ledger): Tri
   const tried = new Map(restart.stretch.map(({ taskId, at }) => [taskId, at]));
   for (const taskId of unsettled) {
     const attempt = tasks.get(taskId)?.attempt;
-    if (attempt?.probe && attempt.phase.kind === 'in-flight') tried.set(taskId, never);
+    if (attempt?.probe && attempt.phase.kind === 'in-flight') tried.set(taskId, Number.POSITIVE_INFINITY);
   }
   const cloudGroups = new Set<string>();
   for (const taskId of tried.keys()) {
