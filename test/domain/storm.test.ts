@@ -31,6 +31,21 @@ const groupAlone = (more: Partial<Policy> = {}): Policies => ({
 });
 const forbidden = refusal('forbidden', 'RequestForbidden');
 
+test.each([
+  ['list', 15],
+  ['look', 14],
+] as const)('what one %s settles changes the window alike in every order of its tasks', (sight, second) => {
+  const windows = [false, true].map((reversed) => {
+    const story = new Story().list(0, tasks(20, 'stopped'));
+    const [first = '', next = '', last = ''] = story.send(0);
+    story.look(5, { [first]: 'active' }).look(6, { [next]: 'stopped' });
+    const entries = Object.entries({ ...tasks(20, 'stopped'), [first]: 'stopped', [last]: 'active' } as const);
+    story[sight](second, Object.fromEntries(reversed ? entries.toReversed() : entries));
+    return story.window('vip');
+  });
+  expect(windows[1]).toBe(windows[0]);
+});
+
 describe('a storm is on while at least 5 and at least 40 % of the due tasks are stopped', () => {
   const rows: readonly [sentence: string, stopped: number, due: number, storm: boolean][] = [
     ['4 of 4 are too few', 4, 4, false],

@@ -228,6 +228,8 @@ export class Judge {
         this.#listEndedAt = now;
         // What was out is unanswered, and dated by the one who takes over.
         for (const call of book.open) call.answeredAt ??= diedAt;
+        // That ends a row of throttled ones.
+        book.throttledInRow = false;
         this.must(
           this.#witness.isOwner(process),
           () => `${process.name} says that it owns the account, and it does not`,

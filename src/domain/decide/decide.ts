@@ -107,7 +107,7 @@ export function decideAtOnce(memory: Memory, observation: Observation, policies:
 export function settleByLook(memory: Memory, items: readonly TaskItem[], policies: Policies, moment: Moment): void {
   const { ledger } = memory;
   const look = lookOf(memory, policies, moment);
-  for (const item of items) {
+  for (const item of items.toSorted(byId)) {
     const known = ledger.tasks.get(item.taskId);
     if (known) tellVerified(look, known, item);
   }
@@ -158,6 +158,9 @@ export function regroup(memory: Memory, policies: Policies, now: number): readon
   });
 }
 
+/** What settles changes storm windows, and the outcome must not hang on the order in which a list has its tasks. */
+const byId = (a: TaskItem, b: TaskItem): number => (a.taskId < b.taskId ? -1 : 1);
+
 // ---- taking in the list ------------------------------------------------------------------------------------------
 
 const lookOf = (memory: Memory, policies: Policies, { now, clockOffsetMs }: Moment): Look => {
@@ -182,6 +185,7 @@ function* takeIn(
   const { ledger } = memory;
   const look = lookOf(memory, policies, moment);
   const seen = new Set<string>();
+  const awaited: TaskItem[] = [];
   let worked = 0;
   for (const item of observation.items) {
     if (++worked % sliceOfTasks === 0) yield;
@@ -191,8 +195,13 @@ function* takeIn(
     // The ledger's own text of the id: one copy of it is kept, and its hash is known already.
     seen.add(known?.taskId ?? item.taskId);
     if (seen.size === others) continue;
-    tellShown(look, known, item);
+    if (known?.attempt) awaited.push(item);
+    else tellShown(look, known, item);
     if (item.status === 'unknown') memory.tell(...unknownStatus(ledger, item, moment.now));
+  }
+  for (const item of awaited.sort(byId)) {
+    if (++worked % sliceOfTasks === 0) yield;
+    tellShown(look, ledger.tasks.get(item.taskId), item);
   }
   memory.showed(seen);
   // Every task seen is known by now: with equal numbers none is missing.
