@@ -44,7 +44,11 @@ export async function runApp(options: RunOptions): Promise<number> {
     for (const error of found.errors) stderr.write(`${error}\n`);
     return exitCodes.badConfiguration;
   }
-  const current: Current = { settings: withListen(found.settings, options.listen), hash: found.hash };
+  const current: Current = {
+    settings: withListen(found.settings, options.listen),
+    hash: found.hash,
+    loadedAt: clock.now(),
+  };
   const secrets = { values: await allSecrets(current.settings) };
   const metrics = createMetrics({
     version: options.version,

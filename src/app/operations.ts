@@ -53,6 +53,8 @@ export function createOperations(running: Running): Operations {
       now: clock.now(),
       configHash: current.hash,
       configFile: running.configFile,
+      configLoadedAt: current.loadedAt,
+      configChange: current.change ?? null,
       store: { kind: store.kind, up: store.up(), failingSince: store.failingSince() ?? null },
       rejected: current.rejected ?? null,
       ...inStatus(running),

@@ -17,6 +17,10 @@ import type { Fleet } from './fleet.ts';
 export interface Current {
   settings: Settings;
   hash: string;
+  /** Unix milliseconds. */
+  loadedAt: number;
+  /** How it differs from the one before, if that was not when the daemon began. */
+  change?: string;
   /** The last that was not taken, if none was since. */
   rejected?: RejectedConfiguration;
 }
@@ -85,6 +89,8 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
     store,
   };
   current.hash = loaded.hash;
+  current.loadedAt = clock.now();
+  current.change = sentenceOf(difference);
   current.rejected = undefined;
   await onSwapped(current.settings);
   log.configure(settings.log);
@@ -92,7 +98,7 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
   log.tell(
     'config-loaded',
     { config: path, hash: loaded.hash },
-    `The configuration was read again: ${sentenceOf(difference)}.`,
+    `The configuration was read again: ${current.change}.`,
   );
   for (const warning of warnings) log.tell('config-warning', {}, warning);
   if (difference.needsRestart.length > 0)

@@ -185,6 +185,8 @@ export const answers = {
     now: at,
     configHash: z.string(),
     configFile: z.string(),
+    configLoadedAt: at,
+    configChange: orNull(z.string()),
     store: z.object({ kind: z.enum(['sqlite', 'postgres']), up: z.boolean(), failingSince: orNull(at) }),
     rejected: orNull(z.object({ since: at, errors: z.array(z.string()) })),
     accounts: z.array(account),

@@ -98,6 +98,8 @@ const status: StatusView = {
   now: noon,
   configHash: 'abc123',
   configFile: '/etc/relaykeeper/relaykeeper.yaml',
+  configLoadedAt: 1,
+  configChange: null,
   store: { kind: 'sqlite', up: true, failingSince: null },
   rejected: null,
   accounts: [

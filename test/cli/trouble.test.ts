@@ -29,6 +29,8 @@ const statusOf = (seconds: number, more: Partial<StatusView> = {}): StatusView =
   now: at(seconds),
   configHash: 'abc123',
   configFile: 'relaykeeper.yaml',
+  configLoadedAt: 1,
+  configChange: null,
   store: { kind: 'sqlite', up: true, failingSince: null },
   rejected: null,
   accounts: [anAccount({ polledAt: at(seconds) })],

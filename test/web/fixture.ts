@@ -34,6 +34,8 @@ export const status: StatusView = {
   now: 2,
   configHash: 'c0ffee',
   configFile: 'relaykeeper.yaml',
+  configLoadedAt: 1,
+  configChange: null,
   store: { kind: 'sqlite', up: true, failingSince: null },
   rejected: null,
   accounts: [],

@@ -200,6 +200,10 @@ export interface StatusView {
   readonly now: number;
   readonly configHash: string;
   readonly configFile: string;
+  /** Since when it is in force. */
+  readonly configLoadedAt: number;
+  /** How it differs from the one before; null: it is the one that the daemon began with. */
+  readonly configChange: string | null;
   readonly store: {
     readonly kind: 'sqlite' | 'postgres';
     readonly up: boolean;

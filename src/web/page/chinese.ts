@@ -1,7 +1,9 @@
 /** Every text of the page in Chinese, in the words that the vendor's console has. */
+import type { Trait } from '../../domain/views/shown.ts';
 import type { TroubleKind } from '../../domain/views/trouble.ts';
-import type { EventType } from '../../domain/words/events.ts';
+import type { Event, EventType } from '../../domain/words/events.ts';
 import type { Reason } from '../../domain/words/reason.ts';
+import { eventWords } from './chinese-events.ts';
 import type { Texts } from './english.ts';
 
 const reasons: Readonly<Record<Reason, string>> = {
@@ -94,6 +96,16 @@ const troubles: Readonly<Record<TroubleKind, string>> = {
   clock: '本机与云端的时钟不一致',
 };
 
+const traits: Readonly<Record<Trait, (value: string) => string>> = {
+  'source-host': (value) => `从 ${value} 拉流`,
+  'destination-host': (value) => `推到 ${value}`,
+  'cloud-group': (value) => `在云端分组 ${value}`,
+  'title-prefix': (value) => `标题以 ${value} 开头`,
+  type: (value) => `类型是 ${value}`,
+  start: (value) => `从 ${value} 起两分钟内停止`,
+};
+const words = eventWords(reasons);
+
 export const chinese: Texts = {
   troubles,
   language: '中文',
@@ -119,6 +131,18 @@ export const chinese: Texts = {
   down: '个任务中断',
   tasksDown: '中断的任务',
   inCommon: '它们大多有什么共同点',
+  noneKnownDown: '没有已知中断的任务',
+  running: '运行中',
+  overdue: '到时未开始',
+  quarantined: '已隔离',
+  abandoned: '已放弃',
+  held: '已锁定',
+  outsideHours: '时段外',
+  in: '还有',
+  before: '',
+  ago: '前',
+  startedAt: '启动于',
+  downFor: '已中断',
   nothingKnown: '还不知道：没有完成过一次轮询',
   trouble: '问题',
   downSince: '中断自',
@@ -150,6 +174,8 @@ export const chinese: Texts = {
   chartCalls: '每秒调用与上限',
   chartPoll: '最近完整轮询距今（秒）',
   restarts: '重启',
+  lists: '列表',
+  limitLine: '上限',
   failures: '失败',
   calls: '调用',
   seconds: '秒',
@@ -172,16 +198,24 @@ export const chinese: Texts = {
   restartForce: '即使有维护锁定',
   release: '解除隔离',
   hold: '维护锁定',
-  explain: '全部规则',
+  explain: '为什么现在不重启',
   rule: '规则',
   says: '结论',
   notBefore: '不早于',
-  nothingAgainst: '不反对',
+  noRuleAgainst: '没有规则反对重启。',
+  othersSayNothing: '条其他规则不反对重启',
   timeline: '经过',
   when: '时间',
   what: '事件',
   details: '详情',
   policy: '生效的策略',
+  policyHelp: '逐项列出配置的值，以及每个值从哪里来。',
+  policyLink: '每个分组的策略，以及每个值从哪里来',
+  ownValues: '项不是内置',
+  comesFrom: '来自',
+  origins: { group: '分组', defaults: 'defaults', 'built-in': '内置' },
+  everything: '全部',
+  presets: { outages: '中断', restarts: '重启', guards: '风暴、熔断、轮询', changes: '人和云端的改动' },
   key: '项',
   value: '值',
   setHold: '设置维护锁定',
@@ -192,6 +226,9 @@ export const chinese: Texts = {
   reasonWhy: '原因，写给后来的人',
   preview: '先看覆盖哪些任务',
   covers: '这个锁定覆盖',
+  coversNow: '现在覆盖',
+  tasksOf: '个任务',
+  endedLately: '一天内结束的',
   confirm: '确认设置',
   back: '返回',
   remove: '立即解除',
@@ -204,6 +241,8 @@ export const chinese: Texts = {
   older: '更早',
   newest: '最新',
   inForce: '生效中',
+  inForceSince: '生效于',
+  lastChange: '最近的改动',
   file: '文件',
   rejected: '最新的配置被拒绝；下面的配置继续生效',
   failed: '没有成功',
@@ -218,4 +257,7 @@ export const chinese: Texts = {
   },
   reasons,
   types,
+  shared: ({ trait, value, down, ofDown, running, ofRunning }) =>
+    `中断的 ${ofDown} 个中有 ${down} 个${traits[trait](value)}${ofRunning === undefined ? '' : `；运行的 ${ofRunning} 个中有 ${running} 个`}`,
+  eventSentence: ({ event }) => (words[event.type] as (event: Event) => string)(event),
 };

@@ -1,12 +1,12 @@
 /** What happened, newest first, filterable and live. */
-
 import { html } from 'hono/html';
 import type { EventView } from '../../domain/views/shown.ts';
-import { durationText } from '../../domain/words/duration.ts';
+import type { EventType } from '../../domain/words/events.ts';
 import { checked, eventsQuery, seqOf } from '../inputs.ts';
-import { chinese } from './chinese.ts';
 import {
+  filled,
   type Html,
+  namesOf,
   optionsOf,
   type Page,
   queryOf,
@@ -15,90 +15,145 @@ import {
   taskAddress,
   timeOf,
   type Visit,
+  withTimes,
 } from './frame.ts';
 
 const onePage = 100;
 
+/** What people ask for, by name: the types that answer it. */
+const presets = {
+  outages: ['outage-opened', 'outage-ended', 'task-overdue'],
+  restarts: ['restart-intended', 'restart-answered', 'restart-worked', 'restart-failed', 'restart-given-back'],
+  guards: [
+    'storm-started',
+    'storm-ended',
+    'circuit-opened',
+    'circuit-closed',
+    'polls-failing',
+    'polls-recovered',
+    'list-incomplete',
+    'list-complete',
+    'restarts-throttled',
+  ],
+  changes: ['hold-added', 'hold-removed', 'hold-expired', 'task-released', 'task-edited', 'task-moved', 'task-gone'],
+} as const satisfies Readonly<Record<string, readonly EventType[]>>;
+
 export async function eventsPage(visit: Visit): Promise<Page> {
   const { texts, operations, base } = visit;
-  const asked = Object.fromEntries(Object.entries(visit.query).filter(([, value]) => value !== ''));
+  const asked = filled(visit.query);
   const query = checked(eventsQuery, { limit: String(onePage), ...asked }, 'the address');
   const { account, group, task, type, before = seqOf(query.cursor), limit } = query;
   const events = await operations.events({ account, group, taskId: task, types: type?.split(','), before, limit });
-  const groups = [...new Set(operations.status().groups.map(({ group }) => group))];
   const last = events.at(-1);
-  const types = Object.fromEntries(Object.keys(chinese.types).map((name) => [name, texts.types[name] ?? name]));
+  const to = (change: Readonly<Record<string, string | undefined>>) =>
+    `${base}/events${queryOf({ ...asked, ...change })}`;
   return {
     title: texts.events,
     live: true,
     body: html`<h1>${texts.events}</h1>
-<form method="get" action="${base}/events" class="filters" aria-label="${texts.show}">
-<label>${texts.type}<select name="type">${optionsOf(visit, types, asked.type)}</select></label>
-<label>${texts.group}<select name="group">${optionsOf(visit, Object.fromEntries(groups.map((name) => [name, name])), asked.group)}</select></label>
-<label>${texts.oneTask}<input name="task" value="${asked.task ?? ''}" maxlength="128"></label>
-<button>${texts.show}</button>
-</form>
+<p class="presets">${presetLinks(visit, asked.type)}</p>
+${filtersOf(visit, asked)}
 ${renewed(
   visit,
-  html`${eventTable(visit, events, true)}
-<p>${asked.before === undefined ? '' : html`<a href="${base}/events${queryOf({ ...asked, before: undefined })}">${texts.newest}</a> `}${
-    last && events.length === limit
-      ? html`<a href="${base}/events${queryOf({ ...asked, before: String(last.seq) })}">${texts.older}</a>`
-      : ''
+  html`${eventTable(visit, events)}
+<p>${asked.before === undefined ? '' : html`<a href="${to({ before: undefined })}">${texts.newest}</a> `}${
+    last && events.length === limit ? html`<a href="${to({ before: String(last.seq) })}">${texts.older}</a>` : ''
   }</p>`,
 )}`,
   };
 }
 
-export function eventTable(visit: Visit, events: readonly EventView[], withTask: boolean): Html {
+function presetLinks({ texts, base }: Visit, type: string | undefined) {
+  const link = (name: string, types: string | undefined) =>
+    html`<a href="${base}/events${queryOf({ type: types })}"${type === types ? html` aria-current="true"` : ''}>${name}</a> `;
+  return [
+    link(texts.everything, undefined),
+    ...Object.entries(presets).map(([name, types]) => link(texts.presets[name as keyof typeof presets], types.join())),
+  ];
+}
+
+function filtersOf(visit: Visit, asked: Readonly<Record<string, string>>): Html {
+  const { texts, base, operations } = visit;
+  const groups = namesOf(operations.status().groups.map(({ group }) => group));
+  return html`<form method="get" action="${base}/events" class="filters" aria-label="${texts.show}">
+<label>${texts.type}<select name="type">${optionsOf(visit, texts.types, asked.type)}</select></label>
+<label>${texts.group}<select name="group">${optionsOf(visit, groups, asked.group)}</select></label>
+<label>${texts.oneTask}<input name="task" value="${asked.task ?? ''}" maxlength="128"></label>
+<button>${texts.show}</button>
+</form>`;
+}
+
+export function eventTable(visit: Visit, events: readonly EventView[]): Html {
   const { texts } = visit;
-  const about = ({ event }: EventView) =>
-    'taskId' in event
-      ? html`<a href="${taskAddress(visit, event)}">${event.taskId}</a>`
-      : 'group' in event
-        ? event.group
-        : event.account;
   return tableOf(visit, texts.events, events, [
     { head: texts.when, cell: ({ event }) => timeOf(event.at) },
-    { head: texts.what, cell: ({ event }) => html`${texts.types[event.type] ?? event.type}` },
-    ...(withTask ? [{ head: texts.task, cell: about }] : []),
-    { head: texts.details, cell: (stored) => detailsOf(visit, stored) },
+    { head: texts.what, cell: (told) => whatOf(visit, told) },
+    { head: texts.task, cell: (told) => aboutOf(visit, told) },
+    { head: texts.details, cell: (told) => detailsOf(visit, told) },
   ]);
 }
 
-/** Said elsewhere in the row, or of no use to a person. */
-const notShown: ReadonlySet<string> = new Set([
-  'type',
-  'at',
-  'account',
-  'taskId',
-  'group',
-  'attemptId',
-  'outageId',
-  'item',
-  'towardsCircuit',
-  'probe',
-  'free',
-]);
+/** One task's events as its story, newest first. */
+export const storyOf = (visit: Visit, events: readonly EventView[]): Html =>
+  events.length === 0
+    ? html`<p>${visit.texts.none}</p>`
+    : html`<ol class="story">${events.map(
+        (told) =>
+          html`<li class="${toneOf(told)}">${timeOf(told.event.at)} <strong>${whatOf(visit, told)}</strong><br>${detailsOf(visit, told)}</li>`,
+      )}</ol>`;
 
-const detailsOf = (visit: Visit, { event }: EventView): string =>
-  Object.entries(event)
-    .filter(([name, value]) => !notShown.has(name) && value !== undefined && value !== false && value !== null)
-    .map(([name, value]) => wordOf(visit, name, value))
-    .join(' · ');
-
-function wordOf(visit: Visit, name: string, value: unknown): string {
-  if (name === 'reason' && typeof value === 'string') return visit.texts.reasons[value] ?? value;
-  if (name.endsWith('Ms') && typeof value === 'number') return durationText(value);
-  if (/(^until|At|^since)$/.test(name)) return typeof value === 'number' ? `${name} ${clockOf(value)}` : `${name} –`;
-  if (Array.isArray(value)) return `${name} ${value.join(', ')}`;
-  if (typeof value === 'object' && value !== null)
-    return Object.entries(value)
-      .filter(([, inner]) => inner !== undefined && inner !== null && inner !== false)
-      .map(([inner, said]) => wordOf(visit, inner, said))
-      .join(', ');
-  return value === true ? name : typeof value === 'string' ? value : `${name} ${String(value)}`;
+function aboutOf(visit: Visit, { event, title }: EventView): unknown {
+  if ('taskId' in event) return html`<a href="${taskAddress(visit, event)}">${title ?? event.taskId}</a>`;
+  if (title !== null) return title;
+  return 'group' in event && event.group !== undefined ? event.group : event.account;
 }
 
-const clockOf = (at: number): string =>
-  Number.isFinite(at) && Math.abs(at) < 8e15 ? `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC` : '–';
+type Tone = 'bad' | 'good' | 'person' | 'plain';
+
+const tones: Readonly<Partial<Record<EventType, Tone>>> = {
+  'outage-opened': 'bad',
+  'task-overdue': 'bad',
+  'restart-failed': 'bad',
+  'task-quarantined': 'bad',
+  'task-abandoned': 'bad',
+  'polls-failing': 'bad',
+  'list-incomplete': 'bad',
+  'status-unknown': 'bad',
+  'storm-started': 'bad',
+  'circuit-opened': 'bad',
+  'outage-ended': 'good',
+  'restart-worked': 'good',
+  'restart-proved': 'good',
+  'polls-recovered': 'good',
+  'list-complete': 'good',
+  'list-believed': 'good',
+  'storm-ended': 'good',
+  'circuit-closed': 'good',
+  'hold-added': 'person',
+  'hold-removed': 'person',
+};
+
+function toneOf({ event }: EventView): Tone {
+  const byHand =
+    (event.type === 'restart-intended' && event.by !== undefined) ||
+    (event.type === 'task-released' && event.cause === 'operator');
+  return byHand ? 'person' : (tones[event.type] ?? 'plain');
+}
+
+const signs: Readonly<Record<Tone, string>> = { bad: '✗ ', good: '✓ ', person: '☞ ', plain: '' };
+
+function whatOf({ texts }: Visit, told: EventView): Html {
+  const tone = toneOf(told);
+  return html`<span class="${tone}">${signs[tone]}${texts.types[told.event.type] ?? told.event.type}</span>`;
+}
+
+/** The sentence, and what the vendor's support asks for. */
+function detailsOf({ texts }: Visit, told: EventView): Html {
+  const { event } = told;
+  const id = event.type === 'restart-answered' ? requestIdOf(event.answer) : undefined;
+  return html`${withTimes(texts.eventSentence(told))}${id === undefined ? '' : html` <small>${id}</small>`}`;
+}
+
+type Answer = Extract<EventView['event'], { readonly type: 'restart-answered' }>['answer'];
+const requestIdOf = (answer: Answer): string | undefined =>
+  answer.kind === 'accepted' ? answer.requestId : answer.failure.requestId;

@@ -79,13 +79,14 @@ ${charts ? html`<script src="${asset('uplot.js')}" defer></script>` : ''}
 <body${live ? html` hx-ext="sse" sse-connect="${base}/api/v1/events/stream"` : ''}>
 <a class="skip" href="#content">${texts.skip}</a>
 <header class="container">
+<a class="brand" href="${base}/">relaykeeper</a>
 <nav aria-label="${texts.navigation}">
 <ul>${menu.map(
     ([to, name]) =>
       html`<li><a href="${base}${to}"${isAt(path, to) ? html` aria-current="page"` : ''}>${texts[name]}</a></li>`,
   )}</ul>
 </nav>
-<div class="person">${personOf(visit)}${languageOf(visit)}</div>
+<div class="who">${personOf(visit)}${languageOf(visit)}</div>
 </header>
 <main class="container" id="content" tabindex="-1">
 ${body}
@@ -112,6 +113,23 @@ function languageOf({ base, lang, here }: Visit): Html {
 export const renewed = (visit: Visit, content: Html): Html =>
   html`<div id="live" hx-get="${visit.base}${visit.here}" hx-select="#live" hx-target="this" hx-swap="outerHTML" hx-trigger="sse:message throttle:2s, sse:message delay:1500ms, every 15s">${content}</div>`;
 
+/** A sentence whose moments the browser shows in its own zone. */
+export const withTimes = (sentence: string): readonly unknown[] =>
+  sentence
+    .split(/(\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/)
+    .map((part, n) => (n % 2 === 1 ? timeOf(Date.parse(part)) : part));
+
+/** With one account its name in every row says nothing. */
+export const severalAccounts = (accounts: readonly unknown[]): boolean => accounts.length > 1;
+
+/** What a form leaves empty was not asked for. */
+export const filled = (query: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''));
+
+/** For a list to choose from: each once. */
+export const namesOf = (names: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(names.map((name) => [name, name]));
+
 /** The browser shows it in its own zone. */
 export function timeOf(at: number): Html {
   const iso = new Date(at).toISOString();
@@ -130,7 +148,7 @@ export const tableOf = <T>(visit: Visit, label: string, items: readonly T[], col
     : html`<div class="overflow-auto" role="region" tabindex="0" aria-label="${label}"><table class="striped"><thead><tr>${columns.map(
         ({ head }) => html`<th scope="col">${head}</th>`,
       )}</tr></thead><tbody>${items.map(
-        (item) => html`<tr>${columns.map(({ cell }) => html`<td>${cell(item)}</td>`)}</tr>`,
+        (item) => html`<tr>${columns.map(({ head, cell }) => html`<td data-label="${head}">${cell(item)}</td>`)}</tr>`,
       )}</tbody></table></div>`;
 
 export const taskAddress = ({ base }: Visit, { account, taskId }: { account: string; taskId: string }): string =>

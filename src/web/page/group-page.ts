@@ -1,79 +1,111 @@
-/** Groups: how their tasks are, and the policy that is in force for them. */
-
+/** Groups: how their tasks are, and the policy that is in force for them, with where each value comes from. */
 import { html } from 'hono/html';
 import type { GroupView } from '../../domain/views/shown.ts';
 import { durationText } from '../../domain/words/duration.ts';
-import { type Html, type Page, queryOf, renewed, tableOf, timeOf, type Visit } from './frame.ts';
+import { type Html, type Page, queryOf, renewed, severalAccounts, tableOf, timeOf, type Visit } from './frame.ts';
 
 export function groupsPage(visit: Visit): Page {
   const { texts, operations } = visit;
-  const { groups } = operations.status();
+  const { groups, accounts } = operations.status();
   return {
     title: texts.groups,
     live: true,
     body: html`<h1>${texts.groups}</h1>
-${renewed(visit, groupTable(visit, groups))}
+${renewed(visit, groupTable(visit, groups, severalAccounts(accounts)))}
+<h2>${texts.policy}</h2>
+<p>${texts.policyHelp}</p>
 ${policiesOf(operations.config()).map(
-  ({ name, ...policy }) =>
-    html`<details><summary>${texts.policy}: ${name}</summary>${policyTable(visit, name, policy)}</details>`,
+  ({ name, rows }, n) =>
+    html`<details${n === 0 ? html` open` : ''}><summary>${name} <small>${rows.filter(({ from }) => from !== 'built-in').length} ${texts.ownValues}</small></summary>${policyTable(visit, name, rows)}</details>`,
 )}`,
   };
 }
 
-function groupTable(visit: Visit, groups: readonly GroupView[]): Html {
+function groupTable(visit: Visit, groups: readonly GroupView[], several: boolean): Html {
   const { texts, base } = visit;
+  const filtered = (count: number, given: Readonly<Record<string, string>>) =>
+    count === 0 ? '0' : html`<a href="${base}/tasks${queryOf(given)}">${count}</a>`;
   return tableOf(visit, texts.groups, groups, [
     {
       head: texts.group,
       cell: ({ account, group, mode }) =>
         html`<a href="${base}/tasks${queryOf({ account, group })}">${group}</a>${mode === 'observe' ? html` <small>${texts.observed}</small>` : ''}`,
     },
-    { head: texts.account, cell: ({ account }) => account },
-    { head: texts.tasksDown, cell: ({ down }) => down },
+    ...(several ? [{ head: texts.account, cell: ({ account }: GroupView) => account }] : []),
+    {
+      head: texts.tasksDown,
+      cell: ({ down }) =>
+        down > 0 ? html`<strong class="bad">✗ ${down}</strong>` : html`<span class="good">✓ 0</span>`,
+    },
     ...(['active', 'stopped', 'not_started', 'overdue', 'ended', 'unknown'] as const).map((state) => ({
       head: texts.states[state],
-      cell: ({ states }: GroupView) => states[state],
+      cell: ({ account, group, states }: GroupView) => filtered(states[state], { account, group, state }),
     })),
     {
       head: texts.why,
-      cell: ({ waiting }) =>
-        Object.entries(waiting)
-          .map(([reason, count]) => `${count} × ${texts.reasons[reason] ?? reason}`)
-          .join('; '),
+      cell: ({ account, group, waiting }) =>
+        Object.entries(waiting).map(
+          ([reason, count]) =>
+            html`<div><a href="${base}/tasks${queryOf({ account, group, reason })}">${count}</a> × ${texts.reasons[reason] ?? reason}</div>`,
+        ),
     },
     { head: texts.next, cell: ({ nextRestartAt }) => (nextRestartAt === null ? '' : timeOf(nextRestartAt)) },
-    { head: texts.holds, cell: ({ holds }) => holds },
+    { head: texts.holds, cell: ({ holds }) => (holds === 0 ? '0' : html`<a href="${base}/holds">${holds}</a>`) },
   ]);
 }
 
-interface Named {
-  readonly name: string;
-  readonly [key: string]: unknown;
+interface Row {
+  readonly key: string;
+  readonly value: string;
+  readonly from: string;
 }
 
-function policiesOf(config: unknown): readonly Named[] {
-  const groups: unknown = typeof config === 'object' && config !== null && 'groups' in config ? config.groups : [];
-  return Array.isArray(groups) ? (groups as readonly Named[]) : [];
+const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Of the configuration as everybody may read it: what it has under `groups`, and its origins beside. */
+function policiesOf(config: unknown): readonly { readonly name: string; readonly rows: readonly Row[] }[] {
+  if (!isMapping(config) || !Array.isArray(config.groups)) return [];
+  const origins = isMapping(config.policyOrigins) ? config.policyOrigins : {};
+  return config.groups.filter(isMapping).map(({ name, ...policy }) => {
+    const own = origins[String(name)];
+    return { name: String(name), rows: rowsOf(policy, isMapping(own) ? own : {}) };
+  });
 }
 
-function policyTable(visit: Visit, name: string, policy: object): Html {
-  const { texts } = visit;
-  return tableOf(visit, `${texts.policy}: ${name}`, leaves(policy), [
-    { head: texts.key, cell: ([key]) => html`<code>${key.replace(/Ms$/, '')}</code>` },
-    { head: texts.value, cell: ([key, value]) => wordOf(key, value) },
-  ]);
-}
+const rowsOf = (
+  policy: object,
+  origins: Readonly<Record<string, unknown>>,
+  path = '',
+  from?: unknown,
+): readonly Row[] =>
+  Object.entries(policy).flatMap(([name, value]) => {
+    const key = path + asWritten(name);
+    const origin = origins[key] ?? from;
+    return isMapping(value)
+      ? rowsOf(value, origins, `${key}.`, origin)
+      : [{ key, value: valueWords(name, value), from: typeof origin === 'string' ? origin : 'built-in' }];
+  });
 
-function leaves(value: object, path = ''): readonly (readonly [string, unknown])[] {
-  return Object.entries(value).flatMap(([key, inner]) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? leaves(inner, `${path}${key}.`)
-      : [[`${path}${key}`, inner] as const],
-  );
-}
+/** Without the unit that the program has behind a name. */
+const asWritten = (key: string): string => key.replace(/(?:Ms|Percent)$/, '');
 
-const wordOf = (key: string, value: unknown): string => {
+function valueWords(key: string, value: unknown): string {
   if (key.endsWith('Ms') && typeof value === 'number') return durationText(value);
-  if (Array.isArray(value)) return value.map((one) => (typeof one === 'string' ? one : JSON.stringify(one))).join(', ');
-  return String(value);
-};
+  if (!Array.isArray(value)) return String(value);
+  return value.length === 0
+    ? '[]'
+    : value.map((one) => (typeof one === 'string' ? one : JSON.stringify(one))).join(', ');
+}
+
+function policyTable(visit: Visit, name: string, rows: readonly Row[]): Html {
+  const { texts } = visit;
+  return tableOf(visit, `${texts.policy}: ${name}`, rows, [
+    { head: texts.key, cell: ({ key }) => html`<code>${key}</code>` },
+    { head: texts.value, cell: ({ value, from }) => (from === 'built-in' ? value : html`<strong>${value}</strong>`) },
+    {
+      head: texts.comesFrom,
+      cell: ({ from }) => html`<span class="origin ${from}">${texts.origins[from] ?? from}</span>`,
+    },
+  ]);
+}

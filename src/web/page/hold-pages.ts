@@ -1,37 +1,57 @@
 /** Holds: those in force, a form for another one, and what it would cover before it is set. */
 import { html } from 'hono/html';
-import { targetWords } from '../../domain/views/covered.ts';
+import type { HoldView } from '../../domain/views/shown.ts';
+import { durationText } from '../../domain/words/duration.ts';
 import type { Hold } from '../../domain/words/events.ts';
 import { checked, holdBody, holdMs } from '../inputs.ts';
 import { Denial } from '../problem.ts';
+import { storyOf } from './event-page.ts';
 import { type Html, howToDoMore, type Page, renewed, tableOf, taskAddress, timeOf, type Visit } from './frame.ts';
 
 const titlesShown = 20;
+const endedShown = 20;
+const dayMs = 86_400_000;
 
-export function holdsPage(visit: Visit): Page {
-  const { texts, operations, mayOperate } = visit;
+export async function holdsPage(visit: Visit): Promise<Page> {
+  const { texts, operations, mayOperate, now } = visit;
+  const ended = await operations.events({ types: ['hold-removed', 'hold-expired'], limit: endedShown });
+  const lately = ended.filter(({ event }) => event.at > now - dayMs);
   return {
     title: texts.holds,
     live: true,
     body: html`<h1>${texts.holds}</h1>
-${renewed(visit, holdTable(visit, operations.holds()))}
-<h2>${texts.setHold}</h2>
+${renewed(
+  visit,
+  html`${holdTable(visit, operations.holds())}
+${lately.length > 0 ? html`<h2>${texts.endedLately}</h2>${storyOf(visit, lately)}` : ''}`,
+)}
+<h2 id="set">${texts.setHold}</h2>
 ${mayOperate ? formOf(visit) : howToDoMore(visit)}`,
   };
 }
 
-function holdTable(visit: Visit, holds: readonly Hold[]): Html {
-  const { texts, base, mayOperate } = visit;
+function holdTable(visit: Visit, holds: readonly HoldView[]): Html {
+  const { texts, base, mayOperate, now } = visit;
   return tableOf(visit, texts.holds, holds, [
-    { head: texts.target, cell: (hold) => targetOf(visit, hold) },
+    { head: texts.target, cell: (hold) => targetOf(visit, hold, hold.title) },
+    {
+      head: texts.coversNow,
+      cell: ({ covers }) => html`${covers.tasks} ${texts.tasksOf}, ${covers.stopped} ${texts.states.stopped}`,
+    },
     { head: texts.reason, cell: ({ reason }) => reason },
-    { head: texts.author, cell: ({ author }) => author },
-    { head: texts.until, cell: ({ endsAt }) => (endsAt === undefined ? texts.untilRemoved : timeOf(endsAt)) },
+    { head: texts.author, cell: ({ author, createdAt }) => html`${author} <small>${timeOf(createdAt)}</small>` },
+    {
+      head: texts.until,
+      cell: ({ endsAt }) =>
+        endsAt === undefined
+          ? texts.untilRemoved
+          : html`${texts.in} ${durationText(endsAt - now)} <small>${timeOf(endsAt)}</small>`,
+    },
     ...(mayOperate
       ? [
           {
             head: texts.remove,
-            cell: ({ id }: Hold) =>
+            cell: ({ id }: HoldView) =>
               html`<form method="post" action="${base}/holds/${encodeURIComponent(id)}/remove"><button class="secondary" aria-label="${texts.remove}: ${id}">${texts.remove}</button></form>`,
           },
         ]
@@ -39,18 +59,19 @@ function holdTable(visit: Visit, holds: readonly Hold[]): Html {
   ]);
 }
 
-function targetOf(visit: Visit, { account, target }: Pick<Hold, 'account' | 'target'>): Html {
+function targetOf(
+  visit: Visit,
+  { account, target }: Pick<Hold, 'account' | 'target'>,
+  title: string | null = null,
+): Html {
   const { texts } = visit;
   switch (target.kind) {
     case 'task':
-      return html`${texts.task} <a href="${taskAddress(visit, { account, taskId: target.taskId })}">${target.taskId}</a>`;
+      return html`${texts.task} <a href="${taskAddress(visit, { account, taskId: target.taskId })}">${title ?? target.taskId}</a>`;
     case 'group':
       return html`${texts.group} ${target.group} (${account})`;
     case 'account':
       return html`${texts.account} ${account}`;
-    case 'title':
-    case 'match':
-      return html`${targetWords({ account, target })}`;
     default:
       return target satisfies never;
   }

@@ -1,11 +1,22 @@
-/** Is everything up? What is down, since when, why, what happens next; the accounts; the last six hours. */
-
+/** Is everything up? What is down, why, since when, what happens next; the accounts; the last six hours. */
 import { html } from 'hono/html';
-import type { AccountSnapshot, AccountView, TaskView } from '../../domain/views/shown.ts';
-import { type Trouble, troublesOf } from '../../domain/views/trouble.ts';
+import type { AccountSnapshot, AccountView, GroupView, StatusView, TaskView } from '../../domain/views/shown.ts';
+import { isOver, type Trouble, troublesOf } from '../../domain/views/trouble.ts';
 import { durationText } from '../../domain/words/duration.ts';
-import { type Html, type Page, renewed, tableOf, taskAddress, timeOf, type Visit } from './frame.ts';
+import {
+  type Html,
+  type Page,
+  queryOf,
+  renewed,
+  severalAccounts,
+  tableOf,
+  taskAddress,
+  timeOf,
+  type Visit,
+  withTimes,
+} from './frame.ts';
 import type { Sample } from './past.ts';
+import { chartsOf } from './past-charts.ts';
 
 /** Of each account's outages so many are looked at, and of those that are down so many shown. */
 const looked = 200;
@@ -14,32 +25,87 @@ const shown = 50;
 export function homePage(visit: Visit, past: readonly Sample[]): Page {
   const { texts, operations } = visit;
   const status = operations.status();
-  const snapshots = operations.snapshot(looked);
-  const down = downTasks(snapshots);
-  const count = Math.max(
-    down.length,
-    status.groups.reduce((sum, group) => sum + group.down, 0),
-  );
-  const known = status.accounts.some(({ polledAt }) => polledAt !== null);
-  const title = count > 0 ? `${count} ${texts.down}` : known ? texts.allRun : texts.nothingKnown;
-  const holds = operations.holds().filter(({ inForce }) => inForce).length;
-  const trouble = troublesOf(status).map((one) => troubleItem(visit, one));
+  const down = downTasks(operations.snapshot(looked));
+  const verdict = verdictOf(visit, status, down.length);
+  const trouble = troublesOf(status);
   return {
-    title,
+    title: verdict.title,
     live: true,
     charts: true,
     body: html`${renewed(
       visit,
-      html`<h1 class="${count > 0 ? 'bad' : known ? 'good' : ''}">${count > 0 ? '✗' : known ? '✓' : '?'} ${title}</h1>
-${trouble.length > 0 ? html`<section aria-labelledby="trouble"><h2 id="trouble">${texts.trouble}</h2><ul class="trouble">${trouble.map((one) => html`<li>${one}</li>`)}</ul></section>` : ''}
-${status.inCommon.length > 0 ? html`<section><h2>${texts.inCommon}</h2><ul>${status.inCommon.map(({ account, sentence }) => html`<li>${sentence} <small>${account}</small></li>`)}</ul></section>` : ''}
-${count > 0 ? html`<section><h2>${texts.tasksDown}</h2>${downTable(visit, down.slice(0, shown))}${moreOf(visit, count)}</section>` : ''}
-${holds > 0 ? html`<p><a href="${visit.base}/holds">${texts.holds}: ${holds}</a></p>` : ''}
+      html`<h1 class="${verdict.tone}">${verdict.sign} ${verdict.title}</h1>
+${tilesOf(visit, status.groups)}
+${trouble.length > 0 ? html`<section class="card" aria-labelledby="trouble"><h2 id="trouble">${texts.trouble}</h2><ul class="trouble">${trouble.map((one) => html`<li>${troubleItem(visit, one)}</li>`)}</ul></section>` : ''}
+${status.inCommon.length > 0 ? html`<section class="card"><h2>${texts.inCommon}</h2><ul>${status.inCommon.map((one) => html`<li>${withTimes(texts.shared(one))}${severalAccounts(status.accounts) ? html` <small>${one.account}</small>` : ''}</li>`)}</ul></section>` : ''}
+${down.length > 0 ? html`<section><h2>${texts.tasksDown}</h2>${downTable(visit, down.slice(0, shown), severalAccounts(status.accounts))}${moreOf(visit, verdict.down)}</section>` : ''}
 <section><h2>${texts.accounts}</h2>${accountTable(visit, status.accounts)}</section>`,
     )}
 <section><h2>${texts.lastHours}</h2>${chartsOf(visit, past)}</section>
-<footer><small>relaykeeper ${status.version}</small></footer>`,
+<footer><small>relaykeeper ${status.version} · ${texts.startedAt} ${timeOf(status.startedAt)}</small></footer>`,
   };
+}
+
+const sum = (groups: readonly GroupView[], of: (group: GroupView) => number): number =>
+  groups.reduce((all, group) => all + of(group), 0);
+
+/** What stands on top: what is down counts, then what cannot be known. */
+function verdictOf({ texts }: Visit, { accounts, groups, ...status }: StatusView, seen: number) {
+  const down = Math.max(
+    seen,
+    sum(groups, (group) => group.down),
+  );
+  const overdue = sum(groups, ({ states }) => states.overdue);
+  const said = [
+    ...(down > 0 ? [`${down} ${texts.down}`] : []),
+    ...(overdue > 0 ? [`${overdue} ${texts.overdue}`] : []),
+  ];
+  if (said.length > 0) return { title: said.join(', '), sign: '✗', tone: 'bad', down };
+  if (!accounts.some(({ polledAt }) => polledAt !== null))
+    return { title: texts.nothingKnown, sign: '?', tone: '', down };
+  const blind = troublesOf({ ...status, accounts, groups }).some((one) => !isOver(one) && hides[one.kind]);
+  return blind
+    ? { title: texts.noneKnownDown, sign: '?', tone: '', down }
+    : { title: texts.allRun, sign: '✓', tone: 'good', down };
+}
+
+/** With these a task may be down that nobody sees. */
+const hides: Readonly<Record<Trouble['kind'], boolean>> = {
+  store: false,
+  rejected: false,
+  'not-owned': true,
+  late: true,
+  failing: true,
+  failed: false,
+  'list-circuit': true,
+  'restart-circuit': false,
+  throttled: false,
+  slowed: false,
+  suspect: true,
+  incomplete: true,
+  storm: false,
+  clock: false,
+};
+
+/** How many of each, with the way to them; what is none has no tile. */
+function tilesOf({ texts, base }: Visit, groups: readonly GroupView[]): Html {
+  const tiles: readonly (readonly [number, string, Readonly<Record<string, string>>, string])[] = [
+    [sum(groups, ({ states }) => states.active), texts.running, { state: 'active' }, 'good'],
+    [sum(groups, ({ down }) => down), texts.down, { state: 'stopped' }, 'bad'],
+    [sum(groups, ({ states }) => states.overdue), texts.overdue, { state: 'overdue' }, 'bad'],
+    [sum(groups, ({ states }) => states.unknown), texts.states.unknown, { state: 'unknown' }, 'bad'],
+    [sum(groups, ({ quarantined }) => quarantined), texts.quarantined, { reason: 'quarantined' }, 'bad'],
+    [sum(groups, ({ abandoned }) => abandoned), texts.abandoned, { reason: 'abandoned' }, 'bad'],
+    [sum(groups, ({ apart }) => apart.held), texts.held, { reason: 'held' }, ''],
+    [sum(groups, ({ apart }) => apart['outside-hours']), texts.outsideHours, { reason: 'outside-hours' }, ''],
+    [sum(groups, ({ apart }) => apart.observed), texts.observed, { reason: 'observing' }, ''],
+  ];
+  return html`<ul class="tiles">${tiles
+    .filter(([count]) => count > 0)
+    .map(
+      ([count, name, filter, tone]) =>
+        html`<li><a href="${base}/tasks${queryOf(filter)}"><strong class="${tone}">${count}</strong> ${name}</a></li>`,
+    )}</ul>`;
 }
 
 function downTasks(snapshots: readonly AccountSnapshot[]): readonly TaskView[] {
@@ -59,13 +125,13 @@ export function nextOf({ texts, now }: Visit, { verdict }: TaskView): unknown {
   if (verdict.until === 'unknown') return texts.unknownTime;
   return verdict.until <= now
     ? texts.nextNow
-    : html`${timeOf(verdict.until)} <small>(${durationText(verdict.until - now)})</small>`;
+    : html`${texts.in} ${durationText(verdict.until - now)} <small>${timeOf(verdict.until)}</small>`;
 }
 
 export const reasonOf = ({ texts }: Visit, { verdict }: TaskView): string =>
   verdict.reason === undefined ? '' : (texts.reasons[verdict.reason] ?? verdict.reason);
 
-function downTable(visit: Visit, tasks: readonly TaskView[]): Html {
+function downTable(visit: Visit, tasks: readonly TaskView[], several: boolean): Html {
   const { texts, now } = visit;
   return tableOf(visit, texts.tasksDown, tasks, [
     {
@@ -73,17 +139,22 @@ function downTable(visit: Visit, tasks: readonly TaskView[]): Html {
       cell: (task) =>
         html`<a id="t-${task.account}-${task.taskId}" href="${taskAddress(visit, task)}">${task.title}</a>`,
     },
-    { head: texts.group, cell: ({ group }) => group ?? texts.unmanaged },
-    { head: texts.account, cell: ({ account }) => account },
     {
-      head: texts.downSince,
+      head: texts.downFor,
       cell: ({ downSince }) =>
-        downSince === null ? '' : html`${durationText(now - downSince)} <small>(${timeOf(downSince)})</small>`,
+        downSince === null
+          ? ''
+          : html`<strong>${durationText(now - downSince)}</strong> <small>${timeOf(downSince)}</small>`,
     },
-    { head: texts.why, cell: (task) => reasonOf(visit, task) },
+    { head: texts.why, cell: (task) => html`${reasonOf(visit, task)}${attemptsOf(visit, task)}` },
     { head: texts.next, cell: (task) => nextOf(visit, task) },
+    { head: texts.group, cell: ({ group }) => group ?? texts.unmanaged },
+    ...(several ? [{ head: texts.account, cell: ({ account }: TaskView) => account }] : []),
   ]);
 }
+
+const attemptsOf = ({ texts }: Visit, { attempts }: TaskView): unknown =>
+  attempts.failedInRow > 0 ? html` <small>${attempts.failedInRow} ${texts.inRow}</small>` : '';
 
 function troubleItem({ texts, now }: Visit, { kind, account, since, until, detail }: Trouble): Html {
   const lasted = since === undefined ? '' : html` · ${durationText((until ?? now) - since)}`;
@@ -100,59 +171,28 @@ function accountTable(visit: Visit, accounts: readonly AccountView[]): Html {
     {
       head: texts.lastPoll,
       cell: ({ polledAt, pollIntervalMs }) =>
-        html`${polledAt === null ? '–' : timeOf(polledAt)}${polledAt === null ? '' : ` (${durationText(now - polledAt)})`} <small>${texts.every} ${pollIntervalMs === null ? '–' : durationText(pollIntervalMs)}</small>`,
+        html`${polledAt === null ? '–' : html`${texts.before} ${durationText(now - polledAt)} ${texts.ago}`} <small>${texts.every} ${pollIntervalMs === null ? '–' : durationText(pollIntervalMs)}</small>`,
     },
-    { head: texts.tasks, cell: ({ tasks }) => tasks },
-    { head: texts.limit, cell: ({ gate }) => gate.perSecond },
-    { head: texts.waiting, cell: ({ gate }) => Object.values(gate.queued).reduce((sum, one) => sum + one, 0) },
     {
-      head: texts.circuits,
-      cell: ({ circuits }) =>
-        circuits.list || circuits.restart
-          ? [circuits.list ? texts.listCircuit : '', circuits.restart ? texts.restartCircuit : '']
-              .filter(Boolean)
-              .join(', ')
-          : texts.closed,
+      head: texts.tasks,
+      cell: ({ tasks, unmanaged }) =>
+        html`${tasks}${unmanaged > 0 ? html` <small>${unmanaged} ${texts.unmanaged}</small>` : ''}`,
     },
+    {
+      head: texts.limit,
+      cell: ({ gate }) =>
+        html`${gate.perSecond} <small>${texts.restarts} ${gate.restartPerSecond}, ${texts.lists} ${gate.listPerSecond}</small>`,
+    },
+    { head: texts.waiting, cell: ({ gate }) => Object.values(gate.queued).reduce((all, one) => all + one, 0) },
+    { head: texts.circuits, cell: ({ circuits }) => circuitsOf(visit, circuits) },
   ]);
 }
 
-interface Line {
-  readonly name: string;
-  readonly of: (sample: Sample) => number | null;
-}
-
-function chartsOf(visit: Visit, past: readonly Sample[]): Html {
-  const { texts } = visit;
-  const charts: readonly (readonly [string, readonly Line[]])[] = [
-    [texts.chartDown, [{ name: texts.tasksDown, of: ({ down }) => down }]],
-    [
-      texts.chartRestarts,
-      [
-        { name: texts.restarts, of: ({ restarts }) => restarts },
-        { name: texts.failures, of: ({ failures }) => failures },
-      ],
-    ],
-    [
-      texts.chartCalls,
-      [
-        { name: texts.calls, of: ({ callsPerSecond }) => callsPerSecond },
-        { name: texts.limit, of: ({ limitPerSecond }) => limitPerSecond },
-      ],
-    ],
-    [texts.chartPoll, [{ name: texts.seconds, of: ({ pollAgeSeconds }) => pollAgeSeconds }]],
+function circuitsOf({ texts }: Visit, { list, restart }: AccountView['circuits']): unknown {
+  if (!list && !restart) return html`<span class="good">✓ ${texts.closed}</span>`;
+  const open = [
+    ...(list ? [html`${texts.listCircuit} <small>${list.code ?? list.class}</small>`] : []),
+    ...(restart ? [html`${texts.restartCircuit} <small>${restart.code ?? restart.class}</small>`] : []),
   ];
-  return html`<div class="charts">${charts.map(([title, lines]) => chartOf(visit, title, lines, past))}</div>`;
+  return html`<span class="bad">✗ </span>${open.map((one) => html`<div>${one}</div>`)}`;
 }
-
-/** The numbers stand beside the picture: for who cannot see it, and without scripts. */
-function chartOf({ texts }: Visit, title: string, lines: readonly Line[], past: readonly Sample[]): Html {
-  const columns = [past.map(({ at }) => Math.round(at / 1_000)), ...lines.map(({ of }) => past.map(of))];
-  const numbers = lines.map(({ name, of }) => {
-    const values = past.map(of).filter((value) => value !== null);
-    return `${name}: ${texts.nowIs} ${round(values.at(-1))}, ${texts.most} ${round(values.length > 0 ? Math.max(...values) : undefined)}`;
-  });
-  return html`<figure><figcaption>${title}<br><small>${numbers.join(' · ')}</small></figcaption><div class="chart" aria-hidden="true" data-names="${JSON.stringify(lines.map(({ name }) => name))}" data-chart="${JSON.stringify(columns)}"></div></figure>`;
-}
-
-const round = (value: number | undefined): string => (value === undefined ? '–' : String(Math.round(value * 10) / 10));

@@ -30,11 +30,12 @@
       };
       const options = {
         width: element.clientWidth,
-        height: 170,
+        height: 150,
         legend: { show: false },
         cursor: { show: false },
         scales: {
-          x: { range: (_chart, _first, last) => [last - 6 * 3600, last] },
+          // A young daemon has little to show: then half an hour fills the picture.
+          x: { range: (_chart, first, last) => [Math.max(last - 6 * 3600, Math.min(first, last - 1800)), last] },
           y: { range: (_chart, _least, most) => [0, Math.max(1, most * 1.1)] },
         },
         axes: [
@@ -43,7 +44,13 @@
         ],
         series: [
           {},
-          ...names.map((label, n) => ({ label, stroke: strokes[n], width: 2, dash: n === 1 ? [6, 4] : undefined })),
+          ...names.map((label, n) => ({
+            label,
+            stroke: strokes[n],
+            width: 2,
+            fill: n === 0 ? 'rgba(0,114,178,0.15)' : undefined,
+            dash: n === 1 ? [6, 4] : undefined,
+          })),
         ],
       };
       drawn.set(element, new uPlot(options, JSON.parse(element.dataset.chart), element));
@@ -54,5 +61,19 @@
   draw();
   addEventListener('resize', draw);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
-  document.body.addEventListener('htmx:afterSwap', () => localise(document));
+  // What somebody has opened or ticked stays so when a part of the page is renewed.
+  const open = new Set();
+  document.addEventListener(
+    'toggle',
+    ({ target }) => {
+      if (!target.id) return;
+      if (target.open) open.add(target.id);
+      else open.delete(target.id);
+    },
+    true,
+  );
+  document.body.addEventListener('htmx:afterSwap', () => {
+    localise(document);
+    for (const id of open) document.getElementById(id)?.setAttribute('open', '');
+  });
 })();

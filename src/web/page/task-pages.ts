@@ -1,31 +1,33 @@
 /** All tasks, found by what people remember of them; and one task with its story, its rules and its buttons. */
 
 import { html } from 'hono/html';
-import type { ExplainView, RuleView } from '../../domain/views/shown.ts';
+import type { ExplainView, RuleView, TaskView } from '../../domain/views/shown.ts';
 import { durationText } from '../../domain/words/duration.ts';
 import { reasons } from '../../domain/words/reason.ts';
 import { taskStates } from '../../domain/words/task.ts';
 import { checked, cursorOf, tasksQuery } from '../inputs.ts';
-import { eventTable } from './event-page.ts';
+import { storyOf } from './event-page.ts';
 import {
+  filled,
   type Html,
   howToDoMore,
+  namesOf,
   optionsOf,
   type Page,
   queryOf,
   renewed,
+  severalAccounts,
   tableOf,
   taskAddress,
   timeOf,
   type Visit,
+  withTimes,
 } from './frame.ts';
 import { nextOf, reasonOf } from './home-page.ts';
 
 const onePage = 50;
-
-/** What a form leaves empty was not asked for. */
-export const filled = (query: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
-  Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''));
+/** Of a task's story so many are shown. */
+const mostTold = 100;
 
 export function tasksPage(visit: Visit): Page {
   const { texts, operations, base } = visit;
@@ -35,7 +37,7 @@ export function tasksPage(visit: Visit): Page {
   const after = account !== undefined && taskId !== undefined ? { account, taskId } : undefined;
   const { tasks, more } = operations.tasks({ ...query, after });
   const last = tasks.at(-1);
-  const groups = [...new Set(operations.status().groups.map(({ group }) => group))];
+  const { groups, accounts } = operations.status();
   const reasonNames = Object.fromEntries(reasons.map((name) => [name, texts.reasons[name] ?? name]));
   const stateNames = Object.fromEntries(taskStates.map((name) => [name, texts.states[name]]));
   return {
@@ -44,7 +46,7 @@ export function tasksPage(visit: Visit): Page {
     body: html`<h1>${texts.tasks}</h1>
 <form method="get" action="${base}/tasks" class="filters" aria-label="${texts.show}">
 <label>${texts.search}<input type="search" name="search" value="${asked.search ?? ''}" maxlength="128"></label>
-<label>${texts.group}<select name="group">${optionsOf(visit, Object.fromEntries(groups.map((name) => [name, name])), asked.group)}</select></label>
+<label>${texts.group}<select name="group">${optionsOf(visit, namesOf(groups.map(({ group }) => group)), asked.group)}</select></label>
 <label>${texts.state}<select name="state">${optionsOf(visit, stateNames, asked.state)}</select></label>
 <label>${texts.reason}<select name="reason">${optionsOf(visit, reasonNames, asked.reason)}</select></label>
 <button>${texts.show}</button>
@@ -60,7 +62,7 @@ ${renewed(
     { head: texts.state, cell: (task) => html`<span class="state ${task.state}">${texts.states[task.state]}</span>` },
     { head: texts.group, cell: (task) => task.group ?? texts.unmanaged },
     { head: texts.cloudGroup, cell: (task) => task.cloudGroup },
-    { head: texts.account, cell: (task) => task.account },
+    ...(severalAccounts(accounts) ? [{ head: texts.account, cell: (task: TaskView) => task.account }] : []),
     { head: texts.why, cell: (task) => reasonOf(visit, task) },
     { head: texts.next, cell: (task) => nextOf(visit, task) },
   ])}
@@ -74,33 +76,48 @@ ${renewed(
 }
 
 export async function taskPage(visit: Visit): Promise<Page> {
-  const { texts, operations, params } = visit;
+  const { texts, operations, params, base } = visit;
   const task = await operations.explain(params.id ?? '', params.account);
-  const events = await operations.events({ account: task.account, taskId: task.taskId, limit: 100 });
+  const { account, taskId } = task;
+  const events = await operations.events({ account, taskId, limit: mostTold });
   return {
     title: task.title,
     live: true,
-    body: html`<h1>${task.title}</h1>
-${buttonsOf(visit, task)}
+    body: html`<div class="head"><h1>${task.title}</h1>${buttonsOf(visit, task)}</div>
 ${renewed(
   visit,
-  html`<p class="state ${task.state}"><strong>${texts.states[task.state]}</strong>${
-    task.downSince !== null
-      ? html` · ${texts.downSince} ${timeOf(task.downSince)} (${durationText(visit.now - task.downSince)})`
-      : ''
-  }</p>
-${task.verdict.kind === 'none' ? '' : html`<p>${reasonOf(visit, task)} · ${texts.next}: ${nextOf(visit, task)}</p>`}
+  html`${verdictOf(visit, task)}
 <dl>${factsOf(visit, task).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 ${task.holds.length > 0 ? html`<h2>${texts.holds}</h2><ul>${task.holds.map((hold) => html`<li>${hold.reason} · ${hold.author} · ${hold.endsAt === undefined ? texts.untilRemoved : html`${texts.until} ${timeOf(hold.endsAt)}`}</li>`)}</ul>` : ''}
-<h2>${texts.explain}</h2>${rulesOf(visit, task.rules)}
-<h2>${texts.timeline}</h2>${eventTable(visit, events, false)}`,
+<div class="halves">
+<section><h2>${texts.explain}</h2>${rulesOf(visit, task.rules)}</section>
+<section><h2>${texts.timeline}</h2>${storyOf(visit, events)}${
+    events.length === mostTold
+      ? html`<p><a href="${base}/events${queryOf({ account, task: taskId, before: String(events.at(-1)?.seq ?? '') })}">${texts.older}</a></p>`
+      : ''
+  }</section>
+</div>`,
 )}`,
   };
 }
 
-const factsOf = ({ texts }: Visit, task: ExplainView): readonly (readonly [string, unknown])[] => [
+/** What it is, since when, why nothing is sent, and what comes next: the answer before all details. */
+function verdictOf(visit: Visit, task: ExplainView): Html {
+  const { texts, now } = visit;
+  const { state, downSince, verdict } = task;
+  const since = downSince ?? task.changedAt;
+  return html`<p class="verdict state ${state}"><strong>${texts.states[state]}</strong> ${durationText(now - since)} <small>${texts.since} ${timeOf(since)}</small></p>
+${verdict.kind === 'none' ? '' : html`<p class="verdict">${texts.why}: <strong>${reasonOf(visit, task)}</strong> · ${texts.next}: <strong>${nextOf(visit, task)}</strong></p>`}`;
+}
+
+const factsOf = ({ texts, base }: Visit, task: ExplainView): readonly (readonly [string, unknown])[] => [
   ['ID', task.taskId],
-  [texts.group, task.group ?? texts.unmanaged],
+  [
+    texts.group,
+    task.group === null
+      ? texts.unmanaged
+      : html`<a href="${base}/tasks${queryOf({ account: task.account, group: task.group })}">${task.group}</a>`,
+  ],
   [texts.cloudGroup, task.cloudGroup],
   [texts.account, task.account],
   [texts.type, task.type],
@@ -109,31 +126,35 @@ const factsOf = ({ texts }: Visit, task: ExplainView): readonly (readonly [strin
   [texts.attempts, `${task.attempts.made} (${task.attempts.failedInRow} ${texts.inRow})`],
 ];
 
+/** First those that say no; the others are there for who wants to see them. */
 function rulesOf(visit: Visit, rules: readonly RuleView[]): Html {
   const { texts } = visit;
-  const time = (at: RuleView['notBefore']) => {
-    if (at === null) return '';
-    if (at === 'never') return texts.never;
-    return at === 'unknown' ? texts.unknownTime : timeOf(at);
+  const against = rules.filter(({ notBefore }) => notBefore !== null);
+  const others = rules.filter(({ notBefore }) => notBefore === null);
+  const name = {
+    head: texts.rule,
+    cell: ({ reason }: RuleView) => html`${texts.reasons[reason] ?? reason} <small>${reason}</small>`,
   };
-  return tableOf(visit, texts.explain, rules, [
-    { head: texts.rule, cell: ({ reason }) => html`${texts.reasons[reason] ?? reason} <small>${reason}</small>` },
-    {
-      head: texts.says,
-      cell: ({ notBefore, detail }) =>
-        notBefore === null ? html`<small>${texts.nothingAgainst}</small>` : html`<strong>${detail}</strong>`,
-    },
-    { head: texts.notBefore, cell: ({ notBefore }) => time(notBefore) },
-  ]);
+  const said = { head: texts.says, cell: ({ detail }: RuleView) => html`<strong>${withTimes(detail)}</strong>` };
+  const until = { head: texts.notBefore, cell: (rule: RuleView) => ruleTime(visit, rule) };
+  return html`${against.length === 0 ? html`<p class="good">✓ ${texts.noRuleAgainst}</p>` : tableOf(visit, texts.explain, against, [name, said, until])}
+<details id="others"><summary>${others.length} ${texts.othersSayNothing}</summary>${tableOf(visit, texts.othersSayNothing, others, [name])}</details>`;
+}
+
+function ruleTime({ texts }: Visit, { notBefore }: RuleView): unknown {
+  if (notBefore === null) return '';
+  if (notBefore === 'never') return texts.never;
+  return notBefore === 'unknown' ? texts.unknownTime : timeOf(notBefore);
 }
 
 function buttonsOf(visit: Visit, task: ExplainView): Html {
   const { texts, mayOperate, base } = visit;
   if (!mayOperate) return howToDoMore(visit);
   const at = taskAddress(visit, task);
+  const force = html` <label><input type="checkbox" name="force" value="yes"> ${texts.restartForce}</label>`;
   return html`<div class="buttons">
-<form method="post" action="${at}/restart"><button>${texts.restartNow}</button> <label><input type="checkbox" name="force" value="yes"> ${texts.restartForce}</label></form>
+<form method="post" action="${at}/restart"><button>${texts.restartNow}</button>${task.holds.length > 0 ? force : ''}</form>
 ${task.givenUp === null ? '' : html`<form method="post" action="${at}/release"><button>${texts.release}</button></form>`}
-<a role="button" class="secondary" href="${base}/holds${queryOf({ account: task.account, task: task.taskId })}">${texts.hold}</a>
+<a role="button" class="secondary" href="${base}/holds${queryOf({ account: task.account, task: task.taskId })}#set">${texts.hold}</a>
 </div>`;
 }

@@ -1,0 +1,97 @@
+/** What the log says of an event in English, in Chinese: what is told beside the event's name. */
+import { durationText } from '../../domain/words/duration.ts';
+import type { Ending, Event, EventType, Hold } from '../../domain/words/events.ts';
+import type { Reason } from '../../domain/words/reason.ts';
+import type { RestartAnswer } from '../../domain/words/task.ts';
+
+type Words = { readonly [Type in EventType]: (event: Extract<Event, { readonly type: Type }>) => string };
+
+const endings: Readonly<Record<Ending, string>> = {
+  recovered: '重启后恢复',
+  external: '由别人恢复',
+  ended: '任务已结束',
+  gone: '任务已消失',
+  unmanaged: '不再管理',
+};
+const answers: Readonly<Record<RestartAnswer['kind'], string>> = {
+  accepted: '已接受',
+  refused: '被拒绝',
+  throttled: '被限流',
+  'not-sent': '没有发出',
+  unanswered: '没有答复，等待下次轮询',
+};
+const givenBack = {
+  throttled: '被限流',
+  'not-sent': '没有发出',
+  circuit: '接口已熔断',
+  'not-saved': '没能保存',
+} as const;
+const released = {
+  operator: '由人解除',
+  'seen-active': '看到它在运行',
+  edited: '任务被修改',
+  'circuit-closed': '熔断恢复',
+} as const;
+const edited = { startTime: '开始时间', endTime: '结束时间', source: '源地址' } as const;
+
+const scope = ({ group }: { readonly group: string | undefined }) =>
+  group === undefined ? '整个账号' : `分组 ${group}`;
+const holdWords = ({ reason, author, endsAt }: Hold) =>
+  `${author}：${reason}${endsAt === undefined ? '' : `（到 ${new Date(endsAt).toISOString()}）`}`;
+const failureWords = ({ code, class: name }: { readonly code?: string | undefined; readonly class: string }) =>
+  code ?? name;
+const circuitName = { list: '列表接口', restart: '重启接口' } as const;
+const nothing = () => '';
+
+export const eventWords = (reasons: Readonly<Record<Reason, string>>): Words => ({
+  'task-found': ({ item }) => item.statusText || item.status,
+  'task-seen': ({ item }) => item.statusText || item.status,
+  'task-missed': nothing,
+  'task-moved': ({ from, group }) => `${from ?? '无分组'} → ${group ?? '无分组'}`,
+  'task-edited': ({ fields }) => fields.map((field) => edited[field]).join('、'),
+  'task-gone': nothing,
+  'task-overdue': nothing,
+  'outage-opened': ({ firstSight }) => (firstSight ? '首次看到时已停止' : ''),
+  'outage-ended': ({ ending, durationMs }) => `${endings[ending]}，历时 ${durationText(durationMs)}`,
+  'restart-withheld': ({ reason, until }) =>
+    reasons[reason] + (Number.isFinite(until) && until !== null ? `，不早于 ${new Date(until).toISOString()}` : ''),
+  'restart-intended': ({ n, by }) => (by === undefined ? `第 ${n} 次` : `由 ${by}`),
+  'restart-shadowed': ({ n }) => `第 ${n} 次`,
+  'shadows-forgotten': nothing,
+  'restart-answered': ({ answer }) =>
+    answer.kind === 'accepted' ? answers.accepted : `${answers[answer.kind]}：${failureWords(answer.failure)}`,
+  'restart-given-back': ({ why }) => givenBack[why],
+  'restart-worked': nothing,
+  'restart-failed': ({ cause, row }) => `${cause}，连续第 ${row} 次`,
+  'restart-proved': nothing,
+  'restart-lapsed': nothing,
+  'task-quarantined': ({ failures }) => `连续失败 ${failures} 次`,
+  'task-abandoned': ({ failures }) => `失败 ${failures} 次；修好源或目标后解除`,
+  'task-released': ({ by, cause }) => (cause === 'operator' ? `由 ${by}` : released[cause]),
+  'attempts-forgotten': nothing,
+  'poll-completed': ({ tasks }) => `${tasks} 个任务`,
+  'poll-failed': ({ failure }) => failureWords(failure),
+  'poll-suspect': ({ tasks, before }) => `${before} → ${tasks} 个任务`,
+  'polls-failing': failureWords,
+  'polls-recovered': ({ polls, classes }) => `失败了 ${polls} 次：${classes.join('、')}`,
+  'list-believed': ({ tasks }) => `${tasks} 个任务`,
+  'list-incomplete': ({ polls, cloudGroups }) =>
+    `连续 ${polls} 次${cloudGroups.length > 0 ? `，无法读取云端分组 ${cloudGroups.join('、')}` : ''}`,
+  'list-complete': nothing,
+  'status-unknown': ({ statusText }) => statusText,
+  'storm-started': (event) => `${scope(event.scope)}：应运行的 ${event.due} 个中有 ${event.stopped} 个停止`,
+  'storm-changed': (event) => scope(event.scope),
+  'storm-ended': (event) => scope(event.scope),
+  'circuit-opened': ({ circuit, failure }) => `${circuitName[circuit]}：${failureWords(failure)}`,
+  'circuit-probed': ({ circuit, failure }) => `${circuitName[circuit]}：${failureWords(failure)}`,
+  'circuit-closed': ({ circuit }) => circuitName[circuit],
+  'restarts-throttled': ({ failure, until }) => `${failureWords(failure)}，不早于 ${new Date(until).toISOString()}`,
+  'action-retired': ({ from, to }) => `${from} → ${to}`,
+  'hold-added': ({ hold }) => holdWords(hold),
+  'hold-removed': ({ hold, by }) => `由 ${by} 解除。${holdWords(hold)}`,
+  'hold-expired': ({ hold }) => holdWords(hold),
+  'owner-gained': nothing,
+  'owner-lost': nothing,
+  'time-accounted': nothing,
+  'group-empty': ({ group }) => group,
+});
