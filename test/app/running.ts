@@ -75,7 +75,7 @@ export async function running(yaml: string) {
   const operations = createOperations({
     crew,
     store,
-    current: { settings, hash: 'h' },
+    current: { settings, hash: 'h', loadedAt: begin },
     configFile: 'relaykeeper.yaml',
     hookToken: (name) => (name === 'main' ? hookToken : undefined),
     reload: () => Promise.reject(new Error('not here')),

@@ -33,6 +33,11 @@ const fake: Partial<Operations> = {
   }),
   events: async () => Object.values(events).map((event, n) => told(event, n + 1, nasty)),
   holds: () => [{ ...hold({ reason: nasty }), inForce: true, title: nasty, covers: { tasks: 1, stopped: 1 } }],
+  previewHold: () => ({
+    account: 'main',
+    covers: { tasks: 3, stopped: 1 },
+    first: [{ taskId: 'task-1', title: `决赛 ${nasty}`, group: 'vip', stopped: true }],
+  }),
   config: () => ({ version: 1, groups: [{ name: 'vip', mode: 'heal', backoff: { initialMs: 5_000 } }] }),
   rejected: () => ({ since: 5, errors: [`a.yaml:3:1: ${nasty}`] }),
 };

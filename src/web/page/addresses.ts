@@ -19,6 +19,7 @@ export type PageName =
   | 'holds'
   | 'add-hold'
   | 'remove-hold'
+  | 'extend-hold'
   | 'events'
   | 'configuration'
   | 'runbooks'
@@ -46,6 +47,7 @@ export const pageRoutes: readonly PageRoute[] = [
   get('/holds', 'holds'),
   post('/holds', 'add-hold'),
   post('/holds/{id}/remove', 'remove-hold'),
+  post('/holds/{id}/extend', 'extend-hold'),
   get('/events', 'events'),
   get('/configuration', 'configuration'),
   get('/runbooks', 'runbooks', 'nothing'),

@@ -35,7 +35,16 @@ const presets = {
     'list-complete',
     'restarts-throttled',
   ],
-  changes: ['hold-added', 'hold-removed', 'hold-expired', 'task-released', 'task-edited', 'task-moved', 'task-gone'],
+  changes: [
+    'hold-added',
+    'hold-extended',
+    'hold-removed',
+    'hold-expired',
+    'task-released',
+    'task-edited',
+    'task-moved',
+    'task-gone',
+  ],
 } as const satisfies Readonly<Record<string, readonly EventType[]>>;
 
 export async function eventsPage(visit: Visit): Promise<Page> {
@@ -130,6 +139,7 @@ const tones: Readonly<Partial<Record<EventType, Tone>>> = {
   'storm-ended': 'good',
   'circuit-closed': 'good',
   'hold-added': 'person',
+  'hold-extended': 'person',
   'hold-removed': 'person',
 };
 

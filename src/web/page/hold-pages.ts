@@ -1,16 +1,17 @@
-/** Holds: those in force, a form for another one, and what it would cover before it is set. */
+/** Holds: those in force, planned and recurring, a form for another one, and what it would cover before it is set. */
 import { html } from 'hono/html';
-import type { HoldView } from '../../domain/views/shown.ts';
-import { durationText } from '../../domain/words/duration.ts';
+import { targetWords } from '../../domain/views/covered.ts';
+import type { HoldView, StatusView } from '../../domain/views/shown.ts';
+import { durationMs, durationText } from '../../domain/words/duration.ts';
 import type { Hold } from '../../domain/words/events.ts';
-import { checked, holdBody, holdMs } from '../inputs.ts';
+import { checked, extendBody, holdBody, holdMs, laterOf } from '../inputs.ts';
 import { Denial } from '../problem.ts';
 import { storyOf } from './event-page.ts';
 import { type Html, howToDoMore, type Page, renewed, tableOf, taskAddress, timeOf, type Visit } from './frame.ts';
 
-const titlesShown = 20;
 const endedShown = 20;
 const dayMs = 86_400_000;
+const longer = '1h';
 
 export async function holdsPage(visit: Visit): Promise<Page> {
   const { texts, operations, mayOperate, now } = visit;
@@ -31,7 +32,7 @@ ${mayOperate ? formOf(visit) : howToDoMore(visit)}`,
 }
 
 function holdTable(visit: Visit, holds: readonly HoldView[]): Html {
-  const { texts, base, mayOperate, now } = visit;
+  const { texts, mayOperate } = visit;
   return tableOf(visit, texts.holds, holds, [
     { head: texts.target, cell: (hold) => targetOf(visit, hold, hold.title) },
     {
@@ -40,30 +41,26 @@ function holdTable(visit: Visit, holds: readonly HoldView[]): Html {
     },
     { head: texts.reason, cell: ({ reason }) => reason },
     { head: texts.author, cell: ({ author, createdAt }) => html`${author} <small>${timeOf(createdAt)}</small>` },
-    {
-      head: texts.until,
-      cell: ({ endsAt }) =>
-        endsAt === undefined
-          ? texts.untilRemoved
-          : html`${texts.in} ${durationText(endsAt - now)} <small>${timeOf(endsAt)}</small>`,
-    },
-    ...(mayOperate
-      ? [
-          {
-            head: texts.remove,
-            cell: ({ id }: HoldView) =>
-              html`<form method="post" action="${base}/holds/${encodeURIComponent(id)}/remove"><button class="secondary" aria-label="${texts.remove}: ${id}">${texts.remove}</button></form>`,
-          },
-        ]
-      : []),
+    { head: texts.until, cell: (hold) => spanOf(visit, hold) },
+    ...(mayOperate ? [{ head: texts.change, cell: (hold: HoldView) => changesOf(visit, hold) }] : []),
   ]);
 }
 
-function targetOf(
-  visit: Visit,
-  { account, target }: Pick<Hold, 'account' | 'target'>,
-  title: string | null = null,
-): Html {
+function spanOf({ texts, now }: Visit, { inForce, startsAt, endsAt }: HoldView): Html {
+  const begins = inForce || startsAt === undefined ? '' : html`${texts.planned} ${timeOf(startsAt)} → `;
+  if (endsAt === undefined) return html`${begins}${texts.untilRemoved}`;
+  return html`${begins}${inForce ? html`${texts.in} ${durationText(endsAt - now)} ` : ''}<small>${timeOf(endsAt)}</small>`;
+}
+
+/** A recurring one is changed in the configuration alone. */
+function changesOf({ texts, base }: Visit, { id, target, endsAt }: HoldView): Html {
+  if (target.kind === 'match') return html`<small>${texts.recurring}</small>`;
+  const at = `${base}/holds/${encodeURIComponent(id)}`;
+  const extend = html`<form method="post" action="${at}/extend"><input type="hidden" name="for" value="${longer}"><button class="secondary" aria-label="${texts.extend}: ${id}">${texts.extend}</button></form>`;
+  return html`<div class="buttons"><form method="post" action="${at}/remove"><button class="secondary" aria-label="${texts.remove}: ${id}">${texts.remove}</button></form>${endsAt === undefined ? '' : extend}</div>`;
+}
+
+function targetOf(visit: Visit, { account, target }: Pick<Hold, 'account' | 'target'>, title: string | null): Html {
   const { texts } = visit;
   switch (target.kind) {
     case 'task':
@@ -72,6 +69,9 @@ function targetOf(
       return html`${texts.group} ${target.group} (${account})`;
     case 'account':
       return html`${texts.account} ${account}`;
+    case 'title':
+    case 'match':
+      return html`${targetWords({ account, target })}`;
     default:
       return target satisfies never;
   }
@@ -79,68 +79,102 @@ function targetOf(
 
 function formOf(visit: Visit): Html {
   const { texts, base, operations, query } = visit;
-  const { accounts, groups } = operations.status();
-  const option = (value: string, text: string, chosen: boolean) =>
-    html`<option value="${value}"${chosen ? html` selected` : ''}>${text}</option>`;
   return html`<form method="post" action="${base}/holds" class="filters">
-<label>${texts.target}<select name="target">
-${accounts.map(({ account }) => option(`account/${account}`, `${account}: ${texts.wholeAccount}`, false))}
-${groups.map(({ account, group }) => option(`group/${account}/${group}`, `${account}: ${texts.group} ${group}`, group === query.group))}
-${accounts.map(({ account }) => option(`task/${account}`, `${account}: ${texts.oneTask} ↓`, query.task !== undefined && account === query.account))}
-</select></label>
-<label>${texts.oneTask}<input name="task" value="${query.task ?? ''}" maxlength="128"></label>
+<label>${texts.target}<select name="target">${targetOptions(visit, operations.status())}</select></label>
+<label>${texts.taskOrTitle}<input name="task" value="${query.task ?? ''}" maxlength="256"></label>
+<label>${texts.beginsIn}<input name="in" maxlength="40"></label>
 <label>${texts.length}<input name="for" value="1h" maxlength="40"></label>
 <label>${texts.reasonWhy}<input name="reason" required maxlength="500"></label>
 <button>${texts.preview}</button>
 </form>`;
 }
 
+function targetOptions({ texts, query }: Visit, { accounts, groups }: StatusView): readonly Html[] {
+  const option = (value: string, text: string, chosen = false) =>
+    html`<option value="${value}"${chosen ? html` selected` : ''}>${text}</option>`;
+  return [
+    ...accounts.map(({ account }) => option(`account/${account}`, `${account}: ${texts.wholeAccount}`)),
+    ...groups.map(({ account, group }) =>
+      option(`group/${account}/${group}`, `${account}: ${texts.group} ${group}`, group === query.group),
+    ),
+    ...accounts.map(({ account }) =>
+      option(
+        `task/${account}`,
+        `${account}: ${texts.oneTask} ↓`,
+        query.task !== undefined && account === query.account,
+      ),
+    ),
+    ...accounts.map(({ account }) => option(`title/${account}`, `${account}: ${texts.byTitle} ↓`)),
+  ];
+}
+
 /** The form's fields as the API has them. */
-function requestOf({ form }: Visit) {
-  const [kind, account = '', group = ''] = (form.target ?? '').split('/').map((part) => part);
-  const target =
-    kind === 'task' ? { kind, taskId: form.task ?? '' } : kind === 'group' ? { kind, group } : { kind: 'account' };
+function requestOf({ form, now }: Visit) {
+  const [kind, account = '', group = ''] = (form.target ?? '').split('/');
+  const named = (form.task ?? '').trim();
+  const targets: Readonly<Record<string, unknown>> = {
+    task: { kind, taskId: named },
+    group: { kind, group },
+    title: { kind, title: named },
+    account: { kind },
+  };
   const length = (form.for ?? '').trim();
+  const inMs = durationMs((form.in ?? '').trim() || '0s');
+  if (inMs === undefined)
+    throw new Denial(
+      'bad-request',
+      'the form is wrong: in: must be a duration such as 30m',
+      'Leave it empty: at once.',
+    );
   return checked(
     holdBody,
-    { account, target, reason: (form.reason ?? '').trim(), ...(length === '' ? {} : { for: length }) },
+    {
+      account,
+      target: targets[kind ?? ''] ?? {},
+      reason: (form.reason ?? '').trim(),
+      ...(length === '' ? {} : { for: length }),
+      ...(inMs === 0 ? {} : { startsAt: now + inMs }),
+    },
     'the form',
   );
 }
 
-export async function previewPage(visit: Visit): Promise<Page> {
-  const { texts, form, base } = visit;
+export function previewPage(visit: Visit): Page {
+  const { texts, form, base, operations } = visit;
   const { account = '', target, reason } = requestOf(visit);
-  const titles = await coveredBy(visit, account, target);
+  const { covers, first } = operations.previewHold({ account, target });
+  const more = covers.tasks - first.length;
   return {
     title: texts.setHold,
     body: html`<h1>${texts.setHold}</h1>
-<p>${targetOf(visit, { account, target })} · ${reason}</p>
-<h2>${texts.covers}</h2>
-<ul>${titles.shown.map((title) => html`<li>${title}</li>`)}</ul>
-${titles.more ? html`<p>… ${texts.more}</p>` : ''}
+<p>${targetOf(visit, { account, target }, target.kind === 'task' ? (first[0]?.title ?? null) : null)} · ${reason} · ${texts.length.split(/[,，]/)[0]}: ${(form.for ?? '').trim() || texts.untilRemoved}</p>
+<h2>${texts.covers}: ${covers.tasks} ${texts.tasksOf}, ${covers.stopped} ${texts.states.stopped}</h2>
+<ul>${first.map(({ title, stopped }) => html`<li>${title}${stopped ? html` <small class="state stopped">${texts.states.stopped}</small>` : ''}</li>`)}</ul>
+${more > 0 ? html`<p>… ${more} ${texts.more}</p>` : ''}
 <form method="post" action="${base}/holds">
-${['target', 'task', 'for', 'reason'].map((name) => html`<input type="hidden" name="${name}" value="${form[name] ?? ''}">`)}
+${['target', 'task', 'in', 'for', 'reason'].map((name) => html`<input type="hidden" name="${name}" value="${form[name] ?? ''}">`)}
 <input type="hidden" name="confirmed" value="yes">
 <button>${texts.confirm}</button> <a href="${base}/holds">${texts.back}</a>
 </form>`,
   };
 }
 
-async function coveredBy({ operations }: Visit, account: string, target: Hold['target']) {
-  if (target.kind === 'task') return { shown: [(await operations.explain(target.taskId, account)).title], more: false };
-  const group = target.kind === 'group' ? target.group : undefined;
-  const { tasks, more } = operations.tasks({ account, group, limit: titlesShown });
-  return { shown: tasks.map(({ title }) => title), more };
-}
-
 export async function addHold(visit: Visit): Promise<void> {
   const body = requestOf(visit);
-  const { account, target, reason } = body;
-  await visit.operations.addHold({ account, target, reason, author: visit.author, forMs: holdMs(body) });
+  const { account, target, reason, startsAt } = body;
+  await visit.operations.addHold({ account, target, reason, author: visit.author, startsAt, forMs: holdMs(body) });
 }
 
-export async function removeHold({ operations, params, author }: Visit): Promise<void> {
+const idOf = ({ params }: Visit): string => {
   if (params.id === undefined) throw new Denial('not-found', 'no hold without an id', 'See /holds.');
-  await operations.removeHold(params.id, author);
+  return params.id;
+};
+
+export async function extendHold(visit: Visit): Promise<void> {
+  const body = checked(extendBody, { for: visit.form.for ?? longer }, 'the form');
+  await visit.operations.extendHold(idOf(visit), laterOf(body), visit.author);
+}
+
+export async function removeHold(visit: Visit): Promise<void> {
+  await visit.operations.removeHold(idOf(visit), visit.author);
 }

@@ -21,7 +21,7 @@ import { english } from './english.ts';
 import { eventsPage } from './event-page.ts';
 import { framed, type Page, type Visit } from './frame.ts';
 import { groupsPage } from './group-page.ts';
-import { addHold, holdsPage, previewPage, removeHold } from './hold-pages.ts';
+import { addHold, extendHold, holdsPage, previewPage, removeHold } from './hold-pages.ts';
 import { homePage } from './home-page.ts';
 import { runbooksPage } from './runbooks-page.ts';
 import { taskPage, tasksPage } from './task-pages.ts';
@@ -150,8 +150,12 @@ const answers = {
     return seeOther(`${base}${pathOf(params)}`);
   },
   'add-hold': async (visit) => {
-    if (visit.form.confirmed !== 'yes') return pageResponse(visit, await previewPage(visit));
+    if (visit.form.confirmed !== 'yes') return pageResponse(visit, previewPage(visit));
     await addHold(visit);
+    return seeOther(`${visit.base}/holds`);
+  },
+  'extend-hold': async (visit) => {
+    await extendHold(visit);
     return seeOther(`${visit.base}/holds`);
   },
   'remove-hold': async (visit) => {
