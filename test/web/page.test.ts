@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Operations } from '../../src/domain/ports/operations-port.ts';
+import type { StatusView } from '../../src/domain/views/shown.ts';
 import { Refusal } from '../../src/domain/words/refusal.ts';
 import { alertRules } from '../../src/mixin/alerts/all.ts';
 import { pageRoutes } from '../../src/web/page/addresses.ts';
@@ -297,5 +298,136 @@ describe('forms', () => {
       expect(answer.status, raw).toBe(400);
       expect(answer.text).toContain('the form is wrong');
     }
+  });
+});
+
+describe('what stands on top of home', () => {
+  const accounts = [accountView()];
+  const groups = (over: Parameters<typeof groupView>[1] = {}) => [
+    groupView('vip', { down: 0, quarantined: 0, apart: { held: 0, 'outside-hours': 0, observed: 0 }, ...over }),
+  ];
+  const states = { active: 10, stopped: 0, not_started: 0, overdue: 0, ended: 0, unknown: 0 };
+  const at = { ...status, now: 90_000_000, accounts: [accountView({ polledAt: 90_000_000 })] };
+  const slow = { since: 5, polls: 7, class: 'server', code: null, classes: ['server'], endedAt: null } as const;
+  const open = { since: 5, class: 'billing', code: null, message: 'x' } as const;
+  const rows: readonly (readonly [string, Partial<StatusView>, RegExp])[] = [
+    ['all is well', { groups: groups({ states }) }, /class="good">✓ Every task that should run runs/],
+    [
+      'what has not started counts as well',
+      { groups: groups({ states: { ...states, overdue: 2 } }) },
+      /class="bad">✗ 2 not started in time/,
+    ],
+    [
+      'while polls fail nobody knows',
+      { groups: groups({ states }), accounts: [accountView({ failing: slow })] },
+      /class="">\? No task is known to be down/,
+    ],
+    [
+      'an open restart circuit hides nothing',
+      { groups: groups({ states }), accounts: [accountView({ circuits: { list: null, restart: open } })] },
+      /✓ Every task that should run runs[\s\S]*Restart circuit open/,
+    ],
+    [
+      'nothing polled yet',
+      { groups: groups({ states }), accounts: [accountView({ polledAt: null })] },
+      /\? Nothing is known/,
+    ],
+    [
+      'what is left alone on purpose is counted apart, with the way to it',
+      { groups: groups({ states, apart: { held: 3, 'outside-hours': 2, observed: 1 } }) },
+      /✓ Every task[\s\S]*reason=held"><strong class="">3<\/strong> held[\s\S]*>2<\/strong> outside their hours[\s\S]*>1<\/strong> only observed/,
+    ],
+  ];
+  test.each(rows)('%s', async (_, over, top) => {
+    const { send } = await signedIn('read', { snapshot: () => [], status: () => ({ ...at, accounts, ...over }) });
+    expect((await send('GET', '/')).text).toMatch(top);
+  });
+});
+
+test('a policy is shown as the file has it, key by key, each with where it comes from', async () => {
+  const config = {
+    groups: [
+      { name: 'vip', mode: 'heal', backoff: { initialMs: 90_000, jitterPercent: 25 }, budget: false, hours: [] },
+    ],
+    policyOrigins: {
+      vip: { mode: 'built-in', 'backoff.initial': 'group', 'backoff.jitter': 'built-in', budget: 'defaults' },
+    },
+  };
+  const { send } = await signedIn('read', { config: () => config });
+  const rows = [...(await send('GET', '/groups')).text.matchAll(/<code>(.*?)<\/code>[\s\S]*?<\/tr>/g)].map(([row]) =>
+    row
+      .replaceAll(/<[^>]*>/g, ' ')
+      .trim()
+      .split(/\s+/)
+      .join(' '),
+  );
+  expect(rows).toEqual([
+    'mode heal built in',
+    'backoff.initial 1m30s the group',
+    'backoff.jitter 25 built in',
+    'budget false defaults',
+    'hours [] built in',
+  ]);
+});
+
+test('events are told by name, with the title of their task and a sentence, in both languages', async () => {
+  const { send } = await signedIn('read');
+  const english = (await send('GET', '/events')).text;
+  expect(english).toMatch(/✗ Restart failed[\s\S]*决赛|✗ Restart failed[\s\S]*&lt;script/);
+  expect(english).toMatch(/☞ Hold set/);
+  // A moment within a sentence is one that the browser puts into the reader's zone.
+  expect(english).toMatch(/not before <time datetime="/);
+  const chinese = (await send('GET', '/events', { headers: { 'accept-language': 'zh' } })).text;
+  for (const name of Object.keys(events)) expect(chinese, name).not.toMatch(new RegExp(`>${name}<`));
+  expect(chinese).not.toMatch(/undefined|NaN|null/);
+});
+
+describe('a hold by the form', () => {
+  const form = (more: string) => `target=title%2Fmain&task=${encodeURIComponent('世界杯*')}&reason=x${more}`;
+  const row = async (raw: string) => {
+    const { web, send, calls } = await signedIn('operate');
+    const answer = await send('POST', '/holds', { raw, headers: origin(web.url) });
+    return { answer, calls };
+  };
+
+  test('on titles, planned, until somebody removes it', async () => {
+    const before = Date.now();
+    const { calls } = await row(form('&in=2h&for=&confirmed=yes'));
+    const [, asked] = calls.find(([name]) => name === 'addHold') ?? [];
+    expect(asked).toMatchObject({ account: 'main', target: { kind: 'title', title: '世界杯*' }, forMs: undefined });
+    const { startsAt } = asked as { startsAt: number };
+    expect(startsAt - before).toBeGreaterThanOrEqual(7_200_000);
+    expect(startsAt - before).toBeLessThan(7_260_000);
+  });
+
+  test('shows how many it covers and some of them; nothing is set', async () => {
+    const { answer, calls } = await row(form('&in=2h&for=1h'));
+    expect(answer.text).toContain('This hold covers: 3 tasks, 1 stopped');
+    expect(answer.text).toContain('… 2 more');
+    expect(answer.text).toContain('name="in" value="2h"');
+    expect(calls.map(([name]) => name)).not.toContain('addHold');
+  });
+
+  test('that begins in no length of time is refused', async () => {
+    expect((await row(form('&in=soon&for=1h'))).answer).toMatchObject({ status: 400 });
+  });
+
+  test('can be made longer by an hour; one of the configuration cannot', async () => {
+    const recurring = {
+      kind: 'match',
+      match: { account: ['*'], cloudGroup: ['*'], title: ['*'], type: ['live'], exclude: { title: [], taskId: [] } },
+    } as const;
+    const view = { title: null, inForce: true, covers: { tasks: 1, stopped: 0 } };
+    const holds = [
+      { ...hold({ reason: 'x', endsAt: 9e12 }), ...view },
+      { ...hold({ id: 'file', target: recurring, endsAt: 9e12 }), ...view },
+    ];
+    const { web, send, calls } = await signedIn('operate', { holds: () => holds });
+    const { text } = await send('GET', '/holds');
+    expect(text.match(/action="\/holds\/[^"]*\/(?:extend|remove)"/g)).toHaveLength(2);
+    expect(text).toContain('recurring, from the configuration');
+    const sent = { raw: 'for=1h', headers: origin(web.url) };
+    expect(await send('POST', '/holds/h1/extend', sent)).toMatchObject({ status: 303 });
+    expect(calls.find(([name]) => name === 'extendHold')).toEqual(['extendHold', 'h1', { forMs: 3_600_000 }, 'ann']);
   });
 });
