@@ -9,6 +9,7 @@ import { systemClock } from './clock.ts';
 
 /** The bytes of a file; throws or rejects if it cannot be read, is no regular file, or is larger than `maxBytes`. */
 export type ReadFile = (path: string, maxBytes: number) => Uint8Array | Promise<Uint8Array>;
+type Timers = Pick<typeof systemClock, 'after'>;
 export type ReadFileNow = (path: string, maxBytes: number) => Uint8Array;
 
 /** Opening a pipe does not wait for its other end, and a terminal does not become ours. Links are followed: ConfigMaps are links. */
@@ -80,6 +81,33 @@ export const versionOfUserFile = (path: string): Promise<string> =>
     const { ino, size, mtimeMs } = await stat(path);
     return `${ino}:${size}:${mtimeMs}`;
   });
+
+/**
+ * Looks at files from time to time, and calls `onChange` when one of them was written, leads elsewhere, came or went. The
+ * next look waits for its end; it must not reject. Gives back the way to stop.
+ */
+export function followUserFiles(
+  files: readonly string[],
+  everyMs: number,
+  clock: Timers,
+  onChange: () => Promise<void>,
+) {
+  let stopped = files.length === 0;
+  let seen: string | undefined;
+  let takeBack = () => {};
+  const look = async () => {
+    const found = (await Promise.all(files.map((file) => versionOfUserFile(file).catch(fileTrouble)))).join('|');
+    const changed = seen !== undefined && seen !== found;
+    seen = found;
+    if (changed && !stopped) await onChange();
+    if (!stopped) takeBack = clock.after(everyMs, look);
+  };
+  if (!stopped) void look();
+  return () => {
+    stopped = true;
+    takeBack();
+  };
+}
 
 const answersWithinMs = 5_000;
 /** Node has four threads for files and for names of hosts: a dead file system must leave some for the calls to the cloud. */

@@ -42,7 +42,11 @@ export async function openFront(options: FrontOptions): Promise<Front> {
         return await open(path);
       } catch (error) {
         if (!isTaken(error)) throw error;
-        log.tell('doors-taken', { error: error.message }, `Until this process owns its account: ${error.message}`);
+        log.tell(
+          'doors-taken',
+          { error: error.message },
+          `Not all doors are open until this process owns its account: ${error.message}`,
+        );
       }
     }
     return undefined;
@@ -73,7 +77,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
             log.tell(
               'doors-blocked',
               { error: error.message },
-              `Healing goes on, but nobody can ask: ${error.message}`,
+              `Restarts go on, but nobody can reach the API: ${error.message}`,
             );
           told = true;
           await clock.sleep(tryAgainMs, signal);

@@ -74,7 +74,7 @@ export function holdOperations(
   };
 }
 
-const tooLong = 'a hold lasts at most 366 days; leave the end out for one without';
+const tooLong = 'a hold lasts at most 366 days; leave the end out for an open-ended one';
 
 function holdOf(
   { author, reason, startsAt, forMs }: HoldRequest,

@@ -41,5 +41,5 @@ export function subjectMustExist({ account, group, taskId }: EventQuery, keepers
   const asked = keepers.filter((keeper) => account === undefined || keeper.account === account);
   if (group !== undefined) groupMustExist(group, asked);
   if (taskId !== undefined && !asked.some((keeper) => keeper.ledger.tasks.has(taskId)))
-    throw new Refusal('not-found', `no task ${taskId}, and nothing recorded of one: give its id, or its exact title`);
+    throw new Refusal('not-found', `no task ${taskId}, and no record of one: give its id, or its exact title`);
 }

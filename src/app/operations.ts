@@ -167,7 +167,7 @@ function directory(crew: Fleet): Directory {
     const near = keepers.flatMap((keeper) =>
       [...keeper.ledger.tasks.values()].filter(has(named)).map(({ taskId }) => ({ keeper, taskId })),
     );
-    throw new Refusal('not-found', near.length === 0 ? none : `${none}. These have it in them:\n${listed(near)}`);
+    throw new Refusal('not-found', near.length === 0 ? none : `${none}. These contain it:\n${listed(near)}`);
   };
 
   return { keeperOf, find };

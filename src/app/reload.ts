@@ -70,9 +70,7 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
   }
   const warnings = [
     ...loaded.warnings,
-    ...(lostNow > 0
-      ? [`${lostNow} of ${managed} tasks are unmanaged from now on: relaykeeper leaves them as they are`]
-      : []),
+    ...(lostNow > 0 ? [`${lostNow} of ${managed} tasks are unmanaged from now on: relaykeeper leaves them alone`] : []),
     ...(await crew.swap(prepared)),
   ];
   // What needs a restart stays as it runs, so that it is told again at the next reload.

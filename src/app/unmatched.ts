@@ -42,7 +42,7 @@ export function unmatched(
     ];
     const isEmpty = !tasks.some(({ group }) => group === name);
     if (isEmpty && words.length === 0)
-      words.push('it has no task: groups above it have them, or its match excludes them');
+      words.push('it has no task: groups above it take them, or its match excludes them');
     return words.map((word) => `group ${name}: ${word}`);
   });
   const more = told.length - mostTold;

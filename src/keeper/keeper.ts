@@ -43,8 +43,8 @@ interface KeeperOptions extends KeeperSettings, DeskOptions {
 
 function followedWords({ hold: { id, author, target }, tasks, groupGone }: Followed): string {
   const group = target.kind === 'group' ? target.group : '';
-  const why = groupGone ? `group ${group} is not in the file any more` : `group ${group} does not have them any more`;
-  return `the hold ${id} of ${author} goes on as task holds on ${tasks} task${tasks === 1 ? '' : 's'}: ${why}`;
+  const why = groupGone ? `group ${group} is no longer in the file` : `group ${group} no longer has them`;
+  return `hold ${id} (by ${author}) continues as task holds on ${tasks} task${tasks === 1 ? '' : 's'}: ${why}`;
 }
 
 /** While the schedule is far away, the loop still looks at the clock this often. */

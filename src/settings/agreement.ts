@@ -111,7 +111,7 @@ function* credentialsAreWhole(root: unknown): Generator<Finding> {
       wrong: `\`${name}\` is missing beside \`${beside}\`: give it, or \`${name}File\``,
     });
     if (has(credentials, 'from')) {
-      const wrong = 'says where the keys come from, and a key stands beside it: keep one of them';
+      const wrong = 'says where the keys come from, but a key is given here too: keep one of them';
       if (id || secret || session) yield { path: [...here, 'from'], at: 'key', wrong };
     } else if (id && !secret) yield lacks('secretAccessKey', 'accessKeyId');
     else if (!id && (secret || session)) yield lacks('accessKeyId', secret ? 'secretAccessKey' : 'sessionToken');

@@ -143,12 +143,12 @@ function unquotedReferences({ errors }: Document, text: string): readonly Range[
 /** What is wrong with the YAML itself; the parser's own words may quote the file, so ours stand instead. */
 const syntaxWords: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: 'a tab: YAML is indented with spaces',
-  BAD_INDENT: 'is not indented like what it belongs to',
-  BAD_ALIAS: 'a text that begins with `*` or `&` must be in quotes',
-  BAD_SCALAR_START: 'a text that begins with this character must be in quotes',
+  BAD_INDENT: 'is not indented like its neighbours',
+  BAD_ALIAS: 'text that begins with `*` or `&` must be in quotes',
+  BAD_SCALAR_START: 'text that begins with this character must be in quotes',
   BAD_DQ_ESCAPE: 'no such escape: use single quotes, or write `\\\\` for a backslash',
   BLOCK_AS_IMPLICIT_KEY: 'a second `key:` on one line: put a text that contains `: ` in quotes',
-  BLOCK_IN_FLOW: 'is not possible inside `{ }` or `[ ]`',
+  BLOCK_IN_FLOW: 'is not allowed inside `{ }` or `[ ]`',
   MISSING_CHAR: 'something is missing here: a closing quote or bracket, a comma, or `: ` after a key',
   MULTILINE_IMPLICIT_KEY: 'a key must stand on one line, with `: ` after it',
   RESOURCE_EXHAUSTION: 'is nested too deeply',
@@ -171,7 +171,7 @@ function syntaxMistakes(document: Document, lines: LineCounter): Mistake[] {
   }
   const version = document.directives?.yaml;
   if (version?.explicit && version.version !== '1.2') {
-    const wrong = 'an older YAML reads `yes` and `012` otherwise: remove the %YAML line';
+    const wrong = 'an older YAML reads `yes` and `012` differently: remove the %YAML line';
     mistakes.push({ range: { from: 0, to: 1 }, path: [], wrong });
   }
   return mistakes;
@@ -231,7 +231,7 @@ class Reader {
       const at = isScalar(key) ? (key.range?.[0] ?? 0) : 0;
       const line = first.get(name);
       if (line !== undefined) {
-        this.#wrong(key, here, `is here twice, first in line ${line}: keep one`);
+        this.#wrong(key, here, `appears twice, first in line ${line}: keep one`);
         continue;
       }
       first.set(name, this.#lines.linePos(at).line);

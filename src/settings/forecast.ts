@@ -85,10 +85,10 @@ function ticksLeftOut(
   { name, poll, rateLimit }: AccountSettings,
   { callsPerPoll, gapMs, tickMs, tasks }: Record<'callsPerPoll' | 'gapMs' | 'tickMs' | 'tasks', number>,
 ): string {
-  const cost = `a poll of ${tasks} tasks is ${callsPerPoll} calls of ${poll.pageSize}`;
-  const share = `polling takes at most ${Math.round(poll.share * 100)} % of ${Math.min(rateLimit.perSecond, rateLimit.list)} calls a second (\`poll.share\`)`;
+  const cost = `a poll of ${tasks} tasks takes ${callsPerPoll} calls of ${poll.pageSize}`;
+  const share = `polling may use at most ${Math.round(poll.share * 100)} % of ${Math.min(rateLimit.perSecond, rateLimit.list)} calls a second (\`poll.share\`)`;
   const raise = poll.pageSize < 500 ? '; raise `poll.pageSize` to 500' : '';
-  return `account ${name}: ${cost}, so it comes every ${gapMs / 1000} s and not every ${tickMs / 1000} s: ${share}${raise}`;
+  return `account ${name}: ${cost}, so polls run every ${gapMs / 1000} s instead of every ${tickMs / 1000} s: ${share}${raise}`;
 }
 
 /** Of the group that asks for most: how often its tasks would be tried if all of them stay stopped. */
@@ -107,6 +107,6 @@ function restartsAskedFor(
   const comesMs = Math.ceil(tasks / restartPerSecond) * 1000;
   return [
     `account ${name}: if all ${tasks} tasks stay stopped, group ${first.name} tries each every ${everyMs / 1000} s (\`backoff.max\`), ` +
-      `${asked.toFixed(1)} restarts a second; the limits allow ${restartPerSecond.toFixed(1)}, so each comes every ${comesMs / 1000} s`,
+      `${asked.toFixed(1)} restarts a second; the limits allow ${restartPerSecond.toFixed(1)}, so each task's turn comes every ${comesMs / 1000} s`,
   ];
 }

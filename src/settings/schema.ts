@@ -122,7 +122,11 @@ const policyShape = {
       factor: key(number(1, 100), 'Each further wait is this many times the last.', written.backoff.factor),
       max: key(duration('100ms', '24h'), 'The longest wait.', written.backoff.max),
       jitter: key(percent(), 'Up to this many percent are added to each wait.', written.backoff.jitter),
-      resetAfter: key(duration('1s', '7d'), 'Active for so long: attempts are forgotten.', written.backoff.resetAfter),
+      resetAfter: key(
+        duration('1s', '7d'),
+        'After this long active, earlier attempts are forgotten.',
+        written.backoff.resetAfter,
+      ),
     }),
     'How long to wait between restarts of one task.',
   ),
@@ -132,7 +136,7 @@ const policyShape = {
       retryEvery: key(duration('1s', '24h'), 'How often a quarantined task is tried.', written.quarantine.retryEvery),
       abandonAfter: key(
         duration('1s', '30d'),
-        'In quarantine for so long: left alone until a person releases it.',
+        'After this long in quarantine, a task is left alone until a person releases it.',
         written.quarantine.abandonAfter,
       ),
     }),
@@ -148,7 +152,10 @@ const policyShape = {
     ),
     'More failed attempts than this count as a storm; false: no budget.',
   ),
-  storm: key(stormKeys(written.storm), 'When so many stop at once, restarts go in small, growing steps; false: off.'),
+  storm: key(
+    stormKeys(written.storm),
+    'When this many tasks stop at once, restarts go out in small, growing steps; false: off.',
+  ),
   verifyWithin: key(
     duration('100ms', '1h'),
     'How long a restarted task may take to be seen running.',
@@ -159,7 +166,7 @@ const policyShape = {
     'A stopped task is not touched until its StartTime minus this.',
     written.startLead,
   ),
-  endGuard: key(duration('0s', '24h'), 'So close to EndTime a restart is not worth it.', written.endGuard),
+  endGuard: key(duration('0s', '24h'), 'A task this close to its EndTime is not restarted.', written.endGuard),
   hours: key(
     z.array(hours).max(50, { error: 'has more than 50 entries' }),
     'When the tasks should run; empty: always.',
@@ -196,7 +203,10 @@ const maintenance = z.strictObject({
 
 export const groupSchema = z.strictObject({
   name: required(groupName(), 'Its name in metrics, logs and holds; without `match` also the cloud group it manages.'),
-  match: key(match, 'Which tasks: all that is given must hold. The first group that matches a task has it.'),
+  match: key(
+    match,
+    'Which tasks: every condition that is given must hold. The first group that matches a task gets it.',
+  ),
   ...policyShape,
 });
 
@@ -217,7 +227,7 @@ const poll = z.strictObject({
   verifyEvery: filled(duration('500ms', '10m'), 'How often restarted tasks are looked at until they run.', '5s'),
   share: filled(
     number(0.05, 1),
-    'The most that polling takes of the limit; where the schedule needs more, ticks are left out.',
+    'The share of the limit that polling may use; if the schedule needs more, polls are skipped.',
     0.5,
   ),
 });
@@ -246,7 +256,7 @@ export const accountSchema = z.strictObject({
   ),
   proxy: key(
     text(readProxy),
-    'The proxy to the cloud, a user or token in it if it wants one; `none`: none. Absent: HTTPS_PROXY, HTTP_PROXY, NO_PROXY.',
+    'The proxy to the cloud, with a user or token if it needs one; `none`: no proxy. Absent: HTTPS_PROXY, HTTP_PROXY, NO_PROXY.',
   ),
   proxyFile: key(path(), "File with the proxy's address."),
   credentials: key(credentials, 'The keys. Absent: environment, then OIDC, then the role of the ECS instance.'),
@@ -256,8 +266,8 @@ export const accountSchema = z.strictObject({
   rateLimit: section(
     z.strictObject({
       perSecond: filled(whole(1, 100), 'Calls in any second, all actions together.', 10),
-      restart: key(whole(1, 100), 'Restarts in any second; without it what the vendor takes: 10, BytePlus 1.'),
-      list: key(whole(1, 100), 'Pages of the task list in any second; without it 10.'),
+      restart: key(whole(1, 100), 'Restarts in any second; absent: what the vendor accepts (10, BytePlus 1).'),
+      list: key(whole(1, 100), 'Pages of the task list in any second; absent: 10.'),
       spacing: filled(word('even', 'none'), 'even: also no two calls closer than 1/perSecond.', 'even'),
     }),
     'How fast the API may be called.',
@@ -294,14 +304,14 @@ const server = z.strictObject({
     z
       .array(
         z.strictObject({
-          name: required(line(64), 'Who holds it: the author of what is done with it.'),
+          name: required(line(64), 'Who holds it: the name under which its changes are recorded.'),
           scope: required(word('read', 'operate', 'admin'), 'What it may do.'),
           token: key(token(), 'The token itself.'),
           tokenFile: key(path(), 'File with the token; read again when it changes.'),
         }),
       )
       .max(maxTokens, { error: `has more than ${maxTokens} entries` }),
-    'Who may change things over `listen`; without any, only reading is served there.',
+    'Who may change things over `listen`; without tokens it is read-only.',
     [],
   ),
 });
@@ -310,8 +320,8 @@ export const rootSchema = z.strictObject({
   version: key(z.literal(1, { error: 'must be 1' }), 'Version of this format.', 1),
   log: section(
     z.strictObject({
-      level: filled(word('debug', 'info', 'warn', 'error'), 'The least important that is logged.', 'info'),
-      format: filled(word('json', 'pretty'), 'json: a line an event; pretty: for eyes.', 'json'),
+      level: filled(word('debug', 'info', 'warn', 'error'), 'The lowest level that is logged.', 'info'),
+      format: filled(word('json', 'pretty'), 'json: one line per event; pretty: for people.', 'json'),
     }),
     'What is logged, and how.',
   ),
@@ -334,7 +344,7 @@ export const rootSchema = z.strictObject({
   ),
   metrics: section(
     z.strictObject({
-      maxTaskSeries: filled(whole(0, 100_000), 'The most tasks with metrics of their own.', 2000),
+      maxTaskSeries: filled(whole(0, 100_000), 'At most this many tasks get metrics of their own.', 2000),
     }),
     'Bounds of the metrics.',
   ),
@@ -351,7 +361,7 @@ export const rootSchema = z.strictObject({
       .array(groupSchema)
       .min(1, { error: 'has no group: nothing would be managed; write one, such as `- name: vip`' })
       .max(maxGroups, { error: `has more than ${maxGroups} groups` }),
-    'Which tasks are managed, and how. The first entry that matches a task has it.',
+    'Which tasks are managed, and how. The first entry that matches a task gets it.',
   ),
   maintenance: filled(
     z.array(maintenance).max(maxMaintenance, { error: `has more than ${maxMaintenance} entries` }),

@@ -154,7 +154,7 @@ export function readStore(text: string): Read<StoreAddress> {
     return bad(
       'must be `sqlite:` and the path of a file, such as `sqlite:data/relaykeeper.db`, or `postgres://user@host/database`',
     );
-  if (path.startsWith(':memory:')) return bad('must be a file: what was tried has to outlive the process');
+  if (path.startsWith(':memory:')) return bad('must be a file: the record of attempts has to outlive the process');
   if (path.startsWith('//'))
     return bad('takes a path, not an address: write `sqlite:data/relaykeeper.db` or `sqlite:/var/lib/relaykeeper.db`');
   return good({ kind: 'sqlite', path });

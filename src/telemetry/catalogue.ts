@@ -97,25 +97,24 @@ export const catalogue = {
   ),
   log_messages_total: counter('Log lines written', ['level'], { values: { level: logLevels } }),
   log_messages_dropped_total: counter('Log lines lost because standard output took no more: full, stuck or gone', []),
-  http_requests_total: counter('Requests answered; handler is the route, none for what is no request to any', [
+  http_requests_total: counter('HTTP requests answered; handler is the route, none if no route matched', [
     'handler',
     'code',
   ]),
   store_up: gauge('1 while the ledger can be written and is ours, else 0', []),
-  store_errors_total: counter('Operations of the store that failed', ['operation'], {
+  store_errors_total: counter('Store operations that failed', ['operation'], {
     values: { operation: storeOperations },
   }),
-  store_operation_duration_seconds: histogram(
-    'How long operations of the store took, failed ones included',
-    ['operation'],
-    { values: { operation: storeOperations }, buckets: storeSeconds },
-  ),
+  store_operation_duration_seconds: histogram('How long store operations took, including failed ones', ['operation'], {
+    values: { operation: storeOperations },
+    buckets: storeSeconds,
+  }),
 
   // ---- accounts ----
   owner: gauge('1 if this process owns the account, else 0', ofAccount),
   lease_transitions_total: counter('How often this process gained or lost the account', ofAccount),
   simulated: gauge('1 if the account is the built-in pretend cloud, else 0', ofAccount),
-  polls_total: counter('Polls ended, failed and suspect ones included', ofAccount),
+  polls_total: counter('Polls finished, including failed and suspect ones', ofAccount),
   poll_failures_total: counter(
     'Polls that failed, by error class; suspect: the list lost more than half of its tasks',
     ['account', 'class'],
@@ -124,20 +123,24 @@ export const catalogue = {
   poll_duration_seconds: histogram('How long polls took, from the first request to the last answer', ofAccount, {
     buckets: pollSeconds,
   }),
-  poll_interval_seconds: gauge('Present gap between scheduled polls', ofAccount, { present: owned }),
+  poll_interval_seconds: gauge('Current interval between scheduled polls', ofAccount, { present: owned }),
   last_poll_success_timestamp_seconds: gauge('When the newest complete poll ended', ofAccount, {
     present: `${owned}, after its first complete poll`,
   }),
-  last_poll_tasks: gauge('Tasks that the newest complete poll showed, unmanaged ones included', ofAccount, {
+  last_poll_tasks: gauge('Tasks in the newest complete poll, including unmanaged ones', ofAccount, {
     present: `${owned}, after its first complete poll`,
   }),
-  list_incomplete: gauge('1 while polls in a row do not add up: tasks may be there that no list shows', ofAccount, {
-    present: owned,
-  }),
+  list_incomplete: gauge(
+    '1 while several polls in a row do not add up: there may be tasks that no list shows',
+    ofAccount,
+    {
+      present: owned,
+    },
+  ),
   malformed_items_total: counter('List items that could not be read and were left out of a poll', ofAccount),
   api_requests_total: counter('Calls sent to the cloud', ['account', 'action']),
   api_errors_total: counter(
-    "Calls that failed; code is the cloud's if it is a known one, else other; without a code, the class",
+    "API calls that failed; code is the cloud's error code if known, else other; the class if there was no code",
     ['account', 'action', 'code', 'class'],
     { values: { class: errorClasses } },
   ),
@@ -150,10 +153,10 @@ export const catalogue = {
     'Calls per second that the limiter admits now, after halving and recovery',
     ofAccount,
   ),
-  api_queue_length: gauge('Calls that wait for a permit of the limiter', ['account', 'lane'], {
+  api_queue_length: gauge('Calls waiting for the limiter', ['account', 'lane'], {
     values: { lane: lanes },
   }),
-  api_rate_limit_wait_seconds: histogram('How long calls waited for a permit of the limiter', ['account', 'lane'], {
+  api_rate_limit_wait_seconds: histogram('How long calls waited for the limiter', ['account', 'lane'], {
     values: { lane: lanes },
     buckets: waitSeconds,
   }),
@@ -174,7 +177,7 @@ export const catalogue = {
     ['account', 'group', 'reason'],
     { values: { reason: waitReasons }, present: owned },
   ),
-  tasks_down: gauge('Tasks that should run and do not: due, stopped, neither held nor only observed', ofGroup, {
+  tasks_down: gauge('Tasks that should be running but are not: due, stopped, neither held nor only observed', ofGroup, {
     present: owned,
   }),
   tasks_apart: gauge('Stopped tasks that are not down, and why not', ['account', 'group', 'why'], {
@@ -191,18 +194,18 @@ export const catalogue = {
     present: owned,
   }),
   restarts_total: counter('Restart calls sent', ['account', 'group', 'trigger'], { values: { trigger: triggers } }),
-  shadow_restarts_total: counter('Restarts that would have been sent, if their tasks were not only observed', ofGroup),
+  shadow_restarts_total: counter('Restarts that would have been sent for tasks that are only observed', ofGroup),
   restart_failures_total: counter(
-    "Restarts that failed; code is the cloud's if it is a known one, else other; without a code, the class or what the list showed",
+    "Restarts that failed; code is the cloud's error code if known, else other; the class or what the list showed if there was no code",
     ['account', 'group', 'code'],
   ),
   restarts_withheld_total: counter(
-    'How often the reason for not restarting a due, stopped task changed to this one',
+    'Times that the reason for not restarting a due, stopped task became this one',
     ['account', 'group', 'reason'],
     { values: { reason: waitReasons } },
   ),
   outages_total: counter('Outages opened', ofGroup),
-  outage_endings_total: counter('Outages ended, by how', ['account', 'group', 'ending'], {
+  outage_endings_total: counter('Outages ended, by ending', ['account', 'group', 'ending'], {
     values: { ending: endings },
   }),
   outage_duration_seconds: histogram(
@@ -221,7 +224,7 @@ export const catalogue = {
     present: `${owned} and a task waits for a time`,
   }),
   storm: gauge("1 while a storm is on; the account's own has an empty group", ofGroup, { present: owned }),
-  storm_window: gauge('How many restarts may be unsettled at once during the storm; 0 without a storm', ofGroup, {
+  storm_window: gauge('How many restarts the storm lets be unsettled at once; 0 without a storm', ofGroup, {
     present: owned,
   }),
   holds: gauge('Holds in force that cover a task', ofGroup, { present: owned }),
@@ -230,9 +233,13 @@ export const catalogue = {
   }),
 
   // ---- tasks ----
-  task_outage_start_timestamp_seconds: gauge('Since when the task should be running and is not', ofTask, {
-    present: whileDown,
-  }),
+  task_outage_start_timestamp_seconds: gauge(
+    'When the task went down: it should be running since then and is not',
+    ofTask,
+    {
+      present: whileDown,
+    },
+  ),
   task_info: gauge(
     'Always 1: title and cloud group of a task that is down',
     ['account', 'group', 'task', 'title', 'cloud_group'],

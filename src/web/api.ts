@@ -132,7 +132,7 @@ async function readJson(request: Request): Promise<unknown> {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    throw new Denial('bad-request', 'the body is no JSON', 'Check its quotes and commas.');
+    throw new Denial('bad-request', 'the body is not JSON', 'Check its quotes and commas.');
   }
 }
 

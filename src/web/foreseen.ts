@@ -7,7 +7,7 @@ export const goodStatusOf = ({ path, method }: Pick<Route, 'path' | 'method'>): 
   path === '/api/v1/holds' && method === 'post' ? 201 : 200;
 
 export function otherStatusesOf({ query, body, need, others }: Route): Readonly<Record<number, string>> {
-  const wrong: Record<number, string> = query || body ? { 400: 'Query or body are wrong: the detail says where' } : {};
+  const wrong: Record<number, string> = query || body ? { 400: 'Query or body is wrong: the detail says where' } : {};
   const denied: Record<number, string> =
     need === 'nothing' ? {} : { 401: 'No token, or an unknown one', 403: 'The token may not do this' };
   return { ...wrong, ...denied, ...others };

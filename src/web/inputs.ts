@@ -63,12 +63,12 @@ function cursorOfParts(least: number, most = least) {
       try {
         return parts.parse(JSON.parse(Buffer.from(text, 'base64url').toString()));
       } catch {
-        context.addIssue({ code: 'custom', message: 'must be the cursor of an answer before' });
+        context.addIssue({ code: 'custom', message: 'must be a cursor from an earlier answer' });
         return z.NEVER;
       }
     })
     .optional()
-    .meta({ description: 'Of the address that the page before gives in its header `Link`, as rel="next"' });
+    .meta({ description: 'From the rel="next" address in the `Link` header of the previous page' });
 }
 
 export const tasksQuery = z.strictObject({
@@ -121,7 +121,7 @@ export const eventsQuery = z.strictObject({
 
 const by = prose(64)
   .optional()
-  .meta({ description: 'Who asks; counts on the socket only, elsewhere the name of the token does' });
+  .meta({ description: 'Who asks; used on the socket only, elsewhere the name of the token is' });
 
 export const byQuery = z.strictObject({ by });
 

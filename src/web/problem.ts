@@ -22,8 +22,8 @@ export const problems = {
   'unknown-token': { status: 401, title: 'The token is not known' },
   'no-tokens-configured': { status: 403, title: 'Nobody can change anything here' },
   'scope-too-small': { status: 403, title: 'The token may not do this' },
-  'foreign-host': { status: 403, title: 'Not under this name' },
-  'foreign-origin': { status: 403, title: 'Not from this page' },
+  'foreign-host': { status: 403, title: 'Not served under this host name' },
+  'foreign-origin': { status: 403, title: 'Not sent from this page' },
   'no-such-address': { status: 404, title: 'There is nothing at this address' },
   'not-found': { status: 404, title: 'There is no such thing' },
   'wrong-method': { status: 405, title: 'Not possible at this address' },
@@ -32,7 +32,7 @@ export const problems = {
   'wrong-type': { status: 415, title: 'The body is of a wrong type' },
   failed: { status: 500, title: 'relaykeeper failed' },
   unavailable: { status: 503, title: 'Not now' },
-  busy: { status: 503, title: 'Too many requests are in work' },
+  busy: { status: 503, title: 'Too many requests are in progress' },
 } as const satisfies Readonly<Record<string, { readonly status: number; readonly title: string }>>;
 
 type ProblemCode = keyof typeof problems;

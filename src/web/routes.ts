@@ -251,7 +251,7 @@ const reading: readonly Route[] = [
     summary: 'What happens, as it happens: server-sent events, to be resumed with Last-Event-ID',
     query: streamQuery,
     answer: 'text/event-stream: `data` is an EventView, `id` its number; an event `gap` stands for what is not sent',
-    others: { 503: 'Too many listen already' },
+    others: { 503: 'Too many clients are listening already' },
     run: async ({ happenings }, { query: { account, group, task, type }, lastEventId }) => {
       const filter = { account, group, taskId: task, types: type?.split(',') };
       const { backlog, upTo } = await happenings.join(filter, seqOf([lastEventId ?? '']));
@@ -289,7 +289,7 @@ const reading: readonly Route[] = [
     run: ({ operations }) => json(operations.config()),
   }),
   route('get', '/api/v1/config/rejected', 'read', {
-    summary: 'The last configuration that was not taken, with its errors; null if none was since the one in force',
+    summary: 'The newest rejected configuration, with its errors; null if none was rejected since the one in force',
     answer: 'When, and all errors',
     run: ({ operations }) => json(operations.rejected() ?? null),
   }),
@@ -347,7 +347,7 @@ const operating: readonly Route[] = [
       json(await operations.extendHold(idOf(params), laterOf(body), authorOf(caller, body.by))),
   }),
   route('delete', '/api/v1/holds/{id}', 'operate', {
-    summary: 'Ends a hold now; the id may be a beginning that no other has',
+    summary: 'Ends a hold now; the id may be a unique beginning of it',
     query: byQuery,
     answer: 'The hold that was',
     schema: 'Hold',

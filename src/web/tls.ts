@@ -1,7 +1,7 @@
 /** Certificate and key for `listen`, read again when their files change: renewed certificates need no restart. */
 import { createSecureContext } from 'node:tls';
 import type { Clock } from '../domain/ports/time-port.ts';
-import { fileTrouble, readUserFile, versionOfUserFile } from '../user-files.ts';
+import { fileTrouble, followUserFiles, readUserFile } from '../user-files.ts';
 import type { WebLog } from './app-options.ts';
 import type { KeyPair } from './between-threads.ts';
 import { codeOf, WebProblem } from './problem.ts';
@@ -34,43 +34,21 @@ export async function readKeyPair({ certFile, keyFile }: TlsFiles): Promise<KeyP
   return pair;
 }
 
-/** Looks at the files from time to time; a pair that does not fit leaves the old one in use. Gives back the end of it. */
-export function followKeyPair(
+/** Uses the new pair when its files change; one that does not fit leaves the old one in use. Gives back the way to stop. */
+export const followKeyPair = (
   files: TlsFiles,
   clock: Clock,
   log: WebLog,
   everyMs: number,
   use: (pair: KeyPair) => void,
-): () => void {
-  let stop = () => {};
-  let ended = false;
-  let seen: string | undefined;
-  const look = async () => {
+): (() => void) =>
+  followUserFiles([files.certFile, files.keyFile], everyMs, clock, async () => {
     try {
-      const found = await versionOf(files);
-      if (seen !== undefined && found !== seen) {
-        use(await readKeyPair(files));
-        log.tell('tls-loaded', { file: files.certFile }, 'the new certificate is in use');
-      }
-      seen = found;
+      use(await readKeyPair(files));
+      log.tell('tls-loaded', { file: files.certFile }, 'The daemon now uses the new certificate.');
     } catch (error) {
       const said = error instanceof Error ? error.message : String(error);
-      log.tell(
-        'tls-rejected',
-        { file: files.certFile, error: said },
-        'the changed certificate is not valid, so the old one stays in use',
-      );
+      const msg = 'The new certificate is not valid; the daemon keeps using the old one.';
+      log.tell('tls-rejected', { file: files.certFile, error: said }, msg);
     }
-    if (!ended) stop = clock.after(everyMs, () => void look());
-  };
-  void look();
-  return () => {
-    ended = true;
-    stop();
-  };
-}
-
-/** Changes when a file is written, or when a link leads elsewhere. */
-async function versionOf({ certFile, keyFile }: TlsFiles): Promise<string> {
-  return (await Promise.all([certFile, keyFile].map(versionOfUserFile))).join(' ');
-}
+  });

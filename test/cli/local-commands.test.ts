@@ -165,7 +165,7 @@ describe('check', () => {
   it('tells when ticks are left out, and it is good all the same', async () => {
     const ended = await typed(['check', '--config', file('good.yaml', goodYaml), '--tasks', '100000']);
     expect(ended.code).toBe(0);
-    expect(ended.err).toContain('so it comes every 40 s and not every 5 s');
+    expect(ended.err).toContain('so polls run every 40 s instead of every 5 s');
   });
 
   it('a bad file: every mistake with its place, exit code 78', async () => {

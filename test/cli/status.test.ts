@@ -110,12 +110,12 @@ describe('status for a person', () => {
       tasks: [stopped('aaaaaaaa1', '中超05', 3), stopped('bbbbbbbb1', '世界杯01', 40)],
     });
     expect(linesOf(out).slice(0, 8)).toEqual([
-      expect.stringMatching(/^the store fails, and nothing is restarted for 1m, since \S+ \S+$/),
+      expect.stringMatching(/^the store fails, so relaykeeper restarts nothing for 1m, since \S+ \S+$/),
       expect.stringMatching(/^account main: no poll has succeeded for 3m, since \S+ \S+$/),
       expect.stringMatching(
         /^account main: restart circuit open for 2m, since \S+ \S+: RequestForbidden\.BillingStatus: .*pay the bill$/,
       ),
-      'account other: another process owns it: nothing is restarted from here',
+      'account other: another process owns it: this one restarts nothing',
       '',
       expect.stringMatching(/^DOWN +ACCOUNT +TITLE +TASK +GROUP +REASON +NEXT$/),
       expect.stringMatching(/^40m +main +世界杯01 +bbbbbbbb +vip +backoff +in 1m$/),

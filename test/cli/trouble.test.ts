@@ -53,9 +53,9 @@ const history = (story: Story, from: number) =>
   story.events.filter((event) => event.at >= at(from) && isRecorded(event)).map(({ type }) => type);
 
 const server =
-  'The cloud failed inside, or its answer could not be read. Wait; if it lasts, ask the vendor with the request id from the log';
+  'The cloud failed internally, or its answer could not be read. Wait; if it lasts, ask the vendor with the request id from the log';
 const throttled =
-  'More calls than the cloud admits. Nothing if it passes; if it lasts, another program calls with this account: lower `rateLimit`';
+  'More calls than the cloud admits. Nothing if it passes; if it lasts, another program uses this account: lower `rateLimit`';
 const denied = 'The key may not do this. Give this key the Live (拉流转推) permissions in IAM';
 const timeout = 'No whole answer within `requestTimeout`. Check the network; if it is slow, raise `requestTimeout`';
 
@@ -132,7 +132,7 @@ describe('polls that fail', () => {
     const story = new Story().list(0, tasks(20, 'active'));
     for (const second of [15, 30, 45]) story.list(second, tasks(2, 'active'));
     expect(await says(story, 45)).toBe(
-      'the list lost too many tasks to be believed for 30s, since 2026-01-05T00:00:15.000Z',
+      'the list lost too many tasks to be trusted for 30s, since 2026-01-05T00:00:15.000Z',
     );
     story.list(60, tasks(20, 'active'));
     expect(await says(story, 60)).toBe('polls failed for 45s, until 2026-01-05T00:01:00.000Z: 3 in a row, suspect');
@@ -154,13 +154,13 @@ describe('what else is wrong', () => {
     [
       'a rejected configuration',
       { rejected: { since: at(0), errors: ['a.yaml:3:1: unknown key pol', 'a.yaml:4:1: no'] } },
-      'the new configuration is rejected, and the old one stays in force for 2m, since',
+      'the new configuration is rejected; the old one stays in force for 2m, since',
       ': a.yaml:3:1: unknown key pol (+1)\n',
     ],
     [
       'a store that fails',
       { store: { kind: 'sqlite', up: false, failingSince: at(0) } },
-      'the store fails, and nothing is restarted for 2m, since',
+      'the store fails, so relaykeeper restarts nothing for 2m, since',
       '',
     ],
     [

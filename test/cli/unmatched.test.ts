@@ -48,7 +48,7 @@ const rows: readonly [sentence: string, groups: readonly Policy[], told: readonl
   [
     'a group whose tasks the one above has',
     [vip, rest, group('late', { cloudGroup: ['news'] })],
-    ['group late: it has no task: groups above it have them, or its match excludes them'],
+    ['group late: it has no task: groups above it take them, or its match excludes them'],
   ],
   ['an empty list', [], []],
 ];

@@ -183,7 +183,7 @@ describe.concurrent('a good reload', () => {
       ok: true,
       warnings: [
         expect.stringContaining('5 of 11 tasks are unmanaged'),
-        expect.stringMatching(/^the hold \w+ of eve goes on as task holds on 5 tasks/),
+        expect.stringMatching(/^hold \w+ \(by eve\) continues as task holds on 5 tasks/),
       ],
     });
     expect(await daemon.metric('tasks')).toBe(3);

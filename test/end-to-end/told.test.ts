@@ -88,7 +88,7 @@ it('watching, hours, failing polls and a rejected configuration are told as what
   // A configuration that is not taken.
   writeConfig(path, { ...settings('observe'), pol: {} });
   await daemon.ask('POST', '/-/reload');
-  const rejected = 'the new configuration is rejected, and the old one stays in force for';
+  const rejected = 'the new configuration is rejected; the old one stays in force for';
   expect(await run('status')).toMatch(
     new RegExp(`^${rejected} \\d+s, since \\S+: .*relaykeeper\\.yaml:\\d+:\\d+: .*pol`, 'm'),
   );

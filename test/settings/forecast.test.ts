@@ -52,12 +52,12 @@ describe('a forecast', () => {
     [
       'poll: {schedule: "* * * * * *", pageSize: 100}',
       600,
-      'account main: a poll of 600 tasks is 6 calls of 100, so it comes every 2 s and not every 1 s: polling takes at most 50 % of 10 calls a second (`poll.share`); raise `poll.pageSize` to 500',
+      'account main: a poll of 600 tasks takes 6 calls of 100, so polls run every 2 s instead of every 1 s: polling may use at most 50 % of 10 calls a second (`poll.share`); raise `poll.pageSize` to 500',
     ],
     [
       'poll: {share: 0.2}, rateLimit: {list: 5}',
       3000,
-      'account main: a poll of 3000 tasks is 6 calls of 500, so it comes every 10 s and not every 5 s: polling takes at most 20 % of 5 calls a second (`poll.share`)',
+      'account main: a poll of 3000 tasks takes 6 calls of 500, so polls run every 10 s instead of every 5 s: polling may use at most 20 % of 5 calls a second (`poll.share`)',
     ],
   ])('above it ticks are left out: %s', (keys, tasks, warning) => expect(told(keys, tasks)).toEqual([warning]));
 
@@ -74,7 +74,7 @@ describe('a forecast', () => {
     const groups = '{name: slow, backoff: {max: 10m}}, {name: vip, backoff: {max: 2m}}';
     expect(of('provider: byteplus', 120, groups).warnings).toEqual([]);
     expect(of('provider: byteplus', 300, groups).warnings).toEqual([
-      'account main: if all 300 tasks stay stopped, group vip tries each every 120 s (`backoff.max`), 2.5 restarts a second; the limits allow 1.0, so each comes every 300 s',
+      "account main: if all 300 tasks stay stopped, group vip tries each every 120 s (`backoff.max`), 2.5 restarts a second; the limits allow 1.0, so each task's turn comes every 300 s",
     ]);
     expect(of('provider: volcengine', 300, groups).warnings).toEqual([]);
   });

@@ -99,12 +99,12 @@ describe('every page', () => {
       status: () => ({ ...troubled, rejected: { since: 5, errors: [`a.yaml:3:1: ${nasty}`] } }),
     });
     for (const [language, polls, rejected] of [
-      ['en', 'polls fail', 'the new configuration is rejected, and the old one stays in force'],
+      ['en', 'polls fail', 'the new configuration is rejected; the old one stays in force'],
       ['zh-CN', '轮询连续失败', '新的配置被拒绝，旧的继续生效'],
     ]) {
       const { text } = await send('GET', '/', { headers: { 'accept-language': language ?? '' } });
       expect(text).toContain(`<strong>main</strong>: ${polls} · `);
-      expect(text).toContain('. 7 in a row, server: The cloud failed inside');
+      expect(text).toContain('. 7 in a row, server: The cloud failed internally');
       expect(text).toContain(`<li>${rejected} · `);
       expect(text).toContain('. a.yaml:3:1: &lt;script&gt;');
     }
@@ -125,7 +125,7 @@ describe('every page', () => {
   test('nothing down is said as clearly; nothing known is not taken for it', async () => {
     const quiet = { snapshot: () => [], status: () => ({ ...status, accounts: [accountView()], groups: [] }) };
     expect((await (await signedIn('read', quiet)).send('GET', '/')).text).toContain(
-      '✓ Every task that should run runs',
+      '✓ Every task that should be running is',
     );
     const blind = { ...quiet, status: () => ({ ...status, accounts: [accountView({ polledAt: null })], groups: [] }) };
     expect((await (await signedIn('read', blind)).send('GET', '/')).text).toContain('? Nothing is known yet');
@@ -311,7 +311,7 @@ describe('what stands on top of home', () => {
   const slow = { since: 5, polls: 7, class: 'server', code: null, classes: ['server'], endedAt: null } as const;
   const open = { since: 5, class: 'billing', code: null, message: 'x' } as const;
   const rows: readonly (readonly [string, Partial<StatusView>, RegExp])[] = [
-    ['all is well', { groups: groups({ states }) }, /class="good">✓ Every task that should run runs/],
+    ['all is well', { groups: groups({ states }) }, /class="good">✓ Every task that should be running is/],
     [
       'what has not started counts as well',
       { groups: groups({ states: { ...states, overdue: 2 } }) },
@@ -325,7 +325,7 @@ describe('what stands on top of home', () => {
     [
       'an open restart circuit hides nothing',
       { groups: groups({ states }), accounts: [accountView({ circuits: { list: null, restart: open } })] },
-      /✓ Every task that should run runs[\s\S]*Restart circuit open/,
+      /✓ Every task that should be running is[\s\S]*Restart circuit open/,
     ],
     [
       'nothing polled yet',

@@ -8,7 +8,7 @@
 import type { Environment } from '../../domain/ports/app-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
 import type { CallFailure } from '../../domain/words/failure.ts';
-import { fileTrouble, versionOfUserFile } from '../../user-files.ts';
+import { followUserFiles } from '../../user-files.ts';
 import { parseJson } from '../json.ts';
 import type { Credentials } from '../sign.ts';
 import { field } from '../wire.ts';
@@ -116,7 +116,7 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
   };
 
   if (source.local) void read();
-  const watch = watchFiles(source.files, clock, async () => {
+  const stopFollowing = followUserFiles(source.files, lookAtFilesEveryMs, clock, async () => {
     const before = held?.credentials;
     const end = await read();
     if (end.ok && !same(before, end.credentials)) options.onChanged();
@@ -139,7 +139,7 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
       const end = await unlessAborted(read(), signal);
       return end.ok && !same(end.credentials, refused) ? end.credentials : undefined;
     },
-    close: watch.close,
+    close: stopFollowing,
   };
 }
 
@@ -273,30 +273,3 @@ async function readSecret(secret: Secret, name: string): Promise<string> {
   if ('value' in secret) return checked(secret.value, name);
   return checked(await readSmallFile(secret.file, `${name}File`), `${name}File ${secret.file}`);
 }
-
-// ---- files that change -------------------------------------------------------------------------------------------
-
-/** Looks at the files every 2 s. A link that is pointed elsewhere (ConfigMap, Secret) is a change too. */
-function watchFiles(files: readonly string[], clock: Clock, onChange: () => Promise<void>): { close(): void } {
-  if (files.length === 0) return { close: () => {} };
-  let closed = false;
-  let seen: string | undefined;
-  let takeBack = () => {};
-  const look = async () => {
-    const now = (await Promise.all(files.map(stateOf))).join('|');
-    if (closed) return;
-    const changed = seen !== undefined && seen !== now;
-    seen = now;
-    if (changed) await onChange();
-    if (!closed) takeBack = clock.after(lookAtFilesEveryMs, look);
-  };
-  void look();
-  return {
-    close: () => {
-      closed = true;
-      takeBack();
-    },
-  };
-}
-
-const stateOf = (file: string): Promise<string> => versionOfUserFile(file).catch(fileTrouble);

@@ -20,7 +20,7 @@ export function operatorRestart(record: TaskRecord, situation: Situation, by: st
   if (list.kind === 'open')
     return refused(`circuit: the list is refused with ${list.failure.code ?? list.failure.class}`);
   if (record.item.status === 'active' && now < situation.blindAt)
-    return refused('it runs, by the newest list: there is nothing to restart');
+    return refused('it runs, according to the newest list: there is nothing to restart');
   for (const { reason, detail } of objections(record, situation)) {
     const { operator } = reasonMeanings[reason];
     if (operator === 'refused') return refused(`${reason}: ${detail}`);

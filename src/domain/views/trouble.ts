@@ -4,9 +4,9 @@ import type { AccountView, StatusView } from './shown.ts';
 
 /** How each kind of trouble is called; a time and a detail follow. */
 export const troubleWords = {
-  store: 'the store fails, and nothing is restarted',
-  rejected: 'the new configuration is rejected, and the old one stays in force',
-  'not-owned': 'another process owns it: nothing is restarted from here',
+  store: 'the store fails, so relaykeeper restarts nothing',
+  rejected: 'the new configuration is rejected; the old one stays in force',
+  'not-owned': 'another process owns it: this one restarts nothing',
   late: 'no poll has succeeded',
   failing: 'polls fail',
   failed: 'polls failed',
@@ -14,10 +14,10 @@ export const troubleWords = {
   'restart-circuit': 'restart circuit open',
   throttled: 'the cloud throttles restarts',
   slowed: 'calls are slowed down',
-  suspect: 'the list lost too many tasks to be believed',
-  incomplete: 'the list is incomplete, and tasks may be missing from it',
+  suspect: 'the list lost too many tasks to be trusted',
+  incomplete: 'the list is incomplete: tasks may be missing from it',
   storm: 'storm, only a few restarts at a time',
-  clock: 'the clocks of this machine and of the cloud differ',
+  clock: 'the clocks of this machine and the cloud differ',
 } as const;
 export type TroubleKind = keyof typeof troubleWords;
 

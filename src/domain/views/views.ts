@@ -26,7 +26,7 @@ const orNever = (at: number): number | 'never' => (at === Number.POSITIVE_INFINI
 function verdictView(record: TaskRecord, verdict: Verdict): VerdictView {
   switch (verdict.kind) {
     case 'restart':
-      return { kind: 'restart', sentence: 'It is restarted as soon as the limiter permits.' };
+      return { kind: 'restart', sentence: 'It will be restarted as soon as the limiter allows.' };
     case 'wait': {
       const { reason, detail, until } = verdict;
       return { kind: 'wait', reason, until: orNever(until), sentence: `It is not restarted: ${detail}.` };
@@ -42,7 +42,9 @@ function verdictView(record: TaskRecord, verdict: Verdict): VerdictView {
 function nothingToDo({ goneAt, item, outage }: TaskRecord): string {
   if (goneAt !== undefined) return 'It is gone from the list.';
   if (item.status === 'not-started') return 'It has not started yet: there is nothing to restart.';
-  return outage ? 'It runs again; relaykeeper watches whether it holds.' : 'It runs: there is nothing to restart.';
+  return outage
+    ? 'It runs again; relaykeeper is watching whether it stays up.'
+    : 'It runs: there is nothing to restart.';
 }
 
 function shownVerdict(record: TaskRecord, policy: Policy | undefined, situation: Situation): VerdictView {

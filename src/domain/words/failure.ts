@@ -78,14 +78,14 @@ const rows = {
   throttled: {
     ...ofItsTask,
     means: 'More calls than the cloud admits',
-    advice: 'Nothing if it passes; if it lasts, another program calls with this account: lower `rateLimit`',
+    advice: 'Nothing if it passes; if it lasts, another program uses this account: lower `rateLimit`',
     attempt: 'throttled',
     ofOneGroup: false,
     codeless: true,
   },
   quota: {
     ...ofItsTask,
-    means: "More resources than the account's quota allows; this is no throttling",
+    means: "More resources than the account's quota allows; this is not throttling",
     advice: 'Stop tasks that nobody needs, or ask the vendor for a larger quota',
     restartCircuit: 'counts',
     ofOneGroup: false,
@@ -122,7 +122,7 @@ const rows = {
   },
   retired: {
     ...ofTheAccount,
-    means: 'The cloud does not have this action any more',
+    means: 'The cloud has retired this action',
     advice: 'Set `restartAction: auto`, or update relaykeeper',
     remedy: 'action',
   },
@@ -135,7 +135,7 @@ const rows = {
   'not-found': { ...ofItsTask, means: 'The cloud does not find the task', advice: 'Look for it in the console' },
   server: {
     ...noAnswer,
-    means: 'The cloud failed inside, or its answer could not be read',
+    means: 'The cloud failed internally, or its answer could not be read',
     advice: 'Wait; if it lasts, ask the vendor with the request id from the log',
   },
   common: {

@@ -43,20 +43,20 @@ const rows = {
   ended: {
     ...plain,
     means: 'The cloud says 已结束, or its EndTime has passed',
-    advice: 'Nothing: it takes a new task',
+    advice: 'Nothing: it needs a new task',
     operator: 'refused',
     forever: 'it has ended',
   },
   'unknown-status': {
     ...plain,
-    means: 'The cloud gives it a status that relaykeeper does not know',
+    means: 'The cloud reports a status that relaykeeper does not know',
     advice: 'Look at the task in the console; report the status',
-    forever: 'until the cloud gives it a known status',
+    forever: 'until the cloud reports a known status',
   },
   standby: {
     ...plain,
     means: 'Another process owns the account',
-    advice: 'Ask that process; nothing if you meant it so',
+    advice: 'Ask that process; nothing, if that is intended',
     operator: 'refused',
     loggedElsewhere: true,
   },
@@ -85,7 +85,7 @@ const rows = {
   'before-start': { ...plain, means: 'Its StartTime is ahead', advice: 'Nothing' },
   'near-end': {
     ...plain,
-    means: 'Its EndTime is so close that a restart is not worth it (`endGuard`)',
+    means: 'Its EndTime is too close for a restart to be worth it (`endGuard`)',
     advice: 'Nothing',
     forever: 'it ends soon',
   },
@@ -105,7 +105,7 @@ const rows = {
   'in-flight': {
     ...plain,
     means: 'A restart is on its way',
-    advice: 'Wait some seconds',
+    advice: 'Wait a few seconds',
     operator: 'refused',
     loggedElsewhere: true,
     forever: endsFirst,
@@ -131,8 +131,7 @@ const rows = {
   },
   abandoned: {
     ...plain,
-    means:
-      'An attempt failed that was made `quarantine.abandonAfter` after quarantine began: relaykeeper has given it up',
+    means: 'An attempt still failed `quarantine.abandonAfter` after quarantine began: relaykeeper has given up on it',
     advice: 'Repair its source or target, then `release TASK`',
     forever: 'until it is released',
   },
