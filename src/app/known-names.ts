@@ -34,7 +34,10 @@ export function typesMustExist(types: readonly string[] | undefined): void {
  * Of a question that found nothing: what it names must be there now. What was there once has events and is not asked:
  * they are kept longer than tasks, groups and accounts.
  */
-export function subjectMustExist({ account, group, taskId }: EventQuery, keepers: readonly Keeper[]): void {
+export function subjectMustExist(
+  { account, group, taskId }: Pick<EventQuery, 'account' | 'group' | 'taskId'>,
+  keepers: readonly Keeper[],
+): void {
   const accounts = keepers.map((keeper) => keeper.account);
   if (account !== undefined && !accounts.includes(account))
     throw new Refusal('not-found', unknownName('account', account, accounts));

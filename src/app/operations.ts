@@ -1,23 +1,22 @@
 /** What operators may ask of the running daemon, over all its accounts: the `Operations` port on the keepers. */
 import { verdictOf } from '../domain/decide/rules.ts';
 import { isListed, stateOf } from '../domain/memory/condition.ts';
-import { holdsOver } from '../domain/memory/holds.ts';
 import type { TaskRecord } from '../domain/memory/ledger.ts';
 import type { Situation } from '../domain/memory/situation.ts';
 import type { Lane } from '../domain/ports/gate-port.ts';
-import type { Operations, ReloadResult, TaskPage, TaskQuery } from '../domain/ports/operations-port.ts';
-import type { StoredEvent } from '../domain/ports/store-port.ts';
+import type { EventsAsked, Operations, ReloadResult, TaskPage, TaskQuery } from '../domain/ports/operations-port.ts';
+import type { EventQuery } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { inCommon } from '../domain/views/in-common.ts';
-import type { AccountSnapshot, EventView, ExplainView, StatusView, TaskView } from '../domain/views/shown.ts';
-import { accountView, groupViews, ruleViews, taskView } from '../domain/views/views.ts';
+import type { AccountSnapshot, ExplainView, StatusView, TaskView } from '../domain/views/shown.ts';
+import { accountView, groupViews, taskView } from '../domain/views/views.ts';
 import type { Reason } from '../domain/words/reason.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import { withoutSecrets } from '../settings/settings.ts';
 import type { Store } from '../store/open.ts';
-import { lineOf } from '../telemetry/sentences.ts';
 import { sameSecret } from '../web/access.ts';
+import { besides, eventView, explained } from './explained.ts';
 import type { Fleet } from './fleet.ts';
 import { type Directory, holdOperations } from './hold-operations.ts';
 import { groupMustExist, subjectMustExist, typesMustExist, unknownName } from './known-names.ts';
@@ -37,7 +36,6 @@ interface Running {
 /** A loop that has not gone round for so long hangs; the longest poll with all its patience is shorter. */
 const hangsAfterMs = 10 * 60_000;
 const lanes = ['restart', 'verify', 'poll', 'other'] as const satisfies readonly Lane[];
-const recentEvents = 20;
 /** A prefix of a task id that names it is at least this long. */
 const shortestPrefix = 6;
 
@@ -66,20 +64,13 @@ export function createOperations(running: Running): Operations {
     },
     async explain(named, account): Promise<ExplainView> {
       const { keeper, taskId } = find(named, account);
-      const stored = await store.history.events({ account: keeper.account, taskId, limit: recentEvents });
-      const situation = keeper.situation();
       const record = keeper.ledger.tasks.get(taskId);
       if (!record) throw new Refusal('not-found', `no task ${named} any more`);
-      return {
-        ...taskView(record, situation),
-        rules: ruleViews(record, situation),
-        holds: holdsOver(situation, record),
-        recent: stored.map((one) => eventView(one, crew)),
-      };
+      return explained(keeper, record, store, crew);
     },
     async events(query) {
       typesMustExist(query.types);
-      const events = await store.history.events(query);
+      const events = await store.history.events(withBesides(query, crew));
       if (events.length === 0) subjectMustExist(query, crew.keepers());
       return events.map((one) => eventView(one, crew));
     },
@@ -111,13 +102,13 @@ export function createOperations(running: Running): Operations {
   };
 }
 
-function eventView(stored: StoredEvent, crew: Fleet): EventView {
-  const { event } = stored;
-  const held = 'hold' in event && event.hold.target.kind === 'task' ? event.hold.target.taskId : undefined;
-  const taskId = 'taskId' in event ? event.taskId : held;
-  const keeper = crew.keepers().find(({ account }) => account === event.account);
-  const title = taskId === undefined ? undefined : keeper?.ledger.tasks.get(taskId)?.item.title;
-  return { ...stored, title: title ?? null, sentence: lineOf(event).msg };
+/** Besides a task's own events those of its account, if they are asked for and the task is known. */
+function withBesides({ besides: wanted, ...query }: EventsAsked, crew: Fleet): EventQuery {
+  const { account, taskId } = query;
+  const keepers = crew.keepers().filter((keeper) => account === undefined || keeper.account === account);
+  const keeper = keepers.find(({ ledger }) => taskId !== undefined && ledger.tasks.has(taskId));
+  const record = keeper?.ledger.tasks.get(taskId ?? '');
+  return wanted && keeper && record ? { ...query, account: keeper.account, besides: besides(record) } : query;
 }
 
 /** Who keeps what: accounts by name, tasks by id, by the beginning of it, or by title. */

@@ -1,6 +1,7 @@
 /** `explain TASK`: every rule and what it says about one task now. */
 import { Command } from 'commander';
-import type { ExplainView, RuleView } from '../domain/views/shown.ts';
+import { targetWords } from '../domain/views/covered.ts';
+import type { CallView, ExplainView, RuleView } from '../domain/views/shown.ts';
 import { reasonMeanings, reasons } from '../domain/words/reason.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { writeEvents } from './history.ts';
@@ -39,7 +40,8 @@ function writeTask({ out, clock, program }: Surroundings, task: ExplainView): vo
   const advice = meaningOf(task.verdict.reason)?.advice;
   if (advice !== undefined) line('to do', advice);
   line('state', `${task.state} (${task.statusText}) since ${moment(out, task.changedAt)}${task.gone ? ', gone' : ''}`);
-  line('where', `account ${task.account}, ${groupWords(task)}, cloud group ${task.cloudGroup}`);
+  line('where', `account ${task.account}, cloud group ${task.cloudGroup}`);
+  line('group', entryWords(task));
   line(
     'planned',
     `${moment(out, task.startsAt)} to ${moment(out, task.endsAt)}${task.due ? ', due now' : ', not due now'}`,
@@ -54,7 +56,8 @@ function writeTask({ out, clock, program }: Surroundings, task: ExplainView): vo
     `${made} made, ${failedInRow} failed in a row, last ${moment(out, lastAt)}${phase ? `, ${phase}` : ''}`,
   );
   for (const hold of task.holds) {
-    line('hold', `${hold.id} by ${hold.author} until ${moment(out, hold.endsAt)}: ${hold.reason}`);
+    const end = hold.endsAt === undefined ? 'it is removed' : moment(out, hold.endsAt);
+    line('hold', `${hold.id} by ${hold.author} on ${targetWords(hold)} until ${end}: ${hold.reason}`);
   }
   if (task.givenUp) line('given up', `${task.givenUp}; take it back with: ${program} release ${task.taskId}`);
   out.write('\n');
@@ -63,6 +66,7 @@ function writeTask({ out, clock, program }: Surroundings, task: ExplainView): vo
     ['RULE', 'SAYS', 'DETAIL'],
     task.rules.map((rule) => [rule.reason, ruleWords(out, rule), inOneClock(out, rule.detail)]),
   );
+  writeCalls(out, task.calls);
   if (task.recent.length === 0) return;
   out.write('\n');
   writeEvents(out, task.recent);
@@ -79,7 +83,29 @@ function verdictWords(out: Output, { verdict }: ExplainView): string {
   return `${reason ?? 'wait'}, ${end}: ${verdict.sentence}`;
 }
 
-const groupWords = ({ group }: ExplainView): string => (group === null ? 'no group' : `group ${group}`);
+/** Which entry of `groups:` has it, or what keeps it out. */
+function entryWords({ entry, cloudGroup }: ExplainView): string {
+  if (!entry) return `none: no entry of groups: matches it (cloud group ${cloudGroup})`;
+  const { group, excludedBy } = entry;
+  if (!excludedBy) return `${group}: the first entry of groups: that matches it`;
+  return `none: entry ${group} excludes it by ${excludedBy.key} ${excludedBy.glob}, and no later entry gets it`;
+}
+
+function writeCalls(out: Output, calls: readonly CallView[]): void {
+  if (calls.length === 0) return;
+  out.write('\n');
+  writeTable(
+    out,
+    ['CALL', 'BY', 'ANSWER', 'CODE', 'REQUEST'],
+    calls.map(({ at, by, answer, code, requestId }) => [
+      moment(out, at),
+      by ?? 'the rules',
+      answer ?? 'none yet',
+      code ?? '-',
+      requestId ?? '-',
+    ]),
+  );
+}
 
 const ruleWords = (out: Output, { notBefore }: RuleView): string =>
   notBefore === null ? 'ok' : `not before ${until(out, notBefore)}`.replace('not before never', 'never');

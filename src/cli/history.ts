@@ -1,14 +1,11 @@
 /** `history [TASK]`: what happened, newest last, so that the newest stands above the prompt. */
 
 import { Command, InvalidArgumentError } from 'commander';
-import type { StoredEvent } from '../domain/ports/store-port.ts';
-import type { ExplainView } from '../domain/views/shown.ts';
-import { durationMs } from '../domain/words/duration.ts';
-import type { Event } from '../domain/words/events.ts';
-import { lineOf } from '../telemetry/sentences.ts';
+import type { EventView, ExplainView } from '../domain/views/shown.ts';
 import { type Daemon, type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { inOneClock, moment, writeJson, writeTable } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
+import { lengthMs } from './times.ts';
 
 /** The most that the API gives at once. */
 const mostEvents = 1000;
@@ -25,7 +22,7 @@ interface Options extends DaemonOptions {
 
 export const historyCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('history'))
-    .description('what happened to a task, or to everything')
+    .description('what happened to a task, its account and its group; or to everything')
     .argument('[TASK]', 'task id, the first 6 or more characters of it, or its title')
     .option('--account <NAME>', 'only this account')
     .option('--group <NAME>', 'only this group')
@@ -36,17 +33,17 @@ export const historyCommand = (surroundings: Surroundings): Command =>
     .option('--json', 'print JSON')
     .action(async (id: string | undefined, options: Options) => {
       const { account, group, type, before, limit } = options;
-      const sinceMs = options.since === undefined ? Number.POSITIVE_INFINITY : lengthMs(options.since);
-      const found = await withDaemon(surroundings, options, async (daemon) => {
+      const { out, clock } = surroundings;
+      const since = options.since === undefined ? undefined : clock.now() - lengthMs('--since', options.since);
+      const events = await withDaemon(surroundings, options, async (daemon) => {
         const task = id === undefined ? undefined : await fullId(daemon, id, account);
-        return daemon.get<readonly StoredEvent[]>(
-          `/api/v1/events${query({ task, account, group, type, before, limit })}`,
+        const besides = task && 'true';
+        return daemon.get<readonly EventView[]>(
+          `/api/v1/events${query({ task, besides, account, group, type, since, before, limit })}`,
         );
       });
-      const { out, clock } = surroundings;
-      const events = found.filter(({ event }) => event.at >= clock.now() - sinceMs);
-      const oldest = found.at(-1);
-      if (oldest && options.since !== undefined && found.length === limit && events.length === found.length)
+      const oldest = events.at(-1);
+      if (oldest && options.since !== undefined && events.length === limit)
         out.error(`these are the newest ${limit}; those before: --before ${oldest.seq}\n`);
       if (options.json) return writeJson(out, events);
       if (events.length === 0 && out.isTerminal) return out.write('nothing recorded\n');
@@ -63,35 +60,49 @@ async function fullId(daemon: Daemon, id: string, account: string | undefined): 
   }
 }
 
-export function writeEvents(out: Output, newestFirst: readonly StoredEvent[]): void {
-  writeTable(
-    out,
-    ['NO', 'TIME', 'ACCOUNT', 'GROUP', 'TASK', 'EVENT', 'WHAT'],
-    newestFirst
-      .toReversed()
-      .map(({ seq, event }) => [
+/** For a person: the times under their day, the titles in place of ids. For a program: everything, one row a line. */
+export function writeEvents(out: Output, newestFirst: readonly EventView[]): void {
+  const events = newestFirst.toReversed();
+  if (!out.isTerminal) {
+    writeTable(
+      out,
+      ['NO', 'TIME', 'ACCOUNT', 'GROUP', 'TASK', 'EVENT', 'WHAT', 'TITLE'],
+      events.map(({ seq, event, title, sentence }) => [
         String(seq),
         moment(out, event.at),
         event.account,
         ('group' in event && event.group) || '-',
         'taskId' in event ? event.taskId : '-',
         event.type,
-        inOneClock(out, sentence(event)),
+        sentence,
+        title ?? '-',
       ]),
+    );
+    return;
+  }
+  const day = (at: number) => moment(out, at).slice(0, dayLength);
+  const days = events.map(({ event }) => day(event.at));
+  writeTable(
+    out,
+    ['NO', 'TIME', 'TITLE', 'WHAT'],
+    events.map((one, n) => [
+      String(one.seq),
+      days[n] === days[n - 1] ? moment(out, one.event.at).slice(dayLength + 1) : moment(out, one.event.at),
+      subjectOf(one),
+      // Of the same day the time alone: what is read together has one clock.
+      inOneClock(out, one.sentence).replaceAll(`${days[n]} `, ''),
+    ]),
   );
 }
 
-/** The sentence of the log. JSON has no Infinity (it comes as null), and a newer daemon may tell of what we do not know. */
-function sentence(event: Event): string {
-  const never = event.type === 'restart-withheld' && event.until === null;
-  return lineOf(never ? { ...event, until: Number.POSITIVE_INFINITY } : event).msg ?? event.type;
-}
+const dayLength = '2026-01-31'.length;
 
-function lengthMs(text: string): number {
-  const ms = durationMs(text);
-  if (ms === undefined || ms === 0)
-    throw new Failure(exitCodes.usage, `--since ${text} is no duration: write 30m, 2h or 1d12h`);
-  return ms;
+/** Whom it is about: a task by its title, else what is said of all of them. */
+function subjectOf({ event, title }: EventView): string {
+  if (title !== null) return title;
+  if ('taskId' in event) return event.taskId;
+  const group = 'scope' in event ? event.scope.group : 'group' in event ? event.group : undefined;
+  return group === undefined ? `account ${event.account}` : `group ${group}`;
 }
 
 function eventCount(text: string): number {

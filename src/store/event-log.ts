@@ -30,12 +30,16 @@ export function history(db: Database, onUnreadable: (error: Error) => void): His
       let before = Math.min(query.before ?? Number.POSITIVE_INFINITY, newest + 1);
       while (before > oldest && found.length < limit) {
         const from = Math.max(oldest, before - sliceRows);
-        for (const { seq, body } of await slice(db, query, from, before, limit - found.length)) {
+        const asked = limit - found.length;
+        const rows = await slice(db, query, from, before, asked);
+        for (const { seq, body } of rows) {
           const event = decodeEvent(body);
-          if (event.ok) found.push({ seq, event: event.value });
-          else onUnreadable(new Error(`event ${seq} cannot be read (${event.why}) and is left out`));
+          if (!event.ok) onUnreadable(new Error(`event ${seq} cannot be read (${event.why}) and is left out`));
+          else if ('taskId' in event.value || (query.besides?.(event.value) ?? true))
+            found.push({ seq, event: event.value });
         }
-        before = from;
+        // More of this slice may be wanted in place of those that were left out.
+        before = rows.length < asked ? from : (rows.at(-1)?.seq ?? from);
       }
       return found;
     },
@@ -58,7 +62,12 @@ function slice(db: Database, query: EventQuery, from: number, before: number, li
     .orderBy('seq', 'desc')
     .limit(limit);
   if (query.account !== undefined) select = select.where('account', '=', query.account);
-  if (query.taskId !== undefined) select = select.where('task_id', '=', query.taskId);
+  const { taskId, besides, since } = query;
+  if (taskId !== undefined)
+    select = select.where(({ eb, or }) =>
+      or([eb('task_id', '=', taskId), ...(besides ? [eb('task_id', 'is', null)] : [])]),
+    );
+  if (since !== undefined) select = select.where('at', '>=', since);
   if (query.group !== undefined) select = select.where('group_name', '=', query.group);
   if (query.types !== undefined) select = select.where('type', 'in', storedUnder(query.types));
   return select.execute();

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type {
   AccountView,
+  CallView,
   EventView,
   ExplainView,
   GroupView,
@@ -97,6 +98,15 @@ const told = z.object({
   sentence: z.string(),
 });
 
+const call = z.object({
+  at,
+  by: orNull(z.string()).meta({ description: 'Null: the rules' }),
+  answer: orNull(z.enum(['accepted', 'refused', 'throttled', 'not-sent', 'unanswered'])),
+  code: orNull(z.string()),
+  requestId: orNull(z.string()),
+  durationMs: orNull(z.number()),
+}) satisfies z.ZodType<CallView>;
+
 const rule = z.object({ reason, notBefore: orNull(until), detail: z.string() }) satisfies z.ZodType<RuleView>;
 
 const group = z.object({
@@ -174,6 +184,13 @@ const common = z.object({
 export const answers = {
   TaskView: task,
   ExplainView: task.extend({
+    entry: orNull(
+      z.object({
+        group: z.string(),
+        excludedBy: orNull(z.object({ key: z.enum(['title', 'taskId']), glob: z.string() })),
+      }),
+    ),
+    calls: z.array(call),
     rules: z.array(rule),
     holds: z.array(hold),
     recent: z.array(told),

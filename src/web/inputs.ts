@@ -113,6 +113,13 @@ export const streamQuery = z.strictObject(aboutEvents);
 export const eventsQuery = z.strictObject({
   ...aboutEvents,
   cursor: cursorOfParts(1),
+  since: wholeNumber(0, Number.MAX_SAFE_INTEGER)
+    .optional()
+    .meta({ description: 'Only events since then, Unix milliseconds' }),
+  besides: z
+    .literal('true')
+    .optional()
+    .meta({ description: 'With `task`: also what happened to its account and group, and holds over it' }),
   before: wholeNumber(1, Number.MAX_SAFE_INTEGER).optional().meta({ description: 'Only events with a smaller number' }),
   limit: wholeNumber(1, mostEvents)
     .default(100)

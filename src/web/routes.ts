@@ -239,8 +239,9 @@ const reading: readonly Route[] = [
     answer: `Events; ${paged}`,
     schema: 'EventView[]',
     run: async ({ operations }, { query: { cursor, ...query } }) => {
-      const { account, group, task, type, before = seqOf(cursor), limit } = query;
-      const wanted = { account, group, taskId: task, types: type?.split(','), before, limit };
+      const { account, group, task, type, before = seqOf(cursor), since, limit } = query;
+      const besides = query.besides === 'true' || undefined;
+      const wanted = { account, group, taskId: task, types: type?.split(','), before, since, besides, limit };
       const events = await operations.events(wanted);
       const last = events.at(-1);
       const { before: _, ...same } = query;

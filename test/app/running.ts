@@ -107,10 +107,11 @@ export async function running(yaml: string) {
 }
 
 const isAskedFor =
-  ({ account: name, taskId, group, types, before, after }: EventQuery) =>
+  ({ account: name, taskId, group, types, before, after, besides, since }: EventQuery) =>
   ({ seq, event }: StoredEvent): boolean =>
     (name === undefined || event.account === name) &&
-    (taskId === undefined || ('taskId' in event && event.taskId === taskId)) &&
+    (taskId === undefined || ('taskId' in event ? event.taskId === taskId : (besides?.(event) ?? false))) &&
+    (since === undefined || event.at >= since) &&
     (group === undefined || ('group' in event && event.group === group)) &&
     (types === undefined || types.includes(event.type)) &&
     (before === undefined || seq < before) &&

@@ -2,9 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { StoredEvent } from '../../src/domain/ports/store-port.ts';
-import type { ExplainView, StatusView, TaskView } from '../../src/domain/views/shown.ts';
-import type { Event, Hold } from '../../src/domain/words/events.ts';
+import type { EventView, ExplainView, StatusView, TaskView } from '../../src/domain/views/shown.ts';
+import type { Hold } from '../../src/domain/words/events.ts';
 import { reasonMeanings, reasons } from '../../src/domain/words/reason.ts';
 import { type Answer, noon, type PretendDaemon, pretendDaemon, typed } from './pretend.ts';
 
@@ -45,7 +44,9 @@ const hold: Hold = {
 
 const heldTask = { ...hold, title: '世界杯01', covers: { tasks: 1, stopped: 1 } };
 
-const opened: StoredEvent = {
+const opened: EventView = {
+  title: '世界杯01',
+  sentence: 'stopped',
   seq: 11,
   event: {
     type: 'outage-opened',
@@ -57,7 +58,9 @@ const opened: StoredEvent = {
     firstSight: false,
   },
 };
-const failed: StoredEvent = {
+const failed: EventView = {
+  title: '世界杯01',
+  sentence: 'the restart failed: InvalidParam, 3 in a row',
   seq: 12,
   event: {
     type: 'restart-failed',
@@ -75,13 +78,18 @@ const failed: StoredEvent = {
 
 const explained: ExplainView = {
   ...task,
+  entry: { group: 'vip', excludedBy: null },
+  calls: [
+    { at: noon - minute, by: null, answer: 'refused', code: 'InvalidParam', requestId: 'REQ2', durationMs: 120 },
+    { at: noon - 2 * minute, by: 'lin', answer: 'accepted', code: null, requestId: 'REQ1', durationMs: 90 },
+  ],
   rules: [
     { reason: 'held', notBefore: null, detail: '' },
     { reason: 'backoff', notBefore: noon + minute, detail: 'attempt 4' },
     { reason: 'quarantined', notBefore: 'never', detail: 'eight failures' },
   ],
   holds: [hold],
-  recent: [failed, opened].map((one) => ({ ...one, title: 'News', sentence: 'x' })),
+  recent: [failed, opened],
 };
 
 const gate = {
@@ -198,10 +206,11 @@ describe('what each command asks of the daemon', () => {
       ['GET /api/v1/events?group=vip&type=restart-failed%2Coutage-opened&before=90&limit=1000'],
       undefined,
     ],
-    ['history 8fde6a', ['GET /api/v1/tasks/8fde6a', `GET /api/v1/events?task=${id}&limit=50`], undefined],
+    ['history 8fde6a', ['GET /api/v1/tasks/8fde6a', `GET /api/v1/events?task=${id}&besides=true&limit=50`], undefined],
+    ['history --since 3m', [`GET /api/v1/events?since=${noon - 3 * minute}&limit=50`], undefined],
     [
       'history long-gone-task',
-      ['GET /api/v1/tasks/long-gone-task', 'GET /api/v1/events?task=long-gone-task&limit=50'],
+      ['GET /api/v1/tasks/long-gone-task', 'GET /api/v1/events?task=long-gone-task&besides=true&limit=50'],
       undefined,
     ],
     ['hold list', ['GET /api/v1/holds'], undefined],
@@ -473,7 +482,7 @@ describe('what is printed', () => {
     );
     expect((await typed(['history', '--socket', socket])).out).toBe(
       [
-        ['11', '2026-03-01T11:55:00.000Z', 'main', 'vip', id, 'outage-opened', 'stopped'],
+        ['11', '2026-03-01T11:55:00.000Z', 'main', 'vip', id, 'outage-opened', 'stopped', '世界杯01'],
         [
           '12',
           '2026-03-01T11:59:00.000Z',
@@ -482,6 +491,7 @@ describe('what is printed', () => {
           id,
           'restart-failed',
           'the restart failed: InvalidParam, 3 in a row',
+          '世界杯01',
         ],
       ]
         .map((row) => `${row.join('\t')}\n`)
@@ -517,9 +527,12 @@ describe('what is printed', () => {
     expect(out).toContain('held\tok\t\n');
     expect(out).toContain('backoff\tnot before 2026-03-01T12:01:00.000Z\tattempt 4\n');
     expect(out).toContain('quarantined\tnever\teight failures\n');
-    expect(out).toContain('h7 by lin@desk until 2026-03-01T14:00:00.000Z: encoder is being moved');
+    expect(out).toContain(`h7 by lin@desk on task ${id} until 2026-03-01T14:00:00.000Z: encoder is being moved`);
+    expect(out).toContain(`${new Date(noon - minute).toISOString()}\tthe rules\trefused\tInvalidParam\tREQ2\n`);
+    expect(out).toContain(`${new Date(noon - 2 * minute).toISOString()}\tlin\taccepted\t-\tREQ1\n`);
+    expect(out).toContain('group     vip: the first entry of groups: that matches it\n');
     expect(out).toContain('3 made, 3 failed in a row');
-    expect(out).toContain('outage-opened\tstopped\n');
+    expect(out).toContain('outage-opened\tstopped\t世界杯01\n');
   });
 
   it('explain: what to do about the reason, and what ends a wait without a time', async () => {
@@ -582,15 +595,37 @@ describe('what is printed', () => {
     }
   });
 
-  it('history --since: only what is that young, and a word if there may be more', async () => {
-    const { socket } = await answering({ 'GET /api/v1/events': { json: [failed, opened] } });
-    const seen = async (...args: string[]) => typed(['history', ...args, '--socket', socket]);
-    const young = await seen('--since', '3m');
-    expect(young.out.split('\n').map((line) => line.split('\t')[0])).toEqual(['12', '']);
-    expect(young.err).toBe('');
-    const all = await seen('--since', '1h', '--limit', '2');
+  it('history --since says so if there may be more', async () => {
+    const { socket } = await answering(answers);
+    const all = await typed(['history', '--since', '1h', '--limit', '2', '--socket', socket]);
     expect(all.out.split('\n')).toHaveLength(3);
     expect(all.err).toBe('these are the newest 2; those before: --before 11\n');
+  });
+
+  it('history on a terminal: the day once, titles, and whom the rest is about', async () => {
+    const about = (seq: number, event: object, title: string | null, sentence: string) => ({
+      seq,
+      event: { type: 'storm-ended', at: noon + seq, account: 'main', ...event },
+      title,
+      sentence,
+    });
+    const json = [
+      about(4, { at: noon + 26 * 60 * minute, taskId: 't9' }, null, 'gone'),
+      about(3, {}, null, 'circuit open'),
+      about(2, { scope: { group: 'vip' } }, null, 'storm over'),
+      about(1, { taskId: id }, '世界杯01', 'stopped until 2026-03-01T12:01:00.000Z'),
+    ];
+    const { socket } = await answering({ 'GET /api/v1/events': { json } });
+    const { out } = await typed(['history', '--socket', socket], { terminal: true });
+    const [day, clock] = ['2026-03-0\\d', '\\d\\d:\\d\\d:\\d\\d'];
+    expect(out.split('\n').map((line) => line.trimEnd())).toEqual([
+      expect.stringMatching(/^NO {2}TIME +TITLE +WHAT$/),
+      expect.stringMatching(new RegExp(`^1 +${day} ${clock} +世界杯01 +stopped until ${clock}$`)),
+      expect.stringMatching(new RegExp(`^2 +${clock} +group vip +storm over$`)),
+      expect.stringMatching(new RegExp(`^3 +${clock} +account main +circuit open$`)),
+      expect.stringMatching(new RegExp(`^4 +${day} ${clock} +t9 +gone$`)),
+      '',
+    ]);
   });
 
   it('one clock in a row: local on a terminal, in sentences too; UTC in a pipe', async () => {
@@ -604,7 +639,9 @@ describe('what is printed', () => {
       reason: 'backoff',
     };
     const { socket } = await answering({
-      'GET /api/v1/events': { json: [{ seq: 1, event: { ...withheld, until } }] },
+      'GET /api/v1/events': {
+        json: [{ seq: 1, event: { ...withheld, until }, title: null, sentence: 'not before 2026-03-01T12:01:00Z' }],
+      },
       [`GET /api/v1/tasks/${id}`]: {
         json: {
           ...explained,
@@ -614,36 +651,21 @@ describe('what is printed', () => {
     });
     const local = new Date(until);
     const two = (n: number) => String(n).padStart(2, '0');
-    const words = `${local.getFullYear()}-${two(local.getMonth() + 1)}-${two(local.getDate())} ${two(local.getHours())}:01:00`;
+    const words = new RegExp(`not before (\\d{4}-\\d\\d-\\d\\d )?${two(local.getHours())}:01:00`);
     for (const args of [['history'], ['explain', id]]) {
       const person = await typed([...args, '--socket', socket], { terminal: true });
-      expect(person.out).toContain(`not before ${words}`);
+      expect(person.out).toMatch(words);
       expect(person.out).not.toMatch(/\dT\d\d:/);
       expect((await typed([...args, '--socket', socket])).out).toContain('2026-03-01T12:01:00');
     }
   });
 
-  it('a wait without an end, which JSON writes as null, reads so', async () => {
-    const withheld = {
-      type: 'restart-withheld',
-      at: noon,
-      account: 'main',
-      taskId: id,
-      group: 'vip',
-      reason: 'abandoned',
-    };
-    const { socket } = await answering({
-      'GET /api/v1/events': { json: [{ seq: 1, event: { ...withheld, until: null } }] },
-    });
-    const { out } = await typed(['history', '--socket', socket]);
-    expect(out).toContain('not restarted: abandoned, until it is released');
-  });
-
   it('an unknown event of a newer daemon does not break a table', async () => {
-    const newer = { seq: 1, event: { type: 'task-blessed', at: noon, account: 'main' } as unknown as Event };
+    const event = { type: 'task-blessed', at: noon, account: 'main' };
+    const newer = { seq: 1, event, title: null, sentence: 'it is blessed' };
     const { socket } = await answering({ 'GET /api/v1/events': { json: [newer] } });
     const { out, code } = await typed(['history', '--socket', socket]);
     expect(code).toBe(0);
-    expect(out).toContain('task-blessed\ttask-blessed');
+    expect(out).toContain('task-blessed\tit is blessed');
   });
 });

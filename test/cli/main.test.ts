@@ -93,6 +93,8 @@ describe.concurrent('a slow reader at the end of a pipe gets everything', () => 
   const pipeBytes = 64 * 1024;
   const many = 1000;
   const events = Array.from({ length: many }, (_, n) => ({
+    title: null,
+    sentence: 'stopped',
     seq: many - n,
     event: { type: 'task-moved', at: 0, account: 'a'.repeat(64), taskId: `task-${n}`, group: 'vip', from: 'news' },
   }));

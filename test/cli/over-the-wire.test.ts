@@ -27,7 +27,15 @@ const task = {
   title: '世界杯01',
   verdict: { kind: 'none', sentence: 'It runs.' },
 } as TaskView;
-const explained = { ...task, attempts: {}, rules: [], holds: [], recent: [] } as unknown as ExplainView;
+const explained = {
+  ...task,
+  entry: null,
+  attempts: {},
+  calls: [],
+  rules: [],
+  holds: [],
+  recent: [],
+} as unknown as ExplainView;
 const status = { startedAt: 0, now: 0, store: {}, accounts: [], groups: [], inCommon: [] } as unknown as StatusView;
 
 /** What reached the daemon, in its own words. */
@@ -110,10 +118,10 @@ it.each([
     'history 8fde6a --type restart-failed,task-found --before 90',
     [
       ['explain', '8fde6a', undefined],
-      ['events', { taskId: id, types: ['restart-failed', 'task-found'], before: 90, limit: 50 }],
+      ['events', { taskId: id, types: ['restart-failed', 'task-found'], before: 90, besides: true, limit: 50 }],
     ],
   ],
-  ['history nobody', [['events', { taskId: 'nobody', limit: 50 }]]],
+  ['history nobody', [['events', { taskId: 'nobody', besides: true, limit: 50 }]]],
   [
     'hold add --group vip --reason moved --for 1h30m --by ana',
     [['addHold', { target: { kind: 'group', group: 'vip' }, author: 'ana', reason: 'moved', forMs: 5_400_000 }]],

@@ -66,10 +66,10 @@ describe('an observed task', () => {
     expect(view(story, 0).verdict).toMatchObject({ reason: 'observing', wouldGo: { n: 2, at: begin + 60_000 } });
     story.list(60, { t: 'stopped' });
     expect(view(story, 60).verdict.sentence).toBe(
-      'It is not restarted: its group only observes; restart 3 would go at 00:02:00 UTC.',
+      'It is not restarted: its group only observes; restart 3 would go at 2026-01-05T00:02:00.000Z.',
     );
     const soon = new Story(observing({ confirm: 1 })).list(0, { t: 'active' }).list(15, { t: 'stopped' });
-    expect(view(soon, 74).verdict.sentence).toContain('restart 2 would go at 00:01:15 UTC');
+    expect(view(soon, 74).verdict.sentence).toContain('restart 2 would go at 2026-01-05T00:01:15.000Z');
     soon.list(74, { t: 'stopped' });
     expect(view(soon, 75).verdict.sentence).toContain('restart 2 would go now');
   });

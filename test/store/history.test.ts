@@ -41,6 +41,17 @@ describe.each(engines)('history on $engine', ({ newPlace }) => {
     ['between two', { after: 2, before: 5, limit: 10 }, ['storm-ended', 'b']],
     ['after the last', { after: 6, limit: 10 }, []],
     ['of nobody', { taskId: 'nobody', limit: 10 }, []],
+    ['since a moment', { since: 4, limit: 10 }, ['a', 'c']],
+    [
+      'of a task, and of its account besides',
+      { account: 'main', taskId: 'a', besides: () => true, limit: 10 },
+      ['a', 'storm-ended', 'a'],
+    ],
+    [
+      'of a task, and nothing that is not wanted',
+      { account: 'main', taskId: 'a', besides: () => false, limit: 10 },
+      ['a', 'a'],
+    ],
   ];
 
   it('tells the events that are asked for', async () => {
@@ -53,6 +64,22 @@ describe.each(engines)('history on $engine', ({ newPlace }) => {
   it('is empty at first', async () => {
     const { history } = await opened(await newPlace());
     expect(await history.events({ limit: 10 })).toEqual([]);
+  });
+
+  it('what is left out makes no page shorter', async () => {
+    const { ledgerStore, history } = await opened(await newPlace());
+    const mixed = Array.from({ length: 300 }, (_, n) => (n % 3 === 0 ? found('a', n) : { ...stormEnded, at: n }));
+    await ledgerStore.save('main', { ...nothing, events: mixed });
+    const seldom = (event: Event) => event.at % 30 === 1;
+    const seen: number[] = [];
+    for (let before: number | undefined; ; ) {
+      const page = await history.events({ account: 'main', taskId: 'a', besides: seldom, before, limit: 7 });
+      seen.push(...page.map(({ event }) => event.at));
+      before = page.at(-1)?.seq;
+      if (page.length < 7) break;
+    }
+    const wanted = Array.from({ length: 300 }, (_, n) => 299 - n).filter((n) => n % 3 === 0 || n % 30 === 1);
+    expect(seen).toEqual(wanted);
   });
 
   it('is paged without gap or repetition, and rare events far back are found', async () => {

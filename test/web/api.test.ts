@@ -580,6 +580,8 @@ describe('openapi.json', () => {
       'task',
       'type',
       'cursor',
+      'since',
+      'besides',
       'before',
       'limit',
     ]);

@@ -28,6 +28,8 @@ const fake: Partial<Operations> = {
   tasks: () => ({ tasks: [downTask], more: true }),
   explain: async () => ({
     ...downTask,
+    entry: { group: 'vip', excludedBy: null },
+    calls: [],
     rules: [{ reason: 'backoff', notBefore: 5_000_000, detail: 'the last attempt was too recent' }],
     holds: [hold({ reason: nasty })],
     recent: [],

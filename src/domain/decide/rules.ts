@@ -14,7 +14,7 @@ import { byOurs, plus } from '../words/cloud-time.ts';
 import { type CallFailure, classMeanings } from '../words/failure.ts';
 import { hashOf } from '../words/hash.ts';
 import { openingAt } from '../words/hours.ts';
-import type { Policy } from '../words/policy.ts';
+import { entryOf, type Policy } from '../words/policy.ts';
 import { type Reason, reasons } from '../words/reason.ts';
 
 const never = Number.POSITIVE_INFINITY;
@@ -63,9 +63,6 @@ export function nextShadow(
   return { n, notBefore: shadow.at + Math.max(jittered(pauseMs, policy, taskId, n), policy.verifyWithinMs) };
 }
 
-/** It is minutes ahead: the day can be left out. */
-const timeOfDay = (at: number): string => `${new Date(at).toISOString().slice(11, 19)} UTC`;
-
 // ---- the rules -------------------------------------------------------------------------------------------------
 
 /** The task a rule is asked about. `policy` is undefined for an unmanaged one. */
@@ -86,7 +83,7 @@ const under = (rule: (record: TaskRecord, policy: Policy, situation: Situation) 
 };
 
 export const rules: Readonly<Record<Reason, Rule>> = {
-  unmanaged: ({ policy }) => (policy ? undefined : no(never, 'no entry of groups: matches it')),
+  unmanaged: ({ policy, record, situation }) => (policy ? undefined : no(never, whyUnmanaged(record, situation))),
   ended: ({ record, situation }) =>
     hasEnded(record, situation.cloudNow) ? no(never, 'its EndTime has passed or the cloud says 已结束') : undefined,
   'unknown-status': ({ record }) =>
@@ -126,7 +123,10 @@ export const rules: Readonly<Record<Reason, Rule>> = {
         ? 'its group only observes'
         : 'it was stopped when first seen, and firstSight is observe';
     const { n, notBefore } = nextShadow(record, policy);
-    return no(never, `${why}; restart ${n} would go ${notBefore <= now ? 'now' : `at ${timeOfDay(notBefore)}`}`);
+    return no(
+      never,
+      `${why}; restart ${n} would go ${notBefore <= now ? 'now' : `at ${new Date(notBefore).toISOString()}`}`,
+    );
   }),
   'in-flight': under(({ attempt }, _policy, { nextPollAt }) =>
     attempt?.phase.kind === 'in-flight' ? no(nextPollAt, 'a restart is on its way and not answered yet') : undefined,
@@ -157,6 +157,13 @@ export const rules: Readonly<Record<Reason, Rule>> = {
   ),
   storm: under((record, policy, situation) => storm(record, policy, situation)),
 };
+
+function whyUnmanaged({ item }: TaskRecord, { policies }: Situation): string {
+  const entry = entryOf(policies, item);
+  if (!entry?.excluded) return 'no entry of groups: matches it';
+  const { excludedBy, glob } = entry.excluded;
+  return `entry ${entry.policy.name} of groups: excludes it by ${excludedBy} ${glob}`;
+}
 
 function blind({ taskId }: TaskRecord, { blindAt, now, nextPollAt, ledger }: Situation): ReturnType<Rule> {
   if (now >= blindAt)

@@ -42,6 +42,11 @@ export interface TaskQuery {
   readonly limit: number;
 }
 
+export interface EventsAsked extends Omit<EventQuery, 'besides'> {
+  /** With a task: also what happened to its account and group, and holds over it. */
+  readonly besides?: boolean;
+}
+
 /** A task's place in lists: by account, then by id. */
 interface TaskPlace {
   readonly account: string;
@@ -60,7 +65,7 @@ export interface Operations {
   tasks(query: TaskQuery): TaskPage;
   /** `taskId` may be a unique prefix of at least 6 characters, or a unique title. */
   explain(taskId: string, account?: string): Promise<ExplainView>;
-  events(query: EventQuery): Promise<readonly EventView[]>;
+  events(query: EventsAsked): Promise<readonly EventView[]>;
   /** Those in force, those planned, and the recurring ones of the configuration. */
   holds(): readonly HoldView[];
   previewHold(request: Pick<HoldRequest, 'account' | 'target'>): HoldPreview;

@@ -27,6 +27,10 @@ export interface EventQuery {
   readonly before?: number;
   /** Only events with a larger one. */
   readonly after?: number;
+  /** Only events that happened at or after this moment, Unix milliseconds. */
+  readonly since?: number;
+  /** With account and task: also the account's events of no task, those that this takes. */
+  readonly besides?: (event: Event) => boolean;
   /** At most 1,000. */
   readonly limit: number;
 }

@@ -4,7 +4,7 @@ import type { StoredEvent } from '../ports/store-port.ts';
 import type { CircuitName, Hold } from '../words/events.ts';
 import type { ErrorClass, PollTrouble } from '../words/failure.ts';
 import type { Reason } from '../words/reason.ts';
-import type { ApartWhy, TaskState } from '../words/task.ts';
+import type { ApartWhy, RestartAnswer, TaskState } from '../words/task.ts';
 
 /** One rule's answer for one task. `notBefore` null: this rule has nothing against it; 'never' and 'unknown' are words. */
 export interface RuleView {
@@ -65,7 +65,27 @@ export interface EventView extends StoredEvent {
   readonly sentence: string;
 }
 
+/** One restart of a task, as it was sent and answered. */
+export interface CallView {
+  readonly at: number;
+  /** Who asked; null: the rules. */
+  readonly by: string | null;
+  /** Null: it is not answered yet. */
+  readonly answer: RestartAnswer['kind'] | null;
+  readonly code: string | null;
+  readonly requestId: string | null;
+  readonly durationMs: number | null;
+}
+
 export interface ExplainView extends TaskView {
+  /** The entry of `groups:` that matches it first; null: none does. */
+  readonly entry: {
+    readonly group: string;
+    /** It keeps the task out by this glob or id of its `exclude`, and later entries do not get it. */
+    readonly excludedBy: { readonly key: 'title' | 'taskId'; readonly glob: string } | null;
+  } | null;
+  /** The newest restarts, newest first. */
+  readonly calls: readonly CallView[];
   /** Every rule, in the order of authority. */
   readonly rules: readonly RuleView[];
   readonly holds: readonly Hold[];

@@ -1,0 +1,85 @@
+/** What is recorded of a task and around it, as people are told: events with titles, restarts with their answers. */
+import { covers, holdsOver } from '../domain/memory/holds.ts';
+import type { TaskRecord } from '../domain/memory/ledger.ts';
+import type { EventQuery, StoredEvent } from '../domain/ports/store-port.ts';
+import type { CallView, EventView, ExplainView } from '../domain/views/shown.ts';
+import { ruleViews, taskView } from '../domain/views/views.ts';
+import type { Event } from '../domain/words/events.ts';
+import { entryOf } from '../domain/words/policy.ts';
+import type { Keeper } from '../keeper/keeper.ts';
+import type { Store } from '../store/open.ts';
+import { lineOf } from '../telemetry/sentences.ts';
+import type { Fleet } from './fleet.ts';
+
+const recentEvents = 20;
+/** Of an outage that goes on so many are told: all of an ordinary one. */
+const outageEvents = 60;
+const recentCalls = 5;
+
+export async function explained(keeper: Keeper, record: TaskRecord, store: Store, crew: Fleet): Promise<ExplainView> {
+  const { taskId, outage } = record;
+  const about = { account: keeper.account, taskId };
+  const [story, calls] = await Promise.all([
+    store.history.events({ ...about, besides: besides(record), limit: outage ? outageEvents : recentEvents }),
+    store.history.events({ ...about, types: callTypes, limit: 2 * recentCalls }),
+  ]);
+  const situation = keeper.situation();
+  const entry = entryOf(situation.policies, record.item);
+  // Of an outage all of it, and else what came last.
+  const recent = story.filter(({ event }, n) => n < recentEvents || (outage && event.at >= outage.since));
+  return {
+    ...taskView(record, situation),
+    entry: entry
+      ? {
+          group: entry.policy.name,
+          excludedBy: entry.excluded ? { key: entry.excluded.excludedBy, glob: entry.excluded.glob } : null,
+        }
+      : null,
+    rules: ruleViews(record, situation),
+    calls: callViews(calls.map(({ event }) => event)),
+    holds: holdsOver(situation, record),
+    recent: recent.map((one) => eventView(one, crew)),
+  };
+}
+
+const callTypes = ['restart-intended', 'restart-answered'];
+
+/** Newest first: an answer stands before its intent. */
+function callViews(events: readonly Event[]): readonly CallView[] {
+  const answers = new Map<string, Extract<Event, { type: 'restart-answered' }>>();
+  const calls: CallView[] = [];
+  for (const event of events) {
+    if (event.type === 'restart-answered') answers.set(event.attemptId, event);
+    if (event.type !== 'restart-intended') continue;
+    const answered = answers.get(event.attemptId);
+    const answer = answered?.answer;
+    const failure = answer && 'failure' in answer ? answer.failure : undefined;
+    calls.push({
+      at: event.at,
+      by: event.trigger === 'manual' ? (event.by ?? 'operator') : null,
+      answer: answer?.kind ?? null,
+      code: failure ? (failure.code ?? failure.class) : null,
+      requestId: (answer?.kind === 'accepted' ? answer.requestId : failure?.requestId) ?? null,
+      durationMs: answered?.durationMs ?? null,
+    });
+  }
+  return calls.slice(0, recentCalls);
+}
+
+/** Of the account's events those that concern a task: not another group's storms, and no holds that do not cover it. */
+export const besides =
+  (record: TaskRecord): NonNullable<EventQuery['besides']> =>
+  (event) => {
+    if ('hold' in event) return covers(event.hold, record);
+    const group = 'scope' in event ? event.scope.group : 'group' in event ? event.group : undefined;
+    return group === undefined || group === record.group;
+  };
+
+export function eventView(stored: StoredEvent, crew: Fleet): EventView {
+  const { event } = stored;
+  const held = 'hold' in event && event.hold.target.kind === 'task' ? event.hold.target.taskId : undefined;
+  const taskId = 'taskId' in event ? event.taskId : held;
+  const keeper = crew.keepers().find(({ account }) => account === event.account);
+  const title = taskId === undefined ? undefined : keeper?.ledger.tasks.get(taskId)?.item.title;
+  return { ...stored, title: title ?? null, sentence: lineOf(event).msg };
+}
