@@ -40,16 +40,11 @@ function kindOf(found: Stats): string {
 export const readFileNow: ReadFileNow = (path, maxBytes) => {
   const file = openSync(path, flags);
   try {
-    mustBeRegular(fstatSync(file));
-    const bytes = Buffer.alloc(maxBytes + 1);
-    let length = 0;
-    while (length < bytes.length) {
-      const read = readSync(file, bytes, length, bytes.length - length, null);
-      if (read === 0) break;
-      length += read;
-    }
-    if (length > maxBytes) throw new TooLarge(maxBytes);
-    return bytes.subarray(0, length);
+    const found = fstatSync(file);
+    mustBeRegular(found);
+    const content = boundedContent(found, maxBytes);
+    while (content.take(readSync(file, content.room(), 0, content.room().length, null)));
+    return content.bytes();
   } finally {
     closeSync(file);
   }
@@ -60,26 +55,39 @@ export const readUserFile = (path: string, maxBytes: number): Promise<Uint8Array
   beside(`${maxBytes} ${path}`, async () => {
     const file = await open(path, flags);
     try {
-      mustBeRegular(await file.stat());
-      const bytes = Buffer.alloc(maxBytes + 1);
-      let length = 0;
-      while (length < bytes.length) {
-        const { bytesRead } = await file.read(bytes, length, bytes.length - length, null);
-        if (bytesRead === 0) break;
-        length += bytesRead;
-      }
-      if (length > maxBytes) throw new TooLarge(maxBytes);
-      return bytes.subarray(0, length);
+      const found = await file.stat();
+      mustBeRegular(found);
+      const content = boundedContent(found, maxBytes);
+      while (content.take((await file.read(content.room(), 0, content.room().length, null)).bytesRead));
+      return content.bytes();
     } finally {
       await file.close();
     }
   });
 
+/** What was read of a file so far: as much memory as it says that it has, or more as it turns out to have more. */
+function boundedContent({ size }: Stats, maxBytes: number) {
+  let bytes = Buffer.alloc(Math.min(size, maxBytes) + 1);
+  let length = 0;
+  return {
+    /** Never empty. */
+    room: () => bytes.subarray(length),
+    /** So many were read; false at the end. Throws beyond the bound. */
+    take(read: number): boolean {
+      length += read;
+      if (length > maxBytes) throw new TooLarge(maxBytes);
+      if (length === bytes.length) bytes = Buffer.concat([bytes], Math.min(2 * length, maxBytes) + 1);
+      return read > 0;
+    },
+    bytes: () => bytes.subarray(0, length),
+  };
+}
+
 /** Changes when the file is written, or when a link leads elsewhere. Rejects as `readUserFile` does. */
 export const versionOfUserFile = (path: string): Promise<string> =>
   beside(`version ${path}`, async () => {
-    const { ino, size, mtimeMs } = await stat(path);
-    return `${ino}:${size}:${mtimeMs}`;
+    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+    return [dev, ino, size, mtimeNs, ctimeNs].join(':');
   });
 
 /**

@@ -87,6 +87,7 @@ export async function callOnce(
     callEnd(outcome, call, sentAt, secretsOf(credentials)),
     retryAfterOf(outcome, clock.now() + offset.offsetMs()),
   );
+  if (outcome.kind === 'response') outcome.release?.();
   const failure = end.kind === 'ok' ? undefined : end.failure;
   if (failure?.retryAfterMs !== undefined && limitOf[call.action] !== 'restart')
     context.readsRest.until = Math.max(context.readsRest.until, clock.monotonic() + failure.retryAfterMs);

@@ -39,6 +39,8 @@ export type HttpOutcome =
       readonly retryAfter?: string | undefined;
       /** Decompressed. */
       readonly body: Buffer;
+      /** The body was read: its memory is for another answer from here on. */
+      readonly release?: () => void;
     }
   | { readonly kind: 'too-large'; readonly status: number; readonly date: string | undefined }
   /** It was (or may have been) written, and there is no whole answer: it may have taken effect. Our end is closed. */
@@ -161,7 +163,7 @@ function exchange(pool: Pool, clock: Clock, request: HttpRequest, signal: AbortS
           const flow = { pause: () => itsController.pause(), resume: () => itsController.resume() };
           body = readBody(headers, request.maxBytes, flow, (end) => {
             if (end === 'too-large') settle({ kind: 'too-large', status, date });
-            else settle({ kind: 'response', status, date, retryAfter, body: end.body });
+            else settle({ kind: 'response', status, date, retryAfter, body: end.body, release: end.release });
           });
         },
         onResponseData: (_controller, chunk) => body?.write(chunk),
@@ -194,7 +196,7 @@ const textOf = (header: string | string[] | undefined): string | undefined =>
 
 // ---- the bounded body ----------------------------------------------------------------------------------------------
 
-type BodyEnd = { readonly body: Buffer } | 'too-large';
+type BodyEnd = { readonly body: Buffer; readonly release: () => void } | 'too-large';
 
 interface BodyReader {
   write(chunk: Buffer): void;
@@ -218,8 +220,8 @@ function readBody(
   const keep = (chunk: Buffer) => {
     if (!kept.add(chunk)) onEnd('too-large');
   };
-  const finish = () => onEnd({ body: kept.bytes() });
-  const undecodable = () => onEnd({ body: Buffer.alloc(0) });
+  const finish = () => onEnd({ body: kept.bytes(), release: kept.release });
+  const undecodable = () => onEnd({ body: Buffer.alloc(0), release: () => {} });
 
   if (decoder === 'none') return { write: keep, end: finish, destroy: () => {} };
   if (decoder === 'unknown') return { write: undecodable, end: undecodable, destroy: () => {} };
@@ -238,13 +240,25 @@ function readBody(
 
 /** More than this is not set aside because a server says so. */
 const longestAnnounced = 1024 * 1024;
+/** Lengths of pages differ a little from poll to poll: memory is set aside in such steps. */
+const stepBytes = 64 * 1024;
+/** Kept for the answers to come: else a poll of 100,000 tasks leaves 80 MB to be collected. */
+const mostSpare = 4;
+const spare: Buffer[] = [];
+
+function setAside(announced: number): Buffer {
+  if (!(announced > 0 && announced <= longestAnnounced)) return Buffer.alloc(0);
+  const fits = spare.findIndex(({ length }) => length >= announced);
+  const [kept] = fits < 0 ? [] : spare.splice(fits, 1);
+  return kept ?? Buffer.allocUnsafeSlow(Math.ceil(announced / stepBytes) * stepBytes);
+}
 
 /**
  * One growing buffer: a body that comes in millions of tiny chunks costs no more than its bytes. One whose length is
  * announced needs no growing.
  */
 function boundedBytes(maxBytes: number, announced: number) {
-  let bytes = Buffer.alloc(announced > 0 && announced <= Math.min(maxBytes, longestAnnounced) ? announced : 0);
+  let bytes = setAside(Math.min(announced, maxBytes));
   let length = 0;
   return {
     /** False, and everything is dropped, once there are more than `maxBytes`. */
@@ -263,6 +277,10 @@ function boundedBytes(maxBytes: number, announced: number) {
       return true;
     },
     bytes: (): Buffer => bytes.subarray(0, Math.min(length, bytes.length)),
+    release: () => {
+      if (bytes.length > 0 && bytes.length <= longestAnnounced && spare.length < mostSpare) spare.push(bytes);
+      bytes = Buffer.alloc(0);
+    },
   };
 }
 

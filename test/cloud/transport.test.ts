@@ -66,12 +66,37 @@ describe('an answer', () => {
       response.end();
     });
     cleanups.push(server.close);
-    expect(await transport().send(post(server.url), never)).toEqual({
+    expect(await transport().send(post(server.url), never)).toMatchObject({
       kind: 'response',
       status: 418,
       date: 'Wed, 21 Oct 2015 07:28:00 GMT',
       body: Buffer.from(text),
     });
+  });
+
+  test('stays as it came while it is read; its memory is used again only once it was given back', async () => {
+    const server = await serve((response, { body }) => {
+      response.setHeader('content-length', 60_000);
+      response.end(String(body.n).repeat(60_000));
+    });
+    cleanups.push(server.close);
+    const one = transport();
+    const answer = async (n: number) => {
+      const outcome = await one.send({ ...post(server.url), body: JSON.stringify({ n }) }, never);
+      if (outcome.kind !== 'response') throw new Error(outcome.kind);
+      return outcome;
+    };
+    const [first, second] = [await answer(1), await answer(2)];
+    expect([first.body.toString(), second.body.toString()]).toEqual(['1'.repeat(60_000), '2'.repeat(60_000)]);
+    expect(first.body.buffer).not.toBe(second.body.buffer);
+    first.release?.();
+    first.release?.();
+    const [third, fourth] = [await answer(3), await answer(4)];
+    expect([second, third, fourth].map(({ body }) => body.toString('utf8', 59_990))).toEqual(
+      [2, 3, 4].map((n) => String(n).repeat(10)),
+    );
+    expect(third.body.buffer).toBe(first.body.buffer);
+    expect(fourth.body.buffer).not.toBe(first.body.buffer);
   });
 
   const encoders = { gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync };
