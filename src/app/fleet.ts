@@ -1,6 +1,8 @@
 /** All accounts of this process and their keepers: opened, run, swapped by a reload, closed. */
 
 import { once } from 'node:events';
+import { holdsThatFollow } from '../domain/decide/decide.ts';
+import { maxHolds } from '../domain/decide/operator.ts';
 import { isListed, isOnLeave } from '../domain/memory/condition.ts';
 import type { Environment } from '../domain/ports/app-port.ts';
 import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
@@ -142,6 +144,10 @@ export class Fleet {
 
   /** Builds beside the old what the new settings need. Throws, and leaves everything as it was, if it cannot be built. */
   prepare(settings: Settings): Prepared {
+    for (const { name } of settings.accounts) {
+      const keeper = this.keeper(name);
+      if (keeper) mustHaveRoomForHolds(keeper, settings);
+    }
     const keepers = new Map<string, KeeperSettings>();
     for (const account of settings.accounts) {
       const member = this.#members.get(account.name);
@@ -256,6 +262,15 @@ export class Fleet {
   #tellMetrics(settings: Settings): void {
     this.#options.metrics.configure(settings.accounts.map(({ name }) => policies(settings, name)));
   }
+}
+
+/** A group that is renamed or removed leaves its holds on its tasks, one for each: more are not kept than are set. */
+function mustHaveRoomForHolds({ account, ledger }: Keeper, settings: Settings): void {
+  const follow = holdsThatFollow(ledger, policies(settings, account));
+  if (follow > 0 && ledger.holds.size + follow > maxHolds)
+    throw new Error(
+      `account ${account}: ${follow} tasks would leave groups that are held and take their holds along, and at most ${maxHolds} holds are kept. Hold the account or their titles instead (\`hold add --all\`), and remove the hold of the group`,
+    );
 }
 
 /** Ownership is had at once or not: this long is long enough to know. */

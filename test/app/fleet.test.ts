@@ -100,6 +100,27 @@ test('a group without tasks is told with the nearest name that there is', async 
   ]);
 });
 
+test('holds of a group that would become more than a thousand keep its name in the file', async () => {
+  const named = (name: string) =>
+    `accounts: [${account('main')}]\ngroups: [{name: ${name}, match: {cloudGroup: ['*']}}]\n`;
+  await using daemon = await running(named('all'));
+  await daemon.run(60);
+  const tasks = [...daemon.keeper('main').ledger.tasks.values()].filter(({ group }) => group === 'all').length;
+  const holds = Math.ceil(1_001 / tasks);
+  const hold = { account: 'main', target: { kind: 'group', group: 'all' }, author: 'eve' } as const;
+  for (let n = 0; n < holds; n++) await daemon.operations.addHold({ ...hold, reason: `repair ${n}` });
+  const held = () => [...daemon.keeper('main').ledger.holds.values()].map(({ target }) => target.kind);
+  expect(() => daemon.reload(named('every'))).toThrow(
+    `account main: ${holds * tasks} tasks would leave groups that are held and take their holds along, and at most 1000 holds are kept`,
+  );
+  expect(held()).toEqual(Array(holds).fill('group'));
+  // As many as fit follow their tasks.
+  const [, ...others] = [...daemon.keeper('main').ledger.holds.keys()];
+  for (const id of others) await daemon.operations.removeHold(id, 'eve');
+  await daemon.reload(named('every'));
+  expect(held()).toEqual(Array(tasks).fill('task'));
+});
+
 /** The demo world of two accounts is the same: each task id is in both. */
 const twice = (second: string) =>
   `accounts: [${account('main')}, ${account('second')}]\ngroups: [{name: a, match: {account: [main], cloudGroup: ['*']}}, {name: b, match: {account: [second], cloudGroup: [${second}]}}]\n`;

@@ -161,6 +161,20 @@ export function regroup(memory: Memory, policies: Policies, now: number): readon
 /** What settles changes storm windows, and the outcome must not hang on the order in which a list has its tasks. */
 const byId = (a: TaskItem, b: TaskItem): number => (a.taskId < b.taskId ? -1 : 1);
 
+/** Holds of tasks that `regroup` would add, for those that leave a held group. */
+export function holdsThatFollow(ledger: Ledger, policies: Policies): number {
+  const held = new Map<string, number>();
+  for (const { target } of ledger.holds.values())
+    if (target.kind === 'group') held.set(target.group, (held.get(target.group) ?? 0) + 1);
+  let follow = 0;
+  if (held.size === 0) return follow;
+  for (const { item, group, goneAt } of ledger.tasks.values()) {
+    const holds = goneAt === undefined && group !== undefined ? (held.get(group) ?? 0) : 0;
+    if (holds > 0 && groupOf(policies, item)?.name !== group) follow += holds;
+  }
+  return follow;
+}
+
 // ---- taking in the list ------------------------------------------------------------------------------------------
 
 const lookOf = (memory: Memory, policies: Policies, { now, clockOffsetMs }: Moment): Look => {
