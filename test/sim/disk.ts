@@ -4,7 +4,15 @@
  */
 
 import { between, draw, type Random, type Span } from '../../src/simulator/random.ts';
-import { type Clock, type LedgerChanges, type LedgerStore, mapTimes, notAfter, type StoredLedger } from './seam.ts';
+import {
+  type Clock,
+  type Hold,
+  type LedgerChanges,
+  type LedgerStore,
+  mapTimes,
+  notAfter,
+  type StoredLedger,
+} from './seam.ts';
 import { MemoryStore } from './stage.ts';
 
 export interface DiskWeather {
@@ -85,6 +93,10 @@ export class Disk {
         if (!early) await write();
       },
     };
+  }
+
+  holds(): readonly Hold[] {
+    return [...this.memory.holds.values()];
   }
 
   /** As the store does it: stored times in the future are taken as now. */

@@ -56,9 +56,6 @@ export async function checkBooks(history: History): Promise<void> {
     newest.length === kept.length &&
     kept.every((event, index) => JSON.stringify(event) === JSON.stringify(newest[index]));
   judge.must(kept.length === 0 || same, () => `${kept.length} events were told, and the disk does not end with them`);
-  for (const [id, { confirmed, endsAt }] of judge.book.holds)
-    if (confirmed && (endsAt ?? Infinity) > owner.clock.now())
-      judge.must(disk.memory.holds.has(id), () => `hold ${id} was confirmed, and is not on disk`);
   everythingHasItsPlace(disk.memory.events, (what) => judge.fail(what));
 
   if (owner.reloaded || owner.gains !== 1) return;
@@ -72,6 +69,7 @@ export async function checkBooks(history: History): Promise<void> {
 function everythingHasItsPlace(events: readonly Event[], fail: (what: string) => void): void {
   const open = new Map<string, string>();
   const failed = new Set<string>();
+  const abandoned = new Set<string>();
   for (const event of events) {
     const told = toldBy(event);
     if (!told || !('taskId' in told)) continue;
@@ -84,6 +82,11 @@ function everythingHasItsPlace(events: readonly Event[], fail: (what: string) =>
       if (open.get(taskId) !== told.outageId) fail(`an outage of ${taskId} ended that was not open`);
       open.delete(taskId);
     }
+    if (kind === 'abandoned') {
+      if (abandoned.has(taskId)) fail(`${taskId} was abandoned twice`);
+      abandoned.add(taskId);
+    }
+    if (kind === 'ended' || kind === 'released' || kind === 'intended') abandoned.delete(taskId);
     // After the clock was set back an attempt can have a name again, hours later.
     if (kind === 'intended') failed.delete(told.attemptId);
     if (kind === 'failed') {

@@ -20,6 +20,7 @@ import { Disk, fairDisk } from './disk.ts';
 import { checkBooks, healAndCheck } from './ending.ts';
 import type { Happening, Script } from './happening.ts';
 import { Judge } from './judge.ts';
+import { heldBy } from './laws.ts';
 import { Owners } from './ownership.ts';
 import { type Call, type Configuration, Process } from './process.ts';
 import { isDue, isOpen, managedBy } from './reading.ts';
@@ -82,7 +83,6 @@ export class History {
   #unreachableUntil = Number.NEGATIVE_INFINITY;
   #diskBadUntil = Number.NEGATIVE_INFINITY;
   #cutOffUntil = Number.NEGATIVE_INFINITY;
-  #holds = new Map<string, Hold>();
 
   constructor(script: Script, options: HistoryOptions = {}) {
     this.script = script;
@@ -392,6 +392,7 @@ export class History {
     };
     const { judge } = this;
     const at = process.clock.now();
+    const now = this.clock.monotonic();
     switch (what.kind) {
       case 'hook':
         keeper.pollSoon();
@@ -401,7 +402,6 @@ export class History {
         void keeper.operator.restart(what.taskId, 'eve', what.force).catch(refused);
         return;
       case 'release':
-        judge.book.asked.releases.add(what.taskId);
         void keeper.operator.release(what.taskId, 'eve').catch(refused);
         return;
       case 'hold': {
@@ -411,22 +411,17 @@ export class History {
         if (target.kind === 'group' && !groups.includes(target.group)) return;
         const endsAt = forMs === undefined ? undefined : at + forMs;
         const hold: Hold = { id, account: 'main', target, author: 'eve', reason: 'repair', createdAt: at, endsAt };
-        judge.book.holds.set(id, { target, endsAt, confirmed: false });
-        this.#holds.set(id, hold);
         void keeper.operator.changeHold({ type: 'hold-added', at, account: 'main', hold }).then(() => {
-          const held = judge.book.holds.get(id);
-          if (held && this.#holds.has(id)) held.confirmed = true;
+          const replaced = judge.book.reloadedAt >= now || judge.book.asked.holdsOff.has(id);
+          judge.must(replaced || this.disk.memory.holds.has(id), () => `hold ${id} was confirmed, and is not on disk`);
         }, refused);
         return;
       }
       case 'unhold': {
-        const hold = this.#holds.get(what.id);
-        this.#holds.delete(what.id);
-        const held = judge.book.holds.get(what.id);
-        if (!hold || !held || (held.endsAt ?? Infinity) <= at) return;
-        held.confirmed = false;
-        const removed = { type: 'hold-removed', at, account: 'main', hold, by: 'eve' } as const;
-        void keeper.operator.changeHold(removed).then(() => judge.book.holds.delete(what.id), refused);
+        const hold = this.disk.memory.holds.get(what.id);
+        if (!hold || (hold.endsAt ?? Infinity) <= at) return;
+        judge.book.asked.holdsOff.add(what.id);
+        void keeper.operator.changeHold({ type: 'hold-removed', at, account: 'main', hold, by: 'eve' }).catch(refused);
         return;
       }
       default:
@@ -485,8 +480,8 @@ export class History {
       if (!task) return [taskId];
       const { now } = this.world;
       const due = isDue(item, policy, now) && isOpen(policy.hours, now) && now < endsAt - policy.endGuardMs;
-      const givenUp = task.abandoned !== undefined || task.isOnlyWatched(policy, 'perhaps');
-      const held = book.heldBy(taskId, policy.name, this.wall(), false) !== undefined;
+      const givenUp = task.abandoned || task.isOnlyWatched(policy, 'perhaps');
+      const held = heldBy(this.disk.holds(), taskId, policy.name, this.wall()) !== undefined;
       return due && !givenUp && !held ? [taskId] : [];
     });
   }

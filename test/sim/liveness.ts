@@ -4,37 +4,30 @@
  * Time counts for a task from one complete list to the next, if both show it as stopped and the policy gives no reason
  * to leave it alone. The bound is made of what the task may have to wait for:
  *
- * - its own backoff, or quarantine's `retryEvery`, or `verifyWithin` after a call (`own`);
+ * - once it was called, the longest backoff, quarantine's `retryEvery` and `verifyWithin` (`own`);
  * - lists: `confirm` of them, and two more to learn of an effect and of a wait that is over;
  * - the limiter, for each other stopped task one call;
- * - in a storm its turn: of three at a time, each for `verifyWithin` and its lists; who has fewer attempts goes first;
+ * - in a storm its turn: of three at a time, each for `verifyWithin` and its lists; who was not called yet goes first;
  * - while restarts are refused (an open circuit) a probe for each stopped task, tried longest ago first.
  *
  * Not counted is time in which nobody may act: the disk fails, the lease is not renewed, the cloud says "too fast" or
  * cannot be reached, the clock has just stepped. A new owner and a reload begin anew.
  */
 import type { Book, TaskBook } from './book.ts';
-import { probeEveryMs, smallestWindow } from './laws.ts';
-import { isDue, isOpen, managedBy, plannedOf, waitBefore } from './reading.ts';
-import type { Policies, Policy, RestartAnswer, TaskItem } from './seam.ts';
+import { heldBy, type Scene } from './laws.ts';
+import { isDue, isOpen, managedBy, plannedOf } from './reading.ts';
+import type { Hold, Policy, RestartAnswer, TaskItem } from './seam.ts';
 
-export interface Scene {
-  readonly policies: Policies;
-  readonly now: number;
-  readonly wall: number;
-  readonly cloudNow: number;
-  readonly pollEveryMs: number;
-  readonly verifyEveryMs: number;
-  readonly requestTimeoutMs: number;
-  readonly perSecond: number;
-}
-
+/** How often an open circuit is probed. */
+const probeEveryMs = { person: 300_000, row: 30_000 } as const;
+/** Restarts that a storm admits at a time, at least. */
+const smallestWindow = 3;
 /** Restarts wait for at most a minute after an answer that says "too fast". */
 const throttleMs = 60_000;
 /** Rounding, turns of the loops, the permit of a call that was lost. */
 const slackMs = 30_000;
-/** From three attempts on it goes by turns. */
-const turnsFrom = 3;
+/** Others who go first while it has been called less often than they; from three calls on it goes by turns. */
+const turnsOfCalled = 4;
 
 interface Wait {
   readonly group: string;
@@ -42,6 +35,8 @@ interface Wait {
   /** In the present stretch of an open circuit. */
   openMs: number;
   stormy: boolean;
+  /** That circuit was opened by what needs a person, and is probed seldom. */
+  person: boolean;
 }
 
 export class Liveness {
@@ -54,7 +49,6 @@ export class Liveness {
   #longestCallMs = 0;
   #longestGapMs = 0;
   #mostStopped = 0;
-  #person = false;
 
   constructor(book: Book, fail: (what: string) => void) {
     this.#book = book;
@@ -67,7 +61,6 @@ export class Liveness {
     this.#longestCallMs = 0;
     this.#longestGapMs = 0;
     this.#mostStopped = 0;
-    this.#person = this.#book.circuit?.person ?? false;
   }
 
   /** Until then nobody may be able to act. */
@@ -80,16 +73,12 @@ export class Liveness {
     if (kind === 'throttled' || kind === 'not-sent') this.excuse(now + throttleMs);
   }
 
-  circuitFailed(person: boolean): void {
-    this.#person ||= person;
-  }
-
-  /** It was its turn, or another policy has it. */
+  /** It was its turn. */
   called({ taskId }: TaskBook): void {
     this.#waits.delete(taskId);
   }
 
-  listed(scene: Scene): void {
+  listed(scene: Scene, holds: readonly Hold[]): void {
     const { list, circuit, circuitClosedAt } = this.#book;
     const from = this.#listAt;
     this.#listAt = scene.now;
@@ -104,12 +93,13 @@ export class Liveness {
     for (const item of stopped) {
       const task = this.#book.tasks.get(item.taskId);
       const policy = managedBy(scene.policies, item);
-      if (!task || !policy || !this.#isOwed(task, item, policy, scene)) continue;
+      if (!task || !policy || !this.#isOwed(task, item, policy, scene, holds)) continue;
       const known = before.get(item.taskId);
       const wait = known?.group === policy.name ? known : undefined;
-      const next = wait ?? { group: policy.name, closedMs: 0, openMs: 0, stormy: false };
+      const next = wait ?? { group: policy.name, closedMs: 0, openMs: 0, stormy: false, person: false };
       this.#waits.set(item.taskId, next);
       next.stormy ||= this.#book.storms.size > 0;
+      next.person ||= circuit?.person ?? false;
       // Its first list: the wait begins.
       if (!wait || excused) continue;
       if (circuit) next.openMs += circuit.openedAt > from ? scene.now - circuit.openedAt : gapMs;
@@ -121,35 +111,30 @@ export class Liveness {
     }
   }
 
-  #isOwed(task: TaskBook, item: TaskItem, policy: Policy, { wall, cloudNow }: Scene): boolean {
+  #isOwed(task: TaskBook, item: TaskItem, policy: Policy, scene: Scene, holds: readonly Hold[]): boolean {
+    const { wall, cloudNow } = scene;
     if (!task.found || task.isOnlyWatched(policy, 'perhaps')) return false;
-    if (task.abandoned !== undefined || task.downAt <= task.upAt) return false;
-    if (this.#book.heldBy(item.taskId, policy.name, wall, false) !== undefined) return false;
+    if (task.abandoned || task.downAt <= task.upAt) return false;
+    if (heldBy(holds, item.taskId, policy.name, wall) !== undefined) return false;
     const { startsAt, endsAt } = plannedOf(item);
     if (cloudNow < startsAt - policy.startLeadMs || cloudNow >= endsAt - policy.endGuardMs) return false;
     return isOpen(policy.hours, cloudNow) && (startsAt > cloudNow || isDue(item, policy, cloudNow));
   }
 
-  #judge(task: TaskBook, policy: Policy, { closedMs, openMs, stormy }: Wait, scene: Scene): void {
+  #judge(task: TaskBook, policy: Policy, { closedMs, openMs, stormy, person }: Wait, scene: Scene): void {
     const gapMs = Math.max(scene.pollEveryMs, this.#longestGapMs);
-    const jitter = 1 + policy.backoff.jitterPercent / 100;
-    // A restart by hand that was given back forgot nothing: the waits of before it go on.
-    const forgot = !task.unsure;
-    const n = forgot ? task.counted.length : Number.POSITIVE_INFINITY;
+    const longest = 1 + policy.backoff.jitterPercent / 100;
     const settleMs = policy.verifyWithinMs + gapMs + scene.verifyEveryMs + scene.requestTimeoutMs;
-    const ownMs = Math.max(
-      n > 0 ? (forgot ? waitBefore(policy, n + 1) : policy.backoff.maxMs) * jitter : 0,
-      Math.max(n, task.failures.size) >= policy.attempts ? policy.quarantine.retryEveryMs * jitter : 0,
-      task.latest ? settleMs : 0,
-    );
+    const waitMs = Math.max(policy.backoff.maxMs, policy.quarantine.retryEveryMs) * longest;
+    const ownMs = task.called ? Math.max(waitMs, settleMs) : task.latest ? settleMs : 0;
     const listsMs = (policy.confirm + 2) * gapMs;
     const others = this.#mostStopped;
-    const turns = Math.min(n, turnsFrom) + 1;
+    const turns = task.called ? turnsOfCalled : 1;
     const callMs = (4 * (1_000 + this.#longestCallMs)) / scene.perSecond;
     const longestVerifyMs = Math.max(...scene.policies.groups.map(({ verifyWithinMs }) => verifyWithinMs));
     const turnMs = longestVerifyMs + gapMs + scene.verifyEveryMs + scene.requestTimeoutMs;
     const stormMs = stormy ? Math.ceil((others * turns) / smallestWindow) * turnMs : 0;
-    const probeMs = (this.#person ? probeEveryMs.person : probeEveryMs.row) + gapMs + scene.requestTimeoutMs;
+    const probeMs = (person ? probeEveryMs.person : probeEveryMs.row) + gapMs + scene.requestTimeoutMs;
     const bounds = {
       closed: ownMs + listsMs + others * turns * callMs + stormMs + slackMs,
       open: ownMs + listsMs + (others + 1) * probeMs + slackMs,
@@ -157,7 +142,7 @@ export class Liveness {
     const late = (waitedMs: number, boundMs: number, when: string) => {
       if (waitedMs > boundMs)
         this.#fail(
-          `${task.taskId} is stopped and nothing is sent for ${Math.round(waitedMs / 1_000)} s${when}: at most ${Math.round(boundMs / 1_000)} s with ${others} stopped, after ${n} calls`,
+          `${task.taskId} is stopped and nothing is sent for ${Math.round(waitedMs / 1_000)} s${when}: at most ${Math.round(boundMs / 1_000)} s with ${others} stopped${task.called ? ', after calls' : ''}`,
         );
     };
     late(closedMs, bounds.closed, '');

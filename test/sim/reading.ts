@@ -46,14 +46,6 @@ export function isOpen(hours: readonly Hours[], at: number): boolean {
   });
 }
 
-/** Initial × factor^(n−2), at most max; the first attempt is at once. */
-export function waitBefore({ backoff }: Policy, n: number): number {
-  if (n < 2) return 0;
-  let ms = backoff.initialMs;
-  for (let i = 2; i < n && ms < backoff.maxMs; i++) ms *= backoff.factor;
-  return Math.min(ms, backoff.maxMs);
-}
-
 /** StartTime and EndTime as the cloud wrote them. */
 export const plannedOf = ({ startsAt, endsAt }: TaskItem) => ({
   startsAt: startsAt === undefined ? Number.NEGATIVE_INFINITY : unixMs(startsAt),

@@ -7,7 +7,7 @@
 
 import { knownCodes } from '../../src/cloud/errors.ts';
 import { groupViews } from '../../src/domain/views/views.ts';
-import { type Event, type Hold, isRecorded, type Trigger } from '../../src/domain/words/events.ts';
+import { type Event, isRecorded, type Trigger } from '../../src/domain/words/events.ts';
 import type { ErrorClass } from '../../src/domain/words/failure.ts';
 import type { Policies } from '../../src/domain/words/policy.ts';
 import type { Keeper } from '../../src/keeper/keeper.ts';
@@ -44,36 +44,24 @@ export interface OfAttempt extends OfTask {
 /** What a process says, as far as the judge listens. */
 export type Told =
   | { readonly kind: 'owned' | 'lost' }
-  | (OfAttempt & { readonly kind: 'intended'; readonly probe: boolean; readonly free: boolean })
-  | (OfAttempt & { readonly kind: 'worked'; readonly activeAt: number; readonly unanswered: boolean })
-  | (OfAttempt & { readonly kind: 'failed' | 'held' | 'lapsed' | 'given-back' })
-  | (OfTask & { readonly kind: 'found' | 'forgotten' | 'abandoned' | 'shadowed' })
-  | (OfTask & { readonly kind: 'released'; readonly cause: string })
-  | (OfTask & { readonly kind: 'moved'; readonly group: string | undefined; readonly from: string | undefined })
-  | (OfTask & { readonly kind: 'opened'; readonly outageId: string })
-  | (OfTask & { readonly kind: 'ended'; readonly outageId: string; readonly ending: string })
-  /** `byStopped`: not by failed attempts alone, when an outage's first attempt passes. */
-  | { readonly kind: 'storm-on'; readonly group: string | undefined; readonly byStopped: boolean }
-  | { readonly kind: 'storm-off'; readonly group: string | undefined }
+  | (OfAttempt & { readonly kind: 'intended' })
+  | (OfAttempt & { readonly kind: 'failed' })
+  /** `released`: its attempts or its abandonment are forgotten. */
+  | (OfTask & { readonly kind: 'found' | 'moved' | 'shadowed' | 'abandoned' | 'released' | 'forgotten' | 'given-back' })
+  | (OfTask & { readonly kind: 'opened' | 'ended'; readonly outageId: string })
+  | { readonly kind: 'storm-on' | 'storm-off'; readonly group: string | undefined }
   | { readonly kind: 'circuit-failed'; readonly circuit: string; readonly class: ErrorClass }
   | { readonly kind: 'circuit-closed'; readonly circuit: string }
-  | { readonly kind: 'hold-ended'; readonly id: string; readonly endsAt: number | undefined }
-  | { readonly kind: 'hold-set'; readonly hold: Hold }
-  /** Its group is no longer in the configuration. */
-  | { readonly kind: 'hold-dropped'; readonly id: string }
-  | { readonly kind: 'decided' };
+  | { readonly kind: 'hold-ended'; readonly id: string; readonly endsAt: number | undefined };
 
-const attempts = {
-  'restart-failed': 'failed',
-  'restart-proved': 'held',
-  'restart-lapsed': 'lapsed',
+const ofTasks = {
   'restart-given-back': 'given-back',
-} as const;
-const tasks = {
+  'restart-shadowed': 'shadowed',
   'task-found': 'found',
+  'task-moved': 'moved',
   'attempts-forgotten': 'forgotten',
   'task-abandoned': 'abandoned',
-  'restart-shadowed': 'shadowed',
+  'task-released': 'released',
 } as const;
 
 export function toldBy(event: Event): Told | undefined {
@@ -84,29 +72,23 @@ export function toldBy(event: Event): Told | undefined {
       return { kind: 'lost' };
     case 'restart-intended':
       return { ...event, kind: 'intended' };
-    case 'restart-worked':
-      return { ...event, kind: 'worked' };
     case 'restart-failed':
-    case 'restart-proved':
-    case 'restart-lapsed':
+      return { ...event, kind: 'failed' };
     case 'restart-given-back':
-      return { ...event, kind: attempts[event.type] };
+    case 'restart-shadowed':
     case 'task-found':
+    case 'task-moved':
     case 'attempts-forgotten':
     case 'task-abandoned':
-    case 'restart-shadowed':
-      return { ...event, kind: tasks[event.type] };
     case 'task-released':
-      return { ...event, kind: 'released' };
-    case 'task-moved':
-      return { ...event, kind: 'moved' };
+      return { kind: ofTasks[event.type], taskId: event.taskId };
     case 'outage-opened':
       return { ...event, kind: 'opened' };
     case 'outage-ended':
       return { ...event, kind: 'ended' };
     case 'storm-started':
     case 'storm-changed':
-      return { kind: 'storm-on', group: event.scope.group, byStopped: event.by.stopped };
+      return { kind: 'storm-on', group: event.scope.group };
     case 'storm-ended':
       return { kind: 'storm-off', group: event.scope.group };
     case 'circuit-opened':
@@ -116,13 +98,6 @@ export function toldBy(event: Event): Told | undefined {
       return { kind: 'circuit-closed', circuit: event.circuit };
     case 'hold-expired':
       return { kind: 'hold-ended', id: event.hold.id, endsAt: event.hold.endsAt };
-    case 'hold-added':
-      return { kind: 'hold-set', hold: event.hold };
-    case 'hold-removed':
-      return event.by === 'a new configuration' ? { kind: 'hold-dropped', id: event.hold.id } : undefined;
-    case 'poll-completed':
-    case 'poll-suspect':
-      return { kind: 'decided' };
     default:
       return undefined;
   }

@@ -27,6 +27,7 @@ import {
   type CloudTrace,
   type Event,
   type Gate,
+  type Hold,
   Keeper,
   type KeeperSettings,
   type LedgerChanges,
@@ -66,7 +67,7 @@ export const every = (ms: number): Schedule => ({
 /** Keeps what was saved, as a disk would. */
 export class MemoryStore implements LedgerStore {
   readonly tasks = new Map<string, TaskRecord>();
-  readonly holds = new Map<string, unknown>();
+  readonly holds = new Map<string, Hold>();
   readonly events: Event[] = [];
   account: AccountRecord | undefined;
   failing = false;
@@ -85,7 +86,7 @@ export class MemoryStore implements LedgerStore {
     );
     return {
       tasks: [...this.tasks.values()],
-      holds: [...this.holds.values()] as never,
+      holds: [...this.holds.values()],
       accountRecord: this.account,
       budget,
     };
