@@ -40,6 +40,19 @@ describe('1,000 tasks stop at once, 40 ms away', () => {
     timeout: 60_000,
   }, async () => {
     const { stage, from } = await allStopped(unguarded);
+    // Meanwhile rate and queue are told as they are: each restart is asked for when the one before it has gone.
+    let mostQueued = 0;
+    let waitedSeconds = 0;
+    for (let second = 0; second < 60; second++) {
+      await stage.run(1);
+      const { queued, perSecond: rate, permitsOut } = stage.gate.snapshot();
+      expect(rate).toBe(perSecond);
+      expect(permitsOut).toBeLessThanOrEqual(perSecond);
+      mostQueued = Math.max(mostQueued, queued.restart);
+      if (queued.restart > 0) waitedSeconds++;
+    }
+    expect(mostQueued).toBe(1);
+    expect(waitedSeconds).toBeGreaterThan(40);
     const restarted = () => new Set(stage.restarts().map(({ taskId }) => taskId)).size;
     await until(stage, () => restarted() === many, 400);
     const arrivals = stage.arrivals.filter(({ at }) => at >= from);
@@ -62,34 +75,28 @@ describe('1,000 tasks stop at once, 40 ms away', () => {
     expect(stage.worstSecond()).toBeLessThanOrEqual(perSecond);
     await stage.stop();
   });
-
-  test('with the default guard, incurable: never more than three restarts are unsettled', {
-    timeout: 60_000,
-  }, async () => {
-    const { stage } = await allStopped(usual, { restartsInVain: Number.POSITIVE_INFINITY });
-    let most = 0;
-    for (let second = 0; second < 1_200; second++) {
-      await stage.run(1);
-      most = Math.max(most, stage.keeper.ledger.unsettled.size);
-    }
-    expect(most).toBe(3);
-    // Three a minute, and the look that settles them: a minute is what a restart is given to work.
-    expect(stage.restarts().length).toBeGreaterThan(20);
-    expect(stage.restarts().length).toBeLessThanOrEqual(3 * 21);
-    await stage.stop();
-  });
 });
 
 test('another tool uses half of the quota: few refused after ten seconds, less than the rest is taken, the rate comes back', {
   timeout: 60_000,
 }, async () => {
+  const { backoff } = defaultPolicy;
   const stage = new Stage({
-    policies: unguarded,
+    // Whoever stopped goes again soon, so that there is always something to restart.
+    policies: {
+      ...policiesOf({
+        ...defaultPolicy,
+        attempts: 1_000,
+        backoff: { ...backoff, maxMs: backoff.initialMs },
+        storm: false,
+        budget: false,
+      }),
+      storm: false,
+    },
     world: {
       parameters: { ...nearby.parameters, limits: { othersPerSecond: 5 } },
     },
-    // They stop again as soon as they run: there is always something to restart.
-    tasks: tasks(many, { stopped: true, life: { startsInMs: [1_000, 2_000], survivesMs: [3_000, 9_000] } }),
+    tasks: tasks(300, { stopped: true, life: { startsInMs: [1_000, 2_000], survivesMs: [3_000, 9_000] } }),
   });
   const between = (from: number, to: number) => {
     const begin = stage.clock.now() - stage.seconds * 1_000;
@@ -111,27 +118,5 @@ test('another tool uses half of the quota: few refused after ten seconds, less t
   expect(alone.refused).toBe(0);
   expect(stage.gate.snapshot().perSecond).toBe(perSecond);
   expect(alone.perSecond).toBeGreaterThan(0.9 * (perSecond / (1 + roundTripMs / 1_000)));
-  await stage.stop();
-});
-
-test('rate, queues and waits that the metrics tell are those of the gate and of the arrivals, while a thousand wait', {
-  timeout: 60_000,
-}, async () => {
-  const { stage, from } = await allStopped(unguarded);
-  let mostQueued = 0;
-  let waitedSeconds = 0;
-  // Every restart is asked for when the one before it has gone, so each waits for about one permit.
-  for (let second = 0; second < 60; second++) {
-    await stage.run(1);
-    const { queued, perSecond: rate, permitsOut } = stage.gate.snapshot();
-    expect(rate).toBe(perSecond);
-    expect(permitsOut).toBeLessThanOrEqual(perSecond);
-    mostQueued = Math.max(mostQueued, queued.restart);
-    if (queued.restart > 0) waitedSeconds++;
-  }
-  const restarts = stage.restarts().filter(({ at }) => at * 1_000 > from - (stage.clock.now() - stage.seconds * 1_000));
-  expect(mostQueued).toBe(1);
-  expect(waitedSeconds).toBeGreaterThan(40);
-  expect(restarts.length).toBeGreaterThan(350);
   await stage.stop();
 });

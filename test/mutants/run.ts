@@ -1,21 +1,43 @@
 /**
- * `npm run mutants [-- part of a name]`: applies each deliberate fault to a copy of the sources and lets the swarm
- * find it, or the table test that the list names. A survivor means that a law or a row is missing. Not part of `npm test`: it takes some minutes.
+ * `npm run mutants [-- part of a name]`: applies each fault of mutants.txt to a copy of the sources and lets the swarm
+ * find it, or the table, or the pairs of histories that the list names. A survivor means that a law or a row is missing.
+ * Not part of `npm test`: it takes minutes.
  */
 import { spawn } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Mutant, mutants } from './mutant-list.ts';
 
 const root = join(import.meta.dirname, '../..');
 const mostSeeds = 200;
-/** Where the tests are that mutants name. */
-const tables = ['sim', 'domain', 'keeper', 'app', 'cloud'].map((name) => `test/${name}`);
+/** The swarm, and where the tables are that mutants name. */
+const tested = ['sim', 'domain', 'keeper', 'app', 'cloud'].map((name) => `test/${name}`);
+
+interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+  /** A table, or `pairs of: …`; undefined: the swarm. */
+  readonly by: string | undefined;
+}
+
+function mutantsIn(text: string): readonly Mutant[] {
+  return text.split(/^== /m).flatMap((ofFile) => {
+    const [file = '', ...blocks] = ofFile.split(/\n+^\* /m);
+    return blocks.map((block) => {
+      const [title = '', ...lines] = block.trimEnd().split('\n');
+      const [name = '', by] = title.split(' | ');
+      const those = (sign: string) =>
+        lines.filter((line) => line.startsWith(sign)).map((line) => line.slice(sign.length));
+      return { name, by, file, from: those('-').join('\n'), to: those('+').join('\n') };
+    });
+  });
+}
 
 async function copy(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'relaykeeper-mutants-'));
-  for (const path of ['src', ...tables, 'package.json', 'vitest.config.ts'])
+  for (const path of ['src', ...tested, 'package.json', 'vitest.config.ts'])
     await cp(join(root, path), join(folder, path), { recursive: true });
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   return folder;
@@ -24,21 +46,21 @@ async function copy(): Promise<string> {
 async function run(folder: string, args: readonly string[]): Promise<string> {
   const play = spawn(process.execPath, args, { cwd: folder });
   let text = '';
-  play.stdout.on('data', (piece) => {
+  const read = (piece: Buffer) => {
     text += piece;
-  });
-  play.stderr.on('data', (piece) => {
-    text += piece;
-  });
+  };
+  play.stdout.on('data', read);
+  play.stderr.on('data', read);
   await new Promise((resolve) => play.on('close', resolve));
   return text;
 }
 
 /** What caught it, or undefined. */
-async function caught(folder: string, { caughtBy: table, kind }: Mutant): Promise<string | undefined> {
-  if (table !== undefined) {
-    const text = await run(folder, ['node_modules/vitest/vitest.mjs', 'run', table]);
-    if (/Tests .*\d+ failed/.test(text)) return table;
+async function caught(folder: string, { by }: Mutant): Promise<string | undefined> {
+  const kind = by?.replace(/^pairs of: /, '');
+  if (by !== undefined && by === kind) {
+    const text = await run(folder, ['node_modules/vitest/vitest.mjs', 'run', by]);
+    if (/Tests .*\d+ failed/.test(text)) return by;
     if (/Tests .*\d+ passed/.test(text)) return undefined;
     throw new Error(`the table did not run:\n${text.slice(-2_000)}`);
   }
@@ -72,6 +94,7 @@ async function tryOne(folder: string, mutant: Mutant): Promise<boolean> {
 }
 
 const wanted = process.argv.slice(2).join(' ');
+const mutants = mutantsIn(await readFile(join(import.meta.dirname, 'mutants.txt'), 'utf8'));
 const chosen = mutants.filter(({ name }) => name.includes(wanted));
 const folder = await copy();
 try {
