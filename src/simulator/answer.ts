@@ -27,6 +27,9 @@ interface Read {
   readonly cloudGroups: readonly string[];
 }
 
+/** What faults and arrivals know of a call. */
+export type Called = Pick<Read, 'action' | 'accessKeyId' | 'taskId' | 'cloudGroups'>;
+
 /** How long this request is under way before it arrives. Ask once per request, when it is sent. */
 export function uplinkMs(world: World, request: Request, now: number): number {
   advance(world, now);
@@ -37,35 +40,54 @@ export function uplinkMs(world: World, request: Request, now: number): number {
 export function answer(world: World, request: Request, now: number): Reply {
   advance(world, now);
   const read = readRequest(world, request);
-  const over = arrive(
-    world.arrivals,
-    actionNamed(read.action) ? read.action : 'unknown',
-    world.parameters.limits,
-    world.now,
+  return dressed(
+    world,
+    read,
+    meet(world, read, (twists) => carryOut(world, request, read, twists)),
   );
+}
+
+/** What became of a call on its arrival, before it is put on a wire. */
+export interface Met {
+  /** Undefined if a fault kept it from being carried out. */
+  readonly outcome: Outcome | undefined;
+  readonly end: End | undefined;
+  readonly twists: readonly LiveFault[];
+  readonly effect: boolean;
+}
+
+/** A call arrives, whatever brought it: it counts, faults strike it, it is carried out, somebody watches. */
+export function meet(world: World, called: Called, run: (twists: readonly LiveFault[]) => Outcome): Met {
+  const { action, accessKeyId, taskId, cloudGroups } = called;
+  const over = arrive(world.arrivals, actionNamed(action) ? action : 'unknown', world.parameters.limits, world.now);
   const isEndOrTwist = (effect: Effect) => !['slow-up', 'slow-down', 'clock'].includes(effect.kind);
   const { twists, end } =
     over === undefined
-      ? strike(world.faults, read, world.random, world.now, isEndOrTwist)
+      ? strike(world.faults, called, world.random, world.now, isEndOrTwist)
       : { twists: [], end: undefined };
-
-  const task = read.taskId === undefined ? undefined : world.tasks.get(read.taskId);
+  const task = taskId === undefined ? undefined : world.tasks.get(taskId);
   const statusBefore = task && statusNow(world, task);
-  const outcome = over === undefined ? carryOut(world, request, read, twists, end) : throttled(world, over);
+  const outcome = over !== undefined ? throttled(world, over) : isCarriedOut(end) ? run(twists) : undefined;
   const effect = outcome?.kind === 'done';
-  const arrival = {
-    at: world.now,
-    action: read.action,
-    accessKeyId: read.accessKeyId,
-    taskId: read.taskId,
-    cloudGroups: read.cloudGroups,
-    statusBefore,
-    outcome: outcomeName(outcome, end),
-    effect,
-  };
+  const told = outcomeName(outcome, end);
+  const arrival = { at: world.now, action, accessKeyId, taskId, cloudGroups, statusBefore, outcome: told, effect };
   keep(world.arrivals, arrival);
   world.watch?.(arrival);
-  return dressed(world, read, outcome, end, effect);
+  return { outcome, end, twists, effect };
+}
+
+function isCarriedOut(end: End | undefined): boolean {
+  switch (end?.kind) {
+    case 'reset':
+    case 'stall':
+      return end.when !== 'before';
+    case 'error':
+    case 'answer':
+      return end.carriedOut === true;
+    default:
+      end?.kind satisfies 'truncate' | 'huge' | 'drip' | 'hang-up' | undefined;
+      return true;
+  }
 }
 
 /** By own name only: a client may ask for `toString`. */
@@ -76,26 +98,7 @@ function throttled(world: World, over: 'action' | 'account'): Outcome {
   return { kind: 'failed', code: 'AccountFlowLimitExceeded', status: world.parameters.limits.accountStatus };
 }
 
-/** Undefined if a fault kept the call from being carried out. */
-function carryOut(
-  world: World,
-  request: Request,
-  read: Read,
-  twists: readonly LiveFault[],
-  end: End | undefined,
-): Outcome | undefined {
-  switch (end?.kind) {
-    case 'reset':
-    case 'stall':
-      if (end.when === 'before') return undefined;
-      break;
-    case 'error':
-    case 'answer':
-      if (!end.carriedOut) return undefined;
-      break;
-    default:
-      end?.kind satisfies 'truncate' | 'huge' | 'drip' | 'hang-up' | undefined;
-  }
+function carryOut(world: World, request: Request, read: Read, twists: readonly LiveFault[]): Outcome {
   if (read.action === '' || read.version === '') return failed('MissingParameter', 'Action and Version are required');
   const action = actionNamed(read.action);
   const exists = action !== undefined && versions.includes(read.version) && read.path === '/';
@@ -115,7 +118,7 @@ function outcomeName(outcome: Outcome | undefined, end: End | undefined): string
 }
 
 /** Puts the outcome on the wire, in the shape that the fault gives it. */
-function dressed(world: World, read: Read, outcome: Outcome | undefined, end: End | undefined, effect: boolean): Reply {
+function dressed(world: World, read: Read, { outcome, end, effect }: Met): Reply {
   const afterMs = wayMs(world, read, 'downlinkMs');
   const headers = { ...jsonHeaders(cloudNow(world)), ...(end?.kind === 'error' ? end.headers : {}) };
   if (end?.kind === 'stall') return { kind: 'stall', effect };
@@ -166,12 +169,13 @@ function* hugePieces(addressed: Addressed, id: string, bytes: number): Generator
   yield tail;
 }
 
-function wayMs(world: World, read: Read, way: 'uplinkMs' | 'downlinkMs'): number {
+/** How long a call is under way there, or its answer back. */
+export function wayMs(world: World, called: Called, way: 'uplinkMs' | 'downlinkMs'): number {
   const { latency } = world.parameters;
   const kind = way === 'uplinkMs' ? 'slow-up' : 'slow-down';
   let ms = between(world.random, latency[way]);
   if (latency.tail !== undefined && draw(world.random) < latency.tail.share) ms += latency.tail[way];
-  const { twists } = strike(world.faults, read, world.random, world.now, (effect) => effect.kind === kind);
+  const { twists } = strike(world.faults, called, world.random, world.now, (effect) => effect.kind === kind);
   for (const { fault } of twists) {
     if (fault.effect.kind === 'slow-up' || fault.effect.kind === 'slow-down')
       ms += between(world.random, fault.effect.ms);

@@ -24,7 +24,7 @@ import { heldBy } from './laws.ts';
 import { Owners } from './ownership.ts';
 import { type Call, type Configuration, Process } from './process.ts';
 import { isDue, isOpen, managedBy } from './reading.ts';
-import { type Gate, type Hold, lineOf, Refusal, type TaskItem, toldBy } from './seam.ts';
+import { type Hold, lineOf, Refusal, type TaskItem, toldBy } from './seam.ts';
 import { accessKey } from './stage.ts';
 import { itemOf } from './thin-cloud.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -33,8 +33,6 @@ export interface HistoryOptions {
   /** Keeps every line of the trace, not only the newest fifty. */
   readonly trace?: boolean;
   readonly shuffle?: (items: readonly TaskItem[]) => readonly TaskItem[];
-  /** Instead of the limiter. */
-  readonly gate?: Gate;
 }
 
 export interface Outcome {
@@ -172,7 +170,6 @@ export class History {
         answered: (taskId, answer) => judge.answered(taskId, answer),
       },
       ...(this.#options.shuffle ? { shuffle: this.#options.shuffle } : {}),
-      ...(this.#options.gate ? { gate: () => this.#options.gate as Gate } : {}),
     });
     process.onDeath = () => {
       this.note(() => `${process.name} DIES`);

@@ -75,7 +75,6 @@ export interface ProcessOptions {
   readonly mayWrite: (process: Process) => boolean;
   readonly unreachable: () => boolean;
   readonly watcher: Watcher;
-  readonly gate?: (clock: Clock) => Gate;
   readonly shuffle?: (items: readonly TaskItem[]) => readonly TaskItem[];
 }
 
@@ -115,7 +114,7 @@ export class Process {
     this.counters = countersFor(options.configuration.policies);
     this.clock = clockOf(options.clock, options.machine, () => this.alive);
     const { perSecond, spacing } = options.configuration;
-    this.gate = options.gate?.(this.clock) ?? createGate({ perSecond, spacing, clock: this.clock });
+    this.gate = createGate({ perSecond, spacing, clock: this.clock });
     this.keeper = new Keeper({
       ...this.settings(options.configuration),
       account: 'main',
@@ -259,22 +258,10 @@ function clockOf(clock: VirtualClock, machine: Machine, alive: () => boolean): C
   return {
     now: () => Math.floor(machine.wall()),
     monotonic: () => clock.monotonic(),
-    sleep: (ms, signal) =>
-      new Promise((resolve) => {
-        const end = () => {
-          if (alive()) resolve();
-        };
-        if (signal?.aborted) return end();
-        const onAbort = () => {
-          takeBack();
-          end();
-        };
-        const takeBack = clock.after(ms, () => {
-          signal?.removeEventListener('abort', onAbort);
-          end();
-        });
-        signal?.addEventListener('abort', onAbort, { once: true });
-      }),
+    sleep: async (ms, signal) => {
+      await clock.sleep(ms, signal);
+      if (!alive()) await new Promise(() => {});
+    },
     after: (ms, run) =>
       clock.after(ms, () => {
         if (alive()) run();

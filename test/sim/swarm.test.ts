@@ -5,8 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { draw, seeded } from '../../src/simulator/random.ts';
-import { calmScript, openGate } from './calm.ts';
-import { playScript, playSeed, type Verdict } from './swarm.ts';
+import { playSeed, type Verdict } from './swarm.ts';
 
 /** Each of them found a fault in src/ once. */
 const known: readonly { readonly seed: number; readonly why: string }[] = [
@@ -27,7 +26,7 @@ const known: readonly { readonly seed: number; readonly why: string }[] = [
   { seed: 410597830, why: 'two attempts of a task had one id after the clock was set back' },
   { seed: 21396, why: 'a task that failed often waited until twenty that never come up had failed as often' },
 ];
-const freshSeeds = 60;
+const freshSeeds = 40;
 /** On a busy machine fewer fresh seeds are played, rather than the whole being late. */
 const freshWithinMs = 25_000;
 
@@ -60,40 +59,16 @@ test('fresh seeds of this commit', { timeout: 60_000 }, async () => {
 });
 
 describe('relations', () => {
-  test.each([3, 14, 27])('the same seed, the same history: %i', { timeout: 30_000 }, async (seed) => {
+  test.each([3, 27])('the same seed, the same history: %i', { timeout: 30_000 }, async (seed) => {
     const [once, again] = [await playSeed(seed), await playSeed(seed)];
     expect(again.fingerprint).toBe(once.fingerprint);
     expect(once.events).toBeGreaterThan(100);
   });
 
-  test.each([3, 7, 14, 40])('the list in another order, the same restarts: %i', { timeout: 30_000 }, async (seed) => {
+  test.each([3, 14])('the list in another order, the same restarts: %i', { timeout: 30_000 }, async (seed) => {
     const straight = await playSeed(seed);
     const reversed = await playSeed(seed, { shuffle: (items) => items.toReversed() });
     expect(reversed.sends).toEqual(straight.sends);
     expect(straight.sends.length).toBeGreaterThan(5);
   });
-
-  test.each([1, 2, 3, 4, 5, 6])(
-    'every duration doubled, the same restarts at twice the time: %i',
-    { timeout: 30_000 },
-    async (seed) => {
-      const options = { gate: openGate };
-      const [single, double] = [
-        await playScript(calmScript(seed, 1), options),
-        await playScript(calmScript(seed, 2), options),
-      ];
-      expectGreen(single);
-      expectGreen(double);
-      const within = ({ sends }: Verdict, ms: number) =>
-        sends
-          .map((send) => send.split(' '))
-          .map(([at = '', taskId = '']) => ({ at: Number(at), taskId }))
-          .filter(({ at }) => at < ms);
-      const halfDay = 4.9 * 3_600_000;
-      const [once, twice] = [within(single, halfDay), within(double, 2 * halfDay)];
-      expect(twice.map(({ taskId }) => taskId)).toEqual(once.map(({ taskId }) => taskId));
-      for (const [index, { at }] of once.entries()) expect(Math.abs((twice[index]?.at ?? 0) - 2 * at)).toBeLessThan(50);
-      expect(once.length).toBeGreaterThan(10);
-    },
-  );
 });

@@ -1,6 +1,5 @@
-/** One seed, one history; and the relations between histories that must hold. */
+/** One seed, one history. */
 
-import type { Script } from './happening.ts';
 import { History, type HistoryOptions, type Outcome } from './history.ts';
 import { scriptOf } from './script.ts';
 
@@ -9,12 +8,8 @@ export interface Verdict extends Outcome {
 }
 
 /** Plays one seed. What it throws is a mistake of the simulation's own, and counts as a failure of the seed. */
-export const playSeed = (seed: number, options: HistoryOptions = {}): Promise<Verdict> =>
-  playScript(scriptOf(seed), options);
-
-export async function playScript(script: Script, options: HistoryOptions = {}): Promise<Verdict> {
-  const { seed } = script;
-  const history = new History(script, options);
+export async function playSeed(seed: number, options: HistoryOptions = {}): Promise<Verdict> {
+  const history = new History(scriptOf(seed), options);
   try {
     return { seed, ...(await history.play()) };
   } catch (cause) {

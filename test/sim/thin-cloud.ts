@@ -13,11 +13,10 @@ import { createClockOffset } from '../../src/cloud/offset.ts';
 import { createRestartActions } from '../../src/cloud/restart-call.ts';
 import { cloudTime } from '../../src/domain/words/cloud-time.ts';
 import { actions } from '../../src/simulator/actions.ts';
-import { arrive, keep } from '../../src/simulator/arrivals.ts';
+import { type Called, meet, wayMs } from '../../src/simulator/answer.ts';
 import { type Outcome, statusOf } from '../../src/simulator/envelope.ts';
-import { type Effect, type End, type LiveFault, matchesItem, strike } from '../../src/simulator/faults.ts';
+import { type End, type LiveFault, matchesItem } from '../../src/simulator/faults.ts';
 import type { Task } from '../../src/simulator/pretend-task.ts';
-import { between, draw } from '../../src/simulator/random.ts';
 import { advance, cloudNow, statusNow, type World } from '../../src/simulator/world.ts';
 import type {
   CallFailure,
@@ -232,60 +231,22 @@ function answerOf({ failure, reached }: Extract<CallEnd<unknown>, { kind: 'faile
 
 // ---- at the cloud ------------------------------------------------------------------------------------------------
 
-interface Named {
-  readonly action: string;
-  readonly taskId: string | undefined;
-  readonly cloudGroups: readonly string[];
-  readonly accessKeyId: string | undefined;
-}
-
-/** The call arrives now: counted, struck, carried out, watched. `stall`: nobody will ever answer. */
+/** The call arrives now. `stall`: nobody will ever answer. */
 function arrival<T>(
   world: World,
-  named: Named,
+  named: Called,
   signedAt: number,
   run: (twists: readonly LiveFault[]) => { outcome: Outcome; value: T },
 ): 'stall' | { readonly end: CallEnd<T> } {
-  const over = arrive(world.arrivals, named.action, world.parameters.limits, world.now);
-  const struckNow = (effect: Effect) => !['slow-up', 'slow-down', 'clock'].includes(effect.kind);
-  const { twists, end } =
-    over === undefined
-      ? strike(world.faults, named, world.random, world.now, struckNow)
-      : { twists: [], end: undefined };
-  const task = named.taskId === undefined ? undefined : world.tasks.get(named.taskId);
-  const statusBefore = task && statusNow(world, task);
-
-  let done: { outcome: Outcome; value: T } | undefined;
-  let outcome: Outcome | undefined;
-  if (over !== undefined)
-    outcome = { kind: 'failed', code: over === 'action' ? 'FlowLimitExceeded' : 'AccountFlowLimitExceeded' };
-  else if (isCarriedOut(end)) {
-    const late = Math.abs(cloudNow(world) - signedAt) > world.parameters.signature.skewMs;
-    if (late) outcome = { kind: 'failed', code: 'InvalidTimestamp' };
-    else {
-      done = run(twists);
-      outcome = done.outcome;
-    }
-  }
-  const effect = outcome?.kind === 'done';
-  const told = end?.kind === 'error' ? end.code : end && end.kind !== 'hang-up' ? end.kind : undefined;
-  const seen = {
-    at: world.now,
-    ...named,
-    statusBefore,
-    outcome: told ?? (outcome?.kind === 'failed' ? outcome.code : 'ok'),
-    effect,
-  };
-  keep(world.arrivals, seen);
-  world.watch?.(seen);
-  if (end?.kind === 'stall') return 'stall';
-  return { end: replyOf(named.action, outcome, end, done?.value) };
-}
-
-function isCarriedOut(end: End | undefined): boolean {
-  if (end?.kind === 'reset' || end?.kind === 'stall') return end.when === 'after';
-  if (end?.kind === 'error' || end?.kind === 'answer') return end.carriedOut === true;
-  return true;
+  let value: T | undefined;
+  const late = Math.abs(cloudNow(world) - signedAt) > world.parameters.signature.skewMs;
+  const { outcome, end } = meet(world, named, (twists) => {
+    if (late) return { kind: 'failed', code: 'InvalidTimestamp' };
+    const done = run(twists);
+    value = done.value;
+    return done.outcome;
+  });
+  return end?.kind === 'stall' ? 'stall' : { end: replyOf(named.action, outcome, end, value) };
 }
 
 /** What the client makes of it, by the production table of errors. */
@@ -396,18 +357,6 @@ export function itemOf(world: World, task: Task, requestedAt: number): TaskItem 
   const source = sources.join();
   const status = statuses[statusText] ?? 'unknown';
   return { taskId, title, cloudGroup, type, status, statusText, startsAt, endsAt, source, requestedAt };
-}
-
-function wayMs(world: World, named: Named, way: 'uplinkMs' | 'downlinkMs'): number {
-  const { latency } = world.parameters;
-  const kind = way === 'uplinkMs' ? 'slow-up' : 'slow-down';
-  let ms = between(world.random, latency[way]);
-  if (latency.tail !== undefined && draw(world.random) < latency.tail.share) ms += latency.tail[way];
-  const { twists } = strike(world.faults, named, world.random, world.now, (effect) => effect.kind === kind);
-  for (const { fault } of twists)
-    if (fault.effect.kind === 'slow-up' || fault.effect.kind === 'slow-down')
-      ms += between(world.random, fault.effect.ms);
-  return ms;
 }
 
 const noAnswer = (errorClass: CallFailure['class'], message: string): CallFailure => ({
