@@ -106,7 +106,8 @@ export function heldBy(holds: readonly Hold[], taskId: string, group: string, wa
   for (const { id, target, endsAt = Number.POSITIVE_INFINITY } of holds) {
     if (endsAt <= wall) continue;
     if (target.kind === 'account') return id;
-    if (target.kind === 'task' ? target.taskId === taskId : target.group === group) return id;
+    if (target.kind === 'task' && target.taskId === taskId) return id;
+    if (target.kind === 'group' && target.group === group) return id;
   }
   return undefined;
 }
