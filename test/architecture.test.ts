@@ -418,7 +418,7 @@ describe('the top level', () => {
     [
       ['.ci', '.dockerignore', '.gitignore', '.npmrc', 'Dockerfile', 'LICENSE', 'README.md', 'CHANGELOG.md'],
       ['biome.json', 'package.json', 'package-lock.json', 'tsconfig.json', 'vitest.config.ts'],
-      ['bench', 'config', 'src', 'test'],
+      ['bench', 'mutants', 'config', 'src', 'test'],
       // Not committed: git's own, and what installing, running and testing leave behind.
       ['.git', 'node_modules', 'data', 'test-output'],
     ].flat(),

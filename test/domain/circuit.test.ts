@@ -40,7 +40,13 @@ const answered = (count: number, answers: readonly RestartAnswer[], policies: Po
 };
 
 /** A list every 15 s with everything stopped; gives what was sent and when, each answered so. */
-const probing = (story: Story, shown: Shown, from: number, to: number, answer: RestartAnswer): readonly string[] => {
+const probing = (
+  story: Story,
+  shown: Shown,
+  from: number,
+  to: number,
+  answer: Parameters<Story['send']>[1],
+): readonly string[] => {
   const sent: string[] = [];
   for (let seconds = from; seconds <= to; seconds++) {
     if (seconds % 15 === 0) story.list(seconds, shown);
@@ -296,6 +302,20 @@ describe('its probe', () => {
       't02 at 1204',
     ]);
   });
+  // Such answers are their task's own and leave the circuit open: it must not take every probe.
+  test.each(['not-found', 'forbidden', 'invalid'] as const)(
+    'goes to those tried before it, too, when the untried is answered %s',
+    (errorClass) => {
+      const answer = (taskId: string) => (taskId === 't05' ? refusal(errorClass) : common);
+      expect(probing(answered(6, five), tasks(6, 'stopped'), 5, 160, answer)).toEqual([
+        't05 at 34',
+        't00 at 64',
+        't01 at 94',
+        't02 at 124',
+        't03 at 154',
+      ]);
+    },
+  );
   test('goes every 5 min once a probe is answered by such a class', () => {
     const story = answered(6, five);
     expect(probing(story, tasks(6, 'stopped'), 5, 340, refusal('billing'))).toEqual(['t05 at 34', 't00 at 334']);

@@ -105,7 +105,10 @@ function pickProbe(queue: readonly string[], situation: Situation): Pick | undef
     const record = ledger.tasks.get(taskId);
     if (!record || !tried || !mayStayQueued(verdictOf(record, situation))) continue;
     const elsewhere = !tried.cloudGroups.has(record.item.cloudGroup);
-    const rank = tried.tasks.get(taskId) ?? (elsewhere ? -1 : 0);
+    const answeredSo = tried.tasks.get(taskId) ?? (elsewhere ? -1 : 0);
+    // Any call counts: who is refused for a cause of its own would otherwise stay untried, and take every probe.
+    const calledAt = record.outage?.lastCallAt ?? 0;
+    const rank = calledAt >= tried.since ? Math.max(answeredSo, calledAt) : answeredSo;
     if (!best || rank < best.rank) best = { record, rank };
   }
   return best && now >= probeNotBefore(best.record, situation) ? picked(best.record, situation, true) : undefined;

@@ -65,6 +65,7 @@ export function situationOf(ledger: Ledger, policies: Policies, moment: Moment):
 
 /** Tasks, and cloud groups of tasks, whose restarts were answered so in the present stretch of the restart circuit, or are out. */
 export interface Tried {
+  readonly since: number;
   /** When each was tried last; Infinity: its probe is out. */
   readonly tasks: ReadonlyMap<string, number>;
   readonly cloudGroups: ReadonlySet<string>;
@@ -83,7 +84,7 @@ function triedIn({ accountRecord: { circuits }, tasks, unsettled }: Ledger): Tri
     const record = tasks.get(taskId);
     if (record) cloudGroups.add(record.item.cloudGroup);
   }
-  return { tasks: tried, cloudGroups };
+  return { since: restart.since, tasks: tried, cloudGroups };
 }
 
 /**
