@@ -418,7 +418,7 @@ describe('the top level', () => {
     [
       ['.ci', '.dockerignore', '.gitignore', '.npmrc', 'Dockerfile', 'LICENSE', 'README.md', 'CHANGELOG.md'],
       ['biome.json', 'package.json', 'package-lock.json', 'tsconfig.json', 'vitest.config.ts'],
-      ['bench', 'mutants', 'config', 'src', 'test'],
+      ['bench', 'config', 'src', 'test'],
       // Not committed: git's own, and what installing, running and testing leave behind.
       ['.git', 'node_modules', 'data', 'test-output'],
     ].flat(),
@@ -431,7 +431,7 @@ describe('the top level', () => {
   });
 
   it('test/ mirrors src/', () => {
-    const extra = new Set(['sim', 'end-to-end', 'real', 'bench']);
+    const extra = new Set(['sim', 'mutants', 'end-to-end', 'real', 'bench']);
     const parts = new Set(Object.keys(mayImport));
     const folders = readdirSync(join(root, 'test'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
     expect(folders.map(({ name }) => name).filter((name) => !extra.has(name) && !parts.has(name))).toEqual([]);

@@ -518,6 +518,12 @@ describe('the list circuit', () => {
     story.failedList(15, 'auth').answer(16, 't00', accepted);
     expect(story.ledger.accountRecord.circuits.list.kind).toBe('open');
   });
+  test('while it is open no probe of the other goes either', () => {
+    const story = answered(6, [common, common, common, common, common]).list(15, tasks(6, 'stopped'));
+    story.failedList(30, 'auth');
+    expect(story.send(60)).toEqual([]);
+    expect(story.list(75, tasks(6, 'stopped')).send(75)).toEqual(['t05']);
+  });
   test('an operator’s restart waits too', () => {
     const story = new Story(calm()).list(0, { t00: 'stopped' }).failedList(15, 'auth');
     expect(story.byHand(16, 't00', accepted, true)).toMatch(/^circuit: /);
