@@ -522,7 +522,7 @@ describe('the list circuit', () => {
     const story = answered(6, [common, common, common, common, common]).list(15, tasks(6, 'stopped'));
     story.failedList(30, 'auth');
     expect(story.send(60)).toEqual([]);
-    expect(story.list(75, tasks(6, 'stopped')).send(75)).toEqual(['t05']);
+    expect(story.list(75, tasks(6, 'stopped')).send(75, common)).toEqual(['t05']);
   });
   test('an operator’s restart waits too', () => {
     const story = new Story(calm()).list(0, { t00: 'stopped' }).failedList(15, 'auth');
