@@ -66,7 +66,7 @@ async function caught(folder: string, { by }: Mutant): Promise<string | undefine
   }
   const how = kind ? ['--non-interference', '--kind', kind, '--pairs', `${mostSeeds}`] : ['--seeds', `1-${mostSeeds}`];
   const text = await run(folder, ['test/sim/run.ts', ...how]);
-  const found = kind ? /^.*, seed (\d+): (.*)$/m.exec(text) : /^seed (\d+) FAILED: (.*)$/m.exec(text);
+  const found = kind ? /^[^|]*, seed (\d+): (.*)$/m.exec(text) : /^seed (\d+) FAILED: (.*)$/m.exec(text);
   if (found) return `seed ${found[1]}: ${found[2]?.slice(0, 160)}`;
   if (/ 0 (failed|violations)/.test(text)) return undefined;
   throw new Error(`the swarm did not run:\n${text.slice(-2_000)}`);
