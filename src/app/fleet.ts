@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { holdsThatFollow } from '../domain/decide/decide.ts';
 import { maxHolds } from '../domain/decide/operator.ts';
-import { isListed, isOnLeave } from '../domain/memory/condition.ts';
+import { isOnLeave } from '../domain/memory/condition.ts';
 import type { Environment } from '../domain/ports/app-port.ts';
 import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
@@ -16,7 +16,7 @@ import type { Store } from '../store/open.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Common, keeperSettings, openCloud, openGate, type PretendClouds, sameWayToTheCloud } from './account.ts';
-import { unmatched } from './unmatched.ts';
+import { NameWatch } from './name-watch.ts';
 
 interface FleetOptions {
   readonly clock: Clock;
@@ -55,12 +55,18 @@ export class Fleet {
   readonly #common: Common;
   readonly #members = new Map<string, Member>();
   readonly #worlds: PretendClouds = new Map();
+  readonly #names: NameWatch;
   #stopping: AbortSignal | undefined;
   #failed: (error: unknown) => void = () => {};
 
   constructor(options: FleetOptions) {
     this.#options = options;
     const { clock, env, store, onTrace, log } = options;
+    this.#names = new NameWatch({
+      clock,
+      keepers: () => this.keepers(),
+      warn: (warning) => log.tell('config-warning', {}, warning),
+    });
     this.#common = {
       clock,
       env,
@@ -77,6 +83,7 @@ export class Fleet {
   open(settings: Settings): void {
     for (const account of settings.accounts) this.#members.set(account.name, this.#enlist(account, settings));
     this.#tellMetrics(settings);
+    this.#names.begin(settings);
   }
 
   /** Runs every keeper until `signal` aborts. Rejects if one ends by a mistake of ours. */
@@ -92,6 +99,7 @@ export class Fleet {
   }
 
   async close(): Promise<void> {
+    this.#names.end();
     await Promise.all([...this.#members.values()].map(({ cloud }) => cloud.close()));
   }
 
@@ -187,6 +195,7 @@ export class Fleet {
       await member.running;
       await member.cloud.close();
     }
+    this.#names.begin(settings);
     return warnings;
   }
 
@@ -204,7 +213,7 @@ export class Fleet {
       tell: (event: Event) => {
         metrics.record(event);
         log.record(event);
-        if (event.type === 'group-empty') this.#tellNames(event);
+        if (event.type === 'group-empty') this.#names.lookSoon();
       },
       complain: (what, cause) =>
         log.tell(
@@ -222,17 +231,6 @@ export class Fleet {
       stop: new AbortController(),
       running: Promise.resolve(),
     };
-  }
-
-  /** Names in the match of a group without tasks, with the nearest ones that there are. */
-  #tellNames({ account, group }: Extract<Event, { type: 'group-empty' }>): void {
-    const keeper = this.keeper(account);
-    const policy = keeper?.situation().policyOf.get(group);
-    if (!keeper || !policy) return;
-    const tasks = [...keeper.ledger.tasks.values()]
-      .filter(isListed)
-      .map(({ item, group: inGroup }) => ({ ...item, account, group: inGroup ?? null }));
-    for (const warning of unmatched([policy], tasks)) this.#options.log.tell('config-warning', { account }, warning);
   }
 
   #openCloud(account: AccountSettings, settings: Settings, gate: Gate): Cloud {

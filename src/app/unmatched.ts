@@ -50,6 +50,6 @@ export function unmatched(
 }
 
 function didYouMean(glob: string, known: readonly string[]): string {
-  const name = nearest(glob, known);
+  const name = nearest(glob.replaceAll('*', ''), known);
   return name === undefined ? '' : `: did you mean ${name}?`;
 }

@@ -115,6 +115,10 @@ export function createCloud(options: CloudOptions): Cloud {
       return restart(context, restartActions, task, permit, signal);
     },
     lookCost: (cloudGroups) => groups.cost(cloudGroups.map(context.groupNames.written)),
+    async cloudGroups() {
+      const end = await createRoster(context, ['*']).names(closing.signal);
+      return end.ok ? end.names : undefined;
+    },
     hostsOf: (taskId) => context.hosts.of(taskId),
     region: () => context.region.current(),
     clockOffsetMs: () => context.offset.offsetMs(),

@@ -121,6 +121,38 @@ test('holds of a group that would become more than a thousand keep its name in t
   expect(held()).toEqual(Array(tasks).fill('task'));
 });
 
+test('a name that nothing has is told while the others of its match have tasks, also where each is asked for by name', async () => {
+  const yaml = (match: string) => `accounts: [${account('main')}]\ngroups: [{name: sports, match: ${match}}]\n`;
+  await using daemon = await running(yaml("{cloudGroup: ['sports-1', 'nwes', 'vip']}"));
+  const told = () => daemon.lines.filter(({ event }) => event === 'config-warning').map(({ msg }) => msg);
+  await daemon.run(9 * 60);
+  expect(told()).toEqual([]);
+  await daemon.run(3 * 60);
+  expect(daemon.lines.filter(({ event }) => event === 'group-empty')).toEqual([]);
+  const nwes = 'group sports: no task is in a cloud group nwes: did you mean news?';
+  expect(told()).toEqual([nwes]);
+  await daemon.reload(yaml("{cloudGroup: ['sports-*', 'n?ws', 'vpi*'], title: ['*', '*nobody*']}"));
+  await daemon.run(9 * 60);
+  expect(told()).toEqual([nwes]);
+  await daemon.run(3 * 60);
+  expect(told().slice(1)).toEqual([
+    'group sports: no task is in a cloud group vpi*: did you mean vip?',
+    'group sports: no task has a title *nobody*',
+  ]);
+});
+
+test('nothing is told of names while an account has not been listed', async () => {
+  around.refused.add('second');
+  const groups = "[{name: a, match: {cloudGroup: ['sports-1', 'nwes']}}]";
+  await using daemon = await running(`accounts: ${both}\ngroups: ${groups}\n`);
+  const told = () => daemon.lines.filter(({ event }) => event === 'config-warning');
+  await daemon.run(20 * 60);
+  expect(told()).toEqual([]);
+  around.refused.clear();
+  await daemon.run(10 * 60);
+  expect(told()).toHaveLength(1);
+});
+
 /** The demo world of two accounts is the same: each task id is in both. */
 const twice = (second: string) =>
   `accounts: [${account('main')}, ${account('second')}]\ngroups: [{name: a, match: {account: [main], cloudGroup: ['*']}}, {name: b, match: {account: [second], cloudGroup: [${second}]}}]\n`;

@@ -161,14 +161,18 @@ async function play(script: Script, withTrouble: boolean): Promise<Played> {
     await stage.run(Math.max(0, atMs / 1_000 - stage.seconds));
     act();
   }
-  await stage.run(Math.max(0, lastsMs / 1_000 - stage.seconds) + 15 * 60);
-  const restarts = stage.restarts();
-  await Promise.all([stage.stop(), other?.stop()]);
-  return {
-    restartedMs: stops.map(({ taskId, atMs }) => {
+  await stage.run(Math.max(0, lastsMs / 1_000 - stage.seconds));
+  const restartedMs = () => {
+    const restarts = stage.restarts();
+    return stops.map(({ taskId, atMs }) => {
       const restart = restarts.find((other) => other.taskId === taskId && other.at * 1_000 > atMs);
       return restart ? restart.at * 1_000 : Number.POSITIVE_INFINITY;
-    }),
+    });
+  };
+  for (let minutes = 0; minutes < 15 && !restartedMs().every(Number.isFinite); minutes++) await stage.run(60);
+  await Promise.all([stage.stop(), other?.stop()]);
+  return {
+    restartedMs: restartedMs(),
     events: stage.events,
   };
 }
@@ -233,6 +237,7 @@ export async function reportPairs(pairs: number, firstSeed: number, only?: strin
     row.pairs++;
     row.delays.push(...delaysMs);
     row.violations.push(...violations);
+    for (const violation of violations) console.log(violation);
     // One is enough for a mutant.
     if (only !== undefined && violations.length > 0) break;
   }
@@ -256,6 +261,5 @@ export async function reportPairs(pairs: number, firstSeed: number, only?: strin
   for (const [name, { atFirst }] of Object.entries(kinds))
     if (atFirst !== undefined && found.has(name))
       console.log(`${name}: in its first minute a turn of a storm, for ${atFirst}`);
-  for (const violation of violations.slice(0, 20)) console.log(violation);
   return violations.length === 0;
 }

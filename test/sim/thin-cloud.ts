@@ -216,6 +216,7 @@ export function createThinCloud(options: ThinCloudOptions): Cloud {
       const tasks = cloudGroups.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
       return Math.max(1, Math.ceil(tasks / options.pageSize));
     },
+    cloudGroups: async () => undefined,
     hostsOf: () => undefined,
     region: () => 'cn-north-1',
     clockOffsetMs: () => offset.offsetMs(),

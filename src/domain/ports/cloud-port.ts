@@ -21,6 +21,8 @@ export interface Cloud {
   ): Promise<RestartAnswer>;
   /** Calls that one `look` at these cloud groups costs, by the sizes last seen. */
   lookCost(cloudGroups: readonly string[]): number;
+  /** Names of the account's cloud groups; undefined: they could not be listed. */
+  cloudGroups(): Promise<readonly string[] | undefined>;
   /** Where a task pulls from and pushes to, as last listed by this process; undefined: not known. */
   hostsOf(taskId: string): TaskHosts | undefined;
   /** What calls are signed for. */

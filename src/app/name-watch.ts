@@ -1,0 +1,73 @@
+/**
+ * Ten minutes after a configuration came into force, and whenever a group has lost its last task: a warning for each name
+ * in a `match` that no task answers to, with the nearest that there is. Once for each name and configuration.
+ */
+import { isListed } from '../domain/memory/condition.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
+import type { Keeper } from '../keeper/keeper.ts';
+import type { Settings } from '../settings/settings.ts';
+import { type Place, unmatched } from './unmatched.ts';
+
+const afterMs = 10 * 60_000;
+/** While an account has yet to be listed, its tasks are not known to be missing. */
+const againMs = 60_000;
+
+interface NameWatchOptions {
+  readonly clock: Clock;
+  readonly keepers: () => readonly Keeper[];
+  readonly warn: (warning: string) => void;
+}
+
+export class NameWatch {
+  readonly #options: NameWatchOptions;
+  #settings: Settings | undefined;
+  #told = new Set<string>();
+  #cancel: () => void = () => {};
+
+  constructor(options: NameWatchOptions) {
+    this.#options = options;
+  }
+
+  /** From here on these settings are in force. */
+  begin(settings: Settings): void {
+    this.#settings = settings;
+    this.#told = new Set();
+    this.lookIn(afterMs);
+  }
+
+  /** A group has no task any more. */
+  lookSoon(): void {
+    this.lookIn(0);
+  }
+
+  lookIn(ms: number): void {
+    this.#cancel();
+    this.#cancel = this.#options.clock.after(ms, () => void this.#look());
+  }
+
+  end(): void {
+    this.#cancel();
+  }
+
+  async #look(): Promise<void> {
+    const { keepers, warn } = this.#options;
+    const groups = this.#settings?.groups ?? [];
+    const all = keepers();
+    const listed = ({ ledger }: Keeper) =>
+      ledger.owned && !ledger.fresh && ledger.accountRecord.circuits.list.kind === 'closed';
+    if (!all.every(listed)) return this.lookIn(againMs);
+    const tasks = all.flatMap(({ account, ledger }) =>
+      [...ledger.tasks.values()]
+        .filter(isListed)
+        .map(({ item: { title, cloudGroup }, group = null }) => ({ account, title, cloudGroup, group })),
+    );
+    if (unmatched(groups, tasks).length === 0) return;
+    const places: Place[] = [];
+    for (const { account, cloud } of all)
+      for (const cloudGroup of (await cloud.cloudGroups()) ?? []) places.push({ account, cloudGroup });
+    for (const warning of unmatched(groups, tasks, places)) {
+      if (!this.#told.has(warning)) warn(warning);
+      this.#told.add(warning);
+    }
+  }
+}
