@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { account, env, tasks } from '../end-to-end/cloud.ts';
 import { Stage, until } from '../end-to-end/daemon.ts';
 
@@ -46,6 +46,10 @@ interface Browser {
   close(): Promise<void>;
 }
 
+const pollMs = 5_000;
+/** From a poll's end to the picture: events are looked at once a second, then the page fetches itself. */
+const renewedWithinMs = 2_500;
+
 const views = [
   { width: 1440, colorScheme: 'light', locale: 'en-GB' },
   { width: 768, colorScheme: 'dark', locale: 'zh-CN' },
@@ -54,12 +58,20 @@ const views = [
   { width: 390, colorScheme: 'dark', locale: 'en-GB' },
 ] as const;
 
+// Many pages, each looked at in several widths.
+vi.setConfig({ testTimeout: 400_000 });
+
 const missing = existsSync(chromiumPath) ? '' : ' (skipped: no chromium; test/real/install.sh installs it)';
 
 it.skipIf(missing !== '')(`the page shows, holds and releases, as a person sees it${missing}`, async () => {
   await using stage = new Stage();
+  const ill = tasks('ill', 2, { stopped: true, life: { restartsInVain: 999 } });
   const cloud = await stage.cloud({
-    tasks: [...tasks('steady', 30), ...tasks('ill', 2, { stopped: true, life: { restartsInVain: 999 } })],
+    tasks: [
+      ...tasks('steady', 30),
+      ...ill.map((task, n) => ({ ...task, title: `世界杯小组赛第0${n + 1}场主信号` })),
+      ...tasks('news', 4, { cloudGroup: 'news', stopped: true }),
+    ],
   });
   const daemon = await stage.start({
     folder: stage.folder(),
@@ -70,8 +82,8 @@ it.skipIf(missing !== '')(`the page shows, holds and releases, as a person sees 
         socket: 'rk.sock',
         tokens: [{ name: 'ops', scope: 'operate', token: token }],
       },
-      accounts: [account(cloud)],
-      groups: [{ name: 'vip' }],
+      accounts: [account(cloud, 'main', { poll: { schedule: '*/5 * * * * *', verifyEvery: '1s' } })],
+      groups: [{ name: 'vip' }, { name: 'news', mode: 'observe' }],
       defaults: { verifyWithin: '2s', backoff: { initial: '2s', max: '4s' }, storm: false },
     },
   });
@@ -101,21 +113,32 @@ it.skipIf(missing !== '')(`the page shows, holds and releases, as a person sees 
 
   const tab = await open({ locale: 'en-GB', timezoneId: 'Asia/Shanghai' });
   await signIn(tab);
-  const shows = (what: RegExp) =>
+  const shows = (what: RegExp, on = tab) =>
     until(
       `the page shows ${what}`,
-      async () => what.test(await tab.innerText('#live')),
+      async () => what.test(await on.innerText('#live')),
       () => daemon.tail(),
     );
   await shows(/2 down/);
-  await shows(/ill1[\s\S]*(last attempt|restart was sent|quarantine)/i);
+  await shows(/世界杯小组赛第01[\s\S]*(last attempt|restart was sent|quarantine)/i);
+
+  // A task that stops is on the page within a poll, with its reason, without anybody touching the page.
+  cloud.fault({ match: { action: 'restart', taskId: 'steady-0007' }, effect: { kind: 'in-vain' } });
+  const stoppedAt = Date.now();
+  cloud.act({ kind: 'stop', taskId: 'steady-0007' });
+  await shows(/✗ 3 down[\s\S]*steady7\b[\s\S]*restart was sent/i);
+  const shownAfterMs = Date.now() - stoppedAt;
+  console.log(`a task that stops is shown after ${shownAfterMs} ms, with a poll every ${pollMs} ms`);
+  expect(shownAfterMs).toBeLessThan(pollMs + renewedWithinMs);
+  cloud.mend();
+  await shows(/✗ 2 down/);
 
   // A hold by form: what it covers first; then nothing is restarted, and the page says why.
   await tab.goto(`${url}/holds`);
   await tab.selectOption('select[name=target]', 'group/main/vip');
   await tab.locator('input[name=reason]').fill('<b>maintenance</b>');
   await tab.locator('input[name=reason]').press('Enter');
-  await until('the preview', async () => /steady1/.test(await tab.innerText('main')));
+  await until('the preview', async () => /covers: 32 tasks, 2 stopped/.test(await tab.innerText('main')));
   await tab.locator('main form button').first().click();
   await tab.waitForURL(`${url}/holds`);
   expect(await tab.innerText('#live')).toContain('<b>maintenance</b>');
@@ -131,17 +154,33 @@ it.skipIf(missing !== '')(`the page shows, holds and releases, as a person sees 
   await shows(/steady1[\s\S]*\bactive\b/);
   expect(cloud.restarts('steady-0001').length).toBeGreaterThan(0);
 
-  await tab.goto(`${url}/tasks?state=stopped`);
+  // Search and filters; then a task with its story.
+  await tab.goto(`${url}/tasks`);
+  await tab.locator('input[name=search]').fill('世界杯');
+  await tab.selectOption('select[name=state]', 'stopped');
+  await tab.locator('form.filters button').first().click();
+  await tab.waitForURL(/search=.*state=stopped/);
   expect(await tab.locator('#live tbody tr').count()).toBe(2);
   await tab.locator('#live tbody a').first().click();
-  await shows(/What happened[\s\S]*restart-failed/);
+  await shows(/What happened[\s\S]*Restart failed[\s\S]*Restart sent[\s\S]*Down/);
+  await tab.goto(`${url}/events`);
+  await tab.locator('.presets a:last-child').first().click();
+  await shows(/Hold removed[\s\S]*hold removed by ops|Hold removed[\s\S]*by ops/);
+  expect(await tab.innerText('#live')).not.toMatch(/Restart sent/);
+
+  await byKeyboard(tab, url, () => cloud.restarts('ill-0002').length);
+  await questions(tab, url);
 
   // Without scripts everything is there, and a hold can be set.
   const plain = await open({ javaScriptEnabled: false, locale: 'en-GB' });
   await signIn(plain);
   expect(await plain.innerText('main')).toMatch(/2 down[\s\S]*UTC[\s\S]*now \d/);
+  for (const path of ['tasks', 'tasks/main/ill-0001', 'groups', 'holds', 'events', 'configuration', 'runbooks']) {
+    await plain.goto(`${url}/${path}`);
+    expect((await plain.innerText('main')).length, path).toBeGreaterThan(200);
+  }
   await plain.goto(`${url}/holds`);
-  await plain.selectOption('select[name=target]', 'account/main');
+  await plain.selectOption('select[name=target]', 'group/main/news');
   await plain.locator('input[name=reason]').fill('by hand');
   await plain.locator('main form button').first().click();
   await plain.locator('main form button').first().click();
@@ -179,10 +218,80 @@ it.skipIf(missing !== '')(`the page shows, holds and releases, as a person sees 
     };
     await judge('sign-in');
     await signIn(seen);
-    for (const path of ['', 'tasks', 'tasks/main/ill-0001', 'groups', 'holds', 'events', 'configuration']) {
+    for (const path of ['', 'tasks', 'tasks/main/ill-0001', 'groups', 'holds', 'events', 'configuration', 'runbooks']) {
       await seen.goto(`${url}/${path}`);
       await judge(path.replaceAll('/', '-') || 'home');
     }
   }
   expect(complaints).toEqual([]);
 });
+
+/** Tab until what has the focus is meant; then nothing but keys. Fails where the keyboard alone does not get to. */
+async function tabTo(tab: Tab, what: string): Promise<void> {
+  for (let presses = 0; presses < 120; presses++) {
+    await tab.keyboard.press('Tab');
+    if (await tab.evaluate<boolean>(`document.activeElement.matches(${JSON.stringify(what)})`)) return;
+  }
+  throw new Error(`no Tab leads to ${what}`);
+}
+
+/** From home, with Tab, Enter and letters: a restart, and a hold that is set and ended. */
+async function byKeyboard(tab: Tab, url: string, restarts: () => number): Promise<void> {
+  await tab.goto(`${url}/`);
+  await tabTo(tab, 'a.skip');
+  await tab.keyboard.press('Enter');
+  await tabTo(tab, '#t-main-ill-0002');
+  // What has the focus can be seen.
+  expect(
+    await tab.evaluate<string>(
+      'getComputedStyle(document.activeElement).outlineStyle + getComputedStyle(document.activeElement).boxShadow',
+    ),
+  ).not.toBe('nonenone');
+  await tab.keyboard.press('Enter');
+  await tab.waitForURL(/ill-0002$/);
+  const before = restarts();
+  await tab.evaluate('globalThis.pressed = true');
+  await tabTo(tab, '.buttons form button');
+  await tab.keyboard.press('Enter');
+  await until('the restart by hand', () => restarts() > before);
+  // The answer brings the same page anew.
+  await until('the answer', () => tab.evaluate<boolean>('globalThis.pressed !== true').catch(() => false));
+  await tabTo(tab, '.buttons a');
+  await tab.keyboard.press('Enter');
+  await tab.waitForURL(/holds\?account=main&task=ill-0002/);
+  await tabTo(tab, 'input[name=reason]');
+  await tab.keyboard.type('by keys alone');
+  await tab.keyboard.press('Enter');
+  await until('the preview', async () => /covers: 1 tasks/.test(await tab.innerText('main')));
+  await tabTo(tab, 'main form button');
+  await tab.keyboard.press('Enter');
+  await tab.waitForURL(`${url}/holds`);
+  expect(await tab.innerText('#live')).toContain('by keys alone');
+  await tabTo(tab, '#live td button');
+  await tab.keyboard.press('Enter');
+  await until('no hold', async () => /None\./.test(await tab.innerText('#live')));
+}
+
+/** What somebody new asks, each in at most three clicks from home. */
+async function questions(tab: Tab, url: string): Promise<void> {
+  await tab.goto(`${url}/`);
+  // Which is down longest, why, and when it is tried next: no click.
+  const first = await tab.innerText('#live tbody tr:first-child');
+  expect(first).toMatch(/世界杯小组赛第0\d/);
+  expect(first).toMatch(/\d+[sm]/);
+  expect(first).toMatch(/attempt|restart was sent|quarantine/i);
+  expect(first).toMatch(/in \d+|now/);
+  // Its story: one click.
+  await tab.locator('#live tbody a').first().click();
+  expect(await tab.innerText('#live')).toMatch(/Why:[\s\S]*What happened/);
+  // Who held what: one click. What was changed: two.
+  await tab.goto(`${url}/`);
+  await tab.locator('nav a[href$="/holds"]').first().click();
+  await tab.waitForURL(`${url}/holds`);
+  expect(await tab.innerText('#live')).toMatch(/ops/);
+  await tab.locator('nav a[href$="/events"]').first().click();
+  await tab.waitForURL(`${url}/events`);
+  await tab.locator('.presets a:last-child').first().click();
+  await tab.waitForURL(/type=hold-added/);
+  expect(await tab.innerText('#live')).toMatch(/Hold set[\s\S]*maintenance/);
+}

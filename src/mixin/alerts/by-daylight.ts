@@ -28,7 +28,11 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
       'Does anybody still want this task? If not: stop it in the console and set a hold, or delete it.',
       'Its source and its target.',
     ],
-    run: ['relaykeeper explain TASK', 'relaykeeper release TASK                # once it is repaired: begin again'],
+    run: [
+      'relaykeeper history --group GROUP --type task-abandoned',
+      'relaykeeper explain TASK',
+      'relaykeeper release TASK                # once it is repaired: begin again',
+    ],
     end: 'When it is released, edited, seen active, or gone.',
   },
   {
@@ -45,6 +49,7 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
       'The codes of its failures in `explain`: `not-recovered` means that the cloud took the restart and the task did not come up; its source is the first suspect.',
     ],
     run: [
+      'relaykeeper history --group GROUP --type task-quarantined',
       'relaykeeper explain TASK',
       'relaykeeper release TASK                # once its source or target is repaired: try at once',
     ],
@@ -101,7 +106,10 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
       'What they share: source host, CDN, a change in the console, the account.',
       'Does the window grow (`relaykeeper_storm_window`)? Then it heals by itself.',
     ],
-    run: ['relaykeeper status', 'relaykeeper history --group GROUP --type storm-started,restart-failed'],
+    run: [
+      'relaykeeper status                      # also what the tasks that are down have in common',
+      'relaykeeper history --type storm-started,storm-ended,restart-failed',
+    ],
     end: 'When the stopped tasks are fewer than half of either number, and the failures fewer than half of the budget.',
   },
 ];
@@ -121,6 +129,7 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     look: ['The class and the code: `status`.', "The vendor's status page; the way there (DNS, proxy, firewall)."],
     run: [
       'relaykeeper status',
+      'relaykeeper history --type circuit-opened,circuit-closed',
       'relaykeeper restart TASK                # tries at once, and closes the circuit if it succeeds',
     ],
     end: 'With the first success; relaykeeper tries one every 30 seconds.',
@@ -155,7 +164,7 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
       "The code in the vendor's documentation, with a request id from the log (their support asks for it).",
       'CommonErr on a restart is mostly that task; on the list it is the service.',
     ],
-    run: ['relaykeeper history --type restart-failed', 'relaykeeper status'],
+    run: ['relaykeeper history --type polls-failing,circuit-opened,restart-failed', 'relaykeeper status'],
     end: 'When the error comes at most 10 times within 15 minutes.',
   },
   {
@@ -168,7 +177,11 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
     explain: `sum by (class) (increase(${metric('poll_failures_total', { account })}[15m]))`,
     means: 'Somebody deleted many tasks at once, or the key belongs to another account.',
     look: ['The console: are the tasks there?', 'Was the key, the project or `subAccount` changed?'],
-    run: ['relaykeeper plan                        # what the cloud lists now', 'relaykeeper status'],
+    run: [
+      'relaykeeper history --type polls-failing',
+      'relaykeeper plan                        # what the cloud lists now',
+      'relaykeeper status',
+    ],
     end: 'When the list is whole again, or has stayed short for 15 minutes and is believed.',
   },
   {
@@ -254,7 +267,7 @@ const holdWarnings = ({ span, seconds }: Pace): readonly AlertRule[] => [
     page: '/holds',
     means: 'A hold is older than a day, or one followed the other without a gap. Most of these were forgotten.',
     look: ['Who set it and why: ask them.'],
-    run: ['relaykeeper hold list', 'relaykeeper hold remove ID'],
+    run: ['relaykeeper hold list', 'relaykeeper history --type hold-added', 'relaykeeper hold remove ID'],
     end: 'When no hold is in force for the group.',
   },
 ];

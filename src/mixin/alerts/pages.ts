@@ -122,6 +122,7 @@ const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
     ],
     run: [
       'relaykeeper status                      # circuit, code and since when',
+      'relaykeeper history --type circuit-opened',
       'relaykeeper restart TASK                # once the key works: tries at once, and closes the restart circuit',
     ],
     end: 'With the first call of that kind that succeeds. relaykeeper tries changed key files at once; otherwise it tries the list and one restart at least every 5 minutes.',
@@ -136,6 +137,7 @@ const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
     look: ['The billing page of the account in the console.'],
     run: [
       'relaykeeper status                      # circuit, code and since when',
+      'relaykeeper history --type circuit-opened',
       'relaykeeper restart TASK                # once the bill is paid: tries at once, and closes the circuit',
     ],
     end: 'With the first call that succeeds; without an operator relaykeeper tries one every 5 minutes.',
@@ -152,7 +154,7 @@ const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
       'The clock of this machine, and whether NTP runs.',
       'A proxy in between that answers with a Date of its own.',
     ],
-    run: ['date -u; timedatectl', 'relaykeeper status'],
+    run: ['date -u; timedatectl', 'relaykeeper history --type circuit-opened', 'relaykeeper status'],
     end: 'With the first call of that kind that succeeds.',
   },
   {
@@ -167,7 +169,7 @@ const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
       '`endpoint` and `restartAction` of the account in the configuration.',
       "The vendor's list of actions, and a newer relaykeeper.",
     ],
-    run: ['relaykeeper check', 'relaykeeper status'],
+    run: ['relaykeeper history --type circuit-opened', 'relaykeeper check', 'relaykeeper status'],
     end: 'With the first call of that kind that succeeds, for example with another `restartAction`.',
   },
 ];
@@ -191,6 +193,7 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
     ],
     run: [
       'relaykeeper status',
+      'relaykeeper history --type polls-failing',
       'relaykeeper plan                        # one poll from here, with the error if it fails',
     ],
     end: 'With the next complete poll.',

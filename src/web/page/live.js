@@ -61,6 +61,18 @@
   draw();
   addEventListener('resize', draw);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
+  // Who goes through the page by keyboard stays where he is.
+  const nameOf = (element) => element.getAttribute('href') ?? element.form?.getAttribute('action');
+  let focused;
+  document.body.addEventListener('htmx:beforeSwap', ({ detail: { target } }) => {
+    focused = target.contains(document.activeElement) ? nameOf(document.activeElement) : undefined;
+  });
+  function focusAgain() {
+    if (!focused || document.activeElement !== document.body) return;
+    const same = [...document.querySelectorAll('#live :is(a, button)')].find((element) => nameOf(element) === focused);
+    same?.focus({ preventScroll: true });
+  }
+
   // What somebody has opened or ticked stays so when a part of the page is renewed.
   const open = new Set();
   document.addEventListener(
@@ -74,6 +86,7 @@
   );
   document.body.addEventListener('htmx:afterSwap', () => {
     localise(document);
+    focusAgain();
     for (const id of open) document.getElementById(id)?.setAttribute('open', '');
   });
 })();
