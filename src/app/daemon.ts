@@ -19,6 +19,7 @@ import { WebProblem } from '../web/problem.ts';
 import { createWeb, type Web } from '../web/server.ts';
 import { findAndLoad } from './configuration.ts';
 import { Fleet } from './fleet.ts';
+import { follow } from './following.ts';
 import { openFront } from './front.ts';
 import { openStoreOf } from './ledger-place.ts';
 import { createOperations } from './operations.ts';
@@ -92,8 +93,10 @@ export async function runApp(options: RunOptions): Promise<number> {
         secrets.values = await allSecrets(settings);
       },
     });
+    const following = store.shared && follow(store.shared, crew, clock);
     const operations = createOperations({
       crew,
+      following,
       store,
       current,
       configFile: found.path,
@@ -121,6 +124,7 @@ export async function runApp(options: RunOptions): Promise<number> {
         renderMetrics: async () => {
           await crew.betweenLists();
           crew.tellTicks();
+          metrics.replicas(following?.replicas() ?? []);
           return metrics.render(operations.snapshot(current.settings.metrics.maxTaskSeries));
         },
         onCount: metrics.httpRequests,
@@ -154,6 +158,7 @@ export async function runApp(options: RunOptions): Promise<number> {
       }),
       pruneNowAndThen(store, clock, stop),
       front.takeRest(stop),
+      following?.run(stop),
     ];
     // A keeper that ends by itself is a mistake of ours: its reason ends the process.
     await crew.run(stop);

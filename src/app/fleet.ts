@@ -16,6 +16,7 @@ import type { Store } from '../store/open.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Common, keeperSettings, openCloud, openGate, type PretendClouds, sameWayToTheCloud } from './account.ts';
+import { coveredGate } from './covered-gate.ts';
 import { NameWatch } from './name-watch.ts';
 
 interface FleetOptions {
@@ -201,7 +202,11 @@ export class Fleet {
 
   #enlist(account: AccountSettings, settings: Settings): Member {
     const { clock, store, log, metrics } = this.#options;
-    const gate = openGate(account, clock, (lane, waitedMs) => metrics.gateWait(account.name, lane, waitedMs));
+    const { shared } = store;
+    const open = openGate(account, clock, (lane, waitedMs) => metrics.gateWait(account.name, lane, waitedMs));
+    const longestCallMs = () => (this.#members.get(account.name)?.settings ?? account).requestTimeoutMs;
+    const isCovered = () => store.ownership.remainingMs(account.name) > longestCallMs();
+    const gate = coveredGate(open, isCovered, clock);
     const cloud = this.#openCloud(account, settings, gate);
     const keeper = new Keeper({
       ...keeperSettings(account, settings, cloud),
@@ -209,6 +214,7 @@ export class Fleet {
       gate,
       store: store.ledgerStore,
       ownership: store.ownership,
+      elsewhere: shared && ((request) => shared.ask(account.name, request)),
       clock,
       tell: (event: Event) => {
         metrics.record(event);

@@ -18,12 +18,15 @@ import type { Store } from '../store/open.ts';
 import { sameSecret } from '../web/access.ts';
 import { besides, eventView, explained } from './explained.ts';
 import type { Fleet } from './fleet.ts';
+import type { Following } from './following.ts';
 import { type Directory, holdOperations } from './hold-operations.ts';
 import { groupMustExist, subjectMustExist, typesMustExist, unknownName } from './known-names.ts';
 import type { Current } from './reload.ts';
 
 interface Running {
   readonly crew: Fleet;
+  /** Where the store is shared. */
+  readonly following: Following | undefined;
   readonly store: Store;
   readonly current: Current;
   readonly configFile: string;
@@ -40,7 +43,7 @@ const lanes = ['restart', 'verify', 'poll', 'other'] as const satisfies readonly
 const shortestPrefix = 6;
 
 export function createOperations(running: Running): Operations {
-  const { crew, store, current, clock } = running;
+  const { crew, store, current, clock, following } = running;
   const { keeperOf, find } = directory(crew);
   const startedAt = clock.now();
 
@@ -55,6 +58,7 @@ export function createOperations(running: Running): Operations {
       configChange: current.change ?? null,
       store: { kind: store.kind, up: store.up(), failingSince: store.failingSince() ?? null },
       rejected: current.rejected ?? null,
+      ...(following ? { replicas: following.replicas(), othersReadAgoMs: following.ageMs() } : {}),
       ...inStatus(running),
     }),
     tasks: (query) => {
@@ -78,11 +82,13 @@ export function createOperations(running: Running): Operations {
     async restart(named, { account, by, force }) {
       const { keeper, taskId } = find(named, account);
       const answer = await keeper.operator.restart(taskId, by, force);
+      await following?.refresh();
       return { task: viewOfTask(keeper, taskId), answer };
     },
     async release(named, { account, by }) {
       const { keeper, taskId } = find(named, account);
       await keeper.operator.release(taskId, by);
+      await following?.refresh();
       return viewOfTask(keeper, taskId);
     },
     config: () => withoutSecrets(current.settings),
@@ -232,9 +238,11 @@ function inStatus(running: Running): Pick<StatusView, 'accounts' | 'groups' | 'i
   };
 }
 
-function viewOf(keeper: Keeper, { current }: Running, unmanaged: number) {
+function viewOf(keeper: Keeper, { current, following }: Running, unmanaged: number) {
+  const owner = keeper.ledger.owned ? undefined : following?.ownerOf(keeper.account);
   return {
     ...accountView(keeper.situation(), unmanaged),
+    ...(owner === undefined ? {} : { owner }),
     provider: current.settings.accounts.find(({ name }) => name === keeper.account)?.provider ?? 'unknown',
     pollIntervalMs: keeper.pollGapMs(),
     region: keeper.cloud.region(),

@@ -159,10 +159,30 @@ function groupWords({ accounts, now }: StatusView, group: GroupView): string[] {
 const accountWords = (now: number, account: AccountView): string =>
   `account ${account.account}: ${account.tasks} tasks, ${account.unmanaged} unmanaged; polled ${lastPoll(now, account)}; ${callsPerSecond(account)} calls/s; region ${account.region}`;
 
+/** Who shares the store, where anybody can. */
+function writeReplicas(out: Output, { replicas, othersReadAgoMs = 0, now }: StatusView): void {
+  if (!replicas) return;
+  out.write(`\nWhat is shown of accounts of other replicas is ${durationText(othersReadAgoMs)} old.\n`);
+  writeTable(
+    out,
+    ['REPLICA', 'VERSION', 'UP', 'CONFIGURATION', 'LEASE LEFT', 'OWNS'],
+    replicas.map(({ name, version, startedAt, configHash, isThis, owned }) => [
+      isThis ? `${name} (this one)` : name,
+      version,
+      durationText(Math.max(0, now - startedAt)),
+      configHash,
+      owned.length === 0 ? '-' : durationText(Math.min(...owned.map(({ leftMs }) => leftMs))),
+      owned.map(({ account }) => account).join(', ') || '-',
+    ]),
+  );
+  out.write('\n');
+}
+
 function writeStatus(out: Output, status: StatusView): void {
   const store = `${status.store.kind} ${status.store.up ? 'up' : paint(out, 'red', 'DOWN: restarts are stopped')}`;
   out.write(`relaykeeper ${status.version}, up ${durationText(status.now - status.startedAt)}, store ${store}\n`);
   out.write(`configuration ${status.configFile} (${status.configHash})\n`);
+  writeReplicas(out, status);
   for (const one of daemonTroubles(status)) out.write(`${plain(troubleLine(out, one, status.now))}\n`);
   out.write('\n');
   writeTable(
@@ -172,7 +192,7 @@ function writeStatus(out: Output, status: StatusView): void {
       account.account,
       account.provider,
       account.region,
-      account.owned ? 'this process' : 'another process',
+      account.owned ? 'this process' : (account.owner ?? 'another process'),
       lastPoll(status.now, account),
       String(account.tasks),
       String(account.unmanaged),

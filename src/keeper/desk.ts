@@ -54,6 +54,13 @@ export class Desk {
     [this.#memory, this.#journal] = opened(this.#options, stored);
   }
 
+  /** What the owner stored, to be shown: nothing of it is ever written from here. */
+  follow(stored: StoredLedger): void {
+    this.#steps.startFrom(this.clock);
+    [this.#memory, this.#journal] = opened(this.#options, stored);
+    this.#memory.follow();
+  }
+
   get memory(): Memory {
     return this.#memory;
   }

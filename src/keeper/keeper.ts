@@ -7,13 +7,13 @@
 
 import { decide, type Followed, pollNotBefore, regroup, settleByLook, settledItem } from '../domain/decide/decide.ts';
 import { pick } from '../domain/decide/queue.ts';
-import type { Ledger } from '../domain/memory/ledger.ts';
+import type { Ledger, StoredLedger } from '../domain/memory/ledger.ts';
 import { type Moment, type Situation, situationOf } from '../domain/memory/situation.ts';
 import { takeOverEvents } from '../domain/memory/take-over.ts';
 import { awaitedCloudGroups } from '../domain/memory/windows.ts';
 import type { Cloud } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
-import type { Owned, Ownership } from '../domain/ports/store-port.ts';
+import type { OperatorOutcome, OperatorRequest, Owned, Ownership } from '../domain/ports/store-port.ts';
 import type { Schedule } from '../domain/ports/time-port.ts';
 import type { Policies } from '../domain/words/policy.ts';
 import type { Observation } from '../domain/words/task.ts';
@@ -39,6 +39,8 @@ export interface KeeperSettings {
 interface KeeperOptions extends KeeperSettings, DeskOptions {
   readonly gate: Gate;
   readonly ownership: Ownership;
+  /** Where several processes share the store: has the owner of the account do what an operator asks. */
+  readonly elsewhere?: ((request: OperatorRequest) => Promise<OperatorOutcome>) | undefined;
 }
 
 function followedWords({ hold: { id, author, target }, tasks, groupGone }: Followed): string {
@@ -93,6 +95,7 @@ export class Keeper {
       restarts: this.#restarts,
       situation: () => this.situation(),
       mayCall: () => !this.#stopping && this.#mayCall(),
+      elsewhere: options.elsewhere,
       onChange: () => {
         this.#queueBell.ring();
         this.pollSoon();
@@ -363,6 +366,11 @@ export class Keeper {
   regionFound(region: string): void {
     this.#desk.memory.tell({ type: 'region-found', ...this.#about(), region });
     void this.#desk.commitOrComplain();
+  }
+
+  /** While another process owns the account: what that one stored is shown here. */
+  follow(stored: StoredLedger): void {
+    if (!this.#desk.ledger.owned) this.#desk.follow(stored);
   }
 
   // ---- what others may see ---------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import { operatorRelease, operatorRestart } from '../domain/decide/operator.ts';
 import type { TaskRecord } from '../domain/memory/ledger.ts';
 import type { Situation } from '../domain/memory/situation.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
+import type { OperatorOutcome, OperatorRequest } from '../domain/ports/store-port.ts';
 import type { Event } from '../domain/words/events.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import type { RestartAnswer } from '../domain/words/task.ts';
@@ -16,6 +17,8 @@ interface OperatorRequestsOptions {
   readonly situation: () => Situation;
   /** The account is ours for as long as a call may last, and we are not stopping. */
   readonly mayCall: () => boolean;
+  /** Has the owner do it, where several processes share the store. */
+  readonly elsewhere: ((request: OperatorRequest) => Promise<OperatorOutcome>) | undefined;
   /** A hold or a release may let something go, or show something new at the next look. */
   readonly onChange: () => void;
 }
@@ -32,6 +35,8 @@ export class OperatorRequests {
   /** Resolves with the cloud's answer. Throws `Refusal`. */
   async restart(taskId: string, by: string, force: boolean): Promise<RestartAnswer> {
     const { gate, restarts, situation, mayCall } = this.#options;
+    const done = await this.#elsewhere({ kind: 'restart', taskId, by, force });
+    if (done?.answer) return done.answer;
     const asked = operatorRestart(this.#mustKnow(taskId), situation(), by, force);
     if (asked.kind === 'refused') throw new Refusal('refused', asked.why);
     const permit = await gate.acquire('restart');
@@ -51,13 +56,46 @@ export class OperatorRequests {
   }
 
   async release(taskId: string, by: string): Promise<void> {
+    if (await this.#elsewhere({ kind: 'release', taskId, by })) return;
     this.#mustOwn();
     await this.#save(operatorRelease(this.#mustKnow(taskId), this.#about(), by));
   }
 
   async changeHold(event: Extract<Event, { type: 'hold-added' | 'hold-extended' | 'hold-removed' }>): Promise<void> {
+    if (await this.#elsewhere({ kind: 'hold', event })) return;
     this.#mustOwn();
     await this.#save(event);
+  }
+
+  /** What an operator asked another process for this account, done here. */
+  async execute(request: OperatorRequest): Promise<OperatorOutcome> {
+    try {
+      switch (request.kind) {
+        case 'restart':
+          return { kind: 'done', answer: await this.restart(request.taskId, request.by, request.force) };
+        case 'release':
+          await this.release(request.taskId, request.by);
+          return { kind: 'done' };
+        case 'hold':
+          await this.changeHold(request.event);
+          return { kind: 'done' };
+        default:
+          return request satisfies never;
+      }
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const { code, message, next } = error;
+      return { kind: 'refused', code, message, ...(next === undefined ? {} : { next }) };
+    }
+  }
+
+  /** Undefined: the account is ours, or nobody else can be asked. Throws the owner's refusal. */
+  async #elsewhere(request: OperatorRequest): Promise<Extract<OperatorOutcome, { kind: 'done' }> | undefined> {
+    const { elsewhere } = this.#options;
+    if (this.#desk.ledger.owned || !elsewhere) return undefined;
+    const outcome = await elsewhere(request);
+    if (outcome.kind === 'refused') throw new Refusal(outcome.code, outcome.message, outcome.next);
+    return outcome;
   }
 
   /** In force at once; told as done only when it is on disk. */

@@ -132,7 +132,7 @@ function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
   );
   return {
     kind: 'sqlite',
-    replicas: () => undefined,
+    shared: undefined,
     ledgerStore: {
       load: (account, budgetSince) => run('load', () => ledger.load(account, budgetSince)),
       save: (account, changes) => run('save', () => loseIfMoved(lock, file, ledger.save(account, changes))),

@@ -1,10 +1,9 @@
 /**
  * What a store is to the rest of the program, whichever engine keeps it.
  */
-import type { History, LedgerStore, Ownership, StoreTrace } from '../domain/ports/store-port.ts';
+import type { History, LedgerStore, Ownership, Shared, StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { PostgresPlace } from './postgres/connection.ts';
-import type { Replica } from './postgres/leases.ts';
 
 export interface StoreOptions {
   /** Path of the SQLite file; its directory is made if it is missing. `<file>.lock` is beside it. */
@@ -36,8 +35,8 @@ export interface Store {
   readonly ledgerStore: LedgerStore;
   readonly history: History;
   readonly ownership: Ownership;
-  /** Who shares the store, as last seen; undefined: nobody can. */
-  replicas(): { readonly all: readonly Replica[]; readonly ageMs: number } | undefined;
+  /** Undefined: nobody can share it. */
+  readonly shared: Shared | undefined;
   /** 32 random bytes made with the store: the key of source fingerprints. */
   fingerprintKey(): Uint8Array;
   /** Deletes events older than 30 days or beyond the bound; returns how many. A no-op for a standby. */

@@ -47,7 +47,7 @@ export const triggers = ['auto', 'manual'] as const;
 const stages = ['quarantined', 'abandoned'] as const;
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
-export const storeOperations = ['open', 'migrate', 'load', 'save', 'events', 'prune', 'lock'] as const;
+export const storeOperations = ['open', 'migrate', 'load', 'save', 'events', 'prune', 'lock', 'request'] as const;
 
 const owned = 'while this process owns the account';
 const pollSeconds = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120, 300];
@@ -90,6 +90,8 @@ export const catalogue = {
   config_hash: gauge('A hash of the configuration in force, as a number', [], {
     present: 'after a configuration was read',
   }),
+  replicas: gauge('Processes that share the store with this one, itself included; 0 where nobody can', []),
+  replicas_configured_differently: gauge('Those of them whose configuration is another than this one’s', []),
   loop_tick_timestamp_seconds: gauge(
     'When the loop of an owned account last ticked; of several accounts, the one that ticked longest ago',
     [],

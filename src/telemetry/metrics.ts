@@ -9,7 +9,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Lane } from '../domain/ports/gate-port.ts';
 import type { StoreTrace } from '../domain/ports/store-port.ts';
-import type { AccountSnapshot } from '../domain/views/shown.ts';
+import type { AccountSnapshot, ReplicaView } from '../domain/views/shown.ts';
 import type { Event } from '../domain/words/events.ts';
 import type { Policies } from '../domain/words/policy.ts';
 import type { GaugeName, LogLevel } from './catalogue.ts';
@@ -59,6 +59,8 @@ export interface Metrics {
   /** What the configuration now in force has: makes the foreseeable series, drops those of what is gone. */
   configure(accounts: readonly Policies[]): void;
   /** The text for Prometheus. Ours is of one moment: nothing is awaited between the first and the last series. */
+  /** Who shares the store, as of the next `render`. */
+  replicas(all: readonly ReplicaView[]): void;
   render(snapshots: readonly AccountSnapshot[]): Promise<string>;
 }
 
@@ -78,6 +80,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     reloaded: false,
     config: undefined,
     storeUp: false,
+    replicas: [],
     pageUrl: undefined,
     ticks: new Map(),
   };
@@ -127,6 +130,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
       configured = configureSeries(counted, options.knownCodes, accounts);
       openings.keepAccounts(configured.accounts);
     },
+    replicas(all) {
+      state.replicas = all;
+    },
     async render(snapshots) {
       const ours =
         processText(options, state, snapshots) +
@@ -166,6 +172,7 @@ interface ProcessState {
   reloaded: boolean;
   config: { readonly readAt: number; readonly hash: number } | undefined;
   storeUp: boolean;
+  replicas: readonly ReplicaView[];
   pageUrl: string | undefined;
   /** By account, Unix milliseconds. */
   readonly ticks: Map<string, number>;
@@ -182,6 +189,8 @@ function processText(options: MetricsOptions, state: ProcessState, snapshots: re
     gauge('config_last_reload_successful', state.reloaded ? 1 : 0) +
     gauge('config_last_reload_success_timestamp_seconds', state.config && state.config.readAt / 1000) +
     gauge('config_hash', state.config?.hash) +
+    gauge('replicas', state.replicas.length) +
+    gauge('replicas_configured_differently', otherwise(state.replicas)) +
     gauge('loop_tick_timestamp_seconds', ticks.length === 0 ? undefined : Math.min(...ticks) / 1000) +
     gauge('store_up', state.storeUp ? 1 : 0)
   );
@@ -189,3 +198,9 @@ function processText(options: MetricsOptions, state: ProcessState, snapshots: re
 
 /** 48 bits of the text's SHA-256: a double holds them exactly. */
 const hashNumber = (text: string) => createHash('sha256').update(text).digest().readUIntBE(0, 6);
+
+/** How many have another configuration than this process. */
+function otherwise(replicas: readonly ReplicaView[]): number {
+  const here = replicas.find(({ isThis }) => isThis);
+  return here ? replicas.filter(({ configHash }) => configHash !== here.configHash).length : 0;
+}

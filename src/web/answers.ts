@@ -12,6 +12,7 @@ import type {
   HoldPreview,
   HoldView,
   InCommon,
+  ReplicaView,
   RuleView,
   StatusView,
   TaskView,
@@ -130,6 +131,7 @@ const account = z.object({
   account: z.string(),
   provider: z.string(),
   owned: z.boolean(),
+  owner: z.string().optional().meta({ description: 'The replica that owns it, if it is another' }),
   polledAt: orNull(at),
   pollIntervalMs: orNull(z.number()),
   tasks: count,
@@ -181,6 +183,16 @@ const common = z.object({
   sentence: z.string(),
 }) satisfies z.ZodType<InCommon>;
 
+const replica = z.object({
+  id: z.string(),
+  name: z.string(),
+  version: z.string(),
+  configHash: z.string(),
+  startedAt: at,
+  isThis: z.boolean(),
+  owned: z.array(z.object({ account: z.string(), leftMs: z.number() })),
+}) satisfies z.ZodType<ReplicaView>;
+
 export const answers = {
   TaskView: task,
   ExplainView: task.extend({
@@ -205,6 +217,11 @@ export const answers = {
     configLoadedAt: at,
     configChange: orNull(z.string()),
     store: z.object({ kind: z.enum(['sqlite', 'postgres']), up: z.boolean(), failingSince: orNull(at) }),
+    replicas: z.array(replica).optional().meta({ description: 'Absent: nobody can share the store' }),
+    othersReadAgoMs: z
+      .number()
+      .optional()
+      .meta({ description: 'How old what is shown of the accounts of other replicas can be, milliseconds' }),
     rejected: orNull(z.object({ since: at, errors: z.array(z.string()) })),
     accounts: z.array(account),
     groups: z.array(group),

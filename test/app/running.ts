@@ -34,7 +34,7 @@ export async function running(yaml: string) {
   };
   const store: Store = {
     kind: 'sqlite',
-    replicas: () => undefined,
+    shared: undefined,
     ledgerStore: {
       load: (name, since) => ledgerOf(name).load(name, since),
       async save(name, changes) {
@@ -74,6 +74,7 @@ export async function running(yaml: string) {
   const ended = crew.run(stop.signal);
   const operations = createOperations({
     crew,
+    following: undefined,
     store,
     current: { settings, hash: 'h', loadedAt: begin },
     configFile: 'relaykeeper.yaml',

@@ -2,6 +2,7 @@
 import { vi } from 'vitest';
 import './signals.ts';
 import './sinks.ts';
+import './shared.ts';
 import './standby.ts';
 import './taken-store.ts';
 

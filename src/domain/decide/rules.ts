@@ -91,7 +91,9 @@ export const rules: Readonly<Record<Reason, Rule>> = {
       ? no(never, `the cloud says "${record.item.statusText}", a status that relaykeeper does not know`)
       : undefined,
   standby: ({ situation }) =>
-    situation.ledger.owned ? undefined : no(situation.nextPollAt, 'another process owns the account'),
+    situation.ledger.owned || situation.ledger.followed
+      ? undefined
+      : no(situation.nextPollAt, 'another process owns the account'),
   blind: ({ record, situation }) => blind(record, situation),
   circuit: ({ record, situation }) => circuit(record, situation),
   held: under((record, _policy, situation) => {

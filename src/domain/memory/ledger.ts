@@ -281,6 +281,8 @@ interface Indexes {
   readonly unknownTold: ReadonlySet<string>;
   /** Whether this process owns the account. */
   readonly owned: boolean;
+  /** Another process owns it, and what that one stored is shown. */
+  readonly followed: boolean;
   /** Taken ownership, and no complete observation since. */
   readonly fresh: boolean;
   /** A list is being taken in, slice by slice: some tasks are of now, others of before. */
@@ -344,6 +346,7 @@ export const emptyLedger = (account: string): WritableLedger => ({
   emptyGroups: new Map(),
   incomplete: undefined,
   owned: false,
+  followed: false,
   seenNow: new Set(),
   fresh: true,
   midway: false,

@@ -8,6 +8,7 @@ import type { CloudTime } from '../words/cloud-time.ts';
 import type { Event } from '../words/events.ts';
 import type { Policies } from '../words/policy.ts';
 import { apply, replace } from './apply.ts';
+import { isListed } from './condition.ts';
 import { type Counted, emptyLedger, type Ledger, type WritableLedger } from './ledger.ts';
 import { probeSoon } from './take-over.ts';
 import { areToBeRenewed, takeTallies } from './tallies.ts';
@@ -37,6 +38,14 @@ export class Memory {
     this.#ledger.accountRecord = stored.accountRecord ?? this.#ledger.accountRecord;
     this.#ledger.budget = [...stored.budget];
     probeSoon(this.#ledger);
+  }
+
+  /** It is another process's, and shown here as that one has it, but for what is in its memory alone. */
+  follow(): void {
+    const { tasks, accountRecord } = this.#ledger;
+    this.#ledger.followed = true;
+    this.#ledger.fresh = accountRecord.lastComplete === undefined;
+    this.#ledger.seenNow = new Set([...tasks.values()].filter(isListed).map(({ taskId }) => taskId));
   }
 
   get ledger(): Ledger {

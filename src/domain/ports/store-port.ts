@@ -1,6 +1,8 @@
 /** What is kept on disk, who may write it, and the history of events. */
 import type { AccountRecord, StoredLedger, TaskRecord } from '../memory/ledger.ts';
 import type { Event, Hold } from '../words/events.ts';
+import type { Refusal } from '../words/refusal.ts';
+import type { RestartAnswer } from '../words/task.ts';
 
 /** What one save writes, all or nothing. */
 export interface LedgerChanges {
@@ -60,7 +62,58 @@ export interface Ownership {
   remainingMs(account: string): number;
 }
 
-export type StoreOperation = 'open' | 'migrate' | 'load' | 'save' | 'events' | 'prune' | 'lock';
+// ---- a store that replicas share ---------------------------------------------------------------------------------
+
+/** What an operator asks for an account, wherever its owner is. */
+export type OperatorRequest =
+  | { readonly kind: 'restart'; readonly taskId: string; readonly by: string; readonly force: boolean }
+  | { readonly kind: 'release'; readonly taskId: string; readonly by: string }
+  | {
+      readonly kind: 'hold';
+      readonly event: Extract<Event, { type: 'hold-added' | 'hold-extended' | 'hold-removed' }>;
+    };
+
+export type OperatorOutcome =
+  | { readonly kind: 'done'; readonly answer?: RestartAnswer }
+  | { readonly kind: 'refused'; readonly code: Refusal['code']; readonly message: string; readonly next?: string };
+
+/** Where the next look at the others' ledgers goes on. */
+export type NewsMark = number;
+
+/** By account: records that changed, and all holds. */
+export interface News {
+  readonly mark: NewsMark;
+  readonly tasks: readonly (readonly [string, TaskRecord])[];
+  readonly records: readonly (readonly [string, AccountRecord])[];
+  readonly holds: readonly (readonly [string, Hold])[];
+}
+
+export interface ReplicaSeen {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly configHash: string;
+  readonly startedAt: number;
+  readonly isThis: boolean;
+  /** The accounts that it owns, and for how long yet, milliseconds. */
+  readonly owned: readonly { readonly account: string; readonly leftMs: number }[];
+}
+
+export interface Shared {
+  /** All that live, by the newest look, and how old that is, milliseconds. */
+  replicas(): { readonly all: readonly ReplicaSeen[]; readonly ageMs: number };
+  /** What others wrote of these accounts: since the mark of each, or all of it. */
+  news(accounts: readonly string[], since: ReadonlyMap<string, NewsMark>): Promise<News>;
+  /** Has the owner of the account do it. */
+  ask(account: string, request: OperatorRequest): Promise<OperatorOutcome>;
+  /** From now on this process does what others are asked for its accounts. */
+  serve(served: {
+    readonly isReady: (account: string) => boolean;
+    readonly serve: (account: string, request: OperatorRequest) => Promise<OperatorOutcome>;
+  }): void;
+}
+
+export type StoreOperation = 'open' | 'migrate' | 'load' | 'save' | 'events' | 'prune' | 'lock' | 'request';
 /** Told after every operation of the store: fed to the metrics. */
 export interface StoreTrace {
   readonly operation: StoreOperation;

@@ -141,6 +141,8 @@ export interface AccountView {
   readonly account: string;
   readonly provider: string;
   readonly owned: boolean;
+  /** The replica that owns it, if it is another. */
+  readonly owner?: string;
   readonly polledAt: number | null;
   readonly pollIntervalMs: number | null;
   readonly tasks: number;
@@ -214,6 +216,18 @@ export interface RejectedConfiguration {
   readonly errors: readonly string[];
 }
 
+/** A process that shares the store. */
+export interface ReplicaView {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly configHash: string;
+  readonly startedAt: number;
+  readonly isThis: boolean;
+  /** What it owns, and for how long yet, milliseconds. */
+  readonly owned: readonly { readonly account: string; readonly leftMs: number }[];
+}
+
 export interface StatusView {
   readonly version: string;
   readonly startedAt: number;
@@ -229,6 +243,10 @@ export interface StatusView {
     readonly up: boolean;
     readonly failingSince: number | null;
   };
+  /** Absent: nobody can share the store. */
+  readonly replicas?: readonly ReplicaView[];
+  /** How old what is shown of accounts of other replicas can be, milliseconds. */
+  readonly othersReadAgoMs?: number;
   /** Null: what the file says is in force. */
   readonly rejected: RejectedConfiguration | null;
   readonly accounts: readonly AccountView[];

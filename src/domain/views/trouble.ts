@@ -5,6 +5,7 @@ import type { AccountView, StatusView } from './shown.ts';
 /** How each kind of trouble is called; a time and a detail follow. */
 export const troubleWords = {
   store: 'the store fails, so relaykeeper restarts nothing',
+  'replicas-differ': 'replicas have different configurations; each does what its own says',
   rejected: 'the new configuration is rejected; the old one stays in force',
   'not-owned': 'another process owns it: this one restarts nothing',
   late: 'no poll has succeeded',
@@ -44,10 +45,12 @@ export const troublesOf = (status: StatusView): readonly Trouble[] => [
   ...status.accounts.flatMap((account) => accountTroubles(account, status.now)),
 ];
 
-export function daemonTroubles({ store, rejected }: StatusView): readonly Trouble[] {
+export function daemonTroubles({ store, rejected, replicas = [] }: StatusView): readonly Trouble[] {
+  const configurations = new Set(replicas.map(({ configHash }) => configHash));
   const [first = '', ...more] = rejected?.errors ?? [];
   return [
     ...(store.up ? [] : [{ kind: 'store', ...from(store.failingSince) } as const]),
+    ...(configurations.size > 1 ? [{ kind: 'replicas-differ', detail: [...configurations].join(', ') } as const] : []),
     ...(rejected
       ? [
           {
@@ -64,7 +67,7 @@ export function accountTroubles(account: AccountView, now: number): readonly Tro
   const told: Omit<Trouble, 'account'>[] = [];
   const { failing, circuits, storm, suspectSince, incompleteSince, throttledUntil, clockOffsetMs, gate } = account;
   // What a process that stands by remembers is as old as its start.
-  if (!account.owned) return [{ kind: 'not-owned', account: account.account }];
+  if (!account.owned && account.owner === undefined) return [{ kind: 'not-owned', account: account.account }];
   const over = failing?.endedAt !== null;
   // A list that is doubted has its own line.
   if (failing && (over || failing.class !== 'suspect')) told.push(failed(failing));

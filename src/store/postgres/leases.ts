@@ -4,7 +4,7 @@
  * should be in assign.ts.
  */
 import type { Kysely } from 'kysely';
-import type { Owned, Ownership } from '../../domain/ports/store-port.ts';
+import type { Owned, Ownership, ReplicaSeen } from '../../domain/ports/store-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
 import type { Tables } from '../tables.ts';
 import { assign, type Candidate } from './assign.ts';
@@ -17,15 +17,9 @@ const longestRestMs = 5_000;
 /** A replica that was not heard of for so long is gone; its leases have run out by then. */
 const goneAfterMs = terms.leaseMs;
 /** Accounts that have an owner are moved only to a replica that has lived so long: one that keeps ending gets none. */
-const settledAfterMs = 15_000;
+const settledAfterMs = 10_000;
 /** The end waits so long for the leases to be freed; then they run out by themselves. */
 const leaveWithinMs = 1_500;
-
-export interface Replica extends ReplicaRow {
-  readonly isThis: boolean;
-  /** The accounts that it owns, and for how long yet, milliseconds. */
-  readonly owned: readonly { readonly account: string; readonly leftMs: number }[];
-}
 
 export interface LeasesOptions {
   readonly db: Kysely<Tables>;
@@ -45,7 +39,7 @@ export interface Leases extends Ownership {
   /** The epoch in which the account is this replica's, if it is. */
   epochOf(account: string): number | undefined;
   /** All that live, by the newest look, and how old that is, milliseconds. */
-  replicas(): { readonly all: readonly Replica[]; readonly ageMs: number };
+  replicas(): { readonly all: readonly ReplicaSeen[]; readonly ageMs: number };
   /** Frees what is still held and says good-bye. */
   close(): Promise<void>;
 }
@@ -235,7 +229,7 @@ export function openLeases(options: LeasesOptions): Leases {
 
 const isThere = (now: number) => (one: ReplicaRow) => now - one.seenAt < goneAfterMs;
 
-function shown({ replicas, leases, now }: Sight, id: string): readonly Replica[] {
+function shown({ replicas, leases, now }: Sight, id: string): readonly ReplicaSeen[] {
   return replicas
     .filter(isThere(now))
     .map((one) => ({

@@ -10,8 +10,11 @@ import { StoreProblem } from '../store-problem.ts';
 import { watch } from '../watched.ts';
 import { connectTo, sqlState } from './connection.ts';
 import { openLeases } from './leases.ts';
+import { newsOf } from './news.ts';
 import { postgresProblem } from './postgres-problem.ts';
 import { prepare, readKey } from './postgres-tables.ts';
+import { askOwner, forgetAnswered, serveRequests } from './requests.ts';
+import type { Sight } from './rows.ts';
 import { openSaves } from './saves.ts';
 
 /** Saves have one, loads and history the others. */
@@ -49,6 +52,7 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
     }
   });
 
+  let served: ((sight: Sight) => void) | undefined;
   const leasesAt = connectTo(place, leaseConnections);
   const leases = readOnly
     ? undefined
@@ -60,7 +64,7 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
         version: options.replica?.version ?? 'unknown',
         configHash: options.replica?.configHash ?? (() => ''),
         run: (work) => run('lock', work),
-        onSight: () => {},
+        onSight: (sight) => served?.(sight),
       });
   const saves = openSaves({ db, clock, name });
   const ledger = ledgerStore({ db, name, editor: `psql ${name}` }, clock);
@@ -91,9 +95,20 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
     ownership: leases
       ? { acquire: leases.acquire, remainingMs: leases.remainingMs }
       : { acquire: refuse, remainingMs: () => 0 },
-    replicas: () => leases?.replicas(),
+    shared: leases && {
+      replicas: leases.replicas,
+      news: (accounts, since) => run('load', () => newsOf(db, accounts, since)),
+      ask: (account, request) => run('request', () => askOwner({ db, clock }, account, request)),
+      serve: (options) => {
+        served = serveRequests({ db, clock, epochOf: leases.epochOf, ...options });
+      },
+    },
     fingerprintKey: () => key,
-    prune: async (now) => (readOnly ? 0 : run('prune', () => pruneEvents(db, now, maxEvents, async () => {}))),
+    prune: async (now) => {
+      if (readOnly) return 0;
+      await run('prune', () => forgetAnswered(db));
+      return run('prune', () => pruneEvents(db, now, maxEvents, async () => {}));
+    },
     up: () => watching.failingSince() === undefined,
     failingSince: watching.failingSince,
     close: async () => {

@@ -81,6 +81,7 @@ const types: Readonly<Record<EventType, string>> = {
 
 const troubles: Readonly<Record<TroubleKind, string>> = {
   store: '存储失败，不重启任何任务',
+  'replicas-differ': '各副本的配置不一致，各按自己的配置运行',
   rejected: '新的配置被拒绝，旧的继续生效',
   'not-owned': '账号由另一个进程负责，这里不重启任何任务',
   late: '没有轮询成功',

@@ -72,6 +72,7 @@ function verdictOf({ texts }: Visit, { accounts, groups, ...status }: StatusView
 /** With these a task may be down that nobody sees. */
 const hides: Readonly<Record<Trouble['kind'], boolean>> = {
   store: false,
+  'replicas-differ': false,
   rejected: false,
   'not-owned': true,
   late: true,

@@ -1,0 +1,118 @@
+/**
+ * A process that shares its store shows the accounts of others as their owners stored them, seconds old, and does what
+ * those processes' operators ask for its own.
+ */
+import type { AccountRecord, TaskRecord } from '../domain/memory/ledger.ts';
+import type { News, NewsMark, Shared } from '../domain/ports/store-port.ts';
+import type { Clock } from '../domain/ports/time-port.ts';
+import type { ReplicaView } from '../domain/views/shown.ts';
+import type { Hold } from '../domain/words/events.ts';
+import { Refusal } from '../domain/words/refusal.ts';
+import type { Fleet } from './fleet.ts';
+
+/** What is shown of another's account is at most so much older than what its owner stored, while the store answers. */
+const followEveryMs = 2_000;
+
+interface Copy {
+  mark: NewsMark;
+  readonly tasks: Map<string, TaskRecord>;
+  record: AccountRecord | undefined;
+  holds: readonly Hold[];
+}
+
+export interface Following {
+  /** Until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void>;
+  /** How old what is shown of others' accounts can be, milliseconds. */
+  ageMs(): number;
+  /** Reads at once, so that what another has just done is shown. */
+  refresh(): Promise<void>;
+  replicas(): readonly ReplicaView[];
+  /** The name of the replica that owns an account. */
+  ownerOf(account: string): string | undefined;
+}
+
+export function follow(shared: Shared, crew: Fleet, clock: Clock): Following {
+  const copies = new Map<string, Copy>();
+  let readAt = clock.monotonic();
+  shared.serve({
+    isReady: (account) => crew.keeper(account)?.ledger.owned === true,
+    serve: async (account, request) => {
+      const keeper = crew.keeper(account);
+      if (!keeper) throw new Refusal('not-found', `no account ${account} here`);
+      return keeper.operator.execute(request);
+    },
+  });
+
+  async function readOnce(): Promise<void> {
+    const others = crew.keepers().filter(({ ledger }) => !ledger.owned);
+    for (const account of [...copies.keys()])
+      if (!others.some((keeper) => keeper.account === account)) copies.delete(account);
+    const accounts = others.map(({ account }) => account);
+    const began = clock.monotonic();
+    if (accounts.length > 0) {
+      const news = await shared.news(accounts, new Map([...copies].map(([account, { mark }]) => [account, mark])));
+      const changed = taken(news, accounts, copies);
+      for (const keeper of others) {
+        const copy = copies.get(keeper.account);
+        if (!copy || !changed.has(keeper.account)) continue;
+        keeper.follow({ tasks: [...copy.tasks.values()], holds: copy.holds, accountRecord: copy.record, budget: [] });
+        await clock.yield();
+      }
+    }
+    readAt = began;
+  }
+
+  // One at a time: two at once would set a mark back.
+  let reading: Promise<void> = Promise.resolve();
+  const refresh = () => {
+    reading = reading.then(readOnce).catch(() => undefined); // told by the store's trace
+    return reading;
+  };
+  const { replicas } = shared;
+
+  return {
+    refresh,
+    replicas: () =>
+      replicas().all.map(({ id, name, version, configHash, startedAt, isThis, owned }) => ({
+        id,
+        name,
+        version,
+        configHash,
+        startedAt,
+        isThis,
+        owned,
+      })),
+    ownerOf: (account) => replicas().all.find(({ owned }) => owned.some((one) => one.account === account))?.name,
+    ageMs: () => clock.monotonic() - readAt,
+    async run(signal) {
+      while (!signal.aborted) {
+        await refresh();
+        await clock.sleep(followEveryMs, signal);
+      }
+    },
+  };
+}
+
+/** Puts the news into the copies. Gives the accounts of which anything is new. */
+function taken(news: News, accounts: readonly string[], copies: Map<string, Copy>): ReadonlySet<string> {
+  const changed = new Set<string>();
+  for (const account of accounts) {
+    const copy = copies.get(account) ?? { mark: 0, tasks: new Map(), record: undefined, holds: [] };
+    copies.set(account, copy);
+    copy.mark = news.mark;
+    const holds = news.holds.flatMap(([of, hold]) => (of === account ? [hold] : []));
+    if (JSON.stringify(holds) !== JSON.stringify(copy.holds)) changed.add(account);
+    copy.holds = holds;
+  }
+  for (const [account, record] of news.tasks) {
+    copies.get(account)?.tasks.set(record.taskId, record);
+    changed.add(account);
+  }
+  for (const [account, record] of news.records) {
+    const copy = copies.get(account);
+    if (copy) copy.record = record;
+    changed.add(account);
+  }
+  return changed;
+}
