@@ -1,9 +1,9 @@
 /**
  * Who asks, and what they may do.
  *
- * On the unix socket everybody who can open it is admin: the file's mode 0600 is the check. On `listen` a bearer token
- * says who, which a browser cannot be made to send across sites; or the cookie of who signed in on the page, which must
- * come from that page if it is to change anything.
+ * Everybody who can open the unix socket is admin: the file's mode 0600 is the check. On `listen` a bearer token says who
+ * asks, which a browser cannot be made to send across sites; or the cookie of somebody who signed in on the page, and then
+ * a request that changes something must come from that page.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { Denial } from './problem.ts';
@@ -75,8 +75,8 @@ export function admit(
 }
 
 /**
- * A browser sends the cookie along whoever made the page that asks; what it says of that page nobody else can say. Only
- * for what changes something.
+ * A browser sends the cookie whatever page asks, but says which page that is, and no page can forge that. Asked only for
+ * requests that change something.
  */
 export function admitOrigin(
   origin: string | undefined,

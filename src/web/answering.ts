@@ -1,7 +1,7 @@
 /**
  * From a request as the doors pass it on to the answer that they write out: the app, in its turn.
  *
- * Who only asks whether the daemon lives is answered at once; it costs nothing, and must be told when all else waits.
+ * A health check is answered at once: it costs nothing, and must be answered when everything else waits.
  */
 import type { Clock } from '../domain/ports/time-port.ts';
 import { createApi } from './api.ts';
@@ -9,7 +9,7 @@ import type { ApiOptions, AppOptions } from './app-options.ts';
 import { type Answer, type Ask, streamHeader } from './between-threads.ts';
 import { createTurns, type WebLane } from './turns.ts';
 
-/** No flood at the doors writes more lines than this; the next line tells how many there were. */
+/** A flood at the doors writes no more lines than this; the next line says how many there were. */
 const refusedToldEveryMs = 1_000;
 
 const health: ReadonlySet<string> = new Set(['/-/healthy', '/livez', '/-/ready', '/readyz']);

@@ -13,7 +13,7 @@ export interface ApiOptions extends Omit<Behind, 'openapi' | 'happenings'> {
   readonly past: Pick<Past, 'samples'>;
 }
 
-/** Where what nobody is answered with is told. */
+/** Where the web reports what no answer shows. */
 export interface WebLog {
   tell(
     notice: 'request-failed' | 'request-denied' | 'tls-loaded' | 'tls-rejected',

@@ -34,7 +34,7 @@ export const streamPath = '/api/v1/events/stream';
 /** Carries `Joined` from the route to the thread of the doors, and no further. */
 export const streamHeader = 'x-joined';
 
-/** Whose events a listener wants, and up to which it has them. */
+/** Which events a listener wants, and the last one it has. */
 export interface Joined {
   readonly filter: EventFilter;
   readonly upTo: number;
@@ -53,7 +53,7 @@ export interface Happening {
   readonly text: string;
 }
 
-/** How many requests were answered with this since it was last told. */
+/** How many requests were answered with this status since the last report. */
 export interface Count {
   readonly handler: string;
   readonly code: number;
@@ -75,19 +75,19 @@ export interface Limits {
   readonly silenceMs: number;
   /** How often the deadlines of requests are looked at. */
   readonly checkEveryMs: number;
-  /** On one door, and of one address on it. Whoever comes when it is full takes the place of who did least for longest. */
+  /** On one door, and of one address on it. A newcomer takes the place of the one without progress for longest. */
   readonly connections: number;
   readonly connectionsOfAddress: number;
   /** Requests that one connection may send ahead of its answers; the last of them closes it. */
   readonly pipelined: number;
-  /** Different requests in work on one door, and of one address: what is asked alike counts once. */
+  /** Different requests with the main thread, on one door and of one address: identical ones count once. */
   readonly asked: number;
   readonly askedOfAddress: number;
-  /** Answers that wait to be read, in bytes; what several read counts once. */
+  /** Answers that wait to be read, in bytes; one that several clients read counts once. */
   readonly unreadBytes: number;
   /** Seconds in which an answer must have been read. */
   readonly readWithinSeconds: number;
-  /** Who listens to events at one time, in all and of one address, and for how long until they come again. */
+  /** Listeners to events at one time, in all and of one address, and after how long each has to come again. */
   readonly streams: number;
   readonly streamsOfAddress: number;
   readonly streamSeconds: number;
@@ -113,7 +113,7 @@ export type FromDoors =
 export type ToDoors =
   | { readonly kind: 'answer'; readonly id: number; readonly answer: Answer }
   | { readonly kind: 'happened'; readonly happening: Happening }
-  /** More happened than is told. */
+  /** More happened than is passed on. */
   | { readonly kind: 'gap' }
   /** A second has passed: the thread has no clock of its own. */
   | { readonly kind: 'second' }

@@ -35,7 +35,7 @@ const cutWithinMs = 1_000;
 export async function openDoors(options: DoorsOptions, behind: Behind, clock: Clock): Promise<Doors> {
   const { socket } = options;
   if (socket !== undefined) await clearSocketPath(socket, clock);
-  const worker = new Worker(new URL(`./doors-thread${extname(import.meta.url)}`, import.meta.url), {
+  const worker = new Worker(new URL(`./doors/doors-thread${extname(import.meta.url)}`, import.meta.url), {
     workerData: options,
     resourceLimits: memory,
   });

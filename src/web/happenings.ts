@@ -1,6 +1,6 @@
 /**
- * What is stored, told to those who listen: once a second what is new, and only while somebody listens. The thread of
- * the doors gets one message for each event and passes it on to all.
+ * Passes stored events on to those who listen: once a second the new ones, and only while somebody listens. The thread of
+ * the doors gets one message for each event and sends it to all of them.
  */
 import type { Operations } from '../domain/ports/operations-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
@@ -8,7 +8,7 @@ import type { EventView } from '../domain/views/shown.ts';
 import type { EventFilter, Happening, ToDoors } from './between-threads.ts';
 
 const lookEveryMs = 1_000;
-/** Told of one second, and to one who comes back: of more than that a list is the better picture. */
+/** The most that is sent for one second, or to a listener that comes back: beyond that a list is the better picture. */
 const mostTold = 500;
 
 export const gap = 'event: gap\ndata: {}\n\n';
@@ -27,7 +27,7 @@ export function createHappenings(
   clock: Clock,
   post: (message: ToDoors) => void,
 ): Happenings {
-  /** Up to which all was told; undefined: nobody has listened yet. */
+  /** The last event passed on; undefined: nobody has listened yet. */
   let told: number | undefined;
   let listeners = 0;
   let looking = false;
@@ -44,7 +44,7 @@ export function createHappenings(
     if (looking || listeners === 0) return;
     looking = true;
     takeBack = clock.after(lookEveryMs, async () => {
-      // A store that fails is told by itself; what it did not give comes when it does.
+      // A failing store reports itself; what it did not give comes once it does.
       await tellNew().catch(() => {});
       looking = false;
       lookAgain();

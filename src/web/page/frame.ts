@@ -159,7 +159,7 @@ export const optionsOf = (visit: Visit, names: Readonly<Record<string, string>>,
     ([value, text]) => html`<option value="${value}"${value === chosen ? html` selected` : ''}>${text}</option>`,
   )}`;
 
-/** What who may only read is told where buttons would stand. */
+/** Stands in place of the buttons for somebody who may only read. */
 export function howToDoMore({ texts, hasTokens, program, base }: Visit): Html {
   if (!hasTokens) return html`<p>${texts.readOnly} ${texts.readOnlyNoTokens} <code>${program} hold --help</code></p>`;
   return html`<p>${texts.readOnly} <a href="${base}/sign-in">${texts.readOnlySignIn}</a></p>`;

@@ -63,7 +63,7 @@ export function followPast({ status, events }: Pick<Operations, 'status' | 'even
 
   function again(): void {
     if (closed) return;
-    // A store that fails is told by itself; the minute is missing then.
+    // A failing store reports itself; the minute is missing then.
     takeBack = clock.after(
       everyMs,
       () =>

@@ -1,14 +1,14 @@
 /**
- * Who listens to events, in the thread of the doors: each gets what it asked for, as it happens. There is room for so
- * many; who does not read is dropped, and comes back by itself with the number of the last event that it has.
+ * The listeners to events, in the thread of the doors: each gets the events it asked for, as they happen. Their number is
+ * bounded; a listener that does not read is dropped, and comes back by itself with the number of the last event it has.
  */
 import type { ServerResponse } from 'node:http';
-import type { EventFilter, Happening, Joined, Limits } from './between-threads.ts';
-import { gap } from './happenings.ts';
+import type { EventFilter, Happening, Joined, Limits } from '../between-threads.ts';
+import { gap } from '../happenings.ts';
 
-/** So that nobody on the way takes a quiet stream for a dead one. */
+/** A proxy on the way must not take a quiet stream for a dead one. */
 const breatheEverySeconds = 15;
-/** From here everybody reads at his own pace; half of it goes when it is full, and with it who has not read that half. */
+/** Listeners read from here at their own pace. When it is full the older half goes, and with it those who have not read it. */
 const mostRemembered = 1_000;
 
 interface Listener {
@@ -19,7 +19,7 @@ interface Listener {
   readonly endsAt: number;
 }
 
-interface Streams {
+export interface Streams {
   hasRoom(address: string): boolean;
   /** The answer's beginning is written; from here on what happens follows, until the listener goes. */
   follow(res: ServerResponse, address: string, joined: Joined, second: number): Promise<void>;

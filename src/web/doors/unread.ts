@@ -5,12 +5,12 @@ import type { Socket } from 'node:net';
 /** What is handed over at a time: TLS makes a copy of it for each client. */
 const pieceBytes = 64 * 1024;
 
-interface Unread {
+export interface Unread {
   add(body: Uint8Array, reader: Socket): void;
   remove(body: Uint8Array, reader: Socket): void;
 }
 
-/** All who read one body share it. When there is too much, those who read the oldest are cut off. */
+/** Readers of one body share it. When there are too many bytes, the readers of the oldest are cut off. */
 export function createUnread(mostBytes: number): Unread {
   const readers = new Map<Uint8Array, Set<Socket>>();
   let bytes = 0;
@@ -42,7 +42,7 @@ export function createUnread(mostBytes: number): Unread {
   };
 }
 
-/** Until the answer is handed over to the system, or the client is gone. */
+/** Resolves when the answer is handed over to the system, or the client is gone. */
 export function writeOut(res: ServerResponse, body: Uint8Array | undefined): Promise<void> {
   return new Promise((resolve) => {
     let at = 0;

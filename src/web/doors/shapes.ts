@@ -1,12 +1,12 @@
 /**
- * An answer as this client takes it, made in the thread of the doors: compressed, or only that it is the one it has.
- * Several who read one answer share what was made of it.
+ * An answer in the form this client accepts, made in the thread of the doors: compressed, or just "not modified". Clients
+ * that get the same answer share the work.
  */
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { Answer } from './between-threads.ts';
+import type { Answer } from '../between-threads.ts';
 
 /** Smaller bodies fit into one packet as they are. */
 const leastCompressed = 1_024;
@@ -28,7 +28,7 @@ interface Shape {
 }
 
 export async function shapeFor(answer: Answer, { headers }: IncomingMessage): Promise<Shape> {
-  // A scrape wants the newest, and is the same each time only by accident.
+  // A scrape wants the newest, and two of them are hardly ever the same.
   if (answer.status !== 200 || answer.handler === '/metrics') return answer;
   const known = made.get(answer) ?? { etag: etagOf(answer.body) };
   made.set(answer, known);

@@ -1,33 +1,33 @@
 /**
  * Who is connected to one door, and who has to go when it is full.
  *
- * Nobody is turned away: who comes last is as likely the health check as a stranger. Who has made no progress for
- * longest goes instead, first among those of the same address, and never one whose request is in work.
+ * Nobody is turned away: the newcomer is as likely to be the health check as a stranger. The connection that has made no
+ * progress for longest is closed instead, first among those of the same address, and never one that waits for an answer.
  */
 import type { Socket } from 'node:net';
-import type { Limits } from './between-threads.ts';
+import type { Limits } from '../between-threads.ts';
 
 export interface Guest {
   readonly socket: Socket;
   readonly address: string;
   /** Requests not yet answered in full. */
   pending: number;
-  /** A request of it is in work. */
+  /** One of its requests is with the main thread. */
   asking: boolean;
   /** The second since which an answer waits to be read. */
   answeringSince: number | undefined;
 }
 
-interface Crowd {
-  /** Takes in a connection; undefined: there is no place at all, and it was closed. */
+export interface Crowd {
+  /** Takes in a connection; undefined: there was no room at all, and it was closed. */
   enter(socket: Socket): Guest | undefined;
-  /** It got somewhere: a whole request, a whole answer. */
+  /** It has sent a whole request, or read a whole answer. */
   progressed(guest: Guest): void;
   guests(): Iterable<Guest>;
 }
 
 export function createCrowd({ connections, connectionsOfAddress }: Limits): Crowd {
-  // Sets keep the order: who made progress last stands last.
+  // Sets keep their order: the connection that made progress last stands last.
   const byAddress = new Map<string, Set<Guest>>();
   let count = 0;
 

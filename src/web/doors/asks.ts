@@ -1,27 +1,27 @@
 /**
- * Requests on their way to the main thread: what is asked alike is asked once, and only so much is asked at a time.
+ * Requests on their way to the main thread: identical ones are passed on once, and only so many at a time.
  *
- * Who comes while the same is in work waits for the next answer, not for that one: an answer is never older than its
- * request.
+ * A client whose request is already being answered waits for the next answer, not for that one: an answer is never older
+ * than its request.
  */
-import type { Answer, Ask, Limits } from './between-threads.ts';
+import type { Answer, Ask, Limits } from '../between-threads.ts';
 
 type Take = (answer: Answer) => void;
 
 interface Line {
   readonly ask: Ask;
-  /** Wait for the answer that is in work, and for the one after it. */
+  /** These wait for the answer that is being made; `next` for the one after it. */
   waiting: Take[];
   next: Take[];
 }
 
 export interface Asks {
-  /** False: too much is in work. */
+  /** False: too many requests are in progress. */
   add(ask: Ask, take: Take): boolean;
   answered(id: number, answer: Answer): void;
 }
 
-/** Open to everybody, and the same for everybody. */
+/** Public, and the same for every client. */
 const forAll: ReadonlySet<string> = new Set(['/metrics', '/-/healthy', '/livez', '/-/ready', '/readyz']);
 
 export function createAsks({ asked, askedOfAddress }: Limits, send: (id: number, ask: Ask) => void): Asks {
@@ -63,7 +63,7 @@ export function createAsks({ asked, askedOfAddress }: Limits, send: (id: number,
   };
 }
 
-/** Undefined: it changes something, so it is like no other. */
+/** Undefined: it changes something, so no other request is identical. */
 function keyOf({ door, method, target, headers }: Ask): string | undefined {
   if (method !== 'GET') return undefined;
   if (forAll.has(target)) return target;
