@@ -39,10 +39,14 @@ function listenIn(
   return new Promise((resolve, reject) => {
     const call = get(`${web.url}/api/v1/events/stream${query}`, { agent: false, headers }, (response) => {
       let text = '';
+      /** The beginning of a message whose end has not come yet: a piece can end anywhere. */
+      let begun = '';
       const ids: number[] = [];
       response.on('data', (chunk: Buffer) => {
         text += chunk;
-        for (const [, id] of String(chunk).matchAll(/(?<=^|\n)id: (\d+)\n/g)) ids.push(Number(id));
+        const messages = (begun + chunk).split('\n\n');
+        begun = messages.pop() ?? '';
+        for (const message of messages) ids.push(...[/^id: (\d+)$/m.exec(message)?.[1] ?? []].flat().map(Number));
       });
       response.on('error', () => {});
       const ended = new Promise<void>((over) => response.once('close', () => over()));
