@@ -6,6 +6,7 @@ import { knownCodes } from '../cloud/errors.ts';
 import type { RunOptions } from '../domain/ports/app-port.ts';
 import type { StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
+import type { Keeper } from '../keeper/keeper.ts';
 import { watchedFiles, watchSettings } from '../settings/file-watch.ts';
 import type { Settings } from '../settings/settings.ts';
 import { readListen } from '../settings/values.ts';
@@ -71,7 +72,7 @@ export async function runApp(options: RunOptions): Promise<number> {
   const closers: (() => Promise<void>)[] = [];
   let started = false;
   try {
-    const store = await openTheStore(current, options, metrics, log);
+    const store = await openTheStore(current, options, metrics, log, () => fleet?.keepers() ?? []);
     closers.push(() => store.close());
     if (stop.aborted) return exitCodes.done;
     const crew = new Fleet({ clock, env, store, log, metrics, onTrace: tracesTo(metrics, log, clock, () => fleet) });
@@ -200,9 +201,11 @@ async function openTheStore(
   { clock, version }: RunOptions,
   metrics: Metrics,
   log: Log,
+  keepers: () => readonly Keeper[],
 ): Promise<Store> {
   let opened = false;
   let trouble: 'none' | 'some' | 'no restarts' = 'none';
+  let lostAt = 0;
   const onTrace = (trace: StoreTrace) => {
     metrics.store(trace);
     // That it cannot be opened is told as the reason why nothing starts.
@@ -210,6 +213,11 @@ async function openTheStore(
     const before = trouble;
     trouble = trace.up ? (trace.error ? 'some' : 'none') : 'no restarts';
     if (trouble === before) return;
+    if (before === 'no restarts') for (const keeper of keepers()) keeper.storeBack(lostAt);
+    if (trouble === 'no restarts') {
+      lostAt = clock.now();
+      for (const keeper of keepers()) keeper.storeLost(trace.error?.message ?? trace.operation);
+    }
     if (trouble === 'none') log.tell('store-recovered', { operation: trace.operation }, 'The store works again.');
     else if (trace.error)
       log.tell(

@@ -362,6 +362,17 @@ export class Keeper {
     void this.#desk.commitOrComplain();
   }
 
+  /** Told now, and written down once that is possible. */
+  storeLost(error: string): void {
+    if (this.ledger.owned) this.#desk.memory.tell({ type: 'store-lost', ...this.#about(), error });
+  }
+
+  storeBack(since: number): void {
+    if (!this.ledger.owned) return;
+    this.#desk.memory.tell({ type: 'store-back', ...this.#about(), since });
+    void this.#desk.commitOrComplain();
+  }
+
   /** The client learned which region is the right one; remembered beyond a restart. */
   regionFound(region: string): void {
     this.#desk.memory.tell({ type: 'region-found', ...this.#about(), region });

@@ -57,6 +57,9 @@ const eventLevels: { readonly [Type in EventType]: LevelOf<Type> } = {
   'restarts-throttled': 'warn',
   'action-retired': 'warn',
   'region-found': 'info',
+  // The process says it too, standby or not.
+  'store-lost': 'debug',
+  'store-back': 'debug',
   'hold-added': 'info',
   'hold-extended': 'info',
   'hold-removed': 'info',

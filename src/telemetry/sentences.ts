@@ -172,6 +172,10 @@ function accountLine(event: AccountEvent): Line {
         `the cloud has retired ${event.from}: relaykeeper calls ${event.to} instead`,
         pick(event, 'from', 'to'),
       );
+    case 'store-lost':
+      return line(`the store failed, and relaykeeper restarted nothing: ${event.error}`, pick(event, 'error'));
+    case 'store-back':
+      return line('the store works again', { since: iso(event.since) });
     case 'region-found':
       return line(`the cloud takes signatures for the region ${event.region}`, pick(event, 'region'));
     case 'owner-gained':

@@ -59,6 +59,9 @@ describe.concurrent('a log of the store that is taken away under the running pro
     await daemon.kill();
     const next = await stage.start({ folder, env });
     await next.saying('owner-gained');
+    // Both stand in the history, however it ended.
+    const told = await next.get<{ event: { type: string } }[]>('/api/v1/events?type=store-lost,store-back');
+    expect(told.map(({ event }) => event.type)).toEqual(['store-back', 'store-lost']);
     const kept = (await next.get<Hold[]>('/api/v1/holds')).map(({ target }) => target.taskId).sort();
     expect(kept).toEqual(
       during === 201 ? ['a-0001', 'a-0002', 'a-0003'] : expect.arrayContaining(['a-0001', 'a-0003']),

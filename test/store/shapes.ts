@@ -315,6 +315,8 @@ const shapes: Shapes = {
   'circuit-probed': fc.record({ ...frame, circuit: circuitName, failure }),
   'circuit-closed': fc.record({ ...frame, circuit: circuitName }),
   'restarts-throttled': fc.record({ ...frame, failure, until: time }),
+  'store-lost': fc.record({ ...frame, error: text }),
+  'store-back': fc.record({ ...frame, since: fc.nat() }),
   'region-found': fc.record({ ...frame, region: text }),
   'action-retired': fc.record({ ...frame, from: text, to: text }),
   'hold-added': fc.record({ ...frame, hold: anyHold }),

@@ -150,6 +150,8 @@ export const events: Samples = {
     failure: failure({ class: 'throttled' }),
     until: at + 5_000,
   },
+  'store-lost': { ...base, type: 'store-lost', error: 'rk.db-wal was moved' },
+  'store-back': { ...base, type: 'store-back', since: base.at },
   'region-found': { ...base, type: 'region-found', region: 'ap-singapore-1' },
   'action-retired': { ...base, type: 'action-retired', from: 'RestartPullToPushTask', to: 'ContinuePullToPushTask' },
   'hold-added': { ...base, type: 'hold-added', hold: hold() },

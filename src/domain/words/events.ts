@@ -227,6 +227,9 @@ export type AccountEvent =
   | (Happened & { readonly type: 'circuit-closed'; readonly circuit: CircuitName })
   | (Happened & { readonly type: 'restarts-throttled'; readonly failure: CallFailure; readonly until: number })
   | (Happened & { readonly type: 'action-retired'; readonly from: string; readonly to: string })
+  /** The ledger cannot be written, and nothing is restarted until it can; written down once it can. */
+  | (Happened & { readonly type: 'store-lost'; readonly error: string })
+  | (Happened & { readonly type: 'store-back'; readonly since: number })
   /** Which of the regions in question the cloud takes signatures for. */
   | (Happened & { readonly type: 'region-found'; readonly region: string })
   | (Happened & {

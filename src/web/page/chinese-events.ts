@@ -88,6 +88,8 @@ export const eventWords = (reasons: Readonly<Record<Reason, string>>): Words => 
   'restarts-throttled': ({ failure, until }) => `${failureWords(failure)}，不早于 ${new Date(until).toISOString()}`,
   'action-retired': ({ from, to }) => `${from} → ${to}`,
   'region-found': ({ region }) => region,
+  'store-lost': ({ error }) => `此间不做任何重启：${error}`,
+  'store-back': ({ since }) => `自 ${new Date(since).toISOString()} 起不可用`,
   'hold-added': ({ hold }) => holdWords(hold),
   'hold-extended': ({ hold, by }) => `由 ${by} 延长。${holdWords(hold)}`,
   'hold-removed': ({ hold, by }) => `由 ${by} 解除。${holdWords(hold)}`,

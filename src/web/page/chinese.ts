@@ -69,6 +69,8 @@ const types: Readonly<Record<EventType, string>> = {
   'restarts-throttled': '重启被限流',
   'action-retired': '接口已停用',
   'region-found': '已确定地域',
+  'store-lost': '存储不可用',
+  'store-back': '存储已恢复',
   'hold-added': '设置了维护锁定',
   'hold-extended': '延长了维护锁定',
   'hold-removed': '解除了维护锁定',

@@ -47,6 +47,8 @@ const types: Readonly<Record<EventType, string>> = {
   'restarts-throttled': 'Cloud throttles',
   'action-retired': 'Action retired',
   'region-found': 'Region found',
+  'store-lost': 'Store lost',
+  'store-back': 'Store back',
   'hold-added': 'Hold set',
   'hold-extended': 'Hold extended',
   'hold-removed': 'Hold removed',
