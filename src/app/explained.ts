@@ -1,7 +1,9 @@
 /** What is recorded of a task and around it, as people are told: events with titles, restarts with their answers. */
 import { covers, holdsOver } from '../domain/memory/holds.ts';
 import type { TaskRecord } from '../domain/memory/ledger.ts';
+import type { Situation } from '../domain/memory/situation.ts';
 import type { EventQuery, StoredEvent } from '../domain/ports/store-port.ts';
+import { successorsOf } from '../domain/views/endings.ts';
 import type { CallView, EventView, ExplainView } from '../domain/views/shown.ts';
 import { ruleViews, taskView } from '../domain/views/views.ts';
 import type { Event } from '../domain/words/events.ts';
@@ -35,11 +37,17 @@ export async function explained(keeper: Keeper, record: TaskRecord, store: Store
           excludedBy: entry.excluded ? { key: entry.excluded.excludedBy, glob: entry.excluded.glob } : null,
         }
       : null,
+    successor: successorOf(keeper, record, situation),
     rules: ruleViews(record, situation),
     calls: callViews(calls.map(({ event }) => event)),
     holds: holdsOver(situation, record),
     recent: recent.map((one) => eventView(one, crew)),
   };
+}
+
+function successorOf(keeper: Keeper, record: TaskRecord, situation: Situation): ExplainView['successor'] {
+  const successor = successorsOf(situation, [record], keeper.cloud.destinationOf).get(record.taskId);
+  return successor ? { taskId: successor.taskId, title: successor.item.title } : null;
 }
 
 const callTypes = ['restart-intended', 'restart-answered'];

@@ -38,6 +38,8 @@ interface Running {
 
 /** A loop that has not gone round for so long hangs; the longest poll with all its patience is shorter. */
 const hangsAfterMs = 10 * 60_000;
+/** Of the tasks that end soon so many are named. */
+const mostEnding = 50;
 const lanes = ['restart', 'verify', 'poll', 'other'] as const satisfies readonly Lane[];
 /** A prefix of a task id that names it is at least this long. */
 const shortestPrefix = 6;
@@ -229,12 +231,19 @@ function viewOfTask(keeper: Keeper, taskId: string): TaskView {
   return taskView(record, keeper.situation());
 }
 
-function inStatus(running: Running): Pick<StatusView, 'accounts' | 'groups' | 'inCommon'> {
-  const counted = running.crew.keepers().map((keeper) => ({ keeper, ...groupViews(keeper.situation()) }));
+function inStatus(running: Running): Pick<StatusView, 'accounts' | 'groups' | 'inCommon' | 'ending'> {
+  const counted = running.crew.keepers().map((keeper) => ({
+    keeper,
+    ...groupViews(keeper.situation(), keeper.cloud.destinationOf),
+  }));
   return {
     accounts: counted.map(({ keeper, unmanaged }) => viewOf(keeper, running, unmanaged)),
     groups: counted.flatMap(({ groups }) => groups),
     inCommon: running.crew.keepers().flatMap((keeper) => inCommon(keeper.situation(), keeper.cloud.hostsOf)),
+    ending: counted
+      .flatMap(({ ending }) => ending)
+      .sort((a, b) => a.endsAt - b.endsAt)
+      .slice(0, mostEnding),
   };
 }
 
@@ -255,7 +264,7 @@ function viewOf(keeper: Keeper, { current, following }: Running, unmanaged: numb
 /** Everything a scrape shows of one account, from one moment. */
 function snapshotOf(keeper: Keeper, running: Running, maxTaskSeries: number): AccountSnapshot {
   const situation = keeper.situation();
-  const { groups, down, managed, unmanaged } = groupViews(situation);
+  const { groups, down, managed, unmanaged, ending } = groupViews(situation, keeper.cloud.destinationOf);
   const few = managed > maxTaskSeries ? [] : [...keeper.ledger.tasks.values()];
   return {
     account: viewOf(keeper, running, unmanaged),
@@ -265,5 +274,6 @@ function snapshotOf(keeper: Keeper, running: Running, maxTaskSeries: number): Ac
       .filter((record) => record.group !== undefined && isListed(record))
       .map((record) => taskView(record, situation)),
     inCommon: inCommon(situation, keeper.cloud.hostsOf),
+    ending: ending.slice(0, Math.min(mostEnding, maxTaskSeries)),
   };
 }

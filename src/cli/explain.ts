@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { targetWords } from '../domain/views/covered.ts';
 import type { CallView, ExplainView, RuleView } from '../domain/views/shown.ts';
+import { durationText } from '../domain/words/duration.ts';
 import { reasonMeanings, reasons } from '../domain/words/reason.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { writeEvents } from './history.ts';
@@ -46,6 +47,10 @@ function writeTask({ out, clock, program }: Surroundings, task: ExplainView): vo
     'planned',
     `${moment(out, task.startsAt)} to ${moment(out, task.endsAt)}${task.due ? ', due now' : ', not due now'}`,
   );
+  if (task.endsAt !== null && task.endsAt > clock.now()) {
+    const then = task.successor ? `${task.successor.title} (${task.successor.taskId})` : 'no later task';
+    line('ends', `in ${durationText(task.endsAt - clock.now())}; then ${then} has its destination`);
+  }
   if (task.outage) {
     const since = `${moment(out, task.outage.since)} (${ago(clock.now(), task.outage.since)})`;
     line('outage', `since ${since}, ${task.outage.attempts} restarts in it`);

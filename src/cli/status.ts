@@ -72,6 +72,7 @@ async function look(surroundings: Surroundings, options: Options): Promise<Seen>
     accounts: whole.accounts.filter(isMeant),
     groups: whole.groups.filter(isMeant),
     inCommon: whole.inCommon.filter(isMeant),
+    ending: whole.ending.filter(isMeant),
   };
   const all = [...stopped, ...unknown.filter(({ state, downSince }) => state === 'unknown' && downSince !== null)];
   return { status, stopped: all.filter((task) => task.group !== null && !task.gone) };
@@ -85,6 +86,7 @@ function show(surroundings: Surroundings, { status, stopped }: Seen, { json }: O
     writeStatus(out, status);
     writeStopped(out, status.now, stopped);
     writeInCommon(out, status);
+    writeEnding(out, status);
   }
 }
 
@@ -102,6 +104,7 @@ function writeForPerson(out: Output, program: string, status: StatusView, stoppe
     writeDown(out, status, down);
     writeInCommon(out, status);
   } else out.write(`${trouble.length > 0 ? 'No task is known to be down.' : 'Everything that should run runs.'}\n`);
+  writeEnding(out, status);
   const groups = status.groups.flatMap((group) => groupWords(status, group));
   if (groups.length > 0) out.write(`\n${groups.map((line) => `${plain(line)}\n`).join('')}`);
   out.write('\n');
@@ -294,6 +297,34 @@ function reasonWords(out: Output, { kind, reason, wouldGo }: VerdictView): strin
   if (!wouldGo) return reason ?? kind;
   const when = wouldGo.at === null ? 'now' : `at ${moment(out, wouldGo.at)}`;
   return `${reason ?? kind}: restart ${wouldGo.n} would go ${when}`;
+}
+
+/** On a terminal the soonest of them: they are in nobody's way yet. */
+const mostEnding = 5;
+
+/** What goes dark as planned, with nobody to follow. */
+function writeEnding(out: Output, { ending, accounts, now }: StatusView): void {
+  if (ending.length === 0) return;
+  out.write('\n');
+  if (out.isTerminal) out.write('Ends soon, and no later task has its destination:\n');
+  const shown = out.isTerminal ? ending.slice(0, mostEnding) : ending;
+  const several = !out.isTerminal || accounts.length > 1;
+  const short = shortIds(
+    out,
+    shown.map(({ taskId }) => taskId),
+  );
+  writeTable(
+    out,
+    ['ENDS', ...(several ? ['ACCOUNT'] : []), 'TITLE', 'TASK', 'GROUP'],
+    shown.map((task) => [
+      untilThen(out, now, task.endsAt),
+      ...(several ? [task.account] : []),
+      task.title,
+      short(task.taskId),
+      task.group,
+    ]),
+  );
+  if (shown.length < ending.length) out.write(`… and ${ending.length - shown.length} more\n`);
 }
 
 /** Where to look for one cause. */

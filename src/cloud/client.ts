@@ -120,6 +120,7 @@ export function createCloud(options: CloudOptions): Cloud {
       return end.ok ? end.names : undefined;
     },
     hostsOf: (taskId) => context.hosts.of(taskId),
+    destinationOf: (taskId) => context.hosts.destinationOf(taskId),
     region: () => context.region.current(),
     clockOffsetMs: () => context.offset.offsetMs(),
     async close() {

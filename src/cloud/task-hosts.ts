@@ -1,14 +1,21 @@
 /**
- * Where tasks pull from and push to, by host alone: what many that are down have in common is often one of them. Kept
+ * Where tasks pull from and push to, by host alone, and which push to the same place: what many that are down have in common is often one of them. Kept
  * in memory only, and of an address nothing else: paths, queries and user names carry keys.
  */
 import type { TaskHosts } from '../domain/ports/cloud-port.ts';
 import { withoutSecrets } from './shown-text.ts';
 
+/** As the cloud wrote it, and what is kept of it: a number that only the same address without its query has. */
+export interface Destination {
+  readonly address: unknown;
+  readonly fingerprint: number | undefined;
+}
+
 export interface HostMemory {
   /** `taskId`: if possible the very string that is kept elsewhere, so that it is there once. */
-  saw(taskId: string, sources: readonly string[], destination: unknown, secrets: readonly string[]): void;
+  saw(taskId: string, sources: readonly string[], destination: Destination, secrets: readonly string[]): void;
   of(taskId: string): TaskHosts | undefined;
+  destinationOf(taskId: string): number | undefined;
 }
 
 /** Twice the largest accounts. Beyond, those seen first are forgotten: of them nothing is told. */
@@ -22,6 +29,7 @@ const longestHost = 253;
 export function createHostMemory(): HostMemory {
   const byTask = new Map<string, TaskHosts>();
   const shared = new Map<string, TaskHosts>();
+  const destinations = new Map<string, number>();
   return {
     saw(taskId, sources, destination, secrets) {
       const from: string[] = [];
@@ -29,7 +37,7 @@ export function createHostMemory(): HostMemory {
         const host = from.length < mostSources ? hostOf(address, secrets) : undefined;
         if (host !== undefined && !from.includes(host)) from.push(host);
       }
-      const to = hostOf(destination, secrets);
+      const to = hostOf(destination.address, secrets);
       const key = `${from.join(' ')} > ${to}`;
       let hosts = shared.get(key);
       if (!hosts) {
@@ -39,11 +47,17 @@ export function createHostMemory(): HostMemory {
       }
       if (!byTask.has(taskId) && byTask.size >= mostTasks) {
         const [first] = byTask.keys();
-        if (first !== undefined) byTask.delete(first);
+        if (first !== undefined) {
+          byTask.delete(first);
+          destinations.delete(first);
+        }
       }
       byTask.set(taskId, hosts);
+      if (destination.fingerprint === undefined) destinations.delete(taskId);
+      else destinations.set(taskId, destination.fingerprint);
     },
     of: (taskId) => byTask.get(taskId),
+    destinationOf: (taskId) => destinations.get(taskId),
   };
 }
 

@@ -59,6 +59,7 @@ export const builtInPolicy = {
   verifyWithin: '60s',
   startLead: '60s',
   endGuard: '60s',
+  endWarning: { before: '6h', unlessSuccessor: true },
   hours: [],
 } as const;
 
@@ -167,6 +168,19 @@ const policyShape = {
     written.startLead,
   ),
   endGuard: key(duration('0s', '24h'), 'A task this close to its EndTime is not restarted.', written.endGuard),
+  endWarning: key(
+    orFalse(
+      z.strictObject({
+        before: key(duration('1m', '30d'), 'So long before its EndTime.', written.endWarning.before),
+        unlessSuccessor: key(
+          flag(),
+          'Not if a later task has the same destination.',
+          written.endWarning.unlessSuccessor,
+        ),
+      }),
+    ),
+    'Tells of tasks that will end: in `status`, on the page and as an alert; false: off.',
+  ),
   hours: key(
     z.array(hours).max(50, { error: 'has more than 50 entries' }),
     'When the tasks should run; empty: always.',

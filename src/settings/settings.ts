@@ -200,6 +200,7 @@ export function resolvePolicy(group: WrittenPolicy, defaults: WrittenPolicy = {}
   const { verifyWithin, startLead, endGuard, hours, ...asWritten } = { ...builtIn, ...defaults, ...group };
   const backoff = { ...builtIn.backoff, ...defaults.backoff, ...group.backoff };
   const quarantine = { ...builtIn.quarantine, ...defaults.quarantine, ...group.quarantine };
+  const endWarning = over(over(builtIn.endWarning, defaults.endWarning), group.endWarning, builtIn.endWarning);
   const budget = over(over(builtIn.budget, defaults.budget), group.budget, builtIn.budget);
   return {
     ...asWritten,
@@ -216,6 +217,7 @@ export function resolvePolicy(group: WrittenPolicy, defaults: WrittenPolicy = {}
     verifyWithinMs: verifyWithin,
     startLeadMs: startLead,
     endGuardMs: endGuard,
+    endWarning: endWarning && { beforeMs: endWarning.before, unlessSuccessor: endWarning.unlessSuccessor },
     hours: hours.map((entry) => ({
       days: [...new Set((entry.days ?? [week]).flat())],
       fromMinute: entry.from ?? 0,

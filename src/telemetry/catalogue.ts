@@ -234,7 +234,16 @@ export const catalogue = {
     present: `${owned} and a hold will end`,
   }),
 
+  next_end_timestamp_seconds: gauge("When the next of the group's tasks ends", ofGroup, {
+    present: `${owned} and a task will end`,
+  }),
+
   // ---- tasks ----
+  task_end_timestamp_seconds: gauge(
+    'EndTime of a task that ends soon (`endWarning`), if no later one has its destination',
+    ofTask,
+    { present: 'within `endWarning.before` of it, the soonest first, at most 50 and at most metrics.maxTaskSeries' },
+  ),
   task_outage_start_timestamp_seconds: gauge(
     'When the task went down: it should be running since then and is not',
     ofTask,
@@ -243,9 +252,9 @@ export const catalogue = {
     },
   ),
   task_info: gauge(
-    'Always 1: title and cloud group of a task that is down',
+    'Always 1: title and cloud group of a task that is down or ends soon',
     ['account', 'group', 'task', 'title', 'cloud_group'],
-    { present: whileDown },
+    { present: 'with task_outage_start_timestamp_seconds and task_end_timestamp_seconds' },
   ),
   task_up: gauge('1 if the newest complete poll showed the task active, else 0', ofTask, { present: oneByOne }),
   task_restarts_total: counter('Restart calls sent for the task', ofTask, { present: oneByOne }),

@@ -108,6 +108,7 @@ function tellGroup(tell: Tell, view: GroupView): void {
   tell('tasks_given_up', and(of, 'stage', 'abandoned'), view.abandoned);
   tell('oldest_outage_timestamp_seconds', of, secondsOf(view.oldestOutageAt));
   tell('next_restart_timestamp_seconds', of, secondsOf(view.nextRestartAt));
+  tell('next_end_timestamp_seconds', of, secondsOf(view.nextEndAt));
   tell('storm', of, view.storm ? 1 : 0);
   tell('storm_window', of, view.storm?.window ?? 0);
   tell('holds', of, view.holds);
@@ -122,11 +123,13 @@ function tellTasks(
 ): void {
   const down = owned.flatMap((snapshot) => snapshot.down);
   down.sort((a, b) => downSince(a) - downSince(b));
-  for (const task of down.slice(0, maxTaskSeries)) {
-    const of = ofTask(task);
-    tell('task_outage_start_timestamp_seconds', of, downSince(task) / 1000);
-    tell('task_info', `${of},${labelText(['title', 'cloud_group'], [task.title, task.cloudGroup])}`, 1);
-  }
+  const shown = down.slice(0, maxTaskSeries);
+  for (const task of shown) tell('task_outage_start_timestamp_seconds', ofTask(task), downSince(task) / 1000);
+  const ending = owned.flatMap((snapshot) => snapshot.ending);
+  for (const task of ending) tell('task_end_timestamp_seconds', ofTask(task), task.endsAt / 1000);
+  const told = new Map([...shown, ...ending].map((task) => [ofTask(task), task]));
+  for (const [of, { title, cloudGroup }] of told)
+    tell('task_info', `${of},${labelText(['title', 'cloud_group'], [title, cloudGroup])}`, 1);
   const managed = owned.flatMap((snapshot) => snapshot.managed);
   if (managed.length > maxTaskSeries) return;
   for (const task of managed) {
@@ -137,7 +140,7 @@ function tellTasks(
   }
 }
 
-const ofTask = (task: TaskView) =>
+const ofTask = (task: Pick<TaskView, 'account' | 'group' | 'taskId'>) =>
   labelText(['account', 'group', 'task'], [task.account, task.group ?? '', task.taskId]);
 
 const downSince = (task: TaskView) => task.downSince ?? 0;

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type {
   AccountView,
   CallView,
+  EndingTask,
   EventView,
   ExplainView,
   GroupView,
@@ -124,6 +125,8 @@ const group = z.object({
   holdEndsAt: orNull(at),
   oldestOutageAt: orNull(at),
   nextRestartAt: orNull(at),
+  nextEndAt: orNull(at),
+  endingSoon: count,
   storm,
 }) satisfies z.ZodType<GroupView>;
 
@@ -193,6 +196,15 @@ const replica = z.object({
   owned: z.array(z.object({ account: z.string(), leftMs: z.number() })),
 }) satisfies z.ZodType<ReplicaView>;
 
+const ending = z.object({
+  account: z.string(),
+  group: z.string(),
+  taskId: z.string(),
+  title: z.string(),
+  cloudGroup: z.string(),
+  endsAt: at,
+}) satisfies z.ZodType<EndingTask>;
+
 export const answers = {
   TaskView: task,
   ExplainView: task.extend({
@@ -202,6 +214,7 @@ export const answers = {
         excludedBy: orNull(z.object({ key: z.enum(['title', 'taskId']), glob: z.string() })),
       }),
     ),
+    successor: orNull(z.object({ taskId: z.string(), title: z.string() })),
     calls: z.array(call),
     rules: z.array(rule),
     holds: z.array(hold),
@@ -226,6 +239,7 @@ export const answers = {
     accounts: z.array(account),
     groups: z.array(group),
     inCommon: z.array(common),
+    ending: z.array(ending),
   }) satisfies z.ZodType<StatusView>,
   Hold: hold,
   HoldView: hold.extend({

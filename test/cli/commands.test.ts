@@ -79,6 +79,7 @@ const failed: EventView = {
 const explained: ExplainView = {
   ...task,
   entry: { group: 'vip', excludedBy: null },
+  successor: null,
   calls: [
     { at: noon - minute, by: null, answer: 'refused', code: 'InvalidParam', requestId: 'REQ2', durationMs: 120 },
     { at: noon - 2 * minute, by: 'lin', answer: 'accepted', code: null, requestId: 'REQ1', durationMs: 90 },
@@ -154,9 +155,12 @@ const status: StatusView = {
       holdEndsAt: null,
       oldestOutageAt: noon - 5 * minute,
       nextRestartAt: noon + minute,
+      nextEndAt: null,
+      endingSoon: 0,
       storm: null,
     },
   ],
+  ending: [],
   inCommon: [
     {
       account: 'main',

@@ -51,6 +51,7 @@ const status: StatusView = {
   accounts: [account('main')],
   groups: [group('vip'), group('news')],
   inCommon: [],
+  ending: [],
 };
 const stopped = (taskId: string, title: string, minutes: number | null, more: Partial<TaskView> = {}): TaskView => ({
   ...taskView(taskId),
@@ -203,4 +204,23 @@ it('in a pipe: accounts, groups, stopped tasks with whole titles and ids, what t
   expect(out).toContain('\nmain\tvolcengine\tcn-north-1\tthis process\t4s ago, every 5s\t120\t20\t10\t-\n');
   expect(out).toContain(`\n8fde6aa0281d9f6e\t${title}\tvip\t5m\t0\tbackoff\t2026-03-01T12:01:00.000Z\n`);
   expect(out).toContain(`\n${sentence}\n`);
+});
+
+it('tells what ends soon with nobody to follow, the soonest first, and no more than five on a terminal', async () => {
+  const ending = Array.from({ length: 7 }, (_, n) => ({
+    account: 'main',
+    group: 'vip',
+    taskId: `8fde6aa0281d9f6e15e6059a6e24236${n}`,
+    title: `世界杯 ${n}`,
+    cloudGroup: 'vip',
+    endsAt: noon + (n + 1) * 30 * minute,
+  }));
+  const { out } = await run('status', { status: { ending } });
+  expect(out).toContain('\nEnds soon, and no later task has its destination:\nENDS');
+  expect(out).toMatch(/^in 30m +世界杯 0 +8fde6aa\S+ +vip$/m);
+  expect(out).toMatch(/^in 2h30m +世界杯 4 .*\n… and 2 more$/m);
+  await daemon?.close();
+  const piped = await run('status', { status: { ending } }, { terminal: false });
+  expect(piped.out).toContain(`2026-03-01T12:30:00.000Z\tmain\t世界杯 0\t${ending[0]?.taskId}\tvip\n`);
+  expect(piped.out.match(/世界杯/g)).toHaveLength(7);
 });

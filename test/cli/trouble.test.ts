@@ -36,6 +36,7 @@ const statusOf = (seconds: number, more: Partial<StatusView> = {}): StatusView =
   accounts: [anAccount({ polledAt: at(seconds) })],
   groups: [],
   inCommon: [],
+  ending: [],
   ...more,
 });
 

@@ -321,6 +321,31 @@ describe('hosts', () => {
     expect(hosts.of('t1')?.destination).toBe('other.example.com');
   });
 
+  test('of the destination a number, the same for the same address without its query', () => {
+    const hosts = createHostMemory();
+    const to = (taskId: string, DstAddr: unknown) => ({ ...rawTask(taskId), DstAddr });
+    const address = 'rtmp://push.example.com/app/stream';
+    page(
+      [
+        to('a', `${address}?sign=1`),
+        to('b', `${address}?sign=2#x`),
+        to('other-path', `${address}2`),
+        to('other-host', 'rtmp://push2.example.com/app/stream'),
+        to('none', ''),
+        to('wrong', 7),
+      ],
+      { hosts },
+    );
+    const of = (taskId: string) => hosts.destinationOf(taskId);
+    expect(of('a')).toEqual(expect.any(Number));
+    expect(of('b')).toBe(of('a'));
+    expect(new Set(['a', 'other-path', 'other-host'].map(of)).size).toBe(3);
+    expect(['none', 'wrong', 'nobody'].map(of)).toEqual([undefined, undefined, undefined]);
+    const otherKey = createHostMemory();
+    page([to('a', address)], { hosts: otherKey, fingerprintKey: 'another' });
+    expect(otherKey.destinationOf('a')).not.toBe(of('a'));
+  });
+
   test('tasks with the same hosts share them', () => {
     const hosts = createHostMemory();
     page([rawTask('a'), rawTask('b')], { hosts });

@@ -75,6 +75,7 @@ describe('what is meant by a short file', () => {
           verifyWithinMs: minute,
           startLeadMs: minute,
           endGuardMs: minute,
+          endWarning: { beforeMs: 360 * minute, unlessSuccessor: true },
           hours: [],
         },
       ],

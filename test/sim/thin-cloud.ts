@@ -218,6 +218,7 @@ export function createThinCloud(options: ThinCloudOptions): Cloud {
     },
     cloudGroups: async () => undefined,
     hostsOf: () => undefined,
+    destinationOf: () => undefined,
     region: () => 'cn-north-1',
     clockOffsetMs: () => offset.offsetMs(),
     close: async () => {},

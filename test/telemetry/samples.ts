@@ -220,6 +220,8 @@ export const groupView = (group: string, over: Partial<GroupView> = {}): GroupVi
   holdEndsAt: null,
   oldestOutageAt: null,
   nextRestartAt: null,
+  nextEndAt: null,
+  endingSoon: 0,
   storm: null,
   ...over,
 });
@@ -268,6 +270,7 @@ export const snapshot = (over: Partial<AccountSnapshot> = {}): AccountSnapshot =
   down: [],
   managed: [],
   inCommon: [],
+  ending: [],
   ...over,
 });
 

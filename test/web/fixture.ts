@@ -41,6 +41,7 @@ export const status: StatusView = {
   accounts: [],
   groups: [groupView('vip')],
   inCommon: [],
+  ending: [],
 };
 
 /** Every call as it came; what each answers can be replaced. */
@@ -49,7 +50,15 @@ export function fakeOperations(over: Partial<Operations> = {}) {
   const answers: Operations = {
     status: () => status,
     tasks: () => ({ tasks: [taskView('task-1')], more: false }),
-    explain: async () => ({ ...taskView('task-1'), entry: null, calls: [], rules: [], holds: [], recent: [] }),
+    explain: async () => ({
+      ...taskView('task-1'),
+      entry: null,
+      successor: null,
+      calls: [],
+      rules: [],
+      holds: [],
+      recent: [],
+    }),
     events: async () => [],
     holds: () => [{ ...hold, inForce: true, title: null, covers: { tasks: 40, stopped: 3 } }],
     previewHold: () => ({ account: 'main', covers: { tasks: 1, stopped: 0 }, first: [] }),

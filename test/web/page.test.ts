@@ -24,11 +24,12 @@ const fake: Partial<Operations> = {
     accounts: [accountView({ polledAt: 90_000_000 })],
     groups: [groupView('vip', { down: 1 })],
   }),
-  snapshot: () => [{ account: accountView(), groups: [], down: [downTask], managed: [], inCommon: [] }],
+  snapshot: () => [{ account: accountView(), groups: [], down: [downTask], managed: [], inCommon: [], ending: [] }],
   tasks: () => ({ tasks: [downTask], more: true }),
   explain: async () => ({
     ...downTask,
     entry: { group: 'vip', excludedBy: null },
+    successor: null,
     calls: [],
     rules: [{ reason: 'backoff', notBefore: 5_000_000, detail: 'the last attempt was too recent' }],
     holds: [hold({ reason: nasty })],

@@ -25,6 +25,8 @@ export interface Cloud {
   cloudGroups(): Promise<readonly string[] | undefined>;
   /** Where a task pulls from and pushes to, as last listed by this process; undefined: not known. */
   hostsOf(taskId: string): TaskHosts | undefined;
+  /** The same number for the same destination, and no way back to it; undefined: not known. */
+  destinationOf(taskId: string): number | undefined;
   /** What calls are signed for. */
   region(): string;
   /** Cloud's clock minus ours, milliseconds; 0 while below 2 s. */

@@ -84,6 +84,8 @@ export interface ExplainView extends TaskView {
     /** It keeps the task out by this glob or id of its `exclude`, and later entries do not get it. */
     readonly excludedBy: { readonly key: 'title' | 'taskId'; readonly glob: string } | null;
   } | null;
+  /** The task that has its destination once it has ended; null: none is known. */
+  readonly successor: { readonly taskId: string; readonly title: string } | null;
   /** The newest restarts, newest first. */
   readonly calls: readonly CallView[];
   /** Every rule, in the order of authority. */
@@ -115,6 +117,16 @@ export interface HoldPreview {
   }[];
 }
 
+/** A task that ends soon, with no later one that has its destination. */
+export interface EndingTask {
+  readonly account: string;
+  readonly group: string;
+  readonly taskId: string;
+  readonly title: string;
+  readonly cloudGroup: string;
+  readonly endsAt: number;
+}
+
 export interface GroupView {
   readonly account: string;
   readonly group: string;
@@ -134,6 +146,10 @@ export interface GroupView {
   /** The oldest outage of a task that is down and not abandoned. */
   readonly oldestOutageAt: number | null;
   readonly nextRestartAt: number | null;
+  /** The next EndTime of its tasks. */
+  readonly nextEndAt: number | null;
+  /** How many of its tasks end soon with nobody to follow them. */
+  readonly endingSoon: number;
   readonly storm: { readonly since: number; readonly window: number } | null;
 }
 
@@ -189,6 +205,8 @@ export interface AccountSnapshot {
   /** All managed tasks if they are no more than `maxTaskSeries`, else none. */
   readonly managed: readonly TaskView[];
   readonly inCommon: readonly InCommon[];
+  /** Tasks that end soon, the soonest first. */
+  readonly ending: readonly EndingTask[];
 }
 
 export const traits = ['source-host', 'destination-host', 'cloud-group', 'title-prefix', 'type', 'start'] as const;
@@ -253,4 +271,6 @@ export interface StatusView {
   readonly groups: readonly GroupView[];
   /** With five or more down in an account; the most telling first. */
   readonly inCommon: readonly InCommon[];
+  /** Tasks that end soon, the soonest first. */
+  readonly ending: readonly EndingTask[];
 }

@@ -19,6 +19,7 @@ import type { Hold } from '../words/events.ts';
 import type { Policy } from '../words/policy.ts';
 import { type Reason, reasons } from '../words/reason.ts';
 import type { ApartWhy } from '../words/task.ts';
+import { type DestinationOf, type Endings, endingsOf } from './endings.ts';
 import type { AccountView, GroupView, RuleView, TaskView, VerdictView } from './shown.ts';
 
 const orNever = (at: number): number | 'never' => (at === Number.POSITIVE_INFINITY ? 'never' : at);
@@ -135,10 +136,11 @@ interface GroupCounts {
   /** Listed tasks with a group, and without. */
   readonly managed: number;
   readonly unmanaged: number;
+  readonly ending: Endings['soon'];
 }
 
 /** What is counted of all tasks; asks only those one by one that are stopped, or whose state is about to change. */
-export function groupViews(situation: Situation): GroupCounts {
+export function groupViews(situation: Situation, destinationOf: DestinationOf = () => undefined): GroupCounts {
   const { ledger, policies, cloudNow } = situation;
   const { groups, changing } = holdAt(ledger.tallies, cloudNow) ? ledger.tallies : takeTallies(ledger, cloudNow);
   const nobody = newStates();
@@ -164,10 +166,11 @@ export function groupViews(situation: Situation): GroupCounts {
   }
   down.sort((a, b) => (a.outage?.since ?? a.changedAt) - (b.outage?.since ?? b.changedAt));
   const concerned = groupsConcerned(situation);
+  const endings = endingsOf(situation, destinationOf);
   const views = policies.groups.map((policy) =>
-    groupView(policy, tallies.get(policy.name) ?? newTally(nobody), situation, concerned),
+    groupView(policy, tallies.get(policy.name) ?? newTally(nobody), situation, concerned, endings),
   );
-  return { groups: views, down, managed, unmanaged };
+  return { groups: views, down, managed, unmanaged, ending: endings.soon };
 }
 
 function* recordsOf(ledger: Ledger, taskIds: Iterable<string>): Generator<TaskRecord> {
@@ -201,6 +204,7 @@ function groupView(
   tally: Tally,
   situation: Situation,
   concerned: (hold: Hold) => ReadonlySet<string>,
+  { next, soon }: Endings,
 ): GroupView {
   const { ledger } = situation;
   const living = Object.values(tally.states).reduce((sum, one) => sum + one, 0) - tally.states.ended;
@@ -215,6 +219,8 @@ function groupView(
     ...tally,
     holds: holds.length,
     holdEndsAt: ends.length > 0 ? Math.min(...ends) : null,
+    nextEndAt: next.get(group) ?? null,
+    endingSoon: soon.filter((task) => task.group === group).length,
     storm: storm ? { since: storm.since, window: storm.window } : null,
   };
 }

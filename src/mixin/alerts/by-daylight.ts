@@ -9,7 +9,13 @@ import { metric, type Pace } from './promql.ts';
 const personal = errorClasses.filter((name) => classMeanings[name].needsPerson);
 
 export function warnings(pace: Pace): readonly AlertRule[] {
-  return [...taskWarnings(pace), ...apiWarnings(pace), ...holdWarnings(pace), ...setupWarnings(pace)];
+  return [
+    ...taskWarnings(pace),
+    ...endWarnings(pace),
+    ...apiWarnings(pace),
+    ...holdWarnings(pace),
+    ...setupWarnings(pace),
+  ];
 }
 
 const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
@@ -111,6 +117,28 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
       'relaykeeper history --type storm-started,storm-ended,restart-failed',
     ],
     end: 'When the stopped tasks are fewer than half of either number, and the failures fewer than half of the budget.',
+  },
+];
+
+const endWarnings = ({ span }: Pace): readonly AlertRule[] => [
+  {
+    name: 'RelaykeeperTaskEnds',
+    severity: 'warning',
+    // The series is there only while it is to be told.
+    expr: `count by (account, group) (max by (account, group, task) (${metric('task_end_timestamp_seconds')}))`,
+    for: span('5m'),
+    summary: `Group ${group} of ${account}: a task ends soon, and no later one has its destination`,
+    description: '{value} task(s) end within `endWarning.before` with nobody to follow them: what they push goes dark.',
+    explain: `sort(min by (task) (${metric('task_end_timestamp_seconds', { account, group })}) - time())`,
+    page: '/',
+    means:
+      'A task ends at its EndTime as planned, and relaykeeper does not start it again. No other task of the account that ends later pushes to the same destination.',
+    look: [
+      'Is the programme over by then? Then nothing is to be done; `endWarning: false` of its group keeps such ends quiet.',
+      'Otherwise create the next task, or move the EndTime of this one. The destination must be the same, apart from what is behind a `?`.',
+    ],
+    run: ['relaykeeper status                      # the soonest', 'relaykeeper tasks --group GROUP --sort end'],
+    end: 'When a later task has the destination, the EndTime is moved, or the task has ended.',
   },
 ];
 

@@ -1,0 +1,81 @@
+/**
+ * Tasks that will end: of each group the next, and those that end soon with nobody to follow them. Such an end comes as
+ * planned, so nothing else tells of it, and the stream goes dark unseen.
+ */
+import { hasEnded, isListed } from '../memory/condition.ts';
+import type { TaskRecord } from '../memory/ledger.ts';
+import type { Situation } from '../memory/situation.ts';
+import { byOurs, type CloudTime, msBetween } from '../words/cloud-time.ts';
+import type { EndingTask } from './shown.ts';
+
+/** Which destination a task pushes to, by its fingerprint; undefined: not known. */
+export type DestinationOf = (taskId: string) => number | undefined;
+
+export interface Endings {
+  /** By group, our clock. */
+  readonly next: ReadonlyMap<string, number>;
+  /** The soonest first. */
+  readonly soon: readonly EndingTask[];
+}
+
+export function endingsOf(situation: Situation, destinationOf: DestinationOf): Endings {
+  const { ledger, policyOf, cloudNow, clockOffsetMs } = situation;
+  const next = new Map<string, number>();
+  const near: TaskRecord[] = [];
+  for (const record of ledger.tasks.values()) {
+    const { group, item } = record;
+    if (group === undefined || item.endsAt === undefined || !willRun(record, cloudNow)) continue;
+    const at = byOurs(item.endsAt, clockOffsetMs);
+    if (at < (next.get(group) ?? Number.POSITIVE_INFINITY)) next.set(group, at);
+    const warning = policyOf.get(group)?.endWarning;
+    if (warning && msBetween(cloudNow, item.endsAt) <= warning.beforeMs) near.push(record);
+  }
+  const successors = successorsOf(situation, near, destinationOf);
+  const soon = near
+    .filter((record) => {
+      const warning = policyOf.get(record.group ?? '')?.endWarning;
+      return warning && !(warning.unlessSuccessor && successors.has(record.taskId));
+    })
+    .map((record) => ({
+      account: ledger.account,
+      group: record.group ?? '',
+      taskId: record.taskId,
+      title: record.item.title,
+      cloudGroup: record.item.cloudGroup,
+      endsAt: record.item.endsAt === undefined ? 0 : byOurs(record.item.endsAt, clockOffsetMs),
+    }))
+    .sort((a, b) => a.endsAt - b.endsAt || (a.taskId < b.taskId ? -1 : 1));
+  return { next, soon };
+}
+
+const willRun = (record: TaskRecord, cloudNow: CloudTime): boolean => isListed(record) && !hasEnded(record, cloudNow);
+
+/**
+ * By task the one that follows it: it has the same destination and ends later, or never. Of several the one that begins
+ * first. Managed or not: whoever runs it, viewers see it.
+ */
+export function successorsOf(
+  { ledger, cloudNow }: Situation,
+  ending: readonly TaskRecord[],
+  destinationOf: DestinationOf,
+): ReadonlyMap<string, TaskRecord> {
+  const byDestination = new Map<number, TaskRecord[]>();
+  for (const record of ending) {
+    const destination = destinationOf(record.taskId);
+    if (destination === undefined) continue;
+    byDestination.set(destination, [...(byDestination.get(destination) ?? []), record]);
+  }
+  const successors = new Map<string, TaskRecord>();
+  if (byDestination.size === 0) return successors;
+  const begin = ({ item }: TaskRecord) => item.startsAt ?? cloudNow;
+  for (const record of ledger.tasks.values()) {
+    const destination = destinationOf(record.taskId);
+    if (destination === undefined || !willRun(record, cloudNow)) continue;
+    for (const { taskId, item } of byDestination.get(destination) ?? []) {
+      const later = record.item.endsAt === undefined || (item.endsAt !== undefined && record.item.endsAt > item.endsAt);
+      const known = successors.get(taskId);
+      if (record.taskId !== taskId && later && (!known || begin(record) < begin(known))) successors.set(taskId, record);
+    }
+  }
+  return successors;
+}
