@@ -125,7 +125,7 @@ process.stderr.on('error', () => {});
 function endBy(ms: number): void {
   systemClock.after(ms, async () => {
     complaints.write(
-      `relaykeeper: it was to end ${ms / 1_000} s ago and something hangs: ended by force; calls in flight count as unanswered\n`,
+      `relaykeeper: it should have ended within ${ms / 1_000} s, but something hangs: it is killed now; calls in flight count as unanswered\n`,
     );
     await complaints.drained(lastWordsMs);
     process.kill(process.pid, 'SIGKILL');
@@ -160,7 +160,7 @@ function endByMistake(error: unknown): void {
   if (mistaken) return;
   mistaken = true;
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  complaints.write(`relaykeeper: ended by a mistake of its own: ${text.replace(/\s*\n\s*/g, ' | ')}\n`);
+  complaints.write(`relaykeeper: ended by a bug: ${text.replace(/\s*\n\s*/g, ' | ')}\n`);
   void end(1, mistakeEndsWithinMs);
 }
 

@@ -21,8 +21,8 @@ interface Options {
 export const checkCommand = (surroundings: Surroundings): Command =>
   new Command('check')
     .description('find every mistake in the configuration, and forecast its API calls; restarts nothing')
-    .option('--tasks <NUMBER>', 'tasks of each account, for the forecast', readTasks, usualTasks)
-    .option('--cloud', 'poll each account once, and tell which groups and names of a `match` have no task')
+    .option('--tasks <NUMBER>', 'assume this many tasks per account in the forecast', readTasks, usualTasks)
+    .option('--cloud', 'poll each account once, and name the groups and `match` entries that no task fits')
     .option('--json', 'print JSON')
     .action(async ({ tasks, json, cloud }: Options) => {
       const { out, env, clock } = surroundings;

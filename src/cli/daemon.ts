@@ -49,7 +49,7 @@ export function withDaemonOptions(command: Command): Command {
       '--socket <FILE>',
       `the daemon's unix socket (default: server.socket of the configuration, ${defaultSocket})`,
     )
-    .option('--url <URL>', 'speak to http(s)://host:port instead of the socket')
+    .option('--url <URL>', 'talk to http(s)://host:port instead of the socket')
     .option('--token-file <FILE>', 'token for --url; else the environment variable RELAYKEEPER_TOKEN')
     .option(
       '--ca-file <FILE>',
@@ -265,7 +265,7 @@ function unreachable(address: Address, program: string, error: unknown): Failure
     return new Failure(exitCodes.unreachable, `the daemon is not reachable at ${address.tried}: ${what}`, next);
   }
   const next = denied
-    ? 'Become the user that runs the daemon, for example with sudo -u.'
+    ? 'Run it as the user that runs the daemon, for example with sudo -u.'
     : `Is it running, and is this its working directory? Start it: ${program} run. Elsewhere: --socket FILE or --url URL.`;
   return new Failure(exitCodes.unreachable, `the daemon is not reachable on the socket ${address.path}: ${what}`, next);
 }
@@ -303,7 +303,7 @@ const tlsTroubles: Readonly<Record<string, { readonly what: string; readonly nex
 const closed = 'it closed the connection';
 const unreachableWords: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such socket',
-  ECONNREFUSED: 'nobody listens there',
+  ECONNREFUSED: 'nothing listens there',
   ENOTFOUND: 'no such host',
   EACCES: 'the socket belongs to another user',
   EPERM: 'the socket belongs to another user',

@@ -30,7 +30,7 @@ export const explainCommand = (surroundings: Surroundings): Command =>
 
 /** One line for each reason that can be shown. */
 const reasonsHelp = `
-Reasons not to restart a stopped task; of several, \`explain\` shows the first:
+Reasons not to restart a stopped task; if several apply, \`explain\` shows the first:
 ${reasons.map((reason) => `  ${reason.padEnd(16)}${reasonMeanings[reason].means}`).join('\n')}`;
 
 function writeTask({ out, clock, program }: Surroundings, task: ExplainView): void {
@@ -64,7 +64,7 @@ function writeTask({ out, clock, program }: Surroundings, task: ExplainView): vo
     const end = hold.endsAt === undefined ? 'it is removed' : moment(out, hold.endsAt);
     line('hold', `${hold.id} by ${hold.author} on ${targetWords(hold)} until ${end}: ${hold.reason}`);
   }
-  if (task.givenUp) line('given up', `${task.givenUp}; take it back with: ${program} release ${task.taskId}`);
+  if (task.givenUp) line('given up', `${task.givenUp}; undo it with: ${program} release ${task.taskId}`);
   out.write('\n');
   writeTable(
     out,

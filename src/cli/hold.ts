@@ -44,7 +44,7 @@ const addCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('add'))
     .description('set a hold: nothing it covers is restarted until it ends')
     .argument('[TASK]', 'task id, the first 6 or more characters of it, or its title')
-    .option('--title <GLOB>', 'hold every task whose title fits, later ones too: * is any text, ? one character')
+    .option('--title <GLOB>', 'hold every task whose title fits, future ones too: * is any text, ? one character')
     .option('--group <NAME>', 'hold a whole group of the configuration')
     .option('--all', 'hold the whole account')
     .requiredOption('--reason <TEXT>', 'why, for whoever is on call next')
@@ -53,7 +53,7 @@ const addCommand = (surroundings: Surroundings): Command =>
     .option('--until <TIME>', 'until when, such as 2026-01-31T18:00 (local time, or with Z or an offset)')
     .option('--account <NAME>', 'account, if there are several')
     .option('--by <NAME>', 'who asks (default: you@this-machine)')
-    .option('--yes', 'do not ask, though it covers more than one task')
+    .option('--yes', 'do not ask, even if it covers more than one task')
     .option('--json', 'print JSON')
     .addHelpText('after', addHelp)
     .action(async (id: string | undefined, options: AddOptions) => {

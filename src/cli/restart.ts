@@ -23,10 +23,10 @@ const stopped = { query: { state: 'stopped' }, concerned: (task: TaskView) => !t
 
 export const restartCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('restart'))
-    .description('restart stopped tasks now, whatever backoff, quarantine or storm say')
+    .description('restart stopped tasks now, regardless of backoff, quarantine and storm')
     .argument('[TASK...]', 'task id, the first 6 or more characters of it, or its title')
-    .option('--group <NAME>', 'every task of the group that is stopped')
-    .option('--yes', 'do not ask, though they are several')
+    .option('--group <NAME>', 'every stopped task of the group')
+    .option('--yes', 'do not ask, even for several tasks')
     .option('--force', 'also if a hold covers it')
     .option('--account <NAME>', 'account of the task, if several have it')
     .option('--by <NAME>', 'who asks (default: you@this-machine)')

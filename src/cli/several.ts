@@ -63,8 +63,8 @@ async function isMeant({ out, ask }: Surroundings, tasks: readonly TaskView[], v
   if (answer === undefined) {
     throw new Failure(
       exitCodes.usage,
-      `${tasks.length} tasks, and nobody to ask`,
-      `Say --yes to ${verb} them without a question.`,
+      `this is about ${tasks.length} tasks, and there is no terminal to ask on`,
+      `Give --yes to ${verb} them without being asked.`,
     );
   }
   if (!answer) out.error('nothing was done\n');

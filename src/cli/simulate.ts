@@ -13,15 +13,15 @@ interface Options {
 
 export const simulateCommand = (surroundings: Surroundings): Command =>
   new Command('simulate')
-    .description('run the pretend cloud alone: about 200 tasks, of which some stop at random; until Ctrl-C')
-    .option('--listen <HOST:PORT>', 'where it answers', '127.0.0.1:9850')
-    .option('--seed <NUMBER>', 'the same number, the same tasks and the same accidents', readSeed, 1)
+    .description('run only the pretend cloud: about 200 tasks, some of which stop at random; until Ctrl-C')
+    .option('--listen <HOST:PORT>', 'where it listens', '127.0.0.1:9850')
+    .option('--seed <NUMBER>', 'the same number gives the same tasks and the same failures', readSeed, 1)
     .addOption(
       new Option('--like <VENDOR>', 'whose limits and region it has')
         .choices(['volcengine', 'byteplus'])
         .default('volcengine'),
     )
-    .option('--control', 'serve /_control/ too: whoever reaches the port can add tasks and faults')
+    .option('--control', 'serve /_control/ too: anybody who reaches the port can add tasks and faults')
     .action(async ({ listen, seed, like, control }: Options) => {
       const { out, clock } = surroundings;
       const { stop } = surroundings.signals();

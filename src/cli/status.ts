@@ -29,10 +29,10 @@ interface Options extends DaemonOptions {
 
 export const statusCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('status'))
-    .description('what is wrong, what is down and what comes next; then what else there is to say of each group')
+    .description('what is wrong, what is down and what comes next; then anything else about each group')
     .option('--account <NAME>', 'only this account')
     .option('--group <NAME>', 'only this group')
-    .option('--watch', 'again every 2 s, until Ctrl-C')
+    .option('--watch', 'show it again every 2 s, until Ctrl-C')
     .option('--json', 'print JSON')
     .action(async (options: Options) => {
       const { out, clock } = surroundings;
@@ -103,7 +103,8 @@ function writeForPerson(out: Output, program: string, status: StatusView, stoppe
   if (down.length > 0) {
     writeDown(out, status, down);
     writeInCommon(out, status);
-  } else out.write(`${trouble.length > 0 ? 'No task is known to be down.' : 'Everything that should run runs.'}\n`);
+  } else
+    out.write(`${trouble.length > 0 ? 'No task is known to be down.' : 'Every task that should be running is.'}\n`);
   writeEnding(out, status);
   const groups = status.groups.flatMap((group) => groupWords(status, group));
   if (groups.length > 0) out.write(`\n${groups.map((line) => `${plain(line)}\n`).join('')}`);

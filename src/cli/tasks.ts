@@ -39,7 +39,7 @@ interface Options extends DaemonOptions {
 export const tasksCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('tasks'))
     .description('every task, or those with PATTERN in their title, id or cloud group')
-    .argument('[PATTERN]', 'part of title, id or cloud group; capitals do not matter')
+    .argument('[PATTERN]', 'part of title, id or cloud group, in upper or lower case')
     .option('--account <NAME>', 'only this account')
     .option('--group <NAME>', 'only this group')
     .addOption(new Option('--state <STATE>', 'only in this state').choices(taskStates))

@@ -345,7 +345,7 @@ describe('the exit code and the line for each end', () => {
 
   it.each([
     ['no such socket', ['--socket', '/nowhere/at-all.sock'], '/nowhere/at-all.sock: there is no such socket'],
-    ['a port where nobody listens', ['--url', 'http://127.0.0.1:1'], 'http://127.0.0.1:1/: nobody listens there'],
+    ['a port where nobody listens', ['--url', 'http://127.0.0.1:1'], 'http://127.0.0.1:1/: nothing listens there'],
   ])('%s: unreachable, with what was tried and what to do', async (_what, where, words) => {
     const ended = await typed(['status', ...where]);
     expect(ended).toMatchObject({ code: 6, out: '' });

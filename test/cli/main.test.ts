@@ -179,7 +179,7 @@ it('a mistake of its own is one line, and the end', async () => {
   const mistake = 'data:text/javascript,setTimeout(() => Promise.reject(new Error("lost\\ncount")), 200)';
   const { code, err } = await start(['simulate', '--listen', '127.0.0.1:0'], main, ['--import', mistake]).ended;
   expect(code).toBe(1);
-  expect(err).toMatch(/^relaykeeper: ended by a mistake of its own: Error: lost \| count \| at .*\n$/);
+  expect(err).toMatch(/^relaykeeper: ended by a bug: Error: lost \| count \| at .*\n$/);
 });
 
 it.each(['SIGTERM', 'SIGINT'] as const)('%s ends a long command cleanly', async (signal) => {

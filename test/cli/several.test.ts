@@ -63,7 +63,7 @@ describe('several tasks', () => {
   it('in a script nobody can be asked: --yes', async () => {
     const refused = await run('restart --group vip');
     expect([refused.code, refused.sent]).toEqual([2, []]);
-    expect(refused.err).toContain('Say --yes to restart them without a question.');
+    expect(refused.err).toContain('Give --yes to restart them without being asked.');
     await daemon?.close();
     const done = await run('restart --group vip --yes --json');
     expect([done.code, done.sent, JSON.parse(done.out)]).toEqual([0, restarts, expect.any(Array)]);

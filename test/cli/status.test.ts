@@ -90,7 +90,7 @@ describe('status for a person', () => {
   it('with nothing wrong says so first, and no line about groups', async () => {
     const { out } = await run('status');
     expect(out).toBe(
-      'Everything that should run runs.\n\n' +
+      'Every task that should be running is.\n\n' +
         'account main: 120 tasks, 20 unmanaged; polled 4s ago, every 5s; 10 calls/s; region cn-north-1\n' +
         'relaykeeper 0.1.0 up 1h30m, relaykeeper.yaml (abc123)\n',
     );
@@ -185,7 +185,7 @@ describe('status --watch', () => {
     const { code, out } = await run('status --watch', {}, { stopped: true });
     const control = String.fromCharCode(27);
     expect(code).toBe(0);
-    expect(out.startsWith(`${control}[H${control}[JEverything that should run runs.\n`)).toBe(true);
+    expect(out.startsWith(`${control}[H${control}[JEvery task that should be running is.\n`)).toBe(true);
   });
   it.each([
     ['in a pipe', 'status --watch', { terminal: false }],
