@@ -23,7 +23,8 @@ export const account = (name: string, more = '') => `{name: ${name}, provider: s
 /** Polls come once in ten minutes: what comes sooner was asked for. */
 export const seldom = ", poll: {schedule: '0 */10 * * * *'}";
 
-export async function running(yaml: string) {
+/** `lost`: aborts when another process takes the accounts; then this one stands by. */
+export async function running(yaml: string, lost: AbortSignal = new AbortController().signal) {
   const clock = new VirtualClock(begin);
   const stored: StoredEvent[] = [];
   const ledgers = new Map<string, MemoryStore>();
@@ -44,7 +45,10 @@ export async function running(yaml: string) {
     },
     history: { events: async (query) => stored.toReversed().filter(isAskedFor(query)).slice(0, query.limit) },
     ownership: {
-      acquire: async () => ({ epoch: 1, lost: new AbortController().signal }),
+      acquire: (_account, signal) =>
+        lost.aborted
+          ? new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+          : Promise.resolve({ epoch: 1, lost }),
       remainingMs: () => Number.POSITIVE_INFINITY,
     },
     fingerprintKey: () => new Uint8Array(32),
