@@ -8,7 +8,7 @@ import type { EventsAsked, Operations, ReloadResult, TaskPage, TaskQuery } from 
 import type { EventQuery } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { inCommon } from '../domain/views/in-common.ts';
-import type { AccountSnapshot, ExplainView, StatusView, TaskView } from '../domain/views/shown.ts';
+import type { AccountSnapshot, ExplainView, InCommon, StatusView, TaskView } from '../domain/views/shown.ts';
 import { accountView, groupViews, taskView } from '../domain/views/views.ts';
 import type { Reason } from '../domain/words/reason.ts';
 import { Refusal } from '../domain/words/refusal.ts';
@@ -231,6 +231,24 @@ function viewOfTask(keeper: Keeper, taskId: string): TaskView {
   return taskView(record, keeper.situation());
 }
 
+interface Shared {
+  readonly at: number;
+  readonly inCommon: readonly InCommon[];
+}
+
+const shared = new WeakMap<Keeper, Shared>();
+/** It looks at all tasks, and changes with polls: whoever asks within so long is told the same. */
+const sharedForMs = 1_000;
+
+function sharedByDown(keeper: Keeper, clock: Clock): readonly InCommon[] {
+  const known = shared.get(keeper);
+  const at = clock.monotonic();
+  if (known && at - known.at < sharedForMs) return known.inCommon;
+  const fresh = { at, inCommon: inCommon(keeper.situation(), keeper.cloud.hostsOf) };
+  shared.set(keeper, fresh);
+  return fresh.inCommon;
+}
+
 function inStatus(running: Running): Pick<StatusView, 'accounts' | 'groups' | 'inCommon' | 'ending'> {
   const counted = running.crew.keepers().map((keeper) => ({
     keeper,
@@ -239,7 +257,7 @@ function inStatus(running: Running): Pick<StatusView, 'accounts' | 'groups' | 'i
   return {
     accounts: counted.map(({ keeper, unmanaged }) => viewOf(keeper, running, unmanaged)),
     groups: counted.flatMap(({ groups }) => groups),
-    inCommon: running.crew.keepers().flatMap((keeper) => inCommon(keeper.situation(), keeper.cloud.hostsOf)),
+    inCommon: running.crew.keepers().flatMap((keeper) => sharedByDown(keeper, running.clock)),
     ending: counted
       .flatMap(({ ending }) => ending)
       .sort((a, b) => a.endsAt - b.endsAt)
@@ -273,7 +291,7 @@ function snapshotOf(keeper: Keeper, running: Running, maxTaskSeries: number): Ac
     managed: few
       .filter((record) => record.group !== undefined && isListed(record))
       .map((record) => taskView(record, situation)),
-    inCommon: inCommon(situation, keeper.cloud.hostsOf),
+    inCommon: sharedByDown(keeper, running.clock),
     ending: ending.slice(0, Math.min(mostEnding, maxTaskSeries)),
   };
 }

@@ -18,14 +18,13 @@ import {
 import type { Sample } from './past.ts';
 import { chartsOf } from './past-charts.ts';
 
-/** Of each account's outages so many are looked at, and of those that are down so many shown. */
-const looked = 200;
+/** So many that are down are shown. */
 const shown = 50;
 
 export function homePage(visit: Visit, past: readonly Sample[]): Page {
   const { texts, operations } = visit;
   const status = operations.status();
-  const down = downTasks(operations.snapshot(looked));
+  const down = downTasks(operations.snapshot(shown));
   const verdict = verdictOf(visit, status, down.length);
   const trouble = troublesOf(status);
   return {

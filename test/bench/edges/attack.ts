@@ -22,6 +22,8 @@ const paths = [
   '/api/v1/groups',
 ];
 
+const pages = ['/', '/tasks', '/groups', '/tasks/main/vip-0001', '/events', '/holds', '/tasks?search=vip&state=active'];
+
 /** Connects, does what `act` does, and connects again when it is over. */
 function visit(act: (socket: Socket) => (() => void) | undefined): void {
   const socket = connect(Number(url.port), url.hostname);
@@ -93,6 +95,15 @@ const kinds: Readonly<Record<string, (index: number) => void>> = {
   loop: (index) => ask(listen, 'GET', (n) => paths[(index + n) % paths.length] ?? ''),
   /** No two requests are alike: nothing can be shared. */
   'loop-unlike': (index) => ask(listen, 'GET', (n) => `/api/v1/tasks?limit=${1 + ((index * 37 + n) % 500)}`),
+  /** Listens to events, and comes back when the stream ends. */
+  stream: () =>
+    visit((socket) => {
+      socket.write(get('/api/v1/events/stream'));
+      socket.resume();
+      return undefined;
+    }),
+  /** Goes from page to page as fast as they come. */
+  browser: (index) => ask(listen, 'GET', (n) => pages[(index + n) % pages.length] ?? ''),
   reload: () => ask({ socketPath }, 'POST', () => '/-/reload'),
   probe,
   'loop-socket': (index) => ask({ socketPath }, 'GET', (n) => paths[(index + n) % paths.length] ?? ''),

@@ -7,6 +7,7 @@ import type { BenchOptions } from '../run.ts';
 const floods: readonly (readonly [string, Readonly<Record<string, number>>])[] = [
   ['nobody', {}],
   ['500 hostile connections and 20 clients in a loop', hostile],
+  ['200 open streams and 20 browsers in a loop', { stream: 200, browser: 20 }],
   ['nobody', {}],
   ['20 clients in a loop', { loop: 20 }],
   ['20 clients, no two requests alike', { 'loop-unlike': 20 }],
@@ -25,7 +26,7 @@ export async function bench({ quick }: BenchOptions): Promise<void> {
   console.log('| at the doors | stop → restart, mean ms | slowest ms | RSS MiB | slowest /-/healthy ms |');
   console.log('|---|--:|--:|--:|--:|');
   let task = 1;
-  for (const [name, kinds] of quick ? floods.slice(0, 2) : floods) {
+  for (const [name, kinds] of quick ? floods.slice(0, 3) : floods) {
     const end = attack(stage, daemon, kinds);
     await sleep(2_000);
     const taskIds = Array.from({ length: tries }, (_, n) => `vip-${String(task + n).padStart(4, '0')}`);
