@@ -37,6 +37,7 @@ const situations: Readonly<Record<AlertRule['name'], Situation | 'down' | 'elsew
   RelaykeeperTaskAbandoned: { ...ill, events: ['task-abandoned'] },
   RelaykeeperTaskQuarantined: { ...ill, events: ['task-quarantined'] },
   RelaykeeperTaskFlapping: { account: 'main', task: 'flap-0001', group: 'vip', events: ['outage-opened'] },
+  RelaykeeperTaskEnds: ill,
   RelaykeeperRestartsFailing: { ...ill, events: ['restart-failed'] },
   RelaykeeperStorm: { ...stormy, events: ['storm-started'] },
   RelaykeeperCircuitOpen: { ...stormy, events: ['circuit-opened'] },

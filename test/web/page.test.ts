@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Operations } from '../../src/domain/ports/operations-port.ts';
-import type { StatusView } from '../../src/domain/views/shown.ts';
+import type { ExplainView, StatusView } from '../../src/domain/views/shown.ts';
 import { Refusal } from '../../src/domain/words/refusal.ts';
 import { alertRules } from '../../src/mixin/alerts/all.ts';
 import { pageRoutes } from '../../src/web/page/addresses.ts';
@@ -433,4 +433,31 @@ describe('a hold by the form', () => {
     expect(await send('POST', '/holds/h1/extend', sent)).toMatchObject({ status: 303 });
     expect(calls.find(([name]) => name === 'extendHold')).toEqual(['extendHold', 'h1', { forMs: 3_600_000 }, 'ann']);
   });
+});
+
+test('what ends with nobody to follow is on home; a task says which entry keeps it out, and who follows it', async () => {
+  const ending = {
+    account: 'main',
+    group: 'vip',
+    taskId: 't9',
+    title: nasty,
+    cloudGroup: 'vip',
+    endsAt: 90_061_000 + 3_600_000,
+  };
+  const task: Partial<ExplainView> = {
+    group: null,
+    entry: { group: 'vip', excludedBy: { key: 'title', glob: `*HOLD ${nasty}*` } },
+    endsAt: 9e12,
+    successor: { taskId: 'next-1', title: 'Next <b>' },
+  };
+  const explained = await fake.explain?.('task-1');
+  if (!explained) throw new Error('the fake explains nothing');
+  const { send } = await signedIn('read', {
+    status: () => ({ ...status, now: 90_061_000, accounts: [accountView()], ending: [ending] }),
+    explain: async () => ({ ...explained, ...task }),
+  });
+  expect((await send('GET', '/')).text).toMatch(/Ending soon[\s\S]*&lt;script&gt;[\s\S]*<strong>in /);
+  const { text } = await send('GET', '/tasks/main/task-1');
+  expect(text).toContain('<code>exclude.title *HOLD &lt;script&gt;');
+  expect(text).toMatch(/then <a href="\/tasks\/main\/next-1">Next &lt;b&gt;<\/a>/);
 });

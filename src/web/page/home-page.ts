@@ -1,6 +1,13 @@
 /** Is everything up? What is down, why, since when, what happens next; the accounts; the last six hours. */
 import { html } from 'hono/html';
-import type { AccountSnapshot, AccountView, GroupView, StatusView, TaskView } from '../../domain/views/shown.ts';
+import type {
+  AccountSnapshot,
+  AccountView,
+  EndingTask,
+  GroupView,
+  StatusView,
+  TaskView,
+} from '../../domain/views/shown.ts';
 import { isOver, type Trouble, troublesOf } from '../../domain/views/trouble.ts';
 import { durationText } from '../../domain/words/duration.ts';
 import {
@@ -38,6 +45,7 @@ ${tilesOf(visit, status.groups)}
 ${trouble.length > 0 ? html`<section class="card" aria-labelledby="trouble"><h2 id="trouble">${texts.trouble}</h2><ul class="trouble">${trouble.map((one) => html`<li>${troubleItem(visit, one)}</li>`)}</ul></section>` : ''}
 ${status.inCommon.length > 0 ? html`<section class="card"><h2>${texts.inCommon}</h2><ul>${status.inCommon.map((one) => html`<li>${withTimes(texts.shared(one))}${severalAccounts(status.accounts) ? html` <small>${one.account}</small>` : ''}</li>`)}</ul></section>` : ''}
 ${down.length > 0 ? html`<section><h2>${texts.tasksDown}</h2>${downTable(visit, down.slice(0, shown), severalAccounts(status.accounts))}${moreOf(visit, verdict.down)}</section>` : ''}
+${status.ending.length > 0 ? html`<section><h2>${texts.endSoon}</h2><p>${texts.endSoonHelp}</p>${endingTable(visit, status.ending)}</section>` : ''}
 <section><h2>${texts.accounts}</h2>${accountTable(visit, status.accounts)}</section>`,
     )}
 <section><h2>${texts.lastHours}</h2>${chartsOf(visit, past)}</section>
@@ -150,6 +158,19 @@ function downTable(visit: Visit, tasks: readonly TaskView[], several: boolean): 
     { head: texts.next, cell: (task) => nextOf(visit, task) },
     { head: texts.group, cell: ({ group }) => group ?? texts.unmanaged },
     ...(several ? [{ head: texts.account, cell: ({ account }: TaskView) => account }] : []),
+  ]);
+}
+
+function endingTable(visit: Visit, ending: readonly EndingTask[]): Html {
+  const { texts, now } = visit;
+  return tableOf(visit, texts.endSoon, ending, [
+    { head: texts.title, cell: (task) => html`<a href="${taskAddress(visit, task)}">${task.title}</a>` },
+    {
+      head: texts.ends,
+      cell: ({ endsAt }) =>
+        html`<strong>${texts.in} ${durationText(endsAt - now)}</strong> <small>${timeOf(endsAt)}</small>`,
+    },
+    { head: texts.group, cell: ({ group }) => group },
   ]);
 }
 

@@ -110,21 +110,34 @@ function verdictOf(visit: Visit, task: ExplainView): Html {
 ${verdict.kind === 'none' ? '' : html`<p class="verdict">${texts.why}: <strong>${reasonOf(visit, task)}</strong> · ${texts.next}: <strong>${nextOf(visit, task)}</strong></p>`}`;
 }
 
-const factsOf = ({ texts, base }: Visit, task: ExplainView): readonly (readonly [string, unknown])[] => [
-  ['ID', task.taskId],
-  [
-    texts.group,
-    task.group === null
-      ? texts.unmanaged
-      : html`<a href="${base}/tasks${queryOf({ account: task.account, group: task.group })}">${task.group}</a>`,
-  ],
-  [texts.cloudGroup, task.cloudGroup],
-  [texts.account, task.account],
-  [texts.type, task.type],
-  [texts.starts, task.startsAt === null ? '–' : timeOf(task.startsAt)],
-  [texts.ends, task.endsAt === null ? '–' : timeOf(task.endsAt)],
-  [texts.attempts, `${task.attempts.made} (${task.attempts.failedInRow} ${texts.inRow})`],
-];
+const factsOf = (visit: Visit, task: ExplainView): readonly (readonly [string, unknown])[] => {
+  const { texts } = visit;
+  return [
+    ['ID', task.taskId],
+    [texts.group, groupOf(visit, task)],
+    [texts.cloudGroup, task.cloudGroup],
+    [texts.account, task.account],
+    [texts.type, task.type],
+    [texts.starts, task.startsAt === null ? '–' : timeOf(task.startsAt)],
+    [texts.ends, endOf(visit, task)],
+    [texts.attempts, `${task.attempts.made} (${task.attempts.failedInRow} ${texts.inRow})`],
+  ];
+};
+
+/** The entry of `groups:` that has it, or which `exclude` of it keeps it out. */
+function groupOf({ texts, base }: Visit, { account, group, entry }: ExplainView): unknown {
+  if (group !== null) return html`<a href="${base}/tasks${queryOf({ account, group })}">${group}</a>`;
+  return entry?.excludedBy
+    ? html`${texts.unmanaged} <small>${texts.excludedBy} ${entry.group}: <code>exclude.${entry.excludedBy.key} ${entry.excludedBy.glob}</code></small>`
+    : texts.unmanaged;
+}
+
+/** Whether somebody follows is of interest only of a task that has an end. */
+function endOf(visit: Visit, { account, endsAt, successor }: ExplainView): unknown {
+  const { texts } = visit;
+  if (endsAt === null) return '–';
+  return html`${timeOf(endsAt)} <small>${successor === null ? texts.nobodyFollows : html`${texts.follows} <a href="${taskAddress(visit, { account, taskId: successor.taskId })}">${successor.title}</a>`}</small>`;
+}
 
 /** First those that say no; the others are there for who wants to see them. */
 function rulesOf(visit: Visit, rules: readonly RuleView[]): Html {
