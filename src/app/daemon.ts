@@ -29,6 +29,7 @@ import { accessTokens, allSecrets, hookTokens } from './secrets.ts';
 import { tracesTo } from './traces.ts';
 
 export { planOnce } from './plan-once.ts';
+export { doStoreErrand } from './store-errands.ts';
 
 const exitCodes = { done: 0, failed: 1, badConfiguration: 78 } as const;
 const pruneEveryMs = 3_600_000;

@@ -34,7 +34,7 @@ type Database = Extract<StoreSettings, { kind: 'postgres' }>;
 const maxCaBytes = 1024 * 1024;
 
 /** A password and a certificate from a file are read at every new connection. */
-const placeOf = ({ url, password, caFile }: Database): SharedStoreOptions['place'] => ({
+export const placeOf = ({ url, password, caFile }: Database): SharedStoreOptions['place'] => ({
   url,
   password: async () => (password === undefined ? '' : reveal(password)),
   ca: caFile === undefined ? undefined : async () => new TextDecoder().decode(await readUserFile(caFile, maxCaBytes)),

@@ -13,6 +13,7 @@ import { schemaCommand } from './schema.ts';
 import { paint } from './show.ts';
 import { simulateCommand } from './simulate.ts';
 import { statusCommand } from './status.ts';
+import { storeCommand } from './store.ts';
 import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
 import { tasksCommand } from './tasks.ts';
 import { programVersion, versionCommand } from './version.ts';
@@ -69,7 +70,10 @@ function commandLine(surroundings: Surroundings): Command {
   for (const command of onCall) root.addCommand(command(surroundings));
   root.addCommand(healthcheckCommand(surroundings));
   root.commandsGroup('Other:');
-  root.addCommand(simulateCommand(surroundings)).addCommand(schemaCommand(surroundings));
+  root
+    .addCommand(storeCommand(surroundings))
+    .addCommand(simulateCommand(surroundings))
+    .addCommand(schemaCommand(surroundings));
   root.addCommand(versionCommand(surroundings));
   everyCommand(root, (command) => {
     command.exitOverride().configureOutput({

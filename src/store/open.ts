@@ -10,7 +10,7 @@ import { fileLock, type Lock, refuseNewer } from './ownership.ts';
 import { inlineSqlite, type Sqlite, SqliteError, sqliteDialect, threadedSqlite } from './sqlite/dialect.ts';
 import type { SharedStoreOptions, Store, StoreOptions } from './store.ts';
 import { problemOf, StoreProblem } from './store-problem.ts';
-import { type Database, readMeta, readVersion, type Tables } from './tables.ts';
+import { type Database, readMeta, readVersion, refuseUnfinished, type Tables } from './tables.ts';
 import { type Watch, watch } from './watched.ts';
 
 export type { SharedStoreOptions, Store, StoreOptions } from './store.ts';
@@ -92,7 +92,10 @@ async function enter(
       const version = await readVersion(db);
       refuseNewer(version, file);
       const key = version > 0 ? await readMeta(db, 'fingerprint-key') : undefined;
-      if (key !== undefined) return Buffer.from(key, 'hex');
+      if (key !== undefined) {
+        await refuseUnfinished(db, file);
+        return Buffer.from(key, 'hex');
+      }
     } catch (error) {
       // The owner is about to make it.
       if (!(error instanceof SqliteError && error.fault === 'missing') || readOnly) throw error;

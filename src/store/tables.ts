@@ -4,7 +4,9 @@
  * Facts are JSON in `body`; only what a query needs has a column of its own, so a new field in a record is no
  * migration. One schema for every database: what only SQLite understands is marked.
  */
+
 import { type Generated, type Kysely, sql, type Transaction } from 'kysely';
+import { StoreProblem } from './store-problem.ts';
 
 export interface Tables {
   readonly meta: { readonly key: string; readonly value: string };
@@ -100,7 +102,7 @@ async function createEvents(schema: Kysely<Tables>['schema'], engine: Engine): P
 export const schemaVersion = steps.length;
 
 /** The last two are PostgreSQL's: the version of its own tables, and the oldest one whose programs can use them. */
-type MetaKey = 'schema-version' | 'fingerprint-key' | 'epoch' | 'own-version' | 'usable-from';
+type MetaKey = 'schema-version' | 'fingerprint-key' | 'epoch' | 'copy-unfinished' | 'own-version' | 'usable-from';
 
 export async function readMeta(db: Kysely<Tables>, key: MetaKey): Promise<string | undefined> {
   const row = await db.selectFrom('meta').select('value').where('key', '=', key).executeTakeFirst();
@@ -113,6 +115,15 @@ export async function writeMeta(db: Kysely<Tables>, key: MetaKey, value: string)
     .values({ key, value })
     .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
     .execute();
+}
+
+/** A half copy is nobody's memory. */
+export async function refuseUnfinished(db: Kysely<Tables>, name: string): Promise<void> {
+  const from = await readMeta(db, 'copy-unfinished');
+  if (from !== undefined)
+    throw new StoreProblem(
+      `${name} is an unfinished copy of ${from}: run \`relaykeeper store copy\` again, or name another store`,
+    );
 }
 
 /** 0: nothing is there yet. */

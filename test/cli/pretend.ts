@@ -55,7 +55,7 @@ export async function typed(args: readonly string[], around: Around = {}): Promi
     signals: () => ({ stop: around.stopped ? AbortSignal.abort() : new AbortController().signal, onHangup: () => {} }),
     app: async () => {
       const missing = () => Promise.reject(new Error('this test gives no app'));
-      return { runApp: missing, planOnce: missing, ...around.app };
+      return { runApp: missing, planOnce: missing, doStoreErrand: missing, ...around.app };
     },
     configPath: undefined,
     exitCode: 0,

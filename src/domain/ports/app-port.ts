@@ -10,6 +10,8 @@ export interface App {
   runApp(options: RunOptions): Promise<number>;
   /** One poll of every account and the verdict for each task; sends nothing else. */
   planOnce(options: PlanOptions): Promise<Plan>;
+  /** Something done with a store besides running on it. */
+  doStoreErrand(options: StoreErrandOptions): Promise<StoreErrandEnd>;
 }
 
 interface Common {
@@ -27,6 +29,22 @@ export interface RunOptions extends Common {
   readonly signals: Signals;
   /** What went wrong before there is a log. */
   readonly stderr: { write(text: string): void };
+}
+
+/** Addresses as people write them; undefined: the configured store. */
+export type StoreErrand =
+  | { readonly kind: 'copy'; readonly from: string; readonly to: string }
+  | { readonly kind: 'backup'; readonly file: string }
+  | { readonly kind: 'check'; readonly at: string | undefined };
+
+export interface StoreErrandOptions extends Common {
+  readonly errand: StoreErrand;
+}
+
+export interface StoreErrandEnd {
+  readonly exitCode: number;
+  /** What was done, or why not. */
+  readonly lines: readonly string[];
 }
 
 export interface PlanOptions extends Common {

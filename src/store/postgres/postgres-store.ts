@@ -7,6 +7,7 @@ import { history, maxEventsKept, pruneEvents } from '../event-log.ts';
 import { ledgerStore } from '../ledger-store.ts';
 import type { SharedStoreOptions, Store } from '../store.ts';
 import { StoreProblem } from '../store-problem.ts';
+import { refuseUnfinished } from '../tables.ts';
 import { watch } from '../watched.ts';
 import { connectTo, sqlState } from './connection.ts';
 import { openLeases } from './leases.ts';
@@ -41,7 +42,9 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
     const giveUpAt = clock.monotonic() + (options.patienceMs ?? startPatienceMs);
     for (;;) {
       try {
-        return await prepare(db, name, () => randomBytes(fingerprintKeyBytes).toString('hex'));
+        const made = await prepare(db, name, () => randomBytes(fingerprintKeyBytes).toString('hex'));
+        await refuseUnfinished(db, name);
+        return made;
       } catch (error) {
         if (isFinal(error) || clock.monotonic() >= giveUpAt) {
           await ledgers.close();

@@ -69,7 +69,7 @@ export interface FileFailure {
 }
 
 /** In the header of every file of ours: "RLYK". */
-const applicationId = 0x524c594b;
+export const applicationId = 0x524c594b;
 /** SQLite's smallest page; it takes anything shorter for a new database. */
 const smallestBytes = 512;
 /** How long to wait for another process's (a person's) lock on the database, milliseconds. */

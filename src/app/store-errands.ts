@@ -1,0 +1,116 @@
+/** `store copy`, `backup`, `check`: which stores are meant, and how each errand ends. */
+import { existsSync } from 'node:fs';
+import type { StoreErrand, StoreErrandEnd, StoreErrandOptions } from '../domain/ports/app-port.ts';
+import type { Settings, StoreSettings } from '../settings/settings.ts';
+import { readStore } from '../settings/values.ts';
+import { copyStore } from '../store/copy.ts';
+import { StoreProblem } from '../store/open.ts';
+import { type RawStore, rawDatabase, rawFile } from '../store/raw.ts';
+import { backUp, checkStore } from '../store/tend.ts';
+import { findAndLoad } from './configuration.ts';
+import { nameOf, placeOf } from './ledger-place.ts';
+
+const exits = { done: 0, failed: 1, usage: 2, badConfiguration: 78 } as const;
+
+class Wrong extends Error {
+  readonly exitCode: number;
+  constructor(exitCode: number, message: string) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+export async function doStoreErrand(options: StoreErrandOptions): Promise<StoreErrandEnd> {
+  try {
+    return { exitCode: exits.done, lines: await linesOf(options.errand, options) };
+  } catch (error) {
+    if (error instanceof StoreProblem) return { exitCode: exits.failed, lines: [error.message] };
+    if (error instanceof Wrong) return { exitCode: error.exitCode, lines: error.message.split('\n') };
+    throw error;
+  }
+}
+
+async function linesOf(errand: StoreErrand, options: StoreErrandOptions): Promise<readonly string[]> {
+  switch (errand.kind) {
+    case 'copy':
+      return copy(placeMeant(errand.from, options), placeMeant(errand.to, options), options);
+    case 'check':
+      return check(placeMeant(errand.at, options), options);
+    case 'backup': {
+      const place = placeMeant(undefined, options);
+      if (place.kind !== 'sqlite')
+        throw new Wrong(
+          exits.usage,
+          `${nameOf(place)}: use \`pg_dump --schema=relaykeeper\`, or \`relaykeeper store copy\` to a file`,
+        );
+      backUp(place.path, errand.file);
+      return [`${place.path} is saved in ${errand.file}, and that was read back whole`];
+    }
+    default:
+      return errand satisfies never;
+  }
+}
+
+/** An address, or the configured store. A password that is not in the address is the configured one, or PGPASSWORD. */
+function placeMeant(address: string | undefined, { configPath, env }: StoreErrandOptions): StoreSettings {
+  const configured = (): Settings['store'] | undefined => {
+    const found = findAndLoad(configPath, env);
+    if (found.ok) return found.settings.store;
+    if (address === undefined) throw new Wrong(exits.badConfiguration, found.errors.join('\n'));
+    return undefined;
+  };
+  if (address === undefined) {
+    const store = configured();
+    if (!store) throw new Wrong(exits.badConfiguration, 'no store is configured');
+    return store;
+  }
+  const read = readStore(address);
+  if (!read.ok) throw new Wrong(exits.usage, `the address of a store ${read.wrong}`);
+  const { value } = read;
+  if (value.kind === 'sqlite') return value;
+  const store = configured();
+  if (store?.kind === 'postgres' && store.url === value.url && value.password === undefined) return store;
+  const password = value.password ?? env.PGPASSWORD;
+  const caFile = value.url.includes('sslmode=') ? env.PGSSLROOTCERT : undefined;
+  return {
+    kind: 'postgres',
+    url: value.url,
+    password: password === undefined ? undefined : { kind: 'value', reveal: () => password },
+    caFile,
+  };
+}
+
+const opened = (place: StoreSettings, { clock }: StoreErrandOptions, create: boolean): Promise<RawStore> =>
+  place.kind === 'sqlite' ? rawFile(place.path, clock, create) : rawDatabase(placeOf(place), create);
+
+async function copy(from: StoreSettings, to: StoreSettings, options: StoreErrandOptions): Promise<readonly string[]> {
+  if (nameOf(from) === nameOf(to)) throw new Wrong(exits.usage, 'a store is not copied to itself');
+  if (from.kind === 'sqlite' && !existsSync(from.path))
+    throw new Wrong(exits.failed, `there is no store at ${from.path}`);
+  const source = await opened(from, options, false);
+  try {
+    const target = await opened(to, options, true);
+    try {
+      const counts = await copyStore(source, target, () => {});
+      const told = Object.entries(counts).map(([table, rows]) => `${rows} ${table.replaceAll('_', ' ')}s`);
+      return [`${nameOf(to)} has what ${nameOf(from)} has, compared row by row: ${told.join(', ')}`];
+    } finally {
+      await target.close();
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+async function check(place: StoreSettings, options: StoreErrandOptions): Promise<readonly string[]> {
+  const store = await opened(place, options, false);
+  try {
+    const { counts, wrong } = await checkStore(store);
+    const told = Object.entries(counts).map(([table, rows]) => `${rows} ${table.replaceAll('_', ' ')}s`);
+    if (wrong.length > 0)
+      throw new Wrong(exits.failed, [`${nameOf(place)}: these cannot be read:`, ...wrong].join('\n'));
+    return [`${nameOf(place)} is sound: ${told.join(', ')}`];
+  } finally {
+    await store.close();
+  }
+}

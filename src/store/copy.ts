@@ -1,0 +1,133 @@
+/**
+ * A whole store to another place, on the same engine or the other: every row, compared by content when it is done. A copy
+ * that was cut short goes on where it was; until it is whole nobody can run on it.
+ */
+import { createHash } from 'node:crypto';
+import { type Expression, sql } from 'kysely';
+import type { RawStore } from './raw.ts';
+import { StoreProblem } from './store-problem.ts';
+import { type Database, readMeta, type Tables, writeMeta } from './tables.ts';
+
+/** Rows read and written at a time. */
+const pageRows = 500;
+
+type StateTable = 'task_record' | 'hold' | 'account_record';
+const keys = {
+  task_record: ['account', 'task_id'],
+  hold: ['account', 'id'],
+  account_record: ['account'],
+} as const satisfies Record<StateTable, readonly string[]>;
+const stateTables = Object.keys(keys) as readonly StateTable[];
+
+type Row = Readonly<Record<string, unknown>>;
+export type Counts = Readonly<Record<StateTable | 'event', number>>;
+
+/** Gives how many rows each table has. Rejects with `StoreProblem` if `to` has another ledger, or does not have the same in the end. */
+export async function copyStore(
+  from: RawStore,
+  to: RawStore,
+  onPage: (table: string, rows: number) => void,
+): Promise<Counts> {
+  const key = await readMeta(from.db, 'fingerprint-key');
+  if (key === undefined) throw new StoreProblem(`there is nothing in ${from.name}`);
+  const there = await readMeta(to.db, 'fingerprint-key');
+  if (there !== key && !(await isEmpty(to.db)))
+    throw new StoreProblem(`${to.name} has a ledger of its own, which would be lost: name an empty place`);
+  await writeMeta(to.db, 'copy-unfinished', from.name);
+  await writeMeta(to.db, 'fingerprint-key', key);
+  await copyEvents(from, to, onPage);
+  for (const table of stateTables) {
+    await to.db.deleteFrom(table).execute();
+    for await (const rows of pagesOf(from, table)) {
+      await insert(to.db, table, rows);
+      onPage(table, rows.length);
+    }
+  }
+  const [had, has] = [await contentOf(from), await contentOf(to)];
+  for (const table of [...stateTables, 'event'] as const)
+    if (had[table].digest !== has[table].digest)
+      throw new StoreProblem(
+        `${to.name} is not what ${from.name} is: ${table} has ${has[table].rows} rows of ${had[table].rows}. Is somebody using one of them? Copy again`,
+      );
+  await to.db.deleteFrom('meta').where('key', '=', 'copy-unfinished').execute();
+  return countsOf(has);
+}
+
+async function isEmpty(db: Database): Promise<boolean> {
+  for (const table of [...stateTables, 'event'] as const)
+    if ((await db.selectFrom(table).select('account').limit(1).executeTakeFirst()) !== undefined) return false;
+  return true;
+}
+
+/** They are many, are only ever added, and are in order: what is there already stays. */
+async function copyEvents(from: RawStore, to: RawStore, onPage: (table: string, rows: number) => void): Promise<void> {
+  const first = await from.db.selectFrom('event').select('seq').orderBy('seq').limit(1).executeTakeFirst();
+  await to.db
+    .deleteFrom('event')
+    .where('seq', '<', first?.seq ?? Number.MAX_SAFE_INTEGER)
+    .execute();
+  const last = await to.db.selectFrom('event').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst();
+  for await (const rows of pagesOf(from, 'event', last?.seq)) {
+    await insert(to.db, 'event', rows);
+    onPage('event', rows.length);
+  }
+  await to.numberEvents();
+}
+
+const insert = (db: Database, table: keyof Tables, rows: readonly Row[]) =>
+  db.transaction().execute((write) =>
+    write
+      .insertInto(table)
+      .values(rows as never)
+      .execute(),
+  );
+
+/** All rows in the order of their key, which is the engine's own. */
+async function* pagesOf(
+  { db, schema }: RawStore,
+  table: StateTable | 'event',
+  afterSeq?: number,
+): AsyncGenerator<readonly Row[]> {
+  const columns = table === 'event' ? ['seq'] : keys[table];
+  const order = sql.join(columns.map((column) => sql.ref(column)));
+  let after: readonly unknown[] | undefined = afterSeq === undefined ? undefined : [afterSeq];
+  for (;;) {
+    const beyond: Expression<unknown> = after ? sql`where (${order}) > (${sql.join(after)})` : sql``;
+    const { rows } =
+      await sql<Row>`select * from ${sql.table(`${schema}${table}`)} ${beyond} order by ${order} limit ${pageRows}`.execute(
+        db,
+      );
+    if (rows.length > 0) yield rows.map(ofTheLedger);
+    const last = rows.at(-1);
+    if (!last || rows.length < pageRows) return;
+    after = columns.map((column) => last[column]);
+  }
+}
+
+/** PostgreSQL adds a column of its own to each row. */
+const ofTheLedger = ({ tx: _, ...row }: Row): Row => row;
+
+type Content = Readonly<Record<StateTable | 'event', { readonly rows: number; readonly digest: string }>>;
+
+/** The same in whatever order the rows come: the hashes of all rows added up. */
+export async function contentOf(store: RawStore): Promise<Content> {
+  const found: [string, { rows: number; digest: string }][] = [];
+  for (const table of [...stateTables, 'event'] as const) {
+    let [rows, sum] = [0, 0n];
+    for await (const page of pagesOf(store, table))
+      for (const row of page) {
+        rows++;
+        sum = BigInt.asUintN(256, sum + hashOf(row));
+      }
+    found.push([table, { rows, digest: `${rows} ${sum.toString(16)}` }]);
+  }
+  return Object.fromEntries(found) as Content;
+}
+
+function hashOf(row: Row): bigint {
+  const fields = Object.entries(row).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return BigInt(`0x${createHash('sha256').update(JSON.stringify(fields)).digest('hex')}`);
+}
+
+const countsOf = (content: Content): Counts =>
+  Object.fromEntries(Object.entries(content).map(([table, { rows }]) => [table, rows])) as Counts;
