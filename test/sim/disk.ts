@@ -31,8 +31,6 @@ export class Disk {
   readonly memory = new MemoryStore();
   /** Attempts whose intent is on disk. */
   readonly intended = new Set<string>();
-  /** Attempts whose failure is on disk. */
-  readonly failed = new Set<string>();
   weather: DiskWeather = fairDisk;
   /** The newest save, milliseconds of the world. */
   savedAt = 0;
@@ -119,7 +117,6 @@ export class Disk {
     this.savedAt = this.#clock.monotonic();
     for (const event of changes.events) {
       if (event.type === 'restart-intended') this.intended.add(event.attemptId);
-      if (event.type === 'restart-failed') this.failed.add(event.attemptId);
     }
     return this.memory.save(account, changes);
   }

@@ -10,7 +10,6 @@ import { defaultPolicy, Stage, tasks } from './stage.ts';
 
 const hour = 3_600;
 const usual = policiesOf(defaultPolicy);
-const unguarded: Policies = { ...policiesOf({ ...defaultPolicy, storm: false, budget: false }), storm: false };
 const incurable = { restartsInVain: Number.POSITIVE_INFINITY };
 
 /** Runs until every task is active again; the seconds it took. */
@@ -308,41 +307,4 @@ describe('the cloud in trouble', () => {
     await stage.run(hour);
     expect(new Set(stage.told('task-quarantined').map(({ taskId }) => taskId))).toEqual(new Set(refused));
   });
-  test('the clock an hour off is learned with one extra call, and outages heal as ever', async () => {
-    const stage = new Stage({
-      policies: usual,
-      tasks: tasks(10),
-      world: { parameters: { clockOffsetMs: -hour * 1_000 } },
-    });
-    await stage.run(100);
-    const refused = stage.arrivals.filter(({ outcome }) => outcome === 'InvalidTimestamp');
-    expect(refused).toHaveLength(1);
-    stopAll(stage, ['t00000', 't00001']);
-    expect(await healed(stage, ['t00000', 't00001'], 60)).toBeLessThan(30);
-    expect(stage.keeper.cloud.clockOffsetMs() / 1_000).toBeCloseTo(-hour, -1);
-  });
-});
-
-test('a hold set while the restart waits in its lane stops it', async () => {
-  const { stage, ids } = await settledStage(60, unguarded);
-  stopAll(stage, ids);
-  await stage.run(8); // seen at 5 s, and 60 restarts take six seconds: some wait
-  const waiting = ids.filter((taskId) => stage.restarts(taskId).length === 0).at(-1) ?? '';
-  const now = stage.clock.now();
-  const hold = {
-    id: 'h',
-    account: 'main',
-    target: { kind: 'task', taskId: waiting },
-    author: 'eve',
-    reason: 'repair',
-    createdAt: now,
-    endsAt: undefined,
-  } as const;
-  await Promise.all([
-    stage.keeper.operator.changeHold({ type: 'hold-added', at: now, account: 'main', hold }),
-    stage.run(120),
-  ]);
-  expect(waiting).not.toBe('');
-  expect(stage.restarts(waiting)).toEqual([]);
-  expect(stage.restarts().length).toBe(59);
 });

@@ -23,7 +23,7 @@ import { Judge } from './judge.ts';
 import { heldBy } from './laws.ts';
 import { Owners } from './ownership.ts';
 import { type Call, type Configuration, Process } from './process.ts';
-import { isDue, isOpen, managedBy } from './reading.ts';
+import { managedBy, outsideItsTime } from './reading.ts';
 import { type Hold, lineOf, Refusal, type TaskItem, toldBy } from './seam.ts';
 import { accessKey } from './stage.ts';
 import { itemOf } from './thin-cloud.ts';
@@ -115,14 +115,8 @@ export class History {
   note(text: () => string): void {
     const at = this.clock.monotonic();
     const stamped = () => `${(at / 1_000).toFixed(3).padStart(11)} ${text()}`;
-    this.#lines.push(
-      this.#options.trace
-        ? (
-            (line) => () =>
-              line
-          )(stamped())
-        : stamped,
-    );
+    const line = this.#options.trace ? stamped() : undefined;
+    this.#lines.push(line === undefined ? stamped : () => line);
     if (!this.#options.trace && this.#lines.length > 2 * linesKept) this.#lines.splice(0, linesKept);
   }
 
@@ -469,14 +463,13 @@ export class History {
   leftDown(): readonly string[] {
     const { policies } = this.configuration;
     const { book } = this.judge;
-    return [...this.world.tasks.values()].flatMap(({ taskId, life, endsAt }) => {
+    return [...this.world.tasks.values()].flatMap(({ taskId, life }) => {
       const item = this.#itemOf(taskId);
       const policy = item && managedBy(policies, item);
       const task = book.tasks.get(taskId);
       if (!policy || item.status !== 'stopped' || life.restartsInVain === Number.POSITIVE_INFINITY) return [];
       if (!task) return [taskId];
-      const { now } = this.world;
-      const due = isDue(item, policy, now) && isOpen(policy.hours, now) && now < endsAt - policy.endGuardMs;
+      const due = outsideItsTime(item, policy, this.world.now) === undefined;
       const givenUp = task.abandoned || task.isOnlyWatched(policy, 'perhaps');
       const held = heldBy(this.disk.holds(), taskId, policy.name, this.wall()) !== undefined;
       return due && !givenUp && !held ? [taskId] : [];

@@ -267,15 +267,7 @@ export class Judge {
     const { disk, isOwner } = this.#witness;
     const task = book.task(told.taskId);
     const { taskId, attemptId, trigger, group } = told;
-    const call: Call = {
-      taskId,
-      attemptId,
-      trigger,
-      group,
-      sentAt: undefined,
-      answeredAt: undefined,
-      mayWork: false,
-    };
+    const call: Call = { taskId, attemptId, trigger, group, sentAt: undefined, answeredAt: undefined, mayWork: false };
     const moment = { ...this.#scene(process), book, task, call, holds: disk.holds() };
     const wrong = trigger === 'auto' ? wrongByRules(moment) : wrongByHand(moment);
     this.must(!wrong, () => `restart of ${taskId}${trigger === 'manual' ? ' by hand' : ''}: ${wrong}`);

@@ -6,7 +6,7 @@
  * turn it is stands in the tables of test/domain.
  */
 import type { Book, Call, TaskBook } from './book.ts';
-import { isOpen, managedBy, plannedOf } from './reading.ts';
+import { managedBy, outsideItsTime } from './reading.ts';
 import type { Hold, Policies, Policy, TaskItem } from './seam.ts';
 
 /** Rounding of times to whole milliseconds. */
@@ -64,12 +64,7 @@ const held: TaskLaw = ({ book, holds, task, wall }, policy) => {
   const by = heldBy(inForce(holds, book), task.taskId, policy.name, wall);
   return by && `it is held by ${by}`;
 };
-const inTime: TaskLaw = ({ cloudNow }, policy, item) => {
-  const { startsAt, endsAt } = plannedOf(item);
-  if (cloudNow >= endsAt - policy.endGuardMs) return 'it has ended, or is about to';
-  if (cloudNow < startsAt - policy.startLeadMs) return 'its start is ahead';
-  return !isOpen(policy.hours, cloudNow) && 'it is outside its hours';
-};
+const inTime: TaskLaw = ({ cloudNow }, policy, item) => outsideItsTime(item, policy, cloudNow);
 
 /** What is wrong with a restart by the rules; undefined: nothing. */
 export function wrongByRules(moment: Moment): string | undefined {

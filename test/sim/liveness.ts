@@ -15,7 +15,7 @@
  */
 import type { Book, TaskBook } from './book.ts';
 import { heldBy, type Scene } from './laws.ts';
-import { isDue, isOpen, managedBy, plannedOf } from './reading.ts';
+import { managedBy, outsideItsTime } from './reading.ts';
 import type { Hold, Policy, RestartAnswer, TaskItem } from './seam.ts';
 
 /** How often an open circuit is probed. */
@@ -116,9 +116,7 @@ export class Liveness {
     if (!task.found || task.isOnlyWatched(policy, 'perhaps')) return false;
     if (task.abandoned || task.downAt <= task.upAt) return false;
     if (heldBy(holds, item.taskId, policy.name, wall) !== undefined) return false;
-    const { startsAt, endsAt } = plannedOf(item);
-    if (cloudNow < startsAt - policy.startLeadMs || cloudNow >= endsAt - policy.endGuardMs) return false;
-    return isOpen(policy.hours, cloudNow) && (startsAt > cloudNow || isDue(item, policy, cloudNow));
+    return outsideItsTime(item, policy, cloudNow) === undefined;
   }
 
   #judge(task: TaskBook, policy: Policy, { closedMs, openMs, stormy, person }: Wait, scene: Scene): void {

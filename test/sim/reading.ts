@@ -30,7 +30,7 @@ const dayMs = 24 * 3_600_000;
 const days = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
 
 /** For zones without summer time only. */
-export function isOpen(hours: readonly Hours[], at: number): boolean {
+function isOpen(hours: readonly Hours[], at: number): boolean {
   if (hours.length === 0) return true;
   return hours.some((entry) => {
     const local = at + (entry.timezone === 'Asia/Shanghai' ? 8 * 3_600_000 : 0);
@@ -46,16 +46,10 @@ export function isOpen(hours: readonly Hours[], at: number): boolean {
   });
 }
 
-/** StartTime and EndTime as the cloud wrote them. */
-export const plannedOf = ({ startsAt, endsAt }: TaskItem) => ({
-  startsAt: startsAt === undefined ? Number.NEGATIVE_INFINITY : unixMs(startsAt),
-  endsAt: endsAt === undefined ? Number.POSITIVE_INFINITY : unixMs(endsAt),
-});
-
-/** Known status, not ended, StartTime ≤ now < EndTime, inside its hours. */
-export function isDue(item: TaskItem, policy: Policy, cloudNow: number): boolean {
-  const { status } = item;
-  const { startsAt, endsAt } = plannedOf(item);
-  if (status === 'unknown' || status === 'ended' || endsAt <= cloudNow || startsAt > cloudNow) return false;
-  return isOpen(policy.hours, cloudNow);
+/** What of its times is against a restart now. */
+export function outsideItsTime(item: TaskItem, policy: Policy, cloudNow: number): string | undefined {
+  const { startsAt, endsAt } = item;
+  if (endsAt !== undefined && cloudNow >= unixMs(endsAt) - policy.endGuardMs) return 'it has ended, or is about to';
+  if (startsAt !== undefined && cloudNow < unixMs(startsAt) - policy.startLeadMs) return 'its start is ahead';
+  return isOpen(policy.hours, cloudNow) ? undefined : 'it is outside its hours';
 }

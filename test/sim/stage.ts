@@ -24,7 +24,6 @@ import { begin, plainPolicy } from '../domain/story.ts';
 import {
   type AccountRecord,
   type BudgetEntry,
-  type CloudTrace,
   type Event,
   type Gate,
   type Hold,
@@ -138,7 +137,6 @@ export class Stage {
   readonly store = new MemoryStore();
   readonly events: Event[] = [];
   readonly complaints: string[] = [];
-  readonly traces: CloudTrace[] = [];
   readonly arrivals: Arrival[] = [];
   keeper!: Keeper;
   gate!: Gate;
@@ -184,7 +182,7 @@ export class Stage {
         gate: this.gate,
         clock: this.clock,
         transport: pretendTransport(this.world, this.clock),
-        onTrace: (trace) => this.traces.push(trace),
+        onTrace: () => {},
       }),
       listScope: '*',
     };

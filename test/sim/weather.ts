@@ -17,17 +17,7 @@ export type Plan = (weather: Weather) => void;
 
 const plans: Readonly<Record<Trouble, Plan>> = { ...cloudTroubles, ...homeTroubles };
 
-export interface WeatherOptions {
-  readonly dice: Dice;
-  readonly tasks: readonly TaskPlan[];
-  readonly configuration: Configuration;
-  readonly cloudGroups: readonly string[];
-  readonly weatherMs: number;
-  readonly appetite: Readonly<Record<Trouble, number>>;
-  readonly replicas: number;
-}
-
-export class Weather implements WeatherOptions {
+export class Weather {
   readonly dice: Dice;
   readonly tasks: readonly TaskPlan[];
   readonly configuration: Configuration;
@@ -39,7 +29,13 @@ export class Weather implements WeatherOptions {
   /** Two slow ways there at once would add up to more than the limiter assumes. */
   slowedUp = false;
 
-  constructor({ dice, tasks, configuration, cloudGroups, weatherMs, appetite, replicas }: WeatherOptions) {
+  constructor(
+    options: Omit<
+      Weather,
+      'scheduled' | 'slowedUp' | 'all' | 'at' | 'somewhere' | 'taskId' | 'fault' | 'call' | 'edit'
+    >,
+  ) {
+    const { dice, tasks, configuration, cloudGroups, weatherMs, appetite, replicas } = options;
     this.dice = dice;
     this.tasks = tasks;
     this.configuration = configuration;
