@@ -4,8 +4,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/real/**'],
-    // By itself one core would be left idle, and most tests wait more than they compute.
-    maxWorkers: 2,
+    // On two cores: most tests wait, for time and for processes, more than they compute.
+    maxWorkers: 3,
     testTimeout: 20_000,
     hookTimeout: 30_000,
   },

@@ -207,7 +207,7 @@ test('the records stay sane', () => {
         }
       });
     }),
-    { numRuns: 400 },
+    { numRuns: 200 },
   );
 });
 
@@ -224,7 +224,7 @@ test('every wait has a reason, and a time that is not past', () => {
         }
       });
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
 
@@ -281,7 +281,7 @@ test('an item of an earlier list in place of a fresh one that shows the same cha
         JSON.parse(JSON.stringify(value, (key, part) => (key === 'requestedAt' ? undefined : part)));
       expect(timeless(reusing)).toEqual(timeless(fresh));
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
 

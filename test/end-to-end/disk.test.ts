@@ -56,24 +56,11 @@ function corrupt(file: string): void {
   writeFileSync(file, bytes.fill(0, 4096 * 4, 4096 * Math.floor(bytes.length / 8192)));
 }
 
+// What else a file can be, and each sentence: test/store/open.test.ts.
 describe('a store that is no good at the start', () => {
   it.concurrent.each<[string, (file: string) => void, RegExp]>([
     ['truncated to nothing', (file) => truncateSync(file, 0), /so its contents are lost.*mkdir old && mv/],
-    ['truncated in the middle', (file) => truncateSync(file, 4096 * 5), /is damaged.*mkdir old && mv/],
     ['corrupted', corrupt, /is damaged.*mkdir old && mv/],
-    [
-      'replaced by a text',
-      (file) => writeFileSync(file, 'notes\n'.repeat(2_000)),
-      /is not a SQLite database.*mkdir old && mv/,
-    ],
-    [
-      'replaced by a directory',
-      (file) => {
-        rmSync(file);
-        mkdirSync(file);
-      },
-      /is not a file/,
-    ],
     [
       'from a newer version',
       (file) => inFile(file, "update meta set value = '99' where key = 'schema-version'"),
@@ -131,7 +118,6 @@ describe('a store that is no good at the start', () => {
 
 describe('a store that goes wrong under the running process', () => {
   it.concurrent.each<[string, (file: string) => void]>([
-    ['moved away', (file) => renameSync(file, `${file}.moved`)],
     ['deleted', (file) => rmSync(file)],
     [
       'replaced',

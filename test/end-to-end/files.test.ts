@@ -19,8 +19,6 @@ describe.concurrent('check ends where a pipe stands', () => {
   it.each([
     ['as configuration', 'relaykeeper.yaml', `cannot be read: ${pipe}`],
     ['as secret', 'secret', `this file cannot be read: ${pipe}`],
-    ['as token', 'token', `this file cannot be read: ${pipe}`],
-    ['as certificate', 'cert', `this file cannot be read: ${pipe}`],
   ])('%s', async (_what, name, words) => {
     await using stage = new Stage();
     const folder = stage.folder();
