@@ -19,7 +19,7 @@ interface FrontOptions {
   readonly onOpen: (web: Web) => void;
 }
 
-export interface Front {
+interface Front {
   /** Ends when all doors are open, or when `signal` aborts. */
   takeRest(signal: AbortSignal): Promise<void>;
   close(withinMs: number): Promise<void>;

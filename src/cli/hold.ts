@@ -94,10 +94,7 @@ async function isMeant(
   if (!out.isTerminal || yes || json || target.kind === 'task') return true;
   const wanted = { account, title, group, all: all && 'true' };
   const { covers, first } = await daemon.get<HoldPreview>(`/api/v1/holds/preview${query(wanted)}`);
-  const short = shortIds(
-    out,
-    first.map(({ taskId }) => taskId),
-  );
+  const short = shortIds(out, first);
   for (const task of first)
     out.error(`  ${short(task.taskId)}  ${plain(task.title)}${task.stopped ? '  stopped' : ''}\n`);
   if (first.length < covers.tasks) out.error(`  and ${covers.tasks - first.length} more\n`);

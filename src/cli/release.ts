@@ -1,28 +1,17 @@
 /** `release TASK…`: out of quarantine or abandonment, back under the rules. */
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import type { TaskView } from '../domain/views/shown.ts';
-import { askedBy, type DaemonOptions, withDaemon, withDaemonOptions } from './daemon.ts';
-import { type Choice, chosen, eachOf } from './several.ts';
+import { askedBy, withDaemon } from './daemon.ts';
+import { type ActionOptions, actionCommand, chosen, eachOf } from './several.ts';
 import { plain, writeJson } from './show.ts';
 import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
-
-interface Options extends DaemonOptions, Choice {
-  readonly by?: string;
-  readonly json?: true;
-}
 
 const givenUp = { query: { state: 'stopped' }, concerned: (task: TaskView) => task.givenUp !== null };
 
 export const releaseCommand = (surroundings: Surroundings): Command =>
-  withDaemonOptions(new Command('release'))
+  actionCommand('release', 'every task of the group that was given up')
     .description('take tasks out of quarantine or abandonment and forget their attempts')
-    .argument('[TASK...]', 'task id, the first 6 or more characters of it, or its title')
-    .option('--group <NAME>', 'every task of the group that was given up')
-    .option('--yes', 'do not ask, even for several tasks')
-    .option('--account <NAME>', 'account of the task, if several have it')
-    .option('--by <NAME>', 'who asks (default: you@this-machine)')
-    .option('--json', 'print JSON')
-    .action(async (ids: readonly string[], options: Options) => {
+    .action(async (ids: readonly string[], options: ActionOptions) => {
       const by = await askedBy(options.by, surroundings.env);
       const { out, program } = surroundings;
       const { named, done, failed } = await withDaemon(surroundings, options, async (daemon) => {

@@ -1,17 +1,15 @@
 /** `restart TASK…`: an operator's restart, sent now and past the rules that wait. */
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import type { TaskView } from '../domain/views/shown.ts';
 import type { CallFailure } from '../domain/words/failure.ts';
 import type { RestartAnswer } from '../domain/words/task.ts';
-import { askedBy, type DaemonOptions, withDaemon, withDaemonOptions } from './daemon.ts';
-import { type Choice, chosen, eachOf } from './several.ts';
+import { askedBy, withDaemon } from './daemon.ts';
+import { type ActionOptions, actionCommand, chosen, eachOf } from './several.ts';
 import { plain, writeJson } from './show.ts';
 import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
 
-interface Options extends DaemonOptions, Choice {
-  readonly by?: string;
+interface Options extends ActionOptions {
   readonly force?: true;
-  readonly json?: true;
 }
 
 interface Restarted {
@@ -22,15 +20,9 @@ interface Restarted {
 const stopped = { query: { state: 'stopped' }, concerned: (task: TaskView) => !task.gone };
 
 export const restartCommand = (surroundings: Surroundings): Command =>
-  withDaemonOptions(new Command('restart'))
+  actionCommand('restart', 'every stopped task of the group')
     .description('restart stopped tasks now, regardless of backoff, quarantine and storm')
-    .argument('[TASK...]', 'task id, the first 6 or more characters of it, or its title')
-    .option('--group <NAME>', 'every stopped task of the group')
-    .option('--yes', 'do not ask, even for several tasks')
     .option('--force', 'also if a hold covers it')
-    .option('--account <NAME>', 'account of the task, if several have it')
-    .option('--by <NAME>', 'who asks (default: you@this-machine)')
-    .option('--json', 'print JSON')
     .action(async (ids: readonly string[], options: Options) => {
       const by = await askedBy(options.by, surroundings.env);
       const json = options.json === true;

@@ -1,17 +1,31 @@
 /** For commands that act on tasks: which ones are meant, and if they are several, whether they are really meant. */
+import { Command } from 'commander';
 import type { ExplainView, TaskView } from '../domain/views/shown.ts';
-import { type Daemon, query } from './daemon.ts';
+import { type Daemon, type DaemonOptions, query, withDaemonOptions } from './daemon.ts';
 import { plain, shortIds } from './show.ts';
 import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
 
 /** Shown before the question; a group can have thousands. */
 const mostShown = 20;
 
-export interface Choice {
+/** The options of a command that acts on tasks. */
+export interface ActionOptions extends DaemonOptions {
   readonly account?: string;
   readonly group?: string;
   readonly yes?: true;
+  readonly by?: string;
+  readonly json?: true;
 }
+
+/** A command that acts on tasks: `inGroup` says which ones `--group` means. */
+export const actionCommand = (name: string, inGroup: string): Command =>
+  withDaemonOptions(new Command(name))
+    .argument('[TASK...]', 'task id, the first 6 or more characters of it, or its title')
+    .option('--group <NAME>', inGroup)
+    .option('--yes', 'do not ask, even for several tasks')
+    .option('--account <NAME>', 'account of the task, if several have it')
+    .option('--by <NAME>', 'who asks (default: you@this-machine)')
+    .option('--json', 'print JSON');
 
 /** How a task is named in the path of a request. */
 export interface Named {
@@ -28,7 +42,7 @@ export async function chosen(
   surroundings: Surroundings,
   daemon: Daemon,
   ids: readonly string[],
-  { account, group, yes }: Choice,
+  { account, group, yes }: ActionOptions,
   verb: string,
   inGroup: { readonly query: Readonly<Record<string, string>>; readonly concerned: (task: TaskView) => boolean },
 ): Promise<readonly Named[]> {
@@ -52,10 +66,7 @@ export async function chosen(
 
 async function isMeant({ out, ask }: Surroundings, tasks: readonly TaskView[], verb: string, yes: true | undefined) {
   if (yes || tasks.length === 1) return true;
-  const short = shortIds(
-    out,
-    tasks.map(({ taskId }) => taskId),
-  );
+  const short = shortIds(out, tasks);
   for (const task of tasks.slice(0, mostShown))
     out.error(`  ${short(task.taskId)}  ${plain(task.title)}  ${task.state}\n`);
   if (tasks.length > mostShown) out.error(`  and ${tasks.length - mostShown} more\n`);

@@ -63,9 +63,9 @@ function fitted(headings: readonly string[], needed: readonly number[], columns:
 const shortestId = 8;
 
 /** Ids as a terminal shows them: cut where they can still be told apart. */
-export function shortIds(out: Output, taskIds: readonly string[]): (taskId: string) => string {
+export function shortIds(out: Output, tasks: readonly { readonly taskId: string }[]): (taskId: string) => string {
   if (!out.isTerminal) return (taskId) => taskId;
-  const ids = new Set(taskIds);
+  const ids = new Set(tasks.map(({ taskId }) => taskId));
   const longest = Math.max(0, ...[...ids].map((id) => id.length));
   let places = shortestId;
   while (places < longest && new Set([...ids].map((id) => id.slice(0, places))).size < ids.size) places++;
@@ -79,9 +79,8 @@ export function moment(out: Output, at: number | null | undefined): string {
   if (at === null || at === undefined || !Number.isFinite(at)) return '-';
   const date = new Date(at);
   if (!out.isTerminal) return date.toISOString();
-  const two = (n: number) => String(n).padStart(2, '0');
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+  // Swedes write local time as everybody reads it: 2026-01-31 18:00:00.
+  return date.toLocaleString('sv-SE');
 }
 
 /** Sentences come with moments in UTC; beside local times a person would read them wrong. */

@@ -119,10 +119,7 @@ function writeForPerson(out: Output, program: string, status: StatusView, stoppe
 
 function writeDown(out: Output, { now, accounts }: StatusView, down: readonly TaskView[]): void {
   const shown = down.toSorted(longestFirst).slice(0, mostShown);
-  const short = shortIds(
-    out,
-    shown.map(({ taskId }) => taskId),
-  );
+  const short = shortIds(out, shown);
   const several = accounts.length > 1;
   writeTable(
     out,
@@ -310,10 +307,7 @@ function writeEnding(out: Output, { ending, accounts, now }: StatusView): void {
   if (out.isTerminal) out.write('Ends soon, and no later task has its destination:\n');
   const shown = out.isTerminal ? ending.slice(0, mostEnding) : ending;
   const several = !out.isTerminal || accounts.length > 1;
-  const short = shortIds(
-    out,
-    shown.map(({ taskId }) => taskId),
-  );
+  const short = shortIds(out, shown);
   writeTable(
     out,
     ['ENDS', ...(several ? ['ACCOUNT'] : []), 'TITLE', 'TASK', 'GROUP'],

@@ -65,10 +65,7 @@ export const tasksCommand = (surroundings: Surroundings): Command =>
 /** The account's column is there only where it tells something. */
 function writeTasks(out: Output, now: number, tasks: readonly TaskView[]): void {
   const several = !out.isTerminal || new Set(tasks.map(({ account }) => account)).size > 1;
-  const shortened = shortIds(
-    out,
-    tasks.map(({ taskId }) => taskId),
-  );
+  const shortened = shortIds(out, tasks);
   writeTable(
     out,
     [...(several ? ['ACCOUNT'] : []), 'TITLE', 'TASK', 'GROUP', 'STATE', 'DOWN', 'REASON', 'NEXT'],

@@ -18,7 +18,7 @@ import type { HttpOutcome, Transport } from './transport.ts';
 import { apiVersion, type Envelope, parseEnvelope } from './wire.ts';
 
 /** Of one answer's body, decompressed. */
-export const longestAnswerBytes = 16 * 1024 * 1024;
+const longestAnswerBytes = 16 * 1024 * 1024;
 
 /** What every call of one account needs. */
 export interface CallContext {

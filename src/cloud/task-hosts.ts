@@ -6,7 +6,7 @@ import type { TaskHosts } from '../domain/ports/cloud-port.ts';
 import { withoutSecrets } from './shown-text.ts';
 
 /** As the cloud wrote it, and what is kept of it: a number that only the same address without its query has. */
-export interface Destination {
+interface Destination {
   readonly address: unknown;
   readonly fingerprint: number | undefined;
 }

@@ -386,6 +386,5 @@ export const rootSchema = z.strictObject({
 
 export type Written = z.output<typeof rootSchema>;
 export type WrittenPolicy = z.output<typeof policySchema>;
-export type WrittenMaintenance = Written['maintenance'][number];
 export type WrittenGroup = z.output<typeof groupSchema>;
 export type WrittenAccount = z.output<typeof accountSchema>;

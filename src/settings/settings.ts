@@ -91,7 +91,7 @@ export interface Settings extends Pick<Written, 'log' | 'metrics'> {
 }
 
 /** A recurring hold as the file has it. */
-export interface MaintenanceSettings extends Omit<Maintenance, 'when'> {
+interface MaintenanceSettings extends Omit<Maintenance, 'when'> {
   /** Cron with seconds (or without: second 0), by the clock on the wall of the zone. */
   readonly schedule: string;
   readonly timezone: string;

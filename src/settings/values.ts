@@ -137,7 +137,7 @@ export function readSocket(text: string): Read<string> {
     : good(text);
 }
 
-export type StoreAddress =
+type StoreAddress =
   | { readonly kind: 'sqlite'; readonly path: string }
   | {
       readonly kind: 'postgres';

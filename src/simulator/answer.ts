@@ -48,7 +48,7 @@ export function answer(world: World, request: Request, now: number): Reply {
 }
 
 /** What became of a call on its arrival, before it is put on a wire. */
-export interface Met {
+interface Met {
   /** Undefined if a fault kept it from being carried out. */
   readonly outcome: Outcome | undefined;
   readonly end: End | undefined;

@@ -20,7 +20,7 @@ const readRows = 500;
 const budgetRows = 100_000;
 
 /** Where a ledger is, and how a person would mend it by hand. */
-export interface LedgerPlace {
+interface LedgerPlace {
   readonly db: Database;
   readonly name: string;
   /** What opens it for SQL, such as `sqlite3 FILE`. */

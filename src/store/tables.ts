@@ -32,7 +32,7 @@ export type Write = Transaction<Tables>;
 export const stateTables = ['meta', 'task_record', 'hold', 'account_record'] as const;
 
 /** What the engines say differently. */
-export type Engine = 'sqlite' | 'postgres';
+type Engine = 'sqlite' | 'postgres';
 
 type Step = (db: Kysely<Tables>, engine: Engine) => Promise<void>;
 

@@ -90,8 +90,8 @@ export const catalogue = {
   config_hash: gauge('A hash of the configuration in force, as a number', [], {
     present: 'after a configuration was read',
   }),
-  replicas: gauge('Processes that share the store with this one, itself included; 0 where nobody can', []),
-  replicas_configured_differently: gauge('Those of them whose configuration is another than this one’s', []),
+  replicas: gauge('Processes that share the store, this one included; 0 if it cannot be shared', []),
+  replicas_configured_differently: gauge("Replicas whose configuration differs from this one's", []),
   loop_tick_timestamp_seconds: gauge(
     'When the loop of an owned account last ticked; of several accounts, the one that ticked longest ago',
     [],

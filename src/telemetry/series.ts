@@ -46,78 +46,79 @@ export interface Histogram<Name extends HistogramName> {
 
 export function createCounter<Name extends CounterName>(name: Name): Counter<Name> {
   const { labels } = specOf(name);
-  const all = new Map<string, CounterSeries>();
-  const rendered = renderedOnce(() => {
-    let text = headText(name);
-    for (const series of all.values()) text += `${series.start}${numberText(series.value)}\n`;
-    return text;
-  });
+  const { all, changed, retain, text } = seriesOf<CounterSeries>(
+    name,
+    ({ start, value }) => `${start}${numberText(value)}\n`,
+  );
   return {
     add(values, by = 1) {
       if (!(by >= 0)) throw new RangeError(`${name} cannot change by ${by}: a counter only grows`);
       const key = keyOf(values);
       const known = all.get(key);
       if (known && by === 0) return;
-      rendered.changed();
+      changed();
       if (known) known.value += by;
       else all.set(key, { values: [...values], start: flat(sampleStart(name, labelText(labels, values))), value: by });
     },
-    retain(keep) {
-      rendered.changed();
-      retainIn(all, name, keep);
-    },
-    text: rendered.text,
+    retain,
+    text,
   };
 }
 
 export function createHistogram<Name extends HistogramName>(name: Name): Histogram<Name> {
   const { labels, buckets = [] } = specOf(name);
-  const all = new Map<string, HistogramSeries>();
-  const histogramText = histogramTextOf(name, buckets);
-  const rendered = renderedOnce(() => {
-    let text = headText(name);
-    for (const series of all.values()) text += histogramText(series);
-    return text;
-  });
-  const seriesOf = (values: readonly string[]) => {
+  const { all, changed, retain, text } = seriesOf<HistogramSeries>(name, histogramTextOf(name, buckets));
+  const known = (values: readonly string[]) => {
     const key = keyOf(values);
-    const known = all.get(key);
-    if (known) return known;
+    const found = all.get(key);
+    if (found) return found;
     const counts = new Array<number>(buckets.length + 1).fill(0);
     const series = { values: [...values], labels: flat(labelText(labels, values)), counts, sum: 0 };
     all.set(key, series);
-    rendered.changed();
+    changed();
     return series;
   };
   return {
-    zero: (values) => void seriesOf(values),
+    zero: (values) => void known(values),
     observe(values, value) {
       if (!Number.isFinite(value)) throw new RangeError(`${name} cannot observe ${value}`);
-      const series = seriesOf(values);
+      const series = known(values);
       const at = buckets.findIndex((bound) => value <= bound);
       const bucket = at < 0 ? buckets.length : at;
       series.counts[bucket] = (series.counts[bucket] ?? 0) + 1;
       series.sum += value;
-      rendered.changed();
+      changed();
     },
-    retain(keep) {
-      rendered.changed();
-      retainIn(all, name, keep);
-    },
-    text: rendered.text,
+    retain,
+    text,
   };
 }
 
-/** The text as it was made last, until something has changed. */
-function renderedOnce(render: () => string): { readonly text: () => string; readonly changed: () => void } {
+/** The series of one metric by their label values. Their text is kept as it was made last, until something has changed. */
+function seriesOf<Series extends { readonly values: readonly string[] }>(
+  name: MetricName,
+  textOf: (series: Series) => string,
+) {
+  const { labels } = specOf(name);
+  const all = new Map<string, Series>();
   let last: string | undefined;
+  const changed = () => {
+    last = undefined;
+  };
   return {
-    text() {
-      last ??= flat(render());
-      return last;
+    all,
+    changed,
+    retain(keep: Keep): void {
+      changed();
+      for (const [key, { values }] of all) if (!keep((label) => values[labels.indexOf(label)])) all.delete(key);
     },
-    changed() {
-      last = undefined;
+    text(): string {
+      if (last === undefined) {
+        let text = headText(name);
+        for (const series of all.values()) text += textOf(series);
+        last = flat(text);
+      }
+      return last;
     },
   };
 }
@@ -139,10 +140,3 @@ function histogramTextOf(name: string, bounds: readonly number[]): (series: Hist
 }
 
 const keyOf = (values: readonly string[]) => values.join(separator);
-
-function retainIn(all: Map<string, { readonly values: readonly string[] }>, name: MetricName, keep: Keep): void {
-  const { labels } = specOf(name);
-  for (const [key, { values }] of all) {
-    if (!keep((label) => values[labels.indexOf(label)])) all.delete(key);
-  }
-}

@@ -36,7 +36,15 @@ const explained = {
   holds: [],
   recent: [],
 } as unknown as ExplainView;
-const status = { startedAt: 0, now: 0, store: {}, accounts: [], groups: [], inCommon: [] } as unknown as StatusView;
+const status = {
+  startedAt: 0,
+  now: 0,
+  store: {},
+  accounts: [],
+  groups: [],
+  inCommon: [],
+  ending: [],
+} as unknown as StatusView;
 
 /** What reached the daemon, in its own words. */
 let reached: unknown[] = [];

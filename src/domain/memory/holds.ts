@@ -103,7 +103,7 @@ export const maintenanceHolds = ({ account, maintenance = [] }: Policies, clocks
   });
 
 /** Whose name a recurring hold has: nobody set it today. */
-export const maintenanceAuthor = 'maintenance';
+const maintenanceAuthor = 'maintenance';
 
 /** Its present time, or else its next: when it begins and ends, Unix milliseconds; undefined: it never comes again. */
 export function timeOf(

@@ -64,7 +64,7 @@ export function situationOf(ledger: Ledger, policies: Policies, moment: Moment):
 }
 
 /** Tasks, and cloud groups of tasks, whose restarts were answered so in the present stretch of the restart circuit, or are out. */
-export interface Tried {
+interface Tried {
   readonly since: number;
   /** When each was tried last; Infinity: its probe is out. */
   readonly tasks: ReadonlyMap<string, number>;

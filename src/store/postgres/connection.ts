@@ -22,7 +22,7 @@ const answerWithinMs = 20_000;
 /** What no other statement on the same connection can mend: the next one is made on a new connection. */
 class ConnectionLost extends Error {}
 
-export interface Connections {
+interface Connections {
   readonly db: Kysely<Tables>;
   close(): Promise<void>;
 }

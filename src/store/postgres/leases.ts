@@ -21,7 +21,7 @@ const settledAfterMs = 10_000;
 /** The end waits so long for the leases to be freed; then they run out by themselves. */
 const leaveWithinMs = 1_500;
 
-export interface LeasesOptions {
+interface LeasesOptions {
   readonly db: Kysely<Tables>;
   readonly clock: Clock;
   /** Unlike any other process's. */
@@ -35,7 +35,7 @@ export interface LeasesOptions {
   readonly onSight: (sight: Sight) => void;
 }
 
-export interface Leases extends Ownership {
+interface Leases extends Ownership {
   /** The epoch in which the account is this replica's, if it is. */
   epochOf(account: string): number | undefined;
   /** All that live, by the newest look, and how old that is, milliseconds. */

@@ -19,7 +19,7 @@ const lookEveryMs = 250;
 const staleAfterMs = 60_000;
 const keptMs = 3_600_000;
 
-export interface RequestsOptions {
+interface RequestsOptions {
   readonly db: Kysely<Tables>;
   readonly clock: Clock;
   readonly epochOf: (account: string) => number | undefined;

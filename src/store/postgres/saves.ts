@@ -19,7 +19,7 @@ const mostRows = 2_000;
 const limits = { lock_timeout: '5s', statement_timeout: '15s', idle_in_transaction_session_timeout: '10s' };
 const askAgainMs = 1_000;
 
-export interface SavesOptions {
+interface SavesOptions {
   readonly db: Kysely<Tables>;
   readonly clock: Clock;
   /** The database's name for people. */

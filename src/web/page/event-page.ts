@@ -92,7 +92,7 @@ function filtersOf(visit: Visit, asked: Readonly<Record<string, string>>): Html 
 </form>`;
 }
 
-export function eventTable(visit: Visit, events: readonly EventView[]): Html {
+function eventTable(visit: Visit, events: readonly EventView[]): Html {
   const { texts } = visit;
   return tableOf(visit, texts.events, events, [
     { head: texts.when, cell: ({ event }) => timeOf(event.at) },
