@@ -83,11 +83,43 @@ const bounded = (mistakes: readonly Mistake[]) => ({
   untold: Math.max(0, mistakes.length - maxKept),
 });
 
+/** 200 groups with all their keys have a tenth of it. */
+const mostMarks = 160_000;
+/** In texts and comments they need not match; so many that do not are none of ours. */
+const mostOpenBrackets = 1_000;
+
+/**
+ * What a text costs to parse depends on its structure, not on its length: a megabyte of brackets takes half a gigabyte.
+ * So that is counted first, somewhat roughly; undefined: it is parsed.
+ */
+function tooIntricate(text: string): Mistake | undefined {
+  const mistake = (from: number, wrong: string): Mistake => ({ range: { from, to: from + 1 }, path: [], wrong });
+  let marks = 0;
+  let open = 0;
+  let outermost = 0;
+  for (const { 0: mark, index } of text.matchAll(/[\n,]|[:?-](?=\s)|(?<!\$)[[{]|[\]}]/g)) {
+    if (mark === ']' || mark === '}') open = Math.max(0, open - 1);
+    else marks++;
+    if (mark === '[' || mark === '{') {
+      if (open === 0) outermost = index;
+      open++;
+    }
+    if (open > mostOpenBrackets) return mistake(outermost, 'is nested too deeply');
+    if (marks > mostMarks) return mistake(0, `has more than ${mostMarks} lines, keys and values: it is the wrong file`);
+  }
+  return undefined;
+}
+
 /**
  * Parses, reading around `${NAME}` that YAML takes for a mapping: the same length of plain text stands in for it. Gives
  * no document where the mistakes noted are all there is to say.
  */
 function parse(text: string, mistakes: Mistake[]): { document: Document | undefined; lines: LineCounter } {
+  const intricate = tooIntricate(text);
+  if (intricate) {
+    mistakes.push(intricate);
+    return { document: undefined, lines: new LineCounter() };
+  }
   let readable = text;
   for (let round = 0; ; round++) {
     const lines = new LineCounter();

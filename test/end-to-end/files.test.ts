@@ -1,10 +1,10 @@
 /** Paths that lead to no file, and configurations that take long: a start ends, and what runs goes on healing. */
 import { spawnSync } from 'node:child_process';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { account, env, key, tasks } from './cloud.ts';
-import { command, configPath, plainServer, Stage, until, writeConfig } from './daemon.ts';
+import { command, configPath, plainServer, Stage, sleep, until, writeConfig } from './daemon.ts';
 
 const pipe = 'it is a named pipe: only a regular file is read';
 
@@ -108,4 +108,50 @@ it('a running daemon heals on and ends at SIGTERM, whatever its files become', a
   const before = performance.now();
   expect((await daemon.stop()).code).toBe(0);
   expect(performance.now() - before).toBeLessThan(10_000);
+});
+
+/** Just under a megabyte, each. */
+const largest: Readonly<Record<string, string>> = {
+  'of keys that there are not': Array.from({ length: 60_000 }, (_, n) => `key${n}: 1`).join('\n'),
+  'of references without quotes': `groups: [${Array.from({ length: 50_000 }, (_, n) => `{name: $\{X${n}}}`).join(', ')}]`,
+  'of brackets': `a: ${'['.repeat(900_000)}`,
+  'of anchors': `a: &a [x]\nb: [${'*a, '.repeat(240_000)}x]`,
+  'of one cron field': `accounts: [{name: main, poll: {schedule: "${'0,'.repeat(450_000)}0 * * * * *"}}]\ngroups: [{name: vip}]`,
+};
+const longestTurnMs = 50;
+
+it('while configurations of a megabyte are read no turn computes longer than 50 ms', async () => {
+  await using stage = new Stage();
+  const cloud = await stage.cloud({ tasks: tasks('runs', 6) });
+  const folder = stage.folder();
+  const config = { server: plainServer, accounts: [account(cloud)], groups: [{ name: 'vip' }] };
+  const gauge = join(import.meta.dirname, 'longest-turn.mjs');
+  const daemon = await stage.start({ folder, env, config, nodeArgs: ['--import', gauge] });
+  const turns: Record<string, number> = {};
+  const turnOf = async (what: string, work: () => Promise<void>) => {
+    daemon.signal('SIGWINCH');
+    await sleep(200);
+    await work();
+    turns[what] = Number(readFileSync(join(folder, 'longest-turn'), 'utf8'));
+  };
+  // What the first reload compiles is not counted.
+  expect((await daemon.ask('POST', '/-/reload')).status).toBe(200);
+  for (const [what, text] of Object.entries(largest))
+    await turnOf(what, async () => {
+      writeFileSync(configPath(folder), text);
+      expect([what, (await daemon.ask('POST', '/-/reload')).status]).toEqual([what, 400]);
+    });
+  // A good one, with as many titles as fit.
+  const title = Array.from({ length: 90 }, (_, n) => `a title of the group ${n} *`);
+  const groups = Array.from({ length: 199 }, (_, n) => ({
+    name: `g${n}`,
+    match: { cloudGroup: [`none-${n}`], title },
+  }));
+  await turnOf('a good one', async () => {
+    writeFileSync(configPath(folder), JSON.stringify({ ...config, groups: [...groups, { name: 'vip' }] }));
+    expect((await daemon.ask('POST', '/-/reload')).status).toBe(200);
+  });
+  expect(Object.entries(turns).filter(([, ms]) => ms > longestTurnMs)).toEqual([]);
+  // A thread of its own computes, and its memory is given back.
+  expect(daemon.memory().peak).toBeLessThan(600);
 });

@@ -268,6 +268,19 @@ describe('files as they come', () => {
   });
 });
 
+test.each([
+  ['brackets', `a: ${'['.repeat(1_000_000)}`, 'is nested too deeply'],
+  ['braces in quotes that do not end', `a: "${'{'.repeat(1_000_000)}`, 'is nested too deeply'],
+  ['aliases', `a: &a [x]\nb: [${'*a, '.repeat(240_000)}x]`, 'has more than 160000 lines, keys and values'],
+  ['lists in lists', `a:\n${'- '.repeat(400_000)}`, 'has more than 160000 lines, keys and values'],
+  ['empty lines', `${'\n'.repeat(900_000)}a: 1`, 'has more than 160000 lines, keys and values'],
+])('a megabyte of %s is not parsed: told in one sentence, with little computing', (_what, text, words) => {
+  const before = process.threadCpuUsage();
+  expect(errorsOf(load(text))).toContain(words);
+  const { user, system } = process.threadCpuUsage(before);
+  expect((user + system) / 1_000).toBeLessThan(1_000);
+});
+
 describe('secrets stay hidden', () => {
   const text = `accounts:
   - name: main

@@ -215,8 +215,9 @@ function gather(request: ListRequest, page: Page, span: Span, pageFrom: number, 
   if (entries.length > size) gathered.drift = true;
 
   const before = gathered.sights.size();
-  for (const [index, entry] of entries.entries()) {
-    const at = pageFrom + index;
+  let index = -1;
+  for (const entry of entries) {
+    const at = pageFrom + ++index;
     if (at < span.from || (at >= span.to && index < size)) continue;
     if ('malformed' in entry) malformed(request, entry.malformed);
     else if (gathered.sights.add(entry, requestedAt)) gathered.drift = true;

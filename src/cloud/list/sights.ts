@@ -37,7 +37,8 @@ export function createSights(): Sights {
     return true;
   };
   const each = (visit: (item: TaskItem, requestedAt: number) => void) => {
-    for (const [place, item] of items.entries()) visit(item, requested[place] ?? 0);
+    let place = 0;
+    for (const item of items) visit(item, requested[place++] ?? 0);
   };
   return {
     size: () => items.length,
