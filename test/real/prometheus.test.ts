@@ -71,6 +71,9 @@ const longestWaitMs = 240_000;
 const isTold = (alert: string, status: 'firing' | 'resolved') =>
   watchers.told.some(({ labels, status: told }) => labels.alertname === alert && told === status);
 
+const annotationsOf = (alert: string) =>
+  watchers.told.findLast(({ labels }) => labels.alertname === alert)?.annotations ?? {};
+
 const state = async () =>
   `firing: ${(await watchers.firingNow()).join(', ')}\ntold: ${watchers.told.map(({ status, labels }) => `${labels.alertname} ${status}`).join(', ')}\n${daemon.tail()}`;
 
@@ -94,16 +97,19 @@ interface Episode {
   readonly mend: () => unknown;
   /** What may fire beside them: a consequence that is told as well. */
   readonly also?: readonly string[];
+  /** Looks at what was told, while it fires. */
+  readonly look?: () => Promise<void>;
 }
 
 /** The alerts fire and reach Alertmanager; mended, they are resolved there; and no other page was told. */
-async function play({ alerts, provoke, mend, also = [] }: Episode): Promise<void> {
+async function play({ alerts, provoke, mend, also = [], look }: Episode): Promise<void> {
   watchers.told.length = 0;
   const from = seconds();
   mark(`fault for ${alerts.join(', ')}`);
   await provoke();
   await toldOf(alerts, 'firing');
   expect(alerts.filter((alert) => isTold(alert, 'resolved'))).toEqual([]);
+  await look?.();
   mark('mended');
   await mend();
   await toldOf(alerts, 'resolved');
@@ -168,6 +174,13 @@ describe('each page is brought about, told, and resolved when it is mended', () 
         cloud.fault({ match: { action: 'restart', taskId: 'vip-0001' }, effect: { kind: 'in-vain' } });
         cloud.fault({ match: { taskId: 'sports-0001' }, effect: { kind: 'status', text: '未开始' } });
         stop('vip-0001');
+      },
+      look: async () => {
+        const { tasks: named = '', runbook_url = '', page = '' } = annotationsOf('RelaykeeperTaskDown');
+        expect(named).toMatch(/^vip1, down for .*: relaykeeper explain vip-0001 --account main\n$/);
+        expect((await fetch(page)).status).toBe(200);
+        const runbook = new URL(runbook_url);
+        expect(await (await fetch(runbook)).text()).toContain(`<section id="${runbook.hash.slice(1)}">`);
       },
       mend: () => cloud.mend(),
     }));
@@ -274,6 +287,11 @@ describe('warnings on the real thing', () => {
       provoke: () => {
         cloud.fault({ match: { action: 'restart' }, effect: { kind: 'error', code: 'InternalError', status: 500 } });
         stop(...range('vip', 1, 15), ...range('sports', 1, 15));
+      },
+      look: async () => {
+        const { tasks: named = '', shared = '' } = annotationsOf('RelaykeeperStorm');
+        expect(named.trim().split('\n')).toHaveLength(3);
+        expect(shared).toMatch(/^\d+ of \d+ down /);
       },
       mend: async () => {
         cloud.mend();

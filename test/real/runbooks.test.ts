@@ -38,6 +38,7 @@ const situations: Readonly<Record<AlertRule['name'], Situation | 'down' | 'elsew
   RelaykeeperTaskQuarantined: { ...ill, events: ['task-quarantined'] },
   RelaykeeperTaskFlapping: { account: 'main', task: 'flap-0001', group: 'vip', events: ['outage-opened'] },
   RelaykeeperTaskEnds: ill,
+  RelaykeeperReplicasDiffer: ill,
   RelaykeeperRestartsFailing: { ...ill, events: ['restart-failed'] },
   RelaykeeperStorm: { ...stormy, events: ['storm-started'] },
   RelaykeeperCircuitOpen: { ...stormy, events: ['circuit-opened'] },
