@@ -23,6 +23,7 @@ import type { Hold } from '../domain/words/events.ts';
 import { errorClasses, pollTroubles } from '../domain/words/failure.ts';
 import { reasons } from '../domain/words/reason.ts';
 import { apartWhys, taskStates } from '../domain/words/task.ts';
+import { problems } from './problem.ts';
 
 const at = z.number().meta({ description: 'Unix milliseconds' });
 const count = z.number();
@@ -205,7 +206,22 @@ const ending = z.object({
   endsAt: at,
 }) satisfies z.ZodType<EndingTask>;
 
+const problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  code: z.enum(Object.keys(problems)).meta({ description: 'Stays as it is; the words may change' }),
+  detail: z.string(),
+  hint: z.string().meta({ description: 'What to do next' }),
+});
+
 export const answers = {
+  Problem: problem,
+  /** Keys as the program has them, so that a new one needs no row here. */
+  Configuration: z.looseObject({ groups: z.array(z.looseObject({ name: z.string() })) }),
+  RejectedConfiguration: orNull(z.object({ since: at, errors: z.array(z.string()) })),
+  Reloaded: z.object({ ok: z.literal(true), needsRestart: z.array(z.string()), warnings: z.array(z.string()) }),
+  Hooked: z.object({ ok: z.literal(true) }),
   TaskView: task,
   ExplainView: task.extend({
     entry: orNull(

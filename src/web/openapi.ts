@@ -3,21 +3,8 @@ import { z } from 'zod';
 import { reasonMeanings, reasons } from '../domain/words/reason.ts';
 import { answers } from './answers.ts';
 import { goodStatusOf, otherStatusesOf } from './foreseen.ts';
-import { problems } from './problem.ts';
+import { taskId } from './inputs.ts';
 import type { Route } from './routes.ts';
-
-const problem = {
-  type: 'object',
-  properties: {
-    type: { type: 'string' },
-    title: { type: 'string' },
-    status: { type: 'integer' },
-    code: { enum: Object.keys(problems), description: 'Stays as it is; the words may change' },
-    detail: { type: 'string' },
-    hint: { type: 'string', description: 'What to do next' },
-  },
-  required: ['type', 'title', 'status', 'code', 'detail', 'hint'],
-} as const;
 
 /** Why a stopped task is not restarted. */
 const reason = {
@@ -52,7 +39,7 @@ export function describeApi(
     paths,
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'A token of server.tokens' } },
-      schemas: { Problem: problem, Reason: reason, ...answerSchemas() },
+      schemas: { Reason: reason, ...answerSchemas() },
     },
   };
 }
@@ -89,7 +76,7 @@ const pathParameters = (route: Route) =>
     name,
     in: 'path',
     required: true,
-    schema: { type: 'string' },
+    schema: name === 'id' ? schemaOf(taskId) : { type: 'string' },
   }));
 
 function queryParameters(route: Route) {

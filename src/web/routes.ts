@@ -181,6 +181,7 @@ const changes: readonly Route[] = [
     summary: 'Reads the configuration again; a bad one changes nothing',
     answer:
       'The new configuration is in force; `needsRestart` names what changes only when the daemon starts again, `warnings` what to look at',
+    schema: 'Reloaded',
     others: { 400: 'The configuration has errors: all of them' },
     run: async ({ operations }) => {
       const result = await operations.reload();
@@ -193,6 +194,7 @@ const changes: readonly Route[] = [
   route('post', '/hooks/{account}/{token}', 'nothing', {
     summary: "The vendor's callback: brings the next poll forward, whatever it says",
     answer: 'The next poll comes soon',
+    schema: 'Hooked',
     others: { 404: 'No such account, or the token is wrong' },
     run: ({ operations }, { params: { account = '', token = '' } }) => {
       if (operations.hook(account, token)) return json({ ok: true });
@@ -287,11 +289,13 @@ const reading: readonly Route[] = [
   route('get', '/api/v1/config', 'read', {
     summary: 'The configuration in force, without secrets',
     answer: 'The configuration',
+    schema: 'Configuration',
     run: ({ operations }) => json(operations.config()),
   }),
   route('get', '/api/v1/config/rejected', 'read', {
     summary: 'The newest rejected configuration, with its errors; null if none was rejected since the one in force',
     answer: 'When, and all errors',
+    schema: 'RejectedConfiguration',
     run: ({ operations }) => json(operations.rejected() ?? null),
   }),
   route('get', '/api/v1/openapi.json', 'read', {

@@ -586,11 +586,24 @@ describe('openapi.json', () => {
       'limit',
     ]);
     const restart = api.paths['/api/v1/tasks/{id}/restart']?.post;
-    expect(restart?.parameters).toEqual([{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }]);
+    expect(restart?.parameters).toMatchObject([
+      { name: 'id', in: 'path', required: true, schema: { type: 'string', maxLength: 128 } },
+    ]);
     expect(Object.keys(restart?.responses ?? {})).toEqual(['200', '400', '401', '403', '404', '409']);
     expect(JSON.stringify(restart?.requestBody)).toContain(
       '"force":{"description":"Also if a hold covers it","type":"boolean"}',
     );
+    // Every answer in JSON has its schema, and every bound that is checked is told.
+    const plain = ['/metrics', '/-/healthy', '/livez', '/-/ready', '/readyz', streamPath, '/api/v1/openapi.json'];
+    for (const [path, methods] of Object.entries(api.paths))
+      for (const { responses } of Object.values(methods))
+        for (const [status, answer] of Object.entries(responses) as [
+          string,
+          { content?: Record<string, { schema: object }> },
+        ][])
+          if (!plain.includes(path))
+            expect(JSON.stringify(answer.content), `${path} ${status}`).toContain('#/components/schemas/');
+    expect(JSON.stringify(api.paths['/api/v1/tasks/{id}'])).toContain('"maxLength":128');
     expect(api.components.schemas.Reason?.oneOf?.map((reason) => reason.const)).toEqual(reasons);
     expect(Object.keys(api.paths['/api/v1/holds']?.post?.responses ?? {})).toContain('201');
   });
@@ -679,6 +692,9 @@ describe('answers are what openapi.json says', () => {
     ['/api/v1/groups', answers.GroupView.array()],
     ['/api/v1/holds', answers.HoldView.array()],
     ['/api/v1/events', answers.EventView.array()],
+    ['/api/v1/holds/preview?all=true', answers.HoldPreview],
+    ['/api/v1/config/rejected', answers.RejectedConfiguration],
+    ['/api/v1/nowhere', answers.Problem],
   ])('%s', async (path, schema) => {
     const fake: Partial<Operations> = {
       status: () => ({ ...status, accounts: [accountView()] }),

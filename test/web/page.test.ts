@@ -289,6 +289,15 @@ describe('forms', () => {
     expect(refused.text).toContain('held by &lt;script&gt;');
   });
 
+  test('one that is too large is refused before it is read', async () => {
+    const { web, send, calls } = await signedIn('operate');
+    const raw = `target=account/main&confirmed=yes&reason=${'x'.repeat(20_000)}`;
+    const answer = await send('POST', '/holds', { raw, headers: origin(web.url) });
+    expect(answer.status).toBe(413);
+    expect(answer.text).not.toContain('xxxx');
+    expect(calls.map(([name]) => name)).not.toContain('addHold');
+  });
+
   test('what is missing or wrong in a form is said', async () => {
     const { web, send } = await signedIn('operate');
     for (const raw of [
