@@ -45,7 +45,7 @@ function stopBy(signal: keyof typeof stopSignals): void {
   process.exit(stopSignals[signal]);
 }
 
-/** Any other command ends at once unless it asks to be told. */
+/** Any other command ends at once unless it asks for signals. */
 const isDaemon = process.argv.slice(2).includes('run');
 if (isDaemon) {
   listen();
@@ -99,7 +99,7 @@ async function ask(question: string): Promise<boolean | undefined> {
   return /^y(es)?$/i.test(answer.trim());
 }
 
-/** What the daemon says on stderr must not hold it up, whoever reads it or does not. */
+/** What the daemon says on stderr must not hold it up, whether or not anybody reads it. */
 const complaints = openSink({ fd: 2, clock: systemClock });
 
 const stdout: Output = {
@@ -118,7 +118,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   complaints.write(`relaykeeper: the output cannot be written (${error.code ?? error.message})\n`);
   void end(1);
 });
-// There is nobody left to tell.
+// Nobody is left who could read about it.
 process.stderr.on('error', () => {});
 
 /** Whatever holds it up, a disk that does not answer or a name server: then it is over. */

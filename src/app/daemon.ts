@@ -209,7 +209,7 @@ async function openTheStore(
   let lostAt = 0;
   const onTrace = (trace: StoreTrace) => {
     metrics.store(trace);
-    // That it cannot be opened is told as the reason why nothing starts.
+    // A store that cannot be opened is reported as the reason why nothing starts.
     if (!opened) return;
     const before = trouble;
     trouble = trace.up ? (trace.error ? 'some' : 'none') : 'no restarts';

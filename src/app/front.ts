@@ -1,6 +1,6 @@
 /**
- * The web of a daemon among others: who owns the store has both doors. A standby has those that its predecessor does
- * not, and takes the others once it owns; what a stranger has is then told and tried again.
+ * The web of one daemon among several: the owner of the store has both doors. A standby opens those that its predecessor
+ * does not have, and the others once it owns the store; a door that another program has is reported, and tried again.
  */
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { Store } from '../store/open.ts';

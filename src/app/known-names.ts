@@ -1,4 +1,4 @@
-/** Names in a question that nothing has: refused with the nearest one, so that an empty answer means that nothing is there. */
+/** A request that names something unknown is refused with the nearest name, so that an empty answer means: nothing there. */
 import type { EventQuery } from '../domain/ports/store-port.ts';
 import { type EventType, isRecordedType } from '../domain/words/events.ts';
 import { Refusal } from '../domain/words/refusal.ts';
@@ -6,7 +6,7 @@ import type { Keeper } from '../keeper/keeper.ts';
 import { nearest } from '../settings/nearest.ts';
 import { eventTypes } from '../telemetry/log.ts';
 
-/** Of a long list of names so many are told. */
+/** Names listed at most. */
 const mostTold = 20;
 
 /** `no group vjp: did you mean vip?`, or the names that there are. */

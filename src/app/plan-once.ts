@@ -1,4 +1,4 @@
-/** `plan`: one real poll of every account and the verdict for each task; nothing is sent but the list. */
+/** `plan`: one real poll of every account and the verdict for each task; it sends no restart. */
 import { existsSync } from 'node:fs';
 import { decideAtOnce } from '../domain/decide/decide.ts';
 import type { StoredLedger } from '../domain/memory/ledger.ts';

@@ -1,6 +1,6 @@
 /**
  * The pretend cloud as a transport: `provider: simulator` answers inside the process, without a port. It is wiring,
- * as everything in app/: the client and the pretend cloud know nothing of each other.
+ * like everything in app/: the client and the pretend cloud know nothing of each other.
  */
 import type { HttpOutcome, Transport } from '../cloud/transport.ts';
 import type { Clock } from '../domain/ports/time-port.ts';

@@ -73,7 +73,7 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
     ...(lostNow > 0 ? [`${lostNow} of ${managed} tasks are unmanaged from now on: relaykeeper leaves them alone`] : []),
     ...(await crew.swap(prepared)),
   ];
-  // What needs a restart stays as it runs, so that it is told again at the next reload.
+  // What needs a restart keeps its old value, so that the next reload reports it again.
   const { server, store } = current.settings;
   current.settings = {
     ...settings,

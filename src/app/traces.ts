@@ -1,6 +1,6 @@
 /**
- * Passes on what the client tells besides its results, to metrics, log and keeper. What comes with every poll is counted
- * each time and logged once an hour, so that the log stays readable.
+ * Passes on what the client reports besides its results, to metrics, log and keeper. What comes with every poll is counted
+ * each time but logged only once an hour, so that the log stays readable.
  */
 import type { CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';

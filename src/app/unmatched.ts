@@ -1,4 +1,4 @@
-/** What of the configuration no task answers to: a misspelt name is silent, and its tasks fall to the group below. */
+/** Finds groups and names in the configuration that no task fits: a misspelt name is silent, and its tasks fall to the group below. */
 import { globMatches, type Policy } from '../domain/words/policy.ts';
 import { nearest } from '../settings/nearest.ts';
 
@@ -13,7 +13,7 @@ interface Listed extends Place {
   readonly group: string | null;
 }
 
-/** Names told at most: more is a list that is not there, not a misspelt name. */
+/** Names listed at most: with more, the task list is missing, not a name misspelt. */
 const mostTold = 20;
 
 const fits = (globs: readonly string[], text: string): boolean => globs.some((glob) => globMatches(glob, text));

@@ -37,7 +37,7 @@ export interface Daemon {
   list<T>(path: string): Promise<readonly T[]>;
   post<T>(path: string, body: object): Promise<T>;
   delete<T>(path: string): Promise<T>;
-  /** Only the status of the answer: health is told by it alone. */
+  /** Only the status of the answer, which is all that a health check needs. */
   status(path: string): Promise<number>;
   close(): Promise<void>;
 }

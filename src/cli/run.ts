@@ -1,4 +1,4 @@
-/** `run`: the daemon, until it is told to stop. */
+/** `run`: the daemon, until a signal stops it. */
 import { Command } from 'commander';
 import type { Surroundings } from './surroundings.ts';
 import { programVersion } from './version.ts';

@@ -1,4 +1,4 @@
-/** For commands that act on tasks: which ones are meant, and if they are several, whether they are really meant. */
+/** For commands that act on tasks: which ones are meant, and for several of them, a question first. */
 import { Command } from 'commander';
 import type { ExplainView, TaskView } from '../domain/views/shown.ts';
 import { type Daemon, type DaemonOptions, query, withDaemonOptions } from './daemon.ts';
@@ -82,7 +82,7 @@ async function isMeant({ out, ask }: Surroundings, tasks: readonly TaskView[], v
   return answer;
 }
 
-/** One after the other. What is refused for one is told and does not keep the others; a daemon that is gone does. */
+/** One after the other. A refusal is printed and does not stop the others; a daemon that is gone does. */
 export async function eachOf<T>(
   { out }: Surroundings,
   named: readonly Named[],

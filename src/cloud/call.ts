@@ -64,8 +64,8 @@ export type CallEnd =
   | { readonly kind: 'too-large'; readonly failure: CallFailure };
 
 /**
- * Sends one call with a permit that is already held, and gives the permit back. A throttled answer is told to the
- * gate; the cloud's time is learned from every answer. Rejects with the signal's reason if it aborts.
+ * Sends one call with a permit that is already held, and gives the permit back. A throttled answer slows
+ * the gate; the cloud's time is learned from every answer. Rejects with the signal's reason if it aborts.
  */
 export async function callOnce(
   context: CallContext,

@@ -33,7 +33,7 @@ export function createRestartActions(
     current: () => (wanted === 'auto' ? (isRetired() ? successor : first) : wanted),
     retire(action) {
       if (wanted !== 'auto' || action !== first) return false;
-      // Calls in flight together are told so together; it is learned once.
+      // Several calls in flight may be told at the same time; only the first one counts.
       if (!isRetired()) {
         retired = true;
         onRetired(first, successor);

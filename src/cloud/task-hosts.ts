@@ -18,7 +18,7 @@ export interface HostMemory {
   destinationOf(taskId: string): number | undefined;
 }
 
-/** Twice the largest accounts. Beyond, those seen first are forgotten: of them nothing is told. */
+/** Twice the largest accounts. Beyond that, the ones seen first are forgotten. */
 const mostTasks = 200_000;
 /** Different pairs; more are kept, but no longer once each. */
 const mostShared = 10_000;

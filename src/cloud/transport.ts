@@ -206,7 +206,7 @@ interface BodyReader {
 
 /**
  * Keeps at most `maxBytes` of decompressed body while it streams, and tells the end (more than once at worst: the
- * first counts). What cannot be decompressed is told as an empty body, which is no answer of the API.
+ * first counts). What cannot be decompressed becomes an empty body, which is no answer of the API.
  */
 function readBody(
   headers: Readonly<Record<string, string | string[] | undefined>>,

@@ -230,7 +230,7 @@ function statusOf(raw: Fields, { intern, secrets }: PageContext): Pick<TaskItem,
   return { status: 'unknown', statusText: intern('(none)') };
 }
 
-/** 0 and 1 are known; anything else is told by where the sources stand. */
+/** 0 and 1 are known; for anything else the field that has the sources decides. */
 function typeOf(raw: Fields): TaskType {
   if (raw.Type === 0) return 'live';
   if (raw.Type === 1) return 'vod';

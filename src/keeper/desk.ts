@@ -15,9 +15,9 @@ export interface DeskOptions {
   readonly account: string;
   readonly store: LedgerStore;
   readonly clock: Clock;
-  /** Told of every fact once, in order. */
+  /** Called with every fact once, in order. */
   readonly tell: (event: Event) => void;
-  /** Told when something failed that is nobody's fact: the tick goes on. */
+  /** Called when something failed that is no fact about tasks: the tick goes on. */
   readonly complain: (what: string, cause: unknown) => void;
 }
 
@@ -74,7 +74,7 @@ export class Desk {
     return this.#journal.failing;
   }
 
-  /** Resolves when all that was told is on disk. Rejects if it could not be written. */
+  /** Resolves when every fact so far is on disk. Rejects if it could not be written. */
   commit(): Promise<void> {
     return this.#journal.commit();
   }
@@ -86,7 +86,7 @@ export class Desk {
 
   // ---- the clock
 
-  /** By this machine's clock. Whoever compares it with stored times gets them moved along with a step first. */
+  /** By this machine's clock. If the clock has stepped, the stored times are moved along first, so that they still compare. */
   now(): number {
     this.mindClockSteps();
     return this.clock.now();

@@ -1,5 +1,5 @@
 /**
- * What keeps memory and disk together for one account: every fact is applied, told to log and metrics, and
+ * What keeps memory and disk together for one account: every fact goes to log and metrics, and is
  * written; saves that come together are written together.
  *
  * Memory may run ahead of a disk that fails; then nothing is lost here, the next save tries again with all of it,

@@ -2,7 +2,7 @@
  * The loop of one account: observe, decide, save, act, save, sleep.
  *
  * Three activities share one ledger. The poll reads the whole list and decides, slice by slice; the look settles attempts
- * that are awaited; the queue sends restarts, one permit at a time. What each learns is told to memory in one turn.
+ * whose effect is still open; the queue sends restarts, one permit at a time. What each learns goes to memory in one turn.
  */
 
 import { decide, type Followed, pollNotBefore, regroup, settleByLook, settledItem } from '../domain/decide/decide.ts';

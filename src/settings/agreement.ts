@@ -1,7 +1,7 @@
 /**
  * What several keys say together: one name twice, a secret given twice or by halves, a first wait longer than
- * the longest. Runs on what was written, whether or not the rest of it is right, so that all mistakes are told
- * at once.
+ * the longest. Runs on what was written, whether or not the rest of it is right, so that all mistakes are
+ * reported at once.
  */
 import { durationMs } from '../domain/words/duration.ts';
 import { globMatches } from '../domain/words/policy.ts';
@@ -43,7 +43,7 @@ export const checkTogether = (root: unknown): readonly Finding[] =>
     callsFitTheLease,
   ].flatMap((rule: Rule) => [...rule(root)]);
 
-/** No list of the schema may be longer; what is beyond is told by that. */
+/** No list of the schema may be longer; the schema reports one that is. */
 const mostLookedAt = Math.max(maxGroups, maxAccounts, maxTokens);
 
 const listAt = (root: unknown, path: Path): readonly (readonly [unknown, Path])[] => {

@@ -120,7 +120,7 @@ function check(document: ReadDocument, readFile: ReadFileNow): Found {
   return { written, mistakes: all, untold: untold + bySchema.untold, hidden };
 }
 
-/** A place that YAML or a variable has spoilt is told once: what the schema says of it is a consequence. */
+/** A place that YAML or a variable has spoilt is reported once: what the schema says about it is only a consequence. */
 function withoutRepeats(first: readonly Mistake[], then: readonly Mistake[]): readonly Mistake[] {
   const kept = [...first];
   const told = new Set<string>();

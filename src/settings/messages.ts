@@ -1,6 +1,6 @@
 /**
- * How a mistake in the configuration is told: `file:line:column: key: what is wrong`, the line with a caret under
- * the text, nothing secret in it.
+ * How a mistake in the configuration is shown: `file:line:column: key: what is wrong`, then the line with a caret under
+ * the text, without anything secret.
  */
 
 import type { Mistake, Path, Range } from './document.ts';
@@ -28,7 +28,7 @@ export interface Source {
   readonly hidden: readonly Range[];
 }
 
-/** The most that are told at once; a file with more is the wrong file. */
+/** The most that are shown at once; a file with more is the wrong file. */
 const maxProblems = 100;
 
 const shownWidth = 100;

@@ -1,6 +1,6 @@
 /**
- * What the keys of the schema are made of: a zod type with bounds and its one sentence for whoever gets it
- * wrong, and the description that editors show. Apart from schema.ts so that that file reads as the list of keys.
+ * What the keys of the schema are made of: a zod type with its bounds, one sentence for a wrong
+ * value, and the description that editors show. Apart from schema.ts so that that file reads as the list of keys.
  */
 
 import { z } from 'zod';

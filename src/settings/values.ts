@@ -115,7 +115,7 @@ export function readAddress(text: string, path: 'with-path' | 'no-path'): Read<s
   return good(url.href.replace(/\/+$/, ''));
 }
 
-/** The address of a proxy, with a user or token in it or not; or `none`. What is wrong is told without it. */
+/** The address of a proxy, with a user or token in it or not; or `none`. The message never quotes it. */
 export function readProxy(text: string): Read<string> {
   if (text === 'none') return good(text);
   const url = URL.canParse(text) ? new URL(text) : undefined;

@@ -29,7 +29,7 @@ interface ControlAnswer {
 }
 
 const ms = z.number().min(0);
-/** Times are told from now: in so many milliseconds, for so many. */
+/** Times are relative to now: it begins in `inMs` and lasts for `forMs`. */
 const faultBody = z.strictObject({
   match: faultMatch.optional(),
   effect,

@@ -120,7 +120,7 @@ export interface WorldOptions {
   readonly cloudGroups?: readonly string[];
   readonly faults?: readonly Fault[];
   readonly plans?: readonly Plan[];
-  /** Told of every arrival, after it was dealt with: for invariants judged at the cloud's side. */
+  /** Called with every arrival, after it was dealt with: for invariants judged at the cloud's side. */
   readonly watch?: (arrival: Arrival) => void;
 }
 

@@ -17,7 +17,7 @@ const maxAnswered = 1_000;
 const sliceRows = 20_000;
 const prunedRows = 2_000;
 
-/** `onUnreadable` is told of rows that are left out: history is shown, nothing is decided from it. */
+/** `onUnreadable` is called for rows that are left out: history is shown, nothing is decided from it. */
 export function history(db: Database, onUnreadable: (error: Error) => void): History {
   return {
     events: async (query) => {

@@ -1,5 +1,5 @@
 /**
- * Every operation of the store passes here: it is measured, told, and its error turned into a sentence.
+ * Every store operation passes through here: it is timed and traced, and its error becomes a sentence.
  */
 import type { StoreOperation, StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';

@@ -91,7 +91,7 @@ export function recordAccount(counted: Counters, event: Event): void {
   counted.pollDuration.observe([account], secondsOf(event.durationMs));
 }
 
-/** Events that have no counter here are told by gauges or by the log alone. */
+/** Events without a counter here show in gauges, or in the log alone. */
 export function recordGroup(counted: Counters, known: ReadonlySet<string>, event: Event, group: string): void {
   const { account } = event;
   switch (event.type) {

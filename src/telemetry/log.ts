@@ -73,7 +73,7 @@ const eventLevels: { readonly [Type in EventType]: LevelOf<Type> } = {
 /** Every type of event. */
 export const eventTypes = Object.keys(eventLevels) as readonly EventType[];
 
-/** What is told besides events. A new notice is a row here. */
+/** What is logged besides events. A new notice is a row here. */
 const noticeLevels = {
   started: 'info',
   listening: 'info',
@@ -116,7 +116,7 @@ export interface LogOptions {
   readonly destination: LogDestination;
   /** Colours in `pretty`: on a terminal without NO_COLOR. */
   readonly colour?: boolean;
-  /** Told of every line that is written. */
+  /** Called for every line that is written. */
   readonly onLine?: (level: LogLevel) => void;
   /** The title of a known task: lines of its events have it. */
   readonly titleOf?: (account: string, taskId: string) => string | undefined;

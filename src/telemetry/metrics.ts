@@ -156,7 +156,7 @@ function countRestart(restartsOfTask: Map<string, number>, key: string): void {
 
 /**
  * Without the quantiles of the event loop's delay: to measure them a timer goes off a hundred times a second, which is
- * more than everything else that a daemon at rest does. How late the loop is at the scrape is told all the same.
+ * more than everything else that a daemon at rest does. The delay at the scrape itself is still measured.
  */
 function processRegistry(): Registry {
   const registry = new Registry();

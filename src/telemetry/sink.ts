@@ -1,5 +1,5 @@
 /**
- * Where lines go: a descriptor that may be full, slow, stuck or gone at any time. Whoever writes never waits for it.
+ * Where lines go: a descriptor that may be full, slow, stuck or gone at any time. A writer never waits for it.
  *
  * A write is asynchronous, one at a time, and what waits for it is bounded: a line that finds no room, or that the
  * system refuses (disk full, terminal gone, no reader), is dropped and counted. The next one is tried all the same, so
@@ -20,7 +20,7 @@ interface SinkOptions {
   /** 1 or 2. */
   readonly fd: number;
   readonly clock: Clock;
-  /** Told of lines that are lost. */
+  /** Called with the number of lines that were lost. */
   readonly onDropped?: (lines: number) => void;
 }
 
@@ -85,7 +85,7 @@ export function openSink({ fd, clock, onDropped = () => {} }: SinkOptions): Sink
       waitingBytes += bytes;
       if (writing) return;
       writing = true;
-      // What is said in one go is written in one go.
+      // Lines of one turn are written together.
       queueMicrotask(writeNext);
     },
     drained(withinMs) {

@@ -1,8 +1,8 @@
 /**
  * The state gauges: built anew at every scrape from one snapshot, so what went away leaves no series behind.
  *
- * Apart from the counters because nothing here remembers anything. A standby tells only that it is one: what it
- * knows of tasks, groups and polls is as old as its last ownership.
+ * Apart from the counters because nothing here remembers anything. A standby shows only that it is one: what it knows of
+ * tasks, groups and polls is as old as its last ownership.
  */
 
 import type { AccountSnapshot, AccountView, GroupView, TaskView } from '../domain/views/shown.ts';
@@ -87,7 +87,7 @@ function tellOwned(tell: Tell, view: AccountView): void {
   for (const circuit of circuits) {
     const open = view.circuits[circuit];
     const known: readonly string[] = circuit === 'list' ? errorClasses : restartCircuitClasses;
-    // Whatever opened it is told, foreseen or not.
+    // The class that opened it is shown, foreseen or not.
     const classes = open && !known.includes(open.class) ? [...known, open.class] : known;
     for (const name of classes) {
       tell('api_circuit_open', and(and(of, 'circuit', circuit), 'class', name), open?.class === name ? 1 : 0);

@@ -8,7 +8,7 @@ import { type LimiterEvent, limiterSnapshot, startLimiter, stepLimiter } from '.
 
 interface GateOptions extends RateLimit {
   readonly clock: Pick<Clock, 'monotonic' | 'after'>;
-  /** Told of every call as it is admitted, with the milliseconds that it has waited. */
+  /** Called for every call as it is admitted, with the milliseconds that it has waited. */
   readonly onWait?: ((lane: Lane, waitedMs: number) => void) | undefined;
   /** False only where nobody can have called the account within the last second. */
   readonly startsSilent?: boolean;

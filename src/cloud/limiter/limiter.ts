@@ -57,7 +57,7 @@ const ownLimit: Readonly<Record<Lane, Exclude<LimitName, 'account'> | undefined>
 export type Outcome = 'answered' | 'lost' | 'never-left' | 'unused';
 
 export type LimiterEvent =
-  /** A call asks for leave. `id` names it for good and is never used again. */
+  /** A call asks for a permit. `id` names it for good and is never used again. */
   | { readonly kind: 'asked'; readonly id: number; readonly lane: Lane }
   /** It no longer wants to go; without effect once it was admitted. */
   | { readonly kind: 'withdrawn'; readonly id: number }

@@ -1,6 +1,6 @@
 /**
  * One list of tasks, page by page: the first page tells how many there are, the others follow concurrently under the
- * gate, too large ones are asked again in halves, and what does not fit together is told as drift.
+ * gate, pages that are too large are asked for again in halves, and pages that do not fit together are reported as drift.
  *
  * What the cloud promises only ends a list, it never makes one longer: an empty page ends it, and so do three pages in
  * a row that show no task for the first time; no more pages are asked for at once than tasks were received by. A page

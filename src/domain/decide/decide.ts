@@ -1,6 +1,6 @@
 /**
  * From one observation to what is to be done: the facts it tells, the restarts to make in their order, and for
- * each task a verdict. Pure but for the memory, which takes each fact as it is told; it reads no clock.
+ * each task a verdict. Pure but for the memory, which takes each fact at once; it reads no clock.
  *
  * It is a generator so that a list of 100,000 tasks is worked off in slices: at each `yield` the keeper lets other work
  * go first.
@@ -230,7 +230,7 @@ function* takeIn(
   }
 }
 
-/** Told once for each value. */
+/** Once for each value. */
 function unknownStatus(ledger: Ledger, { taskId, statusText }: TaskItem, now: number): Event[] {
   if (ledger.unknownTold.has(statusText) || ledger.unknownTold.size >= maxUnknownTold) return [];
   return [{ type: 'status-unknown', at: now, account: ledger.account, statusText, taskId }];
@@ -303,7 +303,7 @@ function pollEvents(ledger: Ledger, observation: CompleteObservation, doubted: b
       ];
 }
 
-/** Told when so many polls in a row have not added up, and when one does again. */
+/** A fact when several polls in a row have not added up, and another when one does again. */
 function completeness(memory: Memory, observation: CompleteObservation, now: number): Event[] {
   const { drift, failedCloudGroups: cloudGroups, items } = observation;
   const { account, incomplete: before } = memory.ledger;

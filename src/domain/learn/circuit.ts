@@ -1,6 +1,6 @@
 /**
- * What the answer to a restart means: for its attempt, for the account's pace, and for the two circuits that
- * stop calling an API which answers nobody.
+ * What follows from the cloud's answer to a restart: for its attempt, for the pace of the account, and for the two
+ * circuits that stop calls to an API which fails for every task.
  */
 
 import type { Attempt, Ledger, RestartCircuit, StretchEntry, TaskRecord } from '../memory/ledger.ts';

@@ -1,9 +1,9 @@
-/** Polls that fail one after the other are one stretch, told when it begins, when they fail otherwise, and when it ends. */
+/** Polls that fail one after the other are one stretch: a fact when it begins, for each new class of failure, and when it ends. */
 import type { Ledger } from '../memory/ledger.ts';
 import type { Event } from '../words/events.ts';
 import type { PollTrouble } from '../words/failure.ts';
 
-/** Told before the failed poll itself, which is counted in it. */
+/** Comes before the failed poll itself, which counts in the stretch. */
 export function failingEvents(
   { account, accountRecord: { failing } }: Ledger,
   trouble: { readonly class: PollTrouble; readonly code?: string | undefined; readonly message: string },

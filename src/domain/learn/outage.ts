@@ -1,6 +1,6 @@
 /**
  * One task and what a list says of it: what was learned, what became of the attempt that was awaited, whether an
- * outage opened or ended. Each fact is told as it is found, so that the next question is asked of what is known by then.
+ * outage opened or ended. Each fact goes to memory as it is found, so that the next question already builds on it.
  */
 
 import { type Clocks, downSince, givenUp, hasEnded, isOnLeave, isOverdue, isWanted } from '../memory/condition.ts';
@@ -28,7 +28,7 @@ export interface Look {
   readonly clockOffsetMs: number;
 }
 
-/** One task, and its record as it stands after each fact that is told. */
+/** One task, and its record as it stands after each new fact. */
 class Facts {
   record: TaskRecord;
   readonly #memory: Memory;
@@ -210,7 +210,7 @@ function settle(facts: Facts, look: Look, item: TaskItem, policy: Policy | undef
       if (item.requestedAt <= phase.from) return;
       if (!stopped) {
         const unanswered = phase.answer === 'unanswered';
-        // The circuit closes first: what is told next excuses unanswered ones of a circuit that is closed.
+        // The circuit closes first: the next fact excuses unanswered calls, and only a closed circuit has such excuses.
         if (unanswered) facts.tell(...closeRestartCircuit(look.memory.ledger, look.now));
         facts.tell({ ...about, type: 'restart-worked', activeAt: item.requestedAt, unanswered });
       } else if (item.requestedAt > phase.from + policy.verifyWithinMs) fail(facts, attempt, 'not-recovered');

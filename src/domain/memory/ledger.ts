@@ -32,7 +32,7 @@ export interface TaskRecord {
   /** Complete observations that lacked it: since when, and how many in a row counted (no drift). */
   readonly missing: { readonly since: number; readonly counted: number } | undefined;
   readonly goneAt: number | undefined;
-  /** It was told as overdue for this StartTime. */
+  /** It was reported as overdue for this StartTime. */
   readonly overdueTold: CloudTime | undefined;
 
   /** Attempts since they were last forgotten, given-back ones not included: the next is number `attempts + 1`. */
@@ -46,14 +46,14 @@ export interface TaskRecord {
   readonly lastAttemptAt: number | undefined;
   /** The newest attempt, until nothing is awaited of it any more. */
   readonly attempt: Attempt | undefined;
-  /** How far it was given up when that was last told; what is in force is computed (rules.ts). */
+  /** How far it was given up when that was last reported; what is in force is computed (condition.ts). */
   readonly stageTold: 'quarantined' | 'abandoned' | undefined;
 
   /** Shadow attempts since they were last forgotten, and when the newest would have been sent. */
   readonly shadow: { readonly n: number; readonly at: number } | undefined;
 
   readonly outage: Outage | undefined;
-  /** The reason last told for not restarting it. */
+  /** The reason last reported for not restarting it. */
   readonly reasonTold: Reason | undefined;
 }
 
@@ -271,7 +271,7 @@ interface Indexes {
   readonly census: ReadonlyMap<string, Census>;
   /** By group, from the newest complete observation. */
   readonly availability: ReadonlyMap<string, Availability>;
-  /** Groups that no task matches: since when, and whether that was told. */
+  /** Groups that no task matches: since when, and whether that was reported. */
   readonly emptyGroups: ReadonlyMap<string, { readonly since: number; readonly told: boolean }>;
   /** So many observations in a row did not add up, the first of them then. */
   readonly incomplete: { readonly since: number; readonly polls: number } | undefined;

@@ -1,6 +1,6 @@
 /**
- * The one writer of memory: a fact changes the ledger and is noted, in one go. Whoever learns or decides something tells
- * it here; everybody else reads `ledger`.
+ * The one writer of memory: a fact changes the ledger and is noted, in one go. `learn/` and `decide/` tell it their
+ * facts; everybody else only reads `ledger`.
  */
 
 import type { StoredLedger } from '../memory/ledger.ts';
@@ -14,7 +14,7 @@ import { probeSoon } from './take-over.ts';
 import { areToBeRenewed, takeTallies } from './tallies.ts';
 import { stepClock } from './times.ts';
 
-/** Who is told what changed, to write it down. */
+/** Where changes go to be written down. */
 export interface Notes {
   /** A fact, which the ledger has taken. */
   note(event: Event): void;

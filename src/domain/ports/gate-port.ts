@@ -16,7 +16,7 @@ export interface RateLimit {
   readonly spacing: 'even' | 'none';
 }
 
-/** Leave to send one call. `done` must be called exactly once. */
+/** Permission to send one call. `done` must be called exactly once. */
 export interface Permit {
   /**
    * `answered`: its response (headers and body) has arrived. `lost`: no response, our end is closed.
@@ -26,7 +26,7 @@ export interface Permit {
 }
 
 export interface Gate {
-  /** Waits for leave to send. Rejects with the signal's reason if it aborts first (costs nothing). */
+  /** Waits for a permit. Rejects with the signal's reason if it aborts first (that costs nothing). */
   acquire(lane: Lane, signal?: AbortSignal): Promise<Permit>;
   /** The cloud throttled us: halve the rate of this limit. */
   throttled(limit: LimitName): void;
@@ -35,7 +35,7 @@ export interface Gate {
   /** This process has just become the owner of the account: nothing goes for one window, as another may have called. */
   takenOver(): void;
   snapshot(): GateSnapshot;
-  /** Calls of the lane that have had leave so far. */
+  /** Calls of the lane admitted so far. */
   admitted(lane: Lane): number;
 }
 

@@ -1,5 +1,6 @@
-/** Time as the neighbours need it: `clock.ts` has the real one, the simulation a virtual one. */
-/** The only source of time and timers; `clock.ts` has the real one, the simulation a virtual one. */
+/** Time as the neighbours need it. */
+
+/** The only source of time and timers: `clock.ts` has the real one, the simulation a virtual one. */
 export interface Clock {
   /** Unix milliseconds. May step. */
   now(): number;

@@ -1,4 +1,4 @@
-/** What is wrong, in plain words, for all who show it: what, since when, and what a person does about it. */
+/** What is wrong, in plain words, for command line, page and API: what, since when, and what a person does about it. */
 import { classMeanings, type ErrorClass, type PollTrouble } from '../words/failure.ts';
 import type { AccountView, StatusView } from './shown.ts';
 
@@ -33,7 +33,7 @@ export interface Trouble {
   readonly detail?: string;
 }
 
-/** It is over, and told because it was a short while ago. */
+/** It is over, and still shown because it ended a short while ago. */
 export const isOver = ({ kind }: Trouble): boolean => kind === 'failed';
 
 /** An account whose last good poll is older than this, and than three of its intervals, is in trouble. */

@@ -1,4 +1,4 @@
-/** What an operator asked for, and does not get. */
+/** A request of an operator that is refused. */
 
 /** An operator's request, refused: `code` picks the HTTP status and the CLI's exit code. */
 export class Refusal extends Error {

@@ -2,7 +2,7 @@
 import type { Duration } from './promql.ts';
 
 /**
- * page: somebody gets up, tonight. warning: somebody looks during the day. info: it is shown, nobody is told.
+ * page: somebody gets up, tonight. warning: somebody looks during the day. info: it is shown, nobody is notified.
  */
 export type Severity = 'page' | 'warning' | 'info';
 
@@ -12,7 +12,7 @@ export interface AlertRule {
   readonly severity: Severity;
   /** PromQL that gives a sample for each thing that is wrong, and none when all is well. */
   readonly expr: string;
-  /** For so long without a break before it is told; absent: at once. */
+  /** How long it must be true without a break before it fires; absent: at once. */
   readonly for?: string;
   /** One line, with `{{ .Labels.x }}`: dots are understood by Prometheus and by Grafana, `$` is eaten by Grafana's files. */
   readonly summary: string;

@@ -64,7 +64,7 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
   {
     name: 'RelaykeeperTaskFlapping',
     severity: 'warning',
-    // Tasks that nobody restarts are only observed, or held: whoever stops and starts them is at work.
+    // A task that relaykeeper does not restart is observed or held: somebody stops and starts it on purpose.
     expr: `changes(${metric('task_up')}[${span('1h')}]) > 6 and on (account, group, task) increase(${metric('task_restarts_total')}[${span('1h')}]) > 0`,
     summary: `Task {{ .Labels.task }} of ${account}: comes up and stops again, over and over`,
     description: 'It changed between running and not running {value} times within an hour.',

@@ -7,7 +7,7 @@ export interface Query {
 
 export interface PanelPlan {
   readonly title: string;
-  /** The question that it answers, for whoever points at it. */
+  /** The question that it answers, shown when somebody points at it. */
   readonly asks: string;
   readonly kind: 'stat' | 'lines' | 'stack' | 'bars' | 'table' | 'timeline';
   readonly unit: 'short' | 's' | 'percentunit' | 'reqps' | 'none';

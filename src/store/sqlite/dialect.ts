@@ -63,7 +63,7 @@ interface Asked {
   readonly reject: (error: Error) => void;
 }
 
-/** On a thread of its own. `onEnd` is told if that ends without having been asked to. */
+/** On a thread of its own. `onEnd` is called if the thread ends without having been asked to. */
 export function threadedSqlite(onEnd: (error: Error) => void): Sqlite {
   // It keeps nothing: without the limit its young generation alone grows to 16 MB and more.
   const worker = new Worker(new URL(`./thread${extname(import.meta.url)}`, import.meta.url), {
