@@ -123,7 +123,13 @@ async function fileText(what: string, file: string): Promise<string> {
   try {
     return new TextDecoder().decode(await readUserFile(file, largestSecretBytes));
   } catch (error) {
-    throw new Failure(exitCodes.failed, `cannot read the ${what} file ${file}: ${fileTrouble(error)}`);
+    throw new Failure(
+      exitCodes.failed,
+      `cannot read the ${what} file ${file}: ${fileTrouble(error)}`,
+      what === 'token'
+        ? 'Name a file that you can read, or give the token in RELAYKEEPER_TOKEN.'
+        : 'Name a file that you can read.',
+    );
   }
 }
 
@@ -142,7 +148,11 @@ async function configuredSocket({ configPath, env }: Surroundings): Promise<stri
       return typeof socket === 'string' ? withVariables(socket, env) : undefined;
     } catch (error) {
       if (configPath !== undefined && codeOf(error) === 'ENOENT') {
-        throw new Failure(exitCodes.badConfiguration, `no configuration file at ${resolve(configPath)}`);
+        throw new Failure(
+          exitCodes.badConfiguration,
+          `no configuration file at ${resolve(configPath)}`,
+          'Give --config FILE, or --socket FILE of the daemon.',
+        );
       }
     }
   }

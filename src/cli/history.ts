@@ -20,6 +20,15 @@ interface Options extends DaemonOptions {
   readonly json?: true;
 }
 
+const help = `
+The newest stands last. Of a TASK also what happened to its account and group,
+and who held it. Kept for 30 days, at most 1,000,000 events.
+
+  history 8fde6a --since 2h                        the story of one outage
+  history --since 1d --type hold-added,hold-removed      who held what
+  history --since 1d --type task-edited,task-moved       what was changed
+`;
+
 export const historyCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('history'))
     .description('what happened to a task, its account and its group; or to everything')
@@ -31,6 +40,7 @@ export const historyCommand = (surroundings: Surroundings): Command =>
     .option('--since <DURATION>', 'only of the last 30m, 2h or 1d')
     .option('--limit <NUMBER>', `how many, up to ${mostEvents}`, eventCount, 50)
     .option('--json', 'print JSON')
+    .addHelpText('after', help)
     .action(async (id: string | undefined, options: Options) => {
       const { account, group, type, before, limit } = options;
       const { out, clock } = surroundings;

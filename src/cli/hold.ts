@@ -32,13 +32,14 @@ interface AddOptions extends DaemonOptions {
 }
 
 const addHelp = `
-A person at a terminal is shown what it would cover and asked, unless it is one task; a script is taken at its word.
+A person at a terminal is shown what it would cover and asked, unless it is one
+task; a script is taken at its word.
 
   hold add 8fde6a --for 2h --reason "encoder is moved"
-  hold add --title '世界杯*' --from 2026-06-11T03:00 --until 2026-06-11T05:00 --reason "stage is built"
+  hold add --title '世界杯*' --from 2026-06-11T03:00 --for 2h --reason "stage"
   hold add --group vip --reason "ask lin"
 
-Holds that come again every week stand in the file: see \`maintenance\` in config/relaykeeper.example.yaml.`;
+Holds that come again every week stand in the configuration: \`maintenance\`.`;
 
 const addCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('add'))

@@ -1,6 +1,7 @@
 /** The command line as a whole: which commands there are, and how each kind of end becomes a message and an exit code. */
 import { Command, CommanderError } from 'commander';
 import { checkCommand } from './check.ts';
+import { completionCommand } from './completion.ts';
 import { explainCommand } from './explain.ts';
 import { healthcheckCommand } from './healthcheck.ts';
 import { historyCommand } from './history.ts';
@@ -14,7 +15,7 @@ import { paint } from './show.ts';
 import { simulateCommand } from './simulate.ts';
 import { statusCommand } from './status.ts';
 import { storeCommand } from './store.ts';
-import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
+import { type ExitCode, exitCodes, Failure, type Surroundings } from './surroundings.ts';
 import { tasksCommand } from './tasks.ts';
 import { programVersion, versionCommand } from './version.ts';
 
@@ -24,8 +25,14 @@ import { programVersion, versionCommand } from './version.ts';
  * @returns the exit code. Throws only for a mistake of our own.
  */
 export async function runCommandLine(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { program } = surroundings;
+  let ran = program;
   try {
-    await commandLine(surroundings).parseAsync(args, { from: 'user' });
+    const root = commandLine(surroundings);
+    root.hook('preAction', (_root, command) => {
+      ran = nameOf(command);
+    });
+    await root.parseAsync(args, { from: 'user' });
     return surroundings.exitCode;
   } catch (error) {
     // Commander has printed its message by then; help and --version are thrown as ends too, with code 0.
@@ -33,7 +40,7 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
     if (!(error instanceof Failure)) throw error;
     const { out } = surroundings;
     out.error(`${paint(out, 'red', 'relaykeeper:')} ${error.message}\n`);
-    if (error.next !== undefined) out.error(`  ${error.next}\n`);
+    out.error(`  ${error.next ?? nextSteps[error.exitCode](surroundings.program, ran)}\n`);
     return error.exitCode;
   }
 }
@@ -51,7 +58,7 @@ function commandLine(surroundings: Surroundings): Command {
       // So that the commands we tell of can be typed as they stand.
       if (config !== undefined) surroundings.program = `${program} --config ${quoted(config)}`;
     })
-    .addHelpText('after', exitCodeHelp);
+    .addHelpText('after', manual(program));
   root.commandsGroup('The daemon:');
   root
     .addCommand(checkCommand(surroundings))
@@ -74,7 +81,7 @@ function commandLine(surroundings: Surroundings): Command {
     .addCommand(storeCommand(surroundings))
     .addCommand(simulateCommand(surroundings))
     .addCommand(schemaCommand(surroundings));
-  root.addCommand(versionCommand(surroundings));
+  root.addCommand(completionCommand(surroundings)).addCommand(versionCommand(surroundings));
   everyCommand(root, (command) => {
     command.exitOverride().configureOutput({
       writeOut: (text) => out.write(text),
@@ -88,6 +95,16 @@ function commandLine(surroundings: Surroundings): Command {
   return root;
 }
 
+/** What to type after an end that names nothing itself. */
+const nextSteps: Readonly<Record<ExitCode, (program: string, ran: string) => string>> = {
+  [exitCodes.done]: (program) => `See: ${program} --help`,
+  [exitCodes.usage]: (_program, ran) => `See: ${ran} --help`,
+  [exitCodes.failed]: (program) => `See what is wrong: ${program} status`,
+  [exitCodes.refused]: (program) => `See what is wrong: ${program} status`,
+  [exitCodes.unreachable]: (program) => `Is it running? Start it: ${program} run`,
+  [exitCodes.badConfiguration]: (program) => `See every mistake: ${program} check`,
+};
+
 function everyCommand(command: Command, change: (command: Command) => void): void {
   change(command);
   for (const child of command.commands) everyCommand(child, change);
@@ -98,5 +115,35 @@ const nameOf = (command: Command): string =>
 
 const quoted = (path: string): string => (/^[\w./@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
 
-const exitCodeHelp = `
-Exit codes: 0 done, 1 failed, 2 wrong usage, 5 refused, 6 daemon unreachable, 78 bad configuration.`;
+/** The page of a manual; each command has its own. */
+const manual = (program: string): string => `
+At three in the morning:
+  ${program} status              what is wrong, what is down, what comes next
+  ${program} explain TASK        why this one is not restarted, and when it is
+  ${program} history --since 1h  what happened, by whom
+  ${program} hold add TASK --for 2h --reason "encoder is moved"
+  ${program} COMMAND --help      more of each, with examples
+
+TASK is the id of a task, the first 6 or more characters of it, or its title.
+GROUP is an entry of \`groups:\` in the configuration, not the cloud's own group.
+
+On a terminal: tables, your time zone, titles cut to fit. In a pipe: one row a
+line, tab-separated, no headings, nothing cut, UTC. --json: what the API says.
+
+The commands on call speak to the daemon over its unix socket, so run them on
+its machine, as its user, in its working directory. From elsewhere:
+--url https://HOST:9847 with a token (--token-file or RELAYKEEPER_TOKEN), and
+--ca-file for a certificate of your own authority.
+
+Files:
+  relaykeeper.yaml       the configuration; else the one in /etc/relaykeeper
+  data/relaykeeper.sock  the socket (server.socket)
+  data/relaykeeper.db    the ledger (store)
+Environment:
+  RELAYKEEPER_TOKEN      the token for --url
+  NO_COLOR, TZ           no colours; the time zone of what a terminal shows
+  VOLCENGINE_ACCESS_KEY, VOLCENGINE_SECRET_KEY, HTTPS_PROXY and others are read
+  by \`run\` and \`plan\`; \`check\` says which it finds.
+Exit codes:
+  0 done, 1 failed, 2 wrong usage, 5 refused, 6 daemon unreachable,
+  78 bad configuration`;

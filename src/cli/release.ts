@@ -8,9 +8,18 @@ import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
 
 const givenUp = { query: { state: 'stopped' }, concerned: (task: TaskView) => task.givenUp !== null };
 
+const help = `
+After its source or target is repaired: the next restart goes at once, and
+backoff begins anew.
+
+  release 8fde6a
+  release --group vip            every task of the group that is given up
+`;
+
 export const releaseCommand = (surroundings: Surroundings): Command =>
   actionCommand('release', 'every task of the group that was given up')
     .description('take tasks out of quarantine or abandonment and forget their attempts')
+    .addHelpText('after', help)
     .action(async (ids: readonly string[], options: ActionOptions) => {
       const by = await askedBy(options.by, surroundings.env);
       const { out, program } = surroundings;

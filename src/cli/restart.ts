@@ -19,10 +19,20 @@ interface Restarted {
 
 const stopped = { query: { state: 'stopped' }, concerned: (task: TaskView) => !task.gone };
 
+const help = `
+It passes backoff, quarantine and storm, and counts as no attempt; a held task
+needs --force. Refused for a task that runs, and where nothing could come of it.
+Exit code 0 only if the cloud accepted.
+
+  restart 8fde6a
+  restart --group vip --yes    every stopped task of the group, without asking
+`;
+
 export const restartCommand = (surroundings: Surroundings): Command =>
   actionCommand('restart', 'every stopped task of the group')
     .description('restart stopped tasks now, regardless of backoff, quarantine and storm')
     .option('--force', 'also if a hold covers it')
+    .addHelpText('after', help)
     .action(async (ids: readonly string[], options: Options) => {
       const by = await askedBy(options.by, surroundings.env);
       const json = options.json === true;

@@ -27,6 +27,19 @@ interface Options extends DaemonOptions {
   readonly json?: true;
 }
 
+const help = `
+First the trouble of the daemon and of its accounts: failed polls with their
+class and since when, open circuits, throttling, lists that do not add up, a
+rejected configuration, the store. Then the tasks that are down, the longest
+first: due and stopped, neither held nor only observed. With five or more down,
+what most of them share and the others do not. Then tasks that end soon with
+nobody to follow, and each group that has more to say.
+
+  status --watch           again every 2 s
+  status --group vip       one group
+  status --json | jq -r '.stopped[].taskId'
+`;
+
 export const statusCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('status'))
     .description('what is wrong, what is down and what comes next; then anything else about each group')
@@ -34,6 +47,7 @@ export const statusCommand = (surroundings: Surroundings): Command =>
     .option('--group <NAME>', 'only this group')
     .option('--watch', 'show it again every 2 s, until Ctrl-C')
     .option('--json', 'print JSON')
+    .addHelpText('after', help)
     .action(async (options: Options) => {
       const { out, clock } = surroundings;
       if (!options.watch) return show(surroundings, await look(surroundings, options), options);

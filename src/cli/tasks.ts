@@ -36,6 +36,13 @@ interface Options extends DaemonOptions {
   readonly json?: true;
 }
 
+const help = `
+  tasks 决赛                         part of a title, id or cloud group
+  tasks --state stopped --reason quarantined
+  tasks --sort end --group vip      the next to end first
+  tasks | cut -f 3                  ids, in a pipe
+`;
+
 export const tasksCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('tasks'))
     .description('every task, or those with PATTERN in their title, id or cloud group')
@@ -50,6 +57,7 @@ export const tasksCommand = (surroundings: Surroundings): Command =>
         .default('down'),
     )
     .option('--json', 'print JSON')
+    .addHelpText('after', help)
     .action(async (search: string | undefined, options: Options) => {
       const { account, group, state, reason } = options;
       const path = `/api/v1/tasks${query({ account, group, state, reason, search })}`;

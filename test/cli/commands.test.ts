@@ -425,7 +425,7 @@ describe('the token', () => {
     const ended = await typed(['hold', 'list', '--url', 'http://127.0.0.1:1', '--token-file', join(folder, 'none')]);
     expect(ended).toMatchObject({
       code: 1,
-      err: `relaykeeper: cannot read the token file ${join(folder, 'none')}: there is no such file\n`,
+      err: `relaykeeper: cannot read the token file ${join(folder, 'none')}: there is no such file\n  Name a file that you can read, or give the token in RELAYKEEPER_TOKEN.\n`,
     });
   });
 });

@@ -84,7 +84,11 @@ it('of a group that is not there the daemon says so, and nothing is held', async
       'GET /api/v1/holds/preview': { status: 404, json: { detail: 'no group vpi: did you mean vip?' } },
     },
   );
-  expect([code, err, sent]).toEqual([1, 'relaykeeper: no group vpi: did you mean vip?\n', 0]);
+  expect([code, err, sent]).toEqual([
+    1,
+    'relaykeeper: no group vpi: did you mean vip?\n  See what is wrong: relaykeeper status\n',
+    0,
+  ]);
 });
 
 describe('when a hold begins and ends', () => {
@@ -117,7 +121,7 @@ describe('when a hold begins and ends', () => {
     ['--title x', 'say what to hold: one of TASK, --title GLOB, --group NAME and --all'],
   ])('refused: %s', async (options, words) => {
     const { code, err, sent } = await run(`hold add t1 --reason x ${options}`, {});
-    expect([code, err, sent]).toEqual([2, `relaykeeper: ${words}\n`, 0]);
+    expect([code, err, sent]).toEqual([2, `relaykeeper: ${words}\n  See: relaykeeper hold add --help\n`, 0]);
   });
 });
 
@@ -138,7 +142,10 @@ describe('hold extend', () => {
   });
   it.each(['', '--for 30m --until 2026-03-01T13:00Z'])('refused with "%s"', async (options) => {
     const { code, err } = await run(`hold extend ab12 ${options}`.trim(), {});
-    expect([code, err]).toEqual([2, 'relaykeeper: say how much longer: --for DURATION, or --until TIME\n']);
+    expect([code, err]).toEqual([
+      2,
+      'relaykeeper: say how much longer: --for DURATION, or --until TIME\n  See: relaykeeper hold extend --help\n',
+    ]);
   });
 });
 

@@ -176,7 +176,10 @@ describe('status for a person', () => {
   it('a group that is not there is refused as everywhere', async () => {
     const detail = 'no group vpi: did you mean vip?';
     const answers = { 'GET /api/v1/tasks': { status: 404, json: { detail } } };
-    expect(await run('status --group vpi', { answers })).toMatchObject({ code: 1, err: `relaykeeper: ${detail}\n` });
+    expect(await run('status --group vpi', { answers })).toMatchObject({
+      code: 1,
+      err: `relaykeeper: ${detail}\n  See what is wrong: relaykeeper status\n`,
+    });
   });
 });
 

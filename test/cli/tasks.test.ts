@@ -118,7 +118,10 @@ describe('tasks', () => {
     const detail = `2 tasks are called X: give the id\n  1  a${control}[2J\n  2  b`;
     daemon = await pretendDaemon({ 'GET /api/v1/tasks/X': { status: 400, json: { detail } } });
     const { code, err } = await typed(['explain', 'X', '--socket', daemon.socket]);
-    expect([code, err]).toEqual([2, `relaykeeper: 2 tasks are called X: give the id\n  1  a [2J\n  2  b\n`]);
+    expect([code, err]).toEqual([
+      2,
+      `relaykeeper: 2 tasks are called X: give the id\n  1  a [2J\n  2  b\n  See: relaykeeper explain --help\n`,
+    ]);
   });
 });
 

@@ -1,0 +1,95 @@
+/**
+ * `completion bash|zsh|fish`: a script for the shell, made from the commands as they are. It knows commands, options and
+ * their choices, and asks nobody: a key press must not wait for a program to start.
+ */
+import { Argument, Command, type Option } from 'commander';
+import type { Surroundings } from './surroundings.ts';
+
+const shells = ['bash', 'zsh', 'fish'] as const;
+type Shell = (typeof shells)[number];
+
+/** The name under which it is installed: a checkout has none to complete. */
+const program = 'relaykeeper';
+
+const help = `
+  bash:  ${program} completion bash > ~/.local/share/bash-completion/completions/${program}
+  zsh:   echo 'source <(${program} completion zsh)' >> ~/.zshrc
+  fish:  ${program} completion fish > ~/.config/fish/completions/${program}.fish`;
+
+export const completionCommand = ({ out }: Surroundings): Command => {
+  const command = new Command('completion')
+    .description('print a script that completes commands and options in your shell')
+    .addArgument(new Argument('<SHELL>', 'which shell').choices(shells))
+    .addHelpText('after', help);
+  return command.action((shell: Shell) => {
+    out.write(scripts[shell](placesOf(command.parent ?? command)));
+  });
+};
+
+/** A command as it is typed (`hold add`; empty: none yet) and what can follow it. */
+interface Place {
+  readonly path: string;
+  readonly commands: readonly Command[];
+  readonly options: readonly Option[];
+}
+
+function placesOf(command: Command, path = ''): readonly Place[] {
+  const { commands, options } = command;
+  const inner = commands.flatMap((child) => placesOf(child, `${path} ${child.name()}`.trim()));
+  return [{ path, commands, options: options.filter(({ long }) => long !== undefined) }, ...inner];
+}
+
+const inBash = (places: readonly Place[]): string => `# ${program} completion
+_${program}() {
+  local path= word words= cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]}
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case "$path $word" in
+      ${places
+        .filter(({ path }) => path !== '')
+        .map(({ path }) => `"${path.includes(' ') ? path : ` ${path}`}"`)
+        .join('|')}) path="\${path:+$path }$word" ;;
+    esac
+  done
+  case "$path:$prev" in
+${places.flatMap(({ path, options }) => options.filter(takesValue).map((option) => `    "${path}:${option.long}") words="${option.argChoices?.join(' ') ?? ''}" ;;`)).join('\n')}
+    *) case "$path" in
+${places.map(({ path, commands, options }) => `      "${path}") words="${[...commands.map((child) => child.name()), ...options.map(({ long }) => long), '--help'].join(' ')}" ;;`).join('\n')}
+    esac ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}
+complete -o default -F _${program} ${program}
+`;
+
+const takesValue = ({ required, optional }: Option): boolean => required || optional;
+
+const scripts: Readonly<Record<Shell, (places: readonly Place[]) => string>> = {
+  bash: inBash,
+  // zsh understands the script of bash, once it is asked to.
+  zsh: (places) =>
+    `autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n${inBash(places)}`,
+  fish: (places) =>
+    places
+      .flatMap(({ path, commands, options }) => {
+        const here = `complete -c ${program} -f -n '${conditionOf(path, commands)}'`;
+        return [
+          ...commands.map((child) => `${here} -a ${child.name()} -d ${quoted(child.description())}`),
+          ...options.map(
+            (option) =>
+              `complete -c ${program} -n '${conditionOf(path)}' -l ${option.long?.slice(2)}${takesValue(option) ? ' -r' : ''}${option.argChoices ? ` -f -a ${quoted(option.argChoices.join(' '))}` : ''} -d ${quoted(option.description)}`,
+          ),
+        ];
+      })
+      .map((line) => `${line}\n`)
+      .join(''),
+};
+
+/** The words of the path were typed, and none of the commands that can follow. */
+function conditionOf(path: string, next: readonly Command[] = []): string {
+  const seen = path.split(' ').filter((word) => word !== '');
+  const typed = seen.map((word) => `__fish_seen_subcommand_from ${word}`);
+  const none = next.length > 0 ? [`not __fish_seen_subcommand_from ${next.map((one) => one.name()).join(' ')}`] : [];
+  return [...typed, ...none].join('; and ') || 'true';
+}
+
+const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
