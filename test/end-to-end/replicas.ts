@@ -19,6 +19,8 @@ export class Wire {
   port = 0;
   /** Nothing gets through, and nobody is told. */
   blackhole = false;
+  /** The answer to the next statement that has this in it is lost, with its connection. */
+  losesAnswerTo: string | undefined;
   /** How long each piece from the replica waits: about a statement. */
   delayMs = 0;
 
@@ -44,7 +46,17 @@ export class Wire {
       from.on('data', (piece) => {
         last = last.then(async () => {
           if (from === client && this.delayMs > 0) await sleep(this.delayMs);
-          if (!this.blackhole && !to.destroyed) to.write(piece);
+          if (this.blackhole || to.destroyed) return;
+          if (from === client && this.losesAnswerTo !== undefined && piece.includes(this.losesAnswerTo)) {
+            this.losesAnswerTo = undefined;
+            // The server has it and does it; then the line breaks.
+            to.write(piece);
+            client.pause();
+            server.removeAllListeners('data');
+            server.on('data', () => client.destroy());
+            return;
+          }
+          to.write(piece);
         });
       });
       from.on('error', () => to.destroy());

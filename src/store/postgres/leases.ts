@@ -102,8 +102,12 @@ export function openLeases(options: LeasesOptions): Leases {
     const lookedAt = clock.monotonic();
     sight = await look(db);
     sightAt = lookedAt;
-    for (const [account, { tenure }] of held)
-      if (sight.leases.get(account)?.epoch !== tenure.epoch) lose(account, 'another replica has the account');
+    for (const [account, { tenure }] of held) {
+      const lease = sight.leases.get(account);
+      if (lease?.epoch !== tenure.epoch) lose(account, 'another replica has the account');
+      // By the database's clock, which may have been set: whoever sees it so may claim it.
+      else if (lease.expiresAt <= sight.now) lose(account, 'its lease has run out');
+    }
     await keepOwn(sight, lookedAt);
     await takeFree(sight, lookedAt);
     options.onSight(sight);

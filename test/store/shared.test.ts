@@ -1,0 +1,250 @@
+/** Several processes on one PostgreSQL: whose an account is, who may write, what is asked of others, and a database that fails. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import type { OperatorOutcome, OperatorRequest } from '../../src/domain/ports/store-port.ts';
+import { openSharedStore, type Store } from '../../src/store/open.ts';
+import { Wire } from '../end-to-end/replicas.ts';
+import { startPostgres } from '../postgres.ts';
+import { found, nothing, record } from './shapes.ts';
+import { addressed, postgres, temporaryDirectory } from './surroundings.ts';
+
+const forever = new AbortController().signal;
+
+async function shared(
+  url: string,
+  more: { readonly password?: () => Promise<string>; readonly ca?: () => Promise<string> } = {},
+): Promise<Store> {
+  const store = await openSharedStore({
+    place: { ...addressed(url), ...more },
+    clock: systemClock,
+    onTrace: () => {},
+    patienceMs: 1_000,
+  });
+  onTestFinished(() => store.close());
+  return store;
+}
+
+/** Owned and read, so that it can be saved. */
+async function owning(store: Store, account = 'main') {
+  const owned = await store.ownership.acquire(account, forever);
+  await store.ledgerStore.load(account, 0);
+  return owned;
+}
+
+const expired = async (url: string) => (await postgres()).ask('update relaykeeper.lease set expires_at = 0', url);
+const save = (store: Store, name: string, account = 'main') =>
+  store.ledgerStore.save(account, { ...nothing, events: [found(name)], tasks: [record(name)] });
+const taskIds = async (store: Store) =>
+  (await store.ledgerStore.load('main', 0)).tasks.map(({ taskId }) => taskId).toSorted();
+
+it('five that start at once make the tables once, and have one key', async () => {
+  const url = await (await postgres()).database();
+  const stores = await Promise.all(Array.from({ length: 5 }, () => shared(url)));
+  const keys = stores.map((store) => Buffer.from(store.fingerprintKey()).toString('hex'));
+  expect([new Set(keys).size, keys[0]?.length]).toEqual([1, 64]);
+});
+
+it('one account has one owner, whose late writes are refused once another has it', async () => {
+  const url = await (await postgres()).database();
+  const [first, second] = [await shared(url), await shared(url)];
+  const owned = await owning(first);
+  expect(first.ownership.remainingMs('main')).toBeGreaterThan(25_000);
+  expect(second.ownership.remainingMs('main')).toBe(0);
+  await save(first, 'mine');
+  await expect(save(second, 'not-yet')).rejects.toThrow('another replica owns account main');
+  expect(second.up()).toBe(true);
+
+  // As if the first had been stopped for the length of the lease.
+  const next = owning(second);
+  await expired(url);
+  expect((await next).epoch).toBe(owned.epoch + 1);
+  await save(second, 'theirs');
+  await expect(save(first, 'late')).rejects.toThrow('another replica owns account main');
+  expect(await taskIds(second)).toEqual(['mine', 'theirs']);
+  while (!owned.lost.aborted) await systemClock.sleep(20);
+  expect(first.ownership.remainingMs('main')).toBe(0);
+});
+
+it('what was read under one epoch is not written under the next, though the owner is the same', async () => {
+  const url = await (await postgres()).database();
+  const store = await shared(url);
+  const { lost } = await owning(store);
+  await expired(url);
+  while (!lost.aborted) await systemClock.sleep(20);
+  await store.ownership.acquire('main', forever);
+  await expect(save(store, 'of-before')).rejects.toThrow('another replica owns');
+  await store.ledgerStore.load('main', 0);
+  await save(store, 'read-again');
+  expect(await taskIds(store)).toEqual(['read-again']);
+});
+
+it('an owner that ends hands over within two seconds; replicas know of each other', async () => {
+  const url = await (await postgres()).database();
+  const [first, second] = [await shared(url), await shared(url)];
+  const owned = await Promise.all(['main', 'two', 'three'].map((account) => owning(first, account)));
+  const began = performance.now();
+  const taken = ['main', 'two', 'three'].map((account) => second.ownership.acquire(account, forever));
+  await Promise.all(owned.map(({ handOver }) => handOver?.()));
+  await first.close();
+  await Promise.all(taken);
+  // On a machine that does other things too.
+  expect(performance.now() - began).toBeLessThan(4_000);
+  await systemClock.sleep(1_100);
+  expect(second.shared?.replicas().all.map(({ owned: own }) => own.map(({ account }) => account))).toEqual([
+    ['main', 'three', 'two'],
+  ]);
+});
+
+it('a save whose answer was lost is there once, and told as saved; one that never came is told as failed', async () => {
+  const server = await postgres();
+  const url = new URL(await server.database());
+  const wire = await new Wire(server.port).open();
+  onTestFinished(() => wire.close());
+  url.port = `${wire.port}`;
+  const store = await shared(url.href);
+  await owning(store);
+  await save(store, 'before');
+  // From the commit on nothing comes back.
+  wire.losesAnswerTo = 'commit';
+  await save(store, 'unheard');
+  await save(store, 'after');
+  const names = (await store.history.events({ limit: 10 })).map(({ event }) => 'taskId' in event && event.taskId);
+  expect(names.toSorted()).toEqual(['after', 'before', 'unheard']);
+});
+
+describe('what operators ask of the wrong replica', () => {
+  const restart: OperatorRequest = { kind: 'restart', taskId: 'a', by: 'lin', force: false };
+  const release: OperatorRequest = { kind: 'release', taskId: 'a', by: 'lin' };
+  const done: OperatorOutcome = { kind: 'done' };
+
+  async function two() {
+    const url = await (await postgres()).database();
+    const [owner, other] = [await shared(url), await shared(url)];
+    await owning(owner);
+    const did: OperatorRequest[] = [];
+    const serves = (store: Store, how: () => Promise<OperatorOutcome> = async () => done) =>
+      store.shared?.serve({
+        isReady: () => true,
+        serve: (_account, request) => {
+          did.push(request);
+          return how();
+        },
+      });
+    const ask = (request: OperatorRequest) => other.shared?.ask('main', request);
+    return { url, owner, other, did, serves, ask };
+  }
+
+  it('is done by the owner once, and its refusals come back as they are', async () => {
+    const { owner, other, did, serves, ask } = await two();
+    const refusal: OperatorOutcome = { kind: 'refused', code: 'refused', message: 'it runs', next: 'Look at it.' };
+    serves(owner, async () => refusal);
+    serves(other);
+    expect(await ask(restart)).toEqual(refusal);
+    await systemClock.sleep(2_200);
+    expect(did).toEqual([restart]);
+  });
+
+  it('was in hand when its owner ended: a release is done by the next owner, a restart is not sent again', async () => {
+    const { url, owner, other, did, serves, ask } = await two();
+    serves(owner, () => new Promise(() => {}));
+    const answers = [ask(restart), ask(release)];
+    while (did.length < 2) await systemClock.sleep(20);
+    const next = owning(other);
+    await expired(url);
+    await next;
+    did.length = 0;
+    serves(other);
+    expect(await answers[0]).toMatchObject({ kind: 'refused', message: expect.stringContaining('is not known') });
+    expect(await answers[1]).toEqual(done);
+    expect(did).toEqual([release]);
+  });
+
+  it('waited too long for an owner: it is not done any more', async () => {
+    const { url, owner, did, serves, ask } = await two();
+    const asked = ask(restart);
+    const aged = async () => (await postgres()).ask('update relaykeeper.request set asked_at = 0 returning id', url);
+    while ((await aged()).length === 0) await systemClock.sleep(20);
+    serves(owner);
+    expect(await asked).toMatchObject({ kind: 'refused', message: expect.stringContaining('waited too long') });
+    expect(did).toEqual([]);
+  });
+});
+
+describe('versions side by side', () => {
+  const meta = async (url: string, key: string, value: number) =>
+    (await postgres()).ask(`update relaykeeper.meta set value = '${value}' where key = '${key}'`, url);
+
+  it('one of the version before goes on with what a newer one only added to, and refuses what it cannot use', async () => {
+    const url = await (await postgres()).database();
+    await (await shared(url)).close();
+    await meta(url, 'own-version', 2);
+    await (await shared(url)).close();
+    await meta(url, 'usable-from', 2);
+    await expect(shared(url)).rejects.toThrow(
+      'was prepared by a newer relaykeeper (its tables need version 2, this one knows up to 1)',
+    );
+  });
+});
+
+describe('getting in', () => {
+  it('trusts a CA file, and nothing else; a password is asked for at every new connection', async () => {
+    const folder = temporaryDirectory();
+    const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
+    openssl(
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      '/CN=127.0.0.1',
+      '-addext',
+      'subjectAltName=IP:127.0.0.1',
+      '-keyout',
+      'server.key',
+      '-out',
+      'server.crt',
+    );
+    const file = (name: string) => readFileSync(join(folder, name), 'utf8');
+    const server = await startPostgres({
+      files: { 'server.key': file('server.key'), 'server.crt': file('server.crt') },
+      flags: ['ssl=on'],
+      hba: ['hostssl all keeper 127.0.0.1/32 scram-sha-256', 'hostnossl all keeper 127.0.0.1/32 reject'],
+    });
+    onTestFinished(() => server.stop());
+    await server.ask("alter role keeper password 'first'");
+    const url = await server.database();
+    let password = 'first';
+    const asked = { password: async () => password, ca: async () => file('server.crt') };
+    const store = await shared(url, asked);
+    await owning(store);
+    await save(store, 'by-the-first');
+
+    await expect(shared(`${url}?sslmode=verify-full`, { password: asked.password })).rejects.toThrow(
+      'its certificate is not trusted',
+    );
+    await expect(shared(url, { password: asked.password })).rejects.toThrow('it refuses this user');
+    const wrong = shared(url, { ...asked, password: async () => 'hunter2' });
+    await expect(wrong).rejects.toThrow('it refuses this user with this password');
+    await expect(wrong).rejects.not.toThrow('hunter2');
+
+    await server.ask("alter role keeper password 'second'");
+    password = 'second';
+    await server.ask("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'keeper'");
+    const saves = () => save(store, 'by-the-second').then(() => true);
+    while (!(await saves().catch(() => false))) await systemClock.sleep(50);
+    expect(await taskIds(store)).toEqual(['by-the-first', 'by-the-second']);
+    expect(store.up()).toBe(true);
+  });
+
+  it('nobody listens: one line that says so', async () => {
+    await expect(shared('postgres://keeper@127.0.0.1:1/none')).rejects.toThrow(
+      'postgres://keeper@127.0.0.1:1/none: nobody listens there',
+    );
+  });
+});
