@@ -7,7 +7,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { reportPairs } from './non-interference.ts';
+import { reportPairs } from './non-interference-report.ts';
 import { playSeed, type Verdict } from './swarm.ts';
 
 interface Share {
