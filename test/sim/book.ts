@@ -32,6 +32,9 @@ export class TaskBook {
   /** The process told that it has a record of it. */
   found = false;
   abandoned = false;
+  /** An attempt of it was told as failed, and so many lists have shown it stopped since. */
+  failedAt = never;
+  listsSinceFailure = 0;
 
   constructor(taskId: string) {
     this.taskId = taskId;
@@ -45,6 +48,7 @@ export class TaskBook {
     else this.alwaysStopped = false;
     if (status === 'active' || status === 'not-started') this.upAt = Math.max(this.upAt, seenAt);
     if (complete) this.item = item;
+    if (complete && status === 'stopped') this.listsSinceFailure++;
   }
 
   /** Nothing is sent of it; `surely`: whatever died with a process. */

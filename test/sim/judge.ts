@@ -5,7 +5,7 @@
  */
 
 import type { Arrival } from '../../src/simulator/arrivals.ts';
-import { Book, type Call } from './book.ts';
+import { Book, type Call, type TaskBook } from './book.ts';
 import type { Disk } from './disk.ts';
 import { type Scene, wrongByHand, wrongByRules } from './laws.ts';
 import { Liveness } from './liveness.ts';
@@ -51,6 +51,7 @@ export class Judge {
   readonly #arrivals: number[] = [];
   /** Who has told last that the account is its own. */
   #owner: Process | undefined;
+  #ownedSince = Number.NEGATIVE_INFINITY;
   #listBegan: number | undefined;
   #listEndedAt = 0;
 
@@ -205,6 +206,7 @@ export class Judge {
       case 'owned':
         if (this.#owner) this.#ended();
         this.#owner = process;
+        this.#ownedSince = now;
         this.#listEndedAt = now;
         this.must(
           this.#witness.isOwner(process),
@@ -221,7 +223,11 @@ export class Judge {
         book.task(told.taskId).found = true;
         return;
       case 'abandoned':
-        book.task(told.taskId).abandoned = true;
+        this.#abandoned(book.task(told.taskId));
+        return;
+      case 'failed':
+        book.task(told.taskId).failedAt = now;
+        book.task(told.taskId).listsSinceFailure = 0;
         return;
       case 'released':
         book.task(told.taskId).abandoned = false;
@@ -255,11 +261,21 @@ export class Judge {
         return;
       case 'opened':
       case 'ended':
-      case 'failed':
         return;
       default:
         told satisfies never;
     }
+  }
+
+  /** By a failed try, told with the next list at the latest: never by a clock. Another policy or owner judges anew. */
+  #abandoned(task: TaskBook): void {
+    task.abandoned = true;
+    const { reloadedAt, steppedAt, blurredAt } = this.book;
+    const anew = Math.max(reloadedAt, steppedAt, blurredAt, this.#ownedSince);
+    this.must(
+      task.failedAt <= anew || task.listsSinceFailure <= 1,
+      () => `${task.taskId} is abandoned, and its last failure is ${this.now - task.failedAt} ms ago`,
+    );
   }
 
   #intended(process: Process, told: Extract<Told, { kind: 'intended' }>): void {

@@ -80,11 +80,32 @@ export function pick(queue: readonly string[], situation: Situation): Pick | und
   const { restart, list } = situation.ledger.accountRecord.circuits;
   if (list.kind === 'open' || awaitsThrottledAnswer(situation.ledger)) return undefined;
   if (restart.kind === 'open') return pickProbe(queue, situation);
-  for (const taskId of queue) {
-    const record = situation.ledger.tasks.get(taskId);
-    if (record && verdictOf(record, situation).kind === 'restart') return picked(record, situation, false);
-  }
+  const place = throttledPlaces(situation.ledger);
+  for (const turn of place ? turns : oneTurn)
+    for (const taskId of queue) {
+      const record = situation.ledger.tasks.get(taskId);
+      if (!record || (place && place(record) !== turn)) continue;
+      if (verdictOf(record, situation).kind === 'restart') return picked(record, situation, false);
+    }
   return undefined;
+}
+
+const oneTurn = [0];
+const turns = [0, 1, 2];
+
+/**
+ * Who was throttled in this outage goes last, and before them the others of their cloud group: it may be theirs alone.
+ * Undefined: nobody was.
+ */
+function throttledPlaces({ accountRecord, tasks, stopped }: Ledger): ((record: TaskRecord) => number) | undefined {
+  if (!accountRecord.throttle) return undefined;
+  const told = new Set<string>();
+  for (const taskId of stopped) {
+    const record = tasks.get(taskId);
+    if (record?.outage?.throttled) told.add(record.item.cloudGroup);
+  }
+  if (told.size === 0) return undefined;
+  return ({ outage, item }) => (outage?.throttled ? 2 : told.has(item.cloudGroup) ? 1 : 0);
 }
 
 /** After throttled answers one restart goes alone, and its answer tells whether others may follow. */
