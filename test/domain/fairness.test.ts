@@ -297,6 +297,14 @@ describe('a task that is throttled again, while others were answered since, is t
     const story = twice(notSent);
     expect(story.record('t00').row).toBe(0);
   });
+  test('it goes last, and before it the others of its cloud group', () => {
+    const inTwo = policiesOf({ ...plainPolicy, match: { ...plainPolicy.match, cloudGroup: ['*'] } });
+    const story = new Story({ ...inTwo, storm: false }).list(0, { t00: 'stopped' });
+    story.send(0, throttled);
+    const other = { z: item('z', 'stopped', { cloudGroup: 'other' }) };
+    story.list(15, { t00: 'stopped', t01: 'stopped', ...other });
+    expect(story.send(15)).toEqual(['z', 't01', 't00']);
+  });
   test('by hand it is given back, and nobody waits', () => {
     const story = twice(throttled);
     const { row } = story.record('t00');
