@@ -118,10 +118,11 @@ export const cookieNamed = (name: string, cookies: string | undefined): string |
     .find((one) => one.startsWith(`${name}=`))
     ?.slice(name.length + 1);
 
-const loopback = /^(?:localhost|.+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+/** Loopback names, and addresses: nobody can give a page of theirs an address that is not theirs, only a name. */
+const ours = /^(?:localhost|.+\.localhost|\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\])$/;
 
 /**
- * Where no token keeps strangers out, the name in the address must be one of this machine, or of `externalUrl`: a page
+ * Where no token keeps strangers out, the name must be an address, one of this machine, or of `externalUrl`: a page
  * in a browser inside the network can give its own name our address, and would read whatever the browser can reach.
  * What is open to everybody (health, metrics) is asked for by every name that a monitoring has for it.
  */
@@ -135,10 +136,10 @@ export function admitHost(
   if (door === 'socket' || need === 'nothing' || tokens.length > 0 || host === undefined) return;
   const name = URL.parse(`http://${host}`)?.hostname;
   const own = externalUrl === undefined ? undefined : URL.parse(externalUrl)?.hostname;
-  if (name !== undefined && (loopback.test(name) || name === own)) return;
+  if (name !== undefined && (ours.test(name) || name === own)) return;
   throw new Denial(
     'foreign-host',
-    'without tokens, relaykeeper answers this only under loopback names and the name of server.externalUrl',
+    'without tokens, relaykeeper answers this only under an IP address, loopback names and the name of server.externalUrl',
     'Open it by one of these names, set server.externalUrl, or add server.tokens to the configuration.',
   );
 }

@@ -242,7 +242,8 @@ describe('signing in', () => {
 
   test('without tokens the page can be read, and says how to get more', async () => {
     const { on } = await openWeb({ fake, tokens: () => [] });
-    const { status: code, text } = await on('listen')('GET', '/holds');
+    // From another machine as well.
+    const { status: code, text } = await on('listen')('GET', '/holds', { headers: { host: '10.0.0.5:9847' } });
     expect(code).toBe(200);
     expect(text).toContain('server.tokens');
   });

@@ -80,7 +80,11 @@ describe('the Host header', () => {
     ['evil-localhost', 403],
     ['127.0.0.1.evil.example', 403],
     ['ops.example.evil.example', 403],
-    ['10.0.0.5:9847', 403],
+    ['10.0.0.5:9847', 200],
+    ['[fd00::5]:9847', 200],
+    ['10.0.0.5.evil.example', 403],
+    ['10.0.0.5evil', 403],
+    ['fd00--5.evil.example', 403],
     ['user@localhost@evil.example', 403],
     [' ', 403],
   ];
