@@ -228,7 +228,8 @@ export const english = {
   troubles: troubleWords as Readonly<Record<TroubleKind, string>>,
   types: types as Readonly<Record<string, string>>,
   shared: ({ sentence }: InCommon): string => sentence,
-  eventSentence: ({ sentence }: EventView): string => sentence,
+  eventSentence: ({ sentence, event }: EventView): string =>
+    'hold' in event && event.type !== 'hold-added' ? `${sentence}: ${event.hold.reason}` : sentence,
 };
 
 type Wide<T> = {

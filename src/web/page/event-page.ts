@@ -103,12 +103,12 @@ function eventTable(visit: Visit, events: readonly EventView[]): Html {
 }
 
 /** One task's events as its story, newest first. */
-export const storyOf = (visit: Visit, events: readonly EventView[]): Html =>
+export const storyOf = (visit: Visit, events: readonly EventView[], withTitles = false): Html =>
   events.length === 0
     ? html`<p>${visit.texts.none}</p>`
     : html`<ol class="story">${events.map(
         (told) =>
-          html`<li class="${toneOf(told)}">${timeOf(told.event.at)} <strong>${whatOf(visit, told)}</strong><br>${detailsOf(visit, told)}</li>`,
+          html`<li class="${toneOf(told)}">${timeOf(told.event.at)} <strong>${whatOf(visit, told)}</strong>${withTitles && told.title !== null ? ` ${told.title}` : ''}<br>${detailsOf(visit, told)}</li>`,
       )}</ol>`;
 
 function aboutOf(visit: Visit, { event, title }: EventView): unknown {

@@ -24,7 +24,7 @@ export async function holdsPage(visit: Visit): Promise<Page> {
 ${renewed(
   visit,
   html`${holdTable(visit, operations.holds())}
-${lately.length > 0 ? html`<h2>${texts.endedLately}</h2>${storyOf(visit, lately)}` : ''}`,
+${lately.length > 0 ? html`<h2>${texts.endedLately}</h2>${storyOf(visit, lately, true)}` : ''}`,
 )}
 <h2 id="set">${texts.setHold}</h2>
 ${mayOperate ? formOf(visit) : howToDoMore(visit)}`,

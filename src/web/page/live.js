@@ -2,15 +2,19 @@
 (() => {
   const root = document.documentElement;
   root.classList.add('scripts');
-  const clock = new Intl.DateTimeFormat(root.lang, { dateStyle: 'short', timeStyle: 'medium' });
-  const hour = new Intl.DateTimeFormat(root.lang, { hour: '2-digit', minute: '2-digit', hour12: false });
+  // The reader's own way to write times, as far as it is in the page's language.
+  const locale = navigator.languages.find((one) => one.slice(0, 2) === root.lang.slice(0, 2)) ?? root.lang;
+  const today = new Intl.DateTimeFormat(locale, { timeStyle: 'medium' });
+  const otherDay = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' });
+  const hour = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hour12: false });
   const drawn = new Map();
 
   function localise(within) {
     for (const time of within.querySelectorAll('time[datetime]')) {
       const at = new Date(time.dateTime);
       time.title = time.dateTime;
-      time.textContent = clock.format(at);
+      const isToday = at.toDateString() === new Date().toDateString();
+      time.textContent = (isToday ? today : otherDay).format(at);
     }
   }
 
