@@ -107,7 +107,11 @@ describe('every page', () => {
     ]) {
       const { text } = await send('GET', '/', { headers: { 'accept-language': language ?? '' } });
       expect(text).toContain(`<strong>main</strong>: ${polls} · `);
-      expect(text).toContain('. 7 in a row, server: The cloud failed internally');
+      expect(text).toContain(
+        language === 'en'
+          ? '. 7 in a row, server: The cloud failed internally'
+          : '. 连续 7 次，server：云端内部出错，或答复无法读取。等待',
+      );
       expect(text).toContain(`<li>${rejected} · `);
       expect(text).toContain('. a.yaml:3:1: &lt;script&gt;');
     }

@@ -31,6 +31,19 @@ export interface Trouble {
   readonly until?: number;
   /** One sentence with what a person does about it, where there is one. */
   readonly detail?: string;
+  /** What the sentence is made of, for other languages. */
+  readonly facts?: TroubleFacts;
+}
+
+export interface TroubleFacts {
+  /** Failed in a row. */
+  readonly polls?: number;
+  readonly classes?: readonly PollTrouble[];
+  readonly code?: string | null;
+  readonly window?: number;
+  readonly perSecond?: number;
+  readonly configured?: number;
+  readonly seconds?: number;
 }
 
 /** It is over, and still shown because it ended a short while ago. */
@@ -74,15 +87,22 @@ export function accountTroubles(account: AccountView, now: number): readonly Tro
   if (over && isLate(account, now)) told.push({ kind: 'late', ...from(account.polledAt) });
   for (const name of ['list', 'restart'] as const) {
     const open = circuits[name];
-    if (open) told.push({ kind: `${name}-circuit`, since: open.since, detail: adviceFor(open.class, open.code) });
+    if (open) told.push({ kind: `${name}-circuit`, since: open.since, ...advised(open.class, open.code) });
   }
   if (throttledUntil !== null && throttledUntil > now) told.push({ kind: 'throttled', until: throttledUntil });
   for (const { limit, perSecond, configured, forMs } of gate.slowed)
-    told.push({ kind: 'slowed', since: now - forMs, detail: `${limit} ${perSecond} of ${configured} a second` });
+    told.push({
+      kind: 'slowed',
+      since: now - forMs,
+      detail: `${limit} ${perSecond} of ${configured} a second`,
+      facts: { perSecond, configured },
+    });
   if (suspectSince !== null) told.push({ kind: 'suspect', since: suspectSince });
   if (incompleteSince !== null) told.push({ kind: 'incomplete', since: incompleteSince });
-  if (storm) told.push({ kind: 'storm', since: storm.since, detail: `window ${storm.window}` });
-  if (clockOffsetMs !== 0) told.push({ kind: 'clock', detail: `by ${Math.round(Math.abs(clockOffsetMs) / 1_000)} s` });
+  if (storm)
+    told.push({ kind: 'storm', since: storm.since, detail: `window ${storm.window}`, facts: { window: storm.window } });
+  const seconds = Math.round(Math.abs(clockOffsetMs) / 1_000);
+  if (clockOffsetMs !== 0) told.push({ kind: 'clock', detail: `by ${seconds} s`, facts: { seconds } });
   return told.map((one) => ({ ...one, account: account.account }));
 }
 
@@ -90,10 +110,18 @@ const isLate = ({ polledAt, pollIntervalMs }: AccountView, now: number): boolean
   polledAt !== null && now - polledAt > Math.max(lateMs, 3 * (pollIntervalMs ?? 0));
 
 function failed({ since, polls, class: last, code, classes, endedAt }: NonNullable<AccountView['failing']>) {
-  if (endedAt !== null)
-    return { kind: 'failed', since, until: endedAt, detail: `${polls} in a row, ${classes.join(', ')}` } as const;
-  return { kind: 'failing', since, detail: `${polls} in a row, ${adviceFor(last, code)}` } as const;
+  if (endedAt !== null) {
+    const named = `${polls} in a row, ${classes.join(', ')}`;
+    return { kind: 'failed', since, until: endedAt, detail: named, facts: { polls, classes } } as const;
+  }
+  const { detail, facts } = advised(last, code);
+  return { kind: 'failing', since, detail: `${polls} in a row, ${detail}`, facts: { ...facts, polls } } as const;
 }
+
+const advised = (named: PollTrouble, code: string | null) => ({
+  detail: adviceFor(named, code),
+  facts: { classes: [named], code },
+});
 
 function adviceFor(named: PollTrouble, code: string | null): string {
   const words = code ?? named;

@@ -4,6 +4,7 @@ import type { TroubleKind } from '../../domain/views/trouble.ts';
 import type { Event, EventType } from '../../domain/words/events.ts';
 import type { Reason } from '../../domain/words/reason.ts';
 import { eventWords } from './chinese-events.ts';
+import { troubleDetail } from './chinese-troubles.ts';
 import type { Texts } from './english.ts';
 
 const reasons: Readonly<Record<Reason, string>> = {
@@ -272,6 +273,7 @@ export const chinese: Texts = {
   },
   reasons,
   types,
+  troubleDetail,
   shared: ({ trait, value, down, ofDown, running, ofRunning }) =>
     `中断的 ${ofDown} 个中有 ${down} 个${traits[trait](value)}${ofRunning === undefined ? '' : `；运行的 ${ofRunning} 个中有 ${running} 个`}`,
   eventSentence: ({ event }) => (words[event.type] as (event: Event) => string)(event),

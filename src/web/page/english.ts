@@ -1,6 +1,6 @@
 /** Every text of the page in English; its keys are what the other languages must have. */
 import type { EventView, InCommon } from '../../domain/views/shown.ts';
-import { type TroubleKind, troubleWords } from '../../domain/views/trouble.ts';
+import { type Trouble, type TroubleKind, troubleWords } from '../../domain/views/trouble.ts';
 import type { EventType } from '../../domain/words/events.ts';
 import { reasonMeanings, reasons } from '../../domain/words/reason.ts';
 
@@ -227,6 +227,7 @@ export const english = {
   reasons: Object.fromEntries(reasons.map((name) => [name, reasonMeanings[name].means.replaceAll('`', '')])),
   troubles: troubleWords as Readonly<Record<TroubleKind, string>>,
   types: types as Readonly<Record<string, string>>,
+  troubleDetail: ({ detail }: Trouble): string | undefined => detail,
   shared: ({ sentence }: InCommon): string => sentence,
   eventSentence: ({ sentence, event }: EventView): string =>
     'hold' in event && event.type !== 'hold-added' ? `${sentence}: ${event.hold.reason}` : sentence,

@@ -177,7 +177,9 @@ function endingTable(visit: Visit, ending: readonly EndingTask[]): Html {
 const attemptsOf = ({ texts }: Visit, { attempts }: TaskView): unknown =>
   attempts.failedInRow > 0 ? html` <small>${attempts.failedInRow} ${texts.inRow}</small>` : '';
 
-function troubleItem({ texts, now }: Visit, { kind, account, since, until, detail }: Trouble): Html {
+function troubleItem({ texts, now }: Visit, trouble: Trouble): Html {
+  const { kind, account, since, until } = trouble;
+  const detail = texts.troubleDetail(trouble);
   const lasted = since === undefined ? '' : html` · ${durationText((until ?? now) - since)}`;
   const begun = since === undefined ? '' : html`, ${texts.since} ${timeOf(since)}`;
   const end = until === undefined ? '' : html`, ${texts.until} ${timeOf(until)}`;
