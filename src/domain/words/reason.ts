@@ -7,6 +7,8 @@
 interface ReasonMeaning {
   /** For a person, without a full stop. */
   readonly means: string;
+  /** The same for the Chinese page, in the words of the vendor's console. */
+  readonly chinese: string;
   /** What a person does about it, without a full stop. */
   readonly advice: string;
   /** A restart that nothing else withholds stays queued, and goes when a window frees or as a probe. */
@@ -36,6 +38,7 @@ const rows = {
   unmanaged: {
     ...plain,
     means: 'No entry of `groups:` matches it, or the one that would excludes it',
+    chinese: '没有任何 groups 条目匹配它，或匹配的条目把它排除了',
     advice: 'Add or widen a group if relaykeeper should keep it running',
     operator: 'refused',
     forever: 'until a group matches it',
@@ -43,6 +46,7 @@ const rows = {
   ended: {
     ...plain,
     means: 'The cloud says 已结束, or its EndTime has passed',
+    chinese: '云端显示已结束，或结束时间已过',
     advice: 'Nothing: it needs a new task',
     operator: 'refused',
     forever: 'it has ended',
@@ -50,12 +54,14 @@ const rows = {
   'unknown-status': {
     ...plain,
     means: 'The cloud reports a status that relaykeeper does not know',
+    chinese: '云端给出的状态 relaykeeper 不认识',
     advice: 'Look at the task in the console; report the status',
     forever: 'until the cloud reports a known status',
   },
   standby: {
     ...plain,
     means: 'Another process owns the account',
+    chinese: '账号由另一个进程负责',
     advice: 'Ask that process; nothing, if that is intended',
     operator: 'refused',
     loggedElsewhere: true,
@@ -63,12 +69,14 @@ const rows = {
   blind: {
     ...plain,
     means: 'The newest complete poll is too old to decide from',
+    chinese: '最近一次完整轮询太旧，无法据此决定',
     advice: 'Look at `poll_failures_total` by class: network, key or cloud',
     loggedElsewhere: true,
   },
   circuit: {
     ...plain,
     means: 'The list or restart API fails for the whole account',
+    chinese: '整个账号的列表或重启接口失败，已熔断',
     advice: '`status` names the code; the table of error classes says what to do',
     staysQueued: true,
     operator: 'as-probe',
@@ -77,27 +85,36 @@ const rows = {
   held: {
     ...plain,
     means: 'A hold covers it',
+    chinese: '有维护锁定覆盖它',
     advice: '`hold list` says who set it and why; `hold remove ID` ends it',
     operator: 'with-force',
     forever: 'until the hold is removed',
   },
-  'outside-hours': { ...plain, means: 'It is outside the `hours` of its group', advice: 'Nothing' },
-  'before-start': { ...plain, means: 'Its StartTime is ahead', advice: 'Nothing' },
+  'outside-hours': {
+    ...plain,
+    means: 'It is outside the `hours` of its group',
+    chinese: '不在所属分组的运行时段内',
+    advice: 'Nothing',
+  },
+  'before-start': { ...plain, means: 'Its StartTime is ahead', chinese: '开始时间未到', advice: 'Nothing' },
   'near-end': {
     ...plain,
     means: 'Its EndTime is too close for a restart to be worth it (`endGuard`)',
+    chinese: '结束时间太近，重启没有意义',
     advice: 'Nothing',
     forever: 'it ends soon',
   },
   confirming: {
     ...plain,
     means: 'More polls must show it stopped first (`confirm`)',
+    chinese: '需要更多次轮询确认它已停止',
     advice: 'Wait a poll or two',
     loggedElsewhere: true,
   },
   observing: {
     ...plain,
     means: 'Its group has `mode: observe`, or it was stopped when first seen and `firstSight` is `observe`',
+    chinese: '所属分组只观察，或首次看到时已停止',
     advice: 'Set `mode: heal`, or `restart TASK` once',
     loggedElsewhere: true,
     forever: 'while it is only observed',
@@ -105,6 +122,7 @@ const rows = {
   'in-flight': {
     ...plain,
     means: 'A restart is on its way',
+    chinese: '重启请求正在发送',
     advice: 'Wait a few seconds',
     operator: 'refused',
     loggedElsewhere: true,
@@ -113,6 +131,7 @@ const rows = {
   verifying: {
     ...plain,
     means: 'A restart was sent, and the list has yet to show its effect',
+    chinese: '重启已发送，等待列表显示结果',
     advice: 'Wait up to `verifyWithin`',
     loggedElsewhere: true,
     forever: endsFirst,
@@ -120,24 +139,28 @@ const rows = {
   backoff: {
     ...plain,
     means: 'The last attempt was too recent, or the cloud throttles the account',
+    chinese: '距上次尝试太近，或云端正在限流',
     advice: 'Wait, or `restart TASK`',
     forever: endsFirst,
   },
   quarantined: {
     ...plain,
     means: 'Too many attempts failed in a row; one is made every `quarantine.retryEvery`',
+    chinese: '连续失败次数过多，已隔离，定期重试一次',
     advice: 'Repair its source or target, then `release TASK`',
     forever: endsFirst,
   },
   abandoned: {
     ...plain,
     means: 'An attempt still failed `quarantine.abandonAfter` after quarantine began: relaykeeper has given up on it',
+    chinese: '长时间重启无效，已放弃',
     advice: 'Repair its source or target, then `release TASK`',
     forever: 'until it is released',
   },
   storm: {
     ...plain,
     means: 'Many tasks are stopped at once, or the failure budget is spent: only a few restarts at a time',
+    chinese: '大量任务同时停止，或失败预算已用完：每次只重启少数',
     advice: 'Look for the common cause; the restarts speed up as tasks come back',
     staysQueued: true,
     loggedElsewhere: true,

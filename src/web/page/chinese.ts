@@ -2,31 +2,14 @@
 import type { Trait } from '../../domain/views/shown.ts';
 import type { TroubleKind } from '../../domain/views/trouble.ts';
 import type { Event, EventType } from '../../domain/words/events.ts';
-import type { Reason } from '../../domain/words/reason.ts';
+import { type Reason, reasonMeanings, reasons as reasonNames } from '../../domain/words/reason.ts';
 import { eventWords } from './chinese-events.ts';
 import { troubleDetail } from './chinese-troubles.ts';
 import type { Texts } from './english.ts';
 
-const reasons: Readonly<Record<Reason, string>> = {
-  unmanaged: '没有任何 groups 条目匹配它，或匹配的条目把它排除了',
-  ended: '云端显示已结束，或结束时间已过',
-  'unknown-status': '云端给出的状态 relaykeeper 不认识',
-  standby: '账号由另一个进程负责',
-  blind: '最近一次完整轮询太旧，无法据此决定',
-  circuit: '整个账号的列表或重启接口失败，已熔断',
-  held: '有维护锁定覆盖它',
-  'outside-hours': '不在所属分组的运行时段内',
-  'before-start': '开始时间未到',
-  'near-end': '结束时间太近，重启没有意义',
-  confirming: '需要更多次轮询确认它已停止',
-  observing: '所属分组只观察，或首次看到时已停止',
-  'in-flight': '重启请求正在发送',
-  verifying: '重启已发送，等待列表显示结果',
-  backoff: '距上次尝试太近，或云端正在限流',
-  quarantined: '连续失败次数过多，已隔离，定期重试一次',
-  abandoned: '长时间重启无效，已放弃',
-  storm: '大量任务同时停止，或失败预算已用完：每次只重启少数',
-};
+const reasons = Object.fromEntries(reasonNames.map((name) => [name, reasonMeanings[name].chinese])) as Readonly<
+  Record<Reason, string>
+>;
 
 const types: Readonly<Record<EventType, string>> = {
   'task-found': '首次发现任务',
