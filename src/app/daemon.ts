@@ -139,6 +139,7 @@ export async function runApp(options: RunOptions): Promise<number> {
       clock,
       log,
       onOpen: (web) => {
+        metrics.pageAt(current.settings.server.externalUrl ?? web.url);
         if (!started) tellStart(log, options.version, found.path, current.settings, found.warnings);
         started = true;
         tellDoors(log, options.program, web);

@@ -40,6 +40,9 @@ it('secrets planted anywhere appear nowhere that somebody can read', async () =>
   await until('five are down', async () => (await daemon.metric('tasks_down')) >= 5);
   const url = String((await daemon.saying('listening')).url).replace(/\/metrics$/, '');
 
+  // Alerts link to where this answers.
+  expect((await daemon.ask('GET', '/metrics')).text).toContain(`relaykeeper_page_info{url="${url}"} 1\n`);
+
   const form = { 'content-type': 'application/x-www-form-urlencoded', origin: url };
   const signedIn = await fetch(`${url}/sign-in`, {
     method: 'POST',
