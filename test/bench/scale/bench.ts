@@ -4,6 +4,7 @@
  */
 import { availableParallelism, loadavg } from 'node:os';
 import type { BenchOptions } from '../run.ts';
+import type { Restarted } from './cloud.ts';
 import {
   type BenchCloud,
   type Contender,
@@ -77,7 +78,8 @@ async function measureCost(start: Start, size: Size): Promise<Cost> {
   const first = await contender.read();
   await cloud.collect();
   contender.watchNoLonger();
-  const before = await polled(contender, 1);
+  // What the first poll found is saved beside the second.
+  const before = await polled(contender, 2);
   const from = await contender.read();
   const scrapesMs: number[] = [];
   const durations = await scrapingUntil(contender, before.length + size.polls, scrapesMs);
@@ -191,6 +193,41 @@ async function measureHealing(start: Start, tasks: number, everySeconds: number,
   };
 }
 
+interface Mass {
+  readonly restarted: number;
+  /** From the stop to the first restart, and to the last. */
+  readonly firstMs: number;
+  readonly lastMs: number;
+  /** From the first to the last, as a multiple of what the limiter's bound makes of all calls between them. */
+  readonly ofBound: number;
+  readonly worstSecond: number;
+  readonly refused: number;
+}
+
+const massStop = { tasks: 100_000, stopped: 1_000, everySeconds: 5, withinSeconds: 600 };
+
+async function measureMass(start: Start): Promise<Mass> {
+  const cloud = await openBenchCloud(massStop.tasks);
+  const contender = await start(cloud, massStop.everySeconds);
+  await polled(contender, 2);
+  await cloud.collect();
+  await cloud.stop(massStop.stopped);
+  const all: Restarted[] = [];
+  let last = await cloud.collect();
+  for (let waited = 0; last.stillStopped > 0 && waited < massStop.withinSeconds; waited += 10) {
+    await sleep(10_000);
+    last = await cloud.collect();
+    all.push(...last.restarted);
+  }
+  await contender.end();
+  cloud.close();
+  const [first, final] = [all[0], all.at(-1)];
+  const [firstMs, lastMs] = [first?.afterMs ?? Number.NaN, final?.afterMs ?? Number.NaN];
+  const { worstSecond, throttled: refused } = last;
+  const ofBound = (lastMs - firstMs) / idealMs((final?.callsBefore ?? 0) - (first?.callsBefore ?? 0), roundTripMs);
+  return { restarted: all.length, firstMs, lastMs, ofBound, worstSecond, refused };
+}
+
 // ---- start -----------------------------------------------------------------------------------------------------------
 
 interface Started {
@@ -282,7 +319,7 @@ const say = (text: string) => console.error(text);
 // ---- the parts, each with its table ------------------------------------------------------------------------------
 
 /**
- * What to measure, for who looks for the reason of a figure: `SCALE_ONLY=cost,decide,rest,start,healing` some parts,
+ * What to measure, for who looks for the reason of a figure: `SCALE_ONLY=cost,decide,rest,start,healing,mass` some parts,
  * `SCALE_WHO=relaykeeper` without the script, `SCALE_TASKS=100000` one size; SCALE_FLAGS are Node's for the daemon
  * (`--cpu-prof --cpu-prof-dir=/tmp/prof`).
  */
@@ -368,7 +405,17 @@ async function healings(quick: boolean): Promise<void> {
   console.log(`${table(header, rows)}\n`);
 }
 
-/** About 25 minutes; quick: about five. */
+async function massStops(quick: boolean): Promise<void> {
+  if (quick) return;
+  const { tasks, stopped } = massStop;
+  say(`${count(stopped)} of ${count(tasks)} stop at once …`);
+  const { restarted, firstMs, lastMs, ofBound, worstSecond, refused } = await measureMass(keeper);
+  console.log(
+    `${count(stopped)} of ${count(tasks)} stop at once: ${count(restarted)} restarted, the first after ${seconds(firstMs)}, the last after ${seconds(lastMs)}: ${ofBound.toFixed(2)} × the bound of all calls between; worst second ${worstSecond}, refused ${refused}.\n`,
+  );
+}
+
+/** About 35 minutes; quick: about five. */
 export async function bench({ quick }: BenchOptions): Promise<void> {
   console.log(
     `${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)} before, Node ${process.version}, round trip ${roundTripMs} ms, ${perSecond} calls a second, pages of ${pageSize}${quick ? ' (quick: not to be quoted)' : ''}.\n`,
@@ -378,4 +425,5 @@ export async function bench({ quick }: BenchOptions): Promise<void> {
   if (wanted('rest')) await rests(quick);
   if (wanted('start')) await readiness(quick);
   if (wanted('healing')) await healings(quick);
+  if (wanted('mass')) await massStops(quick);
 }

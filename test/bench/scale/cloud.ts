@@ -55,20 +55,23 @@ function build({ tasks, groups, roundTripMs }: Extract<ToCloud, { kind: 'open' }
     })),
     watch: (arrival) => {
       book.calls++;
+      book.allCalls++;
       if (arrival.action.startsWith('List')) book.lists++;
       if (arrival.taskId === undefined) return;
       book.restarts++;
       const stoppedAt = book.stoppedAt.get(arrival.taskId);
-      book.callsAtFirst ??= book.calls;
+      book.callsAtFirst ??= book.allCalls;
       if (stoppedAt === undefined || !arrival.effect) return;
       book.stoppedAt.delete(arrival.taskId);
-      book.restarted.push({ afterMs: arrival.at - stoppedAt, callsBefore: book.calls - book.callsAtFirst });
+      book.restarted.push({ afterMs: arrival.at - stoppedAt, callsBefore: book.allCalls - book.callsAtFirst });
     },
   });
 }
 
 interface Book {
+  /** Since the last collection. */
   calls: number;
+  allCalls: number;
   lists: number;
   restarts: number;
   readonly stoppedAt: Map<string, number>;
@@ -81,6 +84,7 @@ interface Book {
 if (import.meta.main) {
   const book: Book = {
     calls: 0,
+    allCalls: 0,
     lists: 0,
     restarts: 0,
     stoppedAt: new Map(),
