@@ -1,4 +1,5 @@
 /** What is recorded of a task and around it, as people are told: events with titles, restarts with their answers. */
+
 import { covers, holdsOver } from '../domain/memory/holds.ts';
 import type { TaskRecord } from '../domain/memory/ledger.ts';
 import type { Situation } from '../domain/memory/situation.ts';
@@ -8,6 +9,7 @@ import type { CallView, EventView, ExplainView } from '../domain/views/shown.ts'
 import { ruleViews, taskView } from '../domain/views/views.ts';
 import type { Event } from '../domain/words/events.ts';
 import { entryOf } from '../domain/words/policy.ts';
+import { shownTitle } from '../domain/words/task.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import type { Store } from '../store/open.ts';
 import { lineOf } from '../telemetry/sentences.ts';
@@ -47,7 +49,7 @@ export async function explained(keeper: Keeper, record: TaskRecord, store: Store
 
 function successorOf(keeper: Keeper, record: TaskRecord, situation: Situation): ExplainView['successor'] {
   const successor = successorsOf(situation, [record], keeper.cloud.destinationOf).get(record.taskId);
-  return successor ? { taskId: successor.taskId, title: successor.item.title } : null;
+  return successor ? { taskId: successor.taskId, title: shownTitle(successor.item) } : null;
 }
 
 const callTypes = ['restart-intended', 'restart-answered'];
@@ -87,7 +89,6 @@ export function eventView(stored: StoredEvent, crew: Fleet): EventView {
   const { event } = stored;
   const held = 'hold' in event && event.hold.target.kind === 'task' ? event.hold.target.taskId : undefined;
   const taskId = 'taskId' in event ? event.taskId : held;
-  const keeper = crew.keepers().find(({ account }) => account === event.account);
-  const title = taskId === undefined ? undefined : keeper?.ledger.tasks.get(taskId)?.item.title;
+  const title = taskId === undefined ? undefined : crew.titleOf(event.account, taskId);
   return { ...stored, title: title ?? null, sentence: lineOf(event).msg };
 }

@@ -10,6 +10,7 @@ import type { Gate } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { Event } from '../domain/words/events.ts';
 import { groupOf } from '../domain/words/policy.ts';
+import { shownTitle } from '../domain/words/task.ts';
 import { Keeper, type KeeperSettings } from '../keeper/keeper.ts';
 import { type AccountSettings, policies, type Settings } from '../settings/settings.ts';
 import type { Store } from '../store/open.ts';
@@ -113,7 +114,8 @@ export class Fleet {
   }
 
   titleOf(account: string, taskId: string): string | undefined {
-    return this.keeper(account)?.ledger.tasks.get(taskId)?.item.title;
+    const record = this.keeper(account)?.ledger.tasks.get(taskId);
+    return record && shownTitle(record.item);
   }
 
   /** Resolves at a moment at which no account is half way through a list: what is then shown fits together. */

@@ -4,9 +4,11 @@
  * Events come in through `record`; what is no event of the domain (start, stop, reload, the store) through `tell`,
  * by names that are listed here too. Nothing else writes to standard output.
  */
+
 import pino from 'pino';
 import type { Event, EventType } from '../domain/words/events.ts';
 import { reasonMeanings } from '../domain/words/reason.ts';
+import { shownTitle } from '../domain/words/task.ts';
 import type { LogLevel } from './catalogue.ts';
 import { prettyLine } from './pretty.ts';
 import { identifier, scrub } from './scrub.ts';
@@ -186,7 +188,7 @@ function subjectFields(event: Event, titleOf: LogOptions['titleOf']): Fields {
   const task = 'taskId' in event ? event.taskId : undefined;
   if ('hold' in event) return { account, ...targetFields(event.hold.target) };
   const group = 'group' in event ? event.group : 'scope' in event ? event.scope.group : undefined;
-  const title = 'item' in event ? event.item.title : task === undefined ? undefined : titleOf?.(account, task);
+  const title = 'item' in event ? shownTitle(event.item) : task === undefined ? undefined : titleOf?.(account, task);
   return { account, group, task, title };
 }
 

@@ -24,6 +24,7 @@ test('a hold is shown with what it covers now: managed tasks that are listed, an
     hold('vip', { kind: 'group', group: 'vip' }),
     hold('none', { kind: 'group', group: 'renamed' }),
     hold('task', { kind: 'task', taskId: 'b' }),
+    hold('nameless', { kind: 'task', taskId: 'd' }),
     hold('unknown', { kind: 'task', taskId: 'x' }),
     hold('over', { kind: 'account' }, at(10)),
   ];
@@ -32,7 +33,7 @@ test('a hold is shown with what it covers now: managed tasks that are listed, an
     a: 'active',
     b: item('b', 'stopped', { title: '世界杯01' }),
     c: item('c', 'stopped', { cloudGroup: 'news' }),
-    d: item('d', 'stopped', { cloudGroup: 'nobody' }),
+    d: item('d', 'stopped', { cloudGroup: 'nobody', title: '' }),
   });
   const views = holdViews(situationOf(story.ledger, story.policies, story.moment()));
   expect(views.map(({ id, title, covers }) => [id, title, covers.tasks, covers.stopped])).toEqual([
@@ -40,6 +41,7 @@ test('a hold is shown with what it covers now: managed tasks that are listed, an
     ['vip', null, 2, 1],
     ['none', null, 0, 0],
     ['task', '世界杯01', 1, 1],
+    ['nameless', 'd', 1, 1],
     ['unknown', null, 0, 0],
   ]);
 });

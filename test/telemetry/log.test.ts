@@ -200,6 +200,8 @@ describe('an event becomes one line', () => {
 
 test('the title is in the line where it is known', () => {
   expect(lineFor(events['task-found'])).toMatchObject({ title: 'Finale' });
+  const nameless = { ...events['task-found'], item: { ...events['task-found'].item, title: ' ' } };
+  expect(lineFor(nameless)).toMatchObject({ title: nameless.item.taskId });
   expect(lineFor(events['outage-opened'], { titleOf: (account, id) => `${account}/${id}` })).toMatchObject({
     title: 'main/t1',
   });

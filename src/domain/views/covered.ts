@@ -1,9 +1,11 @@
 /** Holds as people see them: with what each covers now, and what another one would cover. */
+
 import { isListed } from '../memory/condition.ts';
 import { covers, isInForce, maintenanceHolds } from '../memory/holds.ts';
 import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
 import type { Hold } from '../words/events.ts';
+import { shownTitle } from '../words/task.ts';
 import type { HoldPreview, HoldView } from './shown.ts';
 
 interface Covered {
@@ -52,7 +54,7 @@ export function holdViews(situation: Situation): readonly HoldView[] {
     const record = ledger.tasks.get(target.taskId);
     const one = nothing();
     if (record && isListed(record)) count(one, record);
-    return { ...view, title: record?.item.title ?? null, covers: one };
+    return { ...view, title: record ? shownTitle(record.item) : null, covers: one };
   };
   return holds.map(viewOf).sort((a, b) => (a.startsAt ?? 0) - (b.startsAt ?? 0));
 }
@@ -75,7 +77,7 @@ export function holdPreview({ ledger }: Situation, target: Hold['target']): Hold
     .slice(0, mostNamed)
     .map(({ taskId, item, group }) => ({
       taskId,
-      title: item.title,
+      title: shownTitle(item),
       group: group ?? null,
       stopped: item.status === 'stopped',
     }));

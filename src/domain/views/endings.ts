@@ -2,10 +2,12 @@
  * Tasks that will end: of each group the next, and those that end soon with nobody to follow them. Such an end comes as
  * planned, so nothing else tells of it, and the stream goes dark unseen.
  */
+
 import { hasEnded, isListed } from '../memory/condition.ts';
 import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
 import { byOurs, type CloudTime, msBetween } from '../words/cloud-time.ts';
+import { shownTitle } from '../words/task.ts';
 import type { EndingTask } from './shown.ts';
 
 /** Which destination a task pushes to, by its fingerprint; undefined: not known. */
@@ -40,7 +42,7 @@ export function endingsOf(situation: Situation, destinationOf: DestinationOf): E
       account: ledger.account,
       group: record.group ?? '',
       taskId: record.taskId,
-      title: record.item.title,
+      title: shownTitle(record.item),
       cloudGroup: record.item.cloudGroup,
       endsAt: record.item.endsAt === undefined ? 0 : byOurs(record.item.endsAt, clockOffsetMs),
     }))

@@ -18,7 +18,7 @@ import { unixMs } from '../words/cloud-time.ts';
 import type { Hold } from '../words/events.ts';
 import type { Policy } from '../words/policy.ts';
 import { type Reason, reasons } from '../words/reason.ts';
-import type { ApartWhy } from '../words/task.ts';
+import { type ApartWhy, shownTitle } from '../words/task.ts';
 import { type DestinationOf, type Endings, endingsOf } from './endings.ts';
 import type { AccountView, GroupView, RuleView, TaskView, VerdictView } from './shown.ts';
 
@@ -63,7 +63,7 @@ export function taskView(record: TaskRecord, situation: Situation): TaskView {
     account: situation.ledger.account,
     taskId: record.taskId,
     // A row without a name could not be spoken of.
-    title: item.title.trim() === '' ? record.taskId : item.title,
+    title: shownTitle(item),
     cloudGroup: item.cloudGroup,
     group: record.group ?? null,
     type: item.type,

@@ -46,6 +46,10 @@ export interface TaskItem {
 /** What globs are held against. */
 export const asWritten = (item: Pick<TaskItem, 'title' | 'cloudGroup' | 'asWritten'>) => item.asWritten?.() ?? item;
 
+/** A task without a title is called by its id. */
+export const shownTitle = ({ title, taskId }: Pick<TaskItem, 'title' | 'taskId'>): string =>
+  title.trim() === '' ? taskId : title;
+
 /** Whether two sights of a task say the same, whenever they were. */
 export const showsTheSame = (a: TaskItem, b: TaskItem): boolean =>
   a === b ||
