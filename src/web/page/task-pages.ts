@@ -148,7 +148,10 @@ function rulesOf(visit: Visit, rules: readonly RuleView[]): Html {
     head: texts.rule,
     cell: ({ reason }: RuleView) => html`${texts.reasons[reason] ?? reason} <small>${reason}</small>`,
   };
-  const said = { head: texts.says, cell: ({ detail }: RuleView) => html`<strong lang="en">${withTimes(detail)}</strong>` };
+  const said = {
+    head: texts.says,
+    cell: ({ detail }: RuleView) => html`<strong lang="en">${withTimes(detail)}</strong>`,
+  };
   const until = { head: texts.notBefore, cell: (rule: RuleView) => ruleTime(visit, rule) };
   return html`${against.length === 0 ? html`<p class="good">✓ ${texts.noRuleAgainst}</p>` : tableOf(visit, texts.explain, against, [name, said, until])}
 <details id="others"><summary>${others.length} ${texts.othersSayNothing}</summary>${tableOf(visit, texts.othersSayNothing, others, [name])}</details>`;
