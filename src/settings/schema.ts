@@ -190,6 +190,13 @@ const policyShape = {
 
 export const policySchema = z.strictObject(policyShape);
 
+/** Lengths of time among these keys; in a resolved policy their names end in `Ms`. */
+export const policyDurations = [
+  'verifyWithin',
+  'startLead',
+  'endGuard',
+] as const satisfies readonly (keyof WrittenPolicy)[];
+
 const match = z.strictObject({
   account: key(globs(), 'Accounts; globs (* and ?) are allowed, in a list one is enough.', ['*']),
   cloudGroup: key(globs(), "The cloud's own groups (分组); globs are allowed.", ['*']),

@@ -17,6 +17,7 @@ import { type Origins, originsOf } from './origins.ts';
 import { wallSchedule } from './schedule.ts';
 import {
   builtInPolicy,
+  policyDurations,
   policySchema,
   type Written,
   type WrittenAccount,
@@ -197,13 +198,13 @@ type Policied = Omit<Policy, 'name' | 'match'>;
 
 /** The policy in force where `group` lies over `defaults` and both over what is built in, key by key. */
 export function resolvePolicy(group: WrittenPolicy, defaults: WrittenPolicy = {}): Policied {
-  const { verifyWithin, startLead, endGuard, hours, ...asWritten } = { ...builtIn, ...defaults, ...group };
+  const { hours, ...asWritten } = { ...builtIn, ...defaults, ...group };
   const backoff = { ...builtIn.backoff, ...defaults.backoff, ...group.backoff };
   const quarantine = { ...builtIn.quarantine, ...defaults.quarantine, ...group.quarantine };
   const endWarning = over(over(builtIn.endWarning, defaults.endWarning), group.endWarning, builtIn.endWarning);
   const budget = over(over(builtIn.budget, defaults.budget), group.budget, builtIn.budget);
   return {
-    ...asWritten,
+    ...durationsInMs(asWritten),
     backoff: {
       initialMs: must(backoff.initial),
       factor: must(backoff.factor),
@@ -214,9 +215,6 @@ export function resolvePolicy(group: WrittenPolicy, defaults: WrittenPolicy = {}
     quarantine: { retryEveryMs: must(quarantine.retryEvery), abandonAfterMs: must(quarantine.abandonAfter) },
     budget: budget && { restarts: budget.restarts, perTask: budget.perTask, perMs: budget.per },
     storm: over(over(builtIn.storm, defaults.storm), group.storm, builtIn.storm),
-    verifyWithinMs: verifyWithin,
-    startLeadMs: startLead,
-    endGuardMs: endGuard,
     endWarning: endWarning && { beforeMs: endWarning.before, unlessSuccessor: endWarning.unlessSuccessor },
     hours: hours.map((entry) => ({
       days: [...new Set((entry.days ?? [week]).flat())],
@@ -225,6 +223,15 @@ export function resolvePolicy(group: WrittenPolicy, defaults: WrittenPolicy = {}
       timezone: entry.timezone,
     })),
   };
+}
+
+type DurationKey = (typeof policyDurations)[number];
+type DurationsInMs<T> = { readonly [K in keyof T as K extends DurationKey ? `${K}Ms` : K]: T[K] };
+
+function durationsInMs<T extends object>(policy: T): DurationsInMs<T> {
+  const isDuration = (key: string) => policyDurations.some((duration) => duration === key);
+  const named = Object.entries(policy).map(([key, value]) => [isDuration(key) ? `${key}Ms` : key, value]);
+  return Object.fromEntries(named) as DurationsInMs<T>;
 }
 
 type Whole<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
