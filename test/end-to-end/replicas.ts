@@ -17,6 +17,8 @@ export class Wire {
   readonly #sockets = new Set<Socket>();
   readonly #server = createServer((client) => this.#join(client));
   port = 0;
+  /** What replicas have sent so far: about so many statements. */
+  pieces = 0;
   /** Nothing gets through, and nobody is told. */
   blackhole = false;
   /** The answer to the next statement that has this in it is lost, with its connection. */
@@ -45,6 +47,7 @@ export class Wire {
       let last: Promise<unknown> = Promise.resolve();
       from.on('data', (piece) => {
         last = last.then(async () => {
+          if (from === client) this.pieces++;
           if (from === client && this.delayMs > 0) await sleep(this.delayMs);
           if (this.blackhole || to.destroyed) return;
           if (from === client && this.losesAnswerTo !== undefined && piece.includes(this.losesAnswerTo)) {
@@ -98,25 +101,36 @@ export interface ReplicaSet {
   judge(): void;
 }
 
+export interface ReplicaSetOptions {
+  readonly replicas: number;
+  readonly accounts: number;
+  readonly tasksEach?: number;
+  /** More of each account's entry in the configuration. */
+  readonly more?: object;
+  /** Stands between all replicas and the server: gives the port that they are to use. */
+  readonly pooler?: (server: PostgresServer) => Promise<number>;
+}
+
 export async function replicaSet(
   stage: Stage,
-  { replicas: count, accounts, tasksEach = 4 }: { replicas: number; accounts: number; tasksEach?: number },
+  { replicas: count, accounts, tasksEach = 4, pooler, more = {} }: ReplicaSetOptions,
 ): Promise<ReplicaSet> {
   const server = await startPostgres();
   stage.onLeave(() => server.stop());
   const url = new URL(await server.database());
+  const port = pooler ? await pooler(server) : server.port;
   const clouds = new Map<string, PretendCloud>();
   for (let i = 0; i < accounts; i++) clouds.set(`a${i}`, await stage.cloud({ tasks: tasks(`t${i}`, tasksEach) }));
   const replicas: Replica[] = [];
 
   async function add(): Promise<Replica> {
-    const wire = await new Wire(server.port).open();
+    const wire = await new Wire(port).open();
     stage.onLeave(() => wire.close());
     url.port = `${wire.port}`;
     const config = {
       server: plainServer,
       store: url.href,
-      accounts: [...clouds].map(([name, cloud]) => account(cloud, name)),
+      accounts: [...clouds].map(([name, cloud]) => account(cloud, name, more)),
       groups: [{ name: 'vip', backoff: { initial: `${backoffMs}ms`, factor: 1, jitter: 0 }, verifyWithin: '3s' }],
     };
     const folder = stage.folder();

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # The real programs that the tests of this folder speak to, from Debian's packages: prometheus, promtool,
-# alertmanager and chromium, with a font that has Chinese. Does nothing where they are already. Wants root, or sudo without a password.
+# alertmanager, pgbouncer and chromium, with a font that has Chinese. Does nothing where they are already. Wants root, or sudo without a password.
 set -euo pipefail
 
+# Where Debian puts what is no command for everybody.
+PATH="$PATH:/usr/sbin"
 have_all() {
   local program
-  for program in prometheus promtool prometheus-alertmanager amtool chromium; do command -v "$program" >/dev/null || return 1; done
+  for program in prometheus promtool prometheus-alertmanager amtool chromium pgbouncer; do command -v "$program" >/dev/null || return 1; done
 }
 if have_all; then
   exit 0
@@ -21,4 +23,4 @@ if [[ ! -e $policy ]]; then
 fi
 "${as_root[@]}" apt-get update -q
 DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -q -y --no-install-recommends prometheus prometheus-alertmanager \
-  chromium fonts-wqy-microhei
+  chromium fonts-wqy-microhei pgbouncer
