@@ -38,7 +38,7 @@ import {
 } from './values.ts';
 
 export const maxGroups = 200;
-export const maxAccounts = 50;
+export const maxAccounts = 200;
 /** Of account and group, where `match.account` allows it: each has about 90 series in every scrape. */
 export const maxPairs = 1_000;
 export const maxTokens = 50;
