@@ -29,6 +29,8 @@ export interface PostgresServer {
 
 export interface PostgresOptions {
   readonly flags?: readonly string[];
+  /** A directory of its own for the cluster's files, such as a small file system; the server's user must own it. */
+  readonly scratch?: string;
   /** Files put into the data directory before the start, readable by the server alone. */
   readonly files?: Readonly<Record<string, string>>;
   /** Lines put before those of pg_hba.conf. */
@@ -72,8 +74,9 @@ export async function startPostgres({
   flags = [],
   files = {},
   hba = [],
+  scratch: given,
 }: PostgresOptions = {}): Promise<PostgresServer> {
-  const scratch = mkdtempSync(join(tmpdir(), 'relaykeeper-postgres-'));
+  const scratch = given ?? mkdtempSync(join(tmpdir(), 'relaykeeper-postgres-'));
   chmodSync(scratch, 0o755);
   if (asNobody.uid !== undefined) chownSync(scratch, nobody, nobody);
   const { initdb, postgres } = await programs(scratch);
@@ -109,7 +112,7 @@ export async function startPostgres({
   let databases = 0;
   const end = () => {
     child?.kill('SIGKILL');
-    rmSync(scratch, { recursive: true, force: true, maxRetries: 3 });
+    if (given === undefined) rmSync(scratch, { recursive: true, force: true, maxRetries: 3 });
   };
   servers.add(end);
 
@@ -127,8 +130,8 @@ export async function startPostgres({
   }
 
   async function start(): Promise<void> {
-    const given = ['fsync=off', 'max_connections=60', 'shared_buffers=16MB', 'listen_addresses=127.0.0.1', ...flags];
-    const args = ['-D', directory, '-p', `${port}`, '-k', scratch, ...given.flatMap((flag) => ['-c', flag])];
+    const settings = ['fsync=off', 'max_connections=60', 'shared_buffers=16MB', 'listen_addresses=127.0.0.1', ...flags];
+    const args = ['-D', directory, '-p', `${port}`, '-k', scratch, ...settings.flatMap((flag) => ['-c', flag])];
     said = '';
     child = spawn(postgres, args, { ...asNobody, cwd: scratch, stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr?.on('data', (chunk: Buffer) => {

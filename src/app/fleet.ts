@@ -250,7 +250,7 @@ export class Fleet {
     const { log, clock } = this.#options;
     member.running = member.keeper.run(member.stop.signal);
     member.running.catch((error: unknown) => this.#failed(error));
-    clock.after(standbyToldAfterMs, () => {
+    clock.after(standbyToldAfterMs[this.#options.store.kind], () => {
       if (!member.keeper.ledger.owned && !member.stop.signal.aborted)
         log.tell(
           'standing-by',
@@ -279,8 +279,8 @@ function mustHaveRoomForHolds({ account, ledger }: Keeper, settings: Settings): 
     );
 }
 
-/** Ownership is had at once or not: this long is long enough to know. */
-const standbyToldAfterMs = 500;
+/** With a lock it is had at once or not; replicas that start together share the accounts first. */
+const standbyToldAfterMs = { sqlite: 500, postgres: 15_000 } as const;
 
 /** The chain of causes in one line, so many of them. */
 function reasonOf(cause: unknown, most = 5): string {

@@ -107,7 +107,8 @@ const each = <T>(savings: readonly Saving[], of: (saving: Saving) => readonly T[
   savings.flatMap((saving) => of(saving).map((one) => [saving.account, one] as const));
 
 const eventRow = (account: string, event: Event) => ({
-  at: event.at,
+  // Whole milliseconds: a clock that was set back by a fraction of one must not make a row that PostgreSQL refuses.
+  at: Math.floor(event.at),
   account,
   type: event.type,
   task_id: 'taskId' in event ? event.taskId : null,

@@ -4,7 +4,7 @@
  */
 import { createConnection, createServer, type Socket } from 'node:net';
 import { expect } from 'vitest';
-import { type PostgresServer, startPostgres } from '../postgres.ts';
+import { type PostgresOptions, type PostgresServer, startPostgres } from '../postgres.ts';
 import { account, env, type PretendCloud, tasks } from './cloud.ts';
 import { type Daemon, plainServer, type Stage, sleep, until } from './daemon.ts';
 
@@ -105,6 +105,7 @@ export interface ReplicaSetOptions {
   readonly replicas: number;
   readonly accounts: number;
   readonly tasksEach?: number;
+  readonly postgres?: PostgresOptions;
   /** More of each account's entry in the configuration. */
   readonly more?: object;
   /** Stands between all replicas and the server: gives the port that they are to use. */
@@ -113,9 +114,9 @@ export interface ReplicaSetOptions {
 
 export async function replicaSet(
   stage: Stage,
-  { replicas: count, accounts, tasksEach = 4, pooler, more = {} }: ReplicaSetOptions,
+  { replicas: count, accounts, tasksEach = 4, pooler, more = {}, postgres = {} }: ReplicaSetOptions,
 ): Promise<ReplicaSet> {
-  const server = await startPostgres();
+  const server = await startPostgres(postgres);
   stage.onLeave(() => server.stop());
   const url = new URL(await server.database());
   const port = pooler ? await pooler(server) : server.port;

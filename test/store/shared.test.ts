@@ -248,3 +248,14 @@ describe('getting in', () => {
     );
   });
 });
+
+it('who keeps the ledger in a file does not load the driver', () => {
+  const program = `await import(${JSON.stringify(new URL('../../src/app/daemon.ts', import.meta.url).href)});
+    const { createRequire } = await import('node:module');
+    console.log(Object.keys(createRequire(import.meta.url).cache).filter((path) => path.includes('node_modules/pg')).length)`;
+  const run = (text: string) =>
+    execFileSync(process.execPath, ['--input-type=module', '-e', text], { encoding: 'utf8' });
+  expect(run(program).trim()).toBe('0');
+  const url = new URL('../../src/store/postgres/connection.ts', import.meta.url).href;
+  expect(Number(run(`await import(${JSON.stringify(url)});${program}`))).toBeGreaterThan(0);
+});
