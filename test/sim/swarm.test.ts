@@ -7,22 +7,12 @@ import { describe, expect, test } from 'vitest';
 import { draw, seeded } from '../../src/simulator/random.ts';
 import { playSeed, type Verdict } from './swarm.ts';
 
-/** Each of them found a fault in src/ once. */
+/** Each of them found a fault in src/ once, of a kind that the laws see; what only a table can tell stands there. */
 const known: readonly { readonly seed: number; readonly why: string }[] = [
   { seed: 12, why: 'a lease ran down while the intent of a restart was saved, and the call went out' },
-  { seed: 150, why: 'a look that saw a task run did not end its first sight' },
-  { seed: 928, why: 'any look ended a first sight, also one that shows a task that has not started' },
-  { seed: 164, why: 'a task refused because it runs was restarted again before the next list' },
-  { seed: 221, why: 'a page asked for before the look that saw a task run made it stopped again' },
-  { seed: 67, why: 'a look or an answer right after a step of the clock settled attempts by times of two clocks' },
   { seed: 402834077, why: 'a step of the clock reached the disk with the next list only' },
-  { seed: 402835480, why: 'by a clock that was set back the next list came up to a gap late' },
-  { seed: 405738129, why: 'a look that began after a step of the clock was thrown away' },
-  { seed: 405004003, why: 'an attempt given back left a time behind that a step of the clock did not move' },
   { seed: 405002304, why: 'a hold set while the first save after a take-over failed was lost' },
-  { seed: 898, why: 'an attempt that ended with its outage was given back, and the row got shorter' },
   { seed: 402835231, why: 'a restart that was given back, worked and did not hold left its task for running' },
-  { seed: 414517314, why: "giving back older attempts forgot the time of the newest, of a task that was nobody's" },
   { seed: 410597830, why: 'two attempts of a task had one id after the clock was set back' },
   { seed: 21396, why: 'a task that failed often waited until twenty that never come up had failed as often' },
 ];
