@@ -20,6 +20,7 @@ import {
   type World,
   type WorldOptions,
 } from '../../src/simulator/world.ts';
+import { worstSecond } from '../cloud/judges.ts';
 import { begin, plainPolicy } from '../domain/story.ts';
 import {
   type AccountRecord,
@@ -259,14 +260,7 @@ export class Stage {
 
   /** Most calls that reached the cloud within any one second, over all actions. */
   worstSecond(): number {
-    let worst = 0;
-    let first = 0;
-    const times = this.arrivals.map(({ at }) => at).sort((a, b) => a - b);
-    for (let last = 0; last < times.length; last++) {
-      while ((times[last] ?? 0) - (times[first] ?? 0) >= 1_000) first++;
-      worst = Math.max(worst, last - first + 1);
-    }
-    return worst;
+    return worstSecond(this.arrivals.map(({ at }) => at).sort((a, b) => a - b));
   }
 }
 
