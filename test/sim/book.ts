@@ -19,8 +19,9 @@ export interface Call extends OfAttempt {
 export class TaskBook {
   readonly taskId: string;
   latest: Call | undefined;
-  /** Attempts count against it: it may have to wait for its own backoff or quarantine. */
-  called = false;
+  /** Attempts that were not given back: for them it may have to wait, for its backoff or in quarantine. */
+  readonly counted = new Set<string>();
+  givenBackAt = never;
   /** As the newest complete list that has it shows it. */
   item: TaskItem | undefined;
   /** Newest sights, by when they were asked for. */
@@ -95,11 +96,12 @@ export class Book {
     if (this.circuitClosedAt > savedAt) this.circuitOpened(now, true);
     this.storms.clear();
     this.list = undefined;
-    // What was out is unanswered.
-    for (const { latest } of this.tasks.values())
-      if (latest?.sentAt !== undefined && latest.answeredAt === undefined) {
-        latest.answeredAt = now;
-        latest.mayWork = true;
-      }
+    for (const { latest, counted, givenBackAt } of this.tasks.values()) {
+      if (givenBackAt >= savedAt) counted.add('perhaps');
+      // What was out is unanswered.
+      if (latest?.sentAt === undefined || latest.answeredAt !== undefined) continue;
+      latest.answeredAt = now;
+      latest.mayWork = true;
+    }
   }
 }

@@ -181,7 +181,7 @@ export class Judge {
     wrong(leaseLeftMs(process) <= process.configuration.requestTimeoutMs, 'with a lease that may not cover it');
     wrong(!disk.intended.has(call.attemptId), 'before its intent was saved');
     call.sentAt = this.now;
-    task.called = true;
+    if (call.trigger === 'auto') task.counted.add(call.attemptId);
     this.liveness.called(task);
   }
 
@@ -233,11 +233,15 @@ export class Judge {
         book.task(told.taskId).abandoned = false;
         return;
       case 'forgotten':
-        book.task(told.taskId).called = false;
+        book.task(told.taskId).counted.clear();
         book.task(told.taskId).abandoned = false;
         return;
-      case 'moved':
       case 'given-back':
+        book.task(told.taskId).counted.delete(told.attemptId);
+        book.task(told.taskId).givenBackAt = now;
+        this.liveness.called(book.task(told.taskId));
+        return;
+      case 'moved':
       case 'shadowed':
         // It had its turn, or its wait begins anew.
         this.liveness.called(book.task(told.taskId));

@@ -4,7 +4,7 @@
  * Time counts for a task from one complete list to the next, if both show it as stopped and the policy gives no reason
  * to leave it alone. The bound is made of what the task may have to wait for:
  *
- * - once it was called, the longest backoff, quarantine's `retryEvery` and `verifyWithin` (`own`);
+ * - once it was called and that counts, the longest backoff, quarantine's `retryEvery` and `verifyWithin` (`own`);
  * - lists: `confirm` of them, and two more to learn of an effect and of a wait that is over;
  * - the limiter, for each other stopped task one call;
  * - in a storm its turn: of three at a time, each for `verifyWithin` and its lists; who was not called yet goes first;
@@ -124,10 +124,11 @@ export class Liveness {
     const longest = 1 + policy.backoff.jitterPercent / 100;
     const settleMs = policy.verifyWithinMs + gapMs + scene.verifyEveryMs + scene.requestTimeoutMs;
     const waitMs = Math.max(policy.backoff.maxMs, policy.quarantine.retryEveryMs) * longest;
-    const ownMs = task.called ? Math.max(waitMs, settleMs) : task.latest ? settleMs : 0;
+    const called = task.counted.size > 0;
+    const ownMs = called ? Math.max(waitMs, settleMs) : task.latest ? settleMs : 0;
     const listsMs = (policy.confirm + 2) * gapMs;
     const others = this.#mostStopped;
-    const turns = task.called ? turnsOfCalled : 1;
+    const turns = task.latest ? turnsOfCalled : 1;
     const callMs = (4 * (1_000 + this.#longestCallMs)) / scene.perSecond;
     const longestVerifyMs = Math.max(...scene.policies.groups.map(({ verifyWithinMs }) => verifyWithinMs));
     const turnMs = longestVerifyMs + gapMs + scene.verifyEveryMs + scene.requestTimeoutMs;
@@ -140,7 +141,7 @@ export class Liveness {
     const late = (waitedMs: number, boundMs: number, when: string) => {
       if (waitedMs > boundMs)
         this.#fail(
-          `${task.taskId} is stopped and nothing is sent for ${Math.round(waitedMs / 1_000)} s${when}: at most ${Math.round(boundMs / 1_000)} s with ${others} stopped${task.called ? ', after calls' : ''}`,
+          `${task.taskId} is stopped and nothing is sent for ${Math.round(waitedMs / 1_000)} s${when}: at most ${Math.round(boundMs / 1_000)} s with ${others} stopped${called ? ', after calls' : ''}`,
         );
     };
     late(closedMs, bounds.closed, '');

@@ -46,8 +46,9 @@ export type Told =
   | { readonly kind: 'owned' | 'lost' }
   | (OfAttempt & { readonly kind: 'intended' })
   | (OfAttempt & { readonly kind: 'failed' })
+  | (OfAttempt & { readonly kind: 'given-back' })
   /** `released`: its attempts or its abandonment are forgotten. */
-  | (OfTask & { readonly kind: 'found' | 'moved' | 'shadowed' | 'abandoned' | 'released' | 'forgotten' | 'given-back' })
+  | (OfTask & { readonly kind: 'found' | 'moved' | 'shadowed' | 'abandoned' | 'released' | 'forgotten' })
   | (OfTask & { readonly kind: 'opened' | 'ended'; readonly outageId: string })
   | { readonly kind: 'storm-on' | 'storm-off'; readonly group: string | undefined }
   | { readonly kind: 'circuit-failed'; readonly circuit: string; readonly class: ErrorClass }
@@ -55,7 +56,6 @@ export type Told =
   | { readonly kind: 'hold-ended'; readonly id: string; readonly endsAt: number | undefined };
 
 const ofTasks = {
-  'restart-given-back': 'given-back',
   'restart-shadowed': 'shadowed',
   'task-found': 'found',
   'task-moved': 'moved',
@@ -75,6 +75,7 @@ export function toldBy(event: Event): Told | undefined {
     case 'restart-failed':
       return { ...event, kind: 'failed' };
     case 'restart-given-back':
+      return { ...event, kind: 'given-back' };
     case 'restart-shadowed':
     case 'task-found':
     case 'task-moved':
