@@ -295,7 +295,6 @@ export class Judge {
     const out = task.latest?.sentAt !== undefined && task.latest.answeredAt === undefined;
     this.must(!out, () => `restart of ${taskId}: another of it is out`);
     task.latest = call;
-    if (trigger === 'auto') task.abandoned = false;
   }
 
   // ---- lists that must come ------------------------------------------------------------------------------------------
