@@ -38,6 +38,7 @@ function writeTask({ out, clock, program }: Surroundings, task: ExplainView): vo
     out.write(`${paint(out, 'dim', name.padEnd(10))}${inOneClock(out, plain(text))}\n`);
   out.write(`${paint(out, 'bold', plain(task.title))}  ${task.taskId}\n`);
   line('verdict', verdictWords(out, task));
+  if (task.verdict.kind === 'wait') line('', task.verdict.sentence);
   const advice = meaningOf(task.verdict.reason)?.advice;
   if (advice !== undefined) line('to do', advice);
   line('state', `${task.state} (${task.statusText}) since ${moment(out, task.changedAt)}${task.gone ? ', gone' : ''}`);
@@ -48,8 +49,10 @@ function writeTask({ out, clock, program }: Surroundings, task: ExplainView): vo
     `${moment(out, task.startsAt)} to ${moment(out, task.endsAt)}${task.due ? ', due now' : ', not due now'}`,
   );
   if (task.endsAt !== null && task.endsAt > clock.now()) {
-    const then = task.successor ? `${task.successor.title} (${task.successor.taskId})` : 'no later task';
-    line('ends', `in ${durationText(task.endsAt - clock.now())}; then ${then} has its destination`);
+    const then = task.successor
+      ? `${task.successor.title} (${task.successor.taskId}) has its destination from then on`
+      : 'no later task has its destination';
+    line('ends', `in ${durationText(task.endsAt - clock.now())}; ${then}`);
   }
   if (task.outage) {
     const since = `${moment(out, task.outage.since)} (${ago(clock.now(), task.outage.since)})`;
@@ -85,7 +88,7 @@ function verdictWords(out: Output, { verdict }: ExplainView): string {
   const { reason, until: at } = verdict;
   const forever = at === 'never' ? meaningOf(reason)?.forever : undefined;
   const end = forever ?? `until ${until(out, at)}`;
-  return `${reason ?? 'wait'}, ${end}: ${verdict.sentence}`;
+  return `${reason ?? 'wait'}, ${end}`;
 }
 
 /** Which entry of `groups:` has it, or what keeps it out. */

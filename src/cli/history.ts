@@ -1,9 +1,10 @@
 /** `history [TASK]`: what happened, newest last, so that the newest stands above the prompt. */
 
 import { Command, InvalidArgumentError } from 'commander';
-import type { EventView, ExplainView } from '../domain/views/shown.ts';
+import type { EventView, ExplainView, StatusView } from '../domain/views/shown.ts';
+import type { EventType } from '../domain/words/events.ts';
 import { type Daemon, type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
-import { inOneClock, moment, writeJson, writeTable } from './show.ts';
+import { inOneClock, moment, plain, writeJson, writeTable } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 import { lengthMs } from './times.ts';
 
@@ -16,6 +17,7 @@ interface Options extends DaemonOptions {
   readonly type?: string;
   readonly before?: number;
   readonly since?: string;
+  readonly changes?: true;
   readonly limit: number;
   readonly json?: true;
 }
@@ -25,8 +27,8 @@ The newest stands last. Of a TASK also what happened to its account and group,
 and who held it. Kept for 30 days, at most 1,000,000 events.
 
   history 8fde6a --since 2h                        the story of one outage
-  history --since 1d --type hold-added,hold-removed      who held what
-  history --since 1d --type task-edited,task-moved       what was changed
+  history --since 1d --changes                     what was changed, and by whom
+  history --group vip --type restart-failed        which restarts failed
 `;
 
 export const historyCommand = (surroundings: Surroundings): Command =>
@@ -38,27 +40,53 @@ export const historyCommand = (surroundings: Surroundings): Command =>
     .option('--type <LIST>', 'only these event types, such as restart-failed,outage-opened')
     .option('--before <NUMBER>', 'only older events: the number in the first column', count)
     .option('--since <DURATION>', 'only of the last 30m, 2h or 1d')
+    .option('--changes', 'only what was changed, by whom: holds, edits in the console, the configuration')
     .option('--limit <NUMBER>', `how many, up to ${mostEvents}`, eventCount, 50)
     .option('--json', 'print JSON')
     .addHelpText('after', help)
     .action(async (id: string | undefined, options: Options) => {
-      const { account, group, type, before, limit } = options;
+      const { account, group, before, limit, changes } = options;
+      if (changes && options.type !== undefined)
+        throw new Failure(exitCodes.usage, 'give --changes or --type, not both');
+      const type = changes ? changeTypes.join(',') : options.type;
       const { out, clock } = surroundings;
       const since = options.since === undefined ? undefined : clock.now() - lengthMs('--since', options.since);
-      const events = await withDaemon(surroundings, options, async (daemon) => {
+      const { events, status } = await withDaemon(surroundings, options, async (daemon) => {
         const task = id === undefined ? undefined : await fullId(daemon, id, account);
         const besides = task && 'true';
-        return daemon.get<readonly EventView[]>(
-          `/api/v1/events${query({ task, besides, account, group, type, since, before, limit })}`,
-        );
+        const asked = query({ task, besides, account, group, type, since, before, limit });
+        return {
+          events: await daemon.get<readonly EventView[]>(`/api/v1/events${asked}`),
+          status: changes && !options.json ? await daemon.get<StatusView>('/api/v1/status') : undefined,
+        };
       });
       const oldest = events.at(-1);
       if (oldest && options.since !== undefined && events.length === limit)
         out.error(`these are the newest ${limit}; those before: --before ${oldest.seq}\n`);
       if (options.json) return writeJson(out, events);
+      if (status) writeConfigurationChange(out, status);
       if (events.length === 0 && out.isTerminal) return out.write('nothing recorded\n');
       writeEvents(out, events);
     });
+
+/** What people change; of restarts and outages there is more, and it is asked for without this. */
+const changeTypes: readonly EventType[] = [
+  'hold-added',
+  'hold-extended',
+  'hold-removed',
+  'hold-expired',
+  'task-edited',
+  'task-moved',
+  'task-gone',
+  'task-released',
+];
+
+/** It is no event of an account, and stands above them. */
+function writeConfigurationChange(out: Output, { configFile, configLoadedAt, configChange }: StatusView): void {
+  const what = configChange === null ? '' : `: ${configChange}`;
+  out.write(plain(`configuration ${configFile} in force since ${moment(out, configLoadedAt)}${what}`));
+  out.write('\n');
+}
 
 /** Events are kept longer than tasks: an id that no task has any more is asked for as it was written. */
 async function fullId(daemon: Daemon, id: string, account: string | undefined): Promise<string> {

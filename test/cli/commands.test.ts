@@ -211,6 +211,14 @@ describe('what each command asks of the daemon', () => {
       undefined,
     ],
     ['history 8fde6a', ['GET /api/v1/tasks/8fde6a', `GET /api/v1/events?task=${id}&besides=true&limit=50`], undefined],
+    [
+      'history --changes --since 3m',
+      [
+        `GET /api/v1/events?type=hold-added%2Chold-extended%2Chold-removed%2Chold-expired%2Ctask-edited%2Ctask-moved%2Ctask-gone%2Ctask-released&since=${noon - 3 * minute}&limit=50`,
+        'GET /api/v1/status',
+      ],
+      undefined,
+    ],
     ['history --since 3m', [`GET /api/v1/events?since=${noon - 3 * minute}&limit=50`], undefined],
     [
       'history long-gone-task',
@@ -371,6 +379,7 @@ describe('the exit code and the line for each end', () => {
     ['hold add t1 --reason x --until 2026-03-01T11:00Z', 'has passed'],
     ['hold add t1 --reason x --for 1h --until 2026-03-02T11:00', 'not both'],
     ['history --limit 0', 'whole number from 1'],
+    ['history --changes --type task-gone', 'give --changes or --type, not both'],
     ['history --since yesterday', '--since yesterday is no duration'],
     ['history --limit 1001', 'whole number from 1 to 1000'],
     ['status --socket a --url http://b', 'not both'],
@@ -527,7 +536,9 @@ describe('what is printed', () => {
   it('explain: the verdict, every rule, the holds and the recent events', async () => {
     const { socket } = await answering(answers);
     const { out } = await typed(['explain', id, '--socket', socket]);
-    expect(out).toContain('verdict   backoff, until 2026-03-01T12:01:00.000Z: Attempt 4 waits for its backoff.\n');
+    expect(out).toContain(
+      'verdict   backoff, until 2026-03-01T12:01:00.000Z\n          Attempt 4 waits for its backoff.\n',
+    );
     expect(out).toContain('held\tok\t\n');
     expect(out).toContain('backoff\tnot before 2026-03-01T12:01:00.000Z\tattempt 4\n');
     expect(out).toContain('quarantined\tnever\teight failures\n');
@@ -544,7 +555,7 @@ describe('what is printed', () => {
     const path = `GET /api/v1/tasks/${id}`;
     const { socket } = await answering({ [path]: { json: { ...explained, verdict } } });
     const { out } = await typed(['explain', id, '--socket', socket]);
-    expect(out).toContain('verdict   held, until the hold is removed: It is not restarted: held.\n');
+    expect(out).toContain('verdict   held, until the hold is removed\n          It is not restarted: held.\n');
     expect(out).toContain(`to do     ${reasonMeanings.held.advice}\n`);
   });
 
@@ -553,7 +564,7 @@ describe('what is printed', () => {
     const path = `GET /api/v1/tasks/${id}`;
     const { socket } = await answering({ [path]: { json: { ...explained, verdict } } });
     const { out } = await typed(['explain', id, '--socket', socket]);
-    expect(out).toContain('verdict   source-asleep, until never: It is not restarted.\n');
+    expect(out).toContain('verdict   source-asleep, until never\n          It is not restarted.\n');
     expect(out).not.toContain('to do');
   });
 
@@ -597,6 +608,15 @@ describe('what is printed', () => {
       expect(out).toContain('a [2Jb c d e');
       for (const character of [27, 0x202e]) expect(out).not.toContain(String.fromCharCode(character));
     }
+  });
+
+  it('history --changes begins with the configuration', async () => {
+    const { socket } = await answering(answers);
+    const changed = { ...status, configLoadedAt: noon, configChange: 'groups changed: vip' };
+    const other = await answering({ ...answers, 'GET /api/v1/status': { json: changed } });
+    const { out } = await typed(['history', '--changes', '--socket', other.socket]);
+    expect(out).toMatch(/^configuration \S+ in force since 2026-03-01T12:00:00.000Z: groups changed: vip\n11\t/);
+    expect((await typed(['history', '--changes', '--socket', socket])).out).toMatch(/^configuration [^:]+T/);
   });
 
   it('history --since says so if there may be more', async () => {
