@@ -42,8 +42,16 @@ type ReloadCause = 'file' | 'hangup' | 'asked';
 
 export function reloadFrom(options: ReloadOptions): (cause: ReloadCause) => Promise<ReloadResult> {
   let last: Promise<unknown> = Promise.resolve();
+  const waiting = new Map<ReloadCause, Promise<ReloadResult>>();
   return (cause) => {
-    const mine = last.then(() => reloadOnce(options, cause));
+    // One that has not begun will read the file as it is then: nobody needs another behind it.
+    const same = waiting.get(cause);
+    if (same) return same;
+    const mine = last.then(() => {
+      waiting.delete(cause);
+      return reloadOnce(options, cause);
+    });
+    waiting.set(cause, mine);
     last = mine.catch(() => undefined);
     return mine;
   };

@@ -122,6 +122,16 @@ describe.concurrent('signals that are no end', () => {
     await daemon.saying('restart-worked');
     daemon.signal('SIGUSR1');
     await sleep(200);
+    // While a file is read that takes long: of all who ask meanwhile one more reads it as it is then.
+    writeConfig(folder, Array.from({ length: 40_000 }, (_, n) => `key${n}: 1`).join('\n'));
+    for (let n = 0; n < 20; n++) {
+      daemon.signal('SIGHUP');
+      await sleep(30);
+    }
+    await daemon.saying('config-rejected');
+    expect((await daemon.ask('POST', '/-/reload')).status).toBe(400);
+    // That by the changed file among them.
+    expect(daemon.said('config-rejected').length).toBeLessThanOrEqual(4);
     expect((await daemon.stop()).code).toBe(0);
     expect(daemon.stderr).toBe('');
   });
