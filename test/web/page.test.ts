@@ -470,7 +470,10 @@ test('what ends with nobody to follow is on home; a task says which entry keeps 
     status: () => ({ ...status, now: 90_061_000, accounts: [accountView()], ending: [ending] }),
     explain: async () => ({ ...explained, ...task }),
   });
-  expect((await send('GET', '/')).text).toMatch(/Ending soon[\s\S]*&lt;script&gt;[\s\S]*<strong>in /);
+  const home = (await send('GET', '/')).text;
+  // A hold is shown also while nothing that it covers is stopped.
+  expect(home).toContain('<a href="/holds"><strong>1</strong> Holds</a>');
+  expect(home).toMatch(/Ending soon[\s\S]*&lt;script&gt;[\s\S]*<strong>in /);
   const { text } = await send('GET', '/tasks/main/task-1');
   expect(text).toContain('<code>exclude.title *HOLD &lt;script&gt;');
   expect(text).toMatch(/then <a href="\/tasks\/main\/next-1">Next &lt;b&gt;<\/a>/);

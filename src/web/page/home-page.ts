@@ -27,6 +27,8 @@ import { chartsOf } from './past-charts.ts';
 
 /** So many that are down are shown. */
 const shown = 50;
+/** Of those that end soon. */
+const endingShown = 10;
 
 export function homePage(visit: Visit, past: readonly Sample[]): Page {
   const { texts, operations } = visit;
@@ -41,11 +43,11 @@ export function homePage(visit: Visit, past: readonly Sample[]): Page {
     body: html`${renewed(
       visit,
       html`<h1 class="${verdict.tone}">${verdict.sign} ${verdict.title}</h1>
-${tilesOf(visit, status.groups)}
+${tilesOf(visit, status.groups, operations.holds().filter(({ inForce }) => inForce).length)}
 ${trouble.length > 0 ? html`<section class="card" aria-labelledby="trouble"><h2 id="trouble">${texts.trouble}</h2><ul class="trouble">${trouble.map((one) => html`<li>${troubleItem(visit, one)}</li>`)}</ul></section>` : ''}
 ${status.inCommon.length > 0 ? html`<section class="card"><h2>${texts.inCommon}</h2><ul>${status.inCommon.map((one) => html`<li>${withTimes(texts.shared(one))}${severalAccounts(status.accounts) ? html` <small>${one.account}</small>` : ''}</li>`)}</ul></section>` : ''}
 ${down.length > 0 ? html`<section><h2>${texts.tasksDown}</h2>${downTable(visit, down.slice(0, shown), severalAccounts(status.accounts))}${moreOf(visit, verdict.down)}</section>` : ''}
-${status.ending.length > 0 ? html`<section><h2>${texts.endSoon}</h2><p>${texts.endSoonHelp}</p>${endingTable(visit, status.ending)}</section>` : ''}
+${endingOf(visit, status.ending)}
 <section><h2>${texts.accounts}</h2>${accountTable(visit, status.accounts)}</section>`,
     )}
 <section><h2>${texts.lastHours}</h2>${chartsOf(visit, past)}</section>
@@ -96,7 +98,7 @@ const hides: Readonly<Record<Trouble['kind'], boolean>> = {
 };
 
 /** How many of each, with the way to them; what is none has no tile. */
-function tilesOf({ texts, base }: Visit, groups: readonly GroupView[]): Html {
+function tilesOf({ texts, base }: Visit, groups: readonly GroupView[], holds: number): Html {
   const tiles: readonly (readonly [number, string, Readonly<Record<string, string>>, string])[] = [
     [sum(groups, ({ states }) => states.active), texts.running, { state: 'active' }, 'good'],
     [sum(groups, ({ down }) => down), texts.down, { state: 'stopped' }, 'bad'],
@@ -113,7 +115,7 @@ function tilesOf({ texts, base }: Visit, groups: readonly GroupView[]): Html {
     .map(
       ([count, name, filter, tone]) =>
         html`<li><a href="${base}/tasks${queryOf(filter)}"><strong class="${tone}">${count}</strong> ${name}</a></li>`,
-    )}</ul>`;
+    )}${holds > 0 ? html`<li><a href="${base}/holds"><strong>${holds}</strong> ${texts.holds}</a></li>` : ''}</ul>`;
 }
 
 function downTasks(snapshots: readonly AccountSnapshot[]): readonly TaskView[] {
@@ -159,6 +161,13 @@ function downTable(visit: Visit, tasks: readonly TaskView[], several: boolean): 
     { head: texts.group, cell: ({ group }) => group ?? texts.unmanaged },
     ...(several ? [{ head: texts.account, cell: ({ account }: TaskView) => account }] : []),
   ]);
+}
+
+function endingOf(visit: Visit, ending: readonly EndingTask[]): Html {
+  if (ending.length === 0) return html``;
+  const { texts } = visit;
+  const more = ending.length - endingShown;
+  return html`<section><h2>${texts.endSoon}</h2><p>${texts.endSoonHelp}</p>${endingTable(visit, ending.slice(0, endingShown))}${more > 0 ? html`<p>${more} ${texts.more}</p>` : ''}</section>`;
 }
 
 function endingTable(visit: Visit, ending: readonly EndingTask[]): Html {
