@@ -1,7 +1,7 @@
 /**
  * What a store is to the rest of the program, whichever engine keeps it.
  */
-import type { History, LedgerStore, Ownership, Shared, StoreTrace } from '../domain/ports/store-port.ts';
+import type { History, LedgerStore, Ownership, Shared, StoreKind, StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { PostgresPlace } from './postgres/connection.ts';
 
@@ -31,7 +31,7 @@ export interface SharedStoreOptions extends Omit<StoreOptions, 'file' | 'threade
 }
 
 export interface Store {
-  readonly kind: 'sqlite' | 'postgres';
+  readonly kind: StoreKind;
   readonly ledgerStore: LedgerStore;
   readonly history: History;
   readonly ownership: Ownership;

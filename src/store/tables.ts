@@ -6,6 +6,7 @@
  */
 
 import { type Generated, type Kysely, sql, type Transaction } from 'kysely';
+import type { StoreKind } from '../domain/ports/store-port.ts';
 import { StoreProblem } from './store-problem.ts';
 
 export interface Tables {
@@ -32,9 +33,8 @@ export type Write = Transaction<Tables>;
 export const stateTables = ['meta', 'task_record', 'hold', 'account_record'] as const;
 
 /** What the engines say differently. */
-type Engine = 'sqlite' | 'postgres';
 
-type Step = (db: Kysely<Tables>, engine: Engine) => Promise<void>;
+type Step = (db: Kysely<Tables>, engine: StoreKind) => Promise<void>;
 
 /** Step n leads from version n to n + 1. Published ones are never changed: add another. */
 export const steps: readonly Step[] = [
@@ -67,7 +67,7 @@ export const steps: readonly Step[] = [
   },
 ];
 
-async function createEvents(schema: Kysely<Tables>['schema'], engine: Engine): Promise<void> {
+async function createEvents(schema: Kysely<Tables>['schema'], engine: StoreKind): Promise<void> {
   const events = schema.createTable('event');
   const numbered =
     engine === 'sqlite'

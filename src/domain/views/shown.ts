@@ -1,6 +1,6 @@
 /** What is shown (HTTP API, CLI, page): plain JSON, times as Unix milliseconds. */
 import type { GateSnapshot } from '../ports/gate-port.ts';
-import type { StoredEvent } from '../ports/store-port.ts';
+import type { StoredEvent, StoreKind } from '../ports/store-port.ts';
 import type { CircuitName, Hold } from '../words/events.ts';
 import type { ErrorClass, PollTrouble } from '../words/failure.ts';
 import type { Reason } from '../words/reason.ts';
@@ -257,7 +257,7 @@ export interface StatusView {
   /** How it differs from the one before; null: it is the one that the daemon began with. */
   readonly configChange: string | null;
   readonly store: {
-    readonly kind: 'sqlite' | 'postgres';
+    readonly kind: StoreKind;
     readonly up: boolean;
     readonly failingSince: number | null;
   };

@@ -35,7 +35,7 @@ export interface Trouble {
   readonly facts?: TroubleFacts;
 }
 
-export interface TroubleFacts {
+interface TroubleFacts {
   /** Failed in a row. */
   readonly polls?: number;
   readonly classes?: readonly PollTrouble[];
