@@ -98,3 +98,25 @@ test("each group's next end, whoever follows, by our own clock; and how many end
   const [group] = groupViews(situation, destinationOf).groups;
   expect([group?.nextEndAt, group?.endingSoon]).toEqual([at(hours(5)) - 600_000, 1]);
 });
+
+test('what was found in a list is looked for once; what has ended since is left out, and a new policy applies at once', () => {
+  const { story, situation, destinationOf } = seen({
+    a: { endsAt: at(60), to: 1 },
+    b: { endsAt: at(hours(5)), to: 2 },
+  });
+  let looked = 0;
+  const counted = (taskId: string) => {
+    looked++;
+    return destinationOf(taskId);
+  };
+  const idsAt = (seconds: number) =>
+    endingsOf(situationOf(story.ledger, story.policies, story.moment(seconds)), counted).soon.map(
+      ({ taskId }) => taskId,
+    );
+  expect(endingsOf(situation, counted).soon.map(({ taskId }) => taskId)).toEqual(['a', 'b']);
+  const before = looked;
+  expect([idsAt(59), idsAt(60)]).toEqual([['a', 'b'], ['b']]);
+  expect(looked).toBe(before);
+  story.reload(61, policiesOf({ ...plainPolicy, endWarning: false }));
+  expect(idsAt(61)).toEqual([]);
+});

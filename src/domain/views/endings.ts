@@ -20,7 +20,26 @@ export interface Endings {
   readonly soon: readonly EndingTask[];
 }
 
+interface Known {
+  readonly policies: Situation['policies'];
+  readonly destinationOf: DestinationOf;
+  readonly endings: Endings;
+}
+/** By the newest list: with 100,000 tasks to go through, each is done once, whoever asks meanwhile. */
+const ofList = new WeakMap<ReadonlySet<string>, Known>();
+
 export function endingsOf(situation: Situation, destinationOf: DestinationOf): Endings {
+  const { ledger, policies, now } = situation;
+  let known = ofList.get(ledger.seenNow);
+  if (known?.policies !== policies || known.destinationOf !== destinationOf) {
+    known = { policies, destinationOf, endings: lookThrough(situation, destinationOf) };
+    ofList.set(ledger.seenNow, known);
+  }
+  const { next, soon } = known.endings;
+  return { next, soon: soon.filter(({ endsAt }) => endsAt > now) };
+}
+
+function lookThrough(situation: Situation, destinationOf: DestinationOf): Endings {
   const { ledger, policyOf, cloudNow, clockOffsetMs } = situation;
   const next = new Map<string, number>();
   const near: TaskRecord[] = [];
@@ -65,15 +84,18 @@ export function successorsOf(
   for (const record of ending) {
     const destination = destinationOf(record.taskId);
     if (destination === undefined) continue;
-    byDestination.set(destination, [...(byDestination.get(destination) ?? []), record]);
+    const others = byDestination.get(destination);
+    if (others) others.push(record);
+    else byDestination.set(destination, [record]);
   }
   const successors = new Map<string, TaskRecord>();
   if (byDestination.size === 0) return successors;
   const begin = ({ item }: TaskRecord) => item.startsAt ?? cloudNow;
   for (const record of ledger.tasks.values()) {
     const destination = destinationOf(record.taskId);
-    if (destination === undefined || !willRun(record, cloudNow)) continue;
-    for (const { taskId, item } of byDestination.get(destination) ?? []) {
+    const before = destination === undefined ? undefined : byDestination.get(destination);
+    if (!before || !willRun(record, cloudNow)) continue;
+    for (const { taskId, item } of before) {
       const later = record.item.endsAt === undefined || (item.endsAt !== undefined && record.item.endsAt > item.endsAt);
       const known = successors.get(taskId);
       if (record.taskId !== taskId && later && (!known || begin(record) < begin(known))) successors.set(taskId, record);

@@ -139,8 +139,10 @@ interface GroupCounts {
   readonly ending: Endings['soon'];
 }
 
+const noneKnown: DestinationOf = () => undefined;
+
 /** What is counted of all tasks; asks only those one by one that are stopped, or whose state is about to change. */
-export function groupViews(situation: Situation, destinationOf: DestinationOf = () => undefined): GroupCounts {
+export function groupViews(situation: Situation, destinationOf: DestinationOf = noneKnown): GroupCounts {
   const { ledger, policies, cloudNow } = situation;
   const { groups, changing } = holdAt(ledger.tallies, cloudNow) ? ledger.tallies : takeTallies(ledger, cloudNow);
   const nobody = newStates();
