@@ -138,14 +138,20 @@ async function fileText(what: string, file: string): Promise<string> {
  * files that the whole configuration needs. What cannot be read so is as if it were not there.
  */
 async function configuredSocket({ configPath, env }: Surroundings): Promise<string | undefined> {
-  const [{ parse }, { searchedPaths }] = await Promise.all([import('yaml'), import('../settings/find.ts')]);
+  const [{ parse }, { searchedPaths }, { interpolate }] = await Promise.all([
+    import('yaml'),
+    import('../settings/find.ts'),
+    import('../settings/interpolate.ts'),
+  ]);
   const files = configPath === undefined ? searchedPaths : [configPath];
   for (const file of files) {
     try {
       const text = new TextDecoder().decode(await readUserFile(file, largestConfigBytes));
       const document: unknown = parse(text, { logLevel: 'silent' });
       const socket = field(field(document, 'server'), 'socket');
-      return typeof socket === 'string' ? withVariables(socket, env) : undefined;
+      if (typeof socket !== 'string') return undefined;
+      const { text: path, unfilled } = interpolate(socket, env);
+      return unfilled.length === 0 ? path : undefined;
     } catch (error) {
       if (configPath !== undefined && codeOf(error) === 'ENOENT') {
         throw new Failure(
@@ -158,11 +164,6 @@ async function configuredSocket({ configPath, env }: Surroundings): Promise<stri
   }
   return undefined;
 }
-
-const withVariables = (text: string, env: Surroundings['env']): string =>
-  text.replace(/\$(?:\$|\{(\w+)(?::-([^}]*))?\})/g, (whole, name?: string, otherwise?: string) =>
-    name === undefined ? '$' : (env[name] ?? otherwise ?? whole),
-  );
 
 const field = (value: unknown, key: string): unknown =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;

@@ -2,8 +2,10 @@
  * A read: sent until it is answered, within bounds. How often a failed one is sent again stands with its class, and
  * pauses grow; after a remedy (new keys, the cloud's time) it is sent once more. Every sending waits for its own permit.
  */
+
 import type { Lane } from '../domain/ports/gate-port.ts';
 import { type CallFailure, classMeanings, type ErrorClass } from '../domain/words/failure.ts';
+import { hashOf } from '../domain/words/hash.ts';
 import { type Call, type CallContext, type CallEnd, callOnce, remedy } from './call.ts';
 
 const firstPauseMs = 250;
@@ -76,12 +78,5 @@ const unexpected = (action: string, requestId: string | undefined): CallFailure 
 /** 250 ms, doubled each time, and up to half as much again by a hash of what is asked: neighbours do not meet. */
 function pauseMs(account: string, call: { readonly body: object }, resends: number): number {
   const base = firstPauseMs * 2 ** resends;
-  return base * (1 + fraction(`${account} ${JSON.stringify(call.body)} ${resends}`) / 2);
-}
-
-/** FNV-1a (32 bits), as a number from 0 up to 1. */
-function fraction(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return (hash >>> 0) / 2 ** 32;
+  return base * (1 + hashOf(`${account} ${JSON.stringify(call.body)}`, resends) / 2);
 }

@@ -5,8 +5,10 @@
  * whose effect is still open; the queue sends restarts, one permit at a time. What each learns goes to memory in one turn.
  */
 
-import { decide, type Followed, pollNotBefore, regroup, settleByLook, settledItem } from '../domain/decide/decide.ts';
+import { decide, type Followed, regroup, settleByLook } from '../domain/decide/decide.ts';
 import { pick } from '../domain/decide/queue.ts';
+import { nextListProbeAt } from '../domain/learn/circuit.ts';
+import { settledItem } from '../domain/learn/outage.ts';
 import type { Ledger, StoredLedger } from '../domain/memory/ledger.ts';
 import { type Moment, type Situation, situationOf } from '../domain/memory/situation.ts';
 import { takeOverEvents } from '../domain/memory/take-over.ts';
@@ -175,7 +177,7 @@ export class Keeper {
         const now = this.#desk.now();
         const dueAt = clock.monotonic() - Math.max(0, now - this.#nextPollAt);
         this.#nextPollAt = this.#pace.next(this.#settings.schedule, now, now);
-        if (!this.#probeNow && now < pollNotBefore(this.#desk.ledger, this.pollGapMs())) continue;
+        if (!this.#probeNow && now < nextListProbeAt(this.#desk.ledger, this.pollGapMs())) continue;
         this.#probeNow = false;
         await this.#poll(dueAt, signal);
       } catch (cause) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { pollNotBefore } from '../../src/domain/decide/decide.ts';
+import { nextListProbeAt } from '../../src/domain/learn/circuit.ts';
 import type { ErrorClass } from '../../src/domain/words/failure.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import type { RestartAnswer } from '../../src/domain/words/task.ts';
@@ -498,7 +498,7 @@ describe('the list circuit', () => {
     let seconds = 15;
     for (let n = 0; n < 7; n++) {
       story.failedList(seconds, 'auth');
-      const next = (pollNotBefore(story.ledger, 15_000) - begin) / 1_000;
+      const next = (nextListProbeAt(story.ledger, 15_000) - begin) / 1_000;
       waits.push(next - seconds);
       seconds = next;
     }
@@ -506,11 +506,11 @@ describe('the list circuit', () => {
   });
   test('a schedule slower than 5 min is not made faster', () => {
     const story = new Story(calm()).failedList(0, 'auth');
-    expect(pollNotBefore(story.ledger, 900_000)).toBe(at(900));
+    expect(nextListProbeAt(story.ledger, 900_000)).toBe(at(900));
   });
   test('a complete list closes it, and polls go on as scheduled', () => {
     const story = new Story(calm()).failedList(0, 'auth').list(15, { t00: 'stopped' });
-    expect([story.send(15), pollNotBefore(story.ledger, 15_000)]).toEqual([['t00'], Number.NEGATIVE_INFINITY]);
+    expect([story.send(15), nextListProbeAt(story.ledger, 15_000)]).toEqual([['t00'], Number.NEGATIVE_INFINITY]);
   });
   test('an accepted restart does not close it, nor a list the restart circuit', () => {
     const story = new Story(calm()).list(0, tasks(2, 'stopped'));

@@ -3,11 +3,12 @@
  * ask for, and lets a test read the verdicts. Time is in seconds since the story's begin, so that rows read well.
  */
 
-import { decideAtOnce, regroup, settleByLook, settledItem } from '../../src/domain/decide/decide.ts';
+import { decideAtOnce, regroup, settleByLook } from '../../src/domain/decide/decide.ts';
 import { operatorRelease, operatorRestart } from '../../src/domain/decide/operator.ts';
 import { pick } from '../../src/domain/decide/queue.ts';
 import { type Verdict, verdictOf } from '../../src/domain/decide/rules.ts';
 import { answerEvents } from '../../src/domain/learn/circuit.ts';
+import { settledItem } from '../../src/domain/learn/outage.ts';
 import type { Ledger, StoredLedger, TaskRecord } from '../../src/domain/memory/ledger.ts';
 import { Memory } from '../../src/domain/memory/memory.ts';
 import { type Moment, situationOf } from '../../src/domain/memory/situation.ts';

@@ -1,13 +1,13 @@
 /**
- * From one observation to what is to be done: the facts it tells, the restarts to make in their order, and for
- * each task a verdict. Pure but for the memory, which takes each fact at once; it reads no clock.
+ * From one observation to what is to be done: its facts, the restarts to make in their order, and a verdict for each
+ * task. What forbids a restart stands in rules.ts, the order in queue.ts. Pure but for the memory, which takes each fact at once; it reads no clock.
  *
  * It is a generator so that a list of 100,000 tasks is worked off in slices: at each `yield` the keeper lets other work
  * go first.
  */
 
 import { accountTime, emptyGroups, sliceOfTasks, takeCensus } from '../learn/census.ts';
-import { closeListCircuit, listFailureEvents, nextListProbeAt } from '../learn/circuit.ts';
+import { closeListCircuit, listFailureEvents } from '../learn/circuit.ts';
 import { failingEvents, recoveredEvents } from '../learn/failing-polls.ts';
 import { type Look, tellMissed, tellMoved, tellShown, tellVerified } from '../learn/outage.ts';
 import { failuresCountFrom, reviewStorms } from '../learn/storm.ts';
@@ -21,8 +21,6 @@ import { groupOf, type Policies } from '../words/policy.ts';
 import type { CompleteObservation, FailedObservation, Observation, TaskItem } from '../words/task.ts';
 import { inOrder, mayStayQueued } from './queue.ts';
 import { nextShadow, type Verdict, verdictOf } from './rules.ts';
-
-export { settledItem } from '../learn/outage.ts';
 
 /** A list that lost too many tasks is believed after it has stayed so for this long. */
 const suspectForMs = 15 * 60_000;
@@ -376,6 +374,3 @@ function shadowEvents(record: TaskRecord, verdict: Verdict, { ledger, policyOf, 
   const { n, notBefore } = nextShadow(record, policy);
   return notBefore <= now ? [{ type: 'restart-shadowed', at: now, account: ledger.account, taskId, group, n }] : [];
 }
-
-/** No poll is made before that: the list circuit puts it off. */
-export const pollNotBefore = (ledger: Ledger, pollGapMs: number): number => nextListProbeAt(ledger, pollGapMs);

@@ -1,6 +1,6 @@
 /**
  * The one writer of memory: a fact changes the ledger and is noted, in one go. `learn/` and `decide/` tell it their
- * facts; everybody else only reads `ledger`.
+ * facts; everybody else only reads `ledger`. What a fact changes stands in apply.ts.
  */
 
 import type { StoredLedger } from '../memory/ledger.ts';

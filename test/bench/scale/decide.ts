@@ -1,6 +1,7 @@
 /** What `decide` costs alone, in this process: all slices together, and the longest one. */
 
-import { decide, settledItem } from '../../../src/domain/decide/decide.ts';
+import { decide } from '../../../src/domain/decide/decide.ts';
+import { settledItem } from '../../../src/domain/learn/outage.ts';
 import type { Ledger } from '../../../src/domain/memory/ledger.ts';
 import { Memory } from '../../../src/domain/memory/memory.ts';
 import { cloudTime } from '../../../src/domain/words/cloud-time.ts';
