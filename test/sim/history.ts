@@ -21,6 +21,7 @@ import { checkBooks, healAndCheck } from './ending.ts';
 import type { Happening, Script } from './happening.ts';
 import { Judge } from './judge.ts';
 import { heldBy } from './laws.ts';
+import { Neighbour } from './neighbour.ts';
 import { Owners } from './ownership.ts';
 import { type Call, type Configuration, Process } from './process.ts';
 import { managedBy, outsideItsTime } from './reading.ts';
@@ -202,9 +203,19 @@ export class History {
 
   async #play(): Promise<Outcome> {
     for (let i = 0; i < this.script.replicas; i++) this.#start();
+    const neighbour = Neighbour.of(this.script.seed, this.clock);
+    await this.#playScript();
+    const wrong = neighbour?.wrong();
+    if (wrong) this.judge.fail(wrong);
+    const outcome = this.outcome();
+    await neighbour?.stop();
+    return outcome;
+  }
+
+  async #playScript(): Promise<void> {
     for (const { atMs, what } of this.script.schedule) {
       await this.until(atMs);
-      if (this.judge.violation) return this.outcome();
+      if (this.judge.violation) return;
       this.note(() =>
         `> ${JSON.stringify(what, (_key, value: unknown) => (value === Infinity ? 'never' : value))}`.slice(0, 400),
       );
@@ -212,10 +223,9 @@ export class History {
     }
     await this.until(this.script.weatherMs);
     if (this.script.endless) await this.until(this.script.weatherMs + endlessMs);
-    if (this.judge.violation) return this.outcome();
+    if (this.judge.violation) return;
     if (this.script.endless) await checkBooks(this);
     else await this.#heal();
-    return this.outcome();
   }
 
   /** In steps, so that a violation ends the history soon after it. */
