@@ -171,8 +171,12 @@ function groupWords({ accounts, now }: StatusView, group: GroupView): string[] {
   return said.length > 0 ? [`${where}${group.group}${observed}: ${said.join(', ')}; ${states.active} run`] : [];
 }
 
-const accountWords = (now: number, account: AccountView): string =>
-  `account ${account.account}: ${account.tasks} tasks, ${account.unmanaged} unmanaged; polled ${lastPoll(now, account)}; ${callsPerSecond(account)} calls/s; region ${account.region}`;
+/** In a pipe there is more; here it fits into a line. */
+function accountWords(now: number, account: AccountView): string {
+  const { account: name, region, tasks, unmanaged, polledAt } = account;
+  const polled = polledAt === null ? 'not polled yet' : `polled ${ago(now, polledAt)}`;
+  return `account ${name} in ${region}: ${tasks} tasks, ${unmanaged} unmanaged; ${polled}; ${callsPerSecond(account)} calls/s`;
+}
 
 /** Who shares the store, where anybody can. */
 function writeReplicas(out: Output, { replicas, othersReadAgoMs = 0, now }: StatusView): void {

@@ -91,7 +91,7 @@ describe('status for a person', () => {
     const { out } = await run('status');
     expect(out).toBe(
       'Every task that should be running is.\n\n' +
-        'account main: 120 tasks, 20 unmanaged; polled 4s ago, every 5s; 10 calls/s; region cn-north-1\n' +
+        'account main in cn-north-1: 120 tasks, 20 unmanaged; polled 4s ago; 10 calls/s\n' +
         'relaykeeper 0.1.0 up 1h30m, relaykeeper.yaml (abc123)\n',
     );
   });
