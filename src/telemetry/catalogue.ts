@@ -47,7 +47,7 @@ export const triggers = ['auto', 'manual'] as const;
 const stages = ['quarantined', 'abandoned'] as const;
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
-export const storeOperations = ['open', 'migrate', 'load', 'save', 'events', 'prune', 'lock', 'request'] as const;
+export const storeOperations = ['open', 'migrate', 'load', 'save', 'events', 'prune', 'lock'] as const;
 
 const owned = 'while this process owns the account';
 const pollSeconds = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120, 300];

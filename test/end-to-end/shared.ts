@@ -3,7 +3,9 @@ import { expect, it } from 'vitest';
 import { type Daemon, Stage, until } from './daemon.ts';
 import { type Replica, type ReplicaSet, replicaSet } from './replicas.ts';
 
-it.concurrent('replicas share the accounts, hand them over at SIGTERM, and go on after the database was restarted', async () => {
+it.concurrent('replicas share the accounts, hand them over at SIGTERM, and go on after the database was restarted', {
+  timeout: 240_000,
+}, async () => {
   await using stage = new Stage();
   const set = await replicaSet(stage, { replicas: 3, accounts: 6 });
   await set.balanced();

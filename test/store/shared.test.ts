@@ -259,3 +259,28 @@ it('who keeps the ledger in a file does not load the driver', () => {
   const url = new URL('../../src/store/postgres/connection.ts', import.meta.url).href;
   expect(Number(run(`await import(${JSON.stringify(url)});${program}`))).toBeGreaterThan(0);
 });
+
+it('an operator who waits long for an answer makes no fault of the store; what nobody took is withdrawn', async () => {
+  const url = await (await postgres()).database();
+  // Ten times as fast.
+  const clock = {
+    ...systemClock,
+    monotonic: () => systemClock.monotonic() * 10,
+    sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 10, signal),
+    after: (ms: number, run: () => void) => systemClock.after(ms / 10, run),
+  };
+  const store = await openSharedStore({ place: addressed(url), clock, onTrace: () => {} });
+  onTestFinished(() => store.close());
+  const asked = store.shared?.ask('nobodys', { kind: 'release', taskId: 'a', by: 'lin' });
+  await clock.sleep(15_000);
+  expect([store.up(), store.failingSince()]).toEqual([true, undefined]);
+  expect(await asked).toMatchObject({
+    kind: 'refused',
+    message: expect.stringContaining('nobody owns account nobodys'),
+  });
+  const rows = await (await postgres()).ask(
+    'select taken_in, answer is not null as answered from relaykeeper.request',
+    url,
+  );
+  expect(rows).toEqual([{ taken_in: null, answered: true }]);
+});

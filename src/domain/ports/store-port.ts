@@ -116,7 +116,7 @@ export interface Shared {
   }): void;
 }
 
-export type StoreOperation = 'open' | 'migrate' | 'load' | 'save' | 'events' | 'prune' | 'lock' | 'request';
+export type StoreOperation = 'open' | 'migrate' | 'load' | 'save' | 'events' | 'prune' | 'lock';
 /** Told after every operation of the store: fed to the metrics. */
 export interface StoreTrace {
   readonly operation: StoreOperation;

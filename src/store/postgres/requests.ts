@@ -41,18 +41,28 @@ export async function askOwner(
   request: OperatorRequest,
 ): Promise<OperatorOutcome> {
   const id = randomUUID();
-  await sql`insert into relaykeeper.request (id, account, body, asked_at)
-    values (${id}, ${account}, ${JSON.stringify(request)}, ${databaseNow})`.execute(db);
-  const giveUpAt = clock.monotonic() + answeredWithinMs;
-  for (;;) {
-    await clock.sleep(lookEveryMs);
-    const { rows } = await sql<{
-      answer: string | null;
-    }>`select answer from relaykeeper.request where id = ${id}`.execute(db);
-    const answer = rows[0]?.answer;
-    if (answer) return JSON.parse(answer) as OperatorOutcome;
-    if (clock.monotonic() >= giveUpAt) return withdraw(db, id, account);
+  const fails = refused('the store fails, so its owner could not be asked', 'Ask again once it works.');
+  try {
+    await sql`insert into relaykeeper.request (id, account, body, asked_at)
+      values (${id}, ${account}, ${JSON.stringify(request)}, ${databaseNow})`.execute(db);
+  } catch {
+    return fails;
   }
+  const giveUpAt = clock.monotonic() + answeredWithinMs;
+  while (clock.monotonic() < giveUpAt) {
+    await clock.sleep(lookEveryMs);
+    // A database that fails for a moment may have the answer in the next.
+    const answer = await answerTo(db, id).catch(() => undefined);
+    if (answer) return JSON.parse(answer) as OperatorOutcome;
+  }
+  return withdraw(db, id, account).catch(() => fails);
+}
+
+async function answerTo(db: Kysely<Tables>, id: string): Promise<string | null | undefined> {
+  const { rows } = await sql<{
+    answer: string | null;
+  }>`select answer from relaykeeper.request where id = ${id}`.execute(db);
+  return rows[0]?.answer;
 }
 
 /** What nobody has taken is never done; what was taken may be. */
