@@ -148,8 +148,8 @@ const remedyWords = {
 } as const;
 
 const attemptWords = {
-  throttled: 'slows all calls down; the attempt does not count, until this task alone is told so again',
-  'given-back': 'opens the circuit; the attempt does not count, until this task alone is told so again',
+  throttled: 'slows all calls down; the attempt does not count, unless only this task keeps getting this answer',
+  'given-back': 'opens the circuit; the attempt does not count, unless only this task keeps getting this answer',
   failed: 'counts the restart as failed',
   doubted: 'counts the restart as failed, unless the next poll shows the task running',
   unanswered: 'lets the next poll show whether the restart worked',

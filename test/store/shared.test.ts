@@ -244,7 +244,7 @@ describe('getting in', () => {
 
   it('nobody listens: one line that says so', async () => {
     await expect(shared('postgres://keeper@127.0.0.1:1/none')).rejects.toThrow(
-      'postgres://keeper@127.0.0.1:1/none: nobody listens there',
+      'postgres://keeper@127.0.0.1:1/none: nothing listens there',
     );
   });
 });

@@ -128,13 +128,13 @@ const endWarnings = ({ span }: Pace): readonly AlertRule[] => [
     expr: `count by (account, group) (max by (account, group, task) (${metric('task_end_timestamp_seconds')}))`,
     for: span('5m'),
     summary: `Group ${group} of ${account}: a task ends soon, and no later one has its destination`,
-    description: '{value} task(s) end within `endWarning.before` with nobody to follow them: what they push goes dark.',
+    description: '{value} task(s) end within `endWarning.before` without a successor: what they push goes dark.',
     explain: `sort(min by (task) (${metric('task_end_timestamp_seconds', { account, group })}) - time())`,
     page: '/',
     means:
       'A task ends at its EndTime as planned, and relaykeeper does not start it again. No other task of the account that ends later pushes to the same destination.',
     look: [
-      'Is the programme over by then? Then nothing is to be done; `endWarning: false` of its group keeps such ends quiet.',
+      'Is the programme over by then? Then there is nothing to do; `endWarning: false` in its group silences this.',
       'Otherwise create the next task, or move the EndTime of this one. The destination must be the same, apart from what is behind a `?`.',
     ],
     run: ['relaykeeper status                      # the soonest', 'relaykeeper tasks --group GROUP --sort end'],

@@ -25,7 +25,7 @@ const bySqlState: Readonly<Record<string, string>> = {
 };
 
 const bySystem: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nobody listens there: is PostgreSQL running, and is the port right?',
+  ECONNREFUSED: 'nothing listens there: is PostgreSQL running, and is the port right?',
   ENOTFOUND: 'there is no host of that name',
   EAI_AGAIN: 'the name of its host cannot be looked up now',
   ECONNRESET: 'it closed the connection',
