@@ -24,7 +24,7 @@ const failureCodes = new Set(
 const histogram = (bounds: number) => bounds + 3;
 
 // By hand, from design section 9; in its order.
-const ofProcess = 1 + 3 + 1 + 1 + 8 + 8 * histogram(10) + 2 + 5 + 1;
+const ofProcess = 1 + 3 + 1 + 1 + 7 + 7 * histogram(10) + 2 + 5 + 1;
 const actions = Object.keys(knownCodes).length;
 const ofAccount =
   2 +
