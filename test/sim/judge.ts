@@ -242,8 +242,12 @@ export class Judge {
         this.liveness.called(book.task(told.taskId));
         return;
       case 'moved':
+        // The other group's policy judges its failures anew, and its wait begins anew.
+        book.task(told.taskId).failedAt = Number.NEGATIVE_INFINITY;
+        this.liveness.called(book.task(told.taskId));
+        return;
       case 'shadowed':
-        // It had its turn, or its wait begins anew.
+        // That was its turn.
         this.liveness.called(book.task(told.taskId));
         return;
       case 'storm-on':
