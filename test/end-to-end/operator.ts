@@ -80,7 +80,7 @@ describe.concurrent('the command line', () => {
         5,
         '2 tasks are called runs-000: give the id\n  runs-0001  runs1 (account main)\n  runs-0002',
       ],
-      ['explain UNS', 1, 'These have it in them:\n  runs-0001'],
+      ['explain UNS', 1, 'These contain it:\n  runs-0001'],
       ['tasks --state stoped', 2, 'Allowed choices are active, stopped'],
       ['tasks --group vpi', 1, 'no group vpi: did you mean vip?'],
       ['explain runs-0001 --account mian', 1, 'no account mian: did you mean main?'],
@@ -114,7 +114,10 @@ describe.concurrent('the command line', () => {
     expect(cloud.restarts()).toHaveLength(before + 1);
     await daemon.saying('restart-worked');
     const running = await run('restart', 'runs-0001');
-    expect([running.code, running.stderr]).toEqual([5, expect.stringContaining('it runs, by the newest list')]);
+    expect([running.code, running.stderr]).toEqual([
+      5,
+      expect.stringContaining('it runs, according to the newest list'),
+    ]);
     // The beginning of the id is enough.
     expect((await run('hold', 'remove', hold.slice(0, 5))).code).toBe(0);
     expect((await run('hold', 'remove', hold)).code).toBe(1);
