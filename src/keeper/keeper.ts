@@ -299,7 +299,7 @@ export class Keeper {
   async #queueLoop(signal: AbortSignal): Promise<void> {
     const { clock, complain } = this.#options;
     while (!signal.aborted) {
-      await this.#queueBell.wait(signal);
+      await this.#untilQueueMoves(signal);
       try {
         while (!signal.aborted && (await this.#sendNext(signal)));
       } catch (cause) {
@@ -308,6 +308,15 @@ export class Keeper {
         await clock.sleep(restAfterErrorMs, signal);
       }
     }
+  }
+
+  /** A storm's window also frees by time alone: then no look or list comes to ring. */
+  async #untilQueueMoves(signal: AbortSignal): Promise<void> {
+    const withheld = this.#queue.length > 0 && this.#desk.ledger.storms.size > 0;
+    const ring = () => this.#queueBell.ring();
+    const cancel = withheld ? this.#options.clock.after(leastLookEveryMs, ring) : undefined;
+    await this.#queueBell.wait(signal);
+    cancel?.();
   }
 
   /** Waits for a permit, decides again which task it is for, saves the intent, sends. False: nothing to send now. */

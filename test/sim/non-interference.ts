@@ -78,16 +78,21 @@ const storms = (events: readonly Event[]): readonly Stretch[] =>
     return group === 'troubled' ? undefined : { of: group ?? 'the account', begins: event.type === 'storm-started' };
   });
 
-/** In which the account is tried out: a circuit is open, or its restarts are throttled. */
+/** A limit that throttled answers made smaller is back after so long: a tenth of it every ten seconds. */
+const limitBackMs = 100 * second;
+
+/** In which the account is tried out: a circuit is open, or its restarts are throttled, or still paced by a smaller limit. */
 const triedOut = (events: readonly Event[]): readonly Stretch[] => [
   ...between(events, (event) =>
     event.type === 'circuit-opened' || event.type === 'circuit-closed'
       ? { of: event.circuit, begins: event.type === 'circuit-opened' }
       : undefined,
   ),
-  ...events.flatMap((event): Stretch[] =>
-    event.type === 'restarts-throttled' ? [[event.at - begin, event.until - begin]] : [],
-  ),
+  ...events.flatMap((event): Stretch[] => {
+    if (event.type === 'restarts-throttled') return [[event.at - begin, event.until - begin]];
+    const slows = event.type === 'restart-answered' && event.answer.kind === 'throttled';
+    return slows ? [[event.at - begin, event.at + limitBackMs - begin]] : [];
+  }),
 ];
 
 function between(
