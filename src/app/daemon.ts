@@ -154,6 +154,7 @@ export async function runApp(options: RunOptions): Promise<number> {
     const beside = [
       watchSettings({
         files: () => watchedFiles(found.path, current.settings),
+        loaded: { file: found.path, hash: current.hash },
         clock,
         readFile: readUserFile,
         onChange: async () => void (await reload('file')),

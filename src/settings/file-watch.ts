@@ -17,6 +17,8 @@ const standStillMs = 2000;
 interface Watched {
   /** The files in question; asked before each look, because a reload can name others. */
   readonly files: () => readonly string[];
+  /** What was read of one of them: a change between then and the first look is one. */
+  readonly loaded?: { readonly file: string; readonly hash: string };
   readonly clock: Clock;
   readonly readFile: ReadFile;
   /** The files changed and have stood still. The next look waits for its end. Must not throw. */
@@ -27,10 +29,15 @@ interface Watched {
 /** By file: a digest of what it holds. */
 type Contents = ReadonlyMap<string, string>;
 
-/** Watches until the signal aborts; what the files hold when it is called is taken as known. Never rejects for a file. */
-export async function watchSettings({ files, clock, readFile, onChange, signal }: Watched): Promise<void> {
+/**
+ * Watches until the signal aborts; what the files hold when it is called is taken as known, but for the one that was
+ * loaded. Never rejects for a file.
+ */
+export async function watchSettings({ files, loaded, clock, readFile, onChange, signal }: Watched): Promise<void> {
   let known = await contents(files(), readFile);
   let seen = known;
+  if (loaded && known.get(loaded.file)?.startsWith(loaded.hash) === false)
+    known = new Map([...known, [loaded.file, loaded.hash]]);
   let sinceMs = clock.monotonic();
   while (!signal.aborted) {
     await clock.sleep(lookEveryMs, signal);

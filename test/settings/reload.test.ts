@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are texts of configuration files.
 /** Seeing that the files changed, and what the change touches. */
+import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,13 +17,14 @@ async function told(
   readFile: ReadFile,
   files: () => readonly string[],
   seconds = 20,
+  loaded?: { readonly file: string; readonly hash: string },
 ) {
   const clock = new VirtualClock(0);
   const abort = new AbortController();
   const at: number[] = [];
   for (const [second, act] of plan) clock.after(second * 1000, act);
   const onChange = () => void at.push(clock.monotonic() / 1000);
-  const watching = watchSettings({ files, clock, readFile, onChange, signal: abort.signal });
+  const watching = watchSettings({ files, loaded, clock, readFile, onChange, signal: abort.signal });
   await clock.run(seconds * 1000);
   abort.abort();
   await watching;
@@ -105,6 +107,15 @@ describe('a change is told once it has stood still for 2 s', () => {
     abort.abort();
     await watching;
     expect(at).toEqual([3.5, 6]);
+  });
+
+  test.each([
+    ['before the first look', 'b', [2]],
+    ['not at all', 'a', []],
+  ])('a file that changed between being loaded and the first look: %s', async (_when, text, expected) => {
+    const hash = createHash('sha256').update('a').digest('hex').slice(0, 12);
+    const loaded = { file: 'config', hash };
+    expect(await told([], filesInMemory({ config: text }), () => ['config'], 20, loaded)).toEqual(expected);
   });
 
   test('a file that a reload names first is no change', async () => {
