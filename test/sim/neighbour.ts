@@ -22,7 +22,8 @@ export class Neighbour {
   }
 
   private constructor(seed: number, clock: VirtualClock) {
-    const life = { survivesMs: [5 * minute, 40 * minute] as const };
+    // Longer than resetAfter: the attempts of before are forgotten, and no backoff is owed.
+    const life = { survivesMs: [13 * minute, 40 * minute] as const };
     this.#stage = new Stage({
       clock,
       seed,
