@@ -81,11 +81,9 @@ async function standbyIsWhole(set: ReplicaSet, asked: Replica, owner: Replica): 
   expect([held.status, held.text]).toEqual([201, expect.stringContaining('the studio is rebuilt')]);
   const { id } = held.json as { readonly id: string };
   cloud?.act({ kind: 'stop', taskId });
-  await until('the owner holds it', async () => {
-    const shown = await owner.daemon.get<{ readonly waiting?: { readonly reason?: string } }>(
-      `/api/v1/tasks/${taskId}?account=${account}`,
-    );
-    return JSON.stringify(shown).includes('the studio is rebuilt');
+  await until('the owner holds it, and has seen it stopped', async () => {
+    const { text } = await owner.daemon.ask('GET', `/api/v1/tasks/${taskId}?account=${account}`);
+    return text.includes('the studio is rebuilt') && text.includes('"stopped"');
   });
   const forced = await daemon.ask('POST', `/api/v1/tasks/${taskId}/restart`, { account, by: 'lin', force: true });
   expect([forced.status, forced.text]).toEqual([200, expect.stringContaining('accepted')]);
