@@ -83,7 +83,7 @@ async function standbyIsWhole(set: ReplicaSet, asked: Replica, owner: Replica): 
   cloud?.act({ kind: 'stop', taskId });
   await until('the owner holds it, and has seen it stopped', async () => {
     const { text } = await owner.daemon.ask('GET', `/api/v1/tasks/${taskId}?account=${account}`);
-    return text.includes('the studio is rebuilt') && text.includes('"stopped"');
+    return text.includes('the studio is rebuilt') && text.includes('"state":"stopped"');
   });
   const forced = await daemon.ask('POST', `/api/v1/tasks/${taskId}/restart`, { account, by: 'lin', force: true });
   expect([forced.status, forced.text]).toEqual([200, expect.stringContaining('accepted')]);
@@ -91,7 +91,7 @@ async function standbyIsWhole(set: ReplicaSet, asked: Replica, owner: Replica): 
   // The owner's refusals come back as they are.
   await until('it runs', () => cloud?.statusOf(taskId) === '生效中');
   await until('its owner has seen it', async () =>
-    (await owner.daemon.ask('GET', `/api/v1/tasks/${taskId}?account=${account}`)).text.includes('"active"'),
+    (await owner.daemon.ask('GET', `/api/v1/tasks/${taskId}?account=${account}`)).text.includes('"state":"active"'),
   );
   const running = await daemon.ask('POST', `/api/v1/tasks/${taskId}/restart`, { account, by: 'lin', force: true });
   expect([running.status, running.text]).toEqual([409, expect.stringContaining('runs')]);
