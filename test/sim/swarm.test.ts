@@ -16,7 +16,7 @@ const known: readonly { readonly seed: number; readonly why: string }[] = [
   { seed: 410597830, why: 'two attempts of a task had one id after the clock was set back' },
   { seed: 21396, why: 'a task that failed often waited until twenty that never come up had failed as often' },
 ];
-const freshSeeds = 40;
+const freshSeeds = 25;
 /** On a busy machine fewer fresh seeds are played, rather than the whole being late. */
 const freshWithinMs = 25_000;
 
@@ -45,7 +45,7 @@ test('fresh seeds of this commit', { timeout: 60_000 }, async () => {
     expectGreen(verdict);
     hours += verdict.hours;
   }
-  expect(hours).toBeGreaterThan(5);
+  expect(hours).toBeGreaterThan(3);
 });
 
 describe('relations', () => {
@@ -59,6 +59,6 @@ describe('relations', () => {
     const straight = await playSeed(seed);
     const reversed = await playSeed(seed, { shuffle: (items) => items.toReversed() });
     expect(reversed.sends).toEqual(straight.sends);
-    expect(straight.sends.length).toBeGreaterThan(5);
+    expect(straight.sends.length).toBeGreaterThan(3);
   });
 });

@@ -283,9 +283,9 @@ describe('slow and odd clients', () => {
   });
 
   test('many connections that send as many requests ahead as fit are parsed up to the bound each: the doors stay open', async () => {
-    const { web, on, told } = await openWeb({ renderMetrics: () => sleep(500).then(() => '# none\n') });
+    const { web, on, told } = await openWeb({ renderMetrics: () => sleep(100).then(() => '# none\n') });
     const ahead = 'GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(1_700);
-    const crowd = Array.from({ length: 200 }, () => guest(web.url));
+    const crowd = Array.from({ length: 100 }, () => guest(web.url));
     await Promise.all(crowd.map(({ connected }) => connected));
     for (const { connection } of crowd) connection.write(ahead);
     await Promise.all(crowd.map(({ closed }) => closed));
