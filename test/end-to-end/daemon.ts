@@ -18,6 +18,8 @@ if (process.env.VITEST) {
 }
 
 const main = join(import.meta.dirname, '../../src/main.ts');
+/** As `src/relaykeeper` has it: what Node compiled once it need not compile at each start. */
+const compiled = join(import.meta.dirname, '../../node_modules/.cache/relaykeeper');
 
 /** Whatever happens to the test, no daemon outlives it. */
 const running = new Set<ChildProcess>();
@@ -207,7 +209,7 @@ export class Daemon {
     const [file = '', ...rest] = words === undefined ? line : ['bash', '-c', words, 'bash', ...line];
     this.child = spawn(file, rest, {
       cwd: path,
-      env: { PATH: process.env.PATH ?? '', ...env },
+      env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: compiled, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       // A shell is killed with what it started.
       detached: shell !== undefined,

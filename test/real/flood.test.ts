@@ -1,8 +1,8 @@
 /** Web work and healing: under a flood at the doors a stopped task comes back as fast as without it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { PretendCloud } from './cloud.ts';
-import { type Daemon, Stage, until } from './daemon.ts';
-import { attack, hostile, measure, median, startDaemon } from './flood.ts';
+import type { PretendCloud } from '../end-to-end/cloud.ts';
+import { type Daemon, Stage, until } from '../end-to-end/daemon.ts';
+import { attack, hostile, measure, median, startDaemon } from '../end-to-end/flood.ts';
 
 interface Page {
   readonly tasks: readonly { readonly taskId: string }[];
