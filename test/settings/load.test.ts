@@ -356,11 +356,17 @@ groups:
 });
 
 describe('a mistake repeated thousands of times takes no longer than the same text without it', () => {
+  // The least of three: what is collected and compiled meanwhile is of this process, not of the text.
   const cpuMs = (text: string) => {
-    const before = process.cpuUsage();
-    const errors = errorsOf(load(text));
-    const { user, system } = process.cpuUsage(before);
-    return { ms: (user + system) / 1000, errors };
+    let ms = Number.POSITIVE_INFINITY;
+    let errors = '';
+    for (let round = 0; round < 3; round++) {
+      const before = process.cpuUsage();
+      errors = errorsOf(load(text));
+      const { user, system } = process.cpuUsage(before);
+      ms = Math.min(ms, (user + system) / 1000);
+    }
+    return { ms, errors };
   };
   const list = (word: string) => `${accounts}groups: [${`{name: ${word}}, `.repeat(4_000)}]\n`;
   test.each([
