@@ -3,9 +3,8 @@
  * those processes' operators ask for its own.
  */
 import type { AccountRecord, TaskRecord } from '../domain/memory/ledger.ts';
-import type { News, NewsMark, Shared } from '../domain/ports/store-port.ts';
+import type { News, NewsMark, ReplicaSeen, Shared } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
-import type { ReplicaView } from '../domain/views/shown.ts';
 import type { Hold } from '../domain/words/events.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import type { Fleet } from './fleet.ts';
@@ -27,7 +26,7 @@ export interface Following {
   ageMs(): number;
   /** Reads at once, so that what another has just done is shown. */
   refresh(): Promise<void>;
-  replicas(): readonly ReplicaView[];
+  replicas(): readonly ReplicaSeen[];
   /** The name of the replica that owns an account. */
   ownerOf(account: string): string | undefined;
 }

@@ -8,8 +8,8 @@ import { createHash } from 'node:crypto';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Lane } from '../domain/ports/gate-port.ts';
-import type { StoreTrace } from '../domain/ports/store-port.ts';
-import type { AccountSnapshot, ReplicaView } from '../domain/views/shown.ts';
+import type { ReplicaSeen, StoreTrace } from '../domain/ports/store-port.ts';
+import type { AccountSnapshot } from '../domain/views/shown.ts';
 import type { Event } from '../domain/words/events.ts';
 import type { Policies } from '../domain/words/policy.ts';
 import type { GaugeName, LogLevel } from './catalogue.ts';
@@ -60,7 +60,7 @@ export interface Metrics {
   configure(accounts: readonly Policies[]): void;
   /** The text for Prometheus. Ours is of one moment: nothing is awaited between the first and the last series. */
   /** Who shares the store, as of the next `render`. */
-  replicas(all: readonly ReplicaView[]): void;
+  replicas(all: readonly ReplicaSeen[]): void;
   render(snapshots: readonly AccountSnapshot[]): Promise<string>;
 }
 
@@ -172,7 +172,7 @@ interface ProcessState {
   reloaded: boolean;
   config: { readonly readAt: number; readonly hash: number } | undefined;
   storeUp: boolean;
-  replicas: readonly ReplicaView[];
+  replicas: readonly ReplicaSeen[];
   pageUrl: string | undefined;
   /** By account, Unix milliseconds. */
   readonly ticks: Map<string, number>;
@@ -200,7 +200,7 @@ function processText(options: MetricsOptions, state: ProcessState, snapshots: re
 const hashNumber = (text: string) => createHash('sha256').update(text).digest().readUIntBE(0, 6);
 
 /** How many have another configuration than this process. */
-function otherwise(replicas: readonly ReplicaView[]): number {
+function otherwise(replicas: readonly ReplicaSeen[]): number {
   const here = replicas.find(({ isThis }) => isThis);
   return here ? replicas.filter(({ configHash }) => configHash !== here.configHash).length : 0;
 }

@@ -2,7 +2,9 @@
  * What is answered, as schemas: openapi.json is made from them, and tests hold real answers against them. The compiler
  * asks for what a view has and its schema lacks.
  */
+
 import { z } from 'zod';
+import type { ReplicaSeen } from '../domain/ports/store-port.ts';
 import type {
   AccountView,
   CallView,
@@ -13,7 +15,6 @@ import type {
   HoldPreview,
   HoldView,
   InCommon,
-  ReplicaView,
   RuleView,
   StatusView,
   TaskView,
@@ -195,7 +196,7 @@ const replica = z.object({
   startedAt: at,
   isThis: z.boolean(),
   owned: z.array(z.object({ account: z.string(), leftMs: z.number() })),
-}) satisfies z.ZodType<ReplicaView>;
+}) satisfies z.ZodType<ReplicaSeen>;
 
 const ending = z.object({
   account: z.string(),

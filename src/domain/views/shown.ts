@@ -1,6 +1,7 @@
 /** What is shown (HTTP API, CLI, page): plain JSON, times as Unix milliseconds. */
+
 import type { GateSnapshot } from '../ports/gate-port.ts';
-import type { StoredEvent, StoreKind } from '../ports/store-port.ts';
+import type { ReplicaSeen, StoredEvent, StoreKind } from '../ports/store-port.ts';
 import type { CircuitName, Hold } from '../words/events.ts';
 import type { ErrorClass, PollTrouble } from '../words/failure.ts';
 import type { Reason } from '../words/reason.ts';
@@ -234,18 +235,6 @@ export interface RejectedConfiguration {
   readonly errors: readonly string[];
 }
 
-/** A process that shares the store. */
-export interface ReplicaView {
-  readonly id: string;
-  readonly name: string;
-  readonly version: string;
-  readonly configHash: string;
-  readonly startedAt: number;
-  readonly isThis: boolean;
-  /** What it owns, and for how long yet, milliseconds. */
-  readonly owned: readonly { readonly account: string; readonly leftMs: number }[];
-}
-
 export interface StatusView {
   readonly version: string;
   readonly startedAt: number;
@@ -262,7 +251,7 @@ export interface StatusView {
     readonly failingSince: number | null;
   };
   /** Absent: nobody can share the store. */
-  readonly replicas?: readonly ReplicaView[];
+  readonly replicas?: readonly ReplicaSeen[];
   /** How old what is shown of accounts of other replicas can be, milliseconds. */
   readonly othersReadAgoMs?: number;
   /** Null: what the file says is in force. */
