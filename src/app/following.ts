@@ -31,7 +31,7 @@ export interface Following {
   ownerOf(account: string): string | undefined;
 }
 
-export function follow(shared: Shared, crew: Fleet, clock: Clock): Following {
+export function follow(shared: Shared, crew: Pick<Fleet, 'keeper' | 'keepers'>, clock: Clock): Following {
   const copies = new Map<string, Copy>();
   let readAt = clock.monotonic();
   shared.serve({

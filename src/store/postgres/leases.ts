@@ -3,13 +3,11 @@
  * what is free and should be its own, and gives away what another should have. What is allowed is in lease.ts, whose each
  * should be in assign.ts.
  */
-import type { Kysely } from 'kysely';
 import type { Owned, Ownership, ReplicaSeen } from '../../domain/ports/store-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
-import type { Tables } from '../tables.ts';
 import { assign, type Candidate } from './assign.ts';
 import { claim, coveredMs, release, renew, renewEveryMs, type Tenure, tenureFrom, terms, unclaimed } from './lease.ts';
-import { type Change, keep, look, type ReplicaRow, type Sight, sayGone, sayPresent, take } from './rows.ts';
+import type { Change, LeaseRows, ReplicaRow, Sight } from './rows.ts';
 
 const lookEveryMs = 1_000;
 /** While the database fails: longer each time, up to this. */
@@ -22,7 +20,7 @@ const settledAfterMs = 10_000;
 const leaveWithinMs = 1_500;
 
 interface LeasesOptions {
-  readonly db: Kysely<Tables>;
+  readonly rows: LeaseRows;
   readonly clock: Clock;
   /** Unlike any other process's. */
   readonly id: string;
@@ -57,7 +55,7 @@ interface Wanting {
 }
 
 export function openLeases(options: LeasesOptions): Leases {
-  const { db, clock, id, run } = options;
+  const { rows, clock, id, run } = options;
   const held = new Map<string, Held>();
   const wanted = new Map<string, Wanting>();
   const closed = new AbortController();
@@ -96,11 +94,11 @@ export function openLeases(options: LeasesOptions): Leases {
     const wants = JSON.stringify([accounts(), options.configHash()]);
     if (said !== wants || askedAt - saidAt >= renewEveryMs) {
       const { name, version } = options;
-      await sayPresent(db, { id, name, version, configHash: options.configHash(), accounts: accounts() });
+      await rows.sayPresent({ id, name, version, configHash: options.configHash(), accounts: accounts() });
       [said, saidAt] = [wants, askedAt];
     }
     const lookedAt = clock.monotonic();
-    sight = await look(db);
+    sight = await rows.look();
     sightAt = lookedAt;
     for (const [account, { tenure }] of held) {
       const lease = sight.leases.get(account);
@@ -121,7 +119,7 @@ export function openLeases(options: LeasesOptions): Leases {
       const to = free ? release(from, now, id) : renews ? renew(from, now, id) : undefined;
       if (to) changes.push({ account, from, to });
     }
-    const done = await keep(db, changes);
+    const done = await rows.keep(changes);
     if (renews) renewedAt = askedAt;
     for (const { account, to } of changes) {
       const one = held.get(account);
@@ -142,7 +140,7 @@ export function openLeases(options: LeasesOptions): Leases {
       const to = claim(from, now, id) ?? renew(from, now, id);
       if (to) changes.push({ account, from, to });
     }
-    const done = await take(db, changes);
+    const done = await rows.take(changes);
     for (const { account, to } of changes) if (done.has(account)) begin(account, tenureFrom(to, askedAt));
     for (const [account, { lost }] of held)
       if ((whose.get(account) ?? id) !== id && !lost.signal.aborted)
@@ -222,8 +220,8 @@ export function openLeases(options: LeasesOptions): Leases {
       await Promise.race([ended, clock.sleep(leaveWithinMs)]);
       for (const one of held.values()) one.free = true;
       const leave = async () => {
-        await keepOwn(await look(db), clock.monotonic());
-        await sayGone(db, id);
+        await keepOwn(await rows.look(), clock.monotonic());
+        await rows.sayGone(id);
       };
       await Promise.race([leave().catch(() => undefined), clock.sleep(leaveWithinMs)]);
       for (const account of [...held.keys()]) lose(account, 'the store was closed');

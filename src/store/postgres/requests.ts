@@ -4,12 +4,9 @@
  * The owner takes a request in its epoch before it does anything. What an owner took and did not answer, the next one
  * does again if doing it twice is the same as once; a restart is not, and is answered as not known.
  */
-import { randomUUID } from 'node:crypto';
-import { type Kysely, sql } from 'kysely';
 import type { OperatorOutcome, OperatorRequest } from '../../domain/ports/store-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
-import type { Tables } from '../tables.ts';
-import { databaseNow } from './postgres-tables.ts';
+import type { RequestRows, Taken } from './request-rows.ts';
 import type { Sight } from './rows.ts';
 
 /** A restart waits for its permit and for the cloud's answer; a take-over lasts longer, and then it is asked again. */
@@ -17,14 +14,19 @@ const answeredWithinMs = 35_000;
 const lookEveryMs = 250;
 /** Nobody waits any more for what is as old as that. */
 const staleAfterMs = 60_000;
-const keptMs = 3_600_000;
 
 interface RequestsOptions {
-  readonly db: Kysely<Tables>;
-  readonly clock: Clock;
+  readonly rows: RequestRows;
   readonly epochOf: (account: string) => number | undefined;
   readonly isReady: (account: string) => boolean;
   readonly serve: (account: string, request: OperatorRequest) => Promise<OperatorOutcome>;
+}
+
+interface AskOptions {
+  readonly rows: RequestRows;
+  readonly clock: Clock;
+  /** Unlike that of any other request. */
+  readonly id: string;
 }
 
 const refused = (message: string, next?: string): OperatorOutcome => ({
@@ -36,15 +38,13 @@ const refused = (message: string, next?: string): OperatorOutcome => ({
 
 /** Writes it down and waits for its answer. */
 export async function askOwner(
-  { db, clock }: Pick<RequestsOptions, 'db' | 'clock'>,
+  { rows, clock, id }: AskOptions,
   account: string,
   request: OperatorRequest,
 ): Promise<OperatorOutcome> {
-  const id = randomUUID();
   const fails = refused('the store fails, so its owner could not be asked', 'Ask again once it works.');
   try {
-    await sql`insert into relaykeeper.request (id, account, body, asked_at)
-      values (${id}, ${account}, ${JSON.stringify(request)}, ${databaseNow})`.execute(db);
+    await rows.add(id, account, request);
   } catch {
     return fails;
   }
@@ -52,25 +52,16 @@ export async function askOwner(
   while (clock.monotonic() < giveUpAt) {
     await clock.sleep(lookEveryMs);
     // A database that fails for a moment may have the answer in the next.
-    const answer = await answerTo(db, id).catch(() => undefined);
-    if (answer) return JSON.parse(answer) as OperatorOutcome;
+    const answer = await rows.answerTo(id).catch(() => undefined);
+    if (answer) return answer;
   }
-  return withdraw(db, id, account).catch(() => fails);
-}
-
-async function answerTo(db: Kysely<Tables>, id: string): Promise<string | null | undefined> {
-  const { rows } = await sql<{
-    answer: string | null;
-  }>`select answer from relaykeeper.request where id = ${id}`.execute(db);
-  return rows[0]?.answer;
+  return withdraw(rows, id, account).catch(() => fails);
 }
 
 /** What nobody has taken is never done; what was taken may be. */
-async function withdraw(db: Kysely<Tables>, id: string, account: string): Promise<OperatorOutcome> {
+async function withdraw(rows: RequestRows, id: string, account: string): Promise<OperatorOutcome> {
   const none = refused(`nobody owns account ${account} now, so nothing was done`, 'Ask again in a moment.');
-  const { rows } = await sql<{ id: string }>`update relaykeeper.request set answer = ${JSON.stringify(none)}
-    where id = ${id} and taken_in is null and answer is null returning id`.execute(db);
-  if (rows.length > 0) return none;
+  if (await rows.withdraw(id, none)) return none;
   return refused(
     `the owner of account ${account} has it in hand and has not answered yet`,
     'Look at the task before you ask again.',
@@ -93,24 +84,14 @@ export function serveRequests(options: RequestsOptions): (sight: Sight) => void 
   };
 }
 
-async function serveOne({ db, serve }: RequestsOptions, id: string, account: string, epoch: number): Promise<void> {
-  const { rows } = await sql<{ body: string; was: number | null; age: number }>`with open as (
-      select id, taken_in, asked_at from relaykeeper.request
-      where id = ${id} and answer is null and (taken_in is null or taken_in < ${epoch}) for update)
-    update relaykeeper.request set taken_in = ${epoch} from open, relaykeeper.lease
-    where request.id = open.id and lease.account = request.account and lease.epoch = ${epoch}
-    returning request.body, open.taken_in as was, ${databaseNow} - open.asked_at as age`.execute(db);
-  const [taken] = rows;
+async function serveOne({ rows, serve }: RequestsOptions, id: string, account: string, epoch: number): Promise<void> {
+  const taken = await rows.takeRequest(id, epoch);
   if (!taken) return;
-  const request = JSON.parse(taken.body) as OperatorRequest;
-  const outcome = await outcomeOf(request, taken, () => serve(account, request));
-  await sql`update relaykeeper.request set answer = ${JSON.stringify(outcome)}
-    where id = ${id} and taken_in = ${epoch} and answer is null`.execute(db);
+  await rows.answer(id, epoch, await outcomeOf(taken, () => serve(account, taken.request)));
 }
 
 async function outcomeOf(
-  request: OperatorRequest,
-  { was, age }: { readonly was: number | null; readonly age: number },
+  { request, was, ageMs }: Taken,
   serve: () => Promise<OperatorOutcome>,
 ): Promise<OperatorOutcome> {
   if (was !== null && request.kind === 'restart')
@@ -118,14 +99,10 @@ async function outcomeOf(
       'its owner ended while it restarted the task: whether that was sent is not known',
       'Look at the task.',
     );
-  if (age > staleAfterMs) return refused('it waited too long for an owner, and was not done', 'Ask again.');
+  if (ageMs > staleAfterMs) return refused('it waited too long for an owner, and was not done', 'Ask again.');
   try {
     return await serve();
   } catch (error) {
     return refused(error instanceof Error ? error.message : String(error));
   }
-}
-
-export async function forgetAnswered(db: Kysely<Tables>): Promise<void> {
-  await sql`delete from relaykeeper.request where asked_at < ${databaseNow} - ${keptMs}`.execute(db);
 }

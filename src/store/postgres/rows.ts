@@ -34,6 +34,28 @@ export interface Change {
   readonly to: Lease;
 }
 
+/** Each may fail, and may have been done all the same. */
+export interface LeaseRows {
+  look(): Promise<Sight>;
+  /** Says that this replica lives and what it wants, and makes the rows of accounts that have none. */
+  sayPresent(replica: Present): Promise<void>;
+  sayGone(id: string): Promise<void>;
+  /** Renewals and releases. Gives the accounts changed. */
+  keep(changes: readonly Change[]): Promise<ReadonlySet<string>>;
+  /** Take-overs. One whose last owner still has a save under way is left for the next turn. */
+  take(changes: readonly Change[]): Promise<ReadonlySet<string>>;
+}
+
+export type Present = Pick<ReplicaRow, 'id' | 'name' | 'version' | 'configHash' | 'accounts'>;
+
+export const leaseRows = (db: Kysely<Tables>): LeaseRows => ({
+  look: () => look(db),
+  sayPresent: (replica) => sayPresent(db, replica),
+  sayGone: (id) => sayGone(db, id),
+  keep: (changes) => keep(db, changes),
+  take: (changes) => take(db, changes),
+});
+
 /** Requests looked at in one go: what is beyond has its turn a second later. */
 const mostRequests = 100;
 
@@ -63,10 +85,7 @@ export async function look(db: Kysely<Tables>): Promise<Sight> {
   };
 }
 
-type Present = Pick<ReplicaRow, 'id' | 'name' | 'version' | 'configHash' | 'accounts'>;
-
-/** Says that this replica lives and what it wants, and makes the rows of accounts that have none. */
-export async function sayPresent(db: Kysely<Tables>, { id, name, version, configHash, accounts }: Present) {
+async function sayPresent(db: Kysely<Tables>, { id, name, version, configHash, accounts }: Present) {
   await sql`with known as (
       insert into relaykeeper.lease (account, epoch, holder, expires_at)
       select account, 0, '', 0 from unnest(${accounts}::text[]) as mine(account)
@@ -77,7 +96,7 @@ export async function sayPresent(db: Kysely<Tables>, { id, name, version, config
       seen_at = excluded.seen_at`.execute(db);
 }
 
-export async function sayGone(db: Kysely<Tables>, id: string): Promise<void> {
+async function sayGone(db: Kysely<Tables>, id: string): Promise<void> {
   await sql`delete from relaykeeper.replica where id = ${id}`.execute(db);
 }
 
@@ -93,16 +112,15 @@ const columns = (changes: readonly Change[]) => sql`unnest(
 const isAsRead = sql`lease.account = wanted.account and lease.epoch = wanted.was_epoch
   and lease.expires_at = wanted.was_expires`;
 
-/** Renewals and releases: they wait for nobody, since a ledger being saved holds the row's key alone. Gives the accounts changed. */
-export async function keep(db: Kysely<Tables>, changes: readonly Change[]): Promise<ReadonlySet<string>> {
+/** It waits for nobody, since a ledger being saved holds the row's key alone. */
+async function keep(db: Kysely<Tables>, changes: readonly Change[]): Promise<ReadonlySet<string>> {
   if (changes.length === 0) return new Set();
   const { rows } = await sql<{ account: string }>`update relaykeeper.lease
     set expires_at = wanted.expires_at from ${columns(changes)} where ${isAsRead} returning lease.account`.execute(db);
   return new Set(rows.map(({ account }) => account));
 }
 
-/** Take-overs. One whose last owner still has a save under way is left for the next turn. */
-export async function take(db: Kysely<Tables>, changes: readonly Change[]): Promise<ReadonlySet<string>> {
+async function take(db: Kysely<Tables>, changes: readonly Change[]): Promise<ReadonlySet<string>> {
   if (changes.length === 0) return new Set();
   const { rows } = await sql<{ account: string }>`with free as (
       select lease.account, wanted.epoch, wanted.holder, wanted.expires_at

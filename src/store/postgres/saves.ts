@@ -4,23 +4,20 @@
  *
  * Told as saved means committed: when the answer to a commit is lost, the database is asked what became of it.
  */
-import { AbortedTransactionError, type Kysely, sql } from 'kysely';
 import type { LedgerChanges } from '../../domain/ports/store-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
-import { isNothing, type Saving, saveAll } from '../ledger-store.ts';
+import { isNothing } from '../ledger-store.ts';
 import { StoreProblem } from '../store-problem.ts';
-import type { Tables } from '../tables.ts';
+import type { Part, SaveTransactions } from './save-transactions.ts';
 
 /** What tells of no event can wait for others: at rest that is one record an account and poll. */
 const lingerMs = 250;
 /** Records of one transaction, so that none is long. */
 const mostRows = 2_000;
-/** A transaction whose process was stopped half way is ended by the server, so that another can have the account. */
-const limits = { lock_timeout: '5s', statement_timeout: '15s', idle_in_transaction_session_timeout: '10s' };
 const askAgainMs = 1_000;
 
 interface SavesOptions {
-  readonly db: Kysely<Tables>;
+  readonly transactions: SaveTransactions;
   readonly clock: Clock;
   /** The database's name for people. */
   readonly name: string;
@@ -36,13 +33,12 @@ export interface Saves {
   close(): Promise<void>;
 }
 
-interface Waiting extends Saving {
-  readonly epoch: number;
+interface Waiting extends Part {
   readonly resolve: (saved: boolean) => void;
   readonly reject: (error: Error) => void;
 }
 
-export function openSaves({ db, clock, name }: SavesOptions): Saves {
+export function openSaves({ transactions, clock, name }: SavesOptions): Saves {
   let waiting: Waiting[] = [];
   let running: Promise<void> | undefined;
   let takeBack: (() => void) | undefined;
@@ -95,38 +91,24 @@ export function openSaves({ db, clock, name }: SavesOptions): Saves {
 
   /** Throws if nothing was saved. */
   async function commit(parts: readonly Waiting[]): Promise<void> {
-    let xact: string | undefined;
-    let mine: readonly Waiting[] = [];
+    let transaction: string | undefined;
+    let mine: ReadonlySet<string> = new Set();
     try {
-      await db.transaction().execute(async (write) => {
-        const set = Object.entries(limits).map(([key, value]) => sql`set_config(${key}, ${value}, true)`);
-        await sql`select ${sql.join(set)}`.execute(write);
-        // The row's key is kept until the end: whoever takes the account over waits for this transaction.
-        const { rows } = await sql<{ account: string; xact: string }>`
-          select lease.account, pg_current_xact_id()::text as xact
-          from relaykeeper.lease join unnest(
-            ${parts.map(({ account }) => account)}::text[], ${parts.map(({ epoch }) => epoch)}::bigint[]
-          ) as mine(account, epoch) on lease.account = mine.account and lease.epoch = mine.epoch
-          for key share of lease`.execute(write);
-        const owned = new Set(rows.map(({ account }) => account));
-        mine = parts.filter(({ account }) => owned.has(account));
-        await saveAll(write, mine);
-        xact = rows[0]?.xact;
+      await transactions.write(parts, (begun, owned) => {
+        transaction = begun;
+        mine = owned;
       });
     } catch (error) {
-      if (xact === undefined || error instanceof AbortedTransactionError || !(await wasCommitted(xact))) throw error;
+      if (transaction === undefined || !(await wasCommitted(transaction))) throw error;
     }
-    for (const part of parts) part.resolve(mine.includes(part));
+    for (const part of parts) part.resolve(mine.has(part.account));
   }
 
-  async function wasCommitted(xact: string): Promise<boolean> {
+  async function wasCommitted(transaction: string): Promise<boolean> {
     for (;;) {
       try {
-        const { rows } = await sql<{ status: string | null }>`select pg_xact_status(${xact}::xid8) as status`.execute(
-          db,
-        );
-        // In progress: the server has yet to notice that nobody is there.
-        if (rows[0]?.status !== 'in progress') return rows[0]?.status === 'committed';
+        const fate = await transactions.fateOf(transaction);
+        if (fate !== 'in progress') return fate === 'committed';
       } catch (error) {
         if (closed) throw error;
       }

@@ -1,0 +1,94 @@
+/**
+ * One of the processes that share a store: leases, saves and requests put together. It decides; what it needs of the
+ * database are the statements, each of which may be slow, fail, or be done although it seemed to fail.
+ *
+ * What it saves rests on the epoch in which it read the account, not on whose that is now.
+ */
+import type { StoredLedger } from '../../domain/memory/ledger.ts';
+import type { LedgerStore, News, NewsMark, Ownership, Shared } from '../../domain/ports/store-port.ts';
+import type { Clock } from '../../domain/ports/time-port.ts';
+import { StoreProblem } from '../store-problem.ts';
+import type { Watch } from '../watched.ts';
+import { openLeases } from './leases.ts';
+import type { RequestRows } from './request-rows.ts';
+import { askOwner, serveRequests } from './requests.ts';
+import type { LeaseRows, Sight } from './rows.ts';
+import type { SaveTransactions } from './save-transactions.ts';
+import { openSaves } from './saves.ts';
+
+/** No owner's: of an account that was never read as its owner. */
+const noEpoch = -1;
+
+export interface Statements extends LeaseRows, RequestRows, SaveTransactions {
+  load(account: string, budgetSince: number): Promise<StoredLedger>;
+  news(accounts: readonly string[], since: ReadonlyMap<string, NewsMark>): Promise<News>;
+}
+
+export interface ReplicaOptions {
+  readonly statements: Statements;
+  readonly clock: Clock;
+  /** Unlike any other process's. */
+  readonly id: string;
+  /** What people call it. */
+  readonly name: string;
+  readonly version: string;
+  readonly configHash: () => string;
+  /** The database's address for people. */
+  readonly place: string;
+  /** Never gives the same twice, here or in another process. */
+  readonly newId: () => string;
+  /** Runs and tells one operation of the store. */
+  readonly run: Watch['run'];
+}
+
+export interface Replica {
+  readonly ledgerStore: LedgerStore;
+  readonly ownership: Ownership;
+  readonly shared: Shared;
+  /** Saves what waits, frees the leases and says good-bye. */
+  close(): Promise<void>;
+}
+
+export function openReplica(options: ReplicaOptions): Replica {
+  const { statements, clock, place, newId, run } = options;
+  let served: ((sight: Sight) => void) | undefined;
+  const leases = openLeases({
+    ...options,
+    rows: statements,
+    run: (work) => run('lock', work),
+    onSight: (sight) => served?.(sight),
+  });
+  const saves = openSaves({ transactions: statements, clock, name: place });
+  const readIn = new Map<string, number>();
+
+  return {
+    ledgerStore: {
+      load: async (account, budgetSince) => {
+        const epoch = leases.epochOf(account);
+        const stored = await run('load', () => statements.load(account, budgetSince));
+        if (epoch !== undefined) readIn.set(account, epoch);
+        return stored;
+      },
+      save: async (account, changes) => {
+        const epoch = readIn.get(account) ?? noEpoch;
+        const saved = await run('save', () => saves.save(account, epoch, changes));
+        // No fault of the store: it is not told as one.
+        if (!saved) throw new StoreProblem(`${place}: another replica owns account ${account}`);
+      },
+    },
+    ownership: { acquire: leases.acquire, remainingMs: leases.remainingMs },
+    shared: {
+      replicas: leases.replicas,
+      news: (accounts, since) => run('load', () => statements.news(accounts, since)),
+      // Not watched: it waits for a person's answer, and an operation of the store that lasts so long counts as stuck.
+      ask: (account, request) => askOwner({ rows: statements, clock, id: newId() }, account, request),
+      serve: (parts) => {
+        served = serveRequests({ rows: statements, epochOf: leases.epochOf, ...parts });
+      },
+    },
+    close: async () => {
+      await saves.close();
+      await leases.close();
+    },
+  };
+}

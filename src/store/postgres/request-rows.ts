@@ -1,0 +1,64 @@
+/** The statements about operators' requests. Each is whole by itself, on whatever connection. */
+import { type Kysely, sql } from 'kysely';
+import type { OperatorOutcome, OperatorRequest } from '../../domain/ports/store-port.ts';
+import type { Tables } from '../tables.ts';
+import { databaseNow } from './postgres-tables.ts';
+
+/** A request as its owner takes it. */
+export interface Taken {
+  readonly request: OperatorRequest;
+  /** The epoch of the owner that had taken it before; null: nobody had. */
+  readonly was: number | null;
+  readonly ageMs: number;
+}
+
+/** Each may fail, and may have been done all the same. */
+export interface RequestRows {
+  add(id: string, account: string, request: OperatorRequest): Promise<void>;
+  answerTo(id: string): Promise<OperatorOutcome | undefined>;
+  /** Answers what nobody has taken. False: somebody has, or it is answered. */
+  withdraw(id: string, outcome: OperatorOutcome): Promise<boolean>;
+  /** Undefined: it is answered, or taken by this owner or a later one, or the account is not in that epoch. */
+  takeRequest(id: string, epoch: number): Promise<Taken | undefined>;
+  /** Nothing happens if another has taken it since. */
+  answer(id: string, epoch: number, outcome: OperatorOutcome): Promise<void>;
+}
+
+const keptMs = 3_600_000;
+
+export const requestRows = (db: Kysely<Tables>): RequestRows => ({
+  async add(id, account, request) {
+    await sql`insert into relaykeeper.request (id, account, body, asked_at)
+      values (${id}, ${account}, ${JSON.stringify(request)}, ${databaseNow})`.execute(db);
+  },
+  async answerTo(id) {
+    const { rows } = await sql<{
+      answer: string | null;
+    }>`select answer from relaykeeper.request where id = ${id}`.execute(db);
+    const answer = rows[0]?.answer;
+    return answer ? (JSON.parse(answer) as OperatorOutcome) : undefined;
+  },
+  async withdraw(id, outcome) {
+    const { rows } = await sql<{ id: string }>`update relaykeeper.request set answer = ${JSON.stringify(outcome)}
+      where id = ${id} and taken_in is null and answer is null returning id`.execute(db);
+    return rows.length > 0;
+  },
+  async takeRequest(id, epoch) {
+    const { rows } = await sql<{ body: string; was: number | null; age: number }>`with open as (
+        select id, taken_in, asked_at from relaykeeper.request
+        where id = ${id} and answer is null and (taken_in is null or taken_in < ${epoch}) for update)
+      update relaykeeper.request set taken_in = ${epoch} from open, relaykeeper.lease
+      where request.id = open.id and lease.account = request.account and lease.epoch = ${epoch}
+      returning request.body, open.taken_in as was, ${databaseNow} - open.asked_at as age`.execute(db);
+    const [taken] = rows;
+    return taken && { request: JSON.parse(taken.body) as OperatorRequest, was: taken.was, ageMs: taken.age };
+  },
+  async answer(id, epoch, outcome) {
+    await sql`update relaykeeper.request set answer = ${JSON.stringify(outcome)}
+      where id = ${id} and taken_in = ${epoch} and answer is null`.execute(db);
+  },
+});
+
+export async function forgetAnswered(db: Kysely<Tables>): Promise<void> {
+  await sql`delete from relaykeeper.request where asked_at < ${databaseNow} - ${keptMs}`.execute(db);
+}
