@@ -165,6 +165,8 @@ function processRegistry(): Registry {
     registry.removeSingleMetric(`nodejs_eventloop_lag_${figure}_seconds`);
   // Gauges with the ending of counters: promtool complains, and their parts are there by type.
   for (const what of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${what}_total`);
+  // They call undocumented functions of the process, and Node's check in `_getActiveHandles` has ended it during a scrape.
+  for (const what of ['handles', 'requests']) registry.removeSingleMetric(`nodejs_active_${what}`);
   return registry;
 }
 

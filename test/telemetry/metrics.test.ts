@@ -596,6 +596,26 @@ test('metrics of this process come along, from a registry of their own', async (
   expect(await create({ processMetrics: true }).render([])).toContain('nodejs_eventloop_lag_seconds');
 });
 
+test('a scrape calls no undocumented function of the process: one that lists handles has ended the daemon', async () => {
+  const undocumented = ['_getActiveHandles', '_getActiveRequests'];
+  const called: string[] = [];
+  const before = undocumented.map((name) => [name, Reflect.get(process, name)] as const);
+  for (const [name, real] of before) {
+    expect(real).toBeTypeOf('function');
+    Reflect.set(process, name, () => {
+      called.push(name);
+      return [];
+    });
+  }
+  try {
+    const all = await samples(create({ processMetrics: true }));
+    expect([...all.keys()]).toContain('process_resident_memory_bytes');
+  } finally {
+    for (const [name, real] of before) Reflect.set(process, name, real);
+  }
+  expect(called).toEqual([]);
+});
+
 test('one scrape is one moment: what happens while it is under way is not in it', async () => {
   const metrics = configured({ processMetrics: true });
   const rendering = metrics.render([snapshot()]);
