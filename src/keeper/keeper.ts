@@ -6,7 +6,7 @@
  */
 
 import { decide, type Followed, regroup, settleByLook } from '../domain/decide/decide.ts';
-import { pick } from '../domain/decide/queue.ts';
+import { pick, queueMovesAt } from '../domain/decide/queue.ts';
 import { nextListProbeAt } from '../domain/learn/circuit.ts';
 import { settledItem } from '../domain/learn/outage.ts';
 import type { Ledger, StoredLedger } from '../domain/memory/ledger.ts';
@@ -310,13 +310,21 @@ export class Keeper {
     }
   }
 
-  /** A storm's window also frees by time alone: then no look or list comes to ring. */
+  /** A wait ends and a storm's window frees by time alone: then no look or list comes to ring. */
   async #untilQueueMoves(signal: AbortSignal): Promise<void> {
-    const withheld = this.#queue.length > 0 && this.#desk.ledger.storms.size > 0;
     const ring = () => this.#queueBell.ring();
-    const cancel = withheld ? this.#options.clock.after(leastLookEveryMs, ring) : undefined;
+    const inMs = this.#queueMovesInMs();
+    const cancel = inMs === undefined ? undefined : this.#options.clock.after(inMs, ring);
     await this.#queueBell.wait(signal);
     cancel?.();
+  }
+
+  #queueMovesInMs(): number | undefined {
+    if (this.#queue.length === 0) return undefined;
+    if (this.#desk.ledger.storms.size > 0) return leastLookEveryMs;
+    const situation = this.situation();
+    const at = queueMovesAt(this.#queue, situation);
+    return at === undefined ? undefined : at - situation.now;
   }
 
   /** Waits for a permit, decides again which task it is for, saves the intent, sends. False: nothing to send now. */

@@ -11,8 +11,9 @@ test('the reasons stand in the order of authority', () => {
 
 describe('what passes a reason', () => {
   const those = (which: (reason: (typeof reasons)[number]) => boolean) => reasons.filter(which).join(' ');
-  test('a restart stays queued behind a storm and a circuit alone', () => {
-    expect(those((reason) => reasonMeanings[reason].staysQueued)).toBe('circuit storm');
+  test('a restart stays queued behind a storm and a circuit, and until a pause of its own or of the account ends', () => {
+    expect(those((reason) => reasonMeanings[reason].queued === 'stays')).toBe('circuit storm');
+    expect(those((reason) => reasonMeanings[reason].queued === 'until-its-time')).toBe('backoff quarantined');
   });
   test('an operator passes all but four, one of them with force, a circuit as its probe', () => {
     const by = (how: string) => those((reason) => reasonMeanings[reason].operator === how);

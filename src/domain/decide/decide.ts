@@ -30,7 +30,7 @@ const turnoverMs = 3_600_000;
 const maxUnknownTold = 100;
 const maxCloudGroupsTold = 10;
 
-/** Tasks to restart, best first: those that may go now, and those that only a storm or the circuit withholds. */
+/** Tasks to restart, best first: those that may go now, and those that only a storm, the circuit or a moment before the next poll withholds. */
 type Queue = readonly string[];
 
 /**
@@ -340,7 +340,7 @@ function* judge(
     const record = ledger.tasks.get(taskId);
     if (!record) continue;
     const verdict = verdictOf(record, situation);
-    if (mayStayQueued(verdict)) queue.push(record);
+    if (mayStayQueued(verdict, situation)) queue.push(record);
     memory.tell(...withheldEvents(record, verdict, situation), ...shadowEvents(record, verdict, situation));
   }
   return inOrder(queue, situation).map(({ taskId }) => taskId);

@@ -8,15 +8,40 @@ import type { Situation } from '../memory/situation.ts';
 import { passesStorms, stormKey, stormsOver } from '../memory/windows.ts';
 import type { Event } from '../words/events.ts';
 import { hashOf } from '../words/hash.ts';
-import { reasonMeanings } from '../words/reason.ts';
+import { type ReasonMeaning, reasonMeanings } from '../words/reason.ts';
 import { probeNotBefore, type Verdict, verdictOf } from './rules.ts';
 
 type Intent = Extract<Event, { type: 'restart-intended' }>;
 
-/** What only the storm or the circuit withholds stays in the queue, and goes when its window frees or as a probe. */
-export function mayStayQueued(verdict: Verdict): boolean {
+/**
+ * What only the storm or the circuit withholds stays in the queue, and goes when its window frees or as a probe. So does
+ * what only a time withholds that comes before the next poll: it goes then, as `explain` says, and not at the poll after.
+ */
+export function mayStayQueued(verdict: Verdict, { nextPollAt }: Situation): boolean {
   if (verdict.kind === 'restart') return true;
-  return verdict.kind === 'wait' && verdict.blockers.every((reason) => reasonMeanings[reason].staysQueued);
+  if (verdict.kind !== 'wait') return false;
+  const stays = ({ queued }: ReasonMeaning) =>
+    queued === 'stays' || (queued === 'until-its-time' && verdict.until <= nextPollAt);
+  return verdict.blockers.every((reason) => stays(reasonMeanings[reason]));
+}
+
+const onlyWindowsWithhold = (verdict: Verdict): boolean =>
+  verdict.kind === 'restart' ||
+  (verdict.kind === 'wait' && verdict.blockers.every((reason) => reasonMeanings[reason].queued === 'stays'));
+
+/**
+ * The earliest moment after now at which time alone lets a queued restart go; undefined: none before the next poll, which
+ * decides anew. Milliseconds by this machine.
+ */
+export function queueMovesAt(queue: readonly string[], situation: Situation): number | undefined {
+  const { ledger, now, nextPollAt } = situation;
+  let earliest = nextPollAt;
+  for (const taskId of queue) {
+    const record = ledger.tasks.get(taskId);
+    const verdict = record && verdictOf(record, situation);
+    if (verdict?.kind === 'wait' && verdict.until > now) earliest = Math.min(earliest, verdict.until);
+  }
+  return earliest < nextPollAt ? earliest : undefined;
 }
 
 /**
@@ -124,7 +149,7 @@ function pickProbe(queue: readonly string[], situation: Situation): Pick | undef
   let best: { readonly record: TaskRecord; readonly rank: number } | undefined;
   for (const taskId of queue) {
     const record = ledger.tasks.get(taskId);
-    if (!record || !tried || !mayStayQueued(verdictOf(record, situation))) continue;
+    if (!record || !tried || !onlyWindowsWithhold(verdictOf(record, situation))) continue;
     const elsewhere = !tried.cloudGroups.has(record.item.cloudGroup);
     const answeredSo = tried.tasks.get(taskId) ?? (elsewhere ? -1 : 0);
     // Any call counts: who is refused for a cause of its own would otherwise stay untried, and take every probe.

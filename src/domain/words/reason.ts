@@ -4,15 +4,19 @@
  * reasons the first is shown.
  */
 
-interface ReasonMeaning {
+export interface ReasonMeaning {
   /** For a person, without a full stop. */
   readonly means: string;
   /** The same for the Chinese page, in the words of the vendor's console. */
   readonly chinese: string;
   /** What a person does about it, without a full stop. */
   readonly advice: string;
-  /** A restart that nothing else withholds stays queued, and goes when a window frees or as a probe. */
-  readonly staysQueued: boolean;
+  /**
+   * What becomes of a restart that nothing else withholds. `stays`: it goes when a window frees or as a probe.
+   * `until-its-time`: it goes then if that is before the next poll. `leaves`: the next observation decides; also where a
+   * time ends that kept many back, because whether they are a storm is counted then.
+   */
+  readonly queued: 'stays' | 'until-its-time' | 'leaves';
   /** Whether an operator's restart passes it. `as-probe`: only an open restart circuit, whose probe it becomes. */
   readonly operator: 'passes' | 'with-force' | 'as-probe' | 'refused';
   /** Another line of the log tells its cause at the same moment. */
@@ -28,7 +32,7 @@ const noTime = 'until something changes';
 
 /** Waits and passes with time; nothing else is special about it. */
 const plain = {
-  staysQueued: false,
+  queued: 'leaves',
   operator: 'passes',
   loggedElsewhere: false,
   forever: noTime,
@@ -78,7 +82,7 @@ const rows = {
     means: 'The list or restart API fails for the whole account',
     chinese: '整个账号的列表或重启接口失败，已熔断',
     advice: '`status` names the code; the table of error classes says what to do',
-    staysQueued: true,
+    queued: 'stays',
     operator: 'as-probe',
     loggedElsewhere: true,
   },
@@ -96,7 +100,12 @@ const rows = {
     chinese: '不在所属分组的运行时段内',
     advice: 'Nothing',
   },
-  'before-start': { ...plain, means: 'Its StartTime is ahead', chinese: '开始时间未到', advice: 'Nothing' },
+  'before-start': {
+    ...plain,
+    means: 'Its StartTime is ahead',
+    chinese: '开始时间未到',
+    advice: 'Nothing',
+  },
   'near-end': {
     ...plain,
     means: 'Its EndTime is too close for a restart to be worth it (`endGuard`)',
@@ -138,6 +147,7 @@ const rows = {
   },
   backoff: {
     ...plain,
+    queued: 'until-its-time',
     means: 'The last attempt was too recent, or the cloud throttles the account',
     chinese: '距上次尝试太近，或云端正在限流',
     advice: 'Wait, or `restart TASK`',
@@ -145,6 +155,7 @@ const rows = {
   },
   quarantined: {
     ...plain,
+    queued: 'until-its-time',
     means: 'Too many attempts failed in a row; one is made every `quarantine.retryEvery`',
     chinese: '连续失败次数过多，已隔离，定期重试一次',
     advice: 'Repair its source or target, then `release TASK`',
@@ -162,7 +173,7 @@ const rows = {
     means: 'Many tasks are stopped at once, or the failure budget is spent: only a few restarts at a time',
     chinese: '大量任务同时停止，或失败预算已用完：每次只重启少数',
     advice: 'Look for the common cause; the restarts speed up as tasks come back',
-    staysQueued: true,
+    queued: 'stays',
     loggedElsewhere: true,
     forever: endsFirst,
   },
