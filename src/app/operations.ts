@@ -80,6 +80,7 @@ export function createOperations(running: Running): Operations {
       if (events.length === 0) subjectMustExist(query, crew.keepers());
       return events.map((one) => eventView(one, crew));
     },
+    settledUpTo: store.history.settledUpTo,
     ...holdOperations(running, { keeperOf, find }),
     async restart(named, { account, by, force }) {
       const { keeper, taskId } = find(named, account);

@@ -43,6 +43,7 @@ export function history(db: Database, onUnreadable: (error: Error) => void): His
       }
       return found;
     },
+    settledUpTo: async () => Math.max(0, (await ends(db)).newest),
   };
 }
 

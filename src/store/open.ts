@@ -140,7 +140,10 @@ function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
       load: (account, budgetSince) => run('load', () => ledger.load(account, budgetSince)),
       save: (account, changes) => run('save', () => loseIfMoved(lock, file, ledger.save(account, changes))),
     },
-    history: { events: (query) => run('events', () => past.events(query)) },
+    history: {
+      events: (query) => run('events', () => past.events(query)),
+      settledUpTo: () => run('events', past.settledUpTo),
+    },
     ownership: {
       acquire: async (account, signal) => {
         if (readOnly) throw new StoreProblem(`${file} was opened only to read`);

@@ -23,7 +23,7 @@ export interface Happenings {
 }
 
 export function createHappenings(
-  { events }: Pick<Operations, 'events'>,
+  { events, settledUpTo }: Pick<Operations, 'events' | 'settledUpTo'>,
   clock: Clock,
   post: (message: ToDoors) => void,
 ): Happenings {
@@ -34,10 +34,12 @@ export function createHappenings(
   let takeBack = () => {};
 
   async function tellNew(): Promise<void> {
-    const fresh = await events({ after: told, limit: mostTold });
+    const upTo = await settledUpTo();
+    if (told !== undefined && upTo <= told) return;
+    const fresh = await events({ after: told, before: upTo + 1, limit: mostTold });
     if (fresh.length === mostTold) post({ kind: 'gap' });
     for (const stored of fresh.toReversed()) post({ kind: 'happened', happening: happeningOf(stored) });
-    told = fresh[0]?.seq ?? told;
+    told = upTo;
   }
 
   function lookAgain(): void {
@@ -53,7 +55,7 @@ export function createHappenings(
 
   return {
     async join(filter, lastSeen) {
-      const upTo = (await events({ limit: 1 }))[0]?.seq ?? 0;
+      const upTo = await settledUpTo();
       const missed =
         lastSeen === undefined || lastSeen >= upTo
           ? []

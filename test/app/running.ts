@@ -43,7 +43,10 @@ export async function running(yaml: string, lost: AbortSignal = new AbortControl
         for (const event of changes.events) stored.push({ seq: stored.length + 1, event });
       },
     },
-    history: { events: async (query) => stored.toReversed().filter(isAskedFor(query)).slice(0, query.limit) },
+    history: {
+      events: async (query) => stored.toReversed().filter(isAskedFor(query)).slice(0, query.limit),
+      settledUpTo: async () => stored.length,
+    },
     ownership: {
       acquire: (_account, signal) =>
         lost.aborted
@@ -101,6 +104,7 @@ export async function running(yaml: string, lost: AbortSignal = new AbortControl
     run,
     lines,
     stored,
+    history: store.history,
     keeper,
     reload: (changed: string) => crew.swap(crew.prepare(settingsOf(changed))),
     async [Symbol.asyncDispose]() {

@@ -55,6 +55,7 @@ const note = <T>(what: string, answer: T, ...args: readonly unknown[]): T => {
 
 const operations: Operations = {
   status: () => note('status', status),
+  settledUpTo: async () => 0,
   tasks: (query) => note('tasks', { tasks: [task], more: query.after === undefined }, query),
   explain: async (taskId, account) => {
     if (taskId === 'nobody') throw new Refusal('not-found', 'no task nobody');

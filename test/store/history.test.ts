@@ -62,8 +62,11 @@ describe.each(engines)('history on $engine', ({ newPlace }) => {
   });
 
   it('is empty at first', async () => {
-    const { history } = await opened(await newPlace());
+    const { history, ledgerStore } = await opened(await newPlace());
     expect(await history.events({ limit: 10 })).toEqual([]);
+    expect(await history.settledUpTo()).toBe(0);
+    await ledgerStore.save('main', { ...nothing, events: [found('a'), found('b')] });
+    expect(await history.settledUpTo()).toBe(2);
   });
 
   it('what is left out makes no page shorter', async () => {

@@ -2,14 +2,18 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import pg from 'pg';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { OperatorOutcome, OperatorRequest } from '../../src/domain/ports/store-port.ts';
 import { openSharedStore, type Store } from '../../src/store/open.ts';
+import type { ToDoors } from '../../src/web/between-threads.ts';
+import { createHappenings } from '../../src/web/happenings.ts';
 import { Wire } from '../end-to-end/replicas.ts';
 import { startPostgres } from '../postgres.ts';
+import { events as samples, told } from '../telemetry/samples.ts';
 import { found, nothing, record } from './shapes.ts';
-import { addressed, postgres, temporaryDirectory } from './surroundings.ts';
+import { addressed, opened, postgres, temporaryDirectory } from './surroundings.ts';
 
 const forever = new AbortController().signal;
 
@@ -283,4 +287,102 @@ it('an operator who waits long for an answer makes no fault of the store; what n
     url,
   );
   expect(rows).toEqual([{ taken_in: null, answered: true }]);
+});
+
+// ---- events of several writers, and who reads on from the last one -----------------------------------------------
+
+/** A connection of somebody else's: another replica, in the middle of its save. */
+async function writing(url: string) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  onTestFinished(() => client.end());
+  return {
+    ask: (text: string) => client.query(text),
+    insert: (name: string) =>
+      client.query('insert into relaykeeper.event (at, account, type, task_id, body) values ($1, $2, $3, $4, $5)', [
+        1,
+        'other',
+        'task-gone',
+        name,
+        JSON.stringify({ ...samples['task-gone'], taskId: name, account: 'other' }),
+      ]),
+  };
+}
+
+/** What the page's stream tells, as it tells it. */
+function listening({ history }: Awaited<ReturnType<typeof opened>>) {
+  const ids: number[] = [];
+  const happenings = createHappenings(
+    {
+      events: async ({ besides: _, ...query }) =>
+        (await history.events(query)).map(({ seq, event }) => told(event, seq)),
+      settledUpTo: history.settledUpTo,
+    },
+    // Once a second is too seldom for a test.
+    { ...systemClock, after: (ms, then) => systemClock.after(ms / 20, then) },
+    (message: ToDoors) => message.kind === 'happened' && ids.push(message.happening.seq),
+  );
+  onTestFinished(() => happenings.close());
+  return { ids, happenings };
+}
+
+it('an event that becomes visible after a later one is told, before that one; one that is taken back holds up nobody', async () => {
+  const url = await (await postgres()).database();
+  const store = await opened(url);
+  const save = (...names: string[]) =>
+    store.ledgerStore.save('main', { ...nothing, events: names.map((name) => found(name)) });
+  await save('a', 'b');
+  expect(await store.history.settledUpTo()).toBe(2);
+  const { ids, happenings } = listening(store);
+  expect(await happenings.join({}, undefined)).toMatchObject({ upTo: 2 });
+  happenings.listening(1);
+
+  const [slow, failing] = [await writing(url), await writing(url)];
+  for (const one of [slow, failing]) await one.ask('begin; select pg_current_xact_id()');
+  await slow.insert('third');
+  await failing.insert('fourth');
+  await save('fifth');
+  expect(await store.history.settledUpTo()).toBe(2);
+  // Also one that begins meanwhile.
+  const late = await writing(url);
+  await late.ask('begin; select pg_current_xact_id()');
+  await late.insert('sixth');
+  await save('seventh');
+  // Lists show what is there; nobody is told to go on behind it.
+  expect((await store.history.events({ limit: 10 })).map(({ seq }) => seq)).toEqual([7, 5, 2, 1]);
+  for (let n = 0; n < 3; n++) expect(await store.history.settledUpTo()).toBe(2);
+
+  await failing.ask('rollback');
+  expect(await store.history.settledUpTo()).toBe(2);
+  await slow.ask('commit');
+  await expect.poll(() => ids, { timeout: 15_000, interval: 20 }).toEqual([3, 5]);
+  await late.ask('commit');
+  await expect.poll(() => ids, { timeout: 15_000, interval: 20 }).toEqual([3, 5, 6, 7]);
+  // Who comes back goes on where he was.
+  const { backlog } = await happenings.join({}, 5);
+  expect([...backlog.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id))).toEqual([6, 7]);
+});
+
+it('after a start nothing old is waited for: gaps of years ago, and what was forgotten', async () => {
+  const url = await (await postgres()).database();
+  const store = await opened(url);
+  await store.ledgerStore.save('main', { ...nothing, events: ['a', 'b', 'c', 'd'].map((name) => found(name)) });
+  await (await postgres()).ask('delete from relaykeeper.event where seq in (1, 3)', url);
+  expect(await store.history.settledUpTo()).toBe(4);
+});
+
+it("somebody else's transaction that never ends holds the stream up for a minute, not for ever", async () => {
+  const url = await (await postgres()).database();
+  let nowMs = 0;
+  const store = await opened(url, { clock: { ...systemClock, monotonic: () => systemClock.monotonic() + nowMs } });
+  const stranger = await writing(url);
+  await stranger.ask('begin; select pg_current_xact_id()');
+  const failing = await writing(url);
+  await failing.ask('begin; select pg_current_xact_id()');
+  await failing.insert('taken back');
+  await store.ledgerStore.save('main', { ...nothing, events: [found('second')] });
+  await failing.ask('rollback');
+  expect(await store.history.settledUpTo()).toBe(0);
+  nowMs = 61_000;
+  expect(await store.history.settledUpTo()).toBe(2);
 });

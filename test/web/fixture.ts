@@ -60,6 +60,7 @@ export function fakeOperations(over: Partial<Operations> = {}) {
       recent: [],
     }),
     events: async () => [],
+    settledUpTo: async () => 0,
     holds: () => [{ ...hold, inForce: true, title: null, covers: { tasks: 40, stopped: 3 } }],
     previewHold: () => ({ account: 'main', covers: { tasks: 1, stopped: 0 }, first: [] }),
     addHold: async () => hold,

@@ -67,7 +67,11 @@ const test = plain.extend<{
   listen: Listen;
 }>({
   opened: ({ onTestFinished }, use) => use((over) => openWeb(over, onTestFinished)),
-  open: ({ opened }, use) => use((events, over) => opened({ tokens: () => [], fake: { events }, ...over })),
+  open: ({ opened }, use) =>
+    use((events, over) => {
+      const settledUpTo = async () => (await events({ limit: 1 }))[0]?.seq ?? 0;
+      return opened({ tokens: () => [], fake: { events, settledUpTo }, ...over });
+    }),
   listen: ({ onTestFinished }, use) => use((...asked) => listenIn(onTestFinished, ...asked)),
 });
 const within = { timeout: 15_000, interval: 50 };
@@ -116,6 +120,30 @@ describe.concurrent('the stream of events', () => {
     add();
     await expect.poll(back.ids, within).toEqual([4, 5, 6]);
     await expect.poll(stays.ids, within).toEqual([3, 4, 5, 6]);
+  });
+
+  test('waits for a number that others were quicker than, and tells both in order', async ({
+    expect,
+    listen,
+    opened,
+  }) => {
+    const { add, events } = storeOf(4);
+    let [hidden, settled] = [[3], 2];
+    const { web, calls } = await opened({
+      tokens: () => [],
+      fake: {
+        events: async (query) => (await events(query)).filter(({ seq }) => !hidden.includes(seq)),
+        settledUpTo: async () => settled,
+      },
+    });
+    const one = await listen(web);
+    await expect.poll(() => calls.filter(([name]) => name === 'settledUpTo').length, within).toBeGreaterThan(2);
+    expect(one.ids()).toEqual([]);
+    add();
+    [hidden, settled] = [[], 5];
+    await expect.poll(one.ids, within).toEqual([3, 4, 5]);
+    // Who comes back with the number of a settled one gets what lies behind it.
+    expect((await listen(web, '', { 'last-event-id': '3' })).ids()).toEqual([4, 5]);
   });
 
   test('says that there is a gap where it would be too much', async ({ expect, listen, open }) => {

@@ -66,6 +66,8 @@ export interface Operations {
   /** `taskId` may be a unique prefix of at least 6 characters, or a unique title. */
   explain(taskId: string, account?: string): Promise<ExplainView>;
   events(query: EventsAsked): Promise<readonly EventView[]>;
+  /** Up to which sequence number every event is there: who reads on from there misses none. */
+  settledUpTo(): Promise<number>;
   /** Those in force, those planned, and the recurring ones of the configuration. */
   holds(): readonly HoldView[];
   previewHold(request: Pick<HoldRequest, 'account' | 'target'>): HoldPreview;

@@ -46,6 +46,8 @@ export interface StoredEvent {
 export interface History {
   /** Newest first. */
   events(query: EventQuery): Promise<readonly StoredEvent[]>;
+  /** The sequence number up to which every event is there: none with a smaller one comes later. 0: none is. */
+  settledUpTo(): Promise<number>;
 }
 
 /** An account that is this process's. */

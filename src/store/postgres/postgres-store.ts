@@ -17,6 +17,7 @@ import { openReplica } from './replica.ts';
 import { forgetAnswered, requestRows } from './request-rows.ts';
 import { leaseRows } from './rows.ts';
 import { saveTransactions } from './save-transactions.ts';
+import { settledOn } from './settled.ts';
 
 /** Saves have one, loads and history the others. */
 const ledgerConnections = 4;
@@ -56,6 +57,7 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
   const leasesAt = connectTo(place, leaseConnections);
   const ledger = ledgerStore({ db, name, editor: `psql ${name}` }, clock);
   const past = history(db, (error) => onTrace({ operation: 'events', durationMs: 0, error, up: true }));
+  const settledUpTo = settledOn(db, clock);
   const replica = readOnly
     ? undefined
     : openReplica({
@@ -85,7 +87,10 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
       load: (account, budgetSince) => run('load', () => ledger.load(account, budgetSince)),
       save: refuse,
     },
-    history: { events: (query) => run('events', () => past.events(query)) },
+    history: {
+      events: (query) => run('events', () => past.events(query)),
+      settledUpTo: () => run('events', settledUpTo),
+    },
     ownership: replica?.ownership ?? { acquire: refuse, remainingMs: () => 0 },
     shared: replica?.shared,
     fingerprintKey: () => key,

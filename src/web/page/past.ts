@@ -25,7 +25,10 @@ export interface Past {
   close(): void;
 }
 
-export function followPast({ status, events }: Pick<Operations, 'status' | 'events'>, clock: Clock): Past {
+export function followPast(
+  { status, events, settledUpTo }: Pick<Operations, 'status' | 'events' | 'settledUpTo'>,
+  clock: Clock,
+): Past {
   const samples: Sample[] = [];
   let takeBack = () => {};
   let closed = false;
@@ -34,10 +37,10 @@ export function followPast({ status, events }: Pick<Operations, 'status' | 'even
 
   async function countNew(): Promise<{ readonly restarts: number; readonly failures: number }> {
     const types = ['restart-answered', 'restart-failed'];
-    const fresh = await events({ types, limit: seen === undefined ? 1 : mostEvents, after: seen });
-    const isFirst = seen === undefined;
-    seen = fresh[0]?.seq ?? seen ?? 0;
-    const count = (type: string) => (isFirst ? 0 : fresh.filter(({ event }) => event.type === type).length);
+    const upTo = await settledUpTo();
+    const fresh = seen === undefined ? [] : await events({ types, limit: mostEvents, after: seen, before: upTo + 1 });
+    seen = upTo;
+    const count = (type: string) => fresh.filter(({ event }) => event.type === type).length;
     return { restarts: count('restart-answered'), failures: count('restart-failed') };
   }
 
