@@ -6,6 +6,7 @@ import { knownCodes } from '../cloud/errors.ts';
 import type { RunOptions } from '../domain/ports/app-port.ts';
 import type { StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
+import type { ConfigDifference } from '../domain/words/events.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import { watchedFiles, watchSettings } from '../settings/file-watch.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -18,6 +19,7 @@ import { readUserFile } from '../user-files.ts';
 import { followPast } from '../web/page/past.ts';
 import { WebProblem } from '../web/problem.ts';
 import { createWeb, type Web } from '../web/server.ts';
+import { writeDownConfig } from './config-trail.ts';
 import { findAndLoad } from './configuration.ts';
 import { Fleet } from './fleet.ts';
 import { follow } from './following.ts';
@@ -76,7 +78,22 @@ export async function runApp(options: RunOptions): Promise<number> {
     const store = await openTheStore(current, options, metrics, log, () => fleet?.keepers() ?? []);
     closers.push(() => store.close());
     if (stop.aborted) return exitCodes.done;
-    const crew = new Fleet({ clock, env, store, log, metrics, onTrace: tracesTo(metrics, log, clock, () => fleet) });
+    let begun = false;
+    const crew = new Fleet({
+      clock,
+      env,
+      store,
+      log,
+      metrics,
+      onTrace: tracesTo(metrics, log, clock, () => fleet),
+      onOwned: () => {
+        if (!begun) void trail(null);
+        begun = true;
+      },
+    });
+    // A store that fails is told by its trace.
+    const trail = (difference: ConfigDifference | null) =>
+      writeDownConfig(store, crew, current.hash, difference).catch(() => undefined);
     fleet = crew;
     crew.open(current.settings);
     const tokens = { access: await accessTokens(current.settings), hooks: await hookTokens(current.settings) };
@@ -89,7 +106,8 @@ export async function runApp(options: RunOptions): Promise<number> {
       metrics,
       clock,
       adapt: (settings) => withListen(settings, options.listen),
-      onSwapped: async (settings) => {
+      onSwapped: async (settings, difference) => {
+        void trail(difference);
         tokens.access = await accessTokens(settings);
         tokens.hooks = await hookTokens(settings);
         secrets.values = await allSecrets(settings);

@@ -27,6 +27,8 @@ interface FleetOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly onTrace: (trace: CloudTrace) => void;
+  /** An account is this process's. */
+  readonly onOwned?: () => void;
 }
 
 interface Member {
@@ -222,6 +224,7 @@ export class Fleet {
         metrics.record(event);
         log.record(event);
         if (event.type === 'group-empty') this.#names.lookSoon();
+        if (event.type === 'owner-gained') this.#options.onOwned?.();
       },
       complain: (what, cause) =>
         log.tell(

@@ -6,10 +6,12 @@ import type { Environment } from '../domain/ports/app-port.ts';
 import type { ReloadResult } from '../domain/ports/operations-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { RejectedConfiguration } from '../domain/views/shown.ts';
-import { compareForReload, type Difference } from '../settings/compare.ts';
+import type { ConfigDifference } from '../domain/words/events.ts';
+import { compareForReload } from '../settings/compare.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { differenceWords } from '../telemetry/sentences.ts';
 import { loadBeside } from './configuration.ts';
 import type { Fleet } from './fleet.ts';
 
@@ -34,7 +36,7 @@ interface ReloadOptions {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly adapt: (settings: Settings) => Settings;
-  readonly onSwapped: (settings: Settings) => Promise<void>;
+  readonly onSwapped: (settings: Settings, difference: ConfigDifference) => Promise<void>;
 }
 
 /** `file`: the file changed by itself, and perhaps by accident. */
@@ -69,7 +71,7 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
         `${path}: would leave ${lost} of ${managed} tasks unmanaged that are managed or were ten minutes ago. If you want that, send SIGHUP or POST /-/reload; a change of the file alone is not enough`,
       ]);
   }
-  const difference = compareForReload(current.settings, settings);
+  const { needsRestart, ...difference } = compareForReload(current.settings, settings);
   let prepared: ReturnType<Fleet['prepare']>;
   try {
     prepared = crew.prepare(settings);
@@ -96,9 +98,9 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
   };
   current.hash = loaded.hash;
   current.loadedAt = clock.now();
-  current.change = sentenceOf(difference);
+  current.change = differenceWords(difference);
   current.rejected = undefined;
-  await onSwapped(current.settings);
+  await onSwapped(current.settings, difference);
   log.configure(settings.log);
   metrics.reloadSucceeded(clock.now(), loaded.hash);
   log.tell(
@@ -107,13 +109,13 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
     `The configuration was read again: ${current.change}.`,
   );
   for (const warning of warnings) log.tell('config-warning', {}, warning);
-  if (difference.needsRestart.length > 0)
+  if (needsRestart.length > 0)
     log.tell(
       'config-needs-restart',
-      { keys: difference.needsRestart.join(', ') },
-      `${difference.needsRestart.join(', ')} changed: that takes effect when the daemon starts again.`,
+      { keys: needsRestart.join(', ') },
+      `${needsRestart.join(', ')} changed: that takes effect when the daemon starts again.`,
     );
-  return { ok: true, needsRestart: difference.needsRestart, warnings };
+  return { ok: true, needsRestart, warnings };
 }
 
 function reject({ path, log, metrics, current, clock }: ReloadOptions, errors: readonly string[]): ReloadResult {
@@ -126,14 +128,3 @@ function reject({ path, log, metrics, current, clock }: ReloadOptions, errors: r
   );
   return { ok: false, errors };
 }
-
-function sentenceOf(difference: ReturnType<typeof compareForReload>): string {
-  const said = [...wordsOf('account', difference.accounts), ...wordsOf('group', difference.groups)];
-  if (difference.changed.length > 0) said.push(`changed: ${difference.changed.join(', ')}`);
-  return said.length > 0 ? said.join('; ') : 'nothing differs';
-}
-
-const wordsOf = (what: string, { added, removed, changed }: Difference): string[] =>
-  Object.entries({ added, removed, changed }).flatMap(([how, names]) =>
-    names.length > 0 ? [`${what}s ${how}: ${names.join(', ')}`] : [],
-  );

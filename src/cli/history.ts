@@ -79,6 +79,7 @@ const changeTypes: readonly EventType[] = [
   'task-moved',
   'task-gone',
   'task-released',
+  'config-changed',
 ];
 
 /** It is no event of an account, and stands above them. */

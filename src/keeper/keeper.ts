@@ -17,6 +17,7 @@ import type { Cloud } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
 import type { OperatorOutcome, OperatorRequest, Owned, Ownership } from '../domain/ports/store-port.ts';
 import type { Schedule } from '../domain/ports/time-port.ts';
+import type { ConfigDifference } from '../domain/words/events.ts';
 import type { Policies } from '../domain/words/policy.ts';
 import type { Observation } from '../domain/words/task.ts';
 import { Desk, type DeskOptions } from './desk.ts';
@@ -395,6 +396,12 @@ export class Keeper {
   /** The client learned which region is the right one; remembered beyond a restart. */
   regionFound(region: string): void {
     this.#desk.memory.tell({ type: 'region-found', ...this.#about(), region });
+    void this.#desk.commitOrComplain();
+  }
+
+  /** Which configuration is in force is remembered beyond a restart. */
+  configChanged(hash: string, difference: ConfigDifference | null): void {
+    this.#desk.memory.tell({ type: 'config-changed', ...this.#about(), hash, difference });
     void this.#desk.commitOrComplain();
   }
 

@@ -1,20 +1,14 @@
 /** What differs between the settings in force and those that would replace them. */
+import type { ConfigDifference, Difference } from '../domain/words/events.ts';
 import type { Settings } from './settings.ts';
 
-export interface Difference {
-  readonly added: readonly string[];
-  readonly removed: readonly string[];
-  readonly changed: readonly string[];
-}
-
-interface ReloadDifference {
+/**
+ * Other parts by their key at the top of the file or below `server`. A change of order counts as a change of each group
+ * that moved, since the first match has the task.
+ */
+interface ReloadDifference extends ConfigDifference {
   /** Keys that differ and take effect only after a restart of the process, in the words of the file. */
   readonly needsRestart: readonly string[];
-  /** Other parts that differ, by their key at the top of the file or below `server`. */
-  readonly changed: readonly string[];
-  readonly accounts: Difference;
-  /** By name; a change of order counts as a change of each group that moved, since the first match has the task. */
-  readonly groups: Difference;
 }
 
 /** Compares two settings. Secrets are compared by what they are, and never shown. */

@@ -69,6 +69,8 @@ const eventLevels: { readonly [Type in EventType]: LevelOf<Type> } = {
   'owner-gained': 'info',
   'owner-lost': 'warn',
   'time-accounted': 'trace',
+  // The process says it too.
+  'config-changed': 'debug',
   'group-empty': 'warn',
 };
 

@@ -8,7 +8,7 @@
 import { targetWords } from '../domain/views/covered.ts';
 import { unixMs } from '../domain/words/cloud-time.ts';
 import { durationText } from '../domain/words/duration.ts';
-import type { Event, Hold, StormCause, StormScope } from '../domain/words/events.ts';
+import type { ConfigDifference, Difference, Event, Hold, StormCause, StormScope } from '../domain/words/events.ts';
 import type { CallFailure } from '../domain/words/failure.ts';
 import { type Reason, reasonMeanings } from '../domain/words/reason.ts';
 import type { RestartAnswer } from '../domain/words/task.ts';
@@ -184,6 +184,13 @@ function accountLine(event: AccountEvent): Line {
       return line('this process no longer owns the account');
     case 'time-accounted':
       return line('time accounted', pick(event, 'expectedMs', 'downtimeMs'));
+    case 'config-changed':
+      return line(
+        event.difference === null
+          ? `started with a new configuration (${event.hash})`
+          : `the configuration changed: ${differenceWords(event.difference)}`,
+        pick(event, 'hash'),
+      );
     case 'group-empty':
       return line(`group ${event.group} has matched no task for ten minutes: check its match`);
     case 'hold-added':
@@ -308,6 +315,18 @@ function answerWords(answer: RestartAnswer): string {
       return answer satisfies never;
   }
 }
+
+/** Names alone: what a configuration says can be secret. */
+export function differenceWords({ accounts, groups, changed }: ConfigDifference): string {
+  const said = [...namedWords('account', accounts), ...namedWords('group', groups)];
+  if (changed.length > 0) said.push(`changed: ${changed.join(', ')}`);
+  return said.length > 0 ? said.join('; ') : 'nothing differs';
+}
+
+const namedWords = (what: string, { added, removed, changed }: Difference): string[] =>
+  Object.entries({ added, removed, changed }).flatMap(([how, names]) =>
+    names.length > 0 ? [`${what}s ${how}: ${names.join(', ')}`] : [],
+  );
 
 const groupWords = (group: string | undefined) => (group === undefined ? 'no group' : `group ${group}`);
 

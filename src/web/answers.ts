@@ -111,7 +111,13 @@ const call = z.object({
   durationMs: orNull(z.number()),
 }) satisfies z.ZodType<CallView>;
 
-const rule = z.object({ reason, notBefore: orNull(until), detail: z.string() }) satisfies z.ZodType<RuleView>;
+const rule = z.object({
+  reason,
+  notBefore: orNull(until),
+  detail: z.string(),
+  /** Each kind has facts of its own besides. */
+  objection: orNull(z.looseObject({ kind: z.string() })),
+});
 
 const group = z.object({
   account: z.string(),
@@ -286,4 +292,5 @@ export type Checked = [
   Must<Complete<HoldView, (typeof answers)['HoldView']>>,
   Must<Complete<ExplainView, (typeof answers)['ExplainView']>>,
   Must<Complete<EventView, typeof told>>,
+  Must<Complete<RuleView, typeof rule>>,
 ];

@@ -2,7 +2,7 @@
  * The HTTP app over the route table: finds the route, admits the caller, bounds and reads the body, answers in JSON
  * and turns every way to fail into a status, an error and a hint.
  */
-import { Hono } from 'hono';
+import { Hono, type HonoRequest } from 'hono';
 import { Refusal } from '../domain/words/refusal.ts';
 import { admit, admitHost, type Credentials, type Door } from './access.ts';
 import type { AppOptions } from './app-options.ts';
@@ -54,7 +54,15 @@ export function createApi(options: AppOptions): Api {
       }
     });
   }
-  app.notFound(({ req }) => failedResponse(unknownAddress(req.method, req.path)));
+  const failed = async (req: HonoRequest, denial: Denial): Promise<Response> => {
+    if (!isForPeople(req)) return failedResponse(denial);
+    const { denyVisit } = await import('./page/visits.ts');
+    return denyVisit(
+      { options, params: {}, request: req.raw, caller: { kind: 'anyone' }, query: {}, body: '' },
+      denial,
+    );
+  };
+  app.notFound(({ req }) => failed(req, unknownAddress(req.method, req.path)));
   app.onError((error, { req }) => {
     const denial = denialOf(error);
     if (denial.status === 500) {
@@ -65,13 +73,17 @@ export function createApi(options: AppOptions): Api {
         `${req.method} ${route} failed`,
       );
     }
-    return failedResponse(denial);
+    return failed(req, denial);
   });
   return async (request, door) => ({
     handler: routeAt(new URL(request.url).pathname),
     response: await app.fetch(request, { door }),
   });
 }
+
+/** A browser opens it, and what is below it is no program's. */
+const isForPeople = (req: HonoRequest): boolean =>
+  !/^\/(?:api|hooks|-)\//.test(req.path) && /\btext\/html\b/.test(req.header('accept') ?? '');
 
 /** The route, not the address: a hook's address holds its token. */
 const routeAt = (path: string): string =>

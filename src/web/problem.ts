@@ -35,7 +35,7 @@ export const problems = {
   busy: { status: 503, title: 'Too many requests are in progress' },
 } as const satisfies Readonly<Record<string, { readonly status: number; readonly title: string }>>;
 
-type ProblemCode = keyof typeof problems;
+export type ProblemCode = keyof typeof problems;
 
 /** A request that is not answered as asked. `hint` says what to do next. */
 export class Denial extends Error {

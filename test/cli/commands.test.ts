@@ -85,9 +85,9 @@ const explained: ExplainView = {
     { at: noon - 2 * minute, by: 'lin', answer: 'accepted', code: null, requestId: 'REQ1', durationMs: 90 },
   ],
   rules: [
-    { reason: 'held', notBefore: null, detail: '' },
-    { reason: 'backoff', notBefore: noon + minute, detail: 'attempt 4' },
-    { reason: 'quarantined', notBefore: 'never', detail: 'eight failures' },
+    { reason: 'held', notBefore: null, detail: '', objection: null },
+    { reason: 'backoff', notBefore: noon + minute, detail: 'attempt 4', objection: { kind: 'backoff', n: 4 } },
+    { reason: 'quarantined', notBefore: 'never', detail: 'eight failures', objection: { kind: 'quarantined', row: 8 } },
   ],
   holds: [hold],
   recent: [failed, opened],

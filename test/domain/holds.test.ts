@@ -151,7 +151,7 @@ describe('maintenance of the configuration', () => {
     story.list(begin + 60, cup);
     expect(story.verdict('c1', begin + 60)).toMatchObject({
       until: at(begin + minutes(45)),
-      detail: 'held by maintenance: the CDN is updated',
+      objection: { kind: 'held', author: 'maintenance', reason: 'the CDN is updated' },
     });
     const views = holdViews(situation(story, begin + 60));
     expect(views.map(({ id, inForce, startsAt, covers }) => [id, inForce, startsAt, covers.tasks])).toEqual([

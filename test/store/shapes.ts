@@ -230,6 +230,8 @@ export const anyHold: fc.Arbitrary<Hold> = fc.record({
 
 const circuitName = fc.constantFrom(...circuits);
 const scope = fc.record({ group: maybe(text) });
+const names = fc.array(text);
+const difference = fc.record({ added: names, removed: names, changed: names });
 const by = fc.record({ stopped: fc.boolean(), budget: fc.boolean() });
 
 type Shapes = { readonly [T in EventType]: fc.Arbitrary<Omit<Extract<Event, { type: T }>, 'type'>> };
@@ -326,6 +328,11 @@ const shapes: Shapes = {
   'owner-gained': fc.record({ ...frame, epoch: count }),
   'owner-lost': fc.record(frame),
   'time-accounted': fc.record({ ...frame, group: text, expectedMs: count, downtimeMs: count }),
+  'config-changed': fc.record({
+    ...frame,
+    hash: text,
+    difference: fc.option(fc.record({ accounts: difference, groups: difference, changed: fc.array(text) })),
+  }),
   'group-empty': fc.record({ ...frame, group: text }),
 };
 

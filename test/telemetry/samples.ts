@@ -161,6 +161,16 @@ export const events: Samples = {
   'owner-gained': { ...base, type: 'owner-gained', epoch: 3 },
   'owner-lost': { ...base, type: 'owner-lost' },
   'time-accounted': { ...base, type: 'time-accounted', group: 'vip', expectedMs: 60_000, downtimeMs: 1_500 },
+  'config-changed': {
+    ...base,
+    type: 'config-changed',
+    hash: 'c0ffee',
+    difference: {
+      accounts: { added: ['second'], removed: [], changed: [] },
+      groups: { added: [], removed: ['news'], changed: ['vip', 'sports'] },
+      changed: ['maintenance'],
+    },
+  },
   'group-empty': { ...base, type: 'group-empty', group: 'vip' },
 };
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Operations } from '../../src/domain/ports/operations-port.ts';
 import type { ExplainView, StatusView } from '../../src/domain/views/shown.ts';
+import { type Objection, type ObjectionKind, objectionSentence } from '../../src/domain/words/objection.ts';
 import { Refusal } from '../../src/domain/words/refusal.ts';
 import { alertRules } from '../../src/mixin/alerts/all.ts';
 import { pageRoutes } from '../../src/web/page/addresses.ts';
@@ -17,6 +18,33 @@ const downTask = taskView('task-1', {
   verdict: { kind: 'wait', reason: 'backoff', until: 5_000_000, sentence: 'x' },
 });
 
+/** What rules can say, one of each. */
+const objections: { readonly [Kind in ObjectionKind]: Extract<Objection, { readonly kind: Kind }> } = {
+  'no-entry': { kind: 'no-entry' },
+  excluded: { kind: 'excluded', entry: 'vip', key: 'title', glob: '*勿动*' },
+  ended: { kind: 'ended' },
+  'unknown-status': { kind: 'unknown-status', statusText: '升级中' },
+  'not-owner': { kind: 'not-owner' },
+  'nothing-polled': { kind: 'nothing-polled' },
+  'poll-too-old': { kind: 'poll-too-old' },
+  'not-in-poll': { kind: 'not-in-poll' },
+  'list-refused': { kind: 'list-refused', failure: 'AccessDenied' },
+  'restarts-refused': { kind: 'restarts-refused', failure: 'network' },
+  held: { kind: 'held', author: 'ann', reason: nasty },
+  'outside-hours': { kind: 'outside-hours' },
+  'before-start': { kind: 'before-start' },
+  'near-end': { kind: 'near-end' },
+  'too-few-sights': { kind: 'too-few-sights', sights: 1, confirm: 2 },
+  observed: { kind: 'observed', why: 'mode', n: 3, at: 9 },
+  'in-flight': { kind: 'in-flight' },
+  awaited: { kind: 'awaited', said: { answer: 'refused', code: 'InvalidParam' }, awaits: 'next-poll' },
+  backoff: { kind: 'backoff', n: 4 },
+  throttled: { kind: 'throttled' },
+  quarantined: { kind: 'quarantined', row: 8 },
+  abandoned: { kind: 'abandoned', row: 80 },
+  storm: { kind: 'storm', window: 3 },
+};
+
 const fake: Partial<Operations> = {
   status: () => ({
     ...status,
@@ -31,7 +59,12 @@ const fake: Partial<Operations> = {
     entry: { group: 'vip', excludedBy: null },
     successor: null,
     calls: [],
-    rules: [{ reason: 'backoff', notBefore: 5_000_000, detail: 'the last attempt was too recent' }],
+    rules: Object.values(objections).map((objection) => ({
+      reason: 'backoff' as const,
+      notBefore: 5_000_000,
+      detail: objectionSentence(objection),
+      objection,
+    })),
     holds: [hold({ reason: nasty })],
     recent: [],
   }),
@@ -138,6 +171,32 @@ describe('every page', () => {
     expect((await (await signedIn('read', blind)).send('GET', '/')).text).toContain('? Nothing is known yet');
   });
 
+  test('an address that is none, a task that is not there: a page for who opens it in a browser, in his language', async () => {
+    const missing = async () => {
+      throw new Refusal('not-found', 'no task x. These contain it:\n  xy  X', 'relaykeeper tasks x');
+    };
+    const { send } = await signedIn('read', { explain: missing });
+    const browser = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+    for (const [path, language, code, title] of [
+      ['/nowhere', 'en', 404, 'There is nothing at this address'],
+      ['/nowhere', 'zh-CN', 404, '这个地址没有内容'],
+      ['/tasks/main/x/restart', 'en', 405, 'Not possible at this address'],
+      ['/tasks/main/x', 'zh-CN', 404, '没有找到'],
+      ['/events?type=nonsense&x=1', 'zh-CN', 400, '请求有误'],
+    ] as const) {
+      const { status: seen, text } = await send('GET', path, { headers: { ...browser, 'accept-language': language } });
+      expect(seen, path).toBe(code);
+      expect(text).toContain(`<h1 class="bad">✗ ${title}</h1>`);
+      expect(text).toContain('<nav');
+    }
+    // A program gets what programs read.
+    for (const [path, headers] of [
+      ['/nowhere', { accept: '*/*' }],
+      ['/api/v1/nowhere', browser],
+    ] as const)
+      expect((await send('GET', path, { headers })).json).toMatchObject({ code: 'no-such-address' });
+  });
+
   test('the language that somebody chose stays', async () => {
     const { web, on, send } = await signedIn('read');
     const answer = await on('listen')('POST', '/language', { raw: 'lang=zh&to=/tasks', headers: origin(web.url) });
@@ -173,6 +232,41 @@ describe('every page', () => {
     const links = [...text.matchAll(/(?:src|href|action|hx-get|sse-connect)="(\/[^"]*)"/g)].map(([, path]) => path);
     expect(links.length).toBeGreaterThan(10);
     for (const link of links) expect(link).toMatch(/^\/rk\//);
+  });
+});
+
+describe('what the Chinese page says', () => {
+  const chinese = { headers: { 'accept-language': 'zh-CN' } };
+  /** Without what is quoted as it is: codes, names, keys, hosts. */
+  const isChinese = (text: string) => /[\u4e00-\u9fff]/.test(text);
+
+  test('every rule, in words of its own', async () => {
+    const { send } = await signedIn('read');
+    const { text } = await send('GET', '/tasks/main/task-1', chinese);
+    const said = [...text.matchAll(/data-label="结论"><strong>([\s\S]*?)<\/strong>/g)].map(([, one]) => one ?? '');
+    expect(said).toHaveLength(Object.keys(objections).length);
+    for (const one of said) expect(one).toSatisfy(isChinese);
+    for (const objection of Object.values(objections)) expect(text).not.toContain(objectionSentence(objection));
+    // In the reader's zone here too.
+    expect(text).toMatch(/第 3 次重启本会在 <time datetime="1970-01-01T00:00:00.009Z">/);
+    expect(text).toContain('被 ann 锁定：&lt;script&gt;');
+  });
+
+  test('every runbook: what it means, what to look at, what the commands are for, when it ends', async () => {
+    const { on } = await openWeb({ fake });
+    const { text } = await on('listen')('GET', '/runbooks', chinese);
+    const sections = text.split('<section ').slice(1);
+    expect(sections).toHaveLength(alertRules().length);
+    for (const section of sections) {
+      const paragraphs = [...section.matchAll(/<(?:p|li)>([\s\S]*?)<\/(?:p|li)>/g)].map(([, one]) => one ?? '');
+      // The last of the list is PromQL.
+      for (const one of paragraphs.filter((one) => !/^<code>[^<]*<\/code>$/.test(one)))
+        expect(one).toSatisfy(isChinese);
+      for (const [, comment] of section.matchAll(/(?:^|\s)# (.*)$/gm)) expect(comment).toSatisfy(isChinese);
+    }
+    expect((await on('listen')('GET', '/runbooks')).text).toContain(
+      'when no task of the group has been down for so long',
+    );
   });
 });
 

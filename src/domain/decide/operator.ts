@@ -3,6 +3,7 @@
 import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
 import type { Event, Hold } from '../words/events.ts';
+import { objectionSentence } from '../words/objection.ts';
 import { reasonMeanings } from '../words/reason.ts';
 import { objections } from './rules.ts';
 
@@ -21,8 +22,10 @@ export function operatorRestart(record: TaskRecord, situation: Situation, by: st
     return refused(`circuit: the list is refused with ${list.failure.code ?? list.failure.class}`);
   if (record.item.status === 'active' && now < situation.blindAt)
     return refused('it runs, according to the newest list: there is nothing to restart');
-  for (const { reason, detail } of objections(record, situation)) {
+  for (const { reason, objection } of objections(record, situation)) {
     const { operator } = reasonMeanings[reason];
+    if (operator !== 'refused' && operator !== 'with-force') continue;
+    const detail = objectionSentence(objection);
     if (operator === 'refused') return refused(`${reason}: ${detail}`);
     if (operator === 'with-force' && !force)
       return refused(`${reason}: ${detail}; add --force to restart it all the same`);

@@ -14,6 +14,7 @@ import { byOurs, plus } from '../words/cloud-time.ts';
 import { type CallFailure, classMeanings } from '../words/failure.ts';
 import { hashOf } from '../words/hash.ts';
 import { openingAt } from '../words/hours.ts';
+import type { Objection } from '../words/objection.ts';
 import { entryOf, type Policy } from '../words/policy.ts';
 import { type Reason, reasons } from '../words/reason.ts';
 
@@ -73,9 +74,9 @@ interface Asked {
 }
 
 /** Not before then; undefined: nothing against it. Infinity: never. */
-type Rule = (asked: Asked) => { readonly notBefore: number; readonly detail: string } | undefined;
+type Rule = (asked: Asked) => { readonly notBefore: number; readonly objection: Objection } | undefined;
 
-const no = (notBefore: number, detail: string) => ({ notBefore, detail });
+const no = (notBefore: number, objection: Objection) => ({ notBefore, objection });
 
 /** Holds only once there is a policy: the rules below `unmanaged` are not asked without one. */
 const under = (rule: (record: TaskRecord, policy: Policy, situation: Situation) => ReturnType<Rule>): Rule => {
@@ -84,64 +85,56 @@ const under = (rule: (record: TaskRecord, policy: Policy, situation: Situation) 
 
 export const rules: Readonly<Record<Reason, Rule>> = {
   unmanaged: ({ policy, record, situation }) => (policy ? undefined : no(never, whyUnmanaged(record, situation))),
-  ended: ({ record, situation }) =>
-    hasEnded(record, situation.cloudNow) ? no(never, 'its EndTime has passed or the cloud says 已结束') : undefined,
+  ended: ({ record, situation }) => (hasEnded(record, situation.cloudNow) ? no(never, { kind: 'ended' }) : undefined),
   'unknown-status': ({ record }) =>
     record.item.status === 'unknown'
-      ? no(never, `the cloud says "${record.item.statusText}", a status that relaykeeper does not know`)
+      ? no(never, { kind: 'unknown-status', statusText: record.item.statusText })
       : undefined,
   standby: ({ situation }) =>
-    situation.ledger.owned || situation.ledger.followed
-      ? undefined
-      : no(situation.nextPollAt, 'another process owns the account'),
+    situation.ledger.owned || situation.ledger.followed ? undefined : no(situation.nextPollAt, { kind: 'not-owner' }),
   blind: ({ record, situation }) => blind(record, situation),
   circuit: ({ record, situation }) => circuit(record, situation),
   held: under((record, _policy, situation) => {
     const hold = holdOver(situation, record);
-    return hold && no(endOf(hold), `held by ${hold.author}: ${hold.reason}`);
+    return hold && no(endOf(hold), { kind: 'held', author: hold.author, reason: hold.reason });
   }),
   'outside-hours': under((_record, policy, { cloudNow, clockOffsetMs }) => {
     const opening = openingAt(policy.hours, cloudNow);
-    return opening.open ? undefined : no(byOurs(opening.until, clockOffsetMs), 'outside the hours of its group');
+    return opening.open ? undefined : no(byOurs(opening.until, clockOffsetMs), { kind: 'outside-hours' });
   }),
   'before-start': under(({ item }, policy, { cloudNow, clockOffsetMs }) => {
     const from = item.startsAt && plus(item.startsAt, -policy.startLeadMs);
     if (from === undefined || from <= cloudNow) return undefined;
-    return no(byOurs(from, clockOffsetMs), 'its StartTime is ahead');
+    return no(byOurs(from, clockOffsetMs), { kind: 'before-start' });
   }),
   'near-end': under(({ item }, policy, { cloudNow }) => {
     const tooLate = item.endsAt !== undefined && cloudNow >= plus(item.endsAt, -policy.endGuardMs);
-    return tooLate ? no(never, 'too close to its EndTime to be worth it') : undefined;
+    return tooLate ? no(never, { kind: 'near-end' }) : undefined;
   }),
   confirming: under(({ outage }, policy, { nextPollAt }) => {
     const sights = outage?.sights ?? 0;
     if ((outage?.attempts ?? 0) > 0 || sights >= policy.confirm) return undefined;
-    return no(nextPollAt, `seen stopped ${sights} of ${policy.confirm} times`);
+    return no(nextPollAt, { kind: 'too-few-sights', sights, confirm: policy.confirm });
   }),
   observing: under((record, policy, { now }) => {
     if (!isObserved(record, policy)) return undefined;
-    const why =
-      policy.mode === 'observe'
-        ? 'its group only observes'
-        : 'it was stopped when first seen, and firstSight is observe';
     const { n, notBefore } = nextShadow(record, policy);
-    return no(
-      never,
-      `${why}; restart ${n} would go ${notBefore <= now ? 'now' : `at ${new Date(notBefore).toISOString()}`}`,
-    );
+    const why = policy.mode === 'observe' ? 'mode' : 'first-sight';
+    return no(never, { kind: 'observed', why, n, at: notBefore <= now ? null : notBefore });
   }),
   'in-flight': under(({ attempt }, _policy, { nextPollAt }) =>
-    attempt?.phase.kind === 'in-flight' ? no(nextPollAt, 'a restart is on its way and not answered yet') : undefined,
+    attempt?.phase.kind === 'in-flight' ? no(nextPollAt, { kind: 'in-flight' }) : undefined,
   ),
   verifying: under(({ attempt }, policy, { now, nextPollAt, pollGapMs }) => {
     if (attempt?.phase.kind !== 'verifying' && attempt?.phase.kind !== 'doubted') return undefined;
     const { phase } = attempt;
-    const said = phase.kind === 'doubted' ? `refused with ${phase.code}` : `restart ${phase.answer}`;
-    if (now >= phase.from + patienceMs(policy, pollGapMs))
-      return no(nextPollAt, `${said}, and no list has shown the task since: it is not sent again before one does`);
+    const said =
+      phase.kind === 'doubted' ? ({ answer: 'refused', code: phase.code } as const) : { answer: phase.answer };
+    const awaited = (awaits: 'effect' | 'next-poll' | 'any-list') => ({ kind: 'awaited', said, awaits }) as const;
+    if (now >= phase.from + patienceMs(policy, pollGapMs)) return no(nextPollAt, awaited('any-list'));
     return phase.kind === 'doubted'
-      ? no(nextPollAt, `${said}: the next poll shows whether it runs`)
-      : no(phase.from + policy.verifyWithinMs, `${said}: the list has yet to show its effect`);
+      ? no(nextPollAt, awaited('next-poll'))
+      : no(phase.from + policy.verifyWithinMs, awaited('effect'));
   }),
   backoff: under((record, policy, situation) => backoff(record, policy, situation)),
   quarantined: under((record, policy, { now }) => {
@@ -150,43 +143,35 @@ export const rules: Readonly<Record<Reason, Rule>> = {
     const { retryEveryMs } = policy.quarantine;
     const notBefore =
       (record.lastAttemptAt ?? stage.since) + jittered(retryEveryMs, policy, record.taskId, record.attempts + 1);
-    return notBefore > now ? no(notBefore, `${record.row} attempts failed in a row`) : undefined;
+    return notBefore > now ? no(notBefore, { kind: 'quarantined', row: record.row }) : undefined;
   }),
   abandoned: under((record, policy) =>
-    givenUp(record, policy)?.stage === 'abandoned'
-      ? no(never, `${record.row} attempts failed in a row; given up until released, seen active or edited`)
-      : undefined,
+    givenUp(record, policy)?.stage === 'abandoned' ? no(never, { kind: 'abandoned', row: record.row }) : undefined,
   ),
   storm: under((record, policy, situation) => storm(record, policy, situation)),
 };
 
-function whyUnmanaged({ item }: TaskRecord, { policies }: Situation): string {
+function whyUnmanaged({ item }: TaskRecord, { policies }: Situation): Objection {
   const entry = entryOf(policies, item);
-  if (!entry?.excluded) return 'no entry of groups: matches it';
-  const { excludedBy, glob } = entry.excluded;
-  return `entry ${entry.policy.name} of groups: excludes it by ${excludedBy} ${glob}`;
+  if (!entry?.excluded) return { kind: 'no-entry' };
+  const { excludedBy: key, glob } = entry.excluded;
+  return { kind: 'excluded', entry: entry.policy.name, key, glob };
 }
 
 function blind({ taskId }: TaskRecord, { blindAt, now, nextPollAt, ledger }: Situation): ReturnType<Rule> {
-  if (now >= blindAt)
-    return no(
-      nextPollAt,
-      ledger.fresh ? 'no complete poll since this process took over' : 'the newest complete poll is too old',
-    );
-  return ledger.seenNow.has(taskId) ? undefined : no(nextPollAt, 'the newest poll does not show it');
+  if (now >= blindAt) return no(nextPollAt, { kind: ledger.fresh ? 'nothing-polled' : 'poll-too-old' });
+  return ledger.seenNow.has(taskId) ? undefined : no(nextPollAt, { kind: 'not-in-poll' });
 }
 
 function circuit(record: TaskRecord, situation: Situation): ReturnType<Rule> {
   const { list, restart } = situation.ledger.accountRecord.circuits;
-  if (list.kind === 'open')
-    return no(situation.nextPollAt, `the list is refused: ${list.failure.code ?? list.failure.class}`);
+  if (list.kind === 'open') return no(situation.nextPollAt, { kind: 'list-refused', failure: named(list.failure) });
   if (restart.kind === 'open')
-    return no(
-      probeNotBefore(record, situation),
-      `restarts are refused: ${restart.failure.code ?? restart.failure.class}`,
-    );
+    return no(probeNotBefore(record, situation), { kind: 'restarts-refused', failure: named(restart.failure) });
   return undefined;
 }
+
+const named = ({ code, class: name }: CallFailure): string => code ?? name;
 
 function backoff(record: TaskRecord, policy: Policy, { ledger, now }: Situation): ReturnType<Rule> {
   const throttledUntil = ledger.accountRecord.throttle?.until ?? 0;
@@ -194,9 +179,7 @@ function backoff(record: TaskRecord, policy: Policy, { ledger, now }: Situation)
   const paced = record.lastAttemptAt !== undefined && !givenUp(record, policy);
   const ownUntil = paced ? record.lastAttemptAt + jittered(backoffMs(policy, n), policy, record.taskId, n) : 0;
   if (Math.max(ownUntil, throttledUntil) <= now) return undefined;
-  return ownUntil >= throttledUntil
-    ? no(ownUntil, `attempt ${n} waits for its backoff`)
-    : no(throttledUntil, 'the cloud throttles the account or cannot be reached');
+  return ownUntil >= throttledUntil ? no(ownUntil, { kind: 'backoff', n }) : no(throttledUntil, { kind: 'throttled' });
 }
 
 function storm(record: TaskRecord, policy: Policy, situation: Situation): ReturnType<Rule> {
@@ -205,7 +188,7 @@ function storm(record: TaskRecord, policy: Policy, situation: Situation): Return
   if (passesStorms(situation, record, policy).passes) return undefined;
   const tight = scopesOf(policy.name).find((scope) => ledger.storms.has(stormKey(scope)));
   const window = tight && ledger.storms.get(stormKey(tight))?.window;
-  return no(nextPollAt, `many tasks are stopped: ${window} restarts at a time`);
+  return no(nextPollAt, { kind: 'storm', window: window ?? 0 });
 }
 
 // ---- verdicts ---------------------------------------------------------------------------------------------------
@@ -217,7 +200,7 @@ export type Verdict =
       readonly kind: 'wait';
       readonly reason: Reason;
       readonly until: number;
-      readonly detail: string;
+      readonly objection: Objection;
       readonly blockers: readonly Reason[];
     }
   /** It runs, or is not meant to run yet: there is nothing to restart. */
@@ -226,7 +209,7 @@ export type Verdict =
 interface RuleAnswer {
   readonly reason: Reason;
   readonly notBefore: number;
-  readonly detail: string;
+  readonly objection: Objection;
 }
 
 /** All rules that say no, in the order of authority. */
@@ -258,7 +241,7 @@ export function verdictOf(record: TaskRecord, situation: Situation): Verdict {
     kind: 'wait',
     reason: first.reason,
     until,
-    detail: first.detail,
+    objection: first.objection,
     blockers: answers.map(({ reason }) => reason),
   };
 }

@@ -4,6 +4,7 @@ import type { GateSnapshot } from '../ports/gate-port.ts';
 import type { ReplicaSeen, StoredEvent, StoreKind } from '../ports/store-port.ts';
 import type { CircuitName, Hold } from '../words/events.ts';
 import type { ErrorClass, PollTrouble } from '../words/failure.ts';
+import type { Objection } from '../words/objection.ts';
 import type { Reason } from '../words/reason.ts';
 import type { ApartWhy, RestartAnswer, TaskState } from '../words/task.ts';
 
@@ -12,6 +13,8 @@ export interface RuleView {
   readonly reason: Reason;
   readonly notBefore: number | 'never' | 'unknown' | null;
   readonly detail: string;
+  /** What the sentence is made of, for other languages. */
+  readonly objection: Objection | null;
 }
 
 export interface VerdictView {

@@ -16,6 +16,7 @@ import { holdAt, newStates, takeTallies } from '../memory/tallies.ts';
 import { stormKey } from '../memory/windows.ts';
 import { unixMs } from '../words/cloud-time.ts';
 import type { Hold } from '../words/events.ts';
+import { objectionSentence } from '../words/objection.ts';
 import type { Policy } from '../words/policy.ts';
 import { type Reason, reasons } from '../words/reason.ts';
 import { type ApartWhy, shownTitle } from '../words/task.ts';
@@ -29,8 +30,13 @@ function verdictView(record: TaskRecord, verdict: Verdict): VerdictView {
     case 'restart':
       return { kind: 'restart', sentence: 'It will be restarted as soon as the limiter allows.' };
     case 'wait': {
-      const { reason, detail, until } = verdict;
-      return { kind: 'wait', reason, until: orNever(until), sentence: `It is not restarted: ${detail}.` };
+      const { reason, objection, until } = verdict;
+      return {
+        kind: 'wait',
+        reason,
+        until: orNever(until),
+        sentence: `It is not restarted: ${objectionSentence(objection)}.`,
+      };
     }
     case 'none':
       return { kind: 'none', sentence: nothingToDo(record) };
@@ -100,7 +106,9 @@ export function ruleViews(record: TaskRecord, situation: Situation): readonly Ru
   const said = new Map(objections(record, situation).map((answer) => [answer.reason, answer]));
   return reasons.map((reason) => {
     const answer = said.get(reason);
-    return { reason, notBefore: answer ? orNever(answer.notBefore) : null, detail: answer?.detail ?? '' };
+    if (!answer) return { reason, notBefore: null, detail: '', objection: null };
+    const { notBefore, objection } = answer;
+    return { reason, notBefore: orNever(notBefore), detail: objectionSentence(objection), objection };
   });
 }
 

@@ -251,8 +251,30 @@ export type AccountEvent =
       readonly expectedMs: number;
       readonly downtimeMs: number;
     })
+  /** Another configuration than the last one of which this was said is in force. Of a whole process one account says it. */
+  | (Happened & {
+      readonly type: 'config-changed';
+      readonly hash: string;
+      /** Null: the process began with it. */
+      readonly difference: ConfigDifference | null;
+    })
   /** A group has matched nothing for ten minutes. */
   | (Happened & { readonly type: 'group-empty'; readonly group: string });
+
+/** By name. */
+export interface Difference {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly changed: readonly string[];
+}
+
+/** What differs between two configurations. */
+export interface ConfigDifference {
+  readonly accounts: Difference;
+  readonly groups: Difference;
+  /** Other parts, by their keys. */
+  readonly changed: readonly string[];
+}
 
 /** What keeps a storm on. With the budget alone, an outage's first attempt passes. */
 export interface StormCause {

@@ -96,6 +96,7 @@ const headersPassedOn = [
   'cookie',
   'origin',
   'host',
+  'accept',
   'accept-language',
   'last-event-id',
   'content-type',

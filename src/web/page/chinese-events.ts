@@ -1,6 +1,6 @@
 /** What the log says of an event in English, in Chinese: what is told beside the event's name. */
 import { durationText } from '../../domain/words/duration.ts';
-import type { Ending, Event, EventType, Hold } from '../../domain/words/events.ts';
+import type { ConfigDifference, Ending, Event, EventType, Hold } from '../../domain/words/events.ts';
 import type { Reason } from '../../domain/words/reason.ts';
 import type { RestartAnswer } from '../../domain/words/task.ts';
 
@@ -41,6 +41,21 @@ const holdWords = ({ reason, author, endsAt }: Hold) =>
 const failureWords = ({ code, class: name }: { readonly code?: string | undefined; readonly class: string }) =>
   code ?? name;
 const circuitName = { list: '列表接口', restart: '重启接口' } as const;
+const how = { added: '新增', removed: '移除', changed: '更改' } as const;
+const differenceWords = ({ accounts, groups, changed }: ConfigDifference): string =>
+  [
+    ...(
+      [
+        ['账号', accounts],
+        ['分组', groups],
+      ] as const
+    ).flatMap(([what, names]) =>
+      (['added', 'removed', 'changed'] as const).flatMap((way) =>
+        names[way].length > 0 ? [`${how[way]}${what}：${names[way].join('、')}`] : [],
+      ),
+    ),
+    ...(changed.length > 0 ? [`更改：${changed.join('、')}`] : []),
+  ].join('；') || '没有不同';
 const nothing = () => '';
 
 export const eventWords = (reasons: Readonly<Record<Reason, string>>): Words => ({
@@ -97,5 +112,7 @@ export const eventWords = (reasons: Readonly<Record<Reason, string>>): Words => 
   'owner-gained': nothing,
   'owner-lost': nothing,
   'time-accounted': nothing,
+  'config-changed': ({ hash, difference }) =>
+    difference === null ? `以新的配置启动（${hash}）` : differenceWords(difference),
   'group-empty': ({ group }) => group,
 });

@@ -2,8 +2,11 @@
 import type { Trait } from '../../domain/views/shown.ts';
 import type { TroubleKind } from '../../domain/views/trouble.ts';
 import type { Event, EventType } from '../../domain/words/events.ts';
+import { inWords } from '../../domain/words/objection.ts';
 import { type Reason, reasonMeanings, reasons as reasonNames } from '../../domain/words/reason.ts';
+import type { ProblemCode } from '../problem.ts';
 import { eventWords } from './chinese-events.ts';
+import { objectionWords } from './chinese-objections.ts';
 import { troubleDetail } from './chinese-troubles.ts';
 import type { Texts } from './english.ts';
 
@@ -62,6 +65,7 @@ const types: Readonly<Record<EventType, string>> = {
   'owner-gained': '取得账号',
   'owner-lost': '失去账号',
   'time-accounted': '计入时长',
+  'config-changed': '配置已更改',
   'group-empty': '分组没有匹配任何任务',
 };
 
@@ -81,6 +85,26 @@ const troubles: Readonly<Record<TroubleKind, string>> = {
   incomplete: '列表不完整，可能缺少任务',
   storm: '风暴：每次只重启少数任务',
   clock: '本机与云端的时钟不一致',
+};
+
+const problems: Readonly<Record<ProblemCode, string>> = {
+  'bad-request': '请求有误',
+  'bad-configuration': '配置有错误',
+  'no-token': '需要令牌',
+  'unknown-token': '没有这个令牌',
+  'no-tokens-configured': '这里没有人能更改',
+  'scope-too-small': '令牌的权限不够',
+  'foreign-host': '不用这个主机名提供服务',
+  'foreign-origin': '不是从本页面发出的',
+  'no-such-address': '这个地址没有内容',
+  'not-found': '没有找到',
+  'wrong-method': '这个地址不能这样用',
+  refused: '被拒绝',
+  'too-large': '内容太大',
+  'wrong-type': '内容类型不对',
+  failed: 'relaykeeper 出错了',
+  unavailable: '现在不行',
+  busy: '请求太多',
 };
 
 const traits: Readonly<Record<Trait, (value: string) => string>> = {
@@ -105,6 +129,8 @@ export const chinese: Texts = {
   runbooks: '每个告警怎么办',
   skip: '跳到正文',
   navigation: '页面',
+  stale: '本页没有更新：relaykeeper 没有答复，或已没有这里显示的内容。上次更新于',
+  loadAgain: '重新加载',
   signIn: '登录',
   signOut: '退出',
   signedInAs: '已登录：',
@@ -244,7 +270,7 @@ export const chinese: Texts = {
   lastChange: '最近的改动',
   file: '文件',
   rejected: '最新的配置被拒绝；下面的配置继续生效',
-  failed: '没有成功',
+  problems,
   since: '自',
   states: {
     active: '生效中',
@@ -259,5 +285,6 @@ export const chinese: Texts = {
   troubleDetail,
   shared: ({ trait, value, down, ofDown, running, ofRunning }) =>
     `中断的 ${ofDown} 个中有 ${down} 个${traits[trait](value)}${ofRunning === undefined ? '' : `；运行的 ${ofRunning} 个中有 ${running} 个`}`,
+  objection: ({ objection }) => (objection ? inWords(objectionWords, objection) : ''),
   eventSentence: ({ event }) => (words[event.type] as (event: Event) => string)(event),
 };

@@ -1,8 +1,9 @@
 /** Every text of the page in English; its keys are what the other languages must have. */
-import type { EventView, InCommon } from '../../domain/views/shown.ts';
+import type { EventView, InCommon, RuleView } from '../../domain/views/shown.ts';
 import { type Trouble, type TroubleKind, troubleWords } from '../../domain/views/trouble.ts';
 import type { EventType } from '../../domain/words/events.ts';
 import { reasonMeanings, reasons } from '../../domain/words/reason.ts';
+import { type ProblemCode, problems } from '../problem.ts';
 
 /** What is kept as history, as people call it. */
 const types: Readonly<Record<EventType, string>> = {
@@ -56,6 +57,7 @@ const types: Readonly<Record<EventType, string>> = {
   'owner-gained': 'Account taken over',
   'owner-lost': 'Account lost',
   'time-accounted': 'Time accounted',
+  'config-changed': 'Configuration changed',
   'group-empty': 'Group matches nothing',
 };
 
@@ -70,6 +72,8 @@ export const english = {
   runbooks: 'What to do about each alert',
   skip: 'To the content',
   navigation: 'Pages',
+  stale: 'This page is not renewed: relaykeeper does not answer, or no longer has what it shows. Last renewed at',
+  loadAgain: 'Load it again',
   signIn: 'Sign in',
   signOut: 'Sign out',
   signedInAs: 'Signed in as',
@@ -214,7 +218,9 @@ export const english = {
   lastChange: 'last change',
   file: 'File',
   rejected: 'The newest configuration was rejected; the one below stays in force',
-  failed: 'That did not work',
+  problems: Object.fromEntries(Object.entries(problems).map(([code, { title }]) => [code, title])) as Readonly<
+    Record<ProblemCode, string>
+  >,
   since: 'since',
   states: {
     active: 'active',
@@ -229,6 +235,7 @@ export const english = {
   types: types as Readonly<Record<string, string>>,
   troubleDetail: ({ detail }: Trouble): string | undefined => detail,
   shared: ({ sentence }: InCommon): string => sentence,
+  objection: ({ detail }: RuleView): string => detail,
   eventSentence: ({ sentence, event }: EventView): string =>
     'hold' in event && event.type !== 'hold-added' ? `${sentence}: ${event.hold.reason}` : sentence,
 };

@@ -43,6 +43,7 @@ const presets = {
     'task-released',
     'task-edited',
     'task-moved',
+    'config-changed',
     'task-gone',
   ],
 } as const satisfies Readonly<Record<string, readonly EventType[]>>;
@@ -114,6 +115,8 @@ export const storyOf = (visit: Visit, events: readonly EventView[], withTitles =
 function aboutOf(visit: Visit, { event, title }: EventView): unknown {
   if ('taskId' in event) return html`<a href="${taskAddress(visit, event)}">${title ?? event.taskId}</a>`;
   if (title !== null) return title;
+  if (event.type === 'config-changed')
+    return html`<a href="${visit.base}/configuration">${visit.texts.configuration}</a>`;
   return 'group' in event && event.group !== undefined ? event.group : event.account;
 }
 

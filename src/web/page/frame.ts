@@ -45,6 +45,8 @@ const libraryConfig = JSON.stringify({
   allowScriptTags: false,
   selfRequestsOnly: true,
   historyEnabled: false,
+  // Milliseconds: without, a daemon that hangs would leave the page as it is, and nobody would see it.
+  timeout: 10_000,
 });
 
 const menu = [
@@ -89,6 +91,7 @@ ${charts ? html`<script src="${asset('uplot.js')}" defer></script>` : ''}
 <div class="who">${personOf(visit)}${languageOf(visit)}</div>
 </header>
 <main class="container" id="content" tabindex="-1">
+${live ? html`<p id="stale" class="stale" role="alert" hidden>✗ ${texts.stale} <time></time>. <a href="${base}${here}">${texts.loadAgain}</a></p>` : ''}
 ${body}
 </main>
 </body>

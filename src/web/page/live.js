@@ -65,10 +65,29 @@
   draw();
   addEventListener('resize', draw);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
+  // What is shown gets old when nothing comes: that must be seen.
+  const stale = document.getElementById('stale');
+  let renewedAt = new Date();
+  function showStale(isStale) {
+    if (!stale) return;
+    stale.querySelector('time').dateTime = renewedAt.toISOString();
+    localise(stale);
+    stale.hidden = !isStale;
+  }
+  for (const failure of ['htmx:sendError', 'htmx:responseError', 'htmx:timeout'])
+    document.body.addEventListener(failure, () => showStale(true));
+
   // Who goes through the page by keyboard stays where he is.
   const nameOf = (element) => element.getAttribute('href') ?? element.form?.getAttribute('action');
   let focused;
-  document.body.addEventListener('htmx:beforeSwap', ({ detail: { target } }) => {
+  document.body.addEventListener('htmx:beforeSwap', ({ detail }) => {
+    const { target, serverResponse } = detail;
+    // Another page came in its place: the sign-in, say.
+    if (!serverResponse.includes('id="live"')) {
+      detail.shouldSwap = false;
+      showStale(true);
+      return;
+    }
     focused = target.contains(document.activeElement) ? nameOf(document.activeElement) : undefined;
   });
   function focusAgain() {
@@ -89,6 +108,8 @@
     true,
   );
   document.body.addEventListener('htmx:afterSwap', () => {
+    renewedAt = new Date();
+    showStale(false);
     localise(document);
     focusAgain();
     for (const id of open) document.getElementById(id)?.setAttribute('open', '');

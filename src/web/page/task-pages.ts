@@ -150,7 +150,7 @@ function rulesOf(visit: Visit, rules: readonly RuleView[]): Html {
   };
   const said = {
     head: texts.says,
-    cell: ({ detail }: RuleView) => html`<strong lang="en">${withTimes(detail)}</strong>`,
+    cell: (rule: RuleView) => html`<strong>${withTimes(texts.objection(rule))}</strong>`,
   };
   const until = { head: texts.notBefore, cell: (rule: RuleView) => ruleTime(visit, rule) };
   return html`${against.length === 0 ? html`<p class="good">✓ ${texts.noRuleAgainst}</p>` : tableOf(visit, texts.explain, against, [name, said, until])}

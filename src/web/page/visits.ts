@@ -12,7 +12,7 @@ import {
   signIn,
 } from '../access.ts';
 import type { AppOptions } from '../app-options.ts';
-import { Denial } from '../problem.ts';
+import { Denial, problems } from '../problem.ts';
 import type { PageName } from './addresses.ts';
 import { assetOf } from './assets.ts';
 import { chinese } from './chinese.ts';
@@ -56,22 +56,14 @@ export async function answerVisit(name: PageName, visiting: Visiting): Promise<R
     return await answers[name](visit, visiting);
   } catch (error) {
     if (!(error instanceof Denial || error instanceof Refusal)) throw error;
-    return failedPage(
-      visit,
-      error instanceof Denial ? error.status : statusOfRefusal[error.code],
-      error.message,
-      hintOf(error),
-    );
+    return failedPage(visit, error);
   }
 }
-
-const statusOfRefusal = { 'not-found': 404, refused: 409, 'bad-request': 400, unavailable: 503 } as const;
-const hintOf = (error: Denial | Refusal): string => (error instanceof Denial ? error.hint : (error.next ?? ''));
 
 /** For who may not come in: the way to sign in, or what is wrong. */
 export async function denyVisit(visiting: Visiting, denial: Denial): Promise<Response> {
   const visit = visitOf(visiting);
-  if (denial.status !== 401) return failedPage(visit, denial.status, denial.message, denial.hint);
+  if (denial.status !== 401) return failedPage(visit, denial);
   return seeOther(`${visit.base}/sign-in?to=${encodeURIComponent(visit.here)}`);
 }
 
@@ -225,12 +217,17 @@ async function pageResponse(visit: Visit, page: Page): Promise<Response> {
   return new Response(String(await framed(visit, page)), { status: page.status ?? 200, headers });
 }
 
-const failedPage = (visit: Visit, status: number, message: string, hint: string): Promise<Response> =>
-  pageResponse(visit, {
-    title: visit.texts.failed,
-    status,
-    body: html`<h1 class="bad">✗ ${visit.texts.failed}</h1><p>${message}</p><p>${hint}</p><p><a href="${visit.base}/">${visit.texts.home}</a></p>`,
+/** What is wrong in the reader's language; which thing it is as the command line says it, in English. */
+function failedPage(visit: Visit, error: Denial | Refusal): Promise<Response> {
+  const { texts, base } = visit;
+  const title = texts.problems[error.code];
+  const hint = error instanceof Denial ? error.hint : error.next;
+  return pageResponse(visit, {
+    title,
+    status: problems[error.code].status,
+    body: html`<h1 class="bad">✗ ${title}</h1><p lang="en" class="as-written">${error.message}</p>${hint ? html`<p lang="en">${hint}</p>` : ''}<p><a href="${base}/">${texts.home}</a></p>`,
   });
+}
 
 const seeOther = (location: string, setCookie?: string): Response =>
   new Response(null, {

@@ -1,4 +1,9 @@
-/** How long pages take and how large they are, with 10,000 tasks of which 200 are down: the built daemon, one reader. */
+/**
+ * How long pages take and how large they are, with 10,000 tasks of which 200 are down: the built daemon, one reader. Beside
+ * the time on the clock stands what the daemon's threads had of the processor for it, which others on the machine do not
+ * change.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { loadavg } from 'node:os';
 import { type Daemon, Stage, sleep, until } from '../../end-to-end/daemon.ts';
@@ -22,10 +27,26 @@ const paths = [
 
 interface Loaded {
   readonly ms: number;
+  readonly cpu: Cpu;
   readonly gzipped: number;
 }
 
-function load({ url }: Daemon, path: string): Promise<Loaded> {
+/** Milliseconds on the processor: of the thread that decides and answers, and of all threads with it. */
+interface Cpu {
+  readonly main: number;
+  readonly all: number;
+}
+
+function cpuOf({ pid }: Daemon): Cpu {
+  const of = (thread: string) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
+  const threads = readdirSync(`/proc/${pid}/task`).map((thread) => of(thread));
+  return { main: of(String(pid)), all: threads.reduce((sum, one) => sum + one, 0) };
+}
+
+function load(daemon: Daemon, path: string): Promise<Loaded> {
+  const { url } = daemon;
+  const before = cpuOf(daemon);
   const began = performance.now();
   return new Promise((resolve, reject) => {
     request(url + path, { headers: { 'accept-encoding': 'gzip' }, agent: false }, (response) => {
@@ -34,7 +55,11 @@ function load({ url }: Daemon, path: string): Promise<Loaded> {
       response.on('data', (chunk: Buffer) => {
         gzipped += chunk.length;
       });
-      response.on('end', () => resolve({ ms: performance.now() - began, gzipped }));
+      response.on('end', () => {
+        const ms = performance.now() - began;
+        const { main, all } = cpuOf(daemon);
+        resolve({ ms, cpu: { main: main - before.main, all: all - before.all }, gzipped });
+      });
     })
       .on('error', reject)
       .end();
@@ -48,8 +73,8 @@ export async function bench({ quick }: BenchOptions): Promise<void> {
   for (let n = 1; n <= 200; n++) cloud.act({ kind: 'stop', taskId: `vip-${String(n).padStart(4, '0')}` });
   await until('200 are down', async () => (await daemon.metric('tasks_down')) === 200);
   console.log(`Load of the machine at the start: ${loadavg()[0]?.toFixed(1)}\n`);
-  console.log('| page | median ms | slowest ms | kB gzipped |');
-  console.log('|---|--:|--:|--:|');
+  console.log('| page | median ms | slowest ms | main thread, median ms of CPU | all threads | kB gzipped |');
+  console.log('|---|--:|--:|--:|--:|--:|');
   for (const path of paths) {
     const loads: Loaded[] = [];
     for (let n = 0; n < (quick ? 5 : 30); n++) {
@@ -60,6 +85,8 @@ export async function bench({ quick }: BenchOptions): Promise<void> {
     const figures = [
       median(times).toFixed(0),
       Math.max(...times).toFixed(0),
+      median(loads.map(({ cpu }) => cpu.main)).toFixed(0),
+      median(loads.map(({ cpu }) => cpu.all)).toFixed(0),
       ((loads[0]?.gzipped ?? 0) / 1_000).toFixed(1),
     ];
     console.log(`| ${path} | ${figures.join(' | ')} |`);

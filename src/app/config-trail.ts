@@ -1,0 +1,19 @@
+/** Writes down each change of the configuration, so that what was changed today is told also after a restart. */
+import type { ConfigDifference } from '../domain/words/events.ts';
+import type { Store } from '../store/open.ts';
+import type { Fleet } from './fleet.ts';
+
+/** `difference` null: the process began with it. Once for all replicas that load the same file. */
+export async function writeDownConfig(
+  { history }: Pick<Store, 'history'>,
+  crew: Fleet,
+  hash: string,
+  difference: ConfigDifference | null,
+): Promise<void> {
+  const [last] = await history.events({ types: ['config-changed'], limit: 1 });
+  if (last?.event.type === 'config-changed' && last.event.hash === hash) return;
+  crew
+    .keepers()
+    .find(({ ledger }) => ledger.owned)
+    ?.configChanged(hash, difference);
+}
