@@ -214,7 +214,7 @@ describe('what each command asks of the daemon', () => {
     [
       'history --changes --since 3m',
       [
-        `GET /api/v1/events?type=hold-added%2Chold-extended%2Chold-removed%2Chold-expired%2Ctask-edited%2Ctask-moved%2Ctask-gone%2Ctask-released&since=${noon - 3 * minute}&limit=50`,
+        `GET /api/v1/events?type=hold-added%2Chold-extended%2Chold-removed%2Chold-expired%2Ctask-edited%2Ctask-moved%2Ctask-gone%2Ctask-released%2Cconfig-changed&since=${noon - 3 * minute}&limit=50`,
         'GET /api/v1/status',
       ],
       undefined,
