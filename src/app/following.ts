@@ -99,6 +99,11 @@ function taken(news: News, accounts: readonly string[], copies: Map<string, Copy
   for (const account of accounts) {
     const copy = copies.get(account) ?? { mark: 0, tasks: new Map(), record: undefined, holds: [] };
     copies.set(account, copy);
+    // A server that took over without all that the one before had counts its transactions anew.
+    if (news.mark < copy.mark) {
+      copies.delete(account);
+      continue;
+    }
     copy.mark = news.mark;
     const holds = news.holds.flatMap(([of, hold]) => (of === account ? [hold] : []));
     if (JSON.stringify(holds) !== JSON.stringify(copy.holds)) changed.add(account);

@@ -164,6 +164,8 @@ const tlsModes = ['disable', 'require', 'verify-ca', 'verify-full'];
 
 /** Where PostgreSQL is. Whatever mode of TLS is asked for, its certificate is verified. */
 export function readDatabase(text: string): Read<Extract<StoreAddress, { kind: 'postgres' }>> {
+  if (/^postgres(ql)?:\/\/([^/]*@)?[^/@]*,/.test(text))
+    return bad('takes one host: a name, an address or a pooler that leads to whichever server takes writes');
   const url = /^postgres(ql)?:\/\//.test(text) && URL.canParse(text) ? new URL(text) : undefined;
   const database = url?.pathname.slice(1);
   if (!url?.hostname || !url.username || !database || database.includes('/') || url.hash)

@@ -33,6 +33,10 @@ export async function copyStore(
   const there = await readMeta(to.db, 'fingerprint-key');
   if (there !== key && !(await isEmpty(to.db)))
     throw new StoreProblem(`${to.name} has a ledger of its own, which would be lost: name an empty place`);
+  if ((await readMeta(to.db, 'copy-unfinished')) === undefined && (await wentOn(from.db, to.db)))
+    throw new StoreProblem(
+      `${to.name} is a copy of ${from.name} that has been used since, and what came since would be lost: name an empty place, or copy the other way`,
+    );
   await writeMeta(to.db, 'copy-unfinished', from.name);
   await writeMeta(to.db, 'fingerprint-key', key);
   await copyEvents(from, to, onPage);
@@ -59,14 +63,26 @@ async function isEmpty(db: Database): Promise<boolean> {
   return true;
 }
 
+/** Whether the newest event in `to` is none of `from`. */
+async function wentOn(from: Database, to: Database): Promise<boolean> {
+  const newest = await endOf(to, 'desc');
+  const oldest = await endOf(from, 'asc');
+  if (!newest || (oldest && newest.seq < oldest.seq)) return false;
+  const same = await from.selectFrom('event').select('body').where('seq', '=', newest.seq).executeTakeFirst();
+  return same?.body !== newest.body;
+}
+
+const endOf = (db: Database, order: 'asc' | 'desc') =>
+  db.selectFrom('event').select(['seq', 'body']).orderBy('seq', order).limit(1).executeTakeFirst();
+
 /** They are many, are only ever added, and are in order: what is there already stays. */
 async function copyEvents(from: RawStore, to: RawStore, onPage: (table: string, rows: number) => void): Promise<void> {
-  const first = await from.db.selectFrom('event').select('seq').orderBy('seq').limit(1).executeTakeFirst();
+  const first = await endOf(from.db, 'asc');
   await to.db
     .deleteFrom('event')
     .where('seq', '<', first?.seq ?? Number.MAX_SAFE_INTEGER)
     .execute();
-  const last = await to.db.selectFrom('event').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst();
+  const last = await endOf(to.db, 'desc');
   for await (const rows of pagesOf(from, 'event', last?.seq)) {
     await insert(to.db, 'event', rows);
     onPage('event', rows.length);

@@ -25,6 +25,8 @@ interface LedgerPlace {
   readonly name: string;
   /** What opens it for SQL, such as `sqlite3 FILE`. */
   readonly editor: string;
+  /** Throws if what `view` shows cannot be what an owner has to know. */
+  readonly mustKnow?: (view: Write) => Promise<void>;
 }
 
 /** One account's part of a transaction. */
@@ -41,7 +43,10 @@ export function ledgerStore(place: LedgerPlace, clock: Clock): LedgerStore {
       db
         .transaction()
         .setAccessMode('read only')
-        .execute((view) => load({ view, place, account, clock }, budgetSince)),
+        .execute(async (view) => {
+          await place.mustKnow?.(view);
+          return load({ view, place, account, clock }, budgetSince);
+        }),
     save: async (account, changes) => {
       if (isNothing(changes)) return;
       await db.transaction().execute((write) => saveAll(write, [{ account, changes }]));
@@ -182,8 +187,8 @@ function unreadableSentence({ name, editor }: LedgerPlace, account: string, unre
 }
 
 /** The next piece is on its way while one is read. */
-async function loadTasks<T>(
-  { view, account, clock }: Loading,
+export async function loadTasks<T>(
+  { view, account, clock }: Omit<Loading, 'place'>,
   read: (taskId: string, body: string) => readonly T[],
 ): Promise<readonly T[]> {
   const fetch = (after?: string) => {

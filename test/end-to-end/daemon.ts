@@ -17,7 +17,7 @@ if (process.env.VITEST) {
   vi.setConfig({ maxConcurrency: 60, testTimeout: 120_000, hookTimeout: 120_000 });
 }
 
-const main = join(import.meta.dirname, '../../src/main.ts');
+const ours = join(import.meta.dirname, '../../src/main.ts');
 /** As `src/relaykeeper` has it: what Node compiled once it need not compile at each start. */
 const compiled = join(import.meta.dirname, '../../node_modules/.cache/relaykeeper');
 
@@ -135,6 +135,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
   readonly nodeArgs?: readonly string[];
+  /** The program, if it is not this one. */
+  readonly main?: string;
   /**
    * A shell's words, in which `run` is the daemon and takes redirections: its output goes somewhere else than here, so
    * it is asked (`answering`, `gone`) rather than read.
@@ -201,7 +203,7 @@ export class Daemon {
   #scraping: Promise<unknown> = Promise.resolve();
   #nextScrape: Promise<readonly Sample[]> | undefined;
 
-  constructor({ folder: path, config, env = {}, args = [], nodeArgs = [], timed, shell }: StartOptions) {
+  constructor({ folder: path, config, env = {}, args = [], nodeArgs = [], main = ours, timed, shell }: StartOptions) {
     this.folder = path;
     if (config !== undefined) writeConfig(path, config);
     const line = [process.execPath, ...nodeArgs, main, 'run', '--config', configPath(path), ...args];
@@ -385,7 +387,7 @@ export class Daemon {
 /** Any other command of the program, to its end. */
 export async function command(path: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   mkdirSync(path, { recursive: true });
-  const child = spawn(process.execPath, [main, ...args], {
+  const child = spawn(process.execPath, [ours, ...args], {
     cwd: path,
     env: { PATH: process.env.PATH ?? '', USER: 'lin', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

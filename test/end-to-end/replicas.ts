@@ -6,14 +6,15 @@ import { createConnection, createServer, type Socket } from 'node:net';
 import { expect } from 'vitest';
 import { type PostgresOptions, type PostgresServer, startPostgres } from '../postgres.ts';
 import { account, env, type PretendCloud, tasks } from './cloud.ts';
-import { type Daemon, plainServer, type Stage, sleep, until } from './daemon.ts';
+import { type Daemon, plainServer, type Stage, type StartOptions, sleep, until } from './daemon.ts';
 
 export const backoffMs = 4_000;
 const perSecond = 10;
 
 /** Between a replica and the database: passes on, cuts, swallows, or takes its time. */
 export class Wire {
-  readonly #to: number;
+  /** The server's port: what joins from now on. */
+  to: number;
   readonly #sockets = new Set<Socket>();
   readonly #server = createServer((client) => this.#join(client));
   port = 0;
@@ -23,22 +24,24 @@ export class Wire {
   blackhole = false;
   /** The answer to the next statement that has this in it is lost, with its connection. */
   losesAnswerTo: string | undefined;
+  /** Told of each piece that a replica sends, before it is passed on. */
+  onPiece: (piece: Buffer) => void = () => {};
   /** How long each piece from the replica waits: about a statement. */
   delayMs = 0;
 
   constructor(to: number) {
-    this.#to = to;
+    this.to = to;
   }
 
-  async open(): Promise<this> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+  async open(port = 0, host = '127.0.0.1'): Promise<this> {
+    await new Promise<void>((resolve) => this.#server.listen(port, host, resolve));
     const address = this.#server.address();
     this.port = typeof address === 'object' && address ? address.port : 0;
     return this;
   }
 
   #join(client: Socket): void {
-    const server = createConnection({ port: this.#to, host: '127.0.0.1' });
+    const server = createConnection({ port: this.to, host: '127.0.0.1' });
     for (const [from, to] of [
       [client, server],
       [server, client],
@@ -47,7 +50,10 @@ export class Wire {
       let last: Promise<unknown> = Promise.resolve();
       from.on('data', (piece) => {
         last = last.then(async () => {
-          if (from === client) this.pieces++;
+          if (from === client) {
+            this.pieces++;
+            this.onPiece(piece);
+          }
           if (from === client && this.delayMs > 0) await sleep(this.delayMs);
           if (this.blackhole || to.destroyed) return;
           if (from === client && this.losesAnswerTo !== undefined && piece.includes(this.losesAnswerTo)) {
@@ -88,10 +94,12 @@ export interface Replica {
 
 export interface ReplicaSet {
   readonly server: PostgresServer;
+  /** The database, without any wire between. */
+  readonly url: string;
   readonly replicas: Replica[];
   readonly clouds: ReadonlyMap<string, PretendCloud>;
-  /** One more; `after` it has begun its work. */
-  add(): Promise<Replica>;
+  /** One more, that listens; `store` gives the entry of the configuration from the address through its wire. */
+  add(how?: Partial<StartOptions> & { readonly store?: (url: string) => string | object }): Promise<Replica>;
   /** The accounts of each living replica, as its own metrics say. */
   owned(replica: Replica): Promise<readonly string[]>;
   /** One owner each, and none has more than one account more than another. */
@@ -106,6 +114,8 @@ export interface ReplicaSetOptions {
   readonly accounts: number;
   readonly tasksEach?: number;
   readonly postgres?: PostgresOptions;
+  /** One that runs already; the default is a new one as `postgres` says. */
+  readonly server?: PostgresServer;
   /** More of each account's entry in the configuration. */
   readonly more?: object;
   /** Stands between all replicas and the server: gives the port that they are to use. */
@@ -114,28 +124,29 @@ export interface ReplicaSetOptions {
 
 export async function replicaSet(
   stage: Stage,
-  { replicas: count, accounts, tasksEach = 4, pooler, more = {}, postgres = {} }: ReplicaSetOptions,
+  { replicas: count, accounts, tasksEach = 4, pooler, more = {}, postgres = {}, ...given }: ReplicaSetOptions,
 ): Promise<ReplicaSet> {
-  const server = await startPostgres(postgres);
+  const server = given.server ?? (await startPostgres(postgres));
   stage.onLeave(() => server.stop());
-  const url = new URL(await server.database());
+  const direct = await server.database();
+  const url = new URL(direct);
   const port = pooler ? await pooler(server) : server.port;
   const clouds = new Map<string, PretendCloud>();
   for (let i = 0; i < accounts; i++) clouds.set(`a${i}`, await stage.cloud({ tasks: tasks(`t${i}`, tasksEach) }));
   const replicas: Replica[] = [];
 
-  async function add(): Promise<Replica> {
+  async function add({ store, ...how }: Parameters<ReplicaSet['add']>[0] = {}): Promise<Replica> {
     const wire = await new Wire(port).open();
     stage.onLeave(() => wire.close());
     url.port = `${wire.port}`;
     const config = {
       server: plainServer,
-      store: url.href,
+      store: store?.(url.href) ?? url.href,
       accounts: [...clouds].map(([name, cloud]) => account(cloud, name, more)),
       groups: [{ name: 'vip', backoff: { initial: `${backoffMs}ms`, factor: 1, jitter: 0 }, verifyWithin: '3s' }],
     };
     const folder = stage.folder();
-    const daemon = await stage.start({ folder, env, config });
+    const daemon = await stage.start({ folder, env, config, ...how });
     const replica = { daemon, wire, folder };
     replicas.push(replica);
     return replica;
@@ -150,6 +161,7 @@ export async function replicaSet(
 
   return {
     server,
+    url: direct,
     replicas,
     clouds,
     add,

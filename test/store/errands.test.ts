@@ -83,6 +83,30 @@ describe.each(pairs)('a copy from $from.engine to $to.engine', ({ from, to }) =>
   });
 });
 
+it('a copy that has been used since is not overwritten by what it was copied from; the way back is open', async () => {
+  const [a, b] = [temporaryFile(), await (await postgres()).database()];
+  const saved = async (place: string, name: string) => {
+    const store = await opened(place);
+    await store.ledgerStore.save('main', { ...nothing, tasks: [record(name)], events: [found(name)] });
+    await store.close();
+  };
+  const copied = (from: string, to: string) => errand({ kind: 'copy', from: addressOf(from), to: addressOf(to) });
+  await saved(a, 'before');
+  expect((await copied(a, b)).exitCode).toBe(0);
+  expect((await copied(a, b)).exitCode).toBe(0);
+  await saved(b, 'since');
+  const used = await contentOf(b);
+  const refused = await copied(a, b);
+  expect([refused.exitCode, refused.lines.join()]).toEqual([1, expect.stringContaining('has been used since')]);
+  expect(await contentOf(b)).toEqual(used);
+  expect((await copied(b, a)).exitCode).toBe(0);
+  expect(await contentOf(a)).toEqual(used);
+  // Both went on: neither may have the other's place.
+  await saved(a, 'here');
+  await saved(b, 'there');
+  for (const way of [copied(a, b), copied(b, a)]) expect((await way).exitCode).toBe(1);
+});
+
 async function changed(place: string, text: string): Promise<void> {
   if (place.startsWith('postgres:')) {
     await (await postgres()).ask(`set search_path = relaykeeper; ${text}`, place);

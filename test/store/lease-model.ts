@@ -30,6 +30,7 @@ export const window = 1;
 const timeout = 1;
 const terms: real.Terms = { leaseMs: 4, marginMs: 1 };
 const replicas = [0, 1, 2] as const;
+const [me, somebody] = ['me', 'somebody'];
 /** Two take-overs. */
 const lastEpoch = 3;
 
@@ -150,7 +151,6 @@ function steps(world: World, rules: Protocol, work: Work): readonly Step[] {
 
 function leaseSteps(world: World, replica: Replica, i: number, rules: Protocol): readonly Step[] {
   const found: Step[] = [];
-  const [me, somebody] = ['me', 'somebody'];
   const lease: real.Lease = { ...world.lease, holder: replica.holds ? me : somebody };
   if (replica.read !== 0) found.push(['reads the row', change(world, i, { read: 0 })]);
   if (replica.read === undefined) return found;
@@ -174,11 +174,11 @@ function leaseSteps(world: World, replica: Replica, i: number, rules: Protocol):
 }
 
 function callSteps(world: World, replica: Replica, i: number, rules: Protocol): readonly Step[] {
-  const { tenure, intends, call, wait } = replica;
+  const { tenure, intends, call, wait, holds } = replica;
   if (call) return [['is answered', arrives(world, i)]];
   if (!tenure) return [];
   if (!intends) {
-    if (!rules.mayWrite({ ...world.lease, holder: '' }, tenure.epoch)) return [];
+    if (!rules.mayWrite({ ...world.lease, holder: holds ? me : somebody }, tenure.epoch, me)) return [];
     if (tenure.epoch !== world.lease.epoch) throw new Broken('a ledger is written by its owner alone');
     return [['saves an intent', change(world, i, { intends: true })]];
   }
@@ -192,11 +192,17 @@ function callSteps(world: World, replica: Replica, i: number, rules: Protocol): 
   return [['sends', change(world, i, { intends: false, call: { age: 0, epoch: tenure.epoch } })]];
 }
 
-function requestSteps(world: World, { tenure, sawRequest }: Replica, i: number, rules: Protocol): readonly Step[] {
+function requestSteps(
+  world: World,
+  { tenure, sawRequest, holds }: Replica,
+  i: number,
+  rules: Protocol,
+): readonly Step[] {
   if (!tenure) return [];
   if (!sawRequest)
     return world.request === 'pending' ? [['sees the request', change(world, i, { sawRequest: true })]] : [];
-  const isFree = world.request === 'pending' && rules.mayWrite({ ...world.lease, holder: '' }, tenure.epoch);
+  const lease = { ...world.lease, holder: holds ? me : somebody };
+  const isFree = world.request === 'pending' && rules.mayWrite(lease, tenure.epoch, me);
   if (rules.takesRequestsOnce && !isFree) return [['finds it taken', change(world, i, { sawRequest: false })]];
   if (world.request === 'done') throw new Broken('a request is executed once');
   return [['executes the request', { ...change(world, i, { sawRequest: false }), request: 'done' }]];

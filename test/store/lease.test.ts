@@ -5,6 +5,19 @@ import { explore, type Protocol, protocol, type Work } from './lease-model.ts';
 
 const minute = 60_000;
 
+describe('a lease that ends later than any can', () => {
+  const row = (expiresAt: number) => ({ epoch: 4, holder: 'b', expiresAt });
+  it.each([
+    [-1, undefined],
+    [lease.terms.leaseMs, undefined],
+    [lease.terms.leaseMs + 1, lease.terms.leaseMs],
+    [3_600_000, lease.terms.leaseMs],
+  ])('in %i ms: %j', (left, leftThen) => {
+    const now = 1_000_000;
+    expect(lease.shorten(row(now + left), now)).toEqual(leftThen === undefined ? undefined : row(now + leftThen));
+  });
+});
+
 describe('the lease protocol', () => {
   it.each<Work>(['calls', 'requests'])(
     'has one actor at any time, over two take-overs: %s',

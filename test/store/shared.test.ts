@@ -17,13 +17,21 @@ import { addressed, opened, postgres, temporaryDirectory } from './surroundings.
 
 const forever = new AbortController().signal;
 
+const tenTimesAsFast = {
+  ...systemClock,
+  monotonic: () => systemClock.monotonic() * 10,
+  sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 10, signal),
+  after: (ms: number, run: () => void) => systemClock.after(ms / 10, run),
+};
+
 async function shared(
   url: string,
   more: { readonly password?: () => Promise<string>; readonly ca?: () => Promise<string> } = {},
+  clock = systemClock,
 ): Promise<Store> {
   const store = await openSharedStore({
     place: { ...addressed(url), ...more },
-    clock: systemClock,
+    clock,
     onTrace: () => {},
     patienceMs: 1_000,
   });
@@ -177,6 +185,139 @@ describe('what operators ask of the wrong replica', () => {
   });
 });
 
+/** What is so within this is so at the next look. */
+const soon = async (isSo: () => Promise<boolean> | boolean, withinMs = 5_000) => {
+  const giveUpAt = performance.now() + withinMs;
+  while (!(await isSo())) {
+    if (performance.now() > giveUpAt) throw new Error(`not within ${withinMs} ms`);
+    await systemClock.sleep(20);
+  }
+};
+const askAbout = async (url: string, text: string) => (await postgres()).ask(text, url);
+
+async function wired(url: string) {
+  const at = new URL(url);
+  const wire = await new Wire((await postgres()).port).open();
+  onTestFinished(() => wire.close());
+  at.port = `${wire.port}`;
+  return { wire, url: at.href };
+}
+
+describe('a server that took over without all that the one before had', () => {
+  it('gave an epoch to two: the first neither writes nor acts any more', async () => {
+    const url = await (await postgres()).database();
+    const store = await shared(url);
+    const { lost } = await owning(store);
+    await askAbout(url, "update relaykeeper.lease set holder = 'another'");
+    await expect(save(store, 'twice')).rejects.toThrow('another replica owns account main');
+    await soon(() => lost.aborted);
+    expect(store.ownership.remainingMs('main')).toBe(0);
+  });
+
+  it('lags behind the one that gave the account: its ledger is not taken for the newest', async () => {
+    const url = await (await postgres()).database();
+    const store = await shared(url);
+    await store.ownership.acquire('main', forever);
+    await askAbout(url, 'update relaykeeper.lease set epoch = epoch - 1');
+    await expect(store.ledgerStore.load('main', 0)).rejects.toThrow('is it a standby that lags?');
+  });
+});
+
+it('a server that takes no writes is a lost store, at the start and later, until it takes them', async () => {
+  const url = await (await postgres()).database();
+  const readOnly = async (on: boolean) => {
+    const name = new URL(url).pathname.slice(1);
+    await askAbout(url, `alter role keeper in database ${name} set default_transaction_read_only = ${on}`);
+    const theirs = "usename = 'keeper' and datname = current_database()";
+    await askAbout(url, `select pg_terminate_backend(pid) from pg_stat_activity where ${theirs}`);
+  };
+  await readOnly(true);
+  await expect(shared(url)).rejects.toThrow('it takes no writes');
+  await readOnly(false);
+  const store = await shared(url);
+  await owning(store);
+  await readOnly(true);
+  await expect(save(store, 'never')).rejects.toThrow(/it takes no writes|connection/);
+  await expect(save(store, 'never')).rejects.toThrow('it takes no writes');
+  expect(store.up()).toBe(false);
+  await readOnly(false);
+  await soon(() =>
+    save(store, 'again')
+      .then(() => true)
+      .catch(() => false),
+  );
+  expect(store.up()).toBe(true);
+  expect(await taskIds(store)).toEqual(['again']);
+});
+
+it('a database whose clock was set back: leases and replicas of an hour ahead keep nobody waiting', async () => {
+  const url = await (await postgres()).database();
+  const store = await shared(url);
+  const ahead = 'extract(epoch from clock_timestamp()) * 1000 + 3600000';
+  await askAbout(url, `insert into relaykeeper.replica select '0', 'gone', 'x', 'x', '["main"]', ${ahead}, ${ahead}`);
+  await askAbout(url, `insert into relaykeeper.lease select 'far', 3, '0', ${ahead}`);
+  await owning(store);
+  await soon(async () => {
+    const rows = await askAbout(
+      url,
+      `select 1 from relaykeeper.lease where account = 'far' and epoch = 3 and expires_at < ${ahead} - 3560000`,
+    );
+    return rows.length > 0;
+  });
+  // This replica's own rows are of before, too.
+  const other = await shared(url);
+  const { lost } = await owning(other, 'second');
+  await askAbout(url, `update relaykeeper.replica set seen_at = ${ahead}, started_at = ${ahead}`);
+  await systemClock.sleep(2_500);
+  expect(lost.aborted).toBe(false);
+  const [found] = await askAbout(
+    url,
+    `select count(*)::int as there from relaykeeper.replica where seen_at < ${ahead} - 3560000`,
+  );
+  expect(found?.there).toBe(2);
+});
+
+it('what is handed over while its lease is renewed is free at once', async () => {
+  const url = await (await postgres()).database();
+  const { wire, url: through } = await wired(url);
+  const store = await shared(through, {}, tenTimesAsFast);
+  const { handOver } = await owning(store);
+  const left = new Promise<void>((resolve) => {
+    wire.onPiece = (piece) => {
+      if (!piece.includes('set expires_at')) return;
+      wire.onPiece = () => {};
+      resolve(handOver?.());
+    };
+  });
+  await left;
+  const free = 'select 1 from relaykeeper.lease where expires_at <= extract(epoch from clock_timestamp()) * 1000';
+  await soon(async () => (await askAbout(url, free)).length > 0, 3_000);
+});
+
+it('a start that is cut anywhere leaves nothing by half', async () => {
+  const made = async (url: string) =>
+    askAbout(
+      url,
+      `select relname, relkind from pg_class where relnamespace = 'relaykeeper'::regnamespace order by relname`,
+    );
+  const whole = await (await postgres()).database();
+  const { wire: counting, url: counted } = await wired(whole);
+  await (await shared(counted)).close();
+  for (const part of [0.3, 0.7]) {
+    const url = await (await postgres()).database();
+    const { wire, url: through } = await wired(url);
+    wire.onPiece = () => {
+      if (wire.pieces > counting.pieces * part) wire.cut();
+    };
+    const place = addressed(through);
+    const cut = openSharedStore({ place, clock: systemClock, onTrace: () => {}, patienceMs: 0 });
+    await expect(cut).rejects.toThrow(/connection/);
+    expect(await askAbout(url, "select 1 from pg_namespace where nspname = 'relaykeeper'")).toEqual([]);
+    await (await shared(url)).close();
+    expect(await made(url)).toEqual(await made(whole));
+  }
+});
+
 describe('versions side by side', () => {
   const meta = async (url: string, key: string, value: number) =>
     (await postgres()).ask(`update relaykeeper.meta set value = '${value}' where key = '${key}'`, url);
@@ -266,15 +407,8 @@ it('who keeps the ledger in a file does not load the driver', () => {
 
 it('an operator who waits long for an answer makes no fault of the store; what nobody took is withdrawn', async () => {
   const url = await (await postgres()).database();
-  // Ten times as fast.
-  const clock = {
-    ...systemClock,
-    monotonic: () => systemClock.monotonic() * 10,
-    sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 10, signal),
-    after: (ms: number, run: () => void) => systemClock.after(ms / 10, run),
-  };
-  const store = await openSharedStore({ place: addressed(url), clock, onTrace: () => {} });
-  onTestFinished(() => store.close());
+  const clock = tenTimesAsFast;
+  const store = await shared(url, {}, clock);
   const asked = store.shared?.ask('nobodys', { kind: 'release', taskId: 'a', by: 'lin' });
   await clock.sleep(15_000);
   expect([store.up(), store.failingSince()]).toEqual([true, undefined]);

@@ -46,7 +46,7 @@ function addressOf({ url, password, ca }: PostgresPlace, trusted: { readonly ca:
   const { hostname, port, pathname, username, searchParams } = new URL(url);
   const mode = searchParams.get('sslmode') ?? (ca ? 'verify-full' : 'disable');
   return {
-    host: decodeURIComponent(hostname) || 'localhost',
+    host: decodeURIComponent(hostname).replace(/^\[(.*)\]$/, '$1') || 'localhost',
     port: Number(port || 5432),
     database: decodeURIComponent(pathname.slice(1)),
     user: decodeURIComponent(username),
@@ -84,6 +84,8 @@ function mindful(pool: pg.Pool, ready: () => Promise<void>): PostgresPool {
       client.on('error', onError);
       return {
         query: (async (sql: string, parameters: readonly unknown[] = []) => {
+          // It was rolled back with its connection; an error here would hide the one that led to it.
+          if (broken && sql === 'rollback') return { rows: [] };
           if (broken) throw new ConnectionLost('the connection to the database was lost');
           try {
             return await client.query(sql, parameters.map(storable));

@@ -54,7 +54,18 @@ export function release(lease: Lease, now: number, me: string): Lease | undefine
   return { ...lease, expiresAt: now };
 }
 
-export const mayWrite = (lease: Lease, epoch: number): boolean => lease.epoch === epoch;
+/**
+ * Unless a lease ends later than any can: it was written before the database's clock was set back. Then it lasts as long as
+ * a new one, which is longer than its owner believes to have it.
+ */
+export function shorten(lease: Lease, now: number, { leaseMs } = terms): Lease | undefined {
+  if (lease.expiresAt <= now + leaseMs) return undefined;
+  return { ...lease, expiresAt: now + leaseMs };
+}
+
+/** The holder is asked too: a server that lost commits when it took over has given an epoch to two. */
+export const mayWrite = (lease: Lease, epoch: number, me: string): boolean =>
+  lease.epoch === epoch && lease.holder === me;
 
 /** `askedAt`: when the database was asked for the row that was then claimed or renewed, by our monotonic clock. */
 export function tenureFrom(lease: Lease, askedAt: number, { leaseMs, marginMs } = terms): Tenure {

@@ -6,7 +6,19 @@
 import type { Owned, Ownership, ReplicaSeen } from '../../domain/ports/store-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
 import { assign, type Candidate } from './assign.ts';
-import { claim, coveredMs, release, renew, renewEveryMs, type Tenure, tenureFrom, terms, unclaimed } from './lease.ts';
+import {
+  claim,
+  coveredMs,
+  mayWrite,
+  release,
+  renew,
+  renewEveryMs,
+  shorten,
+  type Tenure,
+  tenureFrom,
+  terms,
+  unclaimed,
+} from './lease.ts';
 import type { Change, LeaseRows, ReplicaRow, Sight } from './rows.ts';
 
 const lookEveryMs = 1_000;
@@ -100,23 +112,26 @@ export function openLeases(options: LeasesOptions): Leases {
     const lookedAt = clock.monotonic();
     sight = await rows.look();
     sightAt = lookedAt;
+    const { now } = sight;
     for (const [account, { tenure }] of held) {
       const lease = sight.leases.get(account);
-      if (lease?.epoch !== tenure.epoch) lose(account, 'another replica has the account');
+      if (!lease || !mayWrite(lease, tenure.epoch, id)) lose(account, 'another replica has the account');
       // By the database's clock, which may have been set: whoever sees it so may claim it.
-      else if (lease.expiresAt <= sight.now) lose(account, 'its lease has run out');
+      else if (lease.expiresAt <= now) lose(account, 'its lease has run out');
     }
     await keepOwn(sight, lookedAt);
-    await takeFree(sight, lookedAt);
+    // The database's clock was set, or it lost what was said: nobody counts on this replica until it is said again.
+    if (sight.replicas.some((one) => one.id === id && isThere(now)(one))) await takeFree(sight, lookedAt);
+    else said = '';
     options.onSight(sight);
   }
 
   async function keepOwn({ leases, now }: Sight, askedAt: number): Promise<void> {
     const renews = askedAt - renewedAt >= renewEveryMs;
     const changes: Change[] = [];
-    for (const [account, { free }] of held) {
-      const from = leases.get(account) ?? unclaimed;
-      const to = free ? release(from, now, id) : renews ? renew(from, now, id) : undefined;
+    for (const [account, from] of leases) {
+      const own = held.get(account);
+      const to = own?.free ? release(from, now, id) : own && renews ? renew(from, now, id) : shorten(from, now);
       if (to) changes.push({ account, from, to });
     }
     const done = await rows.keep(changes);
@@ -124,8 +139,9 @@ export function openLeases(options: LeasesOptions): Leases {
     for (const { account, to } of changes) {
       const one = held.get(account);
       if (!one || !done.has(account)) continue;
-      if (one.free) lose(account, 'it was handed over');
-      else extend(account, one, tenureFrom(to, askedAt));
+      // It may have become free since it was renewed: then the next turn frees its row.
+      if (to.expiresAt <= now) lose(account, 'it was handed over');
+      else if (renews) extend(account, one, tenureFrom(to, askedAt));
     }
   }
 
@@ -152,7 +168,7 @@ export function openLeases(options: LeasesOptions): Leases {
       (one): Candidate => ({
         id: one.id,
         accounts: new Set(one.accounts),
-        settled: now - one.startedAt >= settledAfterMs,
+        settled: Math.abs(now - one.startedAt) >= settledAfterMs,
       }),
     );
     const owners = [...leases].flatMap(([account, { holder, expiresAt }]) =>
@@ -229,7 +245,8 @@ export function openLeases(options: LeasesOptions): Leases {
   };
 }
 
-const isThere = (now: number) => (one: ReplicaRow) => now - one.seenAt < goneAfterMs;
+/** One that was seen long after the present moment was so before the database's clock was set back. */
+const isThere = (now: number) => (one: ReplicaRow) => Math.abs(now - one.seenAt) < goneAfterMs;
 
 function shown({ replicas, leases, now }: Sight, id: string): readonly ReplicaSeen[] {
   return replicas

@@ -6,6 +6,8 @@
  */
 import { type Kysely, sql } from 'kysely';
 import type { News, NewsMark } from '../../domain/ports/store-port.ts';
+import type { Clock } from '../../domain/ports/time-port.ts';
+import { loadTasks } from '../ledger-store.ts';
 import { accountRecord, decode, hold, taskRecord } from '../records.ts';
 import type { Tables } from '../tables.ts';
 
@@ -14,17 +16,21 @@ interface Row {
   readonly body: string;
 }
 
-/** `since`: by account, from its last news; an account without one is read whole. */
+interface Reading {
+  readonly db: Kysely<Tables>;
+  readonly clock: Clock;
+}
+
+/** Rows read in one turn of the thread. */
+const turnRows = 500;
+
+/** `since`: by account, from its last news; an account without one is read whole, a page at a time. */
 export function newsOf(
-  db: Kysely<Tables>,
+  { db, clock }: Reading,
   accounts: readonly string[],
   since: ReadonlyMap<string, NewsMark>,
 ): Promise<News> {
-  const marks = accounts.map((account) => since.get(account) ?? 0);
-  const newer = (table: string) => sql<Row>`select kept.account, kept.body
-    from ${sql.table(`relaykeeper.${table}`)} as kept
-    join unnest(${accounts}::text[], ${marks}::bigint[]) as asked(account, mark)
-      on kept.account = asked.account and kept.tx >= asked.mark`;
+  const known = accounts.filter((account) => since.has(account));
   return db
     .transaction()
     .setIsolationLevel('repeatable read')
@@ -33,16 +39,31 @@ export function newsOf(
       const oldest = await sql<{
         mark: NewsMark;
       }>`select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as mark`.execute(view);
-      const tasks = await newer('task_record').execute(view);
-      const records = await newer('account_record').execute(view);
+      const newer = (table: string, of: readonly string[]) =>
+        sql<Row>`select kept.account, kept.body from ${sql.table(`relaykeeper.${table}`)} as kept
+          join unnest(${of}::text[], ${of.map((account) => since.get(account) ?? 0)}::bigint[]) as asked(account, mark)
+            on kept.account = asked.account and kept.tx >= asked.mark`.execute(view);
+      const records = await newer('account_record', accounts);
       // They are few, and one that was removed leaves no row.
       const holds =
         await sql<Row>`select account, body from relaykeeper.hold where account = any(${accounts}::text[])`.execute(
           view,
         );
+      const changed = await newer('task_record', known);
+      const tasks: News['tasks'][number][] = [];
+      for (let from = 0; from < changed.rows.length; from += turnRows) {
+        tasks.push(...readable(changed.rows.slice(from, from + turnRows), (body) => decode(taskRecord, body)));
+        await clock.yield();
+      }
+      for (const account of accounts) {
+        if (since.has(account)) continue;
+        const read = (_taskId: string, body: string) =>
+          readable([{ account, body }], (text) => decode(taskRecord, text));
+        for (const row of await loadTasks({ view, account, clock }, read)) tasks.push(row);
+      }
       return {
         mark: oldest.rows[0]?.mark ?? 0,
-        tasks: readable(tasks.rows, (body) => decode(taskRecord, body)),
+        tasks,
         records: readable(records.rows, (body) => decode(accountRecord, body)),
         holds: readable(holds.rows, (body) => decode(hold, body)),
       };

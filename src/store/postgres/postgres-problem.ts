@@ -41,6 +41,8 @@ function sentenceOf(error: unknown): string | undefined {
   if (state !== undefined) return bySqlState[state] ?? `${oneLine(error.message)} (SQLSTATE ${state})`;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   if (code !== undefined && bySystem[code] !== undefined) return bySystem[code];
+  if (code === 'CERT_HAS_EXPIRED')
+    return 'its certificate has expired: put a new one there; it is taken at the next try';
   if (code !== undefined && /CERT|SSL|TLS|ISSUER|ALTNAME/.test(code))
     return `its certificate is not trusted (${code}): give the one that signed it, \`store.caFile\``;
   if (error instanceof AggregateError && error.errors.length > 0) return sentenceOf(error.errors[0]);

@@ -3,18 +3,19 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { type Kysely, sql } from 'kysely';
 import { history, maxEventsKept, pruneEvents } from '../event-log.ts';
 import { ledgerStore } from '../ledger-store.ts';
 import type { SharedStoreOptions, Store } from '../store.ts';
 import { StoreProblem } from '../store-problem.ts';
-import { refuseUnfinished } from '../tables.ts';
+import { refuseUnfinished, type Tables } from '../tables.ts';
 import { watch } from '../watched.ts';
 import { connectTo, sqlState } from './connection.ts';
 import { newsOf } from './news.ts';
 import { postgresProblem } from './postgres-problem.ts';
 import { prepare, readKey } from './postgres-tables.ts';
 import { openReplica } from './replica.ts';
-import { forgetAnswered, requestRows } from './request-rows.ts';
+import { forgetOld, requestRows } from './request-rows.ts';
 import { leaseRows } from './rows.ts';
 import { saveTransactions } from './save-transactions.ts';
 import { settledOn } from './settled.ts';
@@ -55,7 +56,18 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
   });
 
   const leasesAt = connectTo(place, leaseConnections);
-  const ledger = ledgerStore({ db, name, editor: `psql ${name}` }, clock);
+  const id = randomUUID();
+  /** `epoch`: the reader's own, which the server has to know of. What owners before it saved was committed before that. */
+  const load = (account: string, budgetSince: number, epoch?: number) => {
+    const mustKnow = async (view: Kysely<Tables>) => {
+      const { rows } = await sql<{
+        epoch: number;
+      }>`select epoch from relaykeeper.lease where account = ${account}`.execute(view);
+      if (epoch !== undefined && rows[0]?.epoch !== epoch)
+        throw new StoreProblem(`${name}: it does not show that account ${account} is ours: is it a standby that lags?`);
+    };
+    return ledgerStore({ db, name, editor: `psql ${name}`, mustKnow }, clock).load(account, budgetSince);
+  };
   const past = history(db, (error) => onTrace({ operation: 'events', durationMs: 0, error, up: true }));
   const settledUpTo = settledOn(db, clock);
   const replica = readOnly
@@ -63,13 +75,13 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
     : openReplica({
         statements: {
           ...leaseRows(leasesAt.db),
-          ...requestRows(db),
-          ...saveTransactions(db),
-          load: ledger.load,
-          news: (accounts, since) => newsOf(db, accounts, since),
+          ...requestRows(db, id),
+          ...saveTransactions(db, id),
+          load,
+          news: (accounts, since) => newsOf({ db, clock }, accounts, since),
         },
         clock,
-        id: randomUUID(),
+        id,
         name: process.pid === 1 ? hostname() : `${hostname()}:${process.pid}`,
         version: options.replica?.version ?? 'unknown',
         configHash: options.replica?.configHash ?? (() => ''),
@@ -84,7 +96,7 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
   return {
     kind: 'postgres',
     ledgerStore: replica?.ledgerStore ?? {
-      load: (account, budgetSince) => run('load', () => ledger.load(account, budgetSince)),
+      load: (account, budgetSince) => run('load', () => load(account, budgetSince)),
       save: refuse,
     },
     history: {
@@ -96,7 +108,7 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
     fingerprintKey: () => key,
     prune: async (now) => {
       if (readOnly) return 0;
-      await run('prune', () => forgetAnswered(db));
+      await run('prune', () => forgetOld(db));
       return run('prune', () => pruneEvents(db, now, maxEvents, async () => {}));
     },
     up: () => watching.failingSince() === undefined,

@@ -11,6 +11,7 @@ import { readMeta, schemaVersion, steps, type Tables, writeMeta } from '../table
 
 /** Any number that is only ours: it keeps replicas that start together from making the tables twice. */
 const migrationLock = 0x524c594b;
+const halfWayWithin = '10s';
 
 /** By the database's clock, Unix milliseconds. */
 export const databaseNow = sql<number>`floor(extract(epoch from clock_timestamp()) * 1000)::bigint`;
@@ -64,7 +65,9 @@ const ownSteps: readonly Step[] = [
  */
 export async function prepare(db: Kysely<Tables>, name: string, newKey: () => string): Promise<Uint8Array> {
   return db.transaction().execute(async (write) => {
-    await sql`select pg_advisory_xact_lock(${migrationLock})`.execute(write);
+    // One that was stopped or cut off half way is ended by the server, so that the others need not wait for it.
+    await sql`select set_config('idle_in_transaction_session_timeout', ${halfWayWithin}, true),
+      pg_advisory_xact_lock(${migrationLock})`.execute(write);
     const found = await sql`select 1 from pg_namespace where nspname = 'relaykeeper'`.execute(write);
     // Even with `if not exists` it would ask for a right that only the first start needs.
     if (found.rows.length === 0) await sql`create schema relaykeeper`.execute(write);

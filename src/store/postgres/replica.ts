@@ -20,7 +20,8 @@ import { openSaves } from './saves.ts';
 const noEpoch = -1;
 
 export interface Statements extends LeaseRows, RequestRows, SaveTransactions {
-  load(account: string, budgetSince: number): Promise<StoredLedger>;
+  /** `epoch`: if the reader owns the account; rejects if the server does not know of it. */
+  load(account: string, budgetSince: number, epoch?: number): Promise<StoredLedger>;
   news(accounts: readonly string[], since: ReadonlyMap<string, NewsMark>): Promise<News>;
 }
 
@@ -65,7 +66,7 @@ export function openReplica(options: ReplicaOptions): Replica {
     ledgerStore: {
       load: async (account, budgetSince) => {
         const epoch = leases.epochOf(account);
-        const stored = await run('load', () => statements.load(account, budgetSince));
+        const stored = await run('load', () => statements.load(account, budgetSince, epoch));
         if (epoch !== undefined) readIn.set(account, epoch);
         return stored;
       },

@@ -26,7 +26,8 @@ export interface RequestRows {
 
 const keptMs = 3_600_000;
 
-export const requestRows = (db: Kysely<Tables>): RequestRows => ({
+/** `replica`: the one that takes them. */
+export const requestRows = (db: Kysely<Tables>, replica: string): RequestRows => ({
   async add(id, account, request) {
     await sql`insert into relaykeeper.request (id, account, body, asked_at)
       values (${id}, ${account}, ${JSON.stringify(request)}, ${databaseNow})`.execute(db);
@@ -48,7 +49,8 @@ export const requestRows = (db: Kysely<Tables>): RequestRows => ({
         select id, taken_in, asked_at from relaykeeper.request
         where id = ${id} and answer is null and (taken_in is null or taken_in < ${epoch}) for update)
       update relaykeeper.request set taken_in = ${epoch} from open, relaykeeper.lease
-      where request.id = open.id and lease.account = request.account and lease.epoch = ${epoch}
+      where request.id = open.id and lease.account = request.account
+        and lease.epoch = ${epoch} and lease.holder = ${replica}
       returning request.body, open.taken_in as was, ${databaseNow} - open.asked_at as age`.execute(db);
     const [taken] = rows;
     return taken && { request: JSON.parse(taken.body) as OperatorRequest, was: taken.was, ageMs: taken.age };
@@ -59,6 +61,8 @@ export const requestRows = (db: Kysely<Tables>): RequestRows => ({
   },
 });
 
-export async function forgetAnswered(db: Kysely<Tables>): Promise<void> {
-  await sql`delete from relaykeeper.request where asked_at < ${databaseNow} - ${keptMs}`.execute(db);
+/** Requests that nobody waits for, and replicas that ended without a word. */
+export async function forgetOld(db: Kysely<Tables>): Promise<void> {
+  await sql`delete from relaykeeper.request where abs(asked_at - ${databaseNow}) > ${keptMs}`.execute(db);
+  await sql`delete from relaykeeper.replica where abs(seen_at - ${databaseNow}) > ${keptMs}`.execute(db);
 }

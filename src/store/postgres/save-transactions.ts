@@ -24,7 +24,8 @@ export interface SaveTransactions {
   fateOf(transaction: string): Promise<string | undefined>;
 }
 
-export const saveTransactions = (db: Kysely<Tables>): SaveTransactions => ({
+/** `id`: whose saves they are. */
+export const saveTransactions = (db: Kysely<Tables>, id: string): SaveTransactions => ({
   write: (parts, begun) =>
     db.transaction().execute(async (write) => {
       const set = Object.entries(limits).map(([key, value]) => sql`set_config(${key}, ${value}, true)`);
@@ -33,7 +34,8 @@ export const saveTransactions = (db: Kysely<Tables>): SaveTransactions => ({
         select lease.account, pg_current_xact_id()::text as xact
         from relaykeeper.lease join unnest(
           ${parts.map(({ account }) => account)}::text[], ${parts.map(({ epoch }) => epoch)}::bigint[]
-        ) as mine(account, epoch) on lease.account = mine.account and lease.epoch = mine.epoch
+        ) as mine(account, epoch)
+          on lease.account = mine.account and lease.epoch = mine.epoch and lease.holder = ${id}
         for key share of lease`.execute(write);
       const owned = new Set(rows.map(({ account }) => account));
       await saveAll(

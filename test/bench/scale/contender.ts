@@ -13,8 +13,8 @@ export const perSecond = 10;
 export const pageSize = 500;
 
 const here = import.meta.dirname;
-const launcher = join(here, '../../../src/relaykeeper');
-const gauge = join(here, 'gauge.mjs');
+export const launcher = join(here, '../../../src/relaykeeper');
+export const gauge = join(here, 'gauge.mjs');
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -70,7 +70,7 @@ export interface Contender {
 }
 
 /** The gauge answers what it is asked; everything else that the process sends is somebody else's. */
-function gauged(child: ChildProcess) {
+export function gauged(child: ChildProcess) {
   return {
     watch: () => void child.send('start' satisfies ToGauge),
     watchNoLonger: () => void child.send('stop' satisfies ToGauge),
@@ -157,7 +157,7 @@ export async function startDaemon(folder: DaemonFolder, nodeFlags: readonly stri
 }
 
 /** Its log goes nowhere but for the address. */
-function listening(child: ChildProcess): Promise<string> {
+export function listening(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
     let found = false;
@@ -199,7 +199,7 @@ export async function startScript(cloudUrl: string, everySeconds: number): Promi
   };
 }
 
-async function ended(child: ChildProcess): Promise<void> {
+export async function ended(child: ChildProcess): Promise<void> {
   const exit = once(child, 'exit');
   child.kill('SIGTERM');
   await exit;

@@ -1,0 +1,61 @@
+/** `store copy` that is killed again and again: nobody runs on half a copy, and in the end all of it is there. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import { contentOf } from '../../src/store/copy.ts';
+import { openSharedStore, openStore } from '../../src/store/open.ts';
+import { rawDatabase, rawFile } from '../../src/store/raw.ts';
+import { Stage } from '../end-to-end/daemon.ts';
+import { startPostgres } from '../postgres.ts';
+import { found, nothing, record } from '../store/shapes.ts';
+import { addressed } from '../store/surroundings.ts';
+
+const main = join(import.meta.dirname, '../../src/main.ts');
+const common = { clock: systemClock, onTrace: () => {} };
+const [batches, perBatch] = [40, 1_000];
+
+it('killed in the middle, again and again, until it is whole', async () => {
+  await using stage = new Stage();
+  const folder = stage.folder();
+  const file = join(folder, 'from.db');
+  const server = await startPostgres();
+  stage.onLeave(() => server.stop());
+  const url = await server.database();
+  const from = await openStore({ file, ...common });
+  await from.ownership.acquire('main', new AbortController().signal);
+  for (let batch = 0; batch < batches; batch++) {
+    const names = Array.from({ length: perBatch }, (_, i) => `任务 ${batch}-${i}`);
+    await from.ledgerStore.save('main', {
+      ...nothing,
+      tasks: names.slice(0, perBatch / 4).map((name) => record(name, batch)),
+      events: names.map((name) => found(name)),
+    });
+  }
+  await from.close();
+
+  const copied = async (killAfterMs: number) => {
+    const child = spawn(process.execPath, [main, 'store', 'copy', `sqlite:${file}`, url], {
+      cwd: folder,
+      stdio: 'ignore',
+    });
+    const kill = setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+    const [code] = await once(child, 'exit');
+    clearTimeout(kill);
+    return code === 0;
+  };
+  let killed = 0;
+  while (!(await copied(1_500 + killed * 250))) {
+    killed++;
+    await expect(openSharedStore({ place: addressed(url), ...common, patienceMs: 0 })).rejects.toThrow(
+      /unfinished copy/,
+    );
+  }
+  console.log(`killed ${killed} times`);
+  expect(killed).toBeGreaterThan(1);
+  const [a, b] = [await rawFile(file, systemClock, false), await rawDatabase(addressed(url), false)];
+  expect(await contentOf(b)).toEqual(await contentOf(a));
+  expect((await contentOf(a)).event.rows).toBe(batches * perBatch);
+  await Promise.all([a.close(), b.close()]);
+});
