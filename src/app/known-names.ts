@@ -4,7 +4,7 @@ import { type EventType, isRecordedType } from '../domain/words/events.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import { nearest } from '../settings/nearest.ts';
-import { eventTypes } from '../telemetry/log.ts';
+import { eventTypes } from '../telemetry/sentences.ts';
 
 /** Names listed at most. */
 const mostTold = 20;

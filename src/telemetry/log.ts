@@ -6,76 +6,12 @@
  */
 
 import pino from 'pino';
-import type { Event, EventType } from '../domain/words/events.ts';
-import { reasonMeanings } from '../domain/words/reason.ts';
+import type { Event } from '../domain/words/events.ts';
 import { shownTitle } from '../domain/words/task.ts';
 import type { LogLevel } from './catalogue.ts';
 import { prettyLine } from './pretty.ts';
 import { identifier, scrub } from './scrub.ts';
-import { type Fields, type FieldValue, lineOf } from './sentences.ts';
-
-type LevelOf<Type extends EventType> = LogLevel | ((event: Extract<Event, { readonly type: Type }>) => LogLevel);
-
-/** At `debug` a poll is one line; what it brings for every task or group is `trace`. */
-const eventLevels: { readonly [Type in EventType]: LevelOf<Type> } = {
-  'task-found': 'debug',
-  'task-seen': 'trace',
-  'task-missed': 'trace',
-  'task-moved': 'info',
-  'task-edited': 'info',
-  'task-gone': 'info',
-  'task-overdue': 'warn',
-  'outage-opened': 'info',
-  'outage-ended': 'info',
-  'restart-withheld': (event) => (reasonMeanings[event.reason].loggedElsewhere ? 'debug' : 'info'),
-  'restart-shadowed': 'info',
-  'shadows-forgotten': 'debug',
-  'restart-intended': 'debug',
-  'restart-answered': (event) => (event.answer.kind === 'accepted' ? 'info' : 'warn'),
-  'restart-given-back': 'info',
-  'restart-worked': 'info',
-  'restart-failed': 'warn',
-  'restart-proved': 'debug',
-  'restart-lapsed': 'debug',
-  'task-quarantined': 'warn',
-  'task-abandoned': 'error',
-  'task-released': 'info',
-  'attempts-forgotten': 'debug',
-  'poll-completed': 'debug',
-  'poll-failed': 'debug',
-  'poll-suspect': 'debug',
-  'polls-failing': 'warn',
-  'polls-recovered': 'info',
-  'list-believed': 'info',
-  'list-incomplete': 'warn',
-  'list-complete': 'info',
-  'status-unknown': 'warn',
-  'storm-started': 'warn',
-  'storm-changed': 'debug',
-  'storm-ended': 'info',
-  'circuit-opened': 'error',
-  'circuit-probed': 'info',
-  'circuit-closed': 'info',
-  'restarts-throttled': 'warn',
-  'action-retired': 'warn',
-  'region-found': 'info',
-  // The process says it too, standby or not.
-  'store-lost': 'debug',
-  'store-back': 'debug',
-  'hold-added': 'info',
-  'hold-extended': 'info',
-  'hold-removed': 'info',
-  'hold-expired': 'info',
-  'owner-gained': 'info',
-  'owner-lost': 'warn',
-  'time-accounted': 'trace',
-  // The process says it too.
-  'config-changed': 'debug',
-  'group-empty': 'warn',
-};
-
-/** Every type of event. */
-export const eventTypes = Object.keys(eventLevels) as readonly EventType[];
+import { type Fields, type FieldValue, levelOf, lineOf } from './sentences.ts';
 
 /** What is logged besides events. A new notice is a row here. */
 const noticeLevels = {
@@ -176,12 +112,6 @@ export function createLog(options: LogOptions): Log {
       format = changed.format;
     },
   };
-}
-
-function levelOf(event: Event): LogLevel {
-  // Each function stands in the row of its own type, which the compiler cannot follow through the union.
-  const level = eventLevels[event.type] as LogLevel | ((event: Event) => LogLevel);
-  return typeof level === 'function' ? level(event) : level;
 }
 
 /** Whom the event is about, the same in every line. */

@@ -1,5 +1,5 @@
 /**
- * One event as a log line: its known fields by name, and one sentence for a person.
+ * What each event is as a log line: its level, its known fields by name, and one sentence for a person.
  *
  * Redaction is by construction: only the fields that are named here are ever written, whatever else an object
  * carries. Durations are milliseconds and say so in their names; times are ISO 8601.
@@ -8,10 +8,19 @@
 import { targetWords } from '../domain/views/covered.ts';
 import { unixMs } from '../domain/words/cloud-time.ts';
 import { durationText } from '../domain/words/duration.ts';
-import type { ConfigDifference, Difference, Event, Hold, StormCause, StormScope } from '../domain/words/events.ts';
+import type {
+  ConfigDifference,
+  Difference,
+  Event,
+  EventType,
+  Hold,
+  StormCause,
+  StormScope,
+} from '../domain/words/events.ts';
 import type { CallFailure } from '../domain/words/failure.ts';
 import { type Reason, reasonMeanings } from '../domain/words/reason.ts';
-import type { RestartAnswer } from '../domain/words/task.ts';
+import type { RestartAnswer, TaskItem } from '../domain/words/task.ts';
+import type { LogLevel } from './catalogue.ts';
 
 export type FieldValue = string | number | boolean | undefined;
 export type Fields = Readonly<Record<string, FieldValue>>;
@@ -22,233 +31,228 @@ export interface Line {
   readonly msg: string;
 }
 
-export function lineOf(event: Event): Line {
-  switch (event.type) {
-    case 'task-found':
-      return line(`found in the list: ${event.item.statusText || event.item.status}`, itemFields(event.item));
-    case 'task-seen':
-      return line(`seen: ${event.item.statusText || event.item.status}`, itemFields(event.item));
-    case 'task-missed':
-      return line('missing from the list', { counts: event.counts });
-    case 'task-moved':
-      return line(`moved from ${groupWords(event.from)} to ${groupWords(event.group)}`, { from: event.from });
-    case 'task-edited':
-      return line(`edited in the cloud: ${event.fields.join(', ')}`, { edited: event.fields.join(',') });
-    case 'task-gone':
-      return line('gone from the list');
-    case 'task-overdue':
-      return line(`has not started; its StartTime was ${iso(unixMs(event.startsAt))}`, {
-        startsAt: iso(unixMs(event.startsAt)),
-      });
-    case 'outage-opened':
-      return line(event.firstSight ? 'stopped when first seen' : 'stopped', {
-        outage: event.outageId,
-        firstSight: event.firstSight,
-      });
-    case 'outage-ended':
-      return line(`outage over after ${duration(event.durationMs)}: ${event.ending}`, {
-        outage: event.outageId,
-        ...pick(event, 'ending', 'durationMs'),
-      });
-    case 'task-quarantined':
-      return line(`in quarantine after ${event.failures} failed restarts in a row`, { failures: event.failures });
-    case 'task-abandoned':
-      return line(`abandoned after ${event.failures} failed restarts: repair its source or target, then release it`, {
-        failures: event.failures,
-      });
-    case 'task-released':
-      return line(`released: ${event.cause}`, pick(event, 'by', 'cause'));
-    case 'attempts-forgotten':
-      return line('earlier attempts forgotten: backoff starts over');
-    case 'shadows-forgotten':
-      return line('shadow attempts forgotten: its group heals from now on');
-    case 'restart-withheld':
-    case 'restart-shadowed':
-    case 'restart-intended':
-    case 'restart-answered':
-    case 'restart-given-back':
-    case 'restart-worked':
-    case 'restart-failed':
-    case 'restart-proved':
-    case 'restart-lapsed':
-      return restartLine(event);
-    default:
-      return accountLine(event);
-  }
-}
+type Row<Of> = readonly [level: LogLevel | ((event: Of) => LogLevel), line: (event: Of) => Line];
 
-type RestartEvent = Extract<Event, { readonly type: `restart-${string}` }>;
-
-function restartLine(event: RestartEvent): Line {
-  if (event.type === 'restart-shadowed')
-    return line(`observed only: restart ${event.n} would be sent now`, { n: event.n });
-  if (event.type === 'restart-withheld') {
-    return line(`not restarted: ${event.reason}, ${untilWords(event.reason, event.until)}`, {
-      reason: event.reason,
-      until: event.until === Number.POSITIVE_INFINITY ? 'never' : iso(event.until),
-    });
-  }
-  const attempt = { attempt: event.attemptId, trigger: event.trigger };
-  switch (event.type) {
-    case 'restart-intended':
-      return line(intentWords(event), { ...attempt, ...pick(event, 'n', 'probe') });
-    case 'restart-answered':
-      return line(answerWords(event.answer), {
-        ...attempt,
+/** At `debug` a poll is one line; what it brings for every task or group is `trace`. */
+const rows: { readonly [Type in EventType]: Row<Extract<Event, { readonly type: Type }>> } = {
+  'task-found': ['debug', ({ item }) => line(`found in the list: ${item.statusText || item.status}`, itemFields(item))],
+  'task-seen': ['trace', ({ item }) => line(`seen: ${item.statusText || item.status}`, itemFields(item))],
+  'task-missed': ['trace', ({ counts }) => line('missing from the list', { counts })],
+  'task-moved': ['info', ({ from, group }) => line(`moved from ${groupWords(from)} to ${groupWords(group)}`, { from })],
+  'task-edited': [
+    'info',
+    ({ fields }) => line(`edited in the cloud: ${fields.join(', ')}`, { edited: fields.join(',') }),
+  ],
+  'task-gone': ['info', () => line('gone from the list')],
+  'task-overdue': [
+    'warn',
+    (event) => {
+      const startsAt = iso(unixMs(event.startsAt));
+      return line(`has not started; its StartTime was ${startsAt}`, { startsAt });
+    },
+  ],
+  'outage-opened': [
+    'info',
+    ({ outageId: outage, firstSight }) =>
+      line(firstSight ? 'stopped when first seen' : 'stopped', { outage, firstSight }),
+  ],
+  'outage-ended': [
+    'info',
+    ({ outageId: outage, ending, durationMs }) =>
+      line(`outage over after ${duration(durationMs)}: ${ending}`, { outage, ending, durationMs }),
+  ],
+  'restart-withheld': [
+    ({ reason }) => (reasonMeanings[reason].loggedElsewhere ? 'debug' : 'info'),
+    ({ reason, until }) =>
+      line(`not restarted: ${reason}, ${untilWords(reason, until)}`, { reason, until: iso(until) }),
+  ],
+  'restart-shadowed': ['info', ({ n }) => line(`observed only: restart ${n} would be sent now`, { n })],
+  'shadows-forgotten': ['debug', () => line('shadow attempts forgotten: its group heals from now on')],
+  'restart-intended': [
+    'debug',
+    (event) => line(intentWords(event), { ...attempt(event), ...pick(event, 'n', 'probe') }),
+  ],
+  'restart-answered': [
+    ({ answer }) => (answer.kind === 'accepted' ? 'info' : 'warn'),
+    (event) =>
+      line(answerWords(event.answer), {
+        ...attempt(event),
         answer: event.answer.kind,
         ...answerFields(event.answer),
         durationMs: Math.round(event.durationMs),
-      });
-    case 'restart-given-back':
-      return line(`the attempt does not count: ${event.why}`, { ...attempt, why: event.why });
-    case 'restart-worked':
-      return line('active after the restart', { ...attempt, activeAt: iso(event.activeAt) });
-    case 'restart-failed':
-      return line(`the restart failed: ${event.cause}, ${event.row} in a row`, {
-        ...attempt,
+      }),
+  ],
+  'restart-given-back': [
+    'info',
+    (event) => line(`the attempt does not count: ${event.why}`, { ...attempt(event), why: event.why }),
+  ],
+  'restart-worked': [
+    'info',
+    (event) => line('active after the restart', { ...attempt(event), activeAt: iso(event.activeAt) }),
+  ],
+  'restart-failed': [
+    'warn',
+    (event) =>
+      line(`the restart failed: ${event.cause}, ${event.row} in a row`, {
+        ...attempt(event),
         ...pick(event, 'cause', 'class', 'row'),
-      });
-    case 'restart-proved':
-      return line('the task has stayed up since the restart', attempt);
-    case 'restart-lapsed':
-      return line('relaykeeper no longer waits to see whether the restart worked', attempt);
-    default:
-      return event satisfies never;
-  }
-}
-
-type AccountEvent = Extract<Event, { readonly type: 'status-unknown' }> | Exclude<Event, { readonly taskId: string }>;
-
-function accountLine(event: AccountEvent): Line {
-  switch (event.type) {
-    case 'poll-completed':
-      return line(
+      }),
+  ],
+  'restart-proved': ['debug', (event) => line('the task has stayed up since the restart', attempt(event))],
+  'restart-lapsed': [
+    'debug',
+    (event) => line('relaykeeper no longer waits to see whether the restart worked', attempt(event)),
+  ],
+  'task-quarantined': [
+    'warn',
+    ({ failures }) => line(`in quarantine after ${failures} failed restarts in a row`, { failures }),
+  ],
+  'task-abandoned': [
+    'error',
+    ({ failures }) =>
+      line(`abandoned after ${failures} failed restarts: repair its source or target, then release it`, { failures }),
+  ],
+  'task-released': ['info', ({ by, cause }) => line(`released: ${cause}`, { by, cause })],
+  'attempts-forgotten': ['debug', () => line('earlier attempts forgotten: backoff starts over')],
+  'poll-completed': [
+    'debug',
+    (event) =>
+      line(
         `poll: ${event.tasks} tasks in ${duration(event.durationMs)}`,
         pick(event, 'tasks', 'durationMs', 'drift', 'malformedItems'),
-      );
-    case 'poll-failed':
-      return line(`the poll failed, so relaykeeper decides nothing: ${failureWords(event.failure)}`, {
-        ...failureFields(event.failure),
-        durationMs: event.durationMs,
+      ),
+  ],
+  'poll-failed': [
+    'debug',
+    ({ failure, durationMs }) =>
+      line(`the poll failed, so relaykeeper decides nothing: ${failureWords(failure)}`, {
+        ...failureFields(failure),
+        durationMs,
+      }),
+  ],
+  'poll-suspect': [
+    'debug',
+    ({ tasks, before, durationMs }) =>
+      line(`relaykeeper does not trust this list yet: ${tasks} tasks, ${before} before`, { tasks, before, durationMs }),
+  ],
+  'polls-failing': [
+    'warn',
+    ({ since, at, class: trouble, code, message }) =>
+      line(
+        since === at
+          ? `polls fail, so relaykeeper decides nothing: ${code ?? trouble}`
+          : `polls still fail, now with ${code ?? trouble}`,
+        { since: iso(since), class: trouble, code, error: message },
+      ),
+  ],
+  'polls-recovered': [
+    'info',
+    ({ at, since, polls, classes }) => {
+      const durationMs = Math.max(0, at - since);
+      return line(`polls succeed again after ${polls} failed ones in ${duration(durationMs)}: ${classes.join(', ')}`, {
+        since: iso(since),
+        durationMs,
+        polls,
+        classes: classes.join(','),
       });
-    case 'poll-suspect':
-      return line(
-        `relaykeeper does not trust this list yet: ${event.tasks} tasks, ${event.before} before`,
-        pick(event, 'tasks', 'before', 'durationMs'),
-      );
-    case 'polls-failing':
-      return line(
-        event.since === event.at
-          ? `polls fail, so relaykeeper decides nothing: ${event.code ?? event.class}`
-          : `polls still fail, now with ${event.code ?? event.class}`,
-        { since: iso(event.since), class: event.class, code: event.code, error: event.message },
-      );
-    case 'polls-recovered': {
-      const lasted = duration(Math.max(0, event.at - event.since));
-      return line(`polls succeed again after ${event.polls} failed ones in ${lasted}: ${event.classes.join(', ')}`, {
-        since: iso(event.since),
-        durationMs: Math.max(0, event.at - event.since),
-        polls: event.polls,
-        classes: event.classes.join(','),
-      });
-    }
-    case 'list-believed':
-      return line(`relaykeeper trusts the list again: ${event.tasks} tasks`, { tasks: event.tasks });
-    case 'list-incomplete':
-      return line(
-        event.cloudGroups.length > 0
-          ? `the last ${event.polls} polls were incomplete: some cloud groups cannot be read`
-          : `the last ${event.polls} polls were incomplete: the pages do not add up to the total`,
-        { since: iso(event.since), tasks: event.tasks, cloudGroups: event.cloudGroups.join(', ') || undefined },
-      );
-    case 'list-complete':
-      return line('the list is complete again', { since: iso(event.since) });
-    case 'status-unknown':
-      return line(`the cloud reports a status that relaykeeper does not know: ${event.statusText}`, {
-        statusText: event.statusText,
-      });
-    case 'action-retired':
-      return line(
-        `the cloud has retired ${event.from}: relaykeeper calls ${event.to} instead`,
-        pick(event, 'from', 'to'),
-      );
-    case 'store-lost':
-      return line(`the store failed, and relaykeeper restarted nothing: ${event.error}`, pick(event, 'error'));
-    case 'store-back':
-      return line('the store works again', { since: iso(event.since) });
-    case 'region-found':
-      return line(`the cloud takes signatures for the region ${event.region}`, pick(event, 'region'));
-    case 'owner-gained':
-      return line('this process owns the account now', { epoch: event.epoch });
-    case 'owner-lost':
-      return line('this process no longer owns the account');
-    case 'time-accounted':
-      return line('time accounted', pick(event, 'expectedMs', 'downtimeMs'));
-    case 'config-changed':
-      return line(
-        event.difference === null
-          ? `started with a new configuration (${event.hash})`
-          : `the configuration changed: ${differenceWords(event.difference)}`,
-        pick(event, 'hash'),
-      );
-    case 'group-empty':
-      return line(`group ${event.group} has matched no task for ten minutes: check its match`);
-    case 'hold-added':
-      return line(addedWords(event), { ...holdFields(event.hold), ...event.covers });
-    case 'hold-extended':
-      return line(`hold on ${targetWords(event.hold)} extended by ${event.by}, until ${untilOf(event.hold)}`, {
-        ...holdFields(event.hold),
-        by: event.by,
-        was: iso(event.was),
-      });
-    case 'hold-removed':
-      return line(`hold on ${targetWords(event.hold)} removed by ${event.by}`, {
-        ...holdFields(event.hold),
-        by: event.by,
-      });
-    case 'hold-expired':
-      return line(`hold of ${event.hold.author} on ${targetWords(event.hold)} ended`, holdFields(event.hold));
-    default:
-      return guardLine(event);
-  }
-}
-
-type GuardEvent = Extract<Event, { readonly type: `storm-${string}` | `circuit-${string}` | 'restarts-throttled' }>;
-
-/** Storms, circuits, throttling: what keeps restarts back for many tasks at once. */
-function guardLine(event: GuardEvent): Line {
-  switch (event.type) {
-    case 'storm-started':
-      return line(`storm${scopeWords(event.scope)}: ${event.stopped} of ${event.due} due tasks are stopped`, {
+    },
+  ],
+  'list-believed': ['info', ({ tasks }) => line(`relaykeeper trusts the list again: ${tasks} tasks`, { tasks })],
+  'list-incomplete': [
+    'warn',
+    ({ since, polls, tasks, cloudGroups }) =>
+      line(
+        `the last ${polls} polls were incomplete: ${cloudGroups.length > 0 ? 'some cloud groups cannot be read' : 'the pages do not add up to the total'}`,
+        { since: iso(since), tasks, cloudGroups: cloudGroups.join(', ') || undefined },
+      ),
+  ],
+  'list-complete': ['info', ({ since }) => line('the list is complete again', { since: iso(since) })],
+  'status-unknown': [
+    'warn',
+    ({ statusText }) =>
+      line(`the cloud reports a status that relaykeeper does not know: ${statusText}`, { statusText }),
+  ],
+  'storm-started': [
+    'warn',
+    (event) =>
+      line(`storm${scopeWords(event.scope)}: ${event.stopped} of ${event.due} due tasks are stopped`, {
         by: causeWords(event.by),
         ...pick(event, 'stopped', 'due', 'failures'),
-      });
-    case 'storm-changed':
-      return line(`storm${scopeWords(event.scope)} continues: ${causeSentence(event.by)}`, {
-        by: causeWords(event.by),
-      });
-    case 'storm-ended':
-      return line(`storm${scopeWords(event.scope)} is over`);
-    case 'circuit-opened':
-      return line(`the ${event.circuit} circuit is open: ${failureWords(event.failure)}`, {
-        circuit: event.circuit,
-        ...failureFields(event.failure),
-      });
-    case 'circuit-probed':
-      return line(`the ${event.circuit} circuit stays open: ${failureWords(event.failure)}`, {
-        circuit: event.circuit,
-        ...failureFields(event.failure),
-      });
-    case 'circuit-closed':
-      return line(`the ${event.circuit} circuit is closed again`, { circuit: event.circuit });
-    case 'restarts-throttled':
-      return line(`no restarts before ${iso(event.until)}: ${failureWords(event.failure)}`, {
-        ...failureFields(event.failure),
-        until: iso(event.until),
-      });
-    default:
-      return event satisfies never;
-  }
+      }),
+  ],
+  'storm-changed': [
+    'debug',
+    ({ scope, by }) => line(`storm${scopeWords(scope)} continues: ${causeSentence(by)}`, { by: causeWords(by) }),
+  ],
+  'storm-ended': ['info', ({ scope }) => line(`storm${scopeWords(scope)} is over`)],
+  'circuit-opened': ['error', (event) => circuitLine('is open', event)],
+  'circuit-probed': ['info', (event) => circuitLine('stays open', event)],
+  'circuit-closed': ['info', ({ circuit }) => line(`the ${circuit} circuit is closed again`, { circuit })],
+  'restarts-throttled': [
+    'warn',
+    ({ failure, until }) =>
+      line(`no restarts before ${iso(until)}: ${failureWords(failure)}`, {
+        ...failureFields(failure),
+        until: iso(until),
+      }),
+  ],
+  'action-retired': [
+    'warn',
+    ({ from, to }) => line(`the cloud has retired ${from}: relaykeeper calls ${to} instead`, { from, to }),
+  ],
+  'region-found': ['info', ({ region }) => line(`the cloud takes signatures for the region ${region}`, { region })],
+  // The process says both too, standby or not.
+  'store-lost': [
+    'debug',
+    ({ error }) => line(`the store failed, and relaykeeper restarted nothing: ${error}`, { error }),
+  ],
+  'store-back': ['debug', ({ since }) => line('the store works again', { since: iso(since) })],
+  'hold-added': ['info', (event) => line(addedWords(event), { ...holdFields(event.hold), ...event.covers })],
+  'hold-extended': [
+    'info',
+    ({ hold, by, was }) =>
+      line(`hold on ${targetWords(hold)} extended by ${by}, until ${untilOf(hold)}`, {
+        ...holdFields(hold),
+        by,
+        was: iso(was),
+      }),
+  ],
+  'hold-removed': [
+    'info',
+    ({ hold, by }) => line(`hold on ${targetWords(hold)} removed by ${by}`, { ...holdFields(hold), by }),
+  ],
+  'hold-expired': [
+    'info',
+    ({ hold }) => line(`hold of ${hold.author} on ${targetWords(hold)} ended`, holdFields(hold)),
+  ],
+  'owner-gained': ['info', ({ epoch }) => line('this process owns the account now', { epoch })],
+  'owner-lost': ['warn', () => line('this process no longer owns the account')],
+  'time-accounted': ['trace', (event) => line('time accounted', pick(event, 'expectedMs', 'downtimeMs'))],
+  // The process says it too.
+  'config-changed': [
+    'debug',
+    ({ difference, hash }) =>
+      line(
+        difference === null
+          ? `started with a new configuration (${hash})`
+          : `the configuration changed: ${differenceWords(difference)}`,
+        { hash },
+      ),
+  ],
+  'group-empty': ['warn', ({ group }) => line(`group ${group} has matched no task for ten minutes: check its match`)],
+};
+
+/** Every type of event. */
+export const eventTypes = Object.keys(rows) as readonly EventType[];
+
+/** Each function stands in the row of its own type, which the compiler cannot follow through the union. */
+const rowOf = (event: Event): Row<Event> => rows[event.type] as Row<Event>;
+
+export const lineOf = (event: Event): Line => rowOf(event)[1](event);
+
+export function levelOf(event: Event): LogLevel {
+  const [level] = rowOf(event);
+  return typeof level === 'function' ? level(event) : level;
 }
 
 const line = (msg: string, fields: Fields = {}): Line => ({ msg, fields });
@@ -257,11 +261,17 @@ const line = (msg: string, fields: Fields = {}): Line => ({ msg, fields });
 const pick = <T extends object, K extends keyof T>(event: T, ...names: readonly K[]): Pick<T, K> =>
   Object.fromEntries(names.map((name) => [name, event[name]])) as Pick<T, K>;
 
-const itemFields = (item: Extract<Event, { readonly type: 'task-seen' }>['item']): Fields => ({
-  cloudGroup: item.cloudGroup,
-  status: item.status,
-  statusText: item.statusText,
+const itemFields = (item: TaskItem): Fields => pick(item, 'cloudGroup', 'status', 'statusText');
+
+const attempt = ({ attemptId, trigger }: Extract<Event, { readonly attemptId: string }>): Fields => ({
+  attempt: attemptId,
+  trigger,
 });
+
+const circuitLine = (
+  how: string,
+  { circuit, failure }: Extract<Event, { type: 'circuit-opened' | 'circuit-probed' }>,
+) => line(`the ${circuit} circuit ${how}: ${failureWords(failure)}`, { circuit, ...failureFields(failure) });
 
 /** Who holds what, when, why, and how much that was. */
 function addedWords({ hold, covers }: Extract<Event, { readonly type: 'hold-added' }>): string {
