@@ -72,16 +72,7 @@ export function follow(shared: Shared, crew: Pick<Fleet, 'keeper' | 'keepers'>, 
 
   return {
     refresh,
-    replicas: () =>
-      replicas().all.map(({ id, name, version, configHash, startedAt, isThis, owned }) => ({
-        id,
-        name,
-        version,
-        configHash,
-        startedAt,
-        isThis,
-        owned,
-      })),
+    replicas: () => replicas().all,
     ownerOf: (account) => replicas().all.find(({ owned }) => owned.some((one) => one.account === account))?.name,
     ageMs: () => clock.monotonic() - readAt,
     async run(signal) {

@@ -91,7 +91,7 @@ async function copy(from: StoreSettings, to: StoreSettings, options: StoreErrand
   try {
     const target = await opened(to, options, true);
     try {
-      const counts = await copyStore(source, target, () => {});
+      const counts = await copyStore(source, target);
       const told = Object.entries(counts).map(([table, rows]) => `${rows} ${table.replaceAll('_', ' ')}s`);
       return [`${nameOf(to)} has what ${nameOf(from)} has, compared row by row: ${told.join(', ')}`];
     } finally {

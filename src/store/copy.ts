@@ -12,22 +12,20 @@ import { type Database, readMeta, type Tables, writeMeta } from './tables.ts';
 const pageRows = 500;
 
 type StateTable = 'task_record' | 'hold' | 'account_record';
+export type Table = StateTable | 'event';
 const keys = {
   task_record: ['account', 'task_id'],
   hold: ['account', 'id'],
   account_record: ['account'],
 } as const satisfies Record<StateTable, readonly string[]>;
 const stateTables = Object.keys(keys) as readonly StateTable[];
+export const tables: readonly Table[] = [...stateTables, 'event'];
 
 type Row = Readonly<Record<string, unknown>>;
-export type Counts = Readonly<Record<StateTable | 'event', number>>;
+export type Counts = Readonly<Record<Table, number>>;
 
 /** Gives how many rows each table has. Rejects with `StoreProblem` if `to` has another ledger, or does not have the same in the end. */
-export async function copyStore(
-  from: RawStore,
-  to: RawStore,
-  onPage: (table: string, rows: number) => void,
-): Promise<Counts> {
+export async function copyStore(from: RawStore, to: RawStore): Promise<Counts> {
   const key = await readMeta(from.db, 'fingerprint-key');
   if (key === undefined) throw new StoreProblem(`there is nothing in ${from.name}`);
   const there = await readMeta(to.db, 'fingerprint-key');
@@ -39,26 +37,23 @@ export async function copyStore(
     );
   await writeMeta(to.db, 'copy-unfinished', from.name);
   await writeMeta(to.db, 'fingerprint-key', key);
-  await copyEvents(from, to, onPage);
+  await copyEvents(from, to);
   for (const table of stateTables) {
     await to.db.deleteFrom(table).execute();
-    for await (const rows of pagesOf(from, table)) {
-      await insert(to.db, table, rows);
-      onPage(table, rows.length);
-    }
+    for await (const rows of pagesOf(from, table)) await insert(to.db, table, rows);
   }
   const [had, has] = [await contentOf(from), await contentOf(to)];
-  for (const table of [...stateTables, 'event'] as const)
+  for (const table of tables)
     if (had[table].digest !== has[table].digest)
       throw new StoreProblem(
         `${to.name} is not what ${from.name} is: ${table} has ${has[table].rows} rows of ${had[table].rows}. Is somebody using one of them? Copy again`,
       );
   await to.db.deleteFrom('meta').where('key', '=', 'copy-unfinished').execute();
-  return countsOf(has);
+  return Object.fromEntries(tables.map((table) => [table, has[table].rows])) as Counts;
 }
 
 async function isEmpty(db: Database): Promise<boolean> {
-  for (const table of [...stateTables, 'event'] as const)
+  for (const table of tables)
     if ((await db.selectFrom(table).select('account').limit(1).executeTakeFirst()) !== undefined) return false;
   return true;
 }
@@ -76,17 +71,14 @@ const endOf = (db: Database, order: 'asc' | 'desc') =>
   db.selectFrom('event').select(['seq', 'body']).orderBy('seq', order).limit(1).executeTakeFirst();
 
 /** They are many, are only ever added, and are in order: what is there already stays. */
-async function copyEvents(from: RawStore, to: RawStore, onPage: (table: string, rows: number) => void): Promise<void> {
+async function copyEvents(from: RawStore, to: RawStore): Promise<void> {
   const first = await endOf(from.db, 'asc');
   await to.db
     .deleteFrom('event')
     .where('seq', '<', first?.seq ?? Number.MAX_SAFE_INTEGER)
     .execute();
   const last = await endOf(to.db, 'desc');
-  for await (const rows of pagesOf(from, 'event', last?.seq)) {
-    await insert(to.db, 'event', rows);
-    onPage('event', rows.length);
-  }
+  for await (const rows of pagesOf(from, 'event', last?.seq)) await insert(to.db, 'event', rows);
   await to.numberEvents();
 }
 
@@ -99,9 +91,9 @@ const insert = (db: Database, table: keyof Tables, rows: readonly Row[]) =>
   );
 
 /** All rows in the order of their key, which is the engine's own. */
-async function* pagesOf(
+export async function* pagesOf(
   { db, schema }: RawStore,
-  table: StateTable | 'event',
+  table: Table,
   afterSeq?: number,
 ): AsyncGenerator<readonly Row[]> {
   const columns = table === 'event' ? ['seq'] : keys[table];
@@ -123,12 +115,12 @@ async function* pagesOf(
 /** PostgreSQL adds a column of its own to each row. */
 const ofTheLedger = ({ tx: _, ...row }: Row): Row => row;
 
-type Content = Readonly<Record<StateTable | 'event', { readonly rows: number; readonly digest: string }>>;
+type Content = Readonly<Record<Table, { readonly rows: number; readonly digest: string }>>;
 
 /** The same in whatever order the rows come: the hashes of all rows added up. */
-export async function contentOf(store: RawStore): Promise<Content> {
+async function contentOf(store: RawStore): Promise<Content> {
   const found: [string, { rows: number; digest: string }][] = [];
-  for (const table of [...stateTables, 'event'] as const) {
+  for (const table of tables) {
     let [rows, sum] = [0, 0n];
     for await (const page of pagesOf(store, table))
       for (const row of page) {
@@ -144,6 +136,3 @@ function hashOf(row: Row): bigint {
   const fields = Object.entries(row).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return BigInt(`0x${createHash('sha256').update(JSON.stringify(fields)).digest('hex')}`);
 }
-
-const countsOf = (content: Content): Counts =>
-  Object.fromEntries(Object.entries(content).map(([table, { rows }]) => [table, rows])) as Counts;

@@ -19,7 +19,7 @@ const readRows = 500;
 /** Failed attempts read at most; the domain's own bound is of the same size. */
 const budgetRows = 100_000;
 
-/** Where a ledger is, and how a person would mend it by hand. */
+/** Where a ledger is, and with what a person repairs it. */
 interface LedgerPlace {
   readonly db: Database;
   readonly name: string;
@@ -62,51 +62,42 @@ export const isNothing = ({ events, tasks, removedTasks, holds, removedHolds, ac
 /** What is both removed and saved stays: forgetting too much is the worse mistake. */
 export async function saveAll(write: Write, savings: readonly Saving[]): Promise<void> {
   for (const { account, changes } of savings) {
-    for (const piece of pieces(changes.removedTasks)) {
+    for (const piece of pieces(changes.removedTasks))
       await write.deleteFrom('task_record').where('account', '=', account).where('task_id', 'in', piece).execute();
-    }
-    for (const piece of pieces(changes.removedHolds)) {
+    for (const piece of pieces(changes.removedHolds))
       await write.deleteFrom('hold').where('account', '=', account).where('id', 'in', piece).execute();
-    }
   }
   const events = each(savings, ({ changes }) => changes.events.filter(isRecorded));
-  for (const piece of pieces(events)) {
+  for (const piece of pieces(events))
     await write
       .insertInto('event')
       .values(piece.map(([account, event]) => eventRow(account, event)))
       .execute();
-  }
   const tasks = each(savings, ({ changes }) => lastOfEach(changes.tasks, ({ taskId }) => taskId));
-  for (const piece of pieces(tasks)) {
+  for (const piece of pieces(tasks))
     await write
       .insertInto('task_record')
       .values(piece.map(([account, record]) => ({ account, task_id: record.taskId, body: encode(record) })))
-      .onConflict((conflict) =>
-        conflict.columns(['account', 'task_id']).doUpdateSet({ body: (row) => row.ref('excluded.body') }),
-      )
+      .onConflict((conflict) => conflict.columns(['account', 'task_id']).doUpdateSet(theNewBody))
       .execute();
-  }
   const holds = each(savings, ({ changes }) => lastOfEach(changes.holds, ({ id }) => id));
-  for (const piece of pieces(holds)) {
+  for (const piece of pieces(holds))
     await write
       .insertInto('hold')
       .values(piece.map(([account, kept]) => ({ account, id: kept.id, body: encode(kept) })))
-      .onConflict((conflict) =>
-        conflict.columns(['account', 'id']).doUpdateSet({ body: (row) => row.ref('excluded.body') }),
-      )
+      .onConflict((conflict) => conflict.columns(['account', 'id']).doUpdateSet(theNewBody))
       .execute();
-  }
-  const records = each(savings, ({ changes: { accountRecord } }) =>
-    accountRecord === undefined ? [] : [accountRecord],
-  );
-  for (const piece of pieces(records)) {
+  const records = each(savings, ({ changes: { accountRecord } }) => (accountRecord ? [accountRecord] : []));
+  for (const piece of pieces(records))
     await write
       .insertInto('account_record')
       .values(piece.map(([account, record]) => ({ account, body: encode(record) })))
-      .onConflict((conflict) => conflict.column('account').doUpdateSet({ body: (row) => row.ref('excluded.body') }))
+      .onConflict((conflict) => conflict.column('account').doUpdateSet(theNewBody))
       .execute();
-  }
 }
+
+/** Of a row that is there already. */
+const theNewBody = { body: sql<string>`excluded.body` };
 
 const each = <T>(savings: readonly Saving[], of: (saving: Saving) => readonly T[]): readonly (readonly [string, T])[] =>
   savings.flatMap((saving) => of(saving).map((one) => [saving.account, one] as const));

@@ -1,6 +1,4 @@
-/**
- * Opens the store: `openStore` is the only door to this folder.
- */
+/** Opens the store: `openStore` is the only door to this folder. */
 import { accessSync, constants, existsSync, mkdirSync, opendirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Kysely } from 'kysely';

@@ -4,17 +4,24 @@
  * The lock covers the whole file, so whoever has it owns every account in it. Only the owner changes the file: it
  * checks it for damage, brings the schema up to date and counts the epoch, once, when it gets the lock.
  */
-import { randomBytes } from 'node:crypto';
 import type { Ownership } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { Sqlite } from './sqlite/dialect.ts';
 import { StoreProblem } from './store-problem.ts';
-import { type Database, readMeta, readVersion, schemaVersion, stateTables, steps, writeMeta } from './tables.ts';
+import {
+  type Database,
+  fingerprintKeyOf,
+  readMeta,
+  readVersion,
+  schemaVersion,
+  stateTables,
+  steps,
+  writeMeta,
+} from './tables.ts';
 import type { Watch } from './watched.ts';
 
 /** How often a standby tries the lock. */
 const standbyPollMs = 1_000;
-const fingerprintKeyBytes = 32;
 
 export interface Lock extends Ownership {
   /** Tries once. The epoch: the lock is ours and the file is ready to be written; undefined: another has it. */
@@ -77,9 +84,7 @@ async function takeOver({ sqlite, db, file }: LockParts): Promise<number> {
     refuseNewer(version, file);
     for (const step of steps.slice(version)) await step(write, 'sqlite');
     if (version < schemaVersion) await writeMeta(write, 'schema-version', String(schemaVersion));
-    if ((await readMeta(write, 'fingerprint-key')) === undefined) {
-      await writeMeta(write, 'fingerprint-key', randomBytes(fingerprintKeyBytes).toString('hex'));
-    }
+    await fingerprintKeyOf(write);
     const epoch = Number((await readMeta(write, 'epoch')) ?? 0) + 1;
     await writeMeta(write, 'epoch', String(epoch));
     return epoch;

@@ -1,7 +1,6 @@
 /**
  * A store as its tables, for copying, checking and backing up: of somebody who makes sure first that nobody else acts on it.
  */
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { Kysely, sql } from 'kysely';
 import type { Clock } from '../domain/ports/time-port.ts';
@@ -51,7 +50,7 @@ export async function rawDatabase(place: PostgresPlace, create: boolean): Promis
   const name = place.url;
   const { db, close } = connectTo(place, 2);
   try {
-    await (create ? prepare(db, name, () => randomBytes(32).toString('hex')) : readKey(db, name));
+    await (create ? prepare(db, name) : readKey(db, name));
     const { leases, now } = await look(db);
     const owned = [...leases].find(([, { expiresAt }]) => expiresAt > now);
     if (owned) throw new StoreProblem(`a replica owns account ${owned[0]} in ${name}: stop all of them first`);

@@ -1,6 +1,4 @@
-/**
- * What is wrong with the store, said to a person: where, what, and what to do next. One line each.
- */
+/** What is wrong with the store, said to a person: where, what, and what to do next. One line each. */
 import { dirname } from 'node:path';
 import { SqliteError } from './sqlite/dialect.ts';
 import type { Fault } from './sqlite/file.ts';
@@ -22,7 +20,8 @@ export function problemOf(error: unknown, file: string): Error {
 }
 
 function sentenceOf(error: unknown, file: string): string | undefined {
-  if (error instanceof SqliteError && error.fault !== undefined) return faultSentence(error.fault, file, error.message);
+  if (error instanceof SqliteError && error.fault !== undefined)
+    return faultSentences[error.fault](file, error.message);
   if (error instanceof SqliteError && error.errcode !== undefined) {
     return sqliteSentence(error.errcode, file, error.message);
   }
@@ -35,32 +34,24 @@ function sentenceOf(error: unknown, file: string): string | undefined {
 const startAnew = (file: string) =>
   `Restore a backup, or start with an empty memory (attempts, holds and history are lost): mkdir old && mv ${file}* old/`;
 
-function faultSentence(fault: Fault, file: string, detail: string): string {
-  switch (fault) {
-    case 'missing':
-      return `there is no store at ${file} yet: \`relaykeeper run\` creates one`;
-    case 'not-a-file':
-      return `${file} is not a file: set \`store: sqlite:…\` to the file that should hold the store, not to a directory`;
-    case 'cut':
-      return `${file} is only ${detail} bytes long, so its contents are lost: a store is never that short. ${startAnew(file)}`;
-    case 'foreign':
-      return `${file} is a SQLite database of another program and is left alone: name another file in \`store: sqlite:…\``;
-    case 'damaged':
-      return `${file} is damaged (${oneLine(detail)}). ${startAnew(file)}`;
-    case 'moved':
-      return `${file} was moved, deleted or replaced while in use, and nothing is written to the old one: restart relaykeeper`;
-    case 'lock-moved':
-      return `${file}.lock was moved or deleted, so another process could act at the same time: restart relaykeeper`;
-    case 'log-taken':
-      return `${file}-wal or -shm was moved, deleted or replaced while in use; what it held is saved in ${file}: find out who did it`;
-    case 'not-owner':
-      return `another process owns ${file}: this one stands by and writes nothing`;
-    case 'ended':
-      return `the store ${file} cannot be used any more (${oneLine(detail)}): restart relaykeeper`;
-    default:
-      return fault satisfies never;
-  }
-}
+const faultSentences: Readonly<Record<Fault, (file: string, detail: string) => string>> = {
+  missing: (file) => `there is no store at ${file} yet: \`relaykeeper run\` creates one`,
+  'not-a-file': (file) =>
+    `${file} is not a file: set \`store: sqlite:…\` to the file that should hold the store, not to a directory`,
+  cut: (file, detail) =>
+    `${file} is only ${detail} bytes long, so its contents are lost: a store is never that short. ${startAnew(file)}`,
+  foreign: (file) =>
+    `${file} is a SQLite database of another program and is left alone: name another file in \`store: sqlite:…\``,
+  damaged: (file, detail) => `${file} is damaged (${oneLine(detail)}). ${startAnew(file)}`,
+  moved: (file) =>
+    `${file} was moved, deleted or replaced while in use, and nothing is written to the old one: restart relaykeeper`,
+  'lock-moved': (file) =>
+    `${file}.lock was moved or deleted, so another process could act at the same time: restart relaykeeper`,
+  'log-taken': (file) =>
+    `${file}-wal or -shm was moved, deleted or replaced while in use; what it held is saved in ${file}: find out who did it`,
+  'not-owner': (file) => `another process owns ${file}: this one stands by and writes nothing`,
+  ended: (file, detail) => `the store ${file} cannot be used any more (${oneLine(detail)}): restart relaykeeper`,
+};
 
 /** https://sqlite.org/rescode.html; the low byte of an extended code is its primary one. */
 function sqliteSentence(errcode: number, file: string, detail: string): string {
@@ -75,7 +66,7 @@ function sqliteSentence(errcode: number, file: string, detail: string): string {
     case 10:
       return `reading or writing ${file} failed (${told}): look at its disk (\`dmesg\`, \`df ${dirname(file)}\`)`;
     case 11:
-      return faultSentence('damaged', file, detail);
+      return faultSentences.damaged(file, detail);
     case 13:
       return systemSentence('ENOSPC', file, file);
     case 14:
@@ -110,4 +101,4 @@ function systemSentence(code: string, file: string, path: string): string {
 /** `os.userInfo` throws for a user id without a name, which a container's often is. */
 const uid = () => process.getuid?.() ?? 'unknown';
 
-const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ').trim().slice(0, 200);
+export const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ').trim().slice(0, 200);

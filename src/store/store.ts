@@ -1,6 +1,4 @@
-/**
- * What a store is to the rest of the program, whichever engine keeps it.
- */
+/** What a store is to the rest of the program, whichever engine keeps it. */
 import type { History, LedgerStore, Ownership, Shared, StoreKind, StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { PostgresPlace } from './postgres/connection.ts';

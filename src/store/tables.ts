@@ -5,6 +5,7 @@
  * migration. One schema for every database: what only SQLite understands is marked.
  */
 
+import { randomBytes } from 'node:crypto';
 import { type Generated, type Kysely, sql, type Transaction } from 'kysely';
 import type { StoreKind } from '../domain/ports/store-port.ts';
 import { StoreProblem } from './store-problem.ts';
@@ -31,8 +32,6 @@ export type Write = Transaction<Tables>;
 
 /** The tables that decisions rest on; `event` is history, but for the budget. */
 export const stateTables = ['meta', 'task_record', 'hold', 'account_record'] as const;
-
-/** What the engines say differently. */
 
 type Step = (db: Kysely<Tables>, engine: StoreKind) => Promise<void>;
 
@@ -115,6 +114,17 @@ export async function writeMeta(db: Kysely<Tables>, key: MetaKey, value: string)
     .values({ key, value })
     .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
     .execute();
+}
+
+const fingerprintKeyBytes = 32;
+
+/** The key of source fingerprints, in hexadecimal digits: made with the store, once. */
+export async function fingerprintKeyOf(db: Kysely<Tables>): Promise<string> {
+  const known = await readMeta(db, 'fingerprint-key');
+  if (known !== undefined) return known;
+  const made = randomBytes(fingerprintKeyBytes).toString('hex');
+  await writeMeta(db, 'fingerprint-key', made);
+  return made;
 }
 
 /** A half copy is nobody's memory. */

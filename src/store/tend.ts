@@ -1,44 +1,35 @@
-/**
- * What a person does with a store besides running on it: copies it, looks whether it is sound, backs it up.
- */
+/** What a person does with a store besides running on it: looks whether it is sound, backs it up. */
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { sql } from 'kysely';
-import { type Counts, contentOf } from './copy.ts';
+import { type Counts, pagesOf, type Table, tables } from './copy.ts';
 import type { RawStore } from './raw.ts';
 import { accountRecord, decode, decodeEvent, hold, taskRecord } from './records.ts';
 import { applicationId } from './sqlite/file.ts';
 import { problemOf, StoreProblem } from './store-problem.ts';
 
 const mostTold = 20;
-const pageRows = 1_000;
+
+const readers = {
+  task_record: (body) => decode(taskRecord, body),
+  hold: (body) => decode(hold, body),
+  account_record: (body) => decode(accountRecord, body),
+  event: decodeEvent,
+} as const satisfies Record<Table, (body: string) => { readonly ok: boolean }>;
 
 /** Every row read as the daemon reads it. Gives how many there are, and what cannot be read. */
 export async function checkStore(
   store: RawStore,
 ): Promise<{ readonly counts: Counts; readonly wrong: readonly string[] }> {
   const wrong: string[] = [];
-  const readers = {
-    task_record: (body: string) => decode(taskRecord, body),
-    hold: (body: string) => decode(hold, body),
-    account_record: (body: string) => decode(accountRecord, body),
-    event: decodeEvent,
-  } as const;
-  for (const [table, read] of Object.entries(readers)) {
-    for (let offset = 0; ; offset += pageRows) {
-      const { rows } = await sql<{ account: string; body: string }>`select account, body
-        from ${sql.table(`${store.schema}${table}`)} order by account, body limit ${pageRows} offset ${offset}`.execute(
-        store.db,
-      );
+  const counts = { task_record: 0, hold: 0, account_record: 0, event: 0 };
+  for (const table of tables)
+    for await (const rows of pagesOf(store, table)) {
+      counts[table] += rows.length;
       for (const { account, body } of rows) {
-        const decoded = read(body);
+        const decoded = readers[table](String(body));
         if (!decoded.ok) wrong.push(`${table} of account ${account}: ${decoded.why}`);
       }
-      if (rows.length < pageRows) break;
     }
-  }
-  const content = await contentOf(store);
-  const counts = Object.fromEntries(Object.entries(content).map(([table, { rows }]) => [table, rows])) as Counts;
   const more = wrong.length - mostTold;
   return { counts, wrong: more > 0 ? [...wrong.slice(0, mostTold), `and ${more} more`] : wrong };
 }

@@ -1,6 +1,4 @@
-/**
- * Every store operation passes through here: it is timed and traced, and its error becomes a sentence.
- */
+/** Every store operation passes through here: it is timed and traced, and its error becomes a sentence. */
 import type { StoreOperation, StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 

@@ -251,7 +251,7 @@ const isThere = (now: number) => (one: ReplicaRow) => Math.abs(now - one.seenAt)
 function shown({ replicas, leases, now }: Sight, id: string): readonly ReplicaSeen[] {
   return replicas
     .filter(isThere(now))
-    .map((one) => ({
+    .map(({ accounts: _, seenAt: __, ...one }) => ({
       ...one,
       isThis: one.id === id,
       owned: [...leases]

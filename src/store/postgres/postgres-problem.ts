@@ -1,7 +1,7 @@
 /**
  * What is wrong with the database, said to a person: where, what, and what to do next. One line each, and no password.
  */
-import { StoreProblem } from '../store-problem.ts';
+import { oneLine, StoreProblem } from '../store-problem.ts';
 import { sqlState } from './connection.ts';
 
 /** `name`: the database's address without secrets. Our own mistakes pass as they are. */
@@ -52,5 +52,3 @@ function sentenceOf(error: unknown): string | undefined {
   if (/Connection terminated|connection .*lost|Connection ended/i.test(error.message)) return 'the connection was lost';
   return code === undefined ? undefined : `${oneLine(error.message)} (${code})`;
 }
-
-const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ').trim().slice(0, 200);

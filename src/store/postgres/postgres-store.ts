@@ -1,7 +1,7 @@
 /**
  * The store on PostgreSQL, shared by any number of replicas. Loaded only where it is configured.
  */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type Kysely, sql } from 'kysely';
 import { history, maxEventsKept, pruneEvents } from '../event-log.ts';
@@ -24,7 +24,6 @@ import { settledOn } from './settled.ts';
 const ledgerConnections = 4;
 /** Apart from the others, so that no save keeps a lease waiting. */
 const leaseConnections = 1;
-const fingerprintKeyBytes = 32;
 /** A database that is being started, or fails over, is waited for. */
 const startPatienceMs = 30_000;
 const startRetryMs = 1_000;
@@ -42,7 +41,7 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
     const giveUpAt = clock.monotonic() + (options.patienceMs ?? startPatienceMs);
     for (;;) {
       try {
-        const made = await prepare(db, name, () => randomBytes(fingerprintKeyBytes).toString('hex'));
+        const made = await prepare(db, name);
         await refuseUnfinished(db, name);
         return made;
       } catch (error) {

@@ -7,7 +7,7 @@
  */
 import { type Kysely, sql } from 'kysely';
 import { StoreProblem } from '../store-problem.ts';
-import { readMeta, schemaVersion, steps, type Tables, writeMeta } from '../tables.ts';
+import { fingerprintKeyOf, readMeta, schemaVersion, steps, type Tables, writeMeta } from '../tables.ts';
 
 /** Any number that is only ours: it keeps replicas that start together from making the tables twice. */
 const migrationLock = 0x524c594b;
@@ -63,7 +63,7 @@ const ownSteps: readonly Step[] = [
  * The tables as this version needs them, and the fingerprint key. Replicas that start together wait for each other; one
  * of the version before goes on with what a newer one only added to.
  */
-export async function prepare(db: Kysely<Tables>, name: string, newKey: () => string): Promise<Uint8Array> {
+export async function prepare(db: Kysely<Tables>, name: string): Promise<Uint8Array> {
   return db.transaction().execute(async (write) => {
     // One that was stopped or cut off half way is ended by the server, so that the others need not wait for it.
     await sql`select set_config('idle_in_transaction_session_timeout', ${halfWayWithin}, true),
@@ -79,11 +79,7 @@ export async function prepare(db: Kysely<Tables>, name: string, newKey: () => st
       await writeMeta(write, 'own-version', String(ownSteps.length));
       await writeMeta(write, 'usable-from', String(ownSteps.length));
     }
-    const key = await readMeta(write, 'fingerprint-key');
-    if (key !== undefined) return Buffer.from(key, 'hex');
-    const fresh = newKey();
-    await writeMeta(write, 'fingerprint-key', fresh);
-    return Buffer.from(fresh, 'hex');
+    return Buffer.from(await fingerprintKeyOf(write), 'hex');
   });
 }
 

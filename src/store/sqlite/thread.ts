@@ -1,6 +1,4 @@
-/**
- * A thread for a SQLite file: takes requests from dialect.ts and answers them in order.
- */
+/** A thread for a SQLite file: takes requests from dialect.ts and answers them in order. */
 import { parentPort } from 'node:worker_threads';
 import { type FileFailure, type FileRequest, type FileResult, failureOf, sqliteFile } from './file.ts';
 
