@@ -125,36 +125,29 @@ function dressed(world: World, read: Read, { outcome, end, effect }: Met): Reply
   if (end?.kind === 'reset') return { kind: 'reset', effect, afterMs };
   if (end?.kind === 'answer') {
     const { status, body } = end;
-    return { kind: 'response', status, headers: { ...headers, ...end.headers }, body, hangUp: false, afterMs };
+    return { kind: 'response', status, headers: { ...headers, ...end.headers }, afterMs, body, hangUp: false };
   }
   const told: Outcome = end?.kind === 'error' ? { ...end, kind: 'failed' } : (outcome ?? failed('InternalError'));
-  const status = statusOf(told);
+  const sent = { status: statusOf(told), headers, afterMs };
   const id = requestId(cloudNow(world), world.random);
   const addressed: Addressed = { ...read, region: world.parameters.signature.region };
   if (end?.kind === 'huge') {
     const pieces = () => hugePieces(addressed, id, end.bytes);
-    return { kind: 'stream', status, headers, pieces, gzip: end.gzip ?? false, afterMs };
+    return { ...sent, kind: 'stream', pieces, gzip: end.gzip ?? false };
   }
   if (told.kind === 'done' && told.result?.kind === 'list' && told.result.largest > mostBuiltBytes) {
-    return { kind: 'stream', status, headers, pieces: () => bodyPieces(told, addressed, id), gzip: false, afterMs };
+    return { ...sent, kind: 'stream', pieces: () => bodyPieces(told, addressed, id), gzip: false };
   }
   const body = [...bodyPieces(told, addressed, id)].join('');
   if (end?.kind === 'truncate') {
     const wholeBytes = Buffer.byteLength(body);
-    return {
-      kind: 'truncated',
-      status,
-      headers,
-      body,
-      sentBytes: Math.min(end.bytes ?? wholeBytes - 1, wholeBytes),
-      afterMs,
-    };
+    return { ...sent, kind: 'truncated', body, sentBytes: Math.min(end.bytes ?? wholeBytes - 1, wholeBytes) };
   }
   if (end?.kind === 'drip') {
     const { bytes, everyMs, headersToo = false } = end;
-    return { kind: 'drip', status, headers, body, bytes, everyMs, headersToo, afterMs };
+    return { ...sent, kind: 'drip', body, bytes, everyMs, headersToo };
   }
-  return { kind: 'response', status, headers, body, hangUp: end?.kind === 'hang-up', afterMs };
+  return { ...sent, kind: 'response', body, hangUp: end?.kind === 'hang-up' };
 }
 
 function* hugePieces(addressed: Addressed, id: string, bytes: number): Generator<string> {

@@ -38,8 +38,7 @@ export const vendorLimits: Limits = {
 export const byteplusLimits: Limits = {
   ...vendorLimits,
   actionPerSecond: {
-    ListPullToPushTaskV2: 15,
-    ListPullToPushTask: 15,
+    ...vendorLimits.actionPerSecond,
     ListPullToPushGroup: 10,
     RestartPullToPushTask: 1,
     ContinuePullToPushTask: 1,
