@@ -23,36 +23,25 @@ const prefixOf = (title: string): string | undefined => /^[\p{L}\p{M}]{2,}(?=[^\
 
 const oneOrNone = (value: string | undefined): readonly string[] => (value === undefined ? [] : [value]);
 
-interface Meaning {
-  /** What a task has of it. */
-  readonly of: (record: TaskRecord, hostsOf: HostsOf) => readonly string[];
-  /** How a sentence says that tasks have it, and that others do. */
-  readonly have: (value: string) => string;
-  readonly others: string;
-}
+/** How a sentence says that tasks have it (a value follows), and that others do. */
+export const traitWords = {
+  'source-host': { have: 'pull from', others: 'do' },
+  'destination-host': { have: 'push to', others: 'do' },
+  'cloud-group': { have: 'are in the cloud group', others: 'are' },
+  'title-prefix': { have: 'have titles that begin with', others: 'have' },
+  type: { have: 'are of the type', others: 'are' },
+  start: { have: 'stopped within two minutes from', others: '' },
+} as const satisfies Readonly<Record<Trait, { readonly have: string; readonly others: string }>>;
+
+/** What a task has of each. */
+type Meaning = (record: TaskRecord, hostsOf: HostsOf) => readonly string[];
 
 const meanings: Readonly<Record<Exclude<Trait, 'start'>, Meaning>> = {
-  'source-host': {
-    of: ({ taskId }, hostsOf) => hostsOf(taskId)?.sources ?? [],
-    have: (value) => `pull from ${value}`,
-    others: 'do',
-  },
-  'destination-host': {
-    of: ({ taskId }, hostsOf) => oneOrNone(hostsOf(taskId)?.destination),
-    have: (value) => `push to ${value}`,
-    others: 'do',
-  },
-  'cloud-group': {
-    of: ({ item }) => [item.cloudGroup],
-    have: (value) => `are in the cloud group ${value}`,
-    others: 'are',
-  },
-  'title-prefix': {
-    of: ({ item }) => oneOrNone(prefixOf(item.title)),
-    have: (value) => `have titles that begin with ${value}`,
-    others: 'have',
-  },
-  type: { of: ({ item }) => [item.type], have: (value) => `are of the type ${value}`, others: 'are' },
+  'source-host': ({ taskId }, hostsOf) => hostsOf(taskId)?.sources ?? [],
+  'destination-host': ({ taskId }, hostsOf) => oneOrNone(hostsOf(taskId)?.destination),
+  'cloud-group': ({ item }) => [item.cloudGroup],
+  'title-prefix': ({ item }) => oneOrNone(prefixOf(item.title)),
+  type: ({ item }) => [item.type],
 };
 const traits = Object.keys(meanings) as (keyof typeof meanings)[];
 
@@ -85,7 +74,7 @@ export function inCommon(situation: Situation, hostsOf: HostsOf): readonly InCom
   for (const record of ledger.tasks.values()) {
     if (record.item.status !== 'active' || !policyOver(record, situation)) continue;
     running++;
-    for (const one of shared) if (meanings[one.trait].of(record, hostsOf).includes(one.value)) one.running++;
+    for (const one of shared) if (meanings[one.trait](record, hostsOf).includes(one.value)) one.running++;
   }
   const gap = (one: Shared) => one.down / down.length - one.running / running;
   const telling = running === 0 ? [] : shared.filter((one) => gap(one) >= one.down / down.length / 2);
@@ -110,7 +99,7 @@ function sharedBy(down: readonly TaskRecord[], hostsOf: HostsOf): Shared[] {
   return traits.flatMap((trait) => {
     const counts = new Map<string, number>();
     for (const record of down)
-      for (const value of meanings[trait].of(record, hostsOf)) counts.set(value, (counts.get(value) ?? 0) + 1);
+      for (const value of meanings[trait](record, hostsOf)) counts.set(value, (counts.get(value) ?? 0) + 1);
     return [...counts].flatMap(([value, count]) =>
       count > down.length / 2 ? [{ trait, value, down: count, running: 0 }] : [],
     );
@@ -118,9 +107,9 @@ function sharedBy(down: readonly TaskRecord[], hostsOf: HostsOf): Shared[] {
 }
 
 function sentenceOf({ trait, value, down, running }: Shared, ofDown: number, ofRunning: number): string {
-  const { have, others } = meanings[trait];
+  const { have, others } = traitWords[trait];
   const few = running === 0 ? 'none' : String(running);
-  return `${down} of ${ofDown} down ${have(value)}; of the ${ofRunning} that run ${few} ${others}`;
+  return `${down} of ${ofDown} down ${have} ${value}; of the ${ofRunning} that run ${few} ${others}`;
 }
 
 /** The moment at which most of them went down, if it is one. */

@@ -1,9 +1,7 @@
 /** What an alert rule is, before it becomes Prometheus' YAML, the operator's, Grafana's, or a section of the runbook. */
 import type { Duration } from './promql.ts';
 
-/**
- * page: somebody gets up, tonight. warning: somebody looks during the day. info: it is shown, nobody is notified.
- */
+/** page: somebody gets up, tonight. warning: somebody looks during the day. info: it is shown, nobody is notified. */
 export type Severity = 'page' | 'warning' | 'info';
 
 export interface AlertRule {

@@ -2,6 +2,7 @@
  * What an alert says besides its own sentences, as templates that Prometheus fills in when it fires: which tasks are
  * down longest, what the tasks that are down share, and where to look. Grafana's templates cannot ask for it.
  */
+import { traitWords } from '../../domain/views/in-common.ts';
 import { traits } from '../../domain/views/shown.ts';
 import type { AlertRule } from './alert.ts';
 import { metric, type Pace } from './promql.ts';
@@ -27,17 +28,8 @@ const downLongest = `topk(${mostNamed}, (time() - max by (account, group, task) 
 /** One a line, the longest first: what it is called, how long it is down, and what to type. */
 const tasks = `${matchers}{{ range ${ask(downLongest)} }}{{ .Labels.title }}, down for {{ humanizeDuration .Value }}: relaykeeper explain {{ .Labels.task }} --account {{ .Labels.account }}\n{{ end }}`;
 
-const words = {
-  'source-host': 'pull from',
-  'destination-host': 'push to',
-  'cloud-group': 'are in the cloud group',
-  'title-prefix': 'have titles that begin with',
-  type: 'are of the type',
-  start: 'stopped within two minutes from',
-} as const satisfies Record<(typeof traits)[number], string>;
-
 const have = traits
-  .map((trait, n) => `{{ ${n === 0 ? 'if' : 'else if'} eq .Labels.trait "${trait}" }}${words[trait]}`)
+  .map((trait, n) => `{{ ${n === 0 ? 'if' : 'else if'} eq .Labels.trait "${trait}" }}${traitWords[trait].have}`)
   .join('');
 
 /** "38 of 41 down pull from live.example.com", one a line. */

@@ -77,36 +77,30 @@ const grafanaRule = (rule: AlertRule) => ({
   annotations: annotationsOf(rule, inGrafana),
   isPaused: false,
   data: [
-    {
-      refId: 'query',
-      datasourceUid,
-      relativeTimeRange: { from: 600, to: 0 },
-      model: { refId: 'query', expr: rule.expr, instant: true, range: false },
-    },
-    {
-      refId: 'told',
-      datasourceUid: '__expr__',
-      relativeTimeRange: { from: 600, to: 0 },
-      model: {
-        refId: 'told',
-        type: 'math',
-        datasource: { type: '__expr__', uid: '__expr__' },
-        expression: 'is_number($query) || is_nan($query) || is_inf($query)',
-      },
-    },
-    {
-      refId: 'firing',
-      datasourceUid: '__expr__',
-      relativeTimeRange: { from: 600, to: 0 },
-      model: {
-        refId: 'firing',
-        type: 'threshold',
-        datasource: { type: '__expr__', uid: '__expr__' },
-        expression: 'told',
-        conditions: [{ evaluator: { type: 'gt', params: [0] } }],
-      },
-    },
+    step('query', datasourceUid, { expr: rule.expr, instant: true, range: false }),
+    step('told', '__expr__', { type: 'math', expression: 'is_number($query) || is_nan($query) || is_inf($query)' }),
+    step('firing', '__expr__', {
+      type: 'threshold',
+      expression: 'told',
+      conditions: [{ evaluator: { type: 'gt', params: [0] } }],
+    }),
   ],
+});
+
+/** Of the last ten minutes. What Grafana itself computes names itself as the source. */
+const step = (
+  refId: string,
+  source: string,
+  { type, ...model }: { readonly type?: string; readonly [key: string]: unknown },
+) => ({
+  refId,
+  datasourceUid: source,
+  relativeTimeRange: { from: 600, to: 0 },
+  model: {
+    refId,
+    ...(type === undefined ? {} : { type, datasource: { type: source, uid: source } }),
+    ...model,
+  },
 });
 
 /** At most 40 characters, and the same for ever: Grafana knows a rule by it. */
