@@ -6,13 +6,13 @@ import type { Fleet } from './fleet.ts';
 /** `difference` null: the process began with it. Once for all replicas that load the same file. */
 export async function writeDownConfig(
   { history }: Pick<Store, 'history'>,
-  crew: Fleet,
+  fleet: Fleet,
   hash: string,
   difference: ConfigDifference | null,
 ): Promise<void> {
   const [last] = await history.events({ types: ['config-changed'], limit: 1 });
   if (last?.event.type === 'config-changed' && last.event.hash === hash) return;
-  crew
+  fleet
     .keepers()
     .find(({ ledger }) => ledger.owned)
     ?.configChanged(hash, difference);

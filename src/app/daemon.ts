@@ -68,24 +68,28 @@ export async function runApp(options: RunOptions): Promise<number> {
     now: clock.now,
     colour: process.stdout.isTTY === true && !env.NO_COLOR,
     onLine: (level) => metrics.logLine(level),
-    titleOf: (account, taskId) => fleet?.titleOf(account, taskId),
+    titleOf: (account, taskId) => opened?.titleOf(account, taskId),
     secrets: () => secrets.values,
   });
-  let fleet: Fleet | undefined;
+  let opened: Fleet | undefined;
   const closers: (() => Promise<void>)[] = [];
   let started = false;
+  const tellStarted = () => {
+    if (!started) tellStart(log, options.version, found.path, current.settings, found.warnings);
+    started = true;
+  };
   try {
-    const store = await openTheStore(current, options, metrics, log, () => fleet?.keepers() ?? []);
+    const store = await openTheStore(current, options, metrics, log, () => opened?.keepers() ?? []);
     closers.push(() => store.close());
     if (stop.aborted) return exitCodes.done;
     let begun = false;
-    const crew = new Fleet({
+    const fleet = new Fleet({
       clock,
       env,
       store,
       log,
       metrics,
-      onTrace: tracesTo(metrics, log, clock, () => fleet),
+      onTrace: tracesTo(metrics, log, clock, () => opened),
       onOwned: () => {
         if (!begun) void trail(null);
         begun = true;
@@ -93,15 +97,15 @@ export async function runApp(options: RunOptions): Promise<number> {
     });
     // A store that fails is told by its trace.
     const trail = (difference: ConfigDifference | null) =>
-      writeDownConfig(store, crew, current.hash, difference).catch(() => undefined);
-    fleet = crew;
-    crew.open(current.settings);
+      writeDownConfig(store, fleet, current.hash, difference).catch(() => undefined);
+    opened = fleet;
+    fleet.open(current.settings);
     const tokens = { access: await accessTokens(current.settings), hooks: await hookTokens(current.settings) };
     const reload = reloadFrom({
       path: found.path,
       env,
       current,
-      crew,
+      fleet,
       log,
       metrics,
       clock,
@@ -113,9 +117,9 @@ export async function runApp(options: RunOptions): Promise<number> {
         secrets.values = await allSecrets(settings);
       },
     });
-    const following = store.shared && follow(store.shared, crew, clock);
+    const following = store.shared && follow(store.shared, fleet, clock);
     const operations = createOperations({
-      crew,
+      fleet,
       following,
       store,
       current,
@@ -142,8 +146,8 @@ export async function runApp(options: RunOptions): Promise<number> {
         program: options.program,
         tokens: () => tokens.access,
         renderMetrics: async () => {
-          await crew.betweenLists();
-          crew.tellTicks();
+          await fleet.betweenLists();
+          fleet.tellTicks();
           metrics.replicas(following?.replicas() ?? []);
           return metrics.render(operations.snapshot(current.settings.metrics.maxTaskSeries));
         },
@@ -158,15 +162,13 @@ export async function runApp(options: RunOptions): Promise<number> {
       log,
       onOpen: (web) => {
         metrics.pageAt(current.settings.server.externalUrl ?? web.url);
-        if (!started) tellStart(log, options.version, found.path, current.settings, found.warnings);
-        started = true;
+        tellStarted();
         tellDoors(log, options.program, web);
       },
     });
     closers.push(() => front.close(closeWebWithinMs));
     metrics.reloadSucceeded(clock.now(), current.hash);
-    if (!started) tellStart(log, options.version, found.path, current.settings, found.warnings);
-    started = true;
+    tellStarted();
     options.signals.onHangup(() => void reload('hangup'));
     tellStopping(stop, log);
     const beside = [
@@ -183,9 +185,9 @@ export async function runApp(options: RunOptions): Promise<number> {
       following?.run(stop),
     ];
     // A keeper that ends by itself is a mistake of ours: its reason ends the process.
-    await crew.run(stop);
+    await fleet.run(stop);
     await Promise.all(beside);
-    await crew.close();
+    await fleet.close();
     return exitCodes.done;
   } catch (error) {
     if (!(error instanceof StoreProblem || error instanceof WebProblem)) throw error;

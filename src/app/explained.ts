@@ -20,7 +20,7 @@ const recentEvents = 20;
 const outageEvents = 60;
 const recentCalls = 5;
 
-export async function explained(keeper: Keeper, record: TaskRecord, store: Store, crew: Fleet): Promise<ExplainView> {
+export async function explained(keeper: Keeper, record: TaskRecord, store: Store, fleet: Fleet): Promise<ExplainView> {
   const { taskId, outage } = record;
   const about = { account: keeper.account, taskId };
   const [story, calls] = await Promise.all([
@@ -43,7 +43,7 @@ export async function explained(keeper: Keeper, record: TaskRecord, store: Store
     rules: ruleViews(record, situation),
     calls: callViews(calls.map(({ event }) => event)),
     holds: holdsOver(situation, record),
-    recent: recent.map((one) => eventView(one, crew)),
+    recent: recent.map((one) => eventView(one, fleet)),
   };
 }
 
@@ -85,10 +85,10 @@ export const besides =
     return group === undefined || group === record.group;
   };
 
-export function eventView(stored: StoredEvent, crew: Fleet): EventView {
+export function eventView(stored: StoredEvent, fleet: Fleet): EventView {
   const { event } = stored;
   const held = 'hold' in event && event.hold.target.kind === 'task' ? event.hold.target.taskId : undefined;
   const taskId = 'taskId' in event ? event.taskId : held;
-  const title = taskId === undefined ? undefined : crew.titleOf(event.account, taskId);
+  const title = taskId === undefined ? undefined : fleet.titleOf(event.account, taskId);
   return { ...stored, title: title ?? null, sentence: lineOf(event).msg };
 }

@@ -31,20 +31,20 @@ export interface Following {
   ownerOf(account: string): string | undefined;
 }
 
-export function follow(shared: Shared, crew: Pick<Fleet, 'keeper' | 'keepers'>, clock: Clock): Following {
+export function follow(shared: Shared, fleet: Pick<Fleet, 'keeper' | 'keepers'>, clock: Clock): Following {
   const copies = new Map<string, Copy>();
   let readAt = clock.monotonic();
   shared.serve({
-    isReady: (account) => crew.keeper(account)?.ledger.owned === true,
+    isReady: (account) => fleet.keeper(account)?.ledger.owned === true,
     serve: async (account, request) => {
-      const keeper = crew.keeper(account);
+      const keeper = fleet.keeper(account);
       if (!keeper) throw new Refusal('not-found', `no account ${account} here`);
       return keeper.operator.execute(request);
     },
   });
 
   async function readOnce(): Promise<void> {
-    const others = crew.keepers().filter(({ ledger }) => !ledger.owned);
+    const others = fleet.keepers().filter(({ ledger }) => !ledger.owned);
     for (const account of [...copies.keys()])
       if (!others.some((keeper) => keeper.account === account)) copies.delete(account);
     const accounts = others.map(({ account }) => account);

@@ -23,7 +23,7 @@ export interface Directory {
 type HoldOperations = Pick<Operations, 'holds' | 'previewHold' | 'addHold' | 'extendHold' | 'removeHold'>;
 
 export function holdOperations(
-  { crew, clock }: { readonly crew: Fleet; readonly clock: Clock },
+  { fleet, clock }: { readonly fleet: Fleet; readonly clock: Clock },
   { keeperOf, find }: Directory,
 ): HoldOperations {
   /** Which account a target is in, with the id of its task in full. */
@@ -35,7 +35,7 @@ export function holdOperations(
   };
 
   return {
-    holds: () => crew.keepers().flatMap((keeper) => holdViews(keeper.situation())),
+    holds: () => fleet.keepers().flatMap((keeper) => holdViews(keeper.situation())),
     previewHold(request) {
       const { keeper, target } = placed(request);
       return holdPreview(keeper.situation(), target);
@@ -50,7 +50,7 @@ export function holdOperations(
       return hold;
     },
     async extendHold(id, later, by) {
-      const { keeper, hold } = holdNamed(crew, id);
+      const { keeper, hold } = holdNamed(fleet, id);
       const now = clock.now();
       const { endsAt: was } = hold;
       if (was === undefined) throw new Refusal('refused', `hold ${hold.id} has no end: it lasts until it is removed`);
@@ -67,7 +67,7 @@ export function holdOperations(
       return extended;
     },
     async removeHold(id, by) {
-      const { keeper, hold } = holdNamed(crew, id);
+      const { keeper, hold } = holdNamed(fleet, id);
       await keeper.operator.changeHold(removeHold(hold, by, clock.now()));
       return hold;
     },
@@ -106,8 +106,8 @@ function mustHaveRoom({ ledger: { holds } }: Keeper, { kind }: Hold['target']): 
 }
 
 /** By its id, or by a beginning that no other has. */
-function holdNamed(crew: Fleet, id: string): { readonly keeper: Keeper; readonly hold: Hold } {
-  const all = crew
+function holdNamed(fleet: Fleet, id: string): { readonly keeper: Keeper; readonly hold: Hold } {
+  const all = fleet
     .keepers()
     .flatMap((keeper) => [...keeper.ledger.holds.values()].map((hold) => ({ keeper, hold })))
     .filter(({ hold }) => hold.id.startsWith(id));
@@ -122,7 +122,7 @@ function holdNamed(crew: Fleet, id: string): { readonly keeper: Keeper; readonly
       'Give more of the id.',
     );
   }
-  const isTheFiles = crew.keepers().some((keeper) => {
+  const isTheFiles = fleet.keepers().some((keeper) => {
     const situation = keeper.situation();
     return maintenanceHolds(situation.policies, situation).some((hold) => hold.id === id);
   });

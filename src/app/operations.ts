@@ -24,7 +24,7 @@ import { groupMustExist, subjectMustExist, typesMustExist, unknownName } from '.
 import type { Current } from './reload.ts';
 
 interface Running {
-  readonly crew: Fleet;
+  readonly fleet: Fleet;
   /** Where the store is shared. */
   readonly following: Following | undefined;
   readonly store: Store;
@@ -45,8 +45,8 @@ const lanes = ['restart', 'verify', 'poll', 'other'] as const satisfies readonly
 const shortestPrefix = 6;
 
 export function createOperations(running: Running): Operations {
-  const { crew, store, current, clock, following } = running;
-  const { keeperOf, find } = directory(crew);
+  const { fleet, store, current, clock, following } = running;
+  const { keeperOf, find } = directory(fleet);
   const startedAt = clock.now();
 
   return {
@@ -64,7 +64,7 @@ export function createOperations(running: Running): Operations {
       ...inStatus(running),
     }),
     tasks: (query) => {
-      const keepers = query.account === undefined ? crew.keepers() : [keeperOf(query.account)];
+      const keepers = query.account === undefined ? fleet.keepers() : [keeperOf(query.account)];
       if (query.group !== undefined) groupMustExist(query.group, keepers);
       return taskPage(keepers, query);
     },
@@ -72,13 +72,13 @@ export function createOperations(running: Running): Operations {
       const { keeper, taskId } = find(named, account);
       const record = keeper.ledger.tasks.get(taskId);
       if (!record) throw new Refusal('not-found', `no task ${named} any more`);
-      return explained(keeper, record, store, crew);
+      return explained(keeper, record, store, fleet);
     },
     async events(query) {
       typesMustExist(query.types);
-      const events = await store.history.events(withBesides(query, crew));
-      if (events.length === 0) subjectMustExist(query, crew.keepers());
-      return events.map((one) => eventView(one, crew));
+      const events = await store.history.events(withBesides(query, fleet));
+      if (events.length === 0) subjectMustExist(query, fleet.keepers());
+      return events.map((one) => eventView(one, fleet));
     },
     settledUpTo: store.history.settledUpTo,
     ...holdOperations(running, { keeperOf, find }),
@@ -97,13 +97,13 @@ export function createOperations(running: Running): Operations {
     config: () => withoutSecrets(current.settings),
     rejected: () => current.rejected,
     reload: running.reload,
-    snapshot: (maxTaskSeries) => crew.keepers().map((keeper) => snapshotOf(keeper, running, maxTaskSeries)),
+    snapshot: (maxTaskSeries) => fleet.keepers().map((keeper) => snapshotOf(keeper, running, maxTaskSeries)),
     healthy: () =>
-      crew.keepers().every((keeper) => !keeper.ledger.owned || clock.monotonic() - keeper.tickedAt < hangsAfterMs),
+      fleet.keepers().every((keeper) => !keeper.ledger.owned || clock.monotonic() - keeper.tickedAt < hangsAfterMs),
     ready: store.up,
     hook(account, token) {
       const known = running.hookToken(account);
-      const keeper = crew.keepers().find((one) => one.account === account);
+      const keeper = fleet.keepers().find((one) => one.account === account);
       if (!keeper || known === undefined || !sameSecret(token, known)) return false;
       keeper.pollSoon();
       return true;
@@ -112,18 +112,18 @@ export function createOperations(running: Running): Operations {
 }
 
 /** Besides a task's own events those of its account, if they are asked for and the task is known. */
-function withBesides({ besides: wanted, ...query }: EventsAsked, crew: Fleet): EventQuery {
+function withBesides({ besides: wanted, ...query }: EventsAsked, fleet: Fleet): EventQuery {
   const { account, taskId } = query;
-  const keepers = crew.keepers().filter((keeper) => account === undefined || keeper.account === account);
+  const keepers = fleet.keepers().filter((keeper) => account === undefined || keeper.account === account);
   const keeper = keepers.find(({ ledger }) => taskId !== undefined && ledger.tasks.has(taskId));
   const record = keeper?.ledger.tasks.get(taskId ?? '');
   return wanted && keeper && record ? { ...query, account: keeper.account, besides: besides(record) } : query;
 }
 
 /** Who keeps what: accounts by name, tasks by id, by the beginning of it, or by title. */
-function directory(crew: Fleet): Directory {
+function directory(fleet: Fleet): Directory {
   const keeperOf = (account: string | undefined): Keeper => {
-    const keepers = crew.keepers();
+    const keepers = fleet.keepers();
     const found =
       account === undefined && keepers.length === 1 ? keepers[0] : keepers.find((keeper) => keeper.account === account);
     if (found) return found;
@@ -139,7 +139,7 @@ function directory(crew: Fleet): Directory {
 
   /** By id, a unique prefix of it, or a unique title; over all accounts unless one is named. Living tasks before gone ones. */
   const find = (named: string, account: string | undefined): { readonly keeper: Keeper; readonly taskId: string } => {
-    const keepers = account === undefined ? crew.keepers() : [keeperOf(account)];
+    const keepers = account === undefined ? fleet.keepers() : [keeperOf(account)];
     const byId = keepers
       .filter(({ ledger }) => ledger.tasks.has(named))
       .map((keeper) => ({ keeper, taskId: named, gone: keeper.ledger.tasks.get(named)?.goneAt !== undefined }));
@@ -251,14 +251,14 @@ function sharedByDown(keeper: Keeper, clock: Clock): readonly InCommon[] {
 }
 
 function inStatus(running: Running): Pick<StatusView, 'accounts' | 'groups' | 'inCommon' | 'ending'> {
-  const counted = running.crew.keepers().map((keeper) => ({
+  const counted = running.fleet.keepers().map((keeper) => ({
     keeper,
     ...groupViews(keeper.situation(), keeper.cloud.destinationOf),
   }));
   return {
     accounts: counted.map(({ keeper, unmanaged }) => viewOf(keeper, running, unmanaged)),
     groups: counted.flatMap(({ groups }) => groups),
-    inCommon: running.crew.keepers().flatMap((keeper) => sharedByDown(keeper, running.clock)),
+    inCommon: running.fleet.keepers().flatMap((keeper) => sharedByDown(keeper, running.clock)),
     ending: counted
       .flatMap(({ ending }) => ending)
       .sort((a, b) => a.endsAt - b.endsAt)

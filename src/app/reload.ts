@@ -31,7 +31,7 @@ interface ReloadOptions {
   readonly path: string;
   readonly env: Environment;
   readonly current: Current;
-  readonly crew: Fleet;
+  readonly fleet: Fleet;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -60,11 +60,11 @@ export function reloadFrom(options: ReloadOptions): (cause: ReloadCause) => Prom
 }
 
 async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<ReloadResult> {
-  const { path, env, current, crew, log, metrics, clock, adapt, onSwapped } = options;
+  const { path, env, current, fleet, log, metrics, clock, adapt, onSwapped } = options;
   const loaded = await loadBeside(path, env, clock);
   if (!loaded.ok) return reject(options, loaded.errors);
   const settings = adapt(loaded.settings);
-  const { managed, lost, lostNow } = crew.wouldUnmanage(settings);
+  const { managed, lost, lostNow } = fleet.wouldUnmanage(settings);
   if (cause === 'file') {
     if (lostNow > 0 && lost * 2 > managed)
       return reject(options, [
@@ -74,14 +74,14 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
   const { needsRestart, ...difference } = compareForReload(current.settings, settings);
   let prepared: ReturnType<Fleet['prepare']>;
   try {
-    prepared = crew.prepare(settings);
+    prepared = fleet.prepare(settings);
   } catch (error) {
     return reject(options, [`${path}: ${error instanceof Error ? error.message : String(error)}`]);
   }
   const warnings = [
     ...loaded.warnings,
     ...(lostNow > 0 ? [`${lostNow} of ${managed} tasks are unmanaged from now on: relaykeeper leaves them alone`] : []),
-    ...(await crew.swap(prepared)),
+    ...(await fleet.swap(prepared)),
   ];
   // What needs a restart keeps its old value, so that the next reload reports it again.
   const { server, store } = current.settings;

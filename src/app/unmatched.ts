@@ -1,5 +1,5 @@
 /** Finds groups and names in the configuration that no task fits: a misspelt name is silent, and its tasks fall to the group below. */
-import { globMatches, type Policy } from '../domain/words/policy.ts';
+import { anyMatches, globMatches, type Policy } from '../domain/words/policy.ts';
 import { nearest } from '../settings/nearest.ts';
 
 /** Where a task may be. */
@@ -16,8 +16,6 @@ interface Listed extends Place {
 /** Names listed at most: with more, the task list is missing, not a name misspelt. */
 const mostTold = 20;
 
-const fits = (globs: readonly string[], text: string): boolean => globs.some((glob) => globMatches(glob, text));
-
 /**
  * One sentence for each group that has no task, and for each name in a `match` that nothing has; of all accounts together.
  * `others`: places that no group names, and so were not polled, but may be meant.
@@ -28,11 +26,11 @@ export function unmatched(
   others: readonly Place[] = [],
 ): readonly string[] {
   const told = groups.flatMap(({ name, match }) => {
-    const among = tasks.filter(({ account }) => fits(match.account, account));
+    const among = tasks.filter(({ account }) => anyMatches(match.account, account));
     const cloudGroups = [...new Set(among.map(({ cloudGroup }) => cloudGroup))];
     const meant = [
       ...cloudGroups,
-      ...others.flatMap((place) => (fits(match.account, place.account) ? [place.cloudGroup] : [])),
+      ...others.flatMap((place) => (anyMatches(match.account, place.account) ? [place.cloudGroup] : [])),
     ];
     const unknown = match.cloudGroup.filter((glob) => !cloudGroups.some((text) => globMatches(glob, text)));
     const unheard = match.title.filter((glob) => glob !== '*' && !among.some(({ title }) => globMatches(glob, title)));

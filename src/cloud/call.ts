@@ -164,21 +164,9 @@ function signedRequest(context: CallContext, { action, body }: Call, credentials
 }
 
 export function permitOutcome(outcome: HttpOutcome): Parameters<Permit['done']>[0] {
-  switch (outcome.kind) {
-    case 'response':
-      return 'answered';
-    // We hung up in the middle of the answer; its beginning has arrived, and the call was counted before that.
-    case 'too-large':
-      return 'answered';
-    case 'lost':
-      return 'lost';
-    case 'never-left':
-      return 'never-left';
-    case 'aborted':
-      return outcome.left ? 'lost' : 'never-left';
-    default:
-      return outcome satisfies never;
-  }
+  if (outcome.kind === 'aborted') return outcome.left ? 'lost' : 'never-left';
+  // Of one that is too large the beginning has arrived, and the call was counted before that.
+  return outcome.kind === 'response' || outcome.kind === 'too-large' ? 'answered' : outcome.kind;
 }
 
 function callEnd(

@@ -80,13 +80,9 @@ const pairs = (codes: Readonly<Record<string, ErrorClass>>): readonly CodeAndCla
 const everyCode: readonly CodeAndClass[] = [...pairs({ ...commonCodes, ...liveCodes }), ...codeless];
 
 /** Every (code, class) that an action can come to, so that metrics can have them at 0 from the start. */
-export const knownCodes: Readonly<Record<Action, readonly CodeAndClass[]>> = {
-  ListPullToPushTaskV2: everyCode,
-  ListPullToPushGroup: everyCode,
-  RestartPullToPushTask: everyCode,
-  ContinuePullToPushTask: everyCode,
-  RelaunchPullToPushTask: everyCode,
-};
+export const knownCodes = Object.fromEntries(actions.map((action) => [action, everyCode])) as Readonly<
+  Record<Action, readonly CodeAndClass[]>
+>;
 
 /** What an HTTP answer said, as far as it could be read. */
 export interface Answer {

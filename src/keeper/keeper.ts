@@ -20,11 +20,11 @@ import type { Schedule } from '../domain/ports/time-port.ts';
 import type { ConfigDifference } from '../domain/words/events.ts';
 import type { Policies } from '../domain/words/policy.ts';
 import type { Observation } from '../domain/words/task.ts';
+import { Bell } from './bell.ts';
 import { Desk, type DeskOptions } from './desk.ts';
 import { OperatorRequests } from './operator-requests.ts';
 import { PollPace } from './poll-pace.ts';
 import { Restarts } from './restarts.ts';
-import { Bell } from './wake-up.ts';
 
 /** What can change while the keeper runs: a reload swaps it whole. */
 export interface KeeperSettings {

@@ -1,5 +1,5 @@
 /** How many API calls a configuration will make, before it makes any. */
-import { globMatches, type Policy } from '../domain/words/policy.ts';
+import { anyMatches, type Policy } from '../domain/words/policy.ts';
 import { cronSchedule, sampleTicks } from './schedule.ts';
 import type { AccountSettings, Settings } from './settings.ts';
 
@@ -75,7 +75,7 @@ function forecastAccount(account: AccountSettings, groups: readonly Policy[], ta
 /** How many lists a poll reads: one, or with a sub-account's key one for each cloud group that is known by name. */
 function listsOf(account: AccountSettings, groups: readonly Policy[]): { lists: number; groupLists: number } {
   if (!account.subAccount) return { lists: 1, groupLists: 0 };
-  const own = groups.filter(({ match }) => match.account.some((glob) => globMatches(glob, account.name)));
+  const own = groups.filter(({ match }) => anyMatches(match.account, account.name));
   const cloudGroups = new Set(own.flatMap(({ match }) => match.cloudGroup));
   const anyGlob = [...cloudGroups].some((name) => /[*?]/.test(name));
   return { lists: Math.max(1, cloudGroups.size), groupLists: anyGlob ? groupListsPerSecond : 0 };
@@ -98,7 +98,7 @@ function restartsAskedFor(
   restartPerSecond: number,
   tasks: number,
 ): readonly string[] {
-  const own = groups.filter(({ match }) => match.account.some((glob) => globMatches(glob, name)));
+  const own = groups.filter(({ match }) => anyMatches(match.account, name));
   const [first] = own.toSorted((a, b) => a.backoff.maxMs - b.backoff.maxMs);
   if (!first) return [];
   const everyMs = first.backoff.maxMs;

@@ -104,7 +104,7 @@ const hours = z.strictObject({
   timezone: required(timezone(), 'IANA timezone of these hours, such as Asia/Shanghai.'),
 });
 
-const written = builtInPolicy;
+const { backoff, quarantine, budget, endWarning, ...written } = builtInPolicy;
 const policyShape = {
   mode: key(word('heal', 'observe'), 'heal restarts; observe does everything but the call.', written.mode),
   firstSight: key(
@@ -115,18 +115,14 @@ const policyShape = {
   confirm: key(whole(1, 100), 'Complete polls that must agree before the first restart.', written.confirm),
   backoff: key(
     z.strictObject({
-      initial: key(
-        duration('100ms', '24h'),
-        'Wait before the second restart; the first is at once.',
-        written.backoff.initial,
-      ),
-      factor: key(number(1, 100), 'Each further wait is this many times the last.', written.backoff.factor),
-      max: key(duration('100ms', '24h'), 'The longest wait.', written.backoff.max),
-      jitter: key(percent(), 'Up to this many percent are added to each wait.', written.backoff.jitter),
+      initial: key(duration('100ms', '24h'), 'Wait before the second restart; the first is at once.', backoff.initial),
+      factor: key(number(1, 100), 'Each further wait is this many times the last.', backoff.factor),
+      max: key(duration('100ms', '24h'), 'The longest wait.', backoff.max),
+      jitter: key(percent(), 'Up to this many percent are added to each wait.', backoff.jitter),
       resetAfter: key(
         duration('1s', '7d'),
         'After this long active, earlier attempts are forgotten.',
-        written.backoff.resetAfter,
+        backoff.resetAfter,
       ),
     }),
     'How long to wait between restarts of one task.',
@@ -134,11 +130,11 @@ const policyShape = {
   attempts: key(whole(1, maxFailuresKept), 'Failed attempts in a row before quarantine.', written.attempts),
   quarantine: key(
     z.strictObject({
-      retryEvery: key(duration('1s', '24h'), 'How often a quarantined task is tried.', written.quarantine.retryEvery),
+      retryEvery: key(duration('1s', '24h'), 'How often a quarantined task is tried.', quarantine.retryEvery),
       abandonAfter: key(
         duration('1s', '30d'),
         'After this long in quarantine, a task is left alone until a person releases it.',
-        written.quarantine.abandonAfter,
+        quarantine.abandonAfter,
       ),
     }),
     'What becomes of a task that does not come up.',
@@ -146,9 +142,9 @@ const policyShape = {
   budget: key(
     orFalse(
       z.strictObject({
-        restarts: key(whole(1, 100_000), 'Failed attempts of the group that are normal …', written.budget.restarts),
-        perTask: key(whole(0, 10_000), '… or this many for each due task, if that is more …', written.budget.perTask),
-        per: key(duration('1s', '24h'), '… in any stretch of this length.', written.budget.per),
+        restarts: key(whole(1, 100_000), 'Failed attempts of the group that are normal …', budget.restarts),
+        perTask: key(whole(0, 10_000), '… or this many for each due task, if that is more …', budget.perTask),
+        per: key(duration('1s', '24h'), '… in any stretch of this length.', budget.per),
       }),
     ),
     'More failed attempts than this count as a storm; false: no budget.',
@@ -171,12 +167,8 @@ const policyShape = {
   endWarning: key(
     orFalse(
       z.strictObject({
-        before: key(duration('1m', '30d'), 'So long before its EndTime.', written.endWarning.before),
-        unlessSuccessor: key(
-          flag(),
-          'Not if a later task has the same destination.',
-          written.endWarning.unlessSuccessor,
-        ),
+        before: key(duration('1m', '30d'), 'So long before its EndTime.', endWarning.before),
+        unlessSuccessor: key(flag(), 'Not if a later task has the same destination.', endWarning.unlessSuccessor),
       }),
     ),
     'Tells of tasks that will end: in `status`, on the page and as an alert; false: off.',

@@ -6,7 +6,7 @@ import { timeOf } from '../domain/memory/holds.ts';
 import type { RateLimit } from '../domain/ports/gate-port.ts';
 import type { Schedule } from '../domain/ports/time-port.ts';
 import {
-  globMatches,
+  anyMatches,
   type Maintenance,
   type Match,
   type Policies,
@@ -268,7 +268,7 @@ function must<T>(value: T | undefined): T {
 export function policies(settings: Settings, account: string): Policies {
   const own = settings.accounts.find(({ name }) => name === account);
   if (!own) throw new Error(`no account ${account} in the settings`);
-  const isFor = ({ match }: { readonly match: Match }) => match.account.some((glob) => globMatches(glob, account));
+  const isFor = ({ match }: { readonly match: Match }) => anyMatches(match.account, account);
   return {
     account,
     storm: own.storm,

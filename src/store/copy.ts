@@ -118,7 +118,7 @@ const ofTheLedger = ({ tx: _, ...row }: Row): Row => row;
 type Content = Readonly<Record<Table, { readonly rows: number; readonly digest: string }>>;
 
 /** The same in whatever order the rows come: the hashes of all rows added up. */
-async function contentOf(store: RawStore): Promise<Content> {
+export async function contentOf(store: RawStore): Promise<Content> {
   const found: [string, { rows: number; digest: string }][] = [];
   for (const table of tables) {
     let [rows, sum] = [0, 0n];

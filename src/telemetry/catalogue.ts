@@ -135,9 +135,7 @@ export const catalogue = {
   list_incomplete: gauge(
     '1 while several polls in a row do not add up: there may be tasks that no list shows',
     ofAccount,
-    {
-      present: owned,
-    },
+    { present: owned },
   ),
   malformed_items_total: counter('List items that could not be read and were left out of a poll', ofAccount),
   api_requests_total: counter('Calls sent to the cloud', ['account', 'action']),
@@ -155,9 +153,7 @@ export const catalogue = {
     'Calls per second that the limiter admits now, after halving and recovery',
     ofAccount,
   ),
-  api_queue_length: gauge('Calls waiting for the limiter', ['account', 'lane'], {
-    values: { lane: lanes },
-  }),
+  api_queue_length: gauge('Calls waiting for the limiter', ['account', 'lane'], { values: { lane: lanes } }),
   api_rate_limit_wait_seconds: histogram('How long calls waited for the limiter', ['account', 'lane'], {
     values: { lane: lanes },
     buckets: waitSeconds,
@@ -247,9 +243,7 @@ export const catalogue = {
   task_outage_start_timestamp_seconds: gauge(
     'When the task went down: it should be running since then and is not',
     ofTask,
-    {
-      present: whileDown,
-    },
+    { present: whileDown },
   ),
   task_info: gauge(
     'Always 1: title and cloud group of a task that is down or ends soon',

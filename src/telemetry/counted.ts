@@ -13,7 +13,7 @@ import {
   errorClasses,
   seenFailures,
 } from '../domain/words/failure.ts';
-import { globMatches, type Policies } from '../domain/words/policy.ts';
+import { anyMatches, type Policies } from '../domain/words/policy.ts';
 import { lanes, logLevels, pollFailureClasses, storeOperations, triggers, waitReasons } from './catalogue.ts';
 import { createCounter, createHistogram, type Keep } from './series.ts';
 
@@ -157,7 +157,7 @@ export function configureSeries(counted: Counters, knownCodes: KnownCodes, accou
   for (const { account, groups } of accounts) {
     zeroAccount(counted, knownCodes, account);
     for (const { name, match } of groups) {
-      if (!match.account.some((glob) => globMatches(glob, account))) continue;
+      if (!anyMatches(match.account, account)) continue;
       pairs.add(pairKey(account, name));
       zeroGroup(counted, knownCodes, account, name);
     }

@@ -85,26 +85,22 @@ const firstWord = (worker: Worker, ended: Promise<void>): Promise<FirstWord> =>
 function problemOf(said: FirstWord, { host, port, socket }: DoorsOptions): WebProblem {
   if (said.kind !== 'refused') return new WebProblem('server: the thread of the doors cannot be started');
   if (said.door === 'socket') return socketProblem(socket ?? '', said.code);
-  const advice = adviceFor(said.code, host, port);
+  const advice = adviceFor[said.code]?.(host, port) ?? said.code;
   return new WebProblem(`server.listen: cannot listen on ${withPort(host, port)}: ${advice}`, {
     taken: said.code === 'EADDRINUSE',
   });
 }
 
-function adviceFor(code: string, host: string, port: number): string {
-  switch (code) {
-    case 'EADDRINUSE':
-      return `the port is taken; see by whom with: ss -ltnp 'sport = :${port}'`;
-    case 'EACCES':
-      return 'this user may not use the port; choose one above 1023';
-    case 'EADDRNOTAVAIL':
-      return `this machine has no address ${host}`;
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `${host} is no name of this machine; write an address such as 127.0.0.1 or 0.0.0.0`;
-    default:
-      return code;
-  }
+const adviceFor: Readonly<Record<string, (host: string, port: number) => string>> = {
+  EADDRINUSE: (_host, port) => `the port is taken; see by whom with: ss -ltnp 'sport = :${port}'`,
+  EACCES: () => 'this user may not use the port; choose one above 1023',
+  EADDRNOTAVAIL: (host) => `this machine has no address ${host}`,
+  ENOTFOUND: noSuchName,
+  EAI_AGAIN: noSuchName,
+};
+
+function noSuchName(host: string): string {
+  return `${host} is no name of this machine; write an address such as 127.0.0.1 or 0.0.0.0`;
 }
 
 const withPort = (host: string, port: number) => `${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -33,24 +33,21 @@ export async function clearSocketPath(path: string, clock: Clock): Promise<void>
 }
 
 export const socketProblem = (path: string, code: string) =>
-  new WebProblem(`server.socket: cannot make ${path} (${code}): ${adviceFor(code)}`, { taken: code === 'EADDRINUSE' });
+  new WebProblem(
+    `server.socket: cannot make ${path} (${code}): ${advice[code] ?? 'set server.socket to another place'}`,
+    { taken: code === 'EADDRINUSE' },
+  );
 
-function adviceFor(code: string): string {
-  switch (code) {
-    case 'EACCES':
-    case 'EPERM':
-      return `this user may not write there; change its owner or set server.socket to another place`;
-    case 'EROFS':
-      return 'that file system is read-only; set server.socket to a place that can be written';
-    case 'EADDRINUSE':
-      return 'another process has just made it; is another relaykeeper starting?';
-    case 'ENOTDIR':
-    case 'EEXIST':
-      return 'a part of the path is a file, not a directory';
-    default:
-      return 'set server.socket to another place';
-  }
-}
+const mayNotWrite = 'this user may not write there; change its owner or set server.socket to another place';
+const notADirectory = 'a part of the path is a file, not a directory';
+const advice: Readonly<Record<string, string>> = {
+  EACCES: mayNotWrite,
+  EPERM: mayNotWrite,
+  EROFS: 'that file system is read-only; set server.socket to a place that can be written',
+  EADDRINUSE: 'another process has just made it; is another relaykeeper starting?',
+  ENOTDIR: notADirectory,
+  EEXIST: notADirectory,
+};
 
 /** Removes the file of a process that is gone. One that is alive, or a file that is no socket, is a problem. */
 async function removeStale(path: string, clock: Clock): Promise<void> {

@@ -15,7 +15,7 @@ async function started(lost?: AbortSignal) {
       event.type === 'config-changed' ? [[event.account, event.hash, event.difference?.groups.changed]] : [],
     );
   const trail = async (hash: string, difference: ConfigDifference | null) => {
-    await writeDownConfig({ history: daemon.history }, daemon.crew, hash, difference);
+    await writeDownConfig({ history: daemon.history }, daemon.fleet, hash, difference);
     await daemon.run(1);
   };
   return { daemon, written, trail };

@@ -74,13 +74,13 @@ export async function running(yaml: string, lost: AbortSignal = new AbortControl
     knownCodes,
     processMetrics: false,
   });
-  const crew = new Fleet({ clock, env: {}, store, log, metrics, onTrace: () => {} });
+  const fleet = new Fleet({ clock, env: {}, store, log, metrics, onTrace: () => {} });
   const settings = settingsOf(yaml);
-  crew.open(settings);
+  fleet.open(settings);
   const stop = new AbortController();
-  const ended = crew.run(stop.signal);
+  const ended = fleet.run(stop.signal);
   const operations = createOperations({
-    crew,
+    fleet,
     following: undefined,
     store,
     current: { settings, hash: 'h', loadedAt: begin },
@@ -92,12 +92,12 @@ export async function running(yaml: string, lost: AbortSignal = new AbortControl
   });
   const run = (seconds: number) => clock.run(seconds * 1_000);
   const keeper = (name: string) => {
-    const found = crew.keeper(name);
+    const found = fleet.keeper(name);
     if (!found) throw new Error(`no account ${name}`);
     return found;
   };
   return {
-    crew,
+    fleet,
     clock,
     metrics,
     operations,
@@ -106,7 +106,7 @@ export async function running(yaml: string, lost: AbortSignal = new AbortControl
     stored,
     history: store.history,
     keeper,
-    reload: (changed: string) => crew.swap(crew.prepare(settingsOf(changed))),
+    reload: (changed: string) => fleet.swap(fleet.prepare(settingsOf(changed))),
     async [Symbol.asyncDispose]() {
       stop.abort();
       await clock.run(60_000);

@@ -206,68 +206,53 @@ function lastResort(ecsRole: KeySource, looked: readonly string[]): KeySource {
   return { ...ecsRole, read: () => ecsRole.read().catch(noneFound) };
 }
 
+/** Keys that are had without asking anybody, and that do not expire; they change with these files alone. */
+const atHand = (read: () => Promise<Credentials>, files: readonly string[] = []): KeySource => ({
+  read: async () => ({ credentials: await read(), expiresAt: undefined }),
+  files,
+  canChange: files.length > 0,
+  local: true,
+});
+
 /** The file of the vendor's own Live clients: JSON with `ak` and `sk`. */
 function fromVendorFile(file: string): KeySource {
-  return {
-    files: [file],
-    canChange: true,
-    local: true,
-    read: async () => {
-      const raw = parseJson(await readSmallFile(file, 'the file'));
-      const text = (name: 'ak' | 'sk') => {
-        const value = field(raw, name);
-        if (typeof value !== 'string') throw new KeysUnavailable(`the file ${file} has no \`${name}\``);
-        return checked(value, `\`${name}\` in ${file}`);
-      };
-      const credentials = { accessKeyId: text('ak'), secretAccessKey: text('sk'), sessionToken: undefined };
-      return { credentials, expiresAt: undefined };
-    },
-  };
+  return atHand(async () => {
+    const raw = parseJson(await readSmallFile(file, 'the file'));
+    const text = (name: 'ak' | 'sk') => {
+      const value = field(raw, name);
+      if (typeof value !== 'string') throw new KeysUnavailable(`the file ${file} has no \`${name}\``);
+      return checked(value, `\`${name}\` in ${file}`);
+    };
+    return { accessKeyId: text('ak'), secretAccessKey: text('sk'), sessionToken: undefined };
+  }, [file]);
 }
 
 function fromConfiguration(given: Extract<CredentialsOptions, { from: 'static' }>): KeySource {
   const all = [given.accessKeyId, given.secretAccessKey, given.sessionToken];
   const files = all.flatMap((secret) => (secret && 'file' in secret ? [secret.file] : []));
-  return {
-    files,
-    canChange: files.length > 0,
-    local: true,
-    read: async () => {
-      const [accessKeyId, secretAccessKey, sessionToken] = await Promise.all([
-        readSecret(given.accessKeyId, 'accessKeyId'),
-        readSecret(given.secretAccessKey, 'secretAccessKey'),
-        given.sessionToken ? readSecret(given.sessionToken, 'sessionToken') : undefined,
-      ]);
-      return { credentials: { accessKeyId, secretAccessKey, sessionToken }, expiresAt: undefined };
-    },
-  };
+  return atHand(async () => {
+    const [accessKeyId, secretAccessKey, sessionToken] = await Promise.all([
+      readSecret(given.accessKeyId, 'accessKeyId'),
+      readSecret(given.secretAccessKey, 'secretAccessKey'),
+      given.sessionToken ? readSecret(given.sessionToken, 'sessionToken') : undefined,
+    ]);
+    return { accessKeyId, secretAccessKey, sessionToken };
+  }, files);
 }
 
 function fromEnvironment(names: KeyNames, env: Environment): KeySource {
   const variables = variablesOf(names, env);
-  if (variables.kind !== 'whole') return unavailable(`${variables.missing.join(' and ')} not set in the environment`);
+  if (variables.kind !== 'whole') {
+    const why = `${variables.missing.join(' and ')} not set in the environment`;
+    return atHand(() => Promise.reject(new KeysUnavailable(why)));
+  }
   const read = (name: string) => checked(env[name] ?? '', `the environment variable ${name}`);
-  return {
-    files: [],
-    canChange: false,
-    local: true,
-    read: async () => ({
-      credentials: {
-        accessKeyId: read(variables.id),
-        secretAccessKey: read(variables.secret),
-        sessionToken: env[variables.token] ? read(variables.token) : undefined,
-      },
-      expiresAt: undefined,
-    }),
-  };
+  return atHand(async () => ({
+    accessKeyId: read(variables.id),
+    secretAccessKey: read(variables.secret),
+    sessionToken: env[variables.token] ? read(variables.token) : undefined,
+  }));
 }
-
-const unavailable = (why: string): KeySource => ({
-  files: [],
-  canChange: false,
-  local: true,
-  read: () => Promise.reject(new KeysUnavailable(why)),
-});
 
 async function readSecret(secret: Secret, name: string): Promise<string> {
   if ('value' in secret) return checked(secret.value, name);

@@ -4,7 +4,7 @@
  */
 
 import type { CallFailure } from '../../domain/words/failure.ts';
-import { globMatches } from '../../domain/words/policy.ts';
+import { anyMatches } from '../../domain/words/policy.ts';
 import type { CallContext } from '../call.ts';
 import { read } from '../read.ts';
 import { groupsBody, parseGroups } from '../wire.ts';
@@ -35,7 +35,7 @@ export function createRoster(context: CallContext, globs: readonly string[]): Ro
       const now = context.clock.monotonic();
       if (known && now < readAgainAt) return known;
       const end = await readGroups(context, signal);
-      if (end.ok) known = { ...end, names: end.names.filter((name) => globs.some((glob) => globMatches(glob, name))) };
+      if (end.ok) known = { ...end, names: end.names.filter((name) => anyMatches(globs, name)) };
       readAgainAt = now + readEveryMs;
       return known ?? end;
     },

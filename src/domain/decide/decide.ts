@@ -366,7 +366,7 @@ function withheldEvents(record: TaskRecord, verdict: Verdict, situation: Situati
   ];
 }
 
-/** What would be sent, if the task were not only observed; a restart by hand is real, and awaited first. */
+/** What would be sent, if the task were not only observed; an operator's restart is real, and awaited first. */
 function shadowEvents(record: TaskRecord, verdict: Verdict, { ledger, policyOf, now }: Situation): Event[] {
   const { taskId, group = '', attempt } = record;
   const policy = policyOf.get(group);

@@ -1,4 +1,4 @@
-/** What a person on call may do to tasks by hand, and what forbids it. Each gives the fact to be told. */
+/** What an operator may do, and what forbids it. Each function gives the fact to tell. */
 
 import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
@@ -11,7 +11,7 @@ type OperatorRestart =
   | { readonly kind: 'intend'; readonly intent: Extract<Event, { type: 'restart-intended' }> }
   | { readonly kind: 'refused'; readonly why: string };
 
-/** A restart by hand: it counts for nothing, and what failed before is forgotten when the cloud has answered it. */
+/** It counts for nothing, and what failed before is forgotten when the cloud has answered it. */
 export function operatorRestart(record: TaskRecord, situation: Situation, by: string, force: boolean): OperatorRestart {
   const { ledger, now } = situation;
   const { taskId, group } = record;

@@ -80,28 +80,14 @@ function placeOf({ taskId, outage }: TaskRecord, stormy: boolean): number {
   return stormy ? hashOf(taskId, calls + 1) : (outage?.since ?? 0);
 }
 
-/** The fact that a restart is about to be made: applied and saved before the call. */
-function intention(
-  record: TaskRecord,
-  group: string,
-  { ledger, now }: Situation,
-  { probe, free }: { readonly probe: boolean; readonly free: boolean },
-): Intent {
-  const { taskId, attempts } = record;
-  const n = attempts + 1;
-  // With its number: a clock that was set back comes to the same moment again.
-  const about = { at: now, account: ledger.account, taskId, group, attemptId: `${taskId}#${n}@${now}` };
-  return { ...about, type: 'restart-intended', trigger: 'auto', n, probe, free, by: undefined };
-}
-
 /** The restart to send now: decided again from the newest facts, because a permit may have come late. */
-export interface Pick {
+export interface Choice {
   readonly record: TaskRecord;
   /** Applied and saved before the call is sent. */
   readonly intent: Intent;
 }
 
-export function pick(queue: readonly string[], situation: Situation): Pick | undefined {
+export function pick(queue: readonly string[], situation: Situation): Choice | undefined {
   const { restart, list } = situation.ledger.accountRecord.circuits;
   if (list.kind === 'open' || awaitsThrottledAnswer(situation.ledger)) return undefined;
   if (restart.kind === 'open') return pickProbe(queue, situation);
@@ -144,7 +130,7 @@ function awaitsThrottledAnswer({ accountRecord: { throttle }, unsettled, tasks }
  * The probe is the restart that the rules would give of the task tried longest ago in this stretch, untried ones first,
  * and first of all one of a cloud group of which none was tried: the trouble of one task or of one group ends there.
  */
-function pickProbe(queue: readonly string[], situation: Situation): Pick | undefined {
+function pickProbe(queue: readonly string[], situation: Situation): Choice | undefined {
   const { ledger, now, tried } = situation;
   let best: { readonly record: TaskRecord; readonly rank: number } | undefined;
   for (const taskId of queue) {
@@ -160,10 +146,14 @@ function pickProbe(queue: readonly string[], situation: Situation): Pick | undef
   return best && now >= probeNotBefore(best.record, situation) ? picked(best.record, situation, true) : undefined;
 }
 
-function picked(record: TaskRecord, situation: Situation, probe: boolean): Pick | undefined {
-  const policy = situation.policyOf.get(record.group ?? '');
+function picked(record: TaskRecord, situation: Situation, probe: boolean): Choice | undefined {
+  const { ledger, policyOf, now: at } = situation;
+  const { taskId, attempts, group = '' } = record;
+  const policy = policyOf.get(group);
   if (!policy) return undefined;
+  const n = attempts + 1;
   const { free } = passesStorms(situation, record, policy);
-  const intent = intention(record, policy.name, situation, { probe, free });
-  return { record, intent };
+  // With its number: a clock that was set back comes to the same moment again.
+  const about = { at, account: ledger.account, taskId, group, attemptId: `${taskId}#${n}@${at}` };
+  return { record, intent: { ...about, type: 'restart-intended', trigger: 'auto', n, probe, free, by: undefined } };
 }

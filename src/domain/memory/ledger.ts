@@ -83,7 +83,7 @@ export interface Attempt {
   readonly id: string;
   readonly n: number;
   readonly trigger: Trigger;
-  /** The operator, if it was made by hand. */
+  /** The operator who asked for it; undefined: the rules. */
   readonly by: string | undefined;
   readonly probe: boolean;
   /** It passed a storm that only the budget kept on, and is not counted in its window. */

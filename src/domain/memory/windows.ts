@@ -58,7 +58,7 @@ export const patienceMs = ({ verifyWithinMs }: Policy, pollGapMs: number): numbe
   verifyWithinMs + pollsToBeSeen * pollGapMs;
 
 /** What is asked of the account at one moment. */
-interface Moment {
+interface Asked {
   readonly ledger: Ledger;
   readonly policyOf: ReadonlyMap<string, Policy>;
   readonly now: number;
@@ -72,7 +72,7 @@ export type Unsettled = ReadonlyMap<string, readonly number[]>;
  * Restarts that are out or whose effect is awaited. Left out are those that do not count, and those that were not seen in
  * good time.
  */
-export function unsettledByScope({ ledger, policyOf, now, pollGapMs }: Moment): Unsettled {
+export function unsettledByScope({ ledger, policyOf, now, pollGapMs }: Asked): Unsettled {
   const since = new Map<string, number[]>();
   for (const taskId of ledger.unsettled) {
     const record = ledger.tasks.get(taskId);
@@ -97,7 +97,7 @@ function awaitedSince({ phase }: Attempt): number {
 }
 
 /** Cloud groups of restarts that a look may settle: it lists them. What was not seen in good time, only polls wait for. */
-export function awaitedCloudGroups({ ledger, policyOf, now, pollGapMs }: Moment): readonly string[] {
+export function awaitedCloudGroups({ ledger, policyOf, now, pollGapMs }: Asked): readonly string[] {
   const cloudGroups = new Set<string>();
   for (const taskId of ledger.unsettled) {
     const record = ledger.tasks.get(taskId);
@@ -113,7 +113,7 @@ export function awaitedCloudGroups({ ledger, policyOf, now, pollGapMs }: Moment)
  * counted. Nobody waits for another's restart longer than for one of its own.
  */
 export function passesStorms(
-  { ledger, unsettled, now, pollGapMs }: Moment & { readonly unsettled: Unsettled },
+  { ledger, unsettled, now, pollGapMs }: Asked & { readonly unsettled: Unsettled },
   record: TaskRecord,
   policy: Policy,
 ): { readonly passes: boolean; readonly free: boolean } {

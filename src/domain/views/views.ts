@@ -1,6 +1,6 @@
 /** What people are shown of the ledger: plain values for the API, the command line, the page and the scrape. */
 
-import { nextShadow, objections, type Verdict, verdictOf } from '../decide/rules.ts';
+import { nextShadow, objections, verdictOf } from '../decide/rules.ts';
 import { downSince, dueSince, givenUp, hasEnded, isListed, isStopped, stateOf } from '../memory/condition.ts';
 import { covers } from '../memory/holds.ts';
 import {
@@ -25,27 +25,6 @@ import type { AccountView, GroupView, RuleView, TaskView, VerdictView } from './
 
 const orNever = (at: number): number | 'never' => (at === Number.POSITIVE_INFINITY ? 'never' : at);
 
-function verdictView(record: TaskRecord, verdict: Verdict): VerdictView {
-  switch (verdict.kind) {
-    case 'restart':
-      return { kind: 'restart', sentence: 'It will be restarted as soon as the limiter allows.' };
-    case 'wait': {
-      const { reason, objection, until } = verdict;
-      return {
-        kind: 'wait',
-        reason,
-        until: orNever(until),
-        sentence: `It is not restarted: ${objectionSentence(objection)}.`,
-      };
-    }
-    case 'none':
-      return { kind: 'none', sentence: nothingToDo(record) };
-    default:
-      verdict satisfies never;
-      return { kind: 'none', sentence: '' };
-  }
-}
-
 function nothingToDo({ goneAt, item, outage }: TaskRecord): string {
   if (goneAt !== undefined) return 'It is gone from the list.';
   if (item.status === 'not-started') return 'It has not started yet: there is nothing to restart.';
@@ -54,10 +33,15 @@ function nothingToDo({ goneAt, item, outage }: TaskRecord): string {
     : 'It runs: there is nothing to restart.';
 }
 
-function shownVerdict(record: TaskRecord, policy: Policy | undefined, situation: Situation): VerdictView {
+function verdictView(record: TaskRecord, policy: Policy | undefined, situation: Situation): VerdictView {
   const verdict = verdictOf(record, situation);
-  const view = verdictView(record, verdict);
-  if (!policy || verdict.kind !== 'wait' || verdict.reason !== 'observing') return view;
+  if (verdict.kind === 'none') return { kind: 'none', sentence: nothingToDo(record) };
+  if (verdict.kind === 'restart')
+    return { kind: 'restart', sentence: 'It will be restarted as soon as the limiter allows.' };
+  const { kind, reason, objection } = verdict;
+  const sentence = `It is not restarted: ${objectionSentence(objection)}.`;
+  const view = { kind, reason, until: orNever(verdict.until), sentence };
+  if (!policy || reason !== 'observing') return view;
   const { n, notBefore } = nextShadow(record, policy);
   return { ...view, wouldGo: { n, at: notBefore > situation.now ? notBefore : null } };
 }
@@ -97,7 +81,7 @@ export function taskView(record: TaskRecord, situation: Situation): TaskView {
       phase: attempt?.phase.kind ?? null,
     },
     givenUp: (policy && givenUp(record, policy)?.stage) ?? null,
-    verdict: shownVerdict(record, policy, situation),
+    verdict: verdictView(record, policy, situation),
   };
 }
 

@@ -100,13 +100,13 @@ export type TaskEvent =
   /** Saved before the call is sent: the attempt counts from here. */
   | (AttemptHappened & {
       readonly type: 'restart-intended';
-      /** The attempt's number since attempts were last forgotten; 0 by hand. */
+      /** The attempt's number since attempts were last forgotten; 0 for an operator's. */
       readonly n: number;
       /** It asks whether an open circuit can be closed. */
       readonly probe: boolean;
       /** It passed a storm that only the budget kept on. */
       readonly free: boolean;
-      /** The operator, if it was made by hand. */
+      /** The operator who asked for it; undefined: the rules. */
       readonly by: string | undefined;
     })
   | (AttemptHappened & {

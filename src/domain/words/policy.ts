@@ -115,7 +115,9 @@ export function globMatches(glob: string, text: string): boolean {
 /** How many units of the string the character there takes: rare Chinese characters take two. */
 const unitsAt = (text: string, at: number): number => ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1);
 
-const any = (globs: readonly string[], text: string) => globs.some((glob) => glob === '*' || globMatches(glob, text));
+/** Whether one of the globs fits. */
+export const anyMatches = (globs: readonly string[], text: string): boolean =>
+  globs.some((glob) => glob === '*' || globMatches(glob, text));
 
 /** Cloud groups remembered; more than an account has, so that names nobody configured cannot pile up. */
 const mostCloudGroups = 10_000;
@@ -131,7 +133,7 @@ function entriesFor(policies: Policies, cloudGroup: string): readonly Policy[] {
   let entries = known.get(cloudGroup);
   if (!entries) {
     entries = policies.groups.filter(
-      ({ match }) => any(match.account, policies.account) && any(match.cloudGroup, cloudGroup),
+      ({ match }) => anyMatches(match.account, policies.account) && anyMatches(match.cloudGroup, cloudGroup),
     );
     if (known.size >= mostCloudGroups) known.clear();
     known.set(cloudGroup, entries);
@@ -147,9 +149,10 @@ export function fits(
   { cloudGroup, title, type, exclude }: Match,
   task: Matched,
 ): 'fits' | 'no' | { readonly excludedBy: 'title' | 'taskId'; readonly glob: string } {
-  if (!any(cloudGroup, task.cloudGroup) || !type.includes(task.type) || !any(title, task.title)) return 'no';
+  if (!anyMatches(cloudGroup, task.cloudGroup) || !type.includes(task.type) || !anyMatches(title, task.title))
+    return 'no';
   if (exclude.taskId.includes(task.taskId)) return { excludedBy: 'taskId', glob: task.taskId };
-  const glob = exclude.title.find((one) => any([one], task.title));
+  const glob = exclude.title.find((one) => anyMatches([one], task.title));
   return glob === undefined ? 'fits' : { excludedBy: 'title', glob };
 }
 

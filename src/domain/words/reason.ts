@@ -1,5 +1,5 @@
 /**
- * Every reason why a stopped task is not restarted now, and all that the word means beside its rule: rules, lane,
+ * Every reason why a stopped task is not restarted now, and all that the word means beside its rule: rules, queue,
  * operators, log, command line, API and README read it here. The rows stand in the order of authority: of several
  * reasons the first is shown.
  */

@@ -15,9 +15,7 @@ export type Turn = () => Promise<void>;
 /** At most 50 requests; a request of the largest size takes 32 turns. */
 const pieceBytes = 1024;
 
-/**
- * What `server` takes in place of `socket`. Reading ends for good when `isFull` says so; writing goes on.
- */
+/** What `server` takes in place of `socket`. Reading ends for good when `isFull` says so; writing goes on. */
 function passage(socket: Socket, nextTurn: Turn, isFull: () => boolean): Duplex {
   let wanted = () => {};
   const way = new Duplex({
