@@ -23,14 +23,14 @@ const prefixOf = (title: string): string | undefined => /^[\p{L}\p{M}]{2,}(?=[^\
 
 const oneOrNone = (value: string | undefined): readonly string[] => (value === undefined ? [] : [value]);
 
-/** How a sentence says that tasks have it (a value follows), and that others do. */
+/** How a sentence says that others have it, and that tasks do (a value follows). */
 export const traitWords = {
-  'source-host': { have: 'pull from', others: 'do' },
-  'destination-host': { have: 'push to', others: 'do' },
-  'cloud-group': { have: 'are in the cloud group', others: 'are' },
-  'title-prefix': { have: 'have titles that begin with', others: 'have' },
-  type: { have: 'are of the type', others: 'are' },
-  start: { have: 'stopped within two minutes from', others: '' },
+  'source-host': { others: 'do', have: 'pull from' },
+  'destination-host': { others: 'do', have: 'push to' },
+  'cloud-group': { others: 'are', have: 'are in the cloud group' },
+  'title-prefix': { others: 'have', have: 'have titles that begin with' },
+  type: { others: 'are', have: 'are of the type' },
+  start: { others: '', have: 'stopped within two minutes from' },
 } as const satisfies Readonly<Record<Trait, { readonly have: string; readonly others: string }>>;
 
 /** What a task has of each. */
