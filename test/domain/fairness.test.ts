@@ -103,6 +103,43 @@ describe('whose turn it is when all may go', () => {
   });
 });
 
+describe('in a storm, a cloud group whose tasks are all dead', () => {
+  const everywhere = policiesOf({ ...plainPolicy, match: { ...plainPolicy.match, cloudGroup: ['*'] } });
+  const of = (cloudGroup: string, count: number, status: TaskStatus): Shown =>
+    Object.fromEntries(
+      Object.keys(tasks(count, status, cloudGroup)).map((taskId) => [taskId, item(taskId, status, { cloudGroup })]),
+    );
+  /** Three of x are tried at second 0 and found dead at 75; meanwhile some of w stop. */
+  const next = (dead: number, stopped: number) => {
+    const story = new Story(everywhere).list(0, { ...of('x', dead, 'stopped'), ...of('w', 8, 'active') });
+    expect(story.send(0, accepted, 20)).toHaveLength(3);
+    const shown = { ...of('x', dead, 'stopped'), ...of('w', 8, 'active'), ...of('w', stopped, 'stopped') };
+    expect(story.list(30, shown).send(30, accepted, 20)).toEqual([]);
+    // Found dead by a look, so that two of x are out again, or not.
+    story.look(65, of('x', dead, 'stopped'));
+    return { story, shown };
+  };
+  test.each([20, 60, 200])('of %i leaves the next place to the others, and every second one', (dead) => {
+    const { story, shown } = next(dead, 4);
+    const sent = story.list(75, shown).send(75, accepted, 20);
+    expect(sent.map((taskId) => taskId[0])).toEqual(['w', 'x', 'w']);
+  });
+  test('takes those that the others leave', () => {
+    const { story, shown } = next(20, 1);
+    const sent = story.list(75, shown).send(75, accepted, 20);
+    expect(sent.map((taskId) => taskId[0])).toEqual(['w', 'x', 'x']);
+  });
+  test('shares with another such', () => {
+    const { story, shown } = next(8, 8);
+    const sent: string[] = [];
+    for (let seconds = 75; seconds < minutes(40); seconds += 15)
+      sent.push(...story.list(seconds, shown).send(seconds, accepted, 20));
+    const ofX = sent.filter((taskId) => taskId.startsWith('x')).length;
+    expect(ofX).toBeGreaterThan(sent.length / 3);
+    expect(ofX).toBeLessThan((sent.length * 2) / 3);
+  });
+});
+
 describe('a denial is the account’s when the list is denied too, or two tasks in a row are', () => {
   const denied = refusal('permission', 'AccessDenied');
   const calm: Policies = { ...policiesOf({ ...plainPolicy, storm: false, budget: false }), storm: false };

@@ -4,34 +4,9 @@
  */
 import type { Effect } from '../../src/simulator/faults.ts';
 import { hour, second } from './dice.ts';
-import type { Policy } from './seam.ts';
-import { Stage, type StageOptions, tasks as tasksNamed } from './stage.ts';
-
-export const pollEveryMs = 15 * second;
-
-export interface Trouble {
-  /** Begins, once. */
-  readonly begins?: (stage: Stage, taskIds: readonly string[]) => void;
-  /** Happens again and again. */
-  readonly everyMs?: number;
-  readonly again?: (stage: Stage, taskIds: readonly string[], turn: number) => void;
-  /** Tasks that have it; absent: one. */
-  readonly tasks?: readonly [least: number, most: number];
-  /** They are all that is in their cloud group. */
-  readonly ownCloudGroup?: boolean;
-  /** The account's cloud groups are asked for by name. */
-  readonly byGroups?: boolean;
-  /** Why it looks like a common cause in its first minute: a turn of a storm's window is allowed then. */
-  readonly atFirst?: string;
-  /** The troubled is another account of the same process. */
-  readonly beside?: (common: Pick<StageOptions, 'clock' | 'policies' | 'pollEveryMs'>) => Stage;
-  /** Of the troubled, who are then of a group of their own. */
-  readonly policy?: Partial<Policy>;
-}
-
-const stop = (stage: Stage, taskIds: readonly string[]) => {
-  for (const taskId of taskIds) stage.act({ kind: 'stop', taskId });
-};
+import { crowds } from './non-interference-crowds.ts';
+import { Stage, tasks as tasksNamed } from './stage.ts';
+import { pollEveryMs, stop, type Trouble } from './trouble.ts';
 
 /** Its restarts are answered so, for ever; and it is stopped. */
 const answers = (...codes: readonly string[]): Trouble => ({
@@ -261,4 +236,5 @@ export const kinds: Readonly<Record<string, Trouble>> = {
       stop(stage, taskIds);
     },
   },
+  ...crowds,
 };

@@ -6,17 +6,18 @@
  * - while a circuit was open in between, or the account was throttled: 60 s, in which the account had to be tried out;
  * - while a storm of theirs was on, or the trouble cannot be told from a common cause yet: one turn of a storm's window,
  *   which is `verifyWithin` and two polls;
- * - otherwise one second: the permits of the troubled one's own calls;
+ * - otherwise one second: the permits of the troubled one's own calls; of more than ten troubled, a permit for each;
  * - by another account: nothing, which is 100 ms.
  */
 import { begin, policiesOf } from '../domain/story.ts';
 import { Dice, hour, minute, second } from './dice.ts';
-import { kinds, pollEveryMs } from './non-interference-troubles.ts';
+import { kinds } from './non-interference-troubles.ts';
 import type { Event, Policy } from './seam.ts';
 import { defaultPolicy, Stage } from './stage.ts';
+import { pollEveryMs } from './trouble.ts';
 
 const triedOutMs = minute;
-const permitsMs = second;
+const permitsMs = (troubled: number) => Math.max(second, troubled * 100);
 const otherAccountMs = 100;
 /** From the first stop on. */
 const lastsMs = 25 * minute;
@@ -218,7 +219,7 @@ export async function playPair(seed: number, kind: string): Promise<Pair> {
     const untold = trouble?.atFirst !== undefined && atMs < troubleAtMs + atFirstMs;
     const boundMs = trouble?.beside
       ? otherAccountMs
-      : permitsMs +
+      : permitsMs(script.troubled) +
         (touch(tried, atMs, withTrouble) ? triedOutMs : 0) +
         (untold || touch(stormy, atMs, withTrouble) ? turnMs : 0);
     if (delayMs <= boundMs) continue;

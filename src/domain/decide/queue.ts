@@ -51,27 +51,66 @@ export function queueMovesAt(queue: readonly string[], situation: Situation): nu
 const turnsFromCalls = 3;
 
 /**
- * Fewest calls in this outage (until turns begin), then groups in file order, then oldest outage, then task id; while a
- * storm is on a hash takes the place of file order and age, so that a cause shared by neighbours is not met first. Calls
- * that were given back count here: who costs the account a wait or a circuit must not go first again.
+ * Fewest calls in this outage (until turns begin), then groups in file order, then oldest outage, then task id. While a
+ * storm is on, cloud groups take turns in place of file order, so that one whose tasks are all dead leaves every second
+ * place to the others; and a hash takes that of age, so that a cause shared by neighbours is not met first. Calls that
+ * were given back count here: who costs the account a wait or a circuit must not go first again.
  */
 export function inOrder(records: readonly TaskRecord[], situation: Situation): readonly TaskRecord[] {
   const { ledger, groupRank } = situation;
+  const accountStorm = ledger.storms.has(stormKey({ group: undefined }));
   const keyed = records.map((record) => {
     const group = record.group ?? '';
-    const storms = stormsOver(ledger, group);
-    const accountStorm = ledger.storms.has(stormKey({ group: undefined }));
+    const stormy = stormsOver(ledger, group).length > 0;
     return {
       record,
+      stormy,
       calls: Math.min(record.outage?.calls ?? 0, turnsFromCalls),
       rank: accountStorm ? 0 : (groupRank.get(group) ?? Number.POSITIVE_INFINITY),
-      place: placeOf(record, storms.length > 0),
+      place: placeOf(record, stormy),
+      turn: 0,
+      lastCallAt: 0,
     };
   });
   keyed.sort(
     (a, b) => a.calls - b.calls || a.rank - b.rank || a.place - b.place || (a.record.taskId < b.record.taskId ? -1 : 1),
   );
+  if (ledger.storms.size > 0) {
+    takeTurns(keyed, ledger);
+    // What is equal keeps its order.
+    keyed.sort((a, b) => a.calls - b.calls || a.rank - b.rank || a.turn - b.turn || a.lastCallAt - b.lastCallAt);
+  }
   return keyed.map(({ record }) => record);
+}
+
+interface InTurn {
+  readonly record: TaskRecord;
+  readonly stormy: boolean;
+  readonly calls: number;
+  readonly rank: number;
+  /** The how manieth of its cloud group; cloud groups take turns from the one whose last call is longest ago. */
+  turn: number;
+  lastCallAt: number;
+}
+
+function takeTurns(keyed: readonly InTurn[], { stopped, tasks }: Ledger): void {
+  const lastCallAt = new Map<string, number>();
+  for (const taskId of stopped) {
+    const record = tasks.get(taskId);
+    const calledAt = record?.outage?.lastCallAt;
+    if (!record || calledAt === undefined) continue;
+    const { cloudGroup } = record.item;
+    lastCallAt.set(cloudGroup, Math.max(calledAt, lastCallAt.get(cloudGroup) ?? 0));
+  }
+  const turns = new Map<string, number>();
+  for (const one of keyed) {
+    if (!one.stormy) continue;
+    const { cloudGroup } = one.record.item;
+    const key = JSON.stringify([one.calls, one.rank, cloudGroup]);
+    one.turn = turns.get(key) ?? 0;
+    turns.set(key, one.turn + 1);
+    one.lastCallAt = lastCallAt.get(cloudGroup) ?? 0;
+  }
 }
 
 function placeOf({ taskId, outage }: TaskRecord, stormy: boolean): number {
