@@ -3,7 +3,7 @@
 import { operatorRelease, operatorRestart } from '../domain/decide/operator.ts';
 import type { TaskRecord } from '../domain/memory/ledger.ts';
 import type { Situation } from '../domain/memory/situation.ts';
-import type { Gate } from '../domain/ports/gate-port.ts';
+import type { Gate, Permit } from '../domain/ports/gate-port.ts';
 import type { OperatorOutcome, OperatorRequest } from '../domain/ports/store-port.ts';
 import type { Event } from '../domain/words/events.ts';
 import { Refusal } from '../domain/words/refusal.ts';
@@ -26,6 +26,7 @@ interface OperatorRequestsOptions {
 export class OperatorRequests {
   readonly #desk: Desk;
   readonly #options: OperatorRequestsOptions;
+  #permit: Promise<Permit | undefined> = Promise.resolve(undefined);
 
   constructor(desk: Desk, options: OperatorRequestsOptions) {
     this.#desk = desk;
@@ -34,12 +35,12 @@ export class OperatorRequests {
 
   /** Resolves with the cloud's answer. Throws `Refusal`. */
   async restart(taskId: string, by: string, force: boolean): Promise<RestartAnswer> {
-    const { gate, restarts, situation, mayCall } = this.#options;
+    const { restarts, situation, mayCall } = this.#options;
     const done = await this.#elsewhere({ kind: 'restart', taskId, by, force });
     if (done?.answer) return done.answer;
     const asked = operatorRestart(this.#mustKnow(taskId), situation(), by, force);
     if (asked.kind === 'refused') throw new Refusal('refused', asked.why);
-    const permit = await gate.acquire('restart');
+    const permit = await this.#acquire();
     // Decided again: meanwhile a hold, an answer or the end of the account's lease may have come.
     const record = this.#mustKnow(taskId);
     const decided = operatorRestart(record, situation(), by, force);
@@ -53,6 +54,14 @@ export class OperatorRequests {
     const sent = await restarts.send(record, decided.intent, permit);
     if (!sent) throw new Refusal('unavailable', 'the store fails, so relaykeeper may not send a restart');
     return sent.answer;
+  }
+
+  /** One at a time waits at the gate: a hundred restarts by hand leave every second permit to the daemon's own. */
+  #acquire(): Promise<Permit> {
+    const next = () => this.#options.gate.acquire('restart');
+    const permit = this.#permit.then(next, next);
+    this.#permit = permit;
+    return permit;
   }
 
   async release(taskId: string, by: string): Promise<void> {

@@ -57,7 +57,12 @@ const tireless: Partial<Policy> = {
 };
 
 /** In place of the tasks there are others, which are stopped and stay so. */
-const anew = (stage: Stage, taskIds: readonly string[], turn: number, name: (taskId: string, turn: number) => string) => {
+const anew = (
+  stage: Stage,
+  taskIds: readonly string[],
+  turn: number,
+  name: (taskId: string, turn: number) => string,
+) => {
   for (const taskId of taskIds) {
     const before = turn === 0 ? taskId : name(taskId, turn - 1);
     const task = stage.world.tasks.get(before);
@@ -139,7 +144,8 @@ export const crowds: Readonly<Record<string, Trouble>> = {
     again: (stage, taskIds, turn) => {
       const { faults } = stage.world;
       faults.splice(0, faults.length);
-      for (const taskId of taskIds) stage.fault({ effect: { kind: 'status', text: `启动中${turn}` }, match: { taskId } });
+      for (const taskId of taskIds)
+        stage.fault({ effect: { kind: 'status', text: `启动中${turn}` }, match: { taskId } });
     },
     tasks: [1, 4],
   },
@@ -170,7 +176,12 @@ export const crowds: Readonly<Record<string, Trouble>> = {
       for (const taskId of taskIds)
         if (turn % 2 === 0) stage.act({ kind: 'delete', taskId });
         else {
-          const common = { title: taskId, cloudGroup: 'troubled', startsAt: begin - hour, endsAt: begin + 6 * 24 * hour };
+          const common = {
+            title: taskId,
+            cloudGroup: 'troubled',
+            startsAt: begin - hour,
+            endsAt: begin + 6 * 24 * hour,
+          };
           stage.act({ kind: 'create', task: { ...common, taskId, stopped: true } });
         }
     },
@@ -191,7 +202,10 @@ export const crowds: Readonly<Record<string, Trouble>> = {
   'a cloud group whose list takes 9 s': {
     begins: (stage, taskIds) => {
       stop(stage, taskIds);
-      stage.fault({ effect: { kind: 'slow-down', ms: [9_000, 9_000] }, match: { action: 'list', cloudGroup: 'troubled' } });
+      stage.fault({
+        effect: { kind: 'slow-down', ms: [9_000, 9_000] },
+        match: { action: 'list', cloudGroup: 'troubled' },
+      });
     },
     byGroups: true,
   },
