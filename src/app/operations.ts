@@ -2,7 +2,7 @@
 import { verdictOf } from '../domain/decide/rules.ts';
 import { isListed, stateOf } from '../domain/memory/condition.ts';
 import type { TaskRecord } from '../domain/memory/ledger.ts';
-import type { Situation } from '../domain/memory/situation.ts';
+import { isDown, type Situation } from '../domain/memory/situation.ts';
 import type { Lane } from '../domain/ports/gate-port.ts';
 import type { EventsAsked, Operations, ReloadResult, TaskPage, TaskQuery } from '../domain/ports/operations-port.ts';
 import type { EventQuery } from '../domain/ports/store-port.ts';
@@ -208,7 +208,7 @@ function taskPage(keepers: readonly Keeper[], query: TaskQuery): TaskPage {
     const records = [...keeper.ledger.tasks.values()]
       .filter((record) => record.goneAt === undefined && (group === undefined || record.group === group))
       .filter((record) => record.taskId > afterId)
-      .filter((record) => state === undefined || stateOf(record, situation.cloudNow) === state)
+      .filter((record) => state === undefined || isIn(state, record, situation))
       .filter(isFound)
       .filter((record) => reason === undefined || reasonOf(record, situation) === reason)
       .sort((a, b) => inOrder(a.taskId, b.taskId));
@@ -218,6 +218,9 @@ function taskPage(keepers: readonly Keeper[], query: TaskQuery): TaskPage {
   }
   return { tasks, more: false };
 }
+
+const isIn = (state: NonNullable<TaskQuery['state']>, record: TaskRecord, situation: Situation): boolean =>
+  state === 'down' ? isDown(record, situation) : stateOf(record, situation.cloudNow) === state;
 
 function reasonOf(record: TaskRecord, situation: Situation): Reason | undefined {
   const verdict = verdictOf(record, situation);

@@ -30,7 +30,7 @@ const orderNames = Object.keys(orders);
 interface Options extends DaemonOptions {
   readonly account?: string;
   readonly group?: string;
-  readonly state?: TaskState;
+  readonly state?: TaskState | 'down';
   readonly reason?: Reason;
   readonly sort: keyof typeof orders;
   readonly json?: true;
@@ -49,7 +49,7 @@ export const tasksCommand = (surroundings: Surroundings): Command =>
     .argument('[PATTERN]', 'part of title, id or cloud group, in upper or lower case')
     .option('--account <NAME>', 'only this account')
     .option('--group <NAME>', 'only this group')
-    .addOption(new Option('--state <STATE>', 'only in this state').choices(taskStates))
+    .addOption(new Option('--state <STATE>', 'only in this state').choices([...taskStates, 'down']))
     .addOption(new Option('--reason <REASON>', 'only those not restarted for this reason').choices(reasons))
     .addOption(
       new Option('--sort <BY>', 'down: the longest first; end: the next to end first')

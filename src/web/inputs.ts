@@ -74,7 +74,10 @@ function cursorOfParts(least: number, most = least) {
 export const tasksQuery = z.strictObject({
   account: name.optional(),
   group: name.optional(),
-  state: z.enum(taskStates).optional(),
+  state: z
+    .enum([...taskStates, 'down'])
+    .optional()
+    .meta({ description: '`down`: it should run, and does not' }),
   reason: z.enum(reasons).optional().meta({ description: 'Why it is not restarted' }),
   search: name.optional().meta({ description: 'Part of title, id or cloud group, in either case' }),
   limit: wholeNumber(1, mostTasks)

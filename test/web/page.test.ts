@@ -132,7 +132,7 @@ describe('every page', () => {
     const failing = { since: 5, polls: 7, class: 'server', code: null, classes: ['server'], endedAt: null } as const;
     const troubled = { ...status, now: 90_005, accounts: [accountView({ failing })] };
     const { send } = await signedIn('read', {
-      status: () => ({ ...troubled, rejected: { since: 5, errors: [`a.yaml:3:1: ${nasty}`] } }),
+      status: () => ({ ...troubled, rejected: { since: 5, errors: [`a.yaml:3:1: ${nasty}\n 3 | nam\n`, 'b'] } }),
     });
     for (const [language, polls, rejected] of [
       ['en', 'polls fail', 'the new configuration is rejected; the old one stays in force'],
@@ -146,7 +146,7 @@ describe('every page', () => {
           : '. 连续 7 次，server：云端内部出错，或答复无法读取。等待',
       );
       expect(text).toContain(`<li>${rejected} · `);
-      expect(text).toContain('. a.yaml:3:1: &lt;script&gt;');
+      expect(text).toMatch(/\. a\.yaml:3:1: &lt;script&gt;[^|]*\(\+1\)</);
     }
   });
 
@@ -570,5 +570,5 @@ test('what ends with nobody to follow is on home; a task says which entry keeps 
   expect(home).toMatch(/Ending soon[\s\S]*&lt;script&gt;[\s\S]*<strong>in /);
   const { text } = await send('GET', '/tasks/main/task-1');
   expect(text).toContain('<code>exclude.title *HOLD &lt;script&gt;');
-  expect(text).toMatch(/then <a href="\/tasks\/main\/next-1">Next &lt;b&gt;<\/a>/);
+  expect(text).toMatch(/then <a class="title" href="\/tasks\/main\/next-1"[^>]*><bdi>Next &lt;b&gt;<\/bdi>/);
 });

@@ -32,7 +32,8 @@ export type Later = { readonly forMs: number } | { readonly endsAt: number };
 export interface TaskQuery {
   readonly account?: string;
   readonly group?: string;
-  readonly state?: TaskState;
+  /** `down`: due and stopped, neither held nor only observed. */
+  readonly state?: TaskState | 'down';
   /** Why it is not restarted. */
   readonly reason?: Reason;
   /** Part of title, id or cloud group, in either case. */

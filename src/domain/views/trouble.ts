@@ -69,7 +69,8 @@ export function daemonTroubles({ store, rejected, replicas = [] }: StatusView): 
           {
             kind: 'rejected',
             since: rejected.since,
-            detail: first + (more.length > 0 ? ` (+${more.length})` : ''),
+            // Below it stands the line of the file.
+            detail: first.replace(/\n.*/s, '') + (more.length > 0 ? ` (+${more.length})` : ''),
           } as const,
         ]
       : []),

@@ -31,7 +31,7 @@ const taskPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
       'The longest outage of the group has lasted {value}. Held, observed and abandoned tasks are not counted.',
     valueAs: 'duration',
     explain: `sort(${metric('task_outage_start_timestamp_seconds', { account, group })})`,
-    page: `/tasks?state=stopped&${ofGroup}`,
+    page: `/tasks?state=down&${ofGroup}`,
     means:
       'A task that should be running is stopped, and restarting it has not helped, or was not possible, for ten minutes.',
     look: [

@@ -1,6 +1,7 @@
 /** What the log says of an event in English, in Chinese: what is told beside the event's name. */
 import { durationText } from '../../domain/words/duration.ts';
 import type { ConfigDifference, Ending, Event, EventType, Hold } from '../../domain/words/events.ts';
+import type { seenFailures } from '../../domain/words/failure.ts';
 import type { Reason } from '../../domain/words/reason.ts';
 import type { RestartAnswer } from '../../domain/words/task.ts';
 
@@ -20,6 +21,11 @@ const answers: Readonly<Record<RestartAnswer['kind'], string>> = {
   'not-sent': '没有发出',
   unanswered: '没有答复，等待下次轮询',
 };
+/** As the list showed it; anything else is a code. */
+const failures: Readonly<Record<string, string>> = {
+  'not-recovered': '任务没有恢复',
+  'stopped-again': '任务又停止了',
+} satisfies Record<(typeof seenFailures)[number], string>;
 const givenBack = {
   throttled: '被限流',
   'not-sent': '没有发出',
@@ -77,7 +83,7 @@ export const eventWords = (reasons: Readonly<Record<Reason, string>>): Words => 
     answer.kind === 'accepted' ? answers.accepted : `${answers[answer.kind]}：${failureWords(answer.failure)}`,
   'restart-given-back': ({ why }) => givenBack[why],
   'restart-worked': nothing,
-  'restart-failed': ({ cause, row }) => `${cause}，连续第 ${row} 次`,
+  'restart-failed': ({ cause, row }) => `${failures[cause] ?? cause}，连续第 ${row} 次`,
   'restart-proved': nothing,
   'restart-lapsed': nothing,
   'task-quarantined': ({ failures }) => `连续失败 ${failures} 次`,

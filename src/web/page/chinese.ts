@@ -1,7 +1,7 @@
 /** Every text of the page in Chinese, in the words that the vendor's console has. */
 import type { Trait } from '../../domain/views/shown.ts';
 import type { TroubleKind } from '../../domain/views/trouble.ts';
-import type { Event, EventType } from '../../domain/words/events.ts';
+import type { Event, EventType, Hold } from '../../domain/words/events.ts';
 import { inWords } from '../../domain/words/objection.ts';
 import { type Reason, reasonMeanings, reasons as reasonNames } from '../../domain/words/reason.ts';
 import type { ProblemCode } from '../problem.ts';
@@ -117,6 +117,19 @@ const traits: Readonly<Record<Trait, (value: string) => string>> = {
 };
 const words = eventWords(reasons);
 
+function matchWords({ account, target }: Pick<Hold, 'account' | 'target'>): string {
+  if (target.kind !== 'match') return '';
+  const { cloudGroup, title, type, exclude } = target.match;
+  const excluded = [...exclude.title, ...exclude.taskId];
+  const said = [
+    ...(cloudGroup.includes('*') ? [] : [`云端分组 ${cloudGroup.join('、')}`]),
+    ...(title.includes('*') ? [] : [`标题 ${title.join('、')}`]),
+    ...(type.length > 1 ? [] : [`类型 ${type.join()}`]),
+    ...(excluded.length > 0 ? [`除了 ${excluded.join('、')}`] : []),
+  ];
+  return said.length > 0 ? said.join('，') : `账号 ${account}`;
+}
+
 export const chinese: Texts = {
   troubles,
   language: '中文',
@@ -163,7 +176,7 @@ export const chinese: Texts = {
   nobodyFollows: '没有后续任务',
   nothingKnown: '还不知道：没有完成过一次轮询',
   trouble: '问题',
-  downSince: '中断自',
+  downState: '中断：本该运行',
   title: '标题',
   task: '任务',
   group: '分组',
@@ -229,7 +242,7 @@ export const chinese: Texts = {
   policy: '生效的策略',
   policyHelp: '逐项列出配置的值，以及每个值从哪里来。',
   policyLink: '每个分组的策略，以及每个值从哪里来',
-  ownValues: '项不是内置',
+  ownValues: '项由文件设定',
   comesFrom: '来自',
   origins: { group: '分组', defaults: 'defaults', 'built-in': '内置' },
   everything: '全部',
@@ -241,14 +254,20 @@ export const chinese: Texts = {
   wholeAccount: '整个账号',
   oneTask: '任务 ID',
   byTitle: '按标题的任务',
-  taskOrTitle: '任务 ID，或带 * 和 ? 的标题',
-  beginsIn: '多久后开始，例如 2h；留空：现在',
-  length: '多久，例如 30m 或 1d12h；留空：直到解除',
-  reasonWhy: '原因，写给后来的人',
+  targetHelp: '任务或标题：在旁边填写',
+  taskOrTitle: '任务或标题',
+  taskOrTitleHelp: '任务 ID，或带 * 和 ? 的标题',
+  beginsIn: '多久后开始',
+  beginsInHelp: '例如 2h；留空：现在',
+  length: '多久',
+  lengthHelp: '例如 30m 或 1d12h；留空：直到解除',
+  reasonHelp: '写给后来的人',
   preview: '先看覆盖哪些任务',
   covers: '这个锁定覆盖',
   coversNow: '现在覆盖',
+  taskOf: '个任务',
   tasksOf: '个任务',
+  titles: '标题',
   endedLately: '一天内结束的',
   confirm: '确认设置',
   back: '返回',
@@ -267,7 +286,8 @@ export const chinese: Texts = {
   newest: '最新',
   inForce: '生效中',
   inForceSince: '生效于',
-  lastChange: '最近的改动',
+  changes: '改动了什么',
+  moreChanges: '人和云端的所有改动',
   file: '文件',
   rejected: '最新的配置被拒绝；下面的配置继续生效',
   problems,
@@ -286,5 +306,6 @@ export const chinese: Texts = {
   shared: ({ trait, value, down, ofDown, running, ofRunning }) =>
     `中断的 ${ofDown} 个中有 ${down} 个${traits[trait](value)}${ofRunning === undefined ? '' : `；运行的 ${ofRunning} 个中有 ${running} 个`}`,
   objection: ({ objection }) => (objection ? inWords(objectionWords, objection) : ''),
+  matchWords,
   eventSentence: ({ event }) => (words[event.type] as (event: Event) => string)(event),
 };

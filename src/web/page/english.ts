@@ -1,7 +1,8 @@
 /** Every text of the page in English; its keys are what the other languages must have. */
+import { targetWords } from '../../domain/views/covered.ts';
 import type { EventView, InCommon, RuleView } from '../../domain/views/shown.ts';
 import { type Trouble, type TroubleKind, troubleWords } from '../../domain/views/trouble.ts';
-import type { EventType } from '../../domain/words/events.ts';
+import type { EventType, Hold } from '../../domain/words/events.ts';
 import { reasonMeanings, reasons } from '../../domain/words/reason.ts';
 import { type ProblemCode, problems } from '../problem.ts';
 
@@ -106,7 +107,7 @@ export const english = {
   nobodyFollows: 'no successor',
   nothingKnown: 'Nothing is known yet: no poll has completed',
   trouble: 'Trouble',
-  downSince: 'Down since',
+  downState: 'down: should run',
   title: 'Title',
   task: 'Task',
   group: 'Group',
@@ -172,7 +173,7 @@ export const english = {
   policy: 'Policy in force',
   policyHelp: 'As the configuration has it, key by key, with where each value comes from.',
   policyLink: 'Policy of each group, with where each value comes from',
-  ownValues: 'not built in',
+  ownValues: 'set in the file',
   comesFrom: 'Comes from',
   origins: { group: 'the group', defaults: 'defaults', 'built-in': 'built in' } as Readonly<Record<string, string>>,
   everything: 'Everything',
@@ -189,14 +190,20 @@ export const english = {
   wholeAccount: 'the whole account',
   oneTask: 'Task id',
   byTitle: 'tasks by title',
-  taskOrTitle: 'Task id, or title with * and ?',
-  beginsIn: 'Begins in, such as 2h; empty: now',
-  length: 'How long, such as 30m or 1d12h; empty: until it is removed',
-  reasonWhy: 'Reason, for whoever is on call next',
+  targetHelp: 'a task or titles: name them beside',
+  taskOrTitle: 'Task or titles',
+  taskOrTitleHelp: 'id, or title with * and ?',
+  beginsIn: 'Begins in',
+  beginsInHelp: 'such as 2h; empty: now',
+  length: 'How long',
+  lengthHelp: 'such as 30m or 1d12h; empty: until it is removed',
+  reasonHelp: 'for whoever is on call next',
   preview: 'Show what it covers',
   covers: 'This hold covers',
   coversNow: 'Covers now',
+  taskOf: 'task',
   tasksOf: 'tasks',
+  titles: 'titles',
   endedLately: 'Ended in the last day',
   confirm: 'Set it',
   back: 'Back',
@@ -215,7 +222,8 @@ export const english = {
   newest: 'Newest',
   inForce: 'In force',
   inForceSince: 'in force since',
-  lastChange: 'last change',
+  changes: 'What was changed',
+  moreChanges: 'All changes by people and the cloud',
   file: 'File',
   rejected: 'The newest configuration was rejected; the one below stays in force',
   problems: Object.fromEntries(Object.entries(problems).map(([code, { title }]) => [code, title])) as Readonly<
@@ -234,7 +242,9 @@ export const english = {
   troubles: troubleWords as Readonly<Record<TroubleKind, string>>,
   types: types as Readonly<Record<string, string>>,
   troubleDetail: ({ detail }: Trouble): string | undefined => detail,
-  shared: ({ sentence }: InCommon): string => sentence,
+  shared: ({ sentence, startedAt }: InCommon): string =>
+    startedAt === undefined ? sentence : `${sentence}, the first at ${new Date(startedAt).toISOString()}`,
+  matchWords: targetWords as (hold: Pick<Hold, 'account' | 'target'>) => string,
   objection: ({ detail }: RuleView): string => detail,
   eventSentence: ({ sentence, event }: EventView): string =>
     'hold' in event && event.type !== 'hold-added' ? `${sentence}: ${event.hold.reason}` : sentence,

@@ -12,7 +12,7 @@ import {
   queryOf,
   renewed,
   tableOf,
-  taskAddress,
+  taskLink,
   timeOf,
   type Visit,
   withTimes,
@@ -21,7 +21,7 @@ import {
 const onePage = 100;
 
 /** What people ask for, by name: the types that answer it. */
-const presets = {
+export const presets = {
   outages: ['outage-opened', 'outage-ended', 'task-overdue'],
   restarts: ['restart-intended', 'restart-answered', 'restart-worked', 'restart-failed', 'restart-given-back'],
   guards: [
@@ -109,11 +109,11 @@ export const storyOf = (visit: Visit, events: readonly EventView[], withTitles =
     ? html`<p>${visit.texts.none}</p>`
     : html`<ol class="story">${events.map(
         (told) =>
-          html`<li class="${toneOf(told)}">${timeOf(told.event.at)} <strong>${whatOf(visit, told)}</strong>${withTitles && told.title !== null ? ` ${told.title}` : ''}<br>${detailsOf(visit, told)}</li>`,
+          html`<li class="${toneOf(told)}">${timeOf(told.event.at)} <strong>${whatOf(visit, told)}</strong>${withTitles && told.title !== null ? html` <bdi>${told.title}</bdi>` : ''}<br>${detailsOf(visit, told)}</li>`,
       )}</ol>`;
 
 function aboutOf(visit: Visit, { event, title }: EventView): unknown {
-  if ('taskId' in event) return html`<a href="${taskAddress(visit, event)}">${title ?? event.taskId}</a>`;
+  if ('taskId' in event) return taskLink(visit, { ...event, title: title ?? event.taskId });
   if (title !== null) return title;
   if (event.type === 'config-changed')
     return html`<a href="${visit.base}/configuration">${visit.texts.configuration}</a>`;

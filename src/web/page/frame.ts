@@ -157,6 +157,14 @@ export const tableOf = <T>(visit: Visit, label: string, items: readonly T[], col
 export const taskAddress = ({ base }: Visit, { account, taskId }: { account: string; taskId: string }): string =>
   `${base}/tasks/${encodeURIComponent(account)}/${encodeURIComponent(taskId)}`;
 
+/** A title of any length and script stays in its place, and changes no sentence around it. `id`: for who is there by keyboard. */
+export const taskLink = (
+  visit: Visit,
+  task: { readonly account: string; readonly taskId: string; readonly title: string },
+  id?: string,
+): Html =>
+  html`<a class="title" href="${taskAddress(visit, task)}" title="${task.title}"${id === undefined ? '' : html` id="${id}"`}><bdi>${task.title}</bdi></a>`;
+
 export const optionsOf = (visit: Visit, names: Readonly<Record<string, string>>, chosen: string | undefined): Html =>
   html`<option value="">${visit.texts.any}</option>${Object.entries(names).map(
     ([value, text]) => html`<option value="${value}"${value === chosen ? html` selected` : ''}>${text}</option>`,

@@ -24,7 +24,7 @@ ${policiesOf(operations.config()).map(
 function groupTable(visit: Visit, groups: readonly GroupView[], several: boolean): Html {
   const { texts, base } = visit;
   const filtered = (count: number, given: Readonly<Record<string, string>>) =>
-    count === 0 ? '0' : html`<a href="${base}/tasks${queryOf(given)}">${count}</a>`;
+    count === 0 ? '' : html`<a href="${base}/tasks${queryOf(given)}">${count}</a>`;
   return tableOf(visit, texts.groups, groups, [
     {
       head: texts.group,
@@ -50,7 +50,7 @@ function groupTable(visit: Visit, groups: readonly GroupView[], several: boolean
         ),
     },
     { head: texts.next, cell: ({ nextRestartAt }) => (nextRestartAt === null ? '' : timeOf(nextRestartAt)) },
-    { head: texts.holds, cell: ({ holds }) => (holds === 0 ? '0' : html`<a href="${base}/holds">${holds}</a>`) },
+    { head: texts.holds, cell: ({ holds }) => (holds === 0 ? '' : html`<a href="${base}/holds">${holds}</a>`) },
   ]);
 }
 

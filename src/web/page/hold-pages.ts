@@ -1,13 +1,12 @@
 /** Holds: those in force, planned and recurring, a form for another one, and what it would cover before it is set. */
 import { html } from 'hono/html';
-import { targetWords } from '../../domain/views/covered.ts';
 import type { HoldView, StatusView } from '../../domain/views/shown.ts';
 import { durationMs, durationText } from '../../domain/words/duration.ts';
 import type { Hold } from '../../domain/words/events.ts';
 import { checked, extendBody, holdBody, holdMs, laterOf } from '../inputs.ts';
 import { Denial } from '../problem.ts';
 import { storyOf } from './event-page.ts';
-import { type Html, howToDoMore, type Page, renewed, tableOf, taskAddress, timeOf, type Visit } from './frame.ts';
+import { type Html, howToDoMore, type Page, renewed, tableOf, taskLink, timeOf, type Visit } from './frame.ts';
 
 const endedShown = 20;
 const dayMs = 86_400_000;
@@ -37,7 +36,7 @@ function holdTable(visit: Visit, holds: readonly HoldView[]): Html {
     { head: texts.target, cell: (hold) => targetOf(visit, hold, hold.title) },
     {
       head: texts.coversNow,
-      cell: ({ covers }) => html`${covers.tasks} ${texts.tasksOf}, ${covers.stopped} ${texts.states.stopped}`,
+      cell: ({ covers }) => coversOf(visit, covers),
     },
     { head: texts.reason, cell: ({ reason }) => reason },
     { head: texts.author, cell: ({ author, createdAt }) => html`${author} <small>${timeOf(createdAt)}</small>` },
@@ -45,6 +44,9 @@ function holdTable(visit: Visit, holds: readonly HoldView[]): Html {
     ...(mayOperate ? [{ head: texts.change, cell: (hold: HoldView) => changesOf(visit, hold) }] : []),
   ]);
 }
+
+const coversOf = ({ texts }: Visit, { tasks, stopped }: HoldView['covers']): string =>
+  `${tasks} ${tasks === 1 ? texts.taskOf : texts.tasksOf}, ${stopped} ${texts.states.stopped}`;
 
 function spanOf({ texts, now }: Visit, { inForce, startsAt, endsAt }: HoldView): Html {
   const begins = inForce || startsAt === undefined ? '' : html`${texts.planned} ${timeOf(startsAt)} → `;
@@ -64,14 +66,15 @@ function targetOf(visit: Visit, { account, target }: Pick<Hold, 'account' | 'tar
   const { texts } = visit;
   switch (target.kind) {
     case 'task':
-      return html`${texts.task} <a href="${taskAddress(visit, { account, taskId: target.taskId })}">${title ?? target.taskId}</a>`;
+      return html`${texts.task} ${taskLink(visit, { account, taskId: target.taskId, title: title ?? target.taskId })}`;
     case 'group':
       return html`${texts.group} ${target.group} (${account})`;
     case 'account':
       return html`${texts.account} ${account}`;
     case 'title':
+      return html`${texts.titles} <bdi>${target.title}</bdi>`;
     case 'match':
-      return html`${targetWords({ account, target })}`;
+      return html`${texts.matchWords({ account, target })}`;
     default:
       return target satisfies never;
   }
@@ -79,12 +82,12 @@ function targetOf(visit: Visit, { account, target }: Pick<Hold, 'account' | 'tar
 
 function formOf(visit: Visit): Html {
   const { texts, base, operations, query } = visit;
-  return html`<form method="post" action="${base}/holds" class="filters">
-<label>${texts.target}<select name="target">${targetOptions(visit, operations.status())}</select></label>
-<label>${texts.taskOrTitle}<input name="task" value="${query.task ?? ''}" maxlength="256"></label>
-<label>${texts.beginsIn}<input name="in" maxlength="40"></label>
-<label>${texts.length}<input name="for" value="1h" maxlength="40"></label>
-<label>${texts.reasonWhy}<input name="reason" required maxlength="500"></label>
+  return html`<form method="post" action="${base}/holds" class="filters told">
+<label>${texts.target}<select name="target">${targetOptions(visit, operations.status())}</select><small>${texts.targetHelp}</small></label>
+<label>${texts.taskOrTitle}<input name="task" value="${query.task ?? ''}" maxlength="256"><small>${texts.taskOrTitleHelp}</small></label>
+<label>${texts.beginsIn}<input name="in" maxlength="40"><small>${texts.beginsInHelp}</small></label>
+<label>${texts.length}<input name="for" value="1h" maxlength="40"><small>${texts.lengthHelp}</small></label>
+<label>${texts.reason}<input name="reason" required maxlength="500"><small>${texts.reasonHelp}</small></label>
 <button>${texts.preview}</button>
 </form>`;
 }
@@ -147,9 +150,9 @@ export function previewPage(visit: Visit): Page {
   return {
     title: texts.setHold,
     body: html`<h1>${texts.setHold}</h1>
-<p>${targetOf(visit, { account, target }, target.kind === 'task' ? (first[0]?.title ?? null) : null)} · ${reason} · ${texts.length.split(/[,，]/)[0]}: ${(form.for ?? '').trim() || texts.untilRemoved}</p>
-<h2>${texts.covers}: ${covers.tasks} ${texts.tasksOf}, ${covers.stopped} ${texts.states.stopped}</h2>
-<ul>${first.map(({ title, stopped }) => html`<li>${title}${stopped ? html` <small class="state stopped">${texts.states.stopped}</small>` : ''}</li>`)}</ul>
+<p>${targetOf(visit, { account, target }, target.kind === 'task' ? (first[0]?.title ?? null) : null)} · ${reason} · ${texts.length}: ${(form.for ?? '').trim() || texts.untilRemoved}</p>
+<h2>${texts.covers}: ${coversOf(visit, covers)}</h2>
+<ul>${first.map(({ title, stopped }) => html`<li><bdi>${title}</bdi>${stopped ? html` <small class="state stopped">${texts.states.stopped}</small>` : ''}</li>`)}</ul>
 ${more > 0 ? html`<p>… ${more} ${texts.more}</p>` : ''}
 <form method="post" action="${base}/holds">
 ${['target', 'task', 'in', 'for', 'reason'].map((name) => html`<input type="hidden" name="${name}" value="${form[name] ?? ''}">`)}

@@ -17,7 +17,7 @@ import {
   renewed,
   severalAccounts,
   tableOf,
-  taskAddress,
+  taskLink,
   timeOf,
   type Visit,
   withTimes,
@@ -101,7 +101,7 @@ const hides: Readonly<Record<Trouble['kind'], boolean>> = {
 function tilesOf({ texts, base }: Visit, groups: readonly GroupView[], holds: number): Html {
   const tiles: readonly (readonly [number, string, Readonly<Record<string, string>>, string])[] = [
     [sum(groups, ({ states }) => states.active), texts.running, { state: 'active' }, 'good'],
-    [sum(groups, ({ down }) => down), texts.down, { state: 'stopped' }, 'bad'],
+    [sum(groups, ({ down }) => down), texts.down, { state: 'down' }, 'bad'],
     [sum(groups, ({ states }) => states.overdue), texts.overdue, { state: 'overdue' }, 'bad'],
     [sum(groups, ({ states }) => states.unknown), texts.states.unknown, { state: 'unknown' }, 'bad'],
     [sum(groups, ({ quarantined }) => quarantined), texts.quarantined, { reason: 'quarantined' }, 'bad'],
@@ -126,7 +126,7 @@ function downTasks(snapshots: readonly AccountSnapshot[]): readonly TaskView[] {
 }
 
 const moreOf = ({ texts, base }: Visit, count: number): Html =>
-  count > shown ? html`<p><a href="${base}/tasks?state=stopped">${count - shown} ${texts.more}</a></p>` : html``;
+  count > shown ? html`<p><a href="${base}/tasks?state=down">${count - shown} ${texts.more}</a></p>` : html``;
 
 export function nextOf({ texts, now }: Visit, { verdict }: TaskView): unknown {
   if (verdict.kind === 'none') return '';
@@ -146,8 +146,7 @@ function downTable(visit: Visit, tasks: readonly TaskView[], several: boolean): 
   return tableOf(visit, texts.tasksDown, tasks, [
     {
       head: texts.title,
-      cell: (task) =>
-        html`<a id="t-${task.account}-${task.taskId}" href="${taskAddress(visit, task)}">${task.title}</a>`,
+      cell: (task) => taskLink(visit, task, `t-${task.account}-${task.taskId}`),
     },
     {
       head: texts.downFor,
@@ -173,7 +172,7 @@ function endingOf(visit: Visit, ending: readonly EndingTask[]): Html {
 function endingTable(visit: Visit, ending: readonly EndingTask[]): Html {
   const { texts, now } = visit;
   return tableOf(visit, texts.endSoon, ending, [
-    { head: texts.title, cell: (task) => html`<a href="${taskAddress(visit, task)}">${task.title}</a>` },
+    { head: texts.title, cell: (task) => taskLink(visit, task) },
     {
       head: texts.ends,
       cell: ({ endsAt }) =>
@@ -208,7 +207,7 @@ function accountTable(visit: Visit, accounts: readonly AccountView[]): Html {
     {
       head: texts.tasks,
       cell: ({ tasks, unmanaged }) =>
-        html`${tasks}${unmanaged > 0 ? html` <small>${unmanaged} ${texts.unmanaged}</small>` : ''}`,
+        html`${tasks}${unmanaged > 0 ? html` <small>(${unmanaged} ${texts.unmanaged})</small>` : ''}`,
     },
     {
       head: texts.limit,

@@ -19,6 +19,7 @@ import {
   severalAccounts,
   tableOf,
   taskAddress,
+  taskLink,
   timeOf,
   type Visit,
   withTimes,
@@ -39,7 +40,10 @@ export function tasksPage(visit: Visit): Page {
   const last = tasks.at(-1);
   const { groups, accounts } = operations.status();
   const reasonNames = Object.fromEntries(reasons.map((name) => [name, texts.reasons[name] ?? name]));
-  const stateNames = Object.fromEntries(taskStates.map((name) => [name, texts.states[name]]));
+  const stateNames = Object.fromEntries([
+    ['down', texts.downState],
+    ...taskStates.map((name) => [name, texts.states[name]]),
+  ]);
   return {
     title: texts.tasks,
     live: true,
@@ -56,8 +60,7 @@ ${renewed(
   html`${tableOf(visit, texts.tasks, tasks, [
     {
       head: texts.title,
-      cell: (task) =>
-        html`<a id="t-${task.account}-${task.taskId}" href="${taskAddress(visit, task)}">${task.title}</a>`,
+      cell: (task) => taskLink(visit, task, `t-${task.account}-${task.taskId}`),
     },
     { head: texts.state, cell: (task) => html`<span class="state ${task.state}">${texts.states[task.state]}</span>` },
     { head: texts.group, cell: (task) => task.group ?? texts.unmanaged },
@@ -83,7 +86,7 @@ export async function taskPage(visit: Visit): Promise<Page> {
   return {
     title: task.title,
     live: true,
-    body: html`<div class="head"><h1>${task.title}</h1>${buttonsOf(visit, task)}</div>
+    body: html`<div class="head"><h1><bdi>${task.title}</bdi></h1>${buttonsOf(visit, task)}</div>
 ${renewed(
   visit,
   html`${verdictOf(visit, task)}
@@ -136,7 +139,7 @@ function groupOf({ texts, base }: Visit, { account, group, entry }: ExplainView)
 function endOf(visit: Visit, { account, endsAt, successor }: ExplainView): unknown {
   const { texts } = visit;
   if (endsAt === null) return '–';
-  return html`${timeOf(endsAt)} <small>${successor === null ? texts.nobodyFollows : html`${texts.follows} <a href="${taskAddress(visit, { account, taskId: successor.taskId })}">${successor.title}</a>`}</small>`;
+  return html`${timeOf(endsAt)} <small>${successor === null ? texts.nobodyFollows : html`${texts.follows} ${taskLink(visit, { account, ...successor })}`}</small>`;
 }
 
 /** First those that say no; the others are there for who wants to see them. */
