@@ -7,8 +7,8 @@ import {
   daemonTroubles,
   isOver,
   type Trouble,
+  troubleMeanings,
   troublesOf,
-  troubleWords,
 } from '../domain/views/trouble.ts';
 import { durationText } from '../domain/words/duration.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
@@ -272,7 +272,7 @@ const accountTrouble = (out: Output, account: AccountView, now: number): string 
     .join('; ') || '-';
 
 const troubleLine = (out: Output, one: Trouble, now: number): string =>
-  `${troubleWords[one.kind]}${spanOf(out, one, now)}${one.detail === undefined ? '' : `: ${one.detail}`}`;
+  `${troubleMeanings[one.kind].words}${spanOf(out, one, now)}${one.detail === undefined ? '' : `: ${one.detail}`}`;
 
 function spanOf(out: Output, { since, until: end }: Trouble, now: number): string {
   const untilEnd = end === undefined ? '' : `until ${moment(out, end)}`;

@@ -5,7 +5,9 @@
  * asks, which a browser cannot be made to send across sites; or the cookie of somebody who signed in on the page, and then
  * a request that changes something must come from that page.
  */
+
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { parse } from 'hono/utils/cookie';
 import { Denial } from './problem.ts';
 
 export const scopes = ['read', 'operate', 'admin'] as const;
@@ -101,7 +103,7 @@ const sessionOf = ({ token }: AccessToken): string =>
 
 /** The token that somebody signed in with, by the cookie that `signIn` gave. */
 export function signedIn(cookie: string | undefined, tokens: readonly AccessToken[]): AccessToken | undefined {
-  const given = cookieNamed(sessionCookie, cookie);
+  const given = parse(cookie ?? '', sessionCookie)[sessionCookie];
   if (given === undefined) return undefined;
   return tokens.find((known) => known.token !== '' && sameSecret(given, sessionOf(known)));
 }
@@ -111,12 +113,6 @@ export function signIn(token: string, tokens: readonly AccessToken[]): string | 
   const known = findToken(token, tokens);
   return known && sessionOf(known);
 }
-
-export const cookieNamed = (name: string, cookies: string | undefined): string | undefined =>
-  cookies
-    ?.split(/; */)
-    .find((one) => one.startsWith(`${name}=`))
-    ?.slice(name.length + 1);
 
 /** Loopback names, and addresses: nobody can give a page of theirs an address that is not theirs, only a name. */
 const ours = /^(?:localhost|.+\.localhost|\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\])$/;

@@ -16,26 +16,29 @@ export class WebProblem extends Error {
 
 /** Programs may rely on the codes; the words beside them are for people. */
 export const problems = {
-  'bad-request': { status: 400, title: 'The request is wrong' },
-  'bad-configuration': { status: 400, title: 'The configuration has errors' },
-  'no-token': { status: 401, title: 'A token is needed' },
-  'unknown-token': { status: 401, title: 'The token is not known' },
-  'no-tokens-configured': { status: 403, title: 'Nobody can change anything here' },
-  'scope-too-small': { status: 403, title: 'The token may not do this' },
-  'foreign-host': { status: 403, title: 'Not served under this host name' },
-  'foreign-origin': { status: 403, title: 'Not sent from this page' },
-  'no-such-address': { status: 404, title: 'There is nothing at this address' },
-  'not-found': { status: 404, title: 'There is no such thing' },
-  'wrong-method': { status: 405, title: 'Not possible at this address' },
-  refused: { status: 409, title: 'Refused' },
-  'too-large': { status: 413, title: 'The body is too large' },
-  'wrong-type': { status: 415, title: 'The body is of a wrong type' },
-  failed: { status: 500, title: 'relaykeeper failed' },
-  unavailable: { status: 503, title: 'Not now' },
-  busy: { status: 503, title: 'Too many requests are in progress' },
-} as const satisfies Readonly<Record<string, { readonly status: number; readonly title: string }>>;
+  'bad-request': { status: 400, title: 'The request is wrong', chinese: '请求有误' },
+  'bad-configuration': { status: 400, title: 'The configuration has errors', chinese: '配置有错误' },
+  'no-token': { status: 401, title: 'A token is needed', chinese: '需要令牌' },
+  'unknown-token': { status: 401, title: 'The token is not known', chinese: '没有这个令牌' },
+  'no-tokens-configured': { status: 403, title: 'Nobody can change anything here', chinese: '这里没有人能更改' },
+  'scope-too-small': { status: 403, title: 'The token may not do this', chinese: '令牌的权限不够' },
+  'foreign-host': { status: 403, title: 'Not served under this host name', chinese: '不用这个主机名提供服务' },
+  'foreign-origin': { status: 403, title: 'Not sent from this page', chinese: '不是从本页面发出的' },
+  'no-such-address': { status: 404, title: 'There is nothing at this address', chinese: '这个地址没有内容' },
+  'not-found': { status: 404, title: 'There is no such thing', chinese: '没有找到' },
+  'wrong-method': { status: 405, title: 'Not possible at this address', chinese: '这个地址不能这样用' },
+  refused: { status: 409, title: 'Refused', chinese: '被拒绝' },
+  'too-large': { status: 413, title: 'The body is too large', chinese: '内容太大' },
+  'wrong-type': { status: 415, title: 'The body is of a wrong type', chinese: '内容类型不对' },
+  failed: { status: 500, title: 'relaykeeper failed', chinese: 'relaykeeper 出错了' },
+  unavailable: { status: 503, title: 'Not now', chinese: '现在不行' },
+  busy: { status: 503, title: 'Too many requests are in progress', chinese: '请求太多' },
+} as const satisfies Readonly<
+  Record<string, { readonly status: number; readonly title: string; readonly chinese: string }>
+>;
 
 export type ProblemCode = keyof typeof problems;
+export const problemCodes = Object.keys(problems) as readonly ProblemCode[];
 
 /** A request that is not answered as asked. `hint` says what to do next. */
 export class Denial extends Error {

@@ -2,25 +2,44 @@
 import { classMeanings, type ErrorClass, type PollTrouble } from '../words/failure.ts';
 import type { AccountView, StatusView } from './shown.ts';
 
-/** How each kind of trouble is called; a time and a detail follow. */
-export const troubleWords = {
-  store: 'the store fails, so relaykeeper restarts nothing',
-  'replicas-differ': 'replicas have different configurations; each does what its own says',
-  rejected: 'the new configuration is rejected; the old one stays in force',
-  'not-owned': 'another process owns it: this one restarts nothing',
-  late: 'no poll has succeeded',
-  failing: 'polls fail',
-  failed: 'polls failed',
-  'list-circuit': 'list circuit open',
-  'restart-circuit': 'restart circuit open',
-  throttled: 'the cloud throttles restarts',
-  slowed: 'calls are slowed down',
-  suspect: 'the list lost too many tasks to be trusted',
-  incomplete: 'the list is incomplete: tasks may be missing from it',
-  storm: 'storm, only a few restarts at a time',
-  clock: 'the clocks of this machine and the cloud differ',
+interface TroubleMeaning {
+  /** What it is called; a time and a detail follow. */
+  readonly words: string;
+  /** The same for the Chinese page. */
+  readonly chinese: string;
+  /** With it a task may be down that nobody sees. */
+  readonly hides: boolean;
+}
+
+const row = (words: string, chinese: string, hides = false): TroubleMeaning => ({ words, chinese, hides });
+
+const rows = {
+  store: row('the store fails, so relaykeeper restarts nothing', '存储失败，不重启任何任务'),
+  'replicas-differ': row(
+    'replicas have different configurations; each does what its own says',
+    '各副本的配置不一致，各按自己的配置运行',
+  ),
+  rejected: row('the new configuration is rejected; the old one stays in force', '新的配置被拒绝，旧的继续生效'),
+  'not-owned': row(
+    'another process owns it: this one restarts nothing',
+    '账号由另一个进程负责，这里不重启任何任务',
+    true,
+  ),
+  late: row('no poll has succeeded', '没有轮询成功', true),
+  failing: row('polls fail', '轮询连续失败', true),
+  failed: row('polls failed', '轮询曾连续失败'),
+  'list-circuit': row('list circuit open', '列表接口已熔断', true),
+  'restart-circuit': row('restart circuit open', '重启接口已熔断'),
+  throttled: row('the cloud throttles restarts', '云端限流重启'),
+  slowed: row('calls are slowed down', '调用已减速'),
+  suspect: row('the list lost too many tasks to be trusted', '列表少了太多任务，不可信', true),
+  incomplete: row('the list is incomplete: tasks may be missing from it', '列表不完整，可能缺少任务', true),
+  storm: row('storm, only a few restarts at a time', '风暴：每次只重启少数任务'),
+  clock: row('the clocks of this machine and the cloud differ', '本机与云端的时钟不一致'),
 } as const;
-export type TroubleKind = keyof typeof troubleWords;
+export type TroubleKind = keyof typeof rows;
+export const troubleKinds = Object.keys(rows) as readonly TroubleKind[];
+export const troubleMeanings: Readonly<Record<TroubleKind, TroubleMeaning>> = rows;
 
 export interface Trouble {
   readonly kind: TroubleKind;

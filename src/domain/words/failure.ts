@@ -27,6 +27,8 @@ type ClassMeaning = RestartEnd & {
   readonly means: string;
   /** What a person does about it, without a full stop. */
   readonly advice: string;
+  /** Both for the Chinese page. */
+  readonly chinese: readonly [means: string, advice: string];
   /** Nothing works until a person acts. */
   readonly needsPerson: boolean;
   readonly listCircuit: 'opens' | 'nothing';
@@ -79,6 +81,7 @@ const rows = {
     ...ofItsTask,
     means: 'More calls than the cloud admits',
     advice: 'Nothing if it passes; if it lasts, another program uses this account: lower `rateLimit`',
+    chinese: ['调用多于云端允许的', '若很快过去就不用管；若持续，说明另有程序在用这个账号：调低 rateLimit'],
     attempt: 'throttled',
     ofOneGroup: false,
     codeless: true,
@@ -87,6 +90,7 @@ const rows = {
     ...ofItsTask,
     means: "More resources than the account's quota allows; this is not throttling",
     advice: 'Stop tasks that nobody needs, or ask the vendor for a larger quota',
+    chinese: ['资源超过账号配额，不是限流', '停掉没人要的任务，或向厂商申请更大的配额'],
     restartCircuit: 'counts',
     ofOneGroup: false,
   },
@@ -94,12 +98,14 @@ const rows = {
     ...ofTheAccount,
     means: 'The cloud does not accept the key or the signature',
     advice: 'Check the access key, the secret key and their expiry',
+    chinese: ['云端不接受密钥或签名', '检查 access key、secret key 及其有效期'],
     remedy: 'keys',
   },
   permission: {
     ...ofTheAccount,
     means: 'The key may not do this',
     advice: 'Give this key the Live (拉流转推) permissions in IAM',
+    chinese: ['这个密钥没有权限', '在 IAM 中给它直播（拉流转推）权限'],
     restartCircuit: 'denies',
     attempt: 'failed',
     ofOneGroup: true,
@@ -108,40 +114,52 @@ const rows = {
     ...ofItsTask,
     means: 'The key may not touch this one task',
     advice: 'Check which account and project the task belongs to',
+    chinese: ['这个密钥不能动这个任务', '检查任务属于哪个账号和项目'],
   },
   billing: {
     ...ofTheAccount,
     means: 'The service is not activated, or the account is in arrears',
     advice: 'Activate the service or pay the bill',
+    chinese: ['服务未开通，或账号欠费', '开通服务或付费'],
   },
   clock: {
     ...ofTheAccount,
     means: 'The clock of this machine is too far from the cloud’s',
     advice: 'Set the clock of this machine (NTP)',
+    chinese: ['本机时钟与云端相差太远', '校准本机时钟（NTP）'],
     remedy: 'clock',
   },
   retired: {
     ...ofTheAccount,
     means: 'The cloud has retired this action',
     advice: 'Set `restartAction: auto`, or update relaykeeper',
+    chinese: ['云端停用了这个接口', '设置 restartAction: auto，或升级 relaykeeper'],
     remedy: 'action',
   },
   invalid: {
     ...ofItsTask,
     means: 'The cloud does not accept the parameters, or cannot restart the task from its present state',
     advice: 'Look at the task in the console',
+    chinese: ['云端不接受参数，或任务现在的状态不能重启', '到控制台看这个任务'],
     attempt: 'doubted',
   },
-  'not-found': { ...ofItsTask, means: 'The cloud does not find the task', advice: 'Look for it in the console' },
+  'not-found': {
+    ...ofItsTask,
+    means: 'The cloud does not find the task',
+    advice: 'Look for it in the console',
+    chinese: ['云端找不到这个任务', '到控制台找它'],
+  },
   server: {
     ...noAnswer,
     means: 'The cloud failed internally, or its answer could not be read',
     advice: 'Wait; if it lasts, ask the vendor with the request id from the log',
+    chinese: ['云端内部出错，或答复无法读取', '等待；若持续，用日志里的 request id 问厂商'],
   },
   common: {
     ...ofItsTask,
     means: 'An error that the cloud does not classify (`CommonErr`)',
     advice: 'Wait; if it lasts, ask the vendor with the request id from the log',
+    chinese: ['云端没有归类的错误（CommonErr）', '等待；若持续，用日志里的 request id 问厂商'],
     restartCircuit: 'counts',
     resends: patient,
   },
@@ -149,16 +167,19 @@ const rows = {
     ...noAnswer,
     means: 'The call did not reach the cloud, or the connection broke',
     advice: 'Check network, DNS, proxy and firewall',
+    chinese: ['没有连到云端，或连接中断', '检查网络、DNS、代理和防火墙'],
   },
   timeout: {
     ...noAnswer,
     means: 'No whole answer within `requestTimeout`',
     advice: 'Check the network; if it is slow, raise `requestTimeout`',
+    chinese: ['requestTimeout 之内没有完整的答复', '检查网络；若只是慢，调大 requestTimeout'],
   },
   unknown: {
     ...ofItsTask,
     means: 'An error that relaykeeper does not know',
     advice: 'Report the code from the log',
+    chinese: ['relaykeeper 不认识的错误', '请报告日志里的错误码'],
     restartCircuit: 'counts',
     codeless: true,
   },

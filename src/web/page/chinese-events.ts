@@ -2,7 +2,7 @@
 import { durationText } from '../../domain/words/duration.ts';
 import type { ConfigDifference, Ending, Event, EventType, Hold } from '../../domain/words/events.ts';
 import type { seenFailures } from '../../domain/words/failure.ts';
-import type { Reason } from '../../domain/words/reason.ts';
+import { reasonMeanings } from '../../domain/words/reason.ts';
 import type { RestartAnswer } from '../../domain/words/task.ts';
 
 type Words = { readonly [Type in EventType]: (event: Extract<Event, { readonly type: Type }>) => string };
@@ -64,7 +64,7 @@ const differenceWords = ({ accounts, groups, changed }: ConfigDifference): strin
   ].join('；') || '没有不同';
 const nothing = () => '';
 
-export const eventWords = (reasons: Readonly<Record<Reason, string>>): Words => ({
+const words: Words = {
   'task-found': ({ item }) => item.statusText || item.status,
   'task-seen': ({ item }) => item.statusText || item.status,
   'task-missed': nothing,
@@ -75,7 +75,8 @@ export const eventWords = (reasons: Readonly<Record<Reason, string>>): Words => 
   'outage-opened': ({ firstSight }) => (firstSight ? '首次看到时已停止' : ''),
   'outage-ended': ({ ending, durationMs }) => `${endings[ending]}，历时 ${durationText(durationMs)}`,
   'restart-withheld': ({ reason, until }) =>
-    reasons[reason] + (Number.isFinite(until) && until !== null ? `，不早于 ${new Date(until).toISOString()}` : ''),
+    reasonMeanings[reason].chinese +
+    (Number.isFinite(until) && until !== null ? `，不早于 ${new Date(until).toISOString()}` : ''),
   'restart-intended': ({ n, by }) => (by === undefined ? `第 ${n} 次` : `由 ${by}`),
   'restart-shadowed': ({ n }) => `第 ${n} 次`,
   'shadows-forgotten': nothing,
@@ -121,4 +122,6 @@ export const eventWords = (reasons: Readonly<Record<Reason, string>>): Words => 
   'config-changed': ({ hash, difference }) =>
     difference === null ? `以新的配置启动（${hash}）` : differenceWords(difference),
   'group-empty': ({ group }) => group,
-});
+};
+
+export const eventSentence = (event: Event): string => (words[event.type] as (event: Event) => string)(event);

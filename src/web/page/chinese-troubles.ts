@@ -1,30 +1,24 @@
-/** What is told of a trouble besides its name, in Chinese: the numbers, what the error means, and what a person does. */
+/** In Chinese: what is told of a trouble besides its name, and what tasks that are down share. */
+import type { InCommon, Trait } from '../../domain/views/shown.ts';
 import type { Trouble } from '../../domain/views/trouble.ts';
-import type { ErrorClass, PollTrouble } from '../../domain/words/failure.ts';
+import type { Hold } from '../../domain/words/events.ts';
+import { classMeanings, type PollTrouble } from '../../domain/words/failure.ts';
 
-const classes: Readonly<Record<ErrorClass, readonly [means: string, advice: string]>> = {
-  throttled: ['调用多于云端允许的', '若很快过去就不用管；若持续，说明另有程序在用这个账号：调低 rateLimit'],
-  quota: ['资源超过账号配额，不是限流', '停掉没人要的任务，或向厂商申请更大的配额'],
-  auth: ['云端不接受密钥或签名', '检查 access key、secret key 及其有效期'],
-  permission: ['这个密钥没有权限', '在 IAM 中给它直播（拉流转推）权限'],
-  forbidden: ['这个密钥不能动这个任务', '检查任务属于哪个账号和项目'],
-  billing: ['服务未开通，或账号欠费', '开通服务或付费'],
-  clock: ['本机时钟与云端相差太远', '校准本机时钟（NTP）'],
-  retired: ['云端停用了这个接口', '设置 restartAction: auto，或升级 relaykeeper'],
-  invalid: ['云端不接受参数，或任务现在的状态不能重启', '到控制台看这个任务'],
-  'not-found': ['云端找不到这个任务', '到控制台找它'],
-  server: ['云端内部出错，或答复无法读取', '等待；若持续，用日志里的 request id 问厂商'],
-  common: ['云端没有归类的错误（CommonErr）', '等待；若持续，用日志里的 request id 问厂商'],
-  network: ['没有连到云端，或连接中断', '检查网络、DNS、代理和防火墙'],
-  timeout: ['requestTimeout 之内没有完整的答复', '检查网络；若只是慢，调大 requestTimeout'],
-  unknown: ['relaykeeper 不认识的错误', '请报告日志里的错误码'],
+const traits: Readonly<Record<Trait, (value: string) => string>> = {
+  'source-host': (value) => `从 ${value} 拉流`,
+  'destination-host': (value) => `推到 ${value}`,
+  'cloud-group': (value) => `在云端分组 ${value}`,
+  'title-prefix': (value) => `标题以 ${value} 开头`,
+  type: (value) => `类型是 ${value}`,
+  start: (value) => `从 ${value} 起两分钟内停止`,
 };
 
-const isClass = (name: PollTrouble): name is ErrorClass => name in classes;
+export const sharedWords = ({ trait, value, down, ofDown, running, ofRunning }: InCommon): string =>
+  `中断的 ${ofDown} 个中有 ${down} 个${traits[trait](value)}${ofRunning === undefined ? '' : `；运行的 ${ofRunning} 个中有 ${running} 个`}`;
 
 function meaningOf(name: PollTrouble, code: string | null | undefined): string {
-  if (!isClass(name)) return code ?? name;
-  const [means, advice] = classes[name];
+  if (name === 'suspect') return code ?? name;
+  const [means, advice] = classMeanings[name].chinese;
   return `${code ?? name}：${means}。${advice}`;
 }
 
@@ -40,4 +34,18 @@ export function troubleDetail({ kind, detail, facts }: Trouble): string | undefi
     ...(perSecond === undefined ? [] : [`每秒 ${perSecond}，配置为 ${configured}`]),
     ...(seconds === undefined ? [] : [`${seconds} 秒`]),
   ].join('，');
+}
+
+/** What a recurring hold covers. */
+export function matchWords({ account, target }: Pick<Hold, 'account' | 'target'>): string {
+  if (target.kind !== 'match') return '';
+  const { cloudGroup, title, type, exclude } = target.match;
+  const excluded = [...exclude.title, ...exclude.taskId];
+  const said = [
+    ...(cloudGroup.includes('*') ? [] : [`云端分组 ${cloudGroup.join('、')}`]),
+    ...(title.includes('*') ? [] : [`标题 ${title.join('、')}`]),
+    ...(type.length > 1 ? [] : [`类型 ${type.join()}`]),
+    ...(excluded.length > 0 ? [`除了 ${excluded.join('、')}`] : []),
+  ];
+  return said.length > 0 ? said.join('，') : `账号 ${account}`;
 }

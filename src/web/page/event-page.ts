@@ -147,10 +147,10 @@ const tones: Readonly<Partial<Record<EventType, Tone>>> = {
 };
 
 function toneOf({ event }: EventView): Tone {
-  const byHand =
+  const byPerson =
     (event.type === 'restart-intended' && event.by !== undefined) ||
     (event.type === 'task-released' && event.cause === 'operator');
-  return byHand ? 'person' : (tones[event.type] ?? 'plain');
+  return byPerson ? 'person' : (tones[event.type] ?? 'plain');
 }
 
 const signs: Readonly<Record<Tone, string>> = { bad: '✗ ', good: '✓ ', person: '☞ ', plain: '' };

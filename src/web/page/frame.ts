@@ -1,7 +1,7 @@
 /** What every page has around it: head, navigation, language, who is signed in; and the small pieces that all use. */
 import { html } from 'hono/html';
 import type { Operations } from '../../domain/ports/operations-port.ts';
-import type { Texts } from './english.ts';
+import type { Texts } from './texts.ts';
 
 export type Html = ReturnType<typeof html>;
 

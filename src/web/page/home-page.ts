@@ -8,7 +8,7 @@ import type {
   StatusView,
   TaskView,
 } from '../../domain/views/shown.ts';
-import { isOver, type Trouble, troublesOf } from '../../domain/views/trouble.ts';
+import { type Trouble, troubleMeanings, troublesOf } from '../../domain/views/trouble.ts';
 import { durationText } from '../../domain/words/duration.ts';
 import {
   type Html,
@@ -72,30 +72,11 @@ function verdictOf({ texts }: Visit, { accounts, groups, ...status }: StatusView
   if (said.length > 0) return { title: said.join(', '), sign: '✗', tone: 'bad', down };
   if (!accounts.some(({ polledAt }) => polledAt !== null))
     return { title: texts.nothingKnown, sign: '?', tone: '', down };
-  const blind = troublesOf({ ...status, accounts, groups }).some((one) => !isOver(one) && hides[one.kind]);
+  const blind = troublesOf({ ...status, accounts, groups }).some(({ kind }) => troubleMeanings[kind].hides);
   return blind
     ? { title: texts.noneKnownDown, sign: '?', tone: '', down }
     : { title: texts.allRun, sign: '✓', tone: 'good', down };
 }
-
-/** With these a task may be down that nobody sees. */
-const hides: Readonly<Record<Trouble['kind'], boolean>> = {
-  store: false,
-  'replicas-differ': false,
-  rejected: false,
-  'not-owned': true,
-  late: true,
-  failing: true,
-  failed: false,
-  'list-circuit': true,
-  'restart-circuit': false,
-  throttled: false,
-  slowed: false,
-  suspect: true,
-  incomplete: true,
-  storm: false,
-  clock: false,
-};
 
 /** How many of each, with the way to them; what is none has no tile. */
 function tilesOf({ texts, base }: Visit, groups: readonly GroupView[], holds: number): Html {
@@ -202,7 +183,7 @@ function accountTable(visit: Visit, accounts: readonly AccountView[]): Html {
     {
       head: texts.lastPoll,
       cell: ({ polledAt, pollIntervalMs }) =>
-        html`${polledAt === null ? '–' : html`${texts.before} ${durationText(now - polledAt)} ${texts.ago}`} <small>${texts.every} ${pollIntervalMs === null ? '–' : durationText(pollIntervalMs)}</small>`,
+        html`${polledAt === null ? '–' : html`${durationText(now - polledAt)} ${texts.ago}`} <small>${texts.every} ${pollIntervalMs === null ? '–' : durationText(pollIntervalMs)}</small>`,
     },
     {
       head: texts.tasks,

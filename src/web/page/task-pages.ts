@@ -3,8 +3,6 @@
 import { html } from 'hono/html';
 import type { ExplainView, RuleView, TaskView } from '../../domain/views/shown.ts';
 import { durationText } from '../../domain/words/duration.ts';
-import { reasons } from '../../domain/words/reason.ts';
-import { taskStates } from '../../domain/words/task.ts';
 import { checked, cursorOf, tasksQuery } from '../inputs.ts';
 import { storyOf } from './event-page.ts';
 import {
@@ -39,11 +37,6 @@ export function tasksPage(visit: Visit): Page {
   const { tasks, more } = operations.tasks({ ...query, after });
   const last = tasks.at(-1);
   const { groups, accounts } = operations.status();
-  const reasonNames = Object.fromEntries(reasons.map((name) => [name, texts.reasons[name] ?? name]));
-  const stateNames = Object.fromEntries([
-    ['down', texts.downState],
-    ...taskStates.map((name) => [name, texts.states[name]]),
-  ]);
   return {
     title: texts.tasks,
     live: true,
@@ -51,8 +44,8 @@ export function tasksPage(visit: Visit): Page {
 <form method="get" action="${base}/tasks" class="filters" aria-label="${texts.show}">
 <label>${texts.search}<input type="search" name="search" value="${asked.search ?? ''}" maxlength="128"></label>
 <label>${texts.group}<select name="group">${optionsOf(visit, namesOf(groups.map(({ group }) => group)), asked.group)}</select></label>
-<label>${texts.state}<select name="state">${optionsOf(visit, stateNames, asked.state)}</select></label>
-<label>${texts.reason}<select name="reason">${optionsOf(visit, reasonNames, asked.reason)}</select></label>
+<label>${texts.state}<select name="state">${optionsOf(visit, { down: texts.downState, ...texts.states }, asked.state)}</select></label>
+<label>${texts.reason}<select name="reason">${optionsOf(visit, texts.reasons, asked.reason)}</select></label>
 <button>${texts.show}</button>
 </form>
 ${renewed(

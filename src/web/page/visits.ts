@@ -1,23 +1,14 @@
 /** One visit to the page: reads what was asked, lets the right page answer, and says what went wrong as a page too. */
 import { html } from 'hono/html';
+import { parseAccept } from 'hono/utils/accept';
+import { parse } from 'hono/utils/cookie';
 import { Refusal } from '../../domain/words/refusal.ts';
-import {
-  admitOrigin,
-  authorOf,
-  type Caller,
-  cookieNamed,
-  type Scope,
-  sessionCookie,
-  signedIn,
-  signIn,
-} from '../access.ts';
+import { admitOrigin, authorOf, type Caller, type Scope, sessionCookie, signedIn, signIn } from '../access.ts';
 import type { AppOptions } from '../app-options.ts';
 import { Denial, problems } from '../problem.ts';
 import type { PageName } from './addresses.ts';
 import { assetOf } from './assets.ts';
-import { chinese } from './chinese.ts';
 import { configurationPage } from './configuration-page.ts';
-import { english } from './english.ts';
 import { eventsPage } from './event-page.ts';
 import { framed, type Page, type Visit } from './frame.ts';
 import { groupsPage } from './group-page.ts';
@@ -25,6 +16,7 @@ import { addHold, extendHold, holdsPage, previewPage, removeHold } from './hold-
 import { homePage } from './home-page.ts';
 import { runbooksPage } from './runbooks-page.ts';
 import { taskPage, tasksPage } from './task-pages.ts';
+import { chinese, english } from './texts.ts';
 
 interface Visiting {
   readonly options: AppOptions;
@@ -72,7 +64,7 @@ function visitOf({ options, request, caller, params, query, body }: Visiting): V
   const cookies = request.headers.get('cookie') ?? undefined;
   const tokens = options.tokens();
   const known = signedIn(cookies, tokens);
-  const lang = languageOf(cookieNamed(languageCookie, cookies), request.headers.get('accept-language'));
+  const lang = languageOf(parse(cookies ?? '', languageCookie)[languageCookie], request.headers.get('accept-language'));
   const { pathname, search } = new URL(request.url);
   return {
     operations,
@@ -98,15 +90,8 @@ const mayOperate = (scope: Scope | undefined): boolean => scope === 'operate' ||
 /** What somebody chose, else the first of the browser's languages that is here. */
 function languageOf(chosen: string | undefined, accepted: string | null): 'en' | 'zh' {
   if (chosen === 'en' || chosen === 'zh') return chosen;
-  const wanted = (accepted ?? '')
-    .split(',')
-    .map((one) => {
-      const [tag = '', quality] = one.trim().split(/\s*;\s*q=/);
-      return { tag: tag.slice(0, 2).toLowerCase(), quality: quality === undefined ? 1 : Number(quality) };
-    })
-    .filter(({ tag, quality }) => (tag === 'en' || tag === 'zh') && quality > 0)
-    .sort((a, b) => b.quality - a.quality);
-  return wanted[0]?.tag === 'zh' ? 'zh' : 'en';
+  const wanted = parseAccept(accepted ?? '').map(({ type, q }) => (q > 0 ? type.slice(0, 2).toLowerCase() : ''));
+  return wanted.find((tag) => tag in languages) === 'zh' ? 'zh' : 'en';
 }
 
 function formOf({ headers }: Request, body: string): Readonly<Record<string, string>> {
