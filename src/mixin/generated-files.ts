@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ruleGroups } from './alerts/all.ts';
 import { grafanaRules, operatorRule, prometheusRules } from './alerts/rule-files.ts';
 import { dashboardJson } from './dashboard/dashboard.ts';
-import { chinesePage, englishPage, runbooks, runbooksHtml, withTables } from './documents.ts';
+import { chineseRunbooks, englishRunbooks, runbooks, withTables } from './documents.ts';
 
 interface GeneratedFile {
   /** Relative to the root of the repository. */
@@ -18,9 +18,8 @@ export function generatedFiles(root: string): readonly GeneratedFile[] {
   return [
     { path: 'config/prometheus/rules.yaml', text: prometheusRules(groups) },
     { path: 'config/prometheus/prometheusrule.yaml', text: operatorRule(groups) },
-    { path: 'config/prometheus/runbooks.md', text: runbooks(groups) },
-    { path: 'src/web/page/runbooks.en.html', text: runbooksHtml(groups, englishPage) },
-    { path: 'src/web/page/runbooks.zh.html', text: runbooksHtml(groups, chinesePage) },
+    { path: 'config/prometheus/runbooks.md', text: runbooks(groups, englishRunbooks) },
+    { path: 'config/prometheus/runbooks.zh.md', text: runbooks(groups, chineseRunbooks) },
     { path: 'config/grafana/provisioning/alerting/relaykeeper.yaml', text: grafanaRules(groups) },
     { path: 'config/grafana/dashboards/relaykeeper.json', text: dashboardJson() },
     { path: 'README.md', text: withTables(readFileSync(join(root, 'README.md'), 'utf8')) },
