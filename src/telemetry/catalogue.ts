@@ -50,6 +50,7 @@ export type LogLevel = (typeof logLevels)[number];
 export const storeOperations = ['open', 'migrate', 'load', 'save', 'events', 'prune', 'lock'] as const;
 
 const owned = 'while this process owns the account';
+const manyDown = `${owned} and five or more of its tasks are down`;
 const pollSeconds = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120, 300];
 const requestSeconds = [0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 5, 10, 30];
 const waitSeconds = [0.005, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
@@ -185,7 +186,16 @@ export const catalogue = {
   tasks_in_common: gauge(
     'How many of the tasks that are down share this, and few of those that run do; hosts without paths',
     ['account', 'trait', 'value'],
-    { values: { trait: traits }, present: `${owned} and five or more of its tasks are down` },
+    { values: { trait: traits }, present: manyDown },
+  ),
+  tasks_in_common_active: gauge('How many of the tasks that run share it too', ['account', 'trait', 'value'], {
+    values: { trait: traits },
+    present: `${manyDown}, but for when they stopped`,
+  }),
+  tasks_due_active: gauge(
+    'Tasks that should be running and are, neither held nor only observed: what the ones that are down are compared with',
+    ofAccount,
+    { present: 'with tasks_in_common_active' },
   ),
   tasks_given_up: gauge('Tasks in quarantine or abandoned', ['account', 'group', 'stage'], {
     values: { stage: stages },

@@ -57,11 +57,7 @@ export function stateText(
   const owned = snapshots.filter(({ account }) => account.owned);
   for (const { account, groups, inCommon } of owned) {
     tellOwned(tell, account);
-    for (const { trait, value, down, startedAt } of inCommon) {
-      // To the minute: the first of them may be another at each scrape.
-      const shared = startedAt === undefined ? value : `${new Date(startedAt).toISOString().slice(0, 16)}Z`;
-      tell('tasks_in_common', labelText(['account', 'trait', 'value'], [account.account, trait, shared]), down);
-    }
+    tellInCommon(tell, account.account, inCommon);
     for (const group of groups) tellGroup(tell, group);
   }
   tellTasks(tell, owned, restartsOf, maxTaskSeries);
@@ -96,6 +92,18 @@ function tellOwned(tell: Tell, view: AccountView): void {
   const ofAll = and(of, 'group', '');
   tell('storm', ofAll, view.storm ? 1 : 0);
   tell('storm_window', ofAll, view.storm?.window ?? 0);
+}
+
+function tellInCommon(tell: Tell, account: string, inCommon: AccountSnapshot['inCommon']): void {
+  for (const { trait, value, down, running, startedAt } of inCommon) {
+    // To the minute: the first of them may be another at each scrape.
+    const shared = startedAt === undefined ? value : `${new Date(startedAt).toISOString().slice(0, 16)}Z`;
+    const of = labelText(['account', 'trait', 'value'], [account, trait, shared]);
+    tell('tasks_in_common', of, down);
+    tell('tasks_in_common_active', of, running ?? null);
+  }
+  const compared = inCommon.find(({ ofRunning }) => ofRunning !== undefined);
+  tell('tasks_due_active', labelText(['account'], [account]), compared?.ofRunning ?? null);
 }
 
 function tellGroup(tell: Tell, view: GroupView): void {

@@ -328,6 +328,10 @@ test('the page, what is apart from down, and what the down ones share', async ()
     ['held', 'outside-hours', 'observed'].map((why) => value(`tasks_apart{account="main",group="vip",why="${why}"}`)),
   ).toEqual([3, 2, 1]);
   expect(value('tasks_in_common{account="main",trait="source-host",value="live.example.com"}')).toBe(6);
+  // What an alert needs to say how many of those that run share it.
+  expect(value('tasks_in_common_active{account="main",trait="source-host",value="live.example.com"}')).toBe(1);
+  expect(value('tasks_due_active{account="main"}')).toBe(30);
+  expect(value('tasks_in_common_active{account="main",trait="start",value="2026-01-02T03:04Z"}')).toBeUndefined();
   // At each scrape another task may be the first: the minute stays.
   expect(value('tasks_in_common{account="main",trait="start",value="2026-01-02T03:04Z"}')).toBe(6);
   expect(await metrics.render([snapshot({ account: accountView({ owned: false }), inCommon })])).not.toContain(
@@ -543,7 +547,7 @@ describe('the catalogue', () => {
     const metrics = configured();
     for (const event of Object.values(events)) metrics.record(event);
     const shared = { account: 'main', value: 'x', down: 5, ofDown: 5, sentence: 'x' };
-    const inCommon = traits.map((trait) => ({ ...shared, trait }));
+    const inCommon = traits.map((trait) => ({ ...shared, trait, running: 1, ofRunning: 30 }));
     const text = await metrics.render([snapshot({ inCommon })]);
     for (const name of metricNames) {
       for (const [label, allowed] of Object.entries(specOf(name).values ?? {})) {

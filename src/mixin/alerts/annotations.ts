@@ -28,12 +28,27 @@ const downLongest = `topk(${mostNamed}, (time() - max by (account, group, task) 
 /** One a line, the longest first: what it is called, how long it is down, and what to type. */
 const tasks = `${matchers}{{ range ${ask(downLongest)} }}{{ .Labels.title }}, down for {{ humanizeDuration .Value }}: relaykeeper explain {{ .Labels.task }} --account {{ .Labels.account }}\n{{ end }}`;
 
-const have = traits
-  .map((trait, n) => `{{ ${n === 0 ? 'if' : 'else if'} eq .Labels.trait "${trait}" }}${traitWords[trait].have}`)
+const chosen = traits
+  .map(
+    (trait, n) =>
+      `{{ ${n === 0 ? 'if' : 'else if'} eq .Labels.trait "${trait}" }}{{ $have = "${traitWords[trait].have}" }}{{ $do = "${traitWords[trait].others}" }}`,
+  )
   .join('');
 
-/** "38 of 41 down pull from live.example.com", one a line. */
-const shared = `{{ range query (printf "topk(${mostNamed}, max by (trait, value) (${metric('tasks_in_common')}{account=%q}))" $labels.account) }}{{ printf "%.0f" .Value }}{{ with printf "sum(${metric('tasks_down')}{account=%q})" $labels.account | query }} of {{ . | first | value | printf "%.0f" }}{{ end }} down ${have}{{ end }} {{ .Labels.value }}\n{{ end }}`;
+/** One number that Prometheus is asked for, with what stands around it; nothing without an answer. */
+const numberOf = (promql: string, given: string, around: (number: string) => string): string =>
+  `{{ with printf ${JSON.stringify(promql)} ${given} | query }}${around('{{ . | first | value | printf "%.0f" }}')}{{ end }}`;
+
+const ofDown = numberOf(`sum(${metric('tasks_down')}{account=%q})`, '$labels.account', (n) => ` of ${n}`);
+const ofActive = numberOf(`max(${metric('tasks_due_active')}{account=%q})`, '$labels.account', (n) => n);
+const active = numberOf(
+  `max(${metric('tasks_in_common_active')}{account=%q,trait=%q,value=%q})`,
+  '$labels.account .Labels.trait .Labels.value',
+  (n) => `; of the ${ofActive} that run {{ if eq (. | first | value) 0.0 }}none{{ else }}${n}{{ end }} {{ $do }}`,
+);
+
+/** "38 of 41 down pull from live.example.com; of the 160 that run 2 do", one a line. */
+const shared = `{{ range query (printf "topk(${mostNamed}, max by (trait, value) (${metric('tasks_in_common')}{account=%q}))" $labels.account) }}{{ $have := "" }}{{ $do := "" }}${chosen}{{ end }}{{ printf "%.0f" .Value }}${ofDown} down {{ $have }} {{ .Labels.value }}${active}\n{{ end }}`;
 
 /** The newest address of whoever tells of this, also when it has fallen silent. */
 function pageUrl(rule: AlertRule, { span }: Pace): string {
