@@ -26,21 +26,27 @@ export async function planOnce(options: PlanOptions): Promise<Plan> {
   if (!found.ok) return { ok: false, exitCode: badConfiguration, errors: found.errors };
   const { settings } = found;
   const remembered = await remember(settings, options.clock);
-  const tasks: TaskView[] = [];
-  const notes = [...found.warnings, ...remembered.notes];
-  const errors: string[] = [];
-  for (const account of settings.accounts) {
-    const memory = new Memory(account.name, unwritten, remembered.ledgers.get(account.name));
-    const planned = await planAccount(account, settings, memory, remembered.fingerprintKey, options);
-    if ('error' in planned) errors.push(planned.error);
-    else tasks.push(...planned);
-    if (account.provider === 'simulator') notes.push(`account ${account.name} is a PRETEND cloud`);
-  }
-  if (errors.length > 0) return { ok: false, exitCode: failed, errors: [...errors, ...notes] };
-  if (unmatched(settings.groups, tasks).length === 0) return { ok: true, tasks, notes, unmatched: [] };
+  const planned = await Promise.all(
+    settings.accounts.map((account) => {
+      const memory = new Memory(account.name, unwritten, remembered.ledgers.get(account.name));
+      return planAccount(account, settings, memory, remembered.fingerprintKey, options);
+    }),
+  );
+  const pretend = settings.accounts.filter(({ provider }) => provider === 'simulator');
+  const notes = [
+    ...found.warnings,
+    ...remembered.notes,
+    ...pretend.map(({ name }) => `account ${name} is a PRETEND cloud`),
+  ];
+  const tasks = planned.flatMap((one) => ('error' in one ? [] : one));
+  const errors = planned.flatMap((one) => ('error' in one ? [one.error] : []));
+  if (errors.length === planned.length) return { ok: false, exitCode: failed, errors: [...errors, ...notes] };
+  // What nothing answers to may be in an account that could not be read.
+  if (errors.length > 0 || unmatched(settings.groups, tasks).length === 0)
+    return { ok: true, tasks, notes, unmatched: [], failed: errors };
   const places: Place[] = [];
   for (const account of settings.accounts) places.push(...(await placesOf(account, settings, options)));
-  return { ok: true, tasks, notes, unmatched: unmatched(settings.groups, tasks, places) };
+  return { ok: true, tasks, notes, unmatched: unmatched(settings.groups, tasks, places), failed: [] };
 }
 
 /** Where an account has tasks at all: only the cloud groups that are named were polled. A sub-account sees no others. */

@@ -65,9 +65,9 @@ async function poll(surroundings: Surroundings, configPath: string): Promise<Pol
   const { env, clock } = surroundings;
   const { planOnce } = await surroundings.app();
   const plan = await planOnce({ configPath, env, clock, signal: surroundings.signals().stop });
-  if (plan.ok) return { tasks: plan.tasks.length, warnings: plan.unmatched, errors: [] };
-  surroundings.exitCode = plan.exitCode;
-  return { tasks: 0, warnings: [], errors: plan.errors };
+  if (plan.ok && plan.failed.length === 0) return { tasks: plan.tasks.length, warnings: plan.unmatched, errors: [] };
+  surroundings.exitCode = plan.ok ? exitCodes.failed : plan.exitCode;
+  return { tasks: 0, warnings: [], errors: plan.ok ? plan.failed : plan.errors };
 }
 
 function writePolled(out: Output, { tasks, warnings, errors }: Polled): void {

@@ -1,13 +1,22 @@
 /** `plan`: what the daemon would do now. Polls once and restarts nothing. */
 import { Command } from 'commander';
 import type { TaskView } from '../domain/views/shown.ts';
-import { plain, until, writeJson, writeTable } from './show.ts';
-import type { Output, Surroundings } from './surroundings.ts';
+import { paint, plain, shortIds, until, untilThen, writeJson, writeTable } from './show.ts';
+import { exitCodes, type Output, type Surroundings } from './surroundings.ts';
+
+const help = `
+First what would be restarted, then what waits, then the rest. In a pipe with
+the reason as a sentence. An account whose list cannot be read is named, the
+others are shown, and the exit code is 1.
+
+  plan | awk -F'\\t' '$6 == "RESTART"'
+`;
 
 export const planCommand = (surroundings: Surroundings): Command =>
   new Command('plan')
     .description('poll once and print the verdict for each task; restarts nothing')
     .option('--json', 'print JSON')
+    .addHelpText('after', help)
     .action(async (options: { json?: true }) => {
       const { configPath, env, clock, out, program } = surroundings;
       const signal = surroundings.signals().stop;
@@ -18,26 +27,18 @@ export const planCommand = (surroundings: Surroundings): Command =>
         for (const error of plan.errors) out.error(`${error}\n`);
         return;
       }
+      const { tasks, failed } = plan;
+      if (failed.length > 0) surroundings.exitCode = exitCodes.failed;
       const notes = [...plan.notes, ...plan.unmatched];
-      if (options.json) return writeJson(out, { tasks: plan.tasks, notes, totals: totalsOf(plan.tasks) });
-      writeTable(
-        out,
-        ['TASK', 'TITLE', 'GROUP', 'STATE', 'VERDICT', 'NOT BEFORE', 'WHY'],
-        plan.tasks
-          .toSorted(byUrgency)
-          .map((task) => [
-            task.taskId,
-            task.title,
-            task.group ?? '-',
-            task.state,
-            verdictWord(task),
-            until(out, task.verdict.until),
-            task.verdict.sentence,
-          ]),
-      );
-      // A note may quote lines of the configuration.
-      for (const note of notes) out.error(`${note.split('\n').map(plain).join('\n')}\n`);
-      if (out.isTerminal) writeSummary(out, plan.tasks, program);
+      if (options.json) writeJson(out, { tasks, notes, failed, totals: totalsOf(tasks) });
+      else if (out.isTerminal) writeForPerson(out, clock.now(), tasks);
+      else writeForProgram(out, tasks);
+      if (!options.json) {
+        // A note may quote lines of the configuration.
+        for (const note of notes) out.error(`${note.split('\n').map(plain).join('\n')}\n`);
+      }
+      for (const account of failed) out.error(`${paint(out, 'red', 'not planned:')} ${plain(account)}\n`);
+      if (out.isTerminal && !options.json) writeSummary(out, tasks, failed.length, program);
     });
 
 const urgency = { restart: 0, wait: 1, none: 2 } as const;
@@ -47,6 +48,46 @@ const byUrgency = (a: TaskView, b: TaskView): number => urgency[a.verdict.kind] 
 
 const verdictWord = ({ verdict }: TaskView): string =>
   verdict.kind === 'wait' ? (verdict.reason ?? 'wait') : verdict.kind === 'none' ? '-' : 'RESTART';
+
+function writeForProgram(out: Output, tasks: readonly TaskView[]): void {
+  writeTable(
+    out,
+    ['ACCOUNT', 'TASK', 'TITLE', 'GROUP', 'STATE', 'VERDICT', 'NOT BEFORE', 'WHY'],
+    tasks
+      .toSorted(byUrgency)
+      .map((task) => [
+        task.account,
+        task.taskId,
+        task.title,
+        task.group ?? '-',
+        task.state,
+        verdictWord(task),
+        until(out, task.verdict.until),
+        task.verdict.sentence,
+      ]),
+  );
+}
+
+/** Fits 80 columns; why each waits is said by `explain`, and in a pipe. */
+function writeForPerson(out: Output, now: number, tasks: readonly TaskView[]): void {
+  const several = new Set(tasks.map(({ account }) => account)).size > 1;
+  const short = shortIds(out, tasks);
+  writeTable(
+    out,
+    [...(several ? ['ACCOUNT'] : []), 'TITLE', 'TASK', 'GROUP', 'STATE', 'VERDICT', 'NEXT'],
+    tasks
+      .toSorted(byUrgency)
+      .map((task) => [
+        ...(several ? [task.account] : []),
+        task.title,
+        short(task.taskId),
+        task.group ?? '-',
+        task.state,
+        verdictWord(task),
+        task.verdict.kind === 'restart' ? 'now' : untilThen(out, now, task.verdict.until),
+      ]),
+  );
+}
 
 /** Tasks by verdict, those that wait by reason; the most first. */
 function totalsOf(tasks: readonly TaskView[]): Readonly<Record<string, number>> {
@@ -59,11 +100,11 @@ function totalsOf(tasks: readonly TaskView[]): Readonly<Record<string, number>> 
   return Object.fromEntries([...totals].sort(([, a], [, b]) => b - a));
 }
 
-function writeSummary(out: Output, tasks: readonly TaskView[], program: string): void {
+function writeSummary(out: Output, tasks: readonly TaskView[], failed: number, program: string): void {
   const restarts = tasks.filter((task) => task.verdict.kind === 'restart').length;
   const managed = tasks.filter((task) => task.group !== null).length;
   const totals = Object.entries(totalsOf(tasks)).map(([verdict, count]) => `${verdict} ${count}`);
   out.write(`\n${tasks.length} tasks, ${managed} managed; ${restarts} would be restarted now. Nothing was sent.\n`);
   if (totals.length > 0) out.write(`By verdict: ${totals.join(', ')}\n`);
-  out.write(`If this is what you want, start it: ${program} run\n`);
+  if (failed === 0) out.write(`If this is what you want, start it: ${program} run\n`);
 }

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { planOnce as planReally } from '../../src/app/plan-once.ts';
 import type { App } from '../../src/domain/ports/app-port.ts';
 import type { TaskView } from '../../src/domain/views/shown.ts';
+import { textWidth } from '../../src/settings/text-width.ts';
 import { noon, typed } from './pretend.ts';
 
 let folder = '';
@@ -77,6 +78,7 @@ describe('plan', () => {
     tasks: [fine, waits, stopped],
     notes: ['one item was malformed', 'a.yaml:1:1: x\n  1 | y'],
     unmatched: ['group vjp: no task'],
+    failed: [],
   });
 
   it('in a pipe: one line a task, restarts first; notes apart from them', async () => {
@@ -84,9 +86,9 @@ describe('plan', () => {
     expect(ended).toEqual({
       code: 0,
       out: [
-        't1\t世界杯01\tvip\tstopped\tRESTART\t-\tIt would be restarted now.\n',
-        't2\t世界杯01\tvip\tstopped\tbefore-start\t2026-03-01T12:00:00.000Z\tIt starts at noon.\n',
-        't3\t世界杯01\t-\tstopped\t-\t-\tNobody has it.\n',
+        'main\tt1\t世界杯01\tvip\tstopped\tRESTART\t-\tIt would be restarted now.\n',
+        'main\tt2\t世界杯01\tvip\tstopped\tbefore-start\t2026-03-01T12:00:00.000Z\tIt starts at noon.\n',
+        'main\tt3\t世界杯01\t-\tstopped\t-\t-\tNobody has it.\n',
       ].join(''),
       err: 'one item was malformed\na.yaml:1:1: x\n  1 | y\ngroup vjp: no task\n',
     });
@@ -108,6 +110,41 @@ describe('plan', () => {
       notes: ['one item was malformed', expect.any(String), 'group vjp: no task'],
       totals: { restart: 1, 'before-start': 1, 'nothing to do': 1 },
     });
+  });
+
+  it('fits 80 columns with two accounts, the longest ids and titles', async () => {
+    const tasks = [stopped, { ...waits, account: 'lab', taskId: 'f'.repeat(32), title: '世界杯'.repeat(70) }];
+    const plan: App['planOnce'] = async () => ({ ok: true, tasks, notes: [], unmatched: [], failed: [] });
+    const { out } = await typed(['plan'], { terminal: true, app: { planOnce: plan } });
+    const rows = out.split('\n\n')[0]?.split('\n') ?? [];
+    expect(rows).toHaveLength(3);
+    for (const row of rows) expect(textWidth(row)).toBeLessThanOrEqual(80);
+    expect(rows[0]).toMatch(/^ACCOUNT +TITLE +TASK +GROUP +STATE +VERDICT +NEXT$/);
+  });
+
+  it('an account that cannot be read is named, the others are planned, and the exit code is 1', async () => {
+    const failed = ['account lab: the list could not be read: InvalidAccessKey'];
+    const partly: App['planOnce'] = async () => ({ ok: true, tasks: [stopped], notes: [], unmatched: [], failed });
+    const ended = await typed(['plan'], { terminal: true, app: { planOnce: partly } });
+    expect(ended).toMatchObject({ code: 1, err: `not planned: ${failed[0]}\n` });
+    expect(ended.out).toContain('1 would be restarted now. Nothing was sent.');
+    expect(ended.out).not.toContain('start it');
+    const json = await typed(['plan', '--json'], { app: { planOnce: partly } });
+    expect([json.code, JSON.parse(json.out)]).toMatchObject([1, { tasks: [{ taskId: 't1' }], failed }]);
+  });
+
+  it('of two real accounts, one of which nobody answers, the other is planned', async () => {
+    const dead = "{name: dead, endpoint: 'http://127.0.0.1:1', credentials: {accessKeyId: a, secretAccessKey: b}}";
+    const path = file(
+      'two.yaml',
+      `accounts: [${dead}, {name: lab, provider: simulator}]\ngroups: [{name: vip}, {name: none}]\nstore: sqlite:${join(folder, 'none.db')}\n`,
+    );
+    const { code, out, err } = await typed(['plan', '--config', path], { app: { planOnce: planReally } });
+    expect(code).toBe(1);
+    expect(out.split('\n').filter((row) => row.startsWith('lab\t')).length).toBeGreaterThan(10);
+    expect(err).toMatch(/^not planned: account dead: the list could not be read: /m);
+    // It may be the dead account's.
+    expect(err).not.toContain('group none');
   });
 
   it('a plan that cannot be made ends with its own code and every error', async () => {

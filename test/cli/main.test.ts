@@ -137,7 +137,7 @@ describe.concurrent('a slow reader at the end of a pipe gets everything', () => 
   it('plan, line by line', async () => {
     const { text } = await readSlowly(['--config', demo, 'plan']);
     expect(text).toMatch(/\n$/);
-    expect(text.split('\n').filter((line) => line.split('\t').length !== 7)).toEqual(['']);
+    expect(text.split('\n').filter((line) => line.split('\t').length !== 8)).toEqual(['']);
   });
   it('history --limit 1000', async () => {
     const { code, text } = await readSlowly(['history', '--limit', `${many}`, '--socket', daemon.socket]);

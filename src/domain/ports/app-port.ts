@@ -65,5 +65,7 @@ export type Plan =
       readonly notes: readonly string[];
       /** Groups, and names in a `match`, that no task answers to. */
       readonly unmatched: readonly string[];
+      /** Accounts whose list could not be read, and why: none of their tasks are in it. */
+      readonly failed: readonly string[];
     }
   | { readonly ok: false; readonly exitCode: number; readonly errors: readonly string[] };
