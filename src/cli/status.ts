@@ -159,7 +159,8 @@ function groupWords({ accounts, now }: StatusView, group: GroupView): string[] {
     ...Object.entries(group.waiting).map(([reason, tasks]) => [tasks, reason] as const),
     [states.overdue, 'overdue'],
     [states.unknown, 'of unknown status'],
-    [quarantined + abandoned, 'given up'],
+    // Those that a reason above hides.
+    [quarantined + abandoned - (group.waiting.quarantined ?? 0) - (group.waiting.abandoned ?? 0), 'given up'],
   ] as const;
   const said = [
     ...counts.flatMap(([count, what]) => (count > 0 ? [`${count} ${what}`] : [])),

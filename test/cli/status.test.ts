@@ -137,6 +137,10 @@ describe('status for a person', () => {
     });
     expect(out).not.toContain('HELD');
     expect(out).toContain('\nvip: 1 down, 1 backoff, 2 held, 3 outside-hours, 1 given up, 1 hold; 100 run\n');
+    // Whoever is quarantined is given up, and is counted once.
+    const twice = { down: 3, waiting: { quarantined: 2, held: 1 }, quarantined: 2, abandoned: 1 };
+    const told = (await run('status', { status: { groups: [group('vip', twice)] } })).out;
+    expect(told).toContain('\nvip: 3 down, 2 quarantined, 1 held, 1 given up; 100 run\n');
     expect(out).toContain('\nnews (observe): 4 observing, storm for 1m, window 5; 100 run\n');
   });
 

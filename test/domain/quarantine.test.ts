@@ -277,3 +277,43 @@ describe('observing', () => {
     expect(story.send(120)).toEqual(['old']);
   });
 });
+
+describe('whoever is given up again is told of again', () => {
+  const patient = (attempts: number, abandonAfterMs = 72 * 3_600_000) =>
+    calm({ backoff: quick, attempts, quarantine: { retryEveryMs: 600_000, abandonAfterMs } });
+  const stages = (story: Story) =>
+    story.events.flatMap((event) =>
+      /^task-(quarantined|abandoned|released)$/.test(event.type) && 'taskId' in event
+        ? [event.type === 'task-released' ? event.cause : event.type]
+        : [],
+    );
+  test('more attempts take it out, and it fails as often', () => {
+    const story = afterwards(8).reload(121, patient(10));
+    for (const seconds of [135, 150, 165]) {
+      story.list(seconds, { t: 'stopped' });
+      story.send(seconds, forbidden);
+    }
+    expect(stages(story)).toEqual(['task-quarantined', 'too-few-failures', 'task-quarantined']);
+    expect(story.told('task-quarantined')).toMatchObject([{ failures: 8 }, { failures: 10 }]);
+    // What failed still counts.
+    expect(story.record('t')).toMatchObject({ row: 10, attempts: 10 });
+  });
+  test('a longer abandonAfter leaves it in quarantine, and it fails for as long', () => {
+    const story = afterwards(8, { quarantine: { retryEveryMs: 600_000, abandonAfterMs: 1_000_000 } });
+    for (const seconds of [705, 1_305]) story.list(seconds, { t: 'stopped' }).send(seconds, forbidden);
+    story.list(1_320, { t: 'stopped' }).reload(1_325, patient(8, 2_000_000));
+    for (const seconds of [1_335, 1_905, 2_505]) story.list(seconds, { t: 'stopped' }).send(seconds, forbidden);
+    story.list(2_520, { t: 'stopped' });
+    expect(stages(story)).toEqual([
+      ...['task-quarantined', 'task-abandoned', 'too-few-failures'],
+      ...['task-quarantined', 'task-abandoned'],
+    ]);
+  });
+  test('its group only observes, and then heals again', () => {
+    const story = afterwards(8)
+      .reload(121, calm({ mode: 'observe' }))
+      .list(135, { t: 'stopped' });
+    story.reload(140, patient(8)).list(150, { t: 'stopped' });
+    expect(stages(story)).toEqual(['task-quarantined', 'too-few-failures', 'task-quarantined']);
+  });
+});

@@ -305,13 +305,19 @@ function openOrEnd(facts: Facts, look: Look, policy: Policy | undefined): void {
     facts.tell({ ...facts.about, type: 'task-overdue', startsAt });
 }
 
-/** Tells once when a task enters quarantine or is abandoned. */
+/**
+ * Tells once when a task enters quarantine or is abandoned, and when it is so no longer though its failures still count: the
+ * policy in force has another limit, or some were given back. So whoever is given up again is told of again.
+ */
 function tellStage(facts: Facts, policy: Policy): void {
   const { record } = facts;
   if (record.item.status !== 'stopped') return;
   const stage = givenUp(record, policy)?.stage;
-  if (stage === undefined || stage === record.stageTold) return;
+  const { stageTold: told } = record;
+  if (stage === told) return;
+  if (stage === undefined || told === 'abandoned')
+    facts.tell({ ...facts.about, type: 'task-released', by: 'the policy in force', cause: 'too-few-failures' });
+  if (stage === undefined) return;
   const about = { ...facts.about, group: policy.name, failures: record.row };
-  if (stage === 'abandoned' || record.stageTold === undefined)
-    facts.tell({ ...about, type: stage === 'abandoned' ? 'task-abandoned' : 'task-quarantined' });
+  facts.tell({ ...about, type: stage === 'abandoned' ? 'task-abandoned' : 'task-quarantined' });
 }

@@ -190,6 +190,7 @@ export function applyToTask(record: TaskRecord, event: TaskEvent): TaskRecord {
     case 'task-abandoned':
       return { ...record, stageTold: 'abandoned' };
     case 'task-released':
+      if (event.cause === 'too-few-failures') return { ...record, stageTold: undefined };
       return { ...record, ...(event.cause === 'operator' ? noAttempts : noFailures) };
     case 'attempts-forgotten':
       return { ...record, ...noAttempts };
