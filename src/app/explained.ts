@@ -7,7 +7,7 @@ import type { EventQuery, StoredEvent } from '../domain/ports/store-port.ts';
 import { successorsOf } from '../domain/views/endings.ts';
 import type { CallView, EventView, ExplainView } from '../domain/views/shown.ts';
 import { ruleViews, taskView } from '../domain/views/views.ts';
-import type { Event } from '../domain/words/events.ts';
+import { type Event, groupConcerned } from '../domain/words/events.ts';
 import { entryOf } from '../domain/words/policy.ts';
 import { shownTitle } from '../domain/words/task.ts';
 import type { Keeper } from '../keeper/keeper.ts';
@@ -81,7 +81,7 @@ export const besides =
   (record: TaskRecord): NonNullable<EventQuery['besides']> =>
   (event) => {
     if ('hold' in event) return covers(event.hold, record);
-    const group = 'scope' in event ? event.scope.group : 'group' in event ? event.group : undefined;
+    const group = groupConcerned(event);
     return group === undefined || group === record.group;
   };
 

@@ -71,7 +71,8 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
         `${path}: would leave ${lost} of ${managed} tasks unmanaged that are managed or were ten minutes ago. If you want that, send SIGHUP or POST /-/reload; a change of the file alone is not enough`,
       ]);
   }
-  const { needsRestart, ...difference } = compareForReload(current.settings, settings);
+  const { needsRestart, ...rest } = compareForReload(current.settings, settings);
+  const difference = { ...rest, changed: [...rest.changed, ...needsRestart] };
   let prepared: ReturnType<Fleet['prepare']>;
   try {
     prepared = fleet.prepare(settings);

@@ -1,10 +1,10 @@
 /** `history [TASK]`: what happened, newest last, so that the newest stands above the prompt. */
 
 import { Command, InvalidArgumentError } from 'commander';
-import type { EventView, ExplainView, StatusView } from '../domain/views/shown.ts';
-import type { EventType } from '../domain/words/events.ts';
+import type { EventView, ExplainView } from '../domain/views/shown.ts';
+import { groupConcerned } from '../domain/words/events.ts';
 import { type Daemon, type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
-import { inOneClock, moment, plain, writeJson, writeTable } from './show.ts';
+import { inOneClock, moment, writeJson, writeTable } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 import { lengthMs } from './times.ts';
 
@@ -40,7 +40,7 @@ export const historyCommand = (surroundings: Surroundings): Command =>
     .option('--type <LIST>', 'only these event types, such as restart-failed,outage-opened')
     .option('--before <NUMBER>', 'only older events: the number in the first column', count)
     .option('--since <DURATION>', 'only of the last 30m, 2h or 1d')
-    .option('--changes', 'only what was changed, by whom: holds, edits in the console, the configuration')
+    .option('--changes', 'only what people changed: holds, edits, the configuration, restarts by hand')
     .option('--limit <NUMBER>', `how many, up to ${mostEvents}`, eventCount, 50)
     .option('--json', 'print JSON')
     .addHelpText('after', help)
@@ -48,46 +48,21 @@ export const historyCommand = (surroundings: Surroundings): Command =>
       const { account, group, before, limit, changes } = options;
       if (changes && options.type !== undefined)
         throw new Failure(exitCodes.usage, 'give --changes or --type, not both');
-      const type = changes ? changeTypes.join(',') : options.type;
       const { out, clock } = surroundings;
       const since = options.since === undefined ? undefined : clock.now() - lengthMs('--since', options.since);
-      const { events, status } = await withDaemon(surroundings, options, async (daemon) => {
+      const events = await withDaemon(surroundings, options, async (daemon) => {
         const task = id === undefined ? undefined : await fullId(daemon, id, account);
-        const besides = task && 'true';
-        const asked = query({ task, besides, account, group, type, since, before, limit });
-        return {
-          events: await daemon.get<readonly EventView[]>(`/api/v1/events${asked}`),
-          status: changes && !options.json ? await daemon.get<StatusView>('/api/v1/status') : undefined,
-        };
+        const about = { task, besides: task && 'true', account, group, type: options.type };
+        const asked = query({ ...about, changes: changes && 'true', since, before, limit });
+        return daemon.get<readonly EventView[]>(`/api/v1/events${asked}`);
       });
       const oldest = events.at(-1);
       if (oldest && options.since !== undefined && events.length === limit)
         out.error(`these are the newest ${limit}; those before: --before ${oldest.seq}\n`);
       if (options.json) return writeJson(out, events);
-      if (status) writeConfigurationChange(out, status);
       if (events.length === 0 && out.isTerminal) return out.write('nothing recorded\n');
       writeEvents(out, events);
     });
-
-/** What people change; of restarts and outages there is more, and it is asked for without this. */
-const changeTypes: readonly EventType[] = [
-  'hold-added',
-  'hold-extended',
-  'hold-removed',
-  'hold-expired',
-  'task-edited',
-  'task-moved',
-  'task-gone',
-  'task-released',
-  'config-changed',
-];
-
-/** It is no event of an account, and stands above them. */
-function writeConfigurationChange(out: Output, { configFile, configLoadedAt, configChange }: StatusView): void {
-  const what = configChange === null ? '' : `: ${configChange}`;
-  out.write(plain(`configuration ${configFile} in force since ${moment(out, configLoadedAt)}${what}`));
-  out.write('\n');
-}
 
 /** Events are kept longer than tasks: an id that no task has any more is asked for as it was written. */
 async function fullId(daemon: Daemon, id: string, account: string | undefined): Promise<string> {
@@ -110,7 +85,7 @@ export function writeEvents(out: Output, newestFirst: readonly EventView[]): voi
         String(seq),
         moment(out, event.at),
         event.account,
-        ('group' in event && event.group) || '-',
+        groupConcerned(event) ?? '-',
         'taskId' in event ? event.taskId : '-',
         event.type,
         sentence,
@@ -140,7 +115,8 @@ const dayLength = '2026-01-31'.length;
 function subjectOf({ event, title }: EventView): string {
   if (title !== null) return title;
   if ('taskId' in event) return event.taskId;
-  const group = 'scope' in event ? event.scope.group : 'group' in event ? event.group : undefined;
+  if (event.type === 'config-changed') return 'configuration';
+  const group = groupConcerned(event);
   return group === undefined ? `account ${event.account}` : `group ${group}`;
 }
 

@@ -5,6 +5,7 @@
  * something rare never makes an intent wait for long.
  */
 import type { EventQuery, History, StoredEvent } from '../domain/ports/store-port.ts';
+import { changeTypes, type EventType } from '../domain/words/events.ts';
 import { decodeEvent, renamedTypes } from './records.ts';
 import type { Database } from './tables.ts';
 
@@ -71,8 +72,19 @@ function slice(db: Database, query: EventQuery, from: number, before: number, li
   if (since !== undefined) select = select.where('at', '>=', since);
   if (query.group !== undefined) select = select.where('group_name', '=', query.group);
   if (query.types !== undefined) select = select.where('type', 'in', storedUnder(query.types));
+  if (query.changes) {
+    select = select.where('type', 'in', changeTypes);
+    for (const [type, written] of byHand)
+      select = select.where(({ eb, or }) => or([eb('type', '!=', type), eb('body', 'like', `%${written}%`)]));
+  }
   return select.execute();
 }
+
+/** How the JSON of an event says that a person did what the rules do as well; in texts its quotes would be escaped. */
+const byHand = [
+  ['restart-intended', '"trigger":"manual"'],
+  ['task-released', '"cause":"operator"'],
+] as const satisfies readonly (readonly [EventType, string])[];
 
 /** These types, and the names they had before. */
 const storedUnder = (types: readonly string[]): readonly string[] => [

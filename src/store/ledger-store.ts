@@ -8,7 +8,7 @@ import type { AccountRecord, BudgetEntry, StoredLedger } from '../domain/memory/
 import { mapTimes, notAfter } from '../domain/memory/times.ts';
 import type { LedgerChanges, LedgerStore } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
-import { type Event, isRecorded } from '../domain/words/events.ts';
+import { type Event, groupConcerned, isRecorded } from '../domain/words/events.ts';
 import { accountRecord, decode, encode, encodeEvent, failedAttempt, hold, taskRecord } from './records.ts';
 import { StoreProblem } from './store-problem.ts';
 import type { Database, Write } from './tables.ts';
@@ -108,7 +108,7 @@ const eventRow = (account: string, event: Event) => ({
   account,
   type: event.type,
   task_id: 'taskId' in event ? event.taskId : null,
-  group_name: 'group' in event ? (event.group ?? null) : null,
+  group_name: groupConcerned(event) ?? null,
   attempt_id: 'attemptId' in event ? event.attemptId : null,
   body: encodeEvent(event),
 });

@@ -112,7 +112,7 @@ const rows: { readonly [Type in EventType]: Row<Extract<Event, { readonly type: 
     ({ failures }) =>
       line(`abandoned after ${failures} failed restarts: repair its source or target, then release it`, { failures }),
   ],
-  'task-released': ['info', ({ by, cause }) => line(`released: ${cause}`, { by, cause })],
+  'task-released': ['info', ({ by, cause }) => line(`released${releasedWords[cause] ?? ` by ${by}`}`, { by, cause })],
   'attempts-forgotten': ['debug', () => line('earlier attempts forgotten: backoff starts over')],
   'poll-completed': [
     'debug',
@@ -335,8 +335,24 @@ export function differenceWords({ accounts, groups, changed }: ConfigDifference)
 
 const namedWords = (what: string, { added, removed, changed }: Difference): string[] =>
   Object.entries({ added, removed, changed }).flatMap(([how, names]) =>
-    names.length > 0 ? [`${what}s ${how}: ${names.join(', ')}`] : [],
+    names.length > 0 ? [`${what}s ${how}: ${fewOf(names)}`] : [],
   );
+
+/** Names told at most: a change of `defaults` changes every group. */
+const mostNamed = 10;
+const fewOf = (names: readonly string[]): string =>
+  [...names.slice(0, mostNamed), ...(names.length > mostNamed ? [`and ${names.length - mostNamed} more`] : [])].join(
+    ', ',
+  );
+
+/** What released a task; undefined: a person. */
+const releasedWords = {
+  operator: undefined,
+  'seen-active': ': it was seen active',
+  edited: ': it was edited',
+  'circuit-closed': ': the restart circuit closed',
+  'too-few-failures': ': by the policy in force its failures are too few',
+} as const satisfies Record<Extract<Event, { readonly type: 'task-released' }>['cause'], string | undefined>;
 
 const groupWords = (group: string | undefined) => (group === undefined ? 'no group' : `group ${group}`);
 

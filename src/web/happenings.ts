@@ -5,6 +5,7 @@
 import type { Operations } from '../domain/ports/operations-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { EventView } from '../domain/views/shown.ts';
+import { groupConcerned } from '../domain/words/events.ts';
 import type { EventFilter, Happening, ToDoors } from './between-threads.ts';
 
 const lookEveryMs = 1_000;
@@ -80,7 +81,7 @@ function happeningOf(stored: EventView): Happening {
   return {
     seq,
     account: event.account,
-    group: 'group' in event ? event.group : undefined,
+    group: groupConcerned(event),
     taskId: 'taskId' in event ? event.taskId : undefined,
     type: event.type,
     text: `id: ${seq}\ndata: ${JSON.stringify(stored)}\n\n`,

@@ -243,7 +243,8 @@ const reading: readonly Route[] = [
     run: async ({ operations }, { query: { cursor, ...query } }) => {
       const { account, group, task, type, before = seqOf(cursor), since, limit } = query;
       const besides = query.besides === 'true' || undefined;
-      const wanted = { account, group, taskId: task, types: type?.split(','), before, since, besides, limit };
+      const changes = query.changes === 'true' || undefined;
+      const wanted = { account, group, taskId: task, types: type?.split(','), before, since, changes, besides, limit };
       const events = await operations.events(wanted);
       const last = events.at(-1);
       const { before: _, ...same } = query;

@@ -213,10 +213,7 @@ describe('what each command asks of the daemon', () => {
     ['history 8fde6a', ['GET /api/v1/tasks/8fde6a', `GET /api/v1/events?task=${id}&besides=true&limit=50`], undefined],
     [
       'history --changes --since 3m',
-      [
-        `GET /api/v1/events?type=hold-added%2Chold-extended%2Chold-removed%2Chold-expired%2Ctask-edited%2Ctask-moved%2Ctask-gone%2Ctask-released%2Cconfig-changed&since=${noon - 3 * minute}&limit=50`,
-        'GET /api/v1/status',
-      ],
+      [`GET /api/v1/events?changes=true&since=${noon - 3 * minute}&limit=50`],
       undefined,
     ],
     ['history --since 3m', [`GET /api/v1/events?since=${noon - 3 * minute}&limit=50`], undefined],
@@ -608,15 +605,6 @@ describe('what is printed', () => {
       expect(out).toContain('a [2Jb c d e');
       for (const character of [27, 0x202e]) expect(out).not.toContain(String.fromCharCode(character));
     }
-  });
-
-  it('history --changes begins with the configuration', async () => {
-    const { socket } = await answering(answers);
-    const changed = { ...status, configLoadedAt: noon, configChange: 'groups changed: vip' };
-    const other = await answering({ ...answers, 'GET /api/v1/status': { json: changed } });
-    const { out } = await typed(['history', '--changes', '--socket', other.socket]);
-    expect(out).toMatch(/^configuration \S+ in force since 2026-03-01T12:00:00.000Z: groups changed: vip\n11\t/);
-    expect((await typed(['history', '--changes', '--socket', socket])).out).toMatch(/^configuration [^:]+T/);
   });
 
   it('history --since says so if there may be more', async () => {

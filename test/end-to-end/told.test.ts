@@ -102,4 +102,19 @@ it('watching, hours, failing polls and a rejected configuration are told as what
   expect(await run('status')).not.toContain(rejected);
   expect(await daemon.metric('restarts_total', inNews)).toBe(3);
   expect(cloud.restarts().filter(({ taskId }) => taskId?.startsWith('night-'))).toEqual([]);
+
+  // What was changed today, and by whom: each change of the configuration, and what was done by hand, nothing else.
+  writeConfig(path, { ...settings('heal'), log: { level: 'warn' }, store: 'sqlite:elsewhere.db' });
+  expect((await daemon.ask('POST', '/-/reload')).status).toBe(200);
+  expect((await run('restart', 'night-0001', '--by', 'ana')).trim()).toMatch(/accepted by the cloud/);
+  await run('hold', 'add', '--group', 'news', '--reason', 'encoder', '--for', '2h', '--by', 'lin');
+  const changes = (await run('history', '--changes', '--since', '1d')).trim().split('\n');
+  expect(changes.map((line) => line.split('\t').slice(3, 7))).toEqual([
+    ['-', '-', 'config-changed', expect.stringMatching(/^started with a new configuration \(\w+\)$/)],
+    ['-', '-', 'config-changed', 'the configuration changed: groups changed: news'],
+    ['-', '-', 'config-changed', 'the configuration changed: changed: log, store'],
+    ['night', 'night-0001', 'restart-intended', 'sending the restart for ana'],
+    ['news', '-', 'hold-added', expect.stringMatching(/^group news \(3 tasks, 0 stopped\) held by lin until /)],
+  ]);
+  expect((await run('history', '--group', 'news', '--type', 'hold-added')).split('\n')).toHaveLength(2);
 });

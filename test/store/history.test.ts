@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { EventQuery, History } from '../../src/domain/ports/store-port.ts';
-import type { Event } from '../../src/domain/words/events.ts';
+import type { Event, Hold } from '../../src/domain/words/events.ts';
 import { eventsKeptMs } from '../../src/store/event-log.ts';
-import { found, nothing } from './shapes.ts';
+import { aHold, found, nothing } from './shapes.ts';
 import { engines, opened, temporaryFile } from './surroundings.ts';
 
 const stormEnded: Event = {
@@ -12,6 +12,8 @@ const stormEnded: Event = {
   account: 'main',
   scope: { group: 'vip' },
 };
+
+const none = { added: [], removed: [], changed: [] };
 
 const names = async (history: History, query: EventQuery) =>
   (await history.events(query)).map(({ event }) => ('taskId' in event ? event.taskId : event.type));
@@ -24,6 +26,45 @@ describe.each(engines)('history on $engine', ({ newPlace }) => {
     found('c', 4, undefined),
     { type: 'task-gone', at: 5, account: 'main', taskId: 'a', group: 'vip' },
   ];
+  const hold: Hold = { ...aHold('h'), target: { kind: 'group', group: 'vip' } };
+  const intended = (taskId: string, trigger: 'auto' | 'manual', by: string | undefined): Event => ({
+    ...{
+      type: 'restart-intended',
+      at: 6,
+      account: 'main',
+      taskId,
+      group: 'vip',
+      attemptId: `${taskId}#6`,
+      trigger,
+      by,
+    },
+    ...{ n: 1, probe: false, free: false },
+  });
+  const released = (taskId: string, cause: 'operator' | 'seen-active', by: string): Event => ({
+    ...{ type: 'task-released', at: 6, account: 'main', taskId, group: 'vip', cause, by },
+  });
+  const difference = { accounts: none, groups: { ...none, changed: ['vip'] }, changed: [] };
+  const acts: readonly Event[] = [
+    intended('by-rules', 'auto', undefined),
+    intended('by-hand', 'manual', 'ana'),
+    // What stands in a text is no sign.
+    released('came-up', 'seen-active', '"cause":"operator"'),
+    released('released', 'operator', 'ana'),
+    { type: 'hold-added', at: 7, account: 'main', hold },
+    { type: 'config-changed', at: 8, account: 'main', hash: 'b', difference },
+  ];
+
+  it('tells what people changed, and of a group its holds and storms', async () => {
+    const { ledgerStore, history } = await opened(await newPlace());
+    await ledgerStore.save('main', { ...nothing, events: [...kept, ...acts] });
+    const changes = ['config-changed', 'hold-added', 'released', 'by-hand', 'a'];
+    expect(await names(history, { changes: true, limit: 10 })).toEqual(changes);
+    expect(await names(history, { changes: true, limit: 2 })).toEqual(changes.slice(0, 2));
+    expect(await names(history, { changes: true, taskId: 'by-rules', limit: 10 })).toEqual([]);
+    expect(await names(history, { group: 'vip', limit: 100 })).toEqual([
+      ...['hold-added', 'released', 'came-up', 'by-hand', 'by-rules', 'a', 'c', 'storm-ended', 'a'],
+    ]);
+  });
 
   const cases: readonly [string, EventQuery, readonly string[]][] = [
     ['newest first', { limit: 10 }, ['a', 'c', 'storm-ended', 'b', 'a', 'other']],

@@ -290,7 +290,7 @@ const shapes: Shapes = {
   'task-released': fc.record({
     ...ofTask,
     by: text,
-    cause: fc.constantFrom('operator' as const, 'seen-active', 'edited', 'circuit-closed'),
+    cause: fc.constantFrom('operator' as const, 'seen-active', 'edited', 'circuit-closed', 'too-few-failures'),
   }),
   'attempts-forgotten': fc.record(ofTask),
   'poll-completed': fc.record({

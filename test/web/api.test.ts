@@ -581,6 +581,7 @@ describe('openapi.json', () => {
       'type',
       'cursor',
       'since',
+      'changes',
       'besides',
       'before',
       'limit',

@@ -34,6 +34,8 @@ export interface EventQuery {
   readonly after?: number;
   /** Only events that happened at or after this moment, Unix milliseconds. */
   readonly since?: number;
+  /** Only what people changed: `changeTypes`, where the rules do it too only by hand. */
+  readonly changes?: boolean;
   /** With account and task: also the account's events of no task, those that this takes. */
   readonly besides?: (event: Event) => boolean;
   /** At most 1,000. */

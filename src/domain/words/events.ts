@@ -152,7 +152,7 @@ export type TaskEvent =
   | (TaskHappened & {
       readonly type: 'task-released';
       readonly by: string;
-      readonly cause: 'operator' | 'seen-active' | 'edited' | 'circuit-closed';
+      readonly cause: 'operator' | 'seen-active' | 'edited' | 'circuit-closed' | 'too-few-failures';
     })
   /** It was active for `resetAfter`, or an operator spoke: backoff starts from the beginning. */
   | (TaskHappened & { readonly type: 'attempts-forgotten' });
@@ -305,3 +305,24 @@ const passing: ReadonlySet<EventType> = new Set([
 ]);
 export const isRecordedType = (type: EventType): boolean => !passing.has(type);
 export const isRecorded = ({ type }: Event): boolean => isRecordedType(type);
+
+/** The group that an event is about: its task's, a storm's, a hold's. Undefined: none, or all of the account. */
+export function groupConcerned(event: Event): string | undefined {
+  if ('scope' in event) return event.scope.group;
+  if ('hold' in event) return event.hold.target.kind === 'group' ? event.hold.target.group : undefined;
+  return 'group' in event ? event.group : undefined;
+}
+
+/** What people change. A restart or a release is one if it is made by hand; of the others every one is. */
+export const changeTypes = [
+  'config-changed',
+  'hold-added',
+  'hold-extended',
+  'hold-removed',
+  'hold-expired',
+  'task-edited',
+  'task-moved',
+  'task-gone',
+  'restart-intended',
+  'task-released',
+] as const satisfies readonly EventType[];

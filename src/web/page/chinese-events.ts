@@ -37,6 +37,7 @@ const released = {
   'seen-active': '看到它在运行',
   edited: '任务被修改',
   'circuit-closed': '熔断恢复',
+  'too-few-failures': '按现行策略，失败次数或时间未达上限',
 } as const;
 const edited = { startTime: '开始时间', endTime: '结束时间', source: '源地址' } as const;
 

@@ -1,7 +1,7 @@
 /** What happened, newest first, filterable and live. */
 import { html } from 'hono/html';
 import type { EventView } from '../../domain/views/shown.ts';
-import type { EventType } from '../../domain/words/events.ts';
+import { type EventType, groupConcerned } from '../../domain/words/events.ts';
 import { checked, eventsQuery, seqOf } from '../inputs.ts';
 import {
   filled,
@@ -35,17 +35,6 @@ export const presets = {
     'list-complete',
     'restarts-throttled',
   ],
-  changes: [
-    'hold-added',
-    'hold-extended',
-    'hold-removed',
-    'hold-expired',
-    'task-released',
-    'task-edited',
-    'task-moved',
-    'config-changed',
-    'task-gone',
-  ],
 } as const satisfies Readonly<Record<string, readonly EventType[]>>;
 
 export async function eventsPage(visit: Visit): Promise<Page> {
@@ -53,7 +42,9 @@ export async function eventsPage(visit: Visit): Promise<Page> {
   const asked = filled(visit.query);
   const query = checked(eventsQuery, { limit: String(onePage), ...asked }, 'the address');
   const { account, group, task, type, before = seqOf(query.cursor), limit } = query;
-  const events = await operations.events({ account, group, taskId: task, types: type?.split(','), before, limit });
+  const changes = query.changes === 'true' || undefined;
+  const about = { account, group, taskId: task, types: type?.split(','), changes };
+  const events = await operations.events({ ...about, before, limit });
   const last = events.at(-1);
   const to = (change: Readonly<Record<string, string | undefined>>) =>
     `${base}/events${queryOf({ ...asked, ...change })}`;
@@ -61,7 +52,7 @@ export async function eventsPage(visit: Visit): Promise<Page> {
     title: texts.events,
     live: true,
     body: html`<h1>${texts.events}</h1>
-<p class="presets">${presetLinks(visit, asked.type)}</p>
+<p class="presets">${presetLinks(visit, asked)}</p>
 ${filtersOf(visit, asked)}
 ${renewed(
   visit,
@@ -73,12 +64,15 @@ ${renewed(
   };
 }
 
-function presetLinks({ texts, base }: Visit, type: string | undefined) {
-  const link = (name: string, types: string | undefined) =>
-    html`<a href="${base}/events${queryOf({ type: types })}"${type === types ? html` aria-current="true"` : ''}>${name}</a> `;
+function presetLinks({ texts, base }: Visit, asked: Readonly<Record<string, string>>) {
+  const link = (name: string, query: Readonly<Partial<Record<'type' | 'changes', string>>>) =>
+    html`<a href="${base}/events${queryOf(query)}"${query.type === asked.type && query.changes === asked.changes ? html` aria-current="true"` : ''}>${name}</a> `;
   return [
-    link(texts.everything, undefined),
-    ...Object.entries(presets).map(([name, types]) => link(texts.presets[name as keyof typeof presets], types.join())),
+    link(texts.everything, {}),
+    ...Object.entries(presets).map(([name, types]) =>
+      link(texts.presets[name as keyof typeof presets], { type: types.join() }),
+    ),
+    link(texts.presets.changes, { changes: 'true' }),
   ];
 }
 
@@ -117,7 +111,7 @@ function aboutOf(visit: Visit, { event, title }: EventView): unknown {
   if (title !== null) return title;
   if (event.type === 'config-changed')
     return html`<a href="${visit.base}/configuration">${visit.texts.configuration}</a>`;
-  return 'group' in event && event.group !== undefined ? event.group : event.account;
+  return groupConcerned(event) ?? event.account;
 }
 
 type Tone = 'bad' | 'good' | 'person' | 'plain';
