@@ -6,7 +6,7 @@ import { durationText } from '../domain/words/duration.ts';
 import { reasonMeanings, reasons } from '../domain/words/reason.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { writeEvents } from './history.ts';
-import { ago, inOneClock, moment, paint, plain, until, writeJson, writeTable } from './show.ts';
+import { ago, inOneClock, moment, paint, plain, until, wrapped, writeJson, writeTable } from './show.ts';
 import type { Output, Surroundings } from './surroundings.ts';
 
 interface Options extends DaemonOptions {
@@ -33,9 +33,13 @@ const reasonsHelp = `
 Reasons not to restart a stopped task; if several apply, \`explain\` shows the first:
 ${reasons.map((reason) => `  ${reason.padEnd(16)}${reasonMeanings[reason].means}`).join('\n')}`;
 
+const nameWidth = 10;
+
 function writeTask({ out, clock, program }: Surroundings, task: ExplainView): void {
-  const line = (name: string, text: string) =>
-    out.write(`${paint(out, 'dim', name.padEnd(10))}${inOneClock(out, plain(text))}\n`);
+  const line = (name: string, text: string) => {
+    const whole = wrapped(out, name.padEnd(nameWidth) + inOneClock(out, plain(text)), nameWidth);
+    out.write(`${paint(out, 'dim', whole.slice(0, nameWidth))}${whole.slice(nameWidth)}\n`);
+  };
   out.write(`${paint(out, 'bold', plain(task.title))}  ${task.taskId}\n`);
   line('verdict', verdictWords(out, task));
   if (task.verdict.kind === 'wait') line('', task.verdict.sentence);
@@ -77,7 +81,7 @@ function writeTask({ out, clock, program }: Surroundings, task: ExplainView): vo
   writeCalls(out, task.calls);
   if (task.recent.length === 0) return;
   out.write('\n');
-  writeEvents(out, task.recent);
+  writeEvents(out, task.recent, true);
 }
 
 /** A newer daemon can have reasons that this program does not know. */
@@ -107,7 +111,7 @@ function writeCalls(out: Output, calls: readonly CallView[]): void {
     ['CALL', 'BY', 'ANSWER', 'CODE', 'REQUEST'],
     calls.map(({ at, by, answer, code, requestId }) => [
       moment(out, at),
-      by ?? 'the rules',
+      by ?? 'rules',
       answer ?? 'none yet',
       code ?? '-',
       requestId ?? '-',

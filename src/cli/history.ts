@@ -61,7 +61,7 @@ export const historyCommand = (surroundings: Surroundings): Command =>
         out.error(`these are the newest ${limit}; those before: --before ${oldest.seq}\n`);
       if (options.json) return writeJson(out, events);
       if (events.length === 0 && out.isTerminal) return out.write('nothing recorded\n');
-      writeEvents(out, events);
+      writeEvents(out, events, id !== undefined);
     });
 
 /** Events are kept longer than tasks: an id that no task has any more is asked for as it was written. */
@@ -74,8 +74,11 @@ async function fullId(daemon: Daemon, id: string, account: string | undefined): 
   }
 }
 
-/** For a person: the times under their day, the titles in place of ids. For a program: everything, one row a line. */
-export function writeEvents(out: Output, newestFirst: readonly EventView[]): void {
+/**
+ * For a person: the times under their day, the titles in place of ids. For a program: everything, one row a line.
+ * @param aboutOne of a single task every row would have the same title
+ */
+export function writeEvents(out: Output, newestFirst: readonly EventView[], aboutOne = false): void {
   const events = newestFirst.toReversed();
   if (!out.isTerminal) {
     writeTable(
@@ -98,11 +101,11 @@ export function writeEvents(out: Output, newestFirst: readonly EventView[]): voi
   const days = events.map(({ event }) => day(event.at));
   writeTable(
     out,
-    ['NO', 'TIME', 'TITLE', 'WHAT'],
+    ['NO', 'TIME', ...(aboutOne ? [] : ['TITLE']), 'WHAT'],
     events.map((one, n) => [
       String(one.seq),
       days[n] === days[n - 1] ? moment(out, one.event.at).slice(dayLength + 1) : moment(out, one.event.at),
-      subjectOf(one),
+      ...(aboutOne ? [] : [subjectOf(one)]),
       // Of the same day the time alone: what is read together has one clock.
       inOneClock(out, one.sentence).replaceAll(`${days[n]} `, ''),
     ]),

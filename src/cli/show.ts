@@ -21,7 +21,7 @@ export const paint = (out: Output, color: Color, text: string): string =>
 /** Titles, names and reasons come from others: nothing in them may steer the terminal or break a line. */
 export const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ');
 
-/** Writes rows as a table or as tab-separated lines; the last column is never cut. */
+/** Writes rows as a table or as tab-separated lines; the last column is never cut, but broken between words. */
 export function writeTable(out: Output, headings: readonly string[], rows: readonly (readonly string[])[]): void {
   const cells = rows.map((row) => row.map(plain));
   if (!out.isTerminal) {
@@ -32,13 +32,30 @@ export function writeTable(out: Output, headings: readonly string[], rows: reado
   const lines = [headings, ...cells];
   const needed = headings.map((_, n) => lines.reduce((most, row) => Math.max(most, textWidth(row[n] ?? '')), 0));
   const widths = fitted(headings, needed, out.columns);
+  const before = widths.slice(0, last).reduce((sum, places) => sum + places + betweenColumns, 0);
   lines.forEach((row, line) => {
     const text = row
       .map((cell, n) => (n === last ? cell : padded(cut(cell, widths[n] ?? 0), widths[n] ?? 0)))
       .join(' '.repeat(betweenColumns))
       .trimEnd();
-    out.write(`${line === 0 ? paint(out, 'dim', text) : text}\n`);
+    out.write(`${line === 0 ? paint(out, 'dim', text) : wrapped(out, text, before)}\n`);
   });
+}
+
+/** With less room than this a text is no easier to read for being kept in its column. */
+const leastRoom = 24;
+
+/** Prose for a person: broken between words, and what follows begins at `indent`. In a pipe it stays one line. */
+export function wrapped(out: Output, text: string, indent = 2): string {
+  if (!out.isTerminal || out.columns - indent < leastRoom) return text;
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1);
+    if (line === undefined) lines.push(word);
+    else if (textWidth(line) + 1 + textWidth(word) <= out.columns) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(' '.repeat(indent) + word);
+  }
+  return lines.join('\n');
 }
 
 const padded = (text: string, places: number): string => text + ' '.repeat(Math.max(0, places - textWidth(text)));

@@ -12,7 +12,7 @@ import {
 } from '../domain/views/trouble.ts';
 import { durationText } from '../domain/words/duration.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
-import { ago, moment, paint, plain, shortIds, until, untilThen, writeJson, writeTable } from './show.ts';
+import { ago, moment, paint, plain, shortIds, until, untilThen, wrapped, writeJson, writeTable } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 
 /** Down tasks shown on a terminal; a storm must not push the rest off the screen. */
@@ -100,7 +100,7 @@ function show(surroundings: Surroundings, { status, stopped }: Seen, { json }: O
     writeStatus(out, status);
     writeStopped(out, status.now, stopped);
     writeInCommon(out, status);
-    writeEnding(out, status);
+    writeEnding(out, program, status);
   }
 }
 
@@ -110,7 +110,8 @@ function writeForPerson(out: Output, program: string, status: StatusView, stoppe
   const trouble = told.filter((one) => !isOver(one));
   for (const one of told) {
     const where = one.account === undefined ? '' : `account ${one.account}: `;
-    out.write(`${paint(out, isOver(one) ? 'dim' : 'red', plain(where + troubleLine(out, one, status.now)))}\n`);
+    const line = wrapped(out, plain(where + troubleLine(out, one, status.now)));
+    out.write(`${paint(out, isOver(one) ? 'dim' : 'red', line)}\n`);
   }
   if (told.length > 0) out.write('\n');
   const down = stopped.filter(({ downSince }) => downSince !== null);
@@ -119,15 +120,16 @@ function writeForPerson(out: Output, program: string, status: StatusView, stoppe
     writeInCommon(out, status);
   } else
     out.write(`${trouble.length > 0 ? 'No task is known to be down.' : 'Every task that should be running is.'}\n`);
-  writeEnding(out, status);
+  writeEnding(out, program, status);
   const groups = status.groups.flatMap((group) => groupWords(status, group));
-  if (groups.length > 0) out.write(`\n${groups.map((line) => `${plain(line)}\n`).join('')}`);
+  if (groups.length > 0) out.write(`\n${groups.map((line) => `${wrapped(out, plain(line))}\n`).join('')}`);
   out.write('\n');
-  for (const account of status.accounts) out.write(`${paint(out, 'dim', plain(accountWords(status.now, account)))}\n`);
   const upFor = durationText(status.now - status.startedAt);
-  out.write(
-    `${paint(out, 'dim', `relaykeeper ${status.version} up ${upFor}, ${status.configFile} (${status.configHash})`)}\n`,
-  );
+  for (const line of [
+    ...status.accounts.map((account) => accountWords(status.now, account)),
+    `relaykeeper ${status.version} up ${upFor}, ${status.configFile} (${status.configHash})`,
+  ])
+    out.write(`${paint(out, 'dim', wrapped(out, plain(line)))}\n`);
   if (down.length > 0) out.write(`Why: ${program} explain TASK\n`);
 }
 
@@ -320,7 +322,7 @@ function reasonWords(out: Output, { kind, reason, wouldGo }: VerdictView): strin
 const mostEnding = 5;
 
 /** What goes dark as planned, with nobody to follow. */
-function writeEnding(out: Output, { ending, accounts, now }: StatusView): void {
+function writeEnding(out: Output, program: string, { ending, accounts, now }: StatusView): void {
   if (ending.length === 0) return;
   out.write('\n');
   if (out.isTerminal) out.write('Ends soon, and no later task has its destination:\n');
@@ -338,7 +340,8 @@ function writeEnding(out: Output, { ending, accounts, now }: StatusView): void {
       task.group,
     ]),
   );
-  if (shown.length < ending.length) out.write(`… and ${ending.length - shown.length} more\n`);
+  if (shown.length < ending.length)
+    out.write(`… and ${ending.length - shown.length} more: ${program} tasks --sort end\n`);
 }
 
 /** Where to look for one cause. */
@@ -348,6 +351,6 @@ function writeInCommon(out: Output, { inCommon, accounts }: StatusView): void {
   for (const { account, sentence, startedAt } of inCommon) {
     const where = accounts.length > 1 ? `account ${account}: ` : '';
     const when = startedAt === undefined ? '' : `, the first at ${moment(out, startedAt)}`;
-    out.write(`${plain(`${where}${sentence}`)}${when}\n`);
+    out.write(`${wrapped(out, plain(`${where}${sentence}${when}`))}\n`);
   }
 }

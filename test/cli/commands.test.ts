@@ -512,7 +512,7 @@ describe('what is printed', () => {
   it('on a terminal: columns that line up under Chinese titles, and the command to run next', async () => {
     const { socket } = await answering(answers);
     const { out } = await typed(['status', '--socket', socket], { terminal: true });
-    expect(out).toMatch(/restart circuit open for 2m, since \S+ \S+: RequestForbidden\.BillingStatus: /);
+    expect(out).toMatch(/restart circuit open for 2m, since \S+ \S+:\s+RequestForbidden\.BillingStatus: /);
     expect(out).toContain('relaykeeper 0.1.0 up 1h30m');
     expect(out).toContain('\n38 of 41 down pull from live.example.com; of the 160 that run 2 do\n');
     expect(out).toMatch(/\n40 of 41 down stopped within 2 minutes, the first at 2026-03-01 \d\d:55:00\n/);
@@ -540,7 +540,7 @@ describe('what is printed', () => {
     expect(out).toContain('backoff\tnot before 2026-03-01T12:01:00.000Z\tattempt 4\n');
     expect(out).toContain('quarantined\tnever\teight failures\n');
     expect(out).toContain(`h7 by lin@desk on task ${id} until 2026-03-01T14:00:00.000Z: encoder is being moved`);
-    expect(out).toContain(`${new Date(noon - minute).toISOString()}\tthe rules\trefused\tInvalidParam\tREQ2\n`);
+    expect(out).toContain(`${new Date(noon - minute).toISOString()}\trules\trefused\tInvalidParam\tREQ2\n`);
     expect(out).toContain(`${new Date(noon - 2 * minute).toISOString()}\tlin\taccepted\t-\tREQ1\n`);
     expect(out).toContain('group     vip: the first entry of groups: that matches it\n');
     expect(out).toContain('3 made, 3 failed in a row');
@@ -638,6 +638,20 @@ describe('what is printed', () => {
       expect.stringMatching(new RegExp(`^4 +${day} ${clock} +t9 +gone$`)),
       '',
     ]);
+  });
+
+  it('the story of one task has no column for its title, and its sentences stay in theirs', async () => {
+    const long = `not restarted: ${'word '.repeat(20).trim()}`;
+    const event = { type: 'restart-withheld', at: noon, account: 'main', taskId: id, group: 'vip' };
+    const json = [{ seq: 7, event, title: '世界杯01', sentence: long }];
+    const { socket } = await answering({ ...answers, 'GET /api/v1/events': { json } });
+    const { out } = await typed(['history', id, '--socket', socket], { terminal: true });
+    const [head, first, ...more] = out.trimEnd().split('\n');
+    expect(head).toMatch(/^NO {2}TIME +WHAT$/);
+    expect(first).toMatch(/^7 {3}\S+ \S+ {2}not restarted: word/);
+    expect(more.length).toBeGreaterThan(0);
+    for (const row of more) expect(row).toMatch(/^ {25}word/);
+    expect((await typed(['history', id, '--socket', socket])).out).toContain(long);
   });
 
   it('one clock in a row: local on a terminal, in sentences too; UTC in a pipe', async () => {

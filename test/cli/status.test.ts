@@ -99,7 +99,7 @@ describe('status for a person', () => {
   it('first what is wrong, a line each; then what is down, the longest first', async () => {
     const code = 'RequestForbidden.BillingStatus';
     const circuit = { since: noon - 2 * minute, class: 'billing', code, message: '' } as const;
-    const { out } = await run('status', {
+    const seen: Seen = {
       status: {
         store: { kind: 'postgres', up: false, failingSince: noon - minute },
         accounts: [
@@ -109,7 +109,8 @@ describe('status for a person', () => {
         groups: [group('vip', { down: 2 })],
       },
       tasks: [stopped('aaaaaaaa1', '中超05', 3), stopped('bbbbbbbb1', '世界杯01', 40)],
-    });
+    };
+    const { out } = await run('status', seen, { columns: 200 });
     expect(linesOf(out).slice(0, 8)).toEqual([
       expect.stringMatching(/^the store fails, so relaykeeper restarts nothing for 1m, since \S+ \S+$/),
       expect.stringMatching(/^account main: no poll has succeeded for 3m, since \S+ \S+$/),
@@ -161,6 +162,25 @@ describe('status for a person', () => {
     for (const row of rows) expect(textWidth(row)).toBeLessThanOrEqual(80);
     expect(rows[20]).toMatch(/^6d\S* +main +世界\S*… +298fde6a +\S*… +before-start +in 1d12h$/);
     expect(out).toContain('\n… and 5 more (--json has them all)\n');
+  });
+
+  it('prose is broken between words at 80 columns, and not in a pipe', async () => {
+    const code = 'RequestForbidden.BillingStatus';
+    const circuit = { since: noon - 2 * minute, class: 'billing', code, message: '' } as const;
+    const accounts = [account('main', { circuits: { list: circuit, restart: circuit } }), account('other')];
+    const waiting = { backoff: 1, held: 2, 'outside-hours': 3, quarantined: 4, verifying: 5, 'before-start': 6 };
+    const groups = [group('vip', { down: 40, waiting, holds: 12, quarantined: 9 })];
+    const sentence = `38 of 41 down have titles that begin with ${'世界杯'.repeat(6)}; of the 160 that run 2 have`;
+    const inCommon = [
+      { account: 'main', trait: 'title-prefix', value: '世界杯', down: 38, ofDown: 41, sentence },
+    ] as const;
+    const status = { accounts, groups, inCommon };
+    const { out } = await run('status', { status, tasks: [stopped('aaaaaaaa1', 'A', 3)] });
+    for (const line of linesOf(out)) expect([line, textWidth(line) <= 80]).toEqual([line, true]);
+    expect(out).toMatch(/\n {2}[^\n]*pay the bill\n/);
+    await daemon?.close();
+    const pipe = (await run('status', { status }, { terminal: false })).out;
+    expect(pipe).toMatch(/38 of 41 [^\n]* of the 160 that run 2 have$/m);
   });
 
   it('--group and --account leave the others out', async () => {
@@ -225,7 +245,7 @@ it('tells what ends soon with nobody to follow, the soonest first, and no more t
   const { out } = await run('status', { status: { ending } });
   expect(out).toContain('\nEnds soon, and no later task has its destination:\nENDS');
   expect(out).toMatch(/^in 30m +世界杯 0 +8fde6aa\S+ +vip$/m);
-  expect(out).toMatch(/^in 2h30m +世界杯 4 .*\n… and 2 more$/m);
+  expect(out).toMatch(/^in 2h30m +世界杯 4 .*\n… and 2 more: relaykeeper tasks --sort end$/m);
   await daemon?.close();
   const piped = await run('status', { status: { ending } }, { terminal: false });
   expect(piped.out).toContain(`2026-03-01T12:30:00.000Z\tmain\t世界杯 0\t${ending[0]?.taskId}\tvip\n`);

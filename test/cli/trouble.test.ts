@@ -179,7 +179,7 @@ describe('what else is wrong', () => {
     ],
   ] as const)('%s', async (_what, more, begins, ends) => {
     const status = statusOf(minutes(2), more);
-    const [line = ''] = (await printed(status, true)).split(/(?<=\n)/);
+    const [line = ''] = (await printed(status, true)).replaceAll('\n  ', ' ').split(/(?<=\n)/);
     expect(line.startsWith(begins)).toBe(true);
     expect(line.endsWith(ends)).toBe(true);
     // A program reads it too.
