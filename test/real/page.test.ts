@@ -292,6 +292,6 @@ async function questions(tab: Tab, url: string): Promise<void> {
   await tab.locator('nav a[href$="/events"]').first().click();
   await tab.waitForURL(`${url}/events`);
   await tab.locator('.presets a:last-child').first().click();
-  await tab.waitForURL(/type=hold-added/);
+  await tab.waitForURL(/changes=true/);
   expect(await tab.innerText('#live')).toMatch(/Hold set[\s\S]*maintenance/);
 }

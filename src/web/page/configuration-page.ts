@@ -1,6 +1,6 @@
 /** The configuration in force, without secrets, what was changed in it, and the last one that was rejected with all its errors. */
 import { html } from 'hono/html';
-import { presets, storyOf } from './event-page.ts';
+import { storyOf } from './event-page.ts';
 import { type Page, queryOf, timeOf, type Visit } from './frame.ts';
 
 const changesShown = 10;
@@ -22,7 +22,7 @@ ${
 <p><a href="${base}/groups">${texts.policyLink}</a></p>
 <h2>${texts.changes}</h2>
 ${storyOf(visit, changes)}
-<p><a href="${base}/events${queryOf({ type: presets.changes.join() })}">${texts.moreChanges}</a></p>
+<p><a href="${base}/events${queryOf({ changes: 'true' })}">${texts.moreChanges}</a></p>
 <h2>${texts.inForce}</h2>
 <pre tabindex="0" role="region" aria-label="${texts.inForce}"><code>${JSON.stringify(operations.config(), null, 2)}</code></pre>`,
   };

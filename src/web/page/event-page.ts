@@ -21,7 +21,7 @@ import {
 const onePage = 100;
 
 /** What people ask for, by name: the types that answer it. */
-export const presets = {
+const presets = {
   outages: ['outage-opened', 'outage-ended', 'task-overdue'],
   restarts: ['restart-intended', 'restart-answered', 'restart-worked', 'restart-failed', 'restart-given-back'],
   guards: [
