@@ -253,7 +253,7 @@ export class Fleet {
     const { log, clock } = this.#options;
     member.running = member.keeper.run(member.stop.signal);
     member.running.catch((error: unknown) => this.#failed(error));
-    clock.after(standbyToldAfterMs[this.#options.store.kind], () => {
+    clock.after(standbyToldAfterMs[this.#options.store.shared ? 'shared' : 'local'], () => {
       if (!member.keeper.ledger.owned && !member.stop.signal.aborted)
         log.tell(
           'standing-by',
@@ -283,7 +283,7 @@ function mustHaveRoomForHolds({ account, ledger }: Keeper, settings: Settings): 
 }
 
 /** With a lock it is had at once or not; replicas that start together share the accounts first. */
-const standbyToldAfterMs = { sqlite: 500, postgres: 15_000 } as const;
+const standbyToldAfterMs = { local: 500, shared: 15_000 } as const;
 
 /** The chain of causes in one line, so many of them. */
 function reasonOf(cause: unknown, most = 5): string {

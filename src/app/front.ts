@@ -31,7 +31,7 @@ const tryAgainMs = 2_000;
 export async function openFront(options: FrontOptions): Promise<Front> {
   const { open, socket, store, clock, log, onOpen } = options;
   // Replicas have doors of their own, and each is whole. On one file they are of one machine, and the owner's.
-  const hasDoors = store.kind === 'postgres' || store.ownership.remainingMs('') > 0;
+  const hasDoors = store.shared !== undefined || store.ownership.remainingMs('') > 0;
   let web = hasDoors ? await open(socket) : await openWhatIsFree();
   let whole = web?.socket !== undefined;
   if (web) onOpen(web);

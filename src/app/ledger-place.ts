@@ -2,7 +2,8 @@
 import type { StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { StoreSettings } from '../settings/settings.ts';
-import { openSharedStore, openStore, type SharedStoreOptions, type Store } from '../store/open.ts';
+import type { LocalEngine } from '../settings/values.ts';
+import { openSharedStore, openStore, type SharedStoreOptions, type Store, type StoreOptions } from '../store/open.ts';
 import { readUserFile } from '../user-files.ts';
 import { reveal } from './secrets.ts';
 
@@ -14,12 +15,17 @@ interface PlaceOptions {
   readonly readOnly?: boolean;
 }
 
+/** By the name in front of the path. */
+const localStores: Readonly<Record<LocalEngine, (options: StoreOptions) => Promise<Store>>> = {
+  sqlite: openStore,
+};
+
 export function openStoreOf(
   store: StoreSettings,
   { clock, onTrace, replica, readOnly = false }: PlaceOptions,
 ): Promise<Store> {
   const common = { clock, onTrace, readOnly };
-  if (store.kind === 'sqlite') return openStore({ ...common, file: store.path, threaded: !readOnly });
+  if (store.kind !== 'postgres') return localStores[store.kind]({ ...common, file: store.path, threaded: !readOnly });
   return openSharedStore({
     ...common,
     place: placeOf(store),
@@ -41,4 +47,4 @@ export const placeOf = ({ url, password, caFile }: Database): SharedStoreOptions
 });
 
 /** Where it is, for people. */
-export const nameOf = (store: StoreSettings): string => (store.kind === 'sqlite' ? store.path : store.url);
+export const nameOf = (store: StoreSettings): string => (store.kind === 'postgres' ? store.url : store.path);

@@ -38,7 +38,7 @@ async function linesOf(errand: StoreErrand, options: StoreErrandOptions): Promis
       return check(placeMeant(errand.at, options), options);
     case 'backup': {
       const place = placeMeant(undefined, options);
-      if (place.kind !== 'sqlite')
+      if (place.kind === 'postgres')
         throw new Wrong(
           exits.usage,
           `${nameOf(place)}: use \`pg_dump --schema=relaykeeper\`, or \`relaykeeper store copy\` to a file`,
@@ -67,7 +67,7 @@ function placeMeant(address: string | undefined, { configPath, env }: StoreErran
   const read = readStore(address);
   if (!read.ok) throw new Wrong(exits.usage, `the address of a store ${read.wrong}`);
   const { value } = read;
-  if (value.kind === 'sqlite') return value;
+  if (value.kind !== 'postgres') return value;
   const store = configured();
   if (store?.kind === 'postgres' && store.url === value.url && value.password === undefined) return store;
   const password = value.password ?? env.PGPASSWORD;
@@ -81,11 +81,11 @@ function placeMeant(address: string | undefined, { configPath, env }: StoreErran
 }
 
 const opened = (place: StoreSettings, { clock }: StoreErrandOptions, create: boolean): Promise<RawStore> =>
-  place.kind === 'sqlite' ? rawFile(place.path, clock, create) : rawDatabase(placeOf(place), create);
+  place.kind === 'postgres' ? rawDatabase(placeOf(place), create) : rawFile(place.path, clock, create);
 
 async function copy(from: StoreSettings, to: StoreSettings, options: StoreErrandOptions): Promise<readonly string[]> {
   if (nameOf(from) === nameOf(to)) throw new Wrong(exits.usage, 'a store is not copied to itself');
-  if (from.kind === 'sqlite' && !existsSync(from.path))
+  if (from.kind !== 'postgres' && !existsSync(from.path))
     throw new Wrong(exits.failed, `there is no store at ${from.path}`);
   const source = await opened(from, options, false);
   try {

@@ -24,6 +24,7 @@ import {
 } from './schema-keys.ts';
 import {
   daysPattern,
+  localEngines,
   readAddress,
   readCron,
   readDatabase,
@@ -341,7 +342,7 @@ export const rootSchema = z.strictObject({
   server: section(server, 'Where the daemon listens, and who may do what.'),
   store: filled(
     z.union([
-      text(readStore, '^(sqlite|postgres(ql)?):.+'),
+      text(readStore, `^(${localEngines.join('|')}|postgres(ql)?):.+`),
       z.strictObject({
         url: required(
           text(readDatabase, '^postgres(ql)?://.+'),

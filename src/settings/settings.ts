@@ -24,7 +24,7 @@ import {
   type WrittenGroup,
   type WrittenPolicy,
 } from './schema.ts';
-import { week } from './values.ts';
+import { type LocalEngine, week } from './values.ts';
 
 /**
  * A key, token or password. The value is behind a function, so that nothing that prints settings (JSON, the
@@ -64,7 +64,7 @@ export interface AccountSettings
 }
 
 export type StoreSettings =
-  | { readonly kind: 'sqlite'; readonly path: string }
+  | { readonly kind: LocalEngine; readonly path: string }
   | {
       readonly kind: 'postgres';
       /** Without the password. */
@@ -132,7 +132,7 @@ export function resolve(written: Written): Settings {
 }
 
 function resolveStore(written: Written['store']): StoreSettings {
-  if ('kind' in written && written.kind === 'sqlite') return written;
+  if ('kind' in written && written.kind !== 'postgres') return written;
   const address = 'kind' in written ? written : written.url;
   const beside = 'kind' in written ? undefined : written;
   const password = secret(beside?.password ?? address.password, beside?.passwordFile);

@@ -137,8 +137,12 @@ export function readSocket(text: string): Read<string> {
     : good(text);
 }
 
+/** Engines that keep a store on this machine; each opens it in app/ledger-place.ts. */
+export const localEngines = ['sqlite'] as const;
+export type LocalEngine = (typeof localEngines)[number];
+
 type StoreAddress =
-  | { readonly kind: 'sqlite'; readonly path: string }
+  | { readonly kind: LocalEngine; readonly path: string }
   | {
       readonly kind: 'postgres';
       /** Without the password. */
@@ -146,18 +150,20 @@ type StoreAddress =
       readonly password: string | undefined;
     };
 
-/** `sqlite:PATH`, or the address of a database. */
+/** `sqlite:PATH` (or another local engine's name), or the address of a database. */
 export function readStore(text: string): Read<StoreAddress> {
   if (/^postgres(ql)?:/.test(text)) return readDatabase(text);
-  const path = /^sqlite:(.*)$/s.exec(text)?.[1]?.trim();
-  if (!path)
+  const [, name, rest = ''] = /^(\w+):(.*)$/s.exec(text) ?? [];
+  const kind = localEngines.find((engine) => engine === name);
+  const path = rest.trim();
+  if (kind === undefined || path === '')
     return bad(
       'must be `sqlite:` and the path of a file, such as `sqlite:data/relaykeeper.db`, or `postgres://user@host/database`',
     );
   if (path.startsWith(':memory:')) return bad('must be a file: the record of attempts has to outlive the process');
   if (path.startsWith('//'))
     return bad('takes a path, not an address: write `sqlite:data/relaykeeper.db` or `sqlite:/var/lib/relaykeeper.db`');
-  return good({ kind: 'sqlite', path });
+  return good({ kind, path });
 }
 
 const tlsModes = ['disable', 'require', 'verify-ca', 'verify-full'];

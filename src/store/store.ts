@@ -1,5 +1,5 @@
 /** What a store is to the rest of the program, whichever engine keeps it. */
-import type { History, LedgerStore, Ownership, Shared, StoreKind, StoreTrace } from '../domain/ports/store-port.ts';
+import type { History, LedgerStore, Ownership, Shared, StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { PostgresPlace } from './postgres/connection.ts';
 
@@ -29,7 +29,8 @@ export interface SharedStoreOptions extends Omit<StoreOptions, 'file' | 'threade
 }
 
 export interface Store {
-  readonly kind: StoreKind;
+  /** The engine's name, for people. */
+  readonly kind: string;
   readonly ledgerStore: LedgerStore;
   readonly history: History;
   readonly ownership: Ownership;

@@ -7,7 +7,6 @@
 
 import { randomBytes } from 'node:crypto';
 import { type Generated, type Kysely, sql, type Transaction } from 'kysely';
-import type { StoreKind } from '../domain/ports/store-port.ts';
 import { StoreProblem } from './store-problem.ts';
 
 export interface Tables {
@@ -33,11 +32,13 @@ export type Write = Transaction<Tables>;
 /** The tables that decisions rest on; `event` is history, but for the budget. */
 export const stateTables = ['meta', 'task_record', 'hold', 'account_record'] as const;
 
-type Step = (db: Kysely<Tables>, engine: StoreKind) => Promise<void>;
+/** Whose SQL it must be. */
+type Dialect = 'sqlite' | 'postgres';
+type Step = (db: Kysely<Tables>, dialect: Dialect) => Promise<void>;
 
 /** Step n leads from version n to n + 1. Published ones are never changed: add another. */
 export const steps: readonly Step[] = [
-  async ({ schema }, engine) => {
+  async ({ schema }, dialect) => {
     await schema
       .createTable('meta')
       .addColumn('key', 'text', (column) => column.primaryKey())
@@ -62,14 +63,14 @@ export const steps: readonly Step[] = [
       .addColumn('account', 'text', (column) => column.primaryKey())
       .addColumn('body', 'text', (column) => column.notNull())
       .execute();
-    await createEvents(schema, engine);
+    await createEvents(schema, dialect);
   },
 ];
 
-async function createEvents(schema: Kysely<Tables>['schema'], engine: StoreKind): Promise<void> {
+async function createEvents(schema: Kysely<Tables>['schema'], dialect: Dialect): Promise<void> {
   const events = schema.createTable('event');
   const numbered =
-    engine === 'sqlite'
+    dialect === 'sqlite'
       ? events.addColumn('seq', 'integer', (column) => column.primaryKey().autoIncrement())
       : events.addColumn('seq', 'bigint', (column) => column.primaryKey().generatedByDefaultAsIdentity());
   await numbered

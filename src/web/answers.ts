@@ -252,7 +252,7 @@ export const answers = {
     configFile: z.string(),
     configLoadedAt: at,
     configChange: orNull(z.string()),
-    store: z.object({ kind: z.enum(['sqlite', 'postgres']), up: z.boolean(), failingSince: orNull(at) }),
+    store: z.object({ kind: z.string(), up: z.boolean(), failingSince: orNull(at) }),
     replicas: z.array(replica).optional().meta({ description: 'Absent: nobody can share the store' }),
     othersReadAgoMs: z
       .number()

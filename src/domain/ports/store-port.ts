@@ -4,9 +4,6 @@ import type { Event, Hold } from '../words/events.ts';
 import type { Refusal } from '../words/refusal.ts';
 import type { RestartAnswer } from '../words/task.ts';
 
-/** The engines that can keep a ledger. */
-export type StoreKind = 'sqlite' | 'postgres';
-
 /** What one save writes, all or nothing. */
 export interface LedgerChanges {
   readonly events: readonly Event[];

@@ -1,7 +1,7 @@
 /** What is shown (HTTP API, CLI, page): plain JSON, times as Unix milliseconds. */
 
 import type { GateSnapshot } from '../ports/gate-port.ts';
-import type { ReplicaSeen, StoredEvent, StoreKind } from '../ports/store-port.ts';
+import type { ReplicaSeen, StoredEvent } from '../ports/store-port.ts';
 import type { CircuitName, Hold } from '../words/events.ts';
 import type { ErrorClass, PollTrouble } from '../words/failure.ts';
 import type { Objection } from '../words/objection.ts';
@@ -249,7 +249,8 @@ export interface StatusView {
   /** How it differs from the one before; null: it is the one that the daemon began with. */
   readonly configChange: string | null;
   readonly store: {
-    readonly kind: StoreKind;
+    /** The engine's name. */
+    readonly kind: string;
     readonly up: boolean;
     readonly failingSince: number | null;
   };
