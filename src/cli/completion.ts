@@ -31,29 +31,35 @@ interface Place {
   readonly path: string;
   readonly commands: readonly Command[];
   readonly options: readonly Option[];
+  /** What an argument may be, where that is a closed set. */
+  readonly choices: readonly string[];
+  /** An argument is a file. */
+  readonly takesFile: boolean;
 }
 
 function placesOf(command: Command, path = ''): readonly Place[] {
   const { commands, options } = command;
   const inner = commands.flatMap((child) => placesOf(child, `${path} ${child.name()}`.trim()));
-  return [{ path, commands, options: options.filter(({ long }) => long !== undefined) }, ...inner];
+  const choices = command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []);
+  const takesFile = command.registeredArguments.some((argument) => argument.name() === 'FILE');
+  return [{ path, commands, options: options.filter(({ long }) => long !== undefined), choices, takesFile }, ...inner];
 }
 
 const inBash = (places: readonly Place[]): string => `# ${program} completion
 _${program}() {
-  local path= word words= cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]}
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case "$path $word" in
+  local typed= word words= cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]}
+  for word in "\${COMP_WORDS[@]:1:$((COMP_CWORD-1))}"; do
+    case "$typed $word" in
       ${places
         .filter(({ path }) => path !== '')
         .map(({ path }) => `"${path.includes(' ') ? path : ` ${path}`}"`)
-        .join('|')}) path="\${path:+$path }$word" ;;
+        .join('|')}) typed="\${typed:+$typed }$word" ;;
     esac
   done
-  case "$path:$prev" in
+  case "$typed:$prev" in
 ${places.flatMap(({ path, options }) => options.filter(takesValue).map((option) => `    "${path}:${option.long}") words="${option.argChoices?.join(' ') ?? ''}" ;;`)).join('\n')}
-    *) case "$path" in
-${places.map(({ path, commands, options }) => `      "${path}") words="${[...commands.map((child) => child.name()), ...options.map(({ long }) => long), '--help'].join(' ')}" ;;`).join('\n')}
+    *) case "$typed" in
+${places.map(({ path, commands, options, choices }) => `      "${path}") words="${[...commands.map((child) => child.name()), ...choices, ...options.map(({ long }) => long), '--help'].join(' ')}" ;;`).join('\n')}
     esac ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
@@ -68,21 +74,30 @@ const scripts: Readonly<Record<Shell, (places: readonly Place[]) => string>> = {
   // zsh understands the script of bash, once it is asked to.
   zsh: (places) =>
     `autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n${inBash(places)}`,
-  fish: (places) =>
-    places
-      .flatMap(({ path, commands, options }) => {
-        const here = `complete -c ${program} -f -n '${conditionOf(path, commands)}'`;
-        return [
-          ...commands.map((child) => `${here} -a ${child.name()} -d ${quoted(child.description())}`),
-          ...options.map(
-            (option) =>
-              `complete -c ${program} -n '${conditionOf(path)}' -l ${option.long?.slice(2)}${takesValue(option) ? ' -r' : ''}${option.argChoices ? ` -f -a ${quoted(option.argChoices.join(' '))}` : ''} -d ${quoted(option.description)}`,
-          ),
-        ];
-      })
-      .map((line) => `${line}\n`)
-      .join(''),
+  fish: (places) => [`complete -c ${program} -f`, ...places.flatMap(inFish)].map((line) => `${line}\n`).join(''),
 };
+
+function inFish({ path, commands, options, choices, takesFile }: Place): readonly string[] {
+  const here = `complete -c ${program} -n '${conditionOf(path)}'`;
+  return [
+    ...commands.map(
+      (child) =>
+        `complete -c ${program} -n '${conditionOf(path, commands)}' -a ${child.name()} -d ${quoted(child.description())}`,
+    ),
+    ...(choices.length > 0 ? [`${here} -a ${quoted(choices.join(' '))}`] : []),
+    ...(takesFile ? [`${here} -F`] : []),
+    ...options.map(
+      (option) => `${here} -l ${option.long?.slice(2)}${valueInFish(option)} -d ${quoted(option.description)}`,
+    ),
+  ];
+}
+
+/** After the name of an option: nothing, its choices, a file, or a text of which nothing is known. */
+function valueInFish(option: Option): string {
+  if (!takesValue(option)) return '';
+  if (option.argChoices) return ` -x -a ${quoted(option.argChoices.join(' '))}`;
+  return option.flags.includes('<FILE>') ? ' -r -F' : ' -x';
+}
 
 /** The words of the path were typed, and none of the commands that can follow. */
 function conditionOf(path: string, next: readonly Command[] = []): string {
