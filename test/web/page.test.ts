@@ -163,7 +163,8 @@ describe('every page', () => {
   });
 
   test('nothing down is said as clearly; nothing known is not taken for it', async () => {
-    const quiet = { snapshot: () => [], status: () => ({ ...status, accounts: [accountView()], groups: [] }) };
+    const groups = [groupView('vip', { down: 0 })];
+    const quiet = { snapshot: () => [], status: () => ({ ...status, accounts: [accountView()], groups }) };
     expect((await (await signedIn('read', quiet)).send('GET', '/')).text).toContain(
       '✓ Every task that should be running is',
     );
@@ -439,6 +440,11 @@ describe('what stands on top of home', () => {
       /✓ Every task that should be running is[\s\S]*Restart circuit open/,
     ],
     [
+      'no group has a task',
+      { groups: groups({ states: { ...states, active: 0 } }) },
+      /class="">\? No task is watched: no group has one/,
+    ],
+    [
       'nothing polled yet',
       { groups: groups({ states }), accounts: [accountView({ polledAt: null })] },
       /\? Nothing is known/,
@@ -452,6 +458,30 @@ describe('what stands on top of home', () => {
   test.each(rows)('%s', async (_, over, top) => {
     const { send } = await signedIn('read', { snapshot: () => [], status: () => ({ ...at, accounts, ...over }) });
     expect((await send('GET', '/')).text).toMatch(top);
+  });
+});
+
+describe('a task that runs', () => {
+  const runs = async () => {
+    const task = await fake.explain?.('task-1');
+    if (!task) throw new Error('the fake explains nothing');
+    return { ...task, state: 'active' as const, downSince: null, verdict: { kind: 'none' as const, sentence: 'x' } };
+  };
+
+  test('is not said to be kept from a restart: the rules are for the case that it stops', async () => {
+    const { send } = await signedIn('read', { explain: runs });
+    const { text } = await send('GET', '/tasks/main/task-1');
+    expect(text).toContain('<h2>If it stopped now</h2>');
+    expect(text).not.toContain('Why it is not restarted now');
+  });
+
+  test('is said to run as the last poll saw it, with what has been in the way of polls since', async () => {
+    const failing = { since: 5, polls: 7, class: 'server', code: null, classes: ['server'], endedAt: null } as const;
+    const accounts = [accountView({ failing }), accountView({ account: 'second', suspectSince: 5 })];
+    const { send } = await signedIn('read', { explain: runs, status: () => ({ ...status, now: 90_005, accounts }) });
+    const { text } = await send('GET', '/tasks/main/task-1');
+    expect(text).toMatch(/<h2 id="trouble">Trouble<\/h2>[\s\S]*polls fail/);
+    expect(text).not.toContain('too many tasks to be trusted');
   });
 });
 

@@ -44,7 +44,7 @@ export function homePage(visit: Visit, past: readonly Sample[]): Page {
       visit,
       html`<h1 class="${verdict.tone}">${verdict.sign} ${verdict.title}</h1>
 ${tilesOf(visit, status.groups, operations.holds().filter(({ inForce }) => inForce).length)}
-${trouble.length > 0 ? html`<section class="card" aria-labelledby="trouble"><h2 id="trouble">${texts.trouble}</h2><ul class="trouble">${trouble.map((one) => html`<li>${troubleItem(visit, one)}</li>`)}</ul></section>` : ''}
+${troubleCard(visit, trouble)}
 ${status.inCommon.length > 0 ? html`<section class="card"><h2>${texts.inCommon}</h2><ul>${status.inCommon.map((one) => html`<li>${withTimes(texts.shared(one))}${severalAccounts(status.accounts) ? html` <small>${one.account}</small>` : ''}</li>`)}</ul></section>` : ''}
 ${down.length > 0 ? html`<section><h2>${texts.tasksDown}</h2>${downTable(visit, down.slice(0, shown), severalAccounts(status.accounts))}${moreOf(visit, verdict.down)}</section>` : ''}
 ${endingOf(visit, status.ending)}
@@ -72,6 +72,8 @@ function verdictOf({ texts }: Visit, { accounts, groups, ...status }: StatusView
   if (said.length > 0) return { title: said.join(', '), sign: '✗', tone: 'bad', down };
   if (!accounts.some(({ polledAt }) => polledAt !== null))
     return { title: texts.nothingKnown, sign: '?', tone: '', down };
+  if (sum(groups, ({ states }) => Object.values(states).reduce((all, one) => all + one, 0)) === 0)
+    return { title: texts.nothingWatched, sign: '?', tone: '', down };
   const blind = troublesOf({ ...status, accounts, groups }).some(({ kind }) => troubleMeanings[kind].hides);
   return blind
     ? { title: texts.noneKnownDown, sign: '?', tone: '', down }
@@ -165,6 +167,11 @@ function endingTable(visit: Visit, ending: readonly EndingTask[]): Html {
 
 const attemptsOf = ({ texts }: Visit, { attempts }: TaskView): unknown =>
   attempts.failedInRow > 0 ? html` <small>${attempts.failedInRow} ${texts.inRow}</small>` : '';
+
+export function troubleCard(visit: Visit, trouble: readonly Trouble[]): Html {
+  if (trouble.length === 0) return html``;
+  return html`<section class="card" aria-labelledby="trouble"><h2 id="trouble">${visit.texts.trouble}</h2><ul class="trouble">${trouble.map((one) => html`<li>${troubleItem(visit, one)}</li>`)}</ul></section>`;
+}
 
 function troubleItem({ texts, now }: Visit, trouble: Trouble): Html {
   const { kind, account, since, until } = trouble;

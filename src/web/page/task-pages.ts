@@ -2,6 +2,7 @@
 
 import { html } from 'hono/html';
 import type { ExplainView, RuleView, TaskView } from '../../domain/views/shown.ts';
+import { isOver, troublesOf } from '../../domain/views/trouble.ts';
 import { durationText } from '../../domain/words/duration.ts';
 import { checked, cursorOf, tasksQuery } from '../inputs.ts';
 import { storyOf } from './event-page.ts';
@@ -22,7 +23,7 @@ import {
   type Visit,
   withTimes,
 } from './frame.ts';
-import { nextOf, reasonOf } from './home-page.ts';
+import { nextOf, reasonOf, troubleCard } from './home-page.ts';
 
 const onePage = 50;
 /** Of a task's story so many are shown. */
@@ -76,6 +77,8 @@ export async function taskPage(visit: Visit): Promise<Page> {
   const task = await operations.explain(params.id ?? '', params.account);
   const { account, taskId } = task;
   const events = await operations.events({ account, taskId, limit: mostTold });
+  const heading = task.verdict.kind === 'none' ? texts.ifStopped : texts.explain;
+  const trouble = troublesOf(operations.status()).filter((one) => !isOver(one) && (one.account ?? account) === account);
   return {
     title: task.title,
     live: true,
@@ -83,10 +86,11 @@ export async function taskPage(visit: Visit): Promise<Page> {
 ${renewed(
   visit,
   html`${verdictOf(visit, task)}
+${troubleCard(visit, trouble)}
 <dl>${factsOf(visit, task).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 ${task.holds.length > 0 ? html`<h2>${texts.holds}</h2><ul>${task.holds.map((hold) => html`<li>${hold.reason} · ${hold.author} · ${hold.endsAt === undefined ? texts.untilRemoved : html`${texts.until} ${timeOf(hold.endsAt)}`}</li>`)}</ul>` : ''}
 <div class="halves">
-<section><h2>${texts.explain}</h2>${rulesOf(visit, task.rules)}</section>
+<section><h2>${heading}</h2>${rulesOf(visit, heading, task.rules)}</section>
 <section><h2>${texts.timeline}</h2>${storyOf(visit, events)}${
     events.length === mostTold
       ? html`<p><a href="${base}/events${queryOf({ account, task: taskId, before: String(events.at(-1)?.seq ?? '') })}">${texts.older}</a></p>`
@@ -136,7 +140,7 @@ function endOf(visit: Visit, { account, endsAt, successor }: ExplainView): unkno
 }
 
 /** First those that say no; the others are there for who wants to see them. */
-function rulesOf(visit: Visit, rules: readonly RuleView[]): Html {
+function rulesOf(visit: Visit, heading: string, rules: readonly RuleView[]): Html {
   const { texts } = visit;
   const against = rules.filter(({ notBefore }) => notBefore !== null);
   const others = rules.filter(({ notBefore }) => notBefore === null);
@@ -149,7 +153,7 @@ function rulesOf(visit: Visit, rules: readonly RuleView[]): Html {
     cell: (rule: RuleView) => html`<strong>${withTimes(texts.objection(rule))}</strong>`,
   };
   const until = { head: texts.notBefore, cell: (rule: RuleView) => ruleTime(visit, rule) };
-  return html`${against.length === 0 ? html`<p class="good">✓ ${texts.noRuleAgainst}</p>` : tableOf(visit, texts.explain, against, [name, said, until])}
+  return html`${against.length === 0 ? html`<p class="good">✓ ${texts.noRuleAgainst}</p>` : tableOf(visit, heading, against, [name, said, until])}
 <details id="others"><summary>${others.length} ${texts.othersSayNothing}</summary>${tableOf(visit, texts.othersSayNothing, others, [name])}</details>`;
 }
 
