@@ -11,7 +11,7 @@ import { type Event, groupConcerned } from '../domain/words/events.ts';
 import { entryOf } from '../domain/words/policy.ts';
 import { shownTitle } from '../domain/words/task.ts';
 import type { Keeper } from '../keeper/keeper.ts';
-import type { Store } from '../store/open.ts';
+import { type Store, StoreProblem } from '../store/open.ts';
 import { lineOf } from '../telemetry/sentences.ts';
 import type { Fleet } from './fleet.ts';
 
@@ -23,14 +23,18 @@ const recentCalls = 5;
 export async function explained(keeper: Keeper, record: TaskRecord, store: Store, fleet: Fleet): Promise<ExplainView> {
   const { taskId, outage } = record;
   const about = { account: keeper.account, taskId };
+  // Why a task waits is wanted most while the store fails: rules are asked of memory.
   const [story, calls] = await Promise.all([
     store.history.events({ ...about, besides: besides(record), limit: outage ? outageEvents : recentEvents }),
     store.history.events({ ...about, types: callTypes, limit: 2 * recentCalls }),
-  ]);
+  ]).catch((error: unknown): (readonly StoredEvent[])[] => {
+    if (error instanceof StoreProblem) return [];
+    throw error;
+  });
   const situation = keeper.situation();
   const entry = entryOf(situation.policies, record.item);
   // Of an outage all of it, and else what came last.
-  const recent = story.filter(({ event }, n) => n < recentEvents || (outage && event.at >= outage.since));
+  const recent = (story ?? []).filter(({ event }, n) => n < recentEvents || (outage && event.at >= outage.since));
   return {
     ...taskView(record, situation),
     entry: entry
@@ -41,7 +45,7 @@ export async function explained(keeper: Keeper, record: TaskRecord, store: Store
       : null,
     successor: successorOf(keeper, record, situation),
     rules: ruleViews(record, situation),
-    calls: callViews(calls.map(({ event }) => event)),
+    calls: callViews((calls ?? []).map(({ event }) => event)),
     holds: holdsOver(situation, record),
     recent: recent.map((one) => eventView(one, fleet)),
   };

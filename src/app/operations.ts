@@ -14,7 +14,7 @@ import type { Reason } from '../domain/words/reason.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import { withoutSecrets } from '../settings/settings.ts';
-import type { Store } from '../store/open.ts';
+import { type Store, StoreProblem } from '../store/open.ts';
 import { sameSecret } from '../web/access.ts';
 import { besides, eventView, explained } from './explained.ts';
 import type { Fleet } from './fleet.ts';
@@ -76,11 +76,11 @@ export function createOperations(running: Running): Operations {
     },
     async events(query) {
       typesMustExist(query.types);
-      const events = await store.history.events(withBesides(query, fleet));
+      const events = await store.history.events(withBesides(query, fleet)).catch(unreadable);
       if (events.length === 0) subjectMustExist(query, fleet.keepers());
       return events.map((one) => eventView(one, fleet));
     },
-    settledUpTo: store.history.settledUpTo,
+    settledUpTo: () => store.history.settledUpTo().catch(unreadable),
     ...holdOperations(running, { keeperOf, find }),
     async restart(named, { account, by, force }) {
       const { keeper, taskId } = find(named, account);
@@ -109,6 +109,12 @@ export function createOperations(running: Running): Operations {
       return true;
     },
   };
+}
+
+/** A store that fails is nobody's mistake here, and what is in memory can be shown all the same. */
+function unreadable(error: unknown): never {
+  if (!(error instanceof StoreProblem)) throw error;
+  throw new Refusal('unavailable', `the history cannot be read: ${error.message}`);
 }
 
 /** Besides a task's own events those of its account, if they are asked for and the task is known. */

@@ -461,6 +461,42 @@ describe('what stands on top of home', () => {
   });
 });
 
+describe('while the store cannot be read', () => {
+  const down = async () => {
+    throw new Refusal('unavailable', 'the history cannot be read: the disk is full');
+  };
+
+  test.each(['/tasks/main/task-1', '/holds', '/configuration', '/events'])(
+    '%s shows all else, and says so',
+    async (path) => {
+      const { send } = await signedIn('operate', { events: down });
+      const { status: code, text } = await send('GET', path);
+      expect(code).toBe(200);
+      expect(text).toContain('✗ What happened cannot be read: the store fails.');
+      expect(text).toMatch(/<form method="post"|"version": 1|Type/);
+    },
+  );
+
+  test('nobody is said to own an account, and nothing is said to go at once', async () => {
+    const stands = {
+      ...downTask,
+      verdict: { kind: 'wait' as const, reason: 'standby' as const, until: 5, sentence: 'x' },
+    };
+    const { send } = await signedIn('read', {
+      status: () => ({
+        ...status,
+        now: 90_061_000,
+        store: { kind: 'postgres', up: false, failingSince: 5 },
+        accounts: [accountView({ owned: false })],
+      }),
+      snapshot: () => [{ account: accountView(), groups: [], down: [stands], managed: [], inCommon: [], ending: [] }],
+    });
+    const { text } = await send('GET', '/');
+    expect(text).toContain('<td data-label="Owner">not known</td>');
+    expect(text).toContain('<td data-label="Next attempt">as soon as that is over</td>');
+  });
+});
+
 describe('a task that runs', () => {
   const runs = async () => {
     const task = await fake.explain?.('task-1');

@@ -1,7 +1,7 @@
 /** The configuration in force, without secrets, what was changed in it, and the last one that was rejected with all its errors. */
 import { html } from 'hono/html';
 import { storyOf } from './event-page.ts';
-import { type Page, queryOf, timeOf, type Visit } from './frame.ts';
+import { historyOf, type Page, queryOf, timeOf, type Visit } from './frame.ts';
 
 const changesShown = 10;
 
@@ -9,7 +9,7 @@ export async function configurationPage(visit: Visit): Promise<Page> {
   const { texts, operations, base } = visit;
   const { configFile, configHash, configLoadedAt } = operations.status();
   const rejected = operations.rejected();
-  const changes = await operations.events({ types: ['config-changed'], limit: changesShown });
+  const changes = await historyOf(visit, { types: ['config-changed'], limit: changesShown });
   return {
     title: texts.configuration,
     body: html`<h1>${texts.configuration}</h1>

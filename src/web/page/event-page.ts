@@ -6,7 +6,9 @@ import { checked, eventsQuery, seqOf } from '../inputs.ts';
 import {
   filled,
   type Html,
+  historyOf,
   namesOf,
+  noHistory,
   optionsOf,
   type Page,
   queryOf,
@@ -38,14 +40,14 @@ const presets = {
 } as const satisfies Readonly<Record<string, readonly EventType[]>>;
 
 export async function eventsPage(visit: Visit): Promise<Page> {
-  const { texts, operations, base } = visit;
+  const { texts, base } = visit;
   const asked = filled(visit.query);
   const query = checked(eventsQuery, { limit: String(onePage), ...asked }, 'the address');
   const { account, group, task, type, before = seqOf(query.cursor), limit } = query;
   const changes = query.changes === 'true' || undefined;
   const about = { account, group, taskId: task, types: type?.split(','), changes };
-  const events = await operations.events({ ...about, before, limit });
-  const last = events.at(-1);
+  const events = await historyOf(visit, { ...about, before, limit });
+  const last = events?.at(-1);
   const to = (change: Readonly<Record<string, string | undefined>>) =>
     `${base}/events${queryOf({ ...asked, ...change })}`;
   return {
@@ -56,9 +58,9 @@ export async function eventsPage(visit: Visit): Promise<Page> {
 ${filtersOf(visit, asked)}
 ${renewed(
   visit,
-  html`${eventTable(visit, events)}
+  html`${events ? eventTable(visit, events) : noHistory(visit)}
 <p>${asked.before === undefined ? '' : html`<a href="${to({ before: undefined })}">${texts.newest}</a> `}${
-    last && events.length === limit ? html`<a href="${to({ before: String(last.seq) })}">${texts.older}</a>` : ''
+    last && events?.length === limit ? html`<a href="${to({ before: String(last.seq) })}">${texts.older}</a>` : ''
   }</p>`,
 )}`,
   };
@@ -98,13 +100,15 @@ function eventTable(visit: Visit, events: readonly EventView[]): Html {
 }
 
 /** One task's events as its story, newest first. */
-export const storyOf = (visit: Visit, events: readonly EventView[], withTitles = false): Html =>
-  events.length === 0
-    ? html`<p>${visit.texts.none}</p>`
-    : html`<ol class="story">${events.map(
-        (told) =>
-          html`<li class="${toneOf(told)}">${timeOf(told.event.at)} <strong>${whatOf(visit, told)}</strong>${withTitles && told.title !== null ? html` <bdi>${told.title}</bdi>` : ''}<br>${detailsOf(visit, told)}</li>`,
-      )}</ol>`;
+export const storyOf = (visit: Visit, events: readonly EventView[] | undefined, withTitles = false): Html =>
+  !events
+    ? noHistory(visit)
+    : events.length === 0
+      ? html`<p>${visit.texts.none}</p>`
+      : html`<ol class="story">${events.map(
+          (told) =>
+            html`<li class="${toneOf(told)}">${timeOf(told.event.at)} <strong>${whatOf(visit, told)}</strong>${withTitles && told.title !== null ? html` <bdi>${told.title}</bdi>` : ''}<br>${detailsOf(visit, told)}</li>`,
+        )}</ol>`;
 
 function aboutOf(visit: Visit, { event, title }: EventView): unknown {
   if ('taskId' in event) return taskLink(visit, { ...event, title: title ?? event.taskId });

@@ -1,6 +1,8 @@
 /** What every page has around it: head, navigation, language, who is signed in; and the small pieces that all use. */
 import { html } from 'hono/html';
 import type { Operations } from '../../domain/ports/operations-port.ts';
+import type { EventView } from '../../domain/views/shown.ts';
+import { Refusal } from '../../domain/words/refusal.ts';
 import type { Texts } from './texts.ts';
 
 export type Html = ReturnType<typeof html>;
@@ -153,6 +155,21 @@ export const tableOf = <T>(visit: Visit, label: string, items: readonly T[], col
       )}</tr></thead><tbody>${items.map(
         (item) => html`<tr>${columns.map(({ head, cell }) => html`<td data-label="${head}">${cell(item)}</td>`)}</tr>`,
       )}</tbody></table></div>`;
+
+/** Undefined: the store fails, and what is in memory is shown without. */
+export async function historyOf(
+  { operations }: Visit,
+  query: Parameters<Operations['events']>[0],
+): Promise<readonly EventView[] | undefined> {
+  try {
+    return await operations.events(query);
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'unavailable') return undefined;
+    throw error;
+  }
+}
+
+export const noHistory = ({ texts }: Visit): Html => html`<p class="bad">✗ ${texts.noHistory}</p>`;
 
 export const taskAddress = ({ base }: Visit, { account, taskId }: { account: string; taskId: string }): string =>
   `${base}/tasks/${encodeURIComponent(account)}/${encodeURIComponent(taskId)}`;

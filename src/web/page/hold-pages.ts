@@ -6,7 +6,17 @@ import type { Hold } from '../../domain/words/events.ts';
 import { checked, extendBody, holdBody, holdMs, laterOf } from '../inputs.ts';
 import { Denial } from '../problem.ts';
 import { storyOf } from './event-page.ts';
-import { type Html, howToDoMore, type Page, renewed, tableOf, taskLink, timeOf, type Visit } from './frame.ts';
+import {
+  type Html,
+  historyOf,
+  howToDoMore,
+  type Page,
+  renewed,
+  tableOf,
+  taskLink,
+  timeOf,
+  type Visit,
+} from './frame.ts';
 
 const endedShown = 20;
 const dayMs = 86_400_000;
@@ -14,8 +24,8 @@ const longer = '1h';
 
 export async function holdsPage(visit: Visit): Promise<Page> {
   const { texts, operations, mayOperate, now } = visit;
-  const ended = await operations.events({ types: ['hold-removed', 'hold-expired'], limit: endedShown });
-  const lately = ended.filter(({ event }) => event.at > now - dayMs);
+  const ended = await historyOf(visit, { types: ['hold-removed', 'hold-expired'], limit: endedShown });
+  const lately = ended?.filter(({ event }) => event.at > now - dayMs);
   return {
     title: texts.holds,
     live: true,
@@ -23,7 +33,7 @@ export async function holdsPage(visit: Visit): Promise<Page> {
 ${renewed(
   visit,
   html`${holdTable(visit, operations.holds())}
-${lately.length > 0 ? html`<h2>${texts.endedLately}</h2>${storyOf(visit, lately, true)}` : ''}`,
+${lately?.length !== 0 ? html`<h2>${texts.endedLately}</h2>${storyOf(visit, lately, true)}` : ''}`,
 )}
 <h2 id="set">${texts.setHold}</h2>
 ${mayOperate ? formOf(visit) : howToDoMore(visit)}`,

@@ -48,7 +48,7 @@ ${troubleCard(visit, trouble)}
 ${status.inCommon.length > 0 ? html`<section class="card"><h2>${texts.inCommon}</h2><ul>${status.inCommon.map((one) => html`<li>${withTimes(texts.shared(one))}${severalAccounts(status.accounts) ? html` <small>${one.account}</small>` : ''}</li>`)}</ul></section>` : ''}
 ${down.length > 0 ? html`<section><h2>${texts.tasksDown}</h2>${downTable(visit, down.slice(0, shown), severalAccounts(status.accounts))}${moreOf(visit, verdict.down)}</section>` : ''}
 ${endingOf(visit, status.ending)}
-<section><h2>${texts.accounts}</h2>${accountTable(visit, status.accounts)}</section>`,
+<section><h2>${texts.accounts}</h2>${accountTable(visit, status)}</section>`,
     )}
 <section><h2>${texts.lastHours}</h2>${chartsOf(visit, past)}</section>
 <footer><small>relaykeeper ${status.version} · ${texts.startedAt} ${timeOf(status.startedAt)}</small></footer>`,
@@ -116,8 +116,9 @@ export function nextOf({ texts, now }: Visit, { verdict }: TaskView): unknown {
   if (verdict.kind === 'restart') return texts.nextNow;
   if (verdict.until === 'never' || verdict.until === undefined) return texts.never;
   if (verdict.until === 'unknown') return texts.unknownTime;
+  // Nobody can say when what is in the way will be over.
   return verdict.until <= now
-    ? texts.nextNow
+    ? texts.nextThen
     : html`${texts.in} ${durationText(verdict.until - now)} <small>${timeOf(verdict.until)}</small>`;
 }
 
@@ -182,11 +183,16 @@ function troubleItem({ texts, now }: Visit, trouble: Trouble): Html {
   return html`${account === undefined ? '' : html`<strong>${account}</strong>: `}${texts.troubles[kind]}${lasted}${begun}${end}${detail === undefined ? '' : html`. ${detail}`}`;
 }
 
-function accountTable(visit: Visit, accounts: readonly AccountView[]): Html {
+function ownerOf({ texts }: Visit, { owned, owner }: AccountView, storeUp: boolean): string {
+  if (owned) return texts.thisProcess;
+  return owner ?? (storeUp ? texts.otherProcess : texts.unknownTime);
+}
+
+function accountTable(visit: Visit, { accounts, store: { up: storeUp } }: StatusView): Html {
   const { texts, now } = visit;
   return tableOf(visit, texts.accounts, accounts, [
     { head: texts.account, cell: ({ account, provider }) => html`${account} <small>${provider}</small>` },
-    { head: texts.owner, cell: ({ owned }) => (owned ? texts.thisProcess : texts.otherProcess) },
+    { head: texts.owner, cell: (account) => ownerOf(visit, account, storeUp) },
     {
       head: texts.lastPoll,
       cell: ({ polledAt, pollIntervalMs }) =>

@@ -9,6 +9,7 @@ import { storyOf } from './event-page.ts';
 import {
   filled,
   type Html,
+  historyOf,
   howToDoMore,
   namesOf,
   optionsOf,
@@ -76,7 +77,7 @@ export async function taskPage(visit: Visit): Promise<Page> {
   const { texts, operations, params, base } = visit;
   const task = await operations.explain(params.id ?? '', params.account);
   const { account, taskId } = task;
-  const events = await operations.events({ account, taskId, limit: mostTold });
+  const events = await historyOf(visit, { account, taskId, limit: mostTold });
   const heading = task.verdict.kind === 'none' ? texts.ifStopped : texts.explain;
   const trouble = troublesOf(operations.status()).filter((one) => !isOver(one) && (one.account ?? account) === account);
   return {
@@ -92,7 +93,7 @@ ${task.holds.length > 0 ? html`<h2>${texts.holds}</h2><ul>${task.holds.map((hold
 <div class="halves">
 <section><h2>${heading}</h2>${rulesOf(visit, heading, task.rules)}</section>
 <section><h2>${texts.timeline}</h2>${storyOf(visit, events)}${
-    events.length === mostTold
+    events?.length === mostTold
       ? html`<p><a href="${base}/events${queryOf({ account, task: taskId, before: String(events.at(-1)?.seq ?? '') })}">${texts.older}</a></p>`
       : ''
   }</section>
