@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { besides } from '../../src/app/explained.ts';
 import type { Event, Hold } from '../../src/domain/words/events.ts';
+import { StoreProblem } from '../../src/store/open.ts';
 import { events } from '../telemetry/samples.ts';
 import { account, running } from './running.ts';
 
@@ -53,6 +54,20 @@ test('its newest calls with who asked, the answer, code and request id; newest f
     { at: 40, by: null, answer: 'accepted', code: null, requestId: 'REQ1', durationMs: 104 },
   ]);
   expect(calls).toHaveLength(5);
+});
+
+test('while the store fails: every rule all the same, and no history', async () => {
+  await using daemon = await running(yaml);
+  await daemon.run(20);
+  const [task] = daemon.operations.tasks({ group: 'vip', limit: 1 }).tasks;
+  daemon.history.events = async () => {
+    throw new StoreProblem('the disk is full');
+  };
+  const explained = await daemon.operations.explain(task?.taskId ?? '');
+  expect(explained).toMatchObject({ taskId: task?.taskId, recent: [], calls: [] });
+  expect(explained.rules.length).toBeGreaterThan(10);
+  const asked = daemon.operations.events({ limit: 1 });
+  await expect(asked).rejects.toMatchObject({ code: 'unavailable', message: expect.stringContaining('disk is full') });
 });
 
 test('besides its own events those of the account that concern it, and no others', async () => {
