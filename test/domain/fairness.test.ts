@@ -408,6 +408,18 @@ describe('an attempt of which nothing is seen leaves the storm’s window after 
     }
     expect(story.told('restart-failed').some((event) => 'taskId' in event && sent.includes(event.taskId))).toBe(false);
   });
+  test('a list beyond belief, which lacks them and more', () => {
+    const { story, sent } = stormOf20();
+    const waiting = Object.keys(tasks(20, 'stopped')).filter((taskId) => !sent.includes(taskId));
+    const few = {
+      ...tasks(10, 'active', 'r'),
+      ...Object.fromEntries(waiting.slice(0, 4).map((id) => [id, 'stopped'])),
+    };
+    for (let seconds = 15; seconds < 90; seconds += 15)
+      expect(story.list(seconds, few as Shown).send(seconds, accepted, 20)).toEqual([]);
+    expect(story.list(90, few as Shown).send(90, accepted, 20)).toHaveLength(3);
+    expect(story.told('poll-suspect')).toHaveLength(6);
+  });
   test('what is then seen of it still settles it', () => {
     const { story, sent, all } = stormOf20();
     const [first = '', second = ''] = sent;

@@ -62,7 +62,7 @@ test('a flapper that runs five minutes each time is called for ever, at most eve
     }
   }
   expect(story.told('task-quarantined')).toEqual([]);
-  expect(story.endings().every((ending) => ending === 't recovered')).toBe(true);
+  expect(new Set(story.endings())).toEqual(new Set(['t recovered']));
   // Up for 300 s, and stopped until the next list at most once the backoff has reached its maximum.
   expect(calls.length).toBeGreaterThan(hours(6) / 330);
   expect(calls.slice(8).every((seconds, n, all) => n === 0 || seconds - (all[n - 1] ?? 0) >= 300)).toBe(true);
@@ -76,7 +76,8 @@ test('a task that runs 30 s each time fails each time, and goes into quarantine'
     if (story.send(seconds).length > 0) upUntil = seconds + 31;
   }
   expect(story.told('task-quarantined').length).toBe(1);
-  expect(story.told('restart-failed').every((event) => 'cause' in event && event.cause === 'stopped-again')).toBe(true);
+  const causes = story.told('restart-failed').map((event) => 'cause' in event && event.cause);
+  expect(new Set(causes)).toEqual(new Set(['stopped-again']));
   expect(story.endings()).toEqual([]);
 });
 

@@ -13,11 +13,15 @@ const mostSeeds = 200;
 /** The swarm, and where the tables are that mutants name. */
 const tested = ['sim', 'domain', 'keeper', 'app', 'cloud'].map((name) => `test/${name}`);
 
-interface Mutant {
-  readonly name: string;
+interface Change {
   readonly file: string;
   readonly from: string;
   readonly to: string;
+}
+
+interface Mutant {
+  readonly name: string;
+  readonly changes: readonly Change[];
   /** A table, or `pairs of: …`; undefined: the swarm. */
   readonly by: string | undefined;
 }
@@ -26,13 +30,21 @@ function mutantsIn(text: string): readonly Mutant[] {
   return text.split(/^== /m).flatMap((ofFile) => {
     const [file = '', ...blocks] = ofFile.split(/\n+^\* /m);
     return blocks.map((block) => {
-      const [title = '', ...lines] = block.trimEnd().split('\n');
+      const [here = '', ...elsewhere] = block.trimEnd().split(/\n@ /);
+      const [title = '', ...lines] = here.split('\n');
       const [name = '', by] = title.split(' | ');
-      const those = (sign: string) =>
-        lines.filter((line) => line.startsWith(sign)).map((line) => line.slice(sign.length));
-      return { name, by, file, from: those('-').join('\n'), to: those('+').join('\n') };
+      const others = elsewhere.map((text) => {
+        const [other = '', ...rest] = text.split('\n');
+        return changeIn(other, rest);
+      });
+      return { name, by, changes: [changeIn(file, lines), ...others] };
     });
   });
+}
+
+function changeIn(file: string, lines: readonly string[]): Change {
+  const those = (sign: string) => lines.filter((line) => line.startsWith(sign)).map((line) => line.slice(sign.length));
+  return { file, from: those('-').join('\n'), to: those('+').join('\n') };
 }
 
 async function copy(): Promise<string> {
@@ -72,8 +84,7 @@ async function caught(folder: string, { by }: Mutant): Promise<string | undefine
   throw new Error(`the swarm did not run:\n${text.slice(-2_000)}`);
 }
 
-async function tryOne(folder: string, mutant: Mutant): Promise<boolean> {
-  const { name, file, from, to } = mutant;
+async function apply(folder: string, name: string, { file, from, to }: Change): Promise<() => Promise<void>> {
   const path = join(folder, file);
   const text = await readFile(path, 'utf8');
   const times = text.split(from).length - 1;
@@ -83,13 +94,20 @@ async function tryOne(folder: string, mutant: Mutant): Promise<boolean> {
     path,
     text.replace(from, () => to),
   );
+  return () => writeFile(path, text);
+}
+
+async function tryOne(folder: string, mutant: Mutant): Promise<boolean> {
+  const { name, changes } = mutant;
+  const takeBack: (() => Promise<void>)[] = [];
   try {
+    for (const change of changes) takeBack.unshift(await apply(folder, name, change));
     const catcher = await caught(folder, mutant);
     if (catcher) console.log(`caught    ${name}\n          ${catcher}`);
-    else console.log(`SURVIVED  ${name} (${file})`);
+    else console.log(`SURVIVED  ${name} (${changes.map(({ file }) => file).join(', ')})`);
     return catcher !== undefined;
   } finally {
-    await writeFile(path, text);
+    for (const back of takeBack) await back();
   }
 }
 
