@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Operations } from '../../src/domain/ports/operations-port.ts';
 import type { ExplainView, StatusView } from '../../src/domain/views/shown.ts';
-import { type Objection, type ObjectionKind, objectionSentence } from '../../src/domain/words/objection.ts';
+import { type Objection, type ObjectionKind, objectionSentence } from '../../src/domain/words/reason.ts';
 import { Refusal } from '../../src/domain/words/refusal.ts';
 import { alertRules } from '../../src/mixin/alerts/all.ts';
 import { pageRoutes } from '../../src/web/page/addresses.ts';

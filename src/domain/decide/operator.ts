@@ -3,8 +3,7 @@
 import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
 import type { Event, Hold } from '../words/events.ts';
-import { objectionSentence } from '../words/objection.ts';
-import { reasonMeanings } from '../words/reason.ts';
+import { objectionSentence, reasonMeanings } from '../words/reason.ts';
 import { objections } from './rules.ts';
 
 type OperatorRestart =

@@ -2,7 +2,8 @@
  * Every reason to wait, in the order of authority. Each rule answers "not before when?" for a stopped task:
  * the first that says no is the reason shown, the latest of all times is when to look again.
  *
- * A new reason is a row in `words/reason.ts`, its rule here, a key of the policy, and rows in the table test.
+ * A new reason is a row and its sentences in `words/reason.ts`, its rule here, and rows in the table test; its key of the
+ * policy stands in `words/policy.ts` and `settings/schema.ts`.
  */
 
 import { givenUp, hasEnded, isObserved } from '../memory/condition.ts';
@@ -14,9 +15,8 @@ import { byOurs, plus } from '../words/cloud-time.ts';
 import { type CallFailure, classMeanings } from '../words/failure.ts';
 import { hashOf } from '../words/hash.ts';
 import { openingAt } from '../words/hours.ts';
-import type { Objection } from '../words/objection.ts';
 import { entryOf, type Policy } from '../words/policy.ts';
-import { type Reason, reasons } from '../words/reason.ts';
+import { type Objection, type Reason, reasons } from '../words/reason.ts';
 
 const never = Number.POSITIVE_INFINITY;
 /** A probe of the restart circuit: how often, and how often when a class opened it whose one answer is enough. */

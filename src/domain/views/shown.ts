@@ -4,8 +4,7 @@ import type { GateSnapshot } from '../ports/gate-port.ts';
 import type { ReplicaSeen, StoredEvent } from '../ports/store-port.ts';
 import type { CircuitName, Hold } from '../words/events.ts';
 import type { ErrorClass, PollTrouble } from '../words/failure.ts';
-import type { Objection } from '../words/objection.ts';
-import type { Reason } from '../words/reason.ts';
+import type { Objection, Reason } from '../words/reason.ts';
 import type { ApartWhy, RestartAnswer, TaskState } from '../words/task.ts';
 
 /** One rule's answer for one task. `notBefore` null: this rule has nothing against it; 'never' and 'unknown' are words. */

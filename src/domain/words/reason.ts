@@ -1,7 +1,7 @@
 /**
- * Every reason why a stopped task is not restarted now, and all that the word means beside its rule: rules, queue,
- * operators, log, command line, API and README read it here. The rows stand in the order of authority: of several
- * reasons the first is shown.
+ * Every reason why a stopped task is not restarted now, all that the word means beside its rule, and what its rule says
+ * in each case: rules, queue, operators, log, command line, API, page and README read it here. The rows stand in the
+ * order of authority: of several reasons the first is shown.
  */
 
 export interface ReasonMeaning {
@@ -185,3 +185,110 @@ export type Reason = keyof typeof rows;
 export const reasons = Object.keys(rows) as readonly Reason[];
 
 export const reasonMeanings: Readonly<Record<Reason, ReasonMeaning>> = rows;
+
+// ---- what a rule says -------------------------------------------------------------------------------------------
+
+interface Facts {
+  'no-entry': object;
+  excluded: { readonly entry: string; readonly key: 'title' | 'taskId'; readonly glob: string };
+  ended: object;
+  'unknown-status': { readonly statusText: string };
+  'not-owner': object;
+  'nothing-polled': object;
+  'poll-too-old': object;
+  'not-in-poll': object;
+  'list-refused': { readonly failure: string };
+  'restarts-refused': { readonly failure: string };
+  held: { readonly author: string; readonly reason: string };
+  'outside-hours': object;
+  'before-start': object;
+  'near-end': object;
+  'too-few-sights': { readonly sights: number; readonly confirm: number };
+  /** `at`: when restart `n` would go, Unix milliseconds; null: now. */
+  observed: { readonly why: 'mode' | 'first-sight'; readonly n: number; readonly at: number | null };
+  'in-flight': object;
+  /** What the cloud answered, and what is awaited since. */
+  awaited: { readonly said: Said; readonly awaits: 'effect' | 'next-poll' | 'any-list' };
+  backoff: { readonly n: number };
+  throttled: object;
+  quarantined: { readonly row: number };
+  abandoned: { readonly row: number };
+  storm: { readonly window: number };
+}
+type Said = { readonly answer: 'accepted' | 'unanswered' } | { readonly answer: 'refused'; readonly code: string };
+
+export type ObjectionKind = keyof Facts;
+type ObjectionOf<Kind extends ObjectionKind> = { readonly kind: Kind } & Facts[Kind];
+/** What a rule says against a restart, as facts. */
+export type Objection = { readonly [Kind in ObjectionKind]: ObjectionOf<Kind> }[ObjectionKind];
+
+type Sentences = readonly [english: string, chinese: string];
+
+const awaitedWords = {
+  effect: [': the list has yet to show its effect', '：列表还没有显示结果'],
+  'next-poll': [': the next poll shows whether it runs', '：下次轮询会显示它是否在运行'],
+  'any-list': [
+    ', and no list has shown the task since: it is not sent again before one does',
+    '，此后没有列表显示过这个任务：看到它之前不再发送',
+  ],
+} as const;
+
+function saidWords(said: Said): Sentences {
+  if (said.answer === 'refused') return [`refused with ${said.code}`, `被拒绝（${said.code}）`];
+  return [`restart ${said.answer}`, said.answer === 'accepted' ? '重启已被接受' : '重启没有得到答复'];
+}
+
+const sayings: { readonly [Kind in ObjectionKind]: (objection: ObjectionOf<Kind>) => Sentences } = {
+  'no-entry': () => ['no entry of groups: matches it', '没有任何 groups 条目匹配它'],
+  excluded: ({ entry, key, glob }) => [
+    `entry ${entry} of groups: excludes it by ${key} ${glob}`,
+    `groups 的条目 ${entry} 用 exclude.${key} ${glob} 排除了它`,
+  ],
+  ended: () => ['its EndTime has passed or the cloud says 已结束', '结束时间已过，或云端显示已结束'],
+  'unknown-status': ({ statusText }) => [
+    `the cloud says "${statusText}", a status that relaykeeper does not know`,
+    `云端的状态是“${statusText}”，relaykeeper 不认识`,
+  ],
+  'not-owner': () => ['another process owns the account', '账号由另一个进程负责'],
+  'nothing-polled': () => ['no complete poll since this process took over', '本进程接手后还没有完成过一次轮询'],
+  'poll-too-old': () => ['the newest complete poll is too old', '最近一次完整轮询太旧'],
+  'not-in-poll': () => ['the newest poll does not show it', '最近一次轮询的列表里没有它'],
+  'list-refused': ({ failure }) => [`the list is refused: ${failure}`, `列表被拒绝：${failure}`],
+  'restarts-refused': ({ failure }) => [`restarts are refused: ${failure}`, `重启被拒绝：${failure}`],
+  held: ({ author, reason }) => [`held by ${author}: ${reason}`, `被 ${author} 锁定：${reason}`],
+  'outside-hours': () => ['outside the hours of its group', '不在所属分组的运行时段内'],
+  'before-start': () => ['its StartTime is ahead', '开始时间未到'],
+  'near-end': () => ['too close to its EndTime to be worth it', '离结束时间太近，不值得重启'],
+  'too-few-sights': ({ sights, confirm }) => [
+    `seen stopped ${sights} of ${confirm} times`,
+    `需要 ${confirm} 次看到停止，目前 ${sights} 次`,
+  ],
+  observed({ why, n, at }) {
+    const when = at === null ? undefined : new Date(at).toISOString();
+    return [
+      `${why === 'mode' ? 'its group only observes' : 'it was stopped when first seen, and firstSight is observe'}; restart ${n} would go ${when ? `at ${when}` : 'now'}`,
+      `${why === 'mode' ? '所属分组只观察' : '首次看到时已停止，而 firstSight 是 observe'}；第 ${n} 次重启本会${when ? `在 ${when} ` : '现在'}发出`,
+    ];
+  },
+  'in-flight': () => ['a restart is on its way and not answered yet', '一次重启正在发送，还没有答复'],
+  awaited({ said, awaits }) {
+    const [english, chinese] = saidWords(said);
+    return [english + awaitedWords[awaits][0], chinese + awaitedWords[awaits][1]];
+  },
+  backoff: ({ n }) => [`attempt ${n} waits for its backoff`, `第 ${n} 次尝试在等待退避`],
+  throttled: () => ['the cloud throttles the account or cannot be reached', '云端正在限流这个账号，或连不上云端'],
+  quarantined: ({ row }) => [`${row} attempts failed in a row`, `连续失败 ${row} 次`],
+  abandoned: ({ row }) => [
+    `${row} attempts failed in a row; given up until released, seen active or edited`,
+    `连续失败 ${row} 次；已放弃，直到解除、看到它在运行或它被修改`,
+  ],
+  storm: ({ window }) => [
+    `many tasks are stopped: ${window} restarts at a time`,
+    `大量任务停止：每次只重启 ${window} 个`,
+  ],
+};
+
+/** The sentence in both languages, without a full stop; moments in it are ISO 8601. */
+export const objectionSentences = (objection: Objection): Sentences =>
+  (sayings[objection.kind] as (objection: Objection) => Sentences)(objection);
+export const objectionSentence = (objection: Objection): string => objectionSentences(objection)[0];

@@ -7,12 +7,10 @@ import { targetWords } from '../../domain/views/covered.ts';
 import type { EventView, InCommon, RuleView } from '../../domain/views/shown.ts';
 import { type Trouble, troubleKinds, troubleMeanings } from '../../domain/views/trouble.ts';
 import type { EventType, Hold } from '../../domain/words/events.ts';
-import { inWords } from '../../domain/words/objection.ts';
-import { reasonMeanings, reasons } from '../../domain/words/reason.ts';
+import { objectionSentences, reasonMeanings, reasons } from '../../domain/words/reason.ts';
 import type { TaskState } from '../../domain/words/task.ts';
 import { problemCodes, problems } from '../problem.ts';
 import { eventSentence } from './chinese-events.ts';
-import { objectionWords } from './chinese-objections.ts';
 import { matchWords, sharedWords, troubleDetail } from './chinese-troubles.ts';
 
 type Row = readonly [english: string, chinese: string];
@@ -323,6 +321,6 @@ export const chinese: Texts = {
   troubleDetail,
   shared: sharedWords,
   matchWords,
-  objection: ({ objection }) => (objection ? inWords(objectionWords, objection) : ''),
+  objection: ({ objection }) => (objection ? objectionSentences(objection)[1] : ''),
   eventSentence: ({ event }) => eventSentence(event),
 };
