@@ -109,6 +109,21 @@ describe('a page that comes again as it was', () => {
     }
   });
 
+  test('leaves its tasks their numbers as long as not most of them are gone', () => {
+    const memory = createPageMemory();
+    const numbersAfter = (...titles: readonly string[]) => {
+      read(memory, answer(titles.map((title) => rawTask(title))), contextAt(1_000));
+      for (const title of titles) memory.numbers().of(title);
+      memory.turn();
+      return memory.numbers();
+    };
+    const first = numbersAfter('t1', 't2', 't3', 't4', 't5');
+    expect(numbersAfter('t1', 't2', 't3', 't4', 't6')).toBe(first);
+    const anew = numbersAfter('t7');
+    expect(anew).not.toBe(first);
+    expect(anew.size()).toBe(0);
+  });
+
   test('is no page if its metadata says that the call failed', () => {
     const memory = createPageMemory();
     read(memory, answer(tasks), contextAt(1_000));

@@ -126,7 +126,7 @@ function newRound(
   known: KnownItem,
   signal: AbortSignal,
 ): Round {
-  let sights = createSights();
+  let sights = createSights(context.pages.numbers());
   const read = new Set<string>();
   const failed: string[] = [];
   let drift = false;

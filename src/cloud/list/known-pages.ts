@@ -5,6 +5,7 @@
  */
 import { hash } from 'node:crypto';
 import { type Envelope, type Page, type PageContext, pageAgain, parseEnvelope, parsePage } from '../wire.ts';
+import { createTaskNumbers, type TaskNumbers } from './sights.ts';
 
 /** Reads the answers to one request for one page. */
 interface PageReader {
@@ -17,6 +18,8 @@ interface PageReader {
 export interface PageMemory {
   /** `request`: what is asked for, as text. */
   readerOf(request: string): PageReader;
+  /** Of the tasks on its pages. */
+  numbers(): TaskNumbers;
   /** A poll begins: what was not read since the one before it began is forgotten. */
   turn(): void;
 }
@@ -26,7 +29,11 @@ interface Known {
   readonly page: Page;
 }
 
+/** Tasks that are gone keep their numbers until there are so many times as many as in the poll before. */
+const mostNumbersATask = 4;
+
 export function createPageMemory(): PageMemory {
+  let numbers = createTaskNumbers();
   let before = new Map<string, Known>();
   let now = new Map<string, Known>();
   return {
@@ -47,7 +54,11 @@ export function createPageMemory(): PageMemory {
         },
       };
     },
+    numbers: () => numbers,
     turn() {
+      const tasks = [...now.values()].reduce((sum, { page }) => sum + page.entries.length, 0);
+      // Lists that are being read keep the numbers that they began with.
+      if (numbers.size() > mostNumbersATask * tasks) numbers = createTaskNumbers();
       before = now;
       now = new Map();
     },

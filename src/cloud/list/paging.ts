@@ -83,7 +83,7 @@ export async function readList(
   once = false,
 ): Promise<ListEnd> {
   const gathered: Gathered = {
-    sights: createSights(),
+    sights: createSights(context.pages.numbers()),
     totalCount: undefined,
     drift: false,
     malformedItems: 0,

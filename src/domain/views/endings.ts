@@ -4,7 +4,7 @@
  */
 
 import { hasEnded, isListed } from '../memory/condition.ts';
-import type { TaskRecord } from '../memory/ledger.ts';
+import type { Ledger, TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
 import { byOurs, type CloudTime, msBetween } from '../words/cloud-time.ts';
 import { shownTitle } from '../words/task.ts';
@@ -26,14 +26,14 @@ interface Known {
   readonly endings: Endings;
 }
 /** By the newest list: with 100,000 tasks to go through, each is done once, whoever asks meanwhile. */
-const ofList = new WeakMap<ReadonlySet<string>, Known>();
+const ofList = new WeakMap<Ledger['availability'], Known>();
 
 export function endingsOf(situation: Situation, destinationOf: DestinationOf): Endings {
   const { ledger, policies, now } = situation;
-  let known = ofList.get(ledger.seenNow);
+  let known = ofList.get(ledger.availability);
   if (known?.policies !== policies || known.destinationOf !== destinationOf) {
     known = { policies, destinationOf, endings: lookThrough(situation, destinationOf) };
-    ofList.set(ledger.seenNow, known);
+    ofList.set(ledger.availability, known);
   }
   const { next, soon } = known.endings;
   return { next, soon: soon.filter(({ endsAt }) => endsAt > now) };
