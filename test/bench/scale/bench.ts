@@ -82,13 +82,13 @@ async function measureCost(start: Start, size: Size): Promise<Cost> {
   const before = await polled(contender, 2);
   const from = await contender.read();
   const scrapesMs: number[] = [];
-  const durations = await scrapingUntil(contender, before.length + size.polls, scrapesMs);
+  const durations = await scrapingUntil(contender, before.length + size.polls, scrapesMs, rarelyMs);
   await sleep(1_000);
   const later = await contender.read();
   const { cpuMsPerCall, lists } = await cloud.collect();
   // Watching the event loop costs a part of what was measured until now.
   contender.watch();
-  await scrapingUntil(contender, durations.length + 2, scrapesMs);
+  await scrapingUntil(contender, durations.length + 2, scrapesMs, oftenMs);
   const turns = await contender.read();
   await contender.end();
   cloud.close();
@@ -110,14 +110,25 @@ async function measureCost(start: Start, size: Size): Promise<Cost> {
   };
 }
 
-/** A scrape every seven seconds, so at any moment of a poll, until so many polls are done. */
-async function scrapingUntil(contender: Contender, polls: number, scrapesMs: number[]): Promise<readonly number[]> {
+/** Between scrapes: no part of a poll's time, so that they come at any moment of it. */
+const rarelyMs = 7_000;
+/** Enough scrapes for a p99. */
+const oftenMs = 300;
+
+/** Scrapes until so many polls are done. */
+async function scrapingUntil(
+  contender: Contender,
+  polls: number,
+  scrapesMs: number[],
+  everyMs: number,
+): Promise<readonly number[]> {
   for (;;) {
     const scrape = await contender.scrape?.();
     if (scrape) scrapesMs.push(scrape.tookMs);
     const durations = scrape?.polls ?? (await contender.polls());
     if (durations.length >= polls) return durations;
-    await sleep(7_000);
+    // Who has no scrapes is asked for its polls alone.
+    await sleep(scrape ? everyMs : rarelyMs);
   }
 }
 
@@ -268,6 +279,7 @@ const quantile = (figures: readonly number[], share: number) =>
 const ms = (figure: number) => `${figure.toFixed(figure < 10 ? 1 : 0)} ms`;
 const seconds = (figure: number) => `${(figure / 1_000).toFixed(2)} s`;
 const mib = (figure: number) => `${figure.toFixed(0)} MiB`;
+const megabytes = (mibs: number) => `${((mibs * 1_024 * 1_024) / 1e6).toFixed(0)} MB`;
 const count = (figure: number) => figure.toLocaleString('en');
 
 function costRow({ size, name, ...cost }: Cost): string[] {
@@ -320,22 +332,21 @@ const say = (text: string) => console.error(text);
 
 /**
  * What to measure, for who looks for the reason of a figure: `SCALE_ONLY=cost,decide,rest,start,healing,mass` some parts,
- * `SCALE_WHO=relaykeeper` without the script, `SCALE_TASKS=100000` one size; SCALE_FLAGS are Node's for the daemon
+ * `SCALE_WHO=relaykeeper` without the script, `--only 100000` one size; SCALE_FLAGS are Node's for the daemon
  * (`--cpu-prof --cpu-prof-dir=/tmp/prof`).
  */
-const { SCALE_ONLY, SCALE_WHO, SCALE_TASKS } = process.env;
+const { SCALE_ONLY, SCALE_WHO } = process.env;
 const wanted = (part: string) => SCALE_ONLY === undefined || SCALE_ONLY.split(',').includes(part);
 const starts: readonly Start[] = SCALE_WHO === undefined ? [keeper, script] : [keeper];
 
-async function costs(quick: boolean): Promise<void> {
+async function costs(quick: boolean, only: number | undefined): Promise<void> {
   const all: readonly Size[] = [
     { tasks: 1_000, everySeconds: 5, polls: quick ? 3 : 10 },
     { tasks: 10_000, everySeconds: 5, polls: 8 },
     { tasks: 100_000, everySeconds: 30, polls: 4 },
   ];
-  const sizes = all.filter(({ tasks }) =>
-    SCALE_TASKS === undefined ? !quick || tasks === 1_000 : tasks === +SCALE_TASKS,
-  );
+  const sizes = all.filter(({ tasks }) => (only === undefined ? !quick || tasks === 1_000 : tasks === only));
+  if (sizes.length === 0) throw new Error(`--only: there is no run with ${only} tasks`);
   const measured: Cost[] = [];
   for (const size of sizes) {
     for (const start of starts) {
@@ -349,6 +360,46 @@ async function costs(quick: boolean): Promise<void> {
 A turn is one of the event loop, in brackets what of it was computing. The cloud's own computing for a call:
 ${cloud.join('; ')}.
 `);
+  const compared = sizes.flatMap(({ tasks }) => {
+    const [own, other] = measured.filter(({ size }) => size.tasks === tasks);
+    return own && other ? comparison(own, other) : [];
+  });
+  if (compared.length > 0)
+    console.log(`${table(['in this run', 'relaykeeper', 'plain script', 'ratio', 'wanted'], compared)}\n`);
+}
+
+/** What is wanted of the daemon beside the script, in the terms in which it is wanted. */
+function comparison(own: Cost, other: Cost): string[][] {
+  const { tasks } = own.size;
+  const row = (what: string, of: (cost: Cost) => number, shown: (figure: number) => string, wanted = '–') => [
+    `${what}, ${count(tasks)} tasks`,
+    shown(of(own)),
+    shown(of(other)),
+    `${(of(own) / of(other)).toFixed(2)} ×`,
+    wanted,
+  ];
+  const speed = [
+    `poll, ${count(tasks)} tasks`,
+    seconds(own.pollMs),
+    seconds(other.pollMs),
+    `${(other.pollMs / own.pollMs).toFixed(2)} × as fast`,
+    tasks === 100_000 ? '≥ 1.7 × as fast' : '–',
+  ];
+  const rss = row('RSS', ({ later }) => later.rssMiB, mib, { 1000: '≤ 1.15 ×', 100000: '≤ 0.6 ×' }[tasks]);
+  if (tasks < 100_000) return [rss, speed];
+  return [
+    rss,
+    row('CPU per poll, scrapes included', ({ cpuPerPollMs }) => cpuPerPollMs, seconds, '≤ 1.5 ×'),
+    speed,
+    [
+      `peak of RSS, first poll included`,
+      megabytes(own.first.peakRssMiB),
+      megabytes(other.first.peakRssMiB),
+      '',
+      '≤ 250 MB',
+    ],
+    [`scrape while polling: p99 of ${own.scrapesMs.length}`, ms(quantile(own.scrapesMs, 0.99)), '', '', '≤ 50 ms'],
+  ];
 }
 
 function decisions(quick: boolean): void {
@@ -411,19 +462,20 @@ async function massStops(quick: boolean): Promise<void> {
   say(`${count(stopped)} of ${count(tasks)} stop at once …`);
   const { restarted, firstMs, lastMs, ofBound, worstSecond, refused } = await measureMass(keeper);
   console.log(
-    `${count(stopped)} of ${count(tasks)} stop at once: ${count(restarted)} restarted, the first after ${seconds(firstMs)}, the last after ${seconds(lastMs)}: ${ofBound.toFixed(2)} × the bound of all calls between; worst second ${worstSecond}, refused ${refused}.\n`,
+    `${count(stopped)} of ${count(tasks)} stop at once: ${count(restarted)} restarted, the first after ${seconds(firstMs)}, the last after ${seconds(lastMs)}: ${ofBound.toFixed(2)} × the bound of all calls between (wanted: ≤ 1.10); worst second ${worstSecond}, refused ${refused}.\n`,
   );
 }
 
-/** About 35 minutes; quick: about five. */
-export async function bench({ quick }: BenchOptions): Promise<void> {
+/** About 35 minutes; quick: about five; `--only 1000` three, `--only 100000` twenty. */
+export async function bench({ quick, only }: BenchOptions): Promise<void> {
   console.log(
     `${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)} before, Node ${process.version}, round trip ${roundTripMs} ms, ${perSecond} calls a second, pages of ${pageSize}${quick ? ' (quick: not to be quoted)' : ''}.\n`,
   );
-  if (wanted('cost')) await costs(quick);
-  if (wanted('decide')) decisions(quick);
-  if (wanted('rest')) await rests(quick);
-  if (wanted('start')) await readiness(quick);
-  if (wanted('healing')) await healings(quick);
-  if (wanted('mass')) await massStops(quick);
+  const sized = (tasks: number) => only === undefined || only === tasks;
+  if (wanted('cost')) await costs(quick, only);
+  if (wanted('decide') && sized(100_000)) decisions(quick);
+  if (wanted('rest') && sized(1_000)) await rests(quick);
+  if (wanted('start') && sized(10_000)) await readiness(quick);
+  if (wanted('healing') && sized(10_000)) await healings(quick);
+  if (wanted('mass') && sized(massStop.tasks)) await massStops(quick);
 }
