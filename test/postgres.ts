@@ -13,13 +13,16 @@ const nobody = 65_534;
 const asNobody = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
 const startsWithinMs = 60_000;
 
-export interface PostgresServer {
+export interface Databases {
   readonly port: number;
-  readonly directory: string;
   /** `postgres://keeper@127.0.0.1:port/name` of a new, empty database. */
   database(): Promise<string>;
   /** One statement as superuser, in `postgres` or in the database of that address. */
   ask(text: string, url?: string): Promise<readonly Record<string, unknown>[]>;
+}
+
+export interface PostgresServer extends Databases {
+  readonly directory: string;
   /** Ends at once, like a crash, and starts again. */
   restart(): Promise<void>;
   crash(): Promise<void>;
@@ -103,6 +106,34 @@ function copyCluster(from: Pick<PostgresServer, 'port' | 'directory'>, to: strin
   if (asNobody.uid !== undefined) chownSync(mark, nobody, nobody);
 }
 
+/** Of a server that listens on this port of 127.0.0.1, whoever started it. */
+export function databasesOf(port: number): Databases {
+  let made = 0;
+
+  async function ask(text: string, url = `postgres://postgres@127.0.0.1:${port}/postgres`) {
+    const { port: at, pathname } = new URL(url);
+    const client = new pg.Client(`postgres://postgres@127.0.0.1:${at}${pathname}`);
+    client.on('error', () => {});
+    await client.connect();
+    try {
+      const { rows } = await client.query(text);
+      return rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  return {
+    port,
+    ask,
+    async database() {
+      const name = `keeper_${process.pid}_${++made}`;
+      await ask(`create database ${name} owner keeper`);
+      return `postgres://keeper@127.0.0.1:${port}/${name}`;
+    },
+  };
+}
+
 export async function startPostgres({
   flags = [],
   files = {},
@@ -129,25 +160,13 @@ export async function startPostgres({
   const port = await freePort();
   let child: ChildProcess | undefined;
   let said = '';
-  let databases = 0;
+  const databases = databasesOf(port);
+  const { ask } = databases;
   const end = () => {
     child?.kill('SIGKILL');
     if (given === undefined) rmSync(scratch, { recursive: true, force: true, maxRetries: 3 });
   };
   servers.add(end);
-
-  async function ask(text: string, url = `postgres://postgres@127.0.0.1:${port}/postgres`) {
-    const { port: at, pathname } = new URL(url);
-    const client = new pg.Client(`postgres://postgres@127.0.0.1:${at}${pathname}`);
-    client.on('error', () => {});
-    await client.connect();
-    try {
-      const { rows } = await client.query(text);
-      return rows;
-    } finally {
-      await client.end();
-    }
-  }
 
   async function start(): Promise<void> {
     const settings = ['fsync=off', 'max_connections=60', 'shared_buffers=16MB', 'listen_addresses=127.0.0.1', ...flags];
@@ -187,14 +206,8 @@ export async function startPostgres({
   await start();
   if (!follows) await ask('create role keeper login');
   return {
-    port,
+    ...databases,
     directory,
-    ask,
-    async database() {
-      const name = `keeper_${++databases}`;
-      await ask(`create database ${name} owner keeper`);
-      return `postgres://keeper@127.0.0.1:${port}/${name}`;
-    },
     start,
     crash: () => finish('SIGQUIT'),
     async restart() {

@@ -121,13 +121,15 @@ export function play(limiter: Limiter, scenario: Scenario): Run {
       }
       const waiting = new Set([...asking.values()].map(({ lane }) => lane));
       asking.delete(id);
-      const open = new Set([...waiting].filter((lane) => laneOpensAt(lane) + marginMs < now));
+      const limits = presentLimits();
+      const opensAt = openings(limits);
+      const open = new Set([...waiting].filter((lane) => laneOpensAt(lane, opensAt) + marginMs < now));
       const call: Call = {
         id,
         ...asked,
         waiting,
         open,
-        limits: presentLimits(),
+        limits,
         spacing,
         reloads: reloads.length,
         silences: silences.length,
@@ -189,13 +191,22 @@ export function play(limiter: Limiter, scenario: Scenario): Run {
   };
 
   /** By the rule alone and what is known from outside: from when on some waiting call may go, limits staying as they are. */
-  const couldGoAt = (): number => Math.min(...[...asking.values()].map(({ lane }) => laneOpensAt(lane)));
+  const couldGoAt = (): number => {
+    const opensAt = openings(presentLimits());
+    const waiting = new Set([...asking.values()].map(({ lane }) => lane));
+    return Math.min(...[...waiting].map((lane) => laneOpensAt(lane, opensAt)));
+  };
 
-  const laneOpensAt = (lane: Lane): number =>
-    Math.max((silences.at(-1) ?? 0) + windowMs, ...limitsOf[lane].map(limitOpensAt));
+  const laneOpensAt = (lane: Lane, opensAt: Limits): number =>
+    Math.max((silences.at(-1) ?? 0) + windowMs, ...limitsOf[lane].map((name) => opensAt[name]));
 
-  const limitOpensAt = (name: LimitName): number => {
-    const limit = presentLimits()[name];
+  const openings = ({ account, restart, list }: Limits): Limits => ({
+    account: limitOpensAt('account', account),
+    restart: limitOpensAt('restart', restart),
+    list: limitOpensAt('list', list),
+  });
+
+  const limitOpensAt = (name: LimitName, limit: number): number => {
     const counted = calls.filter(({ lane }) => limitsOf[lane].includes(name));
     const freeAts = counted.map((call) => {
       if (call.doneAt === undefined) return Infinity;

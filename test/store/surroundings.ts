@@ -6,11 +6,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, onTestFinished } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { StoreTrace } from '../../src/domain/ports/store-port.ts';
 import { openSharedStore, openStore, type Store, type StoreOptions } from '../../src/store/open.ts';
-import { type PostgresServer, startPostgres } from '../postgres.ts';
+import { databasesOf } from '../postgres.ts';
 
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'relaykeeper-store-'));
@@ -22,19 +22,15 @@ export const temporaryFile = () => join(temporaryDirectory(), 'relaykeeper.db');
 
 // ---- PostgreSQL ----------------------------------------------------------------------------------------------------
 
-let server: Promise<PostgresServer> | undefined;
-afterAll(async () => (await server)?.stop());
+const databases = databasesOf(inject('postgresPort'));
 
-/** One for the tests of a file. */
-export function postgres(): Promise<PostgresServer> {
-  server ??= startPostgres();
-  return server;
-}
+/** The one of `server.ts`. */
+export const postgres = async () => databases;
 
 /** Where a new store of each engine can be. */
 export const engines = [
   { engine: 'SQLite', newPlace: async () => temporaryFile() },
-  { engine: 'PostgreSQL', newPlace: async () => (await postgres()).database() },
+  { engine: 'PostgreSQL', newPlace: () => databases.database() },
 ] as const;
 
 type Opened = Store & { readonly traces: readonly StoreTrace[] };
