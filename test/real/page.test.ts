@@ -7,7 +7,8 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { account, env, tasks } from '../end-to-end/cloud.ts';
-import { Stage, until } from '../end-to-end/daemon.ts';
+import { Stage, until, writeConfig } from '../end-to-end/daemon.ts';
+import { freePort } from '../postgres.ts';
 
 const chromiumPath = '/usr/bin/chromium';
 const token = 'operate-token-of-the-page-test';
@@ -26,6 +27,7 @@ interface Locator {
 interface Tab {
   goto(url: string): Promise<unknown>;
   waitForURL(url: string | RegExp): Promise<void>;
+  waitForSelector(selector: string, options?: { readonly state: 'attached' }): Promise<unknown>;
   locator(selector: string): Locator;
   innerText(selector: string): Promise<string>;
   selectOption(selector: string, value: string): Promise<unknown>;
@@ -73,20 +75,19 @@ it.skipIf(missing !== '')(`the page shows, holds and releases, as a person sees 
       ...tasks('news', 4, { cloudGroup: 'news', stopped: true }),
     ],
   });
-  const daemon = await stage.start({
-    folder: stage.folder(),
-    env,
-    config: {
-      server: {
-        listen: '127.0.0.1:0',
-        socket: 'rk.sock',
-        tokens: [{ name: 'ops', scope: 'operate', token: token }],
-      },
-      accounts: [account(cloud, 'main', { poll: { schedule: '*/5 * * * * *', verifyEvery: '1s' } })],
-      groups: [{ name: 'vip' }, { name: 'news', mode: 'observe' }],
-      defaults: { verifyWithin: '2s', backoff: { initial: '2s', max: '4s' }, storm: false },
+  const folder = stage.folder();
+  // A browser that stays open comes back to the same port.
+  const config = {
+    server: {
+      listen: `127.0.0.1:${await freePort()}`,
+      socket: 'rk.sock',
+      tokens: [{ name: 'ops', scope: 'operate', token: token }],
     },
-  });
+    accounts: [account(cloud, 'main', { poll: { schedule: '*/5 * * * * *', verifyEvery: '1s' } })],
+    groups: [{ name: 'vip' }, { name: 'news', mode: 'observe' }],
+    defaults: { verifyWithin: '2s', backoff: { initial: '2s', max: '4s' }, storm: false },
+  };
+  let daemon = await stage.start({ folder, env, config });
   const url = String((await daemon.saying('listening')).url);
   const { chromium } = (await import(resolve('playwright-core'))) as {
     readonly chromium: { launch(options: object): Promise<Browser> };
@@ -170,6 +171,25 @@ it.skipIf(missing !== '')(`the page shows, holds and releases, as a person sees 
 
   await byKeyboard(tab, url, () => cloud.restarts('ill-0002').length);
   await questions(tab, url);
+
+  // A page that stays open while a reload takes away what it shows, and while the daemon is started again, says what it
+  // is worth, and goes on by itself.
+  const before = complaints.length;
+  await tab.goto(`${url}/tasks?group=news`);
+  writeConfig(folder, { ...config, groups: [{ name: 'vip' }] });
+  daemon.hangUp();
+  await tab.waitForSelector('#stale:not([hidden])');
+  expect(await tab.innerText('#live')).toContain('news1');
+  writeConfig(folder, config);
+  daemon.hangUp();
+  await tab.waitForSelector('#stale[hidden]', { state: 'attached' });
+  await daemon.stop();
+  await tab.waitForSelector('#stale:not([hidden])');
+  daemon = await stage.start({ folder, env, config });
+  await tab.waitForSelector('#stale[hidden]', { state: 'attached' });
+  await shows(/news1/);
+  // The browser writes down every answer that is none.
+  complaints.length = before;
 
   // Without scripts everything is there, and a hold can be set.
   const plain = await open({ javaScriptEnabled: false, locale: 'en-GB' });
@@ -262,7 +282,7 @@ async function byKeyboard(tab: Tab, url: string, restarts: () => number): Promis
   await tabTo(tab, 'input[name=reason]');
   await tab.keyboard.type('by keys alone');
   await tab.keyboard.press('Enter');
-  await until('the preview', async () => /covers: 1 tasks/.test(await tab.innerText('main')));
+  await until('the preview', async () => /covers: 1 task,/.test(await tab.innerText('main')));
   await tabTo(tab, 'main form button');
   await tab.keyboard.press('Enter');
   await tab.waitForURL(`${url}/holds`);
