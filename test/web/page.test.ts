@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Operations } from '../../src/domain/ports/operations-port.ts';
 import type { ExplainView, StatusView } from '../../src/domain/views/shown.ts';
+import type { Hold } from '../../src/domain/words/events.ts';
 import { type Objection, type ObjectionKind, objectionSentence } from '../../src/domain/words/reason.ts';
 import { Refusal } from '../../src/domain/words/refusal.ts';
 import { alertRules } from '../../src/mixin/alerts/all.ts';
@@ -514,10 +515,16 @@ describe('a task that runs', () => {
   test('is said to run as the last poll saw it, with what has been in the way of polls since', async () => {
     const failing = { since: 5, polls: 7, class: 'server', code: null, classes: ['server'], endedAt: null } as const;
     const accounts = [accountView({ failing }), accountView({ account: 'second', suspectSince: 5 })];
-    const { send } = await signedIn('read', { explain: runs, status: () => ({ ...status, now: 90_005, accounts }) });
+    const store = { kind: 'sqlite', up: false, failingSince: 5 } as const;
+    const rejected = { since: 5, errors: ['a.yaml:3:1: nam'] };
+    const troubled = { ...status, now: 90_005, accounts, store, rejected };
+    const { send } = await signedIn('read', { explain: runs, status: () => troubled });
     const { text } = await send('GET', '/tasks/main/task-1');
     expect(text).toMatch(/<h2 id="trouble">Trouble<\/h2>[\s\S]*polls fail/);
+    expect(text).toContain('the store fails, so relaykeeper restarts nothing');
     expect(text).not.toContain('too many tasks to be trusted');
+    // That is in nobody's way.
+    expect(text).not.toContain('a.yaml');
   });
 });
 
@@ -559,6 +566,19 @@ test('events are told by name, with the title of their task and a sentence, in b
   expect(chinese).not.toMatch(/undefined|NaN|null/);
 });
 
+test('a hold among the events says what it covers, in both languages', async () => {
+  const on = (target: Hold['target']) => told({ ...events['hold-added'], hold: hold({ target }) }, 1, null);
+  const told3 = [on({ kind: 'title', title: '世界杯*' }), on({ kind: 'account' }), on({ kind: 'group', group: 'vip' })];
+  const { send } = await signedIn('read', { events: async () => told3 });
+  for (const [language, words] of [
+    ['en', ['titles <bdi>世界杯*</bdi>', 'Account main', 'Group vip (main)']],
+    ['zh', ['标题 <bdi>世界杯*</bdi>', '账号 main', '分组 vip (main)']],
+  ] as const) {
+    const { text } = await send('GET', '/events', { headers: { 'accept-language': language } });
+    for (const one of words) expect(text).toContain(`>${one}</td>`);
+  }
+});
+
 describe('a hold by the form', () => {
   const form = (more: string) => `target=title%2Fmain&task=${encodeURIComponent('世界杯*')}&reason=x${more}`;
   const row = async (raw: string) => {
@@ -582,6 +602,7 @@ describe('a hold by the form', () => {
     expect(answer.text).toContain('This hold covers: 3 tasks, 1 stopped');
     expect(answer.text).toContain('… 2 more');
     expect(answer.text).toContain('name="in" value="2h"');
+    expect(answer.text).toContain('Begins in: 2h · How long: 1h');
     expect(calls.map(([name]) => name)).not.toContain('addHold');
   });
 

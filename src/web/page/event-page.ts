@@ -14,6 +14,7 @@ import {
   queryOf,
   renewed,
   tableOf,
+  targetOf,
   taskLink,
   timeOf,
   type Visit,
@@ -107,11 +108,12 @@ export const storyOf = (visit: Visit, events: readonly EventView[] | undefined, 
       ? html`<p>${visit.texts.none}</p>`
       : html`<ol class="story">${events.map(
           (told) =>
-            html`<li class="${toneOf(told)}">${timeOf(told.event.at)} <strong>${whatOf(visit, told)}</strong>${withTitles && told.title !== null ? html` <bdi>${told.title}</bdi>` : ''}<br>${detailsOf(visit, told)}</li>`,
+            html`<li class="${toneOf(told)}">${timeOf(told.event.at)} <strong>${whatOf(visit, told)}</strong>${withTitles ? html` ${aboutOf(visit, told)}` : ''}<br>${detailsOf(visit, told)}</li>`,
         )}</ol>`;
 
 function aboutOf(visit: Visit, { event, title }: EventView): unknown {
   if ('taskId' in event) return taskLink(visit, { ...event, title: title ?? event.taskId });
+  if ('hold' in event) return targetOf(visit, event.hold, title);
   if (title !== null) return title;
   if (event.type === 'config-changed')
     return html`<a href="${visit.base}/configuration">${visit.texts.configuration}</a>`;

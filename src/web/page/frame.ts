@@ -2,6 +2,7 @@
 import { html } from 'hono/html';
 import type { Operations } from '../../domain/ports/operations-port.ts';
 import type { EventView } from '../../domain/views/shown.ts';
+import type { Hold } from '../../domain/words/events.ts';
 import { Refusal } from '../../domain/words/refusal.ts';
 import type { Texts } from './texts.ts';
 
@@ -181,6 +182,29 @@ export const taskLink = (
   id?: string,
 ): Html =>
   html`<a class="title" href="${taskAddress(visit, task)}" title="${task.title}"${id === undefined ? '' : html` id="${id}"`}><bdi>${task.title}</bdi></a>`;
+
+/** What a hold covers. */
+export function targetOf(
+  visit: Visit,
+  { account, target }: Pick<Hold, 'account' | 'target'>,
+  title: string | null,
+): Html {
+  const { texts } = visit;
+  switch (target.kind) {
+    case 'task':
+      return html`${texts.task} ${taskLink(visit, { account, taskId: target.taskId, title: title ?? target.taskId })}`;
+    case 'group':
+      return html`${texts.group} ${target.group} (${account})`;
+    case 'account':
+      return html`${texts.account} ${account}`;
+    case 'title':
+      return html`${texts.titles} <bdi>${target.title}</bdi>`;
+    case 'match':
+      return html`${texts.matchWords({ account, target })}`;
+    default:
+      return target satisfies never;
+  }
+}
 
 export const optionsOf = (visit: Visit, names: Readonly<Record<string, string>>, chosen: string | undefined): Html =>
   html`<option value="">${visit.texts.any}</option>${Object.entries(names).map(

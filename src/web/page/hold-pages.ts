@@ -2,7 +2,6 @@
 import { html } from 'hono/html';
 import type { HoldView, StatusView } from '../../domain/views/shown.ts';
 import { durationMs, durationText } from '../../domain/words/duration.ts';
-import type { Hold } from '../../domain/words/events.ts';
 import { checked, extendBody, holdBody, holdMs, laterOf } from '../inputs.ts';
 import { Denial } from '../problem.ts';
 import { storyOf } from './event-page.ts';
@@ -13,7 +12,7 @@ import {
   type Page,
   renewed,
   tableOf,
-  taskLink,
+  targetOf,
   timeOf,
   type Visit,
 } from './frame.ts';
@@ -70,24 +69,6 @@ function changesOf({ texts, base }: Visit, { id, target, endsAt }: HoldView): Ht
   const at = `${base}/holds/${encodeURIComponent(id)}`;
   const extend = html`<form method="post" action="${at}/extend"><input type="hidden" name="for" value="${longer}"><button class="secondary" aria-label="${texts.extend}: ${id}">${texts.extend}</button></form>`;
   return html`<div class="buttons"><form method="post" action="${at}/remove"><button class="secondary" aria-label="${texts.remove}: ${id}">${texts.remove}</button></form>${endsAt === undefined ? '' : extend}</div>`;
-}
-
-function targetOf(visit: Visit, { account, target }: Pick<Hold, 'account' | 'target'>, title: string | null): Html {
-  const { texts } = visit;
-  switch (target.kind) {
-    case 'task':
-      return html`${texts.task} ${taskLink(visit, { account, taskId: target.taskId, title: title ?? target.taskId })}`;
-    case 'group':
-      return html`${texts.group} ${target.group} (${account})`;
-    case 'account':
-      return html`${texts.account} ${account}`;
-    case 'title':
-      return html`${texts.titles} <bdi>${target.title}</bdi>`;
-    case 'match':
-      return html`${texts.matchWords({ account, target })}`;
-    default:
-      return target satisfies never;
-  }
 }
 
 function formOf(visit: Visit): Html {
@@ -157,10 +138,11 @@ export function previewPage(visit: Visit): Page {
   const { account = '', target, reason } = requestOf(visit);
   const { covers, first } = operations.previewHold({ account, target });
   const more = covers.tasks - first.length;
+  const begins = (form.in ?? '').trim();
   return {
     title: texts.setHold,
     body: html`<h1>${texts.setHold}</h1>
-<p>${targetOf(visit, { account, target }, target.kind === 'task' ? (first[0]?.title ?? null) : null)} · ${reason} · ${texts.length}: ${(form.for ?? '').trim() || texts.untilRemoved}</p>
+<p>${targetOf(visit, { account, target }, target.kind === 'task' ? (first[0]?.title ?? null) : null)} · ${reason} · ${begins === '' ? '' : `${texts.beginsIn}: ${begins} · `}${texts.length}: ${(form.for ?? '').trim() || texts.untilRemoved}</p>
 <h2>${texts.covers}: ${coversOf(visit, covers)}</h2>
 <ul>${first.map(({ title, stopped }) => html`<li><bdi>${title}</bdi>${stopped ? html` <small class="state stopped">${texts.states.stopped}</small>` : ''}</li>`)}</ul>
 ${more > 0 ? html`<p>… ${more} ${texts.more}</p>` : ''}

@@ -79,7 +79,9 @@ export async function taskPage(visit: Visit): Promise<Page> {
   const { account, taskId } = task;
   const events = await historyOf(visit, { account, taskId, limit: mostTold });
   const heading = task.verdict.kind === 'none' ? texts.ifStopped : texts.explain;
-  const trouble = troublesOf(operations.status()).filter((one) => !isOver(one) && (one.account ?? account) === account);
+  const trouble = troublesOf(operations.status()).filter(
+    (one) => !isOver(one) && (one.kind === 'store' || one.account === account),
+  );
   return {
     title: task.title,
     live: true,
