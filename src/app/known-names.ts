@@ -10,11 +10,11 @@ import { eventTypes } from '../telemetry/sentences.ts';
 const mostTold = 20;
 
 /** `no group vjp: did you mean vip?`, or the names that there are. */
-export function unknownName(what: string, name: string, known: readonly string[]): string {
+export function unknownName(what: string, name: string, known: readonly string[], most = mostTold): string {
   const meant = nearest(name, known);
   if (meant !== undefined) return `no ${what} ${name}: did you mean ${meant}?`;
-  const told = known.slice(0, mostTold).join(', ');
-  return `no ${what} ${name}: there are ${told}${known.length > mostTold ? ' and more' : ''}`;
+  const told = known.slice(0, most).join(', ');
+  return `no ${what} ${name}: there are ${told}${known.length > most ? ' and more' : ''}`;
 }
 
 export function groupMustExist(group: string, keepers: readonly Keeper[]): void {
@@ -27,7 +27,7 @@ const recordedTypes: readonly EventType[] = eventTypes.filter(isRecordedType);
 export function typesMustExist(types: readonly string[] | undefined): void {
   for (const type of types ?? [])
     if (!recordedTypes.some((known) => known === type))
-      throw new Refusal('bad-request', unknownName('event type', type, recordedTypes));
+      throw new Refusal('bad-request', unknownName('event type', type, recordedTypes, recordedTypes.length));
 }
 
 /**

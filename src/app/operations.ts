@@ -12,6 +12,7 @@ import type { AccountSnapshot, ExplainView, InCommon, StatusView, TaskView } fro
 import { accountView, groupViews, taskView } from '../domain/views/views.ts';
 import type { Reason } from '../domain/words/reason.ts';
 import { Refusal } from '../domain/words/refusal.ts';
+import { shellWord } from '../domain/words/shell-word.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import { withoutSecrets } from '../settings/settings.ts';
 import { type Store, StoreProblem } from '../store/open.ts';
@@ -166,8 +167,8 @@ function directory(fleet: Fleet): Directory {
     if (like.length > 1)
       throw new Refusal(
         'refused',
-        `${like.length} tasks are called ${named}: give ${byId.length > 0 ? 'the account (--account NAME)' : 'the id'}\n${listed(like)}`,
-        `All with their state: relaykeeper tasks ${named}`,
+        `${like.length} tasks are called ${named}: give ${whatTells(like)}\n${listed(like)}`,
+        `All with their state: relaykeeper tasks ${shellWord(named)}`,
       );
     const none = `no task ${named}: give its id, at least ${shortestPrefix} characters of it, or its exact title`;
     const near = keepers.flatMap((keeper) =>
@@ -177,6 +178,13 @@ function directory(fleet: Fleet): Directory {
   };
 
   return { keeperOf, find };
+}
+
+/** What tells tasks apart that are called alike. */
+function whatTells(like: readonly { readonly taskId: string }[]): string {
+  const ids = new Set(like.map(({ taskId }) => taskId)).size;
+  if (ids === like.length) return 'the id';
+  return ids === 1 ? 'the account (--account NAME)' : 'the id and the account (--account NAME)';
 }
 
 const mostTold = 10;

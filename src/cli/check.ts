@@ -121,6 +121,7 @@ function write(
     for (const { text } of loaded.errors) out.error(`${text}\n\n`);
     const count = loaded.errors.length;
     out.error(`${paint(out, 'red', 'relaykeeper:')} ${count} mistake${count === 1 ? '' : 's'} in ${path}\n`);
+    out.error(`  Mend ${count === 1 ? 'it' : 'them'}, and look again: ${program} check\n`);
     return;
   }
   for (const { text } of loaded.warnings) out.error(`${paint(out, 'yellow', 'warning:')} ${text}\n\n`);

@@ -202,13 +202,13 @@ async function openDaemon(address: Address, program: string, timeoutMs: number):
   }
   const call = async <T>(...request: Parameters<typeof send>): Promise<T> => {
     const { status, text } = await send(...request);
-    return readAnswer<T>(address, status, text);
+    return readAnswer<T>(address, program, status, text);
   };
   async function list<T>(path: string): Promise<readonly T[]> {
     const all: T[] = [];
     for (let next: string | undefined = path; next !== undefined; ) {
       const { status, text, link } = await send('GET', next);
-      all.push(...readAnswer<readonly T[]>(address, status, text));
+      all.push(...readAnswer<readonly T[]>(address, program, status, text));
       const query = /^<(\?[^>]*)>; rel="next"$/.exec(String(link))?.[1];
       next = query && path.replace(/\?.*/s, query);
     }
@@ -224,7 +224,7 @@ async function openDaemon(address: Address, program: string, timeoutMs: number):
   };
 }
 
-function readAnswer<T>(address: Address, status: number, text: string): T {
+function readAnswer<T>(address: Address, program: string, status: number, text: string): T {
   let answer: unknown;
   try {
     answer = JSON.parse(text);
@@ -245,7 +245,13 @@ function readAnswer<T>(address: Address, status: number, text: string): T {
   const hint = field(answer, 'hint');
   // Its own hint speaks of HTTP headers; on the command line the token comes from elsewhere.
   if (status === 401) throw new Failure(exitCodes.refused, said, tokenHint);
-  throw new Failure(exitCodeOf(status), said, typeof hint === 'string' ? hint : undefined);
+  throw new Failure(exitCodeOf(status), said, typeof hint === 'string' ? typable(hint, program) : undefined);
+}
+
+/** A hint of the API as it can be typed here; undefined: it speaks of HTTP alone. */
+function typable(hint: string, program: string): string | undefined {
+  if (hint.startsWith('GET ')) return undefined;
+  return hint.replace(/, or GET \S+$/, '').replaceAll(': relaykeeper ', `: ${program} `);
 }
 
 const tokenHint =

@@ -29,6 +29,11 @@ and who held it. Kept for 30 days, at most 1,000,000 events.
   history 8fde6a --since 2h                        the story of one outage
   history --since 1d --changes                     what was changed, and by whom
   history --group vip --type restart-failed        which restarts failed
+
+Types, among others: outage-opened, outage-ended, restart-intended,
+restart-answered, restart-failed, task-quarantined, task-abandoned,
+task-released, storm-started, circuit-opened, polls-failing, hold-added,
+config-changed. All of them: \`history --type all\`.
 `;
 
 export const historyCommand = (surroundings: Surroundings): Command =>

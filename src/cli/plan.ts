@@ -25,6 +25,7 @@ export const planCommand = (surroundings: Surroundings): Command =>
       if (!plan.ok) {
         surroundings.exitCode = plan.exitCode;
         for (const error of plan.errors) out.error(`${error}\n`);
+        out.error(nextAfter(plan.exitCode, program));
         return;
       }
       const { tasks, failed } = plan;
@@ -38,8 +39,16 @@ export const planCommand = (surroundings: Surroundings): Command =>
         for (const note of notes) out.error(`${note.split('\n').map(plain).join('\n')}\n`);
       }
       for (const account of failed) out.error(`${paint(out, 'red', 'not planned:')} ${plain(account)}\n`);
-      if (out.isTerminal && !options.json) writeSummary(out, tasks, failed.length, program);
+      if (out.isTerminal && !options.json) writeSummary(out, tasks);
+      if (failed.length > 0) out.error(nextAfter(exitCodes.failed, program));
+      else if (out.isTerminal && !options.json) out.write(`If this is what you want, start it: ${program} run\n`);
     });
+
+/** A file that is wrong has its own command; a list that cannot be read may be read next time. */
+const nextAfter = (exitCode: number, program: string): string =>
+  exitCode === exitCodes.badConfiguration
+    ? `  Mend it, and look again: ${program} check\n`
+    : `  Mend it, and plan again: ${program} plan\n`;
 
 const urgency = { restart: 0, wait: 1, none: 2 } as const;
 
@@ -100,11 +109,10 @@ function totalsOf(tasks: readonly TaskView[]): Readonly<Record<string, number>> 
   return Object.fromEntries([...totals].sort(([, a], [, b]) => b - a));
 }
 
-function writeSummary(out: Output, tasks: readonly TaskView[], failed: number, program: string): void {
+function writeSummary(out: Output, tasks: readonly TaskView[]): void {
   const restarts = tasks.filter((task) => task.verdict.kind === 'restart').length;
   const managed = tasks.filter((task) => task.group !== null).length;
   const totals = Object.entries(totalsOf(tasks)).map(([verdict, count]) => `${verdict} ${count}`);
   out.write(`\n${tasks.length} tasks, ${managed} managed; ${restarts} would be restarted now. Nothing was sent.\n`);
   if (totals.length > 0) out.write(`By verdict: ${totals.join(', ')}\n`);
-  if (failed === 0) out.write(`If this is what you want, start it: ${program} run\n`);
 }

@@ -1,5 +1,6 @@
 /** The command line as a whole: which commands there are, and how each kind of end becomes a message and an exit code. */
 import { Command, CommanderError } from 'commander';
+import { shellWord } from '../domain/words/shell-word.ts';
 import { checkCommand } from './check.ts';
 import { completionCommand } from './completion.ts';
 import { explainCommand } from './explain.ts';
@@ -56,7 +57,7 @@ function commandLine(surroundings: Surroundings): Command {
       const { config } = root.opts<{ config?: string }>();
       surroundings.configPath = config;
       // So that the commands we tell of can be typed as they stand.
-      if (config !== undefined) surroundings.program = `${program} --config ${quoted(config)}`;
+      if (config !== undefined) surroundings.program = `${program} --config ${shellWord(config)}`;
     })
     .addHelpText('after', manual(program));
   root.commandsGroup('The daemon:');
@@ -112,8 +113,6 @@ function everyCommand(command: Command, change: (command: Command) => void): voi
 
 const nameOf = (command: Command): string =>
   command.parent ? `${nameOf(command.parent)} ${command.name()}` : command.name();
-
-const quoted = (path: string): string => (/^[\w./@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
 
 /** The page of a manual; each command has its own. */
 const manual = (program: string): string => `

@@ -1,6 +1,6 @@
 /** `run`: the daemon, until a signal stops it. */
 import { Command } from 'commander';
-import type { Surroundings } from './surroundings.ts';
+import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
 import { programVersion } from './version.ts';
 
 export const runCommand = (surroundings: Surroundings): Command =>
@@ -17,13 +17,12 @@ export const runCommand = (surroundings: Surroundings): Command =>
       const stderr = { write: (text: string) => out.error(text) };
       const version = programVersion();
       surroundings.exitCode = await runApp({ configPath, listen, program, version, env, clock, signals, stderr });
+      if (surroundings.exitCode === exitCodes.badConfiguration)
+        out.error(`  Mend it, and look again: ${program} check\n`);
     });
 
 async function checkListen(listen: string): Promise<void> {
-  const [{ readListen }, { exitCodes, Failure }] = await Promise.all([
-    import('../settings/values.ts'),
-    import('./surroundings.ts'),
-  ]);
+  const { readListen } = await import('../settings/values.ts');
   const read = readListen(listen);
   if (!read.ok) throw new Failure(exitCodes.usage, `--listen or RELAYKEEPER_LISTEN ${read.wrong}`);
 }

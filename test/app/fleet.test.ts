@@ -184,6 +184,12 @@ test('an id that is in two accounts is asked back with both, and nothing is held
     daemon.operations.explain(taskId, undefined),
   ])
     await expect(act).rejects.toMatchObject({ code: 'refused' });
+  // By its title too: the id would tell nothing.
+  const title = daemon.keeper('main').ledger.tasks.get(taskId)?.item.title ?? '';
+  await expect(daemon.operations.explain(title, undefined)).rejects.toMatchObject({
+    message: expect.stringContaining(`2 tasks are called ${title}: give the account (--account NAME)`),
+    next: `All with their state: relaykeeper tasks ${title}`,
+  });
   expect(await daemon.operations.addHold(asked(taskId, 'second'))).toMatchObject({ account: 'second' });
   expect(daemon.operations.holds()).toMatchObject([{ account: 'second', target: { taskId } }]);
 });

@@ -305,6 +305,8 @@ describe('the exit code and the line for each end', () => {
       'relaykeeper: the token may only read\n  Use another.\n',
     ],
     [404, { detail: 'no such task', hint: 'See status.' }, 1, 'relaykeeper: no such task\n  See status.\n'],
+    [404, { detail: 'x', hint: 'See: relaykeeper tasks, or GET /x.' }, 1, 'relaykeeper: x\n  See: relaykeeper tasks\n'],
+    [400, { detail: 'x', hint: 'GET /x says.' }, 2, 'relaykeeper: x\n  See: relaykeeper hold list --help\n'],
     [409, { detail: 'held by ana', hint: 'Use --force.' }, 5, 'relaykeeper: held by ana\n  Use --force.\n'],
     [503, { detail: 'the store is down' }, 1, 'relaykeeper: the store is down\n'],
   ])('HTTP %i', async (httpStatus, json, code, message) => {

@@ -44,7 +44,8 @@ describe('run', () => {
   });
 
   it.each([0, 1, 78])('ends with the exit code of the app: %i', async (code) => {
-    expect((await typed(['run'], { app: { runApp: async () => code } })).code).toBe(code);
+    const ended = await typed(['run'], { app: { runApp: async () => code } });
+    expect(ended).toMatchObject({ code, err: code === 78 ? '  Mend it, and look again: relaykeeper check\n' : '' });
   });
 
   it('a mistake of the app is not taken for an end that was foreseen', async () => {
@@ -126,7 +127,10 @@ describe('plan', () => {
     const failed = ['account lab: the list could not be read: InvalidAccessKey'];
     const partly: App['planOnce'] = async () => ({ ok: true, tasks: [stopped], notes: [], unmatched: [], failed });
     const ended = await typed(['plan'], { terminal: true, app: { planOnce: partly } });
-    expect(ended).toMatchObject({ code: 1, err: `not planned: ${failed[0]}\n` });
+    expect(ended).toMatchObject({
+      code: 1,
+      err: `not planned: ${failed[0]}\n  Mend it, and plan again: relaykeeper plan\n`,
+    });
     expect(ended.out).toContain('1 would be restarted now. Nothing was sent.');
     expect(ended.out).not.toContain('start it');
     const json = await typed(['plan', '--json'], { app: { planOnce: partly } });
@@ -152,7 +156,7 @@ describe('plan', () => {
     expect(await typed(['plan'], { app: { planOnce: failing } })).toEqual({
       code: 78,
       out: '',
-      err: 'first\nsecond\n',
+      err: 'first\nsecond\n  Mend it, and look again: relaykeeper check\n',
     });
   });
 });
