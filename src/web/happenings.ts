@@ -56,6 +56,9 @@ export function createHappenings(
 
   return {
     async join(filter, lastSeen) {
+      // Finds nothing, and refuses names that there are not: a listener to those would wait for ever.
+      if (Object.values(filter).some((wanted) => wanted !== undefined))
+        await events({ ...filter, before: 0, limit: 1 });
       const upTo = await settledUpTo();
       const missed =
         lastSeen === undefined || lastSeen >= upTo

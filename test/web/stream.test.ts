@@ -2,6 +2,7 @@ import { type ClientRequest, get, type IncomingMessage } from 'node:http';
 import { describe, test as plain } from 'vitest';
 import type { Operations } from '../../src/domain/ports/operations-port.ts';
 import type { EventView } from '../../src/domain/views/shown.ts';
+import { Refusal } from '../../src/domain/words/refusal.ts';
 import type { Web } from '../../src/web/server.ts';
 import { events as samples, told } from '../telemetry/samples.ts';
 import { type AtEnd, openWeb } from './fixture.ts';
@@ -218,6 +219,16 @@ describe.concurrent('the stream of events', () => {
         { timeout: 15_000 },
       )
       .toBe(0);
+  });
+
+  test('of a name that there is not, is refused before it begins', async ({ expect, listen, open }) => {
+    const { events } = storeOf(3);
+    const { web } = await open(async (query) => {
+      if (query.group === 'vpi') throw new Refusal('not-found', 'no group vpi: did you mean vip?');
+      return events(query);
+    });
+    expect((await listen(web, '?group=vpi')).status).toBe(404);
+    expect((await listen(web, '?group=vip')).status).toBe(200);
   });
 
   test('needs what reading needs', async ({ expect, listen, opened }) => {
