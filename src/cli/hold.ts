@@ -4,6 +4,7 @@ import type { StoredEvent } from '../domain/ports/store-port.ts';
 import { targetWords } from '../domain/views/covered.ts';
 import type { HoldPreview, HoldView } from '../domain/views/shown.ts';
 import type { Hold } from '../domain/words/events.ts';
+import { cut } from '../settings/text-width.ts';
 import { askedBy, type Daemon, type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { ago, moment, plain, shortIds, writeJson, writeTable } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
@@ -97,7 +98,9 @@ async function isMeant(
   const { covers, first } = await daemon.get<HoldPreview>(`/api/v1/holds/preview${query(wanted)}`);
   const short = shortIds(out, first);
   for (const task of first)
-    out.error(`  ${short(task.taskId)}  ${plain(task.title)}${task.stopped ? '  stopped' : ''}\n`);
+    out.error(
+      `${cut(`  ${short(task.taskId)}  ${task.stopped ? 'stopped' : '       '}  ${plain(task.title)}`, out.columns)}\n`,
+    );
   if (first.length < covers.tasks) out.error(`  and ${covers.tasks - first.length} more\n`);
   out.error(`This covers ${coverWords(covers)}.\n`);
   return (await ask('hold them?')) ?? true;
@@ -148,11 +151,13 @@ const listCommand = (surroundings: Surroundings): Command =>
     });
 
 function writeHolds(out: Output, holds: readonly HoldView[], heading: string, when: (hold: HoldView) => string): void {
+  const several = new Set(holds.map(({ account }) => account)).size > 1;
   writeTable(
     out,
-    ['ID', 'COVERS', heading, 'AUTHOR', 'REASON'],
+    ['ID', ...(several ? ['ACCOUNT'] : []), 'COVERS', heading, 'AUTHOR', 'REASON'],
     holds.map((hold) => [
       hold.id,
+      ...(several ? [hold.account] : []),
       hold.title === null ? `${targetWords(hold)}: ${coverWords(hold.covers)}` : hold.title,
       when(hold),
       hold.author,

@@ -1,6 +1,7 @@
 /** For commands that act on tasks: which ones are meant, and for several of them, a question first. */
 import { Command } from 'commander';
 import type { ExplainView, TaskView } from '../domain/views/shown.ts';
+import { cut } from '../settings/text-width.ts';
 import { type Daemon, type DaemonOptions, query, withDaemonOptions } from './daemon.ts';
 import { plain, shortIds } from './show.ts';
 import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
@@ -68,7 +69,7 @@ async function isMeant({ out, ask }: Surroundings, tasks: readonly TaskView[], v
   if (yes || tasks.length === 1) return true;
   const short = shortIds(out, tasks);
   for (const task of tasks.slice(0, mostShown))
-    out.error(`  ${short(task.taskId)}  ${plain(task.title)}  ${task.state}\n`);
+    out.error(`${cut(`  ${short(task.taskId)}  ${task.state}  ${plain(task.title)}`, out.columns)}\n`);
   if (tasks.length > mostShown) out.error(`  and ${tasks.length - mostShown} more\n`);
   const answer = await ask(`${verb} these ${tasks.length} tasks?`);
   if (answer === undefined) {

@@ -42,18 +42,20 @@ export function writeTable(out: Output, headings: readonly string[], rows: reado
   });
 }
 
-/** With less room than this a text is no easier to read for being kept in its column. */
+/** With less room than this a text is no easier to read for being kept in its column: it goes on below, from here. */
 const leastRoom = 24;
+const belowAt = 10;
 
 /** Prose for a person: broken between words, and what follows begins at `indent`. In a pipe it stays one line. */
 export function wrapped(out: Output, text: string, indent = 2): string {
-  if (!out.isTerminal || out.columns - indent < leastRoom) return text;
+  if (!out.isTerminal) return text;
+  const from = out.columns - indent < leastRoom ? Math.min(indent, belowAt) : indent;
   const lines: string[] = [];
   for (const word of text.split(' ')) {
     const line = lines.at(-1);
     if (line === undefined) lines.push(word);
     else if (textWidth(line) + 1 + textWidth(word) <= out.columns) lines[lines.length - 1] = `${line} ${word}`;
-    else lines.push(' '.repeat(indent) + word);
+    else lines.push(' '.repeat(from) + word);
   }
   return lines.join('\n');
 }
@@ -63,7 +65,9 @@ const padded = (text: string, places: number): string => text + ' '.repeat(Math.
 /** The widest of those that give way gives first. */
 function fitted(headings: readonly string[], needed: readonly number[], columns: number): readonly number[] {
   const last = headings.length - 1;
-  const widths = needed.map((places, n) => (n === last ? places : Math.min(places, widestColumn)));
+  // The last is broken between words, and needs no more than half of the terminal.
+  const room = Math.max(leastRoom, Math.floor(columns / 2));
+  const widths = needed.map((places, n) => Math.min(places, n === last ? room : widestColumn));
   let over = widths.reduce((sum, places) => sum + places + betweenColumns, -betweenColumns) - columns;
   for (; over > 0; over--) {
     const giving = widths.map((places, n) =>

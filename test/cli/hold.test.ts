@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { textWidth } from '../../src/settings/text-width.ts';
 import { type Answer, type Around, noon, type PretendDaemon, pretendDaemon, typed } from './pretend.ts';
 
 const minute = 60_000;
@@ -52,8 +53,8 @@ describe('hold add tells a person what it covers, and asks', () => {
       { 'GET /api/v1/holds/preview': { json: preview(tasks, stopped) } },
     );
     const named = [
-      `  8fde6aa0  世界杯01${stopped > 0 ? '  stopped' : ''}`,
-      '  7aaa6aa0  世界杯02',
+      `  8fde6aa0  ${stopped > 0 ? 'stopped' : '       '}  世界杯01`,
+      '  7aaa6aa0           世界杯02',
       ...(tasks > 2 ? [`  and ${tasks - 2} more`] : []),
     ].slice(0, tasks);
     expect([code, err, sent]).toEqual([0, [...named, words, 'hold them?', ''].join('\n'), 1]);
@@ -206,4 +207,38 @@ describe('hold list on a terminal', () => {
     const none = { 'GET /api/v1/holds': { json: [] }, 'GET /api/v1/events': { json: [] } };
     expect((await run('hold list', { terminal: true }, none)).out).toBe('no holds in force\n');
   });
+});
+
+it('on 80 columns a hold of one of two accounts says which, and its reason goes on below', async () => {
+  const view = {
+    ...hold,
+    inForce: true,
+    title: null,
+    covers: { tasks: 40, stopped: 3 },
+    reason: 'word '.repeat(20).trim(),
+  };
+  const holds = [
+    { ...view, target: { kind: 'group', group: '重要频道重要频道' } },
+    { ...view, id: 'ff', account: 'lab', title: '长'.repeat(200) },
+  ];
+  const { out } = await run(
+    'hold list',
+    { terminal: true },
+    {
+      'GET /api/v1/holds': { json: holds },
+      'GET /api/v1/events': { json: [] },
+    },
+  );
+  expect(out).toMatch(/^ID +ACCOUNT +COVERS/);
+  expect(out).toMatch(/^ff +lab +长+…/m);
+  expect(out).toMatch(/\n {10}word word/);
+});
+
+it('a preview of long titles keeps to the lines of the terminal', async () => {
+  const long = preview(2, 1);
+  const json = { ...long, first: long.first.map((one) => ({ ...one, title: '长'.repeat(200) })) };
+  const answers = { 'GET /api/v1/holds/preview': { json } };
+  const { err } = await run('hold add --group vip --reason x', { terminal: true, answer: false }, answers);
+  for (const line of err.split('\n')) expect(textWidth(line)).toBeLessThanOrEqual(80);
+  expect(err).toMatch(/^ {2}8fde6aa0 {2}stopped {2}长+…$/m);
 });

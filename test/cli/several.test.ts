@@ -48,7 +48,7 @@ describe('several tasks', () => {
     const { code, out, err, sent, bodies } = await run('restart --group vip', { answer: true });
     expect([code, sent]).toEqual([0, restarts]);
     expect(bodies[0]).toEqual({ account: 'main', by: 'ana', force: false });
-    expect(err).toContain('  aaaaaaaa2  title aaaaaaaa2  stopped\n');
+    expect(err).toContain('  aaaaaaaa2  stopped  title aaaaaaaa2\n');
     expect(err).toContain('restart these 3 tasks?\n');
     expect(out).toContain('title aaaaaaaa3 (aaaaaaaa3): accepted by the cloud\n');
     expect(daemon?.asked[0]?.path).toBe('/api/v1/tasks?group=vip&state=stopped');
