@@ -89,8 +89,6 @@ export async function callOnce(
   );
   if (outcome.kind === 'response') outcome.release?.();
   const failure = end.kind === 'ok' ? undefined : end.failure;
-  if (failure?.retryAfterMs !== undefined && limitOf[call.action] !== 'restart')
-    context.readsRest.until = Math.max(context.readsRest.until, clock.monotonic() + failure.retryAfterMs);
   context.onTrace({ kind: 'request', account: context.account, action: call.action, durationMs, failure });
   if (end.kind === 'ok') context.region.worked();
   const means = failure && classMeanings[failure.class];
@@ -103,6 +101,11 @@ export async function callOnce(
   const toldTime =
     told && offset.sample(outcome.date, sentAt, sentAt + durationMs, end.kind === 'ok' ? signedAt : undefined);
   return end.kind === 'failed' ? { ...end, signedWith: credentials, toldTime } : end;
+}
+
+/** The cloud asked us to stay away with this answer to a read: so long none is sent. */
+export function restReads({ readsRest, clock }: CallContext, { retryAfterMs }: CallFailure): void {
+  if (retryAfterMs !== undefined) readsRest.until = Math.max(readsRest.until, clock.monotonic() + retryAfterMs);
 }
 
 /** What must not be shown of the keys, however the cloud echoes it. */

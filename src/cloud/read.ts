@@ -6,13 +6,13 @@
 import type { Lane } from '../domain/ports/gate-port.ts';
 import { type CallFailure, classMeanings, type ErrorClass } from '../domain/words/failure.ts';
 import { hashOf } from '../domain/words/hash.ts';
-import { type Call, type CallContext, type CallEnd, callOnce, remedy } from './call.ts';
+import { type Call, type CallContext, type CallEnd, callOnce, remedy, restReads } from './call.ts';
 
 const firstPauseMs = 250;
 
 export interface Read extends Call {
   readonly lane: Lane;
-  /** A failure is not waited out; a remedy is tried all the same. */
+  /** A failure is not waited out, whatever the cloud asks for with it; a remedy is tried all the same. */
   readonly once?: boolean;
 }
 
@@ -41,6 +41,7 @@ export async function read<T>(
       if (value !== undefined) return { kind: 'ok', value };
     }
     const failure = end.kind === 'ok' ? unexpected(call.action, end.requestId) : end.failure;
+    if (!call.once) restReads(context, failure);
     if (end.kind === 'failed' && !remedied.has(failure.class) && (await remedy(context, end, signal))) {
       remedied.add(failure.class);
     } else if (!call.once && resends < classMeanings[failure.class].resends) {

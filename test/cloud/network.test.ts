@@ -252,6 +252,36 @@ describe('Retry-After', () => {
     expect(throttling.clock.slept.some((ms) => ms > 16_000 && ms <= 17_000)).toBe(true);
   });
 
+  test.each(['ServiceUnavailableTemp', 'InternalError', ''])(
+    'of one cloud group (503 "%s") is that group’s: no poll waits for it, and it is not asked before',
+    async (code) => {
+      const asked: string[] = [];
+      const transport = scripted((_action, body) => {
+        const names = (body as { GroupNames?: readonly string[] }).GroupNames ?? [];
+        asked.push(names.join());
+        return names.includes('gone') ? away(503, code) : pageOf([rawTask('t')], body);
+      });
+      const { cloud, clock } = bench(transport, { cloudGroups: ['vip', 'gone'] });
+      for (let poll = 0; poll < 4; poll++)
+        expect(await cloud.observe(never)).toMatchObject({ kind: 'complete', failedCloudGroups: ['gone'] });
+      expect(asked).toEqual(['vip,gone', 'vip', 'gone', 'vip', 'gone', 'vip', 'vip']);
+      expect(clock.slept.filter((ms) => ms > 1_000)).toEqual([]);
+    },
+  );
+
+  test('of every cloud group is the account’s: the next poll waits for it', async () => {
+    let ill = true;
+    const transport = scripted((_action, body) =>
+      ill ? away(503, 'ServiceUnavailableTemp') : pageOf([rawTask('t')], body),
+    );
+    const { cloud, clock } = bench(transport, { cloudGroups: ['vip', 'gone'] });
+    expect(await cloud.observe(never)).toMatchObject({ kind: 'failed' });
+    ill = false;
+    clock.slept.length = 0;
+    expect(await cloud.observe(never)).toMatchObject({ kind: 'complete' });
+    expect(clock.slept.some((ms) => ms > 16_000 && ms <= 17_000)).toBe(true);
+  });
+
   test('a restart’s answer tells it, throttled or unanswered', async () => {
     for (const [status, code, kind] of [
       [429, 'FlowLimitExceeded', 'throttled'],

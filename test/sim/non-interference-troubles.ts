@@ -158,6 +158,17 @@ export const kinds: Readonly<Record<string, Trouble>> = {
   'unlistable group: throttled': unlistable(error('FlowLimitExceeded'), saysAccount),
   'unlistable group: not paid for': unlistable(error('RequestForbidden.BillingStatus'), saysAccount),
   'unlistable group: its key is wrong': unlistable(error('InvalidAccessKey'), saysAccount),
+  'unlistable group: asked to come back in a minute': unlistable({
+    kind: 'error',
+    code: 'ServiceUnavailableTemp',
+    headers: { 'Retry-After': '60' },
+  }),
+  'unlistable group: a bare 429, and asked to come back in a minute': unlistable(
+    { kind: 'answer', status: 429, body: '', headers: { 'Retry-After': '60' } },
+    saysAccount,
+  ),
+  'unlistable group: throttled for the account': unlistable(error('AccountFlowLimitExceeded'), saysAccount),
+  'unlistable group: byte by byte': unlistable({ kind: 'drip', bytes: 16, everyMs: second }),
   'endless flapping': {
     begins: (stage, taskIds) => {
       for (const taskId of taskIds)

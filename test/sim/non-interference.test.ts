@@ -16,6 +16,9 @@ const alike: ReadonlySet<string> = new Set([
   'unlistable group: CommonErr',
   'unlistable group: half an answer',
   'unlistable group: its key is wrong',
+  'unlistable group: a bare 429, and asked to come back in a minute',
+  'unlistable group: throttled for the account',
+  'unlistable group: byte by byte',
 ]);
 
 describe('lasting trouble of one costs others nothing beyond the bounds', () => {

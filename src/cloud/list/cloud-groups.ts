@@ -7,6 +7,7 @@ import type { KnownItem } from '../../domain/ports/cloud-port.ts';
 import type { Lane } from '../../domain/ports/gate-port.ts';
 import { type CallFailure, classMeanings } from '../../domain/words/failure.ts';
 import type { TaskItem } from '../../domain/words/task.ts';
+import { restReads } from '../call.ts';
 import { type ListContext, readList } from './paging.ts';
 import { createSights } from './sights.ts';
 
@@ -18,6 +19,8 @@ const callsInVain = 7;
 const quickMs = 5_000;
 /** A group that failed alone has so long to be in the same sight as the others. */
 const besideMs = 250;
+/** Each throttled answer halves the limit for all: not at every poll. */
+const throttledRestMs = 60_000;
 
 interface GroupsSight {
   /** Each task once. */
@@ -46,8 +49,8 @@ interface GroupsReader {
 }
 
 export function createGroupsReader(context: ListContext): GroupsReader {
-  /** Groups that failed alone while others answered. */
-  const ill = new Set<string>();
+  /** Groups that failed alone while others answered, and when each may be asked for again (monotonic). */
+  const ill = new Map<string, number>();
   let sizes: ReadonlyMap<string, number> = new Map();
   /** The poll before failed altogether. */
   let failedBefore = false;
@@ -64,7 +67,13 @@ export function createGroupsReader(context: ListContext): GroupsReader {
   const askBeside = async (round: Round, names: readonly string[], signal: AbortSignal): Promise<void> => {
     if (!beside) {
       const asking = (async () => {
-        for (const name of names) if (!(await round.one([name], true))) ill.delete(name);
+        for (const name of names) {
+          if (context.clock.monotonic() < (ill.get(name) ?? 0)) continue;
+          const failure = await round.one([name], true);
+          const restMs = failure && (failure.retryAfterMs ?? (failure.class === 'throttled' ? throttledRestMs : 0));
+          if (restMs !== undefined) ill.set(name, context.clock.monotonic() + restMs);
+          else ill.delete(name);
+        }
       })();
       beside = asking.finally(() => {
         beside = undefined;
@@ -120,7 +129,7 @@ interface Round {
 
 function newRound(
   context: ListContext,
-  ill: Set<string>,
+  ill: Map<string, number>,
   failedBefore: boolean,
   lane: Lane,
   known: KnownItem,
@@ -182,9 +191,12 @@ function newRound(
     if (several && (classMeanings[failure.class].ofOneGroup || failedBefore)) {
       const found = await halve(list, () => nobody() && asked - askedBefore >= callsInVain);
       if (!nobody()) {
-        for (const name of found) ill.add(name);
+        for (const name of found) ill.set(name, 0);
         return void failed.push(...found);
       }
+    }
+    if (several) restReads(context, failure);
+    if (several && asked > askedBefore + 1) {
       // The account's or the network's: it may be over in a moment.
       if (context.clock.monotonic() - startedAt < quickMs && !(await one(list, false))) return;
     }
