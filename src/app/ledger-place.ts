@@ -2,8 +2,7 @@
 import type { StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { StoreSettings } from '../settings/settings.ts';
-import type { LocalEngine } from '../settings/values.ts';
-import { openSharedStore, openStore, type SharedStoreOptions, type Store, type StoreOptions } from '../store/open.ts';
+import { localStores, openSharedStore, type SharedStoreOptions, type Store } from '../store/open.ts';
 import { readUserFile } from '../user-files.ts';
 import { reveal } from './secrets.ts';
 
@@ -14,11 +13,6 @@ interface PlaceOptions {
   /** Only looks: writes nothing, and waits for no database that is not there. */
   readonly readOnly?: boolean;
 }
-
-/** By the name in front of the path. */
-const localStores: Readonly<Record<LocalEngine, (options: StoreOptions) => Promise<Store>>> = {
-  sqlite: openStore,
-};
 
 export function openStoreOf(
   store: StoreSettings,

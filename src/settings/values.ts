@@ -137,7 +137,7 @@ export function readSocket(text: string): Read<string> {
     : good(text);
 }
 
-/** Engines that keep a store on this machine; each opens it in app/ledger-place.ts. */
+/** Engines that keep a store on this machine; each is opened by its row in store/open.ts. */
 export const localEngines = ['sqlite'] as const;
 export type LocalEngine = (typeof localEngines)[number];
 

@@ -1,4 +1,4 @@
-/** Opens the store: `openStore` is the only door to this folder. */
+/** Opens the store: the only door to this folder. */
 import { accessSync, constants, existsSync, mkdirSync, opendirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Kysely } from 'kysely';
@@ -21,6 +21,9 @@ const standbyRetryMs = 100;
 const lookEveryMs = 1_000;
 /** Pages of 4 KiB given back to the file system after each pruned slice. */
 const shrunkPages = 1_000;
+
+/** What opens each engine of this machine; its name stands in front of the path (settings/values.ts). */
+export const localStores = { sqlite: openStore };
 
 /** The same on PostgreSQL, whose driver is loaded only now. */
 export async function openSharedStore(options: SharedStoreOptions): Promise<Store> {

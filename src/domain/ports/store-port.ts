@@ -31,7 +31,7 @@ export interface EventQuery {
   readonly after?: number;
   /** Only events that happened at or after this moment, Unix milliseconds. */
   readonly since?: number;
-  /** Only what people changed: `changeTypes`, where the rules do it too only by hand. */
+  /** Only what people changed: `changeTypes`; of those that the rules write too, what an operator asked for. */
   readonly changes?: boolean;
   /** With account and task: also the account's events of no task, those that this takes. */
   readonly besides?: (event: Event) => boolean;
