@@ -23,7 +23,7 @@ async function settable(set: ReplicaSet): Promise<(interval: string) => Promise<
   return async (interval) => void (await set.server.ask(`update fake.skew set by = '${interval}'`, set.url));
 }
 
-it('the clock of the database jumps ahead and back, also while an owner dies', async () => {
+it('the clock of the database jumps ahead and back, also while an owner dies', { timeout: 5 * 60_000 }, async () => {
   await using stage = new Stage();
   const set = await replicaSet(stage, { replicas: 0, accounts: 6 });
   const jump = await settable(set);
@@ -47,7 +47,7 @@ it('the clock of the database jumps ahead and back, also while an owner dies', a
   });
 });
 
-it('the clock of one replica jumps ahead and back', async () => {
+it('the clock of one replica jumps ahead and back', { timeout: 5 * 60_000 }, async () => {
   await using stage = new Stage();
   const set = await replicaSet(stage, { replicas: 0, accounts: 4 });
   const file = join(stage.folder(), 'skew');

@@ -16,7 +16,7 @@ const main = join(import.meta.dirname, '../../src/main.ts');
 const common = { clock: systemClock, onTrace: () => {} };
 const [batches, perBatch] = [40, 1_000];
 
-it('killed in the middle, again and again, until it is whole', async () => {
+it('killed in the middle, again and again, until it is whole', { timeout: 5 * 60_000 }, async () => {
   await using stage = new Stage();
   const folder = stage.folder();
   const file = join(folder, 'from.db');

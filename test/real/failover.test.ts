@@ -36,7 +36,9 @@ async function pair(stage: Stage) {
   return { primary, standby };
 }
 
-it('a standby is promoted: refused, then read-only, then healed, with all that was committed', async () => {
+it('a standby is promoted: refused, then read-only, then healed, with all that was committed', {
+  timeout: 5 * 60_000,
+}, async () => {
   await using stage = new Stage();
   const { primary, standby } = await pair(stage);
   const set = await replicaSet(stage, { replicas: 2, accounts: 4, server: primary });
@@ -90,7 +92,7 @@ it('a standby is promoted: refused, then read-only, then healed, with all that w
   for (const { daemon } of set.replicas) expect(daemon.running).toBe(true);
 });
 
-it.skipIf(!canMount)('the name of the database leads to another address', async () => {
+it.skipIf(!canMount)('the name of the database leads to another address', { timeout: 5 * 60_000 }, async () => {
   await using stage = new Stage();
   const { primary, standby } = await pair(stage);
   const set = await replicaSet(stage, { replicas: 0, accounts: 2, server: primary });

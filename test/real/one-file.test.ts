@@ -34,7 +34,9 @@ async function heals(cloud: PretendCloud, daemon: Daemon, taskId: string): Promi
   return performance.now() - from;
 }
 
-it('a stopped owner keeps the file and goes on; killed while it is stopped it is replaced', async () => {
+it('a stopped owner keeps the file and goes on; killed while it is stopped it is replaced', {
+  timeout: 5 * 60_000,
+}, async () => {
   await using stage = new Stage();
   const { cloud, first, second } = await two(stage);
   first.signal('SIGSTOP');
@@ -60,7 +62,9 @@ it('a stopped owner keeps the file and goes on; killed while it is stopped it is
   for (const taskId of ['a-0001', 'a-0002']) expect(cloud.restarts(taskId)).toHaveLength(1);
 });
 
-it('port and socket robbed in the moment of the death: it heals, tells, and has both when they are free', async () => {
+it('port and socket robbed in the moment of the death: it heals, tells, and has both when they are free', {
+  timeout: 5 * 60_000,
+}, async () => {
   await using stage = new Stage();
   const { cloud, folder, port, first, second } = await two(stage);
   await first.kill();

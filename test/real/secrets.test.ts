@@ -73,7 +73,7 @@ function authority(folder: string) {
   };
 }
 
-it('a password that changes, a certificate that expires', async () => {
+it('a password that changes, a certificate that expires', { timeout: 5 * 60_000 }, async () => {
   await using stage = new Stage();
   const { certificate, file } = authority(stage.folder());
   const server = await startPostgres({

@@ -242,7 +242,10 @@ export async function bench({ quick }: BenchOptions): Promise<void> {
     const saves = busy.get('a save: its epochs') ?? 0;
 
     const [victim] = replicas;
-    victim?.child.kill('SIGKILL');
+    if (!victim) throw new Error('there is one');
+    const died = once(victim.child, 'exit');
+    victim.child.kill('SIGKILL');
+    await died;
     await clouds.stop(each);
     const taken = await settled(replicas, accounts, false);
     const healedAfter = await heals();
