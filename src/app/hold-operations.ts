@@ -9,6 +9,7 @@ import type { Hold } from '../domain/words/events.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import type { Fleet } from './fleet.ts';
+import type { Following } from './following.ts';
 import { groupMustExist } from './known-names.ts';
 
 const longestHoldMs = 366 * 24 * 3_600_000;
@@ -20,18 +21,33 @@ export interface Directory {
   readonly find: (named: string, account: string | undefined) => { readonly keeper: Keeper; readonly taskId: string };
 }
 
+interface HoldsAmong {
+  readonly fleet: Fleet;
+  readonly clock: Clock;
+  /** Of a process that shows the accounts of others. */
+  readonly following: Pick<Following, 'refresh'> | undefined;
+}
+
 type HoldOperations = Pick<Operations, 'holds' | 'previewHold' | 'addHold' | 'extendHold' | 'removeHold'>;
 
-export function holdOperations(
-  { fleet, clock }: { readonly fleet: Fleet; readonly clock: Clock },
-  { keeperOf, find }: Directory,
-): HoldOperations {
+export function holdOperations({ fleet, clock, following }: HoldsAmong, { keeperOf, find }: Directory): HoldOperations {
   /** Which account a target is in, with the id of its task in full. */
   const placed = ({ account, target }: Pick<HoldRequest, 'account' | 'target'>) => {
     const task = target.kind === 'task' ? find(target.taskId, account) : undefined;
     const keeper = task?.keeper ?? keeperOf(account);
     if (target.kind === 'group') groupMustExist(target.group, [keeper]);
     return { keeper, target: task && target.kind === 'task' ? { ...target, taskId: task.taskId } : target };
+  };
+
+  /** What it does is shown when it is answered, also where another replica owns the account. */
+  const change = async (keeper: Keeper, event: Parameters<Keeper['operator']['changeHold']>[0]) => {
+    await keeper.operator.changeHold(event);
+    await following?.refresh();
+  };
+  /** It may have been set by way of another replica a moment ago. */
+  const named = async (id: string) => {
+    await following?.refresh();
+    return holdNamed(fleet, id);
   };
 
   return {
@@ -46,11 +62,11 @@ export function holdOperations(
       const now = clock.now();
       const hold = holdOf(request, keeper.account, target, now);
       const { covers } = holdPreview(keeper.situation(), target);
-      await keeper.operator.changeHold(addHold(hold, now, covers));
+      await change(keeper, addHold(hold, now, covers));
       return hold;
     },
     async extendHold(id, later, by) {
-      const { keeper, hold } = holdNamed(fleet, id);
+      const { keeper, hold } = await named(id);
       const now = clock.now();
       const { endsAt: was } = hold;
       if (was === undefined) throw new Refusal('refused', `hold ${hold.id} has no end: it lasts until it is removed`);
@@ -63,12 +79,12 @@ export function holdOperations(
         );
       if (endsAt - now > longestHoldMs) throw new Refusal('bad-request', tooLong);
       const extended = { ...hold, endsAt };
-      await keeper.operator.changeHold(extendHold(extended, was, by, now));
+      await change(keeper, extendHold(extended, was, by, now));
       return extended;
     },
     async removeHold(id, by) {
-      const { keeper, hold } = holdNamed(fleet, id);
-      await keeper.operator.changeHold(removeHold(hold, by, clock.now()));
+      const { keeper, hold } = await named(id);
+      await change(keeper, removeHold(hold, by, clock.now()));
       return hold;
     },
   };

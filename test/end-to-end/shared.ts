@@ -80,6 +80,7 @@ async function standbyIsWhole(set: ReplicaSet, asked: Replica, owner: Replica): 
   });
   expect([held.status, held.text]).toEqual([201, expect.stringContaining('the studio is rebuilt')]);
   const { id } = held.json as { readonly id: string };
+  expect(await daemon.get('/api/v1/holds')).toContainEqual(expect.objectContaining({ id }));
   cloud?.act({ kind: 'stop', taskId });
   await until('the owner holds it, and has seen it stopped', async () => {
     const { text } = await owner.daemon.ask('GET', `/api/v1/tasks/${taskId}?account=${account}`);

@@ -78,7 +78,7 @@ it('a password that changes, a certificate that expires', { timeout: 5 * 60_000 
   const { certificate, file } = authority(stage.folder());
   const server = await startPostgres({
     files: { 'server.key': file('server.key'), 'server.crt': certificate(3_600) },
-    flags: ['ssl=on'],
+    flags: ['ssl=on', 'password_encryption=scram-sha-256'],
     hba: ['hostssl all keeper 127.0.0.1/32 scram-sha-256', 'hostnossl all keeper 127.0.0.1/32 reject'],
   });
   await server.ask("alter role keeper password 'first'");

@@ -358,7 +358,7 @@ describe('getting in', () => {
     const file = (name: string) => readFileSync(join(folder, name), 'utf8');
     const server = await startPostgres({
       files: { 'server.key': file('server.key'), 'server.crt': file('server.crt') },
-      flags: ['ssl=on'],
+      flags: ['ssl=on', 'password_encryption=scram-sha-256'],
       hba: ['hostssl all keeper 127.0.0.1/32 scram-sha-256', 'hostnossl all keeper 127.0.0.1/32 reject'],
     });
     onTestFinished(() => server.stop());
