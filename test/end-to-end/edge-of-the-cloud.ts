@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest';
 import type { Effect } from '../../src/simulator/faults.ts';
 import { account, env, key, type PretendCloud, tasks } from './cloud.ts';
 import { command, configPath, type Daemon, plainServer, Stage, until } from './daemon.ts';
+import { onCall } from './on-call.ts';
 
 const configOf = (clouds: Readonly<Record<string, PretendCloud>>, more: object = {}) => ({
   log: { level: 'debug' },
@@ -62,7 +63,7 @@ describe.concurrent('the edge of the cloud', () => {
       expect(await daemon.metric('list_incomplete', { account: name })).toBe(1);
     }
     expect(await daemon.metric('list_incomplete', { account: 'short' })).toBe(0);
-    const { stdout } = await command(daemon.folder, ['status', '--config', configPath(daemon.folder)]);
+    const { stdout } = await onCall(daemon.folder, 'status');
     expect(stdout).toMatch(/^million\t.*the list is incomplete.* since/m);
     expect(stdout).not.toMatch(/^short\t.*the list is incomplete/m);
     clouds.million?.mend();
@@ -162,16 +163,12 @@ describe.concurrent('the edge of the cloud', () => {
       said[path] = (await daemon.ask('GET', path)).text;
     for (const path of ['/api/v1/events?limit=500', '/api/v1/config', '/api/v1/groups', '/api/v1/holds'])
       said[path] = (await daemon.ask('GET', path)).text;
-    const file = ['--config', configPath(folder)];
-    for (const args of [
-      ['status'],
-      ['tasks'],
-      ['history'],
-      ['explain', 'a'.repeat(32)],
-      ['plan'],
-      ['plan', '--json'],
-    ]) {
-      const { stdout, stderr } = await command(folder, [...args, ...file], env);
+    for (const args of [['status'], ['tasks'], ['history'], ['explain', 'a'.repeat(32)]]) {
+      const { stdout, stderr } = await onCall(folder, ...args);
+      said[args.join(' ')] = stdout + stderr;
+    }
+    for (const args of [['plan'], ['plan', '--json']]) {
+      const { stdout, stderr } = await command(folder, [...args, '--config', configPath(folder)], env);
       said[args.join(' ')] = stdout + stderr;
     }
     await daemon.stop();

@@ -214,6 +214,9 @@ describe.concurrent('SIGTERM', () => {
   });
 });
 
+const ofTasks =
+  /^relaykeeper_(tasks|task_(up|info|outage|last|restarts)|storm|holds|hold_|oldest|next_|last_poll|poll_interval|api_circuit)/;
+
 describe.concurrent('a second process on the same store', () => {
   it('says so and stands by: ready, owner of nothing; it takes over when the first is killed', async () => {
     await using stage = new Stage();
@@ -232,12 +235,18 @@ describe.concurrent('a second process on the same store', () => {
     expect((await second.ask('GET', '/-/ready')).status).toBe(200);
     expect((await second.ask('GET', '/-/healthy')).status).toBe(200);
     expect([await first.metric('owner'), await second.metric('owner')]).toEqual([1, 0]);
+    // Of tasks, groups and polls it tells nothing.
+    await until('the owner tells of all', async () => (await first.metric('tasks')) === 5);
+    const told = (await second.metrics()).map(({ name }) => name);
+    expect(told).toContain('relaykeeper_owner');
+    expect(told.filter((name) => ofTasks.test(name))).toEqual([]);
     const refused = await second.ask('POST', '/api/v1/tasks/twice-0001/restart', { by: 'lin' });
     expect(refused.status).toBeGreaterThanOrEqual(400);
 
     await first.kill();
     await second.saying('owner-gained');
     expect(await second.metric('owner')).toBe(1);
+    await until('it tells of all', async () => (await second.metric('tasks')) === 5);
     cloud.act({ kind: 'stop', taskId: 'twice-0003' });
     await until(
       'what stops is healed by the second',

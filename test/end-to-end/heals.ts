@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { StatusView } from '../../src/domain/views/shown.ts';
 import { likeVendor } from '../../src/simulator/world.ts';
 import { account, env, tasks } from './cloud.ts';
-import { command, plainServer, Stage, until } from './daemon.ts';
+import { plainServer, Stage, until } from './daemon.ts';
+import { onCall } from './on-call.ts';
 
 describe.concurrent('against a server that counts a sliding second over all actions', () => {
   it.each([
@@ -106,7 +107,7 @@ describe.concurrent("within BytePlus' limits, with default settings", () => {
     expect(cloud.arrivals.map(({ outcome }) => outcome).slice(0, 2)).toEqual(['InvalidCredential', 'ok']);
     await daemon.saying('region-found', { region });
     expect((await daemon.get<StatusView>('/api/v1/status')).accounts[0]?.region).toBe(region);
-    expect((await command(folder, ['status'], env)).stdout).toMatch(/^main\tbyteplus\tcn-north-1\t/m);
+    expect((await onCall(folder, 'status')).stdout).toMatch(/^main\tbyteplus\tcn-north-1\t/m);
 
     expect(cloud.arrivals.slice(1).filter(({ outcome }) => outcome !== 'ok').length).toBeLessThanOrEqual(2);
     expect(cloud.restarts()).toHaveLength(40);

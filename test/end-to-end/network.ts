@@ -97,27 +97,33 @@ describe.concurrent('the network', () => {
     await until('all are healed', () => cloud.count('停用') === 0, see(daemon), 60_000);
   });
 
-  it.each([
-    ['FlowLimitExceeded', 429],
-    ['ServiceUnavailableTemp', 503],
-  ])('%s with Retry-After: the next list is not sent before that', async (code, status) => {
+  it('FlowLimitExceeded and ServiceUnavailableTemp with Retry-After: the next list is not sent before that', async () => {
     await using stage = new Stage();
-    const cloud = await stage.cloud({ tasks: tasks('late', 2) });
+    const refusals = { FlowLimitExceeded: 429, ServiceUnavailableTemp: 503 };
+    const clouds = new Map<string, PretendCloud>();
+    for (const code of Object.keys(refusals)) clouds.set(code, await stage.cloud({ tasks: tasks(code, 2) }));
     const daemon = await stage.start({
       folder: stage.folder(),
       env,
-      config: { server: plainServer, accounts: [account(cloud)], groups },
+      config: {
+        server: plainServer,
+        accounts: [...clouds].map(([code, cloud]) => account(cloud, code.toLowerCase())),
+        groups,
+      },
     });
-    await until('it polls', () => cloud.lists().length > 2, see(daemon));
-    const headers = { 'retry-after': '5' };
-    cloud.fault({ match: { action: 'list' }, effect: { kind: 'error', code, status, headers }, count: 1 });
-    const refusedAt = () => cloud.lists().findIndex(({ outcome }) => outcome === code);
-    await until('it is asked to wait', () => refusedAt() >= 0, see(daemon));
-    await until('it polls again', () => cloud.lists().length > refusedAt() + 1, see(daemon));
-    const [refused, next] = cloud.lists().slice(refusedAt());
-    expect((next?.at ?? 0) - (refused?.at ?? 0)).toBeGreaterThanOrEqual(5_000);
-    cloud.act({ kind: 'stop', taskId: 'late-0001' });
-    await until('it heals', () => cloud.restarts('late-0001').length > 0, see(daemon));
+    const waits = async (code: string, status: number, cloud: PretendCloud) => {
+      await until('it polls', () => cloud.lists().length > 2, see(daemon));
+      const headers = { 'retry-after': '5' };
+      cloud.fault({ match: { action: 'list' }, effect: { kind: 'error', code, status, headers }, count: 1 });
+      const refusedAt = () => cloud.lists().findIndex(({ outcome }) => outcome === code);
+      await until('it is asked to wait', () => refusedAt() >= 0, see(daemon));
+      await until('it polls again', () => cloud.lists().length > refusedAt() + 1, see(daemon));
+      const [refused, next] = cloud.lists().slice(refusedAt());
+      expect((next?.at ?? 0) - (refused?.at ?? 0)).toBeGreaterThanOrEqual(5_000);
+      cloud.act({ kind: 'stop', taskId: `${code}-0001` });
+      await until('it heals', () => cloud.restarts(`${code}-0001`).length > 0, see(daemon));
+    };
+    await Promise.all([...clouds].map(([code, cloud]) => waits(code, refusals[code as keyof typeof refusals], cloud)));
   });
 
   it('a schedule that does not come within a year is refused; one that comes once a year costs a scrape nothing', async () => {

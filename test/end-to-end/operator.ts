@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { plantedSecret } from '../../src/simulator/pretend-task.ts';
 import { account, env, key, type PretendCloud, tasks } from './cloud.ts';
 import { command, plainServer, Stage, until, writeConfig } from './daemon.ts';
+import { onCall } from './on-call.ts';
 
 const config = (cloud: PretendCloud) => ({
   server: plainServer,
@@ -26,9 +27,10 @@ describe.concurrent('the command line', () => {
     });
     const path = stage.folder();
     writeConfig(path, config(cloud));
-    const run = (...args: string[]) => command(path, args, env);
+    const run = (...args: string[]) => onCall(path, ...args);
+    const inItsProcess = (...args: string[]) => command(path, args, env);
 
-    const planned = await run('plan', '--json');
+    const planned = await inItsProcess('plan', '--json');
     expect([planned.code, planned.stderr]).toEqual([0, expect.not.stringContaining('rror')]);
     const verdicts = JSON.parse(planned.stdout).tasks.map(
       (task: { taskId: string; verdict: { kind: string; reason?: string } }) => [
@@ -42,15 +44,15 @@ describe.concurrent('the command line', () => {
       'ill-0001': 'restart',
       'other-0001': 'unmanaged',
     });
-    expect((await run('plan')).stdout).toMatch(/ill-0001\t.*RESTART/);
+    expect((await inItsProcess('plan')).stdout).toMatch(/ill-0001\t.*RESTART/);
     expect(cloud.restarts()).toEqual([]);
     expect(readdirSync(path)).toEqual(['relaykeeper.yaml']);
-    const early = await run('status');
+    const early = await inItsProcess('status');
     expect([early.code, early.stderr]).toEqual([6, expect.stringContaining('there is no such socket')]);
 
     const daemon = await stage.start({ folder: path, env });
     await daemon.saying('task-quarantined');
-    const status = await run('status');
+    const status = await inItsProcess('status');
     expect([status.code, status.stdout]).toEqual([0, expect.stringMatching(/ill-0001\till1\tvip\t.*quarantined/)]);
     const explained = await run('explain', 'ill-0001');
     expect([explained.code, explained.stdout]).toEqual([0, expect.stringMatching(/verdict +quarantined, until/)]);
@@ -263,15 +265,13 @@ describe.concurrent('secrets', () => {
     for (const token of [planted.hook, planted.hookFile, planted.guessed])
       outputs[`hook ${token}`] = (await daemon.askListen('POST', `/hooks/main/${token}`)).text;
     outputs['as reader'] = (await daemon.askListen('POST', '/-/reload', planted.reader)).text;
-    for (const args of [
-      ['status'],
-      ['explain', 'seen-0001', '--account', 'main'],
-      ['history', '--limit', '1000'],
-      ['plan'],
-      ['check'],
-    ]) {
-      const { stdout, stderr } = await command(path, args, env);
+    for (const args of [['status'], ['explain', 'seen-0001', '--account', 'main'], ['history', '--limit', '1000']]) {
+      const { stdout, stderr } = await onCall(path, ...args);
       outputs[`command ${args[0]}`] = stdout + stderr;
+    }
+    for (const name of ['plan', 'check']) {
+      const { stdout, stderr } = await command(path, [name], env);
+      outputs[`command ${name}`] = stdout + stderr;
     }
     expect((await daemon.stop()).code).toBe(0);
     outputs.stdout = daemon.stdout;

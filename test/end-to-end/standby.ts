@@ -35,45 +35,49 @@ const heals = async (daemon: Daemon, cloud: PretendCloud, taskId: string) => {
 };
 
 describe.concurrent('the same configuration started twice', () => {
-  it.each(['SIGTERM', 'SIGKILL'] as const)(
-    'the second stands by without port and socket, and has both after a %s of the first',
-    async (signal) => {
-      await using stage = new Stage();
-      const cloud = await stage.cloud({ tasks: tasks('a', 5) });
-      const folder = stage.folder();
-      const listen = `127.0.0.1:${await freePort()}`;
-      const first = await stage.start({ folder, env, config: config(cloud, { listen }) });
-      await first.saying('owner-gained');
+  it('the second stands by without port and socket, leaves them alone at its end, and has both after a SIGKILL and after a SIGTERM of the first', async () => {
+    await using stage = new Stage();
+    const cloud = await stage.cloud({ tasks: tasks('a', 5) });
+    const folder = stage.folder();
+    const listen = `127.0.0.1:${await freePort()}`;
+    const standsBy = async () => {
       const second = stage.spawn({ folder, env });
       await second.saying('standing-by');
       expect(second.said('listening')).toEqual([]);
       expect(second.said('doors-taken').length).toBe(2);
+      return second;
+    };
+    let owner = await stage.start({ folder, env, config: config(cloud, { listen }) });
+    await owner.saying('owner-gained');
+    expect((await (await standsBy()).stop()).code).toBe(0);
+    for (const [signal, first, later] of [
+      ['SIGKILL', 'a-0001', 'a-0002'],
+      ['SIGTERM', 'a-0003', 'a-0004'],
+    ] as const) {
+      const second = await standsBy();
       // It is the first that answers, and that heals.
-      const before = await first.get<Status>('/api/v1/status');
+      const before = await owner.get<Status>('/api/v1/status');
       expect(before.accounts[0]?.owned).toBe(true);
+      expect((await owner.ask('GET', '/-/ready')).status).toBe(200);
       expect((await command(folder, ['status'], env)).code).toBe(0);
-      await heals(first, cloud, 'a-0001');
+      await heals(owner, cloud, first);
       expect(second.running).toBe(true);
 
-      first.child.kill(signal);
-      await first.ended;
+      owner.child.kill(signal);
+      await owner.ended;
       await second.saying('owner-gained');
       await second.saying('listening', { url: `http://${listen}` });
       const after = await second.get<Status>('/api/v1/status');
       expect(after.startedAt).toBeGreaterThan(before.startedAt);
       expect(after.accounts[0]?.owned).toBe(true);
       expect((await second.askListen('GET', '/-/ready')).status).toBe(200);
-      await heals(second, cloud, 'a-0002');
-      // A third one, and the second leaves its socket to it.
-      const third = stage.spawn({ folder, env });
-      await third.saying('standing-by');
-      expect((await second.stop()).code).toBe(0);
-      await third.saying('listening');
+      await heals(second, cloud, later);
       expect(existsSync(join(folder, 'rk.sock'))).toBe(true);
-      expect((await third.stop()).code).toBe(0);
-      expect(existsSync(join(folder, 'rk.sock'))).toBe(false);
-    },
-  );
+      owner = second;
+    }
+    expect((await owner.stop()).code).toBe(0);
+    expect(existsSync(join(folder, 'rk.sock'))).toBe(false);
+  });
 
   it('with a port of its own it is ready there at once, and takes the socket alone', async () => {
     await using stage = new Stage();
@@ -90,18 +94,6 @@ describe.concurrent('the same configuration started twice', () => {
     expect((await second.get<Status>('/api/v1/status')).accounts[0]?.owned).toBe(true);
     await heals(second, cloud, 'a-0001');
   });
-
-  it('a standby that is told to stop ends, and leaves the socket to the owner', async () => {
-    await using stage = new Stage();
-    const cloud = await stage.cloud({ tasks: tasks('a', 2) });
-    const folder = stage.folder();
-    const first = await stage.start({ folder, env, config: config(cloud) });
-    await first.saying('owner-gained');
-    const second = stage.spawn({ folder, env });
-    await second.saying('doors-taken');
-    expect((await second.stop()).code).toBe(0);
-    expect((await first.ask('GET', '/-/ready')).status).toBe(200);
-  });
 });
 
 describe.concurrent('what a stranger has', () => {
@@ -113,9 +105,10 @@ describe.concurrent('what a stranger has', () => {
     stage.onLeave(() => stranger.close());
     const { port } = stranger.address() as { port: number };
     const folder = stage.folder();
-    const { code, stderr } = await stage.run({ folder, env, config: config(cloud, { listen: `127.0.0.1:${port}` }) });
-    expect([code, stderr]).toEqual([
+    const refused = await stage.run({ folder, env, config: config(cloud, { listen: `127.0.0.1:${port}` }) });
+    expect([refused.code, refused.stdout, refused.stderr]).toEqual([
       1,
+      '',
       expect.stringMatching(/^relaykeeper: server\.listen: .*the port is taken.*\n$/),
     ]);
     // Another store's daemon is a stranger too.

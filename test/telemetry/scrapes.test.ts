@@ -1,8 +1,7 @@
 /**
  * What a process shows at /metrics while things happen to it: every scrape adds up, whatever it falls into; counters
- * outlive a reload and nothing else; what was deleted is gone with the next list; a standby tells of itself alone.
+ * outlive a reload and nothing else; what was deleted is gone with the next list. Of a standby: test/end-to-end/ends.ts.
  */
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { account, env, type PretendCloud, tasks } from '../end-to-end/cloud.ts';
 import {
@@ -143,26 +142,4 @@ test.concurrent('a task that moves to another group while it is down: its outage
   await until('it is up', async () => (await daemon.metric('outage_endings_total')) === 1);
   expect(await daemon.metric('outage_endings_total', { group: 'vip', ending: 'recovered' })).toBe(1);
   expect(await daemon.metric('outage_duration_seconds_count', { group: 'sports' })).toBe(0);
-});
-
-test.concurrent('a standby tells of no task, no group and no poll', async () => {
-  await using stage = new Stage();
-  const cloud = await stage.cloud({ tasks: tasks('vip', 3) });
-  const [first, second] = [stage.folder(), stage.folder()];
-  const owner = await stage.start({ folder: first, env, config: config(cloud) });
-  await until('it owns the account', async () => (await owner.metric('tasks')) === 3);
-  const standby = await stage.start({
-    folder: second,
-    env,
-    config: config(cloud, { store: `sqlite:${join(first, 'rk.db')}` }),
-  });
-  await standby.saying('standing-by');
-  const told = await standby.metrics();
-  expect(sum(told, 'owner', { account: 'main' })).toBe(0);
-  expect(count(told, 'owner', { account: 'main' })).toBe(1);
-  const ofTasks =
-    /^relaykeeper_(tasks|task_(up|info|outage|last|restarts)|storm|holds|hold_|oldest|next_|last_poll|poll_interval|api_circuit)/;
-  expect(told.map(({ name }) => name).filter((name) => ofTasks.test(name))).toEqual([]);
-  await owner.stop();
-  await until('it has taken over', async () => (await standby.metric('tasks')) === 3);
 });
