@@ -56,11 +56,21 @@ export function createApi(options: AppOptions): Api {
   }
   const failed = async (req: HonoRequest, denial: Denial): Promise<Response> => {
     if (!isForPeople(req)) return failedResponse(denial);
-    const { denyVisit } = await import('./page/visits.ts');
-    return denyVisit(
-      { options, params: {}, request: req.raw, caller: { kind: 'anyone' }, query: {}, body: '' },
-      denial,
-    );
+    const stranger = {
+      options,
+      params: {},
+      request: req.raw,
+      caller: { kind: 'anyone' },
+      query: {},
+      body: '',
+    } as const;
+    try {
+      const { denyVisit } = await import('./page/visits.ts');
+      return await denyVisit(stranger, denial);
+    } catch {
+      // What made the page fail can keep it from saying so.
+      return failedResponse(denial);
+    }
   };
   app.notFound(({ req }) => failed(req, unknownAddress(req.method, req.path)));
   app.onError((error, { req }) => {

@@ -199,6 +199,18 @@ describe('every page', () => {
       expect((await send('GET', path, { headers })).json).toMatchObject({ code: 'no-such-address' });
   });
 
+  test('a page that fails, even in saying so, is answered all the same', async () => {
+    const failing = () => {
+      throw new Error('a mistake of ours');
+    };
+    const { on, told: lines } = await openWeb({ fake, tokens: failing });
+    for (const path of ['/', '/nowhere']) {
+      const answer = await on('listen')('GET', path, { headers: { accept: 'text/html' } });
+      expect(answer, path).toMatchObject({ json: { code: path === '/' ? 'failed' : 'no-such-address' } });
+    }
+    expect(lines.map(({ notice }) => notice)).toContain('request-failed');
+  });
+
   test('the language that somebody chose stays', async () => {
     const { web, on, send } = await signedIn('read');
     const answer = await on('listen')('POST', '/language', { raw: 'lang=zh&to=/tasks', headers: origin(web.url) });
