@@ -127,6 +127,7 @@ export function createTransport(options: TransportOptions): Transport {
 
 function exchange(pool: Pool, clock: Clock, request: HttpRequest, signal: AbortSignal): Promise<HttpOutcome> {
   if (signal.aborted) return Promise.resolve({ kind: 'aborted', left: false });
+  const giveUpAt = clock.monotonic() + request.timeoutMs;
   return new Promise((resolve) => {
     let controller: Dispatcher.DispatchController | undefined;
     let body: BodyReader | undefined;
@@ -153,6 +154,8 @@ function exchange(pool: Pool, clock: Clock, request: HttpRequest, signal: AbortS
       {
         // Called when a connection stands, right before the request is written to it.
         onRequestStart(itsController) {
+          // A process that was stopped hears of its connection before its timers: it may be late for this call.
+          if (clock.monotonic() >= giveUpAt) settle({ kind: controller ? 'lost' : 'never-left', why: 'timeout' });
           // Given up before it left, or (should undici ever do that) a second sending: not a byte more.
           if (settled || controller) return itsController.abort(new Error('not to be sent'));
           controller = itsController;

@@ -316,6 +316,24 @@ describe('never left: provably nothing was sent', () => {
     });
   });
 
+  test('the process was stopped past its deadline while the connection was made, and hears of that first: not sent', async () => {
+    let now = 0;
+    const clock = { ...systemClock, monotonic: () => now, after: () => () => {} };
+    const made = createTransport({ clock, connections: 1 });
+    cleanups.push(() => made.close());
+    const seen: string[] = [];
+    const server = await serve((response, request) => {
+      seen.push(request.action);
+      response.end('hi');
+    });
+    cleanups.push(server.close);
+    const late = made.send(post(server.url), never);
+    now = 2_000;
+    expect(await late).toEqual({ kind: 'never-left', why: 'timeout' });
+    expect(await made.send(post(server.url, { path: '/?Action=next' }), never)).toMatchObject({ kind: 'response' });
+    expect(seen).toEqual(['next']);
+  });
+
   test('a request that had to queue for a connection past its deadline is not sent afterwards', async () => {
     const seen: string[] = [];
     const server = await serve(async (response, request) => {
