@@ -22,7 +22,7 @@ interface Change {
 interface Mutant {
   readonly name: string;
   readonly changes: readonly Change[];
-  /** A table, or `pairs of: …`; undefined: the swarm. */
+  /** A table, `pairs of: …`, or `three replicas`; undefined: the swarm. */
   readonly by: string | undefined;
 }
 
@@ -69,14 +69,17 @@ async function run(folder: string, args: readonly string[]): Promise<string> {
 
 /** What caught it, or undefined. */
 async function caught(folder: string, { by }: Mutant): Promise<string | undefined> {
-  const kind = by?.replace(/^pairs of: /, '');
-  if (by !== undefined && by === kind) {
+  const ofReplicas = by === 'three replicas';
+  const kind = ofReplicas ? undefined : by?.replace(/^pairs of: /, '');
+  if (kind !== undefined && by === kind) {
     const text = await run(folder, ['node_modules/vitest/vitest.mjs', 'run', by]);
     if (/Tests .*\d+ failed/.test(text)) return by;
     if (/Tests .*\d+ passed/.test(text)) return undefined;
     throw new Error(`the table did not run:\n${text.slice(-2_000)}`);
   }
-  const how = kind ? ['--non-interference', '--kind', kind, '--pairs', `${mostSeeds}`] : ['--seeds', `1-${mostSeeds}`];
+  // One seed in five has three replicas.
+  const seeds = ofReplicas ? ['--seeds', `1-${5 * mostSeeds}`, '--replicas', '3'] : ['--seeds', `1-${mostSeeds}`];
+  const how = kind ? ['--non-interference', '--kind', kind, '--pairs', `${mostSeeds}`] : seeds;
   const text = await run(folder, ['test/sim/run.ts', ...how]);
   const found = kind ? /^[^|]*, seed (\d+): (.*)$/m.exec(text) : /^seed (\d+) FAILED: (.*)$/m.exec(text);
   if (found) return `seed ${found[1]}: ${found[2]?.slice(0, 160)}`;

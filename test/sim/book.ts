@@ -5,11 +5,15 @@
  *
  * Times are milliseconds of the world since the story's begin.
  */
+import type { Process } from './process.ts';
 import type { OfAttempt, Policy, TaskItem } from './seam.ts';
 
 const never = Number.NEGATIVE_INFINITY;
 
 export interface Call extends OfAttempt {
+  readonly of: Process;
+  /** The operator who asked for it. */
+  readonly by: string | undefined;
   sentAt: number | undefined;
   answeredAt: number | undefined;
   /** It may have reached its task: accepted or unanswered. */
@@ -22,6 +26,8 @@ export class TaskBook {
   /** Attempts that were not given back: for them it may have to wait, for its backoff or in quarantine. */
   readonly counted = new Set<string>();
   givenBackAt = never;
+  /** The next automatic attempt has to be so far from this one: nothing has forgotten it. */
+  lastAt = never;
   /** As the newest complete list that has it shows it. */
   item: TaskItem | undefined;
   /** Newest sights, by when they were asked for. */
@@ -87,6 +93,8 @@ export class Book {
   }
 
   circuitClosed(now: number): void {
+    // It ends the waits of those that failed meanwhile.
+    for (const task of this.tasks.values()) task.lastAt = never;
     this.circuit = undefined;
     this.circuitClosedAt = now;
   }

@@ -11,7 +11,7 @@ export function withCoincidences(script: Script): readonly Scheduled[] {
   const more = new Coincidences(script, new Dice(seed, 'coincidences'));
   more.reloadsWhileRestartsWait();
   if ((appetite?.step ?? 0) > 0) more.stepsDuringCalls();
-  if ((appetite?.step ?? 0) > 0 && script.replicas === 2) more.standbyAfterStep();
+  if ((appetite?.step ?? 0) > 0 && script.replicas > 1) more.standbyAfterStep();
   if ((appetite?.errors ?? 0) > 0) more.refusedAndCarriedOut();
   more.endInRefusal();
   if ((appetite?.step ?? 0) > 0) more.stepsWhileRestartsAreRefused();

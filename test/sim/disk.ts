@@ -4,6 +4,7 @@
  */
 
 import { between, draw, type Random, type Span } from '../../src/simulator/random.ts';
+import type { Process } from './process.ts';
 import {
   type Clock,
   type Hold,
@@ -37,21 +38,13 @@ export class Disk {
   readonly #random: Random;
   readonly #clock: Clock;
 
-  readonly #wall: () => number;
-
-  constructor(random: Random, clock: Clock, wall: () => number) {
+  constructor(random: Random, clock: Clock) {
     this.#random = random;
-    this.#wall = wall;
     this.#clock = clock;
   }
 
   /** The disk as one process has it. */
-  mountedBy(process: {
-    readonly alive: () => boolean;
-    readonly mayWrite: () => boolean;
-    readonly onSave: () => DeathAtSave | undefined;
-    readonly die: () => void;
-  }): LedgerStore {
+  mountedBy(process: Process): LedgerStore {
     const never = () => new Promise<never>(() => {});
     const pause = async () => {
       const ms = between(this.#random, this.weather.ms);
@@ -59,15 +52,15 @@ export class Disk {
     };
     return {
       load: async (account, budgetSince) => {
-        if (!process.alive()) return never();
+        if (!process.alive) return never();
         const fails = draw(this.#random) < this.weather.failing;
         await pause();
-        if (!process.alive()) return never();
+        if (!process.alive) return never();
         if (fails) throw new Error('the disk cannot be read');
-        return this.#loaded(account, budgetSince);
+        return this.loaded(account, budgetSince, process.clock.now());
       },
-      save: async (account, changes) => {
-        if (!process.alive()) return never();
+      save: async (_account, changes) => {
+        if (!process.alive) return never();
         const fails = draw(this.#random) < this.weather.failing;
         // Written at its beginning or at its end: a process that dies in between has it whole or not at all.
         const early = draw(this.#random) < 0.5;
@@ -76,8 +69,7 @@ export class Disk {
           process.die();
           return never();
         }
-        const write = () => this.#write(account, changes);
-        if (!process.mayWrite()) throw new Error('the account belongs to another process');
+        const write = () => this.write(changes);
         if (early && !fails) await write();
         if (death === 'after') {
           if (!early && !fails) await write();
@@ -85,9 +77,8 @@ export class Disk {
           return never();
         }
         await pause();
-        if (!process.alive()) return never();
+        if (!process.alive) return never();
         if (fails) throw new Error('the disk is full');
-        if (!early && !process.mayWrite()) throw new Error('the account belongs to another process');
         if (!early) await write();
       },
     };
@@ -98,8 +89,7 @@ export class Disk {
   }
 
   /** As the store does it: stored times in the future are taken as now. */
-  async #loaded(account: string, budgetSince: number): Promise<StoredLedger> {
-    const now = Math.floor(this.#wall());
+  async loaded(account: string, budgetSince: number, now: number): Promise<StoredLedger> {
     const { memory } = this;
     // Written back, so that what is in memory and what is on disk can be compared at the end.
     for (const [taskId, record] of memory.tasks) memory.tasks.set(taskId, mapTimes('task', record, notAfter(now)));
@@ -113,11 +103,11 @@ export class Disk {
     };
   }
 
-  #write(account: string, changes: LedgerChanges): Promise<void> {
+  write(changes: LedgerChanges): Promise<void> {
     this.savedAt = this.#clock.monotonic();
     for (const event of changes.events) {
       if (event.type === 'restart-intended') this.intended.add(event.attemptId);
     }
-    return this.memory.save(account, changes);
+    return this.memory.save('main', changes);
   }
 }

@@ -10,10 +10,15 @@ export type Happening =
   | { readonly kind: 'fault'; readonly fault: Fault; readonly lastsMs: number }
   | { readonly kind: 'unreachable'; readonly lastsMs: number }
   | { readonly kind: 'key'; readonly sees: 'all' | 'nothing' }
-  | { readonly kind: 'hold'; readonly id: string; readonly target: HoldTarget; readonly forMs: number | undefined }
-  | { readonly kind: 'unhold'; readonly id: string }
-  | { readonly kind: 'restart'; readonly taskId: string; readonly force: boolean }
-  | { readonly kind: 'release'; readonly taskId: string }
+  | (AtReplica & {
+      readonly kind: 'hold';
+      readonly id: string;
+      readonly target: HoldTarget;
+      readonly forMs: number | undefined;
+    })
+  | (AtReplica & { readonly kind: 'unhold'; readonly id: string })
+  | (AtReplica & { readonly kind: 'restart'; readonly taskId: string; readonly force: boolean })
+  | (AtReplica & { readonly kind: 'release'; readonly taskId: string })
   | { readonly kind: 'reload'; readonly configuration: Configuration }
   /** Refused before it touches anything. */
   | { readonly kind: 'bad-reload' }
@@ -22,9 +27,18 @@ export type Happening =
   | { readonly kind: 'step'; readonly ms: number; readonly during?: Call }
   | { readonly kind: 'pace'; readonly ppm: number }
   | { readonly kind: 'disk'; readonly weather: DiskWeather; readonly lastsMs: number }
-  | { readonly kind: 'die'; readonly death: Death | 'now'; readonly downMs: number }
-  | { readonly kind: 'terminate'; readonly downMs: number }
-  | { readonly kind: 'cut-off'; readonly lastsMs: number };
+  | (AtReplica & { readonly kind: 'die'; readonly death: Death | 'now'; readonly downMs: number })
+  | (AtReplica & { readonly kind: 'terminate'; readonly downMs: number })
+  /** Stopped like with SIGSTOP. */
+  | (AtReplica & { readonly kind: 'pause'; readonly lastsMs: number })
+  /** From the database, both ways. */
+  | (AtReplica & { readonly kind: 'cut-off'; readonly lastsMs: number })
+  | { readonly kind: 'database-restart'; readonly downMs: number };
+
+/** Undefined: the owner, whichever it is by then. */
+interface AtReplica {
+  readonly replica?: number;
+}
 
 export type HoldTarget =
   | { readonly kind: 'task'; readonly taskId: string }
@@ -42,7 +56,7 @@ export interface Script {
   readonly configuration: Configuration;
   readonly tasks: readonly TaskPlan[];
   readonly parameters: ParameterChange;
-  readonly replicas: 1 | 2;
+  readonly replicas: 1 | 3;
   readonly weatherMs: number;
   readonly schedule: readonly Scheduled[];
   /** Faults that this seed has, and how much of each. */

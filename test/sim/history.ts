@@ -3,7 +3,7 @@
  * heals, and all must end well.
  */
 
-import { seeded } from '../../src/simulator/random.ts';
+import { between, seeded } from '../../src/simulator/random.ts';
 import {
   addFault,
   advance,
@@ -16,14 +16,16 @@ import {
   type World,
 } from '../../src/simulator/world.ts';
 import { begin } from '../domain/story.ts';
+import { Database } from './database.ts';
 import { Disk, fairDisk } from './disk.ts';
 import { checkBooks, healAndCheck } from './ending.ts';
 import type { Happening, Script } from './happening.ts';
-import { Judge } from './judge.ts';
+import { Judge, mostDrift } from './judge.ts';
 import { heldBy } from './laws.ts';
+import { LockedFile } from './locked-file.ts';
+import { Machine } from './machine.ts';
 import { Neighbour } from './neighbour.ts';
-import { Owners } from './ownership.ts';
-import { type Call, type Configuration, Process } from './process.ts';
+import { type Call, type Configuration, type Home, Process } from './process.ts';
 import { managedBy, outsideItsTime } from './reading.ts';
 import { type Hold, lineOf, Refusal, type TaskItem, toldBy } from './seam.ts';
 import { accessKey } from './stage.ts';
@@ -64,7 +66,9 @@ export class History {
   readonly world: World;
   readonly disk: Disk;
   readonly judge: Judge;
-  readonly owners: Owners;
+  readonly machines: readonly Machine[];
+  readonly #home: Home;
+  readonly #database: Database | undefined;
   readonly #options: HistoryOptions;
   readonly #lines: (() => string)[] = [];
   readonly #sends: string[] = [];
@@ -75,42 +79,38 @@ export class History {
   readonly #everStarted: Process[] = [];
   #named = 0;
   configuration: Configuration;
-  #wallOffset = 0;
-  #ppm = 0;
-  #pacedFrom = 0;
   #steppedAt = Number.NEGATIVE_INFINITY;
   #unreachableUntil = Number.NEGATIVE_INFINITY;
   #diskBadUntil = Number.NEGATIVE_INFINITY;
-  #cutOffUntil = Number.NEGATIVE_INFINITY;
 
   constructor(script: Script, options: HistoryOptions = {}) {
     this.script = script;
     this.#options = options;
     this.configuration = script.configuration;
-    this.disk = new Disk(seeded(script.seed, 'disk'), this.clock, () => this.wall());
-    this.owners = new Owners(this.clock, script.replicas === 2 ? 'lease' : 'lock');
+    const { seed, replicas } = script;
+    this.disk = new Disk(seeded(seed, 'disk'), this.clock);
     const witness = {
       now: () => this.clock.monotonic(),
-      wall: () => this.wall(),
       disk: this.disk,
-      isOwner: (process: Process) => this.owners.isHeldBy(process),
-      leaseLeftMs: (process: Process) => this.owners.leftMs(process),
+      isOwner: (process: Process) => this.#home.leftMs(process) > 0,
+      leaseLeftMs: (process: Process) => this.#home.leftMs(process),
       note: (text: () => string) => this.note(text),
     };
-    this.judge = new Judge(witness, this.configuration);
+    this.judge = new Judge(witness, this.configuration, replicas);
+    const drifts = seeded(seed, 'drifts');
+    const driftPpm = () => (replicas === 1 ? 0 : between(drifts, [-mostDrift * 1e6, mostDrift * 1e6]));
+    this.machines = Array.from({ length: replicas }, () => new Machine(this.clock, driftPpm()));
+    const common = { disk: this.disk, clock: this.clock, judge: this.judge };
+    this.#database = replicas === 1 ? undefined : new Database({ ...common, random: seeded(seed, 'database') });
+    this.#home = this.#database ?? new LockedFile(this.disk, this.clock);
     this.world = createWorld({
       seed: script.seed,
       now: begin,
-      keys: [accessKey],
+      keys: [],
       tasks: script.tasks,
       parameters: script.parameters,
       watch: (arrival) => this.judge.arrived(arrival, arrival.at - begin),
     });
-  }
-
-  wall(): number {
-    const monotonic = this.clock.monotonic();
-    return begin + monotonic + this.#wallOffset + ((monotonic - this.#pacedFrom) * this.#ppm) / 1e6;
   }
 
   note(text: () => string): void {
@@ -128,18 +128,18 @@ export class History {
 
   // ---- processes -------------------------------------------------------------------------------------------------
 
-  #start(): void {
+  #start(machine: Machine): void {
     const { judge } = this;
+    const name = `p${++this.#named}`;
+    this.world.keys = [...this.world.keys, { ...accessKey, accessKeyId: name, ...this.#keySees }];
     const process: Process = new Process({
-      name: `p${++this.#named}`,
+      name,
       world: this.world,
       begin,
       clock: this.clock,
-      machine: { wall: () => this.wall() },
-      disk: this.disk,
+      machine,
+      home: this.#home,
       configuration: this.configuration,
-      ownership: (one) => this.owners.for(one),
-      mayWrite: (one) => this.owners.holder === one,
       unreachable: () => this.clock.monotonic() < this.#unreachableUntil,
       watcher: {
         told: (one, event) => {
@@ -156,19 +156,19 @@ export class History {
           this.#called(call);
         },
         observed: (one, observation, startedAt) => judge.observed(one, observation, startedAt),
-        looked: (look, startedAt) => judge.looked(look, startedAt),
+        looked: (one, look, startedAt) => judge.looked(one, look, startedAt),
         sent: (one, taskId) => {
           this.#sends.push(`${this.clock.monotonic()} ${taskId}`);
           this.#mark(`${this.clock.monotonic()} sends ${taskId}`);
           judge.sent(one, taskId);
         },
-        answered: (taskId, answer) => judge.answered(taskId, answer),
+        answered: (one, taskId, answer) => judge.answered(one, taskId, answer),
       },
       ...(this.#options.shuffle ? { shuffle: this.#options.shuffle } : {}),
     });
     process.onDeath = () => {
       this.note(() => `${process.name} DIES`);
-      this.owners.left(process, false);
+      this.#home.left(process);
       judge.left(process);
       this.#blurIfUnsaved();
     };
@@ -178,7 +178,6 @@ export class History {
     process.run();
     process.ended.then(
       () => {
-        if (process.alive) this.owners.left(process, true);
         if (process.alive) judge.left(process);
         this.#processes = this.#processes.filter((other) => other !== process);
       },
@@ -187,8 +186,24 @@ export class History {
   }
 
   get owner(): Process | undefined {
-    const { holder } = this.owners;
-    return holder?.alive && !holder.stopping ? holder : undefined;
+    return this.#processes.find((one) => one.alive && !one.stopping && this.#home.leftMs(one) > 0);
+  }
+
+  #at(replica: number | undefined): Process | undefined {
+    if (replica === undefined) return this.owner;
+    return this.#processes.find(
+      ({ machine, alive, stopping }) => machine === this.machines[replica] && alive && !stopping,
+    );
+  }
+
+  /** Once a second: nobody has the lease, and somebody could take it. */
+  #mindVacancy(database: Database): void {
+    const now = this.clock.monotonic();
+    const isAble = ({ alive, stopping, paused, machine }: Process) =>
+      alive && !stopping && !paused && now >= machine.cutOffUntil;
+    const isVacant = now >= this.#diskBadUntil && database.isFree() && this.#processes.some(isAble);
+    this.judge.actors?.look(now, isVacant);
+    this.clock.after(1_000, () => this.#mindVacancy(database));
   }
 
   // ---- what happens ------------------------------------------------------------------------------------------------
@@ -202,7 +217,8 @@ export class History {
   }
 
   async #play(): Promise<Outcome> {
-    for (let i = 0; i < this.script.replicas; i++) this.#start();
+    for (const machine of this.machines) this.#start(machine);
+    if (this.#database) this.#mindVacancy(this.#database);
     const neighbour = Neighbour.of(this.script.seed, this.clock);
     await this.#playScript();
     const wrong = neighbour?.wrong();
@@ -260,7 +276,7 @@ export class History {
   #step(ms: number): void {
     const now = this.clock.monotonic();
     this.note(() => `> the clock steps by ${ms} ms`);
-    this.#wallOffset += ms;
+    for (const machine of this.machines) machine.step(ms);
     this.#steppedAt = now;
     this.judge.stepped();
     this.judge.liveness.excuse(now + stepNoticedWithinMs);
@@ -298,16 +314,14 @@ export class History {
         this.#unreachableUntil = now + what.lastsMs;
         return;
       case 'key':
-        world.keys = what.sees === 'nothing' ? [{ ...accessKey, sees: 'nothing' }] : [accessKey];
+        this.#keysSee(what.sees);
         return;
       case 'step':
         if (what.during) this.#stepDuring.set(what.during, what.ms);
         else this.#step(what.ms);
         return;
       case 'pace':
-        this.#wallOffset += ((now - this.#pacedFrom) * this.#ppm) / 1e6;
-        this.#ppm = what.ppm;
-        this.#pacedFrom = now;
+        for (const machine of this.machines) machine.slew(what.ppm);
         return;
       case 'disk':
         this.disk.weather = what.weather;
@@ -321,15 +335,22 @@ export class History {
         this.#kill(what);
         return;
       case 'terminate':
-        this.#terminate(what.downMs);
+        this.#terminate(what);
         return;
-      case 'cut-off':
-        this.#cutOffUntil = now + what.lastsMs;
-        this.owners.cutOff = true;
-        this.judge.liveness.excuse(this.#cutOffUntil + renewedAfterMs);
-        this.clock.after(what.lastsMs, () => {
-          this.owners.cutOff = this.clock.monotonic() < this.#cutOffUntil;
-        });
+      case 'pause':
+        this.#pause(what);
+        return;
+      case 'cut-off': {
+        const { machine } = this.#at(what.replica) ?? {};
+        if (!machine) return;
+        machine.cutOffUntil = Math.max(machine.cutOffUntil, now + what.lastsMs);
+        this.judge.liveness.excuse(machine.cutOffUntil + renewedAfterMs);
+        return;
+      }
+      case 'database-restart':
+        this.#database?.restart(what.downMs);
+        this.#diskBadUntil = Math.max(this.#diskBadUntil, now + what.downMs);
+        this.judge.liveness.excuse(this.#diskBadUntil + renewedAfterMs);
         return;
       case 'reload':
         this.#reload(what.configuration);
@@ -346,8 +367,27 @@ export class History {
     return this.script.endless && ofOne ? Number.POSITIVE_INFINITY : lastsMs;
   }
 
-  #kill({ death, downMs }: Extract<Happening, { kind: 'die' }>): void {
-    const process = this.owner ?? this.#processes.find(({ alive, stopping }) => alive && !stopping);
+  #keySees: { readonly sees?: 'nothing' } = {};
+
+  #keysSee(sees: 'all' | 'nothing'): void {
+    this.#keySees = sees === 'nothing' ? { sees } : {};
+    this.world.keys = this.world.keys.map(({ accessKeyId }) => ({ ...accessKey, accessKeyId, ...this.#keySees }));
+  }
+
+  #pause({ replica, lastsMs }: Extract<Happening, { kind: 'pause' }>): void {
+    const process = this.#at(replica);
+    if (!process || process.paused) return;
+    this.note(() => `${process.name} is paused`);
+    process.pause();
+    this.judge.liveness.excuse(this.clock.monotonic() + lastsMs + renewedAfterMs);
+    this.clock.after(lastsMs, () => {
+      this.note(() => `${process.name} goes on`);
+      process.goOn();
+    });
+  }
+
+  #kill({ death, downMs, replica }: Extract<Happening, { kind: 'die' }>): void {
+    const process = this.#at(replica) ?? this.#processes.find(({ alive, stopping }) => alive && !stopping);
     if (!process) return;
     // Of several deaths that were meant for it, one is enough.
     if (process.dies) return;
@@ -355,20 +395,20 @@ export class History {
     process.onDeath = () => {
       before();
       this.#processes = this.#processes.filter((other) => other !== process);
-      this.clock.after(downMs, () => this.#start());
+      this.clock.after(downMs, () => this.#start(process.machine));
     };
     if (death === 'now') process.die();
     else process.dies = death;
   }
 
-  #terminate(downMs: number): void {
-    const process = this.owner;
+  #terminate({ replica, downMs }: Extract<Happening, { kind: 'terminate' }>): void {
+    const process = this.#at(replica);
     if (!process) return;
     this.#blurIfUnsaved();
     this.note(() => `${process.name} is told to stop`);
     process.stop();
     process.ended.then(() => {
-      if (process.alive) this.clock.after(downMs, () => this.#start());
+      if (process.alive) this.clock.after(downMs, () => this.#start(process.machine));
     });
   }
 
@@ -378,32 +418,43 @@ export class History {
     for (const process of this.#processes) {
       if (!process.alive || process.stopping) continue;
       process.reloaded = true;
-      process.gate.configure(configuration);
-      void process.keeper.configure(process.settings(configuration));
+      process.enter(() => {
+        process.gate.configure(configuration);
+        void process.keeper.configure(process.settings(configuration));
+      }, 'answer');
     }
   }
 
   #byHand(what: Extract<Happening, { kind: 'hold' | 'unhold' | 'restart' | 'release' | 'hook' }>): void {
-    const process = this.owner;
-    if (!process?.owns) return;
+    const process = this.#at('replica' in what ? what.replica : undefined);
+    if (!process || process.paused || (this.machines.length === 1 && !process.owns)) return;
     const { keeper } = process;
-    const refused = (cause: unknown) => {
-      if (!(cause instanceof Refusal)) this.judge.fail(`an operator was answered with ${String(cause)}`);
-      this.note(() => `  refused: ${String(cause)}`);
-    };
     const { judge } = this;
     const at = process.clock.now();
     const now = this.clock.monotonic();
+    if (what.kind === 'hook') {
+      keeper.pollSoon();
+      return;
+    }
+    const ask = (does: (by: string) => Promise<unknown>, done = () => {}) => {
+      const by = judge.actors?.asks(process, now) ?? 'eve';
+      const refused = (cause: unknown) => {
+        if (!(cause instanceof Refusal)) return judge.fail(`an operator was answered with ${String(cause)}`);
+        this.note(() => `  ${by} is refused: ${String(cause)}`);
+        judge.actors?.answered(by, cause);
+      };
+      does(by).then(() => {
+        judge.actors?.answered(by);
+        done();
+      }, refused);
+    };
     switch (what.kind) {
-      case 'hook':
-        keeper.pollSoon();
-        return;
       case 'restart':
         judge.book.asked.restarts.set(what.taskId, what.force);
-        void keeper.operator.restart(what.taskId, 'eve', what.force).catch(refused);
+        ask((by) => keeper.operator.restart(what.taskId, by, what.force));
         return;
       case 'release':
-        void keeper.operator.release(what.taskId, 'eve').catch(refused);
+        ask((by) => keeper.operator.release(what.taskId, by));
         return;
       case 'hold': {
         const { id, target, forMs } = what;
@@ -412,17 +463,23 @@ export class History {
         if (target.kind === 'group' && !groups.includes(target.group)) return;
         const endsAt = forMs === undefined ? undefined : at + forMs;
         const hold: Hold = { id, account: 'main', target, author: 'eve', reason: 'repair', createdAt: at, endsAt };
-        void keeper.operator.changeHold({ type: 'hold-added', at, account: 'main', hold }).then(() => {
-          const replaced = judge.book.reloadedAt >= now || judge.book.asked.holdsOff.has(id);
-          judge.must(replaced || this.disk.memory.holds.has(id), () => `hold ${id} was confirmed, and is not on disk`);
-        }, refused);
+        ask(
+          () => keeper.operator.changeHold({ type: 'hold-added', at, account: 'main', hold }),
+          () => {
+            const replaced = judge.book.reloadedAt >= now || judge.book.asked.holdsOff.has(id);
+            judge.must(
+              replaced || this.disk.memory.holds.has(id),
+              () => `hold ${id} was confirmed, and is not on disk`,
+            );
+          },
+        );
         return;
       }
       case 'unhold': {
         const hold = this.disk.memory.holds.get(what.id);
         if (!hold || (hold.endsAt ?? Infinity) <= at) return;
         judge.book.asked.holdsOff.add(what.id);
-        void keeper.operator.changeHold({ type: 'hold-removed', at, account: 'main', hold, by: 'eve' }).catch(refused);
+        ask((by) => keeper.operator.changeHold({ type: 'hold-removed', at, account: 'main', hold, by }));
         return;
       }
       default:
@@ -436,9 +493,10 @@ export class History {
     const { world } = this;
     this.note(() => '> the weather ends');
     removeFaults(world);
-    world.keys = [accessKey];
+    this.#keysSee('all');
     this.disk.weather = fairDisk;
-    this.owners.cutOff = false;
+    this.#diskBadUntil = 0;
+    for (const machine of this.machines) machine.cutOffUntil = 0;
     this.#unreachableUntil = Number.NEGATIVE_INFINITY;
     this.#stepDuring.clear();
     for (const process of this.#processes) process.dies = undefined;
@@ -481,7 +539,7 @@ export class History {
       if (!task) return [taskId];
       const due = outsideItsTime(item, policy, this.world.now) === undefined;
       const givenUp = task.abandoned || task.isOnlyWatched(policy, 'perhaps');
-      const held = heldBy(this.disk.holds(), taskId, policy.name, this.wall()) !== undefined;
+      const held = heldBy(this.disk.holds(), taskId, policy.name, this.owner?.machine.wall() ?? 0) !== undefined;
       return due && !givenUp && !held ? [taskId] : [];
     });
   }

@@ -42,7 +42,7 @@ export const homeTroubles = {
   },
   'cut-off': (weather) => {
     const { dice } = weather;
-    if (weather.replicas === 2) weather.at({ kind: 'cut-off', lastsMs: dice.ms(5 * second, 2 * minute) });
+    if (weather.replicas > 1) weather.at({ kind: 'cut-off', lastsMs: dice.ms(5 * second, 2 * minute) });
   },
   reload: (weather) => {
     const { dice } = weather;

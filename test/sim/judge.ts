@@ -9,6 +9,7 @@ import { Book, type Call, type TaskBook } from './book.ts';
 import type { Disk } from './disk.ts';
 import { type Scene, wrongByHand, wrongByRules } from './laws.ts';
 import { Liveness } from './liveness.ts';
+import { OneActor } from './one-actor.ts';
 import type { Configuration, Process } from './process.ts';
 import {
   type ErrorClass,
@@ -21,6 +22,8 @@ import {
 } from './seam.ts';
 
 const isRestart = /^(Restart|Continue|Relaunch)PullToPushTask$/;
+/** Parts of a second that a machine's clocks gain or lose in one. */
+export const mostDrift = 300e-6;
 /** Calls of before a reload arrive within their timeout. */
 const limitReachMs = 20_000;
 /** An open list circuit asks again after five minutes at the latest, and a sleeping loop looks at the clock each minute. */
@@ -32,7 +35,6 @@ const needsPerson: ReadonlySet<ErrorClass> = new Set(['auth', 'billing', 'clock'
 export interface Witness {
   /** Milliseconds since the story's begin. */
   readonly now: () => number;
-  readonly wall: () => number;
   readonly disk: Disk;
   readonly isOwner: (process: Process) => boolean;
   /** For so long the account is surely the process's. */
@@ -43,6 +45,8 @@ export interface Witness {
 export class Judge {
   readonly book = new Book();
   readonly liveness: Liveness;
+  /** Undefined: the account has one process at a time. */
+  readonly actors: OneActor | undefined;
   violation: string | undefined;
   sends = 0;
   readonly #witness: Witness;
@@ -55,10 +59,11 @@ export class Judge {
   #listBegan: number | undefined;
   #listEndedAt = 0;
 
-  constructor(witness: Witness, { perSecond }: Configuration) {
+  constructor(witness: Witness, { perSecond }: Configuration, replicas: number) {
     this.#witness = witness;
     this.#limits = [{ from: 0, perSecond }];
     this.liveness = new Liveness(this.book, (what) => this.fail(what));
+    this.actors = replicas > 1 ? new OneActor((what) => this.fail(what)) : undefined;
   }
 
   get now(): number {
@@ -104,8 +109,9 @@ export class Judge {
   // ---- the cloud's side ------------------------------------------------------------------------------------------
 
   /** Never more than the limit in any second at the server; no restart without a saved intent. */
-  arrived({ action, taskId = '', outcome }: Arrival, at: number): void {
-    this.#witness.note(() => `  arrives ${action} ${taskId} ${outcome}`);
+  arrived({ action, taskId = '', outcome, accessKeyId }: Arrival, at: number): void {
+    this.#witness.note(() => `  arrives ${accessKeyId} ${action} ${taskId} ${outcome}`);
+    this.actors?.arrived(accessKeyId, at);
     this.#arrivals.push(at);
     while ((this.#arrivals[0] ?? at) <= at - 1_000) this.#arrivals.shift();
     const inForce = this.#limits.filter((_, i, all) => (all[i + 1]?.from ?? Infinity) > at - limitReachMs);
@@ -127,6 +133,7 @@ export class Judge {
   observed(process: Process, observation: Observation, startedAt: number): void {
     const { book, now } = this;
     const { disk, note } = this.#witness;
+    if (process !== this.#owner) return;
     this.#listBegan = undefined;
     this.#listEndedAt = now;
     // A list that was read across a step of the clock is not used.
@@ -140,28 +147,29 @@ export class Judge {
     note(() => `  list complete ${observation.items.length}${observation.drift ? ' drift' : ''}`);
     const items = new Map(observation.items.map((item) => [item.taskId, item]));
     book.list = { items, at: now };
-    for (const item of observation.items) this.#saw(item, true);
+    for (const item of observation.items) this.#saw(process, item, true);
     this.liveness.listed(this.#scene(process), disk.holds());
   }
 
-  looked(look: LookResult, startedAt: number): void {
-    if (this.book.steppedAt > startedAt) return;
+  looked(process: Process, look: LookResult, startedAt: number): void {
+    if (process !== this.#owner || this.book.steppedAt > startedAt) return;
     this.#witness.note(() => `  look ${look.items.length}`);
-    for (const item of look.items) if (this.book.tasks.has(item.taskId)) this.#saw(item, false);
+    for (const item of look.items) if (this.book.tasks.has(item.taskId)) this.#saw(process, item, false);
   }
 
-  #saw(item: TaskItem, complete: boolean): void {
+  #saw({ machine }: Process, item: TaskItem, complete: boolean): void {
     // A sight is as old as its request.
-    const seenAt = this.now - Math.max(0, Math.floor(this.#witness.wall()) - item.requestedAt);
+    const seenAt = this.now - Math.max(0, Math.floor(machine.wall()) - item.requestedAt);
     this.book.task(item.taskId).saw(item, seenAt, complete);
   }
 
-  #scene({ configuration, keeper }: Process): Scene {
+  #scene({ configuration, keeper, machine }: Process): Scene {
     const { policies, requestTimeoutMs, verifyEveryMs, perSecond } = configuration;
     const pollEveryMs = Math.max(configuration.pollEveryMs, toldGapMs(keeper));
-    const wall = this.#witness.wall();
+    const wall = machine.wall();
+    const drift = this.actors ? 2 * mostDrift : 0;
     const cloudNow = Math.floor(wall) + keeper.cloud.clockOffsetMs();
-    return { policies, pollEveryMs, requestTimeoutMs, verifyEveryMs, perSecond, now: this.now, wall, cloudNow };
+    return { policies, pollEveryMs, requestTimeoutMs, verifyEveryMs, perSecond, now: this.now, wall, cloudNow, drift };
   }
 
   /** One actor, with a lease that covers the call; its intent on disk; never two calls of a task out at once. */
@@ -171,7 +179,7 @@ export class Judge {
     const task = this.book.task(taskId);
     const call = task.latest;
     note(() => `  sends ${process.name} ${taskId} ${call?.trigger ?? ''}`);
-    if (!call || call.sentAt !== undefined) {
+    if (call?.of !== process || call.sentAt !== undefined) {
       this.fail(`a restart of ${taskId} was sent without an intent`);
       return;
     }
@@ -182,15 +190,16 @@ export class Judge {
     wrong(!disk.intended.has(call.attemptId), 'before its intent was saved');
     call.sentAt = this.now;
     if (call.trigger === 'auto') task.counted.add(call.attemptId);
+    if (call.by !== undefined) this.actors?.done(call.by);
     this.liveness.called(task);
   }
 
-  answered(taskId: string, answer: RestartAnswer): void {
+  answered(process: Process, taskId: string, answer: RestartAnswer): void {
     const { book, now } = this;
     const { kind } = answer;
     this.#witness.note(() => `  answer ${taskId} ${kind} ${kind === 'accepted' ? '' : answer.failure.class}`);
     const call = book.task(taskId).latest;
-    if (!call) return;
+    if (call?.of !== process) return;
     call.answeredAt = now;
     call.mayWork = kind === 'accepted' || kind === 'unanswered';
     this.liveness.answered(now, now - (call.sentAt ?? now), answer);
@@ -202,16 +211,17 @@ export class Judge {
 
   told(process: Process, told: Told): void {
     const { book, now } = this;
+    const owns = this.#witness.isOwner(process);
+    if (told.kind === 'owned' && !this.actors)
+      this.must(owns, () => `${process.name} says that it owns the account, and it does not`);
+    // Who has lost the account and does not know it yet may say what it likes: nothing of it is saved or sent.
+    if (told.kind !== 'lost' && (!owns || (told.kind !== 'owned' && process !== this.#owner))) return;
     switch (told.kind) {
       case 'owned':
         if (this.#owner) this.#ended();
         this.#owner = process;
         this.#ownedSince = now;
         this.#listEndedAt = now;
-        this.must(
-          this.#witness.isOwner(process),
-          () => `${process.name} says that it owns the account, and it does not`,
-        );
         return;
       case 'lost':
         this.left(process);
@@ -231,19 +241,23 @@ export class Judge {
         return;
       case 'released':
         book.task(told.taskId).abandoned = false;
+        book.task(told.taskId).lastAt = Number.NEGATIVE_INFINITY;
         return;
       case 'forgotten':
         book.task(told.taskId).counted.clear();
         book.task(told.taskId).abandoned = false;
+        book.task(told.taskId).lastAt = Number.NEGATIVE_INFINITY;
         return;
       case 'given-back':
         book.task(told.taskId).counted.delete(told.attemptId);
+        book.task(told.taskId).lastAt = Number.NEGATIVE_INFINITY;
         book.task(told.taskId).givenBackAt = now;
         this.liveness.called(book.task(told.taskId));
         return;
       case 'moved':
         // The other group's policy judges its failures anew, and its wait begins anew.
         book.task(told.taskId).failedAt = Number.NEGATIVE_INFINITY;
+        book.task(told.taskId).lastAt = Number.NEGATIVE_INFINITY;
         this.liveness.called(book.task(told.taskId));
         return;
       case 'shadowed':
@@ -263,7 +277,7 @@ export class Judge {
         if (told.circuit === 'restart') book.circuitClosed(now);
         return;
       case 'hold-ended':
-        this.must((told.endsAt ?? Infinity) <= this.#witness.wall(), () => `hold ${told.id} ended early`);
+        this.must((told.endsAt ?? Infinity) <= process.machine.wall(), () => `hold ${told.id} ended early`);
         // Its end may die unsaved, and then the clock be set back before it.
         book.asked.holdsOff.add(told.id);
         return;
@@ -288,17 +302,18 @@ export class Judge {
 
   #intended(process: Process, told: Extract<Told, { kind: 'intended' }>): void {
     const { book } = this;
-    const { disk, isOwner } = this.#witness;
+    const { disk } = this.#witness;
     const task = book.task(told.taskId);
-    const { taskId, attemptId, trigger, group } = told;
-    const call: Call = { taskId, attemptId, trigger, group, sentAt: undefined, answeredAt: undefined, mayWork: false };
+    const { taskId, attemptId, trigger, group, by, probe } = told;
+    const open = { sentAt: undefined, answeredAt: undefined, mayWork: false };
+    const call: Call = { of: process, taskId, attemptId, trigger, group, by, ...open };
     const moment = { ...this.#scene(process), book, task, call, holds: disk.holds() };
     const wrong = trigger === 'auto' ? wrongByRules(moment) : wrongByHand(moment);
     this.must(!wrong, () => `restart of ${taskId}${trigger === 'manual' ? ' by hand' : ''}: ${wrong}`);
-    this.must(isOwner(process), () => `restart of ${taskId}: the account is another's`);
     const out = task.latest?.sentAt !== undefined && task.latest.answeredAt === undefined;
     this.must(!out, () => `restart of ${taskId}: another of it is out`);
     task.latest = call;
+    task.lastAt = trigger === 'auto' && !probe ? this.now : Number.NEGATIVE_INFINITY;
   }
 
   // ---- lists that must come ------------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ export interface Scene {
   readonly verifyEveryMs: number;
   readonly requestTimeoutMs: number;
   readonly perSecond: number;
+  /** By how much the clocks of two machines run apart at most. */
+  readonly drift: number;
 }
 
 export interface Moment extends Scene {
@@ -57,6 +59,13 @@ const seenSince: Law = ({ book, task: { latest, seenAt } }) =>
   Math.max(book.blurredAt, book.reloadedAt) < latest.answeredAt &&
   'nothing was seen of it since the one before was answered';
 
+/** Its backoff, whoever had the account before: of the longer ones the tables tell. Clocks of two machines run apart. */
+const spaced: TaskLaw = ({ book, task: { lastAt }, call, now, drift }, { backoff }) => {
+  const gapMs = now - lastAt;
+  const least = backoff.initialMs * (1 - paceSlack) - drift * now - tinyMs;
+  const anew = Math.max(book.reloadedAt, book.blurredAt, book.steppedAt);
+  return call.trigger === 'auto' && gapMs < least && anew < lastAt && `its last one is ${gapMs.toFixed(0)} ms ago`;
+};
 const managed: TaskLaw = ({ call }, policy) =>
   policy.name !== call.group && `it is ${policy.name}'s, not ${call.group}'s`;
 const watched: TaskLaw = ({ task }, policy) => task.isOnlyWatched(policy, 'surely') && 'it is only observed';
@@ -75,7 +84,7 @@ export function wrongByRules(moment: Moment): string | undefined {
   const item = moment.book.list?.items.get(moment.task.taskId);
   const policy = item && managedBy(moment.policies, item);
   if (!policy) return 'it is unmanaged';
-  for (const law of [managed, watched, held, inTime]) {
+  for (const law of [managed, watched, held, inTime, spaced]) {
     const wrong = law(moment, policy, item);
     if (wrong) return wrong;
   }

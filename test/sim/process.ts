@@ -2,11 +2,14 @@
  * One process of the daemon, as far as one account goes: keeper, gate and client on a clock of the machine, and its
  * death. A dead process runs no timer, sends nothing and writes nothing; what it had sent is on its way all the same.
  */
+import { coveredGate } from '../../src/app/covered-gate.ts';
+import { follow } from '../../src/app/following.ts';
 import { pretendTransport } from '../../src/app/pretend.ts';
 import { createCloud } from '../../src/cloud/client.ts';
 import { createGate } from '../../src/cloud/limiter/gate.ts';
 import type { World } from '../../src/simulator/world.ts';
 import type { DeathAtSave, Disk } from './disk.ts';
+import type { Enter, Machine } from './machine.ts';
 import {
   type Clock,
   type Cloud,
@@ -17,18 +20,24 @@ import {
   isKept,
   Keeper,
   type KeeperSettings,
+  type LedgerStore,
   type LookResult,
   type Observation,
   type Ownership,
   type Policies,
   type RestartAnswer,
   retiredActionsOf,
+  type Shared,
   type TaskItem,
   toldBy,
 } from './seam.ts';
-import { every, ofTheTests } from './stage.ts';
+import { every, keysOf, ofTheTests } from './stage.ts';
 import { createThinCloud } from './thin-cloud.ts';
 import type { VirtualClock } from './virtual-clock.ts';
+
+const account = 'main';
+/** Kept by nobody: what a replica owns of them counts when accounts are shared out. */
+const otherAccounts = ['another', 'besides'];
 
 /** What of the configuration a history changes. */
 export interface Configuration {
@@ -44,9 +53,20 @@ export interface Configuration {
   readonly subAccount: boolean;
 }
 
-/** The machine's clocks: the wall clock steps and drifts, the monotonic one only drifts with the world's. */
-export interface Machine {
-  wall(): number;
+/** Where the ledger is, and whose the account is by what stands there. */
+export interface Home {
+  readonly disk: Disk;
+  open(process: Process): {
+    readonly store: LedgerStore;
+    readonly ownership: Ownership;
+    /** Absent: no other process uses it. */
+    readonly shared?: Shared;
+    close(): Promise<void>;
+  };
+  /** Milliseconds for which the account is surely the process's; 0: it is not. */
+  leftMs(process: Process): number;
+  /** It is dead. */
+  left(process: Process): void;
 }
 
 export type Call = 'list' | 'look' | 'restart';
@@ -58,9 +78,9 @@ export interface Watcher {
   told(process: Process, event: Event): void;
   /** `startedAt`: by the world's clock. */
   observed(process: Process, observation: Observation, startedAt: number): void;
-  looked(look: LookResult, startedAt: number): void;
+  looked(process: Process, look: LookResult, startedAt: number): void;
   sent(process: Process, taskId: string): void;
-  answered(taskId: string, answer: RestartAnswer): void;
+  answered(process: Process, taskId: string, answer: RestartAnswer): void;
 }
 
 export interface ProcessOptions {
@@ -69,10 +89,8 @@ export interface ProcessOptions {
   readonly begin: number;
   readonly clock: VirtualClock;
   readonly machine: Machine;
-  readonly disk: Disk;
+  readonly home: Home;
   readonly configuration: Configuration;
-  readonly ownership: (process: Process) => Ownership;
-  readonly mayWrite: (process: Process) => boolean;
   readonly unreachable: () => boolean;
   readonly watcher: Watcher;
   readonly shuffle?: (items: readonly TaskItem[]) => readonly TaskItem[];
@@ -86,8 +104,12 @@ export class Process {
   readonly keeper: Keeper;
   readonly gate: Gate;
   readonly clock: Clock;
+  readonly machine: Machine;
   configuration: Configuration;
   alive = true;
+  paused = false;
+  /** What came while it was paused. */
+  #late: Record<Parameters<Enter>[1], (() => void)[]> = { answer: [], timer: [] };
   stopping = false;
   /** It has told that the account is its own. */
   owns = false;
@@ -101,6 +123,8 @@ export class Process {
   /** Calls that are on their way to the cloud. */
   readonly #stop = new AbortController();
   readonly #options: ProcessOptions;
+  readonly #close: () => Promise<void>;
+  #beside: () => Promise<void> = async () => {};
   ended: Promise<void> = Promise.resolve();
   onDeath: () => void = () => {};
 
@@ -108,21 +132,21 @@ export class Process {
     this.#options = options;
     this.name = options.name;
     this.configuration = options.configuration;
+    this.machine = options.machine;
     this.counters = countersFor(options.configuration.policies);
-    this.clock = clockOf(options.clock, options.machine, () => this.alive);
+    this.clock = this.machine.clockFor(this.enter, () => this.alive);
+    const { store, ownership, shared, close } = options.home.open(this);
+    this.#close = close;
     const { perSecond, spacing } = options.configuration;
-    this.gate = createGate({ perSecond, spacing, clock: this.clock });
+    const covered = () => ownership.remainingMs(account) > this.configuration.requestTimeoutMs;
+    this.gate = coveredGate(createGate({ perSecond, spacing, clock: this.clock }), covered, this.clock);
     this.keeper = new Keeper({
       ...this.settings(options.configuration),
-      account: 'main',
+      account,
       gate: this.gate,
-      store: options.disk.mountedBy({
-        alive: () => this.alive,
-        mayWrite: () => options.mayWrite(this),
-        onSave: () => this.#deathAtSave(),
-        die: () => this.die(),
-      }),
-      ownership: options.ownership(this),
+      store,
+      ownership,
+      elsewhere: shared && ((request) => shared.ask(account, request)),
       clock: this.clock,
       tell: (event) => {
         if (!this.alive) return;
@@ -139,16 +163,57 @@ export class Process {
       },
       complain: () => {},
     });
+    if (shared) this.#beside = () => this.#shareStore(shared, ownership);
   }
 
   run(): void {
-    this.ended = this.keeper.run(this.#stop.signal);
+    const beside = this.#beside();
+    this.ended = this.keeper.run(this.#stop.signal).then(async () => {
+      await beside;
+      await this.#close();
+    });
+  }
+
+  /** What a standby shows and asks, and accounts beside this one, so that the replicas share them out. */
+  async #shareStore(shared: Shared, ownership: Ownership): Promise<void> {
+    const { signal } = this.#stop;
+    const crew = { keeper: () => this.keeper, keepers: () => [this.keeper] };
+    const keepIdly = async (other: string) => {
+      while (!signal.aborted) {
+        const owned = await ownership.acquire(other, signal).catch(() => undefined);
+        if (!owned) return;
+        const over = AbortSignal.any([signal, owned.lost]);
+        await new Promise((resolve) => over.addEventListener('abort', resolve, { once: true }));
+        await owned.handOver?.();
+      }
+    };
+    await Promise.all([follow(shared, crew, this.clock).run(signal), ...otherAccounts.map(keepIdly)]);
+  }
+
+  /** Whatever comes from outside, or is due: at once, or when the process goes on. */
+  readonly enter: Enter = (run, what) => {
+    if (!this.alive) return;
+    if (this.paused) this.#late[what].push(run);
+    else run();
+  };
+
+  /** SIGSTOP. */
+  pause(): void {
+    this.paused = true;
+  }
+
+  /** SIGCONT: it wakes where it waits for answers, and looks at its timers after them. */
+  goOn(): void {
+    const { answer, timer } = this.#late;
+    this.#late = { answer: [], timer: [] };
+    this.paused = false;
+    for (const run of [...answer, ...timer]) this.#options.clock.after(0, () => this.enter(run, 'timer'));
   }
 
   /** SIGTERM. */
   stop(): void {
     this.stopping = true;
-    this.#stop.abort(new Error('stop'));
+    this.enter(() => this.#stop.abort(new Error('stop')), 'answer');
   }
 
   /** SIGKILL. */
@@ -165,7 +230,8 @@ export class Process {
     this.#stop.abort(new Error('the history is over'));
   }
 
-  #deathAtSave(): DeathAtSave | undefined {
+  /** Whether it dies around this save. */
+  onSave(): DeathAtSave | undefined {
     return this.dies?.at === 'save' ? this.dies.write : undefined;
   }
 
@@ -184,19 +250,21 @@ export class Process {
   }
 
   #cloud(configuration: Configuration): Cloud {
-    const { world, clock, machine, begin, unreachable, shuffle } = this.#options;
+    const { world, clock, begin, unreachable, shuffle } = this.#options;
     const { requestTimeoutMs, pageSize } = configuration;
     const retiredActions = () => retiredActionsOf(this.keeper);
     const onRetired = (from: string, to: string) => this.keeper.actionRetired(from, to);
     const common = { gate: this.gate, requestTimeoutMs, pageSize, retiredActions };
     if (configuration.client === 'thin') {
-      const thin = { ...common, world, clock, begin, onRetired, unreachable, alive: () => this.alive };
-      return createThinCloud({ ...thin, wall: () => machine.wall(), ...(shuffle ? { shuffle } : {}) });
+      const process = { name: this.name, clock: this.clock, enter: this.enter, alive: () => this.alive };
+      const thin = { ...common, world, clock, begin, onRetired, unreachable, process };
+      return createThinCloud({ ...thin, ...(shuffle ? { shuffle } : {}) });
     }
     const network = pretendTransport(world, clock);
     return createCloud({
       ...ofTheTests,
       ...common,
+      credentials: keysOf(this.name),
       subAccount: configuration.subAccount,
       clock: this.clock,
       transport: {
@@ -204,7 +272,7 @@ export class Process {
           if (!this.alive) return new Promise(() => {});
           if (unreachable()) return { kind: 'never-left', why: 'refused' };
           const outcome = await network.send(request, signal);
-          return this.alive ? outcome : new Promise(() => {});
+          return new Promise((resolve) => this.enter(() => resolve(outcome), 'answer'));
         },
         close: () => network.close(),
       },
@@ -230,7 +298,7 @@ export class Process {
         const startedAt = clock.monotonic();
         watcher.calls(this, 'look');
         const look = await cloud.look(cloudGroups, signal);
-        if (this.alive && !signal.aborted) watcher.looked(look, startedAt);
+        if (this.alive && !signal.aborted) watcher.looked(this, look, startedAt);
         return look;
       },
       restart: async (task, permit, signal) => {
@@ -241,26 +309,10 @@ export class Process {
         if (this.dies?.at === 'send') this.die();
         const answer = await pending;
         if (!this.alive) return new Promise(() => {});
-        watcher.answered(task.taskId, answer);
+        watcher.answered(this, task.taskId, answer);
         if (this.dies?.at === 'answer') this.die();
         return answer;
       },
     };
   }
-}
-
-function clockOf(clock: VirtualClock, machine: Machine, alive: () => boolean): Clock {
-  return {
-    now: () => Math.floor(machine.wall()),
-    monotonic: () => clock.monotonic(),
-    sleep: async (ms, signal) => {
-      await clock.sleep(ms, signal);
-      if (!alive()) await new Promise(() => {});
-    },
-    after: (ms, run) =>
-      clock.after(ms, () => {
-        if (alive()) run();
-      }),
-    yield: () => (alive() ? Promise.resolve() : new Promise(() => {})),
-  };
 }

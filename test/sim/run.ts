@@ -2,12 +2,15 @@
  * `npm run sim -- --seed N [--trace]`   plays one seed; with --trace tells all of it
  * `npm run sim -- --seeds A-B`          plays a range, and ends at the first that fails
  * `npm run sim -- --minutes M`          plays fresh seeds for so long, on two threads
+ * with `--all` goes on after a failure, with `--replicas 3` plays only the seeds of so many processes, with `--hours H`
+ * ends after so many simulated hours
  * `npm run sim -- --non-interference --pairs N [--kind K] [--seed FIRST]`   the table of non-interference.ts
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { reportPairs } from './non-interference-report.ts';
+import { scriptOf } from './script.ts';
 import { playSeed, type Verdict } from './swarm.ts';
 
 interface Share {
@@ -15,6 +18,7 @@ interface Share {
   readonly step: number;
   readonly last: number;
   readonly endsAt: number;
+  readonly replicas: number | undefined;
 }
 
 function tell({ seed, violation, lines }: Verdict): void {
@@ -41,8 +45,9 @@ async function one(seed: number, trace: boolean): Promise<void> {
   );
 }
 
-async function share({ first, step, last, endsAt }: Share): Promise<void> {
+async function share({ first, step, last, endsAt, replicas }: Share): Promise<void> {
   for (let seed = first; seed <= last && Date.now() < endsAt; seed += step) {
+    if (replicas !== undefined && scriptOf(seed).replicas !== replicas) continue;
     // Told before: one that takes its thread down with it must be known too.
     parentPort?.postMessage(seed);
     const { lines, sends: _sends, ...verdict } = await playSeed(seed);
@@ -50,7 +55,13 @@ async function share({ first, step, last, endsAt }: Share): Promise<void> {
   }
 }
 
-async function many(first: number, last: number, minutes: number, keepGoing: boolean): Promise<void> {
+interface Range extends Pick<Share, 'first' | 'last' | 'replicas'> {
+  readonly minutes: number;
+  readonly hours: number;
+  readonly keepGoing: boolean;
+}
+
+async function many({ first, last, minutes, hours: mostHours, replicas, keepGoing }: Range): Promise<void> {
   const threads = Math.min(availableParallelism(), 2);
   const startedAt = Date.now();
   const endsAt = startedAt + minutes * 60_000;
@@ -59,7 +70,7 @@ async function many(first: number, last: number, minutes: number, keepGoing: boo
   let restarts = 0;
   const failed: number[] = [];
   const workers = Array.from({ length: threads }, (_, index) => {
-    const data: Share = { first: first + index, step: threads, last, endsAt };
+    const data: Share = { first: first + index, step: threads, last, endsAt, replicas };
     return new Worker(new URL(import.meta.url), { workerData: data });
   });
   await Promise.all(
@@ -75,6 +86,7 @@ async function many(first: number, last: number, minutes: number, keepGoing: boo
             seeds++;
             hours += verdict.hours;
             restarts += verdict.restarts;
+            if (hours >= mostHours) for (const other of workers) void other.terminate();
             if (!verdict.violation) return;
             failed.push(verdict.seed);
             if (failed.length === 1) tell(verdict);
@@ -103,6 +115,8 @@ else {
       minutes: { type: 'string' },
       trace: { type: 'boolean', default: false },
       all: { type: 'boolean', default: false },
+      replicas: { type: 'string' },
+      hours: { type: 'string' },
       'non-interference': { type: 'boolean', default: false },
       pairs: { type: 'string', default: '340' },
       kind: { type: 'string' },
@@ -112,6 +126,15 @@ else {
   if (values['non-interference']) {
     if (!(await reportPairs(Number(values.pairs), Number(values.seed ?? 1), values.kind))) process.exitCode = 1;
   } else if (values.seed !== undefined) await one(Number(values.seed), values.trace);
-  else if (values.seeds !== undefined) await many(first, last, Number(values.minutes ?? 60), values.all);
-  else await many(Date.now() % 1_000_000_000, Number.MAX_SAFE_INTEGER, Number(values.minutes ?? 1), values.all);
+  else {
+    const fresh = values.seeds === undefined;
+    await many({
+      first: fresh ? Date.now() % 1_000_000_000 : first,
+      last,
+      minutes: Number(values.minutes ?? (fresh ? 1 : 60)),
+      hours: Number(values.hours ?? Number.POSITIVE_INFINITY),
+      replicas: values.replicas === undefined ? undefined : Number(values.replicas),
+      keepGoing: values.all,
+    });
+  }
 }

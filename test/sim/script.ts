@@ -12,6 +12,7 @@ import { Dice, hour, minute, second } from './dice.ts';
 import { type Script, type Trouble, troubles } from './happening.ts';
 import { cloudGroupFor, groupsOf, stormOf } from './policies.ts';
 import type { Configuration } from './process.ts';
+import { withReplicas } from './replica-troubles.ts';
 import { tasksOf } from './tasks.ts';
 import { Weather } from './weather.ts';
 
@@ -37,7 +38,7 @@ export function scriptOf(seed: number): Script {
     troubles.map((trouble) => [trouble, dice.chance(0.5) ? 0 : dice.chance(0.25) ? 4 : 1]),
   ) as Record<Trouble, number>;
   if (configuration.client === 'real') appetite.malformed = Math.min(appetite.malformed, 1);
-  const replicas = dice.chance(0.2) ? 2 : 1;
+  const replicas = dice.chance(0.2) ? 3 : 1;
   const weather = new Weather({ dice, tasks, configuration, cloudGroups, weatherMs, appetite, replicas });
   const parameters = parametersOf(dice);
   const script: Script = {
@@ -51,7 +52,8 @@ export function scriptOf(seed: number): Script {
     appetite,
     endless: new Dice(seed, 'endless').chance(0.15),
   };
-  return { ...script, schedule: withCoincidences(script) };
+  const schedule = withCoincidences(script);
+  return { ...script, schedule: replicas === 1 ? schedule : withReplicas(script, schedule) };
 }
 
 function sizeOf(dice: Dice, client: 'thin' | 'real'): number {

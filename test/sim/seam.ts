@@ -17,7 +17,13 @@ export type { AccountRecord, BudgetEntry, StoredLedger, TaskRecord } from '../..
 export { mapTimes, notAfter } from '../../src/domain/memory/times.ts';
 export type { Cloud, CloudTrace, LookResult } from '../../src/domain/ports/cloud-port.ts';
 export type { Gate, Permit, RateLimit } from '../../src/domain/ports/gate-port.ts';
-export type { LedgerChanges, LedgerStore, Ownership } from '../../src/domain/ports/store-port.ts';
+export type {
+  LedgerChanges,
+  LedgerStore,
+  OperatorOutcome,
+  Ownership,
+  Shared,
+} from '../../src/domain/ports/store-port.ts';
 export type { Clock, Schedule } from '../../src/domain/ports/time-port.ts';
 export type { Event, Hold } from '../../src/domain/words/events.ts';
 export type { CallFailure, ErrorClass } from '../../src/domain/words/failure.ts';
@@ -44,7 +50,7 @@ export interface OfAttempt extends OfTask {
 /** What a process says, as far as the judge listens. */
 export type Told =
   | { readonly kind: 'owned' | 'lost' }
-  | (OfAttempt & { readonly kind: 'intended' })
+  | (OfAttempt & { readonly kind: 'intended'; readonly by: string | undefined; readonly probe: boolean })
   | (OfAttempt & { readonly kind: 'failed' })
   | (OfAttempt & { readonly kind: 'given-back' })
   /** `released`: its attempts or its abandonment are forgotten. */

@@ -43,15 +43,18 @@ import { VirtualClock } from './virtual-clock.ts';
 
 export const accessKey = { accessKeyId: 'AKLTtest', secretAccessKey: 'test-secret-key' };
 
+export const keysOf = (accessKeyId: string) =>
+  ({
+    from: 'static',
+    accessKeyId: { value: accessKeyId },
+    secretAccessKey: { value: accessKey.secretAccessKey },
+  }) as const;
+
 /** What every real client in the tests has. */
 export const ofTheTests = {
   account: 'main',
   provider: 'volcengine',
-  credentials: {
-    from: 'static',
-    accessKeyId: { value: accessKey.accessKeyId },
-    secretAccessKey: { value: accessKey.secretAccessKey },
-  },
+  credentials: keysOf(accessKey.accessKeyId),
   env: {},
   cloudGroups: [],
   restartAction: 'auto',

@@ -18,6 +18,7 @@ import { type Outcome, statusOf } from '../../src/simulator/envelope.ts';
 import { type End, type LiveFault, matchesItem } from '../../src/simulator/faults.ts';
 import type { Task } from '../../src/simulator/pretend-task.ts';
 import { advance, cloudNow, statusNow, type World } from '../../src/simulator/world.ts';
+import type { Enter } from './machine.ts';
 import type {
   CallFailure,
   Clock,
@@ -36,8 +37,14 @@ export interface ThinCloudOptions {
   readonly clock: Clock;
   /** World's time for `clock`'s monotonic zero, Unix milliseconds. */
   readonly begin: number;
-  /** What the process takes for the time. */
-  readonly wall: () => number;
+  readonly process: {
+    /** Its calls are told apart by it, as by a key of its own. */
+    readonly name: string;
+    readonly clock: Clock;
+    readonly enter: Enter;
+    /** False once it is dead: nothing is sent any more. */
+    readonly alive: () => boolean;
+  };
   readonly gate: Gate;
   readonly requestTimeoutMs: number;
   readonly pageSize: number;
@@ -45,8 +52,6 @@ export interface ThinCloudOptions {
   readonly onRetired: (from: string, to: string) => void;
   /** The endpoint cannot be reached: calls provably never leave. */
   readonly unreachable: () => boolean;
-  /** False once the process is dead: nothing is sent any more. */
-  readonly alive: () => boolean;
   /** Another order of the items on a page; decisions must not depend on it. */
   readonly shuffle?: (items: readonly TaskItem[]) => readonly TaskItem[];
 }
@@ -72,8 +77,8 @@ const statuses: Readonly<Record<string, TaskStatus>> = {
 };
 
 export function createThinCloud(options: ThinCloudOptions): Cloud {
-  const { world, clock, gate } = options;
-  const wall = () => Math.floor(options.wall());
+  const { world, clock, gate, process } = options;
+  const wall = () => process.clock.now();
   const offset = createClockOffset(() => {});
   const restartActions = createRestartActions('auto', options.retiredActions, options.onRetired);
   let sizes = new Map<string, number>();
@@ -86,13 +91,13 @@ export function createThinCloud(options: ThinCloudOptions): Cloud {
     permit: Permit,
     run: (twists: readonly LiveFault[], sentAt: number) => { outcome: Outcome; value: T },
   ): Promise<CallEnd<T>> {
-    if (!options.alive()) return new Promise(() => {});
+    if (!process.alive()) return new Promise(() => {});
     const sentAt = wall();
     if (options.unreachable()) {
       permit.done('never-left');
       return Promise.resolve({ kind: 'failed', failure: noAnswer('network', 'refused'), reached: 'never-left' });
     }
-    const named = { action, taskId, cloudGroups, accessKeyId: undefined };
+    const named = { action, taskId, cloudGroups, accessKeyId: process.name };
     const signedAt = sentAt + offset.offsetMs();
     return new Promise((resolve) => {
       let over = false;
@@ -100,11 +105,11 @@ export function createThinCloud(options: ThinCloudOptions): Cloud {
         if (over) return;
         over = true;
         takeBack();
-        if (!options.alive()) return;
+        if (!process.alive()) return;
         permit.done(outcome);
         resolve(end);
       };
-      const takeBack = clock.after(options.requestTimeoutMs, () =>
+      const takeBack = process.clock.after(options.requestTimeoutMs, () =>
         finish('lost', { kind: 'failed', failure: noAnswer('timeout', 'no whole answer in time'), reached: 'unknown' }),
       );
       advance(world, worldNow());
@@ -113,18 +118,20 @@ export function createThinCloud(options: ThinCloudOptions): Cloud {
         const reply = arrival(world, named, signedAt, (twists) => run(twists, sentAt));
         if (reply === 'stall') return;
         const date = new Date(cloudNow(world)).toUTCString();
-        clock.after(wayMs(world, named, 'downlinkMs'), () => {
-          const { end } = reply;
-          if (over) return;
-          if (end.kind === 'failed' && end.reached === 'unknown') return finish('lost', end);
-          if (end.kind === 'failed' && end.failure.class === 'throttled' && options.alive()) {
-            const limit = throttledLimit(action, end.failure);
-            if (limit) gate.throttled(limit);
-          }
-          if (end.kind === 'failed' && end.failure.class === 'clock') offset.forget();
-          offset.sample(date, sentAt, wall());
-          finish('answered', end.kind === 'ok' ? { ...end, sentAt } : end);
-        });
+        clock.after(wayMs(world, named, 'downlinkMs'), () =>
+          process.enter(() => {
+            const { end } = reply;
+            if (over) return;
+            if (end.kind === 'failed' && end.reached === 'unknown') return finish('lost', end);
+            if (end.kind === 'failed' && end.failure.class === 'throttled') {
+              const limit = throttledLimit(action, end.failure);
+              if (limit) gate.throttled(limit);
+            }
+            if (end.kind === 'failed' && end.failure.class === 'clock') offset.forget();
+            offset.sample(date, sentAt, wall());
+            finish('answered', end.kind === 'ok' ? { ...end, sentAt } : end);
+          }, 'answer'),
+        );
       });
     });
   }
@@ -151,8 +158,7 @@ export function createThinCloud(options: ThinCloudOptions): Cloud {
         continue;
       }
       if (!resent.has(end.failure.class) || resends >= longestResends) return end;
-      await clock.sleep(250 * 2 ** resends++, signal);
-      if (!options.alive()) return new Promise(() => {});
+      await process.clock.sleep(250 * 2 ** resends++, signal);
       signal.throwIfAborted();
     }
   }

@@ -30,25 +30,20 @@ export class VirtualClock implements Clock {
     this.#wallOffset += ms;
   }
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal?.aborted) return resolve();
-      const end = () => {
-        signal?.removeEventListener('abort', cutShort);
-        resolve();
-      };
-      const takeBack = this.after(ms, end);
-      const cutShort = () => {
-        takeBack();
-        end();
-      };
-      signal?.addEventListener('abort', cutShort, { once: true });
-    });
+    return sleepBy((afterMs, run) => this.after(afterMs, run), ms, signal);
   }
   after(ms: number, run: () => void): () => void {
     const seq = this.#seq++;
     if (ms === Number.POSITIVE_INFINITY) return () => {};
-    this.#push({ at: this.#monotonic + Math.max(0, ms), seq, run });
-    return () => this.#cancelled.add(seq);
+    let fired = false;
+    const fire = () => {
+      fired = true;
+      run();
+    };
+    this.#push({ at: this.#monotonic + Math.max(0, ms), seq, run: fire });
+    return () => {
+      if (!fired) this.#cancelled.add(seq);
+    };
   }
   yield(): Promise<void> {
     return Promise.resolve();
@@ -59,14 +54,21 @@ export class VirtualClock implements Clock {
     const end = this.#monotonic + ms;
     for (;;) {
       await settled();
-      const next = this.#heap[0];
+      const next = this.#next();
       if (!next || next.at > end) break;
       this.#pop();
-      if (this.#cancelled.delete(next.seq)) continue;
       this.#monotonic = Math.max(this.#monotonic, next.at);
       next.run();
     }
     this.#monotonic = end;
+  }
+
+  #next(): Timer | undefined {
+    for (let next = this.#heap[0]; next; next = this.#heap[0]) {
+      if (!this.#cancelled.delete(next.seq)) return next;
+      this.#pop();
+    }
+    return undefined;
   }
 
   #push(timer: Timer): void {
@@ -95,6 +97,23 @@ export class VirtualClock implements Clock {
       i = least;
     }
   }
+}
+
+/** A `sleep` out of an `after`. */
+export function sleepBy(after: Clock['after'], ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const end = () => {
+      signal?.removeEventListener('abort', cutShort);
+      resolve();
+    };
+    const takeBack = after(ms, end);
+    const cutShort = () => {
+      takeBack();
+      end();
+    };
+    signal?.addEventListener('abort', cutShort, { once: true });
+  });
 }
 
 const before = (a: Timer | undefined, b: Timer | undefined): boolean =>

@@ -70,7 +70,7 @@ export function openLeases(options: LeasesOptions): Leases {
   const { rows, clock, id, run } = options;
   const held = new Map<string, Held>();
   const wanted = new Map<string, Wanting>();
-  const closed = new AbortController();
+  let closed = false;
   let sight: Sight | undefined;
   let sightAt = 0;
   let saidAt = Number.NEGATIVE_INFINITY;
@@ -85,7 +85,7 @@ export function openLeases(options: LeasesOptions): Leases {
 
   async function loop(): Promise<void> {
     let failures = 0;
-    while (!closed.signal.aborted) {
+    while (!closed) {
       const { resolve } = turned;
       turned = Promise.withResolvers<void>();
       wake = new AbortController();
@@ -97,7 +97,7 @@ export function openLeases(options: LeasesOptions): Leases {
       }
       resolve();
       const restMs = Math.min(lookEveryMs * 2 ** failures, longestRestMs);
-      await clock.sleep(restMs, AbortSignal.any([closed.signal, wake.signal]));
+      if (!closed) await clock.sleep(restMs, wake.signal);
     }
   }
 
@@ -232,7 +232,8 @@ export function openLeases(options: LeasesOptions): Leases {
       ageMs: clock.monotonic() - sightAt,
     }),
     close: async () => {
-      closed.abort();
+      closed = true;
+      wake.abort();
       await Promise.race([ended, clock.sleep(leaveWithinMs)]);
       for (const one of held.values()) one.free = true;
       const leave = async () => {

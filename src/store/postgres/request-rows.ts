@@ -7,7 +7,7 @@ import { databaseNow } from './postgres-tables.ts';
 /** A request as its owner takes it. */
 export interface Taken {
   readonly request: OperatorRequest;
-  /** The epoch of the owner that had taken it before; null: nobody had. */
+  /** The epoch of the owner that had taken it before, perhaps this one; null: nobody had. */
   readonly was: number | null;
   readonly ageMs: number;
 }
@@ -16,9 +16,9 @@ export interface Taken {
 export interface RequestRows {
   add(id: string, account: string, request: OperatorRequest): Promise<void>;
   answerTo(id: string): Promise<OperatorOutcome | undefined>;
-  /** Answers what nobody has taken. False: somebody has, or it is answered. */
-  withdraw(id: string, outcome: OperatorOutcome): Promise<boolean>;
-  /** Undefined: it is answered, or taken by this owner or a later one, or the account is not in that epoch. */
+  /** Answers what nobody has taken, written down or not: it cannot be from then on. False: somebody has, or it is answered. */
+  withdraw(id: string, account: string, request: OperatorRequest, outcome: OperatorOutcome): Promise<boolean>;
+  /** Undefined: it is answered, or taken by a later owner, or the account is not in that epoch. */
   takeRequest(id: string, epoch: number): Promise<Taken | undefined>;
   /** Nothing happens if another has taken it since. */
   answer(id: string, epoch: number, outcome: OperatorOutcome): Promise<void>;
@@ -39,15 +39,17 @@ export const requestRows = (db: Kysely<Tables>, replica: string): RequestRows =>
     const answer = rows[0]?.answer;
     return answer ? (JSON.parse(answer) as OperatorOutcome) : undefined;
   },
-  async withdraw(id, outcome) {
-    const { rows } = await sql<{ id: string }>`update relaykeeper.request set answer = ${JSON.stringify(outcome)}
-      where id = ${id} and taken_in is null and answer is null returning id`.execute(db);
+  async withdraw(id, account, request, outcome) {
+    const { rows } = await sql<{ id: string }>`insert into relaykeeper.request (id, account, body, asked_at, answer)
+      values (${id}, ${account}, ${JSON.stringify(request)}, ${databaseNow}, ${JSON.stringify(outcome)})
+      on conflict (id) do update set answer = excluded.answer
+      where request.taken_in is null and request.answer is null returning id`.execute(db);
     return rows.length > 0;
   },
   async takeRequest(id, epoch) {
     const { rows } = await sql<{ body: string; was: number | null; age: number }>`with open as (
         select id, taken_in, asked_at from relaykeeper.request
-        where id = ${id} and answer is null and (taken_in is null or taken_in < ${epoch}) for update)
+        where id = ${id} and answer is null and (taken_in is null or taken_in <= ${epoch}) for update)
       update relaykeeper.request set taken_in = ${epoch} from open, relaykeeper.lease
       where request.id = open.id and lease.account = request.account
         and lease.epoch = ${epoch} and lease.holder = ${replica}

@@ -2,7 +2,9 @@
  * What operators ask of a replica that does not own the account: written down here, done by the owner, and answered.
  *
  * The owner takes a request in its epoch before it does anything. What an owner took and did not answer, the next one
- * does again if doing it twice is the same as once; a restart is not, and is answered as not known.
+ * does again if doing it twice is the same as once; a restart is not, and is answered as not known. Any statement may
+ * have been done although it failed: so what was done here is remembered until its answer is stored, and what an operator
+ * is told was not done can never be.
  */
 import type { OperatorOutcome, OperatorRequest } from '../../domain/ports/store-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
@@ -42,11 +44,11 @@ export async function askOwner(
   account: string,
   request: OperatorRequest,
 ): Promise<OperatorOutcome> {
-  const fails = refused('the store fails, so its owner could not be asked', 'Ask again once it works.');
+  const withdrawAs = (none: OperatorOutcome) => withdraw(rows, id, account, request, none);
   try {
     await rows.add(id, account, request);
   } catch {
-    return fails;
+    return withdrawAs(refused('the store fails, so its owner could not be asked', 'Ask again once it works.'));
   }
   const giveUpAt = clock.monotonic() + answeredWithinMs;
   while (clock.monotonic() < giveUpAt) {
@@ -55,13 +57,27 @@ export async function askOwner(
     const answer = await rows.answerTo(id).catch(() => undefined);
     if (answer) return answer;
   }
-  return withdraw(rows, id, account).catch(() => fails);
+  return withdrawAs(refused(`nobody owns account ${account} now, so nothing was done`, 'Ask again in a moment.'));
 }
 
 /** What nobody has taken is never done; what was taken may be. */
-async function withdraw(rows: RequestRows, id: string, account: string): Promise<OperatorOutcome> {
-  const none = refused(`nobody owns account ${account} now, so nothing was done`, 'Ask again in a moment.');
-  if (await rows.withdraw(id, none)) return none;
+async function withdraw(
+  rows: RequestRows,
+  id: string,
+  account: string,
+  request: OperatorRequest,
+  none: OperatorOutcome,
+): Promise<OperatorOutcome> {
+  try {
+    if (await rows.withdraw(id, account, request, none)) return none;
+    const answer = await rows.answerTo(id);
+    if (answer) return answer;
+  } catch {
+    return refused(
+      `the store fails: whether the owner of account ${account} does it is not known`,
+      'Look at the task before you ask again.',
+    );
+  }
   return refused(
     `the owner of account ${account} has it in hand and has not answered yet`,
     'Look at the task before you ask again.',
@@ -71,30 +87,43 @@ async function withdraw(rows: RequestRows, id: string, account: string): Promise
 /** Does what others were asked for the accounts of this replica; each once, though it is seen many times. */
 export function serveRequests(options: RequestsOptions): (sight: Sight) => void {
   const inHand = new Set<string>();
+  /** Of what was done here, until it is seen to be answered. */
+  const outcomes = new Map<string, OperatorOutcome>();
   return ({ requests }) => {
-    for (const { id, account, takenIn } of requests) {
+    for (const id of outcomes.keys())
+      if (!inHand.has(id) && !requests.some((open) => open.id === id)) outcomes.delete(id);
+    for (const { id, account } of requests) {
       const epoch = options.epochOf(account);
-      if (epoch === undefined || takenIn === epoch || inHand.has(id) || !options.isReady(account)) continue;
+      if (epoch === undefined || inHand.has(id) || !options.isReady(account)) continue;
       inHand.add(id);
-      // A database that fails is told by other operations; the asker is told that there was no answer.
-      void serveOne(options, id, account, epoch)
+      // A database that fails is told by other operations; what is still open has its turn at the next look.
+      void serveOne(options, outcomes, id, account, epoch)
         .catch(() => undefined)
         .finally(() => inHand.delete(id));
     }
   };
 }
 
-async function serveOne({ rows, serve }: RequestsOptions, id: string, account: string, epoch: number): Promise<void> {
+async function serveOne(
+  { rows, serve }: RequestsOptions,
+  outcomes: Map<string, OperatorOutcome>,
+  id: string,
+  account: string,
+  epoch: number,
+): Promise<void> {
   const taken = await rows.takeRequest(id, epoch);
   if (!taken) return;
-  await rows.answer(id, epoch, await outcomeOf(taken, () => serve(account, taken.request)));
+  const outcome = outcomes.get(id) ?? (await outcomeOf(taken, epoch, () => serve(account, taken.request)));
+  outcomes.set(id, outcome);
+  await rows.answer(id, epoch, outcome);
 }
 
 async function outcomeOf(
   { request, was, ageMs }: Taken,
+  epoch: number,
   serve: () => Promise<OperatorOutcome>,
 ): Promise<OperatorOutcome> {
-  if (was !== null && request.kind === 'restart')
+  if (was !== null && was !== epoch && request.kind === 'restart')
     return refused(
       'its owner ended while it restarted the task: whether that was sent is not known',
       'Look at the task.',
