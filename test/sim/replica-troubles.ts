@@ -68,5 +68,15 @@ export function withReplicas(script: Script, before: readonly Scheduled[]): read
       at(atMs, { kind: 'restart', taskId, force: true, replica: any() });
       at(atMs, { kind: 'die', death, downMs: dice.ms(second, minute) });
     });
+  // It ends while its calls are slow to arrive; two slow ways at once would be more than the limiter assumes.
+  if (dice.chance(0.5) && !(script.appetite?.slow ?? 0))
+    often(2, (atMs) => {
+      const slow = { effect: { kind: 'slow-up', ms: [2_500, 4_500] }, match: { action: 'restart' } } as const;
+      at(atMs, { kind: 'fault', lastsMs: 3 * minute, fault: slow });
+      for (let endsAt = atMs + dice.ms(0, 30 * second), i = 0; i < 3; i++, endsAt += dice.ms(20 * second, minute)) {
+        stopSome(endsAt - dice.ms(0, 20 * second));
+        at(endsAt, { kind: 'terminate', downMs: dice.ms(second, 5 * second) });
+      }
+    });
   return scheduled.sort((a, b) => a.atMs - b.atMs);
 }
