@@ -189,7 +189,7 @@ export class Database implements Home {
           process.die();
           return new Promise(() => {});
         }
-        const { id, owned } = await ask(() => this.#begin(parts));
+        const { id, owned } = await ask(() => this.#begin(parts, process.name));
         if (id === undefined) return;
         begun(id, owned);
         await ask(() => {
@@ -199,7 +199,12 @@ export class Database implements Home {
       },
       fateOf: (id) =>
         ask(() => (this.#transactions.has(id) ? 'in progress' : this.#committed.has(id) ? 'committed' : 'aborted')),
-      load: (account, budgetSince) => ask(() => this.disk.loaded(account, budgetSince, process.clock.now())),
+      load: (account, budgetSince, epoch) =>
+        ask(() => {
+          if (epoch !== undefined && this.#leaseOf(account).epoch !== epoch)
+            throw new Error('another replica has the account');
+          return this.disk.loaded(account, budgetSince, process.clock.now());
+        }),
       news: (accounts, since) => ask(() => this.#news(accounts.includes('main'), since.get('main') ?? 0)),
 
       add: (id, account, request) =>
@@ -222,7 +227,7 @@ export class Database implements Home {
           known.answer = outcome;
           return true;
         }),
-      takeRequest: (id, epoch) => ask(() => this.#takeRequest(id, epoch)),
+      takeRequest: (id, epoch) => ask(() => this.#takeRequest(id, epoch, process.name)),
       answer: (id, epoch, outcome) =>
         ask(() => {
           const request = this.#requests.get(id);
@@ -266,8 +271,8 @@ export class Database implements Home {
     return [...this.#transactions.values()].some((parts) => parts.some((part) => part.account === account));
   }
 
-  #begin(parts: readonly Part[]): { readonly id: string | undefined; readonly owned: ReadonlySet<string> } {
-    const mine = parts.filter(({ account, epoch }) => mayWrite(this.#leaseOf(account), epoch));
+  #begin(parts: readonly Part[], me: string): { readonly id: string | undefined; readonly owned: ReadonlySet<string> } {
+    const mine = parts.filter(({ account, epoch }) => mayWrite(this.#leaseOf(account), epoch, me));
     const owned = new Set(mine.map(({ account }) => account));
     if (mine.length === 0) return { id: undefined, owned };
     const id = `transaction ${++this.#ids}`;
@@ -305,10 +310,10 @@ export class Database implements Home {
     };
   }
 
-  #takeRequest(id: string, epoch: number): Taken | undefined {
+  #takeRequest(id: string, epoch: number, me: string): Taken | undefined {
     const request = this.#requests.get(id);
     if (!request || request.answer || (request.takenIn ?? -1) > epoch) return undefined;
-    if (this.#leaseOf(request.account).epoch !== epoch) return undefined;
+    if (!mayWrite(this.#leaseOf(request.account), epoch, me)) return undefined;
     const was = request.takenIn;
     request.takenIn = epoch;
     return { request: request.request, was, ageMs: this.now() - request.askedAt };
