@@ -246,7 +246,9 @@ const rows: { readonly [Type in EventType]: Row<Extract<Event, { readonly type: 
 export const eventTypes = Object.keys(rows) as readonly EventType[];
 
 /** Each function stands in the row of its own type, which the compiler cannot follow through the union. */
-const rowOf = (event: Event): Row<Event> => rows[event.type] as Row<Event>;
+const rowOf = (event: Event): Row<Event> => (rows[event.type] ?? unknownRow) as Row<Event>;
+/** A newer version wrote it into the store. */
+const unknownRow: Row<Event> = ['info', ({ type }) => line(type)];
 
 export const lineOf = (event: Event): Line => rowOf(event)[1](event);
 

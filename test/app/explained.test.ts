@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 import { besides } from '../../src/app/explained.ts';
 import type { Event, Hold } from '../../src/domain/words/events.ts';
 import { StoreProblem } from '../../src/store/open.ts';
+import { lineOf } from '../../src/telemetry/sentences.ts';
+import { eventSentence } from '../../src/web/page/chinese-events.ts';
 import { events } from '../telemetry/samples.ts';
 import { account, running } from './running.ts';
 
@@ -98,4 +100,11 @@ test('besides its own events those of the account that concern it, and no others
   ];
   for (const [event, wanted] of rows)
     expect([JSON.stringify(event), besides(record)(event)]).toEqual([JSON.stringify(event), wanted]);
+});
+
+// After a step back to an older version its store has such.
+test('an event whose type only a newer version knows is told by its type, in every language', () => {
+  const event = { type: 'task-blessed', at: 1, account: 'main' } as unknown as Event;
+  expect(lineOf(event).msg).toBe('task-blessed');
+  expect(eventSentence(event)).toBe('');
 });

@@ -125,4 +125,6 @@ const words: Words = {
   'group-empty': ({ group }) => group,
 };
 
-export const eventSentence = (event: Event): string => (words[event.type] as (event: Event) => string)(event);
+/** Nothing of a type that only a newer version knows. */
+export const eventSentence = (event: Event): string =>
+  (words[event.type] as ((event: Event) => string) | undefined)?.(event) ?? '';
