@@ -107,12 +107,15 @@ export function writeEvents(out: Output, newestFirst: readonly EventView[], abou
   writeTable(
     out,
     ['NO', 'TIME', ...(aboutOne ? [] : ['TITLE']), 'WHAT'],
-    events.map((one, n) => [
-      String(one.seq),
-      days[n] === days[n - 1] ? moment(out, one.event.at).slice(dayLength + 1) : moment(out, one.event.at),
-      ...(aboutOne ? [] : [subjectOf(one)]),
-      // Of the same day the time alone: what is read together has one clock.
-      inOneClock(out, one.sentence).replaceAll(`${days[n]} `, ''),
+    events.flatMap((one, n) => [
+      ...(days[n] === days[n - 1] ? [] : [['', days[n] ?? '']]),
+      [
+        String(one.seq),
+        moment(out, one.event.at).slice(dayLength + 1),
+        ...(aboutOne ? [] : [subjectOf(one)]),
+        // Of the same day the time alone: what is read together has one clock.
+        inOneClock(out, one.sentence).replaceAll(`${days[n]} `, ''),
+      ],
     ]),
   );
 }

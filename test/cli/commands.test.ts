@@ -634,10 +634,12 @@ describe('what is printed', () => {
     const [day, clock] = ['2026-03-0\\d', '\\d\\d:\\d\\d:\\d\\d'];
     expect(out.split('\n').map((line) => line.trimEnd())).toEqual([
       expect.stringMatching(/^NO {2}TIME +TITLE +WHAT$/),
-      expect.stringMatching(new RegExp(`^1 +${day} ${clock} +世界杯01 +stopped until ${clock}$`)),
+      expect.stringMatching(new RegExp(`^ +${day}$`)),
+      expect.stringMatching(new RegExp(`^1 +${clock} +世界杯01 +stopped until ${clock}$`)),
       expect.stringMatching(new RegExp(`^2 +${clock} +group vip +storm over$`)),
       expect.stringMatching(new RegExp(`^3 +${clock} +account main +circuit open$`)),
-      expect.stringMatching(new RegExp(`^4 +${day} ${clock} +t9 +gone$`)),
+      expect.stringMatching(new RegExp(`^ +${day}$`)),
+      expect.stringMatching(new RegExp(`^4 +${clock} +t9 +gone$`)),
       '',
     ]);
   });
@@ -648,11 +650,12 @@ describe('what is printed', () => {
     const json = [{ seq: 7, event, title: '世界杯01', sentence: long }];
     const { socket } = await answering({ ...answers, 'GET /api/v1/events': { json } });
     const { out } = await typed(['history', id, '--socket', socket], { terminal: true });
-    const [head, first, ...more] = out.trimEnd().split('\n');
+    const [head, day, first, ...more] = out.trimEnd().split('\n');
     expect(head).toMatch(/^NO {2}TIME +WHAT$/);
-    expect(first).toMatch(/^7 {3}\S+ \S+ {2}not restarted: word/);
+    expect(day).toMatch(/^ +2026-03-0\d$/);
+    expect(first).toMatch(/^7 {3}\d\d:\d\d:\d\d {4}not restarted: word/);
     expect(more.length).toBeGreaterThan(0);
-    for (const row of more) expect(row).toMatch(/^ {25}word/);
+    for (const row of more) expect(row).toMatch(/^ {16}word/);
     expect((await typed(['history', id, '--socket', socket])).out).toContain(long);
   });
 
