@@ -152,7 +152,7 @@ describe.concurrent('a slow reader at the end of a pipe gets everything', () => 
     const { code, text } = await readSlowly(['--config', wrong, 'check'], 'stderr');
     expect(code).toBe(78);
     expect(text.length).toBeGreaterThan(pipeBytes);
-    expect(text).toMatch(/mistakes in \S+\n$/);
+    expect(text).toMatch(/mistakes in \S+\n {2}Mend them, and look again: .* check\n$/);
   });
   it('one that reads ten lines and leaves ends it quietly, with 141', async () => {
     const line = `${process.execPath} ${main} --config ${demo} plan --json | head -n 10 >&2; echo \${PIPESTATUS[0]}`;
