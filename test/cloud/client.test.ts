@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import type { CompleteObservation, Observation } from '../../src/domain/words/task.ts';
 import { bench, envelope, never, pageOf, rawTask, scripted, send, serve } from './fixtures.ts';
 
@@ -304,7 +305,8 @@ describe('which cloud groups are asked for', () => {
     const { cloud, gate } = bench(transport, {
       subAccount: true,
       cloudGroups: ['sports-*', 'vip'],
-      clock: { ...base.clock, monotonic: () => time.ms },
+      // Long enough for an answer.
+      clock: { ...base.clock, monotonic: () => time.ms, sleep: () => systemClock.sleep(50, never) },
     });
     expect(ids(complete(await cloud.observe(never)))).toEqual(['sports-1-0', 'sports-2-0']);
     expect(transport.calls[0]).toEqual({
@@ -341,6 +343,40 @@ describe('which cloud groups are asked for', () => {
     state.down = true;
     time.ms += 61_000;
     expect(ids(complete(await cloud.observe(never)))).toEqual(['vip-0']);
+  });
+
+  test.each<[what: string, answer: (() => object) | undefined]>([
+    ['is not answered', undefined],
+    ['fails again and again', () => envelope(undefined, { Code: 'InternalError' })],
+    [
+      'asks for a minute of patience',
+      () => ({ kind: 'response', status: 503, date: undefined, retryAfter: '60', body: Buffer.from('') }),
+    ],
+  ])('a list of groups that %s keeps no poll waiting once one was read', async (_what, answer) => {
+    let ill = false;
+    const inner = cloudOf({ vip: 1 });
+    const transport = {
+      ...inner,
+      send: (...args: Parameters<typeof inner.send>): ReturnType<typeof inner.send> => {
+        if (!ill || !args[0].path.includes('ListPullToPushGroup')) return inner.send(...args);
+        return answer ? scripted(answer).send(...args) : new Promise(() => {});
+      },
+    };
+    const time = { ms: 0 };
+    const { clock } = bench(transport);
+    const { cloud } = bench(transport, {
+      subAccount: true,
+      cloudGroups: ['*'],
+      clock: { ...clock, monotonic: () => time.ms },
+    });
+    await cloud.observe(never);
+    ill = true;
+    clock.slept.length = 0;
+    for (let poll = 0; poll < 3; poll++) {
+      time.ms += 61_000;
+      expect(ids(complete(await cloud.observe(never)))).toEqual(['vip-0']);
+    }
+    expect(clock.slept.filter((ms) => ms > 250)).toEqual([]);
   });
 
   test.each(['ResourceNotFound', 'InternalError', 'CommonErr', 'AccessDenied', 'SomethingNew'])(

@@ -1,6 +1,6 @@
 /**
  * The cloud's own groups, for an account that must name them (a sub-account) while the configuration has globs: read
- * at start and every minute; a read that fails keeps the last.
+ * at start and every minute; a read that fails keeps the last, and one that takes its time keeps no poll waiting.
  */
 
 import type { CallFailure } from '../../domain/words/failure.ts';
@@ -10,6 +10,8 @@ import { read } from '../read.ts';
 import { groupsBody, parseGroups } from '../wire.ts';
 
 const readEveryMs = 60_000;
+/** So long a poll waits for newer names than those that are known. */
+const besideMs = 250;
 /** The most that the API gives. */
 const pageSize = 1_000;
 /** Pages beyond are not read. */
@@ -30,20 +32,28 @@ type RosterEnd =
 export function createRoster(context: CallContext, globs: readonly string[]): Roster {
   let known: Extract<RosterEnd, { ok: true }> | undefined;
   let readAgainAt = Number.NEGATIVE_INFINITY;
+  const readNames = async (signal: AbortSignal): Promise<RosterEnd> => {
+    const end = await readGroups(context, signal, known !== undefined);
+    if (end.ok) known = { ...end, names: end.names.filter((name) => anyMatches(globs, name)) };
+    return known ?? end;
+  };
   return {
     async names(signal) {
       const now = context.clock.monotonic();
       if (known && now < readAgainAt) return known;
-      const end = await readGroups(context, signal);
-      if (end.ok) known = { ...end, names: end.names.filter((name) => anyMatches(globs, name)) };
       readAgainAt = now + readEveryMs;
-      return known ?? end;
+      const reading = readNames(signal);
+      if (!known) return reading;
+      // Of one that ends after the poll, nobody is told: the next one knows.
+      reading.catch(() => {});
+      await Promise.race([reading, context.clock.sleep(besideMs, signal)]);
+      return known;
     },
   };
 }
 
 /** As with tasks, what the cloud promises only ends the list, and a short page is read on from its real size. */
-async function readGroups(context: CallContext, signal: AbortSignal): Promise<RosterEnd> {
+async function readGroups(context: CallContext, signal: AbortSignal, once: boolean): Promise<RosterEnd> {
   const names = new Set<string>();
   let size = pageSize;
   let total: number | undefined;
@@ -53,7 +63,7 @@ async function readGroups(context: CallContext, signal: AbortSignal): Promise<Ro
     const page = Math.floor(received / size) + 1;
     const end = await read(
       context,
-      { action: 'ListPullToPushGroup', body: groupsBody(page, size), lane: 'other' },
+      { action: 'ListPullToPushGroup', body: groupsBody(page, size), lane: 'other', once },
       parseGroups,
       signal,
     );
