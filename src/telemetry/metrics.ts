@@ -25,7 +25,7 @@ import {
   recordRequest,
   secondsOf,
 } from './counted.ts';
-import { headText, labelText, sampleText } from './exposition.ts';
+import { appended, headText, labelText, sampleText } from './exposition.ts';
 import { createOpenings } from './openings.ts';
 import { stateText } from './state.ts';
 
@@ -136,9 +136,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     async render(snapshots) {
       const ours =
         processText(options, state, snapshots) +
-        Object.values(counted)
-          .map((series) => series.text())
-          .join('') +
+        appended(Object.values(counted).map((series) => series.text())) +
         stateText(
           snapshots,
           (account, taskId) => restartsOfTask.get(pairKey(account, taskId)) ?? 0,

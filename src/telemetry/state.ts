@@ -17,7 +17,7 @@ import {
   specOf,
   waitReasons,
 } from './catalogue.ts';
-import { headText, labelText, sampleText } from './exposition.ts';
+import { appended, headText, labelText, sampleText } from './exposition.ts';
 
 type StateName = GaugeName | 'task_restarts_total';
 
@@ -49,9 +49,9 @@ export function stateText(
   restartsOf: (account: string, taskId: string) => number,
   maxTaskSeries: number,
 ): string {
-  const texts = new Map<MetricName, string[]>(stateNames.map((name) => [name, [headText(name)]]));
+  const texts = new Map<MetricName, string>(stateNames.map((name) => [name, headText(name)]));
   const tell: Tell = (name, labels, value) => {
-    if (value !== null) texts.get(name)?.push(sampleText(name, labels, value));
+    if (value !== null) texts.set(name, `${texts.get(name) ?? ''}${sampleText(name, labels, value)}`);
   };
   for (const { account } of snapshots) tellAccount(tell, account);
   const owned = snapshots.filter(({ account }) => account.owned);
@@ -61,7 +61,7 @@ export function stateText(
     for (const group of groups) tellGroup(tell, group);
   }
   tellTasks(tell, owned, restartsOf, maxTaskSeries);
-  return [...texts.values()].flat().join('');
+  return appended(texts.values());
 }
 
 function tellAccount(tell: Tell, view: AccountView): void {

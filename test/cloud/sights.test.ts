@@ -31,7 +31,10 @@ test('a list has each task once and its own tasks only, in whatever order it and
     const sights = createSights(numbers);
     const again = list.filter((taskId, n) => sights.add(item(taskId, 'active'), n));
     expect(again).toEqual(list.filter((taskId, n) => list.indexOf(taskId) < n));
-    expect(sights.items().map(({ taskId }) => taskId)).toEqual([...new Set(list)]);
+    const shownIds = sights.items().map(({ taskId }) => taskId);
+    expect(shownIds.toSorted()).toEqual([...new Set(list)].sort());
+    expect(shownIds).toEqual(shownIds.toSorted((a, b) => numbers.of(a) - numbers.of(b)));
+    expect(sights.size()).toBe(shownIds.length);
     const others = createSights(numbers);
     expect(others.addAll(sights)).toBe(false);
     expect(others.addAll(sights)).toBe(list.length > 0);
