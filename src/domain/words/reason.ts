@@ -64,9 +64,10 @@ const rows = {
   },
   standby: {
     ...plain,
-    means: 'Another process owns the account',
-    chinese: '账号由另一个进程负责',
-    advice: 'Ask that process; nothing, if that is intended',
+    // While a shared store fails nobody can say whether another process does.
+    means: 'This process does not own the account: another does, or the store fails',
+    chinese: '本进程不负责这个账号：由另一个进程负责，或存储失败',
+    advice: 'If the store fails, mend that; else ask the owner, or nothing if that is intended',
     operator: 'refused',
     loggedElsewhere: true,
   },
@@ -249,7 +250,7 @@ const sayings: { readonly [Kind in ObjectionKind]: (objection: ObjectionOf<Kind>
     `the cloud says "${statusText}", a status that relaykeeper does not know`,
     `云端的状态是“${statusText}”，relaykeeper 不认识`,
   ],
-  'not-owner': () => ['another process owns the account', '账号由另一个进程负责'],
+  'not-owner': () => ['this process does not own the account', '本进程不负责这个账号'],
   'nothing-polled': () => ['no complete poll since this process took over', '本进程接手后还没有完成过一次轮询'],
   'poll-too-old': () => ['the newest complete poll is too old', '最近一次完整轮询太旧'],
   'not-in-poll': () => ['the newest poll does not show it', '最近一次轮询的列表里没有它'],
