@@ -33,7 +33,7 @@ and who held it. Kept for 30 days, at most 1,000,000 events.
 Types, among others: outage-opened, outage-ended, restart-intended,
 restart-answered, restart-failed, task-quarantined, task-abandoned,
 task-released, storm-started, circuit-opened, polls-failing, hold-added,
-config-changed. All of them: \`history --type all\`.
+config-changed. Any other word is answered with all of them.
 `;
 
 export const historyCommand = (surroundings: Surroundings): Command =>

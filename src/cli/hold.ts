@@ -6,7 +6,7 @@ import type { HoldPreview, HoldView } from '../domain/views/shown.ts';
 import type { Hold } from '../domain/words/events.ts';
 import { cut } from '../settings/text-width.ts';
 import { askedBy, type Daemon, type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
-import { ago, moment, plain, shortIds, writeJson, writeTable } from './show.ts';
+import { ago, moment, plain, shortIds, wrapped, writeJson, writeTable } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 import { beginOf, endOfHold, lengthMs } from './times.ts';
 
@@ -119,6 +119,9 @@ function targetOf(id: string | undefined, { title, group, all }: AddOptions): Ho
   return group === undefined ? { kind: 'account' } : { kind: 'group', group };
 }
 
+/** Behind the id and a space or two. */
+const shownId = 10;
+
 /** For so long `hold list` still tells of holds that have ended, and of so many. */
 const endedForMs = 24 * 3_600_000;
 const mostEnded = 20;
@@ -146,7 +149,7 @@ const listCommand = (surroundings: Surroundings): Command =>
       for (const { event } of ended) {
         const by = event.type === 'hold-removed' ? `removed by ${event.by}` : 'its end came';
         const words = `${event.hold.id} on ${targetWords(event.hold)}: ${by} ${ago(clock.now(), event.at)}; ${event.hold.reason}`;
-        out.write(`${plain(words)}\n`);
+        out.write(`${wrapped(out, plain(words), shownId)}\n`);
       }
     });
 

@@ -1,7 +1,7 @@
 /** `plan`: what the daemon would do now. Polls once and restarts nothing. */
 import { Command } from 'commander';
 import type { TaskView } from '../domain/views/shown.ts';
-import { paint, plain, shortIds, until, untilThen, writeJson, writeTable } from './show.ts';
+import { paint, plain, shortIds, until, untilThen, wrapped, writeJson, writeTable } from './show.ts';
 import { exitCodes, type Output, type Surroundings } from './surroundings.ts';
 
 const help = `
@@ -38,7 +38,7 @@ export const planCommand = (surroundings: Surroundings): Command =>
         // A note may quote lines of the configuration.
         for (const note of notes) out.error(`${note.split('\n').map(plain).join('\n')}\n`);
       }
-      for (const account of failed) out.error(`${paint(out, 'red', 'not planned:')} ${plain(account)}\n`);
+      for (const account of failed) out.error(`${paint(out, 'red', wrapped(out, `not planned: ${plain(account)}`))}\n`);
       if (out.isTerminal && !options.json) writeSummary(out, tasks);
       if (failed.length > 0) out.error(nextAfter(exitCodes.failed, program));
       else if (out.isTerminal && !options.json) out.write(`If this is what you want, start it: ${program} run\n`);
@@ -114,5 +114,5 @@ function writeSummary(out: Output, tasks: readonly TaskView[]): void {
   const managed = tasks.filter((task) => task.group !== null).length;
   const totals = Object.entries(totalsOf(tasks)).map(([verdict, count]) => `${verdict} ${count}`);
   out.write(`\n${tasks.length} tasks, ${managed} managed; ${restarts} would be restarted now. Nothing was sent.\n`);
-  if (totals.length > 0) out.write(`By verdict: ${totals.join(', ')}\n`);
+  if (totals.length > 0) out.write(`${wrapped(out, `By verdict: ${totals.join(', ')}`)}\n`);
 }
