@@ -12,7 +12,7 @@ export type ReadFile = (path: string, maxBytes: number) => Uint8Array | Promise<
 type Timers = Pick<typeof systemClock, 'after'>;
 export type ReadFileNow = (path: string, maxBytes: number) => Uint8Array;
 
-/** Opening a pipe does not wait for its other end, and a terminal does not become ours. Links are followed: ConfigMaps are links. */
+/** Opening a pipe does not wait for its other end, and a terminal does not become ours. Links are followed, as in ConfigMaps. */
 const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 /** Why a file was not read, in words; what the operating system says has a code instead. */

@@ -74,7 +74,7 @@ export function holdOperations({ fleet, clock, following }: HoldsAmong, { keeper
       if (endsAt <= was)
         throw new Refusal(
           'bad-request',
-          `hold ${hold.id} ends at ${new Date(was).toISOString()}, which is not before that`,
+          `hold ${hold.id} already lasts until ${new Date(was).toISOString()}`,
           `To end it earlier: relaykeeper hold remove ${hold.id}`,
         );
       if (endsAt - now > longestHoldMs) throw new Refusal('bad-request', tooLong);

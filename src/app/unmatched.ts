@@ -1,4 +1,4 @@
-/** Finds groups and names in the configuration that no task fits: a misspelt name is silent, and its tasks fall to the group below. */
+/** Groups and names in the configuration that no task fits: a misspelt name is silent, and the group below gets its tasks. */
 import { anyMatches, globMatches, type Policy } from '../domain/words/policy.ts';
 import { nearest } from '../settings/nearest.ts';
 

@@ -45,7 +45,10 @@ export const historyCommand = (surroundings: Surroundings): Command =>
     .option('--type <LIST>', 'only these event types, such as restart-failed,outage-opened')
     .option('--before <NUMBER>', 'only older events: the number in the first column', count)
     .option('--since <DURATION>', 'only of the last 30m, 2h or 1d')
-    .option('--changes', 'only what people changed: holds, edits, the configuration, restarts by hand')
+    .option(
+      '--changes',
+      'only what people changed: holds, edits, the configuration, restarts that an operator asked for',
+    )
     .option('--limit <NUMBER>', `how many, up to ${mostEvents}`, eventCount, 50)
     .option('--json', 'print JSON')
     .addHelpText('after', help)

@@ -24,7 +24,7 @@ export interface Surroundings {
   readonly env: Environment;
   readonly clock: Clock;
   readonly out: Output;
-  /** What a person types to run this program here: `relaykeeper`, or `node src/main.ts` in a checkout; with `--config`, if it was given. */
+  /** What a person types to run this program here: `relaykeeper`, or in a checkout `node src/main.ts`; with a given `--config`. */
   program: string;
   /** Yes or no of a person at the terminal; undefined: there is none. */
   ask(question: string): Promise<boolean | undefined>;

@@ -13,8 +13,8 @@ export interface Region {
 const mayMeanRegion: ReadonlySet<string | undefined> = new Set(['SignatureDoesNotMatch', 'InvalidCredential']);
 
 /**
- * `remembered`: what worked before, read from the ledger before the first call; it comes first. `onFound` is told once what works, if
- * there was a choice and it is not what is remembered.
+ * `remembered`: what worked before, read from the ledger before the first call; it comes first. `onFound` is told once
+ * what works, if there was a choice and it is not what is remembered.
  */
 export function createRegion(
   candidates: readonly [string, ...string[]],

@@ -1,6 +1,6 @@
 /**
- * Where tasks pull from and push to, by host alone, and which push to the same place: what many that are down have in common is often one of them. Kept
- * in memory only, and of an address nothing else: paths, queries and user names carry keys.
+ * Where tasks pull from and push to, by host alone, and which push to the same place: tasks that are down together often
+ * share one. Kept in memory only, and of an address nothing else: paths, queries and user names carry keys.
  */
 import type { TaskHosts } from '../domain/ports/cloud-port.ts';
 import { withoutSecrets } from './shown-text.ts';

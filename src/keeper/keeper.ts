@@ -454,7 +454,7 @@ export class Keeper {
     return this.#pace.gapMs(this.#settings.schedule, this.#options.clock.now());
   }
 
-  /** Sights with times from before and after a step fit nothing that is stored: they are not used, and the next poll comes at once. */
+  /** Sights with times of both sides of a clock step fit nothing that is stored: they are dropped, and a poll comes at once. */
   #steppedSince(steps: number): boolean {
     this.#desk.mindClockSteps();
     if (this.#desk.steps !== steps) this.pollSoon();

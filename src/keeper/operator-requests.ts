@@ -56,7 +56,7 @@ export class OperatorRequests {
     return sent.answer;
   }
 
-  /** One at a time waits at the gate: a hundred restarts by hand leave every second permit to the daemon's own. */
+  /** One at a time waits at the gate: a hundred restarts of operators leave every second permit to the daemon's own. */
   #acquire(): Promise<Permit> {
     const next = () => this.#options.gate.acquire('restart');
     const permit = this.#permit.then(next, next);

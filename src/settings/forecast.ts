@@ -12,7 +12,7 @@ export interface Forecast {
   readonly gapMs: number;
   /** Calls per second where the schedule is densest. */
   readonly pollsPerSecond: number;
-  /** Calls per second more while restarts are verified, at worst (every cloud group concerned); 0 if that is too dear and polls do it. */
+  /** Further calls per second while restarts are verified, at worst (in every cloud group); 0: too dear, polls do it. */
   readonly verifyPerSecond: number;
   readonly limitPerSecond: number;
   readonly restartPerSecond: number;

@@ -19,8 +19,8 @@ export interface Finding {
 type Issue = z.core.$ZodIssue;
 
 /**
- * Findings for the issues, one a place; those beyond a bound are only counted. `value` is what was checked; `filled` says which of its texts came out of
- * variables, by `pathKey`.
+ * Findings for the issues, one a place; those beyond a bound are only counted. `value` is what was checked; `filled` says
+ * which of its texts came out of variables, by `pathKey`.
  */
 export function findings(
   issues: readonly Issue[],

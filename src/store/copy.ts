@@ -24,7 +24,7 @@ export const tables: readonly Table[] = [...stateTables, 'event'];
 type Row = Readonly<Record<string, unknown>>;
 export type Counts = Readonly<Record<Table, number>>;
 
-/** Gives how many rows each table has. Rejects with `StoreProblem` if `to` has another ledger, or does not have the same in the end. */
+/** Gives how many rows each table has. Rejects with `StoreProblem` if `to` has another ledger, or differs in the end. */
 export async function copyStore(from: RawStore, to: RawStore): Promise<Counts> {
   const key = await readMeta(from.db, 'fingerprint-key');
   if (key === undefined) throw new StoreProblem(`there is nothing in ${from.name}`);

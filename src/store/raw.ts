@@ -1,5 +1,5 @@
 /**
- * A store as its tables, for copying, checking and backing up: of somebody who makes sure first that nobody else acts on it.
+ * A store as its tables, for copying, checking and backing up: the caller makes sure first that nobody else acts on it.
  */
 import { existsSync } from 'node:fs';
 import { Kysely, sql } from 'kysely';

@@ -92,7 +92,7 @@ function renamed(body: unknown): unknown {
   return { ...inToday(rest), attempt: attempt && inToday(attempt) };
 }
 
-/** Files of 84bac68 and before have attempts that nobody sent among the real ones. With one that is awaited all are forgotten. */
+/** Old files have attempts that nobody sent among the real ones. With one that is awaited all are forgotten. */
 function withoutShadows(body: unknown): unknown {
   const shadowed = z.object({ attempt: z.object({ trigger: z.literal('shadow') }) }).safeParse(body).success;
   const forgotten = {

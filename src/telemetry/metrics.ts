@@ -58,9 +58,9 @@ export interface Metrics {
   httpRequests(count: { readonly handler: string; readonly code: number; readonly requests: number }): void;
   /** What the configuration now in force has: makes the foreseeable series, drops those of what is gone. */
   configure(accounts: readonly Policies[]): void;
-  /** The text for Prometheus. Ours is of one moment: nothing is awaited between the first and the last series. */
   /** Who shares the store, as of the next `render`. */
   replicas(all: readonly ReplicaSeen[]): void;
+  /** The text for Prometheus. Ours is of one moment: nothing is awaited between the first and the last series. */
   render(snapshots: readonly AccountSnapshot[]): Promise<string>;
 }
 

@@ -119,10 +119,10 @@ export const eventsQuery = z.strictObject({
   since: wholeNumber(0, Number.MAX_SAFE_INTEGER)
     .optional()
     .meta({ description: 'Only events since then, Unix milliseconds' }),
-  changes: z
-    .literal('true')
-    .optional()
-    .meta({ description: 'Only what people changed: holds, edits, restarts and releases by hand, the configuration' }),
+  changes: z.literal('true').optional().meta({
+    description:
+      'Only what people changed: holds, edits, restarts and releases that an operator asked for, the configuration',
+  }),
   besides: z
     .literal('true')
     .optional()

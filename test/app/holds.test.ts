@@ -81,7 +81,7 @@ describe('a hold is extended, by its id or the beginning of it', () => {
     expect(await extendHold(id, { endsAt: endsAt + 20 * minuteMs }, 'bob')).toMatchObject({
       endsAt: endsAt + 20 * minuteMs,
     });
-    await expect(extendHold(id, { endsAt: endsAt + minuteMs }, 'bob')).rejects.toThrow(/which is not before that/);
+    await expect(extendHold(id, { endsAt: endsAt + minuteMs }, 'bob')).rejects.toThrow(/already lasts until/);
     await expect(extendHold(id, { forMs: 400 * 24 * 60 * minuteMs }, 'bob')).rejects.toThrow(/at most 366 days/);
     await daemon.run(29 * 60);
     expect(daemon.operations.holds()).toHaveLength(1);

@@ -68,7 +68,7 @@ export async function askOidc(prefix: Prefix, env: Environment, ask: AskForKeys)
   return keysFrom(field(envelope.result, 'Credentials'), 'Expiration', `oidc: STS at ${origin}`);
 }
 
-/** Keys of the instance's role: the one that a variable names, else the first that the metadata service lists. Rejects with KeysUnavailable. */
+/** Keys of the role that a variable names, else of the first that the metadata service lists. Rejects with KeysUnavailable. */
 export async function askEcsRole(prefix: Prefix, env: Environment, ask: AskForKeys): Promise<ReadKeys> {
   if (env[`${prefix}_ECS_METADATA_DISABLED`]?.toLowerCase() === 'true') {
     throw new KeysUnavailable(`ecsRole: switched off by ${prefix}_ECS_METADATA_DISABLED=true`);

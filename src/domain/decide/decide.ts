@@ -1,6 +1,7 @@
 /**
  * From one observation to what is to be done: its facts, the restarts to make in their order, and a verdict for each
- * task. What forbids a restart stands in rules.ts, the order in queue.ts. Pure but for the memory, which takes each fact at once; it reads no clock.
+ * task. What forbids a restart stands in rules.ts, the order in queue.ts. It reads no clock, and changes nothing but the
+ * memory, which takes each fact at once.
  *
  * It is a generator so that a list of 100,000 tasks is worked off in slices: at each `yield` the keeper lets other work
  * go first.
@@ -30,7 +31,7 @@ const turnoverMs = 3_600_000;
 const maxUnknownTold = 100;
 const maxCloudGroupsTold = 10;
 
-/** Tasks to restart, best first: those that may go now, and those that only a storm, the circuit or a moment before the next poll withholds. */
+/** Tasks to restart, best first: those that may go now or once a storm, the circuit or a moment before the next poll lets them. */
 type Queue = readonly string[];
 
 /**

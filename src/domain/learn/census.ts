@@ -37,7 +37,7 @@ interface OfGroup {
   availability: { due: number; down: number } | undefined;
 }
 
-/** Counts due and stopped tasks for storms, budgets and availability; observed ones in nothing but their group's availability. */
+/** Counts due and stopped tasks for storms, budgets and availability; observed ones for their group's availability alone. */
 export function* takeCensus(
   ledger: Ledger,
   situation: Situation,

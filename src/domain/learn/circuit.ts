@@ -214,8 +214,8 @@ const isThrottledAlone = ({ accountRecord: { throttle } }: Ledger, { outage }: T
   outage?.throttled === true && (throttle?.inRow ?? 0) === 0;
 
 /**
- * The account's restarts wait 5 s × 2^k (≤ 60 s), k the throttled answers in a row, and as long as the cloud asks. Calls that were already out
- * when the wait was set say nothing new.
+ * The account's restarts wait 5 s × 2^k (≤ 60 s), k the throttled answers in a row, and as long as the cloud asks. Calls
+ * that were already out when the wait was set say nothing new.
  */
 function throttle(ledger: Ledger, attempt: Attempt, failure: CallFailure, now: number): Event[] {
   const before = ledger.accountRecord.throttle;

@@ -1,4 +1,4 @@
-/** Polls that fail one after the other are one stretch: a fact when it begins, for each new class of failure, and when it ends. */
+/** Polls that fail in a row are one stretch: a fact when it begins, for each new class of failure, and when it ends. */
 import type { Ledger } from '../memory/ledger.ts';
 import type { Event } from '../words/events.ts';
 import type { PollTrouble } from '../words/failure.ts';

@@ -187,9 +187,9 @@ function move(facts: Facts, policy: Policy | undefined): void {
  *                      └─ runs after verifyWithin ── restart-proved ──▶ end
  *
  * In flight nothing but the answer counts: the last owner's is taken as unanswered. In every other phase the attempt ends
- * with restart-lapsed when its task ends, is gone or unmanaged for ten minutes, and with outage-ended. A circuit that opens gives back
- * what is verifying or proving, too (restart-given-back): its effect is awaited all the same, and what would be
- * restart-failed is restart-lapsed.
+ * with restart-lapsed when its task ends, is gone or unmanaged for ten minutes, and with outage-ended. A circuit that
+ * opens gives back what is verifying or proving, too (restart-given-back): its effect is awaited all the same, and what
+ * would be restart-failed is restart-lapsed.
  */
 function settle(facts: Facts, look: Look, item: TaskItem, policy: Policy | undefined): void {
   const { attempt } = facts.record;

@@ -63,7 +63,7 @@ export function situationOf(ledger: Ledger, policies: Policies, moment: Moment):
   };
 }
 
-/** Tasks, and cloud groups of tasks, whose restarts were answered so in the present stretch of the restart circuit, or are out. */
+/** Tasks, and their cloud groups, whose restarts in this stretch of the restart circuit were answered so or are out. */
 interface Tried {
   readonly since: number;
   /** When each was tried last; Infinity: its probe is out. */

@@ -55,7 +55,7 @@ export interface Owned {
   readonly epoch: number;
   /** Aborts when it is another's, or is to be handed over: no new call then. */
   readonly lost: AbortSignal;
-  /** Told when no call is out any more and all is saved: another may have it. Never rejects. Absent: the end of the process tells. */
+  /** Called when no call is out and all is saved: another may have it. Never rejects. Absent: the end of the process tells. */
   handOver?(): Promise<void>;
 }
 

@@ -313,7 +313,7 @@ export function groupConcerned(event: Event): string | undefined {
   return 'group' in event ? event.group : undefined;
 }
 
-/** What people change. A restart or a release is one if it is made by hand; of the others every one is. */
+/** What people change. Of restarts and releases those that an operator asked for; of the others every one. */
 export const changeTypes = [
   'config-changed',
   'hold-added',

@@ -83,7 +83,7 @@ export interface Maintenance {
   readonly reason: string;
 }
 
-/** Whether `text` fits the glob: `*` is any run of characters, `?` any one character. Linear in practice, no regular expressions. */
+/** Whether `text` fits the glob: `*` is any run of characters, `?` any one character. Linear in practice. */
 export function globMatches(glob: string, text: string): boolean {
   let g = 0;
   let t = 0;

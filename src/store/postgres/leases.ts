@@ -19,7 +19,7 @@ import {
   terms,
   unclaimed,
 } from './lease.ts';
-import type { Change, LeaseRows, ReplicaRow, Sight } from './rows.ts';
+import type { Change, LeaseRows, ReplicaRow, Snapshot } from './rows.ts';
 
 const lookEveryMs = 1_000;
 /** While the database fails: longer each time, up to this. */
@@ -42,7 +42,7 @@ interface LeasesOptions {
   readonly configHash: () => string;
   /** Runs and tells one operation of the store. */
   readonly run: <T>(work: () => Promise<T>) => Promise<T>;
-  readonly onSight: (sight: Sight) => void;
+  readonly onSnapshot: (snapshot: Snapshot) => void;
 }
 
 interface Leases extends Ownership {
@@ -71,7 +71,7 @@ export function openLeases(options: LeasesOptions): Leases {
   const held = new Map<string, Held>();
   const wanted = new Map<string, Wanting>();
   let closed = false;
-  let sight: Sight | undefined;
+  let snapshot: Snapshot | undefined;
   let sightAt = 0;
   let saidAt = Number.NEGATIVE_INFINITY;
   let said = '';
@@ -110,23 +110,23 @@ export function openLeases(options: LeasesOptions): Leases {
       [said, saidAt] = [wants, askedAt];
     }
     const lookedAt = clock.monotonic();
-    sight = await rows.look();
+    snapshot = await rows.look();
     sightAt = lookedAt;
-    const { now } = sight;
+    const { now } = snapshot;
     for (const [account, { tenure }] of held) {
-      const lease = sight.leases.get(account);
+      const lease = snapshot.leases.get(account);
       if (!lease || !mayWrite(lease, tenure.epoch, id)) lose(account, 'another replica has the account');
       // By the database's clock, which may have been set: whoever sees it so may claim it.
       else if (lease.expiresAt <= now) lose(account, 'its lease has run out');
     }
-    await keepOwn(sight, lookedAt);
+    await keepOwn(snapshot, lookedAt);
     // The database's clock was set, or it lost what was said: nobody counts on this replica until it is said again.
-    if (sight.replicas.some((one) => one.id === id && isThere(now)(one))) await takeFree(sight, lookedAt);
+    if (snapshot.replicas.some((one) => one.id === id && isThere(now)(one))) await takeFree(snapshot, lookedAt);
     else said = '';
-    options.onSight(sight);
+    options.onSnapshot(snapshot);
   }
 
-  async function keepOwn({ leases, now }: Sight, askedAt: number): Promise<void> {
+  async function keepOwn({ leases, now }: Snapshot, askedAt: number): Promise<void> {
     const renews = askedAt - renewedAt >= renewEveryMs;
     const changes: Change[] = [];
     for (const [account, from] of leases) {
@@ -145,7 +145,7 @@ export function openLeases(options: LeasesOptions): Leases {
     }
   }
 
-  async function takeFree(seen: Sight, askedAt: number): Promise<void> {
+  async function takeFree(seen: Snapshot, askedAt: number): Promise<void> {
     const { leases, now } = seen;
     const whose = assigned(seen);
     const changes: Change[] = [];
@@ -163,7 +163,7 @@ export function openLeases(options: LeasesOptions): Leases {
         lost.abort(new Error('another replica has fewer accounts: it is handed over'));
   }
 
-  function assigned({ leases, replicas, now }: Sight): ReadonlyMap<string, string> {
+  function assigned({ leases, replicas, now }: Snapshot): ReadonlyMap<string, string> {
     const candidates = replicas.filter(isThere(now)).map(
       (one): Candidate => ({
         id: one.id,
@@ -228,7 +228,7 @@ export function openLeases(options: LeasesOptions): Leases {
     remainingMs: (account) => coveredMs(held.get(account)?.tenure, clock.monotonic()),
     epochOf: (account) => held.get(account)?.tenure.epoch,
     replicas: () => ({
-      all: sight === undefined ? [] : shown(sight, id),
+      all: snapshot === undefined ? [] : shown(snapshot, id),
       ageMs: clock.monotonic() - sightAt,
     }),
     close: async () => {
@@ -249,7 +249,7 @@ export function openLeases(options: LeasesOptions): Leases {
 /** One that was seen long after the present moment was so before the database's clock was set back. */
 const isThere = (now: number) => (one: ReplicaRow) => Math.abs(now - one.seenAt) < goneAfterMs;
 
-function shown({ replicas, leases, now }: Sight, id: string): readonly ReplicaSeen[] {
+function shown({ replicas, leases, now }: Snapshot, id: string): readonly ReplicaSeen[] {
   return replicas
     .filter(isThere(now))
     .map(({ accounts: _, seenAt: __, ...one }) => ({

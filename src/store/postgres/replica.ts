@@ -12,7 +12,7 @@ import type { Watch } from '../watched.ts';
 import { openLeases } from './leases.ts';
 import type { RequestRows } from './request-rows.ts';
 import { askOwner, serveRequests } from './requests.ts';
-import type { LeaseRows, Sight } from './rows.ts';
+import type { LeaseRows, Snapshot } from './rows.ts';
 import type { SaveTransactions } from './save-transactions.ts';
 import { openSaves } from './saves.ts';
 
@@ -52,12 +52,12 @@ export interface Replica {
 
 export function openReplica(options: ReplicaOptions): Replica {
   const { statements, clock, place, newId, run } = options;
-  let served: ((sight: Sight) => void) | undefined;
+  let served: ((snapshot: Snapshot) => void) | undefined;
   const leases = openLeases({
     ...options,
     rows: statements,
     run: (work) => run('lock', work),
-    onSight: (sight) => served?.(sight),
+    onSnapshot: (snapshot) => served?.(snapshot),
   });
   const saves = openSaves({ transactions: statements, clock, name: place });
   const readIn = new Map<string, number>();

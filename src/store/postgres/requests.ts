@@ -9,7 +9,7 @@
 import type { OperatorOutcome, OperatorRequest } from '../../domain/ports/store-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
 import type { RequestRows, Taken } from './request-rows.ts';
-import type { Sight } from './rows.ts';
+import type { Snapshot } from './rows.ts';
 
 /** A restart waits for its permit and for the cloud's answer; a take-over lasts longer, and then it is asked again. */
 const answeredWithinMs = 35_000;
@@ -85,7 +85,7 @@ async function withdraw(
 }
 
 /** Does what others were asked for the accounts of this replica; each once, though it is seen many times. */
-export function serveRequests(options: RequestsOptions): (sight: Sight) => void {
+export function serveRequests(options: RequestsOptions): (snapshot: Snapshot) => void {
   const inHand = new Set<string>();
   /** Of what was done here, until it is seen to be answered. */
   const outcomes = new Map<string, OperatorOutcome>();

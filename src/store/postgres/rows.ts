@@ -18,7 +18,7 @@ export interface ReplicaRow {
   readonly seenAt: number;
 }
 
-export interface Sight {
+export interface Snapshot {
   /** The database's clock. */
   readonly now: number;
   readonly leases: ReadonlyMap<string, Lease>;
@@ -36,7 +36,7 @@ export interface Change {
 
 /** Each may fail, and may have been done all the same. */
 export interface LeaseRows {
-  look(): Promise<Sight>;
+  look(): Promise<Snapshot>;
   /** Says that this replica lives and what it wants, and makes the rows of accounts that have none. */
   sayPresent(replica: Present): Promise<void>;
   sayGone(id: string): Promise<void>;
@@ -61,7 +61,7 @@ const mostRequests = 100;
 
 type Json = readonly Record<string, unknown>[];
 
-export async function look(db: Kysely<Tables>): Promise<Sight> {
+export async function look(db: Kysely<Tables>): Promise<Snapshot> {
   const { rows } = await sql<{ now: number; leases: Json; replicas: Json; requests: Json }>`select
     ${databaseNow} as now,
     (select coalesce(json_agg(json_build_object(
@@ -80,8 +80,8 @@ export async function look(db: Kysely<Tables>): Promise<Sight> {
   return {
     now: row.now,
     leases: new Map(leases.map(({ account, ...lease }) => [account, lease])),
-    replicas: row.replicas as unknown as Sight['replicas'],
-    requests: row.requests as unknown as Sight['requests'],
+    replicas: row.replicas as unknown as Snapshot['replicas'],
+    requests: row.requests as unknown as Snapshot['requests'],
   };
 }
 

@@ -12,7 +12,7 @@ const mostSeen = 5_000;
 /** No save of ours lasts so long. Somebody else's transaction on the same server can. */
 const longestSaveMs = 60_000;
 
-interface Sight {
+interface Snapshot {
   /** What is up to here was settled before. */
   readonly start: number;
   /** Those behind it, ascending. */
@@ -40,7 +40,7 @@ export function settledOn(db: Kysely<Tables>, clock: Clock): () => Promise<numbe
 
   /** True: a gap was seen for the first time. */
   async function look(): Promise<boolean> {
-    const { start, seqs, oldest } = await sightOf(db, upTo);
+    const { start, seqs, oldest } = await snapshotOf(db, upTo);
     upTo = start;
     for (const seq of seqs) {
       if (seq > upTo + 1 && !isFinal(seq, oldest)) break;
@@ -68,8 +68,8 @@ export function settledOn(db: Kysely<Tables>, clock: Clock): () => Promise<numbe
 }
 
 /** One statement, so that all of it is of one moment. */
-async function sightOf(db: Kysely<Tables>, upTo: number): Promise<Sight> {
-  const { rows } = await sql<Sight>`
+async function snapshotOf(db: Kysely<Tables>, upTo: number): Promise<Snapshot> {
+  const { rows } = await sql<Snapshot>`
     with edge as (
       select greatest(${upTo}::bigint, coalesce((select max(seq) from relaykeeper.event), 0) - ${mostSeen}) as start
     )
@@ -80,7 +80,7 @@ async function sightOf(db: Kysely<Tables>, upTo: number): Promise<Sight> {
   return rows[0] ?? { start: upTo, seqs: [], oldest: 0 };
 }
 
-/** A number of its own: of every save that began before it is smaller, since a save takes its own before those of its events. */
+/** A new number: every save that began before has a smaller one, since a save takes its own before those of its events. */
 async function newestTransaction(db: Kysely<Tables>): Promise<number> {
   const { rows } = await sql<{ xact: number }>`select pg_current_xact_id()::text::bigint as xact`.execute(db);
   return rows[0]?.xact ?? 0;

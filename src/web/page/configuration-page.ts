@@ -1,4 +1,4 @@
-/** The configuration in force, without secrets, what was changed in it, and the last one that was rejected with all its errors. */
+/** The configuration in force without secrets, what was changed in it, and the last one rejected, with all its errors. */
 import { html } from 'hono/html';
 import { storyOf } from './event-page.ts';
 import { historyOf, type Page, queryOf, timeOf, type Visit } from './frame.ts';

@@ -175,7 +175,7 @@ export const noHistory = ({ texts }: Visit): Html => html`<p class="bad">✗ ${t
 export const taskAddress = ({ base }: Visit, { account, taskId }: { account: string; taskId: string }): string =>
   `${base}/tasks/${encodeURIComponent(account)}/${encodeURIComponent(taskId)}`;
 
-/** A title of any length and script stays in its place, and changes no sentence around it. `id`: for who is there by keyboard. */
+/** A title of any length and script stays in its place, and changes no sentence around it. `id`: for keyboard focus. */
 export const taskLink = (
   visit: Visit,
   task: { readonly account: string; readonly taskId: string; readonly title: string },
