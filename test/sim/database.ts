@@ -9,7 +9,7 @@ import { between, draw, type Random, type Span } from '../../src/simulator/rando
 import { claim, type Lease, mayWrite, unclaimed } from '../../src/store/postgres/lease.ts';
 import { openReplica, type Statements } from '../../src/store/postgres/replica.ts';
 import type { Taken } from '../../src/store/postgres/request-rows.ts';
-import type { Change, ReplicaRow, Sight } from '../../src/store/postgres/rows.ts';
+import type { Change, ReplicaRow, Snapshot } from '../../src/store/postgres/rows.ts';
 import type { Part } from '../../src/store/postgres/save-transactions.ts';
 import { begin } from '../domain/story.ts';
 import { type Disk, fairDisk } from './disk.ts';
@@ -240,7 +240,7 @@ export class Database implements Home {
     return this.#leases.get(account) ?? unclaimed;
   }
 
-  #look(): Sight {
+  #look(): Snapshot {
     const waiting = [...this.#requests].filter(([, { answer }]) => answer === undefined);
     return {
       now: this.now(),
