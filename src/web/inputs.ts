@@ -94,6 +94,18 @@ export const listQuery = z.strictObject({
 /** Where the next page begins, as clients carry it: the names of the last one of this. */
 export const cursorOf = (last: readonly string[]): string => Buffer.from(JSON.stringify(last)).toString('base64url');
 
+/** A query string with its question mark, of what is given. */
+export function queryOf(values: Readonly<Record<string, string | number | undefined>>): string {
+  const given = Object.entries(values).flatMap(([name, value]) =>
+    value === undefined || value === '' ? [] : [`${name}=${encodeURIComponent(value)}`],
+  );
+  return given.length === 0 ? '' : `?${given.join('&')}`;
+}
+
+/** Behind which task a page begins; undefined: it is the first. */
+export const afterOf = ([account, taskId]: readonly string[] = []) =>
+  account !== undefined && taskId !== undefined ? { account, taskId } : undefined;
+
 /** The number of an event that a client names. */
 export const seqOf = (cursor: readonly string[] | undefined): number | undefined =>
   cursor?.[0] !== undefined && /^\d{1,15}$/.test(cursor[0]) ? Number(cursor[0]) : undefined;

@@ -37,7 +37,7 @@ export const problems = {
   Record<string, { readonly status: number; readonly title: string; readonly chinese: string }>
 >;
 
-export type ProblemCode = keyof typeof problems;
+type ProblemCode = keyof typeof problems;
 export const problemCodes = Object.keys(problems) as readonly ProblemCode[];
 
 /** A request that is not answered as asked. `hint` says what to do next. */

@@ -10,6 +10,7 @@ import { type Joined, streamHeader, streamPath } from './between-threads.ts';
 import type { Happenings } from './happenings.ts';
 import {
   accountQuery,
+  afterOf,
   byQuery,
   checked,
   cursorOf,
@@ -20,6 +21,7 @@ import {
   laterOf,
   listQuery,
   previewQuery,
+  queryOf,
   releaseBody,
   restartBody,
   seqOf,
@@ -122,12 +124,15 @@ const idOf = (params: Readonly<Record<string, string>>) => checked(taskId, param
 
 const paged = 'the header `Link` has the address of the next page, if there is one';
 
-/** One page of a list, and the way to the next. */
+/** One page of a list, and the way to the next (RFC 8288): without a path, so that it holds behind every prefix. */
 const page = (
   items: readonly unknown[],
   query: Readonly<Record<string, string | number | undefined>>,
   last: readonly string[] | undefined,
-): Reply => (last ? { ...json(items), headers: { link: linkToNext(query, cursorOf(last)) } } : json(items));
+): Reply =>
+  last
+    ? { ...json(items), headers: { link: `<${queryOf({ ...query, cursor: cursorOf(last) })}>; rel="next"` } }
+    : json(items);
 
 /** A list that is there as a whole; one whose last is gone begins again. */
 function sliced<T>(
@@ -144,14 +149,6 @@ function sliced<T>(
 
 const notFound = { 404: 'No such task' } as const;
 const refusable = { ...notFound, 409: 'Refused: the error says why' } as const;
-
-/** RFC 8288. Without a path, so that it holds behind every prefix. */
-function linkToNext(query: Readonly<Record<string, string | number | undefined>>, cursor: string): string {
-  const given = Object.entries(query).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
-  );
-  return `<?${[...given, `cursor=${cursor}`].join('&')}>; rel="next"`;
-}
 
 const health = (path: string, summary: string, ask: 'healthy' | 'ready', bad: string) =>
   route('get', path, 'nothing', {
@@ -220,9 +217,7 @@ const reading: readonly Route[] = [
     answer: `Tasks; ${paged}`,
     schema: 'TaskView[]',
     run: ({ operations }, { query: { cursor, ...query } }) => {
-      const [account, taskId] = cursor ?? [];
-      const after = account !== undefined && taskId !== undefined ? { account, taskId } : undefined;
-      const { tasks, more } = operations.tasks({ ...query, after });
+      const { tasks, more } = operations.tasks({ ...query, after: afterOf(cursor) });
       const last = tasks.at(-1);
       return page(tasks, query, more && last ? [last.account, last.taskId] : undefined);
     },

@@ -120,7 +120,7 @@ function placeOf({ taskId, outage }: TaskRecord, stormy: boolean): number {
 }
 
 /** The restart to send now: decided again from the newest facts, because a permit may have come late. */
-export interface Choice {
+interface Choice {
   readonly record: TaskRecord;
   /** Applied and saved before the call is sent. */
   readonly intent: Intent;

@@ -37,7 +37,7 @@ const rows = {
   storm: row('storm, only a few restarts at a time', '风暴：每次只重启少数任务'),
   clock: row('the clocks of this machine and the cloud differ', '本机与云端的时钟不一致'),
 } as const;
-export type TroubleKind = keyof typeof rows;
+type TroubleKind = keyof typeof rows;
 export const troubleKinds = Object.keys(rows) as readonly TroubleKind[];
 export const troubleMeanings: Readonly<Record<TroubleKind, TroubleMeaning>> = rows;
 

@@ -157,7 +157,7 @@ export type TaskEvent =
   /** It was active for `resetAfter`, or an operator spoke: backoff starts from the beginning. */
   | (TaskHappened & { readonly type: 'attempts-forgotten' });
 
-export type AccountEvent =
+type AccountEvent =
   | (Happened & {
       readonly type: 'poll-completed';
       readonly tasks: number;

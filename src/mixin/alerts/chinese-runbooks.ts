@@ -1,6 +1,6 @@
 /** The runbooks in Chinese, for the page. A rule without its row here fails `npm run generate`. */
 
-export interface ChineseRunbook {
+interface ChineseRunbook {
   readonly means: string;
   /** As many as in English, in the same order. */
   readonly look: readonly string[];

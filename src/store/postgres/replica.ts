@@ -25,7 +25,7 @@ export interface Statements extends LeaseRows, RequestRows, SaveTransactions {
   news(accounts: readonly string[], since: ReadonlyMap<string, NewsMark>): Promise<News>;
 }
 
-export interface ReplicaOptions {
+interface ReplicaOptions {
   readonly statements: Statements;
   readonly clock: Clock;
   /** Unlike any other process's. */

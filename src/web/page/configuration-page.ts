@@ -1,7 +1,9 @@
 /** The configuration in force without secrets, what was changed in it, and the last one rejected, with all its errors. */
+
 import { html } from 'hono/html';
+import { queryOf } from '../inputs.ts';
 import { storyOf } from './event-page.ts';
-import { historyOf, type Page, queryOf, timeOf, type Visit } from './frame.ts';
+import { historyOf, type Page, timeOf, type Visit } from './frame.ts';
 
 const changesShown = 10;
 

@@ -2,7 +2,7 @@
 import { html } from 'hono/html';
 import type { EventView } from '../../domain/views/shown.ts';
 import { type EventType, groupConcerned } from '../../domain/words/events.ts';
-import { checked, eventsQuery, seqOf } from '../inputs.ts';
+import { checked, eventsQuery, queryOf, seqOf } from '../inputs.ts';
 import {
   filled,
   type Html,
@@ -11,7 +11,6 @@ import {
   noHistory,
   optionsOf,
   type Page,
-  queryOf,
   renewed,
   tableOf,
   targetOf,

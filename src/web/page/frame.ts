@@ -216,11 +216,3 @@ export function howToDoMore({ texts, hasTokens, program, base }: Visit): Html {
   if (!hasTokens) return html`<p>${texts.readOnly} ${texts.readOnlyNoTokens} <code>${program} hold --help</code></p>`;
   return html`<p>${texts.readOnly} <a href="${base}/sign-in">${texts.readOnlySignIn}</a></p>`;
 }
-
-/** A query string of what is given. */
-export function queryOf(values: Readonly<Record<string, string | undefined>>): string {
-  const given = Object.entries(values).flatMap(([name, value]) =>
-    value === undefined || value === '' ? [] : [`${name}=${encodeURIComponent(value)}`],
-  );
-  return given.length === 0 ? '' : `?${given.join('&')}`;
-}

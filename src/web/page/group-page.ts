@@ -1,8 +1,10 @@
 /** Groups: how their tasks are, and the policy that is in force for them, with where each value comes from. */
+
 import { html } from 'hono/html';
 import type { GroupView } from '../../domain/views/shown.ts';
 import { durationText } from '../../domain/words/duration.ts';
-import { type Html, type Page, queryOf, renewed, severalAccounts, tableOf, timeOf, type Visit } from './frame.ts';
+import { queryOf } from '../inputs.ts';
+import { type Html, type Page, renewed, severalAccounts, tableOf, timeOf, type Visit } from './frame.ts';
 
 export function groupsPage(visit: Visit): Page {
   const { texts, operations } = visit;

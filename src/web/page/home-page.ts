@@ -1,4 +1,5 @@
 /** Is everything up? What is down, why, since when, what happens next; the accounts; the last six hours. */
+
 import { html } from 'hono/html';
 import type {
   AccountSnapshot,
@@ -10,10 +11,10 @@ import type {
 } from '../../domain/views/shown.ts';
 import { type Trouble, troubleMeanings, troublesOf } from '../../domain/views/trouble.ts';
 import { durationText } from '../../domain/words/duration.ts';
+import { queryOf } from '../inputs.ts';
 import {
   type Html,
   type Page,
-  queryOf,
   renewed,
   severalAccounts,
   tableOf,

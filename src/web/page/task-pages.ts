@@ -4,7 +4,7 @@ import { html } from 'hono/html';
 import type { ExplainView, RuleView, TaskView } from '../../domain/views/shown.ts';
 import { isOver, troublesOf } from '../../domain/views/trouble.ts';
 import { durationText } from '../../domain/words/duration.ts';
-import { checked, cursorOf, tasksQuery } from '../inputs.ts';
+import { afterOf, checked, cursorOf, queryOf, tasksQuery } from '../inputs.ts';
 import { storyOf } from './event-page.ts';
 import {
   filled,
@@ -14,7 +14,6 @@ import {
   namesOf,
   optionsOf,
   type Page,
-  queryOf,
   renewed,
   severalAccounts,
   tableOf,
@@ -34,9 +33,7 @@ export function tasksPage(visit: Visit): Page {
   const { texts, operations, base } = visit;
   const asked = filled(visit.query);
   const { cursor, ...query } = checked(tasksQuery, { limit: String(onePage), ...asked }, 'the address');
-  const [account, taskId] = cursor ?? [];
-  const after = account !== undefined && taskId !== undefined ? { account, taskId } : undefined;
-  const { tasks, more } = operations.tasks({ ...query, after });
+  const { tasks, more } = operations.tasks({ ...query, after: afterOf(cursor) });
   const last = tasks.at(-1);
   const { groups, accounts } = operations.status();
   return {
