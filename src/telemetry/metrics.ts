@@ -27,7 +27,7 @@ import {
 } from './counted.ts';
 import { appended, headText, labelText, sampleText } from './exposition.ts';
 import { createOpenings } from './openings.ts';
-import { stateText } from './state.ts';
+import { createStateText } from './state.ts';
 
 export interface MetricsOptions {
   readonly version: string;
@@ -88,6 +88,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   let configured: Configured = { accounts: new Set(), pairs: new Set() };
   const restartsOfTask = new Map<string, number>();
   const openings = createOpenings();
+  const stateText = createStateText();
 
   return {
     record(event) {

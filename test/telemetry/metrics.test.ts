@@ -435,6 +435,21 @@ describe('state gauges', () => {
     expect([...(await samples(metrics, [full])).keys()].filter((key) => ofState.test(key)).length).toBeGreaterThan(60);
   });
 
+  test('a scrape shows the present whatever the one before showed: more, fewer, other groups, other values', async () => {
+    const [vip, news] = [groupView('vip'), groupView('news')];
+    const shown = [
+      [vip, news],
+      [news],
+      [news, vip],
+      [],
+      [vip],
+      [groupView('vip', { down: 7, states: { ...vip.states, active: 3 } })],
+      [vip, news],
+    ].map((groups) => snapshot({ groups, managed: groups.map(({ group }) => taskView(group)) }));
+    const kept = configured();
+    for (const one of shown) expect(await kept.render([one])).toBe(await configured().render([one]));
+  });
+
   test('what goes away takes its series along', async () => {
     const metrics = configured();
     const before = snapshot({
