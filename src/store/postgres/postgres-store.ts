@@ -20,9 +20,10 @@ import { leaseRows } from './rows.ts';
 import { saveTransactions } from './save-transactions.ts';
 import { settledOn } from './settled.ts';
 
-/** Saves have one, loads and history the others. */
-const ledgerConnections = 4;
-/** Apart from the others, so that no save keeps a lease waiting. */
+/** For loads, history and requests. */
+const ledgerConnections = 3;
+/** Each apart from the others: nothing keeps a save waiting, and no save a lease. */
+const saveConnections = 1;
 const leaseConnections = 1;
 /** A database that is being started, or fails over, is waited for. */
 const startPatienceMs = 30_000;
@@ -54,6 +55,7 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
     }
   });
 
+  const savesAt = connectTo(place, saveConnections);
   const leasesAt = connectTo(place, leaseConnections);
   const id = randomUUID();
   /** `epoch`: the reader's own, which the server has to know of. What owners before it saved was committed before that. */
@@ -75,7 +77,7 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
         statements: {
           ...leaseRows(leasesAt.db),
           ...requestRows(db, id),
-          ...saveTransactions(db, id),
+          ...saveTransactions(savesAt.db, id),
           load,
           news: (accounts, since) => newsOf({ db, clock }, accounts, since),
         },
@@ -114,7 +116,7 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
     failingSince: watching.failingSince,
     close: async () => {
       await replica?.close();
-      await Promise.all([ledgers.close(), leasesAt.close()]);
+      await Promise.all([ledgers, savesAt, leasesAt].map(({ close }) => close()));
     },
   };
 }

@@ -16,6 +16,8 @@ import type { LeaseRows, Snapshot } from './rows.ts';
 import type { SaveTransactions } from './save-transactions.ts';
 import { openSaves } from './saves.ts';
 
+/** Ledgers read at once: whoever takes many accounts over leaves connections for what is shown and asked. */
+const mostLoads = 2;
 /** No owner's: of an account that was never read as its owner. */
 const noEpoch = -1;
 
@@ -61,15 +63,17 @@ export function openReplica(options: ReplicaOptions): Replica {
   });
   const saves = openSaves({ transactions: statements, clock, name: place });
   const readIn = new Map<string, number>();
+  const loadInTurn = fewAtOnce(mostLoads);
 
   return {
     ledgerStore: {
-      load: async (account, budgetSince) => {
-        const epoch = leases.epochOf(account);
-        const stored = await run('load', () => statements.load(account, budgetSince, epoch));
-        if (epoch !== undefined) readIn.set(account, epoch);
-        return stored;
-      },
+      load: (account, budgetSince) =>
+        loadInTurn(async () => {
+          const epoch = leases.epochOf(account);
+          const stored = await run('load', () => statements.load(account, budgetSince, epoch));
+          if (epoch !== undefined) readIn.set(account, epoch);
+          return stored;
+        }),
       save: async (account, changes) => {
         const epoch = readIn.get(account) ?? noEpoch;
         const saved = await run('save', () => saves.save(account, epoch, changes));
@@ -91,5 +95,22 @@ export function openReplica(options: ReplicaOptions): Replica {
       await saves.close();
       await leases.close();
     },
+  };
+}
+
+/** Who waits for a turn is no operation of the store yet: that it lasts is no fault. */
+function fewAtOnce(most: number): <T>(work: () => Promise<T>) => Promise<T> {
+  let running = 0;
+  const waiting: (() => void)[] = [];
+  return async (work) => {
+    if (running < most) running++;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else running--;
+    }
   };
 }

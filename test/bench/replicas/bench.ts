@@ -172,10 +172,11 @@ const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`;
 const mib = (figure: number) => `${figure.toFixed(0)} MiB`;
 const ms = (figure: number) => `${figure.toFixed(0)} ms`;
 
-/** About six minutes; quick: about two. For who looks for the reason of a figure: `REPLICAS_ACCOUNTS=50`, and `SCALE_FLAGS` are Node's. */
+/** About six minutes; quick: about two. For who looks for the reason of a figure: `REPLICAS_ACCOUNTS=50 REPLICAS_TASKS=100`; `SCALE_FLAGS` are Node's. */
 export async function bench({ quick }: BenchOptions): Promise<void> {
-  const [some, tasks, restSeconds] = quick ? [20, 100, 30] : [200, 1_000, 120];
+  const [some, many, restSeconds] = quick ? [20, 100, 30] : [200, 1_000, 120];
   const accounts = Number(process.env.REPLICAS_ACCOUNTS ?? some);
+  const tasks = Number(process.env.REPLICAS_TASKS ?? many);
   const server = await startPostgres({ flags: loggingFlags });
   const clouds = await openClouds(accounts, tasks);
   const replicas: Replica[] = [];
