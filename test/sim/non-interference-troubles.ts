@@ -38,6 +38,7 @@ const unlistable = (effect: Effect, atFirst?: string): Trouble => ({
   ...(atFirst === undefined ? {} : { atFirst }),
 });
 const error = (code: string): Effect => ({ kind: 'error', code });
+const hangs = 'whether a list hangs or the network is known after requestTimeout, and so of its halves';
 const saysAccount = 'a list that says so of the account is asked for in parts by the next poll';
 
 const swallows = (effect: { readonly kind: 'reset' | 'stall'; readonly when: 'before' }): Trouble => ({
@@ -150,10 +151,7 @@ export const kinds: Readonly<Record<string, Trouble>> = {
   'unlistable group: not found': unlistable(error('ResourceNotFound')),
   'unlistable group: CommonErr': unlistable(error('CommonErr')),
   'unlistable group: the connection breaks': unlistable({ kind: 'reset', when: 'before' }),
-  'unlistable group: no answer': unlistable(
-    { kind: 'stall', when: 'before' },
-    'whether a list hangs or the network is known after requestTimeout, and so of its halves',
-  ),
+  'unlistable group: no answer': unlistable({ kind: 'stall', when: 'before' }, hangs),
   'unlistable group: half an answer': unlistable({ kind: 'truncate' }),
   'unlistable group: throttled': unlistable(error('FlowLimitExceeded'), saysAccount),
   'unlistable group: not paid for': unlistable(error('RequestForbidden.BillingStatus'), saysAccount),
@@ -168,7 +166,7 @@ export const kinds: Readonly<Record<string, Trouble>> = {
     saysAccount,
   ),
   'unlistable group: throttled for the account': unlistable(error('AccountFlowLimitExceeded'), saysAccount),
-  'unlistable group: byte by byte': unlistable({ kind: 'drip', bytes: 16, everyMs: second }),
+  'unlistable group: byte by byte': unlistable({ kind: 'drip', bytes: 16, everyMs: second }, hangs),
   'endless flapping': {
     begins: (stage, taskIds) => {
       for (const taskId of taskIds)
