@@ -3,6 +3,7 @@
 import { html } from 'hono/html';
 import type { GroupView } from '../../domain/views/shown.ts';
 import { durationText } from '../../domain/words/duration.ts';
+import { type TaskState, taskStates } from '../../domain/words/task.ts';
 import { queryOf } from '../inputs.ts';
 import { type Html, type Page, renewed, severalAccounts, tableOf, timeOf, type Visit } from './frame.ts';
 
@@ -39,7 +40,7 @@ function groupTable(visit: Visit, groups: readonly GroupView[], several: boolean
       cell: ({ down }) =>
         down > 0 ? html`<strong class="bad">✗ ${down}</strong>` : html`<span class="good">✓ 0</span>`,
     },
-    ...(['active', 'stopped', 'not_started', 'overdue', 'ended', 'unknown'] as const).map((state) => ({
+    ...shownStates(groups).map((state) => ({
       head: texts.states[state],
       cell: ({ account, group, states }: GroupView) => filtered(states[state], { account, group, state }),
     })),
@@ -55,6 +56,10 @@ function groupTable(visit: Visit, groups: readonly GroupView[], several: boolean
     { head: texts.holds, cell: ({ holds }) => (holds === 0 ? '' : html`<a href="${base}/holds">${holds}</a>`) },
   ]);
 }
+
+/** Those that some task is in. */
+const shownStates = (groups: readonly GroupView[]): readonly TaskState[] =>
+  taskStates.filter((state) => groups.some(({ states }) => states[state] > 0));
 
 interface Row {
   readonly key: string;
