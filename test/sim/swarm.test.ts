@@ -2,9 +2,9 @@
  * The swarm within `npm test`: seeds that found something once, fresh ones from the commit's hash, and the relations
  * between histories. More of it: `npm run sim -- --minutes 10`. That it finds what it should: `npm run mutants`.
  */
-import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { draw, seeded } from '../../src/simulator/random.ts';
+import { commitHash } from './commit-hash.ts';
 import { playSeed, type Verdict } from './swarm.ts';
 
 /** Each of them found a fault in src/ once, of a kind that the laws see; what only a table can tell stands there. */
@@ -15,22 +15,13 @@ const known: readonly { readonly seed: number; readonly why: string }[] = [
   { seed: 410597830, why: 'two attempts of a task had one id after the clock was set back' },
   { seed: 21396, why: 'a task that failed often waited until twenty that never come up had failed as often' },
 ];
-const freshSeeds = 20;
+const freshSeeds = 14;
 /** On a busy machine fewer fresh seeds are played, rather than the whole being late. */
-const freshWithinMs = 25_000;
+const freshWithinMs = 20_000;
 
 function expectGreen({ seed, violation, lines }: Verdict): void {
   if (violation === undefined) return;
   expect.fail(`${violation}\n\n${lines.slice(-50).join('\n')}\n\nTo replay it: npm run sim -- --seed ${seed} --trace`);
-}
-
-/** Changes with every commit, so that the same code is tried with the same seeds. */
-function commit(): string {
-  try {
-    return execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim();
-  } catch {
-    return 'no commit';
-  }
 }
 
 test.each(known)('seed $seed: $why', { timeout: 120_000 }, async ({ seed }) => expectGreen(await playSeed(seed)));
@@ -41,7 +32,7 @@ test.each([30, 716])('three replicas on one database: seed %i', { timeout: 120_0
 );
 
 test('fresh seeds of this commit', { timeout: 180_000 }, async () => {
-  const random = seeded(1, commit());
+  const random = seeded(1, commitHash());
   const endsAt = Date.now() + freshWithinMs;
   let hours = 0;
   for (let i = 0; i < freshSeeds && Date.now() < endsAt; i++) {
@@ -53,13 +44,13 @@ test('fresh seeds of this commit', { timeout: 180_000 }, async () => {
 });
 
 describe('relations', () => {
-  test.each([3, 716])('the same seed, the same history: %i', { timeout: 120_000 }, async (seed) => {
+  test.each([716])('the same seed, the same history: %i', { timeout: 120_000 }, async (seed) => {
     const [once, again] = [await playSeed(seed), await playSeed(seed)];
     expect(again.fingerprint).toBe(once.fingerprint);
     expect(once.events).toBeGreaterThan(100);
   });
 
-  test.each([3, 14])('the list in another order, the same restarts: %i', { timeout: 120_000 }, async (seed) => {
+  test.each([14])('the list in another order, the same restarts: %i', { timeout: 120_000 }, async (seed) => {
     const straight = await playSeed(seed);
     const reversed = await playSeed(seed, { shuffle: (items) => items.toReversed() });
     expect(reversed.sends).toEqual(straight.sends);
