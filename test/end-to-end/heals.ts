@@ -12,7 +12,7 @@ describe.concurrent('against a server that counts a sliding second over all acti
     ['with jitter', [0, 250], [0, 250]],
   ] as const)(
     '%s: never more than 10, none throttled, every stopped task healed, none outside touched, none restarted after its end',
-    { timeout: 40_000 },
+    { timeout: 120_000 },
     async (_name, uplinkMs, downlinkMs) => {
       await using stage = new Stage();
       const cloud = await stage.cloud({

@@ -37,7 +37,7 @@ describe.concurrent('SIGTERM while it starts ends it within 10 s', () => {
   const canUnshare = process.getuid?.() === 0 && spawnSync('unshare', ['-pf', 'true']).status === 0;
   it.skipIf(!canUnshare).each([0, 50, 150, 400])(
     'process 1, after its first moment and %d ms',
-    { timeout: 30_000 },
+    { timeout: 120_000 },
     async (ms) => {
       await using stage = new Stage();
       const { folder } = await openWorld(stage);

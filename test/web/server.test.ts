@@ -432,10 +432,10 @@ describe('TLS', () => {
     expect(await subjectOf(web.url)).toBe('200 first');
     await sleep(60);
     writeFileSync(tls.certFile, 'broken');
-    await expect.poll(() => told.map(({ notice }) => notice), { timeout: 5_000 }).toContain('tls-rejected');
+    await expect.poll(() => told.map(({ notice }) => notice), { timeout: 15_000 }).toContain('tls-rejected');
     expect(await subjectOf(web.url)).toBe('200 first');
     makePair(folder, 'second');
-    await expect.poll(() => subjectOf(web.url), { timeout: 5_000 }).toBe('200 second');
+    await expect.poll(() => subjectOf(web.url), { timeout: 15_000 }).toBe('200 second');
     expect(JSON.stringify(told)).not.toContain('PRIVATE');
   });
 
