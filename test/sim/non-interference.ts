@@ -7,7 +7,9 @@
  * - while a storm of theirs was on, or the trouble cannot be told from a common cause yet: one turn of a storm's window,
  *   which is `verifyWithin` and two polls;
  * - otherwise one second: the permits of the troubled one's own calls; of more than ten troubled, a permit for each;
+ *   where the cloud says that the account is too fast, which halves its rate, a permit more for each that stopped together;
  * - by another account: nothing, which is 100 ms.
+ * Each of the first three lasts from an answer on, which is a round trip more.
  */
 import { begin, policiesOf } from '../domain/story.ts';
 import { Dice, hour, minute, second } from './dice.ts';
@@ -16,8 +18,12 @@ import type { Event, Policy } from './seam.ts';
 import { defaultPolicy, Stage } from './stage.ts';
 import { pollEveryMs } from './trouble.ts';
 
-const triedOutMs = minute;
-const permitsMs = (troubled: number) => Math.max(second, troubled * 100);
+/** Of the stage's cloud: a wait begins, and a place in the limiter's window is free, when an answer has come. */
+const roundTripMs = 100;
+const triedOutMs = minute + roundTripMs;
+/** Of ten calls a second. */
+const permitMs = 100;
+const permitsMs = (troubled: number) => Math.max(second, troubled * permitMs) + roundTripMs;
 const otherAccountMs = 100;
 /** From the first stop on. */
 const lastsMs = 25 * minute;
@@ -210,16 +216,18 @@ export async function playPair(seed: number, kind: string): Promise<Pair> {
   const turnMs = (script.policies[0]?.verifyWithinMs ?? 0) + 2 * pollEveryMs;
   const [stormy, tried] = [storms(beside.events), triedOut(beside.events)];
   const trouble = kinds[kind];
+  const together = (atMs: number) => script.stops.filter((other) => other.atMs === atMs).length;
   const delaysMs: number[] = [];
   const violations: string[] = [];
   for (const [index, { taskId, atMs }] of script.stops.entries()) {
     const withTrouble = beside.restartedMs[index] ?? 0;
-    const delayMs = Math.max(0, withTrouble - (without.restartedMs[index] ?? 0));
+    const delayMs = Math.max(0, Math.round(withTrouble - (without.restartedMs[index] ?? 0)));
     delaysMs.push(delayMs);
     const untold = trouble?.atFirst !== undefined && atMs < troubleAtMs + atFirstMs;
     const boundMs = trouble?.beside
       ? otherAccountMs
       : permitsMs(script.troubled) +
+        (trouble?.slowsAccount ? together(atMs) * permitMs : 0) +
         (touch(tried, atMs, withTrouble) ? triedOutMs : 0) +
         (untold || touch(stormy, atMs, withTrouble) ? turnMs : 0);
     if (delayMs <= boundMs) continue;
