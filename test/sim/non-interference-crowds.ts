@@ -216,6 +216,7 @@ export const crowds: Readonly<Record<string, Trouble>> = {
     ...dead,
     everyMs: second,
     again: (stage, [taskId = '']) => byHand(stage, taskId, 10),
+    halvesRate: true,
   },
   'an operator who restarts fifty every minute': {
     ...dead,
@@ -223,6 +224,7 @@ export const crowds: Readonly<Record<string, Trouble>> = {
     again: (stage, taskIds) => {
       for (const taskId of taskIds) byHand(stage, taskId);
     },
+    halvesRate: true,
     tasks: [40, 60],
     ownCloudGroup: true,
     policy: { attempts: 1 },

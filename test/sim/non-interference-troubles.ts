@@ -163,11 +163,11 @@ export const kinds: Readonly<Record<string, Trouble>> = {
   }),
   'unlistable group: a bare 429, and asked to come back in a minute': {
     ...unlistable({ kind: 'answer', status: 429, body: '', headers: { 'Retry-After': '60' } }, saysAccount),
-    slowsAccount: true,
+    halvesRate: true,
   },
   'unlistable group: throttled for the account': {
     ...unlistable(error('AccountFlowLimitExceeded'), saysAccount),
-    slowsAccount: true,
+    halvesRate: true,
   },
   'unlistable group: byte by byte': unlistable({ kind: 'drip', bytes: 16, everyMs: second }, hangs),
   'endless flapping': {

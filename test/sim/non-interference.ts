@@ -7,7 +7,7 @@
  * - while a storm of theirs was on, or the trouble cannot be told from a common cause yet: one turn of a storm's window,
  *   which is `verifyWithin` and two polls;
  * - otherwise one second: the permits of the troubled one's own calls; of more than ten troubled, a permit for each;
- *   where the cloud says that the account is too fast, which halves its rate, a permit more for each that stopped together;
+ *   where the rate is halved, by the cloud's word or by an operator without rest, a permit for each that stopped together;
  * - by another account: nothing, which is 100 ms.
  * Each of the first three lasts from an answer on, which is a round trip more.
  */
@@ -227,7 +227,7 @@ export async function playPair(seed: number, kind: string): Promise<Pair> {
     const boundMs = trouble?.beside
       ? otherAccountMs
       : permitsMs(script.troubled) +
-        (trouble?.slowsAccount ? together(atMs) * permitMs : 0) +
+        (trouble?.halvesRate ? together(atMs) * permitMs : 0) +
         (touch(tried, atMs, withTrouble) ? triedOutMs : 0) +
         (untold || touch(stormy, atMs, withTrouble) ? turnMs : 0);
     if (delayMs <= boundMs) continue;

@@ -19,8 +19,8 @@ export interface Trouble {
   readonly byGroups?: boolean;
   /** Why it looks like a common cause in its first minute: a turn of a storm's window is allowed then. */
   readonly atFirst?: string;
-  /** The cloud says that the account calls too often, so its rate is halved. */
-  readonly slowsAccount?: boolean;
+  /** The cloud says that the account calls too often, or an operator has every second permit. */
+  readonly halvesRate?: boolean;
   /** The troubled is another account of the same process. */
   readonly beside?: (common: Pick<StageOptions, 'clock' | 'policies' | 'pollEveryMs'>) => Stage;
   /** Of the troubled, who are then of a group of their own. */
