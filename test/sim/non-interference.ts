@@ -216,7 +216,8 @@ export async function playPair(seed: number, kind: string): Promise<Pair> {
   const turnMs = (script.policies[0]?.verifyWithinMs ?? 0) + 2 * pollEveryMs;
   const [stormy, tried] = [storms(beside.events), triedOut(beside.events)];
   const trouble = kinds[kind];
-  const together = (atMs: number) => script.stops.filter((other) => other.atMs === atMs).length;
+  /** Stopped so close to each other that one poll shows them. */
+  const together = (atMs: number) => script.stops.filter((other) => Math.abs(other.atMs - atMs) < pollEveryMs).length;
   const delaysMs: number[] = [];
   const violations: string[] = [];
   for (const [index, { taskId, atMs }] of script.stops.entries()) {
