@@ -1,5 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { pick, queueMovesAt } from '../../src/domain/decide/queue.ts';
 import { nextListProbeAt } from '../../src/domain/learn/circuit.ts';
+import { situationOf } from '../../src/domain/memory/situation.ts';
 import type { ErrorClass } from '../../src/domain/words/failure.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import type { RestartAnswer } from '../../src/domain/words/task.ts';
@@ -560,6 +562,21 @@ describe('throttled, or not sent', () => {
     const failure = { ...failureOf(errorClass), retryAfterMs: seconds * 1_000 };
     story.send(0, { kind: errorClass === 'server' ? 'unanswered' : 'throttled', failure });
     expect(story.says('t01')).toBe(`backoff until ${expected}`);
+  });
+  test('while the account waits, or for an answer, nobody in a long queue is asked', () => {
+    const story = new Story(calm()).list(0, tasks(4, 'stopped'));
+    story.send(0, throttled, 1);
+    const get = vi.spyOn(story.ledger.tasks, 'get');
+    const moment = { now: at(2), clockOffsetMs: 0, nextPollAt: at(15), pollGapMs: 15_000 };
+    const situation = situationOf(story.ledger, story.policies, moment);
+    get.mockClear();
+    expect([pick(story.queue, situation), queueMovesAt(story.queue, situation)]).toEqual([undefined, at(5)]);
+    expect(get).not.toHaveBeenCalled();
+    const alone = story.intend(6);
+    const after = situationOf(story.ledger, story.policies, { ...moment, now: at(6) });
+    get.mockClear();
+    expect(queueMovesAt(story.queue, after)).toBe(undefined);
+    expect(get.mock.calls).toEqual([[alone]]);
   });
   test('another answer ends the row', () => {
     const story = new Story(calm()).list(0, tasks(4, 'stopped'));

@@ -27,31 +27,26 @@ test.each([
   }
 });
 
-test('the backoff of a task ends between two polls, and the restart goes then', async () => {
+/** Stopped, and refused at second 60, so that its backoff of 70 s ends half-way between two polls. */
+async function refusedOnce(): Promise<Stage> {
   const policy = { ...plain, backoff: { ...plain.backoff, initialMs: 70_000, maxMs: 600_000 } };
   const stage = new Stage({ policies: policiesOf(policy), tasks: tasks(2), pollEveryMs: 60_000 });
   await stage.run(30);
-  stage.fault({
-    match: { action: 'restart', taskId: 't00001' },
-    effect: { kind: 'error', code: 'Forbidden' },
-    count: 1,
-  });
+  const effect = { kind: 'error', code: 'Forbidden' } as const;
+  stage.fault({ match: { action: 'restart', taskId: 't00001' }, effect, count: 1 });
   stage.act({ kind: 'stop', taskId: 't00001' });
-  await stage.run(140);
+  await stage.run(70);
+  return stage;
+}
+
+test('the backoff of a task ends between two polls, and the restart goes then', async () => {
+  const stage = await refusedOnce();
+  await stage.run(70);
   expect(restartsOf(stage, 't00001')).toEqual([60, 130]);
 });
 
 test('what the newest list shows running is not restarted when a wait ends', async () => {
-  const policy = { ...plain, backoff: { ...plain.backoff, initialMs: 70_000, maxMs: 600_000 } };
-  const stage = new Stage({ policies: policiesOf(policy), tasks: tasks(2), pollEveryMs: 60_000 });
-  await stage.run(30);
-  stage.fault({
-    match: { action: 'restart', taskId: 't00001' },
-    effect: { kind: 'error', code: 'Forbidden' },
-    count: 1,
-  });
-  stage.act({ kind: 'stop', taskId: 't00001' });
-  await stage.run(70);
+  const stage = await refusedOnce();
   stage.act({ kind: 'start', taskId: 't00001' });
   await stage.run(140);
   expect(restartsOf(stage, 't00001')).toEqual([60]);

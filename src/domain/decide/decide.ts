@@ -31,7 +31,10 @@ const turnoverMs = 3_600_000;
 const maxUnknownTold = 100;
 const maxCloudGroupsTold = 10;
 
-/** Tasks to restart, best first: those that may go now or once a storm, the circuit or a moment before the next poll lets them. */
+/**
+ * Tasks to restart, best first: those that may go now, or when a storm, the circuit, or a wait that ends before the next
+ * poll lets them.
+ */
 type Queue = readonly string[];
 
 /**

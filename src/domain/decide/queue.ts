@@ -29,19 +29,30 @@ const onlyWindowsWithhold = (verdict: Verdict): boolean =>
   verdict.kind === 'restart' ||
   (verdict.kind === 'wait' && verdict.blockers.every((reason) => reasonMeanings[reason].queued === 'stays'));
 
+/** Until when the cloud's word keeps every restart of the account: nobody in the queue has to be asked. */
+const throttledUntil = ({ ledger, now }: Situation): number | undefined => {
+  const until = ledger.accountRecord.throttle?.until ?? 0;
+  return until > now ? until : undefined;
+};
+
 /**
  * The earliest moment after now at which time alone lets a queued restart go; undefined: none before the next poll, which
- * decides anew. Milliseconds by this machine.
+ * decides anew, or an answer that is awaited. Milliseconds by this machine.
  */
 export function queueMovesAt(queue: readonly string[], situation: Situation): number | undefined {
-  const { ledger, now, nextPollAt } = situation;
-  let earliest = nextPollAt;
+  if (awaitsThrottledAnswer(situation.ledger)) return undefined;
+  const at = throttledUntil(situation) ?? earliestWait(queue, situation);
+  return at < situation.nextPollAt ? at : undefined;
+}
+
+function earliestWait(queue: readonly string[], situation: Situation): number {
+  let earliest = Number.POSITIVE_INFINITY;
   for (const taskId of queue) {
-    const record = ledger.tasks.get(taskId);
+    const record = situation.ledger.tasks.get(taskId);
     const verdict = record && verdictOf(record, situation);
-    if (verdict?.kind === 'wait' && verdict.until > now) earliest = Math.min(earliest, verdict.until);
+    if (verdict?.kind === 'wait' && verdict.until > situation.now) earliest = Math.min(earliest, verdict.until);
   }
-  return earliest < nextPollAt ? earliest : undefined;
+  return earliest;
 }
 
 /**
@@ -88,7 +99,7 @@ interface InTurn {
   readonly stormy: boolean;
   readonly calls: number;
   readonly rank: number;
-  /** The how manieth of its cloud group; cloud groups take turns from the one whose last call is longest ago. */
+  /** Its place within its cloud group; cloud groups take turns, beginning with the one whose last call is longest ago. */
   turn: number;
   lastCallAt: number;
 }
@@ -128,7 +139,7 @@ interface Choice {
 
 export function pick(queue: readonly string[], situation: Situation): Choice | undefined {
   const { restart, list } = situation.ledger.accountRecord.circuits;
-  if (list.kind === 'open' || awaitsThrottledAnswer(situation.ledger)) return undefined;
+  if (list.kind === 'open' || awaitsThrottledAnswer(situation.ledger) || throttledUntil(situation)) return undefined;
   if (restart.kind === 'open') return pickProbe(queue, situation);
   const place = throttledPlaces(situation.ledger);
   for (const turn of place ? turns : oneTurn)
