@@ -88,8 +88,9 @@ export class Database implements Home {
 
   left(): void {}
 
-  isFree(): boolean {
-    return this.#leaseOf('main').expiresAt <= this.now();
+  /** It is up, and nobody has the lease. */
+  canBeTaken(): boolean {
+    return this.#clock.monotonic() >= this.#downUntil && this.#leaseOf('main').expiresAt <= this.now();
   }
 
   open(process: Process) {

@@ -203,7 +203,7 @@ export class History {
     const now = this.clock.monotonic();
     const isAble = ({ alive, stopping, paused, machine }: Process) =>
       alive && !stopping && !paused && now >= machine.cutOffUntil;
-    const isVacant = now >= this.#diskBadUntil && database.isFree() && this.#processes.some(isAble);
+    const isVacant = now >= this.#diskBadUntil && database.canBeTaken() && this.#processes.some(isAble);
     this.judge.actors?.look(now, isVacant);
     this.clock.after(1_000, () => this.#mindVacancy(database));
   }
@@ -351,8 +351,7 @@ export class History {
       }
       case 'database-restart':
         this.#database?.restart(what.downMs);
-        this.#diskBadUntil = Math.max(this.#diskBadUntil, now + what.downMs);
-        this.judge.liveness.excuse(this.#diskBadUntil + renewedAfterMs);
+        this.judge.liveness.excuse(now + what.downMs + renewedAfterMs);
         return;
       case 'reload':
         this.#reload(what.configuration);
