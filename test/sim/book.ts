@@ -14,6 +14,9 @@ export interface Call extends OfAttempt {
   readonly of: Process;
   /** The operator who asked for it. */
   readonly by: string | undefined;
+  readonly intendedAt: number;
+  /** `lastAt` of its task before it. */
+  readonly lastAt: number;
   sentAt: number | undefined;
   answeredAt: number | undefined;
   /** It may have reached its task: accepted or unanswered. */
@@ -45,6 +48,12 @@ export class TaskBook {
 
   constructor(taskId: string) {
     this.taskId = taskId;
+  }
+
+  /** One that was never sent kept nobody waiting, whether or not its process lived to give it back. */
+  forgetUnsent(): void {
+    const { latest } = this;
+    if (latest && latest.sentAt === undefined && this.lastAt === latest.intendedAt) this.lastAt = latest.lastAt;
   }
 
   /** A complete list or a look shows it; `seenAt`: when its page was asked for. */

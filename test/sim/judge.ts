@@ -307,7 +307,14 @@ export class Judge {
     const { disk } = this.#witness;
     const task = book.task(told.taskId);
     const { taskId, attemptId, trigger, group, by, probe } = told;
-    const open = { sentAt: undefined, answeredAt: undefined, mayWork: false };
+    task.forgetUnsent();
+    const open = {
+      sentAt: undefined,
+      answeredAt: undefined,
+      mayWork: false,
+      intendedAt: this.now,
+      lastAt: task.lastAt,
+    };
     const call: Call = { of: process, taskId, attemptId, trigger, group, by, ...open };
     const moment = { ...this.#scene(process), book, task, call, holds: disk.holds() };
     const wrong = trigger === 'auto' ? wrongByRules(moment) : wrongByHand(moment);
