@@ -152,7 +152,7 @@ describe.concurrent('SIGTERM', () => {
       parameters: { latency: { uplinkMs: [300, 300], downlinkMs: [500, 500] } },
     });
     const path = stage.folder();
-    const requestTimeoutMs = 3_000;
+    const requestTimeoutMs = 8_000;
     const config = {
       log: { level: 'debug' },
       server: plainServer,
@@ -170,7 +170,7 @@ describe.concurrent('SIGTERM', () => {
     const { code, signal } = await daemon.stop();
     const tookMs = performance.now() - toldAt;
     expect([code, signal]).toEqual([0, null]);
-    expect(tookMs).toBeLessThan(requestTimeoutMs);
+    expect(tookMs, daemon.tail()).toBeLessThan(requestTimeoutMs);
 
     const stopping = daemon.lines.findIndex(({ event }) => event === 'stopping');
     const intendedAfter = daemon.lines.slice(stopping).filter(({ event }) => event === 'restart-intended');
