@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { StatusView } from '../domain/views/shown.ts';
 import { fileTrouble, readUserFile } from '../user-files.ts';
 import { plain } from './show.ts';
 import { type ExitCode, exitCodes, Failure, type Surroundings } from './surroundings.ts';
@@ -71,6 +72,10 @@ export async function withDaemon<T>(
     await daemon.close();
   }
 }
+
+/** With one account its name in every row says nothing. */
+export const hasSeveralAccounts = async (daemon: Daemon): Promise<boolean> =>
+  (await daemon.get<StatusView>('/api/v1/status')).accounts.length > 1;
 
 type Address =
   | { readonly kind: 'socket'; readonly path: string; readonly tried: string }

@@ -5,7 +5,15 @@ import { targetWords } from '../domain/views/covered.ts';
 import type { HoldPreview, HoldView } from '../domain/views/shown.ts';
 import type { Hold } from '../domain/words/events.ts';
 import { cut } from '../settings/text-width.ts';
-import { askedBy, type Daemon, type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
+import {
+  askedBy,
+  type Daemon,
+  type DaemonOptions,
+  hasSeveralAccounts,
+  query,
+  withDaemon,
+  withDaemonOptions,
+} from './daemon.ts';
 import { ago, moment, plain, shortIds, wrapped, writeJson, writeTable } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 import { beginOf, endOfHold, lengthMs } from './times.ts';
@@ -132,29 +140,37 @@ const listCommand = (surroundings: Surroundings): Command =>
     .option('--json', 'print JSON')
     .action(async (options: DaemonOptions & { json?: true }) => {
       const { out, clock } = surroundings;
-      const { holds, ended } = await withDaemon(surroundings, options, async (daemon) => ({
+      const forPerson = out.isTerminal && !options.json;
+      const { holds, ended, several } = await withDaemon(surroundings, options, async (daemon) => ({
         holds: await daemon.list<HoldView>('/api/v1/holds'),
-        ended: options.json || !out.isTerminal ? [] : await endedSince(daemon, clock.now() - endedForMs),
+        ended: forPerson ? await endedSince(daemon, clock.now() - endedForMs) : [],
+        several: forPerson && (await hasSeveralAccounts(daemon)),
       }));
       if (options.json) return writeJson(out, holds);
       if (!out.isTerminal) return writeForProgram(out, holds);
       const [now, later] = [holds.filter(({ inForce }) => inForce), holds.filter(({ inForce }) => !inForce)];
       if (now.length === 0) out.write('no holds in force\n');
-      else writeHolds(out, now, 'ENDS', ({ endsAt }) => moment(out, endsAt));
+      else writeHolds(out, now, several, 'ENDS', ({ endsAt }) => moment(out, endsAt));
       if (later.length > 0) {
         out.write('\nPlanned:\n');
-        writeHolds(out, later, 'FROM', ({ startsAt }) => moment(out, startsAt));
+        writeHolds(out, later, several, 'FROM', ({ startsAt }) => moment(out, startsAt));
       }
       if (ended.length > 0) out.write('\nEnded within a day:\n');
       for (const { event } of ended) {
         const by = event.type === 'hold-removed' ? `removed by ${event.by}` : 'its end came';
-        const words = `${event.hold.id} on ${targetWords(event.hold)}: ${by} ${ago(clock.now(), event.at)}; ${event.hold.reason}`;
+        const where = several ? `account ${event.account}: ` : '';
+        const words = `${event.hold.id} on ${where}${targetWords(event.hold)}: ${by} ${ago(clock.now(), event.at)}; ${event.hold.reason}`;
         out.write(`${wrapped(out, plain(words), shownId)}\n`);
       }
     });
 
-function writeHolds(out: Output, holds: readonly HoldView[], heading: string, when: (hold: HoldView) => string): void {
-  const several = new Set(holds.map(({ account }) => account)).size > 1;
+function writeHolds(
+  out: Output,
+  holds: readonly HoldView[],
+  several: boolean,
+  heading: string,
+  when: (hold: HoldView) => string,
+): void {
   writeTable(
     out,
     ['ID', ...(several ? ['ACCOUNT'] : []), 'COVERS', heading, 'AUTHOR', 'REASON'],

@@ -5,7 +5,7 @@ import type { TaskView } from '../domain/views/shown.ts';
 import { durationText } from '../domain/words/duration.ts';
 import { type Reason, reasons } from '../domain/words/reason.ts';
 import { type TaskState, taskStates } from '../domain/words/task.ts';
-import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
+import { type DaemonOptions, hasSeveralAccounts, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { moment, shortIds, untilThen, writeJson, writeTable } from './show.ts';
 import type { Output, Surroundings } from './surroundings.ts';
 
@@ -61,18 +61,19 @@ export const tasksCommand = (surroundings: Surroundings): Command =>
     .action(async (search: string | undefined, options: Options) => {
       const { account, group, state, reason } = options;
       const path = `/api/v1/tasks${query({ account, group, state, reason, search })}`;
-      const found = await withDaemon(surroundings, options, (daemon) => daemon.list<TaskView>(path));
-      const tasks = found.toSorted(orders[options.sort]);
       const { out, clock } = surroundings;
+      const { found, several } = await withDaemon(surroundings, options, async (daemon) => ({
+        found: await daemon.list<TaskView>(path),
+        several: !options.json && (!out.isTerminal || (account === undefined && (await hasSeveralAccounts(daemon)))),
+      }));
+      const tasks = found.toSorted(orders[options.sort]);
       if (options.json) return writeJson(out, tasks);
       if (tasks.length === 0) return out.isTerminal ? out.write('no such task\n') : undefined;
-      writeTasks(out, clock.now(), tasks);
+      writeTasks(out, clock.now(), tasks, several);
       if (out.isTerminal) writeSummary(out, tasks);
     });
 
-/** The account's column is there only where it tells something. */
-function writeTasks(out: Output, now: number, tasks: readonly TaskView[]): void {
-  const several = !out.isTerminal || new Set(tasks.map(({ account }) => account)).size > 1;
+function writeTasks(out: Output, now: number, tasks: readonly TaskView[], several: boolean): void {
   const shortened = shortIds(out, tasks);
   writeTable(
     out,

@@ -29,6 +29,7 @@ afterEach(async () => {
 async function run(line: string | readonly string[], around: Around, answers: Readonly<Record<string, Answer>> = {}) {
   daemon = await pretendDaemon({
     'GET /api/v1/holds/preview': { json: preview(40, 3) },
+    'GET /api/v1/status': { json: { accounts: [{ account: 'main' }] } },
     'POST /api/v1/holds': { status: 201, json: hold },
     ...answers,
   });
@@ -150,6 +151,8 @@ describe('hold extend', () => {
   });
 });
 
+const twoAccounts = { 'GET /api/v1/status': { json: { accounts: [{ account: 'main' }, { account: 'lab' }] } } };
+
 describe('hold list on a terminal', () => {
   const ended = (type: string, minutesAgo: number, more: object = {}) => ({
     seq: 1,
@@ -203,6 +206,22 @@ describe('hold list on a terminal', () => {
     expect(out).toContain('e90 on group vip: removed by ana 1h30m ago; encoder is moved\n');
     expect(out).not.toContain('e1500');
   });
+  it('among several accounts names that of a lone hold, of a planned one and of one that ended', async () => {
+    const view = { ...hold, inForce: true, title: null, covers: { tasks: 40, stopped: 3 } };
+    const planned = { ...view, id: 'later', inForce: false, startsAt: noon + minute };
+    const { out } = await run(
+      'hold list',
+      { terminal: true },
+      {
+        'GET /api/v1/holds': { json: [view, planned] },
+        'GET /api/v1/events': { json: [ended('hold-expired', 5)] },
+        ...twoAccounts,
+      },
+    );
+    expect(out).toMatch(/^ab12cd34 +main +group vip: /m);
+    expect(out).toMatch(/^later +main +group vip: /m);
+    expect(out).toContain('e5 on account main: group vip: its end came 5m ago');
+  });
   it('with none, says so', async () => {
     const none = { 'GET /api/v1/holds': { json: [] }, 'GET /api/v1/events': { json: [] } };
     expect((await run('hold list', { terminal: true }, none)).out).toBe('no holds in force\n');
@@ -227,6 +246,7 @@ it('on 80 columns a hold of one of two accounts says which, and its reason goes 
     {
       'GET /api/v1/holds': { json: holds },
       'GET /api/v1/events': { json: [] },
+      ...twoAccounts,
     },
   );
   expect(out).toMatch(/^ID +ACCOUNT +COVERS/);

@@ -34,8 +34,17 @@ afterEach(async () => {
   daemon = undefined;
 });
 
-async function listed(tasks: readonly TaskView[], args: readonly string[] = [], terminal = true): Promise<string> {
-  daemon = await pretendDaemon({ 'GET /api/v1/tasks': { json: tasks } });
+async function listed(
+  tasks: readonly TaskView[],
+  args: readonly string[] = [],
+  terminal = true,
+  names: readonly string[] = ['main'],
+): Promise<string> {
+  const accounts = names.map((account) => ({ account }));
+  daemon = await pretendDaemon({
+    'GET /api/v1/tasks': { json: tasks },
+    'GET /api/v1/status': { json: { accounts } },
+  });
   const ended = await typed(['tasks', ...args, '--socket', daemon.socket], { terminal });
   expect(ended).toMatchObject({ code: 0, err: '' });
   return ended.out;
@@ -81,10 +90,11 @@ describe('tasks', () => {
   it('fits 80 columns with the longest titles and ids: titles are cut, rows and reasons are not', async () => {
     const id = (n: number) => `8fde6aa0281d9f6e15e6059a6e24236${n}`;
     const verdict = { kind: 'wait', reason: 'outside-hours', until: noon + 36 * 60 * minute, sentence: '' } as const;
-    const out = await listed([
+    const two = [
       stopped(id(1), '世界杯决赛中央五套主备切换直播信号一二三', 90_000, { group: 'sports-channels-asia', verdict }),
       stopped('0000000000000000', 'short', 2, { account: 'other' }),
-    ]);
+    ];
+    const out = await listed(two, [], true, ['main', 'other']);
     const rows = rowsOf(out);
     expect(rows).toHaveLength(3);
     for (const row of rows) expect(textWidth(row)).toBeLessThanOrEqual(80);
@@ -96,6 +106,14 @@ describe('tasks', () => {
     const out = await listed([active('8fde6aa0281d', 'A'), active('8fde6aa0282e', 'B')]);
     expect(out).toContain('8fde6aa0281  ');
     expect(out).toContain('8fde6aa0282  ');
+  });
+
+  it('one that is found alone says in which of several accounts it is', async () => {
+    expect(rowsOf(await listed([active('a', 'Z')], ['Z'], true, ['main', 'other']))[1]).toMatch(/^main +Z +a +vip/);
+    await daemon?.close();
+    expect(rowsOf(await listed([active('a', 'Z')], ['--account', 'main'], true, ['main', 'other']))[1]).toMatch(
+      /^Z +a +vip/,
+    );
   });
 
   it('in a pipe: whole ids, whole titles, the account, moments in UTC, and nothing but rows', async () => {
