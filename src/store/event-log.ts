@@ -5,7 +5,7 @@
  * something rare never makes an intent wait for long.
  */
 import type { EventQuery, History, StoredEvent } from '../domain/ports/store-port.ts';
-import { changeTypes, type EventType } from '../domain/words/events.ts';
+import { changeTypes, type Event, type EventType, groupConcerned } from '../domain/words/events.ts';
 import { decodeEvent, renamedTypes } from './records.ts';
 import type { Database } from './tables.ts';
 
@@ -36,8 +36,7 @@ export function history(db: Database, onUnreadable: (error: Error) => void): His
         for (const { seq, body } of rows) {
           const event = decodeEvent(body);
           if (!event.ok) onUnreadable(new Error(`event ${seq} cannot be read (${event.why}) and is left out`));
-          else if ('taskId' in event.value || (query.besides?.(event.value) ?? true))
-            found.push({ seq, event: event.value });
+          else if (isAsked(event.value, query)) found.push({ seq, event: event.value });
         }
         // More of this slice may be wanted in place of those that were left out.
         before = rows.length < asked ? from : (rows.at(-1)?.seq ?? from);
@@ -47,6 +46,10 @@ export function history(db: Database, onUnreadable: (error: Error) => void): His
     settledUpTo: async () => Math.max(0, (await ends(db)).newest),
   };
 }
+
+/** What the rows alone do not say. */
+const isAsked = (event: Event, { group, besides }: EventQuery): boolean =>
+  'taskId' in event || ((group === undefined || groupConcerned(event) === group) && (besides?.(event) ?? true));
 
 async function ends(db: Database): Promise<{ readonly oldest: number; readonly newest: number }> {
   // Two statements: each is a look at one end of the key, together they would be a walk through all of it.
@@ -70,7 +73,11 @@ function slice(db: Database, query: EventQuery, from: number, before: number, li
       or([eb('task_id', '=', taskId), ...(besides ? [eb('task_id', 'is', null)] : [])]),
     );
   if (since !== undefined) select = select.where('at', '>=', since);
-  if (query.group !== undefined) select = select.where('group_name', '=', query.group);
+  const { group } = query;
+  if (group !== undefined)
+    select = select.where(({ eb, or, and }) =>
+      or([eb('group_name', '=', group), and([eb('group_name', 'is', null), eb('type', 'in', onceWithoutGroup)])]),
+    );
   if (query.types !== undefined) select = select.where('type', 'in', storedUnder(query.types));
   if (query.changes) {
     select = select.where('type', 'in', changeTypes);
@@ -79,6 +86,16 @@ function slice(db: Database, query: EventQuery, from: number, before: number, li
   }
   return select.execute();
 }
+
+/** Older versions wrote their group into the body alone. */
+const onceWithoutGroup = [
+  'storm-started',
+  'storm-ended',
+  'hold-added',
+  'hold-extended',
+  'hold-removed',
+  'hold-expired',
+] as const satisfies readonly EventType[];
 
 /** How the JSON of an event says that a person did what the rules do as well; in texts its quotes would be escaped. */
 const byHand = [

@@ -51,6 +51,16 @@ test('events that have another name today are found by it', async () => {
   expect(told.map(({ event }) => event.type as string)).not.toContain('restart-held');
 });
 
+test('a hold stands in the history of its group, and of no other', async () => {
+  const { history } = await oldFile();
+  const holdsOf = async (group: string) => {
+    const told = await history.events({ group, types: ['hold-added'], limit: 10 });
+    return told.map(({ event }) => 'hold' in event && event.hold.id);
+  };
+  expect(await holdsOf('sports')).toEqual(['bbbb2222']);
+  expect(await holdsOf('vip')).toEqual([]);
+});
+
 test.each(['open', 'closed'])('account %s goes on: everything runs again, and that is saved', async (account) => {
   const { ledgerStore } = await oldFile();
   const told: Event[] = [];
