@@ -72,7 +72,7 @@ const taskPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
   },
 ];
 
-/** Statuses that nobody foresaw: what is not known to be stopped is not restarted. */
+/** Unknown statuses: what is not known to be stopped is not restarted. */
 const statusPages = ({ span }: Pace): readonly AlertRule[] => [
   {
     name: 'RelaykeeperStatusUnknown',
