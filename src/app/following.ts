@@ -38,7 +38,7 @@ export function follow(shared: Shared, fleet: Pick<Fleet, 'keeper' | 'keepers'>,
     isReady: (account) => fleet.keeper(account)?.ledger.owned === true,
     serve: async (account, request) => {
       const keeper = fleet.keeper(account);
-      if (!keeper) throw new Refusal('not-found', `no account ${account} here`);
+      if (!keeper) throw new Refusal('not-found', [`no account ${account} here`, `这里没有账号 ${account}`]);
       return keeper.operator.execute(request);
     },
   });

@@ -6,6 +6,7 @@ import type { HoldRequest, Operations } from '../domain/ports/operations-port.ts
 import type { Clock } from '../domain/ports/time-port.ts';
 import { holdPreview, holdViews } from '../domain/views/covered.ts';
 import type { Hold } from '../domain/words/events.ts';
+import type { Sentences } from '../domain/words/reason.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import type { Fleet } from './fleet.ts';
@@ -69,12 +70,19 @@ export function holdOperations({ fleet, clock, following }: HoldsAmong, { keeper
       const { keeper, hold } = await named(id);
       const now = clock.now();
       const { endsAt: was } = hold;
-      if (was === undefined) throw new Refusal('refused', `hold ${hold.id} has no end: it lasts until it is removed`);
+      if (was === undefined)
+        throw new Refusal('refused', [
+          `hold ${hold.id} has no end: it lasts until it is removed`,
+          `锁定 ${hold.id} 没有结束时间：直到解除为止`,
+        ]);
       const endsAt = 'endsAt' in later ? later.endsAt : was + later.forMs;
       if (endsAt <= was)
         throw new Refusal(
           'bad-request',
-          `hold ${hold.id} already lasts until ${new Date(was).toISOString()}`,
+          [
+            `hold ${hold.id} already lasts until ${new Date(was).toISOString()}`,
+            `锁定 ${hold.id} 已持续到 ${new Date(was).toISOString()}`,
+          ],
           `To end it earlier: relaykeeper hold remove ${hold.id}`,
         );
       if (endsAt - now > longestHoldMs) throw new Refusal('bad-request', tooLong);
@@ -90,7 +98,10 @@ export function holdOperations({ fleet, clock, following }: HoldsAmong, { keeper
   };
 }
 
-const tooLong = 'a hold lasts at most 366 days; leave the end out for an open-ended one';
+const tooLong: Sentences = [
+  'a hold lasts at most 366 days; leave the end out for an open-ended one',
+  '锁定最长 366 天；留空则直到解除为止',
+];
 
 function holdOf(
   { author, reason, startsAt, forMs }: HoldRequest,
@@ -100,7 +111,8 @@ function holdOf(
 ): Hold {
   const planned = startsAt !== undefined && startsAt > now;
   const from = planned ? startsAt : now;
-  if (from - now > longestHoldMs) throw new Refusal('bad-request', 'a hold begins within 366 days');
+  if (from - now > longestHoldMs)
+    throw new Refusal('bad-request', ['a hold begins within 366 days', '锁定须在 366 天内开始']);
   if (forMs !== undefined && forMs > longestHoldMs) throw new Refusal('bad-request', tooLong);
   return {
     id: randomBytes(4).toString('hex'),
@@ -117,8 +129,15 @@ function holdOf(
 function mustHaveRoom({ ledger: { holds } }: Keeper, { kind }: Hold['target']): void {
   const titles = [...holds.values()].filter(({ target }) => target.kind === 'title').length;
   if (kind === 'title' && titles >= maxTitleHolds)
-    throw new Refusal('refused', `there are ${maxTitleHolds} holds of titles already: remove some`);
-  if (holds.size >= maxHolds) throw new Refusal('refused', `there are ${maxHolds} holds already: remove some`);
+    throw new Refusal('refused', [
+      `there are ${maxTitleHolds} holds of titles already: remove some`,
+      `按标题的锁定已有 ${maxTitleHolds} 个：请先解除一些`,
+    ]);
+  if (holds.size >= maxHolds)
+    throw new Refusal('refused', [
+      `there are ${maxHolds} holds already: remove some`,
+      `锁定已有 ${maxHolds} 个：请先解除一些`,
+    ]);
 }
 
 /** By its id, or by a beginning that no other has. */
@@ -134,7 +153,10 @@ function holdNamed(fleet: Fleet, id: string): { readonly keeper: Keeper; readonl
     const ids = all.map(({ hold }) => hold.id).sort();
     throw new Refusal(
       'bad-request',
-      `${all.length} holds begin with ${id}: ${ids.slice(0, mostTold).join(', ')}`,
+      [
+        `${all.length} holds begin with ${id}: ${ids.slice(0, mostTold).join(', ')}`,
+        `有 ${all.length} 个锁定以 ${id} 开头：${ids.slice(0, mostTold).join('、')}`,
+      ],
       'Give more of the id.',
     );
   }
@@ -145,8 +167,8 @@ function holdNamed(fleet: Fleet, id: string): { readonly keeper: Keeper; readonl
   if (isTheFiles)
     throw new Refusal(
       'refused',
-      `${id} is of the configuration`,
+      [`${id} is of the configuration`, `${id} 由配置规定`],
       'Change or remove its entry of `maintenance:` in the file. One task can be restarted all the same: relaykeeper restart TASK --force',
     );
-  throw new Refusal('not-found', `no hold ${id}`, 'See which there are: relaykeeper hold list');
+  throw new Refusal('not-found', [`no hold ${id}`, `没有锁定 ${id}`], 'See which there are: relaykeeper hold list');
 }

@@ -1,6 +1,7 @@
 /** A request that names something unknown is refused with the nearest name, so that an empty answer means: nothing there. */
 import type { EventQuery } from '../domain/ports/store-port.ts';
 import { type EventType, isRecordedType } from '../domain/words/events.ts';
+import type { Sentences } from '../domain/words/reason.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import { nearest } from '../settings/nearest.ts';
@@ -10,16 +11,26 @@ import { eventTypes } from '../telemetry/sentences.ts';
 const mostTold = 20;
 
 /** `no group vjp: did you mean vip?`, or the names that there are. */
-export function unknownName(what: string, name: string, known: readonly string[], most = mostTold): string {
+export function unknownName(
+  [what, chinese]: Sentences,
+  name: string,
+  known: readonly string[],
+  most = mostTold,
+): Sentences {
   const meant = nearest(name, known);
-  if (meant !== undefined) return `no ${what} ${name}: did you mean ${meant}?`;
+  if (meant !== undefined)
+    return [`no ${what} ${name}: did you mean ${meant}?`, `没有${chinese} ${name}：是不是 ${meant}？`];
   const told = known.slice(0, most).join(', ');
-  return `no ${what} ${name}: there are ${told}${known.length > most ? ' and more' : ''}`;
+  const [more, chineseMore] = known.length > most ? [' and more', ' 等'] : ['', ''];
+  return [`no ${what} ${name}: there are ${told}${more}`, `没有${chinese} ${name}：有 ${told}${chineseMore}`];
 }
+
+export const unknownAccount = (account: string, known: readonly string[]): Refusal =>
+  new Refusal('not-found', unknownName(['account', '账号'], account, known));
 
 export function groupMustExist(group: string, keepers: readonly Keeper[]): void {
   const known = [...new Set(keepers.flatMap((keeper) => [...keeper.situation().policyOf.keys()]))];
-  if (!known.includes(group)) throw new Refusal('not-found', unknownName('group', group, known));
+  if (!known.includes(group)) throw new Refusal('not-found', unknownName(['group', '分组'], group, known));
 }
 
 const recordedTypes: readonly EventType[] = eventTypes.filter(isRecordedType);
@@ -27,7 +38,10 @@ const recordedTypes: readonly EventType[] = eventTypes.filter(isRecordedType);
 export function typesMustExist(types: readonly string[] | undefined): void {
   for (const type of types ?? [])
     if (!recordedTypes.some((known) => known === type))
-      throw new Refusal('bad-request', unknownName('event type', type, recordedTypes, recordedTypes.length));
+      throw new Refusal(
+        'bad-request',
+        unknownName(['event type', '事件类型'], type, recordedTypes, recordedTypes.length),
+      );
 }
 
 /**
@@ -39,10 +53,12 @@ export function subjectMustExist(
   keepers: readonly Keeper[],
 ): void {
   const accounts = keepers.map((keeper) => keeper.account);
-  if (account !== undefined && !accounts.includes(account))
-    throw new Refusal('not-found', unknownName('account', account, accounts));
+  if (account !== undefined && !accounts.includes(account)) throw unknownAccount(account, accounts);
   const asked = keepers.filter((keeper) => account === undefined || keeper.account === account);
   if (group !== undefined) groupMustExist(group, asked);
   if (taskId !== undefined && !asked.some((keeper) => keeper.ledger.tasks.has(taskId)))
-    throw new Refusal('not-found', `no task ${taskId}, and no record of one: give its id, or its exact title`);
+    throw new Refusal('not-found', [
+      `no task ${taskId}, and no record of one: give its id, or its exact title`,
+      `没有任务 ${taskId}，也没有它的记录：请给出任务 ID 或完整标题`,
+    ]);
 }

@@ -10,7 +10,7 @@ import type { Clock } from '../domain/ports/time-port.ts';
 import { inCommon } from '../domain/views/in-common.ts';
 import type { AccountSnapshot, ExplainView, InCommon, StatusView, TaskView } from '../domain/views/shown.ts';
 import { accountView, groupViews, taskView } from '../domain/views/views.ts';
-import type { Reason } from '../domain/words/reason.ts';
+import type { Reason, Sentences } from '../domain/words/reason.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import { shellWord } from '../domain/words/shell-word.ts';
 import type { Keeper } from '../keeper/keeper.ts';
@@ -21,7 +21,7 @@ import { besides, eventView, explained } from './explained.ts';
 import type { Fleet } from './fleet.ts';
 import type { Following } from './following.ts';
 import { type Directory, holdOperations } from './hold-operations.ts';
-import { groupMustExist, subjectMustExist, typesMustExist, unknownName } from './known-names.ts';
+import { groupMustExist, subjectMustExist, typesMustExist, unknownAccount } from './known-names.ts';
 import type { Current } from './reload.ts';
 
 interface Running {
@@ -69,10 +69,18 @@ export function createOperations(running: Running): Operations {
       if (query.group !== undefined) groupMustExist(query.group, keepers);
       return taskPage(keepers, query);
     },
+    taskIdOf(named, account) {
+      try {
+        return find(named, account).taskId;
+      } catch (error) {
+        if (error instanceof Refusal && error.code === 'not-found') return named;
+        throw error;
+      }
+    },
     async explain(named, account): Promise<ExplainView> {
       const { keeper, taskId } = find(named, account);
       const record = keeper.ledger.tasks.get(taskId);
-      if (!record) throw new Refusal('not-found', `no task ${named} any more`);
+      if (!record) throw goneMeanwhile(named);
       return explained(keeper, record, store, fleet);
     },
     async events(query) {
@@ -112,10 +120,12 @@ export function createOperations(running: Running): Operations {
   };
 }
 
+const goneMeanwhile = (task: string) => new Refusal('not-found', [`no task ${task} any more`, `任务 ${task} 已不在`]);
+
 /** A store that fails is nobody's mistake here, and what is in memory can be shown all the same. */
 function unreadable(error: unknown): never {
   if (!(error instanceof StoreProblem)) throw error;
-  throw new Refusal('unavailable', `the history cannot be read: ${error.message}`);
+  throw new Refusal('unavailable', [`the history cannot be read: ${error.message}`, `无法读取历史：${error.message}`]);
 }
 
 /** Besides a task's own events those of its account, if they are asked for and the task is known. */
@@ -138,10 +148,10 @@ function directory(fleet: Fleet): Directory {
     if (account === undefined)
       throw new Refusal(
         'bad-request',
-        `name the account: one of ${names.join(', ')}`,
+        [`name the account: one of ${names.join(', ')}`, `请指明账号：${names.join('、')} 之一`],
         'On the command line: --account.',
       );
-    throw new Refusal('not-found', unknownName('account', account, names));
+    throw unknownAccount(account, names);
   };
 
   /** By id, a unique prefix of it, or a unique title; over all accounts unless one is named. Living tasks before gone ones. */
@@ -167,37 +177,54 @@ function directory(fleet: Fleet): Directory {
     if (like.length > 1)
       throw new Refusal(
         'refused',
-        `${like.length} tasks are called ${named}: give ${whatTells(like)}\n${listed(like)}`,
+        [
+          `${like.length} tasks are called ${named}: give ${whatTells(like)[0]}\n${listed(like)[0]}`,
+          `有 ${like.length} 个任务叫 ${named}：请给出${whatTells(like)[1]}\n${listed(like)[1]}`,
+        ],
         `All with their state: relaykeeper tasks ${shellWord(named)}`,
       );
-    const none = `no task ${named}: give its id, at least ${shortestPrefix} characters of it, or its exact title`;
+    const none: Sentences = [
+      `no task ${named}: give its id, at least ${shortestPrefix} characters of it, or its exact title`,
+      `没有任务 ${named}：请给出任务 ID（至少前 ${shortestPrefix} 个字符）或完整标题`,
+    ];
     const near = keepers.flatMap((keeper) =>
       [...keeper.ledger.tasks.values()].filter(has(named)).map(({ taskId }) => ({ keeper, taskId })),
     );
-    throw new Refusal('not-found', near.length === 0 ? none : `${none}. These contain it:\n${listed(near)}`);
+    if (near.length === 0) throw new Refusal('not-found', none);
+    const [lines, chineseLines] = listed(near);
+    throw new Refusal('not-found', [
+      `${none[0]}. These contain it:\n${lines}`,
+      `${none[1]}。包含它的有：\n${chineseLines}`,
+    ]);
   };
 
   return { keeperOf, find };
 }
 
 /** What tells tasks apart that are called alike. */
-function whatTells(like: readonly { readonly taskId: string }[]): string {
+function whatTells(like: readonly { readonly taskId: string }[]): Sentences {
   const ids = new Set(like.map(({ taskId }) => taskId)).size;
-  if (ids === like.length) return 'the id';
-  return ids === 1 ? 'the account (--account NAME)' : 'the id and the account (--account NAME)';
+  if (ids === like.length) return ['the id', ' ID'];
+  return ids === 1
+    ? ['the account (--account NAME)', '账号']
+    : ['the id and the account (--account NAME)', ' ID 和账号'];
 }
 
 const mostTold = 10;
 
 /** One a line, by id and title. */
-function listed(tasks: readonly { readonly keeper: Keeper; readonly taskId: string }[]): string {
+function listed(tasks: readonly { readonly keeper: Keeper; readonly taskId: string }[]): Sentences {
   const first = tasks.toSorted((a, b) => inOrder(a.taskId, b.taskId)).slice(0, mostTold);
-  const lines = first.map(({ keeper, taskId }) => {
-    const title = keeper.ledger.tasks.get(taskId)?.item.title ?? '';
-    return `  ${taskId}  ${title} (account ${keeper.account})`;
-  });
-  const more = tasks.length - lines.length;
-  return [...lines, ...(more > 0 ? [`  and ${more} more`] : [])].join('\n');
+  const more = tasks.length - first.length;
+  const linesWith = (account: string, others: string) =>
+    [
+      ...first.map(({ keeper, taskId }) => {
+        const title = keeper.ledger.tasks.get(taskId)?.item.title ?? '';
+        return `  ${taskId}  ${title} (${account} ${keeper.account})`;
+      }),
+      ...(more > 0 ? [`  ${others}`] : []),
+    ].join('\n');
+  return [linesWith('account', `and ${more} more`), linesWith('账号', `还有 ${more} 个`)];
 }
 
 /** As people compare: full-width letters and capitals are none of their own. */
@@ -245,7 +272,7 @@ const inOrder = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function viewOfTask(keeper: Keeper, taskId: string): TaskView {
   const record = keeper.ledger.tasks.get(taskId);
-  if (!record) throw new Refusal('not-found', `no task ${taskId} any more`);
+  if (!record) throw goneMeanwhile(taskId);
   return taskView(record, keeper.situation());
 }
 

@@ -60,7 +60,7 @@ function writeTask({ out, clock, program }: Surroundings, task: ExplainView): vo
   }
   if (task.outage) {
     const since = `${moment(out, task.outage.since)} (${ago(clock.now(), task.outage.since)})`;
-    line('outage', `since ${since}, ${task.outage.attempts} restarts in it`);
+    line('outage', `since ${since}, ${task.outage.attempts} restart${task.outage.attempts === 1 ? '' : 's'} in it`);
   }
   const { made, failedInRow, lastAt, phase } = task.attempts;
   line(

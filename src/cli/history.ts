@@ -1,9 +1,9 @@
 /** `history [TASK]`: what happened, newest last, so that the newest stands above the prompt. */
 
 import { Command, InvalidArgumentError } from 'commander';
-import type { EventView, ExplainView } from '../domain/views/shown.ts';
+import type { EventView } from '../domain/views/shown.ts';
 import { groupConcerned } from '../domain/words/events.ts';
-import { type Daemon, type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
+import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { inOneClock, moment, writeJson, writeTable } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 import { lengthMs } from './times.ts';
@@ -58,12 +58,11 @@ export const historyCommand = (surroundings: Surroundings): Command =>
         throw new Failure(exitCodes.usage, 'give --changes or --type, not both');
       const { out, clock } = surroundings;
       const since = options.since === undefined ? undefined : clock.now() - lengthMs('--since', options.since);
-      const events = await withDaemon(surroundings, options, async (daemon) => {
-        const task = id === undefined ? undefined : await fullId(daemon, id, account);
-        const about = { task, besides: task && 'true', account, group, type: options.type };
-        const asked = query({ ...about, changes: changes && 'true', since, before, limit });
-        return daemon.get<readonly EventView[]>(`/api/v1/events${asked}`);
-      });
+      const about = { task: id, besides: id && 'true', account, group, type: options.type };
+      const asked = query({ ...about, changes: changes && 'true', since, before, limit });
+      const events = await withDaemon(surroundings, options, (daemon) =>
+        daemon.get<readonly EventView[]>(`/api/v1/events${asked}`),
+      );
       const oldest = events.at(-1);
       if (oldest && options.since !== undefined && events.length === limit)
         out.error(`these are the newest ${limit}; those before: --before ${oldest.seq}\n`);
@@ -71,16 +70,6 @@ export const historyCommand = (surroundings: Surroundings): Command =>
       if (events.length === 0 && out.isTerminal) return out.write('nothing recorded\n');
       writeEvents(out, events, id !== undefined);
     });
-
-/** Events are kept longer than tasks: an id that no task has any more is asked for as it was written. */
-async function fullId(daemon: Daemon, id: string, account: string | undefined): Promise<string> {
-  try {
-    return (await daemon.get<ExplainView>(`/api/v1/tasks/${encodeURIComponent(id)}${query({ account })}`)).taskId;
-  } catch (error) {
-    if (error instanceof Failure && error.exitCode === exitCodes.failed) return id;
-    throw error;
-  }
-}
 
 /**
  * For a person: the times under their day, the titles in place of ids. For a program: everything, one row a line.

@@ -48,11 +48,17 @@ export class OperatorRequests {
       permit.done('unused');
       throw new Refusal(
         'refused',
-        decided.kind === 'refused' ? decided.why : 'the daemon is stopping, or it has lost the account',
+        decided.kind === 'refused'
+          ? decided.why
+          : ['the daemon is stopping, or it has lost the account', '守护进程正在停止，或已失去这个账号'],
       );
     }
     const sent = await restarts.send(record, decided.intent, permit);
-    if (!sent) throw new Refusal('unavailable', 'the store fails, so relaykeeper may not send a restart');
+    if (!sent)
+      throw new Refusal('unavailable', [
+        'the store fails, so relaykeeper may not send a restart',
+        '存储失败，不能发送重启',
+      ]);
     return sent.answer;
   }
 
@@ -93,8 +99,8 @@ export class OperatorRequests {
       }
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      const { code, message, next } = error;
-      return { kind: 'refused', code, message, ...(next === undefined ? {} : { next }) };
+      const { code, message, chinese, next } = error;
+      return { kind: 'refused', code, message, chinese, ...(next === undefined ? {} : { next }) };
     }
   }
 
@@ -103,7 +109,10 @@ export class OperatorRequests {
     const { elsewhere } = this.#options;
     if (this.#desk.ledger.owned || !elsewhere) return undefined;
     const outcome = await elsewhere(request);
-    if (outcome.kind === 'refused') throw new Refusal(outcome.code, outcome.message, outcome.next);
+    if (outcome.kind === 'refused') {
+      const { code, message, chinese = message, next } = outcome;
+      throw new Refusal(code, [message, chinese], next);
+    }
     return outcome;
   }
 
@@ -113,10 +122,10 @@ export class OperatorRequests {
     try {
       await this.#desk.commit();
     } catch {
-      throw new Refusal(
-        'unavailable',
+      throw new Refusal('unavailable', [
         'it is in force but not saved: it is lost if the daemon ends before the store works again',
-      );
+        '已生效但没有保存：守护进程若在存储恢复之前结束，它就丢失',
+      ]);
     }
     this.#options.onChange();
   }
@@ -127,12 +136,19 @@ export class OperatorRequests {
 
   #mustKnow(taskId: string): TaskRecord {
     const record = this.#desk.ledger.tasks.get(taskId);
-    if (!record) throw new Refusal('not-found', `no task ${taskId} in account ${this.#desk.account}`);
+    if (!record)
+      throw new Refusal('not-found', [
+        `no task ${taskId} in account ${this.#desk.account}`,
+        `账号 ${this.#desk.account} 中没有任务 ${taskId}`,
+      ]);
     return record;
   }
 
   #mustOwn(): void {
     if (!this.#desk.ledger.owned)
-      throw new Refusal('unavailable', `standby: another process owns account ${this.#desk.account}; ask that one`);
+      throw new Refusal('unavailable', [
+        `standby: another process owns account ${this.#desk.account}; ask that one`,
+        `账号 ${this.#desk.account} 由另一个进程负责，请在那里操作`,
+      ]);
   }
 }

@@ -52,8 +52,11 @@ export function admit(
     if (need === 'read') return { kind: 'anyone' };
     throw new Denial(
       'no-tokens-configured',
-      'no tokens are configured, so nobody can change anything here',
-      'Use the unix socket on the machine itself, or add server.tokens to the configuration.',
+      ['no tokens are configured, so nobody can change anything here', '没有配置令牌，所以这里没有人能更改'],
+      [
+        'Use the unix socket on the machine itself, or add server.tokens to the configuration.',
+        '请在本机使用 unix 套接字，或在配置中加入 server.tokens。',
+      ],
     );
   }
   const token = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
@@ -61,15 +64,21 @@ export function admit(
   if (!known) {
     throw new Denial(
       token === undefined ? 'no-token' : 'unknown-token',
-      token === undefined ? 'a token is needed' : 'this token is not known',
-      'Send the header "Authorization: Bearer TOKEN" with a token of server.tokens.',
+      token === undefined ? ['a token is needed', '需要令牌'] : ['this token is not known', '没有这个令牌'],
+      [
+        'Send the header "Authorization: Bearer TOKEN" with a token of server.tokens.',
+        '请用 server.tokens 中的令牌发送请求头 "Authorization: Bearer TOKEN"。',
+      ],
     );
   }
   if (scopes.indexOf(known.scope) < scopes.indexOf(need)) {
     throw new Denial(
       'scope-too-small',
-      `the token ${known.name} has scope ${known.scope}, this needs scope ${need}`,
-      'Use a token of that scope.',
+      [
+        `the token ${known.name} has scope ${known.scope}, this needs scope ${need}`,
+        `令牌 ${known.name} 的权限是 ${known.scope}，这里需要 ${need}`,
+      ],
+      ['Use a token of that scope.', '请用有该权限的令牌。'],
     );
   }
   if (token === undefined && need !== 'read') admitOrigin(origin, host, externalUrl);
@@ -90,8 +99,11 @@ export function admitOrigin(
   if (from && (from.host === host || from.origin === own?.origin)) return;
   throw new Denial(
     'foreign-origin',
-    'this was not sent from a page of relaykeeper',
-    'Open the page itself and try again; behind a proxy, set server.externalUrl. Programs send a token.',
+    ['this was not sent from a page of relaykeeper', '这不是从 relaykeeper 的页面发出的'],
+    [
+      'Open the page itself and try again; behind a proxy, set server.externalUrl. Programs send a token.',
+      '请打开页面本身再试；若在代理之后，请设置 server.externalUrl。程序应发送令牌。',
+    ],
   );
 }
 
@@ -135,8 +147,14 @@ export function admitHost(
   if (name !== undefined && (ours.test(name) || name === own)) return;
   throw new Denial(
     'foreign-host',
-    'without tokens, relaykeeper answers this only under an IP address, loopback names and the name of server.externalUrl',
-    'Open it by one of these names, set server.externalUrl, or add server.tokens to the configuration.',
+    [
+      'without tokens, relaykeeper answers this only under an IP address, loopback names and the name of server.externalUrl',
+      '没有令牌时，只在 IP 地址、本机名称和 server.externalUrl 的名称下提供',
+    ],
+    [
+      'Open it by one of these names, set server.externalUrl, or add server.tokens to the configuration.',
+      '请用这些名称打开，或设置 server.externalUrl，或在配置中加入 server.tokens。',
+    ],
   );
 }
 

@@ -24,6 +24,7 @@ import type { Hold } from '../domain/words/events.ts';
 import { errorClasses, pollTroubles } from '../domain/words/failure.ts';
 import { reasons } from '../domain/words/reason.ts';
 import { apartWhys, taskStates } from '../domain/words/task.ts';
+import type { Sample } from './page/past.ts';
 import { problems } from './problem.ts';
 
 const at = z.number().meta({ description: 'Unix milliseconds' });
@@ -213,6 +214,16 @@ const ending = z.object({
   endsAt: at,
 }) satisfies z.ZodType<EndingTask>;
 
+const sample = z.object({
+  at,
+  down: count,
+  restarts: count.meta({ description: 'Answered since the sample before' }),
+  failures: count.meta({ description: 'Restarts settled as failed since the sample before' }),
+  callsPerSecond: z.number(),
+  limitPerSecond: z.number(),
+  pollAgeSeconds: orNull(z.number()).meta({ description: 'Of the account whose last complete poll is oldest' }),
+}) satisfies z.ZodType<Sample>;
+
 const problem = z.object({
   type: z.string(),
   title: z.string(),
@@ -278,6 +289,7 @@ export const answers = {
       z.object({ taskId: z.string(), title: z.string(), group: orNull(z.string()), stopped: z.boolean() }),
     ),
   }) satisfies z.ZodType<HoldPreview>,
+  Sample: sample,
   RestartView: z.object({ task, answer: z.looseObject({ kind: z.string() }) }),
 } as const;
 

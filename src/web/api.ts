@@ -3,12 +3,13 @@
  * and turns every way to fail into a status, an error and a hint.
  */
 import { Hono, type HonoRequest } from 'hono';
+import type { Sentences } from '../domain/words/reason.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import { admit, admitHost, type Credentials, type Door } from './access.ts';
 import type { AppOptions } from './app-options.ts';
 import { maxBodyBytes } from './between-threads.ts';
 import { pageRoutes } from './page/addresses.ts';
-import { Denial, problemOf, problemType } from './problem.ts';
+import { Denial, noSuchAddress, problemOf, problemType } from './problem.ts';
 import { type Behind, type Reply, type Route, routes } from './routes.ts';
 
 /** Longest address that is looked at, in characters. */
@@ -101,19 +102,25 @@ const routeAt = (path: string): string =>
 
 function denialOf(error: unknown): Denial {
   if (error instanceof Denial) return error;
-  if (error instanceof Refusal) return new Denial(error.code, error.message, error.next ?? hints[error.code]);
+  if (error instanceof Refusal) {
+    const { code, message, chinese, next } = error;
+    return new Denial(code, [message, chinese], next === undefined ? hints[code] : [next, next]);
+  }
   return new Denial(
     'failed',
-    'relaykeeper failed to answer this',
-    'Its log says why: look for the event request-failed.',
+    ['relaykeeper failed to answer this', 'relaykeeper 没能答复'],
+    ['Its log says why: look for the event request-failed.', '日志中的事件 request-failed 说明了原因。'],
   );
 }
 
-const hints: Readonly<Record<Refusal['code'], string>> = {
-  'not-found': 'See what there is: relaykeeper tasks, or GET /api/v1/tasks.',
-  refused: 'See every rule for the task: relaykeeper explain TASK.',
-  'bad-request': 'GET /api/v1/openapi.json says what is expected.',
-  unavailable: 'Try again in a few seconds; relaykeeper status shows what is down.',
+const hints: Readonly<Record<Refusal['code'], Sentences>> = {
+  'not-found': ['See what there is: relaykeeper tasks, or GET /api/v1/tasks.', '查看有哪些：relaykeeper tasks。'],
+  refused: ['See every rule for the task: relaykeeper explain TASK.', '查看每条规则：relaykeeper explain TASK。'],
+  'bad-request': ['GET /api/v1/openapi.json says what is expected.', 'GET /api/v1/openapi.json 说明了格式。'],
+  unavailable: [
+    'Try again in a few seconds; relaykeeper status shows what is down.',
+    '请几秒后再试；relaykeeper status 显示哪里不可用。',
+  ],
 };
 
 function unknownAddress(method: string, path: string): Denial {
@@ -121,12 +128,12 @@ function unknownAddress(method: string, path: string): Denial {
     .filter((route) => matches(route, path))
     .map((route) => route.method.toUpperCase());
   if (others.length > 0)
-    return new Denial('wrong-method', `${method} is not possible here`, `Possible: ${others.join(', ')}.`);
-  return new Denial(
-    'no-such-address',
-    'there is nothing at this address',
-    'GET /api/v1/openapi.json lists what there is.',
-  );
+    return new Denial(
+      'wrong-method',
+      [`${method} is not possible here`, `这里不能用 ${method}`],
+      [`Possible: ${others.join(', ')}.`, `可以用：${others.join('、')}。`],
+    );
+  return noSuchAddress();
 }
 
 const matches = (route: Pick<Route, 'path'>, path: string) =>
@@ -137,7 +144,11 @@ function singleQuery({ searchParams }: URL): Readonly<Record<string, string>> {
   const query: Record<string, string> = {};
   for (const [name, value] of searchParams) {
     if (Object.hasOwn(query, name))
-      throw new Denial('bad-request', `${name} is given twice in the query`, 'Give it once.');
+      throw new Denial(
+        'bad-request',
+        [`${name} is given twice in the query`, `地址中 ${name} 出现了两次`],
+        ['Give it once.', '请只给一次。'],
+      );
     query[name] = value;
   }
   return query;
@@ -149,12 +160,20 @@ async function readJson(request: Request): Promise<unknown> {
   if (bytes.length === 0) return {};
   const type = request.headers.get('content-type') ?? '';
   if (!/^application\/json\s*(;|$)/i.test(type)) {
-    throw new Denial('wrong-type', 'the body must be JSON', 'Send the header "Content-Type: application/json".');
+    throw new Denial(
+      'wrong-type',
+      ['the body must be JSON', '内容必须是 JSON'],
+      ['Send the header "Content-Type: application/json".', '请发送请求头 "Content-Type: application/json"。'],
+    );
   }
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    throw new Denial('bad-request', 'the body is not JSON', 'Check its quotes and commas.');
+    throw new Denial(
+      'bad-request',
+      ['the body is not JSON', '内容不是 JSON'],
+      ['Check its quotes and commas.', '请检查引号和逗号。'],
+    );
   }
 }
 
@@ -162,7 +181,11 @@ async function readJson(request: Request): Promise<unknown> {
 async function readBounded(request: Request): Promise<Uint8Array> {
   const bytes = new Uint8Array(await request.arrayBuffer());
   if (bytes.length > maxBodyBytes)
-    throw new Denial('too-large', `the body is larger than ${maxBodyBytes} bytes`, 'Shorten the reason.');
+    throw new Denial(
+      'too-large',
+      [`the body is larger than ${maxBodyBytes} bytes`, `内容超过 ${maxBodyBytes} 字节`],
+      ['Shorten the reason.', '请缩短原因。'],
+    );
   return bytes;
 }
 

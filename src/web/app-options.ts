@@ -1,7 +1,6 @@
 /** What the app is given: by the wiring, and by the web around it. */
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { AccessToken } from './access.ts';
-import type { Past } from './page/past.ts';
 import type { Behind } from './routes.ts';
 
 export interface ApiOptions extends Omit<Behind, 'openapi' | 'happenings'> {
@@ -9,8 +8,6 @@ export interface ApiOptions extends Omit<Behind, 'openapi' | 'happenings'> {
   /** Asked for every request: token files may have changed. */
   readonly tokens: () => readonly AccessToken[];
   readonly log: WebLog;
-  /** What the charts of the page show. */
-  readonly past: Pick<Past, 'samples'>;
 }
 
 /** Where the web reports what no answer shows. */

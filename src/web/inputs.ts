@@ -3,9 +3,24 @@
 import { z } from 'zod';
 import type { HoldRequest, Later } from '../domain/ports/operations-port.ts';
 import { durationMs } from '../domain/words/duration.ts';
-import { reasons } from '../domain/words/reason.ts';
+import { reasons, type Sentences } from '../domain/words/reason.ts';
 import { taskStates } from '../domain/words/task.ts';
 import { Denial } from './problem.ts';
+
+/** What our own checks say; what zod's say is in both languages already. */
+const wrong = {
+  line: ['must be one line of text', '须为一行文字'],
+  duration: [
+    'must be a duration such as 30m, 2h or 1d12h, from 1s to 366d',
+    '须为时长，例如 30m、2h 或 1d12h，从 1s 到 366d',
+  ],
+  number: ['must be a whole number', '须为整数'],
+  cursor: ['must be a cursor from an earlier answer', '须为先前答复中的 cursor'],
+  types: [
+    'must be event types with commas between, such as restart-failed,outage-opened',
+    '须为以逗号分隔的事件类型，例如 restart-failed,outage-opened',
+  ],
+} as const satisfies Readonly<Record<string, Sentences>>;
 
 /** Bounds of texts, in characters. */
 const longestName = 128;
@@ -21,7 +36,7 @@ const line = (most: number) =>
     .string()
     .min(1)
     .max(most)
-    .regex(/^\P{Cc}*$/u, { error: 'must be one line of text' });
+    .regex(/^\P{Cc}*$/u, { error: wrong.line[0] });
 const name = line(longestName);
 
 // Line separators, direction marks, what is invisible, half characters: with them a text reads as nobody wrote it.
@@ -37,7 +52,7 @@ const holdFor = z
   .string()
   .max(40)
   .refine((text) => holdLengthMs(durationMs(text)), {
-    error: 'must be a duration such as 30m, 2h or 1d12h, from 1s to 366d',
+    error: wrong.duration[0],
   })
   .meta({ description: 'How long, such as 30m or 1d12h; absent: until it is removed', examples: ['2h'] });
 
@@ -46,7 +61,7 @@ export const accountQuery = z.strictObject({ account: name.optional() });
 const wholeNumber = (least: number, most: number) =>
   z
     .string()
-    .regex(/^\d{1,16}$/, { error: 'must be a whole number' })
+    .regex(/^\d{1,16}$/, { error: wrong.number[0] })
     .transform(Number)
     .refine((value) => value >= least && value <= most, { error: `must be from ${least} to ${most}` });
 
@@ -63,7 +78,7 @@ function cursorOfParts(least: number, most = least) {
       try {
         return parts.parse(JSON.parse(Buffer.from(text, 'base64url').toString()));
       } catch {
-        context.addIssue({ code: 'custom', message: 'must be a cursor from an earlier answer' });
+        context.addIssue({ code: 'custom', message: wrong.cursor[0] });
         return z.NEVER;
       }
     })
@@ -113,10 +128,10 @@ export const seqOf = (cursor: readonly string[] | undefined): number | undefined
 const aboutEvents = {
   account: name.optional(),
   group: name.optional(),
-  task: name.optional(),
+  task: name.optional().meta({ description: 'Its id, a beginning of at least 6 characters, or its title' }),
   type: line(1_000)
     .regex(/^[a-z-]+(,[a-z-]+)*$/, {
-      error: 'must be event types with commas between, such as restart-failed,outage-opened',
+      error: wrong.types[0],
     })
     .optional()
     .meta({ description: 'Only these types, commas between' }),
@@ -213,16 +228,37 @@ export function targetOf({ task, group, title }: z.output<typeof previewQuery>):
 
 export const taskId = name;
 
+type Issue = z.core.$ZodIssue;
+const { localeError } = z.locales.zhCN();
+function inChinese(issue: Issue): string {
+  const own = Object.values(wrong).find(([english]) => english === issue.message);
+  if (own) return own[1];
+  const [, least, most] = /^must be from (\d+) to (\d+)$/.exec(issue.message) ?? [];
+  if (least !== undefined) return `须在 ${least} 到 ${most} 之间`;
+  const said = localeError(issue as z.core.$ZodRawIssue);
+  return typeof said === 'string' ? said : (said?.message ?? issue.message);
+}
+
+export const theForm: Sentences = ['the form', '表单'];
+export const theAddress: Sentences = ['the address', '地址'];
+
 /** The checked value, or a denial that names every place that is wrong. */
-export function checked<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.output<Schema> {
+export function checked<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  [english, chinese]: Sentences,
+): z.output<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const wrong = result.error.issues.map(({ path, message }) =>
-    path.length > 0 ? `${path.join('.')}: ${message}` : message,
-  );
+  const { issues } = result.error;
+  const places = (words: (issue: Issue) => string, colon: string) =>
+    issues.map((issue) => (issue.path.length > 0 ? `${issue.path.join('.')}${colon}${words(issue)}` : words(issue)));
   throw new Denial(
     'bad-request',
-    `${what} is wrong: ${wrong.join('; ')}`,
-    'GET /api/v1/openapi.json says what is expected.',
+    [
+      `${english} is wrong: ${places(({ message }) => message, ': ').join('; ')}`,
+      `${chinese}有误：${places(inChinese, '：').join('；')}`,
+    ],
+    ['GET /api/v1/openapi.json says what is expected.', 'GET /api/v1/openapi.json 说明了格式。'],
   );
 }

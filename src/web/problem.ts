@@ -3,6 +3,8 @@
  * (a problem as RFC 9457 has it, with a code that stays and a hint).
  */
 
+import type { Sentences } from '../domain/words/reason.ts';
+
 /** The daemon cannot listen as configured. The message is one line for the terminal and ends the start. */
 export class WebProblem extends Error {
   /** Another process has the port or the socket. */
@@ -44,16 +46,26 @@ export const problemCodes = Object.keys(problems) as readonly ProblemCode[];
 export class Denial extends Error {
   readonly code: ProblemCode;
   readonly hint: string;
-  constructor(code: ProblemCode, message: string, hint: string) {
+  /** Message and hint for the Chinese page. */
+  readonly chinese: readonly [message: string, hint: string];
+  constructor(code: ProblemCode, [message, chinese]: Sentences, [hint, chineseHint]: Sentences) {
     super(message);
     this.name = 'Denial';
     this.code = code;
     this.hint = hint;
+    this.chinese = [chinese, chineseHint];
   }
   get status() {
     return problems[this.code].status;
   }
 }
+
+export const noSuchAddress = (): Denial =>
+  new Denial(
+    'no-such-address',
+    ['there is nothing at this address', '这个地址没有内容'],
+    ['GET /api/v1/openapi.json lists what there is.', 'GET /api/v1/openapi.json 列出所有接口。'],
+  );
 
 export const problemType = 'application/problem+json; charset=utf-8';
 

@@ -30,6 +30,7 @@ import {
   taskId,
   tasksQuery,
 } from './inputs.ts';
+import type { Past } from './page/past.ts';
 import { Denial, problemOf, problemType } from './problem.ts';
 
 /** What the routes work on. */
@@ -42,6 +43,7 @@ export interface Behind {
   readonly program: string;
   readonly openapi: () => Promise<unknown>;
   readonly happenings: Happenings;
+  readonly past: Pick<Past, 'samples'>;
 }
 
 export type Reply =
@@ -108,8 +110,8 @@ function route<Query extends z.ZodType = z.ZodUnknown, Body extends z.ZodType = 
     run: (behind, asked) =>
       spec.run(behind, {
         ...asked,
-        query: checked(query, asked.query, 'the query'),
-        body: checked(body, asked.body, 'the body'),
+        query: checked(query, asked.query, ['the query', '查询']),
+        body: checked(body, asked.body, ['the body', '内容']),
       }),
   };
 }
@@ -120,7 +122,7 @@ const text = (value: string, status = 200, contentType = 'text/plain; charset=ut
   text: value,
   contentType,
 });
-const idOf = (params: Readonly<Record<string, string>>) => checked(taskId, params.id, 'the id');
+const idOf = (params: Readonly<Record<string, string>>) => checked(taskId, params.id, ['the id', 'ID']);
 
 const paged = 'the header `Link` has the address of the next page, if there is one';
 
@@ -197,8 +199,11 @@ const changes: readonly Route[] = [
       if (operations.hook(account, token)) return json({ ok: true });
       throw new Denial(
         'not-found',
-        'no such hook',
-        'The address is /hooks/ACCOUNT/TOKEN with the hookToken of that account.',
+        ['no such hook', '没有这个回调地址'],
+        [
+          'The address is /hooks/ACCOUNT/TOKEN with the hookToken of that account.',
+          '地址是 /hooks/ACCOUNT/TOKEN，TOKEN 是该账号的 hookToken。',
+        ],
       );
     },
   }),
@@ -235,11 +240,13 @@ const reading: readonly Route[] = [
     query: eventsQuery,
     answer: `Events; ${paged}`,
     schema: 'EventView[]',
+    others: { 404: 'No such account, group or task', 409: 'Several tasks are called so: the error lists them' },
     run: async ({ operations }, { query: { cursor, ...query } }) => {
       const { account, group, task, type, before = seqOf(cursor), since, limit } = query;
       const besides = query.besides === 'true' || undefined;
       const changes = query.changes === 'true' || undefined;
-      const wanted = { account, group, taskId: task, types: type?.split(','), before, since, changes, besides, limit };
+      const taskId = task && operations.taskIdOf(task, account);
+      const wanted = { account, group, taskId, types: type?.split(','), before, since, changes, besides, limit };
       const events = await operations.events(wanted);
       const last = events.at(-1);
       const { before: _, ...same } = query;
@@ -251,8 +258,8 @@ const reading: readonly Route[] = [
     query: streamQuery,
     answer: 'text/event-stream: `data` is an EventView, `id` its number; an event `gap` stands for what is not sent',
     others: { 503: 'Too many clients are listening already' },
-    run: async ({ happenings }, { query: { account, group, task, type }, lastEventId }) => {
-      const filter = { account, group, taskId: task, types: type?.split(',') };
+    run: async ({ happenings, operations }, { query: { account, group, task, type }, lastEventId }) => {
+      const filter = { account, group, taskId: task && operations.taskIdOf(task, account), types: type?.split(',') };
       const { backlog, upTo } = await happenings.join(filter, seqOf([lastEventId ?? '']));
       const headers = { [streamHeader]: JSON.stringify({ filter, upTo } satisfies Joined) };
       return { ...text(backlog, 200, 'text/event-stream; charset=utf-8'), headers };
@@ -281,6 +288,13 @@ const reading: readonly Route[] = [
     schema: 'GroupView[]',
     run: ({ operations }, { query }) =>
       sliced(operations.status().groups, query, ({ account, group }) => [account, group]),
+  }),
+  route('get', '/api/v1/past', 'read', {
+    summary: 'The last six hours, a sample a minute: tasks down, restarts, calls, age of polls',
+    query: listQuery,
+    answer: `Samples, oldest first; ${paged}`,
+    schema: 'Sample[]',
+    run: ({ past }, { query }) => sliced(past.samples(), query, ({ at }) => [String(at)]),
   }),
   route('get', '/api/v1/config', 'read', {
     summary: 'The configuration in force, without secrets',

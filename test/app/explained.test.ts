@@ -33,6 +33,16 @@ test('which entry has a task, or which one keeps it out by what', async () => {
   expect(await explain('备用')).toEqual({ entry: null, group: null, unmanaged: 'no entry of groups: matches it' });
 });
 
+test('its events are found by id, by the beginning of it or by title; what no task is called stays as it is', async () => {
+  await using daemon = await running(yaml);
+  await daemon.run(20);
+  const { tasks, taskIdOf } = daemon.operations;
+  const [task] = tasks({ group: 'vip', limit: 1 }).tasks;
+  const { taskId = '', title = '' } = task ?? {};
+  expect([taskId, taskId.slice(0, 20), title].map((named) => taskIdOf(named))).toEqual([taskId, taskId, taskId]);
+  expect(taskIdOf('gone-for-long')).toBe('gone-for-long');
+});
+
 test('its newest calls with who asked, the answer, code and request id; newest first', async () => {
   await using daemon = await running(yaml);
   await daemon.run(20);

@@ -184,6 +184,8 @@ test('an id that is in two accounts is asked back with both, and nothing is held
     daemon.operations.explain(taskId, undefined),
   ])
     await expect(act).rejects.toMatchObject({ code: 'refused' });
+  expect(() => daemon.operations.taskIdOf(taskId)).toThrow(/2 tasks are called/);
+  expect(refused).toMatchObject({ chinese: expect.stringMatching(/^有 2 个任务叫 .*：请给出账号\n.*（?账号 main/) });
   // By its title too: the id would tell nothing.
   const title = daemon.keeper('main').ledger.tasks.get(taskId)?.item.title ?? '';
   await expect(daemon.operations.explain(title, undefined)).rejects.toMatchObject({

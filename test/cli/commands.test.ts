@@ -210,18 +210,13 @@ describe('what each command asks of the daemon', () => {
       ['GET /api/v1/events?group=vip&type=restart-failed%2Coutage-opened&before=90&limit=1000'],
       undefined,
     ],
-    ['history 8fde6a', ['GET /api/v1/tasks/8fde6a', `GET /api/v1/events?task=${id}&besides=true&limit=50`], undefined],
+    ['history 8fde6a', ['GET /api/v1/events?task=8fde6a&besides=true&limit=50'], undefined],
     [
       'history --changes --since 3m',
       [`GET /api/v1/events?changes=true&since=${noon - 3 * minute}&limit=50`],
       undefined,
     ],
     ['history --since 3m', [`GET /api/v1/events?since=${noon - 3 * minute}&limit=50`], undefined],
-    [
-      'history long-gone-task',
-      ['GET /api/v1/tasks/long-gone-task', 'GET /api/v1/events?task=long-gone-task&besides=true&limit=50'],
-      undefined,
-    ],
     ['hold list', ['GET /api/v1/holds'], undefined],
     [
       `hold add ${id} --reason moved`,
@@ -596,6 +591,7 @@ describe('what is printed', () => {
     const nasty = `a${String.fromCharCode(27)}[2Jb\nc\u202ed\te`;
     const { socket } = await answering({
       'GET /api/v1/holds': { json: [{ ...heldTask, title: nasty, reason: nasty, author: nasty }] },
+      'GET /api/v1/status': { json: status },
       'GET /api/v1/events': { json: [] },
       [`GET /api/v1/tasks/${id}`]: { json: { ...explained, title: nasty } },
     });

@@ -57,8 +57,9 @@ const operations: Operations = {
   status: () => note('status', status),
   settledUpTo: async () => 0,
   tasks: (query) => note('tasks', { tasks: [task], more: query.after === undefined }, query),
+  taskIdOf: (named, account) => (named === 'nobody' ? named : note('taskIdOf', id, named, account)),
   explain: async (taskId, account) => {
-    if (taskId === 'nobody') throw new Refusal('not-found', 'no task nobody');
+    if (taskId === 'nobody') throw new Refusal('not-found', ['no task nobody', '没有任务 nobody']);
     return note('explain', explained, taskId, account);
   },
   events: async (query) => note('events', [], query),
@@ -69,7 +70,7 @@ const operations: Operations = {
   addHold: async (request) => note('addHold', hold, request),
   removeHold: async (holdId, by) => note('removeHold', hold, holdId, by),
   restart: async (taskId, options) => {
-    if (!options.force) throw new Refusal('refused', 'held by ana');
+    if (!options.force) throw new Refusal('refused', ['held by ana', '被 ana 锁定']);
     return note('restart', { task, answer: { kind: 'accepted', requestId: 'r1' } }, taskId, options);
   },
   release: async (taskId, options) => note('release', task, taskId, options),
@@ -126,7 +127,7 @@ it.each([
   [
     'history 8fde6a --type restart-failed,task-found --before 90',
     [
-      ['explain', '8fde6a', undefined],
+      ['taskIdOf', '8fde6a', undefined],
       ['events', { taskId: id, types: ['restart-failed', 'task-found'], before: 90, besides: true, limit: 50 }],
     ],
   ],

@@ -265,7 +265,7 @@ export class Story {
       'eve',
       force,
     );
-    if (asked.kind === 'refused') return asked.why;
+    if (asked.kind === 'refused') return asked.why[0];
     this.tell([asked.intent]);
     if (answer) this.answer(seconds, taskId, answer);
     return 'sent';

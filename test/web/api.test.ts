@@ -62,6 +62,7 @@ describe('every address answers, and asks the right operation', () => {
     ],
     ['GET', '/api/v1/holds', undefined, ['holds'], 200],
     ['GET', '/api/v1/groups', undefined, ['status'], 200],
+    ['GET', '/api/v1/past', undefined, undefined, 200],
     ['GET', '/api/v1/config', undefined, ['config'], 200],
     ['POST', '/api/v1/tasks/task-1/restart', undefined, ['restart', 'task-1', { by: 'root', force: false }], 200],
     [
@@ -160,7 +161,8 @@ describe('every address answers, and asks the right operation', () => {
       ...(body === undefined ? {} : { body }),
     });
     expect(answer.status).toBe(expected);
-    expect(calls).toEqual(call === undefined ? [] : [call]);
+    // What a name stands for is asked first.
+    expect(calls.filter(([name]) => name !== 'taskIdOf')).toEqual(call === undefined ? [] : [call]);
     expect(answer.headers['cache-control']).toBe('no-store');
     expect(answer.headers['x-content-type-options']).toBe('nosniff');
     expect(answer.headers).not.toHaveProperty('access-control-allow-origin');
@@ -250,6 +252,7 @@ describe('who may do what', () => {
       'get /api/v1/holds/preview': 'read',
       'post /api/v1/holds/{id}/extend': 'operate',
       'get /api/v1/groups': 'read',
+      'get /api/v1/past': 'read',
       'get /api/v1/config': 'read',
       'get /api/v1/config/rejected': 'read',
       'get /api/v1/openapi.json': 'read',
@@ -478,7 +481,7 @@ describe('what is wrong is told with status, error and hint', () => {
     ['unavailable', 503],
   ] as const)('a refusal %s is %i, with its own words', async (code, expected) => {
     const refuse = async () => {
-      throw new Refusal(code, 'task t1 is in flight');
+      throw new Refusal(code, ['task t1 is in flight', '任务 t1 正在重启']);
     };
     const { on, told } = await openWeb({ fake: { restart: refuse } });
     const answer = await on('socket')('POST', '/api/v1/tasks/t1/restart');
@@ -620,6 +623,9 @@ describe('lists', () => {
   }));
   const groups = ['a', 'b', 'c'].map((name) => groupView(name));
   const stored = Array.from({ length: 7 }, (_, n) => told(events['task-gone'], 7 - n));
+  const samples = [1, 2, 3, 4, 5].map((at) => ({
+    ...{ at, down: at, restarts: 0, failures: 0, callsPerSecond: 1.5, limitPerSecond: 10, pollAgeSeconds: null },
+  }));
   const fake: Partial<Operations> = {
     holds: () => holds,
     status: () => ({ ...status, groups }),
@@ -630,8 +636,9 @@ describe('lists', () => {
     ['/api/v1/holds', holds],
     ['/api/v1/groups', groups],
     ['/api/v1/events', stored],
+    ['/api/v1/past', samples],
   ])('%s comes whole, page by page, by the addresses that it gives', async (path, all) => {
-    const { on } = await openWeb({ fake });
+    const { on } = await openWeb({ fake, past: { samples: () => samples } });
     const got: unknown[] = [];
     let query: string | undefined = '?limit=2';
     for (let pages = 0; query !== undefined && pages < 9; pages++) {

@@ -50,6 +50,7 @@ export function fakeOperations(over: Partial<Operations> = {}) {
   const answers: Operations = {
     status: () => status,
     tasks: () => ({ tasks: [taskView('task-1')], more: false }),
+    taskIdOf: (named) => named,
     explain: async () => ({
       ...taskView('task-1'),
       entry: null,

@@ -175,7 +175,7 @@ describe('every page', () => {
 
   test('an address that is none, a task that is not there: a page for who opens it in a browser, in his language', async () => {
     const missing = async () => {
-      throw new Refusal('not-found', 'no task x. These contain it:\n  xy  X', 'relaykeeper tasks x');
+      throw new Refusal('not-found', ['no task x. These contain it:\n  xy  X', '没有任务 x'], 'relaykeeper tasks x');
     };
     const { send } = await signedIn('read', { explain: missing });
     const browser = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
@@ -230,6 +230,21 @@ describe('every page', () => {
     expect((await send('GET', '/tasks?state=dead')).status).toBe(400);
   });
 
+  test('a filter stays when another is chosen: the account where there are several, a preset, the changes', async () => {
+    const accounts = [accountView(), accountView({ account: 'lab' })];
+    const { send } = await signedIn('read', { status: () => ({ ...status, accounts, groups: [groupView('vip')] }) });
+    for (const path of ['/tasks', '/events'])
+      expect((await send('GET', `${path}?account=lab`)).text).toContain('<option value="lab" selected>lab</option>');
+    const preset = 'outage-opened,outage-ended,task-overdue';
+    const outages = (await send('GET', `/events?type=${preset}`)).text;
+    expect(outages).toContain(`<option value="${preset}" selected>Outages</option>`);
+    const changes = (await send('GET', '/events?changes=true&group=vip&account=lab')).text;
+    expect(changes).toContain('<input type="hidden" name="changes" value="true">');
+    expect(changes).toContain(`/events?account=lab&amp;group=vip&amp;type=${encodeURIComponent(preset)}"`);
+    const alone = await signedIn('read');
+    expect((await alone.send('GET', '/tasks')).text).not.toContain('name="account"');
+  });
+
   test('assets come from the packages, each of them, and no other file', async () => {
     const { on, send } = await signedIn('read');
     const { text } = await send('GET', '/');
@@ -282,6 +297,100 @@ describe('what the Chinese page says', () => {
       'when no task of the group has been down for so long',
     );
   });
+});
+
+describe('what is refused', () => {
+  /** As it stands under the title. */
+  const paragraphs = (text: string) =>
+    [...text.matchAll(/<p(?: class="as-written")?>([\s\S]*?)<\/p>/g)].map(([, one]) => one ?? '');
+  const failure = {
+    class: 'permission',
+    code: 'AccessDenied',
+    message: 'no',
+    requestId: 'R',
+    httpStatus: 403,
+  } as const;
+
+  test('is said in the language of the page, whoever refuses it', async () => {
+    const { web, send } = await signedIn('operate', {
+      restart: async () => ({ task: taskView('task-1', { title: 'Finale' }), answer: { kind: 'refused', failure } }),
+      release: async () => {
+        throw new Refusal('unavailable', ['not saved', '没有保存'], 'relaykeeper status');
+      },
+    });
+    const { on } = await openWeb({ fake, tokens: () => [] });
+    const reader = await signedIn('read');
+    const form = (raw: string, from = web.url) => ({ raw, headers: origin(from) });
+    const asked: readonly (readonly [string, typeof send, 'GET' | 'POST', string, Sent])[] = [
+      ['the cloud', send, 'POST', '/tasks/main/task-1/restart', form('')],
+      ['the daemon', send, 'POST', '/tasks/main/task-1/release', form('')],
+      ['a length that is none', send, 'POST', '/holds', form('target=account/main&reason=x&for=soon')],
+      ['a reason that is missing', send, 'POST', '/holds', form('target=account/main&for=1h')],
+      ['a begin that is none', send, 'POST', '/holds', form('target=account/main&reason=x&in=soon')],
+      ['a filter that is none', send, 'GET', '/tasks?state=dead&limit=0', {}],
+      ['types that are none', send, 'GET', '/events?type=Nonsense', {}],
+      ['a name given twice', send, 'GET', '/events?type=a&type=b', {}],
+      ['an address that is none', send, 'GET', '/assets/x.js', {}],
+      ['a method that is none', send, 'GET', '/tasks/main/task-1/restart', { headers: { accept: 'text/html' } }],
+      ['another site', send, 'POST', '/holds', form('target=account/main&reason=x', 'https://evil.example')],
+      ['a scope that is too small', reader.send, 'POST', '/holds', form('', reader.web.url)],
+      ['that there are no tokens', on('listen'), 'POST', '/holds', {}],
+      ['another name', on('listen'), 'GET', '/', { headers: { host: 'evil.example' } }],
+    ];
+    for (const [who, ask, method, path, sent] of asked) {
+      const inLanguage = async (language: string) =>
+        paragraphs(
+          (await ask(method, path, { ...sent, headers: { ...sent.headers, 'accept-language': language } })).text,
+        );
+      const english = await inLanguage('en');
+      const chinese = await inLanguage('zh-CN');
+      expect(english.length, who).toBeGreaterThan(1);
+      expect(chinese, who).toHaveLength(english.length);
+      for (const one of chinese) expect(one, who).toSatisfy((text: string) => /[\u4e00-\u9fff]/.test(text));
+      for (const one of english) expect(one, who).not.toMatch(/[\u4e00-\u9fff]/);
+    }
+  });
+
+  test('leads back to where the form was, in another language too', async () => {
+    const refuse = async () => {
+      throw new Refusal('refused', ['it runs', '它在运行']);
+    };
+    const { web, send, on } = await signedIn('operate', { restart: refuse, removeHold: refuse });
+    for (const [path, back] of [
+      ['/tasks/main/task-1/restart', '/tasks/main/task-1'],
+      ['/holds/h1/remove', '/holds'],
+    ] as const) {
+      const { text } = await send('POST', path, { raw: '', headers: origin(web.url) });
+      expect(text).toContain(`<a href="${back}">Back</a>`);
+      expect(text).toContain(`name="to" value="${back}"`);
+    }
+    // Who is no longer signed in comes back to it as well.
+    const { headers } = await on('listen')('POST', '/tasks/main/task-1/restart', { raw: '', headers: origin(web.url) });
+    expect(headers.location).toBe('/sign-in?to=%2Ftasks%2Fmain%2Ftask-1');
+  });
+});
+
+test('a task has the buttons that can come of something, and they are renewed with it', async () => {
+  const task = await fake.explain?.('task-1');
+  if (!task) throw new Error('the fake explains nothing');
+  const blind = { reason: 'blind', notBefore: 'unknown', detail: '', objection: null } as const;
+  const rows: readonly (readonly [string, Partial<ExplainView>, readonly string[]])[] = [
+    ['stopped', {}, ['restart']],
+    ['given up', { givenUp: 'quarantined' }, ['restart', 'release']],
+    ['running', { state: 'active' }, []],
+    ['running when it was last seen, too long ago', { state: 'active', rules: [blind] }, ['restart']],
+    ['ended', { state: 'ended' }, []],
+    ['managed by nobody', { group: null }, []],
+    ['gone', { gone: true }, []],
+  ];
+  let shown: Partial<ExplainView> = {};
+  const { send } = await signedIn('operate', { explain: async () => ({ ...task, rules: [], ...shown }) });
+  for (const [what, over, buttons] of rows) {
+    shown = over;
+    const [, live = ''] = (await send('GET', '/tasks/main/task-1')).text.split('<div id="live"');
+    const forms = [...live.matchAll(/action="\/tasks\/main\/task-1\/(\w+)"/g)].map(([, act]) => act);
+    expect([what, forms]).toEqual([what, buttons]);
+  }
 });
 
 describe('signing in', () => {
@@ -391,7 +500,7 @@ describe('forms', () => {
 
   test('restart and release are asked as the operations are, and what they refuse is said', async () => {
     const refuse = async () => {
-      throw new Refusal('refused', `held by ${nasty}`);
+      throw new Refusal('refused', [`held by ${nasty}`, `被锁定：${nasty}`]);
     };
     const { web, send, calls } = await signedIn('operate', { release: refuse });
     const sent = { raw: 'force=yes', headers: origin(web.url) };
@@ -485,7 +594,7 @@ describe('what stands on top of home', () => {
 
 describe('while the store cannot be read', () => {
   const down = async () => {
-    throw new Refusal('unavailable', 'the history cannot be read: the disk is full');
+    throw new Refusal('unavailable', ['the history cannot be read: the disk is full', '无法读取历史']);
   };
 
   test('each page shows all else, and says so', async () => {

@@ -225,7 +225,7 @@ describe.concurrent('the stream of events', () => {
   test('of a name that there is not, is refused before it begins', async ({ expect, listen, open }) => {
     const { events } = storeOf(3);
     const { web } = await open(async (query) => {
-      if (query.group === 'vpi') throw new Refusal('not-found', 'no group vpi: did you mean vip?');
+      if (query.group === 'vpi') throw new Refusal('not-found', ['no group vpi: did you mean vip?', '没有分组 vpi']);
       return events(query);
     });
     expect((await listen(web, '?group=vpi')).status).toBe(404);

@@ -3,33 +3,41 @@
 import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
 import type { Event, Hold } from '../words/events.ts';
-import { objectionSentence, reasonMeanings } from '../words/reason.ts';
+import { objectionSentences, reasonMeanings, type Sentences } from '../words/reason.ts';
 import { objections } from './rules.ts';
 
 type OperatorRestart =
   | { readonly kind: 'intend'; readonly intent: Extract<Event, { type: 'restart-intended' }> }
-  | { readonly kind: 'refused'; readonly why: string };
+  | { readonly kind: 'refused'; readonly why: Sentences };
 
 /** It counts for nothing, and what failed before is forgotten when the cloud has answered it. */
 export function operatorRestart(record: TaskRecord, situation: Situation, by: string, force: boolean): OperatorRestart {
   const { ledger, now } = situation;
   const { taskId, group } = record;
-  const refused = (why: string): OperatorRestart => ({ kind: 'refused', why });
-  if (record.goneAt !== undefined) return refused('the task is gone from the list');
+  const refused = (...why: Sentences): OperatorRestart => ({ kind: 'refused', why });
+  if (record.goneAt !== undefined) return refused('the task is gone from the list', '任务已从列表中消失');
   const { list, restart } = ledger.accountRecord.circuits;
-  if (list.kind === 'open')
-    return refused(`circuit: the list is refused with ${list.failure.code ?? list.failure.class}`);
+  if (list.kind === 'open') {
+    const failure = list.failure.code ?? list.failure.class;
+    return refused(`circuit: the list is refused with ${failure}`, `熔断：列表被拒绝（${failure}）`);
+  }
   if (record.item.status === 'active' && now < situation.blindAt)
-    return refused('it runs, according to the newest list: there is nothing to restart');
+    return refused(
+      'it runs, according to the newest list: there is nothing to restart',
+      '最新的列表显示它在运行：无需重启',
+    );
   for (const { reason, objection } of objections(record, situation)) {
     const { operator } = reasonMeanings[reason];
     if (operator !== 'refused' && operator !== 'with-force') continue;
-    const detail = objectionSentence(objection);
-    if (operator === 'refused') return refused(`${reason}: ${detail}`);
+    const [english, chinese] = objectionSentences(objection);
+    if (operator === 'refused') return refused(`${reason}: ${english}`, chinese);
     if (operator === 'with-force' && !force)
-      return refused(`${reason}: ${detail}; add --force to restart it all the same`);
+      return refused(
+        `${reason}: ${english}; add --force to restart it all the same`,
+        `${chinese}；勾选“即使有维护锁定”可照样重启`,
+      );
   }
-  if (group === undefined) return refused('unmanaged: no entry of groups: matches it');
+  if (group === undefined) return refused('unmanaged: no entry of groups: matches it', '没有任何 groups 条目匹配它');
   const about = { at: now, account: ledger.account, taskId, group, attemptId: `${taskId}#${now}` };
   const probe = restart.kind === 'open';
   return {

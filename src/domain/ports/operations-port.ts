@@ -64,6 +64,8 @@ export interface TaskPage {
 export interface Operations {
   status(): StatusView;
   tasks(query: TaskQuery): TaskPage;
+  /** By id, a unique prefix of at least 6 characters or a unique title. What no task is called may have been one: it stays. */
+  taskIdOf(named: string, account?: string): string;
   /** `taskId` may be a unique prefix of at least 6 characters, or a unique title. */
   explain(taskId: string, account?: string): Promise<ExplainView>;
   events(query: EventsAsked): Promise<readonly EventView[]>;

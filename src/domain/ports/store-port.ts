@@ -79,7 +79,14 @@ export type OperatorRequest =
 
 export type OperatorOutcome =
   | { readonly kind: 'done'; readonly answer?: RestartAnswer }
-  | { readonly kind: 'refused'; readonly code: Refusal['code']; readonly message: string; readonly next?: string };
+  | {
+      readonly kind: 'refused';
+      readonly code: Refusal['code'];
+      readonly message: string;
+      /** Absent: an older version answered. */
+      readonly chinese?: string;
+      readonly next?: string;
+    };
 
 /** Where the next look at the others' ledgers goes on. */
 export type NewsMark = number;

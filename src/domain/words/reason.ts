@@ -223,7 +223,7 @@ type ObjectionOf<Kind extends ObjectionKind> = { readonly kind: Kind } & Facts[K
 /** What a rule says against a restart, as facts. */
 export type Objection = { readonly [Kind in ObjectionKind]: ObjectionOf<Kind> }[ObjectionKind];
 
-type Sentences = readonly [english: string, chinese: string];
+export type Sentences = readonly [english: string, chinese: string];
 
 const awaitedWords = {
   effect: [': the list has yet to show its effect', '：列表还没有显示结果'],

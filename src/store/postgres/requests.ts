@@ -8,6 +8,7 @@
  */
 import type { OperatorOutcome, OperatorRequest } from '../../domain/ports/store-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
+import type { Sentences } from '../../domain/words/reason.ts';
 import type { RequestRows, Taken } from './request-rows.ts';
 import type { Snapshot } from './rows.ts';
 
@@ -31,10 +32,11 @@ interface AskOptions {
   readonly id: string;
 }
 
-const refused = (message: string, next?: string): OperatorOutcome => ({
+const refused = ([message, chinese]: Sentences, next?: string): OperatorOutcome => ({
   kind: 'refused',
   code: 'unavailable',
   message,
+  chinese,
   next,
 });
 
@@ -48,7 +50,12 @@ export async function askOwner(
   try {
     await rows.add(id, account, request);
   } catch {
-    return withdrawAs(refused('the store fails, so its owner could not be asked', 'Ask again once it works.'));
+    return withdrawAs(
+      refused(
+        ['the store fails, so its owner could not be asked', '存储失败，无法询问负责的进程'],
+        'Ask again once it works.',
+      ),
+    );
   }
   const giveUpAt = clock.monotonic() + answeredWithinMs;
   while (clock.monotonic() < giveUpAt) {
@@ -57,7 +64,12 @@ export async function askOwner(
     const answer = await rows.answerTo(id).catch(() => undefined);
     if (answer) return answer;
   }
-  return withdrawAs(refused(`nobody owns account ${account} now, so nothing was done`, 'Ask again in a moment.'));
+  return withdrawAs(
+    refused(
+      [`nobody owns account ${account} now, so nothing was done`, `现在没有进程负责账号 ${account}，什么都没有做`],
+      'Ask again in a moment.',
+    ),
+  );
 }
 
 /** What nobody has taken is never done; what was taken may be. */
@@ -74,12 +86,18 @@ async function withdraw(
     if (answer) return answer;
   } catch {
     return refused(
-      `the store fails: whether the owner of account ${account} does it is not known`,
+      [
+        `the store fails: whether the owner of account ${account} does it is not known`,
+        `存储失败：不知道负责账号 ${account} 的进程是否会执行`,
+      ],
       'Look at the task before you ask again.',
     );
   }
   return refused(
-    `the owner of account ${account} has it in hand and has not answered yet`,
+    [
+      `the owner of account ${account} has it in hand and has not answered yet`,
+      `负责账号 ${account} 的进程已接手，还没有答复`,
+    ],
     'Look at the task before you ask again.',
   );
 }
@@ -125,13 +143,18 @@ async function outcomeOf(
 ): Promise<OperatorOutcome> {
   if (was !== null && was !== epoch && request.kind === 'restart')
     return refused(
-      'its owner ended while it restarted the task: whether that was sent is not known',
+      [
+        'its owner ended while it restarted the task: whether that was sent is not known',
+        '负责的进程在重启任务时结束了：不知道重启是否已发出',
+      ],
       'Look at the task.',
     );
-  if (ageMs > staleAfterMs) return refused('it waited too long for an owner, and was not done', 'Ask again.');
+  if (ageMs > staleAfterMs)
+    return refused(['it waited too long for an owner, and was not done', '等待负责的进程太久，没有执行'], 'Ask again.');
   try {
     return await serve();
   } catch (error) {
-    return refused(error instanceof Error ? error.message : String(error));
+    const message = error instanceof Error ? error.message : String(error);
+    return refused([message, message]);
   }
 }

@@ -1,7 +1,7 @@
 /** Scripts and styles of the page, from the packages as they are installed. Nothing is kept in memory. */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { Denial } from '../problem.ts';
+import { noSuchAddress } from '../problem.ts';
 
 const javascript = 'text/javascript; charset=utf-8';
 const css = 'text/css; charset=utf-8';
@@ -20,7 +20,7 @@ const assets: Readonly<Record<string, { readonly type: string; readonly file: ()
 
 export async function assetOf(name: string): Promise<Response> {
   const asset = Object.hasOwn(assets, name) ? assets[name] : undefined;
-  if (!asset) throw new Denial('no-such-address', 'there is nothing at this address', 'Open / instead.');
+  if (!asset) throw noSuchAddress();
   const headers = {
     'content-type': asset.type,
     'x-content-type-options': 'nosniff',

@@ -47,6 +47,8 @@ const holdWords = ({ reason, author, endsAt }: Hold) =>
   `${author}：${reason}${endsAt === undefined ? '' : `（到 ${new Date(endsAt).toISOString()}）`}`;
 const failureWords = ({ code, class: name }: { readonly code?: string | undefined; readonly class: string }) =>
   code ?? name;
+export const answerWords = (answer: RestartAnswer): string =>
+  answer.kind === 'accepted' ? answers.accepted : `${answers[answer.kind]}：${failureWords(answer.failure)}`;
 const circuitName = { list: '列表接口', restart: '重启接口' } as const;
 const how = { added: '新增', removed: '移除', changed: '更改' } as const;
 const differenceWords = ({ accounts, groups, changed }: ConfigDifference): string =>
@@ -81,8 +83,7 @@ const words: Words = {
   'restart-intended': ({ n, by }) => (by === undefined ? `第 ${n} 次` : `由 ${by}`),
   'restart-shadowed': ({ n }) => `第 ${n} 次`,
   'shadows-forgotten': nothing,
-  'restart-answered': ({ answer }) =>
-    answer.kind === 'accepted' ? answers.accepted : `${answers[answer.kind]}：${failureWords(answer.failure)}`,
+  'restart-answered': ({ answer }) => answerWords(answer),
   'restart-given-back': ({ why }) => givenBack[why],
   'restart-worked': nothing,
   'restart-failed': ({ cause, row }) => `${failures[cause] ?? cause}，连续第 ${row} 次`,

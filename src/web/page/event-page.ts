@@ -2,8 +2,9 @@
 import { html } from 'hono/html';
 import type { EventView } from '../../domain/views/shown.ts';
 import { type EventType, groupConcerned } from '../../domain/words/events.ts';
-import { checked, eventsQuery, queryOf, seqOf } from '../inputs.ts';
+import { checked, eventsQuery, queryOf, seqOf, theAddress } from '../inputs.ts';
 import {
+  accountFilter,
   filled,
   type Html,
   historyOf,
@@ -40,12 +41,18 @@ const presets = {
 } as const satisfies Readonly<Record<string, readonly EventType[]>>;
 
 export async function eventsPage(visit: Visit): Promise<Page> {
-  const { texts, base } = visit;
+  const { texts, base, operations } = visit;
   const asked = filled(visit.query);
-  const query = checked(eventsQuery, { limit: String(onePage), ...asked }, 'the address');
+  const query = checked(eventsQuery, { limit: String(onePage), ...asked }, theAddress);
   const { account, group, task, type, before = seqOf(query.cursor), limit } = query;
   const changes = query.changes === 'true' || undefined;
-  const about = { account, group, taskId: task, types: type?.split(','), changes };
+  const about = {
+    account,
+    group,
+    taskId: task && operations.taskIdOf(task, account),
+    types: type?.split(','),
+    changes,
+  };
   const events = await historyOf(visit, { ...about, before, limit });
   const last = events?.at(-1);
   const to = (change: Readonly<Record<string, string | undefined>>) =>
@@ -67,8 +74,9 @@ ${renewed(
 }
 
 function presetLinks({ texts, base }: Visit, asked: Readonly<Record<string, string>>) {
+  const { account, group, task } = asked;
   const link = (name: string, query: Readonly<Partial<Record<'type' | 'changes', string>>>) =>
-    html`<a href="${base}/events${queryOf(query)}"${query.type === asked.type && query.changes === asked.changes ? html` aria-current="true"` : ''}>${name}</a> `;
+    html`<a href="${base}/events${queryOf({ account, group, task, ...query })}"${query.type === asked.type && query.changes === asked.changes ? html` aria-current="true"` : ''}>${name}</a> `;
   return [
     link(texts.everything, {}),
     ...Object.entries(presets).map(([name, types]) =>
@@ -80,11 +88,16 @@ function presetLinks({ texts, base }: Visit, asked: Readonly<Record<string, stri
 
 function filtersOf(visit: Visit, asked: Readonly<Record<string, string>>): Html {
   const { texts, base, operations } = visit;
-  const groups = namesOf(operations.status().groups.map(({ group }) => group));
+  const { groups, accounts } = operations.status();
+  const names = namesOf(groups.map(({ group }) => group));
+  const preset = Object.entries(presets).find(([, types]) => types.join() === asked.type)?.[0];
+  const types = preset
+    ? { [asked.type ?? '']: texts.presets[preset as keyof typeof presets], ...texts.types }
+    : texts.types;
   return html`<form method="get" action="${base}/events" class="filters" aria-label="${texts.show}">
-<label>${texts.type}<select name="type">${optionsOf(visit, texts.types, asked.type)}</select></label>
-<label>${texts.group}<select name="group">${optionsOf(visit, groups, asked.group)}</select></label>
-<label>${texts.oneTask}<input name="task" value="${asked.task ?? ''}" maxlength="128"></label>
+${asked.changes === undefined ? html`<label>${texts.type}<select name="type">${optionsOf(visit, types, asked.type)}</select></label>` : html`<input type="hidden" name="changes" value="true">`}
+${accountFilter(visit, accounts, asked.account)}<label>${texts.group}<select name="group">${optionsOf(visit, names, asked.group)}</select></label>
+<label>${texts.task}<input name="task" value="${asked.task ?? ''}" maxlength="128"></label>
 <button>${texts.show}</button>
 </form>`;
 }

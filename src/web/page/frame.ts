@@ -1,7 +1,7 @@
 /** What every page has around it: head, navigation, language, who is signed in; and the small pieces that all use. */
 import { html } from 'hono/html';
 import type { Operations } from '../../domain/ports/operations-port.ts';
-import type { EventView } from '../../domain/views/shown.ts';
+import type { EventView, StatusView } from '../../domain/views/shown.ts';
 import type { Hold } from '../../domain/words/events.ts';
 import { Refusal } from '../../domain/words/refusal.ts';
 import type { Texts } from './texts.ts';
@@ -210,6 +210,12 @@ export const optionsOf = (visit: Visit, names: Readonly<Record<string, string>>,
   html`<option value="">${visit.texts.any}</option>${Object.entries(names).map(
     ([value, text]) => html`<option value="${value}"${value === chosen ? html` selected` : ''}>${text}</option>`,
   )}`;
+
+/** With several accounts, by which to filter. */
+export const accountFilter = (visit: Visit, accounts: StatusView['accounts'], chosen: string | undefined): Html =>
+  severalAccounts(accounts)
+    ? html`<label>${visit.texts.account}<select name="account">${optionsOf(visit, namesOf(accounts.map(({ account }) => account)), chosen)}</select></label>`
+    : html``;
 
 /** Stands in place of the buttons for somebody who may only read. */
 export function howToDoMore({ texts, hasTokens, program, base }: Visit): Html {

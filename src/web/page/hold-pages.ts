@@ -2,7 +2,7 @@
 import { html } from 'hono/html';
 import type { HoldView, StatusView } from '../../domain/views/shown.ts';
 import { durationMs, durationText } from '../../domain/words/duration.ts';
-import { checked, extendBody, holdBody, holdMs, laterOf } from '../inputs.ts';
+import { checked, extendBody, holdBody, holdMs, laterOf, theForm } from '../inputs.ts';
 import { Denial } from '../problem.ts';
 import { storyOf } from './event-page.ts';
 import {
@@ -117,8 +117,8 @@ function requestOf({ form, now }: Visit) {
   if (inMs === undefined)
     throw new Denial(
       'bad-request',
-      'the form is wrong: in: must be a duration such as 30m',
-      'Leave it empty: at once.',
+      ['the form is wrong: in: must be a duration such as 30m', '表单有误：in：须为时长，例如 30m'],
+      ['Leave it empty: at once.', '留空：立即开始。'],
     );
   return checked(
     holdBody,
@@ -129,7 +129,7 @@ function requestOf({ form, now }: Visit) {
       ...(length === '' ? {} : { for: length }),
       ...(inMs === 0 ? {} : { startsAt: now + inMs }),
     },
-    'the form',
+    theForm,
   );
 }
 
@@ -160,13 +160,10 @@ export async function addHold(visit: Visit): Promise<void> {
   await visit.operations.addHold({ account, target, reason, author: visit.author, startsAt, forMs: holdMs(body) });
 }
 
-const idOf = ({ params }: Visit): string => {
-  if (params.id === undefined) throw new Denial('not-found', 'no hold without an id', 'See /holds.');
-  return params.id;
-};
+const idOf = ({ params }: Visit): string => params.id ?? '';
 
 export async function extendHold(visit: Visit): Promise<void> {
-  const body = checked(extendBody, { for: visit.form.for ?? longer }, 'the form');
+  const body = checked(extendBody, { for: visit.form.for ?? longer }, theForm);
   await visit.operations.extendHold(idOf(visit), laterOf(body), visit.author);
 }
 

@@ -78,7 +78,10 @@
     document.body.addEventListener(failure, () => showStale(true));
 
   // Who goes through the page by keyboard stays where he is.
-  const nameOf = (element) => element.getAttribute('href') ?? element.form?.getAttribute('action');
+  const nameOf = (element) =>
+    element.id ||
+    ['href', 'aria-label'].map((name) => element.getAttribute(name)).find(Boolean) ||
+    element.form?.getAttribute('action');
   let focused;
   document.body.addEventListener('htmx:beforeSwap', ({ detail }) => {
     const { target, serverResponse } = detail;
@@ -92,26 +95,28 @@
   });
   function focusAgain() {
     if (!focused || document.activeElement !== document.body) return;
-    const same = [...document.querySelectorAll('#live :is(a, button)')].find((element) => nameOf(element) === focused);
+    const all = document.querySelectorAll('#live :is(a, button, input, summary, [tabindex])');
+    const same = [...all].find((element) => nameOf(element) === focused);
     same?.focus({ preventScroll: true });
   }
 
   // What somebody has opened or ticked stays so when a part of the page is renewed.
-  const open = new Set();
-  document.addEventListener(
-    'toggle',
-    ({ target }) => {
-      if (!target.id) return;
-      if (target.open) open.add(target.id);
-      else open.delete(target.id);
-    },
-    true,
-  );
+  const on = new Set();
+  function keep({ target }) {
+    if (!target.id) return;
+    if (target.open || target.checked) on.add(target.id);
+    else on.delete(target.id);
+  }
+  document.addEventListener('toggle', keep, true);
+  document.addEventListener('change', keep);
   document.body.addEventListener('htmx:afterSwap', () => {
     renewedAt = new Date();
     showStale(false);
     localise(document);
     focusAgain();
-    for (const id of open) document.getElementById(id)?.setAttribute('open', '');
+    for (const id of on) {
+      const element = document.getElementById(id);
+      if (element) element[element.localName === 'details' ? 'open' : 'checked'] = true;
+    }
   });
 })();

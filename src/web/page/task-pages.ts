@@ -4,9 +4,10 @@ import { html } from 'hono/html';
 import type { ExplainView, RuleView, TaskView } from '../../domain/views/shown.ts';
 import { isOver, troublesOf } from '../../domain/views/trouble.ts';
 import { durationText } from '../../domain/words/duration.ts';
-import { afterOf, checked, cursorOf, queryOf, tasksQuery } from '../inputs.ts';
+import { afterOf, checked, cursorOf, queryOf, tasksQuery, theAddress } from '../inputs.ts';
 import { storyOf } from './event-page.ts';
 import {
+  accountFilter,
   filled,
   type Html,
   historyOf,
@@ -32,7 +33,7 @@ const mostTold = 100;
 export function tasksPage(visit: Visit): Page {
   const { texts, operations, base } = visit;
   const asked = filled(visit.query);
-  const { cursor, ...query } = checked(tasksQuery, { limit: String(onePage), ...asked }, 'the address');
+  const { cursor, ...query } = checked(tasksQuery, { limit: String(onePage), ...asked }, theAddress);
   const { tasks, more } = operations.tasks({ ...query, after: afterOf(cursor) });
   const last = tasks.at(-1);
   const { groups, accounts } = operations.status();
@@ -42,7 +43,7 @@ export function tasksPage(visit: Visit): Page {
     body: html`<h1>${texts.tasks}</h1>
 <form method="get" action="${base}/tasks" class="filters" aria-label="${texts.show}">
 <label>${texts.search}<input type="search" name="search" value="${asked.search ?? ''}" maxlength="128"></label>
-<label>${texts.group}<select name="group">${optionsOf(visit, namesOf(groups.map(({ group }) => group)), asked.group)}</select></label>
+${accountFilter(visit, accounts, asked.account)}<label>${texts.group}<select name="group">${optionsOf(visit, namesOf(groups.map(({ group }) => group)), asked.group)}</select></label>
 <label>${texts.state}<select name="state">${optionsOf(visit, { down: texts.downState, ...texts.states }, asked.state)}</select></label>
 <label>${texts.reason}<select name="reason">${optionsOf(visit, texts.reasons, asked.reason)}</select></label>
 <button>${texts.show}</button>
@@ -82,22 +83,22 @@ export async function taskPage(visit: Visit): Promise<Page> {
   return {
     title: task.title,
     live: true,
-    body: html`<div class="head"><h1><bdi>${task.title}</bdi></h1>${buttonsOf(visit, task)}</div>
-${renewed(
-  visit,
-  html`${verdictOf(visit, task)}
+    body: html`${renewed(
+      visit,
+      html`<div class="head"><h1><bdi>${task.title}</bdi></h1>${buttonsOf(visit, task)}</div>
+${verdictOf(visit, task)}
 ${troubleCard(visit, trouble)}
 <dl>${factsOf(visit, task).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 ${task.holds.length > 0 ? html`<h2>${texts.holds}</h2><ul>${task.holds.map((hold) => html`<li>${hold.reason} · ${hold.author} · ${hold.endsAt === undefined ? texts.untilRemoved : html`${texts.until} ${timeOf(hold.endsAt)}`}</li>`)}</ul>` : ''}
 <div class="halves">
 <section><h2>${heading}</h2>${rulesOf(visit, heading, task.rules)}</section>
 <section><h2>${texts.timeline}</h2>${storyOf(visit, events)}${
-    events?.length === mostTold
-      ? html`<p><a href="${base}/events${queryOf({ account, task: taskId, before: String(events.at(-1)?.seq ?? '') })}">${texts.older}</a></p>`
-      : ''
-  }</section>
+        events?.length === mostTold
+          ? html`<p><a href="${base}/events${queryOf({ account, task: taskId, before: String(events.at(-1)?.seq ?? '') })}">${texts.older}</a></p>`
+          : ''
+      }</section>
 </div>`,
-)}`,
+    )}`,
   };
 }
 
@@ -154,7 +155,7 @@ function rulesOf(visit: Visit, heading: string, rules: readonly RuleView[]): Htm
   };
   const until = { head: texts.notBefore, cell: (rule: RuleView) => ruleTime(visit, rule) };
   return html`${against.length === 0 ? html`<p class="good">✓ ${texts.noRuleAgainst}</p>` : tableOf(visit, heading, against, [name, said, until])}
-<details id="others"><summary>${others.length} ${texts.othersSayNothing}</summary>${tableOf(visit, texts.othersSayNothing, others, [name])}</details>`;
+<details id="others"><summary id="others-told">${others.length} ${texts.othersSayNothing}</summary>${tableOf(visit, texts.othersSayNothing, others, [name])}</details>`;
 }
 
 function ruleTime({ texts }: Visit, { notBefore }: RuleView): unknown {
@@ -163,13 +164,20 @@ function ruleTime({ texts }: Visit, { notBefore }: RuleView): unknown {
   return notBefore === 'unknown' ? texts.unknownTime : timeOf(notBefore);
 }
 
+/** Of one that runs a restart is refused, unless the list that says so is too old. */
+const canRestart = ({ gone, group, state, rules }: ExplainView): boolean =>
+  !gone &&
+  group !== null &&
+  state !== 'ended' &&
+  (state !== 'active' || rules.some(({ reason, notBefore }) => reason === 'blind' && notBefore !== null));
+
 function buttonsOf(visit: Visit, task: ExplainView): Html {
   const { texts, mayOperate, base } = visit;
   if (!mayOperate) return howToDoMore(visit);
   const at = taskAddress(visit, task);
-  const force = html` <label><input type="checkbox" name="force" value="yes"> ${texts.restartForce}</label>`;
+  const force = html` <label><input type="checkbox" id="force" name="force" value="yes"> ${texts.restartForce}</label>`;
   return html`<div class="buttons">
-<form method="post" action="${at}/restart"><button>${texts.restartNow}</button>${task.holds.length > 0 ? force : ''}</form>
+${canRestart(task) ? html`<form method="post" action="${at}/restart"><button>${texts.restartNow}</button>${task.holds.length > 0 ? force : ''}</form>` : ''}
 ${task.givenUp === null ? '' : html`<form method="post" action="${at}/release"><button>${texts.release}</button></form>`}
 <a role="button" class="secondary" href="${base}/holds${queryOf({ account: task.account, task: task.taskId })}#set">${texts.hold}</a>
 </div>`;

@@ -8,9 +8,10 @@ import type { AppOptions } from '../app-options.ts';
 import { Denial, problems } from '../problem.ts';
 import type { PageName } from './addresses.ts';
 import { assetOf } from './assets.ts';
+import { answerWords } from './chinese-events.ts';
 import { configurationPage } from './configuration-page.ts';
 import { eventsPage } from './event-page.ts';
-import { framed, type Page, type Visit } from './frame.ts';
+import { framed, type Page, type Visit, withTimes } from './frame.ts';
 import { groupsPage } from './group-page.ts';
 import { addHold, extendHold, holdsPage, previewPage, removeHold } from './hold-pages.ts';
 import { homePage } from './home-page.ts';
@@ -48,14 +49,14 @@ export async function answerVisit(name: PageName, visiting: Visiting): Promise<R
     return await answers[name](visit, visiting);
   } catch (error) {
     if (!(error instanceof Denial || error instanceof Refusal)) throw error;
-    return failedPage(visit, error);
+    return failedPage(visit, error, visiting);
   }
 }
 
 /** For who may not come in: the way to sign in, or what is wrong. */
 export async function denyVisit(visiting: Visiting, denial: Denial): Promise<Response> {
   const visit = visitOf(visiting);
-  if (denial.status !== 401) return failedPage(visit, denial);
+  if (denial.status !== 401) return failedPage(visit, denial, visiting);
   return seeOther(`${visit.base}/sign-in?to=${encodeURIComponent(visit.here)}`);
 }
 
@@ -65,14 +66,13 @@ function visitOf({ options, request, caller, params, query, body }: Visiting): V
   const tokens = options.tokens();
   const known = signedIn(cookies, tokens);
   const lang = languageOf(parse(cookies ?? '', languageCookie)[languageCookie], request.headers.get('accept-language'));
-  const { pathname, search } = new URL(request.url);
   return {
     operations,
     texts: languages[lang],
     lang,
     base: externalUrl === undefined ? '' : new URL(externalUrl).pathname.replace(/\/+$/, ''),
     program,
-    here: pathname + search,
+    here: hereOf(request),
     signedInAs: known?.name,
     mayOperate: caller.kind === 'socket' || mayOperate(known?.scope),
     hasTokens: tokens.length > 0,
@@ -83,6 +83,12 @@ function visitOf({ options, request, caller, params, query, body }: Visiting): V
     now: options.clock.now(),
     startedAt: options.startedAt,
   };
+}
+
+/** Where somebody is, or was when he sent a form: what a form is sent to cannot be opened. */
+function hereOf({ method, url }: Request): string {
+  const { pathname, search } = new URL(url);
+  return method === 'POST' ? (/^\/(?:holds|tasks\/[^/]+\/[^/]+)/.exec(pathname)?.[0] ?? '/') : pathname + search;
 }
 
 const mayOperate = (scope: Scope | undefined): boolean => scope === 'operate' || scope === 'admin';
@@ -119,7 +125,10 @@ const answers = {
     const { account, id = '' } = params;
     const { task, answer } = await operations.restart(id, { account, by: author, force: form.force === 'yes' });
     if (answer.kind === 'refused' || answer.kind === 'throttled' || answer.kind === 'not-sent')
-      throw new Refusal('refused', `${task.title}: ${answer.kind}: ${answer.failure.message}`);
+      throw new Refusal('refused', [
+        `${task.title}: ${answer.kind}: ${answer.failure.message}`,
+        `${task.title}：${answerWords(answer)}`,
+      ]);
     return seeOther(`${base}${pathOf(params)}`);
   },
   release: async ({ operations, params, author, base }) => {
@@ -202,15 +211,24 @@ async function pageResponse(visit: Visit, page: Page): Promise<Response> {
   return new Response(String(await framed(visit, page)), { status: page.status ?? 200, headers });
 }
 
-/** What is wrong in the reader's language; which thing it is as the command line says it, in English. */
-function failedPage(visit: Visit, error: Denial | Refusal): Promise<Response> {
-  const { texts, base } = visit;
+/** What to type about a refusal is for the command line: here there are buttons. */
+function failedPage(visit: Visit, error: Denial | Refusal, { request }: Visiting): Promise<Response> {
+  const { texts, base, here, lang } = visit;
   const title = texts.problems[error.code];
-  const hint = error instanceof Denial ? error.hint : error.next;
+  const [message, hint] =
+    error instanceof Refusal
+      ? [lang === 'zh' ? error.chinese : error.message]
+      : lang === 'zh'
+        ? error.chinese
+        : [error.message, error.hint];
+  const back =
+    request.method === 'POST'
+      ? html`<a href="${base}${here}">${texts.back}</a>`
+      : html`<a href="${base}/">${texts.home}</a>`;
   return pageResponse(visit, {
     title,
     status: problems[error.code].status,
-    body: html`<h1 class="bad">✗ ${title}</h1><p lang="en" class="as-written">${error.message}</p>${hint ? html`<p lang="en">${hint}</p>` : ''}<p><a href="${base}/">${texts.home}</a></p>`,
+    body: html`<h1 class="bad">✗ ${title}</h1><p class="as-written">${withTimes(message)}</p>${hint === undefined ? '' : html`<p>${hint}</p>`}<p>${back}</p>`,
   });
 }
 
