@@ -6,7 +6,13 @@
  * It is judged here too: whose writes it takes, and when an account changes hands.
  */
 import { between, draw, type Random, type Span } from '../../src/simulator/random.ts';
-import { claim, type Lease, mayWrite, unclaimed } from '../../src/store/postgres/lease.ts';
+import {
+  claim,
+  type Lease,
+  answerWithinMs as leaseAnswerWithinMs,
+  mayWrite,
+  unclaimed,
+} from '../../src/store/postgres/lease.ts';
 import { openReplica, type Statements } from '../../src/store/postgres/replica.ts';
 import type { Taken } from '../../src/store/postgres/request-rows.ts';
 import type { Change, ReplicaRow, Snapshot } from '../../src/store/postgres/rows.ts';
@@ -17,7 +23,7 @@ import type { Home, Process } from './process.ts';
 import type { OperatorOutcome } from './seam.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
-/** What the driver waits for an answer, and the server for the next statement of a transaction. */
+/** What the driver waits for an answer (leases have a connection of their own), and the server for the next statement. */
 const answerWithinMs = 20_000;
 const idleInTransactionMs = 10_000;
 const oneWay: Span = [0.2, 2];
@@ -111,11 +117,11 @@ export class Database implements Home {
   // ---- on the way ------------------------------------------------------------------------------------------------
 
   /** One statement there and back. It is done though its process died, stopped waiting or hears nothing of it. */
-  #ask<T>(process: Process, run: () => T | Promise<T>): Promise<T> {
+  #ask<T>(process: Process, run: () => T | Promise<T>, withinMs = answerWithinMs): Promise<T> {
     if (!process.alive) return new Promise(() => {});
     return new Promise((resolve, reject) => {
       const lost = (why: string) => () => reject(new Error(why));
-      const takeBack = process.clock.after(answerWithinMs, lost('no answer in time'));
+      const takeBack = process.clock.after(withinMs, lost('no answer in time'));
       const back = (settle: () => void) =>
         process.enter(() => {
           takeBack();
@@ -159,25 +165,26 @@ export class Database implements Home {
 
   #statementsFor(process: Process): Statements {
     const ask = <T>(run: () => T | Promise<T>) => this.#ask(process, run);
+    const askOfLeases = <T>(run: () => T | Promise<T>) => this.#ask(process, run, leaseAnswerWithinMs);
     return {
-      look: () => ask(() => this.#look()),
+      look: () => askOfLeases(() => this.#look()),
       sayPresent: (replica) =>
-        ask(() => {
+        askOfLeases(() => {
           for (const account of replica.accounts) this.#leases.set(account, this.#leaseOf(account));
           const startedAt = this.#replicas.get(replica.id)?.startedAt ?? this.now();
           this.#replicas.set(replica.id, { ...replica, startedAt, seenAt: this.now() });
         }),
-      sayGone: (id) => ask(() => void this.#replicas.delete(id)),
+      sayGone: (id) => askOfLeases(() => void this.#replicas.delete(id)),
       keep: async (changes) =>
         changes.length === 0
           ? new Set()
-          : ask(() =>
+          : askOfLeases(() =>
               this.#change(changes, ({ account, to: { expiresAt } }) => ({ ...this.#leaseOf(account), expiresAt })),
             ),
       take: async (changes) =>
         changes.length === 0
           ? new Set()
-          : ask(() =>
+          : askOfLeases(() =>
               this.#change(
                 changes.filter(({ account }) => !this.#isLocked(account)),
                 ({ to }) => to,

@@ -27,10 +27,10 @@ interface Connections {
   close(): Promise<void>;
 }
 
-export function connectTo(place: PostgresPlace, most: number): Connections {
+export function connectTo(place: PostgresPlace, most: number, withinMs = answerWithinMs): Connections {
   // Read anew whenever a connection may have to be made: a certificate changes more often than this process starts.
   const trusted = { ca: '' };
-  const pool = new pg.Pool({ ...addressOf(place, trusted), max: most, connectionTimeoutMillis: connectWithinMs });
+  const pool = new pg.Pool({ ...addressOf(place, trusted), max: most, query_timeout: withinMs });
   // A connection that breaks while nobody uses it is simply made again.
   pool.on('error', () => {});
   const ready = async () => {
@@ -52,7 +52,7 @@ function addressOf({ url, password, ca }: PostgresPlace, trusted: { readonly ca:
     user: decodeURIComponent(username),
     password,
     application_name: 'relaykeeper',
-    query_timeout: answerWithinMs,
+    connectionTimeoutMillis: connectWithinMs,
     keepAlive: true,
     // Whoever asks for TLS has it verified.
     ssl: mode === 'disable' ? false : ca ? trusted : {},

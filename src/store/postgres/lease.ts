@@ -32,6 +32,11 @@ export interface Terms {
 
 export const terms: Terms = { leaseMs: 30_000, marginMs: 2_000 };
 export const renewEveryMs = 10_000;
+/**
+ * Of a statement about leases. Two of them renew one: with later answers no time is left in it for a call. And where the
+ * network swallowed one, another is sent that soon.
+ */
+export const answerWithinMs = 8_000;
 
 /** Of an account that nobody ever owned. */
 export const unclaimed: Lease = { epoch: 0, holder: '', expiresAt: 0 };

@@ -23,7 +23,7 @@ import type { Change, LeaseRows, ReplicaRow, Snapshot } from './rows.ts';
 
 const lookEveryMs = 1_000;
 /** While the database fails: longer each time, up to this. */
-const longestRestMs = 5_000;
+const longestRestMs = 2_000;
 /** A replica that was not heard of for so long is gone; its leases have run out by then. */
 const goneAfterMs = terms.leaseMs;
 /** Accounts that have an owner are moved only to a replica that has lived so long: one that keeps ending gets none. */

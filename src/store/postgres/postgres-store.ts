@@ -11,6 +11,7 @@ import { StoreProblem } from '../store-problem.ts';
 import { refuseUnfinished, type Tables } from '../tables.ts';
 import { watch } from '../watched.ts';
 import { connectTo, sqlState } from './connection.ts';
+import { answerWithinMs } from './lease.ts';
 import { newsOf } from './news.ts';
 import { postgresProblem } from './postgres-problem.ts';
 import { prepare, readKey } from './postgres-tables.ts';
@@ -56,7 +57,7 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
   });
 
   const savesAt = connectTo(place, saveConnections);
-  const leasesAt = connectTo(place, leaseConnections);
+  const leasesAt = connectTo(place, leaseConnections, answerWithinMs);
   const id = randomUUID();
   /** `epoch`: the reader's own, which the server has to know of. What owners before it saved was committed before that. */
   const load = (account: string, budgetSince: number, epoch?: number) => {
