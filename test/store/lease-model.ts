@@ -21,6 +21,8 @@ export interface Protocol {
   /** Ticks that a new owner lets pass before its first call. */
   readonly waitAfterTakeOver: number;
   readonly releasesWithCallsOut: boolean;
+  /** It hands over while a call that it has given up may still arrive. */
+  readonly forgetsWhatItGaveUp: boolean;
   readonly takesRequestsOnce: boolean;
   /** By how much each replica's wall clock is wrong, for a protocol that asks it. */
   readonly skew: readonly [number, number, number];
@@ -28,6 +30,8 @@ export interface Protocol {
 
 export const window = 1;
 const timeout = 1;
+/** So long after its timeout a call may still arrive: more than a timeout is a tick more, so the margin is one less. */
+const late = 2;
 const terms: real.Terms = { leaseMs: 4, marginMs: 1 };
 const replicas = [0, 1, 2] as const;
 const [me, somebody] = ['me', 'somebody'];
@@ -39,6 +43,7 @@ export const protocol: Protocol = {
   databaseTime: (now) => now,
   waitAfterTakeOver: window,
   releasesWithCallsOut: false,
+  forgetsWhatItGaveUp: false,
   takesRequestsOnce: true,
   skew: [0, 0, 0],
 };
@@ -131,8 +136,8 @@ function tick(world: World): World {
       call: one.call && { ...one.call, age: one.call.age + 1 },
     })),
   };
-  // The client has given up on it, and on its way it cannot be any more.
-  for (const i of replicas) if ((next.replicas[i]?.call?.age ?? 0) >= timeout) next = arrives(next, i);
+  // On its way it cannot be any more.
+  for (const i of replicas) if ((next.replicas[i]?.call?.age ?? 0) >= timeout + late) next = arrives(next, i);
   return next;
 }
 
@@ -167,7 +172,8 @@ function leaseSteps(world: World, replica: Replica, i: number, rules: Protocol):
     found.push([claimed ? 'claims' : 'renews', change(changed, i, { tenure, wait, intends })]);
     found.push(['writes the row and never hears of it', changed]);
   }
-  const mayRelease = rules.releasesWithCallsOut || (!replica.intends && !replica.call);
+  const onItsWay = replica.call && (replica.call.age < timeout || !rules.forgetsWhatItGaveUp);
+  const mayRelease = rules.releasesWithCallsOut || (!replica.intends && !onItsWay);
   const released = replica.tenure && mayRelease ? rules.release(lease, now, me) : undefined;
   if (released) found.push(['releases', change(written(world, released, i), i, { tenure: undefined, intends: false })]);
   return found;
@@ -175,7 +181,7 @@ function leaseSteps(world: World, replica: Replica, i: number, rules: Protocol):
 
 function callSteps(world: World, replica: Replica, i: number, rules: Protocol): readonly Step[] {
   const { tenure, intends, call, wait, holds } = replica;
-  if (call) return [['is answered', arrives(world, i)]];
+  if (call) return [[call.age < timeout ? 'is answered' : 'arrives after it was given up', arrives(world, i)]];
   if (!tenure) return [];
   if (!intends) {
     if (!rules.mayWrite({ ...world.lease, holder: holds ? me : somebody }, tenure.epoch, me)) return [];

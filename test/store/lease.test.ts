@@ -1,5 +1,6 @@
 /** The lease protocol over every interleaving of three replicas, and what the exploration finds if a rule of it is missing. */
 import { describe, expect, it } from 'vitest';
+import { lostHoldMs, windowMs } from '../../src/cloud/limiter/limiter.ts';
 import * as lease from '../../src/store/postgres/lease.ts';
 import { explore, type Protocol, protocol, type Work } from './lease-model.ts';
 
@@ -16,6 +17,14 @@ describe('a lease that ends later than any can', () => {
     const now = 1_000_000;
     expect(lease.shorten(row(now + left), now)).toEqual(leftThen === undefined ? undefined : row(now + leftThen));
   });
+});
+
+/** Clocks may be slewed by 500 ppm each: the owner's, and the database's. */
+const slewMs = (2 * 500 * lease.terms.leaseMs) / 1e6;
+
+it('the margin covers what the limiter assumes of calls without an answer', () => {
+  // Its successor waits out the window itself.
+  expect(lease.terms.marginMs).toBeGreaterThanOrEqual(lostHoldMs - windowMs + slewMs);
 });
 
 describe('the lease protocol', () => {
@@ -36,7 +45,7 @@ describe('the lease protocol', () => {
       'expiry by the local clock',
       'calls',
       { databaseTime: (_now, own) => own, skew: [0, 3, 3] },
-      'the calls of two owners are a limiter window apart',
+      'two owners never have calls out at once',
     ],
     [
       'a lease that counts from the answer',
@@ -56,10 +65,20 @@ describe('the lease protocol', () => {
       { waitAfterTakeOver: 0 },
       'the calls of two owners are a limiter window apart',
     ],
+    ['permits not waited out', 'calls', { releasesWithCallsOut: true }, 'two owners never have calls out at once'],
     [
-      'permits not waited out',
+      'calls that were given up not waited out',
       'calls',
-      { releasesWithCallsOut: true },
+      { forgetsWhatItGaveUp: true },
+      'two owners never have calls out at once',
+    ],
+    [
+      'a margin without the time for late calls',
+      'calls',
+      {
+        tenureFrom: (row, askedAt, { leaseMs } = lease.terms) =>
+          lease.tenureFrom(row, askedAt, { leaseMs, marginMs: 0 }),
+      },
       'the calls of two owners are a limiter window apart',
     ],
     [

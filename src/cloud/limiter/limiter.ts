@@ -28,7 +28,7 @@ export const windowMs = 1_000;
 /** NTP may slew a clock by 500 ppm, and there are two, ours and the server's: so much of a second may be missing. */
 const slewMs = 1;
 /** A call without a response is taken as counted within 4 s of the end of its connection. */
-const lostHoldMs = 5_000;
+export const lostHoldMs = 5_000;
 /** Refusals of one burst arrive together and tell one thing: they halve the rate once. */
 const halvingEveryMs = 1_000;
 const recoveryEveryMs = 10_000;
@@ -162,6 +162,12 @@ export function limiterSnapshot(state: LimiterState, now: number): GateSnapshot 
     queued: { restart: restart.length, verify: verify.length, poll: poll.length, other: other.length },
     permitsOut: present.at < present.silentUntil ? Math.max(limit, held.length) : held.length,
   };
+}
+
+/** Until whatever was sent is counted at the latest one window later; Infinity while a call is out. */
+export function countedInMs(state: LimiterState, now: number): number {
+  const { at, held } = advance(state, now);
+  return Math.max(0, ...held.map(({ freeAt }) => freeAt - afterWindow(at)));
 }
 
 const limitNames = ['account', 'restart', 'list'] as const satisfies readonly LimitName[];

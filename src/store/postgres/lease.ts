@@ -26,11 +26,11 @@ export interface Tenure {
 
 export interface Terms {
   readonly leaseMs: number;
-  /** What the owner's clock may be slow by over a whole lease, and what a sent call may still need on its way. */
+  /** How long after its timeout a call may still be counted, and what the owner's clock may be slow by over a whole lease. */
   readonly marginMs: number;
 }
 
-export const terms: Terms = { leaseMs: 30_000, marginMs: 2_000 };
+export const terms: Terms = { leaseMs: 30_000, marginMs: 4_100 };
 export const renewEveryMs = 10_000;
 /**
  * Of a statement about leases. Two of them renew one: with later answers no time is left in it for a call. And where the
@@ -53,7 +53,7 @@ export function renew(lease: Lease, now: number, me: string, { leaseMs } = terms
   return { ...lease, expiresAt: now + leaseMs };
 }
 
-/** Only with no call out: whoever comes next waits for one limiter window and no longer. */
+/** Only with no call on its way: whoever comes next waits for one limiter window and no longer. */
 export function release(lease: Lease, now: number, me: string): Lease | undefined {
   if (lease.holder !== me || lease.expiresAt <= now) return undefined;
   return { ...lease, expiresAt: now };
