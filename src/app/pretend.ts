@@ -2,7 +2,7 @@
  * The pretend cloud as a transport: `provider: simulator` answers inside the process, without a port. It is wiring,
  * like everything in app/: the client and the pretend cloud know nothing of each other.
  */
-import type { HttpOutcome, Transport } from '../cloud/transport.ts';
+import { answerGraceMs, type HttpOutcome, type Transport } from '../cloud/transport.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { answerInProcess, type Seen, steadyTime } from '../simulator/in-process.ts';
 import type { World } from '../simulator/world.ts';
@@ -15,7 +15,10 @@ export function pretendTransport(world: World, clock: Clock): Transport {
       const seat = { world, clock, time, maxBytes: request.maxBytes };
       const patience = new AbortController();
       const takeBack = clock.after(request.timeoutMs, () => patience.abort());
-      const onAbort = () => patience.abort();
+      let takeBackGrace = () => {};
+      const onAbort = () => {
+        takeBackGrace = clock.after(answerGraceMs, () => patience.abort());
+      };
       signal.addEventListener('abort', onAbort, { once: true });
       const { method, path, headers, body } = request;
       const host = new URL(request.origin).host;
@@ -25,6 +28,7 @@ export function pretendTransport(world: World, clock: Clock): Transport {
         patience.signal,
       );
       takeBack();
+      takeBackGrace();
       signal.removeEventListener('abort', onAbort);
       return outcomeOf(seen, signal.aborted);
     },

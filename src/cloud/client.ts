@@ -110,9 +110,9 @@ export function createCloud(options: CloudOptions): Cloud {
       const sight = await groups.read(written, 'verify', nothingKnown, signal);
       return { items: sight.items, failure: sight.firstFailure };
     },
-    restart: ({ taskId, cloudGroup }, permit, signal) => {
+    restart: ({ taskId, cloudGroup }, permit, mayCall) => {
       const task = { taskId, cloudGroup: context.groupNames.written(cloudGroup) };
-      return restart(context, restartActions, task, permit, signal);
+      return restart(context, restartActions, task, permit, mayCall);
     },
     lookCost: (cloudGroups) => groups.cost(cloudGroups.map(context.groupNames.written)),
     async cloudGroups() {

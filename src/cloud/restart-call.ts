@@ -1,7 +1,7 @@
 /**
  * A restart: sent once. It is sent again only when the answer proves that it did nothing and a remedy was found: new
- * keys, the cloud's time, the successor of a retired action, once each. Whatever leaves its effect open is
- * `unanswered`, and the next poll shows.
+ * keys, the cloud's time, the successor of a retired action, once each; and only while the account is surely ours for
+ * as long as that may last. Whatever leaves its effect open is `unanswered`, and the next poll shows.
  */
 import type { Permit } from '../domain/ports/gate-port.ts';
 import { type CallFailure, classMeanings, type ErrorClass } from '../domain/words/failure.ts';
@@ -43,14 +43,19 @@ export function createRestartActions(
   };
 }
 
-/** `permit` is of the restart lane; sendings after the first wait for their own. */
+/**
+ * `permit` is of the restart lane. A sending that could not go at once waits for its own, and asks `mayCall`: the account
+ * may be another's by then.
+ */
 export async function restart(
   context: CallContext,
   restartActions: RestartActions,
   task: { readonly taskId: string; readonly cloudGroup: string },
   permit: Permit,
-  signal: AbortSignal,
+  mayCall: () => boolean,
 ): Promise<RestartAnswer> {
+  // A call that may have taken effect is waited for; its own timeout bounds it.
+  const { signal } = new AbortController();
   const remedied = new Set<ErrorClass>();
   let held: Permit | undefined = permit;
   while (true) {
@@ -63,7 +68,13 @@ export async function restart(
       if (!keys.ok) return unsent(keys.failure);
       credentials = keys.credentials;
     }
-    held ??= await context.gate.acquire('restart', signal);
+    if (!held) {
+      held = await context.gate.acquire('restart');
+      if (!mayCall()) {
+        held.done('unused');
+        return { kind: 'not-sent', failure: overtaken };
+      }
+    }
     const action = restartActions.current();
     const end = await callOnce(context, { action, body: restartBody(task) }, credentials, held, signal);
     held = undefined;
@@ -86,6 +97,11 @@ async function remedyRestart(
   if (classMeanings[end.failure.class].remedy === 'action') return restartActions.retire(action);
   return (await remedy(context, end, signal)) !== undefined;
 }
+
+const overtaken: CallFailure = {
+  class: 'network',
+  message: 'a restart was not sent: another process may own the account before its answer comes',
+};
 
 /** No keys: that is a refusal if they are missing or refused, and `not-sent` if only the way to them is down. */
 const unsent = (failure: CallFailure): RestartAnswer =>

@@ -47,7 +47,7 @@ export type HttpOutcome =
   | { readonly kind: 'lost'; readonly why: 'timeout' | 'reset' }
   /** Not a byte of it was written. */
   | { readonly kind: 'never-left'; readonly why: NeverLeft }
-  /** The signal spoke. `left`: it was (or may have been) written. */
+  /** The signal spoke. `left`: it was (or may have been) written, and `answerGraceMs` brought no answer. */
   | { readonly kind: 'aborted'; readonly left: boolean };
 
 type NeverLeft = 'dns' | 'refused' | 'tls' | 'timeout' | 'proxy' | 'unreachable';
@@ -65,6 +65,12 @@ export interface Transport {
 const idleConnectionMs = 4_000;
 const longestIdleMs = 60_000;
 const idleMarginMs = 2_000;
+
+/**
+ * What was written counts at the cloud though nobody wants its answer any more. The answer tells that it has; without
+ * one the limiter has to hold its permit for seconds, and an account is handed over so much later.
+ */
+export const answerGraceMs = 1_000;
 
 /** How long a connection may take, its tunnel included; each request's own deadline can come before. */
 const connectWithinMs = 10_000;
@@ -138,12 +144,17 @@ function exchange(pool: Pool, clock: Clock, request: HttpRequest, signal: AbortS
       if (settled) return;
       settled = true;
       takeBackDeadline();
+      takeBackGrace();
       signal.removeEventListener('abort', onAbort);
       resolve(outcome);
       body?.destroy();
       if (!ended) controller?.abort(new Error('given up'));
     };
-    const onAbort = () => settle({ kind: 'aborted', left: controller !== undefined });
+    let takeBackGrace = () => {};
+    const onAbort = () => {
+      if (!controller) settle({ kind: 'aborted', left: false });
+      else takeBackGrace = clock.after(answerGraceMs, () => settle({ kind: 'aborted', left: true }));
+    };
     signal.addEventListener('abort', onAbort, { once: true });
     const takeBackDeadline = clock.after(request.timeoutMs, () =>
       settle({ kind: controller ? 'lost' : 'never-left', why: 'timeout' }),

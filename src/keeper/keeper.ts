@@ -56,6 +56,10 @@ function followedWords({ hold: { id, author, target }, tasks, groupGone }: Follo
 const longestSleepMs = 60_000;
 /** Between looks, however much depends on them. */
 const leastLookEveryMs = 1_000;
+/** While calls that were given up may still be counted, how often we look whether any is out. */
+const countedLookEveryMs = 50;
+/** So long after its timeout a call is counted for sure, or never. */
+const countedWithinMs = 5_000;
 /** After a failing tick or a failing disk: not at once again. */
 const restAfterErrorMs = 5_000;
 
@@ -77,7 +81,8 @@ export class Keeper {
   readonly #restarts: Restarts;
   /** What operators may ask of this account. */
   readonly operator: OperatorRequests;
-  #stopping = false;
+  /** Aborted: the account is another's, or soon. */
+  #mine = AbortSignal.abort();
 
   constructor(options: KeeperOptions) {
     this.account = options.account;
@@ -97,7 +102,7 @@ export class Keeper {
       gate: options.gate,
       restarts: this.#restarts,
       situation: () => this.situation(),
-      mayCall: () => !this.#stopping && this.#mayCall(),
+      mayCall: () => !this.#mine.aborted && this.#mayCall(),
       elsewhere: options.elsewhere,
       onChange: () => {
         this.#queueBell.ring();
@@ -119,21 +124,36 @@ export class Keeper {
       if (!owned) break;
       await this.#keep(owned, signal);
     }
-    this.#stopping = true;
     await this.#restarts.settled();
   }
 
-  /** As long as the account is ours; then another may have it, with no call out and all saved. */
+  /** As long as the account is ours; then another may have it, with no call on its way and all saved. */
   async #keep({ epoch, lost, handOver }: Owned, signal: AbortSignal): Promise<void> {
     const mine = AbortSignal.any([signal, lost]);
+    this.#mine = mine;
     if (await this.#takeOver(epoch, mine)) {
       await Promise.all([this.#pollLoop(mine), this.#lookLoop(mine), this.#queueLoop(mine)]);
-      this.#stopping = signal.aborted;
       await this.#restarts.settled();
       if (!signal.aborted) this.#desk.memory.tell({ type: 'owner-lost', ...this.#about() });
       if (handOver && this.#options.ownership.remainingMs(this.account) > 0) await this.#desk.commitOrComplain();
     }
+    await this.#untilCounted();
     await handOver?.();
+  }
+
+  /**
+   * A call without an answer may be counted seconds after it was given up, and whoever owns the account next waits for one
+   * window: so the rest of that is waited out here. With an answer to every call it takes no time.
+   */
+  async #untilCounted(): Promise<void> {
+    const { gate, clock, ownership } = this.#options;
+    const giveUpAt = clock.monotonic() + this.#settings.requestTimeoutMs + countedWithinMs;
+    // A lease that runs out has a margin for it.
+    while (ownership.remainingMs(this.account) > 0 && clock.monotonic() < giveUpAt) {
+      const inMs = gate.countedInMs();
+      if (inMs <= 0) return;
+      await clock.sleep(Math.min(inMs, countedLookEveryMs));
+    }
   }
 
   /** What was in flight is unanswered, and nothing is decided before a complete observation. */

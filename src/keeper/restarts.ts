@@ -16,6 +16,11 @@ interface RestartsOptions {
   readonly onAnswer: () => void;
 }
 
+/** It is out. */
+interface Sent {
+  readonly answer: Promise<RestartAnswer>;
+}
+
 export class Restarts {
   readonly #desk: Desk;
   readonly #options: RestartsOptions;
@@ -31,11 +36,11 @@ export class Restarts {
    * intent could not be saved, or not while the account was surely ours, so the attempt was never made; it is given
    * back, and the permit with it.
    */
-  async send(
-    record: TaskRecord,
-    intent: Intent,
-    permit: Permit,
-  ): Promise<{ readonly answer: Promise<RestartAnswer> } | undefined> {
+  send(record: TaskRecord, intent: Intent, permit: Permit): Promise<Sent | undefined> {
+    return this.#underWay(this.#send(record, intent, permit));
+  }
+
+  async #send(record: TaskRecord, intent: Intent, permit: Permit): Promise<Sent | undefined> {
     const { memory, complain } = this.#desk;
     const giveBack = (why: 'not-saved' | 'not-sent') => {
       permit.done('unused');
@@ -57,20 +62,23 @@ export class Restarts {
       );
       return undefined;
     }
-    const answer = this.#callAndRecord(record, intent, permit);
-    this.#inFlight.add(answer);
-    const done = () => this.#inFlight.delete(answer);
-    answer.then(done, done);
+    const answer = this.#underWay(this.#callAndRecord(record, intent, permit));
     answer.catch((cause: unknown) => complain('the answer to a restart could not be recorded', cause));
     return { answer };
+  }
+
+  #underWay<T>(work: Promise<T>): Promise<T> {
+    this.#inFlight.add(work);
+    const done = () => this.#inFlight.delete(work);
+    work.then(done, done);
+    return work;
   }
 
   async #callAndRecord(record: TaskRecord, intent: Intent, permit: Permit): Promise<RestartAnswer> {
     const { clock } = this.#desk;
     const startedAt = clock.monotonic();
     const task = { taskId: record.taskId, cloudGroup: record.item.cloudGroup };
-    // Never aborted from here: a call that may have taken effect is waited for, and its own timeout bounds it.
-    const answer = await this.#options.cloud().restart(task, permit, new AbortController().signal);
+    const answer = await this.#options.cloud().restart(task, permit, this.#options.mayCall);
     const answeredAt = this.#desk.now();
     const { memory } = this.#desk;
     const now = memory.ledger.tasks.get(record.taskId);
@@ -81,9 +89,9 @@ export class Restarts {
     return answer;
   }
 
-  /** Resolves when no call is out any more and every answer is on disk. */
+  /** Resolves when no intent is being saved, no call is out any more and every answer is on disk. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#inFlight);
+    while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight);
     await this.#desk.commitOrComplain('the last answers could not be saved');
   }
 }

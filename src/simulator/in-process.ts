@@ -13,8 +13,11 @@ export type Seen =
   | { readonly kind: 'too-large'; readonly status: number; readonly headers: Headers }
   /** The connection broke before the whole answer had arrived. */
   | { readonly kind: 'broken' }
-  /** The signal aborted while waiting. The request arrives at the cloud all the same. */
+  /** The signal aborted while waiting. The request arrives at the cloud all the same, up to `lingersMs` later. */
   | { readonly kind: 'gave-up' };
+
+/** What is still under way so long after its connection was closed was dropped with it. */
+export const lingersMs = 4_000;
 
 interface Seat {
   readonly world: World;
@@ -37,12 +40,18 @@ export function steadyTime(clock: Clock): () => number {
 export async function answerInProcess(seat: Seat, request: Request, signal: AbortSignal): Promise<Seen> {
   const { world, clock, time, maxBytes } = seat;
   const over = new AbortController();
+  let closedAt = Number.POSITIVE_INFINITY;
   const givenUp = new Promise<Seen>((resolve) => {
-    if (signal.aborted) resolve(gaveUp);
-    else signal.addEventListener('abort', () => resolve(gaveUp), { once: true, signal: over.signal });
+    const close = () => {
+      closedAt = clock.monotonic();
+      resolve(gaveUp);
+    };
+    if (signal.aborted) close();
+    else signal.addEventListener('abort', close, { once: true, signal: over.signal });
   });
   const exchange = async (): Promise<Seen> => {
     await clock.sleep(uplinkMs(world, request, time()));
+    if (clock.monotonic() > closedAt + lingersMs) return gaveUp;
     const reply = answer(world, request, time());
     const afterMs = lastsMs(reply);
     // A reply that never comes is ended by the client's patience alone.

@@ -601,18 +601,34 @@ describe('a restart', () => {
     expect(fixed.calls.map(({ action }) => action)).toEqual(['RelaunchPullToPushTask']);
   });
 
-  test('whose answer comes as the signal speaks is told, not thrown away', async () => {
-    const controller = new AbortController();
-    let restarting = false;
-    const transport = scripted(() => {
-      if (restarting) controller.abort();
-      return envelope();
-    });
+  test.each([
+    ['the action is gone', 'InvalidActionOrVersion', {}],
+    ['the cloud told its time', 'InvalidTimestamp', {}],
+    ['another region may be right', 'SignatureDoesNotMatch', { provider: 'byteplus' }],
+  ] as const)('is not sent again when %s, unless the account is still surely ours', async (_, Code, options) => {
+    const transport = scripted(() => ({
+      kind: 'response',
+      status: 400,
+      date: new Date(Date.now() + 3_600_000).toUTCString(),
+      body: Buffer.from(JSON.stringify(envelope(undefined, { Code }))),
+    }));
+    const { cloud, gate } = bench(transport, options);
+    await new Promise((resolve) => setImmediate(resolve));
+    const task = { taskId: 't1', cloudGroup: 'vip' };
+    const answer = await cloud.restart(task, gate.permit(), () => false);
+    expect(answer).toMatchObject({ kind: 'not-sent', failure: { class: 'network' } });
+    expect([transport.calls.length, gate.outcomes]).toEqual([1, ['answered', 'unused']]);
+    // And if it is, it is.
+    await bench(transport, options).restart();
+    expect(transport.calls.length).toBe(1 + 2);
+  });
+
+  test('that had to wait for its keys is not sent at all, unless the account is still surely ours', async () => {
+    const transport = scripted(() => envelope());
     const { cloud, gate } = bench(transport);
-    await cloud.observe(never);
-    restarting = true;
-    const answer = await cloud.restart({ taskId: 't', cloudGroup: 'g' }, gate.permit(), controller.signal);
-    expect([answer.kind, controller.signal.aborted]).toEqual(['accepted', true]);
+    const answer = await cloud.restart({ taskId: 't1', cloudGroup: 'vip' }, gate.permit(), () => false);
+    expect(answer).toMatchObject({ kind: 'not-sent' });
+    expect([transport.calls, gate.outcomes]).toEqual([[], ['unused', 'unused']]);
   });
 });
 

@@ -86,6 +86,7 @@ export function countingGate(): CountingGate {
     throttled: (limit) => gate.slowed.push(limit),
     configure() {},
     takenOver() {},
+    countedInMs: () => 0,
     admitted: () => 0,
     snapshot: () => ({
       perSecond: 10,
@@ -159,7 +160,7 @@ export function bench(endpoint: string | Transport, options: Partial<CloudOption
   const restart = async (taskId = 't1', cloudGroup = 'vip') => {
     // As in life, where a poll has been before: the keys of the configuration have been read.
     await new Promise((resolve) => setImmediate(resolve));
-    return cloud.restart({ taskId, cloudGroup }, gate.permit(), never);
+    return cloud.restart({ taskId, cloudGroup }, gate.permit(), () => true);
   };
   return { cloud, gate, clock, traces, restart };
 }

@@ -37,6 +37,7 @@ function run(perSecond: number, spacing: 'even' | 'none' = 'none', startsSilent 
     done: (now: number, id: number, outcome: limiter.Outcome) => happen(now, { kind: 'done', id, outcome }),
     limitAt: (now: number) => limiterSnapshot(state, now).perSecond,
     at: (now: number) => limiterSnapshot(state, now),
+    countedInMs: (now: number) => limiter.countedInMs(state, now),
   };
 }
 
@@ -54,6 +55,22 @@ describe('a permit comes back', () => {
     expect(one.done(100, 1, outcome)).toEqual({ went: [], wakeAt: freeAt });
     expect(one.happen(freeAt - 0.001, { kind: 'woken' })).toEqual({ went: [], wakeAt: freeAt });
     expect(one.happen(freeAt, { kind: 'woken' }).went).toEqual([2]);
+  });
+
+  // Whoever takes over then waits for a window: so much earlier than the permit.
+  test.each<[string, limiter.Outcome, number]>([
+    ['an answered call is counted', 'answered', 0],
+    ['a call without an answer is counted four seconds after our end was closed', 'lost', 3_999],
+    ['a call that never left counts for nothing', 'never-left', 0],
+    ['a permit that was not used counts for nothing', 'unused', 0],
+  ])('before that %s', (_, outcome, inMs) => {
+    const one = run(2);
+    expect(one.countedInMs(0)).toBe(0);
+    one.ask(0);
+    expect(one.countedInMs(50)).toBe(Number.POSITIVE_INFINITY);
+    one.done(100, 1, outcome);
+    expect(one.countedInMs(100)).toBe(inMs);
+    expect(one.countedInMs(100 + inMs)).toBe(0);
   });
 
   test('only once', () => {

@@ -73,7 +73,7 @@ function stand(): Stand {
   });
   const restart = async () => {
     const permit = await gate.acquire('restart');
-    await cloud.restart({ taskId: 't1', cloudGroup: 'vip' }, permit, never);
+    await cloud.restart({ taskId: 't1', cloudGroup: 'vip' }, permit, () => true);
   };
   return { clock, gate, cloud, arrivals, waits, restart };
 }

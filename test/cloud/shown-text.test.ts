@@ -47,7 +47,7 @@ describe('a name with a secret in it', () => {
     expect(JSON.stringify(item)).not.toContain('push.example');
     await cloud.look([item.cloudGroup], never);
     expect(transport.calls.at(-1)?.body.GroupNames).toEqual([name]);
-    await cloud.restart(item, gate.permit(), never);
+    await cloud.restart(item, gate.permit(), () => true);
     expect(transport.calls.at(-1)?.body).toEqual({ TaskId: 't1', GroupName: name });
   });
   test('is matched as it is written', async () => {

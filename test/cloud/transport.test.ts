@@ -8,7 +8,7 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { createTransport, type HttpRequest, type Transport } from '../../src/cloud/transport.ts';
+import { answerGraceMs, createTransport, type HttpRequest, type Transport } from '../../src/cloud/transport.ts';
 import { never, serve } from './fixtures.ts';
 
 const cleanups: (() => unknown)[] = [];
@@ -358,11 +358,29 @@ describe('aborted', () => {
     expect(outcome).toEqual({ kind: 'aborted', left: false });
   });
 
-  test('while the answer is awaited', async () => {
+  test('while the answer is awaited: it is waited for a second longer', async () => {
     const controller = new AbortController();
     const server = await serve(() => controller.abort());
     cleanups.push(server.close);
-    expect(await transport().send(post(server.url), controller.signal)).toEqual({ kind: 'aborted', left: true });
+    const waits: number[] = [];
+    const after = (ms: number, run: () => void) => {
+      waits.push(ms);
+      return systemClock.after(ms === answerGraceMs ? 0 : ms, run);
+    };
+    const hasty = createTransport({ clock: { ...systemClock, after }, connections: 1 });
+    cleanups.push(() => hasty.close());
+    expect(await hasty.send(post(server.url), controller.signal)).toEqual({ kind: 'aborted', left: true });
+    expect(waits).toContain(answerGraceMs);
+  });
+
+  test('and answered within that second: the call is known to have been counted', async () => {
+    const controller = new AbortController();
+    const server = await serve((response) => {
+      controller.abort();
+      setImmediate(() => response.end('{}'));
+    });
+    cleanups.push(server.close);
+    expect(await transport().send(post(server.url), controller.signal)).toMatchObject({ kind: 'response' });
   });
 });
 

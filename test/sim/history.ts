@@ -94,8 +94,6 @@ export class History {
       disk: this.disk,
       isOwner: (process: Process) => this.#home.leftMs(process) > 0,
       leaseLeftMs: (process: Process) => this.#home.leftMs(process),
-      isAwaited: (key: string | undefined) =>
-        this.#everStarted.some(({ name, waitsFor }) => name === key && waitsFor > 0),
       note: (text: () => string) => this.note(text),
     };
     this.judge = new Judge(witness, this.configuration, replicas);

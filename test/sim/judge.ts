@@ -39,8 +39,6 @@ export interface Witness {
   readonly isOwner: (process: Process) => boolean;
   /** For so long the account is surely the process's. */
   readonly leaseLeftMs: (process: Process) => number;
-  /** The process of that key waits for a call of its own. */
-  readonly isAwaited: (accessKeyId: string | undefined) => boolean;
   readonly note: (line: () => string) => void;
 }
 
@@ -113,7 +111,7 @@ export class Judge {
   /** Never more than the limit in any second at the server; no restart without a saved intent. */
   arrived({ action, taskId = '', outcome, accessKeyId }: Arrival, at: number): void {
     this.#witness.note(() => `  arrives ${accessKeyId} ${action} ${taskId} ${outcome}`);
-    this.actors?.arrived(accessKeyId, at, this.#witness.isAwaited(accessKeyId));
+    this.actors?.arrived(accessKeyId, at);
     this.#arrivals.push(at);
     while ((this.#arrivals[0] ?? at) <= at - 1_000) this.#arrivals.shift();
     const inForce = this.#limits.filter((_, i, all) => (all[i + 1]?.from ?? Infinity) > at - limitReachMs);

@@ -32,12 +32,8 @@ export class OneActor {
     this.#fail = fail;
   }
 
-  /**
-   * `by`: the process, as the cloud knows it by its key; `awaited`: it still waits for an answer. What it has given up counts in
-   * the limit alone: it may arrive seconds after its end, and no successor waits for that.
-   */
-  arrived(by: string | undefined, at: number, awaited: boolean): void {
-    if (!awaited) return;
+  /** `by`: the process, as the cloud knows it by its key. What it has given up counts too, and may arrive four seconds later. */
+  arrived(by: string | undefined, at: number): void {
     const last = this.#last;
     if (last && last.by !== by && at - last.at < 1_000)
       this.#fail(`calls of ${last.by} and of ${by} arrive within ${(at - last.at).toFixed(0)} ms`);

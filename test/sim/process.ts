@@ -120,8 +120,6 @@ export class Process {
   reloaded = false;
   readonly counters: Counters;
   dies: Death | undefined;
-  /** Lists, looks and restarts that it waits for. */
-  waitsFor = 0;
   readonly #stop = new AbortController();
   readonly #options: ProcessOptions;
   readonly #close: () => Promise<void>;
@@ -286,35 +284,27 @@ export class Process {
   /** Everything that goes to the cloud or comes from it passes here. */
   #watched(cloud: Cloud): Cloud {
     const { watcher, clock } = this.#options;
-    const awaited = async <T>(begin: () => Promise<T>): Promise<T> => {
-      this.waitsFor++;
-      try {
-        return await begin();
-      } finally {
-        this.waitsFor--;
-      }
-    };
     return {
       ...cloud,
       observe: async (signal) => {
         const startedAt = clock.monotonic();
         watcher.calls(this, 'list');
-        const observation = await awaited(() => cloud.observe(signal));
+        const observation = await cloud.observe(signal);
         if (this.alive && !signal.aborted) watcher.observed(this, observation, startedAt);
         return observation;
       },
       look: async (cloudGroups, signal) => {
         const startedAt = clock.monotonic();
         watcher.calls(this, 'look');
-        const look = await awaited(() => cloud.look(cloudGroups, signal));
+        const look = await cloud.look(cloudGroups, signal);
         if (this.alive && !signal.aborted) watcher.looked(this, look, startedAt);
         return look;
       },
-      restart: async (task, permit, signal) => {
+      restart: async (task, permit, mayCall) => {
         if (!this.alive) return new Promise(() => {});
         watcher.calls(this, 'restart');
         watcher.sent(this, task.taskId);
-        const pending = awaited(() => cloud.restart(task, permit, signal));
+        const pending = cloud.restart(task, permit, mayCall);
         if (this.dies?.at === 'send') this.die();
         const answer = await pending;
         if (!this.alive) return new Promise(() => {});

@@ -26,8 +26,8 @@ function expectGreen({ seed, violation, lines }: Verdict): void {
 
 test.each(known)('seed $seed: $why', { timeout: 120_000 }, async ({ seed }) => expectGreen(await playSeed(seed)));
 
-/** Short ones with pauses, partitions, deaths and restarts of the database. */
-test.each([30, 716])('three replicas on one database: seed %i', { timeout: 120_000 }, async (seed) =>
+/** Short ones with pauses, partitions, deaths and restarts of the database; a restart given up right before a hand-over. */
+test.each([30, 675576758])('three replicas on one database: seed %i', { timeout: 120_000 }, async (seed) =>
   expectGreen(await playSeed(seed)),
 );
 
@@ -46,6 +46,7 @@ test('fresh seeds of this commit', { timeout: 180_000 }, async () => {
 describe('relations', () => {
   test.each([716])('the same seed, the same history: %i', { timeout: 120_000 }, async (seed) => {
     const [once, again] = [await playSeed(seed), await playSeed(seed)];
+    expectGreen(once);
     expect(again.fingerprint).toBe(once.fingerprint);
     expect(once.events).toBeGreaterThan(100);
   });

@@ -3,19 +3,21 @@
  * task lives and error table as over HTTP, without signatures and JSON, which cost twenty times as much. The real
  * client plays in a share of the seeds (process.ts), so what is left out here is not left out altogether.
  *
- * As with the real client a call takes one permit, arrives after its uplink even if nobody waits any more, and reads
- * are sent again four times.
+ * As with the real client a call takes one permit, arrives after its uplink even if nobody waits any more (unless its
+ * connection was closed long before), and reads are sent again four times.
  */
 
 import { throttledLimit } from '../../src/cloud/call.ts';
 import { type Action, classify } from '../../src/cloud/errors.ts';
 import { createClockOffset } from '../../src/cloud/offset.ts';
 import { createRestartActions } from '../../src/cloud/restart-call.ts';
+import { answerGraceMs } from '../../src/cloud/transport.ts';
 import { cloudTime } from '../../src/domain/words/cloud-time.ts';
 import { actions } from '../../src/simulator/actions.ts';
 import { type Called, meet, wayMs } from '../../src/simulator/answer.ts';
 import { type Outcome, statusOf } from '../../src/simulator/envelope.ts';
 import { type End, type LiveFault, matchesItem } from '../../src/simulator/faults.ts';
+import { lingersMs } from '../../src/simulator/in-process.ts';
 import type { Task } from '../../src/simulator/pretend-task.ts';
 import { advance, cloudNow, statusNow, type World } from '../../src/simulator/world.ts';
 import type { Enter } from './machine.ts';
@@ -90,6 +92,7 @@ export function createThinCloud(options: ThinCloudOptions): Cloud {
     cloudGroups: readonly string[],
     permit: Permit,
     run: (twists: readonly LiveFault[], sentAt: number) => { outcome: Outcome; value: T },
+    signal?: AbortSignal,
   ): Promise<CallEnd<T>> {
     if (!process.alive()) return new Promise(() => {});
     const sentAt = wall();
@@ -101,19 +104,25 @@ export function createThinCloud(options: ThinCloudOptions): Cloud {
     const signedAt = sentAt + offset.offsetMs();
     return new Promise((resolve) => {
       let over = false;
+      let closedAt = Number.POSITIVE_INFINITY;
       const finish = (outcome: 'answered' | 'lost', end: CallEnd<T>) => {
         if (over) return;
         over = true;
         takeBack();
+        signal?.removeEventListener('abort', onAbort);
+        if (outcome === 'lost') closedAt = clock.monotonic();
         if (!process.alive()) return;
         permit.done(outcome);
         resolve(end);
       };
-      const takeBack = process.clock.after(options.requestTimeoutMs, () =>
-        finish('lost', { kind: 'failed', failure: noAnswer('timeout', 'no whole answer in time'), reached: 'unknown' }),
-      );
+      const giveUp = () =>
+        finish('lost', { kind: 'failed', failure: noAnswer('timeout', 'no whole answer in time'), reached: 'unknown' });
+      const takeBack = process.clock.after(options.requestTimeoutMs, giveUp);
+      const onAbort = () => void process.clock.after(answerGraceMs, giveUp);
+      signal?.addEventListener('abort', onAbort, { once: true });
       advance(world, worldNow());
       clock.after(wayMs(world, named, 'uplinkMs'), () => {
+        if (clock.monotonic() > closedAt + lingersMs) return;
         advance(world, worldNow());
         const reply = arrival(world, named, signedAt, (twists) => run(twists, sentAt));
         if (reply === 'stall') return;
@@ -147,10 +156,11 @@ export function createThinCloud(options: ThinCloudOptions): Cloud {
     let clockMended = false;
     for (let resends = 0; ; ) {
       const permit = await gate.acquire(lane, signal);
-      const end = await call(listAction, undefined, cloudGroups, permit, (twists, sentAt) => ({
-        outcome: { kind: 'done', result: undefined },
+      const read = (twists: readonly LiveFault[], sentAt: number) => ({
+        outcome: { kind: 'done', result: undefined } as const,
         value: pageOf(world, { cloudGroups, page, size: options.pageSize, sentAt }, twists),
-      }));
+      });
+      const end = await call(listAction, undefined, cloudGroups, permit, read, signal);
       signal.throwIfAborted();
       if (end.kind === 'ok') return end;
       if (end.failure.class === 'clock' && !clockMended) {
@@ -203,9 +213,13 @@ export function createThinCloud(options: ThinCloudOptions): Cloud {
       if (list.kind === 'failed') return { items: [], failure: list.failure };
       return { items: list.items, failure: undefined };
     },
-    async restart({ taskId, cloudGroup }, permit) {
+    async restart({ taskId, cloudGroup }, permit, mayCall) {
       const mended = new Set<string>();
       for (let held = permit; ; held = await gate.acquire('restart')) {
+        if (held !== permit && !mayCall()) {
+          held.done('unused');
+          return { kind: 'not-sent', failure: noAnswer('network', 'the account may be another’s') };
+        }
         const action = restartActions.current();
         const end = await call(action, taskId, [cloudGroup], held, (twists) => ({
           outcome: carryOut(world, action, { taskId, cloudGroup }, twists),

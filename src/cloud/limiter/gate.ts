@@ -4,7 +4,7 @@
  */
 import type { Gate, Lane, Permit, RateLimit } from '../../domain/ports/gate-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
-import { type LimiterEvent, limiterSnapshot, startLimiter, stepLimiter } from './limiter.ts';
+import { countedInMs, type LimiterEvent, limiterSnapshot, startLimiter, stepLimiter } from './limiter.ts';
 
 interface GateOptions extends RateLimit {
   readonly clock: Pick<Clock, 'monotonic' | 'after'>;
@@ -77,6 +77,7 @@ export function createGate({ clock, onWait, startsSilent = true, ...limit }: Gat
     throttled: (limit) => happen({ kind: 'throttled', limit }),
     configure: (limit) => happen({ kind: 'configured', limit }),
     takenOver: () => happen({ kind: 'taken-over' }),
+    countedInMs: () => countedInMs(state, clock.monotonic()),
     snapshot: () => limiterSnapshot(state, clock.monotonic()),
     admitted: (lane) => admitted[lane],
   };

@@ -13,11 +13,14 @@ export interface Cloud {
   observe(signal: AbortSignal, known?: KnownItem): Promise<Observation>;
   /** Lists only these cloud groups, in the verify lane. Items of groups that could be read; failures are not told. */
   look(cloudGroups: readonly string[], signal: AbortSignal): Promise<LookResult>;
-  /** Sends one restart with a permit of the restart lane, and calls `permit.done`. */
+  /**
+   * Sends one restart with a permit of the restart lane, and calls `permit.done`. `mayCall` was asked before the first
+   * sending, and is asked again before any that comes later. Never rejects.
+   */
   restart(
     task: { readonly taskId: string; readonly cloudGroup: string },
     permit: Permit,
-    signal: AbortSignal,
+    mayCall: () => boolean,
   ): Promise<RestartAnswer>;
   /** Calls that one `look` at these cloud groups costs, by the sizes last seen. */
   lookCost(cloudGroups: readonly string[]): number;

@@ -34,6 +34,8 @@ export interface Gate {
   configure(limit: RateLimit): void;
   /** This process has just become the owner of the account: nothing goes for one window, as another may have called. */
   takenOver(): void;
+  /** Milliseconds until an owner who comes then and waits for one window meets no call of ours; Infinity while one is out. */
+  countedInMs(): number;
   snapshot(): GateSnapshot;
   /** Calls of the lane admitted so far. */
   admitted(lane: Lane): number;
