@@ -23,8 +23,8 @@ import { settledOn } from './settled.ts';
 
 /** For loads, history and requests. */
 const ledgerConnections = 3;
-/** Each apart from the others: nothing keeps a save waiting, and no save a lease. */
-const saveConnections = 1;
+/** Each apart from the others: nothing keeps a save waiting, and no save a lease. The second is for what goes apart. */
+const saveConnections = 2;
 const leaseConnections = 1;
 /** A database that is being started, or fails over, is waited for. */
 const startPatienceMs = 30_000;

@@ -2,6 +2,9 @@
  * Saves of all accounts of this process, together: what comes while a transaction runs goes with the next one. Each part
  * is written only while its account is in the epoch in which its owner read the ledger.
  *
+ * What is long, or was refused last time, goes apart, one at a time: whoever has locked one account's rows keeps no other
+ * account from its restarts, which wait for their intents to be saved.
+ *
  * Told as saved means committed: when the answer to a commit is lost, the database is asked what became of it.
  */
 import type { LedgerChanges } from '../../domain/ports/store-port.ts';
@@ -14,6 +17,8 @@ import type { Part, SaveTransactions } from './save-transactions.ts';
 const lingerMs = 250;
 /** Records of one transaction, so that none is long. */
 const mostRows = 2_000;
+/** More of one account go apart. */
+const fewRows = 200;
 const askAgainMs = 1_000;
 
 interface SavesOptions {
@@ -39,54 +44,64 @@ interface Waiting extends Part {
 }
 
 export function openSaves({ transactions, clock, name }: SavesOptions): Saves {
-  let waiting: Waiting[] = [];
-  let running: Promise<void> | undefined;
-  let takeBack: (() => void) | undefined;
   let closed = false;
+  /** Accounts whose last save failed for a cause of their own, as far as can be told. */
+  const refused = new Set<string>();
 
-  function wake(afterMs: number): void {
-    if (running) return;
-    if (afterMs > 0) {
-      takeBack ??= clock.after(afterMs, () => wake(0));
-      return;
+  /** `most`: rows of a transaction to which more may be added. */
+  function openLane(most: number) {
+    let waiting: Waiting[] = [];
+    let parts: readonly Waiting[] = [];
+    let running: Promise<void> | undefined;
+    let takeBack: (() => void) | undefined;
+
+    function wake(afterMs: number): void {
+      if (running) return;
+      if (afterMs > 0) {
+        takeBack ??= clock.after(afterMs, () => wake(0));
+        return;
+      }
+      takeBack?.();
+      takeBack = undefined;
+      running = drain().finally(() => {
+        running = undefined;
+        if (waiting.length > 0) wake(0);
+      });
     }
-    takeBack?.();
-    takeBack = undefined;
-    running = drain().finally(() => {
-      running = undefined;
-      if (waiting.length > 0) wake(0);
-    });
-  }
 
-  async function drain(): Promise<void> {
-    while (waiting.length > 0) {
-      const parts = nextParts();
-      try {
-        await commit(parts);
-      } catch (error) {
-        // One that cannot be stored must not keep the others from it.
-        if (parts.length > 1) for (const part of parts) await commit([part]).catch(rejecting([part]));
-        else rejecting(parts)(error);
+    async function drain(): Promise<void> {
+      while (waiting.length > 0) {
+        [parts, waiting] = nextParts(waiting, most);
+        try {
+          await commit(parts);
+        } catch (error) {
+          if (parts.length > 1) await eachAlone(parts);
+          else for (const part of parts) refuse(part, error);
+        }
+        parts = [];
       }
     }
+
+    return {
+      has: (name: string) => [...parts, ...waiting].some(({ account }) => account === name),
+      add: (part: Waiting) => {
+        waiting.push(part);
+        wake(part.changes.events.length > 0 ? 0 : lingerMs);
+      },
+      end: () => {
+        wake(0);
+        return running;
+      },
+    };
   }
 
-  /** The first of each account: what comes after it may change the same rows. */
-  function nextParts(): Waiting[] {
-    const parts: Waiting[] = [];
-    const later: Waiting[] = [];
-    const accounts = new Set<string>();
-    let rows = 0;
-    for (const part of waiting) {
-      const fits = parts.length === 0 || rows < mostRows;
-      if (fits && !accounts.has(part.account)) {
-        parts.push(part);
-        rows += part.changes.tasks.length + part.changes.events.length;
-      } else later.push(part);
-      accounts.add(part.account);
-    }
-    waiting = later;
-    return parts;
+  const together = openLane(mostRows);
+  const apart = openLane(0);
+
+  /** An account's saves are done in their order, so in one lane while any is under way. */
+  function laneFor({ account, changes }: Part) {
+    if (together.has(account)) return together;
+    return apart.has(account) || refused.has(account) || rowsOf(changes) > fewRows ? apart : together;
   }
 
   /** Throws if nothing was saved. */
@@ -101,7 +116,22 @@ export function openSaves({ transactions, clock, name }: SavesOptions): Saves {
     } catch (error) {
       if (transaction === undefined || !(await wasCommitted(transaction))) throw error;
     }
-    for (const part of parts) part.resolve(mine.has(part.account));
+    for (const { account, resolve } of parts) {
+      refused.delete(account);
+      resolve(mine.has(account));
+    }
+  }
+
+  /** One that cannot be stored must not keep the others from it. If none can, the fault is nobody's own. */
+  async function eachAlone(parts: readonly Waiting[]): Promise<void> {
+    for (const part of parts) await commit([part]).catch((error: unknown) => refuse(part, error));
+    const accounts = parts.map(({ account }) => account);
+    if (accounts.every((account) => refused.has(account))) for (const account of accounts) refused.delete(account);
+  }
+
+  function refuse({ account, reject }: Waiting, error: unknown): void {
+    refused.add(account);
+    reject(error instanceof Error ? error : new Error(String(error)));
   }
 
   async function wasCommitted(transaction: string): Promise<boolean> {
@@ -121,17 +151,31 @@ export function openSaves({ transactions, clock, name }: SavesOptions): Saves {
       new Promise((resolve, reject) => {
         if (isNothing(changes)) return resolve(true);
         if (closed) return reject(new StoreProblem(`${name} was closed`));
-        waiting.push({ account, epoch, changes, resolve, reject });
-        wake(changes.events.length > 0 ? 0 : lingerMs);
+        const part = { account, epoch, changes, resolve, reject };
+        laneFor(part).add(part);
       }),
     close: async () => {
       closed = true;
-      wake(0);
-      await running;
+      await Promise.all([together.end(), apart.end()]);
     },
   };
 }
 
-const rejecting = (parts: readonly Waiting[]) => (error: unknown) => {
-  for (const { reject } of parts) reject(error instanceof Error ? error : new Error(String(error)));
-};
+const rowsOf = ({ tasks, events }: LedgerChanges): number => tasks.length + events.length;
+
+/** The first of each account, up to so many rows, and what is left: what comes after it may change the same rows. */
+function nextParts(waiting: readonly Waiting[], most: number): [Waiting[], Waiting[]] {
+  const parts: Waiting[] = [];
+  const later: Waiting[] = [];
+  const accounts = new Set<string>();
+  let rows = 0;
+  for (const part of waiting) {
+    const fits = parts.length === 0 || rows < most;
+    if (fits && !accounts.has(part.account)) {
+      parts.push(part);
+      rows += rowsOf(part.changes);
+    } else later.push(part);
+    accounts.add(part.account);
+  }
+  return [parts, later];
+}
