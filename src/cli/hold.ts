@@ -14,7 +14,7 @@ import {
   withDaemon,
   withDaemonOptions,
 } from './daemon.ts';
-import { ago, moment, plain, shortIds, wrapped, writeJson, writeTable } from './show.ts';
+import { ago, moment, plain, shortIds, untilThen, wrapped, writeJson, writeTable } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 import { beginOf, endOfHold, lengthMs } from './times.ts';
 
@@ -150,10 +150,11 @@ const listCommand = (surroundings: Surroundings): Command =>
       if (!out.isTerminal) return writeForProgram(out, holds);
       const [now, later] = [holds.filter(({ inForce }) => inForce), holds.filter(({ inForce }) => !inForce)];
       if (now.length === 0) out.write('no holds in force\n');
-      else writeHolds(out, now, several, 'ENDS', ({ endsAt }) => moment(out, endsAt));
+      else writeHolds(out, now, several, 'ENDS', ({ endsAt }) => untilThen(out, clock.now(), endsAt));
       if (later.length > 0) {
         out.write('\nPlanned:\n');
-        writeHolds(out, later, several, 'FROM', ({ startsAt }) => moment(out, startsAt));
+        // Within a year, and to the minute.
+        writeHolds(out, later, several, 'FROM', ({ startsAt }) => moment(out, startsAt).slice(5, 16));
       }
       if (ended.length > 0) out.write('\nEnded within a day:\n');
       for (const { event } of ended) {
@@ -177,7 +178,7 @@ function writeHolds(
     holds.map((hold) => [
       hold.id,
       ...(several ? [hold.account] : []),
-      hold.title === null ? `${targetWords(hold)}: ${coverWords(hold.covers)}` : hold.title,
+      hold.title ?? (hold.inForce ? `${targetWords(hold)}: ${coverWords(hold.covers)}` : targetWords(hold)),
       when(hold),
       hold.author,
       hold.reason,

@@ -9,8 +9,8 @@ import type { Output } from './surroundings.ts';
 
 /** No column but the last is wider than this. */
 const widestColumn = 60;
-/** Columns that are cut further where the terminal is too narrow, down to so many places: all others are needed whole. */
-const givingWay = { headings: ['TITLE', 'GROUP'], leastPlaces: 8 };
+/** Columns that are cut further where the terminal is too narrow, and down to how many places: all others are needed whole. */
+const givingWay: Readonly<Record<string, number>> = { TITLE: 8, GROUP: 8, COVERS: 20 };
 const betweenColumns = 2;
 
 export type Color = 'red' | 'green' | 'yellow' | 'dim' | 'bold';
@@ -71,7 +71,7 @@ function fitted(headings: readonly string[], needed: readonly number[], columns:
   let over = widths.reduce((sum, places) => sum + places + betweenColumns, -betweenColumns) - columns;
   for (; over > 0; over--) {
     const giving = widths.map((places, n) =>
-      givingWay.headings.includes(headings[n] ?? '') && places > givingWay.leastPlaces ? places : 0,
+      places > (givingWay[headings[n] ?? ''] ?? Number.POSITIVE_INFINITY) ? places : 0,
     );
     const most = Math.max(...giving);
     if (most === 0) break;
@@ -114,10 +114,10 @@ export const inOneClock = (out: Output, text: string): string =>
 export const until = (out: Output, at: number | 'never' | 'unknown' | null | undefined): string =>
   typeof at === 'string' ? at : moment(out, at);
 
-/** When something may happen at the earliest, for a person as a span: `in 45s`, `now`. */
+/** When something may happen at the earliest, for a person as a span: `in 45s`; within a second it is `now`. */
 export function untilThen(out: Output, now: number, at: number | 'never' | 'unknown' | null | undefined): string {
   if (!out.isTerminal || typeof at !== 'number') return until(out, at);
-  return at <= now ? 'now' : `in ${durationText(at - now)}`;
+  return at - now < 1_000 ? 'now' : `in ${durationText(at - now)}`;
 }
 
 /** How long ago, in words; a moment ahead of `now` (clocks differ) is now. */

@@ -116,7 +116,7 @@ function writeForPerson(out: Output, program: string, status: StatusView, stoppe
   if (told.length > 0) out.write('\n');
   const down = stopped.filter(({ downSince }) => downSince !== null);
   if (down.length > 0) {
-    writeDown(out, status, down);
+    writeDown(out, program, status, down);
     writeInCommon(out, status);
   } else
     out.write(`${trouble.length > 0 ? 'No task is known to be down.' : 'Every task that should be running is.'}\n`);
@@ -133,7 +133,7 @@ function writeForPerson(out: Output, program: string, status: StatusView, stoppe
   if (down.length > 0) out.write(`Why: ${program} explain TASK\n`);
 }
 
-function writeDown(out: Output, { now, accounts }: StatusView, down: readonly TaskView[]): void {
+function writeDown(out: Output, program: string, { now, accounts }: StatusView, down: readonly TaskView[]): void {
   const shown = down.toSorted(longestFirst).slice(0, mostShown);
   const short = shortIds(out, shown);
   const several = accounts.length > 1;
@@ -150,7 +150,8 @@ function writeDown(out: Output, { now, accounts }: StatusView, down: readonly Ta
       task.verdict.kind === 'restart' ? 'now' : untilThen(out, now, task.verdict.until),
     ]),
   );
-  if (shown.length < down.length) out.write(`… and ${down.length - shown.length} more (--json has them all)\n`);
+  if (shown.length < down.length)
+    out.write(`… and ${down.length - shown.length} more: ${program} tasks --state down\n`);
 }
 
 /** One line for a group that has more to say than that its tasks run. */

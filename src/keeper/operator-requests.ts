@@ -7,6 +7,7 @@ import type { Gate, Permit } from '../domain/ports/gate-port.ts';
 import type { OperatorOutcome, OperatorRequest } from '../domain/ports/store-port.ts';
 import type { Event } from '../domain/words/events.ts';
 import { Refusal } from '../domain/words/refusal.ts';
+import { shellWord } from '../domain/words/shell-word.ts';
 import type { RestartAnswer } from '../domain/words/task.ts';
 import type { Desk } from './desk.ts';
 import type { Restarts } from './restarts.ts';
@@ -39,19 +40,19 @@ export class OperatorRequests {
     const done = await this.#elsewhere({ kind: 'restart', taskId, by, force });
     if (done?.answer) return done.answer;
     const asked = operatorRestart(this.#mustKnow(taskId), situation(), by, force);
-    if (asked.kind === 'refused') throw new Refusal('refused', asked.why);
+    const rules = `See every rule for it: relaykeeper explain ${shellWord(taskId)}`;
+    if (asked.kind === 'refused') throw new Refusal('refused', asked.why, rules);
     const permit = await this.#acquire();
     // Decided again: meanwhile a hold, an answer or the end of the account's lease may have come.
     const record = this.#mustKnow(taskId);
     const decided = operatorRestart(record, situation(), by, force);
     if (decided.kind === 'refused' || !mayCall()) {
       permit.done('unused');
-      throw new Refusal(
-        'refused',
-        decided.kind === 'refused'
-          ? decided.why
-          : ['the daemon is stopping, or it has lost the account', '守护进程正在停止，或已失去这个账号'],
-      );
+      if (decided.kind === 'refused') throw new Refusal('refused', decided.why, rules);
+      throw new Refusal('refused', [
+        'the daemon is stopping, or it has lost the account',
+        '守护进程正在停止，或已失去这个账号',
+      ]);
     }
     const sent = await restarts.send(record, decided.intent, permit);
     if (!sent)

@@ -43,6 +43,17 @@ test('its events are found by id, by the beginning of it or by title; what no ta
   expect(taskIdOf('gone-for-long')).toBe('gone-for-long');
 });
 
+test('a restart that is refused leads to the rules of that task', async () => {
+  await using daemon = await running(yaml);
+  await daemon.run(20);
+  const [task] = daemon.operations.tasks({ state: 'active', group: 'vip', limit: 1 }).tasks;
+  const { taskId = '' } = task ?? {};
+  await expect(daemon.operations.restart(taskId, { by: 'eve', force: false })).rejects.toMatchObject({
+    message: 'it runs, according to the newest list: there is nothing to restart',
+    next: `See every rule for it: relaykeeper explain ${taskId}`,
+  });
+});
+
 test('its newest calls with who asked, the answer, code and request id; newest first', async () => {
   await using daemon = await running(yaml);
   await daemon.run(20);

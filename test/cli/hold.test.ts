@@ -199,9 +199,9 @@ describe('hold list on a terminal', () => {
         },
       },
     );
-    expect(out).toMatch(/^ab12cd34 {2}group vip: 40 tasks, 3 stopped {2}2026-/m);
-    expect(out).toMatch(/^ff +世界杯01 +2026-/m);
-    expect(out).toMatch(/^Planned:\nID.*\nmaintenance-1 {2}titles CDN\*: 2 tasks, none stopped {2}2026-03-02 /m);
+    expect(out).toMatch(/^ab12cd34 {2}group vip: 40 tasks, 3 stopped {2}in 1h {2}/m);
+    expect(out).toMatch(/^ff +世界杯01 +in 1h /m);
+    expect(out).toMatch(/^Planned:\nID.*\nmaintenance-1 {2}titles CDN\* {2}03-02 \d\d:00 {2}maintenance {2}/m);
     expect(out).toContain('e5 on group vip: its end came 5m ago; encoder is moved\n');
     expect(out).toContain('e90 on group vip: removed by ana 1h30m ago; encoder is moved\n');
     expect(out).not.toContain('e1500');
@@ -219,7 +219,7 @@ describe('hold list on a terminal', () => {
       },
     );
     expect(out).toMatch(/^ab12cd34 +main +group vip: /m);
-    expect(out).toMatch(/^later +main +group vip: /m);
+    expect(out).toMatch(/^later +main +group vip +03-01 /m);
     expect(out).toContain('e5 on account main: group vip: its end came 5m ago');
   });
   it('with none, says so', async () => {
@@ -228,7 +228,7 @@ describe('hold list on a terminal', () => {
   });
 });
 
-it('on 80 columns a hold of one of two accounts says which, and its reason goes on below', async () => {
+it('on 80 columns a hold of one of two accounts says which, and its reason keeps to its column', async () => {
   const view = {
     ...hold,
     inForce: true,
@@ -251,7 +251,28 @@ it('on 80 columns a hold of one of two accounts says which, and its reason goes 
   );
   expect(out).toMatch(/^ID +ACCOUNT +COVERS/);
   expect(out).toMatch(/^ff +lab +长+…/m);
-  expect(out).toMatch(/\n {10}word word/);
+  expect(out).toMatch(/\n {56}word word/);
+});
+
+it('a hold of the file fits 80 columns, beside another account and with the longest match', async () => {
+  const match = { cloudGroup: ['sports-*', 'news'], title: ['*'], type: ['live'], exclude: { title: [], taskId: [] } };
+  const recurring = {
+    ...{ ...hold, id: 'maintenance-1', author: 'maintenance', reason: 'the CDN is updated every week' },
+    ...{ target: { kind: 'match', match }, startsAt: noon + 15 * 60 * minute, title: null, inForce: false },
+    covers: { tasks: 28, stopped: 4 },
+  };
+  const { out } = await run(
+    'hold list',
+    { terminal: true },
+    {
+      'GET /api/v1/holds': { json: [recurring, { ...recurring, startsAt: noon, inForce: true }] },
+      'GET /api/v1/events': { json: [] },
+      ...twoAccounts,
+    },
+  );
+  for (const line of out.split('\n')) expect([line, textWidth(line) <= 80]).toEqual([line, true]);
+  // A time is one word.
+  expect(out).toMatch(/^maintenance-1 +main +cloud group sports-… +in 1h +maintenance +the CDN is$/m);
 });
 
 it('a preview of long titles keeps to the lines of the terminal', async () => {

@@ -161,7 +161,7 @@ describe('status for a person', () => {
     const rows = linesOf(out).slice(0, 21);
     for (const row of rows) expect(textWidth(row)).toBeLessThanOrEqual(80);
     expect(rows[20]).toMatch(/^6d\S* +main +世界\S*… +298fde6a +\S*… +before-start +in 1d12h$/);
-    expect(out).toContain('\n… and 5 more (--json has them all)\n');
+    expect(out).toContain('\n… and 5 more: relaykeeper tasks --state down\n');
   });
 
   it('prose is broken between words at 80 columns, and not in a pipe', async () => {
@@ -181,6 +181,16 @@ describe('status for a person', () => {
     await daemon?.close();
     const pipe = (await run('status', { status }, { terminal: false })).out;
     expect(pipe).toMatch(/38 of 41 [^\n]* of the 160 that run 2 have$/m);
+  });
+
+  it('a storm says how many go at a time; what comes within a second comes now', async () => {
+    const verdict = { kind: 'wait', reason: 'storm', until: noon + 400, sentence: '' } as const;
+    const { out } = await run('status', {
+      status: { accounts: [account('main', { storm: { since: noon - 9_000, window: 3 } })] },
+      tasks: [stopped('aaaaaaaa1', 'A', 1, { verdict })],
+    });
+    expect(out).toMatch(/^account main: storm for 9s, since \S+ \S+: 3 restarts at a time$/m);
+    expect(out).toMatch(/^1m +A +aaaaaaaa +vip +storm +now$/m);
   });
 
   it('--group and --account leave the others out', async () => {

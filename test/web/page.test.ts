@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Operations } from '../../src/domain/ports/operations-port.ts';
 import type { ExplainView, StatusView } from '../../src/domain/views/shown.ts';
-import type { Hold } from '../../src/domain/words/events.ts';
+import { type EventType, type Hold, isRecordedType } from '../../src/domain/words/events.ts';
 import { type Objection, type ObjectionKind, objectionSentence } from '../../src/domain/words/reason.ts';
 import { Refusal } from '../../src/domain/words/refusal.ts';
 import { alertRules } from '../../src/mixin/alerts/all.ts';
@@ -347,7 +347,7 @@ describe('what is refused', () => {
       expect(english.length, who).toBeGreaterThan(1);
       expect(chinese, who).toHaveLength(english.length);
       for (const one of chinese) expect(one, who).toSatisfy((text: string) => /[\u4e00-\u9fff]/.test(text));
-      for (const one of english) expect(one, who).not.toMatch(/[\u4e00-\u9fff]/);
+      for (const one of english) expect(one, who).not.toMatch(/[\u4e00-\u9fff]|openapi/);
     }
   });
 
@@ -530,6 +530,8 @@ describe('forms', () => {
       'target=account/main',
       'target=account/main&reason=x&for=soon',
       'target=task/main&task=&reason=x',
+      // Who names a task does not mean the whole account.
+      'target=account/main&task=task-1&reason=x',
       '',
     ]) {
       const answer = await send('POST', '/holds', { raw, headers: origin(web.url) });
@@ -712,6 +714,46 @@ test('a hold among the events says what it covers, in both languages', async () 
     const { text } = await send('GET', '/events', { headers: { 'accept-language': language } });
     for (const one of words) expect(text).toContain(`>${one}</td>`);
   }
+});
+
+test('only types that are kept can be chosen', async () => {
+  const { send } = await signedIn('read');
+  const [, select = ''] = /<select name="type">([\s\S]*?)<\/select>/.exec((await send('GET', '/events')).text) ?? [];
+  const offered = [...select.matchAll(/value="([^"]+)"/g)].map(([, type]) => type as EventType);
+  expect(offered).toContain('outage-opened');
+  expect(offered.filter((type) => !isRecordedType(type))).toEqual([]);
+});
+
+test('with several accounts holds and what ends soon say in which; one of the file was set by nobody', async () => {
+  const recurring = {
+    kind: 'match',
+    match: { account: ['*'], cloudGroup: ['vip'], title: ['*'], type: ['live'], exclude: { title: [], taskId: [] } },
+  } as const;
+  const view = { title: null, inForce: false, covers: { tasks: 1, stopped: 0 } };
+  const ending = { group: 'vip', taskId: 't9', title: 'Nine', cloudGroup: 'vip', endsAt: 9e12 };
+  const { send } = await signedIn('read', {
+    holds: () => [{ ...hold({ account: 'lab', target: recurring, createdAt: 9e12 - 1, startsAt: 9e12 }), ...view }],
+    status: () => ({
+      ...status,
+      accounts: [accountView(), accountView({ account: 'lab' })],
+      ending: [{ ...ending, account: 'lab' }],
+    }),
+  });
+  const { text } = await send('GET', '/holds');
+  expect(text).toContain('<td data-label="Account">lab</td>');
+  expect(text).toContain('<td data-label="Author">ann</td>');
+  expect((await send('GET', '/')).text).toMatch(/Ending soon[\s\S]*Nine[\s\S]*<td data-label="Account">lab<\/td>/);
+});
+
+test('a planned hold is told in Chinese with its begin and what it covered, as in English', async () => {
+  const added = {
+    ...events['hold-added'],
+    hold: hold({ startsAt: 8e12, endsAt: 9e12 }),
+    covers: { tasks: 3, stopped: 1 },
+  };
+  const { send } = await signedIn('read', { events: async () => [told(added, 1, null)] });
+  const { text } = await send('GET', '/events', { headers: { 'accept-language': 'zh' } });
+  expect(text).toMatch(/（从 <time [\s\S]*?<\/time> 到 <time [\s\S]*?<\/time>）[\s\S]*3 个任务，其中 1 个停用/);
 });
 
 describe('a hold by the form', () => {

@@ -34,7 +34,7 @@ const rows = {
   slowed: row('calls are slowed down', '调用已减速'),
   suspect: row('the list lost too many tasks to be trusted', '列表少了太多任务，不可信', true),
   incomplete: row('the list is incomplete: tasks may be missing from it', '列表不完整，可能缺少任务', true),
-  storm: row('storm, only a few restarts at a time', '风暴：每次只重启少数任务'),
+  storm: row('storm', '风暴'),
   clock: row('the clocks of this machine and the cloud differ', '本机与云端的时钟不一致'),
 } as const;
 type TroubleKind = keyof typeof rows;
@@ -120,7 +120,12 @@ export function accountTroubles(account: AccountView, now: number): readonly Tro
   if (suspectSince !== null) told.push({ kind: 'suspect', since: suspectSince });
   if (incompleteSince !== null) told.push({ kind: 'incomplete', since: incompleteSince });
   if (storm)
-    told.push({ kind: 'storm', since: storm.since, detail: `window ${storm.window}`, facts: { window: storm.window } });
+    told.push({
+      kind: 'storm',
+      since: storm.since,
+      detail: `${storm.window} restarts at a time`,
+      facts: { window: storm.window },
+    });
   const seconds = Math.round(Math.abs(clockOffsetMs) / 1_000);
   if (clockOffsetMs !== 0) told.push({ kind: 'clock', detail: `by ${seconds} s`, facts: { seconds } });
   return told.map((one) => ({ ...one, account: account.account }));

@@ -43,8 +43,13 @@ const edited = { startTime: '开始时间', endTime: '结束时间', source: '�
 
 const scope = ({ group }: { readonly group: string | undefined }) =>
   group === undefined ? '整个账号' : `分组 ${group}`;
-const holdWords = ({ reason, author, endsAt }: Hold) =>
-  `${author}：${reason}${endsAt === undefined ? '' : `（到 ${new Date(endsAt).toISOString()}）`}`;
+function holdWords({ reason, author, startsAt, endsAt }: Hold): string {
+  const span = [
+    ...(startsAt === undefined ? [] : [`从 ${new Date(startsAt).toISOString()}`]),
+    ...(endsAt === undefined ? [] : [`到 ${new Date(endsAt).toISOString()}`]),
+  ].join(' ');
+  return `${author}：${reason}${span && `（${span}）`}`;
+}
 const failureWords = ({ code, class: name }: { readonly code?: string | undefined; readonly class: string }) =>
   code ?? name;
 export const answerWords = (answer: RestartAnswer): string =>
@@ -114,7 +119,8 @@ const words: Words = {
   'region-found': ({ region }) => region,
   'store-lost': ({ error }) => `此间不做任何重启：${error}`,
   'store-back': ({ since }) => `自 ${new Date(since).toISOString()} 起不可用`,
-  'hold-added': ({ hold }) => holdWords(hold),
+  'hold-added': ({ hold, covers }) =>
+    `${holdWords(hold)}${covers ? `，覆盖 ${covers.tasks} 个任务，其中 ${covers.stopped} 个停用` : ''}`,
   'hold-extended': ({ hold, by }) => `由 ${by} 延长。${holdWords(hold)}`,
   'hold-removed': ({ hold, by }) => `由 ${by} 解除。${holdWords(hold)}`,
   'hold-expired': ({ hold }) => holdWords(hold),

@@ -30,7 +30,7 @@ export function troubleDetail({ kind, detail, facts }: Trouble): string | undefi
   return [
     ...(polls === undefined ? [] : [`连续 ${polls} 次`]),
     ...(kind === 'failed' ? names : names.map((name) => meaningOf(name, code))),
-    ...(window === undefined ? [] : [`窗口 ${window}`]),
+    ...(window === undefined ? [] : [`每次只重启 ${window} 个任务`]),
     ...(perSecond === undefined ? [] : [`每秒 ${perSecond}，配置为 ${configured}`]),
     ...(seconds === undefined ? [] : [`${seconds} 秒`]),
   ].join('，');

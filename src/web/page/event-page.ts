@@ -1,7 +1,7 @@
 /** What happened, newest first, filterable and live. */
 import { html } from 'hono/html';
 import type { EventView } from '../../domain/views/shown.ts';
-import { type EventType, groupConcerned } from '../../domain/words/events.ts';
+import { type EventType, groupConcerned, isRecordedType } from '../../domain/words/events.ts';
 import { checked, eventsQuery, queryOf, seqOf, theAddress } from '../inputs.ts';
 import {
   accountFilter,
@@ -91,9 +91,10 @@ function filtersOf(visit: Visit, asked: Readonly<Record<string, string>>): Html 
   const { groups, accounts } = operations.status();
   const names = namesOf(groups.map(({ group }) => group));
   const preset = Object.entries(presets).find(([, types]) => types.join() === asked.type)?.[0];
-  const types = preset
-    ? { [asked.type ?? '']: texts.presets[preset as keyof typeof presets], ...texts.types }
-    : texts.types;
+  const types = {
+    ...(preset ? { [asked.type ?? '']: texts.presets[preset as keyof typeof presets] } : {}),
+    ...Object.fromEntries(Object.entries(texts.types).filter(([type]) => isRecordedType(type as EventType))),
+  };
   return html`<form method="get" action="${base}/events" class="filters" aria-label="${texts.show}">
 ${asked.changes === undefined ? html`<label>${texts.type}<select name="type">${optionsOf(visit, types, asked.type)}</select></label>` : html`<input type="hidden" name="changes" value="true">`}
 ${accountFilter(visit, accounts, asked.account)}<label>${texts.group}<select name="group">${optionsOf(visit, names, asked.group)}</select></label>

@@ -11,6 +11,7 @@ import {
   howToDoMore,
   type Page,
   renewed,
+  severalAccounts,
   tableOf,
   targetOf,
   timeOf,
@@ -31,7 +32,7 @@ export async function holdsPage(visit: Visit): Promise<Page> {
     body: html`<h1>${texts.holds}</h1>
 ${renewed(
   visit,
-  html`${holdTable(visit, operations.holds())}
+  html`${holdTable(visit, operations.holds(), operations.status())}
 ${lately?.length !== 0 ? html`<h2>${texts.endedLately}</h2>${storyOf(visit, lately, true)}` : ''}`,
 )}
 <h2 id="set">${texts.setHold}</h2>
@@ -39,16 +40,21 @@ ${mayOperate ? formOf(visit) : howToDoMore(visit)}`,
   };
 }
 
-function holdTable(visit: Visit, holds: readonly HoldView[]): Html {
+function holdTable(visit: Visit, holds: readonly HoldView[], { accounts }: StatusView): Html {
   const { texts, mayOperate } = visit;
   return tableOf(visit, texts.holds, holds, [
     { head: texts.target, cell: (hold) => targetOf(visit, hold, hold.title) },
+    ...(severalAccounts(accounts) ? [{ head: texts.account, cell: ({ account }: HoldView) => account }] : []),
     {
       head: texts.coversNow,
       cell: ({ covers }) => coversOf(visit, covers),
     },
     { head: texts.reason, cell: ({ reason }) => reason },
-    { head: texts.author, cell: ({ author, createdAt }) => html`${author} <small>${timeOf(createdAt)}</small>` },
+    {
+      head: texts.author,
+      cell: ({ author, createdAt, target }) =>
+        target.kind === 'match' ? author : html`${author} <small>${timeOf(createdAt)}</small>`,
+    },
     { head: texts.until, cell: (hold) => spanOf(visit, hold) },
     ...(mayOperate ? [{ head: texts.change, cell: (hold: HoldView) => changesOf(visit, hold) }] : []),
   ]);
@@ -112,6 +118,15 @@ function requestOf({ form, now }: Visit) {
     title: { kind, title: named },
     account: { kind },
   };
+  if (named !== '' && kind !== 'task' && kind !== 'title')
+    throw new Denial(
+      'bad-request',
+      ['the form is wrong: it names a task or titles, but covers more', '表单有误：填写了任务或标题，覆盖范围却更大'],
+      [
+        'Choose what it covers again, or leave the field beside it empty.',
+        '请重新选择覆盖范围，或将旁边的输入框留空。',
+      ],
+    );
   const length = (form.for ?? '').trim();
   const inMs = durationMs((form.in ?? '').trim() || '0s');
   if (inMs === undefined)

@@ -48,7 +48,7 @@ ${tilesOf(visit, status.groups, operations.holds().filter(({ inForce }) => inFor
 ${troubleCard(visit, trouble)}
 ${status.inCommon.length > 0 ? html`<section class="card"><h2>${texts.inCommon}</h2><ul>${status.inCommon.map((one) => html`<li>${withTimes(texts.shared(one))}${severalAccounts(status.accounts) ? html` <small>${one.account}</small>` : ''}</li>`)}</ul></section>` : ''}
 ${down.length > 0 ? html`<section><h2>${texts.tasksDown}</h2>${downTable(visit, down.slice(0, shown), severalAccounts(status.accounts))}${moreOf(visit, verdict.down)}</section>` : ''}
-${endingOf(visit, status.ending)}
+${endingOf(visit, status)}
 <section><h2>${texts.accounts}</h2>${accountTable(visit, status)}</section>`,
     )}
 <section><h2>${texts.lastHours}</h2>${chartsOf(visit, past)}</section>
@@ -118,7 +118,7 @@ export function nextOf({ texts, now }: Visit, { verdict }: TaskView): unknown {
   if (verdict.until === 'never' || verdict.until === undefined) return texts.never;
   if (verdict.until === 'unknown') return texts.unknownTime;
   // Nobody can say when what is in the way will be over.
-  return verdict.until <= now
+  return verdict.until - now < 1_000
     ? texts.nextThen
     : html`${texts.in} ${durationText(verdict.until - now)} <small>${timeOf(verdict.until)}</small>`;
 }
@@ -147,14 +147,14 @@ function downTable(visit: Visit, tasks: readonly TaskView[], several: boolean): 
   ]);
 }
 
-function endingOf(visit: Visit, ending: readonly EndingTask[]): Html {
+function endingOf(visit: Visit, { ending, accounts }: StatusView): Html {
   if (ending.length === 0) return html``;
   const { texts } = visit;
   const more = ending.length - endingShown;
-  return html`<section><h2>${texts.endSoon}</h2><p>${texts.endSoonHelp}</p>${endingTable(visit, ending.slice(0, endingShown))}${more > 0 ? html`<p>${more} ${texts.more}</p>` : ''}</section>`;
+  return html`<section><h2>${texts.endSoon}</h2><p>${texts.endSoonHelp}</p>${endingTable(visit, ending.slice(0, endingShown), severalAccounts(accounts))}${more > 0 ? html`<p>${more} ${texts.more}</p>` : ''}</section>`;
 }
 
-function endingTable(visit: Visit, ending: readonly EndingTask[]): Html {
+function endingTable(visit: Visit, ending: readonly EndingTask[], several: boolean): Html {
   const { texts, now } = visit;
   return tableOf(visit, texts.endSoon, ending, [
     { head: texts.title, cell: (task) => taskLink(visit, task) },
@@ -164,6 +164,7 @@ function endingTable(visit: Visit, ending: readonly EndingTask[]): Html {
         html`<strong>${texts.in} ${durationText(endsAt - now)}</strong> <small>${timeOf(endsAt)}</small>`,
     },
     { head: texts.group, cell: ({ group }) => group },
+    ...(several ? [{ head: texts.account, cell: ({ account }: EndingTask) => account }] : []),
   ]);
 }
 

@@ -211,7 +211,7 @@ async function pageResponse(visit: Visit, page: Page): Promise<Response> {
   return new Response(String(await framed(visit, page)), { status: page.status ?? 200, headers });
 }
 
-/** What to type about a refusal is for the command line: here there are buttons. */
+/** What to type about a refusal is for the command line, what to GET for programs: here there are buttons. */
 function failedPage(visit: Visit, error: Denial | Refusal, { request }: Visiting): Promise<Response> {
   const { texts, base, here, lang } = visit;
   const title = texts.problems[error.code];
@@ -228,7 +228,7 @@ function failedPage(visit: Visit, error: Denial | Refusal, { request }: Visiting
   return pageResponse(visit, {
     title,
     status: problems[error.code].status,
-    body: html`<h1 class="bad">✗ ${title}</h1><p class="as-written">${withTimes(message)}</p>${hint === undefined ? '' : html`<p>${hint}</p>`}<p>${back}</p>`,
+    body: html`<h1 class="bad">✗ ${title}</h1><p class="as-written">${withTimes(message)}</p>${hint === undefined || hint.startsWith('GET ') ? '' : html`<p>${hint}</p>`}<p>${back}</p>`,
   });
 }
 
