@@ -6,8 +6,7 @@
  * a token can stand there.
  */
 
-import { type RequestOptions, request as requestInTheClear } from 'node:http';
-import { request as requestOverTls } from 'node:https';
+import type { RequestOptions } from 'node:http';
 import { isIP, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Environment } from '../domain/ports/app-port.ts';
@@ -99,7 +98,8 @@ export function tunnelThrough(which: ProxyAddress, { timeoutMs, attemptMs }: Tun
     const proxy = typeof which === 'function' ? await which() : which;
     if (proxy === 'unusable') return connected(new ProxyFailure('the address of the proxy cannot be read'), null);
     const target = `${hostname}:${port || defaultPorts[protocol]}`;
-    const request = proxy.protocol === 'https:' ? requestOverTls : requestInTheClear;
+    // Not imported: an import reads all exports, WebSocket among them, and that loads Node's fetch, 8 MiB.
+    const { request } = process.getBuiltinModule(proxy.protocol === 'https:' ? 'node:https' : 'node:http');
     let over = false;
     const end: Connected = (...what) => {
       if (!over) connected(...what);

@@ -19,34 +19,19 @@ export function createAnswering(options: AppOptions): (ask: Ask) => Promise<Answ
   const turns = createTurns(options.clock);
   const tellRefused = refusalsTo(options.log, options.clock);
   const answer = async (ask: Ask): Promise<Answer> => {
-    const { handler, response } = await api(requestOf(ask), ask.door);
-    const { status } = response;
+    const { handler, written } = await api(ask);
+    const { status } = written;
     if (status === 401 || status === 403 || (status === 404 && handler.startsWith('/hooks/')))
       tellRefused(ask, handler, status);
-    const body = new Uint8Array(await response.arrayBuffer());
-    const { [streamHeader]: joined, ...headers } = headersOf(response);
+    const body = typeof written.body === 'string' ? new TextEncoder().encode(written.body) : written.body;
+    const { [streamHeader]: joined, ...headers } = written.headers;
     return { handler, status, headers, body, ...(joined === undefined ? {} : { joined: JSON.parse(joined) }) };
   };
   return (ask) =>
     ask.method === 'GET' && health.has(ask.target) ? answer(ask) : turns(laneOf(ask), () => answer(ask));
 }
 
-const headersOf = ({ headers }: Response): Readonly<Record<string, string>> => Object.fromEntries(headers);
-
 const laneOf = ({ door, target }: Ask): WebLane => (target === '/metrics' ? 'scrape' : door);
-
-/** A method or an address that the standard's Request does not take becomes one that nothing answers to. */
-function requestOf({ method, target, headers, body }: Ask): Request {
-  try {
-    return new Request(`http://relaykeeper${target.startsWith('/') ? target : '/*'}`, {
-      method,
-      headers,
-      ...(body === undefined ? {} : { body: Uint8Array.from(body) }),
-    });
-  } catch {
-    return new Request('http://relaykeeper/*');
-  }
-}
 
 function refusalsTo(log: ApiOptions['log'], clock: Clock) {
   let toldAt = Number.NEGATIVE_INFINITY;

@@ -1,14 +1,18 @@
 /**
  * The HTTP app over the route table: finds the route, admits the caller, bounds and reads the body, answers in JSON
  * and turns every way to fail into a status, an error and a hint.
+ *
+ * Of Hono it is the router and not the app: that takes the standard's Request and Response, and the first of them makes
+ * Node load its fetch, 8 MiB.
  */
-import { Hono, type HonoRequest } from 'hono';
+import { TrieRouter } from 'hono/router/trie-router';
+import { tryDecodeURIComponent } from 'hono/utils/url';
 import type { Sentences } from '../domain/words/reason.ts';
 import { Refusal } from '../domain/words/refusal.ts';
-import { admit, admitHost, type Credentials, type Door } from './access.ts';
+import { admit, admitHost, type Caller, type Credentials } from './access.ts';
 import type { AppOptions } from './app-options.ts';
-import { maxBodyBytes } from './between-threads.ts';
-import { pageRoutes } from './page/addresses.ts';
+import { type Ask, maxBodyBytes, type Written } from './between-threads.ts';
+import { type PageRoute, pageRoutes } from './page/addresses.ts';
 import { Denial, noSuchAddress, problemOf, problemType } from './problem.ts';
 import { type Behind, type Reply, type Route, routes } from './routes.ts';
 
@@ -16,7 +20,12 @@ import { type Behind, type Reply, type Route, routes } from './routes.ts';
 const maxPathLength = 4_096;
 
 /** `handler`: the route's path as it stands in the table; `none` if no route has the address. */
-type Api = (request: Request, door: Door) => Promise<{ readonly handler: string; readonly response: Response }>;
+type Api = (ask: Ask) => Promise<{ readonly handler: string; readonly written: Written }>;
+
+interface Found {
+  readonly at: Route | PageRoute;
+  readonly params: Readonly<Record<string, string>>;
+}
 
 export function createApi(options: AppOptions): Api {
   const behind: Behind = {
@@ -24,77 +33,78 @@ export function createApi(options: AppOptions): Api {
     // Nobody pays for the schemas of answers until somebody asks for them.
     openapi: async () => (await import('./openapi.ts')).describeApi(routes, options.version, options.externalUrl),
   };
-  const app = new Hono<{ Bindings: { door: Door } }>();
-  for (const route of routes) {
-    app.on(route.method.toUpperCase(), route.path.replace(/\{(\w+)\}/g, ':$1'), async (context) => {
-      const { req } = context;
+  const router = new TrieRouter<Route | PageRoute>();
+  for (const route of [...routes, ...pageRoutes])
+    router.add(route.method.toUpperCase(), route.path.replace(/\{(\w+)\}/g, ':$1'), route);
+
+  const find = (method: string, path: string): Found => {
+    const [at, params] = router.match(method, path)[0][0] ?? [];
+    if (!at || path.length > maxPathLength) throw unknownAddress(method, path);
+    const decoded = Object.entries(params ?? {}).map(([name, value]) => [name, tryDecodeURIComponent(String(value))]);
+    return { at, params: Object.fromEntries(decoded) };
+  };
+  const call = async (ask: Ask, url: URL): Promise<Written> => {
+    const { at, params } = find(ask.method, url.pathname);
+    const admitted = (): Caller => {
+      const { door, headers } = ask;
+      admitHost(at.need, door, headers.host, options.tokens(), options.externalUrl);
+      return admit(at.need, door, credentialsOf(headers), options.tokens(), options.externalUrl);
+    };
+    if ('run' in at) {
       // First who, then what: a stranger learns nothing from what is wrong with a request.
-      const { door } = context.env;
-      admitHost(route.need, door, req.header('host'), options.tokens(), options.externalUrl);
-      const caller = admit(route.need, door, credentialsOf(req), options.tokens(), options.externalUrl);
-      const body = route.body ? await readJson(req.raw) : {};
-      const lastEventId = req.header('last-event-id');
-      const asked = { caller, params: req.param(), query: singleQuery(new URL(req.url)), body, lastEventId };
-      return responseOf(await route.run(behind, asked));
-    });
-  }
-  for (const { method, path, need, name } of pageRoutes) {
-    app.on(method.toUpperCase(), path.replace(/\{(\w+)\}/g, ':$1'), async ({ req, env: { door } }) => {
-      const { answerVisit, denyVisit } = await import('./page/visits.ts');
-      const visiting = { options, params: req.param(), request: req.raw };
-      const stranger = { ...visiting, caller: { kind: 'anyone' }, query: {}, body: '' } as const;
-      try {
-        admitHost(need, door, req.header('host'), options.tokens(), options.externalUrl);
-        const caller = admit(need, door, credentialsOf(req), options.tokens(), options.externalUrl);
-        const query = singleQuery(new URL(req.url));
-        const body = method === 'post' ? new TextDecoder().decode(await readBounded(req.raw)) : '';
-        return await answerVisit(name, { ...visiting, caller, query, body });
-      } catch (error) {
-        if (error instanceof Denial) return denyVisit(stranger, error);
-        throw error;
-      }
-    });
-  }
-  const failed = async (req: HonoRequest, denial: Denial): Promise<Response> => {
-    if (!isForPeople(req)) return failedResponse(denial);
-    const stranger = {
-      options,
-      params: {},
-      request: req.raw,
-      caller: { kind: 'anyone' },
-      query: {},
-      body: '',
-    } as const;
+      const caller = admitted();
+      const body = at.body ? readJson(ask) : {};
+      const lastEventId = ask.headers['last-event-id'];
+      return writtenOf(await at.run(behind, { caller, params, query: singleQuery(url), body, lastEventId }));
+    }
+    const { answerVisit, denyVisit } = await import('./page/visits.ts');
+    const visiting = { options, ask, url, params };
     try {
-      const { denyVisit } = await import('./page/visits.ts');
-      return await denyVisit(stranger, denial);
-    } catch {
-      // What made the page fail can keep it from saying so.
-      return failedResponse(denial);
+      const caller = admitted();
+      const query = singleQuery(url);
+      const body = ask.method === 'POST' ? new TextDecoder().decode(bounded(ask)) : '';
+      return await answerVisit(at.name, { ...visiting, caller, query, body });
+    } catch (error) {
+      if (error instanceof Denial) return denyVisit({ ...visiting, ...stranger }, error);
+      throw error;
     }
   };
-  app.notFound(({ req }) => failed(req, unknownAddress(req.method, req.path)));
-  app.onError((error, { req }) => {
-    const denial = denialOf(error);
-    if (denial.status === 500) {
-      const route = routeAt(req.path);
-      options.log.tell(
-        'request-failed',
-        { method: req.method, route, error: String(error) },
-        `${req.method} ${route} failed`,
-      );
+  const failed = async (ask: Ask, url: URL, denial: Denial): Promise<Written> => {
+    if (!isForPeople(url, ask.headers.accept)) return failedWith(denial);
+    try {
+      const { denyVisit } = await import('./page/visits.ts');
+      return await denyVisit({ options, ask, url, params: {}, ...stranger }, denial);
+    } catch {
+      // What made the page fail can keep it from saying so.
+      return failedWith(denial);
     }
-    return failed(req, denial);
-  });
-  return async (request, door) => ({
-    handler: routeAt(new URL(request.url).pathname),
-    response: await app.fetch(request, { door }),
-  });
+  };
+  return async (ask) => {
+    const url = urlOf(ask);
+    const route = routeAt(url.pathname);
+    const written = await call(ask, url).catch((error: unknown) => {
+      const denial = denialOf(error);
+      if (denial.status === 500) {
+        const { method } = ask;
+        const fields = { method, route, error: String(error) };
+        options.log.tell('request-failed', fields, `${method} ${route} failed`);
+      }
+      return failed(ask, url, denial);
+    });
+    return { handler: route, written };
+  };
 }
 
+/** A target that is none, such as that of `OPTIONS *`, becomes an address that nothing answers to. */
+const urlOf = ({ target }: Ask): URL =>
+  (target.startsWith('/') ? URL.parse(`http://relaykeeper${target}`) : null) ?? new URL('http://relaykeeper/*');
+
+/** Who may not come in asks for nothing. */
+const stranger = { caller: { kind: 'anyone' }, query: {}, body: '' } as const;
+
 /** A browser opens it, and what is below it is no program's. */
-const isForPeople = (req: HonoRequest): boolean =>
-  !/^\/(?:api|hooks|-)\//.test(req.path) && /\btext\/html\b/.test(req.header('accept') ?? '');
+const isForPeople = ({ pathname }: URL, accept = ''): boolean =>
+  !/^\/(?:api|hooks|-)\//.test(pathname) && /\btext\/html\b/.test(accept);
 
 /** The route, not the address: a hook's address holds its token. */
 const routeAt = (path: string): string =>
@@ -155,11 +165,10 @@ function singleQuery({ searchParams }: URL): Readonly<Record<string, string>> {
 }
 
 /** The JSON of a bounded body; none at all is `{}`. */
-async function readJson(request: Request): Promise<unknown> {
-  const bytes = await readBounded(request);
+function readJson(ask: Ask): unknown {
+  const bytes = bounded(ask);
   if (bytes.length === 0) return {};
-  const type = request.headers.get('content-type') ?? '';
-  if (!/^application\/json\s*(;|$)/i.test(type)) {
+  if (!/^application\/json\s*(;|$)/i.test(ask.headers['content-type'] ?? '')) {
     throw new Denial(
       'wrong-type',
       ['the body must be JSON', '内容必须是 JSON'],
@@ -178,22 +187,21 @@ async function readJson(request: Request): Promise<unknown> {
 }
 
 /** The doors read no more than one byte beyond the bound. */
-async function readBounded(request: Request): Promise<Uint8Array> {
-  const bytes = new Uint8Array(await request.arrayBuffer());
-  if (bytes.length > maxBodyBytes)
+function bounded({ body = new Uint8Array() }: Ask): Uint8Array {
+  if (body.length > maxBodyBytes)
     throw new Denial(
       'too-large',
       [`the body is larger than ${maxBodyBytes} bytes`, `内容超过 ${maxBodyBytes} 字节`],
       ['Shorten the reason.', '请缩短原因。'],
     );
-  return bytes;
+  return body;
 }
 
-export const credentialsOf = (req: { header(name: string): string | undefined }): Credentials => ({
-  authorization: req.header('authorization'),
-  cookie: req.header('cookie'),
-  origin: req.header('origin'),
-  host: req.header('host'),
+const credentialsOf = ({ authorization, cookie, origin, host }: Ask['headers']): Credentials => ({
+  authorization,
+  cookie,
+  origin,
+  host,
 });
 
 /** Nothing here may be cached, framed, sniffed or run: there is not one script. */
@@ -204,19 +212,20 @@ const safe = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 } as const;
 
-function responseOf(reply: Reply): Response {
-  if ('text' in reply) {
-    const headers = { ...safe, 'content-type': reply.contentType, ...reply.headers };
-    return new Response(reply.text, { status: reply.status, headers });
-  }
-  const headers = { ...safe, 'content-type': 'application/json; charset=utf-8', ...reply.headers };
-  return new Response(`${JSON.stringify(reply.json)}\n`, { status: reply.status, headers });
+function writtenOf(reply: Reply): Written {
+  const { status, headers } = reply;
+  if ('text' in reply)
+    return { status, headers: { ...safe, 'content-type': reply.contentType, ...headers }, body: reply.text };
+  const type = 'application/json; charset=utf-8';
+  return { status, headers: { ...safe, 'content-type': type, ...headers }, body: `${JSON.stringify(reply.json)}\n` };
 }
 
-function failedResponse(denial: Denial): Response {
-  const headers = { 'content-type': problemType };
-  const response = responseOf({ status: denial.status, json: problemOf(denial), headers });
-  if (denial.status === 401) response.headers.set('www-authenticate', 'Bearer realm="relaykeeper"');
-  if (denial.status === 405) response.headers.set('allow', denial.hint.replace('Possible: ', '').replace('.', ''));
-  return response;
+function failedWith(denial: Denial): Written {
+  const { status, hint } = denial;
+  const headers = {
+    'content-type': problemType,
+    ...(status === 401 ? { 'www-authenticate': 'Bearer realm="relaykeeper"' } : {}),
+    ...(status === 405 ? { allow: hint.replace('Possible: ', '').replace('.', '') } : {}),
+  };
+  return writtenOf({ status, json: problemOf(denial), headers });
 }

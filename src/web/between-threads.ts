@@ -20,11 +20,16 @@ export interface Ask {
   readonly body: Uint8Array | undefined;
 }
 
-export interface Answer {
-  /** The route that answered, for the count. */
-  readonly handler: string;
+/** What the app answers. Names of headers are in lower case. */
+export interface Written {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array<ArrayBuffer>;
+}
+
+export interface Answer extends Written {
+  /** The route that answered, for the count. */
+  readonly handler: string;
   readonly body: Uint8Array<ArrayBuffer>;
   /** The body is only the beginning: what happens from then on follows. */
   readonly joined?: Joined;

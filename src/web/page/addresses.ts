@@ -1,7 +1,7 @@
 /** The addresses of the page, as the API has its own. What answers at them is loaded when somebody opens one. */
 import type { Need } from '../access.ts';
 
-interface PageRoute {
+export interface PageRoute {
   readonly method: 'get' | 'post';
   /** Parameters in braces. */
   readonly path: string;

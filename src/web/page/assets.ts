@@ -1,6 +1,7 @@
 /** Scripts and styles of the page, from the packages as they are installed. Nothing is kept in memory. */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import type { Written } from '../between-threads.ts';
 import { noSuchAddress } from '../problem.ts';
 
 const javascript = 'text/javascript; charset=utf-8';
@@ -18,7 +19,7 @@ const assets: Readonly<Record<string, { readonly type: string; readonly file: ()
   'live.js': { type: javascript, file: () => own('live.js') },
 };
 
-export async function assetOf(name: string): Promise<Response> {
+export async function assetOf(name: string): Promise<Written> {
   const asset = Object.hasOwn(assets, name) ? assets[name] : undefined;
   if (!asset) throw noSuchAddress();
   const headers = {
@@ -27,5 +28,5 @@ export async function assetOf(name: string): Promise<Response> {
     // Its address changes with each start.
     'cache-control': 'public, max-age=31536000, immutable',
   };
-  return new Response(new Uint8Array(await readFile(asset.file())), { headers });
+  return { status: 200, headers, body: new Uint8Array(await readFile(asset.file())) };
 }

@@ -5,6 +5,7 @@ import { parse } from 'hono/utils/cookie';
 import { Refusal } from '../../domain/words/refusal.ts';
 import { admitOrigin, authorOf, type Caller, type Scope, sessionCookie, signedIn, signIn } from '../access.ts';
 import type { AppOptions } from '../app-options.ts';
+import type { Ask, Written } from '../between-threads.ts';
 import { Denial, problems } from '../problem.ts';
 import type { PageName } from './addresses.ts';
 import { assetOf } from './assets.ts';
@@ -21,7 +22,8 @@ import { chinese, english } from './texts.ts';
 
 interface Visiting {
   readonly options: AppOptions;
-  readonly request: Request;
+  readonly ask: Ask;
+  readonly url: URL;
   readonly caller: Caller;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, string>>;
@@ -42,7 +44,7 @@ const safe = {
 } as const;
 
 /** Throws only what is no answer to a person: a mistake of ours. */
-export async function answerVisit(name: PageName, visiting: Visiting): Promise<Response> {
+export async function answerVisit(name: PageName, visiting: Visiting): Promise<Written> {
   if (name === 'asset') return assetOf(visiting.params.file ?? '');
   const visit = visitOf(visiting);
   try {
@@ -54,58 +56,58 @@ export async function answerVisit(name: PageName, visiting: Visiting): Promise<R
 }
 
 /** For who may not come in: the way to sign in, or what is wrong. */
-export async function denyVisit(visiting: Visiting, denial: Denial): Promise<Response> {
+export async function denyVisit(visiting: Visiting, denial: Denial): Promise<Written> {
   const visit = visitOf(visiting);
   if (denial.status !== 401) return failedPage(visit, denial, visiting);
   return seeOther(`${visit.base}/sign-in?to=${encodeURIComponent(visit.here)}`);
 }
 
-function visitOf({ options, request, caller, params, query, body }: Visiting): Visit {
+function visitOf({ options, ask, url, caller, params, query, body }: Visiting): Visit {
   const { operations, externalUrl, program } = options;
-  const cookies = request.headers.get('cookie') ?? undefined;
+  const { headers } = ask;
+  const { cookie: cookies } = headers;
   const tokens = options.tokens();
   const known = signedIn(cookies, tokens);
-  const lang = languageOf(parse(cookies ?? '', languageCookie)[languageCookie], request.headers.get('accept-language'));
+  const lang = languageOf(parse(cookies ?? '', languageCookie)[languageCookie], headers['accept-language']);
   return {
     operations,
     texts: languages[lang],
     lang,
     base: externalUrl === undefined ? '' : new URL(externalUrl).pathname.replace(/\/+$/, ''),
     program,
-    here: hereOf(request),
+    here: hereOf(ask, url),
     signedInAs: known?.name,
     mayOperate: caller.kind === 'socket' || mayOperate(known?.scope),
     hasTokens: tokens.length > 0,
     author: authorOf(caller, undefined),
     params,
     query,
-    form: formOf(request, body),
+    form: formOf(ask, body),
     now: options.clock.now(),
     startedAt: options.startedAt,
   };
 }
 
 /** Where somebody is, or was when he sent a form: what a form is sent to cannot be opened. */
-function hereOf({ method, url }: Request): string {
-  const { pathname, search } = new URL(url);
+function hereOf({ method }: Ask, { pathname, search }: URL): string {
   return method === 'POST' ? (/^\/(?:holds|tasks\/[^/]+\/[^/]+)/.exec(pathname)?.[0] ?? '/') : pathname + search;
 }
 
 const mayOperate = (scope: Scope | undefined): boolean => scope === 'operate' || scope === 'admin';
 
 /** What somebody chose, else the first of the browser's languages that is here. */
-function languageOf(chosen: string | undefined, accepted: string | null): 'en' | 'zh' {
+function languageOf(chosen: string | undefined, accepted = ''): 'en' | 'zh' {
   if (chosen === 'en' || chosen === 'zh') return chosen;
-  const wanted = parseAccept(accepted ?? '').map(({ type, q }) => (q > 0 ? type.slice(0, 2).toLowerCase() : ''));
+  const wanted = parseAccept(accepted).map(({ type, q }) => (q > 0 ? type.slice(0, 2).toLowerCase() : ''));
   return wanted.find((tag) => tag in languages) === 'zh' ? 'zh' : 'en';
 }
 
-function formOf({ headers }: Request, body: string): Readonly<Record<string, string>> {
-  const isForm = /^application\/x-www-form-urlencoded\s*(;|$)/i.test(headers.get('content-type') ?? '');
+function formOf({ headers }: Ask, body: string): Readonly<Record<string, string>> {
+  const isForm = /^application\/x-www-form-urlencoded\s*(;|$)/i.test(headers['content-type'] ?? '');
   return isForm ? Object.fromEntries(new URLSearchParams(body)) : {};
 }
 
-type Answering = (visit: Visit, visiting: Visiting) => Response | Promise<Response>;
+type Answering = (visit: Visit, visiting: Visiting) => Written | Promise<Written>;
 
 const shown =
   (page: (visit: Visit, visiting: Visiting) => Page | Promise<Page>): Answering =>
@@ -149,18 +151,18 @@ const answers = {
     return seeOther(`${visit.base}/holds`);
   },
   'sign-in': shown((visit) => signInPage(visit, false)),
-  'signing-in': (visit, { options, request }) => {
-    admitForm(request, options.externalUrl);
+  'signing-in': (visit, { options, ask }) => {
+    admitForm(ask, options.externalUrl);
     const session = signIn(visit.form.token?.trim() ?? '', options.tokens());
     if (session === undefined) return pageResponse(visit, signInPage(visit, true));
     return seeOther(visit.base + ownPath(visit.form.to), cookie(sessionCookie, session, visit, options, 'HttpOnly'));
   },
-  'sign-out': (visit, { options, request }) => {
-    admitForm(request, options.externalUrl);
+  'sign-out': (visit, { options, ask }) => {
+    admitForm(ask, options.externalUrl);
     return seeOther(`${visit.base}/`, cookie(sessionCookie, '', visit, options, 'HttpOnly; Max-Age=0'));
   },
-  language: (visit, { options, request }) => {
-    admitForm(request, options.externalUrl);
+  language: (visit, { options, ask }) => {
+    admitForm(ask, options.externalUrl);
     const lang = visit.form.lang === 'zh' ? 'zh' : 'en';
     return seeOther(
       visit.base + ownPath(visit.form.to),
@@ -176,8 +178,8 @@ const pathOf = ({ account = '', id = '' }: Visit['params']): string =>
 const ownPath = (to: string | undefined): string =>
   to !== undefined && /^\/(?![/\\])[\x21-\x7e]*$/.test(to) && to.length < 2_000 ? to : '/';
 
-const admitForm = ({ headers }: Request, externalUrl: string | undefined): void =>
-  admitOrigin(headers.get('origin') ?? undefined, headers.get('host') ?? undefined, externalUrl);
+const admitForm = ({ headers: { origin, host } }: Ask, externalUrl: string | undefined): void =>
+  admitOrigin(origin, host, externalUrl);
 
 function cookie(
   name: string,
@@ -206,13 +208,13 @@ ${wrong ? html`<p role="alert" class="bad">✗ ${texts.wrongToken}</p>` : ''}
   };
 }
 
-async function pageResponse(visit: Visit, page: Page): Promise<Response> {
+async function pageResponse(visit: Visit, page: Page): Promise<Written> {
   const headers = { ...safe, 'content-type': 'text/html; charset=utf-8', vary: 'accept-language, cookie' };
-  return new Response(String(await framed(visit, page)), { status: page.status ?? 200, headers });
+  return { status: page.status ?? 200, headers, body: String(await framed(visit, page)) };
 }
 
 /** What to type about a refusal is for the command line, what to GET for programs: here there are buttons. */
-function failedPage(visit: Visit, error: Denial | Refusal, { request }: Visiting): Promise<Response> {
+function failedPage(visit: Visit, error: Denial | Refusal, { ask }: Visiting): Promise<Written> {
   const { texts, base, here, lang } = visit;
   const title = texts.problems[error.code];
   const [message, hint] =
@@ -222,7 +224,7 @@ function failedPage(visit: Visit, error: Denial | Refusal, { request }: Visiting
         ? error.chinese
         : [error.message, error.hint];
   const back =
-    request.method === 'POST'
+    ask.method === 'POST'
       ? html`<a href="${base}${here}">${texts.back}</a>`
       : html`<a href="${base}/">${texts.home}</a>`;
   return pageResponse(visit, {
@@ -232,8 +234,8 @@ function failedPage(visit: Visit, error: Denial | Refusal, { request }: Visiting
   });
 }
 
-const seeOther = (location: string, setCookie?: string): Response =>
-  new Response(null, {
-    status: 303,
-    headers: { ...safe, location, ...(setCookie === undefined ? {} : { 'set-cookie': setCookie }) },
-  });
+const seeOther = (location: string, setCookie?: string): Written => ({
+  status: 303,
+  headers: { ...safe, location, ...(setCookie === undefined ? {} : { 'set-cookie': setCookie }) },
+  body: '',
+});

@@ -9,11 +9,13 @@
  * Node load its compiler, and 30 MiB of that would be counted as the daemon's.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { isMainThread } from 'node:worker_threads';
 
 const mib = 1024 * 1024;
 const everyMs = 5;
 
-let delay = monitorEventLoopDelay({ resolution: everyMs });
+/** @type {ReturnType<typeof monitorEventLoopDelay> | undefined} */
+let delay;
 let longestCpuMs = 0;
 /** @type {NodeJS.Timeout | undefined} */
 let rounds;
@@ -33,30 +35,32 @@ function watchTurns() {
   }, everyMs).unref();
 }
 
-process.on('message', (message) => {
-  if (message === 'start' || message === 'stop') {
-    delay.disable();
-    clearInterval(rounds);
-    if (message === 'stop') return;
-    delay = monitorEventLoopDelay({ resolution: everyMs });
-    delay.enable();
-    longestCpuMs = 0;
-    rounds = watchTurns();
-    return;
-  }
-  const { user, system } = process.cpuUsage();
-  const memory = process.memoryUsage();
-  /** @type {import('./reading.ts').Reading} */
-  const reading = {
-    cpuMs: (user + system) / 1_000,
-    rssMiB: memory.rss / mib,
-    peakRssMiB: process.resourceUsage().maxRSS / 1_024,
-    heapMiB: memory.heapUsed / mib,
-    externalMiB: memory.external / mib,
-    longestTurnMs: Math.max(0, delay.max / 1e6 - everyMs),
-    longestTurnCpuMs: longestCpuMs,
-    p99TurnMs: Math.max(0, delay.percentile(99) / 1e6 - everyMs),
-  };
-  process.send?.(reading);
-});
+// A thread loads this too, and what it measures is the process.
+if (isMainThread)
+  process.on('message', (message) => {
+    if (message === 'start' || message === 'stop') {
+      delay?.disable();
+      clearInterval(rounds);
+      if (message === 'stop') return;
+      delay = monitorEventLoopDelay({ resolution: everyMs });
+      delay.enable();
+      longestCpuMs = 0;
+      rounds = watchTurns();
+      return;
+    }
+    const { user, system } = process.cpuUsage();
+    const memory = process.memoryUsage();
+    /** @type {import('./reading.ts').Reading} */
+    const reading = {
+      cpuMs: (user + system) / 1_000,
+      rssMiB: memory.rss / mib,
+      peakRssMiB: process.resourceUsage().maxRSS / 1_024,
+      heapMiB: memory.heapUsed / mib,
+      externalMiB: memory.external / mib,
+      longestTurnMs: Math.max(0, (delay?.max ?? 0) / 1e6 - everyMs),
+      longestTurnCpuMs: longestCpuMs,
+      p99TurnMs: Math.max(0, (delay?.percentile(99) ?? 0) / 1e6 - everyMs),
+    };
+    process.send?.(reading);
+  });
 process.channel?.unref();
