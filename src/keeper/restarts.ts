@@ -81,9 +81,12 @@ export class Restarts {
     const answer = await this.#options.cloud().restart(task, permit, this.#options.mayCall);
     const answeredAt = this.#desk.now();
     const { memory } = this.#desk;
-    const now = memory.ledger.tasks.get(record.taskId);
-    if (now?.attempt?.id === intent.attemptId)
-      memory.tell(...answerEvents(memory.ledger, now, now.attempt, answer, clock.monotonic() - startedAt, answeredAt));
+    const asked = memory.ledger.tasks.get(record.taskId);
+    const durationMs = clock.monotonic() - startedAt;
+    if (asked?.attempt?.id === intent.attemptId)
+      memory.tell(
+        ...answerEvents(memory.ledger, { record: asked, attempt: asked.attempt, answer, durationMs, now: answeredAt }),
+      );
     await this.#desk.commitOrComplain('the answer to a restart could not be saved: the next save includes it');
     this.#options.onAnswer();
     return answer;

@@ -228,9 +228,10 @@ export class Story {
 
   answer(seconds: number, taskId: string, answer: RestartAnswer): this {
     this.#now = seconds;
-    const { attempt } = this.record(taskId);
+    const record = this.record(taskId);
+    const { attempt } = record;
     if (!attempt) throw new Error(`${taskId} has no attempt to answer`);
-    this.tell(answerEvents(this.ledger, this.record(taskId), attempt, answer, 100, at(seconds)));
+    this.tell(answerEvents(this.ledger, { record, attempt, answer, durationMs: 100, now: at(seconds) }));
     return this;
   }
 

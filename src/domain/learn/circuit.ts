@@ -17,19 +17,22 @@ const throttleFirstMs = 5_000;
 const throttleMaxMs = 60_000;
 const listProbeMaxMs = 5 * 60_000;
 
+/** The answer to one restart, and what it was asked for. */
+interface Answered {
+  readonly record: TaskRecord;
+  readonly attempt: Attempt;
+  readonly answer: RestartAnswer;
+  readonly durationMs: number;
+  readonly now: number;
+}
+
 /**
  * All facts that follow from one answer, in their order; the first is the answer itself. An operator's restart that
  * counts makes its task forget what failed before; one that was given back was none.
  */
-export function answerEvents(
-  ledger: Ledger,
-  record: TaskRecord,
-  attempt: Attempt,
-  answer: RestartAnswer,
-  durationMs: number,
-  now: number,
-): Event[] {
-  const events = eventsOf(ledger, record, attempt, answer, durationMs, now);
+export function answerEvents(ledger: Ledger, answered: Answered): Event[] {
+  const { record, attempt, now } = answered;
+  const events = eventsOf(ledger, answered);
   if (attempt.trigger !== 'manual' || events.some(({ type }) => type === 'restart-given-back')) return events;
   const { taskId, group } = record;
   const about = { at: now, account: ledger.account, taskId, group } as const;
@@ -39,31 +42,18 @@ export function answerEvents(
   return events;
 }
 
-function eventsOf(
-  ledger: Ledger,
-  record: TaskRecord,
-  attempt: Attempt,
-  answer: RestartAnswer,
-  durationMs: number,
-  now: number,
-): Event[] {
-  const events: Event[] = [];
-  const group = record.group ?? '';
-  const about = {
-    at: now,
-    account: ledger.account,
-    taskId: record.taskId,
-    group,
-    attemptId: attempt.id,
-    trigger: attempt.trigger,
-  };
+function eventsOf(ledger: Ledger, answered: Answered): Event[] {
+  const { record, attempt, answer, durationMs, now } = answered;
+  const { taskId, group = '' } = record;
+  const { id: attemptId, trigger } = attempt;
+  const about = { at: now, account: ledger.account, taskId, group, attemptId, trigger };
   const failure = answer.kind === 'accepted' ? undefined : answer.failure;
   const { restart } = ledger.accountRecord.circuits;
-  const towardsCircuit = failure !== undefined && countsTowards(restart, record, attempt, answer, failure, now);
-  events.push({ ...about, type: 'restart-answered', answer, durationMs, towardsCircuit });
+  const towardsCircuit = failure !== undefined && countsTowards(restart, answered, failure);
+  const events: Event[] = [{ ...about, type: 'restart-answered', answer, durationMs, towardsCircuit }];
 
   if (failure === undefined) return [...events, ...closeRestartCircuit(ledger, now)];
-  const manual = attempt.trigger === 'manual';
+  const manual = trigger === 'manual';
   const alone = answer.kind !== 'not-sent' && isThrottledAlone(ledger, record);
   if (answer.kind === 'not-sent' || (answer.kind === 'throttled' && (manual || !alone))) {
     events.push({ ...about, type: 'restart-given-back', why: answer.kind, failedAt: undefined });
@@ -73,12 +63,8 @@ function eventsOf(
   // Whatever else it says: not before that.
   if (failure.retryAfterMs !== undefined && !alone) events.push(...throttle(ledger, attempt, failure, now));
   const means = classMeanings[failure.class];
-  if (speaksOfAccount(ledger, record, failure)) {
-    events.push(openOrProbed(restart, ledger.account, failure, true, now));
-    return [...events, { ...about, type: 'restart-given-back', why: 'circuit', failedAt: undefined }];
-  }
-  if (restart.kind === 'open' && means.restartCircuit !== 'nothing') {
-    events.push(openOrProbed(restart, ledger.account, failure, false, now));
+  if (speaksOfAccount(ledger, record, failure) || (restart.kind === 'open' && means.restartCircuit !== 'nothing')) {
+    events.push(openOrProbed(ledger, failure, true, now));
     return [...events, { ...about, type: 'restart-given-back', why: 'circuit', failedAt: undefined }];
   }
   const failed = answer.kind === 'throttled' || (answer.kind === 'refused' && (means.attempt !== 'doubted' || manual));
@@ -86,18 +72,7 @@ function eventsOf(
     const row = record.row + (manual ? 0 : 1);
     events.push({ ...about, type: 'restart-failed', cause: failure.code ?? failure.class, class: failure.class, row });
   }
-  if (towardsCircuit && restart.kind === 'closed')
-    events.push(
-      ...openInARow(
-        ledger,
-        restart.streak,
-        { taskId: record.taskId, attemptId: attempt.id, denied: means.restartCircuit === 'denies', at: now },
-        failed,
-        failure,
-        now,
-      ),
-    );
-  return events;
+  return towardsCircuit ? [...events, ...openInARow(ledger, answered, failure, failed)] : events;
 }
 
 /**
@@ -115,11 +90,8 @@ function speaksOfAccount({ accountRecord }: Ledger, record: TaskRecord, failure:
 /** Whether this answer is one of those that open the circuit when there are enough of them in a row. */
 function countsTowards(
   circuit: RestartCircuit,
-  record: TaskRecord,
-  attempt: Attempt,
-  answer: RestartAnswer,
+  { record, attempt, answer, now }: Answered,
   failure: CallFailure,
-  now: number,
 ): boolean {
   const { restartCircuit } = classMeanings[failure.class];
   if (attempt.trigger === 'manual' || (restartCircuit !== 'counts' && restartCircuit !== 'denies')) return false;
@@ -129,47 +101,40 @@ function countsTowards(
   return !excused && !record.outage?.failedInStretch;
 }
 
-const openOrProbed = (
-  circuit: RestartCircuit,
-  account: string,
-  failure: CallFailure,
-  atOnce: boolean,
-  at: number,
-): Event =>
-  circuit.kind === 'closed'
-    ? { type: 'circuit-opened', at, account, circuit: 'restart', failure, atOnce }
-    : { type: 'circuit-probed', at, account, circuit: 'restart', failure };
+const openOrProbed = ({ account, accountRecord }: Ledger, failure: CallFailure, atOnce: boolean, at: number): Event => {
+  const about = { at, account, circuit: 'restart', failure } as const;
+  const isClosed = accountRecord.circuits.restart.kind === 'closed';
+  return isClosed ? { ...about, type: 'circuit-opened', atOnce } : { ...about, type: 'circuit-probed' };
+};
 
 /** Opens the circuit if this answer makes enough of its kind on two tasks, and gives back what failed in that row. */
 function openInARow(
   ledger: Ledger,
-  streak: readonly StretchEntry[],
-  newest: StretchEntry,
-  failed: boolean,
+  { record: { taskId }, attempt: { id: attemptId }, now: at }: Answered,
   failure: CallFailure,
-  now: number,
+  failed: boolean,
 ): Event[] {
-  const all = [...streak, newest];
-  const alike = all.filter(({ denied }) => denied === newest.denied);
-  const enough = newest.denied ? denialsThatOpen : rowThatOpens;
-  if (alike.length < enough || new Set(alike.map(({ taskId }) => taskId)).size < tasksThatOpen) return [];
-  const events: Event[] = [
-    openOrProbed({ kind: 'closed', streak, unansweredExcusedUntil: undefined }, ledger.account, failure, false, now),
-  ];
+  const { restart } = ledger.accountRecord.circuits;
+  if (restart.kind === 'open') return [];
+  const denied = classMeanings[failure.class].restartCircuit === 'denies';
+  const all: readonly StretchEntry[] = [...restart.streak, { taskId, attemptId, denied, at }];
+  const alike = all.filter((entry) => entry.denied === denied);
+  const enough = denied ? denialsThatOpen : rowThatOpens;
+  if (alike.length < enough || new Set(alike.map((entry) => entry.taskId)).size < tasksThatOpen) return [];
+  const events: Event[] = [openOrProbed(ledger, failure, false, at)];
   for (const entry of all) {
     const record = ledger.tasks.get(entry.taskId);
     if (!record) continue;
-    const failedAt = entry === newest ? (failed ? now : undefined) : failedAtOf(ledger, record, entry);
     events.push({
       type: 'restart-given-back',
-      at: now,
+      at,
       account: ledger.account,
       taskId: entry.taskId,
       group: record.group ?? '',
       attemptId: entry.attemptId,
       trigger: 'auto',
       why: 'circuit',
-      failedAt,
+      failedAt: entry.attemptId === attemptId ? (failed ? at : undefined) : failedAtOf(ledger, record, entry),
     });
   }
   return events;

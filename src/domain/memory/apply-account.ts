@@ -17,25 +17,10 @@ const maxStreakKept = 50;
 export function applyToAccount(account: AccountRecord, event: Event): AccountRecord {
   switch (event.type) {
     case 'poll-completed':
-      return {
-        ...polled(account, event.durationMs),
-        lastComplete: {
-          startedAt: event.startedAt,
-          finishedAt: event.at,
-          tasks: event.tasks,
-          unlisted: event.failedCloudGroups,
-        },
-        suspect: undefined,
-      };
+      return { ...listed(account, event, event.tasks, event.failedCloudGroups), suspect: undefined };
     case 'poll-suspect':
       return {
-        ...polled(account, event.durationMs),
-        lastComplete: {
-          startedAt: event.startedAt,
-          finishedAt: event.at,
-          tasks: event.before,
-          unlisted: account.lastComplete?.unlisted ?? [],
-        },
+        ...listed(account, event, event.before, account.lastComplete?.unlisted ?? []),
         suspect: { since: account.suspect?.since ?? event.at, before: event.before },
         failing: oneMore(account.failing, 'suspect', undefined),
       };
@@ -90,6 +75,17 @@ const polled = (account: AccountRecord, durationMs: number): AccountRecord => ({
   pollDurationsMs: [...account.pollDurationsMs, durationMs].slice(-pollDurationsKept),
 });
 
+/** The number of tasks, and the cloud groups that lack, are what the next list is compared with. */
+const listed = (
+  account: AccountRecord,
+  { durationMs, startedAt, at: finishedAt }: Extract<Event, { type: 'poll-completed' | 'poll-suspect' }>,
+  tasks: number,
+  unlisted: readonly string[],
+): AccountRecord => ({
+  ...polled(account, durationMs),
+  lastComplete: { startedAt, finishedAt, tasks, unlisted },
+});
+
 const closed: RestartCircuit = { kind: 'closed', streak: [], unansweredExcusedUntil: undefined };
 
 function applyToCircuits(account: AccountRecord, event: Event): AccountRecord {
@@ -126,7 +122,7 @@ function applyToCircuits(account: AccountRecord, event: Event): AccountRecord {
     }
     case 'restart-given-back':
       if (restart.kind === 'closed' || event.why !== 'circuit') return account;
-      return withCircuits(account, { restart: { ...restart, stretch: triedIn(restart.stretch, event) } });
+      return withCircuits(account, { restart: { ...restart, stretch: oneMoreTried(restart.stretch, event) } });
     case 'restart-worked':
       if (restart.kind === 'open' || !event.unanswered) return account;
       return withCircuits(account, {
@@ -148,7 +144,7 @@ function afterAnswer(circuit: RestartCircuit, event: Extract<TaskEvent, { type: 
 }
 
 /** The stretch after one more try; those that opened it are in it already, with the time of their answer. */
-function triedIn(
+function oneMoreTried(
   stretch: readonly StretchEntry[],
   { taskId, attemptId, at }: Extract<TaskEvent, { type: 'restart-given-back' }>,
 ): readonly StretchEntry[] {
