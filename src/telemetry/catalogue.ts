@@ -36,18 +36,15 @@ interface MetricSpec {
 /** Why a task of a group waits. `unmanaged` tasks have no group, so they have no series. */
 export const waitReasons: readonly Reason[] = reasons.filter((reason) => reason !== 'unmanaged');
 
-/** Why a poll failed: an error class, or a list that lost too many tasks to be believed. */
-export const pollFailureClasses = pollTroubles;
-
 /** The classes that can open the restart circuit. An open list circuit can come to tell any. */
 export const restartCircuitClasses = errorClasses.filter((name) => classMeanings[name].restartCircuit !== 'nothing');
 
-export const lanes = ['restart', 'verify', 'poll', 'other'] as const satisfies readonly Lane[];
-export const triggers = ['auto', 'manual'] as const;
+const lanes = ['restart', 'verify', 'poll', 'other'] as const satisfies readonly Lane[];
+const triggers = ['auto', 'manual'] as const;
 const stages = ['quarantined', 'abandoned'] as const;
-export const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
-export const storeOperations = ['open', 'migrate', 'load', 'save', 'events', 'prune', 'lock'] as const;
+const storeOperations = ['open', 'migrate', 'load', 'save', 'events', 'prune', 'lock'] as const;
 
 const owned = 'while this process owns the account';
 const manyDown = `${owned} and five or more of its tasks are down`;
@@ -121,7 +118,7 @@ export const catalogue = {
   poll_failures_total: counter(
     'Polls that failed, by error class; suspect: the list lost more than half of its tasks',
     ['account', 'class'],
-    { values: { class: pollFailureClasses } },
+    { values: { class: pollTroubles } },
   ),
   poll_duration_seconds: histogram('How long polls took, from the first request to the last answer', ofAccount, {
     buckets: pollSeconds,

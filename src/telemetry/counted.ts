@@ -5,7 +5,7 @@
  */
 
 import type { CloudTrace } from '../domain/ports/cloud-port.ts';
-import { type Event, endings } from '../domain/words/events.ts';
+import type { Event } from '../domain/words/events.ts';
 import {
   type CallFailure,
   classMeanings,
@@ -14,8 +14,8 @@ import {
   seenFailures,
 } from '../domain/words/failure.ts';
 import { anyMatches, type Policies } from '../domain/words/policy.ts';
-import { lanes, logLevels, pollFailureClasses, storeOperations, triggers, waitReasons } from './catalogue.ts';
-import { createCounter, createHistogram, type Keep } from './series.ts';
+import { type CounterName, type HistogramName, type MetricName, metricNames, specOf } from './catalogue.ts';
+import { type Counter, createCounter, createHistogram, type Histogram, type Keep } from './series.ts';
 
 /**
  * By action, the pairs that its failures can come to as labels: the cloud's codes, and for failures without a known
@@ -28,41 +28,37 @@ export const secondsOf = (ms: number) => Math.max(0, ms) / 1000;
 
 export const pairKey = (account: string, name: string) => `${account}\u0000${name}`;
 
-export function createCounted() {
-  const counted = {
-    logMessages: createCounter('log_messages_total'),
-    logDropped: createCounter('log_messages_dropped_total'),
-    httpRequests: createCounter('http_requests_total'),
-    storeErrors: createCounter('store_errors_total'),
-    storeDuration: createHistogram('store_operation_duration_seconds'),
-    transitions: createCounter('lease_transitions_total'),
-    polls: createCounter('polls_total'),
-    pollFailures: createCounter('poll_failures_total'),
-    pollDuration: createHistogram('poll_duration_seconds'),
-    malformed: createCounter('malformed_items_total'),
-    requests: createCounter('api_requests_total'),
-    apiErrors: createCounter('api_errors_total'),
-    requestDuration: createHistogram('api_request_duration_seconds'),
-    gateWait: createHistogram('api_rate_limit_wait_seconds'),
-    restarts: createCounter('restarts_total'),
-    shadows: createCounter('shadow_restarts_total'),
-    restartFailures: createCounter('restart_failures_total'),
-    withheld: createCounter('restarts_withheld_total'),
-    outages: createCounter('outages_total'),
-    endings: createCounter('outage_endings_total'),
-    outageDuration: createHistogram('outage_duration_seconds'),
-    expected: createCounter('task_expected_seconds_total'),
-    downtime: createCounter('task_downtime_seconds_total'),
-  };
-  counted.logDropped.add([], 0);
-  for (const level of logLevels) counted.logMessages.add([level], 0);
-  for (const operation of storeOperations) {
-    counted.storeErrors.add([operation], 0);
-    counted.storeDuration.zero([operation]);
-  }
+/** Calls sent for one task are counted beside them, since tasks come and go by the thousand. */
+type Counted = Exclude<CounterName, 'task_restarts_total'>;
+type Counters = { readonly [Name in Counted]: Counter<Name> } & {
+  readonly [Name in HistogramName]: Histogram<Name>;
+};
+
+/** Every counter and histogram of the catalogue. */
+export function createCounted(): Counters {
+  const counted = Object.fromEntries(
+    metricNames.flatMap((name) => {
+      const { type } = specOf(name);
+      if (type === 'gauge' || name === 'task_restarts_total') return [];
+      return [[name, type === 'counter' ? createCounter(name as CounterName) : createHistogram(name as HistogramName)]];
+    }),
+  ) as unknown as Counters;
+  zero(counted, {});
   return counted;
 }
-export type Counters = ReturnType<typeof createCounted>;
+
+/** Makes the series that can be foreseen: each label has a name that is given here, or its values are a closed set. */
+function zero(counted: Counters, given: Readonly<Record<string, string>>): void {
+  for (const [name, series] of Object.entries(counted)) {
+    const { labels, values = {} } = specOf(name as MetricName);
+    let rows: readonly (readonly string[])[] = [[]];
+    for (const label of labels) {
+      const known = values[label] ?? (given[label] === undefined ? [] : [given[label]]);
+      rows = rows.flatMap((row) => known.map((value) => [...row, value]));
+    }
+    for (const row of rows) series.zero(row as never);
+  }
+}
 
 /** A call went out for it. What never left is none. */
 export const isCallSent = (event: Event): event is Extract<Event, { type: 'restart-answered' }> =>
@@ -72,23 +68,23 @@ export function recordAccount(counted: Counters, event: Event): void {
   const { account } = event;
   switch (event.type) {
     case 'poll-completed':
-      counted.malformed.add([account], event.malformedItems);
+      counted.malformed_items_total.add([account], event.malformedItems);
       break;
     case 'poll-failed':
-      counted.pollFailures.add([account, event.failure.class]);
+      counted.poll_failures_total.add([account, event.failure.class]);
       break;
     case 'poll-suspect':
-      counted.pollFailures.add([account, 'suspect']);
+      counted.poll_failures_total.add([account, 'suspect']);
       break;
     case 'owner-gained':
     case 'owner-lost':
-      counted.transitions.add([account]);
+      counted.lease_transitions_total.add([account]);
       return;
     default:
       return;
   }
-  counted.polls.add([account]);
-  counted.pollDuration.observe([account], secondsOf(event.durationMs));
+  counted.polls_total.add([account]);
+  counted.poll_duration_seconds.observe([account], secondsOf(event.durationMs));
 }
 
 /** Events without a counter here show in gauges, or in the log alone. */
@@ -97,27 +93,28 @@ export function recordGroup(counted: Counters, known: ReadonlySet<string>, event
   switch (event.type) {
     case 'restart-answered':
       // Counted when answered, not when intended: an intent that was never sent is no call.
-      if (isCallSent(event)) counted.restarts.add([account, group, event.trigger === 'manual' ? 'manual' : 'auto']);
+      if (isCallSent(event))
+        counted.restarts_total.add([account, group, event.trigger === 'manual' ? 'manual' : 'auto']);
       return;
     case 'restart-shadowed':
-      counted.shadows.add([account, group]);
+      counted.shadow_restarts_total.add([account, group]);
       return;
     case 'restart-failed':
-      counted.restartFailures.add([account, group, causeLabel(known, event.cause)]);
+      counted.restart_failures_total.add([account, group, causeLabel(known, event.cause)]);
       return;
     case 'restart-withheld':
-      counted.withheld.add([account, group, event.reason]);
+      counted.restarts_withheld_total.add([account, group, event.reason]);
       return;
     case 'outage-opened':
-      counted.outages.add([account, group]);
+      counted.outages_total.add([account, group]);
       return;
     case 'outage-ended':
-      counted.endings.add([account, group, event.ending]);
-      counted.outageDuration.observe([account, group], secondsOf(event.durationMs));
+      counted.outage_endings_total.add([account, group, event.ending]);
+      counted.outage_duration_seconds.observe([account, group], secondsOf(event.durationMs));
       return;
     case 'time-accounted':
-      counted.expected.add([account, group], secondsOf(event.expectedMs));
-      counted.downtime.add([account, group], secondsOf(event.downtimeMs));
+      counted.task_expected_seconds_total.add([account, group], secondsOf(event.expectedMs));
+      counted.task_downtime_seconds_total.add([account, group], secondsOf(event.downtimeMs));
       return;
     default:
       return;
@@ -127,9 +124,9 @@ export function recordGroup(counted: Counters, known: ReadonlySet<string>, event
 export function recordRequest(counted: Counters, known: ReadonlySet<string>, trace: CloudTrace): void {
   if (trace.kind !== 'request') return;
   const { account, action, failure } = trace;
-  counted.requests.add([account, action]);
-  counted.requestDuration.observe([account, action], secondsOf(trace.durationMs));
-  if (failure) counted.apiErrors.add([account, action, codeLabel(known, failure), failure.class]);
+  counted.api_requests_total.add([account, action]);
+  counted.api_request_duration_seconds.observe([account, action], secondsOf(trace.durationMs));
+  if (failure) counted.api_errors_total.add([account, action, codeLabel(known, failure), failure.class]);
 }
 
 /** Codes as labels: a known code stays, another becomes `other`, none becomes the class. */
@@ -174,16 +171,11 @@ export function configureSeries(counted: Counters, knownCodes: KnownCodes, accou
 }
 
 function zeroAccount(counted: Counters, knownCodes: KnownCodes, account: string): void {
-  counted.transitions.add([account], 0);
-  counted.polls.add([account], 0);
-  counted.malformed.add([account], 0);
-  counted.pollDuration.zero([account]);
-  for (const name of pollFailureClasses) counted.pollFailures.add([account, name], 0);
-  for (const lane of lanes) counted.gateWait.zero([account, lane]);
+  zero(counted, { account });
   for (const [action, pairs] of Object.entries(knownCodes)) {
-    counted.requests.add([account, action], 0);
-    counted.requestDuration.zero([account, action]);
-    for (const pair of pairs) counted.apiErrors.add([account, action, pair.code, pair.class], 0);
+    counted.api_requests_total.zero([account, action]);
+    counted.api_request_duration_seconds.zero([account, action]);
+    for (const pair of pairs) counted.api_errors_total.zero([account, action, pair.code, pair.class]);
   }
 }
 
@@ -192,16 +184,8 @@ const canFail = ({ class: name }: { readonly class: ErrorClass }) =>
   ['failed', 'doubted'].includes(classMeanings[name].attempt);
 
 function zeroGroup(counted: Counters, knownCodes: KnownCodes, account: string, group: string): void {
-  for (const trigger of triggers) counted.restarts.add([account, group, trigger], 0);
-  counted.shadows.add([account, group], 0);
-  for (const code of seenFailures) counted.restartFailures.add([account, group, code], 0);
-  for (const pair of Object.values(knownCodes).flat()) {
-    if (canFail(pair)) counted.restartFailures.add([account, group, pair.code], 0);
-  }
-  for (const reason of waitReasons) counted.withheld.add([account, group, reason], 0);
-  counted.outages.add([account, group], 0);
-  for (const ending of endings) counted.endings.add([account, group, ending], 0);
-  counted.outageDuration.zero([account, group]);
-  counted.expected.add([account, group], 0);
-  counted.downtime.add([account, group], 0);
+  zero(counted, { account, group });
+  const answered = Object.values(knownCodes).flat().filter(canFail);
+  for (const code of [...seenFailures, ...answered.map(({ code }) => code)])
+    counted.restart_failures_total.zero([account, group, code]);
 }

@@ -107,11 +107,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     store(trace) {
       state.storeUp = trace.up;
-      counted.storeErrors.add([trace.operation], trace.error === undefined ? 0 : 1);
-      counted.storeDuration.observe([trace.operation], secondsOf(trace.durationMs));
+      counted.store_errors_total.add([trace.operation], trace.error === undefined ? 0 : 1);
+      counted.store_operation_duration_seconds.observe([trace.operation], secondsOf(trace.durationMs));
     },
     gateWait(account, lane, waitedMs) {
-      if (configured.accounts.has(account)) counted.gateWait.observe([account, lane], secondsOf(waitedMs));
+      if (configured.accounts.has(account))
+        counted.api_rate_limit_wait_seconds.observe([account, lane], secondsOf(waitedMs));
     },
     reloadSucceeded: (at, configHash) => {
       state.reloaded = true;
@@ -124,9 +125,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
       state.pageUrl = url;
     },
     loopTick: (account, at) => void state.ticks.set(account, at),
-    logLine: (level) => counted.logMessages.add([level]),
-    logDropped: (lines) => counted.logDropped.add([], lines),
-    httpRequests: ({ handler, code, requests }) => counted.httpRequests.add([handler, String(code)], requests),
+    logLine: (level) => counted.log_messages_total.add([level]),
+    logDropped: (lines) => counted.log_messages_dropped_total.add([], lines),
+    httpRequests: ({ handler, code, requests }) => counted.http_requests_total.add([handler, String(code)], requests),
     configure(accounts) {
       configured = configureSeries(counted, options.knownCodes, accounts);
       openings.keepAccounts(configured.accounts);

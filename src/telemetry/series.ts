@@ -30,7 +30,9 @@ const separator = '\u0000';
 export type Keep = (label: (name: string) => string | undefined) => boolean;
 
 export interface Counter<Name extends CounterName> {
-  /** Adds `by`, 0 or more: 0 makes the series appear. */
+  /** The series appears. */
+  zero(values: LabelValues<Name>): void;
+  /** `by`: 0 or more. */
   add(values: LabelValues<Name>, by?: number): void;
   retain(keep: Keep): void;
   text(): string;
@@ -50,19 +52,16 @@ export function createCounter<Name extends CounterName>(name: Name): Counter<Nam
     name,
     ({ start, value }) => `${start}${numberText(value)}\n`,
   );
-  return {
-    add(values, by = 1) {
-      if (!(by >= 0)) throw new RangeError(`${name} cannot change by ${by}: a counter only grows`);
-      const key = keyOf(values);
-      const known = all.get(key);
-      if (known && by === 0) return;
-      changed();
-      if (known) known.value += by;
-      else all.set(key, { values: [...values], start: flat(sampleStart(name, labelText(labels, values))), value: by });
-    },
-    retain,
-    text,
+  const add = (values: LabelValues<Name>, by = 1) => {
+    if (!(by >= 0)) throw new RangeError(`${name} cannot change by ${by}: a counter only grows`);
+    const key = keyOf(values);
+    const known = all.get(key);
+    if (known && by === 0) return;
+    changed();
+    if (known) known.value += by;
+    else all.set(key, { values: [...values], start: flat(sampleStart(name, labelText(labels, values))), value: by });
   };
+  return { zero: (values) => add(values, 0), add, retain, text };
 }
 
 export function createHistogram<Name extends HistogramName>(name: Name): Histogram<Name> {
