@@ -27,7 +27,6 @@ interface FleetOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly onTrace: (trace: CloudTrace) => void;
-  /** An account is this process's. */
   readonly onOwned?: () => void;
 }
 
@@ -126,7 +125,6 @@ export class Fleet {
       await this.#options.clock.yield();
   }
 
-  /** Tells the metrics when each loop last went round. */
   tellTicks(): void {
     const { clock, metrics } = this.#options;
     for (const keeper of this.keepers())

@@ -27,7 +27,6 @@ export interface Following {
   /** Reads at once, so that what another has just done is shown. */
   refresh(): Promise<void>;
   replicas(): readonly ReplicaSeen[];
-  /** The name of the replica that owns an account. */
   ownerOf(account: string): string | undefined;
 }
 

@@ -10,7 +10,6 @@ import type { Web } from '../web/server.ts';
 import { clearSocketPath } from '../web/unix-socket.ts';
 
 interface FrontOptions {
-  /** Opens the port, and the socket if it is given. */
   readonly open: (socket: string | undefined) => Promise<Web>;
   readonly socket: string;
   readonly store: Store;

@@ -7,7 +7,6 @@ import type { Keeper } from '../keeper/keeper.ts';
 import { nearest } from '../settings/nearest.ts';
 import { eventTypes } from '../telemetry/sentences.ts';
 
-/** Names listed at most. */
 const mostTold = 20;
 
 /** `no group vjp: did you mean vip?`, or the names that there are. */

@@ -40,5 +40,4 @@ export const placeOf = ({ url, password, caFile }: Database): SharedStoreOptions
   ca: caFile === undefined ? undefined : async () => new TextDecoder().decode(await readUserFile(caFile, maxCaBytes)),
 });
 
-/** Where it is, for people. */
 export const nameOf = (store: StoreSettings): string => (store.kind === 'postgres' ? store.url : store.path);

@@ -324,7 +324,6 @@ function viewOf(keeper: Keeper, { current, following }: Running, unmanaged: numb
   };
 }
 
-/** Everything a scrape shows of one account, from one moment. */
 function snapshotOf(keeper: Keeper, running: Running, maxTaskSeries: number): AccountSnapshot {
   const situation = keeper.situation();
   const { groups, down, managed, unmanaged, ending } = groupViews(situation, keeper.cloud.destinationOf);

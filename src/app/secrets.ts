@@ -15,7 +15,6 @@ export async function reveal(secret: Secret): Promise<string> {
   }
 }
 
-/** The API's tokens as they are now. */
 export const accessTokens = (settings: Settings): Promise<readonly AccessToken[]> =>
   Promise.all(
     settings.server.tokens.map(async ({ name, scope, token }) => ({ name, scope, token: await reveal(token) })),

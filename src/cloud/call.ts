@@ -20,7 +20,6 @@ import { apiVersion, type Envelope, parseEnvelope } from './wire.ts';
 /** Of one answer's body, decompressed. */
 const longestAnswerBytes = 16 * 1024 * 1024;
 
-/** What every call of one account needs. */
 export interface CallContext {
   readonly account: string;
   readonly endpoint: URL;
@@ -56,7 +55,6 @@ export type CallEnd =
       readonly failure: CallFailure;
       /** Whether it reached the cloud: the answer says so, nobody knows, or provably not. */
       readonly reached: 'answered' | 'unknown' | 'never-left';
-      /** The keys it was signed with. */
       readonly signedWith: Credentials | undefined;
       /** Its answer told the cloud's time. */
       readonly toldTime: boolean;

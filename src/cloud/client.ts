@@ -43,7 +43,6 @@ export interface CloudOptions {
   readonly endpoint?: string;
   readonly region?: string;
   readonly credentials: CredentialsOptions;
-  /** The process's environment, for credentials from there. */
   readonly env: Environment;
   /** Every call names its cloud group. */
   readonly subAccount: boolean;

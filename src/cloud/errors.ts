@@ -60,7 +60,6 @@ const table: ReadonlyMap<string, ErrorClass> = new Map<string, ErrorClass>(
   Object.entries({ ...commonCodes, ...liveCodes }),
 );
 
-/** One pair of label values. */
 interface CodeAndClass {
   readonly code: string;
   readonly class: ErrorClass;

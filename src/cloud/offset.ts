@@ -22,7 +22,6 @@ export interface ClockOffset {
   sample(date: string | undefined, sentAt: number, answeredAt: number, takenAs?: number): boolean;
   /** The cloud says that our time is wrong: only what it says from here on counts. */
   forget(): void;
-  /** Cloud's clock minus ours, milliseconds; 0 while below 2 s. */
   offsetMs(): number;
 }
 

@@ -35,7 +35,6 @@ export type HttpOutcome =
       readonly status: number;
       /** The `Date` header as it came. */
       readonly date: string | undefined;
-      /** The `Retry-After` header as it came. */
       readonly retryAfter?: string | undefined;
       /** Decompressed. */
       readonly body: Buffer;

@@ -27,7 +27,6 @@ export interface Range {
   readonly to: number;
 }
 
-/** Something wrong at a place in the text. */
 export interface Mistake {
   readonly range: Range;
   readonly path: Path;

@@ -9,7 +9,6 @@ import { fileTrouble, type ReadFile } from '../user-files.ts';
 import { maxFileBytes } from './load.ts';
 import type { Settings } from './settings.ts';
 
-/** How often the files are read. */
 export const lookEveryMs = 500;
 /** So long they must not have changed before they are taken. */
 const standStillMs = 2000;

@@ -6,7 +6,6 @@ import type { AccountSettings, Settings } from './settings.ts';
 export interface Forecast {
   readonly account: string;
   readonly tasks: number;
-  /** Calls that one poll costs. */
   readonly callsPerPoll: number;
   /** Between polls where the schedule is densest, ticks that are left out counted in; milliseconds. */
   readonly gapMs: number;
@@ -31,7 +30,6 @@ const leastWatchShare = 0.3;
 /** With `subAccount` and globs the cloud's groups are listed once a minute. */
 const groupListsPerSecond = 1 / 60;
 
-/** Between scheduled polls, milliseconds. */
 export function shortestGapMs({ schedule, timezone }: AccountSettings['poll']): number {
   const runs = sampleTicks(cronSchedule(schedule, timezone), pollsLookedAt);
   return Math.min(...runs.slice(1).map((at, index) => at - (runs[index] ?? at)));

@@ -10,7 +10,6 @@ interface Unfilled {
 
 export interface Filled {
   readonly text: string;
-  /** Names of the variables in it. */
   readonly names: readonly string[];
   readonly unfilled: readonly Unfilled[];
 }

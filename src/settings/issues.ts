@@ -7,7 +7,6 @@ import { type Path, pathKey } from './document.ts';
 import { keyPaths, keysAt } from './json-schema.ts';
 import { nearest } from './nearest.ts';
 
-/** Something wrong with a key or with its value. */
 export interface Finding {
   readonly path: Path;
   readonly at: 'key' | 'value';

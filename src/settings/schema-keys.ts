@@ -25,7 +25,6 @@ export function section<T extends z.ZodType>(type: T, description: string) {
     .transform((given) => given ?? type.parse({}));
 }
 
-/** Describes a key that has to be there. */
 export function required<T extends z.ZodType>(type: T, description: string) {
   return type.meta({ description });
 }
@@ -68,7 +67,6 @@ export function matching(pattern: RegExp, wrong: string, forEditors = pattern.so
   return text((value) => (pattern.test(value) ? { ok: true, value } : { ok: false, wrong }), forEditors);
 }
 
-/** A whole number from `min` to `max`. */
 export function whole(min: number, max: number, of = '') {
   const range = `must be a whole number${of} from ${min} to ${max}`;
   const error = (issue: { readonly input?: unknown }) => {
@@ -80,7 +78,6 @@ export function whole(min: number, max: number, of = '') {
   return z.int({ error }).min(min, { error }).max(max, { error });
 }
 
-/** Any number from `min` to `max`. */
 export function number(min: number, max: number) {
   const error = (issue: { readonly input?: unknown }) =>
     missing(issue.input) ? undefined : `must be a number from ${min} to ${max}`;
@@ -96,7 +93,6 @@ export function flag() {
 /** Milliseconds, from a duration between two others. */
 export const duration = (min: string, max: string) => text((value) => readDuration(value, min, max), durationPattern);
 
-/** One of a few words. */
 export function word<const T extends readonly string[]>(...words: T) {
   return z.enum(words);
 }

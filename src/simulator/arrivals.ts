@@ -53,7 +53,6 @@ export interface Arrival {
   readonly action: string;
   readonly accessKeyId: string | undefined;
   readonly taskId: string | undefined;
-  /** Cloud groups that the call named. */
   readonly cloudGroups: readonly string[];
   /** Status of the task that the call named, just before it; undefined if there is none. */
   readonly statusBefore: string | undefined;

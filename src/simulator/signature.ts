@@ -8,7 +8,6 @@ import { z } from 'zod';
 import type { KnownCode } from './envelope.ts';
 import type { Request } from './exchange.ts';
 
-/** An access key that this cloud knows. */
 export interface AccessKey {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;

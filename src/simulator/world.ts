@@ -50,7 +50,6 @@ interface WorldParameters {
   readonly retired: readonly string[];
 }
 
-/** Parts of the parameters, each part in turn in part. */
 export const parameterChange = z.strictObject({
   signature: signatureRules.partial().optional(),
   limits: limits.partial().optional(),

@@ -8,7 +8,6 @@ import type { RawStore } from './raw.ts';
 import { StoreProblem } from './store-problem.ts';
 import { type Database, readMeta, type Tables, writeMeta } from './tables.ts';
 
-/** Rows read and written at a time. */
 const pageRows = 500;
 
 type StateTable = 'task_record' | 'hold' | 'account_record';

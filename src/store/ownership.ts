@@ -20,7 +20,6 @@ import {
 } from './tables.ts';
 import type { Watch } from './watched.ts';
 
-/** How often a standby tries the lock. */
 const standbyPollMs = 1_000;
 
 export interface Lock extends Ownership {

@@ -32,7 +32,6 @@ export type Write = Transaction<Tables>;
 /** The tables that decisions rest on; `event` is history, but for the budget. */
 export const stateTables = ['meta', 'task_record', 'hold', 'account_record'] as const;
 
-/** Whose SQL it must be. */
 type Dialect = 'sqlite' | 'postgres';
 type Step = (db: Kysely<Tables>, dialect: Dialect) => Promise<void>;
 

@@ -14,7 +14,6 @@ import { apartWhys, taskStates } from '../domain/words/task.ts';
 
 export const prefix = 'relaykeeper_';
 
-/** Label values are cut at this many bytes of UTF-8. */
 export const maxLabelBytes = 128;
 
 type MetricType = 'counter' | 'gauge' | 'histogram';

@@ -141,7 +141,6 @@ function causeLabel(known: ReadonlySet<string>, cause: string): string {
   return known.has(cause) || words.includes(cause) ? cause : 'other';
 }
 
-/** What the configuration in force has. */
 export interface Configured {
   readonly accounts: ReadonlySet<string>;
   /** `pairKey`s of the account × group pairs that match allows. */

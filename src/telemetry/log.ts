@@ -56,7 +56,6 @@ export interface LogOptions {
   readonly destination: LogDestination;
   /** Colours in `pretty`: on a terminal without NO_COLOR. */
   readonly colour?: boolean;
-  /** Called for every line that is written. */
   readonly onLine?: (level: LogLevel) => void;
   /** The title of a known task: lines of its events have it. */
   readonly titleOf?: (account: string, taskId: string) => string | undefined;
@@ -68,7 +67,6 @@ export interface Log {
   record(event: Event): void;
   /** Fields are named by the caller; their text is looked through for addresses and secrets. */
   tell(notice: Notice, fields: Fields, msg: string): void;
-  /** Changed by reload. */
   configure(changed: { readonly level: LogLevel; readonly format: LogFormat }): void;
 }
 

@@ -32,7 +32,6 @@ import { createStateText } from './state.ts';
 export interface MetricsOptions {
   readonly version: string;
   readonly revision: string;
-  /** `metrics.maxTaskSeries` of the configuration in force. */
   readonly maxTaskSeries: () => number;
   readonly knownCodes: KnownCodes;
   /** CPU, memory, event loop of this process (`process_…`, `nodejs_…`); on unless false. */
@@ -47,7 +46,6 @@ export interface Metrics {
   /** A configuration was read and is in force since `at` (Unix milliseconds); the first one at start too. */
   reloadSucceeded(at: number, configHash: string): void;
   reloadFailed(): void;
-  /** Where people open the page. */
   pageAt(url: string): void;
   /** The loop of the account ticked at `at`, Unix milliseconds. */
   loopTick(account: string, at: number): void;

@@ -10,7 +10,6 @@ import type { Event } from '../domain/words/events.ts';
 interface Openings {
   /** The group in which the event counts; undefined: in none. Takes note of outages that open and end. */
   groupOf(event: Event): string | undefined;
-  /** Forgets the outages of the other accounts. */
   keepAccounts(accounts: ReadonlySet<string>): void;
 }
 

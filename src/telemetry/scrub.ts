@@ -5,7 +5,6 @@
  * second lock, for what others write into titles, reasons of holds and the errors of libraries.
  */
 
-/** Longest text of one field, in characters. */
 const maxTextLength = 500;
 
 /** Anything with a scheme. Live addresses carry their stream keys in path and query. */

@@ -242,7 +242,6 @@ const rows: { readonly [Type in EventType]: Row<Extract<Event, { readonly type: 
   'group-empty': ['warn', ({ group }) => line(`group ${group} has matched no task for ten minutes: check its match`)],
 };
 
-/** Every type of event. */
 export const eventTypes = Object.keys(rows) as readonly EventType[];
 
 /** Each function stands in the row of its own type, which the compiler cannot follow through the union. */

@@ -20,11 +20,9 @@ interface SinkOptions {
   /** 1 or 2. */
   readonly fd: number;
   readonly clock: Clock;
-  /** Called with the number of lines that were lost. */
   readonly onDropped?: (lines: number) => void;
 }
 
-/** Lines that the sink has not taken yet. */
 const maxWaitingBytes = 4 * 1024 * 1024;
 /** What one write is given at most: as much as a pipe holds. */
 const writtenBytes = 64 * 1024;

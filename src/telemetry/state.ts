@@ -41,7 +41,6 @@ const secondsOf = (ms: number | null) => (ms === null ? null : ms / 1000);
 /** The lines of all state gauges, for one scrape. */
 type StateText = (
   snapshots: readonly AccountSnapshot[],
-  /** Calls sent for a task so far. */
   restartsOf: (account: string, taskId: string) => number,
   /**
    * At most so many tasks in outage are named, and the tasks one by one only while there are no more of them than that;

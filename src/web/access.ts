@@ -22,7 +22,6 @@ export interface AccessToken {
   readonly token: string;
 }
 
-/** Through which door a request came. */
 export type Door = 'listen' | 'socket';
 
 export type Caller =
@@ -30,7 +29,6 @@ export type Caller =
   | { readonly kind: 'token'; readonly name: string }
   | { readonly kind: 'anyone' };
 
-/** What a request says of itself. */
 export interface Credentials {
   readonly authorization: string | undefined;
   readonly cookie: string | undefined;

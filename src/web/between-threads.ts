@@ -98,7 +98,6 @@ export interface Limits {
   readonly streamSeconds: number;
 }
 
-/** What the thread is started with. */
 export interface DoorsOptions {
   readonly host: string;
   readonly port: number;

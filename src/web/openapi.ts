@@ -6,7 +6,6 @@ import { goodStatusOf, otherStatusesOf } from './foreseen.ts';
 import { taskId } from './inputs.ts';
 import type { Route } from './routes.ts';
 
-/** Why a stopped task is not restarted. */
 const reason = {
   oneOf: reasons.map((name) => ({ const: name, description: reasonMeanings[name].means })),
 };

@@ -33,7 +33,6 @@ import {
 import type { Past } from './page/past.ts';
 import { Denial, problemOf, problemType } from './problem.ts';
 
-/** What the routes work on. */
 export interface Behind {
   readonly operations: Operations;
   readonly renderMetrics: () => Promise<string>;
@@ -74,7 +73,6 @@ export interface Route {
   readonly summary: string;
   readonly query?: z.ZodType;
   readonly body?: z.ZodType;
-  /** What a good answer is. */
   readonly answer: string;
   /** Its schema, by its name in openapi.json; `[]` behind it: a list. */
   readonly schema?: AnswerName | `${AnswerName}[]`;

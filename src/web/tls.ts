@@ -14,7 +14,6 @@ export interface TlsFiles {
 /** A chain of certificates with room to spare. */
 const maxPemBytes = 1024 * 1024;
 
-/** How often the files are looked at. */
 export const tlsCheckEveryMs = 10_000;
 
 /** Throws a WebProblem that names the file, never what is in it. */

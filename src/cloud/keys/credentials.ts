@@ -16,7 +16,6 @@ import { firstInChain, type KeyNames, keyNames, variablesOf } from './key-names.
 import { checked, KeysUnavailable, type ReadKeys, readSmallFile } from './key-source.ts';
 import { type AskForKeys, askEcsRole, askOidc } from './temporary.ts';
 
-/** A secret as the configuration gives it. */
 export type Secret = { readonly value: string } | { readonly file: string };
 
 export type CredentialsOptions =

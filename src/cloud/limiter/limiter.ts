@@ -148,7 +148,6 @@ export function stepLimiter(state: LimiterState, now: number, event: LimiterEven
   }
 }
 
-/** What the limiter is like at `now`. */
 export function limiterSnapshot(state: LimiterState, now: number): GateSnapshot {
   const present = advance(state, now);
   const { restart, verify, poll, other } = present.waiting;

@@ -27,7 +27,6 @@ interface GroupsSight {
   readonly items: readonly TaskItem[];
   readonly drift: boolean;
   readonly malformedItems: number;
-  /** Groups that could not be read. */
   readonly failed: readonly string[];
   readonly firstFailure: CallFailure | undefined;
   /** Whether anything could be read at all. */

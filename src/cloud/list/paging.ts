@@ -47,7 +47,6 @@ const sizeClearlySmaller = 0.9;
 /** So many single items over the bound, and still no answer that tells how many there are: this is no list. */
 const hopelessItems = 3;
 
-/** Everything that has been read of one list so far. */
 interface Gathered {
   readonly sights: Sights;
   totalCount: number | undefined;

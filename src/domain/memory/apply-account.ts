@@ -13,7 +13,6 @@ const pollDurationsKept = 3;
 /** One task alone cannot open the circuit, however often it fails: its streak need not be kept whole. */
 const maxStreakKept = 50;
 
-/** The record of the account after one event. */
 export function applyToAccount(account: AccountRecord, event: Event): AccountRecord {
   switch (event.type) {
     case 'poll-completed':

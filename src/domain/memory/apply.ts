@@ -14,7 +14,6 @@ import { settleInWindows, stormKey, stormWindowStart } from './windows.ts';
 /** Budget entries kept at most: ten failures a second for the longest sliding `per` would be more than any budget allows. */
 const maxBudgetEntries = 20_000;
 
-/** Changes the ledger by one event. */
 export function apply(ledger: WritableLedger, event: Event): void {
   if ('taskId' in event && event.type !== 'status-unknown') applyToTasks(ledger, event);
   ledger.accountRecord = applyToAccount(ledger.accountRecord, event);
@@ -126,7 +125,6 @@ export const newRecord = (event: Extract<TaskEvent, { type: 'task-found' }>): Ta
 const noFailures = { row: 0, failedAt: [], failedAttemptAt: undefined, stageTold: undefined } as const;
 const noAttempts = { attempts: 0, lastAttemptAt: undefined, shadow: undefined, ...noFailures } as const;
 
-/** The record of a task after one event of it. */
 export function applyToTask(record: TaskRecord, event: TaskEvent): TaskRecord {
   switch (event.type) {
     case 'task-found':

@@ -60,7 +60,6 @@ export function holdOver({ holds }: { readonly holds: HoldIndex }, record: TaskR
   return longest;
 }
 
-/** Every hold that covers a task now. */
 export const holdsOver = ({ holds }: { readonly holds: HoldIndex }, record: TaskRecord): readonly Hold[] =>
   holds.all.filter((hold) => covers(hold, record));
 

@@ -57,7 +57,6 @@ const pollsToBeSeen = 2;
 export const patienceMs = ({ verifyWithinMs }: Policy, pollGapMs: number): number =>
   verifyWithinMs + pollsToBeSeen * pollGapMs;
 
-/** What is asked of the account at one moment. */
 interface Asked {
   readonly ledger: Ledger;
   readonly policyOf: ReadonlyMap<string, Policy>;

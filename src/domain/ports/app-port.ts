@@ -2,7 +2,6 @@
 import type { TaskView } from '../views/shown.ts';
 import type { Clock } from './time-port.ts';
 
-/** Variables of the process. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface App {

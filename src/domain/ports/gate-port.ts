@@ -30,7 +30,6 @@ export interface Gate {
   acquire(lane: Lane, signal?: AbortSignal): Promise<Permit>;
   /** The cloud throttled us: halve the rate of this limit. */
   throttled(limit: LimitName): void;
-  /** Changed by reload. */
   configure(limit: RateLimit): void;
   /** This process has just become the owner of the account: nothing goes for one window, as another may have called. */
   takenOver(): void;

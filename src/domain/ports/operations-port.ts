@@ -34,7 +34,6 @@ export interface TaskQuery {
   readonly group?: string;
   /** `down`: due and stopped, neither held nor only observed. */
   readonly state?: TaskState | 'down';
-  /** Why it is not restarted. */
   readonly reason?: Reason;
   /** Part of title, id or cloud group, in either case. */
   readonly search?: string;
@@ -56,7 +55,6 @@ interface TaskPlace {
 
 export interface TaskPage {
   readonly tasks: readonly TaskView[];
-  /** There are more behind the last one. */
   readonly more: boolean;
 }
 

@@ -99,7 +99,6 @@ export interface News {
   readonly holds: readonly (readonly [string, Hold])[];
 }
 
-/** A process that shares the store. */
 export interface ReplicaSeen {
   readonly id: string;
   readonly name: string;

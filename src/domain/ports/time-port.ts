@@ -14,7 +14,6 @@ export interface Clock {
   yield(): Promise<void>;
 }
 
-/** When to poll. */
 export interface Schedule {
   /** The first tick strictly after `at`, Unix milliseconds. */
   next(at: number): number;

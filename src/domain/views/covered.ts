@@ -84,7 +84,6 @@ export function holdPreview({ ledger }: Situation, target: Hold['target']): Hold
   return { account: ledger.account, covers: covered, first };
 }
 
-/** What a hold is on, in words. */
 export function targetWords({ target, account }: Pick<Hold, 'target' | 'account'>): string {
   switch (target.kind) {
     case 'task':

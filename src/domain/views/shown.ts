@@ -23,7 +23,6 @@ export interface VerdictView {
   readonly until?: number | 'never' | 'unknown';
   /** Of an observed task: which restart would go, and not before when (null: at once). */
   readonly wouldGo?: { readonly n: number; readonly at: number | null };
-  /** One sentence for a person. */
   readonly sentence: string;
 }
 
@@ -60,7 +59,6 @@ export interface TaskView {
   readonly verdict: VerdictView;
 }
 
-/** What happened, as people read it. */
 export interface EventView extends StoredEvent {
   /** Of the task that it is about, if that is known; of a hold of one task, that task's. */
   readonly title: string | null;
@@ -97,7 +95,6 @@ export interface ExplainView extends TaskView {
   readonly recent: readonly EventView[];
 }
 
-/** A hold, and what it covers now. */
 export interface HoldView extends Hold {
   /** False: it is planned, and begins later. */
   readonly inForce: boolean;
@@ -107,7 +104,6 @@ export interface HoldView extends Hold {
   readonly covers: { readonly tasks: number; readonly stopped: number };
 }
 
-/** What a hold would cover, if it were set now. */
 export interface HoldPreview {
   readonly account: string;
   readonly covers: HoldView['covers'];
@@ -149,7 +145,6 @@ export interface GroupView {
   /** The oldest outage of a task that is down and not abandoned. */
   readonly oldestOutageAt: number | null;
   readonly nextRestartAt: number | null;
-  /** The next EndTime of its tasks. */
   readonly nextEndAt: number | null;
   /** How many of its tasks end soon with nobody to follow them. */
   readonly endingSoon: number;
@@ -243,7 +238,6 @@ export interface StatusView {
   readonly now: number;
   readonly configHash: string;
   readonly configFile: string;
-  /** Since when it is in force. */
   readonly configLoadedAt: number;
   /** How it differs from the one before; null: it is the one that the daemon began with. */
   readonly configChange: string | null;

@@ -5,7 +5,6 @@ import type { AccountView, StatusView } from './shown.ts';
 interface TroubleMeaning {
   /** What it is called; a time and a detail follow. */
   readonly words: string;
-  /** The same for the Chinese page. */
   readonly chinese: string;
   /** With it a task may be down that nobody sees. */
   readonly hides: boolean;

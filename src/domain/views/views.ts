@@ -119,7 +119,6 @@ const newTally = (states: States): Tally => ({
 
 const earlier = (a: number | null, b: number): number => (a === null ? b : Math.min(a, b));
 
-/** What a scrape and the status count. */
 interface GroupCounts {
   readonly groups: readonly GroupView[];
   /** Tasks that are down, oldest first. */

@@ -68,7 +68,6 @@ export type TaskEvent =
   | (TaskHappened & { readonly type: 'task-missed'; readonly counts: boolean })
   /** Another entry of `groups:` has it now. */
   | (TaskHappened & { readonly type: 'task-moved'; readonly from: string | undefined })
-  /** Its StartTime, EndTime or source changed. */
   | (TaskHappened & { readonly type: 'task-edited'; readonly fields: readonly ('startTime' | 'endTime' | 'source')[] })
   | (TaskHappened & { readonly type: 'task-gone' })
   /** 未开始 long after its StartTime. */
@@ -202,7 +201,6 @@ type AccountEvent =
       /** Those of whose list a call fails; empty: the pages do not fit together. */
       readonly cloudGroups: readonly string[];
     })
-  /** The list adds up again. */
   | (Happened & { readonly type: 'list-complete'; readonly since: number })
   | (Happened & { readonly type: 'status-unknown'; readonly statusText: string; readonly taskId: string })
   | (Happened & {
@@ -268,7 +266,6 @@ export interface Difference {
   readonly changed: readonly string[];
 }
 
-/** What differs between two configurations. */
 export interface ConfigDifference {
   readonly accounts: Difference;
   readonly groups: Difference;

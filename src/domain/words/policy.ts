@@ -115,7 +115,6 @@ export function globMatches(glob: string, text: string): boolean {
 /** How many units of the string the character there takes: rare Chinese characters take two. */
 const unitsAt = (text: string, at: number): number => ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1);
 
-/** Whether one of the globs fits. */
 export const anyMatches = (globs: readonly string[], text: string): boolean =>
   globs.some((glob) => glob === '*' || globMatches(glob, text));
 
@@ -141,7 +140,6 @@ function entriesFor(policies: Policies, cloudGroup: string): readonly Policy[] {
   return entries;
 }
 
-/** What globs are held against. */
 type Matched = Pick<TaskItem, 'taskId' | 'title' | 'cloudGroup' | 'type'>;
 
 /** Whether a `match` has a task of its account. The exclusion is told with the glob or id that is the cause. */
@@ -176,7 +174,6 @@ export function entryOf(
   return undefined;
 }
 
-/** The group that has a task. */
 export function groupOf(policies: Policies, task: Parameters<typeof entryOf>[1]): Policy | undefined {
   const entry = entryOf(policies, task);
   return entry?.excluded ? undefined : entry?.policy;

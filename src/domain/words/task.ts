@@ -92,7 +92,6 @@ export interface FailedObservation {
   readonly failure: CallFailure;
 }
 
-/** The answer to one restart, as a value. */
 export type RestartAnswer =
   | { readonly kind: 'accepted'; readonly requestId: string | undefined }
   | { readonly kind: 'refused'; readonly failure: CallFailure }

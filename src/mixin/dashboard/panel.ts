@@ -25,7 +25,6 @@ export interface RowPlan {
   readonly panels: readonly PanelPlan[];
 }
 
-/** How it is drawn: kind, unit, width. */
 export const draw = (kind: PanelPlan['kind'], unit: PanelPlan['unit'], width: number) => ({ kind, unit, width });
 
 /** The dashboard's variables, as they stand in queries. */

@@ -32,7 +32,6 @@ interface ReplicaOptions {
   readonly clock: Clock;
   /** Unlike any other process's. */
   readonly id: string;
-  /** What people call it. */
   readonly name: string;
   readonly version: string;
   readonly configHash: () => string;

@@ -40,7 +40,6 @@ const refused = ([message, chinese]: Sentences, next?: string): OperatorOutcome 
   next,
 });
 
-/** Writes it down and waits for its answer. */
 export async function askOwner(
   { rows, clock, id }: AskOptions,
   account: string,

@@ -24,7 +24,6 @@ const askAgainMs = 1_000;
 interface SavesOptions {
   readonly transactions: SaveTransactions;
   readonly clock: Clock;
-  /** The database's name for people. */
   readonly name: string;
 }
 

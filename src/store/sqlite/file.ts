@@ -101,7 +101,6 @@ function identify(file: string): Identity {
   return { file, dev, ino };
 }
 
-/** The same file, and at least so long. */
 function isStill({ file, dev, ino }: Identity, minBytes = 0): boolean {
   const now = statSync(file, { throwIfNoEntry: false });
   return now?.ino === ino && now.dev === dev && now.size >= minBytes;

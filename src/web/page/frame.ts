@@ -8,7 +8,6 @@ import type { Texts } from './texts.ts';
 
 export type Html = ReturnType<typeof html>;
 
-/** A visit to a page: who, in which language, of what. */
 export interface Visit {
   readonly operations: Operations;
   readonly texts: Texts;
@@ -25,7 +24,6 @@ export interface Visit {
   readonly author: string;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, string>>;
-  /** The fields of a form. */
   readonly form: Readonly<Record<string, string>>;
   /** Unix milliseconds. */
   readonly now: number;
@@ -183,7 +181,6 @@ export const taskLink = (
 ): Html =>
   html`<a class="title" href="${taskAddress(visit, task)}" title="${task.title}"${id === undefined ? '' : html` id="${id}"`}><bdi>${task.title}</bdi></a>`;
 
-/** What a hold covers. */
 export function targetOf(
   visit: Visit,
   { account, target }: Pick<Hold, 'account' | 'target'>,
