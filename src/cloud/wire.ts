@@ -9,6 +9,7 @@
 import { hash } from 'node:crypto';
 import type { KnownItem } from '../domain/ports/cloud-port.ts';
 import { type CloudTime, cloudTime } from '../domain/words/cloud-time.ts';
+import { field, isMapping, type Mapping } from '../domain/words/mapping.ts';
 import { type TaskItem, type TaskStatus, type TaskType, unchanged } from '../domain/words/task.ts';
 import { readJson } from './json.ts';
 import { shownCode, shownRequestId, shownText } from './shown-text.ts';
@@ -53,7 +54,7 @@ export function parseEnvelope(body: Buffer | string): Envelope {
   if (read.kind === 'too-many-values') return read;
   const parsed = read.kind === 'json' ? read.value : undefined;
   const metadata = field(parsed, 'ResponseMetadata');
-  if (!isRecord(metadata)) return { kind: 'unparsable' };
+  if (!isMapping(metadata)) return { kind: 'unparsable' };
   const error = metadata.Error;
   return {
     kind: 'parsed',
@@ -137,7 +138,7 @@ export function parseGroups(
   const list = listOf(result);
   if (!list) return undefined;
   const names = list
-    .filter((raw) => isRecord(raw) && usable.includes(raw.Status ?? 0))
+    .filter((raw) => isMapping(raw) && usable.includes(raw.Status ?? 0))
     .map((raw) => field(raw, 'Name'))
     .filter((name): name is string => typeof name === 'string' && name !== '' && name.length <= longest.cloudGroup);
   return { names, entries: list.length, total: count(field(result, 'Total')) };
@@ -148,14 +149,14 @@ const usable: readonly unknown[] = [0, '0'];
 /** The server is written in Go: an empty list is `[]`, `null` or absent, and so can be the whole `Result`. */
 function listOf(result: unknown): readonly unknown[] | undefined {
   if (result === undefined || result === null) return [];
-  const list = isRecord(result) ? (result.List ?? []) : undefined;
+  const list = isMapping(result) ? (result.List ?? []) : undefined;
   return Array.isArray(list) ? list : undefined;
 }
 
 const longest = { taskId: 128, title: 256, cloudGroup: 256, statusText: 64 };
 
 function parseItem(raw: unknown, context: PageContext): TaskItem | { readonly malformed: string } {
-  if (!isRecord(raw)) return { malformed: 'item' };
+  if (!isMapping(raw)) return { malformed: 'item' };
   const { TaskId: taskId, GroupName: groupName, Title: title } = raw;
   if (typeof taskId !== 'string' || !/^[!-~]+$/.test(taskId) || taskId.length > longest.taskId) {
     return { malformed: 'TaskId' };
@@ -218,7 +219,7 @@ const statuses: ReadonlyMap<unknown, TaskStatus> = new Map([
 /** The legacy field, in the same order. */
 const legacyStatuses: readonly TaskStatus[] = ['stopped', 'not-started', 'active', 'ended'];
 
-function statusOf(raw: Fields, { intern, secrets }: PageContext): Pick<TaskItem, 'status' | 'statusText'> {
+function statusOf(raw: Mapping, { intern, secrets }: PageContext): Pick<TaskItem, 'status' | 'statusText'> {
   const { Status: text, TaskStatus: legacy } = raw;
   if (typeof text === 'string' && text !== '') {
     const status = statuses.get(text.trim());
@@ -231,7 +232,7 @@ function statusOf(raw: Fields, { intern, secrets }: PageContext): Pick<TaskItem,
 }
 
 /** 0 and 1 are known; for anything else the field that has the sources decides. */
-function typeOf(raw: Fields): TaskType {
+function typeOf(raw: Mapping): TaskType {
   if (raw.Type === 0) return 'live';
   if (raw.Type === 1) return 'vod';
   const files = [raw.SrcAddrS, raw.VodSrcAddrs];
@@ -251,10 +252,10 @@ function parseTime(value: unknown): CloudTime | undefined | 'malformed' {
 
 // ---- fingerprints ------------------------------------------------------------------------------------------------
 
-function sourcesOf(raw: Fields): string[] {
+function sourcesOf(raw: Mapping): string[] {
   const lists = [raw.SrcAddrS, raw.VodSrcAddrs].flatMap((list) => (Array.isArray(list) ? list : []));
   return [raw.SrcAddr, ...lists]
-    .map((entry) => (isRecord(entry) ? entry.SrcAddr : entry))
+    .map((entry) => (isMapping(entry) ? entry.SrcAddr : entry))
     .filter((address): address is string => typeof address === 'string' && address !== '');
 }
 
@@ -274,19 +275,12 @@ const withoutQuery = (address: string): string => address.replace(/[?#].*$/s, ''
 const fingerprintBytes = 6;
 
 /** The same for the destination, as a number: there is one for each task in memory, and it is only compared. */
-function destinationOf({ DstAddr }: Fields, key: string): number | undefined {
+function destinationOf({ DstAddr }: Mapping, key: string): number | undefined {
   if (typeof DstAddr !== 'string' || DstAddr === '') return undefined;
   return hash('sha256', `${key}\n> ${withoutQuery(DstAddr)}`, 'buffer').readUIntBE(0, fingerprintBytes);
 }
 
 // ---- reading untrusted JSON --------------------------------------------------------------------------------------
-
-type Fields = Readonly<Record<string, unknown>>;
-
-export const isRecord = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-export const field = (value: unknown, name: string): unknown => (isRecord(value) ? value[name] : undefined);
 
 const count = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;

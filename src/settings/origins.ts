@@ -1,12 +1,11 @@
 /** Where each value of a group's policy comes from: the group itself, `defaults`, or what is built in. */
+import { isMapping } from '../domain/words/mapping.ts';
+import { writtenKey } from '../domain/words/policy.ts';
 import type { WrittenGroup, WrittenPolicy } from './schema.ts';
 
 export type Origin = 'group' | 'defaults' | 'built-in';
 /** By key as the file has it, dots between: `backoff.initial`. Of what is `false` or a list there is one entry. */
 export type Origins = Readonly<Record<string, Origin>>;
-
-const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
  * Of two layers the upper one counts, key by key. A mapping over `false` is laid over what is built in, as if the
@@ -36,15 +35,10 @@ export function originsOf(
   ] as const;
   return Object.fromEntries(
     Object.entries(policy).flatMap(([key, value]) => {
-      const name = asWritten(key);
+      const name = writtenKey(key);
       if (!isMapping(value)) return [[name, originOf(layers, name)]];
-      return Object.keys(value).map((inner) => [
-        `${name}.${asWritten(inner)}`,
-        originOf(layers, name, asWritten(inner)),
-      ]);
+      const inner = Object.keys(value).map(writtenKey);
+      return inner.map((key) => [`${name}.${key}`, originOf(layers, name, key)]);
     }),
   );
 }
-
-/** Without the unit that the program has behind a name. */
-const asWritten = (key: string): string => key.replace(/(?:Ms|Percent)$/, '');

@@ -2,6 +2,7 @@
  * One request on its way through the pretend cloud: it counts on arrival, faults strike it, then the cloud checks it,
  * carries it out and answers. The order is the same for every action, and nothing here waits.
  */
+import { isMapping, type Mapping } from '../domain/words/mapping.ts';
 import { actions, type Call } from './actions.ts';
 import { arrive, keep } from './arrivals.ts';
 import { type Addressed, bodyPieces, failed, jsonHeaders, type Outcome, requestId, statusOf } from './envelope.ts';
@@ -181,7 +182,7 @@ function readRequest(world: World, request: Request): Read {
   const { Action = '', Version = '', ...rest } = Object.fromEntries(new URLSearchParams(query));
   const isGet = request.method.toUpperCase() === 'GET';
   const input = isGet ? rest : bodyOf(request);
-  const fields: Readonly<Record<string, unknown>> = isRecord(input) ? input : {};
+  const fields: Mapping = isMapping(input) ? input : {};
   const taskId = typeof fields.TaskId === 'string' ? fields.TaskId : undefined;
   const taskGroup = taskId === undefined ? undefined : world.tasks.get(taskId)?.cloudGroup;
   const named = [fields.GroupName, taskGroup, ...(Array.isArray(fields.GroupNames) ? fields.GroupNames : [])];
@@ -203,11 +204,8 @@ function bodyOf(request: Request): unknown {
   if (!/^application\/json\b/i.test(type ?? '')) return undefined;
   try {
     const parsed: unknown = JSON.parse(request.body);
-    return isRecord(parsed) ? parsed : undefined;
+    return isMapping(parsed) ? parsed : undefined;
   } catch {
     return undefined;
   }
 }
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

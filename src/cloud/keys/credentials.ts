@@ -8,10 +8,10 @@
 import type { Environment } from '../../domain/ports/app-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
 import type { CallFailure } from '../../domain/words/failure.ts';
+import { field } from '../../domain/words/mapping.ts';
 import { followUserFiles } from '../../user-files.ts';
 import { parseJson } from '../json.ts';
 import type { Credentials } from '../sign.ts';
-import { field } from '../wire.ts';
 import { firstInChain, type KeyNames, keyNames, variablesOf } from './key-names.ts';
 import { checked, KeysUnavailable, type ReadKeys, readSmallFile } from './key-source.ts';
 import { type AskForKeys, askEcsRole, askOidc } from './temporary.ts';

@@ -5,9 +5,10 @@
  */
 
 import type { Environment } from '../../domain/ports/app-port.ts';
+import { field } from '../../domain/words/mapping.ts';
 import { parseJson } from '../json.ts';
 import type { HttpOutcome } from '../transport.ts';
-import { field, parseEnvelope } from '../wire.ts';
+import { parseEnvelope } from '../wire.ts';
 import type { KeyNames } from './key-names.ts';
 import { checked, KeysUnavailable, type ReadKeys, readSmallFile } from './key-source.ts';
 

@@ -30,6 +30,9 @@ export interface Policy {
   readonly hours: readonly Hours[];
 }
 
+/** A key of it as the file has it: without the unit that the program has behind the name. */
+export const writtenKey = (key: string): string => key.replace(/(?:Ms|Percent)$/, '');
+
 /** At most max(restarts, perTask × due tasks) failed attempts in any `perMs`. */
 export interface Budget {
   readonly restarts: number;

@@ -3,6 +3,8 @@
 import { html } from 'hono/html';
 import type { GroupView } from '../../domain/views/shown.ts';
 import { durationText } from '../../domain/words/duration.ts';
+import { isMapping } from '../../domain/words/mapping.ts';
+import { writtenKey } from '../../domain/words/policy.ts';
 import { type TaskState, taskStates } from '../../domain/words/task.ts';
 import { queryOf } from '../inputs.ts';
 import { type Html, type Page, renewed, severalAccounts, tableOf, timeOf, type Visit } from './frame.ts';
@@ -67,9 +69,6 @@ interface Row {
   readonly from: string;
 }
 
-const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** Of the configuration as everybody may read it: what it has under `groups`, and its origins beside. */
 function policiesOf(config: unknown): readonly { readonly name: string; readonly rows: readonly Row[] }[] {
   if (!isMapping(config) || !Array.isArray(config.groups)) return [];
@@ -87,15 +86,12 @@ const rowsOf = (
   from?: unknown,
 ): readonly Row[] =>
   Object.entries(policy).flatMap(([name, value]) => {
-    const key = path + asWritten(name);
+    const key = path + writtenKey(name);
     const origin = origins[key] ?? from;
     return isMapping(value)
       ? rowsOf(value, origins, `${key}.`, origin)
       : [{ key, value: valueWords(name, value), from: typeof origin === 'string' ? origin : 'built-in' }];
   });
-
-/** Without the unit that the program has behind a name. */
-const asWritten = (key: string): string => key.replace(/(?:Ms|Percent)$/, '');
 
 function valueWords(key: string, value: unknown): string {
   if (key.endsWith('Ms') && typeof value === 'number') return durationText(value);
