@@ -50,10 +50,37 @@ export type Present = Pick<ReplicaRow, 'id' | 'name' | 'version' | 'configHash' 
 
 export const leaseRows = (db: Kysely<Tables>): LeaseRows => ({
   look: () => look(db),
-  sayPresent: (replica) => sayPresent(db, replica),
-  sayGone: (id) => sayGone(db, id),
-  keep: (changes) => keep(db, changes),
-  take: (changes) => take(db, changes),
+  async sayPresent({ id, name, version, configHash, accounts }) {
+    await sql`with known as (
+        insert into relaykeeper.lease (account, epoch, holder, expires_at)
+        select account, 0, '', 0 from unnest(${accounts}::text[]) as mine(account)
+        on conflict do nothing)
+      insert into relaykeeper.replica (id, name, version, config_hash, accounts, started_at, seen_at)
+      values (${id}, ${name}, ${version}, ${configHash}, ${JSON.stringify(accounts)}, ${databaseNow}, ${databaseNow})
+      on conflict (id) do update set config_hash = excluded.config_hash, accounts = excluded.accounts,
+        seen_at = excluded.seen_at`.execute(db);
+  },
+  async sayGone(id) {
+    await sql`delete from relaykeeper.replica where id = ${id}`.execute(db);
+  },
+  /** It waits for nobody, since a ledger being saved holds the row's key alone. */
+  async keep(changes) {
+    if (changes.length === 0) return new Set();
+    return accountsOf(
+      await sql<Changed>`update relaykeeper.lease set expires_at = wanted.expires_at
+        from ${columns(changes)} where ${isAsRead} returning lease.account`.execute(db),
+    );
+  },
+  async take(changes) {
+    if (changes.length === 0) return new Set();
+    return accountsOf(
+      await sql<Changed>`with free as (
+          select lease.account, wanted.epoch, wanted.holder, wanted.expires_at
+          from relaykeeper.lease join ${columns(changes)} on ${isAsRead} for update of lease skip locked)
+        update relaykeeper.lease set epoch = free.epoch, holder = free.holder, expires_at = free.expires_at
+        from free where lease.account = free.account returning lease.account`.execute(db),
+    );
+  },
 });
 
 /** Requests looked at in one go: what is beyond has its turn a second later. */
@@ -85,21 +112,6 @@ export async function look(db: Kysely<Tables>): Promise<Snapshot> {
   };
 }
 
-async function sayPresent(db: Kysely<Tables>, { id, name, version, configHash, accounts }: Present) {
-  await sql`with known as (
-      insert into relaykeeper.lease (account, epoch, holder, expires_at)
-      select account, 0, '', 0 from unnest(${accounts}::text[]) as mine(account)
-      on conflict do nothing)
-    insert into relaykeeper.replica (id, name, version, config_hash, accounts, started_at, seen_at)
-    values (${id}, ${name}, ${version}, ${configHash}, ${JSON.stringify(accounts)}, ${databaseNow}, ${databaseNow})
-    on conflict (id) do update set config_hash = excluded.config_hash, accounts = excluded.accounts,
-      seen_at = excluded.seen_at`.execute(db);
-}
-
-async function sayGone(db: Kysely<Tables>, id: string): Promise<void> {
-  await sql`delete from relaykeeper.replica where id = ${id}`.execute(db);
-}
-
 const columns = (changes: readonly Change[]) => sql`unnest(
   ${changes.map(({ account }) => account)}::text[],
   ${changes.map(({ from }) => from.epoch)}::bigint[],
@@ -112,20 +124,6 @@ const columns = (changes: readonly Change[]) => sql`unnest(
 const isAsRead = sql`lease.account = wanted.account and lease.epoch = wanted.was_epoch
   and lease.expires_at = wanted.was_expires`;
 
-/** It waits for nobody, since a ledger being saved holds the row's key alone. */
-async function keep(db: Kysely<Tables>, changes: readonly Change[]): Promise<ReadonlySet<string>> {
-  if (changes.length === 0) return new Set();
-  const { rows } = await sql<{ account: string }>`update relaykeeper.lease
-    set expires_at = wanted.expires_at from ${columns(changes)} where ${isAsRead} returning lease.account`.execute(db);
-  return new Set(rows.map(({ account }) => account));
-}
-
-async function take(db: Kysely<Tables>, changes: readonly Change[]): Promise<ReadonlySet<string>> {
-  if (changes.length === 0) return new Set();
-  const { rows } = await sql<{ account: string }>`with free as (
-      select lease.account, wanted.epoch, wanted.holder, wanted.expires_at
-      from relaykeeper.lease join ${columns(changes)} on ${isAsRead} for update of lease skip locked)
-    update relaykeeper.lease set epoch = free.epoch, holder = free.holder, expires_at = free.expires_at
-    from free where lease.account = free.account returning lease.account`.execute(db);
-  return new Set(rows.map(({ account }) => account));
-}
+type Changed = { readonly account: string };
+const accountsOf = ({ rows }: { readonly rows: readonly Changed[] }): ReadonlySet<string> =>
+  new Set(rows.map(({ account }) => account));
