@@ -147,7 +147,7 @@ function newRound(
 
   const one = async (list: readonly string[], once: boolean): Promise<CallFailure | undefined> => {
     asked++;
-    const end = await readList(context, list, lane, known, signal, once);
+    const end = await readList({ context, cloudGroups: list, lane, known, signal, once });
     if (end.kind === 'failed') {
       firstFailure ??= end.failure;
       return end.failure;

@@ -72,15 +72,22 @@ interface Span {
   readonly to: number;
 }
 
-/** `once`: a failed page is not asked for again. Rejects with the signal's reason if it aborts. */
-export async function readList(
-  context: ListContext,
-  cloudGroups: readonly string[],
-  lane: Lane,
-  known: KnownItem,
-  signal: AbortSignal,
-  once = false,
-): Promise<ListEnd> {
+interface ListRequest {
+  readonly context: ListContext;
+  /** None: all. */
+  readonly cloudGroups: readonly string[];
+  readonly lane: Lane;
+  readonly known: KnownItem;
+  readonly signal: AbortSignal;
+  /** A failed page is not asked for again. */
+  readonly once: boolean;
+}
+
+type Reading = ListRequest & { readonly gathered: Gathered };
+
+/** Rejects with the signal's reason if it aborts. */
+export async function readList(request: ListRequest): Promise<ListEnd> {
+  const { context } = request;
   const gathered: Gathered = {
     sights: createSights(context.pages.numbers()),
     totalCount: undefined,
@@ -95,8 +102,8 @@ export async function readList(
     failure: undefined,
   };
   const asked = context.pageSizes.current();
-  const readOne = (from: number, size: number) =>
-    readSpan({ context, cloudGroups, lane, known, signal, once, gathered }, { from, to: from + size }, size);
+  const reading = { ...request, gathered };
+  const readOne = (from: number, size: number) => readSpan(reading, { from, to: from + size }, size);
 
   await readOne(0, asked);
   const size = gathered.servedSize ?? asked;
@@ -135,76 +142,56 @@ export async function readList(
 const endOf = ({ totalCount, endsAt, sights, malformedItems }: Gathered): number =>
   totalCount === undefined || totalCount < sights.size() + malformedItems ? endsAt : Math.min(totalCount, endsAt);
 
-interface ListRequest {
-  readonly context: ListContext;
-  readonly cloudGroups: readonly string[];
-  readonly lane: Lane;
-  readonly known: KnownItem;
-  readonly signal: AbortSignal;
-  readonly once: boolean;
-  readonly gathered: Gathered;
-}
-
 /**
  * Reads the positions of `span` with pages of `size`, one after the other. A page that is too large is read again as
  * a span of its own with pages of half the size, and what a short page lacks with pages of its real size; what such
  * pages show beyond the span is left out. If the very first page is short, the whole list goes on with its size.
  */
-async function readSpan(request: ListRequest, span: Span, size: number): Promise<void> {
-  const { context, gathered } = request;
+async function readSpan(reading: Reading, span: Span, size: number): Promise<void> {
+  const { context, gathered } = reading;
   for (let page = Math.floor(span.from / size) + 1; (page - 1) * size < span.to; page++) {
     const from = Math.max(span.from, (page - 1) * size);
     const to = Math.min(span.to, page * size);
     // The first position is always asked for: it is what tells that a list is empty.
     if (gathered.failure || (from > 0 && from >= endOf(gathered))) return;
     gathered.calls++;
-    const end = await readPage(request, page, size);
+    const end = await readPage(reading, page, size);
     if (end.kind === 'failed') {
       gathered.failure ??= end.failure;
     } else if (end.kind === 'ok') {
-      const reached = gather(request, end.value, { from, to }, (page - 1) * size, size);
+      const reached = gather(reading, end.value, { from, to }, (page - 1) * size, size);
       if (reached >= to || reached >= endOf(gathered)) continue;
       const served = end.value.entries.length;
-      if (from > 0) return readSpan(request, { from: reached, to: span.to }, served);
+      if (from > 0) return readSpan(reading, { from: reached, to: span.to }, served);
       gathered.servedSize = served;
       return;
     } else if (size === 1) {
-      oversized(request);
+      oversized(reading);
     } else {
       const half = Math.floor(size / 2);
       context.onTrace({ kind: 'page-halved', account: context.account, pageSize: half });
       gathered.smallestSize = Math.min(half, gathered.smallestSize ?? half);
-      await readSpan(request, { from, to }, half);
+      await readSpan(reading, { from, to }, half);
     }
   }
 }
 
 function readPage({ context, cloudGroups, lane, known, signal, once }: ListRequest, page: number, size: number) {
   const onlyGroup = cloudGroups.length === 1 ? cloudGroups[0] : undefined;
-  const { fingerprintKey, intern, pages, groupNames, hosts, keys } = context;
   const body = listBody(cloudGroups, page, size);
-  const reader = pages.readerOf(JSON.stringify(body));
+  const reader = context.pages.readerOf(JSON.stringify(body));
   return read(
     context,
     { action: 'ListPullToPushTaskV2', body, lane, once, parse: reader.envelope },
-    (result, sentAt) =>
-      reader.page(result, {
-        requestedAt: sentAt,
-        onlyGroup,
-        fingerprintKey,
-        intern,
-        secrets: secretsOf(keys.ready()),
-        groupNames,
-        hosts,
-        known,
-      }),
+    (result, requestedAt) =>
+      reader.page(result, { ...context, requestedAt, onlyGroup, secrets: secretsOf(context.keys.ready()), known }),
     signal,
   );
 }
 
 /** Takes what a page shows of `span`; its first entry stands at position `pageFrom`. Gives the position behind its last. */
-function gather(request: ListRequest, page: Page, span: Span, pageFrom: number, size: number): number {
-  const { gathered } = request;
+function gather(reading: Reading, page: Page, span: Span, pageFrom: number, size: number): number {
+  const { context, gathered } = reading;
   const { totalCount, entries, requestedAt } = page;
   if (totalCount !== undefined) {
     if (gathered.totalCount !== undefined && gathered.totalCount !== totalCount) gathered.drift = true;
@@ -218,28 +205,28 @@ function gather(request: ListRequest, page: Page, span: Span, pageFrom: number, 
   for (const entry of entries) {
     const at = pageFrom + ++index;
     if (at < span.from || (at >= span.to && index < size)) continue;
-    if ('malformed' in entry) malformed(request, entry.malformed);
+    if ('malformed' in entry) malformed(reading, entry.malformed);
     else if (gathered.sights.add(entry, requestedAt)) gathered.drift = true;
   }
   gathered.barren = gathered.sights.size() > before ? 0 : gathered.barren + 1;
   const reached = pageFrom + entries.length;
   if (reached <= span.from || gathered.barren >= barrenPages) gathered.endsAt = Math.min(gathered.endsAt, span.from);
   // The size at which the first page came short is the server's own if a page of that size comes full.
-  const asked = request.context.pageSizes.current();
+  const asked = context.pageSizes.current();
   if (size === gathered.servedSize && entries.length === size && size <= asked * sizeClearlySmaller)
     gathered.smallestSize = Math.min(size, gathered.smallestSize ?? size);
   return reached;
 }
 
-function malformed({ context, gathered }: ListRequest, where: string): void {
+function malformed({ context, gathered }: Reading, where: string): void {
   gathered.malformedItems++;
   context.onTrace({ kind: 'malformed-item', account: context.account, where });
 }
 
 /** One item costs that item; a cloud that answers everything without end would cost a call for every place of a list. */
-function oversized(request: ListRequest): void {
-  const { gathered } = request;
-  malformed(request, 'item too large');
+function oversized(reading: Reading): void {
+  const { gathered } = reading;
+  malformed(reading, 'item too large');
   gathered.oversized++;
   if (gathered.totalCount !== undefined || gathered.oversized < hopelessItems) return;
   gathered.failure ??= {
