@@ -9,19 +9,16 @@ import { metric, type Pace } from './promql.ts';
 const personal = errorClasses.filter((name) => classMeanings[name].needsPerson);
 
 export function warnings(pace: Pace): readonly AlertRule[] {
-  return [
-    ...taskWarnings(pace),
-    ...endWarnings(pace),
-    ...apiWarnings(pace),
-    ...holdWarnings(pace),
-    ...setupWarnings(pace),
-  ];
+  const rules = [taskWarnings, endWarnings, apiWarnings, holdWarnings, setupWarnings].flatMap((some) => some(pace));
+  return rules.map((rule) => ({ severity: 'warning', ...rule }));
 }
 
-const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
+/** Without a severity: a warning. */
+type Daylight = Omit<AlertRule, 'severity'> & { readonly severity?: 'info' };
+
+const taskWarnings = ({ span }: Pace): readonly Daylight[] => [
   {
     name: 'RelaykeeperTaskAbandoned',
-    severity: 'warning',
     expr: `max by (account, group) (${metric('tasks_given_up', { stage: 'abandoned' })}) > 0`,
     for: span('1m'),
     summary: `Group ${group} of ${account}: relaykeeper has given up a task until a person releases it`,
@@ -43,7 +40,6 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperTaskQuarantined',
-    severity: 'warning',
     expr: `max by (account, group) (${metric('tasks_given_up', { stage: 'quarantined' })}) > 0`,
     for: span('5m'),
     summary: `Group ${group} of ${account}: a task keeps failing, and relaykeeper tries it only now and then`,
@@ -63,7 +59,6 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperTaskFlapping',
-    severity: 'warning',
     // A task that relaykeeper does not restart is observed or held: somebody stops and starts it on purpose.
     expr: `changes(${metric('task_up')}[${span('1h')}]) > 6 and on (account, group, task) increase(${metric('task_restarts_total')}[${span('1h')}]) > 0`,
     summary: `Task {{ .Labels.task }} of ${account}: comes up and stops again, over and over`,
@@ -82,7 +77,6 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperRestartsFailing',
-    severity: 'warning',
     expr: `sum by (account, group) (increase(${metric('restart_failures_total')}[${span('30m')}])) > 10 and sum by (account, group) (increase(${metric('restart_failures_total')}[${span('30m')}])) > 0.5 * sum by (account, group) (increase(${metric('restarts_total')}[${span('30m')}]))`,
     for: span('5m'),
     summary: `Group ${group} of ${account}: more than half of the restarts fail`,
@@ -99,7 +93,6 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperStorm',
-    severity: 'warning',
     expr: `max by (account, group) (${metric('storm')}) > 0`,
     for: span('5m'),
     summary: `Storm in ${account} {{ if .Labels.group }}group ${group}{{ else }}(all groups){{ end }}: many tasks are down at once`,
@@ -120,10 +113,9 @@ const taskWarnings = ({ span }: Pace): readonly AlertRule[] => [
   },
 ];
 
-const endWarnings = ({ span }: Pace): readonly AlertRule[] => [
+const endWarnings = ({ span }: Pace): readonly Daylight[] => [
   {
     name: 'RelaykeeperTaskEnds',
-    severity: 'warning',
     // The series is there only while it is to be told.
     expr: `count by (account, group) (max by (account, group, task) (${metric('task_end_timestamp_seconds')}))`,
     for: span('5m'),
@@ -142,10 +134,9 @@ const endWarnings = ({ span }: Pace): readonly AlertRule[] => [
   },
 ];
 
-const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
+const apiWarnings = ({ span }: Pace): readonly Daylight[] => [
   {
     name: 'RelaykeeperCircuitOpen',
-    severity: 'warning',
     expr: `max by (account, circuit) (${metric('api_circuit_open', { class: { not: personal } })}) > 0`,
     for: span('2m'),
     summary: `Account ${account}: the {{ .Labels.circuit }} API fails for every task`,
@@ -164,7 +155,6 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperThrottled',
-    severity: 'warning',
     expr: `sum by (account) (increase(${metric('api_errors_total', { class: 'throttled' })}[${span('10m')}])) > 3`,
     summary: `Account ${account}: the cloud throttles our calls`,
     description: '{value} calls were throttled within 10 minutes. The limiter has slowed down; healing takes longer.',
@@ -182,7 +172,6 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperApiErrors',
-    severity: 'warning',
     expr: `sum by (account, action, code) (increase(${metric('api_errors_total', { class: { not: ['throttled', ...personal] } })}[${span('15m')}])) > 10`,
     summary: `Account ${account}: {{ .Labels.action }} answers {{ .Labels.code }} again and again`,
     description: '{value} such errors within 15 minutes. A code without a row of its own is `other`; the log has it.',
@@ -197,7 +186,6 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperListSuspect',
-    severity: 'warning',
     expr: `sum by (account) (increase(${metric('poll_failures_total', { class: 'suspect' })}[${span('5m')}])) > 0`,
     summary: `Account ${account}: the list lost more than half of its tasks, and relaykeeper does not believe it yet`,
     description:
@@ -214,7 +202,6 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperListIncomplete',
-    severity: 'warning',
     expr: `max by (account) (${metric('list_incomplete')}) > 0`,
     for: span('10m'),
     summary: `Account ${account}: the list of tasks never adds up, some may not be watched`,
@@ -236,7 +223,6 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperClockSkew',
-    severity: 'warning',
     expr: `max by (account) (abs(${metric('clock_skew_seconds')})) > 30`,
     for: span('5m'),
     summary: `Account ${account}: the clocks of this machine and of the cloud differ`,
@@ -251,7 +237,6 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperTwoOwners',
-    severity: 'warning',
     expr: `sum by (account) (${metric('owner')}) > 1`,
     for: span('1m'),
     summary: `Account ${account}: {value} processes act for it at the same time`,
@@ -265,7 +250,7 @@ const apiWarnings = ({ span }: Pace): readonly AlertRule[] => [
   },
 ];
 
-const holdWarnings = ({ span, seconds }: Pace): readonly AlertRule[] => [
+const holdWarnings = ({ span, seconds }: Pace): readonly Daylight[] => [
   {
     name: 'RelaykeeperHoldEnds',
     severity: 'info',
@@ -285,7 +270,6 @@ const holdWarnings = ({ span, seconds }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperHoldForgotten',
-    severity: 'warning',
     // The offset: a day ago there was one already, so it is no young series that has known nothing else.
     expr: `min by (account, group) (min_over_time(${metric('holds')}[${span('1d')}])) > 0 and max by (account, group) (${metric('holds')} offset ${span('1d')}) > 0`,
     summary: `Group ${group} of ${account}: tasks have been held for more than a day`,
@@ -300,10 +284,9 @@ const holdWarnings = ({ span, seconds }: Pace): readonly AlertRule[] => [
   },
 ];
 
-const setupWarnings = ({ span }: Pace): readonly AlertRule[] => [
+const setupWarnings = ({ span }: Pace): readonly Daylight[] => [
   {
     name: 'RelaykeeperConfigRejected',
-    severity: 'warning',
     expr: `min by (job, instance) (${metric('config_last_reload_successful')}) < 1`,
     for: span('1m'),
     summary: 'The configuration on the disk of {{ .Labels.instance }} is wrong; the one before stays in force',
@@ -320,7 +303,6 @@ const setupWarnings = ({ span }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperReplicasDiffer',
-    severity: 'warning',
     expr: `max by (job, instance) (${metric('replicas_configured_differently')}) > 0`,
     for: span('15m'),
     summary: 'Replicas that share a store have different configurations',
@@ -334,7 +316,6 @@ const setupWarnings = ({ span }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperSimulatedAccount',
-    severity: 'warning',
     expr: `max by (account) (${metric('simulated')}) > 0`,
     for: span('10m'),
     summary: `Account ${account} is a pretend cloud: no real task is kept alive`,

@@ -17,13 +17,15 @@ export const group = '{{ .Labels.group }}';
 export const ofGroup = 'account={{ urlquery $labels.account }}&group={{ urlquery $labels.group }}';
 
 export function pages(pace: Pace): readonly AlertRule[] {
-  return [...taskPages(pace), ...statusPages(pace), ...circuitPages(pace), ...daemonPages(pace)];
+  const rules = [taskPages, statusPages, circuitPages, daemonPages].flatMap((some) => some(pace));
+  return rules.map((rule) => ({ severity: 'page', ...rule }));
 }
 
-const taskPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
+type Page = Omit<AlertRule, 'severity'>;
+
+const taskPages = ({ span, seconds }: Pace): readonly Page[] => [
   {
     name: 'RelaykeeperTaskDown',
-    severity: 'page',
     // A task that comes up for a moment and stops again is still the same outage: the minute bridges that moment.
     expr: `time() - min by (account, group) (last_over_time(${metric('oldest_outage_timestamp_seconds')}[${span('1m')}])) > ${seconds('10m')}`,
     summary: `Group ${group} of ${account}: a task has been down for more than 10 minutes`,
@@ -49,7 +51,6 @@ const taskPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperTaskOverdue',
-    severity: 'page',
     expr: `max by (account, group) (${metric('tasks', { state: 'overdue' })}) > 0`,
     for: span('2m'),
     summary: `Group ${group} of ${account}: a task has not started although its StartTime is past`,
@@ -73,10 +74,9 @@ const taskPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
 ];
 
 /** Unknown statuses: what is not known to be stopped is not restarted. */
-const statusPages = ({ span }: Pace): readonly AlertRule[] => [
+const statusPages = ({ span }: Pace): readonly Page[] => [
   {
     name: 'RelaykeeperStatusUnknown',
-    severity: 'page',
     expr: `max by (account, group) (${metric('tasks', { state: 'unknown' })}) > 0`,
     for: span('10m'),
     summary: `Group ${group} of ${account}: the cloud gives a task a status that relaykeeper does not know`,
@@ -102,12 +102,11 @@ const statusPages = ({ span }: Pace): readonly AlertRule[] => [
 /** The classes that need a person; each is an alert of its own, because each needs another person. */
 const openFor = (span: Pace['span'], name: ErrorClass | readonly ErrorClass[]) =>
   ({
-    severity: 'page',
     expr: `max by (account, circuit) (${metric('api_circuit_open', { class: name })}) > 0`,
     for: span('1m'),
   }) as const;
 
-const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
+const circuitPages = ({ span }: Pace): readonly Page[] => [
   {
     name: 'RelaykeeperKeyRefused',
     ...openFor(span, ['auth', 'permission']),
@@ -174,10 +173,9 @@ const circuitPages = ({ span }: Pace): readonly AlertRule[] => [
   },
 ];
 
-const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
+const daemonPages = ({ span, seconds }: Pace): readonly Page[] => [
   {
     name: 'RelaykeeperPollStale',
-    severity: 'page',
     // The second half: an owner that has never had a complete poll.
     expr: `(time() - max by (account) (${metric('last_poll_success_timestamp_seconds')})) > clamp_min(4 * max by (account) (${metric('poll_interval_seconds')}), ${seconds('3m')}) or (max by (account) (${metric('owner')}) > 0 unless on (account) max by (account) (${metric('last_poll_success_timestamp_seconds')}))`,
     for: span('2m'),
@@ -200,7 +198,6 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperTargetDown',
-    severity: 'page',
     // Known by the job's name, or by what the target said within a day: nobody has to call the job as we do.
     expr: `max by (job, instance) (up{job=~".*relaykeeper.*"} or up and on (job, instance) last_over_time(${metric('build_info')}[${span('1d')}])) < 1`,
     for: span('2m'),
@@ -223,7 +220,6 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperAbsent',
-    severity: 'page',
     expr: `absent(${metric('build_info')})`,
     for: span('2m'),
     summary: 'relaykeeper is not there: no process of it is scraped',
@@ -244,7 +240,6 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperNoOwner',
-    severity: 'page',
     // The second half: nobody is left who tells of the account, since the process that did is down.
     expr: `(max by (account) (${metric('owner')}) or max by (account) (0 * last_over_time(${metric('owner')}[${span('1d')}]) and on (job, instance) up == 0)) < 1`,
     for: span('2m'),
@@ -266,7 +261,6 @@ const daemonPages = ({ span, seconds }: Pace): readonly AlertRule[] => [
   },
   {
     name: 'RelaykeeperStoreFailing',
-    severity: 'page',
     expr: `min by (job, instance) (min_over_time(${metric('store_up')}[${span('1m')}])) < 1`,
     for: span('2m'),
     summary: '{{ .Labels.instance }} cannot write its ledger, so it restarts nothing',
