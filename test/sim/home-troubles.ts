@@ -11,16 +11,11 @@ import type { Policy } from './seam.ts';
 import type { Plan, Weather } from './weather.ts';
 
 export const homeTroubles = {
-  step: (weather) => {
-    const { dice } = weather;
+  step: (weather, dice) => {
     weather.at({ kind: 'step', ms: dice.pick([-1, 1]) * dice.ms(3 * second, dice.pick([10, 600, 7_200]) * second) });
   },
-  pace: (weather) => {
-    const { dice } = weather;
-    weather.at({ kind: 'pace', ppm: dice.int(-300, 300) });
-  },
-  disk: (weather) => {
-    const { dice } = weather;
+  pace: (weather, dice) => weather.at({ kind: 'pace', ppm: dice.int(-300, 300) }),
+  disk: (weather, dice) => {
     const condition = dice.pick<DiskWeather>([
       { ms: [0, 0], failing: 1 },
       { ms: [0, 500], failing: 0.3 },
@@ -28,34 +23,26 @@ export const homeTroubles = {
     ]);
     weather.at({ kind: 'disk', weather: condition, lastsMs: dice.ms(second, 5 * minute) });
   },
-  death: (weather) => {
-    const { dice } = weather;
+  death: (weather, dice) => {
     weather.at({
       kind: 'die',
       death: death(weather),
       downMs: leastDownMs(weather) + dice.ms(500, dice.pick([2_000, 60_000, 600_000])),
     });
   },
-  terminate: (weather) => {
-    const { dice } = weather;
-    weather.at({ kind: 'terminate', downMs: dice.ms(500, 20_000) });
-  },
-  'cut-off': (weather) => {
-    const { dice } = weather;
+  terminate: (weather, dice) => weather.at({ kind: 'terminate', downMs: dice.ms(500, 20_000) }),
+  'cut-off': (weather, dice) => {
     if (weather.replicas > 1) weather.at({ kind: 'cut-off', lastsMs: dice.ms(5 * second, 2 * minute) });
   },
-  reload: (weather) => {
-    const { dice } = weather;
+  reload: (weather, dice) => {
     weather.at(dice.chance(0.2) ? { kind: 'bad-reload' } : { kind: 'reload', configuration: reloaded(weather) });
   },
-  operator: (weather) => {
-    const { dice } = weather;
+  operator: (weather, dice) => {
     if (dice.chance(0.5)) weather.at({ kind: 'restart', taskId: weather.taskId(), force: dice.chance(0.3) });
     else weather.at({ kind: 'release', taskId: weather.taskId() });
     if (dice.chance(0.3)) weather.at({ kind: 'hook' });
   },
-  hold: (weather) => {
-    const { dice } = weather;
+  hold: (weather, dice) => {
     const id = `h${weather.scheduled.length}`;
     const target = dice.pick<HoldTarget>([
       { kind: 'task', taskId: weather.taskId() },
@@ -66,14 +53,12 @@ export const homeTroubles = {
     weather.at({ kind: 'hold', id, target, forMs: dice.chance(0.6) ? dice.ms(minute, 30 * minute) : undefined });
     if (dice.chance(0.5)) weather.at({ kind: 'unhold', id });
   },
-  console: (weather) => {
-    const { dice } = weather;
+  console: (weather, dice) => {
     weather.edit(
       dice.chance(0.7) ? { kind: 'stop', taskId: weather.taskId() } : { kind: 'start', taskId: weather.taskId() },
     );
   },
-  edit: (weather) => {
-    const { dice } = weather;
+  edit: (weather, dice) => {
     const sources = [`rtmp://pull.example.com/new/${dice.int(0, 1e9)}`];
     const change = dice.pick([
       { title: dice.pick(['HOLDit', 'other', 'renamed']) },
@@ -82,17 +67,14 @@ export const homeTroubles = {
     ]);
     weather.edit({ kind: 'edit', taskId: weather.taskId(), change });
   },
-  move: (weather) => {
-    const { dice } = weather;
+  move: (weather, dice) => {
     weather.edit({ kind: 'edit', taskId: weather.taskId(), change: { cloudGroup: dice.pick(weather.cloudGroups) } });
   },
-  delete: (weather) => {
-    const { dice } = weather;
+  delete: (weather, dice) => {
     weather.edit({ kind: 'delete', taskId: weather.taskId() });
     if (dice.chance(0.5)) create(weather);
   },
-  end: (weather) => {
-    const { dice } = weather;
+  end: (weather, dice) => {
     weather.edit({
       kind: 'edit',
       taskId: weather.taskId(),

@@ -13,7 +13,7 @@ import { homeTroubles } from './home-troubles.ts';
 import type { Configuration } from './process.ts';
 
 /** Draws one occurrence of a trouble. */
-export type Plan = (weather: Weather) => void;
+export type Plan = (weather: Weather, dice: Dice) => void;
 
 const plans: Readonly<Record<Trouble, Plan>> = { ...cloudTroubles, ...homeTroubles };
 
@@ -51,7 +51,7 @@ export class Weather {
       if (often === 0) continue;
       // By the hour of weather, at least once.
       const times = Math.min(60, Math.max(1, Math.round((often * this.dice.int(1, 3) * this.weatherMs) / hour)));
-      for (let i = 0; i < times; i++) plans[trouble](this);
+      for (let i = 0; i < times; i++) plans[trouble](this, this.dice);
     }
     return this.scheduled.sort((a, b) => a.atMs - b.atMs);
   }
