@@ -22,7 +22,7 @@ interface Change {
 interface Mutant {
   readonly name: string;
   readonly changes: readonly Change[];
-  /** A table, `pairs of: …`, or `three replicas`; undefined: the swarm. */
+  /** A table, `pairs of: …`, `three replicas`, or `three replicas, pairs of: …`; undefined: the swarm. */
   readonly by: string | undefined;
 }
 
@@ -68,19 +68,18 @@ async function run(folder: string, args: readonly string[]): Promise<string> {
 }
 
 /** What caught it, or undefined. */
-async function caught(folder: string, { by }: Mutant): Promise<string | undefined> {
-  const ofReplicas = by === 'three replicas';
-  const kind = ofReplicas ? undefined : by?.replace(/^pairs of: /, '');
-  if (kind !== undefined && by === kind) {
+async function caught(folder: string, { by = '' }: Mutant): Promise<string | undefined> {
+  const [, replicas, kind] = /^(three replicas)?(?:(?:, )?pairs of: (.*))?$/.exec(by) ?? [by];
+  if (by !== '' && replicas === undefined && kind === undefined) {
     const text = await run(folder, ['node_modules/vitest/vitest.mjs', 'run', by]);
     if (/Tests .*\d+ failed/.test(text)) return by;
     if (/Tests .*\d+ passed/.test(text)) return undefined;
     throw new Error(`the table did not run:\n${text.slice(-2_000)}`);
   }
-  // One seed in five has three replicas.
-  const seeds = ofReplicas ? ['--seeds', `1-${5 * mostSeeds}`, '--replicas', '3'] : ['--seeds', `1-${mostSeeds}`];
+  // One seed of the swarm in five has three replicas.
+  const seeds = ['--seeds', `1-${(replicas ? 5 : 1) * mostSeeds}`];
   const how = kind ? ['--non-interference', '--kind', kind, '--pairs', `${mostSeeds}`] : seeds;
-  const text = await run(folder, ['test/sim/run.ts', ...how]);
+  const text = await run(folder, ['test/sim/run.ts', ...how, ...(replicas ? ['--replicas', '3'] : [])]);
   const found = kind ? /^[^|]*, seed (\d+): (.*)$/m.exec(text) : /^seed (\d+) FAILED: (.*)$/m.exec(text);
   if (found) return `seed ${found[1]}: ${found[2]?.slice(0, 160)}`;
   if (/ 0 (failed|violations)/.test(text)) return undefined;

@@ -18,14 +18,17 @@ import type { Taken } from '../../src/store/postgres/request-rows.ts';
 import type { Change, ReplicaRow, Snapshot } from '../../src/store/postgres/rows.ts';
 import type { Part } from '../../src/store/postgres/save-transactions.ts';
 import { begin } from '../domain/story.ts';
-import { type Disk, fairDisk } from './disk.ts';
-import type { Home, Process } from './process.ts';
+import { Disk, fairDisk } from './disk.ts';
+import type { Life } from './life.ts';
+import type { Home } from './process.ts';
 import type { OperatorOutcome } from './seam.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 /** What the driver waits for an answer (leases have a connection of their own), and the server for the next statement. */
 const answerWithinMs = 20_000;
 const idleInTransactionMs = 10_000;
+/** A statement of a save waits so long for a row. */
+export const lockWithinMs = 5_000;
 const oneWay: Span = [0.2, 2];
 /** Of what was sent while nothing gets through, so much is delivered when it does again. */
 const deliveredLate = 0.5;
@@ -42,7 +45,11 @@ export interface DatabaseJudge {
 }
 
 export class Database implements Home {
+  /** Of `main`; its weather is everybody's. */
   readonly disk: Disk;
+  readonly #others = new Map<string, Disk>();
+  /** A transaction with rows of such an account takes so long for each of them, or waits for a lock and is refused. */
+  readonly heavy = new Map<string, { readonly aRowMs: number } | 'locked'>();
   readonly #clock: VirtualClock;
   readonly #random: Random;
   readonly #judge: DatabaseJudge;
@@ -55,7 +62,7 @@ export class Database implements Home {
   /** Under way, with what they are to write. */
   readonly #transactions = new Map<string, readonly Part[]>();
   readonly #committed = new Set<string>();
-  /** By task, in which commit; the account's own record has no name. */
+  /** Of `main`, by task, in which commit; the account's own record has no name. */
   readonly #written = new Map<string, number>();
   #starts = 0;
   #downUntil = 0;
@@ -87,19 +94,37 @@ export class Database implements Home {
     this.#transactions.clear();
   }
 
-  leftMs({ name }: Process): number {
+  leftMs({ name }: Life): number {
     const { holder, expiresAt } = this.#leaseOf('main');
     return holder === name ? Math.max(0, expiresAt - this.now()) : 0;
   }
 
   left(): void {}
 
+  holderOf(account: string): string {
+    return this.#leaseOf(account).holder;
+  }
+
+  /** Somebody who is no replica has it, for so long. */
+  seize(account: string, forMs: number): void {
+    const { epoch } = this.#leaseOf(account);
+    if (this.#isLocked(account)) return;
+    this.#leases.set(account, { epoch: epoch + 1, holder: 'somebody', expiresAt: this.now() + forMs });
+  }
+
+  #diskOf(account: string): Disk {
+    if (account === 'main') return this.disk;
+    const disk = this.#others.get(account) ?? new Disk(this.#random, this.#clock);
+    this.#others.set(account, disk);
+    return disk;
+  }
+
   /** It is up, and nobody has the lease. */
   canBeTaken(): boolean {
     return this.#clock.monotonic() >= this.#downUntil && this.#leaseOf('main').expiresAt <= this.now();
   }
 
-  open(process: Process) {
+  open(process: Life) {
     const { ledgerStore, ownership, shared, close } = openReplica({
       statements: this.#statementsFor(process),
       clock: process.clock,
@@ -117,7 +142,7 @@ export class Database implements Home {
   // ---- on the way ------------------------------------------------------------------------------------------------
 
   /** One statement there and back. It is done though its process died, stopped waiting or hears nothing of it. */
-  #ask<T>(process: Process, run: () => T | Promise<T>, withinMs = answerWithinMs): Promise<T> {
+  #ask<T>(process: Life, run: () => T | Promise<T>, withinMs = answerWithinMs): Promise<T> {
     if (!process.alive) return new Promise(() => {});
     return new Promise((resolve, reject) => {
       const lost = (why: string) => () => reject(new Error(why));
@@ -154,7 +179,7 @@ export class Database implements Home {
     }
   }
 
-  #travel({ machine }: Process, arrive: () => void): void {
+  #travel({ machine }: Life, arrive: () => void): void {
     const ms = between(this.#random, oneWay) + between(this.#random, this.disk.weather.ms) / 2;
     const leftMs = machine.cutOffUntil - this.#clock.monotonic();
     if (leftMs <= 0) this.#clock.after(ms, arrive);
@@ -163,7 +188,7 @@ export class Database implements Home {
 
   // ---- what is done there ----------------------------------------------------------------------------------------
 
-  #statementsFor(process: Process): Statements {
+  #statementsFor(process: Life): Statements {
     const ask = <T>(run: () => T | Promise<T>) => this.#ask(process, run);
     const askOfLeases = <T>(run: () => T | Promise<T>) => this.#ask(process, run, leaseAnswerWithinMs);
     return {
@@ -197,6 +222,7 @@ export class Database implements Home {
           process.die();
           return new Promise(() => {});
         }
+        await this.#weigh(parts, process);
         const { id, owned } = await ask(() => this.#begin(parts, process.name));
         if (id === undefined) return;
         begun(id, owned);
@@ -211,7 +237,7 @@ export class Database implements Home {
         ask(() => {
           if (epoch !== undefined && this.#leaseOf(account).epoch !== epoch)
             throw new Error('another replica has the account');
-          return this.disk.loaded(account, budgetSince, process.clock.now());
+          return this.#diskOf(account).loaded(account, budgetSince, process.clock.now());
         }),
       news: (accounts, since) => ask(() => this.#news(accounts.includes('main'), since.get('main') ?? 0)),
 
@@ -242,6 +268,16 @@ export class Database implements Home {
           if (request?.takenIn === epoch) request.answer ??= outcome;
         }),
     };
+  }
+
+  async #weigh(parts: readonly Part[], { clock }: Life): Promise<void> {
+    for (const { account, changes } of parts) {
+      const heavy = this.heavy.get(account);
+      if (heavy === undefined) continue;
+      const rows = changes.tasks.length + changes.events.length;
+      await clock.sleep(heavy === 'locked' ? lockWithinMs : rows * heavy.aRowMs);
+      if (heavy === 'locked') throw new Error('canceling statement due to lock timeout');
+    }
   }
 
   #leaseOf(account: string): Lease {
@@ -300,9 +336,10 @@ export class Database implements Home {
         lease.epoch === epoch,
         () => `an owner of epoch ${epoch} writes, and ${lease.holder} has the account in epoch ${lease.epoch}`,
       );
+      this.#diskOf(account).write(changes);
+      if (account !== 'main') continue;
       for (const { taskId } of changes.tasks) this.#written.set(taskId, this.#committed.size);
       if (changes.accountRecord) this.#written.set('', this.#committed.size);
-      this.disk.write(changes);
     }
   }
 

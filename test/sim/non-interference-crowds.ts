@@ -2,37 +2,11 @@
  * More kinds of lasting trouble, for non-interference-troubles.ts: of many tasks at once, of tasks that come and go, of
  * whoever acts on them from outside, and of answers that are slow or large.
  */
-import type { Effect } from '../../src/simulator/faults.ts';
-import type { Task } from '../../src/simulator/pretend-task.ts';
 import { begin } from '../domain/story.ts';
 import { hour, minute, second } from './dice.ts';
 import type { Policy } from './seam.ts';
 import { Stage, tasks as tasksNamed } from './stage.ts';
-import { pollEveryMs, stop, type Trouble } from './trouble.ts';
-
-const never = Number.POSITIVE_INFINITY;
-
-const live = (stage: Stage, taskIds: readonly string[], life: Partial<Task['life']>) => {
-  for (const taskId of taskIds) stage.act({ kind: 'edit', taskId, change: { life } });
-};
-
-const dead: Trouble = {
-  begins: (stage, taskIds) => {
-    live(stage, taskIds, { restartsInVain: never });
-    stop(stage, taskIds);
-  },
-};
-
-const flapping = (survivesMs: readonly [number, number]): Trouble => ({
-  begins: (stage, taskIds) => live(stage, taskIds, { survivesMs }),
-});
-
-const struck = (effect: Effect): Trouble => ({
-  begins: (stage, taskIds) => {
-    for (const taskId of taskIds) stage.fault({ effect, match: { action: 'restart', taskId } });
-    stop(stage, taskIds);
-  },
-});
+import { dead, flapping, live, pollEveryMs, stop, struck, type Trouble } from './trouble.ts';
 
 /** They run for a minute or two, and the first restart of each outage is answered so. */
 const struckEachTime = (code: string): Trouble => ({
@@ -69,7 +43,14 @@ const anew = (
     if (!task) continue;
     const { cloudGroup, title, startsAt, endsAt } = task;
     stage.act({ kind: 'delete', taskId: before });
-    const plan = { cloudGroup, title, startsAt, endsAt, stopped: true, life: { restartsInVain: never } };
+    const plan = {
+      cloudGroup,
+      title,
+      startsAt,
+      endsAt,
+      stopped: true,
+      life: { restartsInVain: Number.POSITIVE_INFINITY },
+    };
     stage.act({ kind: 'create', task: { ...plan, taskId: name(taskId, turn) } });
   }
 };

@@ -11,21 +11,29 @@ interface Share {
   readonly step: number;
   readonly pairs: number;
   readonly kinds: readonly string[];
+  readonly replicas: number;
 }
 
 /** The first of the seeds are played with every kind, and of the last as many as are left. */
-function sharesOf(pairs: number, firstSeed: number, names: readonly string[]): readonly Share[] {
+function sharesOf(pairs: number, firstSeed: number, names: readonly string[], replicas: number): readonly Share[] {
   const perThread = Array.from({ length: threads }, () => 0);
   for (let left = pairs, seed = 0; left > 0; left -= names.length, seed++)
     perThread[seed % threads] = (perThread[seed % threads] ?? 0) + Math.min(left, names.length);
-  return perThread.map((share, index) => ({ firstSeed: firstSeed + index, step: threads, pairs: share, kinds: names }));
+  return perThread.map((share, index) => ({
+    firstSeed: firstSeed + index,
+    step: threads,
+    pairs: share,
+    kinds: names,
+    replicas,
+  }));
 }
 
 /** Plays pairs and prints the table. With one kind of trouble, as for a mutant, it ends at the first that costs too much. */
-export async function reportPairs(pairs: number, firstSeed: number, only?: string): Promise<boolean> {
-  const names = only === undefined ? Object.keys(kinds) : [only];
+export async function reportPairs(pairs: number, firstSeed: number, replicas: number, only?: string): Promise<boolean> {
+  const names =
+    only === undefined ? Object.keys(kinds).filter((name) => replicas > 1 || !kinds[name]?.befalls) : [only];
   const played: Pair[] = [];
-  const workers = sharesOf(pairs, firstSeed, names).map(
+  const workers = sharesOf(pairs, firstSeed, names, replicas).map(
     (share) => new Worker(new URL(import.meta.url), { workerData: share }),
   );
   await Promise.all(
@@ -83,9 +91,9 @@ function tableOf(played: readonly Pair[], names: readonly string[]): readonly st
 }
 
 if (!isMainThread) {
-  const { firstSeed, step, pairs, kinds: names } = workerData as Share;
+  const { firstSeed, step, pairs, kinds: names, replicas } = workerData as Share;
   for (let i = 0; i < pairs; i++)
     parentPort?.postMessage(
-      await playPair(firstSeed + step * Math.floor(i / names.length), names[i % names.length] ?? ''),
+      await playPair(firstSeed + step * Math.floor(i / names.length), names[i % names.length] ?? '', replicas),
     );
 }

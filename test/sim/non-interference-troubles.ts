@@ -5,20 +5,12 @@
 import type { Effect } from '../../src/simulator/faults.ts';
 import { hour, second } from './dice.ts';
 import { crowds } from './non-interference-crowds.ts';
+import { ofReplicas } from './non-interference-replicas.ts';
 import { Stage, tasks as tasksNamed } from './stage.ts';
-import { pollEveryMs, stop, type Trouble } from './trouble.ts';
+import { dead, flapping, pollEveryMs, stop, struck, type Trouble } from './trouble.ts';
 
-/** Its restarts are answered so, for ever; and it is stopped. */
-const answers = (...codes: readonly string[]): Trouble => ({
-  begins: (stage, taskIds) => {
-    for (const [index, taskId] of taskIds.entries())
-      stage.fault({
-        effect: { kind: 'error', code: codes[index % codes.length] ?? '' },
-        match: { action: 'restart', taskId },
-      });
-    stop(stage, taskIds);
-  },
-});
+const error = (code: string) => ({ kind: 'error', code }) as const;
+const answers = (...codes: readonly string[]): Trouble => struck(...codes.map(error));
 
 /** So are all of one cloud group. */
 const ofOneGroup = (...codes: readonly string[]): Trouble => ({
@@ -37,16 +29,9 @@ const unlistable = (effect: Effect, atFirst?: string): Trouble => ({
   byGroups: true,
   ...(atFirst === undefined ? {} : { atFirst }),
 });
-const error = (code: string): Effect => ({ kind: 'error', code });
+const backInAMinute = { ...error('ServiceUnavailableTemp'), headers: { 'Retry-After': '60' } } as const;
 const hangs = 'whether a list hangs or the network is known after requestTimeout, and so of its halves';
 const saysAccount = 'a list that says so of the account is asked for in parts by the next poll';
-
-const swallows = (effect: { readonly kind: 'reset' | 'stall'; readonly when: 'before' }): Trouble => ({
-  begins: (stage, taskIds) => {
-    for (const taskId of taskIds) stage.fault({ effect, match: { action: 'restart', taskId } });
-    stop(stage, taskIds);
-  },
-});
 
 const hold = (stage: Stage, taskId: string, turn: number): void => {
   const at = stage.clock.now();
@@ -60,26 +45,11 @@ const hold = (stage: Stage, taskId: string, turn: number): void => {
 };
 
 export const kinds: Readonly<Record<string, Trouble>> = {
-  'dead: restarts are accepted in vain': {
-    begins: (stage, taskIds) => {
-      for (const taskId of taskIds)
-        stage.act({ kind: 'edit', taskId, change: { life: { restartsInVain: Number.POSITIVE_INFINITY } } });
-      stop(stage, taskIds);
-    },
-  },
+  'dead: restarts are accepted in vain': dead,
   throttled: answers('FlowLimitExceeded'),
   'throttled for the account': answers('AccountFlowLimitExceeded'),
   'several tasks throttled': { ...answers('FlowLimitExceeded'), tasks: [2, 4] },
-  'asked to come back in a minute': {
-    begins: (stage, taskIds) => {
-      for (const taskId of taskIds)
-        stage.fault({
-          effect: { kind: 'error', code: 'ServiceUnavailableTemp', headers: { 'Retry-After': '60' } },
-          match: { action: 'restart', taskId },
-        });
-      stop(stage, taskIds);
-    },
-  },
+  'asked to come back in a minute': struck(backInAMinute),
   quota: answers('RequestLimitExceeded'),
   auth: answers('InvalidAccessKey'),
   permission: answers('AccessDenied'),
@@ -91,8 +61,8 @@ export const kinds: Readonly<Record<string, Trouble>> = {
   'not-found': answers('ResourceNotFound'),
   server: answers('InternalError'),
   common: answers('CommonErr'),
-  network: swallows({ kind: 'reset', when: 'before' }),
-  timeout: swallows({ kind: 'stall', when: 'before' }),
+  network: struck({ kind: 'reset', when: 'before' }),
+  timeout: struck({ kind: 'stall', when: 'before' }),
   unknown: answers('SomethingNew'),
   'several tasks, several answers': { ...answers('CommonErr', 'InternalError', 'SomethingNew'), tasks: [2, 4] },
   'several tasks, each of another account class': {
@@ -107,11 +77,7 @@ export const kinds: Readonly<Record<string, Trouble>> = {
     tasks: [1, 4],
   },
   'unknown status after a restart': {
-    begins: (stage, taskIds) => {
-      for (const taskId of taskIds)
-        stage.act({ kind: 'edit', taskId, change: { life: { restartsInVain: Number.POSITIVE_INFINITY } } });
-      stop(stage, taskIds);
-    },
+    ...dead,
     everyMs: 16 * second,
     again: (stage, taskIds, turn) => {
       for (const taskId of turn === 0 ? taskIds : [])
@@ -120,11 +86,7 @@ export const kinds: Readonly<Record<string, Trouble>> = {
     tasks: [1, 4],
   },
   'a group that waits an hour for its restarts': {
-    begins: (stage, taskIds) => {
-      for (const taskId of taskIds)
-        stage.act({ kind: 'edit', taskId, change: { life: { restartsInVain: Number.POSITIVE_INFINITY } } });
-      stop(stage, taskIds);
-    },
+    ...dead,
     tasks: [3, 6],
     policy: { verifyWithinMs: hour },
   },
@@ -142,7 +104,7 @@ export const kinds: Readonly<Record<string, Trouble>> = {
   'a cloud group over quota': ofOneGroup('RequestLimitExceeded'),
   'a cloud group whose restarts fail inside': ofOneGroup('InternalError', 'CommonErr', 'SomethingNew'),
   'a cloud group whose restarts are not answered': {
-    ...swallows({ kind: 'stall', when: 'before' }),
+    ...struck({ kind: 'stall', when: 'before' }),
     tasks: [6, 12],
     ownCloudGroup: true,
   },
@@ -156,11 +118,7 @@ export const kinds: Readonly<Record<string, Trouble>> = {
   'unlistable group: throttled': unlistable(error('FlowLimitExceeded'), saysAccount),
   'unlistable group: not paid for': unlistable(error('RequestForbidden.BillingStatus'), saysAccount),
   'unlistable group: its key is wrong': unlistable(error('InvalidAccessKey'), saysAccount),
-  'unlistable group: asked to come back in a minute': unlistable({
-    kind: 'error',
-    code: 'ServiceUnavailableTemp',
-    headers: { 'Retry-After': '60' },
-  }),
+  'unlistable group: asked to come back in a minute': unlistable(backInAMinute),
   'unlistable group: a bare 429, and asked to come back in a minute': {
     ...unlistable({ kind: 'answer', status: 429, body: '', headers: { 'Retry-After': '60' } }, saysAccount),
     halvesRate: true,
@@ -171,14 +129,11 @@ export const kinds: Readonly<Record<string, Trouble>> = {
   },
   'unlistable group: byte by byte': unlistable({ kind: 'drip', bytes: 16, everyMs: second }, hangs),
   'endless flapping': {
-    begins: (stage, taskIds) => {
-      for (const taskId of taskIds)
-        stage.act({ kind: 'edit', taskId, change: { life: { survivesMs: [5 * second, 90 * second] } } });
-    },
+    ...flapping([5 * second, 90 * second]),
     tasks: [1, 4],
   },
   'edited at every poll': {
-    begins: (stage, taskIds) => stop(stage, taskIds),
+    begins: stop,
     everyMs: pollEveryMs,
     again: (stage, taskIds, turn) => {
       for (const taskId of taskIds)
@@ -190,7 +145,7 @@ export const kinds: Readonly<Record<string, Trouble>> = {
     },
   },
   'moved to and fro': {
-    begins: (stage, taskIds) => stop(stage, taskIds),
+    begins: stop,
     everyMs: pollEveryMs,
     again: (stage, taskIds, turn) => {
       for (const taskId of taskIds)
@@ -198,20 +153,12 @@ export const kinds: Readonly<Record<string, Trouble>> = {
     },
   },
   'a hold that comes and goes': {
-    begins: (stage, taskIds) => {
-      for (const taskId of taskIds)
-        stage.act({ kind: 'edit', taskId, change: { life: { restartsInVain: Number.POSITIVE_INFINITY } } });
-      stop(stage, taskIds);
-    },
+    ...dead,
     everyMs: 10 * second,
     again: (stage, [taskId = ''], turn) => hold(stage, taskId, turn),
   },
   'an operator who restarts it in a loop': {
-    begins: (stage, taskIds) => {
-      for (const taskId of taskIds)
-        stage.act({ kind: 'edit', taskId, change: { life: { restartsInVain: Number.POSITIVE_INFINITY } } });
-      stop(stage, taskIds);
-    },
+    ...dead,
     everyMs: 7 * second,
     again: (stage, [taskId = '']) => void stage.keeper.operator.restart(taskId, 'eve', true).catch(() => {}),
   },
@@ -249,4 +196,5 @@ export const kinds: Readonly<Record<string, Trouble>> = {
     },
   },
   ...crowds,
+  ...ofReplicas,
 };

@@ -1,11 +1,12 @@
 /**
- * A pair of every second kind of trouble, crowds left out, the others with the next commit. Thousands, of every kind:
- * `npm run sim -- --non-interference --pairs 5000`.
+ * A pair of every third kind of trouble, crowds left out, the others with other commits; and of three that only replicas
+ * have. Thousands, of every kind: `npm run sim -- --non-interference --pairs 5000`, and with `--replicas 3`.
  */
 import { describe, expect, test } from 'vitest';
 import { commitHash } from './commit-hash.ts';
 import { playPair } from './non-interference.ts';
 import { crowds } from './non-interference-crowds.ts';
+import { ofReplicas } from './non-interference-replicas.ts';
 import { kinds } from './non-interference-troubles.ts';
 
 /** They go the way of another kind here, with another code. */
@@ -26,11 +27,16 @@ const alike: ReadonlySet<string> = new Set([
 ]);
 
 describe('lasting trouble of one costs others nothing beyond the bounds', () => {
-  const names = Object.keys(kinds).filter((kind) => !alike.has(kind) && !(kind in crowds));
-  const turn = Number.parseInt(commitHash().slice(-1), 16) % 2;
-  const played = names.filter((_, place) => place % 2 === turn);
-  test.each(played)('%s', { timeout: 120_000 }, async (kind) => {
+  const names = Object.keys(kinds).filter((kind) => !alike.has(kind) && !(kind in crowds) && !(kind in ofReplicas));
+  const turn = Number.parseInt(commitHash().slice(-2), 16);
+  const everyOther = (all: readonly string[], nth: number) => all.filter((_, place) => place % nth === turn % nth);
+  test.each(everyOther(names, 3))('%s', { timeout: 120_000 }, async (kind) => {
     const { delaysMs, violations } = await playPair(3, kind);
+    expect(violations).toEqual([]);
+    expect(delaysMs.length).toBeGreaterThan(3);
+  });
+  test.each(everyOther(Object.keys(ofReplicas), 5))('three replicas: %s', { timeout: 120_000 }, async (kind) => {
+    const { delaysMs, violations } = await playPair(3, kind, 3);
     expect(violations).toEqual([]);
     expect(delaysMs.length).toBeGreaterThan(3);
   });

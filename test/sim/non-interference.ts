@@ -9,14 +9,18 @@
  * - otherwise one second: the permits of the troubled one's own calls; of more than ten troubled, a permit for each;
  *   where the rate is halved, by the cloud's word or by an operator without rest, a permit for each that stopped together;
  * - by another account: nothing, which is 100 ms.
+ * With three replicas the account is one's of the three; what may befall a replica, or an account that shares one, costs
+ * what `non-interference-replicas.ts` says.
  * Each of the first three lasts from an answer on, which is a round trip more.
  */
 import { begin, policiesOf } from '../domain/story.ts';
 import { Dice, hour, minute, second } from './dice.ts';
 import { kinds } from './non-interference-troubles.ts';
+import { partner, Replicas } from './replicas.ts';
 import type { Event, Policy } from './seam.ts';
 import { defaultPolicy, Stage } from './stage.ts';
 import { pollEveryMs } from './trouble.ts';
+import { VirtualClock } from './virtual-clock.ts';
 
 /** Of the stage's cloud: a wait begins, and a place in the limiter's window is free, when an answer has come. */
 const roundTripMs = 100;
@@ -39,15 +43,18 @@ interface Stop {
 interface Script {
   readonly seed: number;
   readonly kind: string;
+  readonly replicas: number;
   readonly policies: readonly Policy[];
   readonly healthy: number;
   readonly stops: readonly Stop[];
   readonly troubled: number;
   /** The troubled are of the same group as the healthy. */
   readonly together: boolean;
+  /** When something befalls a replica. */
+  readonly befallsAtMs: number;
 }
 
-function scriptOf(seed: number, kind: string): Script {
+function scriptOf(seed: number, kind: string, replicas: number): Script {
   const dice = new Dice(seed, 'non-interference');
   const verifyWithinMs = dice.pick([20, 60]) * second;
   const confirm = dice.pick([1, 1, 2]);
@@ -72,7 +79,10 @@ function scriptOf(seed: number, kind: string): Script {
     atMs += dice.ms(20 * second, 5 * minute);
   }
   const [least, most] = kinds[kind]?.tasks ?? [1, 1];
-  return { seed, kind, policies, healthy, stops, troubled: dice.int(least, most), together: dice.chance(0.5) };
+  const troubled = dice.int(least, most);
+  const together = dice.chance(0.5);
+  const befallsAtMs = dice.pick(stops).atMs + dice.ms(-20 * second, 20 * second);
+  return { seed, kind, replicas, policies, healthy, stops, troubled, together, befallsAtMs };
 }
 
 type Stretch = readonly [fromMs: number, toMs: number];
@@ -125,22 +135,30 @@ interface Played {
   /** When each stop was answered with a restart, by its index; Infinity: never. */
   readonly restartedMs: readonly number[];
   readonly events: readonly Event[];
+  /** What the replicas' database saw. */
+  readonly wrong: readonly string[];
 }
 
 async function play(script: Script, withTrouble: boolean): Promise<Played> {
   const { healthy, stops, kind, policies } = script;
   const trouble = kinds[kind];
   if (!trouble) throw new Error(`there is no kind of trouble "${kind}"`);
-  const common = {
+  const aTask = {
     startsAt: begin - hour,
     endsAt: begin + 6 * 24 * hour,
     life: { startsInMs: [3_000, 3_000] as const },
   };
   const troubled =
-    withTrouble && !trouble.beside ? Array.from({ length: script.troubled }, (_, index) => `x${index}`) : [];
+    withTrouble && !trouble.beside && !trouble.befalls
+      ? Array.from({ length: script.troubled }, (_, index) => `x${index}`)
+      : [];
   const apart = trouble.byGroups || trouble.ownCloudGroup || trouble.policy;
   const cloudGroup = script.together && !apart ? 'vip' : 'troubled';
+  const clock = new VirtualClock(begin);
+  const replicas = script.replicas > 1 ? new Replicas(clock, script.seed) : undefined;
   const stage = new Stage({
+    clock,
+    ...(replicas ? { seats: replicas.seats } : {}),
     policies: policiesOf(
       ...policies.map((policy) => (policy.name === 'troubled' ? { ...policy, ...trouble.policy } : policy)),
     ),
@@ -148,22 +166,26 @@ async function play(script: Script, withTrouble: boolean): Promise<Played> {
     pollEveryMs,
     tasks: [
       ...Array.from({ length: healthy }, (_, index) => ({
-        ...common,
+        ...aTask,
         taskId: `h${index}`,
         title: `h${index}`,
         cloudGroup: 'vip',
       })),
-      ...troubled.map((taskId) => ({ ...common, taskId, title: taskId, cloudGroup })),
+      ...troubled.map((taskId) => ({ ...aTask, taskId, title: taskId, cloudGroup })),
     ],
     ...(trouble.byGroups ? { cloudGroups: ['vip', 'troubled'] } : {}),
   });
-  const { clock } = stage;
-  const other = withTrouble ? trouble.beside?.({ clock, policies: policiesOf(...policies), pollEveryMs }) : undefined;
+  const common = { clock, policies: policiesOf(...policies), pollEveryMs };
+  const seat = replicas ? { account: partner, seats: replicas.seats } : {};
+  const other = withTrouble ? trouble.beside?.({ ...common, ...seat }) : undefined;
+  replicas?.keepBut(['main', ...(other ? [partner] : [])]);
   const acts: { readonly atMs: number; readonly act: () => void }[] = stops.map(({ taskId, atMs }) => ({
     atMs,
     act: () => stage.act({ kind: 'stop', taskId }),
   }));
   if (withTrouble) {
+    const { befalls } = trouble;
+    if (replicas && befalls) acts.push({ atMs: script.befallsAtMs, act: () => befalls(replicas, clock) });
     acts.push({ atMs: troubleAtMs, act: () => trouble.begins?.(stage, troubled) });
     const { everyMs, again } = trouble;
     for (let turn = 0; everyMs && again && turn * everyMs < lastsMs; turn++)
@@ -171,6 +193,7 @@ async function play(script: Script, withTrouble: boolean): Promise<Played> {
   }
   for (const { atMs, act } of acts.sort((a, b) => a.atMs - b.atMs)) {
     await stage.run(Math.max(0, atMs / 1_000 - stage.seconds));
+    if (other && atMs === troubleAtMs) replicas?.mustShare();
     act();
   }
   await stage.run(Math.max(0, lastsMs / 1_000 - stage.seconds));
@@ -183,10 +206,8 @@ async function play(script: Script, withTrouble: boolean): Promise<Played> {
   };
   for (let minutes = 0; minutes < 15 && !restartedMs().every(Number.isFinite); minutes++) await stage.run(60);
   await Promise.all([stage.stop(), other?.stop()]);
-  return {
-    restartedMs: restartedMs(),
-    events: stage.events,
-  };
+  replicas?.end();
+  return { restartedMs: restartedMs(), events: stage.events, wrong: replicas?.wrong ?? [] };
 }
 
 export interface Pair {
@@ -201,7 +222,7 @@ export interface Pair {
 const alone = new Map<string, Promise<Played>>();
 
 function playAlone(script: Script): Promise<Played> {
-  const key = `${script.seed} ${kinds[script.kind]?.byGroups ?? false}`;
+  const key = `${script.seed} ${script.replicas} ${kinds[script.kind]?.byGroups ?? false}`;
   const known = alone.get(key);
   if (known) return known;
   if (alone.size > 1) alone.clear();
@@ -210,8 +231,8 @@ function playAlone(script: Script): Promise<Played> {
   return played;
 }
 
-export async function playPair(seed: number, kind: string): Promise<Pair> {
-  const script = scriptOf(seed, kind);
+export async function playPair(seed: number, kind: string, replicas = 1): Promise<Pair> {
+  const script = scriptOf(seed, kind, replicas);
   const [without, beside] = [await playAlone(script), await play(script, true)];
   const turnMs = (script.policies[0]?.verifyWithinMs ?? 0) + 2 * pollEveryMs;
   const [stormy, tried] = [storms(beside.events), triedOut(beside.events)];
@@ -219,18 +240,25 @@ export async function playPair(seed: number, kind: string): Promise<Pair> {
   /** Stopped so close to each other that one poll shows them. */
   const together = (atMs: number) => script.stops.filter((other) => Math.abs(other.atMs - atMs) < pollEveryMs).length;
   const delaysMs: number[] = [];
-  const violations: string[] = [];
+  const violations = [...without.wrong, ...beside.wrong].map((wrong) => `${kind}, seed ${seed}: ${wrong}`);
   for (const [index, { taskId, atMs }] of script.stops.entries()) {
     const withTrouble = beside.restartedMs[index] ?? 0;
     const delayMs = Math.max(0, Math.round(withTrouble - (without.restartedMs[index] ?? 0)));
     delaysMs.push(delayMs);
     const untold = trouble?.atFirst !== undefined && atMs < troubleAtMs + atFirstMs;
-    const boundMs = trouble?.beside
-      ? otherAccountMs
-      : permitsMs(script.troubled) +
-        (trouble?.halvesRate ? together(atMs) * permitMs : 0) +
-        (touch(tried, atMs, withTrouble) ? triedOutMs : 0) +
-        (untold || touch(stormy, atMs, withTrouble) ? turnMs : 0);
+    const { costs } = trouble ?? {};
+    const ofOthersMs =
+      otherAccountMs +
+      (costs?.ms ?? 0) +
+      (costs?.polls ? (script.policies[0]?.confirm ?? 1) * pollEveryMs : 0) +
+      // A new owner begins a storm anew, and one that is stopped again and again is late for each look.
+      (costs?.ms && touch(stormy, atMs, withTrouble) ? turnMs : 0);
+    const ofItsOwnMs =
+      permitsMs(script.troubled) +
+      (trouble?.halvesRate ? together(atMs) * permitMs : 0) +
+      (touch(tried, atMs, withTrouble) ? triedOutMs : 0) +
+      (untold || touch(stormy, atMs, withTrouble) ? turnMs : 0);
+    const boundMs = trouble?.beside || costs ? ofOthersMs : ofItsOwnMs;
     if (delayMs <= boundMs) continue;
     const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`;
     violations.push(

@@ -1,7 +1,4 @@
-/**
- * One process of the daemon, as far as one account goes: keeper, gate and client on a clock of the machine, and its
- * death. A dead process runs no timer, sends nothing and writes nothing; what it had sent is on its way all the same.
- */
+/** One process of the daemon, as far as one account goes: keeper, gate and client on a clock of the machine, and its death. */
 import { coveredGate } from '../../src/app/covered-gate.ts';
 import { follow } from '../../src/app/following.ts';
 import { pretendTransport } from '../../src/app/pretend.ts';
@@ -9,9 +6,10 @@ import { createCloud } from '../../src/cloud/client.ts';
 import { createGate } from '../../src/cloud/limiter/gate.ts';
 import type { World } from '../../src/simulator/world.ts';
 import type { DeathAtSave, Disk } from './disk.ts';
-import type { Enter, Machine } from './machine.ts';
+import { Life } from './life.ts';
+import type { Machine } from './machine.ts';
+import { keepIdly } from './replicas.ts';
 import {
-  type Clock,
   type Cloud,
   type Counters,
   countersFor,
@@ -99,17 +97,10 @@ export interface ProcessOptions {
 /** Where a process dies next. */
 export type Death = { readonly at: 'save'; readonly write: DeathAtSave } | { readonly at: 'send' | 'answer' | 'event' };
 
-export class Process {
-  readonly name: string;
+export class Process extends Life {
   readonly keeper: Keeper;
   readonly gate: Gate;
-  readonly clock: Clock;
-  readonly machine: Machine;
   configuration: Configuration;
-  alive = true;
-  paused = false;
-  /** What came while it was paused. */
-  #late: Record<Parameters<Enter>[1], (() => void)[]> = { answer: [], timer: [] };
   stopping = false;
   /** It has told that the account is its own. */
   owns = false;
@@ -125,15 +116,12 @@ export class Process {
   readonly #close: () => Promise<void>;
   #beside: () => Promise<void> = async () => {};
   ended: Promise<void> = Promise.resolve();
-  onDeath: () => void = () => {};
 
   constructor(options: ProcessOptions) {
+    super(options.name, options.machine, options.clock);
     this.#options = options;
-    this.name = options.name;
     this.configuration = options.configuration;
-    this.machine = options.machine;
     this.counters = countersFor(options.configuration.policies);
-    this.clock = this.machine.clockFor(this.enter, () => this.alive);
     const { store, ownership, shared, close } = options.home.open(this);
     this.#close = close;
     const { perSecond, spacing } = options.configuration;
@@ -177,49 +165,16 @@ export class Process {
   async #shareStore(shared: Shared, ownership: Ownership): Promise<void> {
     const { signal } = this.#stop;
     const crew = { keeper: () => this.keeper, keepers: () => [this.keeper] };
-    const keepIdly = async (other: string) => {
-      while (!signal.aborted) {
-        const owned = await ownership.acquire(other, signal).catch(() => undefined);
-        if (!owned) return;
-        const over = AbortSignal.any([signal, owned.lost]);
-        await new Promise((resolve) => over.addEventListener('abort', resolve, { once: true }));
-        await owned.handOver?.();
-      }
-    };
-    await Promise.all([follow(shared, crew, this.clock).run(signal), ...otherAccounts.map(keepIdly)]);
-  }
-
-  /** Whatever comes from outside, or is due: at once, or when the process goes on. */
-  readonly enter: Enter = (run, what) => {
-    if (!this.alive) return;
-    if (this.paused) this.#late[what].push(run);
-    else run();
-  };
-
-  /** SIGSTOP. */
-  pause(): void {
-    this.paused = true;
-  }
-
-  /** SIGCONT: it wakes where it waits for answers, and looks at its timers after them. */
-  goOn(): void {
-    const { answer, timer } = this.#late;
-    this.#late = { answer: [], timer: [] };
-    this.paused = false;
-    for (const run of [...answer, ...timer]) this.#options.clock.after(0, () => this.enter(run, 'timer'));
+    await Promise.all([
+      follow(shared, crew, this.clock).run(signal),
+      ...otherAccounts.map((other) => keepIdly(ownership, other, signal)),
+    ]);
   }
 
   /** SIGTERM. */
   stop(): void {
     this.stopping = true;
     this.enter(() => this.#stop.abort(new Error('stop')), 'answer');
-  }
-
-  /** SIGKILL. */
-  die(): void {
-    if (!this.alive) return;
-    this.alive = false;
-    this.onDeath();
   }
 
   /** After the history: what still waits is let go. Node keeps every joined signal that somebody listens to. */
@@ -229,8 +184,7 @@ export class Process {
     this.#stop.abort(new Error('the history is over'));
   }
 
-  /** Whether it dies around this save. */
-  onSave(): DeathAtSave | undefined {
+  override onSave(): DeathAtSave | undefined {
     return this.dies?.at === 'save' ? this.dies.write : undefined;
   }
 
@@ -259,7 +213,7 @@ export class Process {
       const thin = { ...common, world, clock, begin, onRetired, unreachable, process };
       return createThinCloud({ ...thin, ...(shuffle ? { shuffle } : {}) });
     }
-    const network = pretendTransport(world, clock);
+    const network = this.reaches(pretendTransport(world, clock));
     return createCloud({
       ...ofTheTests,
       ...common,
@@ -267,13 +221,9 @@ export class Process {
       subAccount: configuration.subAccount,
       clock: this.clock,
       transport: {
-        send: async (request, signal) => {
-          if (!this.alive) return new Promise(() => {});
-          if (unreachable()) return { kind: 'never-left', why: 'refused' };
-          const outcome = await network.send(request, signal);
-          return new Promise((resolve) => this.enter(() => resolve(outcome), 'answer'));
-        },
-        close: () => network.close(),
+        ...network,
+        send: async (request, signal) =>
+          unreachable() && this.alive ? { kind: 'never-left', why: 'refused' } : network.send(request, signal),
       },
       onTrace: (trace) => {
         if (trace.kind === 'action-retired') onRetired(trace.from, trace.to);

@@ -4,7 +4,7 @@
  * `npm run sim -- --minutes M`          plays fresh seeds for so long, on two threads
  * with `--all` goes on after a failure, with `--replicas 3` plays only the seeds of so many processes, with `--hours H`
  * ends after so many simulated hours
- * `npm run sim -- --non-interference --pairs N [--kind K] [--seed FIRST]`   the table of non-interference.ts
+ * `npm run sim -- --non-interference --pairs N [--kind K] [--seed FIRST] [--replicas 3]`   the table of non-interference.ts
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -124,7 +124,8 @@ else {
   });
   const [first = 1, last = Number.MAX_SAFE_INTEGER] = (values.seeds ?? '').split('-').filter(Boolean).map(Number);
   if (values['non-interference']) {
-    if (!(await reportPairs(Number(values.pairs), Number(values.seed ?? 1), values.kind))) process.exitCode = 1;
+    const [pairs, firstSeed, replicas] = [Number(values.pairs), Number(values.seed ?? 1), Number(values.replicas ?? 1)];
+    if (!(await reportPairs(pairs, firstSeed, replicas, values.kind))) process.exitCode = 1;
   } else if (values.seed !== undefined) await one(Number(values.seed), values.trace);
   else {
     const fresh = values.seeds === undefined;

@@ -1,8 +1,9 @@
 /**
  * The whole of one account on a virtual clock: the production keeper, rules, limiter and client against the pretend
- * cloud, with a ledger in memory that can lose its process. Judged at the cloud's side.
+ * cloud, with a ledger in memory that can lose its process, or kept by one of several processes. Judged at the cloud's side.
  */
 
+import { coveredGate } from '../../src/app/covered-gate.ts';
 import { pretendTransport } from '../../src/app/pretend.ts';
 import { createCloud } from '../../src/cloud/client.ts';
 import { createGate } from '../../src/cloud/limiter/gate.ts';
@@ -22,6 +23,7 @@ import {
 } from '../../src/simulator/world.ts';
 import { worstSecond } from '../cloud/judges.ts';
 import { begin, plainPolicy } from '../domain/story.ts';
+import type { Life } from './life.ts';
 import {
   type AccountRecord,
   type BudgetEntry,
@@ -37,6 +39,7 @@ import {
   type Policy,
   type RateLimit,
   type Schedule,
+  type Shared,
   type TaskRecord,
 } from './seam.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -111,6 +114,22 @@ const soleOwner: Ownership = {
   remainingMs: () => Number.POSITIVE_INFINITY,
 };
 
+/** A process that keeps the account whenever it is its own, and what it has of the store that it shares. */
+export interface Seat {
+  readonly life: Life;
+  readonly store: LedgerStore;
+  readonly ownership: Ownership;
+  readonly shared: Shared;
+}
+
+interface Hand {
+  readonly life: Life | undefined;
+  readonly gate: Gate;
+  readonly keeper: Keeper;
+}
+
+const requestTimeoutMs = 10_000;
+
 export interface StageOptions {
   readonly policies: Policies;
   readonly tasks?: readonly TaskPlan[];
@@ -127,6 +146,9 @@ export interface StageOptions {
   readonly subAccount?: boolean;
   /** Shared with other accounts of the process. */
   readonly clock?: VirtualClock;
+  readonly account?: string;
+  /** Absent: one process, and nobody shares its store. */
+  readonly seats?: readonly Seat[];
 }
 
 export interface Restart {
@@ -142,11 +164,10 @@ export class Stage {
   readonly events: Event[] = [];
   readonly complaints: string[] = [];
   readonly arrivals: Arrival[] = [];
-  keeper!: Keeper;
-  gate!: Gate;
   policies: Policies;
+  #hands: readonly Hand[] = [];
   #stop = new AbortController();
-  #running: Promise<void> = Promise.resolve();
+  #running: Promise<unknown> = Promise.resolve();
   readonly #options: StageOptions;
 
   constructor(options: StageOptions) {
@@ -168,46 +189,73 @@ export class Stage {
     this.start();
   }
 
-  settings(): KeeperSettings {
+  /** Whose the account is, or was. */
+  get #hand(): Hand {
+    const owns = ({ keeper, life }: Hand) => keeper.ledger.owned && !life?.paused && life?.alive !== false;
+    const hand = this.#hands.find(owns) ?? this.#hands[0];
+    if (!hand) throw new Error('nobody keeps the account yet');
+    return hand;
+  }
+
+  get keeper(): Keeper {
+    return this.#hand.keeper;
+  }
+
+  get gate(): Gate {
+    return this.#hand.gate;
+  }
+
+  settings({ gate, life }: Omit<Hand, 'keeper'> = this.#hand): KeeperSettings {
+    const network = pretendTransport(this.world, this.clock);
     return {
       policies: this.policies,
       schedule: every(this.#options.pollEveryMs ?? 15_000),
       verifyEveryMs: 5_000,
       pollShare: 0.5,
-      requestTimeoutMs: 10_000,
+      requestTimeoutMs,
       cloud: createCloud({
         ...ofTheTests,
         provider: this.#options.vendor ?? 'volcengine',
         subAccount: this.#options.subAccount ?? false,
         cloudGroups: this.#options.cloudGroups ?? [],
         pageSize: 500,
-        requestTimeoutMs: 10_000,
-        retiredActions: () => this.keeper?.ledger.accountRecord.retiredActions ?? [],
-        gate: this.gate,
-        clock: this.clock,
-        transport: pretendTransport(this.world, this.clock),
+        requestTimeoutMs,
+        retiredActions: () => this.#hands.flatMap(({ keeper }) => keeper.ledger.accountRecord.retiredActions ?? []),
+        gate,
+        clock: life?.clock ?? this.clock,
+        transport: life?.reaches(network) ?? network,
         onTrace: () => {},
       }),
       listScope: '*',
     };
   }
 
-  /** A fresh process on the ledger that was saved. */
+  /** A fresh process on the ledger that was saved; where several share the store, all of them. */
   start(): void {
-    const { perSecond = 10, rateLimit = { perSecond, spacing: 'even' } } = this.#options;
-    this.gate = createGate({ ...rateLimit, clock: this.clock });
     this.#stop = new AbortController();
-    this.keeper = new Keeper({
-      ...this.settings(),
-      account: 'main',
-      gate: this.gate,
-      store: this.store,
-      ownership: this.#options.ownership?.(this.clock) ?? soleOwner,
-      clock: this.clock,
+    this.#hands = (this.#options.seats ?? [undefined]).map((seat) => this.#handOf(seat));
+    this.#running = Promise.all(this.#hands.map(({ keeper }) => keeper.run(this.#stop.signal)));
+  }
+
+  #handOf(seat: Seat | undefined): Hand {
+    const { perSecond = 10, rateLimit = { perSecond, spacing: 'even' }, account = 'main' } = this.#options;
+    const life = seat?.life;
+    const clock = life?.clock ?? this.clock;
+    const ownership = seat?.ownership ?? this.#options.ownership?.(this.clock) ?? soleOwner;
+    const own = createGate({ ...rateLimit, clock });
+    const gate = seat ? coveredGate(own, () => ownership.remainingMs(account) > requestTimeoutMs, clock) : own;
+    const keeper = new Keeper({
+      ...this.settings({ gate, life }),
+      account,
+      gate,
+      store: seat?.store ?? this.store,
+      ownership,
+      elsewhere: seat && ((request) => seat.shared.ask(account, request)),
+      clock,
       tell: (event) => this.events.push(event),
       complain: (what, cause) => this.complaints.push(`${what}: ${String(cause)}`),
     });
-    this.#running = this.keeper.run(this.#stop.signal);
+    return { life, gate, keeper };
   }
 
   /** Lets so many seconds pass. */
@@ -217,6 +265,8 @@ export class Stage {
 
   async stop(): Promise<void> {
     this.#stop.abort(new Error('stop'));
+    // Of several some are stopped or dead, and never end.
+    if (this.#options.seats) return;
     await this.clock.run(15_000);
     await this.#running;
   }

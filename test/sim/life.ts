@@ -1,0 +1,73 @@
+/**
+ * The life of one process on a machine: it is stopped, goes on late, and dies. A dead one runs no timer, sends nothing
+ * and hears nothing; what it had sent is on its way all the same.
+ */
+import type { Transport } from '../../src/cloud/transport.ts';
+import type { DeathAtSave } from './disk.ts';
+import type { Enter, Machine } from './machine.ts';
+import type { Clock } from './seam.ts';
+import type { VirtualClock } from './virtual-clock.ts';
+
+export class Life {
+  readonly name: string;
+  readonly machine: Machine;
+  /** As the process has it. */
+  readonly clock: Clock;
+  alive = true;
+  paused = false;
+  /** What came while it was paused. */
+  #late: Record<Parameters<Enter>[1], (() => void)[]> = { answer: [], timer: [] };
+  readonly #world: VirtualClock;
+  onDeath: () => void = () => {};
+
+  constructor(name: string, machine: Machine, world: VirtualClock) {
+    this.name = name;
+    this.machine = machine;
+    this.#world = world;
+    this.clock = machine.clockFor(this.enter, () => this.alive);
+  }
+
+  /** Whatever comes from outside, or is due: at once, or when the process goes on. */
+  readonly enter: Enter = (run, what) => {
+    if (!this.alive) return;
+    if (this.paused) this.#late[what].push(run);
+    else run();
+  };
+
+  /** SIGSTOP. */
+  pause(): void {
+    this.paused = true;
+  }
+
+  /** SIGCONT: it wakes where it waits for answers, and looks at its timers after them. */
+  goOn(): void {
+    const { answer, timer } = this.#late;
+    this.#late = { answer: [], timer: [] };
+    this.paused = false;
+    for (const run of [...answer, ...timer]) this.#world.after(0, () => this.enter(run, 'timer'));
+  }
+
+  /** SIGKILL. */
+  die(): void {
+    if (!this.alive) return;
+    this.alive = false;
+    this.onDeath();
+  }
+
+  /** Whether it dies around this save. */
+  onSave(): DeathAtSave | undefined {
+    return undefined;
+  }
+
+  /** The cloud as it reaches it. */
+  reaches(network: Transport): Transport {
+    return {
+      ...network,
+      send: async (request, signal) => {
+        if (!this.alive) return new Promise(() => {});
+        const outcome = await network.send(request, signal);
+        return new Promise((resolve) => this.enter(() => resolve(outcome), 'answer'));
+      },
+    };
+  }
+}

@@ -1,0 +1,77 @@
+/** Three processes on one database that share some accounts out between them. What is kept of each account is told to them. */
+import { seeded } from '../../src/simulator/random.ts';
+import { Database } from './database.ts';
+import { second } from './dice.ts';
+import { Disk } from './disk.ts';
+import { Life } from './life.ts';
+import { Machine } from './machine.ts';
+import type { Ownership } from './seam.ts';
+import type { Seat } from './stage.ts';
+import type { VirtualClock } from './virtual-clock.ts';
+
+/** Two for each. The last of the two is what its replica gives away. */
+const accounts = ['a', 'b', 'c', 'd', 'e', 'main'];
+/** It shares a replica with `main`. */
+export const partner = 'd';
+
+export class Replicas {
+  readonly database: Database;
+  readonly seats: readonly Seat[];
+  /** What the database saw and must not see. */
+  readonly wrong: string[] = [];
+  readonly #stop = new AbortController();
+
+  constructor(clock: VirtualClock, seed: number) {
+    const must = (condition: boolean, what: () => string) => {
+      if (!condition) this.wrong.push(what());
+    };
+    const disk = new Disk(seeded(seed, 'disk'), clock);
+    this.database = new Database({ disk, clock, random: seeded(seed, 'database'), judge: { must } });
+    this.seats = ['p1', 'p2', 'p3'].map((name) => {
+      const life = new Life(name, new Machine(clock, 0), clock);
+      return { life, ...this.database.open(life) };
+    });
+    // The first has all accounts and then gives each of the others two, so that it is known which two.
+    for (const { life } of this.seats.slice(1)) {
+      life.pause();
+      clock.after(second, () => life.goOn());
+    }
+  }
+
+  /** Nothing happens in the accounts that nobody else keeps: what a replica has of them counts when they are shared out. */
+  keepBut(kept: readonly string[]): void {
+    for (const { ownership } of this.seats)
+      for (const account of accounts) if (!kept.includes(account)) void keepIdly(ownership, account, this.#stop.signal);
+  }
+
+  /** Whose `main` is, or one that has nothing of it. */
+  whose(which: 'its own' | 'another'): Life {
+    const holder = this.database.holderOf('main');
+    const seat = this.seats.find(({ life }) => (life.name === holder) === (which === 'its own'));
+    if (!seat) throw new Error(`no replica is ${which}`);
+    return seat.life;
+  }
+
+  /** What befalls an account of its replica would befall nobody's else. */
+  mustShare(): void {
+    const [one, other] = ['main', partner].map((account) => this.database.holderOf(account));
+    if (one !== other) throw new Error(`main is with ${one}, and ${partner} with ${other}`);
+  }
+
+  /** What still waits is let go. */
+  end(): void {
+    for (const { life } of this.seats) life.die();
+    this.#stop.abort(new Error('the history is over'));
+  }
+}
+
+/** Has the account whenever it may, and does nothing with it. */
+export async function keepIdly(ownership: Ownership, account: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const owned = await ownership.acquire(account, signal).catch(() => undefined);
+    if (!owned) return;
+    const over = AbortSignal.any([signal, owned.lost]);
+    await new Promise((resolve) => over.addEventListener('abort', resolve, { once: true }));
+    await owned.handOver?.();
+  }
+}
