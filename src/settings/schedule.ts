@@ -92,7 +92,7 @@ export function wallSchedule(expression: string, timezone: string): Schedule {
 function searchOf(expression: string, timezone: string): Readonly<Record<'after' | 'before', (at: number) => number>> {
   const { second, minute, dayOfMonth, month, dayOfWeek } = parse(expression);
   // Throws a RangeError for an unknown zone; node-cron would only at the first match.
-  Intl.DateTimeFormat('en', { timeZone: timezone });
+  if (timezone !== 'UTC') Intl.DateTimeFormat('en', { timeZone: timezone });
   const seconds = second.toSorted((a, b) => a - b);
   const minutesOfQuarter = new Set(minute.map((one) => one % 15));
   const fits = matcher(expression, timezone);
@@ -136,7 +136,24 @@ function searchOf(expression: string, timezone: string): Readonly<Record<'after'
   return { after, before };
 }
 
+/**
+ * Of UTC without node-cron, unless it is to count days in their month: it asks Intl, whose tables take 8 MiB from their
+ * first use on.
+ */
 function matcher(expression: string, timezone: string): (at: number) => boolean {
+  const { second, minute, hour, dayOfMonth, month, dayOfWeek } = parse(expression);
+  if (timezone === 'UTC' && [...dayOfMonth, ...dayOfWeek].every((day) => typeof day === 'number'))
+    return (at) => {
+      const date = new Date(at);
+      return (
+        second.includes(date.getUTCSeconds()) &&
+        minute.includes(date.getUTCMinutes()) &&
+        hour.includes(date.getUTCHours()) &&
+        dayOfMonth.includes(date.getUTCDate()) &&
+        month.includes(date.getUTCMonth() + 1) &&
+        dayOfWeek.includes(date.getUTCDay())
+      );
+    };
   const task = createTask(expression, () => {}, { timezone });
   // Takes it out of the library's list of all tasks; matching goes on working.
   task.destroy();

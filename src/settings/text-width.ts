@@ -1,6 +1,12 @@
 /** How many places a text takes in a terminal. */
 
-const characters = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+/** Made at its first use: the tables of Intl take 8 MiB. */
+let segmenter: Intl.Segmenter | undefined;
+function segmentsOf(text: string): Iterable<Intl.SegmentData> {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+  return segmenter.segment(text);
+}
+
 /** East Asian Width: W and F of Unicode 16, as ranges; emoji are asked for apart. */
 const wide =
   /^[\u1100-\u115f\u231a\u231b\u2329\u232a\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2fb}\u{1d300}-\u{1d376}\u{20000}-\u{3fffd}]/u;
@@ -12,7 +18,7 @@ const unseen = /^[\p{Mn}\p{Me}\p{Cf}]+$/u;
 export function textWidth(text: string): number {
   if (/^[ -~]*$/.test(text)) return text.length;
   let width = 0;
-  for (const { segment } of characters.segment(text)) width += widthOf(segment);
+  for (const { segment } of segmentsOf(text)) width += widthOf(segment);
   return width;
 }
 
@@ -23,7 +29,7 @@ const widthOf = (character: string): number =>
 export function cut(text: string, places: number): string {
   if (textWidth(text) <= places) return text;
   let [kept, width] = ['', 0];
-  for (const { segment } of characters.segment(text)) {
+  for (const { segment } of segmentsOf(text)) {
     width += widthOf(segment);
     if (width >= places) break;
     kept += segment;

@@ -1,6 +1,6 @@
 /** Cron expressions: when they come, how long the search takes, and which are none. */
 import { getTasks } from 'node-cron';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { comesEveryYear, cronSchedule, wallSchedule } from '../../src/settings/schedule.ts';
 import { readCron } from '../../src/settings/values.ts';
@@ -19,6 +19,10 @@ describe('cronSchedule', () => {
     ['one time a day in Shanghai', '0 30 8 * * *', 'Asia/Shanghai', '2026-03-01T00:30:00', '2026-03-02T00:30:00'],
     ['a zone of 45 minutes', '0 0 9 * * *', 'Asia/Kathmandu', '2026-03-01T00:00:00', '2026-03-01T03:15:00'],
     ['Mondays', '0 0 0 * * mon', 'UTC', '2026-03-01T00:00:00', '2026-03-02T00:00:00'],
+    ['Sunday as 7', '0 0 0 * * 7', 'UTC', '2026-03-02T00:00:00', '2026-03-08T00:00:00'],
+    ['a day that is a weekday too', '0 15 6 13 * fri', 'UTC', '2026-02-14T00:00:00', '2026-03-13T06:15:00'],
+    ['the last day of a month', '0 0 3 L * *', 'UTC', '2026-02-01T00:00:00', '2026-02-28T03:00:00'],
+    ['the second Friday', '0 0 3 * * 5#2', 'UTC', '2026-03-01T00:00:00', '2026-03-13T03:00:00'],
     // 02:30 does not exist in Berlin on 2026-03-29.
     ['an hour that the spring skips', '0 30 2 * * *', 'Europe/Berlin', '2026-03-28T01:30:00', '2026-03-30T00:30:00'],
     // 02:30 happens twice in Berlin on 2026-10-25: at 00:30 and at 01:30 UTC.
@@ -36,6 +40,18 @@ describe('cronSchedule', () => {
   it('throws for what is no expression or no time zone', () => {
     expect(() => cronSchedule('61 * * * * *', 'UTC')).toThrow(/second/);
     expect(() => cronSchedule('* * * * * *', 'Mars/Olympus')).toThrow(/time zone/);
+  });
+
+  it('in UTC loads nothing of Intl, whose tables take 8 MiB', () => {
+    const asked = vi.spyOn(Intl, 'DateTimeFormat');
+    const zones = ['UTC', 'Asia/Tokyo'].map((timezone) => {
+      cronSchedule('*/5 * * * * *', timezone).next(utc('2026-03-01T10:00:00'));
+      const calls = asked.mock.calls.length;
+      asked.mockClear();
+      return calls > 0;
+    });
+    asked.mockRestore();
+    expect(zones).toEqual([false, true]);
   });
 
   it('leaves no timer and nothing in the library behind', () => {
