@@ -105,11 +105,11 @@ export class Database implements Home {
     return this.#leaseOf(account).holder;
   }
 
-  /** Somebody who is no replica has it, for so long. */
-  seize(account: string, forMs: number): void {
+  /** Whoever it is has the account, for so long. */
+  seize(account: string, holder: string, forMs: number): void {
     const { epoch } = this.#leaseOf(account);
     if (this.#isLocked(account)) return;
-    this.#leases.set(account, { epoch: epoch + 1, holder: 'somebody', expiresAt: this.now() + forMs });
+    this.#leases.set(account, { epoch: epoch + 1, holder, expiresAt: this.now() + forMs });
   }
 
   #diskOf(account: string): Disk {

@@ -87,7 +87,7 @@ export const ofReplicas: Readonly<Record<string, Trouble>> = {
     300,
   ),
   'an account of its replica: its lease is fought over': beside(
-    ({ database }, clock) => again(clock, 3 * second, () => database.seize(partner, second)),
+    ({ database }, clock) => again(clock, 3 * second, () => database.seize(partner, 'somebody', second)),
     nothing,
   ),
 };

@@ -1,5 +1,5 @@
 /**
- * A pair of every third kind of trouble, crowds left out, the others with other commits; and of three that only replicas
+ * A pair of every third kind of trouble, crowds left out, the others with other commits; and of two that only replicas
  * have. Thousands, of every kind: `npm run sim -- --non-interference --pairs 5000`, and with `--replicas 3`.
  */
 import { describe, expect, test } from 'vitest';
@@ -35,7 +35,7 @@ describe('lasting trouble of one costs others nothing beyond the bounds', () => 
     expect(violations).toEqual([]);
     expect(delaysMs.length).toBeGreaterThan(3);
   });
-  test.each(everyOther(Object.keys(ofReplicas), 5))('three replicas: %s', { timeout: 120_000 }, async (kind) => {
+  test.each(everyOther(Object.keys(ofReplicas), 8))('three replicas: %s', { timeout: 120_000 }, async (kind) => {
     const { delaysMs, violations } = await playPair(3, kind, 3);
     expect(violations).toEqual([]);
     expect(delaysMs.length).toBeGreaterThan(3);

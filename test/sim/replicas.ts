@@ -1,7 +1,7 @@
 /** Three processes on one database that share some accounts out between them. What is kept of each account is told to them. */
 import { seeded } from '../../src/simulator/random.ts';
+import { terms } from '../../src/store/postgres/lease.ts';
 import { Database } from './database.ts';
-import { second } from './dice.ts';
 import { Disk } from './disk.ts';
 import { Life } from './life.ts';
 import { Machine } from './machine.ts';
@@ -9,10 +9,11 @@ import type { Ownership } from './seam.ts';
 import type { Seat } from './stage.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
-/** Two for each. The last of the two is what its replica gives away. */
+const names = ['p1', 'p2', 'p3'];
+/** Each third is the same replica's; `main` is what its replica would give away. */
 const accounts = ['a', 'b', 'c', 'd', 'e', 'main'];
 /** It shares a replica with `main`. */
-export const partner = 'd';
+export const partner = 'c';
 
 export class Replicas {
   readonly database: Database;
@@ -27,15 +28,12 @@ export class Replicas {
     };
     const disk = new Disk(seeded(seed, 'disk'), clock);
     this.database = new Database({ disk, clock, random: seeded(seed, 'database'), judge: { must } });
-    this.seats = ['p1', 'p2', 'p3'].map((name) => {
+    this.seats = names.map((name) => {
       const life = new Life(name, new Machine(clock, 0), clock);
       return { life, ...this.database.open(life) };
     });
-    // The first has all accounts and then gives each of the others two, so that it is known which two.
-    for (const { life } of this.seats.slice(1)) {
-      life.pause();
-      clock.after(second, () => life.goOn());
-    }
+    for (const [index, account] of accounts.entries())
+      this.database.seize(account, names[index % names.length] ?? '', terms.leaseMs);
   }
 
   /** Nothing happens in the accounts that nobody else keeps: what a replica has of them counts when they are shared out. */
