@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { situationOf } from '../../src/domain/memory/situation.ts';
 import { awaitedCloudGroups } from '../../src/domain/memory/windows.ts';
 import { ruleViews } from '../../src/domain/views/views.ts';
-import type { Policies } from '../../src/domain/words/policy.ts';
+import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import type { RestartAnswer, TaskStatus } from '../../src/domain/words/task.ts';
 import {
   accepted,
@@ -128,6 +128,24 @@ describe('in a storm, a cloud group whose tasks are all dead', () => {
     const { story, shown } = next(20, 1);
     const sent = story.list(75, shown).send(75, accepted, 20);
     expect(sent.map((taskId) => taskId[0])).toEqual(['w', 'x', 'x']);
+  });
+  test.each([20, 60, 200])('so does a group of %i within a cloud group, among others of it', (dead) => {
+    const group = (name: string): Policy => ({
+      ...plainPolicy,
+      name,
+      match: { ...plainPolicy.match, title: [`${name}*`] },
+    });
+    const titled = (name: string, count: number, status: TaskStatus): Shown =>
+      Object.fromEntries(
+        Object.keys(tasks(count, status, name)).map((taskId) => [taskId, item(taskId, status, { title: taskId })]),
+      );
+    const story = new Story(policiesOf(group('x'), group('w')));
+    story.list(0, { ...titled('x', dead, 'stopped'), ...titled('w', 8, 'active') });
+    expect(story.send(0, accepted, 20)).toHaveLength(3);
+    const shown = { ...titled('x', dead, 'stopped'), ...titled('w', 8, 'active'), ...titled('w', 4, 'stopped') };
+    story.list(30, shown).look(65, titled('x', dead, 'stopped'));
+    const sent = story.list(75, shown).send(75, accepted, 20);
+    expect(sent.map((taskId) => taskId[0]).sort()).toEqual(['w', 'w', 'x']);
   });
   test('shares with another such', () => {
     const { story, shown } = next(8, 8);
@@ -355,6 +373,81 @@ describe('a task that is throttled again, while others were answered since, is t
     story.list(915, { t00: 'stopped', t04: 'stopped' });
     expect(story.send(915, throttled, 1)).toEqual(['t00']);
     expect(story.says('t04')).toBe('backoff until 920');
+  });
+});
+
+describe('an operator who restarts one task again and again keeps nobody else waiting', () => {
+  const calm: Policies = { ...policiesOf({ ...plainPolicy, storm: false, budget: false }), storm: false };
+  const away = (kind: 'throttled' | 'unanswered' | 'refused', errorClass: 'throttled' | 'server' | 'common') => ({
+    kind,
+    failure: { ...failureOf(errorClass), retryAfterMs: 60_000 },
+  });
+  /**
+   * The `ill` are stopped from the beginning and always answered so; the first of them is restarted by hand as often,
+   * each call out for a second. Another of their cloud group stops at second 100. Gives how long it waited.
+   */
+  const waitOfWell = (ill: number, answer: RestartAnswer, everySeconds: number): number => {
+    const story = new Story(calm);
+    let byHand = false;
+    for (let second = 0; second < minutes(15); second++) {
+      if (byHand) story.answer(second, 't00', answer);
+      byHand = false;
+      if (second % 15 === 0)
+        story.list(second, { ...tasks(ill, 'stopped'), well: second < 100 ? 'active' : 'stopped' });
+      if (second % everySeconds === 0) byHand = story.byHand(second, 't00', 'out', true) === 'sent';
+      if (story.send(second, (taskId) => (taskId === 'well' ? accepted : answer), 20).includes('well'))
+        return second - 100;
+    }
+    return Number.POSITIVE_INFINITY;
+  };
+  const rows: readonly [sentence: string, ill: number, answer: RestartAnswer][] = [
+    ['throttled', 1, throttled],
+    ['throttled, and asked to stay away', 1, away('throttled', 'throttled')],
+    ['unanswered, and asked to stay away', 1, away('unanswered', 'server')],
+    ['refused, and asked to stay away', 1, away('refused', 'common')],
+    ['never sent', 1, notSent],
+    ['denied as all of twelve are', 12, refusal('permission', 'AccessDenied')],
+    ['refused with CommonErr as all of twelve are', 12, refusal('common', 'CommonErr')],
+    ['not paid for as all of twelve are', 12, refusal('billing', 'RequestForbidden.BillingStatus')],
+  ];
+  test.each(rows)('%s: another one waits a minute at most', (_sentence, ill, answer) => {
+    for (const everySeconds of [1, 7, 20])
+      expect(waitOfWell(ill, answer, everySeconds), `every ${everySeconds} s`).toBeLessThanOrEqual(60);
+  });
+  test('the first throttled answer to a restart of the rules makes everybody wait as ever', () => {
+    const story = new Story(calm).list(0, tasks(3, 'stopped'));
+    expect(story.byHand(0, 't00', throttled)).toBe('sent');
+    expect(story.says('t01')).toBe('restart');
+    story.send(1, throttled, 1);
+    expect(story.says('t02')).toBe('backoff until 6');
+  });
+});
+
+describe('who stopped after the trouble began is asked before those that it began with', () => {
+  const calm: Policies = { ...policiesOf({ ...plainPolicy, storm: false, budget: false }), storm: false };
+  const stayAway = { kind: 'throttled', failure: { ...failureOf('throttled'), retryAfterMs: 60_000 } } as const;
+  const rows: readonly [sentence: string, answer: RestartAnswer][] = [
+    ['throttled', throttled],
+    ['throttled, and asked to stay away for a minute', stayAway],
+    ['denied', refusal('permission', 'AccessDenied')],
+    ['refused with CommonErr', refusal('common', 'CommonErr')],
+    ['refused for a wrong key', refusal('auth', 'InvalidAccessKey')],
+    ['not paid for', refusal('billing', 'RequestForbidden.BillingStatus')],
+  ];
+  /** So many are stopped from the beginning, and another of their cloud group from second 200 on. */
+  const waitOfWell = (ill: number, answer: RestartAnswer): number => {
+    const story = new Story(calm);
+    for (let second = 0; second < minutes(15); second++) {
+      if (second % 15 === 0)
+        story.list(second, { ...tasks(ill, 'stopped'), well: second < 200 ? 'active' : 'stopped' });
+      const sent = story.send(second, (taskId) => (taskId === 'well' ? accepted : answer), 20);
+      // From the list that shows it.
+      if (sent.includes('well')) return second - 210;
+    }
+    return Number.POSITIVE_INFINITY;
+  };
+  test.each(rows)('%s: it waits a minute at most', (_sentence, answer) => {
+    for (const ill of [6, 12, 50]) expect(waitOfWell(ill, answer), `of ${ill}`).toBeLessThanOrEqual(60);
   });
 });
 

@@ -263,17 +263,23 @@ describe('the order of restarts', () => {
     // a2 is out longest of its group, a1 and a0 equally long; b0 is older, but its group is later; a3 was tried.
     expect(story.queue).toEqual(['a2', 'a0', 'a1', 'b0', 'a3']);
   });
-  test('in a storm of the account: fewest attempts, then the hash of task id and attempt number', () => {
+  test('in a storm of the account: fewest attempts, then groups by turns, then the hash of task id and attempt number', () => {
     const policies: Policies = { account: 'main', storm: { percent: 40, atLeast: 5 }, groups: two() };
     const story = new Story(policies).list(0, { ...tasks(9, 'stopped', 'a'), ...tasks(9, 'stopped', 'b') });
     const [tried = ''] = story.send(0, forbidden, 1);
     story.list(30, { ...tasks(9, 'stopped', 'a'), ...tasks(9, 'stopped', 'b') });
-    const untried = [...Object.keys(tasks(9, 'stopped', 'a')), ...Object.keys(tasks(9, 'stopped', 'b'))].filter(
-      (taskId) => taskId !== tried,
-    );
-    const byHash = untried.sort((one, other) => hashOf(one, 1) - hashOf(other, 1));
-    expect(story.queue).toEqual([...byHash, tried]);
-    expect(byHash).not.toEqual([...byHash].sort());
+    const byHash = (prefix: string) =>
+      Object.keys(tasks(9, 'stopped', prefix))
+        .filter((taskId) => taskId !== tried)
+        .sort((one, other) => hashOf(one, 1) - hashOf(other, 1));
+    const mine = byHash(tried.charAt(0));
+    // The group whose last call is longest ago begins.
+    const byTurns = byHash(tried.startsWith('a') ? 'b' : 'a').flatMap((taskId, turn) => [
+      taskId,
+      ...mine.slice(turn, turn + 1),
+    ]);
+    expect(story.queue).toEqual([...byTurns, tried]);
+    expect(mine).not.toEqual([...mine].sort());
   });
   const turns: readonly [
     sentence: string,

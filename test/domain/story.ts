@@ -257,8 +257,8 @@ export class Story {
     return this;
   }
 
-  /** A restart by hand, answered at once if it may go: `sent`, or why it was refused. */
-  byHand(seconds: number, taskId: string, answer: RestartAnswer | undefined = accepted, force = false): string {
+  /** A restart by hand, answered at once if it may go, or left `out`: `sent`, or why it was refused. */
+  byHand(seconds: number, taskId: string, answer: RestartAnswer | 'out' = accepted, force = false): string {
     this.#now = seconds;
     const asked = operatorRestart(
       this.record(taskId),
@@ -268,7 +268,7 @@ export class Story {
     );
     if (asked.kind === 'refused') return asked.why[0];
     this.tell([asked.intent]);
-    if (answer) this.answer(seconds, taskId, answer);
+    if (answer !== 'out') this.answer(seconds, taskId, answer);
     return 'sent';
   }
 

@@ -4,7 +4,7 @@
  */
 
 import type { Ledger, TaskRecord } from '../memory/ledger.ts';
-import type { Situation } from '../memory/situation.ts';
+import type { InTrouble, Situation } from '../memory/situation.ts';
 import { passesStorms, stormKey, stormsOver } from '../memory/windows.ts';
 import type { Event } from '../words/events.ts';
 import { hashOf } from '../words/hash.ts';
@@ -63,8 +63,9 @@ const turnsFromCalls = 3;
 
 /**
  * Fewest calls in this outage (until turns begin), then groups in file order, then oldest outage, then task id. While a
- * storm is on, cloud groups take turns in place of file order, so that one whose tasks are all dead leaves every second
- * place to the others; and a hash takes that of age, so that a cause shared by neighbours is not met first. Calls that
+ * storm is on, cloud groups take turns in place of file order, and groups within a cloud group, so that one whose tasks are
+ * all dead leaves every second place to the others; and a hash takes that of age, so that a cause shared by neighbours is
+ * not met first. Calls that
  * were given back count here: who costs the account a wait or a circuit must not go first again.
  */
 export function inOrder(records: readonly TaskRecord[], situation: Situation): readonly TaskRecord[] {
@@ -86,11 +87,9 @@ export function inOrder(records: readonly TaskRecord[], situation: Situation): r
   keyed.sort(
     (a, b) => a.calls - b.calls || a.rank - b.rank || a.place - b.place || (a.record.taskId < b.record.taskId ? -1 : 1),
   );
-  if (ledger.storms.size > 0) {
-    takeTurns(keyed, ledger);
-    // What is equal keeps its order.
-    keyed.sort((a, b) => a.calls - b.calls || a.rank - b.rank || a.turn - b.turn || a.lastCallAt - b.lastCallAt);
-  }
+  // Elsewhere groups have their rank.
+  if (accountStorm && groupRank.size > 1) takeTurns(keyed, ledger, ({ item, group }) => `${item.cloudGroup}\n${group}`);
+  if (ledger.storms.size > 0) takeTurns(keyed, ledger, ({ item }) => item.cloudGroup);
   return keyed.map(({ record }) => record);
 }
 
@@ -99,29 +98,31 @@ interface InTurn {
   readonly stormy: boolean;
   readonly calls: number;
   readonly rank: number;
-  /** Its place within its cloud group; cloud groups take turns, beginning with the one whose last call is longest ago. */
+  /** Its place on its side; sides take turns, beginning with the one whose last call is longest ago. */
   turn: number;
   lastCallAt: number;
 }
 
-function takeTurns(keyed: readonly InTurn[], { stopped, tasks }: Ledger): void {
+function takeTurns(keyed: InTurn[], { stopped, tasks }: Ledger, sideOf: (record: TaskRecord) => string): void {
   const lastCallAt = new Map<string, number>();
   for (const taskId of stopped) {
     const record = tasks.get(taskId);
     const calledAt = record?.outage?.lastCallAt;
     if (!record || calledAt === undefined) continue;
-    const { cloudGroup } = record.item;
-    lastCallAt.set(cloudGroup, Math.max(calledAt, lastCallAt.get(cloudGroup) ?? 0));
+    const side = sideOf(record);
+    lastCallAt.set(side, Math.max(calledAt, lastCallAt.get(side) ?? 0));
   }
   const turns = new Map<string, number>();
   for (const one of keyed) {
     if (!one.stormy) continue;
-    const { cloudGroup } = one.record.item;
-    const key = JSON.stringify([one.calls, one.rank, cloudGroup]);
+    const side = sideOf(one.record);
+    const key = JSON.stringify([one.calls, one.rank, side]);
     one.turn = turns.get(key) ?? 0;
     turns.set(key, one.turn + 1);
-    one.lastCallAt = lastCallAt.get(cloudGroup) ?? 0;
+    one.lastCallAt = lastCallAt.get(side) ?? 0;
   }
+  // What is equal keeps its order.
+  keyed.sort((a, b) => a.calls - b.calls || a.rank - b.rank || a.turn - b.turn || a.lastCallAt - b.lastCallAt);
 }
 
 function placeOf({ taskId, outage }: TaskRecord, stormy: boolean): number {
@@ -151,49 +152,66 @@ export function pick(queue: readonly string[], situation: Situation): Choice | u
   return undefined;
 }
 
+/** The largest that `nearness` gives. */
+const nearest = 3;
 const oneTurn = [0];
-const turns = [0, 1, 2];
+const turns = [0, 1, 2, 3, 4];
 
-/**
- * Who was throttled in this outage goes last, and before them the others of their cloud group: it may be theirs alone.
- * Undefined: nobody was.
- */
+/** Who was throttled in this outage goes last: it may be theirs alone. Undefined: nobody was. */
 function throttledPlaces({ accountRecord, tasks, stopped }: Ledger): ((record: TaskRecord) => number) | undefined {
   if (!accountRecord.throttle) return undefined;
-  const told = new Set<string>();
+  const cloudGroups = new Set<string>();
+  const groups = new Set<string | undefined>();
+  let since = Number.POSITIVE_INFINITY;
   for (const taskId of stopped) {
     const record = tasks.get(taskId);
-    if (record?.outage?.throttled) told.add(record.item.cloudGroup);
+    if (!record?.outage?.throttled) continue;
+    cloudGroups.add(record.item.cloudGroup);
+    groups.add(record.group);
+    since = Math.min(since, record.outage.since);
   }
-  if (told.size === 0) return undefined;
-  return ({ outage, item }) => (outage?.throttled ? 2 : told.has(item.cloudGroup) ? 1 : 0);
+  if (cloudGroups.size === 0) return undefined;
+  return (record) => (record.outage?.throttled ? 4 : nearness(record, { cloudGroups, groups, since }));
 }
 
-/** After throttled answers one restart goes alone, and its answer tells whether others may follow. */
+/**
+ * How near a task is to those that are in trouble, 0 to 3: another cloud group than theirs is farthest, because a
+ * trouble may be of one; within theirs, another group, or to have stopped after the trouble began.
+ */
+function nearness({ item, group, outage }: TaskRecord, { cloudGroups, groups, since }: InTrouble): number {
+  const alike = groups.has(group);
+  if (!cloudGroups.has(item.cloudGroup)) return alike ? 1 : 0;
+  return alike && (outage?.since ?? 0) <= since ? 3 : 2;
+}
+
+/** After throttled answers one restart of the rules goes alone, and its answer tells whether others may follow. */
 function awaitsThrottledAnswer({ accountRecord: { throttle }, unsettled, tasks }: Ledger): boolean {
   if (!throttle || throttle.inRow === 0) return false;
-  for (const taskId of unsettled) if (tasks.get(taskId)?.attempt?.phase.kind === 'in-flight') return true;
+  for (const taskId of unsettled) {
+    const attempt = tasks.get(taskId)?.attempt;
+    if (attempt?.phase.kind === 'in-flight' && attempt.trigger === 'auto') return true;
+  }
   return false;
 }
 
 /**
  * The probe is the restart that the rules would give of the task tried longest ago in this stretch, untried ones first,
- * and first of all one of a cloud group of which none was tried: the trouble of one task or of one group ends there.
+ * and first of all those farthest from the tried: the trouble of one task or of one group ends there.
  */
 function pickProbe(queue: readonly string[], situation: Situation): Choice | undefined {
   const { ledger, now, tried } = situation;
   let best: { readonly record: TaskRecord; readonly rank: number } | undefined;
   for (const taskId of queue) {
     const record = ledger.tasks.get(taskId);
-    if (!record || !tried || !onlyWindowsWithhold(verdictOf(record, situation))) continue;
-    const elsewhere = !tried.cloudGroups.has(record.item.cloudGroup);
-    const answeredSo = tried.tasks.get(taskId) ?? (elsewhere ? -1 : 0);
+    if (!record || !tried || now < probeNotBefore(record, situation)) continue;
+    if (!onlyWindowsWithhold(verdictOf(record, situation))) continue;
+    const answeredSo = tried.tasks.get(taskId) ?? nearness(record, tried) - nearest;
     // Any call counts: who is refused for a cause of its own would otherwise stay untried, and take every probe.
     const calledAt = record.outage?.lastCallAt ?? 0;
     const rank = calledAt >= tried.since ? Math.max(answeredSo, calledAt) : answeredSo;
     if (!best || rank < best.rank) best = { record, rank };
   }
-  return best && now >= probeNotBefore(best.record, situation) ? picked(best.record, situation, true) : undefined;
+  return best && picked(best.record, situation, true);
 }
 
 function picked(record: TaskRecord, situation: Situation, probe: boolean): Choice | undefined {

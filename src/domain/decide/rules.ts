@@ -22,7 +22,7 @@ const never = Number.POSITIVE_INFINITY;
 /** A probe of the restart circuit: how often, and how often when a class opened it whose one answer is enough. */
 const probeEveryMs = 30_000;
 const probeAtOnceEveryMs = 5 * 60_000;
-/** As many as open it in a row; tasks, and cloud groups, one of each. */
+/** As many as open it in a row; tasks, and cloud groups or groups, one of each. */
 const triedThatTell = 5;
 
 /** Backoff before attempt n, without jitter; the first is at once. */
@@ -38,16 +38,21 @@ const opensAtOnce = (failure: CallFailure): boolean => classMeanings[failure.cla
 
 /**
  * When an open restart circuit may be probed with the task. Until so many tasks have been answered so, it may be their own
- * trouble, or their cloud group's: another one is asked at once. From then on it is the account's.
+ * trouble, or their cloud group's, or their group's: another one is asked at once. From then on it is the account's; a
+ * task that still ran when the circuit opened may tell otherwise, so it waits for its first try no longer than usual.
  */
-export function probeNotBefore({ taskId, item }: TaskRecord, { ledger, tried }: Situation): number {
+export function probeNotBefore({ taskId, item, group, outage }: TaskRecord, { ledger, tried }: Situation): number {
   const { restart } = ledger.accountRecord.circuits;
   if (restart.kind === 'closed' || !tried) return Number.NEGATIVE_INFINITY;
-  const { tasks, cloudGroups } = tried;
-  const another = tasks.size < triedThatTell && !tasks.has(taskId);
-  const elsewhere = cloudGroups.size < triedThatTell && !cloudGroups.has(item.cloudGroup);
+  const { tasks, cloudGroups, groups } = tried;
+  const untried = !tasks.has(taskId);
+  const another = tasks.size < triedThatTell && untried;
+  const elsewhere =
+    (cloudGroups.size < triedThatTell && !cloudGroups.has(item.cloudGroup)) ||
+    (groups.size < triedThatTell && !groups.has(group));
   if (another || elsewhere) return restart.since;
-  return restart.lastProbeAt + (opensAtOnce(restart.failure) ? probeAtOnceEveryMs : probeEveryMs);
+  const ranThen = untried && (outage?.since ?? 0) > restart.since;
+  return restart.lastProbeAt + (opensAtOnce(restart.failure) && !ranThen ? probeAtOnceEveryMs : probeEveryMs);
 }
 
 /**

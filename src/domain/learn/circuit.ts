@@ -55,16 +55,19 @@ function eventsOf(ledger: Ledger, answered: Answered): Event[] {
   if (failure === undefined) return [...events, ...closeRestartCircuit(ledger, now)];
   const manual = trigger === 'manual';
   const alone = answer.kind !== 'not-sent' && isThrottledAlone(ledger, record);
+  // However often an operator asks, nobody else waits for what he is told: a restart of the rules will be told it too.
+  const wait = () => (manual || alone ? [] : throttle(ledger, attempt, failure, now));
   if (answer.kind === 'not-sent' || (answer.kind === 'throttled' && (manual || !alone))) {
     events.push({ ...about, type: 'restart-given-back', why: answer.kind, failedAt: undefined });
-    return alone ? events : [...events, ...throttle(ledger, attempt, failure, now)];
+    return [...events, ...wait()];
   }
 
   // Whatever else it says: not before that.
-  if (failure.retryAfterMs !== undefined && !alone) events.push(...throttle(ledger, attempt, failure, now));
+  if (failure.retryAfterMs !== undefined) events.push(...wait());
   const means = classMeanings[failure.class];
   if (speaksOfAccount(ledger, record, failure) || (restart.kind === 'open' && means.restartCircuit !== 'nothing')) {
-    events.push(openOrProbed(ledger, failure, true, now));
+    // Nor does an operator's call put off the next probe.
+    if (!manual || restart.kind === 'closed') events.push(openOrProbed(ledger, failure, true, now));
     return [...events, { ...about, type: 'restart-given-back', why: 'circuit', failedAt: undefined }];
   }
   const failed = answer.kind === 'throttled' || (answer.kind === 'refused' && (means.attempt !== 'doubted' || manual));

@@ -110,7 +110,7 @@ function applyToCircuits(account: AccountRecord, event: Event): AccountRecord {
     case 'circuit-closed':
       return withCircuits(account, event.circuit === 'list' ? { list: { kind: 'closed' } } : { restart: closed });
     case 'restart-intended':
-      if (restart.kind === 'closed' || !event.probe) return account;
+      if (restart.kind === 'closed' || !event.probe || event.trigger === 'manual') return account;
       return withCircuits(account, { restart: { ...restart, lastProbeAt: event.at } });
     case 'restart-answered': {
       const { throttle } = account;

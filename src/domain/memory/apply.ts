@@ -263,7 +263,8 @@ function answered(before: TaskRecord, event: Extract<TaskEvent, { type: 'restart
   if (attempt?.id !== event.attemptId) return before;
   const { answer, at } = event;
   const slowed =
-    answer.kind === 'throttled' || (answer.kind !== 'accepted' && answer.failure.retryAfterMs !== undefined);
+    attempt.trigger !== 'manual' &&
+    (answer.kind === 'throttled' || (answer.kind !== 'accepted' && answer.failure.retryAfterMs !== undefined));
   const outage = before.outage && slowed ? { ...before.outage, throttled: true } : before.outage;
   const record = { ...before, outage };
   if (answer.kind === 'accepted' || answer.kind === 'unanswered') {

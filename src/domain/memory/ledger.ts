@@ -74,7 +74,7 @@ export interface Outage {
   readonly activeAt: number | undefined;
   /** An attempt of it failed in a stretch of the restart circuit: its next failure counts, and not towards the five. */
   readonly failedInStretch: boolean;
-  /** A restart of it was throttled, or its answer asked us to stay away. */
+  /** A restart of it by the rules was throttled, or its answer asked us to stay away. */
   readonly throttled: boolean;
 }
 

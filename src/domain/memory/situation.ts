@@ -63,12 +63,17 @@ export function situationOf(ledger: Ledger, policies: Policies, moment: Moment):
   };
 }
 
-/** Tasks, and their cloud groups, whose restarts in this stretch of the restart circuit were answered so or are out. */
-interface Tried {
+/** Of whom a trouble is known, and since when: it may be theirs alone. */
+export interface InTrouble {
   readonly since: number;
+  readonly cloudGroups: ReadonlySet<string>;
+  readonly groups: ReadonlySet<string | undefined>;
+}
+
+/** Tasks whose restarts in this stretch of the restart circuit were answered so or are out. */
+interface Tried extends InTrouble {
   /** When each was tried last; Infinity: its probe is out. */
   readonly tasks: ReadonlyMap<string, number>;
-  readonly cloudGroups: ReadonlySet<string>;
 }
 
 function triedIn({ accountRecord: { circuits }, tasks, unsettled }: Ledger): Tried | undefined {
@@ -80,11 +85,14 @@ function triedIn({ accountRecord: { circuits }, tasks, unsettled }: Ledger): Tri
     if (attempt?.probe && attempt.phase.kind === 'in-flight') tried.set(taskId, Number.POSITIVE_INFINITY);
   }
   const cloudGroups = new Set<string>();
+  const groups = new Set<string | undefined>();
   for (const taskId of tried.keys()) {
     const record = tasks.get(taskId);
-    if (record) cloudGroups.add(record.item.cloudGroup);
+    if (!record) continue;
+    cloudGroups.add(record.item.cloudGroup);
+    groups.add(record.group);
   }
-  return { since: restart.since, tasks: tried, cloudGroups };
+  return { since: restart.since, tasks: tried, cloudGroups, groups };
 }
 
 /**
