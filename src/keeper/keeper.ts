@@ -265,9 +265,9 @@ export class Keeper {
     while (!signal.aborted) {
       if (awaitedCloudGroups(this.situation()).length === 0) await this.#lookBell.wait(signal);
       else await this.#untilLook(signal);
-      const cloudGroups = awaitedCloudGroups(this.situation());
       if (signal.aborted) return;
-      if (cloudGroups.length === 0 || !this.#worthALook(cloudGroups)) continue;
+      const cloudGroups = this.#worthALook();
+      if (cloudGroups.length === 0) continue;
       try {
         this.#desk.mindClockSteps();
         const steps = this.#desk.steps;
@@ -290,7 +290,7 @@ export class Keeper {
   async #untilLook(signal: AbortSignal): Promise<void> {
     const { clock, gate } = this.#options;
     const { cloud, verifyEveryMs } = this.#settings;
-    const cost = cloud.lookCost(awaitedCloudGroups(this.situation()));
+    const cost = cloud.lookCost(this.#worthALook());
     const sliceMs = Math.max(leastLookEveryMs, (cost * 1_000) / this.#watchPerSecond());
     const dueAt = clock.monotonic() + verifyEveryMs;
     for (let leftMs = verifyEveryMs; leftMs > 0 && !signal.aborted; leftMs = dueAt - clock.monotonic()) {
@@ -300,13 +300,21 @@ export class Keeper {
     }
   }
 
-  /** Looks have the share of polling, and leave polls their part of it while restarts wait for a permit. */
-  #worthALook(cloudGroups: readonly string[]): boolean {
+  /**
+   * Looks have the share of polling, and leave polls their part of it while restarts wait for a permit. Cloud groups with
+   * the longest lists are left to the polls first, so that the others are looked at.
+   */
+  #worthALook(): readonly string[] {
     const { cloud, verifyEveryMs, schedule } = this.#settings;
-    const callsPerSecond = cloud.lookCost(cloudGroups) / (verifyEveryMs / 1_000);
     const restartsWait = this.#options.gate.snapshot().queued.restart > 0;
     const polls = restartsWait ? this.#pace.callsPerSecond(schedule, this.#options.clock.now()) : 0;
-    return callsPerSecond + polls < this.#watchPerSecond();
+    const calls = ((this.#watchPerSecond() - polls) * verifyEveryMs) / 1_000;
+    const cloudGroups = awaitedCloudGroups(this.situation());
+    if (cloud.lookCost(cloudGroups) < calls) return cloudGroups;
+    const cost = new Map(cloudGroups.map((name) => [name, cloud.lookCost([name])]));
+    const shortestFirst = cloudGroups.toSorted((a, b) => (cost.get(a) ?? 0) - (cost.get(b) ?? 0));
+    while (shortestFirst.length > 0 && cloud.lookCost(shortestFirst) >= calls) shortestFirst.pop();
+    return shortestFirst;
   }
 
   /** The calls that watching may take in a second. */

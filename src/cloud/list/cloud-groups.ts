@@ -1,13 +1,14 @@
 /**
  * Several cloud groups as one sight: asked together while all of them answer. A group that makes the list fail is found
  * by asking for halves, and costs its own tasks only: from then on it is asked for beside the others, which do not wait
- * for it, until it answers.
+ * for it, until it is well.
  */
 import type { KnownItem } from '../../domain/ports/cloud-port.ts';
 import type { Lane } from '../../domain/ports/gate-port.ts';
 import { type CallFailure, classMeanings } from '../../domain/words/failure.ts';
 import type { TaskItem } from '../../domain/words/task.ts';
 import { restReads } from '../call.ts';
+import { createIllGroups } from './ill-groups.ts';
 import { type ListContext, readList } from './paging.ts';
 import { createSights } from './sights.ts';
 
@@ -17,10 +18,13 @@ const groupsPerList = 50;
 const callsInVain = 7;
 /** What failed within this time is worth patience; where every call times out there was enough of it. */
 const quickMs = 5_000;
-/** A group that failed alone has so long to be in the same sight as the others. */
+/** A group that failed alone has so long to be in the same sight as the others; one that answers again, so long. */
 const besideMs = 250;
-/** Each throttled answer halves the limit for all: not at every poll. */
+const convalescentMs = 900;
+/** Each throttled answer halves the limit for all: not at every poll, nor at every look. */
 const throttledRestMs = 60_000;
+/** After a look that failed its group is left to the polls for so long: a look at others is not to wait for it again. */
+const lookRestMs = 15_000;
 
 interface GroupsSight {
   /** Each task once. */
@@ -48,16 +52,19 @@ interface GroupsReader {
 }
 
 export function createGroupsReader(context: ListContext): GroupsReader {
-  /** Groups that failed alone while others answered, and when each may be asked for again (monotonic). */
-  const ill = new Map<string, number>();
+  const { clock } = context;
+  const ill = createIllGroups(clock);
+  /** Groups whose look failed, and until when they are not looked at (monotonic). */
+  const lookRests = new Map<string, number>();
   let sizes: ReadonlyMap<string, number> = new Map();
   /** The poll before failed altogether. */
   let failedBefore = false;
   /** Asking for the ill ones, one after the other, however long that takes. */
   let beside: Promise<void> | undefined;
 
-  const listsFor = (cloudGroups: readonly string[]): readonly (readonly string[])[] => {
-    const together = cloudGroups.filter((name) => !ill.has(name));
+  const listsFor = (cloudGroups: readonly string[], lane: Lane): readonly (readonly string[])[] => {
+    const rests = (name: string) => lane !== 'poll' && clock.monotonic() < (lookRests.get(name) ?? 0);
+    const together = cloudGroups.filter((name) => !ill.has(name) && !rests(name));
     const lists: (readonly string[])[] = [];
     for (let i = 0; i < together.length; i += groupsPerList) lists.push(together.slice(i, i + groupsPerList));
     return lists;
@@ -66,12 +73,10 @@ export function createGroupsReader(context: ListContext): GroupsReader {
   const askBeside = async (round: Round, names: readonly string[], signal: AbortSignal): Promise<void> => {
     if (!beside) {
       const asking = (async () => {
-        for (const name of names) {
-          if (context.clock.monotonic() < (ill.get(name) ?? 0)) continue;
+        for (const name of ill.toBeAsked(names)) {
           const failure = await round.one([name], true);
-          const restMs = failure && (failure.retryAfterMs ?? (failure.class === 'throttled' ? throttledRestMs : 0));
-          if (restMs !== undefined) ill.set(name, context.clock.monotonic() + restMs);
-          else ill.delete(name);
+          if (failure) ill.failed(name, restMsAfter(failure, 0));
+          else ill.answered(name);
         }
       })();
       beside = asking.finally(() => {
@@ -80,19 +85,25 @@ export function createGroupsReader(context: ListContext): GroupsReader {
       // A mistake of ours is told to whoever waits for it.
       beside.catch(() => {});
     }
-    await Promise.race([beside, context.clock.sleep(besideMs, signal)]);
+    const patienceMs = names.some(ill.convalesces) ? convalescentMs : besideMs;
+    await Promise.race([beside, clock.sleep(patienceMs, signal)]);
+  };
+
+  const leaveOut = (names: readonly string[], failure: CallFailure, lane: Lane): void => {
+    for (const name of names)
+      if (lane === 'poll') ill.failed(name, 0);
+      else lookRests.set(name, clock.monotonic() + restMsAfter(failure, lookRestMs));
   };
 
   return {
     async read(cloudGroups, lane, known, signal) {
-      const round = newRound(context, ill, failedBefore, lane, known, signal);
+      const round = newRound(context, leaveOut, failedBefore, lane, known, signal);
       if (!cloudGroups) await round.ask([]);
       else {
         const wanted = [...new Set(cloudGroups)];
-        // When none is well, the cause may be another by now.
-        if (lane === 'poll' && wanted.every((name) => ill.has(name))) ill.clear();
+        if (lane === 'poll' && wanted.every(ill.has)) ill.allAreWell();
         const before = wanted.filter((name) => ill.has(name));
-        for (const list of listsFor(wanted)) await round.ask(list);
+        for (const list of listsFor(wanted, lane)) await round.ask(list);
         if (lane === 'poll' && before.length > 0) await askBeside(round, before, signal);
         round.lacks(before);
       }
@@ -103,7 +114,10 @@ export function createGroupsReader(context: ListContext): GroupsReader {
     cost(cloudGroups) {
       const size = context.pageSizes.current();
       const tasks = (list: readonly string[]) => list.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
-      return listsFor(cloudGroups).reduce((calls, list) => calls + Math.max(1, Math.ceil(tasks(list) / size)), 0);
+      return listsFor(cloudGroups, 'verify').reduce(
+        (calls, list) => calls + Math.max(1, Math.ceil(tasks(list) / size)),
+        0,
+      );
     },
     learnSizes({ items, failed }) {
       const counted = new Map<string, number>();
@@ -115,6 +129,9 @@ export function createGroupsReader(context: ListContext): GroupsReader {
     },
   };
 }
+
+const restMsAfter = ({ retryAfterMs, class: name }: CallFailure, otherwiseMs: number): number =>
+  retryAfterMs ?? (name === 'throttled' ? throttledRestMs : otherwiseMs);
 
 interface Round {
   /** Reads one list; gives the failure if there was one. */
@@ -128,7 +145,8 @@ interface Round {
 
 function newRound(
   context: ListContext,
-  ill: Map<string, number>,
+  /** These failed alone. */
+  leaveOut: (names: readonly string[], failure: CallFailure, lane: Lane) => void,
   failedBefore: boolean,
   lane: Lane,
   known: KnownItem,
@@ -147,7 +165,8 @@ function newRound(
 
   const one = async (list: readonly string[], once: boolean): Promise<CallFailure | undefined> => {
     asked++;
-    const end = await readList({ context, cloudGroups: list, lane, known, signal, once });
+    // A look is not worth a wait: the next poll shows the same, and it is not to keep that waiting either.
+    const end = await readList({ context, cloudGroups: list, lane, known, signal, once: once || lane !== 'poll' });
     if (end.kind === 'failed') {
       firstFailure ??= end.failure;
       return end.failure;
@@ -190,12 +209,13 @@ function newRound(
     if (several && (classMeanings[failure.class].ofOneGroup || failedBefore)) {
       const found = await halve(list, () => nobody() && asked - askedBefore >= callsInVain);
       if (!nobody()) {
-        for (const name of found) ill.set(name, 0);
+        leaveOut(found, failure, lane);
         return void failed.push(...found);
       }
     }
-    if (several) restReads(context, failure);
-    if (several && asked > askedBefore + 1) {
+    if (lane !== 'poll' && (!several || failure.class === 'throttled')) leaveOut(list, failure, lane);
+    if (several && lane === 'poll') restReads(context, failure);
+    if (several && lane === 'poll' && asked > askedBefore + 1) {
       // The account's or the network's: it may be over in a moment.
       if (context.clock.monotonic() - startedAt < quickMs && !(await one(list, false))) return;
     }

@@ -1,0 +1,73 @@
+/**
+ * Cloud groups whose list failed while others answered. They are asked for beside the others, who do not wait for them,
+ * until they are well: until they have answered for a while, which is longer each time that they fall ill again. Meanwhile
+ * each poll costs a call more, and none waits for a list that fails now and then.
+ */
+import type { Clock } from '../../domain/ports/time-port.ts';
+
+/** For so long the first time, twice as long each further time, and an hour at most. */
+const convalescesMs = 10 * 60_000;
+const longestMs = 3_600_000;
+
+interface Illness {
+  /** Within the last hour. */
+  readonly times: number;
+  readonly failedAt: number;
+  readonly askAgainAt: number;
+  /** It answers again since then. */
+  readonly answersSince: number | undefined;
+  readonly over: boolean;
+}
+
+interface IllGroups {
+  has(name: string): boolean;
+  /** Those of them that may be asked for now; first those that answered last time. */
+  toBeAsked(names: readonly string[]): readonly string[];
+  /** It answered last time. */
+  convalesces(name: string): boolean;
+  failed(name: string, restMs: number): void;
+  answered(name: string): void;
+  /** When none is well, the cause may be another by now. */
+  allAreWell(): void;
+}
+
+export function createIllGroups(clock: Pick<Clock, 'monotonic'>): IllGroups {
+  const illnesses = new Map<string, Illness>();
+  const now = () => clock.monotonic();
+  const present = (name: string): Illness | undefined => {
+    const illness = illnesses.get(name);
+    return illness?.over ? undefined : illness;
+  };
+  const convalesces = (name: string) => present(name)?.answersSince !== undefined;
+  const isForgotten = ({ over, failedAt }: Illness) => over && now() - failedAt > longestMs;
+  return {
+    has: (name) => present(name) !== undefined,
+    convalesces,
+    toBeAsked: (names) =>
+      names
+        .filter((name) => now() >= (present(name)?.askAgainAt ?? 0))
+        .sort((a, b) => Number(convalesces(b)) - Number(convalesces(a))),
+    failed(name, restMs) {
+      for (const [other, illness] of illnesses) if (isForgotten(illness)) illnesses.delete(other);
+      const before = illnesses.get(name);
+      const again = before === undefined || before.over || before.answersSince !== undefined;
+      illnesses.set(name, {
+        times: (before?.times ?? 0) + (again ? 1 : 0),
+        failedAt: now(),
+        askAgainAt: now() + restMs,
+        answersSince: undefined,
+        over: false,
+      });
+    },
+    answered(name) {
+      const illness = present(name);
+      if (!illness) return;
+      const answersSince = illness.answersSince ?? now();
+      const untilWellMs = Math.min(convalescesMs * 2 ** (illness.times - 1), longestMs);
+      illnesses.set(name, { ...illness, answersSince, over: now() - answersSince >= untilWellMs });
+    },
+    allAreWell() {
+      for (const [name, illness] of illnesses) illnesses.set(name, { ...illness, over: true });
+    },
+  };
+}
