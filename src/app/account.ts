@@ -144,6 +144,13 @@ const wayOf = (account: AccountSettings): string => {
   ]);
 };
 
+/** Whether a client made for `a` serves `b` as well: then a reload keeps it, and what it found out. */
+export const sameClient = (a: AccountSettings, b: AccountSettings): boolean =>
+  sameWayToTheCloud(a, b) &&
+  a.vendor === b.vendor &&
+  a.poll.pageSize === b.poll.pageSize &&
+  a.rateLimit.perSecond === b.rateLimit.perSecond;
+
 /** What the keeper of the account goes by until the next reload. */
 export function keeperSettings(account: AccountSettings, settings: Settings, cloud: Cloud): KeeperSettings {
   return {
@@ -153,10 +160,9 @@ export function keeperSettings(account: AccountSettings, settings: Settings, clo
     pollShare: account.poll.share,
     requestTimeoutMs: account.requestTimeoutMs,
     cloud,
-    listScope: JSON.stringify([
-      account.endpoint,
-      account.provider,
-      [...new Set(cloudGroupsOf(account, settings))].sort(),
-    ]),
+    listScope: listScopeOf(account, settings),
   };
 }
+
+export const listScopeOf = (account: AccountSettings, settings: Settings): string =>
+  JSON.stringify([account.endpoint, account.provider, [...new Set(cloudGroupsOf(account, settings))].sort()]);

@@ -16,7 +16,16 @@ import { type AccountSettings, policies, type Settings } from '../settings/setti
 import type { Store } from '../store/open.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { type Common, keeperSettings, openCloud, openGate, type PretendClouds, sameWayToTheCloud } from './account.ts';
+import {
+  type Common,
+  keeperSettings,
+  listScopeOf,
+  openCloud,
+  openGate,
+  type PretendClouds,
+  sameClient,
+  sameWayToTheCloud,
+} from './account.ts';
 import { coveredGate } from './covered-gate.ts';
 import { NameWatch } from './name-watch.ts';
 
@@ -36,6 +45,8 @@ interface Member {
   readonly keeper: Keeper;
   readonly stop: AbortController;
   cloud: Cloud;
+  /** Which cloud groups it asks for. */
+  listScope: string;
   settings: AccountSettings;
   running: Promise<void>;
 }
@@ -163,7 +174,8 @@ export class Fleet {
     for (const account of settings.accounts) {
       const member = this.#members.get(account.name);
       if (!member) continue;
-      const cloud = this.#openCloud(account, settings, member.gate);
+      const kept = sameClient(member.settings, account) && member.listScope === listScopeOf(account, settings);
+      const cloud = kept ? member.cloud : this.#openCloud(account, settings, member.gate);
       keepers.set(account.name, keeperSettings(account, settings, cloud));
     }
     return { settings, keepers };
@@ -183,9 +195,10 @@ export class Fleet {
         if (this.#stopping) this.#begin(added);
         continue;
       }
-      this.#retire(member.cloud, member.settings);
+      if (member.cloud !== changed.cloud) this.#retire(member.cloud, member.settings);
       const otherWay = !sameWayToTheCloud(member.settings, account);
       member.cloud = changed.cloud;
+      member.listScope = changed.listScope;
       member.settings = account;
       member.gate.configure(account.rateLimit);
       warnings.push(...(await member.keeper.configure(changed)));
@@ -236,6 +249,7 @@ export class Fleet {
       gate,
       keeper,
       cloud,
+      listScope: listScopeOf(account, settings),
       settings: account,
       stop: new AbortController(),
       running: Promise.resolve(),

@@ -55,6 +55,32 @@ test('a reload gives the gate that runs another rateLimit', async () => {
   await daemon.run(30);
 });
 
+test('a reload keeps the client, with the cloud groups that it found ill, unless that has to be another', async () => {
+  const of = (more: string, groups = all) => `accounts: [${account('main', more)}]\ngroups: ${groups}\n`;
+  await using daemon = await running(of(seldom));
+  await daemon.run(20);
+  const client = () => daemon.keeper('main').cloud;
+  const first = client();
+  for (const groups of [all, "[{name: every, attempts: 3, match: {cloudGroup: ['*']}}]"]) {
+    await daemon.reload(of(seldom, groups));
+    expect(client()).toBe(first);
+  }
+  await daemon.run(20);
+  expect(client()).toBe(first);
+  const others = [
+    of(`${seldom}, requestTimeout: 7s`),
+    of(`${seldom}, rateLimit: {perSecond: 3}`),
+    of(seldom, '[{name: sports-1}]'),
+    of(seldom),
+  ];
+  for (const other of others) {
+    const before = client();
+    await daemon.reload(other);
+    expect(client()).not.toBe(before);
+  }
+  await daemon.run(30);
+});
+
 test('a hook brings the next poll of its account forward, and with another token nothing', async () => {
   await using daemon = await running(`accounts: ${both}\ngroups: ${all}\n`);
   await daemon.run(20);
