@@ -55,6 +55,26 @@ const anew = (
   }
 };
 
+const stayAway = { 'Retry-After': '60' } as const;
+
+/** Restarts of it are answered so, and an operator asks for one every second. */
+const struckByHand = (effect: Effect): Trouble => ({
+  ...struck(effect),
+  everyMs: second,
+  again: (stage, [taskId = '']) => byHand(stage, taskId),
+  halvesRate: true,
+});
+
+/** The list of all tasks is answered, and one that names the cloud group so. */
+const unlooked = (effect: Effect): Trouble => ({
+  begins: (stage, taskIds) => {
+    stage.fault({ effect, match: { action: 'list', cloudGroup: 'troubled' } });
+    dead.begins?.(stage, taskIds);
+  },
+  tasks: [1, 4],
+  ownCloudGroup: true,
+});
+
 const byHand = (stage: Stage, taskId: string, times = 1): void => {
   for (let i = 0; i < times; i++) void stage.keeper.operator.restart(taskId, 'eve', true).catch(() => {});
 };
@@ -209,6 +229,46 @@ export const crowds: Readonly<Record<string, Trouble>> = {
     tasks: [40, 60],
     ownCloudGroup: true,
     policy: { attempts: 1 },
+  },
+  'throttled, and restarted by an operator every second': struckByHand({ kind: 'error', code: 'FlowLimitExceeded' }),
+  'asked to stay away for a minute, and restarted by an operator every second': struckByHand({
+    kind: 'error',
+    code: 'ServiceUnavailableTemp',
+    headers: stayAway,
+  }),
+  'many denied, and one restarted by an operator every second': {
+    ...struckByHand({ kind: 'error', code: 'AccessDenied' }),
+    tasks: [6, 12],
+  },
+  'many whose key is wrong': { ...struck({ kind: 'error', code: 'InvalidAccessKey' }), tasks: [6, 12] },
+  'many asked by a bare 429 to stay away for a minute': {
+    ...struck({ kind: 'answer', status: 429, body: '', headers: stayAway }),
+    tasks: [6, 12],
+  },
+  'a cloud group whose looks are asked to stay away': unlooked({
+    kind: 'error',
+    code: 'ServiceUnavailableTemp',
+    headers: stayAway,
+  }),
+  'a cloud group whose looks are not answered': unlooked({ kind: 'stall', when: 'before' }),
+  'a cloud group whose looks are throttled for the account': {
+    ...unlooked({ kind: 'error', code: 'AccountFlowLimitExceeded' }),
+    halvesRate: true,
+  },
+  'a cloud group whose list hangs every other minute': {
+    begins: stop,
+    everyMs: minute,
+    again: (stage, _taskIds, turn) => {
+      const { faults } = stage.world;
+      faults.splice(0, faults.length);
+      if (turn % 2 === 0)
+        stage.fault({
+          effect: { kind: 'stall', when: 'before' },
+          match: { action: 'list', cloudGroup: 'troubled' },
+        });
+    },
+    tasks: [1, 4],
+    byGroups: true,
   },
   'another account: each of its lists takes 9 s': {
     beside: (common) => {
