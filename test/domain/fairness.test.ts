@@ -421,6 +421,13 @@ describe('an operator who restarts one task again and again keeps nobody else wa
     story.send(1, throttled, 1);
     expect(story.says('t02')).toBe('backoff until 6');
   });
+  test('while his call is out after a throttled answer, the next restart of the rules goes all the same', () => {
+    const story = new Story(calm).list(0, tasks(3, 'stopped'));
+    story.send(0, throttled, 1);
+    expect(story.byHand(6, 't00', 'out')).toBe('sent');
+    expect(story.intend(6)).toBe('t01');
+    expect(story.intend(6)).toBeUndefined();
+  });
 });
 
 describe('who stopped after the trouble began is asked before those that it began with', () => {
