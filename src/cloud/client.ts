@@ -7,6 +7,7 @@ import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { CallFailure } from '../domain/words/failure.ts';
+import { seenAt } from '../domain/words/task.ts';
 import { type CallContext, permitOutcome, secretsOf } from './call.ts';
 import type { RestartAction } from './errors.ts';
 import { type CredentialsOptions, createKeyRing } from './keys/credentials.ts';
@@ -82,7 +83,7 @@ export function createCloud(options: CloudOptions): Cloud {
 
   return {
     async observe(signal, known = nothingKnown) {
-      context.pages.turn();
+      context.pages.turn(known);
       const startedAt = clock.now();
       const failed = (failure: CallFailure) =>
         ({ kind: 'failed', startedAt, finishedAt: clock.now(), failure }) as const;
@@ -97,6 +98,7 @@ export function createCloud(options: CloudOptions): Cloud {
       return {
         kind: 'complete',
         items: sight.items,
+        shownAt: sight.shownAt,
         startedAt,
         finishedAt: clock.now(),
         drift: sight.drift || names.drift,
@@ -107,7 +109,10 @@ export function createCloud(options: CloudOptions): Cloud {
     async look(cloudGroups, signal) {
       const written = cloudGroups.map(context.groupNames.written);
       const sight = await groups.read(written, 'verify', nothingKnown, signal);
-      return { items: sight.items, failure: sight.firstFailure };
+      return {
+        items: sight.items.map((item, place) => seenAt(item, sight.shownAt[place])),
+        failure: sight.firstFailure,
+      };
     },
     restart: ({ taskId, cloudGroup }, permit, mayCall) => {
       const task = { taskId, cloudGroup: context.groupNames.written(cloudGroup) };

@@ -200,16 +200,6 @@ function parseItem(raw: unknown, context: PageContext): TaskItem | { readonly ma
   return unchanged(known, whole) ?? whole;
 }
 
-/** A page that came again as it was: what it shows, at another time. Mostly the very items, in the very list. */
-export function pageAgain(page: Page, { requestedAt, known }: PageContext): Page {
-  const isKnown = (entry: Page['entries'][number]) => 'malformed' in entry || known(entry.taskId) === entry;
-  if (page.entries.every(isKnown)) return { ...page, requestedAt };
-  const entries = page.entries.map((entry) =>
-    'malformed' in entry ? entry : (unchanged(known(entry.taskId), entry) ?? { ...entry, requestedAt }),
-  );
-  return { ...page, requestedAt, entries };
-}
-
 const statuses: ReadonlyMap<unknown, TaskStatus> = new Map([
   ['停用', 'stopped'],
   ['未开始', 'not-started'],

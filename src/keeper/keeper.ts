@@ -13,7 +13,7 @@ import type { Ledger, StoredLedger } from '../domain/memory/ledger.ts';
 import { type Moment, type Situation, situationOf } from '../domain/memory/situation.ts';
 import { takeOverEvents } from '../domain/memory/take-over.ts';
 import { awaitedCloudGroups } from '../domain/memory/windows.ts';
-import type { Cloud } from '../domain/ports/cloud-port.ts';
+import type { Cloud, KnownItem } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
 import type { OperatorOutcome, OperatorRequest, Owned, Ownership } from '../domain/ports/store-port.ts';
 import type { Schedule } from '../domain/ports/time-port.ts';
@@ -68,6 +68,8 @@ export class Keeper {
   readonly #options: KeeperOptions;
   #settings: KeeperSettings;
   readonly #desk: Desk;
+  /** Of the ledger in memory, and another one for each. */
+  #known: KnownItem | undefined;
   #queue: readonly string[] = [];
   #nextPollAt: number;
   #pollNow = new AbortController();
@@ -180,6 +182,8 @@ export class Keeper {
     gate.takenOver();
     const now = clock.now();
     await this.#desk.load();
+    const { ledger } = this.#desk;
+    this.#known = (taskId) => settledItem(ledger, taskId);
     this.#queue = [];
     this.#nextPollAt = now;
     const { memory } = this.#desk;
@@ -234,7 +238,7 @@ export class Keeper {
     const startedAt = this.#desk.now();
     const steps = this.#desk.steps;
     const { cloud, listScope } = this.#settings;
-    const observation = await cloud.observe(signal, (taskId) => settledItem(this.#desk.ledger, taskId));
+    const observation = await cloud.observe(signal, this.#known);
     this.#pace.made(gate.admitted('poll') - admitted, dueAt, observation.kind === 'complete');
     if (signal.aborted || this.#steppedSince(steps)) return;
     // Of cloud groups that are asked for no longer: beside it the next list would be suspect.

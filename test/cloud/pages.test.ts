@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createPageMemory, type PageMemory } from '../../src/cloud/list/known-pages.ts';
 import { createHostMemory } from '../../src/cloud/task-hosts.ts';
 import { createGroupNames, type PageContext, parseEnvelope, parsePage } from '../../src/cloud/wire.ts';
-import type { TaskItem } from '../../src/domain/words/task.ts';
+import { seenAt, type TaskItem } from '../../src/domain/words/task.ts';
 import { envelope, rawTask } from './fixtures.ts';
 
 const contextAt = (requestedAt: number, more: Partial<PageContext> = {}): PageContext => ({
@@ -17,6 +17,8 @@ const contextAt = (requestedAt: number, more: Partial<PageContext> = {}): PageCo
   known: () => undefined,
   ...more,
 });
+
+const nobody = () => undefined;
 
 let requests = 0;
 /** As the cloud answers: the id of the request differs each time. */
@@ -36,6 +38,12 @@ function read(memory: PageMemory, body: Buffer, context: PageContext, request = 
   return read.error ? { error: read.error, requestId: read.requestId } : reader.page(read.result, context);
 }
 
+/** Items bear the time at which they were first shown so: a page has its own. */
+const atItsTime = (page: ReturnType<typeof read>) =>
+  page && 'entries' in page
+    ? { ...page, entries: page.entries.map((one) => ('malformed' in one ? one : seenAt(one, page.requestedAt))) }
+    : page;
+
 /** How many items were parsed: each of them asks for the one copy of its status. */
 function counting(requestedAt: number, more: Partial<PageContext> = {}) {
   const seen = { items: 0 };
@@ -51,28 +59,32 @@ describe('a page that comes again as it was', () => {
 
   test('shows the same at its own time, and is not parsed', () => {
     const memory = createPageMemory();
+    memory.turn(nobody);
     const first = read(memory, answer(tasks), contextAt(1_000));
-    memory.turn();
+    memory.turn(nobody);
     const { seen, context } = counting(2_000);
     const second = read(memory, answer(tasks), context);
     expect(seen.items).toBe(0);
     expect(first).toMatchObject({ requestedAt: 1_000, totalCount: 3, entries: [{ requestedAt: 1_000 }, {}, {}] });
-    expect(second).toEqual(read(createPageMemory(), answer(tasks), contextAt(2_000)));
+    expect(atItsTime(second)).toEqual(read(createPageMemory(), answer(tasks), contextAt(2_000)));
   });
 
-  test('gives the known item of a task that is settled', () => {
+  test('gives the very items of before, and those of another ledger once there is one', () => {
     const memory = createPageMemory();
-    read(memory, answer(tasks), contextAt(1_000));
+    const entriesAt = (requestedAt: number, known: PageContext['known'] = nobody) => {
+      memory.turn(known);
+      const page = read(memory, answer(tasks), contextAt(requestedAt, { known }));
+      return page && 'entries' in page ? page.entries : [];
+    };
+    const before = entriesAt(1_000);
+    expect(before).toHaveLength(3);
+    for (const [place, entry] of entriesAt(2_000).entries()) expect(entry).toBe(before[place]);
     const known = new Map<string, TaskItem>();
     const page = parsePage(parsed(answer(tasks)), contextAt(500));
     for (const entry of page?.entries ?? []) if (!('malformed' in entry)) known.set(entry.taskId, entry);
-    const again = read(
-      memory,
-      answer(tasks),
-      contextAt(2_000, { known: (id) => (id === 't2' ? known.get(id) : undefined) }),
-    );
-    expect(again).toMatchObject({ entries: [{ taskId: 't1', requestedAt: 2_000 }, {}, { malformed: 'TaskId' }] });
-    expect(again && 'entries' in again && again.entries[1]).toBe(known.get('t2'));
+    const [first, second] = entriesAt(3_000, (id) => (id === 't2' ? known.get(id) : undefined));
+    expect(first).toMatchObject({ taskId: 't1', requestedAt: 3_000 });
+    expect(second).toBe(known.get('t2'));
   });
 
   test('is parsed if a letter of it differs, if another page was asked for, and after two polls without it', () => {
@@ -82,14 +94,15 @@ describe('a page that comes again as it was', () => {
       return seen.items;
     };
     const memory = createPageMemory();
+    memory.turn(nobody);
     expect(parsedItems(memory, answer(tasks))).toBe(2);
     expect(parsedItems(memory, answer(tasks))).toBe(0);
     expect(parsedItems(memory, answer([rawTask('t1'), rawTask('t2', { Status: '停用' })]))).toBe(2);
     expect(parsedItems(memory, answer(tasks), 'page 2')).toBe(2);
-    memory.turn();
+    memory.turn(nobody);
     expect(parsedItems(memory, answer(tasks), 'page 2')).toBe(0);
-    memory.turn();
-    memory.turn();
+    memory.turn(nobody);
+    memory.turn(nobody);
     expect(parsedItems(memory, answer(tasks), 'page 2')).toBe(2);
   });
 
@@ -99,8 +112,9 @@ describe('a page that comes again as it was', () => {
     expect(answer(many()).length).toBeGreaterThan(100_000);
     for (const changed of [0, 9, 60, 250, 499]) {
       const memory = createPageMemory();
+      memory.turn(nobody);
       read(memory, answer(many()), contextAt(1_000));
-      memory.turn();
+      memory.turn(nobody);
       const page = read(memory, answer(many(changed)), contextAt(2_000));
       expect(page && 'entries' in page && page.entries[changed]).toMatchObject({
         taskId: `t${changed}`,
@@ -114,7 +128,7 @@ describe('a page that comes again as it was', () => {
     const numbersAfter = (...titles: readonly string[]) => {
       read(memory, answer(titles.map((title) => rawTask(title))), contextAt(1_000));
       for (const title of titles) memory.numbers().of(title);
-      memory.turn();
+      memory.turn(nobody);
       return memory.numbers();
     };
     const first = numbersAfter('t1', 't2', 't3', 't4', 't5');
@@ -170,10 +184,11 @@ test('whatever the answers are and in whatever order they come, they are read as
   fc.assert(
     fc.property(fc.array(fc.tuple(text, fc.boolean()), { minLength: 2, maxLength: 12 }), (answers) => {
       const memory = createPageMemory();
+      memory.turn(nobody);
       for (const [at, [said, turn]] of answers.entries()) {
-        if (turn) memory.turn();
+        if (turn) memory.turn(nobody);
         const remembered = read(memory, Buffer.from(said), contextAt(at));
-        expect(remembered).toEqual(read(createPageMemory(), Buffer.from(said), contextAt(at)));
+        expect(atItsTime(remembered)).toEqual(read(createPageMemory(), Buffer.from(said), contextAt(at)));
       }
     }),
     { numRuns: 2_000 },

@@ -112,8 +112,9 @@ export class Story {
   policies: Policies;
   queue: readonly string[] = [];
   clockOffsetMs = 0;
-  /** As the client does: a list shows a settled task with the item that is known, as long as it is the same. */
+  /** As the client does: a list shows a task with the item of the list before, as long as it is the same. */
   reusesItems = true;
+  #itemsBefore: readonly TaskItem[] = [];
   pollGapMs = 15_000;
   #now = 0;
 
@@ -151,11 +152,18 @@ export class Story {
     } = {},
   ): this {
     this.#now = seconds;
-    const items = this.#items(seconds, shown).map((item) => this.#reused(item));
+    const before = new Map(this.#itemsBefore.map((item) => [item.taskId, item]));
+    const items = this.#items(seconds, shown).map((item) =>
+      this.reusesItems
+        ? (unchanged(before.get(item.taskId) ?? settledItem(this.ledger, item.taskId), item) ?? item)
+        : item,
+    );
+    this.#itemsBefore = items;
     const { drift = false, failedCloudGroups = [], malformedItems = 0, took = 0 } = more;
     const observation = {
       kind: 'complete',
       items,
+      shownAt: items.map(() => at(seconds)),
       startedAt: at(seconds - took),
       finishedAt: at(seconds),
       drift,
@@ -183,11 +191,6 @@ export class Story {
     this.#now = seconds;
     settleByLook(this.memory, this.#items(seconds, shown), this.policies, this.moment());
     return this;
-  }
-
-  #reused(item: TaskItem): TaskItem {
-    const known = this.reusesItems ? settledItem(this.ledger, item.taskId) : undefined;
-    return unchanged(known, item) ?? item;
   }
 
   #items(seconds: number, shown: Shown): TaskItem[] {

@@ -4,6 +4,7 @@
  * memory. The first violation is kept; the history ends there.
  */
 
+import { seenAt } from '../../src/domain/words/task.ts';
 import type { Arrival } from '../../src/simulator/arrivals.ts';
 import { Book, type Call, type TaskBook } from './book.ts';
 import type { Disk } from './disk.ts';
@@ -147,7 +148,8 @@ export class Judge {
     note(() => `  list complete ${observation.items.length}${observation.drift ? ' drift' : ''}`);
     const items = new Map(observation.items.map((item) => [item.taskId, item]));
     book.list = { items, at: now };
-    for (const item of observation.items) this.#saw(process, item, true);
+    for (const [place, item] of observation.items.entries())
+      this.#saw(process, seenAt(item, observation.shownAt?.[place]), true);
     this.liveness.listed(this.#scene(process), disk.holds());
   }
 

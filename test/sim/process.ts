@@ -236,10 +236,10 @@ export class Process extends Life {
     const { watcher, clock } = this.#options;
     return {
       ...cloud,
-      observe: async (signal) => {
+      observe: async (signal, known) => {
         const startedAt = clock.monotonic();
         watcher.calls(this, 'list');
-        const observation = await cloud.observe(signal);
+        const observation = await cloud.observe(signal, known);
         if (this.alive && !signal.aborted) watcher.observed(this, observation, startedAt);
         return observation;
       },

@@ -10,7 +10,7 @@ import type { TaskItem } from '../../domain/words/task.ts';
 import { restReads } from '../call.ts';
 import { createIllGroups } from './ill-groups.ts';
 import { type ListContext, readList } from './paging.ts';
-import { createSights } from './sights.ts';
+import { type Sights, together } from './sights.ts';
 
 /** Names in one call; longer lists of names are cut into several lists. */
 const groupsPerList = 50;
@@ -29,6 +29,8 @@ const lookRestMs = 15_000;
 interface GroupsSight {
   /** Each task once. */
   readonly items: readonly TaskItem[];
+  /** When each of them was requested. */
+  readonly shownAt: Float64Array;
   readonly drift: boolean;
   readonly malformedItems: number;
   readonly failed: readonly string[];
@@ -121,7 +123,9 @@ export function createGroupsReader(context: ListContext): GroupsReader {
     },
     learnSizes({ items, failed }) {
       const counted = new Map<string, number>();
-      for (const { cloudGroup } of items) counted.set(cloudGroup, (counted.get(cloudGroup) ?? 0) + 1);
+      items.forEach(({ cloudGroup }) => {
+        counted.set(cloudGroup, (counted.get(cloudGroup) ?? 0) + 1);
+      });
       sizes = new Map([
         ...failed.map((name) => [name, sizes.get(name) ?? 0] as const),
         ...[...counted].map(([shown, count]) => [context.groupNames.written(shown), count] as const),
@@ -152,7 +156,7 @@ function newRound(
   known: KnownItem,
   signal: AbortSignal,
 ): Round {
-  let sights = createSights(context.pages.numbers());
+  const lists: Sights[] = [];
   const read = new Set<string>();
   const failed: string[] = [];
   let drift = false;
@@ -176,9 +180,7 @@ function newRound(
     for (const name of list) read.add(name);
     malformedItems += end.malformedItems;
     drift ||= end.drift;
-    // The first list is taken as it is: often it is the only one, and 100,000 tasks need no second copy.
-    if (sights.size() === 0) sights = end.sights;
-    else if (sights.addAll(end.sights)) drift = true;
+    lists.push(end.sights);
     return undefined;
   };
 
@@ -229,7 +231,8 @@ function newRound(
     lacks: (names) => void failed.push(...names.filter((name) => !read.has(name))),
     end() {
       ended = true;
-      return { items: sights.items(), drift, malformedItems, failed, firstFailure, any: answered > 0 };
+      const { items, shownAt, overlap } = together(context.pages.numbers(), lists);
+      return { items, shownAt, drift: drift || overlap, malformedItems, failed, firstFailure, any: answered > 0 };
     },
   };
 }

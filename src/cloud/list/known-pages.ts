@@ -4,7 +4,8 @@
  * is most of a poll's computing.
  */
 import { hash } from 'node:crypto';
-import { type Envelope, type Page, type PageContext, pageAgain, parseEnvelope, parsePage } from '../wire.ts';
+import type { KnownItem } from '../../domain/ports/cloud-port.ts';
+import { type Envelope, type Page, type PageContext, parseEnvelope, parsePage } from '../wire.ts';
 import { createTaskNumbers, type TaskNumbers } from './sights.ts';
 
 /** Reads the answers to one request for one page. */
@@ -20,8 +21,11 @@ export interface PageMemory {
   readerOf(request: string): PageReader;
   /** Of the tasks on its pages. */
   numbers(): TaskNumbers;
-  /** A poll begins: what was not read since the one before it began is forgotten. */
-  turn(): void;
+  /**
+   * A poll begins: what was not read since the one before it began is forgotten, and everything if the items are of
+   * another ledger, which has its own.
+   */
+  turn(known: KnownItem): void;
 }
 
 interface Known {
@@ -36,6 +40,7 @@ export function createPageMemory(): PageMemory {
   let numbers = createTaskNumbers();
   let before = new Map<string, Known>();
   let now = new Map<string, Known>();
+  let knownBefore: KnownItem | undefined;
   return {
     readerOf(request) {
       const known = now.get(request) ?? before.get(request);
@@ -48,18 +53,20 @@ export function createPageMemory(): PageMemory {
           return head?.kind === 'parsed' ? { ...head, result: known } : parseEnvelope(body);
         },
         page(result, context) {
-          const page = known && result === known ? pageAgain(known.page, context) : parsePage(result, context);
+          const isAgain = known !== undefined && result === known;
+          const page = isAgain ? { ...known.page, requestedAt: context.requestedAt } : parsePage(result, context);
           if (page && digest !== undefined) now.set(request, { digest, page });
           return page;
         },
       };
     },
     numbers: () => numbers,
-    turn() {
+    turn(known) {
       const tasks = [...now.values()].reduce((sum, { page }) => sum + page.entries.length, 0);
       // Lists that are being read keep the numbers that they began with.
       if (numbers.size() > mostNumbersATask * tasks) numbers = createTaskNumbers();
-      before = now;
+      before = known === knownBefore ? now : new Map();
+      knownBefore = known;
       now = new Map();
     },
   };

@@ -11,6 +11,7 @@
 import type { KnownItem } from '../../domain/ports/cloud-port.ts';
 import type { Lane } from '../../domain/ports/gate-port.ts';
 import type { CallFailure } from '../../domain/words/failure.ts';
+import type { TaskItem } from '../../domain/words/task.ts';
 import { type CallContext, secretsOf } from '../call.ts';
 import { read } from '../read.ts';
 import type { HostMemory } from '../task-hosts.ts';
@@ -201,13 +202,14 @@ function gather(reading: Reading, page: Page, span: Span, pageFrom: number, size
   if (entries.length > size) gathered.drift = true;
 
   const before = gathered.sights.size();
-  let index = -1;
-  for (const entry of entries) {
-    const at = pageFrom + ++index;
-    if (at < span.from || (at >= span.to && index < size)) continue;
-    if ('malformed' in entry) malformed(reading, entry.malformed);
-    else if (gathered.sights.add(entry, requestedAt)) gathered.drift = true;
-  }
+  const isInSpan = (index: number) => pageFrom + index >= span.from && (pageFrom + index < span.to || index >= size);
+  const isTaken = (entry: Page['entries'][number], index: number): entry is TaskItem =>
+    !('malformed' in entry) && isInSpan(index);
+  const isWhole = entries.every(isTaken);
+  if (gathered.sights.add(isWhole ? entries : entries.filter(isTaken), requestedAt)) gathered.drift = true;
+  if (!isWhole)
+    for (const [index, entry] of entries.entries())
+      if ('malformed' in entry && isInSpan(index)) malformed(reading, entry.malformed);
   gathered.barren = gathered.sights.size() > before ? 0 : gathered.barren + 1;
   const reached = pageFrom + entries.length;
   if (reached <= span.from || gathered.barren >= barrenPages) gathered.endsAt = Math.min(gathered.endsAt, span.from);

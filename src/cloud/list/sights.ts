@@ -19,71 +19,97 @@ export interface TaskNumbers {
  */
 export function createTaskNumbers(): TaskNumbers {
   const numbers = new Map<string, number>();
+  const taskIds: string[] = [];
+  let next = 0;
   return {
     of(taskId) {
-      const known = numbers.get(taskId);
-      if (known !== undefined) return known;
-      const next = numbers.size;
-      numbers.set(taskId, next);
-      return next;
+      // A page has its tasks in the order in which they were numbered, mostly: the next one need not be looked up.
+      if (taskIds[next] === taskId) return next++;
+      const number = numbers.get(taskId) ?? taskIds.length;
+      if (number === taskIds.length) {
+        numbers.set(taskId, number);
+        taskIds.push(taskId);
+      }
+      next = number + 1;
+      return number;
     },
-    size: () => numbers.size,
+    size: () => taskIds.length,
   };
 }
 
+interface Shown {
+  readonly items: readonly TaskItem[];
+  readonly requestedAt: number;
+}
+
+/** Of one list. The arrays of its pages are kept as they are: with 100,000 tasks a copy is megabytes at each poll. */
 export interface Sights {
   readonly size: () => number;
-  /** In the order of their numbers: a list that shows the same tasks as the one before shows them in its order. */
-  readonly items: () => readonly TaskItem[];
-  /** True if the task was there already. */
-  readonly add: (item: TaskItem, requestedAt: number) => boolean;
-  /** Adds what another list has shown; true if any of its tasks was there already. */
-  readonly addAll: (other: Sights) => boolean;
-  readonly each: (visit: (item: TaskItem, requestedAt: number) => void) => void;
+  readonly pages: readonly Shown[];
+  /** Takes what a page shows; true if any of its tasks was there already. */
+  readonly add: (items: readonly TaskItem[], requestedAt: number) => boolean;
 }
 
-/** Two columns by number rather than an object for each task: with 100,000 of them it is an eighth of the memory. */
 export function createSights(numbers: TaskNumbers): Sights {
-  let items = new Array<TaskItem | undefined>(numbers.size());
-  let requested = new Float64Array(numbers.size());
+  const pages: Shown[] = [];
+  let isThere = new Uint8Array(numbers.size());
   let size = 0;
-  const makeRoom = (number: number): void => {
-    const length = Math.max(leastRoom, 2 * number);
-    const [itemsBefore, requestedBefore] = [items, requested];
-    items = new Array(length);
-    requested = new Float64Array(length);
-    requested.set(requestedBefore);
-    for (const [place, item] of itemsBefore.entries()) items[place] = item;
-  };
-  const add = (item: TaskItem, requestedAt: number): boolean => {
-    const number = numbers.of(item.taskId);
-    if (number >= requested.length) makeRoom(number);
-    const isThere = items[number] !== undefined;
-    if (isThere && requestedAt < (requested[number] ?? 0)) return true;
-    items[number] = item;
-    requested[number] = requestedAt;
-    if (!isThere) size++;
-    return isThere;
-  };
-  const each = (visit: (item: TaskItem, requestedAt: number) => void) => {
-    for (let number = 0; number < requested.length; number++) {
-      const item = items[number];
-      if (item) visit(item, requested[number] ?? 0);
-    }
-  };
   return {
     size: () => size,
-    items: () => items.filter((item) => item !== undefined),
-    add,
-    addAll(other) {
-      let again = false;
-      other.each((item, requestedAt) => {
-        if (add(item, requestedAt)) again = true;
-      });
-      return again;
+    pages,
+    add(items, requestedAt) {
+      const before = size;
+      for (const { taskId } of items) {
+        const number = numbers.of(taskId);
+        if (number >= isThere.length) {
+          const longer = new Uint8Array(Math.max(leastRoom, 2 * number));
+          longer.set(isThere);
+          isThere = longer;
+        }
+        if (isThere[number] === 1) continue;
+        isThere[number] = 1;
+        size++;
+      }
+      pages.push({ items, requestedAt });
+      return size < before + items.length;
     },
-    each,
   };
 }
 
 const leastRoom = 512;
+
+interface Together {
+  /** In the order of their numbers: lists that show the same tasks as those before show them in their order. */
+  readonly items: readonly TaskItem[];
+  /** When each of them was requested. */
+  readonly shownAt: Float64Array;
+  /** Some task was shown twice. */
+  readonly overlap: boolean;
+}
+
+export function together(numbers: TaskNumbers, lists: readonly Sights[]): Together {
+  // Lists that began to count before this poll may show what has no number yet.
+  const most = lists.reduce((sum, list) => sum + list.size(), numbers.size());
+  const items = new Array<TaskItem>(numbers.size());
+  const shownAt = new Float64Array(most);
+  let size = 0;
+  let overlap = false;
+  for (const { pages } of lists)
+    for (const { items: shown, requestedAt } of pages)
+      for (const item of shown) {
+        const number = numbers.of(item.taskId);
+        const isThere = items[number] !== undefined;
+        if (isThere) overlap = true;
+        else size++;
+        if (isThere && requestedAt < (shownAt[number] ?? 0)) continue;
+        items[number] = item;
+        shownAt[number] = requestedAt;
+      }
+  if (size === items.length) return { items, shownAt: shownAt.subarray(0, size), overlap };
+  // The numbers of tasks that are gone.
+  const packed = new Float64Array(size);
+  let place = 0;
+  for (let number = 0; number < items.length; number++)
+    if (items[number] !== undefined) packed[place++] = shownAt[number] ?? 0;
+  return { items: items.filter((item) => item !== undefined), shownAt: packed, overlap };
+}

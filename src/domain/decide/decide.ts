@@ -10,7 +10,7 @@
 import { accountTime, emptyGroups, sliceOfTasks, takeCensus } from '../learn/census.ts';
 import { closeListCircuit, listFailureEvents } from '../learn/circuit.ts';
 import { failingEvents, recoveredEvents } from '../learn/failing-polls.ts';
-import { type Look, tellMissed, tellMoved, tellShown, tellVerified } from '../learn/outage.ts';
+import { isSettled, type Look, tellMissed, tellMoved, tellShown, tellVerified } from '../learn/outage.ts';
 import { failuresCountFrom, reviewStorms } from '../learn/storm.ts';
 import { dueSince, isObserved, isOnLeave } from '../memory/condition.ts';
 import { isIncomplete, type Ledger, type TaskRecord } from '../memory/ledger.ts';
@@ -19,7 +19,13 @@ import { type Moment, type Situation, situationOf } from '../memory/situation.ts
 import { byCloud } from '../words/cloud-time.ts';
 import type { Event, Hold } from '../words/events.ts';
 import { groupOf, type Policies } from '../words/policy.ts';
-import type { CompleteObservation, FailedObservation, Observation, TaskItem } from '../words/task.ts';
+import {
+  type CompleteObservation,
+  type FailedObservation,
+  type Observation,
+  seenAt,
+  type TaskItem,
+} from '../words/task.ts';
 import { inOrder, mayStayQueued } from './queue.ts';
 import { nextShadow, type Verdict, verdictOf } from './rules.ts';
 
@@ -76,9 +82,10 @@ function* decideFromList(
   memory.tell(...closeListCircuit(ledger, now));
   memory.tell(...expireHolds(ledger, now));
   memory.tell(...accountTime(ledger, policies, observation.startedAt, moment));
-  const suspect = suspicion(ledger, observation, now);
+  const again = isShownAgain(ledger.seenNow, observation.items);
+  const suspect = suspicion(ledger, observation, again, now);
   if (observation.items.length > sliceOfTasks) yield;
-  yield* takeIn(memory, observation, suspect.doubted, policies, moment);
+  yield* takeIn(memory, observation, again, suspect.doubted, policies, moment);
   memory.tell(...suspect.events, ...pollEvents(ledger, observation, suspect.doubted, now));
   memory.tell(...completeness(memory, observation, now));
   memory.dropOldRecords(now);
@@ -194,25 +201,33 @@ const lookOf = (memory: Memory, policies: Policies, { now, clockOffsetMs }: Mome
 function* takeIn(
   memory: Memory,
   observation: CompleteObservation,
+  again: boolean,
   doubted: boolean,
   policies: Policies,
   moment: Moment,
 ): Generator<void, void> {
   const { ledger } = memory;
   const look = lookOf(memory, policies, moment);
+  const { items, shownAt } = observation;
   const before = ledger.seenNow;
-  const seen = !doubted && isShownAgain(before, observation.items) ? undefined : new Set<string>();
+  const seen = !doubted && again ? undefined : new Set<string>();
   const awaited: TaskItem[] = [];
   let worked = 0;
-  for (const item of observation.items) {
+  for (let place = 0; place < items.length; place++) {
+    const told = items[place];
+    if (!told) continue;
     if (++worked % sliceOfTasks === 0) yield;
-    const known = ledger.tasks.get(item.taskId);
+    const known = ledger.tasks.get(told.taskId);
     if (doubted && !known) continue;
     // The ledger's own text of the id: one copy of it is kept, and its hash is known already.
-    if (seen && !addedTo(seen, known?.taskId ?? item.taskId)) continue;
-    if (known?.attempt) awaited.push(item);
-    else tellShown(look, known, item);
-    if (item.status === 'unknown') memory.tell(...unknownStatus(ledger, item, moment.now));
+    if (seen && !addedTo(seen, known?.taskId ?? told.taskId)) continue;
+    // Not so most of 100,000 tasks. Their groups cannot have changed: a new configuration has looked for them at once.
+    if (known?.item !== told || !isSettled(known)) {
+      const item = seenAt(told, shownAt?.[place]);
+      if (known?.attempt) awaited.push(item);
+      else tellShown(look, known, item);
+    }
+    if (told.status === 'unknown') memory.tell(...unknownStatus(ledger, told, moment.now));
   }
   for (const item of awaited.sort(byId)) {
     if (++worked % sliceOfTasks === 0) yield;
@@ -239,8 +254,11 @@ function* takeIn(
 function isShownAgain(before: ReadonlySet<string>, items: readonly TaskItem[]): boolean {
   if (before.size !== items.length) return false;
   let place = 0;
-  for (const taskId of before) if (items[place++]?.taskId !== taskId) return false;
-  return true;
+  let isSame = true;
+  before.forEach((taskId) => {
+    isSame &&= items[place++]?.taskId === taskId;
+  });
+  return isSame;
 }
 
 function addedTo(seen: Set<string>, taskId: string): boolean {
@@ -261,6 +279,7 @@ function unknownStatus(ledger: Ledger, { taskId, statusText }: TaskItem, now: nu
 function suspicion(
   ledger: Ledger,
   { items, malformedItems, failedCloudGroups }: CompleteObservation,
+  again: boolean,
   now: number,
 ): { readonly doubted: boolean; readonly events: readonly Event[] } {
   const { suspect, lastComplete } = ledger.accountRecord;
@@ -271,7 +290,8 @@ function suspicion(
   const before = (suspect?.before ?? lastComplete?.tasks ?? 0) - knownIn(ledger, unread);
   const shown = unlisted.size === 0 ? items : items.filter(({ cloudGroup }) => !unlisted.has(cloudGroup));
   const young = lastComplete && now - lastComplete.startedAt < turnoverMs;
-  const kept = malformedItems + (young ? knownAmong(ledger, shown, before / 2 - malformedItems) : shown.length);
+  const kept =
+    malformedItems + (young && !again ? knownAmong(ledger, shown, before / 2 - malformedItems) : shown.length);
   const shrank = kept * 2 < before && (before - kept >= suspectFewer || shown.length + malformedItems === 0);
   if (!shrank) return { doubted: false, events: [] };
   if (suspect && now - suspect.since >= suspectForMs)

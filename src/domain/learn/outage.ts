@@ -57,8 +57,6 @@ class Facts {
 
 /** A complete observation shows the task. */
 export function tellShown(look: Look, known: TaskRecord | undefined, item: TaskItem): void {
-  // Most of 100,000 tasks. Its group cannot have changed either: a new configuration has looked for it at once.
-  if (known?.item === item && isSettled(known)) return;
   const { memory, now } = look;
   const policy = look.policyFor(item);
   if (!known) {
@@ -139,7 +137,7 @@ export function settledItem(ledger: Ledger, taskId: string): TaskItem | undefine
   return record && isSettled(record) ? record.item : undefined;
 }
 
-const isSettled = (record: TaskRecord): boolean =>
+export const isSettled = (record: TaskRecord): boolean =>
   isQuiet(record, record.item) &&
   !record.missing &&
   record.goneAt === undefined &&

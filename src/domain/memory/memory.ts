@@ -103,8 +103,10 @@ export class Memory {
   dropOldRecords(now: number): void {
     const { tasks, unsettled, stopped } = this.#ledger;
     const removed: string[] = [];
-    for (const { taskId, goneAt } of tasks.values())
+    // Not `for … of`: that makes an object for each of 100,000 tasks where V8 has not optimized it.
+    tasks.forEach(({ taskId, goneAt }) => {
       if (goneAt !== undefined && now - goneAt > goneRecordsKeptMs) removed.push(taskId);
+    });
     for (const taskId of removed) {
       tasks.delete(taskId);
       unsettled.delete(taskId);

@@ -7,8 +7,8 @@ import type { Permit } from './gate-port.ts';
 /** One account's API, ready to use. Never throws for anything the cloud can answer; aborts reject with the signal's reason. */
 export interface Cloud {
   /**
-   * One poll: every page of every cloud group asked for. A task that is shown just as `known` has it is told with that
-   * very item, time of sight included: most of 100,000 tasks are, and need no copy.
+   * One poll: every page of every cloud group asked for. A task that is shown as before, or just as `known` has it, is
+   * told with that very item: most of 100,000 tasks are, and need no copy. Another `known` is another ledger's.
    */
   observe(signal: AbortSignal, known?: KnownItem): Promise<Observation>;
   /** Lists only these cloud groups, in the verify lane. Items of groups that could be read; failures are not told. */

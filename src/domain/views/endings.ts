@@ -43,14 +43,14 @@ function lookThrough(situation: Situation, destinationOf: DestinationOf): Ending
   const { ledger, policyOf, cloudNow, clockOffsetMs } = situation;
   const next = new Map<string, number>();
   const near: TaskRecord[] = [];
-  for (const record of ledger.tasks.values()) {
+  ledger.tasks.forEach((record) => {
     const { group, item } = record;
-    if (group === undefined || item.endsAt === undefined || !willRun(record, cloudNow)) continue;
+    if (group === undefined || item.endsAt === undefined || !willRun(record, cloudNow)) return;
     const at = byOurs(item.endsAt, clockOffsetMs);
     if (at < (next.get(group) ?? Number.POSITIVE_INFINITY)) next.set(group, at);
     const warning = policyOf.get(group)?.endWarning;
     if (warning && msBetween(cloudNow, item.endsAt) <= warning.beforeMs) near.push(record);
-  }
+  });
   const successors = successorsOf(situation, near, destinationOf);
   const soon = near
     .filter((record) => {

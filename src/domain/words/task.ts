@@ -68,12 +68,18 @@ export const showsTheSame = (a: TaskItem, b: TaskItem): boolean =>
 export const unchanged = (known: TaskItem | undefined, item: TaskItem): TaskItem | undefined =>
   known && showsTheSame(known, item) ? known : undefined;
 
+/** The item at the time at which it was shown again. */
+export const seenAt = (item: TaskItem, shownAt: number | undefined): TaskItem =>
+  shownAt === undefined || item.requestedAt === shownAt ? item : { ...item, requestedAt: shownAt };
+
 /** What one poll brought: every page read, or nothing that may be decided from. */
 export type Observation = CompleteObservation | FailedObservation;
 
 export interface CompleteObservation {
   readonly kind: 'complete';
   readonly items: readonly TaskItem[];
+  /** When each of them was requested, in their order, for those that are items of an earlier poll (`seenAt`). */
+  readonly shownAt?: ArrayLike<number>;
   /** When the poll's first request was sent and its last answer read, Unix milliseconds. */
   readonly startedAt: number;
   readonly finishedAt: number;
