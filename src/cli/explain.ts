@@ -73,11 +73,11 @@ function writeTask({ out, clock, program }: Surroundings, task: ExplainView): vo
   }
   if (task.givenUp) line('given up', `${task.givenUp}; undo it with: ${program} release ${task.taskId}`);
   out.write('\n');
-  writeTable(
-    out,
-    ['RULE', 'SAYS', 'DETAIL'],
-    task.rules.map((rule) => [rule.reason, ruleWords(out, rule), inOneClock(out, rule.detail)]),
-  );
+  writeTable(out, task.rules, [
+    ['RULE', ({ reason }) => reason],
+    ['SAYS', (rule) => ruleWords(out, rule)],
+    ['DETAIL', ({ detail }) => inOneClock(out, detail)],
+  ]);
   writeCalls(out, task.calls);
   if (task.recent.length === 0) return;
   out.write('\n');
@@ -106,17 +106,13 @@ function entryWords({ entry, cloudGroup }: ExplainView): string {
 function writeCalls(out: Output, calls: readonly CallView[]): void {
   if (calls.length === 0) return;
   out.write('\n');
-  writeTable(
-    out,
-    ['CALL', 'BY', 'ANSWER', 'CODE', 'REQUEST'],
-    calls.map(({ at, by, answer, code, requestId }) => [
-      moment(out, at),
-      by ?? 'rules',
-      answer ?? 'none yet',
-      code ?? '-',
-      requestId ?? '-',
-    ]),
-  );
+  writeTable(out, calls, [
+    ['CALL', ({ at }) => moment(out, at)],
+    ['BY', ({ by }) => by ?? 'rules'],
+    ['ANSWER', ({ answer }) => answer ?? 'none yet'],
+    ['CODE', ({ code }) => code ?? '-'],
+    ['REQUEST', ({ requestId }) => requestId ?? '-'],
+  ]);
 }
 
 const ruleWords = (out: Output, { notBefore }: RuleView): string =>

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { EventView } from '../domain/views/shown.ts';
 import { groupConcerned } from '../domain/words/events.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
-import { inOneClock, moment, writeJson, writeTable } from './show.ts';
+import { type Column, inOneClock, moment, writeJson, writeTable } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 import { lengthMs } from './times.ts';
 
@@ -78,38 +78,35 @@ export const historyCommand = (surroundings: Surroundings): Command =>
 export function writeEvents(out: Output, newestFirst: readonly EventView[], aboutOne = false): void {
   const events = newestFirst.toReversed();
   if (!out.isTerminal) {
-    writeTable(
-      out,
-      ['NO', 'TIME', 'ACCOUNT', 'GROUP', 'TASK', 'EVENT', 'WHAT', 'TITLE'],
-      events.map(({ seq, event, title, sentence }) => [
-        String(seq),
-        moment(out, event.at),
-        event.account,
-        groupConcerned(event) ?? '-',
-        'taskId' in event ? event.taskId : '-',
-        event.type,
-        sentence,
-        title ?? '-',
-      ]),
-    );
+    writeTable(out, events, [
+      ['NO', ({ seq }) => String(seq)],
+      ['TIME', ({ event }) => moment(out, event.at)],
+      ['ACCOUNT', ({ event }) => event.account],
+      ['GROUP', ({ event }) => groupConcerned(event) ?? '-'],
+      ['TASK', ({ event }) => ('taskId' in event ? event.taskId : '-')],
+      ['EVENT', ({ event }) => event.type],
+      ['WHAT', ({ sentence }) => sentence],
+      ['TITLE', ({ title }) => title ?? '-'],
+    ]);
     return;
   }
   const day = (at: number) => moment(out, at).slice(0, dayLength);
   const days = events.map(({ event }) => day(event.at));
-  writeTable(
-    out,
-    ['NO', 'TIME', ...(aboutOne ? [] : ['TITLE']), 'WHAT'],
-    events.flatMap((one, n) => [
-      ...(days[n] === days[n - 1] ? [] : [['', days[n] ?? '']]),
-      [
-        String(one.seq),
-        moment(out, one.event.at).slice(dayLength + 1),
-        ...(aboutOne ? [] : [subjectOf(one)]),
-        // Of the same day the time alone: what is read together has one clock.
-        inOneClock(out, one.sentence).replaceAll(`${days[n]} `, ''),
-      ],
-    ]),
-  );
+  const rows = events.flatMap((one, n) => {
+    const at = days[n] ?? '';
+    // Of the same day the time alone: what is read together has one clock.
+    const sentence = inOneClock(out, one.sentence).replaceAll(`${at} `, '');
+    const time = moment(out, one.event.at).slice(dayLength + 1);
+    const row = { seq: String(one.seq), time, subject: subjectOf(one), sentence };
+    return at === days[n - 1] ? [row] : [{ seq: '', time: at, subject: '', sentence: '' }, row];
+  });
+  const subject: Column<(typeof rows)[number]> = ['TITLE', (row) => row.subject];
+  writeTable(out, rows, [
+    ['NO', ({ seq }) => seq],
+    ['TIME', ({ time }) => time],
+    ...(aboutOne ? [] : [subject]),
+    ['WHAT', ({ sentence }) => sentence],
+  ]);
 }
 
 const dayLength = '2026-01-31'.length;

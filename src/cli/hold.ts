@@ -14,7 +14,18 @@ import {
   withDaemon,
   withDaemonOptions,
 } from './daemon.ts';
-import { ago, moment, plain, shortIds, untilThen, wrapped, writeJson, writeTable } from './show.ts';
+import {
+  accountColumn,
+  ago,
+  type Column,
+  moment,
+  plain,
+  shortIds,
+  untilThen,
+  wrapped,
+  writeJson,
+  writeTable,
+} from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 import { beginOf, endOfHold, lengthMs } from './times.ts';
 
@@ -150,11 +161,11 @@ const listCommand = (surroundings: Surroundings): Command =>
       if (!out.isTerminal) return writeForProgram(out, holds);
       const [now, later] = [holds.filter(({ inForce }) => inForce), holds.filter(({ inForce }) => !inForce)];
       if (now.length === 0) out.write('no holds in force\n');
-      else writeHolds(out, now, several, 'ENDS', ({ endsAt }) => untilThen(out, clock.now(), endsAt));
+      else writeHolds(out, now, several, ['ENDS', ({ endsAt }) => untilThen(out, clock.now(), endsAt)]);
       if (later.length > 0) {
         out.write('\nPlanned:\n');
         // Within a year, and to the minute.
-        writeHolds(out, later, several, 'FROM', ({ startsAt }) => moment(out, startsAt).slice(5, 16));
+        writeHolds(out, later, several, ['FROM', ({ startsAt }) => moment(out, startsAt).slice(5, 16)]);
       }
       if (ended.length > 0) out.write('\nEnded within a day:\n');
       for (const { event } of ended) {
@@ -165,25 +176,17 @@ const listCommand = (surroundings: Surroundings): Command =>
       }
     });
 
-function writeHolds(
-  out: Output,
-  holds: readonly HoldView[],
-  several: boolean,
-  heading: string,
-  when: (hold: HoldView) => string,
-): void {
-  writeTable(
-    out,
-    ['ID', ...(several ? ['ACCOUNT'] : []), 'COVERS', heading, 'AUTHOR', 'REASON'],
-    holds.map((hold) => [
-      hold.id,
-      ...(several ? [hold.account] : []),
-      hold.title ?? (hold.inForce ? `${targetWords(hold)}: ${coverWords(hold.covers)}` : targetWords(hold)),
-      when(hold),
-      hold.author,
-      hold.reason,
-    ]),
-  );
+function writeHolds(out: Output, holds: readonly HoldView[], several: boolean, when: Column<HoldView>): void {
+  const told = (hold: HoldView) =>
+    hold.title ?? (hold.inForce ? `${targetWords(hold)}: ${coverWords(hold.covers)}` : targetWords(hold));
+  writeTable(out, holds, [
+    ['ID', ({ id }) => id],
+    ...(several ? [accountColumn] : []),
+    ['COVERS', told],
+    when,
+    ['AUTHOR', ({ author }) => author],
+    ['REASON', ({ reason }) => reason],
+  ]);
 }
 
 type HoldEnd = StoredEvent & { readonly event: { readonly type: 'hold-removed' | 'hold-expired' } };
@@ -195,23 +198,19 @@ async function endedSince(daemon: Daemon, since: number): Promise<readonly HoldE
 }
 
 function writeForProgram(out: Output, holds: readonly HoldView[]): void {
-  writeTable(
-    out,
-    ['ID', 'ACCOUNT', 'COVERS', 'ENDS', 'AUTHOR', 'SET', 'REASON', 'TITLE', 'TASKS', 'STOPPED', 'BEGINS'],
-    holds.map((hold) => [
-      hold.id,
-      hold.account,
-      targetWords(hold),
-      moment(out, hold.endsAt),
-      hold.author,
-      moment(out, hold.createdAt),
-      hold.reason,
-      hold.title ?? '-',
-      String(hold.covers.tasks),
-      String(hold.covers.stopped),
-      moment(out, hold.startsAt),
-    ]),
-  );
+  writeTable(out, holds, [
+    ['ID', ({ id }) => id],
+    accountColumn,
+    ['COVERS', targetWords],
+    ['ENDS', ({ endsAt }) => moment(out, endsAt)],
+    ['AUTHOR', ({ author }) => author],
+    ['SET', ({ createdAt }) => moment(out, createdAt)],
+    ['REASON', ({ reason }) => reason],
+    ['TITLE', ({ title }) => title ?? '-'],
+    ['TASKS', ({ covers }) => String(covers.tasks)],
+    ['STOPPED', ({ covers }) => String(covers.stopped)],
+    ['BEGINS', ({ startsAt }) => moment(out, startsAt)],
+  ]);
 }
 
 interface ExtendOptions extends DaemonOptions {

@@ -1,7 +1,18 @@
 /** `plan`: what the daemon would do now. Polls once and restarts nothing. */
 import { Command } from 'commander';
 import type { TaskView } from '../domain/views/shown.ts';
-import { paint, plain, shortIds, until, untilThen, wrapped, writeJson, writeTable } from './show.ts';
+import {
+  accountColumn,
+  nextColumn,
+  paint,
+  plain,
+  stateColumn,
+  taskColumns,
+  until,
+  wrapped,
+  writeJson,
+  writeTable,
+} from './show.ts';
 import { exitCodes, type Output, type Surroundings } from './surroundings.ts';
 
 const help = `
@@ -59,43 +70,27 @@ const verdictWord = ({ verdict }: TaskView): string =>
   verdict.kind === 'wait' ? (verdict.reason ?? 'wait') : verdict.kind === 'none' ? '-' : 'RESTART';
 
 function writeForProgram(out: Output, tasks: readonly TaskView[]): void {
-  writeTable(
-    out,
-    ['ACCOUNT', 'TASK', 'TITLE', 'GROUP', 'STATE', 'VERDICT', 'NOT BEFORE', 'WHY'],
-    tasks
-      .toSorted(byUrgency)
-      .map((task) => [
-        task.account,
-        task.taskId,
-        task.title,
-        task.group ?? '-',
-        task.state,
-        verdictWord(task),
-        until(out, task.verdict.until),
-        task.verdict.sentence,
-      ]),
-  );
+  writeTable(out, tasks.toSorted(byUrgency), [
+    accountColumn,
+    ['TASK', ({ taskId }) => taskId],
+    ['TITLE', ({ title }) => title],
+    ['GROUP', ({ group }) => group ?? '-'],
+    stateColumn,
+    ['VERDICT', verdictWord],
+    ['NOT BEFORE', ({ verdict }) => until(out, verdict.until)],
+    ['WHY', ({ verdict }) => verdict.sentence],
+  ]);
 }
 
 /** Fits 80 columns; why each waits is said by `explain`, and in a pipe. */
 function writeForPerson(out: Output, now: number, tasks: readonly TaskView[]): void {
   const several = new Set(tasks.map(({ account }) => account)).size > 1;
-  const short = shortIds(out, tasks);
-  writeTable(
-    out,
-    [...(several ? ['ACCOUNT'] : []), 'TITLE', 'TASK', 'GROUP', 'STATE', 'VERDICT', 'NEXT'],
-    tasks
-      .toSorted(byUrgency)
-      .map((task) => [
-        ...(several ? [task.account] : []),
-        task.title,
-        short(task.taskId),
-        task.group ?? '-',
-        task.state,
-        verdictWord(task),
-        task.verdict.kind === 'restart' ? 'now' : untilThen(out, now, task.verdict.until),
-      ]),
-  );
+  writeTable(out, tasks.toSorted(byUrgency), [
+    ...taskColumns(out, tasks, several),
+    stateColumn,
+    ['VERDICT', verdictWord],
+    nextColumn(out, now),
+  ]);
 }
 
 /** Tasks by verdict, those that wait by reason; the most first. */

@@ -3,6 +3,7 @@
  * anywhere else a program does (one row a line, tab-separated, no heading, nothing cut, UTC).
  */
 import { styleText } from 'node:util';
+import type { TaskView } from '../domain/views/shown.ts';
 import { durationText } from '../domain/words/duration.ts';
 import { cut, textWidth } from '../settings/text-width.ts';
 import type { Output } from './surroundings.ts';
@@ -21,9 +22,32 @@ export const paint = (out: Output, color: Color, text: string): string =>
 /** Titles, names and reasons come from others: nothing in them may steer the terminal or break a line. */
 export const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ');
 
+export type Column<Row> = readonly [heading: string, cell: (row: Row) => string];
+
+/** What all tables say of a task first. The account is told where there are several. */
+export function taskColumns(out: Output, tasks: readonly NamedTask[], several: boolean): readonly Column<NamedTask>[] {
+  const short = shortIds(out, tasks);
+  return [
+    ...(several ? [accountColumn] : []),
+    ['TITLE', ({ title }) => title],
+    ['TASK', ({ taskId }) => short(taskId)],
+    ['GROUP', ({ group }) => group ?? '-'],
+  ];
+}
+
+type NamedTask = Pick<TaskView, 'account' | 'title' | 'taskId' | 'group'>;
+export const accountColumn: Column<{ readonly account: string }> = ['ACCOUNT', ({ account }) => account];
+export const stateColumn: Column<Pick<TaskView, 'state'>> = ['STATE', ({ state }) => state];
+export const reasonColumn: Column<Pick<TaskView, 'verdict'>> = ['REASON', ({ verdict }) => verdict.reason ?? '-'];
+export const nextColumn = (out: Output, now: number): Column<Pick<TaskView, 'verdict'>> => [
+  'NEXT',
+  ({ verdict }) => (verdict.kind === 'restart' ? 'now' : untilThen(out, now, verdict.until)),
+];
+
 /** Writes rows as a table or as tab-separated lines; the last column is never cut, but broken between words. */
-export function writeTable(out: Output, headings: readonly string[], rows: readonly (readonly string[])[]): void {
-  const cells = rows.map((row) => row.map(plain));
+export function writeTable<Row>(out: Output, rows: readonly Row[], columns: readonly Column<NoInfer<Row>>[]): void {
+  const headings = columns.map(([heading]) => heading);
+  const cells = rows.map((row) => columns.map(([, cell]) => plain(cell(row))));
   if (!out.isTerminal) {
     for (const row of cells) out.write(`${row.join('\t')}\n`);
     return;

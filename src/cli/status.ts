@@ -12,7 +12,21 @@ import {
 } from '../domain/views/trouble.ts';
 import { durationText } from '../domain/words/duration.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
-import { ago, moment, paint, plain, shortIds, until, untilThen, wrapped, writeJson, writeTable } from './show.ts';
+import {
+  accountColumn,
+  ago,
+  moment,
+  nextColumn,
+  paint,
+  plain,
+  reasonColumn,
+  taskColumns,
+  until,
+  untilThen,
+  wrapped,
+  writeJson,
+  writeTable,
+} from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 
 /** Down tasks shown on a terminal; a storm must not push the rest off the screen. */
@@ -135,21 +149,12 @@ function writeForPerson(out: Output, program: string, status: StatusView, stoppe
 
 function writeDown(out: Output, program: string, { now, accounts }: StatusView, down: readonly TaskView[]): void {
   const shown = down.toSorted(longestFirst).slice(0, mostShown);
-  const short = shortIds(out, shown);
-  const several = accounts.length > 1;
-  writeTable(
-    out,
-    ['DOWN', ...(several ? ['ACCOUNT'] : []), 'TITLE', 'TASK', 'GROUP', 'REASON', 'NEXT'],
-    shown.map((task) => [
-      durationText(Math.max(0, now - (task.downSince ?? now))),
-      ...(several ? [task.account] : []),
-      task.title,
-      short(task.taskId),
-      task.group ?? '-',
-      task.verdict.reason ?? '-',
-      task.verdict.kind === 'restart' ? 'now' : untilThen(out, now, task.verdict.until),
-    ]),
-  );
+  writeTable(out, shown, [
+    ['DOWN', ({ downSince }) => durationText(Math.max(0, now - (downSince ?? now)))],
+    ...taskColumns(out, shown, accounts.length > 1),
+    reasonColumn,
+    nextColumn(out, now),
+  ]);
   if (shown.length < down.length)
     out.write(`… and ${down.length - shown.length} more: ${program} tasks --state down\n`);
 }
@@ -186,18 +191,17 @@ function accountWords(now: number, account: AccountView): string {
 function writeReplicas(out: Output, { replicas, othersReadAgoMs = 0, now }: StatusView): void {
   if (!replicas) return;
   out.write(`\nWhat is shown of accounts of other replicas is ${durationText(othersReadAgoMs)} old.\n`);
-  writeTable(
-    out,
-    ['REPLICA', 'VERSION', 'UP', 'CONFIGURATION', 'LEASE LEFT', 'OWNS'],
-    replicas.map(({ name, version, startedAt, configHash, isThis, owned }) => [
-      isThis ? `${name} (this one)` : name,
-      version,
-      durationText(Math.max(0, now - startedAt)),
-      configHash,
-      owned.length === 0 ? '-' : durationText(Math.min(...owned.map(({ leftMs }) => leftMs))),
-      owned.map(({ account }) => account).join(', ') || '-',
-    ]),
-  );
+  writeTable(out, replicas, [
+    ['REPLICA', ({ name, isThis }) => (isThis ? `${name} (this one)` : name)],
+    ['VERSION', ({ version }) => version],
+    ['UP', ({ startedAt }) => durationText(Math.max(0, now - startedAt))],
+    ['CONFIGURATION', ({ configHash }) => configHash],
+    [
+      'LEASE LEFT',
+      ({ owned }) => (owned.length === 0 ? '-' : durationText(Math.min(...owned.map(({ leftMs }) => leftMs)))),
+    ],
+    ['OWNS', ({ owned }) => owned.map(({ account }) => account).join(', ') || '-'],
+  ]);
   out.write('\n');
 }
 
@@ -208,53 +212,32 @@ function writeStatus(out: Output, status: StatusView): void {
   writeReplicas(out, status);
   for (const one of daemonTroubles(status)) out.write(`${plain(troubleLine(out, one, status.now))}\n`);
   out.write('\n');
-  writeTable(
-    out,
-    ['ACCOUNT', 'PROVIDER', 'REGION', 'OWNER', 'LAST POLL', 'TASKS', 'UNMANAGED', 'CALLS/S', 'TROUBLE'],
-    status.accounts.map((account) => [
-      account.account,
-      account.provider,
-      account.region,
-      account.owned ? 'this process' : (account.owner ?? 'another process'),
-      lastPoll(status.now, account),
-      String(account.tasks),
-      String(account.unmanaged),
-      callsPerSecond(account),
-      accountTrouble(out, account, status.now),
-    ]),
-  );
+  writeTable(out, status.accounts, [
+    accountColumn,
+    ['PROVIDER', ({ provider }) => provider],
+    ['REGION', ({ region }) => region],
+    ['OWNER', ({ owned, owner }) => (owned ? 'this process' : (owner ?? 'another process'))],
+    ['LAST POLL', (account) => lastPoll(status.now, account)],
+    ['TASKS', ({ tasks }) => String(tasks)],
+    ['UNMANAGED', ({ unmanaged }) => String(unmanaged)],
+    ['CALLS/S', callsPerSecond],
+    ['TROUBLE', (account) => accountTrouble(out, account, status.now)],
+  ]);
   out.write('\n');
-  writeTable(
-    out,
-    [
-      'ACCOUNT',
-      'GROUP',
-      'MODE',
-      'ACTIVE',
-      'DOWN',
-      'STOPPED',
-      'NOT STARTED',
-      'OVERDUE',
-      'UNKNOWN',
-      'GIVEN UP',
-      'HOLDS',
-      'WAITING',
-    ],
-    status.groups.map((group) => [
-      group.account,
-      group.group,
-      group.mode,
-      String(group.states.active),
-      String(group.down),
-      String(group.states.stopped),
-      String(group.states.not_started),
-      String(group.states.overdue),
-      String(group.states.unknown),
-      String(group.quarantined + group.abandoned),
-      String(group.holds),
-      waiting(group),
-    ]),
-  );
+  writeTable(out, status.groups, [
+    accountColumn,
+    ['GROUP', ({ group }) => group],
+    ['MODE', ({ mode }) => mode],
+    ['ACTIVE', ({ states }) => String(states.active)],
+    ['DOWN', ({ down }) => String(down)],
+    ['STOPPED', ({ states }) => String(states.stopped)],
+    ['NOT STARTED', ({ states }) => String(states.not_started)],
+    ['OVERDUE', ({ states }) => String(states.overdue)],
+    ['UNKNOWN', ({ states }) => String(states.unknown)],
+    ['GIVEN UP', ({ quarantined, abandoned }) => String(quarantined + abandoned)],
+    ['HOLDS', ({ holds }) => String(holds)],
+    ['WAITING', waiting],
+  ]);
 }
 
 function lastPoll(now: number, { polledAt, pollIntervalMs }: AccountView): string {
@@ -292,21 +275,15 @@ function waiting(group: GroupView): string {
 function writeStopped(out: Output, now: number, stopped: readonly TaskView[]): void {
   if (stopped.length === 0) return;
   out.write('\n');
-  writeTable(
-    out,
-    ['STOPPED TASK', 'TITLE', 'GROUP', 'DOWN FOR', 'ATTEMPTS', 'REASON', 'NOT BEFORE'],
-    stopped
-      .toSorted(longestFirst)
-      .map((task) => [
-        task.taskId,
-        task.title,
-        task.group ?? '-',
-        task.downSince === null ? '-' : durationText(Math.max(0, now - task.downSince)),
-        String(task.outage?.attempts ?? 0),
-        reasonWords(out, task.verdict),
-        until(out, task.verdict.until),
-      ]),
-  );
+  writeTable(out, stopped.toSorted(longestFirst), [
+    ['STOPPED TASK', ({ taskId }) => taskId],
+    ['TITLE', ({ title }) => title],
+    ['GROUP', ({ group }) => group ?? '-'],
+    ['DOWN FOR', ({ downSince }) => (downSince === null ? '-' : durationText(Math.max(0, now - downSince)))],
+    ['ATTEMPTS', ({ outage }) => String(outage?.attempts ?? 0)],
+    ['REASON', ({ verdict }) => reasonWords(out, verdict)],
+    ['NOT BEFORE', ({ verdict }) => until(out, verdict.until)],
+  ]);
 }
 
 /** What is not down stands below what is. */
@@ -328,19 +305,10 @@ function writeEnding(out: Output, program: string, { ending, accounts, now }: St
   out.write('\n');
   if (out.isTerminal) out.write('Ends soon, and no later task has its destination:\n');
   const shown = out.isTerminal ? ending.slice(0, mostEnding) : ending;
-  const several = !out.isTerminal || accounts.length > 1;
-  const short = shortIds(out, shown);
-  writeTable(
-    out,
-    ['ENDS', ...(several ? ['ACCOUNT'] : []), 'TITLE', 'TASK', 'GROUP'],
-    shown.map((task) => [
-      untilThen(out, now, task.endsAt),
-      ...(several ? [task.account] : []),
-      task.title,
-      short(task.taskId),
-      task.group,
-    ]),
-  );
+  writeTable(out, shown, [
+    ['ENDS', ({ endsAt }) => untilThen(out, now, endsAt)],
+    ...taskColumns(out, shown, !out.isTerminal || accounts.length > 1),
+  ]);
   if (shown.length < ending.length)
     out.write(`… and ${ending.length - shown.length} more: ${program} tasks --sort end\n`);
 }

@@ -6,7 +6,7 @@ import { durationText } from '../domain/words/duration.ts';
 import { type Reason, reasons } from '../domain/words/reason.ts';
 import { type TaskState, taskStates } from '../domain/words/task.ts';
 import { type DaemonOptions, hasSeveralAccounts, query, withDaemon, withDaemonOptions } from './daemon.ts';
-import { moment, shortIds, untilThen, writeJson, writeTable } from './show.ts';
+import { moment, nextColumn, reasonColumn, stateColumn, taskColumns, writeJson, writeTable } from './show.ts';
 import type { Output, Surroundings } from './surroundings.ts';
 
 type Order = (a: TaskView, b: TaskView) => number;
@@ -74,21 +74,13 @@ export const tasksCommand = (surroundings: Surroundings): Command =>
     });
 
 function writeTasks(out: Output, now: number, tasks: readonly TaskView[], several: boolean): void {
-  const shortened = shortIds(out, tasks);
-  writeTable(
-    out,
-    [...(several ? ['ACCOUNT'] : []), 'TITLE', 'TASK', 'GROUP', 'STATE', 'DOWN', 'REASON', 'NEXT'],
-    tasks.map((task) => [
-      ...(several ? [task.account] : []),
-      task.title,
-      shortened(task.taskId),
-      task.group ?? '-',
-      task.state,
-      downFor(out, now, task),
-      task.verdict.reason ?? '-',
-      task.verdict.kind === 'restart' ? 'now' : untilThen(out, now, task.verdict.until),
-    ]),
-  );
+  writeTable(out, tasks, [
+    ...taskColumns(out, tasks, several),
+    stateColumn,
+    ['DOWN', (task) => downFor(out, now, task)],
+    reasonColumn,
+    nextColumn(out, now),
+  ]);
 }
 
 const downFor = (out: Output, now: number, { downSince }: TaskView): string =>
