@@ -3,7 +3,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { durationText } from '../domain/words/duration.ts';
 import type { Forecast } from '../settings/forecast.ts';
-import type { Loaded } from '../settings/load.ts';
 import type { maintenanceAt } from '../settings/settings.ts';
 import { moment, paint, plain, writeJson } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
@@ -35,22 +34,27 @@ export const checkCommand = (surroundings: Surroundings): Command =>
         import('../cloud/keys/key-names.ts'),
       ]);
       const loaded = loadSettings({ path, env, readFile: readFileNow });
-      const maintenance = loaded.ok ? maintenanceAt(loaded.settings, clock.now()) : [];
-      const forecasts = loaded.ok ? forecast(loaded.settings, tasks) : [];
-      const keys = !loaded.ok
-        ? []
-        : loaded.settings.accounts.flatMap(({ name, credentials, vendor }) => {
-            const from = keysToldFrom(credentials.kind, vendor, env);
-            return from === undefined ? [] : [{ account: name, from }];
-          });
-      if (!loaded.ok) surroundings.exitCode = exitCodes.badConfiguration;
-      const polled = cloud && loaded.ok ? await poll(surroundings, path) : undefined;
-      if (json)
-        writeJson(out, { ...asJson(path, loaded, forecasts, keys, maintenance), ...(polled && { cloud: polled }) });
-      else {
-        write(surroundings, path, loaded, forecasts, keys, maintenance);
-        if (polled) writePolled(out, polled);
+      if (!loaded.ok) {
+        surroundings.exitCode = exitCodes.badConfiguration;
+        if (json) return writeJson(out, { ok: false, file: path, errors: loaded.errors, ...nothingFound });
+        return writeMistakes(surroundings, path, loaded.errors);
       }
+      const { settings } = loaded;
+      const found: Found = {
+        warnings: loaded.warnings,
+        forecast: forecast(settings, tasks),
+        keys: settings.accounts.flatMap(({ name, credentials, vendor }) => {
+          const from = keysToldFrom(credentials.kind, vendor, env);
+          return from === undefined ? [] : [{ account: name, from }];
+        }),
+        maintenance: maintenanceAt(settings, clock.now()),
+      };
+      const polled = cloud ? await poll(surroundings, path) : undefined;
+      if (json) return writeJson(out, { ok: true, file: path, errors: [], ...found, ...(polled && { cloud: polled }) });
+      const { accounts, groups } = settings;
+      const good = `${path} is good: ${accounts.length} account(s), ${groups.length} group(s), hash ${loaded.hash}`;
+      write(surroundings, good, found);
+      if (polled) writePolled(out, polled);
     });
 
 /** What one poll of every account shows. */
@@ -84,50 +88,33 @@ async function findPath({ configPath }: Surroundings): Promise<string> {
   return path;
 }
 
-/** Where an account's keys will be taken from. */
-interface KeysFrom {
-  readonly account: string;
-  readonly from: string;
+/** What there is to say of a configuration without mistakes. */
+interface Found {
+  readonly warnings: readonly { readonly text: string }[];
+  readonly forecast: readonly Forecast[];
+  /** Where an account's keys will be taken from. */
+  readonly keys: readonly { readonly account: string; readonly from: string }[];
+  /** Recurring holds, now or when they come next. */
+  readonly maintenance: ReturnType<typeof maintenanceAt>;
 }
 
-/** A recurring hold, now or when it comes next. */
-type Maintained = ReturnType<typeof maintenanceAt>[number];
+const nothingFound: Found = { warnings: [], forecast: [], keys: [], maintenance: [] };
 
-const asJson = (
-  file: string,
-  loaded: Loaded,
-  forecasts: readonly Forecast[],
-  keys: readonly KeysFrom[],
-  maintenance: readonly Maintained[],
-) => ({
-  ok: loaded.ok,
-  file,
-  errors: loaded.ok ? [] : loaded.errors,
-  warnings: loaded.ok ? loaded.warnings : [],
-  forecast: forecasts,
-  keys,
-  maintenance,
-});
-
-function write(
+function writeMistakes(
   { out, program }: Surroundings,
   path: string,
-  loaded: Loaded,
-  forecasts: readonly Forecast[],
-  keys: readonly KeysFrom[],
-  maintenance: readonly Maintained[],
+  errors: readonly { readonly text: string }[],
 ): void {
-  if (!loaded.ok) {
-    for (const { text } of loaded.errors) out.error(`${text}\n\n`);
-    const count = loaded.errors.length;
-    out.error(`${paint(out, 'red', 'relaykeeper:')} ${count} mistake${count === 1 ? '' : 's'} in ${path}\n`);
-    out.error(`  Mend ${count === 1 ? 'it' : 'them'}, and look again: ${program} check\n`);
-    return;
-  }
-  for (const { text } of loaded.warnings) out.error(`${paint(out, 'yellow', 'warning:')} ${text}\n\n`);
-  const { accounts, groups } = loaded.settings;
-  out.write(`${path} is good: ${accounts.length} account(s), ${groups.length} group(s), hash ${loaded.hash}\n`);
-  for (const account of forecasts) writeForecast(out, account);
+  for (const { text } of errors) out.error(`${text}\n\n`);
+  const count = errors.length;
+  out.error(`${paint(out, 'red', 'relaykeeper:')} ${count} mistake${count === 1 ? '' : 's'} in ${path}\n`);
+  out.error(`  Mend ${count === 1 ? 'it' : 'them'}, and look again: ${program} check\n`);
+}
+
+function write({ out, program }: Surroundings, good: string, { warnings, forecast, keys, maintenance }: Found): void {
+  for (const { text } of warnings) out.error(`${paint(out, 'yellow', 'warning:')} ${text}\n\n`);
+  out.write(`${good}\n`);
+  for (const account of forecast) writeForecast(out, account);
   for (const { id, reason, startsAt, endsAt } of maintenance)
     out.write(`${id}: held from ${moment(out, startsAt)} to ${moment(out, endsAt)}: ${plain(reason)}\n`);
   for (const { account, from } of keys) out.write(`account ${plain(account)}: ${from}\n`);
