@@ -11,6 +11,7 @@ import {
   troublesOf,
 } from '../domain/views/trouble.ts';
 import { durationText } from '../domain/words/duration.ts';
+import type { Reason } from '../domain/words/reason.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import {
   accountColumn,
@@ -159,16 +160,22 @@ function writeDown(out: Output, program: string, { now, accounts }: StatusView, 
     out.write(`… and ${down.length - shown.length} more: ${program} tasks --state down\n`);
 }
 
+const saysApart: ReadonlySet<string> = new Set<Reason>(['held', 'outside-hours', 'observing']);
+
 /** One line for a group that has more to say than that its tasks run. */
 function groupWords({ accounts, now }: StatusView, group: GroupView): string[] {
-  const { states, quarantined, abandoned, holds, storm } = group;
+  const { states, apart, waiting, quarantined, abandoned, holds, storm } = group;
   const counts = [
     [group.down, 'down'],
-    ...Object.entries(group.waiting).map(([reason, tasks]) => [tasks, reason] as const),
+    // Those that are apart also while a reason that comes before hides it.
+    [Math.max(apart.held, waiting.held ?? 0), 'held'],
+    [Math.max(apart['outside-hours'], waiting['outside-hours'] ?? 0), 'outside-hours'],
+    [Math.max(apart.observed, waiting.observing ?? 0), 'observed'],
+    ...Object.entries(waiting).flatMap(([reason, tasks]) => (saysApart.has(reason) ? [] : [[tasks, reason] as const])),
     [states.overdue, 'overdue'],
     [states.unknown, 'of unknown status'],
     // Those that a reason above hides.
-    [quarantined + abandoned - (group.waiting.quarantined ?? 0) - (group.waiting.abandoned ?? 0), 'given up'],
+    [quarantined + abandoned - (waiting.quarantined ?? 0) - (waiting.abandoned ?? 0), 'given up'],
   ] as const;
   const said = [
     ...counts.flatMap(([count, what]) => (count > 0 ? [`${count} ${what}`] : [])),

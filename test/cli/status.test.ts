@@ -31,6 +31,7 @@ const group = (name: string, more: Partial<GroupView> = {}): GroupView => ({
   account: 'main',
   states: { active: 100, stopped: 0, not_started: 0, overdue: 0, ended: 0, unknown: 0 },
   down: 0,
+  apart: { held: 0, 'outside-hours': 0, observed: 0 },
   waiting: {},
   quarantined: 0,
   abandoned: 0,
@@ -126,23 +127,36 @@ describe('status for a person', () => {
     expect(out).toContain('Why: relaykeeper explain TASK\n');
   });
 
+  const apart = (observed: number) => ({ held: 0, 'outside-hours': 0, observed });
   it('held, observed and out-of-hours tasks are counts', async () => {
     const { out } = await run('status', {
       status: {
         groups: [
-          group('vip', { down: 1, waiting: { backoff: 1, held: 2, 'outside-hours': 3 }, holds: 1, quarantined: 1 }),
-          group('news', { mode: 'observe', waiting: { observing: 4 }, storm: { since: noon - minute, window: 5 } }),
+          group('vip', {
+            down: 1,
+            apart: { held: 2, 'outside-hours': 3, observed: 0 },
+            waiting: { backoff: 1, held: 2, 'outside-hours': 3 },
+            holds: 1,
+            quarantined: 1,
+          }),
+          // What is in the way of all hides what is theirs.
+          group('news', {
+            mode: 'observe',
+            apart: apart(4),
+            waiting: { circuit: 4 },
+            storm: { since: noon - minute, window: 5 },
+          }),
         ],
       },
       tasks: [stopped('aaaaaaaa1', 'A', 3), stopped('bbbbbbbb1', 'HELD', null)],
     });
     expect(out).not.toContain('HELD');
-    expect(out).toContain('\nvip: 1 down, 1 backoff, 2 held, 3 outside-hours, 1 given up, 1 hold; 100 run\n');
+    expect(out).toContain('\nvip: 1 down, 2 held, 3 outside-hours, 1 backoff, 1 given up, 1 hold; 100 run\n');
     // Whoever is quarantined is given up, and is counted once.
-    const twice = { down: 3, waiting: { quarantined: 2, held: 1 }, quarantined: 2, abandoned: 1 };
+    const twice = { down: 3, apart: apart(1), waiting: { quarantined: 2, observing: 1 }, quarantined: 2, abandoned: 1 };
     const told = (await run('status', { status: { groups: [group('vip', twice)] } })).out;
-    expect(told).toContain('\nvip: 3 down, 2 quarantined, 1 held, 1 given up; 100 run\n');
-    expect(out).toContain('\nnews (observe): 4 observing, storm for 1m, window 5; 100 run\n');
+    expect(told).toContain('\nvip: 3 down, 1 observed, 2 quarantined, 1 given up; 100 run\n');
+    expect(out).toContain('\nnews (observe): 4 observed, 4 circuit, storm for 1m, window 5; 100 run\n');
   });
 
   it('without a good poll nothing is known', async () => {

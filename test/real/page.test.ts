@@ -134,6 +134,16 @@ it.skipIf(missing !== '')(`the page shows, holds and releases, as a person sees 
   cloud.mend();
   await shows(/✗ 2 down/);
 
+  // The buttons of a task that is open come and go with what can come of them.
+  await tab.goto(`${url}/tasks/main/steady-0007`);
+  const offered = () => tab.locator('.buttons form').count();
+  expect(await offered()).toBe(0);
+  const vain = cloud.fault({ match: { action: 'restart', taskId: 'steady-0007' }, effect: { kind: 'in-vain' } });
+  cloud.act({ kind: 'stop', taskId: 'steady-0007' });
+  await until('a restart is offered', async () => (await offered()) > 0);
+  cloud.mend(vain);
+  await until('nothing is offered for what runs', async () => (await offered()) === 0);
+
   // A hold by form: what it covers first; then nothing is restarted, and the page says why.
   await tab.goto(`${url}/holds`);
   await tab.selectOption('select[name=target]', 'group/main/vip');
@@ -147,6 +157,13 @@ it.skipIf(missing !== '')(`the page shows, holds and releases, as a person sees 
   await tab.goto(`${url}/tasks?search=steady-0001`);
   await shows(/stopped[\s\S]*A hold covers it/);
   expect(cloud.restarts('steady-0001')).toHaveLength(0);
+
+  // What is ticked, and where the keyboard is, stay while the task is renewed.
+  await tab.goto(`${url}/tasks/main/steady-0001`);
+  await tab.locator('#force').click();
+  await tab.evaluate("document.body.addEventListener('htmx:afterSwap', () => { globalThis.swapped = true; })");
+  await until('the page is renewed', () => tab.evaluate<boolean>('globalThis.swapped === true'));
+  expect(await tab.evaluate<string>('document.activeElement.id + document.activeElement.checked')).toBe('forcetrue');
 
   // Its end lets the healing go on; the page follows by itself.
   await tab.goto(`${url}/holds`);
