@@ -118,9 +118,9 @@ export function nextOf({ texts, now }: Visit, { verdict }: TaskView): unknown {
   if (verdict.until === 'never' || verdict.until === undefined) return texts.never;
   if (verdict.until === 'unknown') return texts.unknownTime;
   // Nobody can say when what is in the way will be over.
-  return verdict.until - now < 1_000
+  return verdict.until <= now
     ? texts.nextThen
-    : html`${texts.in} ${durationText(verdict.until - now)} <small>${timeOf(verdict.until)}</small>`;
+    : html`${texts.in} ${durationText(Math.max(1_000, verdict.until - now))} <small>${timeOf(verdict.until)}</small>`;
 }
 
 export const reasonOf = ({ texts }: Visit, { verdict }: TaskView): string =>
