@@ -10,10 +10,13 @@ import type { Seat } from './stage.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 const names = ['p1', 'p2', 'p3'];
-/** Each third is the same replica's; `main` is what its replica would give away. */
-const accounts = ['a', 'b', 'c', 'd', 'e', 'main'];
+/**
+ * Each third is the same replica's. Of two, `main` is what its replica would give away; and shared out anew among those
+ * that are left it would be another's.
+ */
+const accounts = ['a', 'b', 'c', 'main', 'x', 'y'];
 /** It shares a replica with `main`. */
-export const partner = 'c';
+export const partner = 'a';
 
 export class Replicas {
   readonly database: Database;

@@ -34,13 +34,12 @@ test.each([30, 675576758])('three replicas on one database: seed %i', { timeout:
 test('fresh seeds of this commit', { timeout: 180_000 }, async () => {
   const random = seeded(1, commitHash());
   const endsAt = Date.now() + freshWithinMs;
-  let hours = 0;
-  for (let i = 0; i < freshSeeds && Date.now() < endsAt; i++) {
+  for (let i = 0; i < freshSeeds && (i === 0 || Date.now() < endsAt); i++) {
     const verdict = await playSeed(Math.floor(draw(random) * 1e9));
     expectGreen(verdict);
-    hours += verdict.hours;
+    // The shortest weather there is.
+    expect(verdict.hours).toBeGreaterThanOrEqual(1 / 3);
   }
-  expect(hours).toBeGreaterThan(3);
 });
 
 describe('relations', () => {
