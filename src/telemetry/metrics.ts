@@ -5,7 +5,9 @@
  * account or group leaves the configuration; the values of the others survive a reload.
  */
 import { createHash } from 'node:crypto';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+// Not by the package's front door: that loads the push gateway and node:cluster too, 4 MiB that nobody here uses.
+import collectDefaultMetrics from 'prom-client/lib/defaultMetrics.js';
+import Registry from 'prom-client/lib/registry.js';
 import type { CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Lane } from '../domain/ports/gate-port.ts';
 import type { ReplicaSeen, StoreTrace } from '../domain/ports/store-port.ts';
