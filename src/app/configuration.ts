@@ -2,10 +2,9 @@
 import type { Environment } from '../domain/ports/app-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { findConfiguration, noConfiguration } from '../settings/find.ts';
-import { type Loaded, loadSettings } from '../settings/load.ts';
 import { loadApart } from '../settings/load-apart.ts';
+import type { Loaded } from '../settings/loaded.ts';
 import type { Settings } from '../settings/settings.ts';
-import { readFileNow } from '../user-files.ts';
 
 export type Found =
   | {
@@ -17,13 +16,12 @@ export type Found =
     }
   | { readonly ok: false; readonly errors: readonly string[] };
 
-export function findAndLoad(flag: string | undefined, env: Environment): Found {
+export async function findAndLoad(flag: string | undefined, env: Environment, clock: Clock): Promise<Found> {
   const path = findConfiguration(flag);
-  if (path === undefined) return { ok: false, errors: [noConfiguration] };
-  return foundIn(path, loadSettings({ path, env, readFile: readFileNow }));
+  return path === undefined ? { ok: false, errors: [noConfiguration] } : loadBeside(path, env, clock);
 }
 
-/** While other work goes on: the file is read and checked by a thread of its own. */
+/** By a thread of its own: other work goes on, and what only reading needs goes with the thread. */
 export const loadBeside = async (path: string, env: Environment, clock: Clock): Promise<Found> =>
   foundIn(path, await loadApart({ path, env }, clock));
 

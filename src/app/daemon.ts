@@ -3,7 +3,7 @@
  * reverse. A reload builds everything beside the old and then swaps it.
  */
 import { knownCodes } from '../cloud/errors.ts';
-import type { RunOptions } from '../domain/ports/app-port.ts';
+import type { App, RunOptions } from '../domain/ports/app-port.ts';
 import type { StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { ConfigDifference } from '../domain/words/events.ts';
@@ -30,8 +30,10 @@ import { type Current, reloadFrom } from './reload.ts';
 import { accessTokens, allSecrets, hookTokens } from './secrets.ts';
 import { tracesTo } from './traces.ts';
 
-export { planOnce } from './plan-once.ts';
-export { doStoreErrand } from './store-errands.ts';
+/** The daemon needs nothing of these. */
+export const planOnce: App['planOnce'] = async (options) => (await import('./plan-once.ts')).planOnce(options);
+export const doStoreErrand: App['doStoreErrand'] = async (options) =>
+  (await import('./store-errands.ts')).doStoreErrand(options);
 
 const exitCodes = { done: 0, failed: 1, badConfiguration: 78 } as const;
 const pruneEveryMs = 3_600_000;
@@ -44,7 +46,7 @@ export async function runApp(options: RunOptions): Promise<number> {
   const { clock, env, stderr } = options;
   const { stop } = options.signals;
   if (stop.aborted) return exitCodes.done;
-  const found = findAndLoad(options.configPath, env);
+  const found = await findAndLoad(options.configPath, env, clock);
   if (!found.ok) {
     for (const error of found.errors) stderr.write(`${error}\n`);
     return exitCodes.badConfiguration;

@@ -22,7 +22,7 @@ const failed = 1;
 const budgetReachMs = 24 * 3_600_000;
 
 export async function planOnce(options: PlanOptions): Promise<Plan> {
-  const found = findAndLoad(options.configPath, options.env);
+  const found = await findAndLoad(options.configPath, options.env, options.clock);
   if (!found.ok) return { ok: false, exitCode: badConfiguration, errors: found.errors };
   const { settings } = found;
   const remembered = await remember(settings, options.clock);

@@ -1,6 +1,6 @@
 /** The secrets that this process itself compares with (API tokens, hook tokens), read from where the settings say. */
 
-import { maxSecretBytes } from '../settings/load.ts';
+import { maxSecretBytes } from '../settings/loaded.ts';
 import type { Secret, Settings } from '../settings/settings.ts';
 import { readUserFile } from '../user-files.ts';
 import type { AccessToken } from '../web/access.ts';

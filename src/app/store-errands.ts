@@ -33,11 +33,11 @@ export async function doStoreErrand(options: StoreErrandOptions): Promise<StoreE
 async function linesOf(errand: StoreErrand, options: StoreErrandOptions): Promise<readonly string[]> {
   switch (errand.kind) {
     case 'copy':
-      return copy(placeMeant(errand.from, options), placeMeant(errand.to, options), options);
+      return copy(await placeMeant(errand.from, options), await placeMeant(errand.to, options), options);
     case 'check':
-      return check(placeMeant(errand.at, options), options);
+      return check(await placeMeant(errand.at, options), options);
     case 'backup': {
-      const place = placeMeant(undefined, options);
+      const place = await placeMeant(undefined, options);
       if (place.kind === 'postgres')
         throw new Wrong(
           exits.usage,
@@ -52,15 +52,16 @@ async function linesOf(errand: StoreErrand, options: StoreErrandOptions): Promis
 }
 
 /** An address, or the configured store. A password that is not in the address is the configured one, or PGPASSWORD. */
-function placeMeant(address: string | undefined, { configPath, env }: StoreErrandOptions): StoreSettings {
-  const configured = (): Settings['store'] | undefined => {
-    const found = findAndLoad(configPath, env);
+async function placeMeant(address: string | undefined, options: StoreErrandOptions): Promise<StoreSettings> {
+  const { configPath, env, clock } = options;
+  const configured = async (): Promise<Settings['store'] | undefined> => {
+    const found = await findAndLoad(configPath, env, clock);
     if (found.ok) return found.settings.store;
     if (address === undefined) throw new Wrong(exits.badConfiguration, found.errors.join('\n'));
     return undefined;
   };
   if (address === undefined) {
-    const store = configured();
+    const store = await configured();
     if (!store) throw new Wrong(exits.badConfiguration, 'no store is configured');
     return store;
   }
@@ -68,7 +69,7 @@ function placeMeant(address: string | undefined, { configPath, env }: StoreErran
   if (!read.ok) throw new Wrong(exits.usage, `the address of a store ${read.wrong}`);
   const { value } = read;
   if (value.kind !== 'postgres') return value;
-  const store = configured();
+  const store = await configured();
   if (store?.kind === 'postgres' && store.url === value.url && value.password === undefined) return store;
   const password = value.password ?? env.PGPASSWORD;
   const caFile = value.url.includes('sslmode=') ? env.PGSSLROOTCERT : undefined;

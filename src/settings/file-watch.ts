@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { fileTrouble, type ReadFile } from '../user-files.ts';
-import { maxFileBytes } from './load.ts';
+import { maxFileBytes } from './loaded.ts';
 import type { Settings } from './settings.ts';
 
 export const lookEveryMs = 500;

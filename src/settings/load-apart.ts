@@ -4,8 +4,8 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../domain/ports/time-port.ts';
-import { type Checked, type Loaded, type LoadRequest, settle } from './load.ts';
-import { fileProblem } from './messages.ts';
+import type { LoadRequest } from './load.ts';
+import { type Checked, fileProblem, type Loaded, settle } from './loaded.ts';
 
 export type ApartRequest = Pick<LoadRequest, 'path' | 'env'>;
 

@@ -10,25 +10,12 @@ import { fileTrouble, type ReadFileNow } from '../user-files.ts';
 import { checkTogether, secretPlaces } from './agreement.ts';
 import { locate, type Mistake, pathKey, type Range, type ReadDocument, readDocument } from './document.ts';
 import { type Finding, findings, valueAt } from './issues.ts';
+import { type Checked, fileProblem, type Loaded, maxFileBytes, maxSecretBytes, settle } from './loaded.ts';
 import { masks, masksByLine, masksByLook } from './masks.ts';
-import { fileProblem, type Problem, problems } from './messages.ts';
+import { problems } from './messages.ts';
 import { accountSchema, rootSchema, token, type Written } from './schema.ts';
-import { resolve, type Settings } from './settings.ts';
+import { resolve } from './settings.ts';
 import { warnings } from './warnings.ts';
-
-interface Good {
-  readonly ok: true;
-  readonly warnings: readonly Problem[];
-  /** 12 hex digits of the file's SHA-256: 48 bits, exact as a number too. */
-  readonly hash: string;
-}
-interface Bad {
-  readonly ok: false;
-  readonly errors: readonly Problem[];
-}
-/** Not yet resolved: plain values, that one thread can give to another. */
-export type Checked = (Good & { readonly written: Written }) | Bad;
-export type Loaded = (Good & { readonly settings: Settings }) | Bad;
 
 export interface LoadRequest {
   readonly path: string;
@@ -36,17 +23,7 @@ export interface LoadRequest {
   readonly readFile: ReadFileNow;
 }
 
-/** 200 groups with all their keys are a fifth of this. */
-export const maxFileBytes = 1024 * 1024;
-export const maxSecretBytes = 64 * 1024;
-
 export const loadSettings = (request: LoadRequest): Loaded => settle(checkSettings(request));
-
-export function settle(checked: Checked): Loaded {
-  if (!checked.ok) return checked;
-  const { written, ...rest } = checked;
-  return { ...rest, settings: resolve(written) };
-}
 
 export function checkSettings({ path, env, readFile }: LoadRequest): Checked {
   const read = readText(path, readFile);

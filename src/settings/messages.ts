@@ -4,22 +4,9 @@
  */
 
 import type { Mistake, Path, Range } from './document.ts';
+import { fileProblem, type Problem } from './loaded.ts';
 import { longestShownKey, masksByLook, secretSections } from './masks.ts';
 import { textWidth } from './text-width.ts';
-
-/** A mistake or a warning, in pieces for programs and whole for people. */
-export interface Problem {
-  readonly file: string;
-  /** From 1; absent if the file could not be read at all. */
-  readonly line: number | undefined;
-  readonly column: number | undefined;
-  /** As `groups[0].backoff.max`; empty for the file as a whole. */
-  readonly path: string;
-  /** What is wrong and what to do about it, in a sentence. */
-  readonly message: string;
-  /** All of it, with the quoted line; several lines of text. */
-  readonly text: string;
-}
 
 /** Where the text comes from and what of it must not be shown. */
 export interface Source {
@@ -56,11 +43,6 @@ function shownPath(path: Path): string {
 
 /** A key as keys are; anything else is a line that lost its shape, and may have a secret in it. */
 const isBareWord = (step: string) => !/[\s"'\p{Cc}\p{Cf}]/u.test(step) && masksByLook(step).length === 0;
-
-/** A problem without a place: the file is not there, or cannot be read. */
-export function fileProblem(file: string, message: string): Problem {
-  return { file, line: undefined, column: undefined, path: '', message, text: `${file}: ${message}` };
-}
 
 /** Problems in the order of the file; `untold` more are only counted. */
 export function problems(source: Source, mistakes: readonly Mistake[], untold: number): readonly Problem[] {

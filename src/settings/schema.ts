@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { maxFailuresKept } from '../domain/memory/ledger.ts';
+import { builtInPolicy } from './built-in.ts';
 import {
   duration,
   filled,
@@ -46,23 +47,6 @@ export const maxTokens = 50;
 const maxMaintenance = 50;
 const maxPatterns = 1000;
 const longestPath = 4096;
-
-/** The policy that a group has when neither it nor `defaults` says otherwise, as it would be written. */
-export const builtInPolicy = {
-  mode: 'heal',
-  firstSight: 'restart',
-  confirm: 1,
-  backoff: { initial: '15s', factor: 2, max: '5m', jitter: 25, resetAfter: '10m' },
-  attempts: 8,
-  quarantine: { retryEvery: '10m', abandonAfter: '72h' },
-  budget: { restarts: 20, perTask: 12, per: '1h' },
-  storm: { percent: 40, atLeast: 5 },
-  verifyWithin: '60s',
-  startLead: '60s',
-  endGuard: '60s',
-  endWarning: { before: '6h', unlessSuccessor: true },
-  hours: [],
-} as const;
 
 const path = () => line(longestPath);
 const timezone = () => text(readTimezone);
@@ -182,13 +166,6 @@ const policyShape = {
 };
 
 export const policySchema = z.strictObject(policyShape);
-
-/** Lengths of time among these keys; in a resolved policy their names end in `Ms`. */
-export const policyDurations = [
-  'verifyWithin',
-  'startLead',
-  'endGuard',
-] as const satisfies readonly (keyof WrittenPolicy)[];
 
 const match = z.strictObject({
   account: key(globs(), 'Accounts; globs (* and ?) are allowed, in a list one is enough.', ['*']),

@@ -1,5 +1,6 @@
 /** Files in memory, and one way to load them, for the tests of the settings. */
-import { type Loaded, loadSettings } from '../../src/settings/load.ts';
+import { loadSettings } from '../../src/settings/load.ts';
+import type { Loaded } from '../../src/settings/loaded.ts';
 import type { Settings } from '../../src/settings/settings.ts';
 import { TooLarge } from '../../src/user-files.ts';
 
