@@ -113,17 +113,18 @@ describe.concurrent('a good reload', () => {
       else writeConfig(path, changed);
       if (by === 'POST') expect((await daemon.ask('POST', '/-/reload')).status).toBe(200);
       await daemon.saying('config-loaded');
-      const changes = await daemon.get<{ sentence: string }[]>('/api/v1/events?type=config-changed');
-      expect(changes.map(({ sentence }) => sentence)).toEqual([
-        'the configuration changed: groups added: later',
-        expect.stringMatching(/^started with a new configuration \(\w+\)$/),
-      ]);
       await until(
         'the new group is healed',
         () => cloud.count('停用', 'later') === 0,
         () => daemon.tail(),
       );
       expect(cloud.restarts('dead-0001')).toHaveLength(1);
+      // What was told before these restarts is on disk with their intents.
+      const changes = await daemon.get<{ sentence: string }[]>('/api/v1/events?type=config-changed');
+      expect(changes.map(({ sentence }) => sentence)).toEqual([
+        'the configuration changed: groups added: later',
+        expect.stringMatching(/^started with a new configuration \(\w+\)$/),
+      ]);
 
       await until(
         'the second attempt',
