@@ -46,11 +46,11 @@ export class Desk {
   }
 
   /** What the last owner stored is in memory from here on. */
-  async load(): Promise<void> {
+  async load(signal: AbortSignal): Promise<void> {
     const { account, store, clock } = this.#options;
     // Steps before this moment were the last owner's to mind: what it stored has moved along already.
     this.#steps.startFrom(clock);
-    const stored = await store.load(account, clock.now() - budgetReachMs);
+    const stored = await store.load(account, clock.now() - budgetReachMs, signal);
     [this.#memory, this.#journal] = opened(this.#options, stored);
   }
 

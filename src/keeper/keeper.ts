@@ -165,11 +165,12 @@ export class Keeper {
     while (!signal.aborted) {
       try {
         // Once: a hold that came since then must not be lost because the disk was slow to take it.
-        if (!loaded) await this.#load(epoch);
+        if (!loaded) await this.#load(epoch, signal);
         loaded = true;
         await this.#desk.commit();
         return true;
       } catch (cause) {
+        if (!loaded && signal.aborted) break;
         complain(`the ledger could not be ${loaded ? 'saved' : 'read'}`, cause);
         await clock.sleep(restAfterErrorMs, signal);
       }
@@ -177,11 +178,11 @@ export class Keeper {
     return false;
   }
 
-  async #load(epoch: number): Promise<void> {
+  async #load(epoch: number, signal: AbortSignal): Promise<void> {
     const { clock, gate } = this.#options;
     gate.takenOver();
     const now = clock.now();
-    await this.#desk.load();
+    await this.#desk.load(signal);
     const { ledger } = this.#desk;
     this.#known = (taskId) => settledItem(ledger, taskId);
     this.#queue = [];

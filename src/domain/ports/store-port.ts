@@ -15,7 +15,8 @@ export interface LedgerChanges {
 }
 
 export interface LedgerStore {
-  load(account: string, budgetSince: number): Promise<StoredLedger>;
+  /** Rejects if `signal` aborts before it has begun: whoever takes many accounts over reads them one after the other. */
+  load(account: string, budgetSince: number, signal?: AbortSignal): Promise<StoredLedger>;
   /** Resolves when it is on disk. Rejects if it is not; then nothing of it was written. */
   save(account: string, changes: LedgerChanges): Promise<void>;
 }

@@ -66,8 +66,9 @@ export function openReplica(options: ReplicaOptions): Replica {
 
   return {
     ledgerStore: {
-      load: (account, budgetSince) =>
+      load: (account, budgetSince, signal) =>
         loadInTurn(async () => {
+          signal?.throwIfAborted();
           const epoch = leases.epochOf(account);
           const stored = await run('load', () => statements.load(account, budgetSince, epoch));
           if (epoch !== undefined) readIn.set(account, epoch);
