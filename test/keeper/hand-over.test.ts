@@ -108,6 +108,17 @@ describe('an account is handed over', () => {
     expect(stage.restarts()).toHaveLength(1);
   });
 
+  test('at once while its turn to be read has not come, and nothing is complained of', async () => {
+    const { stage, lost, handedOverAt } = leased();
+    stage.store.load = (_account: string, _since: number, signal?: AbortSignal) =>
+      new Promise<never>((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+    await stage.run(5);
+    lost.abort(new Error('another replica has fewer accounts'));
+    await stage.run(1);
+    expect(handedOverAt()).toBeLessThan(5.1);
+    expect(stage.complaints).toEqual([]);
+  });
+
   test('at once when its lease has run out: another may have it already', async () => {
     const { stage, lease, lost, handedOverAt } = leased();
     await stage.run(29);
