@@ -279,7 +279,7 @@ function tellStart(log: Log, version: string, path: string, settings: Settings, 
 
 function tellDoors(log: Log, program: string, { url, socket }: Web): void {
   const ask = socket === undefined ? '' : `; ask over ${socket}: ${program} status`;
-  log.tell('listening', { url, socket }, `Look at ${url}/metrics${ask}`);
+  log.tell('listening', { url, socket }, `The page is at ${url}/, metrics at ${url}/metrics${ask}`);
 }
 
 function withListen(settings: Settings, listen: string | undefined): Settings {

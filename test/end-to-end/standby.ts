@@ -67,6 +67,9 @@ describe.concurrent('the same configuration started twice', () => {
       await owner.ended;
       await second.saying('owner-gained');
       await second.saying('listening', { url: `http://${listen}` });
+      expect(second.said('listening')[0]?.msg).toMatch(
+        `The page is at http://${listen}/, metrics at http://${listen}/metrics`,
+      );
       const after = await second.get<Status>('/api/v1/status');
       expect(after.startedAt).toBeGreaterThan(before.startedAt);
       expect(after.accounts[0]?.owned).toBe(true);
