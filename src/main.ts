@@ -106,7 +106,12 @@ const stdout: Output = {
   write: (text) => void process.stdout.write(text),
   error: (text) => (isDaemon ? complaints.write(text) : void process.stderr.write(text)),
   isTerminal: process.stdout.isTTY === true,
-  columns: process.stdout.columns || 80,
+  get columns() {
+    return process.stdout.columns || 80;
+  },
+  get rows() {
+    return process.stdout.rows || 24;
+  },
   colors: process.stdout.isTTY === true && process.stderr.isTTY === true && !process.env.NO_COLOR,
 };
 let unwritable = false;

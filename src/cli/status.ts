@@ -28,7 +28,7 @@ import {
   writeJson,
   writeTable,
 } from './show.ts';
-import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
+import { misuse, type Output, type Surroundings } from './surroundings.ts';
 
 /** Down tasks shown on a terminal; a storm must not push the rest off the screen. */
 const mostShown = 20;
@@ -36,10 +36,7 @@ const mostShown = 20;
 const watchEveryMs = 2_000;
 
 interface Options extends DaemonOptions {
-  readonly account?: string;
-  readonly group?: string;
   readonly watch?: true;
-  readonly json?: true;
 }
 
 const help = `
@@ -66,12 +63,16 @@ export const statusCommand = (surroundings: Surroundings): Command =>
     .action(async (options: Options) => {
       const { out, clock } = surroundings;
       if (!options.watch) return show(surroundings, await look(surroundings, options), options);
-      if (!out.isTerminal || options.json) throw new Failure(exitCodes.usage, '--watch is for a terminal');
+      if (!out.isTerminal || options.json) throw misuse('--watch is for a terminal');
       const { stop } = surroundings.signals();
       do {
         const seen = await look(surroundings, options);
-        out.write(clearScreen);
-        show(surroundings, seen, options);
+        let page = '';
+        const write = (text: string) => {
+          page += text;
+        };
+        show({ ...surroundings, out: { ...out, write } }, seen, options);
+        out.write(clearScreen + beginning(page, out.rows));
         await clock.sleep(watchEveryMs, stop).catch(() => {});
       } while (!stop.aborted);
     });
@@ -79,13 +80,16 @@ export const statusCommand = (surroundings: Surroundings): Command =>
 /** To the corner, and everything behind it gone. */
 const clearScreen = '\u001b[H\u001b[J';
 
-interface Seen {
-  readonly status: StatusView;
-  /** Managed tasks that are stopped, or down in some other way. */
-  readonly stopped: readonly TaskView[];
+/** What is wrong stands first: of more lines than the terminal has, the first would leave the screen. */
+function beginning(page: string, rows: number): string {
+  const lines = page.split('\n');
+  // The cursor stands on the last, which is empty.
+  if (lines.length <= rows) return page;
+  const shown = lines.slice(0, Math.max(1, rows - 2));
+  return `${shown.join('\n')}\n… and ${lines.length - 1 - shown.length} more lines\n`;
 }
 
-async function look(surroundings: Surroundings, options: Options): Promise<Seen> {
+async function look(surroundings: Surroundings, options: Options) {
   const { account, group } = options;
   const inState = (state: string) => `/api/v1/tasks${query({ account, group, state })}`;
   const { whole, stopped, unknown } = await withDaemon(surroundings, options, async (daemon) => ({
@@ -104,8 +108,11 @@ async function look(surroundings: Surroundings, options: Options): Promise<Seen>
     ending: whole.ending.filter(isMeant),
   };
   const all = [...stopped, ...unknown.filter(({ state, downSince }) => state === 'unknown' && downSince !== null)];
+  /** Managed tasks that are stopped, or down in some other way. */
   return { status, stopped: all.filter((task) => task.group !== null && !task.gone) };
 }
+
+type Seen = Awaited<ReturnType<typeof look>>;
 
 function show(surroundings: Surroundings, { status, stopped }: Seen, { json }: Options): void {
   const { out, program } = surroundings;
@@ -217,7 +224,8 @@ function writeStatus(out: Output, status: StatusView): void {
   out.write(`relaykeeper ${status.version}, up ${durationText(status.now - status.startedAt)}, store ${store}\n`);
   out.write(`configuration ${status.configFile} (${status.configHash})\n`);
   writeReplicas(out, status);
-  for (const one of daemonTroubles(status)) out.write(`${plain(troubleLine(out, one, status.now))}\n`);
+  const trouble = (one: Trouble) => troubleLine(out, one, status.now);
+  for (const one of daemonTroubles(status)) out.write(`${plain(trouble(one))}\n`);
   out.write('\n');
   writeTable(out, status.accounts, [
     accountColumn,
@@ -228,7 +236,7 @@ function writeStatus(out: Output, status: StatusView): void {
     ['TASKS', ({ tasks }) => String(tasks)],
     ['UNMANAGED', ({ unmanaged }) => String(unmanaged)],
     ['CALLS/S', callsPerSecond],
-    ['TROUBLE', (account) => accountTrouble(out, account, status.now)],
+    ['TROUBLE', (account) => accountTroubles(account, status.now).map(trouble).join('; ') || '-'],
   ]);
   out.write('\n');
   writeTable(out, status.groups, [
@@ -259,11 +267,6 @@ function callsPerSecond({ gate: { perSecond, restartPerSecond, listPerSecond } }
   );
   return [String(perSecond), ...smaller.map(([action, own]) => `${action} ${own}`)].join(', ');
 }
-
-const accountTrouble = (out: Output, account: AccountView, now: number): string =>
-  accountTroubles(account, now)
-    .map((one) => troubleLine(out, one, now))
-    .join('; ') || '-';
 
 const troubleLine = (out: Output, one: Trouble, now: number): string =>
   `${troubleMeanings[one.kind].words}${spanOf(out, one, now)}${one.detail === undefined ? '' : `: ${one.detail}`}`;

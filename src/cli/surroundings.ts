@@ -20,6 +20,9 @@ export class Failure extends Error {
   }
 }
 
+/** It was typed wrong. */
+export const misuse = (message: string, next?: string): Failure => new Failure(exitCodes.usage, message, next);
+
 export interface Surroundings {
   readonly env: Environment;
   readonly clock: Clock;
@@ -44,6 +47,7 @@ export interface Output {
   /** A person looks at the output: tables and local times instead of tab-separated lines. */
   readonly isTerminal: boolean;
   readonly colors: boolean;
-  /** How wide the terminal is. */
+  /** How wide and how high the terminal is, at this moment. */
   readonly columns: number;
+  readonly rows: number;
 }

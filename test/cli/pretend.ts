@@ -21,6 +21,7 @@ export interface Around {
   readonly terminal?: boolean;
   readonly colors?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
   /** What a person at the terminal says; absent: nobody is there. */
   readonly answer?: boolean;
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -46,6 +47,7 @@ export async function typed(args: readonly string[], around: Around = {}): Promi
       isTerminal: around.terminal ?? false,
       colors: around.colors ?? false,
       columns: around.columns ?? 80,
+      rows: around.rows ?? 24,
     },
     program: 'relaykeeper',
     ask: async (question) => {

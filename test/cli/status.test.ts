@@ -239,6 +239,19 @@ describe('status --watch', () => {
     expect(out.startsWith(`${control}[H${control}[JEvery task that should be running is.\n`)).toBe(true);
   });
   it.each([
+    [12, '… and 19 more lines'],
+    [3, '… and 28 more lines'],
+    [30, 'Why: relaykeeper explain TASK'],
+  ])('keeps what is wrong in sight on a terminal of %d lines', async (rows, last) => {
+    const tasks = Array.from({ length: 21 }, (_, n) => stopped(`aaaaaaa${n + 10}`, `T${n}`, n + 1));
+    const store = { kind: 'sqlite', up: false, failingSince: noon - minute } as const;
+    const { out } = await run('status --watch', { tasks, status: { store } }, { stopped: true, rows });
+    const lines = out.split('\n');
+    expect(lines[0]).toContain('the store fails');
+    expect(lines.slice(-2)).toEqual([last, '']);
+    expect(lines).toHaveLength(rows);
+  });
+  it.each([
     ['in a pipe', 'status --watch', { terminal: false }],
     ['as JSON', 'status --watch --json', {}],
   ])('not %s', async (_what, line, around) => {

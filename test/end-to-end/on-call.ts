@@ -23,6 +23,7 @@ export async function onCall(folder: string, ...args: readonly string[]) {
       isTerminal: false,
       colors: false,
       columns: 80,
+      rows: 24,
     },
     program: 'relaykeeper',
     ask: async () => undefined,
