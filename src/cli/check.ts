@@ -3,8 +3,8 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { durationText } from '../domain/words/duration.ts';
 import type { Forecast } from '../settings/forecast.ts';
-import type { maintenanceAt } from '../settings/settings.ts';
-import { moment, paint, plain, writeJson } from './show.ts';
+import type { Loaded } from '../settings/loaded.ts';
+import { moment, paint, plain, plainLines, writeJson } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 
 /** The forecast's tasks per account when nobody says: a middling account. */
@@ -24,48 +24,31 @@ export const checkCommand = (surroundings: Surroundings): Command =>
     .option('--cloud', 'poll each account once, and name the groups and `match` entries that no task fits')
     .option('--json', 'print JSON')
     .action(async ({ tasks, json, cloud }: Options) => {
-      const { out, env, clock } = surroundings;
-      const path = await findPath(surroundings);
-      const [{ loadSettings }, { maintenanceAt }, { forecast }, { readFileNow }, { keysToldFrom }] = await Promise.all([
+      const { out, env, configPath } = surroundings;
+      const [{ findConfiguration, noConfiguration }, { loadSettings }, { readFileNow }] = await Promise.all([
+        import('../settings/find.ts'),
         import('../settings/load.ts'),
-        import('../settings/settings.ts'),
-        import('../settings/forecast.ts'),
         import('../user-files.ts'),
-        import('../cloud/keys/key-names.ts'),
       ]);
+      const path = findConfiguration(configPath);
+      if (path === undefined) throw new Failure(exitCodes.badConfiguration, noConfiguration);
       const loaded = loadSettings({ path, env, readFile: readFileNow });
       if (!loaded.ok) {
         surroundings.exitCode = exitCodes.badConfiguration;
         if (json) return writeJson(out, { ok: false, file: path, errors: loaded.errors, ...nothingFound });
         return writeMistakes(surroundings, path, loaded.errors);
       }
-      const { settings } = loaded;
-      const found: Found = {
-        warnings: loaded.warnings,
-        forecast: forecast(settings, tasks),
-        keys: settings.accounts.flatMap(({ name, credentials, vendor }) => {
-          const from = keysToldFrom(credentials.kind, vendor, env);
-          return from === undefined ? [] : [{ account: name, from }];
-        }),
-        maintenance: maintenanceAt(settings, clock.now()),
-      };
+      const told = await found(loaded, surroundings, tasks);
       const polled = cloud ? await poll(surroundings, path) : undefined;
-      if (json) return writeJson(out, { ok: true, file: path, errors: [], ...found, ...(polled && { cloud: polled }) });
-      const { accounts, groups } = settings;
+      if (json) return writeJson(out, { ok: true, file: path, errors: [], ...told, ...(polled && { cloud: polled }) });
+      const { accounts, groups } = loaded.settings;
       const good = `${path} is good: ${accounts.length} account(s), ${groups.length} group(s), hash ${loaded.hash}`;
-      write(surroundings, good, found);
+      write(surroundings, good, told);
       if (polled) writePolled(out, polled);
     });
 
-/** What one poll of every account shows. */
-interface Polled {
-  readonly tasks: number;
-  /** Groups and names that no task answers to. */
-  readonly warnings: readonly string[];
-  readonly errors: readonly string[];
-}
-
-async function poll(surroundings: Surroundings, configPath: string): Promise<Polled> {
+/** What one poll of every account shows, and the groups and names that no task answers to. */
+async function poll(surroundings: Surroundings, configPath: string) {
   const { env, clock } = surroundings;
   const { planOnce } = await surroundings.app();
   const plan = await planOnce({ configPath, env, clock, signal: surroundings.signals().stop });
@@ -74,31 +57,37 @@ async function poll(surroundings: Surroundings, configPath: string): Promise<Pol
   return { tasks: 0, warnings: [], errors: plan.ok ? plan.failed : plan.errors };
 }
 
-function writePolled(out: Output, { tasks, warnings, errors }: Polled): void {
-  for (const error of errors) out.error(`${error.split('\n').map(plain).join('\n')}\n`);
+function writePolled(out: Output, { tasks, warnings, errors }: Awaited<ReturnType<typeof poll>>): void {
+  for (const error of errors) out.error(`${plainLines(error)}\n`);
   if (errors.length > 0) return;
   for (const warning of warnings) out.error(`${paint(out, 'yellow', 'warning:')} ${plain(warning)}\n`);
   out.write(`polled once: ${tasks} tasks${warnings.length === 0 ? '; every group has some' : ''}\n`);
 }
 
-async function findPath({ configPath }: Surroundings): Promise<string> {
-  const { findConfiguration, noConfiguration } = await import('../settings/find.ts');
-  const path = findConfiguration(configPath);
-  if (path === undefined) throw new Failure(exitCodes.badConfiguration, noConfiguration);
-  return path;
-}
+type Good = Extract<Loaded, { readonly ok: true }>;
+
+const nothingFound = { warnings: [], forecast: [], keys: [], maintenance: [] };
 
 /** What there is to say of a configuration without mistakes. */
-interface Found {
-  readonly warnings: readonly { readonly text: string }[];
-  readonly forecast: readonly Forecast[];
-  /** Where an account's keys will be taken from. */
-  readonly keys: readonly { readonly account: string; readonly from: string }[];
-  /** Recurring holds, now or when they come next. */
-  readonly maintenance: ReturnType<typeof maintenanceAt>;
+async function found({ settings, warnings }: Good, { env, clock }: Surroundings, tasks: number) {
+  const [{ maintenanceAt }, { forecast }, { keysToldFrom }] = await Promise.all([
+    import('../settings/settings.ts'),
+    import('../settings/forecast.ts'),
+    import('../cloud/keys/key-names.ts'),
+  ]);
+  return {
+    warnings,
+    forecast: forecast(settings, tasks),
+    /** Where an account's keys will be taken from. */
+    keys: settings.accounts.flatMap(({ name, credentials, vendor }) => {
+      const from = keysToldFrom(credentials.kind, vendor, env);
+      return from === undefined ? [] : [{ account: name, from }];
+    }),
+    /** Recurring holds, now or when they come next. */
+    maintenance: maintenanceAt(settings, clock.now()),
+  };
 }
-
-const nothingFound: Found = { warnings: [], forecast: [], keys: [], maintenance: [] };
+type Found = Awaited<ReturnType<typeof found>>;
 
 function writeMistakes(
   { out, program }: Surroundings,

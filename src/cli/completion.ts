@@ -26,24 +26,20 @@ export const completionCommand = ({ out }: Surroundings): Command => {
   });
 };
 
-/** A command as it is typed (`hold add`; empty: none yet) and what can follow it. */
+/** A command, and what is typed for it: `hold add`; for the program itself nothing. */
 interface Place {
   readonly path: string;
-  readonly commands: readonly Command[];
-  readonly options: readonly Option[];
-  /** What an argument may be, where that is a closed set. */
-  readonly choices: readonly string[];
-  /** An argument is a file. */
-  readonly takesFile: boolean;
+  readonly command: Command;
 }
 
-function placesOf(command: Command, path = ''): readonly Place[] {
-  const { commands, options } = command;
-  const inner = commands.flatMap((child) => placesOf(child, `${path} ${child.name()}`.trim()));
-  const choices = command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []);
-  const takesFile = command.registeredArguments.some((argument) => argument.name() === 'FILE');
-  return [{ path, commands, options: options.filter(({ long }) => long !== undefined), choices, takesFile }, ...inner];
-}
+const placesOf = (command: Command, path = ''): readonly Place[] => [
+  { path, command },
+  ...command.commands.flatMap((child) => placesOf(child, `${path} ${child.name()}`.trim())),
+];
+
+/** What an argument may be, where that is a closed set. */
+const choicesOf = ({ registeredArguments }: Command) =>
+  registeredArguments.flatMap(({ argChoices }) => argChoices ?? []);
 
 const inBash = (places: readonly Place[]): string => `# ${program} completion
 _${program}() {
@@ -57,9 +53,9 @@ _${program}() {
     esac
   done
   case "$typed:$prev" in
-${places.flatMap(({ path, options }) => options.filter(takesValue).map((option) => `    "${path}:${option.long}") words="${option.argChoices?.join(' ') ?? ''}" ;;`)).join('\n')}
+${places.flatMap(({ path, command }) => command.options.filter(takesValue).map((option) => `    "${path}:${option.long}") words="${option.argChoices?.join(' ') ?? ''}" ;;`)).join('\n')}
     *) case "$typed" in
-${places.map(({ path, commands, options, choices }) => `      "${path}") words="${[...commands.map((child) => child.name()), ...choices, ...options.map(({ long }) => long), '--help'].join(' ')}" ;;`).join('\n')}
+${places.map(({ path, command }) => `      "${path}") words="${[...command.commands.map((child) => child.name()), ...choicesOf(command), ...command.options.map(({ long }) => long), '--help'].join(' ')}" ;;`).join('\n')}
     esac ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
@@ -77,15 +73,17 @@ const scripts: Readonly<Record<Shell, (places: readonly Place[]) => string>> = {
   fish: (places) => [`complete -c ${program} -f`, ...places.flatMap(inFish)].map((line) => `${line}\n`).join(''),
 };
 
-function inFish({ path, commands, options, choices, takesFile }: Place): readonly string[] {
-  const here = `complete -c ${program} -n '${conditionOf(path)}'`;
+function inFish({ path, command }: Place): readonly string[] {
+  const { commands, options } = command;
+  const where = `complete -c ${program} -n`;
+  const here = `${where} '${conditionOf(path)}'`;
+  const choices = choicesOf(command);
   return [
     ...commands.map(
-      (child) =>
-        `complete -c ${program} -n '${conditionOf(path, commands)}' -a ${child.name()} -d ${quoted(child.description())}`,
+      (child) => `${where} '${conditionOf(path, commands)}' -a ${child.name()} -d ${quoted(child.description())}`,
     ),
     ...(choices.length > 0 ? [`${here} -a ${quoted(choices.join(' '))}`] : []),
-    ...(takesFile ? [`${here} -F`] : []),
+    ...(command.registeredArguments.some((argument) => argument.name() === 'FILE') ? [`${here} -F`] : []),
     ...options.map(
       (option) => `${here} -l ${option.long?.slice(2)}${valueInFish(option)} -d ${quoted(option.description)}`,
     ),

@@ -6,8 +6,8 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { StatusView } from '../domain/views/shown.ts';
 import { fileTrouble, readUserFile } from '../user-files.ts';
-import { plain } from './show.ts';
-import { type ExitCode, exitCodes, Failure, type Surroundings } from './surroundings.ts';
+import { plainLines } from './show.ts';
+import { type ExitCode, exitCodes, Failure, misuse, type Surroundings } from './surroundings.ts';
 
 const defaultSocket = 'data/relaykeeper.sock';
 
@@ -24,23 +24,16 @@ const largestSecretBytes = 256 * 1024;
 /** What the daemon takes as a name; host names alone can be as long. */
 const longestName = 64;
 
+/** The options that commands on call have in common; each declares those that it takes. */
 export interface DaemonOptions {
   readonly socket?: string;
   readonly url?: string;
   readonly tokenFile?: string;
   readonly caFile?: string;
-}
-
-/** Answers are taken as what `domain/views/shown.ts` says they are: daemon and command line are one version of one program. */
-export interface Daemon {
-  get<T>(path: string): Promise<T>;
-  /** All pages of a list. */
-  list<T>(path: string): Promise<readonly T[]>;
-  post<T>(path: string, body: object): Promise<T>;
-  delete<T>(path: string): Promise<T>;
-  /** Only the status of the answer, which is all that a health check needs. */
-  status(path: string): Promise<number>;
-  close(): Promise<void>;
+  readonly account?: string;
+  readonly group?: string;
+  readonly by?: string;
+  readonly json?: true;
 }
 
 /** The options of every command that speaks to the daemon. */
@@ -77,64 +70,61 @@ export async function withDaemon<T>(
 export const hasSeveralAccounts = async (daemon: Daemon): Promise<boolean> =>
   (await daemon.get<StatusView>('/api/v1/status')).accounts.length > 1;
 
-type Address =
-  | { readonly kind: 'socket'; readonly path: string; readonly tried: string }
-  | {
-      readonly kind: 'url';
-      readonly url: URL;
-      readonly token: string | undefined;
-      readonly ca: string | undefined;
-      readonly tried: string;
-    };
+/** Where the daemon listens, and what it takes to speak to it. */
+interface Address {
+  readonly scheme: 'socket' | 'http' | 'https';
+  /** What messages call it. */
+  readonly tried: string;
+  readonly origin: string;
+  /** Of a proxy: stands before every path. */
+  readonly prefix: string;
+  readonly connect: { readonly socketPath: string } | { readonly ca?: string };
+  readonly token?: string | undefined;
+}
 
 async function findDaemon(surroundings: Surroundings, options: DaemonOptions): Promise<Address> {
+  const { socket, tokenFile, caFile } = options;
   if (options.url === undefined) {
-    if (options.tokenFile !== undefined) {
-      throw new Failure(exitCodes.usage, '--token-file belongs to --url: the socket needs no token');
-    }
-    if (options.caFile !== undefined) throw new Failure(exitCodes.usage, '--ca-file belongs to --url https://…');
-    const path = resolve(options.socket ?? (await configuredSocket(surroundings)) ?? defaultSocket);
-    return { kind: 'socket', path, tried: path };
+    if (tokenFile !== undefined) throw misuse('--token-file belongs to --url: the socket needs no token');
+    if (caFile !== undefined) throw misuse('--ca-file belongs to --url https://…');
+    const path = resolve(socket ?? (await configuredSocket(surroundings)) ?? defaultSocket);
+    return { scheme: 'socket', tried: path, origin: 'http://relaykeeper', prefix: '', connect: { socketPath: path } };
   }
-  if (options.socket !== undefined) throw new Failure(exitCodes.usage, 'give --socket or --url, not both');
+  if (socket !== undefined) throw misuse('give --socket or --url, not both');
   const url = URL.parse(options.url);
   if (!url || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '' || url.search !== '') {
     // Not repeated in the message: what is wrong with it may be a secret inside.
-    throw new Failure(exitCodes.usage, '--url must be http://host:port or https://host:port, without user or query');
+    throw misuse('--url must be http://host:port or https://host:port, without user or query');
   }
-  if (options.caFile !== undefined && url.protocol === 'http:') {
-    throw new Failure(exitCodes.usage, '--ca-file belongs to an https URL, and this one is http');
-  }
-  const { tokenFile, caFile } = options;
+  const scheme = url.protocol === 'http:' ? 'http' : 'https';
+  if (caFile !== undefined && scheme === 'http')
+    throw misuse('--ca-file belongs to an https URL, and this one is http');
+  const token =
+    tokenFile === undefined
+      ? surroundings.env.RELAYKEEPER_TOKEN
+      : await fileText('token', tokenFile, ', or give the token in RELAYKEEPER_TOKEN');
   return {
-    kind: 'url',
-    url,
-    token:
-      tokenFile === undefined
-        ? surroundings.env.RELAYKEEPER_TOKEN?.trim() || undefined
-        : (await fileText('token', tokenFile)).trim(),
-    ca: caFile === undefined ? undefined : await certificates(caFile),
+    scheme,
     tried: url.href,
+    origin: url.origin,
+    prefix: url.pathname.replace(/\/+$/, ''),
+    connect: caFile === undefined ? {} : { ca: await certificates(caFile) },
+    token: token?.trim(),
   };
 }
 
 async function certificates(file: string): Promise<string> {
   const text = await fileText('CA', file);
   if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
-  throw new Failure(exitCodes.usage, `${file} has no certificate in it: it must be PEM, -----BEGIN CERTIFICATE-----`);
+  throw misuse(`${file} has no certificate in it: it must be PEM, -----BEGIN CERTIFICATE-----`);
 }
 
-async function fileText(what: string, file: string): Promise<string> {
+async function fileText(what: string, file: string, instead = ''): Promise<string> {
   try {
     return new TextDecoder().decode(await readUserFile(file, largestSecretBytes));
   } catch (error) {
-    throw new Failure(
-      exitCodes.failed,
-      `cannot read the ${what} file ${file}: ${fileTrouble(error)}`,
-      what === 'token'
-        ? 'Name a file that you can read, or give the token in RELAYKEEPER_TOKEN.'
-        : 'Name a file that you can read.',
-    );
+    const wrong = `cannot read the ${what} file ${file}: ${fileTrouble(error)}`;
+    throw new Failure(exitCodes.failed, wrong, `Name a file that you can read${instead}.`);
   }
 }
 
@@ -173,30 +163,25 @@ async function configuredSocket({ configPath, env }: Surroundings): Promise<stri
 const field = (value: unknown, key: string): unknown =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
 
-async function openDaemon(address: Address, program: string, timeoutMs: number): Promise<Daemon> {
+/** Answers are taken as what `domain/views/shown.ts` says they are: daemon and command line are one version of one program. */
+export type Daemon = Awaited<ReturnType<typeof openDaemon>>;
+
+async function openDaemon(address: Address, program: string, timeoutMs: number) {
   const { Client } = await import('undici');
-  const client = new Client(address.kind === 'url' ? address.url.origin : 'http://relaykeeper', {
-    connect: {
-      timeout: Math.min(longestConnectMs, timeoutMs),
-      ...(address.kind === 'socket'
-        ? { socketPath: address.path }
-        : address.ca === undefined
-          ? {}
-          : { ca: address.ca }),
-    },
+  const client = new Client(address.origin, {
+    connect: { timeout: Math.min(longestConnectMs, timeoutMs), ...address.connect },
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
     maxResponseSize: largestAnswerBytes,
   });
-  const prefix = address.kind === 'url' ? address.url.pathname.replace(/\/+$/, '') : '';
   const headers: Record<string, string> = { accept: 'application/json' };
-  if (address.kind === 'url' && address.token !== undefined) headers.authorization = `Bearer ${address.token}`;
+  if (address.token) headers.authorization = `Bearer ${address.token}`;
 
   async function send(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object) {
     try {
       const answer = await client.request({
         method,
-        path: prefix + path,
+        path: address.prefix + path,
         headers: body ? { ...headers, 'content-type': 'application/json' } : headers,
         body: body ? JSON.stringify(body) : null,
       });
@@ -209,22 +194,23 @@ async function openDaemon(address: Address, program: string, timeoutMs: number):
     const { status, text } = await send(...request);
     return readAnswer<T>(address, program, status, text);
   };
-  async function list<T>(path: string): Promise<readonly T[]> {
-    const all: T[] = [];
-    for (let next: string | undefined = path; next !== undefined; ) {
-      const { status, text, link } = await send('GET', next);
-      all.push(...readAnswer<readonly T[]>(address, program, status, text));
-      const query = /^<(\?[^>]*)>; rel="next"$/.exec(String(link))?.[1];
-      next = query && path.replace(/\?.*/s, query);
-    }
-    return all;
-  }
   return {
-    list,
-    get: (path) => call('GET', path),
-    post: (path, body) => call('POST', path, body),
-    delete: (path) => call('DELETE', path),
-    status: async (path) => (await send('GET', path)).status,
+    get: <T>(path: string) => call<T>('GET', path),
+    post: <T>(path: string, body: object) => call<T>('POST', path, body),
+    delete: <T>(path: string) => call<T>('DELETE', path),
+    /** All pages of a list. */
+    async list<T>(path: string): Promise<readonly T[]> {
+      const all: T[] = [];
+      for (let next: string | undefined = path; next !== undefined; ) {
+        const { status, text, link } = await send('GET', next);
+        all.push(...readAnswer<readonly T[]>(address, program, status, text));
+        const query = /^<(\?[^>]*)>; rel="next"$/.exec(String(link))?.[1];
+        next = query && path.replace(/\?.*/s, query);
+      }
+      return all;
+    },
+    /** Only the status of the answer, which is all that a health check needs. */
+    status: async (path: string) => (await send('GET', path)).status,
     close: () => client.destroy(),
   };
 }
@@ -238,9 +224,7 @@ function readAnswer<T>(address: Address, program: string, status: number, text: 
   }
   if (status >= 200 && status < 300 && answer !== undefined) return answer as T;
   const detail = field(answer, 'detail');
-  // Titles stand in it.
-  const said = typeof detail === 'string' ? detail.split('\n').map(plain).join('\n') : undefined;
-  if (said === undefined) {
+  if (typeof detail !== 'string') {
     throw new Failure(
       exitCodes.failed,
       `what answers on ${address.tried} is not relaykeeper (HTTP ${status})`,
@@ -249,8 +233,8 @@ function readAnswer<T>(address: Address, program: string, status: number, text: 
   }
   const hint = field(answer, 'hint');
   // Its own hint speaks of HTTP headers; on the command line the token comes from elsewhere.
-  if (status === 401) throw new Failure(exitCodes.refused, said, tokenHint);
-  throw new Failure(exitCodeOf(status), said, typeof hint === 'string' ? typable(hint, program) : undefined);
+  const next = status === 401 ? tokenHint : typeof hint === 'string' ? typable(hint, program) : undefined;
+  throw new Failure(answerCodes[status] ?? exitCodes.failed, plainLines(detail), next);
 }
 
 /** A hint of the API as it can be typed here; undefined: it speaks of HTTP alone. */
@@ -262,47 +246,47 @@ function typable(hint: string, program: string): string | undefined {
 const tokenHint =
   'Give a token with --token-file FILE or in RELAYKEEPER_TOKEN, or use the socket on the machine itself.';
 
-function exitCodeOf(status: number): ExitCode {
-  if (status === 400) return exitCodes.usage;
-  if (status === 403 || status === 409) return exitCodes.refused;
-  return exitCodes.failed;
-}
+const answerCodes: Readonly<Record<number, ExitCode>> = {
+  400: exitCodes.usage,
+  401: exitCodes.refused,
+  403: exitCodes.refused,
+  409: exitCodes.refused,
+};
 
-function unreachable(address: Address, program: string, error: unknown): Failure {
+function unreachable({ scheme, tried }: Address, program: string, error: unknown): Failure {
   const code = codeOf(error);
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
     return new Failure(exitCodes.failed, 'the answer of the daemon is too large', 'Ask for less: --account, --limit.');
   }
-  const talk = code in tlsTroubles ? tlsTroubles[code] : undefined;
-  if (talk && address.kind === 'url') {
-    return new Failure(exitCodes.unreachable, `${address.tried} ${talk.what}`, talk.next);
-  }
+  const talk = tlsTroubles[code];
+  if (talk) return new Failure(exitCodes.unreachable, `${tried} ${talk.what}`, talk.next);
   const what = unreachableWords[code] ?? code;
-  const denied = code === 'EACCES' || code === 'EPERM';
-  if (address.kind === 'url') {
-    const next =
-      what === closed && address.url.protocol === 'http:'
-        ? 'If it has server.tls, it speaks only TLS: --url https://…'
-        : 'Check host and port, and that server.listen in its configuration is not 127.0.0.1 only.';
-    return new Failure(exitCodes.unreachable, `the daemon is not reachable at ${address.tried}: ${what}`, next);
-  }
-  const next = denied
-    ? 'Run it as the user that runs the daemon, for example with sudo -u.'
-    : `Is it running, and is this its working directory? Start it: ${program} run. Elsewhere: --socket FILE or --url URL.`;
-  return new Failure(exitCodes.unreachable, `the daemon is not reachable on the socket ${address.path}: ${what}`, next);
+  const next = () => {
+    if (scheme === 'http' && what === closed) return 'If it has server.tls, it speaks only TLS: --url https://…';
+    if (scheme !== 'socket')
+      return 'Check host and port, and that server.listen in its configuration is not 127.0.0.1 only.';
+    if (what === foreign) return 'Run it as the user that runs the daemon, for example with sudo -u.';
+    return `Is it running, and is this its working directory? Start it: ${program} run. Elsewhere: --socket FILE or --url URL.`;
+  };
+  const where = scheme === 'socket' ? 'on the socket' : 'at';
+  return new Failure(exitCodes.unreachable, `the daemon is not reachable ${where} ${tried}: ${what}`, next());
 }
 
-const untrusted = {
+interface TlsTrouble {
+  readonly what: string;
+  readonly next: string;
+}
+const untrusted: TlsTrouble = {
   what: 'shows a certificate that this machine does not trust',
   next: 'Name the authority that signed it (or the certificate itself, if it signed itself): --ca-file FILE.',
-} as const;
-const plainHttp = {
+};
+const plainHttp: TlsTrouble = {
   what: 'does not speak TLS: it answers plain HTTP',
   next: 'Give --url http://… instead, or set server.tls in the configuration of the daemon.',
-} as const;
+};
 
 /** Where somebody answers, but not in the way that the URL says. */
-const tlsTroubles: Readonly<Record<string, { readonly what: string; readonly next: string }>> = {
+const tlsTroubles: Readonly<Record<string, TlsTrouble>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
   SELF_SIGNED_CERT_IN_CHAIN: untrusted,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
@@ -323,15 +307,17 @@ const tlsTroubles: Readonly<Record<string, { readonly what: string; readonly nex
 };
 
 const closed = 'it closed the connection';
+const foreign = 'the socket belongs to another user';
+const silent = 'it took the request and did not answer in time';
 const unreachableWords: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such socket',
   ECONNREFUSED: 'nothing listens there',
   ENOTFOUND: 'no such host',
-  EACCES: 'the socket belongs to another user',
-  EPERM: 'the socket belongs to another user',
+  EACCES: foreign,
+  EPERM: foreign,
   UND_ERR_CONNECT_TIMEOUT: 'no connection within 5 s',
-  UND_ERR_HEADERS_TIMEOUT: 'it took the request and did not answer in time',
-  UND_ERR_BODY_TIMEOUT: 'it took the request and did not answer in time',
+  UND_ERR_HEADERS_TIMEOUT: silent,
+  UND_ERR_BODY_TIMEOUT: silent,
   UND_ERR_SOCKET: closed,
   ECONNRESET: closed,
 };

@@ -9,11 +9,6 @@ import { writeEvents } from './history.ts';
 import { ago, inOneClock, moment, paint, plain, until, wrapped, writeJson, writeTable } from './show.ts';
 import type { Output, Surroundings } from './surroundings.ts';
 
-interface Options extends DaemonOptions {
-  readonly account?: string;
-  readonly json?: true;
-}
-
 export const explainCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('explain'))
     .description('why a task is or is not restarted now, rule by rule')
@@ -21,7 +16,7 @@ export const explainCommand = (surroundings: Surroundings): Command =>
     .option('--account <NAME>', 'account of the task, if several have it')
     .option('--json', 'print JSON')
     .addHelpText('after', reasonsHelp)
-    .action(async (id: string, options: Options) => {
+    .action(async (id: string, options: DaemonOptions) => {
       const path = `/api/v1/tasks/${encodeURIComponent(id)}${query({ account: options.account })}`;
       const task = await withDaemon(surroundings, options, (daemon) => daemon.get<ExplainView>(path));
       if (options.json) return writeJson(surroundings.out, task);

@@ -5,21 +5,18 @@ import type { EventView } from '../domain/views/shown.ts';
 import { groupConcerned } from '../domain/words/events.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { type Column, inOneClock, moment, writeJson, writeTable } from './show.ts';
-import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
+import { misuse, type Output, type Surroundings } from './surroundings.ts';
 import { lengthMs } from './times.ts';
 
 /** The most that the API gives at once. */
 const mostEvents = 1000;
 
 interface Options extends DaemonOptions {
-  readonly account?: string;
-  readonly group?: string;
   readonly type?: string;
   readonly before?: number;
   readonly since?: string;
   readonly changes?: true;
   readonly limit: number;
-  readonly json?: true;
 }
 
 const help = `
@@ -54,8 +51,7 @@ export const historyCommand = (surroundings: Surroundings): Command =>
     .addHelpText('after', help)
     .action(async (id: string | undefined, options: Options) => {
       const { account, group, before, limit, changes } = options;
-      if (changes && options.type !== undefined)
-        throw new Failure(exitCodes.usage, 'give --changes or --type, not both');
+      if (changes && options.type !== undefined) throw misuse('give --changes or --type, not both');
       const { out, clock } = surroundings;
       const since = options.since === undefined ? undefined : clock.now() - lengthMs('--since', options.since);
       const about = { task: id, besides: id && 'true', account, group, type: options.type };

@@ -4,7 +4,6 @@ import type { StoredEvent } from '../domain/ports/store-port.ts';
 import { targetWords } from '../domain/views/covered.ts';
 import type { HoldPreview, HoldView } from '../domain/views/shown.ts';
 import type { Hold } from '../domain/words/events.ts';
-import { cut } from '../settings/text-width.ts';
 import {
   askedBy,
   type Daemon,
@@ -14,20 +13,10 @@ import {
   withDaemon,
   withDaemonOptions,
 } from './daemon.ts';
-import {
-  accountColumn,
-  ago,
-  type Column,
-  moment,
-  plain,
-  shortIds,
-  untilThen,
-  wrapped,
-  writeJson,
-  writeTable,
-} from './show.ts';
-import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
-import { beginOf, endOfHold, lengthMs } from './times.ts';
+import { writeAskedAbout } from './several.ts';
+import { accountColumn, ago, type Column, moment, plain, untilThen, wrapped, writeJson, writeTable } from './show.ts';
+import { misuse, type Output, type Surroundings } from './surroundings.ts';
+import { lengthMs, momentAfter } from './times.ts';
 
 export const holdCommand = (surroundings: Surroundings): Command =>
   new Command('hold')
@@ -37,18 +26,17 @@ export const holdCommand = (surroundings: Surroundings): Command =>
     .addCommand(extendCommand(surroundings))
     .addCommand(removeCommand(surroundings));
 
-interface AddOptions extends DaemonOptions {
-  readonly group?: string;
-  readonly title?: string;
-  readonly all?: true;
-  readonly account?: string;
-  readonly reason: string;
-  readonly from?: string;
+interface EndOptions extends DaemonOptions {
   readonly for?: string;
   readonly until?: string;
-  readonly by?: string;
+}
+
+interface AddOptions extends EndOptions {
+  readonly title?: string;
+  readonly all?: true;
+  readonly reason: string;
+  readonly from?: string;
   readonly yes?: true;
-  readonly json?: true;
 }
 
 const addHelp = `
@@ -78,29 +66,37 @@ const addCommand = (surroundings: Surroundings): Command =>
     .option('--json', 'print JSON')
     .addHelpText('after', addHelp)
     .action(async (id: string | undefined, options: AddOptions) => {
+      const { out, program, clock, env } = surroundings;
       const target = targetOf(id, options);
-      const now = surroundings.clock.now();
-      const startsAt = beginOf(options.from, now);
-      const forMs = endOfHold(options, startsAt ?? now);
-      const body = {
-        account: options.account,
-        target,
-        author: await askedBy(options.by, surroundings.env),
-        reason: options.reason,
-        startsAt,
-        // Whole seconds, rounded up: a hold rather ends late than early.
-        for: forMs === undefined ? undefined : `${Math.ceil(forMs / 1000)}s`,
-      };
-      const { out, program } = surroundings;
+      const span = spanOf(options, clock.now());
+      const author = await askedBy(options.by, env);
+      const body = { account: options.account, target, author, reason: options.reason, ...span };
       const hold = await withDaemon(surroundings, options, async (daemon) =>
         (await isMeant(surroundings, daemon, target, options)) ? daemon.post<Hold>('/api/v1/holds', body) : undefined,
       );
       if (!hold) return out.error('nothing was held\n');
       if (options.json) return writeJson(out, hold);
       const begin = hold.startsAt === undefined ? '' : ` from ${moment(out, hold.startsAt)}`;
-      out.write(`hold ${hold.id} on ${plain(targetWords(hold))},${begin} ${endWords(out, hold)}\n`);
+      out.write(`${holdWords(hold)},${begin} ${endWords(out, hold)}\n`);
       out.write(`End it earlier: ${program} hold remove ${hold.id}\n`);
     });
+
+const holdWords = (hold: Hold): string => `hold ${hold.id} on ${plain(targetWords(hold))}`;
+
+/** When it begins and how long it lasts, as the API takes it; undefined: at once, and until somebody removes it. */
+function spanOf({ from, for: length, until }: AddOptions, now: number) {
+  const startsAt =
+    from === undefined ? undefined : momentAfter(now, '--from', from, 'has passed: leave it out to begin at once');
+  if (length !== undefined && until !== undefined) throw misuse('give --for or --until, not both');
+  if (length !== undefined) return { startsAt, for: wholeSeconds(lengthMs('--for', length)) };
+  if (until === undefined) return { startsAt };
+  const begin = startsAt ?? now;
+  const tooEarly = from === undefined ? 'has passed' : `is not after --from ${from}`;
+  return { startsAt, for: wholeSeconds(momentAfter(begin, '--until', until, tooEarly) - begin) };
+}
+
+/** Rounded up: a hold rather ends late than early. */
+const wholeSeconds = (ms: number): string => `${Math.ceil(ms / 1000)}s`;
 
 const endWords = (out: Output, { endsAt }: Hold): string =>
   endsAt === undefined ? 'until it is removed' : `until ${moment(out, endsAt)}`;
@@ -115,12 +111,7 @@ async function isMeant(
   if (!out.isTerminal || yes || json || target.kind === 'task') return true;
   const wanted = { account, title, group, all: all && 'true' };
   const { covers, first } = await daemon.get<HoldPreview>(`/api/v1/holds/preview${query(wanted)}`);
-  const short = shortIds(out, first);
-  for (const task of first)
-    out.error(
-      `${cut(`  ${short(task.taskId)}  ${task.stopped ? 'stopped' : '       '}  ${plain(task.title)}`, out.columns)}\n`,
-    );
-  if (first.length < covers.tasks) out.error(`  and ${covers.tasks - first.length} more\n`);
+  writeAskedAbout(out, first, covers.tasks, ({ stopped }) => (stopped ? 'stopped' : '       '));
   out.error(`This covers ${coverWords(covers)}.\n`);
   return (await ask('hold them?')) ?? true;
 }
@@ -130,9 +121,7 @@ const coverWords = ({ tasks, stopped }: HoldView['covers']): string =>
 
 function targetOf(id: string | undefined, { title, group, all }: AddOptions): Hold['target'] {
   const given = [id, title, group, all].filter((choice) => choice !== undefined);
-  if (given.length !== 1) {
-    throw new Failure(exitCodes.usage, 'say what to hold: one of TASK, --title GLOB, --group NAME and --all');
-  }
+  if (given.length !== 1) throw misuse('say what to hold: one of TASK, --title GLOB, --group NAME and --all');
   if (id !== undefined) return { kind: 'task', taskId: id };
   if (title !== undefined) return { kind: 'title', title };
   return group === undefined ? { kind: 'account' } : { kind: 'group', group };
@@ -149,7 +138,7 @@ const listCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('list'))
     .description('list the holds in force, planned and recurring; on a terminal also those that ended within a day')
     .option('--json', 'print JSON')
-    .action(async (options: DaemonOptions & { json?: true }) => {
+    .action(async (options: DaemonOptions) => {
       const { out, clock } = surroundings;
       const forPerson = out.isTerminal && !options.json;
       const { holds, ended, several } = await withDaemon(surroundings, options, async (daemon) => ({
@@ -213,13 +202,6 @@ function writeForProgram(out: Output, holds: readonly HoldView[]): void {
   ]);
 }
 
-interface ExtendOptions extends DaemonOptions {
-  readonly for?: string;
-  readonly until?: string;
-  readonly by?: string;
-  readonly json?: true;
-}
-
 const extendCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('extend'))
     .description('let a hold end later')
@@ -228,21 +210,21 @@ const extendCommand = (surroundings: Surroundings): Command =>
     .option('--until <TIME>', 'until when, such as 2026-01-31T18:00 (local time, or with Z or an offset)')
     .option('--by <NAME>', 'who asks (default: you@this-machine)')
     .option('--json', 'print JSON')
-    .action(async (id: string, options: ExtendOptions) => {
+    .action(async (id: string, options: EndOptions) => {
       const { out, clock, env } = surroundings;
-      if ((options.for === undefined) === (options.until === undefined)) {
-        throw new Failure(exitCodes.usage, 'say how much longer: --for DURATION, or --until TIME');
+      const { for: length, until, by } = options;
+      if ((length === undefined) === (until === undefined)) {
+        throw misuse('say how much longer: --for DURATION, or --until TIME');
       }
       const later =
-        options.for === undefined
-          ? { endsAt: clock.now() + (endOfHold(options, clock.now()) ?? 0) }
-          : { for: `${Math.ceil(lengthMs('--for', options.for) / 1000)}s` };
-      const body = { ...later, by: await askedBy(options.by, env) };
-      const hold = await withDaemon(surroundings, options, (daemon) =>
-        daemon.post<Hold>(`/api/v1/holds/${encodeURIComponent(id)}/extend`, body),
-      );
+        until === undefined
+          ? { for: wholeSeconds(lengthMs('--for', length ?? '')) }
+          : { endsAt: momentAfter(clock.now(), '--until', until, 'has passed') };
+      const body = { ...later, by: await askedBy(by, env) };
+      const path = `/api/v1/holds/${encodeURIComponent(id)}/extend`;
+      const hold = await withDaemon(surroundings, options, (daemon) => daemon.post<Hold>(path, body));
       if (options.json) return writeJson(out, hold);
-      out.write(`hold ${hold.id} on ${plain(targetWords(hold))}, ${endWords(out, hold)}\n`);
+      out.write(`${holdWords(hold)}, ${endWords(out, hold)}\n`);
     });
 
 const removeCommand = (surroundings: Surroundings): Command =>
@@ -251,12 +233,10 @@ const removeCommand = (surroundings: Surroundings): Command =>
     .argument('<ID>', 'as `hold list` shows it, or the beginning of it')
     .option('--by <NAME>', 'who asks (default: you@this-machine)')
     .option('--json', 'print JSON')
-    .action(async (id: string, options: DaemonOptions & { by?: string; json?: true }) => {
-      const by = await askedBy(options.by, surroundings.env);
-      const hold = await withDaemon(surroundings, options, (daemon) =>
-        daemon.delete<Hold>(`/api/v1/holds/${encodeURIComponent(id)}${query({ by })}`),
-      );
-      const { out } = surroundings;
+    .action(async (id: string, options: DaemonOptions) => {
+      const { out, env } = surroundings;
+      const path = `/api/v1/holds/${encodeURIComponent(id)}${query({ by: await askedBy(options.by, env) })}`;
+      const hold = await withDaemon(surroundings, options, (daemon) => daemon.delete<Hold>(path));
       if (options.json) return writeJson(out, hold);
-      out.write(`hold ${hold.id} on ${plain(targetWords(hold))} removed: the rules apply again\n`);
+      out.write(`${holdWords(hold)} removed: the rules apply again\n`);
     });

@@ -6,6 +6,7 @@ import {
   nextColumn,
   paint,
   plain,
+  plainLines,
   stateColumn,
   taskColumns,
   until,
@@ -43,16 +44,17 @@ export const planCommand = (surroundings: Surroundings): Command =>
       if (failed.length > 0) surroundings.exitCode = exitCodes.failed;
       const notes = [...plan.notes, ...plan.unmatched];
       if (options.json) writeJson(out, { tasks, notes, failed, totals: totalsOf(tasks) });
-      else if (out.isTerminal) writeForPerson(out, clock.now(), tasks);
-      else writeForProgram(out, tasks);
-      if (!options.json) {
+      else {
+        if (out.isTerminal) writeForPerson(out, clock.now(), tasks);
+        else writeForProgram(out, tasks);
         // A note may quote lines of the configuration.
-        for (const note of notes) out.error(`${note.split('\n').map(plain).join('\n')}\n`);
+        for (const note of notes) out.error(`${plainLines(note)}\n`);
       }
       for (const account of failed) out.error(`${paint(out, 'red', wrapped(out, `not planned: ${plain(account)}`))}\n`);
-      if (out.isTerminal && !options.json) writeSummary(out, tasks);
+      const forPerson = out.isTerminal && !options.json;
+      if (forPerson) writeSummary(out, tasks);
       if (failed.length > 0) out.error(nextAfter(exitCodes.failed, program));
-      else if (out.isTerminal && !options.json) out.write(`If this is what you want, start it: ${program} run\n`);
+      else if (forPerson) out.write(`If this is what you want, start it: ${program} run\n`);
     });
 
 /** A file that is wrong has its own command; a list that cannot be read may be read next time. */
@@ -66,8 +68,9 @@ const urgency = { restart: 0, wait: 1, none: 2 } as const;
 /** What would be restarted first, then what waits, then the rest; each in the order given. */
 const byUrgency = (a: TaskView, b: TaskView): number => urgency[a.verdict.kind] - urgency[b.verdict.kind];
 
-const verdictWord = ({ verdict }: TaskView): string =>
-  verdict.kind === 'wait' ? (verdict.reason ?? 'wait') : verdict.kind === 'none' ? '-' : 'RESTART';
+const wordOf = ({ verdict }: TaskView, restart: string, none: string): string =>
+  verdict.kind === 'wait' ? (verdict.reason ?? 'wait') : verdict.kind === 'none' ? none : restart;
+const verdictWord = (task: TaskView): string => wordOf(task, 'RESTART', '-');
 
 function writeForProgram(out: Output, tasks: readonly TaskView[]): void {
   writeTable(out, tasks.toSorted(byUrgency), [
@@ -95,13 +98,8 @@ function writeForPerson(out: Output, now: number, tasks: readonly TaskView[]): v
 
 /** Tasks by verdict, those that wait by reason; the most first. */
 function totalsOf(tasks: readonly TaskView[]): Readonly<Record<string, number>> {
-  const totals = new Map<string, number>();
-  for (const { verdict } of tasks) {
-    const word =
-      verdict.kind === 'wait' ? (verdict.reason ?? 'wait') : verdict.kind === 'none' ? 'nothing to do' : verdict.kind;
-    totals.set(word, (totals.get(word) ?? 0) + 1);
-  }
-  return Object.fromEntries([...totals].sort(([, a], [, b]) => b - a));
+  const totals = [...Map.groupBy(tasks, (task) => wordOf(task, 'restart', 'nothing to do'))];
+  return Object.fromEntries(totals.map(([word, some]) => [word, some.length] as const).sort(([, a], [, b]) => b - a));
 }
 
 function writeSummary(out: Output, tasks: readonly TaskView[]): void {

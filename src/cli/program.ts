@@ -46,6 +46,16 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
   }
 }
 
+/** As the help shows them. */
+const commandGroups = {
+  'The daemon:': [checkCommand, planCommand, runCommand],
+  'On call (these ask the running daemon):': [
+    ...[statusCommand, tasksCommand, explainCommand, historyCommand],
+    ...[holdCommand, restartCommand, releaseCommand, healthcheckCommand],
+  ],
+  'Other:': [storeCommand, simulateCommand, schemaCommand, completionCommand, versionCommand],
+} as const satisfies Readonly<Record<string, readonly ((surroundings: Surroundings) => Command)[]>>;
+
 function commandLine(surroundings: Surroundings): Command {
   const { out, program } = surroundings;
   const root = new Command(program)
@@ -60,29 +70,10 @@ function commandLine(surroundings: Surroundings): Command {
       if (config !== undefined) surroundings.program = `${program} --config ${shellWord(config)}`;
     })
     .addHelpText('after', manual(program));
-  root.commandsGroup('The daemon:');
-  root
-    .addCommand(checkCommand(surroundings))
-    .addCommand(planCommand(surroundings))
-    .addCommand(runCommand(surroundings));
-  root.commandsGroup('On call (these ask the running daemon):');
-  const onCall = [
-    statusCommand,
-    tasksCommand,
-    explainCommand,
-    historyCommand,
-    holdCommand,
-    restartCommand,
-    releaseCommand,
-  ];
-  for (const command of onCall) root.addCommand(command(surroundings));
-  root.addCommand(healthcheckCommand(surroundings));
-  root.commandsGroup('Other:');
-  root
-    .addCommand(storeCommand(surroundings))
-    .addCommand(simulateCommand(surroundings))
-    .addCommand(schemaCommand(surroundings));
-  root.addCommand(completionCommand(surroundings)).addCommand(versionCommand(surroundings));
+  for (const [heading, commands] of Object.entries(commandGroups)) {
+    root.commandsGroup(heading);
+    for (const command of commands) root.addCommand(command(surroundings));
+  }
   everyCommand(root, (command) => {
     command.exitOverride().configureOutput({
       writeOut: (text) => out.write(text),

@@ -3,8 +3,7 @@ import type { Command } from 'commander';
 import type { TaskView } from '../domain/views/shown.ts';
 import type { CallFailure } from '../domain/words/failure.ts';
 import type { RestartAnswer } from '../domain/words/task.ts';
-import { askedBy, withDaemon } from './daemon.ts';
-import { type ActionOptions, actionCommand, chosen, eachOf } from './several.ts';
+import { type ActionOptions, actionCommand, actOn } from './several.ts';
 import { plain, writeJson } from './show.ts';
 import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
 
@@ -16,8 +15,6 @@ interface Restarted {
   readonly task: TaskView;
   readonly answer: RestartAnswer;
 }
-
-const stopped = { query: { state: 'stopped' }, concerned: (task: TaskView) => !task.gone };
 
 const help = `
 It passes backoff, quarantine and storm, and counts as no attempt; a held task
@@ -34,29 +31,21 @@ export const restartCommand = (surroundings: Surroundings): Command =>
     .option('--force', 'also if a hold covers it')
     .addHelpText('after', help)
     .action(async (ids: readonly string[], options: Options) => {
-      const by = await askedBy(options.by, surroundings.env);
-      const json = options.json === true;
-      await withDaemon(surroundings, options, async (daemon) => {
-        const tasks = await chosen(surroundings, daemon, ids, options, 'restart', stopped);
-        const restart = ({ id, account }: (typeof tasks)[number]) =>
-          daemon.post<Restarted>(`/api/v1/tasks/${encodeURIComponent(id)}/restart`, {
-            account,
-            by,
-            force: options.force ?? false,
-          });
-        const [only] = tasks;
-        if (only && tasks.length === 1) return tell(surroundings, await restart(only), json);
-        const { done, failed } = await eachOf(surroundings, tasks, async (task) => {
-          const restarted = await restart(task);
-          if (!json) surroundings.out.write(`${nameOf(restarted)}: ${plain(answerSentence(restarted.answer))}\n`);
-          return restarted;
-        });
-        if (json) writeJson(surroundings.out, done);
-        const lost = failed + done.filter(({ answer }) => answer.kind !== 'accepted').length;
-        const next = `See what is down: ${surroundings.program} status`;
-        if (lost > 0)
-          throw new Failure(exitCodes.failed, `${lost} of ${tasks.length} restarts were not accepted`, next);
+      const { out, program } = surroundings;
+      const { asked, done } = await actOn<Restarted>(surroundings, ids, options, {
+        verb: 'restart',
+        means: ({ gone }) => !gone,
+        body: { force: options.force ?? false },
+        onDone(one) {
+          if (!options.json) out.write(`${nameOf(one)}: ${plain(answerSentence(one.answer))}\n`);
+        },
       });
+      const [only] = done;
+      if (only && asked === 1) return tell(surroundings, only, options.json === true);
+      if (options.json) writeJson(out, done);
+      const lost = asked - done.filter(({ answer }) => answer.kind === 'accepted').length;
+      const next = `See what is down: ${program} status`;
+      if (lost > 0) throw new Failure(exitCodes.failed, `${lost} of ${asked} restarts were not accepted`, next);
     });
 
 const nameOf = ({ task }: Restarted): string => `${plain(task.title)} (${task.taskId})`;
@@ -77,23 +66,16 @@ function tell({ out, program }: Surroundings, restarted: Restarted, json: boolea
   if (!json) out.write(`restart of ${what}: ${answerSentence(answer)}\nSee whether it comes up: ${watch}\n`);
 }
 
-/** What the cloud answered. */
-function answerSentence(answer: RestartAnswer): string {
-  switch (answer.kind) {
-    case 'accepted':
-      return 'accepted by the cloud';
-    case 'refused':
-      return `refused by the cloud: ${failureWords(answer.failure)}`;
-    case 'throttled':
-      return `throttled by the cloud: ${failureWords(answer.failure)}`;
-    case 'not-sent':
-      return `not sent: ${failureWords(answer.failure)}`;
-    case 'unanswered':
-      return `no answer: ${failureWords(answer.failure)}`;
-    default:
-      return answer satisfies never;
-  }
-}
+const answerWords = {
+  accepted: 'accepted by the cloud',
+  refused: 'refused by the cloud',
+  throttled: 'throttled by the cloud',
+  'not-sent': 'not sent',
+  unanswered: 'no answer',
+} as const satisfies Readonly<Record<RestartAnswer['kind'], string>>;
+
+const answerSentence = (answer: RestartAnswer): string =>
+  answerWords[answer.kind] + (answer.kind === 'accepted' ? '' : `: ${failureWords(answer.failure)}`);
 
 /** With the request's id: it is what the vendor's support asks for first. */
 const failureWords = ({ class: kind, code, message, requestId }: CallFailure): string =>

@@ -1,21 +1,17 @@
-/** For commands that act on tasks: which ones are meant, and for several of them, a question first. */
+/** For commands that act on tasks: which ones are meant, for several of them a question first, then one after the other. */
 import { Command } from 'commander';
 import type { ExplainView, TaskView } from '../domain/views/shown.ts';
 import { cut } from '../settings/text-width.ts';
-import { type Daemon, type DaemonOptions, query, withDaemonOptions } from './daemon.ts';
+import { askedBy, type Daemon, type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { plain, shortIds } from './show.ts';
-import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
+import { exitCodes, Failure, misuse, type Output, type Surroundings } from './surroundings.ts';
 
 /** Shown before the question; a group can have thousands. */
 const mostShown = 20;
 
 /** The options of a command that acts on tasks. */
 export interface ActionOptions extends DaemonOptions {
-  readonly account?: string;
-  readonly group?: string;
   readonly yes?: true;
-  readonly by?: string;
-  readonly json?: true;
 }
 
 /** A command that acts on tasks: `inGroup` says which ones `--group` means. */
@@ -28,77 +24,90 @@ export const actionCommand = (name: string, inGroup: string): Command =>
     .option('--by <NAME>', 'who asks (default: you@this-machine)')
     .option('--json', 'print JSON');
 
-/** How a task is named in the path of a request. */
-export interface Named {
-  readonly id: string;
-  readonly account: string | undefined;
+interface Action<Done> {
+  /** As the path of the request ends, and as the question asks. */
+  readonly verb: 'restart' | 'release';
+  /** Whether it means this stopped task of `--group`. */
+  readonly means: (task: TaskView) => boolean;
+  readonly body?: object;
+  /** Called as each of several is done. */
+  readonly onDone?: (done: Done) => void;
 }
 
 /**
- * The tasks to act on; empty, if a person was asked and said no.
- * @param verb for the question: `restart`
- * @param inGroup query for those of a group that are concerned, and which of them are
+ * Asks the daemon for the action on each of the tasks that are meant: none, if a person was asked and said no. Of several
+ * a refusal is printed and does not stop the others; a daemon that is gone does.
  */
-export async function chosen(
+export async function actOn<Done>(
+  surroundings: Surroundings,
+  ids: readonly string[],
+  options: ActionOptions,
+  { verb, means, body, onDone }: Action<Done>,
+): Promise<{ readonly asked: number; readonly done: readonly Done[] }> {
+  const by = await askedBy(options.by, surroundings.env);
+  return withDaemon(surroundings, options, async (daemon) => {
+    const chosen = await meant(surroundings, daemon, ids, options, verb, means);
+    const done: Done[] = [];
+    for (const { taskId, account } of chosen) {
+      try {
+        const path = `/api/v1/tasks/${encodeURIComponent(taskId)}/${verb}`;
+        const one = await daemon.post<Done>(path, { account, by, ...body });
+        done.push(one);
+        if (chosen.length > 1) onDone?.(one);
+      } catch (error) {
+        const isOver = !(error instanceof Failure) || error.exitCode === exitCodes.unreachable;
+        if (isOver || chosen.length === 1) throw error;
+        surroundings.out.error(`${taskId}: ${error.message}\n`);
+      }
+    }
+    return { asked: chosen.length, done };
+  });
+}
+
+async function meant(
   surroundings: Surroundings,
   daemon: Daemon,
   ids: readonly string[],
   { account, group, yes }: ActionOptions,
   verb: string,
-  inGroup: { readonly query: Readonly<Record<string, string>>; readonly concerned: (task: TaskView) => boolean },
-): Promise<readonly Named[]> {
+  means: (task: TaskView) => boolean,
+): Promise<readonly { readonly taskId: string; readonly account: string | undefined }[]> {
   if (ids.length > 0 === (group !== undefined)) {
-    throw new Failure(exitCodes.usage, `say what to ${verb}: TASK, several of them, or --group NAME`);
+    throw misuse(`say what to ${verb}: TASK, several of them, or --group NAME`);
   }
   const [only] = ids;
-  if (only !== undefined && ids.length === 1) return [{ id: only, account }];
+  if (only !== undefined && ids.length === 1) return [{ taskId: only, account }];
   const tasks =
     group === undefined
       ? await Promise.all(
           ids.map((id) => daemon.get<ExplainView>(`/api/v1/tasks/${encodeURIComponent(id)}${query({ account })}`)),
         )
-      : (await daemon.list<TaskView>(`/api/v1/tasks${query({ account, group, ...inGroup.query })}`)).filter(
-          inGroup.concerned,
-        );
+      : (await daemon.list<TaskView>(`/api/v1/tasks${query({ account, group, state: 'stopped' })}`)).filter(means);
   if (tasks.length === 0) throw new Failure(exitCodes.failed, `group ${group} has no task to ${verb} now`);
-  if (!(await isMeant(surroundings, tasks, verb, yes))) return [];
-  return tasks.map((task) => ({ id: task.taskId, account: task.account }));
-}
-
-async function isMeant({ out, ask }: Surroundings, tasks: readonly TaskView[], verb: string, yes: true | undefined) {
-  if (yes || tasks.length === 1) return true;
-  const short = shortIds(out, tasks);
-  for (const task of tasks.slice(0, mostShown))
-    out.error(`${cut(`  ${short(task.taskId)}  ${task.state}  ${plain(task.title)}`, out.columns)}\n`);
-  if (tasks.length > mostShown) out.error(`  and ${tasks.length - mostShown} more\n`);
+  if (yes || tasks.length === 1) return tasks;
+  const { out, ask } = surroundings;
+  writeAskedAbout(out, tasks, tasks.length, ({ state }) => state);
   const answer = await ask(`${verb} these ${tasks.length} tasks?`);
   if (answer === undefined) {
-    throw new Failure(
-      exitCodes.usage,
+    throw misuse(
       `this is about ${tasks.length} tasks, and there is no terminal to ask on`,
       `Give --yes to ${verb} them without being asked.`,
     );
   }
   if (!answer) out.error('nothing was done\n');
-  return answer;
+  return answer ? tasks : [];
 }
 
-/** One after the other. A refusal is printed and does not stop the others; a daemon that is gone does. */
-export async function eachOf<T>(
-  { out }: Surroundings,
-  named: readonly Named[],
-  act: (task: Named) => Promise<T>,
-): Promise<{ readonly done: readonly T[]; readonly failed: number }> {
-  const done: T[] = [];
-  let failed = 0;
-  for (const task of named) {
-    try {
-      done.push(await act(task));
-    } catch (error) {
-      if (!(error instanceof Failure) || error.exitCode === exitCodes.unreachable) throw error;
-      failed++;
-      out.error(`${task.id}: ${error.message}\n`);
-    }
-  }
-  return { done, failed };
+/** What a question is about, beside the output of the command: the first of them, a line each, and how many more. */
+export function writeAskedAbout<Task extends { readonly taskId: string; readonly title: string }>(
+  out: Output,
+  tasks: readonly Task[],
+  all: number,
+  stateOf: (task: Task) => string,
+): void {
+  const short = shortIds(out, tasks);
+  const shown = tasks.slice(0, mostShown);
+  for (const task of shown)
+    out.error(`${cut(`  ${short(task.taskId)}  ${stateOf(task)}  ${plain(task.title)}`, out.columns)}\n`);
+  if (shown.length < all) out.error(`  and ${all - shown.length} more\n`);
 }

@@ -22,6 +22,9 @@ export const paint = (out: Output, color: Color, text: string): string =>
 /** Titles, names and reasons come from others: nothing in them may steer the terminal or break a line. */
 export const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ');
 
+/** The same of a text whose lines are ours. */
+export const plainLines = (text: string): string => text.split('\n').map(plain).join('\n');
+
 export type Column<Row> = readonly [heading: string, cell: (row: Row) => string];
 
 /** What all tables say of a task first. The account is told where there are several. */

@@ -2,13 +2,13 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Vendor } from '../simulator/world.ts';
 import { paint } from './show.ts';
-import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
+import { exitCodes, Failure, misuse, type Surroundings } from './surroundings.ts';
 
 interface Options {
   readonly listen: string;
   readonly seed: number;
   readonly like: Vendor;
-  readonly control?: true;
+  readonly control?: boolean;
 }
 
 export const simulateCommand = (surroundings: Surroundings): Command =>
@@ -22,18 +22,23 @@ export const simulateCommand = (surroundings: Surroundings): Command =>
         .default('volcengine'),
     )
     .option('--control', 'serve /_control/ too: anybody who reaches the port can add tasks and faults')
-    .action(async ({ listen, seed, like, control }: Options) => {
-      const { out, clock } = surroundings;
+    .action(async ({ listen, seed, like, control = false }: Options) => {
+      const { out, clock, program } = surroundings;
       const { stop } = surroundings.signals();
-      const { createDemoWorld, demoKey } = await import('../simulator/demo.ts');
+      const [{ createDemoWorld, demoKey }, { openDoor }, { readListen }] = await Promise.all([
+        import('../simulator/demo.ts'),
+        import('../simulator/door.ts'),
+        import('../settings/values.ts'),
+      ]);
+      const read = readListen(listen);
+      if (!read.ok) throw misuse(`--listen ${read.wrong}`);
+      const { host, port } = read.value;
       const world = createDemoWorld({ seed, now: clock.now(), like });
-      const door = await open(surroundings, listen, (host, port) => ({
-        world,
-        clock,
-        host,
-        port,
-        control: control ?? false,
-      }));
+      const door = await openDoor({ world, clock, host, port, control }).catch((error) => {
+        if (!(error instanceof Error && 'syscall' in error)) throw error;
+        const next = `Take another port: ${program} simulate --listen 127.0.0.1:0`;
+        throw new Failure(exitCodes.failed, `cannot listen on ${listen}: ${error.message}`, next);
+      });
       out.write(
         `${paint(out, 'bold', 'a pretend cloud')} with ${world.tasks.size} tasks (seed ${seed}) at ${door.url}\n`,
       );
@@ -46,29 +51,6 @@ export const simulateCommand = (surroundings: Surroundings): Command =>
       if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
       await door.close();
     });
-
-type DoorModule = typeof import('../simulator/door.ts');
-type DoorOptions = Parameters<DoorModule['openDoor']>[0];
-
-async function open(
-  { program }: Surroundings,
-  listen: string,
-  options: (host: string, port: number) => DoorOptions,
-): ReturnType<DoorModule['openDoor']> {
-  const [{ readListen }, { openDoor }] = await Promise.all([
-    import('../settings/values.ts'),
-    import('../simulator/door.ts'),
-  ]);
-  const read = readListen(listen);
-  if (!read.ok) throw new Failure(exitCodes.usage, `--listen ${read.wrong}`);
-  try {
-    return await openDoor(options(read.value.host, read.value.port));
-  } catch (error) {
-    if (!(error instanceof Error && 'syscall' in error)) throw error;
-    const next = `Take another port: ${program} simulate --listen 127.0.0.1:0`;
-    throw new Failure(exitCodes.failed, `cannot listen on ${listen}: ${error.message}`, next);
-  }
-}
 
 function readSeed(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');

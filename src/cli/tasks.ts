@@ -28,12 +28,9 @@ const orders = {
 const orderNames = Object.keys(orders);
 
 interface Options extends DaemonOptions {
-  readonly account?: string;
-  readonly group?: string;
   readonly state?: TaskState | 'down';
   readonly reason?: Reason;
   readonly sort: keyof typeof orders;
-  readonly json?: true;
 }
 
 const help = `
@@ -69,19 +66,16 @@ export const tasksCommand = (surroundings: Surroundings): Command =>
       const tasks = found.toSorted(orders[options.sort]);
       if (options.json) return writeJson(out, tasks);
       if (tasks.length === 0) return out.isTerminal ? out.write('no such task\n') : undefined;
-      writeTasks(out, clock.now(), tasks, several);
+      const now = clock.now();
+      writeTable(out, tasks, [
+        ...taskColumns(out, tasks, several),
+        stateColumn,
+        ['DOWN', (task) => downFor(out, now, task)],
+        reasonColumn,
+        nextColumn(out, now),
+      ]);
       if (out.isTerminal) writeSummary(out, tasks);
     });
-
-function writeTasks(out: Output, now: number, tasks: readonly TaskView[], several: boolean): void {
-  writeTable(out, tasks, [
-    ...taskColumns(out, tasks, several),
-    stateColumn,
-    ['DOWN', (task) => downFor(out, now, task)],
-    reasonColumn,
-    nextColumn(out, now),
-  ]);
-}
 
 const downFor = (out: Output, now: number, { downSince }: TaskView): string =>
   downSince === null ? '-' : out.isTerminal ? durationText(Math.max(0, now - downSince)) : moment(out, downSince);
@@ -89,17 +83,17 @@ const downFor = (out: Output, now: number, { downSince }: TaskView): string =>
 /** One line a group: how many of what. */
 function writeSummary(out: Output, tasks: readonly TaskView[]): void {
   out.write('\n');
-  const groups = Map.groupBy(tasks, ({ group }) => group);
-  for (const [group, members] of groups) {
-    const states = [...Map.groupBy(members, ({ state }) => state)].map(([state, some]) => `${some.length} ${state}`);
-    const waiting = Map.groupBy(
-      members.filter(({ state }) => state === 'stopped'),
-      ({ verdict }) => verdict.reason,
-    );
-    const why = [...waiting].flatMap(([reason, some]) => (reason === undefined ? [] : [`${some.length} ${reason}`]));
+  for (const [group, members] of Map.groupBy(tasks, ({ group }) => group)) {
+    const states = counted(members, ({ state }) => state);
+    const why = counted(members, ({ state, verdict }) => (state === 'stopped' ? verdict.reason : undefined));
     out.write(
-      `${group === null ? 'no group' : group}: ${members.length} task${members.length === 1 ? '' : 's'}: ${states.join(', ')}` +
-        `${why.length > 0 ? ` (${why.join(', ')})` : ''}\n`,
+      `${group ?? 'no group'}: ${members.length} task${members.length === 1 ? '' : 's'}: ${states}${why && ` (${why})`}\n`,
     );
   }
 }
+
+/** How many of each word: `3 active, 1 stopped`. */
+const counted = (tasks: readonly TaskView[], wordOf: (task: TaskView) => string | undefined): string =>
+  [...Map.groupBy(tasks, wordOf)]
+    .flatMap(([word, some]) => (word === undefined ? [] : [`${some.length} ${word}`]))
+    .join(', ');
