@@ -6,7 +6,7 @@ import { type Reason, reasonMeanings, reasons } from '../domain/words/reason.ts'
 import { metricNames, specOf } from '../telemetry/catalogue.ts';
 import type { AlertRule, RuleGroup, Severity } from './alerts/alert.ts';
 import { anchorOf } from './alerts/annotations.ts';
-import { chineseComments, chineseRunbooks as chineseRules } from './alerts/chinese-runbooks.ts';
+import { chineseComments } from './alerts/chinese-comments.ts';
 
 /** What the runbooks say in one language besides the rules' own words. */
 interface RunbookWords {
@@ -20,7 +20,7 @@ interface RunbookWords {
   readonly look: string;
   readonly run: string;
   readonly ends: string;
-  readonly of: (rule: AlertRule) => Pick<AlertRule, 'means' | 'look' | 'end'>;
+  readonly of: (rule: AlertRule) => AlertRule['chinese'];
   /** What a command is for. */
   readonly comment: (text: string) => string;
 }
@@ -58,15 +58,10 @@ export const chineseRunbooks: RunbookWords = {
   look: '看：',
   run: '运行：',
   ends: '何时结束：',
-  of: ({ name, look }) => {
-    const chinese = chineseRules[name];
-    if (chinese?.look.length !== look.length)
-      throw new Error(`${name}: src/mixin/alerts/chinese-runbooks.ts does not have it as the rule has it`);
-    return chinese;
-  },
+  of: ({ chinese }) => chinese,
   comment: (text) => {
     const chinese = chineseComments[text];
-    if (chinese === undefined) throw new Error(`"${text}" is missing in src/mixin/alerts/chinese-runbooks.ts`);
+    if (chinese === undefined) throw new Error(`"${text}" is missing in src/mixin/alerts/chinese-comments.ts`);
     return chinese;
   },
 };

@@ -383,7 +383,7 @@ describe('what was written is understood', () => {
     for (const row of rows) {
       for (const panel of row.panels) {
         const series = [];
-        for (const { expr, legend } of panel.queries)
+        for (const [legend, expr] of Object.entries(panel.queries))
           for (const one of await watchers.range(filled(expr), began, end, Math.max(1, (end - began) / 600)))
             series.push({ legend: legendOf(legend, one), series: one });
         drawn.push({ row, panel, series });

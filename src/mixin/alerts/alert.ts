@@ -4,7 +4,17 @@ import type { Duration } from './promql.ts';
 /** page: somebody gets up, tonight. warning: somebody looks during the day. info: it is shown, nobody is notified. */
 export type Severity = 'page' | 'warning' | 'info';
 
-export interface AlertRule {
+/** What the runbook says, besides the commands. */
+interface Runbook {
+  /** What is wrong, … */
+  readonly means: string;
+  /** … what to look at, in this order, … */
+  readonly look: readonly string[];
+  /** … and when the alert ends. */
+  readonly end: string;
+}
+
+export interface AlertRule extends Runbook {
   /** In CamelCase, with the project's name in front: it stands among the alerts of everything else. */
   readonly name: `Relaykeeper${string}`;
   readonly severity: Severity;
@@ -22,17 +32,16 @@ export interface AlertRule {
   readonly explain: string;
   /** Where the page shows it, below its address; absent: its first page. */
   readonly page?: `/${string}`;
-  /** What the runbook says: what is wrong, … */
-  readonly means: string;
-  /** … what to look at, in this order, … */
-  readonly look: readonly string[];
-  /** … commands to copy (`#` begins what they are for), … */
+  /** Commands to copy; `#` begins what they are for. */
   readonly run: readonly string[];
-  /** … and when the alert ends. */
-  readonly end: string;
+  /** The same for the Chinese page; as many things to look at. */
+  readonly chinese: Runbook;
   /** When Grafana cannot ask Prometheus: `Alerting` for the one rule that tells of blindness, else the last state stays. */
   readonly onQueryError?: 'Alerting';
 }
+
+/** Without a severity: that of its group. */
+export type GroupedRule = Omit<AlertRule, 'severity'> & { readonly severity?: 'info' };
 
 export interface RuleGroup {
   readonly name: string;

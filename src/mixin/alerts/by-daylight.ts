@@ -1,22 +1,14 @@
 /** What somebody should look at by daylight: it heals, or it can wait, or it is about to become a page. */
 
 import { classMeanings, errorClasses } from '../../domain/words/failure.ts';
-import type { AlertRule } from './alert.ts';
+import type { GroupedRule } from './alert.ts';
 import { account, group, ofGroup } from './pages.ts';
 import { metric, type Pace } from './promql.ts';
 
 /** Classes that have a page of their own. */
 const personal = errorClasses.filter((name) => classMeanings[name].needsPerson);
 
-export function warnings(pace: Pace): readonly AlertRule[] {
-  const rules = [taskWarnings, endWarnings, apiWarnings, holdWarnings, setupWarnings].flatMap((some) => some(pace));
-  return rules.map((rule) => ({ severity: 'warning', ...rule }));
-}
-
-/** Without a severity: a warning. */
-type Daylight = Omit<AlertRule, 'severity'> & { readonly severity?: 'info' };
-
-const taskWarnings = ({ span }: Pace): readonly Daylight[] => [
+export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
   {
     name: 'RelaykeeperTaskAbandoned',
     expr: `max by (account, group) (${metric('tasks_given_up', { stage: 'abandoned' })}) > 0`,
@@ -37,6 +29,11 @@ const taskWarnings = ({ span }: Pace): readonly Daylight[] => [
       'relaykeeper release TASK                # once it is repaired: begin again',
     ],
     end: 'When it is released, edited, seen active, or gone.',
+    chinese: {
+      means: '几天里重启都没有用（默认 72 小时）。relaykeeper 不再尝试。',
+      look: ['还有人要这个任务吗？若没有：在控制台停用并设置维护锁定，或删除它。', '它的源和目标。'],
+      end: '任务被解除、被修改、被看到在运行，或消失时。',
+    },
   },
   {
     name: 'RelaykeeperTaskQuarantined',
@@ -56,6 +53,11 @@ const taskWarnings = ({ span }: Pace): readonly Daylight[] => [
       'relaykeeper release TASK                # once its source or target is repaired: try at once',
     ],
     end: 'When the task is seen active, released, held or gone.',
+    chinese: {
+      means: '连续 `attempts` 次（默认 8 次）重启都没有让任务运行起来。',
+      look: ['`explain` 里失败的代码：`not-recovered` 表示云端接受了重启，任务却没有运行；先查它的源。'],
+      end: '任务被看到在运行、被解除、被锁定或消失时。',
+    },
   },
   {
     name: 'RelaykeeperTaskFlapping',
@@ -74,6 +76,14 @@ const taskWarnings = ({ span }: Pace): readonly Daylight[] => [
       'relaykeeper hold add TASK --reason "…"  # leave it alone while somebody repairs it',
     ],
     end: 'When the task has changed at most six times within the last hour.',
+    chinese: {
+      means: '任务一小时内停止又恢复超过三次。每次停止观众都看得到。',
+      look: [
+        '什么时候停止：间隔固定，是源或目标的设置；否则是源本身。',
+        '只有任务不多于 `metrics.maxTaskSeries` 时才有这个告警；更多时看 RelaykeeperRestartsFailing 的 `stopped-again`。',
+      ],
+      end: '任务最近一小时里变化不超过六次时。',
+    },
   },
   {
     name: 'RelaykeeperRestartsFailing',
@@ -90,6 +100,14 @@ const taskWarnings = ({ span }: Pace): readonly Daylight[] => [
     ],
     run: ['relaykeeper history --group GROUP --type restart-failed', 'relaykeeper explain TASK'],
     end: 'When the failures of half an hour are 10 or fewer, or fewer than half of the restarts.',
+    chinese: {
+      means: '重启发出去了，但没有用。代码说明为什么。',
+      look: [
+        '用下面的 PromQL 看代码。`not-recovered`：云端接受了重启，任务没有运行；`stopped-again`：任务运行了又停止；云端的代码：被拒绝。',
+        '是一个任务还是全部：`status`。',
+      ],
+      end: '半小时里失败不超过 10 次，或少于重启的一半时。',
+    },
   },
   {
     name: 'RelaykeeperStorm',
@@ -110,10 +128,15 @@ const taskWarnings = ({ span }: Pace): readonly Daylight[] => [
       'relaykeeper history --type storm-started,storm-ended,restart-failed',
     ],
     end: 'When the stopped tasks are fewer than half of either number, and the failures fewer than half of the budget.',
+    chinese: {
+      means: '这么多任务一起停止，多半有共同的原因。relaykeeper 放慢重启，直到看到重启有用。',
+      look: [
+        '它们有什么共同点：源站、CDN、控制台里的改动、账号。',
+        '窗口（`relaykeeper_storm_window`）在变大吗？那它会自己恢复。',
+      ],
+      end: '停止的任务少于两个阈值中任何一个的一半，且失败少于预算的一半时。',
+    },
   },
-];
-
-const endWarnings = ({ span }: Pace): readonly Daylight[] => [
   {
     name: 'RelaykeeperTaskEnds',
     // The series is there only while it is to be told.
@@ -131,10 +154,15 @@ const endWarnings = ({ span }: Pace): readonly Daylight[] => [
     ],
     run: ['relaykeeper status                      # the soonest', 'relaykeeper tasks --group GROUP --sort end'],
     end: 'When a later task has the destination, the EndTime is moved, or the task has ended.',
+    chinese: {
+      means: '任务按计划到 EndTime 结束，relaykeeper 不会再启动它。账号里没有更晚结束的任务推到同一个目标。',
+      look: [
+        '节目到那时结束了吗？那就不用管；分组里的 `endWarning: false` 关掉这个告警。',
+        '否则创建下一个任务，或推迟这个任务的 EndTime。目标必须相同，`?` 之后的部分除外。',
+      ],
+      end: '有更晚的任务推到这个目标、EndTime 被推迟，或任务已结束时。',
+    },
   },
-];
-
-const apiWarnings = ({ span }: Pace): readonly Daylight[] => [
   {
     name: 'RelaykeeperCircuitOpen',
     expr: `max by (account, circuit) (${metric('api_circuit_open', { class: { not: personal } })}) > 0`,
@@ -152,6 +180,11 @@ const apiWarnings = ({ span }: Pace): readonly Daylight[] => [
       'relaykeeper restart TASK                # tries at once, and closes the circuit if it succeeds',
     ],
     end: 'With the first success; relaykeeper tries one every 30 seconds.',
+    chinese: {
+      means: '连续五次重启（至少两个任务）失败，而且不是任务的问题（server、network、timeout、quota……）。',
+      look: ['类别和代码：`status`。', '厂商的状态页；通往云端的路（DNS、代理、防火墙）。'],
+      end: '第一次成功时；relaykeeper 每 30 秒试一次。',
+    },
   },
   {
     name: 'RelaykeeperThrottled',
@@ -169,6 +202,14 @@ const apiWarnings = ({ span }: Pace): readonly Daylight[] => [
       '# lower rateLimit.perSecond of the account to leave room for the others',
     ],
     end: 'When fewer than 4 calls are throttled within 10 minutes.',
+    chinese: {
+      means: '另一个程序用同一个账号调用同一个接口，或厂商降低了限额。',
+      look: [
+        '用这个账号的其他工具、其他 relaykeeper、脚本。',
+        'relaykeeper 自己的调用：面板 “API calls and the limit”。',
+      ],
+      end: '10 分钟里被限流的调用少于 4 次时。',
+    },
   },
   {
     name: 'RelaykeeperApiErrors',
@@ -183,6 +224,14 @@ const apiWarnings = ({ span }: Pace): readonly Daylight[] => [
     ],
     run: ['relaykeeper history --type polls-failing,circuit-opened,restart-failed', 'relaykeeper status'],
     end: 'When the error comes at most 10 times within 15 minutes.',
+    chinese: {
+      means: '云端经常答复这个错误。读取由 relaykeeper 重发；重启则失败。',
+      look: [
+        '厂商文档里的这个代码，以及日志里的 request id（厂商的支持会问）。',
+        '重启时的 CommonErr 多半是那个任务的问题；列表时是服务的问题。',
+      ],
+      end: '15 分钟里这个错误不超过 10 次时。',
+    },
   },
   {
     name: 'RelaykeeperListSuspect',
@@ -199,6 +248,11 @@ const apiWarnings = ({ span }: Pace): readonly Daylight[] => [
       'relaykeeper status',
     ],
     end: 'When the list is whole again, or has stayed short for 15 minutes and is believed.',
+    chinese: {
+      means: '有人一次删除了很多任务，或密钥属于另一个账号。',
+      look: ['控制台：任务还在吗？', '密钥、项目或 `subAccount` 改过吗？'],
+      end: '列表重新完整，或少了 15 分钟因而可信时。',
+    },
   },
   {
     name: 'RelaykeeperListIncomplete',
@@ -220,6 +274,15 @@ const apiWarnings = ({ span }: Pace): readonly Daylight[] => [
       'relaykeeper plan                        # what the cloud lists now',
     ],
     end: 'With the first poll that adds up.',
+    chinese: {
+      means: '可能有 relaykeeper 从未看到、因此从不重启的任务。看到的照常修复，没看到的不当作已删除。',
+      look: [
+        '`history` 里的 `list-incomplete` 事件：它写出的云端分组无法读取（名字、密钥的权限）；没有写出，就是各页与总数对不上。',
+        '控制台里的任务数，与 `relaykeeper_last_poll_tasks` 对比。',
+        '别人一直在改的列表很少对得上；更大的 `poll.pageSize` 有帮助。',
+      ],
+      end: '第一次轮询对得上时。',
+    },
   },
   {
     name: 'RelaykeeperClockSkew',
@@ -234,6 +297,11 @@ const apiWarnings = ({ span }: Pace): readonly Daylight[] => [
     look: ['NTP on this machine.'],
     run: ['timedatectl; chronyc tracking', 'relaykeeper status'],
     end: 'When they differ by at most 30 seconds.',
+    chinese: {
+      means: '两个时钟有一个不准，多半是这台机器的。',
+      look: ['这台机器的 NTP。'],
+      end: '相差不超过 30 秒时。',
+    },
   },
   {
     name: 'RelaykeeperTwoOwners',
@@ -247,10 +315,12 @@ const apiWarnings = ({ span }: Pace): readonly Daylight[] => [
     look: ['The `instance` labels, by the PromQL above.'],
     run: ['# stop one of them, or give both the same store: then one stands by'],
     end: 'When one is left.',
+    chinese: {
+      means: '两个各有存储的 relaykeeper 负责同一个账号，或抓取到两个同名的账号。',
+      look: ['用下面的 PromQL 看 `instance` 标签。'],
+      end: '只剩一个时。',
+    },
   },
-];
-
-const holdWarnings = ({ span, seconds }: Pace): readonly Daylight[] => [
   {
     name: 'RelaykeeperHoldEnds',
     severity: 'info',
@@ -267,6 +337,11 @@ const holdWarnings = ({ span, seconds }: Pace): readonly Daylight[] => [
       'relaykeeper hold add TASK --reason "…" --for 2h',
     ],
     end: 'When the hold has ended, or only later ones are left.',
+    chinese: {
+      means: '某人的维护锁定快要到期。',
+      look: ['锁定是为了什么，那件事做完了吗？'],
+      end: '锁定到期，或只剩更晚到期的时。',
+    },
   },
   {
     name: 'RelaykeeperHoldForgotten',
@@ -281,10 +356,12 @@ const holdWarnings = ({ span, seconds }: Pace): readonly Daylight[] => [
     look: ['Who set it and why: ask them.'],
     run: ['relaykeeper hold list', 'relaykeeper history --type hold-added', 'relaykeeper hold remove ID'],
     end: 'When no hold is in force for the group.',
+    chinese: {
+      means: '维护锁定超过一天，或一个接一个没有间断。大多是忘记解除了。',
+      look: ['谁设置的，为什么：问他。'],
+      end: '分组没有生效的维护锁定时。',
+    },
   },
-];
-
-const setupWarnings = ({ span }: Pace): readonly Daylight[] => [
   {
     name: 'RelaykeeperConfigRejected',
     expr: `min by (job, instance) (${metric('config_last_reload_successful')}) < 1`,
@@ -300,6 +377,11 @@ const setupWarnings = ({ span }: Pace): readonly Daylight[] => [
       'kill -HUP PID                           # if many tasks are meant to become unmanaged',
     ],
     end: 'With the next reload that succeeds.',
+    chinese: {
+      means: '文件改过而不正确，或会让一半以上的任务不再受管理。',
+      look: ['日志里 `"event":"config-rejected"` 的行：列出每个错误和行号。'],
+      end: '下一次重新加载成功时。',
+    },
   },
   {
     name: 'RelaykeeperReplicasDiffer',
@@ -313,6 +395,11 @@ const setupWarnings = ({ span }: Pace): readonly Daylight[] => [
     look: ['`relaykeeper status` names every replica with the hash of its configuration.'],
     run: ['relaykeeper status', 'kill -HUP PID                           # where the file is right and not loaded'],
     end: 'When all replicas have the same configuration.',
+    chinese: {
+      means: '文件在一个副本上改了，在别的副本上没有改；或有副本还没有重新加载。',
+      look: ['`relaykeeper status` 写出每个副本和它的配置的哈希。'],
+      end: '所有副本的配置相同时。',
+    },
   },
   {
     name: 'RelaykeeperSimulatedAccount',
@@ -325,5 +412,10 @@ const setupWarnings = ({ span }: Pace): readonly Daylight[] => [
     look: ['The configuration that the daemon was started with: `relaykeeper status` names the file.'],
     run: ['relaykeeper status', '# take the account out, or the target out of Prometheus'],
     end: 'When no scraped account is simulated.',
+    chinese: {
+      means: '演示，或 `provider: simulator` 的账号，在 Prometheus 当作生产的地方运行。',
+      look: ['启动时用的配置：`relaykeeper status` 写出文件。'],
+      end: '抓取的账号里没有模拟的时。',
+    },
   },
 ];

@@ -6,7 +6,7 @@
  */
 
 import type { ErrorClass } from '../../domain/words/failure.ts';
-import type { AlertRule } from './alert.ts';
+import type { GroupedRule } from './alert.ts';
 import { metric, type Pace } from './promql.ts';
 
 /** `account` and `group` as they stand in the alert, for `explain`. */
@@ -16,14 +16,14 @@ export const group = '{{ .Labels.group }}';
 /** The same in an address of the page; in a template of Prometheus alone, where the labels have this name too. */
 export const ofGroup = 'account={{ urlquery $labels.account }}&group={{ urlquery $labels.group }}';
 
-export function pages(pace: Pace): readonly AlertRule[] {
-  const rules = [taskPages, statusPages, circuitPages, daemonPages].flatMap((some) => some(pace));
-  return rules.map((rule) => ({ severity: 'page', ...rule }));
-}
+/** The classes that need a person; each is an alert of its own, because each needs another person. */
+const openFor = (span: Pace['span'], name: ErrorClass | readonly ErrorClass[]) =>
+  ({
+    expr: `max by (account, circuit) (${metric('api_circuit_open', { class: name })}) > 0`,
+    for: span('1m'),
+  }) as const;
 
-type Page = Omit<AlertRule, 'severity'>;
-
-const taskPages = ({ span, seconds }: Pace): readonly Page[] => [
+export const pages = ({ span, seconds }: Pace): readonly GroupedRule[] => [
   {
     name: 'RelaykeeperTaskDown',
     // A task that comes up for a moment and stops again is still the same outage: the minute bridges that moment.
@@ -48,6 +48,15 @@ const taskPages = ({ span, seconds }: Pace): readonly Page[] => [
       'relaykeeper hold add TASK --reason "…"  # if it is meant to be down: this ends the alert',
     ],
     end: 'When no task of the group has been down for so long; held ones do not count.',
+    chinese: {
+      means: '应当运行的任务停止了，十分钟内重启没有用，或不能重启。',
+      look: [
+        '是一个任务还是很多？很多同时停止：看它们有什么共同点（源站、CDN、账号）。',
+        '`explain` 给出的原因：`backoff` 和 `quarantined` 说明重启失败了；`circuit`、`storm` 和 `blind` 说明 relaykeeper 不能尝试。',
+        '任务的源：没有推流就拉不到流。',
+      ],
+      end: '分组里没有任务中断这么久时；有维护锁定的不算。',
+    },
   },
   {
     name: 'RelaykeeperTaskOverdue',
@@ -70,12 +79,17 @@ const taskPages = ({ span, seconds }: Pace): readonly Page[] => [
       'relaykeeper explain TASK',
     ],
     end: 'When the task runs, has ended, or its StartTime was moved.',
+    chinese: {
+      means: '云端早该自己开始这个任务，却没有。relaykeeper 帮不上：没有可重启的东西。',
+      look: [
+        '任务的 StartTime（注意时区）和云端的时钟（`relaykeeper_clock_skew_seconds`）。',
+        '控制台里的任务：手动停止再启动，云端会重新处理它。',
+      ],
+      end: '任务运行、结束，或 StartTime 被改动时。',
+    },
   },
-];
-
-/** Unknown statuses: what is not known to be stopped is not restarted. */
-const statusPages = ({ span }: Pace): readonly Page[] => [
   {
+    // What is not known to be stopped is not restarted.
     name: 'RelaykeeperStatusUnknown',
     expr: `max by (account, group) (${metric('tasks', { state: 'unknown' })}) > 0`,
     for: span('10m'),
@@ -96,17 +110,12 @@ const statusPages = ({ span }: Pace): readonly Page[] => [
       'relaykeeper restart TASK                # if the console shows that it does not run',
     ],
     end: 'When every task of the group has a known status again.',
+    chinese: {
+      means: '云端给出的状态不是停用、生效中、未开始、已结束中的任何一个。之前中断的任务仍算中断；别的不算。',
+      look: ['云端写的状态：`explain`，或日志里 `"event":"status-unknown"` 的行。', '控制台里的任务：它在运行吗？'],
+      end: '分组的每个任务都重新有已知的状态时。',
+    },
   },
-];
-
-/** The classes that need a person; each is an alert of its own, because each needs another person. */
-const openFor = (span: Pace['span'], name: ErrorClass | readonly ErrorClass[]) =>
-  ({
-    expr: `max by (account, circuit) (${metric('api_circuit_open', { class: name })}) > 0`,
-    for: span('1m'),
-  }) as const;
-
-const circuitPages = ({ span }: Pace): readonly Page[] => [
   {
     name: 'RelaykeeperKeyRefused',
     ...openFor(span, ['auth', 'permission']),
@@ -125,6 +134,15 @@ const circuitPages = ({ span }: Pace): readonly Page[] => [
       'relaykeeper restart TASK                # once the key works: tries at once, and closes the restart circuit',
     ],
     end: 'With the first call of that kind that succeeds. relaykeeper tries changed key files at once; otherwise it tries the list and one restart at least every 5 minutes.',
+    chinese: {
+      means:
+        '访问密钥不对、过期或没有权限。circuit="list"：relaykeeper 看不到任何任务；circuit="restart"：它不能重启任何任务。',
+      look: [
+        '`status` 给出错误码：InvalidAccessKey 和 SignatureDoesNotMatch 是密钥的问题，AccessDenied 和 LackPolicy 是 IAM 权限的问题。',
+        '密钥换过吗？这台机器上的密钥文件也换了吗？',
+      ],
+      end: '这类调用第一次成功时。密钥文件一变，relaykeeper 立即尝试；否则至少每 5 分钟试一次列表和一次重启。',
+    },
   },
   {
     name: 'RelaykeeperAccountUnpaid',
@@ -140,6 +158,11 @@ const circuitPages = ({ span }: Pace): readonly Page[] => [
       'relaykeeper restart TASK                # once the bill is paid: tries at once, and closes the circuit',
     ],
     end: 'With the first call that succeeds; without an operator relaykeeper tries one every 5 minutes.',
+    chinese: {
+      means: '账号欠费，或没有开通直播服务。每个任务的重启都被拒绝。',
+      look: ['控制台里账号的账单页。'],
+      end: '第一次调用成功时；没有人操作时，relaykeeper 每 5 分钟试一次。',
+    },
   },
   {
     name: 'RelaykeeperClockRefused',
@@ -155,6 +178,11 @@ const circuitPages = ({ span }: Pace): readonly Page[] => [
     ],
     run: ['date -u; timedatectl', 'relaykeeper history --type circuit-opened', 'relaykeeper status'],
     end: 'With the first call of that kind that succeeds.',
+    chinese: {
+      means: '云端不接受签名里的时间；按 Date 头校正也没有用。',
+      look: ['这台机器的时钟，NTP 是否在运行。', '中间是否有代理，用自己的 Date 答复。'],
+      end: '这类调用第一次成功时。',
+    },
   },
   {
     name: 'RelaykeeperActionRetired',
@@ -170,10 +198,12 @@ const circuitPages = ({ span }: Pace): readonly Page[] => [
     ],
     run: ['relaykeeper history --type circuit-opened', 'relaykeeper check', 'relaykeeper status'],
     end: 'With the first call of that kind that succeeds, for example with another `restartAction`.',
+    chinese: {
+      means: '厂商停用了这个接口，或 endpoint 不是直播服务的。',
+      look: ['配置里这个账号的 `endpoint` 和 `restartAction`。', '厂商的接口列表，以及更新的 relaykeeper。'],
+      end: '这类调用第一次成功时，例如换了 `restartAction`。',
+    },
   },
-];
-
-const daemonPages = ({ span, seconds }: Pace): readonly Page[] => [
   {
     name: 'RelaykeeperPollStale',
     // The second half: an owner that has never had a complete poll.
@@ -195,6 +225,14 @@ const daemonPages = ({ span, seconds }: Pace): readonly Page[] => [
       'relaykeeper plan                        # one poll from here, with the error if it fails',
     ],
     end: 'With the next complete poll.',
+    chinese: {
+      means: '最近一次完整轮询距今超过四个轮询间隔（至少 3 分钟）：relaykeeper 看不见，不重启任何任务。',
+      look: [
+        '下面 PromQL 里的类别：`network` 和 `timeout` 是网络，`auth` 是密钥，`server` 是云端，`suspect` 是列表少了一半以上的任务。',
+        '日志里最新的 `"event":"polls-failing"` 的行。',
+      ],
+      end: '下一次轮询完整时。',
+    },
   },
   {
     name: 'RelaykeeperTargetDown',
@@ -217,6 +255,15 @@ const daemonPages = ({ span, seconds }: Pace): readonly Page[] => [
       'relaykeeper healthcheck',
     ],
     end: 'With the first scrape that succeeds, or when the target is taken out of the configuration of Prometheus.',
+    chinese: {
+      means: '一个抓取目标没有答复：进程结束了或卡住了，或 Prometheus 连不上它。',
+      look: [
+        '进程在运行吗？为什么结束：看它日志的最后几行。',
+        '它的账号现在由谁负责：`relaykeeper_owner`。每个账号都有负责者，说明备用进程已接手。',
+        'Prometheus 的 targets 页：抓取为什么失败。',
+      ],
+      end: '第一次抓取成功时，或目标从 Prometheus 的配置里拿掉时。',
+    },
   },
   {
     name: 'RelaykeeperAbsent',
@@ -237,6 +284,11 @@ const daemonPages = ({ span, seconds }: Pace): readonly Page[] => [
     ],
     end: 'With the first scrape that succeeds.',
     onQueryError: 'Alerting',
+    chinese: {
+      means: 'Prometheus 从任何 relaykeeper 都抓不到 /metrics。',
+      look: ['进程在运行吗？若没有，看它日志的最后几行。', 'Prometheus 的 targets 页：是网络的问题吗？'],
+      end: '第一次抓取成功时。',
+    },
   },
   {
     name: 'RelaykeeperNoOwner',
@@ -258,6 +310,15 @@ const daemonPages = ({ span, seconds }: Pace): readonly Page[] => [
       'relaykeeper status',
     ],
     end: 'When a scraped process owns the account.',
+    chinese: {
+      means: '账本的锁（或租约）在 Prometheus 不知道的进程手里，或没有人有。',
+      look: [
+        'RelaykeeperTargetDown 也在告警吗？那就从它开始。',
+        '同一个存储上的另一个 relaykeeper：旧的容器，某人的终端。',
+        '备用进程的日志：`"event":"standing-by"`。',
+      ],
+      end: '被抓取的进程里有一个负责这个账号时。',
+    },
   },
   {
     name: 'RelaykeeperStoreFailing',
@@ -274,5 +335,14 @@ const daemonPages = ({ span, seconds }: Pace): readonly Page[] => [
     ],
     run: ['df -h data; ls -l data', 'fuser -v data/relaykeeper.db'],
     end: 'When operations succeed again; you need not restart anything.',
+    chinese: {
+      means: '存储的操作失败：磁盘满、只读、损坏，或被别的程序锁住。',
+      look: [
+        '数据库所在目录的空间和权限。',
+        '日志里 `"event":"store-failing"` 的行：写着错误。',
+        '打开着这个文件的程序（备份、sqlite3）。',
+      ],
+      end: '操作重新成功时；什么都不用重启。',
+    },
   },
 ];

@@ -133,7 +133,7 @@ function panelOf(plan: PanelPlan, id: number) {
     .height(heights[plan.kind])
     .span(plan.width);
   const instant = plan.kind === 'table' || plan.kind === 'bars';
-  for (const [index, { expr, legend }] of plan.queries.entries()) {
+  for (const [index, [legend, expr]] of Object.entries(plan.queries).entries()) {
     const query = new DataqueryBuilder()
       .refId(String.fromCharCode(65 + index))
       .expr(expr)

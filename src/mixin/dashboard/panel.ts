@@ -1,10 +1,5 @@
 /** What a panel of the dashboard is, before Grafana's way to write it, and the queries that many panels share. */
 
-export interface Query {
-  readonly expr: string;
-  readonly legend: string;
-}
-
 export interface PanelPlan {
   readonly title: string;
   /** The question that it answers, shown when somebody points at it. */
@@ -13,7 +8,8 @@ export interface PanelPlan {
   readonly unit: 'short' | 's' | 'percentunit' | 'reqps' | 'none';
   /** Of 24 columns. */
   readonly width: number;
-  readonly queries: readonly Query[];
+  /** PromQL by the legend of what it draws. */
+  readonly queries: Readonly<Record<string, string>>;
   /** Green below, and from these values on yellow and red; `down`: the other way round. */
   readonly limits?: { readonly yellow: number; readonly red: number; readonly down?: true };
 }
@@ -38,6 +34,11 @@ export const window = '$__rate_interval';
 export const perMinute = (by: string, counter: string): string =>
   `60 * sum${by === '' ? '' : ` by (${by}) `}(rate(${counter}[${window}]))`;
 
-/** This share of the observations was smaller, at the step that is drawn; by these labels. */
-export const quantile = (share: number, by: string, buckets: string): string =>
-  `histogram_quantile(${share}, sum by (le, ${by}) (rate(${buckets}[${window}])))`;
+/** What so many percent of the observations were below, at the step that is drawn; by this label. */
+export const percentiles = (by: string, buckets: string, shares: readonly number[] = [95]): PanelPlan['queries'] =>
+  Object.fromEntries(
+    shares.map((share) => [
+      `p${share} {{${by}}}`,
+      `histogram_quantile(${share / 100}, sum by (le, ${by}) (rate(${buckets}[${window}])))`,
+    ]),
+  );

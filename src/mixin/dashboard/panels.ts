@@ -11,65 +11,56 @@ const glance: readonly PanelPlan[] = [
     title: 'Running',
     asks: 'Is everything up? Active tasks of all that should be (active, stopped, overdue).',
     ...draw('stat', 'percentunit', 4),
-    queries: [
-      {
-        expr: `sum(${metric('tasks', { ...both, state: 'active' })}) / ((sum(${metric('tasks', { ...both, state: ['active', 'overdue'] })}) + sum(${metric('tasks_down', both)})) > 0)`,
-        legend: 'running',
-      },
-    ],
+    queries: {
+      running: `sum(${metric('tasks', { ...both, state: 'active' })}) / ((sum(${metric('tasks', { ...both, state: ['active', 'overdue'] })}) + sum(${metric('tasks_down', both)})) > 0)`,
+    },
     limits: { yellow: 0.99, red: 0.95, down: true },
   },
   {
     title: 'Down now',
     asks: 'How many tasks should run and do not, or are overdue?',
     ...draw('stat', 'short', 3),
-    queries: [
-      {
-        expr: `sum(${metric('tasks_down', both)}) + sum(${metric('tasks', { ...both, state: 'overdue' })})`,
-        legend: 'down',
-      },
-    ],
+    queries: {
+      down: `sum(${metric('tasks_down', both)}) + sum(${metric('tasks', { ...both, state: 'overdue' })})`,
+    },
     limits: { yellow: 1, red: 10 },
   },
   {
     title: 'Stopped, not down',
     asks: 'How many stopped tasks are left alone on purpose: held, outside the hours of their group, only observed?',
     ...draw('stat', 'short', 5),
-    queries: [{ expr: `sum by (why) (${metric('tasks_apart', both)})`, legend: '{{why}}' }],
+    queries: { '{{why}}': `sum by (why) (${metric('tasks_apart', both)})` },
   },
   {
     title: 'Longest outage',
     asks: 'How long has the longest outage lasted? Empty: no task is down.',
     ...draw('stat', 's', 3),
-    queries: [{ expr: `time() - min(${metric('oldest_outage_timestamp_seconds', both)})`, legend: 'longest outage' }],
+    queries: { 'longest outage': `time() - min(${metric('oldest_outage_timestamp_seconds', both)})` },
     limits: { yellow: 120, red: 600 },
   },
   {
     title: 'Given up',
     asks: 'How many tasks do restarts not help? They are in quarantine, or abandoned.',
     ...draw('stat', 'short', 3),
-    queries: [{ expr: `sum by (stage) (${metric('tasks_given_up', both)})`, legend: '{{stage}}' }],
+    queries: { '{{stage}}': `sum by (stage) (${metric('tasks_given_up', both)})` },
     limits: { yellow: 1, red: 5 },
   },
   {
     title: 'Last poll',
     asks: 'How old is what this dashboard shows?',
     ...draw('stat', 's', 3),
-    queries: [
-      {
-        expr: `time() - max by (account) (${metric('last_poll_success_timestamp_seconds', { account })})`,
-        legend: '{{account}}',
-      },
-    ],
+    queries: {
+      '{{account}}': `time() - max by (account) (${metric('last_poll_success_timestamp_seconds', { account })})`,
+    },
     limits: { yellow: 60, red: 180 },
   },
   {
     title: 'Alerts',
     asks: 'Which alerts fire now, by severity? Empty: none. The rules of this Prometheus count, those of Grafana do not.',
     ...draw('stat', 'short', 3),
-    queries: [
-      { expr: 'count by (severity) (ALERTS{alertname=~"Relaykeeper.*",alertstate="firing"})', legend: '{{severity}}' },
-    ],
+    queries: {
+      '{{severity}}': 'count by (severity) (ALERTS{alertname=~"Relaykeeper.*",alertstate="firing"})',
+    },
     limits: { yellow: 1, red: 1 },
   },
 ];
@@ -79,60 +70,56 @@ const tasks: readonly PanelPlan[] = [
     title: 'Tasks by state',
     asks: 'What does the cloud say about the managed tasks?',
     ...draw('stack', 'short', 12),
-    queries: [{ expr: `sum by (state) (${metric('tasks', both)})`, legend: '{{state}}' }],
+    queries: { '{{state}}': `sum by (state) (${metric('tasks', both)})` },
   },
   {
     title: 'Why not restarted',
     asks: 'Why do stopped tasks wait? The README has a row for each reason.',
     ...draw('stack', 'short', 12),
-    queries: [{ expr: `sum by (reason) (${metric('tasks_waiting', both)}) > 0`, legend: '{{reason}}' }],
+    queries: { '{{reason}}': `sum by (reason) (${metric('tasks_waiting', both)}) > 0` },
   },
   {
     title: 'Down now, and for how long',
     asks: 'Which tasks are down, and for how long? The oldest first, at most metrics.maxTaskSeries.',
     ...draw('table', 's', 14),
-    queries: [
-      {
-        expr: `sort_desc((time() - max by (account, group, task) (${metric('task_outage_start_timestamp_seconds', both)})) * on (account, group, task) group_left (title, cloud_group) max by (account, group, task, title, cloud_group) (${metric('task_info', both)}))`,
-        legend: '{{title}}',
-      },
-    ],
+    queries: {
+      '{{title}}': `sort_desc((time() - max by (account, group, task) (${metric('task_outage_start_timestamp_seconds', both)})) * on (account, group, task) group_left (title, cloud_group) max by (account, group, task, title, cloud_group) (${metric('task_info', both)}))`,
+    },
   },
   {
     title: 'Availability of 24 hours',
     asks: 'For what share of the time did the tasks that were due run? Held tasks do not count; abandoned ones count as down.',
     ...draw('bars', 'percentunit', 10),
-    queries: [
-      {
-        expr: `1 - sum by (account, group) (increase(${metric('task_downtime_seconds_total', both)}[24h])) / (sum by (account, group) (increase(${metric('task_expected_seconds_total', both)}[24h])) > 0)`,
-        legend: '{{account}} {{group}}',
-      },
-    ],
+    queries: {
+      '{{account}} {{group}}': `1 - sum by (account, group) (increase(${metric('task_downtime_seconds_total', both)}[24h])) / (sum by (account, group) (increase(${metric('task_expected_seconds_total', both)}[24h])) > 0)`,
+    },
     limits: { yellow: 0.999, red: 0.99, down: true },
   },
 ];
 
-const recovery = [0.5, 0.95].map((share) => ({
-  expr: `histogram_quantile(${share}, sum by (le) (increase(${part('outage_duration_seconds', 'bucket', both)}[1h])))`,
-  legend: `p${share * 100}`,
-}));
+const recovery = Object.fromEntries(
+  [50, 95].map((share) => [
+    `p${share}`,
+    `histogram_quantile(${share / 100}, sum by (le) (increase(${part('outage_duration_seconds', 'bucket', both)}[1h])))`,
+  ]),
+);
 
 const healing: readonly PanelPlan[] = [
   {
     title: 'Restarts and outages',
     asks: 'Is it healing? Restart calls, outages opened and ended, per minute.',
     ...draw('lines', 'short', 8),
-    queries: [
-      { expr: perMinute('trigger', metric('restarts_total', both)), legend: 'restarts, {{trigger}}' },
-      { expr: perMinute('', metric('outages_total', both)), legend: 'outages opened' },
-      { expr: perMinute('', metric('outage_endings_total', both)), legend: 'outages ended' },
-    ],
+    queries: {
+      'restarts, {{trigger}}': perMinute('trigger', metric('restarts_total', both)),
+      'outages opened': perMinute('', metric('outages_total', both)),
+      'outages ended': perMinute('', metric('outage_endings_total', both)),
+    },
   },
   {
     title: 'Restarts that failed, by code',
     asks: 'Why do restarts fail? A code of the cloud; not-recovered: no effect; stopped-again: it stopped within verifyWithin.',
     ...draw('stack', 'short', 8),
-    queries: [{ expr: `${perMinute('code', metric('restart_failures_total', both))} > 0`, legend: '{{code}}' }],
+    queries: { '{{code}}': `${perMinute('code', metric('restart_failures_total', both))} > 0` },
   },
   {
     title: 'Recovery time',
@@ -144,26 +131,23 @@ const healing: readonly PanelPlan[] = [
     title: 'Storm',
     asks: 'Is a storm on, and how many restarts may be unsettled at once? No group: the whole account.',
     ...draw('lines', 'short', 8),
-    queries: [
-      {
-        expr: `max by (account, group) (${metric('storm_window', { account })}) and max by (account, group) (${metric('storm', { account })}) > 0`,
-        legend: '{{account}} {{group}}',
-      },
-    ],
+    queries: {
+      '{{account}} {{group}}': `max by (account, group) (${metric('storm_window', { account })}) and max by (account, group) (${metric('storm', { account })}) > 0`,
+    },
   },
   {
     title: 'Quarantined and abandoned',
     asks: 'Which groups have tasks that restarts do not help?',
     ...draw('stack', 'short', 8),
-    queries: [
-      { expr: `sum by (group, stage) (${metric('tasks_given_up', both)}) > 0`, legend: '{{group}}: {{stage}}' },
-    ],
+    queries: {
+      '{{group}}: {{stage}}': `sum by (group, stage) (${metric('tasks_given_up', both)}) > 0`,
+    },
   },
   {
     title: 'Holds',
     asks: 'How many holds are in force, by group?',
     ...draw('lines', 'short', 8),
-    queries: [{ expr: `max by (account, group) (${metric('holds', both)})`, legend: '{{account}} {{group}}' }],
+    queries: { '{{account}} {{group}}': `max by (account, group) (${metric('holds', both)})` },
   },
 ];
 
@@ -172,23 +156,23 @@ const ofGroup: readonly PanelPlan[] = [
     title: 'Tasks by state',
     asks: 'What does the cloud say about the tasks of this group?',
     ...draw('stack', 'short', 6),
-    queries: [{ expr: `sum by (state) (${metric('tasks', both)})`, legend: '{{state}}' }],
+    queries: { '{{state}}': `sum by (state) (${metric('tasks', both)})` },
   },
   {
     title: 'Why not restarted',
     asks: 'Why do stopped tasks wait?',
     ...draw('stack', 'short', 6),
-    queries: [{ expr: `sum by (reason) (${metric('tasks_waiting', both)}) > 0`, legend: '{{reason}}' }],
+    queries: { '{{reason}}': `sum by (reason) (${metric('tasks_waiting', both)}) > 0` },
   },
   {
     title: 'Restarts, failures and outages a minute',
     asks: 'Is it healing?',
     ...draw('lines', 'short', 6),
-    queries: [
-      { expr: perMinute('', metric('restarts_total', both)), legend: 'restarts' },
-      { expr: perMinute('', metric('restart_failures_total', both)), legend: 'failed' },
-      { expr: perMinute('', metric('outages_total', both)), legend: 'outages' },
-    ],
+    queries: {
+      restarts: perMinute('', metric('restarts_total', both)),
+      failed: perMinute('', metric('restart_failures_total', both)),
+      outages: perMinute('', metric('outages_total', both)),
+    },
   },
   {
     title: 'Recovery time',
