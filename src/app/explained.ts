@@ -7,7 +7,7 @@ import type { EventQuery, StoredEvent } from '../domain/ports/store-port.ts';
 import { successorsOf } from '../domain/views/endings.ts';
 import type { CallView, EventView, ExplainView } from '../domain/views/shown.ts';
 import { ruleViews, taskView } from '../domain/views/views.ts';
-import { type Event, groupConcerned } from '../domain/words/events.ts';
+import { type Event, type EventOf, groupConcerned } from '../domain/words/events.ts';
 import { entryOf } from '../domain/words/policy.ts';
 import { shownTitle } from '../domain/words/task.ts';
 import type { Keeper } from '../keeper/keeper.ts';
@@ -60,7 +60,7 @@ const callTypes = ['restart-intended', 'restart-answered'];
 
 /** Newest first: an answer stands before its intent. */
 function callViews(events: readonly Event[]): readonly CallView[] {
-  const answers = new Map<string, Extract<Event, { type: 'restart-answered' }>>();
+  const answers = new Map<string, EventOf<'restart-answered'>>();
   const calls: CallView[] = [];
   for (const event of events) {
     if (event.type === 'restart-answered') answers.set(event.attemptId, event);

@@ -3,11 +3,11 @@ import { answerEvents } from '../domain/learn/circuit.ts';
 import type { TaskRecord } from '../domain/memory/ledger.ts';
 import type { Cloud } from '../domain/ports/cloud-port.ts';
 import type { Permit } from '../domain/ports/gate-port.ts';
-import type { Event } from '../domain/words/events.ts';
+import type { EventOf } from '../domain/words/events.ts';
 import type { RestartAnswer } from '../domain/words/task.ts';
 import type { Desk } from './desk.ts';
 
-type Intent = Extract<Event, { type: 'restart-intended' }>;
+type Intent = EventOf<'restart-intended'>;
 
 interface RestartsOptions {
   readonly cloud: () => Cloud;

@@ -5,7 +5,7 @@
  */
 
 import type { CloudTrace } from '../domain/ports/cloud-port.ts';
-import type { Event } from '../domain/words/events.ts';
+import type { Event, EventOf } from '../domain/words/events.ts';
 import {
   type CallFailure,
   classMeanings,
@@ -61,7 +61,7 @@ function zero(counted: Counters, given: Readonly<Record<string, string>>): void 
 }
 
 /** A call went out for it. What never left is none. */
-export const isCallSent = (event: Event): event is Extract<Event, { type: 'restart-answered' }> =>
+export const isCallSent = (event: Event): event is EventOf<'restart-answered'> =>
   event.type === 'restart-answered' && event.answer.kind !== 'not-sent';
 
 export function recordAccount(counted: Counters, event: Event): void {

@@ -6,7 +6,7 @@
  */
 
 import pino from 'pino';
-import type { Event } from '../domain/words/events.ts';
+import { type Event, groupConcerned } from '../domain/words/events.ts';
 import { shownTitle } from '../domain/words/task.ts';
 import type { LogLevel } from './catalogue.ts';
 import { prettyLine } from './pretty.ts';
@@ -115,17 +115,12 @@ export function createLog(options: LogOptions): Log {
 /** Whom the event is about, the same in every line. */
 function subjectFields(event: Event, titleOf: LogOptions['titleOf']): Fields {
   const { account } = event;
-  const task = 'taskId' in event ? event.taskId : undefined;
-  if ('hold' in event) return { account, ...targetFields(event.hold.target) };
-  const group = 'group' in event ? event.group : 'scope' in event ? event.scope.group : undefined;
+  const group = groupConcerned(event);
+  const about = 'hold' in event ? event.hold.target : event;
+  const task = 'taskId' in about ? about.taskId : undefined;
+  if ('hold' in event) return { account, group, task, title: 'title' in about ? about.title : undefined };
   const title = 'item' in event ? shownTitle(event.item) : task === undefined ? undefined : titleOf?.(account, task);
   return { account, group, task, title };
-}
-
-function targetFields(target: Extract<Event, { readonly type: 'hold-added' }>['hold']['target']): Fields {
-  if (target.kind === 'task') return { task: target.taskId };
-  if (target.kind === 'title') return { title: target.title };
-  return target.kind === 'group' ? { group: target.group } : {};
 }
 
 function cleanField(name: string, value: FieldValue, secrets: readonly string[]): FieldValue {

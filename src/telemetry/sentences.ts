@@ -6,12 +6,13 @@
  */
 
 import { targetWords } from '../domain/views/covered.ts';
-import { unixMs } from '../domain/words/cloud-time.ts';
+import { type CloudTime, unixMs } from '../domain/words/cloud-time.ts';
 import { durationText } from '../domain/words/duration.ts';
 import type {
   ConfigDifference,
   Difference,
   Event,
+  EventOf,
   EventType,
   Hold,
   StormCause,
@@ -31,215 +32,201 @@ export interface Line {
   readonly msg: string;
 }
 
-type Row<Of> = readonly [level: LogLevel | ((event: Of) => LogLevel), line: (event: Of) => Line];
+/** Of an event or a part of one: what goes into a line under its own name. */
+type NameIn<Of> = { [Name in keyof Of]-?: Of[Name] extends FieldValue | CloudTime ? Name : never }[keyof Of];
+type Level<Of> = LogLevel | ((event: Of) => LogLevel);
+type Row<Of> = readonly [
+  level: Level<Of>,
+  msg: (event: Of) => string,
+  ...fields: (NameIn<Of> | ((event: Of) => Fields))[],
+];
 
 /** At `debug` a poll is one line; what it brings for every task or group is `trace`. */
-const rows: { readonly [Type in EventType]: Row<Extract<Event, { readonly type: Type }>> } = {
-  'task-found': ['debug', ({ item }) => line(`found in the list: ${item.statusText || item.status}`, itemFields(item))],
-  'task-seen': ['trace', ({ item }) => line(`seen: ${item.statusText || item.status}`, itemFields(item))],
-  'task-missed': ['trace', ({ counts }) => line('missing from the list', { counts })],
-  'task-moved': ['info', ({ from, group }) => line(`moved from ${groupWords(from)} to ${groupWords(group)}`, { from })],
+const rows: { readonly [Type in EventType]: Row<EventOf<Type>> } = {
+  'task-found': ['debug', ({ item }) => `found in the list: ${item.statusText || item.status}`, itemFields],
+  'task-seen': ['trace', ({ item }) => `seen: ${item.statusText || item.status}`, itemFields],
+  'task-missed': ['trace', () => 'missing from the list', 'counts'],
+  'task-moved': ['info', ({ from, group }) => `moved from ${groupWords(from)} to ${groupWords(group)}`, 'from'],
   'task-edited': [
     'info',
-    ({ fields }) => line(`edited in the cloud: ${fields.join(', ')}`, { edited: fields.join(',') }),
+    ({ fields }) => `edited in the cloud: ${fields.join(', ')}`,
+    ({ fields }) => ({ edited: fields.join(',') }),
   ],
-  'task-gone': ['info', () => line('gone from the list')],
-  'task-overdue': [
-    'warn',
-    (event) => {
-      const startsAt = iso(unixMs(event.startsAt));
-      return line(`has not started; its StartTime was ${startsAt}`, { startsAt });
-    },
-  ],
+  'task-gone': ['info', () => 'gone from the list'],
+  'task-overdue': ['warn', ({ startsAt }) => `has not started; its StartTime was ${iso(unixMs(startsAt))}`, 'startsAt'],
   'outage-opened': [
     'info',
-    ({ outageId: outage, firstSight }) =>
-      line(firstSight ? 'stopped when first seen' : 'stopped', { outage, firstSight }),
+    ({ firstSight }) => (firstSight ? 'stopped when first seen' : 'stopped'),
+    outageField,
+    'firstSight',
   ],
   'outage-ended': [
     'info',
-    ({ outageId: outage, ending, durationMs }) =>
-      line(`outage over after ${duration(durationMs)}: ${ending}`, { outage, ending, durationMs }),
+    ({ ending, durationMs }) => `outage over after ${duration(durationMs)}: ${ending}`,
+    outageField,
+    'ending',
+    'durationMs',
   ],
   'restart-withheld': [
     ({ reason }) => (reasonMeanings[reason].loggedElsewhere ? 'debug' : 'info'),
-    ({ reason, until }) =>
-      line(`not restarted: ${reason}, ${untilWords(reason, until)}`, { reason, until: iso(until) }),
+    ({ reason, until }) => `not restarted: ${reason}, ${untilWords(reason, until)}`,
+    'reason',
+    'until',
   ],
-  'restart-shadowed': ['info', ({ n }) => line(`observed only: restart ${n} would be sent now`, { n })],
-  'shadows-forgotten': ['debug', () => line('shadow attempts forgotten: its group heals from now on')],
-  'restart-intended': [
-    'debug',
-    (event) => line(intentWords(event), { ...attempt(event), ...pick(event, 'n', 'probe') }),
-  ],
+  'restart-shadowed': ['info', ({ n }) => `observed only: restart ${n} would be sent now`, 'n'],
+  'shadows-forgotten': ['debug', () => 'shadow attempts forgotten: its group heals from now on'],
+  'restart-intended': ['debug', intentWords, 'n', 'probe'],
   'restart-answered': [
     ({ answer }) => (answer.kind === 'accepted' ? 'info' : 'warn'),
-    (event) =>
-      line(answerWords(event.answer), {
-        ...attempt(event),
-        answer: event.answer.kind,
-        ...answerFields(event.answer),
-        durationMs: Math.round(event.durationMs),
-      }),
+    ({ answer }) => answerWords(answer),
+    ({ answer }) => ({ answer: answer.kind, ...answerFields(answer) }),
+    ({ durationMs }) => ({ durationMs: Math.round(durationMs) }),
   ],
-  'restart-given-back': [
-    'info',
-    (event) => line(`the attempt does not count: ${event.why}`, { ...attempt(event), why: event.why }),
-  ],
-  'restart-worked': [
-    'info',
-    (event) => line('active after the restart', { ...attempt(event), activeAt: iso(event.activeAt) }),
-  ],
+  'restart-given-back': ['info', ({ why }) => `the attempt does not count: ${why}`, 'why'],
+  'restart-worked': ['info', () => 'active after the restart', 'activeAt'],
   'restart-failed': [
     'warn',
-    (event) =>
-      line(`the restart failed: ${event.cause}, ${event.row} in a row`, {
-        ...attempt(event),
-        ...pick(event, 'cause', 'class', 'row'),
-      }),
+    ({ cause, row }) => `the restart failed: ${cause}, ${row} in a row`,
+    'cause',
+    'class',
+    'row',
   ],
-  'restart-proved': ['debug', (event) => line('the task has stayed up since the restart', attempt(event))],
-  'restart-lapsed': [
-    'debug',
-    (event) => line('relaykeeper no longer waits to see whether the restart worked', attempt(event)),
-  ],
+  'restart-proved': ['debug', () => 'the task has stayed up since the restart'],
+  'restart-lapsed': ['debug', () => 'relaykeeper no longer waits to see whether the restart worked'],
   'task-quarantined': [
     'warn',
-    ({ failures }) => line(`in quarantine after ${failures} failed restarts in a row`, { failures }),
+    ({ failures }) => `in quarantine after ${failures} failed restarts in a row`,
+    'failures',
   ],
   'task-abandoned': [
     'error',
-    ({ failures }) =>
-      line(`abandoned after ${failures} failed restarts: repair its source or target, then release it`, { failures }),
+    ({ failures }) => `abandoned after ${failures} failed restarts: repair its source or target, then release it`,
+    'failures',
   ],
-  'task-released': ['info', ({ by, cause }) => line(`released${releasedWords[cause] ?? ` by ${by}`}`, { by, cause })],
-  'attempts-forgotten': ['debug', () => line('earlier attempts forgotten: backoff starts over')],
+  'task-released': ['info', ({ by, cause }) => `released${releasedWords[cause] ?? ` by ${by}`}`, 'by', 'cause'],
+  'attempts-forgotten': ['debug', () => 'earlier attempts forgotten: backoff starts over'],
   'poll-completed': [
     'debug',
-    (event) =>
-      line(
-        `poll: ${event.tasks} tasks in ${duration(event.durationMs)}`,
-        pick(event, 'tasks', 'durationMs', 'drift', 'malformedItems'),
-      ),
+    ({ tasks, durationMs }) => `poll: ${tasks} tasks in ${duration(durationMs)}`,
+    'tasks',
+    'durationMs',
+    'drift',
+    'malformedItems',
   ],
   'poll-failed': [
     'debug',
-    ({ failure, durationMs }) =>
-      line(`the poll failed, so relaykeeper decides nothing: ${failureWords(failure)}`, {
-        ...failureFields(failure),
-        durationMs,
-      }),
+    ({ failure }) => `the poll failed, so relaykeeper decides nothing: ${failureWords(failure)}`,
+    ({ failure }) => failureFields(failure),
+    'durationMs',
   ],
   'poll-suspect': [
     'debug',
-    ({ tasks, before, durationMs }) =>
-      line(`relaykeeper does not trust this list yet: ${tasks} tasks, ${before} before`, { tasks, before, durationMs }),
+    ({ tasks, before }) => `relaykeeper does not trust this list yet: ${tasks} tasks, ${before} before`,
+    'tasks',
+    'before',
+    'durationMs',
   ],
   'polls-failing': [
     'warn',
-    ({ since, at, class: trouble, code, message }) =>
-      line(
-        since === at
-          ? `polls fail, so relaykeeper decides nothing: ${code ?? trouble}`
-          : `polls still fail, now with ${code ?? trouble}`,
-        { since: iso(since), class: trouble, code, error: message },
-      ),
+    ({ since, at, class: trouble, code }) =>
+      since === at
+        ? `polls fail, so relaykeeper decides nothing: ${code ?? trouble}`
+        : `polls still fail, now with ${code ?? trouble}`,
+    'since',
+    'class',
+    'code',
+    ({ message }) => ({ error: message }),
   ],
   'polls-recovered': [
     'info',
-    ({ at, since, polls, classes }) => {
-      const durationMs = Math.max(0, at - since);
-      return line(`polls succeed again after ${polls} failed ones in ${duration(durationMs)}: ${classes.join(', ')}`, {
-        since: iso(since),
-        durationMs,
-        polls,
-        classes: classes.join(','),
-      });
-    },
+    (event) =>
+      `polls succeed again after ${event.polls} failed ones in ${duration(failedForMs(event))}: ${event.classes.join(', ')}`,
+    'since',
+    (event) => ({ durationMs: failedForMs(event) }),
+    'polls',
+    ({ classes }) => ({ classes: classes.join(',') }),
   ],
-  'list-believed': ['info', ({ tasks }) => line(`relaykeeper trusts the list again: ${tasks} tasks`, { tasks })],
+  'list-believed': ['info', ({ tasks }) => `relaykeeper trusts the list again: ${tasks} tasks`, 'tasks'],
   'list-incomplete': [
     'warn',
-    ({ since, polls, tasks, cloudGroups }) =>
-      line(
-        `the last ${polls} polls were incomplete: ${cloudGroups.length > 0 ? 'some cloud groups cannot be read' : 'the pages do not add up to the total'}`,
-        { since: iso(since), tasks, cloudGroups: cloudGroups.join(', ') || undefined },
-      ),
+    ({ polls, cloudGroups }) =>
+      `the last ${polls} polls were incomplete: ${cloudGroups.length > 0 ? 'some cloud groups cannot be read' : 'the pages do not add up to the total'}`,
+    'since',
+    'tasks',
+    ({ cloudGroups }) => ({ cloudGroups: cloudGroups.join(', ') || undefined }),
   ],
-  'list-complete': ['info', ({ since }) => line('the list is complete again', { since: iso(since) })],
+  'list-complete': ['info', () => 'the list is complete again', 'since'],
   'status-unknown': [
     'warn',
-    ({ statusText }) =>
-      line(`the cloud reports a status that relaykeeper does not know: ${statusText}`, { statusText }),
+    ({ statusText }) => `the cloud reports a status that relaykeeper does not know: ${statusText}`,
+    'statusText',
   ],
   'storm-started': [
     'warn',
-    (event) =>
-      line(`storm${scopeWords(event.scope)}: ${event.stopped} of ${event.due} due tasks are stopped`, {
-        by: causeWords(event.by),
-        ...pick(event, 'stopped', 'due', 'failures'),
-      }),
+    ({ scope, stopped, due }) => `storm${scopeWords(scope)}: ${stopped} of ${due} due tasks are stopped`,
+    causeField,
+    'stopped',
+    'due',
+    'failures',
   ],
   'storm-changed': [
     'debug',
-    ({ scope, by }) => line(`storm${scopeWords(scope)} continues: ${causeSentence(by)}`, { by: causeWords(by) }),
+    ({ scope, by }) => `storm${scopeWords(scope)} continues: ${causeSentence(by)}`,
+    causeField,
   ],
-  'storm-ended': ['info', ({ scope }) => line(`storm${scopeWords(scope)} is over`)],
-  'circuit-opened': ['error', (event) => circuitLine('is open', event)],
-  'circuit-probed': ['info', (event) => circuitLine('stays open', event)],
-  'circuit-closed': ['info', ({ circuit }) => line(`the ${circuit} circuit is closed again`, { circuit })],
+  'storm-ended': ['info', ({ scope }) => `storm${scopeWords(scope)} is over`],
+  'circuit-opened': [
+    'error',
+    ({ circuit, failure }) => `the ${circuit} circuit is open: ${failureWords(failure)}`,
+    'circuit',
+    ({ failure }) => failureFields(failure),
+  ],
+  'circuit-probed': [
+    'info',
+    ({ circuit, failure }) => `the ${circuit} circuit stays open: ${failureWords(failure)}`,
+    'circuit',
+    ({ failure }) => failureFields(failure),
+  ],
+  'circuit-closed': ['info', ({ circuit }) => `the ${circuit} circuit is closed again`, 'circuit'],
   'restarts-throttled': [
     'warn',
-    ({ failure, until }) =>
-      line(`no restarts before ${iso(until)}: ${failureWords(failure)}`, {
-        ...failureFields(failure),
-        until: iso(until),
-      }),
+    ({ failure, until }) => `no restarts before ${iso(until)}: ${failureWords(failure)}`,
+    ({ failure }) => failureFields(failure),
+    'until',
   ],
   'action-retired': [
     'warn',
-    ({ from, to }) => line(`the cloud has retired ${from}: relaykeeper calls ${to} instead`, { from, to }),
+    ({ from, to }) => `the cloud has retired ${from}: relaykeeper calls ${to} instead`,
+    'from',
+    'to',
   ],
-  'region-found': ['info', ({ region }) => line(`the cloud takes signatures for the region ${region}`, { region })],
+  'region-found': ['info', ({ region }) => `the cloud takes signatures for the region ${region}`, 'region'],
   // The process says both too, standby or not.
-  'store-lost': [
-    'debug',
-    ({ error }) => line(`the store failed, and relaykeeper restarted nothing: ${error}`, { error }),
-  ],
-  'store-back': ['debug', ({ since }) => line('the store works again', { since: iso(since) })],
-  'hold-added': ['info', (event) => line(addedWords(event), { ...holdFields(event.hold), ...event.covers })],
+  'store-lost': ['debug', ({ error }) => `the store failed, and relaykeeper restarted nothing: ${error}`, 'error'],
+  'store-back': ['debug', () => 'the store works again', 'since'],
+  'hold-added': ['info', addedWords, holdFields, ({ covers = {} }) => covers],
   'hold-extended': [
     'info',
-    ({ hold, by, was }) =>
-      line(`hold on ${targetWords(hold)} extended by ${by}, until ${untilOf(hold)}`, {
-        ...holdFields(hold),
-        by,
-        was: iso(was),
-      }),
+    ({ hold, by }) => `hold on ${targetWords(hold)} extended by ${by}, until ${untilOf(hold)}`,
+    holdFields,
+    'by',
+    'was',
   ],
-  'hold-removed': [
-    'info',
-    ({ hold, by }) => line(`hold on ${targetWords(hold)} removed by ${by}`, { ...holdFields(hold), by }),
-  ],
-  'hold-expired': [
-    'info',
-    ({ hold }) => line(`hold of ${hold.author} on ${targetWords(hold)} ended`, holdFields(hold)),
-  ],
-  'owner-gained': ['info', ({ epoch }) => line('this process owns the account now', { epoch })],
-  'owner-lost': ['warn', () => line('this process no longer owns the account')],
-  'time-accounted': ['trace', (event) => line('time accounted', pick(event, 'expectedMs', 'downtimeMs'))],
+  'hold-removed': ['info', ({ hold, by }) => `hold on ${targetWords(hold)} removed by ${by}`, holdFields, 'by'],
+  'hold-expired': ['info', ({ hold }) => `hold of ${hold.author} on ${targetWords(hold)} ended`, holdFields],
+  'owner-gained': ['info', () => 'this process owns the account now', 'epoch'],
+  'owner-lost': ['warn', () => 'this process no longer owns the account'],
+  'time-accounted': ['trace', () => 'time accounted', 'expectedMs', 'downtimeMs'],
   // The process says it too.
   'config-changed': [
     'debug',
     ({ difference, hash }) =>
-      line(
-        difference === null
-          ? `started with a new configuration (${hash})`
-          : `the configuration changed: ${differenceWords(difference)}`,
-        { hash },
-      ),
+      difference === null
+        ? `started with a new configuration (${hash})`
+        : `the configuration changed: ${differenceWords(difference)}`,
+    'hash',
   ],
-  'group-empty': ['warn', ({ group }) => line(`group ${group} has matched no task for ten minutes: check its match`)],
+  'group-empty': ['warn', ({ group }) => `group ${group} has matched no task for ten minutes: check its match`],
 };
 
 export const eventTypes = Object.keys(rows) as readonly EventType[];
@@ -247,35 +234,45 @@ export const eventTypes = Object.keys(rows) as readonly EventType[];
 /** Each function stands in the row of its own type, which the compiler cannot follow through the union. */
 const rowOf = (event: Event): Row<Event> => (rows[event.type] ?? unknownRow) as Row<Event>;
 /** A newer version wrote it into the store. */
-const unknownRow: Row<Event> = ['info', ({ type }) => line(type)];
+const unknownRow: Row<Event> = ['info', ({ type }) => type];
 
-export const lineOf = (event: Event): Line => rowOf(event)[1](event);
+export function lineOf(event: Event): Line {
+  const [, msg, ...fields] = rowOf(event);
+  const attempt = 'attemptId' in event ? { attempt: event.attemptId, trigger: event.trigger } : {};
+  const told = fields.map((one) => (typeof one === 'function' ? one(event) : named(event, one)));
+  return { msg: msg(event), fields: Object.assign(attempt, ...told) as Fields };
+}
 
 export function levelOf(event: Event): LogLevel {
   const [level] = rowOf(event);
   return typeof level === 'function' ? level(event) : level;
 }
 
-const line = (msg: string, fields: Fields = {}): Line => ({ msg, fields });
+/** Fields whose values are moments. */
+const moments: readonly string[] = ['since', 'until', 'activeAt', 'startsAt', 'endsAt', 'was'];
 
-/** Fields of an event that go into the line under their own names. */
-const pick = <T extends object, K extends keyof T>(event: T, ...names: readonly K[]): Pick<T, K> =>
-  Object.fromEntries(names.map((name) => [name, event[name]])) as Pick<T, K>;
+function named<Of extends object>(of: Of, ...names: readonly NameIn<Of>[]): Fields {
+  const shown = (name: string, value: unknown) =>
+    moments.includes(name) && value !== undefined ? iso(value as number) : value;
+  return Object.fromEntries(names.map((name) => [name, shown(String(name), of[name])])) as Fields;
+}
 
-const itemFields = (item: TaskItem): Fields => pick(item, 'cloudGroup', 'status', 'statusText');
+function itemFields({ item }: { readonly item: TaskItem }): Fields {
+  return named(item, 'cloudGroup', 'status', 'statusText');
+}
 
-const attempt = ({ attemptId, trigger }: Extract<Event, { readonly attemptId: string }>): Fields => ({
-  attempt: attemptId,
-  trigger,
-});
+function outageField({ outageId }: { readonly outageId: string }): Fields {
+  return { outage: outageId };
+}
 
-const circuitLine = (
-  how: string,
-  { circuit, failure }: Extract<Event, { type: 'circuit-opened' | 'circuit-probed' }>,
-) => line(`the ${circuit} circuit ${how}: ${failureWords(failure)}`, { circuit, ...failureFields(failure) });
+function causeField({ by }: { readonly by: StormCause }): Fields {
+  return { by: [...(by.stopped ? ['stopped'] : []), ...(by.budget ? ['budget'] : [])].join(' and ') };
+}
+
+const failedForMs = ({ at, since }: EventOf<'polls-recovered'>): number => Math.max(0, at - since);
 
 /** Who holds what, when, why, and how much that was. */
-function addedWords({ hold, covers }: Extract<Event, { readonly type: 'hold-added' }>): string {
+function addedWords({ hold, covers }: EventOf<'hold-added'>): string {
   const from = hold.startsAt === undefined || hold.startsAt <= hold.createdAt ? '' : ` from ${iso(hold.startsAt)}`;
   const many = covers && ` (${covers.tasks} task${covers.tasks === 1 ? '' : 's'}, ${covers.stopped} stopped)`;
   return `${targetWords(hold)}${many ?? ''} held by ${hold.author}${from} until ${untilOf(hold)}: ${hold.reason}`;
@@ -283,21 +280,13 @@ function addedWords({ hold, covers }: Extract<Event, { readonly type: 'hold-adde
 
 const untilOf = ({ endsAt }: Hold): string => (endsAt === undefined ? 'it is removed' : iso(endsAt));
 
-const holdFields = (hold: Hold): Fields => ({
-  hold: hold.id,
-  covers: hold.target.kind,
-  author: hold.author,
-  reason: hold.reason,
-  startsAt: hold.startsAt === undefined ? undefined : iso(hold.startsAt),
-  endsAt: hold.endsAt === undefined ? undefined : iso(hold.endsAt),
-});
+function holdFields({ hold }: { readonly hold: Hold }): Fields {
+  return { hold: hold.id, covers: hold.target.kind, ...named(hold, 'author', 'reason', 'startsAt', 'endsAt') };
+}
 
 /** `error` is the client's own sentence; the cloud's message is not in it. */
 const failureFields = (failure: CallFailure): Fields => ({
-  class: failure.class,
-  code: failure.code,
-  httpStatus: failure.httpStatus,
-  requestId: failure.requestId,
+  ...named(failure, 'class', 'code', 'httpStatus', 'requestId'),
   error: failure.message,
 });
 
@@ -306,26 +295,18 @@ const failureWords = (failure: CallFailure) => failure.code ?? failure.class;
 const answerFields = (answer: RestartAnswer): Fields =>
   answer.kind === 'accepted' ? { requestId: answer.requestId } : failureFields(answer.failure);
 
-function intentWords({ n, by }: Extract<Event, { readonly type: 'restart-intended' }>): string {
+function intentWords({ n, by }: EventOf<'restart-intended'>): string {
   return by === undefined ? `sending the restart (attempt ${n})` : `sending the restart for ${by}`;
 }
 
-function answerWords(answer: RestartAnswer): string {
-  switch (answer.kind) {
-    case 'accepted':
-      return 'restart accepted';
-    case 'refused':
-      return `restart refused: ${failureWords(answer.failure)}`;
-    case 'throttled':
-      return `restart throttled: ${failureWords(answer.failure)}`;
-    case 'not-sent':
-      return `restart not sent: ${failureWords(answer.failure)}`;
-    case 'unanswered':
-      return `no answer to the restart (${failureWords(answer.failure)}): the next poll shows whether it worked`;
-    default:
-      return answer satisfies never;
-  }
-}
+const refusedWords: Readonly<Record<Exclude<RestartAnswer['kind'], 'accepted'>, (failure: string) => string>> = {
+  refused: (failure) => `restart refused: ${failure}`,
+  throttled: (failure) => `restart throttled: ${failure}`,
+  'not-sent': (failure) => `restart not sent: ${failure}`,
+  unanswered: (failure) => `no answer to the restart (${failure}): the next poll shows whether it worked`,
+};
+const answerWords = (answer: RestartAnswer): string =>
+  answer.kind === 'accepted' ? 'restart accepted' : refusedWords[answer.kind](failureWords(answer.failure));
 
 /** Names alone: what a configuration says can be secret. */
 export function differenceWords({ accounts, groups, changed }: ConfigDifference): string {
@@ -353,14 +334,11 @@ const releasedWords = {
   edited: ': it was edited',
   'circuit-closed': ': the restart circuit closed',
   'too-few-failures': ': by the policy in force its failures are too few',
-} as const satisfies Record<Extract<Event, { readonly type: 'task-released' }>['cause'], string | undefined>;
+} as const satisfies Record<EventOf<'task-released'>['cause'], string | undefined>;
 
 const groupWords = (group: string | undefined) => (group === undefined ? 'no group' : `group ${group}`);
 
 const scopeWords = ({ group }: StormScope) => (group === undefined ? ' in the account' : ` in group ${group}`);
-
-const causeWords = (by: StormCause) =>
-  [...(by.stopped ? ['stopped'] : []), ...(by.budget ? ['budget'] : [])].join(' and ');
 
 const causeSentence = (by: StormCause) =>
   [...(by.stopped ? ['many tasks are stopped'] : []), ...(by.budget ? ['the failure budget is spent'] : [])].join(', ');

@@ -2,7 +2,7 @@
 
 import type { AccountSnapshot, AccountView, EventView, GroupView, TaskView } from '../../src/domain/views/shown.ts';
 import { cloudTime } from '../../src/domain/words/cloud-time.ts';
-import type { Event, EventType, Hold } from '../../src/domain/words/events.ts';
+import type { Event, EventOf, EventType, Hold } from '../../src/domain/words/events.ts';
 import type { CallFailure } from '../../src/domain/words/failure.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import type { TaskItem } from '../../src/domain/words/task.ts';
@@ -62,7 +62,6 @@ export const hold = (over: Partial<Hold> = {}): Hold => ({
   ...over,
 });
 
-type EventOf<Type extends EventType> = Extract<Event, { readonly type: Type }>;
 type Samples = { readonly [Type in EventType]: EventOf<Type> };
 
 const base = { at, account: 'main' } as const;

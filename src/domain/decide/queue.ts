@@ -6,12 +6,12 @@
 import type { Ledger, TaskRecord } from '../memory/ledger.ts';
 import type { InTrouble, Situation } from '../memory/situation.ts';
 import { passesStorms, stormKey, stormsOver } from '../memory/windows.ts';
-import type { Event } from '../words/events.ts';
+import type { EventOf } from '../words/events.ts';
 import { hashOf } from '../words/hash.ts';
 import { type ReasonMeaning, reasonMeanings } from '../words/reason.ts';
 import { probeNotBefore, type Verdict, verdictOf } from './rules.ts';
 
-type Intent = Extract<Event, { type: 'restart-intended' }>;
+type Intent = EventOf<'restart-intended'>;
 
 /**
  * What only the storm or the circuit withholds stays in the queue, and goes when its window frees or as a probe. So does

@@ -1,5 +1,5 @@
 /** What an event does to the record of its account: polls, circuits, throttling, what was learned. */
-import type { Event, TaskEvent } from '../words/events.ts';
+import type { Event, EventOf } from '../words/events.ts';
 import { classMeanings, type PollTrouble } from '../words/failure.ts';
 import {
   type AccountRecord,
@@ -77,7 +77,7 @@ const polled = (account: AccountRecord, durationMs: number): AccountRecord => ({
 /** The number of tasks, and the cloud groups that lack, are what the next list is compared with. */
 const listed = (
   account: AccountRecord,
-  { durationMs, startedAt, at: finishedAt }: Extract<Event, { type: 'poll-completed' | 'poll-suspect' }>,
+  { durationMs, startedAt, at: finishedAt }: EventOf<'poll-completed' | 'poll-suspect'>,
   tasks: number,
   unlisted: readonly string[],
 ): AccountRecord => ({
@@ -133,7 +133,7 @@ function applyToCircuits(account: AccountRecord, event: Event): AccountRecord {
 }
 
 /** What an answer does to the row of failures that may open the circuit. */
-function afterAnswer(circuit: RestartCircuit, event: Extract<TaskEvent, { type: 'restart-answered' }>): RestartCircuit {
+function afterAnswer(circuit: RestartCircuit, event: EventOf<'restart-answered'>): RestartCircuit {
   if (circuit.kind === 'open') return circuit;
   if (event.answer.kind === 'accepted') return { ...circuit, streak: [] };
   if (!event.towardsCircuit) return circuit;
@@ -145,7 +145,7 @@ function afterAnswer(circuit: RestartCircuit, event: Extract<TaskEvent, { type: 
 /** The stretch after one more try; those that opened it are in it already, with the time of their answer. */
 function oneMoreTried(
   stretch: readonly StretchEntry[],
-  { taskId, attemptId, at }: Extract<TaskEvent, { type: 'restart-given-back' }>,
+  { taskId, attemptId, at }: EventOf<'restart-given-back'>,
 ): readonly StretchEntry[] {
   if (stretch.some((entry) => entry.attemptId === attemptId)) return stretch;
   return [...stretch.filter((entry) => entry.taskId !== taskId), { taskId, attemptId, denied: false, at }];

@@ -3,7 +3,7 @@
  * account. Nothing here decides; an event that was saved gives the same ledger when it is applied again.
  */
 
-import type { Event, TaskEvent } from '../words/events.ts';
+import type { Event, EventOf, TaskEvent } from '../words/events.ts';
 import { classMeanings } from '../words/failure.ts';
 import type { TaskItem } from '../words/task.ts';
 import { applyToAccount } from './apply-account.ts';
@@ -98,7 +98,7 @@ export function replace(
 }
 
 /** The record of a task that was never seen before. Each field by its name: put together by `...` it takes 30 bytes more. */
-export const newRecord = (event: Extract<TaskEvent, { type: 'task-found' }>): TaskRecord => ({
+export const newRecord = (event: EventOf<'task-found'>): TaskRecord => ({
   taskId: event.taskId,
   item: event.item,
   group: event.group,
@@ -232,7 +232,7 @@ function seen(record: TaskRecord, item: TaskItem): TaskRecord {
   };
 }
 
-function intended(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-intended' }>): TaskRecord {
+function intended(record: TaskRecord, event: EventOf<'restart-intended'>): TaskRecord {
   const { attemptId: id, n, trigger, by, probe, free, at } = event;
   const attempt: Attempt = {
     id,
@@ -258,7 +258,7 @@ function intended(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart
   };
 }
 
-function answered(before: TaskRecord, event: Extract<TaskEvent, { type: 'restart-answered' }>): TaskRecord {
+function answered(before: TaskRecord, event: EventOf<'restart-answered'>): TaskRecord {
   const { attempt } = before;
   if (attempt?.id !== event.attemptId) return before;
   const { answer, at } = event;
@@ -285,7 +285,7 @@ function answered(before: TaskRecord, event: Extract<TaskEvent, { type: 'restart
   return record;
 }
 
-function givenBack(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-given-back' }>): TaskRecord {
+function givenBack(record: TaskRecord, event: EventOf<'restart-given-back'>): TaskRecord {
   const mine = record.attempt?.id === event.attemptId ? record.attempt : undefined;
   const { failedAt } = event;
   // A failure that is in the row no longer was forgotten meanwhile: there is nothing to give back.
@@ -337,7 +337,7 @@ function seenUp(record: TaskRecord, activeAt: number): TaskRecord {
   };
 }
 
-function lapsed(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-lapsed' }>): TaskRecord {
+function lapsed(record: TaskRecord, event: EventOf<'restart-lapsed'>): TaskRecord {
   const { activeAt, stoppedAgain } = event;
   if (activeAt !== undefined) return { ...seenUp(record, activeAt), attempt: undefined };
   return { ...(stoppedAgain ? seenDown(record) : record), attempt: undefined };
@@ -351,7 +351,7 @@ const seenDown = (record: TaskRecord): TaskRecord => ({
   outage: record.outage && { ...record.outage, activeAt: undefined },
 });
 
-function failed(record: TaskRecord, event: Extract<TaskEvent, { type: 'restart-failed' }>): TaskRecord {
+function failed(record: TaskRecord, event: EventOf<'restart-failed'>): TaskRecord {
   const again = event.cause === 'stopped-again';
   const after: TaskRecord = {
     ...(again ? seenDown(record) : record),

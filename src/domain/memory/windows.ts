@@ -3,7 +3,7 @@
  * with each failure, so that curable tasks come back fast and an incurable cause does not cost a call a second.
  */
 
-import type { StormScope, TaskEvent } from '../words/events.ts';
+import type { AttemptEvent, StormScope, TaskEvent } from '../words/events.ts';
 import type { Policy } from '../words/policy.ts';
 import type { Attempt, Ledger, Storm, TaskRecord, WritableLedger } from './ledger.ts';
 
@@ -32,7 +32,7 @@ export function settleInWindows(ledger: WritableLedger, record: TaskRecord, even
   }
 }
 
-function settledIn(storm: Storm, record: TaskRecord, event: Extract<TaskEvent, { attemptId: string }>): Storm {
+function settledIn(storm: Storm, record: TaskRecord, event: AttemptEvent): Storm {
   const { window, charged } = storm;
   if (event.type === 'restart-given-back') {
     if (!charged.includes(event.attemptId)) return storm;

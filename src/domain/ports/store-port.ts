@@ -1,6 +1,6 @@
 /** What is kept on disk, who may write it, and the history of events. */
 import type { AccountRecord, StoredLedger, TaskRecord } from '../memory/ledger.ts';
-import type { Event, Hold } from '../words/events.ts';
+import type { Event, EventOf, Hold } from '../words/events.ts';
 import type { Refusal } from '../words/refusal.ts';
 import type { RestartAnswer } from '../words/task.ts';
 
@@ -75,7 +75,7 @@ export type OperatorRequest =
   | { readonly kind: 'release'; readonly taskId: string; readonly by: string }
   | {
       readonly kind: 'hold';
-      readonly event: Extract<Event, { type: 'hold-added' | 'hold-extended' | 'hold-removed' }>;
+      readonly event: EventOf<'hold-added' | 'hold-extended' | 'hold-removed'>;
     };
 
 export type OperatorOutcome =

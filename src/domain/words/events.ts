@@ -52,212 +52,168 @@ interface TaskHappened extends Happened {
   readonly group: string | undefined;
 }
 
-interface AttemptHappened extends TaskHappened {
+interface ManagedHappened extends TaskHappened {
   readonly group: string;
+}
+
+interface AttemptHappened extends ManagedHappened {
   /** Names one attempt for ever: `<taskId>#<when it was intended>`. */
   readonly attemptId: string;
   readonly trigger: Trigger;
 }
 
-export type TaskEvent =
+/** What each event says besides whom it is about and when it was. */
+interface TaskFacts {
   /** First time ever that this account's list showed the task. */
-  | (TaskHappened & { readonly type: 'task-found'; readonly item: TaskItem })
+  'task-found': { item: TaskItem };
   /** What the list says of a known task changed, or it is stopped and was seen so once more. Not recorded. */
-  | (TaskHappened & { readonly type: 'task-seen'; readonly item: TaskItem })
+  'task-seen': { item: TaskItem };
   /** A complete observation did not have it; `counts` is false under page drift. Not recorded. */
-  | (TaskHappened & { readonly type: 'task-missed'; readonly counts: boolean })
+  'task-missed': { counts: boolean };
   /** Another entry of `groups:` has it now. */
-  | (TaskHappened & { readonly type: 'task-moved'; readonly from: string | undefined })
-  | (TaskHappened & { readonly type: 'task-edited'; readonly fields: readonly ('startTime' | 'endTime' | 'source')[] })
-  | (TaskHappened & { readonly type: 'task-gone' })
+  'task-moved': { from: string | undefined };
+  'task-edited': { fields: readonly ('startTime' | 'endTime' | 'source')[] };
+  'task-gone': object;
   /** 未开始 long after its StartTime. */
-  | (TaskHappened & { readonly type: 'task-overdue'; readonly startsAt: CloudTime })
-  | (TaskHappened & {
-      readonly type: 'outage-opened';
-      readonly group: string;
-      readonly outageId: string;
-      readonly firstSight: boolean;
-    })
-  | (TaskHappened & {
-      readonly type: 'outage-ended';
-      readonly outageId: string;
-      readonly ending: Ending;
-      /** From the first moment it should have run and was seen stopped to the first active sight (or the ending). */
-      readonly durationMs: number;
-    })
-  /** The reason why a due, stopped task is not restarted changed. `until` is Infinity for "never". */
-  | (TaskHappened & {
-      readonly type: 'restart-withheld';
-      readonly group: string;
-      readonly reason: Reason;
-      readonly until: number;
-    })
-  /** A restart would have been sent here, if its task were not only observed: the `n`th since shadows were forgotten. */
-  | (TaskHappened & { readonly type: 'restart-shadowed'; readonly group: string; readonly n: number })
+  'task-overdue': { startsAt: CloudTime };
+  'outage-ended': {
+    outageId: string;
+    ending: Ending;
+    /** From the first moment it should have run and was seen stopped to the first active sight (or the ending). */
+    durationMs: number;
+  };
   /** Its group heals from here on: what would have been sent before is forgotten. */
-  | (TaskHappened & { readonly type: 'shadows-forgotten' })
-  /** Saved before the call is sent: the attempt counts from here. */
-  | (AttemptHappened & {
-      readonly type: 'restart-intended';
-      /** The attempt's number since attempts were last forgotten; 0 for an operator's. */
-      readonly n: number;
-      /** It asks whether an open circuit can be closed. */
-      readonly probe: boolean;
-      /** It passed a storm that only the budget kept on. */
-      readonly free: boolean;
-      /** The operator who asked for it; undefined: the rules. */
-      readonly by: string | undefined;
-    })
-  | (AttemptHappened & {
-      readonly type: 'restart-answered';
-      readonly answer: RestartAnswer;
-      readonly durationMs: number;
-      /** One of the answers that, five in a row, open the restart circuit. */
-      readonly towardsCircuit: boolean;
-    })
-  /** It does not count after all: throttled, never sent, or the circuit was open. */
-  | (AttemptHappened & {
-      readonly type: 'restart-given-back';
-      readonly why: 'throttled' | 'not-sent' | 'circuit' | 'not-saved';
-      /** When it had been settled as failed before the circuit opened: that is taken back. */
-      readonly failedAt: number | undefined;
-    })
-  /** First active sight after the answer. */
-  | (AttemptHappened & {
-      readonly type: 'restart-worked';
-      readonly activeAt: number;
-      /** Nobody had answered it. */
-      readonly unanswered: boolean;
-    })
-  | (AttemptHappened & {
-      readonly type: 'restart-failed';
-      readonly cause: FailureCause;
-      readonly class: ErrorClass | undefined;
-      readonly row: number;
-    })
-  /** It stayed active for `verifyWithin` after it worked: the row of failures is over, the backoff is not. */
-  | (AttemptHappened & { readonly type: 'restart-proved' })
-  /** Nothing more is awaited of an attempt that did not count, or of a refusal that was none. */
-  | (AttemptHappened & {
-      readonly type: 'restart-lapsed';
-      /** When it was seen running, if it had been refused because it ran already. */
-      readonly activeAt?: number;
-      /** It had worked, and its task was seen stopped again. */
-      readonly stoppedAgain?: boolean;
-    })
-  | (TaskHappened & { readonly type: 'task-quarantined'; readonly group: string; readonly failures: number })
-  | (TaskHappened & { readonly type: 'task-abandoned'; readonly group: string; readonly failures: number })
+  'shadows-forgotten': object;
   /** Out of quarantine or abandonment; `by` is an operator's name or what happened. */
-  | (TaskHappened & {
-      readonly type: 'task-released';
-      readonly by: string;
-      readonly cause: 'operator' | 'seen-active' | 'edited' | 'circuit-closed' | 'too-few-failures';
-    })
+  'task-released': {
+    by: string;
+    cause: 'operator' | 'seen-active' | 'edited' | 'circuit-closed' | 'too-few-failures';
+  };
   /** It was active for `resetAfter`, or an operator spoke: backoff starts from the beginning. */
-  | (TaskHappened & { readonly type: 'attempts-forgotten' });
+  'attempts-forgotten': object;
+}
 
-type AccountEvent =
-  | (Happened & {
-      readonly type: 'poll-completed';
-      readonly tasks: number;
-      readonly durationMs: number;
-      readonly startedAt: number;
-      readonly drift: boolean;
-      readonly malformedItems: number;
-      readonly failedCloudGroups: readonly string[];
-    })
-  | (Happened & { readonly type: 'poll-failed'; readonly failure: CallFailure; readonly durationMs: number })
+interface ManagedFacts {
+  'outage-opened': { outageId: string; firstSight: boolean };
+  /** The reason why a due, stopped task is not restarted changed. `until` is Infinity for "never". */
+  'restart-withheld': { reason: Reason; until: number };
+  /** A restart would have been sent here, if its task were not only observed: the `n`th since shadows were forgotten. */
+  'restart-shadowed': { n: number };
+  'task-quarantined': { failures: number };
+  'task-abandoned': { failures: number };
+}
+
+interface AttemptFacts {
+  /** Saved before the call is sent: the attempt counts from here. */
+  'restart-intended': {
+    /** The attempt's number since attempts were last forgotten; 0 for an operator's. */
+    n: number;
+    /** It asks whether an open circuit can be closed. */
+    probe: boolean;
+    /** It passed a storm that only the budget kept on. */
+    free: boolean;
+    /** The operator who asked for it; undefined: the rules. */
+    by: string | undefined;
+  };
+  'restart-answered': {
+    answer: RestartAnswer;
+    durationMs: number;
+    /** One of the answers that, five in a row, open the restart circuit. */
+    towardsCircuit: boolean;
+  };
+  /** It does not count after all: throttled, never sent, or the circuit was open. */
+  'restart-given-back': {
+    why: 'throttled' | 'not-sent' | 'circuit' | 'not-saved';
+    /** When it had been settled as failed before the circuit opened: that is taken back. */
+    failedAt: number | undefined;
+  };
+  /** First active sight after the answer, which `unanswered` says that nobody got. */
+  'restart-worked': { activeAt: number; unanswered: boolean };
+  'restart-failed': { cause: FailureCause; class: ErrorClass | undefined; row: number };
+  /** It stayed active for `verifyWithin` after it worked: the row of failures is over, the backoff is not. */
+  'restart-proved': object;
+  /** Nothing more is awaited of an attempt that did not count, or of a refusal that was none. */
+  'restart-lapsed': {
+    /** When it was seen running, if it had been refused because it ran already. */
+    activeAt?: number;
+    /** It had worked, and its task was seen stopped again. */
+    stoppedAgain?: boolean;
+  };
+}
+
+interface AccountFacts {
+  'poll-completed': {
+    tasks: number;
+    durationMs: number;
+    startedAt: number;
+    drift: boolean;
+    malformedItems: number;
+    failedCloudGroups: readonly string[];
+  };
+  'poll-failed': { failure: CallFailure; durationMs: number };
   /** The list lost too many tasks to be believed; until it has stayed so for 15 minutes absence and new tasks do not count. */
-  | (Happened & {
-      readonly type: 'poll-suspect';
-      readonly tasks: number;
-      readonly before: number;
-      readonly durationMs: number;
-      readonly startedAt: number;
-    })
-  /** The first failed or doubted poll of a stretch, and the first of each further class in it. */
-  | (Happened & {
-      readonly type: 'polls-failing';
-      readonly since: number;
-      readonly class: PollTrouble;
-      readonly code: string | undefined;
-      /** The failure's own sentence, or what the list lacks. */
-      readonly message: string;
-    })
+  'poll-suspect': { tasks: number; before: number; durationMs: number; startedAt: number };
+  /**
+   * The first failed or doubted poll of a stretch, and the first of each further class in it. `message`: the failure's own
+   * sentence, or what the list lacks.
+   */
+  'polls-failing': { since: number; class: PollTrouble; code: string | undefined; message: string };
   /** A poll was complete and believed: the stretch is over. */
-  | (Happened & {
-      readonly type: 'polls-recovered';
-      readonly since: number;
-      readonly polls: number;
-      readonly classes: readonly PollTrouble[];
-    })
-  | (Happened & { readonly type: 'list-believed'; readonly tasks: number })
-  /** Several polls in a row did not add up: tasks may be there that no list shows. */
-  | (Happened & {
-      readonly type: 'list-incomplete';
-      readonly since: number;
-      readonly polls: number;
-      readonly tasks: number;
-      /** Those of whose list a call fails; empty: the pages do not fit together. */
-      readonly cloudGroups: readonly string[];
-    })
-  | (Happened & { readonly type: 'list-complete'; readonly since: number })
-  | (Happened & { readonly type: 'status-unknown'; readonly statusText: string; readonly taskId: string })
-  | (Happened & {
-      readonly type: 'storm-started';
-      readonly scope: StormScope;
-      readonly by: StormCause;
-      readonly stopped: number;
-      readonly due: number;
-      readonly failures: number;
-    })
+  'polls-recovered': { since: number; polls: number; classes: readonly PollTrouble[] };
+  'list-believed': { tasks: number };
+  /**
+   * Several polls in a row did not add up: tasks may be there that no list shows. `cloudGroups`: those of whose list a call
+   * fails; empty: the pages do not fit together.
+   */
+  'list-incomplete': { since: number; polls: number; tasks: number; cloudGroups: readonly string[] };
+  'list-complete': { since: number };
+  'status-unknown': { statusText: string; taskId: string };
+  'storm-started': { scope: StormScope; by: StormCause; stopped: number; due: number; failures: number };
   /** What keeps it on changed. Not recorded. */
-  | (Happened & { readonly type: 'storm-changed'; readonly scope: StormScope; readonly by: StormCause })
-  | (Happened & { readonly type: 'storm-ended'; readonly scope: StormScope })
-  | (Happened & {
-      readonly type: 'circuit-opened';
-      readonly circuit: CircuitName;
-      /** Opened by one answer of a class that needs a person. */
-      readonly atOnce: boolean;
-      readonly failure: CallFailure;
-    })
-  | (Happened & { readonly type: 'circuit-probed'; readonly circuit: CircuitName; readonly failure: CallFailure })
-  | (Happened & { readonly type: 'circuit-closed'; readonly circuit: CircuitName })
-  | (Happened & { readonly type: 'restarts-throttled'; readonly failure: CallFailure; readonly until: number })
-  | (Happened & { readonly type: 'action-retired'; readonly from: string; readonly to: string })
+  'storm-changed': { scope: StormScope; by: StormCause };
+  'storm-ended': { scope: StormScope };
+  /** `atOnce`: by one answer of a class that needs a person. */
+  'circuit-opened': { circuit: CircuitName; atOnce: boolean; failure: CallFailure };
+  'circuit-probed': { circuit: CircuitName; failure: CallFailure };
+  'circuit-closed': { circuit: CircuitName };
+  'restarts-throttled': { failure: CallFailure; until: number };
+  'action-retired': { from: string; to: string };
   /** The ledger cannot be written, and nothing is restarted until it can; written down once it can. */
-  | (Happened & { readonly type: 'store-lost'; readonly error: string })
-  | (Happened & { readonly type: 'store-back'; readonly since: number })
+  'store-lost': { error: string };
+  'store-back': { since: number };
   /** Which of the regions in question the cloud takes signatures for. */
-  | (Happened & { readonly type: 'region-found'; readonly region: string })
-  | (Happened & {
-      readonly type: 'hold-added';
-      readonly hold: Hold;
-      /** What it covered when it was set: managed tasks, and how many of them were stopped. */
-      readonly covers?: { readonly tasks: number; readonly stopped: number };
-    })
+  'region-found': { region: string };
+  /** `covers`: when it was set, managed tasks, and how many of them were stopped. */
+  'hold-added': { hold: Hold; covers?: { readonly tasks: number; readonly stopped: number } };
   /** It ends later than it would have. `was`: its end before. */
-  | (Happened & { readonly type: 'hold-extended'; readonly hold: Hold; readonly by: string; readonly was: number })
-  | (Happened & { readonly type: 'hold-removed'; readonly hold: Hold; readonly by: string })
-  | (Happened & { readonly type: 'hold-expired'; readonly hold: Hold })
-  | (Happened & { readonly type: 'owner-gained'; readonly epoch: number })
-  | (Happened & { readonly type: 'owner-lost' })
+  'hold-extended': { hold: Hold; by: string; was: number };
+  'hold-removed': { hold: Hold; by: string };
+  'hold-expired': { hold: Hold };
+  /** `epoch` counts the owners of the account. */
+  'owner-gained': { epoch: number };
+  'owner-lost': object;
   /** Due time and downtime since the last look, by group; not recorded. */
-  | (Happened & {
-      readonly type: 'time-accounted';
-      readonly group: string;
-      readonly expectedMs: number;
-      readonly downtimeMs: number;
-    })
-  /** Another configuration than the last one of which this was said is in force. Of a whole process one account says it. */
-  | (Happened & {
-      readonly type: 'config-changed';
-      readonly hash: string;
-      /** Null: the process began with it. */
-      readonly difference: ConfigDifference | null;
-    })
+  'time-accounted': { group: string; expectedMs: number; downtimeMs: number };
+  /**
+   * Another configuration than the last one of which this was said is in force. Of a whole process one account says it.
+   * `difference` null: the process began with it.
+   */
+  'config-changed': { hash: string; difference: ConfigDifference | null };
   /** A group has matched nothing for ten minutes. */
-  | (Happened & { readonly type: 'group-empty'; readonly group: string });
+  'group-empty': { group: string };
+}
+
+type Told<Facts, Whom> = { readonly [Type in keyof Facts]: { readonly type: Type } & Whom & Readonly<Facts[Type]> };
+type TaskEvents = Told<TaskFacts, TaskHappened> &
+  Told<ManagedFacts, ManagedHappened> &
+  Told<AttemptFacts, AttemptHappened>;
+type Events = TaskEvents & Told<AccountFacts, Happened>;
+
+export type TaskEvent = TaskEvents[keyof TaskEvents];
+export type AttemptEvent = Told<AttemptFacts, AttemptHappened>[keyof AttemptFacts];
+export type EventType = keyof Events;
+export type EventOf<Type extends EventType> = Events[Type];
+export type Event = EventOf<EventType>;
 
 /** By name. */
 export interface Difference {
@@ -285,9 +241,6 @@ export interface StormCause {
 export interface StormScope {
   readonly group: string | undefined;
 }
-
-export type Event = TaskEvent | AccountEvent;
-export type EventType = Event['type'];
 
 /** Not kept as history: they come with every poll. */
 const passing: ReadonlySet<EventType> = new Set([

@@ -1,11 +1,11 @@
 /** What the log says of an event in English, in Chinese: what is told beside the event's name. */
 import { durationText } from '../../domain/words/duration.ts';
-import type { ConfigDifference, Ending, Event, EventType, Hold } from '../../domain/words/events.ts';
+import type { ConfigDifference, Ending, Event, EventOf, EventType, Hold } from '../../domain/words/events.ts';
 import type { seenFailures } from '../../domain/words/failure.ts';
 import { reasonMeanings } from '../../domain/words/reason.ts';
 import type { RestartAnswer } from '../../domain/words/task.ts';
 
-type Words = { readonly [Type in EventType]: (event: Extract<Event, { readonly type: Type }>) => string };
+type Words = { readonly [Type in EventType]: (event: EventOf<Type>) => string };
 
 const endings: Readonly<Record<Ending, string>> = {
   recovered: '重启后恢复',

@@ -1,7 +1,7 @@
 /** What happened, newest first, filterable and live. */
 import { html } from 'hono/html';
 import type { EventView } from '../../domain/views/shown.ts';
-import { type EventType, groupConcerned, isRecordedType } from '../../domain/words/events.ts';
+import { type EventOf, type EventType, groupConcerned, isRecordedType } from '../../domain/words/events.ts';
 import { checked, eventsQuery, queryOf, seqOf, theAddress } from '../inputs.ts';
 import {
   accountFilter,
@@ -180,6 +180,6 @@ function detailsOf({ texts }: Visit, told: EventView): Html {
   return html`${withTimes(texts.eventSentence(told))}${id === undefined ? '' : html` <small>${id}</small>`}`;
 }
 
-type Answer = Extract<EventView['event'], { readonly type: 'restart-answered' }>['answer'];
+type Answer = EventOf<'restart-answered'>['answer'];
 const requestIdOf = (answer: Answer): string | undefined =>
   answer.kind === 'accepted' ? answer.requestId : answer.failure.requestId;
