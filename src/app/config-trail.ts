@@ -15,5 +15,5 @@ export async function writeDownConfig(
   fleet
     .keepers()
     .find(({ ledger }) => ledger.owned)
-    ?.configChanged(hash, difference);
+    ?.learned({ type: 'config-changed', hash, difference });
 }

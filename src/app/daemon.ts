@@ -238,10 +238,12 @@ async function openTheStore(
     const before = trouble;
     trouble = trace.up ? (trace.error ? 'some' : 'none') : 'no restarts';
     if (trouble === before) return;
-    if (before === 'no restarts') for (const keeper of keepers()) keeper.storeBack(lostAt);
+    const owning = keepers().filter(({ ledger }) => ledger.owned);
+    if (before === 'no restarts') for (const keeper of owning) keeper.learned({ type: 'store-back', since: lostAt });
     if (trouble === 'no restarts') {
       lostAt = clock.now();
-      for (const keeper of keepers()) keeper.storeLost(trace.error?.message ?? trace.operation);
+      const error = trace.error?.message ?? trace.operation;
+      for (const keeper of owning) keeper.learned({ type: 'store-lost', error });
     }
     if (trouble === 'none') log.tell('store-recovered', { operation: trace.operation }, 'The store works again.');
     else if (trace.error)

@@ -1,6 +1,6 @@
 /** Holds of all accounts: what one would cover, set, extended, ended. Recurring ones are the file's and stay as it says. */
 import { randomBytes } from 'node:crypto';
-import { addHold, extendHold, maxHolds, maxTitleHolds, removeHold } from '../domain/decide/operator.ts';
+import { maxHolds, maxTitleHolds } from '../domain/decide/operator.ts';
 import { maintenanceHolds } from '../domain/memory/holds.ts';
 import type { HoldRequest, Operations } from '../domain/ports/operations-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
@@ -63,7 +63,7 @@ export function holdOperations({ fleet, clock, following }: HoldsAmong, { keeper
       const now = clock.now();
       const hold = holdOf(request, keeper.account, target, now);
       const { covers } = holdPreview(keeper.situation(), target);
-      await change(keeper, addHold(hold, now, covers));
+      await change(keeper, { type: 'hold-added', at: now, account: keeper.account, hold, covers });
       return hold;
     },
     async extendHold(id, later, by) {
@@ -87,12 +87,12 @@ export function holdOperations({ fleet, clock, following }: HoldsAmong, { keeper
         );
       if (endsAt - now > longestHoldMs) throw new Refusal('bad-request', tooLong);
       const extended = { ...hold, endsAt };
-      await change(keeper, extendHold(extended, was, by, now));
+      await change(keeper, { type: 'hold-extended', at: now, account: keeper.account, hold: extended, by, was });
       return extended;
     },
     async removeHold(id, by) {
       const { keeper, hold } = await named(id);
-      await change(keeper, removeHold(hold, by, clock.now()));
+      await change(keeper, { type: 'hold-removed', at: clock.now(), account: keeper.account, hold, by });
       return hold;
     },
   };

@@ -22,8 +22,9 @@ export function tracesTo(
   return (trace) => {
     metrics.cloud(trace);
     const { account } = trace;
-    if (trace.kind === 'action-retired') fleet()?.keeper(account)?.actionRetired(trace.from, trace.to);
-    if (trace.kind === 'region-found') fleet()?.keeper(account)?.regionFound(trace.region);
+    const keeper = fleet()?.keeper(account);
+    if (trace.kind === 'action-retired') keeper?.learned({ type: 'action-retired', from: trace.from, to: trace.to });
+    if (trace.kind === 'region-found') keeper?.learned({ type: 'region-found', region: trace.region });
     if (trace.kind === 'page-halved' && isNews(`${account} ${trace.pageSize}`))
       log.tell(
         'page-halved',

@@ -19,11 +19,7 @@ export class Journal implements Notes {
   readonly #ledger: Ledger;
   readonly #store: LedgerStore;
   readonly #tell: (event: Event) => void;
-  #events: Event[] = [];
-  #tasks = new Set<string>();
-  #removed = new Set<string>();
-  #holds = new Set<string>();
-  #removedHolds = new Set<string>();
+  #pending = nothing();
   #savedAccount: unknown;
   /** Counts what was noted and what of it is on disk. */
   #noted = 0;
@@ -44,19 +40,19 @@ export class Journal implements Notes {
   }
 
   note(event: Event): void {
+    const pending = this.#pending;
     this.#tell(event);
-    if (isRecorded(event)) this.#events.push(event);
-    if ('taskId' in event) this.#tasks.add(event.taskId);
-    if (event.type === 'hold-added' || event.type === 'hold-extended') this.#holds.add(event.hold.id);
-    if (event.type === 'hold-removed' || event.type === 'hold-expired') this.#removedHolds.add(event.hold.id);
+    if (isRecorded(event)) pending.events.push(event);
+    if ('taskId' in event) pending.tasks.add(event.taskId);
+    if ('hold' in event) pending.holds.add(event.hold.id);
     this.#noted++;
-    if (this.#events.length > maxPendingEvents) this.#events = this.#events.slice(-maxPendingEvents / 2);
+    if (pending.events.length > maxPendingEvents) pending.events = pending.events.slice(-maxPendingEvents / 2);
   }
 
   /** The account's record may have changed as well. */
   touch(changed: readonly string[], removed: readonly string[]): void {
-    for (const taskId of changed) this.#tasks.add(taskId);
-    for (const taskId of removed) this.#removed.add(taskId);
+    for (const taskId of changed) this.#pending.tasks.add(taskId);
+    for (const taskId of removed) this.#pending.tasks.add(taskId);
     if (changed.length + removed.length > 0 || this.#ledger.accountRecord !== this.#savedAccount) this.#noted++;
   }
 
@@ -94,39 +90,44 @@ export class Journal implements Notes {
 
   #take(): LedgerChanges {
     const { tasks, holds, accountRecord } = this.#ledger;
+    const pending = this.#pending;
+    const [writtenTasks, removedTasks] = asTheyStand(tasks, pending.tasks);
+    const [writtenHolds, removedHolds] = asTheyStand(holds, pending.holds);
     const changes: LedgerChanges = {
-      events: this.#events,
-      tasks: valuesOf(tasks, this.#tasks),
-      removedTasks: [...this.#removed].filter((taskId) => !tasks.has(taskId)),
-      holds: valuesOf(holds, this.#holds),
-      removedHolds: [...this.#removedHolds],
+      events: pending.events,
+      tasks: writtenTasks,
+      removedTasks,
+      holds: writtenHolds,
+      removedHolds,
       accountRecord: accountRecord === this.#savedAccount ? undefined : accountRecord,
     };
     this.#savedAccount = accountRecord;
-    this.#events = [];
-    this.#tasks = new Set();
-    this.#removed = new Set();
-    this.#holds = new Set();
-    this.#removedHolds = new Set();
+    this.#pending = nothing();
     return changes;
   }
 
   #putBack(changes: LedgerChanges): void {
-    this.#events = [...changes.events, ...this.#events];
-    for (const { taskId } of changes.tasks) this.#tasks.add(taskId);
-    for (const taskId of changes.removedTasks) this.#removed.add(taskId);
-    for (const { id } of changes.holds) this.#holds.add(id);
-    for (const id of changes.removedHolds) this.#removedHolds.add(id);
+    const pending = this.#pending;
+    pending.events = [...changes.events, ...pending.events];
+    for (const { taskId } of changes.tasks) pending.tasks.add(taskId);
+    for (const taskId of changes.removedTasks) pending.tasks.add(taskId);
+    for (const { id } of changes.holds) pending.holds.add(id);
+    for (const id of changes.removedHolds) pending.holds.add(id);
     if (changes.accountRecord) this.#savedAccount = undefined;
   }
 }
 
-/** A loop, without an array for each key: with 100,000 tasks it is one turn that cannot be cut. */
-function valuesOf<V>(map: ReadonlyMap<string, V>, keys: ReadonlySet<string>): readonly V[] {
-  const values: V[] = [];
+/** Noted and not on disk: events, and the ids of tasks and holds that changed, came or went. */
+const nothing = () => ({ events: [] as Event[], tasks: new Set<string>(), holds: new Set<string>() });
+
+/** What memory has is written, and what it has no longer is removed. A loop: with 100,000 tasks it cannot be cut. */
+function asTheyStand<V>(map: ReadonlyMap<string, V>, keys: ReadonlySet<string>): [written: V[], removed: string[]] {
+  const written: V[] = [];
+  const removed: string[] = [];
   for (const key of keys) {
     const value = map.get(key);
-    if (value !== undefined) values.push(value);
+    if (value === undefined) removed.push(key);
+    else written.push(value);
   }
-  return values;
+  return [written, removed];
 }

@@ -17,7 +17,7 @@ import type { Cloud, KnownItem } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
 import type { OperatorOutcome, OperatorRequest, Owned, Ownership } from '../domain/ports/store-port.ts';
 import type { Schedule } from '../domain/ports/time-port.ts';
-import type { ConfigDifference } from '../domain/words/events.ts';
+import type { EventOf } from '../domain/words/events.ts';
 import type { Policies } from '../domain/words/policy.ts';
 import type { Observation } from '../domain/words/task.ts';
 import { Bell } from './bell.ts';
@@ -45,6 +45,9 @@ interface KeeperOptions extends KeeperSettings, DeskOptions {
   /** Where several processes share the store: has the owner of the account do what an operator asks. */
   readonly elsewhere?: ((request: OperatorRequest) => Promise<OperatorOutcome>) | undefined;
 }
+
+type Learned = 'action-retired' | 'region-found' | 'config-changed' | 'store-lost' | 'store-back';
+type Found = { [Type in Learned]: Omit<EventOf<Type>, 'at' | 'account'> }[Learned];
 
 function followedWords({ hold: { id, author, target }, tasks, groupGone }: Followed): string {
   const group = target.kind === 'group' ? target.group : '';
@@ -409,33 +412,11 @@ export class Keeper {
     this.pollSoon();
   }
 
-  /** The client learned that an action exists no longer; remembered beyond a restart. */
-  actionRetired(from: string, to: string): void {
-    this.#desk.memory.tell({ type: 'action-retired', ...this.#about(), from, to });
-    void this.#desk.commitOrComplain();
-  }
-
-  /** Told now, and written down once that is possible. */
-  storeLost(error: string): void {
-    if (this.ledger.owned) this.#desk.memory.tell({ type: 'store-lost', ...this.#about(), error });
-  }
-
-  storeBack(since: number): void {
-    if (!this.ledger.owned) return;
-    this.#desk.memory.tell({ type: 'store-back', ...this.#about(), since });
-    void this.#desk.commitOrComplain();
-  }
-
-  /** The client learned which region is the right one; remembered beyond a restart. */
-  regionFound(region: string): void {
-    this.#desk.memory.tell({ type: 'region-found', ...this.#about(), region });
-    void this.#desk.commitOrComplain();
-  }
-
-  /** Which configuration is in force is remembered beyond a restart. */
-  configChanged(hash: string, difference: ConfigDifference | null): void {
-    this.#desk.memory.tell({ type: 'config-changed', ...this.#about(), hash, difference });
-    void this.#desk.commitOrComplain();
+  /** What was found out about the account: told now, and remembered beyond a restart. */
+  learned(found: Found): void {
+    this.#desk.memory.tell({ ...this.#about(), ...found });
+    // A store that is lost takes it once it is back.
+    if (found.type !== 'store-lost') void this.#desk.commitOrComplain();
   }
 
   /** While another process owns the account: what that one stored is shown here. */

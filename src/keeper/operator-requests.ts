@@ -1,11 +1,11 @@
 /** What a person on call asks of one account: restart, release, hold. Refused with the rule that forbids it. */
 
-import { operatorRelease, operatorRestart } from '../domain/decide/operator.ts';
+import { operatorRestart } from '../domain/decide/operator.ts';
 import type { TaskRecord } from '../domain/memory/ledger.ts';
 import type { Situation } from '../domain/memory/situation.ts';
 import type { Gate, Permit } from '../domain/ports/gate-port.ts';
 import type { OperatorOutcome, OperatorRequest } from '../domain/ports/store-port.ts';
-import type { Event } from '../domain/words/events.ts';
+import type { Event, EventOf } from '../domain/words/events.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import { shellWord } from '../domain/words/shell-word.ts';
 import type { RestartAnswer } from '../domain/words/task.ts';
@@ -74,10 +74,12 @@ export class OperatorRequests {
   async release(taskId: string, by: string): Promise<void> {
     if (await this.#elsewhere({ kind: 'release', taskId, by })) return;
     this.#mustOwn();
-    await this.#save(operatorRelease(this.#mustKnow(taskId), this.#about(), by));
+    const { group } = this.#mustKnow(taskId);
+    const about = { at: this.#desk.now(), account: this.#desk.account, taskId, group };
+    await this.#save({ ...about, type: 'task-released', by, cause: 'operator' });
   }
 
-  async changeHold(event: Extract<Event, { type: 'hold-added' | 'hold-extended' | 'hold-removed' }>): Promise<void> {
+  async changeHold(event: EventOf<'hold-added' | 'hold-extended' | 'hold-removed'>): Promise<void> {
     if (await this.#elsewhere({ kind: 'hold', event })) return;
     this.#mustOwn();
     await this.#save(event);
@@ -129,10 +131,6 @@ export class OperatorRequests {
       ]);
     }
     this.#options.onChange();
-  }
-
-  #about() {
-    return { at: this.#desk.now(), account: this.#desk.account } as const;
   }
 
   #mustKnow(taskId: string): TaskRecord {

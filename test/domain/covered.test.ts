@@ -1,10 +1,9 @@
 import { expect, test } from 'vitest';
-import { addHold } from '../../src/domain/decide/operator.ts';
 import { situationOf } from '../../src/domain/memory/situation.ts';
 import { holdViews } from '../../src/domain/views/covered.ts';
 import { groupViews } from '../../src/domain/views/views.ts';
 import type { Hold } from '../../src/domain/words/events.ts';
-import { at, item, plainPolicy, policiesOf, Story } from './story.ts';
+import { at, holdAdded, item, plainPolicy, policiesOf, Story } from './story.ts';
 
 const hold = (id: string, target: Hold['target'], endsAt?: number): Hold => ({
   id,
@@ -28,7 +27,7 @@ test('a hold is shown with what it covers now: managed tasks that are listed, an
     hold('unknown', { kind: 'task', taskId: 'x' }),
     hold('over', { kind: 'account' }, at(10)),
   ];
-  story.tell(holds.map((one) => addHold(one, at(0))));
+  story.tell(holds.map((one) => holdAdded(one, at(0))));
   story.list(15, {
     a: 'active',
     b: item('b', 'stopped', { title: '世界杯01' }),
@@ -61,7 +60,7 @@ test('a hold counts for a group only while it covers a task of it', () => {
     hold('ended', { kind: 'task', taskId: 'over' }, at(600)),
     hold('unknown', { kind: 'task', taskId: 'x' }, at(500)),
   ];
-  story.tell(holds.map((one) => addHold(one, at(0))));
+  story.tell(holds.map((one) => holdAdded(one, at(0))));
   const over = item('over', 'ended', { cloudGroup: 'old' });
   story.list(15, { a: 'active', over, later: item('later', 'ended') });
   expect(holdsOf(story)).toEqual([
@@ -70,7 +69,7 @@ test('a hold counts for a group only while it covers a task of it', () => {
     ['empty', 0, null],
   ]);
   // A task of the group ends, and another is no longer listed.
-  story.tell([addHold(hold('b', { kind: 'task', taskId: 'b' }, at(400)), at(20))]);
+  story.tell([holdAdded(hold('b', { kind: 'task', taskId: 'b' }, at(400)), at(20))]);
   story.list(30, { a: 'active', b: 'active', over });
   expect(holdsOf(story)[0]).toEqual(['vip', 3, at(400)]);
   story.list(45, { a: 'active', over });

@@ -1,13 +1,12 @@
 /** Which tasks a hold covers and when: an operator's, planned or not, and the recurring ones of the configuration. */
 import { describe, expect, test } from 'vitest';
-import { addHold, extendHold, removeHold } from '../../src/domain/decide/operator.ts';
 import { situationOf } from '../../src/domain/memory/situation.ts';
 import { holdPreview, holdViews, targetWords } from '../../src/domain/views/covered.ts';
 import { groupViews } from '../../src/domain/views/views.ts';
 import type { Hold } from '../../src/domain/words/events.ts';
 import type { Maintenance, Policies } from '../../src/domain/words/policy.ts';
 import { wallSchedule } from '../../src/settings/schedule.ts';
-import { accepted, at, hours, item, minutes, plainPolicy, policiesOf, Story, tasks } from './story.ts';
+import { accepted, at, holdAdded, hours, item, minutes, plainPolicy, policiesOf, Story, tasks } from './story.ts';
 
 const hold = (target: Hold['target'], more: Partial<Hold> = {}): Hold => ({
   id: 'h1',
@@ -39,7 +38,7 @@ describe('what a hold covers', () => {
   ])('%s', (_what, target, expected) => {
     const story = new Story().list(0, cup);
     const preview = holdPreview(situation(story), target);
-    story.tell([addHold(hold(target), at(0))]);
+    story.tell([holdAdded(hold(target), at(0))]);
     expect(['c1', 'n1'].map((taskId) => reason(story, taskId, 1))).toEqual(expected);
     const held = expected.filter((one) => one === 'held').length;
     expect([preview.covers.tasks, preview.first.length]).toEqual([held, held]);
@@ -55,7 +54,7 @@ describe('when a hold is in force', () => {
     [200, 'restart'],
   ])('planned from 100 s to 200 s: at %i s %s', (seconds, expected) => {
     const story = new Story().list(0, cup);
-    story.tell([addHold(planned, at(0))]);
+    story.tell([holdAdded(planned, at(0))]);
     story.list(90, cup).list(150, cup);
     expect(reason(story, 'c1', seconds)).toBe(expected);
     expect(holdViews(situation(story, seconds)).map(({ inForce }) => inForce)).toEqual(
@@ -65,8 +64,9 @@ describe('when a hold is in force', () => {
 
   test('an extended one ends later, and is told with its end before', () => {
     const story = new Story().list(0, cup);
-    story.tell([addHold(planned, at(0))]);
-    story.tell([extendHold({ ...planned, endsAt: at(300) }, at(200), 'bob', at(150))]);
+    story.tell([holdAdded(planned, at(0))]);
+    const extended = { ...planned, endsAt: at(300) };
+    story.tell([{ type: 'hold-extended', at: at(150), account: 'main', hold: extended, by: 'bob', was: at(200) }]);
     story.list(250, cup);
     expect(reason(story, 'c1', 250)).toBe('held');
     story.list(300, cup);
@@ -81,12 +81,24 @@ describe('when a hold is in force', () => {
 
 describe('a hold that ends releases its tasks in a paced way', () => {
   test.each<[string, (story: Story) => void]>([
-    ['removed', (story) => story.tell([removeHold(hold({ kind: 'group', group: 'vip' }), 'ann', at(300))])],
+    [
+      'removed',
+      (story) =>
+        story.tell([
+          {
+            type: 'hold-removed',
+            at: at(300),
+            account: 'main',
+            hold: hold({ kind: 'group', group: 'vip' }),
+            by: 'ann',
+          },
+        ]),
+    ],
     ['its end came', () => {}],
   ])('%s: three at a time, more as they come up', (_how, end) => {
     const story = new Story();
     const stopped = tasks(60, 'stopped');
-    story.tell([addHold(hold({ kind: 'group', group: 'vip' }, { endsAt: at(300) }), at(0))]);
+    story.tell([holdAdded(hold({ kind: 'group', group: 'vip' }, { endsAt: at(300) }), at(0))]);
     for (let second = 0; second < 300; second += 15) story.list(second, stopped);
     expect(story.send(290, accepted)).toEqual([]);
     end(story);

@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { addHold } from '../../src/domain/decide/operator.ts';
 import { situationOf } from '../../src/domain/memory/situation.ts';
 import { inCommon } from '../../src/domain/views/in-common.ts';
 import type { TaskItem } from '../../src/domain/words/task.ts';
-import { at, type ItemFields, item, plainPolicy, policiesOf, type Shown, Story } from './story.ts';
+import { at, holdAdded, type ItemFields, item, plainPolicy, policiesOf, type Shown, Story } from './story.ts';
 
 const everything = { ...plainPolicy, match: { ...plainPolicy.match, cloudGroup: ['*'] } };
 interface Told {
@@ -90,7 +89,7 @@ describe('who counts', () => {
     const story = new Story(policiesOf(everything));
     const hold = { id: 'h', account: 'main', author: 'a', reason: 'r', createdAt: at(0), endsAt: undefined };
     for (const id of ['t000', 't001'])
-      story.tell([addHold({ ...hold, id, target: { kind: 'task', taskId: id } }, at(0))]);
+      story.tell([holdAdded({ ...hold, id, target: { kind: 'task', taskId: id } }, at(0))]);
     expect(toldOf(sportsDown, { story })).toEqual([]);
   });
   test('observed, unmanaged and ended tasks neither', () => {

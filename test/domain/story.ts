@@ -4,7 +4,7 @@
  */
 
 import { decideAtOnce, regroup, settleByLook } from '../../src/domain/decide/decide.ts';
-import { operatorRelease, operatorRestart } from '../../src/domain/decide/operator.ts';
+import { operatorRestart } from '../../src/domain/decide/operator.ts';
 import { pick } from '../../src/domain/decide/queue.ts';
 import { type Verdict, verdictOf } from '../../src/domain/decide/rules.ts';
 import { answerEvents } from '../../src/domain/learn/circuit.ts';
@@ -25,6 +25,14 @@ export const begin = Date.UTC(2026, 0, 5, 0, 0, 0); // a Monday, 08:00 in Shangh
 export const at = (seconds: number): number => begin + seconds * 1_000;
 export const minutes = (n: number): number => n * 60;
 export const hours = (n: number): number => n * 3_600;
+
+/** An operator sets a hold. */
+export const holdAdded = (hold: Hold, now: number): Event => ({
+  type: 'hold-added',
+  at: now,
+  account: hold.account,
+  hold,
+});
 
 const builtIn = resolvePolicy({});
 
@@ -277,7 +285,9 @@ export class Story {
 
   release(seconds: number, taskId: string): this {
     this.#now = seconds;
-    this.tell([operatorRelease(this.record(taskId), { at: at(seconds), account: 'main' }, 'eve')]);
+    const { group } = this.record(taskId);
+    const about = { at: at(seconds), account: 'main', taskId, group };
+    this.tell([{ ...about, type: 'task-released', by: 'eve', cause: 'operator' }]);
     return this;
   }
 

@@ -206,7 +206,7 @@ export class Process extends Life {
     const { world, clock, begin, unreachable, shuffle } = this.#options;
     const { requestTimeoutMs, pageSize } = configuration;
     const retiredActions = () => retiredActionsOf(this.keeper);
-    const onRetired = (from: string, to: string) => this.keeper.actionRetired(from, to);
+    const onRetired = (from: string, to: string) => this.keeper.learned({ type: 'action-retired', from, to });
     const common = { gate: this.gate, requestTimeoutMs, pageSize, retiredActions };
     if (configuration.client === 'thin') {
       const process = { name: this.name, clock: this.clock, enter: this.enter, alive: () => this.alive };

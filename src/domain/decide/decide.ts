@@ -27,7 +27,7 @@ import {
   type TaskItem,
 } from '../words/task.ts';
 import { inOrder, mayStayQueued } from './queue.ts';
-import { nextShadow, type Verdict, verdictOf } from './rules.ts';
+import { type Verdict, verdictOf } from './rules.ts';
 
 /** A list that lost too many tasks is believed after it has stayed so for this long. */
 const suspectForMs = 15 * 60_000;
@@ -407,10 +407,12 @@ function withheldEvents(record: TaskRecord, verdict: Verdict, situation: Situati
 }
 
 /** What would be sent, if the task were not only observed; an operator's restart is real, and awaited first. */
-function shadowEvents(record: TaskRecord, verdict: Verdict, { ledger, policyOf, now }: Situation): Event[] {
-  const { taskId, group = '', attempt } = record;
-  const policy = policyOf.get(group);
-  if (!policy || attempt || verdict.kind !== 'wait' || verdict.reason !== 'observing') return [];
-  const { n, notBefore } = nextShadow(record, policy);
-  return notBefore <= now ? [{ type: 'restart-shadowed', at: now, account: ledger.account, taskId, group, n }] : [];
+function shadowEvents(
+  { taskId, group = '', attempt }: TaskRecord,
+  verdict: Verdict,
+  { ledger: { account }, now: at }: Situation,
+): Event[] {
+  const objection = verdict.kind === 'wait' && !attempt ? verdict.objection : undefined;
+  if (objection?.kind !== 'observed' || objection.at !== null) return [];
+  return [{ type: 'restart-shadowed', at, account, taskId, group, n: objection.n }];
 }

@@ -1,13 +1,13 @@
-/** What an operator may do, and what forbids it. Each function gives the fact to tell. */
+/** What an operator may do, and what forbids it. */
 
 import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
-import type { Event, Hold } from '../words/events.ts';
+import type { EventOf } from '../words/events.ts';
 import { objectionSentences, reasonMeanings, type Sentences } from '../words/reason.ts';
 import { objections } from './rules.ts';
 
 type OperatorRestart =
-  | { readonly kind: 'intend'; readonly intent: Extract<Event, { type: 'restart-intended' }> }
+  | { readonly kind: 'intend'; readonly intent: EventOf<'restart-intended'> }
   | { readonly kind: 'refused'; readonly why: Sentences };
 
 /** It counts for nothing, and what failed before is forgotten when the cloud has answered it. */
@@ -46,37 +46,8 @@ export function operatorRestart(record: TaskRecord, situation: Situation, by: st
   };
 }
 
-/** Takes a task out of quarantine or abandonment: its attempts are forgotten. */
-export function operatorRelease(
-  { taskId, group }: TaskRecord,
-  about: { readonly at: number; readonly account: string },
-  by: string,
-): Event {
-  return { ...about, type: 'task-released', taskId, group, by, cause: 'operator' };
-}
-
 /** Holds kept at most for one account; more is a mistake of a script. */
 export const maxHolds = 1_000;
 
 /** Each is held against every title at every look. */
 export const maxTitleHolds = 50;
-
-type HoldAdded = Extract<Event, { type: 'hold-added' }>;
-
-export function addHold(hold: Hold, now: number, covers?: HoldAdded['covers']): HoldAdded {
-  return { type: 'hold-added', at: now, account: hold.account, hold, ...(covers && { covers }) };
-}
-
-/** `was`: its end before. */
-export function extendHold(
-  hold: Hold,
-  was: number,
-  by: string,
-  now: number,
-): Extract<Event, { type: 'hold-extended' }> {
-  return { type: 'hold-extended', at: now, account: hold.account, hold, by, was };
-}
-
-export function removeHold(hold: Hold, by: string, now: number): Extract<Event, { type: 'hold-removed' }> {
-  return { type: 'hold-removed', at: now, account: hold.account, hold, by };
-}

@@ -59,7 +59,7 @@ export function probeNotBefore({ taskId, item, group, outage }: TaskRecord, { le
  * Which restart would go for an observed task, and not before when: as far apart as if each were accepted and did not
  * help, so that they tell what healing would cost.
  */
-export function nextShadow(
+function nextShadow(
   { taskId, shadow }: TaskRecord,
   policy: Policy,
 ): { readonly n: number; readonly notBefore: number } {

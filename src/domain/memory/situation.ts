@@ -11,19 +11,22 @@ import { type Unsettled, unsettledByScope } from './windows.ts';
 
 const blindAtLeastMs = 60_000;
 
-/** What holds for the whole account at one moment. Made once for a decision; no rule reads a clock. */
-export interface Situation {
-  readonly ledger: Ledger;
-  readonly policies: Policies;
+export interface Moment {
   /** Unix milliseconds, by this machine. */
   readonly now: number;
-  /** The same moment by the cloud's clock: StartTime, EndTime and hours are judged by it. */
-  readonly cloudNow: CloudTime;
   /** How far the cloud's clock is ahead of ours. */
   readonly clockOffsetMs: number;
   readonly nextPollAt: number;
   /** The present gap between scheduled polls. */
   readonly pollGapMs: number;
+}
+
+/** What holds for the whole account at one moment. Made once for a decision; no rule reads a clock. */
+export interface Situation extends Moment {
+  readonly ledger: Ledger;
+  readonly policies: Policies;
+  /** The same moment by the cloud's clock: StartTime, EndTime and hours are judged by it. */
+  readonly cloudNow: CloudTime;
   readonly policyOf: ReadonlyMap<string, Policy>;
   readonly groupRank: ReadonlyMap<string, number>;
   readonly holds: HoldIndex;
@@ -34,29 +37,20 @@ export interface Situation {
   readonly blindAt: number;
 }
 
-export interface Moment {
-  readonly now: number;
-  readonly clockOffsetMs: number;
-  readonly nextPollAt: number;
-  readonly pollGapMs: number;
-}
-
 export function situationOf(ledger: Ledger, policies: Policies, moment: Moment): Situation {
-  const { now, clockOffsetMs, nextPollAt, pollGapMs } = moment;
+  const { now, clockOffsetMs, pollGapMs } = moment;
+  const cloudNow = byCloud(now, clockOffsetMs);
   const { lastComplete, pollDurationsMs } = ledger.accountRecord;
   const blindAfterMs = Math.max(3 * pollGapMs, 2 * Math.max(0, ...pollDurationsMs), blindAtLeastMs);
   const policyOf = new Map(policies.groups.map((policy) => [policy.name, policy]));
   return {
     ledger,
     policies,
-    now,
-    cloudNow: byCloud(now, clockOffsetMs),
-    clockOffsetMs,
-    nextPollAt,
-    pollGapMs,
+    ...moment,
+    cloudNow,
     policyOf,
     groupRank: new Map(policies.groups.map(({ name }, rank) => [name, rank])),
-    holds: indexHolds(ledger, policies, now, { cloudNow: byCloud(now, clockOffsetMs), clockOffsetMs }),
+    holds: indexHolds(ledger, policies, now, { cloudNow, clockOffsetMs }),
     unsettled: unsettledByScope({ ledger, policyOf, now, pollGapMs }),
     tried: triedIn(ledger),
     blindAt: ledger.fresh || !lastComplete ? Number.NEGATIVE_INFINITY : lastComplete.finishedAt + blindAfterMs,

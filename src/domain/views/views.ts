@@ -1,6 +1,6 @@
 /** What people are shown of the ledger: plain values for the API, the command line, the page and the scrape. */
 
-import { nextShadow, objections, verdictOf } from '../decide/rules.ts';
+import { objections, verdictOf } from '../decide/rules.ts';
 import { downSince, dueSince, givenUp, hasEnded, isListed, isStopped, stateOf } from '../memory/condition.ts';
 import { covers } from '../memory/holds.ts';
 import {
@@ -32,7 +32,7 @@ function nothingToDo({ goneAt, item, outage }: TaskRecord): string {
     : 'It runs: there is nothing to restart.';
 }
 
-function verdictView(record: TaskRecord, policy: Policy | undefined, situation: Situation): VerdictView {
+function verdictView(record: TaskRecord, situation: Situation): VerdictView {
   const verdict = verdictOf(record, situation);
   if (verdict.kind === 'none') return { kind: 'none', sentence: nothingToDo(record) };
   if (verdict.kind === 'restart')
@@ -40,9 +40,7 @@ function verdictView(record: TaskRecord, policy: Policy | undefined, situation: 
   const { kind, reason, objection } = verdict;
   const sentence = `It is not restarted: ${objectionSentence(objection)}.`;
   const view = { kind, reason, until: orNever(verdict.until), sentence };
-  if (!policy || reason !== 'observing') return view;
-  const { n, notBefore } = nextShadow(record, policy);
-  return { ...view, wouldGo: { n, at: notBefore > situation.now ? notBefore : null } };
+  return objection.kind === 'observed' ? { ...view, wouldGo: { n: objection.n, at: objection.at } } : view;
 }
 
 export function taskView(record: TaskRecord, situation: Situation): TaskView {
@@ -80,7 +78,7 @@ export function taskView(record: TaskRecord, situation: Situation): TaskView {
       phase: attempt?.phase.kind ?? null,
     },
     givenUp: (policy && givenUp(record, policy)?.stage) ?? null,
-    verdict: verdictView(record, policy, situation),
+    verdict: verdictView(record, situation),
   };
 }
 
