@@ -8,9 +8,10 @@
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { parse } from 'hono/utils/cookie';
+import type { Ask } from './between-threads.ts';
 import { Denial } from './problem.ts';
 
-export const scopes = ['read', 'operate', 'admin'] as const;
+const scopes = ['read', 'operate', 'admin'] as const;
 export type Scope = (typeof scopes)[number];
 
 /** What a route needs: `nothing` is open to everybody. */
@@ -22,31 +23,22 @@ export interface AccessToken {
   readonly token: string;
 }
 
-export type Door = 'listen' | 'socket';
-
 export type Caller =
   | { readonly kind: 'socket' }
   | { readonly kind: 'token'; readonly name: string }
   | { readonly kind: 'anyone' };
 
-export interface Credentials {
-  readonly authorization: string | undefined;
-  readonly cookie: string | undefined;
-  readonly origin: string | undefined;
-  readonly host: string | undefined;
-}
-
 /** Gives back who asks, or throws the denial: 401 who are you, 403 not you. */
 export function admit(
   need: Need,
-  door: Door,
-  { authorization, cookie, origin, host }: Credentials,
+  { door, headers }: Pick<Ask, 'door' | 'headers'>,
   tokens: readonly AccessToken[],
   externalUrl: string | undefined,
 ): Caller {
   if (door === 'socket') return { kind: 'socket' };
   if (need === 'nothing') return { kind: 'anyone' };
   if (tokens.length === 0) {
+    admitHost(headers, externalUrl);
     if (need === 'read') return { kind: 'anyone' };
     throw new Denial(
       'no-tokens-configured',
@@ -57,8 +49,8 @@ export function admit(
       ],
     );
   }
-  const token = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
-  const known = token === undefined ? signedIn(cookie, tokens) : findToken(token, tokens);
+  const token = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
+  const known = token === undefined ? signedIn(headers.cookie, tokens) : findToken(token, tokens);
   if (!known) {
     throw new Denial(
       token === undefined ? 'no-token' : 'unknown-token',
@@ -79,7 +71,7 @@ export function admit(
       ['Use a token of that scope.', '请用有该权限的令牌。'],
     );
   }
-  if (token === undefined && need !== 'read') admitOrigin(origin, host, externalUrl);
+  if (token === undefined && need !== 'read') admitOrigin(headers, externalUrl);
   return { kind: 'token', name: known.name };
 }
 
@@ -87,11 +79,7 @@ export function admit(
  * A browser sends the cookie whatever page asks, but says which page that is, and no page can forge that. Asked only for
  * requests that change something.
  */
-export function admitOrigin(
-  origin: string | undefined,
-  host: string | undefined,
-  externalUrl: string | undefined,
-): void {
+export function admitOrigin({ origin, host }: Ask['headers'], externalUrl: string | undefined): void {
   const from = origin === undefined ? undefined : URL.parse(origin);
   const own = externalUrl === undefined ? undefined : URL.parse(externalUrl);
   if (from && (from.host === host || from.origin === own?.origin)) return;
@@ -132,14 +120,8 @@ const ours = /^(?:localhost|.+\.localhost|\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\
  * in a browser inside the network can give its own name our address, and would read whatever the browser can reach.
  * What is open to everybody (health, metrics) is asked for by every name that a monitoring has for it.
  */
-export function admitHost(
-  need: Need,
-  door: Door,
-  host: string | undefined,
-  tokens: readonly AccessToken[],
-  externalUrl: string | undefined,
-): void {
-  if (door === 'socket' || need === 'nothing' || tokens.length > 0 || host === undefined) return;
+function admitHost({ host }: Ask['headers'], externalUrl: string | undefined): void {
+  if (host === undefined) return;
   const name = URL.parse(`http://${host}`)?.hostname;
   const own = externalUrl === undefined ? undefined : URL.parse(externalUrl)?.hostname;
   if (name !== undefined && (ours.test(name) || name === own)) return;

@@ -5,14 +5,14 @@
  */
 import type { Clock } from '../domain/ports/time-port.ts';
 import { createApi } from './api.ts';
-import type { ApiOptions, AppOptions } from './app-options.ts';
-import { type Answer, type Ask, streamHeader } from './between-threads.ts';
+import type { AppOptions } from './app-options.ts';
+import { type Answer, type Ask, healthPaths } from './between-threads.ts';
 import { createTurns, type WebLane } from './turns.ts';
 
 /** A flood at the doors writes no more lines than this; the next line says how many there were. */
 const refusedToldEveryMs = 1_000;
 
-const health: ReadonlySet<string> = new Set(['/-/healthy', '/livez', '/-/ready', '/readyz']);
+const health: ReadonlySet<string> = new Set(healthPaths);
 
 export function createAnswering(options: AppOptions): (ask: Ask) => Promise<Answer> {
   const api = createApi(options);
@@ -24,8 +24,7 @@ export function createAnswering(options: AppOptions): (ask: Ask) => Promise<Answ
     if (status === 401 || status === 403 || (status === 404 && handler.startsWith('/hooks/')))
       tellRefused(ask, handler, status);
     const body = typeof written.body === 'string' ? new TextEncoder().encode(written.body) : written.body;
-    const { [streamHeader]: joined, ...headers } = written.headers;
-    return { handler, status, headers, body, ...(joined === undefined ? {} : { joined: JSON.parse(joined) }) };
+    return { ...written, handler, body };
   };
   return (ask) =>
     ask.method === 'GET' && health.has(ask.target) ? answer(ask) : turns(laneOf(ask), () => answer(ask));
@@ -33,7 +32,7 @@ export function createAnswering(options: AppOptions): (ask: Ask) => Promise<Answ
 
 const laneOf = ({ door, target }: Ask): WebLane => (target === '/metrics' ? 'scrape' : door);
 
-function refusalsTo(log: ApiOptions['log'], clock: Clock) {
+function refusalsTo(log: AppOptions['log'], clock: Clock) {
   let toldAt = Number.NEGATIVE_INFINITY;
   let untold = 0;
   return ({ method, from }: Ask, handler: string, status: number): void => {

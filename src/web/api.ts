@@ -9,12 +9,13 @@ import { TrieRouter } from 'hono/router/trie-router';
 import { tryDecodeURIComponent } from 'hono/utils/url';
 import type { Sentences } from '../domain/words/reason.ts';
 import { Refusal } from '../domain/words/refusal.ts';
-import { admit, admitHost, type Caller, type Credentials } from './access.ts';
+import { admit } from './access.ts';
 import type { AppOptions } from './app-options.ts';
 import { type Ask, maxBodyBytes, type Written } from './between-threads.ts';
 import { type PageRoute, pageRoutes } from './page/addresses.ts';
 import { Denial, noSuchAddress, problemOf, problemType } from './problem.ts';
-import { type Behind, type Reply, type Route, routes } from './routes.ts';
+import { json, type Route } from './route.ts';
+import { routes } from './routes.ts';
 
 /** Longest address that is looked at, in characters. */
 const maxPathLength = 4_096;
@@ -28,87 +29,75 @@ interface Found {
 }
 
 export function createApi(options: AppOptions): Api {
-  const behind: Behind = {
-    ...options,
-    // Nobody pays for the schemas of answers until somebody asks for them.
-    openapi: async () => (await import('./openapi.ts')).describeApi(routes, options.version, options.externalUrl),
-  };
   const router = new TrieRouter<Route | PageRoute>();
   for (const route of [...routes, ...pageRoutes])
     router.add(route.method.toUpperCase(), route.path.replace(/\{(\w+)\}/g, ':$1'), route);
 
-  const find = (method: string, path: string): Found => {
-    const [at, params] = router.match(method, path)[0][0] ?? [];
-    if (!at || path.length > maxPathLength) throw unknownAddress(method, path);
-    const decoded = Object.entries(params ?? {}).map(([name, value]) => [name, tryDecodeURIComponent(String(value))]);
-    return { at, params: Object.fromEntries(decoded) };
-  };
-  const call = async (ask: Ask, url: URL): Promise<Written> => {
-    const { at, params } = find(ask.method, url.pathname);
-    const admitted = (): Caller => {
-      const { door, headers } = ask;
-      admitHost(at.need, door, headers.host, options.tokens(), options.externalUrl);
-      return admit(at.need, door, credentialsOf(headers), options.tokens(), options.externalUrl);
-    };
+  /** What the address has, one for each method. */
+  const findAll = (path: string): readonly Found[] =>
+    path.length > maxPathLength
+      ? []
+      : ['GET', 'POST', 'DELETE'].flatMap((method) =>
+          router.match(method, path)[0].map(([at, params]) => ({ at, params: decoded(params) })),
+        );
+
+  async function answer(ask: Ask, url: URL, found: Found | undefined, others: readonly Found[]): Promise<Written> {
+    if (!found) throw unknownAddress(ask.method, others);
+    const { at, params } = found;
+    // First who, then what: a stranger learns nothing from what is wrong with a request.
+    const caller = admit(at.need, ask, options.tokens(), options.externalUrl);
+    const query = singleQuery(url);
     if ('run' in at) {
-      // First who, then what: a stranger learns nothing from what is wrong with a request.
-      const caller = admitted();
       const body = at.body ? readJson(ask) : {};
-      const lastEventId = ask.headers['last-event-id'];
-      return writtenOf(await at.run(behind, { caller, params, query: singleQuery(url), body, lastEventId }));
+      return at.run(options, { caller, params, query, body, lastEventId: ask.headers['last-event-id'] });
     }
-    const { answerVisit, denyVisit } = await import('./page/visits.ts');
-    const visiting = { options, ask, url, params };
-    try {
-      const caller = admitted();
-      const query = singleQuery(url);
-      const body = ask.method === 'POST' ? new TextDecoder().decode(bounded(ask)) : '';
-      return await answerVisit(at.name, { ...visiting, caller, query, body });
-    } catch (error) {
-      if (error instanceof Denial) return denyVisit({ ...visiting, ...stranger }, error);
-      throw error;
-    }
-  };
-  const failed = async (ask: Ask, url: URL, denial: Denial): Promise<Written> => {
-    if (!isForPeople(url, ask.headers.accept)) return failedWith(denial);
+    const { answerVisit } = await import('./page/visits.ts');
+    return answerVisit(at.name, { ...options, ask, url, params, caller, query, form: readForm(ask) });
+  }
+
+  async function fail(ask: Ask, url: URL, found: Found | undefined, error: unknown): Promise<Written> {
+    const denial = denialOf(error);
+    const isVisit = found && 'name' in found.at && denial.status !== 500;
+    if (!isVisit && !isForPeople(url, ask.headers.accept)) return failedWith(denial);
     try {
       const { denyVisit } = await import('./page/visits.ts');
-      return await denyVisit({ options, ask, url, params: {}, ...stranger }, denial);
+      return await denyVisit({ ...options, ask, url, ...stranger }, error instanceof Refusal ? error : denial);
     } catch {
       // What made the page fail can keep it from saying so.
       return failedWith(denial);
     }
-  };
+  }
+
   return async (ask) => {
     const url = urlOf(ask);
-    const route = routeAt(url.pathname);
-    const written = await call(ask, url).catch((error: unknown) => {
-      const denial = denialOf(error);
-      if (denial.status === 500) {
+    const all = findAll(url.pathname);
+    const found = all.find(({ at }) => at.method === ask.method.toLowerCase());
+    const path = (found ?? all[0])?.at.path ?? 'none';
+    const written = await answer(ask, url, found, all).catch((error: unknown) => {
+      if (denialOf(error).status === 500) {
         const { method } = ask;
-        const fields = { method, route, error: String(error) };
-        options.log.tell('request-failed', fields, `${method} ${route} failed`);
+        const fields = { method, route: path, error: String(error) };
+        options.log.tell('request-failed', fields, `${method} ${path} failed`);
       }
-      return failed(ask, url, denial);
+      return fail(ask, url, found, error);
     });
-    return { handler: route, written };
+    return { handler: path, written: { ...written, headers: { ...safe, ...written.headers } } };
   };
 }
+
+const decoded = (params: Readonly<Record<string, string | number>>) =>
+  Object.fromEntries(Object.entries(params).map(([name, value]) => [name, tryDecodeURIComponent(String(value))]));
 
 /** A target that is none, such as that of `OPTIONS *`, becomes an address that nothing answers to. */
 const urlOf = ({ target }: Ask): URL =>
   (target.startsWith('/') ? URL.parse(`http://relaykeeper${target}`) : null) ?? new URL('http://relaykeeper/*');
 
 /** Who may not come in asks for nothing. */
-const stranger = { caller: { kind: 'anyone' }, query: {}, body: '' } as const;
+const stranger = { caller: { kind: 'anyone' }, params: {}, query: {}, form: {} } as const;
 
 /** A browser opens it, and what is below it is no program's. */
 const isForPeople = ({ pathname }: URL, accept = ''): boolean =>
   !/^\/(?:api|hooks|-)\//.test(pathname) && /\btext\/html\b/.test(accept);
-
-/** The route, not the address: a hook's address holds its token. */
-const routeAt = (path: string): string =>
-  [...routes, ...pageRoutes].find((route) => matches(route, path))?.path ?? 'none';
 
 function denialOf(error: unknown): Denial {
   if (error instanceof Denial) return error;
@@ -133,21 +122,15 @@ const hints: Readonly<Record<Refusal['code'], Sentences>> = {
   ],
 };
 
-function unknownAddress(method: string, path: string): Denial {
-  const others = [...routes, ...pageRoutes]
-    .filter((route) => matches(route, path))
-    .map((route) => route.method.toUpperCase());
-  if (others.length > 0)
-    return new Denial(
-      'wrong-method',
-      [`${method} is not possible here`, `这里不能用 ${method}`],
-      [`Possible: ${others.join(', ')}.`, `可以用：${others.join('、')}。`],
-    );
-  return noSuchAddress();
+function unknownAddress(method: string, others: readonly Found[]): Denial {
+  if (others.length === 0) return noSuchAddress();
+  const possible = others.map(({ at }) => at.method.toUpperCase());
+  return new Denial(
+    'wrong-method',
+    [`${method} is not possible here`, `这里不能用 ${method}`],
+    [`Possible: ${possible.join(', ')}.`, `可以用：${possible.join('、')}。`],
+  );
 }
-
-const matches = (route: Pick<Route, 'path'>, path: string) =>
-  path.length <= maxPathLength && new RegExp(`^${route.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(path);
 
 /** A name that is given twice is a mistake of the client, not a list. */
 function singleQuery({ searchParams }: URL): Readonly<Record<string, string>> {
@@ -186,6 +169,14 @@ function readJson(ask: Ask): unknown {
   }
 }
 
+/** The fields of a form; of anything else none. */
+function readForm(ask: Ask): Readonly<Record<string, string>> {
+  if (ask.method !== 'POST') return {};
+  const sent = new TextDecoder().decode(bounded(ask));
+  const isForm = /^application\/x-www-form-urlencoded\s*(;|$)/i.test(ask.headers['content-type'] ?? '');
+  return isForm ? Object.fromEntries(new URLSearchParams(sent)) : {};
+}
+
 /** The doors read no more than one byte beyond the bound. */
 function bounded({ body = new Uint8Array() }: Ask): Uint8Array {
   if (body.length > maxBodyBytes)
@@ -197,14 +188,7 @@ function bounded({ body = new Uint8Array() }: Ask): Uint8Array {
   return body;
 }
 
-const credentialsOf = ({ authorization, cookie, origin, host }: Ask['headers']): Credentials => ({
-  authorization,
-  cookie,
-  origin,
-  host,
-});
-
-/** Nothing here may be cached, framed, sniffed or run: there is not one script. */
+/** Nothing may be cached, framed, sniffed or run; a page allows what is its own. */
 const safe = {
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
@@ -212,20 +196,12 @@ const safe = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 } as const;
 
-function writtenOf(reply: Reply): Written {
-  const { status, headers } = reply;
-  if ('text' in reply)
-    return { status, headers: { ...safe, 'content-type': reply.contentType, ...headers }, body: reply.text };
-  const type = 'application/json; charset=utf-8';
-  return { status, headers: { ...safe, 'content-type': type, ...headers }, body: `${JSON.stringify(reply.json)}\n` };
-}
-
 function failedWith(denial: Denial): Written {
   const { status, hint } = denial;
-  const headers = {
-    'content-type': problemType,
+  const { headers, ...written } = json(problemOf(denial), status, problemType);
+  const more = {
     ...(status === 401 ? { 'www-authenticate': 'Bearer realm="relaykeeper"' } : {}),
     ...(status === 405 ? { allow: hint.replace('Possible: ', '').replace('.', '') } : {}),
   };
-  return writtenOf({ status, json: problemOf(denial), headers });
+  return { ...written, headers: { ...headers, ...more } };
 }

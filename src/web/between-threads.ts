@@ -3,7 +3,8 @@
  * sees a connection.
  */
 import type { EventQuery } from '../domain/ports/store-port.ts';
-import type { Door } from './access.ts';
+
+export type Door = 'listen' | 'socket';
 
 /** Largest body that is read. The longest hold is far below. */
 export const maxBodyBytes = 16 * 1024;
@@ -25,19 +26,19 @@ export interface Written {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array<ArrayBuffer>;
+  /** The body is only the beginning: what happens from then on follows. */
+  readonly joined?: Joined;
 }
 
 export interface Answer extends Written {
   /** The route that answered, for the count. */
   readonly handler: string;
   readonly body: Uint8Array<ArrayBuffer>;
-  /** The body is only the beginning: what happens from then on follows. */
-  readonly joined?: Joined;
 }
 
 export const streamPath = '/api/v1/events/stream';
-/** Carries `Joined` from the route to the thread of the doors, and no further. */
-export const streamHeader = 'x-joined';
+/** Answered at once, to everybody, and the same to each. */
+export const healthPaths = ['/-/healthy', '/livez', '/-/ready', '/readyz'] as const;
 
 /** Which events a listener wants, and the last one it has. */
 export interface Joined {
@@ -70,33 +71,34 @@ export interface KeyPair {
   readonly key: Uint8Array;
 }
 
-export interface Limits {
+export const defaultLimits = {
   /** From the first byte to the end of the headers, of the whole request, and of a TLS handshake. */
-  readonly headersMs: number;
-  readonly requestMs: number;
+  headersMs: 10_000,
+  requestMs: 20_000,
   /** How long a connection is kept open between requests: longer than a scrape interval. */
-  readonly keepAliveMs: number;
+  keepAliveMs: 75_000,
   /** Without a byte in either direction; longer than an operator's restart takes. */
-  readonly silenceMs: number;
+  silenceMs: 180_000,
   /** How often the deadlines of requests are looked at. */
-  readonly checkEveryMs: number;
+  checkEveryMs: 2_000,
   /** On one door, and of one address on it. A newcomer takes the place of the one without progress for longest. */
-  readonly connections: number;
-  readonly connectionsOfAddress: number;
+  connections: 512,
+  connectionsOfAddress: 256,
   /** Requests that one connection may send ahead of its answers; the last of them closes it. */
-  readonly pipelined: number;
+  pipelined: 8,
   /** Different requests with the main thread, on one door and of one address: identical ones count once. */
-  readonly asked: number;
-  readonly askedOfAddress: number;
+  asked: 64,
+  askedOfAddress: 32,
   /** Answers that wait to be read, in bytes; one that several clients read counts once. */
-  readonly unreadBytes: number;
+  unreadBytes: 16 * 1024 * 1024,
   /** Seconds in which an answer must have been read. */
-  readonly readWithinSeconds: number;
+  readWithinSeconds: 60,
   /** Listeners to events at one time, in all and of one address, and after how long each has to come again. */
-  readonly streams: number;
-  readonly streamsOfAddress: number;
-  readonly streamSeconds: number;
-}
+  streams: 256,
+  streamsOfAddress: 200,
+  streamSeconds: 900,
+};
+export type Limits = Readonly<typeof defaultLimits>;
 
 export interface DoorsOptions {
   readonly host: string;
@@ -111,8 +113,7 @@ export type FromDoors =
   | { readonly kind: 'refused'; readonly door: Door; readonly code: string }
   | { readonly kind: 'ask'; readonly id: number; readonly ask: Ask; readonly counts: readonly Count[] }
   | { readonly kind: 'listening'; readonly listeners: number }
-  | { readonly kind: 'trouble'; readonly error: string }
-  | { readonly kind: 'closed' };
+  | { readonly kind: 'trouble'; readonly error: string };
 
 export type ToDoors =
   | { readonly kind: 'answer'; readonly id: number; readonly answer: Answer }

@@ -1,10 +1,9 @@
 /** Which statuses each address can answer with: described in openapi.json, and counted from 0 on. */
 import type { Count } from './between-threads.ts';
 import { pageRoutes } from './page/addresses.ts';
-import type { Route } from './routes.ts';
+import type { Route } from './route.ts';
 
-export const goodStatusOf = ({ path, method }: Pick<Route, 'path' | 'method'>): number =>
-  path === '/api/v1/holds' && method === 'post' ? 201 : 200;
+export const goodStatusOf = ({ status = 200 }: Route): number => status;
 
 export function otherStatusesOf({ query, body, need, others }: Route): Readonly<Record<number, string>> {
   const wrong: Record<number, string> = query || body ? { 400: 'Query or body is wrong: the detail says where' } : {};

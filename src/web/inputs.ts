@@ -1,7 +1,7 @@
 /** What may stand in queries and bodies, as schemas: requests are checked by them and openapi.json is made from them. */
 
 import { z } from 'zod';
-import type { HoldRequest, Later } from '../domain/ports/operations-port.ts';
+import type { HoldRequest, Later, Operations } from '../domain/ports/operations-port.ts';
 import { durationMs } from '../domain/words/duration.ts';
 import { reasons, type Sentences } from '../domain/words/reason.ts';
 import { taskStates } from '../domain/words/task.ts';
@@ -54,6 +54,7 @@ const holdFor = z
   .refine((text) => holdLengthMs(durationMs(text)), {
     error: wrong.duration[0],
   })
+  .transform(durationMs)
   .meta({ description: 'How long, such as 30m or 1d12h; absent: until it is removed', examples: ['2h'] });
 
 export const accountQuery = z.strictObject({ account: name.optional() });
@@ -68,13 +69,12 @@ const wholeNumber = (least: number, most: number) =>
 /** The longest page of tasks, and what is given if nobody says: about 350 kB, 15 ms of the main thread. */
 const mostTasks = 500;
 
-/** `most` parts at most; the same number as at least, unless it is given. */
-function cursorOfParts(least: number, most = least) {
-  const parts = z.array(z.string()).min(least).max(most);
-  return z
+/** Where a page begins: after the names of the last one of the page before, as clients carry them. */
+const cursorOfParts = <Parts extends z.ZodType>(parts: Parts) =>
+  z
     .string()
     .max(1_000)
-    .transform((text, context): readonly string[] => {
+    .transform((text, context): z.output<Parts> => {
       try {
         return parts.parse(JSON.parse(Buffer.from(text, 'base64url').toString()));
       } catch {
@@ -84,46 +84,44 @@ function cursorOfParts(least: number, most = least) {
     })
     .optional()
     .meta({ description: 'From the rel="next" address in the `Link` header of the previous page' });
-}
+export const cursorOf = (last: readonly string[]): string => Buffer.from(JSON.stringify(last)).toString('base64url');
 
-export const tasksQuery = z.strictObject({
-  account: name.optional(),
-  group: name.optional(),
-  state: z
-    .enum([...taskStates, 'down'])
-    .optional()
-    .meta({ description: '`down`: it should run, and does not' }),
-  reason: z.enum(reasons).optional().meta({ description: 'Why it is not restarted' }),
-  search: name.optional().meta({ description: 'Part of title, id or cloud group, in either case' }),
-  limit: wholeNumber(1, mostTasks)
-    .default(mostTasks)
-    .meta({ description: `How many, up to ${mostTasks}, which is the default` }),
-  cursor: cursorOfParts(2),
-});
+const flag = z.literal('true').transform(() => true as const);
+
+export const tasksQuery = z
+  .strictObject({
+    account: name.optional(),
+    group: name.optional(),
+    state: z
+      .enum([...taskStates, 'down'])
+      .optional()
+      .meta({ description: '`down`: it should run, and does not' }),
+    reason: z.enum(reasons).optional().meta({ description: 'Why it is not restarted' }),
+    search: name.optional().meta({ description: 'Part of title, id or cloud group, in either case' }),
+    limit: wholeNumber(1, mostTasks)
+      .default(mostTasks)
+      .meta({ description: `How many, up to ${mostTasks}, which is the default` }),
+    cursor: cursorOfParts(z.tuple([z.string(), z.string()])),
+  })
+  .transform(({ cursor, ...query }) => ({ ...query, after: cursor && { account: cursor[0], taskId: cursor[1] } }));
 
 export const listQuery = z.strictObject({
   limit: wholeNumber(1, mostTasks).default(mostTasks),
-  cursor: cursorOfParts(1, 2),
+  cursor: cursorOfParts(z.array(z.string()).min(1).max(2)),
 });
 
-/** Where the next page begins, as clients carry it: the names of the last one of this. */
-export const cursorOf = (last: readonly string[]): string => Buffer.from(JSON.stringify(last)).toString('base64url');
-
 /** A query string with its question mark, of what is given. */
-export function queryOf(values: Readonly<Record<string, string | number | undefined>>): string {
+export function queryOf(
+  values: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>,
+): string {
   const given = Object.entries(values).flatMap(([name, value]) =>
-    value === undefined || value === '' ? [] : [`${name}=${encodeURIComponent(value)}`],
+    value === undefined || value === '' ? [] : [`${name}=${encodeURIComponent(String(value))}`],
   );
   return given.length === 0 ? '' : `?${given.join('&')}`;
 }
 
-/** Behind which task a page begins; undefined: it is the first. */
-export const afterOf = ([account, taskId]: readonly string[] = []) =>
-  account !== undefined && taskId !== undefined ? { account, taskId } : undefined;
-
 /** The number of an event that a client names. */
-export const seqOf = (cursor: readonly string[] | undefined): number | undefined =>
-  cursor?.[0] !== undefined && /^\d{1,15}$/.test(cursor[0]) ? Number(cursor[0]) : undefined;
+export const seqOf = (named = ''): number | undefined => (/^\d{1,15}$/.test(named) ? Number(named) : undefined);
 
 const aboutEvents = {
   account: name.optional(),
@@ -133,6 +131,7 @@ const aboutEvents = {
     .regex(/^[a-z-]+(,[a-z-]+)*$/, {
       error: wrong.types[0],
     })
+    .transform((types) => types.split(','))
     .optional()
     .meta({ description: 'Only these types, commas between' }),
 };
@@ -140,25 +139,34 @@ const aboutEvents = {
 /** What a stream of events can be narrowed to. */
 export const streamQuery = z.strictObject(aboutEvents);
 
-export const eventsQuery = z.strictObject({
-  ...aboutEvents,
-  cursor: cursorOfParts(1),
-  since: wholeNumber(0, Number.MAX_SAFE_INTEGER)
-    .optional()
-    .meta({ description: 'Only events since then, Unix milliseconds' }),
-  changes: z.literal('true').optional().meta({
-    description:
-      'Only what people changed: holds, edits, restarts and releases that an operator asked for, the configuration',
-  }),
-  besides: z
-    .literal('true')
-    .optional()
-    .meta({ description: 'With `task`: also what happened to its account and group, and holds over it' }),
-  before: wholeNumber(1, Number.MAX_SAFE_INTEGER).optional().meta({ description: 'Only events with a smaller number' }),
-  limit: wholeNumber(1, mostEvents)
-    .default(100)
-    .meta({ description: `How many, up to ${mostEvents}; 100 if absent` }),
-});
+export const eventsQuery = z
+  .strictObject({
+    ...aboutEvents,
+    cursor: cursorOfParts(z.tuple([z.string()])),
+    since: wholeNumber(0, Number.MAX_SAFE_INTEGER)
+      .optional()
+      .meta({ description: 'Only events since then, Unix milliseconds' }),
+    changes: flag.optional().meta({
+      description:
+        'Only what people changed: holds, edits, restarts and releases that an operator asked for, the configuration',
+    }),
+    besides: flag
+      .optional()
+      .meta({ description: 'With `task`: also what happened to its account and group, and holds over it' }),
+    before: wholeNumber(1, Number.MAX_SAFE_INTEGER)
+      .optional()
+      .meta({ description: 'Only events with a smaller number' }),
+    limit: wholeNumber(1, mostEvents)
+      .default(100)
+      .meta({ description: `How many, up to ${mostEvents}; 100 if absent` }),
+  })
+  .transform(({ cursor, before = seqOf(cursor?.[0]), ...query }) => ({ ...query, before }));
+
+/** As the daemon is asked: a task by its id, whatever it was called. */
+export const eventsAsked = <Query extends z.output<typeof streamQuery>>(
+  { taskIdOf }: Pick<Operations, 'taskIdOf'>,
+  { task, type, ...query }: Query,
+) => ({ ...query, taskId: task && taskIdOf(task, query.account), types: type });
 
 const by = prose(64)
   .optional()
@@ -190,22 +198,20 @@ export const holdBody = z
     for: holdFor.optional(),
     forMs: z.int().min(1_000).max(longestHoldMs).optional().meta({ description: 'The same in milliseconds' }),
   })
-  .refine((body) => body.for === undefined || body.forMs === undefined, { error: 'give `for` or `forMs`, not both' });
-
-/** The length of a hold, milliseconds; undefined: until it is removed. */
-export const holdMs = (body: z.output<typeof holdBody>): number | undefined =>
-  body.for === undefined ? body.forMs : durationMs(body.for);
+  .refine((body) => body.for === undefined || body.forMs === undefined, { error: 'give `for` or `forMs`, not both' })
+  .transform(({ for: length, forMs = length, by, author = by, ...hold }) => ({ ...hold, forMs, author }));
 
 export const extendBody = z
   .strictObject({
-    for: holdFor.optional().meta({ description: 'How much later than its end, such as 30m' }),
+    for: holdFor.optional().meta({ description: 'How much later than its end, such as 30m', examples: ['2h'] }),
     endsAt: z.int().min(0).optional().meta({ description: 'Until when, Unix milliseconds' }),
     by,
   })
-  .refine((body) => (body.for === undefined) !== (body.endsAt === undefined), { error: 'give `for` or `endsAt`' });
-
-export const laterOf = (body: z.output<typeof extendBody>): Later =>
-  body.endsAt === undefined ? { forMs: durationMs(body.for ?? '') ?? 0 } : { endsAt: body.endsAt };
+  .refine((body) => (body.for === undefined) !== (body.endsAt === undefined), { error: 'give `for` or `endsAt`' })
+  .transform(({ for: forMs = 0, endsAt, by }): { by?: string; later: Later } => ({
+    by,
+    later: endsAt === undefined ? { forMs } : { endsAt },
+  }));
 
 /** What a hold would be on; exactly one besides `account`. */
 export const previewQuery = z
@@ -218,9 +224,11 @@ export const previewQuery = z
   })
   .refine(({ account: _, ...given }) => Object.values(given).filter((one) => one !== undefined).length === 1, {
     error: 'give one of `task`, `group`, `title` and `all`',
-  });
+  })
+  .transform((query) => ({ account: query.account, target: targetOf(query) }));
 
-export function targetOf({ task, group, title }: z.output<typeof previewQuery>): HoldRequest['target'] {
+function targetOf(query: Readonly<Partial<Record<'task' | 'group' | 'title', string>>>): HoldRequest['target'] {
+  const { task, group, title } = query;
   if (task !== undefined) return { kind: 'task', taskId: task };
   if (group !== undefined) return { kind: 'group', group };
   return title === undefined ? { kind: 'account' } : { kind: 'title', title };

@@ -4,7 +4,7 @@ import { reasonMeanings, reasons } from '../domain/words/reason.ts';
 import { answers } from './answers.ts';
 import { goodStatusOf, otherStatusesOf } from './foreseen.ts';
 import { taskId } from './inputs.ts';
-import type { Route } from './routes.ts';
+import type { Route } from './route.ts';
 
 const reason = {
   oneOf: reasons.map((name) => ({ const: name, description: reasonMeanings[name].means })),

@@ -1,151 +1,32 @@
 /**
- * Every address of the daemon in one table: what it needs, what it takes, what it answers. The app and openapi.json
- * are both made from it. What is asked goes through `Operations`; nothing is decided here.
+ * Every address of the API in one table: what it needs, what it takes, what it answers. The app and openapi.json are
+ * both made from it. What is asked goes through `Operations`; nothing is decided here.
  */
-import { z } from 'zod';
-import type { Operations } from '../domain/ports/operations-port.ts';
-import { authorOf, type Caller, type Need } from './access.ts';
-import type { AnswerName } from './answers.ts';
-import { type Joined, streamHeader, streamPath } from './between-threads.ts';
-import type { Happenings } from './happenings.ts';
+import { authorOf } from './access.ts';
+import { streamPath } from './between-threads.ts';
 import {
   accountQuery,
-  afterOf,
   byQuery,
   checked,
-  cursorOf,
+  eventsAsked,
   eventsQuery,
   extendBody,
   holdBody,
-  holdMs,
-  laterOf,
   listQuery,
   previewQuery,
-  queryOf,
   releaseBody,
   restartBody,
   seqOf,
   streamQuery,
-  targetOf,
   taskId,
   tasksQuery,
 } from './inputs.ts';
-import type { Past } from './page/past.ts';
 import { Denial, problemOf, problemType } from './problem.ts';
+import { json, page, type Route, route, sliced, text } from './route.ts';
 
-export interface Behind {
-  readonly operations: Operations;
-  readonly renderMetrics: () => Promise<string>;
-  /** For links, and the name under which a browser may come where there are no tokens. */
-  readonly externalUrl: string | undefined;
-  /** What a person types on this machine, for hints. */
-  readonly program: string;
-  readonly openapi: () => Promise<unknown>;
-  readonly happenings: Happenings;
-  readonly past: Pick<Past, 'samples'>;
-}
-
-export type Reply =
-  | { readonly status: number; readonly json: unknown; readonly headers?: Readonly<Record<string, string>> }
-  | {
-      readonly status: number;
-      readonly text: string;
-      readonly contentType: string;
-      readonly headers?: Readonly<Record<string, string>>;
-    };
-
-/** A request as it came: not yet checked. */
-export interface Asked {
-  readonly caller: Caller;
-  readonly params: Readonly<Record<string, string>>;
-  readonly query: Readonly<Record<string, string>>;
-  /** `{}` if there was none. */
-  readonly body: unknown;
-  /** What a browser says when it comes back to a stream. */
-  readonly lastEventId: string | undefined;
-}
-
-export interface Route {
-  readonly method: 'get' | 'post' | 'delete';
-  /** Parameters in braces. */
-  readonly path: string;
-  readonly need: Need;
-  readonly summary: string;
-  readonly query?: z.ZodType;
-  readonly body?: z.ZodType;
-  readonly answer: string;
-  /** Its schema, by its name in openapi.json; `[]` behind it: a list. */
-  readonly schema?: AnswerName | `${AnswerName}[]`;
-  /** Other statuses that this route can give besides those that all share. */
-  readonly others?: Readonly<Record<number, string>>;
-  readonly run: (behind: Behind, asked: Asked) => Promise<Reply> | Reply;
-}
-
-/** Ties the schemas to the types that `run` gets. */
-function route<Query extends z.ZodType = z.ZodUnknown, Body extends z.ZodType = z.ZodUnknown>(
-  method: Route['method'],
-  path: string,
-  need: Need,
-  spec: Pick<Route, 'summary' | 'answer' | 'schema' | 'others'> & {
-    readonly query?: Query;
-    readonly body?: Body;
-    readonly run: (
-      behind: Behind,
-      asked: Pick<Asked, 'caller' | 'params' | 'lastEventId'> & {
-        readonly query: z.output<Query>;
-        readonly body: z.output<Body>;
-      },
-    ) => Promise<Reply> | Reply;
-  },
-): Route {
-  const query = spec.query ?? (z.strictObject({}) as unknown as Query);
-  const body = spec.body ?? (z.unknown() as unknown as Body);
-  return {
-    ...spec,
-    method,
-    path,
-    need,
-    run: (behind, asked) =>
-      spec.run(behind, {
-        ...asked,
-        query: checked(query, asked.query, ['the query', '查询']),
-        body: checked(body, asked.body, ['the body', '内容']),
-      }),
-  };
-}
-
-const json = (value: unknown, status = 200): Reply => ({ status, json: value });
-const text = (value: string, status = 200, contentType = 'text/plain; charset=utf-8'): Reply => ({
-  status,
-  text: value,
-  contentType,
-});
 const idOf = (params: Readonly<Record<string, string>>) => checked(taskId, params.id, ['the id', 'ID']);
 
 const paged = 'the header `Link` has the address of the next page, if there is one';
-
-/** One page of a list, and the way to the next (RFC 8288): without a path, so that it holds behind every prefix. */
-const page = (
-  items: readonly unknown[],
-  query: Readonly<Record<string, string | number | undefined>>,
-  last: readonly string[] | undefined,
-): Reply =>
-  last
-    ? { ...json(items), headers: { link: `<${queryOf({ ...query, cursor: cursorOf(last) })}>; rel="next"` } }
-    : json(items);
-
-/** A list that is there as a whole; one whose last is gone begins again. */
-function sliced<T>(
-  all: readonly T[],
-  { limit, cursor }: { readonly limit: number; readonly cursor?: readonly string[] },
-  keyOf: (item: T) => readonly string[],
-): Reply {
-  const isLast = (item: T) => keyOf(item).join('\n') === cursor?.join('\n');
-  const from = all.findIndex(isLast) + 1;
-  const items = all.slice(from, from + limit);
-  const last = items.at(-1);
-  return page(items, { limit }, last && from + limit < all.length ? keyOf(last) : undefined);
-}
 
 const notFound = { 404: 'No such task' } as const;
 const refusable = { ...notFound, 409: 'Refused: the error says why' } as const;
@@ -185,7 +66,7 @@ const changes: readonly Route[] = [
       if (result.ok) return json(result);
       const hint = 'The configuration in force is unchanged. Try the file with: relaykeeper check';
       const problem = problemOf({ code: 'bad-configuration', message: result.errors.join('\n'), hint });
-      return { ...json({ ...problem, ...result }, 400), headers: { 'content-type': problemType } };
+      return json({ ...problem, ...result }, 400, problemType);
     },
   }),
   route('post', '/hooks/{account}/{token}', 'nothing', {
@@ -219,10 +100,11 @@ const reading: readonly Route[] = [
     query: tasksQuery,
     answer: `Tasks; ${paged}`,
     schema: 'TaskView[]',
-    run: ({ operations }, { query: { cursor, ...query } }) => {
-      const { tasks, more } = operations.tasks({ ...query, after: afterOf(cursor) });
+    run: ({ operations }, { query }) => {
+      const { tasks, more } = operations.tasks(query);
+      const { after: _, ...same } = query;
       const last = tasks.at(-1);
-      return page(tasks, query, more && last ? [last.account, last.taskId] : undefined);
+      return page(tasks, same, more && last ? [last.account, last.taskId] : undefined);
     },
   }),
   route('get', '/api/v1/tasks/{id}', 'read', {
@@ -239,16 +121,11 @@ const reading: readonly Route[] = [
     answer: `Events; ${paged}`,
     schema: 'EventView[]',
     others: { 404: 'No such account, group or task', 409: 'Several tasks are called so: the error lists them' },
-    run: async ({ operations }, { query: { cursor, ...query } }) => {
-      const { account, group, task, type, before = seqOf(cursor), since, limit } = query;
-      const besides = query.besides === 'true' || undefined;
-      const changes = query.changes === 'true' || undefined;
-      const taskId = task && operations.taskIdOf(task, account);
-      const wanted = { account, group, taskId, types: type?.split(','), before, since, changes, besides, limit };
-      const events = await operations.events(wanted);
-      const last = events.at(-1);
+    run: async ({ operations }, { query }) => {
+      const events = await operations.events(eventsAsked(operations, query));
       const { before: _, ...same } = query;
-      return page(events, same, last && events.length === limit ? [String(last.seq)] : undefined);
+      const last = events.at(-1);
+      return page(events, same, last && events.length === query.limit ? [String(last.seq)] : undefined);
     },
   }),
   route('get', streamPath, 'read', {
@@ -256,11 +133,10 @@ const reading: readonly Route[] = [
     query: streamQuery,
     answer: 'text/event-stream: `data` is an EventView, `id` its number; an event `gap` stands for what is not sent',
     others: { 503: 'Too many clients are listening already' },
-    run: async ({ happenings, operations }, { query: { account, group, task, type }, lastEventId }) => {
-      const filter = { account, group, taskId: task && operations.taskIdOf(task, account), types: type?.split(',') };
-      const { backlog, upTo } = await happenings.join(filter, seqOf([lastEventId ?? '']));
-      const headers = { [streamHeader]: JSON.stringify({ filter, upTo } satisfies Joined) };
-      return { ...text(backlog, 200, 'text/event-stream; charset=utf-8'), headers };
+    run: async ({ happenings, operations }, { query, lastEventId }) => {
+      const filter = eventsAsked(operations, query);
+      const { backlog, upTo } = await happenings.join(filter, seqOf(lastEventId));
+      return { ...text(backlog, 200, 'text/event-stream; charset=utf-8'), joined: { filter, upTo } };
     },
   }),
   route('get', '/api/v1/holds', 'read', {
@@ -276,8 +152,7 @@ const reading: readonly Route[] = [
     answer: 'How many tasks, and some of them, stopped ones first',
     schema: 'HoldPreview',
     others: notFound,
-    run: ({ operations }, { query }) =>
-      json(operations.previewHold({ account: query.account, target: targetOf(query) })),
+    run: ({ operations }, { query }) => json(operations.previewHold(query)),
   }),
   route('get', '/api/v1/groups', 'read', {
     summary: 'Groups, one entry for each account that they match',
@@ -309,7 +184,9 @@ const reading: readonly Route[] = [
   route('get', '/api/v1/openapi.json', 'read', {
     summary: 'This description',
     answer: 'OpenAPI 3.1',
-    run: async ({ openapi }) => json(await openapi()),
+    // Nobody pays for the schemas of answers until somebody asks for them.
+    run: async ({ version, externalUrl }) =>
+      json((await import('./openapi.ts')).describeApi(routes, version, externalUrl)),
   }),
 ];
 
@@ -323,7 +200,7 @@ const operating: readonly Route[] = [
     run: async ({ operations }, { params, body, caller }) =>
       json(
         await operations.restart(idOf(params), {
-          account: body.account,
+          ...body,
           by: authorOf(caller, body.by),
           force: body.force ?? false,
         }),
@@ -336,19 +213,17 @@ const operating: readonly Route[] = [
     schema: 'TaskView',
     others: refusable,
     run: async ({ operations }, { params, body, caller }) =>
-      json(await operations.release(idOf(params), { account: body.account, by: authorOf(caller, body.by) })),
+      json(await operations.release(idOf(params), { ...body, by: authorOf(caller, body.by) })),
   }),
   route('post', '/api/v1/holds', 'operate', {
     summary: 'Sets a hold: nothing that it covers is restarted until it ends',
     body: holdBody,
     answer: 'The hold',
     schema: 'Hold',
+    status: 201,
     others: refusable,
-    run: async ({ operations }, { body, caller }) => {
-      const { account, target, reason, startsAt } = body;
-      const author = authorOf(caller, body.author ?? body.by);
-      return json(await operations.addHold({ account, target, author, reason, startsAt, forMs: holdMs(body) }), 201);
-    },
+    run: async ({ operations }, { body, caller }) =>
+      json(await operations.addHold({ ...body, author: authorOf(caller, body.author) }), 201),
   }),
   route('post', '/api/v1/holds/{id}/extend', 'operate', {
     summary: 'Lets a hold end later; the id may be a beginning that no other has',
@@ -357,7 +232,7 @@ const operating: readonly Route[] = [
     schema: 'Hold',
     others: { 404: 'No such hold', 409: 'Refused: the error says why' },
     run: async ({ operations }, { params, body, caller }) =>
-      json(await operations.extendHold(idOf(params), laterOf(body), authorOf(caller, body.by))),
+      json(await operations.extendHold(idOf(params), body.later, authorOf(caller, body.by))),
   }),
   route('delete', '/api/v1/holds/{id}', 'operate', {
     summary: 'Ends a hold now; the id may be a unique beginning of it',

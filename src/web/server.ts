@@ -2,10 +2,9 @@
  * The web as the daemon has it: the doors in their thread, and behind them the app, which gets a bounded share of this
  * one.
  */
-import type { Clock } from '../domain/ports/time-port.ts';
 import { createAnswering } from './answering.ts';
-import type { ApiOptions } from './app-options.ts';
-import type { Count, Limits } from './between-threads.ts';
+import type { AppOptions } from './app-options.ts';
+import { type Count, defaultLimits, type Limits } from './between-threads.ts';
 import { type Behind, openDoors } from './doors-opening.ts';
 import { foreseenAnswers, foreseenVisits } from './foreseen.ts';
 import { createHappenings } from './happenings.ts';
@@ -18,12 +17,11 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-export interface WebOptions extends ApiOptions {
+export interface WebOptions extends Omit<AppOptions, 'happenings' | 'encrypted' | 'startedAt'> {
   readonly listen: ListenAddress;
   /** Path of the unix socket; undefined: none. */
   readonly socket: string | undefined;
   readonly tls: TlsFiles | undefined;
-  readonly clock: Clock;
   /** Told how many requests were answered how, before the metrics are asked for. */
   readonly onCount?: (count: Count) => void;
   /** Bounds, for tests. */
@@ -37,24 +35,6 @@ export interface Web {
   /** Takes no new requests, finishes those under way, and cuts what is left after `withinMs`. */
   close(withinMs: number): Promise<void>;
 }
-
-const defaultLimits: Limits = {
-  headersMs: 10_000,
-  requestMs: 20_000,
-  keepAliveMs: 75_000,
-  silenceMs: 180_000,
-  checkEveryMs: 2_000,
-  connections: 512,
-  connectionsOfAddress: 256,
-  pipelined: 8,
-  asked: 64,
-  askedOfAddress: 32,
-  unreadBytes: 16 * 1024 * 1024,
-  readWithinSeconds: 60,
-  streams: 256,
-  streamsOfAddress: 200,
-  streamSeconds: 900,
-};
 
 /** A thread that ends by itself is a mistake of ours, or ran out of memory. */
 const reopenAfterMs = 1_000;

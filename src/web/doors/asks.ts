@@ -4,7 +4,7 @@
  * A client whose request is already being answered waits for the next answer, not for that one: an answer is never older
  * than its request.
  */
-import type { Answer, Ask, Limits } from '../between-threads.ts';
+import { type Answer, type Ask, healthPaths, type Limits } from '../between-threads.ts';
 
 type Take = (answer: Answer) => void;
 
@@ -22,7 +22,7 @@ export interface Asks {
 }
 
 /** Public, and the same for every client. */
-const forAll: ReadonlySet<string> = new Set(['/metrics', '/-/healthy', '/livez', '/-/ready', '/readyz']);
+const forAll: ReadonlySet<string> = new Set(['/metrics', ...healthPaths]);
 
 export function createAsks({ asked, askedOfAddress }: Limits, send: (id: number, ask: Ask) => void): Asks {
   const lines = new Map<number, Line>();

@@ -52,10 +52,7 @@ export async function runDoors(port: MessagePort, options: DoorsOptions, turn: T
       case 'close':
         shared.closing = true;
         shared.streams.end();
-        void closeServers(servers).then(() => {
-          say({ kind: 'closed' });
-          port.close();
-        });
+        void closeServers(servers).then(() => port.close());
         return;
       case 'cut':
         for (const { server } of servers) server.closeAllConnections();

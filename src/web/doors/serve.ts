@@ -1,7 +1,7 @@
 /** One request: its body is read, the main thread is asked, the answer is written out. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Door } from '../access.ts';
-import { type Answer, type Ask, type Joined, maxBodyBytes } from '../between-threads.ts';
+
+import { type Answer, type Ask, type Door, type Joined, maxBodyBytes } from '../between-threads.ts';
 import { problemOf, problemType } from '../problem.ts';
 import type { Asks } from './asks.ts';
 import type { Counts } from './counts.ts';

@@ -1,8 +1,7 @@
 /** The servers behind the doors, as Node has them: made with their deadlines, opened, closed. */
 import type { Server } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
-import type { Door } from '../access.ts';
-import type { DoorsOptions, FromDoors, KeyPair, Limits } from '../between-threads.ts';
+import type { Door, DoorsOptions, FromDoors, KeyPair, Limits } from '../between-threads.ts';
 import { codeOf } from '../problem.ts';
 
 /** Not imported: an import reads all exports, WebSocket among them, and that loads Node's fetch, 4 MiB in each thread. */

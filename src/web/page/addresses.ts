@@ -1,43 +1,17 @@
 /** The addresses of the page, as the API has its own. What answers at them is loaded when somebody opens one. */
 import type { Need } from '../access.ts';
 
-export interface PageRoute {
-  readonly method: 'get' | 'post';
+const at = <Name extends string>(method: 'get' | 'post', path: string, name: Name, need: Need) => ({
+  method,
   /** Parameters in braces. */
-  readonly path: string;
-  readonly need: Need;
-  readonly name: PageName;
-}
-
-export type PageName =
-  | 'home'
-  | 'tasks'
-  | 'task'
-  | 'restart'
-  | 'release'
-  | 'groups'
-  | 'holds'
-  | 'add-hold'
-  | 'remove-hold'
-  | 'extend-hold'
-  | 'events'
-  | 'configuration'
-  | 'runbooks'
-  | 'sign-in'
-  | 'signing-in'
-  | 'sign-out'
-  | 'language'
-  | 'asset';
-
-const get = (path: string, name: PageName, need: Need = 'read'): PageRoute => ({ method: 'get', path, need, name });
-const post = (path: string, name: PageName, need: Need = 'operate'): PageRoute => ({
-  method: 'post',
   path,
-  need,
   name,
+  need,
 });
+const get = <Name extends string>(path: string, name: Name, need: Need = 'read') => at('get', path, name, need);
+const post = <Name extends string>(path: string, name: Name, need: Need = 'operate') => at('post', path, name, need);
 
-export const pageRoutes: readonly PageRoute[] = [
+export const pageRoutes = [
   get('/', 'home'),
   get('/tasks', 'tasks'),
   get('/tasks/{account}/{id}', 'task'),
@@ -57,3 +31,6 @@ export const pageRoutes: readonly PageRoute[] = [
   post('/language', 'language', 'nothing'),
   get('/assets/{file}', 'asset', 'nothing'),
 ];
+
+export type PageRoute = (typeof pageRoutes)[number];
+export type PageName = PageRoute['name'];

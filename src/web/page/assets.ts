@@ -24,7 +24,6 @@ export async function assetOf(name: string): Promise<Written> {
   if (!asset) throw noSuchAddress();
   const headers = {
     'content-type': asset.type,
-    'x-content-type-options': 'nosniff',
     // Its address changes with each start.
     'cache-control': 'public, max-age=31536000, immutable',
   };

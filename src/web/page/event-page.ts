@@ -2,7 +2,7 @@
 import { html } from 'hono/html';
 import type { EventView } from '../../domain/views/shown.ts';
 import { type EventOf, type EventType, groupConcerned, isRecordedType } from '../../domain/words/events.ts';
-import { checked, eventsQuery, queryOf, seqOf, theAddress } from '../inputs.ts';
+import { checked, eventsAsked, eventsQuery, queryOf, theAddress } from '../inputs.ts';
 import {
   accountFilter,
   filled,
@@ -44,16 +44,7 @@ export async function eventsPage(visit: Visit): Promise<Page> {
   const { texts, base, operations } = visit;
   const asked = filled(visit.query);
   const query = checked(eventsQuery, { limit: String(onePage), ...asked }, theAddress);
-  const { account, group, task, type, before = seqOf(query.cursor), limit } = query;
-  const changes = query.changes === 'true' || undefined;
-  const about = {
-    account,
-    group,
-    taskId: task && operations.taskIdOf(task, account),
-    types: type?.split(','),
-    changes,
-  };
-  const events = await historyOf(visit, { ...about, before, limit });
+  const events = await historyOf(visit, eventsAsked(operations, query));
   const last = events?.at(-1);
   const to = (change: Readonly<Record<string, string | undefined>>) =>
     `${base}/events${queryOf({ ...asked, ...change })}`;
@@ -67,7 +58,7 @@ ${renewed(
   visit,
   html`${events ? eventTable(visit, events) : noHistory(visit)}
 <p>${asked.before === undefined ? '' : html`<a href="${to({ before: undefined })}">${texts.newest}</a> `}${
-    last && events?.length === limit ? html`<a href="${to({ before: String(last.seq) })}">${texts.older}</a>` : ''
+    last && events?.length === query.limit ? html`<a href="${to({ before: String(last.seq) })}">${texts.older}</a>` : ''
   }</p>`,
 )}`,
   };

@@ -1,21 +1,21 @@
 /** What every page has around it: head, navigation, language, who is signed in; and the small pieces that all use. */
 import { html } from 'hono/html';
-import type { Operations } from '../../domain/ports/operations-port.ts';
+import type { EventsAsked } from '../../domain/ports/operations-port.ts';
 import type { EventView, StatusView } from '../../domain/views/shown.ts';
 import type { Hold } from '../../domain/words/events.ts';
 import { Refusal } from '../../domain/words/refusal.ts';
+import type { AppOptions } from '../app-options.ts';
+import type { Ask } from '../between-threads.ts';
 import type { Texts } from './texts.ts';
 
 export type Html = ReturnType<typeof html>;
 
-export interface Visit {
-  readonly operations: Operations;
+export interface Visit extends AppOptions {
+  readonly ask: Ask;
   readonly texts: Texts;
   readonly lang: 'en' | 'zh';
   /** In front of every address: empty, or the path of `externalUrl`. */
   readonly base: string;
-  /** What a person types on this machine. */
-  readonly program: string;
   /** Path and query of this page. */
   readonly here: string;
   readonly signedInAs: string | undefined;
@@ -27,8 +27,6 @@ export interface Visit {
   readonly form: Readonly<Record<string, string>>;
   /** Unix milliseconds. */
   readonly now: number;
-  /** Changes when the daemon starts, so that browsers fetch what may have changed. */
-  readonly startedAt: number;
 }
 
 export interface Page {
@@ -156,10 +154,7 @@ export const tableOf = <T>(visit: Visit, label: string, items: readonly T[], col
       )}</tbody></table></div>`;
 
 /** Undefined: the store fails, and what is in memory is shown without. */
-export async function historyOf(
-  { operations }: Visit,
-  query: Parameters<Operations['events']>[0],
-): Promise<readonly EventView[] | undefined> {
+export async function historyOf({ operations }: Visit, query: EventsAsked): Promise<readonly EventView[] | undefined> {
   try {
     return await operations.events(query);
   } catch (error) {

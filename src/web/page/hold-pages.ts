@@ -2,7 +2,7 @@
 import { html } from 'hono/html';
 import type { HoldView, StatusView } from '../../domain/views/shown.ts';
 import { durationMs, durationText } from '../../domain/words/duration.ts';
-import { checked, extendBody, holdBody, holdMs, laterOf, theForm } from '../inputs.ts';
+import { checked, extendBody, holdBody, theForm } from '../inputs.ts';
 import { Denial } from '../problem.ts';
 import { storyOf } from './event-page.ts';
 import {
@@ -169,19 +169,11 @@ ${['target', 'task', 'in', 'for', 'reason'].map((name) => html`<input type="hidd
   };
 }
 
-export async function addHold(visit: Visit): Promise<void> {
-  const body = requestOf(visit);
-  const { account, target, reason, startsAt } = body;
-  await visit.operations.addHold({ account, target, reason, author: visit.author, startsAt, forMs: holdMs(body) });
+export const addHold = (visit: Visit) => visit.operations.addHold({ ...requestOf(visit), author: visit.author });
+
+export function extendHold({ operations, params, form, author }: Visit) {
+  const { later } = checked(extendBody, { for: form.for ?? longer }, theForm);
+  return operations.extendHold(params.id ?? '', later, author);
 }
 
-const idOf = ({ params }: Visit): string => params.id ?? '';
-
-export async function extendHold(visit: Visit): Promise<void> {
-  const body = checked(extendBody, { for: visit.form.for ?? longer }, theForm);
-  await visit.operations.extendHold(idOf(visit), laterOf(body), visit.author);
-}
-
-export async function removeHold(visit: Visit): Promise<void> {
-  await visit.operations.removeHold(idOf(visit), visit.author);
-}
+export const removeHold = ({ operations, params, author }: Visit) => operations.removeHold(params.id ?? '', author);

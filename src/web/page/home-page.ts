@@ -23,7 +23,6 @@ import {
   type Visit,
   withTimes,
 } from './frame.ts';
-import type { Sample } from './past.ts';
 import { chartsOf } from './past-charts.ts';
 
 /** So many that are down are shown. */
@@ -31,7 +30,7 @@ const shown = 50;
 /** Of those that end soon. */
 const endingShown = 10;
 
-export function homePage(visit: Visit, past: readonly Sample[]): Page {
+export function homePage(visit: Visit): Page {
   const { texts, operations } = visit;
   const status = operations.status();
   const down = downTasks(operations.snapshot(shown));
@@ -51,7 +50,7 @@ ${down.length > 0 ? html`<section><h2>${texts.tasksDown}</h2>${downTable(visit, 
 ${endingOf(visit, status)}
 <section><h2>${texts.accounts}</h2>${accountTable(visit, status)}</section>`,
     )}
-<section><h2>${texts.lastHours}</h2>${chartsOf(visit, past)}</section>
+<section><h2>${texts.lastHours}</h2>${chartsOf(visit, visit.past.samples())}</section>
 <footer><small>relaykeeper ${status.version} · ${texts.startedAt} ${timeOf(status.startedAt)}</small></footer>`,
   };
 }

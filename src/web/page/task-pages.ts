@@ -4,7 +4,7 @@ import { html } from 'hono/html';
 import type { ExplainView, RuleView, TaskView } from '../../domain/views/shown.ts';
 import { isOver, troublesOf } from '../../domain/views/trouble.ts';
 import { durationText } from '../../domain/words/duration.ts';
-import { afterOf, checked, cursorOf, queryOf, tasksQuery, theAddress } from '../inputs.ts';
+import { checked, cursorOf, queryOf, tasksQuery, theAddress } from '../inputs.ts';
 import { storyOf } from './event-page.ts';
 import {
   accountFilter,
@@ -33,8 +33,7 @@ const mostTold = 100;
 export function tasksPage(visit: Visit): Page {
   const { texts, operations, base } = visit;
   const asked = filled(visit.query);
-  const { cursor, ...query } = checked(tasksQuery, { limit: String(onePage), ...asked }, theAddress);
-  const { tasks, more } = operations.tasks({ ...query, after: afterOf(cursor) });
+  const { tasks, more } = operations.tasks(checked(tasksQuery, { limit: String(onePage), ...asked }, theAddress));
   const last = tasks.at(-1);
   const { groups, accounts } = operations.status();
   return {

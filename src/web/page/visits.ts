@@ -6,7 +6,7 @@ import { Refusal } from '../../domain/words/refusal.ts';
 import { admitOrigin, authorOf, type Caller, type Scope, sessionCookie, signedIn, signIn } from '../access.ts';
 import type { AppOptions } from '../app-options.ts';
 import type { Ask, Written } from '../between-threads.ts';
-import { Denial, problems } from '../problem.ts';
+import { type Denial, problems } from '../problem.ts';
 import type { PageName } from './addresses.ts';
 import { assetOf } from './assets.ts';
 import { answerWords } from './chinese-events.ts';
@@ -20,71 +20,55 @@ import { runbooksPage } from './runbooks-page.ts';
 import { taskPage, tasksPage } from './task-pages.ts';
 import { chinese, english } from './texts.ts';
 
-interface Visiting {
-  readonly options: AppOptions;
+interface Visiting extends AppOptions {
   readonly ask: Ask;
   readonly url: URL;
   readonly caller: Caller;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, string>>;
-  readonly body: string;
+  readonly form: Readonly<Record<string, string>>;
 }
 
 const languageCookie = 'relaykeeper-language';
 const languages = { en: english, zh: chinese } as const;
 
-/** Scripts, styles and connections of our own only; nothing inline, nothing that a text could become. */
-const safe = {
-  'cache-control': 'no-store',
-  'x-content-type-options': 'nosniff',
-  // With no-referrer a browser would not say from which page a form comes.
-  'referrer-policy': 'same-origin',
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-} as const;
+/** Where a form leads. */
+interface Elsewhere {
+  readonly to: string;
+  readonly setCookie?: string;
+}
 
-/** Throws only what is no answer to a person: a mistake of ours. */
 export async function answerVisit(name: PageName, visiting: Visiting): Promise<Written> {
   if (name === 'asset') return assetOf(visiting.params.file ?? '');
   const visit = visitOf(visiting);
-  try {
-    return await answers[name](visit, visiting);
-  } catch (error) {
-    if (!(error instanceof Denial || error instanceof Refusal)) throw error;
-    return failedPage(visit, error, visiting);
-  }
+  const answer = await answers[name](visit);
+  return 'to' in answer ? seeOther(visit.base + answer.to, answer.setCookie) : pageResponse(visit, answer);
 }
 
 /** For who may not come in: the way to sign in, or what is wrong. */
-export async function denyVisit(visiting: Visiting, denial: Denial): Promise<Written> {
+export async function denyVisit(visiting: Visiting, error: Denial | Refusal): Promise<Written> {
   const visit = visitOf(visiting);
-  if (denial.status !== 401) return failedPage(visit, denial, visiting);
-  return seeOther(`${visit.base}/sign-in?to=${encodeURIComponent(visit.here)}`);
+  if (problems[error.code].status === 401)
+    return seeOther(`${visit.base}/sign-in?to=${encodeURIComponent(visit.here)}`);
+  return pageResponse(visit, failedPage(visit, error));
 }
 
-function visitOf({ options, ask, url, caller, params, query, body }: Visiting): Visit {
-  const { operations, externalUrl, program } = options;
-  const { headers } = ask;
-  const { cookie: cookies } = headers;
-  const tokens = options.tokens();
-  const known = signedIn(cookies, tokens);
-  const lang = languageOf(parse(cookies ?? '', languageCookie)[languageCookie], headers['accept-language']);
+function visitOf({ caller, url, ...visiting }: Visiting): Visit {
+  const { externalUrl, ask, tokens, clock } = visiting;
+  const { cookie: cookies, 'accept-language': accepted } = ask.headers;
+  const known = signedIn(cookies, tokens());
+  const lang = languageOf(parse(cookies ?? '', languageCookie)[languageCookie], accepted);
   return {
-    operations,
+    ...visiting,
     texts: languages[lang],
     lang,
     base: externalUrl === undefined ? '' : new URL(externalUrl).pathname.replace(/\/+$/, ''),
-    program,
     here: hereOf(ask, url),
     signedInAs: known?.name,
     mayOperate: caller.kind === 'socket' || mayOperate(known?.scope),
-    hasTokens: tokens.length > 0,
+    hasTokens: tokens().length > 0,
     author: authorOf(caller, undefined),
-    params,
-    query,
-    form: formOf(ask, body),
-    now: options.clock.now(),
-    startedAt: options.startedAt,
+    now: clock.now(),
   };
 }
 
@@ -102,28 +86,18 @@ function languageOf(chosen: string | undefined, accepted = ''): 'en' | 'zh' {
   return wanted.find((tag) => tag in languages) === 'zh' ? 'zh' : 'en';
 }
 
-function formOf({ headers }: Ask, body: string): Readonly<Record<string, string>> {
-  const isForm = /^application\/x-www-form-urlencoded\s*(;|$)/i.test(headers['content-type'] ?? '');
-  return isForm ? Object.fromEntries(new URLSearchParams(body)) : {};
-}
+type Answering = (visit: Visit) => Page | Elsewhere | Promise<Page | Elsewhere>;
 
-type Answering = (visit: Visit, visiting: Visiting) => Written | Promise<Written>;
-
-const shown =
-  (page: (visit: Visit, visiting: Visiting) => Page | Promise<Page>): Answering =>
-  async (visit, visiting) =>
-    pageResponse(visit, await page(visit, visiting));
-
-const answers = {
-  home: shown((visit, { options }) => homePage(visit, options.past.samples())),
-  tasks: shown(tasksPage),
-  task: shown(taskPage),
-  groups: shown(groupsPage),
-  holds: shown(holdsPage),
-  events: shown(eventsPage),
-  configuration: shown(configurationPage),
-  runbooks: shown(runbooksPage),
-  restart: async ({ operations, params, author, form, base }) => {
+const answers: Readonly<Record<Exclude<PageName, 'asset'>, Answering>> = {
+  home: homePage,
+  tasks: tasksPage,
+  task: taskPage,
+  groups: groupsPage,
+  holds: holdsPage,
+  events: eventsPage,
+  configuration: configurationPage,
+  runbooks: runbooksPage,
+  restart: async ({ operations, params, author, form }) => {
     const { account, id = '' } = params;
     const { task, answer } = await operations.restart(id, { account, by: author, force: form.force === 'yes' });
     if (answer.kind === 'refused' || answer.kind === 'throttled' || answer.kind === 'not-sent')
@@ -131,45 +105,42 @@ const answers = {
         `${task.title}: ${answer.kind}: ${answer.failure.message}`,
         `${task.title}：${answerWords(answer)}`,
       ]);
-    return seeOther(`${base}${pathOf(params)}`);
+    return { to: pathOf(params) };
   },
-  release: async ({ operations, params, author, base }) => {
+  release: async ({ operations, params, author }) => {
     await operations.release(params.id ?? '', { account: params.account, by: author });
-    return seeOther(`${base}${pathOf(params)}`);
+    return { to: pathOf(params) };
   },
   'add-hold': async (visit) => {
-    if (visit.form.confirmed !== 'yes') return pageResponse(visit, previewPage(visit));
+    if (visit.form.confirmed !== 'yes') return previewPage(visit);
     await addHold(visit);
-    return seeOther(`${visit.base}/holds`);
+    return { to: '/holds' };
   },
   'extend-hold': async (visit) => {
     await extendHold(visit);
-    return seeOther(`${visit.base}/holds`);
+    return { to: '/holds' };
   },
   'remove-hold': async (visit) => {
     await removeHold(visit);
-    return seeOther(`${visit.base}/holds`);
+    return { to: '/holds' };
   },
-  'sign-in': shown((visit) => signInPage(visit, false)),
-  'signing-in': (visit, { options, ask }) => {
-    admitForm(ask, options.externalUrl);
-    const session = signIn(visit.form.token?.trim() ?? '', options.tokens());
-    if (session === undefined) return pageResponse(visit, signInPage(visit, true));
-    return seeOther(visit.base + ownPath(visit.form.to), cookie(sessionCookie, session, visit, options, 'HttpOnly'));
+  'sign-in': (visit) => signInPage(visit, false),
+  'signing-in': (visit) => {
+    admitOrigin(visit.ask.headers, visit.externalUrl);
+    const session = signIn(visit.form.token?.trim() ?? '', visit.tokens());
+    if (session === undefined) return signInPage(visit, true);
+    return { to: ownPath(visit.form.to), setCookie: cookie(sessionCookie, session, visit, 'HttpOnly') };
   },
-  'sign-out': (visit, { options, ask }) => {
-    admitForm(ask, options.externalUrl);
-    return seeOther(`${visit.base}/`, cookie(sessionCookie, '', visit, options, 'HttpOnly; Max-Age=0'));
+  'sign-out': (visit) => {
+    admitOrigin(visit.ask.headers, visit.externalUrl);
+    return { to: '/', setCookie: cookie(sessionCookie, '', visit, 'HttpOnly; Max-Age=0') };
   },
-  language: (visit, { options, ask }) => {
-    admitForm(ask, options.externalUrl);
+  language: (visit) => {
+    admitOrigin(visit.ask.headers, visit.externalUrl);
     const lang = visit.form.lang === 'zh' ? 'zh' : 'en';
-    return seeOther(
-      visit.base + ownPath(visit.form.to),
-      cookie(languageCookie, lang, visit, options, 'Max-Age=31536000'),
-    );
+    return { to: ownPath(visit.form.to), setCookie: cookie(languageCookie, lang, visit, 'Max-Age=31536000') };
   },
-} satisfies Readonly<Record<Exclude<PageName, 'asset'>, Answering>>;
+};
 
 const pathOf = ({ account = '', id = '' }: Visit['params']): string =>
   `/tasks/${encodeURIComponent(account)}/${encodeURIComponent(id)}`;
@@ -178,16 +149,7 @@ const pathOf = ({ account = '', id = '' }: Visit['params']): string =>
 const ownPath = (to: string | undefined): string =>
   to !== undefined && /^\/(?![/\\])[\x21-\x7e]*$/.test(to) && to.length < 2_000 ? to : '/';
 
-const admitForm = ({ headers: { origin, host } }: Ask, externalUrl: string | undefined): void =>
-  admitOrigin(origin, host, externalUrl);
-
-function cookie(
-  name: string,
-  value: string,
-  { base }: Visit,
-  { externalUrl, encrypted }: AppOptions,
-  more: string,
-): string {
+function cookie(name: string, value: string, { base, externalUrl, encrypted }: Visit, more: string): string {
   const secure = encrypted || externalUrl?.startsWith('https:') ? '; Secure' : '';
   return `${name}=${value}; Path=${base}/; SameSite=Strict; ${more}${secure}`;
 }
@@ -208,14 +170,8 @@ ${wrong ? html`<p role="alert" class="bad">✗ ${texts.wrongToken}</p>` : ''}
   };
 }
 
-async function pageResponse(visit: Visit, page: Page): Promise<Written> {
-  const headers = { ...safe, 'content-type': 'text/html; charset=utf-8', vary: 'accept-language, cookie' };
-  return { status: page.status ?? 200, headers, body: String(await framed(visit, page)) };
-}
-
 /** What to type about a refusal is for the command line, what to GET for programs: here there are buttons. */
-function failedPage(visit: Visit, error: Denial | Refusal, { ask }: Visiting): Promise<Written> {
-  const { texts, base, here, lang } = visit;
+function failedPage({ texts, base, here, lang, ask }: Visit, error: Denial | Refusal): Page {
   const title = texts.problems[error.code];
   const [message, hint] =
     error instanceof Refusal
@@ -227,11 +183,24 @@ function failedPage(visit: Visit, error: Denial | Refusal, { ask }: Visiting): P
     ask.method === 'POST'
       ? html`<a href="${base}${here}">${texts.back}</a>`
       : html`<a href="${base}/">${texts.home}</a>`;
-  return pageResponse(visit, {
+  return {
     title,
     status: problems[error.code].status,
     body: html`<h1 class="bad">✗ ${title}</h1><p class="as-written">${withTimes(message)}</p>${hint === undefined || hint.startsWith('GET ') ? '' : html`<p>${hint}</p>`}<p>${back}</p>`,
-  });
+  };
+}
+
+/** Scripts, styles and connections of our own only; nothing inline, nothing that a text could become. */
+const safe = {
+  // With no-referrer a browser would not say from which page a form comes.
+  'referrer-policy': 'same-origin',
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+} as const;
+
+async function pageResponse(visit: Visit, page: Page): Promise<Written> {
+  const headers = { ...safe, 'content-type': 'text/html; charset=utf-8', vary: 'accept-language, cookie' };
+  return { status: page.status ?? 200, headers, body: String(await framed(visit, page)) };
 }
 
 const seeOther = (location: string, setCookie?: string): Written => ({
