@@ -8,7 +8,6 @@ import { Memory } from '../domain/memory/memory.ts';
 import type { LedgerStore } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { Event } from '../domain/words/events.ts';
-import { ClockSteps } from './clock-steps.ts';
 import { Journal } from './journal.ts';
 
 export interface DeskOptions {
@@ -24,12 +23,17 @@ export interface DeskOptions {
 /** Failed attempts older than the longest budget are of no use; `per` is at most a day. */
 const budgetReachMs = 24 * 3_600_000;
 
+/** A smaller change of the difference is the pace of two clocks, not a step. */
+const stepMs = 2_000;
+
 export class Desk {
   readonly account: string;
   readonly clock: Clock;
   readonly complain: DeskOptions['complain'];
   readonly #options: DeskOptions;
-  readonly #steps: ClockSteps;
+  /** How far the wall clock is from the monotonic one. */
+  #aheadMs: number;
+  #steps = 0;
   readonly #onStep: (deltaMs: number) => void;
   #memory: Memory;
   #journal: Journal;
@@ -41,7 +45,7 @@ export class Desk {
     this.complain = complain;
     this.#options = options;
     this.#onStep = onStep;
-    this.#steps = new ClockSteps(clock);
+    this.#aheadMs = this.#ahead();
     [this.#memory, this.#journal] = opened(options, undefined);
   }
 
@@ -49,14 +53,14 @@ export class Desk {
   async load(signal: AbortSignal): Promise<void> {
     const { account, store, clock } = this.#options;
     // Steps before this moment were the last owner's to mind: what it stored has moved along already.
-    this.#steps.startFrom(clock);
+    this.#aheadMs = this.#ahead();
     const stored = await store.load(account, clock.now() - budgetReachMs, signal);
     [this.#memory, this.#journal] = opened(this.#options, stored);
   }
 
   /** What the owner stored, to be shown: nothing of it is ever written from here. */
   follow(stored: StoredLedger): void {
-    this.#steps.startFrom(this.clock);
+    this.#aheadMs = this.#ahead();
     [this.#memory, this.#journal] = opened(this.#options, stored);
     this.#memory.follow();
   }
@@ -94,18 +98,25 @@ export class Desk {
 
   /** Steps of the clock noticed so far: what was read across one has times that fit nothing. */
   get steps(): number {
-    return this.#steps.count;
+    return this.#steps;
   }
 
   mindClockSteps(): void {
-    const deltaMs = this.#steps.since(this.clock);
-    if (deltaMs === undefined) return;
+    const before = this.#aheadMs;
+    this.#aheadMs = this.#ahead();
+    if (Math.abs(this.#aheadMs - before) < stepMs) return;
+    this.#steps++;
+    const deltaMs = Math.round(this.#aheadMs - before);
     this.#memory.stepClock(deltaMs);
     this.#onStep(deltaMs);
     this.complain(
       `this machine's clock stepped by ${Math.round(deltaMs / 1_000)} s: every wait keeps its length`,
       undefined,
     );
+  }
+
+  #ahead(): number {
+    return this.clock.now() - this.clock.monotonic();
   }
 }
 
