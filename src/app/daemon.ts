@@ -150,7 +150,7 @@ export async function runApp(options: RunOptions): Promise<number> {
         renderMetrics: async () => {
           await fleet.betweenLists();
           fleet.tellTicks();
-          metrics.replicas(following?.replicas() ?? []);
+          metrics.process({ replicas: following?.replicas() ?? [] });
           return metrics.render(operations.snapshot(current.settings.metrics.maxTaskSeries));
         },
         onCount: metrics.httpRequests,
@@ -163,13 +163,13 @@ export async function runApp(options: RunOptions): Promise<number> {
       clock,
       log,
       onOpen: (web) => {
-        metrics.pageAt(current.settings.server.externalUrl ?? web.url);
+        metrics.process({ pageUrl: current.settings.server.externalUrl ?? web.url });
         tellStarted();
         tellDoors(log, options.program, web);
       },
     });
     closers.push(() => front.close(closeWebWithinMs));
-    metrics.reloadSucceeded(clock.now(), current.hash);
+    metrics.process({ reloaded: true, config: { readAt: clock.now(), hash: current.hash } });
     tellStarted();
     options.signals.onHangup(() => void reload('hangup'));
     tellStopping(stop, log);

@@ -103,7 +103,7 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
   current.rejected = undefined;
   await onSwapped(current.settings, difference);
   log.configure(settings.log);
-  metrics.reloadSucceeded(clock.now(), loaded.hash);
+  metrics.process({ reloaded: true, config: { readAt: clock.now(), hash: loaded.hash } });
   log.tell(
     'config-loaded',
     { config: path, hash: loaded.hash },
@@ -121,7 +121,7 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
 
 function reject({ path, log, metrics, current, clock }: ReloadOptions, errors: readonly string[]): ReloadResult {
   current.rejected = { since: current.rejected?.since ?? clock.now(), errors };
-  metrics.reloadFailed();
+  metrics.process({ reloaded: false });
   log.tell(
     'config-rejected',
     { config: path, errors: errors.length },

@@ -40,15 +40,25 @@ export interface MetricsOptions {
   readonly processMetrics?: boolean;
 }
 
+/** What is told of the process itself. */
+interface ProcessState {
+  /** The newest attempt to read a configuration succeeded. */
+  reloaded: boolean;
+  /** The one in force, and since when, Unix milliseconds. */
+  config: { readonly readAt: number; readonly hash: string } | undefined;
+  storeUp: boolean;
+  /** Who shares the store. */
+  replicas: readonly ReplicaSeen[];
+  pageUrl: string | undefined;
+}
+
 export interface Metrics {
   record(event: Event): void;
   cloud(trace: CloudTrace): void;
   store(trace: StoreTrace): void;
   gateWait(account: string, lane: Lane, waitedMs: number): void;
-  /** A configuration was read and is in force since `at` (Unix milliseconds); the first one at start too. */
-  reloadSucceeded(at: number, configHash: string): void;
-  reloadFailed(): void;
-  pageAt(url: string): void;
+  /** From the next `render` on. */
+  process(changed: Partial<ProcessState>): void;
   /** The loop of the account ticked at `at`, Unix milliseconds. */
   loopTick(account: string, at: number): void;
   logLine(level: LogLevel): void;
@@ -58,8 +68,6 @@ export interface Metrics {
   httpRequests(count: { readonly handler: string; readonly code: number; readonly requests: number }): void;
   /** What the configuration now in force has: makes the foreseeable series, drops those of what is gone. */
   configure(accounts: readonly Policies[]): void;
-  /** Who shares the store, as of the next `render`. */
-  replicas(all: readonly ReplicaSeen[]): void;
   /** The text for Prometheus. Ours is of one moment: nothing is awaited between the first and the last series. */
   render(snapshots: readonly AccountSnapshot[]): Promise<string>;
 }
@@ -76,14 +84,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
       .flat()
       .map(({ code }) => code),
   );
-  const state: ProcessState = {
-    reloaded: false,
-    config: undefined,
-    storeUp: false,
-    replicas: [],
-    pageUrl: undefined,
-    ticks: new Map(),
-  };
+  const state: ProcessState = { reloaded: false, config: undefined, storeUp: false, replicas: [], pageUrl: undefined };
+  /** By account, Unix milliseconds. */
+  const ticks = new Map<string, number>();
   const ofProcess = options.processMetrics === false ? undefined : processRegistry();
   let configured: Configured = { accounts: new Set(), pairs: new Set() };
   const restartsOfTask = new Map<string, number>();
@@ -96,7 +99,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       if (!configured.accounts.has(event.account)) return;
       recordAccount(counted, event);
       const group = openings.groupOf(event);
-      if (event.type === 'owner-lost') state.ticks.delete(event.account);
+      if (event.type === 'owner-lost') ticks.delete(event.account);
       if (event.type === 'task-gone') restartsOfTask.delete(pairKey(event.account, event.taskId));
       if (group === undefined || !configured.pairs.has(pairKey(event.account, group))) return;
       recordGroup(counted, known, event, group);
@@ -114,17 +117,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
       if (configured.accounts.has(account))
         counted.api_rate_limit_wait_seconds.observe([account, lane], secondsOf(waitedMs));
     },
-    reloadSucceeded: (at, configHash) => {
-      state.reloaded = true;
-      state.config = { readAt: at, hash: hashNumber(configHash) };
-    },
-    reloadFailed: () => {
-      state.reloaded = false;
-    },
-    pageAt: (url) => {
-      state.pageUrl = url;
-    },
-    loopTick: (account, at) => void state.ticks.set(account, at),
+    process: (changed) => void Object.assign(state, changed),
+    loopTick: (account, at) => void ticks.set(account, at),
     logLine: (level) => counted.log_messages_total.add([level]),
     logDropped: (lines) => counted.log_messages_dropped_total.add([], lines),
     httpRequests: ({ handler, code, requests }) => counted.http_requests_total.add([handler, String(code)], requests),
@@ -132,12 +126,14 @@ export function createMetrics(options: MetricsOptions): Metrics {
       configured = configureSeries(counted, options.knownCodes, accounts);
       openings.keepAccounts(configured.accounts);
     },
-    replicas(all) {
-      state.replicas = all;
-    },
     async render(snapshots) {
+      const owned = snapshots.flatMap(({ account }) => (account.owned ? [account.account] : []));
       const ours =
-        processText(options, state, snapshots) +
+        processText(
+          options,
+          state,
+          owned.flatMap((account) => ticks.get(account) ?? []),
+        ) +
         appended(Object.values(counted).map((series) => series.text())) +
         stateText(
           snapshots,
@@ -170,27 +166,16 @@ function processRegistry(): Registry {
   return registry;
 }
 
-interface ProcessState {
-  reloaded: boolean;
-  config: { readonly readAt: number; readonly hash: number } | undefined;
-  storeUp: boolean;
-  replicas: readonly ReplicaSeen[];
-  pageUrl: string | undefined;
-  /** By account, Unix milliseconds. */
-  readonly ticks: Map<string, number>;
-}
-
-function processText(options: MetricsOptions, state: ProcessState, snapshots: readonly AccountSnapshot[]): string {
+function processText(options: MetricsOptions, state: ProcessState, ticks: readonly number[]): string {
   const gauge = (name: GaugeName, value: number | undefined, labels = '') =>
     headText(name) + (value === undefined ? '' : sampleText(name, labels, value));
   const build = labelText(['version', 'revision', 'node'], [options.version, options.revision, process.version]);
-  const ticks = snapshots.flatMap(({ account }) => (account.owned ? (state.ticks.get(account.account) ?? []) : []));
   return (
     gauge('build_info', 1, build) +
     gauge('page_info', state.pageUrl === undefined ? undefined : 1, labelText(['url'], [state.pageUrl ?? ''])) +
     gauge('config_last_reload_successful', state.reloaded ? 1 : 0) +
     gauge('config_last_reload_success_timestamp_seconds', state.config && state.config.readAt / 1000) +
-    gauge('config_hash', state.config?.hash) +
+    gauge('config_hash', state.config && hashNumber(state.config.hash)) +
     gauge('replicas', state.replicas.length) +
     gauge('replicas_configured_differently', otherwise(state.replicas)) +
     gauge('loop_tick_timestamp_seconds', ticks.length === 0 ? undefined : Math.min(...ticks) / 1000) +

@@ -296,7 +296,7 @@ describe('from the start', () => {
     const metrics = configured();
     const names = (text: string) => [...samplesOf(text).keys()].filter((key) => key.includes('timestamp'));
     expect(names(await metrics.render([snapshot({ account: accountView({ polledAt: null }) })]))).toEqual([]);
-    metrics.reloadSucceeded(at, 'c0ffee');
+    metrics.process({ reloaded: true, config: { readAt: at, hash: 'c0ffee' } });
     metrics.loopTick('main', at);
     const told = snapshot({
       groups: [groupView('vip', { oldestOutageAt: at, nextRestartAt: at, holdEndsAt: at, holds: 1 })],
@@ -314,7 +314,7 @@ describe('from the start', () => {
 
 test('the page, what is apart from down, and what the down ones share', async () => {
   const metrics = configured();
-  metrics.pageAt('https://ops.example/rk');
+  metrics.process({ pageUrl: 'https://ops.example/rk' });
   const shared = { account: 'main', down: 6, ofDown: 7, sentence: 'x' };
   const groups = [groupView('vip', { apart: { held: 3, 'outside-hours': 2, observed: 1 } })];
   const inCommon: InCommon[] = [
@@ -357,16 +357,16 @@ describe('a reload', () => {
 
   test('that fails is seen, and leaves time and hash of the one in force', async () => {
     const metrics = configured();
-    metrics.reloadSucceeded(at, 'c0ffee');
+    metrics.process({ reloaded: true, config: { readAt: at, hash: 'c0ffee' } });
     const good = await samples(metrics);
-    metrics.reloadFailed();
+    metrics.process({ reloaded: false });
     const bad = await samples(metrics);
     expect(good.get(`${prefix}config_last_reload_successful`)).toBe(1);
     expect(bad.get(`${prefix}config_last_reload_successful`)).toBe(0);
     for (const name of ['config_hash', 'config_last_reload_success_timestamp_seconds']) {
       expect(bad.get(prefix + name)).toBe(good.get(prefix + name));
     }
-    metrics.reloadSucceeded(at + 1_000, 'decaf');
+    metrics.process({ reloaded: true, config: { readAt: at + 1_000, hash: 'decaf' } });
     const next = await samples(metrics);
     expect(next.get(`${prefix}config_hash`)).not.toBe(good.get(`${prefix}config_hash`));
     expect(next.get(`${prefix}config_last_reload_success_timestamp_seconds`)).toBe((at + 1_000) / 1000);

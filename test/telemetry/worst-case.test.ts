@@ -54,7 +54,7 @@ test('is counted, to the series, and rendered in reasonable time', async () => {
     processMetrics: false,
   });
   metrics.configure(accounts.map((name) => policies(name, ...groups.map((group) => policy(group)))));
-  metrics.reloadSucceeded(at, 'hash');
+  metrics.process({ reloaded: true, config: { readAt: at, hash: 'hash' } });
   for (const name of accounts) metrics.loopTick(name, at);
   const title = `${'"\\\n长'.repeat(100)}`;
   const snapshots = accounts.map((account, index) =>
