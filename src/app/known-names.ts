@@ -28,7 +28,7 @@ export const unknownAccount = (account: string, known: readonly string[]): Refus
   new Refusal('not-found', unknownName(['account', '账号'], account, known));
 
 export function groupMustExist(group: string, keepers: readonly Keeper[]): void {
-  const known = [...new Set(keepers.flatMap((keeper) => [...keeper.situation().policyOf.keys()]))];
+  const known = [...new Set(keepers.flatMap((keeper) => keeper.situation().policies.groups.map(({ name }) => name)))];
   if (!known.includes(group)) throw new Refusal('not-found', unknownName(['group', '分组'], group, known));
 }
 

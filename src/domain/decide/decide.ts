@@ -388,7 +388,7 @@ function* judge(
 
 /** Told each time the reason of a due, stopped task changes. */
 function withheldEvents(record: TaskRecord, verdict: Verdict, situation: Situation): Event[] {
-  const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
+  const policy = situation.policyOf.get(record.group);
   if (!policy || verdict.kind !== 'wait' || verdict.reason === record.reasonTold) return [];
   if (dueSince(record, policy, situation.cloudNow) === undefined) return [];
   const { reason, until } = verdict;

@@ -219,7 +219,7 @@ interface RuleAnswer {
 
 /** All rules that say no, in the order of authority. */
 export function objections(record: TaskRecord, situation: Situation): readonly RuleAnswer[] {
-  const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
+  const policy = situation.policyOf.get(record.group);
   const asked: Asked = { record, policy, situation };
   const answers: RuleAnswer[] = [];
   for (const reason of reasons) {
@@ -238,7 +238,7 @@ export function verdictOf(record: TaskRecord, situation: Situation): Verdict {
   if (!first) return { kind: 'restart' };
   // A probe or a verification that is overdue waits for an observation that nobody can date: not before now.
   let until = Math.max(situation.now, ...answers.map(({ notBefore }) => notBefore));
-  const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
+  const policy = situation.policyOf.get(record.group);
   const { endsAt } = record.item;
   if (policy && endsAt !== undefined && until >= byOurs(plus(endsAt, -policy.endGuardMs), situation.clockOffsetMs))
     until = never;

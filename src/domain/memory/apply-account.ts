@@ -14,6 +14,7 @@ const pollDurationsKept = 3;
 const maxStreakKept = 50;
 
 export function applyToAccount(account: AccountRecord, event: Event): AccountRecord {
+  const { list, restart } = account.circuits;
   switch (event.type) {
     case 'poll-completed':
       return { ...listed(account, event, event.tasks, event.failedCloudGroups), suspect: undefined };
@@ -46,50 +47,6 @@ export function applyToAccount(account: AccountRecord, event: Event): AccountRec
       return { ...account, retiredActions: [...new Set([...account.retiredActions, event.from])] };
     case 'region-found':
       return { ...account, region: event.region };
-    case 'circuit-opened':
-    case 'circuit-probed':
-    case 'circuit-closed':
-    case 'restart-intended':
-    case 'restart-answered':
-    case 'restart-given-back':
-    case 'restart-worked':
-      return applyToCircuits(account, event);
-    default:
-      return account;
-  }
-}
-
-function oneMore(
-  failing: FailingPolls | undefined,
-  trouble: PollTrouble,
-  code: string | undefined,
-): FailingPolls | undefined {
-  if (!failing || failing.endedAt !== undefined) return failing;
-  const classes = failing.classes.includes(trouble) ? failing.classes : [...failing.classes, trouble];
-  return { ...failing, polls: failing.polls + 1, class: trouble, code, classes };
-}
-
-const polled = (account: AccountRecord, durationMs: number): AccountRecord => ({
-  ...account,
-  pollDurationsMs: [...account.pollDurationsMs, durationMs].slice(-pollDurationsKept),
-});
-
-/** The number of tasks, and the cloud groups that lack, are what the next list is compared with. */
-const listed = (
-  account: AccountRecord,
-  { durationMs, startedAt, at: finishedAt }: EventOf<'poll-completed' | 'poll-suspect'>,
-  tasks: number,
-  unlisted: readonly string[],
-): AccountRecord => ({
-  ...polled(account, durationMs),
-  lastComplete: { startedAt, finishedAt, tasks, unlisted },
-});
-
-const closed: RestartCircuit = { kind: 'closed', streak: [], unansweredExcusedUntil: undefined };
-
-function applyToCircuits(account: AccountRecord, event: Event): AccountRecord {
-  const { list, restart } = account.circuits;
-  switch (event.type) {
     case 'circuit-opened': {
       const { at, failure } = event;
       const open = { kind: 'open', since: at, failure, lastProbeAt: at } as const;
@@ -131,6 +88,34 @@ function applyToCircuits(account: AccountRecord, event: Event): AccountRecord {
       return account;
   }
 }
+
+function oneMore(
+  failing: FailingPolls | undefined,
+  trouble: PollTrouble,
+  code: string | undefined,
+): FailingPolls | undefined {
+  if (!failing || failing.endedAt !== undefined) return failing;
+  const classes = failing.classes.includes(trouble) ? failing.classes : [...failing.classes, trouble];
+  return { ...failing, polls: failing.polls + 1, class: trouble, code, classes };
+}
+
+const polled = (account: AccountRecord, durationMs: number): AccountRecord => ({
+  ...account,
+  pollDurationsMs: [...account.pollDurationsMs, durationMs].slice(-pollDurationsKept),
+});
+
+/** The number of tasks, and the cloud groups that lack, are what the next list is compared with. */
+const listed = (
+  account: AccountRecord,
+  { durationMs, startedAt, at: finishedAt }: EventOf<'poll-completed' | 'poll-suspect'>,
+  tasks: number,
+  unlisted: readonly string[],
+): AccountRecord => ({
+  ...polled(account, durationMs),
+  lastComplete: { startedAt, finishedAt, tasks, unlisted },
+});
+
+const closed: RestartCircuit = { kind: 'closed', streak: [], unansweredExcusedUntil: undefined };
 
 /** What an answer does to the row of failures that may open the circuit. */
 function afterAnswer(circuit: RestartCircuit, event: EventOf<'restart-answered'>): RestartCircuit {

@@ -27,7 +27,8 @@ export interface Situation extends Moment {
   readonly policies: Policies;
   /** The same moment by the cloud's clock: StartTime, EndTime and hours are judged by it. */
   readonly cloudNow: CloudTime;
-  readonly policyOf: ReadonlyMap<string, Policy>;
+  /** By group; a task without one has none. */
+  readonly policyOf: ReadonlyMap<string | undefined, Policy>;
   readonly groupRank: ReadonlyMap<string, number>;
   readonly holds: HoldIndex;
   readonly unsettled: Unsettled;
@@ -42,7 +43,7 @@ export function situationOf(ledger: Ledger, policies: Policies, moment: Moment):
   const cloudNow = byCloud(now, clockOffsetMs);
   const { lastComplete, pollDurationsMs } = ledger.accountRecord;
   const blindAfterMs = Math.max(3 * pollGapMs, 2 * Math.max(0, ...pollDurationsMs), blindAtLeastMs);
-  const policyOf = new Map(policies.groups.map((policy) => [policy.name, policy]));
+  const policyOf = new Map<string | undefined, Policy>(policies.groups.map((policy) => [policy.name, policy]));
   return {
     ledger,
     policies,
@@ -94,7 +95,7 @@ function triedIn({ accountRecord: { circuits }, tasks, unsettled }: Ledger): Tri
  * meaning of "down" in all that is shown: due, stopped, and none of the others.
  */
 export function standingOf(record: TaskRecord, situation: Situation): 'down' | ApartWhy | undefined {
-  const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
+  const policy = situation.policyOf.get(record.group);
   const { startsAt } = record.item;
   if (!policy || !isStopped(record) || record.goneAt !== undefined || hasEnded(record, situation.cloudNow))
     return undefined;

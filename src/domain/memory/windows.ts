@@ -59,7 +59,7 @@ export const patienceMs = ({ verifyWithinMs }: Policy, pollGapMs: number): numbe
 
 interface Asked {
   readonly ledger: Ledger;
-  readonly policyOf: ReadonlyMap<string, Policy>;
+  readonly policyOf: ReadonlyMap<string | undefined, Policy>;
   readonly now: number;
   readonly pollGapMs: number;
 }
@@ -71,23 +71,29 @@ export type Unsettled = ReadonlyMap<string, readonly number[]>;
  * Restarts that are out or whose effect is awaited. Left out are those that do not count, and those that were not seen in
  * good time.
  */
-export function unsettledByScope({ ledger, policyOf, now, pollGapMs }: Asked): Unsettled {
-  const since = new Map<string, number[]>();
+export function unsettledByScope(asked: Asked): Unsettled {
+  const byScope = new Map<string, number[]>();
+  for (const { attempt, policy, since } of awaited(asked)) {
+    if (attempt.givenBack || attempt.free || attempt.trigger === 'manual') continue;
+    for (const scope of scopesOf(policy.name)) {
+      const others = byScope.get(stormKey(scope));
+      if (others) others.push(since);
+      else byScope.set(stormKey(scope), [since]);
+    }
+  }
+  return byScope;
+}
+
+/** Attempts that are out, and those whose effect is awaited and may still be seen in good time. */
+function* awaited({ ledger, policyOf, now, pollGapMs }: Asked) {
   for (const taskId of ledger.unsettled) {
     const record = ledger.tasks.get(taskId);
     const attempt = record?.attempt;
-    const policy = policyOf.get(record?.group ?? '');
-    if (!attempt || !policy || attempt.givenBack || attempt.free || attempt.trigger === 'manual') continue;
-    const awaitedFrom = awaitedSince(attempt);
-    if (now >= awaitedFrom + patienceMs(policy, pollGapMs)) continue;
-    for (const scope of scopesOf(policy.name)) {
-      const key = stormKey(scope);
-      const others = since.get(key);
-      if (others) others.push(awaitedFrom);
-      else since.set(key, [awaitedFrom]);
-    }
+    const policy = policyOf.get(record?.group);
+    if (!attempt || !policy) continue;
+    const since = awaitedSince(attempt);
+    if (now < since + patienceMs(policy, pollGapMs)) yield { record, attempt, policy, since };
   }
-  return since;
 }
 
 function awaitedSince({ phase }: Attempt): number {
@@ -96,14 +102,10 @@ function awaitedSince({ phase }: Attempt): number {
 }
 
 /** Cloud groups of restarts that a look may settle: it lists them. What was not seen in good time, only polls wait for. */
-export function awaitedCloudGroups({ ledger, policyOf, now, pollGapMs }: Asked): readonly string[] {
+export function awaitedCloudGroups(asked: Asked): readonly string[] {
   const cloudGroups = new Set<string>();
-  for (const taskId of ledger.unsettled) {
-    const record = ledger.tasks.get(taskId);
-    const policy = policyOf.get(record?.group ?? '');
-    if (!record?.attempt || !policy || record.attempt.phase.kind === 'in-flight') continue;
-    if (now < awaitedSince(record.attempt) + patienceMs(policy, pollGapMs)) cloudGroups.add(record.item.cloudGroup);
-  }
+  for (const { record, attempt } of awaited(asked))
+    if (attempt.phase.kind !== 'in-flight') cloudGroups.add(record.item.cloudGroup);
   return [...cloudGroups];
 }
 

@@ -47,7 +47,7 @@ const traits = Object.keys(meanings) as (keyof typeof meanings)[];
 
 /** Due and managed, and more than watched; held ones are left alone on purpose and tell nothing. */
 function policyOver(record: TaskRecord, situation: Situation) {
-  const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
+  const policy = situation.policyOf.get(record.group);
   if (!policy || !isListed(record) || isObserved(record, policy) || holdOver(situation, record)) return undefined;
   return dueSince(record, policy, situation.cloudNow) === undefined ? undefined : policy;
 }

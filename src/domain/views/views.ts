@@ -45,7 +45,7 @@ function verdictView(record: TaskRecord, situation: Situation): VerdictView {
 
 export function taskView(record: TaskRecord, situation: Situation): TaskView {
   const { item, outage, attempt } = record;
-  const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
+  const policy = situation.policyOf.get(record.group);
   return {
     account: situation.ledger.account,
     taskId: record.taskId,
@@ -93,26 +93,17 @@ export function ruleViews(record: TaskRecord, situation: Situation): readonly Ru
   });
 }
 
-interface Tally {
-  readonly states: States;
-  readonly waiting: Partial<Record<Reason, number>>;
-  down: number;
-  readonly apart: Record<ApartWhy, number>;
-  quarantined: number;
-  abandoned: number;
-  oldestOutageAt: number | null;
-  nextRestartAt: number | null;
-}
+type Tally = ReturnType<typeof newTally>;
 
-const newTally = (states: States): Tally => ({
+const newTally = (states: States) => ({
   states: { ...states },
-  waiting: {},
+  waiting: {} as Partial<Record<Reason, number>>,
   down: 0,
-  apart: { held: 0, 'outside-hours': 0, observed: 0 },
+  apart: { held: 0, 'outside-hours': 0, observed: 0 } satisfies Record<ApartWhy, number>,
   quarantined: 0,
   abandoned: 0,
-  oldestOutageAt: null,
-  nextRestartAt: null,
+  oldestOutageAt: null as number | null,
+  nextRestartAt: null as number | null,
 });
 
 const earlier = (a: number | null, b: number): number => (a === null ? b : Math.min(a, b));
@@ -171,7 +162,7 @@ function* recordsOf(ledger: Ledger, taskIds: Iterable<string>): Generator<TaskRe
 }
 
 function countStopped(tally: Tally, record: TaskRecord, situation: Situation): void {
-  const policy = record.group === undefined ? undefined : situation.policyOf.get(record.group);
+  const policy = situation.policyOf.get(record.group);
   if (!policy) return;
   const verdict = verdictOf(record, situation);
   if (verdict.kind === 'wait') tally.waiting[verdict.reason] = (tally.waiting[verdict.reason] ?? 0) + 1;
@@ -219,8 +210,8 @@ function groupView(
  * The groups that each hold in force concerns: with a task that it covers and that has not ended. Tasks are gone through
  * only for globs.
  */
-function groupsConcerned({ ledger, policyOf, holds, cloudNow }: Situation): (hold: Hold) => ReadonlySet<string> {
-  const everyGroup = new Set(policyOf.keys());
+function groupsConcerned({ ledger, policies, holds, cloudNow }: Situation): (hold: Hold) => ReadonlySet<string> {
+  const everyGroup = new Set(policies.groups.map(({ name }) => name));
   const byGlob = new Map(holds.globs.map((hold) => [hold, new Set<string>()]));
   const lives = (record: TaskRecord) => isListed(record) && !hasEnded(record, cloudNow);
   if (byGlob.size > 0)
