@@ -1,7 +1,7 @@
 /** From the settings of one account to the parts that keep it: client, gate, keeper. Built here, wired nowhere else. */
 
 import { createCloud } from '../cloud/client.ts';
-import type { CredentialsOptions } from '../cloud/keys/credentials.ts';
+import type { CredentialsOptions } from '../cloud/keys/where-from.ts';
 import { createGate } from '../cloud/limiter/gate.ts';
 import { proxyFor } from '../cloud/proxy.ts';
 import { createTransport, type Transport } from '../cloud/transport.ts';

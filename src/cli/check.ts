@@ -73,7 +73,7 @@ async function found({ settings, warnings }: Good, { env, clock }: Surroundings,
   const [{ maintenanceAt }, { forecast }, { keysToldFrom }] = await Promise.all([
     import('../settings/settings.ts'),
     import('../settings/forecast.ts'),
-    import('../cloud/keys/key-names.ts'),
+    import('../cloud/keys/where-from.ts'),
   ]);
   return {
     warnings,

@@ -2,8 +2,9 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type CredentialsOptions, createKeyRing } from '../../src/cloud/keys/credentials.ts';
-import type { AskForKeys } from '../../src/cloud/keys/temporary.ts';
+import { createKeyRing } from '../../src/cloud/keys/credentials.ts';
+import type { AskForKeys } from '../../src/cloud/keys/key-source.ts';
+import type { CredentialsOptions } from '../../src/cloud/keys/where-from.ts';
 import type { HttpOutcome } from '../../src/cloud/transport.ts';
 import { bench, envelope, hastyClock, never, send, serve } from './fixtures.ts';
 

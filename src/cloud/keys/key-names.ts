@@ -3,8 +3,6 @@
  * "Credentials"). A name list is read first to last; an id and a secret of one row belong together.
  */
 
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Environment } from '../../domain/ports/app-port.ts';
 
 interface Row {
@@ -50,7 +48,7 @@ export const keyNames = {
   },
 } as const satisfies Record<string, KeyNames>;
 
-/** The variables that hold the keys; undefined: none is set. `missing` tells what half a pair lacks. */
+/** The variables that hold the keys. `missing` tells what half a pair lacks, and what the first pair does where none is set. */
 export function variablesOf({ rows }: KeyNames, env: Environment) {
   const set = (names: readonly string[]) => names.find((name) => env[name]);
   const found = rows.map(({ ids, secrets, token }) => ({ id: set(ids), secret: set(secrets), token, ids, secrets }));
@@ -63,52 +61,4 @@ export function variablesOf({ rows }: KeyNames, env: Environment) {
   const { ids, secrets, id, secret } = half ?? { ...first, id: undefined, secret: undefined };
   const missing = [...(id ? [] : ids.slice(0, 1)), ...(secret ? [] : secrets.slice(0, 1))];
   return { kind: half ? 'half' : 'none', missing } as const;
-}
-
-export function keyFile({ file }: KeyNames, env: Environment): string | undefined {
-  return file === undefined || !env.HOME ? undefined : join(env.HOME, file);
-}
-
-/** Where an account's keys come from, in words; undefined where the configuration gives them, or none are needed. */
-export function keysToldFrom(kind: string, vendor: keyof typeof keyNames, env: Environment): string | undefined {
-  const names = keyNames[vendor];
-  switch (kind) {
-    case 'env':
-      return toldOf(variablesOf(names, env));
-    case 'chain':
-      return firstInChain(names, env).told;
-    case 'oidc':
-      return `temporary keys from ${names.prefix}_OIDC_ROLE_TRN and ${names.prefix}_OIDC_TOKEN_FILE`;
-    case 'ecsRole':
-      return askedRole;
-    default:
-      return undefined;
-  }
-}
-
-const toldOf = (variables: ReturnType<typeof variablesOf>): string =>
-  variables.kind === 'whole'
-    ? `accessKeyId from ${variables.id}, secretAccessKey from ${variables.secret}`
-    : `${variables.missing.join(' and ')} not set in the environment`;
-
-const askedRole = "temporary keys from the ECS instance's role";
-
-/** What a chain finds first, and how to say so; looked for where nothing has to be asked over the network. */
-export function firstInChain(names: KeyNames, env: Environment) {
-  const variables = variablesOf(names, env);
-  if (variables.kind !== 'none') return { kind: 'env', told: toldOf(variables) } as const;
-  const file = keyFile(names, env);
-  if (file !== undefined && existsSync(file)) {
-    return { kind: 'file', file, told: `accessKeyId and secretAccessKey from ${file}` } as const;
-  }
-  const oidc = [`${names.prefix}_OIDC_ROLE_TRN`, `${names.prefix}_OIDC_TOKEN_FILE`];
-  if (oidc.every((name) => env[name]))
-    return { kind: 'oidc', told: `temporary keys from ${oidc.join(' and ')}` } as const;
-  const looked = [
-    ...names.rows.flatMap(({ ids, secrets }) => [...ids, ...secrets]),
-    ...(file === undefined ? [] : [file]),
-    ...oidc,
-    `${names.prefix}_ECS_METADATA`,
-  ];
-  return { kind: 'ecsRole', looked, told: askedRole } as const;
 }

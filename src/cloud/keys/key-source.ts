@@ -1,8 +1,35 @@
-/** What every source of keys shares: what it read, why it could not, and how a key is checked. */
+/** What every source of keys is and shares: how it is asked, why it has none, and how a key is checked. */
 import { fileTrouble, readUserFile } from '../../user-files.ts';
 import type { Credentials } from '../sign.ts';
+import type { HttpOutcome } from '../transport.ts';
 
 const longestFile = 64 * 1024;
+
+/** What asking for keys needs from outside. */
+export interface AskForKeys {
+  /** One request, through the gate if it goes to the API's own endpoint. */
+  readonly send: (request: {
+    readonly origin: string;
+    readonly method: 'GET' | 'POST' | 'PUT';
+    readonly path: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: string;
+  }) => Promise<HttpOutcome>;
+  /** Used unless `…_OIDC_STS_ENDPOINT` says otherwise; a host or an origin. */
+  readonly stsEndpoint: string;
+  readonly metadataOrigin: string;
+}
+
+export interface KeySource {
+  /** In words, for a person. */
+  readonly told: string;
+  /** Rejects with KeysUnavailable. */
+  read(ask: AskForKeys): Promise<ReadKeys>;
+  /** Files whose change means other keys. */
+  readonly files: readonly string[];
+  /** Reading sends nothing: the keys are read at once, and change with the files alone. */
+  readonly local: boolean;
+}
 
 /** What a source read. Without `expiresAt` (Unix milliseconds, the cloud's clock) the keys do not expire. */
 export interface ReadKeys {

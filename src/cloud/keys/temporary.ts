@@ -10,24 +10,9 @@ import { parseJson } from '../json.ts';
 import type { HttpOutcome } from '../transport.ts';
 import { parseEnvelope } from '../wire.ts';
 import type { KeyNames } from './key-names.ts';
-import { checked, KeysUnavailable, type ReadKeys, readSmallFile } from './key-source.ts';
+import { type AskForKeys, checked, KeysUnavailable, type ReadKeys, readSmallFile } from './key-source.ts';
 
 type Prefix = KeyNames['prefix'];
-
-/** What asking for keys needs from outside. */
-export interface AskForKeys {
-  /** One request, through the gate if it goes to the API's own endpoint. */
-  readonly send: (request: {
-    readonly origin: string;
-    readonly method: 'GET' | 'POST' | 'PUT';
-    readonly path: string;
-    readonly headers: Readonly<Record<string, string>>;
-    readonly body: string;
-  }) => Promise<HttpOutcome>;
-  /** Used unless `…_OIDC_STS_ENDPOINT` says otherwise; a host or an origin. */
-  readonly stsEndpoint: string;
-  readonly metadataOrigin: string;
-}
 
 export const ecsMetadataOrigin = 'http://100.96.0.96';
 const ecsTokenLifeSeconds = '21600';
