@@ -55,11 +55,14 @@ export type CallEnd =
       readonly failure: CallFailure;
       /** Whether it reached the cloud: the answer says so, nobody knows, or provably not. */
       readonly reached: 'answered' | 'unknown' | 'never-left';
-      readonly signedWith: Credentials | undefined;
+      /** The answer is over a bound: one of a smaller page may not be. */
+      readonly tooLarge?: boolean;
+      /** Undefined: there were no keys to sign with. */
+      readonly signedWith?: Credentials;
       /** Its answer told the cloud's time. */
-      readonly toldTime: boolean;
-    }
-  | { readonly kind: 'too-large'; readonly failure: CallFailure };
+      readonly toldTime?: boolean;
+    };
+type Failed = Extract<CallEnd, { kind: 'failed' }>;
 
 /**
  * Sends one call with a permit that is already held, and gives the permit back. A throttled answer slows
@@ -81,10 +84,8 @@ export async function callOnce(
   if (outcome.kind === 'aborted') throw signal.reason;
   const durationMs = clock.monotonic() - startedAt;
 
-  const end = patient(
-    callEnd(outcome, call, sentAt, secretsOf(credentials)),
-    retryAfterOf(outcome, clock.now() + offset.offsetMs()),
-  );
+  const retryAfterMs = retryAfterOf(outcome, clock.now() + offset.offsetMs());
+  const end = callEnd(outcome, call, sentAt, secretsOf(credentials), retryAfterMs);
   if (outcome.kind === 'response') outcome.release?.();
   const failure = end.kind === 'ok' ? undefined : end.failure;
   context.onTrace({ kind: 'request', account: context.account, action: call.action, durationMs, failure });
@@ -120,9 +121,6 @@ function withoutKeys(envelope: Envelope, secrets: readonly string[]): Envelope {
     error: error && (code === undefined ? {} : { code }),
   };
 }
-
-const patient = (end: CallEnd, retryAfterMs: number | undefined): CallEnd =>
-  end.kind === 'failed' && retryAfterMs !== undefined ? { ...end, failure: { ...end.failure, retryAfterMs } } : end;
 
 /** Cloud groups are listed once a minute: there is nothing to slow. */
 const limitOf = {
@@ -175,47 +173,43 @@ function callEnd(
   { action, parse = parseEnvelope }: Call,
   sentAt: number,
   secrets: readonly string[],
+  retryAfterMs: number | undefined,
 ): CallEnd {
-  const failed = (failure: CallFailure, reached: 'answered' | 'unknown' | 'never-left'): CallEnd => ({
-    kind: 'failed',
-    failure,
-    reached,
-    signedWith: undefined,
-    toldTime: false,
+  const failed = (reached: Failed['reached'], failure: CallFailure): Failed => ({ kind: 'failed', failure, reached });
+  const tooLarge = (status: number, bound: string): Failed => ({
+    ...failed('answered', noAnswer('server', `${action}: the answer ${bound}`, status)),
+    tooLarge: true,
   });
   switch (outcome.kind) {
     case 'response': {
       const envelope = withoutKeys(parse(outcome.body), secrets);
       if (envelope.kind === 'too-many-values') {
-        return tooLarge(`${action}: the answer has more than ${mostValues} values`, outcome.status);
+        return tooLarge(outcome.status, `has more than ${mostValues} values`);
       }
       const success = envelope.kind === 'parsed' && !envelope.error && outcome.status >= 200 && outcome.status < 300;
       if (success) {
         return { kind: 'ok', result: envelope.result, requestId: envelope.requestId, sentAt };
       }
       const read = envelope.kind === 'parsed' ? { ...envelope, error: envelope.error ?? {} } : envelope;
-      return failed(classify({ httpStatus: outcome.status, envelope: read }, action), 'answered');
+      return failed('answered', { ...classify({ httpStatus: outcome.status, envelope: read }, action), retryAfterMs });
     }
     case 'too-large':
-      return tooLarge(`${action}: the answer is longer than ${longestAnswerBytes} bytes`, outcome.status);
+      return tooLarge(outcome.status, `is longer than ${longestAnswerBytes} bytes`);
     case 'lost':
-      return outcome.why === 'timeout'
-        ? failed(noAnswer('timeout', `${action}: no complete answer in time`), 'unknown')
-        : failed(noAnswer('network', `${action}: the connection broke before the answer was complete`), 'unknown');
+      return failed('unknown', noAnswer(whyClass(outcome.why), `${action}: ${whyLost[outcome.why]}`));
     case 'never-left':
-      return failed(
-        noAnswer(outcome.why === 'timeout' ? 'timeout' : 'network', `${action}: not sent, ${whyNotSent[outcome.why]}`),
-        'never-left',
-      );
+      return failed('never-left', noAnswer(whyClass(outcome.why), `${action}: not sent, ${whyNotSent[outcome.why]}`));
     default:
       return outcome satisfies never;
   }
 }
 
-const tooLarge = (message: string, httpStatus: number): CallEnd => ({
-  kind: 'too-large',
-  failure: noAnswer('server', message, httpStatus),
-});
+const whyClass = (why: string) => (why === 'timeout' ? 'timeout' : 'network');
+
+const whyLost = {
+  timeout: 'no complete answer in time',
+  reset: 'the connection broke before the answer was complete',
+};
 
 const whyNotSent = {
   dns: 'the endpoint’s name could not be resolved (DNS)',
@@ -234,21 +228,33 @@ const noAnswer = (errorClass: ErrorClass, message: string, httpStatus?: number):
 });
 
 /**
- * What is done once before a refused call may be sent again: take the time from the answer, or read the keys again, or
- * sign for another region.
- * Gives the keys to sign with; undefined: nothing can be done here (a retired action is the restart's to replace).
+ * What is done before a refused call may be sent again, once for each class (`remedied`): take the time from the answer,
+ * read the keys again, sign for another region, or `retire` the action. False: nothing can be done.
  */
 export async function remedy(
-  context: CallContext,
-  end: Extract<CallEnd, { kind: 'failed' }>,
+  { keys, region }: CallContext,
+  { failure, signedWith, toldTime = false }: Failed,
+  remedied: Set<ErrorClass>,
   signal: AbortSignal,
-): Promise<Credentials | undefined> {
-  const { signedWith } = end;
-  if (!signedWith) return undefined;
-  const means = classMeanings[end.failure.class];
-  if (means.remedy === 'keys') {
-    const other = await context.keys.replace(signedWith, signal);
-    return other ?? (context.region.refused(end.failure.code) ? signedWith : undefined);
-  }
-  return means.remedy === 'clock' && end.toldTime ? signedWith : undefined;
+  retire: () => boolean = () => false,
+): Promise<boolean> {
+  if (!signedWith || remedied.has(failure.class)) return false;
+  const isFound = async (): Promise<boolean> => {
+    const { remedy } = classMeanings[failure.class];
+    switch (remedy) {
+      case 'keys':
+        return (await keys.replace(signedWith, signal)) !== undefined || region.refused(failure.code);
+      case 'clock':
+        return toldTime;
+      case 'action':
+        return retire();
+      case undefined:
+        return false;
+      default:
+        return remedy satisfies never;
+    }
+  };
+  const found = await isFound();
+  if (found) remedied.add(failure.class);
+  return found;
 }

@@ -17,8 +17,11 @@ export const actions = [
 export type Action = (typeof actions)[number];
 export type RestartAction = Exclude<Action, 'ListPullToPushTaskV2' | 'ListPullToPushGroup'>;
 
-/** Codes that every action can answer. */
-const commonCodes = {
+/**
+ * The codes that the documentation has for every action, and those of RestartPullToPushTask's own table: lists report
+ * `CommonErr` and `BillingStatus` too, and the other restarts are taken to answer the same.
+ */
+const classes = {
   MissingParameter: 'invalid',
   MissingAuthenticationToken: 'auth',
   MissingRequestInfo: 'invalid',
@@ -41,10 +44,6 @@ const commonCodes = {
   InvalidSecretToken: 'auth',
   LackProjectPolicy: 'forbidden',
   AccountFlowLimitExceeded: 'throttled',
-} as const satisfies Record<string, ErrorClass>;
-
-/** RestartPullToPushTask's own table; its successor and Relaunch are taken to answer the same. */
-const liveCodes = {
   CommonErr: 'common',
   InvalidParam: 'invalid',
   'InvalidParam.BindError': 'invalid',
@@ -56,27 +55,20 @@ const liveCodes = {
   'InternalServiceError.BadResponse': 'server',
 } as const satisfies Record<string, ErrorClass>;
 
-const table: ReadonlyMap<string, ErrorClass> = new Map<string, ErrorClass>(
-  Object.entries({ ...commonCodes, ...liveCodes }),
-);
+const classOf: ReadonlyMap<string, ErrorClass> = new Map(Object.entries(classes));
 
 interface CodeAndClass {
   readonly code: string;
   readonly class: ErrorClass;
 }
 
-/** Failures without a code that we know: labelled by class, or `other` for a code that is in no table (`classify`). */
-const codeless: readonly CodeAndClass[] = [
+const everyCode: readonly CodeAndClass[] = [
+  ...Array.from(classOf, ([code, errorClass]) => ({ code, class: errorClass })),
+  // Failures without a code that we know: labelled by class, or `other` for a code that is in no table (`classify`).
   ...errorClasses.filter((name) => classMeanings[name].codeless).map((name) => ({ code: name, class: name })),
   { code: 'other', class: 'server' },
   { code: 'other', class: 'unknown' },
 ];
-
-const pairs = (codes: Readonly<Record<string, ErrorClass>>): readonly CodeAndClass[] =>
-  Object.entries(codes).map(([code, errorClass]) => ({ code, class: errorClass }));
-
-// Every action of the service can answer the service's codes: lists report CommonErr and BillingStatus too.
-const everyCode: readonly CodeAndClass[] = [...pairs({ ...commonCodes, ...liveCodes }), ...codeless];
 
 /** Every (code, class) that an action can come to, so that metrics can have them at 0 from the start. */
 export const knownCodes = Object.fromEntries(actions.map((action) => [action, everyCode])) as Readonly<
@@ -107,7 +99,7 @@ export function classify({ httpStatus, envelope }: Answer, action: string): Call
 
   const code = envelope.kind === 'parsed' ? envelope.error.code : undefined;
   if (code !== undefined) {
-    const byCode = table.get(code) ?? 'unknown';
+    const byCode = classOf.get(code) ?? 'unknown';
     const errorClass = serverSide && (byCode === 'unknown' || byCode === 'common') ? 'server' : byCode;
     const { needsPerson, advice } = classMeanings[errorClass];
     return failing(

@@ -16,8 +16,8 @@ export interface Read extends Call {
   readonly once?: boolean;
 }
 
-type ReadEnd =
-  | { readonly kind: 'ok'; readonly result: unknown; readonly sentAt: number }
+type ReadEnd<T> =
+  | { readonly kind: 'ok'; readonly value: T }
   | { readonly kind: 'too-large' }
   | { readonly kind: 'failed'; readonly failure: CallFailure };
 
@@ -30,36 +30,31 @@ export async function read<T>(
   call: Read,
   accept: (result: unknown, sentAt: number) => T | undefined,
   signal: AbortSignal,
-): Promise<Exclude<ReadEnd, { kind: 'ok' }> | { readonly kind: 'ok'; readonly value: T }> {
+): Promise<ReadEnd<T>> {
   const remedied = new Set<ErrorClass>();
   let resends = 0;
   while (true) {
     const end = await send(context, call, signal);
-    if (end.kind === 'too-large') return { kind: 'too-large' };
     if (end.kind === 'ok') {
       const value = accept(end.result, end.sentAt);
       if (value !== undefined) return { kind: 'ok', value };
+    } else if (end.tooLarge) {
+      return { kind: 'too-large' };
     }
     const failure = end.kind === 'ok' ? unexpected(call.action, end.requestId) : end.failure;
     if (!call.once) restReads(context, failure);
-    if (end.kind === 'failed' && !remedied.has(failure.class) && (await remedy(context, end, signal))) {
-      remedied.add(failure.class);
-    } else if (!call.once && resends < classMeanings[failure.class].resends) {
-      await context.clock.sleep(pauseMs(context.account, call, resends), signal);
-      signal.throwIfAborted();
-      resends++;
-    } else {
-      return { kind: 'failed', failure };
-    }
+    if (end.kind === 'failed' && (await remedy(context, end, remedied, signal))) continue;
+    if (call.once || resends >= classMeanings[failure.class].resends) return { kind: 'failed', failure };
+    await context.clock.sleep(pauseMs(context.account, call, resends), signal);
+    signal.throwIfAborted();
+    resends++;
   }
 }
 
 /** Keys before the permit: asking for keys may need a permit itself, and a held one must not wait for another. */
 async function send(context: CallContext, call: Read, signal: AbortSignal): Promise<CallEnd> {
   const keys = await context.keys.current(signal);
-  if (!keys.ok) {
-    return { kind: 'failed', failure: keys.failure, reached: 'never-left', signedWith: undefined, toldTime: false };
-  }
+  if (!keys.ok) return { kind: 'failed', failure: keys.failure, reached: 'never-left' };
   const restMs = context.readsRest.until - context.clock.monotonic();
   if (restMs > 0) await context.clock.sleep(restMs, signal);
   signal.throwIfAborted();

@@ -78,24 +78,9 @@ export async function restart(
     const action = restartActions.current();
     const end = await callOnce(context, { action, body: restartBody(task) }, credentials, held, signal);
     held = undefined;
-    const again =
-      end.kind === 'failed' &&
-      !remedied.has(end.failure.class) &&
-      (await remedyRestart(context, restartActions, action, end, signal));
-    if (!again) return answerOf(end);
-    remedied.add(end.failure.class);
+    const retire = () => restartActions.retire(action);
+    if (end.kind === 'ok' || !(await remedy(context, end, remedied, signal, retire))) return answerOf(end);
   }
-}
-
-async function remedyRestart(
-  context: CallContext,
-  restartActions: RestartActions,
-  action: RestartAction,
-  end: Extract<CallEnd, { kind: 'failed' }>,
-  signal: AbortSignal,
-): Promise<boolean> {
-  if (classMeanings[end.failure.class].remedy === 'action') return restartActions.retire(action);
-  return (await remedy(context, end, signal)) !== undefined;
 }
 
 const overtaken: CallFailure = {
@@ -118,9 +103,8 @@ const answeredKind = {
 
 function answerOf(end: CallEnd): RestartAnswer {
   if (end.kind === 'ok') return { kind: 'accepted', requestId: end.requestId };
-  const { failure } = end;
-  if (end.kind === 'too-large') return { kind: 'unanswered', failure };
-  switch (end.reached) {
+  const { failure, reached } = end;
+  switch (reached) {
     case 'never-left':
       return { kind: 'not-sent', failure };
     case 'unknown':
@@ -128,6 +112,6 @@ function answerOf(end: CallEnd): RestartAnswer {
     case 'answered':
       return { kind: answeredKind[classMeanings[failure.class].attempt], failure };
     default:
-      return end.reached satisfies never;
+      return reached satisfies never;
   }
 }
