@@ -2,9 +2,9 @@
  * The pretend cloud as a transport: `provider: simulator` answers inside the process, without a port. It is wiring,
  * like everything in app/: the client and the pretend cloud know nothing of each other.
  */
-import { answerGraceMs, type HttpOutcome, type Transport } from '../cloud/transport.ts';
+import { answerGraceMs, type Transport } from '../cloud/transport.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
-import { answerInProcess, type Seen, steadyTime } from '../simulator/in-process.ts';
+import { answerInProcess, steadyTime } from '../simulator/in-process.ts';
 import type { World } from '../simulator/world.ts';
 
 /** Calls reach `world` as they would over HTTP: signed, counted, late, and lost. */
@@ -30,31 +30,9 @@ export function pretendTransport(world: World, clock: Clock): Transport {
       takeBack();
       takeBackGrace();
       signal.removeEventListener('abort', onAbort);
-      return outcomeOf(seen, signal.aborted);
+      const isGivenUp = signal.aborted && seen.kind === 'lost' && seen.why === 'timeout';
+      return isGivenUp ? { kind: 'aborted', left: true } : seen;
     },
     close: async () => {},
   };
 }
-
-function outcomeOf(seen: Seen, aborted: boolean): HttpOutcome {
-  switch (seen.kind) {
-    case 'response':
-      return {
-        kind: 'response',
-        status: seen.status,
-        date: dateOf(seen.headers),
-        retryAfter: seen.headers['Retry-After'],
-        body: Buffer.from(seen.body),
-      };
-    case 'too-large':
-      return { kind: 'too-large', status: seen.status, date: dateOf(seen.headers) };
-    case 'broken':
-      return { kind: 'lost', why: 'reset' };
-    case 'gave-up':
-      return aborted ? { kind: 'aborted', left: true } : { kind: 'lost', why: 'timeout' };
-    default:
-      return seen satisfies never;
-  }
-}
-
-const dateOf = (headers: Readonly<Record<string, string>>): string | undefined => headers.Date ?? headers.date;

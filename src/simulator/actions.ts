@@ -23,73 +23,70 @@ export interface Action {
   readonly run: (call: Call) => Outcome;
 }
 
-const aPage = z.number().int().min(1);
+/** An input of other types is refused before anything is looked at. */
+const action = <T>(method: Action['method'], takes: z.ZodType<T>, run: (call: Call, input: T) => Outcome): Action => ({
+  method,
+  run: (call) => {
+    const read = takes.safeParse(call.input);
+    if (read.success) return run(call, read.data);
+    const where = read.error.issues[0]?.path.join('.') || 'the body';
+    return failed('InvalidParam.BindError', `request parameter error, please check input data: ${where}`);
+  },
+});
+
+const integer = z.number().int();
 const listBody = z.strictObject({
   GroupNames: z.array(z.string()).nullish(),
-  Title: z.string().optional(),
-  Page: z.number().int().optional(),
-  Size: z.number().int().optional(),
+  Title: z.string().default(''),
+  Page: integer.default(1),
+  Size: integer.default(20),
 });
-const digits = z.string().regex(/^-?\d{1,9}$/);
+const digits = z
+  .string()
+  .regex(/^-?\d{1,9}$/)
+  .transform(Number);
 const listQuery = z.strictObject({
-  GroupName: z.string().optional(),
-  Title: z.string().optional(),
-  Page: digits.optional(),
-  Size: digits.optional(),
+  GroupName: z.string().default(''),
+  Title: z.string().default(''),
+  Page: digits.default(1),
+  Size: digits.default(20),
 });
 const groupBody = z.strictObject({
-  PageNum: z.number().int(),
-  PageSize: z.number().int(),
-  StatusList: z.array(z.number().int()).nullish(),
+  PageNum: integer,
+  PageSize: integer,
+  StatusList: z.array(integer).nullish(),
 });
-const taskBody = z.strictObject({ TaskId: z.string().optional(), GroupName: z.string().optional() });
+const taskBody = z.strictObject({ TaskId: z.string().default(''), GroupName: z.string().default('') });
+
+const enableStopped = onTask(enabled);
 
 export const actions: Readonly<Record<string, Action>> = {
-  ListPullToPushTaskV2: {
-    method: 'POST',
-    run: (call) => {
-      const body = listBody.safeParse(call.input);
-      if (!body.success) return wrongTypes(body.error);
-      const { GroupNames, Title = '', Page = 1, Size = 20 } = body.data;
-      return list(call, GroupNames ?? [], Title, Page, Size, true);
-    },
-  },
-  ListPullToPushTask: {
-    method: 'GET',
-    run: (call) => {
-      const query = listQuery.safeParse(call.input);
-      if (!query.success) return wrongTypes(query.error);
-      const { GroupName = '', Title = '', Page = '1', Size = '20' } = query.data;
-      return list(call, GroupName === '' ? [] : [GroupName], Title, Number(Page), Number(Size), false);
-    },
-  },
-  ListPullToPushGroup: { method: 'POST', run: listGroups },
-  RestartPullToPushTask: { method: 'POST', run: enableStopped },
-  ContinuePullToPushTask: { method: 'POST', run: enableStopped },
-  RelaunchPullToPushTask: { method: 'POST', run: enableStopped },
-  StopPullToPushTask: { method: 'POST', run: stopRunning },
+  ListPullToPushTaskV2: action('POST', listBody, (call, { GroupNames, ...asked }) =>
+    list(call, GroupNames ?? [], asked, true),
+  ),
+  ListPullToPushTask: action('GET', listQuery, (call, { GroupName, ...asked }) =>
+    list(call, GroupName === '' ? [] : [GroupName], asked, false),
+  ),
+  ListPullToPushGroup: action('POST', groupBody, listGroups),
+  RestartPullToPushTask: enableStopped,
+  ContinuePullToPushTask: enableStopped,
+  RelaunchPullToPushTask: enableStopped,
+  StopPullToPushTask: onTask(stopped),
 };
 
-function wrongTypes(error: z.ZodError): Outcome {
-  const where = error.issues[0]?.path.join('.') || 'the body';
-  return failed('InvalidParam.BindError', `request parameter error, please check input data: ${where}`);
-}
-
 function list(
-  call: Call,
+  { world, key, twists }: Call,
   groups: readonly string[],
-  title: string,
-  page: number,
-  size: number,
-  isV2: boolean,
+  { Title: title, Page: page, Size: size }: { readonly Title: string; readonly Page: number; readonly Size: number },
+  withGroupName: boolean,
 ): Outcome {
-  if (!aPage.safeParse(page).success) return failed('InvalidParam', 'Page must be at least 1');
+  if (page < 1) return failed('InvalidParam', 'Page must be at least 1');
   if (size < 1 || size > 500) return failed('InvalidParam', 'Size must be 1 to 500');
-  const refused = groups.length === 0 ? namelessRefusal(call.key) : forbiddenGroup(call.key, groups);
+  const refused = groups.length === 0 ? namelessRefusal(key) : forbiddenGroup(key, groups);
   if (refused !== undefined) return refused;
-  const visible = call.key.sees === 'nothing' ? [] : (call.key.sees ?? undefined);
-  const cloudGroups = groups.length === 0 || call.key.sees === 'nothing' ? visible : groups;
-  return listPage(call.world, { cloudGroups, title, page, size, withGroupName: isV2 }, call.twists);
+  const visible = key.sees === 'nothing' ? [] : key.sees;
+  const cloudGroups = groups.length === 0 || key.sees === 'nothing' ? visible : groups;
+  return listPage(world, { cloudGroups, title, page, size, withGroupName }, twists);
 }
 
 /** The vendor requires GroupName with a sub-account's key. */
@@ -102,13 +99,11 @@ function forbiddenGroup({ sees }: AccessKey, groups: readonly string[]): Outcome
   return groups.every((group) => sees.includes(group)) ? undefined : failed('RequestForbidden.AccountIDNotAllow');
 }
 
-function listGroups({ world, key, input, twists }: Call): Outcome {
-  const body = groupBody.safeParse(input);
-  if (!body.success) return wrongTypes(body.error);
-  const { PageNum, PageSize, StatusList } = body.data;
+function listGroups({ world, key, twists }: Call, asked: z.output<typeof groupBody>): Outcome {
+  const { PageNum, PageSize, StatusList } = asked;
   if (PageNum < 1) return failed('InvalidParam', 'PageNum must be at least 1');
   if (PageSize < 1 || PageSize > 1_000) return failed('InvalidParam', 'PageSize must be 1 to 1000');
-  const isBlind = key.sees === 'nothing' || twists.some(({ fault }) => fault.effect.kind === 'blind');
+  const isBlind = key.sees === 'nothing' || twistOf(twists, 'blind') !== undefined;
   const groups = [...world.cloudGroups.values()]
     .filter(({ name }) => !isBlind && (!Array.isArray(key.sees) || key.sees.includes(name)))
     .filter(({ status }) => !StatusList?.length || StatusList.includes(status));
@@ -126,35 +121,31 @@ function listGroups({ world, key, input, twists }: Call): Outcome {
 }
 
 /** Restart, Continue and Relaunch: only a stopped task can be enabled. The effect comes later, or never. */
-function enableStopped(call: Call): Outcome {
-  return withTask(call, (task) => {
-    if (statusNow(call.world, task) !== '停用') return failed('InvalidParam', 'the task is not stopped');
-    if (call.twists.some(({ fault }) => fault.effect.kind === 'in-vain')) task.restarts += 1;
-    else restart(task, call.world.now);
-    return { kind: 'done', result: undefined };
-  });
+function enabled({ world, twists }: Call, task: Task): Outcome {
+  if (statusNow(world, task) !== '停用') return failed('InvalidParam', 'the task is not stopped');
+  if (twistOf(twists, 'in-vain')) task.restarts += 1;
+  else restart(task, world.now);
+  return { kind: 'done', result: undefined };
 }
 
-function stopRunning(call: Call): Outcome {
-  return withTask(call, (task) => {
-    const status = statusNow(call.world, task);
-    if (status !== '生效中' && status !== '未开始') return failed('InvalidParam', 'the task is not running');
-    stop(task, call.world.now);
-    return { kind: 'done', result: undefined };
-  });
+function stopped({ world }: Call, task: Task): Outcome {
+  const status = statusNow(world, task);
+  if (status !== '生效中' && status !== '未开始') return failed('InvalidParam', 'the task is not running');
+  stop(task, world.now);
+  return { kind: 'done', result: undefined };
 }
 
-function withTask({ world, key, input }: Call, run: (task: Task) => Outcome): Outcome {
-  const body = taskBody.safeParse(input);
-  if (!body.success) return wrongTypes(body.error);
-  const { TaskId = '', GroupName = '' } = body.data;
-  if (TaskId === '') return failed('InvalidParam', 'TaskId is required');
-  const refused = GroupName === '' ? namelessRefusal(key) : forbiddenGroup(key, [GroupName]);
-  if (refused !== undefined) return refused;
-  if (GroupName !== '' && !world.cloudGroups.has(GroupName)) return failed('RequestForbidden');
-  const task = key.sees === 'nothing' ? undefined : world.tasks.get(TaskId);
-  if (task === undefined) return failed('ResourceNotFound');
-  if (GroupName !== '' && task.cloudGroup !== GroupName) return failed('ResourceNotFound', 'not in this group');
-  if (Array.isArray(key.sees) && !key.sees.includes(task.cloudGroup)) return failed('RequestForbidden');
-  return run(task);
+function onTask(run: (call: Call, task: Task) => Outcome): Action {
+  return action('POST', taskBody, (call, { TaskId, GroupName }) => {
+    const { world, key } = call;
+    if (TaskId === '') return failed('InvalidParam', 'TaskId is required');
+    const refused = GroupName === '' ? namelessRefusal(key) : forbiddenGroup(key, [GroupName]);
+    if (refused !== undefined) return refused;
+    if (GroupName !== '' && !world.cloudGroups.has(GroupName)) return failed('RequestForbidden');
+    const task = key.sees === 'nothing' ? undefined : world.tasks.get(TaskId);
+    if (task === undefined) return failed('ResourceNotFound');
+    if (GroupName !== '' && task.cloudGroup !== GroupName) return failed('ResourceNotFound', 'not in this group');
+    if (Array.isArray(key.sees) && !key.sees.includes(task.cloudGroup)) return failed('RequestForbidden');
+    return run(call, task);
+  });
 }

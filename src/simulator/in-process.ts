@@ -1,20 +1,28 @@
 /**
  * The pretend cloud without a port: a request goes in, and what the client would see comes out, after the time that
- * it would take. `provider: simulator` uses it inside the daemon; a transport on top of it only maps `Seen`.
+ * it would take. `provider: simulator` uses it inside the daemon.
  */
 import type { Clock } from '../domain/ports/time-port.ts';
 import { answer, uplinkMs } from './answer.ts';
 import type { Headers, Reply, Request } from './exchange.ts';
 import type { World } from './world.ts';
 
+/** In the words of the client's transport. */
 export type Seen =
-  | { readonly kind: 'response'; readonly status: number; readonly headers: Headers; readonly body: string }
+  | {
+      readonly kind: 'response';
+      readonly status: number;
+      readonly date: string | undefined;
+      readonly retryAfter: string | undefined;
+      readonly body: Buffer;
+    }
   /** More than `maxBytes` of (decompressed) body. */
-  | { readonly kind: 'too-large'; readonly status: number; readonly headers: Headers }
-  /** The connection broke before the whole answer had arrived. */
-  | { readonly kind: 'broken' }
-  /** The signal aborted while waiting. The request arrives at the cloud all the same, up to `lingersMs` later. */
-  | { readonly kind: 'gave-up' };
+  | { readonly kind: 'too-large'; readonly status: number; readonly date: string | undefined }
+  /**
+   * `reset`: the connection broke before the whole answer had arrived. `timeout`: the signal aborted while waiting, and
+   * the request arrives at the cloud all the same, up to `lingersMs` later.
+   */
+  | { readonly kind: 'lost'; readonly why: 'reset' | 'timeout' };
 
 /** What is still under way so long after its connection was closed was dropped with it. */
 export const lingersMs = 4_000;
@@ -64,17 +72,17 @@ export async function answerInProcess(seat: Seat, request: Request, signal: Abor
   return end;
 }
 
-const gaveUp: Seen = { kind: 'gave-up' };
+const gaveUp: Seen = { kind: 'lost', why: 'timeout' };
 
 /** From the arrival to the end of the answer; undefined if there is none. */
-export function lastsMs(reply: Reply): number | undefined {
+function lastsMs(reply: Reply): number | undefined {
   if (reply.kind === 'stall') return undefined;
   if (reply.kind !== 'drip') return reply.afterMs;
   return reply.afterMs + Math.ceil(Buffer.byteLength(reply.body) / reply.bytes) * reply.everyMs;
 }
 
 /** What a client that reads at most `maxBytes` makes of a reply, once it has arrived. */
-export function seen(reply: Reply, maxBytes: number): Seen {
+function seen(reply: Reply, maxBytes: number): Seen {
   switch (reply.kind) {
     case 'response':
     case 'drip':
@@ -83,7 +91,7 @@ export function seen(reply: Reply, maxBytes: number): Seen {
       return bounded(reply.status, reply.headers, reply.pieces(), maxBytes);
     case 'truncated':
     case 'reset':
-      return { kind: 'broken' };
+      return { kind: 'lost', why: 'reset' };
     case 'stall':
       return gaveUp;
     default:
@@ -92,12 +100,14 @@ export function seen(reply: Reply, maxBytes: number): Seen {
 }
 
 function bounded(status: number, headers: Headers, pieces: Iterable<string>, maxBytes: number): Seen {
-  const taken: string[] = [];
+  const date = headers.Date ?? headers.date;
+  const taken: Buffer[] = [];
   let bytes = 0;
   for (const piece of pieces) {
-    bytes += Buffer.byteLength(piece);
-    if (bytes > maxBytes) return { kind: 'too-large', status, headers };
-    taken.push(piece);
+    const next = Buffer.from(piece);
+    bytes += next.length;
+    if (bytes > maxBytes) return { kind: 'too-large', status, date };
+    taken.push(next);
   }
-  return { kind: 'response', status, headers, body: taken.join('') };
+  return { kind: 'response', status, date, retryAfter: headers['Retry-After'], body: Buffer.concat(taken) };
 }

@@ -10,12 +10,13 @@ import { type CloudStatus, legacyStatus, type Task } from './pretend-task.ts';
 import { draw } from './random.ts';
 import { statusNow, type World } from './world.ts';
 
+type Item = Readonly<Record<string, unknown>>;
+
 /** A task as one list shows it. */
-export interface Row {
-  readonly taskId: string;
-  readonly cloudGroup: string;
-  readonly pictureBytes: number;
-  readonly item: Readonly<Record<string, unknown>>;
+interface Row extends Pick<Task, 'taskId' | 'title' | 'cloudGroup' | 'pictureBytes'> {
+  readonly item: Item;
+  /** Of the item, once it was needed. */
+  text: string | undefined;
 }
 
 interface ListQuery {
@@ -54,18 +55,19 @@ export function promised(twists: readonly LiveFault[], real: number): unknown {
 }
 
 /** Newest first. */
-function tasksFor(world: World, { cloudGroups, title }: ListQuery): readonly Task[] {
-  const filter = JSON.stringify([cloudGroups, title]);
+function tasksFor(world: World, query: ListQuery): readonly Task[] {
+  const filter = JSON.stringify([query.cloudGroups, query.title]);
   const known = world.listings.get(filter);
   if (known !== undefined) return known;
-  const wanted = title.toLowerCase();
-  const groups = cloudGroups && new Set(cloudGroups);
-  const found = [...world.tasks.values()]
-    .filter((task) => groups?.has(task.cloudGroup) ?? true)
-    .filter((task) => task.title.toLowerCase().includes(wanted))
-    .reverse();
+  const found = [...world.tasks.values()].filter(isAskedFor(query)).reverse();
   if (world.listings.size < mostListings) world.listings.set(filter, found);
   return found;
+}
+
+function isAskedFor({ cloudGroups, title }: ListQuery): (one: Pick<Task, 'title' | 'cloudGroup'>) => boolean {
+  const wanted = title.toLowerCase();
+  const groups = cloudGroups && new Set(cloudGroups);
+  return (one) => (groups?.has(one.cloudGroup) ?? true) && one.title.toLowerCase().includes(wanted);
 }
 
 function twisted(
@@ -79,8 +81,7 @@ function twisted(
     const { effect } = live.fault;
     if (effect.kind === 'blind') shown = [];
     else if (effect.kind === 'shrink') shown = shown.slice(0, effect.keep);
-    else if (effect.kind === 'stale')
-      shown = oldRows(world, live, effect.refreshMs).filter((row) => isAskedFor(row, query));
+    else if (effect.kind === 'stale') shown = oldRows(world, live, effect.refreshMs).filter(isAskedFor(query));
   }
   return shown;
 }
@@ -96,11 +97,6 @@ function oldRows(world: World, live: LiveFault, refreshMs = Number.POSITIVE_INFI
   return live.picture.rows as readonly Row[];
 }
 
-function isAskedFor(row: Row, { cloudGroups, title }: ListQuery): boolean {
-  const rowTitle = String(row.item.Title).toLowerCase();
-  return (cloudGroups?.includes(row.cloudGroup) ?? true) && rowTitle.includes(title.toLowerCase());
-}
-
 /** Each task's newest row and what it was made of: days of lists are played in seconds, and few tasks change between two. */
 const newestRows = new WeakMap<Task, { readonly of: readonly unknown[]; readonly row: Row }>();
 
@@ -110,12 +106,12 @@ function rowOf(world: World, task: Task): Row {
   const of = [status, cloudGroup, pictureBytes, title, startsAt, endsAt, sources];
   const newest = newestRows.get(task);
   if (newest?.of.every((part, index) => part === of[index])) return newest.row;
-  const row = { taskId, cloudGroup, pictureBytes, item: itemOf(task, status) };
+  const row: Row = { taskId, title, cloudGroup, pictureBytes, item: itemOf(task, status), text: undefined };
   newestRows.set(task, { of, row });
   return row;
 }
 
-function itemOf(task: Task, status: CloudStatus): Readonly<Record<string, unknown>> {
+function itemOf(task: Task, status: CloudStatus): Item {
   // The same task is always written in the same form; half of them in each.
   const time = task.taskId.charCodeAt(0) % 2 === 0 ? utcTime : chinaTime;
   const live = task.type === 'live';
@@ -161,25 +157,21 @@ function rendered(
     kind: 'list',
     items: rows.map((row) => {
       const item = twistedItem(row, query, twists);
-      return () =>
-        row.pictureBytes > 0 ? JSON.stringify({ ...item, Watermark: picture(row.pictureBytes) }) : textOf(item);
+      if (row.pictureBytes > 0) return () => JSON.stringify({ ...item, Watermark: picture(row.pictureBytes) });
+      if (item !== row.item) return () => JSON.stringify(item);
+      return () => {
+        row.text ??= JSON.stringify(item);
+        return row.text;
+      };
     }),
     largest: rows.reduce((sum, { pictureBytes }) => sum + pictureBytes, 0),
     rest,
   };
 }
 
-const texts = new WeakMap<Row['item'], string>();
-
-function textOf(item: Row['item']): string {
-  const text = texts.get(item) ?? JSON.stringify(item);
-  texts.set(item, text);
-  return text;
-}
-
 const picture = (bytes: number) => ({ Picture: 'iVBORw0K'.repeat(Math.ceil(bytes / 8)).slice(0, bytes) });
 
-function twistedItem(row: Row, query: ListQuery, twists: readonly LiveFault[]): Readonly<Record<string, unknown>> {
+function twistedItem(row: Row, query: ListQuery, twists: readonly LiveFault[]): Item {
   let item = query.withGroupName ? row.item : legacy(row.item);
   for (const { fault } of twists) {
     if (!matchesItem(fault, row)) continue;
@@ -189,6 +181,6 @@ function twistedItem(row: Row, query: ListQuery, twists: readonly LiveFault[]): 
   return item;
 }
 
-function legacy({ GroupName: _, ...item }: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+function legacy({ GroupName: _, ...item }: Item): Item {
   return { ...item, TaskStatus: legacyStatus[item.Status as CloudStatus] };
 }
