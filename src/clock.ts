@@ -1,7 +1,7 @@
 /**
  * Time: the only file that reads a clock or sets a timer.
  *
- * It stands apart so that everything else can be run on a virtual clock; test/architecture.test.ts keeps it so.
+ * Everything else can run on a virtual clock because of that; test/architecture.test.ts checks it.
  */
 import type { Clock } from './domain/ports/time-port.ts';
 

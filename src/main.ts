@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The process: arguments, signals into one AbortSignal, exit code. Everything that belongs to the process as a whole
- * and to nothing else is here.
+ * The process: arguments, signals into one AbortSignal, exit code. What concerns the process as a whole, and nothing
+ * else, is here.
  */
 import inspector from 'node:inspector';
 import { enableCompileCache, flushCompileCache } from 'node:module';
@@ -130,7 +130,7 @@ process.stderr.on('error', () => {});
 function endBy(ms: number): void {
   systemClock.after(ms, async () => {
     complaints.write(
-      `relaykeeper: it should have ended within ${ms / 1_000} s, but something hangs: it is killed now; calls in flight count as unanswered\n`,
+      `relaykeeper: it did not end within ${ms / 1_000} s because something hangs, so it kills itself; calls in flight count as unanswered\n`,
     );
     await complaints.drained(lastWordsMs);
     process.kill(process.pid, 'SIGKILL');

@@ -1,4 +1,4 @@
-/** `check`: every mistake in the configuration at once, or what polling by it will cost. Calls nobody but with `--cloud`. */
+/** `check`: every mistake in the configuration at once, or what polling by it will cost. It calls the cloud only with `--cloud`. */
 
 import { Command, InvalidArgumentError } from 'commander';
 import { durationText } from '../domain/words/duration.ts';
@@ -61,7 +61,7 @@ function writePolled(out: Output, { tasks, warnings, errors }: Awaited<ReturnTyp
   for (const error of errors) out.error(`${plainLines(error)}\n`);
   if (errors.length > 0) return;
   for (const warning of warnings) out.error(`${paint(out, 'yellow', 'warning:')} ${plain(warning)}\n`);
-  out.write(`polled once: ${tasks} tasks${warnings.length === 0 ? '; every group has some' : ''}\n`);
+  out.write(`polled once: ${tasks} tasks${warnings.length === 0 ? '; every group matches at least one' : ''}\n`);
 }
 
 type Good = Extract<Loaded, { readonly ok: true }>;
@@ -97,7 +97,7 @@ function writeMistakes(
   for (const { text } of errors) out.error(`${text}\n\n`);
   const count = errors.length;
   out.error(`${paint(out, 'red', 'relaykeeper:')} ${count} mistake${count === 1 ? '' : 's'} in ${path}\n`);
-  out.error(`  Mend ${count === 1 ? 'it' : 'them'}, and look again: ${program} check\n`);
+  out.error(`  Fix ${count === 1 ? 'it' : 'them'}, then check again: ${program} check\n`);
 }
 
 function write({ out, program }: Surroundings, good: string, { warnings, forecast, keys, maintenance }: Found): void {

@@ -1,6 +1,6 @@
 /**
- * `completion bash|zsh|fish`: a script for the shell, made from the commands as they are. It knows commands, options and
- * their choices, and asks nobody: a key press must not wait for a program to start.
+ * `completion bash|zsh|fish`: a script for the shell, generated from the commands. It knows commands, options and
+ * their choices, and does not call relaykeeper: a key press must not wait for a program to start.
  */
 import { Argument, Command, type Option } from 'commander';
 import type { Surroundings } from './surroundings.ts';

@@ -1,6 +1,6 @@
 /**
- * The way to the running daemon: HTTP over its unix socket, or over TCP with a token. Every way in which it can fail
- * to answer becomes one line that says what was tried and what to do.
+ * Talks to the running daemon: HTTP over its unix socket, or over TCP with a token. If the daemon does not answer, one
+ * line says what was tried and what to do.
  */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';

@@ -1,4 +1,4 @@
-/** `healthcheck`: for a container engine or a service manager; answers by its exit code. */
+/** `healthcheck`: for a container engine or a service manager, which looks at the exit code. */
 import { Command } from 'commander';
 import { type DaemonOptions, withDaemon, withDaemonOptions } from './daemon.ts';
 import { exitCodes, Failure, type Surroundings } from './surroundings.ts';

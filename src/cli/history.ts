@@ -1,4 +1,4 @@
-/** `history [TASK]`: what happened, newest last, so that the newest stands above the prompt. */
+/** `history [TASK]`: what happened. The newest comes last, right above the prompt. */
 
 import { Command, InvalidArgumentError } from 'commander';
 import type { EventView } from '../domain/views/shown.ts';
@@ -20,8 +20,8 @@ interface Options extends DaemonOptions {
 }
 
 const help = `
-The newest stands last. Of a TASK also what happened to its account and group,
-and who held it. Kept for 30 days, at most 1,000,000 events.
+The newest comes last. With a TASK, also what happened to its account and group,
+and who held it. relaykeeper keeps events for 30 days, at most 1,000,000.
 
   history 8fde6a --since 2h                        the story of one outage
   history --since 1d --changes                     what was changed, and by whom
@@ -30,7 +30,7 @@ and who held it. Kept for 30 days, at most 1,000,000 events.
 Types, among others: outage-opened, outage-ended, restart-intended,
 restart-answered, restart-failed, task-quarantined, task-abandoned,
 task-released, storm-started, circuit-opened, polls-failing, hold-added,
-config-changed. Any other word is answered with all of them.
+config-changed. An unknown type is answered with the whole list.
 `;
 
 export const historyCommand = (surroundings: Surroundings): Command =>
@@ -61,7 +61,7 @@ export const historyCommand = (surroundings: Surroundings): Command =>
       );
       const oldest = events.at(-1);
       if (oldest && options.since !== undefined && events.length === limit)
-        out.error(`these are the newest ${limit}; those before: --before ${oldest.seq}\n`);
+        out.error(`these are the newest ${limit}; for older ones: --before ${oldest.seq}\n`);
       if (options.json) return writeJson(out, events);
       if (events.length === 0 && out.isTerminal) return out.write('nothing recorded\n');
       writeEvents(out, events, id !== undefined);

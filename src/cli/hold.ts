@@ -1,4 +1,4 @@
-/** `hold add|extend|list|remove`: what operators want to be left alone, with author, reason and end. */
+/** `hold add|extend|list|remove`: what operators want left alone, who said so, why and until when. */
 import { Command } from 'commander';
 import type { StoredEvent } from '../domain/ports/store-port.ts';
 import { targetWords } from '../domain/views/covered.ts';
@@ -40,14 +40,14 @@ interface AddOptions extends EndOptions {
 }
 
 const addHelp = `
-A person at a terminal is shown what it would cover and asked, unless it is one
-task; a script is taken at its word.
+On a terminal it first shows what the hold would cover and asks, unless that is
+one task. It never asks a script.
 
   hold add 8fde6a --for 2h --reason "encoder is moved"
   hold add --title '世界杯*' --from 2026-06-11T03:00 --for 2h --reason "stage"
   hold add --group vip --reason "ask lin"
 
-Holds that come again every week stand in the configuration: \`maintenance\`.`;
+Recurring holds belong in the configuration, under \`maintenance\`.`;
 
 const addCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('add'))
@@ -158,7 +158,7 @@ const listCommand = (surroundings: Surroundings): Command =>
       }
       if (ended.length > 0) out.write('\nEnded within a day:\n');
       for (const { event } of ended) {
-        const by = event.type === 'hold-removed' ? `removed by ${event.by}` : 'its end came';
+        const by = event.type === 'hold-removed' ? `removed by ${event.by}` : 'expired';
         const where = several ? `account ${event.account}: ` : '';
         const words = `${event.hold.id} on ${where}${targetWords(event.hold)}: ${by} ${ago(clock.now(), event.at)}; ${event.hold.reason}`;
         out.write(`${wrapped(out, plain(words), shownId)}\n`);

@@ -17,9 +17,9 @@ import {
 import { exitCodes, type Output, type Surroundings } from './surroundings.ts';
 
 const help = `
-First what would be restarted, then what waits, then the rest. In a pipe with
-the reason as a sentence. An account whose list cannot be read is named, the
-others are shown, and the exit code is 1.
+Shows what it would restart, then what waits, then the rest; in a pipe, with the
+reason as a sentence. If the list of an account cannot be read, plan names the
+account, shows the others and exits with 1.
 
   plan | awk -F'\\t' '$6 == "RESTART"'
 `;
@@ -60,8 +60,8 @@ export const planCommand = (surroundings: Surroundings): Command =>
 /** A file that is wrong has its own command; a list that cannot be read may be read next time. */
 const nextAfter = (exitCode: number, program: string): string =>
   exitCode === exitCodes.badConfiguration
-    ? `  Mend it, and look again: ${program} check\n`
-    : `  Mend it, and plan again: ${program} plan\n`;
+    ? `  Fix it, then check again: ${program} check\n`
+    : `  Fix it, then plan again: ${program} plan\n`;
 
 const urgency = { restart: 0, wait: 1, none: 2 } as const;
 

@@ -1,4 +1,4 @@
-/** The command line as a whole: which commands there are, and how each kind of end becomes a message and an exit code. */
+/** The command line: which commands there are, and how each way to end becomes a message and an exit code. */
 import { Command, CommanderError } from 'commander';
 import { shellWord } from '../domain/words/shell-word.ts';
 import { checkCommand } from './check.ts';

@@ -6,8 +6,8 @@ import { plain, writeJson } from './show.ts';
 import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
 
 const help = `
-After its source or target is repaired: the next restart goes at once, and
-backoff begins anew.
+For a task whose source or target was repaired: its next restart goes out at
+once, and backoff starts over.
 
   release 8fde6a
   release --group vip            every task of the group that is given up

@@ -1,4 +1,4 @@
-/** `restart TASK…`: an operator's restart, sent now and past the rules that wait. */
+/** `restart TASK…`: an operator's restart. It is sent now and ignores the rules that only wait. */
 import type { Command } from 'commander';
 import type { TaskView } from '../domain/views/shown.ts';
 import type { CallFailure } from '../domain/words/failure.ts';
@@ -17,9 +17,9 @@ interface Restarted {
 }
 
 const help = `
-It passes backoff, quarantine and storm, and counts as no attempt; a held task
-needs --force. Refused for a task that runs, and where nothing could come of it.
-Exit code 0 only if the cloud accepted.
+It ignores backoff, quarantine and storm, and does not count as an attempt; a
+held task needs --force. The daemon refuses it for a running task, and where it
+could have no effect. Exit code 0 only if the cloud accepted.
 
   restart 8fde6a
   restart --group vip --yes    every stopped task of the group, without asking

@@ -1,4 +1,4 @@
-/** For commands that act on tasks: which ones are meant, for several of them a question first, then one after the other. */
+/** What commands that act on tasks share: find the tasks that are meant, ask if there are several, do one after the other. */
 import { Command } from 'commander';
 import type { ExplainView, TaskView } from '../domain/views/shown.ts';
 import { cut } from '../settings/text-width.ts';
@@ -90,7 +90,7 @@ async function meant(
   const answer = await ask(`${verb} these ${tasks.length} tasks?`);
   if (answer === undefined) {
     throw misuse(
-      `this is about ${tasks.length} tasks, and there is no terminal to ask on`,
+      `this would ${verb} ${tasks.length} tasks, and there is no terminal to ask on`,
       `Give --yes to ${verb} them without being asked.`,
     );
   }

@@ -40,12 +40,12 @@ interface Options extends DaemonOptions {
 }
 
 const help = `
-First the trouble of the daemon and of its accounts: failed polls with their
-class and since when, open circuits, throttling, lists that do not add up, a
-rejected configuration, the store. Then the tasks that are down, the longest
-first: due and stopped, neither held nor only observed. With five or more down,
-what most of them share and the others do not. Then tasks that end soon with
-nobody to follow, and each group that has more to say.
+First what is wrong with the daemon and its accounts: failed polls with their
+class and since when, open circuits, throttling, incomplete lists, a rejected
+configuration, the store. Then the tasks that are down, the longest first: due
+and stopped, neither held nor only observed. If five or more are down, what most
+of them share and the others do not. Then tasks that end soon without a
+successor, and the groups in which something is not as it should be.
 
   status --watch           again every 2 s
   status --group vip       one group
@@ -54,7 +54,7 @@ nobody to follow, and each group that has more to say.
 
 export const statusCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('status'))
-    .description('what is wrong, what is down and what comes next; then anything else about each group')
+    .description('what is wrong, what is down and what comes next; then what else there is to say about a group')
     .option('--account <NAME>', 'only this account')
     .option('--group <NAME>', 'only this group')
     .option('--watch', 'show it again every 2 s, until Ctrl-C')
@@ -191,7 +191,7 @@ function groupWords({ accounts, now }: StatusView, group: GroupView): string[] {
   ];
   const where = accounts.length > 1 ? `${group.account} / ` : '';
   const observed = group.mode === 'observe' ? ' (observe)' : '';
-  return said.length > 0 ? [`${where}${group.group}${observed}: ${said.join(', ')}; ${states.active} run`] : [];
+  return said.length > 0 ? [`${where}${group.group}${observed}: ${said.join(', ')}; ${states.active} running`] : [];
 }
 
 /** In a pipe there is more; here it fits into a line. */
@@ -204,7 +204,7 @@ function accountWords(now: number, account: AccountView): string {
 /** Who shares the store, where anybody can. */
 function writeReplicas(out: Output, { replicas, othersReadAgoMs = 0, now }: StatusView): void {
   if (!replicas) return;
-  out.write(`\nWhat is shown of accounts of other replicas is ${durationText(othersReadAgoMs)} old.\n`);
+  out.write(`\nAccounts of other replicas are shown as they were ${durationText(othersReadAgoMs)} ago.\n`);
   writeTable(out, replicas, [
     ['REPLICA', ({ name, isThis }) => (isThis ? `${name} (this one)` : name)],
     ['VERSION', ({ version }) => version],

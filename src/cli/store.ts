@@ -1,12 +1,12 @@
-/** `store`: copies a store, backs one up, looks whether it is sound. It works on the store itself, not through the daemon. */
+/** `store`: copies, backs up or checks a store. It works on the store itself, not through the daemon. */
 import { Command } from 'commander';
 import type { StoreErrand } from '../domain/ports/app-port.ts';
 import { plain } from './show.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const addresses = `
-An address is sqlite:FILE or postgres://user@host/database. Its password is the configured one if that is the configured
-store, else PGPASSWORD, or stands in the address.`;
+An address is sqlite:FILE or postgres://user@host/database. The configured store uses its configured password; for
+another one, set PGPASSWORD or put the password in the address.`;
 
 export const storeCommand = (surroundings: Surroundings): Command => {
   const run = async (errand: StoreErrand) => {

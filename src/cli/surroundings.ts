@@ -1,6 +1,6 @@
 /**
- * What a command is given of the world, and how it ends. Commands touch nothing else of the process, so the tests
- * run them in their own process with a pretend terminal.
+ * What a command gets from its process, and how it ends. Commands touch nothing else of the process, so tests can run
+ * them in their own process with a pretend terminal.
  */
 import type { App, Environment, Signals } from '../domain/ports/app-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';

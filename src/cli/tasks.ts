@@ -1,4 +1,4 @@
-/** `tasks [PATTERN]`: every task that the daemon knows, found by what people remember of it. */
+/** `tasks [PATTERN]`: the tasks that the daemon knows, found by what people remember of them. */
 
 import { Command, Option } from 'commander';
 import type { TaskView } from '../domain/views/shown.ts';

@@ -5,7 +5,7 @@ import { misuse } from './surroundings.ts';
 /** `30m`, `2h`, `1d12h` to milliseconds. */
 export function lengthMs(option: string, text: string): number {
   const ms = durationMs(text);
-  if (!ms) throw misuse(`${option} ${text} is no duration: write 30m, 2h or 1d12h`);
+  if (!ms) throw misuse(`${option} ${text} is not a duration: write 30m, 2h or 1d12h`);
   return ms;
 }
 
@@ -17,7 +17,7 @@ export function lengthMs(option: string, text: string): number {
 export function momentAfter(earliest: number, option: string, text: string, tooEarly: string): number {
   const shaped = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?$/.test(text);
   const at = shaped ? new Date(text.replace(' ', 'T')).getTime() : Number.NaN;
-  if (Number.isNaN(at)) throw misuse(`${option} ${text} is no time: write 2026-01-31T18:00 or 2026-01-31T18:00Z`);
+  if (Number.isNaN(at)) throw misuse(`${option} ${text} is not a time: write 2026-01-31T18:00 or 2026-01-31T18:00Z`);
   if (at <= earliest) throw misuse(`${option} ${text} ${tooEarly}`);
   return at;
 }

@@ -366,15 +366,15 @@ describe('the exit code and the line for each end', () => {
     ['hold add t1', "required option '--reason <TEXT>' not specified"],
     ['hold add --reason x', 'one of TASK, --title GLOB, --group NAME and --all'],
     ['hold add t1 --all --reason x', 'one of TASK, --title GLOB, --group NAME and --all'],
-    ['hold add t1 --reason x --for 2', '--for 2 is no duration'],
-    ['hold add t1 --reason x --for 0s', '--for 0s is no duration'],
-    ['hold add t1 --reason x --until tomorrow', '--until tomorrow is no time'],
-    ['hold add t1 --reason x --until 2026-03-02', '--until 2026-03-02 is no time'],
+    ['hold add t1 --reason x --for 2', '--for 2 is not a duration'],
+    ['hold add t1 --reason x --for 0s', '--for 0s is not a duration'],
+    ['hold add t1 --reason x --until tomorrow', '--until tomorrow is not a time'],
+    ['hold add t1 --reason x --until 2026-03-02', '--until 2026-03-02 is not a time'],
     ['hold add t1 --reason x --until 2026-03-01T11:00Z', 'has passed'],
     ['hold add t1 --reason x --for 1h --until 2026-03-02T11:00', 'not both'],
     ['history --limit 0', 'whole number from 1'],
     ['history --changes --type task-gone', 'give --changes or --type, not both'],
-    ['history --since yesterday', '--since yesterday is no duration'],
+    ['history --since yesterday', '--since yesterday is not a duration'],
     ['history --limit 1001', 'whole number from 1 to 1000'],
     ['status --socket a --url http://b', 'not both'],
     ['status --token-file a', 'belongs to --url'],
@@ -609,7 +609,7 @@ describe('what is printed', () => {
     const { socket } = await answering(answers);
     const all = await typed(['history', '--since', '1h', '--limit', '2', '--socket', socket]);
     expect(all.out.split('\n')).toHaveLength(3);
-    expect(all.err).toBe('these are the newest 2; those before: --before 11\n');
+    expect(all.err).toBe('these are the newest 2; for older ones: --before 11\n');
   });
 
   it('history on a terminal: the day once, titles, and whom the rest is about', async () => {

@@ -118,7 +118,7 @@ describe('when a hold begins and ends', () => {
       '--from 2026-03-01T13:00Z --until 2026-03-01T13:00Z',
       '--until 2026-03-01T13:00Z is not after --from 2026-03-01T13:00Z',
     ],
-    ['--from tomorrow', '--from tomorrow is no time: write 2026-01-31T18:00 or 2026-01-31T18:00Z'],
+    ['--from tomorrow', '--from tomorrow is not a time: write 2026-01-31T18:00 or 2026-01-31T18:00Z'],
     ['--for 2h --until 2026-03-01T13:00Z', 'give --for or --until, not both'],
     ['--title x', 'say what to hold: one of TASK, --title GLOB, --group NAME and --all'],
   ])('refused: %s', async (options, words) => {
@@ -202,7 +202,7 @@ describe('hold list on a terminal', () => {
     expect(out).toMatch(/^ab12cd34 {2}group vip: 40 tasks, 3 stopped {2}in 1h {2}/m);
     expect(out).toMatch(/^ff +世界杯01 +in 1h /m);
     expect(out).toMatch(/^Planned:\nID.*\nmaintenance-1 {2}titles CDN\* {2}03-02 \d\d:00 {2}maintenance {2}/m);
-    expect(out).toContain('e5 on group vip: its end came 5m ago; encoder is moved\n');
+    expect(out).toContain('e5 on group vip: expired 5m ago; encoder is moved\n');
     expect(out).toContain('e90 on group vip: removed by ana 1h30m ago; encoder is moved\n');
     expect(out).not.toContain('e1500');
   });
@@ -220,7 +220,7 @@ describe('hold list on a terminal', () => {
     );
     expect(out).toMatch(/^ab12cd34 +main +group vip: /m);
     expect(out).toMatch(/^later +main +group vip +03-01 /m);
-    expect(out).toContain('e5 on account main: group vip: its end came 5m ago');
+    expect(out).toContain('e5 on account main: group vip: expired 5m ago');
   });
   it('with none, says so', async () => {
     const none = { 'GET /api/v1/holds': { json: [] }, 'GET /api/v1/events': { json: [] } };

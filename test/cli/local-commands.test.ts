@@ -45,7 +45,7 @@ describe('run', () => {
 
   it.each([0, 1, 78])('ends with the exit code of the app: %i', async (code) => {
     const ended = await typed(['run'], { app: { runApp: async () => code } });
-    expect(ended).toMatchObject({ code, err: code === 78 ? '  Mend it, and look again: relaykeeper check\n' : '' });
+    expect(ended).toMatchObject({ code, err: code === 78 ? '  Fix it, then check again: relaykeeper check\n' : '' });
   });
 
   it('a mistake of the app is not taken for an end that was foreseen', async () => {
@@ -129,7 +129,7 @@ describe('plan', () => {
     const ended = await typed(['plan'], { terminal: true, app: { planOnce: partly } });
     expect(ended).toMatchObject({
       code: 1,
-      err: `not planned: ${failed[0]}\n  Mend it, and plan again: relaykeeper plan\n`,
+      err: `not planned: ${failed[0]}\n  Fix it, then plan again: relaykeeper plan\n`,
     });
     expect(ended.out).toContain('1 would be restarted now. Nothing was sent.');
     expect(ended.out).not.toContain('start it');
@@ -156,7 +156,7 @@ describe('plan', () => {
     expect(await typed(['plan'], { app: { planOnce: failing } })).toEqual({
       code: 78,
       out: '',
-      err: 'first\nsecond\n  Mend it, and look again: relaykeeper check\n',
+      err: 'first\nsecond\n  Fix it, then check again: relaykeeper check\n',
     });
   });
 });
@@ -266,7 +266,7 @@ describe('check', () => {
       const good = await check('{name: vip}');
       expect(good.code).toBe(0);
       expect(good.err).not.toContain('group ');
-      expect(good.out).toMatch(/^polled once: [1-9]\d* tasks; every group has some$/m);
+      expect(good.out).toMatch(/^polled once: [1-9]\d* tasks; every group matches at least one$/m);
       // `typed` rejects whoever asks for an app that it was not given.
       expect((await typed(['check', '--config', pretend('{name: vip}')])).out).not.toContain('polled');
       expect((await typed(['check', '--cloud', '--config', pretend('{nam: vip}')])).code).toBe(78);

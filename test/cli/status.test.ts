@@ -151,12 +151,12 @@ describe('status for a person', () => {
       tasks: [stopped('aaaaaaaa1', 'A', 3), stopped('bbbbbbbb1', 'HELD', null)],
     });
     expect(out).not.toContain('HELD');
-    expect(out).toContain('\nvip: 1 down, 2 held, 3 outside-hours, 1 backoff, 1 given up, 1 hold; 100 run\n');
+    expect(out).toContain('\nvip: 1 down, 2 held, 3 outside-hours, 1 backoff, 1 given up, 1 hold; 100 running\n');
     // Whoever is quarantined is given up, and is counted once.
     const twice = { down: 3, apart: apart(1), waiting: { quarantined: 2, observing: 1 }, quarantined: 2, abandoned: 1 };
     const told = (await run('status', { status: { groups: [group('vip', twice)] } })).out;
-    expect(told).toContain('\nvip: 3 down, 1 observed, 2 quarantined, 1 given up; 100 run\n');
-    expect(out).toContain('\nnews (observe): 4 observed, 4 circuit, storm for 1m, window 5; 100 run\n');
+    expect(told).toContain('\nvip: 3 down, 1 observed, 2 quarantined, 1 given up; 100 running\n');
+    expect(out).toContain('\nnews (observe): 4 observed, 4 circuit, storm for 1m, window 5; 100 running\n');
   });
 
   it('without a good poll nothing is known', async () => {
@@ -216,7 +216,7 @@ describe('status for a person', () => {
     ];
     const { out } = await run('status --group vip --account main', { status: { accounts, groups } });
     expect(daemon?.asked[1]?.path).toBe('/api/v1/tasks?account=main&group=vip&state=stopped');
-    expect(out).toContain('vip: 1 hold; 100 run\n');
+    expect(out).toContain('vip: 1 hold; 100 running\n');
     expect(out).not.toContain('news');
     expect(out).not.toContain('other');
   });

@@ -73,7 +73,6 @@ function corrupt(file: string): void {
 // What else a file can be, and each sentence: test/store/open.test.ts.
 describe('a store that is no good at the start', () => {
   it.concurrent.each<[string, (file: string) => void, RegExp]>([
-    ['truncated to nothing', (file) => truncateSync(file, 0), /so its contents are lost.*mkdir old && mv/],
     ['corrupted', corrupt, /is damaged.*mkdir old && mv/],
     [
       'from a newer version',

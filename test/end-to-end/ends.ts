@@ -1,4 +1,4 @@
-/** Ends of the process, wanted and unwanted: kill -9 at any moment, SIGTERM in the middle of things, a second process. */
+/** Ends of the process, wanted and unwanted: kill -9 at any moment, SIGTERM in the middle of things. */
 import { describe, expect, it } from 'vitest';
 import type { Arrival } from '../../src/simulator/arrivals.ts';
 import { account, env, type PretendCloud, tasks } from './cloud.ts';
@@ -211,48 +211,5 @@ describe.concurrent('SIGTERM', () => {
     expect(daemon.running).toBe(true);
     daemon.child.kill('SIGINT');
     expect(endOf(await daemon.ended)).toBe(130);
-  });
-});
-
-const ofTasks =
-  /^relaykeeper_(tasks|task_(up|info|outage|last|restarts)|storm|holds|hold_|oldest|next_|last_poll|poll_interval|api_circuit)/;
-
-describe.concurrent('a second process on the same store', () => {
-  it('says so and stands by: ready, owner of nothing; it takes over when the first is killed', async () => {
-    await using stage = new Stage();
-    const cloud = await stage.cloud({ tasks: tasks('twice', 5) });
-    const path = stage.folder();
-    const config = { server: plainServer, accounts: [account(cloud)], groups: [{ name: 'vip' }] };
-    const first = await stage.start({ folder: path, env, config });
-    await first.saying('owner-gained');
-    const other = stage.folder();
-    const second = await stage.start({
-      folder: other,
-      env,
-      config: { ...config, store: `sqlite:${path}/data/relaykeeper.db` },
-    });
-    expect((await second.saying('standing-by')).msg).toMatch(/another process owns account main/i);
-    expect((await second.ask('GET', '/-/ready')).status).toBe(200);
-    expect((await second.ask('GET', '/-/healthy')).status).toBe(200);
-    expect([await first.metric('owner'), await second.metric('owner')]).toEqual([1, 0]);
-    // Of tasks, groups and polls it tells nothing.
-    await until('the owner tells of all', async () => (await first.metric('tasks')) === 5);
-    const told = (await second.metrics()).map(({ name }) => name);
-    expect(told).toContain('relaykeeper_owner');
-    expect(told.filter((name) => ofTasks.test(name))).toEqual([]);
-    const refused = await second.ask('POST', '/api/v1/tasks/twice-0001/restart', { by: 'lin' });
-    expect(refused.status).toBeGreaterThanOrEqual(400);
-
-    await first.kill();
-    await second.saying('owner-gained');
-    expect(await second.metric('owner')).toBe(1);
-    await until('it tells of all', async () => (await second.metric('tasks')) === 5);
-    cloud.act({ kind: 'stop', taskId: 'twice-0003' });
-    await until(
-      'what stops is healed by the second',
-      () => cloud.statusOf('twice-0003') === '生效中',
-      () => second.tail(),
-    );
-    expect(cloud.world.arrivals.worstSecond).toBeLessThanOrEqual(10);
   });
 });

@@ -1,10 +1,10 @@
 /** The same configuration started a second time: it stands by, and has socket and port once it owns the account. */
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { account, env, type PretendCloud, tasks } from './cloud.ts';
-import { command, type Daemon, plainServer, Stage, sleep, until } from './daemon.ts';
+import { command, type Daemon, plainServer, readMetrics, Stage, sleep, until } from './daemon.ts';
 
 const config = (cloud: PretendCloud, server: object = plainServer) => ({
   server: { ...plainServer, ...server },
@@ -33,6 +33,9 @@ const heals = async (daemon: Daemon, cloud: PretendCloud, taskId: string) => {
     () => daemon.tail(),
   );
 };
+
+const ofTasks =
+  /^relaykeeper_(tasks|task_(up|info|outage|last|restarts)|storm|holds|hold_|oldest|next_|last_poll|poll_interval|api_circuit)/;
 
 describe.concurrent('the same configuration started twice', () => {
   it('the second stands by without port and socket, leaves them alone at its end, and has both after a SIGKILL and after a SIGTERM of the first', async () => {
@@ -82,20 +85,34 @@ describe.concurrent('the same configuration started twice', () => {
     expect(existsSync(join(folder, 'rk.sock'))).toBe(false);
   });
 
-  it('with a port of its own it is ready there at once, and takes the socket alone', async () => {
+  it('with a port of its own it is ready there at once, owner of nothing, and takes the socket alone', async () => {
     await using stage = new Stage();
     const cloud = await stage.cloud({ tasks: tasks('a', 5) });
     const folder = stage.folder();
-    const first = await stage.start({ folder, env, config: config(cloud) });
+    const token = 'a-token-of-the-operators';
+    writeFileSync(join(folder, 'token'), token);
+    const tokens = [{ name: 'ops', scope: 'operate', tokenFile: 'token' }];
+    const first = await stage.start({ folder, env, config: config(cloud, { tokens }) });
     await first.saying('owner-gained');
     const second = await stage.start({ folder, env, args: ['--listen', '127.0.0.1:0'] });
+    expect((await second.saying('standing-by')).msg).toMatch(/another process owns account main/i);
     expect(second.said('listening')[0]?.socket).toBeUndefined();
-    expect((await second.askListen('GET', '/-/ready')).status).toBe(200);
-    expect((await second.askListen('GET', '/metrics')).text).toContain('relaykeeper_owner{account="main"} 0');
+    for (const path of ['/-/ready', '/-/healthy']) expect((await second.askListen('GET', path)).status).toBe(200);
+    await until('the owner tells of all', async () => (await first.metric('tasks')) === 5);
+    // Of tasks, groups and polls it tells nothing.
+    const told = readMetrics((await second.askListen('GET', '/metrics')).text);
+    expect(told).toContainEqual({ name: 'relaykeeper_owner', labels: { account: 'main' }, value: 0 });
+    expect(told.map(({ name }) => name).filter((name) => ofTasks.test(name))).toEqual([]);
+    const restart = await second.askListen('POST', '/api/v1/tasks/a-0001/restart', token, { by: 'lin' });
+    expect(restart.status).toBeGreaterThanOrEqual(400);
+
     await first.kill();
     await second.saying('listening', { socket: 'rk.sock' });
     expect((await second.get<Status>('/api/v1/status')).accounts[0]?.owned).toBe(true);
+    expect(await second.metric('owner')).toBe(1);
+    await until('it tells of all', async () => (await second.metric('tasks')) === 5);
     await heals(second, cloud, 'a-0001');
+    expect(cloud.world.arrivals.worstSecond).toBeLessThanOrEqual(10);
   });
 });
 

@@ -67,7 +67,7 @@ const rows = {
     // While a shared store fails nobody can say whether another process does.
     means: 'This process does not own the account: another does, or the store fails',
     chinese: '本进程不负责这个账号：由另一个进程负责，或存储失败',
-    advice: 'If the store fails, mend that; else ask the owner, or nothing if that is intended',
+    advice: 'If the store fails, repair it; otherwise look at the process that owns the account',
     operator: 'refused',
     loggedElsewhere: true,
   },
