@@ -1,4 +1,4 @@
-/** From the settings of one account to the parts that keep it: client, gate, keeper. Built here, wired nowhere else. */
+/** Builds the parts that serve one account from its settings: client, gate, keeper. Nothing else wires them. */
 
 import { createCloud } from '../cloud/client.ts';
 import type { CredentialsOptions } from '../cloud/keys/where-from.ts';

@@ -1,4 +1,4 @@
-/** Writes down each change of the configuration, so that what was changed today is told also after a restart. */
+/** Records each change of the configuration, so that `history` still shows today's changes after a restart. */
 import type { ConfigDifference } from '../domain/words/events.ts';
 import type { Store } from '../store/open.ts';
 import type { Fleet } from './fleet.ts';

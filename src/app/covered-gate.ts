@@ -1,8 +1,8 @@
 /**
- * A limiter that gives leave only while the account is surely ours for as long as a call may last: a process that was
- * stopped for a while, or whose database is away, lists nothing that the next owner's limit does not know of.
+ * A limiter that grants a permit only while the account is certainly ours for as long as a call may last. So a process
+ * that was suspended, or that cannot reach its database, sends no list that the next owner's limiter does not know of.
  *
- * Restarts are minded by the keeper itself, which saves their intent first.
+ * The keeper guards restarts itself: it saves their intent first.
  */
 import type { Gate } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';

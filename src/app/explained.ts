@@ -1,4 +1,7 @@
-/** What is recorded of a task and around it, as people are told: events with titles, restarts with their answers. */
+/**
+ * What is recorded about a task and its surroundings, as people see it: events with titles, restarts with their
+ * answers.
+ */
 
 import { covers, holdsOver } from '../domain/memory/holds.ts';
 import type { TaskRecord } from '../domain/memory/ledger.ts';

@@ -1,6 +1,6 @@
 /**
- * A process that shares its store shows the accounts of others as their owners stored them, seconds old, and does what
- * those processes' operators ask for its own.
+ * For a process that shares its store: shows the accounts of other processes as their owners stored them, some seconds
+ * old, and carries out what operators ask of those processes about its own accounts.
  */
 import type { AccountRecord, TaskRecord } from '../domain/memory/ledger.ts';
 import type { News, NewsMark, ReplicaSeen, Shared } from '../domain/ports/store-port.ts';

@@ -1,4 +1,7 @@
-/** Holds of all accounts: what one would cover, set, extended, ended. Recurring ones are the file's and stay as it says. */
+/**
+ * Holds of all accounts: preview, add, extend, remove. Recurring ones belong to the configuration and change only
+ * there.
+ */
 import { randomBytes } from 'node:crypto';
 import { maxHolds, maxTitleHolds } from '../domain/decide/operator.ts';
 import { maintenanceHolds } from '../domain/memory/holds.ts';

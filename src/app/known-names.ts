@@ -1,4 +1,7 @@
-/** A request that names something unknown is refused with the nearest name, so that an empty answer means: nothing there. */
+/**
+ * Refuses a request that names something unknown, with the nearest name that exists. So an empty answer means that
+ * there is nothing.
+ */
 import type { EventQuery } from '../domain/ports/store-port.ts';
 import { type EventType, isRecordedType } from '../domain/words/events.ts';
 import type { Sentences } from '../domain/words/reason.ts';

@@ -1,4 +1,4 @@
-/** From what the settings say of the store to the store itself. */
+/** Opens the store that the settings name. */
 import type { StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { StoreSettings } from '../settings/settings.ts';

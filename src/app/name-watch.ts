@@ -1,6 +1,6 @@
 /**
- * Ten minutes after a configuration came into force, and whenever a group has lost its last task: a warning for each name
- * in a `match` that no task answers to, with the nearest that there is. Once for each name and configuration.
+ * Warns of each name in a `match` that no task has, with the nearest name that exists: ten minutes after a
+ * configuration took effect, and whenever a group loses its last task. Once for each name and configuration.
  */
 import { isListed } from '../domain/memory/condition.ts';
 import type { Clock } from '../domain/ports/time-port.ts';

@@ -1,4 +1,6 @@
-/** The secrets that this process itself compares with (API tokens, hook tokens), read from where the settings say. */
+/**
+ * The secrets that this process checks requests against (API tokens, hook tokens), read from where the settings say.
+ */
 
 import { maxSecretBytes } from '../settings/loaded.ts';
 import type { Secret, Settings } from '../settings/settings.ts';

@@ -1,4 +1,7 @@
-/** Groups and names in the configuration that no task fits: a misspelt name is silent, and the group below gets its tasks. */
+/**
+ * Finds groups and names in the configuration that no task matches. A misspelt name causes no error: its tasks just go
+ * to a later group.
+ */
 import { anyMatches, globMatches, type Policy } from '../domain/words/policy.ts';
 import { nearest } from '../settings/nearest.ts';
 

@@ -1,6 +1,7 @@
 /**
- * One account's API as the keeper sees it: the `Cloud` port. What is here is wiring and the two kinds of sight, the
- * poll (`observe`) and the look at a few groups; how a call, a read, a list and a restart behave is next door.
+ * One account's API as the keeper sees it: the `Cloud` port. This file has the wiring and the two ways to look, the
+ * poll (`observe`) and the look at a few groups; the files beside it say how a call, a read, a list and a restart
+ * behave.
  */
 import type { Environment } from '../domain/ports/app-port.ts';
 import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';

@@ -1,6 +1,6 @@
 /**
- * JSON from outside. What a text costs when it is parsed depends on its structure and not on its length: ten megabytes
- * of `[` become 900 MB. So nesting and values are counted first, in one pass over the bytes, and bounded.
+ * Parses JSON from outside. The cost depends on the structure, not on the length: ten megabytes of `[` become 900 MB.
+ * So one pass over the bytes first counts nesting and values, and refuses too many.
  */
 
 /** A page of tasks has eight levels. */

@@ -1,7 +1,7 @@
 /**
- * The addresses of a name, as the system finds them. That takes one of Node's few threads for as long as the system
- * waits for its name servers (half a minute), and files need them too. So a name is asked for once at a time, by all
- * accounts together: one that hangs must not keep every other connection from standing.
+ * Looks up the addresses of a name through the system. A lookup occupies one of Node's few threads for as long as the
+ * system waits for its name servers (half a minute), and file access needs those threads too. So all accounts share
+ * one lookup of a name at a time, and a name that hangs does not block every other connection.
  */
 import dns, { type LookupAddress } from 'node:dns';
 import type { LookupFunction } from 'node:net';

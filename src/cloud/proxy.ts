@@ -1,9 +1,9 @@
 /**
  * Proxies: which one stands between us and an origin, and the tunnel through it.
  *
- * Everything goes through a tunnel (CONNECT), http as well: so a call is written to the cloud's own connection, and what
- * the transport knows of it (left, or never left) is true with a proxy too. No message has the proxy's address in it:
- * a token can stand there.
+ * Everything goes through a tunnel (CONNECT), http as well: so a call is written to the cloud's own connection, and
+ * what the transport knows of it (left, or never left) is true with a proxy too. No message contains the proxy's
+ * address: it may contain a token.
  */
 
 import type { RequestOptions } from 'node:http';

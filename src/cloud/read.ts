@@ -1,6 +1,6 @@
 /**
- * A read: sent until it is answered, within bounds. How often a failed one is sent again stands with its class, and
- * pauses grow; after a remedy (new keys, the cloud's time) it is sent once more. Every sending waits for its own permit.
+ * A read: sent until it is answered, within bounds. Its class of failure says how often it is sent again, and pauses
+ * grow; after a remedy (new keys, the cloud's time) it is sent once more. Every attempt waits for a permit of its own.
  */
 
 import type { Lane } from '../domain/ports/gate-port.ts';

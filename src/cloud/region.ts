@@ -1,6 +1,6 @@
 /**
- * Which region calls are signed for. BytePlus' pages and its official clients name two different ones, so without a
- * word in the configuration the other one is tried when the first is refused, until a call has succeeded.
+ * Which region calls are signed for. BytePlus' pages and its official clients name two different ones, so unless the
+ * configuration names one, the other is tried when the first is refused, until a call has succeeded.
  */
 export interface Region {
   current(): string;

@@ -1,5 +1,5 @@
 /**
- * Texts of the cloud as they may be shown: here, where they come in, and nowhere behind it. Addresses (they carry stream
+ * Makes texts of the cloud fit to be shown: here, where they come in, and nowhere later. Addresses (they carry stream
  * keys), values that are named as secrets, and the account's own keys are masked; control characters, line separators,
  * direction marks and half characters are made visible; the length is bounded.
  */

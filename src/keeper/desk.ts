@@ -1,6 +1,6 @@
 /**
  * What the loops, the restarts and the operators of one account share: its memory, its journal, and this machine's
- * clock, with which every stored time moves along when it steps.
+ * clock; when the clock steps, every stored time moves with it.
  */
 
 import type { Ledger, StoredLedger } from '../domain/memory/ledger.ts';

@@ -1,9 +1,9 @@
 /**
- * What keeps memory and disk together for one account: every fact goes to log and metrics, and is
- * written; saves that come together are written together.
+ * Keeps memory and disk in step for one account: every fact goes to log, metrics and disk; saves that arrive together
+ * are written together.
  *
- * Memory may run ahead of a disk that fails; then nothing is lost here, the next save tries again with all of it,
- * and nobody may act: `commit` rejects, and a call is only ever sent after its intent's `commit` has resolved.
+ * Memory may run ahead of a disk that fails; then nothing is lost here, the next save tries again with all of it, and
+ * nobody may act: `commit` rejects, and a call is only ever sent after its intent's `commit` has resolved.
  */
 
 import type { Ledger } from '../domain/memory/ledger.ts';

@@ -1,7 +1,7 @@
 /**
- * What several keys say together: one name twice, a secret given twice or by halves, a first wait longer than
- * the longest. Runs on what was written, whether or not the rest of it is right, so that all mistakes are
- * reported at once.
+ * Checks that concern several keys: one name twice, a secret given twice or only half, a first wait longer than the
+ * longest. Runs on what was written, whether or not the rest of it is right, so that all mistakes are reported at
+ * once.
  */
 import { durationMs } from '../domain/words/duration.ts';
 import { globMatches } from '../domain/words/policy.ts';

@@ -1,7 +1,7 @@
 /**
- * Sees that the configuration changed, and waits until it stands still. Compares contents at intervals instead
- * of asking the kernel: a mounted ConfigMap is swapped by a symbolic link two directories away, editors replace
- * files, network file systems send no notices, and the file is small.
+ * Notices that the configuration changed, and waits until it stays the same. Compares contents at intervals instead of
+ * asking the kernel: a mounted ConfigMap is swapped by a symbolic link two directories away, editors replace files,
+ * network file systems send no notices, and the file is small.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../domain/ports/time-port.ts';

@@ -1,4 +1,4 @@
-/** Which configuration file is read when the command line does not say. */
+/** Which configuration file is read if the command line names none. */
 import { existsSync } from 'node:fs';
 
 /** In this order; the demo is never among them, it is loaded by name only. */

@@ -1,5 +1,5 @@
 /**
- * From what the schema found to findings in the project's own words: what is wrong, in one sentence, with the
+ * Turns what the schema found into findings in the project's own words: what is wrong, in one sentence, with the
  * nearest thing that would be right. Knows zod's issues; nothing else does.
  */
 import type { z } from 'zod';

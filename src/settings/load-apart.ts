@@ -1,6 +1,7 @@
 /**
  * Reading a configuration while other work goes on. A megabyte of mistakes takes a second and more to explain, and a
- * path can lead to a file system that is gone: a thread of its own waits and computes, and is ended if it does not end.
+ * path can lead to a file system that is gone: so a thread of its own waits and computes, and is stopped if it takes
+ * too long.
  */
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../domain/ports/time-port.ts';

@@ -1,6 +1,6 @@
 /**
- * What comes of reading a configuration, for who has it read: without the schema, YAML and the rules, which only the
- * thread that reads it loads.
+ * The result of reading a configuration, for those who receive it. It loads neither the schema nor YAML nor the rules,
+ * which only the thread that reads needs.
  */
 import type { Written } from './schema.ts';
 import { resolve, type Settings } from './settings.ts';

@@ -1,4 +1,4 @@
-/** How many places a text takes in a terminal. */
+/** How many columns a text takes in a terminal. */
 
 /** Made at its first use: the tables of Intl take 8 MiB. */
 let segmenter: Intl.Segmenter | undefined;

@@ -1,6 +1,6 @@
 /**
- * What is allowed and yet probably not meant. Somebody would look for each of these at night; what is merely unusual
- * is no warning.
+ * Warns of what is allowed but probably a mistake. Each of these would cost somebody a search at night; what is merely
+ * unusual is not a warning.
  */
 import { globMatches, type Policy } from '../domain/words/policy.ts';
 import { shortestGapMs } from './forecast.ts';

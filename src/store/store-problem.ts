@@ -1,4 +1,4 @@
-/** What is wrong with the store, said to a person: where, what, and what to do next. One line each. */
+/** What is wrong with the store, for a person: where, what, and what to do next. One line each. */
 import { dirname } from 'node:path';
 import { SqliteError } from './sqlite/dialect.ts';
 import type { Fault } from './sqlite/file.ts';

@@ -1,4 +1,4 @@
-/** What a person does with a store besides running on it: looks whether it is sound, backs it up. */
+/** What a person does with a store besides running on it: check it, back it up. */
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { type Counts, pagesOf, type Table, tables } from './copy.ts';

@@ -1,7 +1,7 @@
 /**
- * Which event counts as what, and which series are there before anything has happened.
+ * Which event counts as what, and which series exist before anything has happened.
  *
- * Apart from metrics.ts, which is the door: a new counter is a line in the catalogue and a line or two here.
+ * Separate from metrics.ts, where events come in: a new counter takes a line in the catalogue and a line or two here.
  */
 
 import type { CloudTrace } from '../domain/ports/cloud-port.ts';

@@ -1,7 +1,7 @@
 /**
- * From what happened to numbers: events and traces in, the text of `/metrics` out.
+ * Turns what happened into numbers: events and traces in, the text of `/metrics` out.
  *
- * Nobody else counts. Every series that can be foreseen is there at 0 from `configure` on, and leaves when its
+ * Nobody else counts. Every series that can be known in advance exists at 0 from `configure` on, and goes when its
  * account or group leaves the configuration; the values of the others survive a reload.
  */
 import { createHash } from 'node:crypto';

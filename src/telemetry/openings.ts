@@ -2,8 +2,8 @@
  * Which group an open outage was counted in.
  *
  * A task can move to another group while it is down. If its outage opened in one group and ended in another, neither
- * would ever add up again: so the ending, and the duration with it, count where the opening did. An outage that had
- * opened before this process came ends in the group that then has the task.
+ * would ever add up again: so the ending, and the duration with it, count where the opening did. An outage that opened
+ * before this process started ends in the group that has the task then.
  */
 import type { Event } from '../domain/words/events.ts';
 

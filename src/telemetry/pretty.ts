@@ -1,6 +1,6 @@
 /**
- * A JSON log line as a line for people: time, level, event, whom it is about, the sentence, and what a person needs
- * besides. The names of attempts and outages, and what the sentence has said, are for machines: JSON has them all.
+ * A JSON log line as a line for people: time, level, event, whom it is about, the sentence, and what else a person
+ * needs. Ids of attempts and outages, and what the sentence already says, are left to JSON.
  */
 
 const colours: Readonly<Record<string, string>> = { error: '31', warn: '33', info: '32', debug: '36', trace: '90' };

@@ -1,8 +1,8 @@
 /**
- * The state gauges: told anew at every scrape from one snapshot, so what went away leaves no series behind.
+ * The state gauges, rebuilt at every scrape from one snapshot, so that what went away leaves no series behind.
  *
- * Apart from the counters because nothing here counts; of the scrape before only the text is kept. A standby shows only
- * that it is one: what it knows of tasks, groups and polls is as old as its last ownership.
+ * Separate from the counters because nothing here counts; of the last scrape only the text is kept. A standby shows
+ * only that it is one: what it knows of tasks, groups and polls is as old as its last ownership.
  */
 
 import type { AccountSnapshot, AccountView, GroupView, TaskView } from '../domain/views/shown.ts';

@@ -1,6 +1,6 @@
 /**
- * What is answered, as schemas: openapi.json is made from them, and tests hold real answers against them. The compiler
- * asks for what a view has and its schema lacks.
+ * Schemas of the answers: openapi.json is made from them, and tests check real answers against them. The compiler asks
+ * for what a view has and its schema lacks.
  */
 
 import { z } from 'zod';

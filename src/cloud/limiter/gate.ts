@@ -1,6 +1,6 @@
 /**
- * The limiter at work: callers as promises, one timer. Everything that can be decided is decided in `limiter.ts`;
- * here are only the callers that wait, the clock, and the way back for permits.
+ * Runs the limiter: callers wait on promises, one timer wakes them. limiter.ts decides everything; this file only has
+ * the waiting callers, the clock, and the return of permits.
  */
 import type { Gate, Lane, Permit, RateLimit } from '../../domain/ports/gate-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';

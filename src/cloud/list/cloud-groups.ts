@@ -1,7 +1,7 @@
 /**
- * Several cloud groups as one sight: asked together while all of them answer. A group that makes the list fail is found
- * by asking for halves, and costs its own tasks only: from then on it is asked for beside the others, which do not wait
- * for it, until it is well.
+ * Lists several cloud groups as one: in one request while all of them answer. If a group makes the list fail, asking
+ * for halves finds it. From then on it is listed separately and nobody waits for it, so only its own tasks are missing
+ * until it recovers.
  */
 import type { KnownItem } from '../../domain/ports/cloud-port.ts';
 import type { Lane } from '../../domain/ports/gate-port.ts';

@@ -1,7 +1,7 @@
 /**
- * Cloud groups whose list failed while others answered. They are asked for beside the others, who do not wait for them,
- * until they are well: until they have answered for a while, which is longer each time that they fall ill again. Meanwhile
- * each poll costs a call more, and none waits for a list that fails now and then.
+ * Cloud groups whose list failed while others answered. They are listed separately, so that no poll waits for them,
+ * until they have answered for a while; that while grows each time they fail again. Until then each poll costs one
+ * more call.
  */
 import type { Clock } from '../../domain/ports/time-port.ts';
 

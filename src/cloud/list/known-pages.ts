@@ -1,7 +1,6 @@
 /**
- * Pages that were read before. From one poll to the next hardly a task changes, and most pages come again byte for byte
- * but for the id of the request: what such a page shows is known, and it is not parsed again. With 100,000 tasks that
- * is most of a poll's computing.
+ * Remembers pages that were read before. Between two polls hardly any task changes, and most pages come back identical
+ * except for the request id, so they are not parsed again. With 100,000 tasks that saves most of a poll's computing.
  */
 import { hash } from 'node:crypto';
 import type { KnownItem } from '../../domain/ports/cloud-port.ts';

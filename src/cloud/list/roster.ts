@@ -1,6 +1,6 @@
 /**
- * The cloud's own groups, for an account that must name them (a sub-account) while the configuration has globs: read
- * at start and every minute; a read that fails keeps the last, and one that takes its time keeps no poll waiting.
+ * The cloud's own groups, for an account that must name them (a sub-account) while the configuration has globs. Read
+ * at start and every minute; if a read fails, the last list stays in force, and no poll waits for a slow one.
  */
 
 import type { CallFailure } from '../../domain/words/failure.ts';

@@ -1,6 +1,6 @@
 /**
- * One task and what a list says of it: what was learned, what became of the attempt that was awaited, whether an
- * outage opened or ended. Each fact goes to memory as it is found, so that the next question already builds on it.
+ * What a list says about one task: what changed, what became of the awaited attempt, whether an outage opened or
+ * ended. Each fact goes to memory as it is found, so that the next question already builds on it.
  */
 
 import { type Clocks, downSince, givenUp, hasEnded, isOnLeave, isOverdue, isWanted } from '../memory/condition.ts';

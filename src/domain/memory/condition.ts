@@ -1,6 +1,6 @@
 /**
  * What can be said of a task from its record, the policy in force and the time: ended, overdue, due, down, given up,
- * only observed. Asked by every room above.
+ * only observed. The other folders ask here.
  */
 
 import { byOurs, type CloudTime, plus } from '../words/cloud-time.ts';

@@ -1,6 +1,6 @@
 /**
- * How many tasks of each group are in which state: kept up with every fact, because a scrape asks for
- * these numbers, and to count 100,000 tasks each time took it longer than everything else.
+ * How many tasks of each group are in which state. Updated with every fact: a scrape asks for these numbers, and
+ * counting 100,000 tasks each time took longer than everything else in it.
  */
 
 import { type CloudTime, msBetween, plus } from '../words/cloud-time.ts';

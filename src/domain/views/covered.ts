@@ -1,4 +1,4 @@
-/** Holds as people see them: with what each covers now, and what another one would cover. */
+/** Holds as people see them: what each covers now, and what a new one would cover. */
 
 import { isListed } from '../memory/condition.ts';
 import { covers, isInForce, maintenanceHolds } from '../memory/holds.ts';

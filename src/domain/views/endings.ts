@@ -1,6 +1,6 @@
 /**
- * Tasks that will end: of each group the next, and those that end soon with nobody to follow them. Such an end comes as
- * planned, so nothing else tells of it, and the stream goes dark unseen.
+ * Tasks that will end: the next one of each group, and those that end soon without a successor. Such an end is
+ * planned, so nothing else reports it, and the stream would go dark unnoticed.
  */
 
 import { hasEnded, isListed } from '../memory/condition.ts';

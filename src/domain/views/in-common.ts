@@ -1,6 +1,6 @@
 /**
- * What most of the tasks that are down share, and the others of the account do not: many that stop at once mostly have
- * one cause, and it is found by what they have in common.
+ * What most of the tasks that are down share and the account's other tasks do not. When many stop at once they usually
+ * have one cause, and what they share points to it.
  */
 import { downSince, dueSince, isListed, isObserved, isStopped } from '../memory/condition.ts';
 import { holdOver } from '../memory/holds.ts';

@@ -1,7 +1,8 @@
 /**
- * A moment by the cloud's clock: StartTime, EndTime, and what they are compared with. The cloud's clock and ours differ,
- * so the two must not meet in one subtraction. To the compiler this is no number: it refuses to add, subtract or compare
- * one with a time of ours, and what is to be done goes through the functions here. Two of the cloud's compare as they are.
+ * A moment by the cloud's clock: StartTime, EndTime, and what they are compared with. The cloud's clock and ours
+ * differ, so the two must not meet in one subtraction. The compiler does not take this type for a number: it refuses
+ * to add, subtract or compare one with a time of ours, so the functions here do that. Two cloud times compare
+ * directly.
  */
 
 declare const cloud: unique symbol;

@@ -1,5 +1,5 @@
 /**
- * Every way in which a call can fail, and all that the word means: what is sent again, what becomes of the attempt,
+ * Every way in which a call can fail, and what follows from it: whether it is sent again, what becomes of the attempt,
  * what opens a circuit, what a person does. Which code belongs to which class stands in `cloud/errors.ts`.
  */
 

@@ -1,4 +1,4 @@
-/** Values of which nobody knows yet what they are: parsed JSON, an answer of another program, a thrown error. */
+/** Reads values of unknown type: parsed JSON, an answer of another program, a thrown error. */
 
 export type Mapping = Readonly<Record<string, unknown>>;
 

@@ -1,7 +1,7 @@
 /**
- * Every reason why a stopped task is not restarted now, all that the word means beside its rule, and what its rule says
- * in each case: rules, queue, operators, log, command line, API, page and README read it here. The rows stand in the
- * order of authority: of several reasons the first is shown.
+ * Every reason not to restart a stopped task now: all that follows from it except its rule, and what its rule says in
+ * each case. Rules, queue, operators, log, command line, API, page and README read it here. The rows stand in order of
+ * authority: if several apply, the first is shown.
  */
 
 export interface ReasonMeaning {

@@ -1,8 +1,8 @@
 /**
  * What gets somebody out of bed: tasks are down and stay down, or no process is left to restart them.
  *
- * None of these asks for a reason why a task waits: reasons change from minute to minute, and each change would
- * end the alert and begin it anew. They ask since when.
+ * None of these asks for a reason why a task waits: reasons change from minute to minute, and each change would end
+ * the alert and start it again. They ask how long it has lasted.
  */
 
 import type { ErrorClass } from '../../domain/words/failure.ts';

@@ -1,8 +1,8 @@
 /**
- * What other replicas wrote since the last look, of many accounts at once.
+ * Reads what other replicas wrote since the last look, for many accounts at once.
  *
- * Every row has the transaction that wrote it newest. All that are older than the oldest one still running when a look
- * begins are in that look; so the next one asks from there on, and sees a few rows twice rather than one never.
+ * Each row names the transaction that wrote it last. A look contains every transaction older than the oldest one that
+ * still ran when the look began, so the next look starts there: it may see a few rows twice, and misses none.
  */
 import { type Kysely, sql } from 'kysely';
 import type { News, NewsMark } from '../../domain/ports/store-port.ts';

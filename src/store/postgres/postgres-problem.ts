@@ -1,6 +1,4 @@
-/**
- * What is wrong with the database, said to a person: where, what, and what to do next. One line each, and no password.
- */
+/** What is wrong with the database, for a person: where, what, and what to do next. One line each, and no password. */
 import { oneLine, StoreProblem } from '../store-problem.ts';
 import { sqlState } from './connection.ts';
 

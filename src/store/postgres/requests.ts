@@ -1,10 +1,10 @@
 /**
  * What operators ask of a replica that does not own the account: written down here, done by the owner, and answered.
  *
- * The owner takes a request in its epoch before it does anything. What an owner took and did not answer, the next one
- * does again if doing it twice is the same as once; a restart is not, and is answered as not known. Any statement may
- * have been done although it failed: so what was done here is remembered until its answer is stored, and what an operator
- * is told was not done can never be.
+ * The owner takes a request in its epoch before it acts. If an owner took a request and did not answer, the next one
+ * repeats it where twice is the same as once; it does not repeat a restart, but answers that the outcome is unknown. A
+ * statement may have taken effect although it failed: so the owner remembers what it did until the answer is stored,
+ * and what an operator was told was not done can never happen later.
  */
 import type { OperatorOutcome, OperatorRequest } from '../../domain/ports/store-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';

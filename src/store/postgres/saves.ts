@@ -1,9 +1,9 @@
 /**
- * Saves of all accounts of this process, together: what comes while a transaction runs goes with the next one. Each part
- * is written only while its account is in the epoch in which its owner read the ledger.
+ * Saves of all accounts of this process, together: what comes while a transaction runs goes with the next one. Each
+ * part is written only while its account is in the epoch in which its owner read the ledger.
  *
- * What is long, or was refused last time, goes apart, one at a time: whoever has locked one account's rows keeps no other
- * account from its restarts, which wait for their intents to be saved.
+ * Long saves, and those refused last time, go separately, one at a time: so whoever has locked one account's rows does
+ * not delay the restarts of others, which wait for their intents to be saved.
  *
  * Told as saved means committed: when the answer to a commit is lost, the database is asked what became of it.
  */

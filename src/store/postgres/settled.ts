@@ -1,7 +1,8 @@
 /**
- * Up to which number every event is there. Numbers are given out before the transactions that use them end: one can be
- * seen after a larger one, or never, if its transaction is rolled back. So what lies beyond a gap waits until every
- * transaction that ran when the gap was first seen has ended: then the gap is filled, or stays one.
+ * The number up to which every event is visible. Numbers are given out before the transactions that use them end, so
+ * one can become visible after a larger one, or never, if its transaction is rolled back. Events behind a gap
+ * therefore wait until every transaction that ran when the gap was first seen has ended: then the gap is filled, or
+ * stays.
  */
 import { type Kysely, sql } from 'kysely';
 import type { Clock } from '../../domain/ports/time-port.ts';

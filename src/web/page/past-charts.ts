@@ -1,4 +1,6 @@
-/** The last six hours as pictures, and their numbers beside them: for who cannot see a picture, and without scripts. */
+/**
+ * The last six hours as pictures, and as numbers beside them: for people who cannot see pictures, and without scripts.
+ */
 import { html } from 'hono/html';
 import type { Html, Visit } from './frame.ts';
 import type { Sample } from './past.ts';
