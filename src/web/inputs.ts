@@ -54,7 +54,6 @@ const holdFor = z
   .refine((text) => holdLengthMs(durationMs(text)), {
     error: wrong.duration[0],
   })
-  .transform(durationMs)
   .meta({ description: 'How long, such as 30m or 1d12h; absent: until it is removed', examples: ['2h'] });
 
 export const accountQuery = z.strictObject({ account: name.optional() });
@@ -199,18 +198,22 @@ export const holdBody = z
     forMs: z.int().min(1_000).max(longestHoldMs).optional().meta({ description: 'The same in milliseconds' }),
   })
   .refine((body) => body.for === undefined || body.forMs === undefined, { error: 'give `for` or `forMs`, not both' })
-  .transform(({ for: length, forMs = length, by, author = by, ...hold }) => ({ ...hold, forMs, author }));
+  .transform(({ for: length = '', forMs = durationMs(length), by, author = by, ...hold }) => ({
+    ...hold,
+    forMs,
+    author,
+  }));
 
 export const extendBody = z
   .strictObject({
-    for: holdFor.optional().meta({ description: 'How much later than its end, such as 30m', examples: ['2h'] }),
+    for: holdFor.optional().meta({ description: 'How much later than its end, such as 30m' }),
     endsAt: z.int().min(0).optional().meta({ description: 'Until when, Unix milliseconds' }),
     by,
   })
   .refine((body) => (body.for === undefined) !== (body.endsAt === undefined), { error: 'give `for` or `endsAt`' })
-  .transform(({ for: forMs = 0, endsAt, by }): { by?: string; later: Later } => ({
+  .transform(({ for: length = '', endsAt, by }): { by?: string; later: Later } => ({
     by,
-    later: endsAt === undefined ? { forMs } : { endsAt },
+    later: endsAt === undefined ? { forMs: durationMs(length) ?? 0 } : { endsAt },
   }));
 
 /** What a hold would be on; exactly one besides `account`. */

@@ -4,15 +4,14 @@ import type { EventView } from '../../domain/views/shown.ts';
 import { type EventOf, type EventType, groupConcerned, isRecordedType } from '../../domain/words/events.ts';
 import { checked, eventsAsked, eventsQuery, queryOf, theAddress } from '../inputs.ts';
 import {
-  accountFilter,
+  type Asked,
+  choiceOf,
   filled,
   type Html,
   historyOf,
-  namesOf,
   noHistory,
-  optionsOf,
   type Page,
-  renewed,
+  placeFilter,
   tableOf,
   targetOf,
   taskLink,
@@ -50,21 +49,19 @@ export async function eventsPage(visit: Visit): Promise<Page> {
     `${base}/events${queryOf({ ...asked, ...change })}`;
   return {
     title: texts.events,
-    live: true,
     body: html`<h1>${texts.events}</h1>
 <p class="presets">${presetLinks(visit, asked)}</p>
-${filtersOf(visit, asked)}
-${renewed(
-  visit,
-  html`${events ? eventTable(visit, events) : noHistory(visit)}
+${filtersOf(visit, asked)}`,
+    live: html`${events ? eventTable(visit, events) : noHistory(visit)}
 <p>${asked.before === undefined ? '' : html`<a href="${to({ before: undefined })}">${texts.newest}</a> `}${
-    last && events?.length === query.limit ? html`<a href="${to({ before: String(last.seq) })}">${texts.older}</a>` : ''
-  }</p>`,
-)}`,
+      last && events?.length === query.limit
+        ? html`<a href="${to({ before: String(last.seq) })}">${texts.older}</a>`
+        : ''
+    }</p>`,
   };
 }
 
-function presetLinks({ texts, base }: Visit, asked: Readonly<Record<string, string>>) {
+function presetLinks({ texts, base }: Visit, asked: Asked) {
   const { account, group, task } = asked;
   const link = (name: string, query: Readonly<Partial<Record<'type' | 'changes', string>>>) =>
     html`<a href="${base}/events${queryOf({ account, group, task, ...query })}"${query.type === asked.type && query.changes === asked.changes ? html` aria-current="true"` : ''}>${name}</a> `;
@@ -77,32 +74,27 @@ function presetLinks({ texts, base }: Visit, asked: Readonly<Record<string, stri
   ];
 }
 
-function filtersOf(visit: Visit, asked: Readonly<Record<string, string>>): Html {
+function filtersOf(visit: Visit, asked: Asked): Html {
   const { texts, base, operations } = visit;
-  const { groups, accounts } = operations.status();
-  const names = namesOf(groups.map(({ group }) => group));
   const preset = Object.entries(presets).find(([, types]) => types.join() === asked.type)?.[0];
   const types = {
     ...(preset ? { [asked.type ?? '']: texts.presets[preset as keyof typeof presets] } : {}),
     ...Object.fromEntries(Object.entries(texts.types).filter(([type]) => isRecordedType(type as EventType))),
   };
   return html`<form method="get" action="${base}/events" class="filters" aria-label="${texts.show}">
-${asked.changes === undefined ? html`<label>${texts.type}<select name="type">${optionsOf(visit, types, asked.type)}</select></label>` : html`<input type="hidden" name="changes" value="true">`}
-${accountFilter(visit, accounts, asked.account)}<label>${texts.group}<select name="group">${optionsOf(visit, names, asked.group)}</select></label>
-<label>${texts.task}<input name="task" value="${asked.task ?? ''}" maxlength="128"></label>
+${asked.changes === undefined ? choiceOf(visit, texts.type, 'type', types, asked) : html`<input type="hidden" name="changes" value="true">`}
+${placeFilter(visit, operations.status(), asked)}<label>${texts.task}<input name="task" value="${asked.task ?? ''}" maxlength="128"></label>
 <button>${texts.show}</button>
 </form>`;
 }
 
-function eventTable(visit: Visit, events: readonly EventView[]): Html {
-  const { texts } = visit;
-  return tableOf(visit, texts.events, events, [
-    { head: texts.when, cell: ({ event }) => timeOf(event.at) },
-    { head: texts.what, cell: (told) => whatOf(visit, told) },
-    { head: texts.task, cell: (told) => aboutOf(visit, told) },
-    { head: texts.details, cell: (told) => detailsOf(visit, told) },
+const eventTable = (visit: Visit, events: readonly EventView[]): Html =>
+  tableOf(visit, visit.texts.events, events, [
+    [visit.texts.when, ({ event }) => timeOf(event.at)],
+    [visit.texts.what, (told) => whatOf(visit, told)],
+    [visit.texts.task, (told) => aboutOf(visit, told)],
+    [visit.texts.details, (told) => detailsOf(visit, told)],
   ]);
-}
 
 /** One task's events as its story, newest first. */
 export const storyOf = (visit: Visit, events: readonly EventView[] | undefined, withTitles = false): Html =>

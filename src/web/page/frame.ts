@@ -1,7 +1,7 @@
 /** What every page has around it: head, navigation, language, who is signed in; and the small pieces that all use. */
 import { html } from 'hono/html';
 import type { EventsAsked } from '../../domain/ports/operations-port.ts';
-import type { EventView, StatusView } from '../../domain/views/shown.ts';
+import type { EventView, StatusView, TaskView } from '../../domain/views/shown.ts';
 import type { Hold } from '../../domain/words/events.ts';
 import { Refusal } from '../../domain/words/refusal.ts';
 import type { AppOptions } from '../app-options.ts';
@@ -29,11 +29,13 @@ export interface Visit extends AppOptions {
   readonly now: number;
 }
 
+/** From top to bottom. */
 export interface Page {
   readonly title: string;
-  readonly body: Html;
-  /** Renewed by itself: what stands in the element with the id `live`. */
-  readonly live?: boolean;
+  readonly body?: Html;
+  /** The browser fetches it again when something happens, and now and then. */
+  readonly live?: Html;
+  readonly below?: Html;
   readonly charts?: boolean;
   readonly status?: number;
 }
@@ -57,7 +59,7 @@ const menu = [
   ['/configuration', 'configuration'],
 ] as const;
 
-export function framed(visit: Visit, { title, body, live = false, charts = false }: Page): Html {
+export function framed(visit: Visit, { title, body, live, below, charts }: Page): Html {
   const { texts, lang, base, here, startedAt } = visit;
   const asset = (file: string) => `${base}/assets/${file}?${startedAt}`;
   const path = here.replace(/\?.*/, '');
@@ -91,7 +93,7 @@ ${charts ? html`<script src="${asset('uplot.js')}" defer></script>` : ''}
 </header>
 <main class="container" id="content" tabindex="-1">
 ${live ? html`<p id="stale" class="stale" role="alert" hidden>✗ ${texts.stale} <time></time>. <a href="${base}${here}">${texts.loadAgain}</a></p>` : ''}
-${body}
+${body}${live ? renewed(visit, live) : ''}${below}
 </main>
 </body>
 </html>
@@ -111,9 +113,8 @@ function languageOf({ base, lang, here }: Visit): Html {
   return html`<form method="post" action="${base}/language"><input type="hidden" name="to" value="${here}"><input type="hidden" name="lang" value="${other[0]}"><button class="link" lang="${other[2]}">${other[1]}</button></form>`;
 }
 
-/** A part of the page that the browser fetches again when something happens, and now and then. */
-export const renewed = (visit: Visit, content: Html): Html =>
-  html`<div id="live" hx-get="${visit.base}${visit.here}" hx-select="#live" hx-target="this" hx-swap="outerHTML" hx-trigger="sse:message throttle:2s, sse:message delay:1500ms, every 15s">${content}</div>`;
+const renewed = ({ base, here }: Visit, content: Html): Html =>
+  html`<div id="live" hx-get="${base}${here}" hx-select="#live" hx-target="this" hx-swap="outerHTML" hx-trigger="sse:message throttle:2s, sse:message delay:1500ms, every 15s">${content}</div>`;
 
 /** A sentence whose moments the browser shows in its own zone. */
 export const withTimes = (sentence: string): readonly unknown[] =>
@@ -121,16 +122,10 @@ export const withTimes = (sentence: string): readonly unknown[] =>
     .split(/(\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/)
     .map((part, n) => (n % 2 === 1 ? timeOf(Date.parse(part)) : part));
 
-/** With one account its name in every row says nothing. */
-export const severalAccounts = (accounts: readonly unknown[]): boolean => accounts.length > 1;
-
+export type Asked = Visit['query'];
 /** What a form leaves empty was not asked for. */
-export const filled = (query: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+export const filled = (query: Asked): Asked =>
   Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''));
-
-/** For a list to choose from: each once. */
-export const namesOf = (names: readonly string[]): Readonly<Record<string, string>> =>
-  Object.fromEntries(names.map((name) => [name, name]));
 
 /** The browser shows it in its own zone. */
 export function timeOf(at: number): Html {
@@ -138,20 +133,35 @@ export function timeOf(at: number): Html {
   return html`<time datetime="${iso}">${iso.slice(0, 19).replace('T', ' ')} UTC</time>`;
 }
 
-interface Column<T> {
-  readonly head: string;
-  readonly cell: (item: T) => unknown;
-}
+export type Column<T> = readonly [head: string, cell: (item: T) => unknown];
+
+/** With one account its name in every row says nothing. */
+export const accountColumn = (
+  { texts }: Visit,
+  accounts: StatusView['accounts'],
+): Column<{ account: string }> | false => accounts.length > 1 && [texts.account, ({ account }) => account];
+
+/** By its id a row of the table keeps the keyboard's focus when it is renewed. */
+export const titleColumn = (visit: Visit): Column<TaskView> => [
+  visit.texts.title,
+  (task) => taskLink(visit, task, `t-${task.account}-${task.taskId}`),
+];
 
 /** A table that scrolls by itself where it is too wide; `label` names it for who cannot see it. */
-export const tableOf = <T>(visit: Visit, label: string, items: readonly T[], columns: readonly Column<T>[]): Html =>
-  items.length === 0
-    ? html`<p>${visit.texts.none}</p>`
-    : html`<div class="overflow-auto" role="region" tabindex="0" aria-label="${label}"><table class="striped"><thead><tr>${columns.map(
-        ({ head }) => html`<th scope="col">${head}</th>`,
-      )}</tr></thead><tbody>${items.map(
-        (item) => html`<tr>${columns.map(({ head, cell }) => html`<td data-label="${head}">${cell(item)}</td>`)}</tr>`,
-      )}</tbody></table></div>`;
+export function tableOf<T>(
+  visit: Visit,
+  label: string,
+  items: readonly T[],
+  columns: readonly (Column<T> | false)[],
+): Html {
+  if (items.length === 0) return html`<p>${visit.texts.none}</p>`;
+  const shown = columns.filter((column) => column !== false);
+  return html`<div class="overflow-auto" role="region" tabindex="0" aria-label="${label}"><table class="striped"><thead><tr>${shown.map(
+    ([head]) => html`<th scope="col">${head}</th>`,
+  )}</tr></thead><tbody>${items.map(
+    (item) => html`<tr>${shown.map(([head, cell]) => html`<td data-label="${head}">${cell(item)}</td>`)}</tr>`,
+  )}</tbody></table></div>`;
+}
 
 /** Undefined: the store fails, and what is in memory is shown without. */
 export async function historyOf({ operations }: Visit, query: EventsAsked): Promise<readonly EventView[] | undefined> {
@@ -198,16 +208,26 @@ export function targetOf(
   }
 }
 
-export const optionsOf = (visit: Visit, names: Readonly<Record<string, string>>, chosen: string | undefined): Html =>
-  html`<option value="">${visit.texts.any}</option>${Object.entries(names).map(
+/** One to choose; `names` by value. */
+export const choiceOf = (
+  visit: Visit,
+  label: string,
+  name: string,
+  names: Readonly<Record<string, string>>,
+  { [name]: chosen }: Asked,
+): Html =>
+  html`<label>${label}<select name="${name}"><option value="">${visit.texts.any}</option>${Object.entries(names).map(
     ([value, text]) => html`<option value="${value}"${value === chosen ? html` selected` : ''}>${text}</option>`,
-  )}`;
+  )}</select></label>
+`;
 
-/** With several accounts, by which to filter. */
-export const accountFilter = (visit: Visit, accounts: StatusView['accounts'], chosen: string | undefined): Html =>
-  severalAccounts(accounts)
-    ? html`<label>${visit.texts.account}<select name="account">${optionsOf(visit, namesOf(accounts.map(({ account }) => account)), chosen)}</select></label>`
-    : html``;
+/** By which account, if there are several, and by which group. */
+export function placeFilter(visit: Visit, { accounts, groups }: StatusView, asked: Asked): Html {
+  const { texts } = visit;
+  const each = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, name]));
+  const account = accounts.map((one) => one.account);
+  return html`${account.length > 1 ? choiceOf(visit, texts.account, 'account', each(account), asked) : ''}${choiceOf(visit, texts.group, 'group', each(groups.map(({ group }) => group)), asked)}`;
+}
 
 /** Stands in place of the buttons for somebody who may only read. */
 export function howToDoMore({ texts, hasTokens, program, base }: Visit): Html {

@@ -1,23 +1,21 @@
 /** Groups: how their tasks are, and the policy that is in force for them, with where each value comes from. */
 
 import { html } from 'hono/html';
-import type { GroupView } from '../../domain/views/shown.ts';
+import type { GroupView, StatusView } from '../../domain/views/shown.ts';
 import { durationText } from '../../domain/words/duration.ts';
 import { isMapping } from '../../domain/words/mapping.ts';
 import { writtenKey } from '../../domain/words/policy.ts';
 import { type TaskState, taskStates } from '../../domain/words/task.ts';
 import { queryOf } from '../inputs.ts';
-import { type Html, type Page, renewed, severalAccounts, tableOf, timeOf, type Visit } from './frame.ts';
+import { accountColumn, type Column, type Html, type Page, tableOf, timeOf, type Visit } from './frame.ts';
 
 export function groupsPage(visit: Visit): Page {
   const { texts, operations } = visit;
-  const { groups, accounts } = operations.status();
   return {
     title: texts.groups,
-    live: true,
-    body: html`<h1>${texts.groups}</h1>
-${renewed(visit, groupTable(visit, groups, severalAccounts(accounts)))}
-<h2>${texts.policy}</h2>
+    body: html`<h1>${texts.groups}</h1>`,
+    live: groupTable(visit, operations.status()),
+    below: html`<h2>${texts.policy}</h2>
 <p>${texts.policyHelp}</p>
 ${policiesOf(operations.config()).map(
   ({ name, rows }, n) =>
@@ -26,36 +24,35 @@ ${policiesOf(operations.config()).map(
   };
 }
 
-function groupTable(visit: Visit, groups: readonly GroupView[], several: boolean): Html {
+function groupTable(visit: Visit, { groups, accounts }: StatusView): Html {
   const { texts, base } = visit;
-  const filtered = (count: number, given: Readonly<Record<string, string>>) =>
-    count === 0 ? '' : html`<a href="${base}/tasks${queryOf(given)}">${count}</a>`;
+  const tasks = (shown: unknown, { account, group }: GroupView, more: Readonly<Record<string, string>> = {}) =>
+    html`<a href="${base}/tasks${queryOf({ account, group, ...more })}">${shown}</a>`;
   return tableOf(visit, texts.groups, groups, [
-    {
-      head: texts.group,
-      cell: ({ account, group, mode }) =>
-        html`<a href="${base}/tasks${queryOf({ account, group })}">${group}</a>${mode === 'observe' ? html` <small>${texts.observed}</small>` : ''}`,
-    },
-    ...(several ? [{ head: texts.account, cell: ({ account }: GroupView) => account }] : []),
-    {
-      head: texts.tasksDown,
-      cell: ({ down }) =>
-        down > 0 ? html`<strong class="bad">✗ ${down}</strong>` : html`<span class="good">✓ 0</span>`,
-    },
-    ...shownStates(groups).map((state) => ({
-      head: texts.states[state],
-      cell: ({ account, group, states }: GroupView) => filtered(states[state], { account, group, state }),
-    })),
-    {
-      head: texts.why,
-      cell: ({ account, group, waiting }) =>
-        Object.entries(waiting).map(
-          ([reason, count]) =>
-            html`<div><a href="${base}/tasks${queryOf({ account, group, reason })}">${count}</a> × ${texts.reasons[reason] ?? reason}</div>`,
+    [
+      texts.group,
+      (one) => html`${tasks(one.group, one)}${one.mode === 'observe' ? html` <small>${texts.observed}</small>` : ''}`,
+    ],
+    accountColumn(visit, accounts),
+    [
+      texts.tasksDown,
+      ({ down }) => (down > 0 ? html`<strong class="bad">✗ ${down}</strong>` : html`<span class="good">✓ 0</span>`),
+    ],
+    ...shownStates(groups).map(
+      (state): Column<GroupView> => [
+        texts.states[state],
+        (one) => (one.states[state] === 0 ? '' : tasks(one.states[state], one, { state })),
+      ],
+    ),
+    [
+      texts.why,
+      (one) =>
+        Object.entries(one.waiting).map(
+          ([reason, count]) => html`<div>${tasks(count, one, { reason })} × ${texts.reasons[reason] ?? reason}</div>`,
         ),
-    },
-    { head: texts.next, cell: ({ nextRestartAt }) => (nextRestartAt === null ? '' : timeOf(nextRestartAt)) },
-    { head: texts.holds, cell: ({ holds }) => (holds === 0 ? '' : html`<a href="${base}/holds">${holds}</a>`) },
+    ],
+    [texts.next, ({ nextRestartAt }) => (nextRestartAt === null ? '' : timeOf(nextRestartAt))],
+    [texts.holds, ({ holds }) => (holds === 0 ? '' : html`<a href="${base}/holds">${holds}</a>`)],
   ]);
 }
 
@@ -104,11 +101,8 @@ function valueWords(key: string, value: unknown): string {
 function policyTable(visit: Visit, name: string, rows: readonly Row[]): Html {
   const { texts } = visit;
   return tableOf(visit, `${texts.policy}: ${name}`, rows, [
-    { head: texts.key, cell: ({ key }) => html`<code>${key}</code>` },
-    { head: texts.value, cell: ({ value, from }) => (from === 'built-in' ? value : html`<strong>${value}</strong>`) },
-    {
-      head: texts.comesFrom,
-      cell: ({ from }) => html`<span class="origin ${from}">${texts.origins[from] ?? from}</span>`,
-    },
+    [texts.key, ({ key }) => html`<code>${key}</code>`],
+    [texts.value, ({ value, from }) => (from === 'built-in' ? value : html`<strong>${value}</strong>`)],
+    [texts.comesFrom, ({ from }) => html`<span class="origin ${from}">${texts.origins[from] ?? from}</span>`],
   ]);
 }

@@ -6,12 +6,11 @@ import { checked, extendBody, holdBody, theForm } from '../inputs.ts';
 import { Denial } from '../problem.ts';
 import { storyOf } from './event-page.ts';
 import {
+  accountColumn,
   type Html,
   historyOf,
   howToDoMore,
   type Page,
-  renewed,
-  severalAccounts,
   tableOf,
   targetOf,
   timeOf,
@@ -28,14 +27,10 @@ export async function holdsPage(visit: Visit): Promise<Page> {
   const lately = ended?.filter(({ event }) => event.at > now - dayMs);
   return {
     title: texts.holds,
-    live: true,
-    body: html`<h1>${texts.holds}</h1>
-${renewed(
-  visit,
-  html`${holdTable(visit, operations.holds(), operations.status())}
+    body: html`<h1>${texts.holds}</h1>`,
+    live: html`${holdTable(visit, operations.holds(), operations.status())}
 ${lately?.length !== 0 ? html`<h2>${texts.endedLately}</h2>${storyOf(visit, lately, true)}` : ''}`,
-)}
-<h2 id="set">${texts.setHold}</h2>
+    below: html`<h2 id="set">${texts.setHold}</h2>
 ${mayOperate ? formOf(visit) : howToDoMore(visit)}`,
   };
 }
@@ -43,20 +38,17 @@ ${mayOperate ? formOf(visit) : howToDoMore(visit)}`,
 function holdTable(visit: Visit, holds: readonly HoldView[], { accounts }: StatusView): Html {
   const { texts, mayOperate } = visit;
   return tableOf(visit, texts.holds, holds, [
-    { head: texts.target, cell: (hold) => targetOf(visit, hold, hold.title) },
-    ...(severalAccounts(accounts) ? [{ head: texts.account, cell: ({ account }: HoldView) => account }] : []),
-    {
-      head: texts.coversNow,
-      cell: ({ covers }) => coversOf(visit, covers),
-    },
-    { head: texts.reason, cell: ({ reason }) => reason },
-    {
-      head: texts.author,
-      cell: ({ author, createdAt, target }) =>
+    [texts.target, (hold) => targetOf(visit, hold, hold.title)],
+    accountColumn(visit, accounts),
+    [texts.coversNow, ({ covers }) => coversOf(visit, covers)],
+    [texts.reason, ({ reason }) => reason],
+    [
+      texts.author,
+      ({ author, createdAt, target }) =>
         target.kind === 'match' ? author : html`${author} <small>${timeOf(createdAt)}</small>`,
-    },
-    { head: texts.until, cell: (hold) => spanOf(visit, hold) },
-    ...(mayOperate ? [{ head: texts.change, cell: (hold: HoldView) => changesOf(visit, hold) }] : []),
+    ],
+    [texts.until, (hold) => spanOf(visit, hold)],
+    mayOperate && [texts.change, (hold) => changesOf(visit, hold)],
   ]);
 }
 

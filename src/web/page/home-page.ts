@@ -1,25 +1,18 @@
 /** Is everything up? What is down, why, since when, what happens next; the accounts; the last six hours. */
 
 import { html } from 'hono/html';
-import type {
-  AccountSnapshot,
-  AccountView,
-  EndingTask,
-  GroupView,
-  StatusView,
-  TaskView,
-} from '../../domain/views/shown.ts';
+import type { AccountSnapshot, AccountView, GroupView, StatusView, TaskView } from '../../domain/views/shown.ts';
 import { type Trouble, troubleMeanings, troublesOf } from '../../domain/views/trouble.ts';
 import { durationText } from '../../domain/words/duration.ts';
 import { queryOf } from '../inputs.ts';
 import {
+  accountColumn,
   type Html,
   type Page,
-  renewed,
-  severalAccounts,
   tableOf,
   taskLink,
   timeOf,
+  titleColumn,
   type Visit,
   withTimes,
 } from './frame.ts';
@@ -35,23 +28,18 @@ export function homePage(visit: Visit): Page {
   const status = operations.status();
   const down = downTasks(operations.snapshot(shown));
   const verdict = verdictOf(visit, status, down.length);
-  const trouble = troublesOf(status);
   return {
     title: verdict.title,
-    live: true,
-    charts: true,
-    body: html`${renewed(
-      visit,
-      html`<h1 class="${verdict.tone}">${verdict.sign} ${verdict.title}</h1>
+    live: html`<h1 class="${verdict.tone}">${verdict.sign} ${verdict.title}</h1>
 ${tilesOf(visit, status.groups, operations.holds().filter(({ inForce }) => inForce).length)}
-${troubleCard(visit, trouble)}
-${status.inCommon.length > 0 ? html`<section class="card"><h2>${texts.inCommon}</h2><ul>${status.inCommon.map((one) => html`<li>${withTimes(texts.shared(one))}${severalAccounts(status.accounts) ? html` <small>${one.account}</small>` : ''}</li>`)}</ul></section>` : ''}
-${down.length > 0 ? html`<section><h2>${texts.tasksDown}</h2>${downTable(visit, down.slice(0, shown), severalAccounts(status.accounts))}${moreOf(visit, verdict.down)}</section>` : ''}
-${endingOf(visit, status)}
+${troubleCard(visit, troublesOf(status))}
+${status.inCommon.length > 0 ? html`<section class="card"><h2>${texts.inCommon}</h2><ul>${status.inCommon.map((one) => html`<li>${withTimes(texts.shared(one))}${status.accounts.length > 1 ? html` <small>${one.account}</small>` : ''}</li>`)}</ul></section>` : ''}
+${down.length > 0 ? html`<section><h2>${texts.tasksDown}</h2>${downTable(visit, down.slice(0, shown), status)}${moreOf(visit, verdict.down)}</section>` : ''}
+${status.ending.length > 0 ? endingOf(visit, status) : ''}
 <section><h2>${texts.accounts}</h2>${accountTable(visit, status)}</section>`,
-    )}
-<section><h2>${texts.lastHours}</h2>${chartsOf(visit, visit.past.samples())}</section>
+    below: html`<section><h2>${texts.lastHours}</h2>${chartsOf(visit, visit.past.samples())}</section>
 <footer><small>relaykeeper ${status.version} · ${texts.startedAt} ${timeOf(status.startedAt)}</small></footer>`,
+    charts: true,
   };
 }
 
@@ -125,46 +113,42 @@ export function nextOf({ texts, now }: Visit, { verdict }: TaskView): unknown {
 export const reasonOf = ({ texts }: Visit, { verdict }: TaskView): string =>
   verdict.reason === undefined ? '' : (texts.reasons[verdict.reason] ?? verdict.reason);
 
-function downTable(visit: Visit, tasks: readonly TaskView[], several: boolean): Html {
+function downTable(visit: Visit, tasks: readonly TaskView[], { accounts }: StatusView): Html {
   const { texts, now } = visit;
   return tableOf(visit, texts.tasksDown, tasks, [
-    {
-      head: texts.title,
-      cell: (task) => taskLink(visit, task, `t-${task.account}-${task.taskId}`),
-    },
-    {
-      head: texts.downFor,
-      cell: ({ downSince }) =>
+    titleColumn(visit),
+    [
+      texts.downFor,
+      ({ downSince }) =>
         downSince === null
           ? ''
           : html`<strong>${durationText(now - downSince)}</strong> <small>${timeOf(downSince)}</small>`,
-    },
-    { head: texts.why, cell: (task) => html`${reasonOf(visit, task)}${attemptsOf(visit, task)}` },
-    { head: texts.next, cell: (task) => nextOf(visit, task) },
-    { head: texts.group, cell: ({ group }) => group ?? texts.unmanaged },
-    ...(several ? [{ head: texts.account, cell: ({ account }: TaskView) => account }] : []),
+    ],
+    [texts.why, (task) => html`${reasonOf(visit, task)}${attemptsOf(visit, task)}`],
+    [texts.next, (task) => nextOf(visit, task)],
+    [texts.group, ({ group }) => group ?? texts.unmanaged],
+    accountColumn(visit, accounts),
   ]);
 }
 
 function endingOf(visit: Visit, { ending, accounts }: StatusView): Html {
-  if (ending.length === 0) return html``;
-  const { texts } = visit;
-  const more = ending.length - endingShown;
-  return html`<section><h2>${texts.endSoon}</h2><p>${texts.endSoonHelp}</p>${endingTable(visit, ending.slice(0, endingShown), severalAccounts(accounts))}${more > 0 ? html`<p>${more} ${texts.more}</p>` : ''}</section>`;
-}
-
-function endingTable(visit: Visit, ending: readonly EndingTask[], several: boolean): Html {
   const { texts, now } = visit;
-  return tableOf(visit, texts.endSoon, ending, [
-    { head: texts.title, cell: (task) => taskLink(visit, task) },
-    {
-      head: texts.ends,
-      cell: ({ endsAt }) =>
-        html`<strong>${texts.in} ${durationText(endsAt - now)}</strong> <small>${timeOf(endsAt)}</small>`,
-    },
-    { head: texts.group, cell: ({ group }) => group },
-    ...(several ? [{ head: texts.account, cell: ({ account }: EndingTask) => account }] : []),
-  ]);
+  const more = ending.length - endingShown;
+  return html`<section><h2>${texts.endSoon}</h2><p>${texts.endSoonHelp}</p>${tableOf(
+    visit,
+    texts.endSoon,
+    ending.slice(0, endingShown),
+    [
+      [texts.title, (task) => taskLink(visit, task)],
+      [
+        texts.ends,
+        ({ endsAt }) =>
+          html`<strong>${texts.in} ${durationText(endsAt - now)}</strong> <small>${timeOf(endsAt)}</small>`,
+      ],
+      [texts.group, ({ group }) => group],
+      accountColumn(visit, accounts),
+    ],
+  )}${more > 0 ? html`<p>${more} ${texts.more}</p>` : ''}</section>`;
 }
 
 const attemptsOf = ({ texts }: Visit, { attempts }: TaskView): unknown =>
@@ -192,25 +176,25 @@ function ownerOf({ texts }: Visit, { owned, owner }: AccountView, storeUp: boole
 function accountTable(visit: Visit, { accounts, store: { up: storeUp } }: StatusView): Html {
   const { texts, now } = visit;
   return tableOf(visit, texts.accounts, accounts, [
-    { head: texts.account, cell: ({ account, provider }) => html`${account} <small>${provider}</small>` },
-    { head: texts.owner, cell: (account) => ownerOf(visit, account, storeUp) },
-    {
-      head: texts.lastPoll,
-      cell: ({ polledAt, pollIntervalMs }) =>
+    [texts.account, ({ account, provider }) => html`${account} <small>${provider}</small>`],
+    [texts.owner, (account) => ownerOf(visit, account, storeUp)],
+    [
+      texts.lastPoll,
+      ({ polledAt, pollIntervalMs }) =>
         html`${polledAt === null ? '–' : html`${durationText(now - polledAt)} ${texts.ago}`} <small>${texts.every} ${pollIntervalMs === null ? '–' : durationText(pollIntervalMs)}</small>`,
-    },
-    {
-      head: texts.tasks,
-      cell: ({ tasks, unmanaged }) =>
+    ],
+    [
+      texts.tasks,
+      ({ tasks, unmanaged }) =>
         html`${tasks}${unmanaged > 0 ? html` <small>(${unmanaged} ${texts.unmanaged})</small>` : ''}`,
-    },
-    {
-      head: texts.limit,
-      cell: ({ gate }) =>
+    ],
+    [
+      texts.limit,
+      ({ gate }) =>
         html`${gate.perSecond} <small>${texts.restarts} ${gate.restartPerSecond}, ${texts.lists} ${gate.listPerSecond}</small>`,
-    },
-    { head: texts.waiting, cell: ({ gate }) => Object.values(gate.queued).reduce((all, one) => all + one, 0) },
-    { head: texts.circuits, cell: ({ circuits }) => circuitsOf(visit, circuits) },
+    ],
+    [texts.waiting, ({ gate }) => Object.values(gate.queued).reduce((all, one) => all + one, 0)],
+    [texts.circuits, ({ circuits }) => circuitsOf(visit, circuits)],
   ]);
 }
 

@@ -1,26 +1,26 @@
 /** All tasks, found by what people remember of them; and one task with its story, its rules and its buttons. */
 
 import { html } from 'hono/html';
-import type { ExplainView, RuleView, TaskView } from '../../domain/views/shown.ts';
+import type { ExplainView, RuleView } from '../../domain/views/shown.ts';
 import { isOver, troublesOf } from '../../domain/views/trouble.ts';
 import { durationText } from '../../domain/words/duration.ts';
 import { checked, cursorOf, queryOf, tasksQuery, theAddress } from '../inputs.ts';
 import { storyOf } from './event-page.ts';
 import {
-  accountFilter,
+  accountColumn,
+  type Column,
+  choiceOf,
   filled,
   type Html,
   historyOf,
   howToDoMore,
-  namesOf,
-  optionsOf,
   type Page,
-  renewed,
-  severalAccounts,
+  placeFilter,
   tableOf,
   taskAddress,
   taskLink,
   timeOf,
+  titleColumn,
   type Visit,
   withTimes,
 } from './frame.ts';
@@ -35,38 +35,28 @@ export function tasksPage(visit: Visit): Page {
   const asked = filled(visit.query);
   const { tasks, more } = operations.tasks(checked(tasksQuery, { limit: String(onePage), ...asked }, theAddress));
   const last = tasks.at(-1);
-  const { groups, accounts } = operations.status();
+  const status = operations.status();
   return {
     title: texts.tasks,
-    live: true,
     body: html`<h1>${texts.tasks}</h1>
 <form method="get" action="${base}/tasks" class="filters" aria-label="${texts.show}">
 <label>${texts.search}<input type="search" name="search" value="${asked.search ?? ''}" maxlength="128"></label>
-${accountFilter(visit, accounts, asked.account)}<label>${texts.group}<select name="group">${optionsOf(visit, namesOf(groups.map(({ group }) => group)), asked.group)}</select></label>
-<label>${texts.state}<select name="state">${optionsOf(visit, { down: texts.downState, ...texts.states }, asked.state)}</select></label>
-<label>${texts.reason}<select name="reason">${optionsOf(visit, texts.reasons, asked.reason)}</select></label>
-<button>${texts.show}</button>
-</form>
-${renewed(
-  visit,
-  html`${tableOf(visit, texts.tasks, tasks, [
-    {
-      head: texts.title,
-      cell: (task) => taskLink(visit, task, `t-${task.account}-${task.taskId}`),
-    },
-    { head: texts.state, cell: (task) => html`<span class="state ${task.state}">${texts.states[task.state]}</span>` },
-    { head: texts.group, cell: (task) => task.group ?? texts.unmanaged },
-    { head: texts.cloudGroup, cell: (task) => task.cloudGroup },
-    ...(severalAccounts(accounts) ? [{ head: texts.account, cell: (task: TaskView) => task.account }] : []),
-    { head: texts.why, cell: (task) => reasonOf(visit, task) },
-    { head: texts.next, cell: (task) => nextOf(visit, task) },
-  ])}
+${placeFilter(visit, status, asked)}${choiceOf(visit, texts.state, 'state', { down: texts.downState, ...texts.states }, asked)}${choiceOf(visit, texts.reason, 'reason', texts.reasons, asked)}<button>${texts.show}</button>
+</form>`,
+    live: html`${tableOf(visit, texts.tasks, tasks, [
+      titleColumn(visit),
+      [texts.state, ({ state }) => html`<span class="state ${state}">${texts.states[state]}</span>`],
+      [texts.group, ({ group }) => group ?? texts.unmanaged],
+      [texts.cloudGroup, ({ cloudGroup }) => cloudGroup],
+      accountColumn(visit, status.accounts),
+      [texts.why, (task) => reasonOf(visit, task)],
+      [texts.next, (task) => nextOf(visit, task)],
+    ])}
 <p>${asked.cursor === undefined ? '' : html`<a href="${base}/tasks${queryOf({ ...asked, cursor: undefined })}">${texts.firstPage}</a> `}${
-    more && last
-      ? html`<a href="${base}/tasks${queryOf({ ...asked, cursor: cursorOf([last.account, last.taskId]) })}">${texts.nextPage}</a>`
-      : ''
-  }</p>`,
-)}`,
+      more && last
+        ? html`<a href="${base}/tasks${queryOf({ ...asked, cursor: cursorOf([last.account, last.taskId]) })}">${texts.nextPage}</a>`
+        : ''
+    }</p>`,
   };
 }
 
@@ -81,10 +71,7 @@ export async function taskPage(visit: Visit): Promise<Page> {
   );
   return {
     title: task.title,
-    live: true,
-    body: html`${renewed(
-      visit,
-      html`<div class="head"><h1><bdi>${task.title}</bdi></h1>${buttonsOf(visit, task)}</div>
+    live: html`<div class="head"><h1><bdi>${task.title}</bdi></h1>${buttonsOf(visit, task)}</div>
 ${verdictOf(visit, task)}
 ${troubleCard(visit, trouble)}
 <dl>${factsOf(visit, task).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
@@ -92,12 +79,11 @@ ${task.holds.length > 0 ? html`<h2>${texts.holds}</h2><ul>${task.holds.map((hold
 <div class="halves">
 <section><h2>${heading}</h2>${rulesOf(visit, heading, task.rules)}</section>
 <section><h2>${texts.timeline}</h2>${storyOf(visit, events)}${
-        events?.length === mostTold
-          ? html`<p><a href="${base}/events${queryOf({ account, task: taskId, before: String(events.at(-1)?.seq ?? '') })}">${texts.older}</a></p>`
-          : ''
-      }</section>
+      events?.length === mostTold
+        ? html`<p><a href="${base}/events${queryOf({ account, task: taskId, before: String(events.at(-1)?.seq ?? '') })}">${texts.older}</a></p>`
+        : ''
+    }</section>
 </div>`,
-    )}`,
   };
 }
 
@@ -144,16 +130,11 @@ function rulesOf(visit: Visit, heading: string, rules: readonly RuleView[]): Htm
   const { texts } = visit;
   const against = rules.filter(({ notBefore }) => notBefore !== null);
   const others = rules.filter(({ notBefore }) => notBefore === null);
-  const name = {
-    head: texts.rule,
-    cell: ({ reason }: RuleView) => html`${texts.reasons[reason] ?? reason} <small>${reason}</small>`,
-  };
-  const said = {
-    head: texts.says,
-    cell: (rule: RuleView) => html`<strong>${withTimes(texts.objection(rule))}</strong>`,
-  };
-  const until = { head: texts.notBefore, cell: (rule: RuleView) => ruleTime(visit, rule) };
-  return html`${against.length === 0 ? html`<p class="good">✓ ${texts.noRuleAgainst}</p>` : tableOf(visit, heading, against, [name, said, until])}
+  const name: Column<RuleView> = [
+    texts.rule,
+    ({ reason }) => html`${texts.reasons[reason] ?? reason} <small>${reason}</small>`,
+  ];
+  return html`${against.length === 0 ? html`<p class="good">✓ ${texts.noRuleAgainst}</p>` : tableOf(visit, heading, against, [name, [texts.says, (rule) => html`<strong>${withTimes(texts.objection(rule))}</strong>`], [texts.notBefore, (rule) => ruleTime(visit, rule)]])}
 <details id="others"><summary id="others-told">${others.length} ${texts.othersSayNothing}</summary>${tableOf(visit, texts.othersSayNothing, others, [name])}</details>`;
 }
 
