@@ -10,60 +10,55 @@ type Take = (answer: Answer) => void;
 
 interface Line {
   readonly ask: Ask;
+  /** The same for identical requests; undefined: it changes something, so no other request is identical. */
+  readonly key: string | undefined;
   /** These wait for the answer that is being made; `next` for the one after it. */
-  waiting: Take[];
-  next: Take[];
+  readonly waiting: readonly Take[];
+  readonly next: Take[];
 }
 
-export interface Asks {
-  /** False: too many requests are in progress. */
-  add(ask: Ask, take: Take): boolean;
-  answered(id: number, answer: Answer): void;
-}
+export type Asks = ReturnType<typeof createAsks>;
 
 /** Public, and the same for every client. */
 const forAll: ReadonlySet<string> = new Set(['/metrics', ...healthPaths]);
 
-export function createAsks({ asked, askedOfAddress }: Limits, send: (id: number, ask: Ask) => void): Asks {
+export function createAsks({ asked, askedOfAddress }: Limits, send: (id: number, ask: Ask) => void) {
   const lines = new Map<number, Line>();
-  const idOf = new Map<string, number>();
   let lastId = 0;
 
-  const begin = (key: string | undefined, line: Line) => {
+  function begin(ask: Ask, key: string | undefined, waiting: readonly Take[]): void {
     lastId++;
-    lines.set(lastId, line);
-    if (key !== undefined) idOf.set(key, lastId);
-    send(lastId, line.ask);
-  };
-  const inWork = (isSo: (ask: Ask) => boolean) => [...lines.values()].filter(({ ask }) => isSo(ask)).length;
+    lines.set(lastId, { ask, key, waiting, next: [] });
+    send(lastId, ask);
+  }
 
   return {
-    add(ask, take) {
+    /** False: too many requests are in progress. */
+    add(ask: Ask, take: Take): boolean {
+      const all = [...lines.values()];
       const key = keyOf(ask);
-      const same = key === undefined ? undefined : lines.get(idOf.get(key) ?? 0);
+      const same = key === undefined ? undefined : all.find((line) => line.key === key);
       if (same) {
         same.next.push(take);
         return true;
       }
+      const inWork = (isSo: (one: Ask) => boolean) => all.filter((line) => isSo(line.ask)).length;
       const open = key !== undefined && forAll.has(ask.target);
       if (!open && inWork(({ door }) => door === ask.door) >= asked) return false;
       if (!open && ask.door === 'listen' && inWork(({ from }) => from === ask.from) >= askedOfAddress) return false;
-      begin(key, { ask, waiting: [take], next: [] });
+      begin(ask, key, [take]);
       return true;
     },
-    answered(id, answer) {
+    answered(id: number, answer: Answer): void {
       const line = lines.get(id);
       if (!line) return;
       lines.delete(id);
-      const key = keyOf(line.ask);
-      if (key !== undefined) idOf.delete(key);
-      if (line.next.length > 0) begin(key, { ask: line.ask, waiting: line.next, next: [] });
+      if (line.next.length > 0) begin(line.ask, line.key, line.next);
       for (const take of line.waiting) take(answer);
     },
   };
 }
 
-/** Undefined: it changes something, so no other request is identical. */
 function keyOf({ door, method, target, headers }: Ask): string | undefined {
   if (method !== 'GET') return undefined;
   if (forAll.has(target)) return target;

@@ -17,8 +17,6 @@ export function attend({ server, door }: DoorServer, limits: Limits, nextTurn: T
   const guestOf = followGuests(server, crowd);
   leadThrough(server, nextTurn, (socket) => (guestOf(socket)?.pending ?? 0) >= limits.pipelined);
   server.setTimeout(limits.silenceMs);
-  /** By connection: the end of what it has asked so far. */
-  const served = new WeakMap<Guest, Promise<void>>();
   server.on('request', (req: IncomingMessage, res: ServerResponse) => {
     const guest = guestOf(socketBehind(req.socket));
     if (!guest) return;
@@ -29,17 +27,14 @@ export function attend({ server, door }: DoorServer, limits: Limits, nextTurn: T
     // A client that goes away in the middle of an answer must not take the thread along.
     req.on('error', () => {});
     res.on('error', () => {});
-    const turn = (served.get(guest) ?? Promise.resolve()).then(async () => {
+    const turn = async () => {
       crowd.progressed(guest);
       await serve(shared, door, guest, req, res, closes);
       // The one that closes the connection keeps its place: no more are taken.
       if (!closes) guest.pending--;
       crowd.progressed(guest);
-    });
-    served.set(
-      guest,
-      turn.catch(() => void guest.socket.destroy()),
-    );
+    };
+    guest.served = guest.served.then(turn).catch(() => void guest.socket.destroy());
   });
   server.on('clientError', (error, socket: Socket) => {
     const guest = guestOf(socketBehind(socket));

@@ -1,22 +1,17 @@
 /** How many requests were answered with which status, until the main thread is told. */
 import type { Count } from '../between-threads.ts';
 
-export interface Counts {
-  add(handler: string, code: number): void;
-  /** All since the last time. */
-  take(): readonly Count[];
-}
+export type Counts = ReturnType<typeof createCounts>;
 
-export function createCounts(): Counts {
-  const counts = new Map<string, { handler: string; code: number; requests: number }>();
+export function createCounts() {
+  const counts = new Map<string, Count>();
   return {
-    add(handler, code) {
+    add(handler: string, code: number): void {
       const key = `${code} ${handler}`;
-      const count = counts.get(key) ?? { handler, code, requests: 0 };
-      count.requests++;
-      counts.set(key, count);
+      counts.set(key, { handler, code, requests: (counts.get(key)?.requests ?? 0) + 1 });
     },
-    take() {
+    /** All since the last time. */
+    take(): readonly Count[] {
       const taken = [...counts.values()];
       counts.clear();
       return taken;

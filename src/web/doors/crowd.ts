@@ -12,70 +12,54 @@ export interface Guest {
   readonly address: string;
   /** Requests not yet answered in full. */
   pending: number;
+  /** The end of what it has asked so far. */
+  served: Promise<void>;
   /** One of its requests is with the main thread. */
   asking: boolean;
   /** The second since which an answer waits to be read. */
   answeringSince: number | undefined;
 }
 
-export interface Crowd {
-  /** Takes in a connection; undefined: there was no room at all, and it was closed. */
-  enter(socket: Socket): Guest | undefined;
-  /** It has sent a whole request, or read a whole answer. */
-  progressed(guest: Guest): void;
-  guests(): Iterable<Guest>;
-}
+export type Crowd = ReturnType<typeof createCrowd>;
 
-export function createCrowd({ connections, connectionsOfAddress }: Limits): Crowd {
-  // Sets keep their order: the connection that made progress last stands last.
-  const byAddress = new Map<string, Set<Guest>>();
-  let count = 0;
+export function createCrowd({ connections, connectionsOfAddress }: Limits) {
+  // A set keeps its order: the connection that made progress last stands last.
+  const guests = new Set<Guest>();
 
-  function leave(guest: Guest): void {
-    const neighbours = byAddress.get(guest.address);
-    if (!neighbours?.delete(guest)) return;
-    count--;
-    if (neighbours.size === 0) byAddress.delete(guest.address);
+  function makeRoom(among: readonly Guest[]): boolean {
+    const slowest = among.find(({ asking }) => !asking);
+    if (!slowest) return false;
+    guests.delete(slowest);
+    slowest.socket.destroy();
+    return true;
   }
 
-  function makeRoom(among: ReadonlySet<Guest>): boolean {
-    for (const guest of among) {
-      if (guest.asking) continue;
-      leave(guest);
-      guest.socket.destroy();
-      return true;
-    }
-    return false;
+  function makeRoomFor(address: string): boolean {
+    const neighbours = [...guests].filter((guest) => guest.address === address);
+    if (neighbours.length >= connectionsOfAddress) return makeRoom(neighbours);
+    if (guests.size < connections) return true;
+    const byAddress = [...Map.groupBy(guests, (guest) => guest.address).values()];
+    return makeRoom(byAddress.reduce((most, one) => (one.length > most.length ? one : most)));
   }
-
-  const largest = (): ReadonlySet<Guest> =>
-    [...byAddress.values()].reduce((most, one) => (one.size > most.size ? one : most), new Set<Guest>());
 
   return {
-    enter(socket) {
+    guests: guests as ReadonlySet<Guest>,
+    /** Takes in a connection; undefined: there was no room at all, and it was closed. */
+    enter(socket: Socket): Guest | undefined {
       const address = socket.remoteAddress ?? '';
-      const neighbours = byAddress.get(address) ?? new Set();
-      const full =
-        (neighbours.size >= connectionsOfAddress && !makeRoom(neighbours)) ||
-        (count >= connections && !makeRoom(largest()));
-      if (full) {
+      if (!makeRoomFor(address)) {
         socket.destroy();
         return undefined;
       }
-      const guest: Guest = { socket, address, pending: 0, asking: false, answeringSince: undefined };
-      // Looked up again: making room may have removed the last of this address.
-      const beside = byAddress.get(address) ?? new Set();
-      byAddress.set(address, beside.add(guest));
-      count++;
-      socket.once('close', () => leave(guest));
+      const served = Promise.resolve();
+      const guest: Guest = { socket, address, pending: 0, served, asking: false, answeringSince: undefined };
+      guests.add(guest);
+      socket.once('close', () => guests.delete(guest));
       return guest;
     },
-    progressed(guest) {
-      const neighbours = byAddress.get(guest.address);
-      if (neighbours?.delete(guest)) neighbours.add(guest);
-    },
-    *guests() {
-      for (const neighbours of byAddress.values()) yield* neighbours;
+    /** It has sent a whole request, or read a whole answer. */
+    progressed(guest: Guest): void {
+      if (guests.delete(guest)) guests.add(guest);
     },
   };
 }

@@ -16,7 +16,7 @@ import type { Turn } from './passage.ts';
 import type { Shared } from './serve.ts';
 import { closeServers, createServers, openServers, renewCertificate } from './servers.ts';
 import { createStreams } from './streams.ts';
-import { createUnread } from './unread.ts';
+import { writeAtMost } from './unread.ts';
 
 /** `turn` resolves in the next turn of the thread's loop. */
 export async function runDoors(port: MessagePort, options: DoorsOptions, turn: Turn): Promise<void> {
@@ -27,7 +27,7 @@ export async function runDoors(port: MessagePort, options: DoorsOptions, turn: T
     counts,
     asks: createAsks(limits, (id, ask) => say({ kind: 'ask', id, ask, counts: counts.take() })),
     streams: createStreams(limits, (listeners) => say({ kind: 'listening', listeners })),
-    unread: createUnread(limits.unreadBytes),
+    writeOut: writeAtMost(limits.unreadBytes),
     closing: false,
     second: 0,
   };
@@ -79,4 +79,4 @@ function cutSlowReaders(crowds: readonly Crowd[], since: number): void {
     if (answeringSince !== undefined && answeringSince < since) socket.destroy();
 }
 
-const everybody = (crowds: readonly Crowd[]) => crowds.flatMap((crowd) => [...crowd.guests()]);
+const everybody = (crowds: readonly Crowd[]) => crowds.flatMap(({ guests }) => [...guests]);

@@ -8,13 +8,13 @@ import type { Counts } from './counts.ts';
 import type { Guest } from './crowd.ts';
 import { shapeFor } from './shapes.ts';
 import type { Streams } from './streams.ts';
-import { type Unread, writeOut } from './unread.ts';
+import type { WriteOut } from './unread.ts';
 
 /** What the requests of both doors share. */
 export interface Shared {
   readonly asks: Asks;
   readonly streams: Streams;
-  readonly unread: Unread;
+  readonly writeOut: WriteOut;
   readonly counts: Counts;
   /** The daemon ends: each connection closes with its answer. */
   closing: boolean;
@@ -31,7 +31,7 @@ export async function serve(
   res: ServerResponse,
   closes: boolean,
 ): Promise<void> {
-  const { asks, counts, unread } = shared;
+  const { asks, counts, writeOut } = shared;
   const isGone = () => guest.socket.destroyed || res.destroyed;
   const body = await readBody(req);
   if (!body || isGone()) return;
@@ -51,9 +51,7 @@ export async function serve(
   if (closes || shared.closing || body.length > maxBodyBytes) res.setHeader('connection', 'close');
   res.statusCode = shape.status;
   guest.answeringSince = shared.second;
-  unread.add(shape.body, guest.socket);
-  await writeOut(res, req.method === 'HEAD' ? undefined : shape.body);
-  unread.remove(shape.body, guest.socket);
+  await writeOut(res, req.method === 'HEAD' ? undefined : shape.body, guest.socket);
   guest.answeringSince = undefined;
 }
 

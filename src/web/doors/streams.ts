@@ -19,20 +19,9 @@ interface Listener {
   readonly endsAt: number;
 }
 
-export interface Streams {
-  hasRoom(address: string): boolean;
-  /** The answer's beginning is written; from here on what happens follows, until the listener goes. */
-  follow(res: ServerResponse, address: string, joined: Joined, second: number): Promise<void>;
-  happened(happening: Happening): void;
-  gap(): void;
-  onSecond(second: number): void;
-  end(): void;
-}
+export type Streams = ReturnType<typeof createStreams>;
 
-export function createStreams(
-  { streams, streamsOfAddress, streamSeconds }: Limits,
-  tell: (listeners: number) => void,
-): Streams {
+export function createStreams({ streams, streamsOfAddress, streamSeconds }: Limits, tell: (listeners: number) => void) {
   const listeners = new Set<Listener>();
   const remembered: Happening[] = [];
 
@@ -51,9 +40,10 @@ export function createStreams(
   }
 
   return {
-    hasRoom: (address) =>
+    hasRoom: (address: string): boolean =>
       listeners.size < streams && [...listeners].filter((one) => one.address === address).length < streamsOfAddress,
-    follow(res, address, { filter, upTo }, second) {
+    /** The answer's beginning is written; from here on what happens follows, until the listener goes. */
+    follow(res: ServerResponse, address: string, { filter, upTo }: Joined, second: number): Promise<void> {
       const listener: Listener = { res, address, filter, upTo, endsAt: second + streamSeconds };
       listeners.add(listener);
       tell(listeners.size);
@@ -68,21 +58,21 @@ export function createStreams(
         });
       });
     },
-    happened(happening) {
+    happened(happening: Happening): void {
       remembered.push(happening);
       for (const listener of listeners) readOn(listener);
       if (remembered.length > mostRemembered) forgetHalf();
     },
-    gap() {
+    gap(): void {
       for (const { res } of listeners) res.write(gap);
     },
-    onSecond(second) {
+    onSecond(second: number): void {
       for (const listener of listeners) {
         if (second >= listener.endsAt) listener.res.end();
         else if (second % breatheEverySeconds === 0 && listener.res.writableLength === 0) listener.res.write(':\n\n');
       }
     },
-    end() {
+    end(): void {
       for (const { res } of listeners) res.end();
     },
   };

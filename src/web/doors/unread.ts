@@ -5,13 +5,11 @@ import type { Socket } from 'node:net';
 /** What is handed over at a time: TLS makes a copy of it for each client. */
 const pieceBytes = 64 * 1024;
 
-export interface Unread {
-  add(body: Uint8Array, reader: Socket): void;
-  remove(body: Uint8Array, reader: Socket): void;
-}
+/** Resolves when the answer is handed over to the system, or the client is gone. */
+export type WriteOut = (res: ServerResponse, body: Uint8Array | undefined, reader: Socket) => Promise<void>;
 
 /** Readers of one body share it. When there are too many bytes, the readers of the oldest are cut off. */
-export function createUnread(mostBytes: number): Unread {
+export function writeAtMost(mostBytes: number): WriteOut {
   const readers = new Map<Uint8Array, Set<Socket>>();
   let bytes = 0;
 
@@ -19,35 +17,26 @@ export function createUnread(mostBytes: number): Unread {
     if (readers.delete(body)) bytes -= body.length;
   }
 
-  return {
-    add(body, reader) {
-      const others = readers.get(body);
-      if (others) {
-        others.add(reader);
-        return;
-      }
-      readers.set(body, new Set([reader]));
-      bytes += body.length;
-      for (const [oldest, slow] of readers) {
-        if (bytes <= mostBytes || oldest === body) break;
-        forget(oldest);
-        for (const socket of slow) socket.destroy();
-      }
-    },
-    remove(body, reader) {
-      const others = readers.get(body);
-      others?.delete(reader);
-      if (others?.size === 0) forget(body);
-    },
+  return async (res, body = new Uint8Array(), reader) => {
+    const others = readers.get(body) ?? new Set();
+    if (others.size === 0) bytes += body.length;
+    readers.set(body, others.add(reader));
+    for (const [oldest, slow] of readers) {
+      if (bytes <= mostBytes || oldest === body) break;
+      forget(oldest);
+      for (const socket of slow) socket.destroy();
+    }
+    await writeOut(res, body);
+    others.delete(reader);
+    if (others.size === 0 && readers.get(body) === others) forget(body);
   };
 }
 
-/** Resolves when the answer is handed over to the system, or the client is gone. */
-export function writeOut(res: ServerResponse, body: Uint8Array | undefined): Promise<void> {
+function writeOut(res: ServerResponse, body: Uint8Array): Promise<void> {
   return new Promise((resolve) => {
     let at = 0;
     const next = () => {
-      while (body && at < body.length) {
+      while (at < body.length) {
         const piece = body.subarray(at, at + pieceBytes);
         at += piece.length;
         if (!res.write(piece)) return void res.once('drain', next);
