@@ -104,14 +104,15 @@ function listGroups({ world, key, twists }: Call, asked: z.output<typeof groupBo
   if (PageNum < 1) return failed('InvalidParam', 'PageNum must be at least 1');
   if (PageSize < 1 || PageSize > 1_000) return failed('InvalidParam', 'PageSize must be 1 to 1000');
   const isBlind = key.sees === 'nothing' || twistOf(twists, 'blind') !== undefined;
-  const groups = [...world.cloudGroups.values()]
-    .filter(({ name }) => !isBlind && (!Array.isArray(key.sees) || key.sees.includes(name)))
-    .filter(({ status }) => !StatusList?.length || StatusList.includes(status));
+  const isOfStatus = !StatusList?.length || StatusList.includes(usable);
+  const groups = [...world.cloudGroups].filter(
+    (name) => isOfStatus && !isBlind && (!Array.isArray(key.sees) || key.sees.includes(name)),
+  );
   const size = Math.min(PageSize, twistOf(twists, 'page-cap')?.most ?? PageSize);
-  const page = groups.slice((PageNum - 1) * size, PageNum * size).map(({ name, projectName, status }) => ({
+  const page = groups.slice((PageNum - 1) * size, PageNum * size).map((name) => ({
     Name: name,
-    ProjectName: projectName,
-    Status: status,
+    ProjectName: 'default',
+    Status: usable,
     Tags: [{ Category: 'Custom', Key: 'owner', Value: 'live' }],
   }));
   return {
@@ -119,6 +120,9 @@ function listGroups({ world, key, twists }: Call, asked: z.output<typeof groupBo
     result: { kind: 'plain', value: { List: page.length > 0 ? page : null, Total: promised(twists, groups.length) } },
   };
 }
+
+/** A cloud group's status; 1 is a deleted one. */
+const usable = 0;
 
 /** Restart, Continue and Relaunch: only a stopped task can be enabled. The effect comes later, or never. */
 function enabled({ world, twists }: Call, task: Task): Outcome {

@@ -53,8 +53,6 @@ interface Met {
   /** Undefined if a fault kept it from being carried out. */
   readonly outcome: Outcome | undefined;
   readonly end: End | undefined;
-  readonly twists: readonly LiveFault[];
-  readonly effect: boolean;
 }
 
 /** A call arrives, whatever brought it: it counts, faults strike it, it is carried out, somebody watches. */
@@ -69,12 +67,19 @@ export function meet(world: World, called: Called, run: (twists: readonly LiveFa
   const task = taskId === undefined ? undefined : world.tasks.get(taskId);
   const statusBefore = task && statusNow(world, task);
   const outcome = over !== undefined ? throttled(world, over) : isCarriedOut(end) ? run(twists) : undefined;
-  const effect = outcome?.kind === 'done';
-  const told = outcomeName(outcome, end);
-  const arrival = { at: world.now, action, accessKeyId, taskId, cloudGroups, statusBefore, outcome: told, effect };
+  const arrival = {
+    at: world.now,
+    action,
+    accessKeyId,
+    taskId,
+    cloudGroups,
+    statusBefore,
+    outcome: outcomeName(outcome, end),
+    effect: outcome?.kind === 'done',
+  };
   keep(world.arrivals, arrival);
   world.watch?.(arrival);
-  return { outcome, end, twists, effect };
+  return { outcome, end };
 }
 
 function isCarriedOut(end: End | undefined): boolean {
@@ -119,11 +124,11 @@ function outcomeName(outcome: Outcome | undefined, end: End | undefined): string
 }
 
 /** Puts the outcome on the wire, in the shape that the fault gives it. */
-function dressed(world: World, read: Read, { outcome, end, effect }: Met): Reply {
+function dressed(world: World, read: Read, { outcome, end }: Met): Reply {
   const afterMs = wayMs(world, read, 'downlinkMs');
   const headers = { ...jsonHeaders(cloudNow(world)), ...(end?.kind === 'error' ? end.headers : {}) };
-  if (end?.kind === 'stall') return { kind: 'stall', effect };
-  if (end?.kind === 'reset') return { kind: 'reset', effect, afterMs };
+  if (end?.kind === 'stall') return { kind: 'stall' };
+  if (end?.kind === 'reset') return { kind: 'reset', afterMs };
   if (end?.kind === 'answer') {
     const { status, body } = end;
     return { kind: 'response', status, headers: { ...headers, ...end.headers }, afterMs, body, hangUp: false };
@@ -153,11 +158,8 @@ function dressed(world: World, read: Read, { outcome, end, effect }: Met): Reply
 
 function* hugePieces(addressed: Addressed, id: string, bytes: number): Generator<string> {
   const endless = 'x'.repeat(64 * 1024);
-  const [head = '', tail = ''] = [
-    ...bodyPieces({ kind: 'done', result: { kind: 'plain', value: { List: [{ Title: '…' }] } } }, addressed, id),
-  ]
-    .join('')
-    .split('…');
+  const outcome: Outcome = { kind: 'done', result: { kind: 'plain', value: { List: [{ Title: '…' }] } } };
+  const [head = '', tail = ''] = [...bodyPieces(outcome, addressed, id)].join('').split('…');
   yield head;
   for (let sent = 0; sent < bytes; sent += endless.length) yield endless.slice(0, bytes - sent);
   yield tail;

@@ -66,10 +66,8 @@ const secondMs = 1_000;
 /** How many arrivals are kept for reading; counts and the worst second go over all. */
 export const keptArrivals = 10_000;
 
-interface Window {
-  times: number[];
-  head: number;
-}
+/** When the calls of the last second arrived, in order. */
+type Window = number[];
 
 export interface ArrivalBook {
   readonly all: Window;
@@ -85,11 +83,9 @@ export interface ArrivalBook {
   othersCountedTo: number;
 }
 
-const newWindow = (): Window => ({ times: [], head: 0 });
-
 export const newBook = (now: number): ArrivalBook => ({
-  all: newWindow(),
-  counted: newWindow(),
+  all: [],
+  counted: [],
   countedByAction: new Map(),
   kept: [],
   byAction: new Map(),
@@ -112,14 +108,15 @@ export function arrive(
   book.total += 1;
   book.byAction.set(action, (book.byAction.get(action) ?? 0) + 1);
   const inSecond = recent(book.all, now) + 1;
-  book.all.times.push(now);
+  book.all.push(now);
   if (inSecond > book.worstSecond) {
     book.worstSecond = inSecond;
     book.worstSecondAt = now;
   }
 
   const perAction = limits.actionPerSecond[action];
-  const actionWindow = windowOf(book, action);
+  const actionWindow = book.countedByAction.get(action) ?? [];
+  book.countedByAction.set(action, actionWindow);
   const over =
     perAction !== undefined && recent(actionWindow, now) >= perAction
       ? 'action'
@@ -128,8 +125,8 @@ export function arrive(
         : undefined;
   if (over !== undefined) book.throttled += 1;
   if (over === undefined || limits.countRefused) {
-    actionWindow.times.push(now);
-    book.counted.times.push(now);
+    actionWindow.push(now);
+    book.counted.push(now);
   }
   return over;
 }
@@ -142,20 +139,9 @@ export function keep(book: ArrivalBook, arrival: Arrival): void {
 
 /** Arrivals that the given one shares its second with. */
 function recent(window: Window, now: number): number {
-  while (window.head < window.times.length && (window.times[window.head] ?? now) <= now - secondMs) window.head += 1;
-  if (window.head > 1_000) {
-    window.times = window.times.slice(window.head);
-    window.head = 0;
-  }
-  return window.times.length - window.head;
-}
-
-function windowOf(book: ArrivalBook, action: string): Window {
-  const known = book.countedByAction.get(action);
-  if (known !== undefined) return known;
-  const fresh = newWindow();
-  book.countedByAction.set(action, fresh);
-  return fresh;
+  const first = window.findIndex((at) => at > now - secondMs);
+  window.splice(0, first < 0 ? window.length : first);
+  return window.length;
 }
 
 /** The other tool's calls since the last look; only those of the last second can still matter. */
@@ -167,7 +153,7 @@ function countOthers(book: ArrivalBook, limits: Limits, now: number): void {
   const gapMs = secondMs / limits.othersPerSecond;
   let next = Math.max(book.othersCountedTo + gapMs, now - secondMs);
   for (; next <= now; next += gapMs) {
-    if (limits.countRefused || recent(book.counted, next) < limits.accountPerSecond) book.counted.times.push(next);
+    if (limits.countRefused || recent(book.counted, next) < limits.accountPerSecond) book.counted.push(next);
     book.othersCountedTo = next;
   }
 }

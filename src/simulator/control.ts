@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { keptArrivals } from './arrivals.ts';
 import type { Request } from './exchange.ts';
-import { effect, faultMatch } from './faults.ts';
+import { blow } from './faults.ts';
 import type { Task } from './pretend-task.ts';
 import {
   act,
@@ -30,80 +30,79 @@ interface ControlAnswer {
 
 const ms = z.number().min(0);
 /** Times are relative to now: it begins in `inMs` and lasts for `forMs`. */
-const faultBody = z.strictObject({
-  match: faultMatch.optional(),
-  effect,
-  inMs: ms.default(0),
-  forMs: ms.optional(),
-  count: z.number().int().min(1).optional(),
-  probability: z.number().min(0).max(1).optional(),
-});
+const faultBody = blow.extend({ inMs: ms.default(0), forMs: ms.optional() });
 
 const actBody = z.strictObject({ act, inMs: ms.default(0), everyMs: z.number().min(1).optional() });
 
-const routes = [
-  'GET /_control/state',
-  'GET /_control/tasks',
-  'GET /_control/arrivals',
-  'GET /_control/faults',
-  'POST /_control/faults {effect, match?, inMs?, forMs?, count?, probability?}',
-  'DELETE /_control/faults[/ID]',
-  'POST /_control/acts {act: {kind: create|edit|delete|stop|start|renew-ended, …}, inMs?, everyMs?}',
-  'PATCH /_control/parameters {limits?, latency?, signature?, clockOffsetMs?, retired?}',
-];
-
-/** Anything that cannot be done is answered 400 with the reason; nothing is then changed. */
-export function answerControl(world: World, request: Request, now: number): ControlAnswer {
-  advance(world, now);
-  const [path = ''] = request.target.split('?');
-  const [what = '', id] = path.slice(controlPath.length).split('/');
-  try {
-    return route(world, `${request.method.toUpperCase()} ${what}`, id, request.body);
-  } catch (error) {
-    const reason = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
-    return { status: 400, body: { error: reason } };
-  }
+interface Route {
+  /** Shown behind its path to whoever asks what there is. */
+  readonly takes?: string;
+  /** Throws if it cannot be done; nothing is then changed. */
+  readonly run: (world: World, body: string, id: string | undefined) => unknown;
 }
 
-function route(world: World, what: string, id: string | undefined, body: string): ControlAnswer {
-  switch (what) {
-    case 'GET ':
-      return ok({ routes });
-    case 'GET state':
-      return ok(stateOf(world));
-    case 'GET tasks':
-      return ok([...world.tasks.values()].map((task) => taskView(world, task)));
-    case 'GET arrivals':
-      return ok(world.arrivals.kept.slice(-keptArrivals));
-    case 'GET faults':
-      return ok(faultViews(world));
-    case 'POST faults': {
+const routes: Readonly<Record<string, Route>> = {
+  'GET state': { run: stateOf },
+  'GET tasks': { run: (world) => [...world.tasks.values()].map((task) => taskView(world, task)) },
+  'GET arrivals': { run: ({ arrivals }) => arrivals.kept.slice(-keptArrivals) },
+  'GET faults': { run: faultViews },
+  'POST faults': {
+    takes: ' {effect, match?, inMs?, forMs?, count?, probability?}',
+    run(world, body) {
       const { inMs, forMs, ...fault } = faultBody.parse(JSON.parse(body));
       const from = world.now + inMs;
-      return ok({ id: addFault(world, { ...fault, from, until: forMs === undefined ? undefined : from + forMs }) });
-    }
-    case 'DELETE faults':
+      return { id: addFault(world, { ...fault, from, until: forMs === undefined ? undefined : from + forMs }) };
+    },
+  },
+  'DELETE faults': {
+    takes: '[/ID]',
+    run(world, _, id) {
       removeFaults(world, id);
-      return ok({ left: faultViews(world) });
-    case 'POST acts': {
+      return { left: faultViews(world) };
+    },
+  },
+  'POST acts': {
+    takes: ' {act: {kind: create|edit|delete|stop|start|renew-ended, …}, inMs?, everyMs?}',
+    run(world, body) {
       const { act, inMs, everyMs } = actBody.parse(JSON.parse(body));
       if (inMs === 0) perform(world, act);
       if (inMs > 0 || everyMs !== undefined)
         world.plans.push({ at: world.now + (inMs || (everyMs ?? 0)), everyMs, act });
-      return ok({ plans: world.plans });
-    }
-    case 'PATCH parameters':
+      return { plans: world.plans };
+    },
+  },
+  'PATCH parameters': {
+    takes: ' {limits?, latency?, signature?, clockOffsetMs?, retired?}',
+    run(world, body) {
       setParameters(world, parameterChange.parse(JSON.parse(body)));
-      return ok(world.parameters);
-    default:
-      return { status: 404, body: { error: `no ${what}`, routes } };
+      return world.parameters;
+    },
+  },
+};
+
+const whatThereIs = Object.entries(routes).map(
+  ([name, { takes = '' }]) => `${name.replace(' ', ` ${controlPath}`)}${takes}`,
+);
+
+/** Anything that cannot be done is answered 400 with the reason. */
+export function answerControl(world: World, request: Request, now: number): ControlAnswer {
+  advance(world, now);
+  const [path = ''] = request.target.split('?');
+  const [what = '', id] = path.slice(controlPath.length).split('/');
+  const name = `${request.method.toUpperCase()} ${what}`;
+  if (name === 'GET ') return { status: 200, body: { routes: whatThereIs } };
+  const route = routes[name];
+  if (!route) return { status: 404, body: { error: `no ${name}`, routes: whatThereIs } };
+  try {
+    return { status: 200, body: route.run(world, request.body, id) };
+  } catch (error) {
+    return { status: 400, body: { error: error instanceof z.ZodError ? z.prettifyError(error) : String(error) } };
   }
 }
 
-const ok = (body: unknown): ControlAnswer => ({ status: 200, body });
-
-const faultViews = (world: World) =>
-  world.faults.map(({ id, fault, struck }) => ({ id, struck, ...fault, effect: fault.effect }));
+function faultViews(world: World) {
+  return world.faults.map(({ id, fault, struck }) => ({ id, struck, ...fault }));
+}
 
 function stateOf(world: World) {
   const tasks: Record<string, number> = {};

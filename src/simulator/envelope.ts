@@ -67,10 +67,10 @@ export type Result =
 
 export const failed = (code: KnownCode, message?: string): Outcome => ({ kind: 'failed', code, message });
 
+const rowOf = (code: string): ErrorRow | undefined => (errorTable as Readonly<Record<string, ErrorRow>>)[code];
+
 export function statusOf(outcome: Outcome): number {
-  if (outcome.kind === 'done') return 200;
-  const known = (errorTable as Readonly<Record<string, ErrorRow>>)[outcome.code];
-  return outcome.status ?? known?.status ?? 400;
+  return outcome.kind === 'done' ? 200 : (outcome.status ?? rowOf(outcome.code)?.status ?? 400);
 }
 
 /** Who asked what, as the envelope repeats it. */
@@ -101,7 +101,7 @@ export function* bodyPieces(outcome: Outcome, addressed: Addressed, id: string):
     Region: addressed.region,
   };
   if (outcome.kind === 'failed') {
-    const known = (errorTable as Readonly<Record<string, ErrorRow>>)[outcome.code];
+    const known = rowOf(outcome.code);
     const error = { Code: outcome.code, CodeN: known?.codeN, Message: outcome.message ?? known?.message ?? 'failed' };
     yield JSON.stringify({ ResponseMetadata: { ...metadata, Error: error } });
     return;

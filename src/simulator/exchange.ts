@@ -23,7 +23,6 @@ interface Sent {
   readonly afterMs: number;
 }
 
-/** `effect` tells the tests whether the call was carried out; the client cannot know. */
 export type Reply =
   /** `hangUp`: the connection is closed right after it, without having said so. */
   | (Sent & { readonly kind: 'response'; readonly body: string; readonly hangUp: boolean })
@@ -39,6 +38,6 @@ export type Reply =
       readonly everyMs: number;
       readonly headersToo: boolean;
     })
-  | { readonly kind: 'reset'; readonly effect: boolean; readonly afterMs: number }
+  | { readonly kind: 'reset'; readonly afterMs: number }
   /** No answer at all; the connection stays open until the client gives up. */
-  | { readonly kind: 'stall'; readonly effect: boolean };
+  | { readonly kind: 'stall' };

@@ -7,20 +7,8 @@
 import { z } from 'zod';
 import { draw, type Random, span } from './random.ts';
 
-export interface Fault {
-  readonly match?: FaultMatch;
-  readonly effect: Effect;
-  /** Unix milliseconds on the world's clock. Absent: from now on, for ever. */
-  readonly from?: number;
-  readonly until?: number;
-  /** Strikes so many times at most. */
-  readonly count?: number;
-  /** Of each matching call, 0 to 1. */
-  readonly probability?: number;
-}
-
 /** All that are given must hold. */
-export const faultMatch = z.strictObject({
+const faultMatch = z.strictObject({
   /** One action, or `list` (all three lists), or `restart` (Restart, Continue, Relaunch). */
   action: z.string().optional(),
   /** A call that names this task; for twists of a list: only this item. */
@@ -93,8 +81,24 @@ const twist = z.discriminatedUnion('kind', [
 ]);
 type Twist = Readonly<z.output<typeof twist>>;
 
-export const effect = z.discriminatedUnion('kind', [end, twist]);
+const effect = z.discriminatedUnion('kind', [end, twist]);
 export type Effect = End | Twist;
+
+/** What strikes; when, is added to it. */
+export const blow = z.strictObject({
+  match: faultMatch.readonly().optional(),
+  effect: effect.readonly(),
+  /** Strikes so many times at most. */
+  count: z.int().min(1).optional(),
+  /** Of each matching call, 0 to 1. */
+  probability: z.number().min(0).max(1).optional(),
+});
+
+export interface Fault extends Readonly<z.output<typeof blow>> {
+  /** Unix milliseconds on the world's clock. Absent: from now on, for ever. */
+  readonly from?: number;
+  readonly until?: number;
+}
 
 /** A fault in force, with what it did so far. */
 export interface LiveFault {
@@ -114,11 +118,7 @@ interface Struck {
 }
 
 const lists = ['ListPullToPushTaskV2', 'ListPullToPushTask', 'ListPullToPushGroup'];
-export const restarts: readonly string[] = [
-  'RestartPullToPushTask',
-  'ContinuePullToPushTask',
-  'RelaunchPullToPushTask',
-];
+const restarts = ['RestartPullToPushTask', 'ContinuePullToPushTask', 'RelaunchPullToPushTask'];
 
 /** These name items of a list, not calls: their task and cloud group are matched item by item. */
 const itemTwists: ReadonlySet<Effect['kind']> = new Set(['status', 'malformed']);

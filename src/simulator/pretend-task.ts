@@ -6,47 +6,47 @@
  * and EndTime, which are the cloud's (its clock may be off).
  */
 import { z } from 'zod';
-import { between, hex, type Random, type Span, seeded, span, untilNext } from './random.ts';
+import { between, hex, type Random, seeded, span, untilNext } from './random.ts';
 
 /** 停用 stopped, 未开始 not started, 生效中 active, 已结束 ended. */
 export type CloudStatus = '停用' | '未开始' | '生效中' | '已结束';
 export const legacyStatus: Readonly<Record<CloudStatus, number>> = { 停用: 0, 未开始: 1, 生效中: 2, 已结束: 3 };
 
 /** How a task behaves. All are data, so that a test or an operator can change them at any time. */
-export interface Life {
+const life = z.strictObject({
   /** From an accepted restart to its effect. */
-  readonly startsInMs: Span;
+  startsInMs: span,
   /** Mean rate of stopping by itself, per hour of being active. 0: never. */
-  readonly stopsPerHour: number;
+  stopsPerHour: z.number().min(0),
   /** A flapper: stops this long after it came up, each time. */
-  readonly survivesMs: Span | undefined;
-  /** So many restarts are accepted and have no effect before one has; Infinity: incurable. */
-  readonly restartsInVain: number;
+  survivesMs: span.optional(),
+  /** So many restarts are accepted and have no effect before one has; Infinity (`always` in requests): incurable. */
+  restartsInVain: z.union([z.int().min(0), z.literal('always').transform(() => Number.POSITIVE_INFINITY)]),
   /** Somebody outside starts it again this long after it stopped. */
-  readonly returnsInMs: Span | undefined;
-}
+  returnsInMs: span.optional(),
+});
+export type Life = Readonly<z.output<typeof life>>;
 
-export const steadyLife: Life = {
-  startsInMs: [2_000, 8_000],
-  stopsPerHour: 0,
-  survivesMs: undefined,
-  restartsInVain: 0,
-  returnsInMs: undefined,
-};
+export const steadyLife: Life = { startsInMs: [2_000, 8_000], stopsPerHour: 0, restartsInVain: 0 };
 
-export interface Task {
+/** What an edit can change. */
+const fields = z.strictObject({
+  title: z.string(),
+  cloudGroup: z.string(),
+  /** By the cloud's clock; cut to whole seconds, as the list shows them. */
+  startsAt: z.number(),
+  endsAt: z.number(),
+  /** Addresses; like target and callback they are full of planted secrets. */
+  sources: z.array(z.string()).readonly(),
+  /** Size of the watermark picture that every list shows along. */
+  pictureBytes: z.int().min(0),
+});
+
+export interface Task extends z.output<typeof fields> {
   readonly taskId: string;
-  title: string;
-  cloudGroup: string;
   readonly type: 'live' | 'vod';
-  startsAt: number;
-  endsAt: number;
-  /** Source addresses; like target and callback they are full of planted secrets. */
-  sources: readonly string[];
   readonly target: string;
   readonly callbackUrl: string;
-  /** Size of the watermark picture that every list shows along. */
-  pictureBytes: number;
   life: Life;
   phase: Phase;
   /** Restart, Continue and Relaunch calls that were accepted, and how often it stopped by itself. */
@@ -55,33 +55,13 @@ export interface Task {
   readonly random: Random;
 }
 
-type Phase =
-  | { readonly kind: 'stopped'; readonly since: number; readonly returnsAt: number }
-  | { readonly kind: 'starting'; readonly since: number; readonly activeAt: number }
-  | { readonly kind: 'enabled'; readonly since: number; readonly stopsAt: number };
+interface Phase {
+  readonly kind: 'stopped' | 'starting' | 'enabled';
+  /** When it ends by itself: somebody starts it, it comes up, it stops. Infinity: never. */
+  readonly until: number;
+}
 
-/** As requests write it: `always` for a task that no restart helps. */
-const life = z
-  .strictObject({
-    startsInMs: span,
-    stopsPerHour: z.number().min(0),
-    survivesMs: span,
-    restartsInVain: z.union([z.int().min(0), z.literal('always').transform(() => Number.POSITIVE_INFINITY)]),
-    returnsInMs: span,
-  })
-  .partial() satisfies z.ZodType<Partial<Life>>;
-
-const fields = z.strictObject({
-  title: z.string(),
-  cloudGroup: z.string(),
-  /** By the cloud's clock; cut to whole seconds, as the list shows them. */
-  startsAt: z.number(),
-  endsAt: z.number(),
-  sources: z.array(z.string()).readonly(),
-  pictureBytes: z.int().min(0),
-});
-
-export const taskChange = fields.extend({ life }).partial();
+export const taskChange = fields.extend({ life: life.partial() }).partial();
 type TaskChange = Readonly<z.output<typeof taskChange>>;
 
 /** What a task is created from; the rest has defaults. */
@@ -120,7 +100,7 @@ export function newTask(plan: TaskPlan, seed: number, number: number, now: numbe
     callbackUrl: `https://callback.example.com/${plantedSecret}-callback-${hex(random, 12)}`,
     pictureBytes: plan.pictureBytes ?? 0,
     life: { ...steadyLife, ...plan.life },
-    phase: { kind: 'stopped', since: now, returnsAt: Number.POSITIVE_INFINITY },
+    phase: { kind: 'stopped', until: Number.POSITIVE_INFINITY },
     restarts: 0,
     stops: 0,
     random,
@@ -152,17 +132,13 @@ function checkRules(task: Pick<Task, 'taskId' | 'title' | 'startsAt' | 'endsAt'>
 
 /** Lets everything happen to the task that is due by `now`. */
 export function settle(task: Task, now: number, clockOffsetMs: number): void {
-  for (;;) {
-    const { phase } = task;
-    if (phase.kind === 'starting' && phase.activeAt <= now) {
-      comeUp(task, phase.activeAt, clockOffsetMs);
-    } else if (phase.kind === 'enabled' && phase.stopsAt <= now) {
+  while (task.phase.until <= now) {
+    const { kind, until } = task.phase;
+    if (kind === 'enabled') {
       task.stops += 1;
-      stop(task, phase.stopsAt);
-    } else if (phase.kind === 'stopped' && phase.returnsAt <= now) {
-      comeUp(task, phase.returnsAt, clockOffsetMs);
+      stop(task, until);
     } else {
-      return;
+      comeUp(task, until, clockOffsetMs);
     }
   }
 }
@@ -176,10 +152,8 @@ export function cloudStatus(task: Task, cloudNow: number): CloudStatus {
 
 export function stop(task: Task, now: number): void {
   const { returnsInMs } = task.life;
-  const returnsAt = returnsInMs
-    ? now + Math.max(shortestPhaseMs, between(task.random, returnsInMs))
-    : Number.POSITIVE_INFINITY;
-  task.phase = { kind: 'stopped', since: now, returnsAt };
+  const lastsMs = returnsInMs ? between(task.random, returnsInMs) : Number.POSITIVE_INFINITY;
+  task.phase = { kind: 'stopped', until: now + Math.max(shortestPhaseMs, lastsMs) };
 }
 
 /** An accepted restart: takes effect later, or never. One that is already starting is not delayed by another. */
@@ -191,20 +165,14 @@ export function restart(task: Task, now: number): void {
     task.life = { ...task.life, restartsInVain: restartsInVain - 1 };
     return;
   }
-  task.phase = { kind: 'starting', since: now, activeAt: now + between(task.random, task.life.startsInMs) };
+  task.phase = { kind: 'starting', until: now + between(task.random, task.life.startsInMs) };
 }
 
 /** Enabled from `at` on. What makes it stop counts from when it really runs, so not before StartTime. */
 export function comeUp(task: Task, at: number, clockOffsetMs: number): void {
   const runsFrom = Math.max(at, task.startsAt - clockOffsetMs);
   const { survivesMs, stopsPerHour } = task.life;
-  const stops = [
-    survivesMs && between(task.random, survivesMs),
-    stopsPerHour > 0 ? untilNext(task.random, 3600_000 / stopsPerHour) : undefined,
-  ].filter((ms) => ms !== undefined);
-  task.phase = {
-    kind: 'enabled',
-    since: at,
-    stopsAt: runsFrom + Math.max(shortestPhaseMs, Math.min(Number.POSITIVE_INFINITY, ...stops)),
-  };
+  const survives = survivesMs ? between(task.random, survivesMs) : Number.POSITIVE_INFINITY;
+  const stops = stopsPerHour > 0 ? untilNext(task.random, 3600_000 / stopsPerHour) : Number.POSITIVE_INFINITY;
+  task.phase = { kind: 'enabled', until: runsFrom + Math.max(shortestPhaseMs, Math.min(survives, stops)) };
 }

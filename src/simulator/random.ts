@@ -12,8 +12,8 @@ export interface Random {
 }
 
 /** Least and most, both reachable. */
-export type Span = readonly [number, number];
-export const span = z.tuple([z.number().min(0), z.number().min(0)]).readonly() satisfies z.ZodType<Span>;
+export const span = z.tuple([z.number().min(0), z.number().min(0)]).readonly();
+export type Span = z.output<typeof span>;
 
 /** The same seed and salt give the same numbers; different salts give unrelated ones (FNV-1a over both). */
 export function seeded(seed: number, salt = ''): Random {

@@ -70,7 +70,7 @@ export function identify(
   const key = keys.find((candidate) => candidate.accessKeyId === authorization.accessKeyId);
   if (key === undefined) return refuse('InvalidAccessKey');
   const unsigned = unsignedHeader(authorization, headers, rules, request.body !== '');
-  if (unsigned !== undefined) return refuse(unsigned.code, unsigned.message);
+  if (unsigned !== undefined) return unsigned;
   if (!sameText(authorization.signature, signatureOf(request, headers, authorization, date, key.secretAccessKey))) {
     return refuse('SignatureDoesNotMatch');
   }
@@ -89,22 +89,20 @@ function unsignedHeader(
   headers: Readonly<Record<string, string>>,
   rules: SignatureRules,
   hasBody: boolean,
-): { readonly code: KnownCode; readonly message: string } | undefined {
+): Identity | undefined {
   const signed = authorization.signedHeaders;
   if (!signed.every((name, index) => index === 0 || (signed[index - 1] ?? '') < name)) {
-    return { code: 'InvalidAuthorization', message: 'SignedHeaders are not sorted' };
+    return refuse('InvalidAuthorization', 'SignedHeaders are not sorted');
   }
   if (hasBody && headers['x-content-sha256'] === undefined) {
-    return { code: 'MissingRequestInfo', message: 'X-Content-Sha256 is missing' };
+    return refuse('MissingRequestInfo', 'X-Content-Sha256 is missing');
   }
   const sent = ['x-content-sha256', 'x-security-token'].filter((name) => headers[name] !== undefined);
   for (const name of new Set(['x-date', ...sent, ...rules.mustSign])) {
-    if (!signed.includes(name)) return { code: 'SignatureDoesNotMatch', message: `${name} is not signed` };
+    if (!signed.includes(name)) return refuse('SignatureDoesNotMatch', `${name} is not signed`);
   }
   const absent = signed.find((name) => headers[name] === undefined);
-  return absent === undefined
-    ? undefined
-    : { code: 'SignatureDoesNotMatch', message: `${absent} is signed but was not sent` };
+  return absent === undefined ? undefined : refuse('SignatureDoesNotMatch', `${absent} is signed but was not sent`);
 }
 
 /** Steps 1 to 4 of the vendor's documentation. A hash in X-Content-Sha256 that is not the body's can never match. */

@@ -6,15 +6,7 @@
  * (in-process.ts) and in virtual time; requests are answered in answer.ts.
  */
 import { z } from 'zod';
-import {
-  type Arrival,
-  type ArrivalBook,
-  byteplusLimits,
-  type Limits,
-  limits,
-  newBook,
-  vendorLimits,
-} from './arrivals.ts';
+import { type Arrival, type ArrivalBook, byteplusLimits, limits, newBook, vendorLimits } from './arrivals.ts';
 import { type Fault, inForce, type LiveFault } from './faults.ts';
 import {
   type CloudStatus,
@@ -30,7 +22,7 @@ import {
   taskPlan,
 } from './pretend-task.ts';
 import { draw, pick, type Random, seeded, span } from './random.ts';
-import { type AccessKey, type SignatureRules, signatureRules } from './signature.ts';
+import { type AccessKey, signatureRules } from './signature.ts';
 
 const ms = z.number().min(0);
 const latency = z.strictObject({
@@ -40,23 +32,20 @@ const latency = z.strictObject({
   tail: z.strictObject({ share: z.number().min(0).max(1), uplinkMs: ms, downlinkMs: ms }).optional(),
 });
 
-interface WorldParameters {
-  readonly signature: SignatureRules;
-  readonly limits: Limits;
-  readonly latency: Readonly<z.output<typeof latency>>;
+const parameters = z.strictObject({
+  signature: signatureRules.readonly(),
+  limits: limits.readonly(),
+  latency: latency.readonly(),
   /** The cloud's clock minus the world's. */
-  readonly clockOffsetMs: number;
+  clockOffsetMs: z.number(),
   /** Actions that no longer exist. */
-  readonly retired: readonly string[];
-}
-
-export const parameterChange = z.strictObject({
-  signature: signatureRules.partial().optional(),
-  limits: limits.partial().optional(),
-  latency: latency.partial().optional(),
-  clockOffsetMs: z.number().optional(),
-  retired: z.array(z.string()).readonly().optional(),
+  retired: z.array(z.string()).readonly(),
 });
+type WorldParameters = Readonly<z.output<typeof parameters>>;
+
+export const parameterChange = parameters
+  .extend({ signature: signatureRules.partial(), limits: limits.partial(), latency: latency.partial() })
+  .partial();
 export type ParameterChange = Readonly<z.output<typeof parameterChange>>;
 
 /** What happens by itself, once or again and again. */
@@ -84,13 +73,6 @@ export interface Plan {
   readonly act: Act;
 }
 
-interface CloudGroup {
-  readonly name: string;
-  readonly projectName: string;
-  /** 0 usable, 1 deleted. */
-  readonly status: 0 | 1;
-}
-
 export interface World {
   readonly seed: number;
   now: number;
@@ -98,7 +80,8 @@ export interface World {
   keys: readonly AccessKey[];
   /** In the order of creation; the list shows the newest first. */
   readonly tasks: Map<string, Task>;
-  readonly cloudGroups: Map<string, CloudGroup>;
+  /** Names; none is ever deleted. */
+  readonly cloudGroups: Set<string>;
   faults: LiveFault[];
   plans: Plan[];
   readonly arrivals: ArrivalBook;
@@ -149,7 +132,7 @@ export function createWorld(options: WorldOptions): World {
     parameters: changed(firstParameters, options.parameters ?? {}),
     keys: options.keys,
     tasks: new Map(),
-    cloudGroups: new Map(),
+    cloudGroups: new Set(['default', ...(options.cloudGroups ?? [])]),
     faults: [],
     plans: [...(options.plans ?? [])],
     arrivals: newBook(options.now),
@@ -159,7 +142,6 @@ export function createWorld(options: WorldOptions): World {
     created: 0,
     faultsAdded: 0,
   };
-  for (const name of ['default', ...(options.cloudGroups ?? [])]) addCloudGroup(world, name);
   for (const task of options.tasks ?? []) createTask(world, task);
   for (const fault of options.faults ?? []) addFault(world, fault);
   return world;
@@ -200,7 +182,7 @@ export function perform(world: World, act: Act): void {
       return;
     case 'edit':
       editTask(taskOf(world, act.taskId), act.change, world.now, clockOffsetMs(world));
-      if (act.change.cloudGroup !== undefined) addCloudGroup(world, act.change.cloudGroup);
+      if (act.change.cloudGroup !== undefined) world.cloudGroups.add(act.change.cloudGroup);
       world.listings.clear();
       return;
     case 'delete':
@@ -212,11 +194,9 @@ export function perform(world: World, act: Act): void {
         stop(task, world.now);
       }
       return;
-    case 'start': {
-      const task = taskOf(world, act.taskId);
-      comeUp(task, world.now, clockOffsetMs(world));
+    case 'start':
+      comeUp(taskOf(world, act.taskId), world.now, clockOffsetMs(world));
       return;
-    }
     case 'renew-ended':
       renewEnded(world, act.endedForMs);
       return;
@@ -230,7 +210,7 @@ export function createTask(world: World, plan: TaskPlan): Task {
   const task = newTask(plan, world.seed, world.created, world.now, clockOffsetMs(world));
   if (world.tasks.has(task.taskId)) throw new Error(`there is a task ${task.taskId} already`);
   world.tasks.set(task.taskId, task);
-  addCloudGroup(world, task.cloudGroup);
+  world.cloudGroups.add(task.cloudGroup);
   world.listings.clear();
   return task;
 }
@@ -246,10 +226,6 @@ export function taskOf(world: World, taskId: string): Task {
 export function statusNow(world: World, task: Task): CloudStatus {
   settle(task, world.now, clockOffsetMs(world));
   return cloudStatus(task, cloudNow(world));
-}
-
-function addCloudGroup(world: World, name: string): void {
-  if (!world.cloudGroups.has(name)) world.cloudGroups.set(name, { name, projectName: 'default', status: 0 });
 }
 
 /** Returns the fault's id, by which it can be taken back. */
