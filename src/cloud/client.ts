@@ -123,7 +123,7 @@ export function createCloud(options: CloudOptions): Cloud {
     },
     lookCost: (cloudGroups) => groups.cost(cloudGroups.map(context.groupNames.written)),
     async cloudGroups() {
-      const end = await createRoster(context, ['*']).names(closing.signal);
+      const end = await createRoster(context, ['*'])(closing.signal);
       return end.ok ? end.names : undefined;
     },
     hostsOf: (taskId) => context.hosts.of(taskId),
@@ -144,8 +144,7 @@ function wantedGroups(options: CloudOptions, context: CallContext) {
   const literal = patterns.every((pattern) => !/[*?]/.test(pattern));
   if (literal) return async () => ({ ok: true, names: patterns, drift: false }) as const;
   if (!options.subAccount) return async () => ({ ok: true, names: undefined, drift: false }) as const;
-  const roster = createRoster(context, patterns);
-  return (signal: AbortSignal) => roster.names(signal);
+  return createRoster(context, patterns);
 }
 
 function listContext(options: CloudOptions, closed: AbortSignal): ListContext {

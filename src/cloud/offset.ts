@@ -14,24 +14,19 @@ const acceptedSkewMs = 3_600_000;
 /** Changes smaller than this are the header's resolution and the network's delay: not told. */
 const toldFromMs = 1_000;
 
-export interface ClockOffset {
-  /**
-   * `sentAt` and `answeredAt`: Unix milliseconds by our clock. `takenAs`: the cloud's time that the call was signed with,
-   * if the cloud took it. True if the header was a time.
-   */
-  sample(date: string | undefined, sentAt: number, answeredAt: number, takenAs?: number): boolean;
-  /** The cloud says that our time is wrong: only what it says from here on counts. */
-  forget(): void;
-  offsetMs(): number;
-}
+export type ClockOffset = ReturnType<typeof createClockOffset>;
 
-export function createClockOffset(onChange: (offsetMs: number) => void): ClockOffset {
+export function createClockOffset(onChange: (offsetMs: number) => void) {
   let samples: number[] = [];
   let offsetMs = 0;
   let told: number | undefined;
 
   return {
-    sample(date, sentAt, answeredAt, takenAs) {
+    /**
+     * `sentAt` and `answeredAt`: Unix milliseconds by our clock. `takenAs`: the cloud's time that the call was signed with,
+     * if the cloud took it. True if the header was a time.
+     */
+    sample(date: string | undefined, sentAt: number, answeredAt: number, takenAs?: number): boolean {
       // The header is cut to whole seconds: on average the cloud's clock is half a second further.
       const cloudAt = date === undefined ? Number.NaN : Date.parse(date) + 500;
       const sampleMs = cloudAt - (sentAt + answeredAt) / 2;
@@ -46,9 +41,10 @@ export function createClockOffset(onChange: (offsetMs: number) => void): ClockOf
       }
       return true;
     },
-    forget() {
+    /** The cloud says that our time is wrong: only what it says from here on counts. */
+    forget(): void {
       samples = [];
     },
-    offsetMs: () => offsetMs,
+    offsetMs: (): number => offsetMs,
   };
 }

@@ -10,28 +10,22 @@ import { type CallContext, type CallEnd, callOnce, remedy } from './call.ts';
 import type { RestartAction } from './errors.ts';
 import { restartBody } from './wire.ts';
 
-/** Which action restarts tasks, and what the cloud has retired. */
-interface RestartActions {
-  current(): RestartAction;
-  /** The cloud no longer has `action`. True if there is another one to send now. */
-  retire(action: RestartAction): boolean;
-}
-
 /**
- * `auto`: Restart until the cloud says that it is gone, then its successor Continue. Never Relaunch: that starts a
+ * Which action restarts tasks. `auto`: Restart until the cloud says that it is gone, then its successor Continue. Never Relaunch: that starts a
  * task from its beginning.
  */
 export function createRestartActions(
   wanted: 'auto' | RestartAction,
   learned: () => readonly string[],
   onRetired: (from: RestartAction, to: RestartAction) => void,
-): RestartActions {
+) {
   const [first, successor] = ['RestartPullToPushTask', 'ContinuePullToPushTask'] as const;
   let retired = false;
   const isRetired = () => retired || learned().includes(first);
   return {
-    current: () => (wanted === 'auto' ? (isRetired() ? successor : first) : wanted),
-    retire(action) {
+    current: (): RestartAction => (wanted === 'auto' ? (isRetired() ? successor : first) : wanted),
+    /** The cloud no longer has `action`. True if there is another one to send now. */
+    retire(action: RestartAction): boolean {
       if (wanted !== 'auto' || action !== first) return false;
       // Several calls in flight may be told at the same time; only the first one counts.
       if (!isRetired()) {
@@ -49,7 +43,7 @@ export function createRestartActions(
  */
 export async function restart(
   context: CallContext,
-  restartActions: RestartActions,
+  restartActions: ReturnType<typeof createRestartActions>,
   task: { readonly taskId: string; readonly cloudGroup: string },
   permit: Permit,
   mayCall: () => boolean,

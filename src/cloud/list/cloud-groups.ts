@@ -39,21 +39,7 @@ interface GroupsSight {
   readonly any: boolean;
 }
 
-interface GroupsReader {
-  /** `cloudGroups` undefined: all, without naming them. Rejects with the signal's reason if it aborts. */
-  read(
-    cloudGroups: readonly string[] | undefined,
-    lane: Lane,
-    known: KnownItem,
-    signal: AbortSignal,
-  ): Promise<GroupsSight>;
-  /** Calls that reading these groups costs, by the sizes last seen; names as the cloud writes them. */
-  cost(cloudGroups: readonly string[]): number;
-  /** What the newest sight says of the groups' sizes; those that it could not read keep theirs. */
-  learnSizes(sight: Pick<GroupsSight, 'items' | 'failed'>): void;
-}
-
-export function createGroupsReader(context: ListContext): GroupsReader {
+export function createGroupsReader(context: ListContext) {
   const { clock } = context;
   const ill = createIllGroups(clock);
   /** Groups whose look failed, and until when they are not looked at (monotonic). */
@@ -98,7 +84,13 @@ export function createGroupsReader(context: ListContext): GroupsReader {
   };
 
   return {
-    async read(cloudGroups, lane, known, signal) {
+    /** `cloudGroups` undefined: all, without naming them. Rejects with the signal's reason if it aborts. */
+    async read(
+      cloudGroups: readonly string[] | undefined,
+      lane: Lane,
+      known: KnownItem,
+      signal: AbortSignal,
+    ): Promise<GroupsSight> {
       const round = newRound(context, leaveOut, failedBefore, lane, known, signal);
       if (!cloudGroups) await round.ask([]);
       else {
@@ -113,7 +105,8 @@ export function createGroupsReader(context: ListContext): GroupsReader {
       if (lane === 'poll') failedBefore = !sight.any;
       return sight;
     },
-    cost(cloudGroups) {
+    /** Calls that reading these groups costs, by the sizes last seen; names as the cloud writes them. */
+    cost(cloudGroups: readonly string[]): number {
       const size = context.pageSizes.current();
       const tasks = (list: readonly string[]) => list.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
       return listsFor(cloudGroups, 'verify').reduce(
@@ -121,7 +114,8 @@ export function createGroupsReader(context: ListContext): GroupsReader {
         0,
       );
     },
-    learnSizes({ items, failed }) {
+    /** What the newest sight says of the groups' sizes; those that it could not read keep theirs. */
+    learnSizes({ items, failed }: GroupsSight): void {
       const counted = new Map<string, number>();
       items.forEach(({ cloudGroup }) => {
         counted.set(cloudGroup, (counted.get(cloudGroup) ?? 0) + 1);
@@ -137,15 +131,7 @@ export function createGroupsReader(context: ListContext): GroupsReader {
 const restMsAfter = ({ retryAfterMs, class: name }: CallFailure, otherwiseMs: number): number =>
   retryAfterMs ?? (name === 'throttled' ? throttledRestMs : otherwiseMs);
 
-interface Round {
-  /** Reads one list; gives the failure if there was one. */
-  one(list: readonly string[], once: boolean): Promise<CallFailure | undefined>;
-  ask(list: readonly string[]): Promise<void>;
-  /** Those of them that did not answer in time could not be read. */
-  lacks(names: readonly string[]): void;
-  /** What was read so far; what comes later is left out. */
-  end(): GroupsSight;
-}
+type Round = ReturnType<typeof newRound>;
 
 function newRound(
   context: ListContext,
@@ -155,7 +141,7 @@ function newRound(
   lane: Lane,
   known: KnownItem,
   signal: AbortSignal,
-): Round {
+) {
   const lists: Sights[] = [];
   const read = new Set<string>();
   const failed: string[] = [];
@@ -167,6 +153,7 @@ function newRound(
   let over = false;
   let ended = false;
 
+  /** Reads one list; gives the failure if there was one. */
   const one = async (list: readonly string[], once: boolean): Promise<CallFailure | undefined> => {
     asked++;
     // A look is not worth a wait: the next poll shows the same, and it is not to keep that waiting either.
@@ -228,8 +215,10 @@ function newRound(
   return {
     one,
     ask,
-    lacks: (names) => void failed.push(...names.filter((name) => !read.has(name))),
-    end() {
+    /** Those of them that did not answer in time could not be read. */
+    lacks: (names: readonly string[]) => void failed.push(...names.filter((name) => !read.has(name))),
+    /** What was read so far; what comes later is left out. */
+    end(): GroupsSight {
       ended = true;
       const { items, shownAt, overlap } = together(context.pages.numbers(), lists);
       return { items, shownAt, drift: drift || overlap, malformedItems, failed, firstFailure, any: answered > 0 };

@@ -19,35 +19,25 @@ interface Illness {
   readonly over: boolean;
 }
 
-interface IllGroups {
-  has(name: string): boolean;
-  /** Those of them that may be asked for now; first those that answered last time. */
-  toBeAsked(names: readonly string[]): readonly string[];
-  /** It answered last time. */
-  convalesces(name: string): boolean;
-  failed(name: string, restMs: number): void;
-  answered(name: string): void;
-  /** When none is well, the cause may be another by now. */
-  allAreWell(): void;
-}
-
-export function createIllGroups(clock: Pick<Clock, 'monotonic'>): IllGroups {
+export function createIllGroups(clock: Pick<Clock, 'monotonic'>) {
   const illnesses = new Map<string, Illness>();
   const now = () => clock.monotonic();
   const present = (name: string): Illness | undefined => {
     const illness = illnesses.get(name);
     return illness?.over ? undefined : illness;
   };
+  /** It answered last time. */
   const convalesces = (name: string) => present(name)?.answersSince !== undefined;
   const isForgotten = ({ over, failedAt }: Illness) => over && now() - failedAt > longestMs;
   return {
-    has: (name) => present(name) !== undefined,
+    has: (name: string) => present(name) !== undefined,
     convalesces,
-    toBeAsked: (names) =>
+    /** Those of them that may be asked for now; first those that answered last time. */
+    toBeAsked: (names: readonly string[]) =>
       names
         .filter((name) => now() >= (present(name)?.askAgainAt ?? 0))
         .sort((a, b) => Number(convalesces(b)) - Number(convalesces(a))),
-    failed(name, restMs) {
+    failed(name: string, restMs: number) {
       for (const [other, illness] of illnesses) if (isForgotten(illness)) illnesses.delete(other);
       const before = illnesses.get(name);
       const again = before === undefined || before.over || before.answersSince !== undefined;
@@ -59,13 +49,14 @@ export function createIllGroups(clock: Pick<Clock, 'monotonic'>): IllGroups {
         over: false,
       });
     },
-    answered(name) {
+    answered(name: string) {
       const illness = present(name);
       if (!illness) return;
       const answersSince = illness.answersSince ?? now();
       const untilWellMs = Math.min(convalescesMs * 2 ** (illness.times - 1), longestMs);
       illnesses.set(name, { ...illness, answersSince, over: now() - answersSince >= untilWellMs });
     },
+    /** When none is well, the cause may be another by now. */
     allAreWell() {
       for (const [name, illness] of illnesses) illnesses.set(name, { ...illness, over: true });
     },

@@ -22,19 +22,14 @@ import { createSights, type Sights } from './sights.ts';
 export interface ListContext extends CallContext {
   readonly fingerprintKey: string;
   readonly intern: (text: string) => string;
-  readonly pageSizes: PageSizes;
+  readonly pageSizes: ReturnType<typeof createPageSizes>;
   readonly pages: PageMemory;
   readonly groupNames: GroupNames;
   readonly hosts: HostMemory;
 }
 
 type ListEnd =
-  | {
-      readonly kind: 'ok';
-      readonly sights: Sights;
-      readonly drift: boolean;
-      readonly malformedItems: number;
-    }
+  | { readonly kind: 'ok'; readonly sights: Sights; readonly drift: boolean; readonly malformedItems: number }
   | { readonly kind: 'failed'; readonly failure: CallFailure };
 
 /** Of one list. With the limiter's ten permits a second more would not make it faster unless answers take over 4 s. */
@@ -240,11 +235,6 @@ function oversized(reading: Reading): void {
 
 // ---- the page size ---------------------------------------------------------------------------------------------
 
-interface PageSizes {
-  current(): number;
-  learn(list: Pick<Gathered, 'smallestSize' | 'calls' | 'totalCount'>): void;
-}
-
 /** A smaller page size is forgotten after this long: the large items may be gone. */
 const sizeRememberedMs = 60 * 60_000;
 
@@ -252,11 +242,11 @@ const sizeRememberedMs = 60 * 60_000;
  * Remembers the smallest page size that had to be used, if a list read with it costs no more calls than the list
  * that had to be halved: a few large items among a hundred thousand must not make every page small.
  */
-export function createPageSizes(configured: number, monotonic: () => number): PageSizes {
+export function createPageSizes(configured: number, monotonic: () => number) {
   let smaller: { readonly size: number; readonly forgetAt: number } | undefined;
   return {
-    current: () => (smaller && monotonic() < smaller.forgetAt ? smaller.size : configured),
-    learn({ smallestSize: size, calls, totalCount }) {
+    current: (): number => (smaller && monotonic() < smaller.forgetAt ? smaller.size : configured),
+    learn({ smallestSize: size, calls, totalCount }: Gathered): void {
       if (size === undefined || Math.ceil((totalCount ?? 0) / size) > calls) return;
       smaller = { size, forgetAt: monotonic() + sizeRememberedMs };
     },

@@ -19,17 +19,13 @@ const longestRoster = 50;
 /** So many pages in a row without a new group: the server does not keep to pages. */
 const barrenPages = 3;
 
-interface Roster {
-  /** Names of the cloud groups that the globs match, read again if a minute old. Fails only if never read. */
-  names(signal: AbortSignal): Promise<RosterEnd>;
-}
-
 type RosterEnd =
   /** `drift`: the groups that were read are not as many as the cloud says. */
   | { readonly ok: true; readonly names: readonly string[]; readonly drift: boolean }
   | { readonly ok: false; readonly failure: CallFailure };
 
-export function createRoster(context: CallContext, globs: readonly string[]): Roster {
+/** Gives the names of the cloud groups that the globs match, read again if a minute old. Fails only if never read. */
+export function createRoster(context: CallContext, globs: readonly string[]) {
   let known: Extract<RosterEnd, { ok: true }> | undefined;
   let readAgainAt = Number.NEGATIVE_INFINITY;
   const readNames = async (signal: AbortSignal): Promise<RosterEnd> => {
@@ -37,18 +33,16 @@ export function createRoster(context: CallContext, globs: readonly string[]): Ro
     if (end.ok) known = { ...end, names: end.names.filter((name) => anyMatches(globs, name)) };
     return known ?? end;
   };
-  return {
-    async names(signal) {
-      const now = context.clock.monotonic();
-      if (known && now < readAgainAt) return known;
-      readAgainAt = now + readEveryMs;
-      const reading = readNames(signal);
-      if (!known) return reading;
-      // Of one that ends after the poll, nobody is told: the next one knows.
-      reading.catch(() => {});
-      await Promise.race([reading, context.clock.sleep(besideMs, signal)]);
-      return known;
-    },
+  return async (signal: AbortSignal): Promise<RosterEnd> => {
+    const now = context.clock.monotonic();
+    if (known && now < readAgainAt) return known;
+    readAgainAt = now + readEveryMs;
+    const reading = readNames(signal);
+    if (!known) return reading;
+    // Of one that ends after the poll, nobody is told: the next one knows.
+    reading.catch(() => {});
+    await Promise.race([reading, context.clock.sleep(besideMs, signal)]);
+    return known;
   };
 }
 
