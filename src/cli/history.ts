@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { EventView } from '../domain/views/shown.ts';
 import { groupConcerned } from '../domain/words/events.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
-import { type Column, inOneClock, moment, writeJson, writeTable } from './show.ts';
+import { type Column, inOneClock, moment, writeJson, writeRows, writeTable } from './show.ts';
 import { misuse, type Output, type Surroundings } from './surroundings.ts';
 import { lengthMs } from './times.ts';
 
@@ -74,16 +74,12 @@ export const historyCommand = (surroundings: Surroundings): Command =>
 export function writeEvents(out: Output, newestFirst: readonly EventView[], aboutOne = false): void {
   const events = newestFirst.toReversed();
   if (!out.isTerminal) {
-    writeTable(out, events, [
-      ['NO', ({ seq }) => String(seq)],
-      ['TIME', ({ event }) => moment(out, event.at)],
-      ['ACCOUNT', ({ event }) => event.account],
-      ['GROUP', ({ event }) => groupConcerned(event) ?? '-'],
-      ['TASK', ({ event }) => ('taskId' in event ? event.taskId : '-')],
-      ['EVENT', ({ event }) => event.type],
-      ['WHAT', ({ sentence }) => sentence],
-      ['TITLE', ({ title }) => title ?? '-'],
-    ]);
+    const rows = events.map(({ seq, event, sentence, title }) => {
+      const task = 'taskId' in event ? event.taskId : '-';
+      const group = groupConcerned(event) ?? '-';
+      return [seq, moment(out, event.at), event.account, group, task, event.type, sentence, title ?? '-'];
+    });
+    writeRows(out, rows);
     return;
   }
   const day = (at: number) => moment(out, at).slice(0, dayLength);

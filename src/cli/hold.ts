@@ -14,7 +14,18 @@ import {
   withDaemonOptions,
 } from './daemon.ts';
 import { writeAskedAbout } from './several.ts';
-import { accountColumn, ago, type Column, moment, plain, untilThen, wrapped, writeJson, writeTable } from './show.ts';
+import {
+  accountColumn,
+  ago,
+  type Column,
+  moment,
+  plain,
+  untilThen,
+  wrapped,
+  writeJson,
+  writeRows,
+  writeTable,
+} from './show.ts';
 import { misuse, type Output, type Surroundings } from './surroundings.ts';
 import { lengthMs, momentAfter } from './times.ts';
 
@@ -187,19 +198,13 @@ async function endedSince(daemon: Daemon, since: number): Promise<readonly HoldE
 }
 
 function writeForProgram(out: Output, holds: readonly HoldView[]): void {
-  writeTable(out, holds, [
-    ['ID', ({ id }) => id],
-    accountColumn,
-    ['COVERS', targetWords],
-    ['ENDS', ({ endsAt }) => moment(out, endsAt)],
-    ['AUTHOR', ({ author }) => author],
-    ['SET', ({ createdAt }) => moment(out, createdAt)],
-    ['REASON', ({ reason }) => reason],
-    ['TITLE', ({ title }) => title ?? '-'],
-    ['TASKS', ({ covers }) => String(covers.tasks)],
-    ['STOPPED', ({ covers }) => String(covers.stopped)],
-    ['BEGINS', ({ startsAt }) => moment(out, startsAt)],
-  ]);
+  const rows = holds.map((hold) => {
+    const { id, account, author, reason, title, createdAt, startsAt, endsAt } = hold;
+    const { tasks, stopped } = hold.covers;
+    const [ends, set, begins] = [moment(out, endsAt), moment(out, createdAt), moment(out, startsAt)];
+    return [id, account, targetWords(hold), ends, author, set, reason, title ?? '-', tasks, stopped, begins];
+  });
+  writeRows(out, rows);
 }
 
 const extendCommand = (surroundings: Surroundings): Command =>

@@ -2,7 +2,6 @@
 import { Command } from 'commander';
 import type { TaskView } from '../domain/views/shown.ts';
 import {
-  accountColumn,
   nextColumn,
   paint,
   plain,
@@ -12,6 +11,7 @@ import {
   until,
   wrapped,
   writeJson,
+  writeRows,
   writeTable,
 } from './show.ts';
 import { exitCodes, type Output, type Surroundings } from './surroundings.ts';
@@ -73,16 +73,20 @@ const wordOf = ({ verdict }: TaskView, restart: string, none: string): string =>
 const verdictWord = (task: TaskView): string => wordOf(task, 'RESTART', '-');
 
 function writeForProgram(out: Output, tasks: readonly TaskView[]): void {
-  writeTable(out, tasks.toSorted(byUrgency), [
-    accountColumn,
-    ['TASK', ({ taskId }) => taskId],
-    ['TITLE', ({ title }) => title],
-    ['GROUP', ({ group }) => group ?? '-'],
-    stateColumn,
-    ['VERDICT', verdictWord],
-    ['NOT BEFORE', ({ verdict }) => until(out, verdict.until)],
-    ['WHY', ({ verdict }) => verdict.sentence],
-  ]);
+  const rows = tasks.toSorted(byUrgency).map((task) => {
+    const { account, taskId, title, group, state, verdict } = task;
+    return [
+      account,
+      taskId,
+      title,
+      group ?? '-',
+      state,
+      verdictWord(task),
+      until(out, verdict.until),
+      verdict.sentence,
+    ];
+  });
+  writeRows(out, rows);
 }
 
 /** Fits 80 columns; why each waits is said by `explain`, and in a pipe. */

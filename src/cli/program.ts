@@ -50,8 +50,14 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
 const commandGroups = {
   'The daemon:': [checkCommand, planCommand, runCommand],
   'On call (these ask the running daemon):': [
-    ...[statusCommand, tasksCommand, explainCommand, historyCommand],
-    ...[holdCommand, restartCommand, releaseCommand, healthcheckCommand],
+    statusCommand,
+    tasksCommand,
+    explainCommand,
+    historyCommand,
+    holdCommand,
+    restartCommand,
+    releaseCommand,
+    healthcheckCommand,
   ],
   'Other:': [storeCommand, simulateCommand, schemaCommand, completionCommand, versionCommand],
 } as const satisfies Readonly<Record<string, readonly ((surroundings: Surroundings) => Command)[]>>;

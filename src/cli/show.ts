@@ -47,12 +47,17 @@ export const nextColumn = (out: Output, now: number): Column<Pick<TaskView, 'ver
   ({ verdict }) => (verdict.kind === 'restart' ? 'now' : untilThen(out, now, verdict.until)),
 ];
 
+/** Rows that only a program reads: no headings, a line each. */
+export function writeRows(out: Output, rows: readonly (readonly (string | number)[])[]): void {
+  for (const row of rows) out.write(`${row.map((cell) => plain(String(cell))).join('\t')}\n`);
+}
+
 /** Writes rows as a table or as tab-separated lines; the last column is never cut, but broken between words. */
 export function writeTable<Row>(out: Output, rows: readonly Row[], columns: readonly Column<NoInfer<Row>>[]): void {
   const headings = columns.map(([heading]) => heading);
   const cells = rows.map((row) => columns.map(([, cell]) => plain(cell(row))));
   if (!out.isTerminal) {
-    for (const row of cells) out.write(`${row.join('\t')}\n`);
+    writeRows(out, cells);
     return;
   }
   const last = headings.length - 1;

@@ -14,7 +14,6 @@ import { durationText } from '../domain/words/duration.ts';
 import type { Reason } from '../domain/words/reason.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import {
-  accountColumn,
   ago,
   moment,
   nextColumn,
@@ -26,6 +25,7 @@ import {
   untilThen,
   wrapped,
   writeJson,
+  writeRows,
   writeTable,
 } from './show.ts';
 import { misuse, type Output, type Surroundings } from './surroundings.ts';
@@ -205,54 +205,42 @@ function accountWords(now: number, account: AccountView): string {
 function writeReplicas(out: Output, { replicas, othersReadAgoMs = 0, now }: StatusView): void {
   if (!replicas) return;
   out.write(`\nAccounts of other replicas are shown as they were ${durationText(othersReadAgoMs)} ago.\n`);
-  writeTable(out, replicas, [
-    ['REPLICA', ({ name, isThis }) => (isThis ? `${name} (this one)` : name)],
-    ['VERSION', ({ version }) => version],
-    ['UP', ({ startedAt }) => durationText(Math.max(0, now - startedAt))],
-    ['CONFIGURATION', ({ configHash }) => configHash],
-    [
-      'LEASE LEFT',
-      ({ owned }) => (owned.length === 0 ? '-' : durationText(Math.min(...owned.map(({ leftMs }) => leftMs)))),
-    ],
-    ['OWNS', ({ owned }) => owned.map(({ account }) => account).join(', ') || '-'],
-  ]);
+  const rows = replicas.map(({ name, isThis, version, startedAt, configHash, owned }) => {
+    const left = owned.length === 0 ? '-' : durationText(Math.min(...owned.map(({ leftMs }) => leftMs)));
+    const owns = owned.map(({ account }) => account).join(', ') || '-';
+    const up = durationText(Math.max(0, now - startedAt));
+    return [isThis ? `${name} (this one)` : name, version, up, configHash, left, owns];
+  });
+  writeRows(out, rows);
   out.write('\n');
 }
 
+/** For a program: accounts and groups whole, whatever is well. */
 function writeStatus(out: Output, status: StatusView): void {
-  const store = `${status.store.kind} ${status.store.up ? 'up' : paint(out, 'red', 'DOWN: restarts are stopped')}`;
-  out.write(`relaykeeper ${status.version}, up ${durationText(status.now - status.startedAt)}, store ${store}\n`);
-  out.write(`configuration ${status.configFile} (${status.configHash})\n`);
+  const { version, now, startedAt, store, configFile, configHash, accounts, groups } = status;
+  const isUp = store.up ? 'up' : 'DOWN: restarts are stopped';
+  out.write(`relaykeeper ${version}, up ${durationText(now - startedAt)}, store ${store.kind} ${isUp}\n`);
+  out.write(`configuration ${configFile} (${configHash})\n`);
   writeReplicas(out, status);
-  const trouble = (one: Trouble) => troubleLine(out, one, status.now);
+  const trouble = (one: Trouble) => troubleLine(out, one, now);
   for (const one of daemonTroubles(status)) out.write(`${plain(trouble(one))}\n`);
   out.write('\n');
-  writeTable(out, status.accounts, [
-    accountColumn,
-    ['PROVIDER', ({ provider }) => provider],
-    ['REGION', ({ region }) => region],
-    ['OWNER', ({ owned, owner }) => (owned ? 'this process' : (owner ?? 'another process'))],
-    ['LAST POLL', (account) => lastPoll(status.now, account)],
-    ['TASKS', ({ tasks }) => String(tasks)],
-    ['UNMANAGED', ({ unmanaged }) => String(unmanaged)],
-    ['CALLS/S', callsPerSecond],
-    ['TROUBLE', (account) => accountTroubles(account, status.now).map(trouble).join('; ') || '-'],
-  ]);
+  const accountRows = accounts.map((one) => {
+    const { account, provider, region, owned, owner = 'another process', tasks, unmanaged } = one;
+    const troubles = accountTroubles(one, now).map(trouble).join('; ') || '-';
+    const who = owned ? 'this process' : owner;
+    return [account, provider, region, who, lastPoll(now, one), tasks, unmanaged, callsPerSecond(one), troubles];
+  });
+  writeRows(out, accountRows);
   out.write('\n');
-  writeTable(out, status.groups, [
-    accountColumn,
-    ['GROUP', ({ group }) => group],
-    ['MODE', ({ mode }) => mode],
-    ['ACTIVE', ({ states }) => String(states.active)],
-    ['DOWN', ({ down }) => String(down)],
-    ['STOPPED', ({ states }) => String(states.stopped)],
-    ['NOT STARTED', ({ states }) => String(states.not_started)],
-    ['OVERDUE', ({ states }) => String(states.overdue)],
-    ['UNKNOWN', ({ states }) => String(states.unknown)],
-    ['GIVEN UP', ({ quarantined, abandoned }) => String(quarantined + abandoned)],
-    ['HOLDS', ({ holds }) => String(holds)],
-    ['WAITING', waiting],
-  ]);
+  const groupRows = groups.map(
+    ({ account, group, mode, states, down, quarantined, abandoned, holds, waiting, storm }) => {
+      const { active, stopped, not_started, overdue, unknown } = states;
+      const counts = [active, down, stopped, not_started, overdue, unknown, quarantined + abandoned, holds];
+      return [account, group, mode, ...counts, waitingWords(waiting, storm !== null)];
+    },
+  );
+  writeRows(out, groupRows);
 }
 
 function lastPoll(now: number, { polledAt, pollIntervalMs }: AccountView): string {
@@ -277,23 +265,20 @@ function spanOf(out: Output, { since, until: end }: Trouble, now: number): strin
   return ` for ${durationText(Math.max(0, (end ?? now) - since))}, ${untilEnd || `since ${moment(out, since)}`}`;
 }
 
-function waiting(group: GroupView): string {
-  const parts = Object.entries(group.waiting).flatMap(([reason, tasks]) => (tasks > 0 ? [`${reason} ${tasks}`] : []));
-  return (group.storm ? ['storm', ...parts] : parts).join(', ') || '-';
+function waitingWords(waiting: GroupView['waiting'], inStorm: boolean): string {
+  const parts = Object.entries(waiting).flatMap(([reason, tasks]) => (tasks > 0 ? [`${reason} ${tasks}`] : []));
+  return (inStorm ? ['storm', ...parts] : parts).join(', ') || '-';
 }
 
 function writeStopped(out: Output, now: number, stopped: readonly TaskView[]): void {
   if (stopped.length === 0) return;
   out.write('\n');
-  writeTable(out, stopped.toSorted(longestFirst), [
-    ['STOPPED TASK', ({ taskId }) => taskId],
-    ['TITLE', ({ title }) => title],
-    ['GROUP', ({ group }) => group ?? '-'],
-    ['DOWN FOR', ({ downSince }) => (downSince === null ? '-' : durationText(Math.max(0, now - downSince)))],
-    ['ATTEMPTS', ({ outage }) => String(outage?.attempts ?? 0)],
-    ['REASON', ({ verdict }) => reasonWords(out, verdict)],
-    ['NOT BEFORE', ({ verdict }) => until(out, verdict.until)],
-  ]);
+  const rows = stopped.toSorted(longestFirst).map(({ taskId, title, group, downSince, outage, verdict }) => {
+    const down = downSince === null ? '-' : durationText(Math.max(0, now - downSince));
+    const why = reasonWords(out, verdict);
+    return [taskId, title, group ?? '-', down, outage?.attempts ?? 0, why, until(out, verdict.until)];
+  });
+  writeRows(out, rows);
 }
 
 /** What is not down stands below what is. */
