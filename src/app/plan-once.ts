@@ -121,7 +121,7 @@ async function planAccount(
       return { error: `account ${account.name}: the list could not be read: ${observation.failure.message}` };
     const { schedule } = keeperSettings(account, settings, cloud);
     const now = clock.now();
-    memory.tell({ type: 'owner-gained', at: now, account: account.name, epoch: 0 });
+    memory.tell(now, { type: 'owner-gained', epoch: 0 });
     const nextPollAt = schedule.next(now);
     const moment = {
       now,

@@ -11,13 +11,13 @@ import { nextListProbeAt } from '../domain/learn/circuit.ts';
 import { settledItem } from '../domain/learn/outage.ts';
 import type { Ledger, StoredLedger } from '../domain/memory/ledger.ts';
 import { type Moment, type Situation, situationOf } from '../domain/memory/situation.ts';
-import { takeOverEvents } from '../domain/memory/take-over.ts';
+import { takeOverFacts } from '../domain/memory/take-over.ts';
 import { awaitedCloudGroups } from '../domain/memory/windows.ts';
 import type { Cloud, KnownItem } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
 import type { OperatorOutcome, OperatorRequest, Owned, Ownership } from '../domain/ports/store-port.ts';
 import type { Schedule } from '../domain/ports/time-port.ts';
-import type { EventOf } from '../domain/words/events.ts';
+import type { Fact } from '../domain/words/events.ts';
 import type { Policies } from '../domain/words/policy.ts';
 import type { Observation } from '../domain/words/task.ts';
 import { Bell } from './bell.ts';
@@ -47,7 +47,6 @@ interface KeeperOptions extends KeeperSettings, DeskOptions {
 }
 
 type Learned = 'action-retired' | 'region-found' | 'config-changed' | 'store-lost' | 'store-back';
-type Found = { [Type in Learned]: Omit<EventOf<Type>, 'at' | 'account'> }[Learned];
 
 function followedWords({ hold: { id, author, target }, tasks, groupGone }: Followed): string {
   const group = target.kind === 'group' ? target.group : '';
@@ -139,7 +138,7 @@ export class Keeper {
     if (await this.#takeOver(epoch, mine)) {
       await Promise.all([this.#pollLoop(mine), this.#lookLoop(mine), this.#queueLoop(mine)]);
       await this.#restarts.settled();
-      if (!signal.aborted) this.#desk.memory.tell({ type: 'owner-lost', ...this.#about() });
+      if (!signal.aborted) this.#desk.memory.tell(this.#desk.now(), { type: 'owner-lost' });
       if (handOver && this.#options.ownership.remainingMs(this.account) > 0) await this.#desk.commitOrComplain();
     }
     await this.#untilCounted();
@@ -191,7 +190,7 @@ export class Keeper {
     this.#queue = [];
     this.#nextPollAt = now;
     const { memory } = this.#desk;
-    memory.tell(...takeOverEvents(memory.ledger, epoch, now));
+    memory.tell(now, ...takeOverFacts(memory.ledger, epoch));
     regroup(memory, this.#settings.policies, now);
   }
 
@@ -413,8 +412,8 @@ export class Keeper {
   }
 
   /** What was found out about the account: told now, and remembered beyond a restart. */
-  learned(found: Found): void {
-    this.#desk.memory.tell({ ...this.#about(), ...found });
+  learned(found: Extract<Fact, { type: Learned }>): void {
+    this.#desk.memory.tell(this.#desk.now(), found);
     // A store that is lost takes it once it is back.
     if (found.type !== 'store-lost') void this.#desk.commitOrComplain();
   }
@@ -444,10 +443,6 @@ export class Keeper {
   }
 
   // ---- common ------------------------------------------------------------------------------------------------------
-
-  #about() {
-    return { at: this.#desk.now(), account: this.account } as const;
-  }
 
   #moment(): Moment {
     const now = this.#desk.now();

@@ -5,7 +5,7 @@ import type { TaskRecord } from '../domain/memory/ledger.ts';
 import type { Situation } from '../domain/memory/situation.ts';
 import type { Gate, Permit } from '../domain/ports/gate-port.ts';
 import type { OperatorOutcome, OperatorRequest } from '../domain/ports/store-port.ts';
-import type { Event, EventOf } from '../domain/words/events.ts';
+import type { EventOf, Fact } from '../domain/words/events.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import { shellWord } from '../domain/words/shell-word.ts';
 import type { RestartAnswer } from '../domain/words/task.ts';
@@ -75,14 +75,13 @@ export class OperatorRequests {
     if (await this.#elsewhere({ kind: 'release', taskId, by })) return;
     this.#mustOwn();
     const { group } = this.#mustKnow(taskId);
-    const about = { at: this.#desk.now(), account: this.#desk.account, taskId, group };
-    await this.#save({ ...about, type: 'task-released', by, cause: 'operator' });
+    await this.#save(this.#desk.now(), { type: 'task-released', taskId, group, by, cause: 'operator' });
   }
 
   async changeHold(event: EventOf<'hold-added' | 'hold-extended' | 'hold-removed'>): Promise<void> {
     if (await this.#elsewhere({ kind: 'hold', event })) return;
     this.#mustOwn();
-    await this.#save(event);
+    await this.#save(event.at, event);
   }
 
   /** What an operator asked another process for this account, done here. */
@@ -120,8 +119,8 @@ export class OperatorRequests {
   }
 
   /** In force at once; told as done only when it is on disk. */
-  async #save(event: Event): Promise<void> {
-    this.#desk.memory.tell(event);
+  async #save(at: number, fact: Fact): Promise<void> {
+    this.#desk.memory.tell(at, fact);
     try {
       await this.#desk.commit();
     } catch {

@@ -1,5 +1,5 @@
 /** Restarts on their way: the intent saved, the call sent, the answer recorded. Those of the queue and those of operators. */
-import { answerEvents } from '../domain/learn/circuit.ts';
+import { answerFacts } from '../domain/learn/circuit.ts';
 import type { TaskRecord } from '../domain/memory/ledger.ts';
 import type { Cloud } from '../domain/ports/cloud-port.ts';
 import type { Permit } from '../domain/ports/gate-port.ts';
@@ -44,9 +44,9 @@ export class Restarts {
     const { memory, complain } = this.#desk;
     const giveBack = (why: 'not-saved' | 'not-sent') => {
       permit.done('unused');
-      memory.tell({ ...intent, type: 'restart-given-back', why, failedAt: undefined });
+      memory.tell(intent.at, { ...intent, type: 'restart-given-back', why, failedAt: undefined });
     };
-    memory.tell(intent);
+    memory.tell(intent.at, intent);
     try {
       await this.#desk.commit();
     } catch (cause) {
@@ -85,7 +85,8 @@ export class Restarts {
     const durationMs = clock.monotonic() - startedAt;
     if (asked?.attempt?.id === intent.attemptId)
       memory.tell(
-        ...answerEvents(memory.ledger, { record: asked, attempt: asked.attempt, answer, durationMs, now: answeredAt }),
+        answeredAt,
+        ...answerFacts(memory.ledger, { record: asked, attempt: asked.attempt, answer, durationMs, now: answeredAt }),
       );
     await this.#desk.commitOrComplain('the answer to a restart could not be saved: the next save includes it');
     this.#options.onAnswer();

@@ -255,7 +255,7 @@ test('the same history gives the same facts, and the facts the same ledger', () 
       const story = tell(history, () => {});
       expect(tell(history, () => {}).events).toEqual(story.events);
       const again = new Memory('main', unnoted);
-      again.tell(...story.events);
+      for (const event of story.events) again.tell(event.at, event);
       const { tasks, holds, accountRecord, storms, unsettled, owned, fresh } = story.ledger;
       expect(again.ledger).toMatchObject({ tasks, holds, accountRecord, storms, unsettled, owned, fresh });
     }),

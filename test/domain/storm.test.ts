@@ -330,7 +330,7 @@ describe('the order of restarts', () => {
     const order = () => inOrder(records, situationOf(memory.ledger, policies, moment)).map(({ taskId }) => taskId);
     expect(order()).toEqual(expected);
     const [scope, by] = [{ group: 'vip' }, { stopped: true, budget: false }];
-    memory.tell({ type: 'storm-started', at: now, account: 'main', scope, by, stopped: 9, due: 9, failures: 0 });
+    memory.tell(now, { type: 'storm-started', scope, by, stopped: 9, due: 9, failures: 0 });
     expect(order()).toEqual(expected);
   });
   test('neighbours land far apart, and another attempt has another place', () => {

@@ -7,12 +7,12 @@ import { decideAtOnce, regroup, settleByLook } from '../../src/domain/decide/dec
 import { operatorRestart } from '../../src/domain/decide/operator.ts';
 import { pick } from '../../src/domain/decide/queue.ts';
 import { type Verdict, verdictOf } from '../../src/domain/decide/rules.ts';
-import { answerEvents } from '../../src/domain/learn/circuit.ts';
+import { answerFacts } from '../../src/domain/learn/circuit.ts';
 import { settledItem } from '../../src/domain/learn/outage.ts';
 import type { Ledger, StoredLedger, TaskRecord } from '../../src/domain/memory/ledger.ts';
 import { Memory } from '../../src/domain/memory/memory.ts';
 import { type Moment, situationOf } from '../../src/domain/memory/situation.ts';
-import { takeOverEvents } from '../../src/domain/memory/take-over.ts';
+import { takeOverFacts } from '../../src/domain/memory/take-over.ts';
 import { stormKey } from '../../src/domain/memory/windows.ts';
 import { type CloudTime, cloudTime } from '../../src/domain/words/cloud-time.ts';
 import type { Event, Hold } from '../../src/domain/words/events.ts';
@@ -131,11 +131,11 @@ export class Story {
     this.policies = policies;
     this.memory = new Memory('main', { note: (event) => this.events.push(event), touch: () => {} }, stored);
     this.ledger = this.memory.ledger;
-    this.tell(takeOverEvents(this.ledger, 1, at(takenOverAt)));
+    this.memory.tell(at(takenOverAt), ...takeOverFacts(this.ledger, 1));
   }
 
   tell(events: readonly Event[]): void {
-    this.memory.tell(...events);
+    for (const event of events) this.memory.tell(event.at, event);
   }
 
   moment(seconds = this.#now): Moment {
@@ -242,7 +242,8 @@ export class Story {
     const record = this.record(taskId);
     const { attempt } = record;
     if (!attempt) throw new Error(`${taskId} has no attempt to answer`);
-    this.tell(answerEvents(this.ledger, { record, attempt, answer, durationMs: 100, now: at(seconds) }));
+    const now = at(seconds);
+    this.memory.tell(now, ...answerFacts(this.ledger, { record, attempt, answer, durationMs: 100, now }));
     return this;
   }
 

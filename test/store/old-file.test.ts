@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { decideAtOnce } from '../../src/domain/decide/decide.ts';
 import { Memory } from '../../src/domain/memory/memory.ts';
-import { takeOverEvents } from '../../src/domain/memory/take-over.ts';
+import { takeOverFacts } from '../../src/domain/memory/take-over.ts';
 import type { Event } from '../../src/domain/words/events.ts';
 import { isRecorded } from '../../src/domain/words/events.ts';
 import { item, plainPolicy, policiesOf } from '../domain/story.ts';
@@ -66,7 +66,7 @@ test.each(['open', 'closed'])('account %s goes on: everything runs again, and th
   const told: Event[] = [];
   const stored = await ledgerStore.load(account, 0);
   const memory = new Memory(account, { note: (event) => told.push(event), touch: () => {} }, stored);
-  memory.tell(...takeOverEvents(memory.ledger, 2, then));
+  memory.tell(then, ...takeOverFacts(memory.ledger, 2));
   for (const minute of [0, 1, 2]) {
     const now = then + minute * 60_000;
     const observation = {

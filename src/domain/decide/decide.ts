@@ -8,16 +8,17 @@
  */
 
 import { accountTime, emptyGroups, sliceOfTasks, takeCensus } from '../learn/census.ts';
-import { closeListCircuit, listFailureEvents } from '../learn/circuit.ts';
-import { failingEvents, recoveredEvents } from '../learn/failing-polls.ts';
+import { closeListCircuit, listFailureFacts } from '../learn/circuit.ts';
+import { failingFacts, recoveredFacts } from '../learn/failing-polls.ts';
 import { isSettled, type Look, tellMissed, tellMoved, tellShown, tellVerified } from '../learn/outage.ts';
 import { failuresCountFrom, reviewStorms } from '../learn/storm.ts';
 import { dueSince, isObserved, isOnLeave } from '../memory/condition.ts';
+import { endOf } from '../memory/holds.ts';
 import { isIncomplete, type Ledger, type TaskRecord } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import { type Moment, type Situation, situationOf } from '../memory/situation.ts';
 import { byCloud } from '../words/cloud-time.ts';
-import type { Event, Hold } from '../words/events.ts';
+import type { Fact, Hold } from '../words/events.ts';
 import { groupOf, type Policies } from '../words/policy.ts';
 import {
   type CompleteObservation,
@@ -65,9 +66,9 @@ export function* decide(
 
 function pollFailed(memory: Memory, { failure, startedAt, finishedAt }: FailedObservation, now: number): Queue {
   const { ledger } = memory;
-  memory.tell(...failingEvents(ledger, failure, now));
-  memory.tell({ type: 'poll-failed', at: now, account: ledger.account, failure, durationMs: finishedAt - startedAt });
-  memory.tell(...listFailureEvents(ledger, failure, now));
+  memory.tell(now, ...failingFacts(ledger, failure, now));
+  memory.tell(now, { type: 'poll-failed', failure, durationMs: finishedAt - startedAt });
+  memory.tell(now, ...listFailureFacts(ledger, failure));
   return [];
 }
 
@@ -79,21 +80,21 @@ function* decideFromList(
 ): Generator<void, Queue> {
   const { ledger } = memory;
   const { now } = moment;
-  memory.tell(...closeListCircuit(ledger, now));
-  memory.tell(...expireHolds(ledger, now));
-  memory.tell(...accountTime(ledger, policies, observation.startedAt, moment));
+  memory.tell(now, ...closeListCircuit(ledger));
+  memory.tell(now, ...expireHolds(ledger, now));
+  memory.tell(now, ...accountTime(ledger, policies, observation.startedAt, moment));
   const again = isShownAgain(ledger.seenNow, observation.items);
   const suspect = suspicion(ledger, observation, again, now);
   if (observation.items.length > sliceOfTasks) yield;
   yield* takeIn(memory, observation, again, suspect.doubted, policies, moment);
-  memory.tell(...suspect.events, ...pollEvents(ledger, observation, suspect.doubted, now));
-  memory.tell(...completeness(memory, observation, now));
+  memory.tell(now, ...suspect.facts, ...pollFacts(ledger, observation, suspect.doubted, now));
+  memory.tell(now, ...completeness(memory, observation, now));
   memory.dropOldRecords(now);
   memory.forgetFailuresUntil(failuresCountFrom(policies, now));
   const { stopped, counted } = yield* takeCensus(ledger, situationOf(ledger, policies, moment));
   memory.counted(counted, policies, now);
-  memory.tell(...reviewStorms(ledger, policies, now));
-  memory.tell(...emptyGroups(ledger, now));
+  memory.tell(now, ...reviewStorms(ledger, policies, now));
+  memory.tell(now, ...emptyGroups(ledger, now));
   const queue = yield* judge(memory, stopped, policies, moment);
   const cloudNow = byCloud(now, moment.clockOffsetMs);
   if (memory.talliesAreOld(cloudNow)) {
@@ -120,7 +121,7 @@ export function settleByLook(memory: Memory, items: readonly TaskItem[], policie
     const known = ledger.tasks.get(item.taskId);
     if (known) tellVerified(look, known, item);
   }
-  memory.tell(...reviewStorms(ledger, policies, moment.now));
+  memory.tell(moment.now, ...reviewStorms(ledger, policies, moment.now));
 }
 
 /** A group's hold that goes on over tasks which the group no longer has. */
@@ -137,7 +138,6 @@ export interface Followed {
  */
 export function regroup(memory: Memory, policies: Policies, now: number): readonly Followed[] {
   const { ledger } = memory;
-  const { account } = ledger;
   const ofGroup = [...ledger.holds.values()].filter(({ target }) => target.kind === 'group');
   const followed = new Map(ofGroup.map((hold) => [hold, 0]));
   for (const record of ledger.tasks.values()) {
@@ -148,7 +148,7 @@ export function regroup(memory: Memory, policies: Policies, now: number): readon
       for (const hold of ofGroup) {
         if (hold.target.kind !== 'group' || hold.target.group !== group) continue;
         const own: Hold = { ...hold, id: `${hold.id}.${taskId}`, target: { kind: 'task', taskId } };
-        memory.tell({ type: 'hold-added', at: now, account, hold: own });
+        memory.tell(now, { type: 'hold-added', hold: own });
         followed.set(hold, (followed.get(hold) ?? 0) + 1);
       }
     tellMoved({ memory, now }, record, policy);
@@ -156,13 +156,12 @@ export function regroup(memory: Memory, policies: Policies, now: number): readon
   for (const { taskId, group, shadow } of ledger.tasks.values()) {
     const policy = shadow && policies.groups.find(({ name }) => name === group);
     const record = ledger.tasks.get(taskId);
-    if (policy && record && !isObserved(record, policy))
-      memory.tell({ type: 'shadows-forgotten', at: now, account, taskId, group });
+    if (policy && record && !isObserved(record, policy)) memory.tell(now, { type: 'shadows-forgotten', taskId, group });
   }
   const names = new Set(policies.groups.map(({ name }) => name));
   return [...followed].flatMap(([hold, tasks]) => {
     const groupGone = hold.target.kind === 'group' && !names.has(hold.target.group);
-    if (groupGone) memory.tell({ type: 'hold-removed', at: now, account, hold, by: 'a new configuration' });
+    if (groupGone) memory.tell(now, { type: 'hold-removed', hold, by: 'a new configuration' });
     return groupGone || tasks > 0 ? [{ hold, tasks, groupGone }] : [];
   });
 }
@@ -227,7 +226,7 @@ function* takeIn(
       if (known?.attempt) awaited.push(item);
       else tellShown(look, known, item);
     }
-    if (told.status === 'unknown') memory.tell(...unknownStatus(ledger, told, moment.now));
+    if (told.status === 'unknown') memory.tell(moment.now, ...unknownStatus(ledger, told));
   }
   for (const item of awaited.sort(byId)) {
     if (++worked % sliceOfTasks === 0) yield;
@@ -267,9 +266,9 @@ function addedTo(seen: Set<string>, taskId: string): boolean {
 }
 
 /** Once for each value. */
-function unknownStatus(ledger: Ledger, { taskId, statusText }: TaskItem, now: number): Event[] {
-  if (ledger.unknownTold.has(statusText) || ledger.unknownTold.size >= maxUnknownTold) return [];
-  return [{ type: 'status-unknown', at: now, account: ledger.account, statusText, taskId }];
+function unknownStatus({ unknownTold }: Ledger, { taskId, statusText }: TaskItem): Fact[] {
+  if (unknownTold.has(statusText) || unknownTold.size >= maxUnknownTold) return [];
+  return [{ type: 'status-unknown', statusText, taskId }];
 }
 
 /**
@@ -281,7 +280,7 @@ function suspicion(
   { items, malformedItems, failedCloudGroups }: CompleteObservation,
   again: boolean,
   now: number,
-): { readonly doubted: boolean; readonly events: readonly Event[] } {
+): { readonly doubted: boolean; readonly facts: readonly Fact[] } {
   const { suspect, lastComplete } = ledger.accountRecord;
   // What could not be read is not missing: it costs the item or the cloud group, not the poll. So only the cloud groups
   // are compared that were read both times.
@@ -293,13 +292,10 @@ function suspicion(
   const kept =
     malformedItems + (young && !again ? knownAmong(ledger, shown, before / 2 - malformedItems) : shown.length);
   const shrank = kept * 2 < before && (before - kept >= suspectFewer || shown.length + malformedItems === 0);
-  if (!shrank) return { doubted: false, events: [] };
+  if (!shrank) return { doubted: false, facts: [] };
   if (suspect && now - suspect.since >= suspectForMs)
-    return {
-      doubted: false,
-      events: [{ type: 'list-believed', at: now, account: ledger.account, tasks: items.length }],
-    };
-  return { doubted: true, events: [] };
+    return { doubted: false, facts: [{ type: 'list-believed', tasks: items.length }] };
+  return { doubted: true, facts: [] };
 }
 
 /** Counts no further than `enough`: this is not done in slices. */
@@ -321,46 +317,31 @@ function knownIn(ledger: Ledger, cloudGroups: readonly string[]): number {
   return known;
 }
 
-function pollEvents(ledger: Ledger, observation: CompleteObservation, doubted: boolean, now: number): Event[] {
+function pollFacts(ledger: Ledger, observation: CompleteObservation, doubted: boolean, now: number): Fact[] {
   const { startedAt, finishedAt, drift, malformedItems, failedCloudGroups, items } = observation;
   const { suspect, lastComplete } = ledger.accountRecord;
-  const common = {
-    at: now,
-    account: ledger.account,
-    tasks: items.length,
-    durationMs: finishedAt - startedAt,
-    startedAt,
-  };
+  const common = { tasks: items.length, durationMs: finishedAt - startedAt, startedAt };
   const before = suspect?.before ?? lastComplete?.tasks ?? 0;
   const message = `the list has ${items.length} tasks, ${before} before`;
   return doubted
-    ? [...failingEvents(ledger, { class: 'suspect', message }, now), { ...common, type: 'poll-suspect', before }]
-    : [
-        { ...common, type: 'poll-completed', drift, malformedItems, failedCloudGroups },
-        ...recoveredEvents(ledger, now),
-      ];
+    ? [...failingFacts(ledger, { class: 'suspect', message }, now), { ...common, type: 'poll-suspect', before }]
+    : [{ ...common, type: 'poll-completed', drift, malformedItems, failedCloudGroups }, ...recoveredFacts(ledger)];
 }
 
 /** A fact when several polls in a row have not added up, and another when one does again. */
-function completeness(memory: Memory, observation: CompleteObservation, now: number): Event[] {
+function completeness(memory: Memory, observation: CompleteObservation, now: number): Fact[] {
   const { drift, failedCloudGroups: cloudGroups, items } = observation;
-  const { account, incomplete: before } = memory.ledger;
+  const { incomplete: before } = memory.ledger;
   memory.listAddsUp(!drift && cloudGroups.length === 0, now);
   const { incomplete } = memory.ledger;
-  if (!incomplete)
-    return isIncomplete(before) ? [{ type: 'list-complete', at: now, account, since: before.since }] : [];
+  if (!incomplete) return isIncomplete(before) ? [{ type: 'list-complete', since: before.since }] : [];
   if (isIncomplete(before) || !isIncomplete(incomplete)) return [];
   const shown = cloudGroups.slice(0, maxCloudGroupsTold);
-  return [{ type: 'list-incomplete', at: now, account, ...incomplete, tasks: items.length, cloudGroups: shown }];
+  return [{ type: 'list-incomplete', ...incomplete, tasks: items.length, cloudGroups: shown }];
 }
 
-function expireHolds(ledger: Ledger, now: number): Event[] {
-  const events: Event[] = [];
-  for (const hold of ledger.holds.values())
-    if (hold.endsAt !== undefined && hold.endsAt <= now)
-      events.push({ type: 'hold-expired', at: now, account: ledger.account, hold });
-  return events;
-}
+const expireHolds = ({ holds }: Ledger, now: number): Fact[] =>
+  [...holds.values()].flatMap((hold) => (now < endOf(hold) ? [] : [{ type: 'hold-expired', hold }]));
 
 // ---- judging ----------------------------------------------------------------------------------------------------
 
@@ -381,38 +362,23 @@ function* judge(
     if (!record) continue;
     const verdict = verdictOf(record, situation);
     if (mayStayQueued(verdict, situation)) queue.push(record);
-    memory.tell(...withheldEvents(record, verdict, situation), ...shadowEvents(record, verdict, situation));
+    memory.tell(moment.now, ...withheldFacts(record, verdict, situation), ...shadowFacts(record, verdict));
   }
   return inOrder(queue, situation).map(({ taskId }) => taskId);
 }
 
 /** Told each time the reason of a due, stopped task changes. */
-function withheldEvents(record: TaskRecord, verdict: Verdict, situation: Situation): Event[] {
-  const policy = situation.policyOf.get(record.group);
-  if (!policy || verdict.kind !== 'wait' || verdict.reason === record.reasonTold) return [];
-  if (dueSince(record, policy, situation.cloudNow) === undefined) return [];
-  const { reason, until } = verdict;
-  const { taskId } = record;
-  return [
-    {
-      type: 'restart-withheld',
-      at: situation.now,
-      account: situation.ledger.account,
-      taskId,
-      group: policy.name,
-      reason,
-      until,
-    },
-  ];
+function withheldFacts(record: TaskRecord, verdict: Verdict, { policyOf, cloudNow }: Situation): Fact[] {
+  const { taskId, reasonTold } = record;
+  const policy = policyOf.get(record.group);
+  if (!policy || verdict.kind !== 'wait' || verdict.reason === reasonTold) return [];
+  if (dueSince(record, policy, cloudNow) === undefined) return [];
+  return [{ type: 'restart-withheld', taskId, group: policy.name, reason: verdict.reason, until: verdict.until }];
 }
 
 /** What would be sent, if the task were not only observed; an operator's restart is real, and awaited first. */
-function shadowEvents(
-  { taskId, group = '', attempt }: TaskRecord,
-  verdict: Verdict,
-  { ledger: { account }, now: at }: Situation,
-): Event[] {
+function shadowFacts({ taskId, group = '', attempt }: TaskRecord, verdict: Verdict): Fact[] {
   const objection = verdict.kind === 'wait' && !attempt ? verdict.objection : undefined;
   if (objection?.kind !== 'observed' || objection.at !== null) return [];
-  return [{ type: 'restart-shadowed', at, account, taskId, group, n: objection.n }];
+  return [{ type: 'restart-shadowed', taskId, group, n: objection.n }];
 }

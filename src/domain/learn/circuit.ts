@@ -4,7 +4,7 @@
  */
 
 import type { Attempt, Ledger, RestartCircuit, StretchEntry, TaskRecord } from '../memory/ledger.ts';
-import type { Event } from '../words/events.ts';
+import type { Fact } from '../words/events.ts';
 import { type CallFailure, classMeanings } from '../words/failure.ts';
 import type { RestartAnswer } from '../words/task.ts';
 
@@ -30,52 +30,51 @@ interface Answered {
  * All facts that follow from one answer, in their order; the first is the answer itself. An operator's restart that
  * counts makes its task forget what failed before; one that was given back was none.
  */
-export function answerEvents(ledger: Ledger, answered: Answered): Event[] {
-  const { record, attempt, now } = answered;
-  const events = eventsOf(ledger, answered);
-  if (attempt.trigger !== 'manual' || events.some(({ type }) => type === 'restart-given-back')) return events;
+export function answerFacts(ledger: Ledger, answered: Answered): Fact[] {
+  const { record, attempt } = answered;
+  const facts = factsOf(ledger, answered);
+  if (attempt.trigger !== 'manual' || facts.some(({ type }) => type === 'restart-given-back')) return facts;
   const { taskId, group } = record;
-  const about = { at: now, account: ledger.account, taskId, group } as const;
   if (record.stageTold)
-    events.push({ ...about, type: 'task-released', by: attempt.by ?? 'an operator', cause: 'operator' });
-  else if (record.attempts > 0 || record.row > 0) events.push({ ...about, type: 'attempts-forgotten' });
-  return events;
+    facts.push({ type: 'task-released', taskId, group, by: attempt.by ?? 'an operator', cause: 'operator' });
+  else if (record.attempts > 0 || record.row > 0) facts.push({ type: 'attempts-forgotten', taskId, group });
+  return facts;
 }
 
-function eventsOf(ledger: Ledger, answered: Answered): Event[] {
+function factsOf(ledger: Ledger, answered: Answered): Fact[] {
   const { record, attempt, answer, durationMs, now } = answered;
   const { taskId, group = '' } = record;
   const { id: attemptId, trigger } = attempt;
-  const about = { at: now, account: ledger.account, taskId, group, attemptId, trigger };
+  const about = { taskId, group, attemptId, trigger };
   const failure = answer.kind === 'accepted' ? undefined : answer.failure;
   const { restart } = ledger.accountRecord.circuits;
   const towardsCircuit = failure !== undefined && countsTowards(restart, answered, failure);
-  const events: Event[] = [{ ...about, type: 'restart-answered', answer, durationMs, towardsCircuit }];
+  const facts: Fact[] = [{ ...about, type: 'restart-answered', answer, durationMs, towardsCircuit }];
 
-  if (failure === undefined) return [...events, ...closeRestartCircuit(ledger, now)];
+  if (failure === undefined) return [...facts, ...closeRestartCircuit(ledger)];
   const manual = trigger === 'manual';
   const alone = answer.kind !== 'not-sent' && isThrottledAlone(ledger, record);
   // However often an operator asks, nobody else waits for what he is told: a restart of the rules will be told it too.
   const wait = () => (manual || alone ? [] : throttle(ledger, attempt, failure, now));
   if (answer.kind === 'not-sent' || (answer.kind === 'throttled' && (manual || !alone))) {
-    events.push({ ...about, type: 'restart-given-back', why: answer.kind, failedAt: undefined });
-    return [...events, ...wait()];
+    facts.push({ ...about, type: 'restart-given-back', why: answer.kind, failedAt: undefined });
+    return [...facts, ...wait()];
   }
 
   // Whatever else it says: not before that.
-  if (failure.retryAfterMs !== undefined) events.push(...wait());
+  if (failure.retryAfterMs !== undefined) facts.push(...wait());
   const means = classMeanings[failure.class];
   if (speaksOfAccount(ledger, record, failure) || (restart.kind === 'open' && means.restartCircuit !== 'nothing')) {
     // Nor does an operator's call put off the next probe.
-    if (!manual || restart.kind === 'closed') events.push(openOrProbed(ledger, failure, true, now));
-    return [...events, { ...about, type: 'restart-given-back', why: 'circuit', failedAt: undefined }];
+    if (!manual || restart.kind === 'closed') facts.push(openOrProbed(ledger, failure, true));
+    return [...facts, { ...about, type: 'restart-given-back', why: 'circuit', failedAt: undefined }];
   }
   const failed = answer.kind === 'throttled' || (answer.kind === 'refused' && (means.attempt !== 'doubted' || manual));
   if (failed) {
     const row = record.row + (manual ? 0 : 1);
-    events.push({ ...about, type: 'restart-failed', cause: failure.code ?? failure.class, class: failure.class, row });
+    facts.push({ ...about, type: 'restart-failed', cause: failure.code ?? failure.class, class: failure.class, row });
   }
-  return towardsCircuit ? [...events, ...openInARow(ledger, answered, failure, failed)] : events;
+  return towardsCircuit ? [...facts, ...openInARow(ledger, answered, failure, failed)] : facts;
 }
 
 /**
@@ -104,11 +103,10 @@ function countsTowards(
   return !excused && !record.outage?.failedInStretch;
 }
 
-const openOrProbed = ({ account, accountRecord }: Ledger, failure: CallFailure, atOnce: boolean, at: number): Event => {
-  const about = { at, account, circuit: 'restart', failure } as const;
-  const isClosed = accountRecord.circuits.restart.kind === 'closed';
-  return isClosed ? { ...about, type: 'circuit-opened', atOnce } : { ...about, type: 'circuit-probed' };
-};
+const openOrProbed = ({ accountRecord: { circuits } }: Ledger, failure: CallFailure, atOnce: boolean): Fact =>
+  circuits.restart.kind === 'closed'
+    ? { type: 'circuit-opened', circuit: 'restart', failure, atOnce }
+    : { type: 'circuit-probed', circuit: 'restart', failure };
 
 /** Opens the circuit if this answer makes enough of its kind on two tasks, and gives back what failed in that row. */
 function openInARow(
@@ -116,7 +114,7 @@ function openInARow(
   { record: { taskId }, attempt: { id: attemptId }, now: at }: Answered,
   failure: CallFailure,
   failed: boolean,
-): Event[] {
+): Fact[] {
   const { restart } = ledger.accountRecord.circuits;
   if (restart.kind === 'open') return [];
   const denied = classMeanings[failure.class].restartCircuit === 'denies';
@@ -124,14 +122,12 @@ function openInARow(
   const alike = all.filter((entry) => entry.denied === denied);
   const enough = denied ? denialsThatOpen : rowThatOpens;
   if (alike.length < enough || new Set(alike.map((entry) => entry.taskId)).size < tasksThatOpen) return [];
-  const events: Event[] = [openOrProbed(ledger, failure, false, at)];
+  const facts: Fact[] = [openOrProbed(ledger, failure, false)];
   for (const entry of all) {
     const record = ledger.tasks.get(entry.taskId);
     if (!record) continue;
-    events.push({
+    facts.push({
       type: 'restart-given-back',
-      at,
-      account: ledger.account,
       taskId: entry.taskId,
       group: record.group ?? '',
       attemptId: entry.attemptId,
@@ -140,7 +136,7 @@ function openInARow(
       failedAt: entry.attemptId === attemptId ? (failed ? at : undefined) : failedAtOf(ledger, record, entry),
     });
   }
-  return events;
+  return facts;
 }
 
 /** When an attempt of the streak was settled as failed; undefined while its effect is still awaited. */
@@ -150,28 +146,19 @@ function failedAtOf(ledger: Ledger, record: TaskRecord, entry: StretchEntry): nu
 }
 
 /** A success of its own kind closes the circuit; what failed in the stretch starts afresh, and the storm paces it. */
-export function closeRestartCircuit(ledger: Ledger, now: number): Event[] {
+export function closeRestartCircuit(ledger: Ledger): Fact[] {
   const { restart } = ledger.accountRecord.circuits;
   if (restart.kind === 'closed') return [];
-  const { account } = ledger;
-  const events: Event[] = [{ type: 'circuit-closed', at: now, account, circuit: 'restart' }];
+  const facts: Fact[] = [{ type: 'circuit-closed', circuit: 'restart' }];
   for (const taskId of new Set(restart.stretch.map((entry) => entry.taskId))) {
     const record = ledger.tasks.get(taskId);
     if (!record || (record.attempts === 0 && record.row === 0)) continue;
     const { group } = record;
     if (record.stageTold)
-      events.push({
-        type: 'task-released',
-        at: now,
-        account,
-        taskId,
-        group,
-        by: 'the API works again',
-        cause: 'circuit-closed',
-      });
-    events.push({ type: 'attempts-forgotten', at: now, account, taskId, group });
+      facts.push({ type: 'task-released', taskId, group, by: 'the API works again', cause: 'circuit-closed' });
+    facts.push({ type: 'attempts-forgotten', taskId, group });
   }
-  return events;
+  return facts;
 }
 
 /**
@@ -185,28 +172,24 @@ const isThrottledAlone = ({ accountRecord: { throttle } }: Ledger, { outage }: T
  * The account's restarts wait 5 s × 2^k (≤ 60 s), k the throttled answers in a row, and as long as the cloud asks. Calls
  * that were already out when the wait was set say nothing new.
  */
-function throttle(ledger: Ledger, attempt: Attempt, failure: CallFailure, now: number): Event[] {
+function throttle(ledger: Ledger, attempt: Attempt, failure: CallFailure, now: number): Fact[] {
   const before = ledger.accountRecord.throttle;
   const askedUntil = now + (failure.retryAfterMs ?? 0);
   if (before && attempt.at < before.setAt && askedUntil <= before.until) return [];
   const waitMs = Math.min(throttleFirstMs * 2 ** Math.min(before?.inRow ?? 0, 10), throttleMaxMs);
   const until = Math.max(now + waitMs, askedUntil);
-  return [{ type: 'restarts-throttled', at: now, account: ledger.account, failure, until }];
+  return [{ type: 'restarts-throttled', failure, until }];
 }
 
 /** What a failed poll does to the list circuit: some classes open it, and each further failure is a probe. */
-export function listFailureEvents(ledger: Ledger, failure: CallFailure, now: number): Event[] {
-  const { list } = ledger.accountRecord.circuits;
-  const { account } = ledger;
-  if (list.kind === 'open') return [{ type: 'circuit-probed', at: now, account, circuit: 'list', failure }];
+export function listFailureFacts({ accountRecord: { circuits } }: Ledger, failure: CallFailure): Fact[] {
+  if (circuits.list.kind === 'open') return [{ type: 'circuit-probed', circuit: 'list', failure }];
   if (classMeanings[failure.class].listCircuit !== 'opens') return [];
-  return [{ type: 'circuit-opened', at: now, account, circuit: 'list', failure, atOnce: true }];
+  return [{ type: 'circuit-opened', circuit: 'list', failure, atOnce: true }];
 }
 
-export function closeListCircuit(ledger: Ledger, now: number): Event[] {
-  if (ledger.accountRecord.circuits.list.kind === 'closed') return [];
-  return [{ type: 'circuit-closed', at: now, account: ledger.account, circuit: 'list' }];
-}
+export const closeListCircuit = ({ accountRecord: { circuits } }: Ledger): Fact[] =>
+  circuits.list.kind === 'closed' ? [] : [{ type: 'circuit-closed', circuit: 'list' }];
 
 /** While the list circuit is open its probe, the poll, backs off from one gap to five minutes. */
 export function nextListProbeAt(ledger: Ledger, pollGapMs: number): number {

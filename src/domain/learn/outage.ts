@@ -7,7 +7,7 @@ import { type Clocks, downSince, givenUp, hasEnded, isOnLeave, isOverdue, isWant
 import type { Attempt, Ledger, TaskRecord } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import { byCloud, type CloudTime } from '../words/cloud-time.ts';
-import type { Ending, Event } from '../words/events.ts';
+import type { Ending, Fact } from '../words/events.ts';
 import type { Policy } from '../words/policy.ts';
 import { showsTheSame, type TaskItem } from '../words/task.ts';
 import { closeRestartCircuit } from './circuit.ts';
@@ -31,26 +31,26 @@ export interface Look {
 /** One task, and its record as it stands after each new fact. */
 class Facts {
   record: TaskRecord;
+  readonly now: number;
   readonly #memory: Memory;
-  readonly #now: number;
 
   constructor({ memory, now }: Pick<Look, 'memory' | 'now'>, record: TaskRecord) {
     this.record = record;
+    this.now = now;
     this.#memory = memory;
-    this.#now = now;
   }
 
   get about() {
     const { taskId, group } = this.record;
-    return { at: this.#now, account: this.#memory.ledger.account, taskId, group } as const;
+    return { taskId, group } as const;
   }
 
   aboutAttempt(attempt: Attempt) {
     return { ...this.about, group: this.record.group ?? '', attemptId: attempt.id, trigger: attempt.trigger } as const;
   }
 
-  tell(...events: readonly Event[]): void {
-    this.#memory.tell(...events);
+  tell(...facts: readonly Fact[]): void {
+    this.#memory.tell(this.now, ...facts);
     this.record = this.#memory.ledger.tasks.get(this.record.taskId) ?? this.record;
   }
 }
@@ -61,9 +61,8 @@ export function tellShown(look: Look, known: TaskRecord | undefined, item: TaskI
   const policy = look.policyFor(item);
   if (!known) {
     const { taskId } = item;
-    const { ledger } = memory;
-    memory.tell({ type: 'task-found', at: now, account: ledger.account, taskId, group: policy?.name, item });
-    const found = ledger.tasks.get(taskId);
+    memory.tell(now, { type: 'task-found', taskId, group: policy?.name, item });
+    const found = memory.ledger.tasks.get(taskId);
     if (found && item.status !== 'active' && policy) openOrEnd(new Facts(look, found), look, policy);
     return;
   }
@@ -209,7 +208,7 @@ function settle(facts: Facts, look: Look, item: TaskItem, policy: Policy | undef
       if (!stopped) {
         const unanswered = phase.answer === 'unanswered';
         // The circuit closes first: the next fact excuses unanswered calls, and only a closed circuit has such excuses.
-        if (unanswered) facts.tell(...closeRestartCircuit(look.memory.ledger, look.now));
+        if (unanswered) facts.tell(...closeRestartCircuit(look.memory.ledger));
         facts.tell({ ...about, type: 'restart-worked', activeAt: item.requestedAt, unanswered });
       } else if (item.requestedAt > phase.from + policy.verifyWithinMs) fail(facts, attempt, 'not-recovered');
       return;
@@ -280,7 +279,7 @@ function forget(facts: Facts, item: TaskItem, policy: Policy | undefined): void 
   const { record } = facts;
   const { activeSince, attempts, row, shadow } = record;
   if (item.status !== 'active' || activeSince === undefined || (attempts === 0 && row === 0 && !shadow)) return;
-  if (policy ? item.requestedAt - activeSince < policy.backoff.resetAfterMs : isOnLeave(record, facts.about.at)) return;
+  if (policy ? item.requestedAt - activeSince < policy.backoff.resetAfterMs : isOnLeave(record, facts.now)) return;
   facts.tell({ ...facts.about, type: 'attempts-forgotten' });
 }
 

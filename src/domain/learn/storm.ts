@@ -7,23 +7,22 @@
 
 import type { Census, Ledger } from '../memory/ledger.ts';
 import { stormKey } from '../memory/windows.ts';
-import type { Event, StormCause, StormScope } from '../words/events.ts';
+import type { Fact, StormCause, StormScope } from '../words/events.ts';
 import type { Budget, Policies, StormLimits } from '../words/policy.ts';
 
 const dayMs = 24 * 3_600_000;
 
 /** Begins, changes and ends storms by the newest census and the failures in each budget's sliding time. */
-export function reviewStorms(ledger: Ledger, policies: Policies, now: number): Event[] {
-  const events: Event[] = [];
+export function reviewStorms(ledger: Ledger, policies: Policies, now: number): Fact[] {
   const failures = recentFailures(ledger, policies, now);
-  events.push(...reviewOne(ledger, { group: undefined }, policies.storm, false, failures, now));
+  const facts = reviewOne(ledger, { group: undefined }, policies.storm, false, failures);
   for (const policy of policies.groups)
-    events.push(...reviewOne(ledger, { group: policy.name }, policy.storm, policy.budget, failures, now));
+    facts.push(...reviewOne(ledger, { group: policy.name }, policy.storm, policy.budget, failures));
   const groups = new Set(policies.groups.map(({ name }) => name));
   for (const group of ledger.storms.keys())
     if (group !== stormKey({ group: undefined }) && !groups.has(group))
-      events.push({ type: 'storm-ended', at: now, account: ledger.account, scope: { group } });
-  return events;
+      facts.push({ type: 'storm-ended', scope: { group } });
+  return facts;
 }
 
 const nobody: Census = { due: 0, stopped: 0, dueForBudget: 0 };
@@ -34,8 +33,7 @@ function reviewOne(
   limits: StormLimits | false,
   budget: Budget | false,
   failures: ReadonlyMap<string, number>,
-  now: number,
-): Event[] {
+): Fact[] {
   const key = stormKey(scope);
   const storm = ledger.storms.get(key);
   const census = ledger.census.get(key) ?? nobody;
@@ -45,11 +43,10 @@ function reviewOne(
     budget: budget !== false && budgetSpent(budget, census, failed, storm?.by.budget ?? false),
   };
   const { stopped, due } = census;
-  const common = { at: now, account: ledger.account, scope };
-  if (!by.stopped && !by.budget) return storm ? [{ ...common, type: 'storm-ended' }] : [];
-  if (!storm) return [{ ...common, type: 'storm-started', by, stopped, due, failures: failed }];
+  if (!by.stopped && !by.budget) return storm ? [{ type: 'storm-ended', scope }] : [];
+  if (!storm) return [{ type: 'storm-started', scope, by, stopped, due, failures: failed }];
   if (storm.by.stopped === by.stopped && storm.by.budget === by.budget) return [];
-  return [{ ...common, type: 'storm-changed', by }];
+  return [{ type: 'storm-changed', scope, by }];
 }
 
 /** On from both numbers, off below half of either. */

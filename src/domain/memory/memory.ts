@@ -5,7 +5,7 @@
 
 import type { StoredLedger } from '../memory/ledger.ts';
 import type { CloudTime } from '../words/cloud-time.ts';
-import type { Event } from '../words/events.ts';
+import type { Event, Fact } from '../words/events.ts';
 import type { Policies } from '../words/policy.ts';
 import { apply, replace } from './apply.ts';
 import { isListed } from './condition.ts';
@@ -52,8 +52,11 @@ export class Memory {
     return this.#ledger;
   }
 
-  tell(...events: readonly Event[]): void {
-    for (const event of events) {
+  /** What happened at that moment, Unix milliseconds. */
+  tell(at: number, ...facts: readonly Fact[]): void {
+    const { account } = this.#ledger;
+    for (const fact of facts) {
+      const event = { at, account, ...fact };
       apply(this.#ledger, event);
       this.#notes.note(event);
     }

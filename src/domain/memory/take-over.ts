@@ -1,6 +1,6 @@
 /** A new owner, or a fresh process: what becomes of calls that were out. */
 
-import type { Event } from '../words/events.ts';
+import type { Fact } from '../words/events.ts';
 import type { Ledger, WritableLedger } from './ledger.ts';
 
 /**
@@ -17,15 +17,14 @@ export function probeSoon(ledger: WritableLedger): void {
 }
 
 /** What was in flight when the last owner ended is unanswered: the next poll shows. */
-export function takeOverEvents(ledger: Ledger, epoch: number, now: number): readonly Event[] {
-  const { account } = ledger;
-  const events: Event[] = [{ type: 'owner-gained', at: now, account, epoch }];
+export function takeOverFacts(ledger: Ledger, epoch: number): readonly Fact[] {
+  const facts: Fact[] = [{ type: 'owner-gained', epoch }];
   for (const { taskId, group, attempt } of ledger.tasks.values()) {
     if (attempt?.phase.kind !== 'in-flight') continue;
     const failure = { class: 'network', message: 'the process ended before the answer came' } as const;
     const answer = { kind: 'unanswered', failure } as const;
-    const about = { at: now, account, taskId, group: group ?? '', attemptId: attempt.id, trigger: attempt.trigger };
-    events.push({ ...about, type: 'restart-answered', answer, durationMs: 0, towardsCircuit: false });
+    const about = { taskId, group: group ?? '', attemptId: attempt.id, trigger: attempt.trigger };
+    facts.push({ ...about, type: 'restart-answered', answer, durationMs: 0, towardsCircuit: false });
   }
-  return events;
+  return facts;
 }

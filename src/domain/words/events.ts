@@ -46,23 +46,23 @@ interface Happened {
   readonly account: string;
 }
 
-/** About one task; `group` is the group that has it now (undefined: unmanaged). */
-interface TaskHappened extends Happened {
+/** `group` is the group that has it now (undefined: unmanaged). */
+interface OfTask {
   readonly taskId: string;
   readonly group: string | undefined;
 }
 
-interface ManagedHappened extends TaskHappened {
+interface OfManaged extends OfTask {
   readonly group: string;
 }
 
-interface AttemptHappened extends ManagedHappened {
+interface OfAttempt extends OfManaged {
   /** Names one attempt for ever: `<taskId>#<when it was intended>`. */
   readonly attemptId: string;
   readonly trigger: Trigger;
 }
 
-/** What each event says besides whom it is about and when it was. */
+/** What each event says besides when it was and whom it is about. */
 interface TaskFacts {
   /** First time ever that this account's list showed the task. */
   'task-found': { item: TaskItem };
@@ -204,15 +204,15 @@ interface AccountFacts {
 }
 
 type Told<Facts, Whom> = { readonly [Type in keyof Facts]: { readonly type: Type } & Whom & Readonly<Facts[Type]> };
-type TaskEvents = Told<TaskFacts, TaskHappened> &
-  Told<ManagedFacts, ManagedHappened> &
-  Told<AttemptFacts, AttemptHappened>;
-type Events = TaskEvents & Told<AccountFacts, Happened>;
+type TaskTold = Told<TaskFacts, OfTask> & Told<ManagedFacts, OfManaged> & Told<AttemptFacts, OfAttempt>;
+type AllTold = TaskTold & Told<AccountFacts, unknown>;
 
-export type TaskEvent = TaskEvents[keyof TaskEvents];
-export type AttemptEvent = Told<AttemptFacts, AttemptHappened>[keyof AttemptFacts];
-export type EventType = keyof Events;
-export type EventOf<Type extends EventType> = Events[Type];
+export type EventType = keyof AllTold;
+/** What happened; when, and to whose account, is added where it is told. */
+export type Fact = AllTold[EventType];
+export type EventOf<Type extends EventType> = Happened & AllTold[Type];
+export type TaskEvent = EventOf<keyof TaskTold>;
+export type AttemptEvent = EventOf<keyof AttemptFacts>;
 export type Event = EventOf<EventType>;
 
 /** By name. */

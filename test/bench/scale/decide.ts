@@ -95,7 +95,7 @@ function run(memory: Memory, observation: CompleteObservation) {
 export function measureDecide(most: number): readonly Decided[] {
   return [most / 100, most / 10, most].map((tasks) => {
     const memory = new Memory('main', unnoted);
-    memory.tell({ type: 'owner-gained', at: begin, account: 'main', epoch: 1 });
+    memory.tell(begin, { type: 'owner-gained', epoch: 1 });
     const { ledger } = memory;
     let poll = 0;
     const active = () => 'active' as const;
