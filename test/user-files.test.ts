@@ -84,7 +84,7 @@ describe('a configuration that takes long is read without holding up its process
     const path = at('wrong.yaml');
     writeFileSync(path, text);
     const [here, everywhere] = [process.threadCpuUsage(), process.cpuUsage()];
-    const loaded = await loadApart({ path, env: {} }, systemClock);
+    const loaded = await loadApart({ path, env: {}, engines: ['sqlite'] }, systemClock);
     const ofThisThread = spent(process.threadCpuUsage(here));
     // Of the processor, in whatever time this machine takes for it: nearly all where the thread of the loop does it.
     expect(ofThisThread / spent(process.cpuUsage(everywhere))).toBeLessThan(1 / 3);
@@ -95,12 +95,12 @@ describe('a configuration that takes long is read without holding up its process
   it('a good one comes through with its secrets', async () => {
     const path = at('good.yaml');
     writeFileSync(path, 'accounts: [{name: a, hookToken: "${HOOK}"}]\ngroups: [{name: vip}]\n');
-    const loaded = await loadApart({ path, env: { HOOK: 'hook-0123456789-abc' } }, systemClock);
+    const loaded = await loadApart({ path, env: { HOOK: 'hook-0123456789-abc' }, engines: ['sqlite'] }, systemClock);
     const token = loaded.ok ? loaded.settings.accounts[0]?.hookToken : undefined;
     expect(token?.kind === 'value' && token.reveal()).toBe('hook-0123456789-abc');
   });
   it('a pipe is told at once', async () => {
-    const loaded = await loadApart({ path: at('pipe'), env: {} }, systemClock);
+    const loaded = await loadApart({ path: at('pipe'), env: {}, engines: ['sqlite'] }, systemClock);
     expect(loaded.ok ? '' : loaded.errors[0]?.message).toBe(
       'cannot be read: it is a named pipe: only a regular file is read',
     );

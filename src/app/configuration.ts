@@ -5,6 +5,7 @@ import { findConfiguration, noConfiguration } from '../settings/find.ts';
 import { loadApart } from '../settings/load-apart.ts';
 import type { Loaded } from '../settings/loaded.ts';
 import type { Settings } from '../settings/settings.ts';
+import { localEngines } from '../store/open.ts';
 
 export type Found =
   | {
@@ -23,7 +24,7 @@ export async function findAndLoad(flag: string | undefined, env: Environment, cl
 
 /** By a thread of its own: other work goes on, and what only reading needs goes with the thread. */
 export const loadBeside = async (path: string, env: Environment, clock: Clock): Promise<Found> =>
-  foundIn(path, await loadApart({ path, env }, clock));
+  foundIn(path, await loadApart({ path, env, engines: localEngines }, clock));
 
 function foundIn(path: string, loaded: Loaded): Found {
   if (!loaded.ok) return { ok: false, errors: loaded.errors.map(({ text }) => text) };

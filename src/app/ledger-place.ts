@@ -19,7 +19,11 @@ export function openStoreOf(
   { clock, onTrace, replica, readOnly = false }: PlaceOptions,
 ): Promise<Store> {
   const common = { clock, onTrace, readOnly };
-  if (store.kind !== 'postgres') return localStores[store.kind]({ ...common, file: store.path, threaded: !readOnly });
+  if ('path' in store) {
+    const open = localStores[store.kind];
+    if (!open) throw new Error(`no engine ${store.kind}`);
+    return open({ ...common, file: store.path, threaded: !readOnly });
+  }
   return openSharedStore({
     ...common,
     place: placeOf(store),
@@ -28,7 +32,7 @@ export function openStoreOf(
   });
 }
 
-type Database = Extract<StoreSettings, { kind: 'postgres' }>;
+type Database = Extract<StoreSettings, { url: string }>;
 
 /** All authorities that a system trusts are 250 KiB. */
 const maxCaBytes = 1024 * 1024;
@@ -40,4 +44,4 @@ export const placeOf = ({ url, password, caFile }: Database): SharedStoreOptions
   ca: caFile === undefined ? undefined : async () => new TextDecoder().decode(await readUserFile(caFile, maxCaBytes)),
 });
 
-export const nameOf = (store: StoreSettings): string => (store.kind === 'postgres' ? store.url : store.path);
+export const nameOf = (store: StoreSettings): string => ('url' in store ? store.url : store.path);

@@ -89,7 +89,7 @@ interface Remembered {
 /** What the daemon remembers, if it ever ran here: read, never written. */
 async function remember({ store: place, accounts }: Settings, clock: Clock): Promise<Remembered> {
   const blank = (note: string): Remembered => ({ ledgers: new Map(), fingerprintKey: 'plan', notes: [note] });
-  if (place.kind === 'sqlite' && !existsSync(place.path))
+  if ('path' in place && !existsSync(place.path))
     return blank(`${place.path} does not exist yet: every task counts as seen for the first time`);
   const ledgers = new Map<string, StoredLedger>();
   let store: Store | undefined;

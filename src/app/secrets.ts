@@ -3,7 +3,7 @@
  */
 
 import { maxSecretBytes } from '../settings/loaded.ts';
-import type { Secret, Settings } from '../settings/settings.ts';
+import { type Secret, type Settings, secretsIn } from '../settings/settings.ts';
 import { readUserFile } from '../user-files.ts';
 import type { AccessToken } from '../web/access.ts';
 
@@ -29,20 +29,13 @@ export async function hookTokens(settings: Settings): Promise<ReadonlyMap<string
   return tokens;
 }
 
-/** Every value that must appear nowhere, for the log to look for. */
+/** Every value that must appear nowhere, for the log to look for. Of a proxy's address what is secret in it. */
 export async function allSecrets(settings: Settings): Promise<readonly string[]> {
-  const secrets: Secret[] = [];
-  const inProxies: string[] = [];
-  for (const { credentials, hookToken, proxy } of settings.accounts) {
-    if (hookToken) secrets.push(hookToken);
-    if (proxy) inProxies.push(...inAddress(await reveal(proxy)));
-    if (credentials.kind !== 'keys') continue;
-    secrets.push(credentials.accessKeyId, credentials.secretAccessKey);
-    if (credentials.sessionToken) secrets.push(credentials.sessionToken);
-  }
-  for (const { token } of settings.server.tokens) secrets.push(token);
-  if (settings.store.kind === 'postgres' && settings.store.password) secrets.push(settings.store.password);
-  return [...(await Promise.all(secrets.map(reveal))), ...inProxies].filter((value) => value !== '');
+  const proxies = settings.accounts.flatMap(({ proxy }) => proxy ?? []);
+  const others = secretsIn(settings).filter((secret) => !proxies.includes(secret));
+  const values = await Promise.all(others.map(reveal));
+  const addresses = await Promise.all(proxies.map(reveal));
+  return [...values, ...addresses.flatMap(inAddress)].filter((value) => value !== '');
 }
 
 /** The password of an address, as it is written and as it is meant; without one its user, which then is a token. */

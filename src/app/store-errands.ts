@@ -4,7 +4,7 @@ import type { StoreErrand, StoreErrandEnd, StoreErrandOptions } from '../domain/
 import type { Settings, StoreSettings } from '../settings/settings.ts';
 import { readStore } from '../settings/values.ts';
 import { copyStore } from '../store/copy.ts';
-import { StoreProblem } from '../store/open.ts';
+import { localEngines, StoreProblem } from '../store/open.ts';
 import { type RawStore, rawDatabase, rawFile } from '../store/raw.ts';
 import { backUp, checkStore } from '../store/tend.ts';
 import { findAndLoad } from './configuration.ts';
@@ -38,7 +38,7 @@ async function linesOf(errand: StoreErrand, options: StoreErrandOptions): Promis
       return check(await placeMeant(errand.at, options), options);
     case 'backup': {
       const place = await placeMeant(undefined, options);
-      if (place.kind === 'postgres')
+      if ('url' in place)
         throw new Wrong(
           exits.usage,
           `${nameOf(place)}: use \`pg_dump --schema=relaykeeper\`, or \`relaykeeper store copy\` to a file`,
@@ -65,12 +65,12 @@ async function placeMeant(address: string | undefined, options: StoreErrandOptio
     if (!store) throw new Wrong(exits.badConfiguration, 'no store is configured');
     return store;
   }
-  const read = readStore(address);
+  const read = readStore(address, localEngines);
   if (!read.ok) throw new Wrong(exits.usage, `the address of a store ${read.wrong}`);
   const { value } = read;
-  if (value.kind !== 'postgres') return value;
+  if ('path' in value) return value;
   const store = await configured();
-  if (store?.kind === 'postgres' && store.url === value.url && value.password === undefined) return store;
+  if (store && 'url' in store && store.url === value.url && value.password === undefined) return store;
   const password = value.password ?? env.PGPASSWORD;
   const caFile = value.url.includes('sslmode=') ? env.PGSSLROOTCERT : undefined;
   return {
@@ -82,12 +82,11 @@ async function placeMeant(address: string | undefined, options: StoreErrandOptio
 }
 
 const opened = (place: StoreSettings, { clock }: StoreErrandOptions, create: boolean): Promise<RawStore> =>
-  place.kind === 'postgres' ? rawDatabase(placeOf(place), create) : rawFile(place.path, clock, create);
+  'url' in place ? rawDatabase(placeOf(place), create) : rawFile(place.path, clock, create);
 
 async function copy(from: StoreSettings, to: StoreSettings, options: StoreErrandOptions): Promise<readonly string[]> {
   if (nameOf(from) === nameOf(to)) throw new Wrong(exits.usage, 'a store is not copied to itself');
-  if (from.kind !== 'postgres' && !existsSync(from.path))
-    throw new Wrong(exits.failed, `there is no store at ${from.path}`);
+  if ('path' in from && !existsSync(from.path)) throw new Wrong(exits.failed, `there is no store at ${from.path}`);
   const source = await opened(from, options, false);
   try {
     const target = await opened(to, options, true);

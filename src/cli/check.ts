@@ -25,14 +25,16 @@ export const checkCommand = (surroundings: Surroundings): Command =>
     .option('--json', 'print JSON')
     .action(async ({ tasks, json, cloud }: Options) => {
       const { out, env, configPath } = surroundings;
-      const [{ findConfiguration, noConfiguration }, { loadSettings }, { readFileNow }] = await Promise.all([
-        import('../settings/find.ts'),
-        import('../settings/load.ts'),
-        import('../user-files.ts'),
-      ]);
+      const [{ findConfiguration, noConfiguration }, { loadSettings }, { localEngines }, { readFileNow }] =
+        await Promise.all([
+          import('../settings/find.ts'),
+          import('../settings/load.ts'),
+          import('../store/open.ts'),
+          import('../user-files.ts'),
+        ]);
       const path = findConfiguration(configPath);
       if (path === undefined) throw new Failure(exitCodes.badConfiguration, noConfiguration);
-      const loaded = loadSettings({ path, env, readFile: readFileNow });
+      const loaded = loadSettings({ path, env, engines: localEngines, readFile: readFileNow });
       if (!loaded.ok) {
         surroundings.exitCode = exitCodes.badConfiguration;
         if (json) return writeJson(out, { ok: false, file: path, errors: loaded.errors, ...nothingFound });

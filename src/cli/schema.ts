@@ -5,6 +5,9 @@ import type { Surroundings } from './surroundings.ts';
 
 export const schemaCommand = ({ out }: Surroundings): Command =>
   new Command('schema').description('print the JSON Schema of the configuration, for editors').action(async () => {
-    const { jsonSchema } = await import('../settings/json-schema.ts');
-    writeJson(out, jsonSchema());
+    const [{ jsonSchema }, { localEngines }] = await Promise.all([
+      import('../settings/json-schema.ts'),
+      import('../store/open.ts'),
+    ]);
+    writeJson(out, jsonSchema(localEngines));
   });

@@ -11,7 +11,7 @@ interface ReloadDifference extends ConfigDifference {
   readonly needsRestart: readonly string[];
 }
 
-/** Compares two settings. Secrets are compared by what they are, and never shown. */
+/** Compares two settings.  */
 export function compareForReload(old: Settings, next: Settings): ReloadDifference {
   const parts = (settings: Settings): Readonly<Record<string, unknown>> => ({
     log: settings.log,
@@ -45,22 +45,17 @@ const withRank = (groups: Settings['groups']) =>
   groups.map((group, index) => ({ ...group, above: groups.slice(0, index).map(({ name }) => name) }));
 
 function differing(old: Readonly<Record<string, unknown>>, next: Readonly<Record<string, unknown>>): readonly string[] {
-  return [...new Set([...Object.keys(old), ...Object.keys(next)])].filter((name) => !same(old[name], next[name]));
+  return Object.keys(old).filter((name) => textOf(old[name]) !== textOf(next[name]));
 }
 
 function difference(old: ReadonlyMap<string, unknown>, next: ReadonlyMap<string, unknown>): Difference {
   return {
     added: [...next.keys()].filter((name) => !old.has(name)),
     removed: [...old.keys()].filter((name) => !next.has(name)),
-    changed: [...next.keys()].filter((name) => old.has(name) && !same(old.get(name), next.get(name))),
+    changed: [...next.keys()].filter((name) => old.has(name) && textOf(old.get(name)) !== textOf(next.get(name))),
   };
 }
 
-/** Deep equality of settings; a function is a secret's `reveal` and equal if it reveals the same. */
-function same(a: unknown, b: unknown): boolean {
-  if (typeof a === 'function' && typeof b === 'function') return a() === b();
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
-  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
-  const of = (value: object, key: string) => (value as Readonly<Record<string, unknown>>)[key];
-  return Array.isArray(a) === Array.isArray(b) && [...keys].every((key) => same(of(a, key), of(b, key)));
-}
+/** Of settings, whose keys always come in one order; of a secret it has what that is, which is compared and never shown. */
+const textOf = (value: unknown): string =>
+  JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'function' ? inner() : inner));

@@ -17,12 +17,15 @@ export interface JsonSchema {
   readonly pattern?: string;
 }
 
-const strict = z.toJSONSchema(rootSchema, { target: 'draft-07', io: 'input' }) as JsonSchema;
+const schemaOf = (engines: readonly string[]) =>
+  z.toJSONSchema(rootSchema(engines), { target: 'draft-07', io: 'input' }) as JsonSchema;
+/** Keys are the same with every engine. */
+const strict = schemaOf([]);
 
 /** The JSON Schema of the configuration file, ready to be printed. */
-export function jsonSchema(): JsonSchema {
+export function jsonSchema(engines: readonly string[]): JsonSchema {
   return {
-    ...asWritten(strict),
+    ...asWritten(schemaOf(engines)),
     title: 'relaykeeper configuration',
     description: 'Put `# yaml-language-server: $schema=PATH` on the first line of the file to use it in an editor.',
   };

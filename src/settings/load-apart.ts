@@ -8,7 +8,7 @@ import type { Clock } from '../domain/ports/time-port.ts';
 import type { LoadRequest } from './load.ts';
 import { type Checked, fileProblem, type Loaded, settle } from './loaded.ts';
 
-export type ApartRequest = Pick<LoadRequest, 'path' | 'env'>;
+export type ApartRequest = Omit<LoadRequest, 'readFile'>;
 
 const longestMs = 30_000;
 /** A megabyte of the worst YAML takes less than half of it. */

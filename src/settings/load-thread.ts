@@ -5,7 +5,6 @@ import { readFileNow } from '../user-files.ts';
 import { checkSettings } from './load.ts';
 import type { ApartRequest } from './load-apart.ts';
 
-const { path, env } = workerData as ApartRequest;
 // At the next start they need not be compiled again. A thread that is ended does not see to that.
 flushCompileCache();
-parentPort?.postMessage(checkSettings({ path, env, readFile: readFileNow }));
+parentPort?.postMessage(checkSettings({ ...(workerData as ApartRequest), readFile: readFileNow }));

@@ -20,12 +20,14 @@ import { warnings } from './warnings.ts';
 export interface LoadRequest {
   readonly path: string;
   readonly env: Environment;
+  /** Those that keep a store on this machine. */
+  readonly engines: readonly string[];
   readonly readFile: ReadFileNow;
 }
 
 export const loadSettings = (request: LoadRequest): Loaded => settle(checkSettings(request));
 
-export function checkSettings({ path, env, readFile }: LoadRequest): Checked {
+export function checkSettings({ path, env, engines, readFile }: LoadRequest): Checked {
   const read = readText(path, readFile);
   if (!read.ok) return { ok: false, errors: [fileProblem(path, read.wrong)] };
   const { text, hash } = read;
@@ -34,7 +36,7 @@ export function checkSettings({ path, env, readFile }: LoadRequest): Checked {
     return { ok: false, errors: [fileProblem(path, wrong)] };
   }
   const document = readDocument(text, env);
-  const found = check(document, readFile);
+  const found = check(document, engines, readFile);
   const byPlace = document.value === undefined ? masksByLine(text) : masks(text, document.contents);
   const hidden = [...byPlace, ...found.hidden, ...masksByLook(text)];
   const source = { file: path, text, hidden };
@@ -73,7 +75,7 @@ interface Found {
   readonly hidden: readonly Range[];
 }
 
-function check(document: ReadDocument, readFile: ReadFileNow): Found {
+function check(document: ReadDocument, engines: readonly string[], readFile: ReadFileNow): Found {
   const { value, contents, mistakes, untold } = document;
   if (value === undefined) return { written: undefined, mistakes, untold, hidden: [] };
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -85,7 +87,7 @@ function check(document: ReadDocument, readFile: ReadFileNow): Found {
       hidden: [],
     };
   }
-  const parsed = rootSchema.safeParse(value);
+  const parsed = rootSchema(engines).safeParse(value);
   const bySchema = parsed.success ? { found: [], untold: 0 } : findings(parsed.error.issues, value, document.filled);
   const found = [...bySchema.found, ...checkTogether(value), ...checkFiles(value, readFile)];
   const hidden = found.flatMap((finding) => (finding.hide ? (locate(contents, finding.path).value ?? []) : []));

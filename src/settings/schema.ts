@@ -25,7 +25,6 @@ import {
 } from './schema-keys.ts';
 import {
   daysPattern,
-  localEngines,
   readAddress,
   readCron,
   readDatabase,
@@ -307,61 +306,63 @@ const server = z.strictObject({
   ),
 });
 
-export const rootSchema = z.strictObject({
-  version: key(z.literal(1, { error: 'must be 1' }), 'Version of this format.', 1),
-  log: section(
-    z.strictObject({
-      level: filled(word('debug', 'info', 'warn', 'error'), 'The lowest level that is logged.', 'info'),
-      format: filled(word('json', 'pretty'), 'json: one line per event; pretty: for people.', 'json'),
-    }),
-    'What is logged, and how.',
-  ),
-  server: section(server, 'Where the daemon listens, and who may do what.'),
-  store: filled(
-    z.union([
-      text(readStore, `^(${localEngines.join('|')}|postgres(ql)?):.+`),
+/** `engines`: what may stand in front of the path of a store on this machine. */
+export const rootSchema = (engines: readonly string[]) =>
+  z.strictObject({
+    version: key(z.literal(1, { error: 'must be 1' }), 'Version of this format.', 1),
+    log: section(
       z.strictObject({
-        url: required(
-          text(readDatabase, '^postgres(ql)?://.+'),
-          'postgres://user@host/database, `?sslmode=…` for TLS.',
-        ),
-        password: key(line(1024), 'The password of that user.'),
-        passwordFile: key(path(), 'A file with it, read again at every new connection.'),
-        caFile: key(path(), 'The certificates to trust, PEM; with it TLS is spoken.'),
+        level: filled(word('debug', 'info', 'warn', 'error'), 'The lowest level that is logged.', 'info'),
+        format: filled(word('json', 'pretty'), 'json: one line per event; pretty: for people.', 'json'),
       }),
-    ]),
-    'Where the ledger is kept: a file, relative to the working directory, or a PostgreSQL that replicas share.',
-    'sqlite:data/relaykeeper.db',
-  ),
-  metrics: section(
-    z.strictObject({
-      maxTaskSeries: filled(whole(0, 100_000), 'At most this many tasks get metrics of their own.', 2000),
-    }),
-    'Bounds of the metrics.',
-  ),
-  accounts: required(
-    z
-      .array(accountSchema)
-      .min(1, { error: 'has no account: write one, such as `- name: main`' })
-      .max(maxAccounts, { error: `has more than ${maxAccounts} accounts` }),
-    'The cloud accounts whose tasks are kept alive.',
-  ),
-  defaults: key(policySchema, 'Policy of every group that does not say otherwise, key by key.'),
-  groups: required(
-    z
-      .array(groupSchema)
-      .min(1, { error: 'has no group: nothing would be managed; write one, such as `- name: vip`' })
-      .max(maxGroups, { error: `has more than ${maxGroups} groups` }),
-    'Which tasks are managed, and how. The first entry that matches a task gets it.',
-  ),
-  maintenance: filled(
-    z.array(maintenance).max(maxMaintenance, { error: `has more than ${maxMaintenance} entries` }),
-    'Recurring holds: nothing that they match is restarted meanwhile.',
-    [],
-  ),
-});
+      'What is logged, and how.',
+    ),
+    server: section(server, 'Where the daemon listens, and who may do what.'),
+    store: filled(
+      z.union([
+        text((value) => readStore(value, engines), `^(${engines.join('|')}|postgres(ql)?):.+`),
+        z.strictObject({
+          url: required(
+            text(readDatabase, '^postgres(ql)?://.+'),
+            'postgres://user@host/database, `?sslmode=…` for TLS.',
+          ),
+          password: key(line(1024), 'The password of that user.'),
+          passwordFile: key(path(), 'A file with it, read again at every new connection.'),
+          caFile: key(path(), 'The certificates to trust, PEM; with it TLS is spoken.'),
+        }),
+      ]),
+      'Where the ledger is kept: a file, relative to the working directory, or a PostgreSQL that replicas share.',
+      'sqlite:data/relaykeeper.db',
+    ),
+    metrics: section(
+      z.strictObject({
+        maxTaskSeries: filled(whole(0, 100_000), 'At most this many tasks get metrics of their own.', 2000),
+      }),
+      'Bounds of the metrics.',
+    ),
+    accounts: required(
+      z
+        .array(accountSchema)
+        .min(1, { error: 'has no account: write one, such as `- name: main`' })
+        .max(maxAccounts, { error: `has more than ${maxAccounts} accounts` }),
+      'The cloud accounts whose tasks are kept alive.',
+    ),
+    defaults: key(policySchema, 'Policy of every group that does not say otherwise, key by key.'),
+    groups: required(
+      z
+        .array(groupSchema)
+        .min(1, { error: 'has no group: nothing would be managed; write one, such as `- name: vip`' })
+        .max(maxGroups, { error: `has more than ${maxGroups} groups` }),
+      'Which tasks are managed, and how. The first entry that matches a task gets it.',
+    ),
+    maintenance: filled(
+      z.array(maintenance).max(maxMaintenance, { error: `has more than ${maxMaintenance} entries` }),
+      'Recurring holds: nothing that they match is restarted meanwhile.',
+      [],
+    ),
+  });
 
-export type Written = z.output<typeof rootSchema>;
+export type Written = z.output<ReturnType<typeof rootSchema>>;
 export type WrittenPolicy = z.output<typeof policySchema>;
 export type WrittenGroup = z.output<typeof groupSchema>;
 export type WrittenAccount = z.output<typeof accountSchema>;

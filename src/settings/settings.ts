@@ -18,7 +18,7 @@ import { builtInPolicy, policyDurations } from './built-in.ts';
 import { type Origins, originsOf } from './origins.ts';
 import { wallSchedule } from './schedule.ts';
 import type { Written, WrittenAccount, WrittenGroup, WrittenPolicy } from './schema.ts';
-import { type LocalEngine, week } from './values.ts';
+import { week } from './values.ts';
 
 /**
  * A key, token or password. The value is behind a function, so that nothing that prints settings (JSON, the
@@ -58,7 +58,8 @@ export interface AccountSettings
 }
 
 export type StoreSettings =
-  | { readonly kind: LocalEngine; readonly path: string }
+  /** `kind`: the engine. */
+  | { readonly kind: string; readonly path: string }
   | {
       readonly kind: 'postgres';
       /** Without the password. */
@@ -130,7 +131,7 @@ export function resolve(written: Written): Settings {
 }
 
 function resolveStore(written: Written['store']): StoreSettings {
-  if ('kind' in written && written.kind !== 'postgres') return written;
+  if ('path' in written) return written;
   const address = 'kind' in written ? written : written.url;
   const beside = 'kind' in written ? undefined : written;
   const password = secret(beside?.password ?? address.password, beside?.passwordFile);
@@ -294,16 +295,20 @@ function whenOf(entry: MaintenanceSettings): Schedule {
   return when;
 }
 
+const isSecret = (value: unknown): value is Secret =>
+  typeof value === 'object' && value !== null && ('reveal' in value || ('kind' in value && value.kind === 'file'));
+
+/** Wherever they stand: one under a new key is among them. */
+export const secretsIn = (value: unknown): readonly Secret[] => {
+  if (isSecret(value)) return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(secretsIn) : [];
+};
+
 /** The settings as plain JSON for people: secrets show where they come from, never what they are. */
 export function withoutSecrets(settings: Settings): unknown {
-  const isSecret = (value: object) => 'kind' in value && (value.kind === 'file' || 'reveal' in value);
-  return JSON.parse(
-    JSON.stringify(settings, (_key, value: unknown) =>
-      typeof value === 'object' && value !== null && isSecret(value)
-        ? 'path' in value
-          ? `(file ${String(value.path)})`
-          : '(set)'
-        : value,
-    ),
-  );
+  const shown = (_key: string, value: unknown) => {
+    if (!isSecret(value)) return value;
+    return value.kind === 'file' ? `(file ${value.path})` : '(set)';
+  };
+  return JSON.parse(JSON.stringify(settings, shown));
 }

@@ -139,12 +139,9 @@ export function readSocket(text: string): Read<string> {
     : good(text);
 }
 
-/** Engines that keep a store on this machine; each is opened by its row in store/open.ts. */
-export const localEngines = ['sqlite'] as const;
-export type LocalEngine = (typeof localEngines)[number];
-
 type StoreAddress =
-  | { readonly kind: LocalEngine; readonly path: string }
+  /** `kind`: the engine, one that keeps a store on this machine. */
+  | { readonly kind: string; readonly path: string }
   | {
       readonly kind: 'postgres';
       /** Without the password. */
@@ -152,11 +149,11 @@ type StoreAddress =
       readonly password: string | undefined;
     };
 
-/** `sqlite:PATH` (or another local engine's name), or the address of a database. */
-export function readStore(text: string): Read<StoreAddress> {
+/** One of the engines and a path, as in `sqlite:PATH`, or the address of a database. */
+export function readStore(text: string, engines: readonly string[]): Read<StoreAddress> {
   if (/^postgres(ql)?:/.test(text)) return readDatabase(text);
   const [, name, rest = ''] = /^(\w+):(.*)$/s.exec(text) ?? [];
-  const kind = localEngines.find((engine) => engine === name);
+  const kind = engines.find((engine) => engine === name);
   const path = rest.trim();
   if (kind === undefined || path === '')
     return bad(
@@ -171,7 +168,7 @@ export function readStore(text: string): Read<StoreAddress> {
 const tlsModes = ['disable', 'require', 'verify-ca', 'verify-full'];
 
 /** Where PostgreSQL is. Whatever mode of TLS is asked for, its certificate is verified. */
-export function readDatabase(text: string): Read<Extract<StoreAddress, { kind: 'postgres' }>> {
+export function readDatabase(text: string): Read<Extract<StoreAddress, { url: string }>> {
   if (/^postgres(ql)?:\/\/([^/]*@)?[^/@]*,/.test(text))
     return bad('takes one host: a name, an address or a pooler that leads to whichever server takes writes');
   const url = /^postgres(ql)?:\/\//.test(text) && URL.canParse(text) ? new URL(text) : undefined;

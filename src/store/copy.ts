@@ -6,19 +6,13 @@ import { createHash } from 'node:crypto';
 import { type Expression, sql } from 'kysely';
 import type { RawStore } from './raw.ts';
 import { StoreProblem } from './store-problem.ts';
-import { type Database, readMeta, type Tables, writeMeta } from './tables.ts';
+import { type Database, keys, readMeta, type Tables, writeMeta } from './tables.ts';
 
 const pageRows = 500;
 
-type StateTable = 'task_record' | 'hold' | 'account_record';
-export type Table = StateTable | 'event';
-const keys = {
-  task_record: ['account', 'task_id'],
-  hold: ['account', 'id'],
-  account_record: ['account'],
-} as const satisfies Record<StateTable, readonly string[]>;
-const stateTables = Object.keys(keys) as readonly StateTable[];
-export const tables: readonly Table[] = [...stateTables, 'event'];
+const stateTables = ['task_record', 'hold', 'account_record'] as const;
+export const tables = [...stateTables, 'event'] as const;
+export type Table = (typeof tables)[number];
 
 type Row = Readonly<Record<string, unknown>>;
 export type Counts = Readonly<Record<Table, number>>;

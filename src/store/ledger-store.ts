@@ -11,7 +11,7 @@ import type { Clock } from '../domain/ports/time-port.ts';
 import { type Event, groupConcerned, isRecorded } from '../domain/words/events.ts';
 import { accountRecord, decode, encode, encodeEvent, failedAttempt, hold, taskRecord } from './records.ts';
 import { StoreProblem } from './store-problem.ts';
-import type { Database, Write } from './tables.ts';
+import { type Database, keys, type Tables, type Write } from './tables.ts';
 
 /** Rows in one statement. SQLite takes 32,766 parameters; bigger pieces were not faster, only longer. */
 const writtenRows = 200;
@@ -68,36 +68,34 @@ export async function saveAll(write: Write, savings: readonly Saving[]): Promise
       await write.deleteFrom('hold').where('account', '=', account).where('id', 'in', piece).execute();
   }
   const events = each(savings, ({ changes }) => changes.events.filter(isRecorded));
-  for (const piece of pieces(events))
-    await write
-      .insertInto('event')
-      .values(piece.map(([account, event]) => eventRow(account, event)))
-      .execute();
+  for (const piece of pieces(events.map(([account, event]) => eventRow(account, event))))
+    await write.insertInto('event').values(piece).execute();
   const tasks = each(savings, ({ changes }) => lastOfEach(changes.tasks, ({ taskId }) => taskId));
-  for (const piece of pieces(tasks))
-    await write
-      .insertInto('task_record')
-      .values(piece.map(([account, record]) => ({ account, task_id: record.taskId, body: encode(record) })))
-      .onConflict((conflict) => conflict.columns(['account', 'task_id']).doUpdateSet(theNewBody))
-      .execute();
+  const taskRows = tasks.map(([account, record]) => ({ account, task_id: record.taskId, body: encode(record) }));
+  await put(write, 'task_record', taskRows);
   const holds = each(savings, ({ changes }) => lastOfEach(changes.holds, ({ id }) => id));
-  for (const piece of pieces(holds))
-    await write
-      .insertInto('hold')
-      .values(piece.map(([account, kept]) => ({ account, id: kept.id, body: encode(kept) })))
-      .onConflict((conflict) => conflict.columns(['account', 'id']).doUpdateSet(theNewBody))
-      .execute();
-  const records = each(savings, ({ changes: { accountRecord } }) => (accountRecord ? [accountRecord] : []));
-  for (const piece of pieces(records))
-    await write
-      .insertInto('account_record')
-      .values(piece.map(([account, record]) => ({ account, body: encode(record) })))
-      .onConflict((conflict) => conflict.column('account').doUpdateSet(theNewBody))
-      .execute();
+  const holdRows = holds.map(([account, kept]) => ({ account, id: kept.id, body: encode(kept) }));
+  await put(write, 'hold', holdRows);
+  const records = each(savings, ({ changes }) => (changes.accountRecord ? [changes.accountRecord] : []));
+  const recordRows = records.map(([account, record]) => ({ account, body: encode(record) }));
+  await put(write, 'account_record', recordRows);
 }
 
-/** Of a row that is there already. */
-const theNewBody = { body: sql<string>`excluded.body` };
+/** In place of the rows that have their keys. */
+async function put<T extends 'task_record' | 'hold' | 'account_record'>(
+  write: Write,
+  table: T,
+  rows: readonly Tables[T][],
+): Promise<void> {
+  for (const piece of pieces(rows))
+    await write
+      .insertInto(table as 'account_record')
+      .values(piece)
+      .onConflict((conflict) =>
+        conflict.columns(keys[table as 'account_record']).doUpdateSet({ body: sql<string>`excluded.body` }),
+      )
+      .execute();
+}
 
 const each = <T>(savings: readonly Saving[], of: (saving: Saving) => readonly T[]): readonly (readonly [string, T])[] =>
   savings.flatMap((saving) => of(saving).map((one) => [saving.account, one] as const));

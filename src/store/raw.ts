@@ -4,10 +4,11 @@
 import { existsSync } from 'node:fs';
 import { Kysely, sql } from 'kysely';
 import type { Clock } from '../domain/ports/time-port.ts';
-import { fileLock } from './ownership.ts';
 import type { PostgresPlace } from './postgres/connection.ts';
 import { inlineSqlite, sqliteDialect } from './sqlite/dialect.ts';
-import { problemOf, StoreProblem } from './store-problem.ts';
+import { fileLock } from './sqlite/ownership.ts';
+import { problemOf } from './sqlite/sqlite-problem.ts';
+import { StoreProblem } from './store-problem.ts';
 import type { Database, Tables } from './tables.ts';
 import { watch } from './watched.ts';
 

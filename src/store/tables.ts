@@ -2,9 +2,8 @@
  * The tables, and the steps that lead to them.
  *
  * Facts are JSON in `body`; only what a query needs has a column of its own, so a new field in a record is no
- * migration. One schema for every database: what only SQLite understands is marked.
+ * migration. One schema for every database, but for what the dialect says.
  */
-
 import { randomBytes } from 'node:crypto';
 import { type Generated, type Kysely, sql, type Transaction } from 'kysely';
 import { StoreProblem } from './store-problem.ts';
@@ -29,73 +28,44 @@ export interface Tables {
 export type Database = Kysely<Tables>;
 export type Write = Transaction<Tables>;
 
-/** The tables that decisions rest on; `event` is history, but for the budget. */
-export const stateTables = ['meta', 'task_record', 'hold', 'account_record'] as const;
+/** The tables that decisions rest on, by what names a row; `event` is history, but for the budget. */
+export const keys = {
+  meta: ['key'],
+  task_record: ['account', 'task_id'],
+  hold: ['account', 'id'],
+  account_record: ['account'],
+} as const satisfies Readonly<Record<Exclude<keyof Tables, 'event'>, readonly string[]>>;
 
-type Dialect = 'sqlite' | 'postgres';
-type Step = (db: Kysely<Tables>, dialect: Dialect) => Promise<void>;
+/** How an engine says what only it understands. */
+interface Dialect {
+  /** What stands before the name of a table. */
+  readonly schema: '' | 'relaykeeper.';
+  /** The type of a key that numbers its rows. */
+  readonly numbered: string;
+}
 
 /** Step n leads from version n to n + 1. Published ones are never changed: add another. */
-export const steps: readonly Step[] = [
-  async ({ schema }, dialect) => {
-    await schema
-      .createTable('meta')
-      .addColumn('key', 'text', (column) => column.primaryKey())
-      .addColumn('value', 'text', (column) => column.notNull())
-      .execute();
-    await schema
-      .createTable('task_record')
-      .addColumn('account', 'text', (column) => column.notNull())
-      .addColumn('task_id', 'text', (column) => column.notNull())
-      .addColumn('body', 'text', (column) => column.notNull())
-      .addPrimaryKeyConstraint('task_record_key', ['account', 'task_id'])
-      .execute();
-    await schema
-      .createTable('hold')
-      .addColumn('account', 'text', (column) => column.notNull())
-      .addColumn('id', 'text', (column) => column.notNull())
-      .addColumn('body', 'text', (column) => column.notNull())
-      .addPrimaryKeyConstraint('hold_key', ['account', 'id'])
-      .execute();
-    await schema
-      .createTable('account_record')
-      .addColumn('account', 'text', (column) => column.primaryKey())
-      .addColumn('body', 'text', (column) => column.notNull())
-      .execute();
-    await createEvents(schema, dialect);
-  },
+export const steps: readonly ((dialect: Dialect) => readonly string[])[] = [
+  ({ schema, numbered }) => [
+    `create table ${schema}meta (key text primary key, value text not null)`,
+    `create table ${schema}task_record (account text not null, task_id text not null, body text not null,
+      constraint task_record_key primary key (account, task_id))`,
+    `create table ${schema}hold (account text not null, id text not null, body text not null,
+      constraint hold_key primary key (account, id))`,
+    `create table ${schema}account_record (account text primary key, body text not null)`,
+    `create table ${schema}event (seq ${numbered}, at bigint not null, account text not null, type text not null,
+      task_id text, group_name text, attempt_id text, body text not null)`,
+    `create index event_of_task on ${schema}event (task_id, seq)`,
+    `create index event_at on ${schema}event (at)`,
+    // For the budget: small, since they hold only the rows of one type.
+    `create index event_failed on ${schema}event (account, at) where type = 'restart-failed'`,
+    `create index event_given_back on ${schema}event (account, attempt_id) where type = 'restart-given-back'`,
+  ],
 ];
 
-async function createEvents(schema: Kysely<Tables>['schema'], dialect: Dialect): Promise<void> {
-  const events = schema.createTable('event');
-  const numbered =
-    dialect === 'sqlite'
-      ? events.addColumn('seq', 'integer', (column) => column.primaryKey().autoIncrement())
-      : events.addColumn('seq', 'bigint', (column) => column.primaryKey().generatedByDefaultAsIdentity());
-  await numbered
-    .addColumn('at', 'bigint', (column) => column.notNull())
-    .addColumn('account', 'text', (column) => column.notNull())
-    .addColumn('type', 'text', (column) => column.notNull())
-    .addColumn('task_id', 'text')
-    .addColumn('group_name', 'text')
-    .addColumn('attempt_id', 'text')
-    .addColumn('body', 'text', (column) => column.notNull())
-    .execute();
-  await schema.createIndex('event_of_task').on('event').columns(['task_id', 'seq']).execute();
-  await schema.createIndex('event_at').on('event').column('at').execute();
-  // For the budget: small, since they hold only the rows of one type.
-  await schema
-    .createIndex('event_failed')
-    .on('event')
-    .columns(['account', 'at'])
-    .where(sql<boolean>`type = 'restart-failed'`)
-    .execute();
-  await schema
-    .createIndex('event_given_back')
-    .on('event')
-    .columns(['account', 'attempt_id'])
-    .where(sql<boolean>`type = 'restart-given-back'`)
-    .execute();
+/** The statements of steps, one after the other. */
+export async function migrate(db: Database, statements: readonly string[]): Promise<void> {
+  for (const statement of statements) await sql.raw(statement).execute(db);
 }
 
 export const schemaVersion = steps.length;
@@ -103,12 +73,12 @@ export const schemaVersion = steps.length;
 /** The last two are PostgreSQL's: the version of its own tables, and the oldest one whose programs can use them. */
 type MetaKey = 'schema-version' | 'fingerprint-key' | 'epoch' | 'copy-unfinished' | 'own-version' | 'usable-from';
 
-export async function readMeta(db: Kysely<Tables>, key: MetaKey): Promise<string | undefined> {
+export async function readMeta(db: Database, key: MetaKey): Promise<string | undefined> {
   const row = await db.selectFrom('meta').select('value').where('key', '=', key).executeTakeFirst();
   return row?.value;
 }
 
-export async function writeMeta(db: Kysely<Tables>, key: MetaKey, value: string): Promise<void> {
+export async function writeMeta(db: Database, key: MetaKey, value: string): Promise<void> {
   await db
     .insertInto('meta')
     .values({ key, value })
@@ -119,7 +89,7 @@ export async function writeMeta(db: Kysely<Tables>, key: MetaKey, value: string)
 const fingerprintKeyBytes = 32;
 
 /** The key of source fingerprints, in hexadecimal digits: made with the store, once. */
-export async function fingerprintKeyOf(db: Kysely<Tables>): Promise<string> {
+export async function fingerprintKeyOf(db: Database): Promise<string> {
   const known = await readMeta(db, 'fingerprint-key');
   if (known !== undefined) return known;
   const made = randomBytes(fingerprintKeyBytes).toString('hex');
@@ -128,7 +98,7 @@ export async function fingerprintKeyOf(db: Kysely<Tables>): Promise<string> {
 }
 
 /** A half copy is nobody's memory. */
-export async function refuseUnfinished(db: Kysely<Tables>, name: string): Promise<void> {
+export async function refuseUnfinished(db: Database, name: string): Promise<void> {
   const from = await readMeta(db, 'copy-unfinished');
   if (from !== undefined)
     throw new StoreProblem(
@@ -137,7 +107,7 @@ export async function refuseUnfinished(db: Kysely<Tables>, name: string): Promis
 }
 
 /** 0: nothing is there yet. */
-export async function readVersion(db: Kysely<Tables>): Promise<number> {
+export async function readVersion(db: Database): Promise<number> {
   const tables = await db.introspection.getTables();
   if (!tables.some(({ name }) => name === 'meta')) return 0;
   return Number((await readMeta(db, 'schema-version')) ?? 0);

@@ -5,7 +5,8 @@ import { type Counts, pagesOf, type Table, tables } from './copy.ts';
 import type { RawStore } from './raw.ts';
 import { accountRecord, decode, decodeEvent, hold, taskRecord } from './records.ts';
 import { applicationId } from './sqlite/file.ts';
-import { problemOf, StoreProblem } from './store-problem.ts';
+import { problemOf } from './sqlite/sqlite-problem.ts';
+import { StoreProblem } from './store-problem.ts';
 
 const mostTold = 20;
 

@@ -13,7 +13,12 @@ import { MemoryStore } from '../sim/stage.ts';
 import { VirtualClock } from '../sim/virtual-clock.ts';
 
 export function settingsOf(yaml: string): Settings {
-  const loaded = loadSettings({ path: 'relaykeeper.yaml', env: {}, readFile: () => Buffer.from(yaml) });
+  const loaded = loadSettings({
+    path: 'relaykeeper.yaml',
+    env: {},
+    engines: ['sqlite'],
+    readFile: () => Buffer.from(yaml),
+  });
   if (!loaded.ok) throw new Error(loaded.errors.map(({ text }) => text).join('\n'));
   return loaded.settings;
 }

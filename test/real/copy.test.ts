@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { contentOf } from '../../src/store/copy.ts';
-import { openSharedStore, openStore } from '../../src/store/open.ts';
+import { openSharedStore } from '../../src/store/open.ts';
 import { rawDatabase, rawFile } from '../../src/store/raw.ts';
+import { openSqlite } from '../../src/store/sqlite/sqlite-store.ts';
 import { Stage } from '../end-to-end/daemon.ts';
 import { startPostgres } from '../postgres.ts';
 import { found, nothing, record } from '../store/shapes.ts';
@@ -23,7 +24,7 @@ it('killed in the middle, again and again, until it is whole', { timeout: 5 * 60
   const server = await startPostgres();
   stage.onLeave(() => server.stop());
   const url = await server.database();
-  const from = await openStore({ file, ...common });
+  const from = await openSqlite({ file, ...common });
   await from.ownership.acquire('main', new AbortController().signal);
   for (let batch = 0; batch < batches; batch++) {
     const names = Array.from({ length: perBatch }, (_, i) => `任务 ${batch}-${i}`);

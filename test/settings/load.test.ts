@@ -239,7 +239,8 @@ describe('files as they come', () => {
   });
   test('missing, a directory: one clear line', () => {
     const folder = mkdtempSync(join(tmpdir(), 'settings-'));
-    const errors = (path: string) => errorsOf(loadSettings({ path, env: {}, readFile: readFileNow }));
+    const errors = (path: string) =>
+      errorsOf(loadSettings({ path, env: {}, engines: ['sqlite'], readFile: readFileNow }));
     expect(errors(join(folder, 'none.yaml'))).toBe(`${folder}/none.yaml: cannot be read: there is no such file\n`);
     expect(errors(folder)).toBe(`${folder}: cannot be read: it is a directory: only a regular file is read\n`);
     writeFileSync(join(folder, 'good.yaml'), good);

@@ -17,7 +17,12 @@ export const filesInMemory =
   };
 
 export function load(text: string | Uint8Array, env: Record<string, string> = {}, files: Files = {}): Loaded {
-  return loadSettings({ path: 'bad.yaml', env, readFile: filesInMemory({ ...files, 'bad.yaml': text }) });
+  return loadSettings({
+    path: 'bad.yaml',
+    env,
+    engines: ['sqlite'],
+    readFile: filesInMemory({ ...files, 'bad.yaml': text }),
+  });
 }
 
 export function settingsOf(text: string, env: Record<string, string> = {}): Settings {

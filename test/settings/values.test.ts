@@ -115,7 +115,11 @@ test.each([
   ['postgres://keeper@h/d?sslmode=prefer', undefined],
   ['postgres://keeper@h/d?password=x', undefined],
   ['postgres:keeper@h/d', undefined],
-])('the store %j is %j', (text, place) => expect(value(readStore(text))).toEqual(place));
+])('the store %j is %j', (text, place) => expect(value(readStore(text, ['sqlite']))).toEqual(place));
+test('the name of an engine is one that there is', () => {
+  expect(value(readStore('memory:x', ['sqlite', 'memory']))).toEqual({ kind: 'memory', path: 'x' });
+  expect(value(readStore('memory:x', ['sqlite']))).toBeUndefined();
+});
 
 test('the longest socket path counts bytes', () => {
   expect([readSocket('s'.repeat(103)).ok, readSocket('s'.repeat(104)).ok, readSocket('勿'.repeat(35)).ok]).toEqual([

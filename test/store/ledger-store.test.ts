@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { emptyAccountRecord } from '../../src/domain/memory/ledger.ts';
 import type { Event, Trigger } from '../../src/domain/words/events.ts';
-import { openStore, StoreProblem } from '../../src/store/open.ts';
+import { StoreProblem } from '../../src/store/open.ts';
 import { inlineSqlite } from '../../src/store/sqlite/dialect.ts';
+import { openSqlite } from '../../src/store/sqlite/sqlite-store.ts';
 import { aHold, anyAccountRecord, anyHold, anyRecord, eventOf, eventTypes, found, nothing, record } from './shapes.ts';
 import { engines, opened, postgres, temporaryFile } from './surroundings.ts';
 
@@ -239,14 +240,14 @@ async function editedDatabase(url: string, sql: string): Promise<void> {
 
 async function editedFile(file: string, sql: string): Promise<void> {
   const sqlite = inlineSqlite(async () => {});
-  await sqlite.ask({ op: 'open', file, access: 'existing' });
-  await sqlite.ask({ op: 'query', sql, parameters: [] });
+  await sqlite.ask('open', file, 'existing');
+  await sqlite.ask('query', sql, []);
   await sqlite.close();
 }
 
 it('a store that is being closed finishes the save it has begun, and refuses the next', async () => {
   const file = temporaryFile();
-  const store = await openStore({ file, clock: systemClock, onTrace: () => {} });
+  const store = await openSqlite({ file, clock: systemClock, onTrace: () => {} });
   const saving = store.ledgerStore.save('main', {
     ...nothing,
     tasks: Array.from({ length: 2_000 }, (_, i) => record(`task-${i}`)),

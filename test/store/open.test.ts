@@ -50,9 +50,8 @@ describe('a new store', () => {
     const file = temporaryFile();
     await filled(file);
     const sqlite = inlineSqlite(async () => {});
-    await sqlite.ask({ op: 'open', file, access: 'existing' });
-    const pragma = async (name: string) =>
-      (await sqlite.ask({ op: 'query', sql: `pragma ${name}`, parameters: [] })).rows;
+    await sqlite.ask('open', file, 'existing');
+    const pragma = async (name: string) => (await sqlite.ask('query', `pragma ${name}`, [])).rows;
     // 2 is FULL: https://sqlite.org/pragma.html#pragma_synchronous
     expect(await pragma('synchronous')).toEqual([{ synchronous: 2 }]);
     expect(await pragma('journal_mode')).toEqual([{ journal_mode: 'wal' }]);

@@ -3,13 +3,13 @@
  * acknowledged; `open FILE` opens it and tells how that went.
  */
 import { systemClock } from '../../src/clock.ts';
-import { openStore } from '../../src/store/open.ts';
+import { openSqlite } from '../../src/store/sqlite/sqlite-store.ts';
 import { found, nothing, record } from './shapes.ts';
 
 const [command, file = ''] = process.argv.slice(2);
 
 try {
-  const store = await openStore({ file, clock: systemClock, onTrace: () => {} });
+  const store = await openSqlite({ file, clock: systemClock, onTrace: () => {} });
   if (command === 'open') {
     console.log(`opened, up: ${store.up()}`);
     await store.close();

@@ -9,7 +9,8 @@ import { createInterface } from 'node:readline';
 import { inject, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { StoreTrace } from '../../src/domain/ports/store-port.ts';
-import { openSharedStore, openStore, type Store, type StoreOptions } from '../../src/store/open.ts';
+import { openSharedStore, type Store, type StoreOptions } from '../../src/store/open.ts';
+import { openSqlite } from '../../src/store/sqlite/sqlite-store.ts';
 import { databasesOf } from '../postgres.ts';
 
 export function temporaryDirectory(): string {
@@ -48,7 +49,7 @@ export async function opened(place: string, options: Partial<StoreOptions> = {})
   const common = { clock: systemClock, onTrace, ...options };
   const store = await (place.startsWith('postgres:')
     ? openSharedStore({ ...common, place: addressed(place), patienceMs: 2_000 })
-    : openStore({ threaded: false, ...common, file: place }));
+    : openSqlite({ threaded: false, ...common, file: place }));
   onTestFinished(() => store.close());
   return { ...store, ledgerStore: place.startsWith('postgres:') ? owning(store) : store.ledgerStore, traces };
 }

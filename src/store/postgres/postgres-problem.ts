@@ -1,14 +1,13 @@
 /** What is wrong with the database, for a person: where, what, and what to do next. One line each, and no password. */
-import { oneLine, StoreProblem } from '../store-problem.ts';
+import { asProblem, oneLine } from '../store-problem.ts';
 import { sqlState } from './connection.ts';
 
 /** `name`: the database's address without secrets. Our own mistakes pass as they are. */
-export function postgresProblem(error: unknown, name: string): Error {
-  if (error instanceof StoreProblem) return error;
-  const why = sentenceOf(error);
-  if (why !== undefined) return new StoreProblem(`${name}: ${why}`, { cause: error });
-  return error instanceof Error ? error : new Error(String(error));
-}
+export const postgresProblem = (error: unknown, name: string): Error =>
+  asProblem(error, (thrown) => {
+    const why = sentenceOf(thrown);
+    return why === undefined ? undefined : `${name}: ${why}`;
+  });
 
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const bySqlState: Readonly<Record<string, string>> = {

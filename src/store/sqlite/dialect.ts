@@ -14,10 +14,10 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
-import { type Fault, type FileFailure, type FileRequest, type FileResult, failureOf, sqliteFile } from './file.ts';
-import type { ThreadAnswer } from './thread.ts';
+import { answerOf, type Fault, type FileFailure, failureOf, type SqliteFile, sqliteFile } from './file.ts';
+import type { ThreadAnswer, ThreadRequest } from './thread.ts';
 
-/** A request to the file went wrong. store-problem.ts says it to a person. */
+/** A request to the file went wrong. sqlite-problem.ts says it to a person. */
 export class SqliteError extends Error {
   readonly fault: Fault | undefined;
   readonly errcode: number | undefined;
@@ -32,35 +32,28 @@ export class SqliteError extends Error {
 }
 
 export interface Sqlite {
-  /** One request; answered in order. Rejects with `SqliteError`. */
-  ask(request: FileRequest): Promise<FileResult>;
+  /** One of the file's functions; they are answered in order. Rejects with `SqliteError`. */
+  ask<K extends keyof SqliteFile>(
+    name: K,
+    ...parameters: Parameters<SqliteFile[K]>
+  ): Promise<ReturnType<SqliteFile[K]>>;
   /** Closes the files, frees the lock, ends the thread. Safe to call twice. */
   close(): Promise<void>;
 }
 
 /** On the calling thread. `pause` lets other work go first, between two requests. */
 export function inlineSqlite(pause: () => Promise<void>): Sqlite {
-  const answer = sqliteFile();
-  const ask = async (request: FileRequest) => {
+  const file = sqliteFile();
+  const ask: Sqlite['ask'] = async (name, ...parameters) => {
     try {
-      return answer(request);
+      return answerOf(file, name, parameters);
     } catch (error) {
       throw new SqliteError(failureOf(error));
     } finally {
-      if (request.op === 'query') await pause();
+      if (name === 'query') await pause();
     }
   };
-  return {
-    ask,
-    close: async () => {
-      await ask({ op: 'close' });
-    },
-  };
-}
-
-interface Asked {
-  readonly resolve: (result: FileResult) => void;
-  readonly reject: (error: Error) => void;
+  return { ask, close: () => ask('close') };
 }
 
 /** On a thread of its own. `onEnd` is called if the thread ends without having been asked to. */
@@ -69,40 +62,38 @@ export function threadedSqlite(onEnd: (error: Error) => void): Sqlite {
   const worker = new Worker(new URL(`./thread${extname(import.meta.url)}`, import.meta.url), {
     resourceLimits: { maxYoungGenerationSizeMb: 4 },
   });
-  const asked = new Map<number, Asked>();
+  const open = new Map<number, PromiseWithResolvers<unknown>>();
   let lastId = 0;
   let ended: SqliteError | undefined;
   let closing: Promise<void> | undefined;
 
   worker.on('message', (answer: ThreadAnswer) => {
-    const waiting = asked.get(answer.id);
-    asked.delete(answer.id);
-    if ('result' in answer) waiting?.resolve(answer.result);
+    const waiting = open.get(answer.id);
+    open.delete(answer.id);
+    if ('answer' in answer) waiting?.resolve(answer.answer);
     else waiting?.reject(new SqliteError(answer.failure));
   });
   const end = (message: string) => {
     if (ended !== undefined) return;
     ended = new SqliteError({ message, fault: 'ended', errcode: undefined, code: undefined });
-    for (const waiting of asked.values()) waiting.reject(ended);
-    asked.clear();
+    for (const waiting of open.values()) waiting.reject(ended);
+    open.clear();
     if (closing === undefined) onEnd(ended);
   };
   worker.on('error', (error) => end(error instanceof Error ? error.message : String(error)));
   worker.on('exit', () => end('it is closed'));
 
-  const ask = (request: FileRequest) =>
-    new Promise<FileResult>((resolve, reject) => {
-      if (ended !== undefined) {
-        reject(ended);
-        return;
-      }
-      lastId += 1;
-      asked.set(lastId, { resolve, reject });
-      worker.postMessage({ id: lastId, request });
-    });
+  const ask: Sqlite['ask'] = async <K extends keyof SqliteFile>(name: K, ...parameters: Parameters<SqliteFile[K]>) => {
+    if (ended !== undefined) throw ended;
+    const waiting = Promise.withResolvers<unknown>();
+    lastId += 1;
+    open.set(lastId, waiting);
+    worker.postMessage({ id: lastId, name, parameters } satisfies ThreadRequest<K>);
+    return waiting.promise as Promise<ReturnType<SqliteFile[K]>>;
+  };
   const close = async () => {
     try {
-      if (ended === undefined) await ask({ op: 'close' });
+      if (ended === undefined) await ask('close');
     } finally {
       await worker.terminate();
     }
@@ -120,7 +111,7 @@ export function threadedSqlite(onEnd: (error: Error) => void): Sqlite {
 export function sqliteDialect(sqlite: Sqlite): Dialect {
   const connection: DatabaseConnection = {
     async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-      const { rows, changes } = await sqlite.ask({ op: 'query', sql, parameters });
+      const { rows, changes } = await sqlite.ask('query', sql, parameters);
       return { rows: rows as R[], numAffectedRows: changes };
     },
     streamQuery() {
@@ -133,13 +124,13 @@ export function sqliteDialect(sqlite: Sqlite): Dialect {
     releaseConnection: async () => {},
     async beginTransaction(_, settings) {
       // A write lock from the start: one that is wanted only half way can be refused for good.
-      await sqlite.ask({ op: 'begin', write: settings.accessMode !== 'read only' });
+      await sqlite.ask('begin', settings.accessMode !== 'read only');
     },
     async commitTransaction() {
-      await sqlite.ask({ op: 'commit' });
+      await sqlite.ask('commit');
     },
     async rollbackTransaction() {
-      await sqlite.ask({ op: 'rollback' });
+      await sqlite.ask('rollback');
     },
     destroy: () => sqlite.close(),
   };

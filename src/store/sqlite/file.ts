@@ -1,9 +1,9 @@
 /**
- * The only code that touches the file: SQLite and its lock, behind plain requests and answers.
+ * The only code that touches the file: SQLite and its lock, behind functions of plain values.
  *
  * `node:sqlite` is synchronous: on the main thread a slow disk, a big commit or a checkpoint (half a second after
- * 100,000 records) would stop timers, health checks and the limiter. So requests can cross to a thread
- * (thread.ts). What an error means to a person is in store-problem.ts.
+ * 100,000 records) would stop timers, health checks and the limiter. So what is asked can cross to a thread
+ * (thread.ts). What an error means to a person is in sqlite-problem.ts.
  *
  * Nobody may open and close the database or the lock file by other means in this process: on POSIX systems closing
  * any descriptor of a file drops the process's locks on it.
@@ -23,28 +23,6 @@ import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 
 export type Access = 'create' | 'existing' | 'read-only';
-
-export type FileRequest =
-  /** Takes the lock if it is free; answers whether this process has it. */
-  | { readonly op: 'lock'; readonly file: string }
-  | { readonly op: 'open'; readonly file: string; readonly access: Access }
-  /** Looks for damage; see `fullCheckBytes`. */
-  | { readonly op: 'check'; readonly tables: readonly string[] }
-  | { readonly op: 'begin'; readonly write: boolean }
-  | { readonly op: 'commit' }
-  | { readonly op: 'rollback' }
-  /** Gives free pages back to the file system, at most so many. */
-  | { readonly op: 'shrink'; readonly pages: number }
-  | { readonly op: 'query'; readonly sql: string; readonly parameters: readonly unknown[] }
-  /** Whether all files are still those that were opened. */
-  | { readonly op: 'look' }
-  | { readonly op: 'close' };
-
-export interface FileResult {
-  readonly rows: readonly unknown[];
-  readonly changes: bigint | undefined;
-  readonly locked: boolean;
-}
 
 /** What is wrong with the file beyond what SQLite or the system call say. */
 export type Fault =
@@ -118,8 +96,8 @@ interface State {
   readonly statements: Map<string, StatementSync>;
 }
 
-/** Opens nothing yet. The function answers one request at a time and throws what SQLite or the system throws. */
-export function sqliteFile(): (request: FileRequest) => FileResult {
+/** Opens nothing yet. Each function throws what SQLite or the system throws. */
+export function sqliteFile() {
   const state: State = {
     database: undefined,
     databaseIdentity: undefined,
@@ -129,47 +107,41 @@ export function sqliteFile(): (request: FileRequest) => FileResult {
     lockIdentity: undefined,
     statements: new Map(),
   };
-  return (request) => answer(state, request);
-}
-
-const nothing: FileResult = { rows: [], changes: undefined, locked: false };
-
-function answer(state: State, request: FileRequest): FileResult {
-  switch (request.op) {
-    case 'lock':
-      return { ...nothing, locked: takeLock(state, request.file) };
-    case 'open':
-      open(state, request.file, request.access);
-      return nothing;
-    case 'check':
-      check(state, request.tables);
-      return nothing;
-    case 'begin':
-      begin(state, request.write);
-      return nothing;
-    case 'commit':
+  return {
+    /** Takes the lock if it is free; gives whether this process has it. */
+    lock: (file: string) => takeLock(state, file),
+    open: (file: string, access: Access) => open(state, file, access),
+    /** Looks for damage; see `fullCheckBytes`. */
+    check: (tables: readonly string[]) => check(state, tables),
+    begin: (write: boolean) => begin(state, write),
+    commit: () => {
       opened(state).exec('commit');
       // Told as done means on disk, under a name: not in a log that was deleted meanwhile.
       mindLog(state);
-      return nothing;
-    case 'rollback':
+    },
+    rollback: () => {
       // SQLite has often rolled back by itself (disk full, I/O error); a second one would hide the first error.
       if (opened(state).isTransaction) opened(state).exec('rollback');
-      return nothing;
-    case 'shrink':
-      opened(state).exec(`pragma incremental_vacuum(${Math.trunc(request.pages)})`);
-      return nothing;
-    case 'query':
-      return query(state, request.sql, request.parameters as readonly SQLInputValue[]);
-    case 'look':
-      look(state);
-      return nothing;
-    case 'close':
-      close(state);
-      return nothing;
-    default:
-      return request satisfies never;
-  }
+    },
+    /** Gives free pages back to the file system, at most so many. */
+    shrink: (pages: number) => opened(state).exec(`pragma incremental_vacuum(${Math.trunc(pages)})`),
+    query: (sql: string, parameters: readonly unknown[]) => query(state, sql, parameters as readonly SQLInputValue[]),
+    /** Whether all files are still those that were opened. */
+    look: () => look(state),
+    close: () => close(state),
+  };
+}
+
+export type SqliteFile = ReturnType<typeof sqliteFile>;
+
+/** One of its functions, by name. */
+export function answerOf<K extends keyof SqliteFile>(
+  file: SqliteFile,
+  name: K,
+  parameters: Parameters<SqliteFile[K]>,
+): ReturnType<SqliteFile[K]> {
+  const answer = file[name] as (...parameters: Parameters<SqliteFile[K]>) => ReturnType<SqliteFile[K]>;
+  return answer(...parameters);
 }
 
 function opened({ database }: State): DatabaseSync {
@@ -317,15 +289,20 @@ function begin(state: State, write: boolean): void {
   opened(state).exec('begin immediate');
 }
 
-function query(state: State, sql: string, parameters: readonly SQLInputValue[]): FileResult {
+interface Result {
+  readonly rows: readonly unknown[];
+  readonly changes: bigint | undefined;
+}
+
+function query(state: State, sql: string, parameters: readonly SQLInputValue[]): Result {
   let statement = state.statements.get(sql);
   if (statement === undefined) {
     if (state.statements.size >= maxStatementsKept) state.statements.clear();
     statement = opened(state).prepare(sql);
     state.statements.set(sql, statement);
   }
-  if (statement.columns().length > 0) return { ...nothing, rows: statement.all(...parameters) };
-  return { ...nothing, changes: BigInt(statement.run(...parameters).changes) };
+  if (statement.columns().length > 0) return { rows: statement.all(...parameters), changes: undefined };
+  return { rows: [], changes: BigInt(statement.run(...parameters).changes) };
 }
 
 function close(state: State): void {

@@ -1,21 +1,24 @@
-/** A thread for a SQLite file: takes requests from dialect.ts and answers them in order. */
+/** A thread for a SQLite file: takes what is asked from dialect.ts and answers in order. */
 import { parentPort } from 'node:worker_threads';
-import { type FileFailure, type FileRequest, type FileResult, failureOf, sqliteFile } from './file.ts';
+import { answerOf, type FileFailure, failureOf, type SqliteFile, sqliteFile } from './file.ts';
 
-export type ThreadAnswer = { readonly id: number } & (
-  | { readonly result: FileResult }
-  | { readonly failure: FileFailure }
-);
+export interface ThreadRequest<K extends keyof SqliteFile = keyof SqliteFile> {
+  readonly id: number;
+  readonly name: K;
+  readonly parameters: Parameters<SqliteFile[K]>;
+}
 
-const answer = sqliteFile();
+export type ThreadAnswer = { readonly id: number } & ({ readonly answer: unknown } | { readonly failure: FileFailure });
 
-parentPort?.on('message', ({ id, request }: { readonly id: number; readonly request: FileRequest }) => {
+const file = sqliteFile();
+
+parentPort?.on('message', ({ id, name, parameters }: ThreadRequest) => {
   let reply: ThreadAnswer;
   try {
-    reply = { id, result: answer(request) };
+    reply = { id, answer: answerOf(file, name, parameters) };
   } catch (error) {
     reply = { id, failure: failureOf(error) };
   }
   parentPort?.postMessage(reply);
-  if (request.op === 'close') parentPort?.close();
+  if (name === 'close') parentPort?.close();
 });

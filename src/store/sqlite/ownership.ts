@@ -4,21 +4,22 @@
  * The lock covers the whole file, so whoever has it owns every account in it. Only the owner changes the file: it
  * checks it for damage, brings the schema up to date and counts the epoch, once, when it gets the lock.
  */
-import type { Ownership } from '../domain/ports/store-port.ts';
-import type { Clock } from '../domain/ports/time-port.ts';
-import type { Sqlite } from './sqlite/dialect.ts';
-import { StoreProblem } from './store-problem.ts';
+import type { Ownership } from '../../domain/ports/store-port.ts';
+import type { Clock } from '../../domain/ports/time-port.ts';
+import { StoreProblem } from '../store-problem.ts';
 import {
   type Database,
   fingerprintKeyOf,
+  keys,
+  migrate,
   readMeta,
   readVersion,
   schemaVersion,
-  stateTables,
   steps,
   writeMeta,
-} from './tables.ts';
-import type { Watch } from './watched.ts';
+} from '../tables.ts';
+import type { Watch } from '../watched.ts';
+import type { Sqlite } from './dialect.ts';
 
 const standbyPollMs = 1_000;
 
@@ -56,7 +57,7 @@ export function fileLock(parts: LockParts): Lock {
   const tryNow = async () => {
     lost.signal.throwIfAborted();
     if (epoch !== undefined) return epoch;
-    const { locked } = await watch.run('lock', () => sqlite.ask({ op: 'lock', file: `${file}.lock` }));
+    const locked = await watch.run('lock', () => sqlite.ask('lock', `${file}.lock`));
     return locked ? (epoch ?? takeOnce()) : undefined;
   };
 
@@ -76,12 +77,16 @@ export function fileLock(parts: LockParts): Lock {
 }
 
 async function takeOver({ sqlite, db, file }: LockParts): Promise<number> {
-  await sqlite.ask({ op: 'open', file, access: 'create' });
-  await sqlite.ask({ op: 'check', tables: stateTables });
+  await sqlite.ask('open', file, 'create');
+  await sqlite.ask('check', Object.keys(keys));
   return db.transaction().execute(async (write) => {
     const version = await readVersion(write);
     refuseNewer(version, file);
-    for (const step of steps.slice(version)) await step(write, 'sqlite');
+    const dialect = { schema: '', numbered: 'integer primary key autoincrement' } as const;
+    await migrate(
+      write,
+      steps.slice(version).flatMap((step) => step(dialect)),
+    );
     if (version < schemaVersion) await writeMeta(write, 'schema-version', String(schemaVersion));
     await fingerprintKeyOf(write);
     const epoch = Number((await readMeta(write, 'epoch')) ?? 0) + 1;

@@ -1,0 +1,171 @@
+/** The store in a SQLite file, which one process at a time has. */
+import { accessSync, constants, existsSync, mkdirSync, opendirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Kysely } from 'kysely';
+import { history, maxEventsKept, pruneEvents } from '../event-log.ts';
+import { ledgerStore } from '../ledger-store.ts';
+import type { Store, StoreOptions } from '../store.ts';
+import { StoreProblem } from '../store-problem.ts';
+import { type Database, readMeta, readVersion, refuseUnfinished, type Tables } from '../tables.ts';
+import { type Watch, watch } from '../watched.ts';
+import { inlineSqlite, type Sqlite, SqliteError, sqliteDialect, threadedSqlite } from './dialect.ts';
+import { fileLock, type Lock, refuseNewer } from './ownership.ts';
+import { problemOf } from './sqlite-problem.ts';
+
+/** How long a standby waits at its start for the owner to make the store. */
+const standbyPatienceMs = 5_000;
+const standbyRetryMs = 100;
+/** How often the owner looks whether its files are still there: nothing may be written for minutes. */
+const lookEveryMs = 1_000;
+/** Pages of 4 KiB given back to the file system after each pruned slice. */
+const shrunkPages = 1_000;
+
+/**
+ * Rejects with `StoreProblem` if there is no usable store at `file`. If the lock is free this process has it from now
+ * on; else it stands by: it can read, and `ownership.acquire` waits.
+ */
+export async function openSqlite(options: StoreOptions): Promise<Store> {
+  const { file, clock, readOnly = false, threaded = true } = options;
+  const watching = watch((error) => problemOf(error, file), clock, options.onTrace);
+  return watching.run('open', async () => {
+    if (!readOnly) prepareDirectory(file);
+    let lock: Lock | undefined;
+    const sqlite = threaded ? threadedSqlite((error) => lock?.lose(problemOf(error, file))) : inlineSqlite(clock.yield);
+    const db: Database = new Kysely<Tables>({ dialect: sqliteDialect(sqlite) });
+    try {
+      lock = fileLock({ sqlite, db, file, clock, watch: watching });
+      const key = await enter(sqlite, db, lock, options);
+      return storeOf({ options, watching, sqlite, db, lock, key });
+    } catch (error) {
+      await sqlite.close();
+      throw error;
+    }
+  });
+}
+
+function prepareDirectory(file: string): void {
+  const directory = dirname(file);
+  makeDirectory(directory);
+  opendirSync(directory).closeSync();
+  // The database, its log and the lock are all made here.
+  accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+}
+
+/**
+ * One by one: Node's own `recursive` goes round for ever where the system says that nothing of that name can be (in
+ * /proc, or below an automount).
+ */
+function makeDirectory(directory: string): void {
+  if (existsSync(directory)) return;
+  makeDirectory(dirname(directory));
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    // Another process was quicker; or it is a link to nowhere, which opening it tells.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+}
+
+/** As owner if the lock is free, else as a reader. Returns the fingerprint key. */
+async function enter(
+  sqlite: Sqlite,
+  db: Database,
+  lock: Lock,
+  { file, clock, readOnly = false }: StoreOptions,
+): Promise<Uint8Array> {
+  const giveUpAt = clock.monotonic() + standbyPatienceMs;
+  for (;;) {
+    try {
+      if (readOnly || (await lock.tryNow()) === undefined) {
+        await sqlite.ask('open', file, readOnly ? 'read-only' : 'existing');
+      }
+      const version = await readVersion(db);
+      refuseNewer(version, file);
+      const key = version > 0 ? await readMeta(db, 'fingerprint-key') : undefined;
+      if (key !== undefined) {
+        await refuseUnfinished(db, file);
+        return Buffer.from(key, 'hex');
+      }
+    } catch (error) {
+      // The owner is about to make it.
+      if (!(error instanceof SqliteError && error.fault === 'missing') || readOnly) throw error;
+    }
+    if (readOnly || clock.monotonic() >= giveUpAt) {
+      throw new StoreProblem(`${file} has not been set up by the process that owns it: look at that one, or try again`);
+    }
+    await clock.sleep(standbyRetryMs);
+  }
+}
+
+interface Parts {
+  readonly options: StoreOptions;
+  readonly watching: Watch;
+  readonly sqlite: Sqlite;
+  readonly db: Database;
+  readonly lock: Lock;
+  readonly key: Uint8Array;
+}
+
+function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
+  const { file, clock, onTrace, readOnly = false, maxEvents = maxEventsKept } = options;
+  const { run } = watching;
+  const ledger = ledgerStore({ db, name: file, editor: `sqlite3 ${file}` }, clock);
+  let closed = readOnly || options.threaded === false;
+  const lookAgain = () =>
+    clock.after(lookEveryMs, async () => {
+      if (closed) return;
+      // Told by the trace.
+      if (lock.remainingMs('') > 0)
+        await run('lock', () => loseIfMoved(lock, file, sqlite.ask('look'))).catch(() => undefined);
+      takeBackLook = lookAgain();
+    });
+  let takeBackLook = closed ? () => {} : lookAgain();
+  const past = history(db, (error) =>
+    onTrace({ operation: 'events', durationMs: 0, error, up: watching.failingSince() === undefined }),
+  );
+  return {
+    kind: 'sqlite',
+    shared: undefined,
+    ledgerStore: {
+      load: (account, budgetSince) => run('load', () => ledger.load(account, budgetSince)),
+      save: (account, changes) => run('save', () => loseIfMoved(lock, file, ledger.save(account, changes))),
+    },
+    history: {
+      events: (query) => run('events', () => past.events(query)),
+      settledUpTo: () => run('events', past.settledUpTo),
+    },
+    ownership: {
+      acquire: async (account, signal) => {
+        if (readOnly) throw new StoreProblem(`${file} was opened only to read`);
+        return lock.acquire(account, signal);
+      },
+      remainingMs: lock.remainingMs,
+    },
+    fingerprintKey: () => key,
+    prune: async (now) => {
+      if (lock.remainingMs('') === 0) return 0;
+      const shrink = () => db.connection().execute(() => sqlite.ask('shrink', shrunkPages));
+      return run('prune', () => pruneEvents(db, now, maxEvents, shrink));
+    },
+    up: () => watching.failingSince() === undefined,
+    failingSince: watching.failingSince,
+    close: async () => {
+      closed = true;
+      takeBackLook();
+      lock.lose(new StoreProblem(`${file} was closed`));
+      // After whatever is being saved now.
+      await db.connection().execute(() => sqlite.close());
+    },
+  };
+}
+
+/** A file that is no longer under its name is nobody's memory: whoever saves to it has lost ownership. */
+async function loseIfMoved(lock: Lock, file: string, saving: Promise<unknown>): Promise<void> {
+  try {
+    await saving;
+  } catch (error) {
+    if (error instanceof SqliteError && (error.fault === 'moved' || error.fault === 'lock-moved'))
+      lock.lose(problemOf(error, file));
+    throw error;
+  }
+}
