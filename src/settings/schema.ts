@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { maxFailuresKept } from '../domain/memory/ledger.ts';
-import { builtInPolicy } from './built-in.ts';
+import { builtInPolicy, type WrittenKey } from '../domain/words/policy.ts';
 import {
   duration,
   filled,
@@ -99,14 +99,18 @@ const policyShape = {
   confirm: key(whole(1, 100), 'Complete polls that must agree before the first restart.', written.confirm),
   backoff: key(
     z.strictObject({
-      initial: key(duration('100ms', '24h'), 'Wait before the second restart; the first is at once.', backoff.initial),
+      initial: key(
+        duration('100ms', '24h'),
+        'Wait before the second restart; the first is at once.',
+        backoff.initialMs,
+      ),
       factor: key(number(1, 100), 'Each further wait is this many times the last.', backoff.factor),
-      max: key(duration('100ms', '24h'), 'The longest wait.', backoff.max),
-      jitter: key(percent(), 'Up to this many percent are added to each wait.', backoff.jitter),
+      max: key(duration('100ms', '24h'), 'The longest wait.', backoff.maxMs),
+      jitter: key(percent(), 'Up to this many percent are added to each wait.', backoff.jitterPercent),
       resetAfter: key(
         duration('1s', '7d'),
         'After this long active, earlier attempts are forgotten.',
-        backoff.resetAfter,
+        backoff.resetAfterMs,
       ),
     }),
     'How long to wait between restarts of one task.',
@@ -114,11 +118,11 @@ const policyShape = {
   attempts: key(whole(1, maxFailuresKept), 'Failed attempts in a row before quarantine.', written.attempts),
   quarantine: key(
     z.strictObject({
-      retryEvery: key(duration('1s', '24h'), 'How often a quarantined task is tried.', quarantine.retryEvery),
+      retryEvery: key(duration('1s', '24h'), 'How often a quarantined task is tried.', quarantine.retryEveryMs),
       abandonAfter: key(
         duration('1s', '30d'),
         'After this long in quarantine, a task is left alone until a person releases it.',
-        quarantine.abandonAfter,
+        quarantine.abandonAfterMs,
       ),
     }),
     'What becomes of a task that does not come up.',
@@ -128,7 +132,7 @@ const policyShape = {
       z.strictObject({
         restarts: key(whole(1, 100_000), 'Failed attempts of the group that are normal …', budget.restarts),
         perTask: key(whole(0, 10_000), '… or this many for each due task, if that is more …', budget.perTask),
-        per: key(duration('1s', '24h'), '… in any stretch of this length.', budget.per),
+        per: key(duration('1s', '24h'), '… in any stretch of this length.', budget.perMs),
       }),
     ),
     'More failed attempts than this count as a storm; false: no budget.',
@@ -140,18 +144,18 @@ const policyShape = {
   verifyWithin: key(
     duration('100ms', '1h'),
     'How long a restarted task may take to be seen running.',
-    written.verifyWithin,
+    written.verifyWithinMs,
   ),
   startLead: key(
     duration('0s', '24h'),
     'A stopped task is not touched until its StartTime minus this.',
-    written.startLead,
+    written.startLeadMs,
   ),
-  endGuard: key(duration('0s', '24h'), 'A task this close to its EndTime is not restarted.', written.endGuard),
+  endGuard: key(duration('0s', '24h'), 'A task this close to its EndTime is not restarted.', written.endGuardMs),
   endWarning: key(
     orFalse(
       z.strictObject({
-        before: key(duration('1m', '30d'), 'So long before its EndTime.', endWarning.before),
+        before: key(duration('1m', '30d'), 'So long before its EndTime.', endWarning.beforeMs),
         unlessSuccessor: key(flag(), 'Not if a later task has the same destination.', endWarning.unlessSuccessor),
       }),
     ),
@@ -162,7 +166,7 @@ const policyShape = {
     'When the tasks should run; empty: always.',
     written.hours,
   ),
-};
+} satisfies Record<WrittenKey<keyof typeof builtInPolicy>, z.ZodType>;
 
 export const policySchema = z.strictObject(policyShape);
 

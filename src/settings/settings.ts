@@ -5,17 +5,16 @@
 import { timeOf } from '../domain/memory/holds.ts';
 import type { RateLimit } from '../domain/ports/gate-port.ts';
 import type { Schedule } from '../domain/ports/time-port.ts';
-import { durationMs } from '../domain/words/duration.ts';
 import {
   anyMatches,
+  builtInPolicy,
   type Maintenance,
   type Match,
   type Policies,
   type Policy,
   type StormLimits,
 } from '../domain/words/policy.ts';
-import { builtInPolicy, policyDurations } from './built-in.ts';
-import { type Origins, originsOf } from './origins.ts';
+import { inForce, type Origins, originsOf } from './layers.ts';
 import { wallSchedule } from './schedule.ts';
 import type { Written, WrittenAccount, WrittenGroup, WrittenPolicy } from './schema.ts';
 import { week } from './values.ts';
@@ -93,15 +92,6 @@ interface MaintenanceSettings extends Omit<Maintenance, 'when'> {
   readonly timezone: string;
 }
 
-/** Every key has a value here: one without does not compile. It is as the schema would read it, which the daemon does without: with YAML and the rules it takes 6 MiB. */
-const builtIn = inMs(builtInPolicy satisfies Readonly<Record<keyof WrittenPolicy, unknown>>) as Whole<WrittenPolicy>;
-
-function inMs(value: unknown): unknown {
-  if (typeof value === 'string') return durationMs(value) ?? value;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, inMs(inner)]));
-}
-
 /** What was written, checked by schema and rules, to what is meant. */
 export function resolve(written: Written): Settings {
   const { log, metrics, server, store, accounts, groups, defaults, maintenance } = written;
@@ -118,7 +108,10 @@ export function resolve(written: Written): Settings {
     accounts: accounts.map(resolveAccount),
     groups: groups.map((group) => resolveGroup(group, defaults)),
     policyOrigins: Object.fromEntries(
-      groups.map((group) => [group.name, originsOf(resolveGroup(group, defaults), group, defaults)]),
+      groups.map((group) => [
+        group.name,
+        originsOf([defaults, { ...group, match: matchOf(group) }], { match: everyTask, ...builtInPolicy }),
+      ]),
     ),
     maintenance: maintenance.map(({ for: forMs, match, ...entry }, index) => ({
       ...entry,
@@ -172,7 +165,7 @@ function resolveAccount(written: WrittenAccount): AccountSettings {
     requestTimeoutMs: written.requestTimeout,
     rateLimit: resolveRateLimit(written),
     restartAction: written.restartAction,
-    storm: over(builtIn.storm, written.storm),
+    storm: written.storm !== false && { ...builtInPolicy.storm, ...written.storm },
     hookToken: secret(written.hookToken, written.hookTokenFile),
   };
 }
@@ -195,26 +188,11 @@ function secret(value: string | undefined, path: string | undefined): Secret | u
 
 type Policied = Omit<Policy, 'name' | 'match'>;
 
-/** The policy in force where `group` lies over `defaults` and both over what is built in, key by key. */
+/** The policy in force where `group` lies over `defaults` and both over what is built in. */
 export function resolvePolicy(group: WrittenPolicy, defaults: WrittenPolicy = {}): Policied {
-  const { hours, ...asWritten } = { ...builtIn, ...defaults, ...group };
-  const backoff = { ...builtIn.backoff, ...defaults.backoff, ...group.backoff };
-  const quarantine = { ...builtIn.quarantine, ...defaults.quarantine, ...group.quarantine };
-  const endWarning = over(over(builtIn.endWarning, defaults.endWarning), group.endWarning, builtIn.endWarning);
-  const budget = over(over(builtIn.budget, defaults.budget), group.budget, builtIn.budget);
+  const { hours = [] } = { ...defaults, ...group };
   return {
-    ...durationsInMs(asWritten),
-    backoff: {
-      initialMs: must(backoff.initial),
-      factor: must(backoff.factor),
-      maxMs: must(backoff.max),
-      jitterPercent: must(backoff.jitter),
-      resetAfterMs: must(backoff.resetAfter),
-    },
-    quarantine: { retryEveryMs: must(quarantine.retryEvery), abandonAfterMs: must(quarantine.abandonAfter) },
-    budget: budget && { restarts: budget.restarts, perTask: budget.perTask, perMs: budget.per },
-    storm: over(over(builtIn.storm, defaults.storm), group.storm, builtIn.storm),
-    endWarning: endWarning && { beforeMs: endWarning.before, unlessSuccessor: endWarning.unlessSuccessor },
+    ...(inForce([defaults, group], builtInPolicy) as Policied),
     hours: hours.map((entry) => ({
       days: [...new Set((entry.days ?? [week]).flat())],
       fromMinute: entry.from ?? 0,
@@ -224,39 +202,24 @@ export function resolvePolicy(group: WrittenPolicy, defaults: WrittenPolicy = {}
   };
 }
 
-type DurationKey = (typeof policyDurations)[number];
-type DurationsInMs<T> = { readonly [K in keyof T as K extends DurationKey ? `${K}Ms` : K]: T[K] };
+/** Without `match`, the name says whose tasks they are. */
+const matchOf = ({ name, match }: WrittenGroup) => match ?? { cloudGroup: [name] };
 
-function durationsInMs<T extends object>(policy: T): DurationsInMs<T> {
-  const isDuration = (key: string) => policyDurations.some((duration) => duration === key);
-  const named = Object.entries(policy).map(([key, value]) => [isDuration(key) ? `${key}Ms` : key, value]);
-  return Object.fromEntries(named) as DurationsInMs<T>;
-}
-
-type Whole<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
-
-/** `upper` over `lower`, key by key; `false` turns it off, a mapping turns it on again over `base`. */
-function over<T extends object>(
-  lower: T | false | undefined,
-  upper: T | false | undefined,
-  base: T | false | undefined = lower,
-): Whole<T> | false {
-  if (upper === undefined) return lower ? (lower as Whole<T>) : false;
-  return upper && ({ ...base, ...lower, ...upper } as Whole<T>);
-}
-
-function resolveGroup(written: WrittenGroup, defaults: WrittenPolicy | undefined): Policy {
-  const { name, match, ...policy } = written;
-  return { name, match: resolveMatch(match ?? { cloudGroup: [name] }), ...resolvePolicy(policy, defaults) };
-}
-
-const resolveMatch = ({ account, cloudGroup, title, type, exclude }: NonNullable<WrittenGroup['match']>): Match => ({
-  account: account ?? ['*'],
-  cloudGroup: cloudGroup ?? ['*'],
-  title: title ?? ['*'],
-  type: type ?? ['live', 'vod'],
-  exclude: { title: exclude?.title ?? [], taskId: exclude?.taskId ?? [] },
+const resolveGroup = (written: WrittenGroup, defaults: WrittenPolicy | undefined): Policy => ({
+  name: written.name,
+  match: resolveMatch(matchOf(written)),
+  ...resolvePolicy(written, defaults),
 });
+
+const everyTask = {
+  account: ['*'],
+  cloudGroup: ['*'],
+  title: ['*'],
+  type: ['live', 'vod'],
+  exclude: { title: [], taskId: [] },
+} as const satisfies Match;
+
+const resolveMatch = (match: ReturnType<typeof matchOf>): Match => inForce([match], everyTask) as Match;
 
 function must<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('a key without a built-in value was asked for after the check');

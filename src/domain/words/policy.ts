@@ -30,8 +30,33 @@ export interface Policy {
   readonly hours: readonly Hours[];
 }
 
+/** As the file has it: times with their unit. */
+type AsWritten<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { readonly [K in keyof T]: K extends `${string}Ms` ? `${number}${'s' | 'm' | 'h'}` : AsWritten<T[K]> }
+    : T;
+
+/** What a group has of which nothing else is said. */
+export const builtInPolicy = {
+  mode: 'heal',
+  firstSight: 'restart',
+  confirm: 1,
+  backoff: { initialMs: '15s', factor: 2, maxMs: '5m', jitterPercent: 25, resetAfterMs: '10m' },
+  attempts: 8,
+  quarantine: { retryEveryMs: '10m', abandonAfterMs: '72h' },
+  budget: { restarts: 20, perTask: 12, perMs: '1h' },
+  storm: { percent: 40, atLeast: 5 },
+  verifyWithinMs: '60s',
+  startLeadMs: '60s',
+  endGuardMs: '60s',
+  endWarning: { beforeMs: '6h', unlessSuccessor: true },
+  hours: [],
+} as const satisfies AsWritten<Omit<Policy, 'name' | 'match'>>;
+
 /** A key of it as the file has it: without the unit that the program has behind the name. */
-export const writtenKey = (key: string): string => key.replace(/(?:Ms|Percent)$/, '');
+export type WrittenKey<K> = K extends `${infer Name}${'Ms' | 'Percent'}` ? Name : K;
+export const writtenKey = <K extends string>(key: K) => key.replace(/(?:Ms|Percent)$/, '') as WrittenKey<K>;
 
 /** At most max(restarts, perTask × due tasks) failed attempts in any `perMs`. */
 export interface Budget {
