@@ -10,7 +10,6 @@ test.each([
   ['standard output', 'version > /dev/full', 1, full],
   ['both', 'version > /dev/full 2> /dev/full', 1, ''],
   ['standard error', 'check --config nowhere.yaml 2> /dev/full', 78, ''],
-  ['help', '--help > /dev/full', 1, full],
 ])('%s: %s', { timeout: 60_000 }, (_what, words, code, said) => {
   const line = `exec ${process.execPath} ${main} ${words}`;
   const { status, stderr } = spawnSync('bash', ['-c', line], { encoding: 'utf8', timeout: 20_000 });

@@ -44,10 +44,9 @@ describe.concurrent('the command line', () => {
       'ill-0001': 'restart',
       'other-0001': 'unmanaged',
     });
-    expect((await inItsProcess('plan')).stdout).toMatch(/ill-0001\t.*RESTART/);
     expect(cloud.restarts()).toEqual([]);
     expect(readdirSync(path)).toEqual(['relaykeeper.yaml']);
-    const early = await inItsProcess('status');
+    const early = await run('status');
     expect([early.code, early.stderr]).toEqual([6, expect.stringContaining('there is no such socket')]);
 
     const daemon = await stage.start({ folder: path, env });
