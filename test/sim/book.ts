@@ -5,15 +5,17 @@
  *
  * Times are milliseconds of the world since the story's begin.
  */
+import type { Event } from '../../src/domain/words/events.ts';
+import type { Policy } from '../../src/domain/words/policy.ts';
+import type { TaskItem } from '../../src/domain/words/task.ts';
 import type { Process } from './process.ts';
-import type { OfAttempt, Policy, TaskItem } from './seam.ts';
 
 const never = Number.NEGATIVE_INFINITY;
 
-export interface Call extends OfAttempt {
+type Intent = Extract<Event, { type: 'restart-intended' }>;
+
+export interface Call extends Pick<Intent, 'attemptId' | 'trigger' | 'group' | 'by'> {
   readonly of: Process;
-  /** The operator who asked for it. */
-  readonly by: string | undefined;
   readonly intendedAt: number;
   /** `lastAt` of its task before it. */
   readonly lastAt: number;
@@ -31,16 +33,12 @@ export class TaskBook {
   givenBackAt = never;
   /** The next automatic attempt has to be so far from this one: nothing has forgotten it. */
   lastAt = never;
-  /** As the newest complete list that has it shows it. */
-  item: TaskItem | undefined;
   /** Newest sights, by when they were asked for. */
   seenAt = never;
   downAt = never;
   upAt = never;
   /** No list or look has shown it otherwise. */
   alwaysStopped = true;
-  /** The process told that it has a record of it. */
-  found = false;
   abandoned = false;
   /** An attempt of it was told as failed, and so many lists have shown it stopped since. */
   failedAt = never;
@@ -63,8 +61,29 @@ export class TaskBook {
     if (status === 'stopped') this.downAt = Math.max(this.downAt, seenAt);
     else this.alwaysStopped = false;
     if (status === 'active' || status === 'not-started') this.upAt = Math.max(this.upAt, seenAt);
-    if (complete) this.item = item;
     if (complete && status === 'stopped') this.listsSinceFailure++;
+  }
+
+  failed(now: number): void {
+    this.failedAt = now;
+    this.listsSinceFailure = 0;
+  }
+
+  released(): void {
+    this.abandoned = false;
+    this.lastAt = never;
+  }
+
+  gaveBack(attemptId: string, now: number): void {
+    this.counted.delete(attemptId);
+    this.lastAt = never;
+    this.givenBackAt = now;
+  }
+
+  /** The other group's policy judges its failures anew, and its wait begins anew. */
+  moved(): void {
+    this.failedAt = never;
+    this.lastAt = never;
   }
 
   /** Nothing is sent of it; `surely`: whatever died with a process. */
@@ -78,6 +97,8 @@ export class Book {
   readonly asked = { restarts: new Map<string, boolean>(), holdsOff: new Set<string>() };
   list: { readonly items: ReadonlyMap<string, TaskItem>; readonly at: number } | undefined;
   longestPollMs = 0;
+  /** Tasks of which a process has told that it has a record. */
+  readonly found = new Set<string>();
   /** Scopes in a storm; the account's is undefined. */
   readonly storms = new Set<string | undefined>();
   /** The restart circuit is open; `person`: until somebody acts, so that it is probed seldom. */

@@ -5,6 +5,8 @@
  *
  * It is judged here too: whose writes it takes, and when an account changes hands.
  */
+
+import type { OperatorOutcome } from '../../src/domain/ports/store-port.ts';
 import { between, draw, type Random, type Span } from '../../src/simulator/random.ts';
 import {
   claim,
@@ -21,7 +23,6 @@ import { begin } from '../domain/story.ts';
 import { Disk, fairDisk } from './disk.ts';
 import type { Life } from './life.ts';
 import type { Home } from './process.ts';
-import type { OperatorOutcome } from './seam.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 /** What the driver waits for an answer (leases have a connection of their own), and the server for the next statement. */
@@ -40,8 +41,12 @@ interface Request extends Omit<Taken, 'was' | 'ageMs'> {
   answer: OperatorOutcome | undefined;
 }
 
-export interface DatabaseJudge {
-  must(condition: boolean, what: () => string): void;
+interface DatabaseOptions {
+  readonly disk: Disk;
+  readonly clock: VirtualClock;
+  readonly random: Random;
+  /** Told what must be so. */
+  readonly must: (isSo: boolean, what: () => string) => void;
 }
 
 export class Database implements Home {
@@ -52,7 +57,7 @@ export class Database implements Home {
   readonly heavy = new Map<string, { readonly aRowMs: number } | 'locked'>();
   readonly #clock: VirtualClock;
   readonly #random: Random;
-  readonly #judge: DatabaseJudge;
+  readonly #must: DatabaseOptions['must'];
   /** Right or wrong, it is the clock by which leases run out. */
   readonly #offsetMs: number;
   readonly #ppm: number;
@@ -68,17 +73,11 @@ export class Database implements Home {
   #downUntil = 0;
   #ids = 0;
 
-  constructor(options: {
-    readonly disk: Disk;
-    readonly clock: VirtualClock;
-    readonly random: Random;
-    readonly judge: DatabaseJudge;
-  }) {
-    const { disk, clock, random, judge } = options;
+  constructor({ disk, clock, random, must }: DatabaseOptions) {
     this.disk = disk;
     this.#clock = clock;
     this.#random = random;
-    this.#judge = judge;
+    this.#must = must;
     this.#offsetMs = between(random, [-90_000, 90_000]);
     this.#ppm = between(random, [-300, 300]);
   }
@@ -302,7 +301,7 @@ export class Database implements Home {
     for (const change of asRead) {
       const { account } = change;
       const [before, after] = [this.#leaseOf(account), become(change)];
-      this.#judge.must(
+      this.#must(
         after.epoch === before.epoch || claim(before, this.now(), after.holder) !== undefined,
         () => `${after.holder} takes ${account} while the lease of ${before.holder} runs`,
       );
@@ -332,7 +331,7 @@ export class Database implements Home {
     this.#committed.add(id);
     for (const { account, epoch, changes } of parts) {
       const lease = this.#leaseOf(account);
-      this.#judge.must(
+      this.#must(
         lease.epoch === epoch,
         () => `an owner of epoch ${epoch} writes, and ${lease.holder} has the account in epoch ${lease.epoch}`,
       );

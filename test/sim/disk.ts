@@ -3,17 +3,13 @@
  * lying. A save is whole or absent, also when the process dies in the middle of it.
  */
 
+import type { StoredLedger } from '../../src/domain/memory/ledger.ts';
+import { mapTimes, notAfter } from '../../src/domain/memory/times.ts';
+import type { LedgerChanges, LedgerStore } from '../../src/domain/ports/store-port.ts';
+import type { Clock } from '../../src/domain/ports/time-port.ts';
+import type { Hold } from '../../src/domain/words/events.ts';
 import { between, draw, type Random, type Span } from '../../src/simulator/random.ts';
 import type { Process } from './process.ts';
-import {
-  type Clock,
-  type Hold,
-  type LedgerChanges,
-  type LedgerStore,
-  mapTimes,
-  notAfter,
-  type StoredLedger,
-} from './seam.ts';
 import { MemoryStore } from './stage.ts';
 
 export interface DiskWeather {

@@ -2,8 +2,11 @@
  * What must be true when the weather is over and all has healed: curable tasks run, outages are over, and what was
  * told, what is on disk and what the metrics show agree. A crash at the very end loses nothing.
  */
+import { groupViews } from '../../src/domain/views/views.ts';
+import type { Event } from '../../src/domain/words/events.ts';
+import type { Keeper } from '../../src/keeper/keeper.ts';
 import type { History } from './history.ts';
-import { type Event, expectedTotals, shownNumbers, toldBy } from './seam.ts';
+import { managedBy } from './laws.ts';
 
 const minute = 60_000;
 /** Ten minutes of a process that is down, five of an open list circuit, and some of its neighbour's lease. */
@@ -13,8 +16,7 @@ const longestHealingMs = 12 * 60 * minute;
 
 export async function healAndCheck(history: History): Promise<void> {
   const { clock, judge } = history;
-  const gapMs = history.configuration.pollEveryMs;
-  const { policies } = history.configuration;
+  const { pollEveryMs: gapMs, policies } = history.configuration;
   const now = () => clock.monotonic();
   const fairSince = now();
   const within = async (ms: number, done: () => boolean): Promise<boolean> => {
@@ -30,7 +32,10 @@ export async function healAndCheck(history: History): Promise<void> {
   // Those that came up last have to hold before their outages are over.
   const longestVerifyMs = Math.max(...policies.groups.map(({ verifyWithinMs }) => verifyWithinMs));
   const open = () =>
-    openOutages(history.disk.memory.events).filter((taskId) => history.isManaged(taskId) && history.isActive(taskId));
+    [...openOutages(history.disk.memory.events, () => {})].filter((taskId) => {
+      const item = history.shown(taskId);
+      return item?.status === 'active' && managedBy(policies, item) !== undefined;
+    });
   const known = open();
   const left = () => open().filter((taskId) => known.includes(taskId));
   if (!(await within(2 * longestVerifyMs + 6 * gapMs + minute, () => left().length === 0)))
@@ -44,66 +49,97 @@ export async function healAndCheck(history: History): Promise<void> {
 }
 
 /** What was told, what is on disk and what the metrics show agree. */
-export async function checkBooks(history: History): Promise<void> {
-  const { judge, disk, owner } = history;
+export async function checkBooks({ judge, disk, owner }: History): Promise<void> {
   if (judge.violation || !owner) return;
   const { keptUp, counted } = shownNumbers(owner.keeper);
   judge.must(keptUp === counted, () => `the numbers of the groups are not those of their tasks: ${keptUp} ${counted}`);
 
   const kept = owner.told;
-  const newest = disk.memory.events.slice(-kept.length);
-  const same =
-    newest.length === kept.length &&
-    kept.every((event, index) => JSON.stringify(event) === JSON.stringify(newest[index]));
-  judge.must(kept.length === 0 || same, () => `${kept.length} events were told, and the disk does not end with them`);
-  everythingHasItsPlace(disk.memory.events, (what) => judge.fail(what));
+  const newest = kept.length === 0 ? [] : disk.memory.events.slice(-kept.length);
+  const same = JSON.stringify(kept) === JSON.stringify(newest);
+  judge.must(same, () => `${kept.length} events were told, and the disk does not end with them`);
+  openOutages(disk.memory.events, (what) => judge.fail(what));
 
   if (owner.reloaded || owner.gains !== 1) return;
-  for (const [name, times] of Object.entries(expectedTotals(owner.told, owner.configuration.policies))) {
-    const total = await owner.counters.total(name);
+  const scrape = (await owner.metrics.render([])).split('\n');
+  const groups = new Set(owner.configuration.policies.groups.map(({ name }) => name));
+  const ofGroups = owner.told.filter((event) => 'group' in event && groups.has(event.group ?? ''));
+  for (const [name, counts] of Object.entries(counters)) {
+    const series = scrape.filter((line) => line.startsWith(`relaykeeper_${name}{`));
+    const total = series.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+    const times = ofGroups.filter(counts).length;
     judge.must(total === times, () => `${name} is ${total}, and ${times} such events were told`);
   }
 }
 
-/** On disk, outages open and end in turn, an attempt fails once, and a task is given up once until it is let go. */
-function everythingHasItsPlace(events: readonly Event[], fail: (what: string) => void): void {
+/** Which events each of these counters counts, of groups that the policies have. */
+const counters: Readonly<Record<string, (event: Event) => boolean>> = {
+  restarts_total: (event) => event.type === 'restart-answered' && event.answer.kind !== 'not-sent',
+  restart_failures_total: ({ type }) => type === 'restart-failed',
+  shadow_restarts_total: ({ type }) => type === 'restart-shadowed',
+  outages_total: ({ type }) => type === 'outage-opened',
+  outage_endings_total: ({ type }) => type === 'outage-ended',
+  restarts_withheld_total: ({ type }) => type === 'restart-withheld',
+};
+
+/** The numbers that a scrape is given, which are kept up with every fact: once as they are, once counted anew. */
+function shownNumbers(keeper: Keeper): { readonly keptUp: string; readonly counted: string } {
+  const situation = keeper.situation();
+  const { ledger } = situation;
+  const stopped = [...ledger.tasks.values()]
+    .filter(({ outage, item, group }) => outage || (item.status === 'stopped' && group !== undefined))
+    .map(({ taskId }) => taskId);
+  const anew = { ...situation, ledger: { ...ledger, tallies: undefined, stopped: new Set(stopped) } };
+  const sorted = (_key: string, value: unknown) =>
+    value && typeof value === 'object' && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort())
+      : value;
+  const shown = (of: typeof situation) => {
+    const { down, ...numbers } = groupViews(of);
+    return JSON.stringify([numbers, down.map(({ taskId }) => taskId).sort(), [...of.ledger.stopped].sort()], sorted);
+  };
+  return { keptUp: shown(situation), counted: shown(anew) };
+}
+
+/**
+ * Tasks of which an outage is open on disk. Told to `fail`: there outages open and end in turn, an attempt fails once,
+ * and a task is given up once until it is let go.
+ */
+function openOutages(events: readonly Event[], fail: (what: string) => void): Iterable<string> {
   const open = new Map<string, string>();
   const failed = new Set<string>();
   const abandoned = new Set<string>();
   for (const event of events) {
-    const told = toldBy(event);
-    if (!told || !('taskId' in told)) continue;
-    const { taskId, kind } = told;
-    if (kind === 'opened') {
-      if (open.has(taskId)) fail(`two outages of ${taskId} are open at once`);
-      open.set(taskId, told.outageId);
-    }
-    if (kind === 'ended') {
-      if (open.get(taskId) !== told.outageId) fail(`an outage of ${taskId} ended that was not open`);
-      open.delete(taskId);
-    }
-    if (kind === 'abandoned') {
-      if (abandoned.has(taskId)) fail(`${taskId} was abandoned twice`);
-      abandoned.add(taskId);
-    }
-    if (kind === 'ended' || kind === 'released' || kind === 'intended') abandoned.delete(taskId);
-    // After the clock was set back an attempt can have a name again, hours later.
-    if (kind === 'intended') failed.delete(told.attemptId);
-    if (kind === 'failed') {
-      if (failed.has(told.attemptId)) fail(`attempt ${told.attemptId} failed twice`);
-      failed.add(told.attemptId);
+    switch (event.type) {
+      case 'outage-opened':
+        if (open.has(event.taskId)) fail(`two outages of ${event.taskId} are open at once`);
+        open.set(event.taskId, event.outageId);
+        break;
+      case 'outage-ended':
+        if (open.get(event.taskId) !== event.outageId) fail(`an outage of ${event.taskId} ended that was not open`);
+        open.delete(event.taskId);
+        abandoned.delete(event.taskId);
+        break;
+      case 'task-abandoned':
+        if (abandoned.has(event.taskId)) fail(`${event.taskId} was abandoned twice`);
+        abandoned.add(event.taskId);
+        break;
+      case 'task-released':
+        abandoned.delete(event.taskId);
+        break;
+      case 'restart-intended':
+        abandoned.delete(event.taskId);
+        // After the clock was set back an attempt can have a name again, hours later.
+        failed.delete(event.attemptId);
+        break;
+      case 'restart-failed':
+        if (failed.has(event.attemptId)) fail(`attempt ${event.attemptId} failed twice`);
+        failed.add(event.attemptId);
+        break;
+      default:
     }
   }
-}
-
-function openOutages(events: readonly Event[]): readonly string[] {
-  const open = new Set<string>();
-  for (const event of events) {
-    const told = toldBy(event);
-    if (told?.kind === 'opened') open.add(told.taskId);
-    if (told?.kind === 'ended') open.delete(told.taskId);
-  }
-  return [...open];
+  return open.keys();
 }
 
 /** A process that is killed now leaves a successor who finds nothing new: all that was known is on disk. */
@@ -115,10 +151,8 @@ async function crash(history: History, gapMs: number): Promise<void> {
   if (judge.violation) return;
   const { owner } = history;
   if (!owner || owner === died) return judge.fail('nobody took over after a crash in fair weather');
-  everythingHasItsPlace(history.disk.memory.events, (what) => judge.fail(what));
-  for (const event of owner.told) {
-    const told = toldBy(event);
-    const news = told && ['found', 'moved'].includes(told.kind);
-    if (news) judge.fail(`after a crash in fair weather this is news: ${JSON.stringify(told)}`);
-  }
+  openOutages(history.disk.memory.events, (what) => judge.fail(what));
+  for (const event of owner.told)
+    if (event.type === 'task-found' || event.type === 'task-moved')
+      judge.fail(`after a crash in fair weather this is news: ${event.type} ${event.taskId}`);
 }

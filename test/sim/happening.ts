@@ -1,4 +1,5 @@
 /** A history as data: what can happen to the system, when it does, and to whom. */
+import type { HoldTarget } from '../../src/domain/words/events.ts';
 import type { Fault } from '../../src/simulator/faults.ts';
 import type { TaskPlan } from '../../src/simulator/pretend-task.ts';
 import type { Act, ParameterChange } from '../../src/simulator/world.ts';
@@ -39,11 +40,6 @@ export type Happening =
 interface AtReplica {
   readonly replica?: number;
 }
-
-export type HoldTarget =
-  | { readonly kind: 'task'; readonly taskId: string }
-  | { readonly kind: 'group'; readonly group: string }
-  | { readonly kind: 'account' };
 
 export interface Scheduled {
   /** Milliseconds since the story's begin. */

@@ -4,8 +4,8 @@
  * are a third around them, as agreed, where the text gives no sharper one.
  */
 import { describe, expect, test } from 'vitest';
+import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import { begin, policiesOf } from '../domain/story.ts';
-import type { Policies, Policy } from './seam.ts';
 import { defaultPolicy, Stage, tasks } from './stage.ts';
 
 const hour = 3_600;

@@ -3,6 +3,9 @@
  * heals, and all must end well.
  */
 
+import type { Event } from '../../src/domain/words/events.ts';
+import { Refusal } from '../../src/domain/words/refusal.ts';
+import type { TaskItem } from '../../src/domain/words/task.ts';
 import { between, seeded } from '../../src/simulator/random.ts';
 import {
   addFault,
@@ -11,8 +14,6 @@ import {
   createWorld,
   perform,
   removeFaults,
-  statusNow,
-  taskOf,
   type World,
 } from '../../src/simulator/world.ts';
 import { begin } from '../domain/story.ts';
@@ -21,13 +22,12 @@ import { Disk, fairDisk } from './disk.ts';
 import { checkBooks, healAndCheck } from './ending.ts';
 import type { Happening, Script } from './happening.ts';
 import { Judge, mostDrift } from './judge.ts';
-import { heldBy } from './laws.ts';
+import { heldBy, managedBy, outsideItsTime } from './laws.ts';
 import { LockedFile } from './locked-file.ts';
 import { Machine } from './machine.ts';
 import { Neighbour } from './neighbour.ts';
 import { type Call, type Configuration, type Home, Process } from './process.ts';
-import { managedBy, outsideItsTime } from './reading.ts';
-import { type Hold, lineOf, Refusal, type TaskItem, toldBy } from './seam.ts';
+import { scriptOf } from './script.ts';
 import { accessKey } from './stage.ts';
 import { itemOf } from './thin-cloud.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -38,7 +38,8 @@ export interface HistoryOptions {
   readonly shuffle?: (items: readonly TaskItem[]) => readonly TaskItem[];
 }
 
-export interface Outcome {
+export interface Verdict {
+  readonly seed: number;
   readonly violation: string | undefined;
   readonly hours: number;
   readonly restarts: number;
@@ -60,6 +61,17 @@ const stepNoticedWithinMs = 70_000;
 const afterDiskMs = 10_000;
 const renewedAfterMs = 12_000;
 
+/** Plays one seed. What it throws is a mistake of the simulation's own, and counts as a failure of the seed. */
+export async function playSeed(seed: number, options: HistoryOptions = {}): Promise<Verdict> {
+  const history = new History(scriptOf(seed), options);
+  try {
+    return await history.play();
+  } catch (cause) {
+    const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+    return { ...history.verdict(), violation: `the simulation threw: ${text}` };
+  }
+}
+
 export class History {
   readonly script: Script;
   readonly clock = new VirtualClock(begin);
@@ -77,40 +89,32 @@ export class History {
   #processes: Process[] = [];
   /** The dead ones too. */
   readonly #everStarted: Process[] = [];
-  #named = 0;
   configuration: Configuration;
   #steppedAt = Number.NEGATIVE_INFINITY;
   #unreachableUntil = Number.NEGATIVE_INFINITY;
   #diskBadUntil = Number.NEGATIVE_INFINITY;
+  /** Steps that wait for such a call. */
+  readonly #stepDuring = new Map<Call, number>();
+  #keySees: { readonly sees?: 'nothing' } = {};
 
-  constructor(script: Script, options: HistoryOptions = {}) {
+  constructor(script: Script, options: HistoryOptions) {
     this.script = script;
     this.#options = options;
     this.configuration = script.configuration;
-    const { seed, replicas } = script;
-    this.disk = new Disk(seeded(seed, 'disk'), this.clock);
-    const witness = {
-      now: () => this.clock.monotonic(),
-      disk: this.disk,
-      isOwner: (process: Process) => this.#home.leftMs(process) > 0,
-      leaseLeftMs: (process: Process) => this.#home.leftMs(process),
-      note: (text: () => string) => this.note(text),
-    };
-    this.judge = new Judge(witness, this.configuration, replicas);
+    const { seed, replicas, tasks, parameters } = script;
+    const { clock } = this;
+    this.disk = new Disk(seeded(seed, 'disk'), clock);
     const drifts = seeded(seed, 'drifts');
     const driftPpm = () => (replicas === 1 ? 0 : between(drifts, [-mostDrift * 1e6, mostDrift * 1e6]));
-    this.machines = Array.from({ length: replicas }, () => new Machine(this.clock, driftPpm()));
-    const common = { disk: this.disk, clock: this.clock, judge: this.judge };
-    this.#database = replicas === 1 ? undefined : new Database({ ...common, random: seeded(seed, 'database') });
-    this.#home = this.#database ?? new LockedFile(this.disk, this.clock);
-    this.world = createWorld({
-      seed: script.seed,
-      now: begin,
-      keys: [],
-      tasks: script.tasks,
-      parameters: script.parameters,
-      watch: (arrival) => this.judge.arrived(arrival, arrival.at - begin),
-    });
+    this.machines = Array.from({ length: replicas }, () => new Machine(clock, driftPpm()));
+    const must = (isSo: boolean, what: () => string) => this.judge.must(isSo, what);
+    this.#database =
+      replicas === 1 ? undefined : new Database({ disk: this.disk, clock, random: seeded(seed, 'database'), must });
+    this.#home = this.#database ?? new LockedFile(this.disk, clock);
+    const sight = { clock, home: this.#home, note: (text: () => string) => this.note(text) };
+    this.judge = new Judge(sight, this.configuration, replicas);
+    const watch = (arrival: Parameters<Judge['arrived']>[0]) => this.judge.arrived(arrival, arrival.at - begin);
+    this.world = createWorld({ seed, now: begin, keys: [], tasks, parameters, watch });
   }
 
   note(text: () => string): void {
@@ -129,59 +133,58 @@ export class History {
   // ---- processes -------------------------------------------------------------------------------------------------
 
   #start(machine: Machine): void {
-    const { judge } = this;
-    const name = `p${++this.#named}`;
-    this.world.keys = [...this.world.keys, { ...accessKey, accessKeyId: name, ...this.#keySees }];
+    const { judge, clock, world, configuration } = this;
+    const name = `p${this.#everStarted.length + 1}`;
+    world.keys = [...world.keys, { ...accessKey, accessKeyId: name, ...this.#keySees }];
     const process: Process = new Process({
       name,
-      world: this.world,
-      begin,
-      clock: this.clock,
+      world,
+      clock,
       machine,
       home: this.#home,
-      configuration: this.configuration,
-      unreachable: () => this.clock.monotonic() < this.#unreachableUntil,
+      configuration,
+      unreachable: () => clock.monotonic() < this.#unreachableUntil,
       watcher: {
         told: (one, event) => {
           this.#events++;
           this.#mark(`${event.at} ${event.type} ${'taskId' in event ? event.taskId : ''}`);
           this.note(() => `${one.name} ${lineOf(event)}`);
-          const told = toldBy(event);
           // A lease that ran out soon after a step may have taken along what its owner moved.
-          if (told?.kind === 'owned') this.#blurIfUnsaved();
-          if (told) judge.told(one, told);
+          if (event.type === 'owner-gained') this.#blurIfUnsaved();
+          judge.told(one, event);
         },
         calls: (one, call) => {
           if (call === 'list' && one === this.owner) judge.listBegins();
-          this.#called(call);
+          const ms = this.#stepDuring.get(call);
+          if (this.#stepDuring.delete(call)) clock.after(1, () => this.#step(ms ?? 0));
         },
-        observed: (one, observation, startedAt) => judge.observed(one, observation, startedAt),
-        looked: (one, look, startedAt) => judge.looked(one, look, startedAt),
+        observed: judge.observed.bind(judge),
+        looked: judge.looked.bind(judge),
         sent: (one, taskId) => {
-          this.#sends.push(`${this.clock.monotonic()} ${taskId}`);
-          this.#mark(`${this.clock.monotonic()} sends ${taskId}`);
+          this.#sends.push(`${clock.monotonic()} ${taskId}`);
+          this.#mark(`${clock.monotonic()} sends ${taskId}`);
           judge.sent(one, taskId);
         },
-        answered: (one, taskId, answer) => judge.answered(one, taskId, answer),
+        answered: judge.answered.bind(judge),
       },
-      ...(this.#options.shuffle ? { shuffle: this.#options.shuffle } : {}),
+      shuffle: this.#options.shuffle,
     });
     process.onDeath = () => {
-      this.note(() => `${process.name} DIES`);
+      this.note(() => `${name} DIES`);
       this.#home.left(process);
       judge.left(process);
       this.#blurIfUnsaved();
     };
     this.#processes.push(process);
     this.#everStarted.push(process);
-    this.note(() => `${process.name} starts`);
+    this.note(() => `${name} starts`);
     process.run();
     process.ended.then(
       () => {
         if (process.alive) judge.left(process);
         this.#processes = this.#processes.filter((other) => other !== process);
       },
-      (cause: unknown) => judge.fail(`the keeper of ${process.name} threw: ${String(cause)}`),
+      (cause: unknown) => judge.fail(`the keeper of ${name} threw: ${String(cause)}`),
     );
   }
 
@@ -191,9 +194,7 @@ export class History {
 
   #at(replica: number | undefined): Process | undefined {
     if (replica === undefined) return this.owner;
-    return this.#processes.find(
-      ({ machine, alive, stopping }) => machine === this.machines[replica] && alive && !stopping,
-    );
+    return this.#processes.find((one) => one.machine === this.machines[replica] && one.alive && !one.stopping);
   }
 
   /** Once a second: nobody has the lease, and somebody could take it. */
@@ -208,39 +209,34 @@ export class History {
 
   // ---- what happens ------------------------------------------------------------------------------------------------
 
-  async play(): Promise<Outcome> {
+  async play(): Promise<Verdict> {
     try {
-      return await this.#play();
+      for (const machine of this.machines) this.#start(machine);
+      if (this.#database) this.#mindVacancy(this.#database);
+      const neighbour = Neighbour.of(this.script.seed, this.clock);
+      await this.#playScript();
+      const wrong = neighbour?.wrong();
+      if (wrong) this.judge.fail(wrong);
+      const verdict = this.verdict();
+      await neighbour?.stop();
+      return verdict;
     } finally {
       for (const process of this.#everStarted) process.release();
     }
   }
 
-  async #play(): Promise<Outcome> {
-    for (const machine of this.machines) this.#start(machine);
-    if (this.#database) this.#mindVacancy(this.#database);
-    const neighbour = Neighbour.of(this.script.seed, this.clock);
-    await this.#playScript();
-    const wrong = neighbour?.wrong();
-    if (wrong) this.judge.fail(wrong);
-    const outcome = this.outcome();
-    await neighbour?.stop();
-    return outcome;
-  }
-
   async #playScript(): Promise<void> {
-    for (const { atMs, what } of this.script.schedule) {
+    const { schedule, weatherMs, endless } = this.script;
+    for (const { atMs, what } of schedule) {
       await this.until(atMs);
       if (this.judge.violation) return;
-      this.note(() =>
-        `> ${JSON.stringify(what, (_key, value: unknown) => (value === Infinity ? 'never' : value))}`.slice(0, 400),
-      );
+      this.note(() => `> ${textOf(what)}`.slice(0, 400));
       this.#happen(what);
     }
-    await this.until(this.script.weatherMs);
-    if (this.script.endless) await this.until(this.script.weatherMs + endlessMs);
+    await this.until(weatherMs);
+    if (endless) await this.until(weatherMs + endlessMs);
     if (this.judge.violation) return;
-    if (this.script.endless) await checkBooks(this);
+    if (endless) await checkBooks(this);
     else await this.#heal();
   }
 
@@ -253,8 +249,9 @@ export class History {
     }
   }
 
-  outcome(): Outcome {
+  verdict(): Verdict {
     return {
+      seed: this.script.seed,
       violation: this.judge.violation,
       hours: this.clock.monotonic() / 3_600_000,
       restarts: this.judge.sends,
@@ -268,128 +265,180 @@ export class History {
 
   /** Who ends before it has saved what a step of the clock moved leaves waits that cannot be judged. */
   #blurIfUnsaved(): void {
-    if (this.disk.savedAt < this.#steppedAt + stepNoticedWithinMs) this.judge.blur();
+    if (this.disk.savedAt < this.#steppedAt + stepNoticedWithinMs) this.judge.book.blurredAt = this.clock.monotonic();
   }
-
-  readonly #stepDuring = new Map<Call, number>();
 
   #step(ms: number): void {
     const now = this.clock.monotonic();
+    const { book, liveness } = this.judge;
     this.note(() => `> the clock steps by ${ms} ms`);
     for (const machine of this.machines) machine.step(ms);
     this.#steppedAt = now;
-    this.judge.stepped();
-    this.judge.liveness.excuse(now + stepNoticedWithinMs);
-    if (!this.owner?.owns) this.judge.blur();
-  }
-
-  /** A call has begun: now is the time for a step that waited for it. */
-  #called(call: Call): void {
-    const ms = this.#stepDuring.get(call);
-    if (ms === undefined) return;
-    this.#stepDuring.delete(call);
-    this.clock.after(1, () => this.#step(ms));
+    book.steppedAt = now;
+    liveness.excuse(now + stepNoticedWithinMs);
+    if (!this.owner?.owns) book.blurredAt = now;
   }
 
   #happen(what: Happening): void {
-    const now = this.clock.monotonic();
-    const { world } = this;
-    advance(world, begin + now);
-    switch (what.kind) {
-      case 'world': {
-        const { act } = what;
-        if ('taskId' in act && act.taskId !== undefined && !world.tasks.has(act.taskId)) return;
-        try {
-          if (act.kind === 'create') createTask(world, act.task);
-          else perform(world, act);
-        } catch {
-          // The console refuses what breaks the vendor's rules.
-        }
-        return;
-      }
-      case 'fault':
-        addFault(world, { ...what.fault, from: world.now, until: world.now + this.#lastsMs(what) });
-        return;
-      case 'unreachable':
-        this.#unreachableUntil = now + what.lastsMs;
-        return;
-      case 'key':
-        this.#keysSee(what.sees);
-        return;
-      case 'step':
-        if (what.during) this.#stepDuring.set(what.during, what.ms);
-        else this.#step(what.ms);
-        return;
-      case 'pace':
-        for (const machine of this.machines) machine.slew(what.ppm);
-        return;
-      case 'disk':
-        this.disk.weather = what.weather;
-        this.#diskBadUntil = now + what.lastsMs;
-        this.judge.liveness.excuse(this.#diskBadUntil + afterDiskMs);
-        this.clock.after(what.lastsMs, () => {
-          if (this.clock.monotonic() >= this.#diskBadUntil) this.disk.weather = fairDisk;
-        });
-        return;
-      case 'die':
-        this.#kill(what);
-        return;
-      case 'terminate':
-        this.#terminate(what);
-        return;
-      case 'pause':
-        this.#pause(what);
-        return;
-      case 'cut-off': {
-        const { machine } = this.#at(what.replica) ?? {};
-        if (!machine) return;
-        machine.cutOffUntil = Math.max(machine.cutOffUntil, now + what.lastsMs);
-        this.judge.liveness.excuse(machine.cutOffUntil + renewedAfterMs);
-        return;
-      }
-      case 'database-restart':
-        this.#database?.restart(what.downMs);
-        this.judge.liveness.excuse(now + what.downMs + renewedAfterMs);
-        return;
-      case 'reload':
-        this.#reload(what.configuration);
-        return;
-      case 'bad-reload':
-        return;
-      default:
-        this.#byHand(what);
-    }
+    advance(this.world, begin + this.clock.monotonic());
+    (this.#happens[what.kind] as (what: Happening) => void)(what);
   }
 
-  #lastsMs({ fault: { match }, lastsMs }: Extract<Happening, { kind: 'fault' }>): number {
-    const ofOne = match?.taskId !== undefined || match?.cloudGroup !== undefined;
-    return this.script.endless && ofOne ? Number.POSITIVE_INFINITY : lastsMs;
+  readonly #happens: { readonly [Kind in Happening['kind']]: (what: Extract<Happening, { kind: Kind }>) => void } = {
+    world: ({ act }) => {
+      if ('taskId' in act && act.taskId !== undefined && !this.world.tasks.has(act.taskId)) return;
+      try {
+        if (act.kind === 'create') createTask(this.world, act.task);
+        else perform(this.world, act);
+      } catch {
+        // The console refuses what breaks the vendor's rules.
+      }
+    },
+    fault: ({ fault, lastsMs }) => {
+      const ofOne = fault.match?.taskId !== undefined || fault.match?.cloudGroup !== undefined;
+      const from = this.world.now;
+      addFault(this.world, { ...fault, from, until: this.script.endless && ofOne ? Infinity : from + lastsMs });
+    },
+    unreachable: ({ lastsMs }) => {
+      this.#unreachableUntil = this.clock.monotonic() + lastsMs;
+    },
+    key: ({ sees }) => this.#keysSee(sees),
+    step: ({ ms, during }) => {
+      if (during) this.#stepDuring.set(during, ms);
+      else this.#step(ms);
+    },
+    pace: ({ ppm }) => {
+      for (const machine of this.machines) machine.slew(ppm);
+    },
+    disk: ({ weather, lastsMs }) => {
+      this.disk.weather = weather;
+      this.#diskBadUntil = this.#excuse(lastsMs, afterDiskMs);
+      this.clock.after(lastsMs, () => {
+        if (this.clock.monotonic() >= this.#diskBadUntil) this.disk.weather = fairDisk;
+      });
+    },
+    die: (what) => this.#kill(what),
+    terminate: ({ replica, downMs }) => {
+      const process = this.#at(replica);
+      if (!process) return;
+      this.#blurIfUnsaved();
+      this.note(() => `${process.name} is told to stop`);
+      process.stop();
+      process.ended.then(() => {
+        if (process.alive) this.clock.after(downMs, () => this.#start(process.machine));
+      });
+    },
+    pause: ({ replica, lastsMs }) => {
+      const process = this.#at(replica);
+      if (!process || process.paused) return;
+      this.note(() => `${process.name} is paused`);
+      process.pause();
+      this.#excuse(lastsMs, renewedAfterMs);
+      this.clock.after(lastsMs, () => {
+        this.note(() => `${process.name} goes on`);
+        process.goOn();
+      });
+    },
+    'cut-off': ({ replica, lastsMs }) => {
+      const { machine } = this.#at(replica) ?? {};
+      if (machine) machine.cutOffUntil = Math.max(machine.cutOffUntil, this.#excuse(lastsMs, renewedAfterMs));
+    },
+    'database-restart': ({ downMs }) => {
+      this.#database?.restart(downMs);
+      this.#excuse(downMs, renewedAfterMs);
+    },
+    reload: ({ configuration }) => {
+      this.configuration = configuration;
+      this.judge.reloaded(configuration);
+      for (const process of this.#processes) {
+        if (!process.alive || process.stopping) continue;
+        process.reloaded = true;
+        process.enter(() => {
+          process.gate.configure(configuration);
+          void process.keeper.configure(process.settings(configuration));
+        }, 'answer');
+      }
+    },
+    'bad-reload': () => {},
+    hook: () => this.#reached(undefined)?.keeper.pollSoon(),
+    restart: ({ replica, taskId, force }) =>
+      this.#ask(replica, ({ keeper }) => {
+        this.judge.book.asked.restarts.set(taskId, force);
+        return (by) => keeper.operator.restart(taskId, by, force);
+      }),
+    release: ({ replica, taskId }) =>
+      this.#ask(
+        replica,
+        ({ keeper }) =>
+          (by) =>
+            keeper.operator.release(taskId, by),
+      ),
+    hold: ({ replica, id, target, forMs }) =>
+      this.#ask(replica, ({ keeper, clock }) => {
+        // The API refuses a hold on a group that the configuration does not have.
+        const groups = this.configuration.policies.groups.map(({ name }) => name);
+        if (target.kind === 'group' && !groups.includes(target.group)) return undefined;
+        const now = this.clock.monotonic();
+        const [at, account] = [clock.now(), 'main'];
+        const endsAt = forMs === undefined ? undefined : at + forMs;
+        const hold = { id, account, target, author: 'eve', reason: 'repair', createdAt: at, endsAt };
+        return async () => {
+          await keeper.operator.changeHold({ at, account, type: 'hold-added', hold });
+          const { reloadedAt, asked } = this.judge.book;
+          const isKept = reloadedAt >= now || asked.holdsOff.has(id) || this.disk.memory.holds.has(id);
+          this.judge.must(isKept, () => `hold ${id} was confirmed, and is not on disk`);
+        };
+      }),
+    unhold: ({ replica, id }) =>
+      this.#ask(replica, ({ keeper, clock }) => {
+        const hold = this.disk.memory.holds.get(id);
+        const at = clock.now();
+        if (!hold || (hold.endsAt ?? Infinity) <= at) return undefined;
+        this.judge.book.asked.holdsOff.add(id);
+        return (by) => keeper.operator.changeHold({ at, account: 'main', type: 'hold-removed', hold, by });
+      }),
+  };
+
+  /** For so long, and a while longer, nobody may be able to act. Gives when it is over. */
+  #excuse(lastsMs: number, whileLongerMs: number): number {
+    const until = this.clock.monotonic() + lastsMs;
+    this.judge.liveness.excuse(until + whileLongerMs);
+    return until;
   }
 
-  #keySees: { readonly sees?: 'nothing' } = {};
+  /** Whom an operator reaches. */
+  #reached(replica: number | undefined): Process | undefined {
+    const process = this.#at(replica);
+    if (!process || process.paused || (this.machines.length === 1 && !process.owns)) return undefined;
+    return process;
+  }
+
+  /** An operator asks for something; undefined: for nothing after all. */
+  #ask(replica: number | undefined, what: (process: Process) => ((by: string) => Promise<unknown>) | undefined): void {
+    const { judge } = this;
+    const process = this.#reached(replica);
+    const does = process && what(process);
+    if (!does) return;
+    const by = judge.actors?.asks(process, this.clock.monotonic()) ?? 'eve';
+    does(by).then(
+      () => judge.actors?.answered(by),
+      (cause: unknown) => {
+        if (!(cause instanceof Refusal)) return judge.fail(`an operator was answered with ${String(cause)}`);
+        this.note(() => `  ${by} is refused: ${String(cause)}`);
+        judge.actors?.answered(by, cause);
+      },
+    );
+  }
 
   #keysSee(sees: 'all' | 'nothing'): void {
     this.#keySees = sees === 'nothing' ? { sees } : {};
     this.world.keys = this.world.keys.map(({ accessKeyId }) => ({ ...accessKey, accessKeyId, ...this.#keySees }));
   }
 
-  #pause({ replica, lastsMs }: Extract<Happening, { kind: 'pause' }>): void {
-    const process = this.#at(replica);
-    if (!process || process.paused) return;
-    this.note(() => `${process.name} is paused`);
-    process.pause();
-    this.judge.liveness.excuse(this.clock.monotonic() + lastsMs + renewedAfterMs);
-    this.clock.after(lastsMs, () => {
-      this.note(() => `${process.name} goes on`);
-      process.goOn();
-    });
-  }
-
   #kill({ death, downMs, replica }: Extract<Happening, { kind: 'die' }>): void {
     const process = this.#at(replica) ?? this.#processes.find(({ alive, stopping }) => alive && !stopping);
-    if (!process) return;
     // Of several deaths that were meant for it, one is enough.
-    if (process.dies) return;
+    if (!process || process.dies) return;
     const before = process.onDeath;
     process.onDeath = () => {
       before();
@@ -398,92 +447,6 @@ export class History {
     };
     if (death === 'now') process.die();
     else process.dies = death;
-  }
-
-  #terminate({ replica, downMs }: Extract<Happening, { kind: 'terminate' }>): void {
-    const process = this.#at(replica);
-    if (!process) return;
-    this.#blurIfUnsaved();
-    this.note(() => `${process.name} is told to stop`);
-    process.stop();
-    process.ended.then(() => {
-      if (process.alive) this.clock.after(downMs, () => this.#start(process.machine));
-    });
-  }
-
-  #reload(configuration: Configuration): void {
-    this.configuration = configuration;
-    this.judge.reloaded(configuration);
-    for (const process of this.#processes) {
-      if (!process.alive || process.stopping) continue;
-      process.reloaded = true;
-      process.enter(() => {
-        process.gate.configure(configuration);
-        void process.keeper.configure(process.settings(configuration));
-      }, 'answer');
-    }
-  }
-
-  #byHand(what: Extract<Happening, { kind: 'hold' | 'unhold' | 'restart' | 'release' | 'hook' }>): void {
-    const process = this.#at('replica' in what ? what.replica : undefined);
-    if (!process || process.paused || (this.machines.length === 1 && !process.owns)) return;
-    const { keeper } = process;
-    const { judge } = this;
-    const at = process.clock.now();
-    const now = this.clock.monotonic();
-    if (what.kind === 'hook') {
-      keeper.pollSoon();
-      return;
-    }
-    const ask = (does: (by: string) => Promise<unknown>, done = () => {}) => {
-      const by = judge.actors?.asks(process, now) ?? 'eve';
-      const refused = (cause: unknown) => {
-        if (!(cause instanceof Refusal)) return judge.fail(`an operator was answered with ${String(cause)}`);
-        this.note(() => `  ${by} is refused: ${String(cause)}`);
-        judge.actors?.answered(by, cause);
-      };
-      does(by).then(() => {
-        judge.actors?.answered(by);
-        done();
-      }, refused);
-    };
-    switch (what.kind) {
-      case 'restart':
-        judge.book.asked.restarts.set(what.taskId, what.force);
-        ask((by) => keeper.operator.restart(what.taskId, by, what.force));
-        return;
-      case 'release':
-        ask((by) => keeper.operator.release(what.taskId, by));
-        return;
-      case 'hold': {
-        const { id, target, forMs } = what;
-        // The API refuses a hold on a group that the configuration does not have.
-        const groups = this.configuration.policies.groups.map(({ name }) => name);
-        if (target.kind === 'group' && !groups.includes(target.group)) return;
-        const endsAt = forMs === undefined ? undefined : at + forMs;
-        const hold: Hold = { id, account: 'main', target, author: 'eve', reason: 'repair', createdAt: at, endsAt };
-        ask(
-          () => keeper.operator.changeHold({ type: 'hold-added', at, account: 'main', hold }),
-          () => {
-            const replaced = judge.book.reloadedAt >= now || judge.book.asked.holdsOff.has(id);
-            judge.must(
-              replaced || this.disk.memory.holds.has(id),
-              () => `hold ${id} was confirmed, and is not on disk`,
-            );
-          },
-        );
-        return;
-      }
-      case 'unhold': {
-        const hold = this.disk.memory.holds.get(what.id);
-        if (!hold || (hold.endsAt ?? Infinity) <= at) return;
-        judge.book.asked.holdsOff.add(what.id);
-        ask((by) => keeper.operator.changeHold({ type: 'hold-removed', at, account: 'main', hold, by }));
-        return;
-      }
-      default:
-        what satisfies never;
-    }
   }
 
   // ---- the end -----------------------------------------------------------------------------------------------------
@@ -500,12 +463,8 @@ export class History {
     this.#stepDuring.clear();
     for (const process of this.#processes) process.dies = undefined;
     advance(world, begin + this.clock.monotonic());
-    for (const taskId of world.tasks.keys())
-      perform(world, {
-        kind: 'edit',
-        taskId,
-        change: { life: { stopsPerHour: 0, survivesMs: undefined, returnsInMs: undefined } },
-      });
+    const life = { stopsPerHour: 0, survivesMs: undefined, returnsInMs: undefined };
+    for (const taskId of world.tasks.keys()) perform(world, { kind: 'edit', taskId, change: { life } });
     await healAndCheck(this);
   }
 
@@ -515,37 +474,36 @@ export class History {
     return process;
   }
 
-  #itemOf(taskId: string): TaskItem | undefined {
+  /** As a list shows it now. */
+  shown(taskId: string): TaskItem | undefined {
     advance(this.world, begin + this.clock.monotonic());
     const task = this.world.tasks.get(taskId);
     return task && itemOf(this.world, task, this.world.now);
   }
 
-  isManaged(taskId: string): boolean {
-    const item = this.#itemOf(taskId);
-    return item !== undefined && managedBy(this.configuration.policies, item) !== undefined;
-  }
-
   /** Stopped tasks that a restart brings back, and that nothing keeps from one. */
   leftDown(): readonly string[] {
-    const { policies } = this.configuration;
-    const { book } = this.judge;
-    return [...this.world.tasks.values()].flatMap(({ taskId, life }) => {
-      const item = this.#itemOf(taskId);
-      const policy = item && managedBy(policies, item);
-      const task = book.tasks.get(taskId);
-      if (!policy || item.status !== 'stopped' || life.restartsInVain === Number.POSITIVE_INFINITY) return [];
-      if (!task) return [taskId];
-      const due = outsideItsTime(item, policy, this.world.now) === undefined;
-      const givenUp = task.abandoned || task.isOnlyWatched(policy, 'perhaps');
-      const held = heldBy(this.disk.holds(), taskId, policy.name, this.owner?.machine.wall() ?? 0) !== undefined;
-      return due && !givenUp && !held ? [taskId] : [];
-    });
+    return [...this.world.tasks.keys()].filter((taskId) => this.#isLeftDown(taskId));
   }
 
-  isActive(taskId: string): boolean {
-    advance(this.world, begin + this.clock.monotonic());
-    if (!this.world.tasks.has(taskId)) return false;
-    return statusNow(this.world, taskOf(this.world, taskId)) === '生效中';
+  #isLeftDown(taskId: string): boolean {
+    const item = this.shown(taskId);
+    const policy = item && managedBy(this.configuration.policies, item);
+    const isCurable = this.world.tasks.get(taskId)?.life.restartsInVain !== Number.POSITIVE_INFINITY;
+    if (!policy || item.status !== 'stopped' || !isCurable) return false;
+    const task = this.judge.book.tasks.get(taskId);
+    if (!task) return true;
+    if (task.abandoned || task.isOnlyWatched(policy, 'perhaps')) return false;
+    const isHeld = heldBy(this.disk.holds(), taskId, policy.name, this.owner?.machine.wall() ?? 0) !== undefined;
+    return !isHeld && outsideItsTime(item, policy, this.world.now) === undefined;
   }
+}
+
+const textOf = (value: unknown): string =>
+  JSON.stringify(value, (_key, part: unknown) => (part === Number.POSITIVE_INFINITY ? 'never' : part));
+
+/** One line of the trace. */
+function lineOf(event: Event): string {
+  const { at: _at, account: _account, ...rest } = event;
+  return textOf('item' in rest ? { ...rest, item: rest.item.status } : rest);
 }

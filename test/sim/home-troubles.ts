@@ -1,13 +1,13 @@
 /** What the daemon meets at home: its machine, its disk, its deaths, its operators, and people at the cloud's console. */
 
+import type { HoldTarget } from '../../src/domain/words/events.ts';
+import type { Policy } from '../../src/domain/words/policy.ts';
 import { draw } from '../../src/simulator/random.ts';
 import { begin } from '../domain/story.ts';
 import { hour, minute, second } from './dice.ts';
 import type { DiskWeather } from './disk.ts';
-import type { HoldTarget } from './happening.ts';
 import { policyOf } from './policies.ts';
 import type { Configuration, Death } from './process.ts';
-import type { Policy } from './seam.ts';
 import type { Plan, Weather } from './weather.ts';
 
 export const homeTroubles = {

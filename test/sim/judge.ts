@@ -4,23 +4,17 @@
  * memory. The first violation is kept; the history ends there.
  */
 
-import { seenAt } from '../../src/domain/words/task.ts';
+import type { LookResult } from '../../src/domain/ports/cloud-port.ts';
+import type { Event } from '../../src/domain/words/events.ts';
+import type { ErrorClass } from '../../src/domain/words/failure.ts';
+import { type Observation, type RestartAnswer, seenAt, type TaskItem } from '../../src/domain/words/task.ts';
 import type { Arrival } from '../../src/simulator/arrivals.ts';
 import { Book, type Call, type TaskBook } from './book.ts';
-import type { Disk } from './disk.ts';
 import { type Scene, wrongByHand, wrongByRules } from './laws.ts';
 import { Liveness } from './liveness.ts';
 import { OneActor } from './one-actor.ts';
-import type { Configuration, Process } from './process.ts';
-import {
-  type ErrorClass,
-  type LookResult,
-  type Observation,
-  type RestartAnswer,
-  type TaskItem,
-  type Told,
-  toldGapMs,
-} from './seam.ts';
+import type { Configuration, Home, Process } from './process.ts';
+import type { VirtualClock } from './virtual-clock.ts';
 
 const isRestart = /^(Restart|Continue|Relaunch)PullToPushTask$/;
 /** Parts of a second that a machine's clocks gain or lose in one. */
@@ -33,15 +27,14 @@ const longestPollMs = 30 * 60_000;
 /** Nothing works until a person acts, and the circuit is probed seldom. */
 const needsPerson: ReadonlySet<ErrorClass> = new Set(['auth', 'billing', 'clock', 'retired']);
 
-export interface Witness {
-  /** Milliseconds since the story's begin. */
-  readonly now: () => number;
-  readonly disk: Disk;
-  readonly isOwner: (process: Process) => boolean;
-  /** For so long the account is surely the process's. */
-  readonly leaseLeftMs: (process: Process) => number;
+/** What it looks at. */
+interface Sight {
+  readonly clock: VirtualClock;
+  readonly home: Home;
   readonly note: (line: () => string) => void;
 }
+
+type Hear<T> = (event: T, process: Process) => unknown;
 
 export class Judge {
   readonly book = new Book();
@@ -50,7 +43,7 @@ export class Judge {
   readonly actors: OneActor | undefined;
   violation: string | undefined;
   sends = 0;
-  readonly #witness: Witness;
+  readonly #sight: Sight;
   /** Limits in force, oldest first. */
   readonly #limits: { readonly from: number; readonly perSecond: number }[];
   readonly #arrivals: number[] = [];
@@ -60,21 +53,21 @@ export class Judge {
   #listBegan: number | undefined;
   #listEndedAt = 0;
 
-  constructor(witness: Witness, { perSecond }: Configuration, replicas: number) {
-    this.#witness = witness;
+  constructor(sight: Sight, { perSecond }: Configuration, replicas: number) {
+    this.#sight = sight;
     this.#limits = [{ from: 0, perSecond }];
     this.liveness = new Liveness(this.book, (what) => this.fail(what));
     this.actors = replicas > 1 ? new OneActor((what) => this.fail(what)) : undefined;
   }
 
   get now(): number {
-    return this.#witness.now();
+    return this.#sight.clock.monotonic();
   }
 
   fail(what: string): void {
     if (this.violation !== undefined) return;
     this.violation = what;
-    this.#witness.note(() => `VIOLATION ${what}`);
+    this.#sight.note(() => `VIOLATION ${what}`);
   }
 
   must(condition: boolean, what: () => string): void {
@@ -87,15 +80,6 @@ export class Judge {
     this.liveness.beginAnew();
   }
 
-  stepped(): void {
-    this.book.steppedAt = this.now;
-  }
-
-  /** A clock stepped and nobody may have noticed. */
-  blur(): void {
-    this.book.blurredAt = this.now;
-  }
-
   /** A process is gone. Another may have the account by then. */
   left(process: Process): void {
     if (this.#owner === process) this.#ended();
@@ -103,7 +87,7 @@ export class Judge {
 
   #ended(): void {
     this.#listBegan = undefined;
-    this.book.ended(this.now, this.#witness.disk.savedAt);
+    this.book.ended(this.now, this.#sight.home.disk.savedAt);
     this.liveness.beginAnew();
   }
 
@@ -111,7 +95,7 @@ export class Judge {
 
   /** Never more than the limit in any second at the server; no restart without a saved intent. */
   arrived({ action, taskId = '', outcome, accessKeyId }: Arrival, at: number): void {
-    this.#witness.note(() => `  arrives ${accessKeyId} ${action} ${taskId} ${outcome}`);
+    this.#sight.note(() => `  arrives ${accessKeyId} ${action} ${taskId} ${outcome}`);
     this.actors?.arrived(accessKeyId, at);
     this.#arrivals.push(at);
     while ((this.#arrivals[0] ?? at) <= at - 1_000) this.#arrivals.shift();
@@ -121,8 +105,11 @@ export class Judge {
     this.must(length <= most, () => `${length} calls arrived within a second, ${most} are allowed`);
     if (!isRestart.test(action)) return;
     const attemptId = this.book.tasks.get(taskId)?.latest?.attemptId;
-    const saved = attemptId !== undefined && this.#witness.disk.intended.has(attemptId);
-    this.must(saved, () => `a restart of ${taskId} arrived before its intent was saved`);
+    this.must(this.#isSaved(attemptId), () => `a restart of ${taskId} arrived before its intent was saved`);
+  }
+
+  #isSaved(attemptId = ''): boolean {
+    return this.#sight.home.disk.intended.has(attemptId);
   }
 
   // ---- the border of a process -----------------------------------------------------------------------------------
@@ -133,7 +120,7 @@ export class Judge {
 
   observed(process: Process, observation: Observation, startedAt: number): void {
     const { book, now } = this;
-    const { disk, note } = this.#witness;
+    const { note } = this.#sight;
     if (process !== this.#owner) return;
     this.#listBegan = undefined;
     this.#listEndedAt = now;
@@ -141,21 +128,19 @@ export class Judge {
     if (book.steppedAt > startedAt) return;
     book.longestPollMs = Math.max(book.longestPollMs, now - startedAt);
     if (observation.kind === 'failed') {
-      const { failure } = observation;
-      note(() => `  list failed ${failure.class} ${failure.code ?? ''}`);
+      note(() => `  list failed ${observation.failure.class} ${observation.failure.code ?? ''}`);
       return;
     }
     note(() => `  list complete ${observation.items.length}${observation.drift ? ' drift' : ''}`);
-    const items = new Map(observation.items.map((item) => [item.taskId, item]));
-    book.list = { items, at: now };
+    book.list = { items: new Map(observation.items.map((item) => [item.taskId, item])), at: now };
     for (const [place, item] of observation.items.entries())
       this.#saw(process, seenAt(item, observation.shownAt?.[place]), true);
-    this.liveness.listed(this.#scene(process), disk.holds());
+    this.liveness.listed(this.#scene(process));
   }
 
   looked(process: Process, look: LookResult, startedAt: number): void {
     if (process !== this.#owner || this.book.steppedAt > startedAt) return;
-    this.#witness.note(() => `  look ${look.items.length}`);
+    this.#sight.note(() => `  look ${look.items.length}`);
     for (const item of look.items) if (this.book.tasks.has(item.taskId)) this.#saw(process, item, false);
   }
 
@@ -166,17 +151,25 @@ export class Judge {
   }
 
   #scene({ configuration, keeper, machine }: Process): Scene {
-    const { policies, requestTimeoutMs, verifyEveryMs, perSecond } = configuration;
-    const pollEveryMs = Math.max(configuration.pollEveryMs, toldGapMs(keeper));
+    // The gap between scheduled polls that the metrics tell: ticks are left out where a poll costs much.
+    const pollEveryMs = Math.max(configuration.pollEveryMs, keeper.pollGapMs());
     const wall = machine.wall();
-    const drift = this.actors ? 2 * mostDrift : 0;
     const cloudNow = Math.floor(wall) + keeper.cloud.clockOffsetMs();
-    return { policies, pollEveryMs, requestTimeoutMs, verifyEveryMs, perSecond, now: this.now, wall, cloudNow, drift };
+    const holds = this.#sight.home.disk.holds();
+    return {
+      ...configuration,
+      pollEveryMs,
+      now: this.now,
+      wall,
+      cloudNow,
+      drift: this.actors ? 2 * mostDrift : 0,
+      holds,
+    };
   }
 
   /** One actor, with a lease that covers the call; its intent on disk; never two calls of a task out at once. */
   sent(process: Process, taskId: string): void {
-    const { disk, isOwner, leaseLeftMs, note } = this.#witness;
+    const { home, note } = this.#sight;
     this.sends++;
     const task = this.book.task(taskId);
     const call = task.latest;
@@ -187,9 +180,10 @@ export class Judge {
     }
     const wrong = (condition: boolean, why: string) =>
       this.must(!condition, () => `a restart of ${taskId} was sent ${why}`);
-    wrong(!isOwner(process), `by ${process.name}, and the account is another's`);
-    wrong(leaseLeftMs(process) <= process.configuration.requestTimeoutMs, 'with a lease that may not cover it');
-    wrong(!disk.intended.has(call.attemptId), 'before its intent was saved');
+    const leftMs = home.leftMs(process);
+    wrong(leftMs <= 0, `by ${process.name}, and the account is another's`);
+    wrong(leftMs <= process.configuration.requestTimeoutMs, 'with a lease that may not cover it');
+    wrong(!this.#isSaved(call.attemptId), 'before its intent was saved');
     call.sentAt = this.now;
     if (call.trigger === 'auto') task.counted.add(call.attemptId);
     if (call.by !== undefined) this.actors?.done(call.by);
@@ -199,7 +193,7 @@ export class Judge {
   answered(process: Process, taskId: string, answer: RestartAnswer): void {
     const { book, now } = this;
     const { kind } = answer;
-    this.#witness.note(() => `  answer ${taskId} ${kind} ${kind === 'accepted' ? '' : answer.failure.class}`);
+    this.#sight.note(() => `  answer ${taskId} ${kind} ${kind === 'accepted' ? '' : answer.failure.class}`);
     const call = book.task(taskId).latest;
     if (call?.of !== process) return;
     call.answeredAt = now;
@@ -211,84 +205,59 @@ export class Judge {
 
   // ---- what a process tells ----------------------------------------------------------------------------------------
 
-  told(process: Process, told: Told): void {
-    const { book, now } = this;
-    const owns = this.#witness.isOwner(process);
-    if (told.kind === 'owned' && !this.actors)
-      this.must(owns, () => `${process.name} says that it owns the account, and it does not`);
+  told(process: Process, event: Event): void {
+    const owns = this.#sight.home.leftMs(process) > 0;
+    const isGain = event.type === 'owner-gained';
+    if (isGain && !this.actors) this.must(owns, () => `${process.name} says that it owns the account, and it does not`);
     // Who has lost the account and does not know it yet may say what it likes: nothing of it is saved or sent.
-    if (told.kind !== 'lost' && (!owns || (told.kind !== 'owned' && process !== this.#owner))) return;
-    switch (told.kind) {
-      case 'owned':
-        if (this.#owner) this.#ended();
-        this.#owner = process;
-        this.#ownedSince = now;
-        this.#listEndedAt = now;
-        return;
-      case 'lost':
-        this.left(process);
-        return;
-      case 'intended':
-        this.#intended(process, told);
-        return;
-      case 'found':
-        book.task(told.taskId).found = true;
-        return;
-      case 'abandoned':
-        this.#abandoned(book.task(told.taskId));
-        return;
-      case 'failed':
-        book.task(told.taskId).failedAt = now;
-        book.task(told.taskId).listsSinceFailure = 0;
-        return;
-      case 'released':
-        book.task(told.taskId).abandoned = false;
-        book.task(told.taskId).lastAt = Number.NEGATIVE_INFINITY;
-        return;
-      case 'forgotten':
-        book.task(told.taskId).counted.clear();
-        book.task(told.taskId).abandoned = false;
-        book.task(told.taskId).lastAt = Number.NEGATIVE_INFINITY;
-        return;
-      case 'given-back':
-        book.task(told.taskId).counted.delete(told.attemptId);
-        book.task(told.taskId).lastAt = Number.NEGATIVE_INFINITY;
-        book.task(told.taskId).givenBackAt = now;
-        this.liveness.called(book.task(told.taskId));
-        return;
-      case 'moved':
-        // The other group's policy judges its failures anew, and its wait begins anew.
-        book.task(told.taskId).failedAt = Number.NEGATIVE_INFINITY;
-        book.task(told.taskId).lastAt = Number.NEGATIVE_INFINITY;
-        this.liveness.called(book.task(told.taskId));
-        return;
-      case 'shadowed':
-        // That was its turn.
-        this.liveness.called(book.task(told.taskId));
-        return;
-      case 'storm-on':
-        book.storms.add(told.group);
-        return;
-      case 'storm-off':
-        book.storms.delete(told.group);
-        return;
-      case 'circuit-failed':
-        if (told.circuit === 'restart') book.circuitOpened(now, needsPerson.has(told.class));
-        return;
-      case 'circuit-closed':
-        if (told.circuit === 'restart') book.circuitClosed(now);
-        return;
-      case 'hold-ended':
-        this.must((told.endsAt ?? Infinity) <= process.machine.wall(), () => `hold ${told.id} ended early`);
-        // Its end may die unsaved, and then the clock be set back before it.
-        book.asked.holdsOff.add(told.id);
-        return;
-      case 'opened':
-      case 'ended':
-        return;
-      default:
-        told satisfies never;
-    }
+    if (event.type !== 'owner-lost' && (!owns || !(isGain || process === this.#owner))) return;
+    (this.#hears[event.type] as Hear<Event> | undefined)?.(event, process);
+  }
+
+  readonly #hears: { readonly [Type in Event['type']]?: Hear<Extract<Event, { readonly type: Type }>> } = {
+    'owner-gained': (_, process) => {
+      if (this.#owner) this.#ended();
+      this.#owner = process;
+      this.#ownedSince = this.now;
+      this.#listEndedAt = this.now;
+    },
+    'owner-lost': (_, process) => this.left(process),
+    'restart-intended': (event, process) => this.#intended(process, event),
+    'restart-failed': ({ taskId }) => this.book.task(taskId).failed(this.now),
+    'restart-given-back': (event) => {
+      this.book.task(event.taskId).gaveBack(event.attemptId, this.now);
+      this.liveness.called(event);
+    },
+    // That was its turn.
+    'restart-shadowed': (event) => this.liveness.called(event),
+    'task-found': ({ taskId }) => this.book.found.add(taskId),
+    'task-moved': (event) => {
+      this.book.task(event.taskId).moved();
+      this.liveness.called(event);
+    },
+    'task-abandoned': ({ taskId }) => this.#abandoned(this.book.task(taskId)),
+    'task-released': ({ taskId }) => this.book.task(taskId).released(),
+    'attempts-forgotten': ({ taskId }) => {
+      this.book.task(taskId).counted.clear();
+      this.book.task(taskId).released();
+    },
+    'storm-started': ({ scope }) => this.book.storms.add(scope.group),
+    'storm-changed': ({ scope }) => this.book.storms.add(scope.group),
+    'storm-ended': ({ scope }) => this.book.storms.delete(scope.group),
+    'circuit-opened': (event) => this.#circuitFailed(event),
+    'circuit-probed': (event) => this.#circuitFailed(event),
+    'circuit-closed': ({ circuit }) => {
+      if (circuit === 'restart') this.book.circuitClosed(this.now);
+    },
+    'hold-expired': ({ hold: { id, endsAt = Infinity } }, { machine }) => {
+      this.must(endsAt <= machine.wall(), () => `hold ${id} ended early`);
+      // Its end may die unsaved, and then the clock be set back before it.
+      this.book.asked.holdsOff.add(id);
+    },
+  };
+
+  #circuitFailed({ circuit, failure }: Pick<Extract<Event, { type: 'circuit-opened' }>, 'circuit' | 'failure'>): void {
+    if (circuit === 'restart') this.book.circuitOpened(this.now, needsPerson.has(failure.class));
   }
 
   /** By a failed try, told with the next list at the latest: never by a clock. Another policy or owner judges anew. */
@@ -302,21 +271,15 @@ export class Judge {
     );
   }
 
-  #intended(process: Process, told: Extract<Told, { kind: 'intended' }>): void {
+  #intended(process: Process, event: Extract<Event, { type: 'restart-intended' }>): void {
     const { book } = this;
-    const { disk } = this.#witness;
-    const task = book.task(told.taskId);
-    const { taskId, attemptId, trigger, group, by, probe } = told;
+    const { taskId, attemptId, trigger, group, by, probe } = event;
+    const task = book.task(taskId);
     task.forgetUnsent();
-    const open = {
-      sentAt: undefined,
-      answeredAt: undefined,
-      mayWork: false,
-      intendedAt: this.now,
-      lastAt: task.lastAt,
-    };
-    const call: Call = { of: process, taskId, attemptId, trigger, group, by, ...open };
-    const moment = { ...this.#scene(process), book, task, call, holds: disk.holds() };
+    const open = { sentAt: undefined, answeredAt: undefined, mayWork: false };
+    const before = { intendedAt: this.now, lastAt: task.lastAt };
+    const call: Call = { of: process, attemptId, trigger, group, by, ...before, ...open };
+    const moment = { ...this.#scene(process), book, task, call };
     const wrong = trigger === 'auto' ? wrongByRules(moment) : wrongByHand(moment);
     this.must(!wrong, () => `restart of ${taskId}${trigger === 'manual' ? ' by hand' : ''}: ${wrong}`);
     const out = task.latest?.sentAt !== undefined && task.latest.answeredAt === undefined;

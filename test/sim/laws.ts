@@ -2,12 +2,16 @@
  * What may never be sent, whatever happens meanwhile. Each law is asked of one restart when its intent is told, and
  * answers with what is wrong.
  *
- * They can be read off a policy, the disk, and what the lists showed. How long a wait is, how many go at once and whose
- * turn it is stands in the tables of test/domain.
+ * They can be read off a policy, the disk, and what the lists showed; the policies are read here from the design's text,
+ * apart from the rules. How long a wait is, how many go at once and whose turn it is stands in the tables of test/domain.
  */
+
+import { cloudTime, unixMs } from '../../src/domain/words/cloud-time.ts';
+import type { Hold } from '../../src/domain/words/events.ts';
+import { openingAt } from '../../src/domain/words/hours.ts';
+import { anyMatches, type Policies, type Policy } from '../../src/domain/words/policy.ts';
+import type { TaskItem } from '../../src/domain/words/task.ts';
 import type { Book, Call, TaskBook } from './book.ts';
-import { managedBy, outsideItsTime } from './reading.ts';
-import type { Hold, Policies, Policy, TaskItem } from './seam.ts';
 
 /** Rounding of times to whole milliseconds. */
 const tinyMs = 100;
@@ -28,28 +32,18 @@ export interface Scene {
   readonly perSecond: number;
   /** By how much the clocks of two machines run apart at most. */
   readonly drift: number;
+  /** On disk. */
+  readonly holds: readonly Hold[];
 }
 
 export interface Moment extends Scene {
   readonly book: Book;
   readonly task: TaskBook;
   readonly call: Call;
-  /** On disk. */
-  readonly holds: readonly Hold[];
 }
 
-type Law = (moment: Moment) => string | undefined | false;
-/** A law that needs the task's item and the policy that has it. */
-type TaskLaw = (moment: Moment, policy: Policy, item: TaskItem) => string | undefined | false;
-
-/** Only what the newest complete list, read not too long ago, shows as stopped is restarted. */
-const shownStopped: Law = ({ book: { list, longestPollMs, blurredAt }, task, now, pollEveryMs }) => {
-  if (!list) return 'no complete list has been read';
-  const patienceMs = Math.max(3 * pollEveryMs, 2 * longestPollMs, 60_000) * (1 + paceSlack) + tinyMs;
-  if (now - list.at > patienceMs && blurredAt <= list.at) return `the newest complete list is ${now - list.at} ms old`;
-  const status = list.items.get(task.taskId)?.status ?? 'nothing of it';
-  return status !== 'stopped' && `the newest complete list says ${status}`;
-};
+/** By the policy that has the task, and its item in the newest complete list. */
+type Law = (moment: Moment, policy: Policy, item: TaskItem) => string | undefined | false;
 
 /** Nobody restarts twice without a look in between. */
 const seenSince: Law = ({ book, task: { latest, seenAt } }) =>
@@ -60,31 +54,33 @@ const seenSince: Law = ({ book, task: { latest, seenAt } }) =>
   'nothing was seen of it since the one before was answered';
 
 /** Its backoff, whoever had the account before: of the longer ones the tables tell. Clocks of two machines run apart. */
-const spaced: TaskLaw = ({ book, task: { lastAt }, call, now, drift }, { backoff }) => {
+const spaced: Law = ({ book, task: { lastAt }, call, now, drift }, { backoff }) => {
   const gapMs = now - lastAt;
   const least = backoff.initialMs * (1 - paceSlack) - drift * now - tinyMs;
   const anew = Math.max(book.reloadedAt, book.blurredAt, book.steppedAt);
   return call.trigger === 'auto' && gapMs < least && anew < lastAt && `its last one is ${gapMs.toFixed(0)} ms ago`;
 };
-const managed: TaskLaw = ({ call }, policy) =>
-  policy.name !== call.group && `it is ${policy.name}'s, not ${call.group}'s`;
-const watched: TaskLaw = ({ task }, policy) => task.isOnlyWatched(policy, 'surely') && 'it is only observed';
-const held: TaskLaw = ({ book, holds, task, wall }, policy) => {
+const managed: Law = ({ call }, policy) => policy.name !== call.group && `it is ${policy.name}'s, not ${call.group}'s`;
+const watched: Law = ({ task }, policy) => task.isOnlyWatched(policy, 'surely') && 'it is only observed';
+const unheld: Law = ({ book, holds, task, wall }, policy) => {
   const by = heldBy(inForce(holds, book), task.taskId, policy.name, wall);
   return by && `it is held by ${by}`;
 };
-const inTime: TaskLaw = ({ cloudNow }, policy, item) => outsideItsTime(item, policy, cloudNow);
+const inTime: Law = ({ cloudNow }, policy, item) => outsideItsTime(item, policy, cloudNow);
+const laws: readonly Law[] = [seenSince, managed, watched, unheld, inTime, spaced];
 
 /** What is wrong with a restart by the rules; undefined: nothing. */
 export function wrongByRules(moment: Moment): string | undefined {
-  for (const law of [shownStopped, seenSince]) {
-    const wrong = law(moment);
-    if (wrong) return wrong;
-  }
-  const item = moment.book.list?.items.get(moment.task.taskId);
-  const policy = item && managedBy(moment.policies, item);
+  const { list, longestPollMs, blurredAt } = moment.book;
+  if (!list) return 'no complete list has been read';
+  const patienceMs = Math.max(3 * moment.pollEveryMs, 2 * longestPollMs, 60_000) * (1 + paceSlack) + tinyMs;
+  const ageMs = moment.now - list.at;
+  if (ageMs > patienceMs && blurredAt <= list.at) return `the newest complete list is ${ageMs} ms old`;
+  const item = list.items.get(moment.task.taskId);
+  if (item?.status !== 'stopped') return `the newest complete list says ${item?.status ?? 'nothing of it'}`;
+  const policy = managedBy(moment.policies, item);
   if (!policy) return 'it is unmanaged';
-  for (const law of [managed, watched, held, inTime, spaced]) {
+  for (const law of laws) {
     const wrong = law(moment, policy, item);
     if (wrong) return wrong;
   }
@@ -106,12 +102,27 @@ const inForce = (holds: readonly Hold[], { asked }: Book): readonly Hold[] =>
   holds.filter(({ id }) => !asked.holdsOff.has(id));
 
 /** A hold over the task that is on disk. That it was taken off may have died with a process: it is in force all the same. */
-export function heldBy(holds: readonly Hold[], taskId: string, group: string, wall: number): string | undefined {
-  for (const { id, target, endsAt = Number.POSITIVE_INFINITY } of holds) {
-    if (endsAt <= wall) continue;
-    if (target.kind === 'account') return id;
-    if (target.kind === 'task' && target.taskId === taskId) return id;
-    if (target.kind === 'group' && target.group === group) return id;
-  }
-  return undefined;
+export const heldBy = (holds: readonly Hold[], taskId: string, group: string, wall: number): string | undefined =>
+  holds.find(({ target, endsAt = Number.POSITIVE_INFINITY }) => {
+    if (endsAt <= wall) return false;
+    if (target.kind === 'task') return target.taskId === taskId;
+    return target.kind === 'account' || (target.kind === 'group' && target.group === group);
+  })?.id;
+
+/** The first entry that matches has it; what that entry excludes is unmanaged. */
+export function managedBy(policies: Policies, { taskId, title, cloudGroup, type }: TaskItem): Policy | undefined {
+  const entry = policies.groups.find(
+    ({ match }) =>
+      anyMatches(match.cloudGroup, cloudGroup) && anyMatches(match.title, title) && match.type.includes(type),
+  );
+  if (!entry || anyMatches(entry.match.exclude.title, title)) return undefined;
+  return entry.match.exclude.taskId.includes(taskId) ? undefined : entry;
+}
+
+/** What of its times is against a restart now. */
+export function outsideItsTime(item: TaskItem, policy: Policy, cloudNow: number): string | undefined {
+  const { startsAt, endsAt } = item;
+  if (endsAt !== undefined && cloudNow >= unixMs(endsAt) - policy.endGuardMs) return 'it has ended, or is about to';
+  if (startsAt !== undefined && cloudNow < unixMs(startsAt) - policy.startLeadMs) return 'its start is ahead';
+  return openingAt(policy.hours, cloudTime(cloudNow)).open ? undefined : 'it is outside its hours';
 }

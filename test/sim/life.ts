@@ -3,9 +3,9 @@
  * and hears nothing; what it had sent is on its way all the same.
  */
 import type { Transport } from '../../src/cloud/transport.ts';
+import type { Clock } from '../../src/domain/ports/time-port.ts';
 import type { DeathAtSave } from './disk.ts';
 import type { Enter, Machine } from './machine.ts';
-import type { Clock } from './seam.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 export class Life {

@@ -13,10 +13,11 @@
  * Not counted is time in which nobody may act: the disk fails, the lease is not renewed, the cloud says "too fast" or
  * cannot be reached, the clock has just stepped. A new owner and a reload begin anew.
  */
+
+import type { Policy } from '../../src/domain/words/policy.ts';
+import type { RestartAnswer, TaskItem } from '../../src/domain/words/task.ts';
 import type { Book, TaskBook } from './book.ts';
-import { heldBy, type Scene } from './laws.ts';
-import { managedBy, outsideItsTime } from './reading.ts';
-import type { Hold, Policy, RestartAnswer, TaskItem } from './seam.ts';
+import { heldBy, managedBy, outsideItsTime, type Scene } from './laws.ts';
 
 /** How often an open circuit is probed. */
 const probeEveryMs = { person: 300_000, row: 30_000 } as const;
@@ -74,11 +75,11 @@ export class Liveness {
   }
 
   /** It was its turn. */
-  called({ taskId }: TaskBook): void {
+  called({ taskId }: Pick<TaskBook, 'taskId'>): void {
     this.#waits.delete(taskId);
   }
 
-  listed(scene: Scene, holds: readonly Hold[]): void {
+  listed(scene: Scene): void {
     const { list, circuit, circuitClosedAt } = this.#book;
     const from = this.#listAt;
     this.#listAt = scene.now;
@@ -93,7 +94,7 @@ export class Liveness {
     for (const item of stopped) {
       const task = this.#book.tasks.get(item.taskId);
       const policy = managedBy(scene.policies, item);
-      if (!task || !policy || !this.#isOwed(task, item, policy, scene, holds)) continue;
+      if (!task || !policy || !this.#isOwed(task, item, policy, scene)) continue;
       const known = before.get(item.taskId);
       const wait = known?.group === policy.name ? known : undefined;
       const next = wait ?? { group: policy.name, closedMs: 0, openMs: 0, stormy: false, person: false };
@@ -111,9 +112,8 @@ export class Liveness {
     }
   }
 
-  #isOwed(task: TaskBook, item: TaskItem, policy: Policy, scene: Scene, holds: readonly Hold[]): boolean {
-    const { wall, cloudNow } = scene;
-    if (!task.found || task.isOnlyWatched(policy, 'perhaps')) return false;
+  #isOwed(task: TaskBook, item: TaskItem, policy: Policy, { wall, cloudNow, holds }: Scene): boolean {
+    if (!this.#book.found.has(item.taskId) || task.isOnlyWatched(policy, 'perhaps')) return false;
     if (task.abandoned || task.downAt <= task.upAt) return false;
     if (heldBy(holds, item.taskId, policy.name, wall) !== undefined) return false;
     return outsideItsTime(item, policy, cloudNow) === undefined;

@@ -2,8 +2,9 @@
  * The clocks of one machine. Both drift with it; the wall clock is also set and slewed. What runs on it can be stopped:
  * then answers and timers wait for it, in the order in which they came.
  */
+
+import type { Clock } from '../../src/domain/ports/time-port.ts';
 import { begin } from '../domain/story.ts';
-import type { Clock } from './seam.ts';
 import { sleepBy, type VirtualClock } from './virtual-clock.ts';
 
 export class Machine {

@@ -3,8 +3,8 @@
  * whole daemon comes. Judged at the cloud's side, on the virtual clock; the bound is the limiter's, L / (W + round trip).
  */
 import { describe, expect, test } from 'vitest';
+import type { Policies } from '../../src/domain/words/policy.ts';
 import { policiesOf } from '../domain/story.ts';
-import type { Policies } from './seam.ts';
 import { defaultPolicy, Stage, tasks } from './stage.ts';
 
 const perSecond = 10;

@@ -2,10 +2,11 @@
  * More kinds of lasting trouble, for non-interference-troubles.ts: of many tasks at once, of tasks that come and go, of
  * whoever acts on them from outside, and of answers that are slow or large.
  */
+
+import type { Policy } from '../../src/domain/words/policy.ts';
 import type { Effect } from '../../src/simulator/faults.ts';
 import { begin } from '../domain/story.ts';
 import { hour, minute, second } from './dice.ts';
-import type { Policy } from './seam.ts';
 import { Stage, tasks as tasksNamed } from './stage.ts';
 import { dead, flapping, live, pollEveryMs, stop, struck, type Trouble } from './trouble.ts';
 

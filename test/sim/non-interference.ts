@@ -13,11 +13,13 @@
  * what `non-interference-replicas.ts` says.
  * Each of the first three lasts from an answer on, which is a round trip more.
  */
+
+import type { Event } from '../../src/domain/words/events.ts';
+import type { Policy } from '../../src/domain/words/policy.ts';
 import { begin, policiesOf } from '../domain/story.ts';
 import { Dice, hour, minute, second } from './dice.ts';
 import { kinds } from './non-interference-troubles.ts';
 import { partner, Replicas } from './replicas.ts';
-import type { Event, Policy } from './seam.ts';
 import { defaultPolicy, Stage } from './stage.ts';
 import { pollEveryMs } from './trouble.ts';
 import { VirtualClock } from './virtual-clock.ts';

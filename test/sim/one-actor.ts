@@ -2,9 +2,10 @@
  * What must be true of several processes that share a store, seen from outside: the calls of two are never in one second;
  * when nobody has the account, somebody takes it soon; and what an operator asks of any of them is done once, and answered.
  */
+
+import type { Refusal } from '../../src/domain/words/refusal.ts';
 import { terms } from '../../src/store/postgres/lease.ts';
 import type { Process } from './process.ts';
-import type { Refusal } from './seam.ts';
 
 /** From the end of a lease, or from when somebody can have the next one: whoever should may be gone, and not be missed yet. */
 const takenWithinMs = terms.leaseMs + 5_000;

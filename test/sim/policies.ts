@@ -1,8 +1,8 @@
 /** The groups of a script: each policy key takes its usual values, and some that hurry. */
 
+import type { Hours, Policies, Policy } from '../../src/domain/words/policy.ts';
 import { plainPolicy } from '../domain/story.ts';
 import { type Dice, hour, minute, second } from './dice.ts';
-import type { Hours, Policies, Policy } from './seam.ts';
 
 /** The cloud group that a group's tasks are in: its name, unless a glob takes several. */
 export const cloudGroupFor = ({ name, match }: Policy): string => match.cloudGroup[0]?.replaceAll('*', '1') ?? name;

@@ -3,32 +3,21 @@ import { coveredGate } from '../../src/app/covered-gate.ts';
 import { follow } from '../../src/app/following.ts';
 import { pretendTransport } from '../../src/app/pretend.ts';
 import { createCloud } from '../../src/cloud/client.ts';
+import { knownCodes } from '../../src/cloud/errors.ts';
 import { createGate } from '../../src/cloud/limiter/gate.ts';
+import type { Cloud, LookResult } from '../../src/domain/ports/cloud-port.ts';
+import type { Gate } from '../../src/domain/ports/gate-port.ts';
+import type { LedgerStore, Ownership, Shared } from '../../src/domain/ports/store-port.ts';
+import { type Event, isRecorded } from '../../src/domain/words/events.ts';
+import type { Policies } from '../../src/domain/words/policy.ts';
+import type { Observation, RestartAnswer, TaskItem } from '../../src/domain/words/task.ts';
+import { Keeper, type KeeperSettings } from '../../src/keeper/keeper.ts';
 import type { World } from '../../src/simulator/world.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
 import type { DeathAtSave, Disk } from './disk.ts';
 import { Life } from './life.ts';
 import type { Machine } from './machine.ts';
 import { keepIdly } from './replicas.ts';
-import {
-  type Cloud,
-  type Counters,
-  countersFor,
-  type Event,
-  type Gate,
-  isKept,
-  Keeper,
-  type KeeperSettings,
-  type LedgerStore,
-  type LookResult,
-  type Observation,
-  type Ownership,
-  type Policies,
-  type RestartAnswer,
-  retiredActionsOf,
-  type Shared,
-  type TaskItem,
-  toldBy,
-} from './seam.ts';
 import { every, keysOf, ofTheTests } from './stage.ts';
 import { createThinCloud } from './thin-cloud.ts';
 import type { VirtualClock } from './virtual-clock.ts';
@@ -84,14 +73,13 @@ export interface Watcher {
 export interface ProcessOptions {
   readonly name: string;
   readonly world: World;
-  readonly begin: number;
   readonly clock: VirtualClock;
   readonly machine: Machine;
   readonly home: Home;
   readonly configuration: Configuration;
   readonly unreachable: () => boolean;
   readonly watcher: Watcher;
-  readonly shuffle?: (items: readonly TaskItem[]) => readonly TaskItem[];
+  readonly shuffle: ((items: readonly TaskItem[]) => readonly TaskItem[]) | undefined;
 }
 
 /** Where a process dies next. */
@@ -109,7 +97,13 @@ export class Process extends Life {
   /** How often it got the account. */
   gains = 0;
   reloaded = false;
-  readonly counters: Counters;
+  readonly metrics = createMetrics({
+    version: '0',
+    revision: 'sim',
+    maxTaskSeries: () => 0,
+    knownCodes,
+    processMetrics: false,
+  });
   dies: Death | undefined;
   readonly #stop = new AbortController();
   readonly #options: ProcessOptions;
@@ -121,7 +115,7 @@ export class Process extends Life {
     super(options.name, options.machine, options.clock);
     this.#options = options;
     this.configuration = options.configuration;
-    this.counters = countersFor(options.configuration.policies);
+    this.metrics.configure([options.configuration.policies]);
     const { store, ownership, shared, close } = options.home.open(this);
     this.#close = close;
     const { perSecond, spacing } = options.configuration;
@@ -137,15 +131,15 @@ export class Process extends Life {
       clock: this.clock,
       tell: (event) => {
         if (!this.alive) return;
-        const kind = toldBy(event)?.kind;
-        if (kind === 'owned') {
+        if (event.type === 'owner-lost') this.owns = false;
+        if (event.type === 'owner-gained') {
+          this.owns = true;
           this.gains++;
           this.told = [];
         }
-        if (kind === 'owned' || kind === 'lost') this.owns = kind === 'owned';
-        if (isKept(event)) this.told.push(event);
+        if (isRecorded(event)) this.told.push(event);
         options.watcher.told(this, event);
-        this.counters.record(event);
+        this.metrics.record(event);
         if (this.dies?.at === 'event') this.die();
       },
       complain: () => {},
@@ -203,15 +197,14 @@ export class Process extends Life {
   }
 
   #cloud(configuration: Configuration): Cloud {
-    const { world, clock, begin, unreachable, shuffle } = this.#options;
+    const { world, clock, unreachable, shuffle } = this.#options;
     const { requestTimeoutMs, pageSize } = configuration;
-    const retiredActions = () => retiredActionsOf(this.keeper);
+    const retiredActions = () => this.keeper.ledger.accountRecord.retiredActions ?? [];
     const onRetired = (from: string, to: string) => this.keeper.learned({ type: 'action-retired', from, to });
     const common = { gate: this.gate, requestTimeoutMs, pageSize, retiredActions };
     if (configuration.client === 'thin') {
       const process = { name: this.name, clock: this.clock, enter: this.enter, alive: () => this.alive };
-      const thin = { ...common, world, clock, begin, onRetired, unreachable, process };
-      return createThinCloud({ ...thin, ...(shuffle ? { shuffle } : {}) });
+      return createThinCloud({ ...common, world, clock, onRetired, unreachable, process, shuffle });
     }
     const network = this.reaches(pretendTransport(world, clock));
     return createCloud({

@@ -1,11 +1,12 @@
 /** Three processes on one database that share some accounts out between them. What is kept of each account is told to them. */
+
+import type { Ownership } from '../../src/domain/ports/store-port.ts';
 import { seeded } from '../../src/simulator/random.ts';
 import { terms } from '../../src/store/postgres/lease.ts';
 import { Database } from './database.ts';
 import { Disk } from './disk.ts';
 import { Life } from './life.ts';
 import { Machine } from './machine.ts';
-import type { Ownership } from './seam.ts';
 import type { Seat } from './stage.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
@@ -30,7 +31,7 @@ export class Replicas {
       if (!condition) this.wrong.push(what());
     };
     const disk = new Disk(seeded(seed, 'disk'), clock);
-    this.database = new Database({ disk, clock, random: seeded(seed, 'database'), judge: { must } });
+    this.database = new Database({ disk, clock, random: seeded(seed, 'database'), must });
     this.seats = names.map((name) => {
       const life = new Life(name, new Machine(clock, 0), clock);
       return { life, ...this.database.open(life) };

@@ -9,9 +9,9 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { playSeed, type Verdict } from './history.ts';
 import { reportPairs } from './non-interference-report.ts';
 import { scriptOf } from './script.ts';
-import { playSeed, type Verdict } from './swarm.ts';
 
 interface Share {
   readonly first: number;

@@ -7,6 +7,13 @@ import { coveredGate } from '../../src/app/covered-gate.ts';
 import { pretendTransport } from '../../src/app/pretend.ts';
 import { createCloud } from '../../src/cloud/client.ts';
 import { createGate } from '../../src/cloud/limiter/gate.ts';
+import type { AccountRecord, BudgetEntry, TaskRecord } from '../../src/domain/memory/ledger.ts';
+import type { Gate, RateLimit } from '../../src/domain/ports/gate-port.ts';
+import type { LedgerChanges, LedgerStore, Ownership, Shared } from '../../src/domain/ports/store-port.ts';
+import type { Schedule } from '../../src/domain/ports/time-port.ts';
+import type { Event, Hold } from '../../src/domain/words/events.ts';
+import type { Policies, Policy } from '../../src/domain/words/policy.ts';
+import { Keeper, type KeeperSettings } from '../../src/keeper/keeper.ts';
 import type { Arrival } from '../../src/simulator/arrivals.ts';
 import type { Fault } from '../../src/simulator/faults.ts';
 import type { TaskPlan } from '../../src/simulator/pretend-task.ts';
@@ -24,24 +31,6 @@ import {
 import { worstSecond } from '../cloud/judges.ts';
 import { begin, plainPolicy } from '../domain/story.ts';
 import type { Life } from './life.ts';
-import {
-  type AccountRecord,
-  type BudgetEntry,
-  type Event,
-  type Gate,
-  type Hold,
-  Keeper,
-  type KeeperSettings,
-  type LedgerChanges,
-  type LedgerStore,
-  type Ownership,
-  type Policies,
-  type Policy,
-  type RateLimit,
-  type Schedule,
-  type Shared,
-  type TaskRecord,
-} from './seam.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 export const accessKey = { accessKeyId: 'AKLTtest', secretAccessKey: 'test-secret-key' };

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { draw, seeded } from '../../src/simulator/random.ts';
 import { commitHash } from './commit-hash.ts';
-import { playSeed, type Verdict } from './swarm.ts';
+import { playSeed, type Verdict } from './history.ts';
 
 /** Each of them found a fault in src/ once, of a kind that the laws see; what only a table can tell stands there. */
 const known: readonly { readonly seed: number; readonly why: string }[] = [

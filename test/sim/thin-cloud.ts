@@ -12,7 +12,12 @@ import { type Action, classify } from '../../src/cloud/errors.ts';
 import { createClockOffset } from '../../src/cloud/offset.ts';
 import { createRestartActions } from '../../src/cloud/restart-call.ts';
 import { answerGraceMs } from '../../src/cloud/transport.ts';
+import type { Cloud } from '../../src/domain/ports/cloud-port.ts';
+import type { Gate, Permit } from '../../src/domain/ports/gate-port.ts';
+import type { Clock } from '../../src/domain/ports/time-port.ts';
 import { cloudTime } from '../../src/domain/words/cloud-time.ts';
+import type { CallFailure } from '../../src/domain/words/failure.ts';
+import type { Observation, RestartAnswer, TaskItem, TaskStatus } from '../../src/domain/words/task.ts';
 import { actions } from '../../src/simulator/actions.ts';
 import { type Called, meet, wayMs } from '../../src/simulator/answer.ts';
 import { type Outcome, statusOf } from '../../src/simulator/envelope.ts';
@@ -20,25 +25,13 @@ import { type End, type LiveFault, matchesItem } from '../../src/simulator/fault
 import { lingersMs } from '../../src/simulator/in-process.ts';
 import type { Task } from '../../src/simulator/pretend-task.ts';
 import { advance, cloudNow, statusNow, type World } from '../../src/simulator/world.ts';
+import { begin } from '../domain/story.ts';
 import type { Enter } from './machine.ts';
-import type {
-  CallFailure,
-  Clock,
-  Cloud,
-  Gate,
-  Observation,
-  Permit,
-  RestartAnswer,
-  TaskItem,
-  TaskStatus,
-} from './seam.ts';
 
 export interface ThinCloudOptions {
   readonly world: World;
   /** The world's time: the network goes on when a process dies or its clock steps. */
   readonly clock: Clock;
-  /** World's time for `clock`'s monotonic zero, Unix milliseconds. */
-  readonly begin: number;
   readonly process: {
     /** Its calls are told apart by it, as by a key of its own. */
     readonly name: string;
@@ -55,7 +48,7 @@ export interface ThinCloudOptions {
   /** The endpoint cannot be reached: calls provably never leave. */
   readonly unreachable: () => boolean;
   /** Another order of the items on a page; decisions must not depend on it. */
-  readonly shuffle?: (items: readonly TaskItem[]) => readonly TaskItem[];
+  readonly shuffle: ((items: readonly TaskItem[]) => readonly TaskItem[]) | undefined;
 }
 
 interface Page {
@@ -145,7 +138,7 @@ export function createThinCloud(options: ThinCloudOptions): Cloud {
     });
   }
 
-  const worldNow = () => options.begin + clock.monotonic();
+  const worldNow = () => begin + clock.monotonic();
 
   async function readPage(
     cloudGroups: readonly string[],

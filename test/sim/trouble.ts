@@ -1,9 +1,10 @@
 /** What a kind of lasting trouble of the law of non-interference is made of, and what several begin with. */
+
+import type { Policy } from '../../src/domain/words/policy.ts';
 import type { Effect } from '../../src/simulator/faults.ts';
 import type { Task } from '../../src/simulator/pretend-task.ts';
 import { second } from './dice.ts';
 import type { Replicas } from './replicas.ts';
-import type { Policy } from './seam.ts';
 import type { Stage, StageOptions } from './stage.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 

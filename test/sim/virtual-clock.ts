@@ -1,19 +1,17 @@
 /** Time that passes only when nothing is left to do: the whole daemon runs on it, hours in milliseconds. */
-import type { Clock } from './seam.ts';
+import type { Clock } from '../../src/domain/ports/time-port.ts';
 
 interface Timer {
   readonly at: number;
-  readonly seq: number;
   readonly run: () => void;
+  wanted: boolean;
 }
 
 export class VirtualClock implements Clock {
   #monotonic = 0;
   #wallOffset: number;
-  #seq = 0;
-  /** A binary heap by (at, seq): timers of the same moment fire in the order they were set. */
-  readonly #heap: Timer[] = [];
-  readonly #cancelled = new Set<number>();
+  /** The next one last; of those of one moment the one that was set first. */
+  readonly #timers: Timer[] = [];
 
   constructor(wallStart: number) {
     this.#wallOffset = wallStart;
@@ -33,16 +31,17 @@ export class VirtualClock implements Clock {
     return sleepBy((afterMs, run) => this.after(afterMs, run), ms, signal);
   }
   after(ms: number, run: () => void): () => void {
-    const seq = this.#seq++;
     if (ms === Number.POSITIVE_INFINITY) return () => {};
-    let fired = false;
-    const fire = () => {
-      fired = true;
-      run();
-    };
-    this.#push({ at: this.#monotonic + Math.max(0, ms), seq, run: fire });
+    const timer: Timer = { at: this.#monotonic + Math.max(0, ms), run, wanted: true };
+    let [low, high] = [0, this.#timers.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#timers[middle]?.at ?? 0) > timer.at) low = middle + 1;
+      else high = middle;
+    }
+    this.#timers.splice(low, 0, timer);
     return () => {
-      if (!fired) this.#cancelled.add(seq);
+      timer.wanted = false;
     };
   }
   yield(): Promise<void> {
@@ -54,48 +53,13 @@ export class VirtualClock implements Clock {
     const end = this.#monotonic + ms;
     for (;;) {
       await settled();
-      const next = this.#next();
-      if (!next || next.at > end) break;
-      this.#pop();
-      this.#monotonic = Math.max(this.#monotonic, next.at);
-      next.run();
+      while (this.#timers.at(-1)?.wanted === false) this.#timers.pop();
+      if ((this.#timers.at(-1)?.at ?? Number.POSITIVE_INFINITY) > end) break;
+      const next = this.#timers.pop();
+      this.#monotonic = Math.max(this.#monotonic, next?.at ?? 0);
+      next?.run();
     }
     this.#monotonic = end;
-  }
-
-  #next(): Timer | undefined {
-    for (let next = this.#heap[0]; next; next = this.#heap[0]) {
-      if (!this.#cancelled.delete(next.seq)) return next;
-      this.#pop();
-    }
-    return undefined;
-  }
-
-  #push(timer: Timer): void {
-    const heap = this.#heap;
-    heap.push(timer);
-    let i = heap.length - 1;
-    while (i > 0) {
-      const up = (i - 1) >> 1;
-      if (!before(heap[i], heap[up])) break;
-      swap(heap, i, up);
-      i = up;
-    }
-  }
-
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return;
-    heap[0] = last;
-    for (let i = 0; ; ) {
-      let least = i;
-      for (const child of [2 * i + 1, 2 * i + 2])
-        if (child < heap.length && before(heap[child], heap[least])) least = child;
-      if (least === i) return;
-      swap(heap, i, least);
-      i = least;
-    }
   }
 }
 
@@ -114,15 +78,6 @@ export function sleepBy(after: Clock['after'], ms: number, signal: AbortSignal |
     };
     signal?.addEventListener('abort', cutShort, { once: true });
   });
-}
-
-const before = (a: Timer | undefined, b: Timer | undefined): boolean =>
-  a !== undefined && b !== undefined && (a.at < b.at || (a.at === b.at && a.seq < b.seq));
-
-function swap(heap: Timer[], i: number, j: number): void {
-  const a = heap[i];
-  const b = heap[j];
-  if (a && b) [heap[i], heap[j]] = [b, a];
 }
 
 /** Every promise that can be settled now is. */

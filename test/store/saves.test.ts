@@ -1,9 +1,10 @@
 /** Saves of several accounts in one process, on a virtual clock: what keeps one of them from the disk keeps no other. */
 import { expect, test } from 'vitest';
+import type { LedgerChanges } from '../../src/domain/ports/store-port.ts';
+import type { Event } from '../../src/domain/words/events.ts';
 import type { SaveTransactions } from '../../src/store/postgres/save-transactions.ts';
 import { openSaves } from '../../src/store/postgres/saves.ts';
 import { begin } from '../domain/story.ts';
-import type { Event, LedgerChanges } from '../sim/seam.ts';
 import { VirtualClock } from '../sim/virtual-clock.ts';
 
 const quickMs = 5;
