@@ -13,7 +13,7 @@ import { statusNow, type World } from './world.ts';
 type Item = Readonly<Record<string, unknown>>;
 
 /** A task as one list shows it. */
-interface Row extends Pick<Task, 'taskId' | 'title' | 'cloudGroup' | 'pictureBytes'> {
+export interface Row extends Pick<Task, 'taskId' | 'title' | 'cloudGroup' | 'pictureBytes'> {
   readonly item: Item;
   /** Of the item, once it was needed. */
   text: string | undefined;
@@ -34,19 +34,25 @@ const mostListings = 1_000;
 
 /** One page, with the twists of the faults that struck this call. */
 export function listPage(world: World, asked: ListQuery, twists: readonly LiveFault[]): Outcome {
+  const { rows, size, totalCount } = shownRows(world, asked, twists);
+  const pagination = {
+    PageCur: asked.page,
+    PageSize: size,
+    PageTotal: Math.ceil(totalCount / size),
+    TotalCount: promised(twists, totalCount),
+  };
+  return { kind: 'done', result: rendered(world, rows, { Pagination: pagination }) };
+}
+
+/** What one page has, before it is put on a wire. */
+export function shownRows(world: World, asked: ListQuery, twists: readonly LiveFault[]) {
   const query = { ...asked, size: Math.min(asked.size, twistOf(twists, 'page-cap')?.most ?? asked.size) };
   const tasks = twisted(world, tasksFor(world, query), query, twists);
   const { shift, totalOff } = (query.page > 1 && twistOf(twists, 'drift')) || { shift: 0, totalOff: 0 };
   const first = Math.max(0, (query.page - 1) * query.size + shift);
   const rows = tasks.slice(first, first + query.size).map((task) => ('item' in task ? task : rowOf(world, task)));
   const totalCount = Math.max(0, tasks.length + (totalOff ?? 0));
-  const pagination = {
-    PageCur: query.page,
-    PageSize: query.size,
-    PageTotal: Math.ceil(totalCount / query.size),
-    TotalCount: promised(twists, totalCount),
-  };
-  return { kind: 'done', result: rendered(world, rows, query, twists, { Pagination: pagination }) };
+  return { rows: rows.map((row) => twistedRow(row, query, twists)), size: query.size, totalCount };
 }
 
 export function promised(twists: readonly LiveFault[], real: number): unknown {
@@ -100,7 +106,7 @@ function oldRows(world: World, live: LiveFault, refreshMs = Number.POSITIVE_INFI
 /** Each task's newest row and what it was made of: days of lists are played in seconds, and few tasks change between two. */
 const newestRows = new WeakMap<Task, { readonly of: readonly unknown[]; readonly row: Row }>();
 
-function rowOf(world: World, task: Task): Row {
+export function rowOf(world: World, task: Task): Row {
   const { taskId, cloudGroup, pictureBytes, title, startsAt, endsAt, sources } = task;
   const status = statusNow(world, task);
   const of = [status, cloudGroup, pictureBytes, title, startsAt, endsAt, sources];
@@ -144,8 +150,6 @@ const chinaTime = (at: number): string => `${new Date(at + 8 * 3600_000).toISOSt
 function rendered(
   world: World,
   rows: readonly Row[],
-  query: ListQuery,
-  twists: readonly LiveFault[],
   rest: Readonly<Record<string, unknown>>,
 ): NonNullable<Extract<Outcome, { kind: 'done' }>['result']> {
   if (rows.length === 0) {
@@ -155,14 +159,10 @@ function rendered(
   }
   return {
     kind: 'list',
-    items: rows.map((row) => {
-      const item = twistedItem(row, query, twists);
-      if (row.pictureBytes > 0) return () => JSON.stringify({ ...item, Watermark: picture(row.pictureBytes) });
-      if (item !== row.item) return () => JSON.stringify(item);
-      return () => {
-        row.text ??= JSON.stringify(item);
-        return row.text;
-      };
+    items: rows.map((row) => () => {
+      if (row.pictureBytes > 0) return JSON.stringify({ ...row.item, Watermark: picture(row.pictureBytes) });
+      row.text ??= JSON.stringify(row.item);
+      return row.text;
     }),
     largest: rows.reduce((sum, { pictureBytes }) => sum + pictureBytes, 0),
     rest,
@@ -171,14 +171,14 @@ function rendered(
 
 const picture = (bytes: number) => ({ Picture: 'iVBORw0K'.repeat(Math.ceil(bytes / 8)).slice(0, bytes) });
 
-function twistedItem(row: Row, query: ListQuery, twists: readonly LiveFault[]): Item {
+function twistedRow(row: Row, query: ListQuery, twists: readonly LiveFault[]): Row {
   let item = query.withGroupName ? row.item : legacy(row.item);
   for (const { fault } of twists) {
     if (!matchesItem(fault, row)) continue;
     if (fault.effect.kind === 'status') item = { ...item, Status: fault.effect.text };
     else if (fault.effect.kind === 'malformed') item = { ...item, TaskId: 17, StartTime: 'soon', Status: null };
   }
-  return item;
+  return item === row.item ? row : { ...row, item, text: undefined };
 }
 
 function legacy({ GroupName: _, ...item }: Item): Item {

@@ -1,37 +1,38 @@
 /**
  * Coincidences that chance alone is too slow to bring: restarts wait in the lane while a reload comes, the clock steps
  * while a call is out or before a standby takes over, a refusal was carried out all the same, the weather ends in the
- * middle of a refusal. With dice of their own: what was there before them stays as it was.
+ * middle of a refusal. And what befalls replicas that share a database: pauses, partitions, restarts of it, deaths of any
+ * of them, rolling updates, and operators who ask whichever they reach.
  */
 import { Dice, minute, second } from './dice.ts';
 import type { Happening, Scheduled, Script } from './happening.ts';
+import { byTime, type Plan, weatherOf } from './weather.ts';
+
+const ofRestarts = { action: 'restart' } as const;
+const inVain = { kind: 'in-vain' } as const;
+const error = (code: string, carriedOut = false) => ({ kind: 'error', code, carriedOut }) as const;
 
 export function withCoincidences(script: Script): readonly Scheduled[] {
-  const { seed, schedule, appetite } = script;
-  const more = new Coincidences(script, new Dice(seed, 'coincidences'));
-  more.reloadsWhileRestartsWait();
-  if ((appetite?.step ?? 0) > 0) more.stepsDuringCalls();
-  if ((appetite?.step ?? 0) > 0 && script.replicas > 1) more.standbyAfterStep();
-  if ((appetite?.errors ?? 0) > 0) more.refusedAndCarriedOut();
-  more.endInRefusal();
-  if ((appetite?.step ?? 0) > 0) more.stepsWhileRestartsAreRefused();
-  if (script.configuration.client === 'real' && script.configuration.subAccount) more.oneGroupCannotBeListed();
-  return [...schedule, ...more.scheduled].sort((a, b) => a.atMs - b.atMs);
+  const { appetite, configuration, replicas } = script;
+  const weather = weatherOf(script, new Dice(script.seed, 'coincidences'));
+  const steps = (appetite.step ?? 0) > 0;
+  reloadsWhileRestartsWait(script.schedule)(weather, weather.dice);
+  const plans: readonly (readonly [boolean, Plan])[] = [
+    [steps, stepsDuringCalls],
+    [steps && replicas > 1, standbyAfterStep],
+    [(appetite.errors ?? 0) > 0, refusedAndCarriedOut],
+    [true, endInRefusal],
+    [steps, stepsWhileRestartsAreRefused],
+    [configuration.client === 'real' && configuration.subAccount, oneGroupCannotBeListed],
+  ];
+  for (const [isSo, plan] of plans) if (isSo) plan(weather, weather.dice);
+  return byTime(script.schedule, weather.scheduled);
 }
 
-class Coincidences {
-  readonly scheduled: Scheduled[] = [];
-  readonly #script: Script;
-  readonly #dice: Dice;
-
-  constructor(script: Script, dice: Dice) {
-    this.#script = script;
-    this.#dice = dice;
-  }
-
-  reloadsWhileRestartsWait(): void {
-    const dice = this.#dice;
-    const { configuration, schedule } = this.#script;
+const reloadsWhileRestartsWait =
+  (schedule: readonly Scheduled[]): Plan =>
+  (weather, dice) => {
+    const { configuration } = weather;
     const { policies } = configuration;
     const groups = policies.groups.map((group) => {
       const exclude = { ...group.match.exclude, title: ['*1*', '*3*', '*5*', 'HOLD*'] };
@@ -39,82 +40,124 @@ class Coincidences {
     });
     for (const { atMs, what } of schedule) {
       if (what.kind !== 'reload' || !dice.chance(0.4)) continue;
-      this.#stopHalf(atMs - dice.ms(0, 30 * second));
-      this.#at(atMs, { kind: 'reload', configuration: { ...configuration, policies: { ...policies, groups } } });
-      this.#at(atMs + 3 * minute, what);
+      weather.stop(atMs - dice.ms(0, 30 * second));
+      weather.at(atMs, { kind: 'reload', configuration: { ...configuration, policies: { ...policies, groups } } });
+      weather.at(atMs + 3 * minute, what);
     }
-  }
+  };
 
-  stepsDuringCalls(): void {
-    const dice = this.#dice;
-    for (const during of ['list', 'look', 'restart'] as const) {
-      const ms = dice.pick([-1, 1]) * dice.ms(3 * second, 600 * second);
-      this.#at(this.#sometime(), { kind: 'step', ms, during });
-    }
+const stepsDuringCalls: Plan = (weather, dice) => {
+  for (const during of ['list', 'look', 'restart'] as const) {
+    const ms = dice.pick([-1, 1]) * dice.ms(3 * second, 600 * second);
+    weather.sometime({ kind: 'step', ms, during });
   }
+};
 
-  /** The owner has moved what it waits for along with the step, and saved it, when the standby takes over. */
-  standbyAfterStep(): void {
-    const dice = this.#dice;
-    const ms = dice.pick([-1, -1, 1]) * dice.ms(minute, 10 * minute);
-    const stepsAt = dice.ms(3 * minute, this.#script.weatherMs - 3 * minute);
-    const inVain = { effect: { kind: 'in-vain' }, match: { action: 'restart' } } as const;
-    this.#at(stepsAt - 3 * minute, { kind: 'fault', lastsMs: 8 * minute, fault: inVain });
-    this.#stopHalf(stepsAt - dice.ms(30 * second, 2 * minute));
-    this.#at(stepsAt, { kind: 'step', ms });
-    this.#at(stepsAt + dice.ms(80 * second, 150 * second), { kind: 'terminate', downMs: dice.ms(second, minute) });
+/** The owner has moved what it waits for along with the step, and saved it, when the standby takes over. */
+const standbyAfterStep: Plan = (weather, dice) => {
+  const ms = dice.pick([-1, -1, 1]) * dice.ms(minute, 10 * minute);
+  const stepsAt = dice.ms(3 * minute, weather.weatherMs - 3 * minute);
+  weather.strike(stepsAt - 3 * minute, 8 * minute, inVain, ofRestarts);
+  weather.stop(stepsAt - dice.ms(30 * second, 2 * minute));
+  weather.at(stepsAt, { kind: 'step', ms });
+  weather.at(stepsAt + dice.ms(80 * second, 150 * second), { kind: 'terminate', downMs: dice.ms(second, minute) });
+};
+
+const refusedAndCarriedOut: Plan = (weather, dice) => {
+  const from = weather.somewhen();
+  weather.strike(from, dice.ms(minute, 15 * minute), error('InvalidParam', true), ofRestarts);
+  weather.stop(from + 10 * second);
+};
+
+const endInRefusal: Plan = (weather, dice) => {
+  const from = weather.weatherMs - dice.ms(30 * second, 10 * minute);
+  const refused = dice.pick(['list', 'restart', 'nothing', 'nothing', 'nothing', 'nothing'] as const);
+  if (refused === 'list') weather.strike(from, Infinity, error('AccessDenied'), { action: 'list' });
+  if (refused !== 'restart') return;
+  weather.strike(from, Infinity, error(dice.pick(['AccessDenied', 'InternalError'])), ofRestarts);
+  weather.stop(from + 10 * second);
+};
+
+/** Half of those that stop go on being refused, and the clock is set back meanwhile: the others must have their probes. */
+const stepsWhileRestartsAreRefused: Plan = (weather, dice) => {
+  const from = weather.somewhen();
+  const refusedMs = dice.ms(5 * minute, 10 * minute);
+  for (const { taskId = '' } of weather.tasks.slice(0, 8)) {
+    weather.at(from, { kind: 'world', act: { kind: 'stop', taskId } });
+    if (dice.chance(0.5)) weather.strike(from, 50 * minute, error('CommonErr'), { ...ofRestarts, taskId });
   }
+  weather.strike(from, refusedMs, error('CommonErr'), ofRestarts);
+  weather.at(from + refusedMs - 30 * second, { kind: 'step', ms: -dice.ms(30 * minute, 60 * minute) });
+};
 
-  refusedAndCarriedOut(): void {
-    const from = this.#sometime();
-    this.#refuse('restart', 'InvalidParam', from, this.#dice.ms(minute, 15 * minute), true);
-    this.#stopHalf(from + 10 * second);
-  }
+const oneGroupCannotBeListed: Plan = (weather, dice) => {
+  const { cloudGroup } = dice.pick(weather.tasks);
+  const refusal = error(dice.pick(['InternalError', 'AccessDenied', 'CommonErr']));
+  const from = weather.somewhen();
+  weather.strike(from, dice.ms(minute, 40 * minute), refusal, { action: 'list', cloudGroup });
+};
 
-  endInRefusal(): void {
-    const dice = this.#dice;
-    const from = this.#script.weatherMs - dice.ms(30 * second, 10 * minute);
-    const refused = dice.pick(['list', 'restart', 'nothing', 'nothing', 'nothing', 'nothing'] as const);
-    if (refused === 'list') this.#refuse('list', 'AccessDenied', from, Number.POSITIVE_INFINITY, false);
-    if (refused !== 'restart') return;
-    this.#refuse('restart', dice.pick(['AccessDenied', 'InternalError']), from, Number.POSITIVE_INFINITY, false);
-    this.#stopHalf(from + 10 * second);
-  }
+// ---- replicas ------------------------------------------------------------------------------------------------------
 
-  /** Half of those that stop go on being refused, and the clock is set back meanwhile: the others must have their probes. */
-  stepsWhileRestartsAreRefused(): void {
-    const from = this.#sometime();
-    const refusedMs = this.#dice.ms(5 * minute, 10 * minute);
-    for (const { taskId = '' } of this.#script.tasks.slice(0, 8)) {
-      this.#at(from, { kind: 'world', act: { kind: 'stop', taskId } });
-      const refusal = { effect: { kind: 'error', code: 'CommonErr' }, match: { action: 'restart', taskId } } as const;
-      if (this.#dice.chance(0.5)) this.#at(from, { kind: 'fault', lastsMs: 50 * minute, fault: refusal });
-    }
-    this.#refuse('restart', 'CommonErr', from, refusedMs, false);
-    this.#at(from + refusedMs - 30 * second, { kind: 'step', ms: -this.#dice.ms(30 * minute, 60 * minute) });
-  }
+const byHand: ReadonlySet<Happening['kind']> = new Set(['hold', 'unhold', 'restart', 'release']);
 
-  oneGroupCannotBeListed(): void {
-    const dice = this.#dice;
-    const { cloudGroup } = dice.pick(this.#script.tasks);
-    const code = dice.pick(['InternalError', 'AccessDenied', 'CommonErr']);
-    const fault = { effect: { kind: 'error', code }, match: { action: 'list', cloudGroup } } as const;
-    this.#at(this.#sometime(), { kind: 'fault', lastsMs: dice.ms(minute, 40 * minute), fault });
-  }
+/** `before`: of one process. */
+export function withReplicas(script: Script, before: readonly Scheduled[]): readonly Scheduled[] {
+  const weather = weatherOf(script, new Dice(script.seed, 'replicas'));
+  const { dice, at, stop, tasks, replicas } = weather;
+  const any = () => dice.int(0, replicas - 1);
+  // A step of one clock alone is a fault of its machine that nobody can see from inside: `step` is of all.
+  const elsewhere = before.map(({ atMs, what }) => ({
+    atMs,
+    what: byHand.has(what.kind) ? { ...what, replica: any() } : what,
+  }));
+  const ownerOrAny = () => (dice.chance(0.6) ? {} : { replica: any() });
+  const often = (chance: number, anHour: number, plan: (atMs: number) => void) => {
+    if (!dice.chance(chance)) return;
+    const times = weather.times(dice.int(0, anHour), 30);
+    for (let i = 0; i < times; i++) plan(weather.somewhen());
+  };
+  const stopSome = (atMs: number) => stop(atMs, dice.int(1, Math.ceil(tasks.length / 2)));
 
-  #at(atMs: number, what: Happening): void {
-    this.scheduled.push({ atMs: Math.min(this.#script.weatherMs, Math.max(0, atMs)), what });
-  }
-
-  #sometime = (): number => this.#dice.ms(0, this.#script.weatherMs);
-
-  #stopHalf(atMs: number): void {
-    const count = Math.ceil(this.#script.tasks.length / 2);
-    this.#at(atMs, { kind: 'world', act: { kind: 'stop', count } });
-  }
-
-  #refuse(action: string, code: string, atMs: number, lastsMs: number, carriedOut: boolean): void {
-    const fault = { effect: { kind: 'error', code, carriedOut }, match: { action } } as const;
-    this.#at(atMs, { kind: 'fault', lastsMs, fault });
-  }
+  often(0.6, 4, (atMs) => {
+    const lastsMs = dice.pick([5 * second, 40 * second, 2 * minute]) + dice.ms(0, 10 * second);
+    at(atMs, { kind: 'pause', lastsMs, ...ownerOrAny() });
+    stopSome(atMs + dice.ms(-5 * second, 2 * minute));
+  });
+  often(0.6, 4, (atMs) =>
+    at(atMs, { kind: 'cut-off', lastsMs: dice.ms(second, dice.pick([10, 60, 180]) * second), ...ownerOrAny() }),
+  );
+  often(0.5, 2, (atMs) => at(atMs, { kind: 'database-restart', downMs: dice.ms(200, dice.pick([5, 90]) * second) }));
+  often(0.3, 1, (atMs) =>
+    at(atMs, { kind: 'disk', weather: { ms: [1_500, 2_500], failing: 0 }, lastsMs: dice.ms(minute, 5 * minute) }),
+  );
+  often(0.5, 3, (atMs) => at(atMs, { kind: 'die', death: 'now', replica: any(), downMs: dice.ms(second, 2 * minute) }));
+  often(0.4, 1, (atMs) => {
+    for (let replica = 0; replica < replicas; replica++)
+      at(atMs + replica * dice.ms(10 * second, 40 * second), {
+        kind: 'terminate',
+        replica,
+        downMs: dice.ms(second, 5 * second),
+      });
+    stopSome(atMs);
+  });
+  // Its owner ends while it does what was asked elsewhere.
+  often(0.5, 2, (atMs) => {
+    const { taskId = '' } = dice.pick(tasks);
+    weather.strike(atMs - 100, 2 * minute, inVain, { ...ofRestarts, taskId });
+    at(atMs - 50, { kind: 'world', act: { kind: 'stop', taskId } });
+    const death = dice.pick([{ at: 'send' }, { at: 'answer' }, { at: 'save', write: 'after' }] as const);
+    at(atMs, { kind: 'restart', taskId, force: true, replica: any() });
+    at(atMs, { kind: 'die', death, downMs: dice.ms(second, minute) });
+  });
+  // It ends while its calls are slow to arrive; two slow ways at once would be more than the limiter assumes.
+  if ((script.appetite.slow ?? 0) === 0)
+    often(0.5, 2, (atMs) => {
+      weather.strike(atMs, 3 * minute, { kind: 'slow-up', ms: [2_500, 4_500] }, ofRestarts);
+      for (let endsAt = atMs + dice.ms(0, 30 * second), i = 0; i < 3; i++, endsAt += dice.ms(20 * second, minute)) {
+        stopSome(endsAt - dice.ms(0, 20 * second));
+        at(endsAt, { kind: 'terminate', downMs: dice.ms(second, 5 * second) });
+      }
+    });
+  return byTime(elsewhere, weather.scheduled);
 }

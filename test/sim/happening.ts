@@ -6,35 +6,35 @@ import type { Act, ParameterChange } from '../../src/simulator/world.ts';
 import type { DiskWeather } from './disk.ts';
 import type { Call, Configuration, Death } from './process.ts';
 
-export type Happening =
-  | { readonly kind: 'world'; readonly act: Act }
-  | { readonly kind: 'fault'; readonly fault: Fault; readonly lastsMs: number }
-  | { readonly kind: 'unreachable'; readonly lastsMs: number }
-  | { readonly kind: 'key'; readonly sees: 'all' | 'nothing' }
-  | (AtReplica & {
-      readonly kind: 'hold';
-      readonly id: string;
-      readonly target: HoldTarget;
-      readonly forMs: number | undefined;
-    })
-  | (AtReplica & { readonly kind: 'unhold'; readonly id: string })
-  | (AtReplica & { readonly kind: 'restart'; readonly taskId: string; readonly force: boolean })
-  | (AtReplica & { readonly kind: 'release'; readonly taskId: string })
-  | { readonly kind: 'reload'; readonly configuration: Configuration }
+/** What each kind of it says. */
+interface Happens {
+  readonly world: { readonly act: Act };
+  readonly fault: { readonly fault: Fault; readonly lastsMs: number };
+  readonly unreachable: { readonly lastsMs: number };
+  readonly key: { readonly sees: 'all' | 'nothing' };
+  readonly hold: AtReplica & { readonly id: string; readonly target: HoldTarget; readonly forMs: number | undefined };
+  readonly unhold: AtReplica & { readonly id: string };
+  readonly restart: AtReplica & { readonly taskId: string; readonly force: boolean };
+  readonly release: AtReplica & { readonly taskId: string };
+  readonly hook: object;
+  readonly reload: { readonly configuration: Configuration };
   /** Refused before it touches anything. */
-  | { readonly kind: 'bad-reload' }
-  | { readonly kind: 'hook' }
+  readonly 'bad-reload': object;
   /** At once, or while the next such call is out. */
-  | { readonly kind: 'step'; readonly ms: number; readonly during?: Call }
-  | { readonly kind: 'pace'; readonly ppm: number }
-  | { readonly kind: 'disk'; readonly weather: DiskWeather; readonly lastsMs: number }
-  | (AtReplica & { readonly kind: 'die'; readonly death: Death | 'now'; readonly downMs: number })
-  | (AtReplica & { readonly kind: 'terminate'; readonly downMs: number })
+  readonly step: { readonly ms: number; readonly during?: Call };
+  readonly pace: { readonly ppm: number };
+  readonly disk: { readonly weather: DiskWeather; readonly lastsMs: number };
+  readonly die: AtReplica & { readonly death: Death | 'now'; readonly downMs: number };
+  readonly terminate: AtReplica & { readonly downMs: number };
   /** Stopped like with SIGSTOP. */
-  | (AtReplica & { readonly kind: 'pause'; readonly lastsMs: number })
+  readonly pause: AtReplica & { readonly lastsMs: number };
   /** From the database, both ways. */
-  | (AtReplica & { readonly kind: 'cut-off'; readonly lastsMs: number })
-  | { readonly kind: 'database-restart'; readonly downMs: number };
+  readonly 'cut-off': AtReplica & { readonly lastsMs: number };
+  readonly 'database-restart': { readonly downMs: number };
+}
+export type Happening<Kind extends keyof Happens = keyof Happens> = {
+  [One in Kind]: Happens[One] & { readonly kind: One };
+}[Kind];
 
 /** Undefined: the owner, whichever it is by then. */
 interface AtReplica {
@@ -51,49 +51,13 @@ export interface Script {
   readonly seed: number;
   readonly configuration: Configuration;
   readonly tasks: readonly TaskPlan[];
+  readonly cloudGroups: readonly string[];
   readonly parameters: ParameterChange;
   readonly replicas: 1 | 3;
   readonly weatherMs: number;
   readonly schedule: readonly Scheduled[];
-  /** Faults that this seed has, and how much of each. */
-  readonly appetite: Readonly<Record<Trouble, number>> | undefined;
+  /** How much this seed has of each of the troubles; of many nothing. */
+  readonly appetite: Readonly<Record<string, number>>;
   /** What troubles one task or one cloud group never ends; nothing is healed. */
   readonly endless: boolean;
 }
-
-/** In the order in which the weather is drawn: a new one comes last. */
-export const troubles = [
-  'stops',
-  'errors',
-  'resets',
-  'stalls',
-  'truncation',
-  'html',
-  'stale',
-  'drift',
-  'malformed',
-  'unknown-status',
-  'shrink',
-  'key',
-  'slow',
-  'throttle',
-  'unreachable',
-  'cloud-clock',
-  'step',
-  'pace',
-  'disk',
-  'death',
-  'terminate',
-  'cut-off',
-  'reload',
-  'operator',
-  'hold',
-  'console',
-  'edit',
-  'move',
-  'delete',
-  'end',
-  'retire',
-  'in-vain',
-] as const;
-export type Trouble = (typeof troubles)[number];

@@ -29,7 +29,7 @@ import { Neighbour } from './neighbour.ts';
 import { type Call, type Configuration, type Home, Process } from './process.ts';
 import { scriptOf } from './script.ts';
 import { accessKey } from './stage.ts';
-import { itemOf } from './thin-cloud.ts';
+import { shownItem } from './thin-cloud.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 export interface HistoryOptions {
@@ -477,8 +477,7 @@ export class History {
   /** As a list shows it now. */
   shown(taskId: string): TaskItem | undefined {
     advance(this.world, begin + this.clock.monotonic());
-    const task = this.world.tasks.get(taskId);
-    return task && itemOf(this.world, task, this.world.now);
+    return shownItem(this.world, taskId);
   }
 
   /** Stopped tasks that a restart brings back, and that nothing keeps from one. */

@@ -203,8 +203,7 @@ export class Process extends Life {
     const onRetired = (from: string, to: string) => this.keeper.learned({ type: 'action-retired', from, to });
     const common = { gate: this.gate, requestTimeoutMs, pageSize, retiredActions };
     if (configuration.client === 'thin') {
-      const process = { name: this.name, clock: this.clock, enter: this.enter, alive: () => this.alive };
-      return createThinCloud({ ...common, world, clock, onRetired, unreachable, process, shuffle });
+      return createThinCloud({ ...common, world, clock, onRetired, unreachable, process: this, shuffle });
     }
     const network = this.reaches(pretendTransport(world, clock));
     return createCloud({

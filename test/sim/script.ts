@@ -7,14 +7,14 @@
  */
 import { draw, type Span } from '../../src/simulator/random.ts';
 import type { ParameterChange } from '../../src/simulator/world.ts';
-import { withCoincidences } from './coincidences.ts';
+import { withCoincidences, withReplicas } from './coincidences.ts';
 import { Dice, hour, minute, second } from './dice.ts';
-import { type Script, type Trouble, troubles } from './happening.ts';
+import type { Script } from './happening.ts';
 import { cloudGroupFor, groupsOf, stormOf } from './policies.ts';
 import type { Configuration } from './process.ts';
-import { withReplicas } from './replica-troubles.ts';
 import { tasksOf } from './tasks.ts';
-import { Weather } from './weather.ts';
+import { troubles } from './troubles.ts';
+import { byTime, weatherOf } from './weather.ts';
 
 export function scriptOf(seed: number): Script {
   const dice = new Dice(seed, 'script');
@@ -35,23 +35,30 @@ export function scriptOf(seed: number): Script {
   const cloudGroups = [...new Set(groups.map(cloudGroupFor)), 'nobodys'];
   const tasks = tasksOf(dice, long ? dice.int(1, 25) : sizeOf(dice, configuration.client), cloudGroups, weatherMs);
   const appetite = Object.fromEntries(
-    troubles.map((trouble) => [trouble, dice.chance(0.5) ? 0 : dice.chance(0.25) ? 4 : 1]),
-  ) as Record<Trouble, number>;
-  if (configuration.client === 'real') appetite.malformed = Math.min(appetite.malformed, 1);
+    Object.keys(troubles).map((trouble) => [trouble, dice.chance(0.5) ? 0 : dice.chance(0.25) ? 4 : 1]),
+  );
+  if (configuration.client === 'real') appetite.malformed = Math.min(appetite.malformed ?? 0, 1);
   const replicas = dice.chance(0.2) ? 3 : 1;
-  const weather = new Weather({ dice, tasks, configuration, cloudGroups, weatherMs, appetite, replicas });
   const parameters = parametersOf(dice);
-  const script: Script = {
+  const endless = new Dice(seed, 'endless').chance(0.15);
+  const about = {
     seed,
     configuration,
     tasks,
+    cloudGroups,
     parameters,
     replicas,
     weatherMs,
-    schedule: weather.all(),
     appetite,
-    endless: new Dice(seed, 'endless').chance(0.15),
-  };
+    endless,
+  } as const;
+  const weather = weatherOf(about, dice);
+  for (const [trouble, plan] of Object.entries(troubles)) {
+    const often = appetite[trouble] ?? 0;
+    const times = often === 0 ? 0 : weather.times(often * dice.int(1, 3), 60);
+    for (let i = 0; i < times; i++) plan(weather, dice);
+  }
+  const script: Script = { ...about, schedule: byTime(weather.scheduled) };
   const schedule = withCoincidences(script);
   return { ...script, schedule: replicas === 1 ? schedule : withReplicas(script, schedule) };
 }

@@ -1,87 +1,63 @@
 /**
- * The weather of a script: each trouble that its seed has, so and so often, at any time. What each is stands in
- * cloud-troubles.ts and home-troubles.ts.
+ * The weather of a script, as it is drawn with one row of dice: troubles at any time (troubles.ts), and what was there
+ * before them stays as it was, coincidences with dice of their own (coincidences.ts).
  */
 import type { Effect, Fault, FaultMatch } from '../../src/simulator/faults.ts';
-import type { TaskPlan } from '../../src/simulator/pretend-task.ts';
 import { draw } from '../../src/simulator/random.ts';
 import type { Act } from '../../src/simulator/world.ts';
-import { cloudTroubles } from './cloud-troubles.ts';
 import { type Dice, hour, minute, second } from './dice.ts';
-import { type Happening, type Scheduled, type Trouble, troubles } from './happening.ts';
-import { homeTroubles } from './home-troubles.ts';
-import type { Configuration } from './process.ts';
+import type { Happening, Scheduled, Script } from './happening.ts';
 
 /** Draws one occurrence of a trouble. */
 export type Plan = (weather: Weather, dice: Dice) => void;
+export type Weather = ReturnType<typeof weatherOf>;
 
-const plans: Readonly<Record<Trouble, Plan>> = { ...cloudTroubles, ...homeTroubles };
-
-export class Weather {
-  readonly dice: Dice;
-  readonly tasks: readonly TaskPlan[];
-  readonly configuration: Configuration;
-  readonly cloudGroups: readonly string[];
-  readonly weatherMs: number;
-  readonly appetite: Readonly<Record<Trouble, number>>;
-  readonly replicas: number;
-  readonly scheduled: Scheduled[] = [];
-  /** Two slow ways there at once would add up to more than the limiter assumes. */
-  slowedUp = false;
-
-  constructor(
-    options: Omit<
-      Weather,
-      'scheduled' | 'slowedUp' | 'all' | 'at' | 'somewhere' | 'taskId' | 'fault' | 'call' | 'edit'
-    >,
-  ) {
-    const { dice, tasks, configuration, cloudGroups, weatherMs, appetite, replicas } = options;
-    this.dice = dice;
-    this.tasks = tasks;
-    this.configuration = configuration;
-    this.cloudGroups = cloudGroups;
-    this.weatherMs = weatherMs;
-    this.appetite = appetite;
-    this.replicas = replicas;
-  }
-
-  all(): readonly Scheduled[] {
-    for (const trouble of troubles) {
-      const often = this.appetite[trouble];
-      if (often === 0) continue;
-      // By the hour of weather, at least once.
-      const times = Math.min(60, Math.max(1, Math.round((often * this.dice.int(1, 3) * this.weatherMs) / hour)));
-      for (let i = 0; i < times; i++) plans[trouble](this, this.dice);
-    }
-    return this.scheduled.sort((a, b) => a.atMs - b.atMs);
-  }
-
-  at(what: Happening): void {
-    this.scheduled.push({ atMs: this.dice.ms(0, this.weatherMs), what });
-  }
-
-  /** Some tasks, one task, or all of it. */
-  somewhere(): FaultMatch {
-    const roll = draw(this.dice.random);
-    if (roll < 0.2) return { taskId: this.taskId() };
-    if (roll < 0.3) return { cloudGroup: this.dice.pick(this.cloudGroups) };
-    return {};
-  }
-
-  readonly taskId = (): string => this.dice.pick(this.tasks).taskId ?? '';
-
-  fault(effect: Effect, match: FaultMatch = {}, more: Partial<Fault> = {}): void {
-    const lastsMs = this.dice.chance(0.3) ? this.dice.ms(5 * minute, 30 * minute) : this.dice.ms(second, 3 * minute);
-    const probability = this.dice.pick([1, 1, 0.5, 0.1]);
-    this.at({ kind: 'fault', lastsMs, fault: { effect, match, probability, ...more } });
-  }
-
-  readonly call = (): FaultMatch => {
-    const action = this.dice.pick(['list', 'restart', 'restart']);
-    return action === 'list' ? { action } : { action, ...this.somewhere() };
+export function weatherOf(script: Omit<Script, 'schedule'>, dice: Dice) {
+  const { tasks, cloudGroups, weatherMs } = script;
+  const scheduled: Scheduled[] = [];
+  const at = (atMs: number, what: Happening) => {
+    scheduled.push({ atMs: Math.min(weatherMs, Math.max(0, atMs)), what });
   };
-
-  edit(act: Act): void {
-    this.at({ kind: 'world', act });
-  }
+  const somewhen = () => dice.ms(0, weatherMs);
+  const sometime = (what: Happening) => at(somewhen(), what);
+  const taskId = (): string => dice.pick(tasks).taskId ?? '';
+  /** Some tasks, one task, or all of it. */
+  const somewhere = (): FaultMatch => {
+    const roll = draw(dice.random);
+    if (roll < 0.2) return { taskId: taskId() };
+    return roll < 0.3 ? { cloudGroup: dice.pick(cloudGroups) } : {};
+  };
+  return {
+    ...script,
+    dice,
+    scheduled,
+    /** Two slow ways there at once would add up to more than the limiter assumes. */
+    slowedUp: false,
+    at,
+    somewhen,
+    sometime,
+    taskId,
+    somewhere,
+    call: (): FaultMatch => {
+      const action = dice.pick(['list', 'restart', 'restart']);
+      return action === 'list' ? { action } : { action, ...somewhere() };
+    },
+    fault: (effect: Effect, match: FaultMatch = {}, more: Partial<Fault> = {}) => {
+      const lastsMs = dice.chance(0.3) ? dice.ms(5 * minute, 30 * minute) : dice.ms(second, 3 * minute);
+      const probability = dice.pick([1, 1, 0.5, 0.1]);
+      sometime({ kind: 'fault', lastsMs, fault: { effect, match, probability, ...more } });
+    },
+    edit: (act: Act) => sometime({ kind: 'world', act }),
+    /** Absent: half of all tasks. */
+    stop: (atMs: number, count = Math.ceil(tasks.length / 2)) =>
+      at(atMs, { kind: 'world', act: { kind: 'stop', count } }),
+    strike: (atMs: number, lastsMs: number, effect: Effect, match: FaultMatch) =>
+      at(atMs, { kind: 'fault', lastsMs, fault: { effect, match } }),
+    /** By the hour of weather; at least once. */
+    times: (anHour: number, most: number) => Math.min(most, Math.max(1, Math.round((anHour * weatherMs) / hour))),
+  };
 }
+
+/** In the order in which they happen. */
+export const byTime = (...all: readonly (readonly Scheduled[])[]): readonly Scheduled[] =>
+  all.flat().sort((a, b) => a.atMs - b.atMs);
