@@ -18,8 +18,6 @@ interface Happens {
   readonly release: AtReplica & { readonly taskId: string };
   readonly hook: object;
   readonly reload: { readonly configuration: Configuration };
-  /** Refused before it touches anything. */
-  readonly 'bad-reload': object;
   /** At once, or while the next such call is out. */
   readonly step: { readonly ms: number; readonly during?: Call };
   readonly pace: { readonly ppm: number };

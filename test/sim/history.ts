@@ -25,7 +25,7 @@ import { Judge, mostDrift } from './judge.ts';
 import { heldBy, managedBy, outsideItsTime } from './laws.ts';
 import { LockedFile } from './locked-file.ts';
 import { Machine } from './machine.ts';
-import { Neighbour } from './neighbour.ts';
+import { neighbourOf } from './neighbour.ts';
 import { type Call, type Configuration, type Home, Process } from './process.ts';
 import { scriptOf } from './script.ts';
 import { accessKey } from './stage.ts';
@@ -213,7 +213,7 @@ export class History {
     try {
       for (const machine of this.machines) this.#start(machine);
       if (this.#database) this.#mindVacancy(this.#database);
-      const neighbour = Neighbour.of(this.script.seed, this.clock);
+      const neighbour = neighbourOf(this.script.seed, this.clock);
       await this.#playScript();
       const wrong = neighbour?.wrong();
       if (wrong) this.judge.fail(wrong);
@@ -359,7 +359,6 @@ export class History {
         }, 'answer');
       }
     },
-    'bad-reload': () => {},
     hook: () => this.#reached(undefined)?.keeper.pollSoon(),
     restart: ({ replica, taskId, force }) =>
       this.#ask(replica, ({ keeper }) => {

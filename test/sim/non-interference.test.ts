@@ -3,7 +3,7 @@
  * have. Thousands, of every kind: `npm run sim -- --non-interference --pairs 5000`, and with `--replicas 3`.
  */
 import { describe, expect, test } from 'vitest';
-import { commitHash } from './commit-hash.ts';
+import { commitHash } from './dice.ts';
 import { playPair } from './non-interference.ts';
 import { crowds } from './non-interference-crowds.ts';
 import { ofReplicas } from './non-interference-replicas.ts';

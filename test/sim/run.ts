@@ -4,21 +4,66 @@
  * `npm run sim -- --minutes M`          plays fresh seeds for so long, on two threads
  * with `--all` goes on after a failure, with `--replicas 3` plays only the seeds of so many processes, with `--hours H`
  * ends after so many simulated hours
- * `npm run sim -- --non-interference --pairs N [--kind K] [--seed FIRST] [--replicas 3]`   the table of non-interference.ts
+ * `npm run sim -- --non-interference --pairs N [--kind K] [--seed FIRST] [--replicas 3]`   the table of non-interference.ts:
+ * kind of trouble by delay of others; with one kind, as for a mutant, it ends at the first pair that costs too much
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { playSeed, type Verdict } from './history.ts';
-import { reportPairs } from './non-interference-report.ts';
+import { type Pair, playPair } from './non-interference.ts';
+import { kinds } from './non-interference-troubles.ts';
 import { scriptOf } from './script.ts';
 
+/** What is played: seeds of the swarm, or pairs, which are every one of `kinds` with each seed; each thread has every nth seed. */
 interface Share {
+  readonly thread: number;
+  readonly threads: number;
   readonly first: number;
-  readonly step: number;
   readonly last: number;
   readonly endsAt: number;
   readonly replicas: number | undefined;
+  readonly kinds: readonly string[];
+  readonly pairs: number;
+}
+type Played = Verdict | Pair;
+
+async function* played({ thread, threads, first, last, endsAt, replicas, kinds, pairs }: Share) {
+  if (kinds.length > 0)
+    for (let i = 0; i < pairs; i++) {
+      const nth = Math.floor(i / kinds.length);
+      if (nth % threads === thread) yield playPair(first + nth, kinds[i % kinds.length] ?? '', replicas ?? 1);
+    }
+  else
+    for (let seed = first + thread; seed <= last && Date.now() < endsAt; seed += threads) {
+      if (replicas !== undefined && scriptOf(seed).replicas !== replicas) continue;
+      // Told before: one that takes its thread down with it must be known too.
+      parentPort?.postMessage(seed);
+      const { lines, ...verdict } = await playSeed(seed);
+      yield { ...verdict, sends: [], lines: verdict.violation ? lines : [] };
+    }
+}
+
+/** `heard` says whether that is enough. */
+async function onThreads(threads: number, all: Omit<Share, 'thread' | 'threads'>, heard: (one: Played) => boolean) {
+  const workers = Array.from({ length: threads }, (_, thread) => {
+    const data: Share = { ...all, thread, threads };
+    return new Worker(new URL(import.meta.url), { workerData: data });
+  });
+  await Promise.all(
+    workers.map(
+      (worker) =>
+        new Promise<void>((resolve, reject) => {
+          let playing: number | undefined;
+          worker.on('message', (one: number | Played) => {
+            if (typeof one === 'number') playing = one;
+            else if (heard(one)) for (const other of workers) void other.terminate();
+          });
+          worker.on('error', (cause) => reject(new Error(`seed ${playing} ended its thread`, { cause })));
+          worker.on('exit', () => resolve());
+        }),
+    ),
+  );
 }
 
 function tell({ seed, violation, lines }: Verdict): void {
@@ -27,86 +72,98 @@ function tell({ seed, violation, lines }: Verdict): void {
   console.log(`\nTo replay it: npm run sim -- --seed ${seed} --trace`);
 }
 
-async function one(seed: number, trace: boolean): Promise<void> {
+const cpuSeconds = (from?: NodeJS.CpuUsage) => {
+  const { user, system } = process.cpuUsage(from);
+  return (user + system) / 1e6;
+};
+
+async function one(seed: number, trace: boolean): Promise<boolean> {
   const from = process.cpuUsage();
   const verdict = await playSeed(seed, { trace });
-  const cpu = process.cpuUsage(from);
   if (trace) console.log(verdict.lines.join('\n'));
   if (verdict.violation) {
-    if (trace) console.log(`\nseed ${seed} FAILED: ${verdict.violation}`);
-    else tell(verdict);
-    process.exitCode = 1;
-    return;
+    tell(verdict);
+    return false;
   }
   const { hours, restarts, arrivals, events, fingerprint } = verdict;
-  const seconds = ((cpu.user + cpu.system) / 1e6).toFixed(2);
   console.log(
-    `seed ${seed} is green: ${hours.toFixed(1)} h, ${arrivals} calls, ${restarts} restarts, ${events} events in ${seconds} s of CPU; fingerprint ${fingerprint.toString(16)}`,
+    `seed ${seed} is green: ${hours.toFixed(1)} h, ${arrivals} calls, ${restarts} restarts, ${events} events in ${cpuSeconds(from).toFixed(2)} s of CPU; fingerprint ${fingerprint.toString(16)}`,
   );
+  return true;
 }
 
-async function share({ first, step, last, endsAt, replicas }: Share): Promise<void> {
-  for (let seed = first; seed <= last && Date.now() < endsAt; seed += step) {
-    if (replicas !== undefined && scriptOf(seed).replicas !== replicas) continue;
-    // Told before: one that takes its thread down with it must be known too.
-    parentPort?.postMessage(seed);
-    const { lines, sends: _sends, ...verdict } = await playSeed(seed);
-    parentPort?.postMessage({ ...verdict, sends: [], lines: verdict.violation ? lines : [] } satisfies Verdict);
-  }
-}
-
-interface Range extends Pick<Share, 'first' | 'last' | 'replicas'> {
-  readonly minutes: number;
-  readonly hours: number;
-  readonly keepGoing: boolean;
-}
-
-async function many({ first, last, minutes, hours: mostHours, replicas, keepGoing }: Range): Promise<void> {
-  const threads = Math.min(availableParallelism(), 2);
+async function seeds(
+  range: Pick<Share, 'first' | 'last' | 'replicas'>,
+  minutes: number,
+  mostHours: number,
+  all: boolean,
+) {
   const startedAt = Date.now();
-  const endsAt = startedAt + minutes * 60_000;
-  let seeds = 0;
-  let hours = 0;
-  let restarts = 0;
-  const failed: number[] = [];
-  const workers = Array.from({ length: threads }, (_, index) => {
-    const data: Share = { first: first + index, step: threads, last, endsAt, replicas };
-    return new Worker(new URL(import.meta.url), { workerData: data });
+  const verdicts: Verdict[] = [];
+  const sum = (of: 'hours' | 'restarts') => verdicts.reduce((total, verdict) => total + verdict[of], 0);
+  const failed = () => verdicts.filter(({ violation }) => violation);
+  const share = { ...range, endsAt: startedAt + minutes * 60_000, kinds: [], pairs: 0 };
+  await onThreads(Math.min(availableParallelism(), 2), share, (verdict) => {
+    if (!('hours' in verdict)) return false;
+    verdicts.push(verdict);
+    if (verdict.violation && failed().length === 1) tell(verdict);
+    else if (verdict.violation) console.log(`seed ${verdict.seed} FAILED: ${verdict.violation}`);
+    return sum('hours') >= mostHours || (verdict.violation !== undefined && !all);
   });
-  await Promise.all(
-    workers.map(
-      (worker) =>
-        new Promise<void>((resolve, reject) => {
-          let playing: number | undefined;
-          worker.on('message', (verdict: number | Verdict) => {
-            if (typeof verdict === 'number') {
-              playing = verdict;
-              return;
-            }
-            seeds++;
-            hours += verdict.hours;
-            restarts += verdict.restarts;
-            if (hours >= mostHours) for (const other of workers) void other.terminate();
-            if (!verdict.violation) return;
-            failed.push(verdict.seed);
-            if (failed.length === 1) tell(verdict);
-            else console.log(`seed ${verdict.seed} FAILED: ${verdict.violation}`);
-            if (!keepGoing) for (const other of workers) void other.terminate();
-          });
-          worker.on('error', (cause) => reject(new Error(`seed ${playing} ended its thread`, { cause })));
-          worker.on('exit', () => resolve());
-        }),
-    ),
-  );
   const wall = (Date.now() - startedAt) / 60_000;
-  const cpu = process.cpuUsage();
+  const hours = sum('hours');
+  const first = failed()
+    .slice(0, 20)
+    .map(({ seed }) => seed);
   console.log(
-    `\n${seeds} seeds, ${hours.toFixed(0)} simulated hours, ${restarts} restarts in ${wall.toFixed(2)} min (${((cpu.user + cpu.system) / 6e7).toFixed(2)} min of CPU): ${(hours / wall).toFixed(0)} h/min; ${failed.length} failed${failed.length > 0 ? `: ${failed.slice(0, 20).join(', ')}` : ''}`,
+    `\n${verdicts.length} seeds, ${hours.toFixed(0)} simulated hours, ${sum('restarts')} restarts in ${wall.toFixed(2)} min (${(cpuSeconds() / 60).toFixed(2)} min of CPU): ${(hours / wall).toFixed(0)} h/min; ${failed().length} failed${first.length > 0 ? `: ${first.join(', ')}` : ''}`,
   );
-  if (failed.length > 0) process.exitCode = 1;
+  return first.length === 0;
 }
 
-if (!isMainThread) await share(workerData as Share);
+async function pairs(count: number, first: number, replicas: number, only: string | undefined) {
+  const names = Object.keys(kinds).filter((name) => replicas > 1 || !kinds[name]?.befalls);
+  const chosen = only === undefined ? names : [only];
+  const all: Pair[] = [];
+  const share = { first, last: Infinity, endsAt: Infinity, replicas, kinds: chosen, pairs: count };
+  await onThreads(4, share, (pair) => {
+    if (!('kind' in pair)) return false;
+    all.push(pair);
+    for (const violation of pair.violations) console.log(violation);
+    return only !== undefined && pair.violations.length > 0;
+  });
+  const row = (...cells: readonly (string | number)[]) => console.log(`| ${cells.join(' | ')} |`);
+  row(
+    'kind of trouble',
+    'pairs',
+    'stops of others',
+    'median delay',
+    '99 of 100 within',
+    'worst',
+    'over 1 s',
+    'beyond the bound',
+  );
+  console.log(`|---|${'--:|'.repeat(7)}`);
+  const beyond = (some: readonly Pair[]) => some.reduce((sum, { violations }) => sum + violations.length, 0);
+  for (const name of chosen) {
+    const ofIt = all.filter(({ kind }) => kind === name);
+    const delaysMs = ofIt.flatMap((pair) => pair.delaysMs).sort((a, b) => a - b);
+    const within = (share: number) => {
+      const ms = delaysMs[Math.min(delaysMs.length - 1, Math.floor(delaysMs.length * share))];
+      return ms === undefined ? '' : `${(ms / 1_000).toFixed(2)} s`;
+    };
+    const late = delaysMs.filter((ms) => ms > 1_000).length;
+    row(name, ofIt.length, delaysMs.length, within(0.5), within(0.99), within(1), late, beyond(ofIt));
+  }
+  console.log(`\n${all.length} pairs, ${beyond(all)} violations`);
+  for (const name of chosen) {
+    const { atFirst } = kinds[name] ?? {};
+    if (atFirst !== undefined) console.log(`${name}: in its first minute a turn of a storm, for ${atFirst}`);
+  }
+  return beyond(all) === 0;
+}
+
+if (!isMainThread) for await (const one of played(workerData as Share)) parentPort?.postMessage(one);
 else {
   const { values } = parseArgs({
     options: {
@@ -116,26 +173,20 @@ else {
       trace: { type: 'boolean', default: false },
       all: { type: 'boolean', default: false },
       replicas: { type: 'string' },
-      hours: { type: 'string' },
+      hours: { type: 'string', default: 'Infinity' },
       'non-interference': { type: 'boolean', default: false },
       pairs: { type: 'string', default: '340' },
       kind: { type: 'string' },
     },
   });
-  const [first = 1, last = Number.MAX_SAFE_INTEGER] = (values.seeds ?? '').split('-').filter(Boolean).map(Number);
-  if (values['non-interference']) {
-    const [pairs, firstSeed, replicas] = [Number(values.pairs), Number(values.seed ?? 1), Number(values.replicas ?? 1)];
-    if (!(await reportPairs(pairs, firstSeed, replicas, values.kind))) process.exitCode = 1;
-  } else if (values.seed !== undefined) await one(Number(values.seed), values.trace);
-  else {
-    const fresh = values.seeds === undefined;
-    await many({
-      first: fresh ? Date.now() % 1_000_000_000 : first,
-      last,
-      minutes: Number(values.minutes ?? (fresh ? 1 : 60)),
-      hours: Number(values.hours ?? Number.POSITIVE_INFINITY),
-      replicas: values.replicas === undefined ? undefined : Number(values.replicas),
-      keepGoing: values.all,
-    });
-  }
+  const replicas = values.replicas === undefined ? undefined : Number(values.replicas);
+  const play = () => {
+    if (values['non-interference'])
+      return pairs(Number(values.pairs), Number(values.seed ?? 1), replicas ?? 1, values.kind);
+    if (values.seed !== undefined) return one(Number(values.seed), values.trace);
+    const [first = Date.now() % 1_000_000_000, last = Infinity] = (values.seeds?.split('-') ?? []).map(Number);
+    const minutes = Number(values.minutes ?? (values.seeds === undefined ? 1 : 60));
+    return seeds({ first, last, replicas }, minutes, Number(values.hours), values.all);
+  };
+  if (!(await play())) process.exitCode = 1;
 }

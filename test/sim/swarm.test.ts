@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { draw, seeded } from '../../src/simulator/random.ts';
-import { commitHash } from './commit-hash.ts';
+import { commitHash } from './dice.ts';
 import { playSeed, type Verdict } from './history.ts';
 
 /** Each of them found a fault in src/ once, of a kind that the laws see; what only a table can tell stands there. */

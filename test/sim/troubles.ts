@@ -127,8 +127,10 @@ export const troubles: Readonly<Record<string, Plan>> = {
   'cut-off': (weather, dice) => {
     if (weather.replicas > 1) weather.sometime({ kind: 'cut-off', lastsMs: dice.ms(5 * second, 2 * minute) });
   },
+  // The file as it was at first, or with something changed.
   reload: (weather, dice) => {
-    weather.sometime(dice.chance(0.2) ? { kind: 'bad-reload' } : { kind: 'reload', configuration: reloaded(weather) });
+    const configuration = dice.chance(0.2) ? weather.configuration : reloaded(weather);
+    weather.sometime({ kind: 'reload', configuration });
   },
   operator: (weather, dice) => {
     if (dice.chance(0.5)) weather.sometime({ kind: 'restart', taskId: weather.taskId(), force: dice.chance(0.3) });
