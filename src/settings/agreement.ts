@@ -224,7 +224,7 @@ function* schedulesCome(root: unknown): Generator<Finding> {
 
 /** It comes each year, and ends before it comes again: what never ends is no maintenance. */
 function* maintenanceComesAndEnds(root: unknown): Generator<Finding> {
-  const wrong = 'it comes again before this has passed: write a shorter time, or a `schedule` that comes less often';
+  const wrong = 'the next one begins before this one ends: write a shorter time, or a `schedule` that comes less often';
   for (const [entry, path] of listAt(root, ['maintenance'])) {
     const schedule = textAt(entry, 'schedule');
     if (schedule === undefined || !readCron(schedule).ok) continue;

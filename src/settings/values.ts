@@ -135,7 +135,7 @@ export function readSocket(text: string): Read<string> {
   if (text.trim() === '') return bad('must be the path of a file');
   const tooLong = Buffer.byteLength(text) > maxSocketPathBytes;
   return tooLong
-    ? bad(`must be a path of at most ${maxSocketPathBytes} bytes: the kernel takes no longer ones`)
+    ? bad(`must be a path of at most ${maxSocketPathBytes} bytes: the kernel accepts no longer path`)
     : good(text);
 }
 

@@ -130,7 +130,7 @@ export const catalogue = {
     present: `${owned}, after its first complete poll`,
   }),
   list_incomplete: gauge(
-    '1 while several polls in a row do not add up: there may be tasks that no list shows',
+    '1 while several polls in a row are incomplete: there may be tasks that no list shows',
     ofAccount,
     { present: owned },
   ),
@@ -180,16 +180,16 @@ export const catalogue = {
     present: owned,
   }),
   tasks_in_common: gauge(
-    'How many of the tasks that are down share this, and few of those that run do; hosts without paths',
+    'Tasks that are down and share this, which few running tasks do; hosts without paths',
     ['account', 'trait', 'value'],
     { values: { trait: traits }, present: manyDown },
   ),
-  tasks_in_common_active: gauge('How many of the tasks that run share it too', ['account', 'trait', 'value'], {
+  tasks_in_common_active: gauge('Running tasks that share it too', ['account', 'trait', 'value'], {
     values: { trait: traits },
     present: `${manyDown}, but for when they stopped`,
   }),
   tasks_due_active: gauge(
-    'Tasks that should be running and are, neither held nor only observed: what the ones that are down are compared with',
+    'Tasks that should be running and are, neither held nor only observed, to compare with those that are down',
     ofAccount,
     { present: 'with tasks_in_common_active' },
   ),
@@ -204,7 +204,7 @@ export const catalogue = {
     ['account', 'group', 'code'],
   ),
   restarts_withheld_total: counter(
-    'Times that the reason for not restarting a due, stopped task became this one',
+    'How often this became the reason not to restart a due, stopped task',
     ['account', 'group', 'reason'],
     { values: { reason: waitReasons } },
   ),
@@ -228,7 +228,7 @@ export const catalogue = {
     present: `${owned} and a task waits for a time`,
   }),
   storm: gauge("1 while a storm is on; the account's own has an empty group", ofGroup, { present: owned }),
-  storm_window: gauge('How many restarts the storm lets be unsettled at once; 0 without a storm', ofGroup, {
+  storm_window: gauge('How many restarts may be unsettled at once during the storm; 0 without a storm', ofGroup, {
     present: owned,
   }),
   holds: gauge('Holds in force that cover a task', ofGroup, { present: owned }),

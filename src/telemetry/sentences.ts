@@ -200,7 +200,7 @@ const rows: { readonly [Type in EventType]: Row<EventOf<Type>> } = {
     'from',
     'to',
   ],
-  'region-found': ['info', ({ region }) => `the cloud takes signatures for the region ${region}`, 'region'],
+  'region-found': ['info', ({ region }) => `the cloud accepts signatures for the region ${region}`, 'region'],
   // The process says both too, standby or not.
   'store-lost': ['debug', ({ error }) => `the store failed, and relaykeeper restarted nothing: ${error}`, 'error'],
   'store-back': ['debug', () => 'the store works again', 'since'],
@@ -333,7 +333,7 @@ const releasedWords = {
   'seen-active': ': it was seen active',
   edited: ': it was edited',
   'circuit-closed': ': the restart circuit closed',
-  'too-few-failures': ': by the policy in force its failures are too few',
+  'too-few-failures': ': the policy in force allows more failures',
 } as const satisfies Record<EventOf<'task-released'>['cause'], string | undefined>;
 
 const groupWords = (group: string | undefined) => (group === undefined ? 'no group' : `group ${group}`);

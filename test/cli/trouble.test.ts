@@ -56,9 +56,9 @@ const history = (story: Story, from: number) =>
 const server =
   'The cloud failed internally, or its answer could not be read. Wait; if it lasts, ask the vendor with the request id from the log';
 const throttled =
-  'More calls than the cloud admits. Nothing if it passes; if it lasts, another program uses this account: lower `rateLimit`';
+  'More calls than the cloud allows. Nothing if it passes; if it lasts, another program uses this account: lower `rateLimit`';
 const denied = 'The key may not do this. Give this key the Live (拉流转推) permissions in IAM';
-const timeout = 'No whole answer within `requestTimeout`. Check the network; if it is slow, raise `requestTimeout`';
+const timeout = 'No complete answer within `requestTimeout`. Check the network; if it is slow, raise `requestTimeout`';
 
 describe('polls that fail', () => {
   interface Row {

@@ -503,7 +503,7 @@ describe('an attempt of which nothing is seen leaves the storm’s window after 
     for (const taskId of sent) {
       expect(story.record(taskId).attempt?.phase.kind).toBe('verifying');
       expect(said(story, taskId, 'verifying')).toBe(
-        'restart accepted, and no list has shown the task since: it is not sent again before one does',
+        'restart accepted, and no list has shown the task since: relaykeeper does not send it again before one does',
       );
     }
     expect(story.told('restart-failed').some((event) => 'taskId' in event && sent.includes(event.taskId))).toBe(false);

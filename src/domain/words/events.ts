@@ -181,7 +181,7 @@ interface AccountFacts {
   /** The ledger cannot be written, and nothing is restarted until it can; written down once it can. */
   'store-lost': { error: string };
   'store-back': { since: number };
-  /** Which of the regions in question the cloud takes signatures for. */
+  /** For which of the possible regions the cloud accepts signatures. */
   'region-found': { region: string };
   /** `covers`: when it was set, managed tasks, and how many of them were stopped. */
   'hold-added': { hold: Hold; covers?: { readonly tasks: number; readonly stopped: number } };

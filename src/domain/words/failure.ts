@@ -79,7 +79,7 @@ const noAnswer = {
 const rows = {
   throttled: {
     ...ofItsTask,
-    means: 'More calls than the cloud admits',
+    means: 'More calls than the cloud allows',
     advice: 'Nothing if it passes; if it lasts, another program uses this account: lower `rateLimit`',
     chinese: ['调用多于云端允许的', '若很快过去就不用管；若持续，说明另有程序在用这个账号：调低 rateLimit'],
     attempt: 'throttled',
@@ -171,7 +171,7 @@ const rows = {
   },
   timeout: {
     ...noAnswer,
-    means: 'No whole answer within `requestTimeout`',
+    means: 'No complete answer within `requestTimeout`',
     advice: 'Check the network; if it is slow, raise `requestTimeout`',
     chinese: ['requestTimeout 之内没有完整的答复', '检查网络；若只是慢，调大 requestTimeout'],
   },

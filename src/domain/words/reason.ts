@@ -229,7 +229,7 @@ const awaitedWords = {
   effect: [': the list has yet to show its effect', '：列表还没有显示结果'],
   'next-poll': [': the next poll shows whether it runs', '：下次轮询会显示它是否在运行'],
   'any-list': [
-    ', and no list has shown the task since: it is not sent again before one does',
+    ', and no list has shown the task since: relaykeeper does not send it again before one does',
     '，此后没有列表显示过这个任务：看到它之前不再发送',
   ],
 } as const;
