@@ -282,6 +282,27 @@ describe('slow and odd clients', () => {
     expect(renders).toBe(1);
   });
 
+  test('what scrapes were told takes no memory once they have it, whoever shared it', async () => {
+    const { web } = await openWeb({ renderMetrics: async () => large });
+    const before = process.memoryUsage().arrayBuffers;
+    const buffer = Buffer.alloc(64 * 1024);
+    /** Its own memory is the same for each piece. */
+    const scrape = () =>
+      new Promise<number>((resolve) => {
+        let length = 0;
+        const callback = (bytes: number) => {
+          length += bytes;
+          return true;
+        };
+        connect({ port: Number(new URL(web.url).port), host: '127.0.0.1', onread: { buffer, callback } })
+          .on('close', () => resolve(length))
+          .write('GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+      });
+    const lengths = [await scrape(), ...(await Promise.all([scrape(), scrape(), scrape()])), await scrape()];
+    for (const length of lengths) expect(length).toBeGreaterThan(large.length);
+    await expect.poll(() => process.memoryUsage().arrayBuffers - before).toBeLessThan(large.length);
+  });
+
   test('many connections that send as many requests ahead as fit are parsed up to the bound each: the doors stay open', async () => {
     const { web, on, told } = await openWeb({ renderMetrics: () => sleep(100).then(() => '# none\n') });
     const ahead = 'GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(1_700);

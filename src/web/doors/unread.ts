@@ -5,8 +5,11 @@ import type { Socket } from 'node:net';
 /** What is handed over at a time: TLS makes a copy of it for each client. */
 const pieceBytes = 64 * 1024;
 
-/** Resolves when the answer is handed over to the system, or the client is gone. */
-export type WriteOut = (res: ServerResponse, body: Uint8Array | undefined, reader: Socket) => Promise<void>;
+/**
+ * Resolves when the answer is handed over to the system, or the client is gone; true: none of those who got this body
+ * together reads it any more.
+ */
+export type WriteOut = (res: ServerResponse, body: Uint8Array | undefined, reader: Socket) => Promise<boolean>;
 
 /** Readers of one body share it. When there are too many bytes, the readers of the oldest are cut off. */
 export function writeAtMost(mostBytes: number): WriteOut {
@@ -28,7 +31,9 @@ export function writeAtMost(mostBytes: number): WriteOut {
     }
     await writeOut(res, body);
     others.delete(reader);
-    if (others.size === 0 && readers.get(body) === others) forget(body);
+    const isLast = others.size === 0 && readers.get(body) === others;
+    if (isLast) forget(body);
+    return isLast;
   };
 }
 
