@@ -13,9 +13,7 @@ import type { Clock } from '../domain/ports/time-port.ts';
 import type { KeeperSettings } from '../keeper/keeper.ts';
 import { cronSchedule } from '../settings/schedule.ts';
 import { type AccountSettings, policies, type Secret, type Settings } from '../settings/settings.ts';
-import { createDemoWorld, demoKey } from '../simulator/demo.ts';
-import type { World } from '../simulator/world.ts';
-import { pretendTransport } from './pretend.ts';
+import { demoKey } from '../simulator/demo-key.ts';
 import { reveal } from './secrets.ts';
 
 /** What every account's client is made with. */
@@ -28,10 +26,7 @@ export interface Common {
 }
 
 /** The pretend cloud of each simulated account: one for the life of the process, whatever a reload changes. */
-export type PretendClouds = Map<string, World>;
-
-/** Fixed, so that every try-out shows the same story. */
-const demoSeed = 7;
+export type PretendClouds = Map<string, Promise<Transport>>;
 
 export function openGate(account: AccountSettings, clock: Clock, onWait: (lane: Lane, waitedMs: number) => void): Gate {
   return createGate({ ...account.rateLimit, clock, onWait });
@@ -45,7 +40,7 @@ export function openCloud(
   account: AccountSettings,
   settings: Settings,
   gate: Gate,
-  worlds: PretendClouds,
+  pretendClouds: PretendClouds,
   learned: () => Learned | undefined,
   common: Common,
 ): Cloud {
@@ -68,7 +63,7 @@ export function openCloud(
     fingerprintKey,
     gate,
     clock,
-    transport: pretend ? pretendCloud(account, worlds, clock) : realTransport(account, clock, env),
+    transport: pretend ? pretendCloud(account, pretendClouds, clock) : realTransport(account, clock, env),
     onTrace,
     onCredentialsChanged: () => common.onCredentialsChanged(account.name),
   });
@@ -83,13 +78,11 @@ const realTransport = (account: AccountSettings, clock: Clock, env: Common['env'
     proxyFor: proxyFor(proxyOf(account), env),
   });
 
-function pretendCloud({ name, vendor }: AccountSettings, worlds: PretendClouds, clock: Clock): Transport {
-  let world = worlds.get(name);
-  if (!world) {
-    world = createDemoWorld({ seed: demoSeed, now: clock.now(), like: vendor });
-    worlds.set(name, world);
-  }
-  return pretendTransport(world, clock);
+/** Nobody else has it in memory. */
+function pretendCloud({ name, vendor }: AccountSettings, pretend: PretendClouds, clock: Clock): Transport {
+  const cloud = pretend.get(name) ?? import('./pretend.ts').then(({ openPretend }) => openPretend(vendor, clock));
+  pretend.set(name, cloud);
+  return { send: async (request, signal) => (await cloud).send(request, signal), close: async () => {} };
 }
 
 const cloudGroupsOf = (account: AccountSettings, settings: Settings): readonly string[] =>

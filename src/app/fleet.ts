@@ -68,7 +68,7 @@ export class Fleet {
   readonly #options: FleetOptions;
   readonly #common: Common;
   readonly #members = new Map<string, Member>();
-  readonly #worlds: PretendClouds = new Map();
+  readonly #pretend: PretendClouds = new Map();
   readonly #names: NameWatch;
   #stopping: AbortSignal | undefined;
   #failed: (error: unknown) => void = () => {};
@@ -258,7 +258,7 @@ export class Fleet {
 
   #openCloud(account: AccountSettings, settings: Settings, gate: Gate): Cloud {
     const learned = () => this.keeper(account.name)?.ledger.accountRecord;
-    return openCloud(account, settings, gate, this.#worlds, learned, this.#common);
+    return openCloud(account, settings, gate, this.#pretend, learned, this.#common);
   }
 
   #begin(member: Member): void {

@@ -71,10 +71,10 @@ function openOnce(
   fingerprintKey: string,
   { clock, env }: PlanOptions,
 ): Cloud {
-  const worlds: PretendClouds = new Map();
+  const pretend: PretendClouds = new Map();
   const gate = openGate(account, clock, () => {});
   const common = { clock, env, fingerprintKey, onTrace: () => {}, onCredentialsChanged: () => {} };
-  return openCloud(account, settings, gate, worlds, learned, common);
+  return openCloud(account, settings, gate, pretend, learned, common);
 }
 
 /** Nothing that a plan finds is kept. */

@@ -4,8 +4,15 @@
  */
 import { answerGraceMs, type Transport } from '../cloud/transport.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
+import { createDemoWorld } from '../simulator/demo.ts';
 import { answerInProcess, steadyTime } from '../simulator/in-process.ts';
-import type { World } from '../simulator/world.ts';
+import type { Vendor, World } from '../simulator/world.ts';
+
+/** Fixed, so that every try-out shows the same story. */
+const demoSeed = 7;
+
+export const openPretend = (like: Vendor, clock: Clock): Transport =>
+  pretendTransport(createDemoWorld({ seed: demoSeed, now: clock.now(), like }), clock);
 
 /** Calls reach `world` as they would over HTTP: signed, counted, late, and lost. */
 export function pretendTransport(world: World, clock: Clock): Transport {

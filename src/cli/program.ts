@@ -1,24 +1,44 @@
 /** The command line: which commands there are, and how each way to end becomes a message and an exit code. */
 import { Command, CommanderError } from 'commander';
 import { shellWord } from '../domain/words/shell-word.ts';
-import { checkCommand } from './check.ts';
-import { completionCommand } from './completion.ts';
-import { explainCommand } from './explain.ts';
-import { healthcheckCommand } from './healthcheck.ts';
-import { historyCommand } from './history.ts';
-import { holdCommand } from './hold.ts';
-import { planCommand } from './plan.ts';
-import { releaseCommand } from './release.ts';
-import { restartCommand } from './restart.ts';
-import { runCommand } from './run.ts';
-import { schemaCommand } from './schema.ts';
 import { paint } from './show.ts';
-import { simulateCommand } from './simulate.ts';
-import { statusCommand } from './status.ts';
-import { storeCommand } from './store.ts';
 import { type ExitCode, exitCodes, Failure, type Surroundings } from './surroundings.ts';
-import { tasksCommand } from './tasks.ts';
-import { programVersion, versionCommand } from './version.ts';
+import { programVersion } from './version.ts';
+
+type Load = () => Promise<(surroundings: Surroundings) => Command>;
+
+/** By the heading that help lists them under. Each is loaded where it is wanted: a daemon keeps for years what it has. */
+const commandGroups: Readonly<Record<string, Readonly<Record<string, Load>>>> = {
+  'The daemon:': {
+    check: async () => (await import('./check.ts')).checkCommand,
+    plan: async () => (await import('./plan.ts')).planCommand,
+    run: async () => (await import('./run.ts')).runCommand,
+  },
+  'On call (these ask the running daemon):': {
+    status: async () => (await import('./status.ts')).statusCommand,
+    tasks: async () => (await import('./tasks.ts')).tasksCommand,
+    explain: async () => (await import('./explain.ts')).explainCommand,
+    history: async () => (await import('./history.ts')).historyCommand,
+    hold: async () => (await import('./hold.ts')).holdCommand,
+    restart: async () => (await import('./restart.ts')).restartCommand,
+    release: async () => (await import('./release.ts')).releaseCommand,
+    healthcheck: async () => (await import('./healthcheck.ts')).healthcheckCommand,
+  },
+  'Other:': {
+    store: async () => (await import('./store.ts')).storeCommand,
+    simulate: async () => (await import('./simulate.ts')).simulateCommand,
+    schema: async () => (await import('./schema.ts')).schemaCommand,
+    completion: async () => (await import('./completion.ts')).completionCommand,
+    version: async () => (await import('./version.ts')).versionCommand,
+  },
+};
+
+/** The one command that is wanted; undefined: help, completion and who mistypes a name want them all. */
+function wantedOf(args: readonly string[]): string | undefined {
+  const [name = ''] = args[0] === '-c' || args[0] === '--config' ? args.slice(2) : args;
+  const isOne = Object.values(commandGroups).some((commands) => Object.hasOwn(commands, name));
+  return isOne && name !== 'completion' ? name : undefined;
+}
 
 /**
  * Runs one command.
@@ -29,7 +49,7 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
   const { program } = surroundings;
   let ran = program;
   try {
-    const root = commandLine(surroundings);
+    const root = await commandLine(surroundings, wantedOf(args));
     root.hook('preAction', (_root, command) => {
       ran = nameOf(command);
     });
@@ -46,23 +66,7 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
   }
 }
 
-/** As the help shows them. */
-const commandGroups = {
-  'The daemon:': [checkCommand, planCommand, runCommand],
-  'On call (these ask the running daemon):': [
-    statusCommand,
-    tasksCommand,
-    explainCommand,
-    historyCommand,
-    holdCommand,
-    restartCommand,
-    releaseCommand,
-    healthcheckCommand,
-  ],
-  'Other:': [storeCommand, simulateCommand, schemaCommand, completionCommand, versionCommand],
-} as const satisfies Readonly<Record<string, readonly ((surroundings: Surroundings) => Command)[]>>;
-
-function commandLine(surroundings: Surroundings): Command {
+async function commandLine(surroundings: Surroundings, wanted: string | undefined): Promise<Command> {
   const { out, program } = surroundings;
   const root = new Command(program)
     .description('Keeps Volcengine / BytePlus Live relay (pull-to-push) tasks alive.')
@@ -78,7 +82,8 @@ function commandLine(surroundings: Surroundings): Command {
     .addHelpText('after', manual(program));
   for (const [heading, commands] of Object.entries(commandGroups)) {
     root.commandsGroup(heading);
-    for (const command of commands) root.addCommand(command(surroundings));
+    for (const [name, load] of Object.entries(commands))
+      if (wanted === undefined || wanted === name) root.addCommand((await load())(surroundings));
   }
   everyCommand(root, (command) => {
     command.exitOverride().configureOutput({

@@ -25,8 +25,9 @@ export const simulateCommand = (surroundings: Surroundings): Command =>
     .action(async ({ listen, seed, like, control = false }: Options) => {
       const { out, clock, program } = surroundings;
       const { stop } = surroundings.signals();
-      const [{ createDemoWorld, demoKey }, { openDoor }, { readListen }] = await Promise.all([
+      const [{ createDemoWorld }, { demoKey }, { openDoor }, { readListen }] = await Promise.all([
         import('../simulator/demo.ts'),
+        import('../simulator/demo-key.ts'),
         import('../simulator/door.ts'),
         import('../settings/values.ts'),
       ]);

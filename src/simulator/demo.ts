@@ -7,13 +7,10 @@
  * starts them again after some minutes.
  */
 
+import { demoKey } from './demo-key.ts';
 import { type Life, steadyLife, type TaskPlan } from './pretend-task.ts';
 import { draw, type Random, type Span, seeded } from './random.ts';
-import type { AccessKey } from './signature.ts';
 import { createWorld, likeVendor, type Vendor, type World } from './world.ts';
-
-/** The only key that the demo world knows. It opens nothing anywhere else. */
-export const demoKey: AccessKey = { accessKeyId: 'AKDEMO', secretAccessKey: 'pretend-secret-key' };
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;

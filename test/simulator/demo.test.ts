@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createDemoWorld, demoKey } from '../../src/simulator/demo.ts';
+import { createDemoWorld } from '../../src/simulator/demo.ts';
+import { demoKey } from '../../src/simulator/demo-key.ts';
 import { advance, statusNow, type World } from '../../src/simulator/world.ts';
 import { ask, envelope, hour, type Listed, minute, second, t0 } from './signed.ts';
 
