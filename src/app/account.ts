@@ -1,18 +1,18 @@
 /** Builds the parts that serve one account from its settings: client, gate, keeper. Nothing else wires them. */
 
 import { createCloud } from '../cloud/client.ts';
-import type { CredentialsOptions } from '../cloud/keys/where-from.ts';
 import { createGate } from '../cloud/limiter/gate.ts';
 import { proxyFor } from '../cloud/proxy.ts';
 import { createTransport, type Transport } from '../cloud/transport.ts';
 import type { AccountRecord } from '../domain/memory/ledger.ts';
 import type { Environment } from '../domain/ports/app-port.ts';
-import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
+import type { Cloud, CloudTrace, Credentials } from '../domain/ports/cloud-port.ts';
 import type { Gate, Lane } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { KeeperSettings } from '../keeper/keeper.ts';
+import { textOf } from '../settings/compare.ts';
 import { cronSchedule } from '../settings/schedule.ts';
-import { type AccountSettings, policies, type Secret, type Settings } from '../settings/settings.ts';
+import { type AccountSettings, policies, type Settings } from '../settings/settings.ts';
 import { demoKey } from '../simulator/demo-key.ts';
 import { reveal } from './secrets.ts';
 
@@ -51,7 +51,7 @@ export function openCloud(
     provider: account.vendor,
     endpoint: account.endpoint,
     region: account.region,
-    credentials: pretend ? demoCredentials : credentialsOf(account),
+    credentials: account.credentials.kind === 'none' ? demoCredentials : account.credentials,
     env,
     subAccount: account.subAccount,
     cloudGroups: cloudGroupsOf(account, settings),
@@ -88,53 +88,23 @@ function pretendCloud({ name, vendor }: AccountSettings, pretend: PretendClouds,
 const cloudGroupsOf = (account: AccountSettings, settings: Settings): readonly string[] =>
   policies(settings, account.name).groups.flatMap(({ match }) => match.cloudGroup);
 
-const demoCredentials: CredentialsOptions = {
-  from: 'static',
-  accessKeyId: { value: demoKey.accessKeyId },
-  secretAccessKey: { value: demoKey.secretAccessKey },
+const demoCredentials: Credentials = {
+  kind: 'keys',
+  accessKeyId: { kind: 'value', reveal: () => demoKey.accessKeyId },
+  secretAccessKey: { kind: 'value', reveal: () => demoKey.secretAccessKey },
 };
-
-function credentialsOf({ credentials }: AccountSettings): CredentialsOptions {
-  switch (credentials.kind) {
-    case 'keys': {
-      const { accessKeyId, secretAccessKey, sessionToken } = credentials;
-      const keys = {
-        from: 'static',
-        accessKeyId: given(accessKeyId),
-        secretAccessKey: given(secretAccessKey),
-      } as const;
-      return sessionToken ? { ...keys, sessionToken: given(sessionToken) } : keys;
-    }
-    case 'none':
-      return { from: 'chain' };
-    default:
-      return { from: credentials.kind };
-  }
-}
 
 /** One in a file is read whenever a connection is made. */
 function proxyOf({ proxy }: AccountSettings): string | (() => Promise<string>) | undefined {
   return proxy?.kind === 'file' ? () => reveal(proxy) : proxy?.reveal();
 }
 
-const given = (secret: Secret) => (secret.kind === 'file' ? { file: secret.path } : { value: secret.reveal() });
-
 /** Whether calls go to the same place, by the same way and with the same keys: what a circuit was opened by. */
 export const sameWayToTheCloud = (a: AccountSettings, b: AccountSettings): boolean => wayOf(a) === wayOf(b);
 
 const wayOf = (account: AccountSettings): string => {
-  const { provider, endpoint, region, subAccount, restartAction, requestTimeoutMs } = account;
-  const proxy = account.proxy && given(account.proxy);
-  return JSON.stringify([
-    credentialsOf(account),
-    provider,
-    endpoint,
-    proxy,
-    region,
-    subAccount,
-    restartAction,
-    requestTimeoutMs,
-  ]);
+  const { credentials, provider, endpoint, proxy, region, subAccount, restartAction, requestTimeoutMs } = account;
+  return textOf([credentials, provider, endpoint, proxy, region, subAccount, restartAction, requestTimeoutMs]);
 };
 
 /** Whether a client made for `a` serves `b` as well: then a reload keeps it, and what it found out. */

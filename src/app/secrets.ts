@@ -2,8 +2,9 @@
  * The secrets that this process checks requests against (API tokens, hook tokens), read from where the settings say.
  */
 
+import type { Secret } from '../domain/ports/app-port.ts';
 import { maxSecretBytes } from '../settings/loaded.ts';
-import { type Secret, type Settings, secretsIn } from '../settings/settings.ts';
+import { type Settings, secretsIn } from '../settings/settings.ts';
 import { readUserFile } from '../user-files.ts';
 import type { AccessToken } from '../web/access.ts';
 

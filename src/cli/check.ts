@@ -72,7 +72,7 @@ const nothingFound = { warnings: [], forecast: [], keys: [], maintenance: [] };
 
 /** What there is to say of a configuration without mistakes. */
 async function found({ settings, warnings }: Good, { env, clock }: Surroundings, tasks: number) {
-  const [{ maintenanceAt }, { forecast }, { keysToldFrom }] = await Promise.all([
+  const [{ maintenanceAt }, { forecast }, { keySource }] = await Promise.all([
     import('../settings/settings.ts'),
     import('../settings/forecast.ts'),
     import('../cloud/keys/where-from.ts'),
@@ -82,7 +82,7 @@ async function found({ settings, warnings }: Good, { env, clock }: Surroundings,
     forecast: forecast(settings, tasks),
     /** Where an account's keys will be taken from. */
     keys: settings.accounts.flatMap(({ name, credentials, vendor }) => {
-      const from = keysToldFrom(credentials.kind, vendor, env);
+      const from = credentials.kind === 'none' ? undefined : keySource(credentials, vendor, env).told;
       return from === undefined ? [] : [{ account: name, from }];
     }),
     /** Recurring holds, now or when they come next. */

@@ -4,7 +4,7 @@
  * behave.
  */
 import type { Environment } from '../domain/ports/app-port.ts';
-import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
+import type { Cloud, CloudTrace, Credentials } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { CallFailure } from '../domain/words/failure.ts';
@@ -14,7 +14,6 @@ import type { RestartAction } from './errors.ts';
 import { createKeyRing } from './keys/credentials.ts';
 import type { AskForKeys } from './keys/key-source.ts';
 import { ecsMetadataOrigin } from './keys/temporary.ts';
-import type { CredentialsOptions } from './keys/where-from.ts';
 import { createGroupsReader } from './list/cloud-groups.ts';
 import { createPageMemory } from './list/known-pages.ts';
 import { createPageSizes, type ListContext } from './list/paging.ts';
@@ -46,7 +45,7 @@ export interface CloudOptions {
   /** A URL; overrides the provider's. */
   readonly endpoint?: string;
   readonly region?: string;
-  readonly credentials: CredentialsOptions;
+  readonly credentials: Credentials;
   readonly env: Environment;
   /** Every call names its cloud group. */
   readonly subAccount: boolean;

@@ -57,5 +57,5 @@ function difference(old: ReadonlyMap<string, unknown>, next: ReadonlyMap<string,
 }
 
 /** Of settings, whose keys always come in one order; of a secret it has what that is, which is compared and never shown. */
-const textOf = (value: unknown): string =>
+export const textOf = (value: unknown): string =>
   JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'function' ? inner() : inner));

@@ -3,6 +3,8 @@
  * Here is the way from what was written to what is meant; the file's own words are in schema.ts.
  */
 import { timeOf } from '../domain/memory/holds.ts';
+import type { Secret } from '../domain/ports/app-port.ts';
+import type { Credentials } from '../domain/ports/cloud-port.ts';
 import type { RateLimit } from '../domain/ports/gate-port.ts';
 import type { Schedule } from '../domain/ports/time-port.ts';
 import {
@@ -19,27 +21,6 @@ import { wallSchedule } from './schedule.ts';
 import type { Written, WrittenAccount, WrittenGroup, WrittenPolicy } from './schema.ts';
 import { week } from './values.ts';
 
-/**
- * A key, token or password. The value is behind a function, so that nothing that prints settings (JSON, the
- * log, an assertion) can print it. A file is read by whoever uses the secret, again when it changes.
- */
-export type Secret =
-  | { readonly kind: 'value'; readonly reveal: () => string }
-  | { readonly kind: 'file'; readonly path: string };
-
-export type Credentials =
-  | {
-      readonly kind: 'keys';
-      readonly accessKeyId: Secret;
-      readonly secretAccessKey: Secret;
-      readonly sessionToken: Secret | undefined;
-    }
-  | { readonly kind: 'env' | 'oidc' | 'ecsRole' }
-  /** Nothing was said: env, then oidc, then ecsRole. */
-  | { readonly kind: 'chain' }
-  /** The pretend cloud asks for none. */
-  | { readonly kind: 'none' };
-
 /** An account as it is written, with its times, limits and secrets resolved. */
 export interface AccountSettings
   extends Pick<WrittenAccount, 'name' | 'provider' | 'endpoint' | 'region' | 'subAccount' | 'restartAction'> {
@@ -47,7 +28,8 @@ export interface AccountSettings
   readonly vendor: 'volcengine' | 'byteplus';
   /** An http(s) address, a user or token in it, or `none`. Undefined: as the environment says. */
   readonly proxy: Secret | undefined;
-  readonly credentials: Credentials;
+  /** `none`: the pretend cloud asks for none. */
+  readonly credentials: Credentials | { readonly kind: 'none' };
   readonly poll: Omit<WrittenAccount['poll'], 'verifyEvery'> & { readonly verifyEveryMs: number };
   readonly requestTimeoutMs: number;
   readonly rateLimit: Required<RateLimit>;
@@ -170,7 +152,7 @@ function resolveAccount(written: WrittenAccount): AccountSettings {
   };
 }
 
-function resolveCredentials({ provider, credentials }: WrittenAccount): Credentials {
+function resolveCredentials({ provider, credentials }: WrittenAccount): AccountSettings['credentials'] {
   if (provider === 'simulator') return { kind: 'none' };
   const accessKeyId = secret(credentials?.accessKeyId, credentials?.accessKeyIdFile);
   const secretAccessKey = secret(credentials?.secretAccessKey, credentials?.secretAccessKeyFile);

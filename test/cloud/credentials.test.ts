@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createKeyRing } from '../../src/cloud/keys/credentials.ts';
 import type { AskForKeys } from '../../src/cloud/keys/key-source.ts';
-import type { CredentialsOptions } from '../../src/cloud/keys/where-from.ts';
 import type { HttpOutcome } from '../../src/cloud/transport.ts';
+import type { Credentials } from '../../src/domain/ports/cloud-port.ts';
 import { bench, envelope, hastyClock, never, send, serve } from './fixtures.ts';
 
 let folder = '';
@@ -23,7 +23,7 @@ type Asked = Parameters<AskForKeys['send']>[0];
 
 /** A ring whose time stands still unless told, whose file looks are made by hand, and whose questions are recorded. */
 function ring(
-  credentials: CredentialsOptions,
+  credentials: Credentials,
   env: Env = {},
   answer: (asked: Asked) => HttpOutcome = () => refusedHttp,
   vendor: 'volcengine' | 'byteplus' = 'volcengine',
@@ -73,7 +73,7 @@ describe('which keys are used', () => {
   const volcengine = { VOLCENGINE_ACCESS_KEY: 'v', VOLCENGINE_SECRET_KEY: 's' };
   const stackId = { VOLCSTACK_ACCESS_KEY_ID: 'i', VOLCSTACK_SECRET_ACCESS_KEY: 's' };
   const stack = { VOLCSTACK_ACCESS_KEY: 'k', VOLCSTACK_SECRET_KEY: 's' };
-  test.each<[CredentialsOptions['from'], Env, string]>([
+  test.each<[Credentials['kind'], Env, string]>([
     ['env', { ...stack, ...stackId, ...volcengine }, 'v'],
     ['env', { ...stack, ...stackId }, 'i'],
     ['env', stack, 'k'],
@@ -117,13 +117,13 @@ describe('which keys are used', () => {
       'auth: credentials: oidc: VOLCENGINE_OIDC_TOKEN_FILE /no/such cannot be read: there is no such file',
     ],
   ])('%s with %j', async (from, env, expected) => {
-    if (from === 'static') throw new Error('not of this table');
-    expect(await ring({ from }, env).current()).toBe(expected);
+    if (from === 'keys') throw new Error('not of this table');
+    expect(await ring({ kind: from }, env).current()).toBe(expected);
   });
 
   test('the session token belongs to its pair', async () => {
     const { keys } = ring(
-      { from: 'env' },
+      { kind: 'env' },
       { ...volcengine, VOLCENGINE_SESSION_TOKEN: 't', VOLCSTACK_SESSION_TOKEN: 'u' },
     );
     expect(await keys.current(never)).toEqual({
@@ -171,18 +171,18 @@ describe('each source of each vendor, against strict pretend endpoints', () => {
   ])('%s reads %j', async (vendor, env, expected) => {
     if (vendor !== 'byteplus' && vendor !== 'volcengine') throw new Error('no vendor');
     for (const from of ['env', 'chain'] as const)
-      expect(await ring({ from }, env, undefined, vendor).current()).toBe(expected);
+      expect(await ring({ kind: from }, env, undefined, vendor).current()).toBe(expected);
   });
 
   test('the file of Volcengine’s Live clients, after the environment and before OIDC; not for BytePlus', async () => {
     mkdirSync(join(folder, '.volc'));
     const path = write('.volc/config', '{"ak": "of-file", "sk": "s"}');
     const env = { HOME: folder, VOLCENGINE_OIDC_ROLE_TRN: 'r', VOLCENGINE_OIDC_TOKEN_FILE: '/no/such' };
-    expect(await ring({ from: 'chain' }, env).current()).toBe('of-file');
-    expect(await ring({ from: 'chain' }, { ...env, VOLC_ACCESSKEY: 'w', VOLC_SECRETKEY: 's' }).current()).toBe('w');
-    expect(await ring({ from: 'chain' }, env, undefined, 'byteplus').current()).toContain('none found');
+    expect(await ring({ kind: 'chain' }, env).current()).toBe('of-file');
+    expect(await ring({ kind: 'chain' }, { ...env, VOLC_ACCESSKEY: 'w', VOLC_SECRETKEY: 's' }).current()).toBe('w');
+    expect(await ring({ kind: 'chain' }, env, undefined, 'byteplus').current()).toContain('none found');
     write('.volc/config', '{"ak": "of-file"}');
-    expect(await ring({ from: 'chain' }, env).current()).toBe(`auth: credentials: the file ${path} has no \`sk\``);
+    expect(await ring({ kind: 'chain' }, env).current()).toBe(`auth: credentials: the file ${path} has no \`sk\``);
   });
 
   test.each(vendors)('%s: a service account’s token', async (vendor, prefix, sts) => {
@@ -202,34 +202,34 @@ describe('each source of each vendor, against strict pretend endpoints', () => {
       return json(envelope({ Credentials: keysAnswer('Expiration') }));
     };
     for (const from of ['oidc', 'chain'] as const)
-      expect(await ring({ from }, env, strict, vendor).current()).toBe('temporary');
+      expect(await ring({ kind: from }, env, strict, vendor).current()).toBe('temporary');
   });
 
   test.each(vendors)('%s: the instance’s role, named or found', async (vendor, prefix) => {
     const named = { [`${prefix}_ECS_METADATA`]: 'live-role' };
     for (const from of ['ecsRole', 'chain'] as const) {
-      const one = ring({ from }, named, metadata([]), vendor);
+      const one = ring({ kind: from }, named, metadata([]), vendor);
       expect([await one.current(), one.asked.length]).toEqual(['temporary', 2]);
-      const found = ring({ from }, {}, metadata(['live-role', 'other']), vendor);
+      const found = ring({ kind: from }, {}, metadata(['live-role', 'other']), vendor);
       expect([await found.current(), found.asked.length]).toEqual(['temporary', 3]);
     }
     for (const roles of [[], 'live-role', [{ RoleName: 'x' }], [''], null]) {
-      expect(await ring({ from: 'ecsRole' }, {}, metadata(roles), vendor).current()).toBe(
+      expect(await ring({ kind: 'ecsRole' }, {}, metadata(roles), vendor).current()).toBe(
         'auth: credentials: ecsRole: the metadata service at http://metadata.example lists no role of this instance (HTTP 200)',
       );
     }
     const off = { [`${prefix}_ECS_METADATA_DISABLED`]: 'TRUE' };
-    expect(await ring({ from: 'chain' }, off, undefined, vendor).current()).toContain(
+    expect(await ring({ kind: 'chain' }, off, undefined, vendor).current()).toContain(
       `ecsRole: switched off by ${prefix}_ECS_METADATA_DISABLED=true`,
     );
   });
 });
 
 describe('keys in files', () => {
-  const files = (): CredentialsOptions => ({
-    from: 'static',
-    accessKeyId: { file: join(folder, 'ak') },
-    secretAccessKey: { file: join(folder, 'sk') },
+  const files = (): Credentials => ({
+    kind: 'keys',
+    accessKeyId: { kind: 'file', path: join(folder, 'ak') },
+    secretAccessKey: { kind: 'file', path: join(folder, 'sk') },
   });
 
   test('are trimmed; a missing, an empty and a huge one is told by its path', async () => {
@@ -294,7 +294,7 @@ describe('temporary keys', () => {
   });
 
   test('an ECS role’s come from the metadata service, version 2', async () => {
-    const { asked, current } = ring({ from: 'ecsRole' }, { VOLCENGINE_ECS_METADATA: 'my/role' }, ({ method }) =>
+    const { asked, current } = ring({ kind: 'ecsRole' }, { VOLCENGINE_ECS_METADATA: 'my/role' }, ({ method }) =>
       method === 'PUT' ? json('TOKEN\n') : json(grant('ecs', 3_600_000, start)),
     );
     expect(await current()).toBe('ecs');
@@ -323,7 +323,7 @@ describe('temporary keys', () => {
       VOLCENGINE_OIDC_ROLE_POLICY: '{"Statement":[]}',
       VOLCENGINE_OIDC_STS_ENDPOINT: 'sts.elsewhere',
     };
-    const { asked, current, time } = ring({ from: 'chain' }, env, () =>
+    const { asked, current, time } = ring({ kind: 'chain' }, env, () =>
       json(envelope({ Credentials: grant(`sts-${asked.length}`, 3_600_000, time.ms) })),
     );
     expect(await current()).toBe('sts-1');
@@ -373,13 +373,13 @@ describe('temporary keys', () => {
     ],
   ])('%s of STS is told without the token', async (_what, outcome, expected) => {
     const env = { VOLCENGINE_OIDC_ROLE_TRN: 'r', VOLCENGINE_OIDC_TOKEN_FILE: write('token', 'jwt-1') };
-    expect(await ring({ from: 'oidc' }, env, () => outcome).current()).toBe(expected);
+    expect(await ring({ kind: 'oidc' }, env, () => outcome).current()).toBe(expected);
   });
 
   function role(lifeMs: number) {
     let grants = 0;
     const state = { down: false };
-    const made = ring({ from: 'ecsRole' }, { VOLCENGINE_ECS_METADATA: 'r' }, ({ method }) => {
+    const made = ring({ kind: 'ecsRole' }, { VOLCENGINE_ECS_METADATA: 'r' }, ({ method }) => {
       if (state.down) return refusedHttp;
       return method === 'PUT' ? json('T') : json(grant(`k${++grants}`, lifeMs, made.time.ms));
     });
@@ -444,7 +444,7 @@ describe('temporary keys', () => {
 test('an aborted wait for keys ends with the signal’s reason; the reading goes on for the others', async () => {
   const answers: ((outcome: HttpOutcome) => void)[] = [];
   const keys = createKeyRing({
-    credentials: { from: 'ecsRole' },
+    credentials: { kind: 'ecsRole' },
     vendor: 'volcengine',
     env: { VOLCENGINE_ECS_METADATA: 'r' },
     cloudNow: () => 0,
@@ -473,9 +473,9 @@ describe('in the client', () => {
       return send(response, 401, envelope(undefined, { Code: 'InvalidAccessKey' }));
     });
     const credentials = {
-      from: 'static',
-      accessKeyId: { file: ak },
-      secretAccessKey: { file: join(folder, 'sk') },
+      kind: 'keys',
+      accessKeyId: { kind: 'file', path: ak },
+      secretAccessKey: { kind: 'file', path: join(folder, 'sk') },
     } as const;
     const poll = bench(server.url, { credentials });
     expect(await poll.cloud.observe(never)).toMatchObject({ kind: 'complete' });
@@ -503,9 +503,9 @@ describe('in the client', () => {
       return send(response, 401, envelope(undefined, { Code: 'SignatureDoesNotMatch' }));
     });
     const credentials = {
-      from: 'static',
-      accessKeyId: { file: ak },
-      secretAccessKey: { file: join(folder, 'sk') },
+      kind: 'keys',
+      accessKeyId: { kind: 'file', path: ak },
+      secretAccessKey: { kind: 'file', path: join(folder, 'sk') },
     } as const;
     const { cloud, restart } = bench(server.url, { credentials });
     expect(await cloud.observe(never)).toMatchObject({ kind: 'failed', failure: { class: 'auth' } });
@@ -526,7 +526,7 @@ describe('in the client', () => {
       }
       return send(response, 200, envelope({ List: [] }));
     });
-    const options = { credentials: { from: 'ecsRole' }, env: roleEnv } as const;
+    const options = { credentials: { kind: 'ecsRole' }, env: roleEnv } as const;
     const same = bench(server.url, { ...options, metadataOrigin: server.url });
     // The keeper's permit is not held while another one is waited for.
     expect(await same.restart()).toMatchObject({ kind: 'accepted' });

@@ -117,9 +117,9 @@ export function hastyClock(): Clock & { readonly slept: number[]; shiftMs: numbe
 
 export const keys = { accessKeyId: 'AKLTexample', secretAccessKey: 'c2VjcmV0LWV4YW1wbGU' };
 export const staticKeys = {
-  from: 'static',
-  accessKeyId: { value: keys.accessKeyId },
-  secretAccessKey: { value: keys.secretAccessKey },
+  kind: 'keys',
+  accessKeyId: { kind: 'value', reveal: () => keys.accessKeyId },
+  secretAccessKey: { kind: 'value', reveal: () => keys.secretAccessKey },
 } as const;
 
 export interface Bench {

@@ -13,7 +13,7 @@ import { createWorld } from '../../src/simulator/world.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { VirtualClock } from '../sim/virtual-clock.ts';
 import { accountView, knownCodes, policies, samplesOf, snapshot } from '../telemetry/samples.ts';
-import { never, staticKeys } from './fixtures.ts';
+import { keys, never, staticKeys } from './fixtures.ts';
 import { lanes } from './limiter-world.ts';
 
 const begin = Date.UTC(2026, 0, 5);
@@ -36,7 +36,7 @@ function stand(): Stand {
   const world = createWorld({
     seed: 4,
     now: begin,
-    keys: [{ accessKeyId: staticKeys.accessKeyId.value, secretAccessKey: staticKeys.secretAccessKey.value }],
+    keys: [keys],
     parameters: { latency: { uplinkMs: [20, 20], downlinkMs: [20, 20] } },
     tasks: Array.from({ length: 2_000 }, (_, index) => ({
       taskId: `t${index}`,

@@ -19,10 +19,10 @@ const planted = [
   'plantedJwt',
 ];
 const credentials = {
-  from: 'static',
-  accessKeyId: { value: 'AKLTplantedKey' },
-  secretAccessKey: { value: 'plantedSecretKey' },
-  sessionToken: { value: 'plantedSessionToken' },
+  kind: 'keys',
+  accessKeyId: { kind: 'value', reveal: () => 'AKLTplantedKey' },
+  secretAccessKey: { kind: 'value', reveal: () => 'plantedSecretKey' },
+  sessionToken: { kind: 'value', reveal: () => 'plantedSessionToken' },
 } as const;
 const addresses = {
   SrcAddr: 'rtmp://pull.example/app/plantedStreamKey?auth=plantedQuery',
@@ -90,7 +90,7 @@ test('over HTTP, with a connection that breaks and a token that STS quotes back'
     VOLCENGINE_OIDC_TOKEN_FILE: join(folder, 'token'),
     VOLCENGINE_OIDC_STS_ENDPOINT: server.url,
   };
-  for (const options of [{ credentials }, { credentials: { from: 'oidc' } as const, env }]) {
+  for (const options of [{ credentials }, { credentials: { kind: 'oidc' } as const, env }]) {
     const { cloud, restart, traces } = bench(server.url, options);
     const said = searchable([await cloud.observe(never), await restart(), traces]);
     expect(said).toContain('failure');

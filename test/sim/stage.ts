@@ -37,9 +37,9 @@ export const accessKey = { accessKeyId: 'AKLTtest', secretAccessKey: 'test-secre
 
 export const keysOf = (accessKeyId: string) =>
   ({
-    from: 'static',
-    accessKeyId: { value: accessKeyId },
-    secretAccessKey: { value: accessKey.secretAccessKey },
+    kind: 'keys',
+    accessKeyId: { kind: 'value', reveal: () => accessKeyId },
+    secretAccessKey: { kind: 'value', reveal: () => accessKey.secretAccessKey },
   }) as const;
 
 /** What every real client in the tests has. */

@@ -3,13 +3,14 @@
  * at a time. Where they come from is a `KeySource`. No message here has a key or a token in it.
  */
 import type { Environment } from '../../domain/ports/app-port.ts';
+import type { Credentials as WhereFrom } from '../../domain/ports/cloud-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
 import type { CallFailure } from '../../domain/words/failure.ts';
 import { followUserFiles } from '../../user-files.ts';
 import type { Credentials } from '../sign.ts';
 import type { keyNames } from './key-names.ts';
 import { type AskForKeys, KeysUnavailable, type ReadKeys } from './key-source.ts';
-import { type CredentialsOptions, keySource } from './where-from.ts';
+import { keySource } from './where-from.ts';
 
 type KeysEnd =
   | { readonly ok: true; readonly credentials: Credentials }
@@ -26,7 +27,7 @@ export interface KeyRing {
 }
 
 interface KeyRingOptions {
-  readonly credentials: CredentialsOptions;
+  readonly credentials: WhereFrom;
   /** Whose names of variables are looked for. */
   readonly vendor: keyof typeof keyNames;
   readonly env: Environment;

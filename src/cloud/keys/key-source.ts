@@ -21,8 +21,8 @@ export interface AskForKeys {
 }
 
 export interface KeySource {
-  /** In words, for a person. */
-  readonly told: string;
+  /** In words, for a person; undefined: the configuration gives the keys. */
+  readonly told: string | undefined;
   /** Rejects with KeysUnavailable. */
   read(ask: AskForKeys): Promise<ReadKeys>;
   /** Files whose change means other keys. */

@@ -4,7 +4,8 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Environment } from '../../domain/ports/app-port.ts';
+import type { Environment, Secret } from '../../domain/ports/app-port.ts';
+import type { Credentials as WhereFrom } from '../../domain/ports/cloud-port.ts';
 import { field } from '../../domain/words/mapping.ts';
 import { parseJson } from '../json.ts';
 import type { Credentials } from '../sign.ts';
@@ -12,29 +13,17 @@ import { type KeyNames, keyNames, variablesOf } from './key-names.ts';
 import { checked, type KeySource, KeysUnavailable, readSmallFile } from './key-source.ts';
 import { askEcsRole, askOidc } from './temporary.ts';
 
-export type Secret = { readonly value: string } | { readonly file: string };
+type Given = Extract<WhereFrom, { kind: 'keys' }>;
 
-export type CredentialsOptions =
-  | {
-      readonly from: 'static';
-      readonly accessKeyId: Secret;
-      readonly secretAccessKey: Secret;
-      readonly sessionToken?: Secret;
-    }
-  | { readonly from: keyof typeof found };
+const found = {
+  env: fromEnvironment,
+  oidc: fromOidc,
+  ecsRole: fromEcsRole,
+  chain: firstSetUp,
+} satisfies Record<Exclude<WhereFrom['kind'], 'keys'>, (names: KeyNames, env: Environment) => KeySource>;
 
-/** `chain`: the first of the others that is set up. */
-const found = { env: fromEnvironment, oidc: fromOidc, ecsRole: fromEcsRole, chain: firstSetUp };
-
-export const keySource = (given: CredentialsOptions, vendor: keyof typeof keyNames, env: Environment): KeySource =>
-  given.from === 'static' ? fromConfiguration(given) : found[given.from](keyNames[vendor], env);
-
-/** In words; undefined where the configuration gives them (`keys`), or none are needed. */
-export const keysToldFrom = (
-  kind: 'keys' | 'none' | keyof typeof found,
-  vendor: keyof typeof keyNames,
-  env: Environment,
-): string | undefined => (kind === 'keys' || kind === 'none' ? undefined : found[kind](keyNames[vendor], env).told);
+export const keySource = (where: WhereFrom, vendor: keyof typeof keyNames, env: Environment): KeySource =>
+  where.kind === 'keys' ? fromConfiguration(where) : found[where.kind](keyNames[vendor], env);
 
 /** Looked for where nothing has to be asked over the network. */
 function firstSetUp(names: KeyNames, env: Environment): KeySource {
@@ -71,7 +60,11 @@ function fromEcsRole({ prefix }: KeyNames, env: Environment): KeySource {
 }
 
 /** Keys that are had without asking anybody, and that do not expire. */
-const atHand = (told: string, read: () => Promise<Credentials>, files: readonly string[] = []): KeySource => ({
+const atHand = (
+  told: string | undefined,
+  read: () => Promise<Credentials>,
+  files: readonly string[] = [],
+): KeySource => ({
   told,
   read: async () => ({ credentials: await read(), expiresAt: undefined }),
   files,
@@ -92,9 +85,9 @@ function fromVendorFile(file: string): KeySource {
   return atHand(`accessKeyId and secretAccessKey from ${file}`, read, [file]);
 }
 
-function fromConfiguration(given: Extract<CredentialsOptions, { from: 'static' }>): KeySource {
+function fromConfiguration(given: Given): KeySource {
   const all = [given.accessKeyId, given.secretAccessKey, given.sessionToken];
-  const files = all.flatMap((secret) => (secret && 'file' in secret ? [secret.file] : []));
+  const files = all.flatMap((secret) => (secret?.kind === 'file' ? [secret.path] : []));
   const read = async () => {
     const [accessKeyId, secretAccessKey, sessionToken] = await Promise.all([
       readSecret(given.accessKeyId, 'accessKeyId'),
@@ -103,12 +96,12 @@ function fromConfiguration(given: Extract<CredentialsOptions, { from: 'static' }
     ]);
     return { accessKeyId, secretAccessKey, sessionToken };
   };
-  return atHand('the configuration', read, files);
+  return atHand(undefined, read, files);
 }
 
 async function readSecret(secret: Secret, name: string): Promise<string> {
-  if ('value' in secret) return checked(secret.value, name);
-  return checked(await readSmallFile(secret.file, `${name}File`), `${name}File ${secret.file}`);
+  if (secret.kind === 'value') return checked(secret.reveal(), name);
+  return checked(await readSmallFile(secret.path, `${name}File`), `${name}File ${secret.path}`);
 }
 
 function fromEnvironment(names: KeyNames, env: Environment): KeySource {

@@ -4,6 +4,14 @@ import type { Clock } from './time-port.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/**
+ * A key, token or password. The value is behind a function, so that nothing that prints settings (JSON, the
+ * log, an assertion) can print it. A file is read by whoever uses the secret, again when it changes.
+ */
+export type Secret =
+  | { readonly kind: 'value'; readonly reveal: () => string }
+  | { readonly kind: 'file'; readonly path: string };
+
 export interface App {
   /** The daemon, until `signals.stop`. Logs by itself; resolves with the exit code. */
   runApp(options: RunOptions): Promise<number>;

@@ -2,6 +2,7 @@
 
 import type { CallFailure } from '../words/failure.ts';
 import type { Observation, RestartAnswer, TaskItem } from '../words/task.ts';
+import type { Secret } from './app-port.ts';
 import type { Permit } from './gate-port.ts';
 
 /** One account's API, ready to use. Never throws for anything the cloud can answer; aborts reject with the signal's reason. */
@@ -36,6 +37,17 @@ export interface Cloud {
   clockOffsetMs(): number;
   close(): Promise<void>;
 }
+
+/** Where an account's keys come from. */
+export type Credentials =
+  | {
+      readonly kind: 'keys';
+      readonly accessKeyId: Secret;
+      readonly secretAccessKey: Secret;
+      readonly sessionToken?: Secret | undefined;
+    }
+  /** `chain`: the first of env, oidc, ecsRole that is set up. */
+  | { readonly kind: 'env' | 'oidc' | 'ecsRole' | 'chain' };
 
 /** Host names alone, never paths or keys. In memory only: neither stored nor logged. */
 export interface TaskHosts {

@@ -104,9 +104,9 @@ async function live(days: number, sampleEveryDays: number, onSample: (sample: Sa
       account: 'main',
       provider: 'volcengine',
       credentials: {
-        from: 'static',
-        accessKeyId: { value: accessKey.accessKeyId },
-        secretAccessKey: { value: accessKey.secretAccessKey },
+        kind: 'keys',
+        accessKeyId: { kind: 'value', reveal: () => accessKey.accessKeyId },
+        secretAccessKey: { kind: 'value', reveal: () => accessKey.secretAccessKey },
       },
       env: {},
       subAccount: false,
