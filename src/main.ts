@@ -33,7 +33,7 @@ function listen(): Signals {
   };
 }
 
-/** The second one ends it at once, by the signal itself: an exit would wait for threads that a dead disk holds. */
+/** The second one ends the process at once, by the signal itself: an exit would wait for threads that a dead disk holds. */
 function stopBy(signal: keyof typeof stopSignals): void {
   if (!stop.signal.aborted) {
     stop.abort(new Error(`stopped by ${signal}`));
@@ -41,7 +41,7 @@ function stopBy(signal: keyof typeof stopSignals): void {
   }
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
-  // Process 1 is spared a signal that it does not listen to.
+  // The kernel spares process 1 a signal that it does not listen to.
   process.exit(stopSignals[signal]);
 }
 
@@ -62,9 +62,8 @@ if (!process.execArgv.some((flag) => flag.startsWith('--inspect')) && !process.e
 
 // ---- what is loaded ---------------------------------------------------------------------------------------------------
 
-// With what the last start compiled, this one takes half of the time. It lies beside the sources and not in a folder
-// that others may write to; where it cannot be written, nothing is lost but that time.
-// Threads look for it in their environment.
+// With what the last start compiled, this one takes half of the time. The cache lies beside the sources and not in a
+// folder that others may write to; if it cannot be written, only that time is lost. Threads find it by the environment.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, '../node_modules/.cache/relaykeeper');
 enableCompileCache(process.env.NODE_COMPILE_CACHE);
 const [{ runCommandLine }, { systemClock }, { openSink }] = await Promise.all([
@@ -77,7 +76,7 @@ const [{ runCommandLine }, { systemClock }, { openSink }] = await Promise.all([
 
 /** Exit code of a process whose reader has gone (128 + SIGPIPE). */
 const brokenPipe = 141;
-/** From the signal to the end by force. Docker kills after 10 s, and then nothing is said. */
+/** From the signal until the process kills itself. Docker kills after 10 s, and then nobody says why. */
 const endsWithinMs = 9_000;
 /** After a mistake nothing that still runs can be trusted. */
 const mistakeEndsWithinMs = 1_000;
@@ -85,7 +84,7 @@ const lastWordsMs = 500;
 const stoppedWritesWithinMs = 2_000;
 const lookEveryMs = 20;
 
-/** Ctrl-C and Ctrl-D are a no. */
+/** Ctrl-C and Ctrl-D mean no. */
 async function ask(question: string): Promise<boolean | undefined> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
   const { createInterface } = await import('node:readline');
@@ -123,10 +122,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   complaints.write(`relaykeeper: the output cannot be written (${error.code ?? error.message})\n`);
   void end(1);
 });
-// Nobody is left who could read about it.
+// Nobody is left to read about it.
 process.stderr.on('error', () => {});
 
-/** Whatever holds it up, a disk that does not answer or a name server: then it is over. */
+/** Kills the process after that time, whatever holds it up: a disk that does not answer, or a name server. */
 function endBy(ms: number): void {
   systemClock.after(ms, async () => {
     complaints.write(
@@ -134,7 +133,7 @@ function endBy(ms: number): void {
     );
     await complaints.drained(lastWordsMs);
     process.kill(process.pid, 'SIGKILL');
-    // Process 1 is spared its own SIGKILL, and not this.
+    // The kernel spares process 1 its own SIGKILL, but not this.
     process.abort();
   });
 }
@@ -146,8 +145,8 @@ const written = (stream: NodeJS.WriteStream): Promise<void> =>
   });
 
 async function end(exitCode: number, withinMs = endsWithinMs): Promise<void> {
-  // Nothing that was printed may go: a pipe takes no more at once than its reader makes room for.
-  // Somebody who told it to stop does not wait for a reader that never reads.
+  // All that was printed must arrive: a pipe takes no more at once than its reader makes room for.
+  // After a signal it does not wait long for a reader that never reads.
   const allWritten = Promise.all([process.stdout, process.stderr].map(written));
   await (stop.signal.aborted ? Promise.race([allWritten, systemClock.sleep(stoppedWritesWithinMs)]) : allWritten);
   endBy(withinMs);
@@ -160,7 +159,7 @@ async function end(exitCode: number, withinMs = endsWithinMs): Promise<void> {
 
 let mistaken = false;
 
-/** A mistake of our own: one line, and the end. What matters is in the ledger, on disk. */
+/** A bug: one line, and the end. What matters is in the ledger, on disk. */
 function endByMistake(error: unknown): void {
   if (mistaken) return;
   mistaken = true;
@@ -169,14 +168,14 @@ function endByMistake(error: unknown): void {
   void end(1, mistakeEndsWithinMs);
 }
 
-/** What the cache was read into stays in memory until it is flushed: 4 MiB of what all modules have by then. */
+/** Until it is flushed, what was read from the cache stays in memory: 4 MiB once all modules are loaded. */
 async function loadApp(): Promise<App> {
   const app = await import('./app/daemon.ts');
   flushCompileCache();
   return app;
 }
 
-/** What can be typed again as it stands; a script of npm brings the right Node along. */
+/** What people can type again as it stands; a script of npm brings the right Node along. */
 function programName(): string {
   if (process.env.npm_lifecycle_event !== undefined) return 'npm run -s relaykeeper --';
   const launcher = process.env.RELAYKEEPER_LAUNCHER;
@@ -186,7 +185,7 @@ function programName(): string {
   return basename(path) === 'main.ts' ? `node ${relative(process.cwd(), path)}` : 'relaykeeper';
 }
 
-/** Removed since; everything that names a file by a relative path would fail with a stack. */
+/** Whether the working directory was removed: whatever names a file by a relative path would fail with a stack. */
 function isHomeless(): boolean {
   try {
     process.cwd();
@@ -209,7 +208,7 @@ if (isHomeless()) {
   stdout.error('relaykeeper: the working directory was removed: cd to one that exists, and start it there\n');
   await end(1);
 }
-// Nothing has begun yet that would want an end.
+// Nothing has begun yet that needs an end.
 if (stop.signal.aborted) process.exit(0);
 await end(
   await runCommandLine(process.argv.slice(2), {

@@ -7,7 +7,7 @@ import type { Loaded } from '../settings/loaded.ts';
 import { moment, paint, plain, plainLines, writeJson } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
 
-/** The forecast's tasks per account when nobody says: a middling account. */
+/** What the forecast assumes if nobody says: a middling account. */
 const usualTasks = 1000;
 const mostTasks = 1_000_000;
 
@@ -49,7 +49,7 @@ export const checkCommand = (surroundings: Surroundings): Command =>
       if (polled) writePolled(out, polled);
     });
 
-/** What one poll of every account shows, and the groups and names that no task answers to. */
+/** What one poll of every account shows, and which groups and names no task matches. */
 async function poll(surroundings: Surroundings, configPath: string) {
   const { env, clock } = surroundings;
   const { planOnce } = await surroundings.app();
@@ -70,7 +70,7 @@ type Good = Extract<Loaded, { readonly ok: true }>;
 
 const nothingFound = { warnings: [], forecast: [], keys: [], maintenance: [] };
 
-/** What there is to say of a configuration without mistakes. */
+/** What to report about a configuration without mistakes. */
 async function found({ settings, warnings }: Good, { env, clock }: Surroundings, tasks: number) {
   const [{ maintenanceAt }, { forecast }, { keySource }] = await Promise.all([
     import('../settings/settings.ts'),
@@ -80,7 +80,7 @@ async function found({ settings, warnings }: Good, { env, clock }: Surroundings,
   return {
     warnings,
     forecast: forecast(settings, tasks),
-    /** Where an account's keys will be taken from. */
+    /** Where the keys of an account will come from. */
     keys: settings.accounts.flatMap(({ name, credentials, vendor }) => {
       const from = credentials.kind === 'none' ? undefined : keySource(credentials, vendor, env).told;
       return from === undefined ? [] : [{ account: name, from }];

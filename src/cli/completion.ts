@@ -37,7 +37,7 @@ const placesOf = (command: Command, path = ''): readonly Place[] => [
   ...command.commands.flatMap((child) => placesOf(child, `${path} ${child.name()}`.trim())),
 ];
 
-/** What an argument may be, where that is a closed set. */
+/** The values that an argument may have, if they are a closed set. */
 const choicesOf = ({ registeredArguments }: Command) =>
   registeredArguments.flatMap(({ argChoices }) => argChoices ?? []);
 
@@ -67,7 +67,7 @@ const takesValue = ({ required, optional }: Option): boolean => required || opti
 
 const scripts: Readonly<Record<Shell, (places: readonly Place[]) => string>> = {
   bash: inBash,
-  // zsh understands the script of bash, once it is asked to.
+  // zsh runs the script of bash once it is told to.
   zsh: (places) =>
     `autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n${inBash(places)}`,
   fish: (places) => [`complete -c ${program} -f`, ...places.flatMap(inFish)].map((line) => `${line}\n`).join(''),
@@ -90,14 +90,14 @@ function inFish({ path, command }: Place): readonly string[] {
   ];
 }
 
-/** After the name of an option: nothing, its choices, a file, or a text of which nothing is known. */
+/** What follows the name of an option: nothing, its choices, a file, or any text. */
 function valueInFish(option: Option): string {
   if (!takesValue(option)) return '';
   if (option.argChoices) return ` -x -a ${quoted(option.argChoices.join(' '))}`;
   return option.flags.includes('<FILE>') ? ' -r -F' : ' -x';
 }
 
-/** The words of the path were typed, and none of the commands that can follow. */
+/** True once the words of the path were typed, and none of the commands that can follow. */
 function conditionOf(path: string, next: readonly Command[] = []): string {
   const seen = path.split(' ').filter((word) => word !== '');
   const typed = seen.map((word) => `__fish_seen_subcommand_from ${word}`);

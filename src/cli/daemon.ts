@@ -17,11 +17,11 @@ const longestConnectMs = 5_000;
 /** Room for the tasks of the largest accounts. */
 const largestAnswerBytes = 128 * 1024 * 1024;
 
-/** What the configuration and a token or certificates in a file may have at most. */
+/** The largest configuration, and the largest file with a token or certificates. */
 const largestConfigBytes = 1024 * 1024;
 const largestSecretBytes = 256 * 1024;
 
-/** What the daemon takes as a name; host names alone can be as long. */
+/** The longest name that the daemon accepts; host names alone can be as long. */
 const longestName = 64;
 
 /** The options that commands on call have in common; each declares those that it takes. */
@@ -70,13 +70,13 @@ export async function withDaemon<T>(
 export const hasSeveralAccounts = async (daemon: Daemon): Promise<boolean> =>
   (await daemon.get<StatusView>('/api/v1/status')).accounts.length > 1;
 
-/** Where the daemon listens, and what it takes to speak to it. */
+/** Where the daemon listens, and what it takes to talk to it. */
 interface Address {
   readonly scheme: 'socket' | 'http' | 'https';
-  /** What messages call it. */
+  /** As messages call it. */
   readonly tried: string;
   readonly origin: string;
-  /** Of a proxy: stands before every path. */
+  /** Stands before every path; a proxy can ask for it. */
   readonly prefix: string;
   readonly connect: { readonly socketPath: string } | { readonly ca?: string };
   readonly token?: string | undefined;
@@ -129,8 +129,8 @@ async function fileText(what: string, file: string, instead = ''): Promise<strin
 }
 
 /**
- * `server.socket` of the configuration, read for itself: the shell of an operator rarely has the variables and secret
- * files that the whole configuration needs. What cannot be read so is as if it were not there.
+ * `server.socket` of the configuration, read separately: the shell of an operator rarely has the variables and secret
+ * files that the whole configuration needs. If it cannot be read, it counts as absent.
  */
 async function configuredSocket({ configPath, env }: Surroundings): Promise<string | undefined> {
   const [{ parse }, { searchedPaths }, { interpolate }] = await Promise.all([
@@ -163,7 +163,7 @@ async function configuredSocket({ configPath, env }: Surroundings): Promise<stri
 const field = (value: unknown, key: string): unknown =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
 
-/** Answers are taken as what `domain/views/shown.ts` says they are: daemon and command line are one version of one program. */
+/** Trusts that answers have the types of `domain/views/shown.ts`: daemon and command line are one version of one program. */
 export type Daemon = Awaited<ReturnType<typeof openDaemon>>;
 
 async function openDaemon(address: Address, program: string, timeoutMs: number) {
@@ -232,12 +232,12 @@ function readAnswer<T>(address: Address, program: string, status: number, text: 
     );
   }
   const hint = field(answer, 'hint');
-  // Its own hint speaks of HTTP headers; on the command line the token comes from elsewhere.
+  // The hint of the API speaks of HTTP headers; on the command line the token comes from elsewhere.
   const next = status === 401 ? tokenHint : typeof hint === 'string' ? typable(hint, program) : undefined;
   throw new Failure(answerCodes[status] ?? exitCodes.failed, plainLines(detail), next);
 }
 
-/** A hint of the API as it can be typed here; undefined: it speaks of HTTP alone. */
+/** A hint of the API as people can type it here; undefined if it speaks of HTTP alone. */
 function typable(hint: string, program: string): string | undefined {
   if (hint.startsWith('GET ')) return undefined;
   return hint.replace(/, or GET \S+$/, '').replaceAll(': relaykeeper ', `: ${program} `);
@@ -285,7 +285,7 @@ const plainHttp: TlsTrouble = {
   next: 'Give --url http://… instead, or set server.tls in the configuration of the daemon.',
 };
 
-/** Where somebody answers, but not in the way that the URL says. */
+/** Somebody answers, but not in the way that the URL says. */
 const tlsTroubles: Readonly<Record<string, TlsTrouble>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
   SELF_SIGNED_CERT_IN_CHAIN: untrusted,
@@ -327,7 +327,7 @@ function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : error instanceof Error ? error.name : 'unknown';
 }
 
-/** A query string with its question mark, of what is given. */
+/** A query string with its question mark, from the values that are given. */
 export function query(values: Readonly<Record<string, string | number | undefined>>): string {
   const given = Object.entries(values).flatMap(([key, value]) =>
     value === undefined ? [] : [`${key}=${encodeURIComponent(value)}`],

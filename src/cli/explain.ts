@@ -90,7 +90,7 @@ function verdictWords(out: Output, { verdict }: ExplainView): string {
   return `${reason ?? 'wait'}, ${end}`;
 }
 
-/** Which entry of `groups:` has it, or what keeps it out. */
+/** Which entry of `groups:` has the task, or what keeps the task out. */
 function entryWords({ entry, cloudGroup }: ExplainView): string {
   if (!entry) return `none: no entry of groups: matches it (cloud group ${cloudGroup})`;
   const { group, excludedBy } = entry;

@@ -68,8 +68,8 @@ export const historyCommand = (surroundings: Surroundings): Command =>
     });
 
 /**
- * For a person: the times under their day, the titles in place of ids. For a program: everything, one row a line.
- * @param aboutOne of a single task every row would have the same title
+ * For a person: times under their day, titles in place of ids. For a program: everything, one row a line.
+ * @param aboutOne leaves the title out, which every row of a single task would repeat
  */
 export function writeEvents(out: Output, newestFirst: readonly EventView[], aboutOne = false): void {
   const events = newestFirst.toReversed();
@@ -86,7 +86,7 @@ export function writeEvents(out: Output, newestFirst: readonly EventView[], abou
   const days = events.map(({ event }) => day(event.at));
   const rows = events.flatMap((one, n) => {
     const at = days[n] ?? '';
-    // Of the same day the time alone: what is read together has one clock.
+    // Within the same day the time is enough.
     const sentence = inOneClock(out, one.sentence).replaceAll(`${at} `, '');
     const time = moment(out, one.event.at).slice(dayLength + 1);
     const row = { seq: String(one.seq), time, subject: subjectOf(one), sentence };
@@ -103,7 +103,7 @@ export function writeEvents(out: Output, newestFirst: readonly EventView[], abou
 
 const dayLength = '2026-01-31'.length;
 
-/** Whom it is about: a task by its title, else what is said of all of them. */
+/** What it is about: a task by its title, else its group, its account or the configuration. */
 function subjectOf({ event, title }: EventView): string {
   if (title !== null) return title;
   if ('taskId' in event) return event.taskId;

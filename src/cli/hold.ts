@@ -94,7 +94,7 @@ const addCommand = (surroundings: Surroundings): Command =>
 
 const holdWords = (hold: Hold): string => `hold ${hold.id} on ${plain(targetWords(hold))}`;
 
-/** When it begins and how long it lasts, as the API takes it; undefined: at once, and until somebody removes it. */
+/** When it begins and how long it lasts, for the API; undefined: at once, and until somebody removes it. */
 function spanOf({ from, for: length, until }: AddOptions, now: number) {
   const startsAt =
     from === undefined ? undefined : momentAfter(now, '--from', from, 'has passed: leave it out to begin at once');
@@ -112,7 +112,7 @@ const wholeSeconds = (ms: number): string => `${Math.ceil(ms / 1000)}s`;
 const endWords = (out: Output, { endsAt }: Hold): string =>
   endsAt === undefined ? 'until it is removed' : `until ${moment(out, endsAt)}`;
 
-/** Asks a person who is about to hold more than one task; a script means what it says. */
+/** Asks a person before it holds more than one task; never asks a script. */
 async function isMeant(
   { out, ask }: Surroundings,
   daemon: Daemon,
@@ -138,10 +138,10 @@ function targetOf(id: string | undefined, { title, group, all }: AddOptions): Ho
   return group === undefined ? { kind: 'account' } : { kind: 'group', group };
 }
 
-/** Behind the id and a space or two. */
+/** Behind the id and the spaces after it. */
 const shownId = 10;
 
-/** For so long `hold list` still tells of holds that have ended, and of so many. */
+/** `hold list` shows holds that ended within this time, at most this many. */
 const endedForMs = 24 * 3_600_000;
 const mostEnded = 20;
 
@@ -164,7 +164,7 @@ const listCommand = (surroundings: Surroundings): Command =>
       else writeHolds(out, now, several, ['ENDS', ({ endsAt }) => untilThen(out, clock.now(), endsAt)]);
       if (later.length > 0) {
         out.write('\nPlanned:\n');
-        // Within a year, and to the minute.
+        // Without the year, and to the minute.
         writeHolds(out, later, several, ['FROM', ({ startsAt }) => moment(out, startsAt).slice(5, 16)]);
       }
       if (ended.length > 0) out.write('\nEnded within a day:\n');

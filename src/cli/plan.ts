@@ -57,7 +57,7 @@ export const planCommand = (surroundings: Surroundings): Command =>
       else if (forPerson) out.write(`If this is what you want, start it: ${program} run\n`);
     });
 
-/** A file that is wrong has its own command; a list that cannot be read may be read next time. */
+/** A wrong file has a command of its own; a list that could not be read may be readable next time. */
 const nextAfter = (exitCode: number, program: string): string =>
   exitCode === exitCodes.badConfiguration
     ? `  Fix it, then check again: ${program} check\n`
@@ -89,7 +89,7 @@ function writeForProgram(out: Output, tasks: readonly TaskView[]): void {
   writeRows(out, rows);
 }
 
-/** Fits 80 columns; why each waits is said by `explain`, and in a pipe. */
+/** Fits 80 columns; `explain` and the pipe say why each waits. */
 function writeForPerson(out: Output, now: number, tasks: readonly TaskView[]): void {
   const several = new Set(tasks.map(({ account }) => account)).size > 1;
   writeTable(out, tasks.toSorted(byUrgency), [

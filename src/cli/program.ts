@@ -43,7 +43,7 @@ function wantedOf(args: readonly string[]): string | undefined {
 /**
  * Runs one command.
  * @param args what was typed after the program's name
- * @returns the exit code. Throws only for a mistake of our own.
+ * @returns the exit code. Throws only because of a bug.
  */
 export async function runCommandLine(args: readonly string[], surroundings: Surroundings): Promise<number> {
   const { program } = surroundings;
@@ -56,7 +56,7 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
     await root.parseAsync(args, { from: 'user' });
     return surroundings.exitCode;
   } catch (error) {
-    // Commander has printed its message by then; help and --version are thrown as ends too, with code 0.
+    // Commander has printed its message by then; it throws after help and --version too, with code 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
     if (!(error instanceof Failure)) throw error;
     const { out } = surroundings;
@@ -76,7 +76,7 @@ async function commandLine(surroundings: Surroundings, wanted: string | undefine
     .hook('preAction', () => {
       const { config } = root.opts<{ config?: string }>();
       surroundings.configPath = config;
-      // So that the commands we tell of can be typed as they stand.
+      // So that people can type the commands in our hints as they stand.
       if (config !== undefined) surroundings.program = `${program} --config ${shellWord(config)}`;
     })
     .addHelpText('after', manual(program));
@@ -98,7 +98,7 @@ async function commandLine(surroundings: Surroundings, wanted: string | undefine
   return root;
 }
 
-/** What to type after an end that names nothing itself. */
+/** What to type after a failure that names no next step itself. */
 const nextSteps: Readonly<Record<ExitCode, (program: string, ran: string) => string>> = {
   [exitCodes.done]: (program) => `See: ${program} --help`,
   [exitCodes.usage]: (_program, ran) => `See: ${ran} --help`,
@@ -116,7 +116,7 @@ function everyCommand(command: Command, change: (command: Command) => void): voi
 const nameOf = (command: Command): string =>
   command.parent ? `${nameOf(command.parent)} ${command.name()}` : command.name();
 
-/** The page of a manual; each command has its own. */
+/** What `--help` says after the list of commands; each command has a help of its own. */
 const manual = (program: string): string => `
 At three in the morning:
   ${program} status              what is wrong, what is down, what comes next

@@ -77,6 +77,6 @@ const answerWords = {
 const answerSentence = (answer: RestartAnswer): string =>
   answerWords[answer.kind] + (answer.kind === 'accepted' ? '' : `: ${failureWords(answer.failure)}`);
 
-/** With the request's id: it is what the vendor's support asks for first. */
+/** With the request id, which the vendor's support asks for first. */
 const failureWords = ({ class: kind, code, message, requestId }: CallFailure): string =>
   `${code ?? kind}, ${message}${requestId === undefined ? '' : ` (request ${requestId})`}`;

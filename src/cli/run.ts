@@ -11,7 +11,7 @@ export const runCommand = (surroundings: Surroundings): Command =>
       const { configPath, env, clock, out, program } = surroundings;
       const listen = options.listen ?? (env.RELAYKEEPER_LISTEN || undefined);
       if (listen !== undefined) await checkListen(listen);
-      // Listening to signals comes first: one that comes while the modules load must end it cleanly as well.
+      // Signals first: one that arrives while the modules load must end the process cleanly too.
       const signals = surroundings.signals();
       const { runApp } = await surroundings.app();
       const stderr = { write: (text: string) => out.error(text) };

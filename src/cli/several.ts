@@ -25,9 +25,9 @@ export const actionCommand = (name: string, inGroup: string): Command =>
     .option('--json', 'print JSON');
 
 interface Action<Done> {
-  /** As the path of the request ends, and as the question asks. */
+  /** The last part of the request's path, and the verb of the question. */
   readonly verb: 'restart' | 'release';
-  /** Whether it means this stopped task of `--group`. */
+  /** Whether `--group` means this stopped task. */
   readonly means: (task: TaskView) => boolean;
   readonly body?: object;
   /** Called as each of several is done. */
@@ -35,8 +35,8 @@ interface Action<Done> {
 }
 
 /**
- * Asks the daemon for the action on each of the tasks that are meant: none, if a person was asked and said no. Of several
- * a refusal is printed and does not stop the others; a daemon that is gone does.
+ * Asks the daemon to act on each of the tasks that are meant, or on none if a person said no. With several tasks it prints
+ * a refusal and goes on; it stops when the daemon is gone.
  */
 export async function actOn<Done>(
   surroundings: Surroundings,
@@ -98,7 +98,7 @@ async function meant(
   return answer ? tasks : [];
 }
 
-/** What a question is about, beside the output of the command: the first of them, a line each, and how many more. */
+/** The first of the tasks that a question is about, a line each, and how many more there are. */
 export function writeAskedAbout<Task extends { readonly taskId: string; readonly title: string }>(
   out: Output,
   tasks: readonly Task[],

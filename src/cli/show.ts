@@ -10,7 +10,7 @@ import type { Output } from './surroundings.ts';
 
 /** No column but the last is wider than this. */
 const widestColumn = 60;
-/** Columns that are cut further where the terminal is too narrow, and down to how many places: all others are needed whole. */
+/** Columns that become narrower on a narrow terminal, and their least width; all others are needed whole. */
 const givingWay: Readonly<Record<string, number>> = { TITLE: 8, GROUP: 8, COVERS: 20 };
 const betweenColumns = 2;
 
@@ -22,12 +22,12 @@ export const paint = (out: Output, color: Color, text: string): string =>
 /** Titles, names and reasons come from others: nothing in them may steer the terminal or break a line. */
 export const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ');
 
-/** The same of a text whose lines are ours. */
+/** The same for a text whose line breaks are ours. */
 export const plainLines = (text: string): string => text.split('\n').map(plain).join('\n');
 
 export type Column<Row> = readonly [heading: string, cell: (row: Row) => string];
 
-/** What all tables say of a task first. The account is told where there are several. */
+/** The first columns of every table of tasks; with the account if there are several. */
 export function taskColumns(out: Output, tasks: readonly NamedTask[], several: boolean): readonly Column<NamedTask>[] {
   const short = shortIds(out, tasks);
   return [
@@ -47,12 +47,12 @@ export const nextColumn = (out: Output, now: number): Column<Pick<TaskView, 'ver
   ({ verdict }) => (verdict.kind === 'restart' ? 'now' : untilThen(out, now, verdict.until)),
 ];
 
-/** Rows that only a program reads: no headings, a line each. */
+/** Rows that only a program reads: a line each, without headings. */
 export function writeRows(out: Output, rows: readonly (readonly (string | number)[])[]): void {
   for (const row of rows) out.write(`${row.map((cell) => plain(String(cell))).join('\t')}\n`);
 }
 
-/** Writes rows as a table or as tab-separated lines; the last column is never cut, but broken between words. */
+/** Writes rows as a table or as tab-separated lines; the last column is never cut, but wrapped between words. */
 export function writeTable<Row>(out: Output, rows: readonly Row[], columns: readonly Column<NoInfer<Row>>[]): void {
   const headings = columns.map(([heading]) => heading);
   const cells = rows.map((row) => columns.map(([, cell]) => plain(cell(row))));
@@ -74,11 +74,11 @@ export function writeTable<Row>(out: Output, rows: readonly Row[], columns: read
   });
 }
 
-/** With less room than this a text is no easier to read for being kept in its column: it goes on below, from here. */
+/** With less room than this it does not help to keep a text in its column: it continues below, from here. */
 const leastRoom = 24;
 const belowAt = 10;
 
-/** Prose for a person: broken between words, and what follows begins at `indent`. In a pipe it stays one line. */
+/** Prose for a person: wrapped between words, continued at `indent`. In a pipe it stays one line. */
 export function wrapped(out: Output, text: string, indent = 2): string {
   if (!out.isTerminal) return text;
   const from = out.columns - indent < leastRoom ? Math.min(indent, belowAt) : indent;
@@ -94,10 +94,10 @@ export function wrapped(out: Output, text: string, indent = 2): string {
 
 const padded = (text: string, places: number): string => text + ' '.repeat(Math.max(0, places - textWidth(text)));
 
-/** The widest of those that give way gives first. */
+/** Narrows the widest column that may become narrower, again and again. */
 function fitted(headings: readonly string[], needed: readonly number[], columns: number): readonly number[] {
   const last = headings.length - 1;
-  // The last is broken between words, and needs no more than half of the terminal.
+  // The last is wrapped between words, and needs no more than half of the terminal.
   const room = Math.max(leastRoom, Math.floor(columns / 2));
   const widths = needed.map((places, n) => Math.min(places, n === last ? room : widestColumn));
   let over = widths.reduce((sum, places) => sum + places + betweenColumns, -betweenColumns) - columns;
@@ -112,10 +112,10 @@ function fitted(headings: readonly string[], needed: readonly number[], columns:
   return widths;
 }
 
-/** At least this much of an id is shown on a terminal; every command takes the beginning of one. */
+/** A terminal shows at least this much of an id; every command accepts the beginning of one. */
 const shortestId = 8;
 
-/** Ids as a terminal shows them: cut where they can still be told apart. */
+/** Ids as a terminal shows them: as short as they can be and still differ. */
 export function shortIds(out: Output, tasks: readonly { readonly taskId: string }[]): (taskId: string) => string {
   if (!out.isTerminal) return (taskId) => taskId;
   const ids = new Set(tasks.map(({ taskId }) => taskId));
@@ -136,7 +136,7 @@ export function moment(out: Output, at: number | null | undefined): string {
   return date.toLocaleString('sv-SE');
 }
 
-/** Sentences come with moments in UTC; beside local times a person would read them wrong. */
+/** Sentences contain moments in UTC; beside local times a person would misread them. */
 export const inOneClock = (out: Output, text: string): string =>
   out.isTerminal
     ? text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (at) => moment(out, Date.parse(at)))

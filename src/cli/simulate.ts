@@ -48,7 +48,7 @@ export const simulateCommand = (surroundings: Surroundings): Command =>
       out.write(`  endpoint: ${door.url}\n`);
       out.write(`  credentials: {accessKeyId: ${demoKey.accessKeyId}, secretAccessKey: ${demoKey.secretAccessKey}}\n`);
       if (control) out.write(`control: ${door.url}/_control/\n`);
-      // A signal does not keep the process alive, the listening door does.
+      // The open door keeps the process alive, not the wait for a signal.
       if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
       await door.close();
     });

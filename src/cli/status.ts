@@ -77,10 +77,10 @@ export const statusCommand = (surroundings: Surroundings): Command =>
       } while (!stop.aborted);
     });
 
-/** To the corner, and everything behind it gone. */
+/** Moves to the corner and clears everything behind it. */
 const clearScreen = '\u001b[H\u001b[J';
 
-/** What is wrong stands first: of more lines than the terminal has, the first would leave the screen. */
+/** What is wrong stands first, so the end is cut: with more lines than the terminal has, the beginning would scroll away. */
 function beginning(page: string, rows: number): string {
   const lines = page.split('\n');
   // The cursor stands on the last, which is empty.
@@ -126,7 +126,7 @@ function show(surroundings: Surroundings, { status, stopped }: Seen, { json }: O
   }
 }
 
-/** First what is wrong, then what is down, then what is to be said of groups; what is well is one line. */
+/** First what is wrong, then what is down, then what else there is to say about groups; what is well takes one line. */
 function writeForPerson(out: Output, program: string, status: StatusView, stopped: readonly TaskView[]): void {
   const told = troublesOf(status);
   const trouble = told.filter((one) => !isOver(one));
@@ -169,19 +169,19 @@ function writeDown(out: Output, program: string, { now, accounts }: StatusView, 
 
 const saysApart: ReadonlySet<string> = new Set<Reason>(['held', 'outside-hours', 'observing']);
 
-/** One line for a group that has more to say than that its tasks run. */
+/** One line for a group with more to report than running tasks. */
 function groupWords({ accounts, now }: StatusView, group: GroupView): string[] {
   const { states, apart, waiting, quarantined, abandoned, holds, storm } = group;
   const counts = [
     [group.down, 'down'],
-    // Those that are apart also while a reason that comes before hides it.
+    // They count also while a reason of more authority hides this one.
     [Math.max(apart.held, waiting.held ?? 0), 'held'],
     [Math.max(apart['outside-hours'], waiting['outside-hours'] ?? 0), 'outside-hours'],
     [Math.max(apart.observed, waiting.observing ?? 0), 'observed'],
     ...Object.entries(waiting).flatMap(([reason, tasks]) => (saysApart.has(reason) ? [] : [[tasks, reason] as const])),
     [states.overdue, 'overdue'],
     [states.unknown, 'of unknown status'],
-    // Those that a reason above hides.
+    // Those whose reason is hidden by one of more authority.
     [quarantined + abandoned - (waiting.quarantined ?? 0) - (waiting.abandoned ?? 0), 'given up'],
   ] as const;
   const said = [
@@ -194,14 +194,14 @@ function groupWords({ accounts, now }: StatusView, group: GroupView): string[] {
   return said.length > 0 ? [`${where}${group.group}${observed}: ${said.join(', ')}; ${states.active} running`] : [];
 }
 
-/** In a pipe there is more; here it fits into a line. */
+/** A pipe gets more; this fits into a line. */
 function accountWords(now: number, account: AccountView): string {
   const { account: name, region, tasks, unmanaged, polledAt } = account;
   const polled = polledAt === null ? 'not polled yet' : `polled ${ago(now, polledAt)}`;
   return `account ${name} in ${region}: ${tasks} tasks, ${unmanaged} unmanaged; ${polled}; ${callsPerSecond(account)} calls/s`;
 }
 
-/** Who shares the store, where anybody can. */
+/** The processes that share the store, if it can be shared. */
 function writeReplicas(out: Output, { replicas, othersReadAgoMs = 0, now }: StatusView): void {
   if (!replicas) return;
   out.write(`\nAccounts of other replicas are shown as they were ${durationText(othersReadAgoMs)} ago.\n`);
@@ -215,7 +215,7 @@ function writeReplicas(out: Output, { replicas, othersReadAgoMs = 0, now }: Stat
   out.write('\n');
 }
 
-/** For a program: accounts and groups whole, whatever is well. */
+/** For a program: every account and every group. */
 function writeStatus(out: Output, status: StatusView): void {
   const { version, now, startedAt, store, configFile, configHash, accounts, groups } = status;
   const isUp = store.up ? 'up' : 'DOWN: restarts are stopped';
@@ -281,7 +281,7 @@ function writeStopped(out: Output, now: number, stopped: readonly TaskView[]): v
   writeRows(out, rows);
 }
 
-/** What is not down stands below what is. */
+/** Tasks that are not down come last. */
 const longestFirst = (a: TaskView, b: TaskView): number => (a.downSince ?? later) - (b.downSince ?? later);
 const later = Number.MAX_SAFE_INTEGER;
 
@@ -291,10 +291,10 @@ function reasonWords(out: Output, { kind, reason, wouldGo }: VerdictView): strin
   return `${reason ?? kind}: restart ${wouldGo.n} would go ${when}`;
 }
 
-/** On a terminal the soonest of them: they are in nobody's way yet. */
+/** A terminal shows only the soonest: these are not urgent yet. */
 const mostEnding = 5;
 
-/** What goes dark as planned, with nobody to follow. */
+/** Tasks that will end as planned, without a successor. */
 function writeEnding(out: Output, program: string, { ending, accounts, now }: StatusView): void {
   if (ending.length === 0) return;
   out.write('\n');

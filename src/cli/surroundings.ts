@@ -8,7 +8,7 @@ import type { Clock } from '../domain/ports/time-port.ts';
 export const exitCodes = { done: 0, failed: 1, usage: 2, refused: 5, unreachable: 6, badConfiguration: 78 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** An end that a command foresees: one line about what is wrong and one about what to do now. */
+/** A failure that a command expects: one line says what is wrong, one what to do now. */
 export class Failure extends Error {
   readonly exitCode: ExitCode;
   readonly next: string | undefined;
@@ -20,16 +20,16 @@ export class Failure extends Error {
   }
 }
 
-/** It was typed wrong. */
+/** The command was typed wrong. */
 export const misuse = (message: string, next?: string): Failure => new Failure(exitCodes.usage, message, next);
 
 export interface Surroundings {
   readonly env: Environment;
   readonly clock: Clock;
   readonly out: Output;
-  /** What a person types to run this program here: `relaykeeper`, or in a checkout `node src/main.ts`; with a given `--config`. */
+  /** What a person types to run this program here: `relaykeeper`, or in a checkout `node src/main.ts`; with `--config` if it was given. */
   program: string;
-  /** Yes or no of a person at the terminal; undefined: there is none. */
+  /** What a person at the terminal answers, yes or no; undefined if there is nobody. */
   ask(question: string): Promise<boolean | undefined>;
   /** Starts to listen for the signals of the operating system. Until it is called they end the process at once. */
   signals(): Signals;
@@ -37,7 +37,7 @@ export interface Surroundings {
   app(): Promise<App>;
   /** `--config`, once the arguments are read. */
   configPath: string | undefined;
-  /** What the process ends with. A command that ends otherwise than done sets it, or throws a `Failure`. */
+  /** The exit code. A command that does not succeed sets it, or throws a `Failure`. */
   exitCode: number;
 }
 

@@ -12,7 +12,7 @@ import type { Output, Surroundings } from './surroundings.ts';
 type Order = (a: TaskView, b: TaskView) => number;
 const byTitle: Order = (a, b) => a.title.localeCompare(b.title, undefined, { numeric: true });
 const since = (task: TaskView): number => task.downSince ?? Number.POSITIVE_INFINITY;
-/** Two that have none are equal: their difference would be no number. */
+/** Two without a time are equal: infinity minus infinity is not a number. */
 const earliest =
   (at: (task: TaskView) => number): Order =>
   (a, b) =>

@@ -12,7 +12,7 @@ export function lengthMs(option: string, text: string): number {
 /**
  * A moment to come, Unix milliseconds. Only ISO 8601 with a time of day: a bare date would mean midnight in UTC, and
  * other shapes differ by taste.
- * @param tooEarly what is said of one that does not lie behind `earliest`
+ * @param tooEarly what to say of a moment that is not after `earliest`
  */
 export function momentAfter(earliest: number, option: string, text: string, tooEarly: string): number {
   const shaped = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?$/.test(text);

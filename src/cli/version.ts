@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { writeJson } from './show.ts';
 import type { Surroundings } from './surroundings.ts';
 
-/** The version in package.json, the one place that has it. No reason not to run if it is not to be had. */
+/** The version in package.json, the only place that has it. Without it the program runs all the same. */
 export function programVersion(file = new URL('../../package.json', import.meta.url)): string {
   try {
     const read: unknown = JSON.parse(readFileSync(file, 'utf8'));
