@@ -4,28 +4,14 @@ import { knownCodes } from '../cloud/errors.ts';
 import { classMeanings, type ErrorClass, errorClasses } from '../domain/words/failure.ts';
 import { type Reason, reasonMeanings, reasons } from '../domain/words/reason.ts';
 import { metricNames, specOf } from '../telemetry/catalogue.ts';
-import type { AlertRule, RuleGroup, Severity } from './alerts/alert.ts';
+import type { AlertRule, RuleGroup } from './alerts/alert.ts';
 import { anchorOf } from './alerts/annotations.ts';
 import { chineseComments } from './alerts/chinese-comments.ts';
 
 /** What the runbooks say in one language besides the rules' own words. */
-interface RunbookWords {
-  readonly heading: string;
-  readonly intro: readonly string[];
-  readonly columns: string;
-  readonly severity: Readonly<Record<Severity, string>>;
-  /** Between two sentences. */
-  readonly stop: string;
-  readonly fires: (duration: string | undefined) => string;
-  readonly look: string;
-  readonly run: string;
-  readonly ends: string;
-  readonly of: (rule: AlertRule) => AlertRule['chinese'];
-  /** What a command is for. */
-  readonly comment: (text: string) => string;
-}
+type RunbookWords = typeof englishRunbooks;
 
-export const englishRunbooks: RunbookWords = {
+export const englishRunbooks = {
   heading: 'What to do about each alert',
   intro: [
     'Each alert carries the address of its own section (`runbook_url`: the daemon serves this page at `/runbooks`), the',
@@ -35,13 +21,16 @@ export const englishRunbooks: RunbookWords = {
   ],
   columns: '| alert | severity | in short |',
   severity: { page: '**page**: now', warning: 'warning: today', info: 'info: good to know' },
+  /** Between two sentences. */
   stop: '. ',
-  fires: (duration) => `Fires when this query returns anything${duration === undefined ? '' : ` for ${duration}`}:`,
+  fires: (duration: string | undefined) =>
+    `Fires when this query returns anything${duration === undefined ? '' : ` for ${duration}`}:`,
   look: 'Look at:',
   run: 'Run:',
   ends: 'It ends: ',
-  of: ({ means, look, end }) => ({ means, look, end: end.charAt(0).toLowerCase() + end.slice(1) }),
-  comment: (text) => text,
+  of: ({ means, look, end }: AlertRule) => ({ means, look, end: end.charAt(0).toLowerCase() + end.slice(1) }),
+  /** What a command is for. */
+  comment: (text: string) => text,
 };
 
 export const chineseRunbooks: RunbookWords = {

@@ -63,14 +63,9 @@ export interface LogOptions {
   readonly secrets?: () => readonly string[];
 }
 
-export interface Log {
-  record(event: Event): void;
-  /** Fields are named by the caller; their text is looked through for addresses and secrets. */
-  tell(notice: Notice, fields: Fields, msg: string): void;
-  configure(changed: { readonly level: LogLevel; readonly format: LogFormat }): void;
-}
+export type Log = ReturnType<typeof createLog>;
 
-export function createLog(options: LogOptions): Log {
+export function createLog(options: LogOptions) {
   let format = options.format;
   const { destination } = options;
   const logger = pino(
@@ -95,17 +90,18 @@ export function createLog(options: LogOptions): Log {
   }
 
   return {
-    record(event) {
+    record(event: Event): void {
       const level = levelOf(event);
       if (!logger.isLevelEnabled(level)) return;
       const { fields, msg } = lineOf(event);
       write(level, event.type, { ...subjectFields(event, options.titleOf), ...fields }, msg);
     },
-    tell(notice, fields, msg) {
+    /** Fields are named by the caller; their text is looked through for addresses and secrets. */
+    tell(notice: Notice, fields: Fields, msg: string): void {
       const level = noticeLevels[notice];
       if (logger.isLevelEnabled(level)) write(level, notice, fields, msg);
     },
-    configure(changed) {
+    configure(changed: { readonly level: LogLevel; readonly format: LogFormat }): void {
       logger.level = changed.level;
       format = changed.format;
     },

@@ -7,18 +7,13 @@
  */
 import type { Event } from '../domain/words/events.ts';
 
-interface Openings {
-  /** The group in which the event counts; undefined: in none. Takes note of outages that open and end. */
-  groupOf(event: Event): string | undefined;
-  keepAccounts(accounts: ReadonlySet<string>): void;
-}
-
 /** Holds one entry for each outage that is open: no more than there are tasks. */
-export function createOpenings(): Openings {
+export function createOpenings() {
   /** By account, from outage to group. */
   const open = new Map<string, Map<string, string>>();
   return {
-    groupOf(event) {
+    /** The group in which the event counts; undefined: in none. Takes note of outages that open and end. */
+    groupOf(event: Event): string | undefined {
       const ofAccount = open.get(event.account);
       switch (event.type) {
         case 'outage-opened':
@@ -38,7 +33,7 @@ export function createOpenings(): Openings {
           return 'group' in event ? event.group : undefined;
       }
     },
-    keepAccounts(accounts) {
+    keepAccounts(accounts: ReadonlySet<string>): void {
       for (const account of open.keys()) if (!accounts.has(account)) open.delete(account);
     },
   };

@@ -1,13 +1,13 @@
 /** One account at one moment, made once for a decision: policies by name, holds in force, restarts unsettled, blindness. */
 
-import { byCloud, type CloudTime } from '../words/cloud-time.ts';
+import { byCloud } from '../words/cloud-time.ts';
 import { openingAt } from '../words/hours.ts';
 import type { Policies, Policy } from '../words/policy.ts';
 import type { ApartWhy } from '../words/task.ts';
 import { hasEnded, isObserved, isStopped } from './condition.ts';
-import { type HoldIndex, holdOver, indexHolds } from './holds.ts';
+import { holdOver, indexHolds } from './holds.ts';
 import type { Ledger, TaskRecord } from './ledger.ts';
-import { type Unsettled, unsettledByScope } from './windows.ts';
+import { unsettledByScope } from './windows.ts';
 
 const blindAtLeastMs = 60_000;
 
@@ -22,38 +22,30 @@ export interface Moment {
 }
 
 /** What holds for the whole account at one moment. Made once for a decision; no rule reads a clock. */
-export interface Situation extends Moment {
-  readonly ledger: Ledger;
-  readonly policies: Policies;
-  /** The same moment by the cloud's clock: StartTime, EndTime and hours are judged by it. */
-  readonly cloudNow: CloudTime;
-  /** By group; a task without one has none. */
-  readonly policyOf: ReadonlyMap<string | undefined, Policy>;
-  readonly groupRank: ReadonlyMap<string, number>;
-  readonly holds: HoldIndex;
-  readonly unsettled: Unsettled;
-  /** What the open restart circuit was tried with; undefined while it is closed. */
-  readonly tried: Tried | undefined;
-  /** When the newest complete observation stops being good enough to act on. */
-  readonly blindAt: number;
-}
+export type Situation = Readonly<ReturnType<typeof situationOf>>;
 
-export function situationOf(ledger: Ledger, policies: Policies, moment: Moment): Situation {
+export function situationOf(ledger: Ledger, policies: Policies, moment: Moment) {
   const { now, clockOffsetMs, pollGapMs } = moment;
+  /** StartTime, EndTime and hours are judged by it. */
   const cloudNow = byCloud(now, clockOffsetMs);
   const { lastComplete, pollDurationsMs } = ledger.accountRecord;
   const blindAfterMs = Math.max(3 * pollGapMs, 2 * Math.max(0, ...pollDurationsMs), blindAtLeastMs);
-  const policyOf = new Map<string | undefined, Policy>(policies.groups.map((policy) => [policy.name, policy]));
+  /** By group; a task without one has none. */
+  const policyOf: ReadonlyMap<string | undefined, Policy> = new Map(
+    policies.groups.map((policy) => [policy.name, policy]),
+  );
   return {
     ledger,
     policies,
     ...moment,
     cloudNow,
     policyOf,
-    groupRank: new Map(policies.groups.map(({ name }, rank) => [name, rank])),
+    groupRank: new Map(policies.groups.map(({ name }, rank) => [name, rank])) as ReadonlyMap<string, number>,
     holds: indexHolds(ledger, policies, now, { cloudNow, clockOffsetMs }),
     unsettled: unsettledByScope({ ledger, policyOf, now, pollGapMs }),
+    /** What the open restart circuit was tried with; undefined while it is closed. */
     tried: triedIn(ledger),
+    /** When the newest complete observation stops being good enough to act on. */
     blindAt: ledger.fresh || !lastComplete ? Number.NEGATIVE_INFINITY : lastComplete.finishedAt + blindAfterMs,
   };
 }

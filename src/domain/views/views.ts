@@ -108,20 +108,10 @@ const newTally = (states: States) => ({
 
 const earlier = (a: number | null, b: number): number => (a === null ? b : Math.min(a, b));
 
-interface GroupCounts {
-  readonly groups: readonly GroupView[];
-  /** Tasks that are down, oldest first. */
-  readonly down: readonly TaskRecord[];
-  /** Listed tasks with a group, and without. */
-  readonly managed: number;
-  readonly unmanaged: number;
-  readonly ending: Endings['soon'];
-}
-
 const noneKnown: DestinationOf = () => undefined;
 
 /** What is counted of all tasks; asks only those one by one that are stopped, or whose state is about to change. */
-export function groupViews(situation: Situation, destinationOf: DestinationOf = noneKnown): GroupCounts {
+export function groupViews(situation: Situation, destinationOf: DestinationOf = noneKnown) {
   const { ledger, policies, cloudNow } = situation;
   const { groups, changing } = holdAt(ledger.tallies, cloudNow) ? ledger.tallies : takeTallies(ledger, cloudNow);
   const nobody = newStates();
@@ -151,7 +141,15 @@ export function groupViews(situation: Situation, destinationOf: DestinationOf = 
   const views = policies.groups.map((policy) =>
     groupView(policy, tallies.get(policy.name) ?? newTally(nobody), situation, concerned, endings),
   );
-  return { groups: views, down, managed, unmanaged, ending: endings.soon };
+  return {
+    groups: views,
+    /** Oldest first. */
+    down,
+    /** Listed tasks with a group, and without. */
+    managed,
+    unmanaged,
+    ending: endings.soon,
+  };
 }
 
 function* recordsOf(ledger: Ledger, taskIds: Iterable<string>): Generator<TaskRecord> {
