@@ -15,16 +15,6 @@ export interface Behind {
   trouble(error: string): void;
 }
 
-export interface Doors {
-  /** The real one of `listen`. */
-  readonly port: number;
-  /** Resolves when the thread has ended, for whatever reason. */
-  readonly ended: Promise<void>;
-  post(message: ToDoors): void;
-  /** Takes no new requests, finishes those under way, and cuts what is left after `withinMs`. */
-  close(withinMs: number): Promise<void>;
-}
-
 /** Bounds of the thread, not of the process: beyond them it ends, is opened again, and nothing else has noticed. */
 const memory = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 96 };
 
@@ -32,7 +22,7 @@ const memory = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 96 };
 const cutWithinMs = 1_000;
 
 /** Throws a WebProblem, with nothing left open, if a door cannot be opened as configured. */
-export async function openDoors(options: DoorsOptions, behind: Behind, clock: Clock): Promise<Doors> {
+export async function openDoors(options: DoorsOptions, behind: Behind, clock: Clock) {
   const { socket } = options;
   if (socket !== undefined) await clearSocketPath(socket, clock);
   const worker = new Worker(new URL(`./doors/doors-thread${extname(import.meta.url)}`, import.meta.url), {
@@ -59,10 +49,13 @@ export async function openDoors(options: DoorsOptions, behind: Behind, clock: Cl
     void behind.answer(ask).then((answer) => post({ kind: 'answer', id, answer }, [answer.body.buffer]));
   });
   return {
+    /** The real one of `listen`. */
     port: opened.port,
+    /** Resolves when the thread has ended, for whatever reason. */
     ended,
-    post,
-    async close(withinMs) {
+    post: (message: ToDoors) => post(message),
+    /** Takes no new requests, finishes those under way, and cuts what is left after `withinMs`. */
+    async close(withinMs: number): Promise<void> {
       post({ kind: 'close' });
       const takeBack = [
         clock.after(withinMs, () => post({ kind: 'cut' })),

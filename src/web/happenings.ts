@@ -16,23 +16,18 @@ export const gap = 'event: gap\ndata: {}\n\n';
 /** How soon a browser comes back, milliseconds. */
 const retry = 'retry: 2000\n\n';
 
-export interface Happenings {
-  /** What a listener who has seen `lastSeen` missed, as it is written out, and up to which event that is. */
-  join(filter: EventFilter, lastSeen: number | undefined): Promise<{ readonly backlog: string; readonly upTo: number }>;
-  listening(listeners: number): void;
-  close(): void;
-}
+export type Happenings = ReturnType<typeof createHappenings>;
 
 export function createHappenings(
   { events, settledUpTo }: Pick<Operations, 'events' | 'settledUpTo'>,
   clock: Clock,
   post: (message: ToDoors) => void,
-): Happenings {
+) {
+  const stop = new AbortController();
   /** The last event passed on; undefined: nobody has listened yet. */
   let told: number | undefined;
   let listeners = 0;
   let looking = false;
-  let takeBack = () => {};
 
   async function tellNew(): Promise<void> {
     const upTo = await settledUpTo();
@@ -43,19 +38,21 @@ export function createHappenings(
     told = upTo;
   }
 
-  function lookAgain(): void {
-    if (looking || listeners === 0) return;
+  async function look(): Promise<void> {
+    if (looking) return;
     looking = true;
-    takeBack = clock.after(lookEveryMs, async () => {
+    while (listeners > 0) {
+      await clock.sleep(lookEveryMs, stop.signal);
+      if (stop.signal.aborted) return;
       // A failing store reports itself; what it did not give comes once it does.
       await tellNew().catch(() => {});
-      looking = false;
-      lookAgain();
-    });
+    }
+    looking = false;
   }
 
   return {
-    async join(filter, lastSeen) {
+    /** What a listener who has seen `lastSeen` missed, as it is written out, and up to which event that is. */
+    async join(filter: EventFilter, lastSeen: number | undefined) {
       // Finds nothing, and refuses names that there are not: a listener to those would wait for ever.
       if (Object.values(filter).some((wanted) => wanted !== undefined))
         await events({ ...filter, before: 0, limit: 1 });
@@ -68,14 +65,11 @@ export function createHappenings(
       const texts = missed.toReversed().map((stored) => happeningOf(stored).text);
       return { backlog: [retry, ...(missed.length === mostTold ? [gap] : []), ...texts].join(''), upTo };
     },
-    listening(count) {
+    listening(count: number): void {
       listeners = count;
-      lookAgain();
+      void look();
     },
-    close() {
-      listeners = 0;
-      takeBack();
-    },
+    close: () => stop.abort(),
   };
 }
 

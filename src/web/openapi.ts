@@ -10,17 +10,7 @@ const reason = {
   oneOf: reasons.map((name) => ({ const: name, description: reasonMeanings[name].means })),
 };
 
-interface ApiDescription {
-  readonly openapi: '3.1.0';
-  readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  readonly [field: string]: unknown;
-}
-
-export function describeApi(
-  routes: readonly Route[],
-  version: string,
-  externalUrl: string | undefined,
-): ApiDescription {
+export function describeApi(routes: readonly Route[], version: string, externalUrl: string | undefined) {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes) {
     const at = paths[route.path] ?? {};

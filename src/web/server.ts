@@ -88,19 +88,19 @@ export async function createWeb(options: WebOptions): Promise<Web> {
         doors.post({ kind: 'pair', pair: renewed });
       })
     : undefined;
-  let untell = () => {};
-  const tellSecond = () => {
-    doors.post({ kind: 'second' });
-    untell = clock.after(1_000, tellSecond);
+  const tellSeconds = async () => {
+    while (!stop.signal.aborted) {
+      doors.post({ kind: 'second' });
+      await clock.sleep(1_000, stop.signal);
+    }
   };
-  tellSecond();
+  void tellSeconds();
   return {
     url: `${pair ? 'https' : 'http'}://${nearHost(listen.host)}:${port}`,
     socket,
     async close(withinMs) {
       stop.abort();
       unfollow?.();
-      untell();
       happenings.close();
       // Doors that open only then would stay open.
       await reopening;

@@ -41,7 +41,9 @@ export function createTurns(clock: Clock): Turns {
       const restMs = freeAt - clock.monotonic();
       if (restMs > 0) await clock.sleep(restMs);
       const began = clock.monotonic();
-      await atMost(longestTurnMs, take(), clock);
+      const over = new AbortController();
+      void take()?.().then(() => over.abort());
+      await clock.sleep(longestTurnMs, over.signal);
       freeAt = Math.max(freeAt, began - burstMs / share) + (clock.monotonic() - began) / share;
     }
     going = false;
@@ -52,14 +54,4 @@ export function createTurns(clock: Clock): Turns {
       waiting[lane].push(() => work().then(resolve, reject));
       if (!going) void go();
     });
-}
-
-function atMost(ms: number, work: (() => Promise<unknown>) | undefined, clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    const takeBack = clock.after(ms, resolve);
-    void work?.().then(() => {
-      takeBack();
-      resolve();
-    });
-  });
 }

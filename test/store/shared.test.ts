@@ -455,7 +455,7 @@ function listening({ history }: Awaited<ReturnType<typeof opened>>) {
       settledUpTo: history.settledUpTo,
     },
     // Once a second is too seldom for a test.
-    { ...systemClock, after: (ms, then) => systemClock.after(ms / 20, then) },
+    { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 20, signal) },
     (message: ToDoors) => message.kind === 'happened' && ids.push(message.happening.seq),
   );
   onTestFinished(() => happenings.close());

@@ -8,9 +8,13 @@ function tame() {
   const clock: Clock = {
     now: () => now,
     monotonic: () => now,
-    sleep: async (ms) => {
-      now += ms;
-    },
+    // A turn that is waited for ends before its time is up.
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        if (signal) return signal.addEventListener('abort', () => resolve());
+        now += ms;
+        resolve();
+      }),
     after: () => () => {},
     yield: async () => {},
   };
@@ -62,10 +66,7 @@ test('what takes longer than a turn goes on beside the others, and a failure sto
   const { clock, work } = tame();
   const turns = createTurns({
     ...clock,
-    after: (_ms, run) => {
-      queueMicrotask(run);
-      return () => {};
-    },
+    sleep: (ms, signal) => (signal ? Promise.resolve() : clock.sleep(ms)),
   });
   const forEver = turns('socket', () => new Promise<never>(() => {}));
   const failed = turns('socket', () => Promise.reject(new Error('no')));

@@ -19,6 +19,7 @@ import {
   type Visit,
   withTimes,
 } from './frame.ts';
+import { type Tone, toneOfType } from './texts.ts';
 
 const onePage = 100;
 
@@ -116,37 +117,11 @@ function aboutOf(visit: Visit, { event, title }: EventView): unknown {
   return groupConcerned(event) ?? event.account;
 }
 
-type Tone = 'bad' | 'good' | 'person' | 'plain';
-
-const tones: Readonly<Partial<Record<EventType, Tone>>> = {
-  'outage-opened': 'bad',
-  'task-overdue': 'bad',
-  'restart-failed': 'bad',
-  'task-quarantined': 'bad',
-  'task-abandoned': 'bad',
-  'polls-failing': 'bad',
-  'list-incomplete': 'bad',
-  'status-unknown': 'bad',
-  'storm-started': 'bad',
-  'circuit-opened': 'bad',
-  'outage-ended': 'good',
-  'restart-worked': 'good',
-  'restart-proved': 'good',
-  'polls-recovered': 'good',
-  'list-complete': 'good',
-  'list-believed': 'good',
-  'storm-ended': 'good',
-  'circuit-closed': 'good',
-  'hold-added': 'person',
-  'hold-extended': 'person',
-  'hold-removed': 'person',
-};
-
 function toneOf({ event }: EventView): Tone {
   const byPerson =
     (event.type === 'restart-intended' && event.by !== undefined) ||
     (event.type === 'task-released' && event.cause === 'operator');
-  return byPerson ? 'person' : (tones[event.type] ?? 'plain');
+  return byPerson ? 'person' : toneOfType(event.type);
 }
 
 const signs: Readonly<Record<Tone, string>> = { bad: '✗ ', good: '✓ ', person: '☞ ', plain: '' };

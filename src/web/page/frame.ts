@@ -4,14 +4,24 @@ import type { EventsAsked } from '../../domain/ports/operations-port.ts';
 import type { EventView, StatusView, TaskView } from '../../domain/views/shown.ts';
 import type { Hold } from '../../domain/words/events.ts';
 import { Refusal } from '../../domain/words/refusal.ts';
+import type { Caller } from '../access.ts';
 import type { AppOptions } from '../app-options.ts';
 import type { Ask } from '../between-threads.ts';
 import type { Texts } from './texts.ts';
 
 export type Html = ReturnType<typeof html>;
 
-export interface Visit extends AppOptions {
+/** As it was asked. */
+export interface Visiting extends AppOptions {
   readonly ask: Ask;
+  readonly url: URL;
+  readonly caller: Caller;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  readonly form: Readonly<Record<string, string>>;
+}
+
+export interface Visit extends Visiting {
   readonly texts: Texts;
   readonly lang: 'en' | 'zh';
   /** In front of every address: empty, or the path of `externalUrl`. */
@@ -22,9 +32,6 @@ export interface Visit extends AppOptions {
   readonly mayOperate: boolean;
   readonly hasTokens: boolean;
   readonly author: string;
-  readonly params: Readonly<Record<string, string>>;
-  readonly query: Readonly<Record<string, string>>;
-  readonly form: Readonly<Record<string, string>>;
   /** Unix milliseconds. */
   readonly now: number;
 }

@@ -30,8 +30,7 @@ export function followPast(
   clock: Clock,
 ): Past {
   const samples: Sample[] = [];
-  let takeBack = () => {};
-  let closed = false;
+  const stop = new AbortController();
   let seen: number | undefined;
   let before: { readonly at: number; readonly calls: number } | undefined;
 
@@ -64,25 +63,13 @@ export function followPast(
     if (samples.length > mostSamples) samples.shift();
   }
 
-  function again(): void {
-    if (closed) return;
-    // A failing store reports itself; the minute is missing then.
-    takeBack = clock.after(
-      everyMs,
-      () =>
-        void take()
-          .catch(() => {})
-          .then(again),
-    );
+  async function follow(): Promise<void> {
+    while (!stop.signal.aborted) {
+      // A failing store reports itself; the minute is missing then.
+      await take().catch(() => {});
+      await clock.sleep(everyMs, stop.signal);
+    }
   }
-  void take()
-    .catch(() => {})
-    .then(again);
-  return {
-    samples: () => samples,
-    close() {
-      closed = true;
-      takeBack();
-    },
-  };
+  void follow();
+  return { samples: () => samples, close: () => stop.abort() };
 }

@@ -3,8 +3,7 @@ import { html } from 'hono/html';
 import { parseAccept } from 'hono/utils/accept';
 import { parse } from 'hono/utils/cookie';
 import { Refusal } from '../../domain/words/refusal.ts';
-import { admitOrigin, authorOf, type Caller, type Scope, sessionCookie, signedIn, signIn } from '../access.ts';
-import type { AppOptions } from '../app-options.ts';
+import { admitOrigin, authorOf, type Scope, sessionCookie, signedIn, signIn } from '../access.ts';
 import type { Ask, Written } from '../between-threads.ts';
 import { type Denial, problems } from '../problem.ts';
 import type { PageName } from './addresses.ts';
@@ -12,22 +11,13 @@ import { assetOf } from './assets.ts';
 import { answerWords } from './chinese-events.ts';
 import { configurationPage } from './configuration-page.ts';
 import { eventsPage } from './event-page.ts';
-import { framed, type Page, type Visit, withTimes } from './frame.ts';
+import { framed, type Page, type Visit, type Visiting, withTimes } from './frame.ts';
 import { groupsPage } from './group-page.ts';
 import { addHold, extendHold, holdsPage, previewPage, removeHold } from './hold-pages.ts';
 import { homePage } from './home-page.ts';
 import { runbooksPage } from './runbooks-page.ts';
 import { taskPage, tasksPage } from './task-pages.ts';
 import { chinese, english } from './texts.ts';
-
-interface Visiting extends AppOptions {
-  readonly ask: Ask;
-  readonly url: URL;
-  readonly caller: Caller;
-  readonly params: Readonly<Record<string, string>>;
-  readonly query: Readonly<Record<string, string>>;
-  readonly form: Readonly<Record<string, string>>;
-}
 
 const languageCookie = 'relaykeeper-language';
 const languages = { en: english, zh: chinese } as const;
@@ -53,8 +43,8 @@ export async function denyVisit(visiting: Visiting, error: Denial | Refusal): Pr
   return pageResponse(visit, failedPage(visit, error));
 }
 
-function visitOf({ caller, url, ...visiting }: Visiting): Visit {
-  const { externalUrl, ask, tokens, clock } = visiting;
+function visitOf(visiting: Visiting): Visit {
+  const { caller, url, externalUrl, ask, tokens, clock } = visiting;
   const { cookie: cookies, 'accept-language': accepted } = ask.headers;
   const known = signedIn(cookies, tokens());
   const lang = languageOf(parse(cookies ?? '', languageCookie)[languageCookie], accepted);
