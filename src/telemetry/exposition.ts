@@ -39,13 +39,20 @@ export function labelText(names: readonly string[], values: readonly string[]): 
  */
 export const flat = (text: string): string => Buffer.from(text, 'utf8').toString('utf8');
 
+/** A piece of the answer, as it is sent. */
+export const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'utf8');
+
 /**
- * One behind the other, to be put together only when the whole is written out: with `join` at each step a scrape of 200
- * groups made the same megabyte three times, and as large strings they make V8 look through the whole heap.
+ * The answer, in memory of its own. Bytes lie outside of V8's heap: as one string, a scrape of 200 groups is 1.5 MB in
+ * it, and ten of them have V8 look through all that is known of 100,000 tasks.
  */
-export function appended(texts: Iterable<string>): string {
-  let all = '';
-  for (const text of texts) all += text;
+export function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
   return all;
 }
 

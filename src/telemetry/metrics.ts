@@ -27,9 +27,9 @@ import {
   recordRequest,
   secondsOf,
 } from './counted.ts';
-import { appended, headText, labelText, sampleText } from './exposition.ts';
+import { bytesOf, headText, joined, labelText, sampleText } from './exposition.ts';
 import { createOpenings } from './openings.ts';
-import { createStateText } from './state.ts';
+import { createStateBytes } from './state.ts';
 
 export interface MetricsOptions {
   readonly version: string;
@@ -69,7 +69,7 @@ export interface Metrics {
   /** What the configuration now in force has: makes the foreseeable series, drops those of what is gone. */
   configure(accounts: readonly Policies[]): void;
   /** The text for Prometheus. Ours is of one moment: nothing is awaited between the first and the last series. */
-  render(snapshots: readonly AccountSnapshot[]): Promise<string>;
+  render(snapshots: readonly AccountSnapshot[]): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** Bound on the tasks whose restarts are counted one by one; above it nothing new is counted. */
@@ -91,7 +91,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   let configured: Configured = { accounts: new Set(), pairs: new Set() };
   const restartsOfTask = new Map<string, number>();
   const openings = createOpenings();
-  const stateText = createStateText();
+  const stateBytes = createStateBytes();
 
   return {
     record(event) {
@@ -128,19 +128,14 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     async render(snapshots) {
       const owned = snapshots.flatMap(({ account }) => (account.owned ? [account.account] : []));
-      const ours =
-        processText(
-          options,
-          state,
-          owned.flatMap((account) => ticks.get(account) ?? []),
-        ) +
-        appended(Object.values(counted).map((series) => series.text())) +
-        stateText(
-          snapshots,
-          (account, taskId) => restartsOfTask.get(pairKey(account, taskId)) ?? 0,
-          options.maxTaskSeries(),
-        );
-      return ofProcess ? ours + (await ofProcess.metrics()) : ours;
+      const ownedTicks = owned.flatMap((account) => ticks.get(account) ?? []);
+      const restartsOf = (account: string, taskId: string) => restartsOfTask.get(pairKey(account, taskId)) ?? 0;
+      const ours = [
+        bytesOf(processText(options, state, ownedTicks)),
+        ...Object.values(counted).map((series) => series.bytes()),
+        ...stateBytes(snapshots, restartsOf, options.maxTaskSeries()),
+      ];
+      return joined(ofProcess ? [...ours, bytesOf(await ofProcess.metrics())] : ours);
     },
   };
 }

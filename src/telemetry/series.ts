@@ -2,11 +2,11 @@
  * What is counted between scrapes: the counters and histograms of the catalogue, and their values.
  *
  * A series is there from the moment it is zeroed or first counted until its account or group leaves the
- * configuration. Its label text is made once, and a metric's text again only after one of its series has changed: most
+ * configuration. Its label text is made once, and a metric's bytes again only after one of its series has changed: most
  * have not between two scrapes.
  */
 import { type CounterName, type HistogramName, type LabelValues, type MetricName, specOf } from './catalogue.ts';
-import { flat, headText, labelText, numberText, sampleStart } from './exposition.ts';
+import { bytesOf, flat, headText, labelText, numberText, sampleStart } from './exposition.ts';
 
 interface CounterSeries {
   readonly values: readonly string[];
@@ -35,7 +35,7 @@ export interface Counter<Name extends CounterName> {
   /** `by`: 0 or more. */
   add(values: LabelValues<Name>, by?: number): void;
   retain(keep: Keep): void;
-  text(): string;
+  bytes(): Uint8Array;
 }
 
 export interface Histogram<Name extends HistogramName> {
@@ -43,12 +43,12 @@ export interface Histogram<Name extends HistogramName> {
   /** `value` in the unit of the metric's name. */
   observe(values: LabelValues<Name>, value: number): void;
   retain(keep: Keep): void;
-  text(): string;
+  bytes(): Uint8Array;
 }
 
 export function createCounter<Name extends CounterName>(name: Name): Counter<Name> {
   const { labels } = specOf(name);
-  const { all, changed, retain, text } = seriesOf<CounterSeries>(
+  const { all, changed, retain, bytes } = seriesOf<CounterSeries>(
     name,
     ({ start, value }) => `${start}${numberText(value)}\n`,
   );
@@ -61,12 +61,12 @@ export function createCounter<Name extends CounterName>(name: Name): Counter<Nam
     if (known) known.value += by;
     else all.set(key, { values: [...values], start: flat(sampleStart(name, labelText(labels, values))), value: by });
   };
-  return { zero: (values) => add(values, 0), add, retain, text };
+  return { zero: (values) => add(values, 0), add, retain, bytes };
 }
 
 export function createHistogram<Name extends HistogramName>(name: Name): Histogram<Name> {
   const { labels, buckets = [] } = specOf(name);
-  const { all, changed, retain, text } = seriesOf<HistogramSeries>(name, histogramTextOf(name, buckets));
+  const { all, changed, retain, bytes } = seriesOf<HistogramSeries>(name, histogramTextOf(name, buckets));
   const known = (values: readonly string[]) => {
     const key = keyOf(values);
     const found = all.get(key);
@@ -89,18 +89,18 @@ export function createHistogram<Name extends HistogramName>(name: Name): Histogr
       changed();
     },
     retain,
-    text,
+    bytes,
   };
 }
 
-/** The series of one metric by their label values. Their text is kept as it was made last, until something has changed. */
+/** The series of one metric by their label values. Their bytes are kept as they were made last, until something has changed. */
 function seriesOf<Series extends { readonly values: readonly string[] }>(
   name: MetricName,
   textOf: (series: Series) => string,
 ) {
   const { labels } = specOf(name);
   const all = new Map<string, Series>();
-  let last: string | undefined;
+  let last: Uint8Array | undefined;
   const changed = () => {
     last = undefined;
   };
@@ -111,11 +111,11 @@ function seriesOf<Series extends { readonly values: readonly string[] }>(
       changed();
       for (const [key, { values }] of all) if (!keep((label) => values[labels.indexOf(label)])) all.delete(key);
     },
-    text(): string {
+    bytes(): Uint8Array {
       if (last === undefined) {
         let text = headText(name);
         for (const series of all.values()) text += textOf(series);
-        last = flat(text);
+        last = bytesOf(text);
       }
       return last;
     },

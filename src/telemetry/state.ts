@@ -1,7 +1,7 @@
 /**
  * The state gauges, rebuilt at every scrape from one snapshot, so that what went away leaves no series behind.
  *
- * Separate from the counters because nothing here counts; of the last scrape only the text is kept. A standby shows
+ * Separate from the counters because nothing here counts; of the last scrape only the bytes are kept. A standby shows
  * only that it is one: what it knows of tasks, groups and polls is as old as its last ownership.
  */
 
@@ -17,7 +17,7 @@ import {
   specOf,
   waitReasons,
 } from './catalogue.ts';
-import { appended, flat, headText, labelText, sampleText } from './exposition.ts';
+import { bytesOf, flat, headText, labelText, sampleText } from './exposition.ts';
 
 type StateName = GaugeName | 'task_restarts_total';
 
@@ -38,8 +38,8 @@ const stateNames = metricNames.filter((name) => {
 
 const secondsOf = (ms: number | null) => (ms === null ? null : ms / 1000);
 
-/** The lines of all state gauges, for one scrape. */
-type StateText = (
+/** The lines of all state gauges, for one scrape: a piece for each of them. */
+type StateBytes = (
   snapshots: readonly AccountSnapshot[],
   restartsOf: (account: string, taskId: string) => number,
   /**
@@ -47,9 +47,9 @@ type StateText = (
    * both over all accounts together.
    */
   maxTaskSeries: number,
-) => string;
+) => readonly Uint8Array[];
 
-export function createStateText(): StateText {
+export function createStateBytes(): StateBytes {
   const written = new Map<MetricName, Written>(stateNames.map((name) => [name, createWritten(name)]));
   const tell: Tell = (name, labels, value) => {
     if (value !== null) written.get(name)?.sample(labels, value);
@@ -63,24 +63,24 @@ export function createStateText(): StateText {
       for (const group of groups) tellGroup(tell, group);
     }
     tellTasks(tell, owned, restartsOf, maxTaskSeries);
-    return appended([...written.values()].map((one) => one.text()));
+    return [...written.values()].map((one) => one.bytes());
   };
 }
 
 interface Written {
   sample(labels: string, value: number): void;
   /** Of the samples since the last time. */
-  text(): string;
+  bytes(): Uint8Array;
 }
 
 /**
- * One metric's text. It is made anew only if a sample differs from the one that stood in its place before: 8,000 samples
+ * One metric's lines. They are made anew only if a sample differs from the one that stood in its place before: 8,000 samples
  * of 200 groups are 3 MB of garbage, and hardly one of them changes.
  */
 function createWritten(name: MetricName): Written {
   let samples: { labels: string; value: number }[] = [];
   let count = 0;
-  let last: string | undefined;
+  let last: Uint8Array | undefined;
   return {
     sample(labels, value) {
       const before = samples[count];
@@ -90,13 +90,17 @@ function createWritten(name: MetricName): Written {
       }
       count++;
     },
-    text() {
+    bytes() {
       if (count < samples.length) {
         samples = samples.slice(0, count);
         last = undefined;
       }
       count = 0;
-      last ??= flat(headText(name) + appended(samples.map(({ labels, value }) => sampleText(name, labels, value))));
+      if (last === undefined) {
+        let text = headText(name);
+        for (const { labels, value } of samples) text += sampleText(name, labels, value);
+        last = bytesOf(text);
+      }
       return last;
     },
   };

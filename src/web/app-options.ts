@@ -2,12 +2,13 @@
 import type { Operations } from '../domain/ports/operations-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { AccessToken } from './access.ts';
+import type { Written } from './between-threads.ts';
 import type { Happenings } from './happenings.ts';
 import type { Past } from './page/past.ts';
 
 export interface AppOptions {
   readonly operations: Operations;
-  readonly renderMetrics: () => Promise<string>;
+  readonly renderMetrics: () => Promise<Written['body']>;
   readonly past: Pick<Past, 'samples'>;
   readonly happenings: Happenings;
   /** For links, and the name under which a browser may come where there are no tokens. */

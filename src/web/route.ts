@@ -65,7 +65,7 @@ export function route<Query extends z.ZodType = z.ZodUnknown, Body extends z.Zod
 
 export const json = (value: unknown, status = 200, type = 'application/json; charset=utf-8'): Written =>
   text(`${JSON.stringify(value)}\n`, status, type);
-export const text = (body: string, status = 200, type = 'text/plain; charset=utf-8'): Written => ({
+export const text = (body: Written['body'], status = 200, type = 'text/plain; charset=utf-8'): Written => ({
   status,
   headers: { 'content-type': type },
   body,

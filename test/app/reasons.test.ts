@@ -9,6 +9,7 @@ import { type Reason, reasons } from '../../src/domain/words/reason.ts';
 import type { Observation, RestartAnswer, TaskItem } from '../../src/domain/words/task.ts';
 import { pretendDaemon, typed } from '../cli/pretend.ts';
 import { accepted, begin, failureOf, type ItemFields, item, refusal } from '../domain/story.ts';
+import { scraped } from '../telemetry/samples.ts';
 import { account, running } from './running.ts';
 
 /** What the cloud of the moment shows and answers. */
@@ -135,7 +136,7 @@ test.each(reasons)('%s', async (reason) => {
   expect(code).toBe(0);
   expect(out).toMatch(new RegExp(`^verdict   ${reason}, `, 'm'));
 
-  const metrics = await daemon.metrics.render(daemon.operations.snapshot(0));
+  const metrics = await scraped(daemon.metrics, daemon.operations.snapshot(0));
   const waiting = explained.filter(({ verdict }) => verdict.reason === reason).length;
   // Of unmanaged tasks nothing is told by group, and of what another process owns nothing at all.
   if (reason === 'unmanaged') expect(daemon.operations.status().accounts[0]?.unmanaged).toBe(waiting);

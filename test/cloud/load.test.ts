@@ -12,7 +12,7 @@ import type { Arrival } from '../../src/simulator/arrivals.ts';
 import { createWorld } from '../../src/simulator/world.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { VirtualClock } from '../sim/virtual-clock.ts';
-import { accountView, knownCodes, policies, samplesOf, snapshot } from '../telemetry/samples.ts';
+import { accountView, knownCodes, policies, samplesOf, scraped, snapshot } from '../telemetry/samples.ts';
 import { keys, never, staticKeys } from './fixtures.ts';
 import { lanes } from './limiter-world.ts';
 
@@ -141,7 +141,9 @@ test('rate, queues and waits as /metrics tells them are those of the callers and
       permit.done('unused');
     });
     await clock.run(137);
-    const text = await metrics.render([snapshot({ account: accountView({ account: 'main', gate: gate.snapshot() }) })]);
+    const text = await scraped(metrics, [
+      snapshot({ account: accountView({ account: 'main', gate: gate.snapshot() }) }),
+    ]);
     const told = samplesOf(text);
     const queued = (lane: Lane) => told.get(`relaykeeper_api_queue_length{account="main",lane="${lane}"}`);
     const sent = waits.filter(({ lane }) => lane === 'restart').length;
@@ -151,14 +153,14 @@ test('rate, queues and waits as /metrics tells them are those of the callers and
   }
   gate.throttled('account');
   const halved = samplesOf(
-    await metrics.render([snapshot({ account: accountView({ account: 'main', gate: gate.snapshot() }) })]),
+    await scraped(metrics, [snapshot({ account: accountView({ account: 'main', gate: gate.snapshot() }) })]),
   );
   expect(halved.get('relaykeeper_api_rate_limit_per_second{account="main"}')).toBe(5);
 
   await clock.run(120_000);
   await Promise.all([poll, look]);
   for (const { lane, waitedMs } of waits) metrics.gateWait('main', lane, waitedMs);
-  const told = samplesOf(await metrics.render([]));
+  const told = samplesOf(await scraped(metrics, []));
   const waited = (what: string, lane: Lane) =>
     told.get(`relaykeeper_api_rate_limit_wait_seconds_${what}{account="main",lane="${lane}"}`) ?? Number.NaN;
   // Each call that arrived has waited once, in its lane; those of `other` were given back unused.

@@ -61,7 +61,7 @@ export async function checkBooks({ judge, disk, owner }: History): Promise<void>
   openOutages(disk.memory.events, (what) => judge.fail(what));
 
   if (owner.reloaded || owner.gains !== 1) return;
-  const scrape = (await owner.metrics.render([])).split('\n');
+  const scrape = new TextDecoder().decode(await owner.metrics.render([])).split('\n');
   const groups = new Set(owner.configuration.policies.groups.map(({ name }) => name));
   const ofGroups = owner.told.filter((event) => 'group' in event && groups.has(event.group ?? ''));
   for (const [name, counts] of Object.entries(counters)) {

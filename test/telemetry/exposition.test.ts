@@ -41,6 +41,8 @@ test.each([
   expect(numberText(value)).toBe(expected);
 });
 
+const textOf = (series: { bytes(): Uint8Array }) => new TextDecoder().decode(series.bytes());
+
 /** Labels stand in another order in prom-client's lines, and mean the same. */
 const inOrder = (text: string) =>
   text
@@ -75,7 +77,7 @@ describe('lines are those of prom-client', () => {
           ours.add([account, group], by);
           theirs.inc({ account, group }, by);
         }
-        expect(inOrder(ours.text())).toEqual(inOrder(await registry.metrics()));
+        expect(inOrder(textOf(ours))).toEqual(inOrder(await registry.metrics()));
       }),
       { numRuns: 60 },
     );
@@ -100,7 +102,7 @@ describe('lines are those of prom-client', () => {
           ours.observe(['main', group], value);
           theirs.observe({ account: 'main', group }, value);
         }
-        expect(inOrder(ours.text())).toEqual(inOrder(await registry.metrics()));
+        expect(inOrder(textOf(ours))).toEqual(inOrder(await registry.metrics()));
       }),
       { numRuns: 60 },
     );

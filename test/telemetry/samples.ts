@@ -8,6 +8,7 @@ import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import type { TaskItem } from '../../src/domain/words/task.ts';
 import { resolvePolicy } from '../../src/settings/settings.ts';
 import type { KnownCodes } from '../../src/telemetry/counted.ts';
+import type { Metrics } from '../../src/telemetry/metrics.ts';
 import { lineOf } from '../../src/telemetry/sentences.ts';
 
 export const at = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
@@ -292,6 +293,12 @@ export function withSecret<T>(value: T, secret: string): T {
     Object.entries(value).map(([key, part]) => [key, key === 'kind' ? part : withSecret(part, secret)]),
   ) as T;
 }
+
+/** What Prometheus reads. */
+export const scraped = async (
+  metrics: Pick<Metrics, 'render'>,
+  snapshots: readonly AccountSnapshot[],
+): Promise<string> => new TextDecoder().decode(await metrics.render(snapshots));
 
 /** Sample lines of an exposition: `name{labels}` to value. */
 export function samplesOf(text: string): ReadonlyMap<string, number> {

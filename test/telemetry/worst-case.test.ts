@@ -73,8 +73,9 @@ test('is counted, to the series, and rendered in reasonable time', async () => {
     }),
   );
   const started = process.cpuUsage();
-  const text = await metrics.render(snapshots);
+  const bytes = await metrics.render(snapshots);
   const used = process.cpuUsage(started);
+  const text = new TextDecoder().decode(bytes);
   const samples = samplesOf(text);
   console.log(
     `worst case: ${samples.size} series (${ofPair} a pair, ${ofAccount} an account, ${ofProcess} of the process), ${(text.length / 1e6).toFixed(1)} MB, ${Math.round((used.user + used.system) / 1000)} ms CPU`,
