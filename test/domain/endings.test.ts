@@ -29,9 +29,15 @@ function seen(rows: Readonly<Record<string, Row>>, more: Partial<Policy> = {}, c
   const destinationOf = (taskId: string) => rows[taskId]?.to;
   return { story, situation, destinationOf };
 }
+/** By what the census counted, and by a walk of its own, as of a ledger that is another process's. */
 const soonOf = (...args: Parameters<typeof seen>) => {
   const { situation, destinationOf } = seen(...args);
-  return endingsOf(situation, destinationOf).soon.map(({ taskId }) => taskId);
+  const counted = endingsOf(situation, destinationOf);
+  const { ledger } = situation;
+  const followed = { ...situation, ledger: { ...ledger, availability: new Map(), ends: undefined } };
+  expect(endingsOf(followed, destinationOf)).toEqual(counted);
+  expect(ledger.ends?.policies).toBe(situation.policies);
+  return counted.soon.map(({ taskId }) => taskId);
 };
 
 describe('a task is told of', () => {

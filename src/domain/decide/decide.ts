@@ -89,9 +89,9 @@ function* decideFromList(
   yield* takeIn(memory, observation, again, suspect.doubted, policies, moment);
   memory.tell(now, ...suspect.facts, ...pollFacts(ledger, observation, suspect.doubted, now));
   memory.tell(now, ...completeness(memory, observation, now));
-  memory.dropOldRecords(now);
   memory.forgetFailuresUntil(failuresCountFrom(policies, now));
-  const { stopped, counted } = yield* takeCensus(ledger, situationOf(ledger, policies, moment));
+  const { stopped, gone, counted } = yield* takeCensus(ledger, situationOf(ledger, policies, moment));
+  memory.dropOldRecords(gone, now);
   memory.counted(counted, policies, now);
   memory.tell(now, ...reviewStorms(ledger, policies, now));
   memory.tell(now, ...emptyGroups(ledger, now));

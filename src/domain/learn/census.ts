@@ -1,6 +1,10 @@
-/** What one complete observation counts: due and stopped tasks for storms and budgets, availability, empty groups. */
+/**
+ * What one complete observation counts: due and stopped tasks for storms and budgets, availability, tasks that will end,
+ * empty groups. One walk for all of it: with 100,000 tasks each costs some ten milliseconds, most of them for memory.
+ */
 
 import { dueSince, givenUp, isObserved, isOverdue, isStopped } from '../memory/condition.ts';
+import { countEnd, type EndsSoFar, noEnds } from '../memory/ends.ts';
 import { holdOver } from '../memory/holds.ts';
 import type { Counted, Ledger, TaskRecord } from '../memory/ledger.ts';
 import { type Moment, type Situation, situationOf } from '../memory/situation.ts';
@@ -35,17 +39,21 @@ interface OfGroup {
   readonly policy: Policy;
   scopes: readonly Counts[] | undefined;
   availability: { due: number; down: number } | undefined;
+  readonly ends: EndsSoFar;
+}
+
+interface Census {
+  readonly stopped: readonly TaskRecord[];
+  readonly gone: readonly TaskRecord[];
+  readonly counted: Counted;
 }
 
 /** Counts due and stopped tasks for storms, budgets and availability; observed ones for their group's availability alone. */
-export function* takeCensus(
-  ledger: Ledger,
-  situation: Situation,
-): Generator<void, { readonly stopped: readonly TaskRecord[]; readonly counted: Counted }> {
-  const { stopped, take, counted } = newCount(situation);
+export function* takeCensus(ledger: Ledger, situation: Situation): Generator<void, Census> {
+  const { stopped, gone, take, counted } = newCount(situation);
   const records = ledger.tasks.values();
   while (takeSlice(records, take)) yield;
-  return { stopped, counted: counted() };
+  return { stopped, gone, counted: counted() };
 }
 
 /** False: that was the last one. */
@@ -62,13 +70,14 @@ function takeSlice(records: Iterator<TaskRecord, undefined>, take: (record: Task
 function newCount(situation: Situation) {
   const { policyOf, cloudNow } = situation;
   const stopped: TaskRecord[] = [];
+  const gone: TaskRecord[] = [];
   const census = new Map<string, Counts>();
   const groups = new Map<string, OfGroup>();
 
   const groupOf = (name: string): OfGroup | undefined => {
     const policy = policyOf.get(name);
     if (!policy) return undefined;
-    const group: OfGroup = { policy, scopes: undefined, availability: undefined };
+    const group: OfGroup = { policy, scopes: undefined, availability: undefined, ends: noEnds() };
     groups.set(name, group);
     return group;
   };
@@ -80,10 +89,12 @@ function newCount(situation: Situation) {
     });
 
   const take = (record: TaskRecord): void => {
-    if (record.goneAt !== undefined || record.group === undefined) return;
+    if (record.goneAt !== undefined) return void gone.push(record);
+    if (record.group === undefined) return;
     const group = groups.get(record.group) ?? groupOf(record.group);
     if (!group) return;
     const { policy } = group;
+    countEnd(group.ends, record, policy, cloudNow);
     const isDown = isStopped(record);
     if (isDown) stopped.push(record);
     if (dueSince(record, policy, cloudNow) === undefined || holdOver(situation, record)) return;
@@ -101,9 +112,9 @@ function newCount(situation: Situation) {
   const counted = (): Counted => {
     const availability = new Map<string, { due: number; down: number }>();
     for (const [name, group] of groups) if (group.availability) availability.set(name, group.availability);
-    return { census, availability, matched: new Set(groups.keys()) };
+    return { census, availability, ends: new Map([...groups].map(([name, { ends }]) => [name, ends])) };
   };
-  return { stopped, take, counted };
+  return { stopped, gone, take, counted };
 }
 
 function countIn(scopes: readonly Counts[], isDown: boolean, stage: 'quarantined' | 'abandoned' | undefined): void {

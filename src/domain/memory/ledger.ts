@@ -8,6 +8,7 @@
 import type { CloudTime } from '../words/cloud-time.ts';
 import type { Hold, StormCause, Trigger } from '../words/events.ts';
 import type { CallFailure, PollTrouble } from '../words/failure.ts';
+import type { Policies } from '../words/policy.ts';
 import type { Reason } from '../words/reason.ts';
 import type { TaskItem, TaskState } from '../words/task.ts';
 
@@ -216,12 +217,20 @@ export interface Availability {
   readonly down: number;
 }
 
+/** Which tasks of a group will end. */
+export interface GroupEnds {
+  /** The first of them; undefined: none will. */
+  readonly next: CloudTime | undefined;
+  /** Those within the group's `endWarning`. */
+  readonly near: readonly TaskRecord[];
+}
+
 /** What one census counted. */
 export interface Counted {
   readonly census: ReadonlyMap<string, Census>;
   readonly availability: ReadonlyMap<string, Availability>;
-  /** Groups that have a task, due or not. */
-  readonly matched: ReadonlySet<string>;
+  /** Of groups that have a task, due or not. */
+  readonly ends: ReadonlyMap<string, GroupEnds>;
 }
 
 /** Tasks in each state. */
@@ -271,6 +280,8 @@ interface Indexes {
   readonly census: ReadonlyMap<string, Census>;
   /** By group, from the newest complete observation. */
   readonly availability: ReadonlyMap<string, Availability>;
+  /** By group, from the newest complete observation, and by which policies. */
+  readonly ends: { readonly policies: Policies; readonly groups: Counted['ends'] } | undefined;
   /** Groups that no task matches: since when, and whether that was reported. */
   readonly emptyGroups: ReadonlyMap<string, { readonly since: number; readonly told: boolean }>;
   /** So many observations in a row did not add up, the first of them then. */
@@ -339,6 +350,7 @@ export const emptyLedger = (account: string): WritableLedger => ({
   storms: new Map(),
   census: new Map(),
   availability: new Map(),
+  ends: undefined,
   unsettled: new Set(),
   stopped: new Set(),
   tallies: undefined,

@@ -3,10 +3,10 @@
  * planned, so nothing else reports it, and the stream would go dark unnoticed.
  */
 
-import { hasEnded, isListed } from '../memory/condition.ts';
+import { endsByGroup, willRun } from '../memory/ends.ts';
 import type { Ledger, TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
-import { byOurs, type CloudTime, msBetween } from '../words/cloud-time.ts';
+import { byOurs } from '../words/cloud-time.ts';
 import { shownTitle } from '../words/task.ts';
 import type { EndingTask } from './shown.ts';
 
@@ -25,7 +25,7 @@ interface Known {
   readonly destinationOf: DestinationOf;
   readonly endings: Endings;
 }
-/** By the newest list: with 100,000 tasks to go through, each is done once, whoever asks meanwhile. */
+/** By the newest list: who follows is looked for among 100,000 tasks, and once, whoever asks meanwhile. */
 const ofList = new WeakMap<Ledger['availability'], Known>();
 
 export function endingsOf(situation: Situation, destinationOf: DestinationOf): Endings {
@@ -40,17 +40,11 @@ export function endingsOf(situation: Situation, destinationOf: DestinationOf): E
 }
 
 function lookThrough(situation: Situation, destinationOf: DestinationOf): Endings {
-  const { ledger, policyOf, cloudNow, clockOffsetMs } = situation;
+  const { ledger, policyOf, clockOffsetMs } = situation;
   const next = new Map<string, number>();
-  const near: TaskRecord[] = [];
-  ledger.tasks.forEach((record) => {
-    const { group, item } = record;
-    if (group === undefined || item.endsAt === undefined || !willRun(record, cloudNow)) return;
-    const at = byOurs(item.endsAt, clockOffsetMs);
-    if (at < (next.get(group) ?? Number.POSITIVE_INFINITY)) next.set(group, at);
-    const warning = policyOf.get(group)?.endWarning;
-    if (warning && msBetween(cloudNow, item.endsAt) <= warning.beforeMs) near.push(record);
-  });
+  const ends = endsByGroup(situation);
+  for (const [group, { next: at }] of ends) if (at !== undefined) next.set(group, byOurs(at, clockOffsetMs));
+  const near = [...ends.values()].flatMap((group) => group.near);
   const successors = successorsOf(situation, near, destinationOf);
   const soon = near
     .filter((record) => {
@@ -68,8 +62,6 @@ function lookThrough(situation: Situation, destinationOf: DestinationOf): Ending
     .sort((a, b) => a.endsAt - b.endsAt || (a.taskId < b.taskId ? -1 : 1));
   return { next, soon };
 }
-
-const willRun = (record: TaskRecord, cloudNow: CloudTime): boolean => isListed(record) && !hasEnded(record, cloudNow);
 
 /**
  * By task the one that follows it: it has the same destination and ends later, or never. Of several the one that begins
