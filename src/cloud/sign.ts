@@ -5,7 +5,7 @@
  * Source: reference "Signature"; the signed headers are host, x-content-sha256, x-date and, with temporary keys,
  * x-security-token.
  */
-import { createHmac, hash } from 'node:crypto';
+import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
 
 export interface Credentials {
   readonly accessKeyId: string;
@@ -79,17 +79,20 @@ export function sign(input: SignInput): Readonly<Record<string, string>> {
 }
 
 /** The key of a day; the newest is kept, since it serves every call of that day. */
-let newestKey: { readonly of: string; readonly key: Buffer | string } | undefined;
+let newestKey: { readonly of: string; readonly key: KeyObject } | undefined;
 
-function signingKey(secretAccessKey: string, day: string, region: string, service: string): Buffer | string {
+function signingKey(secretAccessKey: string, day: string, region: string, service: string): KeyObject {
   const of = [secretAccessKey, day, region, service].join('\n');
-  if (newestKey?.of !== of)
-    newestKey = { of, key: [day, region, service, 'request'].reduce<Buffer | string>(hmac, secretAccessKey) };
+  if (newestKey?.of !== of) {
+    const first = hmac(secretAccessKey, day);
+    newestKey = { of, key: createSecretKey([region, service, 'request'].reduce(hmac, first)) };
+  }
   return newestKey.key;
 }
 
 const sha256 = (text: string): string => hash('sha256', text, 'hex');
-const hmac = (key: Buffer | string, text: string): Buffer => createHmac('sha256', key).update(text).digest();
+const hmac = (key: KeyObject | Buffer | string, text: string): Buffer =>
+  createHmac('sha256', key).update(text).digest();
 
 /** encodeURIComponent leaves !'()* as they are; RFC 3986 does not. */
 const escape3986 = (text: string): string =>
