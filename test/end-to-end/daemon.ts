@@ -14,7 +14,7 @@ import { type CloudOptions, PretendCloud } from './cloud.ts';
 // Tests here mostly wait for processes and for time: many of a file run together. A bench has no such runner.
 if (process.env.VITEST) {
   const { vi } = await import('vitest');
-  vi.setConfig({ maxConcurrency: 60, testTimeout: 120_000, hookTimeout: 120_000 });
+  vi.setConfig({ maxConcurrency: 60, testTimeout: 240_000, hookTimeout: 240_000 });
 }
 
 const ours = join(import.meta.dirname, '../../src/main.ts');
