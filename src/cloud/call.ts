@@ -42,6 +42,8 @@ export interface Call {
   readonly parse?: (body: Buffer) => Envelope;
 }
 
+type Reached = ReturnType<typeof permitOutcome>;
+
 export type CallEnd =
   | {
       readonly kind: 'ok';
@@ -53,8 +55,8 @@ export type CallEnd =
   | {
       readonly kind: 'failed';
       readonly failure: CallFailure;
-      /** Whether it reached the cloud: the answer says so, nobody knows, or provably not. */
-      readonly reached: 'answered' | 'unknown' | 'never-left';
+      /** Whether it reached the cloud: the answer says so, nobody knows (`lost`), or provably not. */
+      readonly reached: Reached;
       /** The answer is over a bound: one of a smaller page may not be. */
       readonly tooLarge?: boolean;
       /** Undefined: there were no keys to sign with. */
@@ -80,12 +82,13 @@ export async function callOnce(
   const signedAt = sentAt + offset.offsetMs();
   const startedAt = clock.monotonic();
   const outcome = await context.transport.send(signedRequest(context, call, credentials), signal);
-  permit.done(permitOutcome(outcome));
+  const reached = permitOutcome(outcome);
+  permit.done(reached);
   if (outcome.kind === 'aborted') throw signal.reason;
   const durationMs = clock.monotonic() - startedAt;
 
   const retryAfterMs = retryAfterOf(outcome, clock.now() + offset.offsetMs());
-  const end = callEnd(outcome, call, sentAt, secretsOf(credentials), retryAfterMs);
+  const end = callEnd(outcome, reached, call, sentAt, secretsOf(credentials), retryAfterMs);
   if (outcome.kind === 'response') outcome.release?.();
   const failure = end.kind === 'ok' ? undefined : end.failure;
   context.onTrace({ kind: 'request', account: context.account, action: call.action, durationMs, failure });
@@ -162,7 +165,7 @@ function signedRequest(context: CallContext, { action, body }: Call, credentials
   };
 }
 
-export function permitOutcome(outcome: HttpOutcome): Parameters<Permit['done']>[0] {
+export function permitOutcome(outcome: HttpOutcome): 'answered' | 'lost' | 'never-left' {
   if (outcome.kind === 'aborted') return outcome.left ? 'lost' : 'never-left';
   // Of one that is too large the beginning has arrived, and the call was counted before that.
   return outcome.kind === 'response' || outcome.kind === 'too-large' ? 'answered' : outcome.kind;
@@ -170,14 +173,15 @@ export function permitOutcome(outcome: HttpOutcome): Parameters<Permit['done']>[
 
 function callEnd(
   outcome: Exclude<HttpOutcome, { kind: 'aborted' }>,
+  reached: Reached,
   { action, parse = parseEnvelope }: Call,
   sentAt: number,
   secrets: readonly string[],
   retryAfterMs: number | undefined,
 ): CallEnd {
-  const failed = (reached: Failed['reached'], failure: CallFailure): Failed => ({ kind: 'failed', failure, reached });
+  const failed = (failure: CallFailure): Failed => ({ kind: 'failed', failure, reached });
   const tooLarge = (status: number, bound: string): Failed => ({
-    ...failed('answered', noAnswer('server', `${action}: the answer ${bound}`, status)),
+    ...failed(noAnswer('server', `${action}: the answer ${bound}`, status)),
     tooLarge: true,
   });
   switch (outcome.kind) {
@@ -191,14 +195,14 @@ function callEnd(
         return { kind: 'ok', result: envelope.result, requestId: envelope.requestId, sentAt };
       }
       const read = envelope.kind === 'parsed' ? { ...envelope, error: envelope.error ?? {} } : envelope;
-      return failed('answered', { ...classify({ httpStatus: outcome.status, envelope: read }, action), retryAfterMs });
+      return failed({ ...classify({ httpStatus: outcome.status, envelope: read }, action), retryAfterMs });
     }
     case 'too-large':
       return tooLarge(outcome.status, `is longer than ${longestAnswerBytes} bytes`);
     case 'lost':
-      return failed('unknown', noAnswer(whyClass(outcome.why), `${action}: ${whyLost[outcome.why]}`));
+      return failed(noAnswer(whyClass(outcome.why), `${action}: ${whyLost[outcome.why]}`));
     case 'never-left':
-      return failed('never-left', noAnswer(whyClass(outcome.why), `${action}: not sent, ${whyNotSent[outcome.why]}`));
+      return failed(noAnswer(whyClass(outcome.why), `${action}: not sent, ${whyNotSent[outcome.why]}`));
     default:
       return outcome satisfies never;
   }

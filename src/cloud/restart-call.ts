@@ -101,7 +101,7 @@ function answerOf(end: CallEnd): RestartAnswer {
   switch (reached) {
     case 'never-left':
       return { kind: 'not-sent', failure };
-    case 'unknown':
+    case 'lost':
       return { kind: 'unanswered', failure };
     case 'answered':
       return { kind: answeredKind[classMeanings[failure.class].attempt], failure };

@@ -4,12 +4,12 @@
  */
 import { isMapping, type Mapping } from '../domain/words/mapping.ts';
 import { actions, type Call } from './actions.ts';
-import { arrive, keep } from './arrivals.ts';
+import { arrive, type Called, keep } from './arrivals.ts';
 import { type Addressed, bodyPieces, failed, jsonHeaders, type Outcome, requestId, statusOf } from './envelope.ts';
-import type { Reply, Request } from './exchange.ts';
+import type { Headers, Reply, Request } from './exchange.ts';
 import { type Effect, type End, type LiveFault, strike } from './faults.ts';
 import { between, draw } from './random.ts';
-import { identify, lowerCased } from './signature.ts';
+import { identify } from './signature.ts';
 import { advance, cloudNow, statusNow, type World } from './world.ts';
 
 /** Bodies above this are streamed, never built. */
@@ -17,19 +17,13 @@ const mostBuiltBytes = 1024 * 1024;
 const versions: readonly string[] = ['2023-01-01'];
 
 /** A request, read as far as it can be. */
-interface Read {
-  readonly action: string;
+interface Read extends Called {
   readonly version: string;
   readonly path: string;
+  /** Names in lower case. */
+  readonly headers: Headers;
   readonly input: unknown;
-  readonly accessKeyId: string | undefined;
-  readonly taskId: string | undefined;
-  /** Named by the call, and the group of the task that it names. */
-  readonly cloudGroups: readonly string[];
 }
-
-/** What faults and arrivals know of a call. */
-export type Called = Pick<Read, 'action' | 'accessKeyId' | 'taskId' | 'cloudGroups'>;
 
 /** How long this request is under way before it arrives. Ask once per request, when it is sent. */
 export function uplinkMs(world: World, request: Request, now: number): number {
@@ -110,7 +104,8 @@ function carryOut(world: World, request: Request, read: Read, twists: readonly L
   const exists = action !== undefined && versions.includes(read.version) && read.path === '/';
   if (!exists || world.parameters.retired.includes(read.action)) return failed('InvalidActionOrVersion');
   if (request.method.toUpperCase() !== action.method) return failed('MethodNotAllowed');
-  const identity = identify(request, world.keys, world.parameters.signature, cloudNow(world));
+  const sent = { ...request, headers: read.headers };
+  const identity = identify(sent, world.keys, world.parameters.signature, cloudNow(world));
   if (!identity.ok) return failed(identity.code, identity.message);
   if (read.input === undefined) return failed('InvalidParam.BindError', 'the body is not JSON of that type');
   const call: Call = { world, key: identity.key, input: read.input, twists };
@@ -183,29 +178,31 @@ function readRequest(world: World, request: Request): Read {
   const [path = '/', query = ''] = request.target.split(/\?(.*)/s);
   const { Action = '', Version = '', ...rest } = Object.fromEntries(new URLSearchParams(query));
   const isGet = request.method.toUpperCase() === 'GET';
-  const input = isGet ? rest : bodyOf(request);
+  const headers: Headers = Object.fromEntries(
+    Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]),
+  );
+  const input = isGet ? rest : bodyOf(request.body, headers['content-type']);
   const fields: Mapping = isMapping(input) ? input : {};
   const taskId = typeof fields.TaskId === 'string' ? fields.TaskId : undefined;
   const taskGroup = taskId === undefined ? undefined : world.tasks.get(taskId)?.cloudGroup;
   const named = [fields.GroupName, taskGroup, ...(Array.isArray(fields.GroupNames) ? fields.GroupNames : [])];
-  const { authorization } = lowerCased(request.headers);
   return {
     action: Action,
     version: Version,
     path: path === '' ? '/' : path,
+    headers,
     input,
-    accessKeyId: /Credential=([^/,\s]+)/.exec(authorization ?? '')?.[1],
+    accessKeyId: /Credential=([^/,\s]+)/.exec(headers.authorization ?? '')?.[1],
     taskId,
     cloudGroups: [...new Set(named.filter((name) => typeof name === 'string' && name !== ''))],
   };
 }
 
 /** Undefined if it is not a JSON object of the right type. */
-function bodyOf(request: Request): unknown {
-  const type = lowerCased(request.headers)['content-type'];
-  if (!/^application\/json\b/i.test(type ?? '')) return undefined;
+function bodyOf(body: string, type = ''): unknown {
+  if (!/^application\/json\b/i.test(type)) return undefined;
   try {
-    const parsed: unknown = JSON.parse(request.body);
+    const parsed: unknown = JSON.parse(body);
     return isMapping(parsed) ? parsed : undefined;
   } catch {
     return undefined;

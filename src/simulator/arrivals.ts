@@ -47,13 +47,18 @@ export const byteplusLimits: Limits = {
   },
 };
 
-/** One call as the cloud saw it. */
-export interface Arrival {
-  readonly at: number;
+/** Who asked for what, as far as faults and arrivals care. */
+export interface Called {
   readonly action: string;
   readonly accessKeyId: string | undefined;
   readonly taskId: string | undefined;
+  /** Named by the call, and the group of the task that it names. */
   readonly cloudGroups: readonly string[];
+}
+
+/** One call as the cloud saw it. */
+export interface Arrival extends Called {
+  readonly at: number;
   /** Status of the task that the call named, just before it; undefined if there is none. */
   readonly statusBefore: string | undefined;
   /** `ok`, an error code, or the name of the fault that swallowed it. */

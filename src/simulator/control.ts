@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { keptArrivals } from './arrivals.ts';
 import type { Request } from './exchange.ts';
-import { blow } from './faults.ts';
+import { faultFields } from './faults.ts';
 import type { Task } from './pretend-task.ts';
 import {
   act,
@@ -30,7 +30,7 @@ interface ControlAnswer {
 
 const ms = z.number().min(0);
 /** Times are relative to now: it begins in `inMs` and lasts for `forMs`. */
-const faultBody = blow.extend({ inMs: ms.default(0), forMs: ms.optional() });
+const faultBody = faultFields.extend({ inMs: ms.default(0), forMs: ms.optional() });
 
 const actBody = z.strictObject({ act, inMs: ms.default(0), everyMs: z.number().min(1).optional() });
 

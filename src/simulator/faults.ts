@@ -5,6 +5,7 @@
  * does or what a list shows, and add up.
  */
 import { z } from 'zod';
+import type { Called } from './arrivals.ts';
 import { draw, type Random, span } from './random.ts';
 
 /** All that are given must hold. */
@@ -85,7 +86,7 @@ const effect = z.discriminatedUnion('kind', [end, twist]);
 export type Effect = End | Twist;
 
 /** What strikes; when, is added to it. */
-export const blow = z.strictObject({
+export const faultFields = z.strictObject({
   match: faultMatch.readonly().optional(),
   effect: effect.readonly(),
   /** Strikes so many times at most. */
@@ -94,7 +95,7 @@ export const blow = z.strictObject({
   probability: z.number().min(0).max(1).optional(),
 });
 
-export interface Fault extends Readonly<z.output<typeof blow>> {
+export interface Fault extends Readonly<z.output<typeof faultFields>> {
   /** Unix milliseconds on the world's clock. Absent: from now on, for ever. */
   readonly from?: number;
   readonly until?: number;
@@ -107,14 +108,6 @@ export interface LiveFault {
   struck: number;
   /** For `stale`: the picture, kept with the fault that shows it. */
   picture: { readonly takenAt: number; readonly rows: readonly unknown[] } | undefined;
-}
-
-/** The call, as far as faults care. */
-interface Struck {
-  readonly action: string;
-  readonly taskId: string | undefined;
-  readonly cloudGroups: readonly string[];
-  readonly accessKeyId: string | undefined;
 }
 
 const lists = ['ListPullToPushTaskV2', 'ListPullToPushTask', 'ListPullToPushGroup'];
@@ -143,7 +136,7 @@ export const inForce = ({ from = Number.NEGATIVE_INFINITY, until = Number.POSITI
  */
 export function strike(
   faults: readonly LiveFault[],
-  call: Struck,
+  call: Called,
   random: Random,
   now: number,
   wanted: (effect: Effect) => boolean,
@@ -163,7 +156,7 @@ export function strike(
   return { twists: struck, end };
 }
 
-function matches({ match = {}, effect }: Fault, call: Struck): boolean {
+function matches({ match = {}, effect }: Fault, call: Called): boolean {
   if (match.action !== undefined && !isAction(match.action, call.action)) return false;
   if (match.accessKeyId !== undefined && match.accessKeyId !== call.accessKeyId) return false;
   if (itemTwists.has(effect.kind)) return true;

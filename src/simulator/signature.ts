@@ -44,14 +44,14 @@ interface Authorization {
 
 const refuse = (code: KnownCode, message?: string): Identity => ({ ok: false, code, message });
 
-/** `cloudNow` is the cloud's own clock, Unix milliseconds. */
+/** Header names in lower case. `cloudNow` is the cloud's own clock, Unix milliseconds. */
 export function identify(
   request: Request,
   keys: readonly AccessKey[],
   rules: SignatureRules,
   cloudNow: number,
 ): Identity {
-  const headers = lowerCased(request.headers);
+  const { headers } = request;
   const given = headers.authorization;
   if (given === undefined || given === '') return refuse('MissingAuthenticationToken');
   if (!given.includes('Signature=')) return refuse('MissingSignature');
@@ -184,10 +184,6 @@ function readDate(text: string): number | undefined {
   const [, year, month, day, hour, minute, second] = found;
   const at = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
   return Number.isNaN(at) ? undefined : at;
-}
-
-export function lowerCased(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 const sha256 = (text: string): string => hash('sha256', text, 'hex');

@@ -98,8 +98,9 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
     ready: () => valid()?.credentials,
     async current(signal) {
       const now = valid();
-      if (now && cloudNow() < now.renewAt) return { ok: true, credentials: now.credentials };
-      if (now && clock.monotonic() < renewNotBefore) return { ok: true, credentials: now.credentials };
+      if (now && (cloudNow() < now.renewAt || clock.monotonic() < renewNotBefore)) {
+        return { ok: true, credentials: now.credentials };
+      }
       const end = await unlessAborted(read(), signal);
       const still = valid();
       return !end.ok && still ? { ok: true, credentials: still.credentials } : end;

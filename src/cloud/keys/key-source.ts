@@ -1,20 +1,14 @@
 /** What every source of keys is and shares: how it is asked, why it has none, and how a key is checked. */
 import { fileTrouble, readUserFile } from '../../user-files.ts';
 import type { Credentials } from '../sign.ts';
-import type { HttpOutcome } from '../transport.ts';
+import type { HttpOutcome, HttpRequest } from '../transport.ts';
 
 const longestFile = 64 * 1024;
 
 /** What asking for keys needs from outside. */
 export interface AskForKeys {
   /** One request, through the gate if it goes to the API's own endpoint. */
-  readonly send: (request: {
-    readonly origin: string;
-    readonly method: 'GET' | 'POST' | 'PUT';
-    readonly path: string;
-    readonly headers: Readonly<Record<string, string>>;
-    readonly body: string;
-  }) => Promise<HttpOutcome>;
+  readonly send: (request: Omit<HttpRequest, 'timeoutMs' | 'maxBytes' | 'direct'>) => Promise<HttpOutcome>;
   /** Used unless `…_OIDC_STS_ENDPOINT` says otherwise; a host or an origin. */
   readonly stsEndpoint: string;
   readonly metadataOrigin: string;

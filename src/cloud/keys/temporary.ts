@@ -19,13 +19,15 @@ const ecsTokenLifeSeconds = '21600';
 const keyLifeSeconds = '3600';
 const rolesPath = '/volcstack/latest/iam/security_credentials';
 
+/** Without these two there is nothing to ask for. */
+export const oidcVariables = (prefix: Prefix) => [`${prefix}_OIDC_ROLE_TRN`, `${prefix}_OIDC_TOKEN_FILE`] as const;
+
 /** Rejects with KeysUnavailable. */
 export async function askOidc(prefix: Prefix, env: Environment, ask: AskForKeys): Promise<ReadKeys> {
   const name = (end: string) => `${prefix}_OIDC_${end}`;
-  const role = env[name('ROLE_TRN')];
-  const file = env[name('TOKEN_FILE')];
+  const [role, file] = oidcVariables(prefix).map((variable) => env[variable]);
   if (!role || !file) {
-    const missing = [!role && name('ROLE_TRN'), !file && name('TOKEN_FILE')].filter(Boolean);
+    const missing = oidcVariables(prefix).filter((variable) => !env[variable]);
     throw new KeysUnavailable(`oidc: ${missing.join(' and ')} not set in the environment`);
   }
   const token = checked(await readSmallFile(file, `oidc: ${name('TOKEN_FILE')}`), `oidc: the token in ${file}`);

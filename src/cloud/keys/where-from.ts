@@ -11,7 +11,7 @@ import { parseJson } from '../json.ts';
 import type { Credentials } from '../sign.ts';
 import { type KeyNames, keyNames, variablesOf } from './key-names.ts';
 import { checked, type KeySource, KeysUnavailable, readSmallFile } from './key-source.ts';
-import { askEcsRole, askOidc } from './temporary.ts';
+import { askEcsRole, askOidc, oidcVariables } from './temporary.ts';
 
 type Given = Extract<WhereFrom, { kind: 'keys' }>;
 
@@ -30,7 +30,7 @@ function firstSetUp(names: KeyNames, env: Environment): KeySource {
   if (variablesOf(names, env).kind !== 'none') return fromEnvironment(names, env);
   const file = names.file === undefined || !env.HOME ? undefined : join(env.HOME, names.file);
   if (file !== undefined && existsSync(file)) return fromVendorFile(file);
-  const oidc = oidcVariables(names);
+  const oidc = oidcVariables(names.prefix);
   if (oidc.every((name) => env[name])) return fromOidc(names, env);
   const role = fromEcsRole(names, env);
   const roleVariable = `${names.prefix}_ECS_METADATA`;
@@ -47,11 +47,9 @@ function firstSetUp(names: KeyNames, env: Environment): KeySource {
   return { ...role, read: (ask) => role.read(ask).catch(noneFound) };
 }
 
-const oidcVariables = ({ prefix }: KeyNames) => [`${prefix}_OIDC_ROLE_TRN`, `${prefix}_OIDC_TOKEN_FILE`] as const;
-
-function fromOidc(names: KeyNames, env: Environment): KeySource {
-  const told = `temporary keys from ${oidcVariables(names).join(' and ')}`;
-  return { told, read: (ask) => askOidc(names.prefix, env, ask), files: [], local: false };
+function fromOidc({ prefix }: KeyNames, env: Environment): KeySource {
+  const told = `temporary keys from ${oidcVariables(prefix).join(' and ')}`;
+  return { told, read: (ask) => askOidc(prefix, env, ask), files: [], local: false };
 }
 
 function fromEcsRole({ prefix }: KeyNames, env: Environment): KeySource {

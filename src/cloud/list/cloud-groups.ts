@@ -147,7 +147,6 @@ function newRound(
   const failed: string[] = [];
   let drift = false;
   let malformedItems = 0;
-  let answered = 0;
   let asked = 0;
   let firstFailure: CallFailure | undefined;
   let over = false;
@@ -163,7 +162,6 @@ function newRound(
       return end.failure;
     }
     if (ended) return undefined;
-    answered++;
     for (const name of list) read.add(name);
     malformedItems += end.malformedItems;
     drift ||= end.drift;
@@ -190,8 +188,8 @@ function newRound(
   const ask = async (list: readonly string[]): Promise<void> => {
     if (over) return void failed.push(...list);
     const startedAt = context.clock.monotonic();
-    const [answeredBefore, askedBefore] = [answered, asked];
-    const nobody = () => answered === answeredBefore;
+    const [listsBefore, askedBefore] = [lists.length, asked];
+    const nobody = () => lists.length === listsBefore;
     const several = list.length > 1;
     const failure = await one(list, several);
     if (!failure) return;
@@ -221,7 +219,7 @@ function newRound(
     end(): GroupsSight {
       ended = true;
       const { items, shownAt, overlap } = together(context.pages.numbers(), lists);
-      return { items, shownAt, drift: drift || overlap, malformedItems, failed, firstFailure, any: answered > 0 };
+      return { items, shownAt, drift: drift || overlap, malformedItems, failed, firstFailure, any: lists.length > 0 };
     },
   };
 }

@@ -14,18 +14,15 @@ import type { CallFailure } from '../../domain/words/failure.ts';
 import type { TaskItem } from '../../domain/words/task.ts';
 import { type CallContext, secretsOf } from '../call.ts';
 import { read } from '../read.ts';
-import type { HostMemory } from '../task-hosts.ts';
-import { type GroupNames, listBody, type Page } from '../wire.ts';
+import { listBody, type Page, type PageContext } from '../wire.ts';
 import type { PageMemory } from './known-pages.ts';
 import { createSights, type Sights } from './sights.ts';
 
-export interface ListContext extends CallContext {
-  readonly fingerprintKey: string;
-  readonly intern: (text: string) => string;
+export interface ListContext
+  extends CallContext,
+    Pick<PageContext, 'fingerprintKey' | 'intern' | 'groupNames' | 'hosts'> {
   readonly pageSizes: ReturnType<typeof createPageSizes>;
   readonly pages: PageMemory;
-  readonly groupNames: GroupNames;
-  readonly hosts: HostMemory;
 }
 
 type ListEnd =
