@@ -27,7 +27,7 @@ import {
   sameWayToTheCloud,
 } from './account.ts';
 import { coveredGate } from './covered-gate.ts';
-import { NameWatch } from './name-watch.ts';
+import { type NameWatch, watchNames } from './name-watch.ts';
 
 interface FleetOptions {
   readonly clock: Clock;
@@ -76,7 +76,7 @@ export class Fleet {
   constructor(options: FleetOptions) {
     this.#options = options;
     const { clock, env, store, onTrace, log } = options;
-    this.#names = new NameWatch({
+    this.#names = watchNames({
       clock,
       keepers: () => this.keepers(),
       warn: (warning) => log.tell('config-warning', {}, warning),

@@ -18,44 +18,23 @@ interface NameWatchOptions {
   readonly warn: (warning: string) => void;
 }
 
-export class NameWatch {
-  readonly #options: NameWatchOptions;
-  #settings: Settings | undefined;
-  #told = new Set<string>();
-  #cancel: () => void = () => {};
+export type NameWatch = ReturnType<typeof watchNames>;
 
-  constructor(options: NameWatchOptions) {
-    this.#options = options;
+export function watchNames({ clock, keepers, warn }: NameWatchOptions) {
+  let groups: Settings['groups'] = [];
+  let told = new Set<string>();
+  let cancel = () => {};
+
+  function lookIn(ms: number): void {
+    cancel();
+    cancel = clock.after(ms, () => void look());
   }
 
-  /** From here on these settings are in force. */
-  begin(settings: Settings): void {
-    this.#settings = settings;
-    this.#told = new Set();
-    this.lookIn(afterMs);
-  }
-
-  /** A group has no task any more. */
-  lookSoon(): void {
-    this.lookIn(0);
-  }
-
-  lookIn(ms: number): void {
-    this.#cancel();
-    this.#cancel = this.#options.clock.after(ms, () => void this.#look());
-  }
-
-  end(): void {
-    this.#cancel();
-  }
-
-  async #look(): Promise<void> {
-    const { keepers, warn } = this.#options;
-    const groups = this.#settings?.groups ?? [];
+  async function look(): Promise<void> {
     const all = keepers();
     const listed = ({ ledger }: Keeper) =>
       ledger.owned && !ledger.fresh && ledger.accountRecord.circuits.list.kind === 'closed';
-    if (!all.every(listed)) return this.lookIn(againMs);
+    if (!all.every(listed)) return lookIn(againMs);
     const tasks = all.flatMap(({ account, ledger }) =>
       [...ledger.tasks.values()]
         .filter(isListed)
@@ -66,8 +45,20 @@ export class NameWatch {
     for (const { account, cloud } of all)
       for (const cloudGroup of (await cloud.cloudGroups()) ?? []) places.push({ account, cloudGroup });
     for (const warning of unmatched(groups, tasks, places)) {
-      if (!this.#told.has(warning)) warn(warning);
-      this.#told.add(warning);
+      if (!told.has(warning)) warn(warning);
+      told.add(warning);
     }
   }
+
+  return {
+    /** From here on these settings are in force. */
+    begin: (settings: Settings) => {
+      groups = settings.groups;
+      told = new Set();
+      lookIn(afterMs);
+    },
+    /** A group has no task any more. */
+    lookSoon: () => lookIn(0),
+    end: () => cancel(),
+  };
 }

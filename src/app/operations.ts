@@ -49,6 +49,7 @@ export function createOperations(running: Running): Operations {
   const { fleet, store, current, clock, following } = running;
   const { keeperOf, find } = directory(fleet);
   const startedAt = clock.now();
+  const isUp = () => store.failingSince() === undefined;
 
   return {
     status: () => ({
@@ -59,7 +60,7 @@ export function createOperations(running: Running): Operations {
       configFile: running.configFile,
       configLoadedAt: current.loadedAt,
       configChange: current.change ?? null,
-      store: { kind: store.kind, up: store.up(), failingSince: store.failingSince() ?? null },
+      store: { kind: store.kind, up: isUp(), failingSince: store.failingSince() ?? null },
       rejected: current.rejected ?? null,
       ...(following ? { replicas: following.replicas(), othersReadAgoMs: following.ageMs() } : {}),
       ...inStatus(running),
@@ -109,7 +110,7 @@ export function createOperations(running: Running): Operations {
     snapshot: (maxTaskSeries) => fleet.keepers().map((keeper) => snapshotOf(keeper, running, maxTaskSeries)),
     healthy: () =>
       fleet.keepers().every((keeper) => !keeper.ledger.owned || clock.monotonic() - keeper.tickedAt < hangsAfterMs),
-    ready: store.up,
+    ready: isUp,
     hook(account, token) {
       const known = running.hookToken(account);
       const keeper = fleet.keepers().find((one) => one.account === account);

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import type { StoreErrand, StoreErrandEnd, StoreErrandOptions } from '../domain/ports/app-port.ts';
 import type { Settings, StoreSettings } from '../settings/settings.ts';
 import { readStore } from '../settings/values.ts';
-import { copyStore } from '../store/copy.ts';
+import { type Counts, copyStore } from '../store/copy.ts';
 import { localEngines, StoreProblem } from '../store/open.ts';
 import { type RawStore, rawDatabase, rawFile } from '../store/raw.ts';
 import { backUp, checkStore } from '../store/tend.ts';
@@ -81,36 +81,37 @@ async function placeMeant(address: string | undefined, options: StoreErrandOptio
   };
 }
 
-const opened = (place: StoreSettings, { clock }: StoreErrandOptions, create: boolean): Promise<RawStore> =>
-  'url' in place ? rawDatabase(placeOf(place), create) : rawFile(place.path, clock, create);
+/** Does something with an opened store. `create`: made if it is not there. */
+async function within<T>(
+  place: StoreSettings,
+  { clock }: StoreErrandOptions,
+  create: boolean,
+  work: (store: RawStore) => Promise<T>,
+): Promise<T> {
+  const store = await ('url' in place ? rawDatabase(placeOf(place), create) : rawFile(place.path, clock, create));
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+const told = (counts: Counts): string =>
+  Object.entries(counts)
+    .map(([table, rows]) => `${rows} ${table.replaceAll('_', ' ')}s`)
+    .join(', ');
 
 async function copy(from: StoreSettings, to: StoreSettings, options: StoreErrandOptions): Promise<readonly string[]> {
   if (nameOf(from) === nameOf(to)) throw new Wrong(exits.usage, 'a store is not copied to itself');
   if ('path' in from && !existsSync(from.path)) throw new Wrong(exits.failed, `there is no store at ${from.path}`);
-  const source = await opened(from, options, false);
-  try {
-    const target = await opened(to, options, true);
-    try {
-      const counts = await copyStore(source, target);
-      const told = Object.entries(counts).map(([table, rows]) => `${rows} ${table.replaceAll('_', ' ')}s`);
-      return [`${nameOf(to)} has what ${nameOf(from)} has, compared row by row: ${told.join(', ')}`];
-    } finally {
-      await target.close();
-    }
-  } finally {
-    await source.close();
-  }
+  const counts = await within(from, options, false, (source) =>
+    within(to, options, true, (target) => copyStore(source, target)),
+  );
+  return [`${nameOf(to)} has what ${nameOf(from)} has, compared row by row: ${told(counts)}`];
 }
 
 async function check(place: StoreSettings, options: StoreErrandOptions): Promise<readonly string[]> {
-  const store = await opened(place, options, false);
-  try {
-    const { counts, wrong } = await checkStore(store);
-    const told = Object.entries(counts).map(([table, rows]) => `${rows} ${table.replaceAll('_', ' ')}s`);
-    if (wrong.length > 0)
-      throw new Wrong(exits.failed, [`${nameOf(place)}: these cannot be read:`, ...wrong].join('\n'));
-    return [`${nameOf(place)} is sound: ${told.join(', ')}`];
-  } finally {
-    await store.close();
-  }
+  const { counts, wrong } = await within(place, options, false, checkStore);
+  if (wrong.length > 0) throw new Wrong(exits.failed, [`${nameOf(place)}: these cannot be read:`, ...wrong].join('\n'));
+  return [`${nameOf(place)} is sound: ${told(counts)}`];
 }

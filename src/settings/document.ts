@@ -65,16 +65,14 @@ const maxKept = 500;
 /** Reads one document. Never throws for anything that a file can hold. */
 export function readDocument(text: string, env: Environment): ReadDocument {
   const mistakes: Mistake[] = [];
+  const filled = new Map<string, readonly string[]>();
   const { document, lines } = parse(text, mistakes);
-  const empty = { value: undefined, contents: null, filled: new Map<string, readonly string[]>(), lines, untold: 0 };
-  if (!document) return { ...empty, ...bounded(mistakes) };
-  const broken = syntaxMistakes(document, lines);
-  if (broken.length > 0) {
-    return { ...empty, ...bounded([...mistakes, ...broken]), contents: document.contents };
-  }
-  const reader = new Reader(text, env, lines, mistakes);
-  const value = reader.value(document.contents, [], 0);
-  return { value, contents: document.contents, ...bounded(mistakes), filled: reader.filled, lines };
+  const broken = document ? syntaxMistakes(document, lines) : [];
+  mistakes.push(...broken);
+  const contents = document?.contents ?? null;
+  const isSound = document && broken.length === 0;
+  const value = isSound ? plainValue(contents, { text, env, lines, mistakes, filled }) : undefined;
+  return { value, contents, ...bounded(mistakes), filled, lines };
 }
 
 const bounded = (mistakes: readonly Mistake[]) => ({
@@ -211,49 +209,40 @@ function syntaxMistakes(document: Document, lines: LineCounter): Mistake[] {
 const rangeOf = (node: Node | null | undefined): Range | undefined =>
   node?.range ? { from: node.range[0], to: Math.max(node.range[1], node.range[0]) } : undefined;
 
-/** Walks the nodes once: values out, mistakes and filled-in variables noted on the way. */
-class Reader {
-  readonly filled = new Map<string, readonly string[]>();
-  readonly #text: string;
-  readonly #env: Environment;
-  readonly #lines: LineCounter;
-  readonly #mistakes: Mistake[];
+interface Reading {
+  readonly text: string;
+  readonly env: Environment;
+  readonly lines: LineCounter;
+  readonly mistakes: Mistake[];
+  readonly filled: Map<string, readonly string[]>;
+}
 
-  constructor(text: string, env: Environment, lines: LineCounter, mistakes: Mistake[]) {
-    this.#text = text;
-    this.#env = env;
-    this.#lines = lines;
-    this.#mistakes = mistakes;
-  }
+/** Walks the nodes once: the value out, mistakes and filled-in variables noted on the way. */
+function plainValue(contents: unknown, { text, env, lines, mistakes, filled }: Reading): unknown {
+  const note = (node: unknown, path: Path, wrong: string) => {
+    mistakes.push({ range: rangeOf(node as Node) ?? { from: 0, to: 0 }, path, wrong });
+  };
 
-  value(node: unknown, path: Path, depth: number): unknown {
+  const read = (node: unknown, path: Path, depth: number): unknown => {
     if (node === null || node === undefined) return null;
-    if (isAlias(node)) {
-      this.#wrong(
+    if (isAlias(node))
+      return note(
         node,
         path,
         'a text that begins with `*` must be in quotes (YAML aliases are not supported: use `defaults`)',
       );
-      return undefined;
-    }
     if (!isScalar(node) && !isMap(node) && !isSeq(node)) return undefined;
-    if (node.anchor !== undefined) {
-      this.#wrong(node, path, 'YAML anchors (`&name`) are not supported: write it once under `defaults`');
-    }
-    if (node.tag !== undefined && !/^tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)$/.test(node.tag)) {
-      this.#wrong(node, path, 'YAML tags (`!name`) are not supported: remove it, or put the text in quotes');
-      return undefined;
-    }
-    if (depth > maxDepth) {
-      this.#wrong(node, path, 'is nested too deeply');
-      return undefined;
-    }
-    if (isMap(node)) return this.#mapping(node.items, path, depth);
-    if (isSeq(node)) return node.items.map((item, index) => this.value(item, [...path, index], depth + 1));
-    return typeof node.value === 'string' ? this.#filledIn(node, node.value, path) : node.value;
-  }
+    if (node.anchor !== undefined)
+      note(node, path, 'YAML anchors (`&name`) are not supported: write it once under `defaults`');
+    if (node.tag !== undefined && !/^tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)$/.test(node.tag))
+      return note(node, path, 'YAML tags (`!name`) are not supported: remove it, or put the text in quotes');
+    if (depth > maxDepth) return note(node, path, 'is nested too deeply');
+    if (isMap(node)) return mapping(node.items, path, depth);
+    if (isSeq(node)) return node.items.map((item, index) => read(item, [...path, index], depth + 1));
+    return typeof node.value === 'string' ? filledIn(node, node.value, path) : node.value;
+  };
 
-  #mapping(pairs: readonly Pair[], path: Path, depth: number): Record<string, unknown> {
+  const mapping = (pairs: readonly Pair[], path: Path, depth: number): Record<string, unknown> => {
     const result: Record<string, unknown> = {};
     const first = new Map<string, number>();
     for (const { key, value } of pairs) {
@@ -262,40 +251,37 @@ class Reader {
       const at = isScalar(key) ? (key.range?.[0] ?? 0) : 0;
       const line = first.get(name);
       if (line !== undefined) {
-        this.#wrong(key, here, `appears twice, first in line ${line}: keep one`);
+        note(key, here, `appears twice, first in line ${line}: keep one`);
         continue;
       }
-      first.set(name, this.#lines.linePos(at).line);
+      first.set(name, lines.linePos(at).line);
       if (name === '<<') {
-        this.#wrong(key, here, 'YAML merge keys are not supported: write it once under `defaults`');
+        note(key, here, 'YAML merge keys are not supported: write it once under `defaults`');
         continue;
       }
-      const read = this.value(value, here, depth + 1);
+      const inner = read(value, here, depth + 1);
       // A key without a value is as good as no key. (defineProperty: a key named __proto__ is a key like others.)
-      if (read === null) continue;
-      Object.defineProperty(result, name, { value: read, enumerable: true, configurable: true, writable: true });
+      if (inner === null) continue;
+      Object.defineProperty(result, name, { value: inner, enumerable: true, configurable: true, writable: true });
     }
     return result;
-  }
+  };
 
-  #filledIn(node: Node, written: string, path: Path): string | null {
-    const { text, names, unfilled } = interpolate(written, this.#env);
-    if (names.length > 0) this.filled.set(pathKey(path), names);
+  const filledIn = (node: Node, written: string, path: Path): string | null => {
+    const { text: value, names, unfilled } = interpolate(written, env);
+    if (names.length > 0) filled.set(pathKey(path), names);
     const range = rangeOf(node) ?? { from: 0, to: 0 };
     for (const { at, length, wrong } of unfilled) {
       // Quotes and escapes shift the text; the reference itself is found again in the source.
-      const found = this.#text.slice(range.from, range.to).indexOf(written.slice(at, at + length));
+      const found = text.slice(range.from, range.to).indexOf(written.slice(at, at + length));
       const exact = found < 0 ? range : { from: range.from + found, to: range.from + found + length };
-      this.#mistakes.push({ range: exact, path, wrong });
+      mistakes.push({ range: exact, path, wrong });
     }
     // An empty default is how one says that a key may be absent: the session token that not everybody has.
-    return text === '' && written.includes(':-') && unfilled.length === 0 ? null : text;
-  }
+    return value === '' && written.includes(':-') && unfilled.length === 0 ? null : value;
+  };
 
-  #wrong(node: unknown, path: Path, wrong: string): void {
-    const range = rangeOf(node as Node) ?? { from: 0, to: 0 };
-    this.#mistakes.push({ range, path, wrong });
-  }
+  return read(contents, [], 0);
 }
 
 /** The pairs of a mapping by their keys, of two with one key the first. */

@@ -7,36 +7,11 @@ import type { Secret } from '../domain/ports/app-port.ts';
 import type { Credentials } from '../domain/ports/cloud-port.ts';
 import type { RateLimit } from '../domain/ports/gate-port.ts';
 import type { Schedule } from '../domain/ports/time-port.ts';
-import {
-  anyMatches,
-  builtInPolicy,
-  type Maintenance,
-  type Match,
-  type Policies,
-  type Policy,
-  type StormLimits,
-} from '../domain/words/policy.ts';
+import { anyMatches, builtInPolicy, type Match, type Policies, type Policy } from '../domain/words/policy.ts';
 import { inForce, type Origins, originsOf } from './layers.ts';
 import { wallSchedule } from './schedule.ts';
 import type { Written, WrittenAccount, WrittenGroup, WrittenPolicy } from './schema.ts';
 import { week } from './values.ts';
-
-/** An account as it is written, with its times, limits and secrets resolved. */
-export interface AccountSettings
-  extends Pick<WrittenAccount, 'name' | 'provider' | 'endpoint' | 'region' | 'subAccount' | 'restartAction'> {
-  /** Whose addresses, limits and keys these are: the provider, or the one that the simulator is like. */
-  readonly vendor: 'volcengine' | 'byteplus';
-  /** An http(s) address, a user or token in it, or `none`. Undefined: as the environment says. */
-  readonly proxy: Secret | undefined;
-  /** `none`: the pretend cloud asks for none. */
-  readonly credentials: Credentials | { readonly kind: 'none' };
-  readonly poll: Omit<WrittenAccount['poll'], 'verifyEvery'> & { readonly verifyEveryMs: number };
-  readonly requestTimeoutMs: number;
-  readonly rateLimit: Required<RateLimit>;
-  readonly storm: StormLimits | false;
-  /** Undefined: the account's hook is closed. */
-  readonly hookToken: Secret | undefined;
-}
 
 export type StoreSettings =
   /** `kind`: the engine. */
@@ -49,52 +24,32 @@ export type StoreSettings =
       readonly caFile: string | undefined;
     };
 
-export interface Settings extends Pick<Written, 'log' | 'metrics'> {
-  readonly server: Omit<Written['server'], 'tokens'> & {
-    /** Each scope may do what the ones before it may. */
-    readonly tokens: readonly {
-      readonly name: string;
-      readonly scope: 'read' | 'operate' | 'admin';
-      readonly token: Secret;
-    }[];
-  };
-  readonly store: StoreSettings;
-  readonly accounts: readonly AccountSettings[];
-  /** In file order: the first that matches a task has it. */
-  readonly groups: readonly Policy[];
-  /** By group. */
-  readonly policyOrigins: Readonly<Record<string, Origins>>;
-  readonly maintenance: readonly MaintenanceSettings[];
-}
-
-/** A recurring hold as the file has it. */
-interface MaintenanceSettings extends Omit<Maintenance, 'when'> {
-  /** Cron with seconds (or without: second 0), by the clock on the wall of the zone. */
-  readonly schedule: string;
-  readonly timezone: string;
-}
+type Unchanging<T> = T extends () => unknown ? T : { readonly [K in keyof T]: Unchanging<T[K]> };
+export type Settings = Unchanging<ReturnType<typeof resolve>>;
+export type AccountSettings = Unchanging<ReturnType<typeof resolveAccount>>;
+type MaintenanceSettings = Settings['maintenance'][number];
 
 /** What was written, checked by schema and rules, to what is meant. */
-export function resolve(written: Written): Settings {
-  const { log, metrics, server, store, accounts, groups, defaults, maintenance } = written;
+export function resolve({ log, metrics, server, store, accounts, groups, defaults, maintenance }: Written) {
   const tokens = server.tokens.map(({ name, scope, token, tokenFile }) => ({
     name,
     scope,
     token: must(secret(token, tokenFile)),
   }));
+  const origins = groups.map((group): readonly [string, Origins] => [
+    group.name,
+    originsOf([defaults, { ...group, match: matchOf(group) }], { match: everyTask, ...builtInPolicy }),
+  ]);
   return {
     log,
     server: { ...server, tokens },
     store: resolveStore(store),
     metrics,
     accounts: accounts.map(resolveAccount),
+    /** In file order: the first that matches a task has it. */
     groups: groups.map((group) => resolveGroup(group, defaults)),
-    policyOrigins: Object.fromEntries(
-      groups.map((group) => [
-        group.name,
-        originsOf([defaults, { ...group, match: matchOf(group) }], { match: everyTask, ...builtInPolicy }),
-      ]),
-    ),
+    /** By group. */
+    policyOrigins: Object.fromEntries(origins),
     maintenance: maintenance.map(({ for: forMs, match, ...entry }, index) => ({
       ...entry,
       // By its place: the file gives it no name.
@@ -117,7 +72,7 @@ function resolveStore(written: Written['store']): StoreSettings {
 export const vendorLimits = {
   volcengine: { restart: 10, list: 10 },
   byteplus: { restart: 1, list: 10 },
-} as const satisfies Record<AccountSettings['vendor'], Pick<RateLimit, 'restart' | 'list'>>;
+} as const satisfies Record<WrittenAccount['like'], Pick<RateLimit, 'restart' | 'list'>>;
 
 type Limited = Pick<WrittenAccount, 'provider' | 'like' | 'rateLimit'>;
 
@@ -132,14 +87,16 @@ export function resolveRateLimit({ provider, like, rateLimit }: Limited): Requir
 const vendorOf = ({ provider, like }: Pick<Limited, 'provider' | 'like'>) =>
   provider === 'simulator' ? like : provider;
 
-function resolveAccount(written: WrittenAccount): AccountSettings {
+function resolveAccount(written: WrittenAccount) {
   const { verifyEvery: verifyEveryMs, ...poll } = written.poll;
   return {
     name: written.name,
     provider: written.provider,
+    /** Whose addresses, limits and keys these are: the provider, or the one that the simulator is like. */
     vendor: vendorOf(written),
     endpoint: written.endpoint,
     region: written.region,
+    /** An http(s) address, a user or token in it, or `none`. Undefined: as the environment says. */
     proxy: secret(written.proxy, written.proxyFile),
     credentials: resolveCredentials(written),
     subAccount: written.subAccount,
@@ -148,11 +105,13 @@ function resolveAccount(written: WrittenAccount): AccountSettings {
     rateLimit: resolveRateLimit(written),
     restartAction: written.restartAction,
     storm: written.storm !== false && { ...builtInPolicy.storm, ...written.storm },
+    /** Undefined: the account's hook is closed. */
     hookToken: secret(written.hookToken, written.hookTokenFile),
   };
 }
 
-function resolveCredentials({ provider, credentials }: WrittenAccount): AccountSettings['credentials'] {
+/** `none`: the pretend cloud asks for none. */
+function resolveCredentials({ provider, credentials }: WrittenAccount): Credentials | { readonly kind: 'none' } {
   if (provider === 'simulator') return { kind: 'none' };
   const accessKeyId = secret(credentials?.accessKeyId, credentials?.accessKeyIdFile);
   const secretAccessKey = secret(credentials?.secretAccessKey, credentials?.secretAccessKeyFile);

@@ -8,6 +8,7 @@ import type { EventQuery, History, StoredEvent } from '../domain/ports/store-por
 import { changeTypes, type Event, type EventType, groupConcerned } from '../domain/words/events.ts';
 import { decodeEvent, renamedTypes } from './records.ts';
 import type { Database } from './tables.ts';
+import type { Watch } from './watched.ts';
 
 /** Events are kept for 30 days… */
 export const eventsKeptMs = 30 * 24 * 3_600_000;
@@ -18,32 +19,37 @@ const maxAnswered = 1_000;
 const sliceRows = 20_000;
 const prunedRows = 2_000;
 
-/** `onUnreadable` is called for rows that are left out: history is shown, nothing is decided from it. */
-export function history(db: Database, onUnreadable: (error: Error) => void): History {
-  return {
-    events: async (query) => {
-      // PostgreSQL has no empty list.
-      if (query.types?.length === 0) return [];
-      const limit = Math.min(Math.max(1, Math.trunc(query.limit)), maxAnswered);
-      const { oldest: first, newest } = await ends(db);
-      const oldest = Math.max(first, (query.after ?? -1) + 1);
-      const found: StoredEvent[] = [];
-      let before = Math.min(query.before ?? Number.POSITIVE_INFINITY, newest + 1);
-      while (before > oldest && found.length < limit) {
-        const from = Math.max(oldest, before - sliceRows);
-        const asked = limit - found.length;
-        const rows = await slice(db, query, from, before, asked);
-        for (const { seq, body } of rows) {
-          const event = decodeEvent(body);
-          if (!event.ok) onUnreadable(new Error(`event ${seq} cannot be read (${event.why}) and is left out`));
-          else if (isAsked(event.value, query)) found.push({ seq, event: event.value });
-        }
-        // More of this slice may be wanted in place of those that were left out.
-        before = rows.length < asked ? from : (rows.at(-1)?.seq ?? from);
+/** Rows that cannot be read are told of and left out: history is shown, nothing is decided from it. */
+export function history(
+  db: Database,
+  { run, tellOf }: Watch,
+  settledUpTo = async () => Math.max(0, (await ends(db)).newest),
+): History {
+  const events: History['events'] = async (query) => {
+    // PostgreSQL has no empty list.
+    if (query.types?.length === 0) return [];
+    const limit = Math.min(Math.max(1, Math.trunc(query.limit)), maxAnswered);
+    const { oldest: first, newest } = await ends(db);
+    const oldest = Math.max(first, (query.after ?? -1) + 1);
+    const found: StoredEvent[] = [];
+    let before = Math.min(query.before ?? Number.POSITIVE_INFINITY, newest + 1);
+    while (before > oldest && found.length < limit) {
+      const from = Math.max(oldest, before - sliceRows);
+      const asked = limit - found.length;
+      const rows = await slice(db, query, from, before, asked);
+      for (const { seq, body } of rows) {
+        const event = decodeEvent(body);
+        if (!event.ok) tellOf('events', new Error(`event ${seq} cannot be read (${event.why}) and is left out`));
+        else if (isAsked(event.value, query)) found.push({ seq, event: event.value });
       }
-      return found;
-    },
-    settledUpTo: async () => Math.max(0, (await ends(db)).newest),
+      // More of this slice may be wanted in place of those that were left out.
+      before = rows.length < asked ? from : (rows.at(-1)?.seq ?? from);
+    }
+    return found;
+  };
+  return {
+    events: (query) => run('events', () => events(query)),
+    settledUpTo: () => run('events', settledUpTo),
   };
 }
 

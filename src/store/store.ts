@@ -40,9 +40,7 @@ export interface Store {
   fingerprintKey(): Uint8Array;
   /** Deletes events older than 30 days or beyond the bound; returns how many. A no-op for a standby. */
   prune(now: number): Promise<number>;
-  /** The last operation worked, and none is stuck. */
-  up(): boolean;
-  /** Since when it is not up, Unix milliseconds. */
+  /** Since when it is not up, Unix milliseconds; undefined: the last operation worked, and none is stuck. */
   failingSince(): number | undefined;
   /** Frees the lock and closes the file. */
   close(): Promise<void>;

@@ -10,6 +10,8 @@ const restartsRestOn: ReadonlySet<StoreOperation> = new Set(['open', 'migrate', 
 
 export interface Watch {
   run<T>(operation: StoreOperation, work: () => Promise<T>): Promise<T>;
+  /** What an operation had to leave out, and went on. */
+  tellOf(operation: StoreOperation, error: Error): void;
   /**
    * Since when an operation that restarts rest on fails (reading can go on while writing fails) or any is stuck, Unix
    * milliseconds; undefined: each worked the last time it was tried.
@@ -40,6 +42,7 @@ export function watch(said: (error: unknown) => Error, clock: Clock, onTrace: (t
         onTrace({ operation, durationMs: clock.monotonic() - running.at, error: problem, up: failing.size === 0 });
       }
     },
+    tellOf: (operation, error) => onTrace({ operation, durationMs: 0, error, up: failing.size === 0 }),
     failingSince: () => {
       const now = clock.monotonic();
       const stuck = [...begun].flatMap(({ at }) => (now - at < stuckAfterMs ? [] : [at]));

@@ -61,7 +61,6 @@ export async function running(yaml: string, lost: AbortSignal = new AbortControl
     },
     fingerprintKey: () => new Uint8Array(32),
     prune: async () => 0,
-    up: () => true,
     failingSince: () => undefined,
     close: async () => {},
   };

@@ -180,16 +180,16 @@ describe('no space left', () => {
       .save('main', { ...nothing, tasks: [record('kept', 2), ...big], events: [found('kept')] })
       .catch((error: unknown) => error);
     expect(String(refused)).toMatch(/^StoreProblem: no space is left for .*: free some/);
-    expect(store.up()).toBe(false);
+    expect(store.failingSince()).toBeDefined();
     expect(store.traces.at(-1)).toMatchObject({ operation: 'save', error: refused });
     // Reading goes on, and hides nothing.
     expect((await store.ledgerStore.load('main', 0)).tasks).toEqual([record('kept', 1)]);
     expect(await store.history.events({ limit: 10 })).toEqual([]);
-    expect(store.up()).toBe(false);
+    expect(store.failingSince()).toBeDefined();
 
     execFileSync('mount', ['-o', 'remount,size=32m', directory]);
     await store.ledgerStore.save('main', { ...nothing, tasks: [record('kept', 2), ...big] });
-    expect(store.up()).toBe(true);
+    expect(store.failingSince()).toBeUndefined();
     expect((await store.ledgerStore.load('main', 0)).tasks).toHaveLength(3_001);
   });
 

@@ -11,7 +11,7 @@ const [command, file = ''] = process.argv.slice(2);
 try {
   const store = await openSqlite({ file, clock: systemClock, onTrace: () => {} });
   if (command === 'open') {
-    console.log(`opened, up: ${store.up()}`);
+    console.log(`opened, up: ${store.failingSince() === undefined}`);
     await store.close();
   } else {
     const { epoch } = await store.ownership.acquire('main', new AbortController().signal);

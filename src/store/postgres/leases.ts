@@ -31,15 +31,19 @@ const settledAfterMs = 10_000;
 /** The end waits so long for the leases to be freed; then they run out by themselves. */
 const leaveWithinMs = 1_500;
 
-interface LeasesOptions {
-  readonly rows: LeaseRows;
-  readonly clock: Clock;
+/** What the others are told of this process. */
+export interface Self {
   /** Unlike any other process's. */
   readonly id: string;
   /** What people call it. */
   readonly name: string;
   readonly version: string;
   readonly configHash: () => string;
+}
+
+interface LeasesOptions extends Self {
+  readonly rows: LeaseRows;
+  readonly clock: Clock;
   /** Runs and tells one operation of the store. */
   readonly run: <T>(work: () => Promise<T>) => Promise<T>;
   readonly onSnapshot: (snapshot: Snapshot) => void;

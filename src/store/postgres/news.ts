@@ -52,31 +52,27 @@ export function newsOf(
       const changed = await newer('task_record', known);
       const tasks: News['tasks'][number][] = [];
       for (let from = 0; from < changed.rows.length; from += turnRows) {
-        tasks.push(...readable(changed.rows.slice(from, from + turnRows), (body) => decode(taskRecord, body)));
+        tasks.push(...readable(changed.rows.slice(from, from + turnRows), taskRecord));
         await clock.yield();
       }
       for (const account of accounts) {
         if (since.has(account)) continue;
-        const read = (_taskId: string, body: string) =>
-          readable([{ account, body }], (text) => decode(taskRecord, text));
+        const read = (_taskId: string, body: string) => readable([{ account, body }], taskRecord);
         for (const row of await loadTasks({ view, account, clock }, read)) tasks.push(row);
       }
       return {
         mark: oldest.rows[0]?.mark ?? 0,
         tasks,
-        records: readable(records.rows, (body) => decode(accountRecord, body)),
-        holds: readable(holds.rows, (body) => decode(hold, body)),
+        records: readable(records.rows, accountRecord),
+        holds: readable(holds.rows, hold),
       };
     });
 }
 
 /** What cannot be read is the owner's to tell. */
-function readable<T>(
-  rows: readonly Row[],
-  read: (body: string) => ReturnType<typeof decode<T>>,
-): readonly (readonly [string, T])[] {
+function readable<T>(rows: readonly Row[], type: Parameters<typeof decode<T>>[0]): readonly (readonly [string, T])[] {
   return rows.flatMap(({ account, body }) => {
-    const decoded = read(body);
+    const decoded = decode(type, body);
     return decoded.ok ? [[account, decoded.value] as const] : [];
   });
 }

@@ -70,8 +70,6 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
     };
     return ledgerStore({ db, name, editor: `psql ${name}`, mustKnow }, clock).load(account, budgetSince);
   };
-  const past = history(db, (error) => onTrace({ operation: 'events', durationMs: 0, error, up: true }));
-  const settledUpTo = settledOn(db, clock);
   const replica = readOnly
     ? undefined
     : openReplica({
@@ -101,10 +99,7 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
       load: (account, budgetSince) => run('load', () => load(account, budgetSince)),
       save: refuse,
     },
-    history: {
-      events: (query) => run('events', () => past.events(query)),
-      settledUpTo: () => run('events', settledUpTo),
-    },
+    history: history(db, watching, settledOn(db, clock)),
     ownership: replica?.ownership ?? { acquire: refuse, remainingMs: () => 0 },
     shared: replica?.shared,
     fingerprintKey: () => key,
@@ -113,7 +108,6 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
       await run('prune', () => forgetOld(db));
       return run('prune', () => pruneEvents(db, now, maxEvents, async () => {}));
     },
-    up: () => watching.failingSince() === undefined,
     failingSince: watching.failingSince,
     close: async () => {
       await replica?.close();

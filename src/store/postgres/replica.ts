@@ -9,7 +9,7 @@ import type { LedgerStore, News, NewsMark, Ownership, Shared } from '../../domai
 import type { Clock } from '../../domain/ports/time-port.ts';
 import { StoreProblem } from '../store-problem.ts';
 import type { Watch } from '../watched.ts';
-import { openLeases } from './leases.ts';
+import { openLeases, type Self } from './leases.ts';
 import type { RequestRows } from './request-rows.ts';
 import { askOwner, serveRequests } from './requests.ts';
 import type { LeaseRows, Snapshot } from './rows.ts';
@@ -27,14 +27,9 @@ export interface Statements extends LeaseRows, RequestRows, SaveTransactions {
   news(accounts: readonly string[], since: ReadonlyMap<string, NewsMark>): Promise<News>;
 }
 
-interface ReplicaOptions {
+interface ReplicaOptions extends Self {
   readonly statements: Statements;
   readonly clock: Clock;
-  /** Unlike any other process's. */
-  readonly id: string;
-  readonly name: string;
-  readonly version: string;
-  readonly configHash: () => string;
   /** The database's address for people. */
   readonly place: string;
   /** Never gives the same twice, here or in another process. */

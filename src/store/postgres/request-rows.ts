@@ -12,41 +12,34 @@ export interface Taken {
   readonly ageMs: number;
 }
 
-/** Each may fail, and may have been done all the same. */
-export interface RequestRows {
-  add(id: string, account: string, request: OperatorRequest): Promise<void>;
-  answerTo(id: string): Promise<OperatorOutcome | undefined>;
-  /** Answers what nobody has taken, written down or not: it cannot be from then on. False: somebody has, or it is answered. */
-  withdraw(id: string, account: string, request: OperatorRequest, outcome: OperatorOutcome): Promise<boolean>;
-  /** Undefined: it is answered, or taken by a later owner, or the account is not in that epoch. */
-  takeRequest(id: string, epoch: number): Promise<Taken | undefined>;
-  /** Nothing happens if another has taken it since. */
-  answer(id: string, epoch: number, outcome: OperatorOutcome): Promise<void>;
-}
-
 const keptMs = 3_600_000;
 
+/** Each may fail, and may have been done all the same. */
+export type RequestRows = ReturnType<typeof requestRows>;
+
 /** `replica`: the one that takes them. */
-export const requestRows = (db: Kysely<Tables>, replica: string): RequestRows => ({
-  async add(id, account, request) {
+export const requestRows = (db: Kysely<Tables>, replica: string) => ({
+  async add(id: string, account: string, request: OperatorRequest): Promise<void> {
     await sql`insert into relaykeeper.request (id, account, body, asked_at)
       values (${id}, ${account}, ${JSON.stringify(request)}, ${databaseNow})`.execute(db);
   },
-  async answerTo(id) {
+  async answerTo(id: string): Promise<OperatorOutcome | undefined> {
     const { rows } = await sql<{
       answer: string | null;
     }>`select answer from relaykeeper.request where id = ${id}`.execute(db);
     const answer = rows[0]?.answer;
     return answer ? (JSON.parse(answer) as OperatorOutcome) : undefined;
   },
-  async withdraw(id, account, request, outcome) {
+  /** Answers what nobody has taken, written down or not: it cannot be from then on. False: somebody has, or it is answered. */
+  async withdraw(id: string, account: string, request: OperatorRequest, outcome: OperatorOutcome): Promise<boolean> {
     const { rows } = await sql<{ id: string }>`insert into relaykeeper.request (id, account, body, asked_at, answer)
       values (${id}, ${account}, ${JSON.stringify(request)}, ${databaseNow}, ${JSON.stringify(outcome)})
       on conflict (id) do update set answer = excluded.answer
       where request.taken_in is null and request.answer is null returning id`.execute(db);
     return rows.length > 0;
   },
-  async takeRequest(id, epoch) {
+  /** Undefined: it is answered, or taken by a later owner, or the account is not in that epoch. */
+  async takeRequest(id: string, epoch: number): Promise<Taken | undefined> {
     const { rows } = await sql<{ body: string; was: number | null; age: number }>`with open as (
         select id, taken_in, asked_at from relaykeeper.request
         where id = ${id} and answer is null and (taken_in is null or taken_in <= ${epoch}) for update)
@@ -57,7 +50,8 @@ export const requestRows = (db: Kysely<Tables>, replica: string): RequestRows =>
     const [taken] = rows;
     return taken && { request: JSON.parse(taken.body) as OperatorRequest, was: taken.was, ageMs: taken.age };
   },
-  async answer(id, epoch, outcome) {
+  /** Nothing happens if another has taken it since. */
+  async answer(id: string, epoch: number, outcome: OperatorOutcome): Promise<void> {
     await sql`update relaykeeper.request set answer = ${JSON.stringify(outcome)}
       where id = ${id} and taken_in = ${epoch} and answer is null`.execute(db);
   },

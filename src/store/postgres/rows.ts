@@ -34,23 +34,15 @@ export interface Change {
   readonly to: Lease;
 }
 
-/** Each may fail, and may have been done all the same. */
-export interface LeaseRows {
-  look(): Promise<Snapshot>;
-  /** Says that this replica lives and what it wants, and makes the rows of accounts that have none. */
-  sayPresent(replica: Present): Promise<void>;
-  sayGone(id: string): Promise<void>;
-  /** Renewals and releases. Gives the accounts changed. */
-  keep(changes: readonly Change[]): Promise<ReadonlySet<string>>;
-  /** Take-overs. One whose last owner still has a save under way is left for the next turn. */
-  take(changes: readonly Change[]): Promise<ReadonlySet<string>>;
-}
-
 export type Present = Pick<ReplicaRow, 'id' | 'name' | 'version' | 'configHash' | 'accounts'>;
 
-export const leaseRows = (db: Kysely<Tables>): LeaseRows => ({
+/** Each may fail, and may have been done all the same. */
+export type LeaseRows = ReturnType<typeof leaseRows>;
+
+export const leaseRows = (db: Kysely<Tables>) => ({
   look: () => look(db),
-  async sayPresent({ id, name, version, configHash, accounts }) {
+  /** Says that this replica lives and what it wants, and makes the rows of accounts that have none. */
+  async sayPresent({ id, name, version, configHash, accounts }: Present): Promise<void> {
     await sql`with known as (
         insert into relaykeeper.lease (account, epoch, holder, expires_at)
         select account, 0, '', 0 from unnest(${accounts}::text[]) as mine(account)
@@ -60,18 +52,22 @@ export const leaseRows = (db: Kysely<Tables>): LeaseRows => ({
       on conflict (id) do update set config_hash = excluded.config_hash, accounts = excluded.accounts,
         seen_at = excluded.seen_at`.execute(db);
   },
-  async sayGone(id) {
+  async sayGone(id: string): Promise<void> {
     await sql`delete from relaykeeper.replica where id = ${id}`.execute(db);
   },
-  /** It waits for nobody, since a ledger being saved holds the row's key alone. */
-  async keep(changes) {
+  /**
+   * Renewals and releases. Gives the accounts changed. It waits for nobody, since a ledger being saved holds the row's key
+   * alone.
+   */
+  async keep(changes: readonly Change[]): Promise<ReadonlySet<string>> {
     if (changes.length === 0) return new Set();
     return accountsOf(
       await sql<Changed>`update relaykeeper.lease set expires_at = wanted.expires_at
         from ${columns(changes)} where ${isAsRead} returning lease.account`.execute(db),
     );
   },
-  async take(changes) {
+  /** Take-overs. One whose last owner still has a save under way is left for the next turn. */
+  async take(changes: readonly Change[]): Promise<ReadonlySet<string>> {
     if (changes.length === 0) return new Set();
     return accountsOf(
       await sql<Changed>`with free as (

@@ -14,19 +14,15 @@ export interface Part extends Saving {
   readonly epoch: number;
 }
 
-export interface SaveTransactions {
+export type SaveTransactions = ReturnType<typeof saveTransactions>;
+
+/** `id`: whose saves they are. */
+export const saveTransactions = (db: Kysely<Tables>, id: string) => ({
   /**
    * Writes the parts whose account is in their epoch. Before it commits, `begun` is told the transaction's name and the
    * accounts of those parts. Rejects if nothing was saved, or if nobody knows: then its fate can be asked for.
    */
-  write(parts: readonly Part[], begun: (transaction: string, owned: ReadonlySet<string>) => void): Promise<void>;
-  /** In progress: the server has yet to notice that nobody is there. */
-  fateOf(transaction: string): Promise<string | undefined>;
-}
-
-/** `id`: whose saves they are. */
-export const saveTransactions = (db: Kysely<Tables>, id: string): SaveTransactions => ({
-  write: (parts, begun) =>
+  write: (parts: readonly Part[], begun: (transaction: string, owned: ReadonlySet<string>) => void): Promise<void> =>
     db.transaction().execute(async (write) => {
       const set = Object.entries(limits).map(([key, value]) => sql`set_config(${key}, ${value}, true)`);
       await sql`select ${sql.join(set)}`.execute(write);
@@ -44,7 +40,8 @@ export const saveTransactions = (db: Kysely<Tables>, id: string): SaveTransactio
       );
       if (rows[0]) begun(rows[0].xact, owned);
     }),
-  async fateOf(transaction) {
+  /** In progress: the server has yet to notice that nobody is there. */
+  async fateOf(transaction: string): Promise<string | undefined> {
     const { rows } = await sql<{
       status: string | null;
     }>`select pg_xact_status(${transaction}::xid8) as status`.execute(db);

@@ -14,20 +14,16 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
-import { answerOf, type Fault, type FileFailure, failureOf, type SqliteFile, sqliteFile } from './file.ts';
+import { answerOf, type FileFailure, failureOf, type SqliteFile, sqliteFile } from './file.ts';
 import type { ThreadAnswer, ThreadRequest } from './thread.ts';
 
 /** A request to the file went wrong. sqlite-problem.ts says it to a person. */
 export class SqliteError extends Error {
-  readonly fault: Fault | undefined;
-  readonly errcode: number | undefined;
-  readonly code: string | undefined;
+  readonly failure: FileFailure;
   constructor(failure: FileFailure) {
     super(failure.message);
     this.name = 'SqliteError';
-    this.fault = failure.fault;
-    this.errcode = failure.errcode;
-    this.code = failure.code;
+    this.failure = failure;
   }
 }
 

@@ -8,10 +8,11 @@ export const problemOf = (error: unknown, file: string): Error =>
   asProblem(error, (thrown) => sentenceOf(thrown, file));
 
 function sentenceOf(error: unknown, file: string): string | undefined {
-  if (error instanceof SqliteError && error.fault !== undefined)
-    return faultSentences[error.fault](file, error.message);
-  if (error instanceof SqliteError && error.errcode !== undefined) {
-    return sqliteSentence(error.errcode, file, error.message);
+  if (error instanceof SqliteError) {
+    const { fault, errcode, code } = error.failure;
+    if (fault !== undefined) return faultSentences[fault](file, error.message);
+    if (errcode !== undefined) return sqliteSentence(errcode, file, error.message);
+    return code && systemSentence(code, file, file);
   }
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
     return systemSentence(error.code, file, 'path' in error && typeof error.path === 'string' ? error.path : file);

@@ -88,7 +88,7 @@ async function enter(
       }
     } catch (error) {
       // The owner is about to make it.
-      if (!(error instanceof SqliteError && error.fault === 'missing') || readOnly) throw error;
+      if (!(error instanceof SqliteError && error.failure.fault === 'missing') || readOnly) throw error;
     }
     if (readOnly || clock.monotonic() >= giveUpAt) {
       throw new StoreProblem(`${file} has not been set up by the process that owns it: look at that one, or try again`);
@@ -107,7 +107,7 @@ interface Parts {
 }
 
 function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
-  const { file, clock, onTrace, readOnly = false, maxEvents = maxEventsKept } = options;
+  const { file, clock, readOnly = false, maxEvents = maxEventsKept } = options;
   const { run } = watching;
   const ledger = ledgerStore({ db, name: file, editor: `sqlite3 ${file}` }, clock);
   let closed = readOnly || options.threaded === false;
@@ -120,9 +120,6 @@ function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
       takeBackLook = lookAgain();
     });
   let takeBackLook = closed ? () => {} : lookAgain();
-  const past = history(db, (error) =>
-    onTrace({ operation: 'events', durationMs: 0, error, up: watching.failingSince() === undefined }),
-  );
   return {
     kind: 'sqlite',
     shared: undefined,
@@ -130,10 +127,7 @@ function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
       load: (account, budgetSince) => run('load', () => ledger.load(account, budgetSince)),
       save: (account, changes) => run('save', () => loseIfMoved(lock, file, ledger.save(account, changes))),
     },
-    history: {
-      events: (query) => run('events', () => past.events(query)),
-      settledUpTo: () => run('events', past.settledUpTo),
-    },
+    history: history(db, watching),
     ownership: {
       acquire: async (account, signal) => {
         if (readOnly) throw new StoreProblem(`${file} was opened only to read`);
@@ -147,7 +141,6 @@ function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
       const shrink = () => db.connection().execute(() => sqlite.ask('shrink', shrunkPages));
       return run('prune', () => pruneEvents(db, now, maxEvents, shrink));
     },
-    up: () => watching.failingSince() === undefined,
     failingSince: watching.failingSince,
     close: async () => {
       closed = true;
@@ -164,7 +157,7 @@ async function loseIfMoved(lock: Lock, file: string, saving: Promise<unknown>): 
   try {
     await saving;
   } catch (error) {
-    if (error instanceof SqliteError && (error.fault === 'moved' || error.fault === 'lock-moved'))
+    if (error instanceof SqliteError && /^(lock-)?moved$/.test(error.failure.fault ?? ''))
       lock.lose(problemOf(error, file));
     throw error;
   }
