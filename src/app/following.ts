@@ -3,7 +3,7 @@
  * old, and carries out what operators ask of those processes about its own accounts.
  */
 import type { AccountRecord, TaskRecord } from '../domain/memory/ledger.ts';
-import type { News, NewsMark, ReplicaSeen, Shared } from '../domain/ports/store-port.ts';
+import type { News, NewsMark, Shared } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { Hold } from '../domain/words/events.ts';
 import { Refusal } from '../domain/words/refusal.ts';
@@ -19,18 +19,9 @@ interface Copy {
   holds: readonly Hold[];
 }
 
-export interface Following {
-  /** Until `signal` aborts. */
-  run(signal: AbortSignal): Promise<void>;
-  /** How old what is shown of others' accounts can be, milliseconds. */
-  ageMs(): number;
-  /** Reads at once, so that what another has just done is shown. */
-  refresh(): Promise<void>;
-  replicas(): readonly ReplicaSeen[];
-  ownerOf(account: string): string | undefined;
-}
+export type Following = ReturnType<typeof follow>;
 
-export function follow(shared: Shared, fleet: Pick<Fleet, 'keeper' | 'keepers'>, clock: Clock): Following {
+export function follow(shared: Shared, fleet: Pick<Fleet, 'keeper' | 'keepers'>, clock: Clock) {
   const copies = new Map<string, Copy>();
   let readAt = clock.monotonic();
   shared.serve({
@@ -70,11 +61,15 @@ export function follow(shared: Shared, fleet: Pick<Fleet, 'keeper' | 'keepers'>,
   const { replicas } = shared;
 
   return {
+    /** Reads at once, so that what another has just done is shown. */
     refresh,
     replicas: () => replicas().all,
-    ownerOf: (account) => replicas().all.find(({ owned }) => owned.some((one) => one.account === account))?.name,
+    ownerOf: (account: string) =>
+      replicas().all.find(({ owned }) => owned.some((one) => one.account === account))?.name,
+    /** How old what is shown of others' accounts can be, milliseconds. */
     ageMs: () => clock.monotonic() - readAt,
-    async run(signal) {
+    /** Until `signal` aborts. */
+    async run(signal: AbortSignal): Promise<void> {
       while (!signal.aborted) {
         await refresh();
         await clock.sleep(followEveryMs, signal);

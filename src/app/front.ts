@@ -18,16 +18,10 @@ interface FrontOptions {
   readonly onOpen: (web: Web) => void;
 }
 
-interface Front {
-  /** Ends when all doors are open, or when `signal` aborts. */
-  takeRest(signal: AbortSignal): Promise<void>;
-  close(withinMs: number): Promise<void>;
-}
-
 const tryAgainMs = 2_000;
 
 /** Throws a WebProblem if a door cannot be opened and no predecessor can have it. */
-export async function openFront(options: FrontOptions): Promise<Front> {
+export async function openFront(options: FrontOptions) {
   const { open, socket, store, clock, log, onOpen } = options;
   // Replicas have doors of their own, and each is whole. On one file they are of one machine, and the owner's.
   const hasDoors = store.shared !== undefined || store.ownership.remainingMs('') > 0;
@@ -62,7 +56,8 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   }
 
   return {
-    async takeRest(signal) {
+    /** Ends when all doors are open, or when `signal` aborts. */
+    async takeRest(signal: AbortSignal): Promise<void> {
       if (whole) return;
       // If it can never be owned, the keepers tell.
       await store.ownership.acquire('', signal).catch(() => undefined);
@@ -83,7 +78,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
         }
       }
     },
-    close: async (withinMs) => web?.close(withinMs),
+    close: async (withinMs: number) => web?.close(withinMs),
   };
 }
 

@@ -11,7 +11,6 @@ interface ReloadDifference extends ConfigDifference {
   readonly needsRestart: readonly string[];
 }
 
-/** Compares two settings.  */
 export function compareForReload(old: Settings, next: Settings): ReloadDifference {
   const parts = (settings: Settings): Readonly<Record<string, unknown>> => ({
     log: settings.log,

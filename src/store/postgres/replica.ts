@@ -5,8 +5,9 @@
  * What it saves rests on the epoch in which it read the account, not on whose that is now.
  */
 import type { StoredLedger } from '../../domain/memory/ledger.ts';
-import type { LedgerStore, News, NewsMark, Ownership, Shared } from '../../domain/ports/store-port.ts';
+import type { News, NewsMark, Shared } from '../../domain/ports/store-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
+import type { Store } from '../store.ts';
 import { StoreProblem } from '../store-problem.ts';
 import type { Watch } from '../watched.ts';
 import { openLeases, type Self } from './leases.ts';
@@ -38,15 +39,10 @@ interface ReplicaOptions extends Self {
   readonly run: Watch['run'];
 }
 
-export interface Replica {
-  readonly ledgerStore: LedgerStore;
-  readonly ownership: Ownership;
-  readonly shared: Shared;
-  /** Saves what waits, frees the leases and says good-bye. */
-  close(): Promise<void>;
-}
-
-export function openReplica(options: ReplicaOptions): Replica {
+/** `close` saves what waits, frees the leases and says good-bye. */
+export function openReplica(
+  options: ReplicaOptions,
+): Pick<Store, 'ledgerStore' | 'ownership' | 'close'> & { readonly shared: Shared } {
   const { statements, clock, place, newId, run } = options;
   let served: ((snapshot: Snapshot) => void) | undefined;
   const leases = openLeases({

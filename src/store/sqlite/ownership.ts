@@ -30,7 +30,8 @@ export interface Lock extends Ownership {
   lose(reason: Error): void;
 }
 
-interface LockParts {
+/** A store's file, its database and who looks on. */
+export interface FileParts {
   readonly sqlite: Sqlite;
   readonly db: Database;
   readonly file: string;
@@ -38,7 +39,7 @@ interface LockParts {
   readonly watch: Watch;
 }
 
-export function fileLock(parts: LockParts): Lock {
+export function fileLock(parts: FileParts): Lock {
   const { sqlite, file, clock, watch } = parts;
   const lost = new AbortController();
   let taking: Promise<number> | undefined;
@@ -76,7 +77,7 @@ export function fileLock(parts: LockParts): Lock {
   };
 }
 
-async function takeOver({ sqlite, db, file }: LockParts): Promise<number> {
+async function takeOver({ sqlite, db, file }: FileParts): Promise<number> {
   await sqlite.ask('open', file, 'create');
   await sqlite.ask('check', Object.keys(keys));
   return db.transaction().execute(async (write) => {

@@ -7,9 +7,9 @@ import { ledgerStore } from '../ledger-store.ts';
 import type { Store, StoreOptions } from '../store.ts';
 import { StoreProblem } from '../store-problem.ts';
 import { type Database, readMeta, readVersion, refuseUnfinished, type Tables } from '../tables.ts';
-import { type Watch, watch } from '../watched.ts';
-import { inlineSqlite, type Sqlite, SqliteError, sqliteDialect, threadedSqlite } from './dialect.ts';
-import { fileLock, type Lock, refuseNewer } from './ownership.ts';
+import { watch } from '../watched.ts';
+import { inlineSqlite, SqliteError, sqliteDialect, threadedSqlite } from './dialect.ts';
+import { type FileParts, fileLock, type Lock, refuseNewer } from './ownership.ts';
 import { problemOf } from './sqlite-problem.ts';
 
 /** How long a standby waits at its start for the owner to make the store. */
@@ -33,9 +33,10 @@ export async function openSqlite(options: StoreOptions): Promise<Store> {
     const sqlite = threaded ? threadedSqlite((error) => lock?.lose(problemOf(error, file))) : inlineSqlite(clock.yield);
     const db: Database = new Kysely<Tables>({ dialect: sqliteDialect(sqlite) });
     try {
-      lock = fileLock({ sqlite, db, file, clock, watch: watching });
-      const key = await enter(sqlite, db, lock, options);
-      return storeOf({ options, watching, sqlite, db, lock, key });
+      const parts = { sqlite, db, file, clock, watch: watching };
+      lock = fileLock(parts);
+      const key = await enter(parts, lock, readOnly);
+      return storeOf(parts, lock, key, options);
     } catch (error) {
       await sqlite.close();
       throw error;
@@ -67,12 +68,7 @@ function makeDirectory(directory: string): void {
 }
 
 /** As owner if the lock is free, else as a reader. Returns the fingerprint key. */
-async function enter(
-  sqlite: Sqlite,
-  db: Database,
-  lock: Lock,
-  { file, clock, readOnly = false }: StoreOptions,
-): Promise<Uint8Array> {
+async function enter({ sqlite, db, file, clock }: FileParts, lock: Lock, readOnly: boolean): Promise<Uint8Array> {
   const giveUpAt = clock.monotonic() + standbyPatienceMs;
   for (;;) {
     try {
@@ -97,18 +93,14 @@ async function enter(
   }
 }
 
-interface Parts {
-  readonly options: StoreOptions;
-  readonly watching: Watch;
-  readonly sqlite: Sqlite;
-  readonly db: Database;
-  readonly lock: Lock;
-  readonly key: Uint8Array;
-}
-
-function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
-  const { file, clock, readOnly = false, maxEvents = maxEventsKept } = options;
-  const { run } = watching;
+function storeOf(
+  { sqlite, db, file, clock, watch }: FileParts,
+  lock: Lock,
+  key: Uint8Array,
+  options: StoreOptions,
+): Store {
+  const { readOnly = false, maxEvents = maxEventsKept } = options;
+  const { run, failingSince } = watch;
   const ledger = ledgerStore({ db, name: file, editor: `sqlite3 ${file}` }, clock);
   let closed = readOnly || options.threaded === false;
   const lookAgain = () =>
@@ -127,7 +119,7 @@ function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
       load: (account, budgetSince) => run('load', () => ledger.load(account, budgetSince)),
       save: (account, changes) => run('save', () => loseIfMoved(lock, file, ledger.save(account, changes))),
     },
-    history: history(db, watching),
+    history: history(db, watch),
     ownership: {
       acquire: async (account, signal) => {
         if (readOnly) throw new StoreProblem(`${file} was opened only to read`);
@@ -141,7 +133,7 @@ function storeOf({ options, watching, sqlite, db, lock, key }: Parts): Store {
       const shrink = () => db.connection().execute(() => sqlite.ask('shrink', shrunkPages));
       return run('prune', () => pruneEvents(db, now, maxEvents, shrink));
     },
-    failingSince: watching.failingSince,
+    failingSince,
     close: async () => {
       closed = true;
       takeBackLook();
