@@ -33,6 +33,7 @@ export interface DaemonOptions {
   readonly account?: string;
   readonly group?: string;
   readonly by?: string;
+  readonly yes?: true;
   readonly json?: true;
 }
 

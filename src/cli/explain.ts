@@ -6,7 +6,7 @@ import { durationText } from '../domain/words/duration.ts';
 import { reasonMeanings, reasons } from '../domain/words/reason.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { writeEvents } from './history.ts';
-import { ago, inOneClock, moment, paint, plain, until, wrapped, writeJson, writeTable } from './show.ts';
+import { ago, inOneClock, moment, paint, plain, wrapped, writeJson, writeTable } from './show.ts';
 import type { Output, Surroundings } from './surroundings.ts';
 
 export const explainCommand = (surroundings: Surroundings): Command =>
@@ -86,7 +86,7 @@ function verdictWords(out: Output, { verdict }: ExplainView): string {
   if (verdict.kind !== 'wait') return verdict.sentence;
   const { reason, until: at } = verdict;
   const forever = at === 'never' ? meaningOf(reason)?.forever : undefined;
-  const end = forever ?? `until ${until(out, at)}`;
+  const end = forever ?? `until ${moment(out, at)}`;
   return `${reason ?? 'wait'}, ${end}`;
 }
 
@@ -111,4 +111,4 @@ function writeCalls(out: Output, calls: readonly CallView[]): void {
 }
 
 const ruleWords = (out: Output, { notBefore }: RuleView): string =>
-  notBefore === null ? 'ok' : `not before ${until(out, notBefore)}`.replace('not before never', 'never');
+  notBefore === null ? 'ok' : `not before ${moment(out, notBefore)}`.replace('not before never', 'never');

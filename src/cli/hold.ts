@@ -47,7 +47,6 @@ interface AddOptions extends EndOptions {
   readonly all?: true;
   readonly reason: string;
   readonly from?: string;
-  readonly yes?: true;
 }
 
 const addHelp = `

@@ -2,13 +2,13 @@
 import { Command } from 'commander';
 import type { TaskView } from '../domain/views/shown.ts';
 import {
+  moment,
   nextColumn,
   paint,
   plain,
   plainLines,
   stateColumn,
   taskColumns,
-  until,
   wrapped,
   writeJson,
   writeRows,
@@ -82,7 +82,7 @@ function writeForProgram(out: Output, tasks: readonly TaskView[]): void {
       group ?? '-',
       state,
       verdictWord(task),
-      until(out, verdict.until),
+      moment(out, verdict.until),
       verdict.sentence,
     ];
   });

@@ -1,7 +1,8 @@
 /** `release TASK…`: out of quarantine or abandonment, back under the rules. */
 import type { Command } from 'commander';
 import type { TaskView } from '../domain/views/shown.ts';
-import { type ActionOptions, actionCommand, actOn } from './several.ts';
+import type { DaemonOptions } from './daemon.ts';
+import { actionCommand, actOn } from './several.ts';
 import { plain, writeJson } from './show.ts';
 import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
 
@@ -17,7 +18,7 @@ export const releaseCommand = (surroundings: Surroundings): Command =>
   actionCommand('release', 'every task of the group that was given up')
     .description('take tasks out of quarantine or abandonment and forget their attempts')
     .addHelpText('after', help)
-    .action(async (ids: readonly string[], options: ActionOptions) => {
+    .action(async (ids: readonly string[], options: DaemonOptions) => {
       const { out, program } = surroundings;
       const { asked, done } = await actOn<TaskView>(surroundings, ids, options, {
         verb: 'release',

@@ -3,11 +3,12 @@ import type { Command } from 'commander';
 import type { TaskView } from '../domain/views/shown.ts';
 import type { CallFailure } from '../domain/words/failure.ts';
 import type { RestartAnswer } from '../domain/words/task.ts';
-import { type ActionOptions, actionCommand, actOn } from './several.ts';
+import type { DaemonOptions } from './daemon.ts';
+import { actionCommand, actOn } from './several.ts';
 import { plain, writeJson } from './show.ts';
 import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
 
-interface Options extends ActionOptions {
+interface Options extends DaemonOptions {
   readonly force?: true;
 }
 

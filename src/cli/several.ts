@@ -9,11 +9,6 @@ import { exitCodes, Failure, misuse, type Output, type Surroundings } from './su
 /** Shown before the question; a group can have thousands. */
 const mostShown = 20;
 
-/** The options of a command that acts on tasks. */
-export interface ActionOptions extends DaemonOptions {
-  readonly yes?: true;
-}
-
 /** A command that acts on tasks: `inGroup` says which ones `--group` means. */
 export const actionCommand = (name: string, inGroup: string): Command =>
   withDaemonOptions(new Command(name))
@@ -41,7 +36,7 @@ interface Action<Done> {
 export async function actOn<Done>(
   surroundings: Surroundings,
   ids: readonly string[],
-  options: ActionOptions,
+  options: DaemonOptions,
   { verb, means, body, onDone }: Action<Done>,
 ): Promise<{ readonly asked: number; readonly done: readonly Done[] }> {
   const by = await askedBy(options.by, surroundings.env);
@@ -68,7 +63,7 @@ async function meant(
   surroundings: Surroundings,
   daemon: Daemon,
   ids: readonly string[],
-  { account, group, yes }: ActionOptions,
+  { account, group, yes }: DaemonOptions,
   verb: string,
   means: (task: TaskView) => boolean,
 ): Promise<readonly { readonly taskId: string; readonly account: string | undefined }[]> {

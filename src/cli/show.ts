@@ -127,8 +127,12 @@ export function shortIds(out: Output, tasks: readonly { readonly taskId: string 
 
 export const writeJson = (out: Output, value: unknown): void => out.write(`${JSON.stringify(value, undefined, 2)}\n`);
 
-/** A moment (Unix milliseconds): local time for a person, ISO 8601 in UTC for a program; `-` if there is none. */
-export function moment(out: Output, at: number | null | undefined): string {
+/** When something is, Unix milliseconds, or the API's word for it. */
+export type When = number | 'never' | 'unknown' | null | undefined;
+
+/** A moment: local time for a person, ISO 8601 in UTC for a program; `-` if there is none. */
+export function moment(out: Output, at: When): string {
+  if (typeof at === 'string') return at;
   if (at === null || at === undefined || !Number.isFinite(at)) return '-';
   const date = new Date(at);
   if (!out.isTerminal) return date.toISOString();
@@ -142,15 +146,11 @@ export const inOneClock = (out: Output, text: string): string =>
     ? text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (at) => moment(out, Date.parse(at)))
     : text;
 
-/** When something may happen at the earliest; the words of the API stay as they are. */
-export const until = (out: Output, at: number | 'never' | 'unknown' | null | undefined): string =>
-  typeof at === 'string' ? at : moment(out, at);
-
 /** When something may happen at the earliest, for a person as a span: `in 45s`; within a second it is `now`. */
-export function untilThen(out: Output, now: number, at: number | 'never' | 'unknown' | null | undefined): string {
-  if (!out.isTerminal || typeof at !== 'number') return until(out, at);
+export function untilThen(out: Output, now: number, at: When): string {
+  if (!out.isTerminal || typeof at !== 'number') return moment(out, at);
   return at - now < 1_000 ? 'now' : `in ${durationText(at - now)}`;
 }
 
 /** How long ago, in words; a moment ahead of `now` (clocks differ) is now. */
-export const ago = (now: number, at: number): string => `${durationText(Math.max(0, now - at))} ago`;
+export const ago = (now: number, at: number): string => `${durationText(now - at)} ago`;

@@ -21,7 +21,6 @@ import {
   plain,
   reasonColumn,
   taskColumns,
-  until,
   untilThen,
   wrapped,
   writeJson,
@@ -158,7 +157,7 @@ function writeForPerson(out: Output, program: string, status: StatusView, stoppe
 function writeDown(out: Output, program: string, { now, accounts }: StatusView, down: readonly TaskView[]): void {
   const shown = down.toSorted(longestFirst).slice(0, mostShown);
   writeTable(out, shown, [
-    ['DOWN', ({ downSince }) => durationText(Math.max(0, now - (downSince ?? now)))],
+    ['DOWN', ({ downSince }) => durationText(now - (downSince ?? now))],
     ...taskColumns(out, shown, accounts.length > 1),
     reasonColumn,
     nextColumn(out, now),
@@ -208,7 +207,7 @@ function writeReplicas(out: Output, { replicas, othersReadAgoMs = 0, now }: Stat
   const rows = replicas.map(({ name, isThis, version, startedAt, configHash, owned }) => {
     const left = owned.length === 0 ? '-' : durationText(Math.min(...owned.map(({ leftMs }) => leftMs)));
     const owns = owned.map(({ account }) => account).join(', ') || '-';
-    const up = durationText(Math.max(0, now - startedAt));
+    const up = durationText(now - startedAt);
     return [isThis ? `${name} (this one)` : name, version, up, configHash, left, owns];
   });
   writeRows(out, rows);
@@ -262,7 +261,7 @@ const troubleLine = (out: Output, one: Trouble, now: number): string =>
 function spanOf(out: Output, { since, until: end }: Trouble, now: number): string {
   const untilEnd = end === undefined ? '' : `until ${moment(out, end)}`;
   if (since === undefined) return untilEnd && ` ${untilEnd}`;
-  return ` for ${durationText(Math.max(0, (end ?? now) - since))}, ${untilEnd || `since ${moment(out, since)}`}`;
+  return ` for ${durationText((end ?? now) - since)}, ${untilEnd || `since ${moment(out, since)}`}`;
 }
 
 function waitingWords(waiting: GroupView['waiting'], inStorm: boolean): string {
@@ -274,9 +273,9 @@ function writeStopped(out: Output, now: number, stopped: readonly TaskView[]): v
   if (stopped.length === 0) return;
   out.write('\n');
   const rows = stopped.toSorted(longestFirst).map(({ taskId, title, group, downSince, outage, verdict }) => {
-    const down = downSince === null ? '-' : durationText(Math.max(0, now - downSince));
+    const down = downSince === null ? '-' : durationText(now - downSince);
     const why = reasonWords(out, verdict);
-    return [taskId, title, group ?? '-', down, outage?.attempts ?? 0, why, until(out, verdict.until)];
+    return [taskId, title, group ?? '-', down, outage?.attempts ?? 0, why, moment(out, verdict.until)];
   });
   writeRows(out, rows);
 }

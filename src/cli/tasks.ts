@@ -78,7 +78,7 @@ export const tasksCommand = (surroundings: Surroundings): Command =>
     });
 
 const downFor = (out: Output, now: number, { downSince }: TaskView): string =>
-  downSince === null ? '-' : out.isTerminal ? durationText(Math.max(0, now - downSince)) : moment(out, downSince);
+  downSince === null ? '-' : out.isTerminal ? durationText(now - downSince) : moment(out, downSince);
 
 /** One line a group: how many of what. */
 function writeSummary(out: Output, tasks: readonly TaskView[]): void {
