@@ -283,7 +283,8 @@ describe('slow and odd clients', () => {
   });
 
   test('what scrapes were told takes no memory once they have it, whoever shared it', async () => {
-    const { web } = await openWeb({ renderMetrics: async () => large });
+    const limits = { unreadBytes: 5 * large.length };
+    const { web } = await openWeb({ renderMetrics: () => sleep(50).then(() => large), limits });
     const before = process.memoryUsage().arrayBuffers;
     const buffer = Buffer.alloc(64 * 1024);
     /** Its own memory is the same for each piece. */
