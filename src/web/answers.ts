@@ -5,26 +5,12 @@
 
 import { z } from 'zod';
 import type { ReplicaSeen } from '../domain/ports/store-port.ts';
-import type {
-  AccountView,
-  CallView,
-  EndingTask,
-  EventView,
-  ExplainView,
-  GroupView,
-  HoldPreview,
-  HoldView,
-  InCommon,
-  RuleView,
-  StatusView,
-  TaskView,
-} from '../domain/views/shown.ts';
+import type * as views from '../domain/views/shown.ts';
 import { traits } from '../domain/views/shown.ts';
 import type { Hold } from '../domain/words/events.ts';
 import { errorClasses, pollTroubles } from '../domain/words/failure.ts';
 import { reasons } from '../domain/words/reason.ts';
 import { apartWhys, taskStates } from '../domain/words/task.ts';
-import type { Sample } from './page/past.ts';
 import { problems } from './problem.ts';
 
 const at = z.number().meta({ description: 'Unix milliseconds' });
@@ -37,6 +23,7 @@ const circuit = orNull(
   z.object({ since: at, class: z.enum(errorClasses), code: orNull(z.string()), message: z.string() }),
 );
 
+const rejected = orNull(z.object({ since: at, errors: z.array(z.string()) }));
 const covered = z.object({ tasks: count, stopped: count });
 const globs = z.array(z.string());
 
@@ -92,7 +79,7 @@ const task = z.object({
     wouldGo: z.object({ n: count, at: orNull(at) }).optional(),
     sentence: z.string(),
   }),
-}) satisfies z.ZodType<TaskView>;
+}) satisfies z.ZodType<views.TaskView>;
 
 /** Each type has fields of its own besides. */
 const event = z.looseObject({ type: z.string(), at, account: z.string() });
@@ -110,7 +97,7 @@ const call = z.object({
   code: orNull(z.string()),
   requestId: orNull(z.string()),
   durationMs: orNull(z.number()),
-}) satisfies z.ZodType<CallView>;
+}) satisfies z.ZodType<views.CallView>;
 
 const rule = z.object({
   reason,
@@ -137,7 +124,7 @@ const group = z.object({
   nextEndAt: orNull(at),
   endingSoon: count,
   storm,
-}) satisfies z.ZodType<GroupView>;
+}) satisfies z.ZodType<views.GroupView>;
 
 const account = z.object({
   account: z.string(),
@@ -181,7 +168,7 @@ const account = z.object({
     queued: z.object({ restart: count, verify: count, poll: count, other: count }),
     permitsOut: count,
   }),
-}) satisfies z.ZodType<AccountView>;
+}) satisfies z.ZodType<views.AccountView>;
 
 const common = z.object({
   account: z.string(),
@@ -193,7 +180,7 @@ const common = z.object({
   ofRunning: count.optional(),
   startedAt: at.optional(),
   sentence: z.string(),
-}) satisfies z.ZodType<InCommon>;
+}) satisfies z.ZodType<views.InCommon>;
 
 const replica = z.object({
   id: z.string(),
@@ -212,8 +199,9 @@ const ending = z.object({
   title: z.string(),
   cloudGroup: z.string(),
   endsAt: at,
-}) satisfies z.ZodType<EndingTask>;
+}) satisfies z.ZodType<views.EndingTask>;
 
+/** What the charts show, a sample a minute. */
 const sample = z.object({
   at,
   down: count,
@@ -222,7 +210,8 @@ const sample = z.object({
   callsPerSecond: z.number(),
   limitPerSecond: z.number(),
   pollAgeSeconds: orNull(z.number()).meta({ description: 'Of the account whose last complete poll is oldest' }),
-}) satisfies z.ZodType<Sample>;
+});
+export type Sample = Readonly<z.output<typeof sample>>;
 
 const problem = z.object({
   type: z.string(),
@@ -237,7 +226,7 @@ export const answers = {
   Problem: problem,
   /** Keys as the program has them, so that a new one needs no row here. */
   Configuration: z.looseObject({ groups: z.array(z.looseObject({ name: z.string() })) }),
-  RejectedConfiguration: orNull(z.object({ since: at, errors: z.array(z.string()) })),
+  RejectedConfiguration: rejected,
   Reloaded: z.object({ ok: z.literal(true), needsRestart: z.array(z.string()), warnings: z.array(z.string()) }),
   Hooked: z.object({ ok: z.literal(true) }),
   TaskView: task,
@@ -269,12 +258,12 @@ export const answers = {
       .number()
       .optional()
       .meta({ description: 'How old what is shown of the accounts of other replicas can be, milliseconds' }),
-    rejected: orNull(z.object({ since: at, errors: z.array(z.string()) })),
+    rejected,
     accounts: z.array(account),
     groups: z.array(group),
     inCommon: z.array(common),
     ending: z.array(ending),
-  }) satisfies z.ZodType<StatusView>,
+  }) satisfies z.ZodType<views.StatusView>,
   Hold: hold,
   HoldView: hold.extend({
     inForce: z.boolean().meta({ description: 'False: it begins later' }),
@@ -288,7 +277,7 @@ export const answers = {
     first: z.array(
       z.object({ taskId: z.string(), title: z.string(), group: orNull(z.string()), stopped: z.boolean() }),
     ),
-  }) satisfies z.ZodType<HoldPreview>,
+  }) satisfies z.ZodType<views.HoldPreview>,
   Sample: sample,
   RestartView: z.object({ task, answer: z.looseObject({ kind: z.string() }) }),
 } as const;
@@ -301,8 +290,8 @@ type Complete<View, Schema extends z.ZodType> =
 type Must<Answer extends true> = Answer;
 export type Checked = [
   Must<Complete<Hold, typeof hold>>,
-  Must<Complete<HoldView, (typeof answers)['HoldView']>>,
-  Must<Complete<ExplainView, (typeof answers)['ExplainView']>>,
-  Must<Complete<EventView, typeof told>>,
-  Must<Complete<RuleView, typeof rule>>,
+  Must<Complete<views.HoldView, (typeof answers)['HoldView']>>,
+  Must<Complete<views.ExplainView, (typeof answers)['ExplainView']>>,
+  Must<Complete<views.EventView, typeof told>>,
+  Must<Complete<views.RuleView, typeof rule>>,
 ];

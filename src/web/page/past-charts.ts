@@ -2,44 +2,33 @@
  * The last six hours as pictures, and as numbers beside them: for people who cannot see pictures, and without scripts.
  */
 import { html } from 'hono/html';
+import type { Sample } from '../answers.ts';
 import type { Html, Visit } from './frame.ts';
-import type { Sample } from './past.ts';
 
-interface Line {
-  readonly name: string;
-  readonly of: (sample: Sample) => number | null;
-}
+type Line = readonly [name: string, of: (sample: Sample) => number | null];
 
 export function chartsOf(visit: Visit, past: readonly Sample[]): Html {
   const { texts } = visit;
-  const charts: readonly (readonly [string, readonly Line[]])[] = [
-    [texts.chartDown, [{ name: texts.tasksDown, of: ({ down }) => down }]],
-    [
-      texts.chartRestarts,
-      [
-        { name: texts.restarts, of: ({ restarts }) => restarts },
-        { name: texts.failures, of: ({ failures }) => failures },
-      ],
-    ],
+  const charts: readonly (readonly [title: string, ...Line[]])[] = [
+    [texts.chartDown, [texts.tasksDown, ({ down }) => down]],
+    [texts.chartRestarts, [texts.restarts, ({ restarts }) => restarts], [texts.failures, ({ failures }) => failures]],
     [
       texts.chartCalls,
-      [
-        { name: texts.calls, of: ({ callsPerSecond }) => callsPerSecond },
-        { name: texts.limitLine, of: ({ limitPerSecond }) => limitPerSecond },
-      ],
+      [texts.calls, ({ callsPerSecond }) => callsPerSecond],
+      [texts.limitLine, ({ limitPerSecond }) => limitPerSecond],
     ],
-    [texts.chartPoll, [{ name: texts.seconds, of: ({ pollAgeSeconds }) => pollAgeSeconds }]],
+    [texts.chartPoll, [texts.seconds, ({ pollAgeSeconds }) => pollAgeSeconds]],
   ];
-  return html`<div class="charts">${charts.map(([title, lines]) => chartOf(visit, title, lines, past))}</div>`;
+  return html`<div class="charts">${charts.map(([title, ...lines]) => chartOf(visit, title, lines, past))}</div>`;
 }
 
 function chartOf({ texts }: Visit, title: string, lines: readonly Line[], past: readonly Sample[]): Html {
-  const columns = [past.map(({ at }) => Math.round(at / 1_000)), ...lines.map(({ of }) => past.map(of))];
-  const numbers = lines.map(({ name, of }, n) => {
+  const columns = [past.map(({ at }) => Math.round(at / 1_000)), ...lines.map(([, of]) => past.map(of))];
+  const numbers = lines.map(([name, of], n) => {
     const values = past.map(of).filter((value) => value !== null);
     return html`<span class="line${n}"></span>${name}: ${texts.nowIs} ${rounded(values.at(-1))}, ${texts.most} ${rounded(values.length > 0 ? Math.max(...values) : undefined)} `;
   });
-  return html`<figure class="card"><figcaption><strong>${title}</strong><br><small>${numbers}</small></figcaption><div class="chart" aria-hidden="true" data-names="${JSON.stringify(lines.map(({ name }) => name))}" data-chart="${JSON.stringify(columns)}"></div></figure>`;
+  return html`<figure class="card"><figcaption><strong>${title}</strong><br><small>${numbers}</small></figcaption><div class="chart" aria-hidden="true" data-names="${JSON.stringify(lines.map(([name]) => name))}" data-chart="${JSON.stringify(columns)}"></div></figure>`;
 }
 
 const rounded = (value: number | undefined): string =>

@@ -1,34 +1,18 @@
 /** The last six hours, a sample a minute, in memory: what the charts of the page show. */
 import type { Operations } from '../../domain/ports/operations-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
+import type { Sample } from '../answers.ts';
 
 const everyMs = 60_000;
 const mostSamples = 360;
 const mostEvents = 1_000;
 
-export interface Sample {
-  /** Unix milliseconds. */
-  readonly at: number;
-  readonly down: number;
-  /** Answered since the sample before, and settled as failed. */
-  readonly restarts: number;
-  readonly failures: number;
-  readonly callsPerSecond: number;
-  readonly limitPerSecond: number;
-  /** Of the account whose last complete poll is oldest; null: none has one. */
-  readonly pollAgeSeconds: number | null;
-}
-
-export interface Past {
-  /** Oldest first. */
-  samples(): readonly Sample[];
-  close(): void;
-}
+export type Past = ReturnType<typeof followPast>;
 
 export function followPast(
   { status, events, settledUpTo }: Pick<Operations, 'status' | 'events' | 'settledUpTo'>,
   clock: Clock,
-): Past {
+) {
   const samples: Sample[] = [];
   const stop = new AbortController();
   let seen: number | undefined;
@@ -71,5 +55,7 @@ export function followPast(
     }
   }
   void follow();
-  return { samples: () => samples, close: () => stop.abort() };
+  /** Oldest first. */
+  const all = (): readonly Sample[] => samples;
+  return { samples: all, close: () => stop.abort() };
 }

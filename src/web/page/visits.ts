@@ -78,6 +78,14 @@ function languageOf(chosen: string | undefined, accepted = ''): 'en' | 'zh' {
 
 type Answering = (visit: Visit) => Page | Elsewhere | Promise<Page | Elsewhere>;
 
+/** Does it, and shows where its effect can be seen. */
+const done =
+  (act: (visit: Visit) => Promise<unknown>, placeOf = (_visit: Visit) => '/holds') =>
+  async (visit: Visit): Promise<Elsewhere> => {
+    await act(visit);
+    return { to: placeOf(visit) };
+  };
+
 const answers: Readonly<Record<Exclude<PageName, 'asset'>, Answering>> = {
   home: homePage,
   tasks: tasksPage,
@@ -97,23 +105,13 @@ const answers: Readonly<Record<Exclude<PageName, 'asset'>, Answering>> = {
       ]);
     return { to: pathOf(params) };
   },
-  release: async ({ operations, params, author }) => {
-    await operations.release(params.id ?? '', { account: params.account, by: author });
-    return { to: pathOf(params) };
-  },
-  'add-hold': async (visit) => {
-    if (visit.form.confirmed !== 'yes') return previewPage(visit);
-    await addHold(visit);
-    return { to: '/holds' };
-  },
-  'extend-hold': async (visit) => {
-    await extendHold(visit);
-    return { to: '/holds' };
-  },
-  'remove-hold': async (visit) => {
-    await removeHold(visit);
-    return { to: '/holds' };
-  },
+  release: done(
+    ({ operations, params, author }) => operations.release(params.id ?? '', { account: params.account, by: author }),
+    ({ params }) => pathOf(params),
+  ),
+  'add-hold': (visit) => (visit.form.confirmed === 'yes' ? done(addHold)(visit) : previewPage(visit)),
+  'extend-hold': done(extendHold),
+  'remove-hold': done(removeHold),
   'sign-in': (visit) => signInPage(visit, false),
   'signing-in': (visit) => {
     admitOrigin(visit.ask.headers, visit.externalUrl);
