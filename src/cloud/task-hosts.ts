@@ -11,12 +11,7 @@ interface Destination {
   readonly fingerprint: number | undefined;
 }
 
-export interface HostMemory {
-  /** `taskId`: if possible the very string that is kept elsewhere, so that it is there once. */
-  saw(taskId: string, sources: readonly string[], destination: Destination, secrets: readonly string[]): void;
-  of(taskId: string): TaskHosts | undefined;
-  destinationOf(taskId: string): number | undefined;
-}
+export type HostMemory = ReturnType<typeof createHostMemory>;
 
 /** Twice the largest accounts. Beyond that, the ones seen first are forgotten. */
 const mostTasks = 200_000;
@@ -26,12 +21,13 @@ const mostShared = 10_000;
 const mostSources = 4;
 const longestHost = 253;
 
-export function createHostMemory(): HostMemory {
+export function createHostMemory() {
   const byTask = new Map<string, TaskHosts>();
   const shared = new Map<string, TaskHosts>();
   const destinations = new Map<string, number>();
   return {
-    saw(taskId, sources, destination, secrets) {
+    /** `taskId`: if possible the very string that is kept elsewhere, so that it is there once. */
+    saw(taskId: string, sources: readonly string[], destination: Destination, secrets: readonly string[]): void {
       const from: string[] = [];
       for (const address of sources) {
         const host = from.length < mostSources ? hostOf(address, secrets) : undefined;
@@ -56,8 +52,8 @@ export function createHostMemory(): HostMemory {
       if (destination.fingerprint === undefined) destinations.delete(taskId);
       else destinations.set(taskId, destination.fingerprint);
     },
-    of: (taskId) => byTask.get(taskId),
-    destinationOf: (taskId) => destinations.get(taskId),
+    of: (taskId: string) => byTask.get(taskId),
+    destinationOf: (taskId: string) => destinations.get(taskId),
   };
 }
 

@@ -14,7 +14,7 @@ import { advance, cloudNow, statusNow, type World } from './world.ts';
 
 /** Bodies above this are streamed, never built. */
 const mostBuiltBytes = 1024 * 1024;
-const versions: readonly string[] = ['2023-01-01'];
+const version = '2023-01-01';
 
 /** A request, read as far as it can be. */
 interface Read extends Called {
@@ -35,11 +35,8 @@ export function uplinkMs(world: World, request: Request, now: number): number {
 export function answer(world: World, request: Request, now: number): Reply {
   advance(world, now);
   const read = readRequest(world, request);
-  return dressed(
-    world,
-    read,
-    meet(world, read, (twists) => carryOut(world, request, read, twists)),
-  );
+  const met = meet(world, read, (twists) => carryOut(world, request, read, twists));
+  return dressed(world, read, met);
 }
 
 /** What became of a call on its arrival, before it is put on a wire. */
@@ -101,7 +98,7 @@ function throttled(world: World, over: 'action' | 'account'): Outcome {
 function carryOut(world: World, request: Request, read: Read, twists: readonly LiveFault[]): Outcome {
   if (read.action === '' || read.version === '') return failed('MissingParameter', 'Action and Version are required');
   const action = actionNamed(read.action);
-  const exists = action !== undefined && versions.includes(read.version) && read.path === '/';
+  const exists = action !== undefined && read.version === version && read.path === '/';
   if (!exists || world.parameters.retired.includes(read.action)) return failed('InvalidActionOrVersion');
   if (request.method.toUpperCase() !== action.method) return failed('MethodNotAllowed');
   const sent = { ...request, headers: read.headers };

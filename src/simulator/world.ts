@@ -93,10 +93,7 @@ export interface World {
   faultsAdded: number;
 }
 
-export interface WorldOptions {
-  readonly seed: number;
-  readonly now: number;
-  readonly keys: readonly AccessKey[];
+export interface WorldOptions extends Readonly<Pick<World, 'seed' | 'now' | 'keys'>> {
   readonly parameters?: ParameterChange;
   readonly tasks?: readonly TaskPlan[];
   readonly cloudGroups?: readonly string[];

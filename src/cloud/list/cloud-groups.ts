@@ -200,11 +200,13 @@ function newRound(
         return void failed.push(...found);
       }
     }
-    if (lane !== 'poll' && (!several || failure.class === 'throttled')) leaveOut(list, failure, lane);
-    if (several && lane === 'poll') restReads(context, failure);
-    if (several && lane === 'poll' && asked > askedBefore + 1) {
+    if (lane !== 'poll') {
+      if (!several || failure.class === 'throttled') leaveOut(list, failure, lane);
+    } else if (several) {
+      restReads(context, failure);
       // The account's or the network's: it may be over in a moment.
-      if (context.clock.monotonic() - startedAt < quickMs && !(await one(list, false))) return;
+      const isQuick = asked > askedBefore + 1 && context.clock.monotonic() - startedAt < quickMs;
+      if (isQuick && !(await one(list, false))) return;
     }
     over = several;
     failed.push(...list);

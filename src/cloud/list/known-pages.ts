@@ -7,25 +7,7 @@ import type { KnownItem } from '../../domain/ports/cloud-port.ts';
 import { type Envelope, type Page, type PageContext, parseEnvelope, parsePage } from '../wire.ts';
 import { createTaskNumbers, type TaskNumbers } from './sights.ts';
 
-/** Reads the answers to one request for one page. */
-interface PageReader {
-  /** Of an answer; its result is for `page` alone. */
-  readonly envelope: (body: Buffer) => Envelope;
-  /** Of the result of the newest answer; undefined if this is no page of tasks at all. */
-  readonly page: (result: unknown, context: PageContext) => Page | undefined;
-}
-
-export interface PageMemory {
-  /** `request`: what is asked for, as text. */
-  readerOf(request: string): PageReader;
-  /** Of the tasks on its pages. */
-  numbers(): TaskNumbers;
-  /**
-   * A poll begins: what was not read since the one before it began is forgotten, and everything if the items are of
-   * another ledger, which has its own.
-   */
-  turn(known: KnownItem): void;
-}
+export type PageMemory = ReturnType<typeof createPageMemory>;
 
 interface Known {
   readonly digest: string;
@@ -35,23 +17,26 @@ interface Known {
 /** Tasks that are gone keep their numbers until there are so many times as many as in the poll before. */
 const mostNumbersATask = 4;
 
-export function createPageMemory(): PageMemory {
+export function createPageMemory() {
   let numbers = createTaskNumbers();
   let before = new Map<string, Known>();
   let now = new Map<string, Known>();
   let knownBefore: KnownItem | undefined;
   return {
-    readerOf(request) {
+    /** Reads the answers to one request for one page; `request`: what is asked for, as text. */
+    readerOf(request: string) {
       const known = now.get(request) ?? before.get(request);
       let digest: string | undefined;
       return {
-        envelope(body) {
+        /** Of an answer; its result is for `page` alone. */
+        envelope(body: Buffer): Envelope {
           const split = splitAtResult(body);
           digest = split?.digest;
           const head = known && digest === known.digest ? parseEnvelope(`${split?.head}"Result":null}`) : undefined;
           return head?.kind === 'parsed' ? { ...head, result: known } : parseEnvelope(body);
         },
-        page(result, context) {
+        /** Of the result of the newest answer; undefined if this is no page of tasks at all. */
+        page(result: unknown, context: PageContext): Page | undefined {
           const isAgain = known !== undefined && result === known;
           const page = isAgain ? { ...known.page, requestedAt: context.requestedAt } : parsePage(result, context);
           if (page && digest !== undefined) now.set(request, { digest, page });
@@ -59,8 +44,13 @@ export function createPageMemory(): PageMemory {
         },
       };
     },
-    numbers: () => numbers,
-    turn(known) {
+    /** Of the tasks on its pages. */
+    numbers: (): TaskNumbers => numbers,
+    /**
+     * A poll begins: what was not read since the one before it began is forgotten, and everything if the items are of
+     * another ledger, which has its own.
+     */
+    turn(known: KnownItem): void {
       const tasks = [...now.values()].reduce((sum, { page }) => sum + page.entries.length, 0);
       // Lists that are being read keep the numbers that they began with.
       if (numbers.size() > mostNumbersATask * tasks) numbers = createTaskNumbers();

@@ -6,23 +6,18 @@
  */
 import type { TaskItem } from '../../domain/words/task.ts';
 
-/** A number for each task, the same from poll to poll. */
-export interface TaskNumbers {
-  readonly of: (taskId: string) => number;
-  /** Numbers are below this. */
-  readonly size: () => number;
-}
+export type TaskNumbers = ReturnType<typeof createTaskNumbers>;
 
 /**
- * It outlives the lists that count by it: a table of 100,000 ids, built anew for each list, is 15 MB of garbage a poll,
+ * A number for each task, the same from poll to poll. It outlives the lists that count by it: a table of 100,000 ids, built anew for each list, is 15 MB of garbage a poll,
  * and to collect it costs more than the rest of the poll.
  */
-export function createTaskNumbers(): TaskNumbers {
+export function createTaskNumbers() {
   const numbers = new Map<string, number>();
   const taskIds: string[] = [];
   let next = 0;
   return {
-    of(taskId) {
+    of(taskId: string): number {
       // A page has its tasks in the order in which they were numbered, mostly: the next one need not be looked up.
       if (taskIds[next] === taskId) return next++;
       const number = numbers.get(taskId) ?? taskIds.length;
@@ -33,7 +28,8 @@ export function createTaskNumbers(): TaskNumbers {
       next = number + 1;
       return number;
     },
-    size: () => taskIds.length,
+    /** Numbers are below this. */
+    size: (): number => taskIds.length,
   };
 }
 
@@ -42,22 +38,18 @@ interface Shown {
   readonly requestedAt: number;
 }
 
-/** Of one list. The arrays of its pages are kept as they are: with 100,000 tasks a copy is megabytes at each poll. */
-export interface Sights {
-  readonly size: () => number;
-  readonly pages: readonly Shown[];
-  /** Takes what a page shows; true if any of its tasks was there already. */
-  readonly add: (items: readonly TaskItem[], requestedAt: number) => boolean;
-}
+export type Sights = ReturnType<typeof createSights>;
 
-export function createSights(numbers: TaskNumbers): Sights {
+/** Of one list. The arrays of its pages are kept as they are: with 100,000 tasks a copy is megabytes at each poll. */
+export function createSights(numbers: TaskNumbers) {
   const pages: Shown[] = [];
   let isThere = new Uint8Array(numbers.size());
   let size = 0;
   return {
-    size: () => size,
+    size: (): number => size,
     pages,
-    add(items, requestedAt) {
+    /** Takes what a page shows; true if any of its tasks was there already. */
+    add(items: readonly TaskItem[], requestedAt: number): boolean {
       const before = size;
       for (const { taskId } of items) {
         const number = numbers.of(taskId);
