@@ -52,32 +52,20 @@ interface ProcessState {
   pageUrl: string | undefined;
 }
 
-export interface Metrics {
-  record(event: Event): void;
-  cloud(trace: CloudTrace): void;
-  store(trace: StoreTrace): void;
-  gateWait(account: string, lane: Lane, waitedMs: number): void;
-  /** From the next `render` on. */
-  process(changed: Partial<ProcessState>): void;
-  /** The loop of the account ticked at `at`, Unix milliseconds. */
-  loopTick(account: string, at: number): void;
-  logLine(level: LogLevel): void;
-  /** Lines that the log's sink did not take. */
-  logDropped(lines: number): void;
-  /** So many requests were answered by this route with this status; none: there will be some. */
-  httpRequests(count: { readonly handler: string; readonly code: number; readonly requests: number }): void;
-  /** What the configuration now in force has: makes the foreseeable series, drops those of what is gone. */
-  configure(accounts: readonly Policies[]): void;
-  /** The text for Prometheus. Ours is of one moment: nothing is awaited between the first and the last series. */
-  render(snapshots: readonly AccountSnapshot[]): Promise<Uint8Array<ArrayBuffer>>;
+interface HttpRequests {
+  readonly handler: string;
+  readonly code: number;
+  readonly requests: number;
 }
+
+export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Bound on the tasks whose restarts are counted one by one; above it nothing new is counted. */
 const maxTasksCounted = 200_000;
 /** As long as a timer can be. */
 const neverMs = 2 ** 31 - 1;
 
-export function createMetrics(options: MetricsOptions): Metrics {
+export function createMetrics(options: MetricsOptions) {
   const counted = createCounted();
   const known = new Set(
     Object.values(options.knownCodes)
@@ -94,7 +82,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const stateBytes = createStateBytes();
 
   return {
-    record(event) {
+    record(event: Event): void {
       // Late facts of what a reload has just removed must not bring its series back.
       if (!configured.accounts.has(event.account)) return;
       recordAccount(counted, event);
@@ -105,28 +93,35 @@ export function createMetrics(options: MetricsOptions): Metrics {
       recordGroup(counted, known, event, group);
       if (isCallSent(event)) countRestart(restartsOfTask, pairKey(event.account, event.taskId));
     },
-    cloud(trace) {
+    cloud(trace: CloudTrace): void {
       if (configured.accounts.has(trace.account)) recordRequest(counted, known, trace);
     },
-    store(trace) {
+    store(trace: StoreTrace): void {
       state.storeUp = trace.up;
       counted.store_errors_total.add([trace.operation], trace.error === undefined ? 0 : 1);
       counted.store_operation_duration_seconds.observe([trace.operation], secondsOf(trace.durationMs));
     },
-    gateWait(account, lane, waitedMs) {
+    gateWait(account: string, lane: Lane, waitedMs: number): void {
       if (configured.accounts.has(account))
         counted.api_rate_limit_wait_seconds.observe([account, lane], secondsOf(waitedMs));
     },
-    process: (changed) => void Object.assign(state, changed),
-    loopTick: (account, at) => void ticks.set(account, at),
-    logLine: (level) => counted.log_messages_total.add([level]),
-    logDropped: (lines) => counted.log_messages_dropped_total.add([], lines),
-    httpRequests: ({ handler, code, requests }) => counted.http_requests_total.add([handler, String(code)], requests),
-    configure(accounts) {
+    /** From the next `render` on. */
+    process: (changed: Partial<ProcessState>): void => void Object.assign(state, changed),
+    /** The loop of the account ticked at `at`, Unix milliseconds. */
+    loopTick: (account: string, at: number): void => void ticks.set(account, at),
+    logLine: (level: LogLevel): void => counted.log_messages_total.add([level]),
+    /** Lines that the log's sink did not take. */
+    logDropped: (lines: number): void => counted.log_messages_dropped_total.add([], lines),
+    /** So many requests were answered by this route with this status; none: there will be some. */
+    httpRequests: ({ handler, code, requests }: HttpRequests): void =>
+      counted.http_requests_total.add([handler, String(code)], requests),
+    /** What the configuration now in force has: makes the foreseeable series, drops those of what is gone. */
+    configure(accounts: readonly Policies[]): void {
       configured = configureSeries(counted, options.knownCodes, accounts);
       openings.keepAccounts(configured.accounts);
     },
-    async render(snapshots) {
+    /** The text for Prometheus. Ours is of one moment: nothing is awaited between the first and the last series. */
+    async render(snapshots: readonly AccountSnapshot[]): Promise<Uint8Array<ArrayBuffer>> {
       const owned = snapshots.flatMap(({ account }) => (account.owned ? [account.account] : []));
       const ownedTicks = owned.flatMap((account) => ticks.get(account) ?? []);
       const restartsOf = (account: string, taskId: string) => restartsOfTask.get(pairKey(account, taskId)) ?? 0;

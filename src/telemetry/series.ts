@@ -29,30 +29,17 @@ const separator = '\u0000';
 /** Which series stay when the configuration changes, by label. */
 export type Keep = (label: (name: string) => string | undefined) => boolean;
 
-export interface Counter<Name extends CounterName> {
-  /** The series appears. */
-  zero(values: LabelValues<Name>): void;
-  /** `by`: 0 or more. */
-  add(values: LabelValues<Name>, by?: number): void;
-  retain(keep: Keep): void;
-  bytes(): Uint8Array;
-}
+export type Counter<Name extends CounterName> = ReturnType<typeof createCounter<Name>>;
+export type Histogram<Name extends HistogramName> = ReturnType<typeof createHistogram<Name>>;
 
-export interface Histogram<Name extends HistogramName> {
-  zero(values: LabelValues<Name>): void;
-  /** `value` in the unit of the metric's name. */
-  observe(values: LabelValues<Name>, value: number): void;
-  retain(keep: Keep): void;
-  bytes(): Uint8Array;
-}
-
-export function createCounter<Name extends CounterName>(name: Name): Counter<Name> {
+export function createCounter<Name extends CounterName>(name: Name) {
   const { labels } = specOf(name);
   const { all, changed, retain, bytes } = seriesOf<CounterSeries>(
     name,
     ({ start, value }) => `${start}${numberText(value)}\n`,
   );
-  const add = (values: LabelValues<Name>, by = 1) => {
+  /** `by`: 0 or more. */
+  const add = (values: LabelValues<Name>, by = 1): void => {
     if (!(by >= 0)) throw new RangeError(`${name} cannot change by ${by}: a counter only grows`);
     const key = keyOf(values);
     const known = all.get(key);
@@ -61,10 +48,10 @@ export function createCounter<Name extends CounterName>(name: Name): Counter<Nam
     if (known) known.value += by;
     else all.set(key, { values: [...values], start: flat(sampleStart(name, labelText(labels, values))), value: by });
   };
-  return { zero: (values) => add(values, 0), add, retain, bytes };
+  return { zero: (values: LabelValues<Name>): void => add(values, 0), add, retain, bytes };
 }
 
-export function createHistogram<Name extends HistogramName>(name: Name): Histogram<Name> {
+export function createHistogram<Name extends HistogramName>(name: Name) {
   const { labels, buckets = [] } = specOf(name);
   const { all, changed, retain, bytes } = seriesOf<HistogramSeries>(name, histogramTextOf(name, buckets));
   const known = (values: readonly string[]) => {
@@ -78,8 +65,9 @@ export function createHistogram<Name extends HistogramName>(name: Name): Histogr
     return series;
   };
   return {
-    zero: (values) => void known(values),
-    observe(values, value) {
+    zero: (values: LabelValues<Name>): void => void known(values),
+    /** `value` in the unit of the metric's name. */
+    observe(values: LabelValues<Name>, value: number): void {
       if (!Number.isFinite(value)) throw new RangeError(`${name} cannot observe ${value}`);
       const series = known(values);
       const at = buckets.findIndex((bound) => value <= bound);

@@ -7,7 +7,7 @@
  * go first.
  */
 
-import { accountTime, emptyGroups, sliceOfTasks, takeCensus } from '../learn/census.ts';
+import { accountTime, emptyGroupFacts, sliceOfTasks, takeCensus } from '../learn/census.ts';
 import { closeListCircuit, listFailureFacts } from '../learn/circuit.ts';
 import { failingFacts, recoveredFacts } from '../learn/failing-polls.ts';
 import { isSettled, type Look, tellMissed, tellMoved, tellShown, tellVerified } from '../learn/outage.ts';
@@ -94,7 +94,7 @@ function* decideFromList(
   memory.dropOldRecords(gone, now);
   memory.counted(counted, policies, now);
   memory.tell(now, ...reviewStorms(ledger, policies, now));
-  memory.tell(now, ...emptyGroups(ledger, now));
+  memory.tell(now, ...emptyGroupFacts(ledger, now));
   const queue = yield* judge(memory, stopped, policies, moment);
   const cloudNow = byCloud(now, moment.clockOffsetMs);
   if (memory.talliesAreOld(cloudNow)) {

@@ -9,7 +9,7 @@ import { holdOver } from '../memory/holds.ts';
 import type { Counted, Ledger, TaskRecord } from '../memory/ledger.ts';
 import { type Moment, type Situation, situationOf } from '../memory/situation.ts';
 import { scopesOf, stormKey } from '../memory/windows.ts';
-import type { Event } from '../words/events.ts';
+import type { Fact } from '../words/events.ts';
 import type { Policies, Policy } from '../words/policy.ts';
 
 /** Tasks between two yields: about a millisecond of work, and a few where all of them are new. */
@@ -18,14 +18,12 @@ export const sliceOfTasks = 500;
 const emptyGroupAfterMs = 10 * 60_000;
 
 /** Charges the time since the observation before to what was known then; a gap in which we were blind is nobody's. */
-export function accountTime(ledger: Ledger, policies: Policies, startedAt: number, moment: Moment): Event[] {
+export function accountTime(ledger: Ledger, policies: Policies, startedAt: number, moment: Moment): Fact[] {
   const before = ledger.accountRecord.lastComplete;
   if (!before || ledger.fresh || startedAt >= situationOf(ledger, policies, moment).blindAt) return [];
   const elapsedMs = Math.max(0, startedAt - before.startedAt);
   return [...ledger.availability].map(([group, { due, down }]) => ({
     type: 'time-accounted',
-    at: moment.now,
-    account: ledger.account,
     group,
     expectedMs: due * elapsedMs,
     downtimeMs: down * elapsedMs,
@@ -127,8 +125,7 @@ function countIn(scopes: readonly Counts[], isDown: boolean, stage: 'quarantined
 }
 
 /** Groups that have matched no task for ten minutes; told once, until one is matched. */
-export function emptyGroups(ledger: Ledger, now: number): Event[] {
-  return [...ledger.emptyGroups].flatMap(([group, { since, told }]): Event[] =>
-    told || now - since < emptyGroupAfterMs ? [] : [{ type: 'group-empty', at: now, account: ledger.account, group }],
+export const emptyGroupFacts = ({ emptyGroups }: Ledger, now: number): Fact[] =>
+  [...emptyGroups].flatMap(([group, { since, told }]) =>
+    told || now - since < emptyGroupAfterMs ? [] : [{ type: 'group-empty', group }],
   );
-}

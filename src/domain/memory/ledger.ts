@@ -248,15 +248,6 @@ export interface Tallies {
   readonly changing: Set<string>;
 }
 
-/** What is stored. */
-export interface Records {
-  readonly tasks: ReadonlyMap<string, TaskRecord>;
-  readonly holds: ReadonlyMap<string, Hold>;
-  readonly accountRecord: AccountRecord;
-  /** Failed attempts that a budget counts. Newest last, cut at the longest `per`. */
-  readonly budget: readonly BudgetEntry[];
-}
-
 /** The records as a store gives them back. */
 export interface StoredLedger {
   readonly tasks: readonly TaskRecord[];
@@ -265,61 +256,6 @@ export interface StoredLedger {
   /** Failed attempts younger than `since`, oldest first. */
   readonly budget: readonly BudgetEntry[];
 }
-
-/** What is kept up besides, in this process alone. */
-interface Indexes {
-  /** Tasks with an attempt whose effect is awaited or whose call is out. */
-  readonly unsettled: ReadonlySet<string>;
-  /** Managed tasks that are stopped, and those in outage. */
-  readonly stopped: ReadonlySet<string>;
-  /** Taken with a complete observation. */
-  readonly tallies: Tallies | undefined;
-  /** By `stormKey(scope)`; absent: calm. */
-  readonly storms: ReadonlyMap<string, Storm>;
-  /** By `stormKey(scope)`, from the newest complete observation. */
-  readonly census: ReadonlyMap<string, Census>;
-  /** By group, from the newest complete observation. */
-  readonly availability: ReadonlyMap<string, Availability>;
-  /** By group, from the newest complete observation, and by which policies. */
-  readonly ends: { readonly policies: Policies; readonly groups: Counted['ends'] } | undefined;
-  /** Groups that no task matches: since when, and whether that was reported. */
-  readonly emptyGroups: ReadonlyMap<string, { readonly since: number; readonly told: boolean }>;
-  /** So many observations in a row did not add up, the first of them then. */
-  readonly incomplete: { readonly since: number; readonly polls: number } | undefined;
-  /** Tasks that the newest complete observation showed: only those may be restarted. */
-  readonly seenNow: ReadonlySet<string>;
-  /** Status texts that meant nothing to us and have been told. */
-  readonly unknownTold: ReadonlySet<string>;
-  /** Whether this process owns the account. */
-  readonly owned: boolean;
-  /** Another process owns it, and what that one stored is shown. */
-  readonly followed: boolean;
-  /** Taken ownership, and no complete observation since. */
-  readonly fresh: boolean;
-  /** A list is being taken in, slice by slice: some tasks are of now, others of before. */
-  readonly midway: boolean;
-}
-
-/** Everything known of an account, to be read. It changes in memory/ alone, through `Memory`. */
-export interface Ledger extends Records, Indexes {
-  readonly account: string;
-}
-
-type Writable<T> =
-  T extends ReadonlyMap<infer K, infer V>
-    ? Map<K, V>
-    : T extends ReadonlySet<infer V>
-      ? Set<V>
-      : T extends readonly (infer E)[]
-        ? E[]
-        : T;
-
-/** The same for the one writer: named in this folder only, which test/architecture.test.ts checks. */
-export type WritableLedger = { readonly account: string } & {
-  -readonly [K in keyof (Records & Indexes)]: K extends 'census' | 'availability' | 'seenNow'
-    ? Ledger[K]
-    : Writable<Ledger[K]>;
-};
 
 export const emptyAccountRecord: AccountRecord = {
   lastComplete: undefined,
@@ -340,26 +276,61 @@ const incompletePolls = 3;
 export const isIncomplete = (incomplete: Ledger['incomplete']): incomplete is NonNullable<Ledger['incomplete']> =>
   incomplete !== undefined && incomplete.polls >= incompletePolls;
 
-/** A ledger with nothing in it. */
-export const emptyLedger = (account: string): WritableLedger => ({
+/** A ledger with nothing in it, for the one writer: named in this folder only, which test/architecture.test.ts checks. */
+export const emptyLedger = (account: string) => ({
   account,
-  tasks: new Map(),
-  holds: new Map(),
+
+  // ---- what is stored
+
+  tasks: new Map<string, TaskRecord>(),
+  holds: new Map<string, Hold>(),
   accountRecord: emptyAccountRecord,
-  budget: [],
-  storms: new Map(),
-  census: new Map(),
-  availability: new Map(),
-  ends: undefined,
-  unsettled: new Set(),
-  stopped: new Set(),
-  tallies: undefined,
-  unknownTold: new Set(),
-  emptyGroups: new Map(),
-  incomplete: undefined,
+  /** Failed attempts that a budget counts. Newest last, cut at the longest `per`. */
+  budget: [] as BudgetEntry[],
+
+  // ---- what is kept up besides, in this process alone
+
+  /** By `stormKey(scope)`; absent: calm. */
+  storms: new Map<string, Storm>(),
+  /** By `stormKey(scope)`, from the newest complete observation. */
+  census: new Map() as ReadonlyMap<string, Census>,
+  /** By group, from the newest complete observation. */
+  availability: new Map() as ReadonlyMap<string, Availability>,
+  /** By group, from the newest complete observation, and by which policies. */
+  ends: undefined as { readonly policies: Policies; readonly groups: Counted['ends'] } | undefined,
+  /** Tasks with an attempt whose effect is awaited or whose call is out. */
+  unsettled: new Set<string>(),
+  /** Managed tasks that are stopped, and those in outage. */
+  stopped: new Set<string>(),
+  /** Taken with a complete observation. */
+  tallies: undefined as Tallies | undefined,
+  /** Status texts that meant nothing to us and have been told. */
+  unknownTold: new Set<string>(),
+  /** Groups that no task matches: since when, and whether that was reported. */
+  emptyGroups: new Map<string, { readonly since: number; readonly told: boolean }>(),
+  /** So many observations in a row did not add up, the first of them then. */
+  incomplete: undefined as { readonly since: number; readonly polls: number } | undefined,
+  /** Whether this process owns the account. */
   owned: false,
+  /** Another process owns it, and what that one stored is shown. */
   followed: false,
-  seenNow: new Set(),
+  /** Tasks that the newest complete observation showed: only those may be restarted. */
+  seenNow: new Set() as ReadonlySet<string>,
+  /** Taken ownership, and no complete observation since. */
   fresh: true,
+  /** A list is being taken in, slice by slice: some tasks are of now, others of before. */
   midway: false,
 });
+export type WritableLedger = ReturnType<typeof emptyLedger>;
+
+type Readable<T> =
+  T extends Map<infer K, infer V>
+    ? ReadonlyMap<K, V>
+    : T extends Set<infer V>
+      ? ReadonlySet<V>
+      : T extends (infer E)[]
+        ? readonly E[]
+        : T;
+
+/** Everything known of an account, to be read. It changes in memory/ alone, through `Memory`. */
+export type Ledger = { readonly [K in keyof WritableLedger]: Readable<WritableLedger[K]> };
