@@ -19,12 +19,11 @@ export function createAnswering(options: AppOptions): (ask: Ask) => Promise<Answ
   const turns = createTurns(options.clock);
   const tellRefused = refusalsTo(options.log, options.clock);
   const answer = async (ask: Ask): Promise<Answer> => {
-    const { handler, written } = await api(ask);
-    const { status } = written;
-    if (status === 401 || status === 403 || (status === 404 && handler.startsWith('/hooks/')))
-      tellRefused(ask, handler, status);
-    const body = typeof written.body === 'string' ? new TextEncoder().encode(written.body) : written.body;
-    return { ...written, handler, body };
+    const answered = await api(ask);
+    const { handler: route, status } = answered;
+    if (status === 401 || status === 403 || (status === 404 && route.startsWith('/hooks/')))
+      tellRefused(ask, route, status);
+    return answered;
   };
   return (ask) =>
     ask.method === 'GET' && health.has(ask.target) ? answer(ask) : turns(laneOf(ask), () => answer(ask));

@@ -11,7 +11,7 @@ import type { Sentences } from '../domain/words/reason.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import { admit } from './access.ts';
 import type { AppOptions } from './app-options.ts';
-import { type Ask, maxBodyBytes, type Written } from './between-threads.ts';
+import { type Answer, type Ask, maxBodyBytes, type Written } from './between-threads.ts';
 import { type PageRoute, pageRoutes } from './page/addresses.ts';
 import { Denial, noSuchAddress, problemOf, problemType } from './problem.ts';
 import { json, type Route } from './route.ts';
@@ -20,15 +20,12 @@ import { routes } from './routes.ts';
 /** Longest address that is looked at, in characters. */
 const maxPathLength = 4_096;
 
-/** `handler`: the route's path as it stands in the table; `none` if no route has the address. */
-type Api = (ask: Ask) => Promise<{ readonly handler: string; readonly written: Written }>;
-
 interface Found {
   readonly at: Route | PageRoute;
   readonly params: Readonly<Record<string, string>>;
 }
 
-export function createApi(options: AppOptions): Api {
+export function createApi(options: AppOptions): (ask: Ask) => Promise<Answer> {
   const router = new TrieRouter<Route | PageRoute>();
   for (const route of [...routes, ...pageRoutes])
     router.add(route.method.toUpperCase(), route.path.replace(/\{(\w+)\}/g, ':$1'), route);
@@ -81,7 +78,7 @@ export function createApi(options: AppOptions): Api {
       }
       return fail(ask, url, found, error);
     });
-    return { handler: path, written: { ...written, headers: { ...safe, ...written.headers } } };
+    return { ...written, headers: { ...safe, ...written.headers }, handler: path };
   };
 }
 

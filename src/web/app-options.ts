@@ -8,7 +8,7 @@ import type { Past } from './page/past.ts';
 
 export interface AppOptions {
   readonly operations: Operations;
-  readonly renderMetrics: () => Promise<Written['body']>;
+  readonly renderMetrics: () => Promise<string | Written['body']>;
   readonly past: Pick<Past, 'samples'>;
   readonly happenings: Happenings;
   /** For links, and the name under which a browser may come where there are no tokens. */

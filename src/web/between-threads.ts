@@ -25,15 +25,14 @@ export interface Ask {
 export interface Written {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array<ArrayBuffer>;
+  readonly body: Uint8Array<ArrayBuffer>;
   /** The body is only the beginning: what happens from then on follows. */
   readonly joined?: Joined;
 }
 
 export interface Answer extends Written {
-  /** The route that answered, for the count. */
+  /** The path of the route that answered, as its table has it, for the count; `none` if no route has the address. */
   readonly handler: string;
-  readonly body: Uint8Array<ArrayBuffer>;
 }
 
 export const streamPath = '/api/v1/events/stream';

@@ -11,6 +11,7 @@ const reason = {
 };
 
 export function describeApi(routes: readonly Route[], version: string, externalUrl: string | undefined) {
+  const schemas = Object.entries(answers).map(([name, schema]) => [name, schemaOf(schema, 'output')]);
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes) {
     const at = paths[route.path] ?? {};
@@ -28,7 +29,7 @@ export function describeApi(routes: readonly Route[], version: string, externalU
     paths,
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'A token of server.tokens' } },
-      schemas: { Reason: reason, ...answerSchemas() },
+      schemas: { Reason: reason, ...Object.fromEntries(schemas) },
     },
   };
 }
@@ -56,9 +57,6 @@ function contentOf({ schema }: Route) {
   const one = { $ref: `#/components/schemas/${schema.replace('[]', '')}` };
   return { content: { 'application/json': { schema: schema.endsWith('[]') ? { type: 'array', items: one } : one } } };
 }
-
-const answerSchemas = () =>
-  Object.fromEntries(Object.entries(answers).map(([name, schema]) => [name, schemaOf(schema, 'output')]));
 
 const pathParameters = (route: Route) =>
   [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({

@@ -65,10 +65,10 @@ export function route<Query extends z.ZodType = z.ZodUnknown, Body extends z.Zod
 
 export const json = (value: unknown, status = 200, type = 'application/json; charset=utf-8'): Written =>
   text(`${JSON.stringify(value)}\n`, status, type);
-export const text = (body: Written['body'], status = 200, type = 'text/plain; charset=utf-8'): Written => ({
+export const text = (body: string | Written['body'], status = 200, type = 'text/plain; charset=utf-8'): Written => ({
   status,
   headers: { 'content-type': type },
-  body,
+  body: typeof body === 'string' ? new TextEncoder().encode(body) : body,
 });
 
 /** One page of a list, and the way to the next (RFC 8288): without a path, so that it holds behind every prefix. */

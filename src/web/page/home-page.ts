@@ -198,11 +198,10 @@ function accountTable(visit: Visit, { accounts, store: { up: storeUp } }: Status
   ]);
 }
 
-function circuitsOf({ texts }: Visit, { list, restart }: AccountView['circuits']): unknown {
-  if (!list && !restart) return html`<span class="good">✓ ${texts.closed}</span>`;
-  const open = [
-    ...(list ? [html`${texts.listCircuit} <small>${list.code ?? list.class}</small>`] : []),
-    ...(restart ? [html`${texts.restartCircuit} <small>${restart.code ?? restart.class}</small>`] : []),
-  ];
-  return html`<span class="bad">✗ </span>${open.map((one) => html`<div>${one}</div>`)}`;
+function circuitsOf({ texts }: Visit, circuits: AccountView['circuits']): Html {
+  const open = (['list', 'restart'] as const).flatMap((name) => {
+    const one = circuits[name];
+    return one ? [html`<div>${texts[`${name}Circuit`]} <small>${one.code ?? one.class}</small></div>`] : [];
+  });
+  return open.length > 0 ? html`<span class="bad">✗ </span>${open}` : html`<span class="good">✓ ${texts.closed}</span>`;
 }

@@ -6,6 +6,7 @@ import { Refusal } from '../../domain/words/refusal.ts';
 import { admitOrigin, authorOf, type Scope, sessionCookie, signedIn, signIn } from '../access.ts';
 import type { Ask, Written } from '../between-threads.ts';
 import { type Denial, problems } from '../problem.ts';
+import { text } from '../route.ts';
 import type { PageName } from './addresses.ts';
 import { assetOf } from './assets.ts';
 import { answerWords } from './chinese-events.ts';
@@ -187,12 +188,12 @@ const safe = {
 } as const;
 
 async function pageResponse(visit: Visit, page: Page): Promise<Written> {
-  const headers = { ...safe, 'content-type': 'text/html; charset=utf-8', vary: 'accept-language, cookie' };
-  return { status: page.status ?? 200, headers, body: String(await framed(visit, page)) };
+  const { headers, ...written } = text(String(await framed(visit, page)), page.status, 'text/html; charset=utf-8');
+  return { ...written, headers: { ...safe, ...headers, vary: 'accept-language, cookie' } };
 }
 
 const seeOther = (location: string, setCookie?: string): Written => ({
   status: 303,
   headers: { ...safe, location, ...(setCookie === undefined ? {} : { 'set-cookie': setCookie }) },
-  body: '',
+  body: new Uint8Array(),
 });
