@@ -26,7 +26,7 @@ const clouds = new Map<Name, PretendCloud>();
 const worlds: Readonly<Record<Name, CloudOptions>> = {
   storm: { tasks: tasks('storm', 90) },
   short: {},
-  lane: { tasks: tasks('lane', 12, { stopped: true }) },
+  lane: { tasks: tasks('lane', 24) },
   ill: { tasks: tasks('ill', 1, { stopped: true, life: { restartsInVain: 3 } }) },
   lost: { tasks: tasks('lost', 1, { stopped: true, life: { restartsInVain: 99 } }) },
 };
@@ -103,6 +103,8 @@ describe.concurrent('histories', () => {
 
   it('a hold set while restarts wait in their lane: what waits is not sent', async () => {
     const { cloud, metric, said, threeMorePolls } = accountOf('lane');
+    await until('all are seen', async () => (await metric('task_up')) === 24, see);
+    cloud.act({ kind: 'stop', cloudGroup: 'vip', count: 24 });
     await until('some are sent', () => cloud.restarts().length >= 2, see);
     const { status } = await daemon.ask('POST', '/api/v1/holds', {
       account: 'lane',
@@ -114,8 +116,8 @@ describe.concurrent('histories', () => {
     await threeMorePolls();
     expect(said('restart-intended').length).toBe(intended);
     expect(cloud.restarts().length).toBe(intended);
-    expect(intended).toBeLessThan(12);
-    expect(await metric('tasks_waiting', { reason: 'held' })).toBe(12 - intended);
+    expect(intended).toBeLessThan(24);
+    expect(await metric('tasks_waiting', { reason: 'held' })).toBe(24 - intended);
   });
 
   it('quarantine, release, recovery', async () => {
