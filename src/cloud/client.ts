@@ -24,24 +24,12 @@ import { createRestartActions, restart } from './restart-call.ts';
 import { retryAfterOf } from './retry-after.ts';
 import { createHostMemory } from './task-hosts.ts';
 import type { Transport } from './transport.ts';
+import { vendors } from './vendors.ts';
 import { createGroupNames } from './wire.ts';
-
-const providers = {
-  volcengine: {
-    endpoint: 'https://live.volcengineapi.com',
-    regions: ['cn-north-1'],
-    stsEndpoint: 'https://sts.volcengineapi.com',
-  },
-  byteplus: {
-    endpoint: 'https://open.byteplusapi.com',
-    regions: ['ap-singapore-1', 'cn-north-1'],
-    stsEndpoint: 'https://sts.ap-southeast-1.byteplusapi.com',
-  },
-} as const;
 
 export interface CloudOptions {
   readonly account: string;
-  readonly provider: keyof typeof providers;
+  readonly provider: keyof typeof vendors;
   /** A URL; overrides the provider's. */
   readonly endpoint?: string;
   readonly region?: string;
@@ -148,8 +136,8 @@ function wantedGroups(options: CloudOptions, context: CallContext) {
 
 function listContext(options: CloudOptions, closed: AbortSignal): ListContext {
   const { account, clock, gate, transport, onTrace } = options;
-  const provider = providers[options.provider];
-  const endpoint = new URL(options.endpoint ?? provider.endpoint);
+  const vendor = vendors[options.provider];
+  const endpoint = new URL(options.endpoint ?? vendor.endpoint);
   const offset = createClockOffset((offsetMs) => onTrace({ kind: 'clock-offset', account, offsetMs }));
   const keys = createKeyRing({
     credentials: options.credentials,
@@ -164,7 +152,7 @@ function listContext(options: CloudOptions, closed: AbortSignal): ListContext {
     account,
     endpoint,
     region: createRegion(
-      options.region === undefined ? provider.regions : [options.region],
+      options.region === undefined ? vendor.regions : [options.region],
       options.rememberedRegion ?? (() => undefined),
       (region) => onTrace({ kind: 'region-found', account, region }),
     ),
@@ -195,7 +183,7 @@ function askForKeys(options: CloudOptions, endpoint: URL, closed: AbortSignal): 
   /** Origin to when it may be asked again (monotonic). */
   const rests = new Map<string, number>();
   return {
-    stsEndpoint: providers[options.provider].stsEndpoint,
+    stsEndpoint: vendors[options.provider].stsEndpoint,
     metadataOrigin,
     async send(request) {
       const restMs = (rests.get(request.origin) ?? 0) - clock.monotonic();

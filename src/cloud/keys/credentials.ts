@@ -8,7 +8,7 @@ import type { Clock } from '../../domain/ports/time-port.ts';
 import type { CallFailure } from '../../domain/words/failure.ts';
 import { followUserFiles } from '../../user-files.ts';
 import type { Credentials } from '../sign.ts';
-import type { keyNames } from './key-names.ts';
+import type { vendors } from '../vendors.ts';
 import { type AskForKeys, KeysUnavailable, type ReadKeys } from './key-source.ts';
 import { keySource } from './where-from.ts';
 
@@ -29,7 +29,7 @@ export interface KeyRing {
 interface KeyRingOptions {
   readonly credentials: WhereFrom;
   /** Whose names of variables are looked for. */
-  readonly vendor: keyof typeof keyNames;
+  readonly vendor: keyof typeof vendors;
   readonly env: Environment;
   /** Unix milliseconds by the cloud's clock. */
   readonly cloudNow: () => number;

@@ -8,11 +8,11 @@ import type { Environment } from '../../domain/ports/app-port.ts';
 import { field } from '../../domain/words/mapping.ts';
 import { parseJson } from '../json.ts';
 import type { HttpOutcome } from '../transport.ts';
+import type { Vendor } from '../vendors.ts';
 import { parseEnvelope } from '../wire.ts';
-import type { KeyNames } from './key-names.ts';
 import { type AskForKeys, checked, KeysUnavailable, type ReadKeys, readSmallFile } from './key-source.ts';
 
-type Prefix = KeyNames['prefix'];
+type Prefix = Vendor['prefix'];
 
 export const ecsMetadataOrigin = 'http://100.96.0.96';
 const ecsTokenLifeSeconds = '21600';

@@ -9,7 +9,7 @@ import type { Credentials as WhereFrom } from '../../domain/ports/cloud-port.ts'
 import { field } from '../../domain/words/mapping.ts';
 import { parseJson } from '../json.ts';
 import type { Credentials } from '../sign.ts';
-import { type KeyNames, keyNames, variablesOf } from './key-names.ts';
+import { type Vendor, vendors } from '../vendors.ts';
 import { checked, type KeySource, KeysUnavailable, readSmallFile } from './key-source.ts';
 import { askEcsRole, askOidc, oidcVariables } from './temporary.ts';
 
@@ -20,22 +20,22 @@ const found = {
   oidc: fromOidc,
   ecsRole: fromEcsRole,
   chain: firstSetUp,
-} satisfies Record<Exclude<WhereFrom['kind'], 'keys'>, (names: KeyNames, env: Environment) => KeySource>;
+} satisfies Record<Exclude<WhereFrom['kind'], 'keys'>, (vendor: Vendor, env: Environment) => KeySource>;
 
-export const keySource = (where: WhereFrom, vendor: keyof typeof keyNames, env: Environment): KeySource =>
-  where.kind === 'keys' ? fromConfiguration(where) : found[where.kind](keyNames[vendor], env);
+export const keySource = (where: WhereFrom, vendor: keyof typeof vendors, env: Environment): KeySource =>
+  where.kind === 'keys' ? fromConfiguration(where) : found[where.kind](vendors[vendor], env);
 
 /** Looked for where nothing has to be asked over the network. */
-function firstSetUp(names: KeyNames, env: Environment): KeySource {
-  if (variablesOf(names, env).kind !== 'none') return fromEnvironment(names, env);
-  const file = names.file === undefined || !env.HOME ? undefined : join(env.HOME, names.file);
+function firstSetUp(vendor: Vendor, env: Environment): KeySource {
+  if (variablesOf(vendor, env).kind !== 'none') return fromEnvironment(vendor, env);
+  const file = vendor.keyFile === undefined || !env.HOME ? undefined : join(env.HOME, vendor.keyFile);
   if (file !== undefined && existsSync(file)) return fromVendorFile(file);
-  const oidc = oidcVariables(names.prefix);
-  if (oidc.every((name) => env[name])) return fromOidc(names, env);
-  const role = fromEcsRole(names, env);
-  const roleVariable = `${names.prefix}_ECS_METADATA`;
+  const oidc = oidcVariables(vendor.prefix);
+  if (oidc.every((name) => env[name])) return fromOidc(vendor, env);
+  const role = fromEcsRole(vendor, env);
+  const roleVariable = `${vendor.prefix}_ECS_METADATA`;
   if (env[roleVariable]) return role;
-  const pairs = names.rows.flatMap(({ ids, secrets }) => [...ids, ...secrets]);
+  const pairs = vendor.keys.flatMap(({ ids, secrets }) => [...ids, ...secrets]);
   const looked = [...pairs, ...(file === undefined ? [] : [file]), ...oidc, roleVariable];
   // Nothing points to the instance's role, so that it has none is the end of the chain, and not a fault of the network.
   const noneFound = (cause: unknown) => {
@@ -47,12 +47,12 @@ function firstSetUp(names: KeyNames, env: Environment): KeySource {
   return { ...role, read: (ask) => role.read(ask).catch(noneFound) };
 }
 
-function fromOidc({ prefix }: KeyNames, env: Environment): KeySource {
+function fromOidc({ prefix }: Vendor, env: Environment): KeySource {
   const told = `temporary keys from ${oidcVariables(prefix).join(' and ')}`;
   return { told, read: (ask) => askOidc(prefix, env, ask), files: [], local: false };
 }
 
-function fromEcsRole({ prefix }: KeyNames, env: Environment): KeySource {
+function fromEcsRole({ prefix }: Vendor, env: Environment): KeySource {
   const told = "temporary keys from the ECS instance's role";
   return { told, read: (ask) => askEcsRole(prefix, env, ask), files: [], local: false };
 }
@@ -102,8 +102,22 @@ async function readSecret(secret: Secret, name: string): Promise<string> {
   return checked(await readSmallFile(secret.path, `${name}File`), `${name}File ${secret.path}`);
 }
 
-function fromEnvironment(names: KeyNames, env: Environment): KeySource {
-  const variables = variablesOf(names, env);
+/** The variables that hold the keys. `missing` tells what half a pair lacks, and what the first pair does where none is set. */
+function variablesOf({ keys }: Vendor, env: Environment) {
+  const set = (names: readonly string[]) => names.find((name) => env[name]);
+  const found = keys.map(({ ids, secrets, token }) => ({ id: set(ids), secret: set(secrets), token, ids, secrets }));
+  const whole = found.find(({ id, secret }) => id && secret);
+  if (whole?.id && whole.secret) {
+    return { kind: 'whole', id: whole.id, secret: whole.secret, token: whole.token } as const;
+  }
+  const half = found.find(({ id, secret }) => id || secret);
+  const { ids, secrets, id, secret } = half ?? { ...keys[0], id: undefined, secret: undefined };
+  const missing = [...(id ? [] : ids.slice(0, 1)), ...(secret ? [] : secrets.slice(0, 1))];
+  return { kind: half ? 'half' : 'none', missing } as const;
+}
+
+function fromEnvironment(vendor: Vendor, env: Environment): KeySource {
+  const variables = variablesOf(vendor, env);
   if (variables.kind !== 'whole') {
     const why = `${variables.missing.join(' and ')} not set in the environment`;
     return atHand(why, () => Promise.reject(new KeysUnavailable(why)));
