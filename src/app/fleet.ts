@@ -51,13 +51,6 @@ interface Member {
   running: Promise<void>;
 }
 
-/** What a reload has built and not yet put in place. */
-interface Prepared {
-  readonly settings: Settings;
-  /** By account, with their clients. */
-  readonly keepers: ReadonlyMap<string, KeeperSettings>;
-}
-
 /** A slice is done at each turn: enough for the longest lists of all accounts, one after the other. */
 const mostTurns = 100_000;
 
@@ -165,11 +158,12 @@ export class Fleet {
   }
 
   /** Builds beside the old what the new settings need. Throws, and leaves everything as it was, if it cannot be built. */
-  prepare(settings: Settings): Prepared {
+  prepare(settings: Settings) {
     for (const { name } of settings.accounts) {
       const keeper = this.keeper(name);
       if (keeper) mustHaveRoomForHolds(keeper, settings);
     }
+    /** By account, with their clients. */
     const keepers = new Map<string, KeeperSettings>();
     for (const account of settings.accounts) {
       const member = this.#members.get(account.name);
@@ -182,7 +176,7 @@ export class Fleet {
   }
 
   /** Puts it in place: gates keep their permits, keepers their ledgers and timers. Gives warnings. */
-  async swap({ settings, keepers }: Prepared): Promise<readonly string[]> {
+  async swap({ settings, keepers }: ReturnType<Fleet['prepare']>): Promise<readonly string[]> {
     const warnings: string[] = [];
     // Before anything can happen in a new group or account, so that none of it goes uncounted.
     this.#tellMetrics(settings);

@@ -13,12 +13,7 @@ import { eventTypes } from '../telemetry/sentences.ts';
 const mostTold = 20;
 
 /** `no group vjp: did you mean vip?`, or the names that there are. */
-export function unknownName(
-  [what, chinese]: Sentences,
-  name: string,
-  known: readonly string[],
-  most = mostTold,
-): Sentences {
+function unknownName([what, chinese]: Sentences, name: string, known: readonly string[], most = mostTold): Sentences {
   const meant = nearest(name, known);
   if (meant !== undefined)
     return [`no ${what} ${name}: did you mean ${meant}?`, `没有${chinese} ${name}：是不是 ${meant}？`];

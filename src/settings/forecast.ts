@@ -3,25 +3,7 @@ import { anyMatches, type Policy } from '../domain/words/policy.ts';
 import { cronSchedule, sampleTicks } from './schedule.ts';
 import type { AccountSettings, Settings } from './settings.ts';
 
-export interface Forecast {
-  readonly account: string;
-  readonly tasks: number;
-  readonly callsPerPoll: number;
-  /** Between polls where the schedule is densest, ticks that are left out counted in; milliseconds. */
-  readonly gapMs: number;
-  /** Calls per second where the schedule is densest. */
-  readonly pollsPerSecond: number;
-  /** Further calls per second while restarts are verified, at worst (in every cloud group); 0: too dear, polls do it. */
-  readonly verifyPerSecond: number;
-  readonly limitPerSecond: number;
-  readonly restartPerSecond: number;
-  /** Share of the limit that polling alone takes. */
-  readonly pollShare: number;
-  /** How long it takes at least to restart all tasks once, if all are stopped. */
-  readonly allRestartedMs: number;
-  /** Sentences for a person; empty if all is well. */
-  readonly warnings: readonly string[];
-}
+export type Forecast = ReturnType<typeof forecastAccount>;
 
 /** So many polls are looked at: an hour of the densest usual schedule, a day of a rare one. */
 const pollsLookedAt = 240;
@@ -40,7 +22,7 @@ export function forecast(settings: Settings, tasks: number): readonly Forecast[]
   return settings.accounts.map((account) => forecastAccount(account, settings.groups, tasks));
 }
 
-function forecastAccount(account: AccountSettings, groups: readonly Policy[], tasks: number): Forecast {
+function forecastAccount(account: AccountSettings, groups: readonly Policy[], tasks: number) {
   const { poll, rateLimit } = account;
   const limit = rateLimit.perSecond;
   const { lists, groupLists } = listsOf(account, groups);
@@ -52,21 +34,28 @@ function forecastAccount(account: AccountSettings, groups: readonly Policy[], ta
   const pollsPerSecond = callsPerPoll / (gapMs / 1000) + groupLists;
   const looks = callsPerPoll / (poll.verifyEveryMs / 1000);
   const restartPerSecond = Math.min(rateLimit.restart, limit - Math.min(pollsPerSecond, leastWatchShare * limit));
+  /** Sentences for a person; empty if all is well. */
+  const warnings: readonly string[] = [
+    ...(gapMs > tickMs ? [ticksLeftOut(account, { callsPerPoll, gapMs, tickMs, tasks })] : []),
+    ...restartsAskedFor(account, groups, restartPerSecond, tasks),
+  ];
   return {
     account: account.name,
     tasks,
     callsPerPoll,
+    /** Between polls where the schedule is densest, ticks that are left out counted in; milliseconds. */
     gapMs,
+    /** Calls per second where the schedule is densest. */
     pollsPerSecond,
+    /** Further calls per second while restarts are verified, at worst (in every cloud group); 0: too dear, polls do it. */
     verifyPerSecond: looks < mayTake ? looks : 0,
     limitPerSecond: limit,
     restartPerSecond,
+    /** Share of the limit that polling alone takes. */
     pollShare: pollsPerSecond / limit,
+    /** How long it takes at least to restart all tasks once, if all are stopped. */
     allRestartedMs: Math.ceil(tasks / restartPerSecond) * 1000,
-    warnings: [
-      ...(gapMs > tickMs ? [ticksLeftOut(account, { callsPerPoll, gapMs, tickMs, tasks })] : []),
-      ...restartsAskedFor(account, groups, restartPerSecond, tasks),
-    ],
+    warnings,
   };
 }
 

@@ -98,42 +98,25 @@ function searchOf(expression: string, timezone: string): Readonly<Record<'after'
   const fits = matcher(expression, timezone);
   const dateFits = matcher(`* * * ${dayOfMonth.join(',')} ${month.join(',')} ${dayOfWeek.join(',')}`, 'UTC');
 
-  const between = (from: number, to: number, at: number): number | undefined => {
-    for (let start = from; start < to; start += minuteMs) {
-      if (!minutesOfQuarter.has((start / minuteMs) % 15)) continue;
-      const later = seconds.find((candidate) => start + candidate * 1000 > at);
-      if (later === undefined) continue;
-      const tick = start + later * 1000;
-      if (fits(tick)) return tick;
-    }
-    return undefined;
-  };
-  const after = (at: number): number => {
-    let searchedTo = Math.floor(at / minuteMs) * minuteMs;
-    const firstDay = Math.floor((at - latestZoneMs) / dayMs) * dayMs;
-    for (let day = firstDay; day < at + searchedMs; day += dayMs) {
+  /** `step` 1: the first after the moment; -1: the last at or before it. */
+  const search = (at: number, step: 1 | -1): number => {
+    const isBeyond = (tick: number) => (step === 1 ? tick > at : tick <= at);
+    const nearestFirst = step === 1 ? seconds : seconds.toReversed();
+    let start = Math.floor(at / minuteMs) * minuteMs;
+    const firstDay = Math.floor((at - (step === 1 ? latestZoneMs : -earliestZoneMs)) / dayMs) * dayMs;
+    for (let day = firstDay; Math.abs(day - at) < searchedMs; day += step * dayMs) {
       if (!dateFits(day)) continue;
-      const end = day + dayMs + latestZoneMs;
-      const tick = between(Math.max(searchedTo, day - earliestZoneMs), end, at);
-      if (tick !== undefined) return tick;
-      searchedTo = Math.max(searchedTo, end);
-    }
-    return Number.POSITIVE_INFINITY;
-  };
-  const before = (at: number): number => {
-    const lastDay = Math.floor((at + earliestZoneMs) / dayMs) * dayMs;
-    for (let day = lastDay; day > at - searchedMs; day -= dayMs) {
-      if (!dateFits(day)) continue;
-      const end = Math.min(at, day + dayMs + latestZoneMs);
-      for (let start = Math.floor(end / minuteMs) * minuteMs; start >= day - earliestZoneMs; start -= minuteMs) {
+      const [first, last] = [day - earliestZoneMs, day + dayMs + latestZoneMs - minuteMs];
+      start = step === 1 ? Math.max(start, first) : Math.min(start, last);
+      for (; first <= start && start <= last; start += step * minuteMs) {
         if (!minutesOfQuarter.has((start / minuteMs) % 15)) continue;
-        const earlier = seconds.findLast((candidate) => start + candidate * 1000 <= at);
-        if (earlier !== undefined && fits(start + earlier * 1000)) return start + earlier * 1000;
+        const second = nearestFirst.find((candidate) => isBeyond(start + candidate * 1000));
+        if (second !== undefined && fits(start + second * 1000)) return start + second * 1000;
       }
     }
-    return Number.NEGATIVE_INFINITY;
+    return step * Number.POSITIVE_INFINITY;
   };
-  return { after, before };
+  return { after: (at) => search(at, 1), before: (at) => search(at, -1) };
 }
 
 /**

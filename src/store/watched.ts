@@ -8,24 +8,15 @@ const stuckAfterMs = 10_000;
 /** Without these nothing is restarted; reading events and pruning them can fail and be tried again. */
 const restartsRestOn: ReadonlySet<StoreOperation> = new Set(['open', 'migrate', 'load', 'save', 'lock']);
 
-export interface Watch {
-  run<T>(operation: StoreOperation, work: () => Promise<T>): Promise<T>;
-  /** What an operation had to leave out, and went on. */
-  tellOf(operation: StoreOperation, error: Error): void;
-  /**
-   * Since when an operation that restarts rest on fails (reading can go on while writing fails) or any is stuck, Unix
-   * milliseconds; undefined: each worked the last time it was tried.
-   */
-  failingSince(): number | undefined;
-}
+export type Watch = ReturnType<typeof watch>;
 
 /** `said`: an error as a sentence for a person. */
-export function watch(said: (error: unknown) => Error, clock: Clock, onTrace: (trace: StoreTrace) => void): Watch {
+export function watch(said: (error: unknown) => Error, clock: Clock, onTrace: (trace: StoreTrace) => void) {
   const begun = new Set<{ readonly at: number }>();
   /** By the monotonic clock. */
   const failing = new Map<StoreOperation, number>();
   return {
-    run: async (operation, work) => {
+    async run<T>(operation: StoreOperation, work: () => Promise<T>): Promise<T> {
       const running = { at: clock.monotonic() };
       begun.add(running);
       let problem: Error | undefined;
@@ -42,8 +33,14 @@ export function watch(said: (error: unknown) => Error, clock: Clock, onTrace: (t
         onTrace({ operation, durationMs: clock.monotonic() - running.at, error: problem, up: failing.size === 0 });
       }
     },
-    tellOf: (operation, error) => onTrace({ operation, durationMs: 0, error, up: failing.size === 0 }),
-    failingSince: () => {
+    /** What an operation had to leave out, and went on. */
+    tellOf: (operation: StoreOperation, error: Error) =>
+      onTrace({ operation, durationMs: 0, error, up: failing.size === 0 }),
+    /**
+     * Since when an operation that restarts rest on fails (reading can go on while writing fails) or any is stuck, Unix
+     * milliseconds; undefined: each worked the last time it was tried.
+     */
+    failingSince: (): number | undefined => {
       const now = clock.monotonic();
       const stuck = [...begun].flatMap(({ at }) => (now - at < stuckAfterMs ? [] : [at]));
       const since = [...failing.values(), ...stuck];
