@@ -185,17 +185,14 @@ export function holdsThatFollow(ledger: Ledger, policies: Policies): number {
 
 // ---- taking in the list ------------------------------------------------------------------------------------------
 
-const lookOf = (memory: Memory, policies: Policies, { now, clockOffsetMs }: Moment): Look => {
-  const named = new Map(policies.groups.map((policy) => [policy.name, policy]));
-  return {
-    memory,
-    policyFor: (item) => groupOf(policies, item),
-    policyNamed: (group) => named.get(group),
-    now,
-    cloudNow: byCloud(now, clockOffsetMs),
-    clockOffsetMs,
-  };
-};
+const lookOf = (memory: Memory, policies: Policies, { now, clockOffsetMs }: Moment): Look => ({
+  memory,
+  policyFor: (item) => groupOf(policies, item),
+  policyOf: new Map(policies.groups.map((policy) => [policy.name, policy])),
+  now,
+  cloudNow: byCloud(now, clockOffsetMs),
+  clockOffsetMs,
+});
 
 function* takeIn(
   memory: Memory,

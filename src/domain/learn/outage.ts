@@ -22,7 +22,8 @@ export interface Look {
   readonly memory: Memory;
   /** The policy that has a task now; undefined: unmanaged. */
   readonly policyFor: (item: TaskItem) => Policy | undefined;
-  readonly policyNamed: (group: string) => Policy | undefined;
+  /** By group; a task without one has none. */
+  readonly policyOf: ReadonlyMap<string | undefined, Policy>;
   readonly now: number;
   readonly cloudNow: CloudTime;
   readonly clockOffsetMs: number;
@@ -83,7 +84,7 @@ export function tellShown(look: Look, known: TaskRecord | undefined, item: TaskI
 /** A look that only verifies: it settles attempts, and nothing else. */
 export function tellVerified(look: Look, known: TaskRecord, item: TaskItem): void {
   if (!known.attempt) return;
-  const policy = known.group === undefined ? undefined : look.policyNamed(known.group);
+  const policy = look.policyOf.get(known.group);
   const facts = new Facts(look, known);
   settle(facts, look, item, policy);
   if (policy) tellStage(facts, policy);
@@ -94,7 +95,7 @@ export function tellMissed(look: Look, record: TaskRecord, counts: boolean): voi
   const facts = new Facts(look, record);
   facts.tell({ ...facts.about, type: 'task-missed', counts });
   const { missing } = facts.record;
-  const policy = record.group === undefined ? undefined : look.policyNamed(record.group);
+  const policy = look.policyOf.get(record.group);
   endIfUnmanaged(facts, look.now);
   if (facts.record.outage && hasEnded(facts.record, look.cloudNow)) end(facts, 'ended', look.now, policy, look);
   if (missing && (missing.counted >= goneAfterObservations || look.now - missing.since >= goneAfterMs)) {

@@ -1,7 +1,6 @@
-/** A request of an operator that is refused. */
+/** An operator's request, refused: `code` picks the HTTP status and the CLI's exit code. */
 import type { Sentences } from './reason.ts';
 
-/** An operator's request, refused: `code` picks the HTTP status and the CLI's exit code. */
 export class Refusal extends Error {
   readonly code: 'not-found' | 'refused' | 'bad-request' | 'unavailable';
   /** The message for the Chinese page. */
