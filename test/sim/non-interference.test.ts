@@ -5,9 +5,8 @@
 import { describe, expect, test } from 'vitest';
 import { commitHash } from './dice.ts';
 import { playPair } from './non-interference.ts';
-import { crowds } from './non-interference-crowds.ts';
 import { ofReplicas } from './non-interference-replicas.ts';
-import { kinds } from './non-interference-troubles.ts';
+import { crowds, kinds } from './non-interference-troubles.ts';
 
 /** They go the way of another kind here, with another code. */
 const alike: ReadonlySet<string> = new Set([

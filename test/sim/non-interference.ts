@@ -188,10 +188,20 @@ async function play(script: Script, withTrouble: boolean): Promise<Played> {
   if (withTrouble) {
     const { befalls } = trouble;
     if (replicas && befalls) acts.push({ atMs: script.befallsAtMs, act: () => befalls(replicas, clock) });
-    acts.push({ atMs: troubleAtMs, act: () => trouble.begins?.(stage, troubled) });
+    acts.push({
+      atMs: troubleAtMs,
+      act: () => {
+        for (const [place, taskId] of troubled.entries()) trouble.begins?.(stage, taskId, place);
+      },
+    });
     const { everyMs, again } = trouble;
     for (let turn = 0; everyMs && again && turn * everyMs < lastsMs; turn++)
-      acts.push({ atMs: troubleAtMs + everyMs * (turn + 1), act: () => again(stage, troubled, turn) });
+      acts.push({
+        atMs: troubleAtMs + everyMs * (turn + 1),
+        act: () => {
+          for (const [place, taskId] of troubled.entries()) again(stage, taskId, turn, place);
+        },
+      });
   }
   for (const { atMs, act } of acts.sort((a, b) => a.atMs - b.atMs)) {
     await stage.run(Math.max(0, atMs / 1_000 - stage.seconds));
