@@ -4,31 +4,28 @@
  * are a third around them, as agreed, where the text gives no sharper one.
  */
 import { describe, expect, test } from 'vitest';
-import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import { begin, policiesOf } from '../domain/story.ts';
-import { defaultPolicy, Stage, tasks } from './stage.ts';
+import { defaultPolicy, policyNamed, Stage, tasks } from './stage.ts';
 
 const hour = 3_600;
 const usual = policiesOf(defaultPolicy);
 const incurable = { restartsInVain: Number.POSITIVE_INFINITY };
 
-/** Runs until every task is active again; the seconds it took. */
-async function healed(stage: Stage, taskIds: readonly string[], withinSeconds: number): Promise<number> {
-  const from = stage.seconds;
-  while (stage.seconds - from < withinSeconds) {
-    if (taskIds.every((taskId) => stage.statusOf(taskId) === '生效中')) return stage.seconds - from;
-    await stage.run(1);
+/** Runs until all of them are active again; the seconds it took. */
+const healed = (stage: Stage, taskIds: readonly string[], withinSeconds: number): Promise<number> =>
+  stage.until(() => stage.areActive(taskIds), withinSeconds);
+
+/** All of these stop; of some of them no restart helps. */
+function stopAll(stage: Stage, taskIds: readonly string[], isDead = (_index: number) => false): void {
+  for (const [index, taskId] of taskIds.entries()) {
+    if (isDead(index)) stage.act({ kind: 'edit', taskId, change: { life: incurable } });
+    stage.act({ kind: 'stop', taskId });
   }
-  return Number.POSITIVE_INFINITY;
 }
 
-const stopAll = (stage: Stage, taskIds: readonly string[]) => {
-  for (const taskId of taskIds) stage.act({ kind: 'stop', taskId });
-};
-
 /** A stage that has run for a while with everything active. */
-async function settledStage(count: number, policies: Policies = usual, seed = 1, more = {}) {
-  const stage = new Stage({ policies, seed, tasks: tasks(count, more, `s${seed}x`) });
+async function settledStage(count: number, seed = 1) {
+  const stage = new Stage({ policies: usual, seed, tasks: tasks(count, {}, `s${seed}x`) });
   await stage.run(100);
   return { stage, ids: [...stage.world.tasks.keys()] };
 }
@@ -40,13 +37,7 @@ const median = (figures: readonly number[]): number =>
 const watchedHours = 12;
 
 describe('half a day of single tasks', () => {
-  const group = (name: string): Policy => ({
-    ...defaultPolicy,
-    name,
-    storm: false,
-    quarantine: { ...defaultPolicy.quarantine, abandonAfterMs: watchedHours * 3_600_000 },
-    match: { ...defaultPolicy.match, cloudGroup: [name] },
-  });
+  const quarantine = { ...defaultPolicy.quarantine, abandonAfterMs: watchedHours * 3_600_000 };
   const lives = {
     dead: incurable,
     'lasts-11-min': { survivesMs: [660_000, 660_000] },
@@ -56,23 +47,20 @@ describe('half a day of single tasks', () => {
   } as const;
   const names = Object.keys(lives) as (keyof typeof lives)[];
   const halfDay = (async () => {
+    const groups = names.map((name) => policyNamed(name, { storm: false, quarantine }));
+    const endsAt = begin + 6 * 86_400_000;
     const stage = new Stage({
-      policies: { ...policiesOf(...names.map(group)), storm: false },
-      tasks: names.map((name) => ({
-        taskId: name,
-        title: name.replaceAll('-', ''),
-        cloudGroup: name,
-        startsAt: begin - 1_000,
-        endsAt: begin + 6 * 86_400_000,
-        life: lives[name],
-        stopped: true,
-      })),
+      policies: { ...policiesOf(...groups), storm: false },
+      tasks: names.map((name) => {
+        const times = { startsAt: begin - 1_000, endsAt };
+        const title = name.replaceAll('-', '');
+        return { taskId: name, title, cloudGroup: name, ...times, life: lives[name], stopped: true };
+      }),
     });
     const upSeconds = new Map<string, number>();
     for (let minute = 0; minute < (watchedHours + 1) * 60; minute++) {
       await stage.run(60);
-      for (const name of names)
-        if (stage.statusOf(name) === '生效中') upSeconds.set(name, (upSeconds.get(name) ?? 0) + 60);
+      for (const name of names) if (stage.areActive([name])) upSeconds.set(name, (upSeconds.get(name) ?? 0) + 60);
     }
     return { stage, up: (name: string) => (100 * (upSeconds.get(name) ?? 0)) / stage.seconds };
   })();
@@ -84,19 +72,10 @@ describe('half a day of single tasks', () => {
     const calls = stage.restarts('dead').map(({ at }) => at);
     // Prototype: about 8, 83, 158, 233, 368, 638, 968, 1343 s; ours start at the first list, 1 s in.
     const waits = calls.slice(1, 8).map((at, index) => at - (calls[index] ?? 0));
-    for (const [index, [least, most]] of (
-      [
-        [60, 90],
-        [60, 90],
-        [60, 90],
-        [120, 165],
-        [240, 315],
-        [300, 390],
-        [300, 390],
-      ] as const
-    ).entries()) {
+    for (const [index, least] of [60, 60, 60, 120, 240, 300, 300].entries()) {
       expect(waits[index]).toBeGreaterThanOrEqual(least);
-      expect(waits[index]).toBeLessThanOrEqual(most);
+      // A quarter of jitter, and the next poll.
+      expect(waits[index]).toBeLessThanOrEqual(1.25 * least + 15);
     }
     const quarantinedAt = (stage.told('task-quarantined').find(({ taskId }) => taskId === 'dead')?.at ?? 0) - begin;
     expect(quarantinedAt / 60_000).toBeGreaterThan(20); // prototype: after 23 min
@@ -135,19 +114,32 @@ describe('half a day of single tasks', () => {
 });
 
 describe('many at once', () => {
-  test('200 of 300 stop, curable: healed in about a minute', async () => {
-    const { stage, ids } = await settledStage(300);
-    stopAll(stage, ids.slice(0, 200));
-    expect(await healed(stage, ids, 200)).toBeLessThan(80); // prototype: about 60 s
-    expect(stage.worstSecond()).toBeLessThanOrEqual(10);
+  /** Prototypes' figures, seconds; bounds are a third above them. */
+  const third = 1.34;
+  test.each<[string, number, number, (index: number) => boolean, number, number]>([
+    // name, tasks, stopped, which of them are incurable, seeds, healed within (of the curable ones)
+    ['200 of 300 stop, curable', 300, 200, () => false, 1, 80], // prototype: about 60 s
+    ['the same, 30 % incurable', 300, 200, (index) => (index * 7919) % 100 < 30, 3, 65 * third],
+    ['the same, 60 % incurable', 300, 200, (index) => (index * 7919) % 100 < 60, 3, 200 * third],
+    ['the same, the first 100 incurable', 300, 200, (index) => index < 100, 3, 73 * third],
+    ['3 tasks, all down: about 14 s', 3, 3, () => false, 1, 25],
+  ])('%s: the curable ones heal soon', { timeout: 60_000 }, async (_name, count, stopped, isDead, seeds, most) => {
+    const figures: number[] = [];
+    for (let seed = 1; seed <= seeds; seed++) {
+      const { stage, ids } = await settledStage(count, seed);
+      const down = ids.slice(0, stopped);
+      stopAll(stage, down, isDead);
+      const curable = down.filter((_, index) => !isDead(index));
+      figures.push(await healed(stage, curable, 600));
+      expect(stage.worstSecond()).toBeLessThanOrEqual(10);
+    }
+    expect(median(figures)).toBeLessThan(most);
   });
-  test('the same, incurable: never more than three unsettled, about as many calls as the design says', {
+  test('all of them incurable: never more than three unsettled, about as many calls as the design says', {
     timeout: 60_000,
   }, async () => {
     const { stage, ids } = await settledStage(300);
-    const dead = ids.slice(0, 200);
-    for (const taskId of dead) stage.act({ kind: 'edit', taskId, change: { life: incurable } });
-    stopAll(stage, dead);
+    stopAll(stage, ids.slice(0, 200), () => true);
     let most = 0;
     for (let second = 0; second < hour / 3; second++) {
       await stage.run(1);
@@ -158,41 +150,13 @@ describe('many at once', () => {
     expect(stage.restarts().length).toBeGreaterThan(113 / 3);
     expect(stage.restarts().length).toBeLessThan(226 / 3);
   });
-  test.each([
-    ['30 % incurable', (index: number) => (index * 7919) % 100 < 30, 65],
-    ['60 % incurable', (index: number) => (index * 7919) % 100 < 60, 200],
-    ['the first 100 incurable', (index: number) => index < 100, 73],
-  ] as const)(
-    'the same, %s: the curable ones heal soon all the same',
-    { timeout: 60_000 },
-    async (_name, isDead, prototype) => {
-      const figures: number[] = [];
-      for (const seed of [1, 2, 3]) {
-        const { stage, ids } = await settledStage(300, usual, seed);
-        const stopped = ids.slice(0, 200);
-        for (const [index, taskId] of stopped.entries())
-          if (isDead(index)) stage.act({ kind: 'edit', taskId, change: { life: incurable } });
-        stopAll(stage, stopped);
-        figures.push(
-          await healed(
-            stage,
-            stopped.filter((_, index) => !isDead(index)),
-            600,
-          ),
-        );
-        expect(stage.worstSecond()).toBeLessThanOrEqual(10);
-      }
-      expect(median(figures)).toBeLessThan(prototype * 1.34);
-    },
-  );
   test('180 of 200 dead, and 10 of the next group in the file stop: about 50 s', { timeout: 60_000 }, async () => {
-    const group = (name: string) => ({ ...defaultPolicy, name, match: { ...defaultPolicy.match, cloudGroup: [name] } });
     // Three dead ones at a time hold the account's window for 61 s: how long the ten wait is chance, from 24 to 80 s by
     // the moment at which they stop. So they stop at moments that are spread over such a minute.
     const figures: number[] = [];
     for (const seconds of [0, 20, 40]) {
       const stage = new Stage({
-        policies: policiesOf(group('first'), group('next')),
+        policies: policiesOf(policyNamed('first'), policyNamed('next')),
         tasks: [
           ...tasks(180, { cloudGroup: 'first', stopped: true, life: incurable }, 'd'),
           ...tasks(20, { cloudGroup: 'first' }, 'a'),
@@ -207,41 +171,29 @@ describe('many at once', () => {
     expect(median(figures)).toBeLessThan(67);
     expect(Math.max(...figures)).toBeLessThan(61 + 25);
   });
-  test('3 tasks, all down: about 14 s', async () => {
-    const { stage, ids } = await settledStage(3);
-    stopAll(stage, ids);
-    expect(await healed(stage, ids, 100)).toBeLessThan(25);
-  });
   test.each([
     [0, 76],
     [33, 140],
   ])(
     '100 groups of 3, all down, the first %i groups dead: curable ones in about %i s',
-    { timeout: 60_000 },
+    {
+      timeout: 60_000,
+    },
     async (dead, prototype) => {
-      const groups = Array.from({ length: 100 }, (_, index) => ({
-        ...defaultPolicy,
-        name: `g${index}`,
-        match: { ...defaultPolicy.match, cloudGroup: [`g${index}`] },
-      }));
+      const groups = Array.from({ length: 100 }, (_, index) => policyNamed(`g${index}`));
       const stage = new Stage({
         policies: policiesOf(...groups),
-        tasks: groups.flatMap(({ name }, index) =>
-          tasks(3, { cloudGroup: name, life: index < dead ? incurable : {} }, `${name}x`),
-        ),
+        tasks: groups.flatMap(({ name }) => tasks(3, { cloudGroup: name }, `${name}x`)),
       });
       await stage.run(100);
       const ids = [...stage.world.tasks.keys()];
-      stopAll(stage, ids);
-      const curable = ids.filter((taskId) => Number(taskId.slice(1, taskId.indexOf('x'))) >= dead);
-      expect(await healed(stage, curable, 400)).toBeLessThan(prototype * 1.34);
+      stopAll(stage, ids, (index) => index < 3 * dead);
+      expect(await healed(stage, ids.slice(3 * dead), 400)).toBeLessThan(prototype * third);
     },
   );
   test('5 tasks, 4 flap, the fifth stops: 5–15 s', async () => {
-    const stage = new Stage({
-      policies: usual,
-      tasks: [...tasks(4, { life: { survivesMs: [30_000, 30_000] } }, 'f'), ...tasks(1)],
-    });
+    const flapping = tasks(4, { life: { survivesMs: [30_000, 30_000] } }, 'f');
+    const stage = new Stage({ policies: usual, tasks: [...flapping, ...tasks(1)] });
     await stage.run(1_800);
     stopAll(stage, ['t00000']);
     expect(await healed(stage, ['t00000'], 100)).toBeLessThan(25);
@@ -249,25 +201,26 @@ describe('many at once', () => {
 });
 
 describe('the cloud in trouble', () => {
-  const minutesFrom = (stage: Stage, minutes: number) => {
+  /** For 25 minutes every restart is answered so, of those that are down meanwhile. */
+  const refused = async (code: string, down: number) => {
+    const { stage, ids } = await settledStage(300);
     const from = begin + stage.seconds * 1_000;
-    return { from, until: from + minutes * 60_000 };
+    const effect = { kind: 'error', code } as const;
+    stage.fault({ match: { action: 'restart' }, effect, from, until: from + 25 * 60_000 });
+    stopAll(stage, ids.slice(0, down));
+    await stage.run(25 * 60);
+    return { stage, ids };
   };
   test.each([
     [15, 72],
     [300, 91],
   ])(
     'restarts answer InternalError for 25 min, %i of 300 down: all healed %i s after it is back, nothing in quarantine',
-    { timeout: 60_000 },
+    {
+      timeout: 60_000,
+    },
     async (down, prototype) => {
-      const { stage, ids } = await settledStage(300);
-      stage.fault({
-        match: { action: 'restart' },
-        effect: { kind: 'error', code: 'InternalError' },
-        ...minutesFrom(stage, 25),
-      });
-      stopAll(stage, ids.slice(0, down));
-      await stage.run(25 * 60);
+      const { stage, ids } = await refused('InternalError', down);
       expect(await healed(stage, ids, 600)).toBeLessThan(prototype * 1.34);
       expect(stage.told('task-quarantined')).toEqual([]);
       expect(stage.told('circuit-closed').length).toBeGreaterThan(0);
@@ -276,14 +229,7 @@ describe('the cloud in trouble', () => {
   test('throttled for 25 min: about 23 calls, no attempt lost, healed within two minutes after', {
     timeout: 60_000,
   }, async () => {
-    const { stage, ids } = await settledStage(300);
-    stage.fault({
-      match: { action: 'restart' },
-      effect: { kind: 'error', code: 'FlowLimitExceeded' },
-      ...minutesFrom(stage, 25),
-    });
-    stopAll(stage, ids.slice(0, 90));
-    await stage.run(25 * 60);
+    const { stage, ids } = await refused('FlowLimitExceeded', 90);
     expect(stage.restarts().length).toBeGreaterThan(15);
     expect(stage.restarts().length).toBeLessThan(31);
     expect(stage.told('restart-failed')).toEqual([]);

@@ -20,8 +20,7 @@ describe('40 of 100 tasks stopped, default settings', () => {
       rateLimit: { perSecond: 10, restart, list: 10, spacing: even },
       pollEveryMs: 5_000,
     });
-    let seconds = 0;
-    for (; stage.activeShare() < 1 && seconds < 120; seconds++) await stage.run(1);
+    const seconds = await stage.until(() => stage.areActive(), 120);
     const throttled = stage.arrivals.filter(({ outcome }) => /FlowLimit/.test(outcome)).length;
     const restarts = stage.restarts().length;
     await stage.run(30);

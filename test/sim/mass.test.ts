@@ -30,11 +30,6 @@ async function allStopped(policies: Policies, life = {}): Promise<{ stage: Stage
   return { stage, from: stage.clock.now() };
 }
 
-async function until(stage: Stage, isSo: () => boolean, withinSeconds: number): Promise<void> {
-  for (let second = 0; second < withinSeconds && !isSo(); second++) await stage.run(1);
-  expect(isSo()).toBe(true);
-}
-
 describe('1,000 tasks stop at once, 40 ms away', () => {
   test('storm and budget off: each restarted once, all within 1.10 × the bound from the list that showed them', {
     timeout: 60_000,
@@ -54,7 +49,7 @@ describe('1,000 tasks stop at once, 40 ms away', () => {
     expect(mostQueued).toBe(1);
     expect(waitedSeconds).toBeGreaterThan(40);
     const restarted = () => new Set(stage.restarts().map(({ taskId }) => taskId)).size;
-    await until(stage, () => restarted() === many, 400);
+    expect(await stage.until(() => restarted() === many, 400)).toBeLessThan(400);
     const arrivals = stage.arrivals.filter(({ at }) => at >= from);
     const calls = arrivals.filter(({ action }) => isRestart(action));
     expect(calls).toHaveLength(many);
@@ -70,7 +65,7 @@ describe('1,000 tasks stop at once, 40 ms away', () => {
 
   test('with the default guard, curable: all run again within 2.5 × the bound', { timeout: 60_000 }, async () => {
     const { stage, from } = await allStopped(usual);
-    await until(stage, () => stage.activeShare() === 1, 600);
+    expect(await stage.until(() => stage.areActive(), 600)).toBeLessThan(600);
     expect((stage.clock.now() - from) / boundMs(many)).toBeLessThan(2.5);
     expect(stage.worstSecond()).toBeLessThanOrEqual(perSecond);
     await stage.stop();
@@ -87,12 +82,12 @@ test('1,000 of 20,000 stop at once: restarted within 1.10 × the bound, and poll
   const stage = new Stage({ policies: usual, world: nearby, tasks: all, pollEveryMs: 5_000 });
   const listed = () => stage.arrivals.filter(({ action }) => !isRestart(action));
   // Two polls of 40 pages each: by then the gap that the share asks for is known.
-  await until(stage, () => listed().length > 81, 200);
+  expect(await stage.until(() => listed().length > 81, 200)).toBeLessThan(200);
   const from = stage.clock.now();
   for (let index = 0; index < 1_000; index++)
     stage.act({ kind: 'stop', taskId: all[(index * 7_919) % all.length]?.taskId ?? '' });
   const restarted = () => new Set(stage.restarts().map(({ taskId }) => taskId)).size;
-  await until(stage, () => restarted() === many, 400);
+  expect(await stage.until(() => restarted() === many, 400)).toBeLessThan(400);
   const calls = stage.arrivals.filter(({ action, at }) => isRestart(action) && at >= from);
   expect(calls).toHaveLength(many);
   const [first, last] = [calls[0]?.at ?? Number.NaN, calls.at(-1)?.at ?? Number.NaN];

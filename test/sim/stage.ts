@@ -252,6 +252,15 @@ export class Stage {
     return this.clock.run(seconds * 1_000);
   }
 
+  /** Runs until it is so, second by second: how many that took; Infinity: it is not so by then. */
+  async until(isSo: () => boolean, withinSeconds: number): Promise<number> {
+    for (let seconds = 0; seconds < withinSeconds; seconds++) {
+      if (isSo()) return seconds;
+      await this.run(1);
+    }
+    return isSo() ? withinSeconds : Number.POSITIVE_INFINITY;
+  }
+
   async stop(): Promise<void> {
     this.#stop.abort(new Error('stop'));
     // Of several some are stopped or dead, and never end.
@@ -283,9 +292,9 @@ export class Stage {
     return task ? statusNow(this.world, task) : 'gone';
   }
 
-  activeShare(): number {
-    const tasks = [...this.world.tasks.keys()];
-    return tasks.filter((taskId) => this.statusOf(taskId) === '生效中').length / tasks.length;
+  /** All of these; absent: all that there are. */
+  areActive(taskIds: Iterable<string> = this.world.tasks.keys()): boolean {
+    return [...taskIds].every((taskId) => this.statusOf(taskId) === '生效中');
   }
 
   /** Restart calls as the cloud counted them. */
@@ -311,6 +320,14 @@ export const defaultPolicy: Policy = {
   backoff: { ...plainPolicy.backoff, jitterPercent: 25 },
   match: { ...plainPolicy.match, cloudGroup: ['*'] },
 };
+
+/** Of the cloud group of its name. */
+export const policyNamed = (name: string, more: Partial<Policy> = {}): Policy => ({
+  ...defaultPolicy,
+  ...more,
+  name,
+  match: { ...defaultPolicy.match, cloudGroup: [name] },
+});
 
 export const tasks = (count: number, more: Partial<TaskPlan> = {}, prefix = 't'): TaskPlan[] =>
   Array.from({ length: count }, (_, index) => ({
