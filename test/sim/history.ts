@@ -17,13 +17,13 @@ import {
   type World,
 } from '../../src/simulator/world.ts';
 import { begin } from '../domain/story.ts';
-import { Database } from './database.ts';
+import { createDatabase, type Database } from './database.ts';
 import { Disk, fairDisk } from './disk.ts';
 import { checkBooks, healAndCheck } from './ending.ts';
 import type { Happening, Script } from './happening.ts';
 import { Judge, mostDrift } from './judge.ts';
 import { heldBy, managedBy, outsideItsTime } from './laws.ts';
-import { LockedFile } from './locked-file.ts';
+import { createLockedFile } from './locked-file.ts';
 import { Machine } from './machine.ts';
 import { neighbourOf } from './neighbour.ts';
 import { type Call, type Configuration, type Home, Process } from './process.ts';
@@ -38,19 +38,7 @@ export interface HistoryOptions {
   readonly shuffle?: (items: readonly TaskItem[]) => readonly TaskItem[];
 }
 
-export interface Verdict {
-  readonly seed: number;
-  readonly violation: string | undefined;
-  readonly hours: number;
-  readonly restarts: number;
-  readonly arrivals: number;
-  readonly events: number;
-  /** One number for everything that happened, in its order. */
-  readonly fingerprint: number;
-  /** When which task was restarted, for the relations. */
-  readonly sends: readonly string[];
-  readonly lines: readonly string[];
-}
+export type Verdict = ReturnType<History['verdict']>;
 
 const linesKept = 50;
 /** How long weather that never ends is watched after the rest of it. */
@@ -79,9 +67,9 @@ export class History {
   readonly disk: Disk;
   readonly judge: Judge;
   readonly machines: readonly Machine[];
-  readonly #home: Home;
+  readonly home: Home;
   readonly #database: Database | undefined;
-  readonly #options: HistoryOptions;
+  readonly options: HistoryOptions;
   readonly #lines: (() => string)[] = [];
   readonly #sends: string[] = [];
   #hash = 0x811c9dc5;
@@ -99,7 +87,7 @@ export class History {
 
   constructor(script: Script, options: HistoryOptions) {
     this.script = script;
-    this.#options = options;
+    this.options = options;
     this.configuration = script.configuration;
     const { seed, replicas, tasks, parameters } = script;
     const { clock } = this;
@@ -109,10 +97,9 @@ export class History {
     this.machines = Array.from({ length: replicas }, () => new Machine(clock, driftPpm()));
     const must = (isSo: boolean, what: () => string) => this.judge.must(isSo, what);
     this.#database =
-      replicas === 1 ? undefined : new Database({ disk: this.disk, clock, random: seeded(seed, 'database'), must });
-    this.#home = this.#database ?? new LockedFile(this.disk, clock);
-    const sight = { clock, home: this.#home, note: (text: () => string) => this.note(text) };
-    this.judge = new Judge(sight, this.configuration, replicas);
+      replicas === 1 ? undefined : createDatabase({ disk: this.disk, clock, random: seeded(seed, 'database'), must });
+    this.home = this.#database ?? createLockedFile(this.disk, clock);
+    this.judge = new Judge(this, replicas);
     const watch = (arrival: Parameters<Judge['arrived']>[0]) => this.judge.arrived(arrival, arrival.at - begin);
     this.world = createWorld({ seed, now: begin, keys: [], tasks, parameters, watch });
   }
@@ -120,9 +107,9 @@ export class History {
   note(text: () => string): void {
     const at = this.clock.monotonic();
     const stamped = () => `${(at / 1_000).toFixed(3).padStart(11)} ${text()}`;
-    const line = this.#options.trace ? stamped() : undefined;
+    const line = this.options.trace ? stamped() : undefined;
     this.#lines.push(line === undefined ? stamped : () => line);
-    if (!this.#options.trace && this.#lines.length > 2 * linesKept) this.#lines.splice(0, linesKept);
+    if (!this.options.trace && this.#lines.length > 2 * linesKept) this.#lines.splice(0, linesKept);
   }
 
   /** Mixes in what must be the same each time the seed is played. */
@@ -133,45 +120,13 @@ export class History {
   // ---- processes -------------------------------------------------------------------------------------------------
 
   #start(machine: Machine): void {
-    const { judge, clock, world, configuration } = this;
+    const { judge, world } = this;
     const name = `p${this.#everStarted.length + 1}`;
     world.keys = [...world.keys, { ...accessKey, accessKeyId: name, ...this.#keySees }];
-    const process: Process = new Process({
-      name,
-      world,
-      clock,
-      machine,
-      home: this.#home,
-      configuration,
-      unreachable: () => clock.monotonic() < this.#unreachableUntil,
-      watcher: {
-        told: (one, event) => {
-          this.#events++;
-          this.#mark(`${event.at} ${event.type} ${'taskId' in event ? event.taskId : ''}`);
-          this.note(() => `${one.name} ${lineOf(event)}`);
-          // A lease that ran out soon after a step may have taken along what its owner moved.
-          if (event.type === 'owner-gained') this.#blurIfUnsaved();
-          judge.told(one, event);
-        },
-        calls: (one, call) => {
-          if (call === 'list' && one === this.owner) judge.listBegins();
-          const ms = this.#stepDuring.get(call);
-          if (this.#stepDuring.delete(call)) clock.after(1, () => this.#step(ms ?? 0));
-        },
-        observed: judge.observed.bind(judge),
-        looked: judge.looked.bind(judge),
-        sent: (one, taskId) => {
-          this.#sends.push(`${clock.monotonic()} ${taskId}`);
-          this.#mark(`${clock.monotonic()} sends ${taskId}`);
-          judge.sent(one, taskId);
-        },
-        answered: judge.answered.bind(judge),
-      },
-      shuffle: this.#options.shuffle,
-    });
+    const process: Process = new Process(name, machine, this);
     process.onDeath = () => {
       this.note(() => `${name} DIES`);
-      this.#home.left(process);
+      this.home.left(process);
       judge.left(process);
       this.#blurIfUnsaved();
     };
@@ -188,8 +143,35 @@ export class History {
     );
   }
 
+  told(process: Process, event: Event): void {
+    this.#events++;
+    this.#mark(`${event.at} ${event.type} ${'taskId' in event ? event.taskId : ''}`);
+    this.note(() => `${process.name} ${lineOf(event)}`);
+    // A lease that ran out soon after a step may have taken along what its owner moved.
+    if (event.type === 'owner-gained') this.#blurIfUnsaved();
+    this.judge.told(process, event);
+  }
+
+  /** A call begins. */
+  calls(process: Process, call: Call): void {
+    if (call === 'list' && process === this.owner) this.judge.listBegins();
+    const ms = this.#stepDuring.get(call);
+    if (this.#stepDuring.delete(call)) this.clock.after(1, () => this.#step(ms ?? 0));
+  }
+
+  sent(process: Process, taskId: string): void {
+    const at = this.clock.monotonic();
+    this.#sends.push(`${at} ${taskId}`);
+    this.#mark(`${at} sends ${taskId}`);
+    this.judge.sent(process, taskId);
+  }
+
+  get isUnreachable(): boolean {
+    return this.clock.monotonic() < this.#unreachableUntil;
+  }
+
   get owner(): Process | undefined {
-    return this.#processes.find((one) => one.alive && !one.stopping && this.#home.leftMs(one) > 0);
+    return this.#processes.find((one) => one.alive && !one.stopping && this.home.leftMs(one) > 0);
   }
 
   #at(replica: number | undefined): Process | undefined {
@@ -249,7 +231,7 @@ export class History {
     }
   }
 
-  verdict(): Verdict {
+  verdict() {
     return {
       seed: this.script.seed,
       violation: this.judge.violation,
@@ -257,9 +239,11 @@ export class History {
       restarts: this.judge.sends,
       arrivals: this.world.arrivals.total,
       events: this.#events,
+      /** One number for everything that happened, in its order. */
       fingerprint: this.#hash,
+      /** When which task was restarted, for the relations. */
       sends: this.#sends,
-      lines: this.#lines.slice(this.#options.trace ? 0 : -linesKept).map((text) => text()),
+      lines: this.#lines.slice(this.options.trace ? 0 : -linesKept).map((text) => text()),
     };
   }
 

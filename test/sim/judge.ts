@@ -10,11 +10,11 @@ import type { ErrorClass } from '../../src/domain/words/failure.ts';
 import { type Observation, type RestartAnswer, seenAt, type TaskItem } from '../../src/domain/words/task.ts';
 import type { Arrival } from '../../src/simulator/arrivals.ts';
 import { Book, type Call, type TaskBook } from './book.ts';
-import { type Scene, wrongByHand, wrongByRules } from './laws.ts';
+import type { History } from './history.ts';
+import { wrongByHand, wrongByRules } from './laws.ts';
 import { Liveness } from './liveness.ts';
 import { OneActor } from './one-actor.ts';
-import type { Configuration, Home, Process } from './process.ts';
-import type { VirtualClock } from './virtual-clock.ts';
+import type { Configuration, Process } from './process.ts';
 
 const isRestart = /^(Restart|Continue|Relaunch)PullToPushTask$/;
 /** Parts of a second that a machine's clocks gain or lose in one. */
@@ -27,13 +27,6 @@ const longestPollMs = 30 * 60_000;
 /** Nothing works until a person acts, and the circuit is probed seldom. */
 const needsPerson: ReadonlySet<ErrorClass> = new Set(['auth', 'billing', 'clock', 'retired']);
 
-/** What it looks at. */
-interface Sight {
-  readonly clock: VirtualClock;
-  readonly home: Home;
-  readonly note: (line: () => string) => void;
-}
-
 type Hear<T> = (event: T, process: Process) => unknown;
 
 export class Judge {
@@ -43,7 +36,7 @@ export class Judge {
   readonly actors: OneActor | undefined;
   violation: string | undefined;
   sends = 0;
-  readonly #sight: Sight;
+  readonly #sight: Pick<History, 'clock' | 'home' | 'note'>;
   /** Limits in force, oldest first. */
   readonly #limits: { readonly from: number; readonly perSecond: number }[];
   readonly #arrivals: number[] = [];
@@ -53,9 +46,9 @@ export class Judge {
   #listBegan: number | undefined;
   #listEndedAt = 0;
 
-  constructor(sight: Sight, { perSecond }: Configuration, replicas: number) {
-    this.#sight = sight;
-    this.#limits = [{ from: 0, perSecond }];
+  constructor(history: History, replicas: number) {
+    this.#sight = history;
+    this.#limits = [{ from: 0, perSecond: history.configuration.perSecond }];
     this.liveness = new Liveness(this.book, (what) => this.fail(what));
     this.actors = replicas > 1 ? new OneActor((what) => this.fail(what)) : undefined;
   }
@@ -120,7 +113,6 @@ export class Judge {
 
   observed(process: Process, observation: Observation, startedAt: number): void {
     const { book, now } = this;
-    const { note } = this.#sight;
     if (process !== this.#owner) return;
     this.#listBegan = undefined;
     this.#listEndedAt = now;
@@ -128,14 +120,14 @@ export class Judge {
     if (book.steppedAt > startedAt) return;
     book.longestPollMs = Math.max(book.longestPollMs, now - startedAt);
     if (observation.kind === 'failed') {
-      note(() => `  list failed ${observation.failure.class} ${observation.failure.code ?? ''}`);
+      this.#sight.note(() => `  list failed ${observation.failure.class} ${observation.failure.code ?? ''}`);
       return;
     }
-    note(() => `  list complete ${observation.items.length}${observation.drift ? ' drift' : ''}`);
+    this.#sight.note(() => `  list complete ${observation.items.length}${observation.drift ? ' drift' : ''}`);
     book.list = { items: new Map(observation.items.map((item) => [item.taskId, item])), at: now };
     for (const [place, item] of observation.items.entries())
       this.#saw(process, seenAt(item, observation.shownAt?.[place]), true);
-    this.liveness.listed(this.#scene(process));
+    this.liveness.listed(this.scene(process));
   }
 
   looked(process: Process, look: LookResult, startedAt: number): void {
@@ -150,37 +142,37 @@ export class Judge {
     this.book.task(item.taskId).saw(item, seenAt, complete);
   }
 
-  #scene({ configuration, keeper, machine }: Process): Scene {
-    // The gap between scheduled polls that the metrics tell: ticks are left out where a poll costs much.
-    const pollEveryMs = Math.max(configuration.pollEveryMs, keeper.pollGapMs());
+  /** What is so now, for one process. */
+  scene({ configuration, keeper, machine }: Process) {
     const wall = machine.wall();
-    const cloudNow = Math.floor(wall) + keeper.cloud.clockOffsetMs();
-    const holds = this.#sight.home.disk.holds();
     return {
       ...configuration,
-      pollEveryMs,
       now: this.now,
       wall,
-      cloudNow,
+      /** The cloud's time as the process can know it. */
+      cloudNow: Math.floor(wall) + keeper.cloud.clockOffsetMs(),
+      /** As the metrics tell it: ticks are left out where a poll costs much. */
+      pollEveryMs: Math.max(configuration.pollEveryMs, keeper.pollGapMs()),
+      /** By how much the clocks of two machines run apart at most. */
       drift: this.actors ? 2 * mostDrift : 0,
-      holds,
+      /** On disk. */
+      holds: this.#sight.home.disk.holds(),
     };
   }
 
   /** One actor, with a lease that covers the call; its intent on disk; never two calls of a task out at once. */
   sent(process: Process, taskId: string): void {
-    const { home, note } = this.#sight;
     this.sends++;
     const task = this.book.task(taskId);
     const call = task.latest;
-    note(() => `  sends ${process.name} ${taskId} ${call?.trigger ?? ''}`);
+    this.#sight.note(() => `  sends ${process.name} ${taskId} ${call?.trigger ?? ''}`);
     if (call?.of !== process || call.sentAt !== undefined) {
       this.fail(`a restart of ${taskId} was sent without an intent`);
       return;
     }
     const wrong = (condition: boolean, why: string) =>
       this.must(!condition, () => `a restart of ${taskId} was sent ${why}`);
-    const leftMs = home.leftMs(process);
+    const leftMs = this.#sight.home.leftMs(process);
     wrong(leftMs <= 0, `by ${process.name}, and the account is another's`);
     wrong(leftMs <= process.configuration.requestTimeoutMs, 'with a lease that may not cover it');
     wrong(!this.#isSaved(call.attemptId), 'before its intent was saved');
@@ -279,7 +271,7 @@ export class Judge {
     const open = { sentAt: undefined, answeredAt: undefined, mayWork: false };
     const before = { intendedAt: this.now, lastAt: task.lastAt };
     const call: Call = { of: process, attemptId, trigger, group, by, ...before, ...open };
-    const moment = { ...this.#scene(process), book, task, call };
+    const moment = { ...this.scene(process), book, task, call };
     const wrong = trigger === 'auto' ? wrongByRules(moment) : wrongByHand(moment);
     this.must(!wrong, () => `restart of ${taskId}${trigger === 'manual' ? ' by hand' : ''}: ${wrong}`);
     const out = task.latest?.sentAt !== undefined && task.latest.answeredAt === undefined;

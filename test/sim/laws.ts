@@ -12,30 +12,14 @@ import { openingAt } from '../../src/domain/words/hours.ts';
 import { anyMatches, type Policies, type Policy } from '../../src/domain/words/policy.ts';
 import type { TaskItem } from '../../src/domain/words/task.ts';
 import type { Book, Call, TaskBook } from './book.ts';
+import type { Judge } from './judge.ts';
 
 /** Rounding of times to whole milliseconds. */
 const tinyMs = 100;
 /** Clocks run apart by 300 ppm each. */
 const paceSlack = 0.001;
 
-/** What is so at a moment, for one process. */
-export interface Scene {
-  readonly policies: Policies;
-  readonly now: number;
-  readonly wall: number;
-  /** The cloud's time as the process can know it. */
-  readonly cloudNow: number;
-  /** As the metrics tell it: ticks are left out where a poll costs much. */
-  readonly pollEveryMs: number;
-  readonly verifyEveryMs: number;
-  readonly requestTimeoutMs: number;
-  readonly perSecond: number;
-  /** By how much the clocks of two machines run apart at most. */
-  readonly drift: number;
-  /** On disk. */
-  readonly holds: readonly Hold[];
-}
-
+export type Scene = ReturnType<Judge['scene']>;
 export interface Moment extends Scene {
   readonly book: Book;
   readonly task: TaskBook;

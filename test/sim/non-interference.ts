@@ -15,12 +15,11 @@
  */
 
 import type { Event } from '../../src/domain/words/events.ts';
-import type { Policy } from '../../src/domain/words/policy.ts';
 import { begin, policiesOf } from '../domain/story.ts';
 import { Dice, hour, minute, second } from './dice.ts';
 import { kinds } from './non-interference-troubles.ts';
-import { partner, Replicas } from './replicas.ts';
-import { defaultPolicy, Stage } from './stage.ts';
+import { createReplicas, partner } from './replicas.ts';
+import { policyNamed, Stage } from './stage.ts';
 import { pollEveryMs } from './trouble.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -42,32 +41,14 @@ interface Stop {
   readonly atMs: number;
 }
 
-interface Script {
-  readonly seed: number;
-  readonly kind: string;
-  readonly replicas: number;
-  readonly policies: readonly Policy[];
-  readonly healthy: number;
-  readonly stops: readonly Stop[];
-  readonly troubled: number;
-  /** The troubled are of the same group as the healthy. */
-  readonly together: boolean;
-  /** When something befalls a replica. */
-  readonly befallsAtMs: number;
-}
+type Script = ReturnType<typeof scriptOf>;
 
-function scriptOf(seed: number, kind: string, replicas: number): Script {
+function scriptOf(seed: number, kind: string, replicas: number) {
   const dice = new Dice(seed, 'non-interference');
   const verifyWithinMs = dice.pick([20, 60]) * second;
   const confirm = dice.pick([1, 1, 2]);
-  const group = (name: string): Policy => ({
-    ...defaultPolicy,
-    name,
-    verifyWithinMs,
-    confirm,
-    match: { ...defaultPolicy.match, cloudGroup: [name] },
-  });
-  const policies = dice.chance(0.5) ? [group('vip'), group('troubled')] : [group('troubled'), group('vip')];
+  const groups = ['vip', 'troubled'].map((name) => policyNamed(name, { verifyWithinMs, confirm }));
+  const policies = dice.chance(0.5) ? groups : groups.toReversed();
   const healthy = dice.int(6, 40);
   const stops: Stop[] = [];
   const order = Array.from({ length: healthy }, (_, index) => index);
@@ -82,6 +63,7 @@ function scriptOf(seed: number, kind: string, replicas: number): Script {
   }
   const [least, most] = kinds[kind]?.tasks ?? [1, 1];
   const troubled = dice.int(least, most);
+  /** The troubled are of the same group as the healthy. */
   const together = dice.chance(0.5);
   const befallsAtMs = dice.pick(stops).atMs + dice.ms(-20 * second, 20 * second);
   return { seed, kind, replicas, policies, healthy, stops, troubled, together, befallsAtMs };
@@ -157,7 +139,7 @@ async function play(script: Script, withTrouble: boolean): Promise<Played> {
   const apart = trouble.byGroups || trouble.ownCloudGroup || trouble.policy;
   const cloudGroup = script.together && !apart ? 'vip' : 'troubled';
   const clock = new VirtualClock(begin);
-  const replicas = script.replicas > 1 ? new Replicas(clock, script.seed) : undefined;
+  const replicas = script.replicas > 1 ? createReplicas(clock, script.seed) : undefined;
   const stage = new Stage({
     clock,
     ...(replicas ? { seats: replicas.seats } : {}),

@@ -5,22 +5,20 @@ import { pretendTransport } from '../../src/app/pretend.ts';
 import { createCloud } from '../../src/cloud/client.ts';
 import { knownCodes } from '../../src/cloud/errors.ts';
 import { createGate } from '../../src/cloud/limiter/gate.ts';
-import type { Cloud, LookResult } from '../../src/domain/ports/cloud-port.ts';
+import type { Cloud } from '../../src/domain/ports/cloud-port.ts';
 import type { Gate } from '../../src/domain/ports/gate-port.ts';
 import type { LedgerStore, Ownership, Shared } from '../../src/domain/ports/store-port.ts';
 import { type Event, isRecorded } from '../../src/domain/words/events.ts';
 import type { Policies } from '../../src/domain/words/policy.ts';
-import type { Observation, RestartAnswer, TaskItem } from '../../src/domain/words/task.ts';
 import { Keeper, type KeeperSettings } from '../../src/keeper/keeper.ts';
-import type { World } from '../../src/simulator/world.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import type { DeathAtSave, Disk } from './disk.ts';
+import type { History } from './history.ts';
 import { Life } from './life.ts';
 import type { Machine } from './machine.ts';
 import { keepIdly } from './replicas.ts';
 import { every, keysOf, ofTheTests } from './stage.ts';
 import { createThinCloud } from './thin-cloud.ts';
-import type { VirtualClock } from './virtual-clock.ts';
 
 const account = 'main';
 /** Kept by nobody: what a replica owns of them counts when accounts are shared out. */
@@ -58,30 +56,6 @@ export interface Home {
 
 export type Call = 'list' | 'look' | 'restart';
 
-/** Told of everything that crosses the border of a process, in order. */
-export interface Watcher {
-  /** A call begins. */
-  calls(process: Process, call: Call): void;
-  told(process: Process, event: Event): void;
-  /** `startedAt`: by the world's clock. */
-  observed(process: Process, observation: Observation, startedAt: number): void;
-  looked(process: Process, look: LookResult, startedAt: number): void;
-  sent(process: Process, taskId: string): void;
-  answered(process: Process, taskId: string, answer: RestartAnswer): void;
-}
-
-export interface ProcessOptions {
-  readonly name: string;
-  readonly world: World;
-  readonly clock: VirtualClock;
-  readonly machine: Machine;
-  readonly home: Home;
-  readonly configuration: Configuration;
-  readonly unreachable: () => boolean;
-  readonly watcher: Watcher;
-  readonly shuffle: ((items: readonly TaskItem[]) => readonly TaskItem[]) | undefined;
-}
-
 /** Where a process dies next. */
 export type Death = { readonly at: 'save'; readonly write: DeathAtSave } | { readonly at: 'send' | 'answer' | 'event' };
 
@@ -106,23 +80,24 @@ export class Process extends Life {
   });
   dies: Death | undefined;
   readonly #stop = new AbortController();
-  readonly #options: ProcessOptions;
+  readonly #history: History;
   readonly #close: () => Promise<void>;
   #beside: () => Promise<void> = async () => {};
   ended: Promise<void> = Promise.resolve();
 
-  constructor(options: ProcessOptions) {
-    super(options.name, options.machine, options.clock);
-    this.#options = options;
-    this.configuration = options.configuration;
-    this.metrics.configure([options.configuration.policies]);
-    const { store, ownership, shared, close } = options.home.open(this);
+  constructor(name: string, machine: Machine, history: History) {
+    super(name, machine, history.clock);
+    const { configuration, home } = history;
+    this.#history = history;
+    this.configuration = configuration;
+    this.metrics.configure([configuration.policies]);
+    const { store, ownership, shared, close } = home.open(this);
     this.#close = close;
-    const { perSecond, spacing } = options.configuration;
+    const { perSecond, spacing } = configuration;
     const covered = () => ownership.remainingMs(account) > this.configuration.requestTimeoutMs;
     this.gate = coveredGate(createGate({ perSecond, spacing, clock: this.clock }), covered, this.clock);
     this.keeper = new Keeper({
-      ...this.settings(options.configuration),
+      ...this.settings(configuration),
       account,
       gate: this.gate,
       store,
@@ -138,7 +113,7 @@ export class Process extends Life {
           this.told = [];
         }
         if (isRecorded(event)) this.told.push(event);
-        options.watcher.told(this, event);
+        history.told(this, event);
         this.metrics.record(event);
         if (this.dies?.at === 'event') this.die();
       },
@@ -197,13 +172,22 @@ export class Process extends Life {
   }
 
   #cloud(configuration: Configuration): Cloud {
-    const { world, clock, unreachable, shuffle } = this.#options;
+    const { world, clock, options } = this.#history;
+    const unreachable = () => this.#history.isUnreachable;
     const { requestTimeoutMs, pageSize } = configuration;
     const retiredActions = () => this.keeper.ledger.accountRecord.retiredActions ?? [];
     const onRetired = (from: string, to: string) => this.keeper.learned({ type: 'action-retired', from, to });
     const common = { gate: this.gate, requestTimeoutMs, pageSize, retiredActions };
     if (configuration.client === 'thin') {
-      return createThinCloud({ ...common, world, clock, onRetired, unreachable, process: this, shuffle });
+      return createThinCloud({
+        ...common,
+        world,
+        clock,
+        onRetired,
+        unreachable,
+        process: this,
+        shuffle: options.shuffle,
+      });
     }
     const network = this.reaches(pretendTransport(world, clock));
     return createCloud({
@@ -225,32 +209,33 @@ export class Process extends Life {
 
   /** Everything that goes to the cloud or comes from it passes here. */
   #watched(cloud: Cloud): Cloud {
-    const { watcher, clock } = this.#options;
+    const { judge, clock } = this.#history;
+    const calls = (call: Call) => this.#history.calls(this, call);
     return {
       ...cloud,
       observe: async (signal, known) => {
         const startedAt = clock.monotonic();
-        watcher.calls(this, 'list');
+        calls('list');
         const observation = await cloud.observe(signal, known);
-        if (this.alive && !signal.aborted) watcher.observed(this, observation, startedAt);
+        if (this.alive && !signal.aborted) judge.observed(this, observation, startedAt);
         return observation;
       },
       look: async (cloudGroups, signal) => {
         const startedAt = clock.monotonic();
-        watcher.calls(this, 'look');
+        calls('look');
         const look = await cloud.look(cloudGroups, signal);
-        if (this.alive && !signal.aborted) watcher.looked(this, look, startedAt);
+        if (this.alive && !signal.aborted) judge.looked(this, look, startedAt);
         return look;
       },
       restart: async (task, permit, mayCall) => {
         if (!this.alive) return new Promise(() => {});
-        watcher.calls(this, 'restart');
-        watcher.sent(this, task.taskId);
+        calls('restart');
+        this.#history.sent(this, task.taskId);
         const pending = cloud.restart(task, permit, mayCall);
         if (this.dies?.at === 'send') this.die();
         const answer = await pending;
         if (!this.alive) return new Promise(() => {});
-        watcher.answered(this, task.taskId, answer);
+        judge.answered(this, task.taskId, answer);
         if (this.dies?.at === 'answer') this.die();
         return answer;
       },

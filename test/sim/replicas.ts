@@ -1,13 +1,11 @@
 /** Three processes on one database that share some accounts out between them. What is kept of each account is told to them. */
-
 import type { Ownership } from '../../src/domain/ports/store-port.ts';
 import { seeded } from '../../src/simulator/random.ts';
 import { terms } from '../../src/store/postgres/lease.ts';
-import { Database } from './database.ts';
+import { createDatabase } from './database.ts';
 import { Disk } from './disk.ts';
 import { Life } from './life.ts';
 import { Machine } from './machine.ts';
-import type { Seat } from './stage.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 const names = ['p1', 'p2', 'p3'];
@@ -19,52 +17,50 @@ const accounts = ['a', 'b', 'c', 'main', 'x', 'y'];
 /** It shares a replica with `main`. */
 export const partner = 'a';
 
-export class Replicas {
-  readonly database: Database;
-  readonly seats: readonly Seat[];
+export type Replicas = ReturnType<typeof createReplicas>;
+
+export function createReplicas(clock: VirtualClock, seed: number) {
   /** What the database saw and must not see. */
-  readonly wrong: string[] = [];
-  readonly #stop = new AbortController();
-
-  constructor(clock: VirtualClock, seed: number) {
-    const must = (condition: boolean, what: () => string) => {
-      if (!condition) this.wrong.push(what());
-    };
-    const disk = new Disk(seeded(seed, 'disk'), clock);
-    this.database = new Database({ disk, clock, random: seeded(seed, 'database'), must });
-    this.seats = names.map((name) => {
-      const life = new Life(name, new Machine(clock, 0), clock);
-      return { life, ...this.database.open(life) };
-    });
-    for (const [index, account] of accounts.entries())
-      this.database.seize(account, names[index % names.length] ?? '', terms.leaseMs);
-  }
-
-  /** Nothing happens in the accounts that nobody else keeps: what a replica has of them counts when they are shared out. */
-  keepBut(kept: readonly string[]): void {
-    for (const { ownership } of this.seats)
-      for (const account of accounts) if (!kept.includes(account)) void keepIdly(ownership, account, this.#stop.signal);
-  }
-
-  /** Whose `main` is, or one that has nothing of it. */
-  whose(which: 'its own' | 'another'): Life {
-    const holder = this.database.holderOf('main');
-    const seat = this.seats.find(({ life }) => (life.name === holder) === (which === 'its own'));
-    if (!seat) throw new Error(`no replica is ${which}`);
-    return seat.life;
-  }
-
-  /** What befalls an account of its replica would befall nobody's else. */
-  mustShare(): void {
-    const [one, other] = ['main', partner].map((account) => this.database.holderOf(account));
-    if (one !== other) throw new Error(`main is with ${one}, and ${partner} with ${other}`);
-  }
-
-  /** What still waits is let go. */
-  end(): void {
-    for (const { life } of this.seats) life.die();
-    this.#stop.abort(new Error('the history is over'));
-  }
+  const wrong: string[] = [];
+  const must = (isSo: boolean, what: () => string) => {
+    if (!isSo) wrong.push(what());
+  };
+  const disk = new Disk(seeded(seed, 'disk'), clock);
+  const database = createDatabase({ disk, clock, random: seeded(seed, 'database'), must });
+  const seats = names.map((name) => {
+    const life = new Life(name, new Machine(clock, 0), clock);
+    return { life, ...database.open(life) };
+  });
+  for (const [index, account] of accounts.entries())
+    database.seize(account, names[index % names.length] ?? '', terms.leaseMs);
+  const stop = new AbortController();
+  return {
+    database,
+    seats,
+    wrong,
+    /** Nothing happens in the accounts that nobody else keeps: what a replica has of them counts when they are shared out. */
+    keepBut(kept: readonly string[]): void {
+      for (const { ownership } of seats)
+        for (const account of accounts) if (!kept.includes(account)) void keepIdly(ownership, account, stop.signal);
+    },
+    /** Whose `main` is, or one that has nothing of it. */
+    whose(which: 'its own' | 'another'): Life {
+      const holder = database.holderOf('main');
+      const seat = seats.find(({ life }) => (life.name === holder) === (which === 'its own'));
+      if (!seat) throw new Error(`no replica is ${which}`);
+      return seat.life;
+    },
+    /** What befalls an account of its replica would befall nobody's else. */
+    mustShare(): void {
+      const [one, other] = ['main', partner].map(database.holderOf);
+      if (one !== other) throw new Error(`main is with ${one}, and ${partner} with ${other}`);
+    },
+    /** What still waits is let go. */
+    end(): void {
+      for (const { life } of seats) life.die();
+      stop.abort(new Error('the history is over'));
+    },
+  };
 }
 
 /** Has the account whenever it may, and does nothing with it. */
