@@ -115,27 +115,16 @@ function between(
 const touch = (stretches: readonly Stretch[], fromMs: number, toMs: number): boolean =>
   stretches.some(([since, until]) => since <= toMs && until >= fromMs);
 
-interface Played {
-  /** When each stop was answered with a restart, by its index; Infinity: never. */
-  readonly restartedMs: readonly number[];
-  readonly events: readonly Event[];
-  /** What the replicas' database saw. */
-  readonly wrong: readonly string[];
-}
+type Played = Awaited<ReturnType<typeof play>>;
 
-async function play(script: Script, withTrouble: boolean): Promise<Played> {
+async function play(script: Script, withTrouble: boolean) {
   const { healthy, stops, kind, policies } = script;
   const trouble = kinds[kind];
   if (!trouble) throw new Error(`there is no kind of trouble "${kind}"`);
-  const aTask = {
-    startsAt: begin - hour,
-    endsAt: begin + 6 * 24 * hour,
-    life: { startsInMs: [3_000, 3_000] as const },
-  };
-  const troubled =
-    withTrouble && !trouble.beside && !trouble.befalls
-      ? Array.from({ length: script.troubled }, (_, index) => `x${index}`)
-      : [];
+  const [startsAt, endsAt, life] = [begin - hour, begin + 6 * 24 * hour, { startsInMs: [3_000, 3_000] as const }];
+  const task = (taskId: string, cloudGroup: string) => ({ taskId, title: taskId, cloudGroup, startsAt, endsAt, life });
+  const named = (letter: string, count: number) => Array.from({ length: count }, (_, index) => `${letter}${index}`);
+  const troubled = withTrouble && !trouble.beside && !trouble.befalls ? named('x', script.troubled) : [];
   const apart = trouble.byGroups || trouble.ownCloudGroup || trouble.policy;
   const cloudGroup = script.together && !apart ? 'vip' : 'troubled';
   const clock = new VirtualClock(begin);
@@ -149,13 +138,8 @@ async function play(script: Script, withTrouble: boolean): Promise<Played> {
     seed: script.seed,
     pollEveryMs,
     tasks: [
-      ...Array.from({ length: healthy }, (_, index) => ({
-        ...aTask,
-        taskId: `h${index}`,
-        title: `h${index}`,
-        cloudGroup: 'vip',
-      })),
-      ...troubled.map((taskId) => ({ ...aTask, taskId, title: taskId, cloudGroup })),
+      ...named('h', healthy).map((taskId) => task(taskId, 'vip')),
+      ...troubled.map((taskId) => task(taskId, cloudGroup)),
     ],
     ...(trouble.byGroups ? { cloudGroups: ['vip', 'troubled'] } : {}),
   });
@@ -168,22 +152,13 @@ async function play(script: Script, withTrouble: boolean): Promise<Played> {
     act: () => stage.act({ kind: 'stop', taskId }),
   }));
   if (withTrouble) {
-    const { befalls } = trouble;
+    const { befalls, begins, everyMs = Number.POSITIVE_INFINITY, again } = trouble;
     if (replicas && befalls) acts.push({ atMs: script.befallsAtMs, act: () => befalls(replicas, clock) });
-    acts.push({
-      atMs: troubleAtMs,
-      act: () => {
-        for (const [place, taskId] of troubled.entries()) trouble.begins?.(stage, taskId, place);
-      },
-    });
-    const { everyMs, again } = trouble;
-    for (let turn = 0; everyMs && again && turn * everyMs < lastsMs; turn++)
-      acts.push({
-        atMs: troubleAtMs + everyMs * (turn + 1),
-        act: () => {
-          for (const [place, taskId] of troubled.entries()) again(stage, taskId, turn, place);
-        },
-      });
+    const withEach = (atMs: number, does: (taskId: string, place: number) => void) =>
+      acts.push({ atMs, act: () => troubled.forEach(does) });
+    withEach(troubleAtMs, (taskId, place) => begins?.(stage, taskId, place));
+    for (let turn = 0; again && turn * everyMs < lastsMs; turn++)
+      withEach(troubleAtMs + everyMs * (turn + 1), (taskId, place) => again(stage, taskId, turn, place));
   }
   for (const { atMs, act } of acts.sort((a, b) => a.atMs - b.atMs)) {
     await stage.run(Math.max(0, atMs / 1_000 - stage.seconds));
@@ -191,11 +166,12 @@ async function play(script: Script, withTrouble: boolean): Promise<Played> {
     act();
   }
   await stage.run(Math.max(0, lastsMs / 1_000 - stage.seconds));
+  /** When each stop was answered with a restart, by its index; Infinity: never. */
   const restartedMs = () => {
     const restarts = stage.restarts();
     return stops.map(({ taskId, atMs }) => {
       const restart = restarts.find((other) => other.taskId === taskId && other.at * 1_000 > atMs);
-      return restart ? restart.at * 1_000 : Number.POSITIVE_INFINITY;
+      return (restart?.at ?? Number.POSITIVE_INFINITY) * 1_000;
     });
   };
   for (let minutes = 0; minutes < 15 && !restartedMs().every(Number.isFinite); minutes++) await stage.run(60);
@@ -204,13 +180,7 @@ async function play(script: Script, withTrouble: boolean): Promise<Played> {
   return { restartedMs: restartedMs(), events: stage.events, wrong: replicas?.wrong ?? [] };
 }
 
-export interface Pair {
-  readonly kind: string;
-  readonly seed: number;
-  /** How much later each stop of a healthy task was answered. */
-  readonly delaysMs: readonly number[];
-  readonly violations: readonly string[];
-}
+export type Pair = Awaited<ReturnType<typeof playPair>>;
 
 /** Of the newest seed: it is the same for every kind of trouble, but where the cloud groups are asked for by name. */
 const alone = new Map<string, Promise<Played>>();
@@ -225,7 +195,7 @@ function playAlone(script: Script): Promise<Played> {
   return played;
 }
 
-export async function playPair(seed: number, kind: string, replicas = 1): Promise<Pair> {
+export async function playPair(seed: number, kind: string, replicas = 1) {
   const script = scriptOf(seed, kind, replicas);
   const [without, beside] = [await playAlone(script), await play(script, true)];
   const turnMs = (script.policies[0]?.verifyWithinMs ?? 0) + 2 * pollEveryMs;
@@ -233,6 +203,7 @@ export async function playPair(seed: number, kind: string, replicas = 1): Promis
   const trouble = kinds[kind];
   /** Stopped so close to each other that one poll shows them. */
   const together = (atMs: number) => script.stops.filter((other) => Math.abs(other.atMs - atMs) < pollEveryMs).length;
+  /** How much later each stop of a healthy task was answered. */
   const delaysMs: number[] = [];
   const violations = [...without.wrong, ...beside.wrong].map((wrong) => `${kind}, seed ${seed}: ${wrong}`);
   for (const [index, { taskId, atMs }] of script.stops.entries()) {

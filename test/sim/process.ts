@@ -5,6 +5,7 @@ import { pretendTransport } from '../../src/app/pretend.ts';
 import { createCloud } from '../../src/cloud/client.ts';
 import { knownCodes } from '../../src/cloud/errors.ts';
 import { createGate } from '../../src/cloud/limiter/gate.ts';
+import { createRestartActions } from '../../src/cloud/restart-call.ts';
 import type { Cloud } from '../../src/domain/ports/cloud-port.ts';
 import type { Gate } from '../../src/domain/ports/gate-port.ts';
 import type { LedgerStore, Ownership, Shared } from '../../src/domain/ports/store-port.ts';
@@ -172,34 +173,33 @@ export class Process extends Life {
   }
 
   #cloud(configuration: Configuration): Cloud {
-    const { world, clock, options } = this.#history;
-    const unreachable = () => this.#history.isUnreachable;
     const { requestTimeoutMs, pageSize } = configuration;
     const retiredActions = () => this.keeper.ledger.accountRecord.retiredActions ?? [];
     const onRetired = (from: string, to: string) => this.keeper.learned({ type: 'action-retired', from, to });
-    const common = { gate: this.gate, requestTimeoutMs, pageSize, retiredActions };
-    if (configuration.client === 'thin') {
-      return createThinCloud({
-        ...common,
-        world,
-        clock,
-        onRetired,
-        unreachable,
-        process: this,
-        shuffle: options.shuffle,
-      });
-    }
+    if (configuration.client === 'thin')
+      return createThinCloud(
+        this,
+        this.#history,
+        configuration,
+        createRestartActions('auto', retiredActions, onRetired),
+      );
+    const { world, clock } = this.#history;
     const network = this.reaches(pretendTransport(world, clock));
     return createCloud({
       ...ofTheTests,
-      ...common,
+      gate: this.gate,
+      requestTimeoutMs,
+      pageSize,
+      retiredActions,
       credentials: keysOf(this.name),
       subAccount: configuration.subAccount,
       clock: this.clock,
       transport: {
         ...network,
         send: async (request, signal) =>
-          unreachable() && this.alive ? { kind: 'never-left', why: 'refused' } : network.send(request, signal),
+          this.#history.isUnreachable && this.alive
+            ? { kind: 'never-left', why: 'refused' }
+            : network.send(request, signal),
       },
       onTrace: (trace) => {
         if (trace.kind === 'action-retired') onRetired(trace.from, trace.to);

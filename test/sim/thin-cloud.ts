@@ -10,10 +10,10 @@
 import { throttledLimit } from '../../src/cloud/call.ts';
 import { type Action, type Answer, classify } from '../../src/cloud/errors.ts';
 import { createClockOffset } from '../../src/cloud/offset.ts';
-import { createRestartActions } from '../../src/cloud/restart-call.ts';
+import type { createRestartActions } from '../../src/cloud/restart-call.ts';
 import { answerGraceMs } from '../../src/cloud/transport.ts';
 import type { Cloud } from '../../src/domain/ports/cloud-port.ts';
-import type { Gate, Permit } from '../../src/domain/ports/gate-port.ts';
+import type { Permit } from '../../src/domain/ports/gate-port.ts';
 import { cloudTime } from '../../src/domain/words/cloud-time.ts';
 import type { CallFailure } from '../../src/domain/words/failure.ts';
 import type { RestartAnswer, TaskItem, TaskStatus } from '../../src/domain/words/task.ts';
@@ -25,25 +25,8 @@ import { lingersMs } from '../../src/simulator/in-process.ts';
 import { type Row, rowOf, shownRows } from '../../src/simulator/shown-list.ts';
 import { advance, cloudNow, type World } from '../../src/simulator/world.ts';
 import { begin } from '../domain/story.ts';
-import type { Life } from './life.ts';
-import type { VirtualClock } from './virtual-clock.ts';
-
-export interface ThinCloudOptions {
-  readonly world: World;
-  /** The world's time: the network goes on when a process dies or its clock steps. */
-  readonly clock: VirtualClock;
-  /** Its calls are told apart by its name, as by a key of its own. */
-  readonly process: Life;
-  readonly gate: Gate;
-  readonly requestTimeoutMs: number;
-  readonly pageSize: number;
-  readonly retiredActions: () => readonly string[];
-  readonly onRetired: (from: string, to: string) => void;
-  /** The endpoint cannot be reached: calls provably never leave. */
-  readonly unreachable: () => boolean;
-  /** Another order of the items on a page; decisions must not depend on it. */
-  readonly shuffle: ((items: readonly TaskItem[]) => readonly TaskItem[]) | undefined;
-}
+import type { History } from './history.ts';
+import type { Configuration, Process } from './process.ts';
 
 interface Failed {
   readonly kind: 'failed';
@@ -67,11 +50,17 @@ interface Page {
 const resent: ReadonlySet<string> = new Set(['server', 'common', 'network', 'timeout']);
 const longestResends = 4;
 
-export function createThinCloud(options: ThinCloudOptions): Cloud {
-  const { world, clock, gate, process, pageSize } = options;
+export function createThinCloud(
+  process: Process,
+  history: History,
+  { requestTimeoutMs, pageSize }: Configuration,
+  restartActions: ReturnType<typeof createRestartActions>,
+): Cloud {
+  // The network goes on by the world's time when a process dies or its clock steps.
+  const { world, clock, options } = history;
+  const { gate } = process;
   const wall = () => process.clock.now();
   const offset = createClockOffset(() => {});
-  const restartActions = createRestartActions('auto', options.retiredActions, options.onRetired);
   let sizes = new Map<string, number>();
 
   /** One call: its way there, its arrival, its way back; at most as long as the client waits. */
@@ -83,10 +72,11 @@ export function createThinCloud(options: ThinCloudOptions): Cloud {
   ): Promise<CallEnd> {
     if (!process.alive) return new Promise(() => {});
     const sentAt = wall();
-    if (options.unreachable()) {
+    if (history.isUnreachable) {
       permit.done('never-left');
       return Promise.resolve(noAnswer('network', 'never-left'));
     }
+    // Its calls are told apart by its name, as by a key of its own.
     const called = { ...named, accessKeyId: process.name };
     const signedAt = sentAt + offset.offsetMs();
     return new Promise((resolve) => {
@@ -103,7 +93,7 @@ export function createThinCloud(options: ThinCloudOptions): Cloud {
         resolve(end);
       };
       const giveUp = () => finish('lost', noAnswer('timeout', 'unknown'));
-      const takeBack = process.clock.after(options.requestTimeoutMs, giveUp);
+      const takeBack = process.clock.after(requestTimeoutMs, giveUp);
       const onAbort = () => void process.clock.after(answerGraceMs, giveUp);
       signal?.addEventListener('abort', onAbort, { once: true });
       advance(world, begin + clock.monotonic());
