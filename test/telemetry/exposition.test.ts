@@ -109,6 +109,21 @@ describe('lines are those of prom-client', () => {
   });
 });
 
+test('what has not changed since the last scrape is not written anew', () => {
+  const counter = createCounter('outages_total');
+  const histogram = createHistogram('outage_duration_seconds');
+  for (const [series, change] of [
+    [counter, () => counter.add(['main', 'vip'])],
+    [histogram, () => histogram.observe(['main', 'vip'], 1)],
+  ] as const) {
+    change();
+    const before = series.bytes();
+    expect(series.bytes()).toBe(before);
+    change();
+    expect(textOf(series)).not.toBe(new TextDecoder().decode(before));
+  }
+});
+
 test('a counter refuses to shrink, a histogram what is no number', () => {
   expect(() => createCounter('outages_total').add(['main', 'vip'], -1)).toThrow(/only grows/);
   expect(() => createCounter('outages_total').add(['main', 'vip'], Number.NaN)).toThrow(RangeError);
