@@ -68,29 +68,30 @@ export async function saveAll(write: Write, savings: readonly Saving[]): Promise
       await write.deleteFrom('hold').where('account', '=', account).where('id', 'in', piece).execute();
   }
   const events = each(savings, ({ changes }) => changes.events.filter(isRecorded));
-  for (const piece of pieces(events.map(([account, event]) => eventRow(account, event))))
-    await write.insertInto('event').values(piece).execute();
+  for (const piece of pieces(events)) await write.insertInto('event').values(piece.map(eventRow)).execute();
   const tasks = each(savings, ({ changes }) => lastOfEach(changes.tasks, ({ taskId }) => taskId));
-  const taskRows = tasks.map(([account, record]) => ({ account, task_id: record.taskId, body: encode(record) }));
-  await put(write, 'task_record', taskRows);
+  await put(write, 'task_record', tasks, ([account, record]) => ({
+    account,
+    task_id: record.taskId,
+    body: encode(record),
+  }));
   const holds = each(savings, ({ changes }) => lastOfEach(changes.holds, ({ id }) => id));
-  const holdRows = holds.map(([account, kept]) => ({ account, id: kept.id, body: encode(kept) }));
-  await put(write, 'hold', holdRows);
+  await put(write, 'hold', holds, ([account, kept]) => ({ account, id: kept.id, body: encode(kept) }));
   const records = each(savings, ({ changes }) => (changes.accountRecord ? [changes.accountRecord] : []));
-  const recordRows = records.map(([account, record]) => ({ account, body: encode(record) }));
-  await put(write, 'account_record', recordRows);
+  await put(write, 'account_record', records, ([account, record]) => ({ account, body: encode(record) }));
 }
 
-/** In place of the rows that have their keys. */
-async function put<T extends 'task_record' | 'hold' | 'account_record'>(
+/** In place of the rows that have their keys. A row is made with its piece: all of 100,000 at once would be 60 MB. */
+async function put<T extends 'task_record' | 'hold' | 'account_record', V>(
   write: Write,
   table: T,
-  rows: readonly Tables[T][],
+  values: readonly V[],
+  row: (value: V) => Tables[T],
 ): Promise<void> {
-  for (const piece of pieces(rows))
+  for (const piece of pieces(values))
     await write
       .insertInto(table as 'account_record')
-      .values(piece)
+      .values(piece.map(row))
       .onConflict((conflict) =>
         conflict.columns(keys[table as 'account_record']).doUpdateSet({ body: sql<string>`excluded.body` }),
       )
@@ -100,7 +101,7 @@ async function put<T extends 'task_record' | 'hold' | 'account_record'>(
 const each = <T>(savings: readonly Saving[], of: (saving: Saving) => readonly T[]): readonly (readonly [string, T])[] =>
   savings.flatMap((saving) => of(saving).map((one) => [saving.account, one] as const));
 
-const eventRow = (account: string, event: Event) => ({
+const eventRow = ([account, event]: readonly [string, Event]) => ({
   // Whole milliseconds: a clock that was set back by a fraction of one must not make a row that PostgreSQL refuses.
   at: Math.floor(event.at),
   account,

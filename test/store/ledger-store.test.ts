@@ -120,6 +120,34 @@ const passing = [
   'storm-changed',
 ];
 
+it('a large save is written down piece by piece, and never lies in memory as a whole', async () => {
+  let statements = 0;
+  const answered = () => {
+    statements += 1;
+    return systemClock.yield();
+  };
+  const { ledgerStore } = await opened(temporaryFile(), { clock: { ...systemClock, yield: answered } });
+  /** How many statements had been run when each of the two was made to text. */
+  const before: number[] = [];
+  const told = <T extends object>(one: T): T => ({
+    ...one,
+    toJSON: () => {
+      before.push(statements);
+      return one;
+    },
+  });
+  const tasks = Array.from({ length: 450 }, (_, i) => record(`task-${i}`, i));
+  const events = tasks.map(({ taskId }) => found(taskId));
+  const from = statements;
+  await ledgerStore.save('main', {
+    ...nothing,
+    tasks: [...tasks, told(record('last', 1))],
+    events: [...events, told(found('last'))],
+  });
+  // 451 rows of each are three statements; the third is made after two of events, and after those and two of records.
+  expect(before.map((count) => count - from)).toEqual([2, 5]);
+});
+
 describe.each(engines)('what a save to $engine does', ({ newPlace }) => {
   it('replaces a record, and keeps one that is both removed and saved', async () => {
     const { ledgerStore } = await opened(await newPlace());
