@@ -6,10 +6,9 @@
  * apart from the rules. How long a wait is, how many go at once and whose turn it is stands in the tables of test/domain.
  */
 
-import { cloudTime, unixMs } from '../../src/domain/words/cloud-time.ts';
+import { unixMs } from '../../src/domain/words/cloud-time.ts';
 import type { Hold } from '../../src/domain/words/events.ts';
-import { openingAt } from '../../src/domain/words/hours.ts';
-import { anyMatches, type Policies, type Policy } from '../../src/domain/words/policy.ts';
+import type { Hours, Policies, Policy } from '../../src/domain/words/policy.ts';
 import type { TaskItem } from '../../src/domain/words/task.ts';
 import type { Book, Call, TaskBook } from './book.ts';
 import type { Judge } from './judge.ts';
@@ -93,20 +92,45 @@ export const heldBy = (holds: readonly Hold[], taskId: string, group: string, wa
     return target.kind === 'account' || (target.kind === 'group' && target.group === group);
   })?.id;
 
+const patterns = new Map<string, RegExp>();
+
+const fits = (globs: readonly string[], text: string): boolean =>
+  globs.some((glob) => {
+    const escaped = glob
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.');
+    const pattern = patterns.get(glob) ?? new RegExp(`^${escaped}$`, 'su');
+    patterns.set(glob, pattern);
+    return pattern.test(text);
+  });
+
 /** The first entry that matches has it; what that entry excludes is unmanaged. */
 export function managedBy(policies: Policies, { taskId, title, cloudGroup, type }: TaskItem): Policy | undefined {
   const entry = policies.groups.find(
-    ({ match }) =>
-      anyMatches(match.cloudGroup, cloudGroup) && anyMatches(match.title, title) && match.type.includes(type),
+    ({ match }) => fits(match.cloudGroup, cloudGroup) && fits(match.title, title) && match.type.includes(type),
   );
-  if (!entry || anyMatches(entry.match.exclude.title, title)) return undefined;
+  if (!entry || fits(entry.match.exclude.title, title)) return undefined;
   return entry.match.exclude.taskId.includes(taskId) ? undefined : entry;
 }
+
+const weekdays = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
+
+/** In zones without summer time. A window that ends before it begins ends on the day after. */
+const isOpen = (hours: readonly Hours[], at: number): boolean =>
+  hours.length === 0 ||
+  hours.some(({ days, fromMinute, toMinute, timezone }) => {
+    const local = at + (timezone === 'Asia/Shanghai' ? 8 * 3_600_000 : 0);
+    const minute = (local / 60_000) % 1_440;
+    const isDay = (at: number) => days.includes(weekdays[new Date(at).getUTCDay()] ?? 'sun');
+    if (fromMinute < toMinute) return isDay(local) && fromMinute <= minute && minute < toMinute;
+    return minute < toMinute ? isDay(local - 24 * 3_600_000) : fromMinute <= minute && isDay(local);
+  });
 
 /** What of its times is against a restart now. */
 export function outsideItsTime(item: TaskItem, policy: Policy, cloudNow: number): string | undefined {
   const { startsAt, endsAt } = item;
   if (endsAt !== undefined && cloudNow >= unixMs(endsAt) - policy.endGuardMs) return 'it has ended, or is about to';
   if (startsAt !== undefined && cloudNow < unixMs(startsAt) - policy.startLeadMs) return 'its start is ahead';
-  return openingAt(policy.hours, cloudTime(cloudNow)).open ? undefined : 'it is outside its hours';
+  return isOpen(policy.hours, cloudNow) ? undefined : 'it is outside its hours';
 }

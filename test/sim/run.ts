@@ -184,7 +184,9 @@ else {
     if (values['non-interference'])
       return pairs(Number(values.pairs), Number(values.seed ?? 1), replicas ?? 1, values.kind);
     if (values.seed !== undefined) return one(Number(values.seed), values.trace);
-    const [first = Date.now() % 1_000_000_000, last = Infinity] = (values.seeds?.split('-') ?? []).map(Number);
+    const [first = Date.now() % 1_000_000_000, last = Infinity] = (values.seeds?.split('-') ?? [])
+      .filter(Boolean)
+      .map(Number);
     const minutes = Number(values.minutes ?? (values.seeds === undefined ? 1 : 60));
     return seeds({ first, last, replicas }, minutes, Number(values.hours), values.all);
   };

@@ -196,7 +196,8 @@ export function createThinCloud(
         const end = await call({ action, taskId, cloudGroups: [cloudGroup] }, held, (twists) => {
           const [key] = world.keys;
           const run = actions[action]?.run;
-          if (!key || !run || world.parameters.retired.includes(action)) return failed('InvalidActionOrVersion');
+          if (!key || !run) throw new Error(`the pretend cloud has no key or no action ${action}`);
+          if (world.parameters.retired.includes(action)) return failed('InvalidActionOrVersion');
           return run({ world, key, input: { TaskId: taskId, GroupName: cloudGroup }, twists });
         });
         if (end.kind === 'ok') return { kind: 'accepted', requestId: undefined };
