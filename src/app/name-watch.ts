@@ -32,6 +32,7 @@ export function watchNames({ clock, keepers, warn }: NameWatchOptions) {
 
   async function look(): Promise<void> {
     const all = keepers();
+    const asked = groups;
     const listed = ({ ledger }: Keeper) =>
       ledger.owned && !ledger.fresh && ledger.accountRecord.circuits.list.kind === 'closed';
     if (!all.every(listed)) return lookIn(againMs);
@@ -40,11 +41,11 @@ export function watchNames({ clock, keepers, warn }: NameWatchOptions) {
         .filter(isListed)
         .map(({ item: { title, cloudGroup }, group = null }) => ({ account, title, cloudGroup, group })),
     );
-    if (unmatched(groups, tasks).length === 0) return;
+    if (unmatched(asked, tasks).length === 0) return;
     const places: Place[] = [];
     for (const { account, cloud } of all)
       for (const cloudGroup of (await cloud.cloudGroups()) ?? []) places.push({ account, cloudGroup });
-    for (const warning of unmatched(groups, tasks, places)) {
+    for (const warning of unmatched(asked, tasks, places)) {
       if (!told.has(warning)) warn(warning);
       told.add(warning);
     }
