@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { StoreProblem } from '../../src/store/open.ts';
-import { inlineSqlite } from '../../src/store/sqlite/dialect.ts';
+import { inlineSqlite, threadedSqlite } from '../../src/store/sqlite/dialect.ts';
 import { found, nothing, record } from './shapes.ts';
 import { opened, otherProcess, temporaryDirectory, temporaryFile } from './surroundings.ts';
 
@@ -57,6 +57,18 @@ describe('a new store', () => {
     expect(await pragma('journal_mode')).toEqual([{ journal_mode: 'wal' }]);
     await sqlite.close();
   });
+});
+
+it('a value that cannot cross to the thread fails what asked for it, and nothing else when the store closes', async () => {
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => unhandled.push(error);
+  process.on('unhandledRejection', note);
+  onTestFinished(() => void process.off('unhandledRejection', note));
+  const sqlite = threadedSqlite(() => {});
+  await expect(sqlite.ask('query', 'select ?', [() => 1])).rejects.toThrow('could not be cloned');
+  await sqlite.close();
+  await new Promise(setImmediate);
+  expect(unhandled).toEqual([]);
 });
 
 describe('a file that is no good is refused with one line', () => {

@@ -35,9 +35,9 @@ export function situationOf(ledger: Ledger, policies: Policies, moment: Moment) 
     policies.groups.map((policy) => [policy.name, policy]),
   );
   return {
+    ...moment,
     ledger,
     policies,
-    ...moment,
     cloudNow,
     policyOf,
     groupRank: new Map(policies.groups.map(({ name }, rank) => [name, rank])) as ReadonlyMap<string, number>,

@@ -83,8 +83,9 @@ export function threadedSqlite(onEnd: (error: Error) => void): Sqlite {
     if (ended !== undefined) throw ended;
     const waiting = Promise.withResolvers<unknown>();
     lastId += 1;
-    open.set(lastId, waiting);
+    // First: it throws at a value that cannot cross, and then nothing waits.
     worker.postMessage({ id: lastId, name, parameters } satisfies ThreadRequest<K>);
+    open.set(lastId, waiting);
     return waiting.promise as Promise<ReturnType<SqliteFile[K]>>;
   };
   const close = async () => {

@@ -149,8 +149,8 @@ async function loseIfMoved(lock: Lock, file: string, saving: Promise<unknown>): 
   try {
     await saving;
   } catch (error) {
-    if (error instanceof SqliteError && /^(lock-)?moved$/.test(error.failure.fault ?? ''))
-      lock.lose(problemOf(error, file));
+    const fault = error instanceof SqliteError ? error.failure.fault : undefined;
+    if (fault === 'moved' || fault === 'lock-moved') lock.lose(problemOf(error, file));
     throw error;
   }
 }
