@@ -11,7 +11,7 @@ import type { Clock } from '../domain/ports/time-port.ts';
 import { type Event, groupConcerned, isRecorded } from '../domain/words/events.ts';
 import { accountRecord, decode, encode, encodeEvent, failedAttempt, hold, taskRecord } from './records.ts';
 import { StoreProblem } from './store-problem.ts';
-import { type Database, keys, type Tables, type Write } from './tables.ts';
+import { type Database, keys, type Write } from './tables.ts';
 
 /** Rows in one statement. SQLite takes 32,766 parameters; bigger pieces were not faster, only longer. */
 const writtenRows = 200;
@@ -59,7 +59,10 @@ export const isNothing = ({ events, tasks, removedTasks, holds, removedHolds, ac
   tasks.length + removedTasks.length + holds.length + removedHolds.length === 0 &&
   accountRecord === undefined;
 
-/** What is both removed and saved stays: forgetting too much is the worse mistake. */
+/**
+ * What is both removed and saved stays: forgetting too much is the worse mistake. Rows are made with their piece: those
+ * of 100,000 tasks at once would be 130 MB.
+ */
 export async function saveAll(write: Write, savings: readonly Saving[]): Promise<void> {
   for (const { account, changes } of savings) {
     for (const piece of pieces(changes.removedTasks))
@@ -70,33 +73,30 @@ export async function saveAll(write: Write, savings: readonly Saving[]): Promise
   const events = each(savings, ({ changes }) => changes.events.filter(isRecorded));
   for (const piece of pieces(events)) await write.insertInto('event').values(piece.map(eventRow)).execute();
   const tasks = each(savings, ({ changes }) => lastOfEach(changes.tasks, ({ taskId }) => taskId));
-  await put(write, 'task_record', tasks, ([account, record]) => ({
-    account,
-    task_id: record.taskId,
-    body: encode(record),
-  }));
-  const holds = each(savings, ({ changes }) => lastOfEach(changes.holds, ({ id }) => id));
-  await put(write, 'hold', holds, ([account, kept]) => ({ account, id: kept.id, body: encode(kept) }));
-  const records = each(savings, ({ changes }) => (changes.accountRecord ? [changes.accountRecord] : []));
-  await put(write, 'account_record', records, ([account, record]) => ({ account, body: encode(record) }));
-}
-
-/** In place of the rows that have their keys. A row is made with its piece: all of 100,000 at once would be 60 MB. */
-async function put<T extends 'task_record' | 'hold' | 'account_record', V>(
-  write: Write,
-  table: T,
-  values: readonly V[],
-  row: (value: V) => Tables[T],
-): Promise<void> {
-  for (const piece of pieces(values))
+  for (const piece of pieces(tasks))
     await write
-      .insertInto(table as 'account_record')
-      .values(piece.map(row))
-      .onConflict((conflict) =>
-        conflict.columns(keys[table as 'account_record']).doUpdateSet({ body: sql<string>`excluded.body` }),
-      )
+      .insertInto('task_record')
+      .values(piece.map(([account, record]) => ({ account, task_id: record.taskId, body: encode(record) })))
+      .onConflict((conflict) => conflict.columns(keys.task_record).doUpdateSet(theNewBody))
+      .execute();
+  const holds = each(savings, ({ changes }) => lastOfEach(changes.holds, ({ id }) => id));
+  for (const piece of pieces(holds))
+    await write
+      .insertInto('hold')
+      .values(piece.map(([account, kept]) => ({ account, id: kept.id, body: encode(kept) })))
+      .onConflict((conflict) => conflict.columns(keys.hold).doUpdateSet(theNewBody))
+      .execute();
+  const records = each(savings, ({ changes }) => (changes.accountRecord ? [changes.accountRecord] : []));
+  for (const piece of pieces(records))
+    await write
+      .insertInto('account_record')
+      .values(piece.map(([account, record]) => ({ account, body: encode(record) })))
+      .onConflict((conflict) => conflict.columns(keys.account_record).doUpdateSet(theNewBody))
       .execute();
 }
+
+/** Of a row that is there already. */
+const theNewBody = { body: sql<string>`excluded.body` };
 
 const each = <T>(savings: readonly Saving[], of: (saving: Saving) => readonly T[]): readonly (readonly [string, T])[] =>
   savings.flatMap((saving) => of(saving).map((one) => [saving.account, one] as const));
