@@ -4,11 +4,11 @@
  * else, is here.
  */
 import inspector from 'node:inspector';
-import { enableCompileCache, flushCompileCache } from 'node:module';
+import { enableCompileCache } from 'node:module';
 import { basename, delimiter, dirname, join, relative } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import type { Output } from './cli/surroundings.ts';
-import type { App, Signals } from './domain/ports/app-port.ts';
+import type { Signals } from './domain/ports/app-port.ts';
 
 // ---- signals: before anything that takes time, and remembered until they can be served -------------------------------
 
@@ -168,13 +168,6 @@ function endByMistake(error: unknown): void {
   void end(1, mistakeEndsWithinMs);
 }
 
-/** Until it is flushed, what was read from the cache stays in memory: 4 MiB once all modules are loaded. */
-async function loadApp(): Promise<App> {
-  const app = await import('./app/daemon.ts');
-  flushCompileCache();
-  return app;
-}
-
 /** What people can type again as it stands; a script of npm brings the right Node along. */
 function programName(): string {
   if (process.env.npm_lifecycle_event !== undefined) return 'npm run -s relaykeeper --';
@@ -218,7 +211,7 @@ await end(
     program: programName(),
     ask,
     signals: listen,
-    app: loadApp,
+    app: () => import('./app/app.ts'),
     configPath: undefined,
     exitCode: 0,
   }),

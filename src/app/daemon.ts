@@ -3,7 +3,7 @@
  * reverse. A reload builds everything beside the old and then swaps it.
  */
 import { knownCodes } from '../cloud/errors.ts';
-import type { App, RunOptions } from '../domain/ports/app-port.ts';
+import type { RunOptions } from '../domain/ports/app-port.ts';
 import type { StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { ConfigDifference } from '../domain/words/events.ts';
@@ -20,7 +20,7 @@ import { followPast } from '../web/page/past.ts';
 import { WebProblem } from '../web/problem.ts';
 import { createWeb, type Web } from '../web/server.ts';
 import { writeDownConfig } from './config-trail.ts';
-import { findAndLoad } from './configuration.ts';
+import type { Found } from './configuration.ts';
 import { Fleet } from './fleet.ts';
 import { follow } from './following.ts';
 import { openFront } from './front.ts';
@@ -30,23 +30,17 @@ import { type Current, reloadFrom } from './reload.ts';
 import { accessTokens, allSecrets, hookTokens } from './secrets.ts';
 import { tracesTo } from './traces.ts';
 
-/** The daemon needs nothing of these. */
-export const planOnce: App['planOnce'] = async (options) => (await import('./plan-once.ts')).planOnce(options);
-export const doStoreErrand: App['doStoreErrand'] = async (options) =>
-  (await import('./store-errands.ts')).doStoreErrand(options);
-
 const exitCodes = { done: 0, failed: 1, badConfiguration: 78 } as const;
 const pruneEveryMs = 3_600_000;
 const closeWebWithinMs = 2_000;
 /** How long the end waits for a reader of the log that is slow. */
 const lastLinesWithinMs = 2_000;
 
-/** The daemon, until `signals.stop`. Resolves with the exit code; what went wrong at the start stands on stderr. */
-export async function runApp(options: RunOptions): Promise<number> {
+/** Until `signals.stop`. Resolves with the exit code; what went wrong at the start stands on stderr. */
+export async function runDaemon(options: RunOptions, found: Found): Promise<number> {
   const { clock, env, stderr } = options;
   const { stop } = options.signals;
   if (stop.aborted) return exitCodes.done;
-  const found = await findAndLoad(options.configPath, env, clock);
   if (!found.ok) {
     for (const error of found.errors) stderr.write(`${error}\n`);
     return exitCodes.badConfiguration;
