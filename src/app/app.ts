@@ -1,12 +1,14 @@
 /** What the command line asks of the wiring. Each part is loaded when it is asked for. */
 import { flushCompileCache } from 'node:module';
 import type { App } from '../domain/ports/app-port.ts';
+import { loadAhead } from '../store/open.ts';
 import { findAndLoad } from './configuration.ts';
 
-/** The configuration is read by a thread while the daemon's modules load. */
+/** The configuration is read by a thread while what every daemon needs is loaded. */
 export const runApp: App['runApp'] = async (options) => {
   const found = findAndLoad(options.configPath, options.env, options.clock);
   const { runDaemon } = await import('./daemon.ts');
+  await loadAhead();
   // What the cache was read into stays in memory until it is flushed: 4 MiB of what all modules have by then.
   flushCompileCache();
   return runDaemon(options, await found);

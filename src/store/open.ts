@@ -9,6 +9,9 @@ export const localStores: Readonly<Record<string, (options: StoreOptions) => Pro
   sqlite: async (options) => (await import('./sqlite/sqlite-store.ts')).openSqlite(options),
 };
 
+/** What all engines are written with. Whoever has to wait anyway loads it meanwhile. */
+export const loadAhead = (): Promise<unknown> => import('kysely');
+
 /** What settings need to know of them. */
 export const localEngines = Object.keys(localStores);
 
