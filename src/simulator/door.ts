@@ -15,7 +15,7 @@ import type { Headers, Reply, Request } from './exchange.ts';
 import { steadyTime } from './in-process.ts';
 import type { World } from './world.ts';
 
-export interface DoorOptions {
+interface DoorOptions {
   readonly world: World;
   readonly clock: Clock;
   /** 0: any free one. */

@@ -27,7 +27,7 @@ export const signatureRules = z.strictObject({
   /** Headers that must be signed even if the client did not send them (then they are missed), lower case. */
   mustSign: z.array(z.string()).readonly(),
 });
-export type SignatureRules = Readonly<z.output<typeof signatureRules>>;
+type SignatureRules = Readonly<z.output<typeof signatureRules>>;
 
 export type Identity =
   | { readonly ok: true; readonly key: AccessKey }

@@ -13,7 +13,7 @@ import type { Ledger, TaskRecord } from './ledger.ts';
 const never = Number.POSITIVE_INFINITY;
 
 /** Those in force, by what they cover: a task is looked up in each, and only globs are tried one by one. */
-export interface HoldIndex {
+interface HoldIndex {
   readonly all: readonly Hold[];
   readonly tasks: ReadonlyMap<string, Hold>;
   readonly groups: ReadonlyMap<string, Hold>;

@@ -65,7 +65,7 @@ interface Asked {
 }
 
 /** By storm key: since when the effect of each restart is awaited; Infinity: the call is out. */
-export type Unsettled = ReadonlyMap<string, readonly number[]>;
+type Unsettled = ReadonlyMap<string, readonly number[]>;
 
 /**
  * Restarts that are out or whose effect is awaited. Left out are those that do not count, and those that were not seen in

@@ -2,7 +2,7 @@
 import type { Duration } from './promql.ts';
 
 /** page: somebody gets up, tonight. warning: somebody looks during the day. info: it is shown, nobody is notified. */
-export type Severity = 'page' | 'warning' | 'info';
+type Severity = 'page' | 'warning' | 'info';
 
 /** What the runbook says, besides the commands. */
 interface Runbook {
