@@ -3,203 +3,221 @@
  *
  * Only facts are kept (times, answers, sights); every wait is computed from them and the policy in force, so a
  * new policy applies at once. Records are immutable values, and everybody outside this folder only reads.
+ *
+ * A field is told once, in the shape of its record: its type, how it is read back, and whether it is a time follow. One
+ * that is added is `maybe(…)` or `later(…)`, or records stored before it are refused.
  */
 
 import type { CloudTime } from '../words/cloud-time.ts';
-import type { Hold, StormCause, Trigger } from '../words/events.ts';
-import type { CallFailure, PollTrouble } from '../words/failure.ts';
+import { type Hold, triggers } from '../words/events.ts';
+import { callFailure, pollTroubles } from '../words/failure.ts';
 import type { Policies } from '../words/policy.ts';
-import type { Reason } from '../words/reason.ts';
-import type { TaskItem, TaskState } from '../words/task.ts';
+import { reasons } from '../words/reason.ts';
+import {
+  cloudsTime,
+  count,
+  deadline,
+  either,
+  flag,
+  later,
+  list,
+  maybe,
+  oneOf,
+  record,
+  text,
+  time,
+  type ValueOf,
+} from '../words/shape.ts';
+import { type TaskState, taskItem } from '../words/task.ts';
 
 /** Bound on the failure times kept in a row; `attempts` in the configuration cannot exceed it. */
 export const maxFailuresKept = 100;
 
-export interface TaskRecord {
-  readonly taskId: string;
+export const attempt = record({
+  id: text,
+  n: count,
+  trigger: oneOf(triggers),
+  /** The operator who asked for it; undefined: the rules. */
+  by: maybe(text),
+  probe: flag,
+  /** It passed a storm that only the budget kept on, and is not counted in its window. */
+  free: flag,
+  at: time,
+  /** `lastAttemptAt` before it, to go back to when it is given back. */
+  previousAttemptAt: maybe(time),
+  /** It does not count: the circuit was open. Its effect is awaited all the same. */
+  givenBack: flag,
+  phase: either({
+    'in-flight': {},
+    /** Accepted or unanswered: the effect is awaited from then on. */
+    verifying: { from: time, answer: oneOf(['accepted', 'unanswered']) },
+    /** Refused as invalid, which the cloud also says of a task that runs already: the next poll shows. */
+    doubted: { from: time, code: text },
+    /** Seen active: it has yet to stay so for `verifyWithin`. */
+    proving: { activeAt: time },
+  }),
+});
+/** One restart from its intent to the moment nothing is awaited of it. */
+export type Attempt = ValueOf<typeof attempt>;
+
+export const outage = record({
+  id: text,
+  /** First seen stopped. */
+  since: time,
+  /** Complete observations in a row that said "stopped". */
+  sights: count,
+  /** Attempts made in it by the rules, given-back ones not. */
+  attempts: count,
+  /** Calls made for it, given-back and an operator's included, and when the newest was: whom it is whose turn. */
+  calls: later(count, 0),
+  lastCallAt: maybe(time),
+  /** The newest accepted or unanswered attempt in it: what `recovered` is judged by. */
+  lastEffectAt: maybe(time),
+  /** It was seen active at this time and has yet to hold for `verifyWithin`. */
+  activeAt: maybe(time),
+  /** An attempt of it failed in a stretch of the restart circuit: its next failure counts, and not towards the five. */
+  failedInStretch: flag,
+  /** A restart of it by the rules was throttled, or its answer asked us to stay away. */
+  throttled: later(flag, false),
+});
+export type Outage = ValueOf<typeof outage>;
+
+export const taskRecord = record({
+  taskId: text,
   /** What the newest list that showed the task, and changed or confirmed something, said of it. */
-  readonly item: TaskItem;
+  item: taskItem,
   /** The group that has it; undefined: unmanaged. */
-  readonly group: string | undefined;
+  group: maybe(text),
   /** While it is unmanaged: the last group that had it, and until when. */
-  readonly left: { readonly group: string; readonly at: number } | undefined;
-  readonly firstSeenAt: number;
+  left: maybe(record({ group: text, at: time })),
+  firstSeenAt: time,
   /** Its status was "stopped" when it was first seen, and it has not been seen active since. */
-  readonly stoppedAtFirstSight: boolean;
+  stoppedAtFirstSight: flag,
   /** When its status last changed, by the item that showed it. */
-  readonly changedAt: number;
+  changedAt: time,
   /** First of the successive complete observations that all say active. */
-  readonly activeSince: number | undefined;
+  activeSince: maybe(time),
   /** Complete observations that lacked it: since when, and how many in a row counted (no drift). */
-  readonly missing: { readonly since: number; readonly counted: number } | undefined;
-  readonly goneAt: number | undefined;
+  missing: maybe(record({ since: time, counted: count })),
+  goneAt: maybe(time),
   /** It was reported as overdue for this StartTime. */
-  readonly overdueTold: CloudTime | undefined;
+  overdueTold: maybe(cloudsTime),
 
   /** Attempts since they were last forgotten, given-back ones not included: the next is number `attempts + 1`. */
-  readonly attempts: number;
+  attempts: count,
   /** Failed attempts in a row: how many, and when the first `maxFailuresKept` of them failed. */
-  readonly row: number;
-  readonly failedAt: readonly number[];
+  row: count,
+  failedAt: list(time),
   /** When the newest failed attempt of the row was made: what abandonment is judged by. */
-  readonly failedAttemptAt: number | undefined;
+  failedAttemptAt: maybe(time),
   /** When the newest attempt that counts was intended. */
-  readonly lastAttemptAt: number | undefined;
+  lastAttemptAt: maybe(time),
   /** The newest attempt, until nothing is awaited of it any more. */
-  readonly attempt: Attempt | undefined;
+  attempt: maybe(attempt),
   /** How far it was given up when that was last reported; what is in force is computed (condition.ts). */
-  readonly stageTold: 'quarantined' | 'abandoned' | undefined;
+  stageTold: maybe(oneOf(['quarantined', 'abandoned'])),
 
   /** Shadow attempts since they were last forgotten, and when the newest would have been sent. */
-  readonly shadow: { readonly n: number; readonly at: number } | undefined;
+  shadow: maybe(record({ n: count, at: time })),
 
-  readonly outage: Outage | undefined;
+  outage: maybe(outage),
   /** The reason last reported for not restarting it. */
-  readonly reasonTold: Reason | undefined;
-}
+  reasonTold: maybe(oneOf(reasons)),
+});
+export type TaskRecord = ValueOf<typeof taskRecord>;
 
-export interface Outage {
-  readonly id: string;
-  /** First seen stopped. */
-  readonly since: number;
-  /** Complete observations in a row that said "stopped". */
-  readonly sights: number;
-  /** Attempts made in it by the rules, given-back ones not. */
-  readonly attempts: number;
-  /** Calls made for it, given-back and an operator's included, and when the newest was: whom it is whose turn. */
-  readonly calls: number;
-  readonly lastCallAt: number | undefined;
-  /** The newest accepted or unanswered attempt in it: what `recovered` is judged by. */
-  readonly lastEffectAt: number | undefined;
-  /** It was seen active at this time and has yet to hold for `verifyWithin`. */
-  readonly activeAt: number | undefined;
-  /** An attempt of it failed in a stretch of the restart circuit: its next failure counts, and not towards the five. */
-  readonly failedInStretch: boolean;
-  /** A restart of it by the rules was throttled, or its answer asked us to stay away. */
-  readonly throttled: boolean;
-}
-
-/** One restart from its intent to the moment nothing is awaited of it. */
-export interface Attempt {
-  readonly id: string;
-  readonly n: number;
-  readonly trigger: Trigger;
-  /** The operator who asked for it; undefined: the rules. */
-  readonly by: string | undefined;
-  readonly probe: boolean;
-  /** It passed a storm that only the budget kept on, and is not counted in its window. */
-  readonly free: boolean;
-  readonly at: number;
-  /** `lastAttemptAt` before it, to go back to when it is given back. */
-  readonly previousAttemptAt: number | undefined;
-  /** It does not count: the circuit was open. Its effect is awaited all the same. */
-  readonly givenBack: boolean;
-  readonly phase:
-    | { readonly kind: 'in-flight' }
-    /** Accepted or unanswered: the effect is awaited from then on. */
-    | { readonly kind: 'verifying'; readonly from: number; readonly answer: 'accepted' | 'unanswered' }
-    /** Refused as invalid, which the cloud also says of a task that runs already: the next poll shows. */
-    | { readonly kind: 'doubted'; readonly from: number; readonly code: string }
-    /** Seen active: it has yet to stay so for `verifyWithin`. */
-    | { readonly kind: 'proving'; readonly activeAt: number };
-}
-
-/** What is remembered of an account besides its tasks; saved whole when it changes. */
-export interface AccountRecord {
-  /** The newest complete observation. */
-  readonly lastComplete:
-    | {
-        readonly startedAt: number;
-        readonly finishedAt: number;
-        readonly tasks: number;
-        /** Cloud groups whose list failed in it: their tasks are not in the number. */
-        readonly unlisted: readonly string[];
-      }
-    | undefined;
-  /** How long the last three polls took, milliseconds. */
-  readonly pollDurationsMs: readonly number[];
-  /** The list is beyond belief since then; `before` is the last number of tasks believed. */
-  readonly suspect: { readonly since: number; readonly before: number } | undefined;
-  /** The newest stretch of polls that failed or were not believed. */
-  readonly failing: FailingPolls | undefined;
-  readonly circuits: { readonly list: ListCircuit; readonly restart: RestartCircuit };
-  readonly throttle: { readonly inRow: number; readonly setAt: number; readonly until: number } | undefined;
-  /** What `restartAction: auto` has learned. */
-  readonly retiredActions: readonly string[];
-  /** What calls are signed for, where the configuration leaves it open and a call has shown it. */
-  readonly region: string | undefined;
-}
-
-export interface FailingPolls {
-  readonly since: number;
-  readonly polls: number;
+const failingPolls = record({
+  since: time,
+  polls: count,
   /** Of the newest of them. */
-  readonly class: PollTrouble;
-  readonly code: string | undefined;
+  class: oneOf(pollTroubles),
+  code: maybe(text),
   /** All that were seen in it, in that order. */
-  readonly classes: readonly PollTrouble[];
+  classes: list(oneOf(pollTroubles)),
   /** Undefined: it goes on. */
-  readonly endedAt: number | undefined;
-}
+  endedAt: maybe(time),
+});
+export type FailingPolls = ValueOf<typeof failingPolls>;
+
+const stretchEntry = record({
+  taskId: text,
+  attemptId: text,
+  /** Answered with a class that opens the circuit when it comes of two tasks. */
+  denied: later(flag, false),
+  /** Its newest try in this stretch. */
+  at: time,
+});
+export type StretchEntry = ValueOf<typeof stretchEntry>;
 
 /** For so long after an unanswered restart proved to have worked, unanswered ones do not count towards the five. */
 export const excuseUnansweredMs = 10 * 60_000;
 
+/** `failure`: the newest answer; its class says how often it is probed. */
+const opened = { since: time, failure: callFailure, lastProbeAt: time };
+
 /** The list's: one refusal of a class that needs a person opens it, and its probe, the poll, backs off. */
-export type ListCircuit =
-  | { readonly kind: 'closed' }
-  | {
-      readonly kind: 'open';
-      readonly since: number;
-      readonly failure: CallFailure;
-      readonly probes: number;
-      readonly lastProbeAt: number;
-    };
+const listCircuit = either({ closed: {}, open: { ...opened, probes: count } });
+export type ListCircuit = ValueOf<typeof listCircuit>;
 
 /** The restarts': some classes open it at once, others two or five in a row. */
-export type RestartCircuit =
-  | {
-      readonly kind: 'closed';
-      /** Answers in a row that may open it, oldest first. */
-      readonly streak: readonly StretchEntry[];
-      readonly unansweredExcusedUntil: number | undefined;
-    }
-  | {
-      readonly kind: 'open';
-      readonly since: number;
-      /** The newest answer; its class says how often it is probed. */
-      readonly failure: CallFailure;
-      readonly lastProbeAt: number;
-      /** Every restart answered so in this stretch, oldest first; a task's newest entry counts. */
-      readonly stretch: readonly StretchEntry[];
-    };
+const restartCircuit = either({
+  closed: {
+    /** Answers in a row that may open it, oldest first. */
+    streak: list(stretchEntry),
+    unansweredExcusedUntil: maybe(
+      deadline(({ unansweredExcusedUntil: until }: { unansweredExcusedUntil: number }) => until - excuseUnansweredMs),
+    ),
+  },
+  open: {
+    ...opened,
+    /** Every restart answered so in this stretch, oldest first; a task's newest entry counts. */
+    stretch: list(stretchEntry),
+  },
+});
+export type RestartCircuit = ValueOf<typeof restartCircuit>;
 
-export interface StretchEntry {
-  readonly taskId: string;
-  readonly attemptId: string;
-  /** Answered with a class that opens the circuit when it comes of two tasks. */
-  readonly denied: boolean;
-  /** Its newest try in this stretch. */
-  readonly at: number;
-}
+export const accountRecord = record({
+  /** The newest complete observation. */
+  lastComplete: maybe(
+    record({
+      startedAt: time,
+      finishedAt: time,
+      tasks: count,
+      /** Cloud groups whose list failed in it: their tasks are not in the number. */
+      unlisted: later(list(text), []),
+    }),
+  ),
+  /** How long the last three polls took, milliseconds. */
+  pollDurationsMs: list(count),
+  /** The list is beyond belief since then; `before` is the last number of tasks believed. */
+  suspect: maybe(record({ since: time, before: count })),
+  /** The newest stretch of polls that failed or were not believed. */
+  failing: maybe(failingPolls),
+  circuits: record({ list: listCircuit, restart: restartCircuit }),
+  throttle: maybe(record({ inRow: count, setAt: time, until: deadline(({ setAt }: { setAt: number }) => setAt) })),
+  /** What `restartAction: auto` has learned. */
+  retiredActions: list(text),
+  /** What calls are signed for, where the configuration leaves it open and a call has shown it. */
+  region: maybe(text),
+});
+/** What is remembered of an account besides its tasks; saved whole when it changes. */
+export type AccountRecord = ValueOf<typeof accountRecord>;
 
 /** A failed attempt that a budget counts. */
-export interface BudgetEntry {
-  readonly at: number;
-  readonly attemptId: string;
-  readonly group: string;
-}
+export const budgetEntry = record({ at: time, attemptId: text, group: text });
+export type BudgetEntry = ValueOf<typeof budgetEntry>;
 
-/** A storm that is on, and its window. In memory only: a fresh process starts it anew. */
-export interface Storm {
-  readonly since: number;
+export const storm = record({
+  since: time,
   /** How many restarts may be unsettled. */
-  readonly window: number;
+  window: count,
   /** The newest attempts whose failure made the window smaller: what giving them back makes it larger again. */
-  readonly charged: readonly string[];
+  charged: list(text),
   /** What keeps it on. With the budget alone, an outage's first attempt passes. */
-  readonly by: StormCause;
-}
+  by: record({ stopped: flag, budget: flag }),
+});
+/** A storm that is on, and its window. In memory only: a fresh process starts it anew. */
+export type Storm = ValueOf<typeof storm>;
 
 /** Tasks of one scope at the newest complete observation; held ones are in no count. */
 export interface Census {

@@ -8,6 +8,7 @@ import type { CloudTime } from './cloud-time.ts';
 import type { CallFailure, ErrorClass, FailureCause, PollTrouble } from './failure.ts';
 import type { Match } from './policy.ts';
 import type { Reason } from './reason.ts';
+import { count, either, maybe, record, type Shape, text, time, type ValueOf } from './shape.ts';
 import type { RestartAnswer, TaskItem } from './task.ts';
 
 export const endings = ['recovered', 'external', 'ended', 'gone', 'unmanaged'] as const;
@@ -16,28 +17,37 @@ export type Ending = (typeof endings)[number];
 export const circuits = ['list', 'restart'] as const;
 export type CircuitName = (typeof circuits)[number];
 
-export type Trigger = 'auto' | 'manual';
+export const triggers = ['auto', 'manual'] as const;
+export type Trigger = (typeof triggers)[number];
 
-export interface Hold {
-  readonly id: string;
-  readonly account: string;
-  readonly target: HoldTarget;
-  readonly author: string;
-  readonly reason: string;
-  readonly createdAt: number;
+const storedHold = record({
+  id: text,
+  account: text,
+  target: either({
+    task: { taskId: text },
+    group: { group: text },
+    /** Every task whose title fits the glob. */
+    title: { title: text },
+    account: {},
+  }),
+  author: text,
+  reason: text,
+  createdAt: time,
   /** Absent: from when it was set. */
-  readonly startsAt?: number;
+  startsAt: maybe(count),
   /** Absent: until somebody removes it. */
-  readonly endsAt: number | undefined;
+  endsAt: maybe(count),
+});
+export const hold = storedHold as Shape<Hold>;
+
+type Stored = ValueOf<typeof storedHold>;
+export interface Hold extends Omit<Stored, 'target' | 'startsAt'>, Partial<Pick<Stored, 'startsAt'>> {
+  readonly target: HoldTarget;
 }
 
 /** What a hold covers, in tasks that are there and in those that come. */
 export type HoldTarget =
-  | { readonly kind: 'task'; readonly taskId: string }
-  | { readonly kind: 'group'; readonly group: string }
-  /** Every task whose title fits the glob. */
-  | { readonly kind: 'title'; readonly title: string }
-  | { readonly kind: 'account' }
+  | Stored['target']
   /** Only of a recurring hold, which stands in the configuration and is never stored. */
   | { readonly kind: 'match'; readonly match: Match };
 

@@ -2,6 +2,7 @@
  * Every way in which a call can fail, and what follows from it: whether it is sent again, what becomes of the attempt,
  * what opens a circuit, what a person does. Which code belongs to which class stands in `cloud/errors.ts`.
  */
+import { count, maybe, oneOf, record, type Shape, text } from './shape.ts';
 
 /** What becomes of the attempt when the cloud answers its restart so, and what the answer does to the restart circuit. */
 type RestartEnd =
@@ -206,6 +207,15 @@ export interface CallFailure {
   /** One short sentence for a person, free of secrets. */
   readonly message: string;
 }
+
+/** What is stored of it. */
+export const callFailure = record({
+  class: oneOf(errorClasses),
+  code: maybe(text),
+  httpStatus: maybe(count),
+  requestId: maybe(text),
+  message: text,
+}) as Shape<CallFailure>;
 
 /** Why a restart that the cloud took failed, as the list showed it. */
 export const seenFailures = ['not-recovered', 'stopped-again'] as const;

@@ -5,37 +5,44 @@
  * never reach this type: of the sources only a keyed fingerprint is kept, enough to see that they changed.
  */
 
-import type { CloudTime } from './cloud-time.ts';
 import type { CallFailure } from './failure.ts';
+import { cloudsTime, maybe, oneOf, record, type Shape, text, time, type ValueOf } from './shape.ts';
 
 /** What the cloud says a task does: 停用, 生效中, 未开始, 已结束, or a value we have never seen. */
-export type TaskStatus = 'stopped' | 'active' | 'not-started' | 'ended' | 'unknown';
+const taskStatuses = ['stopped', 'active', 'not-started', 'ended', 'unknown'] as const;
+export type TaskStatus = (typeof taskStatuses)[number];
 
 /** What a task is shown and counted as: its status, and what the clock makes of it. */
 export const taskStates = ['active', 'stopped', 'not_started', 'overdue', 'ended', 'unknown'] as const;
 export type TaskState = (typeof taskStates)[number];
 
-export type TaskType = 'live' | 'vod';
+const taskTypes = ['live', 'vod'] as const;
+export type TaskType = (typeof taskTypes)[number];
 
-/** One task in one page of the list. */
-export interface TaskItem {
-  readonly taskId: string;
-  readonly title: string;
-  readonly cloudGroup: string;
-  readonly type: TaskType;
-  readonly status: TaskStatus;
+/** What is stored of an item. */
+const storedItem = record({
+  taskId: text,
+  title: text,
+  cloudGroup: text,
+  type: oneOf(taskTypes),
+  status: oneOf(taskStatuses),
   /** The status as the cloud wrote it, cut at 64 characters: shown when the status is unknown. */
-  readonly statusText: string;
+  statusText: text,
   /** Absent if the cloud gave none. */
-  readonly startsAt: CloudTime | undefined;
-  readonly endsAt: CloudTime | undefined;
+  startsAt: maybe(cloudsTime),
+  endsAt: maybe(cloudsTime),
   /** Keyed hash of the sorted source addresses without their query strings. */
-  readonly source: string;
+  source: text,
   /**
    * When the request of this item's page was sent, Unix milliseconds: the item is as old as that. Of a task of which
    * nothing is awaited it can be the first of several polls that all showed the same.
    */
-  readonly requestedAt: number;
+  requestedAt: time,
+});
+export const taskItem = storedItem as Shape<TaskItem>;
+
+/** One task in one page of the list. */
+export interface TaskItem extends ValueOf<typeof storedItem> {
   /**
    * As the cloud wrote them, if they are shown otherwise because of a secret in them: for what the configuration matches.
    * A function, so that nothing that is printed or stored has them; absent again once the item was stored.
