@@ -256,7 +256,7 @@ function callsPerSecond({ gate: { perSecond, restartPerSecond, listPerSecond } }
 }
 
 const troubleLine = (out: Output, one: Trouble, now: number): string =>
-  `${troubleMeanings[one.kind].words}${spanOf(out, one, now)}${one.detail === undefined ? '' : `: ${one.detail}`}`;
+  `${troubleMeanings[one.kind].words}${spanOf(out, one, now)}${one.detail === undefined ? '' : `: ${one.detail[0]}`}`;
 
 function spanOf(out: Output, { since, until: end }: Trouble, now: number): string {
   const untilEnd = end === undefined ? '' : `until ${moment(out, end)}`;

@@ -5,6 +5,7 @@ import { covers, isInForce, maintenanceHolds } from '../memory/holds.ts';
 import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
 import type { Hold } from '../words/events.ts';
+import type { Sentences } from '../words/reason.ts';
 import { shownTitle } from '../words/task.ts';
 import type { HoldPreview, HoldView } from './shown.ts';
 
@@ -95,24 +96,25 @@ export function targetWords({ target, account }: Pick<Hold, 'target' | 'account'
     case 'account':
       return `account ${account}`;
     case 'match':
-      return matchWords(target.match, account);
+      return matchSentences(target.match, account)[0];
     default:
       return target satisfies never;
   }
 }
 
-function matchWords(
-  { cloudGroup, title, type, exclude }: Extract<Hold['target'], { kind: 'match' }>['match'],
-  account: string,
-) {
+type Match = Extract<Hold['target'], { kind: 'match' }>['match'];
+
+/** What a recurring hold covers. */
+export function matchSentences({ cloudGroup, title, type, exclude }: Match, account: string): Sentences {
   const isAll = (globs: readonly string[]) => globs.includes('*');
+  const excluded = [...exclude.title, ...exclude.taskId];
+  const part = (isSaid: boolean, ...words: Sentences): readonly Sentences[] => (isSaid ? [words] : []);
   const said = [
-    ...(isAll(cloudGroup) ? [] : [`cloud group ${cloudGroup.join(', ')}`]),
-    ...(isAll(title) ? [] : [`titles ${title.join(', ')}`]),
-    ...(type.length > 1 ? [] : [`type ${type.join()}`]),
-    ...(exclude.title.length + exclude.taskId.length > 0
-      ? [`not ${[...exclude.title, ...exclude.taskId].join(', ')}`]
-      : []),
+    ...part(!isAll(cloudGroup), `cloud group ${cloudGroup.join(', ')}`, `云端分组 ${cloudGroup.join('、')}`),
+    ...part(!isAll(title), `titles ${title.join(', ')}`, `标题 ${title.join('、')}`),
+    ...part(type.length < 2, `type ${type.join()}`, `类型 ${type.join()}`),
+    ...part(excluded.length > 0, `not ${excluded.join(', ')}`, `除了 ${excluded.join('、')}`),
   ];
-  return said.length > 0 ? said.join(', ') : `account ${account}`;
+  if (said.length === 0) return [`account ${account}`, `账号 ${account}`];
+  return [said.map(([english]) => english).join(', '), said.map(([, chinese]) => chinese).join('，')];
 }

@@ -7,6 +7,7 @@ import { holdOver } from '../memory/holds.ts';
 import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
 import type { TaskHosts } from '../ports/cloud-port.ts';
+import type { Sentences } from '../words/reason.ts';
 import type { InCommon, Trait } from './shown.ts';
 
 /** Of fewer, something is always common by chance. */
@@ -23,15 +24,21 @@ const prefixOf = (title: string): string | undefined => /^[\p{L}\p{M}]{2,}(?=[^\
 
 const oneOrNone = (value: string | undefined): readonly string[] => (value === undefined ? [] : [value]);
 
-/** How a sentence says that others have it, and that tasks do (a value follows). */
+/** How a sentence says that others have it, and that tasks do (a value follows); and that in Chinese. */
 export const traitWords = {
-  'source-host': { others: 'do', have: 'pull from' },
-  'destination-host': { others: 'do', have: 'push to' },
-  'cloud-group': { others: 'are', have: 'are in the cloud group' },
-  'title-prefix': { others: 'have', have: 'have titles that begin with' },
-  type: { others: 'are', have: 'are of the type' },
-  start: { others: '', have: 'stopped within two minutes from' },
-} as const satisfies Readonly<Record<Trait, { readonly have: string; readonly others: string }>>;
+  'source-host': { others: 'do', have: 'pull from', chinese: (value) => `从 ${value} 拉流` },
+  'destination-host': { others: 'do', have: 'push to', chinese: (value) => `推到 ${value}` },
+  'cloud-group': { others: 'are', have: 'are in the cloud group', chinese: (value) => `在云端分组 ${value}` },
+  'title-prefix': { others: 'have', have: 'have titles that begin with', chinese: (value) => `标题以 ${value} 开头` },
+  type: { others: 'are', have: 'are of the type', chinese: (value) => `类型是 ${value}` },
+  start: { others: '', have: 'stopped within two minutes from', chinese: (value) => `从 ${value} 起两分钟内停止` },
+} as const satisfies Readonly<Record<Trait, TraitWords>>;
+
+interface TraitWords {
+  readonly others: string;
+  readonly have: string;
+  readonly chinese: (value: string) => string;
+}
 
 /** What a task has of each. */
 type Meaning = (record: TaskRecord, hostsOf: HostsOf) => readonly string[];
@@ -110,6 +117,16 @@ function sentenceOf({ trait, value, down, running }: Shared, ofDown: number, ofR
   const { have, others } = traitWords[trait];
   const few = running === 0 ? 'none' : String(running);
   return `${down} of ${ofDown} down ${have} ${value}; of the ${ofRunning} that run ${few} ${others}`;
+}
+
+/** A view's sentence, with the moment in English too, and in Chinese. */
+export function sharedSentences({ trait, value, down, ofDown, running, ofRunning, ...view }: InCommon): Sentences {
+  const { sentence, startedAt } = view;
+  const others = ofRunning === undefined ? '' : `；运行的 ${ofRunning} 个中有 ${running} 个`;
+  return [
+    startedAt === undefined ? sentence : `${sentence}, the first at ${new Date(startedAt).toISOString()}`,
+    `中断的 ${ofDown} 个中有 ${down} 个${traitWords[trait].chinese(value)}${others}`,
+  ];
 }
 
 /** The moment at which most of them went down, if it is one. */

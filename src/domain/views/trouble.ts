@@ -1,5 +1,6 @@
-/** What is wrong, in plain words, for command line, page and API: what, since when, and what a person does about it. */
-import { classMeanings, type ErrorClass, type PollTrouble } from '../words/failure.ts';
+/** What is wrong, in plain words, for command line and page: what, since when, and what a person does about it. */
+import { classMeanings, type PollTrouble } from '../words/failure.ts';
+import type { Sentences } from '../words/reason.ts';
 import type { AccountView, StatusView } from './shown.ts';
 
 interface TroubleMeaning {
@@ -48,20 +49,7 @@ export interface Trouble {
   /** When it ends, or ended. */
   readonly until?: number;
   /** One sentence with what a person does about it, where there is one. */
-  readonly detail?: string;
-  /** What the sentence is made of, for other languages. */
-  readonly facts?: TroubleFacts;
-}
-
-interface TroubleFacts {
-  /** Failed in a row. */
-  readonly polls?: number;
-  readonly classes?: readonly PollTrouble[];
-  readonly code?: string | null;
-  readonly window?: number;
-  readonly perSecond?: number;
-  readonly configured?: number;
-  readonly seconds?: number;
+  readonly detail?: Sentences;
 }
 
 /** It is over, and still shown because it ended a short while ago. */
@@ -81,14 +69,16 @@ export function daemonTroubles({ store, rejected, replicas = [] }: StatusView): 
   const [first = '', ...more] = rejected?.errors ?? [];
   return [
     ...(store.up ? [] : [{ kind: 'store', ...from(store.failingSince) } as const]),
-    ...(configurations.size > 1 ? [{ kind: 'replicas-differ', detail: [...configurations].join(', ') } as const] : []),
+    ...(configurations.size > 1
+      ? [{ kind: 'replicas-differ', detail: asItIs([...configurations].join(', ')) } as const]
+      : []),
     ...(rejected
       ? [
           {
             kind: 'rejected',
             since: rejected.since,
             // Below it stands the line of the file.
-            detail: first.replace(/\n.*/s, '') + (more.length > 0 ? ` (+${more.length})` : ''),
+            detail: asItIs(first.replace(/\n.*/s, '') + (more.length > 0 ? ` (+${more.length})` : '')),
           } as const,
         ]
       : []),
@@ -106,15 +96,14 @@ export function accountTroubles(account: AccountView, now: number): readonly Tro
   if (over && isLate(account, now)) told.push({ kind: 'late', ...from(account.polledAt) });
   for (const name of ['list', 'restart'] as const) {
     const open = circuits[name];
-    if (open) told.push({ kind: `${name}-circuit`, since: open.since, ...advised(open.class, open.code) });
+    if (open) told.push({ kind: `${name}-circuit`, since: open.since, detail: advised(open.class, open.code) });
   }
   if (throttledUntil !== null && throttledUntil > now) told.push({ kind: 'throttled', until: throttledUntil });
   for (const { limit, perSecond, configured, forMs } of gate.slowed)
     told.push({
       kind: 'slowed',
       since: now - forMs,
-      detail: `${limit} ${perSecond} of ${configured} a second`,
-      facts: { perSecond, configured },
+      detail: [`${limit} ${perSecond} of ${configured} a second`, `每秒 ${perSecond}，配置为 ${configured}`],
     });
   if (suspectSince !== null) told.push({ kind: 'suspect', since: suspectSince });
   if (incompleteSince !== null) told.push({ kind: 'incomplete', since: incompleteSince });
@@ -122,11 +111,10 @@ export function accountTroubles(account: AccountView, now: number): readonly Tro
     told.push({
       kind: 'storm',
       since: storm.since,
-      detail: `${storm.window} restarts at a time`,
-      facts: { window: storm.window },
+      detail: [`${storm.window} restarts at a time`, `每次只重启 ${storm.window} 个任务`],
     });
   const seconds = Math.round(Math.abs(clockOffsetMs) / 1_000);
-  if (clockOffsetMs !== 0) told.push({ kind: 'clock', detail: `by ${seconds} s`, facts: { seconds } });
+  if (clockOffsetMs !== 0) told.push({ kind: 'clock', detail: [`by ${seconds} s`, `${seconds} 秒`] });
   return told.map((one) => ({ ...one, account: account.account }));
 }
 
@@ -134,24 +122,22 @@ const isLate = ({ polledAt, pollIntervalMs }: AccountView, now: number): boolean
   polledAt !== null && now - polledAt > Math.max(lateMs, 3 * (pollIntervalMs ?? 0));
 
 function failed({ since, polls, class: last, code, classes, endedAt }: NonNullable<AccountView['failing']>) {
-  if (endedAt !== null) {
-    const named = `${polls} in a row, ${classes.join(', ')}`;
-    return { kind: 'failed', since, until: endedAt, detail: named, facts: { polls, classes } } as const;
-  }
-  const { detail, facts } = advised(last, code);
-  return { kind: 'failing', since, detail: `${polls} in a row, ${detail}`, facts: { ...facts, polls } } as const;
+  const [english, chinese] =
+    endedAt === null ? advised(last, code) : ([classes.join(', '), classes.join('，')] as const);
+  const detail: Sentences = [`${polls} in a row, ${english}`, `连续 ${polls} 次，${chinese}`];
+  return endedAt === null
+    ? ({ kind: 'failing', since, detail } as const)
+    : ({ kind: 'failed', since, until: endedAt, detail } as const);
 }
 
-const advised = (named: PollTrouble, code: string | null) => ({
-  detail: adviceFor(named, code),
-  facts: { classes: [named], code },
-});
-
-function adviceFor(named: PollTrouble, code: string | null): string {
+function advised(named: PollTrouble, code: string | null): Sentences {
   const words = code ?? named;
-  return isClass(named) ? `${words}: ${classMeanings[named].means}. ${classMeanings[named].advice}` : words;
+  if (named === 'suspect') return asItIs(words);
+  const { means, advice, chinese } = classMeanings[named];
+  return [`${words}: ${means}. ${advice}`, `${words}：${chinese[0]}。${chinese[1]}`];
 }
 
-const isClass = (named: PollTrouble): named is ErrorClass => named !== 'suspect';
+/** Names and codes, and what a file says: the same in every language. */
+const asItIs = (text: string): Sentences => [text, text];
 
 const from = (since: number | null) => (since === null ? {} : { since });

@@ -3,6 +3,7 @@ import { html } from 'hono/html';
 import type { EventView } from '../../domain/views/shown.ts';
 import { type EventOf, type EventType, groupConcerned, isRecordedType } from '../../domain/words/events.ts';
 import { checked, eventsAsked, eventsQuery, queryOf, theAddress } from '../inputs.ts';
+import { eventSentence } from './chinese-events.ts';
 import {
   type Asked,
   choiceOf,
@@ -135,8 +136,12 @@ function whatOf({ texts }: Visit, told: EventView): Html {
 function detailsOf({ texts }: Visit, told: EventView): Html {
   const { event } = told;
   const id = event.type === 'restart-answered' ? requestIdOf(event.answer) : undefined;
-  return html`${withTimes(texts.eventSentence(told))}${id === undefined ? '' : html` <small>${id}</small>`}`;
+  return html`${withTimes(texts.say([englishOf(told), eventSentence(event)]))}${id === undefined ? '' : html` <small>${id}</small>`}`;
 }
+
+/** With the reason of a hold, which the log says only as it is set. */
+const englishOf = ({ sentence, event }: EventView): string =>
+  'hold' in event && event.type !== 'hold-added' ? `${sentence}: ${event.hold.reason}` : sentence;
 
 type Answer = EventOf<'restart-answered'>['answer'];
 const requestIdOf = (answer: Answer): string | undefined =>

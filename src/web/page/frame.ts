@@ -1,6 +1,7 @@
 /** What every page has around it: head, navigation, language, who is signed in; and the small pieces that all use. */
 import { html } from 'hono/html';
 import type { EventsAsked } from '../../domain/ports/operations-port.ts';
+import { matchSentences } from '../../domain/views/covered.ts';
 import type { EventView, StatusView, TaskView } from '../../domain/views/shown.ts';
 import type { Hold } from '../../domain/words/events.ts';
 import { Refusal } from '../../domain/words/refusal.ts';
@@ -209,7 +210,7 @@ export function targetOf(
     case 'title':
       return html`${texts.titles} <bdi>${target.title}</bdi>`;
     case 'match':
-      return html`${texts.matchWords({ account, target })}`;
+      return html`${texts.say(matchSentences(target.match, account))}`;
     default:
       return target satisfies never;
   }

@@ -1,6 +1,7 @@
 /** Is everything up? What is down, why, since when, what happens next; the accounts; the last six hours. */
 
 import { html } from 'hono/html';
+import { sharedSentences } from '../../domain/views/in-common.ts';
 import type { AccountSnapshot, AccountView, GroupView, StatusView, TaskView } from '../../domain/views/shown.ts';
 import { type Trouble, troubleMeanings, troublesOf } from '../../domain/views/trouble.ts';
 import { durationText } from '../../domain/words/duration.ts';
@@ -33,7 +34,7 @@ export function homePage(visit: Visit): Page {
     live: html`<h1 class="${verdict.tone}">${verdict.sign} ${verdict.title}</h1>
 ${tilesOf(visit, status.groups, operations.holds().filter(({ inForce }) => inForce).length)}
 ${troubleCard(visit, troublesOf(status))}
-${status.inCommon.length > 0 ? html`<section class="card"><h2>${texts.inCommon}</h2><ul>${status.inCommon.map((one) => html`<li>${withTimes(texts.shared(one))}${status.accounts.length > 1 ? html` <small>${one.account}</small>` : ''}</li>`)}</ul></section>` : ''}
+${status.inCommon.length > 0 ? html`<section class="card"><h2>${texts.inCommon}</h2><ul>${status.inCommon.map((one) => html`<li>${withTimes(texts.say(sharedSentences(one)))}${status.accounts.length > 1 ? html` <small>${one.account}</small>` : ''}</li>`)}</ul></section>` : ''}
 ${down.length > 0 ? html`<section><h2>${texts.tasksDown}</h2>${downTable(visit, down.slice(0, shown), status)}${moreOf(visit, verdict.down)}</section>` : ''}
 ${status.ending.length > 0 ? endingOf(visit, status) : ''}
 <section><h2>${texts.accounts}</h2>${accountTable(visit, status)}</section>`,
@@ -160,12 +161,11 @@ export function troubleCard(visit: Visit, trouble: readonly Trouble[]): Html {
 }
 
 function troubleItem({ texts, now }: Visit, trouble: Trouble): Html {
-  const { kind, account, since, until } = trouble;
-  const detail = texts.troubleDetail(trouble);
+  const { kind, account, since, until, detail } = trouble;
   const lasted = since === undefined ? '' : html` · ${durationText((until ?? now) - since)}`;
   const begun = since === undefined ? '' : html`, ${texts.since} ${timeOf(since)}`;
   const end = until === undefined ? '' : html`, ${texts.until} ${timeOf(until)}`;
-  return html`${account === undefined ? '' : html`<strong>${account}</strong>: `}${texts.troubles[kind]}${lasted}${begun}${end}${detail === undefined ? '' : html`. ${detail}`}`;
+  return html`${account === undefined ? '' : html`<strong>${account}</strong>: `}${texts.troubles[kind]}${lasted}${begun}${end}${detail === undefined ? '' : html`. ${texts.say(detail)}`}`;
 }
 
 function ownerOf({ texts }: Visit, { owned, owner }: AccountView, storeUp: boolean): string {

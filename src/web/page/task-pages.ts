@@ -4,6 +4,7 @@ import { html } from 'hono/html';
 import type { ExplainView, RuleView } from '../../domain/views/shown.ts';
 import { isOver, troublesOf } from '../../domain/views/trouble.ts';
 import { durationText } from '../../domain/words/duration.ts';
+import { objectionSentences, type Sentences } from '../../domain/words/reason.ts';
 import { checked, cursorOf, queryOf, tasksQuery, theAddress } from '../inputs.ts';
 import { storyOf } from './event-page.ts';
 import {
@@ -134,9 +135,14 @@ function rulesOf(visit: Visit, heading: string, rules: readonly RuleView[]): Htm
     texts.rule,
     ({ reason }) => html`${texts.reasons[reason] ?? reason} <small>${reason}</small>`,
   ];
-  return html`${against.length === 0 ? html`<p class="good">✓ ${texts.noRuleAgainst}</p>` : tableOf(visit, heading, against, [name, [texts.says, (rule) => html`<strong>${withTimes(texts.objection(rule))}</strong>`], [texts.notBefore, (rule) => ruleTime(visit, rule)]])}
+  return html`${against.length === 0 ? html`<p class="good">✓ ${texts.noRuleAgainst}</p>` : tableOf(visit, heading, against, [name, [texts.says, (rule) => html`<strong>${withTimes(texts.say(objectionOf(rule)))}</strong>`], [texts.notBefore, (rule) => ruleTime(visit, rule)]])}
 <details id="others"><summary id="others-told">${others.length} ${texts.othersSayNothing}</summary>${tableOf(visit, texts.othersSayNothing, others, [name])}</details>`;
 }
+
+const objectionOf = ({ detail, objection }: RuleView): Sentences => [
+  detail,
+  objection ? objectionSentences(objection)[1] : '',
+];
 
 function ruleTime({ texts }: Visit, { notBefore }: RuleView): unknown {
   if (notBefore === null) return '';

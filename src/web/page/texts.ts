@@ -3,15 +3,11 @@
  * without one of them does not compile.
  */
 
-import { targetWords } from '../../domain/views/covered.ts';
-import type { EventView, InCommon, RuleView } from '../../domain/views/shown.ts';
-import { type Trouble, troubleKinds, troubleMeanings } from '../../domain/views/trouble.ts';
-import type { EventType, Hold } from '../../domain/words/events.ts';
-import { objectionSentences, reasonMeanings, reasons } from '../../domain/words/reason.ts';
+import { troubleKinds, troubleMeanings } from '../../domain/views/trouble.ts';
+import type { EventType } from '../../domain/words/events.ts';
+import { reasonMeanings, reasons, type Sentences } from '../../domain/words/reason.ts';
 import type { TaskState } from '../../domain/words/task.ts';
 import { problemCodes, problems } from '../problem.ts';
-import { eventSentence } from './chinese-events.ts';
-import { matchWords, sharedWords, troubleDetail } from './chinese-troubles.ts';
 
 type Row = readonly [english: string, chinese: string];
 interface Rows {
@@ -302,29 +298,8 @@ const inOneLanguage = <T extends Rows>(some: T, language: 0 | 1): InOneLanguage<
 const isRow = (row: Row | Rows): row is Row => Array.isArray(row);
 
 export interface Texts extends InOneLanguage<typeof rows> {
-  readonly troubleDetail: (trouble: Trouble) => string | undefined;
-  readonly shared: (shared: InCommon) => string;
-  readonly objection: (rule: RuleView) => string;
-  readonly matchWords: (hold: Pick<Hold, 'account' | 'target'>) => string;
-  readonly eventSentence: (told: EventView) => string;
+  readonly say: (sentences: Sentences) => string;
 }
 
-export const english: Texts = {
-  ...inOneLanguage(rows, 0),
-  troubleDetail: ({ detail }) => detail,
-  shared: ({ sentence, startedAt }) =>
-    startedAt === undefined ? sentence : `${sentence}, the first at ${new Date(startedAt).toISOString()}`,
-  matchWords: targetWords,
-  objection: ({ detail }) => detail,
-  eventSentence: ({ sentence, event }) =>
-    'hold' in event && event.type !== 'hold-added' ? `${sentence}: ${event.hold.reason}` : sentence,
-};
-
-export const chinese: Texts = {
-  ...inOneLanguage(rows, 1),
-  troubleDetail,
-  shared: sharedWords,
-  matchWords,
-  objection: ({ objection }) => (objection ? objectionSentences(objection)[1] : ''),
-  eventSentence: ({ event }) => eventSentence(event),
-};
+export const english: Texts = { ...inOneLanguage(rows, 0), say: ([sentence]) => sentence };
+export const chinese: Texts = { ...inOneLanguage(rows, 1), say: ([, sentence]) => sentence };
