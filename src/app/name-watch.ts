@@ -43,8 +43,12 @@ export function watchNames({ clock, keepers, warn }: NameWatchOptions) {
     );
     if (unmatched(asked, tasks).length === 0) return;
     const places: Place[] = [];
-    for (const { account, cloud } of all)
-      for (const cloudGroup of (await cloud.cloudGroups()) ?? []) places.push({ account, cloudGroup });
+    for (const { account, cloud } of all) {
+      // A reload or the end closes a client while it is asked. Then nobody needs to know.
+      const names = await cloud.cloudGroups().catch(() => 'closed' as const);
+      if (names === 'closed') return;
+      for (const cloudGroup of names ?? []) places.push({ account, cloudGroup });
+    }
     for (const warning of unmatched(asked, tasks, places)) {
       if (!told.has(warning)) warn(warning);
       told.add(warning);
