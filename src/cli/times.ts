@@ -18,6 +18,10 @@ export function momentAfter(earliest: number, option: string, text: string, tooE
   const shaped = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?$/.test(text);
   const at = shaped ? new Date(text.replace(' ', 'T')).getTime() : Number.NaN;
   if (Number.isNaN(at)) throw misuse(`${option} ${text} is not a time: write 2026-01-31T18:00 or 2026-01-31T18:00Z`);
+  const [day] = text.split(/[T ]/);
+  // A day that the month does not have would be one of the next month.
+  if (new Date(`${day}T00:00Z`).toISOString().slice(0, 10) !== day)
+    throw misuse(`${option} ${text} is not a time: there is no such day`);
   if (at <= earliest) throw misuse(`${option} ${text} ${tooEarly}`);
   return at;
 }

@@ -119,6 +119,10 @@ describe('when a hold begins and ends', () => {
       '--until 2026-03-01T13:00Z is not after --from 2026-03-01T13:00Z',
     ],
     ['--from tomorrow', '--from tomorrow is not a time: write 2026-01-31T18:00 or 2026-01-31T18:00Z'],
+    // JavaScript takes it for a day of March.
+    ['--until 2027-02-29T18:00', '--until 2027-02-29T18:00 is not a time: there is no such day'],
+    ['--from 2026-04-31T18:00+08:00', '--from 2026-04-31T18:00+08:00 is not a time: there is no such day'],
+    ['--until 2026-02-30T18:00Z', '--until 2026-02-30T18:00Z is not a time: there is no such day'],
     ['--for 2h --until 2026-03-01T13:00Z', 'give --for or --until, not both'],
     ['--title x', 'say what to hold: one of TASK, --title GLOB, --group NAME and --all'],
   ])('refused: %s', async (options, words) => {
