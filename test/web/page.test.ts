@@ -774,6 +774,22 @@ describe('a hold by the form', () => {
     expect(startsAt - before).toBeLessThan(7_260_000);
   });
 
+  test('is on the group that was chosen, also where its name has slashes', async () => {
+    const names = ['sports', 'sports/vip', 'a/b/c/', '/'];
+    const groups = names.map((name) => groupView(name));
+    const { web, send, calls } = await signedIn('operate', {
+      status: () => ({ ...status, accounts: [accountView()], groups }),
+    });
+    const offered = [...(await send('GET', '/holds')).text.matchAll(/<option value="(group[^"]*)"/g)];
+    for (const [, value = ''] of offered)
+      await send('POST', '/holds', {
+        raw: `target=${encodeURIComponent(value)}&reason=x&confirmed=yes`,
+        headers: origin(web.url),
+      });
+    const asked = calls.flatMap(([name, request]) => (name === 'addHold' ? [request] : []));
+    expect(asked).toMatchObject(names.map((group) => ({ account: 'main', target: { kind: 'group', group } })));
+  });
+
   test('shows how many it covers and some of them; nothing is set', async () => {
     const { answer, calls } = await row(form('&in=2h&for=1h'));
     expect(answer.text).toContain('This hold covers: 3 tasks, 1 stopped');

@@ -102,7 +102,8 @@ function targetOptions({ texts, query }: Visit, { accounts, groups }: StatusView
 
 /** The form's fields as the API has them. */
 function requestOf({ form, now }: Visit) {
-  const [kind, account = '', group = ''] = (form.target ?? '').split('/');
+  // A group's name can have slashes.
+  const [, kind = '', account = '', group = ''] = /^(\w+)\/([^/]*)(?:\/(.*))?$/.exec(form.target ?? '') ?? [];
   const named = (form.task ?? '').trim();
   const targets: Readonly<Record<string, unknown>> = {
     task: { kind, taskId: named },
@@ -131,7 +132,7 @@ function requestOf({ form, now }: Visit) {
     holdBody,
     {
       account,
-      target: targets[kind ?? ''] ?? {},
+      target: targets[kind] ?? {},
       reason: (form.reason ?? '').trim(),
       ...(length === '' ? {} : { for: length }),
       ...(inMs === 0 ? {} : { startsAt: now + inMs }),
