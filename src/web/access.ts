@@ -99,7 +99,7 @@ export const sessionCookie = 'relaykeeper';
 const sessionOf = ({ token }: AccessToken): string =>
   createHmac('sha256', token).update('relaykeeper session').digest('base64url');
 
-/** The token that somebody signed in with, by the cookie that `signIn` gave. */
+/** The token that somebody signed in with, by the cookie that `sessionFor` gave. */
 export function signedIn(cookie: string | undefined, tokens: readonly AccessToken[]): AccessToken | undefined {
   const given = parse(cookie ?? '', sessionCookie)[sessionCookie];
   if (given === undefined) return undefined;
@@ -107,7 +107,7 @@ export function signedIn(cookie: string | undefined, tokens: readonly AccessToke
 }
 
 /** The cookie's value for a token that is known. */
-export function signIn(token: string, tokens: readonly AccessToken[]): string | undefined {
+export function sessionFor(token: string, tokens: readonly AccessToken[]): string | undefined {
   const known = findToken(token, tokens);
   return known && sessionOf(known);
 }

@@ -49,12 +49,12 @@ export function createApi(options: AppOptions): (ask: Ask) => Promise<Answer> {
       return at.run(options, { caller, params, query, body, lastEventId: ask.headers['last-event-id'] });
     }
     const { answerVisit } = await import('./page/visits.ts');
-    return answerVisit(at.name, { ...options, ask, url, params, caller, query, form: readForm(ask) });
+    return answerVisit(at, { ...options, ask, url, params, caller, query, form: readForm(ask) });
   }
 
   async function fail(ask: Ask, url: URL, found: Found | undefined, error: unknown): Promise<Written> {
     const denial = denialOf(error);
-    const isVisit = found && 'name' in found.at && denial.status !== 500;
+    const isVisit = found && 'load' in found.at && denial.status !== 500;
     if (!isVisit && !isForPeople(url, ask.headers.accept)) return failedWith(denial);
     try {
       const { denyVisit } = await import('./page/visits.ts');

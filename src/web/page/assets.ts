@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Written } from '../between-threads.ts';
 import { noSuchAddress } from '../problem.ts';
+import type { Visit } from './frame.ts';
 
 const javascript = 'text/javascript; charset=utf-8';
 const css = 'text/css; charset=utf-8';
@@ -19,7 +20,7 @@ const assets: Readonly<Record<string, { readonly type: string; readonly file: ()
   'live.js': { type: javascript, file: () => own('live.js') },
 };
 
-export async function assetOf(name: string): Promise<Written> {
+export async function assetOf({ params: { file: name = '' } }: Visit): Promise<Written> {
   const asset = Object.hasOwn(assets, name) ? assets[name] : undefined;
   if (!asset) throw noSuchAddress();
   const headers = {

@@ -7,7 +7,7 @@ import type { Hold } from '../../domain/words/events.ts';
 import { Refusal } from '../../domain/words/refusal.ts';
 import type { Caller } from '../access.ts';
 import type { AppOptions } from '../app-options.ts';
-import type { Ask } from '../between-threads.ts';
+import type { Ask, Written } from '../between-threads.ts';
 import type { Texts } from './texts.ts';
 
 export type Html = ReturnType<typeof html>;
@@ -47,6 +47,19 @@ export interface Page {
   readonly charts?: boolean;
   readonly status?: number;
 }
+
+/** Where a form leads. */
+export interface Elsewhere {
+  /** Without `base`. */
+  readonly to: string;
+  readonly setCookie?: string;
+}
+
+/** What answers at an address: a page, the way to another, or a file. */
+export type Answering = (visit: Visit) => Said | Promise<Said>;
+type Said = Page | Elsewhere | Written;
+
+export const languageCookie = 'relaykeeper-language';
 
 const libraryConfig = JSON.stringify({
   includeIndicatorStyles: false,
@@ -183,8 +196,8 @@ export async function historyOf({ operations }: Visit, query: EventsAsked): Prom
 
 export const noHistory = ({ texts }: Visit): Html => html`<p class="bad">✗ ${texts.noHistory}</p>`;
 
-export const taskAddress = ({ base }: Visit, { account, taskId }: { account: string; taskId: string }): string =>
-  `${base}/tasks/${encodeURIComponent(account)}/${encodeURIComponent(taskId)}`;
+export const taskAddress = ({ account, taskId }: { account: string; taskId: string }): string =>
+  `/tasks/${encodeURIComponent(account)}/${encodeURIComponent(taskId)}`;
 
 /** A title of any length and script stays in its place, and changes no sentence around it. `id`: for keyboard focus. */
 export const taskLink = (
@@ -192,7 +205,7 @@ export const taskLink = (
   task: { readonly account: string; readonly taskId: string; readonly title: string },
   id?: string,
 ): Html =>
-  html`<a class="title" href="${taskAddress(visit, task)}" title="${task.title}"${id === undefined ? '' : html` id="${id}"`}><bdi>${task.title}</bdi></a>`;
+  html`<a class="title" href="${visit.base}${taskAddress(task)}" title="${task.title}"${id === undefined ? '' : html` id="${id}"`}><bdi>${task.title}</bdi></a>`;
 
 export function targetOf(
   visit: Visit,

@@ -7,6 +7,7 @@ import { Denial } from '../problem.ts';
 import { storyOf } from './event-page.ts';
 import {
   accountColumn,
+  type Elsewhere,
   type Html,
   historyOf,
   howToDoMore,
@@ -141,7 +142,7 @@ function requestOf({ form, now }: Visit) {
   );
 }
 
-export function previewPage(visit: Visit): Page {
+function previewPage(visit: Visit): Page {
   const { texts, form, base, operations } = visit;
   const { account = '', target, reason } = requestOf(visit);
   const { covers, first } = operations.previewHold({ account, target });
@@ -162,11 +163,22 @@ ${['target', 'task', 'in', 'for', 'reason'].map((name) => html`<input type="hidd
   };
 }
 
-export const addHold = (visit: Visit) => visit.operations.addHold({ ...requestOf(visit), author: visit.author });
-
-export function extendHold({ operations, params, form, author }: Visit) {
-  const { later } = checked(extendBody, { for: form.for ?? longer }, theForm);
-  return operations.extendHold(params.id ?? '', later, author);
+/** Shows first what it would cover. */
+export async function addHold(visit: Visit): Promise<Page | Elsewhere> {
+  if (visit.form.confirmed !== 'yes') return previewPage(visit);
+  await visit.operations.addHold({ ...requestOf(visit), author: visit.author });
+  return toHolds;
 }
 
-export const removeHold = ({ operations, params, author }: Visit) => operations.removeHold(params.id ?? '', author);
+export async function extendHold({ operations, params, form, author }: Visit): Promise<Elsewhere> {
+  const { later } = checked(extendBody, { for: form.for ?? longer }, theForm);
+  await operations.extendHold(params.id ?? '', later, author);
+  return toHolds;
+}
+
+export async function removeHold({ operations, params, author }: Visit): Promise<Elsewhere> {
+  await operations.removeHold(params.id ?? '', author);
+  return toHolds;
+}
+
+const toHolds: Elsewhere = { to: '/holds' };

@@ -5,12 +5,15 @@ import type { ExplainView, RuleView } from '../../domain/views/shown.ts';
 import { isOver, troublesOf } from '../../domain/views/trouble.ts';
 import { durationText } from '../../domain/words/duration.ts';
 import { objectionSentences, type Sentences } from '../../domain/words/reason.ts';
+import { Refusal } from '../../domain/words/refusal.ts';
 import { checked, cursorOf, queryOf, tasksQuery, theAddress } from '../inputs.ts';
+import { answerWords } from './chinese-events.ts';
 import { storyOf } from './event-page.ts';
 import {
   accountColumn,
   type Column,
   choiceOf,
+  type Elsewhere,
   filled,
   type Html,
   historyOf,
@@ -160,11 +163,31 @@ const canRestart = ({ gone, group, state, rules }: ExplainView): boolean =>
 function buttonsOf(visit: Visit, task: ExplainView): Html {
   const { texts, mayOperate, base } = visit;
   if (!mayOperate) return howToDoMore(visit);
-  const at = taskAddress(visit, task);
+  const at = base + taskAddress(task);
   const force = html` <label><input type="checkbox" id="force" name="force" value="yes"> ${texts.restartForce}</label>`;
   return html`<div class="buttons">
 ${canRestart(task) ? html`<form method="post" action="${at}/restart"><button>${texts.restartNow}</button>${task.holds.length > 0 ? force : ''}</form>` : ''}
 ${task.givenUp === null ? '' : html`<form method="post" action="${at}/release"><button>${texts.release}</button></form>`}
 <a role="button" class="secondary" href="${base}/holds${queryOf({ account: task.account, task: task.taskId })}#set">${texts.hold}</a>
 </div>`;
+}
+
+export async function restart({
+  operations,
+  params: { account = '', id = '' },
+  author,
+  form,
+}: Visit): Promise<Elsewhere> {
+  const { task, answer } = await operations.restart(id, { account, by: author, force: form.force === 'yes' });
+  if (answer.kind === 'refused' || answer.kind === 'throttled' || answer.kind === 'not-sent')
+    throw new Refusal('refused', [
+      `${task.title}: ${answer.kind}: ${answer.failure.message}`,
+      `${task.title}：${answerWords(answer)}`,
+    ]);
+  return { to: taskAddress({ account, taskId: id }) };
+}
+
+export async function release({ operations, params: { account = '', id = '' }, author }: Visit): Promise<Elsewhere> {
+  await operations.release(id, { account, by: author });
+  return { to: taskAddress({ account, taskId: id }) };
 }
