@@ -78,7 +78,8 @@ export class Restarts {
     const { clock } = this.#desk;
     const startedAt = clock.monotonic();
     const task = { taskId: record.taskId, cloudGroup: record.item.cloudGroup };
-    const answer = await this.#options.cloud().restart(task, permit, this.#options.mayCall);
+    const cloud = this.#options.cloud();
+    const answer = await cloud.restart(task, permit, this.#options.mayCall);
     const answeredAt = this.#desk.now();
     const { memory } = this.#desk;
     const asked = memory.ledger.tasks.get(record.taskId);
@@ -88,6 +89,8 @@ export class Restarts {
         answeredAt,
         ...answerFacts(memory.ledger, { record: asked, attempt: asked.attempt, answer, durationMs, now: answeredAt }),
       );
+    // Of the keys, or of the way to the cloud, that a reload replaced meanwhile it says nothing.
+    if (this.#options.cloud() !== cloud) memory.probeSoon();
     await this.#desk.commitOrComplain('the answer to a restart could not be saved: the next save includes it');
     this.#options.onAnswer();
     return answer;

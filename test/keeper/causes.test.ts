@@ -56,3 +56,19 @@ test('an owner that takes over probes at once', async () => {
   await stage.run(3);
   expect(stage.told('circuit-closed').map(({ circuit }) => circuit)).toContain('list');
 });
+
+test('what the old keys were still refused for after others came in leaves the probe to come at once', async () => {
+  const stage = stageOf();
+  await stage.run(5);
+  stage.fault({ match: { action: 'restart' }, effect: refused, count: 1 });
+  stage.fault({ match: { action: 'restart' }, effect: { kind: 'slow-down', ms: [4_000, 4_000] } });
+  stage.act({ kind: 'stop', taskId: 't00001' });
+  await stage.until(() => stage.restarts().length > 0, 60);
+  stage.world.faults.splice(0);
+  await stage.keeper.configure(stage.settings());
+  stage.keeper.probeSoon();
+  await stage.run(30);
+  // The old client's answer did come, and opened it.
+  expect(stage.told('circuit-opened').map(({ circuit }) => circuit)).toEqual(['restart']);
+  expect(stage.statusOf('t00001')).toBe('生效中');
+});
