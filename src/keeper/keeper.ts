@@ -387,6 +387,8 @@ export class Keeper {
 
   /** Swaps what a reload changed: groups are assigned anew at once, timers and attempts stay as they are. Gives warnings. */
   async configure(settings: KeeperSettings): Promise<readonly string[]> {
+    // The rest of a list would be decided by the policies of before, and tasks given back to the groups that they left.
+    while (this.#desk.ledger.midway) await this.#options.clock.yield();
     const rescoped = settings.listScope !== this.#settings.listScope;
     this.#settings = settings;
     if (!this.#desk.ledger.owned) return [];

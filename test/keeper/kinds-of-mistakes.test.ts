@@ -127,3 +127,75 @@ test('a poll that is asked for comes at once', async () => {
   await stage.run(1);
   expect(stage.told('poll-completed')).toHaveLength(before + 1);
 });
+
+/** What happens between two slices of a list that is being taken in. */
+async function amidList(stage: Stage, happens: () => Promise<unknown>): Promise<void> {
+  let done: Promise<unknown> | undefined;
+  const wait = async () => {
+    while (!stage.keeper.ledger.midway) await Promise.resolve();
+    await happens();
+  };
+  const settings = stage.settings();
+  const { cloud } = settings;
+  await stage.keeper.configure({
+    ...settings,
+    cloud: {
+      ...cloud,
+      observe: async (signal, known) => {
+        const seen = await cloud.observe(signal, known);
+        done ??= wait();
+        return seen;
+      },
+    },
+  });
+  await stage.run(20);
+  await done;
+}
+
+const ofExcluded = (taskId: string) => ({
+  ...defaultPolicy,
+  match: { ...defaultPolicy.match, exclude: { title: [], taskId: [taskId] } },
+});
+
+test('a task that a new configuration excludes amid a long list is not restarted', async () => {
+  const stage = new Stage({ policies: policiesOf(defaultPolicy), tasks: tasks(2_000) });
+  await stage.run(20);
+  stage.act({ kind: 'stop', taskId: 't00001' });
+  await amidList(stage, () => {
+    stage.policies = policiesOf(ofExcluded('t00001'));
+    return stage.keeper.configure(stage.settings());
+  });
+  await stage.run(60);
+  expect(stage.restarts()).toEqual([]);
+  expect(stage.told('task-moved').map(({ group }) => group)).toEqual([undefined]);
+});
+
+test.each([-1_800_000, 1_800_000])(
+  'a clock that steps by %d ms amid a long list: what the list says keeps its age',
+  async (ms) => {
+    const life = { startsInMs: [50, 50] } as const;
+    const stage = new Stage({ policies: policiesOf(defaultPolicy), tasks: tasks(1_000, { life }) });
+    await stage.run(20);
+    stage.act({ kind: 'stop', taskId: 't00001' });
+    await stage.until(() => stage.restarts().length > 0, 30);
+    // The list that shows it running again.
+    await amidList(stage, async () => {
+      stage.clock.step(ms);
+      // As an answer or a view asks for the time.
+      stage.keeper.situation();
+    });
+    expect(stage.told('restart-worked')).toHaveLength(1);
+    const now = stage.clock.now();
+    const { lastComplete } = stage.keeper.ledger.accountRecord;
+    const { outage, attempt } = stage.keeper.ledger.tasks.get('t00001') ?? {};
+    const times = [
+      lastComplete?.startedAt,
+      outage?.activeAt,
+      attempt?.phase.kind === 'proving' && attempt.phase.activeAt,
+    ];
+    for (const time of times) expect(Math.abs(now - Number(time))).toBeLessThan(60_000);
+    stage.act({ kind: 'stop', taskId: 't00001' });
+    await stage.run(60);
+    expect(stage.areActive()).toBe(true);
+  },
+);
