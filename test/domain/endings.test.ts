@@ -34,9 +34,9 @@ const soonOf = (...args: Parameters<typeof seen>) => {
   const { situation, destinationOf } = seen(...args);
   const counted = endingsOf(situation, destinationOf);
   const { ledger } = situation;
-  const followed = { ...situation, ledger: { ...ledger, availability: new Map(), ends: undefined } };
+  const followed = { ...situation, ledger: { ...ledger, counted: undefined } };
   expect(endingsOf(followed, destinationOf)).toEqual(counted);
-  expect(ledger.ends?.policies).toBe(situation.policies);
+  expect(ledger.counted?.policies).toBe(situation.policies);
   return counted.soon.map(({ taskId }) => taskId);
 };
 

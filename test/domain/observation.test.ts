@@ -32,11 +32,11 @@ describe('a failed poll', () => {
   test('changes no record, no count and no storm, and tells nothing but itself and that a stretch of them begins', () => {
     const story = new Story().list(0, { ...tasks(8, 'stopped'), u: 'active' });
     const records = new Map(story.ledger.tasks);
-    const { census, availability, seenNow } = story.ledger;
+    const { counted, seenNow } = story.ledger;
     const told = story.events.length;
     story.failedList(15);
     expect(new Map(story.ledger.tasks)).toEqual(records);
-    expect(story.ledger).toMatchObject({ census, availability, seenNow });
+    expect(story.ledger).toMatchObject({ counted, seenNow });
     expect(story.window('vip')).toBe(3);
     expect(story.events.slice(told).map(({ type }) => type)).toEqual(['polls-failing', 'poll-failed']);
   });

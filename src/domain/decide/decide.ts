@@ -90,9 +90,9 @@ function* decideFromList(
   memory.tell(now, ...suspect.facts, ...pollFacts(ledger, observation, suspect.doubted, now));
   memory.tell(now, ...completeness(memory, observation, now));
   memory.forgetFailuresUntil(failuresCountFrom(policies, now));
-  const { stopped, gone, counted } = yield* takeCensus(ledger, situationOf(ledger, policies, moment));
+  const { stopped, gone, counted } = yield* takeCensus(situationOf(ledger, policies, moment));
   memory.dropOldRecords(gone, now);
-  memory.counted(counted, policies, now);
+  memory.counted(counted, now);
   memory.tell(now, ...reviewStorms(ledger, policies, now));
   memory.tell(now, ...emptyGroupFacts(ledger, now));
   const queue = yield* judge(memory, stopped, policies, moment);

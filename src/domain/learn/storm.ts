@@ -5,7 +5,7 @@
  * Account and group each have a storm of their own.
  */
 
-import type { Census, Ledger } from '../memory/ledger.ts';
+import type { Counts, Ledger } from '../memory/ledger.ts';
 import { stormKey } from '../memory/windows.ts';
 import type { Fact, StormCause, StormScope } from '../words/events.ts';
 import type { Budget, Policies, StormLimits } from '../words/policy.ts';
@@ -25,7 +25,7 @@ export function reviewStorms(ledger: Ledger, policies: Policies, now: number): F
   return facts;
 }
 
-const nobody: Census = { due: 0, stopped: 0, dueForBudget: 0 };
+const nobody: Counts = { due: 0, stopped: 0, dueForBudget: 0 };
 
 function reviewOne(
   ledger: Ledger,
@@ -36,13 +36,14 @@ function reviewOne(
 ): Fact[] {
   const key = stormKey(scope);
   const storm = ledger.storms.get(key);
-  const census = ledger.census.get(key) ?? nobody;
+  const { account, groups } = ledger.counted ?? { account: nobody, groups: undefined };
+  const counts = scope.group === undefined ? account : (groups?.get(scope.group) ?? nobody);
   const failed = failures.get(key) ?? 0;
   const by: StormCause = {
-    stopped: limits !== false && tooManyStopped(limits, census, storm?.by.stopped ?? false),
-    budget: budget !== false && budgetSpent(budget, census, failed, storm?.by.budget ?? false),
+    stopped: limits !== false && tooManyStopped(limits, counts, storm?.by.stopped ?? false),
+    budget: budget !== false && budgetSpent(budget, counts, failed, storm?.by.budget ?? false),
   };
-  const { stopped, due } = census;
+  const { stopped, due } = counts;
   if (!by.stopped && !by.budget) return storm ? [{ type: 'storm-ended', scope }] : [];
   if (!storm) return [{ type: 'storm-started', scope, by, stopped, due, failures: failed }];
   if (storm.by.stopped === by.stopped && storm.by.budget === by.budget) return [];
@@ -50,13 +51,13 @@ function reviewOne(
 }
 
 /** On from both numbers, off below half of either. */
-function tooManyStopped({ percent, atLeast }: StormLimits, { due, stopped }: Census, on: boolean): boolean {
+function tooManyStopped({ percent, atLeast }: StormLimits, { due, stopped }: Counts, on: boolean): boolean {
   const share = on ? 0.5 : 1;
   return stopped > 0 && stopped >= atLeast * share && stopped * 100 >= percent * due * share;
 }
 
 /** On when the failures have reached the budget, off below half of it. */
-function budgetSpent(budget: Budget, { dueForBudget }: Census, failed: number, on: boolean): boolean {
+function budgetSpent(budget: Budget, { dueForBudget }: Counts, failed: number, on: boolean): boolean {
   const allowed = Math.max(budget.restarts, budget.perTask * dueForBudget);
   return failed > 0 && failed >= allowed * (on ? 0.5 : 1);
 }

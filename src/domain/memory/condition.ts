@@ -83,21 +83,14 @@ export const isObserved = (record: TaskRecord, policy: Policy): boolean =>
   policy.mode === 'observe' || (record.stoppedAtFirstSight && policy.firstSight === 'observe');
 
 export function stateOf(record: TaskRecord, cloudNow: CloudTime): TaskState {
+  const { status } = record.item;
   if (hasEnded(record, cloudNow)) return 'ended';
-  switch (record.item.status) {
-    case 'active':
-    case 'stopped':
-    case 'unknown':
-      return record.item.status;
-    case 'ended':
-      return 'ended';
-    case 'not-started':
-      return isOverdue(record, cloudNow) ? 'overdue' : 'not_started';
-    default:
-      record.item.status satisfies never;
-      return 'unknown';
-  }
+  if (status === 'not-started') return isOverdue(record, cloudNow) ? 'overdue' : 'not_started';
+  return status;
 }
+
+export const willRun = (record: TaskRecord, cloudNow: CloudTime): boolean =>
+  isListed(record) && !hasEnded(record, cloudNow);
 
 /** The newest complete list has it. One that a list lacked is no longer shown, though it is `gone` only later. */
 export const isListed = ({ goneAt, missing }: TaskRecord): boolean =>

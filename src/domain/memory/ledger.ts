@@ -11,7 +11,7 @@
 import type { CloudTime } from '../words/cloud-time.ts';
 import { type Hold, triggers } from '../words/events.ts';
 import { callFailure, pollTroubles } from '../words/failure.ts';
-import type { Policies } from '../words/policy.ts';
+import type { Policies, Policy } from '../words/policy.ts';
 import { reasons } from '../words/reason.ts';
 import {
   cloudsTime,
@@ -219,36 +219,31 @@ export const storm = record({
 /** A storm that is on, and its window. In memory only: a fresh process starts it anew. */
 export type Storm = ValueOf<typeof storm>;
 
-/** Tasks of one scope at the newest complete observation; held ones are in no count. */
-export interface Census {
-  /** Due, without the given-up ones. */
+/** What the newest complete observation counted of a group's tasks, or of all the account's; held ones are not due here. */
+export interface Counts {
+  /** Due, without the given-up and the only observed ones, and how many of them are stopped. */
   readonly due: number;
-  /** Due and stopped, without the given-up ones. */
   readonly stopped: number;
   /** Due, the quarantined ones included: what the budget grows with. */
   readonly dueForBudget: number;
 }
 
-/** Due tasks of a group and how many of them are down (stopped or overdue), for availability. */
-export interface Availability {
-  readonly due: number;
+export interface GroupCounts extends Counts {
+  readonly policy: Policy;
+  /** For availability: due ones, and how many are down (stopped or overdue). Observed ones count if the whole group observes. */
+  readonly expected: number;
   readonly down: number;
+  /** The first EndTime of those that will end, and those that end within the group's `endWarning`. */
+  readonly nextEnd: CloudTime | undefined;
+  readonly endSoon: readonly TaskRecord[];
 }
 
-/** Which tasks of a group will end. */
-export interface GroupEnds {
-  /** The first of them; undefined: none will. */
-  readonly next: CloudTime | undefined;
-  /** Those within the group's `endWarning`. */
-  readonly near: readonly TaskRecord[];
-}
-
-/** What one census counted. */
+/** What one census counted, and by which policies. */
 export interface Counted {
-  readonly census: ReadonlyMap<string, Census>;
-  readonly availability: ReadonlyMap<string, Availability>;
-  /** Of groups that have a task, due or not. */
-  readonly ends: ReadonlyMap<string, GroupEnds>;
+  readonly policies: Policies;
+  readonly account: Counts;
+  /** Those that have a task, due or not. */
+  readonly groups: ReadonlyMap<string, GroupCounts>;
 }
 
 /** Tasks in each state. */
@@ -310,12 +305,8 @@ export const emptyLedger = (account: string) => ({
 
   /** By `stormKey(scope)`; absent: calm. */
   storms: new Map<string, Storm>(),
-  /** By `stormKey(scope)`, from the newest complete observation. */
-  census: new Map() as ReadonlyMap<string, Census>,
-  /** By group, from the newest complete observation. */
-  availability: new Map() as ReadonlyMap<string, Availability>,
-  /** By group, from the newest complete observation, and by which policies. */
-  ends: undefined as { readonly policies: Policies; readonly groups: Counted['ends'] } | undefined,
+  /** From the newest complete observation. */
+  counted: undefined as Counted | undefined,
   /** Tasks with an attempt whose effect is awaited or whose call is out. */
   unsettled: new Set<string>(),
   /** Managed tasks that are stopped, and those in outage. */

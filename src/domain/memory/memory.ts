@@ -6,7 +6,6 @@
 import type { StoredLedger } from '../memory/ledger.ts';
 import type { CloudTime } from '../words/cloud-time.ts';
 import type { Event, Fact } from '../words/events.ts';
-import type { Policies } from '../words/policy.ts';
 import { apply, replace } from './apply.ts';
 import { isListed } from './condition.ts';
 import { type Counted, emptyLedger, type Ledger, type TaskRecord, type WritableLedger } from './ledger.ts';
@@ -122,12 +121,11 @@ export class Memory {
     if (kept !== 0) this.#ledger.budget = kept < 0 ? [] : budget.slice(kept);
   }
 
-  counted({ census, availability, ends }: Counted, policies: Policies, now: number): void {
-    this.#ledger.census = census;
-    this.#ledger.availability = availability;
-    this.#ledger.ends = { policies, groups: ends };
+  counted(counted: Counted, now: number): void {
+    this.#ledger.counted = counted;
+    const { policies, groups } = counted;
     const { emptyGroups } = this.#ledger;
-    const empty = new Set(policies.groups.map(({ name }) => name).filter((name) => !ends.has(name)));
+    const empty = new Set(policies.groups.map(({ name }) => name).filter((name) => !groups.has(name)));
     for (const group of emptyGroups.keys()) if (!empty.has(group)) emptyGroups.delete(group);
     for (const group of empty) if (!emptyGroups.has(group)) emptyGroups.set(group, { since: now, told: false });
   }

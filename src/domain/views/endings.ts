@@ -3,8 +3,9 @@
  * planned, so nothing else reports it, and the stream would go dark unnoticed.
  */
 
-import { endsByGroup, willRun } from '../memory/ends.ts';
-import type { Ledger, TaskRecord } from '../memory/ledger.ts';
+import { countedByGroup } from '../learn/census.ts';
+import { willRun } from '../memory/condition.ts';
+import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
 import { byOurs } from '../words/cloud-time.ts';
 import { shownTitle } from '../words/task.ts';
@@ -26,14 +27,15 @@ interface Known {
   readonly endings: Endings;
 }
 /** By the newest list: who follows is looked for among 100,000 tasks, and once, whoever asks meanwhile. */
-const ofList = new WeakMap<Ledger['availability'], Known>();
+const ofList = new WeakMap<object, Known>();
 
 export function endingsOf(situation: Situation, destinationOf: DestinationOf): Endings {
   const { ledger, policies, now } = situation;
-  let known = ofList.get(ledger.availability);
+  const list = ledger.counted ?? ledger;
+  let known = ofList.get(list);
   if (known?.policies !== policies || known.destinationOf !== destinationOf) {
     known = { policies, destinationOf, endings: lookThrough(situation, destinationOf) };
-    ofList.set(ledger.availability, known);
+    ofList.set(list, known);
   }
   const { next, soon } = known.endings;
   return { next, soon: soon.filter(({ endsAt }) => endsAt > now) };
@@ -42,9 +44,9 @@ export function endingsOf(situation: Situation, destinationOf: DestinationOf): E
 function lookThrough(situation: Situation, destinationOf: DestinationOf): Endings {
   const { ledger, policyOf, clockOffsetMs } = situation;
   const next = new Map<string, number>();
-  const ends = endsByGroup(situation);
-  for (const [group, { next: at }] of ends) if (at !== undefined) next.set(group, byOurs(at, clockOffsetMs));
-  const near = [...ends.values()].flatMap((group) => group.near);
+  const groups = countedByGroup(situation);
+  for (const [group, { nextEnd }] of groups) if (nextEnd !== undefined) next.set(group, byOurs(nextEnd, clockOffsetMs));
+  const near = [...groups.values()].flatMap(({ endSoon }) => endSoon);
   const successors = successorsOf(situation, near, destinationOf);
   const soon = near
     .filter((record) => {

@@ -1,7 +1,7 @@
 /** What people are shown of the ledger: plain values for the API, the command line, the page and the scrape. */
 
 import { objections, verdictOf } from '../decide/rules.ts';
-import { downSince, dueSince, givenUp, hasEnded, isListed, isStopped, stateOf } from '../memory/condition.ts';
+import { downSince, dueSince, givenUp, isListed, isStopped, stateOf, willRun } from '../memory/condition.ts';
 import { covers } from '../memory/holds.ts';
 import {
   isIncomplete,
@@ -211,10 +211,9 @@ function groupView(
 function groupsConcerned({ ledger, policies, holds, cloudNow }: Situation): (hold: Hold) => ReadonlySet<string> {
   const everyGroup = new Set(policies.groups.map(({ name }) => name));
   const byGlob = new Map(holds.globs.map((hold) => [hold, new Set<string>()]));
-  const lives = (record: TaskRecord) => isListed(record) && !hasEnded(record, cloudNow);
   if (byGlob.size > 0)
     for (const record of ledger.tasks.values()) {
-      if (record.group === undefined || !lives(record)) continue;
+      if (record.group === undefined || !willRun(record, cloudNow)) continue;
       for (const [hold, groups] of byGlob)
         if (!groups.has(record.group) && covers(hold, record)) groups.add(record.group);
     }
@@ -224,7 +223,7 @@ function groupsConcerned({ ledger, policies, holds, cloudNow }: Situation): (hol
     if (target.kind === 'group') return new Set([target.group]);
     if (target.kind !== 'task') return byGlob.get(hold) ?? new Set();
     const record = ledger.tasks.get(target.taskId);
-    return new Set(record?.group !== undefined && lives(record) ? [record.group] : []);
+    return new Set(record?.group !== undefined && willRun(record, cloudNow) ? [record.group] : []);
   };
 }
 
