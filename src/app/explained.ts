@@ -7,7 +7,7 @@ import { covers, holdsOver } from '../domain/memory/holds.ts';
 import type { TaskRecord } from '../domain/memory/ledger.ts';
 import type { Situation } from '../domain/memory/situation.ts';
 import type { EventQuery, StoredEvent } from '../domain/ports/store-port.ts';
-import { successorsOf } from '../domain/views/endings.ts';
+import { successorOf } from '../domain/views/endings.ts';
 import type { CallView, EventView, ExplainView } from '../domain/views/shown.ts';
 import { ruleViews, taskView } from '../domain/views/views.ts';
 import { type Event, type EventOf, groupConcerned } from '../domain/words/events.ts';
@@ -46,7 +46,7 @@ export async function explained(keeper: Keeper, record: TaskRecord, store: Store
           excludedBy: entry.excluded ? { key: entry.excluded.excludedBy, glob: entry.excluded.glob } : null,
         }
       : null,
-    successor: successorOf(keeper, record, situation),
+    successor: successorView(keeper, record, situation),
     rules: ruleViews(record, situation),
     calls: callViews((calls ?? []).map(({ event }) => event)),
     holds: holdsOver(situation, record),
@@ -54,8 +54,8 @@ export async function explained(keeper: Keeper, record: TaskRecord, store: Store
   };
 }
 
-function successorOf(keeper: Keeper, record: TaskRecord, situation: Situation): ExplainView['successor'] {
-  const successor = successorsOf(situation, [record], keeper.cloud.destinationOf).get(record.taskId);
+function successorView(keeper: Keeper, record: TaskRecord, situation: Situation): ExplainView['successor'] {
+  const successor = successorOf(situation, record, keeper.cloud.destinationOf);
   return successor ? { taskId: successor.taskId, title: shownTitle(successor.item) } : null;
 }
 

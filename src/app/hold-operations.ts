@@ -7,7 +7,7 @@ import { maxHolds, maxTitleHolds } from '../domain/decide/operator.ts';
 import { maintenanceHolds } from '../domain/memory/holds.ts';
 import type { HoldRequest, Operations } from '../domain/ports/operations-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
-import { holdPreview, holdViews } from '../domain/views/covered.ts';
+import { coversNow, holdPreview, holdViews } from '../domain/views/covered.ts';
 import type { Hold } from '../domain/words/events.ts';
 import type { Sentences } from '../domain/words/reason.ts';
 import { Refusal } from '../domain/words/refusal.ts';
@@ -65,7 +65,7 @@ export function holdOperations({ fleet, clock, following }: HoldsAmong, { keeper
       mustHaveRoom(keeper, target);
       const now = clock.now();
       const hold = holdOf(request, keeper.account, target, now);
-      const { covers } = holdPreview(keeper.situation(), target);
+      const covers = coversNow(keeper.situation(), target);
       await change(keeper, { type: 'hold-added', at: now, account: keeper.account, hold, covers });
       return hold;
     },

@@ -6,7 +6,7 @@ import { isListed } from '../domain/memory/condition.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import type { Settings } from '../settings/settings.ts';
-import { type Place, unmatched } from './unmatched.ts';
+import { findUnmatched, type Place } from './unmatched.ts';
 
 const afterMs = 10 * 60_000;
 /** While an account has yet to be listed, its tasks are not known to be missing. */
@@ -30,6 +30,14 @@ export function watchNames({ clock, keepers, warn }: NameWatchOptions) {
     cancel = clock.after(ms, () => void look());
   }
 
+  async function inSlices<T>(steps: Generator<void, T>): Promise<T> {
+    for (;;) {
+      const step = steps.next();
+      if (step.done) return step.value;
+      await clock.yield();
+    }
+  }
+
   async function look(): Promise<void> {
     const all = keepers();
     const asked = groups;
@@ -41,7 +49,7 @@ export function watchNames({ clock, keepers, warn }: NameWatchOptions) {
         .filter(isListed)
         .map(({ item: { title, cloudGroup }, group = null }) => ({ account, title, cloudGroup, group })),
     );
-    if (unmatched(asked, tasks).length === 0) return;
+    if ((await inSlices(findUnmatched(asked, tasks))).length === 0) return;
     const places: Place[] = [];
     for (const { account, cloud } of all) {
       // A reload or the end closes a client while it is asked. Then nobody needs to know.
@@ -49,7 +57,7 @@ export function watchNames({ clock, keepers, warn }: NameWatchOptions) {
       if (names === 'closed') return;
       for (const cloudGroup of names ?? []) places.push({ account, cloudGroup });
     }
-    for (const warning of unmatched(asked, tasks, places)) {
+    for (const warning of await inSlices(findUnmatched(asked, tasks, places))) {
       if (!told.has(warning)) warn(warning);
       told.add(warning);
     }

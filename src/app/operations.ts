@@ -10,6 +10,7 @@ import type { Clock } from '../domain/ports/time-port.ts';
 import { inCommon } from '../domain/views/in-common.ts';
 import type { AccountSnapshot, ExplainView, InCommon, StatusView, TaskView } from '../domain/views/shown.ts';
 import { accountView, groupViews, taskView } from '../domain/views/views.ts';
+import { firstOf } from '../domain/words/first-of.ts';
 import type { Reason, Sentences } from '../domain/words/reason.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import { shellWord } from '../domain/words/shell-word.ts';
@@ -162,16 +163,8 @@ function directory(fleet: Fleet): Directory {
       .filter(({ ledger }) => ledger.tasks.has(named))
       .map((keeper) => ({ keeper, taskId: named, gone: keeper.ledger.tasks.get(named)?.goneAt !== undefined }));
     const living = byId.filter(({ gone }) => !gone);
-    const called = keepers.flatMap((keeper) =>
-      [...keeper.ledger.tasks.values()]
-        .filter(
-          ({ taskId, item, goneAt }) =>
-            goneAt === undefined &&
-            (item.title === named || (named.length >= shortestPrefix && taskId.startsWith(named))),
-        )
-        .map(({ taskId }) => ({ keeper, taskId })),
-    );
-    const like = [living, byId, called].find((places) => places.length > 0) ?? [];
+    const like =
+      [living, byId].find((places) => places.length > 0) ?? keepers.flatMap((keeper) => calledSo(keeper, named));
     const [only] = like;
     if (only && like.length === 1) return only;
     // Whichever is meant must be said: what was done to one would leave the others as they are.
@@ -201,6 +194,15 @@ function directory(fleet: Fleet): Directory {
 
   return { keeperOf, find };
 }
+
+/** By the beginning of the id or the title, for which all tasks are gone through. */
+const calledSo = (keeper: Keeper, named: string) =>
+  [...keeper.ledger.tasks.values()]
+    .filter(
+      ({ taskId, item, goneAt }) =>
+        goneAt === undefined && (item.title === named || (named.length >= shortestPrefix && taskId.startsWith(named))),
+    )
+    .map(({ taskId }) => ({ keeper, taskId }));
 
 /** What tells tasks apart that are called alike. */
 function whatTells(like: readonly { readonly taskId: string }[]): Sentences {
@@ -247,14 +249,16 @@ function taskPage(keepers: readonly Keeper[], query: TaskQuery): TaskPage {
     if (after && inOrder(keeper.account, after.account) < 0) continue;
     const afterId = keeper.account === after?.account ? after.taskId : '';
     const situation = keeper.situation();
-    const records = [...keeper.ledger.tasks.values()]
-      .filter((record) => record.goneAt === undefined && (group === undefined || record.group === group))
-      .filter((record) => record.taskId > afterId)
-      .filter((record) => state === undefined || isIn(state, record, situation))
-      .filter(isFound)
-      .filter((record) => reason === undefined || reasonOf(record, situation) === reason)
-      .sort((a, b) => inOrder(a.taskId, b.taskId));
+    const isAsked = (record: TaskRecord) =>
+      record.goneAt === undefined &&
+      (group === undefined || record.group === group) &&
+      record.taskId > afterId &&
+      (state === undefined || isIn(state, record, situation)) &&
+      isFound(record) &&
+      (reason === undefined || reasonOf(record, situation) === reason);
     const room = limit - tasks.length;
+    const byId = (a: TaskRecord, b: TaskRecord) => inOrder(a.taskId, b.taskId);
+    const records = firstOf(keeper.ledger.tasks.values(), room + 1, byId, isAsked);
     tasks.push(...records.slice(0, room).map((record) => taskView(record, situation)));
     if (records.length > room) return { tasks, more: true };
   }

@@ -45,6 +45,7 @@ it('a group that a reload renames while cloud groups are asked for is not said t
   const answers: ((names: readonly string[]) => void)[] = [];
   const { names, warnings, look } = watched(() => new Promise((resolve) => answers.push(resolve)));
   look();
+  await new Promise(setImmediate);
   names.begin(settings('gold'));
   answers[0]?.(['news']);
   await new Promise(setImmediate);

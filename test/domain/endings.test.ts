@@ -1,7 +1,7 @@
 /** Which tasks end soon with nobody to follow them: they go dark as planned, and nothing else tells of it. */
 import { describe, expect, test } from 'vitest';
 import { situationOf } from '../../src/domain/memory/situation.ts';
-import { endingsOf, successorsOf } from '../../src/domain/views/endings.ts';
+import { endingsOf, successorOf } from '../../src/domain/views/endings.ts';
 import { groupViews } from '../../src/domain/views/views.ts';
 import type { Policy } from '../../src/domain/words/policy.ts';
 import { at, hours, type ItemFields, item, plainPolicy, policiesOf, Story } from './story.ts';
@@ -94,8 +94,7 @@ test('of several that follow the one that begins first is named', () => {
     late: { startsAt: at(hours(8)), endsAt: at(hours(30)), status: 'not-started', to: 1 },
     next: { startsAt: at(hours(4)), endsAt: at(hours(9)), status: 'not-started', to: 1 },
   });
-  const successors = successorsOf(situation, [story.record('a')], destinationOf);
-  expect(successors.get('a')?.taskId).toBe('next');
+  expect(successorOf(situation, story.record('a'), destinationOf)?.taskId).toBe('next');
 });
 
 test("each group's next end, whoever follows, by our own clock; and how many end soon", () => {

@@ -5,6 +5,7 @@ import { covers, isInForce, maintenanceHolds } from '../memory/holds.ts';
 import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
 import type { Hold } from '../words/events.ts';
+import { firstOf } from '../words/first-of.ts';
 import type { Sentences } from '../words/reason.ts';
 import { shownTitle } from '../words/task.ts';
 import type { HoldPreview, HoldView } from './shown.ts';
@@ -60,29 +61,39 @@ export function holdViews(situation: Situation): readonly HoldView[] {
   return holds.map(viewOf).sort((a, b) => (a.startsAt ?? 0) - (b.startsAt ?? 0));
 }
 
+/** Tasks that a hold on this covers now. */
+function* tasksUnder({ ledger }: Situation, target: Hold['target']): Generator<TaskRecord> {
+  const one = target.kind === 'task' ? ledger.tasks.get(target.taskId) : undefined;
+  const asked = target.kind === 'task' ? (one ? [one] : []) : ledger.tasks.values();
+  for (const record of asked) if (counts(record) && covers({ target }, record)) yield record;
+}
+
+function countAll(records: Iterable<TaskRecord>): Readonly<Covered> {
+  const covered = nothing();
+  for (const record of records) count(covered, record);
+  return covered;
+}
+
+/** How much a hold on this covers now. */
+export const coversNow = (situation: Situation, target: Hold['target']): Readonly<Covered> =>
+  countAll(tasksUnder(situation, target));
+
 /** So many titles tell whether the right ones are meant. */
 const mostNamed = 20;
 
 /** What a hold on this would cover now: stopped ones are named first. */
-export function holdPreview({ ledger }: Situation, target: Hold['target']): HoldPreview {
-  const covered = nothing();
-  const named: TaskRecord[] = [];
-  for (const record of ledger.tasks.values()) {
-    if (!counts(record) || !covers({ target }, record)) continue;
-    count(covered, record);
-    named.push(record);
-  }
+export function holdPreview(situation: Situation, target: Hold['target']): HoldPreview {
+  const under = [...tasksUnder(situation, target)];
   const rank = ({ item }: TaskRecord) => (item.status === 'stopped' ? 0 : 1);
-  const first = named
-    .sort((a, b) => rank(a) - rank(b) || (a.item.title < b.item.title ? -1 : 1))
-    .slice(0, mostNamed)
-    .map(({ taskId, item, group }) => ({
+  const first = firstOf(under, mostNamed, (a, b) => rank(a) - rank(b) || (a.item.title < b.item.title ? -1 : 1)).map(
+    ({ taskId, item, group }) => ({
       taskId,
       title: shownTitle(item),
       group: group ?? null,
       stopped: item.status === 'stopped',
-    }));
-  return { account: ledger.account, covers: covered, first };
+    }),
+  );
+  return { account: situation.ledger.account, covers: countAll(under), first };
 }
 
 export function targetWords({ target, account }: Pick<Hold, 'target' | 'account'>): string {

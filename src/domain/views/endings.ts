@@ -7,7 +7,7 @@ import { countedByGroup } from '../learn/census.ts';
 import { willRun } from '../memory/condition.ts';
 import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
-import { byOurs } from '../words/cloud-time.ts';
+import { byOurs, unixMs } from '../words/cloud-time.ts';
 import { shownTitle } from '../words/task.ts';
 import type { EndingTask } from './shown.ts';
 
@@ -47,11 +47,11 @@ function lookThrough(situation: Situation, destinationOf: DestinationOf): Ending
   const groups = countedByGroup(situation);
   for (const [group, { nextEnd }] of groups) if (nextEnd !== undefined) next.set(group, byOurs(nextEnd, clockOffsetMs));
   const near = [...groups.values()].flatMap(({ endSoon }) => endSoon);
-  const successors = successorsOf(situation, near, destinationOf);
+  const isFollowed = followedAmong(situation, near, destinationOf);
   const soon = near
     .filter((record) => {
       const warning = policyOf.get(record.group ?? '')?.endWarning;
-      return warning && !(warning.unlessSuccessor && successors.has(record.taskId));
+      return warning && !(warning.unlessSuccessor && isFollowed(record));
     })
     .map((record) => ({
       account: ledger.account,
@@ -65,35 +65,52 @@ function lookThrough(situation: Situation, destinationOf: DestinationOf): Ending
   return { next, soon };
 }
 
+/** The moment at which it ends; Infinity: never. */
+const endOf = ({ item }: TaskRecord): number =>
+  item.endsAt === undefined ? Number.POSITIVE_INFINITY : unixMs(item.endsAt);
+
 /**
- * By task the one that follows it: it has the same destination and ends later, or never. Of several the one that begins
- * first. Managed or not: whoever runs it, viewers see it.
+ * Which of these are followed: by one that has the same destination and ends later, or never. Managed or not: whoever
+ * runs it, viewers see it.
  */
-export function successorsOf(
+function followedAmong(
   { ledger, cloudNow }: Situation,
   ending: readonly TaskRecord[],
   destinationOf: DestinationOf,
-): ReadonlyMap<string, TaskRecord> {
-  const byDestination = new Map<number, TaskRecord[]>();
-  for (const record of ending) {
-    const destination = destinationOf(record.taskId);
-    if (destination === undefined) continue;
-    const others = byDestination.get(destination);
-    if (others) others.push(record);
-    else byDestination.set(destination, [record]);
+): (record: TaskRecord) => boolean {
+  /** By destination when the last task there ends: all may push to one, and each is looked at once. */
+  const lastEnds = new Map<number, number>();
+  for (const { taskId } of ending) {
+    const destination = destinationOf(taskId);
+    if (destination !== undefined) lastEnds.set(destination, 0);
   }
-  const successors = new Map<string, TaskRecord>();
-  if (byDestination.size === 0) return successors;
-  const begin = ({ item }: TaskRecord) => item.startsAt ?? cloudNow;
-  for (const record of ledger.tasks.values()) {
-    const destination = destinationOf(record.taskId);
-    const before = destination === undefined ? undefined : byDestination.get(destination);
-    if (!before || !willRun(record, cloudNow)) continue;
-    for (const { taskId, item } of before) {
-      const later = record.item.endsAt === undefined || (item.endsAt !== undefined && record.item.endsAt > item.endsAt);
-      const known = successors.get(taskId);
-      if (record.taskId !== taskId && later && (!known || begin(record) < begin(known))) successors.set(taskId, record);
+  if (lastEnds.size > 0)
+    for (const record of ledger.tasks.values()) {
+      const destination = destinationOf(record.taskId);
+      const last = destination === undefined ? undefined : lastEnds.get(destination);
+      if (destination === undefined || last === undefined || !willRun(record, cloudNow)) continue;
+      lastEnds.set(destination, Math.max(last, endOf(record)));
     }
+  return (record) => {
+    const destination = destinationOf(record.taskId);
+    return destination !== undefined && (lastEnds.get(destination) ?? 0) > endOf(record);
+  };
+}
+
+/** The one that follows a task; of several the one that begins first. */
+export function successorOf(
+  { ledger, cloudNow }: Situation,
+  ending: TaskRecord,
+  destinationOf: DestinationOf,
+): TaskRecord | undefined {
+  const destination = destinationOf(ending.taskId);
+  if (destination === undefined) return undefined;
+  const begin = ({ item }: TaskRecord) => item.startsAt ?? cloudNow;
+  let first: TaskRecord | undefined;
+  for (const record of ledger.tasks.values()) {
+    if (destinationOf(record.taskId) !== destination || record.taskId === ending.taskId) continue;
+    const later = record.item.endsAt === undefined || endOf(record) > endOf(ending);
+    if (later && willRun(record, cloudNow) && (!first || begin(record) < begin(first))) first = record;
   }
-  return successors;
+  return first;
 }

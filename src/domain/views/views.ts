@@ -19,7 +19,7 @@ import type { Hold } from '../words/events.ts';
 import type { Policy } from '../words/policy.ts';
 import { objectionSentence, type Reason, reasons } from '../words/reason.ts';
 import { type ApartWhy, shownTitle } from '../words/task.ts';
-import { type DestinationOf, type Endings, endingsOf } from './endings.ts';
+import { type DestinationOf, endingsOf } from './endings.ts';
 import type { AccountView, GroupView, RuleView, TaskView, VerdictView } from './shown.ts';
 
 const orNever = (at: number): number | 'never' => (at === Number.POSITIVE_INFINITY ? 'never' : at);
@@ -136,11 +136,15 @@ export function groupViews(situation: Situation, destinationOf: DestinationOf = 
     countStopped(tally, record, situation);
   }
   down.sort((a, b) => (a.outage?.since ?? a.changedAt) - (b.outage?.since ?? b.changedAt));
-  const concerned = groupsConcerned(situation);
+  const holds = holdsByGroup(situation);
   const endings = endingsOf(situation, destinationOf);
-  const views = policies.groups.map((policy) =>
-    groupView(policy, tallies.get(policy.name) ?? newTally(nobody), situation, concerned, endings),
-  );
+  const endingSoon = new Map<string, number>();
+  for (const { group } of endings.soon) endingSoon.set(group, (endingSoon.get(group) ?? 0) + 1);
+  const views = policies.groups.map((policy) => ({
+    ...groupView(policy, tallies.get(policy.name) ?? newTally(nobody), situation, holds.get(policy.name) ?? []),
+    nextEndAt: endings.next.get(policy.name) ?? null,
+    endingSoon: endingSoon.get(policy.name) ?? 0,
+  }));
   return {
     groups: views,
     /** Oldest first. */
@@ -181,50 +185,51 @@ function countStopped(tally: Tally, record: TaskRecord, situation: Situation): v
 function groupView(
   { name: group, mode }: Policy,
   tally: Tally,
-  situation: Situation,
-  concerned: (hold: Hold) => ReadonlySet<string>,
-  { next, soon }: Endings,
-): GroupView {
-  const { ledger } = situation;
+  { ledger }: Situation,
+  concerning: readonly Hold[],
+): Omit<GroupView, 'nextEndAt' | 'endingSoon'> {
   const living = Object.values(tally.states).reduce((sum, one) => sum + one, 0) - tally.states.ended;
-  const holds = living === 0 ? [] : situation.holds.all.filter((hold) => concerned(hold).has(group));
+  const holds = living === 0 ? [] : concerning;
   // A recurring one ends as it was meant to: nobody has to be told.
   const ends = holds.flatMap(({ endsAt, target }) => (endsAt === undefined || target.kind === 'match' ? [] : [endsAt]));
   const storm = ledger.storms.get(stormKey({ group }));
   return {
-    account: situation.ledger.account,
+    account: ledger.account,
     group,
     mode,
     ...tally,
     holds: holds.length,
     holdEndsAt: ends.length > 0 ? Math.min(...ends) : null,
-    nextEndAt: next.get(group) ?? null,
-    endingSoon: soon.filter((task) => task.group === group).length,
     storm: storm ? { since: storm.since, window: storm.window } : null,
   };
 }
 
 /**
- * The groups that each hold in force concerns: with a task that it covers and that has not ended. Tasks are gone through
- * only for globs.
+ * By group the holds in force that concern it: with a task that they cover and that has not ended. Tasks are gone
+ * through only for globs.
  */
-function groupsConcerned({ ledger, policies, holds, cloudNow }: Situation): (hold: Hold) => ReadonlySet<string> {
-  const everyGroup = new Set(policies.groups.map(({ name }) => name));
+function holdsByGroup({ ledger, policies, holds, cloudNow }: Situation): ReadonlyMap<string, readonly Hold[]> {
+  const byGroup = new Map<string, Hold[]>(policies.groups.map(({ name }) => [name, []]));
+  for (const hold of holds.all) {
+    const { target } = hold;
+    if (target.kind === 'account') for (const own of byGroup.values()) own.push(hold);
+    else if (target.kind === 'group') byGroup.get(target.group)?.push(hold);
+    else if (target.kind === 'task') {
+      const record = ledger.tasks.get(target.taskId);
+      if (record?.group !== undefined && willRun(record, cloudNow)) byGroup.get(record.group)?.push(hold);
+    }
+  }
   const byGlob = new Map(holds.globs.map((hold) => [hold, new Set<string>()]));
   if (byGlob.size > 0)
     for (const record of ledger.tasks.values()) {
       if (record.group === undefined || !willRun(record, cloudNow)) continue;
       for (const [hold, groups] of byGlob)
-        if (!groups.has(record.group) && covers(hold, record)) groups.add(record.group);
+        if (!groups.has(record.group) && covers(hold, record)) {
+          groups.add(record.group);
+          byGroup.get(record.group)?.push(hold);
+        }
     }
-  return (hold) => {
-    const { target } = hold;
-    if (target.kind === 'account') return everyGroup;
-    if (target.kind === 'group') return new Set([target.group]);
-    if (target.kind !== 'task') return byGlob.get(hold) ?? new Set();
-    const record = ledger.tasks.get(target.taskId);
-    return new Set(record?.group !== undefined && willRun(record, cloudNow) ? [record.group] : []);
-  };
+  return byGroup;
 }
 
 /** For so long after its end a stretch of failed polls is shown. */

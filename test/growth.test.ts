@@ -1,0 +1,166 @@
+/**
+ * What is done for a person, a scrape or a reload grows no faster than what there is: counted in reads of records, so
+ * that it holds on every machine.
+ */
+import { expect, test } from 'vitest';
+import type { Fleet } from '../src/app/fleet.ts';
+import { createOperations } from '../src/app/operations.ts';
+import { unmatched } from '../src/app/unmatched.ts';
+import type { TaskRecord } from '../src/domain/memory/ledger.ts';
+import { Memory } from '../src/domain/memory/memory.ts';
+import { type Situation, situationOf } from '../src/domain/memory/situation.ts';
+import { coversNow, holdPreview } from '../src/domain/views/covered.ts';
+import { endingsOf } from '../src/domain/views/endings.ts';
+import { groupViews } from '../src/domain/views/views.ts';
+import { cloudTime } from '../src/domain/words/cloud-time.ts';
+import type { Hold } from '../src/domain/words/events.ts';
+import { at, hours, plainPolicy, policiesOf, unnoted } from './domain/story.ts';
+import { record } from './store/shapes.ts';
+
+/** Reads of what `counted` has wrapped. */
+let reads = 0;
+
+function counted<T extends object>(of: T): T {
+  return new Proxy(of, {
+    get(target, key) {
+      reads++;
+      const value: unknown = Reflect.get(target, key);
+      return typeof value === 'object' && value !== null && !Array.isArray(value) ? counted(value) : value;
+    },
+  });
+}
+
+function readsOf(work: () => unknown): number {
+  reads = 0;
+  work();
+  return reads;
+}
+
+const idOf = (n: number) => `task${String(n).padStart(6, '0')}`;
+const known = record('t');
+
+/** Tasks in an order of their own, all ending in five hours, in so many groups. */
+function situationWith(tasks: number, groups = 2, holds: readonly Hold[] = []): Situation {
+  const records = Array.from({ length: tasks }, (_, place): TaskRecord => {
+    const n = (place * 7) % tasks;
+    const group = `g${n % groups}`;
+    const item = { ...known.item, taskId: idOf(n), title: `title ${n}`, cloudGroup: group, status: 'active' } as const;
+    const endsAt = cloudTime(at(hours(5)) + n);
+    return counted({
+      ...known,
+      taskId: idOf(n),
+      group,
+      goneAt: undefined,
+      missing: undefined,
+      item: { ...item, endsAt },
+    });
+  });
+  const policies = policiesOf(
+    ...Array.from({ length: groups }, (_, n) => ({
+      ...plainPolicy,
+      name: `g${n}`,
+      match: { ...plainPolicy.match, cloudGroup: [`g${n}`] },
+    })),
+  );
+  const stored = { tasks: records, holds: holds.map(counted), accountRecord: undefined, budget: [] };
+  const { ledger } = new Memory('main', unnoted, stored);
+  return situationOf(ledger, policies, { now: at(0), clockOffsetMs: 0, nextPollAt: at(15), pollGapMs: 15_000 });
+}
+
+function operationsOver(situation: Situation) {
+  const released: string[] = [];
+  const { ledger } = situation;
+  const operator = { release: async (taskId: string) => void released.push(taskId) };
+  const keeper = { account: 'main', ledger, situation: () => situation, operator };
+  const fleet = { keepers: () => [keeper], keeper: () => keeper } as unknown as Fleet;
+  const clock = { now: () => at(0) };
+  const operations = createOperations({ fleet, clock, store: {}, current: {} } as unknown as Parameters<
+    typeof createOperations
+  >[0]);
+  return { operations, released };
+}
+
+const holdOn = (target: Hold['target'], id: string): Hold => ({
+  id,
+  account: 'main',
+  target,
+  author: 'a',
+  reason: 'r',
+  createdAt: at(0),
+  endsAt: undefined,
+});
+
+test('who names a task by its id waits for no other task to be looked at', () => {
+  const [few, many] = [200, 400].map((tasks) => {
+    const { operations, released } = operationsOver(situationWith(tasks));
+    const read = readsOf(() => void operations.release(idOf(7), { by: 'ops' }));
+    expect(released).toEqual([idOf(7)]);
+    return read;
+  });
+  expect(many).toBe(few);
+});
+
+test('a hold of one task, as it is set, looks at that task alone', () => {
+  const [few, many] = [200, 400].map((tasks) => {
+    const situation = situationWith(tasks);
+    return readsOf(() => coversNow(situation, { kind: 'task', taskId: idOf(7) }));
+  });
+  expect(many).toBe(few);
+});
+
+const pageOf = 10;
+
+test.each<readonly [string, number, (situation: Situation) => unknown]>([
+  [
+    'a page of tasks',
+    4,
+    (situation) => {
+      const { tasks, more } = operationsOver(situation).operations.tasks({ limit: pageOf });
+      expect([tasks.map(({ taskId }) => taskId), more]).toEqual([
+        Array.from({ length: pageOf }, (_, n) => idOf(n)),
+        true,
+      ]);
+    },
+  ],
+  ['the first titles under a hold of the account', 20, (situation) => holdPreview(situation, { kind: 'account' })],
+])('%s: no task is read more than %i times', (_, most, work) => {
+  const tasks = 3_000;
+  const situation = situationWith(tasks);
+  expect(readsOf(() => work(situation)) / tasks).toBeLessThan(most);
+});
+
+test('tasks that end soon and all push to one place are looked at a few times each, not once for each other', () => {
+  const [few = 0, many] = [200, 400].map((tasks) => {
+    const situation = situationWith(tasks);
+    const destinationOf = () => 1;
+    const read = readsOf(() => {
+      // Of a row that ends one after the other only the last has nobody to follow it.
+      expect(endingsOf(situation, destinationOf).soon.map(({ taskId }) => taskId)).toEqual([idOf(tasks - 1)]);
+    });
+    return read;
+  });
+  expect(many).toBeLessThan(2.2 * few);
+});
+
+test('a scrape looks at each hold a few times, however many groups there are', () => {
+  const holds = Array.from({ length: 100 }, (_, n) => holdOn({ kind: 'task', taskId: idOf(n) }, `h${n}`));
+  const [few = 0, many] = [10, 40].map((groups) => {
+    const situation = situationWith(100, groups, holds);
+    return readsOf(() => {
+      const { groups: views } = groupViews(situation);
+      expect(views.reduce((sum, view) => sum + view.holds, 0)).toBe(holds.length);
+    });
+  });
+  expect(many).toBeLessThan(1.5 * few);
+});
+
+test('names that no task has are sought in the tasks once, not once for each group', () => {
+  const [few = 0, many] = [10, 40].map((groups) => {
+    const { groups: policies } = situationWith(0, groups).policies;
+    const tasks = Array.from({ length: 200 }, (_, n) =>
+      counted({ account: 'main', title: `title ${n}`, cloudGroup: `g${n % groups}`, group: `g${n % groups}` }),
+    );
+    return readsOf(() => expect(unmatched(policies, tasks)).toEqual([]));
+  });
+  expect(many).toBeLessThan(1.5 * few);
+});
