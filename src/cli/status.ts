@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import type { AccountView, GroupView, StatusView, TaskView, VerdictView } from '../domain/views/shown.ts';
+import { standingOf } from '../domain/views/standing.ts';
 import {
   accountTroubles,
   daemonTroubles,
@@ -128,7 +129,6 @@ function show(surroundings: Surroundings, { status, stopped }: Seen, { json }: O
 /** First what is wrong, then what is down, then what else there is to say about groups; what is well takes one line. */
 function writeForPerson(out: Output, program: string, status: StatusView, stopped: readonly TaskView[]): void {
   const told = troublesOf(status);
-  const trouble = told.filter((one) => !isOver(one));
   for (const one of told) {
     const where = one.account === undefined ? '' : `account ${one.account}: `;
     const line = wrapped(out, plain(where + troubleLine(out, one, status.now)));
@@ -139,8 +139,7 @@ function writeForPerson(out: Output, program: string, status: StatusView, stoppe
   if (down.length > 0) {
     writeDown(out, program, status, down);
     writeInCommon(out, status);
-  } else
-    out.write(`${trouble.length > 0 ? 'No task is known to be down.' : 'Every task that should be running is.'}\n`);
+  } else out.write(`${wrapped(out, standingOf(status).words[0])}.\n`);
   writeEnding(out, program, status);
   const groups = status.groups.flatMap((group) => groupWords(status, group));
   if (groups.length > 0) out.write(`\n${groups.map((line) => `${wrapped(out, plain(line))}\n`).join('')}`);

@@ -97,6 +97,28 @@ describe('status for a person', () => {
     );
   });
 
+  const none = { active: 0, stopped: 0, not_started: 0, overdue: 0, ended: 0, unknown: 0 };
+  it.each<[string, Partial<StatusView>, string]>([
+    [
+      'no poll has completed',
+      { accounts: [account('main', { polledAt: null })] },
+      'Nothing is known yet: no poll has completed.',
+    ],
+    [
+      'one of two accounts was never listed',
+      { accounts: [account('main'), account('lab', { polledAt: null })] },
+      'No task is known to be down.',
+    ],
+    ['no group has a task', { groups: [group('vip', { states: none })] }, 'No task is watched: no group has one.'],
+    [
+      'tasks have not started',
+      { groups: [group('vip', { states: { ...none, active: 9, overdue: 2 } })] },
+      '2 not started in time.',
+    ],
+  ])('while %s it does not say that all run', async (_, over, line) => {
+    expect(linesOf((await run('status', { status: over })).out)[0]).toBe(line);
+  });
+
   it('first what is wrong, a line each; then what is down, the longest first', async () => {
     const code = 'RequestForbidden.BillingStatus';
     const circuit = { since: noon - 2 * minute, class: 'billing', code, message: '' } as const;

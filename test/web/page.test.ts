@@ -578,6 +578,11 @@ describe('what stands on top of home', () => {
       /\? Nothing is known/,
     ],
     [
+      'one of two accounts not polled yet',
+      { groups: groups({ states }), accounts: [...at.accounts, accountView({ polledAt: null })] },
+      /class="">\? No task is known to be down/,
+    ],
+    [
       'what is left alone on purpose is counted apart, with the way to it',
       { groups: groups({ states, apart: { held: 3, 'outside-hours': 2, observed: 1 } }) },
       /✓ Every task[\s\S]*reason=held"><strong class="">3<\/strong> held[\s\S]*>2<\/strong> outside their hours[\s\S]*>1<\/strong> only observed/,

@@ -3,7 +3,8 @@
 import { html } from 'hono/html';
 import { sharedSentences } from '../../domain/views/in-common.ts';
 import type { AccountSnapshot, AccountView, GroupView, StatusView, TaskView } from '../../domain/views/shown.ts';
-import { type Trouble, troubleMeanings, troublesOf } from '../../domain/views/trouble.ts';
+import { standingOf, sumOf } from '../../domain/views/standing.ts';
+import { type Trouble, troublesOf } from '../../domain/views/trouble.ts';
 import { durationText } from '../../domain/words/duration.ts';
 import { queryOf } from '../inputs.ts';
 import {
@@ -24,18 +25,23 @@ const shown = 50;
 /** Of those that end soon. */
 const endingShown = 10;
 
+/** Beside the sentence on top, with its class. */
+const signs = { bad: ['✗', 'bad'], unsure: ['?', ''], good: ['✓', 'good'] } as const;
+
 export function homePage(visit: Visit): Page {
   const { texts, operations } = visit;
   const status = operations.status();
   const down = downTasks(operations.snapshot(shown));
-  const verdict = verdictOf(visit, status, down.length);
+  const standing = standingOf(status, down.length);
+  const title = texts.say(standing.words);
+  const [sign, tone] = signs[standing.tone];
   return {
-    title: verdict.title,
-    live: html`<h1 class="${verdict.tone}">${verdict.sign} ${verdict.title}</h1>
+    title,
+    live: html`<h1 class="${tone}">${sign} ${title}</h1>
 ${tilesOf(visit, status.groups, operations.holds().filter(({ inForce }) => inForce).length)}
 ${troubleCard(visit, troublesOf(status))}
 ${status.inCommon.length > 0 ? html`<section class="card"><h2>${texts.inCommon}</h2><ul>${status.inCommon.map((one) => html`<li>${withTimes(texts.say(sharedSentences(one)))}${status.accounts.length > 1 ? html` <small>${one.account}</small>` : ''}</li>`)}</ul></section>` : ''}
-${down.length > 0 ? html`<section><h2>${texts.tasksDown}</h2>${downTable(visit, down.slice(0, shown), status)}${moreOf(visit, verdict.down)}</section>` : ''}
+${down.length > 0 ? html`<section><h2>${texts.tasksDown}</h2>${downTable(visit, down.slice(0, shown), status)}${moreOf(visit, standing.down)}</section>` : ''}
 ${status.ending.length > 0 ? endingOf(visit, status) : ''}
 <section><h2>${texts.accounts}</h2>${accountTable(visit, status)}</section>`,
     below: html`<section><h2>${texts.lastHours}</h2>${chartsOf(visit, visit.past.samples())}</section>
@@ -44,43 +50,18 @@ ${status.ending.length > 0 ? endingOf(visit, status) : ''}
   };
 }
 
-const sum = (groups: readonly GroupView[], of: (group: GroupView) => number): number =>
-  groups.reduce((all, group) => all + of(group), 0);
-
-/** What stands on top: what is down counts, then what cannot be known. */
-function verdictOf({ texts }: Visit, { accounts, groups, ...status }: StatusView, seen: number) {
-  const down = Math.max(
-    seen,
-    sum(groups, (group) => group.down),
-  );
-  const overdue = sum(groups, ({ states }) => states.overdue);
-  const said = [
-    ...(down > 0 ? [`${down} ${texts.down}`] : []),
-    ...(overdue > 0 ? [`${overdue} ${texts.overdue}`] : []),
-  ];
-  if (said.length > 0) return { title: said.join(', '), sign: '✗', tone: 'bad', down };
-  if (!accounts.some(({ polledAt }) => polledAt !== null))
-    return { title: texts.nothingKnown, sign: '?', tone: '', down };
-  if (sum(groups, ({ states }) => Object.values(states).reduce((all, one) => all + one, 0)) === 0)
-    return { title: texts.nothingWatched, sign: '?', tone: '', down };
-  const blind = troublesOf({ ...status, accounts, groups }).some(({ kind }) => troubleMeanings[kind].hides);
-  return blind
-    ? { title: texts.noneKnownDown, sign: '?', tone: '', down }
-    : { title: texts.allRun, sign: '✓', tone: 'good', down };
-}
-
 /** How many of each, with the way to them; what is none has no tile. */
 function tilesOf({ texts, base }: Visit, groups: readonly GroupView[], holds: number): Html {
   const tiles: readonly (readonly [number, string, Readonly<Record<string, string>>, string])[] = [
-    [sum(groups, ({ states }) => states.active), texts.running, { state: 'active' }, 'good'],
-    [sum(groups, ({ down }) => down), texts.down, { state: 'down' }, 'bad'],
-    [sum(groups, ({ states }) => states.overdue), texts.overdue, { state: 'overdue' }, 'bad'],
-    [sum(groups, ({ states }) => states.unknown), texts.states.unknown, { state: 'unknown' }, 'bad'],
-    [sum(groups, ({ quarantined }) => quarantined), texts.quarantined, { reason: 'quarantined' }, 'bad'],
-    [sum(groups, ({ abandoned }) => abandoned), texts.abandoned, { reason: 'abandoned' }, 'bad'],
-    [sum(groups, ({ apart }) => apart.held), texts.held, { reason: 'held' }, ''],
-    [sum(groups, ({ apart }) => apart['outside-hours']), texts.outsideHours, { reason: 'outside-hours' }, ''],
-    [sum(groups, ({ apart }) => apart.observed), texts.observed, { reason: 'observing' }, ''],
+    [sumOf(groups, ({ states }) => states.active), texts.running, { state: 'active' }, 'good'],
+    [sumOf(groups, ({ down }) => down), texts.down, { state: 'down' }, 'bad'],
+    [sumOf(groups, ({ states }) => states.overdue), texts.overdue, { state: 'overdue' }, 'bad'],
+    [sumOf(groups, ({ states }) => states.unknown), texts.states.unknown, { state: 'unknown' }, 'bad'],
+    [sumOf(groups, ({ quarantined }) => quarantined), texts.quarantined, { reason: 'quarantined' }, 'bad'],
+    [sumOf(groups, ({ abandoned }) => abandoned), texts.abandoned, { reason: 'abandoned' }, 'bad'],
+    [sumOf(groups, ({ apart }) => apart.held), texts.held, { reason: 'held' }, ''],
+    [sumOf(groups, ({ apart }) => apart['outside-hours']), texts.outsideHours, { reason: 'outside-hours' }, ''],
+    [sumOf(groups, ({ apart }) => apart.observed), texts.observed, { reason: 'observing' }, ''],
   ];
   return html`<ul class="tiles">${tiles
     .filter(([count]) => count > 0)
