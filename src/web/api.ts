@@ -7,7 +7,6 @@
  */
 import { TrieRouter } from 'hono/router/trie-router';
 import { tryDecodeURIComponent } from 'hono/utils/url';
-import type { Sentences } from '../domain/words/reason.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import { admit } from './access.ts';
 import type { AppOptions } from './app-options.ts';
@@ -25,12 +24,19 @@ interface Found {
   readonly params: Readonly<Record<string, string>>;
 }
 
+/** A request, and what the tables have at its address: one for each method. */
+interface Asked {
+  readonly ask: Ask;
+  readonly url: URL;
+  readonly all: readonly Found[];
+  readonly found: Found | undefined;
+}
+
 export function createApi(options: AppOptions): (ask: Ask) => Promise<Answer> {
   const router = new TrieRouter<Route | PageRoute>();
   for (const route of [...routes, ...pageRoutes])
     router.add(route.method.toUpperCase(), route.path.replace(/\{(\w+)\}/g, ':$1'), route);
 
-  /** What the address has, one for each method. */
   const findAll = (path: string): readonly Found[] =>
     path.length > maxPathLength
       ? []
@@ -38,8 +44,8 @@ export function createApi(options: AppOptions): (ask: Ask) => Promise<Answer> {
           router.match(method, path)[0].map(([at, params]) => ({ at, params: decoded(params) })),
         );
 
-  async function answer(ask: Ask, url: URL, found: Found | undefined, others: readonly Found[]): Promise<Written> {
-    if (!found) throw unknownAddress(ask.method, others);
+  async function answer({ ask, url, all, found }: Asked): Promise<Written> {
+    if (!found) throw unknownAddress(ask.method, all);
     const { at, params } = found;
     // First who, then what: a stranger learns nothing from what is wrong with a request.
     const caller = admit(at.need, ask, options.tokens(), options.externalUrl);
@@ -52,31 +58,31 @@ export function createApi(options: AppOptions): (ask: Ask) => Promise<Answer> {
     return answerVisit(at, { ...options, ask, url, params, caller, query, form: readForm(ask) });
   }
 
-  async function fail(ask: Ask, url: URL, found: Found | undefined, error: unknown): Promise<Written> {
-    const denial = denialOf(error);
+  async function fail({ ask, url, all, found }: Asked, denial: Denial): Promise<Written> {
     const isVisit = found && 'load' in found.at && denial.status !== 500;
-    if (!isVisit && !isForPeople(url, ask.headers.accept)) return failedWith(denial);
+    if (!isVisit && !isForPeople(url, ask.headers.accept)) return failedWith(denial, all);
     try {
       const { denyVisit } = await import('./page/visits.ts');
-      return await denyVisit({ ...options, ask, url, ...stranger }, error instanceof Refusal ? error : denial);
+      return await denyVisit({ ...options, ask, url, ...stranger }, denial);
     } catch {
       // What made the page fail can keep it from saying so.
-      return failedWith(denial);
+      return failedWith(denial, all);
     }
   }
 
   return async (ask) => {
     const url = urlOf(ask);
     const all = findAll(url.pathname);
-    const found = all.find(({ at }) => at.method === ask.method.toLowerCase());
-    const path = (found ?? all[0])?.at.path ?? 'none';
-    const written = await answer(ask, url, found, all).catch((error: unknown) => {
-      if (denialOf(error).status === 500) {
+    const asked = { ask, url, all, found: all.find(({ at }) => at.method === ask.method.toLowerCase()) };
+    const path = (asked.found ?? all[0])?.at.path ?? 'none';
+    const written = await answer(asked).catch((error: unknown) => {
+      const denial = denialOf(error);
+      if (denial.status === 500) {
         const { method } = ask;
         const fields = { method, route: path, error: String(error) };
         options.log.tell('request-failed', fields, `${method} ${path} failed`);
       }
-      return fail(ask, url, found, error);
+      return fail(asked, denial);
     });
     return { ...written, headers: { ...safe, ...written.headers }, handler: path };
   };
@@ -98,10 +104,7 @@ const isForPeople = ({ pathname }: URL, accept = ''): boolean =>
 
 function denialOf(error: unknown): Denial {
   if (error instanceof Denial) return error;
-  if (error instanceof Refusal) {
-    const { code, message, chinese, next } = error;
-    return new Denial(code, [message, chinese], next === undefined ? hints[code] : [next, next]);
-  }
+  if (error instanceof Refusal) return new Denial(error.code, [error.message, error.chinese], undefined, error.next);
   return new Denial(
     'failed',
     ['relaykeeper failed to answer this', 'relaykeeper 没能答复'],
@@ -109,23 +112,15 @@ function denialOf(error: unknown): Denial {
   );
 }
 
-const hints: Readonly<Record<Refusal['code'], Sentences>> = {
-  'not-found': ['See what there is: relaykeeper tasks, or GET /api/v1/tasks.', '查看有哪些：relaykeeper tasks。'],
-  refused: ['See every rule for the task: relaykeeper explain TASK.', '查看每条规则：relaykeeper explain TASK。'],
-  'bad-request': ['GET /api/v1/openapi.json says what is expected.', 'GET /api/v1/openapi.json 说明了格式。'],
-  unavailable: [
-    'Try again in a few seconds; relaykeeper status shows what is down.',
-    '请几秒后再试；relaykeeper status 显示哪里不可用。',
-  ],
-};
+const methodsOf = (all: readonly Found[]): string => all.map(({ at }) => at.method.toUpperCase()).join(', ');
 
-function unknownAddress(method: string, others: readonly Found[]): Denial {
-  if (others.length === 0) return noSuchAddress();
-  const possible = others.map(({ at }) => at.method.toUpperCase());
+function unknownAddress(method: string, all: readonly Found[]): Denial {
+  if (all.length === 0) return noSuchAddress();
+  const possible = methodsOf(all);
   return new Denial(
     'wrong-method',
     [`${method} is not possible here`, `这里不能用 ${method}`],
-    [`Possible: ${possible.join(', ')}.`, `可以用：${possible.join('、')}。`],
+    [`Possible: ${possible}.`, `可以用：${possible.replaceAll(', ', '、')}。`],
   );
 }
 
@@ -193,12 +188,12 @@ const safe = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 } as const;
 
-function failedWith(denial: Denial): Written {
-  const { status, hint } = denial;
+function failedWith(denial: Denial, all: readonly Found[]): Written {
+  const { status } = denial;
   const { headers, ...written } = json(problemOf(denial), status, problemType);
   const more = {
     ...(status === 401 ? { 'www-authenticate': 'Bearer realm="relaykeeper"' } : {}),
-    ...(status === 405 ? { allow: hint.replace('Possible: ', '').replace('.', '') } : {}),
+    ...(status === 405 ? { allow: methodsOf(all) } : {}),
   };
   return { ...written, headers: { ...headers, ...more } };
 }

@@ -264,12 +264,8 @@ export function checked<Schema extends z.ZodType>(
   const { issues } = result.error;
   const places = (words: (issue: Issue) => string, colon: string) =>
     issues.map((issue) => (issue.path.length > 0 ? `${issue.path.join('.')}${colon}${words(issue)}` : words(issue)));
-  throw new Denial(
-    'bad-request',
-    [
-      `${english} is wrong: ${places(({ message }) => message, ': ').join('; ')}`,
-      `${chinese}有误：${places(inChinese, '：').join('；')}`,
-    ],
-    ['GET /api/v1/openapi.json says what is expected.', 'GET /api/v1/openapi.json 说明了格式。'],
-  );
+  throw new Denial('bad-request', [
+    `${english} is wrong: ${places(({ message }) => message, ': ').join('; ')}`,
+    `${chinese}有误：${places(inChinese, '：').join('；')}`,
+  ]);
 }

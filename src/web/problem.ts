@@ -42,18 +42,30 @@ export const problems = {
 type ProblemCode = keyof typeof problems;
 export const problemCodes = Object.keys(problems) as readonly ProblemCode[];
 
-/** A request that is not answered as asked. `hint` says what to do next. */
+/** What to do next, where a denial does not say it: for programs and the command line, because the page has buttons. */
+const hints: Readonly<Partial<Record<ProblemCode, string>>> = {
+  'no-such-address': 'GET /api/v1/openapi.json lists what there is.',
+  'not-found': 'See what there is: relaykeeper tasks, or GET /api/v1/tasks.',
+  refused: 'See every rule for the task: relaykeeper explain TASK.',
+  'bad-request': 'GET /api/v1/openapi.json says what is expected.',
+  unavailable: 'Try again in a few seconds; relaykeeper status shows what is down.',
+};
+
+/** A request that is not answered as asked. */
 export class Denial extends Error {
   readonly code: ProblemCode;
+  readonly said: Sentences;
+  /** What to do next, for the page. */
+  readonly advice: Sentences | undefined;
+  /** The same for everybody else. */
   readonly hint: string;
-  /** Message and hint for the Chinese page. */
-  readonly chinese: readonly [message: string, hint: string];
-  constructor(code: ProblemCode, [message, chinese]: Sentences, [hint, chineseHint]: Sentences) {
-    super(message);
+  constructor(code: ProblemCode, said: Sentences, advice?: Sentences, hint = advice?.[0] ?? hints[code] ?? '') {
+    super(said[0]);
     this.name = 'Denial';
     this.code = code;
+    this.said = said;
+    this.advice = advice;
     this.hint = hint;
-    this.chinese = [chinese, chineseHint];
   }
   get status() {
     return problems[this.code].status;
@@ -61,11 +73,7 @@ export class Denial extends Error {
 }
 
 export const noSuchAddress = (): Denial =>
-  new Denial(
-    'no-such-address',
-    ['there is nothing at this address', '这个地址没有内容'],
-    ['GET /api/v1/openapi.json lists what there is.', 'GET /api/v1/openapi.json 列出所有接口。'],
-  );
+  new Denial('no-such-address', ['there is nothing at this address', '这个地址没有内容']);
 
 export const problemType = 'application/problem+json; charset=utf-8';
 

@@ -2,10 +2,9 @@
 import { html } from 'hono/html';
 import { parseAccept } from 'hono/utils/accept';
 import { parse } from 'hono/utils/cookie';
-import { Refusal } from '../../domain/words/refusal.ts';
 import { authorOf, type Scope, signedIn } from '../access.ts';
 import type { Ask, Written } from '../between-threads.ts';
-import { type Denial, problems } from '../problem.ts';
+import type { Denial } from '../problem.ts';
 import { text } from '../route.ts';
 import type { PageRoute } from './addresses.ts';
 import { framed, languageCookie, type Page, type Visit, type Visiting, withTimes } from './frame.ts';
@@ -21,11 +20,10 @@ export async function answerVisit({ load }: PageRoute, visiting: Visiting): Prom
 }
 
 /** For who may not come in: the way to sign in, or what is wrong. */
-export async function denyVisit(visiting: Visiting, error: Denial | Refusal): Promise<Written> {
+export async function denyVisit(visiting: Visiting, denial: Denial): Promise<Written> {
   const visit = visitOf(visiting);
-  if (problems[error.code].status === 401)
-    return seeOther(`${visit.base}/sign-in?to=${encodeURIComponent(visit.here)}`);
-  return pageResponse(visit, failedPage(visit, error));
+  if (denial.status === 401) return seeOther(`${visit.base}/sign-in?to=${encodeURIComponent(visit.here)}`);
+  return pageResponse(visit, failedPage(visit, denial));
 }
 
 function visitOf(visiting: Visiting): Visit {
@@ -61,23 +59,16 @@ function languageOf(chosen: string | undefined, accepted = ''): 'en' | 'zh' {
   return wanted.find((tag) => tag in languages) === 'zh' ? 'zh' : 'en';
 }
 
-/** What to type about a refusal is for the command line, what to GET for programs: here there are buttons. */
-function failedPage({ texts, base, here, lang, ask }: Visit, error: Denial | Refusal): Page {
-  const title = texts.problems[error.code];
-  const [message, hint] =
-    error instanceof Refusal
-      ? [lang === 'zh' ? error.chinese : error.message]
-      : lang === 'zh'
-        ? error.chinese
-        : [error.message, error.hint];
+function failedPage({ texts, base, here, ask }: Visit, { code, said, advice, status }: Denial): Page {
+  const title = texts.problems[code];
   const back =
     ask.method === 'POST'
       ? html`<a href="${base}${here}">${texts.back}</a>`
       : html`<a href="${base}/">${texts.home}</a>`;
   return {
     title,
-    status: problems[error.code].status,
-    body: html`<h1 class="bad">✗ ${title}</h1><p class="as-written">${withTimes(message)}</p>${hint === undefined || hint.startsWith('GET ') ? '' : html`<p>${hint}</p>`}<p>${back}</p>`,
+    status,
+    body: html`<h1 class="bad">✗ ${title}</h1><p class="as-written">${withTimes(texts.say(said))}</p>${advice === undefined ? '' : html`<p>${texts.say(advice)}</p>`}<p>${back}</p>`,
   };
 }
 
