@@ -1,8 +1,8 @@
 /** All accounts of this process and their keepers: opened, run, swapped by a reload, closed. */
 
 import { once } from 'node:events';
-import { holdsThatFollow } from '../domain/decide/decide.ts';
 import { maxHolds } from '../domain/decide/operator.ts';
+import { holdsThatFollow } from '../domain/decide/regroup.ts';
 import { isOnLeave } from '../domain/memory/condition.ts';
 import type { Environment } from '../domain/ports/app-port.ts';
 import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';

@@ -128,7 +128,7 @@ function opened({ account, store, tell }: DeskOptions, stored: StoredLedger | un
     account,
     {
       note: (event) => journal.note(event),
-      touch: (changed, removed) => journal.touch(changed, removed),
+      touch: (taskIds) => journal.touch(taskIds),
     },
     stored,
   );

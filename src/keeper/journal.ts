@@ -50,10 +50,9 @@ export class Journal implements Notes {
   }
 
   /** The account's record may have changed as well. */
-  touch(changed: readonly string[], removed: readonly string[]): void {
-    for (const taskId of changed) this.#pending.tasks.add(taskId);
-    for (const taskId of removed) this.#pending.tasks.add(taskId);
-    if (changed.length + removed.length > 0 || this.#ledger.accountRecord !== this.#savedAccount) this.#noted++;
+  touch(taskIds: readonly string[]): void {
+    for (const taskId of taskIds) this.#pending.tasks.add(taskId);
+    if (taskIds.length > 0 || this.#ledger.accountRecord !== this.#savedAccount) this.#noted++;
   }
 
   /** Resolves when all that was noted so far is on disk. Rejects if it could not be written; it stays noted. */

@@ -5,8 +5,9 @@
  * whose effect is still open; the queue sends restarts, one permit at a time. What each learns goes to memory in one turn.
  */
 
-import { decide, type Followed, regroup, settleByLook } from '../domain/decide/decide.ts';
+import { decide, settleByLook } from '../domain/decide/decide.ts';
 import { pick, queueMovesAt } from '../domain/decide/queue.ts';
+import { type Followed, regroup } from '../domain/decide/regroup.ts';
 import { nextListProbeAt } from '../domain/learn/circuit.ts';
 import { settledItem } from '../domain/learn/outage.ts';
 import type { Ledger, StoredLedger } from '../domain/memory/ledger.ts';
@@ -280,7 +281,7 @@ export class Keeper {
         const steps = this.#desk.steps;
         const { items } = await this.#settings.cloud.look(cloudGroups, signal);
         if (signal.aborted || this.#steppedSince(steps)) continue;
-        settleByLook(this.#desk.memory, items, this.#settings.policies, this.#moment());
+        settleByLook(this.#desk.memory, items, this.situation());
         await this.#desk.commitOrComplain();
         this.#queueBell.ring();
       } catch (cause) {

@@ -1,6 +1,6 @@
 /** What a new configuration, or a moment without one, costs the tasks: nothing that they had. */
 import { describe, expect, test } from 'vitest';
-import { regroup } from '../../src/domain/decide/decide.ts';
+import { regroup } from '../../src/domain/decide/regroup.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import { accepted, at, item, minutes, plainPolicy, policiesOf, refusal, Story, tasks } from './story.ts';
 

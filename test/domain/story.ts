@@ -3,9 +3,10 @@
  * ask for, and lets a test read the verdicts. Time is in seconds since the story's begin, so that rows read well.
  */
 
-import { decideAtOnce, regroup, settleByLook } from '../../src/domain/decide/decide.ts';
+import { decideAtOnce, settleByLook } from '../../src/domain/decide/decide.ts';
 import { operatorRestart } from '../../src/domain/decide/operator.ts';
 import { pick } from '../../src/domain/decide/queue.ts';
+import { regroup } from '../../src/domain/decide/regroup.ts';
 import { type Verdict, verdictOf } from '../../src/domain/decide/rules.ts';
 import { answerFacts } from '../../src/domain/learn/circuit.ts';
 import { settledItem } from '../../src/domain/learn/outage.ts';
@@ -197,7 +198,7 @@ export class Story {
   /** A look that only verifies. */
   look(seconds: number, shown: Shown): this {
     this.#now = seconds;
-    settleByLook(this.memory, this.#items(seconds, shown), this.policies, this.moment());
+    settleByLook(this.memory, this.#items(seconds, shown), situationOf(this.ledger, this.policies, this.moment()));
     return this;
   }
 

@@ -10,16 +10,16 @@
 import { accountTime, emptyGroupFacts, sliceOfTasks, takeCensus } from '../learn/census.ts';
 import { closeListCircuit, listFailureFacts } from '../learn/circuit.ts';
 import { failingFacts, recoveredFacts } from '../learn/failing-polls.ts';
-import { isSettled, type Look, tellMissed, tellMoved, tellShown, tellVerified } from '../learn/outage.ts';
+import { isSettled, tellMissed, tellShown, tellVerified } from '../learn/outage.ts';
 import { failuresCountFrom, reviewStorms } from '../learn/storm.ts';
-import { dueSince, isObserved, isOnLeave } from '../memory/condition.ts';
+import { dueSince, isOnLeave } from '../memory/condition.ts';
 import { endOf } from '../memory/holds.ts';
 import { isIncomplete, type Ledger, type TaskRecord } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import { type Moment, type Situation, situationOf } from '../memory/situation.ts';
 import { byCloud } from '../words/cloud-time.ts';
-import type { Fact, Hold } from '../words/events.ts';
-import { groupOf, type Policies } from '../words/policy.ts';
+import type { Fact } from '../words/events.ts';
+import type { Policies } from '../words/policy.ts';
 import {
   type CompleteObservation,
   type FailedObservation,
@@ -82,11 +82,12 @@ function* decideFromList(
   const { now } = moment;
   memory.tell(now, ...closeListCircuit(ledger));
   memory.tell(now, ...expireHolds(ledger, now));
-  memory.tell(now, ...accountTime(ledger, policies, observation.startedAt, moment));
+  const before = situationOf(ledger, policies, moment);
+  memory.tell(now, ...accountTime(before, observation.startedAt));
   const again = isShownAgain(ledger.seenNow, observation.items);
   const suspect = suspicion(ledger, observation, again, now);
   if (observation.items.length > sliceOfTasks) yield;
-  yield* takeIn(memory, observation, again, suspect.doubted, policies, moment);
+  yield* takeIn(memory, before, observation, again, suspect.doubted);
   memory.tell(now, ...suspect.facts, ...pollFacts(ledger, observation, suspect.doubted, now));
   memory.tell(now, ...completeness(memory, observation, now));
   memory.forgetFailuresUntil(failuresCountFrom(policies, now));
@@ -114,96 +115,28 @@ export function decideAtOnce(memory: Memory, observation: Observation, policies:
 }
 
 /** What a look that only verifies tells: it settles attempts and nothing else. */
-export function settleByLook(memory: Memory, items: readonly TaskItem[], policies: Policies, moment: Moment): void {
-  const { ledger } = memory;
-  const look = lookOf(memory, policies, moment);
+export function settleByLook(memory: Memory, items: readonly TaskItem[], situation: Situation): void {
+  const { ledger, policies, now } = situation;
   for (const item of items.toSorted(byId)) {
     const known = ledger.tasks.get(item.taskId);
-    if (known) tellVerified(look, known, item);
+    if (known) tellVerified(memory, situation, known, item);
   }
-  memory.tell(moment.now, ...reviewStorms(ledger, policies, moment.now));
-}
-
-/** A group's hold that goes on over tasks which the group no longer has. */
-export interface Followed {
-  readonly hold: Hold;
-  readonly tasks: number;
-  /** The group is no longer there, and the hold on it neither. */
-  readonly groupGone: boolean;
-}
-
-/**
- * Gives every known task to the group that matches it now, and forgets shadows of groups that heal now; after a reload.
- * Holds follow the tasks: whoever asked to leave a group's tasks alone meant those, whatever the group is called.
- */
-export function regroup(memory: Memory, policies: Policies, now: number): readonly Followed[] {
-  const { ledger } = memory;
-  const ofGroup = [...ledger.holds.values()].filter(({ target }) => target.kind === 'group');
-  const followed = new Map(ofGroup.map((hold) => [hold, 0]));
-  for (const record of ledger.tasks.values()) {
-    if (record.goneAt !== undefined) continue;
-    const { taskId, group } = record;
-    const policy = groupOf(policies, record.item);
-    if (policy?.name !== group)
-      for (const hold of ofGroup) {
-        if (hold.target.kind !== 'group' || hold.target.group !== group) continue;
-        const own: Hold = { ...hold, id: `${hold.id}.${taskId}`, target: { kind: 'task', taskId } };
-        memory.tell(now, { type: 'hold-added', hold: own });
-        followed.set(hold, (followed.get(hold) ?? 0) + 1);
-      }
-    tellMoved({ memory, now }, record, policy);
-  }
-  for (const { taskId, group, shadow } of ledger.tasks.values()) {
-    const policy = shadow && policies.groups.find(({ name }) => name === group);
-    const record = ledger.tasks.get(taskId);
-    if (policy && record && !isObserved(record, policy)) memory.tell(now, { type: 'shadows-forgotten', taskId, group });
-  }
-  const names = new Set(policies.groups.map(({ name }) => name));
-  return [...followed].flatMap(([hold, tasks]) => {
-    const groupGone = hold.target.kind === 'group' && !names.has(hold.target.group);
-    if (groupGone) memory.tell(now, { type: 'hold-removed', hold, by: 'a new configuration' });
-    return groupGone || tasks > 0 ? [{ hold, tasks, groupGone }] : [];
-  });
+  memory.tell(now, ...reviewStorms(ledger, policies, now));
 }
 
 /** What settles changes storm windows, and the outcome must not hang on the order in which a list has its tasks. */
 const byId = (a: TaskItem, b: TaskItem): number => (a.taskId < b.taskId ? -1 : 1);
 
-/** Holds of tasks that `regroup` would add, for those that leave a held group. */
-export function holdsThatFollow(ledger: Ledger, policies: Policies): number {
-  const held = new Map<string, number>();
-  for (const { target } of ledger.holds.values())
-    if (target.kind === 'group') held.set(target.group, (held.get(target.group) ?? 0) + 1);
-  let follow = 0;
-  if (held.size === 0) return follow;
-  for (const { item, group, goneAt } of ledger.tasks.values()) {
-    const holds = goneAt === undefined && group !== undefined ? (held.get(group) ?? 0) : 0;
-    if (holds > 0 && groupOf(policies, item)?.name !== group) follow += holds;
-  }
-  return follow;
-}
-
 // ---- taking in the list ------------------------------------------------------------------------------------------
-
-const lookOf = (memory: Memory, policies: Policies, { now, clockOffsetMs }: Moment): Look => ({
-  memory,
-  policyFor: (item) => groupOf(policies, item),
-  policyOf: new Map(policies.groups.map((policy) => [policy.name, policy])),
-  now,
-  cloudNow: byCloud(now, clockOffsetMs),
-  clockOffsetMs,
-});
 
 function* takeIn(
   memory: Memory,
+  situation: Situation,
   observation: CompleteObservation,
   again: boolean,
   doubted: boolean,
-  policies: Policies,
-  moment: Moment,
 ): Generator<void, void> {
-  const { ledger } = memory;
-  const look = lookOf(memory, policies, moment);
+  const { ledger, now } = situation;
   const { items, shownAt } = observation;
   const before = ledger.seenNow;
   const seen = !doubted && again ? undefined : new Set<string>();
@@ -221,13 +154,13 @@ function* takeIn(
     if (known?.item !== told || !isSettled(known)) {
       const item = seenAt(told, shownAt?.[place]);
       if (known?.attempt) awaited.push(item);
-      else tellShown(look, known, item);
+      else tellShown(memory, situation, known, item);
     }
-    if (told.status === 'unknown') memory.tell(moment.now, ...unknownStatus(ledger, told));
+    if (told.status === 'unknown') memory.tell(now, ...unknownStatus(ledger, told));
   }
   for (const item of awaited.sort(byId)) {
     if (++worked % sliceOfTasks === 0) yield;
-    tellShown(look, ledger.tasks.get(item.taskId), item);
+    tellShown(memory, situation, ledger.tasks.get(item.taskId), item);
   }
   const shown = seen ?? before;
   memory.showed(shown);
@@ -239,7 +172,7 @@ function* takeIn(
     if (++worked % sliceOfTasks === 0) yield;
     if (shown.has(record.taskId) || record.goneAt !== undefined || failed.has(record.item.cloudGroup)) continue;
     // A group that is taken out of the file for a moment is not asked for meanwhile.
-    tellMissed(look, record, counts && !isOnLeave(record, moment.now));
+    tellMissed(memory, situation, record, counts && !isOnLeave(record, now));
   }
 }
 

@@ -6,10 +6,9 @@
 import { dueSince, givenUp, isObserved, isOverdue, isStopped, willRun } from '../memory/condition.ts';
 import { holdOver } from '../memory/holds.ts';
 import type { Counted, GroupCounts, Ledger, TaskRecord } from '../memory/ledger.ts';
-import { type Moment, type Situation, situationOf } from '../memory/situation.ts';
+import type { Situation } from '../memory/situation.ts';
 import { type CloudTime, msBetween } from '../words/cloud-time.ts';
 import type { Fact } from '../words/events.ts';
-import type { Policies } from '../words/policy.ts';
 
 /** Tasks between two yields: about a millisecond of work, and a few where all of them are new. */
 export const sliceOfTasks = 500;
@@ -17,9 +16,9 @@ export const sliceOfTasks = 500;
 const emptyGroupAfterMs = 10 * 60_000;
 
 /** Charges the time since the observation before to what was known then; a gap in which we were blind is nobody's. */
-export function accountTime(ledger: Ledger, policies: Policies, startedAt: number, moment: Moment): Fact[] {
+export function accountTime({ ledger, blindAt }: Situation, startedAt: number): Fact[] {
   const before = ledger.accountRecord.lastComplete;
-  if (!before || ledger.fresh || startedAt >= situationOf(ledger, policies, moment).blindAt) return [];
+  if (!before || ledger.fresh || startedAt >= blindAt) return [];
   const elapsedMs = Math.max(0, startedAt - before.startedAt);
   return [...(ledger.counted?.groups ?? [])].flatMap(([group, { expected, down }]) =>
     expected === 0

@@ -3,6 +3,7 @@
  * circuits that stop calls to an API which fails for every task.
  */
 
+import { aboutAttempt } from '../memory/condition.ts';
 import type { Attempt, Ledger, RestartCircuit, StretchEntry, TaskRecord } from '../memory/ledger.ts';
 import type { Fact } from '../words/events.ts';
 import { type CallFailure, classMeanings } from '../words/failure.ts';
@@ -43,16 +44,14 @@ export function answerFacts(ledger: Ledger, answered: Answered): Fact[] {
 
 function factsOf(ledger: Ledger, answered: Answered): Fact[] {
   const { record, attempt, answer, durationMs, now } = answered;
-  const { taskId, group = '' } = record;
-  const { id: attemptId, trigger } = attempt;
-  const about = { taskId, group, attemptId, trigger };
+  const about = aboutAttempt(record, attempt);
   const failure = answer.kind === 'accepted' ? undefined : answer.failure;
   const { restart } = ledger.accountRecord.circuits;
   const towardsCircuit = failure !== undefined && countsTowards(restart, answered, failure);
   const facts: Fact[] = [{ ...about, type: 'restart-answered', answer, durationMs, towardsCircuit }];
 
   if (failure === undefined) return [...facts, ...closeRestartCircuit(ledger)];
-  const manual = trigger === 'manual';
+  const manual = attempt.trigger === 'manual';
   const alone = answer.kind !== 'not-sent' && isThrottledAlone(ledger, record);
   // However often an operator asks, nobody else waits for what he is told: a restart of the rules will be told it too.
   const wait = () => (manual || alone ? [] : throttle(ledger, attempt, failure, now));
@@ -126,15 +125,9 @@ function openInARow(
   for (const entry of all) {
     const record = ledger.tasks.get(entry.taskId);
     if (!record) continue;
-    facts.push({
-      type: 'restart-given-back',
-      taskId: entry.taskId,
-      group: record.group ?? '',
-      attemptId: entry.attemptId,
-      trigger: 'auto',
-      why: 'circuit',
-      failedAt: entry.attemptId === attemptId ? (failed ? at : undefined) : failedAtOf(ledger, record, entry),
-    });
+    const about = aboutAttempt(record, { id: entry.attemptId, trigger: 'auto' });
+    const failedAt = entry.attemptId === attemptId ? (failed ? at : undefined) : failedAtOf(ledger, record, entry);
+    facts.push({ ...about, type: 'restart-given-back', why: 'circuit', failedAt });
   }
   return facts;
 }

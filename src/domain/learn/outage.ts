@@ -3,12 +3,13 @@
  * ended. Each fact goes to memory as it is found, so that the next question already builds on it.
  */
 
-import { type Clocks, downSince, givenUp, hasEnded, isOnLeave, isOverdue, isWanted } from '../memory/condition.ts';
+import { aboutAttempt, downSince, givenUp, hasEnded, isOnLeave, isOverdue, isWanted } from '../memory/condition.ts';
 import type { Attempt, Ledger, TaskRecord } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
-import { byCloud, type CloudTime } from '../words/cloud-time.ts';
+import type { Situation } from '../memory/situation.ts';
+import { byCloud } from '../words/cloud-time.ts';
 import type { Ending, Fact } from '../words/events.ts';
-import type { Policy } from '../words/policy.ts';
+import { groupOf, type Policy } from '../words/policy.ts';
 import { showsTheSame, type TaskItem } from '../words/task.ts';
 import { closeRestartCircuit } from './circuit.ts';
 
@@ -17,27 +18,15 @@ const recoveredWithinMs = 10 * 60_000;
 const goneAfterObservations = 3;
 const goneAfterMs = 60 * 60_000;
 
-/** What is the same for every task of one observation. */
-export interface Look {
-  readonly memory: Memory;
-  /** The policy that has a task now; undefined: unmanaged. */
-  readonly policyFor: (item: TaskItem) => Policy | undefined;
-  /** By group; a task without one has none. */
-  readonly policyOf: ReadonlyMap<string | undefined, Policy>;
-  readonly now: number;
-  readonly cloudNow: CloudTime;
-  readonly clockOffsetMs: number;
-}
-
 /** One task, and its record as it stands after each new fact. */
 class Facts {
   record: TaskRecord;
-  readonly now: number;
+  readonly situation: Situation;
   readonly #memory: Memory;
 
-  constructor({ memory, now }: Pick<Look, 'memory' | 'now'>, record: TaskRecord) {
+  constructor(memory: Memory, situation: Situation, record: TaskRecord) {
     this.record = record;
-    this.now = now;
+    this.situation = situation;
     this.#memory = memory;
   }
 
@@ -46,25 +35,20 @@ class Facts {
     return { taskId, group } as const;
   }
 
-  aboutAttempt(attempt: Attempt) {
-    return { ...this.about, group: this.record.group ?? '', attemptId: attempt.id, trigger: attempt.trigger } as const;
-  }
-
   tell(...facts: readonly Fact[]): void {
-    this.#memory.tell(this.now, ...facts);
+    this.#memory.tell(this.situation.now, ...facts);
     this.record = this.#memory.ledger.tasks.get(this.record.taskId) ?? this.record;
   }
 }
 
 /** A complete observation shows the task. */
-export function tellShown(look: Look, known: TaskRecord | undefined, item: TaskItem): void {
-  const { memory, now } = look;
-  const policy = look.policyFor(item);
+export function tellShown(memory: Memory, situation: Situation, known: TaskRecord | undefined, item: TaskItem): void {
+  const policy = groupOf(situation.policies, item);
   if (!known) {
     const { taskId } = item;
-    memory.tell(now, { type: 'task-found', taskId, group: policy?.name, item });
+    memory.tell(situation.now, { type: 'task-found', taskId, group: policy?.name, item });
     const found = memory.ledger.tasks.get(taskId);
-    if (found && item.status !== 'active' && policy) openOrEnd(new Facts(look, found), look, policy);
+    if (found && item.status !== 'active' && policy) openOrEnd(new Facts(memory, situation, found), policy);
     return;
   }
   // A page that was asked for before a look saw the task run: it says nothing of now.
@@ -72,43 +56,47 @@ export function tellShown(look: Look, known: TaskRecord | undefined, item: TaskI
   if (item.status === 'stopped' && upAt !== undefined && item.requestedAt <= upAt) return;
   const nothingNew = saysNothingNew(known, item, policy);
   if (nothingNew && isQuiet(known, item)) return;
-  const facts = new Facts(look, known);
+  const facts = new Facts(memory, situation, known);
   if (!nothingNew) learn(facts, known, item, policy);
-  settle(facts, look, item, policy);
-  endIfProved(facts, look, item, policy);
+  settle(facts, item, policy);
+  endIfProved(facts, item, policy);
   forget(facts, item, policy);
-  openOrEnd(facts, look, policy);
+  openOrEnd(facts, policy);
   if (policy) tellStage(facts, policy);
 }
 
 /** A look that only verifies: it settles attempts, and nothing else. */
-export function tellVerified(look: Look, known: TaskRecord, item: TaskItem): void {
+export function tellVerified(memory: Memory, situation: Situation, known: TaskRecord, item: TaskItem): void {
   if (!known.attempt) return;
-  const policy = look.policyOf.get(known.group);
-  const facts = new Facts(look, known);
-  settle(facts, look, item, policy);
+  const policy = situation.policyOf.get(known.group);
+  const facts = new Facts(memory, situation, known);
+  settle(facts, item, policy);
   if (policy) tellStage(facts, policy);
 }
 
 /** A complete observation lacks the task. `counts` is false when absence says nothing (drift). */
-export function tellMissed(look: Look, record: TaskRecord, counts: boolean): void {
-  const facts = new Facts(look, record);
+export function tellMissed(memory: Memory, situation: Situation, record: TaskRecord, counts: boolean): void {
+  const { now, cloudNow, policyOf } = situation;
+  const facts = new Facts(memory, situation, record);
   facts.tell({ ...facts.about, type: 'task-missed', counts });
   const { missing } = facts.record;
-  const policy = look.policyOf.get(record.group);
-  endIfUnmanaged(facts, look.now);
-  if (facts.record.outage && hasEnded(facts.record, look.cloudNow)) end(facts, 'ended', look.now, policy, look);
-  if (missing && (missing.counted >= goneAfterObservations || look.now - missing.since >= goneAfterMs)) {
-    if (facts.record.outage) end(facts, 'gone', look.now, policy, look);
+  const policy = policyOf.get(record.group);
+  endIfUnmanaged(facts);
+  if (hasEnded(facts.record, cloudNow)) end(facts, 'ended', now, policy);
+  if (missing && (missing.counted >= goneAfterObservations || now - missing.since >= goneAfterMs)) {
+    end(facts, 'gone', now, policy);
     lapse(facts);
     facts.tell({ ...facts.about, type: 'task-gone' });
   }
 }
 
 /** Another group has the task now, or none: by its own change, or by a new configuration. */
-export function tellMoved(look: Pick<Look, 'memory' | 'now'>, record: TaskRecord, policy: Policy | undefined): void {
-  if (record.group !== policy?.name) move(new Facts(look, record), policy);
-}
+export const movedFact = ({ taskId, group: from }: TaskRecord, policy: Policy | undefined): Fact => ({
+  type: 'task-moved',
+  taskId,
+  group: policy?.name,
+  from,
+});
 
 /** The item says only what is known already: it need not be written down again. */
 function saysNothingNew(record: TaskRecord, item: TaskItem, policy: Policy | undefined): boolean {
@@ -151,7 +139,7 @@ function learn(facts: Facts, known: TaskRecord, item: TaskItem, policy: Policy |
   if (before.endsAt !== item.endsAt) fields.push('endTime');
   if (before.source !== item.source) fields.push('source');
   facts.tell({ ...facts.about, type: 'task-seen', item });
-  if (known.group !== policy?.name) move(facts, policy);
+  if (known.group !== policy?.name) facts.tell(movedFact(facts.record, policy));
   if (fields.length > 0) facts.tell({ ...facts.about, type: 'task-edited', fields });
   const stage = policy && givenUp(facts.record, policy)?.stage;
   if (known.stageTold !== 'abandoned' && stage !== 'abandoned') return;
@@ -159,11 +147,6 @@ function learn(facts: Facts, known: TaskRecord, item: TaskItem, policy: Policy |
     facts.tell({ ...facts.about, type: 'task-released', by: 'seen active', cause: 'seen-active' });
   else if (fields.length > 0)
     facts.tell({ ...facts.about, type: 'task-released', by: `${fields.join(', ')} changed`, cause: 'edited' });
-}
-
-function move(facts: Facts, policy: Policy | undefined): void {
-  const { group: from } = facts.record;
-  facts.tell({ ...facts.about, group: policy?.name, type: 'task-moved', from });
 }
 
 /**
@@ -189,13 +172,13 @@ function move(facts: Facts, policy: Policy | undefined): void {
  * opens gives back what is verifying or proving, too (restart-given-back): its effect is awaited all the same, and what
  * would be restart-failed is restart-lapsed.
  */
-function settle(facts: Facts, look: Look, item: TaskItem, policy: Policy | undefined): void {
+function settle(facts: Facts, item: TaskItem, policy: Policy | undefined): void {
   const { attempt } = facts.record;
-  if ((!policy && !isOnLeave(facts.record, look.now)) || item.status === 'ended') lapse(facts);
+  if ((!policy && !isOnLeave(facts.record, facts.situation.now)) || item.status === 'ended') lapse(facts);
   if (!attempt || !policy || item.status === 'unknown' || item.status === 'ended') return;
   const { phase } = attempt;
   const stopped = item.status === 'stopped';
-  const about = facts.aboutAttempt(attempt);
+  const about = aboutAttempt(facts.record, attempt);
   switch (phase.kind) {
     case 'in-flight':
       return;
@@ -209,7 +192,7 @@ function settle(facts: Facts, look: Look, item: TaskItem, policy: Policy | undef
       if (!stopped) {
         const unanswered = phase.answer === 'unanswered';
         // The circuit closes first: the next fact excuses unanswered calls, and only a closed circuit has such excuses.
-        if (unanswered) facts.tell(...closeRestartCircuit(look.memory.ledger));
+        if (unanswered) facts.tell(...closeRestartCircuit(facts.situation.ledger));
         facts.tell({ ...about, type: 'restart-worked', activeAt: item.requestedAt, unanswered });
       } else if (item.requestedAt > phase.from + policy.verifyWithinMs) fail(facts, attempt, 'not-recovered');
       return;
@@ -228,11 +211,11 @@ function settle(facts: Facts, look: Look, item: TaskItem, policy: Policy | undef
 function lapse(facts: Facts): void {
   const { attempt } = facts.record;
   if (attempt && attempt.phase.kind !== 'in-flight')
-    facts.tell({ ...facts.aboutAttempt(attempt), type: 'restart-lapsed' });
+    facts.tell({ ...aboutAttempt(facts.record, attempt), type: 'restart-lapsed' });
 }
 
 function fail(facts: Facts, attempt: Attempt, cause: string): void {
-  const about = facts.aboutAttempt(attempt);
+  const about = aboutAttempt(facts.record, attempt);
   if (attempt.givenBack)
     facts.tell({ ...about, type: 'restart-lapsed', stoppedAgain: attempt.phase.kind === 'proving' });
   else {
@@ -242,64 +225,59 @@ function fail(facts: Facts, attempt: Attempt, cause: string): void {
 }
 
 /** An outage whose task was seen active is over once that has held for `verifyWithin`. */
-function endIfProved(facts: Facts, { clockOffsetMs }: Look, item: TaskItem, policy: Policy | undefined): void {
+function endIfProved(facts: Facts, item: TaskItem, policy: Policy | undefined): void {
   const { outage } = facts.record;
   if (outage?.activeAt === undefined || !policy || item.status === 'stopped' || item.status === 'unknown') return;
   if (item.status === 'ended' || item.requestedAt < outage.activeAt + policy.verifyWithinMs) return;
   const { activeAt, lastEffectAt } = outage;
   const recovered = lastEffectAt !== undefined && activeAt - lastEffectAt <= recoveredWithinMs;
-  end(facts, recovered ? 'recovered' : 'external', activeAt, policy, {
-    cloudNow: byCloud(activeAt, clockOffsetMs),
-    clockOffsetMs,
-  });
+  end(facts, recovered ? 'recovered' : 'external', activeAt, policy);
 }
 
-function end(
-  facts: Facts,
-  ending: Ending,
-  endedAt: number,
-  policy: Policy | undefined,
-  clocks: Clocks | undefined,
-): void {
+function end(facts: Facts, ending: Ending, endedAt: number, policy: Policy | undefined): void {
   const { outage } = facts.record;
+  const { clockOffsetMs } = facts.situation;
   if (!outage) return;
-  const since = policy && clocks ? downSince(facts.record, policy, clocks) : outage.since;
+  const clocks = { cloudNow: byCloud(endedAt, clockOffsetMs), clockOffsetMs };
+  const since = policy ? downSince(facts.record, policy, clocks) : outage.since;
   const durationMs = Math.max(0, endedAt - since);
   const group = facts.record.group ?? facts.record.left?.group;
   facts.tell({ ...facts.about, group, type: 'outage-ended', outageId: outage.id, ending, durationMs });
 }
 
 /** An outage of a task that no group has is over when none had it for ten minutes; as long as some group had it. */
-function endIfUnmanaged(facts: Facts, now: number): void {
-  const { group, left, outage } = facts.record;
-  if (outage && group === undefined && !isOnLeave(facts.record, now))
-    end(facts, 'unmanaged', left?.at ?? now, undefined, undefined);
+function endIfUnmanaged(facts: Facts): void {
+  const { now } = facts.situation;
+  const { group, left } = facts.record;
+  if (group === undefined && !isOnLeave(facts.record, now)) end(facts, 'unmanaged', left?.at ?? now, undefined);
 }
 
 function forget(facts: Facts, item: TaskItem, policy: Policy | undefined): void {
   const { record } = facts;
   const { activeSince, attempts, row, shadow } = record;
   if (item.status !== 'active' || activeSince === undefined || (attempts === 0 && row === 0 && !shadow)) return;
-  if (policy ? item.requestedAt - activeSince < policy.backoff.resetAfterMs : isOnLeave(record, facts.now)) return;
+  if (policy ? item.requestedAt - activeSince < policy.backoff.resetAfterMs : isOnLeave(record, facts.situation.now))
+    return;
   facts.tell({ ...facts.about, type: 'attempts-forgotten' });
 }
 
-function openOrEnd(facts: Facts, look: Look, policy: Policy | undefined): void {
+function openOrEnd(facts: Facts, policy: Policy | undefined): void {
   const { record } = facts;
-  const ended = hasEnded(record, look.cloudNow);
-  if (ended && record.outage) end(facts, 'ended', look.now, policy, look);
-  endIfUnmanaged(facts, look.now);
+  const { now, cloudNow } = facts.situation;
+  const ended = hasEnded(record, cloudNow);
+  if (ended) end(facts, 'ended', now, policy);
+  endIfUnmanaged(facts);
   if (!policy || ended) return;
-  if (record.item.status === 'stopped' && !record.outage && isWanted(record, policy, look.cloudNow))
+  if (record.item.status === 'stopped' && !record.outage && isWanted(record, policy, cloudNow))
     facts.tell({
       ...facts.about,
       group: policy.name,
       type: 'outage-opened',
-      outageId: `${record.taskId}@${look.now}`,
+      outageId: `${record.taskId}@${now}`,
       firstSight: record.stoppedAtFirstSight,
     });
   const { startsAt } = record.item;
-  if (startsAt !== undefined && record.overdueTold !== startsAt && isOverdue(record, look.cloudNow))
+  if (startsAt !== undefined && record.overdueTold !== startsAt && isOverdue(record, cloudNow))
     facts.tell({ ...facts.about, type: 'task-overdue', startsAt });
 }
 

@@ -7,7 +7,13 @@ import { byOurs, type CloudTime, plus } from '../words/cloud-time.ts';
 import { openingAt } from '../words/hours.ts';
 import type { Policy } from '../words/policy.ts';
 import type { TaskState } from '../words/task.ts';
-import type { TaskRecord } from './ledger.ts';
+import type { Attempt, TaskRecord } from './ledger.ts';
+
+/** Whom an event about an attempt of a task is about. */
+export const aboutAttempt = (
+  { taskId, group = '' }: TaskRecord,
+  { id: attemptId, trigger }: Pick<Attempt, 'id' | 'trigger'>,
+) => ({ taskId, group, attemptId, trigger });
 
 /** An edit that is taken back within it costs nobody an outage, attempts or a hold of the guard. */
 const leaveMs = 10 * 60_000;

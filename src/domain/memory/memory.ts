@@ -9,7 +9,6 @@ import type { Event, Fact } from '../words/events.ts';
 import { apply, replace } from './apply.ts';
 import { isListed } from './condition.ts';
 import { type Counted, emptyLedger, type Ledger, type TaskRecord, type WritableLedger } from './ledger.ts';
-import { probeSoon } from './take-over.ts';
 import { areToBeRenewed, takeTallies } from './tallies.ts';
 import { stepClock } from './times.ts';
 
@@ -18,7 +17,7 @@ export interface Notes {
   /** A fact, which the ledger has taken. */
   note(event: Event): void;
   /** Records that changed without a fact, or that are kept no longer. */
-  touch(changed: readonly string[], removed: readonly string[]): void;
+  touch(taskIds: readonly string[]): void;
 }
 
 const goneRecordsKeptMs = 8 * 24 * 3_600_000;
@@ -36,7 +35,7 @@ export class Memory {
     for (const hold of stored.holds) this.#ledger.holds.set(hold.id, hold);
     this.#ledger.accountRecord = stored.accountRecord ?? this.#ledger.accountRecord;
     this.#ledger.budget = [...stored.budget];
-    probeSoon(this.#ledger);
+    this.probeSoon();
   }
 
   /** It is another process's, and shown here as that one has it, but for what is in its memory alone. */
@@ -63,7 +62,7 @@ export class Memory {
 
   /** This machine's clock stepped: waits go on as they were. */
   stepClock(deltaMs: number): void {
-    this.#notes.touch(stepClock(this.#ledger, deltaMs), []);
+    this.#notes.touch(stepClock(this.#ledger, deltaMs));
   }
 
   /** Other cloud groups are asked for: a list of another length is no surprise. */
@@ -76,12 +75,21 @@ export class Memory {
       suspect: undefined,
       lastComplete: { ...lastComplete, tasks: 0, unlisted: [] },
     };
-    this.#notes.touch([], []);
+    this.#notes.touch([]);
   }
 
-  /** What opened the circuits may have ended. */
+  /**
+   * What opened a circuit may have ended (a fresh process, a new owner, other keys): each open one is probed at once. If
+   * the probe fails, they back off as before.
+   */
   probeSoon(): void {
-    probeSoon(this.#ledger);
+    const { accountRecord } = this.#ledger;
+    const { list, restart } = accountRecord.circuits;
+    const circuits = {
+      list: list.kind === 'open' ? { ...list, lastProbeAt: 0 } : list,
+      restart: restart.kind === 'open' ? { ...restart, lastProbeAt: 0 } : restart,
+    };
+    this.#ledger.accountRecord = { ...accountRecord, circuits };
   }
 
   // ---- a complete observation, in the order of its steps
@@ -112,7 +120,7 @@ export class Memory {
       unsettled.delete(taskId);
       stopped.delete(taskId);
     }
-    if (removed.length > 0) this.#notes.touch([], removed);
+    if (removed.length > 0) this.#notes.touch(removed);
   }
 
   forgetFailuresUntil(until: number): void {
