@@ -194,6 +194,12 @@ function speaksVendor(source: Source): readonly string[] {
 const withoutPurpose = ({ path, text }: Source): readonly string[] =>
   /^(?:#![^\n]*\n)?\/\*\*/.test(text) ? [] : [`${path} does not say on top what it is`];
 
+// ---- schemas ---------------------------------------------------------------------------------------------------------
+
+/** Making a zod type costs ten times what reading a record with it does: it is made once, where the module begins. */
+const throwawaySchema = (source: Source): readonly string[] =>
+  found(source, /\bz\s*\.[a-z]\w*\([^;]*?\)\s*\.(?:safeP|p)arse\w*\(/g, 'a schema made for one reading');
+
 // ---- the checks, each shown a bad piece first ------------------------------------------------------------------------
 
 type Check = (source: Source) => readonly string[];
@@ -331,6 +337,20 @@ const checks: readonly (readonly [name: string, check: Check, bad: readonly Sour
     withoutPurpose,
     [piece('src/web/a.ts', "import { x } from './b.ts';")],
     [piece('src/main.ts', '#!/usr/bin/env node\n/** What it is. */'), piece('src/web/a.ts', '/** What it is. */')],
+  ],
+  [
+    'a schema is made once',
+    throwawaySchema,
+    [
+      piece('src/store/a.ts', 'const read = (body) => z.object({ a: z.string() }).safeParse(body).success;'),
+      piece('src/web/a.ts', 'function read(body) {\n  return z\n    .array(z.string())\n    .parse(body);\n}'),
+    ],
+    [
+      piece(
+        'src/store/a.ts',
+        'const type = z.object({ a: z.string() });\nconst read = (body) => type.safeParse(body);',
+      ),
+    ],
   ],
 ];
 
