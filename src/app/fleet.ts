@@ -256,11 +256,12 @@ export class Fleet {
   }
 
   #begin(member: Member): void {
-    const { log, clock } = this.#options;
+    const { log, clock, store } = this.#options;
     member.running = member.keeper.run(member.stop.signal);
     member.running.catch((error: unknown) => this.#failed(error));
-    clock.after(standbyToldAfterMs[this.#options.store.shared ? 'shared' : 'local'], () => {
-      if (!member.keeper.ledger.owned && !member.stop.signal.aborted)
+    clock.after(standbyToldAfterMs[store.shared ? 'shared' : 'local'], () => {
+      // Owned, but not yet in memory, is nobody else's.
+      if (store.ownership.remainingMs(member.name) === 0 && !member.stop.signal.aborted)
         log.tell(
           'standing-by',
           { account: member.name },

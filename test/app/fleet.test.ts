@@ -268,3 +268,18 @@ test('events are told with the title of their task, and with a sentence', async 
     [null, 'this process no longer owns the account'],
   ]);
 });
+
+test('only a process whose account another one owns says that it stands by, however long it reads what is stored', async () => {
+  const yaml = `accounts: [${account('main', seldom)}]\ngroups: ${all}\n`;
+  const said = ({ lines }: Awaited<ReturnType<typeof running>>) => lines.map(({ event }) => event);
+  {
+    await using daemon = await running(yaml, undefined, 20_000);
+    await daemon.run(30);
+    expect(said(daemon)).toContain('owner-gained');
+    expect(said(daemon)).not.toContain('standing-by');
+  }
+  await using daemon = await running(yaml, AbortSignal.abort());
+  await daemon.run(30);
+  expect(said(daemon)).not.toContain('owner-gained');
+  expect(said(daemon)).toContain('standing-by');
+});

@@ -28,8 +28,8 @@ export const account = (name: string, more = '') => `{name: ${name}, provider: s
 /** Polls come once in ten minutes: what comes sooner was asked for. */
 export const seldom = ", poll: {schedule: '0 */10 * * * *'}";
 
-/** `lost`: aborts when another process takes the accounts; then this one stands by. */
-export async function running(yaml: string, lost: AbortSignal = new AbortController().signal) {
+/** `lost`: aborts when another process takes the accounts; then this one stands by. `loadMs`: how long a ledger is read. */
+export async function running(yaml: string, lost: AbortSignal = new AbortController().signal, loadMs = 0) {
   const clock = new VirtualClock(begin);
   const stored: StoredEvent[] = [];
   const ledgers = new Map<string, MemoryStore>();
@@ -42,7 +42,10 @@ export async function running(yaml: string, lost: AbortSignal = new AbortControl
     kind: 'sqlite',
     shared: undefined,
     ledgerStore: {
-      load: (name, since) => ledgerOf(name).load(name, since),
+      async load(name, since) {
+        if (loadMs > 0) await clock.sleep(loadMs);
+        return ledgerOf(name).load(name, since);
+      },
       async save(name, changes) {
         await ledgerOf(name).save(name, changes);
         for (const event of changes.events) stored.push({ seq: stored.length + 1, event });
@@ -57,7 +60,7 @@ export async function running(yaml: string, lost: AbortSignal = new AbortControl
         lost.aborted
           ? new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
           : Promise.resolve({ epoch: 1, lost }),
-      remainingMs: () => Number.POSITIVE_INFINITY,
+      remainingMs: () => (lost.aborted ? 0 : Number.POSITIVE_INFINITY),
     },
     fingerprintKey: () => new Uint8Array(32),
     prune: async () => 0,
