@@ -16,6 +16,7 @@ import { createLog, type Log } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { openSink } from '../telemetry/sink.ts';
 import { readUserFile } from '../user-files.ts';
+import type { DoorsThread } from '../web/doors-opening.ts';
 import { followPast } from '../web/page/past.ts';
 import { WebProblem } from '../web/problem.ts';
 import { createWeb, type Web } from '../web/server.ts';
@@ -37,7 +38,7 @@ const closeWebWithinMs = 2_000;
 const lastLinesWithinMs = 2_000;
 
 /** Until `signals.stop`. Resolves with the exit code; what went wrong at the start stands on stderr. */
-export async function runDaemon(options: RunOptions, found: Found): Promise<number> {
+export async function runDaemon(options: RunOptions, found: Found, doors: DoorsThread): Promise<number> {
   const { clock, env, stderr } = options;
   const { stop } = options.signals;
   if (stop.aborted) return exitCodes.done;
@@ -127,7 +128,10 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<numb
     });
     const past = followPast(operations, clock);
     closers.push(async () => past.close());
+    let thread: DoorsThread | undefined = doors;
     const openTheWeb = (socket: string | undefined): Promise<Web> => {
+      const started = thread;
+      thread = undefined;
       const { listen, tls, externalUrl } = current.settings.server;
       return createWeb({
         operations,
@@ -135,6 +139,7 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<numb
         listen,
         socket,
         tls,
+        thread: started,
         externalUrl,
         clock,
         log,

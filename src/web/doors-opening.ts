@@ -21,24 +21,35 @@ const memory = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 96 };
 /** After the last connection was cut, a thread that still does not end is stuck. */
 const cutWithinMs = 1_000;
 
-/** Throws a WebProblem, with nothing left open, if a door cannot be opened as configured. */
-export async function openDoors(options: DoorsOptions, behind: Behind, clock: Clock) {
-  const { socket } = options;
-  if (socket !== undefined) await clearSocketPath(socket, clock);
+/** A thread that has no door yet. */
+export type DoorsThread = ReturnType<typeof startDoorsThread>;
+
+/** Its start takes 0.1 s: whoever will open doors starts it while other things are waited for. */
+export function startDoorsThread() {
   const worker = new Worker(new URL(`./doors/doors-thread${extname(import.meta.url)}`, import.meta.url), {
-    workerData: options,
     resourceLimits: memory,
   });
-  const post = (message: ToDoors, transferred: ArrayBuffer[] = []) => worker.postMessage(message, transferred);
+  const failed = new Promise<string>((resolve) => worker.on('error', (error) => resolve(String(error))));
   const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-  worker.on('error', (error) => behind.trouble(String(error)));
+  return { worker, failed, ended };
+}
+
+/** Throws a WebProblem, with nothing left open and the thread ended, if a door cannot be opened as configured. */
+export async function openDoors(thread: DoorsThread, options: DoorsOptions, behind: Behind, clock: Clock) {
+  const { socket } = options;
+  const { worker, failed, ended } = thread;
+  void failed.then(behind.trouble);
+  const post = (message: ToDoors, transferred: ArrayBuffer[] = []) => worker.postMessage(message, transferred);
+  const refuse = async (problem: unknown): Promise<never> => {
+    await worker.terminate();
+    throw problem;
+  };
+  if (socket !== undefined) await clearSocketPath(socket, clock).catch(refuse);
   // The thread makes the socket's file, but only here can be said for whom.
   const before = process.umask(0o077);
+  worker.postMessage(options);
   const opened = await firstWord(worker, ended).finally(() => process.umask(before));
-  if (opened.kind !== 'opened') {
-    await worker.terminate();
-    throw problemOf(opened, options);
-  }
+  if (opened.kind !== 'opened') return refuse(problemOf(opened, options));
   if (socket !== undefined) await chmod(socket, 0o600);
   worker.on('message', (message: FromDoors) => {
     if (message.kind === 'trouble') behind.trouble(message.error);

@@ -5,7 +5,7 @@
 import { createAnswering } from './answering.ts';
 import type { AppOptions } from './app-options.ts';
 import { type Count, defaultLimits, type Limits } from './between-threads.ts';
-import { type Behind, openDoors } from './doors-opening.ts';
+import { type Behind, type DoorsThread, openDoors, startDoorsThread } from './doors-opening.ts';
 import { foreseenAnswers, foreseenVisits } from './foreseen.ts';
 import { createHappenings } from './happenings.ts';
 import { routes } from './routes.ts';
@@ -22,6 +22,8 @@ export interface WebOptions extends Omit<AppOptions, 'happenings' | 'encrypted' 
   /** Path of the unix socket; undefined: none. */
   readonly socket: string | undefined;
   readonly tls: TlsFiles | undefined;
+  /** That was started before; absent: one is started. */
+  readonly thread?: DoorsThread | undefined;
   /** Told how many requests were answered how, before the metrics are asked for. */
   readonly onCount?: (count: Count) => void;
   /** Bounds, for tests. */
@@ -54,7 +56,7 @@ export async function createWeb(options: WebOptions): Promise<Web> {
   foreseenAnswers(routes).forEach(onCount);
   foreseenVisits.forEach(onCount);
   let pair = tls && (await readKeyPair(tls));
-  let doors = await openDoors({ ...listen, socket, pair, limits }, behind, clock);
+  let doors = await openDoors(options.thread ?? startDoorsThread(), { ...listen, socket, pair, limits }, behind, clock);
   const { port } = doors;
   const stop = new AbortController();
 
@@ -64,7 +66,7 @@ export async function createWeb(options: WebOptions): Promise<Web> {
       await clock.sleep(reopenAfterMs, stop.signal);
       if (stop.signal.aborted) return;
       try {
-        doors = await openDoors({ host: listen.host, port, socket, pair, limits }, behind, clock);
+        doors = await openDoors(startDoorsThread(), { host: listen.host, port, socket, pair, limits }, behind, clock);
         return;
       } catch (error) {
         behind.trouble(String(error));

@@ -1,6 +1,8 @@
 /** The thread of the doors. */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { systemClock } from '../../clock.ts';
+import type { DoorsOptions } from '../between-threads.ts';
 import { runDoors } from './doors.ts';
 
-if (parentPort) await runDoors(parentPort, workerData, systemClock.yield);
+const port = parentPort;
+port?.once('message', (options: DoorsOptions) => void runDoors(port, options, systemClock.yield));

@@ -31,7 +31,7 @@ export async function runDoors(port: MessagePort, options: DoorsOptions, turn: T
     closing: false,
     second: 0,
   };
-  const servers = await createServers(options);
+  const servers = createServers(options);
   const nextTurn = oneAtATime(turn);
   const crowds = servers.map((server) => attend(server, limits, nextTurn, shared));
 

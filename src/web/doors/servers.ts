@@ -16,8 +16,8 @@ export interface DoorServer {
   readonly at: { readonly host: string; readonly port: number } | { readonly path: string };
 }
 
-export async function createServers({ host, port, socket, pair, limits }: DoorsOptions): Promise<DoorServer[]> {
-  const tcp = pair ? await createTlsServer(pair, limits) : createServer(serverOptions(limits));
+export function createServers({ host, port, socket, pair, limits }: DoorsOptions): DoorServer[] {
+  const tcp = pair ? createTlsServer(pair, limits) : createServer(serverOptions(limits));
   const servers: DoorServer[] = [{ door: 'listen', server: tcp, at: { host, port } }];
   if (socket !== undefined)
     servers.push({ door: 'socket', server: createServer(serverOptions(limits)), at: { path: socket } });
@@ -25,8 +25,8 @@ export async function createServers({ host, port, socket, pair, limits }: DoorsO
 }
 
 /** `node:https` is loaded only where there is a certificate. */
-async function createTlsServer(pair: KeyPair, limits: Limits): Promise<Server> {
-  const https = await import('node:https');
+function createTlsServer(pair: KeyPair, limits: Limits): Server {
+  const https = process.getBuiltinModule('node:https');
   return https.createServer({ ...serverOptions(limits), ...inPem(pair), handshakeTimeout: limits.headersMs });
 }
 
