@@ -188,9 +188,7 @@ function isHomeless(): boolean {
   }
 }
 
-// V8 lets garbage double the heap before it looks for it: with 100,000 tasks that was 200 MB. Here memory is dearer
-// than the few percent of computing that earlier collections cost, and the young generation stays as small as it begins.
-setFlagsFromString('--heap-growing-percent=20');
+// Memory is dearer here than computing: the young generation stays as small as it begins.
 setFlagsFromString('--semi-space-growth-factor=1');
 
 // Unhandled rejections come here too.

@@ -9,14 +9,14 @@ import type { Clock } from '../domain/ports/time-port.ts';
 import type { ConfigDifference } from '../domain/words/events.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import { watchedFiles, watchSettings } from '../settings/file-watch.ts';
-import type { Settings } from '../settings/settings.ts';
+import { policies, type Settings } from '../settings/settings.ts';
 import { readListen } from '../settings/values.ts';
 import { type Store, StoreProblem } from '../store/open.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { openSink } from '../telemetry/sink.ts';
 import { readUserFile } from '../user-files.ts';
-import type { DoorsThread } from '../web/doors-opening.ts';
+import { type DoorsThread, startDoorsThread } from '../web/doors-opening.ts';
 import { followPast } from '../web/page/past.ts';
 import { WebProblem } from '../web/problem.ts';
 import { createWeb, type Web } from '../web/server.ts';
@@ -38,7 +38,7 @@ const closeWebWithinMs = 2_000;
 const lastLinesWithinMs = 2_000;
 
 /** Until `signals.stop`. Resolves with the exit code; what went wrong at the start stands on stderr. */
-export async function runDaemon(options: RunOptions, found: Found, doors: DoorsThread): Promise<number> {
+export async function runDaemon(options: RunOptions, found: Found): Promise<number> {
   const { clock, env, stderr } = options;
   const { stop } = options.signals;
   if (stop.aborted) return exitCodes.done;
@@ -76,7 +76,11 @@ export async function runDaemon(options: RunOptions, found: Found, doors: DoorsT
     started = true;
   };
   try {
-    const store = await openTheStore(current, options, metrics, log, () => opened?.keepers() ?? []);
+    // Both threads start at once, and meanwhile every series is made.
+    let thread: DoorsThread | undefined = startDoorsThread();
+    const opening = openTheStore(current, options, metrics, log, () => opened?.keepers() ?? []);
+    metrics.configure(current.settings.accounts.map(({ name }) => policies(current.settings, name)));
+    const store = await opening;
     closers.push(() => store.close());
     if (stop.aborted) return exitCodes.done;
     let begun = false;
@@ -128,7 +132,6 @@ export async function runDaemon(options: RunOptions, found: Found, doors: DoorsT
     });
     const past = followPast(operations, clock);
     closers.push(async () => past.close());
-    let thread: DoorsThread | undefined = doors;
     const openTheWeb = (socket: string | undefined): Promise<Web> => {
       const started = thread;
       thread = undefined;

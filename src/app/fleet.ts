@@ -86,10 +86,9 @@ export class Fleet {
     };
   }
 
-  /** Makes the keepers of every account; they begin with `run`. */
+  /** Makes the keepers of every account, whose series are there; they begin with `run`. */
   open(settings: Settings): void {
     for (const account of settings.accounts) this.#members.set(account.name, this.#enlist(account, settings));
-    this.#tellMetrics(settings);
     this.#names.begin(settings);
   }
 

@@ -6,7 +6,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { LoadRequest } from './load.ts';
-import { type Checked, fileProblem, type Loaded, settle } from './loaded.ts';
+import type { Checked, Loaded } from './loaded.ts';
 
 export type ApartRequest = Omit<LoadRequest, 'readFile'>;
 
@@ -20,14 +20,17 @@ export async function loadApart(request: ApartRequest, clock: Clock): Promise<Lo
     workerData: request,
     resourceLimits: { maxOldGenerationSizeMb },
   });
-  const { promise, resolve } = Promise.withResolvers<Checked>();
-  const failed = (wrong: string) => resolve({ ok: false, errors: [fileProblem(request.path, wrong)] });
+  const { promise, resolve } = Promise.withResolvers<Checked | { readonly wrong: string }>();
+  const failed = (wrong: string) => resolve({ wrong });
   const takeBack = clock.after(longestMs, () => failed(`was not read within ${longestMs / 1000} s`));
   thread.once('message', resolve);
   thread.once('error', (error) => failed(`could not be checked: ${error.message}`));
   thread.once('exit', () => failed('could not be checked: its thread ended'));
   try {
-    return settle(await promise);
+    const said = await promise;
+    // Here, so that the thread need not wait until all that it leads to is loaded.
+    const { fileProblem, settle } = await import('./loaded.ts');
+    return settle('wrong' in said ? { ok: false, errors: [fileProblem(request.path, said.wrong)] } : said);
   } finally {
     takeBack();
     // Not waited for: one that hangs in the kernel ends when the kernel lets it.
