@@ -16,45 +16,67 @@ type MapTime = (at: number) => number;
 
 /** The record with `f` done to each time of ours in it; the very record if that changed none. */
 export const mapTimes = <K extends keyof Kept>(kind: K, record: Kept[K], f: MapTime): Kept[K] =>
-  mapped(record, kept[kind], f, undefined) as Kept[K];
+  movers[kind](record, f, undefined) as Kept[K];
 
-function mapped(value: unknown, shape: Shape, f: MapTime, whole: unknown): unknown {
-  if (value === undefined) return value;
+type Move = (value: unknown, f: MapTime, whole: unknown) => unknown;
+
+/** Made once for each shape: a start and a clock step move the times of 100,000 records. Undefined: it has no time. */
+function moverOf(shape: Shape): Move | undefined {
   switch (shape.kind) {
     case 'time': {
-      const from = shape.from ? shape.from(whole as never) : (value as number);
-      return f(from) + ((value as number) - from);
+      const { from } = shape;
+      if (!from) return (value, f) => f(value as number);
+      return (value, f, whole) => f(from(whole as never)) + ((value as number) - from(whole as never));
     }
     case 'maybe':
     case 'later':
-      return mapped(value, shape.of, f, whole);
+      return moverOf(shape.of);
     case 'list': {
-      const before = value as readonly unknown[];
-      const after = before.map((one) => mapped(one, shape.of, f, whole));
-      return after.some((one, index) => one !== before[index]) ? after : before;
+      const move = moverOf(shape.of);
+      return move && ((value, f, whole) => movedList(value as readonly unknown[], (one) => move(one, f, whole)));
     }
     case 'record':
-      return mappedFields(value as Values, shape.of, f);
-    case 'either':
-      return mappedFields(value as Values, shape.of[(value as Values).kind as string] ?? {}, f);
+      return fieldsMover(shape.of);
+    case 'either': {
+      const ofKind = new Map(Object.entries(shape.of).map(([kind, fields]) => [kind, fieldsMover(fields)]));
+      return (value, f, whole) => ofKind.get((value as Values).kind as string)?.(value, f, whole) ?? value;
+    }
     default:
-      return value;
+      return undefined;
   }
+}
+
+function movedList(before: readonly unknown[], move: (one: unknown) => unknown): readonly unknown[] {
+  const after = before.map(move);
+  return after.some((one, index) => one !== before[index]) ? after : before;
 }
 
 type Values = Readonly<Record<string, unknown>>;
 
-function mappedFields(before: Values, fields: Readonly<Record<string, Shape>>, f: MapTime): Values {
-  let after: Record<string, unknown> | undefined;
-  for (const key in fields) {
-    const shape = fields[key];
-    const moved = shape && mapped(before[key], shape, f, before);
-    if (moved === before[key]) continue;
-    after ??= { ...before };
-    after[key] = moved;
-  }
-  return after ?? before;
+function fieldsMover(fields: Readonly<Record<string, Shape>>): Move | undefined {
+  const moves = Object.entries(fields).flatMap(([key, shape]) => {
+    const move = moverOf(shape);
+    return move ? [{ key, move }] : [];
+  });
+  if (moves.length === 0) return undefined;
+  return (value, f) => {
+    const before = value as Values;
+    let after: Record<string, unknown> | undefined;
+    for (const { key, move } of moves) {
+      const was = before[key];
+      const moved = was === undefined ? was : move(was, f, before);
+      if (moved === was) continue;
+      after ??= { ...before };
+      after[key] = moved;
+    }
+    return after ?? before;
+  };
 }
+
+const unmoved: Move = (value) => value;
+const movers = Object.fromEntries(
+  Object.entries(kept).map(([kind, shape]) => [kind, moverOf(shape) ?? unmoved]),
+) as Readonly<Record<keyof Kept, Move>>;
 
 /** For `mapTimes`: what lies in the future is taken as now. */
 export const notAfter =
