@@ -60,6 +60,29 @@ describe('a list that fails again and again', () => {
   });
 });
 
+describe('a cloud group that failed once and answers late since then', () => {
+  const slow = (seconds: number): Effect => ({ kind: 'slow-down', ms: [seconds * 1_000, seconds * 1_000] });
+  const rows: readonly [sentence: string, effect: Effect][] = [
+    ['by a second', slow(1)],
+    ['by half of the gap between polls', slow(7)],
+    ['page by page', { kind: 'page-cap', most: 1 }],
+  ];
+  test.each(rows)('%s: what stops in it is restarted, and nobody waits for it', async (_sentence, effect) => {
+    const stage = stageOf({
+      cloudGroups: ['vip', 'studio'],
+      tasks: [...tasks(30), ...tasks(20, { cloudGroup: 'studio' }, 'x')],
+    });
+    await stage.run(60);
+    const match = { action: 'list', cloudGroup: 'studio' };
+    stage.fault({ effect: { kind: 'error', code: 'InternalError' }, match, count: 2 });
+    await stage.run(30);
+    stage.fault({ effect, match });
+    stage.act({ kind: 'stop', taskId: 'x00000' });
+    expect(await stage.until(() => stage.restarts('x00000').length > 0, 60)).toBeLessThan(45);
+    expect(Math.max(...(await waits(stage, 3)))).toBeLessThan(17);
+  });
+});
+
 test('a list too long for looks leaves them to the others', async () => {
   const stage = stageOf({
     perSecond: 2,

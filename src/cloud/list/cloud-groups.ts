@@ -9,7 +9,7 @@ import { type CallFailure, classMeanings } from '../../domain/words/failure.ts';
 import type { TaskItem } from '../../domain/words/task.ts';
 import { restReads } from '../call.ts';
 import { createIllGroups } from './ill-groups.ts';
-import { type ListContext, readList } from './paging.ts';
+import { type ListContext, type ListRead, readList } from './paging.ts';
 import { type Sights, together } from './sights.ts';
 
 /** Names in one call; longer lists of names are cut into several lists. */
@@ -21,6 +21,8 @@ const quickMs = 5_000;
 /** A group that failed alone has so long to be in the same sight as the others; one that answers again, so long. */
 const besideMs = 250;
 const convalescentMs = 900;
+/** What it answers later the next poll shows, if it is no older: a task that no poll shows is not restarted. */
+const lateForMs = 60_000;
 /** Each throttled answer halves the limit for all: not at every poll, nor at every look. */
 const throttledRestMs = 60_000;
 /** After a look that failed its group is left to the polls for so long: a look at others is not to wait for it again. */
@@ -49,6 +51,8 @@ export function createGroupsReader(context: ListContext) {
   let failedBefore = false;
   /** Asking for the ill ones, one after the other, however long that takes. */
   let beside: Promise<void> | undefined;
+  /** What they answered that no poll has shown, and when (monotonic). */
+  const answers = new Map<string, { readonly list: ListRead; readonly at: number }>();
 
   const listsFor = (cloudGroups: readonly string[], lane: Lane): readonly (readonly string[])[] => {
     const rests = (name: string) => lane !== 'poll' && clock.monotonic() < (lookRests.get(name) ?? 0);
@@ -58,13 +62,16 @@ export function createGroupsReader(context: ListContext) {
     return lists;
   };
 
-  const askBeside = async (round: Round, names: readonly string[], signal: AbortSignal): Promise<void> => {
+  const askBeside = async (names: readonly string[], known: KnownItem, signal: AbortSignal): Promise<void> => {
     if (!beside) {
       const asking = (async () => {
         for (const name of ill.toBeAsked(names)) {
-          const failure = await round.one([name], true);
-          if (failure) ill.failed(name, restMsAfter(failure, 0));
-          else ill.answered(name);
+          const end = await readList({ context, cloudGroups: [name], lane: 'poll', known, signal, once: true });
+          if (end.kind === 'failed') ill.failed(name, restMsAfter(end.failure, 0));
+          else {
+            ill.answered(name);
+            answers.set(name, { list: end, at: clock.monotonic() });
+          }
         }
       })();
       beside = asking.finally(() => {
@@ -98,7 +105,12 @@ export function createGroupsReader(context: ListContext) {
         if (lane === 'poll' && wanted.every(ill.has)) ill.allAreWell();
         const before = wanted.filter((name) => ill.has(name));
         for (const list of listsFor(wanted, lane)) await round.ask(list);
-        if (lane === 'poll' && before.length > 0) await askBeside(round, before, signal);
+        if (lane === 'poll') {
+          if (before.length > 0) await askBeside(before, known, signal);
+          for (const [name, { list, at }] of answers)
+            if (before.includes(name) && clock.monotonic() - at <= lateForMs) round.take([name], list);
+          answers.clear();
+        }
         round.lacks(before);
       }
       const sight = round.end();
@@ -131,8 +143,6 @@ export function createGroupsReader(context: ListContext) {
 const restMsAfter = ({ retryAfterMs, class: name }: CallFailure, otherwiseMs: number): number =>
   retryAfterMs ?? (name === 'throttled' ? throttledRestMs : otherwiseMs);
 
-type Round = ReturnType<typeof newRound>;
-
 function newRound(
   context: ListContext,
   /** These failed alone. */
@@ -150,23 +160,25 @@ function newRound(
   let asked = 0;
   let firstFailure: CallFailure | undefined;
   let over = false;
-  let ended = false;
+
+  const take = (names: readonly string[], list: ListRead): void => {
+    for (const name of names) read.add(name);
+    malformedItems += list.malformedItems;
+    drift ||= list.drift;
+    lists.push(list.sights);
+  };
 
   /** Reads one list; gives the failure if there was one. */
   const one = async (list: readonly string[], once: boolean): Promise<CallFailure | undefined> => {
     asked++;
     // A look is not worth a wait: the next poll shows the same, and it is not to keep that waiting either.
     const end = await readList({ context, cloudGroups: list, lane, known, signal, once: once || lane !== 'poll' });
-    if (end.kind === 'failed') {
-      firstFailure ??= end.failure;
-      return end.failure;
+    if (end.kind === 'ok') {
+      take(list, end);
+      return undefined;
     }
-    if (ended) return undefined;
-    for (const name of list) read.add(name);
-    malformedItems += end.malformedItems;
-    drift ||= end.drift;
-    lists.push(end.sights);
-    return undefined;
+    firstFailure ??= end.failure;
+    return end.failure;
   };
 
   /** Gives the groups that fail alone; ends when nothing answers. */
@@ -213,13 +225,11 @@ function newRound(
   };
 
   return {
-    one,
+    take,
     ask,
     /** Those of them that did not answer in time could not be read. */
     lacks: (names: readonly string[]) => void failed.push(...names.filter((name) => !read.has(name))),
-    /** What was read so far; what comes later is left out. */
     end(): GroupsSight {
-      ended = true;
       const { items, shownAt, overlap } = together(context.pages.numbers(), lists);
       return { items, shownAt, drift: drift || overlap, malformedItems, failed, firstFailure, any: lists.length > 0 };
     },

@@ -25,9 +25,13 @@ export interface ListContext
   readonly pages: PageMemory;
 }
 
-type ListEnd =
-  | { readonly kind: 'ok'; readonly sights: Sights; readonly drift: boolean; readonly malformedItems: number }
-  | { readonly kind: 'failed'; readonly failure: CallFailure };
+export interface ListRead {
+  readonly kind: 'ok';
+  readonly sights: Sights;
+  readonly drift: boolean;
+  readonly malformedItems: number;
+}
+type ListEnd = ListRead | { readonly kind: 'failed'; readonly failure: CallFailure };
 
 /** Of one list. With the limiter's ten permits a second more would not make it faster unless answers take over 4 s. */
 const pagesAtOnce = 8;
