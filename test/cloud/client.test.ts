@@ -424,6 +424,24 @@ describe('which cloud groups are asked for', () => {
     expect(transport.calls.map(({ body }) => groupsOf(body).length)).toEqual([38, 1, 1]);
   });
 
+  const few = Array.from({ length: 8 }, (_, i) => `g${i}`);
+  const many = Array.from({ length: 50 }, (_, i) => `g${i}`);
+  test.each([
+    ['every other one of a few', few, 'ResourceNotFound', (i: number) => i % 2 === 1],
+    ['every fourth of many', many, 'AccessDenied', (i: number) => i % 4 === 0],
+    ['all but one of many', many, 'InternalError', (i: number) => i !== 37],
+  ] as const)('%s fails: the others are found, wherever they stand', async (_which, names, code, fails) => {
+    const failing = names.filter((_, i) => fails(i));
+    const broken = Object.fromEntries(failing.map((name) => [name, code]));
+    const { cloud } = bench(cloudOf(Object.fromEntries(names.map((name) => [name, 1])), broken), {
+      cloudGroups: names,
+    });
+    let seen = await cloud.observe(never);
+    for (let poll = 0; poll < 4 && seen.kind === 'failed'; poll++) seen = await cloud.observe(never);
+    expect(complete(seen).failedCloudGroups.toSorted()).toEqual(failing.toSorted());
+    expect(complete(seen).items).toHaveLength(names.length - failing.length);
+  });
+
   test('the others do not wait for a group that does not answer, and it is asked for once at a time', async () => {
     const release: (() => void)[] = [];
     const inner = cloudOf({ vip: 1, slow: 1 }, { slow: 'InternalError' });

@@ -14,7 +14,10 @@ import { type Sights, together } from './sights.ts';
 
 /** Names in one call; longer lists of names are cut into several lists. */
 const groupsPerList = 50;
-/** A list, its halves and theirs: when all of them fail, the cause is not the groups. */
+/**
+ * A list, its halves and theirs: when all of them fail, the cause is hardly the groups. Each poll that has nothing because
+ * of it looks twice as far: groups that fail can stand in every part.
+ */
 const callsInVain = 7;
 /** What failed within this time is worth patience; where every call times out there was enough of it. */
 const quickMs = 5_000;
@@ -47,8 +50,8 @@ export function createGroupsReader(context: ListContext) {
   /** Groups whose look failed, and until when they are not looked at (monotonic). */
   const lookRests = new Map<string, number>();
   let sizes: ReadonlyMap<string, number> = new Map();
-  /** The poll before failed altogether. */
-  let failedBefore = false;
+  /** Polls in a row that failed altogether. */
+  let failedPolls = 0;
   /** Asking for the ill ones, one after the other, however long that takes. */
   let beside: Promise<void> | undefined;
   /** What they answered that no poll has shown, and when (monotonic). */
@@ -98,7 +101,7 @@ export function createGroupsReader(context: ListContext) {
       known: KnownItem,
       signal: AbortSignal,
     ): Promise<GroupsSight> {
-      const round = newRound(context, leaveOut, failedBefore, lane, known, signal);
+      const round = newRound(context, leaveOut, failedPolls, lane, known, signal);
       if (!cloudGroups) await round.ask([]);
       else {
         const wanted = [...new Set(cloudGroups)];
@@ -114,7 +117,7 @@ export function createGroupsReader(context: ListContext) {
         round.lacks(before);
       }
       const sight = round.end();
-      if (lane === 'poll') failedBefore = !sight.any;
+      if (lane === 'poll') failedPolls = sight.any ? 0 : failedPolls + 1;
       return sight;
     },
     /** Calls that reading these groups costs, by the sizes last seen; names as the cloud writes them. */
@@ -147,7 +150,7 @@ function newRound(
   context: ListContext,
   /** These failed alone. */
   leaveOut: (names: readonly string[], failure: CallFailure, lane: Lane) => void,
-  failedBefore: boolean,
+  failedPolls: number,
   lane: Lane,
   known: KnownItem,
   signal: AbortSignal,
@@ -183,17 +186,18 @@ function newRound(
 
   /** Gives the groups that fail alone; ends when nothing answers. */
   const halve = async (list: readonly string[], hopeless: () => boolean): Promise<readonly string[]> => {
-    const middle = Math.ceil(list.length / 2);
-    const halves = [list.slice(0, middle), list.slice(middle)];
-    const failures = await Promise.all(halves.map((half) => one(half, true)));
-    const failing = halves.filter((_, index) => failures[index]);
-    const found = await Promise.all(
-      failing.map(async (half) => {
-        if (half.length === 1 || hopeless()) return half;
-        return halve(half, hopeless);
-      }),
-    );
-    return found.flat();
+    const alone: string[] = [];
+    for (let parts = [list]; parts.length > 0; ) {
+      const halves = parts.flatMap((part) => {
+        const middle = Math.ceil(part.length / 2);
+        return [part.slice(0, middle), part.slice(middle)];
+      });
+      const failures = await Promise.all(halves.map((half) => one(half, true)));
+      const failing = halves.filter((_, index) => failures[index]);
+      parts = hopeless() ? [] : failing.filter((half) => half.length > 1);
+      alone.push(...failing.filter((half) => !parts.includes(half)).flat());
+    }
+    return alone;
   };
 
   /** Asks for a list until it is known whose failure it is. */
@@ -205,8 +209,10 @@ function newRound(
     const several = list.length > 1;
     const failure = await one(list, several);
     if (!failure) return;
-    if (several && (classMeanings[failure.class].ofOneGroup || failedBefore)) {
-      const found = await halve(list, () => nobody() && asked - askedBefore >= callsInVain);
+    const { ofOneGroup } = classMeanings[failure.class];
+    if (several && (ofOneGroup || failedPolls > 0)) {
+      const most = callsInVain * (ofOneGroup ? 2 ** failedPolls : 1);
+      const found = await halve(list, () => nobody() && asked - askedBefore >= most);
       if (!nobody()) {
         leaveOut(found, failure, lane);
         return void failed.push(...found);
