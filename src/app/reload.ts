@@ -7,7 +7,7 @@ import type { ReloadResult } from '../domain/ports/operations-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { RejectedConfiguration } from '../domain/views/shown.ts';
 import type { ConfigDifference } from '../domain/words/events.ts';
-import { compareForReload } from '../settings/compare.ts';
+import { compareForReload, withoutRestart } from '../settings/compare.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -84,19 +84,7 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
     ...(lostNow > 0 ? [`${lostNow} of ${managed} tasks are unmanaged from now on: relaykeeper leaves them alone`] : []),
     ...(await fleet.swap(prepared)),
   ];
-  // What needs a restart keeps its old value, so that the next reload reports it again.
-  const { server, store } = current.settings;
-  current.settings = {
-    ...settings,
-    server: {
-      ...settings.server,
-      listen: server.listen,
-      socket: server.socket,
-      tls: server.tls,
-      externalUrl: server.externalUrl,
-    },
-    store,
-  };
+  current.settings = withoutRestart(current.settings, settings);
   current.hash = loaded.hash;
   current.loadedAt = clock.now();
   current.change = differenceWords(difference);

@@ -11,30 +11,29 @@ interface ReloadDifference extends ConfigDifference {
   readonly needsRestart: readonly string[];
 }
 
+/** `next` as it can come into force: doors and store, which need a restart, stay, so that the next reload reports them again. */
+export function withoutRestart({ server, store }: Settings, next: Settings): Settings {
+  const { listen, socket, externalUrl, tls } = server;
+  return { ...next, server: { ...next.server, listen, socket, externalUrl, tls }, store };
+}
+
 export function compareForReload(old: Settings, next: Settings): ReloadDifference {
-  const parts = (settings: Settings): Readonly<Record<string, unknown>> => ({
-    log: settings.log,
-    metrics: settings.metrics,
-    maintenance: settings.maintenance,
-    'server.tls': settings.server.tls,
-    'server.tokens': settings.server.tokens,
-  });
-  const fixed = (settings: Settings): Readonly<Record<string, unknown>> => ({
-    'server.listen': settings.server.listen,
-    'server.socket': settings.server.socket,
-    'server.externalUrl': settings.server.externalUrl,
-    // Whether the port speaks TLS is decided when it is opened; which certificate, at every handshake.
-    'server.tls': settings.server.tls !== undefined,
-    store: settings.store,
-  });
-  const needsRestart = differing(fixed(old), fixed(next));
+  const inForce = withoutRestart(old, next);
   return {
-    needsRestart,
-    changed: differing(parts(old), parts(next)).filter((name) => !needsRestart.includes(name)),
+    needsRestart: differing(partsOf(inForce), partsOf(next)),
+    changed: differing(partsOf(old), partsOf(inForce)),
     accounts: difference(byName(old.accounts), byName(next.accounts)),
     groups: difference(byName(withRank(old.groups)), byName(withRank(next.groups))),
   };
 }
+
+const partsOf = ({ log, metrics, maintenance, store, server }: Settings): Readonly<Record<string, unknown>> => ({
+  log,
+  metrics,
+  maintenance,
+  ...Object.fromEntries(Object.entries(server).map(([key, value]) => [`server.${key}`, value])),
+  store,
+});
 
 const byName = (entries: readonly { readonly name: string }[]): ReadonlyMap<string, unknown> =>
   new Map(entries.map((entry) => [entry.name, entry]));

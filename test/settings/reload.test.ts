@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { compareForReload } from '../../src/settings/compare.ts';
+import { compareForReload, withoutRestart } from '../../src/settings/compare.ts';
 import { watchedFiles, watchSettings } from '../../src/settings/file-watch.ts';
 import { type ReadFile, readFileNow } from '../../src/user-files.ts';
 import { VirtualClock } from '../sim/virtual-clock.ts';
@@ -203,5 +203,31 @@ describe('what a reload touches', () => {
     ],
   ])('%s', (_, changes, expected) => {
     expect(compareForReload(settings({}), settings(changes))).toEqual({ ...same, ...expected });
+  });
+
+  const withTls = (certFile?: string) => {
+    const { server, ...rest } = settings({});
+    return { ...rest, server: { ...server, tls: certFile === undefined ? undefined : { certFile, keyFile: 'key' } } };
+  };
+  test.each([
+    ['a certificate', undefined, 'a'],
+    ['another file with the certificate', 'a', 'b'],
+    ['no certificate any more', 'a', undefined],
+  ])('%s takes effect at the next start, and until then every reload says so', (_, before, after) => {
+    const [old, next] = [withTls(before), withTls(after)];
+    expect(compareForReload(old, next)).toEqual({ ...same, needsRestart: ['server.tls'] });
+    const inForce = withoutRestart(old, next);
+    expect(inForce.server.tls).toEqual(old.server.tls);
+    expect(compareForReload(inForce, next).needsRestart).toEqual(['server.tls']);
+  });
+
+  test('what needs a restart stays, and everything else is that of the file', () => {
+    const next = settings({ top: 'log: {level: debug}\nstore: sqlite:other.db', server: 'listen: "127.0.0.1:1"' });
+    const old = settings({});
+    expect(withoutRestart(old, next)).toEqual({
+      ...next,
+      server: { ...next.server, listen: old.server.listen },
+      store: old.store,
+    });
   });
 });
