@@ -6,7 +6,7 @@ import { type Reason, reasonMeanings, reasons } from '../domain/words/reason.ts'
 import { metricNames, specOf } from '../telemetry/catalogue.ts';
 import type { AlertRule, RuleGroup } from './alerts/alert.ts';
 import { anchorOf } from './alerts/annotations.ts';
-import { chineseComments } from './alerts/chinese-comments.ts';
+import { type Comment, chineseComments } from './alerts/chinese-comments.ts';
 
 /** What the runbooks say in one language besides the rules' own words. */
 type RunbookWords = typeof englishRunbooks;
@@ -30,7 +30,7 @@ export const englishRunbooks = {
   ends: 'It ends: ',
   of: ({ means, look, end }: AlertRule) => ({ means, look, end: end.charAt(0).toLowerCase() + end.slice(1) }),
   /** What a command is for. */
-  comment: (text: string) => text,
+  comment: (text: Comment): string => text,
 };
 
 export const chineseRunbooks: RunbookWords = {
@@ -48,11 +48,7 @@ export const chineseRunbooks: RunbookWords = {
   run: '运行：',
   ends: '何时结束：',
   of: ({ chinese }) => chinese,
-  comment: (text) => {
-    const chinese = chineseComments[text];
-    if (chinese === undefined) throw new Error(`"${text}" is missing in src/mixin/alerts/chinese-comments.ts`);
-    return chinese;
-  },
+  comment: (text) => chineseComments[text],
 };
 
 /** Also read by the daemon, which shows each section as a part of its page. */
@@ -75,9 +71,16 @@ export function runbooks(groups: readonly RuleGroup[], words: RunbookWords): str
   ].join('\n');
 }
 
+/** The comments of a section stand below each other. */
+const commandWidth = 40;
+
 const section = (rule: AlertRule, words: RunbookWords): string => {
   const { means, look, end } = words.of(rule);
-  const run = rule.run.map((line) => line.replace(/(?<=^|\s)# (.*)$/, (_, text: string) => `# ${words.comment(text)}`));
+  const run = rule.run.map((line) => {
+    if (typeof line === 'string') return line;
+    const [command, comment] = line;
+    return `${command === '' ? '' : command.padEnd(commandWidth)}# ${words.comment(comment)}`;
+  });
   return [
     `## ${rule.name}`,
     '',
@@ -148,7 +151,7 @@ function classesTable(): string {
     '|---|---|---|---|---|',
     ...errorClasses.map((name) => {
       const { means, advice } = classMeanings[name];
-      const codes = knownCodes.RestartPullToPushTask.filter((pair) => pair.class === name && isCloudCode(pair.code));
+      const codes = knownCodes.pairs.filter((pair) => pair.class === name && isCloudCode(pair.code));
       const cells = [`\`${name}\``, means, codes.map(({ code }) => `\`${code}\``).join(', '), done(name), advice];
       return `| ${cells.join(' | ')} |`;
     }),

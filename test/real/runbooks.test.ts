@@ -140,7 +140,7 @@ function writeConfigWrong(): void {
 }
 
 const argsOf = (line: string, { task, group = '' }: Omit<Situation, 'account'>): readonly string[] =>
-  [...line.replace(/\s#.*/, '').matchAll(/"[^"]*"|\S+/g)]
+  [...line.matchAll(/"[^"]*"|\S+/g)]
     .map(([word]) => word.replaceAll('"', ''))
     .map(
       (word) =>
@@ -167,7 +167,7 @@ test.each(rules)('%s', async (name, rule) => {
   const situation = situations[name];
   if (situation === undefined || typeof situation === 'string') return;
   const found: string[] = [];
-  for (const line of rule.run.filter((one) => one.startsWith('relaykeeper '))) {
+  for (const line of rule.run.map((one) => [one].flat()[0] ?? '').filter((one) => one.startsWith('relaykeeper '))) {
     const args = argsOf(line, situation);
     const { code, stdout, stderr } = await run(args);
     const said = `${line}\n${stdout}${stderr}`;

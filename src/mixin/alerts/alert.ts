@@ -1,4 +1,5 @@
 /** What an alert rule is, before it becomes Prometheus' YAML, the operator's, Grafana's, or a section of the runbook. */
+import type { Comment } from './chinese-comments.ts';
 import type { Duration } from './promql.ts';
 
 /** page: somebody gets up, tonight. warning: somebody looks during the day. info: it is shown, nobody is notified. */
@@ -32,8 +33,8 @@ export interface AlertRule extends Runbook {
   readonly explain: string;
   /** Where the page shows it, below its address; absent: its first page. */
   readonly page?: `/${string}`;
-  /** Commands to copy; `#` begins what they are for. */
-  readonly run: readonly string[];
+  /** Commands to copy, and what they are for. */
+  readonly run: readonly (string | readonly [command: string, comment: Comment])[];
   /** The same for the Chinese page; as many things to look at. */
   readonly chinese: Runbook;
   /** When Grafana cannot ask Prometheus: `Alerting` for the one rule that tells of blindness, else the last state stays. */

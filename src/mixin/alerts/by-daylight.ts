@@ -1,12 +1,10 @@
 /** What somebody should look at by daylight: it heals, or it can wait, or it is about to become a page. */
 
-import { classMeanings, errorClasses } from '../../domain/words/failure.ts';
 import type { GroupedRule } from './alert.ts';
-import { account, group, ofGroup } from './pages.ts';
+import { account, group, ofGroup, paged } from './pages.ts';
 import { metric, type Pace } from './promql.ts';
 
-/** Classes that have a page of their own. */
-const personal = errorClasses.filter((name) => classMeanings[name].needsPerson);
+const elsewhere = Object.values(paged).flat();
 
 export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
   {
@@ -26,7 +24,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
     run: [
       'relaykeeper history --group GROUP --type task-abandoned',
       'relaykeeper explain TASK',
-      'relaykeeper release TASK                # once it is repaired: begin again',
+      ['relaykeeper release TASK', 'once it is repaired: begin again'],
     ],
     end: 'When it is released, edited, seen active, or gone.',
     chinese: {
@@ -50,7 +48,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
     run: [
       'relaykeeper history --group GROUP --type task-quarantined',
       'relaykeeper explain TASK',
-      'relaykeeper release TASK                # once its source or target is repaired: try at once',
+      ['relaykeeper release TASK', 'once its source or target is repaired: try at once'],
     ],
     end: 'When the task is seen active, released, held or gone.',
     chinese: {
@@ -73,7 +71,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
     ],
     run: [
       'relaykeeper history TASK',
-      'relaykeeper hold add TASK --reason "…"  # leave it alone while somebody repairs it',
+      ['relaykeeper hold add TASK --reason "…"', 'leave it alone while somebody repairs it'],
     ],
     end: 'When the task has changed at most six times within the last hour.',
     chinese: {
@@ -124,7 +122,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
       'Does the window grow (`relaykeeper_storm_window`)? Then it heals by itself.',
     ],
     run: [
-      'relaykeeper status                      # also what the tasks that are down have in common',
+      ['relaykeeper status', 'also what the tasks that are down have in common'],
       'relaykeeper history --type storm-started,storm-ended,restart-failed',
     ],
     end: 'When the stopped tasks are fewer than half of either number, and the failures fewer than half of the budget.',
@@ -152,7 +150,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
       'Is the programme over by then? Then there is nothing to do; `endWarning: false` in its group silences this.',
       'Otherwise create the next task, or move the EndTime of this one. The destination must be the same, apart from what is behind a `?`.',
     ],
-    run: ['relaykeeper status                      # the soonest', 'relaykeeper tasks --group GROUP --sort end'],
+    run: [['relaykeeper status', 'the soonest'], 'relaykeeper tasks --group GROUP --sort end'],
     end: 'When a later task has the destination, the EndTime is moved, or the task has ended.',
     chinese: {
       means: '任务按计划到 EndTime 结束，relaykeeper 不会再启动它。账号里没有更晚结束的任务推到同一个目标。',
@@ -165,7 +163,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
   },
   {
     name: 'RelaykeeperCircuitOpen',
-    expr: `max by (account, circuit) (${metric('api_circuit_open', { class: { not: personal } })}) > 0`,
+    expr: `max by (account, circuit) (${metric('api_circuit_open', { class: { not: elsewhere } })}) > 0`,
     for: span('2m'),
     summary: `Account ${account}: the {{ .Labels.circuit }} API fails for every task`,
     description:
@@ -177,7 +175,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
     run: [
       'relaykeeper status',
       'relaykeeper history --type circuit-opened,circuit-closed',
-      'relaykeeper restart TASK                # tries at once, and closes the circuit if it succeeds',
+      ['relaykeeper restart TASK', 'tries at once, and closes the circuit if it succeeds'],
     ],
     end: 'With the first success; relaykeeper tries one every 30 seconds.',
     chinese: {
@@ -198,8 +196,8 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
       'The calls that relaykeeper makes: the panel "API calls and the limit".',
     ],
     run: [
-      'relaykeeper check --tasks N             # how many calls this configuration makes',
-      '# lower rateLimit.perSecond of the account to leave room for the others',
+      ['relaykeeper check --tasks N', 'how many calls this configuration makes'],
+      ['', 'lower rateLimit.perSecond of the account to leave room for the others'],
     ],
     end: 'When fewer than 4 calls are throttled within 10 minutes.',
     chinese: {
@@ -213,7 +211,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
   },
   {
     name: 'RelaykeeperApiErrors',
-    expr: `sum by (account, action, code) (increase(${metric('api_errors_total', { class: { not: ['throttled', ...personal] } })}[${span('15m')}])) > 10`,
+    expr: `sum by (account, action, code) (increase(${metric('api_errors_total', { class: { not: ['throttled', ...elsewhere] } })}[${span('15m')}])) > 10`,
     summary: `Account ${account}: {{ .Labels.action }} answers {{ .Labels.code }} again and again`,
     description: '{value} such errors within 15 minutes. A code without a row of its own is `other`; the log has it.',
     explain: `sum by (action, code, class) (increase(${metric('api_errors_total', { account })}[15m]))`,
@@ -244,7 +242,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
     look: ['The console: are the tasks there?', 'Was the key, the project or `subAccount` changed?'],
     run: [
       'relaykeeper history --type polls-failing',
-      'relaykeeper plan                        # what the cloud lists now',
+      ['relaykeeper plan', 'what the cloud lists now'],
       'relaykeeper status',
     ],
     end: 'When the list is whole again, or has stayed short for 15 minutes and is believed.',
@@ -269,10 +267,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
       'The number of tasks in the console, against `relaykeeper_last_poll_tasks`.',
       'A list that others change all the time adds up seldom; a larger `poll.pageSize` helps.',
     ],
-    run: [
-      'relaykeeper history --type list-incomplete,list-complete',
-      'relaykeeper plan                        # what the cloud lists now',
-    ],
+    run: ['relaykeeper history --type list-incomplete,list-complete', ['relaykeeper plan', 'what the cloud lists now']],
     end: 'With the first poll that adds up.',
     chinese: {
       means: '可能有 relaykeeper 从未看到、因此从不重启的任务。看到的照常修复，没看到的不当作已删除。',
@@ -313,7 +308,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
     explain: metric('owner', { account }),
     means: 'Two relaykeepers with separate stores have the same account, or two accounts of the same name are scraped.',
     look: ['The `instance` labels, by the PromQL above.'],
-    run: ['# stop one of them, or give both the same store: then one stands by'],
+    run: [['', 'stop one of them, or give both the same store: then one stands by']],
     end: 'When one is left.',
     chinese: {
       means: '两个各有存储的 relaykeeper 负责同一个账号，或抓取到两个同名的账号。',
@@ -332,10 +327,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
     page: '/holds',
     means: 'Somebody\'s "leave this alone" is about to end.',
     look: ['Is the work that it was for done?'],
-    run: [
-      'relaykeeper hold list                   # who, why, until when',
-      'relaykeeper hold add TASK --reason "…" --for 2h',
-    ],
+    run: [['relaykeeper hold list', 'who, why, until when'], 'relaykeeper hold add TASK --reason "…" --for 2h'],
     end: 'When the hold has ended, or only later ones are left.',
     chinese: {
       means: '某人的维护锁定快要到期。',
@@ -373,8 +365,8 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
     means: 'The file was changed and is not valid, or would have left more than half of the managed tasks unmanaged.',
     look: ['The log line with `"event":"config-rejected"`: it lists every mistake with its line.'],
     run: [
-      'relaykeeper check                       # all mistakes at once',
-      'kill -HUP PID                           # if many tasks are meant to become unmanaged',
+      ['relaykeeper check', 'all mistakes at once'],
+      ['kill -HUP PID', 'if many tasks are meant to become unmanaged'],
     ],
     end: 'With the next reload that succeeds.',
     chinese: {
@@ -393,7 +385,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
     page: '/configuration',
     means: 'A file was changed on one replica and not on the others, or one of them has not loaded it again.',
     look: ['`relaykeeper status` names every replica with the hash of its configuration.'],
-    run: ['relaykeeper status', 'kill -HUP PID                           # where the file is right and not loaded'],
+    run: ['relaykeeper status', ['kill -HUP PID', 'where the file is right and not loaded']],
     end: 'When all replicas have the same configuration.',
     chinese: {
       means: '文件在一个副本上改了，在别的副本上没有改；或有副本还没有重新加载。',
@@ -410,7 +402,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
     explain: metric('simulated', { account }),
     means: 'The demo, or an account with `provider: simulator`, runs where Prometheus takes it for production.',
     look: ['The configuration that the daemon was started with: `relaykeeper status` names the file.'],
-    run: ['relaykeeper status', '# take the account out, or the target out of Prometheus'],
+    run: ['relaykeeper status', ['', 'take the account out, or the target out of Prometheus']],
     end: 'When no scraped account is simulated.',
     chinese: {
       means: '演示，或 `provider: simulator` 的账号，在 Prometheus 当作生产的地方运行。',

@@ -1,5 +1,5 @@
 /** What the commands of the runbooks are for, in Chinese, by the English comment behind them. */
-export const chineseComments: Readonly<Record<string, string>> = {
+export const chineseComments = {
   'what is stopped, what is in the way': '什么停止了，被什么挡住',
   'every rule for this task, and what happened to it': '这个任务的每条规则，以及它的经过',
   'try once more, now, whatever the rules say': '不管规则，现在再试一次',
@@ -30,4 +30,5 @@ export const chineseComments: Readonly<Record<string, string>> = {
   'if many tasks are meant to become unmanaged': '如果确实要让很多任务不再受管理',
   'where the file is right and not loaded': '在文件正确却没有加载的副本上',
   'take the account out, or the target out of Prometheus': '拿掉这个账号，或从 Prometheus 拿掉这个目标',
-};
+} as const;
+export type Comment = keyof typeof chineseComments;

@@ -16,7 +16,14 @@ export const group = '{{ .Labels.group }}';
 /** The same in an address of the page; in a template of Prometheus alone, where the labels have this name too. */
 export const ofGroup = 'account={{ urlquery $labels.account }}&group={{ urlquery $labels.group }}';
 
-/** The classes that need a person; each is an alert of its own, because each needs another person. */
+/** Classes that have an alert of their own, because each needs another person. */
+export const paged = {
+  key: ['auth', 'permission'],
+  bill: 'billing',
+  clock: 'clock',
+  action: 'retired',
+} as const satisfies Readonly<Record<string, ErrorClass | readonly ErrorClass[]>>;
+
 const openFor = (span: Pace['span'], name: ErrorClass | readonly ErrorClass[]) =>
   ({
     expr: `max by (account, circuit) (${metric('api_circuit_open', { class: name })}) > 0`,
@@ -42,10 +49,10 @@ export const pages = ({ span, seconds }: Pace): readonly GroupedRule[] => [
       'The source of the task: a stream that is not pushed cannot be pulled.',
     ],
     run: [
-      'relaykeeper status                      # what is stopped, what is in the way',
-      'relaykeeper explain TASK                # every rule for this task, and what happened to it',
-      'relaykeeper restart TASK                # try once more, now, whatever the rules say',
-      'relaykeeper hold add TASK --reason "…"  # if it is meant to be down: this ends the alert',
+      ['relaykeeper status', 'what is stopped, what is in the way'],
+      ['relaykeeper explain TASK', 'every rule for this task, and what happened to it'],
+      ['relaykeeper restart TASK', 'try once more, now, whatever the rules say'],
+      ['relaykeeper hold add TASK --reason "…"', 'if it is meant to be down: this ends the alert'],
     ],
     end: 'When no task of the group has been down for so long; held ones do not count.',
     chinese: {
@@ -74,7 +81,7 @@ export const pages = ({ span, seconds }: Pace): readonly GroupedRule[] => [
       'The task in the console: stopping and starting it by hand makes the cloud look at it again.',
     ],
     run: [
-      'relaykeeper tasks --state overdue       # which tasks',
+      ['relaykeeper tasks --state overdue', 'which tasks'],
       'relaykeeper history --type task-overdue',
       'relaykeeper explain TASK',
     ],
@@ -105,9 +112,9 @@ export const pages = ({ span, seconds }: Pace): readonly GroupedRule[] => [
       'The task in the console: does it run?',
     ],
     run: [
-      'relaykeeper tasks --state unknown       # which tasks',
+      ['relaykeeper tasks --state unknown', 'which tasks'],
       'relaykeeper history --type status-unknown',
-      'relaykeeper restart TASK                # if the console shows that it does not run',
+      ['relaykeeper restart TASK', 'if the console shows that it does not run'],
     ],
     end: 'When every task of the group has a known status again.',
     chinese: {
@@ -118,7 +125,7 @@ export const pages = ({ span, seconds }: Pace): readonly GroupedRule[] => [
   },
   {
     name: 'RelaykeeperKeyRefused',
-    ...openFor(span, ['auth', 'permission']),
+    ...openFor(span, paged.key),
     summary: `Account ${account}: the cloud refuses the key ({{ .Labels.circuit }})`,
     description: 'No call of this kind works for the account until somebody corrects the key or its permissions.',
     explain: metric('api_errors_total', { account, class: ['auth', 'permission'] }),
@@ -129,9 +136,9 @@ export const pages = ({ span, seconds }: Pace): readonly GroupedRule[] => [
       'Was the key rotated, and did the file with it change on this machine?',
     ],
     run: [
-      'relaykeeper status                      # circuit, code and since when',
+      ['relaykeeper status', 'circuit, code and since when'],
       'relaykeeper history --type circuit-opened',
-      'relaykeeper restart TASK                # once the key works: tries at once, and closes the restart circuit',
+      ['relaykeeper restart TASK', 'once the key works: tries at once, and closes the restart circuit'],
     ],
     end: 'With the first call of that kind that succeeds. relaykeeper tries changed key files at once; otherwise it tries the list and one restart at least every 5 minutes.',
     chinese: {
@@ -146,16 +153,16 @@ export const pages = ({ span, seconds }: Pace): readonly GroupedRule[] => [
   },
   {
     name: 'RelaykeeperAccountUnpaid',
-    ...openFor(span, 'billing'),
+    ...openFor(span, paged.bill),
     summary: `Account ${account}: the service is in arrears or not activated ({{ .Labels.circuit }})`,
     description: 'The cloud answers RequestForbidden.BillingStatus: nothing works until a person pays.',
     explain: metric('api_errors_total', { account, class: 'billing' }),
     means: 'The account is in arrears, or the Live service is not activated. Restarts are refused for every task.',
     look: ['The billing page of the account in the console.'],
     run: [
-      'relaykeeper status                      # circuit, code and since when',
+      ['relaykeeper status', 'circuit, code and since when'],
       'relaykeeper history --type circuit-opened',
-      'relaykeeper restart TASK                # once the bill is paid: tries at once, and closes the circuit',
+      ['relaykeeper restart TASK', 'once the bill is paid: tries at once, and closes the circuit'],
     ],
     end: 'With the first call that succeeds; without an operator relaykeeper tries one every 5 minutes.',
     chinese: {
@@ -166,7 +173,7 @@ export const pages = ({ span, seconds }: Pace): readonly GroupedRule[] => [
   },
   {
     name: 'RelaykeeperClockRefused',
-    ...openFor(span, 'clock'),
+    ...openFor(span, paged.clock),
     summary: `Account ${account}: the cloud refuses calls because of their timestamps ({{ .Labels.circuit }})`,
     description:
       'The cloud answers InvalidTimestamp even after relaykeeper corrected the time by the difference of the clocks.',
@@ -186,7 +193,7 @@ export const pages = ({ span, seconds }: Pace): readonly GroupedRule[] => [
   },
   {
     name: 'RelaykeeperActionRetired',
-    ...openFor(span, 'retired'),
+    ...openFor(span, paged.action),
     summary: `Account ${account}: the cloud has retired the action that relaykeeper calls ({{ .Labels.circuit }})`,
     description:
       'The cloud answers InvalidActionOrVersion. With `restartAction: auto` relaykeeper has tried the successor too.',
@@ -222,7 +229,7 @@ export const pages = ({ span, seconds }: Pace): readonly GroupedRule[] => [
     run: [
       'relaykeeper status',
       'relaykeeper history --type polls-failing',
-      'relaykeeper plan                        # one poll from here, with the error if it fails',
+      ['relaykeeper plan', 'one poll from here, with the error if it fails'],
     ],
     end: 'With the next complete poll.',
     chinese: {
@@ -250,8 +257,8 @@ export const pages = ({ span, seconds }: Pace): readonly GroupedRule[] => [
       'The targets page of Prometheus: what the scrape fails with.',
     ],
     run: [
-      'systemctl status relaykeeper            # or: docker ps -a, docker logs relaykeeper',
-      'relaykeeper check                       # a bad configuration is the commonest reason not to start',
+      ['systemctl status relaykeeper', 'or: docker ps -a, docker logs relaykeeper'],
+      ['relaykeeper check', 'a bad configuration is the commonest reason not to start'],
       'relaykeeper healthcheck',
     ],
     end: 'With the first scrape that succeeds, or when the target is taken out of the configuration of Prometheus.',
@@ -278,8 +285,8 @@ export const pages = ({ span, seconds }: Pace): readonly GroupedRule[] => [
       'The targets page of Prometheus: is the network the problem?',
     ],
     run: [
-      'systemctl status relaykeeper            # or: docker ps -a, docker logs relaykeeper',
-      'relaykeeper check                       # a bad configuration is the commonest reason not to start',
+      ['systemctl status relaykeeper', 'or: docker ps -a, docker logs relaykeeper'],
+      ['relaykeeper check', 'a bad configuration is the commonest reason not to start'],
       'relaykeeper healthcheck',
     ],
     end: 'With the first scrape that succeeds.',
@@ -306,7 +313,7 @@ export const pages = ({ span, seconds }: Pace): readonly GroupedRule[] => [
     ],
     run: [
       'ps -ef | grep "main.ts run"; docker ps',
-      'fuser -v data/relaykeeper.db.lock       # who has the lock (SQLite)',
+      ['fuser -v data/relaykeeper.db.lock', 'who has the lock (SQLite)'],
       'relaykeeper status',
     ],
     end: 'When a scraped process owns the account.',
