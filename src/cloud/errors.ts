@@ -57,12 +57,7 @@ const classes = {
 
 const classOf: ReadonlyMap<string, ErrorClass> = new Map(Object.entries(classes));
 
-interface CodeAndClass {
-  readonly code: string;
-  readonly class: ErrorClass;
-}
-
-const everyCode: readonly CodeAndClass[] = [
+const pairs: readonly { readonly code: string; readonly class: ErrorClass }[] = [
   ...Array.from(classOf, ([code, errorClass]) => ({ code, class: errorClass })),
   // Failures without a code that we know: labelled by class, or `other` for a code that is in no table (`classify`).
   ...errorClasses.filter((name) => classMeanings[name].codeless).map((name) => ({ code: name, class: name })),
@@ -70,10 +65,8 @@ const everyCode: readonly CodeAndClass[] = [
   { code: 'other', class: 'unknown' },
 ];
 
-/** Every (code, class) that an action can come to, so that metrics can have them at 0 from the start. */
-export const knownCodes = Object.fromEntries(actions.map((action) => [action, everyCode])) as Readonly<
-  Record<Action, readonly CodeAndClass[]>
->;
+/** What a call of any of these actions can come to, so that metrics can have it at 0 from the start. */
+export const knownCodes = { actions, pairs };
 
 /** What an HTTP answer said, as far as it could be read. */
 export interface Answer {

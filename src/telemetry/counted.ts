@@ -18,10 +18,13 @@ import { type CounterName, type HistogramName, type MetricName, metricNames, spe
 import { type Counter, createCounter, createHistogram, type Histogram, type Keep } from './series.ts';
 
 /**
- * By action, the pairs that its failures can come to as labels: the cloud's codes, and for failures without a known
- * code a class or `other`. `cloud/errors.ts` has them.
+ * The actions that are called, and the pairs that a failed call can come to as labels: the cloud's codes, and for failures
+ * without a known code a class or `other`. `cloud/errors.ts` has them.
  */
-export type KnownCodes = Readonly<Record<string, readonly { readonly code: string; readonly class: ErrorClass }[]>>;
+export interface KnownCodes {
+  readonly actions: readonly string[];
+  readonly pairs: readonly { readonly code: string; readonly class: ErrorClass }[];
+}
 
 /** The wall clock may step back between the two ends of a duration; a counter may not. */
 export const secondsOf = (ms: number) => Math.max(0, ms) / 1000;
@@ -169,9 +172,9 @@ export function configureSeries(counted: Counters, knownCodes: KnownCodes, accou
   return { accounts: names, pairs };
 }
 
-function zeroAccount(counted: Counters, knownCodes: KnownCodes, account: string): void {
+function zeroAccount(counted: Counters, { actions, pairs }: KnownCodes, account: string): void {
   zero(counted, { account });
-  for (const [action, pairs] of Object.entries(knownCodes)) {
+  for (const action of actions) {
     counted.api_requests_total.zero([account, action]);
     counted.api_request_duration_seconds.zero([account, action]);
     for (const pair of pairs) counted.api_errors_total.zero([account, action, pair.code, pair.class]);
@@ -182,9 +185,8 @@ function zeroAccount(counted: Counters, knownCodes: KnownCodes, account: string)
 const canFail = ({ class: name }: { readonly class: ErrorClass }) =>
   ['failed', 'doubted'].includes(classMeanings[name].attempt);
 
-function zeroGroup(counted: Counters, knownCodes: KnownCodes, account: string, group: string): void {
+function zeroGroup(counted: Counters, { pairs }: KnownCodes, account: string, group: string): void {
   zero(counted, { account, group });
-  const answered = Object.values(knownCodes).flat().filter(canFail);
-  for (const code of [...seenFailures, ...answered.map(({ code }) => code)])
+  for (const code of [...seenFailures, ...pairs.filter(canFail).map(({ code }) => code)])
     counted.restart_failures_total.zero([account, group, code]);
 }

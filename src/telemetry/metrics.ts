@@ -4,17 +4,16 @@
  * Nobody else counts. Every series that can be known in advance exists at 0 from `configure` on, and goes when its
  * account or group leaves the configuration; the values of the others survive a reload.
  */
-import { createHash } from 'node:crypto';
 // Not by the package's front door: that loads the push gateway and node:cluster too, 4 MiB that nobody here uses.
 import collectDefaultMetrics from 'prom-client/lib/defaultMetrics.js';
 import Registry from 'prom-client/lib/registry.js';
 import type { CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Lane } from '../domain/ports/gate-port.ts';
-import type { ReplicaSeen, StoreTrace } from '../domain/ports/store-port.ts';
+import type { StoreTrace } from '../domain/ports/store-port.ts';
 import type { AccountSnapshot } from '../domain/views/shown.ts';
 import type { Event } from '../domain/words/events.ts';
 import type { Policies } from '../domain/words/policy.ts';
-import type { GaugeName, LogLevel } from './catalogue.ts';
+import type { LogLevel } from './catalogue.ts';
 import {
   type Configured,
   configureSeries,
@@ -27,29 +26,15 @@ import {
   recordRequest,
   secondsOf,
 } from './counted.ts';
-import { bytesOf, headText, joined, labelText, sampleText } from './exposition.ts';
+import { bytesOf, joined } from './exposition.ts';
 import { createOpenings } from './openings.ts';
-import { createStateBytes } from './state.ts';
+import { type Build, createStateBytes, type ProcessState } from './state.ts';
 
-export interface MetricsOptions {
-  readonly version: string;
-  readonly revision: string;
+export interface MetricsOptions extends Build {
   readonly maxTaskSeries: () => number;
   readonly knownCodes: KnownCodes;
   /** CPU, memory, event loop of this process (`process_…`, `nodejs_…`); on unless false. */
   readonly processMetrics?: boolean;
-}
-
-/** What is told of the process itself. */
-interface ProcessState {
-  /** The newest attempt to read a configuration succeeded. */
-  reloaded: boolean;
-  /** The one in force, and since when, Unix milliseconds. */
-  config: { readonly readAt: number; readonly hash: string } | undefined;
-  storeUp: boolean;
-  /** Who shares the store. */
-  replicas: readonly ReplicaSeen[];
-  pageUrl: string | undefined;
 }
 
 interface HttpRequests {
@@ -67,11 +52,7 @@ const neverMs = 2 ** 31 - 1;
 
 export function createMetrics(options: MetricsOptions) {
   const counted = createCounted();
-  const known = new Set(
-    Object.values(options.knownCodes)
-      .flat()
-      .map(({ code }) => code),
-  );
+  const known = new Set(options.knownCodes.pairs.map(({ code }) => code));
   const state: ProcessState = { reloaded: false, config: undefined, storeUp: false, replicas: [], pageUrl: undefined };
   /** By account, Unix milliseconds. */
   const ticks = new Map<string, number>();
@@ -79,7 +60,7 @@ export function createMetrics(options: MetricsOptions) {
   let configured: Configured = { accounts: new Set(), pairs: new Set() };
   const restartsOfTask = new Map<string, number>();
   const openings = createOpenings();
-  const stateBytes = createStateBytes();
+  const stateBytes = createStateBytes(options);
 
   return {
     record(event: Event): void {
@@ -122,13 +103,10 @@ export function createMetrics(options: MetricsOptions) {
     },
     /** The text for Prometheus. Ours is of one moment: nothing is awaited between the first and the last series. */
     async render(snapshots: readonly AccountSnapshot[]): Promise<Uint8Array<ArrayBuffer>> {
-      const owned = snapshots.flatMap(({ account }) => (account.owned ? [account.account] : []));
-      const ownedTicks = owned.flatMap((account) => ticks.get(account) ?? []);
       const restartsOf = (account: string, taskId: string) => restartsOfTask.get(pairKey(account, taskId)) ?? 0;
       const ours = [
-        bytesOf(processText(options, state, ownedTicks)),
         ...Object.values(counted).map((series) => series.bytes()),
-        ...stateBytes(snapshots, restartsOf, options.maxTaskSeries()),
+        ...stateBytes({ state, ticks, snapshots, restartsOf, maxTaskSeries: options.maxTaskSeries() }),
       ];
       return joined(ofProcess ? [...ours, bytesOf(await ofProcess.metrics())] : ours);
     },
@@ -154,30 +132,4 @@ function processRegistry(): Registry {
   // They call undocumented functions of the process, and Node's check in `_getActiveHandles` has ended it during a scrape.
   for (const what of ['handles', 'requests']) registry.removeSingleMetric(`nodejs_active_${what}`);
   return registry;
-}
-
-function processText(options: MetricsOptions, state: ProcessState, ticks: readonly number[]): string {
-  const gauge = (name: GaugeName, value: number | undefined, labels = '') =>
-    headText(name) + (value === undefined ? '' : sampleText(name, labels, value));
-  const build = labelText(['version', 'revision', 'node'], [options.version, options.revision, process.version]);
-  return (
-    gauge('build_info', 1, build) +
-    gauge('page_info', state.pageUrl === undefined ? undefined : 1, labelText(['url'], [state.pageUrl ?? ''])) +
-    gauge('config_last_reload_successful', state.reloaded ? 1 : 0) +
-    gauge('config_last_reload_success_timestamp_seconds', state.config && state.config.readAt / 1000) +
-    gauge('config_hash', state.config && hashNumber(state.config.hash)) +
-    gauge('replicas', state.replicas.length) +
-    gauge('replicas_configured_differently', otherwise(state.replicas)) +
-    gauge('loop_tick_timestamp_seconds', ticks.length === 0 ? undefined : Math.min(...ticks) / 1000) +
-    gauge('store_up', state.storeUp ? 1 : 0)
-  );
-}
-
-/** 48 bits of the text's SHA-256: a double holds them exactly. */
-const hashNumber = (text: string) => createHash('sha256').update(text).digest().readUIntBE(0, 6);
-
-/** How many have another configuration than this process. */
-function otherwise(replicas: readonly ReplicaSeen[]): number {
-  const here = replicas.find(({ isThis }) => isThis);
-  return here ? replicas.filter(({ configHash }) => configHash !== here.configHash).length : 0;
 }

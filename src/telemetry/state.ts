@@ -1,10 +1,11 @@
 /**
- * The state gauges, rebuilt at every scrape from one snapshot, so that what went away leaves no series behind.
+ * The gauges, rebuilt at every scrape from one snapshot, so that what went away leaves no series behind.
  *
  * Separate from the counters because nothing here counts; of the last scrape only the bytes are kept. A standby shows
  * only that it is one: what it knows of tasks, groups and polls is as old as its last ownership.
  */
-
+import { createHash } from 'node:crypto';
+import type { ReplicaSeen } from '../domain/ports/store-port.ts';
 import type { AccountSnapshot, AccountView, GroupView, TaskView } from '../domain/views/shown.ts';
 import { circuits } from '../domain/words/events.ts';
 import { errorClasses } from '../domain/words/failure.ts';
@@ -30,33 +31,53 @@ type Tell = (name: StateName, labels: string, value: number | null) => void;
 /** One more label, of a closed set: nothing to escape. */
 const and = (labels: string, label: string, value: string) => `${labels},${label}="${value}"`;
 
-/** Those of accounts, groups and tasks, in the catalogue's order. What is counted, and what the process is, is elsewhere. */
-const stateNames = metricNames.filter((name) => {
-  const { type, labels } = specOf(name);
-  return labels.includes('account') && (type === 'gauge' || name === 'task_restarts_total');
-});
+const stateNames = metricNames.filter((name) => specOf(name).type === 'gauge' || name === 'task_restarts_total');
+
+/** What is told of the process itself. */
+export interface ProcessState {
+  /** The newest attempt to read a configuration succeeded. */
+  reloaded: boolean;
+  /** The one in force, and since when, Unix milliseconds. */
+  config: { readonly readAt: number; readonly hash: string } | undefined;
+  storeUp: boolean;
+  /** Who shares the store. */
+  replicas: readonly ReplicaSeen[];
+  pageUrl: string | undefined;
+}
+
+export interface Build {
+  readonly version: string;
+  readonly revision: string;
+}
 
 const secondsOf = (ms: number | null) => (ms === null ? null : ms / 1000);
 
-/** The lines of all state gauges, for one scrape: a piece for each of them. */
-type StateBytes = (
-  snapshots: readonly AccountSnapshot[],
-  restartsOf: (account: string, taskId: string) => number,
+/** Of one moment. */
+interface Scrape {
+  readonly state: ProcessState;
+  /** When the loop of each account last ticked, Unix milliseconds. */
+  readonly ticks: ReadonlyMap<string, number>;
+  readonly snapshots: readonly AccountSnapshot[];
+  readonly restartsOf: (account: string, taskId: string) => number;
   /**
    * At most so many tasks in outage are named, and the tasks one by one only while there are no more of them than that;
    * both over all accounts together.
    */
-  maxTaskSeries: number,
-) => readonly Uint8Array[];
+  readonly maxTaskSeries: number;
+}
 
-export function createStateBytes(): StateBytes {
+/** The lines of all gauges, for one scrape: a piece for each of them. */
+export function createStateBytes(build: Build): (scrape: Scrape) => readonly Uint8Array[] {
   const written = new Map<MetricName, Written>(stateNames.map((name) => [name, createWritten(name)]));
   const tell: Tell = (name, labels, value) => {
     if (value !== null) written.get(name)?.sample(labels, value);
   };
-  return (snapshots, restartsOf, maxTaskSeries) => {
+  return ({ state, ticks, snapshots, restartsOf, maxTaskSeries }) => {
+    tellProcess(tell, build, state);
     for (const { account } of snapshots) tellAccount(tell, account);
     const owned = snapshots.filter(({ account }) => account.owned);
+    const ownedTicks = owned.flatMap(({ account }) => ticks.get(account.account) ?? []);
+    tell('loop_tick_timestamp_seconds', '', ownedTicks.length === 0 ? null : Math.min(...ownedTicks) / 1000);
     for (const { account, groups, inCommon } of owned) {
       tellOwned(tell, account);
       tellInCommon(tell, account.account, inCommon);
@@ -105,6 +126,23 @@ function createWritten(name: MetricName): Written {
     },
   };
 }
+
+function tellProcess(tell: Tell, { version, revision }: Build, state: ProcessState): void {
+  const { config, pageUrl, replicas } = state;
+  tell('build_info', labelText(['version', 'revision', 'node'], [version, revision, process.version]), 1);
+  if (pageUrl !== undefined) tell('page_info', labelText(['url'], [pageUrl]), 1);
+  tell('config_last_reload_successful', '', state.reloaded ? 1 : 0);
+  tell('config_last_reload_success_timestamp_seconds', '', secondsOf(config?.readAt ?? null));
+  tell('config_hash', '', config ? hashNumber(config.hash) : null);
+  const here = replicas.find(({ isThis }) => isThis)?.configHash;
+  const differ = replicas.filter(({ configHash }) => here !== undefined && configHash !== here);
+  tell('replicas', '', replicas.length);
+  tell('replicas_configured_differently', '', differ.length);
+  tell('store_up', '', state.storeUp ? 1 : 0);
+}
+
+/** 48 bits of the text's SHA-256: a double holds them exactly. */
+const hashNumber = (text: string) => createHash('sha256').update(text).digest().readUIntBE(0, 6);
 
 function tellAccount(tell: Tell, view: AccountView): void {
   const { gate } = view;

@@ -14,12 +14,8 @@ import { lineOf } from '../../src/telemetry/sentences.ts';
 export const at = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 
 export const knownCodes: KnownCodes = {
-  List: [
-    { code: 'AccessDenied', class: 'permission' },
-    { code: 'timeout', class: 'timeout' },
-    { code: 'other', class: 'unknown' },
-  ],
-  Restart: [
+  actions: ['List', 'Restart'],
+  pairs: [
     { code: 'CommonErr', class: 'common' },
     { code: 'ResourceNotFound', class: 'not-found' },
     { code: 'AccessDenied', class: 'permission' },
