@@ -173,7 +173,7 @@ function emptyNames(source: Source): readonly string[] {
   return [...file, ...names.filter(isEmptyName).map((name) => `${source.path} declares ${name}, an empty name`)];
 }
 
-/** Fields as the vendor writes them, by reference/live-api.md. */
+/** Fields as the vendor writes them. */
 const vendorFields =
   'TaskId|Title|GroupNames?|StartTime|EndTime|CallbackURL|CycleMode|PlayTimes|DstAddr|DstAddrType|SrcAddrS?|VodSrcAddrs|ContinueStrategy|PreDownload|TaskStatus|PageCur|PageSize|PageTotal|PageNum|TotalCount|StatusList|ProjectName|ResponseMetadata|RequestId|CodeN';
 /** As a property read (`item.TaskId`), a key (`TaskId:`), a shorthand or a quoted key; in prose they are free. */

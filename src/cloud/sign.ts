@@ -2,7 +2,7 @@
  * The vendor's request signature (HMAC-SHA256, "V4"), our own so that the official package's old dependencies stay
  * out of production. The official `Signer` is the oracle of its test.
  *
- * Source: reference "Signature"; the signed headers are host, x-content-sha256, x-date and, with temporary keys,
+ * The steps are those of the vendor's documentation. Signed are host, x-content-sha256, x-date and, with temporary keys,
  * x-security-token.
  */
 import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';

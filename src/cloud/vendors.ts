@@ -1,6 +1,6 @@
 /**
- * What differs between the two vendors of the same API: where it is, and where their own SDKs look for keys (reference,
- * "Credentials"): names of environment variables in their order, and a file.
+ * What differs between the two vendors of the same API: where it is, and where their own SDKs look for keys: names of
+ * environment variables in their order, and a file.
  */
 
 /** Each list is read first to last; an id and a secret of one row belong together. */

@@ -1,6 +1,6 @@
 /**
- * The only place that knows the vendor's field names (reference "Actions"): the envelope, a page of tasks, a page of
- * cloud groups, and the bodies of the calls.
+ * The only place that knows the vendor's field names: the envelope, a page of tasks, a page of cloud groups, and the
+ * bodies of the calls.
  *
  * The server may add fields, leave lists out or send `null`: none of that is an error. An item that cannot be read
  * costs that item. Nothing here throws, whatever the cloud sends. Addresses end here: only a keyed fingerprint of the

@@ -19,7 +19,7 @@ export const limits = z.strictObject({
 });
 export type Limits = Readonly<z.output<typeof limits>>;
 
-export const vendorLimits: Limits = {
+export const volcengineLimits: Limits = {
   accountPerSecond: 10,
   accountStatus: 200,
   actionPerSecond: {
@@ -36,9 +36,9 @@ export const vendorLimits: Limits = {
 
 /** Those of BytePlus: one a second for everything that changes a task. */
 export const byteplusLimits: Limits = {
-  ...vendorLimits,
+  ...volcengineLimits,
   actionPerSecond: {
-    ...vendorLimits.actionPerSecond,
+    ...volcengineLimits.actionPerSecond,
     ListPullToPushGroup: 10,
     RestartPullToPushTask: 1,
     ContinuePullToPushTask: 1,

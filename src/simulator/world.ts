@@ -6,7 +6,7 @@
  * (in-process.ts) and in virtual time; requests are answered in answer.ts.
  */
 import { z } from 'zod';
-import { type Arrival, type ArrivalBook, byteplusLimits, limits, newBook, vendorLimits } from './arrivals.ts';
+import { type Arrival, type ArrivalBook, byteplusLimits, limits, newBook, volcengineLimits } from './arrivals.ts';
 import { type Fault, inForce, type LiveFault } from './faults.ts';
 import {
   type CloudStatus,
@@ -105,7 +105,7 @@ export interface WorldOptions extends Readonly<Pick<World, 'seed' | 'now' | 'key
 
 /** What differs between the two vendors: their limits, and the region that a signature must name and answers tell. */
 export const likeVendor = {
-  volcengine: { signature: { region: 'cn-north-1' }, limits: vendorLimits },
+  volcengine: { signature: { region: 'cn-north-1' }, limits: volcengineLimits },
   byteplus: { signature: { region: 'ap-singapore-1' }, limits: byteplusLimits },
 } as const satisfies Record<string, ParameterChange>;
 export type Vendor = keyof typeof likeVendor;
@@ -113,7 +113,7 @@ export type Vendor = keyof typeof likeVendor;
 const firstParameters: WorldParameters = {
   // The official Node client signs no host, so none is demanded; a test of the project's own client should.
   signature: { ...likeVendor.volcengine.signature, skewMs: 15 * 60_000, mustSign: [] },
-  limits: vendorLimits,
+  limits: volcengineLimits,
   latency: { uplinkMs: [0, 0], downlinkMs: [0, 0], tail: undefined },
   clockOffsetMs: 0,
   retired: [],

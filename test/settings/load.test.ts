@@ -27,7 +27,7 @@ describe('what is meant by a short file', () => {
     expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(12);
   });
 
-  test('everything that design section 3 gives a value has that value', () => {
+  test('every key that has a value by default has that value', () => {
     expect(JSON.parse(JSON.stringify(settings))).toEqual({
       log: { level: 'info', format: 'json' },
       server: { listen: { host: '127.0.0.1', port: 9847 }, socket: 'data/relaykeeper.sock', tokens: [] },

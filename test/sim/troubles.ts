@@ -85,7 +85,7 @@ export const troubles: Readonly<Record<string, Plan>> = {
     weather.sometime({ kind: 'key', sees: 'all' });
   },
   slow: (weather, dice) => {
-    // A call arrives within four seconds of its end here: limiter.md, what it assumes.
+    // A call arrives within four seconds of its end here: the limiter rests on that.
     const longest = weather.configuration.requestTimeoutMs + 2_000;
     const ms: Span = dice.pick([
       [100, 2_000],

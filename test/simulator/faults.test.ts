@@ -30,7 +30,7 @@ const worldWith = (...faults: readonly Fault[]): World =>
   });
 const struckBy = (effect: Effect, call: Ask = v2): Reply => ask(worldWith({ effect }), call, t0);
 
-/** The vendor's two tables, typed off live-api.md. */
+/** The vendor's two tables, typed off its documentation. */
 const table: readonly (readonly [KnownCode, number] | readonly [KnownCode, number, number])[] = [
   ['CommonErr', 200],
   ['InvalidParam', 400],

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { answer } from '../../src/simulator/answer.ts';
-import { vendorLimits } from '../../src/simulator/arrivals.ts';
+import { volcengineLimits } from '../../src/simulator/arrivals.ts';
 import { likeVendor, type World } from '../../src/simulator/world.ts';
 import { ask, aWorld, outcome, signed, t0 } from './signed.ts';
 
@@ -9,7 +9,7 @@ const v2 = signed({ action: 'ListPullToPushTaskV2' }, t0);
 const groups = signed({ action: 'ListPullToPushGroup', body: { PageNum: 1, PageSize: 10 } }, t0);
 const restart = signed({ action: 'RestartPullToPushTask', body: { TaskId: 'nobody' } }, t0);
 
-const limited = (limits = {}): World => aWorld({ parameters: { limits: { ...vendorLimits, ...limits } } });
+const limited = (limits = {}): World => aWorld({ parameters: { limits: { ...volcengineLimits, ...limits } } });
 const at = (world: World, request: typeof v2, times: readonly number[]) =>
   times.map((ms) => outcome(answer(world, request, t0 + ms)));
 const every = (gapMs: number, count: number) => Array.from({ length: count }, (_, n) => n * gapMs);

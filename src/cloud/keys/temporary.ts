@@ -1,7 +1,7 @@
 /**
  * Temporary keys: how a Kubernetes service account's token (OIDC, exchanged at STS) and an ECS instance's role
- * (metadata service v2) are turned into keys. Names and paths are those of the reference, "Credentials"; the shape of
- * the STS exchange (an unsigned form, the answer's `Result.Credentials`) is that of the official Go and Python SDKs.
+ * (metadata service v2) are turned into keys. Names, paths and the shape of the STS exchange (an unsigned form, the
+ * answer's `Result.Credentials`) are those of the official Go and Python SDKs.
  */
 
 import type { Environment } from '../../domain/ports/app-port.ts';

@@ -1,6 +1,6 @@
 /**
  * Where keys come from: the configuration (values or files), the environment, a file of the vendor's own clients, a
- * Kubernetes service account (OIDC) or an ECS instance's role (reference "Credentials").
+ * Kubernetes service account (OIDC) or an ECS instance's role.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
