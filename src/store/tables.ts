@@ -45,7 +45,7 @@ interface Dialect {
 }
 
 /** Step n leads from version n to n + 1. Published ones are never changed: add another. */
-export const steps: readonly ((dialect: Dialect) => readonly string[])[] = [
+const steps: readonly ((dialect: Dialect) => readonly string[])[] = [
   ({ schema, numbered }) => [
     `create table ${schema}meta (key text primary key, value text not null)`,
     `create table ${schema}task_record (account text not null, task_id text not null, body text not null,
@@ -63,12 +63,20 @@ export const steps: readonly ((dialect: Dialect) => readonly string[])[] = [
   ],
 ];
 
-/** The statements of steps, one after the other. */
-export async function migrate(db: Database, statements: readonly string[]): Promise<void> {
-  for (const statement of statements) await sql.raw(statement).execute(db);
-}
-
 export const schemaVersion = steps.length;
+
+/** Leads the tables from `version` to today's, and then through an engine's own statements. Gives the fingerprint key. */
+export async function migrate(
+  db: Database,
+  version: number,
+  dialect: Dialect,
+  own: readonly string[] = [],
+): Promise<string> {
+  const common = steps.slice(version).flatMap((step) => step(dialect));
+  for (const statement of [...common, ...own]) await sql.raw(statement).execute(db);
+  if (version < schemaVersion) await writeMeta(db, 'schema-version', String(schemaVersion));
+  return fingerprintKeyOf(db);
+}
 
 /** The last two are PostgreSQL's: the version of its own tables, and the oldest one whose programs can use them. */
 type MetaKey = 'schema-version' | 'fingerprint-key' | 'epoch' | 'copy-unfinished' | 'own-version' | 'usable-from';
@@ -89,7 +97,7 @@ export async function writeMeta(db: Database, key: MetaKey, value: string): Prom
 const fingerprintKeyBytes = 32;
 
 /** The key of source fingerprints, in hexadecimal digits: made with the store, once. */
-export async function fingerprintKeyOf(db: Database): Promise<string> {
+async function fingerprintKeyOf(db: Database): Promise<string> {
   const known = await readMeta(db, 'fingerprint-key');
   if (known !== undefined) return known;
   const made = randomBytes(fingerprintKeyBytes).toString('hex');

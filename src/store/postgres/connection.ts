@@ -4,7 +4,7 @@
  */
 import { Kysely, PostgresDialect, type PostgresPool } from 'kysely';
 import pg from 'pg';
-import type { Tables } from '../tables.ts';
+import type { Database, Tables } from '../tables.ts';
 
 export interface PostgresPlace {
   /** `postgres://user@host:port/database?sslmode=…`, without a password. */
@@ -23,7 +23,7 @@ const answerWithinMs = 20_000;
 class ConnectionLost extends Error {}
 
 interface Connections {
-  readonly db: Kysely<Tables>;
+  readonly db: Database;
   close(): Promise<void>;
 }
 

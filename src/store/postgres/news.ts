@@ -4,12 +4,13 @@
  * Each row names the transaction that wrote it last. A look contains every transaction older than the oldest one that
  * still ran when the look began, so the next look starts there: it may see a few rows twice, and misses none.
  */
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { News, NewsMark } from '../../domain/ports/store-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
 import { loadTasks } from '../ledger-store.ts';
 import { accountRecord, decode, hold, taskRecord } from '../records.ts';
-import type { Tables } from '../tables.ts';
+import type { Database } from '../tables.ts';
+import { oldestRunning } from './postgres-tables.ts';
 
 interface Row {
   readonly account: string;
@@ -17,7 +18,7 @@ interface Row {
 }
 
 interface Reading {
-  readonly db: Kysely<Tables>;
+  readonly db: Database;
   readonly clock: Clock;
 }
 
@@ -36,9 +37,7 @@ export function newsOf(
     .setIsolationLevel('repeatable read')
     .setAccessMode('read only')
     .execute(async (view) => {
-      const oldest = await sql<{
-        mark: NewsMark;
-      }>`select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as mark`.execute(view);
+      const oldest = await sql<{ mark: NewsMark }>`select ${oldestRunning} as mark`.execute(view);
       const newer = (table: string, of: readonly string[]) =>
         sql<Row>`select kept.account, kept.body from ${sql.table(`relaykeeper.${table}`)} as kept
           join unnest(${of}::text[], ${of.map((account) => since.get(account) ?? 0)}::bigint[]) as asked(account, mark)

@@ -3,12 +3,12 @@
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import { history, maxEventsKept, pruneEvents } from '../event-log.ts';
 import { ledgerStore } from '../ledger-store.ts';
 import type { SharedStoreOptions, Store } from '../store.ts';
 import { StoreProblem } from '../store-problem.ts';
-import { refuseUnfinished, type Tables } from '../tables.ts';
+import { type Database, refuseUnfinished } from '../tables.ts';
 import { watch } from '../watched.ts';
 import { connectTo, sqlState } from './connection.ts';
 import { answerWithinMs } from './lease.ts';
@@ -61,7 +61,7 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
   const id = randomUUID();
   /** `epoch`: the reader's own, which the server has to know of. What owners before it saved was committed before that. */
   const load = (account: string, budgetSince: number, epoch?: number) => {
-    const mustKnow = async (view: Kysely<Tables>) => {
+    const mustKnow = async (view: Database) => {
       const { rows } = await sql<{
         epoch: number;
       }>`select epoch from relaykeeper.lease where account = ${account}`.execute(view);

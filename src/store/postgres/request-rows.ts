@@ -1,7 +1,7 @@
 /** The statements about operators' requests. Each is whole by itself, on whatever connection. */
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { OperatorOutcome, OperatorRequest } from '../../domain/ports/store-port.ts';
-import type { Tables } from '../tables.ts';
+import type { Database } from '../tables.ts';
 import { databaseNow } from './postgres-tables.ts';
 
 /** A request as its owner takes it. */
@@ -18,7 +18,7 @@ const keptMs = 3_600_000;
 export type RequestRows = ReturnType<typeof requestRows>;
 
 /** `replica`: the one that takes them. */
-export const requestRows = (db: Kysely<Tables>, replica: string) => ({
+export const requestRows = (db: Database, replica: string) => ({
   async add(id: string, account: string, request: OperatorRequest): Promise<void> {
     await sql`insert into relaykeeper.request (id, account, body, asked_at)
       values (${id}, ${account}, ${JSON.stringify(request)}, ${databaseNow})`.execute(db);
@@ -58,7 +58,7 @@ export const requestRows = (db: Kysely<Tables>, replica: string) => ({
 });
 
 /** Requests that nobody waits for, and replicas that ended without a word. */
-export async function forgetOld(db: Kysely<Tables>): Promise<void> {
+export async function forgetOld(db: Database): Promise<void> {
   await sql`delete from relaykeeper.request where abs(asked_at - ${databaseNow}) > ${keptMs}`.execute(db);
   await sql`delete from relaykeeper.replica where abs(seen_at - ${databaseNow}) > ${keptMs}`.execute(db);
 }

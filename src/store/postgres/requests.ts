@@ -45,11 +45,33 @@ export async function askOwner(
   account: string,
   request: OperatorRequest,
 ): Promise<OperatorOutcome> {
-  const withdrawAs = (none: OperatorOutcome) => withdraw(rows, id, account, request, none);
+  /** What nobody has taken is never done; what was taken may be. */
+  const withdraw = async (none: OperatorOutcome): Promise<OperatorOutcome> => {
+    try {
+      if (await rows.withdraw(id, account, request, none)) return none;
+      const answer = await rows.answerTo(id);
+      if (answer) return answer;
+    } catch {
+      return refused(
+        [
+          `the store fails: whether the owner of account ${account} does it is not known`,
+          `存储失败：不知道负责账号 ${account} 的进程是否会执行`,
+        ],
+        'Look at the task before you ask again.',
+      );
+    }
+    return refused(
+      [
+        `the owner of account ${account} has it in hand and has not answered yet`,
+        `负责账号 ${account} 的进程已接手，还没有答复`,
+      ],
+      'Look at the task before you ask again.',
+    );
+  };
   try {
     await rows.add(id, account, request);
   } catch {
-    return withdrawAs(
+    return withdraw(
       refused(
         ['the store fails, so its owner could not be asked', '存储失败，无法询问负责的进程'],
         'Ask again once it works.',
@@ -63,7 +85,7 @@ export async function askOwner(
     const answer = await rows.answerTo(id).catch(() => undefined);
     if (answer) return answer;
   }
-  return withdrawAs(
+  return withdraw(
     refused(
       [`nobody owns account ${account} now, so nothing was done`, `现在没有进程负责账号 ${account}，什么都没有做`],
       'Ask again in a moment.',
@@ -71,68 +93,31 @@ export async function askOwner(
   );
 }
 
-/** What nobody has taken is never done; what was taken may be. */
-async function withdraw(
-  rows: RequestRows,
-  id: string,
-  account: string,
-  request: OperatorRequest,
-  none: OperatorOutcome,
-): Promise<OperatorOutcome> {
-  try {
-    if (await rows.withdraw(id, account, request, none)) return none;
-    const answer = await rows.answerTo(id);
-    if (answer) return answer;
-  } catch {
-    return refused(
-      [
-        `the store fails: whether the owner of account ${account} does it is not known`,
-        `存储失败：不知道负责账号 ${account} 的进程是否会执行`,
-      ],
-      'Look at the task before you ask again.',
-    );
-  }
-  return refused(
-    [
-      `the owner of account ${account} has it in hand and has not answered yet`,
-      `负责账号 ${account} 的进程已接手，还没有答复`,
-    ],
-    'Look at the task before you ask again.',
-  );
-}
-
 /** Does what others were asked for the accounts of this replica; each once, though it is seen many times. */
-export function serveRequests(options: RequestsOptions): (snapshot: Snapshot) => void {
+export function serveRequests({ rows, epochOf, isReady, serve }: RequestsOptions): (snapshot: Snapshot) => void {
   const inHand = new Set<string>();
   /** Of what was done here, until it is seen to be answered. */
   const outcomes = new Map<string, OperatorOutcome>();
+  const serveOne = async (id: string, account: string, epoch: number): Promise<void> => {
+    const taken = await rows.takeRequest(id, epoch);
+    if (!taken) return;
+    const outcome = outcomes.get(id) ?? (await outcomeOf(taken, epoch, () => serve(account, taken.request)));
+    outcomes.set(id, outcome);
+    await rows.answer(id, epoch, outcome);
+  };
   return ({ requests }) => {
     for (const id of outcomes.keys())
       if (!inHand.has(id) && !requests.some((open) => open.id === id)) outcomes.delete(id);
     for (const { id, account } of requests) {
-      const epoch = options.epochOf(account);
-      if (epoch === undefined || inHand.has(id) || !options.isReady(account)) continue;
+      const epoch = epochOf(account);
+      if (epoch === undefined || inHand.has(id) || !isReady(account)) continue;
       inHand.add(id);
       // A database that fails is told by other operations; what is still open has its turn at the next look.
-      void serveOne(options, outcomes, id, account, epoch)
+      void serveOne(id, account, epoch)
         .catch(() => undefined)
         .finally(() => inHand.delete(id));
     }
   };
-}
-
-async function serveOne(
-  { rows, serve }: RequestsOptions,
-  outcomes: Map<string, OperatorOutcome>,
-  id: string,
-  account: string,
-  epoch: number,
-): Promise<void> {
-  const taken = await rows.takeRequest(id, epoch);
-  if (!taken) return;
-  const outcome = outcomes.get(id) ?? (await outcomeOf(taken, epoch, () => serve(account, taken.request)));
-  outcomes.set(id, outcome);
-  await rows.answer(id, epoch, outcome);
 }
 
 async function outcomeOf(

@@ -2,8 +2,8 @@
  * The statements about leases and replicas: one to look, one to say "I am here", one to keep or free what is ours, one to
  * take what is free. Each is whole by itself, on whatever connection.
  */
-import { type Kysely, sql } from 'kysely';
-import type { Tables } from '../tables.ts';
+import { sql } from 'kysely';
+import type { Database } from '../tables.ts';
 import type { Lease } from './lease.ts';
 import { databaseNow } from './postgres-tables.ts';
 
@@ -39,7 +39,7 @@ export type Present = Pick<ReplicaRow, 'id' | 'name' | 'version' | 'configHash' 
 /** Each may fail, and may have been done all the same. */
 export type LeaseRows = ReturnType<typeof leaseRows>;
 
-export const leaseRows = (db: Kysely<Tables>) => ({
+export const leaseRows = (db: Database) => ({
   look: () => look(db),
   /** Says that this replica lives and what it wants, and makes the rows of accounts that have none. */
   async sayPresent({ id, name, version, configHash, accounts }: Present): Promise<void> {
@@ -84,7 +84,7 @@ const mostRequests = 100;
 
 type Json = readonly Record<string, unknown>[];
 
-export async function look(db: Kysely<Tables>): Promise<Snapshot> {
+export async function look(db: Database): Promise<Snapshot> {
   const { rows } = await sql<{ now: number; leases: Json; replicas: Json; requests: Json }>`select
     ${databaseNow} as now,
     (select coalesce(json_agg(json_build_object(

@@ -2,9 +2,9 @@
  * The transaction of a save. The accounts' rows are locked by their keys until its end: whoever takes one of them over
  * waits for it.
  */
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import { type Saving, saveAll } from '../ledger-store.ts';
-import type { Tables } from '../tables.ts';
+import type { Database } from '../tables.ts';
 
 /** A transaction whose process was stopped half way is ended by the server, so that another can have the account. */
 const limits = { lock_timeout: '5s', statement_timeout: '15s', idle_in_transaction_session_timeout: '10s' };
@@ -17,7 +17,7 @@ export interface Part extends Saving {
 export type SaveTransactions = ReturnType<typeof saveTransactions>;
 
 /** `id`: whose saves they are. */
-export const saveTransactions = (db: Kysely<Tables>, id: string) => ({
+export const saveTransactions = (db: Database, id: string) => ({
   /**
    * Writes the parts whose account is in their epoch. Before it commits, `begun` is told the transaction's name and the
    * accounts of those parts. Rejects if nothing was saved, or if nobody knows: then its fate can be asked for.

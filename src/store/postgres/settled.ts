@@ -4,9 +4,10 @@
  * therefore wait until every transaction that ran when the gap was first seen has ended: then the gap is filled, or
  * stays.
  */
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Clock } from '../../domain/ports/time-port.ts';
-import type { Tables } from '../tables.ts';
+import type { Database } from '../tables.ts';
+import { oldestRunning } from './postgres-tables.ts';
 
 /** So many of the newest are looked at; what lies further back has long been settled. */
 const mostSeen = 5_000;
@@ -29,7 +30,7 @@ interface Doubt {
   readonly since: number;
 }
 
-export function settledOn(db: Kysely<Tables>, clock: Clock): () => Promise<number> {
+export function settledOn(db: Database, clock: Clock): () => Promise<number> {
   let upTo = 0;
   let doubt: Doubt | undefined;
   let looking: Promise<number> | undefined;
@@ -69,20 +70,20 @@ export function settledOn(db: Kysely<Tables>, clock: Clock): () => Promise<numbe
 }
 
 /** One statement, so that all of it is of one moment. */
-async function snapshotOf(db: Kysely<Tables>, upTo: number): Promise<Snapshot> {
+async function snapshotOf(db: Database, upTo: number): Promise<Snapshot> {
   const { rows } = await sql<Snapshot>`
     with edge as (
       select greatest(${upTo}::bigint, coalesce((select max(seq) from relaykeeper.event), 0) - ${mostSeen}) as start
     )
     select start,
       (select coalesce(json_agg(seq order by seq), '[]') from relaykeeper.event where seq > start) as seqs,
-      pg_snapshot_xmin(pg_current_snapshot())::text::bigint as oldest
+      ${oldestRunning} as oldest
     from edge`.execute(db);
   return rows[0] ?? { start: upTo, seqs: [], oldest: 0 };
 }
 
 /** A new number: every save that began before has a smaller one, since a save takes its own before those of its events. */
-async function newestTransaction(db: Kysely<Tables>): Promise<number> {
+async function newestTransaction(db: Database): Promise<number> {
   const { rows } = await sql<{ xact: number }>`select pg_current_xact_id()::text::bigint as xact`.execute(db);
   return rows[0]?.xact ?? 0;
 }

@@ -7,17 +7,7 @@
 import type { Ownership } from '../../domain/ports/store-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
 import { StoreProblem } from '../store-problem.ts';
-import {
-  type Database,
-  fingerprintKeyOf,
-  keys,
-  migrate,
-  readMeta,
-  readVersion,
-  schemaVersion,
-  steps,
-  writeMeta,
-} from '../tables.ts';
+import { type Database, keys, migrate, readMeta, readVersion, schemaVersion, writeMeta } from '../tables.ts';
 import type { Watch } from '../watched.ts';
 import type { Sqlite } from './dialect.ts';
 
@@ -83,13 +73,7 @@ async function takeOver({ sqlite, db, file }: FileParts): Promise<number> {
   return db.transaction().execute(async (write) => {
     const version = await readVersion(write);
     refuseNewer(version, file);
-    const dialect = { schema: '', numbered: 'integer primary key autoincrement' } as const;
-    await migrate(
-      write,
-      steps.slice(version).flatMap((step) => step(dialect)),
-    );
-    if (version < schemaVersion) await writeMeta(write, 'schema-version', String(schemaVersion));
-    await fingerprintKeyOf(write);
+    await migrate(write, version, { schema: '', numbered: 'integer primary key autoincrement' });
     const epoch = Number((await readMeta(write, 'epoch')) ?? 0) + 1;
     await writeMeta(write, 'epoch', String(epoch));
     return epoch;
