@@ -368,14 +368,13 @@ export class Keeper {
   async #sendNext(signal: AbortSignal): Promise<boolean> {
     if (this.#desk.failing || !pick(this.#queue, this.situation())) return false;
     const permit = await this.#options.gate.acquire('restart', signal);
-    const choice = signal.aborted || !this.#mayCall() ? undefined : pick(this.#queue, this.situation());
-    if (!choice) {
+    const intent = signal.aborted || !this.#mayCall() ? undefined : pick(this.#queue, this.situation());
+    if (!intent) {
       permit.done('unused');
       return false;
     }
-    const { taskId } = choice.record;
-    const sent = await this.#restarts.send(choice.record, choice.intent, permit);
-    if (sent) this.#queue = this.#queue.filter((other) => other !== taskId);
+    const sent = await this.#restarts.send(intent, permit);
+    if (sent) this.#queue = this.#queue.filter((taskId) => taskId !== intent.taskId);
     return sent !== undefined;
   }
 

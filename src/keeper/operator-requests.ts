@@ -44,8 +44,7 @@ export class OperatorRequests {
     if (asked.kind === 'refused') throw new Refusal('refused', asked.why, rules);
     const permit = await this.#acquire();
     // Decided again: meanwhile a hold, an answer or the end of the account's lease may have come.
-    const record = this.#mustKnow(taskId);
-    const decided = operatorRestart(record, situation(), by, force);
+    const decided = operatorRestart(this.#mustKnow(taskId), situation(), by, force);
     if (decided.kind === 'refused' || !mayCall()) {
       permit.done('unused');
       if (decided.kind === 'refused') throw new Refusal('refused', decided.why, rules);
@@ -54,7 +53,7 @@ export class OperatorRequests {
         '守护进程正在停止，或已失去这个账号',
       ]);
     }
-    const sent = await restarts.send(record, decided.intent, permit);
+    const sent = await restarts.send(decided.intent, permit);
     if (!sent)
       throw new Refusal('unavailable', [
         'the store fails, so relaykeeper may not send a restart',

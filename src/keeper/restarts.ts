@@ -1,6 +1,5 @@
 /** Restarts on their way: the intent saved, the call sent, the answer recorded. Those of the queue and those of operators. */
 import { answerFacts } from '../domain/learn/circuit.ts';
-import type { TaskRecord } from '../domain/memory/ledger.ts';
 import type { Cloud } from '../domain/ports/cloud-port.ts';
 import type { Permit } from '../domain/ports/gate-port.ts';
 import type { EventOf } from '../domain/words/events.ts';
@@ -36,11 +35,11 @@ export class Restarts {
    * intent could not be saved, or not while the account was surely ours, so the attempt was never made; it is given
    * back, and the permit with it.
    */
-  send(record: TaskRecord, intent: Intent, permit: Permit): Promise<Sent | undefined> {
-    return this.#underWay(this.#send(record, intent, permit));
+  send(intent: Intent, permit: Permit): Promise<Sent | undefined> {
+    return this.#underWay(this.#send(intent, permit));
   }
 
-  async #send(record: TaskRecord, intent: Intent, permit: Permit): Promise<Sent | undefined> {
+  async #send(intent: Intent, permit: Permit): Promise<Sent | undefined> {
     const { memory, complain } = this.#desk;
     const giveBack = (why: 'not-saved' | 'not-sent') => {
       permit.done('unused');
@@ -62,7 +61,7 @@ export class Restarts {
       );
       return undefined;
     }
-    const answer = this.#underWay(this.#callAndRecord(record, intent, permit));
+    const answer = this.#underWay(this.#callAndRecord(intent, permit));
     answer.catch((cause: unknown) => complain('the answer to a restart could not be recorded', cause));
     return { answer };
   }
@@ -74,21 +73,19 @@ export class Restarts {
     return work;
   }
 
-  async #callAndRecord(record: TaskRecord, intent: Intent, permit: Permit): Promise<RestartAnswer> {
-    const { clock } = this.#desk;
+  async #callAndRecord({ taskId, attemptId }: Intent, permit: Permit): Promise<RestartAnswer> {
+    const { clock, ledger } = this.#desk;
     const startedAt = clock.monotonic();
-    const task = { taskId: record.taskId, cloudGroup: record.item.cloudGroup };
+    const task = { taskId, cloudGroup: ledger.tasks.get(taskId)?.item.cloudGroup ?? '' };
     const cloud = this.#options.cloud();
     const answer = await cloud.restart(task, permit, this.#options.mayCall);
-    const answeredAt = this.#desk.now();
+    const now = this.#desk.now();
     const { memory } = this.#desk;
-    const asked = memory.ledger.tasks.get(record.taskId);
+    const record = memory.ledger.tasks.get(taskId);
+    const attempt = record?.attempt;
     const durationMs = clock.monotonic() - startedAt;
-    if (asked?.attempt?.id === intent.attemptId)
-      memory.tell(
-        answeredAt,
-        ...answerFacts(memory.ledger, { record: asked, attempt: asked.attempt, answer, durationMs, now: answeredAt }),
-      );
+    if (record && attempt?.id === attemptId)
+      memory.tell(now, ...answerFacts(memory.ledger, { record, attempt, answer, durationMs, now }));
     // Of the keys, or of the way to the cloud, that a reload replaced meanwhile it says nothing.
     if (this.#options.cloud() !== cloud) memory.probeSoon();
     await this.#desk.commitOrComplain('the answer to a restart could not be saved: the next save includes it');

@@ -154,9 +154,9 @@ function perform(story: Story, seconds: number, act: Act): void {
 
 /** Nothing is restarted that must not be, judged from the facts alone. */
 function checkedIntent(story: Story, seconds: number): void {
-  const choice = pick(story.queue, situationOf(story.ledger, story.policies, story.moment(seconds)));
-  if (choice) {
-    const { record } = choice;
+  const intent = pick(story.queue, situationOf(story.ledger, story.policies, story.moment(seconds)));
+  if (intent) {
+    const record = story.record(intent.taskId);
     const group = story.policies.groups.find(({ name }) => name === record.group);
     expect(group?.mode, 'managed, and by a group that heals').toBe('heal');
     if (!group) return;

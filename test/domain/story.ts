@@ -219,10 +219,10 @@ export class Story {
     this.#now = seconds;
     const sent: string[] = [];
     while (sent.length < most) {
-      const choice = pick(this.queue, situationOf(this.ledger, this.policies, this.moment()));
-      if (!choice) break;
-      this.tell([choice.intent]);
-      const { taskId } = choice.record;
+      const intent = pick(this.queue, situationOf(this.ledger, this.policies, this.moment()));
+      if (!intent) break;
+      this.tell([intent]);
+      const { taskId } = intent;
       this.answer(seconds, taskId, typeof answer === 'function' ? answer(taskId) : answer);
       sent.push(taskId);
       this.queue = this.queue.filter((other) => other !== taskId);
@@ -233,9 +233,9 @@ export class Story {
   /** Takes the intent of the next restart, and leaves the call out. */
   intend(seconds: number): string | undefined {
     this.#now = seconds;
-    const choice = pick(this.queue, situationOf(this.ledger, this.policies, this.moment()));
-    if (choice) this.tell([choice.intent]);
-    return choice?.record.taskId;
+    const intent = pick(this.queue, situationOf(this.ledger, this.policies, this.moment()));
+    if (intent) this.tell([intent]);
+    return intent?.taskId;
   }
 
   answer(seconds: number, taskId: string, answer: RestartAnswer): this {

@@ -3,7 +3,7 @@
  * because a permit may have come late.
  */
 
-import type { Ledger, TaskRecord } from '../memory/ledger.ts';
+import { type Ledger, recordsOf, type TaskRecord } from '../memory/ledger.ts';
 import type { InTrouble, Situation } from '../memory/situation.ts';
 import { passesStorms, stormKey, stormsOver } from '../memory/windows.ts';
 import type { EventOf } from '../words/events.ts';
@@ -29,28 +29,21 @@ const onlyWindowsWithhold = (verdict: Verdict): boolean =>
   verdict.kind === 'restart' ||
   (verdict.kind === 'wait' && verdict.blockers.every((reason) => reasonMeanings[reason].queued === 'stays'));
 
-/** Until when the cloud's word keeps every restart of the account: nobody in the queue has to be asked. */
-const throttledUntil = ({ ledger, now }: Situation): number | undefined => {
-  const until = ledger.accountRecord.throttle?.until ?? 0;
-  return until > now ? until : undefined;
-};
-
 /**
  * The earliest moment after now at which time alone lets a queued restart go; undefined: none before the next poll, which
  * decides anew, or an answer that is awaited. Milliseconds by this machine.
  */
 export function queueMovesAt(queue: readonly string[], situation: Situation): number | undefined {
   if (awaitsThrottledAnswer(situation.ledger)) return undefined;
-  const at = throttledUntil(situation) ?? earliestWait(queue, situation);
+  const at = situation.throttledUntil ?? earliestWait(queue, situation);
   return at < situation.nextPollAt ? at : undefined;
 }
 
 function earliestWait(queue: readonly string[], situation: Situation): number {
   let earliest = Number.POSITIVE_INFINITY;
-  for (const taskId of queue) {
-    const record = situation.ledger.tasks.get(taskId);
-    const verdict = record && verdictOf(record, situation);
-    if (verdict?.kind === 'wait' && verdict.until > situation.now) earliest = Math.min(earliest, verdict.until);
+  for (const record of recordsOf(situation.ledger, queue)) {
+    const verdict = verdictOf(record, situation);
+    if (verdict.kind === 'wait' && verdict.until > situation.now) earliest = Math.min(earliest, verdict.until);
   }
   return earliest;
 }
@@ -103,12 +96,11 @@ interface InTurn {
   lastCallAt: number;
 }
 
-function takeTurns(keyed: InTurn[], { stopped, tasks }: Ledger, sideOf: (record: TaskRecord) => string): void {
+function takeTurns(keyed: InTurn[], ledger: Ledger, sideOf: (record: TaskRecord) => string): void {
   const lastCallAt = new Map<string, number>();
-  for (const taskId of stopped) {
-    const record = tasks.get(taskId);
-    const calledAt = record?.outage?.lastCallAt;
-    if (!record || calledAt === undefined) continue;
+  for (const record of recordsOf(ledger, ledger.stopped)) {
+    const calledAt = record.outage?.lastCallAt;
+    if (calledAt === undefined) continue;
     const side = sideOf(record);
     lastCallAt.set(side, Math.max(calledAt, lastCallAt.get(side) ?? 0));
   }
@@ -132,46 +124,36 @@ function placeOf({ taskId, outage }: TaskRecord, stormy: boolean): number {
 }
 
 /** The restart to send now: decided again from the newest facts, because a permit may have come late. */
-interface Choice {
-  readonly record: TaskRecord;
-  /** Applied and saved before the call is sent. */
-  readonly intent: Intent;
-}
-
-export function pick(queue: readonly string[], situation: Situation): Choice | undefined {
-  const { restart, list } = situation.ledger.accountRecord.circuits;
-  if (list.kind === 'open' || awaitsThrottledAnswer(situation.ledger) || throttledUntil(situation)) return undefined;
+export function pick(queue: readonly string[], situation: Situation): Intent | undefined {
+  const { ledger, throttledUntil } = situation;
+  const { restart, list } = ledger.accountRecord.circuits;
+  // While the cloud's word keeps every restart of the account, nobody in the queue has to be asked.
+  if (list.kind === 'open' || awaitsThrottledAnswer(ledger) || throttledUntil !== undefined) return undefined;
   if (restart.kind === 'open') return pickProbe(queue, situation);
-  const place = throttledPlaces(situation.ledger);
-  for (const turn of place ? turns : oneTurn)
-    for (const taskId of queue) {
-      const record = situation.ledger.tasks.get(taskId);
-      if (!record || (place && place(record) !== turn)) continue;
-      if (verdictOf(record, situation).kind === 'restart') return picked(record, situation, false);
-    }
+  const place = throttledPlaces(ledger);
+  const records = place ? [...recordsOf(ledger, queue)].sort((a, b) => place(a) - place(b)) : recordsOf(ledger, queue);
+  for (const record of records)
+    if (verdictOf(record, situation).kind === 'restart') return intentOf(record, situation, false);
   return undefined;
 }
 
 /** The largest that `nearness` gives. */
 const nearest = 3;
-const oneTurn = [0];
-const turns = [0, 1, 2, 3, 4];
 
 /** Who was throttled in this outage goes last: it may be theirs alone. Undefined: nobody was. */
-function throttledPlaces({ accountRecord, tasks, stopped }: Ledger): ((record: TaskRecord) => number) | undefined {
-  if (!accountRecord.throttle) return undefined;
+function throttledPlaces(ledger: Ledger): ((record: TaskRecord) => number) | undefined {
+  if (!ledger.accountRecord.throttle) return undefined;
   const cloudGroups = new Set<string>();
   const groups = new Set<string | undefined>();
   let since = Number.POSITIVE_INFINITY;
-  for (const taskId of stopped) {
-    const record = tasks.get(taskId);
-    if (!record?.outage?.throttled) continue;
+  for (const record of recordsOf(ledger, ledger.stopped)) {
+    if (!record.outage?.throttled) continue;
     cloudGroups.add(record.item.cloudGroup);
     groups.add(record.group);
     since = Math.min(since, record.outage.since);
   }
   if (cloudGroups.size === 0) return undefined;
-  return (record) => (record.outage?.throttled ? 4 : nearness(record, { cloudGroups, groups, since }));
+  return (record) => (record.outage?.throttled ? nearest + 1 : nearness(record, { cloudGroups, groups, since }));
 }
 
 /**
@@ -185,12 +167,11 @@ function nearness({ item, group, outage }: TaskRecord, { cloudGroups, groups, si
 }
 
 /** After throttled answers one restart of the rules goes alone, and its answer tells whether others may follow. */
-function awaitsThrottledAnswer({ accountRecord: { throttle }, unsettled, tasks }: Ledger): boolean {
+function awaitsThrottledAnswer(ledger: Ledger): boolean {
+  const { throttle } = ledger.accountRecord;
   if (!throttle || throttle.inRow === 0) return false;
-  for (const taskId of unsettled) {
-    const attempt = tasks.get(taskId)?.attempt;
+  for (const { attempt } of recordsOf(ledger, ledger.unsettled))
     if (attempt?.phase.kind === 'in-flight' && attempt.trigger === 'auto') return true;
-  }
   return false;
 }
 
@@ -198,23 +179,22 @@ function awaitsThrottledAnswer({ accountRecord: { throttle }, unsettled, tasks }
  * The probe is the restart that the rules would give of the task tried longest ago in this stretch, untried ones first,
  * and first of all those farthest from the tried: the trouble of one task or of one group ends there.
  */
-function pickProbe(queue: readonly string[], situation: Situation): Choice | undefined {
+function pickProbe(queue: readonly string[], situation: Situation): Intent | undefined {
   const { ledger, now, tried } = situation;
   let best: { readonly record: TaskRecord; readonly rank: number } | undefined;
-  for (const taskId of queue) {
-    const record = ledger.tasks.get(taskId);
-    if (!record || !tried || now < probeNotBefore(record, situation)) continue;
+  for (const record of recordsOf(ledger, queue)) {
+    if (!tried || now < probeNotBefore(record, situation)) continue;
     if (!onlyWindowsWithhold(verdictOf(record, situation))) continue;
-    const answeredSo = tried.tasks.get(taskId) ?? nearness(record, tried) - nearest;
+    const answeredSo = tried.tasks.get(record.taskId) ?? nearness(record, tried) - nearest;
     // Any call counts: who is refused for a cause of its own would otherwise stay untried, and take every probe.
     const calledAt = record.outage?.lastCallAt ?? 0;
     const rank = calledAt >= tried.since ? Math.max(answeredSo, calledAt) : answeredSo;
     if (!best || rank < best.rank) best = { record, rank };
   }
-  return best && picked(best.record, situation, true);
+  return best && intentOf(best.record, situation, true);
 }
 
-function picked(record: TaskRecord, situation: Situation, probe: boolean): Choice | undefined {
+function intentOf(record: TaskRecord, situation: Situation, probe: boolean): Intent | undefined {
   const { ledger, policyOf, now: at } = situation;
   const { taskId, attempts, group = '' } = record;
   const policy = policyOf.get(group);
@@ -223,5 +203,5 @@ function picked(record: TaskRecord, situation: Situation, probe: boolean): Choic
   const { free } = passesStorms(situation, record, policy);
   // With its number: a clock that was set back comes to the same moment again.
   const about = { at, account: ledger.account, taskId, group, attemptId: `${taskId}#${n}@${at}` };
-  return { record, intent: { ...about, type: 'restart-intended', trigger: 'auto', n, probe, free, by: undefined } };
+  return { ...about, type: 'restart-intended', trigger: 'auto', n, probe, free, by: undefined };
 }

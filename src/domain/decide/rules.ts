@@ -178,8 +178,7 @@ function circuit(record: TaskRecord, situation: Situation): ReturnType<Rule> {
 
 const named = ({ code, class: name }: CallFailure): string => code ?? name;
 
-function backoff(record: TaskRecord, policy: Policy, { ledger, now }: Situation): ReturnType<Rule> {
-  const throttledUntil = ledger.accountRecord.throttle?.until ?? 0;
+function backoff(record: TaskRecord, policy: Policy, { now, throttledUntil = 0 }: Situation): ReturnType<Rule> {
   const n = record.attempts + 1;
   const paced = record.lastAttemptAt !== undefined && !givenUp(record, policy);
   const ownUntil = paced ? record.lastAttemptAt + jittered(backoffMs(policy, n), policy, record.taskId, n) : 0;

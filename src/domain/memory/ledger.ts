@@ -58,7 +58,7 @@ export const attempt = record({
   }),
 });
 /** One restart from its intent to the moment nothing is awaited of it. */
-export type Attempt = ValueOf<typeof attempt>;
+export interface Attempt extends ValueOf<typeof attempt> {}
 
 export const outage = record({
   id: text,
@@ -80,7 +80,7 @@ export const outage = record({
   /** A restart of it by the rules was throttled, or its answer asked us to stay away. */
   throttled: later(flag, false),
 });
-export type Outage = ValueOf<typeof outage>;
+export interface Outage extends ValueOf<typeof outage> {}
 
 export const taskRecord = record({
   taskId: text,
@@ -124,7 +124,7 @@ export const taskRecord = record({
   /** The reason last reported for not restarting it. */
   reasonTold: maybe(oneOf(reasons)),
 });
-export type TaskRecord = ValueOf<typeof taskRecord>;
+export interface TaskRecord extends ValueOf<typeof taskRecord> {}
 
 const failingPolls = record({
   since: time,
@@ -201,7 +201,7 @@ export const accountRecord = record({
   region: maybe(text),
 });
 /** What is remembered of an account besides its tasks; saved whole when it changes. */
-export type AccountRecord = ValueOf<typeof accountRecord>;
+export interface AccountRecord extends ValueOf<typeof accountRecord> {}
 
 /** A failed attempt that a budget counts. */
 export const budgetEntry = record({ at: time, attemptId: text, group: text });
@@ -343,3 +343,11 @@ type Readable<T> =
 
 /** Everything known of an account, to be read. It changes in memory/ alone, through `Memory`. */
 export type Ledger = { readonly [K in keyof WritableLedger]: Readable<WritableLedger[K]> };
+
+/** Of those of the tasks that are known. */
+export function* recordsOf(ledger: Ledger, taskIds: Iterable<string>): Generator<TaskRecord> {
+  for (const taskId of taskIds) {
+    const record = ledger.tasks.get(taskId);
+    if (record) yield record;
+  }
+}

@@ -6,7 +6,7 @@ import type { Policies, Policy } from '../words/policy.ts';
 import type { ApartWhy } from '../words/task.ts';
 import { hasEnded, isObserved, isStopped } from './condition.ts';
 import { holdOver, indexHolds } from './holds.ts';
-import type { Ledger, TaskRecord } from './ledger.ts';
+import { type Ledger, recordsOf, type TaskRecord } from './ledger.ts';
 import { unsettledByScope } from './windows.ts';
 
 const blindAtLeastMs = 60_000;
@@ -28,7 +28,7 @@ export function situationOf(ledger: Ledger, policies: Policies, moment: Moment) 
   const { now, clockOffsetMs, pollGapMs } = moment;
   /** StartTime, EndTime and hours are judged by it. */
   const cloudNow = byCloud(now, clockOffsetMs);
-  const { lastComplete, pollDurationsMs } = ledger.accountRecord;
+  const { lastComplete, pollDurationsMs, throttle } = ledger.accountRecord;
   const blindAfterMs = Math.max(3 * pollGapMs, 2 * Math.max(0, ...pollDurationsMs), blindAtLeastMs);
   /** By group; a task without one has none. */
   const policyOf: ReadonlyMap<string | undefined, Policy> = new Map(
@@ -45,6 +45,8 @@ export function situationOf(ledger: Ledger, policies: Policies, moment: Moment) 
     unsettled: unsettledByScope({ ledger, policyOf, now, pollGapMs }),
     /** What the open restart circuit was tried with; undefined while it is closed. */
     tried: triedIn(ledger),
+    /** Until when the cloud's word keeps every restart of the account; undefined: it does not. */
+    throttledUntil: throttle && throttle.until > now ? throttle.until : undefined,
     /** When the newest complete observation stops being good enough to act on. */
     blindAt: ledger.fresh || !lastComplete ? Number.NEGATIVE_INFINITY : lastComplete.finishedAt + blindAfterMs,
   };
@@ -63,38 +65,32 @@ interface Tried extends InTrouble {
   readonly tasks: ReadonlyMap<string, number>;
 }
 
-function triedIn({ accountRecord: { circuits }, tasks, unsettled }: Ledger): Tried | undefined {
-  const { restart } = circuits;
+function triedIn(ledger: Ledger): Tried | undefined {
+  const { restart } = ledger.accountRecord.circuits;
   if (restart.kind === 'closed') return undefined;
-  const tried = new Map(restart.stretch.map(({ taskId, at }) => [taskId, at]));
-  for (const taskId of unsettled) {
-    const attempt = tasks.get(taskId)?.attempt;
-    if (attempt?.probe && attempt.phase.kind === 'in-flight') tried.set(taskId, Number.POSITIVE_INFINITY);
-  }
-  const cloudGroups = new Set<string>();
-  const groups = new Set<string | undefined>();
-  for (const taskId of tried.keys()) {
-    const record = tasks.get(taskId);
-    if (!record) continue;
-    cloudGroups.add(record.item.cloudGroup);
-    groups.add(record.group);
-  }
-  return { since: restart.since, tasks: tried, cloudGroups, groups };
+  const tasks = new Map(restart.stretch.map(({ taskId, at }) => [taskId, at]));
+  for (const { taskId, attempt } of recordsOf(ledger, ledger.unsettled))
+    if (attempt?.probe && attempt.phase.kind === 'in-flight') tasks.set(taskId, Number.POSITIVE_INFINITY);
+  const records = [...recordsOf(ledger, tasks.keys())];
+  return {
+    since: restart.since,
+    tasks,
+    cloudGroups: new Set(records.map(({ item }) => item.cloudGroup)),
+    groups: new Set(records.map(({ group }) => group)),
+  };
 }
 
-/**
- * How a stopped task stands; undefined: it is not stopped, nobody manages it, or its time is over or ahead. The one
- * meaning of "down" in all that is shown: due, stopped, and none of the others.
- */
-export function standingOf(record: TaskRecord, situation: Situation): 'down' | ApartWhy | undefined {
+/** Whether a task is due and meant to be restarted, or why it is left alone; undefined: nobody manages it, or its time is over or ahead. */
+export function standingOf(record: TaskRecord, situation: Situation): 'due' | ApartWhy | undefined {
   const policy = situation.policyOf.get(record.group);
   const { startsAt } = record.item;
-  if (!policy || !isStopped(record) || record.goneAt !== undefined || hasEnded(record, situation.cloudNow))
-    return undefined;
+  if (!policy || record.goneAt !== undefined || hasEnded(record, situation.cloudNow)) return undefined;
   if (startsAt !== undefined && startsAt > situation.cloudNow) return undefined;
   if (holdOver(situation, record)) return 'held';
   if (!openingAt(policy.hours, situation.cloudNow).open) return 'outside-hours';
-  return isObserved(record, policy) ? 'observed' : 'down';
+  return isObserved(record, policy) ? 'observed' : 'due';
 }
 
-export const isDown = (record: TaskRecord, situation: Situation): boolean => standingOf(record, situation) === 'down';
+/** The one meaning of "down" in all that is shown. */
+export const isDown = (record: TaskRecord, situation: Situation): boolean =>
+  isStopped(record) && standingOf(record, situation) === 'due';

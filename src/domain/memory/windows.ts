@@ -5,7 +5,7 @@
 
 import type { AttemptEvent, StormScope, TaskEvent } from '../words/events.ts';
 import type { Policy } from '../words/policy.ts';
-import type { Attempt, Ledger, Storm, TaskRecord, WritableLedger } from './ledger.ts';
+import { type Attempt, type Ledger, recordsOf, type Storm, type TaskRecord, type WritableLedger } from './ledger.ts';
 
 /** A window's first and smallest size. */
 export const stormWindowStart = 3;
@@ -86,10 +86,9 @@ export function unsettledByScope(asked: Asked): Unsettled {
 
 /** Attempts that are out, and those whose effect is awaited and may still be seen in good time. */
 function* awaited({ ledger, policyOf, now, pollGapMs }: Asked) {
-  for (const taskId of ledger.unsettled) {
-    const record = ledger.tasks.get(taskId);
-    const attempt = record?.attempt;
-    const policy = policyOf.get(record?.group);
+  for (const record of recordsOf(ledger, ledger.unsettled)) {
+    const { attempt, group } = record;
+    const policy = policyOf.get(group);
     if (!attempt || !policy) continue;
     const since = awaitedSince(attempt);
     if (now < since + patienceMs(policy, pollGapMs)) yield { record, attempt, policy, since };

@@ -2,10 +2,9 @@
  * What most of the tasks that are down share and the account's other tasks do not. When many stop at once they usually
  * have one cause, and what they share points to it.
  */
-import { downSince, dueSince, isListed, isObserved, isStopped } from '../memory/condition.ts';
-import { holdOver } from '../memory/holds.ts';
-import type { TaskRecord } from '../memory/ledger.ts';
-import type { Situation } from '../memory/situation.ts';
+import { downSince, isListed } from '../memory/condition.ts';
+import { recordsOf, type TaskRecord } from '../memory/ledger.ts';
+import { isDown, type Situation, standingOf } from '../memory/situation.ts';
 import type { TaskHosts } from '../ports/cloud-port.ts';
 import type { Sentences } from '../words/reason.ts';
 import type { InCommon, Trait } from './shown.ts';
@@ -52,13 +51,6 @@ const meanings: Readonly<Record<Exclude<Trait, 'start'>, Meaning>> = {
 };
 const traits = Object.keys(meanings) as (keyof typeof meanings)[];
 
-/** Due and managed, and more than watched; held ones are left alone on purpose and tell nothing. */
-function policyOver(record: TaskRecord, situation: Situation) {
-  const policy = situation.policyOf.get(record.group);
-  if (!policy || !isListed(record) || isObserved(record, policy) || holdOver(situation, record)) return undefined;
-  return dueSince(record, policy, situation.cloudNow) === undefined ? undefined : policy;
-}
-
 /**
  * The traits that more than half of the down tasks share, and at most half as large a part of the running ones; the
  * clearest first. Looks at all tasks only if enough are down. Nothing, if all are down: then nothing tells them apart,
@@ -67,10 +59,10 @@ function policyOver(record: TaskRecord, situation: Situation) {
 export function inCommon(situation: Situation, hostsOf: HostsOf): readonly InCommon[] {
   const { ledger } = situation;
   const down: { readonly record: TaskRecord; readonly since: number }[] = [];
-  for (const taskId of ledger.stopped) {
-    const record = ledger.tasks.get(taskId);
-    const policy = record && isStopped(record) ? policyOver(record, situation) : undefined;
-    if (record && policy) down.push({ record, since: downSince(record, policy, situation) });
+  for (const record of recordsOf(ledger, ledger.stopped)) {
+    const policy = situation.policyOf.get(record.group);
+    if (policy && isListed(record) && isDown(record, situation))
+      down.push({ record, since: downSince(record, policy, situation) });
   }
   if (down.length < fewestDown) return [];
   const shared = sharedBy(
@@ -79,7 +71,7 @@ export function inCommon(situation: Situation, hostsOf: HostsOf): readonly InCom
   );
   let running = 0;
   for (const record of ledger.tasks.values()) {
-    if (record.item.status !== 'active' || !policyOver(record, situation)) continue;
+    if (record.item.status !== 'active' || !isListed(record) || standingOf(record, situation) !== 'due') continue;
     running++;
     for (const one of shared) if (meanings[one.trait](record, hostsOf).includes(one.value)) one.running++;
   }

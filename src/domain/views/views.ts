@@ -5,9 +5,9 @@ import { downSince, dueSince, givenUp, isListed, isStopped, stateOf, willRun } f
 import { covers } from '../memory/holds.ts';
 import {
   isIncomplete,
-  type Ledger,
   type ListCircuit,
   type RestartCircuit,
+  recordsOf,
   type States,
   type TaskRecord,
 } from '../memory/ledger.ts';
@@ -156,13 +156,6 @@ export function groupViews(situation: Situation, destinationOf: DestinationOf = 
   };
 }
 
-function* recordsOf(ledger: Ledger, taskIds: Iterable<string>): Generator<TaskRecord> {
-  for (const taskId of taskIds) {
-    const record = ledger.tasks.get(taskId);
-    if (record) yield record;
-  }
-}
-
 function countStopped(tally: Tally, record: TaskRecord, situation: Situation): void {
   const policy = situation.policyOf.get(record.group);
   if (!policy) return;
@@ -175,8 +168,8 @@ function countStopped(tally: Tally, record: TaskRecord, situation: Situation): v
   if (stage === 'quarantined') tally.quarantined++;
   if (stage === 'abandoned') tally.abandoned++;
   const standing = standingOf(record, situation);
-  if (standing !== undefined && standing !== 'down') tally.apart[standing]++;
-  if (standing !== 'down') return;
+  if (standing !== undefined && standing !== 'due') tally.apart[standing]++;
+  if (standing !== 'due') return;
   tally.down++;
   if (stage === 'abandoned') return;
   tally.oldestOutageAt = earlier(tally.oldestOutageAt, downSince(record, policy, situation));
@@ -241,7 +234,7 @@ export function accountView(
   unmanaged: number,
 ): Omit<AccountView, 'provider' | 'pollIntervalMs' | 'region' | 'clockOffsetMs' | 'calls' | 'gate'> {
   const { ledger, now } = situation;
-  const { lastComplete, circuits, throttle, suspect, failing } = ledger.accountRecord;
+  const { lastComplete, circuits, suspect, failing } = ledger.accountRecord;
   const storm = ledger.storms.get(stormKey({ group: undefined }));
   const shown = (circuit: ListCircuit | RestartCircuit) => {
     if (circuit.kind === 'closed') return null;
@@ -256,7 +249,7 @@ export function accountView(
     unmanaged,
     circuits: { list: shown(circuits.list), restart: shown(circuits.restart) },
     storm: storm ? { since: storm.since, window: storm.window } : null,
-    throttledUntil: throttle && throttle.until > now ? throttle.until : null,
+    throttledUntil: situation.throttledUntil ?? null,
     failing:
       failing && now - (failing.endedAt ?? now) < failedShownMs
         ? { ...failing, code: failing.code ?? null, endedAt: failing.endedAt ?? null }
