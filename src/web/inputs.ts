@@ -7,20 +7,12 @@ import { reasons, type Sentences } from '../domain/words/reason.ts';
 import { taskStates } from '../domain/words/task.ts';
 import { Denial } from './problem.ts';
 
-/** What our own checks say; what zod's say is in both languages already. */
-const wrong = {
-  line: ['must be one line of text', '须为一行文字'],
-  duration: [
-    'must be a duration such as 30m, 2h or 1d12h, from 1s to 366d',
-    '须为时长，例如 30m、2h 或 1d12h，从 1s 到 366d',
-  ],
-  number: ['must be a whole number', '须为整数'],
-  cursor: ['must be a cursor from an earlier answer', '须为先前答复中的 cursor'],
-  types: [
-    'must be event types with commas between, such as restart-failed,outage-opened',
-    '须为以逗号分隔的事件类型，例如 restart-failed,outage-opened',
-  ],
-} as const satisfies Readonly<Record<string, Sentences>>;
+/** In Chinese, what our own checks say; what zod says by itself it can say in Chinese too. */
+const chineseOf = new Map<string, string>();
+const both = (error: string, chinese: string) => {
+  chineseOf.set(error, chinese);
+  return { error };
+};
 
 /** Bounds of texts, in characters. */
 const longestName = 128;
@@ -36,7 +28,7 @@ const line = (most: number) =>
     .string()
     .min(1)
     .max(most)
-    .regex(/^\P{Cc}*$/u, { error: wrong.line[0] });
+    .regex(/^\P{Cc}*$/u, both('must be one line of text', '须为一行文字'));
 const name = line(longestName);
 
 // Line separators, direction marks, what is invisible, half characters: with them a text reads as nobody wrote it.
@@ -51,9 +43,13 @@ const holdLengthMs = (ms = 0) => ms >= 1_000 && ms <= longestHoldMs;
 const holdFor = z
   .string()
   .max(40)
-  .refine((text) => holdLengthMs(durationMs(text)), {
-    error: wrong.duration[0],
-  })
+  .refine(
+    (text) => holdLengthMs(durationMs(text)),
+    both(
+      'must be a duration such as 30m, 2h or 1d12h, from 1s to 366d',
+      '须为时长，例如 30m、2h 或 1d12h，从 1s 到 366d',
+    ),
+  )
   .meta({ description: 'How long, such as 30m or 1d12h; absent: until it is removed', examples: ['2h'] });
 
 export const accountQuery = z.strictObject({ account: name.optional() });
@@ -61,13 +57,17 @@ export const accountQuery = z.strictObject({ account: name.optional() });
 const wholeNumber = (least: number, most: number) =>
   z
     .string()
-    .regex(/^\d{1,16}$/, { error: wrong.number[0] })
+    .regex(/^\d{1,16}$/, both('must be a whole number', '须为整数'))
     .transform(Number)
-    .refine((value) => value >= least && value <= most, { error: `must be from ${least} to ${most}` });
+    .refine(
+      (value) => value >= least && value <= most,
+      both(`must be from ${least} to ${most}`, `须在 ${least} 到 ${most} 之间`),
+    );
 
 /** The longest page of tasks, and what is given if nobody says: about 350 kB, 15 ms of the main thread. */
 const mostTasks = 500;
 
+const noCursor = both('must be a cursor from an earlier answer', '须为先前答复中的 cursor');
 /** Where a page begins: after the names of the last one of the page before, as clients carry them. */
 const cursorOfParts = <Parts extends z.ZodType>(parts: Parts) =>
   z
@@ -77,7 +77,7 @@ const cursorOfParts = <Parts extends z.ZodType>(parts: Parts) =>
       try {
         return parts.parse(JSON.parse(Buffer.from(text, 'base64url').toString()));
       } catch {
-        context.addIssue({ code: 'custom', message: wrong.cursor[0] });
+        context.addIssue({ code: 'custom', message: noCursor.error });
         return z.NEVER;
       }
     })
@@ -127,9 +127,13 @@ const aboutEvents = {
   group: name.optional(),
   task: name.optional().meta({ description: 'Its id, a beginning of at least 6 characters, or its title' }),
   type: line(1_000)
-    .regex(/^[a-z-]+(,[a-z-]+)*$/, {
-      error: wrong.types[0],
-    })
+    .regex(
+      /^[a-z-]+(,[a-z-]+)*$/,
+      both(
+        'must be event types with commas between, such as restart-failed,outage-opened',
+        '须为以逗号分隔的事件类型，例如 restart-failed,outage-opened',
+      ),
+    )
     .transform((types) => types.split(','))
     .optional()
     .meta({ description: 'Only these types, commas between' }),
@@ -239,15 +243,11 @@ function targetOf(query: Readonly<Partial<Record<'task' | 'group' | 'title', str
 
 export const taskId = name;
 
-type Issue = z.core.$ZodIssue;
 const { localeError } = z.locales.zhCN();
-function inChinese(issue: Issue): string {
-  const own = Object.values(wrong).find(([english]) => english === issue.message);
-  if (own) return own[1];
-  const [, least, most] = /^must be from (\d+) to (\d+)$/.exec(issue.message) ?? [];
-  if (least !== undefined) return `须在 ${least} 到 ${most} 之间`;
+function wordsOf(issue: z.core.$ZodIssue): Sentences {
+  const { message } = issue;
   const said = localeError(issue as z.core.$ZodRawIssue);
-  return typeof said === 'string' ? said : (said?.message ?? issue.message);
+  return [message, chineseOf.get(message) ?? (typeof said === 'string' ? said : (said?.message ?? message))];
 }
 
 export const theForm: Sentences = ['the form', '表单'];
@@ -262,10 +262,12 @@ export function checked<Schema extends z.ZodType>(
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const { issues } = result.error;
-  const places = (words: (issue: Issue) => string, colon: string) =>
-    issues.map((issue) => (issue.path.length > 0 ? `${issue.path.join('.')}${colon}${words(issue)}` : words(issue)));
+  const places = (language: 0 | 1, colon: string) =>
+    issues.map((issue) =>
+      [...(issue.path.length > 0 ? [issue.path.join('.')] : []), wordsOf(issue)[language]].join(colon),
+    );
   throw new Denial('bad-request', [
-    `${english} is wrong: ${places(({ message }) => message, ': ').join('; ')}`,
-    `${chinese}有误：${places(inChinese, '：').join('；')}`,
+    `${english} is wrong: ${places(0, ': ').join('; ')}`,
+    `${chinese}有误：${places(1, '：').join('；')}`,
   ]);
 }
