@@ -15,6 +15,7 @@ import type { Signals } from './domain/ports/app-port.ts';
 /** What a shell reports of a process that this signal ended. */
 const stopSignals = { SIGINT: 130, SIGTERM: 143 } as const;
 const stop = new AbortController();
+let stoppedBy: keyof typeof stopSignals | undefined;
 let listening = false;
 let onHangup: (() => void) | undefined;
 let hungUp = false;
@@ -36,6 +37,7 @@ function listen(): Signals {
 /** The second one ends the process at once, by the signal itself: an exit would wait for threads that a dead disk holds. */
 function stopBy(signal: keyof typeof stopSignals): void {
   if (!stop.signal.aborted) {
+    stoppedBy = signal;
     stop.abort(new Error(`stopped by ${signal}`));
     return;
   }
@@ -212,5 +214,9 @@ await end(
     app: () => import('./app/app.ts'),
     configPath: undefined,
     exitCode: 0,
+  }).catch((error: unknown) => {
+    // A command that was stopped half way has nothing to say.
+    if (stoppedBy === undefined || error !== stop.signal.reason) throw error;
+    return stopSignals[stoppedBy];
   }),
 );

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -175,11 +176,43 @@ it('a mistake of its own is one line, and the end', async () => {
   expect(err).toMatch(/^relaykeeper: ended by a bug: Error: lost \| count \| at .*\n$/);
 });
 
-it.each(['SIGTERM', 'SIGINT'] as const)('%s ends a long command cleanly', async (signal) => {
-  const { child, ended, said } = start(['simulate', '--listen', '127.0.0.1:0']);
-  await said('credentials');
-  child.kill(signal);
-  expect(await ended).toMatchObject({ code: 0, signal: null, err: '' });
+it('SIGTERM and SIGINT end a long command cleanly', async () => {
+  const ends = (['SIGTERM', 'SIGINT'] as const).map(async (signal) => {
+    const { child, ended, said } = start(['simulate', '--listen', '127.0.0.1:0']);
+    await said('credentials');
+    child.kill(signal);
+    return ended;
+  });
+  for (const end of await Promise.all(ends)) expect(end).toMatchObject({ code: 0, signal: null, err: '' });
+});
+
+it('a command stopped while the cloud is asked ends as a shell reports the signal, and that is no bug', async () => {
+  const stopped = async (command: readonly string[], signal: NodeJS.Signals) => {
+    const cloud = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => {
+        child.kill(signal);
+        // So that nobody waits for an answer that is not to come.
+        socket.destroy();
+      });
+    });
+    await once(cloud.listen(0, '127.0.0.1'), 'listening');
+    const { port } = cloud.address() as AddressInfo;
+    const file = join(folder, `asks-${port}.yaml`);
+    const keys = 'credentials: {accessKeyId: AKLTexample, secretAccessKey: not-a-real-key}';
+    const account = `{name: main, endpoint: "http://127.0.0.1:${port}", ${keys}}`;
+    writeFileSync(file, `accounts: [${account}]\ngroups: [{name: vip}]\n`);
+    const { child, ended } = start([...command, '--config', file]);
+    const { code, err } = await ended;
+    cloud.close();
+    return { code, err };
+  };
+  const ends = await Promise.all([
+    stopped(['plan'], 'SIGINT'),
+    stopped(['plan', '--json'], 'SIGTERM'),
+    stopped(['check', '--cloud'], 'SIGINT'),
+  ]);
+  expect(ends).toEqual([130, 143, 130].map((code) => ({ code, err: '' })));
 });
 
 it.each([
