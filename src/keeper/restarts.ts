@@ -15,6 +15,12 @@ interface RestartsOptions {
   readonly onAnswer: () => void;
 }
 
+/** Without an answer its task would be in flight, and never restarted, until the process ends. */
+const madeByMistake: RestartAnswer = {
+  kind: 'unanswered',
+  failure: { class: 'network', message: 'relaykeeper made a mistake in the call' },
+};
+
 /** It is out. */
 interface Sent {
   readonly answer: Promise<RestartAnswer>;
@@ -78,7 +84,10 @@ export class Restarts {
     const startedAt = clock.monotonic();
     const task = { taskId, cloudGroup: ledger.tasks.get(taskId)?.item.cloudGroup ?? '' };
     const cloud = this.#options.cloud();
-    const answer = await cloud.restart(task, permit, this.#options.mayCall);
+    const answer = await cloud.restart(task, permit, this.#options.mayCall).catch((cause: unknown) => {
+      this.#desk.complain('a restart ended in a mistake of relaykeeper, so nobody knows its effect', cause);
+      return madeByMistake;
+    });
     const now = this.#desk.now();
     const { memory } = this.#desk;
     const record = memory.ledger.tasks.get(taskId);

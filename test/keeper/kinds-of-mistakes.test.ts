@@ -199,3 +199,25 @@ test.each([-1_800_000, 1_800_000])(
     expect(stage.areActive()).toBe(true);
   },
 );
+
+test('a restart whose call ends in a mistake of the client is unanswered, and its task is not given up for it', async () => {
+  const stage = new Stage({ policies: policiesOf(defaultPolicy), tasks: tasks(3) });
+  await stage.run(10);
+  const settings = stage.settings();
+  await stage.keeper.configure({
+    ...settings,
+    cloud: {
+      ...settings.cloud,
+      restart: async (_task, permit) => {
+        permit.done('lost');
+        throw new TypeError('an answer of a kind that nobody thought of');
+      },
+    },
+  });
+  stage.act({ kind: 'stop', taskId: 't00001' });
+  await stage.run(30);
+  expect(stage.keeper.ledger.tasks.get('t00001')?.attempt?.phase.kind).toBe('verifying');
+  await stage.keeper.configure(settings);
+  await stage.run(150);
+  expect(stage.restarts()).toHaveLength(1);
+});
