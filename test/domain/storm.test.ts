@@ -146,6 +146,18 @@ describe('who counts', () => {
   });
 });
 
+test("a failure of a task that nobody manages any more makes the account's window smaller by one", () => {
+  const story = new Story().list(0, tasks(20, 'stopped'));
+  const seen = Object.fromEntries(story.send(0).map((taskId) => [taskId, 'active'] as const));
+  story.look(5, seen);
+  const before = story.window();
+  const taskId = story.intend(6) ?? '';
+  const { match } = plainPolicy;
+  story.reload(7, policiesOf({ ...plainPolicy, match: { ...match, exclude: { title: [], taskId: [taskId] } } }));
+  story.answer(8, taskId, forbidden);
+  expect([before, story.window()]).toEqual([9, 8]);
+});
+
 describe('the window', () => {
   const twenty = () => new Story(groupAlone()).list(0, tasks(20, 'stopped'));
   const seenActive = (story: Story, seconds: number, taskIds: readonly string[]) =>

@@ -25,10 +25,11 @@ export const scopesOf = (group: string): readonly [StormScope, StormScope] => [{
  */
 export function settleInWindows(ledger: WritableLedger, record: TaskRecord, event: TaskEvent): void {
   if (event.group === undefined || !('attemptId' in event)) return;
-  for (const scope of scopesOf(event.group)) {
-    const storm = ledger.storms.get(stormKey(scope));
+  // Of a task that no group has any more it is the account's, once.
+  for (const key of new Set(scopesOf(event.group).map(stormKey))) {
+    const storm = ledger.storms.get(key);
     const after = storm && settledIn(storm, record, event);
-    if (after && after !== storm) ledger.storms.set(stormKey(scope), after);
+    if (after && after !== storm) ledger.storms.set(key, after);
   }
 }
 
