@@ -8,7 +8,6 @@ import type { Hold } from '../words/events.ts';
 import { firstOf } from '../words/first-of.ts';
 import type { Sentences } from '../words/reason.ts';
 import { shownTitle } from '../words/task.ts';
-import type { HoldPreview, HoldView } from './shown.ts';
 
 interface Covered {
   tasks: number;
@@ -29,7 +28,7 @@ const counts = (record: TaskRecord): boolean => record.group !== undefined && is
  * Those in force, those planned, and of each recurring one its present or next time; what begins first stands first. All
  * tasks are counted once, however many holds there are: only globs are tried one by one.
  */
-export function holdViews(situation: Situation): readonly HoldView[] {
+export function holdViews(situation: Situation) {
   const { ledger, now, policies } = situation;
   const holds = [...ledger.holds.values(), ...maintenanceHolds(policies, situation)].filter(
     ({ endsAt }) => endsAt === undefined || endsAt > now,
@@ -47,16 +46,24 @@ export function holdViews(situation: Situation): readonly HoldView[] {
     count(group, record);
     for (const [hold, own] of covered) if (covers(hold, record)) count(own, record);
   }
-  const viewOf = (hold: Hold): HoldView => {
+  const coveredBy = (hold: Hold, record: TaskRecord | undefined): Covered | undefined => {
     const { target } = hold;
-    const view = { ...hold, inForce: isInForce(hold, now), title: null };
-    if (target.kind === 'account') return { ...view, covers: { ...whole } };
-    if (target.kind === 'group') return { ...view, covers: { ...(groups.get(target.group) ?? nothing()) } };
-    if (target.kind !== 'task') return { ...view, covers: { ...(covered.get(hold) ?? nothing()) } };
-    const record = ledger.tasks.get(target.taskId);
-    const one = nothing();
-    if (record && isListed(record)) count(one, record);
-    return { ...view, title: record ? shownTitle(record.item) : null, covers: one };
+    if (target.kind === 'account') return whole;
+    if (target.kind === 'group') return groups.get(target.group);
+    if (target.kind === 'task') return countAll(record && isListed(record) ? [record] : []);
+    return covered.get(hold);
+  };
+  const viewOf = (hold: Hold) => {
+    const record = hold.target.kind === 'task' ? ledger.tasks.get(hold.target.taskId) : undefined;
+    return {
+      ...hold,
+      /** False: it is planned, and begins later. */
+      inForce: isInForce(hold, now),
+      /** Of its task, if it holds one that is known. */
+      title: record ? shownTitle(record.item) : null,
+      /** Managed tasks, and how many of them are stopped. */
+      covers: { ...(coveredBy(hold, record) ?? nothing()) },
+    };
   };
   return holds.map(viewOf).sort((a, b) => (a.startsAt ?? 0) - (b.startsAt ?? 0));
 }
@@ -82,7 +89,7 @@ export const coversNow = (situation: Situation, target: Hold['target']): Readonl
 const mostNamed = 20;
 
 /** What a hold on this would cover now: stopped ones are named first. */
-export function holdPreview(situation: Situation, target: Hold['target']): HoldPreview {
+export function holdPreview(situation: Situation, target: Hold['target']) {
   const under = [...tasksUnder(situation, target)];
   const rank = ({ item }: TaskRecord) => (item.status === 'stopped' ? 0 : 1);
   const first = firstOf(under, mostNamed, (a, b) => rank(a) - rank(b) || (a.item.title < b.item.title ? -1 : 1)).map(

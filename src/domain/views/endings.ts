@@ -9,27 +9,19 @@ import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
 import { byOurs, unixMs } from '../words/cloud-time.ts';
 import { shownTitle } from '../words/task.ts';
-import type { EndingTask } from './shown.ts';
 
 /** Which destination a task pushes to, by its fingerprint; undefined: not known. */
 export type DestinationOf = (taskId: string) => number | undefined;
 
-export interface Endings {
-  /** By group, our clock. */
-  readonly next: ReadonlyMap<string, number>;
-  /** The soonest first. */
-  readonly soon: readonly EndingTask[];
-}
-
 interface Known {
   readonly policies: Situation['policies'];
   readonly destinationOf: DestinationOf;
-  readonly endings: Endings;
+  readonly endings: ReturnType<typeof lookThrough>;
 }
 /** By the newest list: who follows is looked for among 100,000 tasks, and once, whoever asks meanwhile. */
 const ofList = new WeakMap<object, Known>();
 
-export function endingsOf(situation: Situation, destinationOf: DestinationOf): Endings {
+export function endingsOf(situation: Situation, destinationOf: DestinationOf) {
   const { ledger, policies, now } = situation;
   const list = ledger.counted ?? ledger;
   let known = ofList.get(list);
@@ -41,7 +33,8 @@ export function endingsOf(situation: Situation, destinationOf: DestinationOf): E
   return { next, soon: soon.filter(({ endsAt }) => endsAt > now) };
 }
 
-function lookThrough(situation: Situation, destinationOf: DestinationOf): Endings {
+/** By group the next end, by our clock; and tasks with no later one that has their destination, the soonest first. */
+function lookThrough(situation: Situation, destinationOf: DestinationOf) {
   const { ledger, policyOf, clockOffsetMs } = situation;
   const next = new Map<string, number>();
   const groups = countedByGroup(situation);

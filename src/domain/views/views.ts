@@ -20,9 +20,9 @@ import type { Policy } from '../words/policy.ts';
 import { objectionSentence, type Reason, reasons } from '../words/reason.ts';
 import { type ApartWhy, shownTitle } from '../words/task.ts';
 import { type DestinationOf, endingsOf } from './endings.ts';
-import type { AccountView, GroupView, RuleView, TaskView, VerdictView } from './shown.ts';
 
-const orNever = (at: number): number | 'never' => (at === Number.POSITIVE_INFINITY ? 'never' : at);
+type When = number | 'never' | 'unknown';
+const orNever = (at: number): When => (at === Number.POSITIVE_INFINITY ? 'never' : at);
 
 function nothingToDo({ goneAt, item, outage }: TaskRecord): string {
   if (goneAt !== undefined) return 'It is gone from the list.';
@@ -30,6 +30,16 @@ function nothingToDo({ goneAt, item, outage }: TaskRecord): string {
   return outage
     ? 'It runs again; relaykeeper is watching whether it stays up.'
     : 'It runs: there is nothing to restart.';
+}
+
+interface VerdictView {
+  /** `restart`: it goes with the next permit. `wait`: see reason and until. `none`: there is nothing to restart. */
+  readonly kind: 'restart' | 'wait' | 'none';
+  readonly reason?: Reason;
+  readonly until?: When;
+  /** Of an observed task: which restart would go, and not before when (null: at once). */
+  readonly wouldGo?: { readonly n: number; readonly at: number | null };
+  readonly sentence: string;
 }
 
 function verdictView(record: TaskRecord, situation: Situation): VerdictView {
@@ -43,7 +53,7 @@ function verdictView(record: TaskRecord, situation: Situation): VerdictView {
   return objection.kind === 'observed' ? { ...view, wouldGo: { n: objection.n, at: objection.at } } : view;
 }
 
-export function taskView(record: TaskRecord, situation: Situation): TaskView {
+export function taskView(record: TaskRecord, situation: Situation) {
   const { item, outage, attempt } = record;
   const policy = situation.policyOf.get(record.group);
   return {
@@ -62,6 +72,7 @@ export function taskView(record: TaskRecord, situation: Situation): TaskView {
     changedAt: record.changedAt,
     gone: record.goneAt !== undefined,
     due: policy !== undefined && dueSince(record, policy, situation.cloudNow) !== undefined,
+    /** Since when it should run and does not; null: it is not down, because it runs, is not due, is held or only observed. */
     downSince: policy && isDown(record, situation) ? downSince(record, policy, situation) : null,
     outage: outage
       ? {
@@ -75,7 +86,7 @@ export function taskView(record: TaskRecord, situation: Situation): TaskView {
       made: record.attempts,
       failedInRow: record.row,
       lastAt: record.lastAttemptAt ?? null,
-      phase: attempt?.phase.kind ?? null,
+      phase: (attempt?.phase.kind ?? null) as string | null,
     },
     givenUp: (policy && givenUp(record, policy)?.stage) ?? null,
     verdict: verdictView(record, situation),
@@ -83,13 +94,18 @@ export function taskView(record: TaskRecord, situation: Situation): TaskView {
 }
 
 /** Every rule in the order of authority, those that have nothing against a restart included. */
-export function ruleViews(record: TaskRecord, situation: Situation): readonly RuleView[] {
+export function ruleViews(record: TaskRecord, situation: Situation) {
   const said = new Map(objections(record, situation).map((answer) => [answer.reason, answer]));
   return reasons.map((reason) => {
     const answer = said.get(reason);
-    if (!answer) return { reason, notBefore: null, detail: '', objection: null };
-    const { notBefore, objection } = answer;
-    return { reason, notBefore: orNever(notBefore), detail: objectionSentence(objection), objection };
+    return {
+      reason,
+      /** Null: this rule has nothing against it. */
+      notBefore: answer ? orNever(answer.notBefore) : null,
+      detail: answer ? objectionSentence(answer.objection) : '',
+      /** What the sentence is made of, for other languages. */
+      objection: answer?.objection ?? null,
+    };
   });
 }
 
@@ -98,10 +114,13 @@ type Tally = ReturnType<typeof newTally>;
 const newTally = (states: States) => ({
   states: { ...states },
   waiting: {} as Partial<Record<Reason, number>>,
+  /** Tasks that should run and do not: due, stopped, neither held nor only observed. */
   down: 0,
+  /** Stopped tasks that are not down, by why. */
   apart: { held: 0, 'outside-hours': 0, observed: 0 } satisfies Record<ApartWhy, number>,
   quarantined: 0,
   abandoned: 0,
+  /** The oldest outage of a task that is down and not abandoned. */
   oldestOutageAt: null as number | null,
   nextRestartAt: null as number | null,
 });
@@ -143,6 +162,7 @@ export function groupViews(situation: Situation, destinationOf: DestinationOf = 
   const views = policies.groups.map((policy) => ({
     ...groupView(policy, tallies.get(policy.name) ?? newTally(nobody), situation, holds.get(policy.name) ?? []),
     nextEndAt: endings.next.get(policy.name) ?? null,
+    /** How many of its tasks end soon with nobody to follow them. */
     endingSoon: endingSoon.get(policy.name) ?? 0,
   }));
   return {
@@ -175,12 +195,7 @@ function countStopped(tally: Tally, record: TaskRecord, situation: Situation): v
   tally.oldestOutageAt = earlier(tally.oldestOutageAt, downSince(record, policy, situation));
 }
 
-function groupView(
-  { name: group, mode }: Policy,
-  tally: Tally,
-  { ledger }: Situation,
-  concerning: readonly Hold[],
-): Omit<GroupView, 'nextEndAt' | 'endingSoon'> {
+function groupView({ name: group, mode }: Policy, tally: Tally, { ledger }: Situation, concerning: readonly Hold[]) {
   const living = Object.values(tally.states).reduce((sum, one) => sum + one, 0) - tally.states.ended;
   const holds = living === 0 ? [] : concerning;
   // A recurring one ends as it was meant to: nobody has to be told.
@@ -191,7 +206,9 @@ function groupView(
     group,
     mode,
     ...tally,
+    /** Holds that cover a task of it. */
     holds: holds.length,
+    /** The earliest end of them; null: none ends. */
     holdEndsAt: ends.length > 0 ? Math.min(...ends) : null,
     storm: storm ? { since: storm.since, window: storm.window } : null,
   };
@@ -229,10 +246,7 @@ function holdsByGroup({ ledger, policies, holds, cloudNow }: Situation): Readonl
 const failedShownMs = 3_600_000;
 
 /** What the ledger tells of an account; the keeper adds what only the running client knows. */
-export function accountView(
-  situation: Situation,
-  unmanaged: number,
-): Omit<AccountView, 'provider' | 'pollIntervalMs' | 'region' | 'clockOffsetMs' | 'calls' | 'gate'> {
+export function accountView(situation: Situation, unmanaged: number) {
   const { ledger, now } = situation;
   const { lastComplete, circuits, suspect, failing } = ledger.accountRecord;
   const storm = ledger.storms.get(stormKey({ group: undefined }));
@@ -250,11 +264,13 @@ export function accountView(
     circuits: { list: shown(circuits.list), restart: shown(circuits.restart) },
     storm: storm ? { since: storm.since, window: storm.window } : null,
     throttledUntil: situation.throttledUntil ?? null,
+    /** The stretch of polls that fail now, or the newest that ended within the last hour. */
     failing:
       failing && now - (failing.endedAt ?? now) < failedShownMs
         ? { ...failing, code: failing.code ?? null, endedAt: failing.endedAt ?? null }
         : null,
     suspectSince: suspect?.since ?? null,
+    /** Polls in a row do not add up since then. */
     incompleteSince: isIncomplete(ledger.incomplete) ? ledger.incomplete.since : null,
   };
 }
