@@ -1,6 +1,7 @@
 /** Every store operation passes through here: it is timed and traced, and its error becomes a sentence. */
 import type { StoreOperation, StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
+import { StoreProblem } from './store-problem.ts';
 
 /** An operation that takes longer than this counts as failing: a disk that hangs must be seen. */
 const stuckAfterMs = 10_000;
@@ -12,39 +13,54 @@ export type Watch = ReturnType<typeof watch>;
 
 /** `said`: an error as a sentence for a person. */
 export function watch(said: (error: unknown) => Error, clock: Clock, onTrace: (trace: StoreTrace) => void) {
-  const begun = new Set<{ readonly at: number }>();
   /** By the monotonic clock. */
   const failing = new Map<StoreOperation, number>();
+  /** Operations that restarts rest on and that have not ended in time, by when each began. */
+  const stuck = new Map<object, number>();
+  const isUp = () => failing.size + stuck.size === 0;
+
+  /** Gives back what rejects when a reader need wait no longer; whoever writes has to know how that ends. */
+  function guard(operation: StoreOperation, running: object, startedAt: number) {
+    const { promise, reject } = Promise.withResolvers<never>();
+    promise.catch(() => {});
+    const takeBack = clock.after(stuckAfterMs, () => {
+      const waited = `the store has not answered for ${stuckAfterMs / 1_000} s (${operation})`;
+      const error = new StoreProblem(`${waited}: look at its disk, or at the database`);
+      if (operation === 'events') reject(error);
+      if (!restartsRestOn.has(operation)) return;
+      stuck.set(running, startedAt);
+      onTrace({ operation, durationMs: stuckAfterMs, error, up: false });
+    });
+    return { hopeless: promise, takeBack };
+  }
+
   return {
     async run<T>(operation: StoreOperation, work: () => Promise<T>): Promise<T> {
-      const running = { at: clock.monotonic() };
-      begun.add(running);
+      const startedAt = clock.monotonic();
+      const running = {};
+      const { hopeless, takeBack } = guard(operation, running, startedAt);
       let problem: Error | undefined;
       try {
-        const result = await work();
+        const result = await Promise.race([work(), hopeless]);
         failing.delete(operation);
         return result;
       } catch (error) {
         problem = said(error);
-        if (restartsRestOn.has(operation)) failing.set(operation, failing.get(operation) ?? running.at);
+        if (restartsRestOn.has(operation)) failing.set(operation, failing.get(operation) ?? startedAt);
         throw problem;
       } finally {
-        begun.delete(running);
-        onTrace({ operation, durationMs: clock.monotonic() - running.at, error: problem, up: failing.size === 0 });
+        takeBack();
+        stuck.delete(running);
+        onTrace({ operation, durationMs: clock.monotonic() - startedAt, error: problem, up: isUp() });
       }
     },
     /** What an operation had to leave out, and went on. */
-    tellOf: (operation: StoreOperation, error: Error) =>
-      onTrace({ operation, durationMs: 0, error, up: failing.size === 0 }),
+    tellOf: (operation: StoreOperation, error: Error) => onTrace({ operation, durationMs: 0, error, up: isUp() }),
     /**
-     * Since when an operation that restarts rest on fails (reading can go on while writing fails) or any is stuck, Unix
+     * Since when an operation that restarts rest on fails (reading can go on while writing fails) or is stuck, Unix
      * milliseconds; undefined: each worked the last time it was tried.
      */
-    failingSince: (): number | undefined => {
-      const now = clock.monotonic();
-      const stuck = [...begun].flatMap(({ at }) => (now - at < stuckAfterMs ? [] : [at]));
-      const since = [...failing.values(), ...stuck];
-      return since.length === 0 ? undefined : clock.now() - (now - Math.min(...since));
-    },
+    failingSince: (): number | undefined =>
+      isUp() ? undefined : clock.now() - (clock.monotonic() - Math.min(...failing.values(), ...stuck.values())),
   };
 }

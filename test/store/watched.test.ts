@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { StoreOperation, StoreTrace } from '../../src/domain/ports/store-port.ts';
 import { watch } from '../../src/store/watched.ts';
+import { VirtualClock } from '../sim/virtual-clock.ts';
 
 const saidAsItIs = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
 
@@ -59,4 +60,38 @@ test.each<[what: string, ends: readonly End[], up: boolean]>([
   ['old events cannot be removed', [['prune', false]], true],
 ])('%s', async (_what, ends, up) => {
   expect(await after(...ends)).toEqual({ up, failing: !up });
+});
+
+test('a save that does not end is told after 10 s, and again when it ends; nobody waits for the history any longer', async () => {
+  const clock = new VirtualClock(0);
+  const traces: StoreTrace[] = [];
+  const watching = watch(saidAsItIs, clock, (trace) => void traces.push(trace));
+  const disk = Promise.withResolvers<void>();
+  const save = watching.run('save', () => disk.promise);
+  const pruned = watching.run('prune', () => disk.promise);
+  const events = watching.run('events', () => disk.promise).catch((error: Error) => error.message);
+  await clock.run(9_000);
+  expect([traces, watching.failingSince()]).toEqual([[], undefined]);
+  await clock.run(2_000);
+  expect(await events).toMatch(/not answered for 10 s \(events\)/);
+  expect(traces.map(({ operation, up, error }) => [operation, up, error?.message])).toEqual([
+    ['save', false, expect.stringMatching(/not answered for 10 s \(save\)/)],
+    ['events', false, expect.stringMatching(/not answered for 10 s \(events\)/)],
+  ]);
+  expect(watching.failingSince()).toBe(0);
+  disk.resolve();
+  await Promise.all([save, pruned]);
+  expect(traces.at(-1)).toMatchObject({ operation: 'prune', up: true, error: undefined });
+  expect(watching.failingSince()).toBeUndefined();
+});
+
+test('what is cleaned up may take its time: restarts do not rest on it', async () => {
+  const clock = new VirtualClock(0);
+  const traces: StoreTrace[] = [];
+  const watching = watch(saidAsItIs, clock, (trace) => void traces.push(trace));
+  const pruned = watching.run('prune', () => clock.sleep(60_000));
+  await clock.run(30_000);
+  expect([traces, watching.failingSince()]).toEqual([[], undefined]);
+  await clock.run(40_000);
+  await pruned;
 });
