@@ -83,9 +83,10 @@ export class Desk {
     return this.#journal.commit();
   }
 
-  /** `otherwise` is the complaint when it cannot be written. */
+  /** `otherwise` is the complaint when it cannot be written, once until it can be again. */
   async commitOrComplain(otherwise = 'the ledger could not be saved, so nothing is restarted'): Promise<void> {
-    await this.commit().catch((cause: unknown) => this.complain(otherwise, cause));
+    const told = this.failing;
+    await this.commit().catch((cause: unknown) => told || this.complain(otherwise, cause));
   }
 
   // ---- the clock

@@ -457,7 +457,8 @@ export class Keeper {
   }
 
   situation(): Situation {
-    return situationOf(this.#desk.ledger, this.#settings.policies, this.#moment());
+    const moment = { ...this.#moment(), storeFails: this.#desk.failing };
+    return situationOf(this.#desk.ledger, this.#settings.policies, moment);
   }
 
   /** The gap between the polls around the present moment. */

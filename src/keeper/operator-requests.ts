@@ -24,6 +24,9 @@ interface OperatorRequestsOptions {
   readonly onChange: () => void;
 }
 
+/** An operator waits no longer for a disk that hangs. */
+const savedWithinMs = 10_000;
+
 export class OperatorRequests {
   readonly #desk: Desk;
   readonly #options: OperatorRequestsOptions;
@@ -120,14 +123,15 @@ export class OperatorRequests {
   /** In force at once; told as done only when it is on disk. */
   async #save(at: number, fact: Fact): Promise<void> {
     this.#desk.memory.tell(at, fact);
-    try {
-      await this.#desk.commit();
-    } catch {
+    const saved = this.#desk.commit().then(
+      () => true,
+      () => false,
+    );
+    if (!(await Promise.race([saved, this.#desk.clock.sleep(savedWithinMs)])))
       throw new Refusal('unavailable', [
         'it is in force but not saved: it is lost if the daemon ends before the store works again',
         '已生效但没有保存：守护进程若在存储恢复之前结束，它就丢失',
       ]);
-    }
     this.#options.onChange();
   }
 

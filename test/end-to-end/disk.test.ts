@@ -17,6 +17,7 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TaskView } from '../../src/domain/views/shown.ts';
 import { account, env, type PretendCloud, tasks } from './cloud.ts';
 import { type Daemon, plainServer, Stage, sleep, until, writeConfig } from './daemon.ts';
 
@@ -213,6 +214,9 @@ describe.skipIf(!canMount)('a disk', () => {
     await sleep(1_500);
     expect(cloud.restarts()).toHaveLength(sent);
     expect((await daemon.ask('GET', '/-/ready')).status).toBe(503);
+    const { verdict } = await daemon.get<TaskView>('/api/v1/tasks/a-0029');
+    expect(verdict).toMatchObject({ reason: 'standby', sentence: expect.stringContaining('the store fails') });
+    expect(await daemon.metric('tasks_waiting', { reason: 'standby' })).toBe(30 - cloud.count('生效中'));
     disk.free();
     await healsAgain(daemon, cloud, 'a-0029');
     await until(

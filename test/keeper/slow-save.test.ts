@@ -1,5 +1,6 @@
-/** An intent whose saving takes so long that the account may be another's by the end of the call is given back. */
+/** Saves that fail, hang, or take so long that the account may be another's: nothing is sent, and that is said. */
 import { expect, test } from 'vitest';
+import { taskView } from '../../src/domain/views/views.ts';
 import { policiesOf } from '../domain/story.ts';
 import { defaultPolicy, Stage, tasks } from '../sim/stage.ts';
 
@@ -27,4 +28,55 @@ test('a lease that runs down while the intent is saved: nothing is sent, the att
   leaseEndsAt = Number.POSITIVE_INFINITY;
   await stage.run(20);
   expect(stage.restarts()).toHaveLength(1);
+});
+
+const calm = { ...policiesOf({ ...defaultPolicy, storm: false }), storm: false } as const;
+
+test('while no save succeeds every view says why nothing is restarted, and the log once; an operator may try', async () => {
+  const stage = new Stage({ policies: calm, tasks: tasks(3) });
+  await stage.run(20);
+  stage.store.failing = true;
+  stage.act({ kind: 'stop', taskId: 't00000' });
+  await stage.run(120);
+  expect(stage.restarts()).toEqual([]);
+  const verdict = () => {
+    const record = stage.keeper.ledger.tasks.get('t00000');
+    return record && taskView(record, stage.keeper.situation()).verdict;
+  };
+  expect(verdict()).toMatchObject({
+    kind: 'wait',
+    reason: 'standby',
+    sentence: expect.stringContaining('the store fails'),
+  });
+  expect(stage.complaints).toHaveLength(1);
+  const asked = stage.keeper.operator.restart('t00000', 'eve', false);
+  await expect(Promise.all([asked, stage.run(5)])).rejects.toThrow('the store fails');
+  stage.store.failing = false;
+  const byHand = stage.keeper.operator.restart('t00000', 'eve', false);
+  await stage.run(1);
+  expect(await byHand).toMatchObject({ kind: 'accepted' });
+  expect(verdict()).not.toMatchObject({ reason: 'standby' });
+  stage.act({ kind: 'stop', taskId: 't00001' });
+  await stage.run(40);
+  expect(stage.areActive()).toBe(true);
+});
+
+test('a hold whose save hangs is answered: it is in force, and not told as done', async () => {
+  const stage = new Stage({ policies: calm, tasks: tasks(1) });
+  await stage.run(20);
+  const save = stage.store.save.bind(stage.store);
+  const disk = Promise.withResolvers<void>();
+  stage.store.save = async (account, changes) => {
+    await disk.promise;
+    return save(account, changes);
+  };
+  const at = stage.clock.now();
+  const target = { kind: 'task', taskId: 't00000' } as const;
+  const hold = { id: 'h', account: 'main', target, author: 'eve', reason: 'repair', createdAt: at, endsAt: undefined };
+  const held = stage.keeper.operator.changeHold({ type: 'hold-added', at, account: 'main', hold });
+  await expect(Promise.all([held, stage.run(11)])).rejects.toThrow('in force but not saved');
+  expect(stage.keeper.ledger.holds.has('h')).toBe(true);
+  disk.resolve();
+  await stage.run(20);
+  expect(stage.store.holds.has('h')).toBe(true);
 });

@@ -26,6 +26,7 @@ const objections: { readonly [Kind in ObjectionKind]: Extract<Objection, { reado
   ended: { kind: 'ended' },
   'unknown-status': { kind: 'unknown-status', statusText: '升级中' },
   'not-owner': { kind: 'not-owner' },
+  'store-fails': { kind: 'store-fails' },
   'nothing-polled': { kind: 'nothing-polled' },
   'poll-too-old': { kind: 'poll-too-old' },
   'not-in-poll': { kind: 'not-in-poll' },

@@ -29,6 +29,8 @@ export function operatorRestart(record: TaskRecord, situation: Situation, by: st
   for (const { reason, objection } of objections(record, situation)) {
     const { operator } = reasonMeanings[reason];
     if (operator !== 'refused' && operator !== 'with-force') continue;
+    // Whether it still does, this restart's own save will show.
+    if (objection.kind === 'store-fails') continue;
     const [english, chinese] = objectionSentences(objection);
     if (operator === 'refused') return refused(`${reason}: ${english}`, chinese);
     if (operator === 'with-force' && !force)

@@ -95,8 +95,10 @@ export const rules: Readonly<Record<Reason, Rule>> = {
     record.item.status === 'unknown'
       ? no(never, { kind: 'unknown-status', statusText: record.item.statusText })
       : undefined,
-  standby: ({ situation }) =>
-    situation.ledger.owned || situation.ledger.followed ? undefined : no(situation.nextPollAt, { kind: 'not-owner' }),
+  standby: ({ situation: { ledger, storeFails, nextPollAt } }) => {
+    if (!ledger.owned && !ledger.followed) return no(nextPollAt, { kind: 'not-owner' });
+    return storeFails ? no(nextPollAt, { kind: 'store-fails' }) : undefined;
+  },
   blind: ({ record, situation }) => blind(record, situation),
   circuit: ({ record, situation }) => circuit(record, situation),
   held: under((record, _policy, situation) => {

@@ -19,6 +19,8 @@ export interface Moment {
   readonly nextPollAt: number;
   /** The present gap between scheduled polls. */
   readonly pollGapMs: number;
+  /** The last save failed: nothing is sent before one succeeds. */
+  readonly storeFails?: boolean;
 }
 
 /** What holds for the whole account at one moment. Made once for a decision; no rule reads a clock. */

@@ -195,6 +195,7 @@ interface Facts {
   ended: object;
   'unknown-status': { readonly statusText: string };
   'not-owner': object;
+  'store-fails': object;
   'nothing-polled': object;
   'poll-too-old': object;
   'not-in-poll': object;
@@ -251,6 +252,10 @@ const sayings: { readonly [Kind in ObjectionKind]: (objection: ObjectionOf<Kind>
     `云端的状态是“${statusText}”，relaykeeper 不认识`,
   ],
   'not-owner': () => ['this process does not own the account', '本进程不负责这个账号'],
+  'store-fails': () => [
+    'the store fails, and no restart is sent that is not saved before',
+    '存储失败，没有先保存的重启不会发送',
+  ],
   'nothing-polled': () => ['no complete poll since this process took over', '本进程接手后还没有完成过一次轮询'],
   'poll-too-old': () => ['the newest complete poll is too old', '最近一次完整轮询太旧'],
   'not-in-poll': () => ['the newest poll does not show it', '最近一次轮询的列表里没有它'],
