@@ -5,7 +5,7 @@
 
 import { type Ledger, recordsOf, type TaskRecord } from '../memory/ledger.ts';
 import type { InTrouble, Situation } from '../memory/situation.ts';
-import { passesStorms, stormKey, stormsOver } from '../memory/windows.ts';
+import { isStormOver, passesStorms, stormKey } from '../memory/windows.ts';
 import type { EventOf } from '../words/events.ts';
 import { hashOf } from '../words/hash.ts';
 import { type ReasonMeaning, reasonMeanings } from '../words/reason.ts';
@@ -66,7 +66,7 @@ export function inOrder(records: readonly TaskRecord[], situation: Situation): r
   const accountStorm = ledger.storms.has(stormKey({ group: undefined }));
   const keyed = records.map((record) => {
     const group = record.group ?? '';
-    const stormy = stormsOver(ledger, group).length > 0;
+    const stormy = isStormOver(ledger, group);
     return {
       record,
       stormy,
@@ -104,13 +104,16 @@ function takeTurns(keyed: InTurn[], ledger: Ledger, sideOf: (record: TaskRecord)
     const side = sideOf(record);
     lastCallAt.set(side, Math.max(calledAt, lastCallAt.get(side) ?? 0));
   }
+  // Those of one rank stand together.
   const turns = new Map<string, number>();
+  let before: InTurn | undefined;
   for (const one of keyed) {
     if (!one.stormy) continue;
+    if (one.calls !== before?.calls || one.rank !== before.rank) turns.clear();
+    before = one;
     const side = sideOf(one.record);
-    const key = JSON.stringify([one.calls, one.rank, side]);
-    one.turn = turns.get(key) ?? 0;
-    turns.set(key, one.turn + 1);
+    one.turn = turns.get(side) ?? 0;
+    turns.set(side, one.turn + 1);
     one.lastCallAt = lastCallAt.get(side) ?? 0;
   }
   // What is equal keeps its order.

@@ -118,20 +118,28 @@ export function passesStorms(
   record: TaskRecord,
   policy: Policy,
 ): { readonly passes: boolean; readonly free: boolean } {
-  const storms = stormsOver(ledger, policy.name);
   const first = record.outage?.attempts === 0;
-  const free = storms.length > 0 && first && storms.every(([, storm]) => !storm.by.stopped);
   const fromThen = now - patienceMs(policy, pollGapMs);
-  const out = (key: string) => unsettled.get(key)?.filter((since) => since > fromThen).length ?? 0;
-  const passes = storms.every(([key, storm]) => (first && !storm.by.stopped) || out(key) < storm.window);
-  return { passes, free };
-}
-
-export function stormsOver(ledger: Ledger, group: string): readonly (readonly [string, Storm])[] {
-  if (ledger.storms.size === 0) return [];
-  return scopesOf(group).flatMap((scope) => {
+  let [passes, isStormy, byBudgets] = [true, false, true];
+  for (const scope of scopesOf(policy.name)) {
     const key = stormKey(scope);
     const storm = ledger.storms.get(key);
-    return storm ? [[key, storm] as const] : [];
-  });
+    if (!storm) continue;
+    const byBudget = !storm.by.stopped;
+    isStormy = true;
+    byBudgets &&= byBudget;
+    passes &&= (first && byBudget) || countAfter(fromThen, unsettled.get(key)) < storm.window;
+  }
+  return { passes, free: isStormy && first && byBudgets };
 }
+
+/** A loop: it is asked for each stopped task. */
+function countAfter(at: number, times: readonly number[] = []): number {
+  let count = 0;
+  for (const time of times) if (time > at) count++;
+  return count;
+}
+
+/** Whether a storm of the account or of the group is on. */
+export const isStormOver = ({ storms }: Ledger, group: string): boolean =>
+  storms.size > 0 && (storms.has(stormKey({ group: undefined })) || storms.has(stormKey({ group })));
