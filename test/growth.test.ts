@@ -9,6 +9,7 @@ import { unmatched } from '../src/app/unmatched.ts';
 import type { TaskRecord } from '../src/domain/memory/ledger.ts';
 import { Memory } from '../src/domain/memory/memory.ts';
 import { type Situation, situationOf } from '../src/domain/memory/situation.ts';
+import { mapTimes } from '../src/domain/memory/times.ts';
 import { coversNow, holdPreview } from '../src/domain/views/covered.ts';
 import { endingsOf } from '../src/domain/views/endings.ts';
 import { groupViews } from '../src/domain/views/views.ts';
@@ -163,4 +164,11 @@ test('names that no task has are sought in the tasks once, not once for each gro
     return readsOf(() => expect(unmatched(policies, tasks)).toEqual([]));
   });
   expect(many).toBeLessThan(1.5 * few);
+});
+
+test('a clock step, and the start, look at the times of a record and at nothing else', () => {
+  const { item, ...rest } = known;
+  expect(readsOf(() => mapTimes('task', counted({ ...rest, item, activeSince: at(0) }), (one) => one))).toBeLessThan(
+    20,
+  );
 });

@@ -8,7 +8,7 @@ import { isObserved } from '../memory/condition.ts';
 import type { Ledger } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import type { Hold } from '../words/events.ts';
-import { groupOf, type Policies } from '../words/policy.ts';
+import { groupOf, type Policies, type Policy } from '../words/policy.ts';
 
 /** A group's hold that goes on over tasks which the group no longer has. */
 export interface Followed {
@@ -32,15 +32,15 @@ export function regroup(memory: Memory, policies: Policies, now: number): readon
     }
     memory.tell(now, movedFact(record, policy));
   }
+  const policyOf = new Map<string | undefined, Policy>(policies.groups.map((policy) => [policy.name, policy]));
   for (const record of ledger.tasks.values()) {
     const { taskId, group, shadow } = record;
-    const policy = shadow && policies.groups.find(({ name }) => name === group);
+    const policy = shadow && policyOf.get(group);
     if (policy && !isObserved(record, policy)) memory.tell(now, { type: 'shadows-forgotten', taskId, group });
   }
-  const names = new Set<string | undefined>(policies.groups.map(({ name }) => name));
   return [...held].flatMap(([group, holds]) =>
     holds.flatMap((hold) => {
-      const [tasks, groupGone] = [followed.get(hold) ?? 0, !names.has(group)];
+      const [tasks, groupGone] = [followed.get(hold) ?? 0, !policyOf.has(group)];
       if (groupGone) memory.tell(now, { type: 'hold-removed', hold, by: 'a new configuration' });
       return groupGone || tasks > 0 ? [{ hold, tasks, groupGone }] : [];
     }),

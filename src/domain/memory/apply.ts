@@ -89,9 +89,9 @@ export function replace(
   const { taskId, group, item, outage, attempt } = after;
   tasks.set(taskId, after);
   if (outage || (item.status === 'stopped' && group !== undefined)) stopped.add(taskId);
-  else stopped.delete(taskId);
+  else if (before) stopped.delete(taskId);
   if (attempt && attempt.phase.kind !== 'proving') unsettled.add(taskId);
-  else unsettled.delete(taskId);
+  else if (before) unsettled.delete(taskId);
   if (!tallies) return;
   if (before) tally(tallies, before, -1);
   tally(tallies, after, 1);

@@ -143,8 +143,9 @@ export function globMatches(glob: string, text: string): boolean {
 /** How many units of the string the character there takes: rare Chinese characters take two. */
 const unitsAt = (text: string, at: number): number => ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1);
 
+const isMatch = (glob: string, text: string): boolean => glob === '*' || globMatches(glob, text);
 export const anyMatches = (globs: readonly string[], text: string): boolean =>
-  globs.some((glob) => glob === '*' || globMatches(glob, text));
+  globs.some((glob) => isMatch(glob, text));
 
 /** Cloud groups remembered; more than an account has, so that names nobody configured cannot pile up. */
 const mostCloudGroups = 10_000;
@@ -170,15 +171,17 @@ function entriesFor(policies: Policies, cloudGroup: string): readonly Policy[] {
 
 type Matched = Pick<TaskItem, 'taskId' | 'title' | 'cloudGroup' | 'type'>;
 
+type Fit = 'fits' | 'no' | { readonly excludedBy: 'title' | 'taskId'; readonly glob: string };
+
 /** Whether a `match` has a task of its account. The exclusion is told with the glob or id that is the cause. */
-export function fits(
-  { cloudGroup, title, type, exclude }: Match,
-  task: Matched,
-): 'fits' | 'no' | { readonly excludedBy: 'title' | 'taskId'; readonly glob: string } {
-  if (!anyMatches(cloudGroup, task.cloudGroup) || !type.includes(task.type) || !anyMatches(title, task.title))
-    return 'no';
+export const fits = (match: Match, task: Matched): Fit =>
+  anyMatches(match.cloudGroup, task.cloudGroup) ? fitsInGroup(match, task) : 'no';
+
+/** Of a task in one of its cloud groups. */
+function fitsInGroup({ title, type, exclude }: Match, task: Matched): Fit {
+  if (!type.includes(task.type) || !anyMatches(title, task.title)) return 'no';
   if (exclude.taskId.includes(task.taskId)) return { excludedBy: 'taskId', glob: task.taskId };
-  const glob = exclude.title.find((one) => anyMatches([one], task.title));
+  const glob = exclude.title.find((one) => isMatch(one, task.title));
   return glob === undefined ? 'fits' : { excludedBy: 'title', glob };
 }
 
@@ -196,7 +199,7 @@ export function entryOf(
   const { title, cloudGroup } = asWritten(task);
   const matched = { taskId: task.taskId, type: task.type, title, cloudGroup };
   for (const policy of entriesFor(policies, cloudGroup)) {
-    const fit = fits(policy.match, matched);
+    const fit = fitsInGroup(policy.match, matched);
     if (fit !== 'no') return { policy, excluded: fit === 'fits' ? undefined : fit };
   }
   return undefined;
