@@ -189,42 +189,10 @@ export const reasonMeanings: Readonly<Record<Reason, ReasonMeaning>> = rows;
 
 // ---- what a rule says -------------------------------------------------------------------------------------------
 
-interface Facts {
-  'no-entry': object;
-  excluded: { readonly entry: string; readonly key: 'title' | 'taskId'; readonly glob: string };
-  ended: object;
-  'unknown-status': { readonly statusText: string };
-  'not-owner': object;
-  'store-fails': object;
-  'nothing-polled': object;
-  'poll-too-old': object;
-  'not-in-poll': object;
-  'list-refused': { readonly failure: string };
-  'restarts-refused': { readonly failure: string };
-  held: { readonly author: string; readonly reason: string };
-  'outside-hours': object;
-  'before-start': object;
-  'near-end': object;
-  'too-few-sights': { readonly sights: number; readonly confirm: number };
-  /** `at`: when restart `n` would go, Unix milliseconds; null: now. */
-  observed: { readonly why: 'mode' | 'first-sight'; readonly n: number; readonly at: number | null };
-  'in-flight': object;
-  /** What the cloud answered, and what is awaited since. */
-  awaited: { readonly said: Said; readonly awaits: 'effect' | 'next-poll' | 'any-list' };
-  backoff: { readonly n: number };
-  throttled: object;
-  quarantined: { readonly row: number };
-  abandoned: { readonly row: number };
-  storm: { readonly window: number };
-}
-type Said = { readonly answer: 'accepted' | 'unanswered' } | { readonly answer: 'refused'; readonly code: string };
-
-export type ObjectionKind = keyof Facts;
-type ObjectionOf<Kind extends ObjectionKind> = { readonly kind: Kind } & Facts[Kind];
-/** What a rule says against a restart, as facts. */
-export type Objection = { readonly [Kind in ObjectionKind]: ObjectionOf<Kind> }[ObjectionKind];
-
 export type Sentences = readonly [english: string, chinese: string];
+
+/** What the cloud answered. */
+type Said = { readonly answer: 'accepted' | 'unanswered' } | { readonly answer: 'refused'; readonly code: string };
 
 const awaitedWords = {
   effect: [': the list has yet to show its effect', '：列表还没有显示结果'],
@@ -240,14 +208,22 @@ function saidWords(said: Said): Sentences {
   return [`restart ${said.answer}`, said.answer === 'accepted' ? '重启已被接受' : '重启没有得到答复'];
 }
 
-const sayings: { readonly [Kind in ObjectionKind]: (objection: ObjectionOf<Kind>) => Sentences } = {
+/** `at`: when restart `n` would go, Unix milliseconds; null: now. */
+interface Observed {
+  readonly why: 'mode' | 'first-sight';
+  readonly n: number;
+  readonly at: number | null;
+}
+
+/** What rules say: the facts that a rule gives, and its sentences. */
+const sayings = {
   'no-entry': () => ['no entry of groups: matches it', '没有任何 groups 条目匹配它'],
-  excluded: ({ entry, key, glob }) => [
+  excluded: ({ entry, key, glob }: { entry: string; key: 'title' | 'taskId'; glob: string }) => [
     `entry ${entry} of groups: excludes it by ${key} ${glob}`,
     `groups 的条目 ${entry} 用 exclude.${key} ${glob} 排除了它`,
   ],
   ended: () => ['its EndTime has passed or the cloud says 已结束', '结束时间已过，或云端显示已结束'],
-  'unknown-status': ({ statusText }) => [
+  'unknown-status': ({ statusText }: { statusText: string }) => [
     `the cloud says "${statusText}", a status that relaykeeper does not know`,
     `云端的状态是“${statusText}”，relaykeeper 不认识`,
   ],
@@ -259,17 +235,23 @@ const sayings: { readonly [Kind in ObjectionKind]: (objection: ObjectionOf<Kind>
   'nothing-polled': () => ['no complete poll since this process took over', '本进程接手后还没有完成过一次轮询'],
   'poll-too-old': () => ['the newest complete poll is too old', '最近一次完整轮询太旧'],
   'not-in-poll': () => ['the newest poll does not show it', '最近一次轮询的列表里没有它'],
-  'list-refused': ({ failure }) => [`the list is refused: ${failure}`, `列表被拒绝：${failure}`],
-  'restarts-refused': ({ failure }) => [`restarts are refused: ${failure}`, `重启被拒绝：${failure}`],
-  held: ({ author, reason }) => [`held by ${author}: ${reason}`, `被 ${author} 锁定：${reason}`],
+  'list-refused': ({ failure }: { failure: string }) => [`the list is refused: ${failure}`, `列表被拒绝：${failure}`],
+  'restarts-refused': ({ failure }: { failure: string }) => [
+    `restarts are refused: ${failure}`,
+    `重启被拒绝：${failure}`,
+  ],
+  held: ({ author, reason }: { author: string; reason: string }) => [
+    `held by ${author}: ${reason}`,
+    `被 ${author} 锁定：${reason}`,
+  ],
   'outside-hours': () => ['outside the hours of its group', '不在所属分组的运行时段内'],
   'before-start': () => ['its StartTime is ahead', '开始时间未到'],
   'near-end': () => ['too close to its EndTime to be worth it', '离结束时间太近，不值得重启'],
-  'too-few-sights': ({ sights, confirm }) => [
+  'too-few-sights': ({ sights, confirm }: { sights: number; confirm: number }) => [
     `seen stopped ${sights} of ${confirm} times`,
     `需要 ${confirm} 次看到停止，目前 ${sights} 次`,
   ],
-  observed({ why, n, at }) {
+  observed({ why, n, at }: Observed) {
     const when = at === null ? undefined : new Date(at).toISOString();
     return [
       `${why === 'mode' ? 'its group only observes' : 'it was stopped when first seen, and firstSight is observe'}; restart ${n} would go ${when ? `at ${when}` : 'now'}`,
@@ -277,24 +259,29 @@ const sayings: { readonly [Kind in ObjectionKind]: (objection: ObjectionOf<Kind>
     ];
   },
   'in-flight': () => ['a restart is on its way and not answered yet', '一次重启正在发送，还没有答复'],
-  awaited({ said, awaits }) {
+  awaited({ said, awaits }: { said: Said; awaits: keyof typeof awaitedWords }) {
     const [english, chinese] = saidWords(said);
     return [english + awaitedWords[awaits][0], chinese + awaitedWords[awaits][1]];
   },
-  backoff: ({ n }) => [`attempt ${n} waits for its backoff`, `第 ${n} 次尝试在等待退避`],
+  backoff: ({ n }: { n: number }) => [`attempt ${n} waits for its backoff`, `第 ${n} 次尝试在等待退避`],
   throttled: () => ['the cloud throttles the account or cannot be reached', '云端正在限流这个账号，或连不上云端'],
-  quarantined: ({ row }) => [`${row} attempts failed in a row`, `连续失败 ${row} 次`],
-  abandoned: ({ row }) => [
+  quarantined: ({ row }: { row: number }) => [`${row} attempts failed in a row`, `连续失败 ${row} 次`],
+  abandoned: ({ row }: { row: number }) => [
     `${row} attempts failed in a row; given up until released, seen active or edited`,
     `连续失败 ${row} 次；已放弃，直到解除、看到它在运行或它被修改`,
   ],
-  storm: ({ window }) => [
+  storm: ({ window }: { window: number }) => [
     `many tasks are stopped: ${window} restarts at a time`,
     `大量任务停止：每次只重启 ${window} 个`,
   ],
-};
+} as const satisfies Readonly<Record<string, (facts: never) => Sentences>>;
+
+export type ObjectionKind = keyof typeof sayings;
+type FactsOf<Kind extends ObjectionKind> = Parameters<(typeof sayings)[Kind]> extends [infer Facts] ? Facts : object;
+/** What a rule says against a restart, as facts. */
+export type Objection = { readonly [Kind in ObjectionKind]: { readonly kind: Kind } & FactsOf<Kind> }[ObjectionKind];
 
 /** The sentence in both languages, without a full stop; moments in it are ISO 8601. */
 export const objectionSentences = (objection: Objection): Sentences =>
-  (sayings[objection.kind] as (objection: Objection) => Sentences)(objection);
+  (sayings[objection.kind] as (facts: Objection) => Sentences)(objection);
 export const objectionSentence = (objection: Objection): string => objectionSentences(objection)[0];
