@@ -8,11 +8,10 @@
 import { decide, settleByLook } from '../domain/decide/decide.ts';
 import { pick, queueMovesAt } from '../domain/decide/queue.ts';
 import { type Followed, regroup } from '../domain/decide/regroup.ts';
-import { nextListProbeAt } from '../domain/learn/circuit.ts';
+import { nextListProbeAt, takeOverFacts } from '../domain/learn/circuit.ts';
 import { settledItem } from '../domain/learn/outage.ts';
 import type { Ledger, StoredLedger } from '../domain/memory/ledger.ts';
 import { type Moment, type Situation, situationOf } from '../domain/memory/situation.ts';
-import { takeOverFacts } from '../domain/memory/take-over.ts';
 import { awaitedCloudGroups } from '../domain/memory/windows.ts';
 import type { Cloud, KnownItem } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';

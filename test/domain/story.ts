@@ -8,13 +8,11 @@ import { operatorRestart } from '../../src/domain/decide/operator.ts';
 import { pick } from '../../src/domain/decide/queue.ts';
 import { regroup } from '../../src/domain/decide/regroup.ts';
 import { type Verdict, verdictOf } from '../../src/domain/decide/rules.ts';
-import { answerFacts } from '../../src/domain/learn/circuit.ts';
+import { answerFacts, takeOverFacts } from '../../src/domain/learn/circuit.ts';
 import { settledItem } from '../../src/domain/learn/outage.ts';
 import type { Ledger, StoredLedger, TaskRecord } from '../../src/domain/memory/ledger.ts';
 import { Memory } from '../../src/domain/memory/memory.ts';
 import { type Moment, situationOf } from '../../src/domain/memory/situation.ts';
-import { takeOverFacts } from '../../src/domain/memory/take-over.ts';
-import { stormKey } from '../../src/domain/memory/windows.ts';
 import { type CloudTime, cloudTime } from '../../src/domain/words/cloud-time.ts';
 import type { Event, Hold } from '../../src/domain/words/events.ts';
 import type { ErrorClass } from '../../src/domain/words/failure.ts';
@@ -295,13 +293,13 @@ export class Story {
 
   /** The storm's window, or `calm`; without a group the account's own. */
   window(group?: string): number | 'calm' {
-    return this.ledger.storms.get(stormKey({ group }))?.window ?? 'calm';
+    return this.ledger.storms.get(group)?.window ?? 'calm';
   }
 
   /** Restarts that fill the storm's window. */
   unsettled(group?: string): number {
     const { unsettled } = situationOf(this.ledger, this.policies, this.moment());
-    return unsettled.get(stormKey({ group }))?.length ?? 0;
+    return unsettled.get(group)?.length ?? 0;
   }
 
   record(taskId: string): TaskRecord {

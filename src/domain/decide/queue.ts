@@ -5,7 +5,7 @@
 
 import { type Ledger, recordsOf, type TaskRecord } from '../memory/ledger.ts';
 import type { InTrouble, Situation } from '../memory/situation.ts';
-import { isStormOver, passesStorms, stormKey } from '../memory/windows.ts';
+import { isStormOver, passesStorms } from '../memory/windows.ts';
 import type { EventOf } from '../words/events.ts';
 import { hashOf } from '../words/hash.ts';
 import { type ReasonMeaning, reasonMeanings } from '../words/reason.ts';
@@ -62,8 +62,9 @@ const turnsFromCalls = 3;
  * were given back count here: who costs the account a wait or a circuit must not go first again.
  */
 export function inOrder(records: readonly TaskRecord[], situation: Situation): readonly TaskRecord[] {
-  const { ledger, groupRank } = situation;
-  const accountStorm = ledger.storms.has(stormKey({ group: undefined }));
+  const { ledger, policies } = situation;
+  const groupRank = new Map(policies.groups.map(({ name }, rank) => [name, rank]));
+  const accountStorm = ledger.storms.has(undefined);
   const keyed = records.map((record) => {
     const group = record.group ?? '';
     const stormy = isStormOver(ledger, group);

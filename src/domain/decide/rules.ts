@@ -10,7 +10,7 @@ import { givenUp, hasEnded, isObserved } from '../memory/condition.ts';
 import { endOf, holdOver } from '../memory/holds.ts';
 import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
-import { passesStorms, patienceMs, scopesOf, stormKey } from '../memory/windows.ts';
+import { passesStorms, patienceMs } from '../memory/windows.ts';
 import { byOurs, plus } from '../words/cloud-time.ts';
 import { type CallFailure, classMeanings } from '../words/failure.ts';
 import { hashOf } from '../words/hash.ts';
@@ -189,12 +189,10 @@ function backoff(record: TaskRecord, policy: Policy, { now, throttledUntil = 0 }
 }
 
 function storm(record: TaskRecord, policy: Policy, situation: Situation): ReturnType<Rule> {
-  const { ledger, nextPollAt } = situation;
-  if (ledger.storms.size === 0) return undefined;
-  if (passesStorms(situation, record, policy).passes) return undefined;
-  const tight = scopesOf(policy.name).find((scope) => ledger.storms.has(stormKey(scope)));
-  const window = tight && ledger.storms.get(stormKey(tight))?.window;
-  return no(nextPollAt, { kind: 'storm', window: window ?? 0 });
+  const { storms } = situation.ledger;
+  const tight = storms.get(undefined) ?? storms.get(policy.name);
+  if (!tight || passesStorms(situation, record, policy).passes) return undefined;
+  return no(situation.nextPollAt, { kind: 'storm', window: tight.window });
 }
 
 // ---- verdicts ---------------------------------------------------------------------------------------------------

@@ -76,6 +76,20 @@ function factsOf(ledger: Ledger, answered: Answered): Fact[] {
   return towardsCircuit ? [...facts, ...openInARow(ledger, answered, failure, failed)] : facts;
 }
 
+/** A new owner, or a fresh process: what was in flight when the last one ended is unanswered, and the next poll shows. */
+export function takeOverFacts(ledger: Ledger, epoch: number): readonly Fact[] {
+  const failure = { class: 'network', message: 'the process ended before the answer came' } as const;
+  const answer = { kind: 'unanswered', failure } as const;
+  const facts: Fact[] = [{ type: 'owner-gained', epoch }];
+  for (const record of ledger.tasks.values()) {
+    const { attempt } = record;
+    if (attempt?.phase.kind !== 'in-flight') continue;
+    const about = aboutAttempt(record, attempt);
+    facts.push({ ...about, type: 'restart-answered', answer, durationMs: 0, towardsCircuit: false });
+  }
+  return facts;
+}
+
 /**
  * Whether one answer is enough to open the circuit: the class says so, or the list is refused in such words too. What
  * was said so of a task in a stretch that another's success ended is its own trouble.

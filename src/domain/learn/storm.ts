@@ -6,7 +6,6 @@
  */
 
 import type { Counts, Ledger } from '../memory/ledger.ts';
-import { stormKey } from '../memory/windows.ts';
 import type { Fact, StormCause, StormScope } from '../words/events.ts';
 import type { Budget, Policies, StormLimits } from '../words/policy.ts';
 
@@ -18,10 +17,9 @@ export function reviewStorms(ledger: Ledger, policies: Policies, now: number): F
   const facts = reviewOne(ledger, { group: undefined }, policies.storm, false, failures);
   for (const policy of policies.groups)
     facts.push(...reviewOne(ledger, { group: policy.name }, policy.storm, policy.budget, failures));
-  const groups = new Set(policies.groups.map(({ name }) => name));
+  const scopes = new Set([undefined, ...policies.groups.map(({ name }) => name)]);
   for (const group of ledger.storms.keys())
-    if (group !== stormKey({ group: undefined }) && !groups.has(group))
-      facts.push({ type: 'storm-ended', scope: { group } });
+    if (!scopes.has(group)) facts.push({ type: 'storm-ended', scope: { group } });
   return facts;
 }
 
@@ -32,13 +30,13 @@ function reviewOne(
   scope: StormScope,
   limits: StormLimits | false,
   budget: Budget | false,
-  failures: ReadonlyMap<string, number>,
+  failures: ReadonlyMap<string | undefined, number>,
 ): Fact[] {
-  const key = stormKey(scope);
-  const storm = ledger.storms.get(key);
+  const { group } = scope;
+  const storm = ledger.storms.get(group);
   const { account, groups } = ledger.counted ?? { account: nobody, groups: undefined };
-  const counts = scope.group === undefined ? account : (groups?.get(scope.group) ?? nobody);
-  const failed = failures.get(key) ?? 0;
+  const counts = group === undefined ? account : (groups?.get(group) ?? nobody);
+  const failed = failures.get(group) ?? 0;
   const by: StormCause = {
     stopped: limits !== false && tooManyStopped(limits, counts, storm?.by.stopped ?? false),
     budget: budget !== false && budgetSpent(budget, counts, failed, storm?.by.budget ?? false),
@@ -67,8 +65,7 @@ function recentFailures(ledger: Ledger, policies: Policies, now: number): Readon
   const counts = new Map<string, number>();
   for (const { at, group } of ledger.budget) {
     if (at <= (since.get(group) ?? now)) continue;
-    const key = stormKey({ group });
-    counts.set(key, (counts.get(key) ?? 0) + 1);
+    counts.set(group, (counts.get(group) ?? 0) + 1);
   }
   return counts;
 }

@@ -9,7 +9,7 @@ import type { TaskItem } from '../words/task.ts';
 import { applyToAccount } from './apply-account.ts';
 import { type Attempt, maxFailuresKept, type TaskRecord, type WritableLedger } from './ledger.ts';
 import { tally } from './tallies.ts';
-import { settleInWindows, stormKey, stormWindowStart } from './windows.ts';
+import { settleInWindows, stormWindowStart } from './windows.ts';
 
 /** Budget entries kept at most: ten failures a second for the longest sliding `per` would be more than any budget allows. */
 const maxBudgetEntries = 20_000;
@@ -27,7 +27,7 @@ export function apply(ledger: WritableLedger, event: Event): void {
       ledger.holds.delete(event.hold.id);
       break;
     case 'storm-started':
-      ledger.storms.set(stormKey(event.scope), {
+      ledger.storms.set(event.scope.group, {
         since: event.at,
         window: stormWindowStart,
         charged: [],
@@ -35,12 +35,13 @@ export function apply(ledger: WritableLedger, event: Event): void {
       });
       break;
     case 'storm-changed': {
-      const storm = ledger.storms.get(stormKey(event.scope));
-      if (storm) ledger.storms.set(stormKey(event.scope), { ...storm, by: event.by });
+      const { group } = event.scope;
+      const storm = ledger.storms.get(group);
+      if (storm) ledger.storms.set(group, { ...storm, by: event.by });
       break;
     }
     case 'storm-ended':
-      ledger.storms.delete(stormKey(event.scope));
+      ledger.storms.delete(event.scope.group);
       break;
     case 'owner-gained':
       ledger.owned = true;

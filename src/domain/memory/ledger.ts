@@ -9,7 +9,7 @@
  */
 
 import type { CloudTime } from '../words/cloud-time.ts';
-import { type Hold, triggers } from '../words/events.ts';
+import { type Hold, stormCause, triggers } from '../words/events.ts';
 import { callFailure, pollTroubles } from '../words/failure.ts';
 import type { Policies, Policy } from '../words/policy.ts';
 import { reasons } from '../words/reason.ts';
@@ -213,8 +213,7 @@ export const storm = record({
   window: count,
   /** The newest attempts whose failure made the window smaller: what giving them back makes it larger again. */
   charged: list(text),
-  /** What keeps it on. With the budget alone, an outage's first attempt passes. */
-  by: record({ stopped: flag, budget: flag }),
+  by: stormCause,
 });
 /** A storm that is on, and its window. In memory only: a fresh process starts it anew. */
 export type Storm = ValueOf<typeof storm>;
@@ -303,8 +302,8 @@ export const emptyLedger = (account: string) => ({
 
   // ---- what is kept up besides, in this process alone
 
-  /** By `stormKey(scope)`; absent: calm. */
-  storms: new Map<string, Storm>(),
+  /** Those that are on, by group; undefined: the account's. */
+  storms: new Map<string | undefined, Storm>(),
   /** From the newest complete observation. */
   counted: undefined as Counted | undefined,
   /** Tasks with an attempt whose effect is awaited or whose call is out. */

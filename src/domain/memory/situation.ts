@@ -42,7 +42,6 @@ export function situationOf(ledger: Ledger, policies: Policies, moment: Moment) 
     policies,
     cloudNow,
     policyOf,
-    groupRank: new Map(policies.groups.map(({ name }, rank) => [name, rank])) as ReadonlyMap<string, number>,
     holds: indexHolds(ledger, policies, now, { cloudNow, clockOffsetMs }),
     unsettled: unsettledByScope({ ledger, policyOf, now, pollGapMs }),
     /** What the open restart circuit was tried with; undefined while it is closed. */

@@ -3,7 +3,7 @@
  * with each failure, so that curable tasks come back fast and an incurable cause does not cost a call a second.
  */
 
-import type { AttemptEvent, StormScope, TaskEvent } from '../words/events.ts';
+import type { AttemptEvent, TaskEvent } from '../words/events.ts';
 import type { Policy } from '../words/policy.ts';
 import { type Attempt, type Ledger, recordsOf, type Storm, type TaskRecord, type WritableLedger } from './ledger.ts';
 
@@ -13,23 +13,17 @@ const perSuccess = 2;
 /** More attempts than the circuit gives back at once. */
 const maxChargedKept = 50;
 
-export const stormKey = ({ group }: StormScope): string => group ?? '';
-
-/** The scopes a task counts in: its account's and its group's. */
-export const scopesOf = (group: string): readonly [StormScope, StormScope] => [{ group: undefined }, { group }];
-
 /**
  * The windows after an attempt was settled: +2 for a task seen active (taken back, with one more, if it stops
  * again), −1 for each other failure, never below 3. Attempts that do not count leave them as they are, and one that
  * is given back returns what its failure took; at the smallest size that was nothing.
  */
 export function settleInWindows(ledger: WritableLedger, record: TaskRecord, event: TaskEvent): void {
-  if (event.group === undefined || !('attemptId' in event)) return;
-  // Of a task that no group has any more it is the account's, once.
-  for (const key of new Set(scopesOf(event.group).map(stormKey))) {
-    const storm = ledger.storms.get(key);
+  if (!('attemptId' in event)) return;
+  for (const scope of [undefined, event.group]) {
+    const storm = ledger.storms.get(scope);
     const after = storm && settledIn(storm, record, event);
-    if (after && after !== storm) ledger.storms.set(key, after);
+    if (after && after !== storm) ledger.storms.set(scope, after);
   }
 }
 
@@ -65,21 +59,21 @@ interface Asked {
   readonly pollGapMs: number;
 }
 
-/** By storm key: since when the effect of each restart is awaited; Infinity: the call is out. */
-type Unsettled = ReadonlyMap<string, readonly number[]>;
+/** As storms are kept: since when the effect of each restart is awaited; Infinity: the call is out. */
+type Unsettled = ReadonlyMap<string | undefined, readonly number[]>;
 
 /**
  * Restarts that are out or whose effect is awaited. Left out are those that do not count, and those that were not seen in
  * good time.
  */
 export function unsettledByScope(asked: Asked): Unsettled {
-  const byScope = new Map<string, number[]>();
+  const byScope = new Map<string | undefined, number[]>();
   for (const { attempt, policy, since } of awaited(asked)) {
     if (attempt.givenBack || attempt.free || attempt.trigger === 'manual') continue;
-    for (const scope of scopesOf(policy.name)) {
-      const others = byScope.get(stormKey(scope));
+    for (const scope of [undefined, policy.name]) {
+      const others = byScope.get(scope);
       if (others) others.push(since);
-      else byScope.set(stormKey(scope), [since]);
+      else byScope.set(scope, [since]);
     }
   }
   return byScope;
@@ -121,14 +115,13 @@ export function passesStorms(
   const first = record.outage?.attempts === 0;
   const fromThen = now - patienceMs(policy, pollGapMs);
   let [passes, isStormy, byBudgets] = [true, false, true];
-  for (const scope of scopesOf(policy.name)) {
-    const key = stormKey(scope);
-    const storm = ledger.storms.get(key);
+  for (const scope of [undefined, policy.name]) {
+    const storm = ledger.storms.get(scope);
     if (!storm) continue;
     const byBudget = !storm.by.stopped;
     isStormy = true;
     byBudgets &&= byBudget;
-    passes &&= (first && byBudget) || countAfter(fromThen, unsettled.get(key)) < storm.window;
+    passes &&= (first && byBudget) || countAfter(fromThen, unsettled.get(scope)) < storm.window;
   }
   return { passes, free: isStormy && first && byBudgets };
 }
@@ -142,4 +135,4 @@ function countAfter(at: number, times: readonly number[] = []): number {
 
 /** Whether a storm of the account or of the group is on. */
 export const isStormOver = ({ storms }: Ledger, group: string): boolean =>
-  storms.size > 0 && (storms.has(stormKey({ group: undefined })) || storms.has(stormKey({ group })));
+  storms.size > 0 && (storms.has(undefined) || storms.has(group));

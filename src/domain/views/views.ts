@@ -13,7 +13,6 @@ import {
 } from '../memory/ledger.ts';
 import { isDown, type Situation, standingOf } from '../memory/situation.ts';
 import { holdAt, newStates, takeTallies } from '../memory/tallies.ts';
-import { stormKey } from '../memory/windows.ts';
 import { unixMs } from '../words/cloud-time.ts';
 import type { Hold } from '../words/events.ts';
 import type { Policy } from '../words/policy.ts';
@@ -200,7 +199,7 @@ function groupView({ name: group, mode }: Policy, tally: Tally, { ledger }: Situ
   const holds = living === 0 ? [] : concerning;
   // A recurring one ends as it was meant to: nobody has to be told.
   const ends = holds.flatMap(({ endsAt, target }) => (endsAt === undefined || target.kind === 'match' ? [] : [endsAt]));
-  const storm = ledger.storms.get(stormKey({ group }));
+  const storm = ledger.storms.get(group);
   return {
     account: ledger.account,
     group,
@@ -249,7 +248,7 @@ const failedShownMs = 3_600_000;
 export function accountView(situation: Situation, unmanaged: number) {
   const { ledger, now } = situation;
   const { lastComplete, circuits, suspect, failing } = ledger.accountRecord;
-  const storm = ledger.storms.get(stormKey({ group: undefined }));
+  const storm = ledger.storms.get(undefined);
   const shown = (circuit: ListCircuit | RestartCircuit) => {
     if (circuit.kind === 'closed') return null;
     const { failure, since } = circuit;

@@ -8,7 +8,7 @@ import type { CloudTime } from './cloud-time.ts';
 import type { CallFailure, ErrorClass, FailureCause, PollTrouble } from './failure.ts';
 import type { Match } from './policy.ts';
 import type { Reason } from './reason.ts';
-import { count, either, maybe, record, type Shape, text, time, type ValueOf } from './shape.ts';
+import { count, either, flag, maybe, record, type Shape, text, time, type ValueOf } from './shape.ts';
 import type { RestartAnswer, TaskItem } from './task.ts';
 
 export const endings = ['recovered', 'external', 'ended', 'gone', 'unmanaged'] as const;
@@ -239,13 +239,14 @@ export interface ConfigDifference {
   readonly changed: readonly string[];
 }
 
-/** What keeps a storm on. With the budget alone, an outage's first attempt passes. */
-export interface StormCause {
+export const stormCause = record({
   /** Too many of the due tasks are stopped. */
-  readonly stopped: boolean;
+  stopped: flag,
   /** Too many attempts failed. */
-  readonly budget: boolean;
-}
+  budget: flag,
+});
+/** What keeps a storm on. With the budget alone, an outage's first attempt passes. */
+export type StormCause = ValueOf<typeof stormCause>;
 
 /** Whose storm: the account's (group undefined) or a group's. Nothing is sent for observed tasks: they have none. */
 export interface StormScope {
