@@ -76,16 +76,16 @@ export function createLog(options: LogOptions) {
       messageKey: 'msg',
       formatters: { level: (label) => ({ level: label }) },
     },
-    {
-      write: (text: string) => destination.write(format === 'json' ? text : prettyLine(text, options.colour ?? false)),
-    },
+    destination,
   );
 
   function write(level: LogLevel, event: string, fields: Fields, msg: string): void {
     const secrets = options.secrets?.() ?? [];
     const clean: Record<string, FieldValue> = { time: new Date(options.now()).toISOString(), event };
     for (const [name, value] of Object.entries(fields)) clean[name] = cleanField(name, value, secrets);
-    logger[level](clean, scrub(msg, secrets));
+    const words = scrub(msg, secrets);
+    if (format === 'json') logger[level](clean, words);
+    else destination.write(prettyLine(level, clean, words, options.colour ?? false));
     options.onLine?.(level);
   }
 
