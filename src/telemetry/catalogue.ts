@@ -5,9 +5,11 @@
  * from here, and the README's table is generated from here.
  */
 
+import type { TaskRecord } from '../domain/memory/ledger.ts';
 import type { Lane } from '../domain/ports/gate-port.ts';
+import type { StoreOperation } from '../domain/ports/store-port.ts';
 import { traits } from '../domain/views/shown.ts';
-import { circuits, endings } from '../domain/words/events.ts';
+import { circuits, endings, type Trigger } from '../domain/words/events.ts';
 import { classMeanings, errorClasses, pollTroubles } from '../domain/words/failure.ts';
 import { type Reason, reasons } from '../domain/words/reason.ts';
 import { apartWhys, taskStates } from '../domain/words/task.ts';
@@ -38,12 +40,16 @@ export const waitReasons: readonly Reason[] = reasons.filter((reason) => reason 
 /** The classes that can open the restart circuit. An open list circuit can come to tell any. */
 export const restartCircuitClasses = errorClasses.filter((name) => classMeanings[name].restartCircuit !== 'nothing');
 
-const lanes = ['restart', 'verify', 'poll', 'other'] as const satisfies readonly Lane[];
-const triggers = ['auto', 'manual'] as const;
-const stages = ['quarantined', 'abandoned'] as const;
+/** All names of a closed type: one that is missing here does not compile. */
+const allOf = <Name extends string>(names: Readonly<Record<Name, 0>>) =>
+  Object.keys(names) as unknown as readonly Name[];
+
+const lanes = allOf<Lane>({ restart: 0, verify: 0, poll: 0, other: 0 });
+const triggers = allOf<Trigger>({ auto: 0, manual: 0 });
+const stages = allOf<NonNullable<TaskRecord['stageTold']>>({ quarantined: 0, abandoned: 0 });
+const storeOperations = allOf<StoreOperation>({ open: 0, migrate: 0, load: 0, save: 0, events: 0, prune: 0, lock: 0 });
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
-const storeOperations = ['open', 'migrate', 'load', 'save', 'events', 'prune', 'lock'] as const;
 
 const owned = 'while this process owns the account';
 const manyDown = `${owned} and five or more of its tasks are down`;
