@@ -11,8 +11,8 @@ import type { RestartAction } from './errors.ts';
 import { restartBody } from './wire.ts';
 
 /**
- * Which action restarts tasks. `auto`: Restart until the cloud says that it is gone, then its successor Continue. Never Relaunch: that starts a
- * task from its beginning.
+ * Which action restarts tasks. `auto`: Restart until the cloud says that it is gone, then its successor Continue. Never
+ * Relaunch: that starts a task from its beginning.
  */
 export function createRestartActions(
   wanted: 'auto' | RestartAction,

@@ -57,7 +57,7 @@ export const pathKey = (path: Path) => JSON.stringify(path);
 /** Deeper than any key of the schema; deeper files are not read. */
 const maxDepth = 24;
 const maxSyntaxMistakes = 5;
-/** So often the text is read again around references without quotes, so that the rest can be checked as well. */
+/** How often the text is read again around references without quotes, so that the rest is checked as well. */
 const maxReadings = 4;
 /** Mistakes of one kind that are kept; the others are counted. */
 const maxKept = 500;

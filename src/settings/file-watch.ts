@@ -10,7 +10,7 @@ import { maxFileBytes } from './loaded.ts';
 import type { Settings } from './settings.ts';
 
 export const lookEveryMs = 500;
-/** So long they must not have changed before they are taken. */
+/** How long they must stay the same before they are taken. */
 const standStillMs = 2000;
 
 interface Watched {

@@ -5,7 +5,7 @@ import type { AccountSettings, Settings } from './settings.ts';
 
 export type Forecast = ReturnType<typeof forecastAccount>;
 
-/** So many polls are looked at: an hour of the densest usual schedule, a day of a rare one. */
+/** How many polls are looked at: an hour of the densest usual schedule, a day of a rare one. */
 const pollsLookedAt = 240;
 /** Of ten permits polls have three while restarts wait, however many they would take otherwise. */
 const leastWatchShare = 0.3;

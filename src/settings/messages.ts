@@ -19,7 +19,7 @@ export interface Source {
 const maxProblems = 100;
 
 const shownWidth = 100;
-/** So many characters before and after a mistake are looked at: of a line of a megabyte no more is shown. */
+/** How many characters before and after a mistake are looked at: a line can have a megabyte. */
 const quoteReach = 2_000;
 const mask = '***';
 const longestKey = 64;

@@ -14,7 +14,7 @@ const dayMs = 24 * 60 * minuteMs;
 const longestRestMs = 366 * dayMs;
 /** How far ahead a tick is searched: over a gap that the years tested by `comesEveryYear` happen not to have. */
 const searchedMs = 2 * longestRestMs;
-/** So long before and after the day in UTC a date can still be, or already be, somewhere in the world. */
+/** How long before and after its day in UTC a date begins and ends somewhere in the world. */
 const earliestZoneMs = 14 * 60 * minuteMs;
 const latestZoneMs = 12 * 60 * minuteMs;
 /** A poll asks for the next tick and for the one after it, again and again until they have come. */

@@ -155,7 +155,7 @@ const policyShape = {
   endWarning: key(
     orFalse(
       z.strictObject({
-        before: key(duration('1m', '30d'), 'So long before its EndTime.', endWarning.beforeMs),
+        before: key(duration('1m', '30d'), 'How long before its EndTime.', endWarning.beforeMs),
         unlessSuccessor: key(flag(), 'Not if a later task has the same destination.', endWarning.unlessSuccessor),
       }),
     ),

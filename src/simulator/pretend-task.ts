@@ -20,7 +20,7 @@ const life = z.strictObject({
   stopsPerHour: z.number().min(0),
   /** A flapper: stops this long after it came up, each time. */
   survivesMs: span.optional(),
-  /** So many restarts are accepted and have no effect before one has; Infinity (`always` in requests): incurable. */
+  /** How many restarts are accepted in vain before one has an effect; Infinity (`always` in requests): incurable. */
   restartsInVain: z.union([z.int().min(0), z.literal('always').transform(() => Number.POSITIVE_INFINITY)]),
   /** Somebody outside starts it again this long after it stopped. */
   returnsInMs: span.optional(),

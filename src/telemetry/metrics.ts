@@ -93,7 +93,7 @@ export function createMetrics(options: MetricsOptions) {
     logLine: (level: LogLevel): void => counted.log_messages_total.add([level]),
     /** Lines that the log's sink did not take. */
     logDropped: (lines: number): void => counted.log_messages_dropped_total.add([], lines),
-    /** So many requests were answered by this route with this status; none: there will be some. */
+    /** How many requests this route answered with this status; 0: it will. */
     httpRequests: ({ handler, code, requests }: HttpRequests): void =>
       counted.http_requests_total.add([handler, String(code)], requests),
     /** What the configuration now in force has: makes the foreseeable series, drops those of what is gone. */

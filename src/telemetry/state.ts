@@ -33,7 +33,7 @@ const and = (labels: string, label: string, value: string) => `${labels},${label
 
 const stateNames = metricNames.filter((name) => specOf(name).type === 'gauge' || name === 'task_restarts_total');
 
-/** What is told of the process itself. */
+/** The process itself. */
 export interface ProcessState {
   /** The newest attempt to read a configuration succeeded. */
   reloaded: boolean;

@@ -10,13 +10,13 @@ import { read } from '../read.ts';
 import { groupsBody, parseGroups } from '../wire.ts';
 
 const readEveryMs = 60_000;
-/** So long a poll waits for newer names than those that are known. */
+/** How long a poll waits for newer names than it has. */
 const besideMs = 250;
 /** The most that the API gives. */
 const pageSize = 1_000;
 /** Pages beyond are not read. */
 const longestRoster = 50;
-/** So many pages in a row without a new group: the server does not keep to pages. */
+/** After this many pages in a row without a new group the server is taken not to keep to pages. */
 const barrenPages = 3;
 
 type RosterEnd =
@@ -39,7 +39,7 @@ export function createRoster(context: CallContext, globs: readonly string[]) {
     readAgainAt = now + readEveryMs;
     const reading = readNames(signal);
     if (!known) return reading;
-    // Of one that ends after the poll, nobody is told: the next one knows.
+    // One that ends later serves the next poll.
     reading.catch(() => {});
     await Promise.race([reading, context.clock.sleep(besideMs, signal)]);
     return known;

@@ -9,8 +9,8 @@ import type { TaskItem } from '../../domain/words/task.ts';
 export type TaskNumbers = ReturnType<typeof createTaskNumbers>;
 
 /**
- * A number for each task, the same from poll to poll. It outlives the lists that count by it: a table of 100,000 ids, built anew for each list, is 15 MB of garbage a poll,
- * and to collect it costs more than the rest of the poll.
+ * A number for each task, the same from poll to poll. It outlives the lists that count by it: a table of 100,000 ids,
+ * built anew for each list, is 15 MB of garbage a poll, and collecting that costs more than the rest of the poll.
  */
 export function createTaskNumbers() {
   const numbers = new Map<string, number>();

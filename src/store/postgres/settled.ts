@@ -9,7 +9,7 @@ import type { Clock } from '../../domain/ports/time-port.ts';
 import type { Database } from '../tables.ts';
 import { oldestRunning } from './postgres-tables.ts';
 
-/** So many of the newest are looked at; what lies further back has long been settled. */
+/** Only this many of the newest are looked at: what lies further back has long been settled. */
 const mostSeen = 5_000;
 /** No save of ours lasts so long. Somebody else's transaction on the same server can. */
 const longestSaveMs = 60_000;
