@@ -4,9 +4,11 @@
  * once.
  */
 import { durationMs } from '../domain/words/duration.ts';
+import { isMapping } from '../domain/words/mapping.ts';
 import { globMatches } from '../domain/words/policy.ts';
 import type { Path } from './document.ts';
 import { type Finding, valueAt } from './issues.ts';
+import { keysAt } from './json-schema.ts';
 import { nearest } from './nearest.ts';
 import { comesEveryYear, cronSchedule, sampleTicks } from './schedule.ts';
 import {
@@ -73,17 +75,19 @@ function* namesAreUnique(root: unknown): Generator<Finding> {
   }
 }
 
-/** Every place where a secret `x` may stand, or its `xFile`. */
-export function secretPlaces(root: unknown): readonly { readonly path: Path; readonly name: string }[] {
-  const of = (path: Path, ...names: readonly string[]) => names.map((name) => ({ path, name }));
-  return [
-    ...listAt(root, ['server', 'tokens']).flatMap(([, path]) => of(path, 'token')),
-    ...listAt(root, ['accounts']).flatMap(([, path]) => [
-      ...of([...path, 'credentials'], 'accessKeyId', 'secretAccessKey', 'sessionToken'),
-      ...of(path, 'hookToken', 'proxy'),
-    ]),
-    ...of(['store'], 'password'),
-  ];
+/** Every place where a secret `x` may stand, or its `xFile`: the schema has both keys there. */
+export function* secretPlaces(
+  value: unknown,
+  path: Path = [],
+): Generator<{ readonly path: Path; readonly name: string }> {
+  if (Array.isArray(value))
+    for (const [index, entry] of value.slice(0, mostLookedAt).entries()) yield* secretPlaces(entry, [...path, index]);
+  if (!isMapping(value)) return;
+  const names = keysAt(path);
+  for (const name of names) {
+    if (names.includes(`${name}File`)) yield { path, name };
+    yield* secretPlaces(value[name], [...path, name]);
+  }
 }
 
 function* secretsAreGivenOnce(root: unknown): Generator<Finding> {

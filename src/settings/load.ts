@@ -125,7 +125,7 @@ function place(contents: Node | null, { path, at, wrong }: Finding): Mistake {
 
 /** Secret and certificate files must be there now; that they may change later is their reader's business. */
 function checkFiles(root: unknown, readFile: ReadFileNow): readonly Finding[] {
-  const secrets = secretPlaces(root).map(({ path, name }) => ({ path: [...path, `${name}File`], name }));
+  const secrets = Array.from(secretPlaces(root), ({ path, name }) => ({ path: [...path, `${name}File`], name }));
   const tls = ['certFile', 'keyFile'].map((name) => ({ path: ['server', 'tls', name], name }));
   return [...secrets, ...tls].flatMap(({ path, name }): readonly Finding[] => {
     const file = valueAt(root, path);

@@ -283,6 +283,38 @@ test.each([
   expect((user + system) / 1_000).toBeLessThan(1_000);
 });
 
+test('each secret can be given in a file of its own, and not twice', () => {
+  const twice = (...names: readonly string[]) =>
+    Object.fromEntries(names.flatMap((name) => [name, `${name}File`]).map((name) => [name, 'x']));
+  const loaded = load(
+    JSON.stringify({
+      server: {
+        tokens: [{ name: 'ops', scope: 'read', ...twice('token') }],
+        tls: { certFile: 'x', keyFile: 'x' },
+      },
+      store: { url: 'postgres://keeper@db/relaykeeper', caFile: 'x', ...twice('password') },
+      accounts: [
+        {
+          name: 'main',
+          ...twice('hookToken', 'proxy'),
+          credentials: twice('accessKeyId', 'secretAccessKey', 'sessionToken'),
+        },
+      ],
+      groups: [{ name: 'vip' }],
+    }),
+  );
+  const errors = loaded.ok ? [] : loaded.errors.filter(({ message }) => message.includes('is given twice'));
+  expect(errors.map(({ path }) => path)).toEqual([
+    'server.tokens[0].tokenFile',
+    'store.passwordFile',
+    'accounts[0].hookTokenFile',
+    'accounts[0].proxyFile',
+    'accounts[0].credentials.accessKeyIdFile',
+    'accounts[0].credentials.secretAccessKeyFile',
+    'accounts[0].credentials.sessionTokenFile',
+  ]);
+});
+
 describe('secrets stay hidden', () => {
   const text = `accounts:
   - name: main
