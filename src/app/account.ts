@@ -1,13 +1,12 @@
-/** Builds the parts that serve one account from its settings: client, gate, keeper. Nothing else wires them. */
+/** What serves one account, from its settings: its client, what its keeper goes by, and whether a reload keeps them. */
 
 import { createCloud } from '../cloud/client.ts';
-import { createGate } from '../cloud/limiter/gate.ts';
 import { proxyFor } from '../cloud/proxy.ts';
 import { createTransport, type Transport } from '../cloud/transport.ts';
 import type { AccountRecord } from '../domain/memory/ledger.ts';
 import type { Environment } from '../domain/ports/app-port.ts';
 import type { Cloud, CloudTrace, Credentials } from '../domain/ports/cloud-port.ts';
-import type { Gate, Lane } from '../domain/ports/gate-port.ts';
+import type { Gate } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { KeeperSettings } from '../keeper/keeper.ts';
 import { textOf } from '../settings/compare.ts';
@@ -21,30 +20,18 @@ export interface Common {
   readonly clock: Clock;
   readonly env: Environment;
   readonly fingerprintKey: string;
+  /** The pretend cloud of each simulated account: one for the life of the process, whatever a reload changes. */
+  readonly pretendClouds: Map<string, Promise<Transport>>;
+  /** What an account's clients before this one found out. */
+  readonly learned: (account: string) => Pick<AccountRecord, 'retiredActions' | 'region'> | undefined;
   readonly onTrace: (trace: CloudTrace) => void;
   readonly onCredentialsChanged: (account: string) => void;
 }
 
-/** The pretend cloud of each simulated account: one for the life of the process, whatever a reload changes. */
-export type PretendClouds = Map<string, Promise<Transport>>;
-
-export function openGate(account: AccountSettings, clock: Clock, onWait: (lane: Lane, waitedMs: number) => void): Gate {
-  return createGate({ ...account.rateLimit, clock, onWait });
-}
-
-/** What the account's clients before this one found out. */
-export type Learned = Pick<AccountRecord, 'retiredActions' | 'region'>;
-
 /** Throws if the settings were not checked. */
-export function openCloud(
-  account: AccountSettings,
-  settings: Settings,
-  gate: Gate,
-  pretendClouds: PretendClouds,
-  learned: () => Learned | undefined,
-  common: Common,
-): Cloud {
+export function openCloud(account: AccountSettings, settings: Settings, gate: Gate, common: Common): Cloud {
   const { clock, env, fingerprintKey, onTrace } = common;
+  const learned = () => common.learned(account.name);
   const pretend = account.provider === 'simulator';
   return createCloud({
     account: account.name,
@@ -63,7 +50,7 @@ export function openCloud(
     fingerprintKey,
     gate,
     clock,
-    transport: pretend ? pretendCloud(account, pretendClouds, clock) : realTransport(account, clock, env),
+    transport: pretend ? pretendCloud(account, common) : realTransport(account, clock, env),
     onTrace,
     onCredentialsChanged: () => common.onCredentialsChanged(account.name),
   });
@@ -79,9 +66,9 @@ const realTransport = (account: AccountSettings, clock: Clock, env: Common['env'
   });
 
 /** Nobody else has it in memory. */
-function pretendCloud({ name, vendor }: AccountSettings, pretend: PretendClouds, clock: Clock): Transport {
-  const cloud = pretend.get(name) ?? import('./pretend.ts').then(({ openPretend }) => openPretend(vendor, clock));
-  pretend.set(name, cloud);
+function pretendCloud({ name, vendor }: AccountSettings, { pretendClouds, clock }: Common): Transport {
+  const cloud = pretendClouds.get(name) ?? import('./pretend.ts').then(({ openPretend }) => openPretend(vendor, clock));
+  pretendClouds.set(name, cloud);
   return { send: async (request, signal) => (await cloud).send(request, signal), close: async () => {} };
 }
 

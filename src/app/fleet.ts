@@ -1,12 +1,12 @@
 /** All accounts of this process and their keepers: opened, run, swapped by a reload, closed. */
 
 import { once } from 'node:events';
+import { createGate } from '../cloud/limiter/gate.ts';
 import { maxHolds } from '../domain/decide/operator.ts';
 import { holdsThatFollow } from '../domain/decide/regroup.ts';
 import { isOnLeave } from '../domain/memory/condition.ts';
 import type { Environment } from '../domain/ports/app-port.ts';
-import type { Cloud, CloudTrace } from '../domain/ports/cloud-port.ts';
-import type { Gate } from '../domain/ports/gate-port.ts';
+import type { CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { Event } from '../domain/words/events.ts';
 import { groupOf } from '../domain/words/policy.ts';
@@ -16,16 +16,7 @@ import { type AccountSettings, policies, type Settings } from '../settings/setti
 import type { Store } from '../store/open.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import {
-  type Common,
-  keeperSettings,
-  listScopeOf,
-  openCloud,
-  openGate,
-  type PretendClouds,
-  sameClient,
-  sameWayToTheCloud,
-} from './account.ts';
+import { type Common, keeperSettings, listScopeOf, openCloud, sameClient, sameWayToTheCloud } from './account.ts';
 import { coveredGate } from './covered-gate.ts';
 import { type NameWatch, watchNames } from './name-watch.ts';
 
@@ -40,11 +31,8 @@ interface FleetOptions {
 }
 
 interface Member {
-  readonly name: string;
-  readonly gate: Gate;
   readonly keeper: Keeper;
   readonly stop: AbortController;
-  cloud: Cloud;
   /** Which cloud groups it asks for. */
   listScope: string;
   settings: AccountSettings;
@@ -61,7 +49,6 @@ export class Fleet {
   readonly #options: FleetOptions;
   readonly #common: Common;
   readonly #members = new Map<string, Member>();
-  readonly #pretend: PretendClouds = new Map();
   readonly #names: NameWatch;
   #stopping: AbortSignal | undefined;
   #failed: (error: unknown) => void = () => {};
@@ -79,6 +66,8 @@ export class Fleet {
       env,
       onTrace,
       fingerprintKey: Buffer.from(store.fingerprintKey()).toString('hex'),
+      pretendClouds: new Map(),
+      learned: (account) => this.keeper(account)?.ledger.accountRecord,
       onCredentialsChanged: (account) => {
         log.tell('credentials-read', { account }, `The keys of account ${account} changed and were read again.`);
         this.keeper(account)?.probeSoon();
@@ -106,7 +95,7 @@ export class Fleet {
 
   async close(): Promise<void> {
     this.#names.end();
-    await Promise.all([...this.#members.values()].map(({ cloud }) => cloud.close()));
+    await Promise.all(this.keepers().map(({ cloud }) => cloud.close()));
   }
 
   keepers(): readonly Keeper[] {
@@ -168,7 +157,8 @@ export class Fleet {
       const member = this.#members.get(account.name);
       if (!member) continue;
       const kept = sameClient(member.settings, account) && member.listScope === listScopeOf(account, settings);
-      const cloud = kept ? member.cloud : this.#openCloud(account, settings, member.gate);
+      const { cloud: old, gate } = member.keeper;
+      const cloud = kept ? old : openCloud(account, settings, gate, this.#common);
       keepers.set(account.name, keeperSettings(account, settings, cloud));
     }
     return { settings, keepers };
@@ -188,21 +178,20 @@ export class Fleet {
         if (this.#stopping) this.#begin(added);
         continue;
       }
-      if (member.cloud !== changed.cloud) this.#retire(member.cloud, member.settings);
-      const otherWay = !sameWayToTheCloud(member.settings, account);
-      member.cloud = changed.cloud;
+      const { keeper, settings: before } = member;
+      if (keeper.cloud !== changed.cloud) this.#retire(keeper.cloud, before);
       member.listScope = changed.listScope;
       member.settings = account;
-      member.gate.configure(account.rateLimit);
-      warnings.push(...(await member.keeper.configure(changed)));
-      if (otherWay) member.keeper.probeSoon();
+      keeper.gate.configure(account.rateLimit);
+      warnings.push(...(await keeper.configure(changed)));
+      if (!sameWayToTheCloud(before, account)) keeper.probeSoon();
     }
-    for (const member of [...this.#members.values()]) {
-      if (settings.accounts.some(({ name }) => name === member.name)) continue;
-      this.#members.delete(member.name);
-      member.stop.abort(new Error('the account was taken out of the configuration'));
-      await member.running;
-      await member.cloud.close();
+    for (const [name, { stop, running, keeper }] of [...this.#members]) {
+      if (settings.accounts.some((account) => account.name === name)) continue;
+      this.#members.delete(name);
+      stop.abort(new Error('the account was taken out of the configuration'));
+      await running;
+      await keeper.cloud.close();
     }
     this.#names.begin(settings);
     return warnings;
@@ -211,13 +200,16 @@ export class Fleet {
   #enlist(account: AccountSettings, settings: Settings): Member {
     const { clock, store, log, metrics } = this.#options;
     const { shared } = store;
-    const open = openGate(account, clock, (lane, waitedMs) => metrics.gateWait(account.name, lane, waitedMs));
+    const open = createGate({
+      ...account.rateLimit,
+      clock,
+      onWait: (lane, waitedMs) => metrics.gateWait(account.name, lane, waitedMs),
+    });
     const longestCallMs = () => (this.#members.get(account.name)?.settings ?? account).requestTimeoutMs;
     const isCovered = () => store.ownership.remainingMs(account.name) > longestCallMs();
     const gate = coveredGate(open, isCovered, clock);
-    const cloud = this.#openCloud(account, settings, gate);
     const keeper = new Keeper({
-      ...keeperSettings(account, settings, cloud),
+      ...keeperSettings(account, settings, openCloud(account, settings, gate, this.#common)),
       account: account.name,
       gate,
       store: store.ledgerStore,
@@ -237,41 +229,25 @@ export class Fleet {
           `${what}${cause === undefined ? '' : `: ${reasonOf(cause)}`}`,
         ),
     });
-    return {
-      name: account.name,
-      gate,
-      keeper,
-      cloud,
-      listScope: listScopeOf(account, settings),
-      settings: account,
-      stop: new AbortController(),
-      running: Promise.resolve(),
-    };
-  }
-
-  #openCloud(account: AccountSettings, settings: Settings, gate: Gate): Cloud {
-    const learned = () => this.keeper(account.name)?.ledger.accountRecord;
-    return openCloud(account, settings, gate, this.#pretend, learned, this.#common);
+    const listScope = listScopeOf(account, settings);
+    return { keeper, stop: new AbortController(), listScope, settings: account, running: Promise.resolve() };
   }
 
   #begin(member: Member): void {
     const { log, clock, store } = this.#options;
+    const { account } = member.keeper;
     member.running = member.keeper.run(member.stop.signal);
     member.running.catch((error: unknown) => this.#failed(error));
     clock.after(standbyToldAfterMs[store.shared ? 'shared' : 'local'], () => {
       // Owned, but not yet in memory, is nobody else's.
-      if (store.ownership.remainingMs(member.name) === 0 && !member.stop.signal.aborted)
-        log.tell(
-          'standing-by',
-          { account: member.name },
-          `Another process owns account ${member.name}: standing by until it ends.`,
-        );
+      if (store.ownership.remainingMs(account) === 0 && !member.stop.signal.aborted)
+        log.tell('standing-by', { account }, `Another process owns account ${account}: standing by until it ends.`);
     });
   }
 
   /** Calls of the client before are let finish. */
-  #retire(cloud: Cloud, account: AccountSettings): void {
-    this.#options.clock.after(account.requestTimeoutMs + oldClientLastsMs, () => void cloud.close());
+  #retire(cloud: Keeper['cloud'], { requestTimeoutMs }: AccountSettings): void {
+    this.#options.clock.after(requestTimeoutMs + oldClientLastsMs, () => void cloud.close());
   }
 
   #tellMetrics(settings: Settings): void {

@@ -1,5 +1,6 @@
 /** `plan`: one real poll of every account and the verdict for each task; it sends no restart. */
 import { existsSync } from 'node:fs';
+import { createGate } from '../cloud/limiter/gate.ts';
 import { decideAtOnce } from '../domain/decide/decide.ts';
 import type { StoredLedger } from '../domain/memory/ledger.ts';
 import { Memory } from '../domain/memory/memory.ts';
@@ -11,7 +12,7 @@ import type { TaskView } from '../domain/views/shown.ts';
 import { taskView } from '../domain/views/views.ts';
 import { type AccountSettings, policies, type Settings } from '../settings/settings.ts';
 import { type Store, StoreProblem } from '../store/open.ts';
-import { keeperSettings, type Learned, openCloud, openGate, type PretendClouds } from './account.ts';
+import { type Common, keeperSettings, openCloud } from './account.ts';
 import { findAndLoad } from './configuration.ts';
 import { openStoreOf } from './ledger-place.ts';
 import { type Place, unmatched } from './unmatched.ts';
@@ -49,11 +50,14 @@ export async function planOnce(options: PlanOptions): Promise<Plan> {
   return { ok: true, tasks, notes, unmatched: unmatched(settings.groups, tasks, places), failed: [] };
 }
 
+/** As of a daemon that never ran here. */
+const unknown = { learned: () => undefined, fingerprintKey: 'plan' };
+
 /** Where an account has tasks at all: only the cloud groups that are named were polled. A sub-account sees no others. */
 async function placesOf(account: AccountSettings, settings: Settings, options: PlanOptions): Promise<readonly Place[]> {
   if (account.subAccount) return [];
   const anywhere = settings.groups.map((group) => ({ ...group, match: { ...group.match, cloudGroup: ['*'] } }));
-  const cloud = openOnce(account, { ...settings, groups: anywhere }, () => undefined, 'names', options);
+  const cloud = openOnce(account, { ...settings, groups: anywhere }, unknown, options);
   try {
     const seen = await cloud.observe(options.signal);
     if (seen.kind === 'failed') return [];
@@ -67,14 +71,12 @@ async function placesOf(account: AccountSettings, settings: Settings, options: P
 function openOnce(
   account: AccountSettings,
   settings: Settings,
-  learned: () => Learned | undefined,
-  fingerprintKey: string,
+  known: Pick<Common, 'learned' | 'fingerprintKey'>,
   { clock, env }: PlanOptions,
 ): Cloud {
-  const pretend: PretendClouds = new Map();
-  const gate = openGate(account, clock, () => {});
-  const common = { clock, env, fingerprintKey, onTrace: () => {}, onCredentialsChanged: () => {} };
-  return openCloud(account, settings, gate, pretend, learned, common);
+  const gate = createGate({ ...account.rateLimit, clock, onWait: () => {} });
+  const untold = { onTrace: () => {}, onCredentialsChanged: () => {} };
+  return openCloud(account, settings, gate, { clock, env, pretendClouds: new Map(), ...known, ...untold });
 }
 
 /** Nothing that a plan finds is kept. */
@@ -114,7 +116,7 @@ async function planAccount(
 ): Promise<readonly TaskView[] | { readonly error: string }> {
   const { ledger } = memory;
   const { clock, signal } = options;
-  const cloud = openOnce(account, settings, () => ledger.accountRecord, fingerprintKey, options);
+  const cloud = openOnce(account, settings, { learned: () => ledger.accountRecord, fingerprintKey }, options);
   try {
     const observation = await cloud.observe(signal);
     if (observation.kind === 'failed')

@@ -6,7 +6,7 @@ import type { CallFailure } from '../../src/domain/words/failure.ts';
 import { begin } from '../domain/story.ts';
 import { account, hookToken, running, seldom } from './running.ts';
 
-type Common = Parameters<typeof openCloud>[5];
+type Common = Parameters<typeof openCloud>[3];
 const badKey: CallFailure = {
   class: 'auth',
   code: 'InvalidAccessKey',
@@ -18,9 +18,9 @@ const badKey: CallFailure = {
 const around = vi.hoisted(() => ({ refused: new Set<string>(), common: undefined as unknown }));
 vi.mock('../../src/app/account.ts', async (original) => {
   const real = await original<typeof import('../../src/app/account.ts')>();
-  const opened: typeof openCloud = (account, settings, gate, pretend, retired, common): Cloud => {
+  const opened: typeof openCloud = (account, settings, gate, common): Cloud => {
     around.common = common;
-    const cloud = real.openCloud(account, settings, gate, pretend, retired, common);
+    const cloud = real.openCloud(account, settings, gate, common);
     const observe: Cloud['observe'] = async (...asked) => {
       const seen = await cloud.observe(...asked);
       return around.refused.has(account.name) ? { ...seen, kind: 'failed', failure: badKey } : seen;
