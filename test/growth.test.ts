@@ -2,7 +2,7 @@
  * What is done for a person, a scrape or a reload grows no faster than what there is: counted in reads of records, so
  * that it holds on every machine.
  */
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Fleet } from '../src/app/fleet.ts';
 import { createOperations } from '../src/app/operations.ts';
 import { unmatched } from '../src/app/unmatched.ts';
@@ -15,8 +15,30 @@ import { endingsOf } from '../src/domain/views/endings.ts';
 import { groupViews } from '../src/domain/views/views.ts';
 import { cloudTime } from '../src/domain/words/cloud-time.ts';
 import type { Hold } from '../src/domain/words/events.ts';
+import { openingAt } from '../src/domain/words/hours.ts';
+import { decode, decodeEvent, encode, encodeEvent, taskRecord } from '../src/store/records.ts';
+import { createLog } from '../src/telemetry/log.ts';
+import { settingsOf } from './app/running.ts';
 import { at, hours, plainPolicy, policiesOf, unnoted } from './domain/story.ts';
 import { record } from './store/shapes.ts';
+
+/** Schemas that zod was asked for. */
+const made = vi.hoisted(() => ({ schemas: 0 }));
+
+vi.mock('zod', async (original) => {
+  const zod = await original<typeof import('zod')>();
+  const z = new Proxy(zod.z, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== 'function') return value;
+      return (...given: unknown[]) => {
+        made.schemas++;
+        return value(...given);
+      };
+    },
+  });
+  return { ...zod, z };
+});
 
 /** Reads of what `counted` has wrapped. */
 let reads = 0;
@@ -171,4 +193,61 @@ test('a clock step, and the start, look at the times of a record and at nothing 
   expect(readsOf(() => mapTimes('task', counted({ ...rest, item, activeSince: at(0) }), (one) => one))).toBeLessThan(
     20,
   );
+});
+
+/** What is built is built once: for each record, group or request it would cost more than all else. */
+function built(work: () => unknown) {
+  const spies = [vi.spyOn(globalThis, 'RegExp'), vi.spyOn(Intl, 'DateTimeFormat')];
+  const before = made.schemas;
+  work();
+  const calls = spies.map((spy) => spy.mock.calls.length);
+  for (const spy of spies) spy.mockRestore();
+  return { schemas: made.schemas - before, patterns: calls[0], zones: calls[1] };
+}
+
+const configurationOf = (groups: number) => `version: 1
+accounts: [{name: main, provider: simulator}]
+groups:
+${Array.from(
+  { length: groups },
+  (_, n) => `  - name: g${n}
+    hours: [{days: [mon-fri], from: "08:00", to: "23:30", timezone: Asia/Shanghai}]
+    backoff: {initial: 20s}`,
+).join('\n')}
+`;
+
+test.each<readonly [string, (count: number) => void]>([
+  [
+    'stored records',
+    (count) => {
+      const body = encode(known);
+      for (let n = 0; n < count; n++) expect(decode(taskRecord, body).ok).toBe(true);
+    },
+  ],
+  [
+    'stored events',
+    (count) => {
+      const body = encodeEvent({ at: at(0), account: 'main', type: 'list-complete', since: at(0) });
+      for (let n = 0; n < count; n++) expect(decodeEvent(body).ok).toBe(true);
+    },
+  ],
+  ['groups of a configuration', (count) => void settingsOf(configurationOf(count))],
+  [
+    'log lines',
+    (count) => {
+      const log = createLog({ level: 'debug', format: 'json', now: () => at(0), destination: { write: () => {} } });
+      for (let n = 0; n < count; n++) log.record({ at: at(0), account: 'main', type: 'list-complete', since: at(0) });
+    },
+  ],
+  [
+    'tasks whose hours are asked',
+    (count) => {
+      const hours = [{ days: ['mon'], fromMinute: 0, toMinute: 600, timezone: 'Asia/Tokyo' }] as const;
+      for (let n = 0; n < count; n++) openingAt(hours, cloudTime(at(n)));
+    },
+  ],
+])('for more %s no more schemas, patterns and time zones are built', (_, work) => {
+  work(1);
+  const few = built(() => work(1));
+  expect(built(() => work(30))).toEqual(few);
 });

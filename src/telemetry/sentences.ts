@@ -238,9 +238,13 @@ const unknownRow: Row<Event> = ['info', ({ type }) => type];
 
 export function lineOf(event: Event): Line {
   const [, msg, ...fields] = rowOf(event);
-  const attempt = 'attemptId' in event ? { attempt: event.attemptId, trigger: event.trigger } : {};
-  const told = fields.map((one) => (typeof one === 'function' ? one(event) : named(event, one)));
-  return { msg: msg(event), fields: Object.assign(attempt, ...told) as Fields };
+  const told: Record<string, FieldValue> =
+    'attemptId' in event ? { attempt: event.attemptId, trigger: event.trigger } : {};
+  for (const one of fields) {
+    if (typeof one === 'function') Object.assign(told, one(event));
+    else told[one] = shownField(one, event[one]);
+  }
+  return { msg: msg(event), fields: told };
 }
 
 export function levelOf(event: Event): LogLevel {
@@ -251,11 +255,11 @@ export function levelOf(event: Event): LogLevel {
 /** Fields whose values are moments. */
 const moments: readonly string[] = ['since', 'until', 'activeAt', 'startsAt', 'endsAt', 'was'];
 
-function named<Of extends object>(of: Of, ...names: readonly NameIn<Of>[]): Fields {
-  const shown = (name: string, value: unknown) =>
-    moments.includes(name) && value !== undefined ? iso(value as number) : value;
-  return Object.fromEntries(names.map((name) => [name, shown(String(name), of[name])])) as Fields;
-}
+const shownField = (name: string, value: unknown): FieldValue =>
+  (moments.includes(name) && value !== undefined ? iso(value as number) : value) as FieldValue;
+
+const named = <Of extends object>(of: Of, ...names: readonly NameIn<Of>[]): Fields =>
+  Object.fromEntries(names.map((name) => [name, shownField(String(name), of[name])]));
 
 function itemFields({ item }: { readonly item: TaskItem }): Fields {
   return named(item, 'cloudGroup', 'status', 'statusText');
