@@ -1,7 +1,4 @@
-/**
- * What is recorded about a task and its surroundings, as people see it: events with titles, restarts with their
- * answers.
- */
+/** One task explained: every rule and hold, its restarts with their answers, and what was recorded about it. */
 
 import { covers, holdsOver } from '../domain/memory/holds.ts';
 import type { TaskRecord } from '../domain/memory/ledger.ts';

@@ -7,7 +7,7 @@ import type { Clock } from '../domain/ports/time-port.ts';
 import { createApi } from './api.ts';
 import type { AppOptions } from './app-options.ts';
 import { type Answer, type Ask, healthPaths } from './between-threads.ts';
-import { createTurns, type WebLane } from './turns.ts';
+import { type Asker, createTurns } from './turns.ts';
 
 /** A flood at the doors writes no more lines than this; the next line says how many there were. */
 const refusedToldEveryMs = 1_000;
@@ -26,10 +26,10 @@ export function createAnswering(options: AppOptions): (ask: Ask) => Promise<Answ
     return answered;
   };
   return (ask) =>
-    ask.method === 'GET' && health.has(ask.target) ? answer(ask) : turns(laneOf(ask), () => answer(ask));
+    ask.method === 'GET' && health.has(ask.target) ? answer(ask) : turns(askerOf(ask), () => answer(ask));
 }
 
-const laneOf = ({ door, target }: Ask): WebLane => (target === '/metrics' ? 'scrape' : door);
+const askerOf = ({ door, target }: Ask): Asker => (target === '/metrics' ? 'scrape' : door);
 
 function refusalsTo(log: AppOptions['log'], clock: Clock) {
   let toldAt = Number.NEGATIVE_INFINITY;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Clock } from '../../src/domain/ports/time-port.ts';
-import { createTurns, type WebLane } from '../../src/web/turns.ts';
+import { type Asker, createTurns } from '../../src/web/turns.ts';
 
 /** Time passes only when somebody sleeps or works. */
 function tame() {
@@ -54,8 +54,8 @@ test('after a rest there are 50 ms at once again, never more', async () => {
 test('doors take turns: who waits at one is not kept waiting by a flood at another', async () => {
   const { clock, work } = tame();
   const turns = createTurns(clock);
-  const order: WebLane[] = [];
-  const ask = (lane: WebLane) => turns(lane, work(1)).then(() => order.push(lane));
+  const order: Asker[] = [];
+  const ask = (asker: Asker) => turns(asker, work(1)).then(() => order.push(asker));
   const flood = Array.from({ length: 50 }, () => ask('listen'));
   await Promise.all([ask('socket'), ask('scrape'), ...flood]);
   expect(order.slice(0, 4)).toContain('socket');

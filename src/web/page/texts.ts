@@ -38,7 +38,7 @@ const types: Readonly<Record<EventType, readonly [...Row, tone?: Tone]>> = {
   'restart-given-back': ['Attempt not counted', '这次尝试不计'],
   'restart-worked': ['Restart worked', '重启生效', 'good'],
   'restart-failed': ['Restart failed', '重启失败', 'bad'],
-  'restart-proved': ['Restart held', '重启后保持运行', 'good'],
+  'restart-proved': ['Task stayed up', '重启后保持运行', 'good'],
   'restart-lapsed': ['Attempt over', '不再等待这次尝试'],
   'task-quarantined': ['In quarantine', '任务被隔离', 'bad'],
   'task-abandoned': ['Given up', '任务被放弃', 'bad'],
