@@ -29,7 +29,7 @@ export function tracesTo(
       log.tell(
         'page-halved',
         { account, pageSize: trace.pageSize },
-        `A page of the list is too large (16 MiB, or 300,000 values): relaykeeper reads it again, ${trace.pageSize} tasks at a time.`,
+        `A page of the list is too large (16 MiB, 300,000 values, or 64 levels): relaykeeper reads it again, ${trace.pageSize} tasks at a time.`,
       );
     if (trace.kind === 'malformed-item' && isNews(`${account} ${trace.where}`))
       log.tell(

@@ -7,7 +7,7 @@ import type { Gate, LimitName, Permit } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { type CallFailure, classMeanings, type ErrorClass } from '../domain/words/failure.ts';
 import { type Action, classify } from './errors.ts';
-import { mostValues } from './json.ts';
+import { deepest, mostValues } from './json.ts';
 import type { KeyRing } from './keys/credentials.ts';
 import type { ClockOffset } from './offset.ts';
 import type { Region } from './region.ts';
@@ -187,8 +187,8 @@ function callEnd(
   switch (outcome.kind) {
     case 'response': {
       const envelope = withoutKeys(parse(outcome.body), secrets);
-      if (envelope.kind === 'too-many-values') {
-        return tooLarge(outcome.status, `has more than ${mostValues} values`);
+      if (envelope.kind === 'too-complex') {
+        return tooLarge(outcome.status, `has more than ${mostValues} values or ${deepest} levels`);
       }
       const success = envelope.kind === 'parsed' && !envelope.error && outcome.status >= 200 && outcome.status < 300;
       if (success) {

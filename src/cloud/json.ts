@@ -4,14 +4,14 @@
  */
 
 /** A page of tasks has eight levels. */
-const deepest = 64;
+export const deepest = 64;
 /** A page of 500 tasks has 25,000; as empty objects these are 20 MB. */
 export const mostValues = 300_000;
 
 export type Json =
   | { readonly kind: 'json'; readonly value: unknown }
   | { readonly kind: 'not-json' }
-  | { readonly kind: 'too-many-values' };
+  | { readonly kind: 'too-complex' };
 
 export function readJson(text: Buffer): Json {
   const wrong = wrongStructure(text);
@@ -45,11 +45,11 @@ function wrongStructure(text: Buffer): Exclude<Json['kind'], 'json'> | undefined
     } else if (byte === openBracket || byte === openBrace) {
       values++;
       depth++;
-      if (depth > deepest) return 'not-json';
+      if (depth > deepest) return 'too-complex';
     } else if (byte === closeBracket || byte === closeBrace) {
       depth--;
     }
-    if (values > mostValues) return 'too-many-values';
+    if (values > mostValues) return 'too-complex';
   }
   return undefined;
 }

@@ -46,12 +46,12 @@ export type Envelope =
       readonly result: unknown;
     }
   | { readonly kind: 'unparsable' }
-  /** More values than a page is read with: a smaller page may do. */
-  | { readonly kind: 'too-many-values' };
+  /** More values or levels than a page is read with: a smaller page may do. */
+  | { readonly kind: 'too-complex' };
 
 export function parseEnvelope(body: Buffer | string): Envelope {
   const read = readJson(typeof body === 'string' ? Buffer.from(body) : body);
-  if (read.kind === 'too-many-values') return read;
+  if (read.kind === 'too-complex') return read;
   const parsed = read.kind === 'json' ? read.value : undefined;
   const metadata = field(parsed, 'ResponseMetadata');
   if (!isMapping(metadata)) return { kind: 'unparsable' };

@@ -236,6 +236,22 @@ describe('pages over the bound', () => {
     expect(traces).toContainEqual({ kind: 'malformed-item', account: 'main', where: 'item too large' });
   });
 
+  test('a single item that is nested without end costs itself', async () => {
+    const deep = JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`);
+    const all = [...tasks(20), rawTask('nested', { Watermark: deep })];
+    const { cloud } = bench(
+      scripted((_action, body) => pageOf(all, body)),
+      { pageSize: 10 },
+    );
+    const seen = complete(await cloud.observe(never));
+    expect(ids(seen)).toEqual(
+      tasks(20)
+        .map(({ TaskId }) => TaskId)
+        .sort(),
+    );
+    expect(seen).toMatchObject({ malformedItems: 1, drift: false });
+  });
+
   test('one hot spot in a long list does not make every page small', async () => {
     const all = tasks(10_000);
     const transport = heavy(all, 600, { t4321: 590, t4322: 590 });

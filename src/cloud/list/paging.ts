@@ -230,7 +230,7 @@ function oversized(reading: Reading): void {
   gathered.failure ??= {
     class: 'server',
     message:
-      'ListPullToPushTaskV2: every answer is too large, even for a single task (the bound is 16 MiB, and 300,000 values)',
+      'ListPullToPushTaskV2: every answer is too large, even for a single task (the bound is 16 MiB, 300,000 values, and 64 levels)',
   };
 }
 

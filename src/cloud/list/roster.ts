@@ -79,5 +79,5 @@ async function readGroups(context: CallContext, signal: AbortSignal, once: boole
 
 const tooLarge: CallFailure = {
   class: 'server',
-  message: 'ListPullToPushGroup: the answer is too large (the bound is 16 MiB, and 300,000 values)',
+  message: 'ListPullToPushGroup: the answer is too large (the bound is 16 MiB, 300,000 values, and 64 levels)',
 };
