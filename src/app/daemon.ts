@@ -238,7 +238,7 @@ async function openTheStore(
     // A store that cannot be opened is reported as the reason why nothing starts.
     if (!opened) return;
     const before = trouble;
-    trouble = trace.up ? (trace.error ? 'some' : 'none') : 'no restarts';
+    trouble = !trace.up ? 'no restarts' : trace.whole && !trace.error ? 'none' : 'some';
     if (trouble === before) return;
     const owning = keepers().filter(({ ledger }) => ledger.owned);
     if (before === 'no restarts') for (const keeper of owning) keeper.learned({ type: 'store-back', since: lostAt });
@@ -252,13 +252,18 @@ async function openTheStore(
       log.tell(
         'store-failing',
         { operation: trace.operation, error: trace.error.message },
-        `The store fails: ${trace.error.message}. ${trace.up ? 'Restarts go on' : 'relaykeeper restarts nothing until it works'}.`,
+        `The store fails: ${trace.error.message}. ${whatGoesOn(trace)}.`,
       );
   };
   const replica = { version, configHash: () => current.hash };
   const store = await openStoreOf(current.settings.store, { clock, onTrace, replica });
   opened = true;
   return store;
+}
+
+function whatGoesOn({ up, operation }: StoreTrace): string {
+  if (!up) return 'relaykeeper restarts nothing until it works';
+  return operation === 'load' ? 'Restarts of other accounts go on' : 'Restarts go on';
 }
 
 function tellStart(log: Log, version: string, path: string, settings: Settings, warnings: readonly string[]): void {

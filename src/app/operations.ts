@@ -315,11 +315,13 @@ function inStatus(running: Running): Pick<StatusView, 'accounts' | 'groups' | 'i
   };
 }
 
-function viewOf(keeper: Keeper, { current, following }: Running, unmanaged: number) {
+function viewOf(keeper: Keeper, { current, following, store }: Running, unmanaged: number) {
   const owner = keeper.ledger.owned ? undefined : following?.ownerOf(keeper.account);
+  const unread = !keeper.ledger.owned && store.ownership.remainingMs(keeper.account) > 0;
   return {
     ...accountView(keeper.situation(), unmanaged),
     ...(owner === undefined ? {} : { owner }),
+    ...(unread ? { unread } : {}),
     provider: current.settings.accounts.find(({ name }) => name === keeper.account)?.provider ?? 'unknown',
     pollIntervalMs: keeper.pollGapMs(),
     region: keeper.cloud.region(),

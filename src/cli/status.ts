@@ -224,9 +224,9 @@ function writeStatus(out: Output, status: StatusView): void {
   for (const one of daemonTroubles(status)) out.write(`${plain(trouble(one))}\n`);
   out.write('\n');
   const accountRows = accounts.map((one) => {
-    const { account, provider, region, owned, owner = 'another process', tasks, unmanaged } = one;
+    const { account, provider, region, owned, unread, owner = 'another process', tasks, unmanaged } = one;
     const troubles = accountTroubles(one, now).map(trouble).join('; ') || '-';
-    const who = owned ? 'this process' : owner;
+    const who = owned || unread ? 'this process' : owner;
     return [account, provider, region, who, lastPoll(now, one), tasks, unmanaged, callsPerSecond(one), troubles];
   });
   writeRows(out, accountRows);

@@ -131,6 +131,7 @@ const account = z.object({
   provider: z.string(),
   owned: z.boolean(),
   owner: z.string().optional().meta({ description: 'The replica that owns it, if it is another' }),
+  unread: z.boolean().optional().meta({ description: "It is this process's, whose memory of it is not read yet" }),
   polledAt: orNull(at),
   pollIntervalMs: orNull(z.number()),
   tasks: count,

@@ -2,6 +2,7 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { openCloud } from '../../src/app/account.ts';
 import type { Cloud } from '../../src/domain/ports/cloud-port.ts';
+import { troublesOf } from '../../src/domain/views/trouble.ts';
 import type { CallFailure } from '../../src/domain/words/failure.ts';
 import { begin } from '../domain/story.ts';
 import { account, hookToken, running, seldom } from './running.ts';
@@ -282,4 +283,12 @@ test('only a process whose account another one owns says that it stands by, howe
   await daemon.run(30);
   expect(said(daemon)).not.toContain('owner-gained');
   expect(said(daemon)).toContain('standing-by');
+});
+
+test('an account whose memory is being read is nobody else’s in the status either', async () => {
+  await using daemon = await running(`accounts: [${account('main')}]\ngroups: ${all}\n`, undefined, 60_000);
+  await daemon.run(20);
+  expect(troublesOf(daemon.operations.status())).toEqual([{ kind: 'unread', account: 'main' }]);
+  await daemon.run(60);
+  expect(troublesOf(daemon.operations.status())).toEqual([]);
 });

@@ -7,21 +7,26 @@ import { VirtualClock } from '../sim/virtual-clock.ts';
 
 const saidAsItIs = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
 
-type End = readonly [operation: StoreOperation, works: boolean];
+type End = readonly [operation: StoreOperation, works: boolean, of?: string];
 
 async function after(...ends: readonly End[]) {
   const traces: StoreTrace[] = [];
   const watching = watch(saidAsItIs, systemClock, (trace) => void traces.push(trace));
-  for (const [operation, works] of ends) {
-    const run = watching.run(operation, async () => {
-      if (!works) throw new Error('disk full');
-    });
+  for (const [operation, works, of] of ends) {
+    const run = watching.run(
+      operation,
+      async () => {
+        if (!works) throw new Error('disk full');
+      },
+      of,
+    );
     await run.catch(() => undefined);
   }
-  return { up: traces.at(-1)?.up, failing: watching.failingSince() !== undefined };
+  const { up, whole } = traces.at(-1) ?? {};
+  return { up, whole, failing: watching.failingSince() !== undefined };
 }
 
-test.each<[what: string, ends: readonly End[], up: boolean]>([
+test.each<[what: string, ends: readonly End[], up: boolean, whole?: boolean]>([
   ['a save works', [['save', true]], true],
   ['a save fails', [['save', false]], false],
   [
@@ -56,10 +61,37 @@ test.each<[what: string, ends: readonly End[], up: boolean]>([
     ],
     false,
   ],
-  ['events cannot be read', [['events', false]], true],
-  ['old events cannot be removed', [['prune', false]], true],
-])('%s', async (_what, ends, up) => {
-  expect(await after(...ends)).toEqual({ up, failing: !up });
+  ['events cannot be read', [['events', false]], true, false],
+  ['old events cannot be removed', [['prune', false]], true, false],
+  [
+    'old events cannot be removed, and a save works',
+    [
+      ['prune', false],
+      ['save', true],
+    ],
+    true,
+    false,
+  ],
+  [
+    'one account cannot be loaded, and another can, and be saved',
+    [
+      ['load', false, 'a'],
+      ['load', true, 'b'],
+      ['save', true],
+    ],
+    true,
+    false,
+  ],
+  [
+    'an account could not be loaded, and can',
+    [
+      ['load', false, 'a'],
+      ['load', true, 'a'],
+    ],
+    true,
+  ],
+])('%s', async (_what, ends, up, whole = up) => {
+  expect(await after(...ends)).toEqual({ up, whole, failing: !up });
 });
 
 test('a save that does not end is told after 10 s, and again when it ends; nobody waits for the history any longer', async () => {

@@ -219,7 +219,7 @@ describe('a trace counts as', () => {
     ],
     [
       'a save',
-      (metrics) => metrics.store({ operation: 'save', durationMs: 20, error: undefined, up: true }),
+      (metrics) => metrics.store({ operation: 'save', durationMs: 20, error: undefined, up: true, whole: true }),
       {
         store_up: 1,
         'store_operation_duration_seconds_sum{operation="save"}': 0.02,
@@ -228,7 +228,8 @@ describe('a trace counts as', () => {
     ],
     [
       'a save that failed',
-      (metrics) => metrics.store({ operation: 'save', durationMs: 0, error: new Error('disk full'), up: false }),
+      (metrics) =>
+        metrics.store({ operation: 'save', durationMs: 0, error: new Error('disk full'), up: false, whole: false }),
       {
         'store_errors_total{operation="save"}': 1,
         'store_operation_duration_seconds_count{operation="save"}': 1,
@@ -244,9 +245,9 @@ describe('a trace counts as', () => {
     const metrics = configured();
     const up = async () => (await samples(metrics)).get(`${prefix}store_up`);
     expect(await up()).toBe(0);
-    metrics.store({ operation: 'open', durationMs: 1, error: undefined, up: true });
+    metrics.store({ operation: 'open', durationMs: 1, error: undefined, up: true, whole: true });
     expect(await up()).toBe(1);
-    metrics.store({ operation: 'save', durationMs: 1, error: new Error('disk full'), up: false });
+    metrics.store({ operation: 'save', durationMs: 1, error: new Error('disk full'), up: false, whole: false });
     expect(await up()).toBe(0);
   });
 });
@@ -664,7 +665,7 @@ test('texts that become no label never reach the metrics', async () => {
     durationMs: 1,
     failure: failure({ code: secret, message: secret, requestId: secret }),
   });
-  metrics.store({ operation: 'save', durationMs: 1, error: new Error(secret), up: false });
+  metrics.store({ operation: 'save', durationMs: 1, error: new Error(secret), up: false, whole: false });
   expect((await scraped(metrics, [snapshot()])).replaceAll(/(class|ending)="[^"]*"/g, '')).not.toContain('STREAMKEY');
 });
 

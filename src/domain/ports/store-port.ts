@@ -133,4 +133,6 @@ export interface StoreTrace {
   readonly error: Error | undefined;
   /** All that a restart rests on worked when it was last tried, however this operation ended. */
   readonly up: boolean;
+  /** So did everything else: accounts can be loaded, the history be read and pruned. */
+  readonly whole: boolean;
 }

@@ -59,6 +59,8 @@ export interface AccountView extends ReturnType<typeof accountView> {
   readonly provider: string;
   /** The replica that owns it, if it is another. */
   readonly owner?: string;
+  /** It is this process's, which has yet to read its memory of it. */
+  readonly unread?: boolean;
   readonly pollIntervalMs: number | null;
   /** What calls are signed for: as configured, as found out, or the first that is tried. */
   readonly region: string;

@@ -20,6 +20,11 @@ const rows = {
     '各副本的配置不一致，各按自己的配置运行',
   ),
   rejected: row('the new configuration is rejected; the old one stays in force', '新的配置被拒绝，旧的继续生效'),
+  unread: row(
+    'its memory is not read yet, and nothing of it is restarted before that',
+    '还没有读入它的记录，在此之前不重启任何任务',
+    true,
+  ),
   'not-owned': row(
     'another process owns it: this one restarts nothing',
     '账号由另一个进程负责，这里不重启任何任务',
@@ -88,6 +93,7 @@ export function daemonTroubles({ store, rejected, replicas = [] }: StatusView): 
 export function accountTroubles(account: AccountView, now: number): readonly Trouble[] {
   const told: Omit<Trouble, 'account'>[] = [];
   const { failing, circuits, storm, suspectSince, incompleteSince, throttledUntil, clockOffsetMs, gate } = account;
+  if (account.unread) return [{ kind: 'unread', account: account.account }];
   // What a process that stands by remembers is as old as its start.
   if (!account.owned && account.owner === undefined) return [{ kind: 'not-owned', account: account.account }];
   const over = failing?.endedAt !== null;

@@ -96,7 +96,7 @@ export async function openPostgres(options: SharedStoreOptions): Promise<Store> 
   return {
     kind: 'postgres',
     ledgerStore: replica?.ledgerStore ?? {
-      load: (account, budgetSince) => run('load', () => load(account, budgetSince)),
+      load: (account, budgetSince) => run('load', () => load(account, budgetSince), account),
       save: refuse,
     },
     history: history(db, watching, settledOn(db, clock)),

@@ -116,7 +116,7 @@ function storeOf(
     kind: 'sqlite',
     shared: undefined,
     ledgerStore: {
-      load: (account, budgetSince) => run('load', () => ledger.load(account, budgetSince)),
+      load: (account, budgetSince) => run('load', () => ledger.load(account, budgetSince), account),
       save: (account, changes) => run('save', () => loseIfMoved(lock, file, ledger.save(account, changes))),
     },
     history: history(db, watch),

@@ -149,8 +149,8 @@ function troubleItem({ texts, now }: Visit, trouble: Trouble): Html {
   return html`${account === undefined ? '' : html`<strong>${account}</strong>: `}${texts.troubles[kind]}${lasted}${begun}${end}${detail === undefined ? '' : html`. ${texts.say(detail)}`}`;
 }
 
-function ownerOf({ texts }: Visit, { owned, owner }: AccountView, storeUp: boolean): string {
-  if (owned) return texts.thisProcess;
+function ownerOf({ texts }: Visit, { owned, unread, owner }: AccountView, storeUp: boolean): string {
+  if (owned || unread) return texts.thisProcess;
   return owner ?? (storeUp ? texts.otherProcess : texts.unknownTime);
 }
 
