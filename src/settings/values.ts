@@ -111,12 +111,15 @@ export function readListen(text: string): Read<ListenAddress> {
   return port > 65_535 ? bad('its port must be from 0 to 65535') : good({ host: parts[1] ?? parts[2] ?? '', port });
 }
 
+/** Undefined: it is no absolute http(s) address. */
+const httpUrl = (text: string): URL | undefined =>
+  /^https?:\/\/./i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+
 /** An absolute http(s) address without user, password, query or fragment; a trailing slash is dropped. */
 export function readAddress(text: string, path: 'with-path' | 'no-path'): Read<string> {
   const shape = path === 'with-path' ? '`https://host/prefix`' : '`https://host`';
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol) || !/^https?:\/\//i.test(text))
-    return bad(`must be an address such as ${shape}`);
+  const url = httpUrl(text);
+  if (!url) return bad(`must be an address such as ${shape}`);
   if (url.username || url.password) return bad(`must not contain a user or password: write ${shape}`);
   if (url.search || url.hash || /[?#]/.test(text)) return bad(`must not contain \`?\` or \`#\`: write ${shape}`);
   if (path === 'no-path' && url.pathname !== '/') return bad(`must not contain a path: write ${shape}`);
@@ -126,8 +129,8 @@ export function readAddress(text: string, path: 'with-path' | 'no-path'): Read<s
 /** The address of a proxy, with a user or token in it or not; or `none`. The message never quotes it. */
 export function readProxy(text: string): Read<string> {
   if (text === 'none') return good(text);
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol) || !/^https?:\/\/./i.test(text))
+  const url = httpUrl(text);
+  if (!url)
     return bad('must be an address such as `http://proxy:3128` or `http://user:password@proxy:3128`, or `none`');
   if (url.pathname !== '/' || url.search || url.hash)
     return bad('must end with the port; write `/`, `?`, `#` and `@` in a password as `%2F`, `%3F`, `%23` and `%40`');

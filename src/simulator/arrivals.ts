@@ -74,33 +74,20 @@ export const keptArrivals = 10_000;
 /** When the calls of the last second arrived, in order. */
 type Window = number[];
 
-export interface ArrivalBook {
-  readonly all: Window;
-  readonly counted: Window;
-  readonly countedByAction: Map<string, Window>;
-  readonly kept: Arrival[];
-  readonly byAction: Map<string, number>;
-  readonly byOutcome: Map<string, number>;
-  total: number;
-  throttled: number;
-  worstSecond: number;
-  worstSecondAt: number | undefined;
-  othersCountedTo: number;
-}
-
-export const newBook = (now: number): ArrivalBook => ({
-  all: [],
-  counted: [],
-  countedByAction: new Map(),
-  kept: [],
-  byAction: new Map(),
-  byOutcome: new Map(),
+export const newBook = (now: number) => ({
+  all: [] as Window,
+  counted: [] as Window,
+  countedByAction: new Map<string, Window>(),
+  kept: [] as Arrival[],
+  byAction: new Map<string, number>(),
+  byOutcome: new Map<string, number>(),
   total: 0,
   throttled: 0,
   worstSecond: 0,
-  worstSecondAt: undefined,
+  worstSecondAt: undefined as number | undefined,
   othersCountedTo: now,
 });
+export type ArrivalBook = ReturnType<typeof newBook>;
 
 /** Counts one call on its arrival and says which limit, if any, it is over. `action` is out of a bounded set. */
 export function arrive(

@@ -6,7 +6,6 @@
 import type { KnownItem } from '../../domain/ports/cloud-port.ts';
 import type { Lane } from '../../domain/ports/gate-port.ts';
 import { type CallFailure, classMeanings } from '../../domain/words/failure.ts';
-import type { TaskItem } from '../../domain/words/task.ts';
 import { restReads } from '../call.ts';
 import { createIllGroups } from './ill-groups.ts';
 import { type ListContext, type ListRead, readList } from './paging.ts';
@@ -30,19 +29,6 @@ const lateForMs = 60_000;
 const throttledRestMs = 60_000;
 /** After a look that failed its group is left to the polls for so long: a look at others is not to wait for it again. */
 const lookRestMs = 15_000;
-
-interface GroupsSight {
-  /** Each task once. */
-  readonly items: readonly TaskItem[];
-  /** When each of them was requested. */
-  readonly shownAt: Float64Array;
-  readonly drift: boolean;
-  readonly malformedItems: number;
-  readonly failed: readonly string[];
-  readonly firstFailure: CallFailure | undefined;
-  /** Whether anything could be read at all. */
-  readonly any: boolean;
-}
 
 export function createGroupsReader(context: ListContext) {
   const { clock } = context;
@@ -95,12 +81,7 @@ export function createGroupsReader(context: ListContext) {
 
   return {
     /** `cloudGroups` undefined: all, without naming them. Rejects with the signal's reason if it aborts. */
-    async read(
-      cloudGroups: readonly string[] | undefined,
-      lane: Lane,
-      known: KnownItem,
-      signal: AbortSignal,
-    ): Promise<GroupsSight> {
+    async read(cloudGroups: readonly string[] | undefined, lane: Lane, known: KnownItem, signal: AbortSignal) {
       const round = newRound(context, leaveOut, failedPolls, lane, known, signal);
       if (!cloudGroups) await round.ask([]);
       else {
@@ -130,7 +111,7 @@ export function createGroupsReader(context: ListContext) {
       );
     },
     /** What the newest sight says of the groups' sizes; those that it could not read keep theirs. */
-    learnSizes({ items, failed }: GroupsSight): void {
+    learnSizes({ items, failed }: ReturnType<ReturnType<typeof newRound>['end']>): void {
       const counted = new Map<string, number>();
       items.forEach(({ cloudGroup }) => {
         counted.set(cloudGroup, (counted.get(cloudGroup) ?? 0) + 1);
@@ -235,8 +216,9 @@ function newRound(
     ask,
     /** Those of them that did not answer in time could not be read. */
     lacks: (names: readonly string[]) => void failed.push(...names.filter((name) => !read.has(name))),
-    end(): GroupsSight {
+    end() {
       const { items, shownAt, overlap } = together(context.pages.numbers(), lists);
+      // `any`: whether anything could be read at all.
       return { items, shownAt, drift: drift || overlap, malformedItems, failed, firstFailure, any: lists.length > 0 };
     },
   };

@@ -44,24 +44,25 @@ const sizeClearlySmaller = 0.9;
 /** After this many single items over the bound, without an answer that tells how many there are, this is no list. */
 const hopelessItems = 3;
 
-interface Gathered {
-  readonly sights: Sights;
-  totalCount: number | undefined;
-  drift: boolean;
-  malformedItems: number;
+const nothingGathered = (sights: Sights) => ({
+  sights,
+  totalCount: undefined as number | undefined,
+  drift: false,
+  malformedItems: 0,
   /** Single items that were over the bound. */
-  oversized: number;
-  calls: number;
+  oversized: 0,
+  calls: 0,
   /** The end of the list was seen here, whatever was promised. */
-  endsAt: number;
+  endsAt: Number.POSITIVE_INFINITY,
   /** Pages in a row that showed no task for the first time. */
-  barren: number;
+  barren: 0,
   /** The size of the first page, if it was shorter than asked with more to come: the server gives no more. */
-  servedSize: number | undefined;
+  servedSize: undefined as number | undefined,
   /** The smallest page size that had to be used; absent: that which was asked for. */
-  smallestSize: number | undefined;
-  failure: CallFailure | undefined;
-}
+  smallestSize: undefined as number | undefined,
+  failure: undefined as CallFailure | undefined,
+});
+type Gathered = ReturnType<typeof nothingGathered>;
 
 /** Positions of a list: `from` inclusive, `to` exclusive. */
 interface Span {
@@ -85,19 +86,7 @@ type Reading = ListRequest & { readonly gathered: Gathered };
 /** Rejects with the signal's reason if it aborts. */
 export async function readList(request: ListRequest): Promise<ListEnd> {
   const { context } = request;
-  const gathered: Gathered = {
-    sights: createSights(context.pages.numbers()),
-    totalCount: undefined,
-    drift: false,
-    malformedItems: 0,
-    oversized: 0,
-    calls: 0,
-    endsAt: Number.POSITIVE_INFINITY,
-    barren: 0,
-    servedSize: undefined,
-    smallestSize: undefined,
-    failure: undefined,
-  };
+  const gathered = nothingGathered(createSights(context.pages.numbers()));
   const asked = context.pageSizes.current();
   const reading = { ...request, gathered };
   const readOne = (from: number, size: number) => readSpan(reading, { from, to: from + size }, size);

@@ -14,7 +14,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
-import { answerOf, type FileFailure, failureOf, type SqliteFile, sqliteFile } from './file.ts';
+import { attempt, type FileFailure, type SqliteFile, sqliteFile } from './file.ts';
 import type { ThreadAnswer, ThreadRequest } from './thread.ts';
 
 /** A request to the file went wrong. sqlite-problem.ts says it to a person. */
@@ -40,14 +40,11 @@ export interface Sqlite {
 /** On the calling thread. `pause` lets other work go first, between two requests. */
 export function inlineSqlite(pause: () => Promise<void>): Sqlite {
   const file = sqliteFile();
-  const ask: Sqlite['ask'] = async (name, ...parameters) => {
-    try {
-      return answerOf(file, name, parameters);
-    } catch (error) {
-      throw new SqliteError(failureOf(error));
-    } finally {
-      if (name === 'query') await pause();
-    }
+  const ask: Sqlite['ask'] = async <K extends keyof SqliteFile>(name: K, ...parameters: Parameters<SqliteFile[K]>) => {
+    const end = attempt(file, name, parameters);
+    if (name === 'query') await pause();
+    if ('failure' in end) throw new SqliteError(end.failure);
+    return end.answer as ReturnType<SqliteFile[K]>;
   };
   return { ask, close: () => ask('close') };
 }

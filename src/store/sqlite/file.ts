@@ -84,29 +84,22 @@ function isStill({ file, dev, ino }: Identity, minBytes = 0): boolean {
   return now?.ino === ino && now.dev === dev && now.size >= minBytes;
 }
 
-interface State {
-  database: DatabaseSync | undefined;
-  databaseIdentity: Identity | undefined;
+const nothingOpen = () => ({
+  database: undefined as DatabaseSync | undefined,
+  databaseIdentity: undefined as Identity | undefined,
   /** Of the write-ahead log and its index. */
-  logIdentities: readonly Identity[];
+  logIdentities: [] as readonly Identity[],
   /** They were taken away and what they held was saved; not yet told. */
-  rescued: boolean;
-  lock: DatabaseSync | undefined;
-  lockIdentity: Identity | undefined;
-  readonly statements: Map<string, StatementSync>;
-}
+  rescued: false,
+  lock: undefined as DatabaseSync | undefined,
+  lockIdentity: undefined as Identity | undefined,
+  statements: new Map<string, StatementSync>(),
+});
+type State = ReturnType<typeof nothingOpen>;
 
 /** Opens nothing yet. Each function throws what SQLite or the system throws. */
 export function sqliteFile() {
-  const state: State = {
-    database: undefined,
-    databaseIdentity: undefined,
-    logIdentities: [],
-    rescued: false,
-    lock: undefined,
-    lockIdentity: undefined,
-    statements: new Map(),
-  };
+  const state = nothingOpen();
   return {
     /** Takes the lock if it is free; gives whether this process has it. */
     lock: (file: string) => takeLock(state, file),
@@ -134,14 +127,21 @@ export function sqliteFile() {
 
 export type SqliteFile = ReturnType<typeof sqliteFile>;
 
-/** One of its functions, by name. */
-export function answerOf<K extends keyof SqliteFile>(
+/** Plain values, that one thread can give to another. */
+export type FileEnd = { readonly answer: unknown } | { readonly failure: FileFailure };
+
+/** One of its functions, by name. Never throws. */
+export function attempt<K extends keyof SqliteFile>(
   file: SqliteFile,
   name: K,
   parameters: Parameters<SqliteFile[K]>,
-): ReturnType<SqliteFile[K]> {
-  const answer = file[name] as (...parameters: Parameters<SqliteFile[K]>) => ReturnType<SqliteFile[K]>;
-  return answer(...parameters);
+): FileEnd {
+  const run = file[name] as (...parameters: Parameters<SqliteFile[K]>) => unknown;
+  try {
+    return { answer: run(...parameters) };
+  } catch (error) {
+    return { failure: failureOf(error) };
+  }
 }
 
 function opened({ database }: State): DatabaseSync {
@@ -321,7 +321,7 @@ function errcodeOf(error: unknown): number | undefined {
 
 const isBusy = (error: unknown) => ((errcodeOf(error) ?? 0) & 0xff) === 5;
 
-export function failureOf(error: unknown): FileFailure {
+function failureOf(error: unknown): FileFailure {
   return {
     message: error instanceof Error ? error.message : String(error),
     fault: error instanceof FileFault ? error.fault : undefined,

@@ -1,6 +1,6 @@
 /** A thread for a SQLite file: takes what is asked from dialect.ts and answers in order. */
 import { parentPort } from 'node:worker_threads';
-import { answerOf, type FileFailure, failureOf, type SqliteFile, sqliteFile } from './file.ts';
+import { attempt, type FileEnd, type SqliteFile, sqliteFile } from './file.ts';
 
 export interface ThreadRequest<K extends keyof SqliteFile = keyof SqliteFile> {
   readonly id: number;
@@ -8,17 +8,11 @@ export interface ThreadRequest<K extends keyof SqliteFile = keyof SqliteFile> {
   readonly parameters: Parameters<SqliteFile[K]>;
 }
 
-export type ThreadAnswer = { readonly id: number } & ({ readonly answer: unknown } | { readonly failure: FileFailure });
+export type ThreadAnswer = { readonly id: number } & FileEnd;
 
 const file = sqliteFile();
 
 parentPort?.on('message', ({ id, name, parameters }: ThreadRequest) => {
-  let reply: ThreadAnswer;
-  try {
-    reply = { id, answer: answerOf(file, name, parameters) };
-  } catch (error) {
-    reply = { id, failure: failureOf(error) };
-  }
-  parentPort?.postMessage(reply);
+  parentPort?.postMessage({ id, ...attempt(file, name, parameters) } satisfies ThreadAnswer);
   if (name === 'close') parentPort?.close();
 });
