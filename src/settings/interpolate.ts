@@ -8,11 +8,7 @@ interface Unfilled {
   readonly wrong: string;
 }
 
-export interface Filled {
-  readonly text: string;
-  readonly names: readonly string[];
-  readonly unfilled: readonly Unfilled[];
-}
+export type Filled = ReturnType<typeof interpolate>;
 
 const reference = /\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{/g;
 
@@ -23,7 +19,7 @@ export const lonelyReference = /^(["']?)\$\{[A-Za-z_][A-Za-z0-9_]*\}\1$/;
  * Fills in the variables of one text. As in a shell, the default is taken when the variable is unset or empty;
  * `$$` is one dollar sign; a dollar sign before anything but `{` stays.
  */
-export function interpolate(text: string, env: Environment): Filled {
+export function interpolate(text: string, env: Environment) {
   const names: string[] = [];
   const unfilled: Unfilled[] = [];
   const filled = text.replace(

@@ -23,11 +23,6 @@ import {
 
 export const controlPath = '/_control/';
 
-interface ControlAnswer {
-  readonly status: number;
-  readonly body: unknown;
-}
-
 const ms = z.number().min(0);
 /** Times are relative to now: it begins in `inMs` and lasts for `forMs`. */
 const faultBody = faultFields.extend({ inMs: ms.default(0), forMs: ms.optional() });
@@ -85,7 +80,7 @@ const whatThereIs = Object.entries(routes).map(
 );
 
 /** Anything that cannot be done is answered 400 with the reason. */
-export function answerControl(world: World, request: Request, now: number): ControlAnswer {
+export function answerControl(world: World, request: Request, now: number): { status: number; body: unknown } {
   advance(world, now);
   const [path = ''] = request.target.split('?');
   const [what = '', id] = path.slice(controlPath.length).split('/');

@@ -33,14 +33,7 @@ export type Identity =
   | { readonly ok: true; readonly key: AccessKey }
   | { readonly ok: false; readonly code: KnownCode; readonly message?: string };
 
-interface Authorization {
-  readonly accessKeyId: string;
-  readonly day: string;
-  readonly region: string;
-  readonly service: string;
-  readonly signedHeaders: readonly string[];
-  readonly signature: string;
-}
+type Authorization = NonNullable<ReturnType<typeof readAuthorization>>;
 
 const refuse = (code: KnownCode, message?: string): Identity => ({ ok: false, code, message });
 
@@ -167,7 +160,7 @@ function unescaped(text: string): string {
 const escaped = (text: string): string =>
   encodeURIComponent(text).replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
 
-function readAuthorization(text: string): Authorization | undefined {
+function readAuthorization(text: string) {
   const found =
     /^HMAC-SHA256 Credential=([^/,\s]+)\/(\d{8})\/([^/,\s]+)\/([^/,\s]+)\/request, SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})$/.exec(
       text,

@@ -28,7 +28,7 @@ import {
 } from './counted.ts';
 import { bytesOf, joined } from './exposition.ts';
 import { createOpenings } from './openings.ts';
-import { type Build, createStateBytes, type ProcessState } from './state.ts';
+import { type Build, createStateBytes, firstProcessState, type ProcessState } from './state.ts';
 
 export interface MetricsOptions extends Build {
   readonly maxTaskSeries: () => number;
@@ -53,7 +53,7 @@ const neverMs = 2 ** 31 - 1;
 export function createMetrics(options: MetricsOptions) {
   const counted = createCounted();
   const known = new Set(options.knownCodes.pairs.map(({ code }) => code));
-  const state: ProcessState = { reloaded: false, config: undefined, storeUp: false, replicas: [], pageUrl: undefined };
+  const state = firstProcessState();
   /** By account, Unix milliseconds. */
   const ticks = new Map<string, number>();
   const ofProcess = options.processMetrics === false ? undefined : processRegistry();

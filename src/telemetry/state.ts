@@ -33,17 +33,18 @@ const and = (labels: string, label: string, value: string) => `${labels},${label
 
 const stateNames = metricNames.filter((name) => specOf(name).type === 'gauge' || name === 'task_restarts_total');
 
-/** The process itself. */
-export interface ProcessState {
+/** The process itself, before anything is known of it. */
+export const firstProcessState = () => ({
   /** The newest attempt to read a configuration succeeded. */
-  reloaded: boolean;
+  reloaded: false,
   /** The one in force, and since when, Unix milliseconds. */
-  config: { readonly readAt: number; readonly hash: string } | undefined;
-  storeUp: boolean;
+  config: undefined as { readonly readAt: number; readonly hash: string } | undefined,
+  storeUp: false,
   /** Who shares the store. */
-  replicas: readonly ReplicaSeen[];
-  pageUrl: string | undefined;
-}
+  replicas: [] as readonly ReplicaSeen[],
+  pageUrl: undefined as string | undefined,
+});
+export type ProcessState = ReturnType<typeof firstProcessState>;
 
 export interface Build {
   readonly version: string;

@@ -70,16 +70,11 @@ export function createSights(numbers: TaskNumbers) {
 
 const leastRoom = 512;
 
-interface Together {
-  /** In the order of their numbers: lists that show the same tasks as those before show them in their order. */
-  readonly items: readonly TaskItem[];
-  /** When each of them was requested. */
-  readonly shownAt: Float64Array;
-  /** Some task was shown twice. */
-  readonly overlap: boolean;
-}
-
-export function together(numbers: TaskNumbers, lists: readonly Sights[]): Together {
+/**
+ * The items in the order of their numbers: lists that show the same tasks as those before show them in their order. When
+ * each of them was requested, and whether some task was shown twice.
+ */
+export function together(numbers: TaskNumbers, lists: readonly Sights[]) {
   // Lists that began to count before this poll may show what has no number yet.
   const most = lists.reduce((sum, list) => sum + list.size(), numbers.size());
   const items = new Array<TaskItem>(numbers.size());

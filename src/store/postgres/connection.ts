@@ -22,12 +22,7 @@ const answerWithinMs = 20_000;
 /** What no other statement on the same connection can mend: the next one is made on a new connection. */
 class ConnectionLost extends Error {}
 
-interface Connections {
-  readonly db: Database;
-  close(): Promise<void>;
-}
-
-export function connectTo(place: PostgresPlace, most: number, withinMs = answerWithinMs): Connections {
+export function connectTo(place: PostgresPlace, most: number, withinMs = answerWithinMs) {
   // Read anew whenever a connection may have to be made: a certificate changes more often than this process starts.
   const trusted = { ca: '' };
   const pool = new pg.Pool({ ...addressOf(place, trusted), max: most, query_timeout: withinMs });
@@ -36,9 +31,8 @@ export function connectTo(place: PostgresPlace, most: number, withinMs = answerW
   const ready = async () => {
     if (place.ca && pool.idleCount === 0) trusted.ca = await place.ca();
   };
-  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: mindful(pool, ready) }) }).withSchema(
-    'relaykeeper',
-  );
+  const dialect = new PostgresDialect({ pool: mindful(pool, ready) });
+  const db: Database = new Kysely<Tables>({ dialect }).withSchema('relaykeeper');
   return { db, close: () => db.destroy() };
 }
 

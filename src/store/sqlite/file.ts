@@ -67,14 +67,10 @@ class FileFault extends Error {
   }
 }
 
-/** A file as the system knows it: the same name can become another file. */
-interface Identity {
-  readonly file: string;
-  readonly dev: number;
-  readonly ino: number;
-}
+type Identity = ReturnType<typeof identify>;
 
-function identify(file: string): Identity {
+/** A file as the system knows it: the same name can become another file. */
+function identify(file: string) {
   const { dev, ino } = statSync(file);
   return { file, dev, ino };
 }
@@ -289,12 +285,7 @@ function begin(state: State, write: boolean): void {
   opened(state).exec('begin immediate');
 }
 
-interface Result {
-  readonly rows: readonly unknown[];
-  readonly changes: bigint | undefined;
-}
-
-function query(state: State, sql: string, parameters: readonly SQLInputValue[]): Result {
+function query(state: State, sql: string, parameters: readonly SQLInputValue[]) {
   let statement = state.statements.get(sql);
   if (statement === undefined) {
     if (state.statements.size >= maxStatementsKept) state.statements.clear();
