@@ -18,16 +18,13 @@ type Intent = EventOf<'restart-intended'>;
  * what only a time withholds that comes before the next poll: it goes then, as `explain` says, and not at the poll after.
  */
 export function mayStayQueued(verdict: Verdict, { nextPollAt }: Situation): boolean {
-  if (verdict.kind === 'restart') return true;
-  if (verdict.kind !== 'wait') return false;
-  const stays = ({ queued }: ReasonMeaning) =>
-    queued === 'stays' || (queued === 'until-its-time' && verdict.until <= nextPollAt);
-  return verdict.blockers.every((reason) => stays(reasonMeanings[reason]));
+  const isSoon = verdict.kind === 'wait' && verdict.until <= nextPollAt;
+  return withheldOnlyBy(verdict, (queued) => queued === 'stays' || (queued === 'until-its-time' && isSoon));
 }
 
-const onlyWindowsWithhold = (verdict: Verdict): boolean =>
+const withheldOnlyBy = (verdict: Verdict, what: (queued: ReasonMeaning['queued']) => boolean): boolean =>
   verdict.kind === 'restart' ||
-  (verdict.kind === 'wait' && verdict.blockers.every((reason) => reasonMeanings[reason].queued === 'stays'));
+  (verdict.kind === 'wait' && verdict.blockers.every((reason) => what(reasonMeanings[reason].queued)));
 
 /**
  * The earliest moment after now at which time alone lets a queued restart go; undefined: none before the next poll, which
@@ -188,7 +185,7 @@ function pickProbe(queue: readonly string[], situation: Situation): Intent | und
   let best: { readonly record: TaskRecord; readonly rank: number } | undefined;
   for (const record of recordsOf(ledger, queue)) {
     if (!tried || now < probeNotBefore(record, situation)) continue;
-    if (!onlyWindowsWithhold(verdictOf(record, situation))) continue;
+    if (!withheldOnlyBy(verdictOf(record, situation), (queued) => queued === 'stays')) continue;
     const answeredSo = tried.tasks.get(record.taskId) ?? nearness(record, tried) - nearest;
     // Any call counts: who is refused for a cause of its own would otherwise stay untried, and take every probe.
     const calledAt = record.outage?.lastCallAt ?? 0;

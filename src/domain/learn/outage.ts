@@ -92,9 +92,9 @@ export function tellMissed(memory: Memory, situation: Situation, record: TaskRec
 
 /** Another group has the task now, or none: by its own change, or by a new configuration. */
 export const movedFact = ({ taskId, group: from }: TaskRecord, policy: Policy | undefined): Fact => ({
-  type: 'task-moved',
   taskId,
   group: policy?.name,
+  type: 'task-moved',
   from,
 });
 

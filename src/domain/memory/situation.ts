@@ -82,7 +82,7 @@ function triedIn(ledger: Ledger): Tried | undefined {
 }
 
 /** Whether a task is due and meant to be restarted, or why it is left alone; undefined: nobody manages it, or its time is over or ahead. */
-export function standingOf(record: TaskRecord, situation: Situation): 'due' | ApartWhy | undefined {
+export function dueOrApart(record: TaskRecord, situation: Situation): 'due' | ApartWhy | undefined {
   const policy = situation.policyOf.get(record.group);
   const { startsAt } = record.item;
   if (!policy || record.goneAt !== undefined || hasEnded(record, situation.cloudNow)) return undefined;
@@ -94,4 +94,4 @@ export function standingOf(record: TaskRecord, situation: Situation): 'due' | Ap
 
 /** The one meaning of "down" in all that is shown. */
 export const isDown = (record: TaskRecord, situation: Situation): boolean =>
-  isStopped(record) && standingOf(record, situation) === 'due';
+  isStopped(record) && dueOrApart(record, situation) === 'due';

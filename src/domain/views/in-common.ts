@@ -4,7 +4,7 @@
  */
 import { downSince, isListed } from '../memory/condition.ts';
 import { recordsOf, type TaskRecord } from '../memory/ledger.ts';
-import { isDown, type Situation, standingOf } from '../memory/situation.ts';
+import { dueOrApart, isDown, type Situation } from '../memory/situation.ts';
 import type { TaskHosts } from '../ports/cloud-port.ts';
 import type { Sentences } from '../words/reason.ts';
 import type { InCommon, Trait } from './shown.ts';
@@ -71,7 +71,7 @@ export function inCommon(situation: Situation, hostsOf: HostsOf): readonly InCom
   );
   let running = 0;
   for (const record of ledger.tasks.values()) {
-    if (record.item.status !== 'active' || !isListed(record) || standingOf(record, situation) !== 'due') continue;
+    if (record.item.status !== 'active' || !isListed(record) || dueOrApart(record, situation) !== 'due') continue;
     running++;
     for (const one of shared) if (meanings[one.trait](record, hostsOf).includes(one.value)) one.running++;
   }

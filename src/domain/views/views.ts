@@ -11,7 +11,7 @@ import {
   type States,
   type TaskRecord,
 } from '../memory/ledger.ts';
-import { isDown, type Situation, standingOf } from '../memory/situation.ts';
+import { dueOrApart, isDown, type Situation } from '../memory/situation.ts';
 import { holdAt, newStates, takeTallies } from '../memory/tallies.ts';
 import { unixMs } from '../words/cloud-time.ts';
 import type { Hold } from '../words/events.ts';
@@ -186,9 +186,9 @@ function countStopped(tally: Tally, record: TaskRecord, situation: Situation): v
   const stage = givenUp(record, policy)?.stage;
   if (stage === 'quarantined') tally.quarantined++;
   if (stage === 'abandoned') tally.abandoned++;
-  const standing = standingOf(record, situation);
-  if (standing !== undefined && standing !== 'due') tally.apart[standing]++;
-  if (standing !== 'due') return;
+  const due = dueOrApart(record, situation);
+  if (due !== undefined && due !== 'due') tally.apart[due]++;
+  if (due !== 'due') return;
   tally.down++;
   if (stage === 'abandoned') return;
   tally.oldestOutageAt = earlier(tally.oldestOutageAt, downSince(record, policy, situation));

@@ -67,7 +67,7 @@ interface OfManaged extends OfTask {
 }
 
 interface OfAttempt extends OfManaged {
-  /** Names one attempt for ever: `<taskId>#<when it was intended>`. */
+  /** Names one attempt for ever: `<taskId>#<n>@<when it was intended>`; an operator's has no number, `<taskId>#<when>`. */
   readonly attemptId: string;
   readonly trigger: Trigger;
 }
