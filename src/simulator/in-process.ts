@@ -47,16 +47,14 @@ export function steadyTime(clock: Clock): () => number {
 /** Plays one exchange. Never rejects. */
 export async function answerInProcess(seat: Seat, request: Request, signal: AbortSignal): Promise<Seen> {
   const { world, clock, time, maxBytes } = seat;
-  const over = new AbortController();
+  const { promise: givenUp, resolve: giveUp } = Promise.withResolvers<Seen>();
   let closedAt = Number.POSITIVE_INFINITY;
-  const givenUp = new Promise<Seen>((resolve) => {
-    const close = () => {
-      closedAt = clock.monotonic();
-      resolve(gaveUp);
-    };
-    if (signal.aborted) close();
-    else signal.addEventListener('abort', close, { once: true, signal: over.signal });
-  });
+  const close = () => {
+    closedAt = clock.monotonic();
+    giveUp(gaveUp);
+  };
+  if (signal.aborted) close();
+  else signal.addEventListener('abort', close, { once: true });
   const exchange = async (): Promise<Seen> => {
     await clock.sleep(uplinkMs(world, request, time()));
     if (clock.monotonic() > closedAt + lingersMs) return gaveUp;
@@ -68,7 +66,7 @@ export async function answerInProcess(seat: Seat, request: Request, signal: Abor
     return signal.aborted ? gaveUp : seen(reply, maxBytes);
   };
   const end = await Promise.race([exchange(), givenUp]);
-  over.abort();
+  signal.removeEventListener('abort', close);
   return end;
 }
 

@@ -13,7 +13,7 @@ export const second = 1_000;
 export const minute = 60_000;
 export const hour = 60 * minute;
 
-export const mainKey: AccessKey = { accessKeyId: 'AKMAIN', secretAccessKey: 'main-secret' };
+export const mainKey = { accessKeyId: 'AKMAIN', secretAccessKey: 'main-secret' } satisfies AccessKey;
 
 export interface Ask {
   readonly action: string;
@@ -29,13 +29,14 @@ export interface Ask {
 }
 
 export function signed(ask: Ask, now: number): Request {
-  const { action, version = '2023-01-01', method = 'POST', query = {}, key = mainKey } = ask;
+  const { action, version = '2023-01-01', method = 'POST', query = {} } = ask;
+  const key: AccessKey = ask.key ?? mainKey;
   const params = { ...query, Action: action, Version: version };
   const body = method === 'GET' ? '' : typeof ask.body === 'string' ? ask.body : JSON.stringify(ask.body ?? {});
   const toSign = { region: ask.region ?? 'cn-north-1', method, params, pathname: '/', headers: {}, body };
   const credentials = {
     accessKeyId: key.accessKeyId,
-    secretKey: key.secretAccessKey,
+    secretKey: key.secretAccessKey ?? '',
     sessionToken: key.sessionToken,
   };
   new Signer(toSign, ask.service ?? 'live').addAuthorization(credentials, new Date(ask.signedAt ?? now));
