@@ -161,10 +161,9 @@ test('a task that a new configuration excludes amid a long list is not restarted
   const stage = new Stage({ policies: policiesOf(defaultPolicy), tasks: tasks(2_000) });
   await stage.run(20);
   stage.act({ kind: 'stop', taskId: 't00001' });
-  await amidList(stage, () => {
-    stage.policies = policiesOf(ofExcluded('t00001'));
-    return stage.keeper.configure(stage.settings());
-  });
+  await amidList(stage, () =>
+    stage.keeper.configure({ ...stage.settings(), policies: policiesOf(ofExcluded('t00001')) }),
+  );
   await stage.run(60);
   expect(stage.restarts()).toEqual([]);
   expect(stage.told('task-moved').map(({ group }) => group)).toEqual([undefined]);

@@ -5,7 +5,7 @@
  * of them, rolling updates, and operators who ask whichever they reach.
  */
 import { Dice, minute, second } from './dice.ts';
-import type { Happening, Scheduled, Script } from './happening.ts';
+import type { Happening, Scheduled, Script } from './happenings.ts';
 import { byTime, type Plan, weatherOf } from './weather.ts';
 
 const ofRestarts = { action: 'restart' } as const;
@@ -23,7 +23,7 @@ export function withCoincidences(script: Script): readonly Scheduled[] {
     [(appetite.errors ?? 0) > 0, refusedAndCarriedOut],
     [true, endInRefusal],
     [steps, stepsWhileRestartsAreRefused],
-    [configuration.client === 'real' && configuration.subAccount, oneGroupCannotBeListed],
+    [configuration.subAccount, oneGroupCannotBeListed],
   ];
   for (const [isSo, plan] of plans) if (isSo) plan(weather, weather.dice);
   return byTime(script.schedule, weather.scheduled);

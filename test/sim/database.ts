@@ -21,7 +21,7 @@ import type { Change, ReplicaRow, Snapshot } from '../../src/store/postgres/rows
 import type { Part } from '../../src/store/postgres/save-transactions.ts';
 import { begin } from '../domain/story.ts';
 import { Disk, fairDisk } from './disk.ts';
-import type { Life } from './life.ts';
+import { type Life, never } from './life.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 /** What the driver waits for an answer (leases have a connection of their own), and the server for the next statement. */
@@ -127,7 +127,7 @@ export function createDatabase({ disk, clock, random, must }: DatabaseOptions) {
 
   /** One statement there and back. It is done though its process died, stopped waiting or hears nothing of it. */
   function send<T>(process: Life, run: () => T | Promise<T>, withinMs = answerWithinMs): Promise<T> {
-    if (!process.alive) return new Promise(() => {});
+    if (!process.alive) return never();
     return new Promise((resolve, reject) => {
       const lost = (why: string) => () => reject(new Error(why));
       const takeBack = process.clock.after(withinMs, lost('no answer in time'));
@@ -196,7 +196,7 @@ export function createDatabase({ disk, clock, random, must }: DatabaseOptions) {
         const death = process.onSave();
         if (death === 'before') {
           process.die();
-          return new Promise(() => {});
+          return never();
         }
         await weigh(parts, process);
         const { id, owned } = await ask(() => beginSave(parts, process.name));

@@ -9,7 +9,7 @@ import type { LedgerChanges, LedgerStore } from '../../src/domain/ports/store-po
 import type { Clock } from '../../src/domain/ports/time-port.ts';
 import type { Hold } from '../../src/domain/words/events.ts';
 import { between, draw, type Random, type Span } from '../../src/simulator/random.ts';
-import type { Process } from './process.ts';
+import { type Life, never } from './life.ts';
 import { MemoryStore } from './stage.ts';
 
 export interface DiskWeather {
@@ -40,8 +40,7 @@ export class Disk {
   }
 
   /** The disk as one process has it. */
-  mountedBy(process: Process): LedgerStore {
-    const never = () => new Promise<never>(() => {});
+  mountedBy(process: Life): LedgerStore {
     const pause = async () => {
       const ms = between(this.#random, this.weather.ms);
       if (ms > 0) await this.#clock.sleep(ms);

@@ -34,7 +34,7 @@ export async function healAndCheck(history: History): Promise<void> {
   const open = () =>
     [...openOutages(history.disk.memory.events, () => {})].filter((taskId) => {
       const item = history.shown(taskId);
-      return item?.status === 'active' && managedBy(policies, item) !== undefined;
+      return item?.status === '生效中' && managedBy(policies, item) !== undefined;
     });
   const known = open();
   const left = () => open().filter((taskId) => known.includes(taskId));
@@ -145,7 +145,7 @@ function openOutages(events: readonly Event[], fail: (what: string) => void): It
 /** A process that is killed now leaves a successor who finds nothing new: all that was known is on disk. */
 async function crash(history: History, gapMs: number): Promise<void> {
   const { judge } = history;
-  const died = history.killOwner();
+  const died = history.owner && history.kill({ death: 'now', downMs: 1_000 });
   if (!died) return;
   await history.until(history.clock.monotonic() + 3 * gapMs + 90_000);
   if (judge.violation) return;

@@ -131,7 +131,7 @@ describe('many at once', () => {
       stopAll(stage, down, isDead);
       const curable = down.filter((_, index) => !isDead(index));
       figures.push(await healed(stage, curable, 600));
-      expect(stage.worstSecond()).toBeLessThanOrEqual(10);
+      expect(stage.world.arrivals.worstSecond).toBeLessThanOrEqual(10);
     }
     expect(median(figures)).toBeLessThan(most);
   });

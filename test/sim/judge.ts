@@ -9,14 +9,15 @@ import type { Event } from '../../src/domain/words/events.ts';
 import type { ErrorClass } from '../../src/domain/words/failure.ts';
 import { type Observation, type RestartAnswer, seenAt, type TaskItem } from '../../src/domain/words/task.ts';
 import type { Arrival } from '../../src/simulator/arrivals.ts';
+import type { Configuration } from './account.ts';
 import { Book, type Call, type TaskBook } from './book.ts';
 import type { History } from './history.ts';
 import { wrongByHand, wrongByRules } from './laws.ts';
 import { Liveness } from './liveness.ts';
 import { OneActor } from './one-actor.ts';
-import type { Configuration, Process } from './process.ts';
+import type { Process } from './process.ts';
+import { isRestart } from './stage.ts';
 
-const isRestart = /^(Restart|Continue|Relaunch)PullToPushTask$/;
 /** Parts of a second that a machine's clocks gain or lose in one. */
 export const mostDrift = 300e-6;
 /** Calls of before a reload arrive within their timeout. */
@@ -96,7 +97,7 @@ export class Judge {
     const most = Math.max(...inForce.map(({ perSecond }) => perSecond));
     const { length } = this.#arrivals;
     this.must(length <= most, () => `${length} calls arrived within a second, ${most} are allowed`);
-    if (!isRestart.test(action)) return;
+    if (!isRestart({ action })) return;
     const attemptId = this.book.tasks.get(taskId)?.latest?.attemptId;
     this.must(this.#isSaved(attemptId), () => `a restart of ${taskId} arrived before its intent was saved`);
   }

@@ -105,8 +105,10 @@ const fits = (globs: readonly string[], text: string): boolean =>
     return pattern.test(text);
   });
 
+type Who = Pick<TaskItem, 'taskId' | 'title' | 'cloudGroup' | 'type'>;
+
 /** The first entry that matches has it; what that entry excludes is unmanaged. */
-export function managedBy(policies: Policies, { taskId, title, cloudGroup, type }: TaskItem): Policy | undefined {
+export function managedBy(policies: Policies, { taskId, title, cloudGroup, type }: Who): Policy | undefined {
   const entry = policies.groups.find(
     ({ match }) => fits(match.cloudGroup, cloudGroup) && fits(match.title, title) && match.type.includes(type),
   );
@@ -128,7 +130,11 @@ const isOpen = (hours: readonly Hours[], at: number): boolean =>
   });
 
 /** What of its times is against a restart now. */
-export function outsideItsTime(item: TaskItem, policy: Policy, cloudNow: number): string | undefined {
+export function outsideItsTime(
+  item: Pick<TaskItem, 'startsAt' | 'endsAt'>,
+  policy: Policy,
+  cloudNow: number,
+): string | undefined {
   const { startsAt, endsAt } = item;
   if (endsAt !== undefined && cloudNow >= unixMs(endsAt) - policy.endGuardMs) return 'it has ended, or is about to';
   if (startsAt !== undefined && cloudNow < unixMs(startsAt) - policy.startLeadMs) return 'its start is ahead';

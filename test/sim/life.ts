@@ -5,8 +5,11 @@
 import type { Transport } from '../../src/cloud/transport.ts';
 import type { Clock } from '../../src/domain/ports/time-port.ts';
 import type { DeathAtSave } from './disk.ts';
-import type { Enter, Machine } from './machine.ts';
-import type { VirtualClock } from './virtual-clock.ts';
+import type { Machine } from './machine.ts';
+import { sleepBy } from './virtual-clock.ts';
+
+/** What a dead process waits for. */
+export const never = (): Promise<never> => new Promise(() => {});
 
 export class Life {
   readonly name: string;
@@ -16,23 +19,38 @@ export class Life {
   alive = true;
   paused = false;
   /** What came while it was paused. */
-  #late: Record<Parameters<Enter>[1], (() => void)[]> = { answer: [], timer: [] };
-  readonly #world: VirtualClock;
+  #late: Record<'answer' | 'timer', (() => void)[]> = { answer: [], timer: [] };
   onDeath: () => void = () => {};
 
-  constructor(name: string, machine: Machine, world: VirtualClock) {
+  constructor(name: string, machine: Machine) {
     this.name = name;
     this.machine = machine;
-    this.#world = world;
-    this.clock = machine.clockFor(this.enter, () => this.alive);
+    const after: Clock['after'] = (ms, run) => {
+      let takenBack = false;
+      const cancel = machine.after(ms, () => this.enter(() => takenBack || run(), 'timer'));
+      return () => {
+        takenBack = true;
+        cancel();
+      };
+    };
+    this.clock = {
+      now: () => Math.floor(machine.wall()),
+      monotonic: () => machine.monotonic(),
+      after,
+      sleep: async (ms, signal) => {
+        await sleepBy(after, ms, signal);
+        if (!this.alive) await never();
+      },
+      yield: () => (this.alive ? Promise.resolve() : never()),
+    };
   }
 
   /** Whatever comes from outside, or is due: at once, or when the process goes on. */
-  readonly enter: Enter = (run, what) => {
+  enter(run: () => void, what: 'answer' | 'timer'): void {
     if (!this.alive) return;
     if (this.paused) this.#late[what].push(run);
     else run();
-  };
+  }
 
   /** SIGSTOP. */
   pause(): void {
@@ -44,7 +62,7 @@ export class Life {
     const { answer, timer } = this.#late;
     this.#late = { answer: [], timer: [] };
     this.paused = false;
-    for (const run of [...answer, ...timer]) this.#world.after(0, () => this.enter(run, 'timer'));
+    for (const run of [...answer, ...timer]) this.machine.after(0, () => this.enter(run, 'timer'));
   }
 
   /** SIGKILL. */
@@ -64,7 +82,7 @@ export class Life {
     return {
       ...network,
       send: async (request, signal) => {
-        if (!this.alive) return new Promise(() => {});
+        if (!this.alive) return never();
         const outcome = await network.send(request, signal);
         return new Promise((resolve) => this.enter(() => resolve(outcome), 'answer'));
       },

@@ -5,7 +5,6 @@ import { likeVendor } from '../../src/simulator/world.ts';
 import { policiesOf } from '../domain/story.ts';
 import { defaultPolicy, Stage, tasks } from './stage.ts';
 
-const even = 'even' as const;
 const roundTripMs = 20;
 const near = { latency: { uplinkMs: [10, 10], downlinkMs: [10, 10] } } as const;
 const isList = (action: string) => action === 'ListPullToPushTaskV2';
@@ -16,8 +15,8 @@ describe('40 of 100 tasks stopped, default settings', () => {
       policies: policiesOf(defaultPolicy),
       tasks: [...tasks(60), ...tasks(40, { stopped: true, life: { startsInMs: [500, 1_500] } }, 'down')],
       world: { parameters: { ...likeVendor[vendor], ...near } },
-      vendor,
-      rateLimit: { perSecond: 10, restart, list: 10, spacing: even },
+      provider: vendor,
+      restart,
       pollEveryMs: 5_000,
     });
     const seconds = await stage.until(() => stage.areActive(), 120);
@@ -52,7 +51,6 @@ describe('1,000 tasks, default settings: from the stop to the restart', { timeou
       policies: policiesOf({ ...defaultPolicy, budget: false }),
       tasks: tasks(1_000),
       world: { parameters: near },
-      rateLimit: { perSecond: 10, restart: 10, list: 10, spacing: even },
       pollEveryMs: 5_000,
     });
     await stage.run(20 + 5 / 60);

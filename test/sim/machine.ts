@@ -1,11 +1,7 @@
-/**
- * The clocks of one machine. Both drift with it; the wall clock is also set and slewed. What runs on it can be stopped:
- * then answers and timers wait for it, in the order in which they came.
- */
+/** The clocks of one machine. Both drift with it; the wall clock is also set and slewed. */
 
-import type { Clock } from '../../src/domain/ports/time-port.ts';
 import { begin } from '../domain/story.ts';
-import { sleepBy, type VirtualClock } from './virtual-clock.ts';
+import type { VirtualClock } from './virtual-clock.ts';
 
 export class Machine {
   readonly #world: VirtualClock;
@@ -26,6 +22,10 @@ export class Machine {
     return this.#world.monotonic() * this.#rate;
   }
 
+  after(ms: number, run: () => void): () => void {
+    return this.#world.after(ms / this.#rate, run);
+  }
+
   wall(): number {
     const monotonic = this.monotonic();
     return begin + monotonic + this.#wallOffset + ((monotonic - this.#pacedFrom) * this.#ppm) / 1e6;
@@ -41,32 +41,4 @@ export class Machine {
     this.#ppm = ppm;
     this.#pacedFrom = monotonic;
   }
-
-  /** The clock as a process has it; `enter` lets in what comes from outside. */
-  clockFor(enter: Enter, alive: () => boolean): Clock {
-    const after = (ms: number, run: () => void) => {
-      let takenBack = false;
-      const cancel = this.#world.after(ms / this.#rate, () => {
-        enter(() => {
-          if (!takenBack) run();
-        }, 'timer');
-      });
-      return () => {
-        takenBack = true;
-        cancel();
-      };
-    };
-    return {
-      now: () => Math.floor(this.wall()),
-      monotonic: () => this.monotonic(),
-      after,
-      sleep: async (ms, signal) => {
-        await sleepBy(after, ms, signal);
-        if (!alive()) await new Promise(() => {});
-      },
-      yield: () => (alive() ? Promise.resolve() : new Promise(() => {})),
-    };
-  }
 }
-
-export type Enter = (run: () => void, what: 'answer' | 'timer') => void;

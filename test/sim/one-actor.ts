@@ -77,8 +77,4 @@ export class OneActor {
     asked.denied = refusal !== undefined && nothingWasDone.test(refusal.message);
     if (asked.denied && asked.times > 0) this.#fail(`${id} was told that it was not done, and it was`);
   }
-
-  wasDenied(id: string): boolean {
-    return this.#asked.get(id)?.denied === true;
-  }
 }

@@ -1,43 +1,20 @@
-/** One process of the daemon, as far as one account goes: keeper, gate and client on a clock of the machine, and its death. */
-import { coveredGate } from '../../src/app/covered-gate.ts';
+/** One process of the daemon, as far as one account goes, on the clocks of its machine, and its death. */
 import { follow } from '../../src/app/following.ts';
-import { pretendTransport } from '../../src/app/pretend.ts';
-import { createCloud } from '../../src/cloud/client.ts';
 import { knownCodes } from '../../src/cloud/errors.ts';
-import { createGate } from '../../src/cloud/limiter/gate.ts';
-import { createRestartActions } from '../../src/cloud/restart-call.ts';
 import type { Cloud } from '../../src/domain/ports/cloud-port.ts';
-import type { Gate } from '../../src/domain/ports/gate-port.ts';
 import type { LedgerStore, Ownership, Shared } from '../../src/domain/ports/store-port.ts';
 import { type Event, isRecorded } from '../../src/domain/words/events.ts';
-import type { Policies } from '../../src/domain/words/policy.ts';
-import { Keeper, type KeeperSettings } from '../../src/keeper/keeper.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { type Account, type Configuration, createAccount } from './account.ts';
 import type { DeathAtSave, Disk } from './disk.ts';
 import type { History } from './history.ts';
-import { Life } from './life.ts';
+import { Life, never } from './life.ts';
 import type { Machine } from './machine.ts';
 import { keepIdly } from './replicas.ts';
-import { every, keysOf, ofTheTests } from './stage.ts';
-import { createThinCloud } from './thin-cloud.ts';
 
 const account = 'main';
 /** Kept by nobody: what a replica owns of them counts when accounts are shared out. */
 const otherAccounts = ['another', 'besides'];
-
-/** What of the configuration a history changes. */
-export interface Configuration {
-  readonly policies: Policies;
-  readonly pollEveryMs: number;
-  readonly verifyEveryMs: number;
-  readonly requestTimeoutMs: number;
-  readonly perSecond: number;
-  readonly spacing: 'even' | 'none';
-  readonly pageSize: number;
-  readonly client: 'thin' | 'real';
-  /** Of the real client: every call names its cloud group. */
-  readonly subAccount: boolean;
-}
 
 /** Where the ledger is, and whose the account is by what stands there. */
 export interface Home {
@@ -61,8 +38,7 @@ export type Call = 'list' | 'look' | 'restart';
 export type Death = { readonly at: 'save'; readonly write: DeathAtSave } | { readonly at: 'send' | 'answer' | 'event' };
 
 export class Process extends Life {
-  readonly keeper: Keeper;
-  readonly gate: Gate;
+  readonly #account: Account;
   configuration: Configuration;
   stopping = false;
   /** It has told that the account is its own. */
@@ -87,40 +63,39 @@ export class Process extends Life {
   ended: Promise<void> = Promise.resolve();
 
   constructor(name: string, machine: Machine, history: History) {
-    super(name, machine, history.clock);
-    const { configuration, home } = history;
+    super(name, machine);
+    const { configuration, home, network } = history;
     this.#history = history;
     this.configuration = configuration;
     this.metrics.configure([configuration.policies]);
     const { store, ownership, shared, close } = home.open(this);
     this.#close = close;
-    const { perSecond, spacing } = configuration;
-    const covered = () => ownership.remainingMs(account) > this.configuration.requestTimeoutMs;
-    this.gate = coveredGate(createGate({ perSecond, spacing, clock: this.clock }), covered, this.clock);
-    this.keeper = new Keeper({
-      ...this.settings(configuration),
-      account,
-      gate: this.gate,
-      store,
-      ownership,
-      elsewhere: shared && ((request) => shared.ask(account, request)),
-      clock: this.clock,
-      tell: (event) => {
-        if (!this.alive) return;
-        if (event.type === 'owner-lost') this.owns = false;
-        if (event.type === 'owner-gained') {
-          this.owns = true;
-          this.gains++;
-          this.told = [];
-        }
-        if (isRecorded(event)) this.told.push(event);
-        history.told(this, event);
-        this.metrics.record(event);
-        if (this.dies?.at === 'event') this.die();
-      },
-      complain: () => {},
-    });
+    const tell = (event: Event) => this.#tell(event);
+    const place = { account, accessKeyId: name, clock: this.clock, network: this.reaches(network) };
+    const watched = (cloud: Cloud) => this.#watched(cloud);
+    this.#account = createAccount(
+      { ...place, store, ownership, shared, watched, tell, complain: () => {} },
+      configuration,
+    );
     if (shared) this.#beside = () => this.#shareStore(shared, ownership);
+  }
+
+  get keeper() {
+    return this.#account.keeper;
+  }
+
+  #tell(event: Event): void {
+    if (!this.alive) return;
+    if (event.type === 'owner-lost') this.owns = false;
+    if (event.type === 'owner-gained') {
+      this.owns = true;
+      this.gains++;
+      this.told = [];
+    }
+    if (isRecorded(event)) this.told.push(event);
+    this.#history.told(this, event);
+    this.metrics.record(event);
+    if (this.dies?.at === 'event') this.die();
   }
 
   run(): void {
@@ -141,6 +116,15 @@ export class Process extends Life {
     ]);
   }
 
+  reload(configuration: Configuration): void {
+    this.reloaded = true;
+    this.enter(() => {
+      this.configuration = configuration;
+      this.#account.gate.configure(configuration);
+      void this.keeper.configure(this.#account.settings(configuration));
+    }, 'answer');
+  }
+
   /** SIGTERM. */
   stop(): void {
     this.stopping = true;
@@ -158,58 +142,9 @@ export class Process extends Life {
     return this.dies?.at === 'save' ? this.dies.write : undefined;
   }
 
-  settings(configuration: Configuration): KeeperSettings {
-    this.configuration = configuration;
-    const { policies, pollEveryMs, verifyEveryMs, requestTimeoutMs } = configuration;
-    return {
-      policies,
-      schedule: every(pollEveryMs),
-      verifyEveryMs,
-      pollShare: 0.5,
-      requestTimeoutMs,
-      cloud: this.#watched(this.#cloud(configuration)),
-      listScope: '*',
-    };
-  }
-
-  #cloud(configuration: Configuration): Cloud {
-    const { requestTimeoutMs, pageSize } = configuration;
-    const retiredActions = () => this.keeper.ledger.accountRecord.retiredActions ?? [];
-    const onRetired = (from: string, to: string) => this.keeper.learned({ type: 'action-retired', from, to });
-    if (configuration.client === 'thin')
-      return createThinCloud(
-        this,
-        this.#history,
-        configuration,
-        createRestartActions('auto', retiredActions, onRetired),
-      );
-    const { world, clock } = this.#history;
-    const network = this.reaches(pretendTransport(world, clock));
-    return createCloud({
-      ...ofTheTests,
-      gate: this.gate,
-      requestTimeoutMs,
-      pageSize,
-      retiredActions,
-      credentials: keysOf(this.name),
-      subAccount: configuration.subAccount,
-      clock: this.clock,
-      transport: {
-        ...network,
-        send: async (request, signal) =>
-          this.#history.isUnreachable && this.alive
-            ? { kind: 'never-left', why: 'refused' }
-            : network.send(request, signal),
-      },
-      onTrace: (trace) => {
-        if (trace.kind === 'action-retired') onRetired(trace.from, trace.to);
-      },
-    });
-  }
-
   /** Everything that goes to the cloud or comes from it passes here. */
   #watched(cloud: Cloud): Cloud {
-    const { judge, clock } = this.#history;
+    const { judge, clock, options } = this.#history;
     const calls = (call: Call) => this.#history.calls(this, call);
     return {
       ...cloud,
@@ -218,7 +153,9 @@ export class Process extends Life {
         calls('list');
         const observation = await cloud.observe(signal, known);
         if (this.alive && !signal.aborted) judge.observed(this, observation, startedAt);
-        return observation;
+        if (!options.reversed || observation.kind === 'failed') return observation;
+        const { items, shownAt = [] } = observation;
+        return { ...observation, items: items.toReversed(), shownAt: Array.from(shownAt).reverse() };
       },
       look: async (cloudGroups, signal) => {
         const startedAt = clock.monotonic();
@@ -228,13 +165,13 @@ export class Process extends Life {
         return look;
       },
       restart: async (task, permit, mayCall) => {
-        if (!this.alive) return new Promise(() => {});
+        if (!this.alive) return never();
         calls('restart');
         this.#history.sent(this, task.taskId);
         const pending = cloud.restart(task, permit, mayCall);
         if (this.dies?.at === 'send') this.die();
         const answer = await pending;
-        if (!this.alive) return new Promise(() => {});
+        if (!this.alive) return never();
         judge.answered(this, task.taskId, answer);
         if (this.dies?.at === 'answer') this.die();
         return answer;

@@ -28,7 +28,7 @@ export function createReplicas(clock: VirtualClock, seed: number) {
   const disk = new Disk(seeded(seed, 'disk'), clock);
   const database = createDatabase({ disk, clock, random: seeded(seed, 'database'), must });
   const seats = names.map((name) => {
-    const life = new Life(name, new Machine(clock, 0), clock);
+    const life = new Life(name, new Machine(clock, 0));
     return { life, ...database.open(life) };
   });
   for (const [index, account] of accounts.entries())

@@ -11,8 +11,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { playSeed, type Verdict } from './history.ts';
-import { type Pair, playPair } from './non-interference.ts';
-import { kinds } from './non-interference-troubles.ts';
+import { kinds, type Pair, playPair } from './non-interference.ts';
 import { scriptOf } from './script.ts';
 
 /** What is played: seeds of the swarm, or pairs, which are every one of `kinds` with each seed; each thread has every nth seed. */
@@ -132,29 +131,24 @@ async function pairs(count: number, first: number, replicas: number, only: strin
     for (const violation of pair.violations) console.log(violation);
     return only !== undefined && pair.violations.length > 0;
   });
-  const row = (...cells: readonly (string | number)[]) => console.log(`| ${cells.join(' | ')} |`);
-  row(
-    'kind of trouble',
-    'pairs',
-    'stops of others',
-    'median delay',
-    '99 of 100 within',
-    'worst',
-    'over 1 s',
-    'beyond the bound',
-  );
-  console.log(`|---|${'--:|'.repeat(7)}`);
   const beyond = (some: readonly Pair[]) => some.reduce((sum, { violations }) => sum + violations.length, 0);
-  for (const name of chosen) {
+  const rows = chosen.map((name) => {
     const ofIt = all.filter(({ kind }) => kind === name);
     const delaysMs = ofIt.flatMap((pair) => pair.delaysMs).sort((a, b) => a - b);
-    const within = (share: number) => {
-      const ms = delaysMs[Math.min(delaysMs.length - 1, Math.floor(delaysMs.length * share))];
-      return ms === undefined ? '' : `${(ms / 1_000).toFixed(2)} s`;
+    const seconds = (share: number) =>
+      (delaysMs[Math.min(delaysMs.length - 1, Math.floor(delaysMs.length * share))] ?? Number.NaN) / 1_000;
+    const figures = {
+      pairs: ofIt.length,
+      'stops of others': delaysMs.length,
+      'median delay, s': seconds(0.5),
+      '99 of 100 within, s': seconds(0.99),
+      'worst, s': seconds(1),
+      'over 1 s': delaysMs.filter((ms) => ms > 1_000).length,
+      'beyond the bound': beyond(ofIt),
     };
-    const late = delaysMs.filter((ms) => ms > 1_000).length;
-    row(name, ofIt.length, delaysMs.length, within(0.5), within(0.99), within(1), late, beyond(ofIt));
-  }
+    return [name, figures] as const;
+  });
+  console.table(Object.fromEntries(rows));
   console.log(`\n${all.length} pairs, ${beyond(all)} violations`);
   for (const name of chosen) {
     const { atFirst } = kinds[name] ?? {};

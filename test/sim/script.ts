@@ -7,11 +7,11 @@
  */
 import { draw, type Span } from '../../src/simulator/random.ts';
 import type { ParameterChange } from '../../src/simulator/world.ts';
+import type { Configuration } from './account.ts';
 import { withCoincidences, withReplicas } from './coincidences.ts';
 import { Dice, hour, minute, second } from './dice.ts';
-import type { Script } from './happening.ts';
+import type { Script } from './happenings.ts';
 import { cloudGroupFor, groupsOf, stormOf } from './policies.ts';
-import type { Configuration } from './process.ts';
 import { tasksOf } from './tasks.ts';
 import { troubles } from './troubles.ts';
 import { byTime, weatherOf } from './weather.ts';
@@ -29,15 +29,15 @@ export function scriptOf(seed: number): Script {
     perSecond: dice.pick([10, 10, 10, 5, 3]),
     spacing: dice.pick(['even', 'even', 'none']),
     pageSize: dice.pick([500, 500, 50, 20]),
-    client: dice.chance(0.12) && !long ? 'real' : 'thin',
-    subAccount: new Dice(seed, 'sub-account').chance(0.5),
+    subAccount: dice.chance(0.12) && !long && new Dice(seed, 'sub-account').chance(0.5),
+    provider: 'volcengine',
+    cloudGroups: [],
   };
   const cloudGroups = [...new Set(groups.map(cloudGroupFor)), 'nobodys'];
-  const tasks = tasksOf(dice, long ? dice.int(1, 25) : sizeOf(dice, configuration.client), cloudGroups, weatherMs);
+  const tasks = tasksOf(dice, long ? dice.int(1, 25) : sizeOf(dice, configuration.subAccount), cloudGroups, weatherMs);
   const appetite = Object.fromEntries(
     Object.keys(troubles).map((trouble) => [trouble, dice.chance(0.5) ? 0 : dice.chance(0.25) ? 4 : 1]),
   );
-  if (configuration.client === 'real') appetite.malformed = Math.min(appetite.malformed ?? 0, 1);
   const replicas = dice.chance(0.2) ? 3 : 1;
   const parameters = parametersOf(dice);
   const endless = new Dice(seed, 'endless').chance(0.15);
@@ -63,10 +63,10 @@ export function scriptOf(seed: number): Script {
   return { ...script, schedule: replicas === 1 ? schedule : withReplicas(script, schedule) };
 }
 
-function sizeOf(dice: Dice, client: 'thin' | 'real'): number {
+function sizeOf(dice: Dice, subAccount: boolean): number {
   const roll = draw(dice.random);
   if (roll < 0.55) return dice.int(1, 8);
-  if (roll < 0.88 || client === 'real') return dice.int(9, 40);
+  if (roll < 0.88 || subAccount) return dice.int(9, 40);
   return roll < 0.98 ? dice.int(41, 120) : dice.int(121, 400);
 }
 

@@ -3,17 +3,13 @@
  * cloud, with a ledger in memory that can lose its process, or kept by one of several processes. Judged at the cloud's side.
  */
 
-import { coveredGate } from '../../src/app/covered-gate.ts';
 import { pretendTransport } from '../../src/app/pretend.ts';
-import { createCloud } from '../../src/cloud/client.ts';
-import { createGate } from '../../src/cloud/limiter/gate.ts';
+import type { Transport } from '../../src/cloud/transport.ts';
 import type { AccountRecord, BudgetEntry, TaskRecord } from '../../src/domain/memory/ledger.ts';
-import type { Gate, RateLimit } from '../../src/domain/ports/gate-port.ts';
 import type { LedgerChanges, LedgerStore, Ownership, Shared } from '../../src/domain/ports/store-port.ts';
-import type { Schedule } from '../../src/domain/ports/time-port.ts';
 import type { Event, Hold } from '../../src/domain/words/events.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
-import { Keeper, type KeeperSettings } from '../../src/keeper/keeper.ts';
+import type { Keeper, KeeperSettings } from '../../src/keeper/keeper.ts';
 import type { Arrival } from '../../src/simulator/arrivals.ts';
 import type { Fault } from '../../src/simulator/faults.ts';
 import type { TaskPlan } from '../../src/simulator/pretend-task.ts';
@@ -28,36 +24,10 @@ import {
   type World,
   type WorldOptions,
 } from '../../src/simulator/world.ts';
-import { worstSecond } from '../cloud/judges.ts';
 import { begin, plainPolicy } from '../domain/story.ts';
+import { type Account, accessKey, type Configuration, createAccount } from './account.ts';
 import type { Life } from './life.ts';
 import { VirtualClock } from './virtual-clock.ts';
-
-export const accessKey = { accessKeyId: 'AKLTtest', secretAccessKey: 'test-secret-key' };
-
-export const keysOf = (accessKeyId: string) =>
-  ({
-    kind: 'keys',
-    accessKeyId: { kind: 'value', reveal: () => accessKeyId },
-    secretAccessKey: { kind: 'value', reveal: () => accessKey.secretAccessKey },
-  }) as const;
-
-/** What every real client in the tests has. */
-export const ofTheTests = {
-  account: 'main',
-  provider: 'volcengine',
-  credentials: keysOf(accessKey.accessKeyId),
-  env: {},
-  cloudGroups: [],
-  restartAction: 'auto',
-  fingerprintKey: 'k'.repeat(32),
-} as const;
-
-/** Every 15 seconds, as the default schedule. */
-export const every = (ms: number): Schedule => ({
-  next: (at) => Math.floor(at / ms) * ms + ms,
-  previous: (at) => Math.floor(at / ms) * ms,
-});
 
 /** Keeps what was saved, as a disk would. */
 export class MemoryStore implements LedgerStore {
@@ -111,28 +81,17 @@ export interface Seat {
   readonly shared: Shared;
 }
 
-interface Hand {
+interface Hand extends Account {
   readonly life: Life | undefined;
-  readonly gate: Gate;
-  readonly keeper: Keeper;
 }
 
-const requestTimeoutMs = 10_000;
-
-export interface StageOptions {
+/** What is not given is as by default. */
+export interface StageOptions extends Partial<Configuration> {
   readonly policies: Policies;
   readonly tasks?: readonly TaskPlan[];
   readonly seed?: number;
   readonly world?: Partial<WorldOptions>;
-  readonly pollEveryMs?: number;
-  readonly perSecond?: number;
-  /** BytePlus' limits and region at the cloud; the limits that are kept are then in `rateLimit`. */
-  readonly vendor?: 'volcengine' | 'byteplus';
-  readonly rateLimit?: RateLimit;
   readonly ownership?: (clock: VirtualClock) => Ownership;
-  /** Cloud groups that are asked for by name; a sub-account names them in every call. */
-  readonly cloudGroups?: readonly string[];
-  readonly subAccount?: boolean;
   /** Shared with other accounts of the process. */
   readonly clock?: VirtualClock;
   readonly account?: string;
@@ -140,11 +99,26 @@ export interface StageOptions {
   readonly seats?: readonly Seat[];
 }
 
+const byDefault: Omit<Configuration, 'policies'> = {
+  provider: 'volcengine',
+  pollEveryMs: 15_000,
+  verifyEveryMs: 5_000,
+  requestTimeoutMs: 10_000,
+  perSecond: 10,
+  spacing: 'even',
+  pageSize: 500,
+  cloudGroups: [],
+  subAccount: false,
+};
+
 export interface Restart {
   readonly taskId: string;
   /** Seconds since the story's begin, at the cloud. */
   readonly at: number;
 }
+
+export const isRestart = ({ action }: Pick<Arrival, 'action'>): boolean =>
+  /^(Restart|Continue|Relaunch)PullToPushTask$/.test(action);
 
 export class Stage {
   readonly clock: VirtualClock;
@@ -153,28 +127,31 @@ export class Stage {
   readonly events: Event[] = [];
   readonly complaints: string[] = [];
   readonly arrivals: Arrival[] = [];
-  policies: Policies;
   #hands: readonly Hand[] = [];
   #stop = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
+  readonly #network: Transport;
   readonly #options: StageOptions;
+  readonly #configuration: Configuration;
 
   constructor(options: StageOptions) {
     this.#options = options;
-    this.clock = options.clock ?? new VirtualClock(begin);
-    this.policies = options.policies;
+    this.#configuration = { ...byDefault, ...options };
+    this.clock = options.clock ?? new VirtualClock(begin, 32);
     this.world = createWorld({
       seed: options.seed ?? 1,
       now: begin,
-      keys: [accessKey],
+      // What is signed is checked in test/simulator: here it would take longer than the rest of a call.
+      keys: [{ accessKeyId: accessKey.accessKeyId }],
       tasks: options.tasks ?? [],
       parameters: {
-        ...likeVendor[options.vendor ?? 'volcengine'],
+        ...likeVendor[this.#configuration.provider],
         latency: { uplinkMs: [50, 50], downlinkMs: [50, 50] },
       },
       ...options.world,
       watch: (arrival) => this.arrivals.push(arrival),
     });
+    this.#network = pretendTransport(this.world, this.clock);
     this.start();
   }
 
@@ -190,61 +167,34 @@ export class Stage {
     return this.#hand.keeper;
   }
 
-  get gate(): Gate {
+  get gate(): Account['gate'] {
     return this.#hand.gate;
   }
 
-  settings({ gate, life }: Omit<Hand, 'keeper'> = this.#hand): KeeperSettings {
-    const network = pretendTransport(this.world, this.clock);
-    return {
-      policies: this.policies,
-      schedule: every(this.#options.pollEveryMs ?? 15_000),
-      verifyEveryMs: 5_000,
-      pollShare: 0.5,
-      requestTimeoutMs,
-      cloud: createCloud({
-        ...ofTheTests,
-        provider: this.#options.vendor ?? 'volcengine',
-        subAccount: this.#options.subAccount ?? false,
-        cloudGroups: this.#options.cloudGroups ?? [],
-        pageSize: 500,
-        requestTimeoutMs,
-        retiredActions: () => this.#hands.flatMap(({ keeper }) => keeper.ledger.accountRecord.retiredActions ?? []),
-        gate,
-        clock: life?.clock ?? this.clock,
-        transport: life?.reaches(network) ?? network,
-        onTrace: () => {},
-      }),
-      listScope: '*',
-    };
+  settings(): KeeperSettings {
+    return this.#hand.settings(this.#configuration);
   }
 
   /** A fresh process on the ledger that was saved; where several share the store, all of them. */
   start(): void {
+    const { account = 'main', seats, ownership } = this.#options;
+    const alone = { life: undefined, store: this.store, ownership: ownership?.(this.clock) ?? soleOwner };
     this.#stop = new AbortController();
-    this.#hands = (this.#options.seats ?? [undefined]).map((seat) => this.#handOf(seat));
+    this.#hands = (seats ?? [alone]).map(({ life, ...place }) => ({
+      life,
+      ...createAccount(
+        {
+          ...place,
+          account,
+          clock: life?.clock ?? this.clock,
+          network: life?.reaches(this.#network) ?? this.#network,
+          tell: (event) => this.events.push(event),
+          complain: (what, cause) => this.complaints.push(`${what}: ${String(cause)}`),
+        },
+        this.#configuration,
+      ),
+    }));
     this.#running = Promise.all(this.#hands.map(({ keeper }) => keeper.run(this.#stop.signal)));
-  }
-
-  #handOf(seat: Seat | undefined): Hand {
-    const { perSecond = 10, rateLimit = { perSecond, spacing: 'even' }, account = 'main' } = this.#options;
-    const life = seat?.life;
-    const clock = life?.clock ?? this.clock;
-    const ownership = seat?.ownership ?? this.#options.ownership?.(this.clock) ?? soleOwner;
-    const own = createGate({ ...rateLimit, clock });
-    const gate = seat ? coveredGate(own, () => ownership.remainingMs(account) > requestTimeoutMs, clock) : own;
-    const keeper = new Keeper({
-      ...this.settings({ gate, life }),
-      account,
-      gate,
-      store: seat?.store ?? this.store,
-      ownership,
-      elsewhere: seat && ((request) => seat.shared.ask(account, request)),
-      clock,
-      tell: (event) => this.events.push(event),
-      complain: (what, cause) => this.complaints.push(`${what}: ${String(cause)}`),
-    });
-    return { life, gate, keeper };
   }
 
   /** Lets so many seconds pass. */
@@ -300,18 +250,13 @@ export class Stage {
   /** Restart calls as the cloud counted them. */
   restarts(taskId?: string): readonly Restart[] {
     return this.arrivals
-      .filter((arrival) => /^(Restart|Continue|Relaunch)PullToPushTask$/.test(arrival.action))
+      .filter(isRestart)
       .map((arrival) => ({ taskId: arrival.taskId ?? '', at: (arrival.at - begin) / 1_000 }))
       .filter((restart) => taskId === undefined || restart.taskId === taskId);
   }
 
   told<T extends Event['type']>(type: T): readonly Extract<Event, { type: T }>[] {
     return this.events.filter((event): event is Extract<Event, { type: T }> => event.type === type);
-  }
-
-  /** Most calls that reached the cloud within any one second, over all actions. */
-  worstSecond(): number {
-    return worstSecond(this.arrivals.map(({ at }) => at).sort((a, b) => a - b));
   }
 }
 

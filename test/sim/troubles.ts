@@ -6,10 +6,11 @@ import type { HoldTarget } from '../../src/domain/words/events.ts';
 import type { Policy } from '../../src/domain/words/policy.ts';
 import { draw, type Span } from '../../src/simulator/random.ts';
 import { begin } from '../domain/story.ts';
+import type { Configuration } from './account.ts';
 import { hour, minute, second } from './dice.ts';
 import type { DiskWeather } from './disk.ts';
 import { policyOf } from './policies.ts';
-import type { Configuration, Death } from './process.ts';
+import type { Death } from './process.ts';
 import type { Plan, Weather } from './weather.ts';
 
 const errorCodes = {

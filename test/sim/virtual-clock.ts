@@ -12,9 +12,12 @@ export class VirtualClock implements Clock {
   #wallOffset: number;
   /** The next one last; of those of one moment the one that was set first. */
   readonly #timers: Timer[] = [];
+  readonly #timersATurn: number;
 
-  constructor(wallStart: number) {
+  /** `timersATurn`: of the event loop; more than one where all waits for promises and this clock alone. */
+  constructor(wallStart: number, timersATurn = 1) {
     this.#wallOffset = wallStart;
+    this.#timersATurn = timersATurn;
   }
 
   now(): number {
@@ -51,15 +54,33 @@ export class VirtualClock implements Clock {
   /** Lets everything happen that is due within `ms`. */
   async run(ms: number): Promise<void> {
     const end = this.#monotonic + ms;
-    for (;;) {
-      await settled();
-      while (this.#timers.at(-1)?.wanted === false) this.#timers.pop();
-      if ((this.#timers.at(-1)?.at ?? Number.POSITIVE_INFINITY) > end) break;
-      const next = this.#timers.pop();
-      this.#monotonic = Math.max(this.#monotonic, next?.at ?? 0);
-      next?.run();
-    }
+    while (await this.#turn(end)) {}
     this.#monotonic = end;
+  }
+
+  /** One turn of the event loop. Before each of its immediates every promise is settled that can be. False: nothing is left. */
+  #turn(end: number): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      let isLeft = true;
+      for (let left = this.#timersATurn - 1; left >= 0; left--)
+        setImmediate(() => {
+          try {
+            isLeft &&= this.#runNext(end);
+            if (!isLeft || left === 0) resolve(isLeft);
+          } catch (cause) {
+            reject(cause);
+          }
+        });
+    });
+  }
+
+  #runNext(end: number): boolean {
+    while (this.#timers.at(-1)?.wanted === false) this.#timers.pop();
+    if ((this.#timers.at(-1)?.at ?? Number.POSITIVE_INFINITY) > end) return false;
+    const next = this.#timers.pop();
+    this.#monotonic = Math.max(this.#monotonic, next?.at ?? 0);
+    next?.run();
+    return true;
   }
 }
 
@@ -79,6 +100,3 @@ export function sleepBy(after: Clock['after'], ms: number, signal: AbortSignal |
     signal?.addEventListener('abort', cutShort, { once: true });
   });
 }
-
-/** Every promise that can be settled now is. */
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -6,7 +6,7 @@ import type { Effect, Fault, FaultMatch } from '../../src/simulator/faults.ts';
 import { draw } from '../../src/simulator/random.ts';
 import type { Act } from '../../src/simulator/world.ts';
 import { type Dice, hour, minute, second } from './dice.ts';
-import type { Happening, Scheduled, Script } from './happening.ts';
+import type { Happening, Scheduled, Script } from './happenings.ts';
 
 /** Draws one occurrence of a trouble. */
 export type Plan = (weather: Weather, dice: Dice) => void;

@@ -1,17 +1,16 @@
 /**
- * Kinds of lasting trouble, for non-interference-troubles.ts, that only several replicas on one database can have: one of
+ * Kinds of lasting trouble, for non-interference.ts, that only several replicas on one database can have: one of
  * the three, or one of the accounts that they share out. Those of an account are its neighbour's in the same process.
  */
 import { terms } from '../../src/store/postgres/lease.ts';
 import { lockWithinMs } from './database.ts';
 import { minute, second } from './dice.ts';
+import { forEver, type Kinds, pollEveryMs, type Trouble } from './lasting-trouble.ts';
 import type { Life } from './life.ts';
 import { partner, type Replicas } from './replicas.ts';
 import { Stage, tasks as tasksNamed } from './stage.ts';
-import { pollEveryMs, type Trouble } from './trouble.ts';
-import type { VirtualClock } from './virtual-clock.ts';
 
-const never = Number.POSITIVE_INFINITY;
+import type { VirtualClock } from './virtual-clock.ts';
 
 const again = (clock: VirtualClock, everyMs: number, act: () => void): void => {
   act();
@@ -32,7 +31,7 @@ const replica = (
   which: Parameters<Replicas['whose']>[0],
   does: (life: Life, clock: VirtualClock) => void,
   costs: Trouble['costs'],
-  everyMs = never,
+  everyMs = forEver,
 ): Trouble => ({
   befalls: (replicas, clock) => again(clock, everyMs, () => does(replicas.whose(which), clock)),
   costs,
@@ -64,16 +63,16 @@ const beside = (befalls: Trouble['befalls'], costs: Trouble['costs'], count = 20
 
 const often = 2 * minute;
 
-export const ofReplicas: Readonly<Record<string, Trouble>> = {
+export const ofReplicas: Kinds = {
   'another replica is lost': replica('another', lost, nothing),
-  'another replica is stopped for ever': replica('another', stopped(never), nothing),
-  'another replica is cut off from the database': replica('another', cutOff(never), nothing),
+  'another replica is stopped for ever': replica('another', stopped(forEver), nothing),
+  'another replica is cut off from the database': replica('another', cutOff(forEver), nothing),
   'another replica is stopped for 20 s, often': replica('another', stopped(20 * second), nothing, often),
   'another replica is stopped for 50 s, often': replica('another', stopped(50 * second), handedOver, often),
   'another replica is cut off for 50 s, often': replica('another', cutOff(50 * second), handedOver, often),
   'its replica is lost': replica('its own', lost, takenOver),
-  'its replica is stopped for ever': replica('its own', stopped(never), takenOver),
-  'its replica is cut off from the database': replica('its own', cutOff(never), takenOver),
+  'its replica is stopped for ever': replica('its own', stopped(forEver), takenOver),
+  'its replica is cut off from the database': replica('its own', cutOff(forEver), takenOver),
   'its replica is stopped for 50 s, often': replica('its own', stopped(50 * second), takenOver, often),
   'its replica is cut off for 50 s, often': replica('its own', cutOff(50 * second), takenOver, often),
   'its replica is stopped for 5 s, often': replica('its own', stopped(5 * second), { ms: 5 * second }, 20 * second),
