@@ -781,7 +781,7 @@ describe('a hold by the form', () => {
   });
 
   test('is on the group that was chosen, also where its name has slashes', async () => {
-    const names = ['sports', 'sports/vip', 'a/b/c/', '/'];
+    const names = ['sports', 'sports/vip', 'a/b/c/', '/', 'a\u2028b'];
     const groups = names.map((name) => groupView(name));
     const { web, send, calls } = await signedIn('operate', {
       status: () => ({ ...status, accounts: [accountView()], groups }),

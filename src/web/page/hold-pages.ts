@@ -104,7 +104,7 @@ function targetOptions({ texts, query }: Visit, { accounts, groups }: StatusView
 /** The form's fields as the API has them. */
 function requestOf({ form, now }: Visit) {
   // A group's name can have slashes.
-  const [, kind = '', account = '', group = ''] = /^(\w+)\/([^/]*)(?:\/(.*))?$/.exec(form.target ?? '') ?? [];
+  const [, kind = '', account = '', group = ''] = /^(\w+)\/([^/]*)(?:\/(.*))?$/s.exec(form.target ?? '') ?? [];
   const named = (form.task ?? '').trim();
   const targets: Readonly<Record<string, unknown>> = {
     task: { kind, taskId: named },
