@@ -52,6 +52,9 @@ export function createHostMemory() {
       if (destination.fingerprint === undefined) destinations.delete(taskId);
       else destinations.set(taskId, destination.fingerprint);
     },
+    /** Whether its hosts are here, with that destination. */
+    knows: (taskId: string, destination: number | undefined) =>
+      byTask.has(taskId) && destinations.get(taskId) === destination,
     of: (taskId: string) => byTask.get(taskId),
     destinationOf: (taskId: string) => destinations.get(taskId),
   };

@@ -181,8 +181,11 @@ function parseItem(raw: unknown, context: PageContext): TaskItem | { readonly ma
   const isMasked = shownTitle !== written.title || shownGroup !== written.cloudGroup;
   const sources = sourcesOf(raw);
   const known = context.known(taskId);
+  const source = fingerprint(sources, context.fingerprintKey, known?.source);
   const destination = { address: raw.DstAddr, fingerprint: destinationOf(raw, context.fingerprintKey) };
-  context.hosts.saw(known?.taskId ?? taskId, sources, destination, context.secrets);
+  const seen = source === known?.source;
+  if (!seen || !context.hosts.knows(taskId, destination.fingerprint))
+    context.hosts.saw(known?.taskId ?? taskId, sources, destination, context.secrets);
   // Each field by its name: put together by `...` it takes 30 bytes more, and there are 100,000 of them.
   const item: TaskItem = {
     taskId,
@@ -193,7 +196,7 @@ function parseItem(raw: unknown, context: PageContext): TaskItem | { readonly ma
     statusText,
     startsAt,
     endsAt,
-    source: fingerprint(sources, context.fingerprintKey),
+    source,
     requestedAt: context.requestedAt,
   };
   const whole = isMasked ? { ...item, asWritten: () => written } : item;
@@ -255,19 +258,21 @@ function sourcesOf(raw: Mapping): string[] {
  * A plain hash behind the key, of which half is given away, is as good here as an HMAC and five times as fast: with
  * 100,000 tasks that is some 0.15 s of each poll.
  */
-function fingerprint(addresses: readonly string[], key: string): string {
+function fingerprint(addresses: readonly string[], key: string, known: string | undefined): string {
   const sorted = addresses.map(withoutQuery).sort();
-  return hash('sha256', `${key}\n${sorted.join('\n')}`, 'buffer').toString('hex', 0, 16);
+  // As text it is ready in half of the time that a buffer takes. A part of it would keep the whole in memory.
+  const half = hash('sha256', `${key}\n${sorted.join('\n')}`).slice(0, 32);
+  return half === known ? known : Buffer.from(half, 'latin1').toString('latin1');
 }
 
 const withoutQuery = (address: string): string => address.replace(/[?#].*$/s, '');
-/** As much as a number has exactly: of 100,000 addresses two are alike by chance once in 50,000 accounts. */
-const fingerprintBytes = 6;
+/** 48 bits, which a number has exactly: of 100,000 addresses two are alike by chance once in 50,000 accounts. */
+const fingerprintDigits = 12;
 
 /** The same for the destination, as a number: there is one for each task in memory, and it is only compared. */
 function destinationOf({ DstAddr }: Mapping, key: string): number | undefined {
   if (typeof DstAddr !== 'string' || DstAddr === '') return undefined;
-  return hash('sha256', `${key}\n> ${withoutQuery(DstAddr)}`, 'buffer').readUIntBE(0, fingerprintBytes);
+  return Number.parseInt(hash('sha256', `${key}\n> ${withoutQuery(DstAddr)}`).slice(0, fingerprintDigits), 16);
 }
 
 // ---- reading untrusted JSON --------------------------------------------------------------------------------------
