@@ -4,8 +4,7 @@
  * is in agreement.ts, what the program gets out of it is in settings.ts.
  */
 import { z } from 'zod';
-import { maxFailuresKept } from '../domain/memory/ledger.ts';
-import { builtInPolicy, type WrittenKey } from '../domain/words/policy.ts';
+import { builtInPolicy, mostAttempts, type WrittenKey } from '../domain/words/policy.ts';
 import {
   duration,
   filled,
@@ -115,7 +114,7 @@ const policyShape = {
     }),
     'How long to wait between restarts of one task.',
   ),
-  attempts: key(whole(1, maxFailuresKept), 'Failed attempts in a row before quarantine.', written.attempts),
+  attempts: key(whole(1, mostAttempts), 'Failed attempts in a row before quarantine.', written.attempts),
   quarantine: key(
     z.strictObject({
       retryEvery: key(duration('1s', '24h'), 'How often a quarantined task is tried.', quarantine.retryEveryMs),

@@ -4,13 +4,13 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { pick } from '../../src/domain/decide/queue.ts';
 import { backoffMs } from '../../src/domain/decide/rules.ts';
-import { maxFailuresKept, type TaskRecord } from '../../src/domain/memory/ledger.ts';
+import type { TaskRecord } from '../../src/domain/memory/ledger.ts';
 import { Memory } from '../../src/domain/memory/memory.ts';
 import { situationOf } from '../../src/domain/memory/situation.ts';
 import { groupViews } from '../../src/domain/views/views.ts';
 import { cloudTime } from '../../src/domain/words/cloud-time.ts';
 import { type ErrorClass, errorClasses } from '../../src/domain/words/failure.ts';
-import type { Policies, Policy } from '../../src/domain/words/policy.ts';
+import { mostAttempts, type Policies, type Policy } from '../../src/domain/words/policy.ts';
 import { reasons } from '../../src/domain/words/reason.ts';
 import type { RestartAnswer, TaskStatus } from '../../src/domain/words/task.ts';
 import { accepted, at, failureOf, item, notSent, plainPolicy, type Shown, Story, throttled, unnoted } from './story.ts';
@@ -192,7 +192,7 @@ test('the records stay sane', () => {
         for (const record of ledger.tasks.values()) {
           expect(record.attempts).toBeGreaterThanOrEqual(0);
           expect(record.row).toBeGreaterThanOrEqual(0);
-          expect(record.failedAt.length).toBe(Math.min(record.row, maxFailuresKept));
+          expect(record.failedAt.length).toBe(Math.min(record.row, mostAttempts));
           expect([...record.failedAt].sort((a, b) => a - b)).toEqual(record.failedAt);
           if (record.attempts === 0) expect(record.lastAttemptAt).toBeUndefined();
           if (record.group === undefined && !record.left) expect(record.outage).toBeUndefined();

@@ -5,9 +5,10 @@
 
 import type { Event, EventOf, TaskEvent } from '../words/events.ts';
 import { classMeanings } from '../words/failure.ts';
+import { mostAttempts } from '../words/policy.ts';
 import type { TaskItem } from '../words/task.ts';
 import { applyToAccount } from './apply-account.ts';
-import { type Attempt, maxFailuresKept, type TaskRecord, type WritableLedger } from './ledger.ts';
+import type { Attempt, TaskRecord, WritableLedger } from './ledger.ts';
 import { tally } from './tallies.ts';
 import { settleInWindows, stormWindowStart } from './windows.ts';
 
@@ -360,7 +361,7 @@ function failed(record: TaskRecord, event: EventOf<'restart-failed'>): TaskRecor
     outage: record.outage && { ...record.outage, activeAt: undefined },
   };
   if (event.trigger === 'manual') return after;
-  const kept = record.failedAt.length < maxFailuresKept ? [...record.failedAt, event.at] : record.failedAt;
+  const kept = record.failedAt.length < mostAttempts ? [...record.failedAt, event.at] : record.failedAt;
   const failedAttemptAt = record.attempt?.id === event.attemptId ? record.attempt.at : event.at;
   return { ...after, row: record.row + 1, failedAt: kept, failedAttemptAt };
 }

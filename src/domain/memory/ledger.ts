@@ -30,9 +30,6 @@ import {
 } from '../words/shape.ts';
 import { type TaskState, taskItem } from '../words/task.ts';
 
-/** Bound on the failure times kept in a row; `attempts` in the configuration cannot exceed it. */
-export const maxFailuresKept = 100;
-
 export const attempt = record({
   id: text,
   n: count,
@@ -105,7 +102,7 @@ export const taskRecord = record({
 
   /** Attempts since they were last forgotten, given-back ones not included: the next is number `attempts + 1`. */
   attempts: count,
-  /** Failed attempts in a row: how many, and when the first `maxFailuresKept` of them failed. */
+  /** Failed attempts in a row: how many, and when the first `mostAttempts` of them failed. */
   row: count,
   failedAt: list(time),
   /** When the newest failed attempt of the row was made: what abandonment is judged by. */

@@ -1,6 +1,9 @@
 /** What the operator wants for a group of tasks, and which group a task belongs to. */
 import { asWritten, type TaskItem, type TaskType } from './task.ts';
 
+/** `attempts` at most: so many times of failures in a row are kept. */
+export const mostAttempts = 100;
+
 export interface Policy {
   /** The group's name: the label `group` everywhere. */
   readonly name: string;
