@@ -4,16 +4,14 @@
  */
 import { knownCodes } from '../cloud/errors.ts';
 import type { RunOptions } from '../domain/ports/app-port.ts';
-import type { StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { ConfigDifference } from '../domain/words/events.ts';
-import type { Keeper } from '../keeper/keeper.ts';
 import { watchedFiles, watchSettings } from '../settings/file-watch.ts';
 import { policies, type Settings } from '../settings/settings.ts';
 import { readListen } from '../settings/values.ts';
 import { type Store, StoreProblem } from '../store/open.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
-import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
 import { openSink } from '../telemetry/sink.ts';
 import { readUserFile } from '../user-files.ts';
 import { type DoorsThread, startDoorsThread } from '../web/doors-opening.ts';
@@ -29,7 +27,7 @@ import { openStoreOf } from './ledger-place.ts';
 import { createOperations } from './operations.ts';
 import { type Current, reloadFrom } from './reload.ts';
 import { accessTokens, allSecrets, hookTokens } from './secrets.ts';
-import { tracesTo } from './traces.ts';
+import { storeTracesTo, tracesTo } from './traces.ts';
 
 const exitCodes = { done: 0, failed: 1, badConfiguration: 78 } as const;
 const pruneEveryMs = 3_600_000;
@@ -78,7 +76,11 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<numb
   try {
     // Both threads start at once, and meanwhile every series is made.
     let thread: DoorsThread | undefined = startDoorsThread();
-    const opening = openTheStore(current, options, metrics, log, () => opened?.keepers() ?? []);
+    const opening = openStoreOf(current.settings.store, {
+      clock,
+      onTrace: storeTracesTo(metrics, log, clock, () => opened),
+      replica: { version: options.version, configHash: () => current.hash },
+    });
     metrics.configure(current.settings.accounts.map(({ name }) => policies(current.settings, name)));
     const store = await opening;
     closers.push(() => store.close());
@@ -221,49 +223,6 @@ async function pruneNowAndThen(store: Store, clock: Clock, signal: AbortSignal):
     await store.prune(clock.now()).catch(() => undefined); // told by the store's trace
     await clock.sleep(pruneEveryMs, signal);
   }
-}
-
-async function openTheStore(
-  current: Current,
-  { clock, version }: RunOptions,
-  metrics: Metrics,
-  log: Log,
-  keepers: () => readonly Keeper[],
-): Promise<Store> {
-  let opened = false;
-  let trouble: 'none' | 'some' | 'no restarts' = 'none';
-  let lostAt = 0;
-  const onTrace = (trace: StoreTrace) => {
-    metrics.store(trace);
-    // A store that cannot be opened is reported as the reason why nothing starts.
-    if (!opened) return;
-    const before = trouble;
-    trouble = !trace.up ? 'no restarts' : trace.whole && !trace.error ? 'none' : 'some';
-    if (trouble === before) return;
-    const owning = keepers().filter(({ ledger }) => ledger.owned);
-    if (before === 'no restarts') for (const keeper of owning) keeper.learned({ type: 'store-back', since: lostAt });
-    if (trouble === 'no restarts') {
-      lostAt = clock.now();
-      const error = trace.error?.message ?? trace.operation;
-      for (const keeper of owning) keeper.learned({ type: 'store-lost', error });
-    }
-    if (trouble === 'none') log.tell('store-recovered', { operation: trace.operation }, 'The store works again.');
-    else if (trace.error)
-      log.tell(
-        'store-failing',
-        { operation: trace.operation, error: trace.error.message },
-        `The store fails: ${trace.error.message}. ${whatGoesOn(trace)}.`,
-      );
-  };
-  const replica = { version, configHash: () => current.hash };
-  const store = await openStoreOf(current.settings.store, { clock, onTrace, replica });
-  opened = true;
-  return store;
-}
-
-function whatGoesOn({ up, operation }: StoreTrace): string {
-  if (!up) return 'relaykeeper restarts nothing until it works';
-  return operation === 'load' ? 'Restarts of other accounts go on' : 'Restarts go on';
 }
 
 function tellStart(log: Log, version: string, path: string, settings: Settings, warnings: readonly string[]): void {

@@ -1,8 +1,9 @@
 /**
- * Passes on what the client reports besides its results, to metrics, log and keeper. What comes with every poll is counted
- * each time but logged only once an hour, so that the log stays readable.
+ * Passes on what clients and store report besides their results, to metrics, log and keepers. What comes with every poll
+ * is counted each time but logged only once an hour, so that the log stays readable; of the store only what changes.
  */
 import type { CloudTrace } from '../domain/ports/cloud-port.ts';
+import type { StoreTrace } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -36,6 +37,39 @@ export function tracesTo(
         'malformed-item',
         { account, where: trace.where },
         `relaykeeper cannot read an item of the list (${trace.where}) and leaves it out; malformed_items_total counts such items.`,
+      );
+  };
+}
+
+/** A store that cannot be opened, before there is a fleet, is reported as the reason why nothing starts. */
+export function storeTracesTo(
+  metrics: Metrics,
+  log: Log,
+  clock: Clock,
+  fleet: () => Fleet | undefined,
+): (trace: StoreTrace) => void {
+  let trouble: 'none' | 'some' | 'no restarts' = 'none';
+  let lostAt = 0;
+  return (trace) => {
+    metrics.store(trace);
+    const keepers = fleet()?.keepers();
+    if (!keepers) return;
+    const before = trouble;
+    trouble = trace.up ? (trace.error ? 'some' : 'none') : 'no restarts';
+    if (trouble === before) return;
+    const owning = keepers.filter(({ ledger }) => ledger.owned);
+    if (before === 'no restarts') for (const keeper of owning) keeper.learned({ type: 'store-back', since: lostAt });
+    if (trouble === 'no restarts') {
+      lostAt = clock.now();
+      const error = trace.error?.message ?? trace.operation;
+      for (const keeper of owning) keeper.learned({ type: 'store-lost', error });
+    }
+    if (trouble === 'none') log.tell('store-recovered', { operation: trace.operation }, 'The store works again.');
+    else if (trace.error)
+      log.tell(
+        'store-failing',
+        { operation: trace.operation, error: trace.error.message },
+        `The store fails: ${trace.error.message}. ${trace.up ? 'Restarts go on' : 'relaykeeper restarts nothing until it works'}.`,
       );
   };
 }
