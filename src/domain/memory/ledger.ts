@@ -9,7 +9,7 @@
  */
 
 import type { CloudTime } from '../words/cloud-time.ts';
-import { type Hold, stormCause, triggers } from '../words/events.ts';
+import { type Hold, intended, stormCause, triggers } from '../words/events.ts';
 import { callFailure, pollTroubles } from '../words/failure.ts';
 import type { Policies, Policy } from '../words/policy.ts';
 import { reasons } from '../words/reason.ts';
@@ -32,13 +32,8 @@ import { type TaskState, taskItem } from '../words/task.ts';
 
 export const attempt = record({
   id: text,
-  n: count,
+  ...intended,
   trigger: oneOf(triggers),
-  /** The operator who asked for it; undefined: the rules. */
-  by: maybe(text),
-  probe: flag,
-  /** It passed a storm that only the budget kept on, and is not counted in its window. */
-  free: flag,
   at: time,
   /** `lastAttemptAt` before it, to go back to when it is given back. */
   previousAttemptAt: maybe(time),

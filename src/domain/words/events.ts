@@ -8,7 +8,7 @@ import type { CloudTime } from './cloud-time.ts';
 import type { CallFailure, ErrorClass, FailureCause, PollTrouble } from './failure.ts';
 import type { Match } from './policy.ts';
 import type { Reason } from './reason.ts';
-import { count, either, flag, maybe, record, type Shape, text, time, type ValueOf } from './shape.ts';
+import { count, either, flag, maybe, record, type Shape, text, time, type ValueOf, type Values } from './shape.ts';
 import type { RestartAnswer, TaskItem } from './task.ts';
 
 export const endings = ['recovered', 'external', 'ended', 'gone', 'unmanaged'] as const;
@@ -113,18 +113,21 @@ interface ManagedFacts {
   'task-abandoned': { failures: number };
 }
 
+/** Of an attempt from its intent on. */
+export const intended = {
+  /** Its number since attempts were last forgotten; 0 for an operator's. */
+  n: count,
+  /** It asks whether an open circuit can be closed. */
+  probe: flag,
+  /** It passed a storm that only the budget kept on, and is not counted in its window. */
+  free: flag,
+  /** The operator who asked for it; undefined: the rules. */
+  by: maybe(text),
+};
+
 interface AttemptFacts {
   /** Saved before the call is sent: the attempt counts from here. */
-  'restart-intended': {
-    /** The attempt's number since attempts were last forgotten; 0 for an operator's. */
-    n: number;
-    /** It asks whether an open circuit can be closed. */
-    probe: boolean;
-    /** It passed a storm that only the budget kept on. */
-    free: boolean;
-    /** The operator who asked for it; undefined: the rules. */
-    by: string | undefined;
-  };
+  'restart-intended': Values<typeof intended>;
   'restart-answered': {
     answer: RestartAnswer;
     durationMs: number;

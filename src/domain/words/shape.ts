@@ -11,7 +11,7 @@ export type Shape<T = unknown> = Part & { readonly [type]: T };
 export type ValueOf<S> = S extends { readonly [type]: infer T } ? T : never;
 
 type Fields = Readonly<Record<string, Shape>>;
-type Values<F> = { readonly [K in keyof F]: ValueOf<F[K]> };
+export type Values<F> = { readonly [K in keyof F]: ValueOf<F[K]> };
 
 type Part =
   | { readonly kind: 'text' | 'flag' | 'count' }
