@@ -61,19 +61,16 @@ export async function openFront(options: FrontOptions) {
       if (whole) return;
       // If it can never be owned, the keepers tell.
       await store.ownership.acquire('', signal).catch(() => undefined);
-      let told = false;
+      let told: string | undefined;
       while (!whole && !signal.aborted) {
         try {
           await openAll();
         } catch (error) {
           if (!(error instanceof WebProblem)) throw error;
-          if (!told)
-            log.tell(
-              'doors-blocked',
-              { error: error.message },
-              `Restarts go on, but nobody can reach the API: ${error.message}`,
-            );
-          told = true;
+          const who = web ? `the API is reached at ${web.url} alone` : 'nobody can reach the API';
+          const said = `Restarts go on, but ${who}: ${error.message}`;
+          if (said !== told) log.tell('doors-blocked', { error: error.message }, said);
+          told = said;
           await clock.sleep(tryAgainMs, signal);
         }
       }
