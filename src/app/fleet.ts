@@ -175,7 +175,7 @@ export class Fleet {
       if (!member || !changed) {
         const added = this.#enlist(account, settings);
         this.#members.set(account.name, added);
-        if (this.#stopping) this.#begin(added);
+        if (this.#stopping?.aborted === false) this.#begin(added);
         continue;
       }
       const { keeper, settings: before } = member;

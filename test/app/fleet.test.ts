@@ -292,3 +292,12 @@ test('an account whose memory is being read is nobody else’s in the status eit
   await daemon.run(60);
   expect(troublesOf(daemon.operations.status())).toEqual([]);
 });
+
+test('an account that a reload adds while the process ends is not begun', async () => {
+  const daemon = await running(`accounts: [${account('main')}]\ngroups: ${all}\n`);
+  await daemon.run(20);
+  await daemon[Symbol.asyncDispose]();
+  await daemon.reload(`accounts: ${both}\ngroups: ${all}\n`);
+  await daemon.run(20);
+  expect(daemon.keeper('second').ledger.owned).toBe(false);
+});
