@@ -53,9 +53,10 @@ export function history(
   };
 }
 
-/** What the rows alone do not say. */
+/** What the rows alone do not say. Old files have attempts that nobody sent among the real ones. */
 const isAsked = (event: Event, { group, besides }: EventQuery): boolean =>
-  'taskId' in event || ((group === undefined || groupConcerned(event) === group) && (besides?.(event) ?? true));
+  !('trigger' in event && (event.trigger as string) === 'shadow') &&
+  ('taskId' in event || ((group === undefined || groupConcerned(event) === group) && (besides?.(event) ?? true)));
 
 async function ends(db: Database): Promise<{ readonly oldest: number; readonly newest: number }> {
   // Two statements: each is a look at one end of the key, together they would be a walk through all of it.

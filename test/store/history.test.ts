@@ -54,6 +54,13 @@ describe.each(engines)('history on $engine', ({ newPlace }) => {
     { type: 'config-changed', at: 8, account: 'main', hash: 'b', difference },
   ];
 
+  it('has no restart that an old file tells of and nobody sent', async () => {
+    const { ledgerStore, history } = await opened(await newPlace());
+    const shadow = { ...intended('watched', 'auto', undefined), trigger: 'shadow' } as unknown as Event;
+    await ledgerStore.save('main', { ...nothing, events: [intended('sent', 'auto', undefined), shadow] });
+    expect(await names(history, { limit: 10 })).toEqual(['sent']);
+  });
+
   it('tells what people changed, and of a group its holds and storms', async () => {
     const { ledgerStore, history } = await opened(await newPlace());
     await ledgerStore.save('main', { ...nothing, events: [...kept, ...acts] });
