@@ -118,14 +118,14 @@ export async function contentOf(store: RawStore): Promise<Content> {
     for await (const page of pagesOf(store, table))
       for (const row of page) {
         rows++;
-        sum = BigInt.asUintN(256, sum + hashOf(row));
+        sum = BigInt.asUintN(256, sum + digestOf(row));
       }
     found.push([table, { rows, digest: `${rows} ${sum.toString(16)}` }]);
   }
   return Object.fromEntries(found) as Content;
 }
 
-function hashOf(row: Row): bigint {
+function digestOf(row: Row): bigint {
   const fields = Object.entries(row).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return BigInt(`0x${createHash('sha256').update(JSON.stringify(fields)).digest('hex')}`);
 }

@@ -18,16 +18,16 @@ const groupsPerList = 50;
  * of it looks twice as far: groups that fail can stand in every part.
  */
 const callsInVain = 7;
-/** What failed within this time is worth patience; where every call times out there was enough of it. */
+/** A list that failed sooner is worth one patient try; where every call times out there was enough patience. */
 const quickMs = 5_000;
-/** A group that failed alone has so long to be in the same sight as the others; one that answers again, so long. */
+/** How long a poll waits for groups that failed alone; and if one of them answers again. */
 const besideMs = 250;
 const convalescentMs = 900;
-/** What it answers later the next poll shows, if it is no older: a task that no poll shows is not restarted. */
+/** The next poll shows what they answer later, if it is no older: a task that no poll shows is not restarted. */
 const lateForMs = 60_000;
-/** Each throttled answer halves the limit for all: not at every poll, nor at every look. */
+/** A throttled answer halves the limit for all calls, so its group rests this long. */
 const throttledRestMs = 60_000;
-/** After a look that failed its group is left to the polls for so long: a look at others is not to wait for it again. */
+/** After a look that failed only polls ask for its group, for this long: a look at others does not wait for it again. */
 const lookRestMs = 15_000;
 
 export function createGroupsReader(context: ListContext) {

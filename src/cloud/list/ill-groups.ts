@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../../domain/ports/time-port.ts';
 
-/** For so long the first time, twice as long each further time, and an hour at most. */
+/** The first time; twice as long each further time, and an hour at most. */
 const convalescesMs = 10 * 60_000;
 const longestMs = 3_600_000;
 

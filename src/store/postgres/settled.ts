@@ -14,7 +14,7 @@ const mostSeen = 5_000;
 /** No save of ours lasts so long. Somebody else's transaction on the same server can. */
 const longestSaveMs = 60_000;
 
-interface Snapshot {
+interface Seen {
   /** What is up to here was settled before. */
   readonly start: number;
   /** Those behind it, ascending. */
@@ -42,7 +42,7 @@ export function settledOn(db: Database, clock: Clock): () => Promise<number> {
 
   /** True: a gap was seen for the first time. */
   async function look(): Promise<boolean> {
-    const { start, seqs, oldest } = await snapshotOf(db, upTo);
+    const { start, seqs, oldest } = await seenOn(db, upTo);
     upTo = start;
     for (const seq of seqs) {
       if (seq > upTo + 1 && !isFinal(seq, oldest)) break;
@@ -70,8 +70,8 @@ export function settledOn(db: Database, clock: Clock): () => Promise<number> {
 }
 
 /** One statement, so that all of it is of one moment. */
-async function snapshotOf(db: Database, upTo: number): Promise<Snapshot> {
-  const { rows } = await sql<Snapshot>`
+async function seenOn(db: Database, upTo: number): Promise<Seen> {
+  const { rows } = await sql<Seen>`
     with edge as (
       select greatest(${upTo}::bigint, coalesce((select max(seq) from relaykeeper.event), 0) - ${mostSeen}) as start
     )
