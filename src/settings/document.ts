@@ -40,17 +40,7 @@ export interface Place {
   readonly scalar: boolean;
 }
 
-export interface ReadDocument {
-  /** Plain values, variables filled in, empty keys left out; undefined if the file's structure cannot be trusted. */
-  readonly value: unknown;
-  readonly contents: Node | null;
-  readonly mistakes: readonly Mistake[];
-  /** Mistakes beyond those. */
-  readonly untold: number;
-  /** Variables filled in, by `pathKey`. */
-  readonly filled: ReadonlyMap<string, readonly string[]>;
-  readonly lines: LineCounter;
-}
+export type ReadDocument = ReturnType<typeof readDocument>;
 
 export const pathKey = (path: Path) => JSON.stringify(path);
 
@@ -63,16 +53,18 @@ const maxReadings = 4;
 const maxKept = 500;
 
 /** Reads one document. Never throws for anything that a file can hold. */
-export function readDocument(text: string, env: Environment): ReadDocument {
+export function readDocument(text: string, env: Environment) {
   const mistakes: Mistake[] = [];
+  /** Variables filled in, by `pathKey`. */
   const filled = new Map<string, readonly string[]>();
   const { document, lines } = parse(text, mistakes);
   const broken = document ? syntaxMistakes(document, lines) : [];
   mistakes.push(...broken);
   const contents = document?.contents ?? null;
   const isSound = document && broken.length === 0;
+  /** Plain values, variables filled in, empty keys left out; undefined if the file's structure cannot be trusted. */
   const value = isSound ? plainValue(contents, { text, env, lines, mistakes, filled }) : undefined;
-  return { value, contents, ...bounded(mistakes), filled, lines };
+  return { value, contents, ...bounded(mistakes), filled };
 }
 
 const bounded = (mistakes: readonly Mistake[]) => ({

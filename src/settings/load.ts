@@ -8,12 +8,12 @@ import type { Node } from 'yaml';
 import type { Environment } from '../domain/ports/app-port.ts';
 import { fileTrouble, type ReadFileNow } from '../user-files.ts';
 import { checkTogether, secretPlaces } from './agreement.ts';
-import { locate, type Mistake, pathKey, type Range, type ReadDocument, readDocument } from './document.ts';
+import { locate, type Mistake, pathKey, type ReadDocument, readDocument } from './document.ts';
 import { type Finding, findings, valueAt } from './issues.ts';
 import { type Checked, fileProblem, type Loaded, maxFileBytes, maxSecretBytes, settle } from './loaded.ts';
 import { masks, masksByLine, masksByLook } from './masks.ts';
 import { problems } from './messages.ts';
-import { accountSchema, rootSchema, token, type Written } from './schema.ts';
+import { accountSchema, rootSchema, token } from './schema.ts';
 import { resolve } from './settings.ts';
 import { warnings } from './warnings.ts';
 
@@ -66,16 +66,8 @@ function readText(path: string, readFile: ReadFileNow): ReadText {
 
 const isEmpty = (text: string) => text.split('\n').every((line) => /^\s*(#.*|---|\.\.\.)?\s*$/.test(line));
 
-interface Found {
-  /** Undefined if there is any mistake. */
-  readonly written: Written | undefined;
-  readonly mistakes: readonly Mistake[];
-  /** Mistakes that are only counted. */
-  readonly untold: number;
-  readonly hidden: readonly Range[];
-}
-
-function check(document: ReadDocument, engines: readonly string[], readFile: ReadFileNow): Found {
+/** `written`: undefined if there is any mistake. `untold`: mistakes that are only counted. */
+function check(document: ReadDocument, engines: readonly string[], readFile: ReadFileNow) {
   const { value, contents, mistakes, untold } = document;
   if (value === undefined) return { written: undefined, mistakes, untold, hidden: [] };
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

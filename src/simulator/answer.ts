@@ -39,15 +39,11 @@ export function answer(world: World, request: Request, now: number): Reply {
   return dressed(world, read, met);
 }
 
-/** What became of a call on its arrival, before it is put on a wire. */
-interface Met {
-  /** Undefined if a fault kept it from being carried out. */
-  readonly outcome: Outcome | undefined;
-  readonly end: End | undefined;
-}
-
-/** A call arrives, whatever brought it: it counts, faults strike it, it is carried out, somebody watches. */
-export function meet(world: World, called: Called, run: (twists: readonly LiveFault[]) => Outcome): Met {
+/**
+ * A call arrives, whatever brought it: it counts, faults strike it, it is carried out, somebody watches. Gives no outcome
+ * if a fault kept it from being carried out.
+ */
+export function meet(world: World, called: Called, run: (twists: readonly LiveFault[]) => Outcome) {
   const { action, accessKeyId, taskId, cloudGroups } = called;
   const over = arrive(world.arrivals, actionNamed(action) ? action : 'unknown', world.parameters.limits, world.now);
   const isEndOrTwist = (effect: Effect) => !['slow-up', 'slow-down', 'clock'].includes(effect.kind);
@@ -116,7 +112,7 @@ function outcomeName(outcome: Outcome | undefined, end: End | undefined): string
 }
 
 /** Puts the outcome on the wire, in the shape that the fault gives it. */
-function dressed(world: World, read: Read, { outcome, end }: Met): Reply {
+function dressed(world: World, read: Read, { outcome, end }: ReturnType<typeof meet>): Reply {
   const afterMs = wayMs(world, read, 'downlinkMs');
   const headers = { ...jsonHeaders(cloudNow(world)), ...(end?.kind === 'error' ? end.headers : {}) };
   if (end?.kind === 'stall') return { kind: 'stall' };
