@@ -6,14 +6,8 @@ import { grafanaRules, operatorRule, prometheusRules } from './alerts/rule-files
 import { dashboardJson } from './dashboard/dashboard.ts';
 import { chineseRunbooks, englishRunbooks, runbooks, withTables } from './documents.ts';
 
-interface GeneratedFile {
-  /** Relative to the root of the repository. */
-  readonly path: string;
-  readonly text: string;
-}
-
-/** `root`: of the repository. The README is read from there: only its tables are written. */
-export function generatedFiles(root: string): readonly GeneratedFile[] {
+/** Paths below `root`, that of the repository. The README is read from there: only its tables are written. */
+export function generatedFiles(root: string) {
   const groups = ruleGroups();
   return [
     { path: 'config/prometheus/rules.yaml', text: prometheusRules(groups) },

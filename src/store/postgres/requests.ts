@@ -6,7 +6,7 @@
  * statement may have taken effect although it failed: so the owner remembers what it did until the answer is stored,
  * and what an operator was told was not done can never happen later.
  */
-import type { OperatorOutcome, OperatorRequest } from '../../domain/ports/store-port.ts';
+import type { OperatorOutcome, OperatorRequest, Shared } from '../../domain/ports/store-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
 import type { Sentences } from '../../domain/words/reason.ts';
 import type { RequestRows, Taken } from './request-rows.ts';
@@ -18,12 +18,10 @@ const lookEveryMs = 250;
 /** Nobody waits any more for what is as old as that. */
 const staleAfterMs = 60_000;
 
-interface RequestsOptions {
+type RequestsOptions = Parameters<Shared['serve']>[0] & {
   readonly rows: RequestRows;
   readonly epochOf: (account: string) => number | undefined;
-  readonly isReady: (account: string) => boolean;
-  readonly serve: (account: string, request: OperatorRequest) => Promise<OperatorOutcome>;
-}
+};
 
 interface AskOptions {
   readonly rows: RequestRows;
