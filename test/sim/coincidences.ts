@@ -6,7 +6,7 @@
  */
 import { Dice, minute, second } from './dice.ts';
 import type { Happening, Scheduled, Script } from './happenings.ts';
-import { byTime, type Plan, weatherOf } from './weather.ts';
+import { byTime, type Plan, type Weather, weatherOf } from './weather.ts';
 
 const ofRestarts = { action: 'restart' } as const;
 const inVain = { kind: 'in-vain' } as const;
@@ -16,7 +16,7 @@ export function withCoincidences(script: Script): readonly Scheduled[] {
   const { appetite, configuration, replicas } = script;
   const weather = weatherOf(script, new Dice(script.seed, 'coincidences'));
   const steps = (appetite.step ?? 0) > 0;
-  reloadsWhileRestartsWait(script.schedule)(weather, weather.dice);
+  reloadsWhileRestartsWait(weather, script.schedule);
   const plans: readonly (readonly [boolean, Plan])[] = [
     [steps, stepsDuringCalls],
     [steps && replicas > 1, standbyAfterStep],
@@ -25,76 +25,73 @@ export function withCoincidences(script: Script): readonly Scheduled[] {
     [steps, stepsWhileRestartsAreRefused],
     [configuration.subAccount, oneGroupCannotBeListed],
   ];
-  for (const [isSo, plan] of plans) if (isSo) plan(weather, weather.dice);
+  for (const [isSo, plan] of plans) if (isSo) plan(weather);
   return byTime(script.schedule, weather.scheduled);
 }
 
-const reloadsWhileRestartsWait =
-  (schedule: readonly Scheduled[]): Plan =>
-  (weather, dice) => {
-    const { configuration } = weather;
-    const { policies } = configuration;
-    const groups = policies.groups.map((group) => {
-      const exclude = { ...group.match.exclude, title: ['*1*', '*3*', '*5*', 'HOLD*'] };
-      return { ...group, match: { ...group.match, exclude } };
-    });
-    for (const { atMs, what } of schedule) {
-      if (what.kind !== 'reload' || !dice.chance(0.4)) continue;
-      weather.stop(atMs - dice.ms(0, 30 * second));
-      weather.at(atMs, { kind: 'reload', configuration: { ...configuration, policies: { ...policies, groups } } });
-      weather.at(atMs + 3 * minute, what);
-    }
-  };
+function reloadsWhileRestartsWait({ dice, stop, at, configuration }: Weather, schedule: readonly Scheduled[]): void {
+  const { policies } = configuration;
+  const groups = policies.groups.map((group) => {
+    const exclude = { ...group.match.exclude, title: ['*1*', '*3*', '*5*', 'HOLD*'] };
+    return { ...group, match: { ...group.match, exclude } };
+  });
+  for (const { atMs, what } of schedule) {
+    if (what.kind !== 'reload' || !dice.chance(0.4)) continue;
+    stop(atMs - dice.ms(0, 30 * second));
+    at(atMs, { kind: 'reload', configuration: { ...configuration, policies: { ...policies, groups } } });
+    at(atMs + 3 * minute, what);
+  }
+}
 
-const stepsDuringCalls: Plan = (weather, dice) => {
+const stepsDuringCalls: Plan = ({ dice, sometime }) => {
   for (const during of ['list', 'look', 'restart'] as const) {
     const ms = dice.pick([-1, 1]) * dice.ms(3 * second, 600 * second);
-    weather.sometime({ kind: 'step', ms, during });
+    sometime({ kind: 'step', ms, during });
   }
 };
 
 /** The owner has moved what it waits for along with the step, and saved it, when the standby takes over. */
-const standbyAfterStep: Plan = (weather, dice) => {
+const standbyAfterStep: Plan = ({ dice, at, stop, strike, weatherMs }) => {
   const ms = dice.pick([-1, -1, 1]) * dice.ms(minute, 10 * minute);
-  const stepsAt = dice.ms(3 * minute, weather.weatherMs - 3 * minute);
-  weather.strike(stepsAt - 3 * minute, 8 * minute, inVain, ofRestarts);
-  weather.stop(stepsAt - dice.ms(30 * second, 2 * minute));
-  weather.at(stepsAt, { kind: 'step', ms });
-  weather.at(stepsAt + dice.ms(80 * second, 150 * second), { kind: 'terminate', downMs: dice.ms(second, minute) });
+  const stepsAt = dice.ms(3 * minute, weatherMs - 3 * minute);
+  strike(stepsAt - 3 * minute, 8 * minute, inVain, ofRestarts);
+  stop(stepsAt - dice.ms(30 * second, 2 * minute));
+  at(stepsAt, { kind: 'step', ms });
+  at(stepsAt + dice.ms(80 * second, 150 * second), { kind: 'terminate', downMs: dice.ms(second, minute) });
 };
 
-const refusedAndCarriedOut: Plan = (weather, dice) => {
-  const from = weather.somewhen();
-  weather.strike(from, dice.ms(minute, 15 * minute), error('InvalidParam', true), ofRestarts);
-  weather.stop(from + 10 * second);
+const refusedAndCarriedOut: Plan = ({ dice, somewhen, stop, strike }) => {
+  const from = somewhen();
+  strike(from, dice.ms(minute, 15 * minute), error('InvalidParam', true), ofRestarts);
+  stop(from + 10 * second);
 };
 
-const endInRefusal: Plan = (weather, dice) => {
-  const from = weather.weatherMs - dice.ms(30 * second, 10 * minute);
+const endInRefusal: Plan = ({ dice, stop, strike, weatherMs }) => {
+  const from = weatherMs - dice.ms(30 * second, 10 * minute);
   const refused = dice.pick(['list', 'restart', 'nothing', 'nothing', 'nothing', 'nothing'] as const);
-  if (refused === 'list') weather.strike(from, Infinity, error('AccessDenied'), { action: 'list' });
+  if (refused === 'list') strike(from, Infinity, error('AccessDenied'), { action: 'list' });
   if (refused !== 'restart') return;
-  weather.strike(from, Infinity, error(dice.pick(['AccessDenied', 'InternalError'])), ofRestarts);
-  weather.stop(from + 10 * second);
+  strike(from, Infinity, error(dice.pick(['AccessDenied', 'InternalError'])), ofRestarts);
+  stop(from + 10 * second);
 };
 
 /** Half of those that stop go on being refused, and the clock is set back meanwhile: the others must have their probes. */
-const stepsWhileRestartsAreRefused: Plan = (weather, dice) => {
-  const from = weather.somewhen();
+const stepsWhileRestartsAreRefused: Plan = ({ dice, at, somewhen, strike, tasks }) => {
+  const from = somewhen();
   const refusedMs = dice.ms(5 * minute, 10 * minute);
-  for (const { taskId = '' } of weather.tasks.slice(0, 8)) {
-    weather.at(from, { kind: 'world', act: { kind: 'stop', taskId } });
-    if (dice.chance(0.5)) weather.strike(from, 50 * minute, error('CommonErr'), { ...ofRestarts, taskId });
+  for (const { taskId = '' } of tasks.slice(0, 8)) {
+    at(from, { kind: 'world', act: { kind: 'stop', taskId } });
+    if (dice.chance(0.5)) strike(from, 50 * minute, error('CommonErr'), { ...ofRestarts, taskId });
   }
-  weather.strike(from, refusedMs, error('CommonErr'), ofRestarts);
-  weather.at(from + refusedMs - 30 * second, { kind: 'step', ms: -dice.ms(30 * minute, 60 * minute) });
+  strike(from, refusedMs, error('CommonErr'), ofRestarts);
+  at(from + refusedMs - 30 * second, { kind: 'step', ms: -dice.ms(30 * minute, 60 * minute) });
 };
 
-const oneGroupCannotBeListed: Plan = (weather, dice) => {
-  const { cloudGroup } = dice.pick(weather.tasks);
+const oneGroupCannotBeListed: Plan = ({ dice, somewhen, strike, tasks }) => {
+  const { cloudGroup } = dice.pick(tasks);
   const refusal = error(dice.pick(['InternalError', 'AccessDenied', 'CommonErr']));
-  const from = weather.somewhen();
-  weather.strike(from, dice.ms(minute, 40 * minute), refusal, { action: 'list', cloudGroup });
+  const from = somewhen();
+  strike(from, dice.ms(minute, 40 * minute), refusal, { action: 'list', cloudGroup });
 };
 
 // ---- replicas ------------------------------------------------------------------------------------------------------

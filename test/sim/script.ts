@@ -56,7 +56,7 @@ export function scriptOf(seed: number): Script {
   for (const [trouble, plan] of Object.entries(troubles)) {
     const often = appetite[trouble] ?? 0;
     const times = often === 0 ? 0 : weather.times(often * dice.int(1, 3), 60);
-    for (let i = 0; i < times; i++) plan(weather, dice);
+    for (let i = 0; i < times; i++) plan(weather);
   }
   const script: Script = { ...about, schedule: byTime(weather.scheduled) };
   const schedule = withCoincidences(script);

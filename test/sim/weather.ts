@@ -9,7 +9,7 @@ import { type Dice, hour, minute, second } from './dice.ts';
 import type { Happening, Scheduled, Script } from './happenings.ts';
 
 /** Draws one occurrence of a trouble. */
-export type Plan = (weather: Weather, dice: Dice) => void;
+export type Plan = (weather: Weather) => void;
 export type Weather = ReturnType<typeof weatherOf>;
 
 export function weatherOf(script: Omit<Script, 'schedule'>, dice: Dice) {
