@@ -1,20 +1,19 @@
 /** How fast stopped tasks are back within a vendor's limits: keeper, client and pretend cloud in virtual time. */
 import { describe, expect, test } from 'vitest';
 import { cronSchedule } from '../../src/settings/schedule.ts';
-import { likeVendor } from '../../src/simulator/world.ts';
+import type { Arrival } from '../../src/simulator/arrivals.ts';
 import { policiesOf } from '../domain/story.ts';
-import { defaultPolicy, Stage, tasks } from './stage.ts';
+import { defaultPolicy, isRestart, Stage, tasks } from './stage.ts';
 
 const roundTripMs = 20;
-const near = { latency: { uplinkMs: [10, 10], downlinkMs: [10, 10] } } as const;
-const isList = (action: string) => action === 'ListPullToPushTaskV2';
+const isList = (arrival: Arrival) => !isRestart(arrival);
 
 describe('40 of 100 tasks stopped, default settings', () => {
   const start = async (vendor: 'volcengine' | 'byteplus', restart: number) => {
     const stage = new Stage({
       policies: policiesOf(defaultPolicy),
       tasks: [...tasks(60), ...tasks(40, { stopped: true, life: { startsInMs: [500, 1_500] } }, 'down')],
-      world: { parameters: { ...likeVendor[vendor], ...near } },
+      roundTripMs,
       provider: vendor,
       restart,
       pollEveryMs: 5_000,
@@ -23,7 +22,7 @@ describe('40 of 100 tasks stopped, default settings', () => {
     const throttled = stage.arrivals.filter(({ outcome }) => /FlowLimit/.test(outcome)).length;
     const restarts = stage.restarts().length;
     await stage.run(30);
-    const lists = stage.arrivals.filter(({ action }) => isList(action)).map(({ at }) => at);
+    const lists = stage.arrivals.filter(isList).map(({ at }) => at);
     const longestUnlistedMs = Math.max(...lists.slice(1).map((at, index) => at - (lists[index] ?? at)));
     await stage.stop();
     return { seconds, throttled, restarts, longestUnlistedMs };
@@ -50,7 +49,7 @@ describe('1,000 tasks, default settings: from the stop to the restart', { timeou
     const stage = new Stage({
       policies: policiesOf({ ...defaultPolicy, budget: false }),
       tasks: tasks(1_000),
-      world: { parameters: near },
+      roundTripMs,
       pollEveryMs: 5_000,
     });
     await stage.run(20 + 5 / 60);
@@ -91,7 +90,7 @@ describe('polls take at most their share of the limit', { timeout: 60_000 }, () 
     await stage.run(60);
     // Eleven calls a poll; half of ten a second pays for them in 2.2 s.
     expect(stage.keeper.pollGapMs()).toBe(3_000);
-    const lists = stage.arrivals.filter(({ action, at }) => isList(action) && at > stage.clock.now() - 45_000);
+    const lists = stage.arrivals.filter((one) => isList(one) && one.at > stage.clock.now() - 45_000);
     const starts = lists.map(({ at }) => at).filter((at, index, all) => at - (all[index - 1] ?? 0) > 500);
     expect(lists.length).toBe(15 * 11);
     expect(new Set(starts.slice(1).map((at, index) => Math.round((at - (starts[index] ?? at)) / 100)))).toEqual(

@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import type { Policies } from '../../src/domain/words/policy.ts';
+import { setParameters } from '../../src/simulator/world.ts';
 import { policiesOf } from '../domain/story.ts';
 import { defaultPolicy, isRestart, Stage, tasks } from './stage.ts';
 
@@ -15,8 +16,6 @@ const boundMs = (calls: number) => (calls * (1_000 + roundTripMs)) / perSecond;
 
 const usual = policiesOf(defaultPolicy);
 const unguarded: Policies = { ...policiesOf({ ...defaultPolicy, storm: false, budget: false }), storm: false };
-
-const nearby = { parameters: { latency: { uplinkMs: [20, 20], downlinkMs: [20, 20] } } } as const;
 
 /** Runs until all that stopped were restarted, each once: how long that took of the bound, and the lists meanwhile. */
 async function restarted(stage: Stage, from: number) {
@@ -36,7 +35,7 @@ async function restarted(stage: Stage, from: number) {
 
 /** All of them run for a while, then all stop in the same moment. */
 async function allStopped(policies: Policies): Promise<{ stage: Stage; from: number }> {
-  const stage = new Stage({ policies, world: nearby, tasks: tasks(many, { life: { startsInMs: [2_000, 8_000] } }) });
+  const stage = new Stage({ policies, roundTripMs, tasks: tasks(many, { life: { startsInMs: [2_000, 8_000] } }) });
   await stage.run(100);
   for (const taskId of stage.world.tasks.keys()) stage.act({ kind: 'stop', taskId });
   return { stage, from: stage.clock.now() };
@@ -82,7 +81,7 @@ test('1,000 of 20,000 stop at once: restarted within 1.10 × the bound, and poll
     ...task,
     cloudGroup: `g${index % 200}`,
   }));
-  const stage = new Stage({ policies: usual, world: nearby, tasks: all, pollEveryMs: 5_000 });
+  const stage = new Stage({ policies: usual, roundTripMs, tasks: all, pollEveryMs: 5_000 });
   // Two polls of 40 pages each: by then the gap that the share asks for is known.
   expect(await stage.until(() => stage.arrivals.length > 81, 200)).toBeLessThan(200);
   const from = stage.clock.now();
@@ -111,9 +110,7 @@ test('another tool uses half of the quota: few refused after ten seconds, less t
       }),
       storm: false,
     },
-    world: {
-      parameters: { ...nearby.parameters, limits: { othersPerSecond: 5 } },
-    },
+    roundTripMs,
     tasks: tasks(300, { stopped: true, life: { startsInMs: [1_000, 2_000], survivesMs: [3_000, 9_000] } }),
   });
   const between = (from: number, to: number) => {
@@ -122,15 +119,13 @@ test('another tool uses half of the quota: few refused after ten seconds, less t
     const refused = ours.filter(({ outcome }) => /FlowLimitExceeded$/.test(outcome));
     return { perSecond: ours.length / (to - from), refused: refused.length / ours.length };
   };
+  setParameters(stage.world, { limits: { othersPerSecond: 5 } });
   await stage.run(400);
   const beside = between(10, 400);
   expect(beside.refused).toBeLessThan(0.02);
   expect(beside.perSecond).toBeLessThan(5);
   expect(beside.perSecond).toBeGreaterThan(1.5);
-  stage.world.parameters = {
-    ...stage.world.parameters,
-    limits: { ...stage.world.parameters.limits, othersPerSecond: 0 },
-  };
+  setParameters(stage.world, { limits: { othersPerSecond: 0 } });
   await stage.run(300);
   const alone = between(500, 700);
   expect(alone.refused).toBe(0);

@@ -91,6 +91,8 @@ export interface StageOptions extends Partial<Configuration> {
   readonly tasks?: readonly TaskPlan[];
   readonly seed?: number;
   readonly world?: Partial<WorldOptions>;
+  /** To the cloud and back: half of it each way. */
+  readonly roundTripMs?: number;
   readonly ownership?: (clock: VirtualClock) => Ownership;
   /** Shared with other accounts of the process. */
   readonly clock?: VirtualClock;
@@ -110,12 +112,6 @@ const byDefault: Omit<Configuration, 'policies'> = {
   cloudGroups: [],
   subAccount: false,
 };
-
-export interface Restart {
-  readonly taskId: string;
-  /** Seconds since the story's begin, at the cloud. */
-  readonly at: number;
-}
 
 export const isRestart = ({ action }: Pick<Arrival, 'action'>): boolean =>
   /^(Restart|Continue|Relaunch)PullToPushTask$/.test(action);
@@ -138,6 +134,7 @@ export class Stage {
     this.#options = options;
     this.#configuration = { ...byDefault, ...options };
     this.clock = options.clock ?? new VirtualClock(begin, 32);
+    const wayMs = (options.roundTripMs ?? 100) / 2;
     this.world = createWorld({
       seed: options.seed ?? 1,
       now: begin,
@@ -146,7 +143,7 @@ export class Stage {
       tasks: options.tasks ?? [],
       parameters: {
         ...likeVendor[this.#configuration.provider],
-        latency: { uplinkMs: [50, 50], downlinkMs: [50, 50] },
+        latency: { uplinkMs: [wayMs, wayMs], downlinkMs: [wayMs, wayMs] },
       },
       ...options.world,
       watch: (arrival) => this.arrivals.push(arrival),
@@ -247,8 +244,8 @@ export class Stage {
     return [...taskIds].every((taskId) => this.statusOf(taskId) === '生效中');
   }
 
-  /** Restart calls as the cloud counted them. */
-  restarts(taskId?: string): readonly Restart[] {
+  /** Restart calls as the cloud counted them; `at`: seconds since the story's begin. */
+  restarts(taskId?: string): readonly { readonly taskId: string; readonly at: number }[] {
     return this.arrivals
       .filter(isRestart)
       .map((arrival) => ({ taskId: arrival.taskId ?? '', at: (arrival.at - begin) / 1_000 }))
