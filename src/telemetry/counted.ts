@@ -144,14 +144,9 @@ function causeLabel(known: ReadonlySet<string>, cause: string): string {
   return known.has(cause) || words.includes(cause) ? cause : 'other';
 }
 
-export interface Configured {
-  readonly accounts: ReadonlySet<string>;
-  /** `pairKey`s of the account × group pairs that match allows. */
-  readonly pairs: ReadonlySet<string>;
-}
-
 /** Makes the series that can be foreseen, at 0, and drops those of accounts and groups that are gone. */
-export function configureSeries(counted: Counters, knownCodes: KnownCodes, accounts: readonly Policies[]): Configured {
+export function configureSeries(counted: Counters, knownCodes: KnownCodes, accounts: readonly Policies[]) {
+  /** `pairKey`s of those that match allows. */
   const pairs = new Set<string>();
   for (const { account, groups } of accounts) {
     zeroAccount(counted, knownCodes, account);

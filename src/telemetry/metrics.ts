@@ -15,7 +15,6 @@ import type { Event } from '../domain/words/events.ts';
 import type { Policies } from '../domain/words/policy.ts';
 import type { LogLevel } from './catalogue.ts';
 import {
-  type Configured,
   configureSeries,
   createCounted,
   isCallSent,
@@ -57,7 +56,7 @@ export function createMetrics(options: MetricsOptions) {
   /** By account, Unix milliseconds. */
   const ticks = new Map<string, number>();
   const ofProcess = options.processMetrics === false ? undefined : processRegistry();
-  let configured: Configured = { accounts: new Set(), pairs: new Set() };
+  let configured = configureSeries(counted, options.knownCodes, []);
   const restartsOfTask = new Map<string, number>();
   const openings = createOpenings();
   const stateBytes = createStateBytes(options);

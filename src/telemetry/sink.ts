@@ -9,13 +9,6 @@ import { closeSync, constants, fstatSync, openSync, write } from 'node:fs';
 import { isatty } from 'node:tty';
 import type { Clock } from '../domain/ports/time-port.ts';
 
-interface Sink {
-  /** One line or several, with their line feeds. */
-  write(text: string): void;
-  /** Resolves when nothing waits any more, at the latest after `withinMs`; what then still waits is left. */
-  drained(withinMs: number): Promise<void>;
-}
-
 interface SinkOptions {
   /** 1 or 2. */
   readonly fd: number;
@@ -30,7 +23,7 @@ const writtenBytes = 64 * 1024;
 const retryMs = 50;
 const lineFeed = 10;
 
-export function openSink({ fd, clock, onDropped = () => {} }: SinkOptions): Sink {
+export function openSink({ fd, clock, onDropped = () => {} }: SinkOptions) {
   const target = unblocked(fd);
   let waiting: string[] = [];
   let waitingBytes = 0;
@@ -76,7 +69,8 @@ export function openSink({ fd, clock, onDropped = () => {} }: SinkOptions): Sink
   }
 
   return {
-    write(text) {
+    /** One line or several, with their line feeds. */
+    write(text: string) {
       const bytes = Buffer.byteLength(text);
       if (waitingBytes + bytes > maxWaitingBytes) return onDropped(1);
       waiting.push(text);
@@ -86,7 +80,8 @@ export function openSink({ fd, clock, onDropped = () => {} }: SinkOptions): Sink
       // Lines of one turn are written together.
       queueMicrotask(writeNext);
     },
-    drained(withinMs) {
+    /** Resolves when nothing waits any more, at the latest after `withinMs`; what then still waits is left. */
+    drained(withinMs: number): Promise<void> {
       if (!writing) return Promise.resolve();
       return new Promise((resolve) => {
         const takeBack = clock.after(withinMs, resolve);

@@ -69,7 +69,7 @@ interface Scrape {
 
 /** The lines of all gauges, for one scrape: a piece for each of them. */
 export function createStateBytes(build: Build): (scrape: Scrape) => readonly Uint8Array[] {
-  const written = new Map<MetricName, Written>(stateNames.map((name) => [name, createWritten(name)]));
+  const written = new Map(stateNames.map((name) => [name, createWritten(name)]));
   const tell: Tell = (name, labels, value) => {
     if (value !== null) written.get(name)?.sample(labels, value);
   };
@@ -89,22 +89,16 @@ export function createStateBytes(build: Build): (scrape: Scrape) => readonly Uin
   };
 }
 
-interface Written {
-  sample(labels: string, value: number): void;
-  /** Of the samples since the last time. */
-  bytes(): Uint8Array;
-}
-
 /**
  * One metric's lines. They are made anew only if a sample differs from the one that stood in its place before: 8,000 samples
  * of 200 groups are 3 MB of garbage, and hardly one of them changes.
  */
-function createWritten(name: MetricName): Written {
+function createWritten(name: MetricName) {
   let samples: { labels: string; value: number }[] = [];
   let count = 0;
   let last: Uint8Array | undefined;
   return {
-    sample(labels, value) {
+    sample(labels: string, value: number): void {
       const before = samples[count];
       if (before?.value !== value || before.labels !== labels) {
         samples[count] = { labels: flat(labels), value };
@@ -112,7 +106,8 @@ function createWritten(name: MetricName): Written {
       }
       count++;
     },
-    bytes() {
+    /** Of the samples since the last time. */
+    bytes(): Uint8Array {
       if (count < samples.length) {
         samples = samples.slice(0, count);
         last = undefined;

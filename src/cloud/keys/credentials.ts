@@ -16,15 +16,7 @@ type KeysEnd =
   | { readonly ok: true; readonly credentials: Credentials }
   | { readonly ok: false; readonly failure: CallFailure };
 
-export interface KeyRing {
-  /** Keys that are valid now and need no asking. */
-  ready(): Credentials | undefined;
-  /** Valid keys, renewed if they are about to expire. Rejects with the signal's reason if it aborts. */
-  current(signal: AbortSignal): Promise<KeysEnd>;
-  /** The cloud refused these keys: reads again, and gives other ones if there are. */
-  replace(refused: Credentials, signal: AbortSignal): Promise<Credentials | undefined>;
-  close(): void;
-}
+export type KeyRing = ReturnType<typeof createKeyRing>;
 
 interface KeyRingOptions {
   readonly credentials: WhereFrom;
@@ -50,7 +42,7 @@ const renewAgainMs = 30_000;
 const usedForMs = 2 * renewAgainMs;
 const lookAtFilesEveryMs = 2_000;
 
-export function createKeyRing(options: KeyRingOptions): KeyRing {
+export function createKeyRing(options: KeyRingOptions) {
   const { clock, cloudNow } = options;
   const source = keySource(options.credentials, options.vendor, options.env);
   let held: (ReadKeys & { readonly renewAt: number; readonly usedUntil: number }) | undefined;
@@ -95,8 +87,10 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
   });
 
   return {
+    /** Keys that are valid now and need no asking. */
     ready: () => valid()?.credentials,
-    async current(signal) {
+    /** Valid keys, renewed if they are about to expire. Rejects with the signal's reason if it aborts. */
+    async current(signal: AbortSignal): Promise<KeysEnd> {
       const now = valid();
       if (now && (cloudNow() < now.renewAt || clock.monotonic() < renewNotBefore)) {
         return { ok: true, credentials: now.credentials };
@@ -105,7 +99,8 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
       const still = valid();
       return !end.ok && still ? { ok: true, credentials: still.credentials } : end;
     },
-    async replace(refused, signal) {
+    /** The cloud refused these keys: reads again, and gives other ones if there are. */
+    async replace(refused: Credentials, signal: AbortSignal): Promise<Credentials | undefined> {
       const now = valid()?.credentials;
       if (now && !same(now, refused)) return now;
       if (source.local && source.files.length === 0) return undefined;
