@@ -16,6 +16,7 @@ import { groupViews } from '../src/domain/views/views.ts';
 import { cloudTime } from '../src/domain/words/cloud-time.ts';
 import type { Hold } from '../src/domain/words/events.ts';
 import { openingAt } from '../src/domain/words/hours.ts';
+import { keysAt } from '../src/settings/json-schema.ts';
 import { decode, decodeEvent, encode, encodeEvent, taskRecord } from '../src/store/records.ts';
 import { createLog } from '../src/telemetry/log.ts';
 import { settingsOf } from './app/running.ts';
@@ -250,4 +251,9 @@ test.each<readonly [string, (count: number) => void]>([
   work(1);
   const few = built(() => work(1));
   expect(built(() => work(30))).toEqual(few);
+});
+
+test('which keys a place of the configuration has is looked for once for all groups', () => {
+  expect(keysAt(['groups', 7, 'backoff'])).toContain('initial');
+  expect(keysAt(['groups', 7, 'backoff'])).toBe(keysAt(['groups', 0, 'backoff']));
 });

@@ -73,14 +73,23 @@ function orNull(schema: JsonSchema): JsonSchema {
 /** The forms that a value of this schema can have. */
 const forms = (schema: JsonSchema): readonly JsonSchema[] => schema.anyOf?.flatMap(forms) ?? [schema];
 
+/** By place, whichever entry of a list it is: 200 groups ask the same. No more than there are mappings in the schema. */
+const keysByPlace = new Map<string, readonly string[]>();
+
 /** The keys that a mapping at this place of the file may have; empty if there is no mapping. */
 export function keysAt(path: Path): readonly string[] {
+  const place = path.map((step) => (typeof step === 'number' ? 0 : step));
+  const name = JSON.stringify(place);
+  const known = keysByPlace.get(name);
+  if (known) return known;
   let here: readonly JsonSchema[] = [strict];
-  for (const step of path) {
-    const next = here.map((form) => (typeof step === 'number' ? form.items : form.properties?.[step]));
+  for (const step of place) {
+    const next = here.map((form) => (step === 0 ? form.items : form.properties?.[step]));
     here = next.filter((form) => form !== undefined).flatMap(forms);
   }
-  return here.flatMap((form) => Object.keys(form.properties ?? {}));
+  const keys = here.flatMap((form) => Object.keys(form.properties ?? {}));
+  if (keys.length > 0) keysByPlace.set(name, keys);
+  return keys;
 }
 
 /** Every key of the configuration, as `groups[].backoff.max`. */
