@@ -81,7 +81,14 @@ export async function callOnce(
   const sentAt = clock.now();
   const signedAt = sentAt + offset.offsetMs();
   const startedAt = clock.monotonic();
-  const outcome = await context.transport.send(signedRequest(context, call, credentials), signal);
+  let outcome: HttpOutcome;
+  try {
+    outcome = await context.transport.send(signedRequest(context, call, credentials), signal);
+  } catch (mistake) {
+    // A permit that nobody gives back is one call less in every second, and with one a second the last.
+    permit.done('lost');
+    throw mistake;
+  }
   const reached = permitOutcome(outcome);
   permit.done(reached);
   if (outcome.kind === 'aborted') throw signal.reason;
@@ -99,9 +106,9 @@ export async function callOnce(
     if (limit) context.gate.throttled(limit);
   }
   if (means?.remedy === 'clock') offset.forget();
-  const told = outcome.kind === 'response' || outcome.kind === 'too-large';
   const toldTime =
-    told && offset.sample(outcome.date, sentAt, sentAt + durationMs, end.kind === 'ok' ? signedAt : undefined);
+    'date' in outcome &&
+    offset.sample(outcome.date, sentAt, sentAt + durationMs, end.kind === 'ok' ? signedAt : undefined);
   return end.kind === 'failed' ? { ...end, signedWith: credentials, toldTime } : end;
 }
 

@@ -668,6 +668,15 @@ describe('a restart', () => {
     expect(transport.calls.length).toBe(1 + 2);
   });
 
+  test('that ends in a mistake of ours gives its permit back: with one a second, none would ever go again', async () => {
+    const transport = scripted(() => {
+      throw new TypeError('a header that cannot be written');
+    });
+    const { gate, restart } = bench(transport);
+    await expect(restart()).rejects.toThrow('a header');
+    expect(gate.outcomes).toEqual(['lost']);
+  });
+
   test('that had to wait for its keys is not sent at all, unless the account is still surely ours', async () => {
     const transport = scripted(() => envelope());
     const { cloud, gate } = bench(transport);
