@@ -17,7 +17,6 @@ import { endOf } from '../memory/holds.ts';
 import { isIncomplete, type Ledger, type TaskRecord } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import { type Moment, type Situation, situationOf } from '../memory/situation.ts';
-import { byCloud } from '../words/cloud-time.ts';
 import type { Fact } from '../words/events.ts';
 import type { Policies } from '../words/policy.ts';
 import {
@@ -97,10 +96,9 @@ function* decideFromList(
   memory.tell(now, ...reviewStorms(ledger, policies, now));
   memory.tell(now, ...emptyGroupFacts(ledger, now));
   const queue = yield* judge(memory, stopped, policies, moment);
-  const cloudNow = byCloud(now, moment.clockOffsetMs);
-  if (memory.talliesAreOld(cloudNow)) {
+  if (memory.talliesAreOld(before.cloudNow)) {
     if (ledger.tasks.size > sliceOfTasks) yield;
-    memory.renewTallies(cloudNow);
+    memory.renewTallies(before.cloudNow);
   }
   return queue;
 }

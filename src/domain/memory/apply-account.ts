@@ -3,6 +3,7 @@ import type { Event, EventOf } from '../words/events.ts';
 import { classMeanings, type PollTrouble } from '../words/failure.ts';
 import {
   type AccountRecord,
+  emptyAccountRecord,
   excuseUnansweredMs,
   type FailingPolls,
   type RestartCircuit,
@@ -65,7 +66,7 @@ export function applyToAccount(account: AccountRecord, event: Event): AccountRec
         : withCircuits(account, { restart: { ...restart, failure, lastProbeAt } });
     }
     case 'circuit-closed':
-      return withCircuits(account, event.circuit === 'list' ? { list: { kind: 'closed' } } : { restart: closed });
+      return withCircuits(account, { [event.circuit]: emptyAccountRecord.circuits[event.circuit] });
     case 'restart-intended':
       if (restart.kind === 'closed' || !event.probe || event.trigger === 'manual') return account;
       return withCircuits(account, { restart: { ...restart, lastProbeAt: event.at } });
@@ -114,8 +115,6 @@ const listed = (
   ...polled(account, durationMs),
   lastComplete: { startedAt, finishedAt, tasks, unlisted },
 });
-
-const closed: RestartCircuit = { kind: 'closed', streak: [], unansweredExcusedUntil: undefined };
 
 /** What an answer does to the row of failures that may open the circuit. */
 function afterAnswer(circuit: RestartCircuit, event: EventOf<'restart-answered'>): RestartCircuit {

@@ -30,7 +30,7 @@ import {
 } from '../words/shape.ts';
 import { type TaskState, taskItem } from '../words/task.ts';
 
-export const attempt = record({
+const attempt = record({
   id: text,
   ...intended,
   trigger: oneOf(triggers),
@@ -52,7 +52,7 @@ export const attempt = record({
 /** One restart from its intent to the moment nothing is awaited of it. */
 export interface Attempt extends ValueOf<typeof attempt> {}
 
-export const outage = record({
+const outage = record({
   id: text,
   /** First seen stopped. */
   since: time,
