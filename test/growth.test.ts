@@ -11,7 +11,7 @@ import { Memory } from '../src/domain/memory/memory.ts';
 import { type Situation, situationOf } from '../src/domain/memory/situation.ts';
 import { mapTimes } from '../src/domain/memory/times.ts';
 import { coversNow, holdPreview } from '../src/domain/views/covered.ts';
-import { endingsOf } from '../src/domain/views/endings.ts';
+import { endingsOf, successorOf } from '../src/domain/views/endings.ts';
 import { groupViews } from '../src/domain/views/views.ts';
 import { cloudTime } from '../src/domain/words/cloud-time.ts';
 import type { Hold } from '../src/domain/words/events.ts';
@@ -128,6 +128,15 @@ test('a hold of one task, as it is set, looks at that task alone', () => {
   const [few, many] = [200, 400].map((tasks) => {
     const situation = situationWith(tasks);
     return readsOf(() => coversNow(situation, { kind: 'task', taskId: idOf(7) }));
+  });
+  expect(many).toBe(few);
+});
+
+test('who asks which task follows one waits for those alone that push to the same place', () => {
+  const [few, many] = [200, 400].map((tasks) => {
+    const situation = situationWith(tasks);
+    const ending = situation.ledger.tasks.get(idOf(1)) ?? known;
+    return readsOf(() => expect(successorOf(situation, ending, [idOf(1), idOf(0), idOf(9)])?.taskId).toBe(idOf(9)));
   });
   expect(many).toBe(few);
 });

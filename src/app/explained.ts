@@ -52,7 +52,7 @@ export async function explained(keeper: Keeper, record: TaskRecord, store: Store
 }
 
 function successorView(keeper: Keeper, record: TaskRecord, situation: Situation): ExplainView['successor'] {
-  const successor = successorOf(situation, record, keeper.cloud.destinationOf);
+  const successor = successorOf(situation, record, keeper.cloud.sharingDestination(record.taskId));
   return successor ? { taskId: successor.taskId, title: shownTitle(successor.item) } : null;
 }
 

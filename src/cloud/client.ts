@@ -115,6 +115,7 @@ export function createCloud(options: CloudOptions): Cloud {
     },
     hostsOf: (taskId) => context.hosts.of(taskId),
     destinationOf: (taskId) => context.hosts.destinationOf(taskId),
+    sharingDestination: (taskId) => context.hosts.sharingDestination(taskId),
     region: () => context.region.current(),
     clockOffsetMs: () => context.offset.offsetMs(),
     async close() {

@@ -341,6 +341,8 @@ describe('hosts', () => {
     expect(of('b')).toBe(of('a'));
     expect(new Set(['a', 'other-path', 'other-host'].map(of)).size).toBe(3);
     expect(['none', 'wrong', 'nobody'].map(of)).toEqual([undefined, undefined, undefined]);
+    expect(hosts.sharingDestination('b')).toEqual(['a', 'b']);
+    expect(['other-path', 'none', 'nobody'].map(hosts.sharingDestination)).toEqual([['other-path'], [], []]);
     const otherKey = createHostMemory();
     page([to('a', address)], { hosts: otherKey, fingerprintKey: 'another' });
     expect(otherKey.destinationOf('a')).not.toBe(of('a'));

@@ -31,6 +31,8 @@ export interface Cloud {
   hostsOf(taskId: string): TaskHosts | undefined;
   /** The same number for the same destination, and no way back to it; undefined: not known. */
   destinationOf(taskId: string): number | undefined;
+  /** Every task known to push to where this one does, itself included; none: that is not known. */
+  sharingDestination(taskId: string): readonly string[];
   /** What calls are signed for. */
   region(): string;
   /** Cloud's clock minus ours, milliseconds; 0 while below 2 s. */

@@ -90,20 +90,19 @@ function followedAmong(
   };
 }
 
-/** The one that follows a task; of several the one that begins first. */
+/** The one that follows a task, of those that share its destination; of several the one that begins first. */
 export function successorOf(
   { ledger, cloudNow }: Situation,
   ending: TaskRecord,
-  destinationOf: DestinationOf,
+  sharing: readonly string[],
 ): TaskRecord | undefined {
-  const destination = destinationOf(ending.taskId);
-  if (destination === undefined) return undefined;
   const begin = ({ item }: TaskRecord) => item.startsAt ?? cloudNow;
   let first: TaskRecord | undefined;
-  for (const record of ledger.tasks.values()) {
-    if (destinationOf(record.taskId) !== destination || record.taskId === ending.taskId) continue;
+  for (const taskId of sharing) {
+    const record = taskId === ending.taskId ? undefined : ledger.tasks.get(taskId);
+    if (!record || !willRun(record, cloudNow)) continue;
     const later = record.item.endsAt === undefined || endOf(record) > endOf(ending);
-    if (later && willRun(record, cloudNow) && (!first || begin(record) < begin(first))) first = record;
+    if (later && (!first || begin(record) < begin(first))) first = record;
   }
   return first;
 }
