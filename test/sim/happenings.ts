@@ -27,6 +27,12 @@ interface Ends extends AtReplica {
   readonly downMs: number;
 }
 
+interface Sets {
+  readonly id: string;
+  readonly target: HoldTarget;
+  readonly forMs: number | undefined;
+}
+
 export interface Scheduled {
   /** Milliseconds since the story's begin. */
   readonly atMs: number;
@@ -69,16 +75,11 @@ export function happeningsOf(history: History) {
     return process;
   };
 
-  /** An operator asks for something; undefined: for nothing after all. */
-  const ask = (
-    replica: number | undefined,
-    what: (process: Process) => ((by: string) => Promise<unknown>) | undefined,
-  ): void => {
-    const process = reached(replica);
-    const does = process && what(process);
-    if (!does) return;
+  /** An operator asks for something. */
+  const ask = (process: Process | undefined, what: (process: Process, by: string) => Promise<unknown>): void => {
+    if (!process) return;
     const by = judge.actors?.asks(process, clock.monotonic()) ?? 'eve';
-    does(by).then(
+    what(process, by).then(
       () => judge.actors?.answered(by),
       (cause: unknown) => {
         if (!(cause instanceof Refusal)) return judge.fail(`an operator was answered with ${String(cause)}`);
@@ -164,48 +165,37 @@ export function happeningsOf(history: History) {
       reached(undefined)?.keeper.pollSoon();
     },
     restart({ replica, taskId, force }: AtReplica & { readonly taskId: string; readonly force: boolean }): void {
-      ask(replica, ({ keeper }) => {
+      ask(reached(replica), ({ keeper }, by) => {
         judge.book.asked.restarts.set(taskId, force);
-        return (by) => keeper.operator.restart(taskId, by, force);
+        return keeper.operator.restart(taskId, by, force);
       });
     },
     release({ replica, taskId }: AtReplica & { readonly taskId: string }): void {
-      ask(
-        replica,
-        ({ keeper }) =>
-          (by) =>
-            keeper.operator.release(taskId, by),
-      );
+      ask(reached(replica), ({ keeper }, by) => keeper.operator.release(taskId, by));
     },
-    hold({
-      replica,
-      id,
-      target,
-      forMs,
-    }: AtReplica & { readonly id: string; readonly target: HoldTarget; readonly forMs: number | undefined }): void {
-      ask(replica, ({ keeper, clock: { now } }) => {
-        // The API refuses a hold on a group that the configuration does not have.
-        const groups = history.configuration.policies.groups.map(({ name }) => name);
-        if (target.kind === 'group' && !groups.includes(target.group)) return undefined;
+    hold({ replica, id, target, forMs }: AtReplica & Sets): void {
+      // The API refuses a hold on a group that the configuration does not have.
+      const groups = history.configuration.policies.groups.map(({ name }) => name);
+      if (target.kind === 'group' && !groups.includes(target.group)) return;
+      ask(reached(replica), async ({ keeper, clock: { now } }) => {
         const askedAt = clock.monotonic();
         const [at, account] = [now(), 'main'];
         const endsAt = forMs === undefined ? undefined : at + forMs;
         const hold = { id, account, target, author: 'eve', reason: 'repair', createdAt: at, endsAt };
-        return async () => {
-          await keeper.operator.changeHold({ at, account, type: 'hold-added', hold });
-          const { reloadedAt, asked } = judge.book;
-          const isKept = reloadedAt >= askedAt || asked.holdsOff.has(id) || history.disk.memory.holds.has(id);
-          judge.must(isKept, () => `hold ${id} was confirmed, and is not on disk`);
-        };
+        await keeper.operator.changeHold({ at, account, type: 'hold-added', hold });
+        const { reloadedAt, asked } = judge.book;
+        const isKept = reloadedAt >= askedAt || asked.holdsOff.has(id) || history.disk.memory.holds.has(id);
+        judge.must(isKept, () => `hold ${id} was confirmed, and is not on disk`);
       });
     },
     unhold({ replica, id }: AtReplica & { readonly id: string }): void {
-      ask(replica, ({ keeper, clock: { now } }) => {
-        const hold = history.disk.memory.holds.get(id);
-        const at = now();
-        if (!hold || (hold.endsAt ?? Infinity) <= at) return undefined;
+      const process = reached(replica);
+      const hold = history.disk.memory.holds.get(id);
+      const at = process?.clock.now() ?? Infinity;
+      if (!hold || (hold.endsAt ?? Infinity) <= at) return;
+      ask(process, ({ keeper }, by) => {
         judge.book.asked.holdsOff.add(id);
-        return (by) => keeper.operator.changeHold({ at, account: 'main', type: 'hold-removed', hold, by });
+        return keeper.operator.changeHold({ at, account: 'main', type: 'hold-removed', hold, by });
       });
     },
   };
