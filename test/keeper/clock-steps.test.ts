@@ -107,7 +107,8 @@ test.each([
   const stage = new Stage({
     policies: policiesOf({ ...defaultPolicy, storm: false, budget: false }),
     tasks: [...tasks(5, { stopped: true }), ...tasks(20, {}, 'fine')],
-    pollEveryMs: 60_000,
+    // So often that the dead one is in the queue again before the next probe.
+    pollEveryMs: 15_000,
   });
   const failing = { kind: 'error', code: 'CommonErr', status: 200 } as const;
   // Five answers open the circuit; from then on only the dead task fails.
