@@ -158,7 +158,7 @@ const ofExcluded = (taskId: string) => ({
 });
 
 test('a task that a new configuration excludes amid a long list is not restarted', async () => {
-  const stage = new Stage({ policies: policiesOf(defaultPolicy), tasks: tasks(2_000) });
+  const stage = new Stage({ policies: policiesOf(defaultPolicy), tasks: tasks(600) });
   await stage.run(20);
   stage.act({ kind: 'stop', taskId: 't00001' });
   await amidList(stage, () =>
@@ -173,7 +173,7 @@ test.each([-1_800_000, 1_800_000])(
   'a clock that steps by %d ms amid a long list: what the list says keeps its age',
   async (ms) => {
     const life = { startsInMs: [50, 50] } as const;
-    const stage = new Stage({ policies: policiesOf(defaultPolicy), tasks: tasks(1_000, { life }) });
+    const stage = new Stage({ policies: policiesOf(defaultPolicy), tasks: tasks(600, { life }) });
     await stage.run(20);
     stage.act({ kind: 'stop', taskId: 't00001' });
     await stage.until(() => stage.restarts().length > 0, 30);
