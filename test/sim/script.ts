@@ -21,23 +21,24 @@ export function scriptOf(seed: number): Script {
   const long = dice.chance(0.06);
   const weatherMs = long ? dice.ms(8 * hour, 30 * hour) : dice.ms(20 * minute, 3 * hour);
   const groups = groupsOf(dice);
-  const configuration: Configuration = {
+  const drawn = {
     policies: { account: 'main', storm: stormOf(dice), groups },
     pollEveryMs: dice.pick(long ? [30, 60] : [10, 15, 15, 20, 30, 60]) * second,
     verifyEveryMs: dice.pick([3, 5, 5, 10]) * second,
     requestTimeoutMs: dice.pick([5, 10, 10]) * second,
     perSecond: dice.pick([10, 10, 10, 5, 3]),
-    spacing: dice.pick(['even', 'even', 'none']),
+    spacing: dice.pick<'even' | 'none'>(['even', 'even', 'none']),
     pageSize: dice.pick([500, 500, 50, 20]),
-    subAccount: dice.chance(0.12) && !long && new Dice(seed, 'sub-account').chance(0.5),
-    provider: 'volcengine',
-    cloudGroups: [],
-  };
+  } as const;
+  const isThin = !dice.chance(0.12) || long;
+  const subAccount = !isThin && new Dice(seed, 'sub-account').chance(0.5);
+  const configuration: Configuration = { ...drawn, subAccount, provider: 'volcengine', cloudGroups: [] };
   const cloudGroups = [...new Set(groups.map(cloudGroupFor)), 'nobodys'];
-  const tasks = tasksOf(dice, long ? dice.int(1, 25) : sizeOf(dice, configuration.subAccount), cloudGroups, weatherMs);
+  const tasks = tasksOf(dice, long ? dice.int(1, 25) : sizeOf(dice, isThin), cloudGroups, weatherMs);
   const appetite = Object.fromEntries(
     Object.keys(troubles).map((trouble) => [trouble, dice.chance(0.5) ? 0 : dice.chance(0.25) ? 4 : 1]),
   );
+  if (!isThin) appetite.malformed = Math.min(appetite.malformed ?? 0, 1);
   const replicas = dice.chance(0.2) ? 3 : 1;
   const parameters = parametersOf(dice);
   const endless = new Dice(seed, 'endless').chance(0.15);
@@ -48,6 +49,7 @@ export function scriptOf(seed: number): Script {
     cloudGroups,
     parameters,
     replicas,
+    isThin,
     weatherMs,
     appetite,
     endless,
@@ -63,10 +65,10 @@ export function scriptOf(seed: number): Script {
   return { ...script, schedule: replicas === 1 ? schedule : withReplicas(script, schedule) };
 }
 
-function sizeOf(dice: Dice, subAccount: boolean): number {
+function sizeOf(dice: Dice, isThin: boolean): number {
   const roll = draw(dice.random);
   if (roll < 0.55) return dice.int(1, 8);
-  if (roll < 0.88 || subAccount) return dice.int(9, 40);
+  if (roll < 0.88 || !isThin) return dice.int(9, 40);
   return roll < 0.98 ? dice.int(41, 120) : dice.int(121, 400);
 }
 
