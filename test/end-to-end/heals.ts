@@ -75,8 +75,10 @@ describe.concurrent('against a server that counts a sliding second over all acti
   });
 });
 
-/** What a viewer of the last of 40 may wait where the cloud takes one restart a second. */
+/** What a viewer of the last of 40 may wait where the cloud takes one restart a second; exact in `sim/limits.test.ts`. */
 const allUpWithinMs = 44_000;
+/** A second from answer to restart, and what both processes may take beside all other tests. */
+const restartEveryMs = 1_300;
 const pollEveryMs = 5_000;
 
 describe.concurrent("within BytePlus' limits, with default settings", () => {
@@ -97,10 +99,10 @@ describe.concurrent("within BytePlus' limits, with default settings", () => {
     const daemon = await stage.start({ folder, env, config });
     const see = () => daemon.tail();
     await until('all run', () => cloud.count('生效中') === 100, see, 2 * allUpWithinMs);
-    // Each as soon as 44 s for 40 ask. The median: beside other tests a single answer may take its time.
+    // The median: beside other tests a single answer may take its time.
     const sentAt = cloud.restarts().map(({ at }) => at);
     const waits = sentAt.slice(1).map((at, index) => at - (sentAt[index] ?? at));
-    expect(waits.toSorted((a, b) => a - b)[20]).toBeLessThan(allUpWithinMs / 40);
+    expect(waits.toSorted((a, b) => a - b)[20]).toBeLessThan(restartEveryMs);
     // What 44 s leave besides 40 restarts of a second each.
     expect((sentAt[0] ?? Infinity) - (cloud.arrivals[0]?.at ?? 0)).toBeLessThan(allUpWithinMs - 40_000);
     // The first call was signed for the region that the pages name.
