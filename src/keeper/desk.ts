@@ -35,16 +35,19 @@ export class Desk {
   #aheadMs: number;
   #steps = 0;
   readonly #onStep: (deltaMs: number) => void;
+  readonly #onSavedAgain: () => void;
   #memory: Memory;
   #journal: Journal;
 
-  constructor(options: DeskOptions, onStep: (deltaMs: number) => void) {
+  /** `onSavedAgain`: a save has succeeded after one that failed, so what may act is to be asked anew. */
+  constructor(options: DeskOptions, onStep: (deltaMs: number) => void, onSavedAgain: () => void) {
     const { account, clock, complain } = options;
     this.account = account;
     this.clock = clock;
     this.complain = complain;
     this.#options = options;
     this.#onStep = onStep;
+    this.#onSavedAgain = onSavedAgain;
     this.#aheadMs = this.#ahead();
     [this.#memory, this.#journal] = opened(options, undefined);
   }
@@ -79,8 +82,10 @@ export class Desk {
   }
 
   /** Resolves when every fact so far is on disk. Rejects if it could not be written. */
-  commit(): Promise<void> {
-    return this.#journal.commit();
+  async commit(): Promise<void> {
+    const failed = this.failing;
+    await this.#journal.commit();
+    if (failed) this.#onSavedAgain();
   }
 
   /** `otherwise` is the complaint when it cannot be written, once until it can be again. */

@@ -92,7 +92,11 @@ export class Keeper {
     this.account = options.account;
     this.#options = options;
     this.#settings = options;
-    this.#desk = new Desk(options, (deltaMs) => this.#stepped(deltaMs));
+    this.#desk = new Desk(
+      options,
+      (deltaMs) => this.#stepped(deltaMs),
+      () => this.#queueBell.ring(),
+    );
     this.#restarts = new Restarts(this.#desk, {
       cloud: () => this.#settings.cloud,
       mayCall: () => this.#mayCall(),

@@ -80,3 +80,32 @@ test('a hold whose save hangs is answered: it is in force, and not told as done'
   await stage.run(20);
   expect(stage.store.holds.has('h')).toBe(true);
 });
+
+/** Polled every 10 minutes, and its backoff of 3 minutes ends between two polls. The store fails at the last poll before. */
+async function refusedAndUnsaved(): Promise<Stage> {
+  const backoff = { ...defaultPolicy.backoff, initialMs: 180_000, jitterPercent: 0 };
+  const policies = policiesOf({ ...defaultPolicy, backoff });
+  const stage = new Stage({ policies, tasks: tasks(2), pollEveryMs: 600_000 });
+  await stage.run(20);
+  stage.fault({ match: { action: 'restart' }, effect: { kind: 'error', code: 'Forbidden' }, count: 1 });
+  stage.act({ kind: 'stop', taskId: 't00001' });
+  stage.keeper.pollSoon();
+  await stage.run(20);
+  stage.store.failing = true;
+  stage.keeper.pollSoon();
+  await stage.run(5);
+  expect([stage.restarts().length, stage.keeper.situation().storeFails]).toEqual([1, true]);
+  return stage;
+}
+
+test.each<[how: string, heals: (stage: Stage) => unknown]>([
+  ['as the loop finds out', () => {}],
+  ['as it is told', ({ keeper, clock }) => keeper.learned({ type: 'store-back', since: clock.now() })],
+])('a store that works again between two polls, %s: a backoff ends when it is said to end', async (_how, heals) => {
+  const stage = await refusedAndUnsaved();
+  stage.store.failing = false;
+  heals(stage);
+  await stage.run(250);
+  const [first, second] = stage.restarts();
+  expect((second?.at ?? Number.NaN) - (first?.at ?? 0)).toBeLessThan(185);
+});
