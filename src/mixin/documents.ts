@@ -166,23 +166,34 @@ const remedyWords = {
   action: "with `restartAction: auto` sends the restart by the action's successor",
 } as const;
 
+const givenBack = 'the attempt does not count, unless only this task keeps getting this answer';
 const attemptWords = {
-  throttled: 'slows all calls down; the attempt does not count, unless only this task keeps getting this answer',
-  'given-back': 'opens the circuit; the attempt does not count, unless only this task keeps getting this answer',
+  throttled: `slows all calls down; ${givenBack}`,
+  'given-back': givenBack,
   failed: 'counts the restart as failed',
   doubted: 'counts the restart as failed, unless the next poll shows the task running',
   unanswered: 'lets the next poll show whether the restart worked',
 } as const;
 
+const circuitWords = {
+  opens: 'opens the circuit',
+  counts: 'five in a row on two or more tasks open the restart circuit',
+  denies: 'of two tasks in a row, it opens the restart circuit',
+  nothing: undefined,
+} as const;
+
 /** What relaykeeper does about a failure of this class. */
 function done(name: ErrorClass): string {
   const { resends, remedy, attempt, restartCircuit } = classMeanings[name];
+  const waits = attempt === 'given-back' && restartCircuit === 'nothing' ? "makes the account's restarts wait; " : '';
+  const [toAttempt, toCircuit] = [waits + attemptWords[attempt], circuitWords[restartCircuit]];
+  const ends = (restartCircuit === 'opens' ? [toCircuit, toAttempt] : [toAttempt, toCircuit]).filter(
+    (end) => end !== undefined,
+  );
   const steps = [
     ...(resends > 0 ? [`sends a read again, up to ${resends} times`] : []),
     ...(remedy ? [remedyWords[remedy]] : []),
-    remedy ? `then ${attemptWords[attempt]}` : attemptWords[attempt],
-    ...(restartCircuit === 'counts' ? ['five in a row on two or more tasks open the restart circuit'] : []),
-    ...(restartCircuit === 'denies' ? ['of two tasks in a row, it opens the restart circuit'] : []),
+    ...(remedy ? ends.map((end, i) => (i === 0 ? `then ${end}` : end)) : ends),
   ];
   const text = steps.join('; ');
   return text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,8 +1,8 @@
-import { describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { pick, queueMovesAt } from '../../src/domain/decide/queue.ts';
 import { nextListProbeAt } from '../../src/domain/learn/circuit.ts';
 import { situationOf } from '../../src/domain/memory/situation.ts';
-import type { ErrorClass } from '../../src/domain/words/failure.ts';
+import { classMeanings, type ErrorClass } from '../../src/domain/words/failure.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
 import type { RestartAnswer } from '../../src/domain/words/task.ts';
 import {
@@ -532,11 +532,49 @@ describe('the list circuit', () => {
   });
 });
 
-describe('throttled, or not sent', () => {
+/** A class that there is not: what follows from it is read from its row alone. */
+const maintenance = 'maintenance' as ErrorClass;
+const inMaintenance = refusal(maintenance, 'UnderMaintenance');
+
+describe('throttled, not sent, or of a class that gives the attempt back and leaves the circuit alone', () => {
+  beforeAll(() => {
+    const row = { ...classMeanings.unknown, attempt: 'given-back', restartCircuit: 'nothing', resends: 4 };
+    Object.assign(classMeanings, { maintenance: row });
+  });
+  afterAll(() => {
+    Reflect.deleteProperty(classMeanings, 'maintenance');
+  });
   const answers: readonly [string, RestartAnswer][] = [
     ['throttled', throttled],
     ['not sent', notSent],
+    ['in maintenance', inMaintenance],
   ];
+  test('in maintenance: no failure, no circuit, and the next one goes when the account has waited', () => {
+    const story = answered(1, [inMaintenance]);
+    expect(story.told('restart-failed')).toEqual([]);
+    expect(story.told('restart-given-back')).toMatchObject([{ taskId: 't00', why: 'not-its-fault' }]);
+    expect([isOpen(story), story.list(15, tasks(1, 'stopped')).send(15)]).toEqual([false, ['t00']]);
+  });
+  test('in maintenance while others are accepted: it is a failed attempt of its own', () => {
+    const story = answered(2, [inMaintenance]);
+    const answer = (taskId: string) => (taskId === 't00' ? inMaintenance : accepted);
+    expect(probing(story, { t00: 'stopped', t01: 'stopped' }, 1, 15, answer)).toEqual(['t01 at 5', 't00 at 15']);
+    expect(story.told('restart-failed')).toMatchObject([{ taskId: 't00', class: maintenance, row: 1 }]);
+  });
+  test('in maintenance while the circuit is open: given back, and the circuit stays as it was', () => {
+    const story = answered(7, [common, common, common, common, common]);
+    const before = circuitOf(story);
+    probing(story, tasks(7, 'stopped'), 5, 40, inMaintenance);
+    expect(story.told('restart-given-back').some((event) => 'why' in event && event.why === 'not-its-fault')).toBe(
+      true,
+    );
+    expect({ ...circuitOf(story), lastProbeAt: 0 }).toEqual({ ...before, lastProbeAt: 0 });
+  });
+  test('in maintenance, sent by an operator: given back, and nobody waits', () => {
+    const story = answered(2, []);
+    story.byHand(0, 't00', inMaintenance);
+    expect([story.told('restart-failed'), story.send(0)]).toEqual([[], ['t00', 't01']]);
+  });
   test.each(answers)('%s: given back, and all restarts wait 5 s × 2^k up to a minute', (_sentence, answer) => {
     const story = new Story(calm());
     const waits: number[] = [];

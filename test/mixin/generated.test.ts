@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { errorClasses } from '../../src/domain/words/failure.ts';
+import { classMeanings, errorClasses } from '../../src/domain/words/failure.ts';
 import { reasons } from '../../src/domain/words/reason.ts';
 import { alertRules } from '../../src/mixin/alerts/all.ts';
 import { metric, paceOf } from '../../src/mixin/alerts/promql.ts';
@@ -35,6 +35,19 @@ describe('no file is stale', () => {
     const row = new RegExp(`^\\| \`${name}\` \\|(?: [^|]+ \\|| {2}\\|){3,4}$`, 'm');
     expect(text('README.md')).toMatch(row);
   });
+});
+
+test('a class that gives the attempt back without opening the circuit is not said to open it', () => {
+  const row = { attempt: 'given-back', restartCircuit: 'nothing' };
+  const before = { ...classMeanings.unknown };
+  Object.assign(classMeanings.unknown, row);
+  try {
+    const [cells = ''] = /^\| `unknown` .*$/m.exec(withTables(text('README.md'))) ?? [];
+    expect(cells).not.toMatch(/circuit/);
+    expect(cells).toContain('the attempt does not count');
+  } finally {
+    Object.assign(classMeanings.unknown, before);
+  }
 });
 
 describe('the reader of names sees', () => {

@@ -7,7 +7,7 @@ import { aboutAttempt } from '../memory/condition.ts';
 import type { Attempt, Ledger, RestartCircuit, StretchEntry, TaskRecord } from '../memory/ledger.ts';
 import type { Fact } from '../words/events.ts';
 import { type CallFailure, classMeanings } from '../words/failure.ts';
-import type { RestartAnswer } from '../words/task.ts';
+import { excuseOf, type RestartAnswer } from '../words/task.ts';
 
 const rowThatOpens = 5;
 /** Of denials: one is the task's own trouble, that of another task right after it is the account's. */
@@ -52,11 +52,12 @@ function factsOf(ledger: Ledger, answered: Answered): Fact[] {
 
   if (failure === undefined) return [...facts, ...closeRestartCircuit(ledger)];
   const manual = attempt.trigger === 'manual';
-  const alone = answer.kind !== 'not-sent' && isThrottledAlone(ledger, record);
-  // However often an operator asks, nobody else waits for what he is told: a restart of the rules will be told it too.
+  const excuse = excuseOf(answer);
+  const alone = excuse !== 'not-sent' && isThrottledAlone(ledger, record);
+  // However often an operator asks, his answers make nobody else wait: a restart of the rules will get the same answer.
   const wait = () => (manual || alone ? [] : throttle(ledger, attempt, failure, now));
-  if (answer.kind === 'not-sent' || (answer.kind === 'throttled' && (manual || !alone))) {
-    facts.push({ ...about, type: 'restart-given-back', why: answer.kind, failedAt: undefined });
+  if (excuse && (manual || !alone)) {
+    facts.push({ ...about, type: 'restart-given-back', why: excuse, failedAt: undefined });
     return [...facts, ...wait()];
   }
 

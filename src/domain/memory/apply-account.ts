@@ -1,6 +1,7 @@
 /** What an event does to the record of its account: polls, circuits, throttling, what was learned. */
 import type { Event, EventOf } from '../words/events.ts';
 import { classMeanings, type PollTrouble } from '../words/failure.ts';
+import { excuseOf } from '../words/task.ts';
 import {
   type AccountRecord,
   emptyAccountRecord,
@@ -72,8 +73,8 @@ export function applyToAccount(account: AccountRecord, event: Event): AccountRec
       return withCircuits(account, { restart: { ...restart, lastProbeAt: event.at } });
     case 'restart-answered': {
       const { throttle } = account;
-      const throttled = event.answer.kind === 'throttled' || event.answer.kind === 'not-sent';
-      const calmer = throttle && !throttled ? { ...account, throttle: { ...throttle, inRow: 0 } } : account;
+      const calmer =
+        throttle && !excuseOf(event.answer) ? { ...account, throttle: { ...throttle, inRow: 0 } } : account;
       const after = afterAnswer(restart, event);
       return after === restart ? calmer : withCircuits(calmer, { restart: after });
     }

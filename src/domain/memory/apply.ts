@@ -6,7 +6,7 @@
 import type { Event, EventOf, TaskEvent } from '../words/events.ts';
 import { classMeanings } from '../words/failure.ts';
 import { mostAttempts } from '../words/policy.ts';
-import type { TaskItem } from '../words/task.ts';
+import { excuseOf, type TaskItem } from '../words/task.ts';
 import { applyToAccount } from './apply-account.ts';
 import type { Attempt, TaskRecord, WritableLedger } from './ledger.ts';
 import { tally } from './tallies.ts';
@@ -266,7 +266,8 @@ function answered(before: TaskRecord, event: EventOf<'restart-answered'>): TaskR
   const { answer, at } = event;
   const slowed =
     attempt.trigger !== 'manual' &&
-    (answer.kind === 'throttled' || (answer.kind !== 'accepted' && answer.failure.retryAfterMs !== undefined));
+    ((answer.kind !== 'not-sent' && excuseOf(answer) !== undefined) ||
+      (answer.kind !== 'accepted' && answer.failure.retryAfterMs !== undefined));
   const outage = before.outage && slowed ? { ...before.outage, throttled: true } : before.outage;
   const record = { ...before, outage };
   if (answer.kind === 'accepted' || answer.kind === 'unanswered') {

@@ -134,9 +134,9 @@ interface AttemptFacts {
     /** One of the answers that, five in a row, open the restart circuit. */
     towardsCircuit: boolean;
   };
-  /** It does not count after all: throttled, never sent, or the circuit was open. */
+  /** It does not count after all; `not-its-fault`: the class of the answer says so. */
   'restart-given-back': {
-    why: 'throttled' | 'not-sent' | 'circuit' | 'not-saved';
+    why: 'throttled' | 'not-sent' | 'not-its-fault' | 'circuit' | 'not-saved';
     /** When it had been settled as failed before the circuit opened: that is taken back. */
     failedAt: number | undefined;
   };

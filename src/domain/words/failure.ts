@@ -4,22 +4,25 @@
  */
 import { count, maybe, oneOf, record, type Shape, text } from './shape.ts';
 
-/** What becomes of the attempt when the cloud answers its restart so, and what the answer does to the restart circuit. */
+/**
+ * Two columns, both read: what becomes of the attempt when the cloud answers its restart so, and what the answer does to
+ * the restart circuit. The pairs that are missing have no meaning: an attempt that opens the circuit does not count, and
+ * one that does not count is none of five in a row.
+ */
 type RestartEnd =
   /**
-   * The attempt is given back, and the account's calls slow down. Once other restarts were answered since, the same
-   * answer is a failed attempt of its task, for the rest of that outage.
+   * Both give the attempt back, and `throttled` slows all calls of the account down as well. Unless the circuit opens, the
+   * account's restarts wait: 5 s, doubled with each such answer in a row, up to 60 s. Once other restarts were answered
+   * since, or another task's restart has closed the circuit, the trouble is the task's own: for the rest of that outage
+   * each such answer is a failed attempt.
    */
   | { readonly attempt: 'throttled'; readonly restartCircuit: 'nothing' }
+  | { readonly attempt: 'given-back'; readonly restartCircuit: 'opens' | 'nothing' }
   /**
-   * The circuit opens at once, and the attempt is given back. Once another task's restart has closed it, the same answer
-   * is a failed attempt of its task, for the rest of that outage.
-   */
-  | { readonly attempt: 'given-back'; readonly restartCircuit: 'opens' }
-  /**
-   * `unanswered`: it may have taken effect, the next poll shows. `doubted`: failed, unless the next poll shows the task
-   * running. `counts`: five such in a row, on at least two tasks, open the circuit. `denies`: two such in a row, of two
-   * tasks, open it, and one alone while the list is refused too; else the task may be the only one that is denied.
+   * Attempt: `failed`; `doubted`: failed, unless the next poll shows the task running; `unanswered`: the restart may have
+   * worked, and the next poll shows it.
+   * Circuit: `counts`: five such in a row, on at least two tasks, open it. `denies`: two in a row, on two tasks, open it;
+   * while the list is refused too, one is enough. A single denial may be that one task's trouble.
    */
   | { readonly attempt: 'failed' | 'doubted' | 'unanswered'; readonly restartCircuit: 'counts' | 'denies' | 'nothing' };
 

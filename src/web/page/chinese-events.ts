@@ -29,6 +29,7 @@ const failures: Readonly<Record<string, string>> = {
 const givenBack = {
   throttled: '被限流',
   'not-sent': '没有发出',
+  'not-its-fault': '不是任务的问题',
   circuit: '接口已熔断',
   'not-saved': '没能保存',
 } as const;
