@@ -7,45 +7,12 @@ import { spawn } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Change, type Mutant, misplaced, mutants } from './list.ts';
 
 const root = join(import.meta.dirname, '../..');
 const mostSeeds = 200;
 /** The swarm, and where the tables are that mutants name. */
 const tested = ['sim', 'domain', 'keeper', 'app', 'cloud'].map((name) => `test/${name}`);
-
-interface Change {
-  readonly file: string;
-  readonly from: string;
-  readonly to: string;
-}
-
-interface Mutant {
-  readonly name: string;
-  readonly changes: readonly Change[];
-  /** A table, `pairs of: …`, `three replicas`, or `three replicas, pairs of: …`; undefined: the swarm. */
-  readonly by: string | undefined;
-}
-
-function mutantsIn(text: string): readonly Mutant[] {
-  return text.split(/^== /m).flatMap((ofFile) => {
-    const [file = '', ...blocks] = ofFile.split(/\n+^\* /m);
-    return blocks.map((block) => {
-      const [here = '', ...elsewhere] = block.trimEnd().split(/\n@ /);
-      const [title = '', ...lines] = here.split('\n');
-      const [name = '', by] = title.split(' | ');
-      const others = elsewhere.map((text) => {
-        const [other = '', ...rest] = text.split('\n');
-        return changeIn(other, rest);
-      });
-      return { name, by, changes: [changeIn(file, lines), ...others] };
-    });
-  });
-}
-
-function changeIn(file: string, lines: readonly string[]): Change {
-  const those = (sign: string) => lines.filter((line) => line.startsWith(sign)).map((line) => line.slice(sign.length));
-  return { file, from: those('-').join('\n'), to: those('+').join('\n') };
-}
 
 async function copy(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'relaykeeper-mutants-'));
@@ -89,9 +56,8 @@ async function caught(folder: string, { by = '' }: Mutant): Promise<string | und
 async function apply(folder: string, name: string, { file, from, to }: Change): Promise<() => Promise<void>> {
   const path = join(folder, file);
   const text = await readFile(path, 'utf8');
-  const times = text.split(from).length - 1;
-  if (times !== 1)
-    throw new Error(`"${name}": its text stands ${times} times in ${file}, and must stand once:\n${from}`);
+  const wrong = misplaced(name, { file, from }, text);
+  if (wrong) throw new Error(wrong);
   await writeFile(
     path,
     text.replace(from, () => to),
@@ -114,7 +80,6 @@ async function tryOne(folder: string, mutant: Mutant): Promise<boolean> {
 }
 
 const wanted = process.argv.slice(2).join(' ');
-const mutants = mutantsIn(await readFile(join(import.meta.dirname, 'mutants.txt'), 'utf8'));
 const chosen = mutants.filter(({ name }) => name.includes(wanted));
 const folder = await copy();
 try {
