@@ -55,7 +55,7 @@ export function storeTracesTo(
     const keepers = fleet()?.keepers();
     if (!keepers) return;
     const before = trouble;
-    trouble = trace.up ? (trace.error ? 'some' : 'none') : 'no restarts';
+    trouble = !trace.up ? 'no restarts' : trace.whole && !trace.error ? 'none' : 'some';
     if (trouble === before) return;
     const owning = keepers.filter(({ ledger }) => ledger.owned);
     if (before === 'no restarts') for (const keeper of owning) keeper.learned({ type: 'store-back', since: lostAt });
@@ -64,14 +64,24 @@ export function storeTracesTo(
       const error = trace.error?.message ?? trace.operation;
       for (const keeper of owning) keeper.learned({ type: 'store-lost', error });
     }
-    if (trouble === 'none') log.tell('store-recovered', { operation: trace.operation }, 'The store works again.');
-    else if (trace.error)
+    if (trace.error)
       log.tell(
         'store-failing',
         { operation: trace.operation, error: trace.error.message },
-        `The store fails: ${trace.error.message}. ${trace.up ? 'Restarts go on' : 'relaykeeper restarts nothing until it works'}.`,
+        `The store fails: ${trace.error.message}. ${whatGoesOn(trace)}.`,
+      );
+    else
+      log.tell(
+        'store-recovered',
+        { operation: trace.operation },
+        trouble === 'none' ? 'The store works again.' : 'Restarts go on; not all of the store works yet.',
       );
   };
+}
+
+function whatGoesOn({ up, operation }: StoreTrace): string {
+  if (!up) return 'relaykeeper restarts nothing until it works';
+  return operation === 'load' ? 'Restarts of other accounts go on' : 'Restarts go on';
 }
 
 /** True the first time for each `what`, and once an hour from then on. */

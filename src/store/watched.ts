@@ -16,13 +16,16 @@ export type Watch = ReturnType<typeof watch>;
 
 /** `said`: an error as a sentence for a person. */
 export function watch(said: (error: unknown) => Error, clock: Clock, onTrace: (trace: StoreTrace) => void) {
-  /** What restarts rest on and what not, by operation and whom it is of: since when, by the monotonic clock. */
-  const failing = { rest: new Map<string, number>(), beside: new Map<string, number>() };
+  /** What restarts rest on, since when by the monotonic clock. */
+  const failing = new Map<StoreOperation, number>();
+  /** What else fails, by operation and whom it is of; once its signal aborts, nobody needs it. */
+  const beside = new Map<string, AbortSignal | undefined>();
   /** Operations that restarts rest on and that have not ended in time, by when each began. */
   const stuck = new Map<object, number>();
   const state = () => {
-    const up = failing.rest.size + stuck.size === 0;
-    return { up, whole: up && failing.beside.size === 0 };
+    for (const [what, needed] of beside) if (needed?.aborted) beside.delete(what);
+    const up = failing.size + stuck.size === 0;
+    return { up, whole: up && beside.size === 0 };
   };
 
   /** Gives back what rejects when a reader need wait no longer; whoever writes has to know how that ends. */
@@ -41,20 +44,22 @@ export function watch(said: (error: unknown) => Error, clock: Clock, onTrace: (t
   }
 
   return {
-    /** `of`: the account that it is about, if it can fail for one alone. */
-    async run<T>(operation: StoreOperation, work: () => Promise<T>, of = ''): Promise<T> {
-      const [fails, what] = [restartsRestOn.has(operation) ? failing.rest : failing.beside, `${operation} ${of}`];
+    /** `of`: the account that it is about, if it can fail for one alone; `needed` aborts when nobody needs that any more. */
+    async run<T>(operation: StoreOperation, work: () => Promise<T>, of = '', needed?: AbortSignal): Promise<T> {
+      const what = `${operation} ${of}`;
       const startedAt = clock.monotonic();
       const running = {};
       const { hopeless, takeBack } = guard(operation, running, startedAt);
       let problem: Error | undefined;
       try {
         const result = await Promise.race([work(), hopeless]);
-        fails.delete(what);
+        failing.delete(operation);
+        beside.delete(what);
         return result;
       } catch (error) {
         problem = said(error);
-        fails.set(what, fails.get(what) ?? startedAt);
+        if (restartsRestOn.has(operation)) failing.set(operation, failing.get(operation) ?? startedAt);
+        else beside.set(what, needed);
         throw problem;
       } finally {
         takeBack();
@@ -69,8 +74,6 @@ export function watch(said: (error: unknown) => Error, clock: Clock, onTrace: (t
      * milliseconds; undefined: each worked the last time it was tried.
      */
     failingSince: (): number | undefined =>
-      state().up
-        ? undefined
-        : clock.now() - (clock.monotonic() - Math.min(...failing.rest.values(), ...stuck.values())),
+      state().up ? undefined : clock.now() - (clock.monotonic() - Math.min(...failing.values(), ...stuck.values())),
   };
 }

@@ -1,11 +1,13 @@
 /** All accounts of a process on the virtual clock, as the daemon wires them, with what it would have stored in memory. */
 import { Fleet } from '../../src/app/fleet.ts';
 import { createOperations } from '../../src/app/operations.ts';
+import { storeTracesTo } from '../../src/app/traces.ts';
 import { knownCodes } from '../../src/cloud/errors.ts';
 import type { EventQuery, StoredEvent } from '../../src/domain/ports/store-port.ts';
 import { loadSettings } from '../../src/settings/load.ts';
 import type { Settings } from '../../src/settings/settings.ts';
 import type { Store } from '../../src/store/open.ts';
+import { watch } from '../../src/store/watched.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { begin } from '../domain/story.ts';
@@ -38,16 +40,21 @@ export async function running(yaml: string, lost: AbortSignal = new AbortControl
     ledgers.set(name, ledger);
     return ledger;
   };
+  const watching = watch(
+    (error) => (error instanceof Error ? error : new Error(String(error))),
+    clock,
+    (trace) => storeTrace(trace),
+  );
   const store: Store = {
     kind: 'sqlite',
     shared: undefined,
     ledgerStore: {
-      async load(name, since) {
+      async load(name, since, signal) {
         if (loadMs > 0) await clock.sleep(loadMs);
-        return ledgerOf(name).load(name, since);
+        return watching.run('load', () => ledgerOf(name).load(name, since), name, signal);
       },
       async save(name, changes) {
-        await ledgerOf(name).save(name, changes);
+        await watching.run('save', () => ledgerOf(name).save(name, changes));
         for (const event of changes.events) stored.push({ seq: stored.length + 1, event });
       },
     },
@@ -64,7 +71,7 @@ export async function running(yaml: string, lost: AbortSignal = new AbortControl
     },
     fingerprintKey: () => new Uint8Array(32),
     prune: async () => 0,
-    failingSince: () => undefined,
+    failingSince: watching.failingSince,
     close: async () => {},
   };
   const lines: { readonly event: string; readonly account?: string; readonly msg: string }[] = [];
@@ -82,6 +89,7 @@ export async function running(yaml: string, lost: AbortSignal = new AbortControl
     processMetrics: false,
   });
   const fleet = new Fleet({ clock, env: {}, store, log, metrics, onTrace: () => {} });
+  const storeTrace = storeTracesTo(metrics, log, clock, () => fleet);
   const settings = settingsOf(yaml);
   fleet.open(settings);
   const stop = new AbortController();
@@ -110,6 +118,7 @@ export async function running(yaml: string, lost: AbortSignal = new AbortControl
     operations,
     run,
     lines,
+    ledgerOf,
     stored,
     history: store.history,
     keeper,

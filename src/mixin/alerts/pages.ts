@@ -303,13 +303,15 @@ export const pages = ({ span, seconds }: Pace): readonly GroupedRule[] => [
     expr: `(max by (account) (${metric('owner')}) or max by (account) (0 * last_over_time(${metric('owner')}[${span('1d')}]) and on (job, instance) up == 0)) < 1`,
     for: span('2m'),
     summary: `Account ${account}: no process owns it, so nobody restarts anything`,
-    description: 'Every relaykeeper that knows this account stands by for it, or is down.',
+    description: 'Every relaykeeper that knows this account stands by for it, cannot read its records, or is down.',
     explain: metric('owner', { account }),
-    means: 'The lock on the ledger (or the lease) is with a process that Prometheus does not know, or with none.',
+    means:
+      'The lock on the ledger (or the lease) is with a process that Prometheus does not know, or with none; or the process that has it cannot read the records of the account.',
     look: [
       'Is RelaykeeperTargetDown firing too? Then begin there.',
       "Another relaykeeper on the same store: an old container, somebody's terminal.",
       'The log of the one that stands by: `"event":"standing-by"`.',
+      '`relaykeeper status` says "its memory is not read yet": the log line `"event":"tick-failed"` with "the ledger could not be read" names the record and how to mend it.',
     ],
     run: [
       'ps -ef | grep "main.ts run"; docker ps',
@@ -318,11 +320,12 @@ export const pages = ({ span, seconds }: Pace): readonly GroupedRule[] => [
     ],
     end: 'When a scraped process owns the account.',
     chinese: {
-      means: '账本的锁（或租约）在 Prometheus 不知道的进程手里，或没有人有。',
+      means: '账本的锁（或租约）在 Prometheus 不知道的进程手里，或没有人有；或者有锁的进程读不了这个账号的记录。',
       look: [
         'RelaykeeperTargetDown 也在告警吗？那就从它开始。',
         '同一个存储上的另一个 relaykeeper：旧的容器，某人的终端。',
         '备用进程的日志：`"event":"standing-by"`。',
+        '`relaykeeper status` 写着“its memory is not read yet”：日志里带“the ledger could not be read”的 `"event":"tick-failed"` 行写着是哪条记录、怎样修。',
       ],
       end: '被抓取的进程里有一个负责这个账号时。',
     },

@@ -61,7 +61,7 @@ export function openReplica(
         loadInTurn(async () => {
           signal?.throwIfAborted();
           const epoch = leases.epochOf(account);
-          const stored = await run('load', () => statements.load(account, budgetSince, epoch), account);
+          const stored = await run('load', () => statements.load(account, budgetSince, epoch), account, signal);
           if (epoch !== undefined) readIn.set(account, epoch);
           return stored;
         }),

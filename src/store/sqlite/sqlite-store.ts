@@ -116,7 +116,7 @@ function storeOf(
     kind: 'sqlite',
     shared: undefined,
     ledgerStore: {
-      load: (account, budgetSince) => run('load', () => ledger.load(account, budgetSince), account),
+      load: (account, budgetSince, signal) => run('load', () => ledger.load(account, budgetSince), account, signal),
       save: (account, changes) => run('save', () => loseIfMoved(lock, file, ledger.save(account, changes))),
     },
     history: history(db, watch),

@@ -1,0 +1,58 @@
+/** What the log says of a store that fails: once, with what goes on meanwhile, and once that it works again. */
+import { expect, test } from 'vitest';
+import { account, running } from './running.ts';
+
+const of = (...names: readonly string[]) =>
+  `accounts: [${names.map((name) => account(name)).join(', ')}]\ngroups: [{name: every, match: {cloudGroup: ['*']}}]\n`;
+
+type Daemon = Awaited<ReturnType<typeof running>>;
+
+const told = ({ lines }: Daemon) => lines.filter(({ event }) => event.startsWith('store-')).map(({ msg }) => msg);
+const loadFails = 'The store fails: row 7 is ill. Restarts of other accounts go on.';
+const works = 'The store works again.';
+
+/** `ill` comes with a reload, and its records cannot be read; gives back what mends them. */
+async function withIll(daemon: Daemon): Promise<() => void> {
+  await daemon.run(20);
+  const ledger = daemon.ledgerOf('ill');
+  const load = ledger.load.bind(ledger);
+  ledger.load = () => Promise.reject(new Error('row 7 is ill'));
+  await daemon.reload(of('main', 'ill'));
+  await daemon.run(35);
+  expect(told(daemon)).toEqual([loadFails]);
+  return () => {
+    ledger.load = load;
+  };
+}
+
+test('records of one account that cannot be read, and can again', async () => {
+  await using daemon = await running(of('main'));
+  const mend = await withIll(daemon);
+  mend();
+  await daemon.run(20);
+  expect(told(daemon)).toEqual([loadFails, works]);
+});
+
+test('records of an account that a reload takes out are no trouble of the store’s any longer', async () => {
+  await using daemon = await running(of('main'));
+  await withIll(daemon);
+  await daemon.reload(of('main'));
+  await daemon.run(20);
+  expect(told(daemon)).toEqual([loadFails, works]);
+});
+
+test('a disk that is full meanwhile, and free again before the records can be read', async () => {
+  await using daemon = await running(of('main'));
+  const mend = await withIll(daemon);
+  daemon.ledgerOf('main').failing = true;
+  await daemon.run(20);
+  const full = 'The store fails: the disk is full. relaykeeper restarts nothing until it works.';
+  expect(told(daemon)).toEqual([loadFails, full]);
+  daemon.ledgerOf('main').failing = false;
+  await daemon.run(20);
+  const partly = 'Restarts go on; not all of the store works yet.';
+  expect(told(daemon)).toEqual([loadFails, full, partly]);
+  mend();
+  await daemon.run(20);
+  expect(told(daemon)).toEqual([loadFails, full, partly, works]);
+});
