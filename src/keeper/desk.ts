@@ -23,6 +23,9 @@ export interface DeskOptions {
 /** Failed attempts older than the longest budget are of no use; `per` is at most a day. */
 const budgetReachMs = 24 * 3_600_000;
 
+/** Of a list; each is done in a turn. */
+const mostSlices = 100_000;
+
 /** A smaller change of the difference is the pace of two clocks, not a step. */
 const stepMs = 2_000;
 
@@ -105,6 +108,11 @@ export class Desk {
   /** Steps of the clock noticed so far: what was read across one has times that fit nothing. */
   get steps(): number {
     return this.#steps;
+  }
+
+  /** Resolves when no list is half taken in: then memory is of one policy, and its times of one clock. */
+  async betweenLists(): Promise<void> {
+    for (let slice = 0; slice < mostSlices && this.ledger.midway; slice++) await this.clock.yield();
   }
 
   mindClockSteps(): void {

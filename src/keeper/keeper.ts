@@ -283,6 +283,8 @@ export class Keeper {
         this.#desk.mindClockSteps();
         const steps = this.#desk.steps;
         const { items } = await this.#settings.cloud.look(cloudGroups, signal);
+        // Amid a list a step of the clock is not minded yet.
+        await this.#desk.betweenLists();
         if (signal.aborted || this.#steppedSince(steps)) continue;
         settleByLook(this.#desk.memory, items, this.situation());
         await this.#desk.commitOrComplain();
@@ -391,7 +393,7 @@ export class Keeper {
   /** Swaps what a reload changed: groups are assigned anew at once, timers and attempts stay as they are. Gives warnings. */
   async configure(settings: KeeperSettings): Promise<readonly string[]> {
     // The rest of a list would be decided by the policies of before, and tasks given back to the groups that they left.
-    while (this.#desk.ledger.midway) await this.#options.clock.yield();
+    await this.#desk.betweenLists();
     const rescoped = settings.listScope !== this.#settings.listScope;
     this.#settings = settings;
     if (!this.#desk.ledger.owned) return [];

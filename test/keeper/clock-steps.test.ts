@@ -133,3 +133,51 @@ test('a group that matches nothing is told of after ten minutes, whatever the cl
   await stage.run(90);
   expect(stage.told('group-empty')).toHaveLength(1);
 });
+
+/** A restart is out; a look ends while the next list is taken in, and the clock has stepped an hour before its last page. */
+async function lookAmidList(restartsInVain: number): Promise<Stage> {
+  const restarted = tasks(1, { life: { restartsInVain, startsInMs: [50, 50] } });
+  const stage = new Stage({ policies: policiesOf(defaultPolicy), tasks: [...restarted, ...tasks(999, {}, 'u')] });
+  await stage.run(20);
+  const settings = stage.settings();
+  const { cloud } = settings;
+  const listed = Promise.withResolvers<void>();
+  let looks = 0;
+  await stage.keeper.configure({
+    ...settings,
+    cloud: {
+      ...cloud,
+      observe: async (signal, known) => {
+        const seen = await cloud.observe(signal, known);
+        if (stage.restarts().length > 0) listed.resolve();
+        return seen;
+      },
+      look: async (cloudGroups, signal) => {
+        const seen = await cloud.look(cloudGroups, signal);
+        if (looks++ > 0) return seen;
+        await listed.promise;
+        while (!stage.keeper.ledger.midway) await Promise.resolve();
+        stage.clock.step(hourMs);
+        return { ...seen, items: seen.items.map((item) => ({ ...item, requestedAt: stage.clock.now() })) };
+      },
+    },
+  });
+  stage.act({ kind: 'stop', taskId: 't00000' });
+  await stage.until(() => looks > 0, 30);
+  await stage.run(30);
+  expect(stage.clock.now() - begin).toBeGreaterThan(hourMs);
+  return stage;
+}
+
+test('a look that ends amid a list, and the clock steps before: a dead task has its whole minute', async () => {
+  const stage = await lookAmidList(Number.POSITIVE_INFINITY);
+  expect(stage.told('restart-failed')).toEqual([]);
+  await stage.run(60);
+  expect(stage.told('restart-failed')).toHaveLength(1);
+});
+
+test('a look that ends amid a list, and the clock steps before: a task runs since its list showed it', async () => {
+  const stage = await lookAmidList(0);
+  const { activeAt = Number.NaN } = stage.keeper.ledger.tasks.get('t00000')?.outage ?? {};
+  expect(Math.abs(stage.clock.now() - activeAt)).toBeLessThan(60_000);
+});
