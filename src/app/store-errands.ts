@@ -5,7 +5,7 @@ import type { Settings, StoreSettings } from '../settings/settings.ts';
 import { readStore } from '../settings/values.ts';
 import { type Counts, copyStore } from '../store/copy.ts';
 import { localEngines, StoreProblem } from '../store/open.ts';
-import { type RawStore, rawDatabase, rawFile } from '../store/raw.ts';
+import { type RawStore, rawDatabase, rawFiles } from '../store/raw.ts';
 import { backUp, checkStore } from '../store/tend.ts';
 import { findAndLoad } from './configuration.ts';
 import { nameOf, placeOf } from './ledger-place.ts';
@@ -51,8 +51,15 @@ async function linesOf(errand: StoreErrand, options: StoreErrandOptions): Promis
   }
 }
 
-/** An address, or the configured store. A password that is not in the address is the configured one, or PGPASSWORD. */
+/** The store that is meant, of an engine that has errands. */
 async function placeMeant(address: string | undefined, options: StoreErrandOptions): Promise<StoreSettings> {
+  const place = await placeNamed(address, options);
+  if ('path' in place) rawFileOf(place);
+  return place;
+}
+
+/** An address, or the configured store. A password that is not in the address is the configured one, or PGPASSWORD. */
+async function placeNamed(address: string | undefined, options: StoreErrandOptions): Promise<StoreSettings> {
   const { configPath, env, clock } = options;
   const configured = async (): Promise<Settings['store'] | undefined> => {
     const found = await findAndLoad(configPath, env, clock);
@@ -81,6 +88,16 @@ async function placeMeant(address: string | undefined, options: StoreErrandOptio
   };
 }
 
+function rawFileOf({ kind, path }: Extract<StoreSettings, { path: string }>): (typeof rawFiles)[string] {
+  const open = rawFiles[kind];
+  if (open) return open;
+  const others = [...Object.keys(rawFiles), 'postgres'].join(', ');
+  throw new Wrong(
+    exits.usage,
+    `${kind}:${path}: \`store copy\`, \`backup\` and \`check\` do not work on stores of the engine ${kind}; name one of ${others}`,
+  );
+}
+
 /** Does something with an opened store. `create`: made if it is not there. */
 async function within<T>(
   place: StoreSettings,
@@ -88,7 +105,9 @@ async function within<T>(
   create: boolean,
   work: (store: RawStore) => Promise<T>,
 ): Promise<T> {
-  const store = await ('url' in place ? rawDatabase(placeOf(place), create) : rawFile(place.path, clock, create));
+  const store = await ('url' in place
+    ? rawDatabase(placeOf(place), create)
+    : rawFileOf(place)(place.path, clock, create));
   try {
     return await work(store);
   } finally {

@@ -164,13 +164,16 @@ export function readStore(text: string, engines: readonly string[]): Read<StoreA
   const [, name, rest = ''] = /^(\w+):(.*)$/s.exec(text) ?? [];
   const kind = engines.find((engine) => engine === name);
   const path = rest.trim();
+  const words = engines.map((engine) => `\`${engine}:\``).join(' or ');
   if (kind === undefined || path === '')
     return bad(
-      'must be `sqlite:` and the path of a file, such as `sqlite:data/relaykeeper.db`, or `postgres://user@host/database`',
+      `must be ${words} and the path of a file, such as \`${engines[0]}:data/relaykeeper.db\`, or \`postgres://user@host/database\``,
     );
   if (path.startsWith(':memory:')) return bad('must be a file: the record of attempts has to outlive the process');
   if (path.startsWith('//'))
-    return bad('takes a path, not an address: write `sqlite:data/relaykeeper.db` or `sqlite:/var/lib/relaykeeper.db`');
+    return bad(
+      `takes a path, not an address: write \`${kind}:data/relaykeeper.db\` or \`${kind}:/var/lib/relaykeeper.db\``,
+    );
   return good({ kind, path });
 }
 

@@ -40,6 +40,9 @@ export async function rawFile(file: string, clock: Clock, create: boolean): Prom
   }
 }
 
+/** What opens the files of each engine whose stores are copied, backed up and checked; an engine needs no such line. */
+export const rawFiles: Readonly<Record<string, typeof rawFile>> = { sqlite: rawFile };
+
 /** The same of a database, whose driver is loaded only now. */
 export async function rawDatabase(place: PostgresPlace, create: boolean): Promise<RawStore> {
   const [{ connectTo }, { prepare, readKey }, { look }, { postgresProblem }] = await Promise.all([

@@ -119,6 +119,10 @@ test.each([
 test('the name of an engine is one that there is', () => {
   expect(value(readStore('memory:x', ['sqlite', 'memory']))).toEqual({ kind: 'memory', path: 'x' });
   expect(value(readStore('memory:x', ['sqlite']))).toBeUndefined();
+  expect(readStore('x', ['sqlite', 'memory'])).toMatchObject({
+    wrong: expect.stringMatching(/`sqlite:` or `memory:`/),
+  });
+  expect(readStore('memory://x', ['memory'])).toMatchObject({ wrong: expect.stringMatching(/`memory:data/) });
 });
 
 test('the longest socket path counts bytes', () => {

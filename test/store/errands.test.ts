@@ -2,11 +2,12 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { doStoreErrand } from '../../src/app/store-errands.ts';
 import { systemClock } from '../../src/clock.ts';
 import { emptyAccountRecord } from '../../src/domain/memory/ledger.ts';
 import type { StoreErrand } from '../../src/domain/ports/app-port.ts';
+import { localEngines } from '../../src/store/open.ts';
 import { aHold, anyRecord, found, nothing, record } from './shapes.ts';
 import { engines, opened, postgres, temporaryDirectory, temporaryFile } from './surroundings.ts';
 
@@ -138,6 +139,33 @@ describe.each(engines)('a check of $engine', ({ newPlace }) => {
     const { exitCode, lines } = await errand({ kind: 'check', at: addressOf(await newPlace()) });
     expect([exitCode, lines.join()]).toEqual([1, expect.stringContaining('there is no store')]);
   });
+});
+
+it('an engine without errands is refused by its name, and nothing is written', async () => {
+  localEngines.push('memory');
+  onTestFinished(() => void localEngines.pop());
+  const folder = temporaryDirectory();
+  const [config, there, b] = [join(folder, 'relaykeeper.yaml'), join(folder, 'a.db'), join(folder, 'b')];
+  writeFileSync(there, '');
+  writeFileSync(
+    config,
+    `store: memory:${there}\naccounts: [{name: main, provider: simulator}]\ngroups: [{name: vip}]\n`,
+  );
+  const errands: readonly StoreErrand[] = [
+    { kind: 'copy', from: `sqlite:${there}`, to: `memory:${b}` },
+    { kind: 'copy', from: `memory:${there}`, to: `sqlite:${b}` },
+    { kind: 'check', at: `memory:${there}` },
+    { kind: 'backup', file: b },
+  ];
+  for (const what of errands) {
+    const { exitCode, lines } = await errand(what, config);
+    expect([what, exitCode, lines.join()]).toEqual([
+      what,
+      2,
+      expect.stringMatching(/stores of the engine memory; name one of sqlite, postgres$/),
+    ]);
+  }
+  expect(existsSync(b)).toBe(false);
 });
 
 describe('a backup', () => {
