@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { cloudTime } from '../../src/domain/words/cloud-time.ts';
 import { classMeanings, errorClasses } from '../../src/domain/words/failure.ts';
 import { reasonMeanings, reasons } from '../../src/domain/words/reason.ts';
+import { showsTheSame, type TaskItem } from '../../src/domain/words/task.ts';
 
 test('the reasons stand in the order of authority', () => {
   expect(reasons.join(' ')).toBe(
@@ -20,6 +22,39 @@ describe('what passes a reason', () => {
     expect(by('refused')).toBe('unmanaged ended standby in-flight');
     expect(by('with-force')).toBe('held');
     expect(by('as-probe')).toBe('circuit');
+  });
+});
+
+describe('two sights of a task', () => {
+  const sight: Required<TaskItem> = {
+    taskId: 't',
+    title: 'a',
+    cloudGroup: 'g',
+    type: 'live',
+    status: 'active',
+    statusText: 'x',
+    startsAt: cloudTime(1),
+    endsAt: cloudTime(2),
+    source: 's',
+    requestedAt: 1,
+    asWritten: () => ({ title: 'a', cloudGroup: 'g' }),
+  };
+  const others: Omit<Required<TaskItem>, 'taskId' | 'requestedAt'> = {
+    title: 'b',
+    cloudGroup: 'h',
+    type: 'vod',
+    status: 'stopped',
+    statusText: 'y',
+    startsAt: cloudTime(3),
+    endsAt: undefined,
+    source: 'r',
+    asWritten: () => ({ title: 'a', cloudGroup: 'h' }),
+  };
+  test.each(Object.entries(others))('differ by %s', (field, other) => {
+    expect(showsTheSame(sight, { ...sight, [field]: other })).toBe(false);
+  });
+  test('say the same at another time', () => {
+    expect(showsTheSame(sight, { ...sight, requestedAt: 2, asWritten: () => ({ ...sight.asWritten() }) })).toBe(true);
   });
 });
 

@@ -57,19 +57,25 @@ export const asWritten = (item: Pick<TaskItem, 'title' | 'cloudGroup' | 'asWritt
 export const shownTitle = ({ title, taskId }: Pick<TaskItem, 'title' | 'taskId'>): string =>
   title.trim() === '' ? taskId : title;
 
-/** Whether two sights of a task say the same, whenever they were. */
-export const showsTheSame = (a: TaskItem, b: TaskItem): boolean =>
-  a === b ||
-  (a.status === b.status &&
-    a.title === b.title &&
-    a.cloudGroup === b.cloudGroup &&
-    a.startsAt === b.startsAt &&
-    a.endsAt === b.endsAt &&
-    a.source === b.source &&
-    a.type === b.type &&
-    a.statusText === b.statusText &&
-    asWritten(a).title === asWritten(b).title &&
-    asWritten(a).cloudGroup === asWritten(b).cloudGroup);
+/** Whether two sights of a task say the same, whenever they were. The type asks for every field that an item has. */
+export function showsTheSame(a: TaskItem, b: TaskItem): boolean {
+  if (a === b) return true;
+  const same: { readonly [Field in keyof Required<TaskItem>]: boolean } = {
+    taskId: true,
+    requestedAt: true,
+    status: a.status === b.status,
+    title: a.title === b.title,
+    cloudGroup: a.cloudGroup === b.cloudGroup,
+    startsAt: a.startsAt === b.startsAt,
+    endsAt: a.endsAt === b.endsAt,
+    source: a.source === b.source,
+    type: a.type === b.type,
+    statusText: a.statusText === b.statusText,
+    asWritten: asWritten(a).title === asWritten(b).title && asWritten(a).cloudGroup === asWritten(b).cloudGroup,
+  };
+  for (const field in same) if (!same[field as keyof TaskItem]) return false;
+  return true;
+}
 
 /** The known item, if `item` shows just what it does: it can stand for it, where nobody asks when it was shown. */
 export const unchanged = (known: TaskItem | undefined, item: TaskItem): TaskItem | undefined =>
