@@ -81,16 +81,8 @@ export async function callOnce(
   const sentAt = clock.now();
   const signedAt = sentAt + offset.offsetMs();
   const startedAt = clock.monotonic();
-  let outcome: HttpOutcome;
-  try {
-    outcome = await context.transport.send(signedRequest(context, call, credentials), signal);
-  } catch (mistake) {
-    // A permit that nobody gives back is one call less in every second, and with one a second the last.
-    permit.done('lost');
-    throw mistake;
-  }
+  const outcome = await spend(permit, () => context.transport.send(signedRequest(context, call, credentials), signal));
   const reached = permitOutcome(outcome);
-  permit.done(reached);
   if (outcome.kind === 'aborted') throw signal.reason;
   const durationMs = clock.monotonic() - startedAt;
 
@@ -110,6 +102,21 @@ export async function callOnce(
     'date' in outcome &&
     offset.sample(outcome.date, sentAt, sentAt + durationMs, end.kind === 'ok' ? signedAt : undefined);
   return end.kind === 'failed' ? { ...end, signedWith: credentials, toldTime } : end;
+}
+
+/**
+ * Gives the permit back as the request ends, also in a mistake of ours: one that nobody gives back is one call less in
+ * every second, and with one a second the last.
+ */
+export async function spend(permit: Permit | undefined, send: () => Promise<HttpOutcome>): Promise<HttpOutcome> {
+  let reached: Reached = 'lost';
+  try {
+    const outcome = await send();
+    reached = permitOutcome(outcome);
+    return outcome;
+  } finally {
+    permit?.done(reached);
+  }
 }
 
 /** The cloud asked us to stay away with this answer to a read: so long none is sent. */
@@ -172,7 +179,7 @@ function signedRequest(context: CallContext, { action, body }: Call, credentials
   };
 }
 
-export function permitOutcome(outcome: HttpOutcome): 'answered' | 'lost' | 'never-left' {
+function permitOutcome(outcome: HttpOutcome): 'answered' | 'lost' | 'never-left' {
   if (outcome.kind === 'aborted') return outcome.left ? 'lost' : 'never-left';
   // Of one that is too large the beginning has arrived, and the call was counted before that.
   return outcome.kind === 'response' || outcome.kind === 'too-large' ? 'answered' : outcome.kind;

@@ -9,7 +9,7 @@ import type { Gate } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { CallFailure } from '../domain/words/failure.ts';
 import { seenAt } from '../domain/words/task.ts';
-import { type CallContext, permitOutcome, secretsOf } from './call.ts';
+import { type CallContext, secretsOf, spend } from './call.ts';
 import type { RestartAction } from './errors.ts';
 import { createKeyRing } from './keys/credentials.ts';
 import type { AskForKeys } from './keys/key-source.ts';
@@ -190,16 +190,17 @@ function askForKeys(options: CloudOptions, endpoint: URL, closed: AbortSignal): 
       const restMs = (rests.get(request.origin) ?? 0) - clock.monotonic();
       if (restMs > 0) await clock.sleep(restMs, closed);
       const permit = request.origin === endpoint.origin ? await options.gate.acquire('other', closed) : undefined;
-      const outcome = await options.transport.send(
-        {
-          ...request,
-          timeoutMs: options.requestTimeoutMs,
-          maxBytes: longestKeysBytes,
-          direct: request.origin === metadataOrigin,
-        },
-        closed,
+      const outcome = await spend(permit, () =>
+        options.transport.send(
+          {
+            ...request,
+            timeoutMs: options.requestTimeoutMs,
+            maxBytes: longestKeysBytes,
+            direct: request.origin === metadataOrigin,
+          },
+          closed,
+        ),
       );
-      permit?.done(permitOutcome(outcome));
       const retryAfterMs = retryAfterOf(outcome, clock.now());
       if (retryAfterMs !== undefined) rests.set(request.origin, clock.monotonic() + retryAfterMs);
       return outcome;

@@ -517,6 +517,22 @@ describe('in the client', () => {
     await server.close();
   });
 
+  test('asking for keys at the API’s own endpoint gives its permit back, also by a mistake of ours', async () => {
+    const endpoint = 'https://api.example';
+    const send = () => Promise.reject(new TypeError('a header that cannot be written'));
+    const transport = { send, close: async () => {} };
+    const { cloud, gate } = bench(transport, {
+      endpoint,
+      credentials: { kind: 'ecsRole' },
+      env: roleEnv,
+      metadataOrigin: endpoint,
+    });
+    await cloud.observe(never).catch(() => undefined);
+    expect(gate.lanes).toContain('other');
+    expect(gate.outcomes).toEqual(gate.lanes.map(() => 'lost'));
+    await cloud.close();
+  });
+
   test('asking for keys at the API’s own endpoint passes the gate, elsewhere it does not', async () => {
     const server = await serve((response, { action }) => {
       if (action === '/latest/api/token') return response.end('T');
