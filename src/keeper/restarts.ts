@@ -18,7 +18,7 @@ interface RestartsOptions {
 /** Without an answer its task would be in flight, and never restarted, until the process ends. */
 const madeByMistake: RestartAnswer = {
   kind: 'unanswered',
-  failure: { class: 'network', message: 'relaykeeper made a mistake in the call' },
+  failure: { class: 'unknown', message: 'relaykeeper made a mistake in the call' },
 };
 
 /** It is out. */

@@ -200,7 +200,7 @@ test.each([-1_800_000, 1_800_000])(
 );
 
 test('a restart whose call ends in a mistake of the client is unanswered, and its task is not given up for it', async () => {
-  const stage = new Stage({ policies: policiesOf(defaultPolicy), tasks: tasks(3) });
+  const stage = new Stage({ policies: policiesOf({ ...defaultPolicy, storm: false }), tasks: tasks(50) });
   await stage.run(10);
   const settings = stage.settings();
   await stage.keeper.configure({
@@ -216,7 +216,11 @@ test('a restart whose call ends in a mistake of the client is unanswered, and it
   stage.act({ kind: 'stop', taskId: 't00001' });
   await stage.run(30);
   expect(stage.keeper.ledger.tasks.get('t00001')?.attempt?.phase.kind).toBe('verifying');
+  // Five in a row open the circuit, and nobody is sent to look for it in the network.
+  for (const { taskId } of tasks(6).slice(2)) stage.act({ kind: 'stop', taskId });
+  await stage.run(15);
+  expect(stage.told('circuit-opened').map(({ failure }) => failure.class)).toEqual(['unknown']);
   await stage.keeper.configure(settings);
   await stage.run(150);
-  expect(stage.restarts()).toHaveLength(1);
+  expect(stage.restarts('t00001')).toHaveLength(1);
 });
