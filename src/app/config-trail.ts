@@ -3,7 +3,7 @@ import type { ConfigDifference } from '../domain/words/events.ts';
 import type { Store } from '../store/open.ts';
 import type { Fleet } from './fleet.ts';
 
-/** `difference` null: the process began with it. Once for all replicas that load the same file. */
+/** `difference` null: the process began with it. Of replicas that load the same file, the first to come records it. */
 export async function writeDownConfig(
   { history }: Pick<Store, 'history'>,
   fleet: Fleet,

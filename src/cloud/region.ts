@@ -8,8 +8,8 @@ const mayMeanRegion: ReadonlySet<string | undefined> = new Set(['SignatureDoesNo
 export type Region = ReturnType<typeof createRegion>;
 
 /**
- * `remembered`: what worked before, read from the ledger before the first call; it comes first. `onFound` is told once
- * what works, if there was a choice and it is not what is remembered.
+ * `remembered`: the region that worked before, read from the ledger before the first call; it is tried first. `onFound` is
+ * called at most once: with the region that works, if there was a choice and it is not the remembered one.
  */
 export function createRegion(
   candidates: readonly [string, ...string[]],

@@ -119,7 +119,10 @@ export class Journal implements Notes {
 /** Noted and not on disk: events, and the ids of tasks and holds that changed, came or went. */
 const nothing = () => ({ events: [] as Event[], tasks: new Set<string>(), holds: new Set<string>() });
 
-/** What memory has is written, and what it has no longer is removed. A loop: with 100,000 tasks it cannot be cut. */
+/**
+ * Of these keys: the values to write, and the keys that are gone. A plain loop: all of it must show one moment, so it cannot
+ * pause, and 100,000 tasks can have changed.
+ */
 function asTheyStand<V>(map: ReadonlyMap<string, V>, keys: ReadonlySet<string>): [written: V[], removed: string[]] {
   const written: V[] = [];
   const removed: string[] = [];

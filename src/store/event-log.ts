@@ -88,7 +88,7 @@ function slice(db: Database, query: EventQuery, from: number, before: number, li
   if (query.types !== undefined) select = select.where('type', 'in', storedUnder(query.types));
   if (query.changes) {
     select = select.where('type', 'in', changeTypes);
-    for (const [type, written] of byHand)
+    for (const [type, written] of byOperator)
       select = select.where(({ eb, or }) => or([eb('type', '!=', type), eb('body', 'like', `%${written}%`)]));
   }
   return select.execute();
@@ -105,7 +105,7 @@ const onceWithoutGroup = [
 ] as const satisfies readonly EventType[];
 
 /** How the JSON of an event says that a person did what the rules do as well; in texts its quotes would be escaped. */
-const byHand = [
+const byOperator = [
   ['restart-intended', '"trigger":"manual"'],
   ['task-released', '"cause":"operator"'],
 ] as const satisfies readonly (readonly [EventType, string])[];

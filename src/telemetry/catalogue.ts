@@ -190,10 +190,14 @@ export const catalogue = {
     ['account', 'trait', 'value'],
     { values: { trait: traits }, present: manyDown },
   ),
-  tasks_in_common_active: gauge('Running tasks that share it too', ['account', 'trait', 'value'], {
-    values: { trait: traits },
-    present: `${manyDown}, but for when they stopped`,
-  }),
+  tasks_in_common_active: gauge(
+    'Running tasks that have this value of the trait as well',
+    ['account', 'trait', 'value'],
+    {
+      values: { trait: traits },
+      present: `${manyDown}; not for the trait start`,
+    },
+  ),
   tasks_due_active: gauge(
     'Tasks that should be running and are, neither held nor only observed, to compare with those that are down',
     ofAccount,
@@ -219,7 +223,7 @@ export const catalogue = {
     values: { ending: endings },
   }),
   outage_duration_seconds: histogram(
-    'How long outages lasted, from when the task was due and seen stopped to the end',
+    'How long outages lasted: from the moment at which the task was due and seen stopped, to the end of the outage',
     ofGroup,
     { buckets: outageSeconds },
   ),

@@ -34,8 +34,8 @@ export function labelText(names: readonly string[], values: readonly string[]): 
 }
 
 /**
- * The same text in one piece: what V8 puts together from parts keeps the parts, each with a node of its own. For 200
- * groups that was four times the text.
+ * The same text as one flat string. V8 keeps a concatenated string as a tree of its parts; for 200 groups that tree took
+ * four times the memory of the text.
  */
 export const flat = (text: string): string => Buffer.from(text, 'utf8').toString('utf8');
 
@@ -43,8 +43,8 @@ export const flat = (text: string): string => Buffer.from(text, 'utf8').toString
 export const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'utf8');
 
 /**
- * The answer, in memory of its own. Bytes lie outside of V8's heap: as one string, a scrape of 200 groups is 1.5 MB in
- * it, and ten of them have V8 look through all that is known of 100,000 tasks.
+ * The whole answer as bytes, which lie outside V8's heap. As a string, a scrape of 200 groups would put 1.5 MB on the heap,
+ * and ten scrapes would start a garbage collection that walks through all records of 100,000 tasks.
  */
 export function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));

@@ -175,8 +175,8 @@ function* takeIn(
 }
 
 /**
- * Just the tasks of the list before, in its order, and so each of them once: most polls. With 100,000 tasks a set that
- * is built for each list is 5 MB of garbage.
+ * The list shows the tasks of the previous one in the same order, which also means each of them once. Most polls do, and
+ * then no set is built: with 100,000 tasks each set would be 5 MB of garbage.
  */
 function isShownAgain(before: ReadonlySet<string>, items: readonly TaskItem[]): boolean {
   if (before.size !== items.length) return false;

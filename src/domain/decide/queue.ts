@@ -52,11 +52,11 @@ function earliestWait(queue: readonly string[], situation: Situation): number {
 const turnsFromCalls = 3;
 
 /**
- * Fewest calls in this outage (until turns begin), then groups in file order, then oldest outage, then task id. While a
- * storm is on, cloud groups take turns in place of file order, and groups within a cloud group, so that one whose tasks are
- * all dead leaves every second place to the others; and a hash takes that of age, so that a cause shared by neighbours is
- * not met first. Calls that
- * were given back count here: who costs the account a wait or a circuit must not go first again.
+ * Fewest calls in this outage first (until turns begin), then groups in file order, then the oldest outage, then task id.
+ * During a storm two things differ. Cloud groups take turns instead of following the file, and so do the groups within a
+ * cloud group: a group whose tasks are all dead leaves every second place to the others. And a hash of the task replaces
+ * the age of its outage: neighbours often share a cause, and it must not take all the first places. Calls that were given
+ * back count too: a task that made the account wait, or opened a circuit, must not go first again.
  */
 export function inOrder(records: readonly TaskRecord[], situation: Situation): readonly TaskRecord[] {
   const { ledger, policies } = situation;
@@ -177,8 +177,9 @@ function awaitsThrottledAnswer(ledger: Ledger): boolean {
 }
 
 /**
- * The probe is the restart that the rules would give of the task tried longest ago in this stretch, untried ones first,
- * and first of all those farthest from the tried: the trouble of one task or of one group ends there.
+ * The probe is a restart that only the circuit or a storm keeps back. Tasks that were not tried since the circuit opened
+ * go first, those farthest from the tried ones before the others, because a trouble of one task or one group does not reach
+ * them; then the task that was tried longest ago.
  */
 function pickProbe(queue: readonly string[], situation: Situation): Intent | undefined {
   const { ledger, now, tried } = situation;

@@ -19,10 +19,10 @@ import { entryOf, type Policy } from '../words/policy.ts';
 import { type Objection, type Reason, reasons } from '../words/reason.ts';
 
 const never = Number.POSITIVE_INFINITY;
-/** A probe of the restart circuit: how often, and how often when a class opened it whose one answer is enough. */
+/** How often an open restart circuit is probed; and how often if a single answer opened it (`restartCircuit: 'opens'`). */
 const probeEveryMs = 30_000;
 const probeAtOnceEveryMs = 5 * 60_000;
-/** As many as open it in a row; tasks, and cloud groups or groups, one of each. */
+/** Tasks, cloud groups or groups, as many as the answers in a row that open the circuit. */
 const triedThatTell = 5;
 
 /** Backoff before attempt n, without jitter; the first is at once. */
@@ -37,9 +37,10 @@ const jittered = (ms: number, { backoff }: Policy, taskId: string, n: number): n
 const opensAtOnce = (failure: CallFailure): boolean => classMeanings[failure.class].restartCircuit === 'opens';
 
 /**
- * When an open restart circuit may be probed with the task. Until so many tasks have been answered so, it may be their own
- * trouble, or their cloud group's, or their group's: another one is asked at once. From then on it is the account's; a
- * task that still ran when the circuit opened may tell otherwise, so it waits for its first try no longer than usual.
+ * When an open restart circuit may be probed with the task. While fewer than `triedThatTell` tasks (or cloud groups, or
+ * groups) failed so, the trouble may be theirs alone, and a task that is none of them probes at once. After that it counts
+ * as the account's, and probes are spaced out. A task that still ran when the circuit opened may show that the trouble is
+ * over: before its first probe it waits no longer than `probeEveryMs`, whatever opened the circuit.
  */
 export function probeNotBefore({ taskId, item, group, outage }: TaskRecord, { ledger, tried }: Situation): number {
   const { restart } = ledger.accountRecord.circuits;

@@ -1,6 +1,6 @@
 /**
- * The one place where the ledger changes: each event says what it does to the record of its task and to the
- * account. Nothing here decides; an event that was saved gives the same ledger when it is applied again.
+ * What each fact changes in the ledger: the record of its task, the account, and what is derived from them. Nothing here
+ * decides; an event that was saved gives the same ledger when it is applied again.
  */
 
 import type { Event, EventOf, TaskEvent } from '../words/events.ts';

@@ -4,8 +4,8 @@
  * Only facts are kept (times, answers, sights); every wait is computed from them and the policy in force, so a
  * new policy applies at once. Records are immutable values, and everybody outside this folder only reads.
  *
- * A field is told once, in the shape of its record: its type, how it is read back, and whether it is a time follow. One
- * that is added is `maybe(…)` or `later(…)`, or records stored before it are refused.
+ * Each field stands once, in the shape of its record; its type, how it is read back and whether it moves with the clock
+ * follow from that. Make a new field `maybe(…)` or `later(…)`: otherwise records that were stored without it are refused.
  */
 
 import type { CloudTime } from '../words/cloud-time.ts';

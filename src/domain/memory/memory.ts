@@ -1,6 +1,7 @@
 /**
- * The one writer of memory: a fact changes the ledger and is noted, in one go. `learn/` and `decide/` tell it their
- * facts; everybody else only reads `ledger`. What a fact changes stands in apply.ts.
+ * The only way to change memory, which everybody else reads as `ledger`. A fact goes through `tell`, which applies it
+ * (apply.ts) and notes it; what is no fact (a step of the clock, another scope, what one list showed, counts, records that
+ * are too old) is changed by the named methods below.
  */
 
 import type { StoredLedger } from '../memory/ledger.ts';
@@ -38,7 +39,7 @@ export class Memory {
     this.probeSoon();
   }
 
-  /** It is another process's, and shown here as that one has it, but for what is in its memory alone. */
+  /** Another process owns the account: this one shows what that one has stored. */
   follow(): void {
     const { tasks, accountRecord } = this.#ledger;
     this.#ledger.followed = true;

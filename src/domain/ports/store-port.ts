@@ -131,8 +131,8 @@ export interface StoreTrace {
   readonly operation: StoreOperation;
   readonly durationMs: number;
   readonly error: Error | undefined;
-  /** All that a restart rests on worked when it was last tried, however this operation ended. */
+  /** Every operation that a restart needs worked the last time it was used, however this one ended. */
   readonly up: boolean;
-  /** So did everything else: accounts can be loaded, the history be read and pruned. */
+  /** Every other one too: loading accounts, reading and pruning the history. */
   readonly whole: boolean;
 }

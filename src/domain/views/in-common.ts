@@ -52,9 +52,9 @@ const meanings: Readonly<Record<Exclude<Trait, 'start'>, Meaning>> = {
 const traits = Object.keys(meanings) as (keyof typeof meanings)[];
 
 /**
- * The traits that more than half of the down tasks share, and at most half as large a part of the running ones; the
- * clearest first. Looks at all tasks only if enough are down. Nothing, if all are down: then nothing tells them apart,
- * but for the moment at which it began.
+ * The traits that more than half of the down tasks share while at most half as large a share of the running tasks has
+ * them; the clearest first. The running tasks are looked at only if enough are down. If no task runs, there is nothing to
+ * compare with, and only the time at which the outages began can be in common.
  */
 export function inCommon(situation: Situation, hostsOf: HostsOf): readonly InCommon[] {
   const { ledger } = situation;

@@ -193,7 +193,7 @@ export type ErrorClass = keyof typeof rows;
 
 export const errorClasses = Object.keys(rows) as readonly ErrorClass[];
 
-/** As what a poll can fail: as any call, or because its list is beyond belief. */
+/** Why a poll can fail: as any call can, or because its list cannot be believed (`suspect`). */
 export const pollTroubles = [...errorClasses, 'suspect'] as const;
 export type PollTrouble = (typeof pollTroubles)[number];
 
@@ -205,7 +205,7 @@ export interface CallFailure {
   readonly code?: string | undefined;
   readonly httpStatus?: number | undefined;
   readonly requestId?: string | undefined;
-  /** So long the cloud asks us to stay away, milliseconds, at most a minute. */
+  /** How long the cloud asks us to send nothing, milliseconds, at most a minute. */
   readonly retryAfterMs?: number;
   /** One short sentence for a person, free of secrets. */
   readonly message: string;

@@ -12,9 +12,10 @@ export interface ReasonMeaning {
   /** What a person does about it, without a full stop. */
   readonly advice: string;
   /**
-   * What becomes of a restart that nothing else withholds. `stays`: it goes when a window frees or as a probe.
-   * `until-its-time`: it goes then if that is before the next poll. `leaves`: the next observation decides; also where a
-   * time ends that kept many back, because whether they are a storm is counted then.
+   * What becomes of a queued restart when this is the only reason against it. `stays`: it keeps its place, and goes when the
+   * storm's window has room or as a probe. `until-its-time`: it keeps its place if the reason ends before the next poll.
+   * `leaves`: it leaves the queue, and the next poll decides. That includes reasons that end for many tasks at one time (a
+   * hold, the hours): the poll counts first whether they are a storm.
    */
   readonly queued: 'stays' | 'until-its-time' | 'leaves';
   /** Whether an operator's restart passes it. `as-probe`: only an open restart circuit, whose probe it becomes. */
@@ -229,7 +230,7 @@ const sayings = {
   ],
   'not-owner': () => ['this process does not own the account', '本进程不负责这个账号'],
   'store-fails': () => [
-    'the store fails, and no restart is sent that is not saved before',
+    'the store fails, and no restart is sent before it is saved',
     '存储失败，没有先保存的重启不会发送',
   ],
   'nothing-polled': () => ['no complete poll since this process took over', '本进程接手后还没有完成过一次轮询'],

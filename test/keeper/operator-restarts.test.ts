@@ -1,4 +1,4 @@
-/** Restarts by hand, however many: those that the daemon makes by itself wait for one of them at most. */
+/** Operators' restarts, however many: those that the daemon makes by itself wait for one of them at most. */
 import { expect, test } from 'vitest';
 import { policiesOf } from '../domain/story.ts';
 import { defaultPolicy, Stage, tasks } from '../sim/stage.ts';
