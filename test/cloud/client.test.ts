@@ -443,17 +443,17 @@ describe('which cloud groups are asked for', () => {
   const few = Array.from({ length: 8 }, (_, i) => `g${i}`);
   const many = Array.from({ length: 50 }, (_, i) => `g${i}`);
   test.each([
-    ['every other one of a few', few, 'ResourceNotFound', (i: number) => i % 2 === 1],
-    ['every fourth of many', many, 'AccessDenied', (i: number) => i % 4 === 0],
-    ['all but one of many', many, 'InternalError', (i: number) => i !== 37],
-  ] as const)('%s fails: the others are found, wherever they stand', async (_which, names, code, fails) => {
+    ['every other one of a few', few, 'ResourceNotFound', (i: number) => i % 2 === 1, 3],
+    ['every fourth of many', many, 'AccessDenied', (i: number) => i % 4 === 0, 4],
+    ['all but one of many', many, 'InternalError', (i: number) => i !== 37, 17],
+  ] as const)('%s fails: the others are found, wherever they stand', async (_which, names, code, fails, polls) => {
     const failing = names.filter((_, i) => fails(i));
     const broken = Object.fromEntries(failing.map((name) => [name, code]));
     const { cloud } = bench(cloudOf(Object.fromEntries(names.map((name) => [name, 1])), broken), {
       cloudGroups: names,
     });
     let seen = await cloud.observe(never);
-    for (let poll = 0; poll < 4 && seen.kind === 'failed'; poll++) seen = await cloud.observe(never);
+    for (let poll = 1; poll < polls && seen.kind === 'failed'; poll++) seen = await cloud.observe(never);
     expect(complete(seen).failedCloudGroups.toSorted()).toEqual(failing.toSorted());
     expect(complete(seen).items).toHaveLength(names.length - failing.length);
   });
@@ -492,6 +492,31 @@ describe('which cloud groups are asked for', () => {
     expect((await cloud.look(['gone'], never)).items).toEqual([]);
     expect(asked(transport)).toEqual([['vip']]);
     expect(cloud.lookCost(['gone'])).toBe(0);
+  });
+
+  test('groups that ask to stay away are found like others, and each is told as failed', async () => {
+    const away = { kind: 'response', status: 503, date: undefined, retryAfter: '60', body: Buffer.from('') };
+    const transport = scripted((_action, body) =>
+      groupsOf(body).some((name) => name > 'g3') ? away : pageOf([rawTask('t', { GroupName: 'g0' })], body),
+    );
+    const { cloud } = bench(transport, { cloudGroups: few });
+    expect(complete(await cloud.observe(never)).failedCloudGroups).toEqual(['g4', 'g5', 'g6', 'g7']);
+  });
+
+  test('however long all have failed, neither a poll nor a look asks more in vain', async () => {
+    const transport = cloudOf({}, Object.fromEntries(many.map((name) => [name, 'InvalidParam'])));
+    const { cloud } = bench(transport, { cloudGroups: many });
+    const calls = async (read: () => Promise<unknown>) => {
+      transport.calls.length = 0;
+      await read();
+      return transport.calls.length;
+    };
+    const look = () => cloud.look(many, never);
+    for (let poll = 0; poll < 40; poll++) {
+      // The whole list and six parts of it, and patiently once more.
+      expect(await calls(() => cloud.observe(never))).toBe(8);
+      if (poll % 9 === 0) expect(await calls(look)).toBe(7);
+    }
   });
 
   test('if all fail the poll fails after a few halves, and one more try of the whole', async () => {

@@ -11,7 +11,7 @@ function wellAfter(...seen: readonly (readonly [minutes: number, '-' | '+'])[]):
     now = minutes * 60_000;
     const before = ill.has('g');
     if (what === '-') ill.failed('g', 0);
-    else ill.answered('g');
+    else ill.answered('g', 'in time');
     if (before && !ill.has('g')) well.push(minutes);
   }
   return well;
@@ -45,11 +45,27 @@ test('one that answered last time is asked first, and none before it may be', ()
   let now = 0;
   const ill = createIllGroups({ monotonic: () => now });
   for (const name of ['a', 'b', 'c']) ill.failed(name, 0);
-  ill.answered('c');
+  ill.answered('c', 'in time');
   ill.failed('b', 60_000);
   expect([ill.toBeAsked(['a', 'b', 'c']), ill.convalesces('c')]).toEqual([['c', 'a'], true]);
   now = 60_000;
   expect(ill.toBeAsked(['a', 'b', 'c'])).toEqual(['c', 'a', 'b']);
+});
+
+test('one that answers late is well at once the first time, then after one minute, three, and seven', () => {
+  let minutes = 0;
+  const ill = createIllGroups({ monotonic: () => minutes * 60_000 });
+  const waited = [1, 2, 3, 4].map(() => {
+    ill.failed('g', 0);
+    const since = minutes;
+    ill.answered('g', 'late');
+    while (ill.has('g')) {
+      minutes++;
+      ill.answered('g', 'late');
+    }
+    return minutes - since;
+  });
+  expect(waited).toEqual([0, 1, 3, 7]);
 });
 
 test('when none is well all are asked together, and what they had is not forgotten', () => {
@@ -61,7 +77,7 @@ test('when none is well all are asked together, and what they had is not forgott
   ill.failed('a', 0);
   for (const minutes of [1, 12, 21]) {
     now = minutes * 60_000;
-    ill.answered('a');
+    ill.answered('a', 'in time');
     expect(ill.has('a')).toBe(minutes < 21);
   }
 });

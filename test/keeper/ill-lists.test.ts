@@ -1,6 +1,6 @@
 /** A cloud group whose list is in trouble: what it costs the others, looks included. */
 import { describe, expect, test } from 'vitest';
-import type { Effect } from '../../src/simulator/faults.ts';
+import type { Effect, Fault } from '../../src/simulator/faults.ts';
 import { begin, policiesOf } from '../domain/story.ts';
 import { defaultPolicy, Stage, type StageOptions, tasks } from '../sim/stage.ts';
 
@@ -62,24 +62,85 @@ describe('a list that fails again and again', () => {
 
 describe('a cloud group that failed once and answers late since then', () => {
   const slow = (seconds: number): Effect => ({ kind: 'slow-down', ms: [seconds * 1_000, seconds * 1_000] });
-  const rows: readonly [sentence: string, effect: Effect][] = [
-    ['by a second', slow(1)],
-    ['by half of the gap between polls', slow(7)],
-    ['page by page', { kind: 'page-cap', most: 1 }],
-  ];
-  test.each(rows)('%s: what stops in it is restarted, and nobody waits for it', async (_sentence, effect) => {
-    const stage = stageOf({
+  const ofStudio = { action: 'list', cloudGroup: 'studio' };
+  const failsOnce: Fault = { effect: { kind: 'error', code: 'InternalError' }, match: ofStudio, count: 2 };
+  const stageWith = (gap: number, more: Partial<StageOptions> = {}) =>
+    stageOf({
       cloudGroups: ['vip', 'studio'],
       tasks: [...tasks(30), ...tasks(20, { cloudGroup: 'studio' }, 'x')],
+      pollEveryMs: gap * 1_000,
+      ...more,
+    });
+  const rows: readonly [sentence: string, effect: Effect, gap: number, late: number][] = [
+    ['by a second', slow(1), 15, 1],
+    ['by half of the gap between polls', slow(7), 15, 7],
+    ['page by page', { kind: 'page-cap', most: 1 }, 15, 1],
+    ['with polls two minutes apart', slow(7), 120, 7],
+  ];
+  test.each(rows)('%s: one poll more, and it is with the others again', async (_sentence, effect, gap, late) => {
+    const stage = stageWith(gap);
+    await stage.run(4 * gap);
+    stage.fault(failsOnce);
+    await stage.run(2 * gap);
+    stage.fault({ effect, match: ofStudio });
+    stage.act({ kind: 'stop', taskId: 'x00000' });
+    const isRestarted = () => stage.restarts('x00000').length > 0;
+    expect(await stage.until(isRestarted, 3 * gap)).toBeLessThan(2 * gap + late + 2);
+    // As before it failed: a poll takes as long as its slowest answer.
+    if (gap < 20) expect(Math.max(...(await waits(stage, 3)))).toBeLessThan(gap + late + 2);
+  });
+
+  test.each([30, -30])('a step of the clock by %i minutes while it answers blinds nobody', async (minutes) => {
+    const stage = stageWith(15, { verifyEveryMs: 600_000 });
+    await stage.run(50);
+    stage.act({ kind: 'stop', taskId: 'x00000' });
+    await stage.run(14);
+    expect(stage.restarts('x00000')).toHaveLength(1);
+    stage.fault(failsOnce);
+    await stage.run(15);
+    stage.fault({ effect: slow(7), match: ofStudio });
+    await stage.run(14); // the poll is over, and the answer that shows the restarted task under way
+    stage.clock.step(minutes * 60_000);
+    await stage.run(40);
+    stage.act({ kind: 'stop', taskId: 'x00000' });
+    expect(await stage.until(() => stage.restarts('x00000').length > 1, 120)).toBeLessThan(60);
+  });
+});
+
+describe('fifty cloud groups by name, and none answers for ten minutes', () => {
+  const away = { 'Retry-After': '60' };
+  const breaks: Effect = { kind: 'reset', when: 'before' };
+  const hangs: Effect = { kind: 'stall', when: 'before' };
+  const fails: Effect = { kind: 'error', code: 'InternalError' };
+  // Four polls: the list, six parts of it, and patiently five times more.
+  const rows: readonly [sentence: string, effect: Effect, perSecond: number, mostInAMinute: number][] = [
+    ['the connection breaks', breaks, 10, 60],
+    ['no answer', hangs, 10, 30],
+    ['no answer, and one call a second', hangs, 1, 30],
+    ['an error', fails, 10, 60],
+    ['an error, and one call a second', fails, 1, 60],
+    ['asked to stay away for a minute', { ...fails, code: 'ServiceUnavailableTemp', headers: away }, 10, 8],
+  ];
+  test.each(rows)('%s: it costs few calls, and its end is soon seen', async (_sentence, effect, perSecond, most) => {
+    const names = Array.from({ length: 50 }, (_, nth) => `g${nth}`);
+    const stage = stageOf({
+      perSecond,
+      cloudGroups: names,
+      tasks: names.flatMap((cloudGroup) => tasks(1, { cloudGroup }, cloudGroup)),
     });
     await stage.run(60);
-    const match = { action: 'list', cloudGroup: 'studio' };
-    stage.fault({ effect: { kind: 'error', code: 'InternalError' }, match, count: 2 });
-    await stage.run(30);
-    stage.fault({ effect, match });
-    stage.act({ kind: 'stop', taskId: 'x00000' });
-    expect(await stage.until(() => stage.restarts('x00000').length > 0, 60)).toBeLessThan(45);
-    expect(Math.max(...(await waits(stage, 3)))).toBeLessThan(17);
+    const before = stage.arrivals.length;
+    stage.fault({ effect, match: { action: 'list' } });
+    await stage.run(600);
+    const times = stage.arrivals.slice(before).map(({ at }) => at);
+    const inMinuteFrom = (from: number) => times.filter((at) => at >= from && at < from + 60_000).length;
+    expect(Math.max(...times.map(inMinuteFrom))).toBeLessThanOrEqual(most);
+
+    stage.world.faults.splice(0);
+    const polls = stage.told('poll-completed').length;
+    const isSeen = () => stage.told('poll-completed').length > polls;
+    // A gap, a request that hangs, and a few calls; or what was asked for.
+    expect(await stage.until(isSeen, 700)).toBeLessThan(effect.kind === 'error' && effect.headers ? 62 : 30);
   });
 });
 

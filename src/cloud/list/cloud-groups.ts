@@ -14,8 +14,8 @@ import { type Sights, together } from './sights.ts';
 /** Names in one call; longer lists of names are cut into several lists. */
 const groupsPerList = 50;
 /**
- * A list, its halves and theirs: when all of them fail, the cause is hardly the groups. Each poll that has nothing because
- * of it looks twice as far: groups that fail can stand in every part.
+ * A list, its halves and theirs: when all of them fail, the cause is hardly the groups. Groups that fail can stand in every
+ * part, so the next poll goes on where this one stopped: of 50 groups it takes 17 polls to ask for each of them alone.
  */
 const callsInVain = 7;
 /** A list that failed sooner is worth one patient try; where every call times out there was enough patience. */
@@ -23,8 +23,6 @@ const quickMs = 5_000;
 /** How long a poll waits for groups that failed alone; and if one of them answers again. */
 const besideMs = 250;
 const convalescentMs = 900;
-/** The next poll shows what they answer later, if it is no older: a task that no poll shows is not restarted. */
-const lateForMs = 60_000;
 /** A throttled answer halves the limit for all calls, so its group rests this long. */
 const throttledRestMs = 60_000;
 /** After a look that failed only polls ask for its group, for this long: a look at others does not wait for it again. */
@@ -40,8 +38,7 @@ export function createGroupsReader(context: ListContext) {
   let failedPolls = 0;
   /** Asking for the ill ones, one after the other, however long that takes. */
   let beside: Promise<void> | undefined;
-  /** What they answered that no poll has shown, and when (monotonic). */
-  const answers = new Map<string, { readonly list: ListRead; readonly at: number }>();
+  const search: Search = { names: '', parts: [] };
 
   const listsFor = (cloudGroups: readonly string[], lane: Lane): readonly (readonly string[])[] => {
     const rests = (name: string) => lane !== 'poll' && clock.monotonic() < (lookRests.get(name) ?? 0);
@@ -51,16 +48,14 @@ export function createGroupsReader(context: ListContext) {
     return lists;
   };
 
-  const askBeside = async (names: readonly string[], known: KnownItem, signal: AbortSignal): Promise<void> => {
+  /** A sight is as old as its request: what they answer after their poll no other shows, but the next waits for them. */
+  const askBeside = async (round: Round, names: readonly string[], known: KnownItem, signal: AbortSignal) => {
     if (!beside) {
       const asking = (async () => {
         for (const name of ill.toBeAsked(names)) {
           const end = await readList({ context, cloudGroups: [name], lane: 'poll', known, signal, once: true });
           if (end.kind === 'failed') ill.failed(name, restMsAfter(end.failure, 0));
-          else {
-            ill.answered(name);
-            answers.set(name, { list: end, at: clock.monotonic() });
-          }
+          else ill.answered(name, round.take([name], end) ? 'in time' : 'late');
         }
       })();
       beside = asking.finally(() => {
@@ -82,19 +77,14 @@ export function createGroupsReader(context: ListContext) {
   return {
     /** `cloudGroups` undefined: all, without naming them. Rejects with the signal's reason if it aborts. */
     async read(cloudGroups: readonly string[] | undefined, lane: Lane, known: KnownItem, signal: AbortSignal) {
-      const round = newRound(context, leaveOut, failedPolls, lane, known, signal);
+      const round = newRound(context, leaveOut, failedPolls, search, lane, known, signal);
       if (!cloudGroups) await round.ask([]);
       else {
         const wanted = [...new Set(cloudGroups)];
         if (lane === 'poll' && wanted.every(ill.has)) ill.allAreWell();
         const before = wanted.filter((name) => ill.has(name));
         for (const list of listsFor(wanted, lane)) await round.ask(list);
-        if (lane === 'poll') {
-          if (before.length > 0) await askBeside(before, known, signal);
-          for (const [name, { list, at }] of answers)
-            if (before.includes(name) && clock.monotonic() - at <= lateForMs) round.take([name], list);
-          answers.clear();
-        }
+        if (lane === 'poll' && before.length > 0) await askBeside(round, before, known, signal);
         round.lacks(before);
       }
       const sight = round.end();
@@ -127,11 +117,31 @@ export function createGroupsReader(context: ListContext) {
 const restMsAfter = ({ retryAfterMs, class: name }: CallFailure, otherwiseMs: number): number =>
   retryAfterMs ?? (name === 'throttled' ? throttledRestMs : otherwiseMs);
 
+type Parts = readonly (readonly string[])[];
+
+/** Where polls look for groups that fail while nothing answers. */
+interface Search {
+  /** Of the list that it is about. */
+  names: string;
+  /** Together they are that list; those that were asked for longest ago come first. */
+  parts: Parts;
+}
+
+type Found = { readonly alone: readonly string[] } | { readonly inVain: Parts };
+
+const halvesOf = (part: readonly string[]): Parts => {
+  const middle = Math.ceil(part.length / 2);
+  return [part.slice(0, middle), part.slice(middle)];
+};
+
+type Round = ReturnType<typeof newRound>;
+
 function newRound(
   context: ListContext,
   /** These failed alone. */
   leaveOut: (names: readonly string[], failure: CallFailure, lane: Lane) => void,
   failedPolls: number,
+  search: Search,
   lane: Lane,
   known: KnownItem,
   signal: AbortSignal,
@@ -144,12 +154,16 @@ function newRound(
   let asked = 0;
   let firstFailure: CallFailure | undefined;
   let over = false;
+  let ended = false;
 
-  const take = (names: readonly string[], list: ListRead): void => {
+  /** False: the round has ended without it. */
+  const take = (names: readonly string[], list: ListRead): boolean => {
+    if (ended) return false;
     for (const name of names) read.add(name);
     malformedItems += list.malformedItems;
     drift ||= list.drift;
     lists.push(list.sights);
+    return true;
   };
 
   /** Reads one list; gives the failure if there was one. */
@@ -165,42 +179,55 @@ function newRound(
     return end.failure;
   };
 
-  /** Gives the groups that fail alone; ends when nothing answers. */
-  const halve = async (list: readonly string[], hopeless: () => boolean): Promise<readonly string[]> => {
+  /** Gives the groups that fail alone; or, when nothing answers, all parts of the list, for the next poll to go on. */
+  const searchIn = async (begun: Parts): Promise<Found> => {
+    let parts = begun;
+    const splits = new Map<readonly string[], Parts>();
     const alone: string[] = [];
-    for (let parts = [list]; parts.length > 0; ) {
-      const halves = parts.flatMap((part) => {
-        const middle = Math.ceil(part.length / 2);
-        return [part.slice(0, middle), part.slice(middle)];
-      });
-      const failures = await Promise.all(halves.map((half) => one(half, true)));
-      const failing = halves.filter((_, index) => failures[index]);
-      parts = hopeless() ? [] : failing.filter((half) => half.length > 1);
-      alone.push(...failing.filter((half) => !parts.includes(half)).flat());
+    let answered = false;
+    for (let left = callsInVain - 1; parts.length > 0 && (answered || left > 0); ) {
+      const turn: Parts = answered ? parts : parts.slice(0, left);
+      left -= turn.length;
+      const failures = await Promise.all(turn.map((part) => one(part, true)));
+      const failing = turn.filter((_, index) => failures[index]);
+      alone.push(...failing.filter(({ length }) => length === 1).flat());
+      const split = failing.filter(({ length }) => length > 1).flatMap((part) => splits.get(part) ?? halvesOf(part));
+      const others = parts.slice(turn.length);
+      const answersNow: boolean = !answered && failing.length < turn.length;
+      answered ||= answersNow;
+      if (answersNow && others.length > 1) {
+        // Whatever it was may be over: one call then shows what polls before this one cut to pieces.
+        const joined = others.flat();
+        splits.set(joined, others);
+        parts = [joined, ...split];
+      } else parts = [...others, ...split];
+      // Whoever asks everywhere to be left alone for a while is no group.
+      if (!answered && failures.every((failure) => failure?.retryAfterMs !== undefined)) break;
     }
-    return alone;
+    return answered ? { alone } : { inVain: [...parts, ...alone.map((name) => [name])] };
   };
 
   /** Asks for a list until it is known whose failure it is. */
   const ask = async (list: readonly string[]): Promise<void> => {
     if (over) return void failed.push(...list);
     const startedAt = context.clock.monotonic();
-    const [listsBefore, askedBefore] = [lists.length, asked];
-    const nobody = () => lists.length === listsBefore;
+    const askedBefore = asked;
     const several = list.length > 1;
+    const names = JSON.stringify(list);
+    const goesOn = lane === 'poll' && search.names === names;
+    if (goesOn) search.names = '';
     const failure = await one(list, several);
     if (!failure) return;
-    const { ofOneGroup } = classMeanings[failure.class];
-    if (several && (ofOneGroup || failedPolls > 0)) {
-      const most = callsInVain * (ofOneGroup ? 2 ** failedPolls : 1);
-      const found = await halve(list, () => nobody() && asked - askedBefore >= most);
-      if (!nobody()) {
-        leaveOut(found, failure, lane);
-        return void failed.push(...found);
+    if (several && (classMeanings[failure.class].ofOneGroup || failedPolls > 0)) {
+      const found = await searchIn(goesOn ? search.parts : halvesOf(list));
+      if ('alone' in found) {
+        leaveOut(found.alone, failure, lane);
+        return void failed.push(...found.alone);
       }
+      if (lane === 'poll') Object.assign(search, { names, parts: found.inVain });
     }
     if (lane !== 'poll') {
-      if (!several || failure.class === 'throttled') leaveOut(list, failure, lane);
+      if (!several || restMsAfter(failure, 0) > 0) leaveOut(list, failure, lane);
     } else if (several) {
       restReads(context, failure);
       // The account's or the network's: it may be over in a moment.
@@ -217,6 +244,7 @@ function newRound(
     /** Those of them that did not answer in time could not be read. */
     lacks: (names: readonly string[]) => void failed.push(...names.filter((name) => !read.has(name))),
     end() {
+      ended = true;
       const { items, shownAt, overlap } = together(context.pages.numbers(), lists);
       // `any`: whether anything could be read at all.
       return { items, shownAt, drift: drift || overlap, malformedItems, failed, firstFailure, any: lists.length > 0 };

@@ -8,6 +8,11 @@ import type { Clock } from '../../domain/ports/time-port.ts';
 /** The first time; twice as long each further time, and an hour at most. */
 const convalescesMs = 10 * 60_000;
 const longestMs = 3_600_000;
+/**
+ * A group that answers, but after its poll, is shown by none until it is well: the first time that is at once, the second
+ * after this long, and each further time twice as long and this. What hangs now and then keeps few polls waiting.
+ */
+const lateMs = 60_000;
 
 interface Illness {
   /** Within the last hour. */
@@ -49,11 +54,12 @@ export function createIllGroups(clock: Pick<Clock, 'monotonic'>) {
         over: false,
       });
     },
-    answered(name: string) {
+    answered(name: string, when: 'in time' | 'late') {
       const illness = present(name);
       if (!illness) return;
       const answersSince = illness.answersSince ?? now();
-      const untilWellMs = Math.min(convalescesMs * 2 ** (illness.times - 1), longestMs);
+      const longer = 2 ** (illness.times - 1);
+      const untilWellMs = Math.min(when === 'late' ? lateMs * (longer - 1) : convalescesMs * longer, longestMs);
       illnesses.set(name, { ...illness, answersSince, over: now() - answersSince >= untilWellMs });
     },
     /** When none is well, the cause may be another by now. */
