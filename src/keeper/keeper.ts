@@ -373,13 +373,9 @@ export class Keeper {
   async #sendNext(signal: AbortSignal): Promise<boolean> {
     if (this.#desk.failing || !pick(this.#queue, this.situation())) return false;
     const permit = await this.#options.gate.acquire('restart', signal);
-    const intent = signal.aborted || !this.#mayCall() ? undefined : pick(this.#queue, this.situation());
-    if (!intent) {
-      permit.done('unused');
-      return false;
-    }
-    const sent = await this.#restarts.send(intent, permit);
-    if (sent) this.#queue = this.#queue.filter((taskId) => taskId !== intent.taskId);
+    const decide = () => (signal.aborted || !this.#mayCall() ? undefined : pick(this.#queue, this.situation()));
+    const sent = await this.#restarts.send(permit, decide);
+    if (sent) this.#queue = this.#queue.filter((taskId) => taskId !== sent.taskId);
     return sent !== undefined;
   }
 

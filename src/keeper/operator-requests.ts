@@ -45,18 +45,16 @@ export class OperatorRequests {
     const asked = operatorRestart(this.#mustKnow(taskId), situation(), by, force);
     const rules = `See every rule for it: relaykeeper explain ${shellWord(taskId)}`;
     if (asked.kind === 'refused') throw new Refusal('refused', asked.why, rules);
-    const permit = await this.#acquire();
-    // Decided again: meanwhile a hold, an answer or the end of the account's lease may have come.
-    const decided = operatorRestart(this.#mustKnow(taskId), situation(), by, force);
-    if (decided.kind === 'refused' || !mayCall()) {
-      permit.done('unused');
+    const sent = await restarts.send(await this.#acquire(), () => {
+      // Decided again: meanwhile a hold, an answer or the end of the account's lease may have come.
+      const decided = operatorRestart(this.#mustKnow(taskId), situation(), by, force);
       if (decided.kind === 'refused') throw new Refusal('refused', decided.why, rules);
+      if (mayCall()) return decided.intent;
       throw new Refusal('refused', [
         'the daemon is stopping, or it has lost the account',
         '守护进程正在停止，或已失去这个账号',
       ]);
-    }
-    const sent = await restarts.send(decided.intent, permit);
+    });
     if (!sent)
       throw new Refusal('unavailable', [
         'the store fails, so relaykeeper may not send a restart',

@@ -23,6 +23,7 @@ const madeByMistake: RestartAnswer = {
 
 /** It is out. */
 interface Sent {
+  readonly taskId: string;
   readonly answer: Promise<RestartAnswer>;
 }
 
@@ -37,27 +38,41 @@ export class Restarts {
   }
 
   /**
-   * Saves the intent, then sends. Resolves as soon as the call is out, with its answer to wait for. Undefined: the
-   * intent could not be saved, or not while the account was surely ours, so the attempt was never made; it is given
-   * back, and the permit with it.
+   * Decides which restart the permit is for, saves the intent, then sends. Resolves as soon as the call is out, with its
+   * answer to wait for. Undefined: there is none; or the intent could not be saved, or not while the account was surely
+   * ours, so the attempt was never made and is given back. A permit that sends nothing is given back, also when deciding
+   * throws.
    */
-  send(intent: Intent, permit: Permit): Promise<Sent | undefined> {
-    return this.#underWay(this.#send(intent, permit));
+  send(permit: Permit, decide: () => Intent | undefined): Promise<Sent | undefined> {
+    return this.#underWay(this.#send(permit, decide));
   }
 
-  async #send(intent: Intent, permit: Permit): Promise<Sent | undefined> {
+  async #send(permit: Permit, decide: () => Intent | undefined): Promise<Sent | undefined> {
+    let isOut = false;
+    try {
+      const intent = decide();
+      if (!intent || !(await this.#saved(intent))) return undefined;
+      isOut = true;
+      const answer = this.#underWay(this.#callAndRecord(intent, permit));
+      answer.catch((cause: unknown) => this.#desk.complain('the answer to a restart could not be recorded', cause));
+      return { taskId: intent.taskId, answer };
+    } finally {
+      if (!isOut) permit.done('unused');
+    }
+  }
+
+  /** False: it may not be sent, and the attempt is given back. */
+  async #saved(intent: Intent): Promise<boolean> {
     const { memory, complain } = this.#desk;
-    const giveBack = (why: 'not-saved' | 'not-sent') => {
-      permit.done('unused');
+    const giveBack = (why: 'not-saved' | 'not-sent') =>
       memory.tell(intent.at, { ...intent, type: 'restart-given-back', why, failedAt: undefined });
-    };
     memory.tell(intent.at, intent);
     try {
       await this.#desk.commit();
     } catch (cause) {
       giveBack('not-saved');
       complain('a restart was not sent: the store could not save its intent', cause);
-      return undefined;
+      return false;
     }
     if (!this.#options.mayCall()) {
       giveBack('not-sent');
@@ -65,11 +80,9 @@ export class Restarts {
         'a restart was not sent: saving its intent took so long that another process may own the account',
         undefined,
       );
-      return undefined;
+      return false;
     }
-    const answer = this.#underWay(this.#callAndRecord(intent, permit));
-    answer.catch((cause: unknown) => complain('the answer to a restart could not be recorded', cause));
-    return { answer };
+    return true;
   }
 
   #underWay<T>(work: Promise<T>): Promise<T> {

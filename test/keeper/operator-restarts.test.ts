@@ -37,3 +37,26 @@ test.each([
   expect((await settled).filter(({ status }) => status === 'fulfilled')).toHaveLength(sent);
   expect(stage.restarts()).toHaveLength(sent + 1);
 });
+
+test('a task that is unknown by the time its permit comes: it is refused, and the permit goes to others', async () => {
+  const lost = new AbortController();
+  const stage = new Stage({
+    policies: policiesOf(group('vip', 'observe')),
+    tasks: tasks(1, { stopped: true }),
+    perSecond: 1,
+    pollEveryMs: 5_000,
+    ownership: () => ({
+      acquire: async () => ({ epoch: 1, lost: lost.signal.aborted ? new AbortController().signal : lost.signal }),
+      remainingMs: () => Number.POSITIVE_INFINITY,
+    }),
+  });
+  await stage.run(20);
+  // It waits for the window that a new owner waits, and what that one reads does not have its task.
+  lost.abort(new Error('another process had it'));
+  stage.store.tasks.clear();
+  const asked = stage.keeper.operator.restart('t00000', 'eve', false);
+  await expect(Promise.all([asked, stage.run(4)])).rejects.toThrow('no task t00000');
+  const polls = stage.told('poll-completed').length;
+  await stage.run(20);
+  expect(stage.told('poll-completed').length).toBeGreaterThan(polls);
+});
