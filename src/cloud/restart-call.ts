@@ -52,28 +52,36 @@ export async function restart(
   const { signal } = new AbortController();
   const remedied = new Set<ErrorClass>();
   let held: Permit | undefined = permit;
-  while (true) {
-    let credentials = context.keys.ready();
-    if (!credentials) {
-      // Asking for keys may need a permit itself, and a held one must not wait for another.
-      held?.done('unused');
-      held = undefined;
-      const keys = await context.keys.current(signal);
-      if (!keys.ok) return unsent(keys.failure);
-      credentials = keys.credentials;
-    }
-    if (!held) {
-      held = await context.gate.acquire('restart');
-      if (!mayCall()) {
-        held.done('unused');
-        return { kind: 'not-sent', failure: overtaken };
+  try {
+    while (true) {
+      let credentials = context.keys.ready();
+      if (!credentials) {
+        // Asking for keys may need a permit itself, and a held one must not wait for another.
+        held?.done('unused');
+        held = undefined;
+        const keys = await context.keys.current(signal);
+        if (!keys.ok) return unsent(keys.failure);
+        credentials = keys.credentials;
       }
+      if (!held) {
+        held = await context.gate.acquire('restart');
+        if (!mayCall()) {
+          held.done('unused');
+          return { kind: 'not-sent', failure: overtaken };
+        }
+      }
+      const action = restartActions.current();
+      const call = { action, body: restartBody(task) };
+      const spent = held;
+      held = undefined;
+      const end = await callOnce(context, call, credentials, spent, signal);
+      const retire = () => restartActions.retire(action);
+      if (end.kind === 'ok' || !(await remedy(context, end, remedied, signal, retire))) return answerOf(end);
     }
-    const action = restartActions.current();
-    const end = await callOnce(context, { action, body: restartBody(task) }, credentials, held, signal);
-    held = undefined;
-    const retire = () => restartActions.retire(action);
-    if (end.kind === 'ok' || !(await remedy(context, end, remedied, signal, retire))) return answerOf(end);
+  } catch (mistake) {
+    // Before the call, which gives back its own.
+    held?.done('unused');
+    throw mistake;
   }
 }
 

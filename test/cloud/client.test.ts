@@ -702,6 +702,17 @@ describe('a restart', () => {
     expect(gate.outcomes).toEqual(['lost']);
   });
 
+  test('that a mistake of ours keeps from being written gives its permit back', async () => {
+    const transport = scripted(() => envelope());
+    const { gate, restart } = bench(transport, {
+      retiredActions: () => {
+        throw new TypeError('nothing is remembered');
+      },
+    });
+    await expect(restart()).rejects.toThrow('nothing is remembered');
+    expect([transport.calls, gate.outcomes]).toEqual([[], ['unused']]);
+  });
+
   test('that had to wait for its keys is not sent at all, unless the account is still surely ours', async () => {
     const transport = scripted(() => envelope());
     const { cloud, gate } = bench(transport);
