@@ -533,16 +533,16 @@ describe('the list circuit', () => {
 });
 
 /** A class that there is not: what follows from it is read from its row alone. */
-const maintenance = 'maintenance' as ErrorClass;
-const inMaintenance = refusal(maintenance, 'UnderMaintenance');
+const madeUp = 'made-up' as ErrorClass;
+const inMaintenance = refusal(madeUp, 'UnderMaintenance');
 
 describe('throttled, not sent, or of a class that gives the attempt back and leaves the circuit alone', () => {
   beforeAll(() => {
     const row = { ...classMeanings.unknown, attempt: 'given-back', restartCircuit: 'nothing', resends: 4 };
-    Object.assign(classMeanings, { maintenance: row });
+    Object.assign(classMeanings, { [madeUp]: row });
   });
   afterAll(() => {
-    Reflect.deleteProperty(classMeanings, 'maintenance');
+    Reflect.deleteProperty(classMeanings, madeUp);
   });
   const answers: readonly [string, RestartAnswer][] = [
     ['throttled', throttled],
@@ -559,7 +559,7 @@ describe('throttled, not sent, or of a class that gives the attempt back and lea
     const story = answered(2, [inMaintenance]);
     const answer = (taskId: string) => (taskId === 't00' ? inMaintenance : accepted);
     expect(probing(story, { t00: 'stopped', t01: 'stopped' }, 1, 15, answer)).toEqual(['t01 at 5', 't00 at 15']);
-    expect(story.told('restart-failed')).toMatchObject([{ taskId: 't00', class: maintenance, row: 1 }]);
+    expect(story.told('restart-failed')).toMatchObject([{ taskId: 't00', class: madeUp, row: 1 }]);
   });
   test('in maintenance while the circuit is open: given back, and the circuit stays as it was', () => {
     const story = answered(7, [common, common, common, common, common]);

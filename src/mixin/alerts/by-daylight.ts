@@ -1,10 +1,18 @@
 /** What somebody should look at by daylight: it heals, or it can wait, or it is about to become a page. */
 
+import { classMeanings, errorClasses } from '../../domain/words/failure.ts';
 import type { GroupedRule } from './alert.ts';
 import { account, group, ofGroup, paged } from './pages.ts';
 import { metric, type Pace } from './promql.ts';
 
 const elsewhere = Object.values(paged).flat();
+
+const throttling = errorClasses.filter((name) => classMeanings[name].attempt === 'throttled');
+/** The account waits, and no attempt is lost: such an error is nobody's task. If it lasts, a task that is down pages. */
+const waitedOut = errorClasses.filter((name) => {
+  const { attempt, restartCircuit } = classMeanings[name];
+  return restartCircuit === 'nothing' && (attempt === 'throttled' || attempt === 'given-back');
+});
 
 export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
   {
@@ -186,7 +194,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
   },
   {
     name: 'RelaykeeperThrottled',
-    expr: `sum by (account) (increase(${metric('api_errors_total', { class: 'throttled' })}[${span('10m')}])) > 3`,
+    expr: `sum by (account) (increase(${metric('api_errors_total', { class: throttling })}[${span('10m')}])) > 3`,
     summary: `Account ${account}: the cloud throttles our calls`,
     description: '{value} calls were throttled within 10 minutes. The limiter has slowed down; healing takes longer.',
     explain: `max by (account) (${metric('api_rate_limit_per_second', { account })})`,
@@ -211,7 +219,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
   },
   {
     name: 'RelaykeeperApiErrors',
-    expr: `sum by (account, action, code) (increase(${metric('api_errors_total', { class: { not: ['throttled', ...elsewhere] } })}[${span('15m')}])) > 10`,
+    expr: `sum by (account, action, code) (increase(${metric('api_errors_total', { class: { not: [...waitedOut, ...elsewhere] } })}[${span('15m')}])) > 10`,
     summary: `Account ${account}: {{ .Labels.action }} answers {{ .Labels.code }} again and again`,
     description: '{value} such errors within 15 minutes. A code without a row of its own is `other`; the log has it.',
     explain: `sum by (action, code, class) (increase(${metric('api_errors_total', { account })}[15m]))`,

@@ -47,6 +47,7 @@ function matcher(label: string, wanted: unknown): string {
     // A variable of a dashboard, or a template of an alert's text.
     return wanted.startsWith('$') ? `${label}=~"${wanted}"` : `${label}="${wanted}"`;
   }
+  if (Array.isArray(wanted) && wanted.length === 1) return `${label}="${wanted[0]}"`;
   if (Array.isArray(wanted)) return `${label}=~"${wanted.join('|')}"`;
   if (typeof wanted === 'object' && wanted !== null && 'not' in wanted && Array.isArray(wanted.not)) {
     return `${label}!~"${wanted.not.join('|')}"`;
