@@ -494,13 +494,36 @@ describe('which cloud groups are asked for', () => {
     expect(cloud.lookCost(['gone'])).toBe(0);
   });
 
+  const away = { kind: 'response', status: 503, date: undefined, retryAfter: '60', body: Buffer.from('') };
   test('groups that ask to stay away are found like others, and each is told as failed', async () => {
-    const away = { kind: 'response', status: 503, date: undefined, retryAfter: '60', body: Buffer.from('') };
     const transport = scripted((_action, body) =>
       groupsOf(body).some((name) => name > 'g3') ? away : pageOf([rawTask('t', { GroupName: 'g0' })], body),
     );
     const { cloud } = bench(transport, { cloudGroups: few });
     expect(complete(await cloud.observe(never)).failedCloudGroups).toEqual(['g4', 'g5', 'g6', 'g7']);
+  });
+
+  test('a cloud that asks to stay away is asked for two halves, and then left alone for so long', async () => {
+    const transport = scripted(() => away);
+    const time = { ms: 0 };
+    const calls: [second: number, groups: number][] = [];
+    const send = (...args: Parameters<typeof transport.send>) => {
+      const outcome = transport.send(...args);
+      calls.push([Math.floor(time.ms / 1_000), groupsOf(transport.calls.at(-1)?.body ?? {}).length]);
+      return outcome;
+    };
+    const sleep = async (ms: number) => {
+      time.ms += ms;
+    };
+    const clock = { ...hastyClock(), monotonic: () => time.ms, sleep };
+    const { cloud } = bench({ ...transport, send }, { cloudGroups: few, clock });
+    expect(await cloud.observe(never)).toMatchObject({ kind: 'failed' });
+    expect(calls.slice(0, 4)).toEqual([
+      [0, 8],
+      [0, 4],
+      [0, 4],
+      [60, 8],
+    ]);
   });
 
   test('however long all have failed, neither a poll nor a look asks more in vain', async () => {
