@@ -3,11 +3,11 @@
  * circuits that stop calls to an API which fails for every task.
  */
 
-import { aboutAttempt } from '../memory/condition.ts';
+import { aboutAttempt, excuseOf } from '../memory/condition.ts';
 import type { Attempt, Ledger, RestartCircuit, StretchEntry, TaskRecord } from '../memory/ledger.ts';
 import type { Fact } from '../words/events.ts';
 import { type CallFailure, classMeanings } from '../words/failure.ts';
-import { excuseOf, type RestartAnswer } from '../words/task.ts';
+import type { RestartAnswer } from '../words/task.ts';
 
 const rowThatOpens = 5;
 /** Of denials: one is the task's own trouble, that of another task right after it is the account's. */

@@ -1,7 +1,7 @@
 /** What an event does to the record of its account: polls, circuits, throttling, what was learned. */
 import type { Event, EventOf } from '../words/events.ts';
 import { classMeanings, type PollTrouble } from '../words/failure.ts';
-import { excuseOf } from '../words/task.ts';
+import { excuseOf } from './condition.ts';
 import {
   type AccountRecord,
   emptyAccountRecord,

@@ -6,8 +6,9 @@
 import type { Event, EventOf, TaskEvent } from '../words/events.ts';
 import { classMeanings } from '../words/failure.ts';
 import { mostAttempts } from '../words/policy.ts';
-import { excuseOf, type TaskItem } from '../words/task.ts';
+import type { TaskItem } from '../words/task.ts';
 import { applyToAccount } from './apply-account.ts';
+import { excuseOf } from './condition.ts';
 import type { Attempt, TaskRecord, WritableLedger } from './ledger.ts';
 import { tally } from './tallies.ts';
 import { settleInWindows, stormWindowStart } from './windows.ts';

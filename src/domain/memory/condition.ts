@@ -4,9 +4,10 @@
  */
 
 import { byOurs, type CloudTime, plus } from '../words/cloud-time.ts';
+import { classMeanings } from '../words/failure.ts';
 import { openingAt } from '../words/hours.ts';
 import type { Policy } from '../words/policy.ts';
-import type { TaskState } from '../words/task.ts';
+import type { RestartAnswer, TaskState } from '../words/task.ts';
 import type { Attempt, TaskRecord } from './ledger.ts';
 
 /** Whom an event about an attempt of a task is about. */
@@ -14,6 +15,17 @@ export const aboutAttempt = (
   { taskId, group = '' }: TaskRecord,
   { id: attemptId, trigger }: Pick<Attempt, 'id' | 'trigger'>,
 ) => ({ taskId, group, attemptId, trigger });
+
+/**
+ * Why the attempt of this answer does not count and the account's restarts wait instead, unless the trouble is the task's
+ * own; undefined: the answer is none of these.
+ */
+export function excuseOf(answer: RestartAnswer): 'throttled' | 'not-sent' | 'not-its-fault' | undefined {
+  if (answer.kind === 'throttled' || answer.kind === 'not-sent') return answer.kind;
+  if (answer.kind !== 'refused') return undefined;
+  const { attempt, restartCircuit } = classMeanings[answer.failure.class];
+  return attempt === 'given-back' && restartCircuit === 'nothing' ? 'not-its-fault' : undefined;
+}
 
 /** An edit that is taken back within it costs nobody an outage, attempts or a hold of the guard. */
 const leaveMs = 10 * 60_000;

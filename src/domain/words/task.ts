@@ -5,7 +5,7 @@
  * never reach this type: of the sources only a keyed fingerprint is kept, enough to see that they changed.
  */
 
-import { type CallFailure, classMeanings } from './failure.ts';
+import type { CallFailure } from './failure.ts';
 import { cloudsTime, maybe, oneOf, record, type Shape, text, time, type ValueOf } from './shape.ts';
 
 /** What the cloud says a task does: 停用, 生效中, 未开始, 已结束, or a value we have never seen. */
@@ -119,17 +119,6 @@ export type RestartAnswer =
   | { readonly kind: 'not-sent'; readonly failure: CallFailure }
   /** Nobody knows whether it took effect: the next poll shows. */
   | { readonly kind: 'unanswered'; readonly failure: CallFailure };
-
-/**
- * Why the attempt of this answer does not count and the account's restarts wait instead, unless the trouble is the task's
- * own; undefined: the answer is none of these.
- */
-export function excuseOf(answer: RestartAnswer): 'throttled' | 'not-sent' | 'not-its-fault' | undefined {
-  if (answer.kind === 'throttled' || answer.kind === 'not-sent') return answer.kind;
-  if (answer.kind !== 'refused') return undefined;
-  const { attempt, restartCircuit } = classMeanings[answer.failure.class];
-  return attempt === 'given-back' && restartCircuit === 'nothing' ? 'not-its-fault' : undefined;
-}
 
 /** Why a stopped task is not down; the first that is true counts. */
 export const apartWhys = ['held', 'outside-hours', 'observed'] as const;
