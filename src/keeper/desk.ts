@@ -37,6 +37,8 @@ export class Desk {
   /** How far the wall clock is from the monotonic one. */
   #aheadMs: number;
   #steps = 0;
+  /** Why saves fail, as it was last complained of. */
+  #cause: string | undefined;
   readonly #onStep: (deltaMs: number) => void;
   readonly #onSavedAgain: () => void;
   #memory: Memory;
@@ -91,10 +93,15 @@ export class Desk {
     if (failed) this.#onSavedAgain();
   }
 
-  /** `otherwise` is the complaint when it cannot be written, once until it can be again. */
+  /** `otherwise` is the complaint when it cannot be written: once for a cause, until it can be again. */
   async commitOrComplain(otherwise = 'the ledger could not be saved, so nothing is restarted'): Promise<void> {
-    const told = this.failing;
-    await this.commit().catch((cause: unknown) => told || this.complain(otherwise, cause));
+    if (!this.failing) this.#cause = undefined;
+    await this.commit().catch((failed: Error) => {
+      // Without a cause of its own it is that of the save it waited for.
+      const cause = String(failed.cause ?? this.#cause);
+      if (cause !== this.#cause) this.complain(otherwise, failed);
+      this.#cause = cause;
+    });
   }
 
   // ---- the clock

@@ -32,7 +32,7 @@ test('a lease that runs down while the intent is saved: nothing is sent, the att
 
 const calm = { ...policiesOf({ ...defaultPolicy, storm: false }), storm: false } as const;
 
-test('while no save succeeds every view says why nothing is restarted, and the log once; an operator may try', async () => {
+test('while no save succeeds every view says why nothing is restarted, and the log once for each cause; an operator may try', async () => {
   const stage = new Stage({ policies: calm, tasks: tasks(3) });
   await stage.run(20);
   stage.store.failing = true;
@@ -49,6 +49,11 @@ test('while no save succeeds every view says why nothing is restarted, and the l
     sentence: expect.stringContaining('the store fails'),
   });
   expect(stage.complaints).toHaveLength(1);
+  const save = stage.store.save.bind(stage.store);
+  stage.store.save = () => Promise.reject(new Error('the database takes no writes'));
+  await stage.run(120);
+  expect(stage.complaints).toHaveLength(2);
+  stage.store.save = save;
   const asked = stage.keeper.operator.restart('t00000', 'eve', false);
   await expect(Promise.all([asked, stage.run(5)])).rejects.toThrow('the store fails');
   stage.store.failing = false;
