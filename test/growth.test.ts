@@ -20,7 +20,7 @@ import { keysAt } from '../src/settings/json-schema.ts';
 import { decode, decodeEvent, encode, encodeEvent, taskRecord } from '../src/store/records.ts';
 import { createLog } from '../src/telemetry/log.ts';
 import { settingsOf } from './app/running.ts';
-import { at, hours, plainPolicy, policiesOf, unnoted } from './domain/story.ts';
+import { at, hold, hours, plainPolicy, policiesOf, unnoted } from './domain/story.ts';
 import { record } from './store/shapes.ts';
 
 /** Schemas that zod was asked for. */
@@ -104,16 +104,6 @@ function operationsOver(situation: Situation) {
   return { operations, released };
 }
 
-const holdOn = (target: Hold['target'], id: string): Hold => ({
-  id,
-  account: 'main',
-  target,
-  author: 'a',
-  reason: 'r',
-  createdAt: at(0),
-  endsAt: undefined,
-});
-
 test('who names a task by its id waits for no other task to be looked at', () => {
   const [few, many] = [200, 400].map((tasks) => {
     const { operations, released } = operationsOver(situationWith(tasks));
@@ -176,7 +166,7 @@ test('tasks that end soon and all push to one place are looked at a few times ea
 });
 
 test('a scrape looks at each hold a few times, however many groups there are', () => {
-  const holds = Array.from({ length: 100 }, (_, n) => holdOn({ kind: 'task', taskId: idOf(n) }, `h${n}`));
+  const holds = Array.from({ length: 100 }, (_, n) => hold(`h${n}`, { kind: 'task', taskId: idOf(n) }));
   const [few = 0, many] = [10, 40].map((groups) => {
     const situation = situationWith(100, groups, holds);
     return readsOf(() => {

@@ -2,18 +2,7 @@ import { expect, test } from 'vitest';
 import { situationOf } from '../../src/domain/memory/situation.ts';
 import { holdViews } from '../../src/domain/views/covered.ts';
 import { groupViews } from '../../src/domain/views/views.ts';
-import type { Hold } from '../../src/domain/words/events.ts';
-import { at, holdAdded, item, plainPolicy, policiesOf, Story } from './story.ts';
-
-const hold = (id: string, target: Hold['target'], endsAt?: number): Hold => ({
-  id,
-  account: 'main',
-  target,
-  author: 'a',
-  reason: 'r',
-  createdAt: at(0),
-  endsAt,
-});
+import { at, hold, holdAdded, item, plainPolicy, policiesOf, Story } from './story.ts';
 
 test('a hold is shown with what it covers now: managed tasks that are listed, and how many of them are stopped', () => {
   const other = { ...plainPolicy, name: 'news', match: { ...plainPolicy.match, cloudGroup: ['news'] } };

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { situationOf } from '../../src/domain/memory/situation.ts';
 import { inCommon } from '../../src/domain/views/in-common.ts';
 import type { TaskItem } from '../../src/domain/words/task.ts';
-import { at, holdAdded, type ItemFields, item, plainPolicy, policiesOf, type Shown, Story } from './story.ts';
+import { at, hold, holdAdded, type ItemFields, item, plainPolicy, policiesOf, type Shown, Story } from './story.ts';
 
 const everything = { ...plainPolicy, match: { ...plainPolicy.match, cloudGroup: ['*'] } };
 interface Told {
@@ -87,9 +87,7 @@ describe('who counts', () => {
   const sportsDown = some(6, 30, (n) => ({ cloudGroup: n < 6 ? 'sports' : 'news' }));
   test('held tasks are left alone on purpose', () => {
     const story = new Story(policiesOf(everything));
-    const hold = { id: 'h', account: 'main', author: 'a', reason: 'r', createdAt: at(0), endsAt: undefined };
-    for (const id of ['t000', 't001'])
-      story.tell([holdAdded({ ...hold, id, target: { kind: 'task', taskId: id } }, at(0))]);
+    for (const id of ['t000', 't001']) story.tell([holdAdded(hold(id, { kind: 'task', taskId: id }), at(0))]);
     expect(toldOf(sportsDown, { story })).toEqual([]);
   });
   test('observed, unmanaged and ended tasks neither', () => {

@@ -26,6 +26,17 @@ export const minutes = (n: number): number => n * 60;
 export const hours = (n: number): number => n * 3_600;
 
 /** An operator sets a hold. */
+/** Set by somebody at the beginning. */
+export const hold = (id: string, target: Hold['target'], endsAt?: number): Hold => ({
+  id,
+  account: 'main',
+  target,
+  author: 'a',
+  reason: 'r',
+  createdAt: at(0),
+  endsAt,
+});
+
 export const holdAdded = (hold: Hold, now: number): Event => ({
   type: 'hold-added',
   at: now,

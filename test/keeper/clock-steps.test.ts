@@ -139,29 +139,23 @@ async function lookAmidList(restartsInVain: number): Promise<Stage> {
   const restarted = tasks(1, { life: { restartsInVain, startsInMs: [50, 50] } });
   const stage = new Stage({ policies: policiesOf(defaultPolicy), tasks: [...restarted, ...tasks(999, {}, 'u')] });
   await stage.run(20);
-  const settings = stage.settings();
-  const { cloud } = settings;
   const listed = Promise.withResolvers<void>();
   let looks = 0;
-  await stage.keeper.configure({
-    ...settings,
-    cloud: {
-      ...cloud,
-      observe: async (signal, known) => {
-        const seen = await cloud.observe(signal, known);
-        if (stage.restarts().length > 0) listed.resolve();
-        return seen;
-      },
-      look: async (cloudGroups, signal) => {
-        const seen = await cloud.look(cloudGroups, signal);
-        if (looks++ > 0) return seen;
-        await listed.promise;
-        while (!stage.keeper.ledger.midway) await Promise.resolve();
-        stage.clock.step(hourMs);
-        return { ...seen, items: seen.items.map((item) => ({ ...item, requestedAt: stage.clock.now() })) };
-      },
+  await stage.wrapCloud((cloud) => ({
+    observe: async (signal, known) => {
+      const seen = await cloud.observe(signal, known);
+      if (stage.restarts().length > 0) listed.resolve();
+      return seen;
     },
-  });
+    look: async (cloudGroups, signal) => {
+      const seen = await cloud.look(cloudGroups, signal);
+      if (looks++ > 0) return seen;
+      await listed.promise;
+      while (!stage.keeper.ledger.midway) await Promise.resolve();
+      stage.clock.step(hourMs);
+      return { ...seen, items: seen.items.map((item) => ({ ...item, requestedAt: stage.clock.now() })) };
+    },
+  }));
   stage.act({ kind: 'stop', taskId: 't00000' });
   await stage.until(() => looks > 0, 30);
   await stage.run(30);

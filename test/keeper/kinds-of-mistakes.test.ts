@@ -21,20 +21,14 @@ test('a poll whose account was lost meanwhile decides nothing', async () => {
   await stage.run(10);
   const polls = stage.told('poll-completed').length;
   stage.act({ kind: 'stop', taskId: 't00001' });
-  const settings = stage.settings();
-  const { cloud } = settings;
-  await stage.keeper.configure({
-    ...settings,
-    cloud: {
-      ...cloud,
-      // Its last page had come when the lease was lost.
-      observe: async (_signal, known) => {
-        const seen = await cloud.observe(new AbortController().signal, known);
-        lost.abort(new Error('the lease is lost'));
-        return seen;
-      },
+  await stage.wrapCloud((cloud) => ({
+    // Its last page had come when the lease was lost.
+    observe: async (_signal, known) => {
+      const seen = await cloud.observe(new AbortController().signal, known);
+      lost.abort(new Error('the lease is lost'));
+      return seen;
     },
-  });
+  }));
   await stage.run(30);
   expect(lost.signal.aborted).toBe(true);
   expect(stage.told('poll-completed')).toHaveLength(polls);
@@ -49,21 +43,17 @@ test('a match that asks for other cloud groups makes no list suspect', async () 
     tasks: [...tasks(20, { cloudGroup: 'large' }, 'a'), ...tasks(2, { cloudGroup: 'small' }, 'b')],
   });
   await stage.run(20);
-  const settings = stage.settings();
-  const { cloud } = settings;
-  await stage.keeper.configure({
-    ...settings,
-    listScope: 'small',
-    cloud: {
-      ...cloud,
+  await stage.wrapCloud(
+    (cloud) => ({
       observe: async (signal, known) => {
         const seen = await cloud.observe(signal, known);
         return seen.kind === 'failed'
           ? seen
           : { ...seen, items: seen.items.filter(({ cloudGroup }) => cloudGroup === 'small') };
       },
-    },
-  });
+    }),
+    { listScope: 'small' },
+  );
   await stage.run(60);
   expect(stage.told('poll-suspect')).toEqual([]);
   expect(stage.told('task-gone')).toHaveLength(20);
@@ -78,21 +68,17 @@ test('a list that was being read when other cloud groups are asked for makes non
   // The poll of second 30 is on its way.
   await stage.run(30.02);
   const polls = stage.told('poll-completed').length;
-  const settings = stage.settings();
-  const { cloud } = settings;
-  await stage.keeper.configure({
-    ...settings,
-    listScope: 'small',
-    cloud: {
-      ...cloud,
+  await stage.wrapCloud(
+    (cloud) => ({
       observe: async (signal, known) => {
         const seen = await cloud.observe(signal, known);
         return seen.kind === 'failed'
           ? seen
           : { ...seen, items: seen.items.filter(({ cloudGroup }) => cloudGroup === 'small') };
       },
-    },
-  });
+    }),
+    { listScope: 'small' },
+  );
   expect(stage.told('poll-completed')).toHaveLength(polls);
   await stage.run(60);
   expect(stage.told('poll-suspect')).toEqual([]);
@@ -135,19 +121,13 @@ async function amidList(stage: Stage, happens: () => Promise<unknown>): Promise<
     while (!stage.keeper.ledger.midway) await Promise.resolve();
     await happens();
   };
-  const settings = stage.settings();
-  const { cloud } = settings;
-  await stage.keeper.configure({
-    ...settings,
-    cloud: {
-      ...cloud,
-      observe: async (signal, known) => {
-        const seen = await cloud.observe(signal, known);
-        done ??= wait();
-        return seen;
-      },
+  await stage.wrapCloud((cloud) => ({
+    observe: async (signal, known) => {
+      const seen = await cloud.observe(signal, known);
+      done ??= wait();
+      return seen;
     },
-  });
+  }));
   await stage.run(20);
   await done;
 }
@@ -203,16 +183,12 @@ test('a restart whose call ends in a mistake of the client is unanswered, and it
   const stage = new Stage({ policies: policiesOf({ ...defaultPolicy, storm: false }), tasks: tasks(50) });
   await stage.run(10);
   const settings = stage.settings();
-  await stage.keeper.configure({
-    ...settings,
-    cloud: {
-      ...settings.cloud,
-      restart: async (_task, permit) => {
-        permit.done('lost');
-        throw new TypeError('an answer of a kind that nobody thought of');
-      },
+  await stage.wrapCloud(() => ({
+    restart: async (_task, permit) => {
+      permit.done('lost');
+      throw new TypeError('an answer of a kind that nobody thought of');
     },
-  });
+  }));
   stage.act({ kind: 'stop', taskId: 't00001' });
   await stage.run(30);
   expect(stage.keeper.ledger.tasks.get('t00001')?.attempt?.phase.kind).toBe('verifying');

@@ -6,6 +6,7 @@
 import { pretendTransport } from '../../src/app/pretend.ts';
 import type { Transport } from '../../src/cloud/transport.ts';
 import type { AccountRecord, BudgetEntry, TaskRecord } from '../../src/domain/memory/ledger.ts';
+import type { Cloud } from '../../src/domain/ports/cloud-port.ts';
 import type { LedgerChanges, LedgerStore, Ownership, Shared } from '../../src/domain/ports/store-port.ts';
 import type { Event, Hold } from '../../src/domain/words/events.ts';
 import type { Policies, Policy } from '../../src/domain/words/policy.ts';
@@ -170,6 +171,12 @@ export class Stage {
 
   settings(): KeeperSettings {
     return this.#hand.settings(this.#configuration);
+  }
+
+  /** From now on the keeper has a client that differs from the one of now by what `otherwise` gives. */
+  async wrapCloud(otherwise: (cloud: Cloud) => Partial<Cloud>, more: Partial<KeeperSettings> = {}): Promise<void> {
+    const settings = { ...this.settings(), ...more };
+    await this.keeper.configure({ ...settings, cloud: { ...settings.cloud, ...otherwise(settings.cloud) } });
   }
 
   /** A fresh process on the ledger that was saved; where several share the store, all of them. */
