@@ -542,6 +542,19 @@ describe('which cloud groups are asked for', () => {
     }
   });
 
+  test.each([3, 17, 40])('after %i polls in vain one group that is still ill is found by halves', async (inVain) => {
+    const refused: Record<string, string> = Object.fromEntries(many.map((name) => [name, 'InvalidParam']));
+    const transport = cloudOf(Object.fromEntries(many.map((name) => [name, 1])), refused);
+    const { cloud } = bench(transport, { cloudGroups: many });
+    for (let poll = 0; poll < inVain; poll++) await cloud.observe(never);
+    const ill = many[25] ?? '';
+    for (const name of many) if (name !== ill) delete refused[name];
+    transport.calls.length = 0;
+    expect(complete(await cloud.observe(never))).toMatchObject({ failedCloudGroups: [ill] });
+    // What did not answer before, what is left in one call, and two calls for each halving of fifty, six times.
+    expect(transport.calls.length).toBeLessThanOrEqual(20);
+  });
+
   test('if all fail the poll fails after a few halves, and one more try of the whole', async () => {
     const names = ['a', 'b', 'c', 'd', 'e'];
     const transport = cloudOf({}, Object.fromEntries(names.map((name) => [name, 'InvalidParam'])));

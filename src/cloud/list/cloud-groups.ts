@@ -182,7 +182,6 @@ function newRound(
   /** Gives the groups that fail alone; or, when nothing answers, all parts of the list, for the next poll to go on. */
   const searchIn = async (begun: Parts): Promise<Found> => {
     let parts = begun;
-    const splits = new Map<readonly string[], Parts>();
     const alone: string[] = [];
     let answered = false;
     for (let left = callsInVain - 1; parts.length > 0 && (answered || left > 0); ) {
@@ -191,16 +190,12 @@ function newRound(
       const failures = await Promise.all(turn.map((part) => one(part, true)));
       const failing = turn.filter((_, index) => failures[index]);
       alone.push(...failing.filter(({ length }) => length === 1).flat());
-      const split = failing.filter(({ length }) => length > 1).flatMap((part) => splits.get(part) ?? halvesOf(part));
+      const split = failing.filter(({ length }) => length > 1).flatMap(halvesOf);
       const others = parts.slice(turn.length);
       const answersNow: boolean = !answered && failing.length < turn.length;
       answered ||= answersNow;
-      if (answersNow && others.length > 1) {
-        // Whatever it was may be over: one call then shows what polls before this one cut to pieces.
-        const joined = others.flat();
-        splits.set(joined, others);
-        parts = [joined, ...split];
-      } else parts = [...others, ...split];
+      // Whatever it was may be over: one call then shows what polls before this one cut to pieces.
+      parts = answersNow && others.length > 1 ? [others.flat(), ...split] : [...others, ...split];
       // Whoever asks everywhere to be left alone for a while is no group.
       if (!answered && failures.every((failure) => failure?.retryAfterMs !== undefined)) break;
     }
