@@ -11,6 +11,7 @@ import type { Clock } from '../domain/ports/time-port.ts';
 import type { Event } from '../domain/words/events.ts';
 import { groupOf } from '../domain/words/policy.ts';
 import { shownTitle } from '../domain/words/task.ts';
+import { betweenLists } from '../keeper/desk.ts';
 import { Keeper, type KeeperSettings } from '../keeper/keeper.ts';
 import { type AccountSettings, policies, type Settings } from '../settings/settings.ts';
 import type { Store } from '../store/open.ts';
@@ -38,9 +39,6 @@ interface Member {
   settings: AccountSettings;
   running: Promise<void>;
 }
-
-/** A slice is done at each turn: enough for the longest lists of all accounts, one after the other. */
-const mostTurns = 100_000;
 
 /** Beyond the longest call: then nobody uses the client that a reload replaced. */
 const oldClientLastsMs = 5_000;
@@ -112,9 +110,8 @@ export class Fleet {
   }
 
   /** Resolves at a moment at which no account is half way through a list: what is then shown fits together. */
-  async betweenLists(): Promise<void> {
-    for (let turn = 0; turn < mostTurns && this.keepers().some(({ ledger }) => ledger.midway); turn++)
-      await this.#options.clock.yield();
+  betweenLists(): Promise<void> {
+    return betweenLists(() => this.keepers().map(({ ledger }) => ledger), this.#options.clock);
   }
 
   tellTicks(): void {

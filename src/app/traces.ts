@@ -50,16 +50,19 @@ export function storeTracesTo(
 ): (trace: StoreTrace) => void {
   let trouble: 'none' | 'some' | 'no restarts' = 'none';
   let lostAt = 0;
+  const isNews = seldom(clock);
   return (trace) => {
     metrics.store(trace);
     const keepers = fleet()?.keepers();
     if (!keepers) return;
     const before = trouble;
     trouble = !trace.up ? 'no restarts' : trace.whole && !trace.error ? 'none' : 'some';
-    if (trouble === before) return;
+    const alsoFails = trace.error !== undefined && isNews(trace.error.message);
+    if (trouble === before && !alsoFails) return;
     const owning = keepers.filter(({ ledger }) => ledger.owned);
-    if (before === 'no restarts') for (const keeper of owning) keeper.learned({ type: 'store-back', since: lostAt });
-    if (trouble === 'no restarts') {
+    if (before === 'no restarts' && trouble !== before)
+      for (const keeper of owning) keeper.learned({ type: 'store-back', since: lostAt });
+    if (trouble === 'no restarts' && trouble !== before) {
       lostAt = clock.now();
       const error = trace.error?.message ?? trace.operation;
       for (const keeper of owning) keeper.learned({ type: 'store-lost', error });
@@ -81,7 +84,7 @@ export function storeTracesTo(
 
 function whatGoesOn({ up, operation }: StoreTrace): string {
   if (!up) return 'relaykeeper restarts nothing until it works';
-  return operation === 'load' ? 'Restarts of other accounts go on' : 'Restarts go on';
+  return operation === 'load' ? 'Restarts of the accounts that are loaded go on' : 'Restarts go on';
 }
 
 /** True the first time for each `what`, and once an hour from then on. */

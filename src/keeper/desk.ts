@@ -23,11 +23,19 @@ export interface DeskOptions {
 /** Failed attempts older than the longest budget are of no use; `per` is at most a day. */
 const budgetReachMs = 24 * 3_600_000;
 
-/** Of a list; each is done in a turn. */
-const mostSlices = 100_000;
+/** A slice of a list is done at each turn: enough for the longest lists of all accounts, one after the other. */
+const mostTurns = 100_000;
+
+/** Resolves when none of them is half way through a list: each is of one policy then, its times of one clock. */
+export async function betweenLists(ledgers: () => readonly Ledger[], clock: Clock): Promise<void> {
+  for (let turn = 0; turn < mostTurns && ledgers().some(({ midway }) => midway); turn++) await clock.yield();
+}
 
 /** A smaller change of the difference is the pace of two clocks, not a step. */
 const stepMs = 2_000;
+
+/** Beyond so many all are complained of once more. */
+const mostCauses = 20;
 
 export class Desk {
   readonly account: string;
@@ -37,8 +45,8 @@ export class Desk {
   /** How far the wall clock is from the monotonic one. */
   #aheadMs: number;
   #steps = 0;
-  /** Why saves fail, as it was last complained of. */
-  #cause: string | undefined;
+  /** Why saves fail, as it was complained of since the last one that worked. */
+  readonly #causes = new Set<string>();
   readonly #onStep: (deltaMs: number) => void;
   readonly #onSavedAgain: () => void;
   #memory: Memory;
@@ -95,12 +103,12 @@ export class Desk {
 
   /** `otherwise` is the complaint when it cannot be written: once for a cause, until it can be again. */
   async commitOrComplain(otherwise = 'the ledger could not be saved, so nothing is restarted'): Promise<void> {
-    if (!this.failing) this.#cause = undefined;
+    if (!this.failing) this.#causes.clear();
     await this.commit().catch((failed: Error) => {
-      // Without a cause of its own it is that of the save it waited for.
-      const cause = String(failed.cause ?? this.#cause);
-      if (cause !== this.#cause) this.complain(otherwise, failed);
-      this.#cause = cause;
+      const cause = String(failed.cause);
+      if (!this.#causes.has(cause)) this.complain(otherwise, failed);
+      if (this.#causes.size === mostCauses) this.#causes.clear();
+      this.#causes.add(cause);
     });
   }
 
@@ -117,9 +125,8 @@ export class Desk {
     return this.#steps;
   }
 
-  /** Resolves when no list is half taken in: then memory is of one policy, and its times of one clock. */
-  async betweenLists(): Promise<void> {
-    for (let slice = 0; slice < mostSlices && this.ledger.midway; slice++) await this.clock.yield();
+  betweenLists(): Promise<void> {
+    return betweenLists(() => [this.ledger], this.clock);
   }
 
   mindClockSteps(): void {

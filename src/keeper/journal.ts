@@ -25,7 +25,7 @@ export class Journal implements Notes {
   #noted = 0;
   #saved = 0;
   #saving: Promise<void> | undefined;
-  #failing = false;
+  #failure: Error | undefined;
 
   constructor(ledger: Ledger, store: LedgerStore, tell: (event: Event) => void) {
     this.#ledger = ledger;
@@ -36,7 +36,7 @@ export class Journal implements Notes {
 
   /** The last save failed: nothing may act until one succeeds. */
   get failing(): boolean {
-    return this.#failing;
+    return this.#failure !== undefined;
   }
 
   note(event: Event): void {
@@ -61,7 +61,7 @@ export class Journal implements Notes {
     while (this.#saved < goal) {
       if (this.#saving) {
         await this.#saving.catch(() => undefined);
-        if (this.#failing) throw new Error('the ledger could not be saved');
+        if (this.#failure) throw this.#failure;
         continue;
       }
       this.#saving = this.#save();
@@ -79,11 +79,11 @@ export class Journal implements Notes {
     try {
       await this.#store.save(this.#ledger.account, changes);
       this.#saved = noted;
-      this.#failing = false;
+      this.#failure = undefined;
     } catch (cause) {
       this.#putBack(changes);
-      this.#failing = true;
-      throw new Error('the ledger could not be saved', { cause });
+      this.#failure = new Error('the ledger could not be saved', { cause });
+      throw this.#failure;
     }
   }
 

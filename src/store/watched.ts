@@ -6,6 +6,9 @@ import { StoreProblem } from './store-problem.ts';
 /** An operation that takes longer than this counts as failing: a disk that hangs must be seen. */
 const stuckAfterMs = 10_000;
 
+/** Longer than from one pruning to the next: what failed and is not done again by then is held against nobody. */
+const rememberedMs = 90 * 60_000;
+
 /**
  * Without these nothing is restarted; reading events and pruning them can fail and be tried again. An account that cannot
  * be loaded leaves those alone that are.
@@ -18,12 +21,13 @@ export type Watch = ReturnType<typeof watch>;
 export function watch(said: (error: unknown) => Error, clock: Clock, onTrace: (trace: StoreTrace) => void) {
   /** What restarts rest on, since when by the monotonic clock. */
   const failing = new Map<StoreOperation, number>();
-  /** What else fails, by operation and whom it is of; once its signal aborts, nobody needs it. */
-  const beside = new Map<string, AbortSignal | undefined>();
+  /** What else fails, by operation and whom it is of, since its newest failure; once its signal aborts, nobody needs it. */
+  const beside = new Map<string, { readonly at: number; readonly needed: AbortSignal | undefined }>();
   /** Operations that restarts rest on and that have not ended in time, by when each began. */
   const stuck = new Map<object, number>();
   const state = () => {
-    for (const [what, needed] of beside) if (needed?.aborted) beside.delete(what);
+    for (const [what, { at, needed }] of beside)
+      if (needed?.aborted || clock.monotonic() - at > rememberedMs) beside.delete(what);
     const up = failing.size + stuck.size === 0;
     return { up, whole: up && beside.size === 0 };
   };
@@ -59,7 +63,7 @@ export function watch(said: (error: unknown) => Error, clock: Clock, onTrace: (t
       } catch (error) {
         problem = said(error);
         if (restartsRestOn.has(operation)) failing.set(operation, failing.get(operation) ?? startedAt);
-        else beside.set(what, needed);
+        else beside.set(what, { at: clock.monotonic(), needed });
         throw problem;
       } finally {
         takeBack();

@@ -113,6 +113,7 @@ export async function running(yaml: string, lost: AbortSignal = new AbortControl
   };
   return {
     fleet,
+    watching,
     clock,
     metrics,
     operations,

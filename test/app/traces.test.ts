@@ -8,7 +8,7 @@ const of = (...names: readonly string[]) =>
 type Daemon = Awaited<ReturnType<typeof running>>;
 
 const told = ({ lines }: Daemon) => lines.filter(({ event }) => event.startsWith('store-')).map(({ msg }) => msg);
-const loadFails = 'The store fails: row 7 is ill. Restarts of other accounts go on.';
+const loadFails = 'The store fails: row 7 is ill. Restarts of the accounts that are loaded go on.';
 const works = 'The store works again.';
 
 /** `ill` comes with a reload, and its records cannot be read; gives back what mends them. */
@@ -55,4 +55,20 @@ test('a disk that is full meanwhile, and free again before the records can be re
   mend();
   await daemon.run(20);
   expect(told(daemon)).toEqual([loadFails, full, partly, works]);
+});
+
+test('each other trouble beside it is told too, and none of them again and again', async () => {
+  await using daemon = await running(of('main'));
+  const mend = await withIll(daemon);
+  const prune = async (works: boolean) => {
+    const work = () => (works ? Promise.resolve() : Promise.reject(new Error('an index is torn')));
+    await daemon.watching.run('prune', work).catch(() => undefined);
+    await daemon.run(10);
+  };
+  for (let times = 0; times < 3; times++) await prune(false);
+  const torn = 'The store fails: an index is torn. Restarts go on.';
+  expect(told(daemon)).toEqual([loadFails, torn]);
+  mend();
+  await prune(true);
+  expect(told(daemon)).toEqual([loadFails, torn, works]);
 });

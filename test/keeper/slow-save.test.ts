@@ -53,6 +53,10 @@ test('while no save succeeds every view says why nothing is restarted, and the l
   stage.store.save = () => Promise.reject(new Error('the database takes no writes'));
   await stage.run(120);
   expect(stage.complaints).toHaveLength(2);
+  let saves = 0;
+  stage.store.save = () => Promise.reject(new Error(saves++ % 2 ? 'the disk is full' : 'the database takes no writes'));
+  await stage.run(120);
+  expect(stage.complaints).toHaveLength(2);
   stage.store.save = save;
   const asked = stage.keeper.operator.restart('t00000', 'eve', false);
   await expect(Promise.all([asked, stage.run(5)])).rejects.toThrow('the store fails');

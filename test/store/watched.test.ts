@@ -127,3 +127,18 @@ test('what is cleaned up may take its time: restarts do not rest on it', async (
   await clock.run(40_000);
   await pruned;
 });
+
+test('what nobody does again is not held against the store for ever', async () => {
+  const clock = new VirtualClock(0);
+  let whole: boolean | undefined;
+  const { run } = watch(saidAsItIs, clock, (trace) => {
+    whole = trace.whole;
+  });
+  await run('events', () => Promise.reject(new Error('disk full'))).catch(() => undefined);
+  await clock.run(3_600_000);
+  await run('save', async () => {});
+  expect(whole).toBe(false);
+  await clock.run(3_600_000);
+  await run('save', async () => {});
+  expect(whole).toBe(true);
+});
