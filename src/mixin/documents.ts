@@ -1,7 +1,7 @@
 /** The texts for people: the runbooks, and the README's tables of reasons, error classes and metrics. */
 
 import { knownCodes } from '../cloud/errors.ts';
-import { classMeanings, type ErrorClass, errorClasses } from '../domain/words/failure.ts';
+import { classMeanings, type ErrorClass, errorClasses, isWaitedOut } from '../domain/words/failure.ts';
 import { type Reason, reasonMeanings, reasons } from '../domain/words/reason.ts';
 import { metricNames, specOf } from '../telemetry/catalogue.ts';
 import type { AlertRule, RuleGroup } from './alerts/alert.ts';
@@ -185,7 +185,7 @@ const circuitWords = {
 /** What relaykeeper does about a failure of this class. */
 function done(name: ErrorClass): string {
   const { resends, remedy, attempt, restartCircuit } = classMeanings[name];
-  const waits = attempt === 'given-back' && restartCircuit === 'nothing' ? "makes the account's restarts wait; " : '';
+  const waits = isWaitedOut(classMeanings[name]) ? "makes the account's restarts wait; " : '';
   const [toAttempt, toCircuit] = [waits + attemptWords[attempt], circuitWords[restartCircuit]];
   const ends = (restartCircuit === 'opens' ? [toCircuit, toAttempt] : [toAttempt, toCircuit]).filter(
     (end) => end !== undefined,

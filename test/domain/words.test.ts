@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { cloudTime } from '../../src/domain/words/cloud-time.ts';
-import { classMeanings, errorClasses } from '../../src/domain/words/failure.ts';
+import { classMeanings, errorClasses, isWaitedOut } from '../../src/domain/words/failure.ts';
 import { reasonMeanings, reasons } from '../../src/domain/words/reason.ts';
 import { showsTheSame, type TaskItem } from '../../src/domain/words/task.ts';
 
@@ -73,6 +73,12 @@ describe('the classes of failure', () => {
     expect(those((name) => classMeanings[name].restartCircuit === 'counts')).toBe(
       'quota server common network timeout unknown',
     );
+  });
+  test('what is given back without a circuit is waited out, and nothing else is', () => {
+    expect(isWaitedOut({ attempt: 'given-back', restartCircuit: 'nothing' })).toBe(true);
+    expect(isWaitedOut({ attempt: 'given-back', restartCircuit: 'opens' })).toBe(false);
+    expect(isWaitedOut({ attempt: 'throttled', restartCircuit: 'nothing' })).toBe(false);
+    expect(isWaitedOut({ attempt: 'failed', restartCircuit: 'nothing' })).toBe(false);
   });
 });
 

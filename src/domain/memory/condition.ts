@@ -4,7 +4,7 @@
  */
 
 import { byOurs, type CloudTime, plus } from '../words/cloud-time.ts';
-import { classMeanings } from '../words/failure.ts';
+import { classMeanings, isWaitedOut } from '../words/failure.ts';
 import { openingAt } from '../words/hours.ts';
 import type { Policy } from '../words/policy.ts';
 import type { RestartAnswer, TaskState } from '../words/task.ts';
@@ -23,8 +23,7 @@ export const aboutAttempt = (
 export function excuseOf(answer: RestartAnswer): 'throttled' | 'not-sent' | 'not-its-fault' | undefined {
   if (answer.kind === 'throttled' || answer.kind === 'not-sent') return answer.kind;
   if (answer.kind !== 'refused') return undefined;
-  const { attempt, restartCircuit } = classMeanings[answer.failure.class];
-  return attempt === 'given-back' && restartCircuit === 'nothing' ? 'not-its-fault' : undefined;
+  return isWaitedOut(classMeanings[answer.failure.class]) ? 'not-its-fault' : undefined;
 }
 
 /** An edit that is taken back within it costs nobody an outage, attempts or a hold of the guard. */

@@ -26,6 +26,10 @@ type RestartEnd =
    */
   | { readonly attempt: 'failed' | 'doubted' | 'unanswered'; readonly restartCircuit: 'counts' | 'denies' | 'nothing' };
 
+/** The account's restarts wait, the attempt is given back, and nothing else is slowed down. */
+export const isWaitedOut = ({ attempt, restartCircuit }: RestartEnd): boolean =>
+  attempt === 'given-back' && restartCircuit === 'nothing';
+
 type ClassMeaning = RestartEnd & {
   /** For a person, without a full stop. */
   readonly means: string;

@@ -1,6 +1,6 @@
 /** What somebody should look at by daylight: it heals, or it can wait, or it is about to become a page. */
 
-import { classMeanings, errorClasses } from '../../domain/words/failure.ts';
+import { classMeanings, errorClasses, isWaitedOut } from '../../domain/words/failure.ts';
 import type { GroupedRule } from './alert.ts';
 import { account, group, ofGroup, paged } from './pages.ts';
 import { metric, type Pace } from './promql.ts';
@@ -9,10 +9,7 @@ const elsewhere = Object.values(paged).flat();
 
 const throttling = errorClasses.filter((name) => classMeanings[name].attempt === 'throttled');
 /** The account waits, and no attempt is lost: such an error is nobody's task. If it lasts, a task that is down pages. */
-const waitedOut = errorClasses.filter((name) => {
-  const { attempt, restartCircuit } = classMeanings[name];
-  return restartCircuit === 'nothing' && (attempt === 'throttled' || attempt === 'given-back');
-});
+const waitedOut = errorClasses.filter((name) => throttling.includes(name) || isWaitedOut(classMeanings[name]));
 
 export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
   {
