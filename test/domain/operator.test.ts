@@ -47,6 +47,11 @@ describe('a restart by hand', () => {
       },
       'sent',
     ],
+    [
+      'of one that ran, and whose cloud group the newest poll could not read, goes',
+      () => new Story(calm()).list(0, { t: 'active' }).list(15, {}, { failedCloudGroups: ['vip'] }),
+      'sent',
+    ],
     ['does not pass unmanaged', () => stopped({ cloudGroup: 'elsewhere' }), /^unmanaged: /],
     ['does not pass ended', () => stopped({ endsAt: at(-1) }), /^ended: /],
     ['does not pass 已结束', () => new Story(calm()).list(0, { t: 'ended' }), /^ended: /],

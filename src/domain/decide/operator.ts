@@ -4,7 +4,7 @@ import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
 import type { EventOf } from '../words/events.ts';
 import { objectionSentences, reasonMeanings, type Sentences } from '../words/reason.ts';
-import { objections } from './rules.ts';
+import { isUnseen, objections } from './rules.ts';
 
 type OperatorRestart =
   | { readonly kind: 'intend'; readonly intent: EventOf<'restart-intended'> }
@@ -21,7 +21,7 @@ export function operatorRestart(record: TaskRecord, situation: Situation, by: st
     const failure = list.failure.code ?? list.failure.class;
     return refused(`circuit: the list is refused with ${failure}`, `熔断：列表被拒绝（${failure}）`);
   }
-  if (record.item.status === 'active' && now < situation.blindAt)
+  if (record.item.status === 'active' && !isUnseen(record, situation))
     return refused(
       'it runs, according to the newest list: there is nothing to restart',
       '最新的列表显示它在运行：无需重启',

@@ -166,6 +166,9 @@ function whyUnmanaged({ item }: TaskRecord, { policies }: Situation): Objection 
   return { kind: 'excluded', entry: entry.policy.name, key, glob };
 }
 
+/** Nobody knows how it is now: no poll, or none that is new enough, shows it. */
+export const isUnseen = (record: TaskRecord, situation: Situation): boolean => blind(record, situation) !== undefined;
+
 function blind({ taskId }: TaskRecord, { blindAt, now, nextPollAt, ledger }: Situation): ReturnType<Rule> {
   if (now >= blindAt) return no(nextPollAt, { kind: ledger.fresh ? 'nothing-polled' : 'poll-too-old' });
   return ledger.seenNow.has(taskId) ? undefined : no(nextPollAt, { kind: 'not-in-poll' });

@@ -1,6 +1,6 @@
 /** What people are shown of the ledger: plain values for the API, the command line, the page and the scrape. */
 
-import { objections, verdictOf } from '../decide/rules.ts';
+import { isUnseen, objections, verdictOf } from '../decide/rules.ts';
 import { downSince, dueSince, givenUp, isListed, isStopped, stateOf, willRun } from '../memory/condition.ts';
 import { covers } from '../memory/holds.ts';
 import {
@@ -23,8 +23,11 @@ import { type DestinationOf, endingsOf } from './endings.ts';
 type When = number | 'never' | 'unknown';
 const orNever = (at: number): When => (at === Number.POSITIVE_INFINITY ? 'never' : at);
 
-function nothingToDo({ goneAt, item, outage }: TaskRecord): string {
+function nothingToDo(record: TaskRecord, situation: Situation): string {
+  const { goneAt, item, outage } = record;
   if (goneAt !== undefined) return 'It is gone from the list.';
+  if (item.status === 'active' && isUnseen(record, situation))
+    return 'It ran when it was last listed; whether it still does no newer poll shows.';
   if (item.status === 'not-started') return 'It has not started yet: there is nothing to restart.';
   return outage
     ? 'It runs again; relaykeeper is watching whether it stays up.'
@@ -43,7 +46,7 @@ interface VerdictView {
 
 function verdictView(record: TaskRecord, situation: Situation): VerdictView {
   const verdict = verdictOf(record, situation);
-  if (verdict.kind === 'none') return { kind: 'none', sentence: nothingToDo(record) };
+  if (verdict.kind === 'none') return { kind: 'none', sentence: nothingToDo(record, situation) };
   if (verdict.kind === 'restart')
     return { kind: 'restart', sentence: 'It will be restarted as soon as the limiter allows.' };
   const { kind, reason, objection } = verdict;
