@@ -232,7 +232,8 @@ export class Keeper {
       const untilTickMs = this.#nextPollAt - clock.now();
       const leftMs = early ? Math.min(untilTickMs, this.#pace.waitMs()) : untilTickMs;
       if (leftMs <= 0 || signal.aborted || (early && this.#probeNow)) return;
-      await clock.sleep(Math.min(leftMs, longestSleepMs), AbortSignal.any([signal, this.#pollNow.signal]));
+      const mostMs = this.#desk.failing ? restAfterErrorMs : longestSleepMs;
+      await clock.sleep(Math.min(leftMs, mostMs), AbortSignal.any([signal, this.#pollNow.signal]));
       this.#desk.mindClockSteps();
       await this.#desk.commitOrComplain();
     }

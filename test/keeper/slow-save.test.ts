@@ -118,3 +118,14 @@ test.each<[how: string, heals: (stage: Stage) => unknown]>([
   const [first, second] = stage.restarts();
   expect((second?.at ?? Number.NaN) - (first?.at ?? 0)).toBeLessThan(185);
 });
+
+test('a store that works again after a restart was due is found within seconds, however far the next poll is', async () => {
+  const stage = await refusedAndUnsaved();
+  await stage.run(260);
+  expect(stage.restarts()).toHaveLength(1);
+  stage.store.failing = false;
+  const freeAt = stage.clock.monotonic();
+  await stage.run(7);
+  expect(stage.restarts()).toHaveLength(2);
+  expect((stage.restarts()[1]?.at ?? Number.NaN) - freeAt).toBeLessThan(6_000);
+});
