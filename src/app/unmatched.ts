@@ -21,7 +21,7 @@ const mostTold = 20;
 
 /**
  * One sentence for each group that has no task, and for each name in a `match` that nothing has; of all accounts together.
- * `others`: places that no group names, and so were not polled, but may be meant. A glob that no title fits is held
+ * `others`: places that no group names, and so were not polled, but may be meant. A glob that no title fits is tried
  * against all of them, so at each `yield` other work may go first.
  */
 export function* findUnmatched(

@@ -67,7 +67,7 @@ export type CallEnd =
 type Failed = Extract<CallEnd, { kind: 'failed' }>;
 
 /**
- * Sends one call with a permit that is already held, and gives the permit back. A throttled answer slows
+ * Sends one call with a permit that the caller has, and gives the permit back. A throttled answer slows
  * the gate; the cloud's time is learned from every answer. Rejects with the signal's reason if it aborts.
  */
 export async function callOnce(

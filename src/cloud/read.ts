@@ -51,7 +51,7 @@ export async function read<T>(
   }
 }
 
-/** Keys before the permit: asking for keys may need a permit itself, and a held one must not wait for another. */
+/** Keys before the permit: asking for keys may need a permit itself, and one at hand must not wait for another. */
 async function send(context: CallContext, call: Read, signal: AbortSignal): Promise<CallEnd> {
   const keys = await context.keys.current(signal);
   if (!keys.ok) return { kind: 'failed', failure: keys.failure, reached: 'never-left' };

@@ -51,36 +51,36 @@ export async function restart(
   // A call that may have taken effect is waited for; its own timeout bounds it.
   const { signal } = new AbortController();
   const remedied = new Set<ErrorClass>();
-  let held: Permit | undefined = permit;
+  let unspent: Permit | undefined = permit;
   try {
     while (true) {
       let credentials = context.keys.ready();
       if (!credentials) {
-        // Asking for keys may need a permit itself, and a held one must not wait for another.
-        held?.done('unused');
-        held = undefined;
+        // Asking for keys may need a permit itself, and one at hand must not wait for another.
+        unspent?.done('unused');
+        unspent = undefined;
         const keys = await context.keys.current(signal);
         if (!keys.ok) return unsent(keys.failure);
         credentials = keys.credentials;
       }
-      if (!held) {
-        held = await context.gate.acquire('restart');
+      if (!unspent) {
+        unspent = await context.gate.acquire('restart');
         if (!mayCall()) {
-          held.done('unused');
+          unspent.done('unused');
           return { kind: 'not-sent', failure: overtaken };
         }
       }
       const action = restartActions.current();
       const call = { action, body: restartBody(task) };
-      const spent = held;
-      held = undefined;
+      const spent = unspent;
+      unspent = undefined;
       const end = await callOnce(context, call, credentials, spent, signal);
       const retire = () => restartActions.retire(action);
       if (end.kind === 'ok' || !(await remedy(context, end, remedied, signal, retire))) return answerOf(end);
     }
   } catch (mistake) {
     // Before the call, which gives back its own.
-    held?.done('unused');
+    unspent?.done('unused');
     throw mistake;
   }
 }

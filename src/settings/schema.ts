@@ -131,7 +131,7 @@ const policyShape = {
       z.strictObject({
         restarts: key(whole(1, 100_000), 'Failed attempts of the group that are normal …', budget.restarts),
         perTask: key(whole(0, 10_000), '… or this many for each due task, if that is more …', budget.perTask),
-        per: key(duration('1s', '24h'), '… in any stretch of this length.', budget.perMs),
+        per: key(duration('1s', '24h'), '… in any period of this length.', budget.perMs),
       }),
     ),
     'More failed attempts than this count as a storm; false: no budget.',

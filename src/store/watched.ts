@@ -6,7 +6,7 @@ import { StoreProblem } from './store-problem.ts';
 /** An operation that takes longer than this counts as failing: a disk that hangs must be seen. */
 const stuckAfterMs = 10_000;
 
-/** Longer than from one pruning to the next: what failed and is not done again by then is held against nobody. */
+/** Longer than from one pruning to the next: what failed and is not done again by then counts no more. */
 const rememberedMs = 90 * 60_000;
 
 /**

@@ -1,4 +1,4 @@
-/** Stretches of trouble in virtual time: what `status` says of them during and after, and what history has. */
+/** Periods of trouble in virtual time: what `status` says of them during and after, and what history has. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { Memory } from '../../src/domain/memory/memory.ts';
 import { situationOf } from '../../src/domain/memory/situation.ts';
@@ -129,7 +129,7 @@ describe('polls that fail', () => {
     expect(history(story, 1)).toEqual(told);
   });
 
-  it('a list beyond belief is such a stretch', async () => {
+  it('a list beyond belief is such a period', async () => {
     const story = new Story().list(0, tasks(20, 'active'));
     for (const second of [15, 30, 45]) story.list(second, tasks(2, 'active'));
     expect(await says(story, 45)).toBe(
@@ -140,7 +140,7 @@ describe('polls that fail', () => {
     expect(history(story, 1)).toEqual(['polls-failing', 'polls-recovered']);
   });
 
-  it('a second stretch begins anew; one that a process leaves open goes on in the next', () => {
+  it('a second period begins anew; one that a process leaves open goes on in the next', () => {
     const story = new Story().list(0, { t: 'active' }).failedList(15).list(30, { t: 'active' }).failedList(45);
     expect(story.told('polls-failing')).toMatchObject([{ since: at(15) }, { since: at(45) }]);
     const stored = { tasks: [], holds: [], budget: [], accountRecord: story.ledger.accountRecord };

@@ -814,7 +814,7 @@ describe('a clock that is wrong', () => {
   });
 });
 
-test('a hundred thousand tasks are held in little memory', async () => {
+test('a hundred thousand tasks fit into little memory', async () => {
   const page = tasks(500).map((task) => ({
     ...task,
     DstAddr: 'x'.repeat(200),

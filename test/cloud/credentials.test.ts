@@ -487,7 +487,7 @@ describe('in the client', () => {
     const { cloud, restart, gate } = bench(server.url, { credentials });
     expect(await restart()).toMatchObject({ kind: 'accepted' });
     expect(server.requests).toHaveLength(2);
-    // A permit that was held before the files were read is given back.
+    // A permit that was there before the files were read is given back.
     expect(gate.outcomes.filter((outcome) => outcome !== 'unused')).toEqual(['answered', 'answered']);
     expect(gate.lanes).toEqual(gate.outcomes.map(() => 'restart'));
     await cloud.close();
@@ -544,7 +544,7 @@ describe('in the client', () => {
     });
     const options = { credentials: { kind: 'ecsRole' }, env: roleEnv } as const;
     const same = bench(server.url, { ...options, metadataOrigin: server.url });
-    // The keeper's permit is not held while another one is waited for.
+    // The keeper's permit is given back before another one is waited for.
     expect(await same.restart()).toMatchObject({ kind: 'accepted' });
     expect(same.gate.lanes).toEqual(['restart', 'other', 'other', 'restart']);
     expect(same.gate.outcomes).toEqual(['unused', 'answered', 'answered', 'answered']);

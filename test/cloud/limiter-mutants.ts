@@ -22,7 +22,7 @@ export const mutants: readonly Mutant[] = [
       ['freeAt: Infinity }', 'freeAt: afterWindow(at) }'],
       [
         'if (permit === undefined || permit.freeAt !== Infinity) throw new Error(',
-        'if (permit) return state.held; else if (false) throw new Error(',
+        'if (permit) return state.permits; else if (false) throw new Error(',
       ],
       ['= take(advance', "= event.kind === 'done' ? advance(state, now) : take(advance"],
     ],
@@ -44,12 +44,12 @@ export const mutants: readonly Mutant[] = [
     breaks: 'nothing wasted',
     changes: [
       [
-        '? state.held.filter((permit) => permit.freeAt > at)',
-        '? state.held.slice(Math.max(0, state.held.findIndex((permit) => permit.freeAt > at)))',
+        '? state.permits.filter((permit) => permit.freeAt > at)',
+        '? state.permits.slice(Math.max(0, state.permits.findIndex((permit) => permit.freeAt > at)))',
       ],
       [
-        'held.map((permit) => permit.freeAt)',
-        'held.map((_, last) => Math.max(...held.slice(0, last + 1).map((permit) => permit.freeAt)))',
+        'permits.map((permit) => permit.freeAt)',
+        'permits.map((_, last) => Math.max(...permits.slice(0, last + 1).map((permit) => permit.freeAt)))',
       ],
     ],
   },
@@ -57,16 +57,16 @@ export const mutants: readonly Mutant[] = [
     name: 'one permit more than the limit',
     breaks: 'safe',
     changes: [
-      ['if (held.length >= limit)', 'if (held.length > limit)'],
-      ['freeAts[held.length - limit]', 'freeAts[held.length - limit - 1]'],
+      ['if (permits.length >= limit)', 'if (permits.length > limit)'],
+      ['freeAts[permits.length - limit]', 'freeAts[permits.length - limit - 1]'],
     ],
   },
   {
     name: 'one permit fewer than the limit',
     breaks: 'nothing wasted',
     changes: [
-      ['if (held.length >= limit)', 'if (held.length >= limit - 1)'],
-      ['freeAts[held.length - limit]', 'freeAts[held.length - limit + 1]'],
+      ['if (permits.length >= limit)', 'if (permits.length >= limit - 1)'],
+      ['freeAts[permits.length - limit]', 'freeAts[permits.length - limit + 1]'],
     ],
   },
   {
@@ -74,10 +74,10 @@ export const mutants: readonly Mutant[] = [
     breaks: 'safe',
     changes: [
       [
-        'return { ...state, held: giveBack(',
-        'return !state.held.some(({ id }) => id === event.id) ? state : { ...state, held: giveBack(',
+        'return { ...state, permits: giveBack(',
+        'return !state.permits.some(({ id }) => id === event.id) ? state : { ...state, permits: giveBack(',
       ],
-      ['return reconfigure(state, event.limit)', 'return { ...reconfigure(state, event.limit), held: [] }'],
+      ['return reconfigure(state, event.limit)', 'return { ...reconfigure(state, event.limit), permits: [] }'],
     ],
   },
   {
@@ -123,7 +123,7 @@ export const mutants: readonly Mutant[] = [
     breaks: 'nothing wasted',
     changes: [
       [
-        "case 'never-left':\n    case 'unused':\n      return state.held.filter((held) => held !== permit);",
+        "case 'never-left':\n    case 'unused':\n      return state.permits.filter((one) => one !== permit);",
         "case 'never-left':\n    case 'unused': return others(afterWindow(state.at));",
       ],
     ],
@@ -170,8 +170,8 @@ export const mutants: readonly Mutant[] = [
       ['poll: lists,', 'poll: Math.max(account, roomAt(state, "list", "poll")),'],
       ["roomAt(state, 'list'))", "roomAt(state, 'list', 'verify'))"],
       [
-        'held: all, spacing }: LimiterState, name: LimitName)',
-        'held: all, spacing }: LimiterState, name: LimitName, only)',
+        'permits: all, spacing }: LimiterState, name: LimitName)',
+        'permits: all, spacing }: LimiterState, name: LimitName, only)',
       ],
       ['ownLimit[lane] === name)', 'lane === (only ?? "restart"))'],
     ],

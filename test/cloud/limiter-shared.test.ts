@@ -16,7 +16,7 @@ interface Neighbour {
 const leavesAt = 600_000;
 const perSecond = 10;
 
-/** Calls that we sent in a stretch, and those of them that were refused, while our queue never empties. */
+/** Calls that we sent in a period, and those of them that were refused, while our queue never empties. */
 function beside({ spacing, burst, countsRefused }: Neighbour, limiter: Limiter = halving) {
   const random = seeded(11);
   let now = 0;

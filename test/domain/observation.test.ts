@@ -29,7 +29,7 @@ const goneAt = (story: Story, taskId: string) => {
 };
 
 describe('a failed poll', () => {
-  test('changes no record, no count and no storm, and tells nothing but itself and that a stretch of them begins', () => {
+  test('changes no record, no count and no storm, and tells nothing but itself and that a period of them begins', () => {
     const story = new Story().list(0, { ...tasks(8, 'stopped'), u: 'active' });
     const records = new Map(story.ledger.tasks);
     const { counted, seenNow } = story.ledger;
@@ -103,7 +103,7 @@ describe('confirm: 2', () => {
     });
     expect(story.send(sights.length * 15)).toEqual(sent);
   });
-  test('asks once for each outage, also when a restart held only shortly', () => {
+  test('asks once for each outage, also when a restart lasted only shortly', () => {
     const story = new Story(calm({ confirm: 2 })).list(0, { t: 'stopped' }).list(15, { t: 'stopped' });
     story.send(15);
     story.list(30, { t: 'active' }).list(45, { t: 'stopped' });

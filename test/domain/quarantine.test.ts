@@ -46,7 +46,7 @@ describe('eight failed in a row', () => {
     }
     expect(story.told('task-quarantined').length).toBe(1);
   });
-  test('a restart that held ends the row, also when only a look saw it and the outage goes on', () => {
+  test('a restart that lasted ends the row, also when only a look saw it and the outage goes on', () => {
     const story = afterwards(7);
     story.send(105);
     story.look(110, { t: 'active' }).look(180, { t: 'active' });
@@ -144,12 +144,12 @@ describe('abandoned by a failed try that is made after 72 h in quarantine', () =
     ],
   ];
   test.each(nobodyTries)('never by a clock: while %s', (_sentence, story, freeAt) => {
-    const held = story();
+    const untried = story();
     for (let seconds = deadline + 15; seconds < freeAt; seconds += 3_600)
-      held.list(seconds, { t: { ...item('t', 'stopped'), endsAt: undefined } });
-    held.list(freeAt, { t: { ...item('t', 'stopped'), endsAt: undefined } });
-    expect(held.told('task-abandoned')).toEqual([]);
-    expect(held.says('t')).toBe('restart');
+      untried.list(seconds, { t: { ...item('t', 'stopped'), endsAt: undefined } });
+    untried.list(freeAt, { t: { ...item('t', 'stopped'), endsAt: undefined } });
+    expect(untried.told('task-abandoned')).toEqual([]);
+    expect(untried.says('t')).toBe('restart');
   });
   test('a longer abandonAfter takes it back, a shorter one applies to the tries that were made', () => {
     const policy = (abandonAfterMs: number) =>
@@ -214,7 +214,7 @@ describe('a quarantined task', () => {
     const story = afterwards(8).list(135, { t: item('t', 'stopped', { source: 'elsewhere' }) });
     expect(story.says('t')).toMatch(/^quarantined/);
   });
-  test('leaves by a restart that held, and its backoff stays', () => {
+  test('leaves by a restart that lasted, and its backoff stays', () => {
     const story = afterwards(8).list(705, { t: 'stopped' });
     expect(story.send(705)).toEqual(['t']);
     story.list(720, { t: 'active' }).list(780, { t: 'active' });

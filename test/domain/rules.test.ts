@@ -208,7 +208,7 @@ describe('what becomes of an attempt', () => {
   test('an unknown status settles nothing', () => {
     expect(sent().look(61, { t: 'unknown' }).record('t').attempt?.phase.kind).toBe('verifying');
   });
-  test('active, and held for verifyWithin: recovered, from first stopped to first active sight', () => {
+  test('active for verifyWithin: recovered, from first stopped to first active sight', () => {
     const story = sent().look(5, { t: 'active' }).list(15, { t: 'active' }).list(60, { t: 'active' });
     expect(story.endings()).toEqual([]);
     story.list(75, { t: 'active' });
@@ -254,7 +254,7 @@ describe('what becomes of an attempt', () => {
 });
 
 describe('attempts', () => {
-  test('a restart that held clears the row, but not the backoff', () => {
+  test('a restart that lasted clears the row, but not the backoff', () => {
     const story = new Story().list(0, { t: 'stopped' });
     story.send(0, refusal('forbidden', 'RequestForbidden'));
     story.list(15, { t: 'stopped' }).send(15);

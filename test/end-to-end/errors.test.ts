@@ -263,7 +263,7 @@ describe.concurrent('throttled', () => {
   });
 });
 
-/** Opens the restart circuit and is held by it: two tasks are stopped, and no more than `most` calls find that out. */
+/** Opens the restart circuit and is kept back by it: two tasks are stopped, and no more than `most` calls find that out. */
 async function opensCircuit(row: Row, [least, most]: readonly [number, number], probeEveryMs: number): Promise<void> {
   await until(`${row.name} opens the circuit`, () => saidOf(row, 'circuit-opened').length > 0, see(row));
   await polledAgain(row, 4);

@@ -68,17 +68,17 @@ it('watching, hours, failing polls and a rejected configuration are told as what
     1,
   );
 
-  // Polls that fail are one stretch: in status while it lasts and after, and in history.
+  // Polls that fail are one period: in status while it lasts and after, and in history.
   for (const [effect, named] of [
     [{ kind: 'answer', status: 502, body: 'Bad Gateway' }, 'server'],
     [{ kind: 'error', code: 'FlowLimitExceeded', status: 429 }, 'FlowLimitExceeded'],
   ] as const) {
-    const stretches = daemon.said('polls-recovered').length;
+    const before = daemon.said('polls-recovered').length;
     const fault = cloud.fault({ match: { action: 'list' }, effect });
-    await until('polls fail', () => daemon.said('polls-failing').length > stretches, see);
+    await until('polls fail', () => daemon.said('polls-failing').length > before, see);
     expect(await run('status')).toMatch(new RegExp(`\tpolls fail for \\d+s, since \\S+: \\d+ in a row, ${named}: `));
     cloud.mend(fault);
-    await until('they succeed again', () => daemon.said('polls-recovered').length > stretches, see);
+    await until('they succeed again', () => daemon.said('polls-recovered').length > before, see);
     expect(await run('status')).toMatch(/polls failed for \d+s, until \S+: \d+ in a row/);
   }
   // The cloud refused polls as too many: they are slower for a while.

@@ -72,10 +72,10 @@ function scriptOf(seed: number, kind: string, replicas: number) {
   return { seed, kind, replicas, policies, healthy, stops, troubled, together, befallsAtMs };
 }
 
-type Stretch = readonly [fromMs: number, toMs: number];
+type Period = readonly [fromMs: number, toMs: number];
 
 /** Storms of the healthy: one of the troubled alone, in a group of their own, keeps nobody else waiting. */
-const storms = (events: readonly Event[]): readonly Stretch[] =>
+const storms = (events: readonly Event[]): readonly Period[] =>
   between(events, (event) => {
     if (event.type !== 'storm-started' && event.type !== 'storm-ended') return undefined;
     const { group } = event.scope;
@@ -86,13 +86,13 @@ const storms = (events: readonly Event[]): readonly Stretch[] =>
 const limitBackMs = 100 * second;
 
 /** In which the account is tried out: a circuit is open, or its restarts are throttled, or still paced by a smaller limit. */
-const triedOut = (events: readonly Event[]): readonly Stretch[] => [
+const triedOut = (events: readonly Event[]): readonly Period[] => [
   ...between(events, (event) =>
     event.type === 'circuit-opened' || event.type === 'circuit-closed'
       ? { of: event.circuit, begins: event.type === 'circuit-opened' }
       : undefined,
   ),
-  ...events.flatMap((event): Stretch[] => {
+  ...events.flatMap((event): Period[] => {
     if (event.type === 'restarts-throttled') return [[event.at - begin, event.until - begin]];
     const slows = event.type === 'restart-answered' && event.answer.kind === 'throttled';
     return slows ? [[event.at - begin, event.at + limitBackMs - begin]] : [];
@@ -102,21 +102,21 @@ const triedOut = (events: readonly Event[]): readonly Stretch[] => [
 function between(
   events: readonly Event[],
   edge: (event: Event) => { readonly of: string; readonly begins: boolean } | undefined,
-): readonly Stretch[] {
+): readonly Period[] {
   const begun = new Map<string, number>();
-  const stretches: Stretch[] = [];
+  const periods: Period[] = [];
   for (const event of events) {
     const { of, begins } = edge(event) ?? {};
     if (of === undefined) continue;
     if (begins) begun.set(of, event.at - begin);
-    else stretches.push([begun.get(of) ?? 0, event.at - begin]);
+    else periods.push([begun.get(of) ?? 0, event.at - begin]);
     if (!begins) begun.delete(of);
   }
-  return [...stretches, ...[...begun.values()].map((since): Stretch => [since, Number.POSITIVE_INFINITY])];
+  return [...periods, ...[...begun.values()].map((since): Period => [since, Number.POSITIVE_INFINITY])];
 }
 
-const touch = (stretches: readonly Stretch[], fromMs: number, toMs: number): boolean =>
-  stretches.some(([since, until]) => since <= toMs && until >= fromMs);
+const touch = (periods: readonly Period[], fromMs: number, toMs: number): boolean =>
+  periods.some(([since, until]) => since <= toMs && until >= fromMs);
 
 type Played = Awaited<ReturnType<typeof play>>;
 

@@ -128,7 +128,7 @@ test('what is cleaned up may take its time: restarts do not rest on it', async (
   await pruned;
 });
 
-test('what nobody does again is not held against the store for ever', async () => {
+test('what nobody does again does not count as failing for ever', async () => {
   const clock = new VirtualClock(0);
   let whole: boolean | undefined;
   const { run } = watch(saidAsItIs, clock, (trace) => {

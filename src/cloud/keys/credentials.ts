@@ -45,20 +45,20 @@ const lookAtFilesEveryMs = 2_000;
 export function createKeyRing(options: KeyRingOptions) {
   const { clock, cloudNow } = options;
   const source = keySource(options.credentials, options.vendor, options.env);
-  let held: (ReadKeys & { readonly renewAt: number; readonly usedUntil: number }) | undefined;
+  let newest: (ReadKeys & { readonly renewAt: number; readonly usedUntil: number }) | undefined;
   let reading: Promise<KeysEnd> | undefined;
   let renewNotBefore = Number.NEGATIVE_INFINITY;
 
   const valid = () =>
-    held && (held.expiresAt === undefined || cloudNow() < held.expiresAt || clock.monotonic() < held.usedUntil)
-      ? held
+    newest && (newest.expiresAt === undefined || cloudNow() < newest.expiresAt || clock.monotonic() < newest.usedUntil)
+      ? newest
       : undefined;
 
   const readNow = async (): Promise<KeysEnd> => {
     try {
       const read = await source.read(options.ask);
       const lifeMs = read.expiresAt === undefined ? Number.POSITIVE_INFINITY : read.expiresAt - cloudNow();
-      held = {
+      newest = {
         ...read,
         renewAt: cloudNow() + lifeMs - Math.min(renewBeforeMs, lifeMs / 3),
         usedUntil: clock.monotonic() + usedForMs,
@@ -81,7 +81,7 @@ export function createKeyRing(options: KeyRingOptions) {
 
   if (source.local) void read();
   const stopFollowing = followUserFiles(source.files, lookAtFilesEveryMs, clock, async () => {
-    const before = held?.credentials;
+    const before = newest?.credentials;
     const end = await read();
     if (end.ok && !same(before, end.credentials)) options.onChanged();
   });

@@ -71,7 +71,7 @@ export type LimiterEvent =
   /** The time of `wakeAt` has come, or nearly. */
   | { readonly kind: 'woken' };
 
-interface HeldPermit {
+interface PermitOut {
   readonly id: number;
   readonly lane: Lane;
   readonly admittedAt: number;
@@ -98,7 +98,7 @@ export interface LimiterState {
   /** All permits are out until then. */
   readonly silentUntil: number;
   /** In order of admission. */
-  readonly held: readonly HeldPermit[];
+  readonly permits: readonly PermitOut[];
   /** Ids, in order of asking. */
   readonly waiting: Readonly<Record<Lane, readonly number[]>>;
   /** Permits in a row that went to others while these waited. */
@@ -125,7 +125,7 @@ export function startLimiter(limit: RateLimit, now: number, startsSilent = true)
     paces: { account: start(account), restart: start(restart), list: start(list) },
     spacing: limit.spacing,
     silentUntil: startsSilent ? afterWindow(now) : now,
-    held: [],
+    permits: [],
     waiting: { restart: [], verify: [], poll: [], other: [] },
     passedOver: { watch: 0, other: 0 },
   };
@@ -151,7 +151,7 @@ export function stepLimiter(state: LimiterState, now: number, event: LimiterEven
 export function limiterSnapshot(state: LimiterState, now: number): GateSnapshot {
   const present = advance(state, now);
   const { restart, verify, poll, other } = present.waiting;
-  const { paces, held } = present;
+  const { paces, permits } = present;
   const limit = Math.floor(paces.account.rate);
   return {
     perSecond: limit,
@@ -159,14 +159,14 @@ export function limiterSnapshot(state: LimiterState, now: number): GateSnapshot 
     listPerSecond: Math.floor(paces.list.rate),
     slowed: limitNames.flatMap((name) => slowed(name, paces[name], present.at)),
     queued: { restart: restart.length, verify: verify.length, poll: poll.length, other: other.length },
-    permitsOut: present.at < present.silentUntil ? Math.max(limit, held.length) : held.length,
+    permitsOut: present.at < present.silentUntil ? Math.max(limit, permits.length) : permits.length,
   };
 }
 
 /** Until whatever was sent is counted at the latest one window later; Infinity while a call is out. */
 export function countedInMs(state: LimiterState, now: number): number {
-  const { at, held } = advance(state, now);
-  return Math.max(0, ...held.map(({ freeAt }) => freeAt - afterWindow(at)));
+  const { at, permits } = advance(state, now);
+  return Math.max(0, ...permits.map(({ freeAt }) => freeAt - afterWindow(at)));
 }
 
 const limitNames = ['account', 'restart', 'list'] as const satisfies readonly LimitName[];
@@ -207,10 +207,10 @@ const each = (paces: Paces, change: (pace: Pace, name: LimitName) => Pace): Pace
 /** What the mere passing of time does: permits come back, a raise comes into force, the rate recovers. */
 function advance(state: LimiterState, now: number): LimiterState {
   const at = Math.max(now, state.at);
-  const held = state.held.some((permit) => permit.freeAt <= at)
-    ? state.held.filter((permit) => permit.freeAt > at)
-    : state.held;
-  return { ...state, at, held, paces: each(state.paces, (pace) => paceAt(pace, at)) };
+  const permits = state.permits.some((permit) => permit.freeAt <= at)
+    ? state.permits.filter((permit) => permit.freeAt > at)
+    : state.permits;
+  return { ...state, at, permits, paces: each(state.paces, (pace) => paceAt(pace, at)) };
 }
 
 function paceAt(pace: Pace, at: number): Pace {
@@ -245,7 +245,7 @@ function take(state: LimiterState, event: LimiterEvent): LimiterState {
       };
     }
     case 'done':
-      return { ...state, held: giveBack(state, event.id, event.outcome) };
+      return { ...state, permits: giveBack(state, event.id, event.outcome) };
     case 'throttled':
       return { ...state, paces: { ...state.paces, [event.limit]: slowDown(state.paces[event.limit], state.at) } };
     case 'configured':
@@ -259,10 +259,10 @@ function take(state: LimiterState, event: LimiterEvent): LimiterState {
   }
 }
 
-function giveBack(state: LimiterState, id: number, outcome: Outcome): readonly HeldPermit[] {
-  const permit = state.held.find((held) => held.id === id);
+function giveBack(state: LimiterState, id: number, outcome: Outcome): readonly PermitOut[] {
+  const permit = state.permits.find((one) => one.id === id);
   if (permit === undefined || permit.freeAt !== Infinity) throw new Error(`permit ${id} was given back twice`);
-  const others = (freeAt: number) => state.held.map((held) => (held === permit ? { ...held, freeAt } : held));
+  const others = (freeAt: number) => state.permits.map((one) => (one === permit ? { ...one, freeAt } : one));
   switch (outcome) {
     case 'answered':
       return others(afterWindow(state.at));
@@ -270,7 +270,7 @@ function giveBack(state: LimiterState, id: number, outcome: Outcome): readonly H
       return others(Math.ceil(state.at) + lostHoldMs);
     case 'never-left':
     case 'unused':
-      return state.held.filter((held) => held !== permit);
+      return state.permits.filter((one) => one !== permit);
     default:
       return outcome satisfies never;
   }
@@ -319,17 +319,17 @@ function opening(state: LimiterState): Readonly<Record<Lane, number>> {
   return { restart: Math.max(account, roomAt(state, 'restart')), verify: lists, poll: lists, other: account };
 }
 
-function roomAt({ paces, held: all, spacing }: LimiterState, name: LimitName): number {
+function roomAt({ paces, permits: all, spacing }: LimiterState, name: LimitName): number {
   const pace = paces[name];
-  const held = name === 'account' ? all : all.filter(({ lane }) => ownLimit[lane] === name);
+  const permits = name === 'account' ? all : all.filter(({ lane }) => ownLimit[lane] === name);
   const limit = Math.floor(pace.rate);
   let permitAt = -Infinity;
-  if (held.length >= limit) {
-    const freeAts = held.map((permit) => permit.freeAt).sort((a, b) => a - b);
-    permitAt = freeAts[held.length - limit] ?? Infinity;
+  if (permits.length >= limit) {
+    const freeAts = permits.map((permit) => permit.freeAt).sort((a, b) => a - b);
+    permitAt = freeAts[permits.length - limit] ?? Infinity;
   }
-  // A permit that came back unused is not among the held: its call did not leave, so it keeps nobody at a distance.
-  const last = held.at(-1);
+  // A permit that came back unused is not among them: its call did not leave, so it keeps nobody at a distance.
+  const last = permits.at(-1);
   const spacedAt = spacing === 'even' && last !== undefined ? last.admittedAt + windowMs / limit : -Infinity;
   const changesAt = Math.min(pace.raise?.at ?? Infinity, pace.throttled?.recoverAt ?? Infinity);
   return Math.min(changesAt, Math.max(permitAt, spacedAt));
@@ -356,12 +356,12 @@ function earliest({ waiting }: LimiterState, opensAt: Readonly<Record<Lane, numb
 }
 
 function admit(state: LimiterState, id: number, lane: Lane): LimiterState {
-  const { at, held, waiting, passedOver } = state;
+  const { at, permits, waiting, passedOver } = state;
   const watched = lane === 'verify' || lane === 'poll' || waiting.verify.length + waiting.poll.length === 0;
   const othered = lane === 'other' || waiting.other.length === 0;
   return {
     ...state,
-    held: [...held, { id, lane, admittedAt: at, freeAt: Infinity }],
+    permits: [...permits, { id, lane, admittedAt: at, freeAt: Infinity }],
     waiting: { ...waiting, [lane]: waiting[lane].slice(1) },
     passedOver: { watch: watched ? 0 : passedOver.watch + 1, other: othered ? 0 : passedOver.other + 1 },
   };

@@ -51,5 +51,5 @@ export function operatorRestart(record: TaskRecord, situation: Situation, by: st
 /** Holds kept at most for one account; more is a mistake of a script. */
 export const maxHolds = 1_000;
 
-/** Each is held against every title at every look. */
+/** Each is compared with every title at every look. */
 export const maxTitleHolds = 50;

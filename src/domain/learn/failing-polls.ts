@@ -1,9 +1,9 @@
-/** Polls that fail in a row are one stretch: a fact when it begins, for each new class of failure, and when it ends. */
+/** Polls that fail in a row are one period: a fact when it begins, for each new class of failure, and when it ends. */
 import type { Ledger } from '../memory/ledger.ts';
 import type { Fact } from '../words/events.ts';
 import type { PollTrouble } from '../words/failure.ts';
 
-/** Comes before the failed poll itself, which counts in the stretch. */
+/** Comes before the failed poll itself, which counts in the period. */
 export function failingFacts(
   { accountRecord: { failing } }: Ledger,
   trouble: { readonly class: PollTrouble; readonly code?: string | undefined; readonly message: string },

@@ -224,7 +224,7 @@ function fail(facts: Facts, attempt: Attempt, cause: string): void {
   }
 }
 
-/** An outage whose task was seen active is over once that has held for `verifyWithin`. */
+/** An outage whose task was seen active is over once it has stayed so for `verifyWithin`. */
 function endIfProved(facts: Facts, item: TaskItem, policy: Policy | undefined): void {
   const { outage } = facts.record;
   if (outage?.activeAt === undefined || !policy || item.status === 'stopped' || item.status === 'unknown') return;

@@ -183,7 +183,7 @@ export const accountRecord = record({
   pollDurationsMs: list(count),
   /** The list is beyond belief since then; `before` is the last number of tasks believed. */
   suspect: maybe(record({ since: time, before: count })),
-  /** The newest stretch of polls that failed or were not believed. */
+  /** The newest period of polls that failed or were not believed. */
   failing: maybe(failingPolls),
   circuits: record({ list: listCircuit, restart: restartCircuit }),
   throttle: maybe(record({ inRow: count, setAt: time, until: deadline(({ setAt }: { setAt: number }) => setAt) })),
@@ -241,8 +241,8 @@ export interface Counted {
 export type States = Record<TaskState, number>;
 
 /**
- * Numbers that hold for a stretch of time: a state also changes when an EndTime comes, or five minutes after a
- * StartTime. Tasks for which that is so within the stretch are in no number, but named.
+ * Numbers that hold for a period: a state also changes when an EndTime comes, or five minutes after a
+ * StartTime. Tasks for which that is so within the period are in no number, but named.
  */
 export interface Tallies {
   readonly from: CloudTime;

@@ -244,7 +244,7 @@ function holdsByGroup({ ledger, policies, holds, cloudNow }: Situation): Readonl
   return byGroup;
 }
 
-/** For so long after its end a stretch of failed polls is shown. */
+/** For so long after its end a period of failing polls is shown. */
 const failedShownMs = 3_600_000;
 
 /** What the ledger tells of an account; the keeper adds what only the running client knows. */
@@ -266,7 +266,7 @@ export function accountView(situation: Situation, unmanaged: number) {
     circuits: { list: shown(circuits.list), restart: shown(circuits.restart) },
     storm: storm ? { since: storm.since, window: storm.window } : null,
     throttledUntil: situation.throttledUntil ?? null,
-    /** The stretch of polls that fail now, or the newest that ended within the last hour. */
+    /** The period of failing polls that goes on, or the newest that ended within the last hour. */
     failing:
       failing && now - (failing.endedAt ?? now) < failedShownMs
         ? { ...failing, code: failing.code ?? null, endedAt: failing.endedAt ?? null }

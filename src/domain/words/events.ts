@@ -167,11 +167,11 @@ interface AccountFacts {
   /** The list lost too many tasks to be believed; until it has stayed so for 15 minutes absence and new tasks do not count. */
   'poll-suspect': { tasks: number; before: number; durationMs: number; startedAt: number };
   /**
-   * The first failed or doubted poll of a stretch, and the first of each further class in it. `message`: the failure's own
+   * The first failed or doubted poll of a period, and the first of each further class in it. `message`: the failure's own
    * sentence, or what the list lacks.
    */
   'polls-failing': { since: number; class: PollTrouble; code: string | undefined; message: string };
-  /** A poll was complete and believed: the stretch is over. */
+  /** A poll was complete and believed: the period is over. */
   'polls-recovered': { since: number; polls: number; classes: readonly PollTrouble[] };
   'list-believed': { tasks: number };
   /**

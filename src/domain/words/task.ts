@@ -50,7 +50,7 @@ export interface TaskItem extends ValueOf<typeof storedItem> {
   readonly asWritten?: () => Pick<TaskItem, 'title' | 'cloudGroup'>;
 }
 
-/** What globs are held against. */
+/** What globs are compared with. */
 export const asWritten = (item: Pick<TaskItem, 'title' | 'cloudGroup' | 'asWritten'>) => item.asWritten?.() ?? item;
 
 /** A task without a title is called by its id. */

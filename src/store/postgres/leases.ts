@@ -54,11 +54,11 @@ interface Leases extends Ownership {
   epochOf(account: string): number | undefined;
   /** All that live, by the newest look, and how old that is, milliseconds. */
   replicas(): { readonly all: readonly ReplicaSeen[]; readonly ageMs: number };
-  /** Frees what is still held and says good-bye. */
+  /** Frees what is still ours and says good-bye. */
   close(): Promise<void>;
 }
 
-interface Held {
+interface OwnLease {
   tenure: Tenure;
   readonly lost: AbortController;
   /** Its keeper has ended, and all is saved. */
@@ -72,7 +72,7 @@ interface Wanting {
 
 export function openLeases(options: LeasesOptions): Leases {
   const { rows, clock, id, run } = options;
-  const held = new Map<string, Held>();
+  const ours = new Map<string, OwnLease>();
   const wanted = new Map<string, Wanting>();
   let closed = false;
   let snapshot: Snapshot | undefined;
@@ -85,7 +85,7 @@ export function openLeases(options: LeasesOptions): Leases {
   let turned: { readonly promise: Promise<void>; readonly resolve: () => void } = Promise.withResolvers<void>();
 
   const accounts = () =>
-    [...new Set([...[...held].flatMap(([name, { free }]) => (free ? [] : [name])), ...wanted.keys()])].sort();
+    [...new Set([...[...ours].flatMap(([name, { free }]) => (free ? [] : [name])), ...wanted.keys()])].sort();
 
   async function loop(): Promise<void> {
     let failures = 0;
@@ -117,7 +117,7 @@ export function openLeases(options: LeasesOptions): Leases {
     snapshot = await rows.look();
     sightAt = lookedAt;
     const { now } = snapshot;
-    for (const [account, { tenure }] of held) {
+    for (const [account, { tenure }] of ours) {
       const lease = snapshot.leases.get(account);
       if (!lease || !mayWrite(lease, tenure.epoch, id)) lose(account, 'another replica has the account');
       // By the database's clock, which may have been set: whoever sees it so may claim it.
@@ -134,14 +134,14 @@ export function openLeases(options: LeasesOptions): Leases {
     const renews = askedAt - renewedAt >= renewEveryMs;
     const changes: Change[] = [];
     for (const [account, from] of leases) {
-      const own = held.get(account);
+      const own = ours.get(account);
       const to = own?.free ? release(from, now, id) : own && renews ? renew(from, now, id) : shorten(from, now);
       if (to) changes.push({ account, from, to });
     }
     const done = await rows.keep(changes);
     if (renews) renewedAt = askedAt;
     for (const { account, to } of changes) {
-      const one = held.get(account);
+      const one = ours.get(account);
       if (!one || !done.has(account)) continue;
       // It may have become free since it was renewed: then the next turn frees its row.
       if (to.expiresAt <= now) lose(account, 'it was handed over');
@@ -154,7 +154,7 @@ export function openLeases(options: LeasesOptions): Leases {
     const whose = assigned(seen);
     const changes: Change[] = [];
     for (const account of wanted.keys()) {
-      if (held.has(account) || whose.get(account) !== id) continue;
+      if (ours.has(account) || whose.get(account) !== id) continue;
       const from = leases.get(account) ?? unclaimed;
       // The answer to a claim can be lost: then the row is ours, and nothing was done with it yet.
       const to = claim(from, now, id) ?? renew(from, now, id);
@@ -162,7 +162,7 @@ export function openLeases(options: LeasesOptions): Leases {
     }
     const done = await rows.take(changes);
     for (const { account, to } of changes) if (done.has(account)) begin(account, tenureFrom(to, askedAt));
-    for (const [account, { lost }] of held)
+    for (const [account, { lost }] of ours)
       if ((whose.get(account) ?? id) !== id && !lost.signal.aborted)
         lost.abort(new Error('another replica has fewer accounts: it is handed over'));
   }
@@ -184,11 +184,16 @@ export function openLeases(options: LeasesOptions): Leases {
   function begin(account: string, tenure: Tenure): void {
     const wanting = wanted.get(account);
     wanted.delete(account);
-    const one: Held = { tenure, lost: new AbortController(), free: wanting === undefined, takeBackExpiry: () => {} };
-    held.set(account, one);
+    const one: OwnLease = {
+      tenure,
+      lost: new AbortController(),
+      free: wanting === undefined,
+      takeBackExpiry: () => {},
+    };
+    ours.set(account, one);
     extend(account, one, tenure);
     const handOver = async () => {
-      if (held.get(account) !== one) return;
+      if (ours.get(account) !== one) return;
       one.free = true;
       wake.abort();
       // This turn may have passed the account already.
@@ -198,15 +203,15 @@ export function openLeases(options: LeasesOptions): Leases {
     wanting?.grant({ epoch: tenure.epoch, lost: one.lost.signal, handOver });
   }
 
-  function extend(account: string, one: Held, tenure: Tenure): void {
+  function extend(account: string, one: OwnLease, tenure: Tenure): void {
     one.tenure = tenure;
     one.takeBackExpiry();
     one.takeBackExpiry = clock.after(tenure.until - clock.monotonic(), () => lose(account, 'its lease has run out'));
   }
 
   function lose(account: string, why: string): void {
-    const one = held.get(account);
-    held.delete(account);
+    const one = ours.get(account);
+    ours.delete(account);
     one?.takeBackExpiry();
     one?.lost.abort(new Error(why));
   }
@@ -229,8 +234,8 @@ export function openLeases(options: LeasesOptions): Leases {
         wanted.set(account, { grant });
         wake.abort();
       }),
-    remainingMs: (account) => coveredMs(held.get(account)?.tenure, clock.monotonic()),
-    epochOf: (account) => held.get(account)?.tenure.epoch,
+    remainingMs: (account) => coveredMs(ours.get(account)?.tenure, clock.monotonic()),
+    epochOf: (account) => ours.get(account)?.tenure.epoch,
     replicas: () => ({
       all: snapshot === undefined ? [] : shown(snapshot, id),
       ageMs: clock.monotonic() - sightAt,
@@ -239,13 +244,13 @@ export function openLeases(options: LeasesOptions): Leases {
       closed = true;
       wake.abort();
       await Promise.race([ended, clock.sleep(leaveWithinMs)]);
-      for (const one of held.values()) one.free = true;
+      for (const one of ours.values()) one.free = true;
       const leave = async () => {
         await keepOwn(await rows.look(), clock.monotonic());
         await rows.sayGone(id);
       };
       await Promise.race([leave().catch(() => undefined), clock.sleep(leaveWithinMs)]);
-      for (const account of [...held.keys()]) lose(account, 'the store was closed');
+      for (const account of [...ours.keys()]) lose(account, 'the store was closed');
     },
   };
 }
