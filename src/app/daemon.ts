@@ -23,7 +23,7 @@ import type { Found } from './configuration.ts';
 import { Fleet } from './fleet.ts';
 import { follow } from './following.ts';
 import { openFront } from './front.ts';
-import { openStoreOf } from './ledger-place.ts';
+import { placeOf } from './ledger-place.ts';
 import { createOperations } from './operations.ts';
 import { type Current, reloadFrom } from './reload.ts';
 import { accessTokens, allSecrets, hookTokens } from './secrets.ts';
@@ -76,11 +76,9 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<numb
   try {
     // Both threads start at once, and meanwhile every series is made.
     let thread: DoorsThread | undefined = startDoorsThread();
-    const opening = openStoreOf(current.settings.store, {
-      clock,
-      onTrace: storeTracesTo(metrics, log, clock, () => opened),
-      replica: { version: options.version, configHash: () => current.hash },
-    });
+    const onTrace = storeTracesTo(metrics, log, clock, () => opened);
+    const replica = { version: options.version, configHash: () => current.hash };
+    const opening = placeOf(current.settings.store).then((place) => place.open({ clock, onTrace, replica }));
     metrics.configure(current.settings.accounts.map(({ name }) => policies(current.settings, name)));
     const store = await opening;
     closers.push(() => store.close());

@@ -14,7 +14,7 @@ import { type AccountSettings, policies, type Settings } from '../settings/setti
 import { type Store, StoreProblem } from '../store/open.ts';
 import { type Common, keeperSettings, openCloud } from './account.ts';
 import { findAndLoad } from './configuration.ts';
-import { openStoreOf } from './ledger-place.ts';
+import { placeOf } from './ledger-place.ts';
 import { type Place, unmatched } from './unmatched.ts';
 
 const badConfiguration = 78;
@@ -96,7 +96,7 @@ async function remember({ store: place, accounts }: Settings, clock: Clock): Pro
   const ledgers = new Map<string, StoredLedger>();
   let store: Store | undefined;
   try {
-    store = await openStoreOf(place, { clock, onTrace: () => {}, readOnly: true });
+    store = await (await placeOf(place)).open({ clock, onTrace: () => {}, readOnly: true });
     for (const { name } of accounts) ledgers.set(name, await store.ledgerStore.load(name, clock.now() - budgetReachMs));
     return { ledgers, fingerprintKey: Buffer.from(store.fingerprintKey()).toString('hex'), notes: [] };
   } catch (error) {

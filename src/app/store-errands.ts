@@ -1,14 +1,12 @@
 /** `store copy`, `backup`, `check`: which stores are meant, and how each errand ends. */
-import { existsSync } from 'node:fs';
 import type { StoreErrand, StoreErrandEnd, StoreErrandOptions } from '../domain/ports/app-port.ts';
-import type { Settings, StoreSettings } from '../settings/settings.ts';
+import type { Settings } from '../settings/settings.ts';
 import { readStore } from '../settings/values.ts';
 import { type Counts, copyStore } from '../store/copy.ts';
-import { localEngines, StoreProblem } from '../store/open.ts';
-import { type RawStore, rawDatabase, rawFiles } from '../store/raw.ts';
-import { backUp, checkStore } from '../store/tend.ts';
+import { localEngines, type RawStore, type StorePlace, StoreProblem } from '../store/open.ts';
+import { checkStore } from '../store/tend.ts';
 import { findAndLoad } from './configuration.ts';
-import { nameOf, placeOf } from './ledger-place.ts';
+import { placeOf } from './ledger-place.ts';
 
 const exits = { done: 0, failed: 1, usage: 2, badConfiguration: 78 } as const;
 
@@ -38,28 +36,16 @@ async function linesOf(errand: StoreErrand, options: StoreErrandOptions): Promis
       return check(await placeMeant(errand.at, options), options);
     case 'backup': {
       const place = await placeMeant(undefined, options);
-      if ('url' in place)
-        throw new Wrong(
-          exits.usage,
-          `${nameOf(place)}: use \`pg_dump --schema=relaykeeper\`, or \`relaykeeper store copy\` to a file`,
-        );
-      backUp(place.path, errand.file);
-      return [`${place.path} is saved in ${errand.file}, and that was read back whole`];
+      await offered(place, place.backUp)(errand.file);
+      return [`${place.name} is saved in ${errand.file}, and that was read back whole`];
     }
     default:
       return errand satisfies never;
   }
 }
 
-/** The store that is meant, of an engine that has errands. */
-async function placeMeant(address: string | undefined, options: StoreErrandOptions): Promise<StoreSettings> {
-  const place = await placeNamed(address, options);
-  if ('path' in place) rawFileOf(place);
-  return place;
-}
-
 /** An address, or the configured store. A password that is not in the address is the configured one, or PGPASSWORD. */
-async function placeNamed(address: string | undefined, options: StoreErrandOptions): Promise<StoreSettings> {
+async function placeMeant(address: string | undefined, options: StoreErrandOptions): Promise<StorePlace> {
   const { configPath, env, clock } = options;
   const configured = async (): Promise<Settings['store'] | undefined> => {
     const found = await findAndLoad(configPath, env, clock);
@@ -70,44 +56,32 @@ async function placeNamed(address: string | undefined, options: StoreErrandOptio
   if (address === undefined) {
     const store = await configured();
     if (!store) throw new Wrong(exits.badConfiguration, 'no store is configured');
-    return store;
+    return placeOf(store);
   }
   const read = readStore(address, localEngines);
   if (!read.ok) throw new Wrong(exits.usage, `the address of a store ${read.wrong}`);
   const { value } = read;
-  if ('path' in value) return value;
+  if ('path' in value) return placeOf(value);
   const store = await configured();
-  if (store && 'url' in store && store.url === value.url && value.password === undefined) return store;
+  if (store && 'url' in store && store.url === value.url && value.password === undefined) return placeOf(store);
   const password = value.password ?? env.PGPASSWORD;
   const caFile = value.url.includes('sslmode=') ? env.PGSSLROOTCERT : undefined;
-  return {
+  return placeOf({
     kind: 'postgres',
     url: value.url,
     password: password === undefined ? undefined : { kind: 'value', reveal: () => password },
     caFile,
-  };
+  });
 }
 
-function rawFileOf({ kind, path }: Extract<StoreSettings, { path: string }>): (typeof rawFiles)[string] {
-  const open = rawFiles[kind];
-  if (open) return open;
-  const others = [...Object.keys(rawFiles), 'postgres'].join(', ');
-  throw new Wrong(
-    exits.usage,
-    `${kind}:${path}: \`store copy\`, \`backup\` and \`check\` do not work on stores of the engine ${kind}; name one of ${others}`,
-  );
+function offered<Errand extends object>({ name }: StorePlace, errand: Errand | { readonly instead: string }): Errand {
+  if ('instead' in errand) throw new Wrong(exits.usage, `${name}: ${errand.instead}`);
+  return errand;
 }
 
-/** Does something with an opened store. `create`: made if it is not there. */
-async function within<T>(
-  place: StoreSettings,
-  { clock }: StoreErrandOptions,
-  create: boolean,
-  work: (store: RawStore) => Promise<T>,
-): Promise<T> {
-  const store = await ('url' in place
-    ? rawDatabase(placeOf(place), create)
-    : rawFileOf(place)(place.path, clock, create));
+/** Does something with a store, and closes it. */
+async function within<T>(opening: Promise<RawStore>, work: (store: RawStore) => Promise<T>): Promise<T> {
+  const store = await opening;
   try {
     return await work(store);
   } finally {
@@ -120,17 +94,17 @@ const told = (counts: Counts): string =>
     .map(([table, rows]) => `${rows} ${table.replaceAll('_', ' ')}s`)
     .join(', ');
 
-async function copy(from: StoreSettings, to: StoreSettings, options: StoreErrandOptions): Promise<readonly string[]> {
-  if (nameOf(from) === nameOf(to)) throw new Wrong(exits.usage, 'a store is not copied to itself');
-  if ('path' in from && !existsSync(from.path)) throw new Wrong(exits.failed, `there is no store at ${from.path}`);
-  const counts = await within(from, options, false, (source) =>
-    within(to, options, true, (target) => copyStore(source, target)),
+async function copy(from: StorePlace, to: StorePlace, { clock }: StoreErrandOptions): Promise<readonly string[]> {
+  if (from.name === to.name) throw new Wrong(exits.usage, 'a store is not copied to itself');
+  const [openFrom, openTo] = [offered(from, from.tables), offered(to, to.tables)];
+  const counts = await within(openFrom(clock, false), (source) =>
+    within(openTo(clock, true), (target) => copyStore(source, target)),
   );
-  return [`${nameOf(to)} has what ${nameOf(from)} has, compared row by row: ${told(counts)}`];
+  return [`${to.name} has what ${from.name} has, compared row by row: ${told(counts)}`];
 }
 
-async function check(place: StoreSettings, options: StoreErrandOptions): Promise<readonly string[]> {
-  const { counts, wrong } = await within(place, options, false, checkStore);
-  if (wrong.length > 0) throw new Wrong(exits.failed, [`${nameOf(place)}: these cannot be read:`, ...wrong].join('\n'));
-  return [`${nameOf(place)} is sound: ${told(counts)}`];
+async function check(place: StorePlace, { clock }: StoreErrandOptions): Promise<readonly string[]> {
+  const { counts, wrong } = await within(offered(place, place.tables)(clock, false), checkStore);
+  if (wrong.length > 0) throw new Wrong(exits.failed, [`${place.name}: these cannot be read:`, ...wrong].join('\n'));
+  return [`${place.name} is sound: ${told(counts)}`];
 }

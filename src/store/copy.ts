@@ -3,8 +3,8 @@
  * that was cut short goes on where it was; until it is whole nobody can run on it.
  */
 import { createHash } from 'node:crypto';
-import { type Expression, sql } from 'kysely';
-import type { RawStore } from './raw.ts';
+import { sql } from 'kysely';
+import type { RawStore } from './store.ts';
 import { StoreProblem } from './store-problem.ts';
 import { type Database, keys, readMeta, type Tables, writeMeta } from './tables.ts';
 
@@ -84,20 +84,14 @@ const insert = (db: Database, table: keyof Tables, rows: readonly Row[]) =>
   );
 
 /** All rows in the order of their key, which is the engine's own. */
-export async function* pagesOf(
-  { db, schema }: RawStore,
-  table: Table,
-  afterSeq?: number,
-): AsyncGenerator<readonly Row[]> {
+export async function* pagesOf({ db }: RawStore, table: Table, afterSeq?: number): AsyncGenerator<readonly Row[]> {
   const columns = table === 'event' ? ['seq'] : keys[table];
   const order = sql.join(columns.map((column) => sql.ref(column)));
   let after: readonly unknown[] | undefined = afterSeq === undefined ? undefined : [afterSeq];
   for (;;) {
-    const beyond: Expression<unknown> = after ? sql`where (${order}) > (${sql.join(after)})` : sql``;
-    const { rows } =
-      await sql<Row>`select * from ${sql.table(`${schema}${table}`)} ${beyond} order by ${order} limit ${pageRows}`.execute(
-        db,
-      );
+    const page = db.selectFrom<keyof Tables>(table).selectAll().orderBy(order).limit(pageRows);
+    const beyond = after && sql<boolean>`(${order}) > (${sql.join(after)})`;
+    const rows: readonly Row[] = await (beyond ? page.where(beyond) : page).execute();
     if (rows.length > 0) yield rows.map(ofTheLedger);
     const last = rows.at(-1);
     if (!last || rows.length < pageRows) return;

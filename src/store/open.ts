@@ -1,12 +1,12 @@
 /** Opens the store: the only door to this folder. An engine is loaded when it is asked for. */
-import type { SharedStoreOptions, Store, StoreOptions } from './store.ts';
+import type { PostgresPlace, StorePlace } from './store.ts';
 
-export type { SharedStoreOptions, Store, StoreOptions } from './store.ts';
+export type { RawStore, Store, StoreOptions, StorePlace } from './store.ts';
 export { StoreProblem } from './store-problem.ts';
 
-/** What opens each engine of this machine, by the word in front of the path. A new one is its file, and its line here. */
-export const localStores: Readonly<Record<string, (options: StoreOptions) => Promise<Store>>> = {
-  sqlite: async (options) => (await import('./sqlite/sqlite-store.ts')).openSqlite(options),
+/** The engines of this machine, by the word in front of the path. A new one is its file, and its line here. */
+export const localStores: Readonly<Record<string, (file: string) => Promise<StorePlace>>> = {
+  sqlite: async (file) => (await import('./sqlite/sqlite-store.ts')).sqliteAt(file),
 };
 
 /** What all engines are written with. Whoever has to wait anyway loads it meanwhile. */
@@ -15,7 +15,6 @@ export const loadAhead = (): Promise<unknown> => import('kysely');
 /** What settings need to know of them. */
 export const localEngines = Object.keys(localStores);
 
-export async function openSharedStore(options: SharedStoreOptions): Promise<Store> {
-  const { openPostgres } = await import('./postgres/postgres-store.ts');
-  return openPostgres(options);
-}
+/** A database that any number of processes share. */
+export const databaseAt = async (place: PostgresPlace): Promise<StorePlace> =>
+  (await import('./postgres/postgres-store.ts')).postgresAt(place);

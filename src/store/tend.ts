@@ -1,12 +1,7 @@
-/** What a person does with a store besides running on it: check it, back it up. */
-import { existsSync, renameSync, rmSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
+/** Reads a whole store as the daemon would. */
 import { type Counts, pagesOf, type Table, tables } from './copy.ts';
-import type { RawStore } from './raw.ts';
 import { accountRecord, decode, decodeEvent, hold, taskRecord } from './records.ts';
-import { applicationId } from './sqlite/file.ts';
-import { problemOf } from './sqlite/sqlite-problem.ts';
-import { StoreProblem } from './store-problem.ts';
+import type { RawStore } from './store.ts';
 
 const mostTold = 20;
 
@@ -33,41 +28,4 @@ export async function checkStore(
     }
   const more = wrong.length - mostTold;
   return { counts, wrong: more > 0 ? [...wrong.slice(0, mostTold), `and ${more} more`] : wrong };
-}
-
-/**
- * A copy of a store's file as it is at this moment, also while a daemon runs on it. Appears under its name when it is
- * whole and was found sound. Rejects with `StoreProblem`.
- */
-export function backUp(file: string, to: string): void {
-  if (existsSync(to)) throw new StoreProblem(`${to} is there already: name a new file`);
-  if (!existsSync(file)) throw new StoreProblem(`there is no store at ${file}`);
-  const unfinished = `${to}.unfinished`;
-  rmSync(unfinished, { force: true });
-  try {
-    const source = new DatabaseSync(file, { readOnly: true, timeout: 10_000 });
-    try {
-      if (source.prepare('pragma application_id').get()?.application_id !== applicationId)
-        throw new StoreProblem(`${file} is a SQLite database of another program`);
-      // One read of the file, beside which its owner goes on writing to the log.
-      source.prepare('vacuum into ?').run(unfinished);
-    } finally {
-      source.close();
-    }
-    mustBeSound(unfinished, to);
-    renameSync(unfinished, to);
-  } catch (error) {
-    rmSync(unfinished, { force: true });
-    throw problemOf(error, to);
-  }
-}
-
-function mustBeSound(file: string, name: string): void {
-  const made = new DatabaseSync(file, { readOnly: true });
-  try {
-    const verdict = Object.values(made.prepare('pragma integrity_check(1)').get() ?? {})[0];
-    if (verdict !== 'ok') throw new StoreProblem(`${name} is damaged (${verdict}): look at its disk`);
-  } finally {
-    made.close();
-  }
 }

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { contentOf } from '../../src/store/copy.ts';
-import { openSharedStore } from '../../src/store/open.ts';
-import { rawDatabase, rawFile } from '../../src/store/raw.ts';
-import { openSqlite } from '../../src/store/sqlite/sqlite-store.ts';
+import { databaseAt } from '../../src/store/open.ts';
+import { rawDatabase } from '../../src/store/postgres/raw-database.ts';
+import { rawFile } from '../../src/store/sqlite/raw-file.ts';
+import { sqliteAt } from '../../src/store/sqlite/sqlite-store.ts';
 import { Stage } from '../end-to-end/daemon.ts';
 import { startPostgres } from '../postgres.ts';
 import { found, nothing, record } from '../store/shapes.ts';
@@ -24,7 +25,7 @@ it('killed in the middle, again and again, until it is whole', { timeout: 5 * 60
   const server = await startPostgres();
   stage.onLeave(() => server.stop());
   const url = await server.database();
-  const from = await openSqlite({ file, ...common });
+  const from = await sqliteAt(file).open(common);
   await from.ownership.acquire('main', new AbortController().signal);
   for (let batch = 0; batch < batches; batch++) {
     const names = Array.from({ length: perBatch }, (_, i) => `任务 ${batch}-${i}`);
@@ -53,9 +54,8 @@ it('killed in the middle, again and again, until it is whole', { timeout: 5 * 60
   let killed = 0;
   while (!(await copied(url, tookMs * (0.35 + killed * 0.05)))) {
     killed++;
-    await expect(openSharedStore({ place: addressed(url), ...common, patienceMs: 0 })).rejects.toThrow(
-      /unfinished copy/,
-    );
+    const opening = (await databaseAt(addressed(url))).open({ ...common, patienceMs: 0 });
+    await expect(opening).rejects.toThrow(/unfinished copy/);
   }
   console.log(`killed ${killed} times`);
   expect(killed).toBeGreaterThan(1);

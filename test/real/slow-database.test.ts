@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { StoreTrace } from '../../src/domain/ports/store-port.ts';
-import { openSharedStore } from '../../src/store/open.ts';
+import { databaseAt } from '../../src/store/open.ts';
 import { Stage } from '../end-to-end/daemon.ts';
 import { Wire } from '../end-to-end/replicas.ts';
 import { startPostgres } from '../postgres.ts';
@@ -20,8 +20,7 @@ it('twenty ledgers are read at 300 ms a statement, while one that is owned is sa
   const url = new URL(await server.database());
   url.port = `${wire.port}`;
   const failed: StoreTrace[] = [];
-  const store = await openSharedStore({
-    place: addressed(url.href),
+  const store = await (await databaseAt(addressed(url.href))).open({
     clock: systemClock,
     onTrace: (trace) => {
       if (trace.error) failed.push(trace);

@@ -5,7 +5,7 @@ import { emptyAccountRecord } from '../../src/domain/memory/ledger.ts';
 import type { Event, Trigger } from '../../src/domain/words/events.ts';
 import { StoreProblem } from '../../src/store/open.ts';
 import { inlineSqlite } from '../../src/store/sqlite/dialect.ts';
-import { openSqlite } from '../../src/store/sqlite/sqlite-store.ts';
+import { sqliteAt } from '../../src/store/sqlite/sqlite-store.ts';
 import { aHold, anyAccountRecord, anyHold, anyRecord, eventOf, eventTypes, found, nothing, record } from './shapes.ts';
 import { engines, opened, postgres, temporaryFile } from './surroundings.ts';
 
@@ -282,7 +282,7 @@ async function editedFile(file: string, sql: string): Promise<void> {
 
 it('a store that is being closed finishes the save it has begun, and refuses the next', async () => {
   const file = temporaryFile();
-  const store = await openSqlite({ file, clock: systemClock, onTrace: () => {} });
+  const store = await sqliteAt(file).open({ clock: systemClock, onTrace: () => {} });
   const saving = store.ledgerStore.save('main', {
     ...nothing,
     tasks: Array.from({ length: 2_000 }, (_, i) => record(`task-${i}`)),

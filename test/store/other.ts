@@ -3,13 +3,13 @@
  * acknowledged; `open FILE` opens it and tells how that went.
  */
 import { systemClock } from '../../src/clock.ts';
-import { openSqlite } from '../../src/store/sqlite/sqlite-store.ts';
+import { sqliteAt } from '../../src/store/sqlite/sqlite-store.ts';
 import { found, nothing, record } from './shapes.ts';
 
 const [command, file = ''] = process.argv.slice(2);
 
 try {
-  const store = await openSqlite({ file, clock: systemClock, onTrace: () => {} });
+  const store = await sqliteAt(file).open({ clock: systemClock, onTrace: () => {} });
   if (command === 'open') {
     console.log(`opened, up: ${store.failingSince() === undefined}`);
     await store.close();

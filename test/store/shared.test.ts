@@ -6,7 +6,7 @@ import pg from 'pg';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { OperatorOutcome, OperatorRequest } from '../../src/domain/ports/store-port.ts';
-import { openSharedStore, type Store } from '../../src/store/open.ts';
+import { databaseAt, type Store } from '../../src/store/open.ts';
 import type { ToDoors } from '../../src/web/between-threads.ts';
 import { createHappenings } from '../../src/web/happenings.ts';
 import { Wire } from '../end-to-end/replicas.ts';
@@ -29,12 +29,8 @@ async function shared(
   more: { readonly password?: () => Promise<string>; readonly ca?: () => Promise<string> } = {},
   clock = systemClock,
 ): Promise<Store> {
-  const store = await openSharedStore({
-    place: { ...addressed(url), ...more },
-    clock,
-    onTrace: () => {},
-    patienceMs: 1_000,
-  });
+  const place = await databaseAt({ ...addressed(url), ...more });
+  const store = await place.open({ clock, onTrace: () => {}, patienceMs: 1_000 });
   onTestFinished(() => store.close());
   return store;
 }
@@ -310,7 +306,7 @@ it('a start that is cut anywhere leaves nothing by half', async () => {
       if (wire.pieces > counting.pieces * part) wire.cut();
     };
     const place = addressed(through);
-    const cut = openSharedStore({ place, clock: systemClock, onTrace: () => {}, patienceMs: 0 });
+    const cut = (await databaseAt(place)).open({ clock: systemClock, onTrace: () => {}, patienceMs: 0 });
     await expect(cut).rejects.toThrow(/connection/);
     expect(await askAbout(url, "select 1 from pg_namespace where nspname = 'relaykeeper'")).toEqual([]);
     await (await shared(url)).close();

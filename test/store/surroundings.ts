@@ -9,8 +9,8 @@ import { createInterface } from 'node:readline';
 import { inject, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { StoreTrace } from '../../src/domain/ports/store-port.ts';
-import { openSharedStore, type Store, type StoreOptions } from '../../src/store/open.ts';
-import { openSqlite } from '../../src/store/sqlite/sqlite-store.ts';
+import { databaseAt, type Store, type StoreOptions } from '../../src/store/open.ts';
+import { sqliteAt } from '../../src/store/sqlite/sqlite-store.ts';
 import { databasesOf } from '../postgres.ts';
 
 export function temporaryDirectory(): string {
@@ -47,9 +47,8 @@ export async function opened(place: string, options: Partial<StoreOptions> = {})
     if (trace.operation !== 'lock') traces.push(trace);
   };
   const common = { clock: systemClock, onTrace, ...options };
-  const store = await (place.startsWith('postgres:')
-    ? openSharedStore({ ...common, place: addressed(place), patienceMs: 2_000 })
-    : openSqlite({ threaded: false, ...common, file: place }));
+  const at = place.startsWith('postgres:') ? await databaseAt(addressed(place)) : sqliteAt(place);
+  const store = await at.open({ threaded: false, patienceMs: 2_000, ...common });
   onTestFinished(() => store.close());
   return { ...store, ledgerStore: place.startsWith('postgres:') ? owning(store) : store.ledgerStore, traces };
 }

@@ -4,16 +4,8 @@
  */
 import { Kysely, PostgresDialect, type PostgresPool } from 'kysely';
 import pg from 'pg';
+import type { PostgresPlace } from '../store.ts';
 import type { Database, Tables } from '../tables.ts';
-
-export interface PostgresPlace {
-  /** `postgres://user@host:port/database?sslmode=…`, without a password. */
-  readonly url: string;
-  /** Asked at every new connection. */
-  readonly password: () => Promise<string>;
-  /** The certificates to trust, PEM, read at every new connection; undefined: those that Node trusts. */
-  readonly ca: (() => Promise<string>) | undefined;
-}
 
 /** A connection that does not come, and a statement that is not answered, milliseconds. */
 const connectWithinMs = 5_000;

@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import { sql } from 'kysely';
 import { history, maxEventsKept, pruneEvents } from '../event-log.ts';
 import { ledgerStore } from '../ledger-store.ts';
-import type { SharedStoreOptions, Store } from '../store.ts';
+import type { PostgresPlace, Store, StoreOptions, StorePlace } from '../store.ts';
 import { StoreProblem } from '../store-problem.ts';
 import { type Database, refuseUnfinished } from '../tables.ts';
 import { watch } from '../watched.ts';
@@ -30,9 +30,16 @@ const leaseConnections = 1;
 const startPatienceMs = 30_000;
 const startRetryMs = 1_000;
 
+export const postgresAt = (place: PostgresPlace): StorePlace => ({
+  name: place.url,
+  open: (options) => open(place, options),
+  tables: async (_clock, create) => (await import('./raw-database.ts')).rawDatabase(place, create),
+  backUp: { instead: 'use `pg_dump --schema=relaykeeper`, or `relaykeeper store copy` to a file' },
+});
+
 /** Rejects with `StoreProblem` if the database cannot be used. */
-export async function openPostgres(options: SharedStoreOptions): Promise<Store> {
-  const { place, clock, onTrace, readOnly = false, maxEvents = maxEventsKept } = options;
+async function open(place: PostgresPlace, options: StoreOptions): Promise<Store> {
+  const { clock, onTrace, readOnly = false, maxEvents = maxEventsKept } = options;
   const name = place.url;
   const watching = watch((error) => postgresProblem(error, name), clock, onTrace);
   const { run } = watching;

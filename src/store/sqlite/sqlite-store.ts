@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { Kysely } from 'kysely';
 import { history, maxEventsKept, pruneEvents } from '../event-log.ts';
 import { ledgerStore } from '../ledger-store.ts';
-import type { Store, StoreOptions } from '../store.ts';
+import type { Store, StoreOptions, StorePlace } from '../store.ts';
 import { StoreProblem } from '../store-problem.ts';
 import { type Database, readMeta, readVersion, refuseUnfinished, type Tables } from '../tables.ts';
 import { watch } from '../watched.ts';
@@ -20,12 +20,20 @@ const lookEveryMs = 1_000;
 /** Pages of 4 KiB given back to the file system after each pruned slice. */
 const shrunkPages = 1_000;
 
+/** `file`: its directory is made if it is missing. `<file>.lock` is beside it. */
+export const sqliteAt = (file: string): StorePlace => ({
+  name: file,
+  open: (options) => open(file, options),
+  tables: async (clock, create) => (await import('./raw-file.ts')).rawFile(file, clock, create),
+  backUp: async (to) => (await import('./raw-file.ts')).backUp(file, to),
+});
+
 /**
  * Rejects with `StoreProblem` if there is no usable store at `file`. If the lock is free this process has it from now
  * on; else it stands by: it can read, and `ownership.acquire` waits.
  */
-export async function openSqlite(options: StoreOptions): Promise<Store> {
-  const { file, clock, readOnly = false, threaded = true } = options;
+async function open(file: string, options: StoreOptions): Promise<Store> {
+  const { clock, readOnly = false, threaded = !readOnly } = options;
   const watching = watch((error) => problemOf(error, file), clock, options.onTrace);
   return watching.run('open', async () => {
     if (!readOnly) prepareDirectory(file);

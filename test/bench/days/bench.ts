@@ -12,7 +12,7 @@ import { createCloud } from '../../../src/cloud/client.ts';
 import { createGate } from '../../../src/cloud/limiter/gate.ts';
 import { Keeper } from '../../../src/keeper/keeper.ts';
 import { createWorld, type World } from '../../../src/simulator/world.ts';
-import { openSqlite } from '../../../src/store/sqlite/sqlite-store.ts';
+import { sqliteAt } from '../../../src/store/sqlite/sqlite-store.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { begin, policiesOf } from '../../domain/story.ts';
 import { accessKey, every } from '../../sim/account.ts';
@@ -72,7 +72,7 @@ async function live(days: number, sampleEveryDays: number, onSample: (sample: Sa
   const world = openWorld();
   const directory = mkdtempSync(join(tmpdir(), 'rk-days-'));
   const file = join(directory, 'rk.db');
-  const store = await openSqlite({ file, clock, onTrace: () => {}, threaded: false });
+  const store = await sqliteAt(file).open({ clock, onTrace: () => {}, threaded: false });
   const metrics = createMetrics({
     version: '1',
     revision: 'r',
