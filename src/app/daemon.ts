@@ -69,8 +69,8 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<numb
   let opened: Fleet | undefined;
   const closers: (() => Promise<void>)[] = [];
   let started = false;
-  const tellStarted = () => {
-    if (!started) tellStart(log, options.version, found.path, current.settings, found.warnings);
+  const logStarted = () => {
+    if (!started) logStart(log, options.version, found.path, current.settings, found.warnings);
     started = true;
   };
   try {
@@ -96,7 +96,7 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<numb
         begun = true;
       },
     });
-    // A store that fails is told by its trace.
+    // The trace of a store that fails says so.
     const trail = (difference: ConfigDifference | null) =>
       writeDownConfig(store, fleet, current.hash, difference).catch(() => undefined);
     opened = fleet;
@@ -151,7 +151,7 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<numb
         tokens: () => tokens.access,
         renderMetrics: async () => {
           await fleet.betweenLists();
-          fleet.tellTicks();
+          fleet.postTicks();
           metrics.process({ replicas: following?.replicas() ?? [] });
           return metrics.render(operations.snapshot(current.settings.metrics.maxTaskSeries));
         },
@@ -166,15 +166,15 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<numb
       log,
       onOpen: (web) => {
         metrics.process({ pageUrl: current.settings.server.externalUrl ?? web.url });
-        tellStarted();
-        tellDoors(log, options.program, web);
+        logStarted();
+        logDoors(log, options.program, web);
       },
     });
     closers.push(() => front.close(closeWebWithinMs));
     metrics.process({ reloaded: true, config: { readAt: clock.now(), hash: current.hash } });
-    tellStarted();
+    logStarted();
     options.signals.onHangup(() => void reload('hangup'));
-    tellStopping(stop, log);
+    logStopping(stop, log);
     const beside = [
       watchSettings({
         files: () => watchedFiles(found.path, current.settings),
@@ -199,53 +199,53 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<numb
     return exitCodes.failed;
   } finally {
     for (const close of closers.reverse()) await close();
-    if (started) log.tell('stopped', {}, 'Stopped.');
+    if (started) log.notice('stopped', {}, 'Stopped.');
     await sink.drained(lastLinesWithinMs);
   }
 }
 
 /** At once: what is waited for from then on can take as long as a call. */
-function tellStopping(stop: AbortSignal, log: Log): void {
-  const tell = () =>
-    log.tell(
+function logStopping(stop: AbortSignal, log: Log): void {
+  const stopping = () =>
+    log.notice(
       'stopping',
       {},
       'Stopping: no new calls; relaykeeper waits for those in flight and records their answers.',
     );
-  if (stop.aborted) tell();
-  else stop.addEventListener('abort', tell, { once: true });
+  if (stop.aborted) stopping();
+  else stop.addEventListener('abort', stopping, { once: true });
 }
 
 async function pruneNowAndThen(store: Store, clock: Clock, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await store.prune(clock.now()).catch(() => undefined); // told by the store's trace
+    await store.prune(clock.now()).catch(() => undefined); // its trace says so
     await clock.sleep(pruneEveryMs, signal);
   }
 }
 
-function tellStart(log: Log, version: string, path: string, settings: Settings, warnings: readonly string[]): void {
+function logStart(log: Log, version: string, path: string, settings: Settings, warnings: readonly string[]): void {
   const accounts = settings.accounts.map(({ name, provider }) => `${name} (${provider})`).join(', ');
   const groups = settings.groups
     .map(({ name, mode }) => (mode === 'observe' ? `${name} (only observed)` : name))
     .join(', ');
-  log.tell(
+  log.notice(
     'started',
     { version, config: path },
     `relaykeeper ${version} keeps the relay tasks of ${groups} alive in ${accounts}, as ${path} says.`,
   );
   for (const { name, provider } of settings.accounts)
     if (provider === 'simulator')
-      log.tell(
+      log.notice(
         'simulated-account',
         { account: name },
         `Account ${name} is a PRETEND cloud: relaykeeper sees and restarts no real task.`,
       );
-  for (const warning of warnings) log.tell('config-warning', {}, warning);
+  for (const warning of warnings) log.notice('config-warning', {}, warning);
 }
 
-function tellDoors(log: Log, program: string, { url, socket }: Web): void {
+function logDoors(log: Log, program: string, { url, socket }: Web): void {
   const ask = socket === undefined ? '' : `; ask over ${socket}: ${program} status`;
-  log.tell('listening', { url, socket }, `The page is at ${url}/, metrics at ${url}/metrics${ask}`);
+  log.notice('listening', { url, socket }, `The page is at ${url}/, metrics at ${url}/metrics${ask}`);
 }
 
 function withListen(settings: Settings, listen: string | undefined): Settings {

@@ -16,7 +16,7 @@ import { lineOf } from '../telemetry/sentences.ts';
 import type { Fleet } from './fleet.ts';
 
 const recentEvents = 20;
-/** Of an outage that goes on so many are told: all of an ordinary one. */
+/** Of an outage that goes on so many are shown: all of an ordinary one. */
 const outageEvents = 60;
 const recentCalls = 5;
 

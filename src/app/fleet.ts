@@ -57,7 +57,7 @@ export class Fleet {
     this.#names = watchNames({
       clock,
       keepers: () => this.keepers(),
-      warn: (warning) => log.tell('config-warning', {}, warning),
+      warn: (warning) => log.notice('config-warning', {}, warning),
     });
     this.#common = {
       clock,
@@ -67,7 +67,7 @@ export class Fleet {
       pretendClouds: new Map(),
       learned: (account) => this.keeper(account)?.ledger.accountRecord,
       onCredentialsChanged: (account) => {
-        log.tell('credentials-read', { account }, `The keys of account ${account} changed and were read again.`);
+        log.notice('credentials-read', { account }, `The keys of account ${account} changed and were read again.`);
         this.keeper(account)?.probeSoon();
       },
     };
@@ -114,7 +114,7 @@ export class Fleet {
     return betweenLists(() => this.keepers().map(({ ledger }) => ledger), this.#options.clock);
   }
 
-  tellTicks(): void {
+  postTicks(): void {
     const { clock, metrics } = this.#options;
     for (const keeper of this.keepers())
       metrics.loopTick(keeper.account, clock.now() - (clock.monotonic() - keeper.tickedAt));
@@ -165,7 +165,7 @@ export class Fleet {
   async swap({ settings, keepers }: ReturnType<Fleet['prepare']>): Promise<readonly string[]> {
     const warnings: string[] = [];
     // Before anything can happen in a new group or account, so that none of it goes uncounted.
-    this.#tellMetrics(settings);
+    this.#configureMetrics(settings);
     for (const account of settings.accounts) {
       const member = this.#members.get(account.name);
       const changed = keepers.get(account.name);
@@ -213,14 +213,14 @@ export class Fleet {
       ownership: store.ownership,
       elsewhere: shared && ((request) => shared.ask(account.name, request)),
       clock,
-      tell: (event: Event) => {
+      publish: (event: Event) => {
         metrics.record(event);
         log.record(event);
         if (event.type === 'group-empty') this.#names.lookSoon();
         if (event.type === 'owner-gained') this.#options.onOwned?.();
       },
       complain: (what, cause) =>
-        log.tell(
+        log.notice(
           'tick-failed',
           { account: account.name, error: reasonOf(cause) },
           `${what}${cause === undefined ? '' : `: ${reasonOf(cause)}`}`,
@@ -235,10 +235,10 @@ export class Fleet {
     const { account } = member.keeper;
     member.running = member.keeper.run(member.stop.signal);
     member.running.catch((error: unknown) => this.#failed(error));
-    clock.after(standbyToldAfterMs[store.shared ? 'shared' : 'local'], () => {
+    clock.after(standbyLoggedAfterMs[store.shared ? 'shared' : 'local'], () => {
       // Owned, but not yet in memory, is nobody else's.
       if (store.ownership.remainingMs(account) === 0 && !member.stop.signal.aborted)
-        log.tell('standing-by', { account }, `Another process owns account ${account}: standing by until it ends.`);
+        log.notice('standing-by', { account }, `Another process owns account ${account}: standing by until it ends.`);
     });
   }
 
@@ -247,7 +247,7 @@ export class Fleet {
     this.#options.clock.after(requestTimeoutMs + oldClientLastsMs, () => void cloud.close());
   }
 
-  #tellMetrics(settings: Settings): void {
+  #configureMetrics(settings: Settings): void {
     this.#options.metrics.configure(settings.accounts.map(({ name }) => policies(settings, name)));
   }
 }
@@ -262,7 +262,7 @@ function mustHaveRoomForHolds({ account, ledger }: Keeper, settings: Settings): 
 }
 
 /** With a lock it is had at once or not; replicas that start together share the accounts first. */
-const standbyToldAfterMs = { local: 500, shared: 15_000 } as const;
+const standbyLoggedAfterMs = { local: 500, shared: 15_000 } as const;
 
 /** The chain of causes in one line, so many of them. */
 function reasonOf(cause: unknown, most = 5): string {

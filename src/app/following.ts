@@ -55,7 +55,7 @@ export function follow(shared: Shared, fleet: Pick<Fleet, 'keeper' | 'keepers'>,
   // One at a time: two at once would set a mark back.
   let reading: Promise<void> = Promise.resolve();
   const refresh = () => {
-    reading = reading.then(readOnce).catch(() => undefined); // told by the store's trace
+    reading = reading.then(readOnce).catch(() => undefined); // its trace says so
     return reading;
   };
   const { replicas } = shared;

@@ -35,7 +35,7 @@ export async function openFront(options: FrontOptions) {
         return await open(path);
       } catch (error) {
         if (!isTaken(error)) throw error;
-        log.tell(
+        log.notice(
           'doors-taken',
           { error: error.message },
           `Not all doors are open until this process owns its account: ${error.message}`,
@@ -59,9 +59,9 @@ export async function openFront(options: FrontOptions) {
     /** Ends when all doors are open, or when `signal` aborts. */
     async takeRest(signal: AbortSignal): Promise<void> {
       if (whole) return;
-      // If it can never be owned, the keepers tell.
+      // If it can never be owned, the keepers say so.
       await store.ownership.acquire('', signal).catch(() => undefined);
-      let told: string | undefined;
+      let logged: string | undefined;
       while (!whole && !signal.aborted) {
         try {
           await openAll();
@@ -69,8 +69,8 @@ export async function openFront(options: FrontOptions) {
           if (!(error instanceof WebProblem)) throw error;
           const who = web ? `the API is reached at ${web.url} alone` : 'nobody can reach the API';
           const said = `Restarts go on, but ${who}: ${error.message}`;
-          if (said !== told) log.tell('doors-blocked', { error: error.message }, said);
-          told = said;
+          if (said !== logged) log.notice('doors-blocked', { error: error.message }, said);
+          logged = said;
           await clock.sleep(tryAgainMs, signal);
         }
       }

@@ -17,8 +17,8 @@ import type { Following } from './following.ts';
 import { groupMustExist } from './known-names.ts';
 
 const longestHoldMs = 366 * 24 * 3_600_000;
-/** Of ids that begin alike so many are told. */
-const mostTold = 10;
+/** Of ids that begin alike so many are named. */
+const mostNamed = 10;
 
 export interface Directory {
   readonly keeperOf: (account: string | undefined) => Keeper;
@@ -157,8 +157,8 @@ function holdNamed(fleet: Fleet, id: string): { readonly keeper: Keeper; readonl
     throw new Refusal(
       'bad-request',
       [
-        `${all.length} holds begin with ${id}: ${ids.slice(0, mostTold).join(', ')}`,
-        `有 ${all.length} 个锁定以 ${id} 开头：${ids.slice(0, mostTold).join('、')}`,
+        `${all.length} holds begin with ${id}: ${ids.slice(0, mostNamed).join(', ')}`,
+        `有 ${all.length} 个锁定以 ${id} 开头：${ids.slice(0, mostNamed).join('、')}`,
       ],
       'Give more of the id.',
     );

@@ -10,16 +10,16 @@ import type { Keeper } from '../keeper/keeper.ts';
 import { nearest } from '../settings/nearest.ts';
 import { eventTypes } from '../telemetry/sentences.ts';
 
-const mostTold = 20;
+const mostNamed = 20;
 
 /** `no group vjp: did you mean vip?`, or the names that there are. */
-function unknownName([what, chinese]: Sentences, name: string, known: readonly string[], most = mostTold): Sentences {
+function unknownName([what, chinese]: Sentences, name: string, known: readonly string[], most = mostNamed): Sentences {
   const meant = nearest(name, known);
   if (meant !== undefined)
     return [`no ${what} ${name}: did you mean ${meant}?`, `没有${chinese} ${name}：是不是 ${meant}？`];
-  const told = known.slice(0, most).join(', ');
+  const named = known.slice(0, most).join(', ');
   const [more, chineseMore] = known.length > most ? [' and more', ' 等'] : ['', ''];
-  return [`no ${what} ${name}: there are ${told}${more}`, `没有${chinese} ${name}：有 ${told}${chineseMore}`];
+  return [`no ${what} ${name}: there are ${named}${more}`, `没有${chinese} ${name}：有 ${named}${chineseMore}`];
 }
 
 export const unknownAccount = (account: string, known: readonly string[]): Refusal =>

@@ -22,7 +22,7 @@ export type NameWatch = ReturnType<typeof watchNames>;
 
 export function watchNames({ clock, keepers, warn }: NameWatchOptions) {
   let groups: Settings['groups'] = [];
-  let told = new Set<string>();
+  let warned = new Set<string>();
   let cancel = () => {};
 
   function lookIn(ms: number): void {
@@ -58,8 +58,8 @@ export function watchNames({ clock, keepers, warn }: NameWatchOptions) {
       for (const cloudGroup of names ?? []) places.push({ account, cloudGroup });
     }
     for (const warning of await inSlices(findUnmatched(asked, tasks, places))) {
-      if (!told.has(warning)) warn(warning);
-      told.add(warning);
+      if (!warned.has(warning)) warn(warning);
+      warned.add(warning);
     }
   }
 
@@ -67,7 +67,7 @@ export function watchNames({ clock, keepers, warn }: NameWatchOptions) {
     /** From here on these settings are in force. */
     begin: (settings: Settings) => {
       groups = settings.groups;
-      told = new Set();
+      warned = new Set();
       lookIn(afterMs);
     },
     /** A group has no task any more. */

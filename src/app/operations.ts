@@ -172,8 +172,8 @@ function directory(fleet: Fleet): Directory {
       throw new Refusal(
         'refused',
         [
-          `${like.length} tasks are called ${named}: give ${whatTells(like)[0]}\n${listed(like)[0]}`,
-          `有 ${like.length} 个任务叫 ${named}：请给出${whatTells(like)[1]}\n${listed(like)[1]}`,
+          `${like.length} tasks are called ${named}: give ${whatDistinguishes(like)[0]}\n${listed(like)[0]}`,
+          `有 ${like.length} 个任务叫 ${named}：请给出${whatDistinguishes(like)[1]}\n${listed(like)[1]}`,
         ],
         `All with their state: relaykeeper tasks ${shellWord(named)}`,
       );
@@ -204,8 +204,8 @@ const calledSo = (keeper: Keeper, named: string) =>
     )
     .map(({ taskId }) => ({ keeper, taskId }));
 
-/** What tells tasks apart that are called alike. */
-function whatTells(like: readonly { readonly taskId: string }[]): Sentences {
+/** What distinguishes tasks that are called alike. */
+function whatDistinguishes(like: readonly { readonly taskId: string }[]): Sentences {
   const ids = new Set(like.map(({ taskId }) => taskId)).size;
   if (ids === like.length) return ['the id', ' ID'];
   return ids === 1
@@ -213,11 +213,11 @@ function whatTells(like: readonly { readonly taskId: string }[]): Sentences {
     : ['the id and the account (--account NAME)', ' ID 和账号'];
 }
 
-const mostTold = 10;
+const mostListed = 10;
 
 /** One a line, by id and title. */
 function listed(tasks: readonly { readonly keeper: Keeper; readonly taskId: string }[]): Sentences {
-  const first = tasks.toSorted((a, b) => inOrder(a.taskId, b.taskId)).slice(0, mostTold);
+  const first = tasks.toSorted((a, b) => inOrder(a.taskId, b.taskId)).slice(0, mostListed);
   const more = tasks.length - first.length;
   const linesWith = (account: string, others: string) =>
     [
@@ -287,7 +287,7 @@ interface Shared {
 }
 
 const shared = new WeakMap<Keeper, Shared>();
-/** It looks at all tasks, and changes with polls: whoever asks within so long is told the same. */
+/** It looks at all tasks, and changes with polls: whoever asks within so long gets the same. */
 const sharedForMs = 1_000;
 
 function sharedByDown(keeper: Keeper, clock: Clock): readonly InCommon[] {

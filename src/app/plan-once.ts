@@ -75,8 +75,8 @@ function openOnce(
   { clock, env }: PlanOptions,
 ): Cloud {
   const gate = createGate({ ...account.rateLimit, clock, onWait: () => {} });
-  const untold = { onTrace: () => {}, onCredentialsChanged: () => {} };
-  return openCloud(account, settings, gate, { clock, env, pretendClouds: new Map(), ...known, ...untold });
+  const unwatched = { onTrace: () => {}, onCredentialsChanged: () => {} };
+  return openCloud(account, settings, gate, { clock, env, pretendClouds: new Map(), ...known, ...unwatched });
 }
 
 /** Nothing that a plan finds is kept. */

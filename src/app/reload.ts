@@ -92,14 +92,14 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
   await onSwapped(current.settings, difference);
   log.configure(settings.log);
   metrics.process({ reloaded: true, config: { readAt: clock.now(), hash: loaded.hash } });
-  log.tell(
+  log.notice(
     'config-loaded',
     { config: path, hash: loaded.hash },
     `The configuration was read again: ${current.change}.`,
   );
-  for (const warning of warnings) log.tell('config-warning', {}, warning);
+  for (const warning of warnings) log.notice('config-warning', {}, warning);
   if (needsRestart.length > 0)
-    log.tell(
+    log.notice(
       'config-needs-restart',
       { keys: needsRestart.join(', ') },
       `${needsRestart.join(', ')} changed: that takes effect when the daemon starts again.`,
@@ -110,7 +110,7 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
 function reject({ path, log, metrics, current, clock }: ReloadOptions, errors: readonly string[]): ReloadResult {
   current.rejected = { since: current.rejected?.since ?? clock.now(), errors };
   metrics.process({ reloaded: false });
-  log.tell(
+  log.notice(
     'config-rejected',
     { config: path, errors: errors.length },
     `The new configuration is rejected, the old one stays in force: ${errors.join(' | ')}`,

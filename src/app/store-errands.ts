@@ -89,7 +89,7 @@ async function within<T>(opening: Promise<RawStore>, work: (store: RawStore) => 
   }
 }
 
-const told = (counts: Counts): string =>
+const countsText = (counts: Counts): string =>
   Object.entries(counts)
     .map(([table, rows]) => `${rows} ${table.replaceAll('_', ' ')}s`)
     .join(', ');
@@ -100,11 +100,11 @@ async function copy(from: StorePlace, to: StorePlace, { clock }: StoreErrandOpti
   const counts = await within(openFrom(clock, false), (source) =>
     within(openTo(clock, true), (target) => copyStore(source, target)),
   );
-  return [`${to.name} has what ${from.name} has, compared row by row: ${told(counts)}`];
+  return [`${to.name} has what ${from.name} has, compared row by row: ${countsText(counts)}`];
 }
 
 async function check(place: StorePlace, { clock }: StoreErrandOptions): Promise<readonly string[]> {
   const { counts, wrong } = await within(offered(place, place.tables)(clock, false), checkStore);
   if (wrong.length > 0) throw new Wrong(exits.failed, [`${place.name}: these cannot be read:`, ...wrong].join('\n'));
-  return [`${place.name} is sound: ${told(counts)}`];
+  return [`${place.name} is sound: ${countsText(counts)}`];
 }

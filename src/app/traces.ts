@@ -27,13 +27,13 @@ export function tracesTo(
     if (trace.kind === 'action-retired') keeper?.learned({ type: 'action-retired', from: trace.from, to: trace.to });
     if (trace.kind === 'region-found') keeper?.learned({ type: 'region-found', region: trace.region });
     if (trace.kind === 'page-halved' && isNews(`${account} ${trace.pageSize}`))
-      log.tell(
+      log.notice(
         'page-halved',
         { account, pageSize: trace.pageSize },
         `A page of the list is too large (16 MiB, 300,000 values, or 64 levels): relaykeeper reads it again, ${trace.pageSize} tasks at a time.`,
       );
     if (trace.kind === 'malformed-item' && isNews(`${account} ${trace.where}`))
-      log.tell(
+      log.notice(
         'malformed-item',
         { account, where: trace.where },
         `relaykeeper cannot read an item of the list (${trace.where}) and leaves it out; malformed_items_total counts such items.`,
@@ -68,13 +68,13 @@ export function storeTracesTo(
       for (const keeper of owning) keeper.learned({ type: 'store-lost', error });
     }
     if (trace.error)
-      log.tell(
+      log.notice(
         'store-failing',
         { operation: trace.operation, error: trace.error.message },
         `The store fails: ${trace.error.message}. ${whatGoesOn(trace)}.`,
       );
     else
-      log.tell(
+      log.notice(
         'store-recovered',
         { operation: trace.operation },
         trouble === 'none' ? 'The store works again.' : 'Restarts go on; not all of the store works yet.',

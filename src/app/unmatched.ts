@@ -17,7 +17,7 @@ interface Listed extends Place {
 }
 
 /** Names listed at most: with more, the task list is missing, not a name misspelt. */
-const mostTold = 20;
+const mostNamed = 20;
 
 /**
  * One sentence for each group that has no task, and for each name in a `match` that nothing has; of all accounts together.
@@ -31,7 +31,7 @@ export function* findUnmatched(
 ): Generator<void, readonly string[]> {
   const places = [...placesOf(tasks)];
   const taken = new Set(tasks.map(({ group }) => group));
-  const told: string[] = [];
+  const named: string[] = [];
   for (const { name, match } of groups) {
     const isAsked = ({ account }: Pick<Place, 'account'>) => anyMatches(match.account, account);
     const among = places.filter(isAsked);
@@ -46,10 +46,10 @@ export function* findUnmatched(
     }
     if (!taken.has(name) && words.length === 0)
       words.push('it has no task: groups above it take them, or its match excludes them');
-    told.push(...words.map((word) => `group ${name}: ${word}`));
+    named.push(...words.map((word) => `group ${name}: ${word}`));
   }
-  const more = told.length - mostTold;
-  return more > 0 ? [...told.slice(0, mostTold), `and ${more} more names that nothing has`] : told;
+  const more = named.length - mostNamed;
+  return more > 0 ? [...named.slice(0, mostNamed), `and ${more} more names that nothing has`] : named;
 }
 
 /** The same in one go. */

@@ -40,12 +40,13 @@ export const checkCommand = (surroundings: Surroundings): Command =>
         if (json) return writeJson(out, { ok: false, file: path, errors: loaded.errors, ...nothingFound });
         return writeMistakes(surroundings, path, loaded.errors);
       }
-      const told = await found(loaded, surroundings, tasks);
+      const findings = await found(loaded, surroundings, tasks);
       const polled = cloud ? await poll(surroundings, path) : undefined;
-      if (json) return writeJson(out, { ok: true, file: path, errors: [], ...told, ...(polled && { cloud: polled }) });
+      if (json)
+        return writeJson(out, { ok: true, file: path, errors: [], ...findings, ...(polled && { cloud: polled }) });
       const { accounts, groups } = loaded.settings;
       const good = `${path} is good: ${accounts.length} account(s), ${groups.length} group(s), hash ${loaded.hash}`;
-      write(surroundings, good, told);
+      write(surroundings, good, findings);
       if (polled) writePolled(out, polled);
     });
 

@@ -67,7 +67,7 @@ const takesValue = ({ required, optional }: Option): boolean => required || opti
 
 const scripts: Readonly<Record<Shell, (places: readonly Place[]) => string>> = {
   bash: inBash,
-  // zsh runs the script of bash once it is told to.
+  // zsh runs the script of bash once it is asked to.
   zsh: (places) =>
     `autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n${inBash(places)}`,
   fish: (places) => [`complete -c ${program} -f`, ...places.flatMap(inFish)].map((line) => `${line}\n`).join(''),

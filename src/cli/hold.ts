@@ -176,12 +176,12 @@ const listCommand = (surroundings: Surroundings): Command =>
     });
 
 function writeHolds(out: Output, holds: readonly HoldView[], several: boolean, when: Column<HoldView>): void {
-  const told = (hold: HoldView) =>
+  const covers = (hold: HoldView) =>
     hold.title ?? (hold.inForce ? `${targetWords(hold)}: ${coverWords(hold.covers)}` : targetWords(hold));
   writeTable(out, holds, [
     ['ID', ({ id }) => id],
     ...(several ? [accountColumn] : []),
-    ['COVERS', told],
+    ['COVERS', covers],
     when,
     ['AUTHOR', ({ author }) => author],
     ['REASON', ({ reason }) => reason],

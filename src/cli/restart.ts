@@ -42,7 +42,7 @@ export const restartCommand = (surroundings: Surroundings): Command =>
         },
       });
       const [only] = done;
-      if (only && asked === 1) return tell(surroundings, only, options.json === true);
+      if (only && asked === 1) return printEnd(surroundings, only, options.json === true);
       if (options.json) writeJson(out, done);
       const lost = asked - done.filter(({ answer }) => answer.kind === 'accepted').length;
       const next = `See what is down: ${program} status`;
@@ -52,7 +52,7 @@ export const restartCommand = (surroundings: Surroundings): Command =>
 const nameOf = ({ task }: Restarted): string => `${plain(task.title)} (${task.taskId})`;
 
 /** Exit code 0 only if the cloud accepted: a script must not take "no answer" for done. */
-function tell({ out, program }: Surroundings, restarted: Restarted, json: boolean): void {
+function printEnd({ out, program }: Surroundings, restarted: Restarted, json: boolean): void {
   const { task, answer } = restarted;
   if (json) writeJson(out, { task, answer });
   const what = nameOf(restarted);

@@ -128,13 +128,13 @@ function show(surroundings: Surroundings, { status, stopped }: Seen, { json }: O
 
 /** First what is wrong, then what is down, then what else there is to say about groups; what is well takes one line. */
 function writeForPerson(out: Output, program: string, status: StatusView, stopped: readonly TaskView[]): void {
-  const told = troublesOf(status);
-  for (const one of told) {
+  const troubles = troublesOf(status);
+  for (const one of troubles) {
     const where = one.account === undefined ? '' : `account ${one.account}: `;
     const line = wrapped(out, plain(where + troubleLine(out, one, status.now)));
     out.write(`${paint(out, isOver(one) ? 'dim' : 'red', line)}\n`);
   }
-  if (told.length > 0) out.write('\n');
+  if (troubles.length > 0) out.write('\n');
   const down = stopped.filter(({ downSince }) => downSince !== null);
   if (down.length > 0) {
     writeDown(out, program, status, down);

@@ -15,7 +15,7 @@ export interface DeskOptions {
   readonly store: LedgerStore;
   readonly clock: Clock;
   /** Called with every fact once, in order. */
-  readonly tell: (event: Event) => void;
+  readonly publish: (event: Event) => void;
   /** Called when something failed that is no fact about tasks: the tick goes on. */
   readonly complain: (what: string, cause: unknown) => void;
 }
@@ -130,7 +130,7 @@ export class Desk {
   }
 
   mindClockSteps(): void {
-    // What is left of the list has times of before: it is told first, and moves along.
+    // What is left of the list has times of before: it becomes facts first, and moves along.
     if (this.ledger.midway) return;
     const before = this.#aheadMs;
     this.#aheadMs = this.#ahead();
@@ -151,7 +151,7 @@ export class Desk {
 }
 
 /** What memory takes is noted in the journal, and the journal writes what stands in memory. */
-function opened({ account, store, tell }: DeskOptions, stored: StoredLedger | undefined): [Memory, Journal] {
+function opened({ account, store, publish }: DeskOptions, stored: StoredLedger | undefined): [Memory, Journal] {
   const memory: Memory = new Memory(
     account,
     {
@@ -160,6 +160,6 @@ function opened({ account, store, tell }: DeskOptions, stored: StoredLedger | un
     },
     stored,
   );
-  const journal = new Journal(memory.ledger, store, tell);
+  const journal = new Journal(memory.ledger, store, publish);
   return [memory, journal];
 }

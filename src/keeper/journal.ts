@@ -18,7 +18,7 @@ const maxPendingEvents = 50_000;
 export class Journal implements Notes {
   readonly #ledger: Ledger;
   readonly #store: LedgerStore;
-  readonly #tell: (event: Event) => void;
+  readonly #publish: (event: Event) => void;
   #pending = nothing();
   #savedAccount: unknown;
   /** Counts what was noted and what of it is on disk. */
@@ -27,10 +27,10 @@ export class Journal implements Notes {
   #saving: Promise<void> | undefined;
   #failure: Error | undefined;
 
-  constructor(ledger: Ledger, store: LedgerStore, tell: (event: Event) => void) {
+  constructor(ledger: Ledger, store: LedgerStore, publish: (event: Event) => void) {
     this.#ledger = ledger;
     this.#store = store;
-    this.#tell = tell;
+    this.#publish = publish;
     this.#savedAccount = ledger.accountRecord;
   }
 
@@ -41,7 +41,7 @@ export class Journal implements Notes {
 
   note(event: Event): void {
     const pending = this.#pending;
-    this.#tell(event);
+    this.#publish(event);
     if (isRecorded(event)) pending.events.push(event);
     if ('taskId' in event) pending.tasks.add(event.taskId);
     if ('hold' in event) pending.holds.add(event.hold.id);

@@ -299,7 +299,7 @@ export class Keeper {
 
   /**
    * Until restarted tasks are looked at again: `verifyEvery`, or less while a storm withholds restarts and others were
-   * answered just now. What the look tells of those may set the next free, so that a window of 3 is no wait for them.
+   * answered just now. What the look shows of those may set the next free, so that a window of 3 is no wait for them.
    */
   async #untilLook(signal: AbortSignal): Promise<void> {
     const { clock, gate } = this.#options;
@@ -415,7 +415,7 @@ export class Keeper {
     this.pollSoon();
   }
 
-  /** What was found out about the account: told now, and remembered beyond a restart. */
+  /** What was found out about the account: a fact now, and remembered beyond a restart. */
   learned(found: Extract<Fact, { type: Learned }>): void {
     this.#desk.memory.tell(this.#desk.now(), found);
     // A store that is lost takes it once it is back.

@@ -118,7 +118,7 @@ export class OperatorRequests {
     return outcome;
   }
 
-  /** In force at once; told as done only when it is on disk. */
+  /** In force at once; reported as done only when it is on disk. */
   async #save(at: number, fact: Fact): Promise<void> {
     this.#desk.memory.tell(at, fact);
     const saved = this.#desk.commit().then(

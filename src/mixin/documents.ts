@@ -206,8 +206,8 @@ function metricsTable(): string {
     ...metricNames.map((name) => {
       const { type, labels, values = {}, help, present } = specOf(name);
       const label = (one: string) => (values[one] ? `${one}${list(values[one])}` : one);
-      const told = present === undefined ? help : `${help}; present ${present}`;
-      return `| \`${name}\` | ${type} | ${labels.map(label).join(', ')} | ${told} |`;
+      const meaning = present === undefined ? help : `${help}; present ${present}`;
+      return `| \`${name}\` | ${type} | ${labels.map(label).join(', ')} | ${meaning} |`;
     }),
   ].join('\n');
 }

@@ -37,7 +37,7 @@ interface MetricSpec {
 /** Why a task of a group waits. `unmanaged` tasks have no group, so they have no series. */
 export const waitReasons: readonly Reason[] = reasons.filter((reason) => reason !== 'unmanaged');
 
-/** The classes that can open the restart circuit. An open list circuit can come to tell any. */
+/** The classes that can open the restart circuit. An open list circuit can have any. */
 export const restartCircuitClasses = errorClasses.filter((name) => classMeanings[name].restartCircuit !== 'nothing');
 
 /** All names of a closed type: one that is missing here does not compile. */

@@ -1,7 +1,7 @@
 /**
  * The log: one line per event, with a stable name and level, as JSON for machines or as short lines for people.
  *
- * Events come in through `record`; what is no event of the domain (start, stop, reload, the store) through `tell`,
+ * Events come in through `record`; what is no event of the domain (start, stop, reload, the store) through `notice`,
  * by names that are listed here too. Nothing else writes to standard output.
  */
 
@@ -97,9 +97,9 @@ export function createLog(options: LogOptions) {
       write(level, event.type, { ...subjectFields(event, options.titleOf), ...fields }, msg);
     },
     /** Fields are named by the caller; their text is looked through for addresses and secrets. */
-    tell(notice: Notice, fields: Fields, msg: string): void {
-      const level = noticeLevels[notice];
-      if (logger.isLevelEnabled(level)) write(level, notice, fields, msg);
+    notice(name: Notice, fields: Fields, msg: string): void {
+      const level = noticeLevels[name];
+      if (logger.isLevelEnabled(level)) write(level, name, fields, msg);
     },
     configure(changed: { readonly level: LogLevel; readonly format: LogFormat }): void {
       logger.level = changed.level;

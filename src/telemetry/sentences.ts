@@ -237,14 +237,14 @@ const rowOf = (event: Event): Row<Event> => (rows[event.type] ?? unknownRow) as 
 const unknownRow: Row<Event> = ['info', ({ type }) => type];
 
 export function lineOf(event: Event): Line {
-  const [, msg, ...fields] = rowOf(event);
-  const told: Record<string, FieldValue> =
+  const [, msg, ...columns] = rowOf(event);
+  const fields: Record<string, FieldValue> =
     'attemptId' in event ? { attempt: event.attemptId, trigger: event.trigger } : {};
-  for (const one of fields) {
-    if (typeof one === 'function') Object.assign(told, one(event));
-    else told[one] = shownField(one, event[one]);
+  for (const one of columns) {
+    if (typeof one === 'function') Object.assign(fields, one(event));
+    else fields[one] = shownField(one, event[one]);
   }
-  return { msg: msg(event), fields: told };
+  return { msg: msg(event), fields };
 }
 
 export function levelOf(event: Event): LogLevel {
@@ -324,7 +324,7 @@ const namedWords = (what: string, { added, removed, changed }: Difference): stri
     names.length > 0 ? [`${what}s ${how}: ${fewOf(names)}`] : [],
   );
 
-/** Names told at most: a change of `defaults` changes every group. */
+/** Names given at most: a change of `defaults` changes every group. */
 const mostNamed = 10;
 const fewOf = (names: readonly string[]): string =>
   [...names.slice(0, mostNamed), ...(names.length > mostNamed ? [`and ${names.length - mostNamed} more`] : [])].join(

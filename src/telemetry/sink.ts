@@ -36,7 +36,7 @@ export function openSink({ fd, clock, onDropped = () => {} }: SinkOptions) {
     const piece = take();
     writing = piece !== undefined;
     if (piece) put(piece);
-    else for (const tell of onDrained.splice(0)) tell();
+    else for (const drained of onDrained.splice(0)) drained();
   }
 
   function take(): Buffer | undefined {

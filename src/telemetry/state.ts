@@ -23,10 +23,10 @@ import { bytesOf, flat, headText, labelText, sampleText } from './exposition.ts'
 type StateName = GaugeName | 'task_restarts_total';
 
 /**
- * Takes one sample; `null` is "nothing to tell": no series. The labels come as text, because what is common to many
+ * Takes one sample; `null` is "there is none": no series. The labels come as text, because what is common to many
  * samples (account, group, task) is escaped once for all of them: it is a third of a scrape's time.
  */
-type Tell = (name: StateName, labels: string, value: number | null) => void;
+type Sample = (name: StateName, labels: string, value: number | null) => void;
 
 /** One more label, of a closed set: nothing to escape. */
 const and = (labels: string, label: string, value: string) => `${labels},${label}="${value}"`;
@@ -70,21 +70,21 @@ interface Scrape {
 /** The lines of all gauges, for one scrape: a piece for each of them. */
 export function createStateBytes(build: Build): (scrape: Scrape) => readonly Uint8Array[] {
   const written = new Map(stateNames.map((name) => [name, createWritten(name)]));
-  const tell: Tell = (name, labels, value) => {
+  const sample: Sample = (name, labels, value) => {
     if (value !== null) written.get(name)?.sample(labels, value);
   };
   return ({ state, ticks, snapshots, restartsOf, maxTaskSeries }) => {
-    tellProcess(tell, build, state);
-    for (const { account } of snapshots) tellAccount(tell, account);
+    sampleProcess(sample, build, state);
+    for (const { account } of snapshots) sampleAccount(sample, account);
     const owned = snapshots.filter(({ account }) => account.owned);
     const ownedTicks = owned.flatMap(({ account }) => ticks.get(account.account) ?? []);
-    tell('loop_tick_timestamp_seconds', '', ownedTicks.length === 0 ? null : Math.min(...ownedTicks) / 1000);
+    sample('loop_tick_timestamp_seconds', '', ownedTicks.length === 0 ? null : Math.min(...ownedTicks) / 1000);
     for (const { account, groups, inCommon } of owned) {
-      tellOwned(tell, account);
-      tellInCommon(tell, account.account, inCommon);
-      for (const group of groups) tellGroup(tell, group);
+      sampleOwned(sample, account);
+      sampleInCommon(sample, account.account, inCommon);
+      for (const group of groups) sampleGroup(sample, group);
     }
-    tellTasks(tell, owned, restartsOf, maxTaskSeries);
+    sampleTasks(sample, owned, restartsOf, maxTaskSeries);
     return [...written.values()].map((one) => one.bytes());
   };
 }
@@ -123,84 +123,84 @@ function createWritten(name: MetricName) {
   };
 }
 
-function tellProcess(tell: Tell, { version, revision }: Build, state: ProcessState): void {
+function sampleProcess(sample: Sample, { version, revision }: Build, state: ProcessState): void {
   const { config, pageUrl, replicas } = state;
-  tell('build_info', labelText(['version', 'revision', 'node'], [version, revision, process.version]), 1);
-  if (pageUrl !== undefined) tell('page_info', labelText(['url'], [pageUrl]), 1);
-  tell('config_last_reload_successful', '', state.reloaded ? 1 : 0);
-  tell('config_last_reload_success_timestamp_seconds', '', secondsOf(config?.readAt ?? null));
-  tell('config_hash', '', config ? hashNumber(config.hash) : null);
+  sample('build_info', labelText(['version', 'revision', 'node'], [version, revision, process.version]), 1);
+  if (pageUrl !== undefined) sample('page_info', labelText(['url'], [pageUrl]), 1);
+  sample('config_last_reload_successful', '', state.reloaded ? 1 : 0);
+  sample('config_last_reload_success_timestamp_seconds', '', secondsOf(config?.readAt ?? null));
+  sample('config_hash', '', config ? hashNumber(config.hash) : null);
   const here = replicas.find(({ isThis }) => isThis)?.configHash;
   const differ = replicas.filter(({ configHash }) => here !== undefined && configHash !== here);
-  tell('replicas', '', replicas.length);
-  tell('replicas_configured_differently', '', differ.length);
-  tell('store_up', '', state.storeUp ? 1 : 0);
+  sample('replicas', '', replicas.length);
+  sample('replicas_configured_differently', '', differ.length);
+  sample('store_up', '', state.storeUp ? 1 : 0);
 }
 
 /** 48 bits of the text's SHA-256: a double holds them exactly. */
 const hashNumber = (text: string) => createHash('sha256').update(text).digest().readUIntBE(0, 6);
 
-function tellAccount(tell: Tell, view: AccountView): void {
+function sampleAccount(sample: Sample, view: AccountView): void {
   const { gate } = view;
   const of = labelText(['account'], [view.account]);
-  tell('owner', of, view.owned ? 1 : 0);
-  tell('simulated', of, view.provider === 'simulator' ? 1 : 0);
-  tell('api_rate_limit_per_second', of, gate.perSecond);
-  for (const [lane, queued] of Object.entries(gate.queued)) tell('api_queue_length', and(of, 'lane', lane), queued);
-  tell('clock_skew_seconds', of, view.clockOffsetMs / 1000);
+  sample('owner', of, view.owned ? 1 : 0);
+  sample('simulated', of, view.provider === 'simulator' ? 1 : 0);
+  sample('api_rate_limit_per_second', of, gate.perSecond);
+  for (const [lane, queued] of Object.entries(gate.queued)) sample('api_queue_length', and(of, 'lane', lane), queued);
+  sample('clock_skew_seconds', of, view.clockOffsetMs / 1000);
 }
 
-function tellOwned(tell: Tell, view: AccountView): void {
+function sampleOwned(sample: Sample, view: AccountView): void {
   const of = labelText(['account'], [view.account]);
-  tell('poll_interval_seconds', of, secondsOf(view.pollIntervalMs));
-  tell('last_poll_success_timestamp_seconds', of, secondsOf(view.polledAt));
-  tell('last_poll_tasks', of, view.polledAt === null ? null : view.tasks);
-  tell('list_incomplete', of, view.incompleteSince === null ? 0 : 1);
+  sample('poll_interval_seconds', of, secondsOf(view.pollIntervalMs));
+  sample('last_poll_success_timestamp_seconds', of, secondsOf(view.polledAt));
+  sample('last_poll_tasks', of, view.polledAt === null ? null : view.tasks);
+  sample('list_incomplete', of, view.incompleteSince === null ? 0 : 1);
   for (const circuit of circuits) {
     const open = view.circuits[circuit];
     const known: readonly string[] = circuit === 'list' ? errorClasses : restartCircuitClasses;
     // The class that opened it is shown, foreseen or not.
     const classes = open && !known.includes(open.class) ? [...known, open.class] : known;
     for (const name of classes) {
-      tell('api_circuit_open', and(and(of, 'circuit', circuit), 'class', name), open?.class === name ? 1 : 0);
+      sample('api_circuit_open', and(and(of, 'circuit', circuit), 'class', name), open?.class === name ? 1 : 0);
     }
   }
   const ofAll = and(of, 'group', '');
-  tell('storm', ofAll, view.storm ? 1 : 0);
-  tell('storm_window', ofAll, view.storm?.window ?? 0);
+  sample('storm', ofAll, view.storm ? 1 : 0);
+  sample('storm_window', ofAll, view.storm?.window ?? 0);
 }
 
-function tellInCommon(tell: Tell, account: string, inCommon: AccountSnapshot['inCommon']): void {
+function sampleInCommon(sample: Sample, account: string, inCommon: AccountSnapshot['inCommon']): void {
   for (const { trait, value, down, running, startedAt } of inCommon) {
     // To the minute: the first of them may be another at each scrape.
     const shared = startedAt === undefined ? value : `${new Date(startedAt).toISOString().slice(0, 16)}Z`;
     const of = labelText(['account', 'trait', 'value'], [account, trait, shared]);
-    tell('tasks_in_common', of, down);
-    tell('tasks_in_common_active', of, running ?? null);
+    sample('tasks_in_common', of, down);
+    sample('tasks_in_common_active', of, running ?? null);
   }
   const compared = inCommon.find(({ ofRunning }) => ofRunning !== undefined);
-  tell('tasks_due_active', labelText(['account'], [account]), compared?.ofRunning ?? null);
+  sample('tasks_due_active', labelText(['account'], [account]), compared?.ofRunning ?? null);
 }
 
-function tellGroup(tell: Tell, view: GroupView): void {
+function sampleGroup(sample: Sample, view: GroupView): void {
   const of = labelText(['account', 'group'], [view.account, view.group]);
-  for (const state of taskStates) tell('tasks', and(of, 'state', state), view.states[state]);
-  for (const reason of waitReasons) tell('tasks_waiting', and(of, 'reason', reason), view.waiting[reason] ?? 0);
-  tell('tasks_down', of, view.down);
-  for (const why of apartWhys) tell('tasks_apart', and(of, 'why', why), view.apart[why]);
-  tell('tasks_given_up', and(of, 'stage', 'quarantined'), view.quarantined);
-  tell('tasks_given_up', and(of, 'stage', 'abandoned'), view.abandoned);
-  tell('oldest_outage_timestamp_seconds', of, secondsOf(view.oldestOutageAt));
-  tell('next_restart_timestamp_seconds', of, secondsOf(view.nextRestartAt));
-  tell('next_end_timestamp_seconds', of, secondsOf(view.nextEndAt));
-  tell('storm', of, view.storm ? 1 : 0);
-  tell('storm_window', of, view.storm?.window ?? 0);
-  tell('holds', of, view.holds);
-  tell('hold_end_timestamp_seconds', of, secondsOf(view.holdEndsAt));
+  for (const state of taskStates) sample('tasks', and(of, 'state', state), view.states[state]);
+  for (const reason of waitReasons) sample('tasks_waiting', and(of, 'reason', reason), view.waiting[reason] ?? 0);
+  sample('tasks_down', of, view.down);
+  for (const why of apartWhys) sample('tasks_apart', and(of, 'why', why), view.apart[why]);
+  sample('tasks_given_up', and(of, 'stage', 'quarantined'), view.quarantined);
+  sample('tasks_given_up', and(of, 'stage', 'abandoned'), view.abandoned);
+  sample('oldest_outage_timestamp_seconds', of, secondsOf(view.oldestOutageAt));
+  sample('next_restart_timestamp_seconds', of, secondsOf(view.nextRestartAt));
+  sample('next_end_timestamp_seconds', of, secondsOf(view.nextEndAt));
+  sample('storm', of, view.storm ? 1 : 0);
+  sample('storm_window', of, view.storm?.window ?? 0);
+  sample('holds', of, view.holds);
+  sample('hold_end_timestamp_seconds', of, secondsOf(view.holdEndsAt));
 }
 
-function tellTasks(
-  tell: Tell,
+function sampleTasks(
+  sample: Sample,
   owned: readonly AccountSnapshot[],
   restartsOf: (account: string, taskId: string) => number,
   maxTaskSeries: number,
@@ -208,19 +208,19 @@ function tellTasks(
   const down = owned.flatMap((snapshot) => snapshot.down);
   down.sort((a, b) => downSince(a) - downSince(b));
   const shown = down.slice(0, maxTaskSeries);
-  for (const task of shown) tell('task_outage_start_timestamp_seconds', ofTask(task), downSince(task) / 1000);
+  for (const task of shown) sample('task_outage_start_timestamp_seconds', ofTask(task), downSince(task) / 1000);
   const ending = owned.flatMap((snapshot) => snapshot.ending);
-  for (const task of ending) tell('task_end_timestamp_seconds', ofTask(task), task.endsAt / 1000);
-  const told = new Map([...shown, ...ending].map((task) => [ofTask(task), task]));
-  for (const [of, { title, cloudGroup }] of told)
-    tell('task_info', `${of},${labelText(['title', 'cloud_group'], [title, cloudGroup])}`, 1);
+  for (const task of ending) sample('task_end_timestamp_seconds', ofTask(task), task.endsAt / 1000);
+  const named = new Map([...shown, ...ending].map((task) => [ofTask(task), task]));
+  for (const [of, { title, cloudGroup }] of named)
+    sample('task_info', `${of},${labelText(['title', 'cloud_group'], [title, cloudGroup])}`, 1);
   const managed = owned.flatMap((snapshot) => snapshot.managed);
   if (managed.length > maxTaskSeries) return;
   for (const task of managed) {
     const of = ofTask(task);
-    tell('task_up', of, task.state === 'active' ? 1 : 0);
-    tell('task_restarts_total', of, restartsOf(task.account, task.taskId));
-    tell('task_last_transition_timestamp_seconds', of, task.changedAt / 1000);
+    sample('task_up', of, task.state === 'active' ? 1 : 0);
+    sample('task_restarts_total', of, restartsOf(task.account, task.taskId));
+    sample('task_last_transition_timestamp_seconds', of, task.changedAt / 1000);
   }
 }
 

@@ -10,19 +10,19 @@ import { type Answer, type Ask, healthPaths } from './between-threads.ts';
 import { type Asker, createTurns } from './turns.ts';
 
 /** A flood at the doors writes no more lines than this; the next line says how many there were. */
-const refusedToldEveryMs = 1_000;
+const refusedLoggedEveryMs = 1_000;
 
 const health: ReadonlySet<string> = new Set(healthPaths);
 
 export function createAnswering(options: AppOptions): (ask: Ask) => Promise<Answer> {
   const api = createApi(options);
   const turns = createTurns(options.clock);
-  const tellRefused = refusalsTo(options.log, options.clock);
+  const logRefused = refusalsTo(options.log, options.clock);
   const answer = async (ask: Ask): Promise<Answer> => {
     const answered = await api(ask);
     const { handler: route, status } = answered;
     if (status === 401 || status === 403 || (status === 404 && route.startsWith('/hooks/')))
-      tellRefused(ask, route, status);
+      logRefused(ask, route, status);
     return answered;
   };
   return (ask) =>
@@ -32,17 +32,17 @@ export function createAnswering(options: AppOptions): (ask: Ask) => Promise<Answ
 const askerOf = ({ door, target }: Ask): Asker => (target === '/metrics' ? 'scrape' : door);
 
 function refusalsTo(log: AppOptions['log'], clock: Clock) {
-  let toldAt = Number.NEGATIVE_INFINITY;
-  let untold = 0;
+  let loggedAt = Number.NEGATIVE_INFINITY;
+  let unlogged = 0;
   return ({ method, from }: Ask, handler: string, status: number): void => {
-    if (clock.monotonic() - toldAt < refusedToldEveryMs) {
-      untold++;
+    if (clock.monotonic() - loggedAt < refusedLoggedEveryMs) {
+      unlogged++;
       return;
     }
-    const more = untold === 0 ? '' : `; ${untold} more were refused since the last such line`;
-    toldAt = clock.monotonic();
-    untold = 0;
-    log.tell(
+    const more = unlogged === 0 ? '' : `; ${unlogged} more were refused since the last such line`;
+    loggedAt = clock.monotonic();
+    unlogged = 0;
+    log.notice(
       'request-denied',
       { method, route: handler, status: String(status), from },
       `${method} ${handler} from ${from || 'the socket'} was refused (${status})${more}.`,

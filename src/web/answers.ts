@@ -83,7 +83,7 @@ const task = z.object({
 
 /** Each type has fields of its own besides. */
 const event = z.looseObject({ type: z.string(), at, account: z.string() });
-const told = z.object({
+const eventView = z.object({
   seq: z.number(),
   event,
   title: orNull(z.string()).meta({ description: 'Of the task that it is about' }),
@@ -242,7 +242,7 @@ export const answers = {
     calls: z.array(call),
     rules: z.array(rule),
     holds: z.array(hold),
-    recent: z.array(told),
+    recent: z.array(eventView),
   }),
   GroupView: group,
   StatusView: z.object({
@@ -271,7 +271,7 @@ export const answers = {
     title: orNull(z.string()),
     covers: covered,
   }),
-  EventView: told,
+  EventView: eventView,
   HoldPreview: z.object({
     account: z.string(),
     covers: covered,
@@ -293,6 +293,6 @@ export type Checked = [
   Must<Complete<Hold, typeof hold>>,
   Must<Complete<views.HoldView, (typeof answers)['HoldView']>>,
   Must<Complete<views.ExplainView, (typeof answers)['ExplainView']>>,
-  Must<Complete<views.EventView, typeof told>>,
+  Must<Complete<views.EventView, typeof eventView>>,
   Must<Complete<views.RuleView, typeof rule>>,
 ];

@@ -80,7 +80,7 @@ export function createApi(options: AppOptions): (ask: Ask) => Promise<Answer> {
       if (denial.status === 500) {
         const { method } = ask;
         const fields = { method, route: path, error: String(error) };
-        options.log.tell('request-failed', fields, `${method} ${path} failed`);
+        options.log.notice('request-failed', fields, `${method} ${path} failed`);
       }
       return fail(asked, denial);
     });

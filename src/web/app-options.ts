@@ -27,8 +27,8 @@ export interface AppOptions {
 
 /** Where the web reports what no answer shows. */
 export interface WebLog {
-  tell(
-    notice: 'request-failed' | 'request-denied' | 'tls-loaded' | 'tls-rejected',
+  notice(
+    name: 'request-failed' | 'request-denied' | 'tls-loaded' | 'tls-rejected',
     fields: Readonly<Record<string, string | undefined>>,
     msg: string,
   ): void;

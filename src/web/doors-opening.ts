@@ -7,7 +7,7 @@ import type { Answer, Ask, Count, DoorsOptions, FromDoors, ToDoors } from './bet
 import { WebProblem } from './problem.ts';
 import { clearSocketPath, socketProblem } from './unix-socket.ts';
 
-/** What is asked at the doors, and what they have to tell. */
+/** What is asked at the doors, and what they report. */
 export interface Behind {
   answer(ask: Ask): Promise<Answer>;
   counted(counts: readonly Count[]): void;

@@ -10,7 +10,7 @@ import type { EventFilter, Happening, ToDoors } from './between-threads.ts';
 
 const lookEveryMs = 1_000;
 /** The most that is sent for one second, or to a listener that comes back: beyond that a list is the better picture. */
-const mostTold = 500;
+const mostSent = 500;
 
 export const gap = 'event: gap\ndata: {}\n\n';
 /** How soon a browser comes back, milliseconds. */
@@ -25,17 +25,17 @@ export function createHappenings(
 ) {
   const stop = new AbortController();
   /** The last event passed on; undefined: nobody has listened yet. */
-  let told: number | undefined;
+  let sentUpTo: number | undefined;
   let listeners = 0;
   let looking = false;
 
-  async function tellNew(): Promise<void> {
+  async function sendNew(): Promise<void> {
     const upTo = await settledUpTo();
-    if (told !== undefined && upTo <= told) return;
-    const fresh = await events({ after: told, before: upTo + 1, limit: mostTold });
-    if (fresh.length === mostTold) post({ kind: 'gap' });
+    if (sentUpTo !== undefined && upTo <= sentUpTo) return;
+    const fresh = await events({ after: sentUpTo, before: upTo + 1, limit: mostSent });
+    if (fresh.length === mostSent) post({ kind: 'gap' });
     for (const stored of fresh.toReversed()) post({ kind: 'happened', happening: happeningOf(stored) });
-    told = upTo;
+    sentUpTo = upTo;
   }
 
   async function look(): Promise<void> {
@@ -45,7 +45,7 @@ export function createHappenings(
       await clock.sleep(lookEveryMs, stop.signal);
       if (stop.signal.aborted) return;
       // A failing store reports itself; what it did not give comes once it does.
-      await tellNew().catch(() => {});
+      await sendNew().catch(() => {});
     }
     looking = false;
   }
@@ -60,10 +60,10 @@ export function createHappenings(
       const missed =
         lastSeen === undefined || lastSeen >= upTo
           ? []
-          : await events({ ...filter, after: lastSeen, before: upTo + 1, limit: mostTold });
-      if (!looking) told = upTo;
+          : await events({ ...filter, after: lastSeen, before: upTo + 1, limit: mostSent });
+      if (!looking) sentUpTo = upTo;
       const texts = missed.toReversed().map((stored) => happeningOf(stored).text);
-      return { backlog: [retry, ...(missed.length === mostTold ? [gap] : []), ...texts].join(''), upTo };
+      return { backlog: [retry, ...(missed.length === mostSent ? [gap] : []), ...texts].join(''), upTo };
     },
     listening(count: number): void {
       listeners = count;

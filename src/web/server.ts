@@ -51,7 +51,7 @@ export async function createWeb(options: WebOptions): Promise<Web> {
     answer: createAnswering({ ...options, happenings, encrypted: tls !== undefined, startedAt: clock.now() }),
     listening: (listeners) => happenings.listening(listeners),
     counted: (counts) => counts.forEach(onCount),
-    trouble: (error) => log.tell('request-failed', { error }, `The HTTP server failed: ${error}`),
+    trouble: (error) => log.notice('request-failed', { error }, `The HTTP server failed: ${error}`),
   };
   foreseenAnswers(routes).forEach(onCount);
   foreseenVisits.forEach(onCount);
@@ -90,13 +90,13 @@ export async function createWeb(options: WebOptions): Promise<Web> {
         doors.post({ kind: 'pair', pair: renewed });
       })
     : undefined;
-  const tellSeconds = async () => {
+  const postSeconds = async () => {
     while (!stop.signal.aborted) {
       doors.post({ kind: 'second' });
       await clock.sleep(1_000, stop.signal);
     }
   };
-  void tellSeconds();
+  void postSeconds();
   return {
     url: `${pair ? 'https' : 'http'}://${nearHost(listen.host)}:${port}`,
     socket,

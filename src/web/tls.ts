@@ -44,10 +44,10 @@ export const followKeyPair = (
   followUserFiles([files.certFile, files.keyFile], everyMs, clock, async () => {
     try {
       use(await readKeyPair(files));
-      log.tell('tls-loaded', { file: files.certFile }, 'The daemon now uses the new certificate.');
+      log.notice('tls-loaded', { file: files.certFile }, 'The daemon now uses the new certificate.');
     } catch (error) {
       const said = error instanceof Error ? error.message : String(error);
       const msg = 'The new certificate is not valid; the daemon keeps using the old one.';
-      log.tell('tls-rejected', { file: files.certFile, error: said }, msg);
+      log.notice('tls-rejected', { file: files.certFile, error: said }, msg);
     }
   });

@@ -31,7 +31,7 @@ test.each([
     store: { shared: undefined, ownership: { remainingMs: () => 0, acquire: async () => ({}) } } as unknown as Store,
     clock: systemClock,
     log: {
-      tell: (event: string, _fields: object, text: string) => {
+      notice: (event: string, _fields: object, text: string) => {
         lines.push(`${event}: ${text}`);
         if (event === 'doors-blocked') stop.abort();
       },

@@ -101,7 +101,7 @@ beforeAll(async () => {
     externalUrl: undefined,
     program: 'relaykeeper',
     clock: systemClock,
-    log: { tell: () => {} },
+    log: { notice: () => {} },
   });
 });
 afterAll(async () => {

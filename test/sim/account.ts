@@ -44,14 +44,14 @@ interface Place {
   readonly watched?: (cloud: Cloud) => Cloud;
   /** Instead of the real client. */
   readonly thin?: ((configuration: Configuration, actions: RestartActions, gate: Gate) => Cloud) | undefined;
-  readonly tell: (event: Event) => void;
+  readonly publish: (event: Event) => void;
   readonly complain: (what: string, cause: unknown) => void;
 }
 
 export type Account = ReturnType<typeof createAccount>;
 
 export function createAccount(place: Place, first: Configuration) {
-  const { account, clock, network, store, ownership, shared, tell, complain } = place;
+  const { account, clock, network, store, ownership, shared, publish, complain } = place;
   const { accessKeyId = accessKey.accessKeyId, watched = (cloud) => cloud, thin } = place;
   let inForce = first;
   const isCovered = () => ownership.remainingMs(account) > inForce.requestTimeoutMs;
@@ -97,7 +97,7 @@ export function createAccount(place: Place, first: Configuration) {
     ownership,
     elsewhere: shared && ((request) => shared.ask(account, request)),
     clock,
-    tell,
+    publish,
     complain,
   });
   return { gate, keeper, settings };

@@ -71,14 +71,14 @@ export class Process extends Life {
     this.metrics.configure([configuration.policies]);
     const { store, ownership, shared, close } = home.open(this);
     this.#close = close;
-    const tell = (event: Event) => this.#tell(event);
+    const publish = (event: Event) => this.#publish(event);
     const place = { account, accessKeyId: name, clock: this.clock, network: this.reaches(network) };
     const watched = (cloud: Cloud) => this.#watched(cloud);
     const thin: Parameters<typeof createAccount>[0]['thin'] = history.script.isThin
       ? (...of) => createThinCloud(this, history, ...of)
       : undefined;
     this.#account = createAccount(
-      { ...place, store, ownership, shared, watched, thin, tell, complain: () => {} },
+      { ...place, store, ownership, shared, watched, thin, publish, complain: () => {} },
       configuration,
     );
     if (shared) this.#beside = () => this.#shareStore(shared, ownership);
@@ -88,7 +88,7 @@ export class Process extends Life {
     return this.#account.keeper;
   }
 
-  #tell(event: Event): void {
+  #publish(event: Event): void {
     if (!this.alive) return;
     if (event.type === 'owner-lost') this.owns = false;
     if (event.type === 'owner-gained') {

@@ -192,7 +192,7 @@ export class Stage {
           account,
           clock: life?.clock ?? this.clock,
           network: life?.reaches(this.#network) ?? this.#network,
-          tell: (event) => this.events.push(event),
+          publish: (event) => this.events.push(event),
           complain: (what, cause) => this.complaints.push(`${what}: ${String(cause)}`),
         },
         this.#configuration,

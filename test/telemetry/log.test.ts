@@ -250,10 +250,10 @@ describe('levels', () => {
     const { log, lines } = capture({ level: 'warn', onLine: (level) => counted.push(level) });
     log.record(events['outage-opened']);
     log.record(events['restart-failed']);
-    log.tell('started', {}, 'hello');
+    log.notice('started', {}, 'hello');
     log.configure({ level: 'info', format: 'json' });
-    log.tell('started', {}, 'hello');
-    log.tell('config-rejected', {}, 'no');
+    log.notice('started', {}, 'hello');
+    log.notice('config-rejected', {}, 'no');
     expect(lines().map(({ event }) => event)).toEqual(['restart-failed', 'started', 'config-rejected']);
     expect(counted).toEqual(['warn', 'info', 'error']);
   });
@@ -271,7 +271,7 @@ describe('for people', () => {
   test('who acted, the hold, the request and the error stand behind a sentence that lacks them', () => {
     const { log, text } = capture({ format: 'pretty' });
     log.record(events['hold-added']);
-    log.tell('tick-failed', { error: 'the disk is full' }, 'the ledger could not be saved: the disk is full');
+    log.notice('tick-failed', { error: 'the disk is full' }, 'the ledger could not be saved: the disk is full');
     const [hold, tick] = text().split('\n');
     expect(hold).toMatch(/ hold=h1/);
     expect(tick).toMatch(/saved: the disk is full$/);
@@ -280,7 +280,7 @@ describe('for people', () => {
   test('colours only where they are asked for', () => {
     const plain = capture({ format: 'pretty' });
     const colourful = capture({ format: 'pretty', colour: true });
-    for (const { log } of [plain, colourful]) log.tell('started', { version: '1' }, 'relaykeeper is up');
+    for (const { log } of [plain, colourful]) log.notice('started', { version: '1' }, 'relaykeeper is up');
     expect(plain.text()).toBe('03:04:05.678 INFO  started            relaykeeper is up\n');
     expect(colourful.text()).toContain('\u001b[32mINFO \u001b[0m');
   });
@@ -319,7 +319,7 @@ describe('secrets', () => {
         const words = event.type === 'restart-withheld' ? { reason: event.reason } : {};
         log.record({ ...withSecret(event, secret), type: event.type, ...words } as Event);
       }
-      log.tell('config-rejected', { error: secret, file: secret }, `cannot be read: ${secret}`);
+      log.notice('config-rejected', { error: secret, file: secret }, `cannot be read: ${secret}`);
       expect(text()).not.toMatch(leaked);
       if (format === 'json') expect(lines()).toHaveLength(Object.keys(events).length + 1);
     }

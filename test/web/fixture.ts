@@ -137,7 +137,7 @@ export async function openWeb(
     externalUrl: undefined,
     program: 'npm run -s relaykeeper -- --config "a & b.yaml"',
     clock: systemClock,
-    log: { tell: (notice, fields, msg) => void told.push({ notice, fields, msg }) },
+    log: { notice: (notice, fields, msg) => void told.push({ notice, fields, msg }) },
     ...over,
   });
   let open = true;

@@ -1,4 +1,4 @@
-/** How many requests were answered with which status, until the main thread is told. */
+/** How many requests were answered with which status, until the main thread gets them. */
 import type { Count } from '../between-threads.ts';
 
 export type Counts = ReturnType<typeof createCounts>;

@@ -1,5 +1,5 @@
 /**
- * The thread of the two doors, TCP (`listen`) and the unix socket: what it is made of, and what the main thread tells it.
+ * The thread of the two doors, TCP (`listen`) and the unix socket: what it is made of, and what the main thread sends it.
  * A connection comes in by attend.ts, a request is served by serve.ts, and what is asked is asked of the main thread.
  *
  * It is a thread because no budget within one loop holds against what arrives at once: 500 clients that open TLS

@@ -21,7 +21,10 @@ interface Listener {
 
 export type Streams = ReturnType<typeof createStreams>;
 
-export function createStreams({ streams, streamsOfAddress, streamSeconds }: Limits, tell: (listeners: number) => void) {
+export function createStreams(
+  { streams, streamsOfAddress, streamSeconds }: Limits,
+  onListeners: (listeners: number) => void,
+) {
   const listeners = new Set<Listener>();
   const remembered: Happening[] = [];
 
@@ -46,13 +49,13 @@ export function createStreams({ streams, streamsOfAddress, streamSeconds }: Limi
     follow(res: ServerResponse, address: string, { filter, upTo }: Joined, second: number): Promise<void> {
       const listener: Listener = { res, address, filter, upTo, endsAt: second + streamSeconds };
       listeners.add(listener);
-      tell(listeners.size);
+      onListeners(listeners.size);
       res.on('drain', () => readOn(listener));
       readOn(listener);
       return new Promise((resolve) => {
         res.once('close', () => {
           listeners.delete(listener);
-          tell(listeners.size);
+          onListeners(listeners.size);
           if (listeners.size === 0) remembered.length = 0;
           resolve();
         });

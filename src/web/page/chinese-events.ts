@@ -1,4 +1,4 @@
-/** What the log says of an event in English, in Chinese: what is told beside the event's name. */
+/** What the log says of an event in English, in Chinese: what is said beside the event's name. */
 import { durationText } from '../../domain/words/duration.ts';
 import type { ConfigDifference, Ending, Event, EventOf, EventType, Hold } from '../../domain/words/events.ts';
 import type { seenFailures } from '../../domain/words/failure.ts';

@@ -93,9 +93,9 @@ ${placeFilter(visit, operations.status(), asked)}<label>${texts.task}<input name
 const eventTable = (visit: Visit, events: readonly EventView[]): Html =>
   tableOf(visit, visit.texts.events, events, [
     [visit.texts.when, ({ event }) => timeOf(event.at)],
-    [visit.texts.what, (told) => whatOf(visit, told)],
-    [visit.texts.task, (told) => aboutOf(visit, told)],
-    [visit.texts.details, (told) => detailsOf(visit, told)],
+    [visit.texts.what, (view) => whatOf(visit, view)],
+    [visit.texts.task, (view) => aboutOf(visit, view)],
+    [visit.texts.details, (view) => detailsOf(visit, view)],
   ]);
 
 /** One task's events as its story, newest first. */
@@ -105,8 +105,8 @@ export const storyOf = (visit: Visit, events: readonly EventView[] | undefined, 
     : events.length === 0
       ? html`<p>${visit.texts.none}</p>`
       : html`<ol class="story">${events.map(
-          (told) =>
-            html`<li class="${toneOf(told)}">${timeOf(told.event.at)} <strong>${whatOf(visit, told)}</strong>${withTitles ? html` ${aboutOf(visit, told)}` : ''}<br>${detailsOf(visit, told)}</li>`,
+          (view) =>
+            html`<li class="${toneOf(view)}">${timeOf(view.event.at)} <strong>${whatOf(visit, view)}</strong>${withTitles ? html` ${aboutOf(visit, view)}` : ''}<br>${detailsOf(visit, view)}</li>`,
         )}</ol>`;
 
 function aboutOf(visit: Visit, { event, title }: EventView): unknown {
@@ -127,16 +127,16 @@ function toneOf({ event }: EventView): Tone {
 
 const signs: Readonly<Record<Tone, string>> = { bad: '✗ ', good: '✓ ', person: '☞ ', plain: '' };
 
-function whatOf({ texts }: Visit, told: EventView): Html {
-  const tone = toneOf(told);
-  return html`<span class="${tone}">${signs[tone]}${texts.types[told.event.type] ?? told.event.type}</span>`;
+function whatOf({ texts }: Visit, view: EventView): Html {
+  const tone = toneOf(view);
+  return html`<span class="${tone}">${signs[tone]}${texts.types[view.event.type] ?? view.event.type}</span>`;
 }
 
 /** The sentence, and what the vendor's support asks for. */
-function detailsOf({ texts }: Visit, told: EventView): Html {
-  const { event } = told;
+function detailsOf({ texts }: Visit, view: EventView): Html {
+  const { event } = view;
   const id = event.type === 'restart-answered' ? requestIdOf(event.answer) : undefined;
-  return html`${withTimes(texts.say([englishOf(told), eventSentence(event)]))}${id === undefined ? '' : html` <small>${id}</small>`}`;
+  return html`${withTimes(texts.say([englishOf(view), eventSentence(event)]))}${id === undefined ? '' : html` <small>${id}</small>`}`;
 }
 
 /** With the reason of a hold, which the log says only as it is set. */

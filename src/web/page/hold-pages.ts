@@ -72,7 +72,7 @@ function changesOf({ texts, base }: Visit, { id, target, endsAt }: HoldView): Ht
 
 function formOf(visit: Visit): Html {
   const { texts, base, operations, query } = visit;
-  return html`<form method="post" action="${base}/holds" class="filters told">
+  return html`<form method="post" action="${base}/holds" class="filters hinted">
 <label>${texts.target}<select name="target">${targetOptions(visit, operations.status())}</select><small>${texts.targetHelp}</small></label>
 <label>${texts.taskOrTitle}<input name="task" value="${query.task ?? ''}" maxlength="256"><small>${texts.taskOrTitleHelp}</small></label>
 <label>${texts.beginsIn}<input name="in" maxlength="40"><small>${texts.beginsInHelp}</small></label>

@@ -32,7 +32,7 @@ import { nextOf, reasonOf, troubleCard } from './home-page.ts';
 
 const onePage = 50;
 /** Of a task's story so many are shown. */
-const mostTold = 100;
+const mostShown = 100;
 
 export function tasksPage(visit: Visit): Page {
   const { texts, operations, base } = visit;
@@ -68,7 +68,7 @@ export async function taskPage(visit: Visit): Promise<Page> {
   const { texts, operations, params, base } = visit;
   const task = await operations.explain(params.id ?? '', params.account);
   const { account, taskId } = task;
-  const events = await historyOf(visit, { account, taskId, limit: mostTold });
+  const events = await historyOf(visit, { account, taskId, limit: mostShown });
   const heading = task.verdict.kind === 'none' ? texts.ifStopped : texts.explain;
   const trouble = troublesOf(operations.status()).filter(
     (one) => !isOver(one) && (one.kind === 'store' || one.account === account),
@@ -83,7 +83,7 @@ ${task.holds.length > 0 ? html`<h2>${texts.holds}</h2><ul>${task.holds.map((hold
 <div class="halves">
 <section><h2>${heading}</h2>${rulesOf(visit, heading, task.rules)}</section>
 <section><h2>${texts.timeline}</h2>${storyOf(visit, events)}${
-      events?.length === mostTold
+      events?.length === mostShown
         ? html`<p><a href="${base}/events${queryOf({ account, task: taskId, before: String(events.at(-1)?.seq ?? '') })}">${texts.older}</a></p>`
         : ''
     }</section>
@@ -139,7 +139,7 @@ function rulesOf(visit: Visit, heading: string, rules: readonly RuleView[]): Htm
     ({ reason }) => html`${texts.reasons[reason] ?? reason} <small>${reason}</small>`,
   ];
   return html`${against.length === 0 ? html`<p class="good">✓ ${texts.noRuleAgainst}</p>` : tableOf(visit, heading, against, [name, [texts.says, (rule) => html`<strong>${withTimes(texts.say(objectionOf(rule)))}</strong>`], [texts.notBefore, (rule) => ruleTime(visit, rule)]])}
-<details id="others"><summary id="others-told">${others.length} ${texts.othersSayNothing}</summary>${tableOf(visit, texts.othersSayNothing, others, [name])}</details>`;
+<details id="others"><summary id="others-count">${others.length} ${texts.othersSayNothing}</summary>${tableOf(visit, texts.othersSayNothing, others, [name])}</details>`;
 }
 
 const objectionOf = ({ detail, objection }: RuleView): Sentences => [

@@ -96,7 +96,7 @@ async function live(days: number, sampleEveryDays: number, onSample: (sample: Sa
     clock,
     store: store.ledgerStore,
     ownership: store.ownership,
-    tell: (event) => {
+    publish: (event) => {
       events++;
       metrics.record(event);
     },
