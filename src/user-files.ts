@@ -5,6 +5,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { systemClock } from './clock.ts';
 
 /** The bytes of a file; throws or rejects if it cannot be read, is no regular file, or is larger than `maxBytes`. */
@@ -52,7 +53,7 @@ export const readFileNow: ReadFileNow = (path, maxBytes) => {
 
 /** The same beside everything else; rejects if there is no answer within 5 s. */
 export const readUserFile = (path: string, maxBytes: number): Promise<Uint8Array> =>
-  beside(`${maxBytes} ${path}`, async () => {
+  beside(path, `${maxBytes}`, async () => {
     const file = await open(path, flags);
     try {
       const found = await file.stat();
@@ -85,7 +86,7 @@ function boundedContent({ size }: Stats, maxBytes: number) {
 
 /** Changes when the file is written, or when a link leads elsewhere. Rejects as `readUserFile` does. */
 export const versionOfUserFile = (path: string): Promise<string> =>
-  beside(`version ${path}`, async () => {
+  beside(path, 'version', async () => {
     const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
     return [dev, ino, size, mtimeNs, ctimeNs].join(':');
   });
@@ -118,19 +119,25 @@ export function followUserFiles(
 }
 
 const answersWithinMs = 5_000;
-/** Node has four threads for files and for names of hosts: a dead file system must leave some for the calls to the cloud. */
-const mostAtOnce = 2;
-let atOnce = 0;
-const waiting: (() => void)[] = [];
+/** Node's pool, which looks up names of hosts, writes the log and unpacks answers too; without the variable it has 4. */
+const poolThreads = Number(process.env.UV_THREADPOOL_SIZE) || 4;
+/** Each holds a thread for as long as its file system is gone: what calls need must be left. */
+const mostAtOnce = Math.max(2, Math.floor(poolThreads / 3));
+/** A folder is mostly of one file system: while that is gone, the files of other folders are read. */
+const mostOfFolder = Math.max(1, Math.floor(poolThreads / 12));
 /** By what is asked: one that hangs is not asked a second time. */
 const asked = new Map<string, Promise<unknown>>();
 
-function beside<T>(what: string, run: () => Promise<T>): Promise<T> {
-  const same = asked.get(what) as Promise<T> | undefined;
-  const running = same ?? inTurn(run);
+function beside<T>(path: string, what: string, run: () => Promise<T>): Promise<T> {
+  const question = `${what} ${path}`;
+  const same = asked.get(question) as Promise<T> | undefined;
+  // Whoever waits for a turn of the file or of its folder takes none of all.
+  const ofAll = () => inTurn('all', mostAtOnce, run);
+  const ofFolder = () => inTurn(`folder ${dirname(path)}`, mostOfFolder, ofAll);
+  const running = same ?? inTurn(`file ${path}`, 1, ofFolder);
   if (!same) {
-    asked.set(what, running);
-    const forget = () => asked.delete(what);
+    asked.set(question, running);
+    const forget = () => asked.delete(question);
     running.then(forget, forget);
   }
   const { promise, resolve, reject } = Promise.withResolvers<T>();
@@ -141,15 +148,20 @@ function beside<T>(what: string, run: () => Promise<T>): Promise<T> {
   return promise;
 }
 
-async function inTurn<T>(run: () => Promise<T>): Promise<T> {
-  if (atOnce >= mostAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
-  else atOnce++;
+/** By whose turn it is: how many have it, and who waits for it. */
+const turns = new Map<string, { taken: number; readonly waiting: (() => void)[] }>();
+
+async function inTurn<T>(whose: string, most: number, run: () => Promise<T>): Promise<T> {
+  const turn = turns.get(whose) ?? { taken: 0, waiting: [] };
+  turns.set(whose, turn);
+  if (turn.taken >= most) await new Promise<void>((resolve) => turn.waiting.push(resolve));
+  else turn.taken++;
   try {
     return await run();
   } finally {
-    const next = waiting.shift();
+    const next = turn.waiting.shift();
     if (next) next();
-    else atOnce--;
+    else if (--turn.taken === 0) turns.delete(whose);
   }
 }
 

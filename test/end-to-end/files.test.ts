@@ -1,6 +1,16 @@
 /** Paths that lead to no file, and configurations that take long: a start ends, and what runs goes on healing. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { account, env, key, tasks } from './cloud.ts';
@@ -39,7 +49,7 @@ describe.concurrent('check ends where a pipe stands', () => {
   });
 });
 
-it('a running daemon heals on and ends at SIGTERM, whatever its files become', async () => {
+it.concurrent('a running daemon heals on and ends at SIGTERM, whatever its files become', async () => {
   await using stage = new Stage();
   const cloud = await stage.cloud({ tasks: tasks('runs', 6) });
   const folder = stage.folder();
@@ -87,6 +97,81 @@ it('a running daemon heals on and ends at SIGTERM, whatever its files become', a
   const before = performance.now();
   expect((await daemon.stop()).code).toBe(0);
   expect(performance.now() - before).toBeLessThan(10_000);
+});
+
+it.concurrent('files that hang keep no other file from being read, and no name of a host from being looked up', async () => {
+  await using stage = new Stage();
+  const cloud = await stage.cloud({ tasks: tasks('runs', 6) });
+  const folder = stage.folder();
+  const file = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return name;
+  };
+  const inFolders = (name: string, folders: number, each: number) =>
+    Array.from({ length: folders * each }, (_, n) => {
+      mkdirSync(join(folder, `${name}${n % folders}`), { recursive: true });
+      return file(`${name}${n % folders}/token-${n}`, `token-0123456789abcd-${n}`);
+    });
+  const [first, then] = [inFolders('first', 1, 20), inFolders('then', 15, 2)];
+  const keys = (idFile: string, secretFile: string) => ({
+    // By its name, which is looked up for each connection.
+    endpoint: cloud.url.replace('127.0.0.1', 'localhost'),
+    credentials: {
+      accessKeyIdFile: file(idFile, key.accessKeyId),
+      secretAccessKeyFile: file(secretFile, key.secretAccessKey),
+    },
+  });
+  const config = {
+    server: {
+      ...plainServer,
+      tokens: [...first, ...then].map((tokenFile, n) => ({ name: `ops-${n}`, scope: 'read', tokenFile })),
+    },
+    accounts: [
+      account(cloud, 'main', keys('id', 'secret')),
+      account(cloud, 'other', keys('first0/id', 'first0/secret')),
+    ],
+    groups: [{ name: 'vip' }],
+  };
+  const preloaded = join(import.meta.dirname, 'dead-files.mjs');
+  const daemon = await stage.start({ folder, env, config, nodeArgs: ['--import', preloaded] });
+  for (const name of ['main', 'other']) await daemon.saying('owner-gained', { account: name });
+  const die = (names: readonly string[]) => {
+    for (const name of names) putPipe(join(folder, name));
+  };
+  const hang = (files: number) =>
+    until(
+      `${files} files hang`,
+      () => existsSync(join(folder, 'hanging')) && readFileSync(join(folder, 'hanging'), 'utf8') === String(files),
+      () => daemon.tail(),
+    );
+
+  die([...first, 'first0/id', 'first0/secret']);
+  await hang(2);
+  const newKey = { accessKeyId: 'AKLTendtoend0002', secretAccessKey: key.secretAccessKey };
+  cloud.world.keys = [key, newKey];
+  file('id', newKey.accessKeyId);
+  await daemon.saying('credentials-read', { account: 'main' });
+
+  die(then);
+  await hang(8);
+  // Other connections, for which the name is looked up.
+  await cloud.close();
+  await cloud.open();
+  cloud.act({ kind: 'stop', taskId: 'runs-0001' });
+  await until(
+    'it heals while files hang',
+    () => cloud.restarts('runs-0001').length > 0,
+    () => daemon.tail(),
+  );
+
+  // What hangs is read when its file system is back.
+  const all = [...first, ...then, 'first0/id', 'first0/secret'].map((name) => join(folder, name));
+  const pipes = all.map((path) => openSync(path, constants.O_RDWR));
+  for (const path of all) rmSync(path);
+  file('first0/secret', newKey.secretAccessKey);
+  file('first0/id', newKey.accessKeyId);
+  for (const pipe of pipes) closeSync(pipe);
+  await daemon.saying('credentials-read', { account: 'other' });
 });
 
 /** Just under a megabyte, each. What is refused before it is parsed: test/settings/load.test.ts. */
