@@ -58,7 +58,7 @@ if (isDaemon) {
 }
 // Without a listener SIGUSR1 opens Node's debugger to everybody on the machine, and SIGUSR2 ends the process.
 for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
-// One that came before this line; the launcher tells Node not to listen to it at all (--disable-sigusr1).
+// One that came before this line; the launcher has Node not listen to it at all (--disable-sigusr1).
 if (!process.execArgv.some((flag) => flag.startsWith('--inspect')) && !process.env.NODE_OPTIONS?.includes('--inspect'))
   inspector.close();
 

@@ -83,7 +83,7 @@ async function found({ settings, warnings }: Good, { env, clock }: Surroundings,
     forecast: forecast(settings, tasks),
     /** Where the keys of an account will come from. */
     keys: settings.accounts.flatMap(({ name, credentials, vendor }) => {
-      const from = credentials.kind === 'none' ? undefined : keySource(credentials, vendor, env).told;
+      const from = credentials.kind === 'none' ? undefined : keySource(credentials, vendor, env).origin;
       return from === undefined ? [] : [{ account: name, from }];
     }),
     /** Recurring holds, now or when they come next. */

@@ -61,7 +61,7 @@ export type CallEnd =
       readonly tooLarge?: boolean;
       /** Undefined: there were no keys to sign with. */
       readonly signedWith?: Credentials;
-      /** Its answer told the cloud's time. */
+      /** Its answer had the cloud's time. */
       readonly toldTime?: boolean;
     };
 type Failed = Extract<CallEnd, { kind: 'failed' }>;

@@ -12,7 +12,7 @@ type Answered = (error: Error | null, addresses: readonly LookupAddress[]) => vo
 const waiting = new Map<string, Answered[]>();
 
 export const lookupOnce: LookupFunction = (hostname, { family, hints, all }, answered) => {
-  const tell: Answered = (error, addresses) => {
+  const answer: Answered = (error, addresses) => {
     const [first] = addresses;
     if (error || !first) answered(error ?? new Error('no address'), '');
     else if (all) answered(null, [...addresses]);
@@ -21,13 +21,13 @@ export const lookupOnce: LookupFunction = (hostname, { family, hints, all }, ans
   const what = JSON.stringify([hostname, family, hints]);
   const others = waiting.get(what);
   if (others) {
-    others.push(tell);
+    others.push(answer);
     return;
   }
-  waiting.set(what, [tell]);
+  waiting.set(what, [answer]);
   dns.lookup(hostname, { family, hints, all: true }, (error, addresses = []) => {
-    const told = waiting.get(what) ?? [];
+    const answers = waiting.get(what) ?? [];
     waiting.delete(what);
-    for (const one of told) one(error, addresses);
+    for (const one of answers) one(error, addresses);
   });
 };

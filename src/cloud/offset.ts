@@ -11,15 +11,15 @@ const believedMs = 100 * 365 * 86_400_000;
  * took ours, a `Date` further off is that of a proxy, or a wrong one.
  */
 const acceptedSkewMs = 3_600_000;
-/** Changes smaller than this are the header's resolution and the network's delay: not told. */
-const toldFromMs = 1_000;
+/** Changes smaller than this are the header's resolution and the network's delay: not reported. */
+const reportedFromMs = 1_000;
 
 export type ClockOffset = ReturnType<typeof createClockOffset>;
 
 export function createClockOffset(onChange: (offsetMs: number) => void) {
   let samples: number[] = [];
   let offsetMs = 0;
-  let told: number | undefined;
+  let reportedMs: number | undefined;
 
   return {
     /**
@@ -35,8 +35,8 @@ export function createClockOffset(onChange: (offsetMs: number) => void) {
       samples = [...samples, sampleMs].slice(-samplesKept);
       const median = [...samples].sort((a, b) => a - b)[Math.floor(samples.length / 2)] ?? 0;
       offsetMs = Math.abs(median) < ignoredBelowMs ? 0 : Math.round(median);
-      if (told === undefined || Math.abs(offsetMs - told) >= toldFromMs) {
-        told = offsetMs;
+      if (reportedMs === undefined || Math.abs(offsetMs - reportedMs) >= reportedFromMs) {
+        reportedMs = offsetMs;
         onChange(offsetMs);
       }
       return true;

@@ -68,7 +68,7 @@ function isExcepted(list: string, hostname: string, port: string): boolean {
     });
 }
 
-/** What undici tells a connector. */
+/** What undici gives a connector. */
 interface Wanted {
   readonly protocol: string;
   readonly hostname: string;

@@ -27,7 +27,7 @@ export function createRestartActions(
     /** The cloud no longer has `action`. True if there is another one to send now. */
     retire(action: RestartAction): boolean {
       if (wanted !== 'auto' || action !== first) return false;
-      // Several calls in flight may be told at the same time; only the first one counts.
+      // Several calls in flight may be answered so at the same time; only the first one counts.
       if (!isRetired()) {
         retired = true;
         onRetired(first, successor);

@@ -3,7 +3,7 @@
  * nothing: who counts calls at the server counts exactly the calls of `send`.
  *
  * It stands apart so that a simulation can answer in virtual time. The real one is undici's Pool, driven at the level
- * where undici tells that it is about to write the request: that moment divides "provably never left" from "lost".
+ * where undici says that it is about to write the request: that moment divides "provably never left" from "lost".
  */
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import type { Dispatcher } from 'undici';
@@ -66,8 +66,8 @@ const longestIdleMs = 60_000;
 const idleMarginMs = 2_000;
 
 /**
- * What was written counts at the cloud though nobody wants its answer any more. The answer tells that it has; without
- * one the limiter has to hold its permit for seconds, and an account is handed over so much later.
+ * What was written counts at the cloud though nobody wants its answer any more. The answer shows that it has; without
+ * one the limiter has to keep its permit for seconds, and an account is handed over so much later.
  */
 export const answerGraceMs = 1_000;
 
@@ -218,7 +218,7 @@ interface BodyReader {
 }
 
 /**
- * Keeps at most `maxBytes` of decompressed body while it streams, and tells the end (more than once at worst: the
+ * Keeps at most `maxBytes` of decompressed body while it streams, and reports the end (more than once at worst: the
  * first counts). What cannot be decompressed becomes an empty body, which is no answer of the API.
  */
 function readBody(

@@ -201,7 +201,7 @@ function done(name: ErrorClass): string {
 
 function metricsTable(): string {
   return [
-    '| metric | type | labels | what it tells |',
+    '| metric | type | labels | meaning |',
     '|---|---|---|---|',
     ...metricNames.map((name) => {
       const { type, labels, values = {}, help, present } = specOf(name);

@@ -179,10 +179,10 @@ function* policiesFit(root: unknown): Generator<Finding> {
   const defaults: WrittenPolicy = policySchema.safeParse(valueAt(root, ['defaults']) ?? {}).data ?? {};
   const ofDefaults = [...policyFits(defaults, {}, ['defaults'])];
   yield* ofDefaults;
-  const told = new Set(ofDefaults.map(({ wrong }) => wrong));
+  const already = new Set(ofDefaults.map(({ wrong }) => wrong));
   for (const [group, path] of listAt(root, ['groups'])) {
     const { data } = groupSchema.safeParse(group);
-    if (data) for (const finding of policyFits(data, defaults, path)) if (!told.has(finding.wrong)) yield finding;
+    if (data) for (const finding of policyFits(data, defaults, path)) if (!already.has(finding.wrong)) yield finding;
   }
 }
 

@@ -69,7 +69,7 @@ export function readDocument(text: string, env: Environment) {
 
 const bounded = (mistakes: readonly Mistake[]) => ({
   mistakes: mistakes.slice(0, maxKept),
-  untold: Math.max(0, mistakes.length - maxKept),
+  unlisted: Math.max(0, mistakes.length - maxKept),
 });
 
 /** 200 groups with all their keys have a tenth of it. */
@@ -126,7 +126,7 @@ function parse(text: string, mistakes: Mistake[]): { document: Document | undefi
       readAround += readable.slice(rest, range.from) + '_'.repeat(range.to - range.from);
       rest = range.to;
     }
-    // Enough to be told: the rest of such a file is not worth another second.
+    // Enough to be listed: the rest of such a file is not worth another second.
     if (mistakes.length > maxKept) return { document: undefined, lines };
     readable = readAround + readable.slice(rest);
   }
@@ -181,12 +181,12 @@ const syntaxWords: Readonly<Record<string, string>> = {
 
 function syntaxMistakes(document: Document, lines: LineCounter): Mistake[] {
   const mistakes: Mistake[] = [];
-  const told = new Set<number>();
+  const reported = new Set<number>();
   // One a line: what follows on the same line is mostly a consequence.
   for (const { code, pos } of document.errors) {
     const { line } = lines.linePos(pos[0]);
-    if (told.has(line) || told.size === maxSyntaxMistakes) continue;
-    told.add(line);
+    if (reported.has(line) || reported.size === maxSyntaxMistakes) continue;
+    reported.add(line);
     const wrong = syntaxWords[code] ?? 'is not valid YAML';
     mistakes.push({ range: { from: pos[0], to: Math.max(pos[1], pos[0] + 1) }, path: [], wrong });
   }

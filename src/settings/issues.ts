@@ -25,7 +25,7 @@ export function findings(
   issues: readonly Issue[],
   value: unknown,
   filled: ReadonlyMap<string, readonly string[]>,
-): { readonly found: readonly Finding[]; readonly untold: number } {
+): { readonly found: readonly Finding[]; readonly unlisted: number } {
   const all = issues.flatMap(oneAKey);
   const first = new Map<string, Finding>();
   for (const finding of all.slice(0, mostExplained).flatMap((issue) => explain(issue, value, []))) {
@@ -36,7 +36,7 @@ export function findings(
     const names = finding.at === 'value' ? filled.get(pathKey(finding.path)) : undefined;
     return names ? { ...finding, wrong: `${finding.wrong} (after ${variables(names)} was filled in)` } : finding;
   });
-  return { found, untold: Math.max(0, all.length - mostExplained) };
+  return { found, unlisted: Math.max(0, all.length - mostExplained) };
 }
 
 /** Somewhat more than are shown, since some turn out to be one; a file with more is the wrong file. */

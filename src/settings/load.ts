@@ -40,7 +40,7 @@ export function checkSettings({ path, env, engines, readFile }: LoadRequest): Ch
   const byPlace = document.value === undefined ? masksByLine(text) : masks(text, document.contents);
   const hidden = [...byPlace, ...found.hidden, ...masksByLook(text)];
   const source = { file: path, text, hidden };
-  if (!found.written) return { ok: false, errors: problems(source, found.mistakes, found.untold) };
+  if (!found.written) return { ok: false, errors: problems(source, found.mistakes, found.unlisted) };
   const warned = warnings(resolve(found.written)).map((finding) => place(document.contents, finding));
   return { ok: true, written: found.written, warnings: problems(source, warned, 0), hash };
 }
@@ -66,21 +66,21 @@ function readText(path: string, readFile: ReadFileNow): ReadText {
 
 const isEmpty = (text: string) => text.split('\n').every((line) => /^\s*(#.*|---|\.\.\.)?\s*$/.test(line));
 
-/** `written`: undefined if there is any mistake. `untold`: mistakes that are only counted. */
+/** `written`: undefined if there is any mistake. `unlisted`: mistakes that are only counted. */
 function check(document: ReadDocument, engines: readonly string[], readFile: ReadFileNow) {
-  const { value, contents, mistakes, untold } = document;
-  if (value === undefined) return { written: undefined, mistakes, untold, hidden: [] };
+  const { value, contents, mistakes, unlisted } = document;
+  if (value === undefined) return { written: undefined, mistakes, unlisted, hidden: [] };
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     const wrong = 'must be a mapping: `accounts:`, `groups:` and so on at its top';
     return {
       written: undefined,
       mistakes: [...mistakes, { range: { from: 0, to: 1 }, path: [], wrong }],
-      untold,
+      unlisted,
       hidden: [],
     };
   }
   const parsed = rootSchema(engines).safeParse(value);
-  const bySchema = parsed.success ? { found: [], untold: 0 } : findings(parsed.error.issues, value, document.filled);
+  const bySchema = parsed.success ? { found: [], unlisted: 0 } : findings(parsed.error.issues, value, document.filled);
   const found = [...bySchema.found, ...checkTogether(value), ...checkFiles(value, readFile)];
   const hidden = found.flatMap((finding) => (finding.hide ? (locate(contents, finding.path).value ?? []) : []));
   const all = withoutRepeats(
@@ -88,22 +88,22 @@ function check(document: ReadDocument, engines: readonly string[], readFile: Rea
     found.map((finding) => place(contents, finding)),
   );
   const written = parsed.success && all.length === 0 ? parsed.data : undefined;
-  return { written, mistakes: all, untold: untold + bySchema.untold, hidden };
+  return { written, mistakes: all, unlisted: unlisted + bySchema.unlisted, hidden };
 }
 
 /** A place that YAML or a variable has spoilt is reported once: what the schema says about it is only a consequence. */
 function withoutRepeats(first: readonly Mistake[], then: readonly Mistake[]): readonly Mistake[] {
   const kept = [...first];
-  const told = new Set<string>();
+  const marked = new Set<string>();
   const marks = ({ path, range }: Mistake) => [
     `${range.from}-${range.to}`,
     ...(path.length > 0 ? [pathKey(path)] : []),
   ];
-  for (const mistake of first) for (const mark of marks(mistake)) told.add(mark);
+  for (const mistake of first) for (const mark of marks(mistake)) marked.add(mark);
   for (const mistake of then) {
-    if (marks(mistake).some((mark) => told.has(mark))) continue;
+    if (marks(mistake).some((mark) => marked.has(mark))) continue;
     kept.push(mistake);
-    for (const mark of marks(mistake)) told.add(mark);
+    for (const mark of marks(mistake)) marked.add(mark);
   }
   return kept;
 }

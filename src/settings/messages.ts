@@ -44,12 +44,12 @@ function shownPath(path: Path): string {
 /** A key as keys are; anything else is a line that lost its shape, and may have a secret in it. */
 const isBareWord = (step: string) => !/[\s"'\p{Cc}\p{Cf}]/u.test(step) && masksByLook(step).length === 0;
 
-/** Problems in the order of the file; `untold` more are only counted. */
-export function problems(source: Source, mistakes: readonly Mistake[], untold: number): readonly Problem[] {
+/** Problems in the order of the file; `unlisted` more are only counted. */
+export function problems(source: Source, mistakes: readonly Mistake[], unlisted: number): readonly Problem[] {
   const ordered = [...mistakes].sort((a, b) => a.range.from - b.range.from);
-  const told = ordered.slice(0, maxProblems).map((mistake) => problem(source, mistake));
-  const more = ordered.length - told.length + untold;
-  return more > 0 ? [...told, fileProblem(source.file, `and ${more} more mistakes`)] : told;
+  const listed = ordered.slice(0, maxProblems).map((mistake) => problem(source, mistake));
+  const more = ordered.length - listed.length + unlisted;
+  return more > 0 ? [...listed, fileProblem(source.file, `and ${more} more mistakes`)] : listed;
 }
 
 function problem({ file, text, hidden }: Source, { range, path, wrong }: Mistake): Problem {

@@ -1,7 +1,7 @@
 /**
  * Cron expressions as ticks: when a schedule comes next, and whether it comes often enough to be one. Knows no clock.
  *
- * node-cron parses the expression and tells whether a moment fits; the search is ours, because its own starts at the
+ * node-cron parses the expression and says whether a moment fits; the search is ours, because its own starts at the
  * present moment only and looks a century ahead.
  */
 import { createTask, parse } from 'node-cron';

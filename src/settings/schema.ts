@@ -158,7 +158,7 @@ const policyShape = {
         unlessSuccessor: key(flag(), 'Not if a later task has the same destination.', endWarning.unlessSuccessor),
       }),
     ),
-    'Tells of tasks that will end: in `status`, on the page and as an alert; false: off.',
+    'Warns of tasks that will end: in `status`, on the page and as an alert; false: off.',
   ),
   hours: key(
     z.array(hours).max(50, { error: 'has more than 50 entries' }),

@@ -121,18 +121,18 @@ function dressed(world: World, read: Read, { outcome, end }: ReturnType<typeof m
     const { status, body } = end;
     return { kind: 'response', status, headers: { ...headers, ...end.headers }, afterMs, body, hangUp: false };
   }
-  const told: Outcome = end?.kind === 'error' ? { ...end, kind: 'failed' } : (outcome ?? failed('InternalError'));
-  const sent = { status: statusOf(told), headers, afterMs };
+  const answered: Outcome = end?.kind === 'error' ? { ...end, kind: 'failed' } : (outcome ?? failed('InternalError'));
+  const sent = { status: statusOf(answered), headers, afterMs };
   const id = requestId(cloudNow(world), world.random);
   const addressed: Addressed = { ...read, region: world.parameters.signature.region };
   if (end?.kind === 'huge') {
     const pieces = () => hugePieces(addressed, id, end.bytes);
     return { ...sent, kind: 'stream', pieces, gzip: end.gzip ?? false };
   }
-  if (told.kind === 'done' && told.result?.kind === 'list' && told.result.largest > mostBuiltBytes) {
-    return { ...sent, kind: 'stream', pieces: () => bodyPieces(told, addressed, id), gzip: false };
+  if (answered.kind === 'done' && answered.result?.kind === 'list' && answered.result.largest > mostBuiltBytes) {
+    return { ...sent, kind: 'stream', pieces: () => bodyPieces(answered, addressed, id), gzip: false };
   }
-  const body = [...bodyPieces(told, addressed, id)].join('');
+  const body = [...bodyPieces(answered, addressed, id)].join('');
   if (end?.kind === 'truncate') {
     const wholeBytes = Buffer.byteLength(body);
     return { ...sent, kind: 'truncated', body, sentBytes: Math.min(end.bytes ?? wholeBytes - 1, wholeBytes) };

@@ -63,7 +63,7 @@ export interface Arrival extends Called {
   readonly statusBefore: string | undefined;
   /** `ok`, an error code, or the name of the fault that swallowed it. */
   readonly outcome: string;
-  /** The call was carried out, whatever the client was told. */
+  /** The call was carried out, whatever the client was answered. */
   readonly effect: boolean;
 }
 

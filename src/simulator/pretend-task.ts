@@ -1,5 +1,5 @@
 /**
- * One pretend relay task and its life: what it is told to do, and what it does by itself.
+ * One pretend relay task and its life: what callers make it do, and what it does by itself.
  *
  * A life is computed, not ticked: being enabled settles when the task comes up and when it will stop again, so a
  * task costs nothing until somebody looks at it. Times are Unix milliseconds on the world's clock, except StartTime

@@ -103,7 +103,7 @@ export interface WorldOptions extends Readonly<Pick<World, 'seed' | 'now' | 'key
   readonly watch?: (arrival: Arrival) => void;
 }
 
-/** What differs between the two vendors: their limits, and the region that a signature must name and answers tell. */
+/** What differs between the two vendors: their limits, and the region that a signature must name and answers give. */
 export const likeVendor = {
   volcengine: { signature: { region: 'cn-north-1' }, limits: volcengineLimits },
   byteplus: { signature: { region: 'ap-singapore-1' }, limits: byteplusLimits },

@@ -19,10 +19,10 @@ const maxAnswered = 1_000;
 const sliceRows = 20_000;
 const prunedRows = 2_000;
 
-/** Rows that cannot be read are told of and left out: history is shown, nothing is decided from it. */
+/** Rows that cannot be read are reported and left out: history is shown, nothing is decided from it. */
 export function history(
   db: Database,
-  { run, tellOf }: Watch,
+  { run, traceOmission }: Watch,
   settledUpTo = async () => Math.max(0, (await ends(db)).newest),
 ): History {
   const events: History['events'] = async (query) => {
@@ -39,7 +39,7 @@ export function history(
       const rows = await slice(db, query, from, before, asked);
       for (const { seq, body } of rows) {
         const event = decodeEvent(body);
-        if (!event.ok) tellOf('events', new Error(`event ${seq} cannot be read (${event.why}) and is left out`));
+        if (!event.ok) traceOmission('events', new Error(`event ${seq} cannot be read (${event.why}) and is left out`));
         else if (isAsked(event.value, query)) found.push({ seq, event: event.value });
       }
       // More of this slice may be wanted in place of those that were left out.

@@ -1,6 +1,6 @@
 /**
  * Records and events as JSON and back. What a record is made of stands in `domain/memory/ledger.ts`; what is read is
- * checked against that before anyone decides from it. Names and shapes of older files are told here.
+ * checked against that before anyone decides from it. Names and shapes of older files stand here.
  *
  * JSON has neither `undefined` (left out) nor Infinity: `until: Infinity`, "never", is stored as null.
  */

@@ -49,7 +49,7 @@ export interface StoreOptions {
   readonly threaded?: boolean;
   /** Bound on the events kept; the default is for tests to lower. */
   readonly maxEvents?: number;
-  /** What others that share it are told of this process. */
+  /** What others that share it get to know of this process. */
   readonly replica?: { readonly version: string; readonly configHash: () => string };
   /** How long a database that does not answer is waited for, milliseconds; the default is for tests to lower. */
   readonly patienceMs?: number;

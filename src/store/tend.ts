@@ -3,7 +3,7 @@ import { type Counts, pagesOf, type Table, tables } from './copy.ts';
 import { accountRecord, decode, decodeEvent, hold, taskRecord } from './records.ts';
 import type { RawStore } from './store.ts';
 
-const mostTold = 20;
+const mostNamed = 20;
 
 const readers = {
   task_record: (body) => decode(taskRecord, body),
@@ -26,6 +26,6 @@ export async function checkStore(
         if (!decoded.ok) wrong.push(`${table} of account ${account}: ${decoded.why}`);
       }
     }
-  const more = wrong.length - mostTold;
-  return { counts, wrong: more > 0 ? [...wrong.slice(0, mostTold), `and ${more} more`] : wrong };
+  const more = wrong.length - mostNamed;
+  return { counts, wrong: more > 0 ? [...wrong.slice(0, mostNamed), `and ${more} more`] : wrong };
 }

@@ -72,7 +72,8 @@ export function watch(said: (error: unknown) => Error, clock: Clock, onTrace: (t
       }
     },
     /** What an operation had to leave out, and went on. */
-    tellOf: (operation: StoreOperation, error: Error) => onTrace({ operation, durationMs: 0, error, ...state() }),
+    traceOmission: (operation: StoreOperation, error: Error) =>
+      onTrace({ operation, durationMs: 0, error, ...state() }),
     /**
      * Since when an operation that restarts rest on fails (reading can go on while writing fails) or is stuck, Unix
      * milliseconds; undefined: each worked the last time it was tried.

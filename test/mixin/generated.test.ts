@@ -199,7 +199,7 @@ describe('all three rule files say the same', () => {
       expect(rule.noDataState).toBe('OK');
       expect(rule.execErrState).toBe(rule.title === 'RelaykeeperAbsent' ? 'Alerting' : 'KeepLast');
       expect(rule.uid).toMatch(/^[a-z-]{1,40}$/);
-      expect(rule.data.map(({ refId }) => refId)).toEqual(['query', 'told', 'firing']);
+      expect(rule.data.map(({ refId }) => refId)).toEqual(['query', 'present', 'firing']);
       expect(rule.condition).toBe('firing');
       // Grafana's files take $x for a variable of the environment.
       expect(JSON.stringify(rule.annotations)).not.toContain('$');

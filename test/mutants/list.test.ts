@@ -1,4 +1,4 @@
-/** A line that moved takes its mutant along: the long run would tell it late. */
+/** A line that moved takes its mutant along: the long run would show it late. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -15,8 +15,8 @@ export interface AskForKeys {
 }
 
 export interface KeySource {
-  /** In words, for a person; undefined: the configuration gives the keys. */
-  readonly told: string | undefined;
+  /** Where the keys come from, for a person; undefined: the configuration gives the keys. */
+  readonly origin: string | undefined;
   /** Rejects with KeysUnavailable. */
   read(ask: AskForKeys): Promise<ReadKeys>;
   /** Files whose change means other keys. */

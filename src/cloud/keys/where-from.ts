@@ -48,22 +48,22 @@ function firstSetUp(vendor: Vendor, env: Environment): KeySource {
 }
 
 function fromOidc({ prefix }: Vendor, env: Environment): KeySource {
-  const told = `temporary keys from ${oidcVariables(prefix).join(' and ')}`;
-  return { told, read: (ask) => askOidc(prefix, env, ask), files: [], local: false };
+  const origin = `temporary keys from ${oidcVariables(prefix).join(' and ')}`;
+  return { origin, read: (ask) => askOidc(prefix, env, ask), files: [], local: false };
 }
 
 function fromEcsRole({ prefix }: Vendor, env: Environment): KeySource {
-  const told = "temporary keys from the ECS instance's role";
-  return { told, read: (ask) => askEcsRole(prefix, env, ask), files: [], local: false };
+  const origin = "temporary keys from the ECS instance's role";
+  return { origin, read: (ask) => askEcsRole(prefix, env, ask), files: [], local: false };
 }
 
 /** Keys that are had without asking anybody, and that do not expire. */
 const atHand = (
-  told: string | undefined,
+  origin: string | undefined,
   read: () => Promise<Credentials>,
   files: readonly string[] = [],
 ): KeySource => ({
-  told,
+  origin,
   read: async () => ({ credentials: await read(), expiresAt: undefined }),
   files,
   local: true,
@@ -102,7 +102,7 @@ async function readSecret(secret: Secret, name: string): Promise<string> {
   return checked(await readSmallFile(secret.path, `${name}File`), `${name}File ${secret.path}`);
 }
 
-/** The variables that hold the keys. `missing` tells what half a pair lacks, and what the first pair does where none is set. */
+/** The variables that hold the keys. `missing`: what half a pair lacks, and what the first pair does where none is set. */
 function variablesOf({ keys }: Vendor, env: Environment) {
   const set = (names: readonly string[]) => names.find((name) => env[name]);
   const found = keys.map(({ ids, secrets, token }) => ({ id: set(ids), secret: set(secrets), token, ids, secrets }));

@@ -29,7 +29,7 @@ export const windowMs = 1_000;
 const slewMs = 1;
 /** A call without a response is taken as counted within 4 s of the end of its connection. */
 export const lostHoldMs = 5_000;
-/** Refusals of one burst arrive together and tell one thing: they halve the rate once. */
+/** Refusals of one burst arrive together and mean one thing: they halve the rate once. */
 const halvingEveryMs = 1_000;
 const recoveryEveryMs = 10_000;
 /** Recovery adds this part of the configured rate. */
@@ -132,7 +132,7 @@ export function startLimiter(limit: RateLimit, now: number, startsSilent = true)
 }
 
 /**
- * Takes what happened at `now` (monotonic milliseconds) and tells who may go. Throws on what only a mistake of ours
+ * Takes what happened at `now` (monotonic milliseconds) and gives who may go. Throws on what only a mistake of ours
  * can ask for: a permit given back twice, a rate below 1, more calls waiting than `maxWaiting`.
  */
 export function stepLimiter(state: LimiterState, now: number, event: LimiterEvent): LimiterStep {

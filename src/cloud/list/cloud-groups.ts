@@ -61,7 +61,7 @@ export function createGroupsReader(context: ListContext) {
       beside = asking.finally(() => {
         beside = undefined;
       });
-      // A mistake of ours is told to whoever waits for it.
+      // A mistake of ours is thrown at whoever waits for it.
       beside.catch(() => {});
     }
     const patienceMs = names.some(ill.convalesces) ? convalescentMs : besideMs;

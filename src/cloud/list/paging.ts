@@ -1,5 +1,5 @@
 /**
- * One list of tasks, page by page: the first page tells how many there are, the others follow concurrently under the
+ * One list of tasks, page by page: the first page says how many there are, the others follow concurrently under the
  * gate, pages that are too large are asked for again in halves, and pages that do not fit together are reported as drift.
  *
  * What the cloud promises only ends a list, it never makes one longer: an empty page ends it, and so do three pages in
@@ -41,7 +41,7 @@ const longestList = 2_000;
 const barrenPages = 3;
 /** A page that is shorter than asked by less than this share may lack a few tasks; its size is not remembered. */
 const sizeClearlySmaller = 0.9;
-/** After this many single items over the bound, without an answer that tells how many there are, this is no list. */
+/** After this many single items over the bound, without an answer that says how many there are, this is no list. */
 const hopelessItems = 3;
 
 const nothingGathered = (sights: Sights) => ({
@@ -108,7 +108,7 @@ export async function readList(request: ListRequest): Promise<ListEnd> {
       if (workers < width && next < endOf(gathered)) {
         workers++;
         const other = worker();
-        // Nobody waits for it yet. When all of them fail, as by an abort, the first tells.
+        // Nobody waits for it yet. When all of them fail, as by an abort, the first one's reason counts.
         other.catch(() => undefined);
         others.push(other);
       }
@@ -138,7 +138,7 @@ async function readSpan(reading: Reading, span: Span, size: number): Promise<voi
   for (let page = Math.floor(span.from / size) + 1; (page - 1) * size < span.to; page++) {
     const from = Math.max(span.from, (page - 1) * size);
     const to = Math.min(span.to, page * size);
-    // The first position is always asked for: it is what tells that a list is empty.
+    // The first position is always asked for: it alone shows that a list is empty.
     if (gathered.failure || (from > 0 && from >= endOf(gathered))) return;
     gathered.calls++;
     const end = await readPage(reading, page, size);

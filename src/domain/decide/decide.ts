@@ -35,7 +35,7 @@ const suspectFewer = 5;
 /** After so long without a list other tasks are no surprise: only their number is compared. */
 const turnoverMs = 3_600_000;
 const maxUnknownTold = 100;
-const maxCloudGroupsTold = 10;
+const maxCloudGroupsNamed = 10;
 
 /**
  * Tasks to restart, best first: those that may go now, or when a storm, the circuit, or a wait that ends before the next
@@ -44,7 +44,7 @@ const maxCloudGroupsTold = 10;
 type Queue = readonly string[];
 
 /**
- * Decides from one observation, and tells every fact on the way. Nothing is decided from a failed one: unknown is
+ * Decides from one observation, and tells memory every fact on the way. Nothing is decided from a failed one: unknown is
  * neither stopped nor healthy.
  */
 export function* decide(
@@ -112,7 +112,7 @@ export function decideAtOnce(memory: Memory, observation: Observation, policies:
   }
 }
 
-/** What a look that only verifies tells: it settles attempts and nothing else. */
+/** What a look that only verifies brings: it settles attempts and nothing else. */
 export function settleByLook(memory: Memory, items: readonly TaskItem[], situation: Situation): void {
   const { ledger, policies, now } = situation;
   for (const item of items.toSorted(byId)) {
@@ -141,20 +141,20 @@ function* takeIn(
   const awaited: TaskItem[] = [];
   let worked = 0;
   for (let place = 0; place < items.length; place++) {
-    const told = items[place];
-    if (!told) continue;
+    const listed = items[place];
+    if (!listed) continue;
     if (++worked % sliceOfTasks === 0) yield;
-    const known = ledger.tasks.get(told.taskId);
+    const known = ledger.tasks.get(listed.taskId);
     if (doubted && !known) continue;
     // The ledger's own text of the id: one copy of it is kept, and its hash is known already.
-    if (seen && !addedTo(seen, known?.taskId ?? told.taskId)) continue;
+    if (seen && !addedTo(seen, known?.taskId ?? listed.taskId)) continue;
     // Not so most of 100,000 tasks. Their groups cannot have changed: a new configuration has looked for them at once.
-    if (known?.item !== told || !isSettled(known)) {
-      const item = seenAt(told, shownAt?.[place]);
+    if (known?.item !== listed || !isSettled(known)) {
+      const item = seenAt(listed, shownAt?.[place]);
       if (known?.attempt) awaited.push(item);
       else tellShown(memory, situation, known, item);
     }
-    if (told.status === 'unknown') memory.tell(now, ...unknownStatus(ledger, told));
+    if (listed.status === 'unknown') memory.tell(now, ...unknownStatus(ledger, listed));
   }
   for (const item of awaited.sort(byId)) {
     if (++worked % sliceOfTasks === 0) yield;
@@ -264,7 +264,7 @@ function completeness(memory: Memory, observation: CompleteObservation, now: num
   const { incomplete } = memory.ledger;
   if (!incomplete) return isIncomplete(before) ? [{ type: 'list-complete', since: before.since }] : [];
   if (isIncomplete(before) || !isIncomplete(incomplete)) return [];
-  const shown = cloudGroups.slice(0, maxCloudGroupsTold);
+  const shown = cloudGroups.slice(0, maxCloudGroupsNamed);
   return [{ type: 'list-incomplete', ...incomplete, tasks: items.length, cloudGroups: shown }];
 }
 
@@ -273,7 +273,7 @@ const expireHolds = ({ holds }: Ledger, now: number): Fact[] =>
 
 // ---- judging ----------------------------------------------------------------------------------------------------
 
-/** A verdict for each stopped task: tells changed reasons, makes shadow attempts, gives the queue in its order. */
+/** A verdict for each stopped task: tells memory changed reasons, makes shadow attempts, gives the queue in its order. */
 function* judge(
   memory: Memory,
   stopped: readonly TaskRecord[],

@@ -167,7 +167,7 @@ function nearness({ item, group, outage }: TaskRecord, { cloudGroups, groups, si
   return alike && (outage?.since ?? 0) <= since ? 3 : 2;
 }
 
-/** After throttled answers one restart of the rules goes alone, and its answer tells whether others may follow. */
+/** After throttled answers one restart of the rules goes alone, and its answer shows whether others may follow. */
 function awaitsThrottledAnswer(ledger: Ledger): boolean {
   const { throttle } = ledger.accountRecord;
   if (!throttle || throttle.inRow === 0) return false;

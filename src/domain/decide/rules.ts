@@ -23,7 +23,7 @@ const never = Number.POSITIVE_INFINITY;
 const probeEveryMs = 30_000;
 const probeAtOnceEveryMs = 5 * 60_000;
 /** Tasks, cloud groups or groups, as many as the answers in a row that open the circuit. */
-const triedThatTell = 5;
+const triedThatShow = 5;
 
 /** Backoff before attempt n, without jitter; the first is at once. */
 export function backoffMs({ backoff }: Policy, n: number): number {
@@ -37,7 +37,7 @@ const jittered = (ms: number, { backoff }: Policy, taskId: string, n: number): n
 const opensAtOnce = (failure: CallFailure): boolean => classMeanings[failure.class].restartCircuit === 'opens';
 
 /**
- * When an open restart circuit may be probed with the task. While fewer than `triedThatTell` tasks (or cloud groups, or
+ * When an open restart circuit may be probed with the task. While fewer than `triedThatShow` tasks (or cloud groups, or
  * groups) failed so, the trouble may be theirs alone, and a task that is none of them probes at once. After that it counts
  * as the account's, and probes are spaced out. A task that still ran when the circuit opened may show that the trouble is
  * over: before its first probe it waits no longer than `probeEveryMs`, whatever opened the circuit.
@@ -47,10 +47,10 @@ export function probeNotBefore({ taskId, item, group, outage }: TaskRecord, { le
   if (restart.kind === 'closed' || !tried) return Number.NEGATIVE_INFINITY;
   const { tasks, cloudGroups, groups } = tried;
   const untried = !tasks.has(taskId);
-  const another = tasks.size < triedThatTell && untried;
+  const another = tasks.size < triedThatShow && untried;
   const elsewhere =
-    (cloudGroups.size < triedThatTell && !cloudGroups.has(item.cloudGroup)) ||
-    (groups.size < triedThatTell && !groups.has(group));
+    (cloudGroups.size < triedThatShow && !cloudGroups.has(item.cloudGroup)) ||
+    (groups.size < triedThatShow && !groups.has(group));
   if (another || elsewhere) return restart.since;
   const ranThen = untried && (outage?.since ?? 0) > restart.since;
   return restart.lastProbeAt + (opensAtOnce(restart.failure) && !ranThen ? probeAtOnceEveryMs : probeEveryMs);
@@ -58,7 +58,7 @@ export function probeNotBefore({ taskId, item, group, outage }: TaskRecord, { le
 
 /**
  * Which restart would go for an observed task, and not before when: as far apart as if each were accepted and did not
- * help, so that they tell what healing would cost.
+ * help, so that they show what healing would cost.
  */
 function nextShadow(
   { taskId, shadow }: TaskRecord,

@@ -120,7 +120,7 @@ function countEnd(group: Counting, record: TaskRecord, cloudNow: CloudTime): voi
   if (endWarning && msBetween(cloudNow, endsAt) <= endWarning.beforeMs) group.endSoon.push(record);
 }
 
-/** Groups that have matched no task for ten minutes; told once, until one is matched. */
+/** Groups that have matched no task for ten minutes; one fact for each, until one is matched. */
 export const emptyGroupFacts = ({ emptyGroups }: Ledger, now: number): Fact[] =>
   [...emptyGroups].flatMap(([group, { since, told }]) =>
     told || now - since < emptyGroupAfterMs ? [] : [{ type: 'group-empty', group }],

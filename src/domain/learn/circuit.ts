@@ -170,8 +170,8 @@ export function closeRestartCircuit(ledger: Ledger): Fact[] {
 }
 
 /**
- * It was told to stay away before in this outage, and other restarts were answered since: the account is not throttled,
- * and nobody else waits for it again.
+ * It was throttled before in this outage, and other restarts were answered since: the account is not throttled, and
+ * nobody else waits for it again.
  */
 const isThrottledAlone = ({ accountRecord: { throttle } }: Ledger, { outage }: TaskRecord): boolean =>
   outage?.throttled === true && (throttle?.inRow ?? 0) === 0;

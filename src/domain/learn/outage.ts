@@ -282,16 +282,16 @@ function openOrEnd(facts: Facts, policy: Policy | undefined): void {
 }
 
 /**
- * Tells once when a task enters quarantine or is abandoned, and when it is so no longer though its failures still count: the
- * policy in force has another limit, or some were given back. So whoever is given up again is told of again.
+ * A fact, once, when a task enters quarantine or is abandoned, and when it is so no longer though its failures still
+ * count: the policy in force has another limit, or some were given back. Being given up again is a fact again.
  */
 function tellStage(facts: Facts, policy: Policy): void {
   const { record } = facts;
   if (record.item.status !== 'stopped') return;
   const stage = givenUp(record, policy)?.stage;
-  const { stageTold: told } = record;
-  if (stage === told) return;
-  if (stage === undefined || told === 'abandoned')
+  const { stageTold } = record;
+  if (stage === stageTold) return;
+  if (stage === undefined || stageTold === 'abandoned')
     facts.tell({ ...facts.about, type: 'task-released', by: 'the policy in force', cause: 'too-few-failures' });
   if (stage === undefined) return;
   const about = { ...facts.about, group: policy.name, failures: record.row };

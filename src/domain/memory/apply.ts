@@ -313,7 +313,7 @@ function givenBack(record: TaskRecord, event: EventOf<'restart-given-back'>): Ta
   // Of a settled attempt the one before is known by when it failed; a newer one, out or not, stays the newest.
   const newerTryAt = record.attempt || (record.lastAttemptAt ?? 0) > failedAt ? record.lastAttemptAt : undefined;
   const lastAttemptAt = mine ? previousAttemptAt : (newerTryAt ?? left.at(-1));
-  // Whether the one before it was made late enough to be the last is not known: the next one tells.
+  // Whether the one before it was made late enough to be the last is not known: the next one shows it.
   return {
     ...after,
     attempts,

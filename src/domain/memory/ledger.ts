@@ -304,7 +304,7 @@ export const emptyLedger = (account: string) => ({
   stopped: new Set<string>(),
   /** Taken with a complete observation. */
   tallies: undefined as Tallies | undefined,
-  /** Status texts that meant nothing to us and have been told. */
+  /** Status texts that meant nothing to us and are facts already. */
   unknownTold: new Set<string>(),
   /** Groups that no task matches: since when, and whether that was reported. */
   emptyGroups: new Map<string, { readonly since: number; readonly told: boolean }>(),

@@ -1,4 +1,4 @@
-/** One account's API as the keeper needs it, and what the client tells besides its results. */
+/** One account's API as the keeper needs it, and what the client reports besides its results. */
 
 import type { CallFailure } from '../words/failure.ts';
 import type { Observation, RestartAnswer, TaskItem } from '../words/task.ts';
@@ -9,10 +9,10 @@ import type { Permit } from './gate-port.ts';
 export interface Cloud {
   /**
    * One poll: every page of every cloud group asked for. A task that is shown as before, or just as `known` has it, is
-   * told with that very item: most of 100,000 tasks are, and need no copy. Another `known` is another ledger's.
+   * reported with that very item: most of 100,000 tasks are, and need no copy. Another `known` is another ledger's.
    */
   observe(signal: AbortSignal, known?: KnownItem): Promise<Observation>;
-  /** Lists only these cloud groups, in the verify lane. Items of groups that could be read; failures are not told. */
+  /** Lists only these cloud groups, in the verify lane. Items of groups that could be read; failures are not reported. */
   look(cloudGroups: readonly string[], signal: AbortSignal): Promise<LookResult>;
   /**
    * Sends one restart with a permit of the restart lane, and calls `permit.done`. `mayCall` was asked before the first
@@ -57,7 +57,7 @@ export interface TaskHosts {
   readonly destination: string | undefined;
 }
 
-/** The item of a task of which nothing is awaited; undefined: unknown, or its next sight must tell its time. */
+/** The item of a task of which nothing is awaited; undefined: unknown, or its next sight must have its time. */
 export type KnownItem = (taskId: string) => TaskItem | undefined;
 
 export interface LookResult {
@@ -65,7 +65,7 @@ export interface LookResult {
   readonly failure: CallFailure | undefined;
 }
 
-/** What the client tells besides its results: fed to the metrics. */
+/** What the client reports besides its results: fed to the metrics. */
 export type CloudTrace =
   | {
       readonly kind: 'request';

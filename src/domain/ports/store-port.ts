@@ -56,7 +56,7 @@ export interface Owned {
   readonly epoch: number;
   /** Aborts when it is another's, or is to be handed over: no new call then. */
   readonly lost: AbortSignal;
-  /** Called when no call is out and all is saved: another may have it. Never rejects. Absent: the end of the process tells. */
+  /** Called when no call is out and all is saved: another may have it. Never rejects. Absent: the end of the process shows it. */
   handOver?(): Promise<void>;
 }
 

@@ -85,7 +85,7 @@ function countAll(records: Iterable<TaskRecord>): Readonly<Covered> {
 export const coversNow = (situation: Situation, target: Hold['target']): Readonly<Covered> =>
   countAll(tasksUnder(situation, target));
 
-/** So many titles tell whether the right ones are meant. */
+/** So many titles show whether the right ones are meant. */
 const mostNamed = 20;
 
 /** What a hold on this would cover now: stopped ones are named first. */

@@ -14,7 +14,7 @@ const fewestDown = 5;
 /** Outages that begin within so long of each other begin together: a few polls, each of which sees some of them. */
 const togetherMs = 2 * 60_000;
 /** So many lines say enough. */
-const mostTold = 3;
+const mostShown = 3;
 
 type HostsOf = (taskId: string) => TaskHosts | undefined;
 
@@ -76,14 +76,14 @@ export function inCommon(situation: Situation, hostsOf: HostsOf): readonly InCom
     for (const one of shared) if (meanings[one.trait](record, hostsOf).includes(one.value)) one.running++;
   }
   const gap = (one: Shared) => one.down / down.length - one.running / running;
-  const telling = running === 0 ? [] : shared.filter((one) => gap(one) >= one.down / down.length / 2);
+  const distinctive = running === 0 ? [] : shared.filter((one) => gap(one) >= one.down / down.length / 2);
   const about = { account: ledger.account, ofDown: down.length };
-  const told = telling
+  const shown = distinctive
     .sort((a, b) => gap(b) - gap(a))
-    .slice(0, mostTold)
+    .slice(0, mostShown)
     .map((one) => ({ ...about, ...one, ofRunning: running, sentence: sentenceOf(one, down.length, running) }));
   const start = commonStart(down.map(({ since }) => since));
-  return start ? [...told, { ...about, ...start }] : told;
+  return start ? [...shown, { ...about, ...start }] : shown;
 }
 
 interface Shared {

@@ -131,7 +131,7 @@ export interface StatusView {
   readonly rejected: RejectedConfiguration | null;
   readonly accounts: readonly AccountView[];
   readonly groups: readonly GroupView[];
-  /** With five or more down in an account; the most telling first. */
+  /** With five or more down in an account; the most distinctive first. */
   readonly inCommon: readonly InCommon[];
   /** Tasks that end soon, the soonest first. */
   readonly ending: readonly EndingTask[];

@@ -91,37 +91,37 @@ export function daemonTroubles({ store, rejected, replicas = [] }: StatusView): 
 }
 
 export function accountTroubles(account: AccountView, now: number): readonly Trouble[] {
-  const told: Omit<Trouble, 'account'>[] = [];
+  const troubles: Omit<Trouble, 'account'>[] = [];
   const { failing, circuits, storm, suspectSince, incompleteSince, throttledUntil, clockOffsetMs, gate } = account;
   if (account.unread) return [{ kind: 'unread', account: account.account }];
   // What a process that stands by remembers is as old as its start.
   if (!account.owned && account.owner === undefined) return [{ kind: 'not-owned', account: account.account }];
   const over = failing?.endedAt !== null;
   // A list that is doubted has its own line.
-  if (failing && (over || failing.class !== 'suspect')) told.push(failed(failing));
-  if (over && isLate(account, now)) told.push({ kind: 'late', ...from(account.polledAt) });
+  if (failing && (over || failing.class !== 'suspect')) troubles.push(failed(failing));
+  if (over && isLate(account, now)) troubles.push({ kind: 'late', ...from(account.polledAt) });
   for (const name of ['list', 'restart'] as const) {
     const open = circuits[name];
-    if (open) told.push({ kind: `${name}-circuit`, since: open.since, detail: advised(open.class, open.code) });
+    if (open) troubles.push({ kind: `${name}-circuit`, since: open.since, detail: advised(open.class, open.code) });
   }
-  if (throttledUntil !== null && throttledUntil > now) told.push({ kind: 'throttled', until: throttledUntil });
+  if (throttledUntil !== null && throttledUntil > now) troubles.push({ kind: 'throttled', until: throttledUntil });
   for (const { limit, perSecond, configured, forMs } of gate.slowed)
-    told.push({
+    troubles.push({
       kind: 'slowed',
       since: now - forMs,
       detail: [`${limit} ${perSecond} of ${configured} a second`, `每秒 ${perSecond}，配置为 ${configured}`],
     });
-  if (suspectSince !== null) told.push({ kind: 'suspect', since: suspectSince });
-  if (incompleteSince !== null) told.push({ kind: 'incomplete', since: incompleteSince });
+  if (suspectSince !== null) troubles.push({ kind: 'suspect', since: suspectSince });
+  if (incompleteSince !== null) troubles.push({ kind: 'incomplete', since: incompleteSince });
   if (storm)
-    told.push({
+    troubles.push({
       kind: 'storm',
       since: storm.since,
       detail: [`${storm.window} restarts at a time`, `每次只重启 ${storm.window} 个任务`],
     });
   const seconds = Math.round(Math.abs(clockOffsetMs) / 1_000);
-  if (clockOffsetMs !== 0) told.push({ kind: 'clock', detail: [`by ${seconds} s`, `${seconds} 秒`] });
-  return told.map((one) => ({ ...one, account: account.account }));
+  if (clockOffsetMs !== 0) troubles.push({ kind: 'clock', detail: [`by ${seconds} s`, `${seconds} 秒`] });
+  return troubles.map((one) => ({ ...one, account: account.account }));
 }
 
 const isLate = ({ polledAt, pollIntervalMs }: AccountView, now: number): boolean =>

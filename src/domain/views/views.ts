@@ -200,7 +200,7 @@ function countStopped(tally: Tally, record: TaskRecord, situation: Situation): v
 function groupView({ name: group, mode }: Policy, tally: Tally, { ledger }: Situation, concerning: readonly Hold[]) {
   const living = Object.values(tally.states).reduce((sum, one) => sum + one, 0) - tally.states.ended;
   const holds = living === 0 ? [] : concerning;
-  // A recurring one ends as it was meant to: nobody has to be told.
+  // A recurring one ends as it was meant to: nobody has to be warned.
   const ends = holds.flatMap(({ endsAt, target }) => (endsAt === undefined || target.kind === 'match' ? [] : [endsAt]));
   const storm = ledger.storms.get(group);
   return {
@@ -247,7 +247,7 @@ function holdsByGroup({ ledger, policies, holds, cloudNow }: Situation): Readonl
 /** For so long after its end a period of failing polls is shown. */
 const failedShownMs = 3_600_000;
 
-/** What the ledger tells of an account; the keeper adds what only the running client knows. */
+/** What the ledger knows of an account; the keeper adds what only the running client knows. */
 export function accountView(situation: Situation, unmanaged: number) {
   const { ledger, now } = situation;
   const { lastComplete, circuits, suspect, failing } = ledger.accountRecord;

@@ -221,7 +221,7 @@ type TaskTold = Told<TaskFacts, OfTask> & Told<ManagedFacts, OfManaged> & Told<A
 type AllTold = TaskTold & Told<AccountFacts, unknown>;
 
 export type EventType = keyof AllTold;
-/** What happened; when, and to whose account, is added where it is told. */
+/** What happened; when, and to whose account, is added where memory is told of it. */
 export type Fact = AllTold[EventType];
 export type EventOf<Type extends EventType> = Happened & AllTold[Type];
 export type TaskEvent = EventOf<keyof TaskTold>;

@@ -201,7 +201,7 @@ type Matched = Pick<TaskItem, 'taskId' | 'title' | 'cloudGroup' | 'type'>;
 
 type Fit = 'fits' | 'no' | { readonly excludedBy: 'title' | 'taskId'; readonly glob: string };
 
-/** Whether a `match` has a task of its account. The exclusion is told with the glob or id that is the cause. */
+/** Whether a `match` has a task of its account. The exclusion comes with the glob or id that is the cause. */
 export const fits = (match: Match, task: Matched): Fit =>
   anyMatches(match.cloudGroup, task.cloudGroup) ? fitsInGroup(match, task) : 'no';
 

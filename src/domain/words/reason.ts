@@ -20,7 +20,7 @@ export interface ReasonMeaning {
   readonly queued: 'stays' | 'until-its-time' | 'leaves';
   /** Whether an operator's restart passes it. `as-probe`: only an open restart circuit, whose probe it becomes. */
   readonly operator: 'passes' | 'with-force' | 'as-probe' | 'refused';
-  /** Another line of the log tells its cause at the same moment. */
+  /** Another line of the log says its cause at the same moment. */
   readonly loggedElsewhere: boolean;
   /** In place of a time, when this reason is shown and no time is known at which a restart may go. */
   readonly forever: string;

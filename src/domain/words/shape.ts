@@ -41,6 +41,6 @@ export const maybe = <T>(of: Shape<T>) => shape<T | undefined>({ kind: 'maybe', 
 /** What was stored before there was this field has `before`. */
 export const later = <T>(of: Shape<T>, before: T) => shape<T>({ kind: 'later', of, before });
 export const record = <F extends Fields>(of: F) => shape<Values<F>>({ kind: 'record', of });
-/** One of several records, told apart by `kind`. */
+/** One of several records, distinguished by `kind`. */
 export const either = <E extends Readonly<Record<string, Fields>>>(of: E) =>
   shape<{ readonly [K in keyof E]: { readonly kind: K } & Values<E[K]> }[keyof E]>({ kind: 'either', of });

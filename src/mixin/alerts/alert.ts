@@ -37,7 +37,7 @@ export interface AlertRule extends Runbook {
   readonly run: readonly (string | readonly [command: string, comment: Comment])[];
   /** The same for the Chinese page; as many things to look at. */
   readonly chinese: Runbook;
-  /** When Grafana cannot ask Prometheus: `Alerting` for the one rule that tells of blindness, else the last state stays. */
+  /** When Grafana cannot ask Prometheus: `Alerting` for the one rule that reports blindness, else the last state stays. */
   readonly onQueryError?: 'Alerting';
 }
 

@@ -50,7 +50,7 @@ const active = numberOf(
 /** "38 of 41 down pull from live.example.com; of the 160 that run 2 do", one a line. */
 const shared = `{{ range query (printf "topk(${mostNamed}, max by (trait, value) (${metric('tasks_in_common')}{account=%q}))" $labels.account) }}{{ $have := "" }}{{ $do := "" }}${chosen}{{ end }}{{ printf "%.0f" .Value }}${ofDown} down {{ $have }} {{ .Labels.value }}${active}\n{{ end }}`;
 
-/** The newest address of whoever tells of this, also when it has fallen silent. */
+/** The newest address of whoever reports this, also when it has fallen silent. */
 function pageUrl(rule: AlertRule, { span }: Pace): string {
   const lately = `last_over_time(${metric('page_info')}[${span('1d')}])`;
   const known = `(${metric('page_info')} or on (job, instance) ${lately})`;

@@ -142,7 +142,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
   },
   {
     name: 'RelaykeeperTaskEnds',
-    // The series is there only while it is to be told.
+    // The series is there only while it is to be reported.
     expr: `count by (account, group) (max by (account, group, task) (${metric('task_end_timestamp_seconds')}))`,
     for: span('5m'),
     summary: `Group ${group} of ${account}: a task ends soon, and no later one has its destination`,

@@ -299,7 +299,7 @@ export const pages = ({ span, seconds }: Pace): readonly GroupedRule[] => [
   },
   {
     name: 'RelaykeeperNoOwner',
-    // The second half: nobody is left who tells of the account, since the process that did is down.
+    // The second half: nobody is left who reports the account, since the process that did is down.
     expr: `(max by (account) (${metric('owner')}) or max by (account) (0 * last_over_time(${metric('owner')}[${span('1d')}]) and on (job, instance) up == 0)) < 1`,
     for: span('2m'),
     summary: `Account ${account}: no process owns it, so nobody restarts anything`,

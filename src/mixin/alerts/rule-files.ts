@@ -70,7 +70,7 @@ const grafanaRule = (rule: AlertRule) => ({
   condition: 'firing',
   for: rule.for ?? '0s',
   noDataState: 'OK',
-  // One rule tells that Prometheus cannot be asked; if all did, one broken data source would be two dozen pages.
+  // One rule says that Prometheus cannot be asked; if all did, one broken data source would be two dozen pages.
   execErrState: rule.onQueryError ?? 'KeepLast',
   missing_series_evals_to_resolve: 1,
   labels: { severity: rule.severity },
@@ -78,10 +78,10 @@ const grafanaRule = (rule: AlertRule) => ({
   isPaused: false,
   data: [
     step('query', datasourceUid, { expr: rule.expr, instant: true, range: false }),
-    step('told', '__expr__', { type: 'math', expression: 'is_number($query) || is_nan($query) || is_inf($query)' }),
+    step('present', '__expr__', { type: 'math', expression: 'is_number($query) || is_nan($query) || is_inf($query)' }),
     step('firing', '__expr__', {
       type: 'threshold',
-      expression: 'told',
+      expression: 'present',
       conditions: [{ evaluator: { type: 'gt', params: [0] } }],
     }),
   ],

@@ -31,7 +31,7 @@ const settledAfterMs = 10_000;
 /** The end waits so long for the leases to be freed; then they run out by themselves. */
 const leaveWithinMs = 1_500;
 
-/** What the others are told of this process. */
+/** What the others get to know of this process. */
 export interface Self {
   /** Unlike any other process's. */
   readonly id: string;
@@ -44,7 +44,7 @@ export interface Self {
 interface LeasesOptions extends Self {
   readonly rows: LeaseRows;
   readonly clock: Clock;
-  /** Runs and tells one operation of the store. */
+  /** Runs and traces one operation of the store. */
   readonly run: <T>(work: () => Promise<T>) => Promise<T>;
   readonly onSnapshot: (snapshot: Snapshot) => void;
 }
@@ -97,7 +97,7 @@ export function openLeases(options: LeasesOptions): Leases {
         await run(turn);
         failures = 0;
       } catch {
-        failures++; // told by the trace
+        failures++; // its trace says so
       }
       resolve();
       const restMs = Math.min(lookEveryMs * 2 ** failures, longestRestMs);

@@ -68,7 +68,7 @@ export function newsOf(
     });
 }
 
-/** What cannot be read is the owner's to tell. */
+/** What cannot be read is the owner's to report. */
 function readable<T>(rows: readonly Row[], type: Parameters<typeof decode<T>>[0]): readonly (readonly [string, T])[] {
   return rows.flatMap(({ account, body }) => {
     const decoded = decode(type, body);

@@ -35,7 +35,7 @@ interface ReplicaOptions extends Self {
   readonly place: string;
   /** Never gives the same twice, here or in another process. */
   readonly newId: () => string;
-  /** Runs and tells one operation of the store. */
+  /** Runs and traces one operation of the store. */
   readonly run: Watch['run'];
 }
 
@@ -68,7 +68,7 @@ export function openReplica(
       save: async (account, changes) => {
         const epoch = readIn.get(account) ?? noEpoch;
         const saved = await run('save', () => saves.save(account, epoch, changes));
-        // No fault of the store: it is not told as one.
+        // No fault of the store: it is not reported as one.
         if (!saved) throw new StoreProblem(`${place}: another replica owns account ${account}`);
       },
     },

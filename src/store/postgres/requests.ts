@@ -4,7 +4,7 @@
  * The owner takes a request in its epoch before it acts. If an owner took a request and did not answer, the next one
  * repeats it where twice is the same as once; it does not repeat a restart, but answers that the outcome is unknown. A
  * statement may have taken effect although it failed: so the owner remembers what it did until the answer is stored,
- * and what an operator was told was not done can never happen later.
+ * and what an operator was answered was not done can never happen later.
  */
 import type { OperatorOutcome, OperatorRequest, Shared } from '../../domain/ports/store-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
@@ -110,7 +110,7 @@ export function serveRequests({ rows, epochOf, isReady, serve }: RequestsOptions
       const epoch = epochOf(account);
       if (epoch === undefined || inHand.has(id) || !isReady(account)) continue;
       inHand.add(id);
-      // A database that fails is told by other operations; what is still open has its turn at the next look.
+      // A database that fails shows in other operations; what is still open has its turn at the next look.
       void serveOne(id, account, epoch)
         .catch(() => undefined)
         .finally(() => inHand.delete(id));

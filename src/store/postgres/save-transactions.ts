@@ -19,7 +19,7 @@ export type SaveTransactions = ReturnType<typeof saveTransactions>;
 /** `id`: whose saves they are. */
 export const saveTransactions = (db: Database, id: string) => ({
   /**
-   * Writes the parts whose account is in their epoch. Before it commits, `begun` is told the transaction's name and the
+   * Writes the parts whose account is in their epoch. Before it commits, `begun` gets the transaction's name and the
    * accounts of those parts. Rejects if nothing was saved, or if nobody knows: then its fate can be asked for.
    */
   write: (parts: readonly Part[], begun: (transaction: string, owned: ReadonlySet<string>) => void): Promise<void> =>

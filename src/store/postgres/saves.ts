@@ -13,7 +13,7 @@ import { isNothing } from '../ledger-store.ts';
 import { StoreProblem } from '../store-problem.ts';
 import type { Part, SaveTransactions } from './save-transactions.ts';
 
-/** What tells of no event can wait for others: at rest that is one record an account and poll. */
+/** What has no event can wait for others: at rest that is one record an account and poll. */
 const lingerMs = 250;
 /** Records of one transaction, so that none is long. */
 const mostRows = 2_000;
@@ -44,7 +44,7 @@ interface Waiting extends Part {
 
 export function openSaves({ transactions, clock, name }: SavesOptions): Saves {
   let closed = false;
-  /** Accounts whose last save failed for a cause of their own, as far as can be told. */
+  /** Accounts whose last save failed for a cause of their own, as far as can be known. */
   const refused = new Set<string>();
 
   /** `most`: rows of a transaction to which more may be added. */

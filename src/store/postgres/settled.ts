@@ -56,7 +56,7 @@ export function settledOn(db: Database, clock: Clock): () => Promise<number> {
   }
 
   async function settle(): Promise<number> {
-    // Where nothing else is being written, the second look tells.
+    // Where nothing else is being written, the second look shows it.
     if (await look()) await look();
     return upTo;
   }

@@ -85,7 +85,7 @@ const nothingOpen = () => ({
   databaseIdentity: undefined as Identity | undefined,
   /** Of the write-ahead log and its index. */
   logIdentities: [] as readonly Identity[],
-  /** They were taken away and what they had was saved; not yet told. */
+  /** They were taken away and what they had was saved; not yet reported. */
   rescued: false,
   lock: undefined as DatabaseSync | undefined,
   lockIdentity: undefined as Identity | undefined,

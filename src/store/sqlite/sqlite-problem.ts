@@ -44,26 +44,26 @@ const faultSentences: Readonly<Record<Fault, (file: string, detail: string) => s
 
 /** https://sqlite.org/rescode.html; the low byte of an extended code is its primary one. */
 function sqliteSentence(errcode: number, file: string, detail: string): string {
-  const told = `${oneLine(detail)}, SQLite code ${errcode}`;
+  const detailed = `${oneLine(detail)}, SQLite code ${errcode}`;
   switch (errcode & 0xff) {
     case 5:
     case 6:
-      return `${file} is locked by another program (${told}): close it; see \`fuser ${file}\``;
+      return `${file} is locked by another program (${detailed}): close it; see \`fuser ${file}\``;
     case 8:
     case 3:
       return systemSentence('EACCES', file, file);
     case 10:
-      return `reading or writing ${file} failed (${told}): look at its disk (\`dmesg\`, \`df ${dirname(file)}\`)`;
+      return `reading or writing ${file} failed (${detailed}): look at its disk (\`dmesg\`, \`df ${dirname(file)}\`)`;
     case 11:
       return faultSentences.damaged(file, detail);
     case 13:
       return systemSentence('ENOSPC', file, file);
     case 14:
-      return `${file} cannot be opened (${told}): look at the permissions of ${dirname(file)}`;
+      return `${file} cannot be opened (${detailed}): look at the permissions of ${dirname(file)}`;
     case 26:
       return `${file} is not a SQLite database: name another file in \`store: sqlite:…\`, or, if this one was the store, it is damaged. ${startAnew(file)}`;
     default:
-      return `${file}: ${told}`;
+      return `${file}: ${detailed}`;
   }
 }
 

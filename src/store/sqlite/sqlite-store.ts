@@ -70,7 +70,7 @@ function makeDirectory(directory: string): void {
   try {
     mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
-    // Another process was quicker; or it is a link to nowhere, which opening it tells.
+    // Another process was quicker; or it is a link to nowhere, which opening it shows.
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }
 }
