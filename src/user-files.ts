@@ -4,7 +4,7 @@
  * a terminal, a network file system that is gone.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemClock } from './clock.ts';
 
@@ -82,6 +82,19 @@ function boundedContent({ size }: Stats, maxBytes: number) {
     },
     bytes: () => bytes.subarray(0, length),
   };
+}
+
+/**
+ * With those above it, for nobody else. One by one: Node's own `recursive` goes round for ever where the system says that
+ * nothing of that name can be (in /proc, or below an automount).
+ */
+export async function makeDirectory(directory: string): Promise<void> {
+  if (await stat(directory).catch(() => undefined)) return;
+  await makeDirectory(dirname(directory));
+  await mkdir(directory, { mode: 0o700 }).catch((error: unknown) => {
+    // Another process was quicker; or it is a link to nowhere, which opening it shows.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  });
 }
 
 /** Changes when the file is written, or when a link leads elsewhere. Rejects as `readUserFile` does. */

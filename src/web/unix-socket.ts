@@ -3,10 +3,11 @@
  *
  * Who can open the file is admin, so it is made under a umask that gives it mode 0600 from the first moment on.
  */
-import { lstat, mkdir, unlink } from 'node:fs/promises';
+import { lstat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import type { Clock } from '../domain/ports/time-port.ts';
+import { makeDirectory } from '../user-files.ts';
 import { codeOf, WebProblem } from './problem.ts';
 
 /** What every kernel takes (macOS; Linux has four more). A longer path would be cut silently. */
@@ -24,7 +25,7 @@ export async function clearSocketPath(path: string, clock: Clock): Promise<void>
     );
   }
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeDirectory(dirname(path));
     await removeStale(path, clock);
   } catch (error) {
     if (error instanceof WebProblem) throw error;

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { get as getTls } from 'node:https';
 import { connect, createServer } from 'node:net';
@@ -91,6 +91,16 @@ describe('the unix socket', () => {
     expect(await problemOf(openWeb({ socket: join(folder, 'file', 'rk.sock') }))).toMatch(
       /^server\.socket: cannot make .*not a directory/,
     );
+  });
+
+  test('a directory that cannot be made is told at once: where the system has nothing of that name, and behind a link', async () => {
+    const folder = emptyFolder();
+    symlinkSync(join(folder, 'nothing'), join(folder, 'to-nothing'));
+    symlinkSync(join(folder, 'circle'), join(folder, 'circle'));
+    for (const impossible of ['/proc/nothing', `${folder}/to-nothing`, `${folder}/to-nothing/deep`, `${folder}/circle`])
+      expect(await problemOf(openWeb({ socket: join(impossible, 'rk.sock') }))).toMatch(
+        /^server\.socket: cannot make /,
+      );
   });
 
   test.skipIf(process.getuid?.() === 0)('a directory that may not be written is told', async () => {

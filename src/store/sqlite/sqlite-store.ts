@@ -1,7 +1,8 @@
 /** The store in a SQLite file, which one process at a time has. */
-import { accessSync, constants, existsSync, mkdirSync, opendirSync } from 'node:fs';
+import { accessSync, constants, opendirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Kysely } from 'kysely';
+import { makeDirectory } from '../../user-files.ts';
 import { history, maxEventsKept, pruneEvents } from '../event-log.ts';
 import { ledgerStore } from '../ledger-store.ts';
 import type { Store, StoreOptions, StorePlace } from '../store.ts';
@@ -36,7 +37,7 @@ async function open(file: string, options: StoreOptions): Promise<Store> {
   const { clock, readOnly = false, threaded = !readOnly } = options;
   const watching = watch((error) => problemOf(error, file), clock, options.onTrace);
   return watching.run('open', async () => {
-    if (!readOnly) prepareDirectory(file);
+    if (!readOnly) await prepareDirectory(file);
     let lock: Lock | undefined;
     const sqlite = threaded ? threadedSqlite((error) => lock?.lose(problemOf(error, file))) : inlineSqlite(clock.yield);
     const db: Database = new Kysely<Tables>({ dialect: sqliteDialect(sqlite) });
@@ -52,27 +53,12 @@ async function open(file: string, options: StoreOptions): Promise<Store> {
   });
 }
 
-function prepareDirectory(file: string): void {
+async function prepareDirectory(file: string): Promise<void> {
   const directory = dirname(file);
-  makeDirectory(directory);
+  await makeDirectory(directory);
   opendirSync(directory).closeSync();
   // The database, its log and the lock are all made here.
   accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
-}
-
-/**
- * One by one: Node's own `recursive` goes round for ever where the system says that nothing of that name can be (in
- * /proc, or below an automount).
- */
-function makeDirectory(directory: string): void {
-  if (existsSync(directory)) return;
-  makeDirectory(dirname(directory));
-  try {
-    mkdirSync(directory, { mode: 0o700 });
-  } catch (error) {
-    // Another process was quicker; or it is a link to nowhere, which opening it shows.
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-  }
 }
 
 /** As owner if the lock is free, else as a reader. Returns the fingerprint key. */
