@@ -23,7 +23,8 @@ export function proxyFor(
   configured: string | (() => Promise<string>) | undefined,
   env: Environment,
 ): (origin: string) => ProxyAddress | undefined {
-  const either = (name: string) => env[name.toLowerCase()] || env[name];
+  // An empty one is none, as it is to curl: a compose file passes variables on that nobody set.
+  const either = (name: string) => env[name.toLowerCase()] || env[name] || undefined;
   return (origin) => {
     const { protocol, hostname, port } = new URL(origin);
     if (typeof configured === 'function') return async () => readProxy(await configured());

@@ -195,10 +195,14 @@ describe('which proxy', () => {
     expect(chosen('https://a.internal.example.com', 'http://own:1')).toBe('own:1');
     expect(chosen('https://x.example.com', 'none')).toBeUndefined();
   });
-  test('`*` excepts everything; no environment, no proxy; without a scheme it is http', () => {
+  test('`*` excepts everything; no environment or an empty one, no proxy; without a scheme it is http', () => {
     expect(chosen('https://x.example.com', undefined, { ...env, no_proxy: '*' })).toBeUndefined();
     expect(chosen('https://x.example.com', undefined, {})).toBeUndefined();
     expect(chosen('https://x.example.com', undefined, { HTTPS_PROXY: 'squid:3128' })).toBe('squid:3128');
+    // As `HTTPS_PROXY: ${HTTPS_PROXY}` of a compose file leaves it where nobody set it.
+    for (const env of [{ HTTPS_PROXY: '' }, { https_proxy: '' }, { HTTPS_PROXY: '', https_proxy: '', NO_PROXY: '' }])
+      expect(chosen('https://x.example.com', undefined, env)).toBeUndefined();
+    expect(chosen('http://x.example.com', undefined, { HTTP_PROXY: '' })).toBeUndefined();
     expect(chosen('https://x.example.com', undefined, { HTTPS_PROXY: 'socks5://squid:1' })).toBe('unusable');
   });
 });
