@@ -38,6 +38,12 @@ export function tracesTo(
         { account, where: trace.where },
         `relaykeeper cannot read an item of the list (${trace.where}) and leaves it out; malformed_items_total counts such items.`,
       );
+    if (trace.kind === 'unread-field' && isNews(`${account} ${trace.where}`))
+      log.notice(
+        'unread-field',
+        { account, where: trace.where },
+        `relaykeeper cannot read ${trace.where} of a task in the list. What it read last counts; a start or end that it never read forbids nothing.`,
+      );
   };
 }
 

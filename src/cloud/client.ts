@@ -96,9 +96,9 @@ export function createCloud(options: CloudOptions): Cloud {
         malformedItems: sight.malformedItems,
       };
     },
-    async look(cloudGroups, signal) {
+    async look(cloudGroups, signal, known = nothingKnown) {
       const written = cloudGroups.map(context.groupNames.written);
-      const sight = await groups.read(written, 'verify', nothingKnown, signal);
+      const sight = await groups.read(written, 'verify', known, signal);
       return {
         items: sight.items.map((item, place) => seenAt(item, sight.shownAt[place])),
         failure: sight.firstFailure,

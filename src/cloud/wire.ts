@@ -2,15 +2,15 @@
  * The only place that knows the vendor's field names: the envelope, a page of tasks, a page of cloud groups, and the
  * bodies of the calls.
  *
- * The server may add fields, leave lists out or send `null`: none of that is an error. An item that cannot be read
- * costs that item. Nothing here throws, whatever the cloud sends. Addresses end here: only a keyed fingerprint of the
+ * The server may add fields, leave lists out or send `null`: none of that is an error. A field that cannot be read
+ * costs that field, or its item. Nothing here throws, whatever the cloud sends. Addresses end here: only a keyed fingerprint of the
  * sources and the names of hosts go on.
  */
 import { hash } from 'node:crypto';
 import type { KnownItem } from '../domain/ports/cloud-port.ts';
 import { type CloudTime, cloudTime } from '../domain/words/cloud-time.ts';
 import { field, isMapping, type Mapping } from '../domain/words/mapping.ts';
-import { type TaskItem, type TaskStatus, type TaskType, unchanged } from '../domain/words/task.ts';
+import { asWritten, type TaskItem, type TaskStatus, type TaskType, unchanged } from '../domain/words/task.ts';
 import { readJson } from './json.ts';
 import { shownCode, shownRequestId, shownText } from './shown-text.ts';
 import type { HostMemory } from './task-hosts.ts';
@@ -69,6 +69,8 @@ export function parseEnvelope(body: Buffer | string): Envelope {
 export interface Page {
   /** In the order of the page; `malformed` names the field at fault, never its value. */
   readonly entries: readonly (TaskItem | { readonly malformed: string })[];
+  /** Fields that could not be read of tasks that could. */
+  readonly unread: ReadonlySet<string>;
   /** Absent: the cloud did not say. */
   readonly totalCount: number | undefined;
   /** Unix milliseconds: when the request was sent. */
@@ -116,7 +118,7 @@ export interface PageContext {
   readonly secrets: readonly string[];
   readonly groupNames: GroupNames;
   readonly hosts: HostMemory;
-  /** Of which tasks an item that shows just this is there already. */
+  /** What was read last of a task. */
   readonly known: KnownItem;
 }
 
@@ -124,8 +126,10 @@ export interface PageContext {
 export function parsePage(result: unknown, context: PageContext): Page | undefined {
   const list = listOf(result);
   if (!list) return undefined;
+  const unread = new Set<string>();
   return {
-    entries: list.map((raw) => parseItem(raw, context)),
+    entries: list.map((raw) => parseItem(raw, context, unread)),
+    unread,
     totalCount: count(field(field(result, 'Pagination'), 'TotalCount')),
     requestedAt: context.requestedAt,
   };
@@ -155,32 +159,41 @@ function listOf(result: unknown): readonly unknown[] | undefined {
 
 const longest = { taskId: 128, title: 256, cloudGroup: 256, statusText: 64 };
 
-function parseItem(raw: unknown, context: PageContext): TaskItem | { readonly malformed: string } {
+/**
+ * Nobody can restart a task without its id, or say whose it is without its group. Any other field that cannot be read
+ * stands as it was read last, or as if it were absent: that a task has not started, or has ended, its status says too.
+ */
+function parseItem(raw: unknown, context: PageContext, unread: Set<string>): TaskItem | { readonly malformed: string } {
   if (!isMapping(raw)) return { malformed: 'item' };
   const { TaskId: taskId, GroupName: groupName, Title: title } = raw;
   if (typeof taskId !== 'string' || !/^[!-~]+$/.test(taskId) || taskId.length > longest.taskId) {
     return { malformed: 'TaskId' };
   }
-  const cloudGroup = groupName === undefined || groupName === null || groupName === '' ? context.onlyGroup : groupName;
   // Sent back as it came, and shown everywhere: one with a secret in it is none.
   if (shownText(taskId, longest.taskId, context.secrets) !== taskId) return { malformed: 'TaskId' };
-  if (cloudGroup !== undefined && typeof cloudGroup !== 'string') return { malformed: 'GroupName' };
-  if (cloudGroup !== undefined && cloudGroup.length > longest.cloudGroup) return { malformed: 'GroupName' };
+  const known = context.known(taskId);
+  const name = groupName ?? '';
+  const isRead = typeof name === 'string' && name.length <= longest.cloudGroup;
+  const lastGroup = context.onlyGroup ?? (known && context.groupNames.written(known.cloudGroup));
+  if (!isRead && lastGroup === undefined) return { malformed: 'GroupName' };
   const startsAt = parseTime(raw.StartTime);
-  if (startsAt === 'malformed') return { malformed: 'StartTime' };
   const endsAt = parseTime(raw.EndTime);
-  if (endsAt === 'malformed') return { malformed: 'EndTime' };
+  const lastRead = <T>(field: string, last: T): T => {
+    unread.add(field);
+    return last;
+  };
 
   const { status, statusText } = statusOf(raw, context);
+  const text = title ?? '';
   const written = {
-    title: typeof title === 'string' ? title.slice(0, longest.title) : '',
-    cloudGroup: cloudGroup ?? '',
+    title:
+      typeof text === 'string' ? text.slice(0, longest.title) : lastRead('Title', known ? asWritten(known).title : ''),
+    cloudGroup: isRead ? name || (lastGroup ?? '') : lastRead('GroupName', lastGroup ?? ''),
   };
   const shownTitle = shownText(written.title, longest.title, context.secrets);
   const shownGroup = context.groupNames.shown(written.cloudGroup, context.secrets);
   const isMasked = shownTitle !== written.title || shownGroup !== written.cloudGroup;
   const sources = sourcesOf(raw);
-  const known = context.known(taskId);
   const source = fingerprint(sources, context.fingerprintKey, known?.source);
   const destination = { address: raw.DstAddr, fingerprint: destinationOf(raw, context.fingerprintKey) };
   const seen = source === known?.source;
@@ -194,8 +207,8 @@ function parseItem(raw: unknown, context: PageContext): TaskItem | { readonly ma
     type: typeOf(raw),
     status,
     statusText,
-    startsAt,
-    endsAt,
+    startsAt: startsAt === 'malformed' ? lastRead('StartTime', known?.startsAt) : startsAt,
+    endsAt: endsAt === 'malformed' ? lastRead('EndTime', known?.endsAt) : endsAt,
     source,
     requestedAt: context.requestedAt,
   };

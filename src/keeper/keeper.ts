@@ -9,7 +9,6 @@ import { decide, settleByLook } from '../domain/decide/decide.ts';
 import { pick, queueMovesAt } from '../domain/decide/queue.ts';
 import { type Followed, regroup } from '../domain/decide/regroup.ts';
 import { nextListProbeAt, takeOverFacts } from '../domain/learn/circuit.ts';
-import { settledItem } from '../domain/learn/outage.ts';
 import type { Ledger, StoredLedger } from '../domain/memory/ledger.ts';
 import { type Moment, type Situation, situationOf } from '../domain/memory/situation.ts';
 import { awaitedCloudGroups } from '../domain/memory/windows.ts';
@@ -190,7 +189,7 @@ export class Keeper {
     const now = clock.now();
     await this.#desk.load(signal);
     const { ledger } = this.#desk;
-    this.#known = (taskId) => settledItem(ledger, taskId);
+    this.#known = (taskId) => ledger.tasks.get(taskId)?.item;
     this.#queue = [];
     this.#nextPollAt = now;
     const { memory } = this.#desk;
@@ -283,7 +282,7 @@ export class Keeper {
       try {
         this.#desk.mindClockSteps();
         const steps = this.#desk.steps;
-        const { items } = await this.#settings.cloud.look(cloudGroups, signal);
+        const { items } = await this.#settings.cloud.look(cloudGroups, signal, this.#known);
         // Amid a list a step of the clock is not minded yet.
         await this.#desk.betweenLists();
         if (signal.aborted || this.#steppedSince(steps)) continue;

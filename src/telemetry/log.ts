@@ -33,6 +33,7 @@ const noticeLevels = {
   'credentials-read': 'info',
   'page-halved': 'info',
   'malformed-item': 'warn',
+  'unread-field': 'warn',
   'tick-failed': 'error',
   'request-failed': 'error',
   'request-denied': 'info',

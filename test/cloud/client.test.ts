@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { CompleteObservation, Observation } from '../../src/domain/words/task.ts';
+import { item } from '../domain/story.ts';
 import { bench, envelope, hastyClock, never, pageOf, rawTask, scripted, send, serve } from './fixtures.ts';
 
 const tasks = (count: number, from = 0) => Array.from({ length: count }, (_, i) => rawTask(`t${from + i}`));
@@ -78,13 +79,30 @@ describe('a poll', () => {
   });
 
   test('leaves out and tells items that it cannot read', async () => {
-    const list = [rawTask('a'), rawTask('b', { EndTime: 'soon' }), null, rawTask('c')];
+    const list = [rawTask('a'), rawTask('b', { GroupName: 7 }), null, rawTask('c')];
     const { cloud, traces } = bench(scripted((_action, body) => pageOf(list, body)));
     const seen = complete(await cloud.observe(never));
     expect(ids(seen)).toEqual(['a', 'c']);
     expect(seen).toMatchObject({ malformedItems: 2, drift: false });
     const told = traces.flatMap((trace) => (trace.kind === 'malformed-item' ? [trace.where] : []));
-    expect(told).toEqual(['EndTime', 'item']);
+    expect(told).toEqual(['GroupName', 'item']);
+  });
+
+  test('and looks keep a task whose times they cannot read, and tell the field', async () => {
+    const list = [rawTask('a'), rawTask('b', { StartTime: 'soon' })];
+    const { cloud, traces } = bench(
+      scripted((_action, body) => pageOf(list, body)),
+      { cloudGroups: ['vip'] },
+    );
+    const known = (taskId: string) => (taskId === 'b' ? item('b', 'stopped', { startsAt: 7 }) : undefined);
+    // The page of the look is the poll's too, when nothing changes.
+    const polled = async () => complete(await cloud.observe(never, known)).items;
+    const looked = async () => (await cloud.look(['vip'], never, known)).items;
+    for (const ask of [polled, looked, polled])
+      expect(await ask()).toMatchObject([{ taskId: 'a' }, { taskId: 'b', status: 'stopped', startsAt: 7 }]);
+    expect(new Set(traces.flatMap((trace) => (trace.kind === 'unread-field' ? [trace.where] : [])))).toEqual(
+      new Set(['StartTime']),
+    );
   });
 
   test('of many pages, aborted amid them, ends with the signal’s reason once: no page fails unheard', async () => {

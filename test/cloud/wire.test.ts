@@ -146,9 +146,6 @@ describe('an item that cannot be read costs itself and names the field, never th
     [{ TaskId: 'x'.repeat(129) }, 'TaskId'],
     [{ GroupName: 7 }, 'GroupName'],
     [{ GroupName: 'g'.repeat(257) }, 'GroupName'],
-    [{ StartTime: 'tomorrow' }, 'StartTime'],
-    [{ EndTime: 1_700_000_000 }, 'EndTime'],
-    [{ EndTime: '2024-13-01T00:00:00Z' }, 'EndTime'],
   ])('%j', (fields, malformed) => expect(first(fields)).toEqual({ malformed }));
 
   test('and not the page', () => {
@@ -161,6 +158,40 @@ describe('an item that cannot be read costs itself and names the field, never th
       'item',
       'b',
     ]);
+  });
+});
+
+describe('a field that cannot be read costs no more than itself', () => {
+  const isHealed = { taskId: 't1', status: 'stopped', cloudGroup: 'vip' };
+  const known = () => ({ ...isHealed, title: 'HOLD', startsAt: 7, endsAt: 9 });
+  const rows: [fields: Record<string, unknown>, field: string, unknown: object, asLastRead: object][] = [
+    [{ StartTime: '2024-01-01 08:00:00' }, 'StartTime', { startsAt: undefined }, { startsAt: 7 }],
+    [{ StartTime: 1_704_067_200 }, 'StartTime', { startsAt: undefined }, { startsAt: 7 }],
+    [{ EndTime: { seconds: 1_700_000_000 } }, 'EndTime', { endsAt: undefined }, { endsAt: 9 }],
+    [{ EndTime: '2024-13-01T00:00:00Z' }, 'EndTime', { endsAt: undefined }, { endsAt: 9 }],
+    [{ Title: { text: 'x' } }, 'Title', { title: '' }, { title: 'HOLD' }],
+  ];
+  test.each(rows)('%j: %s', (fields, field, unknown, asLastRead) => {
+    expect(first(fields)).toMatchObject({ ...isHealed, ...unknown });
+    expect(first(fields, { known })).toMatchObject({ ...isHealed, ...asLastRead });
+    expect([...(page([rawTask('t0'), rawTask('t1', fields)])?.unread ?? [])]).toEqual([field]);
+  });
+
+  test.each([[7], [{ Name: 'vip' }], ['g'.repeat(257)]])(
+    'a group %j is that of the list, or as it was read last',
+    (GroupName) => {
+      expect(first({ GroupName }, { onlyGroup: 'vip' })).toMatchObject(isHealed);
+      expect(first({ GroupName }, { known })).toMatchObject(isHealed);
+    },
+  );
+  test('a task whose group the list no longer shows stays in it', () => {
+    expect(first({ GroupName: undefined }, { known })).toMatchObject(isHealed);
+  });
+  test('a time that is given as none is none, whatever it was', () => {
+    expect(first({ StartTime: '', EndTime: null }, { known })).toMatchObject({
+      startsAt: undefined,
+      endsAt: undefined,
+    });
   });
 });
 

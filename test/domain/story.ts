@@ -9,7 +9,6 @@ import { pick } from '../../src/domain/decide/queue.ts';
 import { regroup } from '../../src/domain/decide/regroup.ts';
 import { type Verdict, verdictOf } from '../../src/domain/decide/rules.ts';
 import { answerFacts, takeOverFacts } from '../../src/domain/learn/circuit.ts';
-import { settledItem } from '../../src/domain/learn/outage.ts';
 import type { Ledger, StoredLedger, TaskRecord } from '../../src/domain/memory/ledger.ts';
 import { Memory } from '../../src/domain/memory/memory.ts';
 import { type Moment, situationOf } from '../../src/domain/memory/situation.ts';
@@ -173,7 +172,7 @@ export class Story {
     const before = new Map(this.#itemsBefore.map((item) => [item.taskId, item]));
     const items = this.#items(seconds, shown).map((item) =>
       this.reusesItems
-        ? (unchanged(before.get(item.taskId) ?? settledItem(this.ledger, item.taskId), item) ?? item)
+        ? (unchanged(before.get(item.taskId) ?? this.ledger.tasks.get(item.taskId)?.item, item) ?? item)
         : item,
     );
     this.#itemsBefore = items;

@@ -195,6 +195,7 @@ function gather(reading: Reading, page: Page, span: Span, pageFrom: number, size
   if (!isWhole)
     for (const [index, entry] of entries.entries())
       if ('malformed' in entry && isInSpan(index)) malformed(reading, entry.malformed);
+  for (const where of page.unread) context.onTrace({ kind: 'unread-field', account: context.account, where });
   gathered.barren = gathered.sights.size() > before ? 0 : gathered.barren + 1;
   const reached = pageFrom + entries.length;
   if (reached <= span.from || gathered.barren >= barrenPages) gathered.endsAt = Math.min(gathered.endsAt, span.from);

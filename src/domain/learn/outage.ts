@@ -4,7 +4,7 @@
  */
 
 import { aboutAttempt, downSince, givenUp, hasEnded, isOnLeave, isOverdue, isWanted } from '../memory/condition.ts';
-import type { Attempt, Ledger, TaskRecord } from '../memory/ledger.ts';
+import type { Attempt, TaskRecord } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import type { Situation } from '../memory/situation.ts';
 import { byCloud } from '../words/cloud-time.ts';
@@ -116,15 +116,7 @@ function saysNothingNew(record: TaskRecord, item: TaskItem, policy: Policy | und
 const isQuiet = ({ outage, attempt, attempts, row, shadow }: TaskRecord, { status }: TaskItem): boolean =>
   !outage && !attempt && attempts === 0 && row === 0 && !shadow && status !== 'stopped' && status !== 'not-started';
 
-/**
- * The item of a task of which nothing is awaited: if it is shown again as it is, nobody will ask when. Undefined for
- * any other task, and for one that is not known.
- */
-export function settledItem(ledger: Ledger, taskId: string): TaskItem | undefined {
-  const record = ledger.tasks.get(taskId);
-  return record && isSettled(record) ? record.item : undefined;
-}
-
+/** Nothing is awaited of it: if it is shown again as it is, nobody will ask when. */
 export const isSettled = (record: TaskRecord): boolean =>
   isQuiet(record, record.item) &&
   !record.missing &&

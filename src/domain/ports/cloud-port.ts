@@ -9,11 +9,12 @@ import type { Permit } from './gate-port.ts';
 export interface Cloud {
   /**
    * One poll: every page of every cloud group asked for. A task that is shown as before, or just as `known` has it, is
-   * reported with that very item: most of 100,000 tasks are, and need no copy. Another `known` is another ledger's.
+   * reported with that very item: most of 100,000 tasks are, and need no copy. What cannot be read of a task is as `known`
+   * has it. Another `known` is another ledger's.
    */
   observe(signal: AbortSignal, known?: KnownItem): Promise<Observation>;
   /** Lists only these cloud groups, in the verify lane. Items of groups that could be read; failures are not reported. */
-  look(cloudGroups: readonly string[], signal: AbortSignal): Promise<LookResult>;
+  look(cloudGroups: readonly string[], signal: AbortSignal, known?: KnownItem): Promise<LookResult>;
   /**
    * Sends one restart with a permit of the restart lane, and calls `permit.done`. `mayCall` was asked before the first
    * sending, and is asked again before any that comes later. Never rejects.
@@ -57,7 +58,7 @@ export interface TaskHosts {
   readonly destination: string | undefined;
 }
 
-/** The item of a task of which nothing is awaited; undefined: unknown, or its next sight must have its time. */
+/** What a task showed last. */
 export type KnownItem = (taskId: string) => TaskItem | undefined;
 
 export interface LookResult {
@@ -77,5 +78,5 @@ export type CloudTrace =
   | { readonly kind: 'action-retired'; readonly account: string; readonly from: string; readonly to: string }
   | { readonly kind: 'region-found'; readonly account: string; readonly region: string }
   | { readonly kind: 'clock-offset'; readonly account: string; readonly offsetMs: number }
-  | { readonly kind: 'malformed-item'; readonly account: string; readonly where: string }
+  | { readonly kind: 'malformed-item' | 'unread-field'; readonly account: string; readonly where: string }
   | { readonly kind: 'page-halved'; readonly account: string; readonly pageSize: number };

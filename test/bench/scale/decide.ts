@@ -1,7 +1,6 @@
 /** What `decide` costs alone, in this process: all slices together, and the longest one. */
 
 import { decide } from '../../../src/domain/decide/decide.ts';
-import { settledItem } from '../../../src/domain/learn/outage.ts';
 import type { Ledger } from '../../../src/domain/memory/ledger.ts';
 import { Memory } from '../../../src/domain/memory/memory.ts';
 import { cloudTime } from '../../../src/domain/words/cloud-time.ts';
@@ -55,7 +54,7 @@ function observed(
     kind: 'complete',
     // As the client gives them: texts of their own, and the known item where that shows the same.
     items: (JSON.parse(JSON.stringify(items)) as TaskItem[]).map(
-      (item) => unchanged(settledItem(ledger, item.taskId), item) ?? item,
+      (item) => unchanged(ledger.tasks.get(item.taskId)?.item, item) ?? item,
     ),
     startedAt: at,
     finishedAt: at + 1_000,
