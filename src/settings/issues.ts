@@ -13,6 +13,8 @@ export interface Finding {
   readonly wrong: string;
   /** The value may be anything, a mistyped secret too: it must not be quoted. */
   readonly hide?: boolean;
+  /** Of a misspelt key: the one that was meant, which is missing for no other reason. */
+  readonly meant?: Path;
 }
 
 type Issue = z.core.$ZodIssue;
@@ -28,9 +30,11 @@ export function findings(
 ): { readonly found: readonly Finding[]; readonly unlisted: number } {
   const all = issues.flatMap(oneAKey);
   const first = new Map<string, Finding>();
-  for (const finding of all.slice(0, mostExplained).flatMap((issue) => explain(issue, value, []))) {
+  const explained = all.slice(0, mostExplained).flatMap((issue) => explain(issue, value, []));
+  const misspelt = new Set(explained.map(({ meant }) => meant && pathKey([...meant, 'key'])));
+  for (const finding of explained) {
     const place = pathKey([...finding.path, finding.at]);
-    if (!first.has(place)) first.set(place, finding);
+    if (!first.has(place) && !misspelt.has(place)) first.set(place, finding);
   }
   const found = [...first.values()].map((finding) => {
     const names = finding.at === 'value' ? filled.get(pathKey(finding.path)) : undefined;
@@ -111,7 +115,8 @@ function unknownKey(parent: Path, name: string): Finding {
   const meant = nearest(name, known);
   const hide = meant === undefined || /secret|token|password|key/i.test(meant);
   const at = 'key';
-  if (meant !== undefined) return { path, at, hide, wrong: `no such key: did you mean \`${meant}\`?` };
+  if (meant !== undefined)
+    return { path, at, hide, wrong: `no such key: did you mean \`${meant}\`?`, meant: [...parent, meant] };
   const elsewhere = keyPaths().filter((other) => other.split('.').at(-1) === name);
   if (elsewhere.length > 0) return { path, at, wrong: `no such key here: it belongs to ${listed(elsewhere)}` };
   return { path, at, hide, wrong: `no such key; possible here: ${listed(known)}` };
