@@ -150,7 +150,7 @@ const rows: { readonly [Type in EventType]: Row<EventOf<Type>> } = {
   'list-incomplete': [
     'warn',
     ({ polls, cloudGroups }) =>
-      `the last ${polls} polls were incomplete: ${cloudGroups.length > 0 ? 'some cloud groups cannot be read' : 'the pages do not add up to the total'}`,
+      `the last ${polls} polls were incomplete: ${cloudGroups.length > 0 ? 'some cloud groups cannot be read' : 'the pages do not add up to the total, or the cloud sends no valid total'}`,
     'since',
     'tasks',
     ({ cloudGroups }) => ({ cloudGroups: cloudGroups.join(', ') || undefined }),

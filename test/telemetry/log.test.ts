@@ -238,6 +238,15 @@ describe('levels', () => {
     expect(lineFor({ ...events['restart-withheld'], reason }).level).toBe(level);
   });
 
+  test('an incomplete list: what cannot be read, or what can be wrong with the pages, a bad total among it', () => {
+    const last = 'the last 3 polls were incomplete: ';
+    expect(lineFor(events['list-incomplete']).msg).toBe(
+      `${last}the pages do not add up to the total, or the cloud sends no valid total`,
+    );
+    const unread = { ...events['list-incomplete'], cloudGroups: ['other'] };
+    expect(lineFor(unread)).toMatchObject({ msg: `${last}some cloud groups cannot be read`, cloudGroups: 'other' });
+  });
+
   test('at debug a poll is one line, whatever it brings', () => {
     const { log, lines } = capture({ level: 'debug' });
     for (const type of ['task-seen', 'task-missed', 'time-accounted', 'poll-completed'] as const)

@@ -268,7 +268,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
     means:
       'Tasks may exist that relaykeeper never sees, and so never restarts. What it does see is healed as always, and what it misses is not taken as deleted.',
     look: [
-      'The event `list-incomplete` in `history`: cloud groups that it names cannot be read (their name, the rights of the key); without any, pages and total do not fit together.',
+      'The event `list-incomplete` in `history`: cloud groups that it names cannot be read (their name, the rights of the key); without any, the pages do not add up to the total, or the cloud sends no valid total.',
       'The number of tasks in the console, against `relaykeeper_last_poll_tasks`.',
       'A list that others change all the time adds up seldom; a larger `poll.pageSize` helps.',
     ],
@@ -277,7 +277,7 @@ export const warnings = ({ span, seconds }: Pace): readonly GroupedRule[] => [
     chinese: {
       means: '可能有 relaykeeper 从未看到、因此从不重启的任务。看到的照常修复，没看到的不当作已删除。',
       look: [
-        '`history` 里的 `list-incomplete` 事件：它写出的云端分组无法读取（名字、密钥的权限）；没有写出，就是各页与总数对不上。',
+        '`history` 里的 `list-incomplete` 事件：它写出的云端分组无法读取（名字、密钥的权限）；没有写出，就是各页与总数对不上，或者云端给出的总数无效。',
         '控制台里的任务数，与 `relaykeeper_last_poll_tasks` 对比。',
         '别人一直在改的列表很少对得上；更大的 `poll.pageSize` 有帮助。',
       ],

@@ -42,6 +42,9 @@ const faultSentences: Readonly<Record<Fault, (file: string, detail: string) => s
   ended: (file, detail) => `the store ${file} cannot be used any more (${oneLine(detail)}): restart relaykeeper`,
 };
 
+/** SQLITE_IOERR_WRITE. */
+const writeRefused = 778;
+
 /** https://sqlite.org/rescode.html; the low byte of an extended code is its primary one. */
 function sqliteSentence(errcode: number, file: string, detail: string): string {
   const detailed = `${oneLine(detail)}, SQLite code ${errcode}`;
@@ -53,7 +56,8 @@ function sqliteSentence(errcode: number, file: string, detail: string): string {
     case 3:
       return systemSentence('EACCES', file, file);
     case 10:
-      return `reading or writing ${file} failed (${detailed}): look at its disk (\`dmesg\`, \`df ${dirname(file)}\`)`;
+      // SQLite keeps it to itself why the system refused a write; a file that has grown to the limit (EFBIG) is one reason.
+      return `reading or writing ${file} failed (${detailed}): look at its disk (\`dmesg\`, \`df ${dirname(file)}\`)${errcode === writeRefused ? ', and at the limit on the size of files (`ulimit -f`)' : ''}`;
     case 11:
       return faultSentences.damaged(file, detail);
     case 13:
@@ -76,7 +80,7 @@ function systemSentence(code: string, file: string, path: string): string {
       return `${path} is on a read-only file system: mount it writable, or name another place in \`store: sqlite:…\``;
     case 'ENOSPC':
     case 'EDQUOT':
-      return `no space is left for ${file}: free some (\`df ${dirname(file)}\`); nothing is restarted until then`;
+      return `no space is left for ${file}: free some (\`df ${dirname(file)}\`)`;
     case 'ENOTDIR':
     case 'EEXIST':
       return `${path} cannot be created: a part of the path is a file, not a directory`;
