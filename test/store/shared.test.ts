@@ -331,7 +331,7 @@ describe('versions side by side', () => {
 });
 
 describe('getting in', () => {
-  it('trusts a CA file, and nothing else; a password is asked for at every new connection', async () => {
+  it('trusts a CA file, and nothing else; a password is asked for at every new connection, and the last one kept', async () => {
     const folder = temporaryDirectory();
     const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
     openssl(
@@ -360,8 +360,9 @@ describe('getting in', () => {
     onTestFinished(() => server.stop());
     await server.ask("alter role keeper password 'first'");
     const url = await server.database();
-    let password = 'first';
-    const asked = { password: async () => password, ca: async () => file('server.crt') };
+    let password = async () => 'first';
+    let ca = async () => file('server.crt');
+    const asked = { password: () => password(), ca: () => ca() };
     const store = await shared(url, asked);
     await owning(store);
     await save(store, 'by-the-first');
@@ -375,13 +376,25 @@ describe('getting in', () => {
     await expect(wrong).rejects.not.toThrow('hunter2');
 
     await server.ask("alter role keeper password 'second'");
-    password = 'second';
-    await server.ask("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'keeper'");
-    const saves = () => save(store, 'by-the-second').then(() => true);
-    while (!(await saves().catch(() => false))) await systemClock.sleep(50);
-    // A connection that was idle can have its end still unread.
-    while (!(await taskIds(store).catch(() => undefined))) await systemClock.sleep(50);
-    expect(await taskIds(store)).toEqual(['by-the-first', 'by-the-second']);
+    password = async () => 'second';
+    const savedAnew = async (name: string) => {
+      await server.ask("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'keeper'");
+      const saves = () => save(store, name).then(() => true);
+      while (!(await saves().catch(() => false))) await systemClock.sleep(50);
+      // A connection that was idle can have its end still unread.
+      while (!(await taskIds(store).catch(() => undefined))) await systemClock.sleep(50);
+      expect(await taskIds(store)).toContain(name);
+    };
+    await savedAnew('by-the-second');
+    const gone = () => Promise.reject(new Error('no such file'));
+    const hangs = () => new Promise<never>(() => {});
+    for (const [name, passwordNow, caNow] of [
+      ['emptied, and hangs', async () => '', hangs],
+      ['hangs, and gone', hangs, gone],
+    ] as const) {
+      [password, ca] = [passwordNow, caNow];
+      await savedAnew(name);
+    }
     expect(store.failingSince()).toBeUndefined();
   });
 

@@ -10,7 +10,7 @@ import type { PostgresPlace, Store, StoreOptions, StorePlace } from '../store.ts
 import { StoreProblem } from '../store-problem.ts';
 import { type Database, refuseUnfinished } from '../tables.ts';
 import { watch } from '../watched.ts';
-import { connectTo, sqlState } from './connection.ts';
+import { connectTo, lastOf, sqlState } from './connection.ts';
 import { answerWithinMs } from './lease.ts';
 import { newsOf } from './news.ts';
 import { postgresProblem } from './postgres-problem.ts';
@@ -38,8 +38,9 @@ export const postgresAt = (place: PostgresPlace): StorePlace => ({
 });
 
 /** Rejects with `StoreProblem` if the database cannot be used. */
-async function open(place: PostgresPlace, options: StoreOptions): Promise<Store> {
+async function open(given: PostgresPlace, options: StoreOptions): Promise<Store> {
   const { clock, onTrace, readOnly = false, maxEvents = maxEventsKept } = options;
+  const place = { ...given, password: lastOf(given.password, clock), ca: given.ca && lastOf(given.ca, clock) };
   const name = place.url;
   const watching = watch((error) => postgresProblem(error, name), clock, onTrace);
   const { run } = watching;
