@@ -15,7 +15,7 @@ export async function findAndLoad(flag: string | undefined, env: Environment, cl
 /** By a thread of its own: other work goes on, and what only reading needs goes with the thread. */
 export async function loadBeside(path: string, env: Environment, clock: Clock) {
   const loaded = await loadApart({ path, env, engines: localEngines }, clock);
-  if (!loaded.ok) return { ok: false as const, errors: loaded.errors.map(({ text }) => text) };
+  if (!loaded.ok) return { ...loaded, errors: loaded.errors.map(({ text }) => text) };
   // One line for the log; `check` shows them whole.
   const warnings = loaded.warnings.map(
     ({ file, line, path: at, message }) => `${file}:${line ?? 1}: ${at}: ${message}`,

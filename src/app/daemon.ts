@@ -178,6 +178,7 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<numb
     const beside = [
       watchSettings({
         files: () => watchedFiles(found.path, current.settings),
+        unread: () => current.unread ?? new Map(),
         loaded: { file: found.path, hash: current.hash },
         clock,
         readFile: readUserFile,

@@ -25,6 +25,8 @@ export interface Current {
   change?: string;
   /** The last that was not taken, if none was since. */
   rejected?: RejectedConfiguration;
+  /** Files for whose sake it was not taken, with the reasons: when one can be read, the configuration is read again. */
+  unread?: ReadonlyMap<string, string>;
 }
 
 interface ReloadOptions {
@@ -62,6 +64,7 @@ export function reloadFrom(options: ReloadOptions): (cause: ReloadCause) => Prom
 async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<ReloadResult> {
   const { path, env, current, fleet, log, metrics, clock, adapt, onSwapped } = options;
   const loaded = await loadBeside(path, env, clock);
+  current.unread = loaded.ok ? undefined : loaded.unread;
   if (!loaded.ok) return reject(options, loaded.errors);
   const settings = adapt(loaded.settings);
   const { managed, lost, lostNow } = fleet.wouldUnmanage(settings);

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { fileTrouble, type ReadFile } from '../user-files.ts';
-import { maxFileBytes } from './loaded.ts';
+import { maxFileBytes, maxSecretBytes } from './loaded.ts';
 import type { Settings } from './settings.ts';
 
 export const lookEveryMs = 500;
@@ -16,6 +16,8 @@ const standStillMs = 2000;
 interface Watched {
   /** The files in question; asked before each look, because a reload can name others. */
   readonly files: () => readonly string[];
+  /** Files for whose sake the settings were refused, with the reason why they could not be read then. */
+  readonly unread?: () => ReadonlyMap<string, string>;
   /** What was read of one of them: a change between then and the first look is one. */
   readonly loaded?: { readonly file: string; readonly hash: string };
   readonly clock: Clock;
@@ -32,7 +34,8 @@ type Contents = ReadonlyMap<string, string>;
  * Watches until the signal aborts; what the files hold when it is called is taken as known, but for the one that was
  * loaded. Never rejects for a file.
  */
-export async function watchSettings({ files, loaded, clock, readFile, onChange, signal }: Watched): Promise<void> {
+export async function watchSettings(watched: Watched): Promise<void> {
+  const { files, unread = () => new Map(), loaded, clock, readFile, onChange, signal } = watched;
   let known = await contents(files(), readFile);
   let seen = known;
   if (loaded && known.get(loaded.file)?.startsWith(loaded.hash) === false)
@@ -41,8 +44,13 @@ export async function watchSettings({ files, loaded, clock, readFile, onChange, 
   while (!signal.aborted) {
     await clock.sleep(lookEveryMs, signal);
     if (signal.aborted) return;
-    const now = await contents(files(), readFile);
+    const now = new Map([
+      ...(await contents(files(), readFile)),
+      ...(await contents([...unread().keys()], readFile, maxSecretBytes)),
+    ]);
     if (signal.aborted) return;
+    // One that was just named is known as it is.
+    known = new Map([...now, ...known, ...unread()]);
     if (differ(now, seen)) {
       sinceMs = clock.monotonic();
     } else if (differ(now, known) && clock.monotonic() - sinceMs >= standStillMs) {
@@ -59,13 +67,13 @@ function differ(a: Contents, b: Contents): boolean {
 }
 
 /** A file that cannot be read counts as holding the reason. */
-async function contents(files: readonly string[], readFile: ReadFile): Promise<Contents> {
+async function contents(files: readonly string[], readFile: ReadFile, maxBytes = maxFileBytes): Promise<Contents> {
   const digest = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex');
   return new Map(
     await Promise.all(
       files.map(async (file) => {
         try {
-          return [file, digest(await readFile(file, maxFileBytes))] as const;
+          return [file, digest(await readFile(file, maxBytes))] as const;
         } catch (error) {
           return [file, fileTrouble(error)] as const;
         }

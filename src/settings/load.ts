@@ -40,7 +40,9 @@ export function checkSettings({ path, env, engines, readFile }: LoadRequest): Ch
   const byPlace = document.value === undefined ? masksByLine(text) : masks(text, document.contents);
   const hidden = [...byPlace, ...found.hidden, ...masksByLook(text)];
   const source = { file: path, text, hidden };
-  if (!found.written) return { ok: false, errors: problems(source, found.mistakes, found.unlisted) };
+  if (!found.written) {
+    return { ok: false, errors: problems(source, found.mistakes, found.unlisted), unread: found.unread };
+  }
   const warned = warnings(resolve(found.written)).map((finding) => place(document.contents, finding));
   return { ok: true, written: found.written, warnings: problems(source, warned, 0), hash };
 }
@@ -88,7 +90,10 @@ function check(document: ReadDocument, engines: readonly string[], readFile: Rea
     found.map((finding) => place(contents, finding)),
   );
   const written = parsed.success && all.length === 0 ? parsed.data : undefined;
-  return { written, mistakes: all, unlisted: unlisted + bySchema.unlisted, hidden };
+  const unread = new Map(
+    found.flatMap((finding) => (finding.unread ? [[finding.unread.file, finding.unread.why]] : [])),
+  );
+  return { written, mistakes: all, unlisted: unlisted + bySchema.unlisted, hidden, unread };
 }
 
 /** A place that YAML or a variable has spoilt is reported once: what the schema says about it is only a consequence. */
@@ -122,20 +127,22 @@ function checkFiles(root: unknown, readFile: ReadFileNow): readonly Finding[] {
   return [...secrets, ...tls].flatMap(({ path, name }): readonly Finding[] => {
     const file = valueAt(root, path);
     if (typeof file !== 'string' || file.trim() === '') return [];
-    const wrong = fileMistake(file, name, readFile);
-    return wrong === undefined ? [] : [{ path, at: 'value', wrong }];
+    const found = fileMistake(file, name, readFile);
+    return found === undefined ? [] : [{ path, at: 'value', ...found }];
   });
 }
 
-function fileMistake(file: string, name: string, readFile: ReadFileNow): string | undefined {
+function fileMistake(file: string, name: string, readFile: ReadFileNow): Pick<Finding, 'wrong' | 'unread'> | undefined {
+  let content: string;
   try {
-    const content = new TextDecoder().decode(readFile(file, maxSecretBytes)).trim();
-    if (content === '') return 'this file is empty';
-    const { hookToken, proxy } = accountSchema.shape;
-    const shape = { token: token(), hookToken, proxy }[name];
-    const read = shape?.safeParse(content);
-    return read && !read.success ? `the text in this file ${read.error.issues[0]?.message}` : undefined;
+    content = new TextDecoder().decode(readFile(file, maxSecretBytes)).trim();
   } catch (error) {
-    return `this file cannot be read: ${fileTrouble(error)}`;
+    const why = fileTrouble(error);
+    return { wrong: `this file cannot be read: ${why}`, unread: { file, why } };
   }
+  if (content === '') return { wrong: 'this file is empty' };
+  const { hookToken, proxy } = accountSchema.shape;
+  const shape = { token: token(), hookToken, proxy }[name];
+  const read = shape?.safeParse(content);
+  return read && !read.success ? { wrong: `the text in this file ${read.error.issues[0]?.message}` } : undefined;
 }

@@ -33,6 +33,8 @@ interface Good {
 interface Bad {
   readonly ok: false;
   readonly errors: readonly Problem[];
+  /** Files that it names and that could not be read, each with the reason. */
+  readonly unread?: ReadonlyMap<string, string>;
 }
 /** Not yet resolved: plain values, that one thread can give to another. */
 export type Checked = (Good & { readonly written: Written }) | Bad;

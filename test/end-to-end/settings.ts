@@ -2,7 +2,7 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { account, env, type PretendCloud, tasks } from './cloud.ts';
+import { account, env, key, type PretendCloud, tasks } from './cloud.ts';
 import { configPath, type Daemon, plainServer, Stage, until, writeConfig } from './daemon.ts';
 
 const plain = (cloud: PretendCloud, more: object = {}) => ({
@@ -74,6 +74,19 @@ describe.concurrent('a bad reload', () => {
     writeConfig(path, plain(cloud, { log: { level: 'debug' } }));
     await until('a good one is taken', () => daemon.said('config-loaded').length > loadedSoFar);
     expect(await daemon.metric('config_last_reload_successful')).toBe(1);
+
+    // As a mounted Secret that comes later than the ConfigMap that names it.
+    const late = { accessKeyIdFile: 'late', secretAccessKey: key.secretAccessKey };
+    writeConfig(path, plain(cloud, { accounts: [account(cloud, 'main', { credentials: late })] }));
+    await until('it is refused without its file', () =>
+      /this file cannot be read/.test(daemon.said('config-rejected').at(-1)?.msg ?? ''),
+    );
+    writeFileSync(join(path, 'late'), key.accessKeyId);
+    await until(
+      'it is taken when its file is there',
+      () => daemon.said('config-loaded').length > loadedSoFar + 1,
+      () => daemon.tail(),
+    );
   });
 
   async function rejects(daemon: Daemon, name: string, expected: readonly RegExp[]): Promise<void> {

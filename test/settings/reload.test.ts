@@ -18,13 +18,23 @@ async function told(
   files: () => readonly string[],
   seconds = 20,
   loaded?: { readonly file: string; readonly hash: string },
+  unread?: Readonly<Record<string, string>>,
 ) {
   const clock = new VirtualClock(0);
   const abort = new AbortController();
   const at: number[] = [];
   for (const [second, act] of plan) clock.after(second * 1000, act);
   const onChange = () => void at.push(clock.monotonic() / 1000);
-  const watching = watchSettings({ files, loaded, clock, readFile, onChange, signal: abort.signal });
+  const watching = watchSettings({
+    files,
+    loaded,
+    clock,
+    readFile,
+    onChange,
+    signal: abort.signal,
+    // The reload that is asked for reads it.
+    ...(unread ? { unread: () => new Map(at.length === 0 ? Object.entries(unread) : []) } : {}),
+  });
   await clock.run(seconds * 1000);
   abort.abort();
   await watching;
@@ -118,12 +128,37 @@ describe('a change is told once it has stood still for 2 s', () => {
     expect(await told([], filesInMemory({ config: text }), () => ['config'], 20, loaded)).toEqual(expected);
   });
 
-  test('a file that a reload names first is no change', async () => {
+  test('a file that a reload names first is no change, and what changes in it then is one', async () => {
     let named = ['config'];
     const rename = () => {
       named = ['config', 'token'];
     };
-    expect(await told([[2, rename]], filesInMemory({ config: 'a', token: 't' }), () => named)).toEqual([]);
+    const content = { config: 'a', token: 't' };
+    expect(await told([[2, rename]], filesInMemory(content), () => named)).toEqual([]);
+    named = ['config'];
+    const write = () => {
+      content.token = 'u';
+    };
+    const plan = [
+      [2, rename],
+      [5.1, write],
+    ] as const;
+    expect(
+      await told(
+        plan,
+        (...asked) => filesInMemory(content)(...asked),
+        () => named,
+      ),
+    ).toEqual([7.5]);
+  });
+
+  test.each([
+    ['is there at the first look', { secret: 's' }, 'there is no such file', [2]],
+    ['is not there yet', {}, 'there is no such file', []],
+    ['is too large', { secret: 'x'.repeat(65 * 1024) }, 'it is larger than 64 KiB', []],
+  ])('a file for whose sake the settings were refused %s', async (_when, files, why, expected) => {
+    const readFile = filesInMemory({ config: 'a', ...files });
+    expect(await told([], readFile, () => ['config'], 4, undefined, { secret: why })).toEqual(expected);
   });
 
   test('a mounted ConfigMap is swapped by a link two directories away', async () => {
