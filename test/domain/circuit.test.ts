@@ -633,6 +633,51 @@ describe('throttled, not sent, or of a class that gives the attempt back and lea
     story.send(15, throttled);
     expect(story.says('t03')).toBe('backoff until 25');
   });
+  const away = (seconds: number, errorClass: 'throttled' | 'server' = 'throttled'): RestartAnswer => ({
+    kind: errorClass === 'throttled' ? 'throttled' : 'unanswered',
+    failure: { ...failureOf(errorClass), retryAfterMs: seconds * 1_000 },
+  });
+  test.each([
+    ['8 s each', [away(8), away(8), away(8)], 10, 25],
+    ['8 s each with a 503', [away(8, 'server'), away(8, 'server'), away(8, 'server')], 10, 25],
+    ['8 s, 20 s, and 6 s', [away(8), away(20), away(6)], 21.2, 32.2],
+    ['8 s, and others not at all', [throttled, away(8), throttled], 9.2, 25],
+  ] as const)(
+    'several that were out together, asked to stay away for %s: the latest counts',
+    (_s, answers, until, next) => {
+      const story = new Story(calm()).list(0, tasks(4, 'stopped'));
+      for (let n = 0; n < 3; n++) story.intend(0);
+      for (const [n, second] of [1, 1.2, 2].entries()) story.answer(second, `t0${n}`, answers[n] ?? throttled);
+      expect(story.says('t03')).toBe(`backoff until ${until}`);
+      const then = Math.max(15, until + 1);
+      story.list(then, tasks(4, 'stopped')).send(then, throttled);
+      expect(story.says('t03')).toBe(`backoff until ${next}`);
+    },
+  );
+  describe('a list that the cloud answers', () => {
+    const waiting = (answer: RestartAnswer) => {
+      const story = new Story(calm());
+      for (const second of [0, 5, 15]) story.list(second, tasks(2, 'stopped')).send(second, answer);
+      expect(story.says('t01')).toBe('backoff until 35');
+      return story;
+    };
+    const timedOut: RestartAnswer = { kind: 'not-sent', failure: failureOf('timeout') };
+    test.each([
+      ['not sent', notSent],
+      ['not sent in time', timedOut],
+    ])('ends the wait of those %s: the way is open', (_sentence, answer) => {
+      const story = waiting(answer).list(20, tasks(2, 'stopped'));
+      // One goes alone, and what becomes of it tells whether others may follow.
+      expect(story.send(20, answer)).toHaveLength(1);
+      expect(story.says('t01')).toBe('backoff until 60');
+    });
+    test.each([
+      ['throttled', throttled, 20, 0],
+      ['not sent, when it was asked for before', notSent, 20, 6],
+    ])('ends no wait of those %s', (_sentence, answer, second, took) => {
+      expect(waiting(answer).list(second, tasks(2, 'stopped'), { took }).says('t01')).toBe('backoff until 35');
+    });
+  });
   test('they neither open the restart circuit nor close it', () => {
     const story = new Story(calm());
     let seconds = 0;

@@ -87,7 +87,7 @@ const account = (
   suspect: { since: ours, before: count },
   failing: { since: ours, polls: count, class: 'server', code: 'InternalError', classes: ['server'], endedAt: ours },
   circuits: { list, restart },
-  throttle: { inRow: count, setAt: ours, until: ours },
+  throttle: { inRow: count, setAt: ours, until: ours, unreached: true },
   retiredActions: ['RestartPullToPushTask'],
   region: 'ap-singapore-1',
 });
@@ -155,9 +155,9 @@ test('a throttle that was set in the future keeps its length', () => {
     'account',
     {
       ...account({ kind: 'closed', streak: [tried], unansweredExcusedUntil: ours }),
-      throttle: { inRow: 1, setAt: ours + 5_000, until: ours + 65_000 },
+      throttle: { inRow: 1, setAt: ours + 5_000, until: ours + 65_000, unreached: false },
     },
     notAfter(ours),
   );
-  expect(throttle).toEqual({ inRow: 1, setAt: ours, until: ours + 60_000 });
+  expect(throttle).toEqual({ inRow: 1, setAt: ours, until: ours + 60_000, unreached: false });
 });

@@ -207,7 +207,7 @@ export const anyAccountRecord: fc.Arbitrary<AccountRecord> = fc.record({
     }),
   ),
   circuits: fc.record({ list: listCircuit, restart: restartCircuit }),
-  throttle: maybe(fc.record({ inRow: count, setAt: time, until: time })),
+  throttle: maybe(fc.record({ inRow: count, setAt: time, until: time, unreached: fc.boolean() })),
   retiredActions: fc.array(text, { maxLength: 3 }),
   region: maybe(text),
 });

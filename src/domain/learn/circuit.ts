@@ -178,13 +178,14 @@ const isThrottledAlone = ({ accountRecord: { throttle } }: Ledger, { outage }: T
 
 /**
  * The account's restarts wait 5 s × 2^k (≤ 60 s), k the throttled answers in a row, and as long as the cloud asks. Calls
- * that were already out when the wait was set say nothing new.
+ * that were already out when the wait was set say nothing new, unless the cloud asks for longer.
  */
 function throttle(ledger: Ledger, attempt: Attempt, failure: CallFailure, now: number): Fact[] {
   const before = ledger.accountRecord.throttle;
   const askedUntil = now + (failure.retryAfterMs ?? 0);
-  if (before && attempt.at < before.setAt && askedUntil <= before.until) return [];
-  const waitMs = Math.min(throttleFirstMs * 2 ** Math.min(before?.inRow ?? 0, 10), throttleMaxMs);
+  const wasOut = before !== undefined && attempt.at < before.setAt;
+  if (wasOut && askedUntil <= before.until) return [];
+  const waitMs = wasOut ? 0 : Math.min(throttleFirstMs * 2 ** Math.min(before?.inRow ?? 0, 10), throttleMaxMs);
   const until = Math.max(now + waitMs, askedUntil);
   return [{ type: 'restarts-throttled', failure, until }];
 }

@@ -40,11 +40,13 @@ export function applyToAccount(account: AccountRecord, event: Event): AccountRec
     }
     case 'polls-recovered':
       return { ...account, failing: account.failing && { ...account.failing, endedAt: event.at } };
-    case 'restarts-throttled':
-      return {
-        ...account,
-        throttle: { inRow: (account.throttle?.inRow ?? 0) + 1, setAt: event.at, until: event.until },
-      };
+    case 'restarts-throttled': {
+      const { at: setAt, until, failure } = event;
+      const { inRow = 0, until: before = 0 } = account.throttle ?? {};
+      // Calls that were out together count once.
+      const row = setAt < before ? Math.max(inRow, 1) : inRow + 1;
+      return { ...account, throttle: { inRow: row, setAt, until, unreached: classMeanings[failure.class].unreached } };
+    }
     case 'action-retired':
       return { ...account, retiredActions: [...new Set([...account.retiredActions, event.from])] };
     case 'region-found':

@@ -186,7 +186,14 @@ export const accountRecord = record({
   /** The newest period of polls that failed or were not believed. */
   failing: maybe(failingPolls),
   circuits: record({ list: listCircuit, restart: restartCircuit }),
-  throttle: maybe(record({ inRow: count, setAt: time, until: deadline(({ setAt }: { setAt: number }) => setAt) })),
+  throttle: maybe(
+    record({
+      inRow: count,
+      setAt: time,
+      until: deadline(({ setAt }: { setAt: number }) => setAt),
+      unreached: later(flag, false),
+    }),
+  ),
   /** What `restartAction: auto` has learned. */
   retiredActions: list(text),
   /** What calls are signed for, where the configuration leaves it open and a call has shown it. */

@@ -31,6 +31,7 @@ export function situationOf(ledger: Ledger, policies: Policies, moment: Moment) 
   /** StartTime, EndTime and hours are judged by it. */
   const cloudNow = byCloud(now, clockOffsetMs);
   const { lastComplete, pollDurationsMs, throttle } = ledger.accountRecord;
+  const isOpenAgain = throttle?.unreached === true && (lastComplete?.startedAt ?? 0) > throttle.setAt;
   const blindAfterMs = Math.max(3 * pollGapMs, 2 * Math.max(0, ...pollDurationsMs), blindAtLeastMs);
   /** By group; a task without one has none. */
   const policyOf: ReadonlyMap<string | undefined, Policy> = new Map(
@@ -47,7 +48,7 @@ export function situationOf(ledger: Ledger, policies: Policies, moment: Moment) 
     /** What the open restart circuit was tried with; undefined while it is closed. */
     tried: triedIn(ledger),
     /** Until when the cloud's word keeps every restart of the account; undefined: it does not. */
-    throttledUntil: throttle && throttle.until > now ? throttle.until : undefined,
+    throttledUntil: throttle && throttle.until > now && !isOpenAgain ? throttle.until : undefined,
     /** When the newest complete observation stops being good enough to act on. */
     blindAt: ledger.fresh || !lastComplete ? Number.NEGATIVE_INFINITY : lastComplete.finishedAt + blindAfterMs,
   };

@@ -12,7 +12,8 @@ import { count, maybe, oneOf, record, type Shape, text } from './shape.ts';
 type RestartEnd =
   /**
    * Both give the attempt back, and `throttled` slows all calls of the account down as well. Unless the circuit opens, the
-   * account's restarts wait: 5 s, doubled with each such answer in a row, up to 60 s. Once other restarts were answered
+   * account's restarts wait: 5 s, doubled with each such answer in a row, up to 60 s; of calls that were never sent, until a
+   * later list is answered. Once other restarts were answered
    * since, or another task's restart has closed the circuit, the trouble is the task's own: for the rest of that outage
    * each such answer is a failed attempt.
    */
@@ -48,6 +49,8 @@ type ClassMeaning = RestartEnd & {
   readonly ofOneGroup: boolean;
   /** A call can fail so without a code of the cloud. */
   readonly codeless: boolean;
+  /** It did not reach the cloud, or no answer came back: an answer to another call shows that this is over. */
+  readonly unreached: boolean;
 };
 
 /** Of reads that failed for a moment: 250 ms doubled four times, 4 to 6 s together. */
@@ -63,6 +66,7 @@ const ofItsTask = {
   remedy: undefined,
   ofOneGroup: true,
   codeless: false,
+  unreached: false,
 } as const;
 
 /** Every call of the account fails so until a person acts. */
@@ -176,12 +180,14 @@ const rows = {
     means: 'The call did not reach the cloud, or the connection broke',
     advice: 'Check network, DNS, proxy and firewall',
     chinese: ['没有连到云端，或连接中断', '检查网络、DNS、代理和防火墙'],
+    unreached: true,
   },
   timeout: {
     ...noAnswer,
     means: 'No complete answer within `requestTimeout`',
     advice: 'Check the network; if it is slow, raise `requestTimeout`',
     chinese: ['requestTimeout 之内没有完整的答复', '检查网络；若只是慢，调大 requestTimeout'],
+    unreached: true,
   },
   unknown: {
     ...ofItsTask,
