@@ -5,10 +5,24 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type * as Threads from 'node:worker_threads';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { systemClock } from '../src/clock.ts';
 import { loadApart } from '../src/settings/load-apart.ts';
 import { fileTrouble, readFileNow, readUserFile, versionOfUserFile } from '../src/user-files.ts';
+
+/** What the system says where it lets this process have no more threads. */
+const system = vi.hoisted(() => ({ says: '' }));
+vi.mock('node:worker_threads', async (original) => {
+  const threads = await original<typeof Threads>();
+  class Worker extends threads.Worker {
+    constructor(...how: ConstructorParameters<typeof threads.Worker>) {
+      if (system.says !== '') throw new Error(system.says);
+      super(...how);
+    }
+  }
+  return { ...threads, Worker };
+});
 
 let folder = '';
 let server: Server;
@@ -99,6 +113,21 @@ describe('a configuration that takes long is read without holding up its process
     const token = loaded.ok ? loaded.settings.accounts[0]?.hookToken : undefined;
     expect(token?.kind === 'value' && token.reveal()).toBe('hook-0123456789-abc');
   });
+  it.each(['EAGAIN', 'ENOMEM'])(
+    'where no thread can be had (%s) it is read all the same, its mistakes too',
+    async (says) => {
+      system.says = says;
+      onTestFinished(() => {
+        system.says = '';
+      });
+      const load = (text: string) => {
+        writeFileSync(at('here.yaml'), text);
+        return loadApart({ path: at('here.yaml'), env: {}, engines: ['sqlite'] }, systemClock);
+      };
+      expect(await load(head)).toMatchObject({ ok: true, settings: { groups: [{ name: 'vip' }] } });
+      expect(await load(`${head}logs: {}\n`)).toMatchObject({ ok: false, errors: [{ line: 3, path: 'logs' }] });
+    },
+  );
   it('a pipe is told at once', async () => {
     const loaded = await loadApart({ path: at('pipe'), env: {}, engines: ['sqlite'] }, systemClock);
     expect(loaded.ok ? '' : loaded.errors[0]?.message).toBe(

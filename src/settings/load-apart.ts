@@ -16,10 +16,8 @@ const maxOldGenerationSizeMb = 512;
 
 /** What `loadSettings` gives, without holding anything up. Never rejects. */
 export async function loadApart(request: ApartRequest, clock: Clock): Promise<Loaded> {
-  const thread = new Worker(new URL('./load-thread.ts', import.meta.url), {
-    workerData: request,
-    resourceLimits: { maxOldGenerationSizeMb },
-  });
+  const thread = startThread(request);
+  if (!thread) return loadHere(request);
   const { promise, resolve } = Promise.withResolvers<Checked | { readonly wrong: string }>();
   const failed = (wrong: string) => resolve({ wrong });
   const takeBack = clock.after(longestMs, () => failed(`was not read within ${longestMs / 1000} s`));
@@ -36,4 +34,20 @@ export async function loadApart(request: ApartRequest, clock: Clock): Promise<Lo
     // Not waited for: one that hangs in the kernel ends when the kernel lets it.
     void thread.terminate();
   }
+}
+
+/** Undefined: the system gives this process no more threads, as in a container at its limit of processes. */
+function startThread(workerData: ApartRequest): Worker | undefined {
+  try {
+    const resourceLimits = { maxOldGenerationSizeMb };
+    return new Worker(new URL('./load-thread.ts', import.meta.url), { workerData, resourceLimits });
+  } catch {
+    return undefined;
+  }
+}
+
+/** Holds this thread up meanwhile, which is better than a daemon that has no configuration, or keeps an old one. */
+async function loadHere(request: ApartRequest): Promise<Loaded> {
+  const [{ loadSettings }, { readFileNow }] = await Promise.all([import('./load.ts'), import('../user-files.ts')]);
+  return loadSettings({ ...request, readFile: readFileNow });
 }
