@@ -1,17 +1,19 @@
-/**
- * Schemas of the answers: openapi.json is made from them, and tests check real answers against them. The compiler asks
- * for what a view has and its schema lacks.
- */
+/** Schemas of the answers: openapi.json is made from them, and tests check real answers against them. */
 
 import { z } from 'zod';
 import type { ReplicaSeen } from '../domain/ports/store-port.ts';
 import type * as views from '../domain/views/shown.ts';
 import { traits } from '../domain/views/shown.ts';
-import type { Hold } from '../domain/words/events.ts';
+import type { Event, Hold } from '../domain/words/events.ts';
 import { errorClasses, pollTroubles } from '../domain/words/failure.ts';
 import { reasons } from '../domain/words/reason.ts';
 import { apartWhys, taskStates } from '../domain/words/task.ts';
 import { problems } from './problem.ts';
+
+/** The compiler asks for each key of the view, and for no other. */
+const view = <View>(fields: { readonly [Key in keyof View]-?: z.ZodType<View[Key]> }) => z.object(fields);
+/** One of many kinds, of which each has fields of its own besides these. */
+const open = <Kinds>(common: z.ZodRawShape) => z.looseObject(common) as unknown as z.ZodType<Kinds>;
 
 const at = z.number().meta({ description: 'Unix milliseconds' });
 const count = z.number();
@@ -23,11 +25,11 @@ const circuit = orNull(
   z.object({ since: at, class: z.enum(errorClasses), code: orNull(z.string()), message: z.string() }),
 );
 
-const rejected = orNull(z.object({ since: at, errors: z.array(z.string()) }));
+const rejected = orNull(view<views.RejectedConfiguration>({ since: at, errors: z.array(z.string()) }));
 const covered = z.object({ tasks: count, stopped: count });
 const globs = z.array(z.string());
 
-const hold = z.object({
+const hold = view<Hold>({
   id: z.string(),
   account: z.string(),
   target: z.union([
@@ -53,7 +55,7 @@ const hold = z.object({
   endsAt: at.optional().meta({ description: 'Absent: until it is removed' }),
 });
 
-const task = z.object({
+const task = view<views.TaskView>({
   account: z.string(),
   taskId: z.string(),
   title: z.string(),
@@ -79,35 +81,32 @@ const task = z.object({
     wouldGo: z.object({ n: count, at: orNull(at) }).optional(),
     sentence: z.string(),
   }),
-}) satisfies z.ZodType<views.TaskView>;
+});
 
-/** Each type has fields of its own besides. */
-const event = z.looseObject({ type: z.string(), at, account: z.string() });
-const eventView = z.object({
+const eventView = view<views.EventView>({
   seq: z.number(),
-  event,
+  event: open<Event>({ type: z.string(), at, account: z.string() }),
   title: orNull(z.string()).meta({ description: 'Of the task that it is about' }),
   sentence: z.string(),
 });
 
-const call = z.object({
+const call = view<views.CallView>({
   at,
   by: orNull(z.string()).meta({ description: 'Null: the rules' }),
   answer: orNull(z.enum(['accepted', 'refused', 'throttled', 'not-sent', 'unanswered'])),
   code: orNull(z.string()),
   requestId: orNull(z.string()),
   durationMs: orNull(z.number()),
-}) satisfies z.ZodType<views.CallView>;
+});
 
-const rule = z.object({
+const rule = view<views.RuleView>({
   reason,
   notBefore: orNull(until),
   detail: z.string(),
-  /** Each kind has facts of its own besides. */
-  objection: orNull(z.looseObject({ kind: z.string() })),
+  objection: orNull(open<NonNullable<views.RuleView['objection']>>({ kind: z.string() })),
 });
 
-const group = z.object({
+const group = view<views.GroupView>({
   account: z.string(),
   group: z.string(),
   mode: z.enum(['heal', 'observe']),
@@ -124,9 +123,9 @@ const group = z.object({
   nextEndAt: orNull(at),
   endingSoon: count,
   storm,
-}) satisfies z.ZodType<views.GroupView>;
+});
 
-const account = z.object({
+const account = view<views.AccountView>({
   account: z.string(),
   provider: z.string(),
   owned: z.boolean(),
@@ -169,9 +168,9 @@ const account = z.object({
     queued: z.object({ restart: count, verify: count, poll: count, other: count }),
     permitsOut: count,
   }),
-}) satisfies z.ZodType<views.AccountView>;
+});
 
-const common = z.object({
+const common = view<views.InCommon>({
   account: z.string(),
   trait: z.enum(traits),
   value: z.string(),
@@ -181,9 +180,9 @@ const common = z.object({
   ofRunning: count.optional(),
   startedAt: at.optional(),
   sentence: z.string(),
-}) satisfies z.ZodType<views.InCommon>;
+});
 
-const replica = z.object({
+const replica = view<ReplicaSeen>({
   id: z.string(),
   name: z.string(),
   version: z.string(),
@@ -191,16 +190,16 @@ const replica = z.object({
   startedAt: at,
   isThis: z.boolean(),
   owned: z.array(z.object({ account: z.string(), leftMs: z.number() })),
-}) satisfies z.ZodType<ReplicaSeen>;
+});
 
-const ending = z.object({
+const ending = view<views.EndingTask>({
   account: z.string(),
   group: z.string(),
   taskId: z.string(),
   title: z.string(),
   cloudGroup: z.string(),
   endsAt: at,
-}) satisfies z.ZodType<views.EndingTask>;
+});
 
 /** What the charts show, a sample a minute. */
 const sample = z.object({
@@ -231,7 +230,8 @@ export const answers = {
   Reloaded: z.object({ ok: z.literal(true), needsRestart: z.array(z.string()), warnings: z.array(z.string()) }),
   Hooked: z.object({ ok: z.literal(true) }),
   TaskView: task,
-  ExplainView: task.extend({
+  ExplainView: view<views.ExplainView>({
+    ...task.shape,
     entry: orNull(
       z.object({
         group: z.string(),
@@ -245,7 +245,7 @@ export const answers = {
     recent: z.array(eventView),
   }),
   GroupView: group,
-  StatusView: z.object({
+  StatusView: view<views.StatusView>({
     version: z.string(),
     startedAt: at,
     now: at,
@@ -264,35 +264,24 @@ export const answers = {
     groups: z.array(group),
     inCommon: z.array(common),
     ending: z.array(ending),
-  }) satisfies z.ZodType<views.StatusView>,
+  }),
   Hold: hold,
-  HoldView: hold.extend({
+  HoldView: view<views.HoldView>({
+    ...hold.shape,
     inForce: z.boolean().meta({ description: 'False: it begins later' }),
     title: orNull(z.string()),
     covers: covered,
   }),
   EventView: eventView,
-  HoldPreview: z.object({
+  HoldPreview: view<views.HoldPreview>({
     account: z.string(),
     covers: covered,
     first: z.array(
       z.object({ taskId: z.string(), title: z.string(), group: orNull(z.string()), stopped: z.boolean() }),
     ),
-  }) satisfies z.ZodType<views.HoldPreview>,
+  }),
   Sample: sample,
   RestartView: z.object({ task, answer: z.looseObject({ kind: z.string() }) }),
 } as const;
 
 export type AnswerName = keyof typeof answers;
-
-/** A key that a view has and its schema lacks would be missing in the description. */
-type Complete<View, Schema extends z.ZodType> =
-  Exclude<keyof View, keyof z.output<Schema>> extends never ? true : false;
-type Must<Answer extends true> = Answer;
-export type Checked = [
-  Must<Complete<Hold, typeof hold>>,
-  Must<Complete<views.HoldView, (typeof answers)['HoldView']>>,
-  Must<Complete<views.ExplainView, (typeof answers)['ExplainView']>>,
-  Must<Complete<views.EventView, typeof eventView>>,
-  Must<Complete<views.RuleView, typeof rule>>,
-];
