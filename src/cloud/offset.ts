@@ -3,6 +3,7 @@
  * median of the last nine samples, taken as 0 below 2 s.
  */
 const samplesKept = 9;
+const halfSecondMs = 500;
 const ignoredBelowMs = 2_000;
 /** A `Date` further off than this is no clock. */
 const believedMs = 100 * 365 * 86_400_000;
@@ -28,10 +29,13 @@ export function createClockOffset(onChange: (offsetMs: number) => void) {
      */
     sample(date: string | undefined, sentAt: number, answeredAt: number, takenAs?: number): boolean {
       // The header is cut to whole seconds: on average the cloud's clock is half a second further.
-      const cloudAt = date === undefined ? Number.NaN : Date.parse(date) + 500;
-      const sampleMs = cloudAt - (sentAt + answeredAt) / 2;
-      if (!(Math.abs(sampleMs) <= believedMs)) return false;
+      const cloudAt = date === undefined ? Number.NaN : Date.parse(date) + halfSecondMs;
+      const seenMs = cloudAt - (sentAt + answeredAt) / 2;
+      if (!(Math.abs(seenMs) <= believedMs)) return false;
       if (takenAs !== undefined && Math.abs(cloudAt - takenAs) > acceptedSkewMs) return false;
+      // The cloud dated it at some moment of its way: what that explains tells nothing new.
+      const explainedMs = (answeredAt - sentAt) / 2 + halfSecondMs;
+      const sampleMs = Math.abs(seenMs - offsetMs) <= explainedMs ? offsetMs : seenMs;
       samples = [...samples, sampleMs].slice(-samplesKept);
       const median = [...samples].sort((a, b) => a - b)[Math.floor(samples.length / 2)] ?? 0;
       offsetMs = Math.abs(median) < ignoredBelowMs ? 0 : Math.round(median);

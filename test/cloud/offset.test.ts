@@ -45,6 +45,39 @@ describe('the cloud’s clock', () => {
     expect(offsetMs()).toBeGreaterThan(89_000);
   });
 
+  describe('a slow answer may have been dated at any moment of its way', () => {
+    /** Nine samples of a cloud that is so far ahead, each answered after `tookMs` and dated `datedMs` after it was sent. */
+    const learn = (aheadMs: number, tookMs: number, datedMs: number, { sample } = createClockOffset(() => {})) => {
+      for (let i = 0; i < 9; i++) {
+        const sentAt = t0 + i * 5_137;
+        expect(sample(date(sentAt + datedMs, aheadMs), sentAt, sentAt + tookMs)).toBe(true);
+      }
+    };
+    test.each([
+      ['at once', 7_000, 0],
+      ['at its end', 7_000, 7_000],
+      ['at its end', 4_200, 4_200],
+      ['at once', 10_000, 100],
+    ])('%s, of %i ms: that is no difference of the clocks', (_when, tookMs, datedMs) => {
+      const told: number[] = [];
+      const made = createClockOffset((ms) => told.push(ms));
+      learn(0, tookMs, datedMs, made);
+      expect([made.offsetMs(), told.filter((ms) => ms !== 0)]).toEqual([0, []]);
+    });
+    test('and takes nothing back of what quick ones have told', () => {
+      const made = createClockOffset(() => {});
+      learn(-40_000, 40, 20, made);
+      const before = made.offsetMs();
+      learn(-40_000, 7_000, 0, made);
+      expect([Math.abs(before + 40_000) <= 500, made.offsetMs()]).toEqual([true, before]);
+    });
+    test('a difference beyond that is told all the same', () => {
+      const made = createClockOffset(() => {});
+      learn(60_000, 7_000, 0, made);
+      expect(Math.abs(made.offsetMs() - 60_000)).toBeLessThanOrEqual(4_000);
+    });
+  });
+
   test('what was said before a refused time is forgotten', () => {
     const { sample, offsetMs, forget } = offset();
     for (let i = 0; i < 9; i++) sample(0);
