@@ -596,7 +596,7 @@ describe('which cloud groups are asked for', () => {
       expect(complete(await cloud.observe(never))).toMatchObject({ failedCloudGroups: ['g0'] });
       transport.calls.length = 0;
       expect(ids(complete(await cloud.observe(never)))).toEqual(['g1-0']);
-      expect(transport.calls.map(({ body }) => groupsOf(body).length)).toEqual([50, 9, 1]);
+      expect(transport.calls.map(({ body }) => groupsOf(body).length)).toEqual([49, 10, 1]);
     },
   );
 
@@ -622,6 +622,44 @@ describe('which cloud groups are asked for', () => {
     const { cloud } = bench(transport, { cloudGroups: names });
     expect(complete(await cloud.observe(never)).items).toHaveLength(120);
     expect(transport.calls.map(({ body }) => groupsOf(body).length)).toEqual([50, 50, 20]);
+  });
+
+  describe('of more than fifty, a list of which none answers keeps no other from being read', () => {
+    const names = Array.from({ length: 160 }, (_, i) => `g${i}`);
+    const refusedOf = (fails: (i: number) => boolean) => {
+      const broken = Object.fromEntries(names.filter((_, i) => fails(i)).map((name) => [name, 'AccessDenied']));
+      return { broken, transport: cloudOf(Object.fromEntries(names.map((name) => [name, 1])), broken) };
+    };
+    test.each<[which: string, fails: (i: number) => boolean, polls: number]>([
+      ['the first', (i) => i < 50, 1],
+      ['the last but one', (i) => i >= 100 && i < 150, 1],
+      ['the first, and one of the second', (i) => i < 50 || i === 77, 2],
+      [
+        'the first, the third, and one of the others each',
+        (i) => i < 50 || (i >= 100 && i < 150) || i === 77 || i === 151,
+        3,
+      ],
+      ['all but one of the last, which is found when it is searched the third time', (i) => i !== 155, 12],
+    ])('%s', async (_which, fails, polls) => {
+      const { broken, transport } = refusedOf(fails);
+      const { cloud } = bench(transport, { cloudGroups: names });
+      let seen = await cloud.observe(never);
+      for (let poll = 1; poll < polls; poll++) seen = await cloud.observe(never);
+      expect(complete(seen).failedCloudGroups.toSorted()).toEqual(Object.keys(broken).toSorted());
+      expect(complete(seen).items).toHaveLength(160 - Object.keys(broken).length);
+    });
+    test('while nothing answers at all it costs a call for each of them, and none where the cloud asks to stay away', async () => {
+      const { transport } = refusedOf(() => true);
+      const { cloud } = bench(transport, { cloudGroups: names });
+      for (let poll = 0; poll < 20; poll++) {
+        transport.calls.length = 0;
+        expect(await cloud.observe(never)).toMatchObject({ kind: 'failed' });
+        expect(transport.calls.length).toBe(8 + 3);
+      }
+      const leftAlone = scripted(() => away);
+      await bench(leftAlone, { cloudGroups: names }).cloud.observe(never);
+      expect(leftAlone.calls.filter(({ body }) => groupsOf(body).includes('g50'))).toEqual([]);
+    });
   });
 
   test('a look lists only the groups concerned, in the verify lane, for the calls that were forecast', async () => {

@@ -144,6 +144,23 @@ describe('fifty cloud groups by name, and none answers for ten minutes', () => {
   });
 });
 
+test.each<[sentence: string, effect: Effect]>([
+  ['hang', { kind: 'stall', when: 'before' }],
+  ['are refused', { kind: 'error', code: 'AccessDenied' }],
+  ['fail', { kind: 'error', code: 'InternalError' }],
+])('of sixty cloud groups by name the first fifty %s: the others heal as ever', async (_sentence, effect) => {
+  const names = Array.from({ length: 60 }, (_, nth) => `g${nth}`);
+  const well = tasks(12, { cloudGroup: 'g55' });
+  const stage = stageOf({
+    cloudGroups: names,
+    tasks: [...names.flatMap((name) => tasks(1, { cloudGroup: name }, name)), ...well],
+  });
+  for (const cloudGroup of names.slice(0, 50)) stage.fault({ effect, match: { action: 'list', cloudGroup } });
+  // Until it is known which they are: a poll or two.
+  await stage.run(120);
+  expect(Math.max(...(await waits(stage, 6)))).toBeLessThan(20);
+});
+
 test('a list too long for looks leaves them to the others', async () => {
   const stage = stageOf({
     perSecond: 2,

@@ -18,6 +18,8 @@ const groupsPerList = 50;
  * part, so the next poll goes on where this one stopped: of 50 groups it takes 17 polls to ask for each of them alone.
  */
 const callsInVain = 7;
+/** Lists that change while they are searched leave the old ones behind. */
+const mostSearches = 100;
 /** A list that failed sooner is worth one patient try; where every call times out there was enough patience. */
 const quickMs = 5_000;
 /** How long a poll waits for groups that failed alone; and if one of them answers again. */
@@ -38,14 +40,20 @@ export function createGroupsReader(context: ListContext) {
   let failedPolls = 0;
   /** Asking for the ill ones, one after the other, however long that takes. */
   let beside: Promise<void> | undefined;
-  const search: Search = { names: '', parts: [] };
+  const searches: Searches = new Map();
 
-  const listsFor = (cloudGroups: readonly string[], lane: Lane): readonly (readonly string[])[] => {
+  const listsFor = (cloudGroups: readonly string[], lane: Lane): (readonly string[])[] => {
     const rests = (name: string) => lane !== 'poll' && clock.monotonic() < (lookRests.get(name) ?? 0);
-    const together = cloudGroups.filter((name) => !ill.has(name) && !rests(name));
     const lists: (readonly string[])[] = [];
-    for (let i = 0; i < together.length; i += groupsPerList) lists.push(together.slice(i, i + groupsPerList));
-    return lists;
+    // Who falls ill or gets well moves no other to another list.
+    for (let i = 0; i < cloudGroups.length; i += groupsPerList) {
+      const list = cloudGroups.slice(i, i + groupsPerList).filter((name) => !ill.has(name) && !rests(name));
+      if (list.length > 0) lists.push(list);
+    }
+    // Those in vain come last, searched longest ago first: where others answer, each that fails is found.
+    const searched = [...searches.keys()];
+    const turn = (list: readonly string[]) => searched.indexOf(namesOf(list));
+    return lane === 'poll' ? lists.sort((a, b) => turn(a) - turn(b)) : lists;
   };
 
   /** A sight is as old as its request: what they answer after their poll no other shows, but the next waits for them. */
@@ -77,13 +85,15 @@ export function createGroupsReader(context: ListContext) {
   return {
     /** `cloudGroups` undefined: all, without naming them. Rejects with the signal's reason if it aborts. */
     async read(cloudGroups: readonly string[] | undefined, lane: Lane, known: KnownItem, signal: AbortSignal) {
-      const round = newRound(context, leaveOut, failedPolls, search, lane, known, signal);
+      const round = newRound(context, leaveOut, failedPolls, searches, lane, known, signal);
       if (!cloudGroups) await round.ask([]);
       else {
         const wanted = [...new Set(cloudGroups)];
         if (lane === 'poll' && wanted.every(ill.has)) ill.allAreWell();
         const before = wanted.filter((name) => ill.has(name));
-        for (const list of listsFor(wanted, lane)) await round.ask(list);
+        const lists = listsFor(wanted, lane);
+        while (lists.length > 0 && !round.failedWhole()) await round.ask(lists.shift() ?? []);
+        await Promise.all(lists.map(round.glance));
         if (lane === 'poll' && before.length > 0) await askBeside(round, before, known, signal);
         round.lacks(before);
       }
@@ -119,13 +129,13 @@ const restMsAfter = ({ retryAfterMs, class: name }: CallFailure, otherwiseMs: nu
 
 type Parts = readonly (readonly string[])[];
 
-/** Where polls look for groups that fail while nothing answers. */
-interface Search {
-  /** Of the list that it is about. */
-  names: string;
-  /** Together they are that list; those that were asked for longest ago come first. */
-  parts: Parts;
-}
+/**
+ * Where polls look for groups that fail while nothing answers, by the list that it is about. Together the parts are that
+ * list; those that were asked for longest ago come first.
+ */
+type Searches = Map<string, Parts>;
+
+const namesOf = (list: readonly string[]): string => JSON.stringify(list);
 
 type Found = { readonly alone: readonly string[] } | { readonly inVain: Parts };
 
@@ -141,7 +151,7 @@ function newRound(
   /** These failed alone. */
   leaveOut: (names: readonly string[], failure: CallFailure, lane: Lane) => void,
   failedPolls: number,
-  search: Search,
+  searches: Searches,
   lane: Lane,
   known: KnownItem,
   signal: AbortSignal,
@@ -153,7 +163,8 @@ function newRound(
   let malformedItems = 0;
   let asked = 0;
   let firstFailure: CallFailure | undefined;
-  let over = false;
+  /** A list failed as a whole: after a search that found nothing, or as every list of the account does. */
+  let failedWhole: 'in vain' | 'of the account' | undefined;
   let ended = false;
 
   /** False: the round has ended without it. */
@@ -173,6 +184,7 @@ function newRound(
     const end = await readList({ context, cloudGroups: list, lane, known, signal, once: once || lane !== 'poll' });
     if (end.kind === 'ok') {
       take(list, end);
+      searches.delete(namesOf(list));
       return undefined;
     }
     firstFailure ??= end.failure;
@@ -180,10 +192,10 @@ function newRound(
   };
 
   /** Gives the groups that fail alone; or, when nothing answers, all parts of the list, for the next poll to go on. */
-  const searchIn = async (begun: Parts): Promise<Found> => {
+  const searchIn = async (begun: Parts, isWell: boolean): Promise<Found> => {
     let parts = begun;
     const alone: string[] = [];
-    let answered = false;
+    let answered = isWell;
     for (let left = callsInVain - 1; parts.length > 0 && (answered || left > 0); ) {
       const turn: Parts = answered ? parts : parts.slice(0, left);
       left -= turn.length;
@@ -204,22 +216,23 @@ function newRound(
 
   /** Asks for a list until it is known whose failure it is. */
   const ask = async (list: readonly string[]): Promise<void> => {
-    if (over) return void failed.push(...list);
     const startedAt = context.clock.monotonic();
     const askedBefore = asked;
     const several = list.length > 1;
-    const names = JSON.stringify(list);
-    const goesOn = lane === 'poll' && search.names === names;
-    if (goesOn) search.names = '';
+    const begun = lane === 'poll' ? searches.get(namesOf(list)) : undefined;
+    if (begun) searches.delete(namesOf(list));
     const failure = await one(list, several);
     if (!failure) return;
-    if (several && (classMeanings[failure.class].ofOneGroup || failedPolls > 0)) {
-      const found = await searchIn(goesOn ? search.parts : halvesOf(list));
+    const isSearched = several && (classMeanings[failure.class].ofOneGroup || failedPolls > 0);
+    if (isSearched) {
+      // In vain before, and others answer: it is no outage that begins.
+      const found = await searchIn(begun ?? halvesOf(list), begun !== undefined && lists.length > 0);
       if ('alone' in found) {
         leaveOut(found.alone, failure, lane);
         return void failed.push(...found.alone);
       }
-      if (lane === 'poll') Object.assign(search, { names, parts: found.inVain });
+      if (searches.size >= mostSearches) searches.clear();
+      if (lane === 'poll') searches.set(namesOf(list), found.inVain);
     }
     if (lane !== 'poll') {
       if (!several || restMsAfter(failure, 0) > 0) leaveOut(list, failure, lane);
@@ -229,13 +242,21 @@ function newRound(
       const isQuick = asked > askedBefore + 1 && context.clock.monotonic() - startedAt < quickMs;
       if (isQuick && !(await one(list, false))) return;
     }
-    over = several;
+    if (several) failedWhole = isSearched && lane === 'poll' ? 'in vain' : 'of the account';
     failed.push(...list);
+  };
+
+  /** What stands behind a list that failed as a whole may be well: one call shows it. */
+  const glance = async (list: readonly string[]): Promise<void> => {
+    const isLeftAlone = failedWhole === 'of the account' || context.readsRest.until > context.clock.monotonic();
+    if (isLeftAlone || (await one(list, true))) failed.push(...list);
   };
 
   return {
     take,
     ask,
+    glance,
+    failedWhole: () => failedWhole !== undefined,
     /** Those of them that did not answer in time could not be read. */
     lacks: (names: readonly string[]) => void failed.push(...names.filter((name) => !read.has(name))),
     end() {
