@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { exitCodes } from '../src/domain/words/exit-code.ts';
 
 const root = join(import.meta.dirname, '..');
 const unit = readFileSync(join(root, 'config/relaykeeper.service'), 'utf8');
@@ -15,7 +16,7 @@ const valuesOf = (key: string): readonly string[] =>
 it('shuts the debugger, reloads by SIGHUP, does not try a bad configuration again, and leaves time to end', () => {
   expect(valuesOf('Environment')).toContain('NODE_OPTIONS=--disable-sigusr1');
   expect(valuesOf('ExecReload')).toEqual(['/bin/kill -HUP $MAINPID']);
-  expect(valuesOf('RestartPreventExitStatus')).toEqual(['78']);
+  expect(valuesOf('RestartPreventExitStatus')).toEqual([String(exitCodes.badConfiguration)]);
   expect(Number(valuesOf('TimeoutStopSec')[0])).toBeGreaterThan(10);
   // V8 writes code and runs it.
   expect(valuesOf('MemoryDenyWriteExecute')).toEqual([]);

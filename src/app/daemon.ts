@@ -6,6 +6,7 @@ import { knownCodes } from '../cloud/errors.ts';
 import type { RunOptions } from '../domain/ports/app-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { ConfigDifference } from '../domain/words/events.ts';
+import { type ExitCode, exitCodes } from '../domain/words/exit-code.ts';
 import { watchedFiles, watchSettings } from '../settings/file-watch.ts';
 import { policies, type Settings } from '../settings/settings.ts';
 import { readListen } from '../settings/values.ts';
@@ -29,14 +30,13 @@ import { type Current, reloadFrom } from './reload.ts';
 import { accessTokens, allSecrets, hookTokens } from './secrets.ts';
 import { storeTracesTo, tracesTo } from './traces.ts';
 
-const exitCodes = { done: 0, failed: 1, badConfiguration: 78 } as const;
 const pruneEveryMs = 3_600_000;
 const closeWebWithinMs = 2_000;
 /** How long the end waits for a reader of the log that is slow. */
 const lastLinesWithinMs = 2_000;
 
 /** Until `signals.stop`. Resolves with the exit code; what went wrong at the start stands on stderr. */
-export async function runDaemon(options: RunOptions, found: Found): Promise<number> {
+export async function runDaemon(options: RunOptions, found: Found): Promise<ExitCode> {
   const { clock, env, stderr } = options;
   const { stop } = options.signals;
   if (stop.aborted) return exitCodes.done;

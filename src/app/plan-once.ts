@@ -10,6 +10,7 @@ import type { Cloud } from '../domain/ports/cloud-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { TaskView } from '../domain/views/shown.ts';
 import { taskView } from '../domain/views/views.ts';
+import { exitCodes } from '../domain/words/exit-code.ts';
 import { type AccountSettings, policies, type Settings } from '../settings/settings.ts';
 import { type Store, StoreProblem } from '../store/open.ts';
 import { type Common, keeperSettings, openCloud } from './account.ts';
@@ -17,14 +18,12 @@ import { findAndLoad } from './configuration.ts';
 import { placeOf } from './ledger-place.ts';
 import { type Place, unmatched } from './unmatched.ts';
 
-const badConfiguration = 78;
-const failed = 1;
 /** Failed attempts of the last day are read, as far as any budget looks back. */
 const budgetReachMs = 24 * 3_600_000;
 
 export async function planOnce(options: PlanOptions): Promise<Plan> {
   const found = await findAndLoad(options.configPath, options.env, options.clock);
-  if (!found.ok) return { ok: false, exitCode: badConfiguration, errors: found.errors };
+  if (!found.ok) return { ok: false, exitCode: exitCodes.badConfiguration, errors: found.errors };
   const { settings } = found;
   const remembered = await remember(settings, options.clock);
   const planned = await Promise.all(
@@ -41,7 +40,7 @@ export async function planOnce(options: PlanOptions): Promise<Plan> {
   ];
   const tasks = planned.flatMap((one) => ('error' in one ? [] : one));
   const errors = planned.flatMap((one) => ('error' in one ? [one.error] : []));
-  if (errors.length === planned.length) return { ok: false, exitCode: failed, errors: [...errors, ...notes] };
+  if (errors.length === planned.length) return { ok: false, exitCode: exitCodes.failed, errors: [...errors, ...notes] };
   // What nothing answers to may be in an account that could not be read.
   if (errors.length > 0 || unmatched(settings.groups, tasks).length === 0)
     return { ok: true, tasks, notes, unmatched: [], failed: errors };

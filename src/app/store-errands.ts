@@ -1,5 +1,6 @@
 /** `store copy`, `backup`, `check`: which stores are meant, and how each errand ends. */
 import type { StoreErrand, StoreErrandEnd, StoreErrandOptions } from '../domain/ports/app-port.ts';
+import { type ExitCode, exitCodes } from '../domain/words/exit-code.ts';
 import type { Settings } from '../settings/settings.ts';
 import { readStore } from '../settings/values.ts';
 import { type Counts, copyStore } from '../store/copy.ts';
@@ -8,11 +9,9 @@ import { checkStore } from '../store/tend.ts';
 import { findAndLoad } from './configuration.ts';
 import { placeOf } from './ledger-place.ts';
 
-const exits = { done: 0, failed: 1, usage: 2, badConfiguration: 78 } as const;
-
 class Wrong extends Error {
-  readonly exitCode: number;
-  constructor(exitCode: number, message: string) {
+  readonly exitCode: ExitCode;
+  constructor(exitCode: ExitCode, message: string) {
     super(message);
     this.exitCode = exitCode;
   }
@@ -20,9 +19,9 @@ class Wrong extends Error {
 
 export async function doStoreErrand(options: StoreErrandOptions): Promise<StoreErrandEnd> {
   try {
-    return { exitCode: exits.done, lines: await linesOf(options.errand, options) };
+    return { exitCode: exitCodes.done, lines: await linesOf(options.errand, options) };
   } catch (error) {
-    if (error instanceof StoreProblem) return { exitCode: exits.failed, lines: [error.message] };
+    if (error instanceof StoreProblem) return { exitCode: exitCodes.failed, lines: [error.message] };
     if (error instanceof Wrong) return { exitCode: error.exitCode, lines: error.message.split('\n') };
     throw error;
   }
@@ -50,16 +49,16 @@ async function placeMeant(address: string | undefined, options: StoreErrandOptio
   const configured = async (): Promise<Settings['store'] | undefined> => {
     const found = await findAndLoad(configPath, env, clock);
     if (found.ok) return found.settings.store;
-    if (address === undefined) throw new Wrong(exits.badConfiguration, found.errors.join('\n'));
+    if (address === undefined) throw new Wrong(exitCodes.badConfiguration, found.errors.join('\n'));
     return undefined;
   };
   if (address === undefined) {
     const store = await configured();
-    if (!store) throw new Wrong(exits.badConfiguration, 'no store is configured');
+    if (!store) throw new Wrong(exitCodes.badConfiguration, 'no store is configured');
     return placeOf(store);
   }
   const read = readStore(address, localEngines);
-  if (!read.ok) throw new Wrong(exits.usage, `the address of a store ${read.wrong}`);
+  if (!read.ok) throw new Wrong(exitCodes.usage, `the address of a store ${read.wrong}`);
   const { value } = read;
   if ('path' in value) return placeOf(value);
   const store = await configured();
@@ -75,7 +74,7 @@ async function placeMeant(address: string | undefined, options: StoreErrandOptio
 }
 
 function offered<Errand extends object>({ name }: StorePlace, errand: Errand | { readonly instead: string }): Errand {
-  if ('instead' in errand) throw new Wrong(exits.usage, `${name}: ${errand.instead}`);
+  if ('instead' in errand) throw new Wrong(exitCodes.usage, `${name}: ${errand.instead}`);
   return errand;
 }
 
@@ -95,7 +94,7 @@ const countsText = (counts: Counts): string =>
     .join(', ');
 
 async function copy(from: StorePlace, to: StorePlace, { clock }: StoreErrandOptions): Promise<readonly string[]> {
-  if (from.name === to.name) throw new Wrong(exits.usage, 'a store is not copied to itself');
+  if (from.name === to.name) throw new Wrong(exitCodes.usage, 'a store is not copied to itself');
   const [openFrom, openTo] = [offered(from, from.tables), offered(to, to.tables)];
   const counts = await within(openFrom(clock, false), (source) =>
     within(openTo(clock, true), (target) => copyStore(source, target)),
@@ -105,6 +104,7 @@ async function copy(from: StorePlace, to: StorePlace, { clock }: StoreErrandOpti
 
 async function check(place: StorePlace, { clock }: StoreErrandOptions): Promise<readonly string[]> {
   const { counts, wrong } = await within(offered(place, place.tables)(clock, false), checkStore);
-  if (wrong.length > 0) throw new Wrong(exits.failed, [`${place.name}: these cannot be read:`, ...wrong].join('\n'));
+  if (wrong.length > 0)
+    throw new Wrong(exitCodes.failed, [`${place.name}: these cannot be read:`, ...wrong].join('\n'));
   return [`${place.name} is sound: ${countsText(counts)}`];
 }

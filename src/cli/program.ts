@@ -1,5 +1,6 @@
 /** The command line: which commands there are, and how each way to end becomes a message and an exit code. */
 import { Command, CommanderError } from 'commander';
+import { exitMeanings } from '../domain/words/exit-code.ts';
 import { shellWord } from '../domain/words/shell-word.ts';
 import { paint } from './show.ts';
 import { type ExitCode, exitCodes, Failure, type Surroundings } from './surroundings.ts';
@@ -146,5 +147,6 @@ Environment:
   VOLCENGINE_ACCESS_KEY, VOLCENGINE_SECRET_KEY, HTTPS_PROXY and others are read
   by \`run\` and \`plan\`; \`check\` says which it finds.
 Exit codes:
-  0 done, 1 failed, 2 wrong usage, 5 refused, 6 daemon unreachable,
-  78 bad configuration`;
+${Object.entries(exitMeanings)
+  .map(([code, means]) => `  ${code.padEnd(4)}${means}`)
+  .join('\n')}`;

@@ -4,9 +4,9 @@
  */
 import type { App, Environment, Signals } from '../domain/ports/app-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
+import { type ExitCode, exitCodes } from '../domain/words/exit-code.ts';
 
-export const exitCodes = { done: 0, failed: 1, usage: 2, refused: 5, unreachable: 6, badConfiguration: 78 } as const;
-export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+export { type ExitCode, exitCodes };
 
 /** A failure that a command expects: one line says what is wrong, one what to do now. */
 export class Failure extends Error {
@@ -38,7 +38,7 @@ export interface Surroundings {
   /** `--config`, once the arguments are read. */
   configPath: string | undefined;
   /** The exit code. A command that does not succeed sets it, or throws a `Failure`. */
-  exitCode: number;
+  exitCode: ExitCode;
 }
 
 export interface Output {

@@ -1,6 +1,7 @@
-/** The texts for people: the runbooks, and the README's tables of reasons, error classes and metrics. */
+/** The texts for people: the runbooks, and the README's tables. */
 
 import { knownCodes } from '../cloud/errors.ts';
+import { exitMeanings } from '../domain/words/exit-code.ts';
 import { classMeanings, type ErrorClass, errorClasses, isWaitedOut } from '../domain/words/failure.ts';
 import { type Reason, reasonMeanings, reasons } from '../domain/words/reason.ts';
 import { metricNames, specOf } from '../telemetry/catalogue.ts';
@@ -112,6 +113,7 @@ const readmeTables = [
   { name: 'reasons', source: 'src/domain/words/reason.ts', table: reasonsTable },
   { name: 'error classes', source: 'src/domain/words/failure.ts', table: classesTable },
   { name: 'metrics', source: 'src/telemetry/catalogue.ts', table: metricsTable },
+  { name: 'exit codes', source: 'src/domain/words/exit-code.ts', table: exitCodesTable },
 ] as const;
 
 /** The README with its tables as the code has them. Throws if the README has lost a marker. */
@@ -197,6 +199,11 @@ function done(name: ErrorClass): string {
   ];
   const text = steps.join('; ');
   return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function exitCodesTable(): string {
+  const rows = Object.entries(exitMeanings).map((row) => `| ${row.join(' | ')} |`);
+  return ['| code | meaning |', '|---|---|', ...rows].join('\n');
 }
 
 function metricsTable(): string {

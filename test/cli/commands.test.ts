@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { EventView, ExplainView, StatusView, TaskView } from '../../src/domain/views/shown.ts';
 import type { Hold } from '../../src/domain/words/events.ts';
+import { exitMeanings } from '../../src/domain/words/exit-code.ts';
 import { reasonMeanings, reasons } from '../../src/domain/words/reason.ts';
 import { type Answer, noon, type PretendDaemon, pretendDaemon, typed } from './pretend.ts';
 
@@ -392,6 +393,10 @@ describe('the exit code and the line for each end', () => {
     expect(ended.err).not.toContain('hunter2');
   });
 
+  it('--help has every exit code', async () => {
+    const { out } = await typed(['--help']);
+    for (const [code, means] of Object.entries(exitMeanings)) expect(out).toContain(`\n  ${code.padEnd(4)}${means}\n`);
+  });
   it.each([['--help'], ['hold', '--help'], ['--version']])('%s ends with 0', async (...args) => {
     expect(await typed(args)).toMatchObject({ code: 0, err: '' });
   });

@@ -43,7 +43,7 @@ describe('run', () => {
     expect(started[0]).toMatchObject({ listen, configPath: 'x.yaml' });
   });
 
-  it.each([0, 1, 78])('ends with the exit code of the app: %i', async (code) => {
+  it.each([0, 1, 78] as const)('ends with the exit code of the app: %i', async (code) => {
     const ended = await typed(['run'], { app: { runApp: async () => code } });
     expect(ended).toMatchObject({ code, err: code === 78 ? '  Fix it, then check again: relaykeeper check\n' : '' });
   });

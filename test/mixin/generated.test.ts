@@ -27,7 +27,7 @@ describe('no file is stale', () => {
   test('a README without its markers is told, not overwritten', () => {
     const readme = text('README.md');
     const markers = readme.match(/<!-- .* -->/g) ?? [];
-    expect(markers).toHaveLength(6);
+    expect(markers).toHaveLength(8);
     for (const marker of markers) expect(() => withTables(readme.replace(marker, ''))).toThrow(/has no/);
   });
 

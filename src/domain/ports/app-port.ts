@@ -1,5 +1,6 @@
 /** What the command line asks of the wiring: run the daemon, or plan once. */
 import type { TaskView } from '../views/shown.ts';
+import type { ExitCode } from '../words/exit-code.ts';
 import type { Clock } from './time-port.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -14,7 +15,7 @@ export type Secret =
 
 export interface App {
   /** The daemon, until `signals.stop`. Logs by itself; resolves with the exit code. */
-  runApp(options: RunOptions): Promise<number>;
+  runApp(options: RunOptions): Promise<ExitCode>;
   /** One poll of every account and the verdict for each task; sends nothing else. */
   planOnce(options: PlanOptions): Promise<Plan>;
   /** Something done with a store besides running on it. */
@@ -49,7 +50,7 @@ export interface StoreErrandOptions extends Common {
 }
 
 export interface StoreErrandEnd {
-  readonly exitCode: number;
+  readonly exitCode: ExitCode;
   /** What was done, or why not. */
   readonly lines: readonly string[];
 }
@@ -75,4 +76,4 @@ export type Plan =
       /** Accounts whose list could not be read, and why: none of their tasks are in it. */
       readonly failed: readonly string[];
     }
-  | { readonly ok: false; readonly exitCode: number; readonly errors: readonly string[] };
+  | { readonly ok: false; readonly exitCode: ExitCode; readonly errors: readonly string[] };
