@@ -122,7 +122,7 @@ const openOrProbed = ({ accountRecord: { circuits } }: Ledger, failure: CallFail
     ? { type: 'circuit-opened', circuit: 'restart', failure, atOnce }
     : { type: 'circuit-probed', circuit: 'restart', failure };
 
-/** Opens the circuit if this answer makes enough of its kind on two tasks, and gives back what failed in that row. */
+/** Opens the circuit if this answer makes enough of its kind on two tasks, and gives back what failed in that streak. */
 function openInARow(
   ledger: Ledger,
   { record: { taskId }, attempt: { id: attemptId }, now: at }: Answered,

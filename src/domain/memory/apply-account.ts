@@ -119,7 +119,7 @@ const listed = (
   lastComplete: { startedAt, finishedAt, tasks, unlisted },
 });
 
-/** What an answer does to the row of failures that may open the circuit. */
+/** What an answer does to the streak that may open the circuit. */
 function afterAnswer(circuit: RestartCircuit, event: EventOf<'restart-answered'>): RestartCircuit {
   if (circuit.kind === 'open') return circuit;
   if (event.answer.kind === 'accepted') return { ...circuit, streak: [] };

@@ -292,7 +292,7 @@ function answered(before: TaskRecord, event: EventOf<'restart-answered'>): TaskR
 function givenBack(record: TaskRecord, event: EventOf<'restart-given-back'>): TaskRecord {
   const mine = record.attempt?.id === event.attemptId ? record.attempt : undefined;
   const { failedAt } = event;
-  // A failure that is in the row no longer was forgotten meanwhile: there is nothing to give back.
+  // A failure that counts no longer was forgotten meanwhile: there is nothing to give back.
   if (!mine && (failedAt === undefined || !record.failedAt.includes(failedAt))) return record;
   const awaited = mine?.phase.kind === 'verifying' || mine?.phase.kind === 'proving';
   const after: TaskRecord = {

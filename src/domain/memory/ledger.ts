@@ -100,7 +100,7 @@ export const taskRecord = record({
   /** Failed attempts in a row: how many, and when the first `mostAttempts` of them failed. */
   row: count,
   failedAt: list(time),
-  /** When the newest failed attempt of the row was made: what abandonment is judged by. */
+  /** When the newest of these attempts was made: what abandonment is judged by. */
   failedAttemptAt: maybe(time),
   /** When the newest attempt that counts was intended. */
   lastAttemptAt: maybe(time),

@@ -143,7 +143,7 @@ interface AttemptFacts {
   /** First active sight after the answer, which `unanswered` says that nobody got. */
   'restart-worked': { activeAt: number; unanswered: boolean };
   'restart-failed': { cause: FailureCause; class: ErrorClass | undefined; row: number };
-  /** It stayed active for `verifyWithin` after it worked: the row of failures is over, the backoff is not. */
+  /** It stayed active for `verifyWithin` after it worked: its failures are forgotten, the backoff is not. */
   'restart-proved': object;
   /** Nothing more is awaited of an attempt that did not count, or of a refusal that was none. */
   'restart-lapsed': {
