@@ -1,10 +1,10 @@
 /**
  * Coincidences that chance alone is too slow to bring: restarts wait in the lane while a reload comes, the clock steps
- * while a call is out or before a standby takes over, a refusal was carried out all the same, the weather ends in the
- * middle of a refusal. And what befalls replicas that share a database: pauses, partitions, restarts of it, deaths of any
- * of them, rolling updates, and operators who ask whichever they reach.
+ * while a call is out, before a standby takes over or while all are refused, a refusal was carried out all the same, the
+ * weather ends in the middle of a refusal. And what befalls replicas that share a database: pauses, partitions, restarts
+ * of it, deaths of any of them, rolling updates, and operators who ask whichever they reach.
  */
-import { Dice, minute, second } from './dice.ts';
+import { Dice, hour, minute, second } from './dice.ts';
 import type { Happening, Scheduled, Script } from './happenings.ts';
 import { byTime, type Plan, type Weather, weatherOf } from './weather.ts';
 
@@ -22,7 +22,6 @@ export function withCoincidences(script: Script): readonly Scheduled[] {
     [steps && replicas > 1, standbyAfterStep],
     [(appetite.errors ?? 0) > 0, refusedAndCarriedOut],
     [true, endInRefusal],
-    [steps, stepsWhileRestartsAreRefused],
     [configuration.subAccount, oneGroupCannotBeListed],
   ];
   for (const [isSo, plan] of plans) if (isSo) plan(weather);
@@ -75,24 +74,39 @@ const endInRefusal: Plan = ({ dice, stop, strike, weatherMs }) => {
   stop(from + 10 * second);
 };
 
-/** Half of those that stop go on being refused, and the clock is set back meanwhile: the others must have their probes. */
-const stepsWhileRestartsAreRefused: Plan = ({ dice, at, somewhen, strike, tasks }) => {
-  const from = somewhen();
-  const refusedMs = dice.ms(5 * minute, 10 * minute);
-  for (const { taskId = '' } of tasks.slice(0, 8)) {
-    at(from, { kind: 'world', act: { kind: 'stop', taskId } });
-    if (dice.chance(0.5)) strike(from, 50 * minute, error('CommonErr'), { ...ofRestarts, taskId });
-  }
-  strike(from, refusedMs, error('CommonErr'), ofRestarts);
-  at(from + refusedMs - 30 * second, { kind: 'step', ms: -dice.ms(30 * minute, 60 * minute) });
-};
-
 const oneGroupCannotBeListed: Plan = ({ dice, somewhen, strike, tasks }) => {
   const { cloudGroup } = dice.pick(tasks);
   const refusal = error(dice.pick(['InternalError', 'AccessDenied', 'CommonErr']));
   const from = somewhen();
   strike(from, dice.ms(minute, 40 * minute), refusal, { action: 'list', cloudGroup });
 };
+
+// ---- before the weather ------------------------------------------------------------------------------------------------
+
+/** So many are each tried once while all are refused. */
+const mostTried = 12;
+
+/**
+ * In the hour before the weather all stop and are refused, so that none is left that was not tried; then the clock is set
+ * back, and most of them go on being refused. The others must have their probes. In the weather a step would pass unseen:
+ * whatever else stops is tried first and closes the circuit, and each reload or new owner begins the waits anew.
+ */
+export function withStepInRefusal(script: Script): Script {
+  const { appetite, seed, tasks, schedule, weatherMs } = script;
+  const { dice, at, stop, strike, scheduled } = weatherOf(
+    { ...script, weatherMs: hour },
+    new Dice(seed, 'all refused'),
+  );
+  if ((appetite.step ?? 0) === 0 || tasks.length > mostTried || !dice.chance(0.5)) return script;
+  const [from, until] = [2 * minute, 2 * minute + dice.ms(6 * minute, 10 * minute)];
+  stop(from, tasks.length);
+  strike(from, until - from, error('CommonErr'), ofRestarts);
+  for (const { taskId = '' } of tasks)
+    if (dice.chance(0.75)) strike(from, hour - from, error('CommonErr'), { ...ofRestarts, taskId });
+  at(until - 30 * second, { kind: 'step', ms: -dice.ms(30 * minute, 60 * minute) });
+  const later = schedule.map(({ atMs, what }) => ({ atMs: atMs + hour, what }));
+  return { ...script, weatherMs: weatherMs + hour, schedule: byTime(scheduled, later) };
+}
 
 // ---- replicas ------------------------------------------------------------------------------------------------------
 

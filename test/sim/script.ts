@@ -8,7 +8,7 @@
 import { draw, type Span } from '../../src/simulator/random.ts';
 import type { ParameterChange } from '../../src/simulator/world.ts';
 import type { Configuration } from './account.ts';
-import { withCoincidences, withReplicas } from './coincidences.ts';
+import { withCoincidences, withReplicas, withStepInRefusal } from './coincidences.ts';
 import { Dice, hour, minute, second } from './dice.ts';
 import type { Script } from './happenings.ts';
 import { cloudGroupFor, groupsOf, stormOf } from './policies.ts';
@@ -62,7 +62,7 @@ export function scriptOf(seed: number): Script {
   }
   const script: Script = { ...about, schedule: byTime(weather.scheduled) };
   const schedule = withCoincidences(script);
-  return { ...script, schedule: replicas === 1 ? schedule : withReplicas(script, schedule) };
+  return withStepInRefusal({ ...script, schedule: replicas === 1 ? schedule : withReplicas(script, schedule) });
 }
 
 function sizeOf(dice: Dice, isThin: boolean): number {
