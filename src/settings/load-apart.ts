@@ -9,26 +9,41 @@ import type { LoadRequest } from './load.ts';
 import type { Checked, Loaded } from './loaded.ts';
 
 export type ApartRequest = Omit<LoadRequest, 'readFile'>;
+type Said = Checked | { readonly wrong: string };
 
 const longestMs = 30_000;
 /** A megabyte of the worst YAML takes less than half of it. */
 const maxOldGenerationSizeMb = 512;
+/** A file system that is gone holds a thread and its memory, some 20 MB, until it is back. */
+const mostHanging = 3;
+const hanging = new Set<Worker>();
+const stillHanging = `was not read: ${mostHanging} earlier readings of it hang. Is its file system gone, or that of a file that it names?`;
 
 /** What `loadSettings` gives, without holding anything up. Never rejects. */
 export async function loadApart(request: ApartRequest, clock: Clock): Promise<Loaded> {
+  const said = hanging.size < mostHanging ? await readBeside(request, clock) : { wrong: stillHanging };
+  // Here, so that the thread need not wait until all that it leads to is loaded.
+  const { fileProblem, settle } = await import('./loaded.ts');
+  return settle('wrong' in said ? { ok: false, errors: [fileProblem(request.path, said.wrong)] } : said);
+}
+
+async function readBeside(request: ApartRequest, clock: Clock): Promise<Said> {
   const thread = startThread(request);
-  if (!thread) return loadHere(request);
-  const { promise, resolve } = Promise.withResolvers<Checked | { readonly wrong: string }>();
+  if (!thread) return readHere(request);
+  const { promise, resolve } = Promise.withResolvers<Said>();
   const failed = (wrong: string) => resolve({ wrong });
-  const takeBack = clock.after(longestMs, () => failed(`was not read within ${longestMs / 1000} s`));
+  const takeBack = clock.after(longestMs, () => {
+    hanging.add(thread);
+    failed(`was not read within ${longestMs / 1000} s`);
+  });
   thread.once('message', resolve);
   thread.once('error', (error) => failed(`could not be checked: ${error.message}`));
-  thread.once('exit', () => failed('could not be checked: its thread ended'));
+  thread.once('exit', () => {
+    hanging.delete(thread);
+    failed('could not be checked: its thread ended');
+  });
   try {
-    const said = await promise;
-    // Here, so that the thread need not wait until all that it leads to is loaded.
-    const { fileProblem, settle } = await import('./loaded.ts');
-    return settle('wrong' in said ? { ok: false, errors: [fileProblem(request.path, said.wrong)] } : said);
+    return await promise;
   } finally {
     takeBack();
     // Not waited for: one that hangs in the kernel ends when the kernel lets it.
@@ -47,7 +62,7 @@ function startThread(workerData: ApartRequest): Worker | undefined {
 }
 
 /** Holds this thread up meanwhile, which is better than a daemon that has no configuration, or keeps an old one. */
-async function loadHere(request: ApartRequest): Promise<Loaded> {
-  const [{ loadSettings }, { readFileNow }] = await Promise.all([import('./load.ts'), import('../user-files.ts')]);
-  return loadSettings({ ...request, readFile: readFileNow });
+async function readHere(request: ApartRequest): Promise<Said> {
+  const [{ checkSettings }, { readFileNow }] = await Promise.all([import('./load.ts'), import('../user-files.ts')]);
+  return checkSettings({ ...request, readFile: readFileNow });
 }
