@@ -78,6 +78,8 @@ export class Keeper {
   #probeNow = false;
   /** The newest answer to a restart, by the monotonic clock. */
   #answeredAt = Number.NEGATIVE_INFINITY;
+  /** Looks have their share until then, by the monotonic clock: one that failed cost more than it was to cost. */
+  #lookPaidUntil = Number.NEGATIVE_INFINITY;
   #tickedAt: number;
   readonly #queueBell = new Bell();
   readonly #lookBell = new Bell();
@@ -282,7 +284,10 @@ export class Keeper {
       try {
         this.#desk.mindClockSteps();
         const steps = this.#desk.steps;
+        const { gate, clock } = this.#options;
+        const [startedAt, admitted] = [clock.monotonic(), gate.admitted('verify')];
         const { items } = await this.#settings.cloud.look(cloudGroups, signal, this.#known);
+        this.#lookPaidUntil = startedAt + ((gate.admitted('verify') - admitted) * 1_000) / this.#watchPerSecond();
         // Amid a list a step of the clock is not minded yet.
         await this.#desk.betweenLists();
         if (signal.aborted || this.#steppedSince(steps)) continue;
@@ -304,9 +309,11 @@ export class Keeper {
     const { clock, gate } = this.#options;
     const { cloud, verifyEveryMs } = this.#settings;
     const cost = cloud.lookCost(this.#worthALook());
-    const sliceMs = Math.max(leastLookEveryMs, (cost * 1_000) / this.#watchPerSecond());
-    const dueAt = clock.monotonic() + verifyEveryMs;
-    for (let leftMs = verifyEveryMs; leftMs > 0 && !signal.aborted; leftMs = dueAt - clock.monotonic()) {
+    const unpaidMs = this.#lookPaidUntil - clock.monotonic();
+    const sliceMs = Math.max(leastLookEveryMs, (cost * 1_000) / this.#watchPerSecond(), unpaidMs);
+    const restMs = Math.max(verifyEveryMs, unpaidMs);
+    const dueAt = clock.monotonic() + restMs;
+    for (let leftMs = restMs; leftMs > 0 && !signal.aborted; leftMs = dueAt - clock.monotonic()) {
       await clock.sleep(Math.min(leftMs, sliceMs), signal);
       const fresh = clock.monotonic() - this.#answeredAt < verifyEveryMs;
       if (fresh && this.#queue.length > 0 && gate.snapshot().queued.restart === 0) return;

@@ -161,6 +161,30 @@ test.each<[sentence: string, effect: Effect]>([
   expect(Math.max(...(await waits(stage, 6)))).toBeLessThan(20);
 });
 
+describe('looks that cost more than they were to cost', () => {
+  const rows: readonly [sentence: string, effect: Effect][] = [
+    ['each list is an error', { kind: 'error', code: 'InternalError' }],
+    ['each connection breaks', { kind: 'reset', when: 'before' }],
+    ['each list is refused', { kind: 'error', code: 'AccessDenied' }],
+  ];
+  test.each(rows)('%s: they keep to the share of polling all the same', async (_sentence, effect) => {
+    const names = Array.from({ length: 8 }, (_, nth) => `g${nth}`);
+    const stage = stageOf({
+      perSecond: 1,
+      pollEveryMs: 300_000,
+      tasks: names.flatMap((cloudGroup) => tasks(1, { cloudGroup, ...inVain }, cloudGroup)),
+    });
+    await stage.until(() => stage.restarts().length === 8, 60);
+    stage.fault({ effect, match: { action: 'list' } });
+    const before = stage.gate.admitted('verify');
+    await stage.run(150);
+    const looked = stage.gate.admitted('verify') - before;
+    // Half of one a second, and a look more.
+    expect(looked).toBeGreaterThan(10);
+    expect(looked).toBeLessThanOrEqual(150 / 2 + 8);
+  });
+});
+
 test('a list too long for looks leaves them to the others', async () => {
   const stage = stageOf({
     perSecond: 2,

@@ -24,7 +24,7 @@ export interface Cloud {
     permit: Permit,
     mayCall: () => boolean,
   ): Promise<RestartAnswer>;
-  /** Calls that one `look` at these cloud groups costs, by the sizes last seen. */
+  /** Calls that one `look` at these cloud groups costs if none of them fails, by the sizes last seen. */
   lookCost(cloudGroups: readonly string[]): number;
   /** Names of the account's cloud groups; undefined: they could not be listed. */
   cloudGroups(): Promise<readonly string[] | undefined>;
