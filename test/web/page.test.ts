@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import type { Operations } from '../../src/domain/ports/operations-port.ts';
 import type { ExplainView, StatusView } from '../../src/domain/views/shown.ts';
 import { type EventType, type Hold, isRecordedType } from '../../src/domain/words/events.ts';
@@ -695,6 +696,33 @@ test('a policy is shown as the file has it, key by key, each with where it comes
     'budget false defaults',
     'hours [] built in',
   ]);
+});
+
+test('a long page is made piece by piece, so that a restart waits for none of it', async () => {
+  let pieces = 0;
+  const pause = () => {
+    pieces++;
+    return systemClock.yield();
+  };
+  const of = <T>(n: number, make: (name: string) => T) => Array.from({ length: n }, (_, i) => make(`n${i}`));
+  const long: Partial<Operations> = {
+    status: () => ({ ...status, groups: of(1_000, (name) => groupView(name)) }),
+    config: () => ({ groups: of(200, (name) => ({ name, mode: 'heal' })) }),
+    holds: () => of(1_000, (id) => ({ ...hold(), id, inForce: true, title: null, covers: { tasks: 1, stopped: 0 } })),
+    events: async () => of(1_000, (id) => told({ ...events['task-gone'], taskId: id }, 1)),
+    tasks: () => ({ tasks: of(500, (id) => taskView(id)), more: true }),
+  };
+  const { on } = await openWeb({ fake: long, clock: { ...systemClock, yield: pause } });
+  for (const [path, least] of [
+    ['/groups', 1_000 / 100 + 200],
+    ['/holds', 1_000 / 100],
+    ['/events?limit=1000', 1_000 / 100],
+    ['/tasks?limit=500', 500 / 100],
+  ] as const) {
+    pieces = 0;
+    expect((await on('socket')('GET', path)).text.match(/<tr>/g)?.length, path).toBeGreaterThanOrEqual(500);
+    expect(pieces, path).toBeGreaterThanOrEqual(least);
+  }
 });
 
 test('events are told by name, with the title of their task and a sentence, in both languages', async () => {

@@ -9,18 +9,21 @@ import { type TaskState, taskStates } from '../../domain/words/task.ts';
 import { queryOf } from '../inputs.ts';
 import { accountColumn, type Column, type Html, type Page, tableOf, timeOf, type Visit } from './frame.ts';
 
-export function groupsPage(visit: Visit): Page {
+export async function groupsPage(visit: Visit): Promise<Page> {
   const { texts, operations } = visit;
+  const policies: Html[] = [];
+  // One after the other: begun together, all would be made in one turn of the thread.
+  for (const { name, rows } of policiesOf(operations.config()))
+    policies.push(
+      html`<details${policies.length === 0 ? html` open` : ''}><summary>${name} <small>${rows.filter(({ from }) => from !== 'built-in').length} ${texts.ownValues}</small></summary>${await policyTable(visit, name, rows)}</details>`,
+    );
   return {
     title: texts.groups,
     body: html`<h1>${texts.groups}</h1>`,
     live: groupTable(visit, operations.status()),
     below: html`<h2>${texts.policy}</h2>
 <p>${texts.policyHelp}</p>
-${policiesOf(operations.config()).map(
-  ({ name, rows }, n) =>
-    html`<details${n === 0 ? html` open` : ''}><summary>${name} <small>${rows.filter(({ from }) => from !== 'built-in').length} ${texts.ownValues}</small></summary>${policyTable(visit, name, rows)}</details>`,
-)}`,
+${policies}`,
   };
 }
 
