@@ -42,7 +42,7 @@ export function tracesTo(
       log.notice(
         'unread-field',
         { account, where: trace.where },
-        `relaykeeper cannot read ${trace.where} of a task in the list. What it read last counts; a start or end that it never read forbids nothing.`,
+        `relaykeeper cannot read ${trace.where} of a task in the list: it goes on with the value that it read last, or without one.`,
       );
   };
 }

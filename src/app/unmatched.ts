@@ -49,7 +49,7 @@ export function* findUnmatched(
     named.push(...words.map((word) => `group ${name}: ${word}`));
   }
   const more = named.length - mostNamed;
-  return more > 0 ? [...named.slice(0, mostNamed), `and ${more} more names that nothing has`] : named;
+  return more > 0 ? [...named.slice(0, mostNamed), `and ${more} more names that match nothing`] : named;
 }
 
 /** The same in one go. */

@@ -21,7 +21,7 @@ export const checkCommand = (surroundings: Surroundings): Command =>
   new Command('check')
     .description('find every mistake in the configuration, and forecast its API calls; restarts nothing')
     .option('--tasks <NUMBER>', 'assume this many tasks per account in the forecast', readTasks, usualTasks)
-    .option('--cloud', 'poll each account once, and name the groups and `match` entries that no task fits')
+    .option('--cloud', 'poll each account once, and name the groups and `match` entries that match no task')
     .option('--json', 'print JSON')
     .action(async ({ tasks, json, cloud }: Options) => {
       const { out, env, configPath } = surroundings;

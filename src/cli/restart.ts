@@ -19,7 +19,7 @@ interface Restarted {
 
 const help = `
 It ignores backoff, quarantine and storm, and does not count as an attempt; a
-held task needs --force. The daemon refuses it for a running task, and where it
+held task needs --force. The daemon refuses it for a running task, and when it
 could have no effect. Exit code 0 only if the cloud accepted.
 
   restart 8fde6a

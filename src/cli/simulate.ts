@@ -13,7 +13,7 @@ interface Options {
 
 export const simulateCommand = (surroundings: Surroundings): Command =>
   new Command('simulate')
-    .description('run only the pretend cloud: about 200 tasks, some of which stop at random; until Ctrl-C')
+    .description('run only the pretend cloud, until Ctrl-C: about 200 tasks, some of which stop at random')
     .option('--listen <HOST:PORT>', 'where it listens', '127.0.0.1:9850')
     .option('--seed <NUMBER>', 'the same number gives the same tasks and the same failures', readSeed, 1)
     .addOption(

@@ -54,7 +54,7 @@ successor, and the groups in which something is not as it should be.
 
 export const statusCommand = (surroundings: Surroundings): Command =>
   withDaemonOptions(new Command('status'))
-    .description('what is wrong, what is down and what comes next; then what else there is to say about a group')
+    .description('what is wrong, what is down, what comes next, and which groups are not as they should be')
     .option('--account <NAME>', 'only this account')
     .option('--group <NAME>', 'only this group')
     .option('--watch', 'show it again every 2 s, until Ctrl-C')

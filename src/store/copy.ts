@@ -39,7 +39,7 @@ export async function copyStore(from: RawStore, to: RawStore): Promise<Counts> {
   for (const table of tables)
     if (had[table].digest !== has[table].digest)
       throw new StoreProblem(
-        `${to.name} is not what ${from.name} is: ${table} has ${has[table].rows} rows of ${had[table].rows}. Is somebody using one of them? Copy again`,
+        `${to.name} differs from ${from.name} in ${table} (${has[table].rows} rows against ${had[table].rows}): stop whatever writes to one of them, and copy again`,
       );
   await to.db.deleteFrom('meta').where('key', '=', 'copy-unfinished').execute();
   return Object.fromEntries(tables.map((table) => [table, has[table].rows])) as Counts;

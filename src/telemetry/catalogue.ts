@@ -186,7 +186,7 @@ export const catalogue = {
     present: owned,
   }),
   tasks_in_common: gauge(
-    'Tasks that are down and share this, which few running tasks do; hosts without paths',
+    'Tasks that are down and have this value of the trait, which few running tasks have; hosts without paths',
     ['account', 'trait', 'value'],
     { values: { trait: traits }, present: manyDown },
   ),

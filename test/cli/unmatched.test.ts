@@ -73,5 +73,5 @@ test('many are cut short', () => {
   const many = Array.from({ length: 30 }, (_, n) => group(`g${n}`, { cloudGroup: [`none-${n}-at-all`] }));
   const told = unmatched(many, tasks);
   expect(told).toHaveLength(21);
-  expect(told.at(-1)).toBe('and 10 more names that nothing has');
+  expect(told.at(-1)).toBe('and 10 more names that match nothing');
 });

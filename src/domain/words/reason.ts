@@ -42,7 +42,7 @@ const plain = {
 const rows = {
   unmanaged: {
     ...plain,
-    means: 'No entry of `groups:` matches it, or the one that would excludes it',
+    means: 'No entry of `groups:` matches it, or the first that matches excludes it',
     chinese: '没有任何 groups 条目匹配它，或匹配的条目把它排除了',
     advice: 'Add or widen a group if relaykeeper should keep it running',
     operator: 'refused',
@@ -117,7 +117,7 @@ const rows = {
   },
   confirming: {
     ...plain,
-    means: 'More polls must show it stopped first (`confirm`)',
+    means: 'More polls must first show it stopped (`confirm`)',
     chinese: '需要更多次轮询确认它已停止',
     advice: 'Wait a poll or two',
     loggedElsewhere: true,

@@ -98,7 +98,7 @@ async function open(given: PostgresPlace, options: StoreOptions): Promise<Store>
         run,
       });
   const refuse = async (): Promise<never> => {
-    throw new StoreProblem(`${name} was opened only to read`);
+    throw new StoreProblem(`${name} is open for reading only`);
   };
 
   return {

@@ -52,7 +52,7 @@ export async function askOwner(
     } catch {
       return refused(
         [
-          `the store fails: whether the owner of account ${account} does it is not known`,
+          `the store fails, so nobody knows whether the owner of account ${account} does it`,
           `存储失败：不知道负责账号 ${account} 的进程是否会执行`,
         ],
         'Look at the task before you ask again.',
@@ -60,7 +60,7 @@ export async function askOwner(
     }
     return refused(
       [
-        `the owner of account ${account} has it in hand and has not answered yet`,
+        `the owner of account ${account} has taken the request and has not answered yet`,
         `负责账号 ${account} 的进程已接手，还没有答复`,
       ],
       'Look at the task before you ask again.',

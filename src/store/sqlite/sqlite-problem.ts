@@ -37,7 +37,7 @@ const faultSentences: Readonly<Record<Fault, (file: string, detail: string) => s
   'lock-moved': (file) =>
     `${file}.lock was moved or deleted, so another process could act at the same time: restart relaykeeper`,
   'log-taken': (file) =>
-    `${file}-wal or -shm was moved, deleted or replaced while in use; what it had is saved in ${file}: find out who did it`,
+    `${file}-wal or -shm was moved, deleted or replaced while in use; its contents are saved in ${file}: find out who did it`,
   'not-owner': (file) => `another process owns ${file}: this one stands by and writes nothing`,
   ended: (file, detail) => `the store ${file} cannot be used any more (${oneLine(detail)}): restart relaykeeper`,
 };

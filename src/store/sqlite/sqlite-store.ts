@@ -116,7 +116,7 @@ function storeOf(
     history: history(db, watch),
     ownership: {
       acquire: async (account, signal) => {
-        if (readOnly) throw new StoreProblem(`${file} was opened only to read`);
+        if (readOnly) throw new StoreProblem(`${file} is open for reading only`);
         return lock.acquire(account, signal);
       },
       remainingMs: lock.remainingMs,
