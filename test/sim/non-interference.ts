@@ -2,7 +2,7 @@
  * **One task's trouble stays its own.** The same history is played with the troubled and without them, from one seed;
  * a healthy task that stops is restarted no later than a named bound after the moment it was restarted in the other.
  *
- * What is lasting trouble of one task, or of one cloud group, stands in `lasting-trouble*.ts`. The bounds:
+ * What is lasting trouble of one task, or of one cloud group, stands in `lasting-trouble.ts`. The bounds:
  * - while a circuit was open in between, or the account was throttled: 60 s, in which the account had to be tried out;
  * - while a storm of theirs was on, or the trouble cannot be told from a common cause yet: one turn of a storm's window,
  *   which is `verifyWithin` and two polls;
@@ -10,21 +10,17 @@
  *   where the rate is halved, by the cloud's word or by an operator without rest, a permit for each that stopped together;
  * - by another account: nothing, which is 100 ms.
  * With three replicas the account is one's of the three; what may befall a replica, or an account that shares one, costs
- * what `lasting-trouble-replicas.ts` says.
+ * what is said there.
  * Each of the first three lasts from an answer on, which is a round trip more.
  */
 
 import type { Event } from '../../src/domain/words/events.ts';
 import { begin, policiesOf } from '../domain/story.ts';
 import { Dice, hour, minute, second } from './dice.ts';
-import { type Kinds, ofAnswers, ofMoreAnswers, pollEveryMs } from './lasting-trouble.ts';
-import { fromOutside, moreFromOutside } from './lasting-trouble-outside.ts';
-import { ofReplicas } from './lasting-trouble-replicas.ts';
+import { kinds, pollEveryMs } from './lasting-trouble.ts';
 import { createReplicas, partner } from './replicas.ts';
 import { policyNamed, Stage } from './stage.ts';
 import { VirtualClock } from './virtual-clock.ts';
-
-export const kinds: Kinds = { ...ofAnswers, ...ofMoreAnswers, ...fromOutside, ...moreFromOutside, ...ofReplicas };
 
 /** Of the stage's cloud: a wait begins, and a place in the limiter's window is free, when an answer has come. */
 const roundTripMs = 100;

@@ -11,7 +11,8 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { playSeed, type Verdict } from './history.ts';
-import { kinds, type Pair, playPair } from './non-interference.ts';
+import { kinds } from './lasting-trouble.ts';
+import { type Pair, playPair } from './non-interference.ts';
 import { scriptOf } from './script.ts';
 
 /** What is played: seeds of the swarm, or pairs, which are every one of `kinds` with each seed; each thread has every nth seed. */
