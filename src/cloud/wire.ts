@@ -142,13 +142,13 @@ export function parseGroups(
   const list = listOf(result);
   if (!list) return undefined;
   const names = list
-    .filter((raw) => isMapping(raw) && usable.includes(raw.Status ?? 0))
+    .filter((raw) => isMapping(raw) && !deleted.includes(raw.Status))
     .map((raw) => field(raw, 'Name'))
     .filter((name): name is string => typeof name === 'string' && name !== '' && name.length <= longest.cloudGroup);
   return { names, entries: list.length, total: count(field(result, 'Total')) };
 }
 
-const usable: readonly unknown[] = [0, '0'];
+const deleted: readonly unknown[] = [1, '1'];
 
 /** The server is written in Go: an empty list is `[]`, `null` or absent, and so can be the whole `Result`. */
 function listOf(result: unknown): readonly unknown[] | undefined {

@@ -297,12 +297,13 @@ describe('the envelope', () => {
 test('cloud groups: deleted ones and those without a name are left out', () => {
   const List = [{ Name: 'a', Status: 0 }, { Name: 'b', Status: 1 }, { Name: '' }, { Name: 'c' }, null, { Name: 7 }];
   expect(parseGroups({ List, Total: 6 })).toEqual({ names: ['a', 'c'], entries: 6, total: 6 });
-  const odd = [
-    { Name: 'a', Status: { toString: 1, valueOf: 1 } },
-    { Name: 'b', Status: '0' },
-    { Name: 'c', Status: [] },
-  ];
-  expect(parseGroups({ List: odd })?.names).toEqual(['b']);
+  const deleted = { Name: 'gone', Status: '1' };
+  const odd = [{ toString: 1, valueOf: 1 }, '0', [], '正常', 2, null, true].map((Status, n) => ({
+    Name: `${n}`,
+    Status,
+  }));
+  // Usable ones were asked for: of one whose status says nothing the list tells whether it is.
+  expect(parseGroups({ List: [deleted, ...odd] })?.names).toEqual(odd.map(({ Name }) => Name));
 });
 
 test('bodies', () => {
