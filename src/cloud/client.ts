@@ -17,7 +17,7 @@ import { ecsMetadataOrigin } from './keys/temporary.ts';
 import { createGroupsReader } from './list/cloud-groups.ts';
 import { createPageMemory } from './list/known-pages.ts';
 import { createPageSizes, type ListContext } from './list/paging.ts';
-import { createRoster } from './list/roster.ts';
+import { createRoster, readGroups } from './list/roster.ts';
 import { createClockOffset } from './offset.ts';
 import { createRegion } from './region.ts';
 import { createRestartActions, restart } from './restart-call.ts';
@@ -110,7 +110,7 @@ export function createCloud(options: CloudOptions): Cloud {
     },
     lookCost: (cloudGroups) => groups.cost(cloudGroups.map(context.groupNames.written)),
     async cloudGroups() {
-      const end = await createRoster(context, ['*'])(closing.signal);
+      const end = await readGroups(context, closing.signal, true);
       return end.ok ? end.names : undefined;
     },
     hostsOf: (taskId) => context.hosts.of(taskId),
@@ -129,10 +129,10 @@ export function createCloud(options: CloudOptions): Cloud {
 /** Which cloud groups a poll asks for; `names` undefined: all, without naming them. */
 function wantedGroups(options: CloudOptions, context: CallContext) {
   const patterns = options.cloudGroups.length > 0 ? [...new Set(options.cloudGroups)] : ['*'];
-  const literal = patterns.every((pattern) => !/[*?]/.test(pattern));
-  if (literal) return async () => ({ ok: true, names: patterns, drift: false }) as const;
+  const literal = patterns.filter((pattern) => !/[*?]/.test(pattern));
+  if (literal.length === patterns.length) return async () => ({ ok: true, names: patterns, drift: false }) as const;
   if (!options.subAccount) return async () => ({ ok: true, names: undefined, drift: false }) as const;
-  return createRoster(context, patterns);
+  return createRoster(context, patterns, literal);
 }
 
 function listContext(options: CloudOptions, closed: AbortSignal): ListContext {

@@ -379,6 +379,50 @@ describe('which cloud groups are asked for', () => {
     expect(ids(complete(await cloud.observe(never)))).toEqual(['vip-0']);
   });
 
+  test.each(['AccessDenied', 'InternalError', 'SomethingNew'])(
+    'a list of groups that was never read (%s) costs the groups of its globs, not those of the names',
+    async (code) => {
+      const said = { code };
+      const inner = cloudOf({ vip: 1, 'sports-1': 1 });
+      const refusing = scripted(() => envelope(undefined, { Code: said.code }));
+      const transport = {
+        ...inner,
+        send: (...args: Parameters<typeof inner.send>) =>
+          (said.code !== '' && args[0].path.includes('ListPullToPushGroup') ? refusing : inner).send(...args),
+      };
+      const { cloud } = bench(transport, { subAccount: true, cloudGroups: ['sports-*', 'vip'] });
+      const seen = complete(await cloud.observe(never));
+      // What is absent from it says nothing, and polls that do not add up are told.
+      expect([ids(seen), seen.drift]).toEqual([['vip-0'], true]);
+      said.code = '';
+      const next = complete(await cloud.observe(never));
+      expect([ids(next), next.drift]).toEqual([['sports-1-0', 'vip-0'], false]);
+    },
+  );
+
+  test.each([
+    [503, 'ServiceUnavailableTemp'],
+    [429, 'FlowLimitExceeded'],
+    [429, undefined],
+  ])(
+    'names asked for to advise a person put off no list, though the cloud wants to be left alone (%i %s)',
+    async (status, Code) => {
+      const body = Buffer.from(JSON.stringify(envelope(undefined, Code === undefined ? undefined : { Code })));
+      const inner = cloudOf({ vip: 1 });
+      const transport = {
+        ...inner,
+        send: (...args: Parameters<typeof inner.send>): ReturnType<typeof inner.send> =>
+          args[0].path.includes('ListPullToPushGroup')
+            ? Promise.resolve({ kind: 'response', status, date: undefined, retryAfter: '60', body })
+            : inner.send(...args),
+      };
+      const { cloud, clock } = bench(transport, { cloudGroups: ['vip'] });
+      expect(await cloud.cloudGroups()).toBeUndefined();
+      expect(ids(complete(await cloud.observe(never)))).toEqual(['vip-0']);
+      expect(clock.slept).toEqual([]);
+    },
+  );
+
   test.each<[what: string, answer: (() => object) | undefined]>([
     ['is not answered', undefined],
     ['fails again and again', () => envelope(undefined, { Code: 'InternalError' })],

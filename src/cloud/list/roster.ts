@@ -1,6 +1,7 @@
 /**
  * The cloud's own groups, for an account that must name them (a sub-account) while the configuration has globs. Read
- * at start and every minute; if a read fails, the last list stays in force, and no poll waits for a slow one.
+ * at start and every minute; if a read fails, the last list stays in force, and no poll waits for a slow one. Before there
+ * is one, only the groups that the configuration names are known.
  */
 
 import type { CallFailure } from '../../domain/words/failure.ts';
@@ -24,14 +25,17 @@ type RosterEnd =
   | { readonly ok: true; readonly names: readonly string[]; readonly drift: boolean }
   | { readonly ok: false; readonly failure: CallFailure };
 
-/** Gives the names of the cloud groups that the globs match, read again if a minute old. Fails only if never read. */
-export function createRoster(context: CallContext, globs: readonly string[]) {
+/**
+ * Gives the names of the cloud groups that the globs match, read again if a minute old. If they were never read it gives
+ * the `literal` ones of the globs, and that others are missing; without such it fails.
+ */
+export function createRoster(context: CallContext, globs: readonly string[], literal: readonly string[]) {
   let known: Extract<RosterEnd, { ok: true }> | undefined;
   let readAgainAt = Number.NEGATIVE_INFINITY;
   const readNames = async (signal: AbortSignal): Promise<RosterEnd> => {
-    const end = await readGroups(context, signal, known !== undefined);
+    const end = await readGroups(context, signal, known !== undefined || literal.length > 0);
     if (end.ok) known = { ...end, names: end.names.filter((name) => anyMatches(globs, name)) };
-    return known ?? end;
+    return known ?? (literal.length > 0 ? { ok: true, names: literal, drift: true } : end);
   };
   return async (signal: AbortSignal): Promise<RosterEnd> => {
     const now = context.clock.monotonic();
@@ -47,7 +51,7 @@ export function createRoster(context: CallContext, globs: readonly string[]) {
 }
 
 /** As with tasks, what the cloud promises only ends the list, and a short page is read on from its real size. */
-async function readGroups(context: CallContext, signal: AbortSignal, once: boolean): Promise<RosterEnd> {
+export async function readGroups(context: CallContext, signal: AbortSignal, once: boolean): Promise<RosterEnd> {
   const names = new Set<string>();
   let size = pageSize;
   let total: number | undefined;
