@@ -1,5 +1,6 @@
 /** What serves one account, from its settings: its client, what its keeper goes by, and whether a reload keeps them. */
 
+import { createHash } from 'node:crypto';
 import { createCloud } from '../cloud/client.ts';
 import { proxyFor } from '../cloud/proxy.ts';
 import { createTransport, type Transport } from '../cloud/transport.ts';
@@ -114,5 +115,8 @@ export function keeperSettings(account: AccountSettings, settings: Settings, clo
   };
 }
 
-export const listScopeOf = (account: AccountSettings, settings: Settings): string =>
-  JSON.stringify([account.endpoint, account.provider, [...new Set(cloudGroupsOf(account, settings))].sort()]);
+/** Names what the account lists; stored, and so a digest: the names of its groups can be long. */
+export function listScopeOf(account: AccountSettings, settings: Settings): string {
+  const asked = [account.endpoint, account.provider, [...new Set(cloudGroupsOf(account, settings))].sort()];
+  return createHash('sha256').update(JSON.stringify(asked)).digest('base64url').slice(0, 12);
+}

@@ -196,6 +196,7 @@ export class Keeper {
     this.#nextPollAt = now;
     const { memory } = this.#desk;
     memory.tell(now, ...takeOverFacts(memory.ledger, epoch));
+    memory.rescope(this.#settings.listScope);
     regroup(memory, this.#settings.policies, now);
   }
 
@@ -397,10 +398,9 @@ export class Keeper {
   async configure(settings: KeeperSettings): Promise<readonly string[]> {
     // The rest of a list would be decided by the policies of before, and tasks given back to the groups that they left.
     await this.#desk.betweenLists();
-    const rescoped = settings.listScope !== this.#settings.listScope;
     this.#settings = settings;
     if (!this.#desk.ledger.owned) return [];
-    if (rescoped) this.#desk.memory.rescope();
+    this.#desk.memory.rescope(settings.listScope);
     const followed = regroup(this.#desk.memory, settings.policies, this.#desk.now());
     await this.#desk.commitOrComplain();
     this.pollSoon();

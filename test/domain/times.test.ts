@@ -83,6 +83,7 @@ const account = (
   list: Filled<AccountRecord['circuits']['list']> = { kind: 'closed' },
 ): Filled<AccountRecord> => ({
   lastComplete: { startedAt: ours, finishedAt: ours, tasks: count, unlisted: ['vip'] },
+  listScope: 'vip',
   pollDurationsMs: [count],
   suspect: { since: ours, before: count },
   failing: { since: ours, polls: count, class: 'server', code: 'InternalError', classes: ['server'], endedAt: ours },

@@ -36,53 +36,50 @@ test('a poll whose account was lost meanwhile decides nothing', async () => {
   expect(stage.restarts()).toEqual([]);
 });
 
-test('a match that asks for other cloud groups makes no list suspect', async () => {
-  const policies = policiesOf(defaultPolicy);
-  const stage = new Stage({
-    policies,
+/** Asks for the cloud group `large` alone, which has nearly all tasks. */
+const largeAsked = () =>
+  new Stage({
+    policies: policiesOf(defaultPolicy),
     tasks: [...tasks(20, { cloudGroup: 'large' }, 'a'), ...tasks(2, { cloudGroup: 'small' }, 'b')],
+    cloudGroups: ['large'],
   });
-  await stage.run(20);
-  await stage.wrapCloud(
-    (cloud) => ({
-      observe: async (signal, known) => {
-        const seen = await cloud.observe(signal, known);
-        return seen.kind === 'failed'
-          ? seen
-          : { ...seen, items: seen.items.filter(({ cloudGroup }) => cloudGroup === 'small') };
-      },
-    }),
-    { listScope: 'small' },
-  );
-  await stage.run(60);
-  expect(stage.told('poll-suspect')).toEqual([]);
-  expect(stage.told('task-gone')).toHaveLength(20);
-});
 
-test('a list that was being read when other cloud groups are asked for makes none suspect', async () => {
-  const policies = policiesOf(defaultPolicy);
-  const stage = new Stage({
-    policies,
-    tasks: [...tasks(20, { cloudGroup: 'large' }, 'a'), ...tasks(2, { cloudGroup: 'small' }, 'b')],
-  });
-  // The poll of second 30 is on its way.
-  await stage.run(30.02);
-  const polls = stage.told('poll-completed').length;
-  await stage.wrapCloud(
-    (cloud) => ({
-      observe: async (signal, known) => {
-        const seen = await cloud.observe(signal, known);
-        return seen.kind === 'failed'
-          ? seen
-          : { ...seen, items: seen.items.filter(({ cloudGroup }) => cloudGroup === 'small') };
-      },
-    }),
-    { listScope: 'small' },
-  );
-  expect(stage.told('poll-completed')).toHaveLength(polls);
+test.each<[string, (stage: Stage) => Promise<void>]>([
+  ['by a reload', async (stage) => stage.reload({ cloudGroups: ['small'] })],
+  [
+    'by a reload while a list is being read',
+    async (stage) => {
+      // The poll of second 30 is on its way.
+      await stage.run(10.02);
+      const polls = stage.told('poll-completed').length;
+      await stage.reload({ cloudGroups: ['small'] });
+      expect(stage.told('poll-completed')).toHaveLength(polls);
+    },
+  ],
+  [
+    'by a process that starts anew',
+    async (stage) => {
+      await stage.stop();
+      stage.start({ cloudGroups: ['small'] });
+    },
+  ],
+  [
+    'by a reload while the account is taken over',
+    async (stage) => {
+      await stage.stop();
+      stage.start();
+      await stage.reload({ cloudGroups: ['small'] });
+    },
+  ],
+])('%s a match asks for other cloud groups: no list is suspect, and their tasks are healed', async (_how, change) => {
+  const stage = largeAsked();
+  await stage.run(20);
+  stage.act({ kind: 'stop', taskId: 'b00001' });
+  await change(stage);
   await stage.run(60);
   expect(stage.told('poll-suspect')).toEqual([]);
   expect(stage.told('task-gone')).toHaveLength(20);
+  expect(stage.restarts()).toMatchObject([{ taskId: 'b00001' }]);
 });
 
 test('what was awaited when the process ended is awaited by the next one', async () => {

@@ -86,7 +86,7 @@ export function createAccount(place: Place, first: Configuration) {
       schedule: every(configuration.pollEveryMs),
       pollShare: 0.5,
       cloud: watched(cloud),
-      listScope: '*',
+      listScope: configuration.cloudGroups.join() || '*',
     };
   };
   const keeper: Keeper = new Keeper({

@@ -129,7 +129,7 @@ export class Stage {
   #running: Promise<unknown> = Promise.resolve();
   readonly #network: Transport;
   readonly #options: StageOptions;
-  readonly #configuration: Configuration;
+  #configuration: Configuration;
 
   constructor(options: StageOptions) {
     this.#options = options;
@@ -179,8 +179,14 @@ export class Stage {
     await this.keeper.configure({ ...settings, cloud: { ...settings.cloud, ...otherwise(settings.cloud) } });
   }
 
+  async reload(changed: Partial<Configuration>): Promise<void> {
+    this.#configuration = { ...this.#configuration, ...changed };
+    await this.keeper.configure(this.settings());
+  }
+
   /** A fresh process on the ledger that was saved; where several share the store, all of them. */
-  start(): void {
+  start(changed: Partial<Configuration> = {}): void {
+    this.#configuration = { ...this.#configuration, ...changed };
     const { account = 'main', seats, ownership } = this.#options;
     const alone = { life: undefined, store: this.store, ownership: ownership?.(this.clock) ?? soleOwner };
     this.#stop = new AbortController();

@@ -194,6 +194,7 @@ const pollTrouble = fc.constantFrom(...pollTroubles);
 
 export const anyAccountRecord: fc.Arbitrary<AccountRecord> = fc.record({
   lastComplete: maybe(fc.record({ startedAt: time, finishedAt: time, tasks: count, unlisted: fc.array(text) })),
+  listScope: maybe(text),
   pollDurationsMs: fc.array(count, { maxLength: 3 }),
   suspect: maybe(fc.record({ since: time, before: count })),
   failing: maybe(

@@ -179,6 +179,8 @@ export const accountRecord = record({
       unlisted: later(list(text), []),
     }),
   ),
+  /** What it was asked to list, as the keeper names it: other cloud groups have another number of tasks. */
+  listScope: maybe(text),
   /** How long the last three polls took, milliseconds. */
   pollDurationsMs: list(count),
   /** The list is beyond belief since then; `before` is the last number of tasks believed. */
@@ -270,6 +272,7 @@ export interface StoredLedger {
 
 export const emptyAccountRecord: AccountRecord = {
   lastComplete: undefined,
+  listScope: undefined,
   pollDurationsMs: [],
   suspect: undefined,
   failing: undefined,

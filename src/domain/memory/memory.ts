@@ -66,15 +66,16 @@ export class Memory {
     this.#notes.touch(stepClock(this.#ledger, deltaMs));
   }
 
-  /** Other cloud groups are asked for: a list of another length is no surprise. */
-  rescope(): void {
+  /** These cloud groups are asked for from here on: if they were others before, a list of another length is no surprise. */
+  rescope(listScope: string): void {
     const { accountRecord } = this.#ledger;
-    const { lastComplete } = accountRecord;
-    if (!lastComplete) return;
+    const { lastComplete, listScope: before } = accountRecord;
+    if (before === listScope) return;
+    const other = before === undefined ? undefined : lastComplete;
     this.#ledger.accountRecord = {
       ...accountRecord,
-      suspect: undefined,
-      lastComplete: { ...lastComplete, tasks: 0, unlisted: [] },
+      listScope,
+      ...(other && { suspect: undefined, lastComplete: { ...other, tasks: 0, unlisted: [] } }),
     };
     this.#notes.touch([]);
   }
