@@ -376,7 +376,7 @@ describe.each(checks)('%s', (_name, check, bad, good) => {
   });
 });
 
-/** Circles of imports, each told once, as the files on the way round. */
+/** Circles of imports, each reported once, as the files on the way round. */
 function circles(all: readonly Source[]): readonly string[] {
   const next = new Map(
     all.map((source) => [
@@ -391,15 +391,15 @@ function circles(all: readonly Source[]): readonly string[] {
     ]),
   );
   const done = new Set<string>();
-  const told: string[] = [];
+  const reported: string[] = [];
   const walk = (path: string, way: readonly string[]): void => {
-    if (way.includes(path)) told.push([...way.slice(way.indexOf(path)), path].join(' → '));
+    if (way.includes(path)) reported.push([...way.slice(way.indexOf(path)), path].join(' → '));
     if (done.has(path) || way.includes(path)) return;
     for (const to of next.get(path) ?? []) walk(to, [...way, path]);
     done.add(path);
   };
   for (const { path } of all) walk(path, []);
-  return told;
+  return reported;
 }
 
 /** One name, one subject. A command is called as people type it, whatever else has that name. */

@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are texts of configuration files.
-/** What is read where people name a file, and what is told of everything that is no file. */
+/** What is read where people name a file, and what is reported of everything that is no file. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
@@ -94,7 +94,7 @@ describe('a configuration that takes long is read without holding up its process
     ['5,000 references without quotes', `${head}x: {${lines(5_000, (n) => `a${n}: $\{X${n}}`).join(', ')}}\n`, 5_000],
     ['5,000 keys twice', head + 'a: 1\n'.repeat(5_000), 4_999],
     ['5,000 unset variables', `${head}x:\n${lines(5_000, (n) => `  - "$\{X${n}}"\n`).join('')}`, 5_001],
-  ])('%s: at most 100 mistakes are told', { timeout: 60_000 }, async (_what, text, mistakes) => {
+  ])('%s: at most 100 mistakes are reported', { timeout: 60_000 }, async (_what, text, mistakes) => {
     const path = at('wrong.yaml');
     writeFileSync(path, text);
     const [here, everywhere] = [process.threadCpuUsage(), process.cpuUsage()];
@@ -128,7 +128,7 @@ describe('a configuration that takes long is read without holding up its process
       expect(await load(`${head}logs: {}\n`)).toMatchObject({ ok: false, errors: [{ line: 3, path: 'logs' }] });
     },
   );
-  it('a pipe is told at once', async () => {
+  it('a pipe is reported at once', async () => {
     const loaded = await loadApart({ path: at('pipe'), env: {}, engines: ['sqlite'] }, systemClock);
     expect(loaded.ok ? '' : loaded.errors[0]?.message).toBe(
       'cannot be read: it is a named pipe: only a regular file is read',

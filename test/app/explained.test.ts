@@ -60,7 +60,7 @@ test('its newest calls with who asked, the answer, code and request id; newest f
   const [task] = daemon.operations.tasks({ group: 'vip', limit: 1 }).tasks;
   const { taskId = '' } = task ?? {};
   const about = { account: 'main', taskId, group: 'vip', trigger: 'auto' } as const;
-  const told: Event[] = [1, 2, 3, 4, 5, 6].flatMap((n): Event[] => {
+  const reported: Event[] = [1, 2, 3, 4, 5, 6].flatMap((n): Event[] => {
     const attempt = { ...about, attemptId: `${taskId}#${n}` };
     const intended = { ...events['restart-intended'], ...attempt, at: n * 10 };
     const answered = { ...events['restart-answered'], ...attempt, at: n * 10 + 1, durationMs: 100 + n };
@@ -69,7 +69,7 @@ test('its newest calls with who asked, the answer, code and request id; newest f
     const failure = { class: 'invalid', code: 'InvalidParam', requestId: 'REQ5', message: 'x' } as const;
     return [intended, { ...answered, answer: { kind: 'refused', failure: { ...failure, httpStatus: 400 } } }];
   });
-  for (const event of told) daemon.stored.push({ seq: daemon.stored.length + 1, event });
+  for (const event of reported) daemon.stored.push({ seq: daemon.stored.length + 1, event });
   const { calls } = await daemon.operations.explain(taskId);
   expect(calls.slice(0, 3)).toEqual([
     { at: 60, by: 'lin', answer: null, code: null, requestId: null, durationMs: null },
@@ -124,7 +124,7 @@ test('besides its own events those of the account that concern it, and no others
 });
 
 // After a step back to an older version its store has such.
-test('an event whose type only a newer version knows is told by its type, in every language', () => {
+test('an event whose type only a newer version knows is reported by its type, in every language', () => {
   const event = { type: 'task-blessed', at: 1, account: 'main' } as unknown as Event;
   expect(lineOf(event).msg).toBe('task-blessed');
   expect(eventSentence(event)).toBe('');

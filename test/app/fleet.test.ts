@@ -15,7 +15,7 @@ const badKey: CallFailure = {
   requestId: undefined,
   message: 'no such key',
 };
-/** Accounts whose list the cloud refuses, and what the wiring told the newest client. */
+/** Accounts whose list the cloud refuses, and what the wiring gave the newest client. */
 const around = vi.hoisted(() => ({ refused: new Set<string>(), common: undefined as unknown }));
 vi.mock('../../src/app/account.ts', async (original) => {
   const real = await original<typeof import('../../src/app/account.ts')>();
@@ -112,16 +112,16 @@ test('keys whose files changed are tried at once, by their account alone', async
   expect(daemon.lines.filter(({ event }) => event === 'credentials-read')).toMatchObject([{ account: 'main' }]);
 });
 
-test('a group without tasks is told with the nearest name that there is', async () => {
+test('a group without tasks is logged with the nearest name that there is', async () => {
   const groups =
     "[{name: sports, match: {cloudGroup: ['sprots-1', 'news?']}}, {name: rest, match: {cloudGroup: ['*']}}]";
   await using daemon = await running(`accounts: [${account('main')}]\ngroups: ${groups}\n`);
-  const told = () => daemon.lines.filter(({ event }) => event === 'config-warning').map(({ msg }) => msg);
+  const logged = () => daemon.lines.filter(({ event }) => event === 'config-warning').map(({ msg }) => msg);
   await daemon.run(9 * 60);
-  expect(told()).toEqual([]);
+  expect(logged()).toEqual([]);
   await daemon.run(2 * 60);
   expect(daemon.lines.filter(({ event }) => event === 'group-empty')).toHaveLength(1);
-  expect(told()).toEqual([
+  expect(logged()).toEqual([
     'group sports: no task is in a cloud group sprots-1: did you mean sports-1?',
     'group sports: no task is in a cloud group news?: did you mean news?',
   ]);
@@ -148,36 +148,36 @@ test('holds of a group that would become more than a thousand keep its name in t
   expect(held()).toEqual(Array(tasks).fill('task'));
 });
 
-test('a name that nothing has is told while the others of its match have tasks, also where each is asked for by name', async () => {
+test('a name that nothing has is logged while the others of its match have tasks, also where each is asked for by name', async () => {
   const yaml = (match: string) => `accounts: [${account('main')}]\ngroups: [{name: sports, match: ${match}}]\n`;
   await using daemon = await running(yaml("{cloudGroup: ['sports-1', 'nwes', 'vip']}"));
-  const told = () => daemon.lines.filter(({ event }) => event === 'config-warning').map(({ msg }) => msg);
+  const logged = () => daemon.lines.filter(({ event }) => event === 'config-warning').map(({ msg }) => msg);
   await daemon.run(9 * 60);
-  expect(told()).toEqual([]);
+  expect(logged()).toEqual([]);
   await daemon.run(3 * 60);
   expect(daemon.lines.filter(({ event }) => event === 'group-empty')).toEqual([]);
   const nwes = 'group sports: no task is in a cloud group nwes: did you mean news?';
-  expect(told()).toEqual([nwes]);
+  expect(logged()).toEqual([nwes]);
   await daemon.reload(yaml("{cloudGroup: ['sports-*', 'n?ws', 'vpi*'], title: ['*', '*nobody*']}"));
   await daemon.run(9 * 60);
-  expect(told()).toEqual([nwes]);
+  expect(logged()).toEqual([nwes]);
   await daemon.run(3 * 60);
-  expect(told().slice(1)).toEqual([
+  expect(logged().slice(1)).toEqual([
     'group sports: no task is in a cloud group vpi*: did you mean vip?',
     'group sports: no task has a title *nobody*',
   ]);
 });
 
-test('nothing is told of names while an account has not been listed', async () => {
+test('no name is logged while an account has not been listed', async () => {
   around.refused.add('second');
   const groups = "[{name: a, match: {cloudGroup: ['sports-1', 'nwes']}}]";
   await using daemon = await running(`accounts: ${both}\ngroups: ${groups}\n`);
-  const told = () => daemon.lines.filter(({ event }) => event === 'config-warning');
+  const logged = () => daemon.lines.filter(({ event }) => event === 'config-warning');
   await daemon.run(20 * 60);
-  expect(told()).toEqual([]);
+  expect(logged()).toEqual([]);
   around.refused.clear();
   await daemon.run(10 * 60);
-  expect(told()).toHaveLength(1);
+  expect(logged()).toHaveLength(1);
 });
 
 /** The demo world of two accounts is the same: each task id is in both. */
@@ -245,7 +245,7 @@ test.each([
   expect(await daemon.operations.explain(taskId, gone)).toMatchObject({ account: gone });
 });
 
-test('events are told with the title of their task, and with a sentence', async () => {
+test('events are shown with the title of their task, and with a sentence', async () => {
   await using daemon = await running(`accounts: ${both}\ngroups: ${all}\n`);
   await daemon.run(20);
   const [task] = daemon.operations.tasks({ account: 'second', limit: 1 }).tasks;
@@ -260,8 +260,8 @@ test('events are told with the title of their task, and with a sentence', async 
     { seq: 4, event: { ...at, type: 'hold-added', hold: { ...hold, target: { kind: 'task', taskId } } } },
     { seq: 5, event: { ...at, type: 'task-gone', taskId, group: 'all' } },
   );
-  const told = await daemon.operations.events({ limit: 5 });
-  expect(told.map(({ title, sentence }) => [title, sentence])).toEqual([
+  const logged = await daemon.operations.events({ limit: 5 });
+  expect(logged.map(({ title, sentence }) => [title, sentence])).toEqual([
     [title, 'gone from the list'],
     [title, `task ${taskId} held by lin until it is removed: x`],
     [null, 'account second held by lin until it is removed: x'],

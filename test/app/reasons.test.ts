@@ -138,7 +138,7 @@ test.each(reasons)('%s', async (reason) => {
 
   const metrics = await scraped(daemon.metrics, daemon.operations.snapshot(0));
   const waiting = explained.filter(({ verdict }) => verdict.reason === reason).length;
-  // Of unmanaged tasks nothing is told by group, and of what another process owns nothing at all.
+  // Of unmanaged tasks nothing is reported by group, and of what another process owns nothing at all.
   if (reason === 'unmanaged') expect(daemon.operations.status().accounts[0]?.unmanaged).toBe(waiting);
   else if (reason === 'standby') expect(metrics).toMatch(/^relaykeeper_owner\{account="main"\} 0$/m);
   else

@@ -7,7 +7,7 @@ const of = (...names: readonly string[]) =>
 
 type Daemon = Awaited<ReturnType<typeof running>>;
 
-const told = ({ lines }: Daemon) => lines.filter(({ event }) => event.startsWith('store-')).map(({ msg }) => msg);
+const logged = ({ lines }: Daemon) => lines.filter(({ event }) => event.startsWith('store-')).map(({ msg }) => msg);
 const loadFails = 'The store fails: row 7 is ill. Restarts of the accounts that are loaded go on.';
 const works = 'The store works again.';
 
@@ -19,7 +19,7 @@ async function withIll(daemon: Daemon): Promise<() => void> {
   ledger.load = () => Promise.reject(new Error('row 7 is ill'));
   await daemon.reload(of('main', 'ill'));
   await daemon.run(35);
-  expect(told(daemon)).toEqual([loadFails]);
+  expect(logged(daemon)).toEqual([loadFails]);
   return () => {
     ledger.load = load;
   };
@@ -30,7 +30,7 @@ test('records of one account that cannot be read, and can again', async () => {
   const mend = await withIll(daemon);
   mend();
   await daemon.run(20);
-  expect(told(daemon)).toEqual([loadFails, works]);
+  expect(logged(daemon)).toEqual([loadFails, works]);
 });
 
 test('records of an account that a reload takes out are no trouble of the storeâ€™s any longer', async () => {
@@ -38,7 +38,7 @@ test('records of an account that a reload takes out are no trouble of the storeâ
   await withIll(daemon);
   await daemon.reload(of('main'));
   await daemon.run(20);
-  expect(told(daemon)).toEqual([loadFails, works]);
+  expect(logged(daemon)).toEqual([loadFails, works]);
 });
 
 test('a disk that is full meanwhile, and free again before the records can be read', async () => {
@@ -47,17 +47,17 @@ test('a disk that is full meanwhile, and free again before the records can be re
   daemon.ledgerOf('main').failing = true;
   await daemon.run(20);
   const full = 'The store fails: the disk is full. relaykeeper restarts nothing until it works.';
-  expect(told(daemon)).toEqual([loadFails, full]);
+  expect(logged(daemon)).toEqual([loadFails, full]);
   daemon.ledgerOf('main').failing = false;
   await daemon.run(20);
   const partly = 'Restarts go on; not all of the store works yet.';
-  expect(told(daemon)).toEqual([loadFails, full, partly]);
+  expect(logged(daemon)).toEqual([loadFails, full, partly]);
   mend();
   await daemon.run(20);
-  expect(told(daemon)).toEqual([loadFails, full, partly, works]);
+  expect(logged(daemon)).toEqual([loadFails, full, partly, works]);
 });
 
-test('each other trouble beside it is told too, and none of them again and again', async () => {
+test('each other trouble beside it is logged too, and none of them again and again', async () => {
   await using daemon = await running(of('main'));
   const mend = await withIll(daemon);
   const prune = async (works: boolean) => {
@@ -67,8 +67,8 @@ test('each other trouble beside it is told too, and none of them again and again
   };
   for (let times = 0; times < 3; times++) await prune(false);
   const torn = 'The store fails: an index is torn. Restarts go on.';
-  expect(told(daemon)).toEqual([loadFails, torn]);
+  expect(logged(daemon)).toEqual([loadFails, torn]);
   mend();
   await prune(true);
-  expect(told(daemon)).toEqual([loadFails, torn, works]);
+  expect(logged(daemon)).toEqual([loadFails, torn, works]);
 });

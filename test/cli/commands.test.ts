@@ -320,7 +320,7 @@ describe('the exit code and the line for each end', () => {
     ['an answer that is no JSON', { text: '<html>' }],
     ['another program that answers 404', { status: 404, text: 'not found' }],
     ['a redirect', { status: 302, text: '' }],
-  ])('%s is told as such', async (_what, answer) => {
+  ])('%s is reported as such', async (_what, answer) => {
     const { socket } = await answering({ 'GET /api/v1/holds': answer });
     const ended = await typed(['hold', 'list', '--socket', socket]);
     expect(ended).toMatchObject({ code: 1, out: '' });
@@ -469,7 +469,7 @@ describe('the socket of the configuration', () => {
     expect(await configured(yaml, env)).toBe(path);
   });
 
-  it('a configuration file that is not there is told, not passed over', async () => {
+  it('a configuration file that is not there is reported, not passed over', async () => {
     const ended = await typed(['status', '--config', join(folder, 'none.yaml')]);
     expect(ended.code).toBe(78);
     expect(ended.err).toContain(join(folder, 'none.yaml'));

@@ -45,9 +45,9 @@ it('in bash', async () => {
 it.runIf(isHere('zsh'))('in zsh the same', async () => {
   const source = `${await script('zsh')}\nemulate sh`.replace('&& compinit\n', '&& compinit -D -u\n');
   const all = lines.map(([line]) => inPosixWords(line, '', `echo "\${COMPREPLY[*]}"; COMPREPLY=()`)).join('\n');
-  const [end, ...told] = ran('zsh', ['-f', '-c', `${source}\n${all}\necho .`]).toReversed();
+  const [end, ...reported] = ran('zsh', ['-f', '-c', `${source}\n${all}\necho .`]).toReversed();
   // zsh itself leaves out what does not begin as the word does.
-  const fitting = told.toReversed().map((row, n) => {
+  const fitting = reported.toReversed().map((row, n) => {
     const begun = lines[n]?.[0].split(' ').at(-1) ?? '';
     return row.split(' ').filter((word) => word.startsWith(begun));
   });
@@ -58,8 +58,8 @@ it.runIf(isHere('fish'))('in fish the same, and each with what it means', async 
   const folder = mkdtempSync(join(tmpdir(), 'relaykeeper-fish-'));
   const file = join(folder, 'relaykeeper.fish');
   writeFileSync(file, await script('fish'));
-  const told = lines.map(([line]) => `complete -C'${line}'; echo .`).join('; ');
-  const out = ran('fish', ['--no-config', '-c', `source ${file}; cd ${folder}; ${told}`]);
+  const reported = lines.map(([line]) => `complete -C'${line}'; echo .`).join('; ');
+  const out = ran('fish', ['--no-config', '-c', `source ${file}; cd ${folder}; ${reported}`]);
   const found = out.join('\n').split(/^\.$/m).slice(0, -1);
   // Fish offers options only after a dash, and sorts.
   const sorted = (words: readonly string[]) => words.filter((word) => word !== '' && word !== '--help').toSorted();

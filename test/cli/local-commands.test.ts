@@ -252,7 +252,7 @@ describe('check', () => {
         'group vip: no task is in a cloud group vpi: did you mean vip?',
         'group late: no task has a title *8K*',
       ];
-      // Polled once: both are told the same.
+      // Polled once: both are reported the same.
       let plan: ReturnType<App['planOnce']> | undefined;
       const remembered: App['planOnce'] = (request) => {
         plan ??= planReally(request);
@@ -297,7 +297,7 @@ describe('check', () => {
 describe('simulate', () => {
   const stopAtOnce = { stopped: true };
 
-  it('says where it is and how to use it, and ends when told to', async () => {
+  it('says where it is and how to use it, and ends when asked to', async () => {
     const ended = await typed(['simulate', '--listen', '127.0.0.1:0', '--seed', '7'], stopAtOnce);
     expect(ended).toMatchObject({ code: 0, err: '' });
     expect(ended.out).toMatch(/with \d+ tasks \(seed 7\) at http:\/\/127\.0\.0\.1:\d+\n/);

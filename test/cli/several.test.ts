@@ -70,7 +70,7 @@ describe('several tasks', () => {
     expect(done.err).toBe('');
   });
 
-  it('what is refused for one is told and does not keep the others', async () => {
+  it('what is refused for one is reported and does not keep the others', async () => {
     const { code, err, sent } = await run(
       'restart --group vip --yes',
       {},

@@ -176,8 +176,8 @@ describe('status for a person', () => {
     expect(out).toContain('\nvip: 1 down, 2 held, 3 outside-hours, 1 backoff, 1 given up, 1 hold; 100 running\n');
     // Whoever is quarantined is given up, and is counted once.
     const twice = { down: 3, apart: apart(1), waiting: { quarantined: 2, observing: 1 }, quarantined: 2, abandoned: 1 };
-    const told = (await run('status', { status: { groups: [group('vip', twice)] } })).out;
-    expect(told).toContain('\nvip: 3 down, 1 observed, 2 quarantined, 1 given up; 100 running\n');
+    const reported = (await run('status', { status: { groups: [group('vip', twice)] } })).out;
+    expect(reported).toContain('\nvip: 3 down, 1 observed, 2 quarantined, 1 given up; 100 running\n');
     expect(out).toContain('\nnews (observe): 4 observed, 4 circuit, storm for 1m, window 5; 100 running\n');
   });
 

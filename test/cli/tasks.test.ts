@@ -102,7 +102,7 @@ describe('tasks', () => {
     expect(rows[2]).toContain('  short ');
   });
 
-  it('ids are cut only as far as they can be told apart', async () => {
+  it('ids are cut only as far as they stay different', async () => {
     const out = await listed([active('8fde6aa0281d', 'A'), active('8fde6aa0282e', 'B')]);
     expect(out).toContain('8fde6aa0281  ');
     expect(out).toContain('8fde6aa0282  ');

@@ -108,7 +108,7 @@ describe('polls that fail', () => {
       history: ['polls-failing', 'polls-recovered'],
     },
     {
-      what: 'now so, now otherwise: each class is told once',
+      what: 'now so, now otherwise: each class is reported once',
       fail: [15, 30, 45, 60, 75].map((second, n) => [second, n % 2 === 0 ? 'timeout' : 'server']),
       again: 90,
       during: `polls fail for 1m, since 2026-01-05T00:00:15.000Z: 5 in a row, timeout: ${timeout}`,
@@ -116,7 +116,7 @@ describe('polls that fail', () => {
       history: ['polls-failing', 'polls-failing', 'polls-recovered'],
     },
   ];
-  it.each(rows)('$what', async ({ fail, again, during, after, history: told }) => {
+  it.each(rows)('$what', async ({ fail, again, during, after, history: reported }) => {
     const story = new Story().list(0, { t: 'active' });
     expect(await says(story, 14)).toBe('-');
     for (const [second, named] of fail) story.failedList(second, named);
@@ -126,7 +126,7 @@ describe('polls that fail', () => {
     // An hour later it is history.
     story.list(again + hours(1), { t: 'active' });
     expect(await says(story, again + hours(1))).toBe('-');
-    expect(history(story, 1)).toEqual(told);
+    expect(history(story, 1)).toEqual(reported);
   });
 
   it('a list beyond belief is such a period', async () => {

@@ -18,7 +18,7 @@ const tasks = [task('vip', 'cup HD', 'vip'), task('sports-a', 'run', 'rest'), ta
 const rest = group('rest', { cloudGroup: ['*'] });
 const vip = group('vip', { cloudGroup: ['vip'] });
 
-const rows: readonly [sentence: string, groups: readonly Policy[], told: readonly string[]][] = [
+const rows: readonly [sentence: string, groups: readonly Policy[], reported: readonly string[]][] = [
   ['all is there', [vip, rest], []],
   [
     'a misspelt name',
@@ -52,8 +52,8 @@ const rows: readonly [sentence: string, groups: readonly Policy[], told: readonl
   ],
   ['an empty list', [], []],
 ];
-test.each(rows)('%s', (_sentence, groups, told) => {
-  expect(unmatched(groups, tasks)).toEqual(told);
+test.each(rows)('%s', (_sentence, groups, reported) => {
+  expect(unmatched(groups, tasks)).toEqual(reported);
 });
 
 test('a cloud group that no group names, and so was not polled, may be meant', () => {
@@ -71,7 +71,7 @@ test('a cloud group that no group names, and so was not polled, may be meant', (
 
 test('many are cut short', () => {
   const many = Array.from({ length: 30 }, (_, n) => group(`g${n}`, { cloudGroup: [`none-${n}-at-all`] }));
-  const told = unmatched(many, tasks);
-  expect(told).toHaveLength(21);
-  expect(told.at(-1)).toBe('and 10 more names that match nothing');
+  const reported = unmatched(many, tasks);
+  expect(reported).toHaveLength(21);
+  expect(reported.at(-1)).toBe('and 10 more names that match nothing');
 });

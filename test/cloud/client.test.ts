@@ -84,8 +84,8 @@ describe('a poll', () => {
     const seen = complete(await cloud.observe(never));
     expect(ids(seen)).toEqual(['a', 'c']);
     expect(seen).toMatchObject({ malformedItems: 2, drift: false });
-    const told = traces.flatMap((trace) => (trace.kind === 'malformed-item' ? [trace.where] : []));
-    expect(told).toEqual(['GroupName', 'item']);
+    const reported = traces.flatMap((trace) => (trace.kind === 'malformed-item' ? [trace.where] : []));
+    expect(reported).toEqual(['GroupName', 'item']);
   });
 
   test('and looks keep a task whose times they cannot read, and tell the field', async () => {
@@ -557,7 +557,7 @@ describe('which cloud groups are asked for', () => {
   });
 
   const away = { kind: 'response', status: 503, date: undefined, retryAfter: '60', body: Buffer.from('') };
-  test('groups that ask to stay away are found like others, and each is told as failed', async () => {
+  test('groups that ask to stay away are found like others, and each is reported as failed', async () => {
     const transport = scripted((_action, body) =>
       groupsOf(body).some((name) => name > 'g3') ? away : pageOf([rawTask('t', { GroupName: 'g0' })], body),
     );
@@ -787,8 +787,8 @@ describe('a restart', () => {
     const [r, c] = ['RestartPullToPushTask', 'ContinuePullToPushTask'];
     expect(transport.calls.map(({ action }) => action)).toEqual([r, r, c, c, c]);
     expect(gate.lanes).toEqual(['restart', 'restart', 'restart', 'restart', 'restart']);
-    const told = traces.filter(({ kind }) => kind === 'action-retired');
-    expect(told).toEqual([{ kind: 'action-retired', account: 'main', from: r, to: c }]);
+    const reported = traces.filter(({ kind }) => kind === 'action-retired');
+    expect(reported).toEqual([{ kind: 'action-retired', account: 'main', from: r, to: c }]);
   });
 
   test('starts with the successor if that was learned before', async () => {
@@ -809,7 +809,7 @@ describe('a restart', () => {
 
   test.each([
     ['the action is gone', 'InvalidActionOrVersion', {}],
-    ['the cloud told its time', 'InvalidTimestamp', {}],
+    ['the cloud gave its time', 'InvalidTimestamp', {}],
     ['another region may be right', 'SignatureDoesNotMatch', { provider: 'byteplus' }],
   ] as const)('is not sent again when %s, unless the account is still surely ours', async (_, Code, options) => {
     const transport = scripted(() => ({

@@ -21,7 +21,7 @@ const write = (name: string, text: string): string => {
 type Env = Record<string, string | undefined>;
 type Asked = Parameters<AskForKeys['send']>[0];
 
-/** A ring whose time stands still unless told, whose file looks are made by hand, and whose questions are recorded. */
+/** A ring whose time stands still unless it is moved, whose file looks are made by hand, and whose questions are recorded. */
 function ring(
   credentials: Credentials,
   env: Env = {},
@@ -232,7 +232,7 @@ describe('keys in files', () => {
     secretAccessKey: { kind: 'file', path: join(folder, 'sk') },
   });
 
-  test('are trimmed; a missing, an empty and a huge one is told by its path', async () => {
+  test('are trimmed; a missing, an empty and a huge one is reported by its path', async () => {
     write('ak', ' first\n');
     const missing = join(folder, 'sk');
     expect(await ring(files()).current()).toBe(
@@ -246,7 +246,7 @@ describe('keys in files', () => {
     expect(await ring(files()).current()).toBe('first');
   });
 
-  test('are read again when they change, through a link too, and that is told once', async () => {
+  test('are read again when they change, through a link too, and that is reported once', async () => {
     write('sk', 'secret');
     symlinkSync(write('v1', 'first'), join(folder, 'ak'));
     const { current, timers, changes, keys } = ring(files());
@@ -371,7 +371,7 @@ describe('temporary keys', () => {
       json(envelope({ Credentials: { Expiration: 'soon' } })),
       'auth: credentials: oidc: STS at https://sts.example: Expiration in its answer is not a time',
     ],
-  ])('%s of STS is told without the token', async (_what, outcome, expected) => {
+  ])('%s of STS is reported without the token', async (_what, outcome, expected) => {
     const env = { VOLCENGINE_OIDC_ROLE_TRN: 'r', VOLCENGINE_OIDC_TOKEN_FILE: write('token', 'jwt-1') };
     expect(await ring({ kind: 'oidc' }, env, () => outcome).current()).toBe(expected);
   });

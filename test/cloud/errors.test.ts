@@ -107,8 +107,8 @@ describe('each row of the error table, over HTTP', () => {
     if (code !== 'CommonErr' || httpStatus === 200) {
       expect(knownCodes.pairs).toContainEqual({ code: label, class: errorClass });
     }
-    const told = traces.filter(({ kind }) => kind === 'request');
-    expect(told).toHaveLength(sent);
+    const reported = traces.filter(({ kind }) => kind === 'request');
+    expect(reported).toHaveLength(sent);
     await cloud.close();
   });
 });

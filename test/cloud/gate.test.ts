@@ -6,7 +6,7 @@ import type { Lane, Permit } from '../../src/domain/ports/gate-port.ts';
 import type { Clock } from '../../src/domain/ports/time-port.ts';
 import { refusals, worstSecond } from './judges.ts';
 
-/** Time that passes when told. Timers may be made to fire off their time; the wall clock must not be asked. */
+/** Time that passes on demand. Timers may be made to fire off their time; the wall clock must not be asked. */
 function virtualTime(offMs: () => number = () => 0) {
   let now = 5_000.25;
   const timers = new Map<object, { at: number; run: () => void }>();

@@ -39,10 +39,10 @@ async function nastyServer(idleMs: number, headers = '') {
 
 describe.concurrent('no call is lost to a server that closes at the worst moment', () => {
   test.each([
-    // Node's own default, told to nobody; proxies and load balancers are more patient.
+    // Node's own default, said to nobody; proxies and load balancers are more patient.
     ['after 5 s without a word of it', 5_000, '', 5_000],
-    ['after 3 s, told in a header', 3_000, 'Keep-Alive: timeout=3\r\n', 3_000],
-    ['after 1 s, told in a header', 1_000, 'Keep-Alive: timeout=1\r\n', 1_000],
+    ['after 3 s, said in a header', 3_000, 'Keep-Alive: timeout=3\r\n', 3_000],
+    ['after 1 s, said in a header', 1_000, 'Keep-Alive: timeout=1\r\n', 1_000],
   ])('%s', { timeout: 20_000 }, async (_name, idleMs, headers, gapMs) => {
     const server = await nastyServer(idleMs - 20, headers);
     const transport = createTransport({ clock: systemClock, connections: 10 });

@@ -22,7 +22,7 @@ describe('against an adversary in virtual time', () => {
   });
 });
 
-/** One limiter with its state kept, events told at times. */
+/** One limiter with its state kept, which gets events at times. */
 function run(perSecond: number, spacing: 'even' | 'none' = 'none', startsSilent = false) {
   let state: LimiterState = startLimiter({ perSecond, spacing }, 0, startsSilent);
   let nextId = 1;
@@ -141,26 +141,26 @@ describe('throttled', () => {
   test('the rate is halved at once, at most every second, never below one, then recovers by a tenth every ten seconds', () => {
     const ten = run(10);
     const refuse = (now: number) => ten.happen(now, { kind: 'throttled', limit: 'account' });
-    const told: [string, number, number][] = [];
-    const tell = (why: string, now: number) => told.push([why, now, ten.limitAt(now)]);
+    const limits: [string, number, number][] = [];
+    const note = (why: string, now: number) => limits.push([why, now, ten.limitAt(now)]);
     refuse(0);
-    tell('halved at once', 0);
+    note('halved at once', 0);
     refuse(999);
-    tell('not twice in a second', 999);
+    note('not twice in a second', 999);
     refuse(1_000);
-    tell('again, and 2.5 lets two go', 1_000);
+    note('again, and 2.5 lets two go', 1_000);
     refuse(2_000);
-    tell('1.25 lets one go', 2_000);
+    note('1.25 lets one go', 2_000);
     refuse(3_000);
     refuse(4_000);
-    tell('never below one', 4_000);
-    tell('ten seconds after the last refusal not yet', 13_999);
-    tell('then one more', 14_000);
-    tell('and one more', 24_000);
-    tell('nearly there', 93_999);
-    tell('all back', 94_000);
-    tell('and no more than that', 500_000);
-    expect(told).toEqual([
+    note('never below one', 4_000);
+    note('ten seconds after the last refusal not yet', 13_999);
+    note('then one more', 14_000);
+    note('and one more', 24_000);
+    note('nearly there', 93_999);
+    note('all back', 94_000);
+    note('and no more than that', 500_000);
+    expect(limits).toEqual([
       ['halved at once', 0, 5],
       ['not twice in a second', 999, 5],
       ['again, and 2.5 lets two go', 1_000, 2],

@@ -105,7 +105,7 @@ describe('who goes next', () => {
     const poll = cloud.observe(never);
     const look = cloud.look(['vip'], never);
     await clock.run(60_000);
-    // From the first page on that was told how many more there are, to the last one.
+    // From the first page that says how many more there are, to the last one.
     const from = arrivals.findIndex(isList);
     const lists = arrivals.slice(from, arrivals.findLastIndex(isList) + 1);
     expect(lists.length).toBeGreaterThan(500);
@@ -144,12 +144,12 @@ test('rate, queues and waits as /metrics tells them are those of the callers and
     const text = await scraped(metrics, [
       snapshot({ account: accountView({ account: 'main', gate: gate.snapshot() }) }),
     ]);
-    const told = samplesOf(text);
-    const queued = (lane: Lane) => told.get(`relaykeeper_api_queue_length{account="main",lane="${lane}"}`);
+    const reported = samplesOf(text);
+    const queued = (lane: Lane) => reported.get(`relaykeeper_api_queue_length{account="main",lane="${lane}"}`);
     const sent = waits.filter(({ lane }) => lane === 'restart').length;
     expect(queued('restart')).toBe(asked.restart.length - sent);
     expect(queued('other')).toBe(asked.other.length - gone.other.length);
-    expect(told.get('relaykeeper_api_rate_limit_per_second{account="main"}')).toBe(10);
+    expect(reported.get('relaykeeper_api_rate_limit_per_second{account="main"}')).toBe(10);
   }
   gate.throttled('account');
   const halved = samplesOf(
@@ -160,9 +160,9 @@ test('rate, queues and waits as /metrics tells them are those of the callers and
   await clock.run(120_000);
   await Promise.all([poll, look]);
   for (const { lane, waitedMs } of waits) metrics.gateWait('main', lane, waitedMs);
-  const told = samplesOf(await scraped(metrics, []));
+  const reported = samplesOf(await scraped(metrics, []));
   const waited = (what: string, lane: Lane) =>
-    told.get(`relaykeeper_api_rate_limit_wait_seconds_${what}{account="main",lane="${lane}"}`) ?? Number.NaN;
+    reported.get(`relaykeeper_api_rate_limit_wait_seconds_${what}{account="main",lane="${lane}"}`) ?? Number.NaN;
   // Each call that arrived has waited once, in its lane; those of `other` were given back unused.
   const counts = Object.fromEntries(lanes.map((lane) => [lane, waited('count', lane)]));
   expect(counts).toEqual({ restart: 40, verify: 30, poll: 200, other: 40 });

@@ -11,7 +11,7 @@ import { createTransport, type TransportOptions } from '../../src/cloud/transpor
 
 type Answer = (error: Error | null, addresses?: readonly dns.LookupAddress[]) => void;
 
-/** The system's own lookup as it is when name servers are silent: it answers when it is told to. */
+/** The system's own lookup as it is when name servers are silent: it answers when it is asked to. */
 function silentNames() {
   const asked: { readonly name: string; readonly answer: Answer }[] = [];
   const spy = vi.spyOn(dns, 'lookup').mockImplementation(((name: string, _options: object, answer: Answer) => {
@@ -61,13 +61,13 @@ describe('a name that hangs', () => {
 
   test('holds up no other name', async () => {
     const asked = silentNames();
-    const told: string[] = [];
+    const reported: string[] = [];
     for (const name of ['a.test', 'a.test', 'b.test', 'a.test'])
-      lookupOnce(name, { all: false }, (error, address) => void told.push(error?.message ?? `${name} ${address}`));
+      lookupOnce(name, { all: false }, (error, address) => void reported.push(error?.message ?? `${name} ${address}`));
     expect(asked.map(({ name }) => name)).toEqual(['a.test', 'b.test']);
     asked[1]?.answer(null, [{ address: '10.0.0.2', family: 4 }]);
-    expect(told).toEqual(['b.test 10.0.0.2']);
+    expect(reported).toEqual(['b.test 10.0.0.2']);
     asked[0]?.answer(null, []);
-    expect(told.slice(1)).toEqual(['no address', 'no address', 'no address']);
+    expect(reported.slice(1)).toEqual(['no address', 'no address', 'no address']);
   });
 });

@@ -105,7 +105,7 @@ describe('a proxy', () => {
     'http://%',
     'http://a:%zz@127.0.0.1:9',
     'http://%C3:%A9@127.0.0.1:9',
-  ])('that is not there, or has no address (%s): the same, and the address is not told', async (address) => {
+  ])('that is not there, or has no address (%s): the same, and the address is not reported', async (address) => {
     const server = await served();
     expect(await through(address).send(post(server.url), never)).toEqual({ kind: 'never-left', why: 'proxy' });
   });

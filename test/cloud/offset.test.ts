@@ -6,11 +6,11 @@ const t0 = Date.UTC(2026, 0, 1, 12);
 const date = (at: number, aheadMs: number) => new Date(Math.floor((at + aheadMs) / 1000) * 1000).toUTCString();
 
 function offset() {
-  const told: number[] = [];
-  const made = createClockOffset((ms) => told.push(ms));
+  const reported: number[] = [];
+  const made = createClockOffset((ms) => reported.push(ms));
   const sample = (aheadMs: number, at = t0, delayMs = 40) =>
     made.sample(date(at + delayMs / 2, aheadMs), at, at + delayMs);
-  return { ...made, sample, told };
+  return { ...made, sample, reported };
 }
 
 describe('the cloud’s clock', () => {
@@ -59,19 +59,19 @@ describe('the cloud’s clock', () => {
       ['at its end', 4_200, 4_200],
       ['at once', 10_000, 100],
     ])('%s, of %i ms: that is no difference of the clocks', (_when, tookMs, datedMs) => {
-      const told: number[] = [];
-      const made = createClockOffset((ms) => told.push(ms));
+      const reported: number[] = [];
+      const made = createClockOffset((ms) => reported.push(ms));
       learn(0, tookMs, datedMs, made);
-      expect([made.offsetMs(), told.filter((ms) => ms !== 0)]).toEqual([0, []]);
+      expect([made.offsetMs(), reported.filter((ms) => ms !== 0)]).toEqual([0, []]);
     });
-    test('and takes nothing back of what quick ones have told', () => {
+    test('and takes nothing back of what quick ones have reported', () => {
       const made = createClockOffset(() => {});
       learn(-40_000, 40, 20, made);
       const before = made.offsetMs();
       learn(-40_000, 7_000, 0, made);
       expect([Math.abs(before + 40_000) <= 500, made.offsetMs()]).toEqual([true, before]);
     });
-    test('a difference beyond that is told all the same', () => {
+    test('a difference beyond that is reported all the same', () => {
       const made = createClockOffset(() => {});
       learn(60_000, 7_000, 0, made);
       expect(Math.abs(made.offsetMs() - 60_000)).toBeLessThanOrEqual(4_000);
@@ -86,13 +86,13 @@ describe('the cloud’s clock', () => {
     expect(offsetMs()).toBeGreaterThan(1_199_000);
   });
 
-  test('a change is told once, small ones are not', () => {
-    const { sample, told } = offset();
+  test('a change is reported once, small ones are not', () => {
+    const { sample, reported } = offset();
     for (let i = 0; i < 20; i++) sample(1_200_000, t0 + i * 333);
-    expect(told).toHaveLength(1);
+    expect(reported).toHaveLength(1);
     for (let i = 0; i < 9; i++) sample(0);
-    expect(told).toHaveLength(2);
-    expect(told[1]).toBe(0);
+    expect(reported).toHaveLength(2);
+    expect(reported[1]).toBe(0);
   });
 
   test.each([

@@ -61,7 +61,7 @@ describe('a total that is no total', () => {
     ['null', null],
     ['too small', 3],
     ['zero', 0],
-  ])('%s: the whole list is read, and told as not adding up', async (_what, total) => {
+  ])('%s: the whole list is read, and reported as not adding up', async (_what, total) => {
     const { seen, calls } = await poll(cloudWith(1_250, { total: () => total }));
     expect(seen.items).toHaveLength(1_250);
     expect(seen.drift).toBe(true);
@@ -161,7 +161,7 @@ describe('a page shorter than asked', () => {
     ['a million groups of three', 1_000_000, 2],
     ['no total', undefined, 2],
     ['fewer than there are', 1, 2],
-  ])('a list of cloud groups that does not add up (%s) ends, and is told', async (_what, total, most) => {
+  ])('a list of cloud groups that does not add up (%s) ends, and is reported', async (_what, total, most) => {
     const transport = scripted((action, body) => {
       if (action !== 'ListPullToPushGroup') return envelope({ List: [], Pagination: { TotalCount: 0 } });
       const all = ['a', 'b', 'c'].map((Name) => ({ Name, Status: 0 }));

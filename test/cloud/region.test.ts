@@ -25,7 +25,7 @@ async function regional(region: string, code = 'SignatureDoesNotMatch', options:
 }
 
 test.each(['SignatureDoesNotMatch', 'InvalidCredential'])(
-  '%s on the first call: the other region, through the gate, and it is remembered and told once',
+  '%s on the first call: the other region, through the gate, and it is remembered and reported once',
   async (code) => {
     const one = await regional('cn-north-1', code);
     expect([await one.observe(), await one.observe()]).toEqual([1, 1]);
@@ -36,7 +36,7 @@ test.each(['SignatureDoesNotMatch', 'InvalidCredential'])(
   },
 );
 
-test('where the first region is right that is told, once', async () => {
+test('where the first region is right that is reported, once', async () => {
   const one = await regional('ap-singapore-1');
   expect([await one.observe(), await one.observe()]).toEqual([1, 1]);
   const found = { kind: 'region-found', account: 'main', region: 'ap-singapore-1' };
@@ -54,10 +54,10 @@ test.each([
     1,
   ],
   ['and is none that is known: as without it', 'ap-singapore-1', 'mars-1', ['ap-singapore-1'], 1],
-])('what is remembered %s', async (_what, right, remembered, asked, told) => {
+])('what is remembered %s', async (_what, right, remembered, asked, reported) => {
   const one = await regional(right, 'SignatureDoesNotMatch', { rememberedRegion: () => remembered });
   expect(await one.observe()).toBe(1);
-  expect([one.asked, one.found().length]).toEqual([asked, told]);
+  expect([one.asked, one.found().length]).toEqual([asked, reported]);
   await one.end();
 });
 

@@ -343,7 +343,7 @@ describe('hosts', () => {
     expect(JSON.stringify(item)).not.toContain('example.com');
   });
 
-  test('a task that moved is told where it is, and one that came from the store too', () => {
+  test('a task that moved is reported where it is, and one that came from the store too', () => {
     const hosts = createHostMemory();
     const known = first({}, { hosts: createHostMemory() });
     const over = { hosts, known: () => known };

@@ -62,7 +62,9 @@ const points: readonly Point[] = [
   ...['restart-failed', 'restart-proved', 'outage-ended', 'task-quarantined'].map((line) => ({ line, nth: 1 })),
 ];
 const nameOf = (point: Point) =>
-  'arrival' in point ? `call ${point.nth} of ${point.arrival} arrives` : `${point.line} is told for time ${point.nth}`;
+  'arrival' in point
+    ? `call ${point.nth} of ${point.arrival} arrives`
+    : `${point.line} is logged for time ${point.nth}`;
 
 /** Every event on the disk, oldest first. Only read once the process is dead. */
 function onDisk(folder: string): readonly Event[] {

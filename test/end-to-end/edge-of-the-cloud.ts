@@ -1,6 +1,6 @@
 /**
  * What the cloud promises, leaves out or was once refused for, through the process: none of it keeps a stopped task
- * from being restarted, and what may be missing is told.
+ * from being restarted, and what may be missing is reported.
  */
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ const configOf = (clouds: Readonly<Record<string, PretendCloud>>, more: object =
 const see = (daemon: Daemon) => () => daemon.tail();
 
 describe.concurrent('the edge of the cloud', () => {
-  it('a million promised, pages shorter than asked, totals that are none: all is seen, healed, and told', async () => {
+  it('a million promised, pages shorter than asked, totals that are none: all is seen, healed, and reported', async () => {
     await using stage = new Stage();
     const faults: Readonly<Record<string, readonly Effect[]>> = {
       million: [{ kind: 'promise', total: 1_000_000 }],

@@ -82,7 +82,7 @@ const restartEveryMs = 1_300;
 const pollEveryMs = 5_000;
 
 describe.concurrent("within BytePlus' limits, with default settings", () => {
-  it('40 of 100 that are stopped are up within 44 s, at most two calls are throttled, lists go on; the region is found, told, and remembered', async () => {
+  it('40 of 100 that are stopped are up within 44 s, at most two calls are throttled, lists go on; the region is found, reported, and remembered', async () => {
     await using stage = new Stage();
     const region = 'cn-north-1';
     const cloud = await stage.cloud({

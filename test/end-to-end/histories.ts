@@ -81,7 +81,7 @@ describe.concurrent('histories', () => {
     expect(cloud.world.arrivals.worstSecond).toBeLessThanOrEqual(10);
     expect(healedMs).toBeGreaterThan(6_000);
     await until(
-      'every outage is told as recovered',
+      'every outage is reported as recovered',
       () => said('outage-ended', { ending: 'recovered' }).length === 60,
       see,
     );

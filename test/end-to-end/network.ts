@@ -34,7 +34,7 @@ async function openProxy(stage: Stage) {
 const hostOf = ({ url }: PretendCloud) => new URL(url).host;
 
 describe.concurrent('the network', () => {
-  it('proxies are those of the environment, or of the account, and their tokens are told nowhere', async () => {
+  it('proxies are those of the environment, or of the account, and their tokens are reported nowhere', async () => {
     await using stage = new Stage();
     const proxy = await openProxy(stage);
     const named = ['environment', 'own', 'direct', 'excepted'] as const;

@@ -20,7 +20,7 @@ export class Wire {
   port = 0;
   /** What replicas have sent so far: about so many statements. */
   pieces = 0;
-  /** Nothing gets through, and nobody is told. */
+  /** Nothing gets through, and nobody learns of it. */
   blackhole = false;
   /** The answer to the next statement that has this in it is lost, with its connection. */
   losesAnswerTo: string | undefined;

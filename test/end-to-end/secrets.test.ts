@@ -87,12 +87,12 @@ it('secrets planted anywhere appear nowhere that somebody can read', async () =>
     headers: { cookie, 'last-event-id': '0' },
     signal: stop.signal,
   });
-  let told = '';
+  let reported = '';
   for await (const chunk of stream.body ?? []) {
-    told += Buffer.from(chunk).toString();
-    if (told.includes('restart-answered')) break;
+    reported += Buffer.from(chunk).toString();
+    if (reported.includes('restart-answered')) break;
   }
   stop.abort();
-  for (const secret of secrets) expect(told).not.toContain(secret);
+  for (const secret of secrets) expect(reported).not.toContain(secret);
   for (const secret of secrets) expect(daemon.tail()).not.toContain(secret);
 });

@@ -100,7 +100,7 @@ describe.concurrent('a bad reload', () => {
 });
 
 describe.concurrent('a good reload', () => {
-  // A signal and a plain file are told of where they are refused, and by the metrics.
+  // A signal and a plain file are reported where they are refused, and by the metrics.
   it.each(['POST', 'a ConfigMap'] as const)(
     'by %s takes effect without losing a timer: the backoff in force goes on',
     async (by) => {
@@ -131,7 +131,7 @@ describe.concurrent('a good reload', () => {
         () => cloud.count('停用', 'later') === 0,
         () => daemon.tail(),
       );
-      // What was told before these restarts is on disk with their intents.
+      // What was reported before these restarts is on disk with their intents.
       const changes = await daemon.get<{ sentence: string }[]>('/api/v1/events?type=config-changed');
       expect(changes.map(({ sentence }) => sentence)).toEqual([
         'the configuration changed: groups added: later',

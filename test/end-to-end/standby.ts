@@ -100,9 +100,9 @@ describe.concurrent('the same configuration started twice', () => {
     for (const path of ['/-/ready', '/-/healthy']) expect((await second.askListen('GET', path)).status).toBe(200);
     await until('the owner tells of all', async () => (await first.metric('tasks')) === 5);
     // Of tasks, groups and polls it tells nothing.
-    const told = readMetrics((await second.askListen('GET', '/metrics')).text);
-    expect(told).toContainEqual({ name: 'relaykeeper_owner', labels: { account: 'main' }, value: 0 });
-    expect(told.map(({ name }) => name).filter((name) => ofTasks.test(name))).toEqual([]);
+    const reported = readMetrics((await second.askListen('GET', '/metrics')).text);
+    expect(reported).toContainEqual({ name: 'relaykeeper_owner', labels: { account: 'main' }, value: 0 });
+    expect(reported.map(({ name }) => name).filter((name) => ofTasks.test(name))).toEqual([]);
     const restart = await second.askListen('POST', '/api/v1/tasks/a-0001/restart', token, { by: 'lin' });
     expect(restart.status).toBeGreaterThanOrEqual(400);
 

@@ -67,8 +67,8 @@ it.concurrent('a log of the store that is deleted or replaced under the running 
     daemon = await stage.start({ folder, env });
     await daemon.saying('owner-gained');
     // Both stand in the history, however it ended.
-    const told = await daemon.get<{ event: { type: string } }[]>('/api/v1/events?type=store-lost,store-back');
-    expect(told.map(({ event }) => event.type)).toEqual(
+    const reported = await daemon.get<{ event: { type: string } }[]>('/api/v1/events?type=store-lost,store-back');
+    expect(reported.map(({ event }) => event.type)).toEqual(
       Array(round + 1)
         .fill(['store-back', 'store-lost'])
         .flat(),

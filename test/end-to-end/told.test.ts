@@ -1,4 +1,4 @@
-/** What people are told while the daemon watches, heals and meets trouble: commands, API, metrics, log and history. */
+/** What people see while the daemon watches, heals and meets trouble: commands, API, metrics, log and history. */
 import { expect, it } from 'vitest';
 import type { StatusView } from '../../src/domain/views/shown.ts';
 import { account, env, tasks } from './cloud.ts';
@@ -12,7 +12,7 @@ function farDays(): string[] {
   return [names[(today + 3) % 7] ?? '', names[(today + 4) % 7] ?? ''];
 }
 
-it('watching, hours, failing polls and a rejected configuration are told as what they are', async () => {
+it('watching, hours, failing polls and a rejected configuration are reported as what they are', async () => {
   await using stage = new Stage();
   const cloud = await stage.cloud({
     tasks: [
@@ -24,7 +24,7 @@ it('watching, hours, failing polls and a rejected configuration are told as what
   const path = stage.folder();
   const settings = (mode: 'observe' | 'heal') => ({
     server: plainServer,
-    // On a busy machine an answer may take seconds, and a poll that fails of itself would be told as well.
+    // On a busy machine an answer may take seconds, and a poll that fails of itself would be reported as well.
     accounts: [account(cloud, 'main', { requestTimeout: '20s' })],
     defaults: { verifyWithin: '2s', storm: false, budget: false },
     groups: [
@@ -43,7 +43,7 @@ it('watching, hours, failing polls and a rejected configuration are told as what
   const see = () => daemon.tail();
   const inNews = { account: 'main', group: 'news' };
 
-  // Watching: what would be sent is told and counted apart, and nothing is sent.
+  // Watching: what would be sent is reported and counted apart, and nothing is sent.
   await until('shadows are counted', async () => (await daemon.metric('shadow_restarts_total', inNews)) >= 3, see);
   expect(await daemon.metric('restarts_total')).toBe(0);
   expect(cloud.restarts()).toEqual([]);
@@ -83,9 +83,9 @@ it('watching, hours, failing polls and a rejected configuration are told as what
   }
   // The cloud refused polls as too many: they are slower for a while.
   expect(await run('status')).toMatch(/calls are slowed down for \d+s, since \S+: list \d+ of \d+ a second/);
-  const told = await history();
+  const reported = await history();
   for (const type of ['polls-failing', 'polls-recovered'])
-    expect(told.filter((line) => line.includes(`\t${type}\t`))).toHaveLength(2);
+    expect(reported.filter((line) => line.includes(`\t${type}\t`))).toHaveLength(2);
   expect([daemon.said('polls-failing').length, daemon.said('poll-failed').length]).toEqual([2, 0]);
 
   // A configuration that is not taken.

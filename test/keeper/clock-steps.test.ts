@@ -123,7 +123,7 @@ test.each([
   expect(new Set(stage.told('restart-worked').map(({ taskId }) => taskId)).size).toBe(4);
 });
 
-test('a group that matches nothing is told of after ten minutes, whatever the clock does', async () => {
+test('a group that matches nothing is reported after ten minutes, whatever the clock does', async () => {
   const empty = { ...defaultPolicy, name: 'empty', match: { ...defaultPolicy.match, cloudGroup: ['empty'] } };
   const stage = new Stage({ policies: policiesOf(defaultPolicy, empty), tasks: tasks(1) });
   await stage.run(60);

@@ -24,7 +24,7 @@ describe('no file is stale', () => {
     expect(onDisk(root, path) === wanted, `${path} is stale: npm run generate`).toBe(true);
   });
 
-  test('a README without its markers is told, not overwritten', () => {
+  test('a README without its markers is reported, not overwritten', () => {
     const readme = text('README.md');
     const markers = readme.match(/<!-- .* -->/g) ?? [];
     expect(markers).toHaveLength(8);
@@ -97,7 +97,7 @@ describe('every name is in the catalogue', () => {
     expect(tests.flatMap(({ input_series }) => input_series).flatMap(({ series }) => strangersIn(series))).toEqual([]);
   });
 
-  test('alerts that Alertmanager is told of by name', () => {
+  test('alerts that Alertmanager gets by name', () => {
     const named = text('config/alertmanager.example.yaml').match(/Relaykeeper\w+/g) ?? [];
     expect(named.filter((name) => !rules.some((rule) => rule.name === name))).toEqual([]);
   });

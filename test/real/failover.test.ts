@@ -1,6 +1,6 @@
 /**
  * The address of the database leads to another server: a standby that is promoted while its primary is dead. Nothing is
- * restarted while nobody takes writes, nobody has to restart a replica, and all that was told as saved is there.
+ * restarted while nobody takes writes, nobody has to restart a replica, and all that was reported as saved is there.
  */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -84,11 +84,11 @@ it('a standby is promoted: refused, then read-only, then healed, with all that w
   const holds = (await first.daemon.ask('GET', '/api/v1/holds')).text;
   expect(holds).toContain('kept across the fail-over');
   // Each call that reached a cloud has its intent in what was promoted.
-  const [told] = await standby.ask(
+  const [reported] = await standby.ask(
     "select count(distinct attempt_id)::int as intents from relaykeeper.event where type = 'restart-intended'",
     promoted.href,
   );
-  expect(told?.intents).toBeGreaterThanOrEqual(restarts(set));
+  expect(reported?.intents).toBeGreaterThanOrEqual(restarts(set));
   for (const { daemon } of set.replicas) expect(daemon.running).toBe(true);
 });
 

@@ -34,8 +34,8 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** One alert as Alertmanager told it. */
-export interface Told {
+/** One alert as Alertmanager sent it. */
+export interface Received {
   readonly status: 'firing' | 'resolved';
   readonly path: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -49,7 +49,7 @@ export interface Series {
 }
 
 export class Watchers {
-  readonly told: Told[] = [];
+  readonly received: Received[] = [];
   #prometheusUrl = '';
 
   /** Starts both, for a daemon that listens on `target` or will; resolves when they are ready. */
@@ -83,8 +83,8 @@ export class Watchers {
         body += piece;
       });
       request.on('end', () => {
-        const { alerts } = JSON.parse(body) as { readonly alerts: readonly Omit<Told, 'path'>[] };
-        for (const alert of alerts) this.told.push({ ...alert, path: request.url ?? '' });
+        const { alerts } = JSON.parse(body) as { readonly alerts: readonly Omit<Received, 'path'>[] };
+        for (const alert of alerts) this.received.push({ ...alert, path: request.url ?? '' });
         response.end();
       });
     }).listen(0, '127.0.0.1');

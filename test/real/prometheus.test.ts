@@ -1,8 +1,8 @@
 /**
- * The alerts on the real thing: the daemon as a process over the pretend cloud, scraped by a real Prometheus, told by
+ * The alerts on the real thing: the daemon as a process over the pretend cloud, scraped by a real Prometheus, reported by
  * a real Alertmanager. Each page is brought about by a fault and goes when that is mended; a quiet hour tells nothing.
  *
- * One story, told in order: each test begins where the one before it ended, with everything well.
+ * One story, in order: each test begins where the one before it ended, with everything well.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -65,17 +65,17 @@ afterAll(async () => {
   await stage[Symbol.asyncDispose]();
 });
 
-/** The longest window of the rules, an hour, is three minutes here: so long flapping is told after it has ended. */
+/** The longest window of the rules, an hour, is three minutes here: so long flapping is reported after it has ended. */
 const longestWaitMs = 240_000;
 
 const isTold = (alert: string, status: 'firing' | 'resolved') =>
-  watchers.told.some(({ labels, status: told }) => labels.alertname === alert && told === status);
+  watchers.received.some(({ labels, status: reported }) => labels.alertname === alert && reported === status);
 
 const annotationsOf = (alert: string) =>
-  watchers.told.findLast(({ labels }) => labels.alertname === alert)?.annotations ?? {};
+  watchers.received.findLast(({ labels }) => labels.alertname === alert)?.annotations ?? {};
 
 const state = async () =>
-  `firing: ${(await watchers.firingNow()).join(', ')}\ntold: ${watchers.told.map(({ status, labels }) => `${labels.alertname} ${status}`).join(', ')}\n${daemon.tail()}`;
+  `firing: ${(await watchers.firingNow()).join(', ')}\nreceived: ${watchers.received.map(({ status, labels }) => `${labels.alertname} ${status}`).join(', ')}\n${daemon.tail()}`;
 
 async function toldOf(alerts: readonly string[], status: 'firing' | 'resolved'): Promise<void> {
   let seen = '';
@@ -95,15 +95,15 @@ interface Episode {
   readonly alerts: readonly string[];
   readonly provoke: () => unknown;
   readonly mend: () => unknown;
-  /** What may fire beside them: a consequence that is told as well. */
+  /** What may fire beside them: a consequence that is reported as well. */
   readonly also?: readonly string[];
-  /** Looks at what was told, while it fires. */
+  /** Looks at what was reported, while it fires. */
   readonly look?: () => Promise<void>;
 }
 
-/** The alerts fire and reach Alertmanager; mended, they are resolved there; and no other page was told. */
+/** The alerts fire and reach Alertmanager; mended, they are resolved there; and no other page was reported. */
 async function play({ alerts, provoke, mend, also = [], look }: Episode): Promise<void> {
-  watchers.told.length = 0;
+  watchers.received.length = 0;
   const from = seconds();
   mark(`fault for ${alerts.join(', ')}`);
   await provoke();
@@ -162,11 +162,11 @@ test(`a quiet hour in ${3600 / times} seconds: tasks stop now and then and are h
     await sleep((3_600_000 / times / 12) | 0);
   }
   expect(await watchers.firedBetween(from, seconds())).toEqual([]);
-  expect(watchers.told).toEqual([]);
+  expect(watchers.received).toEqual([]);
   expect(await daemon.metric('outage_endings_total', { ending: 'recovered' })).toBeGreaterThanOrEqual(11);
 });
 
-describe('each page is brought about, told, and resolved when it is mended', () => {
+describe('each page is brought about, reported, and resolved when it is mended', () => {
   test('TaskDown, TaskOverdue', () =>
     play({
       alerts: ['RelaykeeperTaskDown', 'RelaykeeperTaskOverdue'],

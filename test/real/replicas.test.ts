@@ -29,7 +29,7 @@ async function takenOver(set: ReplicaSet, gone: Replica, had: readonly string[])
   return performance.now() - from;
 }
 
-const tell = (what: string, ms: number) => console.log(`${what}: ${(ms / 1_000).toFixed(1)} s`);
+const report = (what: string, ms: number) => console.log(`${what}: ${(ms / 1_000).toFixed(1)} s`);
 
 it('three replicas over twelve accounts: one actor each, whatever happens', { timeout: 20 * 60_000 }, async () => {
   await using stage = new Stage();
@@ -50,7 +50,7 @@ it('three replicas over twelve accounts: one actor each, whatever happens', { ti
     await does();
     await set.healed(120_000);
     set.judge();
-    tell(`${what}, all healed`, performance.now() - from);
+    report(`${what}, all healed`, performance.now() - from);
   };
 
   await step('kill -9', async () => {
@@ -58,7 +58,7 @@ it('three replicas over twelve accounts: one actor each, whatever happens', { ti
     await replica(0).daemon.kill();
     stopSome();
     const ms = await takenOver(set, replica(0), had);
-    tell('taken over after kill -9', ms);
+    report('taken over after kill -9', ms);
     expect(ms).toBeLessThan(leaseMs + 5_000);
   });
   await step('another replica joins', async () => {
@@ -71,7 +71,7 @@ it('three replicas over twelve accounts: one actor each, whatever happens', { ti
     stopSome();
     replica(1).daemon.child.kill('SIGTERM');
     const ms = await takenOver(set, replica(1), had);
-    tell('taken over after SIGTERM', ms);
+    report('taken over after SIGTERM', ms);
     expect(ms).toBeLessThan(2_000 + pollMs);
     expect((await replica(1).daemon.ended).code).toBe(0);
   });
@@ -83,7 +83,7 @@ it('three replicas over twelve accounts: one actor each, whatever happens', { ti
     replica(2).daemon.child.kill('SIGSTOP');
     stopSome();
     const ms = await takenOver(set, replica(2), had);
-    tell('taken over from a stopped process', ms);
+    report('taken over from a stopped process', ms);
     await sleep(120_000 - ms);
     stopSome();
     replica(2).daemon.child.kill('SIGCONT');
@@ -116,7 +116,7 @@ it('three replicas over twelve accounts: one actor each, whatever happens', { ti
     cutOff.wire.blackhole = true;
     stopSome();
     const ms = await takenOver(set, cutOff, had);
-    tell('taken over from a replica that was cut off', ms);
+    report('taken over from a replica that was cut off', ms);
     expect(ms).toBeLessThan(leaseMs + 10_000);
     await sleep(20_000);
     cutOff.wire.blackhole = false;

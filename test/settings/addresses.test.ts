@@ -1,4 +1,4 @@
-/** Addresses with a user, a password or a token in them: what is wrong with one is told, and never the address itself. */
+/** Addresses with a user, a password or a token in them: what is wrong with one is reported, and never the address itself. */
 import { describe, expect, test } from 'vitest';
 import { withoutSecrets } from '../../src/settings/settings.ts';
 import { errorsOf, load } from './support.ts';
@@ -17,16 +17,16 @@ describe.each(['endpoint', 'proxy', 'proxi'])('%s', (key) => {
     '{address: "http://user:planted@host"}',
     '[http://user:planted/x@host]',
   ])('%s', (value) => {
-    const told = errorsOf(loaded(key, value));
-    expect(told).not.toBe('(no errors)');
-    expect(told).not.toMatch(/plan\/?ted|plan ted|ted@/);
+    const reported = errorsOf(loaded(key, value));
+    expect(reported).not.toBe('(no errors)');
+    expect(reported).not.toMatch(/plan\/?ted|plan ted|ted@/);
   });
 });
 
 test('where the file cannot be read at all', () => {
-  const told = errorsOf(loaded('endpoint', 'http://user:plan/ted@host\n   x: ['));
-  expect(told).not.toBe('(no errors)');
-  expect(told).not.toMatch(/plan\/ted/);
+  const reported = errorsOf(loaded('endpoint', 'http://user:plan/ted@host\n   x: ['));
+  expect(reported).not.toBe('(no errors)');
+  expect(reported).not.toMatch(/plan\/ted/);
 });
 
 test('a proxy with a token is taken, and shown as set', () => {

@@ -8,7 +8,7 @@ const names = readdirSync(folder).filter((name) => name.endsWith('.bad'));
 const env = { AK: 'AKLTfromEnvironment', SK: 'secret-from-environment', LISTEN: 'secret-in-the-wrong-variable' };
 const files = { id: 'AKLTfromFile\n', empty: '\n', short: 'short-token' };
 
-describe('a bad file is told with its place, the text and what to do', () => {
+describe('a bad file is reported with its place, the text and what to do', () => {
   test('there are files', () => expect(names.length).toBeGreaterThan(30));
   test.each(names)('%s', (name) => {
     const loaded = load(readFileSync(new URL(name, folder)), env, files);

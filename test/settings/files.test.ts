@@ -166,7 +166,7 @@ describe('the JSON Schema for editors', () => {
     ['accounts[].poll.verifyEvery', '5s'],
     ['accounts[].poll.pageSize', 500],
     ['log.level', 'info'],
-  ])('editors are told the default of %s', (path, byDefault) => {
+  ])('editors get the default of %s', (path, byDefault) => {
     const found = path.split('.').reduce<readonly JsonSchema[]>(
       (here, step) => {
         const own = here.flatMap((form): readonly JsonSchema[] => {

@@ -41,12 +41,12 @@ describe('a forecast', () => {
   );
 
   const few = 'defaults: {backoff: {max: 24h}}';
-  const told = (keys: string, tasks: number) => {
+  const reported = (keys: string, tasks: number) => {
     const text = `accounts: [{name: main, ${keys}}]\n${few}\ngroups: [{name: vip}]\n`;
     return forecast(settingsOf(text), tasks).flatMap(({ warnings }) => warnings);
   };
   test('polling up to its share of the limit is fine', () => {
-    expect(told('poll: {schedule: "* * * * * *"}', 2500)).toEqual([]);
+    expect(reported('poll: {schedule: "* * * * * *"}', 2500)).toEqual([]);
   });
   test.each([
     [
@@ -59,7 +59,7 @@ describe('a forecast', () => {
       3000,
       'account main: a poll of 3000 tasks takes 6 calls of 500, so polls run every 10 s instead of every 5 s: polling may use at most 20 % of 5 calls a second (`poll.share`)',
     ],
-  ])('above it ticks are left out: %s', (keys, tasks, warning) => expect(told(keys, tasks)).toEqual([warning]));
+  ])('above it ticks are left out: %s', (keys, tasks, warning) => expect(reported(keys, tasks)).toEqual([warning]));
 
   test.each([
     ['ten a second', 'provider: volcengine', 200, 10 - 1 / 5, 21_000],
@@ -70,7 +70,7 @@ describe('a forecast', () => {
     expect(said.restartPerSecond).toBeCloseTo(restartPerSecond, 10);
     expect(said.allRestartedMs).toBe(allRestartedMs);
   });
-  test('a policy that asks for more restarts than the limits allow is told, the keenest of the account', () => {
+  test('a policy that asks for more restarts than the limits allow is reported, the keenest of the account', () => {
     const groups = '{name: slow, backoff: {max: 10m}}, {name: vip, backoff: {max: 2m}}';
     expect(of('provider: byteplus', 120, groups).warnings).toEqual([]);
     expect(of('provider: byteplus', 300, groups).warnings).toEqual([

@@ -16,7 +16,7 @@ test('what nobody says is built in, and every key of the policy in force has an 
   );
 });
 
-type Row = readonly [what: string, defaults: string, group: string, told: Readonly<Record<string, string>>];
+type Row = readonly [what: string, defaults: string, group: string, reported: Readonly<Record<string, string>>];
 const rows: readonly Row[] = [
   ['a value of defaults', 'confirm: 2', '', { confirm: 'defaults', attempts: 'built-in' }],
   ['the group over defaults, though it says the same', 'confirm: 2', ', confirm: 2', { confirm: 'group' }],
@@ -47,8 +47,8 @@ const rows: readonly Row[] = [
     { 'match.title': 'group', 'match.cloudGroup': 'built-in', 'match.exclude': 'built-in' },
   ],
 ];
-test.each(rows)('%s', (_what, defaults, group, told) => {
-  expect(origins(defaults, group)).toMatchObject(told);
+test.each(rows)('%s', (_what, defaults, group, reported) => {
+  expect(origins(defaults, group)).toMatchObject(reported);
 });
 
 test('an entry of what is turned off has no parts', () => {

@@ -201,7 +201,7 @@ describe('variables', () => {
   test('names of the object prototype are no variables', () => {
     expect(errorsOf(load(`${accounts}groups:\n  - name: \${constructor}\n`))).toContain('no variable constructor');
   });
-  test('a variable that is set and empty is told as empty', () => {
+  test('a variable that is set and empty is reported as empty', () => {
     const text = `accounts:\n  - name: main\n    credentials: {accessKeyId: "\${AK}", secretAccessKey: "\${SK}"}\ngroups: [{name: vip}]\n`;
     const errors = errorsOf(load(text, { AK: '', SK: 'x' }));
     expect(errors.split('\n')[0]).toBe(
@@ -256,7 +256,7 @@ describe('files as they come', () => {
     expect(hash(text, { G: 'a' })).toBe(hash(text, { G: 'b' }));
     expect(hash(good)).not.toBe(hash(`${good}#`));
   });
-  test('nested without end, aliases without end: told, at once', () => {
+  test('nested without end, aliases without end: reported, at once', () => {
     expect(errorsOf(load(`a: ${'['.repeat(100_000)}`))).toContain('bad.yaml:');
     expect(errorsOf(load(`a: ${'['.repeat(50)}${']'.repeat(50)}`))).toContain('is nested too deeply');
     const levels = Array.from(
@@ -276,7 +276,7 @@ test.each([
   ['aliases', `a: &a [x]\nb: [${'*a, '.repeat(240_000)}x]`, 'has more than 160000 lines, keys and values'],
   ['lists in lists', `a:\n${'- '.repeat(400_000)}`, 'has more than 160000 lines, keys and values'],
   ['empty lines', `${'\n'.repeat(900_000)}a: 1`, 'has more than 160000 lines, keys and values'],
-])('a megabyte of %s is not parsed: told in one sentence, with little computing', (_what, text, words) => {
+])('a megabyte of %s is not parsed: reported in one sentence, with little computing', (_what, text, words) => {
   const before = process.threadCpuUsage();
   expect(errorsOf(load(text))).toContain(words);
   const { user, system } = process.threadCpuUsage(before);

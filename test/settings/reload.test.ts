@@ -11,8 +11,8 @@ import { type ReadFile, readFileNow } from '../../src/user-files.ts';
 import { VirtualClock } from '../sim/virtual-clock.ts';
 import { filesInMemory, settingsOf } from './support.ts';
 
-/** Runs a plan of (second, what happens then) and tells the seconds at which a change was told. */
-async function told(
+/** Runs a plan of (second, what happens then) and gives the seconds at which a change was reported. */
+async function reported(
   plan: readonly (readonly [number, () => void])[],
   readFile: ReadFile,
   files: () => readonly string[],
@@ -41,7 +41,7 @@ async function told(
   return at;
 }
 
-describe('a change is told once it has stood still for 2 s', () => {
+describe('a change is reported once it has stood still for 2 s', () => {
   const inMemory = (plan: readonly (readonly [number, Record<string, string | undefined>])[]) => {
     const content: Record<string, string> = { config: 'a', token: 't' };
     const put = (changes: Record<string, string | undefined>) => () => {
@@ -50,13 +50,13 @@ describe('a change is told once it has stood still for 2 s', () => {
         else content[name] = text;
       }
     };
-    return told(
+    return reported(
       plan.map(([second, changes]) => [second, put(changes)] as const),
       (path, most) => filesInMemory(content)(path, most),
       () => ['config', 'token'],
     );
   };
-  // Looks come every half second: a change just after one is seen at the next, and told 2 s later.
+  // Looks come every half second: a change just after one is seen at the next, and reported 2 s later.
   test.each([
     ['nothing changes', [], []],
     ['one change', [[1.1, { config: 'b' }]], [3.5]],
@@ -86,7 +86,7 @@ describe('a change is told once it has stood still for 2 s', () => {
       ],
       [4],
     ],
-    ['removed: told, so that somebody says so', [[1.1, { config: undefined }]], [3.5]],
+    ['removed: reported, so that somebody says so', [[1.1, { config: undefined }]], [3.5]],
     [
       'two changes far apart',
       [
@@ -99,7 +99,7 @@ describe('a change is told once it has stood still for 2 s', () => {
     expect(await inMemory(plan)).toEqual(expected);
   });
 
-  test('a change while the last one is taken in is told too', async () => {
+  test('a change while the last one is taken in is reported too', async () => {
     const content: Record<string, string> = { config: 'a' };
     const clock = new VirtualClock(0);
     const abort = new AbortController();
@@ -125,7 +125,7 @@ describe('a change is told once it has stood still for 2 s', () => {
   ])('a file that changed between being loaded and the first look: %s', async (_when, text, expected) => {
     const hash = createHash('sha256').update('a').digest('hex').slice(0, 12);
     const loaded = { file: 'config', hash };
-    expect(await told([], filesInMemory({ config: text }), () => ['config'], 20, loaded)).toEqual(expected);
+    expect(await reported([], filesInMemory({ config: text }), () => ['config'], 20, loaded)).toEqual(expected);
   });
 
   test('a file that a reload names first is no change, and what changes in it then is one', async () => {
@@ -134,7 +134,7 @@ describe('a change is told once it has stood still for 2 s', () => {
       named = ['config', 'token'];
     };
     const content = { config: 'a', token: 't' };
-    expect(await told([[2, rename]], filesInMemory(content), () => named)).toEqual([]);
+    expect(await reported([[2, rename]], filesInMemory(content), () => named)).toEqual([]);
     named = ['config'];
     const write = () => {
       content.token = 'u';
@@ -144,7 +144,7 @@ describe('a change is told once it has stood still for 2 s', () => {
       [5.1, write],
     ] as const;
     expect(
-      await told(
+      await reported(
         plan,
         (...asked) => filesInMemory(content)(...asked),
         () => named,
@@ -158,7 +158,7 @@ describe('a change is told once it has stood still for 2 s', () => {
     ['is too large', { secret: 'x'.repeat(65 * 1024) }, 'it is larger than 64 KiB', []],
   ])('a file for whose sake the settings were refused %s', async (_when, files, why, expected) => {
     const readFile = filesInMemory({ config: 'a', ...files });
-    expect(await told([], readFile, () => ['config'], 4, undefined, { secret: why })).toEqual(expected);
+    expect(await reported([], readFile, () => ['config'], 4, undefined, { secret: why })).toEqual(expected);
   });
 
   test('a mounted ConfigMap is swapped by a link two directories away', async () => {
@@ -176,7 +176,7 @@ describe('a change is told once it has stood still for 2 s', () => {
       renameSync(join(folder, '..data_tmp'), join(folder, '..data'));
       rmSync(join(folder, '..1'), { recursive: true });
     };
-    expect(await told([[1.1, swap]], readFileNow, () => [join(folder, 'relaykeeper.yaml')])).toEqual([3.5]);
+    expect(await reported([[1.1, swap]], readFileNow, () => [join(folder, 'relaykeeper.yaml')])).toEqual([3.5]);
   });
 
   test('watched are the file and the tokens in files', () => {

@@ -131,7 +131,7 @@ describe('broken answers', () => {
     expect(begun.sentBytes).toBe(40);
   });
 
-  test('half a gigabyte is told piece by piece and is valid to its end', () => {
+  test('half a gigabyte is sent piece by piece and is valid to its end', () => {
     const reply = struckBy({ kind: 'huge', bytes: 500e6 });
     if (reply.kind !== 'stream') throw new Error('not streamed');
     let bytes = 0;
@@ -235,7 +235,7 @@ describe('twists', () => {
     expect(totals).toEqual([11, 12, 12]);
   });
 
-  test('a stale list shows what was, and new pictures only as often as told', () => {
+  test('a stale list shows what was, and new pictures only as often as asked', () => {
     const world = worldWith({ effect: { kind: 'stale', refreshMs: 60_000 } });
     expect(status(world, 'dead', t0)).toBe('停用');
     ask(world, restartOf('dead'), t0 + 1000);

@@ -42,7 +42,7 @@ describe('limits', () => {
     expect(new Set(at(world, groups, Array(100).fill(0)))).toEqual(new Set(['200 ok']));
   });
 
-  test('what was refused counts too, so hammering keeps the door shut; it can be told not to', () => {
+  test('what was refused counts too, so hammering keeps the door shut; it can be set not to', () => {
     const hammer = every(90, 40);
     expect(at(limited(), v2, hammer).filter((result) => result === '200 ok')).toHaveLength(10);
     const lenient = at(limited({ countRefused: false }), v2, hammer).filter((result) => result === '200 ok');
@@ -121,7 +121,7 @@ describe('like BytePlus', () => {
     expect(new Set(at(one, lists, every(100, 8)))).toEqual(new Set(['200 ok']));
   });
 
-  test('its region is demanded in the signature and told in the answer', () => {
+  test('its region is demanded in the signature and named in the answer', () => {
     expect(at(world(), v2, [0])).toEqual(['400 InvalidCredential']);
     const reply = answer(world(), lists, t0);
     expect(reply.kind === 'response' && JSON.parse(reply.body).ResponseMetadata.Region).toBe('ap-singapore-1');

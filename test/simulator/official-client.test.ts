@@ -73,7 +73,7 @@ describe('the official Node client', () => {
     expect(Result?.List).toMatchObject([{ TaskId: 'dead', Title: '英超Live07', Status: '停用' }]);
   });
 
-  test('restarts a stopped task, sees it active, and is told that it cannot be restarted again', async () => {
+  test('restarts a stopped task, sees it active, and is answered that it cannot be restarted again', async () => {
     const body = { TaskId: 'dead', GroupName: 'default' };
     const first = await call('RestartPullToPushTask', body);
     expect(first.ResponseMetadata.Error).toBeUndefined();

@@ -143,9 +143,9 @@ describe.each(engines)('history on $engine', ({ newPlace }) => {
     const seen: string[] = [];
     let before: number | undefined;
     for (let page = 0; page < 5; page++) {
-      const told = await history.events({ limit: 700, ...(before === undefined ? {} : { before }) });
-      seen.push(...told.map(({ event }) => ('taskId' in event ? event.taskId : '')));
-      before = told.at(-1)?.seq;
+      const reported = await history.events({ limit: 700, ...(before === undefined ? {} : { before }) });
+      seen.push(...reported.map(({ event }) => ('taskId' in event ? event.taskId : '')));
+      before = reported.at(-1)?.seq;
     }
     expect(seen).toEqual(Array.from({ length: 3_500 }, (_, i) => `t${44_999 - i}`));
     expect(await history.events({ limit: 5_000 })).toHaveLength(1_000);

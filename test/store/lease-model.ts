@@ -3,7 +3,7 @@
  * killed at any moment, and a cloud that sees the calls. Explored breadth first over every interleaving.
  *
  * Times are ticks relative to the present moment. A pause is a replica that does nothing while time goes on; a partition
- * is an answer of the database that never arrives. A row that was read is only told by its age: when the row changes, a
+ * is an answer of the database that never arrives. A row that was read is known only by its age: when the row changes, a
  * write that rests on the old one fails, so there is nothing else to remember of it.
  */
 import * as real from '../../src/store/postgres/lease.ts';

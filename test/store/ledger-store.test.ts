@@ -75,8 +75,8 @@ describe.each([
     await Promise.all([save(1), save(2), save(3)]);
     const { tasks } = await ledgerStore.load('main', 0);
     expect(new Set(tasks.map(({ attempts }) => attempts))).toEqual(new Set([3]));
-    const told = await history.events({ limit: 10 });
-    expect(told.map(({ event }) => 'taskId' in event && event.taskId)).toEqual(['save-3', 'save-2', 'save-1']);
+    const reported = await history.events({ limit: 10 });
+    expect(reported.map(({ event }) => 'taskId' in event && event.taskId)).toEqual(['save-3', 'save-2', 'save-1']);
   });
 });
 
@@ -100,8 +100,8 @@ it.each(engines)('every shape of record and event survives $engine', async ({ ne
         expect(after.holds).toEqual(expect.arrayContaining(holds));
         expect(after.accountRecord).toEqual(accountRecord);
         const recorded = events.filter(({ type }) => !passing.includes(type));
-        const told = await history.events({ limit: recorded.length });
-        expect(told.map(({ event }) => event).reverse()).toEqual(recorded);
+        const reported = await history.events({ limit: recorded.length });
+        expect(reported.map(({ event }) => event).reverse()).toEqual(recorded);
       },
     ),
     { numRuns: 15 },
@@ -129,7 +129,7 @@ it('a large save is written down piece by piece, and never lies in memory as a w
   const { ledgerStore } = await opened(temporaryFile(), { clock: { ...systemClock, yield: answered } });
   /** How many statements had been run when each of the two was made to text. */
   const before: number[] = [];
-  const told = <T extends object>(one: T): T => ({
+  const watched = <T extends object>(one: T): T => ({
     ...one,
     toJSON: () => {
       before.push(statements);
@@ -141,8 +141,8 @@ it('a large save is written down piece by piece, and never lies in memory as a w
   const from = statements;
   await ledgerStore.save('main', {
     ...nothing,
-    tasks: [...tasks, told(record('last', 1))],
-    events: [...events, told(found('last'))],
+    tasks: [...tasks, watched(record('last', 1))],
+    events: [...events, watched(found('last'))],
   });
   // 451 rows of each are three statements; the third is made after two of events, and after those and two of records.
   expect(before.map((count) => count - from)).toEqual([2, 5]);
@@ -169,7 +169,7 @@ describe.each(engines)('what a save to $engine does', ({ newPlace }) => {
     expect((await ledgerStore.load('one', 0)).tasks).toEqual([record('a', 1)]);
   });
 
-  it('is told with its time', async () => {
+  it('is reported with its time', async () => {
     const { ledgerStore, traces } = await opened(await newPlace());
     await ledgerStore.save('main', { ...nothing, tasks: [record('a')] });
     expect(traces.at(-1)).toEqual({

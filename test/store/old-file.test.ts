@@ -44,18 +44,18 @@ test('every record of it is read', async () => {
 
 test('events that have another name today are found by it', async () => {
   const { history } = await oldFile();
-  const told = await history.events({ limit: 1_000 });
+  const reported = await history.events({ limit: 1_000 });
   const proved = await history.events({ types: ['restart-proved'], limit: 10 });
   expect(proved.map(({ event }) => event.type)).toEqual(['restart-proved', 'restart-proved']);
-  expect(told).toContainEqual(proved[0]);
-  expect(told.map(({ event }) => event.type as string)).not.toContain('restart-held');
+  expect(reported).toContainEqual(proved[0]);
+  expect(reported.map(({ event }) => event.type as string)).not.toContain('restart-held');
 });
 
 test('a hold stands in the history of its group, and of no other', async () => {
   const { history } = await oldFile();
   const holdsOf = async (group: string) => {
-    const told = await history.events({ group, types: ['hold-added'], limit: 10 });
-    return told.map(({ event }) => 'hold' in event && event.hold.id);
+    const reported = await history.events({ group, types: ['hold-added'], limit: 10 });
+    return reported.map(({ event }) => 'hold' in event && event.hold.id);
   };
   expect(await holdsOf('sports')).toEqual(['bbbb2222']);
   expect(await holdsOf('vip')).toEqual([]);
@@ -63,9 +63,9 @@ test('a hold stands in the history of its group, and of no other', async () => {
 
 test.each(['open', 'closed'])('account %s goes on: everything runs again, and that is saved', async (account) => {
   const { ledgerStore } = await oldFile();
-  const told: Event[] = [];
+  const reported: Event[] = [];
   const stored = await ledgerStore.load(account, 0);
-  const memory = new Memory(account, { note: (event) => told.push(event), touch: () => {} }, stored);
+  const memory = new Memory(account, { note: (event) => reported.push(event), touch: () => {} }, stored);
   memory.tell(then, ...takeOverFacts(memory.ledger, 2));
   for (const minute of [0, 1, 2]) {
     const now = then + minute * 60_000;
@@ -81,12 +81,12 @@ test.each(['open', 'closed'])('account %s goes on: everything runs again, and th
     const moment = { now, clockOffsetMs: 0, nextPollAt: now + 15_000, pollGapMs: 15_000 };
     decideAtOnce(memory, observation, policiesOf(plainPolicy), moment);
   }
-  const types = new Set(told.map(({ type }) => type));
+  const types = new Set(reported.map(({ type }) => type));
   const expected =
     account === 'open' ? ['restart-proved', 'outage-ended'] : ['circuit-closed', 'restart-proved', 'outage-ended'];
   expect([...types]).toEqual(expect.arrayContaining(expected));
   const { tasks, accountRecord } = memory.ledger;
-  const changes = { events: told.filter(isRecorded), tasks: [...tasks.values()], accountRecord };
+  const changes = { events: reported.filter(isRecorded), tasks: [...tasks.values()], accountRecord };
   await ledgerStore.save(account, { ...changes, removedTasks: [], holds: [], removedHolds: [] });
   const again = await ledgerStore.load(account, 0);
   expect(new Map(again.tasks.map((record) => [record.taskId, record]))).toEqual(tasks);

@@ -93,10 +93,10 @@ describe('a file that is no good is refused with one line', () => {
     await filled(file);
     spoil(file);
     const before = readFileSync(file);
-    const told = await refusal(file);
-    expect(told).toMatch(sentence);
-    expect(told).toContain(file);
-    expect(told).not.toContain('\n');
+    const reported = await refusal(file);
+    expect(reported).toMatch(sentence);
+    expect(reported).toContain(file);
+    expect(reported).not.toContain('\n');
     expect(readFileSync(file).equals(before)).toBe(true);
   });
 
@@ -143,8 +143,8 @@ describe('without permission', () => {
   const nobody = 65_534;
   const uid = process.getuid?.() === 0 ? nobody : undefined;
 
-  /** What another user is told (root may do everything, so root's tests ask as nobody). */
-  async function told(file: string): Promise<string | undefined> {
+  /** What another user gets to read (root may do everything, so root's tests ask as nobody). */
+  async function reported(file: string): Promise<string | undefined> {
     return otherProcess('open', file, uid).line();
   }
   function give(path: string): void {
@@ -154,7 +154,7 @@ describe('without permission', () => {
   it('to write the directory', async () => {
     const file = temporaryFile();
     chmodSync(dirname(file), 0o555);
-    expect(await told(file)).toMatch(/^StoreProblem: this user \(uid \d+\) may not write .*: chown -R \d+ /);
+    expect(await reported(file)).toMatch(/^StoreProblem: this user \(uid \d+\) may not write .*: chown -R \d+ /);
   });
 
   it('to write the file', async () => {
@@ -162,9 +162,9 @@ describe('without permission', () => {
     await filled(file);
     for (const path of [dirname(file), file, `${file}.lock`]) give(path);
     chmodSync(file, 0o400);
-    expect(await told(file)).toContain(`may not write ${file}: chown`);
+    expect(await reported(file)).toContain(`may not write ${file}: chown`);
     chmodSync(file, 0o600);
-    expect(await told(file)).toBe('opened, up: true');
+    expect(await reported(file)).toBe('opened, up: true');
   });
 
   it('to use the lock', async () => {
@@ -172,7 +172,7 @@ describe('without permission', () => {
     await filled(file);
     for (const path of [dirname(file), file, `${file}.lock`]) give(path);
     chmodSync(`${file}.lock`, 0o000);
-    expect(await told(file)).toMatch(/^StoreProblem: /);
+    expect(await reported(file)).toMatch(/^StoreProblem: /);
   });
 });
 

@@ -71,7 +71,7 @@ it.each([
   ['[]', 'it: '],
   [encode(record('t')).replace('"attempts":0', '"attempts":"many"'), 'attempts: '],
   [encode(record('t')).replace('"status":"stopped"', '"status":"dancing"'), 'item.status: '],
-])('a record that is not one is told with its first fault: %s', (body, why) => {
+])('a record that is not one is reported with its first fault: %s', (body, why) => {
   expect(decode(taskRecord, body)).toEqual({ ok: false, why: expect.stringContaining(why) });
 });
 

@@ -51,9 +51,9 @@ test.each([
 ])('an account %s keeps no other from the disk', async (_, trouble, rows) => {
   const { clock, save } = saving(new Map([['x', trouble]]));
   // Again and again, whatever became of the one before.
-  const asks = async (account: string, restMs: number, tell: (tookMs: number) => void) => {
+  const asks = async (account: string, restMs: number, measured: (tookMs: number) => void) => {
     for (;;) {
-      tell(await save(account, account === 'x' ? rows : 1));
+      measured(await save(account, account === 'x' ? rows : 1));
       await clock.sleep(restMs);
     }
   };

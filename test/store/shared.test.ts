@@ -11,7 +11,7 @@ import type { ToDoors } from '../../src/web/between-threads.ts';
 import { createHappenings } from '../../src/web/happenings.ts';
 import { Wire } from '../end-to-end/replicas.ts';
 import { startPostgres } from '../postgres.ts';
-import { events as samples, told } from '../telemetry/samples.ts';
+import { eventView, events as samples } from '../telemetry/samples.ts';
 import { found, nothing, record } from './shapes.ts';
 import { addressed, opened, postgres, temporaryDirectory } from './surroundings.ts';
 
@@ -106,7 +106,7 @@ it('an owner that ends hands over within two seconds; replicas know of each othe
   ]);
 });
 
-it('a save whose answer was lost is there once, and told as saved; one that never came is told as failed', async () => {
+it('a save whose answer was lost is there once, and reported as saved; one that never came is reported as failed', async () => {
   const server = await postgres();
   const url = new URL(await server.database());
   const wire = await new Wire(server.port).open();
@@ -460,7 +460,7 @@ function listening({ history }: Awaited<ReturnType<typeof opened>>) {
   const happenings = createHappenings(
     {
       events: async ({ besides: _, ...query }) =>
-        (await history.events(query)).map(({ seq, event }) => told(event, seq)),
+        (await history.events(query)).map(({ seq, event }) => eventView(event, seq)),
       settledUpTo: history.settledUpTo,
     },
     // Once a second is too seldom for a test.
@@ -471,7 +471,7 @@ function listening({ history }: Awaited<ReturnType<typeof opened>>) {
   return { ids, happenings };
 }
 
-it('an event that becomes visible after a later one is told, before that one; one that is taken back holds up nobody', async () => {
+it('an event that becomes visible after a later one is reported, before that one; one that is taken back holds up nobody', async () => {
   const url = await (await postgres()).database();
   const store = await opened(url);
   const save = (...names: string[]) =>
@@ -493,7 +493,7 @@ it('an event that becomes visible after a later one is told, before that one; on
   await late.ask('begin; select pg_current_xact_id()');
   await late.insert('sixth');
   await save('seventh');
-  // Lists show what is there; nobody is told to go on behind it.
+  // Lists show what is there; nobody is asked to go on behind it.
   expect((await store.history.events({ limit: 10 })).map(({ seq }) => seq)).toEqual([7, 5, 2, 1]);
   for (let n = 0; n < 3; n++) expect(await store.history.settledUpTo()).toBe(2);
 

@@ -37,7 +37,7 @@ export const engines = [
 type Opened = Store & { readonly traces: readonly StoreTrace[] };
 
 /**
- * Opens a store that is closed when the test ends. SQLite is used on this thread unless told otherwise: that is faster. A
+ * Opens a store that is closed when the test ends. SQLite is used on this thread unless asked otherwise: that is faster. A
  * `place` that is an address is a database; then accounts are owned before they are first saved.
  */
 export async function opened(place: string, options: Partial<StoreOptions> = {}): Promise<Opened> {

@@ -1,4 +1,4 @@
-/** Whoever takes many accounts over reads them a few at a time, and stops reading when it is told to stop. */
+/** Whoever takes many accounts over reads them a few at a time, and stops reading when it is asked to stop. */
 import { expect, test } from 'vitest';
 import type { StoredLedger } from '../../src/domain/memory/ledger.ts';
 import { openReplica, type Statements } from '../../src/store/postgres/replica.ts';
@@ -6,7 +6,7 @@ import { VirtualClock } from '../sim/virtual-clock.ts';
 
 const readMs = 1_000;
 
-test('a hundred accounts, told to stop: what is being read is read to its end, nothing else is begun', async () => {
+test('a hundred accounts, asked to stop: what is being read is read to its end, nothing else is begun', async () => {
   const clock = new VirtualClock(0);
   let begun = 0;
   const statements: Partial<Statements> = {
@@ -35,7 +35,7 @@ test('a hundred accounts, told to stop: what is being read is read to its end, n
   }
   await clock.run(2.5 * readMs);
   expect([begun, settledAt.length]).toEqual([6, 4]);
-  stop.abort(new Error('told to stop'));
+  stop.abort(new Error('asked to stop'));
   await clock.run(readMs);
   expect([begun, settledAt.length]).toEqual([6, 100]);
   expect(Math.max(...settledAt)).toBe(3 * readMs);

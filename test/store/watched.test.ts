@@ -94,7 +94,7 @@ test.each<[what: string, ends: readonly End[], up: boolean, whole?: boolean]>([
   expect(await after(...ends)).toEqual({ up, whole, failing: !up });
 });
 
-test('a save that does not end is told after 10 s, and again when it ends; nobody waits for the history any longer', async () => {
+test('a save that does not end is reported after 10 s, and again when it ends; nobody waits for the history any longer', async () => {
   const clock = new VirtualClock(0);
   const traces: StoreTrace[] = [];
   const watching = watch(saidAsItIs, clock, (trace) => void traces.push(trace));

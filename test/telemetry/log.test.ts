@@ -234,7 +234,7 @@ describe('levels', () => {
     ['storm', 'debug'],
     ['verifying', 'debug'],
     ['observing', 'debug'],
-  ] as const)('a reason of its own is told, one that another line tells is not: %s is %s', (reason, level) => {
+  ] as const)('a reason of its own is reported, one that another line says is not: %s is %s', (reason, level) => {
     expect(lineFor({ ...events['restart-withheld'], reason }).level).toBe(level);
   });
 

@@ -300,10 +300,10 @@ describe('from the start', () => {
     expect(names(await scraped(metrics, [snapshot({ account: accountView({ polledAt: null }) })]))).toEqual([]);
     metrics.process({ reloaded: true, config: { readAt: at, hash: 'c0ffee' } });
     metrics.loopTick('main', at);
-    const told = snapshot({
+    const reported = snapshot({
       groups: [groupView('vip', { oldestOutageAt: at, nextRestartAt: at, holdEndsAt: at, holds: 1 })],
     });
-    expect(names(await scraped(metrics, [told])).map((key) => key.replace(prefix, ''))).toEqual([
+    expect(names(await scraped(metrics, [reported])).map((key) => key.replace(prefix, ''))).toEqual([
       'config_last_reload_success_timestamp_seconds',
       'loop_tick_timestamp_seconds',
       'last_poll_success_timestamp_seconds{account="main"}',
@@ -413,7 +413,7 @@ describe('state gauges', () => {
     expect(value('holds{account="main",group="vip"}')).toBe(2);
   });
 
-  test('a circuit opened by a class that was not foreseen is told all the same', async () => {
+  test('a circuit opened by a class that was not foreseen is reported all the same', async () => {
     const open = { since: at, class: 'throttled', code: null, message: '' } as const;
     const value = await of([snapshot({ account: accountView({ circuits: { list: null, restart: open } }) })]);
     expect(value('api_circuit_open{account="main",circuit="restart",class="throttled"}')).toBe(1);

@@ -263,7 +263,7 @@ export const downTask = (taskId: string, downSince: number): TaskView =>
   });
 
 /** An event as people are shown it. */
-export const told = (event: Event, seq: number, title: string | null = 'News 1'): EventView => ({
+export const eventView = (event: Event, seq: number, title: string | null = 'News 1'): EventView => ({
   seq,
   event,
   title,

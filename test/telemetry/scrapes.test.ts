@@ -58,7 +58,7 @@ test.concurrent('in a burst of outages over 2,000 tasks every scrape adds up', a
     parameters: wide,
     tasks: [...tasks('vip', 1_000), ...tasks('sports', 1_000, { cloudGroup: 'sports' })],
   });
-  // Fewer than there are tasks: then only those in outage are told one by one, and a scrape is short.
+  // Fewer than there are tasks: then only those in outage are reported one by one, and a scrape is short.
   const daemon = await stage.start({
     folder: stage.folder(),
     env,

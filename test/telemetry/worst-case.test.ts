@@ -59,7 +59,7 @@ test('is counted, to the series, and rendered in reasonable time', async () => {
       groups: groups.map((group) =>
         groupView(group, { account, oldestOutageAt: at, nextRestartAt: at, holdEndsAt: at }),
       ),
-      // More in outage than may be told, all in the first account; as many managed as may be told.
+      // More in outage than may be reported, all in the first account; as many managed as may be reported.
       down:
         index > 0 ? [] : tasks.map((i) => ({ ...downTask(`task-${i}`, at - i), account, title, group: groupOf(i) })),
       managed:

@@ -7,7 +7,7 @@ import { answers } from '../../src/web/answers.ts';
 import { streamPath } from '../../src/web/between-threads.ts';
 import { problems } from '../../src/web/problem.ts';
 import { routes } from '../../src/web/routes.ts';
-import { accountView, events, groupView, taskView, told } from '../telemetry/samples.ts';
+import { accountView, events, eventView, groupView, taskView } from '../telemetry/samples.ts';
 import { hold, openWeb, type Sent, sharedWeb, status, tokens } from './fixture.ts';
 
 const plainWeb = sharedWeb();
@@ -351,7 +351,7 @@ describe('who may do what', () => {
   });
 });
 
-describe('what is wrong is told with status, error and hint', () => {
+describe('what is wrong is answered with status, error and hint', () => {
   const target = { kind: 'account' };
   const rows: readonly (readonly [string, string, string, Sent, number, RegExp])[] = [
     ['an unknown address', 'GET', '/api/v2/status', {}, 404, /nothing at this address/],
@@ -483,11 +483,11 @@ describe('what is wrong is told with status, error and hint', () => {
     const refuse = async () => {
       throw new Refusal(code, ['task t1 is in flight', '任务 t1 正在重启']);
     };
-    const { on, told } = await openWeb({ fake: { restart: refuse } });
+    const { on, logged } = await openWeb({ fake: { restart: refuse } });
     const answer = await on('socket')('POST', '/api/v1/tasks/t1/restart');
     expect(answer.status).toBe(expected);
     expect(answer.json).toMatchObject({ code, detail: 'task t1 is in flight', hint: expect.stringMatching(/\S/) });
-    expect(told).toEqual([]);
+    expect(logged).toEqual([]);
   });
 
   test('a failure inside is 500 without its words, which are in the log; the next request is answered', async () => {
@@ -496,11 +496,11 @@ describe('what is wrong is told with status, error and hint', () => {
       if (broken) throw new Error('secret path /etc/keys');
       return {};
     };
-    const { on, told } = await openWeb({ fake: { config } });
+    const { on, logged } = await openWeb({ fake: { config } });
     const answer = await on('socket')('GET', '/api/v1/config');
     expect(answer.status).toBe(500);
     expect(answer.text).not.toContain('secret');
-    expect(told).toEqual([
+    expect(logged).toEqual([
       {
         notice: 'request-failed',
         fields: { method: 'GET', route: '/api/v1/config', error: 'Error: secret path /etc/keys' },
@@ -515,10 +515,10 @@ describe('what is wrong is told with status, error and hint', () => {
     const fail = () => {
       throw new Error('boom');
     };
-    const { on, told } = await openWeb({ fake: { hook: fail } });
+    const { on, logged } = await openWeb({ fake: { hook: fail } });
     expect((await on('listen')('POST', '/hooks/main/TOKEN123')).status).toBe(500);
-    expect(JSON.stringify(told)).not.toContain('TOKEN123');
-    expect(told).toHaveLength(1);
+    expect(JSON.stringify(logged)).not.toContain('TOKEN123');
+    expect(logged).toHaveLength(1);
   });
 
   test('metrics that cannot be rendered are 500', async () => {
@@ -597,7 +597,7 @@ describe('openapi.json', () => {
     expect(JSON.stringify(restart?.requestBody)).toContain(
       '"force":{"description":"Also if a hold covers it","type":"boolean"}',
     );
-    // Every answer in JSON has its schema, and every bound that is checked is told.
+    // Every answer in JSON has its schema, and every bound that is checked is in it.
     const plain = ['/metrics', '/-/healthy', '/livez', '/-/ready', '/readyz', streamPath, '/api/v1/openapi.json'];
     for (const [path, methods] of Object.entries(api.paths))
       for (const { responses } of Object.values(methods))
@@ -622,7 +622,7 @@ describe('lists', () => {
     covers: { tasks: 1, stopped: 0 },
   }));
   const groups = ['a', 'b', 'c'].map((name) => groupView(name));
-  const stored = Array.from({ length: 7 }, (_, n) => told(events['task-gone'], 7 - n));
+  const stored = Array.from({ length: 7 }, (_, n) => eventView(events['task-gone'], 7 - n));
   const samples = [1, 2, 3, 4, 5].map((at) => ({
     ...{ at, down: at, restarts: 0, failures: 0, callsPerSecond: 1.5, limitPerSecond: 10, pollAgeSeconds: null },
   }));
@@ -706,7 +706,7 @@ describe('answers are what openapi.json says', () => {
   ])('%s', async (path, schema) => {
     const fake: Partial<Operations> = {
       status: () => ({ ...status, accounts: [accountView()] }),
-      events: async () => Object.values(events).map((event, seq) => told(event, seq)),
+      events: async () => Object.values(events).map((event, seq) => eventView(event, seq)),
     };
     const { on } = await openWeb({ fake });
     const { json } = await on('socket')('GET', path);

@@ -97,7 +97,7 @@ export const emptyFolder = (atEnd: AtEnd = onTestFinished): string => {
   return folder;
 };
 
-export interface Told {
+export interface Logged {
   readonly notice: string;
   readonly fields: Readonly<Record<string, string | undefined>>;
   readonly msg: string;
@@ -113,7 +113,7 @@ export function sharedWeb() {
   return async () => {
     opened ??= await openWeb({}, (end) => ends.push(end));
     opened.calls.length = 0;
-    opened.told.length = 0;
+    opened.logged.length = 0;
     return opened;
   };
 }
@@ -123,7 +123,7 @@ export async function openWeb(
   atEnd: AtEnd = onTestFinished,
 ) {
   const { operations, calls } = fakeOperations(over.fake);
-  const told: Told[] = [];
+  const logged: Logged[] = [];
   const web = await createWeb({
     operations,
     renderMetrics: async () =>
@@ -137,7 +137,7 @@ export async function openWeb(
     externalUrl: undefined,
     program: 'npm run -s relaykeeper -- --config "a & b.yaml"',
     clock: systemClock,
-    log: { notice: (notice, fields, msg) => void told.push({ notice, fields, msg }) },
+    log: { notice: (notice, fields, msg) => void logged.push({ notice, fields, msg }) },
     ...over,
   });
   let open = true;
@@ -146,7 +146,7 @@ export async function openWeb(
     open = false;
   };
   atEnd(() => close());
-  return { web, calls, told, close, on: (door: 'listen' | 'socket') => clientOf(web, door) };
+  return { web, calls, logged, close, on: (door: 'listen' | 'socket') => clientOf(web, door) };
 }
 
 export interface Answer {
@@ -165,7 +165,7 @@ export interface Sent {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Plain node:http: it sends what it is told, also what fetch would refuse to. */
+/** Plain node:http: it sends what it is given, also what fetch would refuse to. */
 export function clientOf(web: Web, door: 'listen' | 'socket') {
   return (method: string, path: string, { token, body, raw, headers = {} }: Sent = {}): Promise<Answer> =>
     new Promise((resolve, reject) => {

@@ -7,7 +7,7 @@ import { type Objection, type ObjectionKind, objectionSentence } from '../../src
 import { Refusal } from '../../src/domain/words/refusal.ts';
 import { alertRules } from '../../src/mixin/alerts/all.ts';
 import { pageRoutes } from '../../src/web/page/addresses.ts';
-import { accountView, events, groupView, hold, taskView, told } from '../telemetry/samples.ts';
+import { accountView, events, eventView, groupView, hold, taskView } from '../telemetry/samples.ts';
 import { openWeb, type Sent, status, tokens } from './fixture.ts';
 
 const nasty = `<script>alert(1)</script>"'&`;
@@ -71,7 +71,7 @@ const fake: Partial<Operations> = {
     holds: [hold({ reason: nasty })],
     recent: [],
   }),
-  events: async () => Object.values(events).map((event, n) => told(event, n + 1, nasty)),
+  events: async () => Object.values(events).map((event, n) => eventView(event, n + 1, nasty)),
   holds: () => [{ ...hold({ reason: nasty }), inForce: true, title: nasty, covers: { tasks: 1, stopped: 1 } }],
   previewHold: () => ({
     account: 'main',
@@ -205,7 +205,7 @@ describe('every page', () => {
     const failing = () => {
       throw new Error('a mistake of ours');
     };
-    const { on, told: lines } = await openWeb({ fake, tokens: failing });
+    const { on, logged: lines } = await openWeb({ fake, tokens: failing });
     for (const path of ['/', '/nowhere']) {
       const answer = await on('listen')('GET', path, { headers: { accept: 'text/html' } });
       expect(answer, path).toMatchObject({ json: { code: path === '/' ? 'failed' : 'no-such-address' } });
@@ -709,7 +709,7 @@ test('a long page is made piece by piece, so that a restart waits for none of it
     status: () => ({ ...status, groups: of(1_000, (name) => groupView(name)) }),
     config: () => ({ groups: of(200, (name) => ({ name, mode: 'heal' })) }),
     holds: () => of(1_000, (id) => ({ ...hold(), id, inForce: true, title: null, covers: { tasks: 1, stopped: 0 } })),
-    events: async () => of(1_000, (id) => told({ ...events['task-gone'], taskId: id }, 1)),
+    events: async () => of(1_000, (id) => eventView({ ...events['task-gone'], taskId: id }, 1)),
     tasks: () => ({ tasks: of(500, (id) => taskView(id)), more: true }),
   };
   const { on } = await openWeb({ fake: long, clock: { ...systemClock, yield: pause } });
@@ -725,7 +725,7 @@ test('a long page is made piece by piece, so that a restart waits for none of it
   }
 });
 
-test('events are told by name, with the title of their task and a sentence, in both languages', async () => {
+test('events are shown by name, with the title of their task and a sentence, in both languages', async () => {
   const { send } = await signedIn('read');
   const english = (await send('GET', '/events')).text;
   expect(english).toMatch(/✗ Restart failed[\s\S]*决赛|✗ Restart failed[\s\S]*&lt;script/);
@@ -738,7 +738,7 @@ test('events are told by name, with the title of their task and a sentence, in b
 });
 
 test('a hold among the events says what it covers, in both languages', async () => {
-  const on = (target: Hold['target']) => told({ ...events['hold-added'], hold: hold({ target }) }, 1, null);
+  const on = (target: Hold['target']) => eventView({ ...events['hold-added'], hold: hold({ target }) }, 1, null);
   const told3 = [on({ kind: 'title', title: '世界杯*' }), on({ kind: 'account' }), on({ kind: 'group', group: 'vip' })];
   const { send } = await signedIn('read', { events: async () => told3 });
   for (const [language, words] of [
@@ -779,13 +779,13 @@ test('with several accounts holds and what ends soon say in which; one of the fi
   expect((await send('GET', '/')).text).toMatch(/Ending soon[\s\S]*Nine[\s\S]*<td data-label="Account">lab<\/td>/);
 });
 
-test('a planned hold is told in Chinese with its begin and what it covered, as in English', async () => {
+test('a planned hold is shown in Chinese with its begin and what it covered, as in English', async () => {
   const added = {
     ...events['hold-added'],
     hold: hold({ startsAt: 8e12, endsAt: 9e12 }),
     covers: { tasks: 3, stopped: 1 },
   };
-  const { send } = await signedIn('read', { events: async () => [told(added, 1, null)] });
+  const { send } = await signedIn('read', { events: async () => [eventView(added, 1, null)] });
   const { text } = await send('GET', '/events', { headers: { 'accept-language': 'zh' } });
   expect(text).toMatch(/（从 <time [\s\S]*?<\/time> 到 <time [\s\S]*?<\/time>）[\s\S]*3 个任务，其中 1 个停用/);
 });

@@ -1,4 +1,4 @@
-/** Who is not answered as asked: counted, told, and by which names a browser may come. */
+/** Who is not answered as asked: counted, logged, and by which names a browser may come. */
 import { describe, expect, test } from 'vitest';
 import type { Count } from '../../src/web/between-threads.ts';
 import { openWeb, tokens } from './fixture.ts';
@@ -39,28 +39,28 @@ describe('counts', () => {
 
 describe('the log', () => {
   test('tells of a flood of refused requests at most once a second, with who and where and without what was sent', async () => {
-    const { on, told } = await openWeb();
+    const { on, logged } = await openWeb();
     const listen = on('listen');
     for (let n = 0; n < 10; n++) await listen('POST', `/hooks/main/guess-${n}`);
     for (let n = 0; n < 10; n++) await listen('GET', '/api/v1/status', { token: `guess-${n}` });
-    const refused = told.filter(({ notice }) => notice === 'request-denied');
+    const refused = logged.filter(({ notice }) => notice === 'request-denied');
     expect(refused[0]).toEqual({
       notice: 'request-denied',
       fields: { method: 'POST', route: '/hooks/{account}/{token}', status: '404', from: '127.0.0.1' },
       msg: 'POST /hooks/{account}/{token} from 127.0.0.1 was refused (404).',
     });
     expect(refused.length).toBeLessThan(10);
-    expect(JSON.stringify(told)).not.toContain('guess');
+    expect(JSON.stringify(logged)).not.toContain('guess');
     await new Promise((resolve) => setTimeout(resolve, 1_050));
     await listen('GET', '/api/v1/status');
-    expect(told.at(-1)?.msg).toMatch(/from 127\.0\.0\.1 was refused \(401\); \d+ more were refused since/);
+    expect(logged.at(-1)?.msg).toMatch(/from 127\.0\.0\.1 was refused \(401\); \d+ more were refused since/);
   });
 
   test('says nothing of addresses that are not there, and of what is wrong in a request', async () => {
-    const { on, told } = await openWeb();
+    const { on, logged } = await openWeb();
     await on('listen')('GET', '/robots.txt');
     await on('socket')('GET', '/api/v1/tasks?state=dead');
-    expect(told).toEqual([]);
+    expect(logged).toEqual([]);
   });
 });
 

@@ -23,16 +23,16 @@ const statusOf = (ask: Client, path = '/-/healthy') =>
 const answers = (ask: Client) => vi.waitFor(async () => expect(await statusOf(ask)).toBe(200), 5_000);
 
 describe('doors whose thread has ended', () => {
-  test('by itself: both open again at the same places, and it is told', async () => {
+  test('by itself: both open again at the same places, and it is logged', async () => {
     const started = threads();
-    const { on, told } = await openWeb();
+    const { on, logged } = await openWeb();
     for (const round of [1, 2]) {
       await started.at(-1)?.terminate();
       await answers(on('listen'));
       await answers(on('socket'));
       expect(started).toHaveLength(1 + round);
     }
-    expect(told.filter(({ msg }) => /its thread ended/.test(msg))).toHaveLength(2);
+    expect(logged.filter(({ msg }) => /its thread ended/.test(msg))).toHaveLength(2);
   });
 
   test('amid requests: who asked is cut, the answer that comes late does no harm', async () => {

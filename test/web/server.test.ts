@@ -80,12 +80,12 @@ describe('the unix socket', () => {
     expect(existsSync(socket)).toBe(true);
   });
 
-  test('a path that no kernel takes is told', async () => {
+  test('a path that no kernel takes is reported', async () => {
     const socket = join(emptyFolder(), 'x'.repeat(100));
     expect(await problemOf(openWeb({ socket }))).toMatch(/^server\.socket: the path .* bytes, and 103 are allowed/);
   });
 
-  test('a directory that is a file is told', async () => {
+  test('a directory that is a file is reported', async () => {
     const folder = emptyFolder();
     writeFileSync(join(folder, 'file'), '');
     expect(await problemOf(openWeb({ socket: join(folder, 'file', 'rk.sock') }))).toMatch(
@@ -93,7 +93,7 @@ describe('the unix socket', () => {
     );
   });
 
-  test('a directory that cannot be made is told at once: where the system has nothing of that name, and behind a link', async () => {
+  test('a directory that cannot be made is reported at once: where the system has nothing of that name, and behind a link', async () => {
     const folder = emptyFolder();
     symlinkSync(join(folder, 'nothing'), join(folder, 'to-nothing'));
     symlinkSync(join(folder, 'circle'), join(folder, 'circle'));
@@ -103,7 +103,7 @@ describe('the unix socket', () => {
       );
   });
 
-  test.skipIf(process.getuid?.() === 0)('a directory that may not be written is told', async () => {
+  test.skipIf(process.getuid?.() === 0)('a directory that may not be written is reported', async () => {
     const folder = join(emptyFolder(), 'closed');
     mkdirSync(folder);
     chmodSync(folder, 0o500);
@@ -133,7 +133,7 @@ describe('listen', () => {
     );
   });
 
-  test('an address that is not of this machine is told', async () => {
+  test('an address that is not of this machine is reported', async () => {
     expect(await problemOf(openWeb({ listen: { host: '192.0.2.1', port: 0 } }))).toContain(
       'this machine has no address 192.0.2.1',
     );
@@ -292,7 +292,7 @@ describe('slow and odd clients', () => {
     expect(renders).toBe(1);
   });
 
-  test('what scrapes were told takes no memory once they have it, whoever shared it', async () => {
+  test('what scrapes got takes no memory once they have it, whoever shared it', async () => {
     const limits = { unreadBytes: 5 * large.length };
     const { web } = await openWeb({ renderMetrics: () => sleep(50).then(() => large), limits });
     const before = process.memoryUsage().arrayBuffers;
@@ -315,14 +315,14 @@ describe('slow and odd clients', () => {
   });
 
   test('many connections that send as many requests ahead as fit are parsed up to the bound each: the doors stay open', async () => {
-    const { web, on, told } = await openWeb({ renderMetrics: () => sleep(100).then(() => '# none\n') });
+    const { web, on, logged } = await openWeb({ renderMetrics: () => sleep(100).then(() => '# none\n') });
     const ahead = 'GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(1_700);
     const crowd = Array.from({ length: 100 }, () => guest(web.url));
     await Promise.all(crowd.map(({ connected }) => connected));
     for (const { connection } of crowd) connection.write(ahead);
     await Promise.all(crowd.map(({ closed }) => closed));
     expect((await on('listen')('GET', '/-/healthy')).status).toBe(200);
-    expect(told).toEqual([]);
+    expect(logged).toEqual([]);
   });
 
   test('who reads a byte now and then is cut like who reads nothing', async () => {
@@ -459,19 +459,19 @@ describe('TLS', () => {
   test('is served, follows a renewed certificate, and keeps the old one when the new is broken', async () => {
     const folder = emptyFolder();
     const tls = makePair(folder, 'first');
-    const { web, told } = await openWeb({ tls, tokens: () => [], limits: { tlsCheckEveryMs: 20 } });
+    const { web, logged } = await openWeb({ tls, tokens: () => [], limits: { tlsCheckEveryMs: 20 } });
     expect(web.url).toMatch(/^https:/);
     expect(await subjectOf(web.url)).toBe('200 first');
     await sleep(60);
     writeFileSync(tls.certFile, 'broken');
-    await expect.poll(() => told.map(({ notice }) => notice), { timeout: 15_000 }).toContain('tls-rejected');
+    await expect.poll(() => logged.map(({ notice }) => notice), { timeout: 15_000 }).toContain('tls-rejected');
     expect(await subjectOf(web.url)).toBe('200 first');
     makePair(folder, 'second');
     await expect.poll(() => subjectOf(web.url), { timeout: 15_000 }).toBe('200 second');
-    expect(JSON.stringify(told)).not.toContain('PRIVATE');
+    expect(JSON.stringify(logged)).not.toContain('PRIVATE');
   });
 
-  test('files that are missing or do not fit are told at start', async () => {
+  test('files that are missing or do not fit are reported at start', async () => {
     const folder = emptyFolder();
     const missing = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
     expect(await problemOf(openWeb({ tls: missing }))).toBe(

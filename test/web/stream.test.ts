@@ -4,13 +4,13 @@ import type { Operations } from '../../src/domain/ports/operations-port.ts';
 import type { EventView } from '../../src/domain/views/shown.ts';
 import { Refusal } from '../../src/domain/words/refusal.ts';
 import type { Web } from '../../src/web/server.ts';
-import { events as samples, told } from '../telemetry/samples.ts';
+import { eventView, events as samples } from '../telemetry/samples.ts';
 import { type AtEnd, openWeb } from './fixture.ts';
 
 /** A store that others write to. */
 function storeOf(count: number) {
   const stored: EventView[] = [];
-  const add = (event: EventView['event'] = samples['task-gone']) => stored.push(told(event, stored.length + 1));
+  const add = (event: EventView['event'] = samples['task-gone']) => stored.push(eventView(event, stored.length + 1));
   for (let n = 0; n < count; n++) add();
   const events: Operations['events'] = async ({ after = 0, before = Number.POSITIVE_INFINITY, limit, taskId, types }) =>
     stored

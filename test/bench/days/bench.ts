@@ -153,8 +153,8 @@ export async function bench({ quick }: BenchOptions): Promise<void> {
     console.error(`day ${sample.day}: heap ${sample.heapMiB.toFixed(1)} MiB, file ${sample.fileMiB.toFixed(1)} MiB`);
   });
   const rows = samples.map(
-    ({ day, heapMiB, fileMiB, records, events: told }) =>
-      `| ${day} | ${heapMiB.toFixed(2)} | ${fileMiB.toFixed(2)} | ${records} | ${told.toLocaleString('en')} |`,
+    ({ day, heapMiB, fileMiB, records, events: reported }) =>
+      `| ${day} | ${heapMiB.toFixed(2)} | ${fileMiB.toFixed(2)} | ${records} | ${reported.toLocaleString('en')} |`,
   );
   // Records of tasks that are gone are kept eight days, events thirty: before that it may grow.
   const settled = samples.filter(({ day }) => day >= 32 || quick);

@@ -88,7 +88,7 @@ async function measure(server: ChildProcess, cells: readonly Cell[], callsOfTen:
     }),
   );
   const collected = await ask(server, { kind: 'collect' });
-  if (collected.kind !== 'collected') throw new Error('the server did not tell');
+  if (collected.kind !== 'collected') throw new Error('the server did not report');
   const measured = cells.map((cell, index): Measured => {
     const arrivals = collected.arrivals[index] ?? [];
     const calls = sent[index] ?? [];

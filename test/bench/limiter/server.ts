@@ -51,15 +51,15 @@ if (import.meta.main) {
   let arrivals: number[][] = [];
   let opened: readonly { readonly server: Server; readonly port: number }[] = [];
   let lag = watchLag();
-  const tell = (message: FromServer) => process.send?.(message);
+  const report = (message: FromServer) => process.send?.(message);
   process.on('message', async (message: ToServer) => {
     if (message.kind === 'open') {
       arrivals = Array.from({ length: message.cells }, () => []);
       opened = await Promise.all(arrivals.map(open));
       lag = watchLag();
-      tell({ kind: 'opened', ports: opened.map(({ port }) => port) });
+      report({ kind: 'opened', ports: opened.map(({ port }) => port) });
     } else {
-      tell({ kind: 'collected', arrivals, lag: lag() });
+      report({ kind: 'collected', arrivals, lag: lag() });
       for (const { server } of opened) server.closeAllConnections();
       for (const { server } of opened) server.close();
     }

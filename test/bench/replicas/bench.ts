@@ -37,7 +37,7 @@ async function openClouds(accounts: number, tasks: number) {
     stop: (each: number) => ask({ kind: 'stop', each }),
     async look(): Promise<Seen> {
       const seen = await ask({ kind: 'look' });
-      if (seen.kind !== 'seen') throw new Error('the clouds did not tell');
+      if (seen.kind !== 'seen') throw new Error('the clouds did not report');
       return seen;
     },
     close: () => child.disconnect(),
@@ -164,7 +164,7 @@ async function settled(replicas: readonly Replica[], accounts: number, even: boo
   }
 }
 
-// ---- what is told --------------------------------------------------------------------------------------------------
+// ---- what is reported --------------------------------------------------------------------------------------------------
 
 const table = (header: readonly string[], rows: readonly (readonly string[])[]) =>
   [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');

@@ -41,7 +41,7 @@ if (import.meta.main) {
   const stopped = new Set<string>();
   let [calls, turn] = [0, 0];
   let before = process.cpuUsage();
-  const tell = (message: FromClouds) => process.send?.(message);
+  const report = (message: FromClouds) => process.send?.(message);
 
   const open = async ({ accounts, tasks, roundTripMs }: Open) => {
     const now = systemClock.now();
@@ -83,7 +83,7 @@ if (import.meta.main) {
   };
 
   process.on('message', async (message: ToClouds) => {
-    if (message.kind === 'open') tell({ kind: 'opened', urls: await open(message) });
+    if (message.kind === 'open') report({ kind: 'opened', urls: await open(message) });
     else if (message.kind === 'stop') {
       // Others each time: one that stops again soon rightly waits longer.
       const first = turn++ * message.each;
@@ -92,14 +92,14 @@ if (import.meta.main) {
         perform(world, { kind: 'stop', taskId });
         stopped.add(taskId);
       });
-      tell({ kind: 'stopped' });
+      report({ kind: 'stopped' });
     } else {
       eachTask((world, taskId) => {
         if (stopped.has(taskId) && runs(world, taskId)) stopped.delete(taskId);
       });
       const { user, system } = process.cpuUsage(before);
       const worstSecond = Math.max(...worlds.map(({ arrivals }) => arrivals.worstSecond));
-      tell({ kind: 'seen', ill: stopped.size, calls, cpuMs: (user + system) / 1_000, worstSecond });
+      report({ kind: 'seen', ill: stopped.size, calls, cpuMs: (user + system) / 1_000, worstSecond });
       calls = 0;
       before = process.cpuUsage();
     }

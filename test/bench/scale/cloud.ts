@@ -1,5 +1,5 @@
 /**
- * The pretend cloud of the scale bench, a process of its own behind its HTTP door. It stops tasks when it is told to
+ * The pretend cloud of the scale bench, a process of its own behind its HTTP door. It stops tasks when it is asked to
  * and writes down when each of them was restarted.
  */
 import { systemClock } from '../../../src/clock.ts';
@@ -95,7 +95,7 @@ if (import.meta.main) {
   const time = steadyTime(systemClock);
   let world: World | undefined;
   let before = process.cpuUsage();
-  const tell = (message: FromCloud) => process.send?.(message);
+  const report = (message: FromCloud) => process.send?.(message);
   const stop = (count: number) => {
     if (!world) return;
     advance(world, time());
@@ -115,14 +115,14 @@ if (import.meta.main) {
       world = build(message, book);
       const { url } = await openDoor({ world, clock: systemClock, port: 0 });
       before = process.cpuUsage();
-      tell({ kind: 'opened', url });
+      report({ kind: 'opened', url });
     } else if (message.kind === 'stop') {
       stop(message.count);
-      tell({ kind: 'stopped' });
+      report({ kind: 'stopped' });
     } else if (world) {
       const { user, system } = process.cpuUsage(before);
       const { worstSecond, throttled } = world.arrivals;
-      tell({
+      report({
         kind: 'collected',
         restarted: book.restarted,
         stillStopped: book.stoppedAt.size,

@@ -42,7 +42,7 @@ export async function openBenchCloud(tasks: number): Promise<BenchCloud> {
     stop: async (count) => void (await ask({ kind: 'stop', count })),
     async collect() {
       const collected = await ask({ kind: 'collect' });
-      if (collected.kind !== 'collected') throw new Error('the cloud did not tell');
+      if (collected.kind !== 'collected') throw new Error('the cloud did not report');
       return collected;
     },
     close: () => child.disconnect(),
