@@ -6,6 +6,7 @@
  */
 import type { EventQuery, History, StoredEvent } from '../domain/ports/store-port.ts';
 import { changeTypes, type Event, type EventType, groupConcerned } from '../domain/words/events.ts';
+import { fewAtOnce } from './few-at-once.ts';
 import { decodeEvent, renamedTypes } from './records.ts';
 import type { Database } from './tables.ts';
 import type { Watch } from './watched.ts';
@@ -25,18 +26,21 @@ export function history(
   { run, traceOmission }: Watch,
   settledUpTo = async () => Math.max(0, (await ends(db)).newest),
 ): History {
-  const events: History['events'] = async (query) => {
+  // In the queue for the file stands one statement of all searches: a save waits for no more.
+  const inTurn = fewAtOnce(1);
+  const search = async (query: EventQuery, hopeless: AbortSignal): Promise<readonly StoredEvent[]> => {
     // PostgreSQL has no empty list.
     if (query.types?.length === 0) return [];
     const limit = Math.min(Math.max(1, Math.trunc(query.limit)), maxAnswered);
-    const { oldest: first, newest } = await ends(db);
+    const { oldest: first, newest } = await inTurn(() => ends(db));
     const oldest = Math.max(first, (query.after ?? -1) + 1);
     const found: StoredEvent[] = [];
     let before = Math.min(query.before ?? Number.POSITIVE_INFINITY, newest + 1);
     while (before > oldest && found.length < limit) {
       const from = Math.max(oldest, before - sliceRows);
       const asked = limit - found.length;
-      const rows = await slice(db, query, from, before, asked);
+      const rows = await inTurn(() => slice(db, query, from, before, asked));
+      hopeless.throwIfAborted();
       for (const { seq, body } of rows) {
         const event = decodeEvent(body);
         if (!event.ok) traceOmission('events', new Error(`event ${seq} cannot be read (${event.why}) and is left out`));
@@ -48,7 +52,7 @@ export function history(
     return found;
   };
   return {
-    events: (query) => run('events', () => events(query)),
+    events: (query) => run('events', (hopeless) => search(query, hopeless)),
     settledUpTo: () => run('events', settledUpTo),
   };
 }

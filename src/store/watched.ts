@@ -17,6 +17,9 @@ const restartsRestOn: ReadonlySet<StoreOperation> = new Set(['open', 'migrate', 
 
 export type Watch = ReturnType<typeof watch>;
 
+const rejection = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+
 /** `said`: an error as a sentence for a person. */
 export function watch(said: (error: unknown) => Error, clock: Clock, onTrace: (trace: StoreTrace) => void) {
   /** What restarts rest on, since when by the monotonic clock. */
@@ -32,31 +35,35 @@ export function watch(said: (error: unknown) => Error, clock: Clock, onTrace: (t
     return { up, whole: up && beside.size === 0 };
   };
 
-  /** Gives back what rejects when a reader need wait no longer; whoever writes has to know how that ends. */
+  /** `hopeless` aborts when a reader need wait no longer; whoever writes has to know how that ends. */
   function guard(operation: StoreOperation, running: object, startedAt: number) {
-    const { promise, reject } = Promise.withResolvers<never>();
-    promise.catch(() => {});
+    const hopeless = new AbortController();
     const takeBack = clock.after(stuckAfterMs, () => {
       const waited = `the store has not answered for ${stuckAfterMs / 1_000} s (${operation})`;
       const error = new StoreProblem(`${waited}: look at its disk, or at the database`);
-      if (operation === 'events') reject(error);
+      if (operation === 'events') hopeless.abort(error);
       if (!restartsRestOn.has(operation)) return;
       stuck.set(running, startedAt);
       onTrace({ operation, durationMs: stuckAfterMs, error, ...state() });
     });
-    return { hopeless: promise, takeBack };
+    return { hopeless: hopeless.signal, takeBack };
   }
 
   return {
     /** `of`: the account that it is about, if it can fail for one alone; `needed` aborts when nobody needs that any more. */
-    async run<T>(operation: StoreOperation, work: () => Promise<T>, of = '', needed?: AbortSignal): Promise<T> {
+    async run<T>(
+      operation: StoreOperation,
+      work: (hopeless: AbortSignal) => Promise<T>,
+      of = '',
+      needed?: AbortSignal,
+    ): Promise<T> {
       const what = `${operation} ${of}`;
       const startedAt = clock.monotonic();
       const running = {};
       const { hopeless, takeBack } = guard(operation, running, startedAt);
       let problem: Error | undefined;
       try {
-        const result = await Promise.race([work(), hopeless]);
+        const result = await Promise.race([work(hopeless), rejection(hopeless)]);
         failing.delete(operation);
         beside.delete(what);
         return result;

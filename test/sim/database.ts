@@ -118,7 +118,7 @@ export function createDatabase({ disk, clock, random, must }: DatabaseOptions) {
       configHash: () => '',
       place: 'the database',
       newId: () => `request ${++ids}`,
-      run: (_, work) => work(),
+      run: (_, work) => work(new AbortController().signal),
     });
     return { store: ledgerStore, ownership, shared, close };
   }

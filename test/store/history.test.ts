@@ -1,8 +1,12 @@
 import { statSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import type { EventQuery, History } from '../../src/domain/ports/store-port.ts';
+import type { Clock } from '../../src/domain/ports/time-port.ts';
 import type { Event, Hold } from '../../src/domain/words/events.ts';
-import { eventsKeptMs } from '../../src/store/event-log.ts';
+import { eventsKeptMs, history } from '../../src/store/event-log.ts';
+import { rawFile } from '../../src/store/sqlite/raw-file.ts';
+import { watch } from '../../src/store/watched.ts';
 import { aHold, found, nothing } from './shapes.ts';
 import { engines, opened, temporaryFile } from './surroundings.ts';
 
@@ -209,4 +213,72 @@ it('pruning gives the space back, in a file', async () => {
   expect(await pruned.prune(now + 31 * day)).toBe(6_000);
   await pruned.close();
   expect(statSync(file).size).toBeLessThan(before / 10);
+});
+
+describe('searches in a file that saves need too', () => {
+  /** The file without the rest of a store: each statement on it is followed by one `yield`. */
+  async function counted() {
+    let statements = 0;
+    const late = new Set<() => void>();
+    const clock: Clock = {
+      ...systemClock,
+      yield: () => {
+        statements++;
+        return systemClock.yield();
+      },
+      after: (_ms, run) => {
+        late.add(run);
+        return () => late.delete(run);
+      },
+    };
+    const raw = await rawFile(temporaryFile(), clock, true);
+    onTestFinished(() => raw.close());
+    const { events } = history(
+      raw.db,
+      watch(
+        (error) => error as Error,
+        clock,
+        () => {},
+      ),
+    );
+    const counting = async <T>(work: () => Promise<T>) => {
+      const before = statements;
+      await work();
+      return statements - before;
+    };
+    const turns = async () => {
+      for (let turn = 0; turn < 20; turn++) await systemClock.yield();
+    };
+    const tooLate = () => {
+      for (const run of late) run();
+    };
+    return { db: raw.db, events, counting, turns, tooLate };
+  }
+
+  it('take turns: a save waits for one statement of theirs, however many they are', async () => {
+    const { db, events, counting } = await counted();
+    const searches = Array.from({ length: 50 }, () => events({ limit: 10 }));
+    await systemClock.yield();
+    const begun = () => db.transaction().execute(async () => {});
+    expect(await counting(begun)).toBeLessThanOrEqual(2);
+    expect(await Promise.all(searches)).toEqual(searches.map(() => []));
+  });
+
+  it('end with the answer that they take too long, and in whatever place they are', async () => {
+    const { db, events, counting, turns, tooLate } = await counted();
+    const row = { at: 1, account: 'main', type: 'owner-gained', task_id: null, group_name: null, attempt_id: null };
+    const body = JSON.stringify({ type: 'owner-gained', at: 1, account: 'main' });
+    await db
+      .insertInto('event')
+      .values(Array.from({ length: 100 }, () => ({ ...row, body })))
+      .execute();
+    // One row a statement, and each is left out.
+    const search = () => events({ limit: 1, besides: () => false });
+    const searches = [search(), search(), search()];
+    await turns();
+    tooLate();
+    for (const one of searches) await expect(one).rejects.toThrow('has not answered for 10 s');
+    expect(await counting(turns)).toBeLessThanOrEqual(searches.length);
+    expect(await search()).toEqual([]);
+  });
 });

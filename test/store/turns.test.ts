@@ -25,7 +25,7 @@ test('a hundred accounts, asked to stop: what is being read is read to its end, 
     configHash: () => '',
     place: 'the database',
     newId: () => '1',
-    run: (_, work) => work(),
+    run: (_, work) => work(new AbortController().signal),
   });
   const stop = new AbortController();
   const settledAt: number[] = [];

@@ -7,6 +7,7 @@
 import type { StoredLedger } from '../../domain/memory/ledger.ts';
 import type { News, NewsMark, Shared } from '../../domain/ports/store-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
+import { fewAtOnce } from '../few-at-once.ts';
 import type { Store } from '../store.ts';
 import { StoreProblem } from '../store-problem.ts';
 import type { Watch } from '../watched.ts';
@@ -53,6 +54,7 @@ export function openReplica(
   });
   const saves = openSaves({ transactions: statements, clock, name: place });
   const readIn = new Map<string, number>();
+  // Who waits for a turn is no operation of the store yet: that it lasts is no fault.
   const loadInTurn = fewAtOnce(mostLoads);
 
   return {
@@ -86,22 +88,5 @@ export function openReplica(
       await saves.close();
       await leases.close();
     },
-  };
-}
-
-/** Who waits for a turn is no operation of the store yet: that it lasts is no fault. */
-function fewAtOnce(most: number): <T>(work: () => Promise<T>) => Promise<T> {
-  let running = 0;
-  const waiting: (() => void)[] = [];
-  return async (work) => {
-    if (running < most) running++;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else running--;
-    }
   };
 }
