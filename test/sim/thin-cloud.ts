@@ -188,13 +188,13 @@ export function createThinCloud(
     },
     async restart({ taskId, cloudGroup }, permit, mayCall) {
       const mended = new Set<string>();
-      for (let held = permit; ; held = await gate.acquire('restart')) {
-        if (held !== permit && !mayCall()) {
-          held.done('unused');
+      for (let own = permit; ; own = await gate.acquire('restart')) {
+        if (own !== permit && !mayCall()) {
+          own.done('unused');
           return { ...noAnswer('network', 'never-left'), kind: 'not-sent' };
         }
         const action = restartActions.current();
-        const end = await call({ action, taskId, cloudGroups: [cloudGroup] }, held, (twists) => {
+        const end = await call({ action, taskId, cloudGroups: [cloudGroup] }, own, (twists) => {
           const [key] = world.keys;
           const run = actions[action]?.run;
           if (!key || !run) throw new Error(`the pretend cloud has no key or no action ${action}`);

@@ -21,7 +21,7 @@ const rows = {
   ),
   rejected: row('the new configuration is rejected; the old one stays in force', '新的配置被拒绝，旧的继续生效'),
   unread: row(
-    'its memory is not read yet, and nothing of it is restarted before that',
+    'its ledger is not read yet, so relaykeeper restarts none of its tasks',
     '还没有读入它的记录，在此之前不重启任何任务',
     true,
   ),

@@ -311,7 +311,7 @@ export const pages = ({ span, seconds }: Pace): readonly GroupedRule[] => [
       'Is RelaykeeperTargetDown firing too? Then begin there.',
       "Another relaykeeper on the same store: an old container, somebody's terminal.",
       'The log of the one that stands by: `"event":"standing-by"`.',
-      '`relaykeeper status` says "its memory is not read yet": the log line `"event":"tick-failed"` with "the ledger could not be read" names the record and how to mend it.',
+      '`relaykeeper status` says "its ledger is not read yet": the log line `"event":"tick-failed"` with "the ledger could not be read" names the record and how to mend it.',
     ],
     run: [
       'ps -ef | grep "main.ts run"; docker ps',
@@ -325,7 +325,7 @@ export const pages = ({ span, seconds }: Pace): readonly GroupedRule[] => [
         'RelaykeeperTargetDown 也在告警吗？那就从它开始。',
         '同一个存储上的另一个 relaykeeper：旧的容器，某人的终端。',
         '备用进程的日志：`"event":"standing-by"`。',
-        '`relaykeeper status` 写着“its memory is not read yet”：日志里带“the ledger could not be read”的 `"event":"tick-failed"` 行写着是哪条记录、怎样修。',
+        '`relaykeeper status` 写着“its ledger is not read yet”：日志里带“the ledger could not be read”的 `"event":"tick-failed"` 行写着是哪条记录、怎样修。',
       ],
       end: '被抓取的进程里有一个负责这个账号时。',
     },
