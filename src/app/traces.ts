@@ -89,7 +89,7 @@ export function storeTracesTo(
 }
 
 function whatGoesOn({ up, operation }: StoreTrace): string {
-  if (!up) return 'relaykeeper restarts nothing until it works';
+  if (!up) return 'relaykeeper restarts nothing until the store works again';
   return operation === 'load' ? 'Restarts of the accounts that are loaded go on' : 'Restarts go on';
 }
 

@@ -46,7 +46,7 @@ test('a disk that is full meanwhile, and free again before the records can be re
   const mend = await withIll(daemon);
   daemon.ledgerOf('main').failing = true;
   await daemon.run(20);
-  const full = 'The store fails: the disk is full. relaykeeper restarts nothing until it works.';
+  const full = 'The store fails: the disk is full. relaykeeper restarts nothing until the store works again.';
   expect(logged(daemon)).toEqual([loadFails, full]);
   daemon.ledgerOf('main').failing = false;
   await daemon.run(20);

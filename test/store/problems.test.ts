@@ -27,8 +27,12 @@ test.each([
   expect(problem.message).toBe('no space is left for /var/lib/x/relaykeeper.db: free some (`df /var/lib/x`)');
 });
 
-test('PostgreSQL finds no space: the same', () => {
-  expect(postgres('53100').message).toBe('postgres://db/x: its disk is full: free some');
+test.each([
+  ['53100', 'its disk is full: free some'],
+  // At the start nothing looks again: the process ends.
+  ['25006', 'it takes no writes: it is a standby, or was made read-only'],
+])('PostgreSQL, SQLSTATE %s: the same', (sqlState, sentence) => {
+  expect(postgres(sqlState).message).toBe(`postgres://db/x: ${sentence}`);
 });
 
 test.each([

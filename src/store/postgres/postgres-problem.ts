@@ -18,7 +18,7 @@ const bySqlState: Readonly<Record<string, string>> = {
     'this user may not do that: it must own the schema relaykeeper, or be allowed to create it (GRANT CREATE ON DATABASE)',
   '53100': 'its disk is full: free some',
   '53300': 'it takes no more connections: raise max_connections, or put a pooler before it',
-  '25006': 'it takes no writes: it is a standby, or was made read-only; relaykeeper looks again until it takes them',
+  '25006': 'it takes no writes: it is a standby, or was made read-only',
 };
 
 const bySystem: Readonly<Record<string, string>> = {
