@@ -196,7 +196,7 @@ function* policyFits(written: WrittenPolicy, defaults: WrittenPolicy, path: Path
   if (quarantine.retryEveryMs > quarantine.abandonAfterMs) {
     const key = written.quarantine?.retryEvery === undefined ? 'abandonAfter' : 'retryEvery';
     const wrong =
-      'a task would be abandoned (`abandonAfter`) before it is tried again (`retryEvery`) (counting `defaults`)';
+      'a task would be abandoned (`abandonAfter`) before it is restarted again (`retryEvery`) (counting `defaults`)';
     yield { path: [...path, 'quarantine', key], at: 'value', wrong };
   }
 }

@@ -93,7 +93,7 @@ function restartsAskedFor(
   if (asked <= restartPerSecond) return [];
   const comesMs = Math.ceil(tasks / restartPerSecond) * 1000;
   return [
-    `account ${name}: if all ${tasks} tasks stay stopped, group ${first.name} tries each every ${everyMs / 1000} s (\`backoff.max\`), ` +
+    `account ${name}: if all ${tasks} tasks stay stopped, group ${first.name} restarts each every ${everyMs / 1000} s (\`backoff.max\`), ` +
       `${asked.toFixed(1)} restarts a second; the limits allow ${restartPerSecond.toFixed(1)}, so each task's turn comes every ${comesMs / 1000} s`,
   ];
 }

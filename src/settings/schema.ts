@@ -117,7 +117,7 @@ const policyShape = {
   attempts: key(whole(1, mostAttempts), 'Failed attempts in a row before quarantine.', written.attempts),
   quarantine: key(
     z.strictObject({
-      retryEvery: key(duration('1s', '24h'), 'How often a quarantined task is tried.', quarantine.retryEveryMs),
+      retryEvery: key(duration('1s', '24h'), 'How often a quarantined task is restarted.', quarantine.retryEveryMs),
       abandonAfter: key(
         duration('1s', '30d'),
         'After this long in quarantine, a task is left alone until a person releases it.',

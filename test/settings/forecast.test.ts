@@ -74,7 +74,7 @@ describe('a forecast', () => {
     const groups = '{name: slow, backoff: {max: 10m}}, {name: vip, backoff: {max: 2m}}';
     expect(of('provider: byteplus', 120, groups).warnings).toEqual([]);
     expect(of('provider: byteplus', 300, groups).warnings).toEqual([
-      "account main: if all 300 tasks stay stopped, group vip tries each every 120 s (`backoff.max`), 2.5 restarts a second; the limits allow 1.0, so each task's turn comes every 300 s",
+      "account main: if all 300 tasks stay stopped, group vip restarts each every 120 s (`backoff.max`), 2.5 restarts a second; the limits allow 1.0, so each task's turn comes every 300 s",
     ]);
     expect(of('provider: volcengine', 300, groups).warnings).toEqual([]);
   });
