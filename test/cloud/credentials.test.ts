@@ -268,6 +268,21 @@ describe('keys in files', () => {
     keys.close();
   });
 
+  test.each<[string, Env, string]>([
+    ['where there were none', {}, 'none found'],
+    ['before those of a role', { VOLCENGINE_ECS_METADATA: 'my/role' }, 'ecsRole'],
+  ])('of Volcengine’s Live clients are used when they come later, %s', async (_what, env, before) => {
+    const { current, timers, changes, keys } = ring({ kind: 'chain' }, { HOME: folder, ...env });
+    expect(await current()).toContain(before);
+    await expect.poll(() => timers.length).toBe(1);
+    mkdirSync(join(folder, '.volc'));
+    write('.volc/config', '{"ak": "of-file", "sk": "s"}');
+    timers.shift()?.();
+    await expect.poll(changes).toBe(1);
+    expect(await current()).toBe('of-file');
+    keys.close();
+  });
+
   test('are read again when the cloud refuses them; only other keys are a reason to send again', async () => {
     write('sk', 'secret');
     write('ak', 'first');

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Environment, Secret } from '../../domain/ports/app-port.ts';
 import type { Credentials as WhereFrom } from '../../domain/ports/cloud-port.ts';
 import { field } from '../../domain/words/mapping.ts';
+import { versionOfUserFile } from '../../user-files.ts';
 import { parseJson } from '../json.ts';
 import type { Credentials } from '../sign.ts';
 import { type Vendor, vendors } from '../vendors.ts';
@@ -25,11 +26,30 @@ const found = {
 export const keySource = (where: WhereFrom, vendor: keyof typeof vendors, env: Environment): KeySource =>
   where.kind === 'keys' ? fromConfiguration(where) : found[where.kind](vendors[vendor], env);
 
-/** Looked for where nothing has to be asked over the network. */
+/** Variables stay as they are while the process runs; the file can come later, as the message of none tells people to do. */
 function firstSetUp(vendor: Vendor, env: Environment): KeySource {
   if (variablesOf(vendor, env).kind !== 'none') return fromEnvironment(vendor, env);
   const file = vendor.keyFile === undefined || !env.HOME ? undefined : join(env.HOME, vendor.keyFile);
-  if (file !== undefined && existsSync(file)) return fromVendorFile(file);
+  const others = firstOfOthers(vendor, env, file);
+  if (file === undefined) return others;
+  const its = fromVendorFile(file);
+  const isThere = () =>
+    versionOfUserFile(file).then(
+      () => true,
+      () => false,
+    );
+  return {
+    get origin() {
+      return existsSync(file) ? its.origin : others.origin;
+    },
+    read: async (ask) => ((await isThere()) ? its : others).read(ask),
+    files: [file],
+    local: false,
+  };
+}
+
+/** Looked for where nothing has to be asked over the network. */
+function firstOfOthers(vendor: Vendor, env: Environment, file: string | undefined): KeySource {
   const oidc = oidcVariables(vendor.prefix);
   if (oidc.every((name) => env[name])) return fromOidc(vendor, env);
   const role = fromEcsRole(vendor, env);
