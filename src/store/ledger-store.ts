@@ -1,5 +1,5 @@
 /**
- * Loading and saving one account's memory: a save is one transaction, a load one view of the file.
+ * Loading and saving one account's memory: a save is one transaction, a load one view of what others may write meanwhile.
  *
  * Both go in pieces, and between two pieces the thread answers, so the main thread is never kept long.
  */
@@ -27,6 +27,8 @@ interface LedgerPlace {
   readonly editor: string;
   /** Throws if what `view` shows cannot be what an owner has to know. */
   readonly mustKnow?: (view: Write) => Promise<void>;
+  /** Nobody else writes: what is loaded stays as it is, and other accounts are saved between two pieces of it. */
+  readonly isAlone?: () => boolean;
 }
 
 /** One account's part of a transaction. */
@@ -39,14 +41,17 @@ export interface Saving {
 export function ledgerStore(place: LedgerPlace, clock: Clock): LedgerStore {
   const { db } = place;
   return {
-    load: (account, budgetSince) =>
-      db
+    load: (account, budgetSince) => {
+      const loadIn = (view: Database) => load({ view, place, account, clock }, budgetSince);
+      if (place.isAlone?.()) return loadIn(db);
+      return db
         .transaction()
         .setAccessMode('read only')
         .execute(async (view) => {
           await place.mustKnow?.(view);
-          return load({ view, place, account, clock }, budgetSince);
-        }),
+          return loadIn(view);
+        });
+    },
     save: async (account, changes) => {
       if (isNothing(changes)) return;
       await db.transaction().execute((write) => saveAll(write, [{ account, changes }]));
@@ -122,7 +127,7 @@ function lastOfEach<T>(rows: readonly T[], key: (row: T) => string): readonly T[
 }
 
 interface Loading {
-  readonly view: Write;
+  readonly view: Database;
   readonly place: LedgerPlace;
   readonly account: string;
   readonly clock: Clock;
@@ -204,7 +209,7 @@ export async function loadTasks<T>(
 }
 
 /** The newest failed attempts after `since` that were not given back, oldest first. */
-async function loadFailed(view: Write, account: string, since: number) {
+async function loadFailed(view: Database, account: string, since: number) {
   const rows = await view
     .selectFrom('event as failed')
     .select(['failed.seq', 'failed.body'])

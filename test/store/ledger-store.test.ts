@@ -280,6 +280,38 @@ async function editedFile(file: string, sql: string): Promise<void> {
   await sqlite.close();
 }
 
+describe('an account with many tasks in a file', () => {
+  const many = (length: number, attempts: number) => Array.from({ length }, (_, i) => record(`task-${i}`, attempts));
+
+  it('is read in pieces, and saves of other accounts go in between', async () => {
+    const { ledgerStore } = await opened(temporaryFile());
+    await ledgerStore.save('many', { ...nothing, tasks: many(2_600, 1) });
+    let loaded = false;
+    const loading = ledgerStore.load('many', 0).finally(() => {
+      loaded = true;
+    });
+    for (const name of ['first', 'second']) {
+      await ledgerStore.save('other', { ...nothing, tasks: [record(name)], events: [found(name)] });
+      expect([name, loaded]).toEqual([name, false]);
+    }
+    expect((await loading).tasks).toHaveLength(2_600);
+    expect((await ledgerStore.load('other', 0)).tasks).toHaveLength(2);
+  });
+
+  it('is seen as it was at one moment by who looks on while its owner saves', async () => {
+    const file = temporaryFile();
+    const owner = await opened(file);
+    await owner.ledgerStore.save('many', { ...nothing, tasks: many(1_100, 1) });
+    const onlooker = await opened(file, { readOnly: true });
+    const looking = onlooker.ledgerStore.load('many', 0);
+    await systemClock.yield();
+    await owner.ledgerStore.save('many', { ...nothing, tasks: many(1_100, 2) });
+    expect(new Set((await looking).tasks.map(({ attempts }) => attempts))).toEqual(new Set([1]));
+    const after = await onlooker.ledgerStore.load('many', 0);
+    expect(new Set(after.tasks.map(({ attempts }) => attempts))).toEqual(new Set([2]));
+  });
+});
+
 it('a store that is being closed finishes the save it has begun, and refuses the next', async () => {
   const file = temporaryFile();
   const store = await sqliteAt(file).open({ clock: systemClock, onTrace: () => {} });

@@ -95,14 +95,14 @@ function storeOf(
 ): Store {
   const { readOnly = false, maxEvents = maxEventsKept } = options;
   const { run, failingSince } = watch;
-  const ledger = ledgerStore({ db, name: file, editor: `sqlite3 ${file}` }, clock);
+  const isAlone = () => lock.remainingMs('') > 0;
+  const ledger = ledgerStore({ db, name: file, editor: `sqlite3 ${file}`, isAlone }, clock);
   let closed = readOnly || options.threaded === false;
   const lookAgain = () =>
     clock.after(lookEveryMs, async () => {
       if (closed) return;
       // Told by the trace.
-      if (lock.remainingMs('') > 0)
-        await run('lock', () => loseIfMoved(lock, file, sqlite.ask('look'))).catch(() => undefined);
+      if (isAlone()) await run('lock', () => loseIfMoved(lock, file, sqlite.ask('look'))).catch(() => undefined);
       takeBackLook = lookAgain();
     });
   let takeBackLook = closed ? () => {} : lookAgain();
@@ -123,7 +123,7 @@ function storeOf(
     },
     fingerprintKey: () => key,
     prune: async (now) => {
-      if (lock.remainingMs('') === 0) return 0;
+      if (!isAlone()) return 0;
       const shrink = () => db.connection().execute(() => sqlite.ask('shrink', shrunkPages));
       return run('prune', () => pruneEvents(db, now, maxEvents, shrink));
     },
