@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { createCloud } from '../cloud/client.ts';
 import { proxyFor } from '../cloud/proxy.ts';
 import { createTransport, type Transport } from '../cloud/transport.ts';
-import type { AccountRecord } from '../domain/memory/ledger.ts';
+import type { Ledger } from '../domain/memory/ledger.ts';
 import type { Environment } from '../domain/ports/app-port.ts';
 import type { Cloud, CloudTrace, Credentials } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
@@ -23,8 +23,8 @@ export interface Common {
   readonly fingerprintKey: string;
   /** The pretend cloud of each simulated account: one for the life of the process, whatever a reload changes. */
   readonly pretendClouds: Map<string, Promise<Transport>>;
-  /** What an account's clients before this one found out. */
-  readonly learned: (account: string) => Pick<AccountRecord, 'retiredActions' | 'region'> | undefined;
+  /** With what an account's clients before this one found out. */
+  readonly ledger: (account: string) => Pick<Ledger, 'accountRecord' | 'tasks'> | undefined;
   readonly onTrace: (trace: CloudTrace) => void;
   readonly onCredentialsChanged: (account: string) => void;
 }
@@ -32,7 +32,7 @@ export interface Common {
 /** Throws if the settings were not checked. */
 export function openCloud(account: AccountSettings, settings: Settings, gate: Gate, common: Common): Cloud {
   const { clock, env, fingerprintKey, onTrace } = common;
-  const learned = () => common.learned(account.name);
+  const ledger = () => common.ledger(account.name);
   const pretend = account.provider === 'simulator';
   return createCloud({
     account: account.name,
@@ -46,8 +46,12 @@ export function openCloud(account: AccountSettings, settings: Settings, gate: Ga
     pageSize: account.poll.pageSize,
     requestTimeoutMs: account.requestTimeoutMs,
     restartAction: account.restartAction,
-    retiredActions: () => learned()?.retiredActions ?? [],
-    rememberedRegion: () => learned()?.region,
+    retiredActions: () => ledger()?.accountRecord.retiredActions ?? [],
+    rememberedRegion: () => ledger()?.accountRecord.region,
+    rememberedCloudGroups: () =>
+      [...(ledger()?.tasks.values() ?? [])]
+        .filter(({ goneAt }) => goneAt === undefined)
+        .map(({ item }) => item.cloudGroup),
     fingerprintKey,
     gate,
     clock,

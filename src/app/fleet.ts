@@ -65,7 +65,7 @@ export class Fleet {
       onTrace,
       fingerprintKey: Buffer.from(store.fingerprintKey()).toString('hex'),
       pretendClouds: new Map(),
-      learned: (account) => this.keeper(account)?.ledger.accountRecord,
+      ledger: (account) => this.keeper(account)?.ledger,
       onCredentialsChanged: (account) => {
         log.notice('credentials-read', { account }, `The keys of account ${account} changed and were read again.`);
         this.keeper(account)?.probeSoon();

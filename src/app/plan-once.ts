@@ -50,7 +50,7 @@ export async function planOnce(options: PlanOptions): Promise<Plan> {
 }
 
 /** As of a daemon that never ran here. */
-const unknown = { learned: () => undefined, fingerprintKey: 'plan' };
+const unknown = { ledger: () => undefined, fingerprintKey: 'plan' };
 
 /** Where an account has tasks at all: only the cloud groups that are named were polled. A sub-account sees no others. */
 async function placesOf(account: AccountSettings, settings: Settings, options: PlanOptions): Promise<readonly Place[]> {
@@ -70,7 +70,7 @@ async function placesOf(account: AccountSettings, settings: Settings, options: P
 function openOnce(
   account: AccountSettings,
   settings: Settings,
-  known: Pick<Common, 'learned' | 'fingerprintKey'>,
+  known: Pick<Common, 'ledger' | 'fingerprintKey'>,
   { clock, env }: PlanOptions,
 ): Cloud {
   const gate = createGate({ ...account.rateLimit, clock, onWait: () => {} });
@@ -115,7 +115,7 @@ async function planAccount(
 ): Promise<readonly TaskView[] | { readonly error: string }> {
   const { ledger } = memory;
   const { clock, signal } = options;
-  const cloud = openOnce(account, settings, { learned: () => ledger.accountRecord, fingerprintKey }, options);
+  const cloud = openOnce(account, settings, { ledger: () => ledger, fingerprintKey }, options);
   try {
     const observation = await cloud.observe(signal);
     if (observation.kind === 'failed')

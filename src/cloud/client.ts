@@ -8,6 +8,7 @@ import type { Cloud, CloudTrace, Credentials } from '../domain/ports/cloud-port.
 import type { Gate } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { CallFailure } from '../domain/words/failure.ts';
+import { isGlob } from '../domain/words/policy.ts';
 import { seenAt } from '../domain/words/task.ts';
 import { type CallContext, secretsOf, spend } from './call.ts';
 import type { RestartAction } from './errors.ts';
@@ -47,6 +48,8 @@ export interface CloudOptions {
   readonly retiredActions: () => readonly string[];
   /** The region that worked before, where none is given; asked at the first call. */
   readonly rememberedRegion?: () => string | undefined;
+  /** Cloud groups of the tasks that are remembered; asked while the cloud's list of its groups was never read. */
+  readonly rememberedCloudGroups?: () => Iterable<string>;
   /** Keeps source fingerprints from being guessed; the same from start to start. */
   readonly fingerprintKey: string;
   readonly gate: Gate;
@@ -92,7 +95,9 @@ export function createCloud(options: CloudOptions): Cloud {
         startedAt,
         finishedAt: clock.now(),
         drift: sight.drift || names.drift,
-        failedCloudGroups: sight.failed.map((name) => context.groupNames.shown(name, secretsOf(context.keys.ready()))),
+        failedCloudGroups: [...sight.failed, ...names.unread].map((name) =>
+          context.groupNames.shown(name, secretsOf(context.keys.ready())),
+        ),
         malformedItems: sight.malformedItems,
       };
     },
@@ -129,10 +134,11 @@ export function createCloud(options: CloudOptions): Cloud {
 /** Which cloud groups a poll asks for; `names` undefined: all, without naming them. */
 function wantedGroups(options: CloudOptions, context: CallContext) {
   const patterns = options.cloudGroups.length > 0 ? [...new Set(options.cloudGroups)] : ['*'];
-  const literal = patterns.filter((pattern) => !/[*?]/.test(pattern));
-  if (literal.length === patterns.length) return async () => ({ ok: true, names: patterns, drift: false }) as const;
-  if (!options.subAccount) return async () => ({ ok: true, names: undefined, drift: false }) as const;
-  return createRoster(context, patterns, literal);
+  const literal = patterns.filter((pattern) => !isGlob(pattern));
+  if (literal.length === patterns.length)
+    return async () => ({ ok: true, names: patterns, drift: false, unread: [] }) as const;
+  if (!options.subAccount) return async () => ({ ok: true, names: undefined, drift: false, unread: [] }) as const;
+  return createRoster(context, patterns, () => [...literal, ...(options.rememberedCloudGroups?.() ?? [])]);
 }
 
 function listContext(options: CloudOptions, closed: AbortSignal): ListContext {

@@ -135,16 +135,20 @@ export function parsePage(result: unknown, context: PageContext): Page | undefin
   };
 }
 
-/** Gives undefined if this is no page of groups at all. Deleted groups are left out. */
+/** Gives undefined if this is no page of groups at all: none of its entries has a name. Deleted groups are left out. */
 export function parseGroups(
   result: unknown,
 ): { readonly names: readonly string[]; readonly entries: number; readonly total: number | undefined } | undefined {
   const list = listOf(result);
   if (!list) return undefined;
-  const names = list
-    .filter((raw) => isMapping(raw) && !deleted.includes(raw.Status))
-    .map((raw) => field(raw, 'Name'))
-    .filter((name): name is string => typeof name === 'string' && name !== '' && name.length <= longest.cloudGroup);
+  const isNamed = (raw: unknown): raw is Mapping & { readonly Name: string } =>
+    isMapping(raw) && typeof raw.Name === 'string';
+  const named = list.filter(isNamed);
+  if (named.length === 0 && list.length > 0) return undefined;
+  const names = named
+    .filter(({ Status }) => !deleted.includes(Status))
+    .map(({ Name }) => Name)
+    .filter((name) => name !== '' && name.length <= longest.cloudGroup);
   return { names, entries: list.length, total: count(field(result, 'Total')) };
 }
 

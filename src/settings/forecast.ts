@@ -1,5 +1,5 @@
 /** How many API calls a configuration will make, before it makes any. */
-import { anyMatches, type Policy } from '../domain/words/policy.ts';
+import { anyMatches, isGlob, type Policy } from '../domain/words/policy.ts';
 import { cronSchedule, sampleTicks } from './schedule.ts';
 import type { AccountSettings, Settings } from './settings.ts';
 
@@ -64,7 +64,7 @@ function listsOf(account: AccountSettings, groups: readonly Policy[]): { lists: 
   if (!account.subAccount) return { lists: 1, groupLists: 0 };
   const own = groups.filter(({ match }) => anyMatches(match.account, account.name));
   const cloudGroups = new Set(own.flatMap(({ match }) => match.cloudGroup));
-  const anyGlob = [...cloudGroups].some((name) => /[*?]/.test(name));
+  const anyGlob = [...cloudGroups].some(isGlob);
   return { lists: Math.max(1, cloudGroups.size), groupLists: anyGlob ? groupListsPerSecond : 0 };
 }
 

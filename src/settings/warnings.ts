@@ -2,7 +2,7 @@
  * Warns of what is allowed but probably a mistake. Each of these would cost somebody a search at night; what is merely
  * unusual is not a warning.
  */
-import { globMatches, type Policy } from '../domain/words/policy.ts';
+import { globMatches, isGlob, type Policy } from '../domain/words/policy.ts';
 import { shortestGapMs } from './forecast.ts';
 import type { Finding } from './issues.ts';
 import { type AccountSettings, type Settings, vendorLimits } from './settings.ts';
@@ -77,5 +77,5 @@ function covers({ match: wide }: Policy, { match: narrow }: Policy): boolean {
 /** Whether every text that fits `narrow` certainly fits `wide`. */
 function includes(wide: string, narrow: string): boolean {
   if (/^\*+$/.test(wide) || wide === narrow) return true;
-  return !/[*?]/.test(narrow) && globMatches(wide, narrow);
+  return !isGlob(narrow) && globMatches(wide, narrow);
 }

@@ -56,6 +56,25 @@ test('a reload gives the gate that runs another rateLimit', async () => {
   await daemon.run(30);
 });
 
+test('a new client lists the cloud groups of the tasks that are remembered, while the list of groups fails', async () => {
+  const of = (more: string) => `accounts: [${account('main', `${seldom}, subAccount: true${more}`)}]\ngroups: ${all}\n`;
+  await using daemon = await running(of(''));
+  await daemon.run(20);
+  const lastList = () => daemon.keeper('main').ledger.accountRecord.lastComplete;
+  const before = lastList();
+  expect(before?.tasks).toBeGreaterThan(100);
+  const { pretendClouds } = around.common as Common;
+  const cloud = await pretendClouds.get('main');
+  if (!cloud) throw new Error('it was asked');
+  const send: typeof cloud.send = async (...call) =>
+    call[0].path.includes('ListPullToPushGroup') ? { kind: 'lost', why: 'reset' } : cloud.send(...call);
+  pretendClouds.set('main', Promise.resolve({ ...cloud, send }));
+  await daemon.reload(of(', requestTimeout: 7s'));
+  await daemon.run(30);
+  expect(lastList()?.startedAt).toBeGreaterThan(before?.startedAt ?? 0);
+  expect(lastList()?.tasks).toBe(before?.tasks);
+});
+
 test('a reload keeps the client, with the cloud groups that it found ill, unless that has to be another', async () => {
   const of = (more: string, groups = all) => `accounts: [${account('main', more)}]\ngroups: ${groups}\n`;
   await using daemon = await running(of(seldom));

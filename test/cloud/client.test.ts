@@ -390,7 +390,9 @@ describe('which cloud groups are asked for', () => {
         send: (...args: Parameters<typeof inner.send>) =>
           (said.code !== '' && args[0].path.includes('ListPullToPushGroup') ? refusing : inner).send(...args),
       };
-      const { cloud } = bench(transport, { subAccount: true, cloudGroups: ['sports-*', 'vip'] });
+      // Long enough for an answer.
+      const clock = { ...hastyClock(), sleep: () => systemClock.sleep(50, never) };
+      const { cloud } = bench(transport, { subAccount: true, cloudGroups: ['sports-*', 'vip'], clock });
       const seen = complete(await cloud.observe(never));
       // What is absent from it says nothing, and polls that do not add up are told.
       expect([ids(seen), seen.drift]).toEqual([['vip-0'], true]);
@@ -420,6 +422,44 @@ describe('which cloud groups are asked for', () => {
       expect(await cloud.cloudGroups()).toBeUndefined();
       expect(ids(complete(await cloud.observe(never)))).toEqual(['vip-0']);
       expect(clock.slept).toEqual([]);
+    },
+  );
+
+  test.each<[what: string, answer: (() => object) | undefined]>([
+    ['may not be read', () => envelope(undefined, { Code: 'AccessDenied' })],
+    ['is not answered', undefined],
+    ['has none of the five that it promises', () => envelope({ List: null, Total: 5 })],
+    ['has no names', () => envelope({ List: ['vip', 'sports-1'], Total: 2 })],
+  ])(
+    'while a list of groups %s, those that the configuration names and those of tasks that are remembered are listed',
+    async (_what, answer) => {
+      let ill = true;
+      const inner = cloudOf({ vip: 1, 'sports-1': 1, 'sports-2': 1, 'news-1': 1 });
+      const transport = {
+        ...inner,
+        send: (...args: Parameters<typeof inner.send>): ReturnType<typeof inner.send> => {
+          if (!ill || !args[0].path.includes('ListPullToPushGroup')) return inner.send(...args);
+          return answer ? scripted(answer).send(...args) : Promise.resolve({ kind: 'lost', why: 'timeout' });
+        },
+      };
+      const time = { ms: 0 };
+      const { clock } = bench(transport);
+      const { cloud } = bench(transport, {
+        subAccount: true,
+        cloudGroups: ['vip', 'sports-*'],
+        rememberedCloudGroups: () => ['sports-1', 'news-1', ''],
+        clock: { ...clock, monotonic: () => time.ms, sleep: () => systemClock.sleep(50, never) },
+      });
+      for (let poll = 0; poll < 2; poll++) {
+        const seen = complete(await cloud.observe(never));
+        expect([ids(seen), seen.drift, seen.failedCloudGroups]).toEqual([['sports-1-0', 'vip-0'], true, ['sports-*']]);
+        time.ms += 5_000;
+      }
+      ill = false;
+      expect(complete(await cloud.observe(never))).toMatchObject({ drift: false, items: { length: 3 } });
+      ill = true;
+      time.ms += 61_000;
+      expect(complete(await cloud.observe(never))).toMatchObject({ drift: false, items: { length: 3 } });
     },
   );
 

@@ -1,11 +1,11 @@
 /**
  * The cloud's own groups, for an account that must name them (a sub-account) while the configuration has globs. Read
- * at start and every minute; if a read fails, the last list stays in force, and no poll waits for a slow one. Before there
- * is one, only the groups that the configuration names are known.
+ * at start and every minute; if a read fails, the last list stays in force, and no poll waits for a slow one. Before the
+ * first, those that are known by other means stand in for it.
  */
 
 import type { CallFailure } from '../../domain/words/failure.ts';
-import { anyMatches } from '../../domain/words/policy.ts';
+import { anyMatches, isGlob } from '../../domain/words/policy.ts';
 import type { CallContext } from '../call.ts';
 import { read } from '../read.ts';
 import { groupsBody, parseGroups } from '../wire.ts';
@@ -21,27 +21,41 @@ const longestRoster = 50;
 const barrenPages = 3;
 
 type RosterEnd =
-  /** `drift`: the groups that were read are not as many as the cloud says. */
-  | { readonly ok: true; readonly names: readonly string[]; readonly drift: boolean }
+  /** `drift`: there may be others. `unread`: of these globs nobody knows which groups there are. */
+  | {
+      readonly ok: true;
+      readonly names: readonly string[];
+      readonly drift: boolean;
+      readonly unread: readonly string[];
+    }
   | { readonly ok: false; readonly failure: CallFailure };
 
 /**
- * Gives the names of the cloud groups that the globs match, read again if a minute old. If they were never read it gives
- * the `literal` ones of the globs, and that others are missing; without such it fails.
+ * Gives the names of the cloud groups that the globs match, read again if a minute old. While they were never read it gives
+ * those that are known by `otherMeans`, and that others are missing; without such it fails.
  */
-export function createRoster(context: CallContext, globs: readonly string[], literal: readonly string[]) {
+export function createRoster(context: CallContext, globs: readonly string[], otherMeans: () => Iterable<string>) {
   let known: Extract<RosterEnd, { ok: true }> | undefined;
+  let wasRead = false;
   let readAgainAt = Number.NEGATIVE_INFINITY;
+  let reading: Promise<RosterEnd> | undefined;
+  const matching = (names: Iterable<string>) =>
+    [...new Set(names)].filter((name) => name !== '' && anyMatches(globs, name));
   const readNames = async (signal: AbortSignal): Promise<RosterEnd> => {
-    const end = await readGroups(context, signal, known !== undefined || literal.length > 0);
-    if (end.ok) known = { ...end, names: end.names.filter((name) => anyMatches(globs, name)) };
-    return known ?? (literal.length > 0 ? { ok: true, names: literal, drift: true } : end);
+    const standIns = known ? [] : matching(otherMeans());
+    const end = await readGroups(context, signal, known !== undefined || standIns.length > 0);
+    if (end.ok) known = { ...end, names: matching(end.names) };
+    else if (standIns.length > 0) known = { ok: true, names: standIns, drift: true, unread: globs.filter(isGlob) };
+    wasRead ||= end.ok;
+    return known ?? end;
   };
   return async (signal: AbortSignal): Promise<RosterEnd> => {
     const now = context.clock.monotonic();
-    if (known && now < readAgainAt) return known;
+    if (known && wasRead && now < readAgainAt) return known;
     readAgainAt = now + readEveryMs;
-    const reading = readNames(signal);
+    reading ??= readNames(signal).finally(() => {
+      reading = undefined;
+    });
     if (!known) return reading;
     // One that ends later serves the next poll.
     reading.catch(() => {});
@@ -78,10 +92,16 @@ export async function readGroups(context: CallContext, signal: AbortSignal, once
     if (received === total) break;
     if (entries < size) size = entries;
   }
-  return { ok: true, names: [...names], drift: received !== total && received > 0 };
+  if (received === 0 && total !== undefined && total > 0) return { ok: false, failure: nothingSent };
+  return { ok: true, names: [...names], drift: received !== total && received > 0, unread: [] };
 }
 
 const tooLarge: CallFailure = {
   class: 'server',
   message: 'ListPullToPushGroup: the answer is too large (the bound is 16 MiB, 300,000 values, and 64 levels)',
+};
+
+const nothingSent: CallFailure = {
+  class: 'server',
+  message: 'ListPullToPushGroup: the answer has none of the groups that it promises',
 };

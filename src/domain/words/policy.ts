@@ -171,6 +171,8 @@ function walkMatches(glob: string, text: string): boolean {
 /** How many units of the string the character there takes: rare Chinese characters take two. */
 const unitsAt = (text: string, at: number): number => ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1);
 
+/** Whether it can stand for several texts; else it is the only one that it fits. */
+export const isGlob = (text: string): boolean => /[*?]/.test(text);
 const isMatch = (glob: string, text: string): boolean => glob === '*' || globMatches(glob, text);
 export const anyMatches = (globs: readonly string[], text: string): boolean =>
   globs.some((glob) => isMatch(glob, text));
