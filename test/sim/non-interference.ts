@@ -70,46 +70,39 @@ function scriptOf(seed: number, kind: string, replicas: number) {
 
 type Period = readonly [fromMs: number, toMs: number];
 
-/** Storms of the healthy: one of the troubled alone, in a group of their own, keeps nobody else waiting. */
-const storms = (events: readonly Event[]): readonly Period[] =>
-  between(events, (event) => {
-    if (event.type !== 'storm-started' && event.type !== 'storm-ended') return undefined;
-    const { group } = event.scope;
-    return group === 'troubled' ? undefined : { of: group ?? 'the account', begins: event.type === 'storm-started' };
-  });
-
 /** A limit that throttled answers made smaller is back after so long: a tenth of it every ten seconds. */
 const limitBackMs = 100 * second;
 
+/** From each `begins` of something on, to its end. */
+function between(events: readonly Event[], begins: Event['type'], ends: Event['type'], of: (event: Event) => string) {
+  const open = new Map<string, number>();
+  const periods: Period[] = [];
+  for (const event of events) {
+    const atMs = event.at - begin;
+    if (event.type === begins) open.set(of(event), atMs);
+    if (event.type !== ends) continue;
+    periods.push([open.get(of(event)) ?? 0, atMs]);
+    open.delete(of(event));
+  }
+  return [...periods, ...[...open.values()].map((since): Period => [since, Number.POSITIVE_INFINITY])];
+}
+
+/** Storms of the healthy: one of the troubled alone, in a group of their own, keeps nobody else waiting. */
+function storms(events: readonly Event[]): readonly Period[] {
+  const groupOf = (event: Event) => ('scope' in event && event.scope.group) || 'the account';
+  const ofHealthy = events.filter((event) => groupOf(event) !== 'troubled');
+  return between(ofHealthy, 'storm-started', 'storm-ended', groupOf);
+}
+
 /** In which the account is tried out: a circuit is open, or its restarts are throttled, or still paced by a smaller limit. */
 const triedOut = (events: readonly Event[]): readonly Period[] => [
-  ...between(events, (event) =>
-    event.type === 'circuit-opened' || event.type === 'circuit-closed'
-      ? { of: event.circuit, begins: event.type === 'circuit-opened' }
-      : undefined,
-  ),
+  ...between(events, 'circuit-opened', 'circuit-closed', (event) => ('circuit' in event ? event.circuit : '')),
   ...events.flatMap((event): Period[] => {
     if (event.type === 'restarts-throttled') return [[event.at - begin, event.until - begin]];
     const slows = event.type === 'restart-answered' && event.answer.kind === 'throttled';
     return slows ? [[event.at - begin, event.at + limitBackMs - begin]] : [];
   }),
 ];
-
-function between(
-  events: readonly Event[],
-  edge: (event: Event) => { readonly of: string; readonly begins: boolean } | undefined,
-): readonly Period[] {
-  const begun = new Map<string, number>();
-  const periods: Period[] = [];
-  for (const event of events) {
-    const { of, begins } = edge(event) ?? {};
-    if (of === undefined) continue;
-    if (begins) begun.set(of, event.at - begin);
-    else periods.push([begun.get(of) ?? 0, event.at - begin]);
-    if (!begins) begun.delete(of);
-  }
-  return [...periods, ...[...begun.values()].map((since): Period => [since, Number.POSITIVE_INFINITY])];
-}
 
 const touch = (periods: readonly Period[], fromMs: number, toMs: number): boolean =>
   periods.some(([since, until]) => since <= toMs && until >= fromMs);

@@ -42,18 +42,8 @@ export function scriptOf(seed: number): Script {
   const replicas = dice.chance(0.2) ? 3 : 1;
   const parameters = parametersOf(dice);
   const endless = new Dice(seed, 'endless').chance(0.15);
-  const about = {
-    seed,
-    configuration,
-    tasks,
-    cloudGroups,
-    parameters,
-    replicas,
-    isThin,
-    weatherMs,
-    appetite,
-    endless,
-  } as const;
+  const world = { seed, configuration, tasks, cloudGroups, parameters, weatherMs };
+  const about = { ...world, replicas, isThin, appetite, endless } as const;
   const weather = weatherOf(about, dice);
   for (const [trouble, plan] of Object.entries(troubles)) {
     const often = appetite[trouble] ?? 0;

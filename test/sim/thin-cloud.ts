@@ -11,12 +11,13 @@ import { throttledLimit } from '../../src/cloud/call.ts';
 import { type Action, type Answer, classify } from '../../src/cloud/errors.ts';
 import { createClockOffset } from '../../src/cloud/offset.ts';
 import type { createRestartActions } from '../../src/cloud/restart-call.ts';
+import { createHostMemory } from '../../src/cloud/task-hosts.ts';
 import { answerGraceMs } from '../../src/cloud/transport.ts';
+import { type Page as ClientPage, createGroupNames, parsePage } from '../../src/cloud/wire.ts';
 import type { Cloud } from '../../src/domain/ports/cloud-port.ts';
 import type { Gate, Permit } from '../../src/domain/ports/gate-port.ts';
-import { cloudTime } from '../../src/domain/words/cloud-time.ts';
-import type { CallFailure } from '../../src/domain/words/failure.ts';
-import type { RestartAnswer, TaskItem, TaskStatus } from '../../src/domain/words/task.ts';
+import { type CallFailure, classMeanings } from '../../src/domain/words/failure.ts';
+import type { RestartAnswer, TaskItem } from '../../src/domain/words/task.ts';
 import { actions } from '../../src/simulator/actions.ts';
 import { meet, wayMs } from '../../src/simulator/answer.ts';
 import { failed, type Outcome, statusOf } from '../../src/simulator/envelope.ts';
@@ -47,9 +48,6 @@ interface Page {
   readonly malformed: number;
   readonly total: number;
 }
-
-const resent: ReadonlySet<string> = new Set(['server', 'common', 'network', 'timeout']);
-const longestResends = 4;
 
 export function createThinCloud(
   process: Process,
@@ -143,7 +141,7 @@ export function createThinCloud(
         clockMended = true;
         continue;
       }
-      if (!resent.has(end.failure.class) || resends >= longestResends) return end;
+      if (resends >= classMeanings[end.failure.class].resends) return end;
       await process.clock.sleep(250 * 2 ** resends++, signal);
       signal.throwIfAborted();
     }
@@ -261,33 +259,26 @@ function pageOf(
   const asked = world.keys[0]?.sees === 'nothing' ? [] : all;
   const query = { cloudGroups: asked, title: '', page, size, withGroupName: true };
   const { rows, totalCount: total } = shownRows(world, query, twists);
-  const items = rows.filter(({ item }) => typeof item.TaskId === 'string').map((row) => itemOf(row, requestedAt));
+  const items = rows.flatMap((row) => entryOf(row, requestedAt));
   return { items, malformed: rows.length - items.length, total };
 }
 
-const statuses: Readonly<Record<string, TaskStatus>> = {
-  停用: 'stopped',
-  未开始: 'not-started',
-  生效中: 'active',
-  已结束: 'ended',
+const readsAs = {
+  onlyGroup: undefined,
+  fingerprintKey: '',
+  intern: (text: string) => text,
+  secrets: [],
+  groupNames: createGroupNames(''),
+  hosts: createHostMemory(),
+  known: () => undefined,
 };
-
 /** Few tasks change from one list to the next. */
-const known = new WeakMap<Row['item'], Omit<TaskItem, 'requestedAt'>>();
+const known = new WeakMap<Row['item'], ClientPage['entries'][number]>();
 
-function itemOf({ item, taskId, cloudGroup }: Row, requestedAt: number): TaskItem {
-  const { Title, StartTime, EndTime, Type, Status, SrcAddrS, VodSrcAddrs } = item;
-  const read = known.get(item) ?? {
-    taskId,
-    title: String(Title),
-    cloudGroup,
-    type: Type === 0 ? 'live' : 'vod',
-    status: statuses[String(Status)] ?? 'unknown',
-    statusText: String(Status),
-    startsAt: cloudTime(Date.parse(String(StartTime))),
-    endsAt: cloudTime(Date.parse(String(EndTime))),
-    source: JSON.stringify([SrcAddrS, VodSrcAddrs]),
-  };
+/** As the client reads it. */
+function entryOf({ item }: Row, requestedAt: number) {
+  const page = () => parsePage({ List: [item] }, { ...readsAs, requestedAt });
+  const read = known.get(item) ?? page()?.entries[0] ?? { malformed: 'item' };
   known.set(item, read);
-  return { ...read, requestedAt };
+  return 'malformed' in read ? [] : [{ ...read, requestedAt }];
 }
