@@ -249,10 +249,10 @@ function typeOf(raw: Mapping): TaskType {
   return files.some((list) => Array.isArray(list) && list.length > 0) ? 'vod' : 'live';
 }
 
-/** RFC 3339; Go's zero time and everything before 1970 is "none". */
+/** RFC 3339, also with a space or without a colon; Go's zero time and everything before 1970 is "none". */
 function parseTime(value: unknown): CloudTime | undefined | 'malformed' {
   if (value === undefined || value === null || value === '') return undefined;
-  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(value)) {
+  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)? ?(Z|[+-]\d\d:?\d\d)$/i.test(value)) {
     return 'malformed';
   }
   const at = Date.parse(value);
