@@ -131,6 +131,28 @@ export function followUserFiles(
   };
 }
 
+/** What is needed for a connection does not wait longer for a file, milliseconds. */
+const readWithinMs = 500;
+
+/**
+ * What opened one connection opens the next while its file is gone, empty or hangs: connections come and go all the time,
+ * and without one no lease is renewed, no call is made and nothing is restarted. What comes late is there for the one after.
+ */
+export function lastOf(read: () => Promise<string>, clock: Pick<typeof systemClock, 'sleep'>): () => Promise<string> {
+  let last = '';
+  const renew = async () => {
+    last = (await read()) || last;
+  };
+  return async () => {
+    const renewed = renew();
+    const over = new AbortController();
+    if (last === '') await renewed;
+    else await Promise.race([renewed.catch(() => {}), clock.sleep(readWithinMs, over.signal)]);
+    over.abort();
+    return last;
+  };
+}
+
 const answersWithinMs = 5_000;
 /** Node's pool, which looks up names of hosts, writes the log and unpacks answers too; without the variable it has 4. */
 const poolThreads = Number(process.env.UV_THREADPOOL_SIZE) || 4;

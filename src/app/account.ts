@@ -14,6 +14,7 @@ import { textOf } from '../settings/compare.ts';
 import { cronSchedule } from '../settings/schedule.ts';
 import { type AccountSettings, policies, type Settings } from '../settings/settings.ts';
 import { demoKey } from '../simulator/demo-key.ts';
+import { lastOf } from '../user-files.ts';
 import { reveal } from './secrets.ts';
 
 /** What every account's client is made with. */
@@ -67,7 +68,7 @@ const realTransport = (account: AccountSettings, clock: Clock, env: Common['env'
     clock,
     connections: account.rateLimit.perSecond,
     requestTimeoutMs: account.requestTimeoutMs,
-    proxyFor: proxyFor(proxyOf(account), env),
+    proxyFor: proxyFor(proxyOf(account, clock), env),
   });
 
 /** Nobody else has it in memory. */
@@ -87,8 +88,8 @@ const demoCredentials: Credentials = {
 };
 
 /** One in a file is read whenever a connection is made. */
-function proxyOf({ proxy }: AccountSettings): string | (() => Promise<string>) | undefined {
-  return proxy?.kind === 'file' ? () => reveal(proxy) : proxy?.reveal();
+function proxyOf({ proxy }: AccountSettings, clock: Clock): string | (() => Promise<string>) | undefined {
+  return proxy?.kind === 'file' ? lastOf(() => reveal(proxy), clock) : proxy?.reveal();
 }
 
 /** Whether calls go to the same place, by the same way and with the same keys: what a circuit was opened by. */

@@ -4,7 +4,6 @@
  */
 import { Kysely, PostgresDialect, type PostgresPool } from 'kysely';
 import pg from 'pg';
-import type { Clock } from '../../domain/ports/time-port.ts';
 import type { PostgresPlace } from '../store.ts';
 import type { Database, Tables } from '../tables.ts';
 
@@ -14,28 +13,6 @@ const answerWithinMs = 20_000;
 
 /** What no other statement on the same connection can mend: the next one is made on a new connection. */
 class ConnectionLost extends Error {}
-
-/** A file of a secret or certificate that does not answer, milliseconds. */
-const readWithinMs = 500;
-
-/**
- * What opened one connection opens the next while its file is gone, empty or hangs: connections come and go all the time,
- * and without one no lease is renewed and nothing is restarted. What comes late is there for the one after.
- */
-export function lastOf(read: () => Promise<string>, clock: Clock): () => Promise<string> {
-  let last = '';
-  const renew = async () => {
-    last = (await read()) || last;
-  };
-  return async () => {
-    const renewed = renew();
-    const over = new AbortController();
-    if (last === '') await renewed;
-    else await Promise.race([renewed.catch(() => {}), clock.sleep(readWithinMs, over.signal)]);
-    over.abort();
-    return last;
-  };
-}
 
 export function connectTo(place: PostgresPlace, most: number, withinMs = answerWithinMs) {
   // Read anew whenever a connection may have to be made: a certificate changes more often than this process starts.

@@ -4,13 +4,14 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { sql } from 'kysely';
+import { lastOf } from '../../user-files.ts';
 import { history, maxEventsKept, pruneEvents } from '../event-log.ts';
 import { ledgerStore } from '../ledger-store.ts';
 import type { PostgresPlace, Store, StoreOptions, StorePlace } from '../store.ts';
 import { StoreProblem } from '../store-problem.ts';
 import { type Database, refuseUnfinished } from '../tables.ts';
 import { watch } from '../watched.ts';
-import { connectTo, lastOf, sqlState } from './connection.ts';
+import { connectTo, sqlState } from './connection.ts';
 import { answerWithinMs } from './lease.ts';
 import { newsOf } from './news.ts';
 import { postgresProblem } from './postgres-problem.ts';
