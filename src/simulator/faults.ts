@@ -107,7 +107,7 @@ export interface LiveFault {
   readonly fault: Fault;
   struck: number;
   /** For `stale`: the picture, kept with the fault that shows it. */
-  picture: { readonly takenAt: number; readonly rows: readonly unknown[] } | undefined;
+  picture: { readonly takenAt: number; readonly entries: readonly unknown[] } | undefined;
 }
 
 const lists = ['ListPullToPushTaskV2', 'ListPullToPushTask', 'ListPullToPushGroup'];

@@ -13,7 +13,7 @@ import { statusNow, type World } from './world.ts';
 type Item = Readonly<Record<string, unknown>>;
 
 /** A task as one list shows it. */
-export interface Row extends Pick<Task, 'taskId' | 'title' | 'cloudGroup' | 'pictureBytes'> {
+export interface Entry extends Pick<Task, 'taskId' | 'title' | 'cloudGroup' | 'pictureBytes'> {
   readonly item: Item;
   /** Of the item, once it was needed. */
   text: string | undefined;
@@ -34,25 +34,25 @@ const mostListings = 1_000;
 
 /** One page, with the twists of the faults that struck this call. */
 export function listPage(world: World, asked: ListQuery, twists: readonly LiveFault[]): Outcome {
-  const { rows, size, totalCount } = shownRows(world, asked, twists);
+  const { entries, size, totalCount } = shownEntries(world, asked, twists);
   const pagination = {
     PageCur: asked.page,
     PageSize: size,
     PageTotal: Math.ceil(totalCount / size),
     TotalCount: promised(twists, totalCount),
   };
-  return { kind: 'done', result: rendered(world, rows, { Pagination: pagination }) };
+  return { kind: 'done', result: rendered(world, entries, { Pagination: pagination }) };
 }
 
 /** What one page has, before it is put on a wire. */
-export function shownRows(world: World, asked: ListQuery, twists: readonly LiveFault[]) {
+export function shownEntries(world: World, asked: ListQuery, twists: readonly LiveFault[]) {
   const query = { ...asked, size: Math.min(asked.size, twistOf(twists, 'page-cap')?.most ?? asked.size) };
   const tasks = twisted(world, tasksFor(world, query), query, twists);
   const { shift, totalOff } = (query.page > 1 && twistOf(twists, 'drift')) || { shift: 0, totalOff: 0 };
   const first = Math.max(0, (query.page - 1) * query.size + shift);
-  const rows = tasks.slice(first, first + query.size).map((task) => ('item' in task ? task : rowOf(world, task)));
+  const entries = tasks.slice(first, first + query.size).map((task) => ('item' in task ? task : entryOf(world, task)));
   const totalCount = Math.max(0, tasks.length + (totalOff ?? 0));
-  return { rows: rows.map((row) => twistedRow(row, query, twists)), size: query.size, totalCount };
+  return { entries: entries.map((entry) => twistedEntry(entry, query, twists)), size: query.size, totalCount };
 }
 
 export function promised(twists: readonly LiveFault[], real: number): unknown {
@@ -81,40 +81,40 @@ function twisted(
   tasks: readonly Task[],
   query: ListQuery,
   twists: readonly LiveFault[],
-): readonly (Task | Row)[] {
-  let shown: readonly (Task | Row)[] = tasks;
+): readonly (Task | Entry)[] {
+  let shown: readonly (Task | Entry)[] = tasks;
   for (const live of twists) {
     const { effect } = live.fault;
     if (effect.kind === 'blind') shown = [];
     else if (effect.kind === 'shrink') shown = shown.slice(0, effect.keep);
-    else if (effect.kind === 'stale') shown = oldRows(world, live, effect.refreshMs).filter(isAskedFor(query));
+    else if (effect.kind === 'stale') shown = oldEntries(world, live, effect.refreshMs).filter(isAskedFor(query));
   }
   return shown;
 }
 
 /** The picture of all tasks that a `stale` fault shows; taken when it first strikes. */
-function oldRows(world: World, live: LiveFault, refreshMs = Number.POSITIVE_INFINITY): readonly Row[] {
+function oldEntries(world: World, live: LiveFault, refreshMs = Number.POSITIVE_INFINITY): readonly Entry[] {
   if (live.picture === undefined || world.now - live.picture.takenAt > refreshMs) {
     live.picture = {
       takenAt: world.now,
-      rows: [...world.tasks.values()].reverse().map((task) => rowOf(world, task)),
+      entries: [...world.tasks.values()].reverse().map((task) => entryOf(world, task)),
     };
   }
-  return live.picture.rows as readonly Row[];
+  return live.picture.entries as readonly Entry[];
 }
 
-/** Each task's newest row and what it was made of: days of lists are played in seconds, and few tasks change between two. */
-const newestRows = new WeakMap<Task, { readonly of: readonly unknown[]; readonly row: Row }>();
+/** Each task's newest entry and what it was made of: days of lists are played in seconds, and few tasks change between two. */
+const newestEntries = new WeakMap<Task, { readonly of: readonly unknown[]; readonly entry: Entry }>();
 
-export function rowOf(world: World, task: Task): Row {
+export function entryOf(world: World, task: Task): Entry {
   const { taskId, cloudGroup, pictureBytes, title, startsAt, endsAt, sources } = task;
   const status = statusNow(world, task);
   const of = [status, cloudGroup, pictureBytes, title, startsAt, endsAt, sources];
-  const newest = newestRows.get(task);
-  if (newest?.of.every((part, index) => part === of[index])) return newest.row;
-  const row: Row = { taskId, title, cloudGroup, pictureBytes, item: itemOf(task, status), text: undefined };
-  newestRows.set(task, { of, row });
-  return row;
+  const newest = newestEntries.get(task);
+  if (newest?.of.every((part, index) => part === of[index])) return newest.entry;
+  const entry: Entry = { taskId, title, cloudGroup, pictureBytes, item: itemOf(task, status), text: undefined };
+  newestEntries.set(task, { of, entry });
+  return entry;
 }
 
 function itemOf(task: Task, status: CloudStatus): Item {
@@ -149,36 +149,36 @@ const chinaTime = (at: number): string => `${new Date(at + 8 * 3600_000).toISOSt
 
 function rendered(
   world: World,
-  rows: readonly Row[],
+  entries: readonly Entry[],
   rest: Readonly<Record<string, unknown>>,
 ): NonNullable<Extract<Outcome, { kind: 'done' }>['result']> {
-  if (rows.length === 0) {
+  if (entries.length === 0) {
     const shape = Math.floor(draw(world.random) * 3);
     const empty = shape === 0 ? { List: null } : shape === 1 ? { List: [] } : {};
     return { kind: 'plain', value: { ...empty, ...rest } };
   }
   return {
     kind: 'list',
-    items: rows.map((row) => () => {
-      if (row.pictureBytes > 0) return JSON.stringify({ ...row.item, Watermark: picture(row.pictureBytes) });
-      row.text ??= JSON.stringify(row.item);
-      return row.text;
+    items: entries.map((entry) => () => {
+      if (entry.pictureBytes > 0) return JSON.stringify({ ...entry.item, Watermark: picture(entry.pictureBytes) });
+      entry.text ??= JSON.stringify(entry.item);
+      return entry.text;
     }),
-    largest: rows.reduce((sum, { pictureBytes }) => sum + pictureBytes, 0),
+    largest: entries.reduce((sum, { pictureBytes }) => sum + pictureBytes, 0),
     rest,
   };
 }
 
 const picture = (bytes: number) => ({ Picture: 'iVBORw0K'.repeat(Math.ceil(bytes / 8)).slice(0, bytes) });
 
-function twistedRow(row: Row, query: ListQuery, twists: readonly LiveFault[]): Row {
-  let item = query.withGroupName ? row.item : legacy(row.item);
+function twistedEntry(entry: Entry, query: ListQuery, twists: readonly LiveFault[]): Entry {
+  let item = query.withGroupName ? entry.item : legacy(entry.item);
   for (const { fault } of twists) {
-    if (!matchesItem(fault, row)) continue;
+    if (!matchesItem(fault, entry)) continue;
     if (fault.effect.kind === 'status') item = { ...item, Status: fault.effect.text };
     else if (fault.effect.kind === 'malformed') item = { ...item, TaskId: 17, StartTime: 'soon', Status: null };
   }
-  return item === row.item ? row : { ...row, item, text: undefined };
+  return item === entry.item ? entry : { ...entry, item, text: undefined };
 }
 
 function legacy({ GroupName: _, ...item }: Item): Item {

@@ -23,7 +23,7 @@ import { meet, wayMs } from '../../src/simulator/answer.ts';
 import { failed, type Outcome, statusOf } from '../../src/simulator/envelope.ts';
 import type { LiveFault } from '../../src/simulator/faults.ts';
 import { lingersMs } from '../../src/simulator/in-process.ts';
-import { type Row, shownRows } from '../../src/simulator/shown-list.ts';
+import { type Entry, shownEntries } from '../../src/simulator/shown-list.ts';
 import { advance, cloudNow, type World } from '../../src/simulator/world.ts';
 import { begin } from '../domain/story.ts';
 import type { Configuration } from './account.ts';
@@ -258,9 +258,9 @@ function pageOf(
   const all = cloudGroups.length === 0 ? undefined : cloudGroups;
   const asked = world.keys[0]?.sees === 'nothing' ? [] : all;
   const query = { cloudGroups: asked, title: '', page, size, withGroupName: true };
-  const { rows, totalCount: total } = shownRows(world, query, twists);
-  const items = rows.flatMap((row) => entryOf(row, requestedAt));
-  return { items, malformed: rows.length - items.length, total };
+  const { entries, totalCount: total } = shownEntries(world, query, twists);
+  const items = entries.flatMap((entry) => entryOf(entry, requestedAt));
+  return { items, malformed: entries.length - items.length, total };
 }
 
 const readsAs = {
@@ -273,10 +273,10 @@ const readsAs = {
   known: () => undefined,
 };
 /** Few tasks change from one list to the next. */
-const known = new WeakMap<Row['item'], ClientPage['entries'][number]>();
+const known = new WeakMap<Entry['item'], ClientPage['entries'][number]>();
 
 /** As the client reads it. */
-function entryOf({ item }: Row, requestedAt: number) {
+function entryOf({ item }: Entry, requestedAt: number) {
   const page = () => parsePage({ List: [item] }, { ...readsAs, requestedAt });
   const read = known.get(item) ?? page()?.entries[0] ?? { malformed: 'item' };
   known.set(item, read);
