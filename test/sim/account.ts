@@ -28,9 +28,9 @@ export interface Configuration extends RateLimit {
   readonly subAccount: boolean;
 }
 
-/** Where the account is kept. */
 type RestartActions = ReturnType<typeof createRestartActions>;
 
+/** Where the account is kept. */
 interface Place {
   readonly account: string;
   readonly clock: Clock;

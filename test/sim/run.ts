@@ -92,33 +92,28 @@ async function one(seed: number, trace: boolean): Promise<boolean> {
   return true;
 }
 
-async function seeds(
-  range: Pick<Share, 'first' | 'last' | 'replicas'>,
-  minutes: number,
-  mostHours: number,
-  all: boolean,
-) {
+async function seeds(of: Pick<Share, 'first' | 'last' | 'replicas'>, minutes: number, mostHours: number, all: boolean) {
   const startedAt = Date.now();
-  const verdicts: Verdict[] = [];
-  const sum = (of: 'hours' | 'restarts') => verdicts.reduce((total, verdict) => total + verdict[of], 0);
-  const failed = () => verdicts.filter(({ violation }) => violation);
-  const share = { ...range, endsAt: startedAt + minutes * 60_000, kinds: [], pairs: 0 };
+  const failed: Verdict[] = [];
+  const played = { seeds: 0, hours: 0, restarts: 0 };
+  const share = { ...of, endsAt: startedAt + minutes * 60_000, kinds: [], pairs: 0 };
   await onThreads(Math.min(availableParallelism(), 2), share, (verdict) => {
     if (!('hours' in verdict)) return false;
-    verdicts.push(verdict);
-    if (verdict.violation && failed().length === 1) tell(verdict);
-    else if (verdict.violation) console.log(`seed ${verdict.seed} FAILED: ${verdict.violation}`);
-    return sum('hours') >= mostHours || (verdict.violation !== undefined && !all);
+    played.seeds++;
+    played.hours += verdict.hours;
+    played.restarts += verdict.restarts;
+    if (!verdict.violation) return played.hours >= mostHours;
+    failed.push(verdict);
+    if (failed.length === 1) tell(verdict);
+    else console.log(`seed ${verdict.seed} FAILED: ${verdict.violation}`);
+    return !all;
   });
   const wall = (Date.now() - startedAt) / 60_000;
-  const hours = sum('hours');
-  const first = failed()
-    .slice(0, 20)
-    .map(({ seed }) => seed);
+  const first = failed.slice(0, 20).map(({ seed }) => seed);
   console.log(
-    `\n${verdicts.length} seeds, ${hours.toFixed(0)} simulated hours, ${sum('restarts')} restarts in ${wall.toFixed(2)} min (${(cpuSeconds() / 60).toFixed(2)} min of CPU): ${(hours / wall).toFixed(0)} h/min; ${failed().length} failed${first.length > 0 ? `: ${first.join(', ')}` : ''}`,
+    `\n${played.seeds} seeds, ${played.hours.toFixed(0)} simulated hours, ${played.restarts} restarts in ${wall.toFixed(2)} min (${(cpuSeconds() / 60).toFixed(2)} min of CPU): ${(played.hours / wall).toFixed(0)} h/min; ${failed.length} failed${first.length > 0 ? `: ${first.join(', ')}` : ''}`,
   );
-  return first.length === 0;
+  return failed.length === 0;
 }
 
 async function pairs(count: number, first: number, replicas: number, only: string | undefined) {
