@@ -64,6 +64,16 @@ test.each<[string, (stage: Stage) => Promise<void>]>([
     },
   ],
   [
+    'by a reload while the store is away',
+    async (stage) => {
+      stage.store.failing = true;
+      await stage.reload({ cloudGroups: ['small'] });
+      await stage.run(30);
+      expect(stage.restarts()).toEqual([]);
+      stage.store.failing = false;
+    },
+  ],
+  [
     'by a reload while the account is taken over',
     async (stage) => {
       await stage.stop();
