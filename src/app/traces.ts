@@ -32,13 +32,13 @@ export function tracesTo(
         { account, pageSize: trace.pageSize },
         `A page of the list is too large (16 MiB, 300,000 values, or 64 levels): relaykeeper reads it again, ${trace.pageSize} tasks at a time.`,
       );
-    if (trace.kind === 'malformed-item' && isNews(`${account} ${trace.where}`))
+    if (trace.kind === 'malformed-item' && isNews(`${trace.kind} ${account} ${trace.where}`))
       log.notice(
         'malformed-item',
         { account, where: trace.where },
         `relaykeeper cannot read an item of the list (${trace.where}) and leaves it out; malformed_items_total counts such items.`,
       );
-    if (trace.kind === 'unread-field' && isNews(`${account} ${trace.where}`))
+    if (trace.kind === 'unread-field' && isNews(`${trace.kind} ${account} ${trace.where}`))
       log.notice(
         'unread-field',
         { account, where: trace.where },

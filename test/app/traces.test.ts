@@ -1,5 +1,10 @@
-/** What the log says of a store that fails: once, with what goes on meanwhile, and once that it works again. */
+/** What the log says of a store that fails: once, with what goes on meanwhile, and once that it works again; of lists. */
 import { expect, test } from 'vitest';
+import { tracesTo } from '../../src/app/traces.ts';
+import type { Log } from '../../src/telemetry/log.ts';
+import type { Metrics } from '../../src/telemetry/metrics.ts';
+import { begin } from '../domain/story.ts';
+import { VirtualClock } from '../sim/virtual-clock.ts';
 import { account, running } from './running.ts';
 
 const of = (...names: readonly string[]) =>
@@ -71,4 +76,14 @@ test('each other trouble beside it is logged too, and none of them again and aga
   mend();
   await prune(true);
   expect(logged(daemon)).toEqual([loadFails, torn, works]);
+});
+
+test('a field that cannot be read is logged though an item was left out for the same field', () => {
+  const lines: string[] = [];
+  const log = { notice: (name: string) => lines.push(name) } as unknown as Log;
+  const metrics = { cloud: () => {} } as unknown as Metrics;
+  const trace = tracesTo(metrics, log, new VirtualClock(begin), () => undefined);
+  for (const kind of ['malformed-item', 'unread-field', 'malformed-item', 'unread-field'] as const)
+    trace({ kind, account: 'main', where: 'GroupName' });
+  expect(lines).toEqual(['malformed-item', 'unread-field']);
 });
