@@ -9,6 +9,7 @@ import type { Environment } from '../domain/ports/app-port.ts';
 import type { Cloud, CloudTrace, Credentials } from '../domain/ports/cloud-port.ts';
 import type { Gate } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
+import { asWritten } from '../domain/words/task.ts';
 import type { KeeperSettings } from '../keeper/keeper.ts';
 import { textOf } from '../settings/compare.ts';
 import { cronSchedule } from '../settings/schedule.ts';
@@ -52,7 +53,7 @@ export function openCloud(account: AccountSettings, settings: Settings, gate: Ga
     rememberedCloudGroups: () =>
       [...(ledger()?.tasks.values() ?? [])]
         .filter(({ goneAt }) => goneAt === undefined)
-        .map(({ item }) => item.cloudGroup),
+        .map(({ item }) => asWritten(item).cloudGroup),
     fingerprintKey,
     gate,
     clock,

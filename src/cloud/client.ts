@@ -48,7 +48,7 @@ export interface CloudOptions {
   readonly retiredActions: () => readonly string[];
   /** The region that worked before, where none is given; asked at the first call. */
   readonly rememberedRegion?: () => string | undefined;
-  /** Cloud groups of the tasks that are remembered; asked while the cloud's list of its groups was never read. */
+  /** Cloud groups of the tasks that are remembered, for as long as no whole list of the cloud's groups was read. */
   readonly rememberedCloudGroups?: () => Iterable<string>;
   /** Keeps source fingerprints from being guessed; the same from start to start. */
   readonly fingerprintKey: string;

@@ -463,6 +463,36 @@ describe('which cloud groups are asked for', () => {
     },
   );
 
+  test.each([
+    ['promises more than it has', { List: [{ Name: 'sports-1', Status: 0 }], Total: 4 }],
+    ['says no number', { List: [{ Name: 'sports-1', Status: 0 }] }],
+    ['says nothing', {}],
+  ])('a list of groups that %s leaves no group of a remembered task unlisted', async (_what, part) => {
+    const inner = cloudOf({ vip: 1, 'sports-1': 1, 'sports-2': 1 });
+    let result: object | undefined = part;
+    const transport = {
+      ...inner,
+      send: (...args: Parameters<typeof inner.send>): ReturnType<typeof inner.send> =>
+        result && args[0].path.includes('ListPullToPushGroup')
+          ? scripted((_action, body) => envelope(body.PageNum === 1 ? result : { List: [] })).send(...args)
+          : inner.send(...args),
+    };
+    const time = { ms: 0 };
+    const { cloud } = bench(transport, {
+      subAccount: true,
+      cloudGroups: ['vip', 'sports-*'],
+      rememberedCloudGroups: () => ['sports-1', 'sports-2', 'news-1'],
+      clock: { ...hastyClock(), monotonic: () => time.ms, sleep: () => systemClock.sleep(50, never) },
+    });
+    for (let poll = 0; poll < 3; poll++) {
+      // A whole one between two.
+      result = poll === 1 ? undefined : part;
+      const seen = complete(await cloud.observe(never));
+      expect([poll, ids(seen), seen.drift]).toEqual([poll, ['sports-1-0', 'sports-2-0', 'vip-0'], poll !== 1]);
+      time.ms += 61_000;
+    }
+  });
+
   test.each<[what: string, answer: (() => object) | undefined]>([
     ['is not answered', undefined],
     ['fails again and again', () => envelope(undefined, { Code: 'InternalError' })],

@@ -1,7 +1,7 @@
 /**
  * The cloud's own groups, for an account that must name them (a sub-account) while the configuration has globs. Read
  * at start and every minute; if a read fails, the last list stays in force, and no poll waits for a slow one. Before the
- * first, those that are known by other means stand in for it.
+ * first, those that are known by other means stand in for it; to a list that does not add up they are added.
  */
 
 import type { CallFailure } from '../../domain/words/failure.ts';
@@ -44,8 +44,11 @@ export function createRoster(context: CallContext, globs: readonly string[], oth
   const readNames = async (signal: AbortSignal): Promise<RosterEnd> => {
     const standIns = known ? [] : matching(otherMeans());
     const end = await readGroups(context, signal, known !== undefined || standIns.length > 0);
-    if (end.ok) known = { ...end, names: matching(end.names) };
-    else if (standIns.length > 0) known = { ok: true, names: standIns, drift: true, unread: globs.filter(isGlob) };
+    if (end.ok) {
+      // What a list lacks that does not add up is not gone.
+      const names = matching(end.drift ? [...end.names, ...otherMeans()] : end.names);
+      known = { ...end, names, drift: end.drift && names.length > 0 };
+    } else if (standIns.length > 0) known = { ok: true, names: standIns, drift: true, unread: globs.filter(isGlob) };
     wasRead ||= end.ok;
     return known ?? end;
   };
@@ -93,7 +96,7 @@ export async function readGroups(context: CallContext, signal: AbortSignal, once
     if (entries < size) size = entries;
   }
   if (received === 0 && total !== undefined && total > 0) return { ok: false, failure: nothingSent };
-  return { ok: true, names: [...names], drift: received !== total && received > 0, unread: [] };
+  return { ok: true, names: [...names], drift: received !== total, unread: [] };
 }
 
 const tooLarge: CallFailure = {
