@@ -65,8 +65,8 @@ if (!process.execArgv.some((flag) => flag.startsWith('--inspect')) && !process.e
 // ---- what is loaded ---------------------------------------------------------------------------------------------------
 
 // Names of hosts are looked up on these threads, each for as long as a silent name server takes, and a file whose file
-// system is gone holds one too. They are started at their first use, which is after this.
-process.env.UV_THREADPOOL_SIZE ??= '24';
+// system is gone holds one too. They are started at their first use, which is after this; an empty number counts as one.
+process.env.UV_THREADPOOL_SIZE ||= '24';
 // With what the last start compiled, this one takes half of the time. The cache lies beside the sources and not in a
 // folder that others may write to; if it cannot be written, only that time is lost. Threads find it by the environment.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, '../node_modules/.cache/relaykeeper');

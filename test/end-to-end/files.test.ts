@@ -133,7 +133,9 @@ it.concurrent('files that hang keep no other file from being read, and no name o
     groups: [{ name: 'vip' }],
   };
   const preloaded = join(import.meta.dirname, 'dead-files.mjs');
-  const daemon = await stage.start({ folder, env, config, nodeArgs: ['--import', preloaded] });
+  // A compose file passes variables on that nobody set.
+  const unset = { UV_THREADPOOL_SIZE: '' };
+  const daemon = await stage.start({ folder, env: { ...env, ...unset }, config, nodeArgs: ['--import', preloaded] });
   for (const name of ['main', 'other']) await daemon.saying('owner-gained', { account: name });
   const die = (names: readonly string[]) => {
     for (const name of names) putPipe(join(folder, name));
