@@ -6,9 +6,21 @@ process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cach
 
 const tests = (...names: readonly string[]) => names.map((name) => `test/${name}.test.ts`);
 /** Each file has a process of its own: it replaces modules or timers, sets limits, or measures its process. */
-const apart = [
-  ...tests('end-to-end/**/*', 'sim/**/*', 'app/{account,fleet,reasons}', 'cloud/client', 'cloud/transport', 'clock'),
-  ...tests('settings/{load,load-apart}', 'simulator/door', 'telemetry/{metrics,scrapes,worst-case}', 'user-files'),
+export const apart = [
+  ...tests(
+    'end-to-end/**/*',
+    'sim/**/*',
+    'app/{account,fleet,reasons}',
+    'cloud/{client,credentials,transport}',
+    'clock',
+  ),
+  ...tests(
+    'settings/{load,load-apart}',
+    'growth',
+    'simulator/door',
+    'telemetry/{metrics,scrapes,worst-case}',
+    'user-files',
+  ),
 ];
 const store = tests('store/**/*');
 const real = tests('real/**/*');

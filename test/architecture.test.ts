@@ -3,8 +3,9 @@
  * check is a function from source text to complaints, and is shown a bad piece first, so that none is blind.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, normalize, relative, sep } from 'node:path';
+import { dirname, join, matchesGlob, normalize, relative, sep } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { apart } from '../vitest.config.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -431,6 +432,17 @@ describe('the house as a whole', () => {
     expect(namesTwice(pieces)).toEqual(['src/a/x.ts and src/b/x.ts have one name']);
     expect(namesTwice(sources)).toEqual([]);
   });
+});
+
+it('a test that replaces modules has a process of its own: others may have loaded them', () => {
+  const isApart = (path: string) => apart.some((pattern) => matchesGlob(path, pattern));
+  const together = (all: readonly Source[]) =>
+    all.filter(({ path, text }) => /^vi\.mock\(/m.test(text) && !isApart(path)).map(({ path }) => path);
+  const mocks = "import { vi } from 'vitest';\nvi.mock('node:fs');";
+  expect(together([piece('test/app/fleet.test.ts', mocks), piece('test/a.test.ts', mocks)])).toEqual([
+    'test/a.test.ts',
+  ]);
+  expect(together(sourcesUnder('test'))).toEqual([]);
 });
 
 describe('the top level', () => {
