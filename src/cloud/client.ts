@@ -48,7 +48,7 @@ export interface CloudOptions {
   readonly retiredActions: () => readonly string[];
   /** The region that worked before, where none is given; asked at the first call. */
   readonly rememberedRegion?: () => string | undefined;
-  /** Cloud groups of the tasks that are remembered, for as long as no whole list of the cloud's groups was read. */
+  /** Cloud groups of the tasks that are remembered: asked while a list of the cloud's groups was never read, or lacks some. */
   readonly rememberedCloudGroups?: () => Iterable<string>;
   /** Keeps source fingerprints from being guessed; the same from start to start. */
   readonly fingerprintKey: string;

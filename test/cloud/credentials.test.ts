@@ -1,12 +1,22 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createKeyRing } from '../../src/cloud/keys/credentials.ts';
 import type { AskForKeys } from '../../src/cloud/keys/key-source.ts';
 import type { HttpOutcome } from '../../src/cloud/transport.ts';
 import type { Credentials } from '../../src/domain/ports/cloud-port.ts';
+import type * as UserFiles from '../../src/user-files.ts';
 import { bench, envelope, hastyClock, never, send, serve } from './fixtures.ts';
+
+/** As of a home directory whose file system is gone, without the five seconds for which it is waited for. */
+const home = vi.hoisted(() => ({ hangs: false }));
+vi.mock('../../src/user-files.ts', async (original) => {
+  const files = await original<typeof UserFiles>();
+  const gone = () => Promise.reject(new Error('there is no answer within 5 s'));
+  const versionOfUserFile = (path: string) => (home.hangs ? gone() : files.versionOfUserFile(path));
+  return { ...files, versionOfUserFile };
+});
 
 let folder = '';
 beforeEach(() => {
@@ -280,6 +290,32 @@ describe('keys in files', () => {
     timers.shift()?.();
     await expect.poll(changes).toBe(1);
     expect(await current()).toBe('of-file');
+    keys.close();
+  });
+
+  test.each([
+    ['the file', true],
+    ['the role', false],
+  ])('of %s stay in use while nobody knows whether Volcengine’s file is there', async (_whose, isWritten) => {
+    onTestFinished(() => {
+      home.hangs = false;
+    });
+    mkdirSync(join(folder, '.volc'));
+    if (isWritten) write('.volc/config', '{"ak": "of-file", "sk": "s"}');
+    const role = {
+      AccessKeyId: 'of-role',
+      SecretAccessKey: 's',
+      SessionToken: 't',
+      ExpiredTime: '2026-01-01T06:00:00Z',
+    };
+    const env = { HOME: folder, VOLCENGINE_ECS_METADATA: 'live' };
+    const { current, keys } = ring({ kind: 'chain' }, env, ({ path }) => json(path.endsWith('live') ? role : 'live'));
+    const before = isWritten ? 'of-file' : 'of-role';
+    expect(await current()).toBe(before);
+    home.hangs = true;
+    // As when the file changes: what is read is in use from then on.
+    await keys.replace({ accessKeyId: before, secretAccessKey: 's', sessionToken: isWritten ? undefined : 't' }, never);
+    expect(await current()).toBe(before);
     keys.close();
   });
 

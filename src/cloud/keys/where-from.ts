@@ -33,16 +33,19 @@ function firstSetUp(vendor: Vendor, env: Environment): KeySource {
   const others = firstOfOthers(vendor, env, file);
   if (file === undefined) return others;
   const its = fromVendorFile(file);
-  const isThere = () =>
-    versionOfUserFile(file).then(
-      () => true,
-      () => false,
-    );
+  let latest = others;
   return {
     get origin() {
       return existsSync(file) ? its.origin : others.origin;
     },
-    read: async (ask) => ((await isThere()) ? its : others).read(ask),
+    async read(ask) {
+      // Without a code its file system did not answer, and nobody knows: the source stays.
+      latest = await versionOfUserFile(file).then(
+        () => its,
+        (error: Error) => ('code' in error ? others : latest),
+      );
+      return latest.read(ask);
+    },
     files: [file],
     local: false,
   };
