@@ -9,7 +9,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Fleet } from './fleet.ts';
 
-const toldAgainAfterMs = 3_600_000;
+const loggedAgainAfterMs = 3_600_000;
 /** Beyond this many different things all are forgotten, and logged once more. */
 const mostRemembered = 1_000;
 
@@ -95,13 +95,13 @@ function whatGoesOn({ up, operation }: StoreTrace): string {
 
 /** True the first time for each `what`, and once an hour from then on. */
 function seldom(clock: Clock): (what: string) => boolean {
-  const toldAt = new Map<string, number>();
+  const loggedAt = new Map<string, number>();
   return (what) => {
     const now = clock.monotonic();
-    const last = toldAt.get(what);
-    if (last !== undefined && now - last < toldAgainAfterMs) return false;
-    if (toldAt.size >= mostRemembered) toldAt.clear();
-    toldAt.set(what, now);
+    const last = loggedAt.get(what);
+    if (last !== undefined && now - last < loggedAgainAfterMs) return false;
+    if (loggedAt.size >= mostRemembered) loggedAt.clear();
+    loggedAt.set(what, now);
     return true;
   };
 }

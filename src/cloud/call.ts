@@ -62,7 +62,7 @@ export type CallEnd =
       /** Undefined: there were no keys to sign with. */
       readonly signedWith?: Credentials;
       /** Its answer had the cloud's time. */
-      readonly toldTime?: boolean;
+      readonly hadTime?: boolean;
     };
 type Failed = Extract<CallEnd, { kind: 'failed' }>;
 
@@ -98,10 +98,10 @@ export async function callOnce(
     if (limit) context.gate.throttled(limit);
   }
   if (means?.remedy === 'clock') offset.forget();
-  const toldTime =
+  const hadTime =
     'date' in outcome &&
     offset.sample(outcome.date, sentAt, sentAt + durationMs, end.kind === 'ok' ? signedAt : undefined);
-  return end.kind === 'failed' ? { ...end, signedWith: credentials, toldTime } : end;
+  return end.kind === 'failed' ? { ...end, signedWith: credentials, hadTime } : end;
 }
 
 /**
@@ -251,7 +251,7 @@ const noAnswer = (errorClass: ErrorClass, message: string, httpStatus?: number):
  */
 export async function remedy(
   { keys, region }: CallContext,
-  { failure, signedWith, toldTime = false }: Failed,
+  { failure, signedWith, hadTime = false }: Failed,
   remedied: Set<ErrorClass>,
   signal: AbortSignal,
   retire: () => boolean = () => false,
@@ -263,7 +263,7 @@ export async function remedy(
       case 'keys':
         return (await keys.replace(signedWith, signal)) !== undefined || region.refused(failure.code);
       case 'clock':
-        return toldTime;
+        return hadTime;
       case 'action':
         return retire();
       case undefined:

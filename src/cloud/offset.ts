@@ -33,7 +33,7 @@ export function createClockOffset(onChange: (offsetMs: number) => void) {
       const seenMs = cloudAt - (sentAt + answeredAt) / 2;
       if (!(Math.abs(seenMs) <= believedMs)) return false;
       if (takenAs !== undefined && Math.abs(cloudAt - takenAs) > acceptedSkewMs) return false;
-      // The cloud dated it at some moment of its way: what that explains tells nothing new.
+      // The cloud dated it at some moment of its way: what that explains is nothing new.
       const explainedMs = (answeredAt - sentAt) / 2 + halfSecondMs;
       const sampleMs = Math.abs(seenMs - offsetMs) <= explainedMs ? offsetMs : seenMs;
       samples = [...samples, sampleMs].slice(-samplesKept);

@@ -24,7 +24,7 @@ export interface WebOptions extends Omit<AppOptions, 'happenings' | 'encrypted' 
   readonly tls: TlsFiles | undefined;
   /** That was started before; absent: one is started. */
   readonly thread?: DoorsThread | undefined;
-  /** Told how many requests were answered how, before the metrics are asked for. */
+  /** Gets how many requests were answered how, before the metrics are asked for. */
   readonly onCount?: (count: Count) => void;
   /** Bounds, for tests. */
   readonly limits?: Partial<Limits & { readonly tlsCheckEveryMs: number }>;

@@ -126,7 +126,7 @@ export interface Shared {
 }
 
 export type StoreOperation = 'open' | 'migrate' | 'load' | 'save' | 'events' | 'prune' | 'lock';
-/** Told after every operation of the store: fed to the metrics. */
+/** One for every operation of the store: fed to the metrics. */
 export interface StoreTrace {
   readonly operation: StoreOperation;
   readonly durationMs: number;

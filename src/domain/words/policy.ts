@@ -27,7 +27,7 @@ export interface Policy {
   readonly verifyWithinMs: number;
   readonly startLeadMs: number;
   readonly endGuardMs: number;
-  /** Told so long before a task's EndTime; `unlessSuccessor`: unless a later one has the same destination. */
+  /** Warned of so long before a task's EndTime; `unlessSuccessor`: unless a later one has the same destination. */
   readonly endWarning: { readonly beforeMs: number; readonly unlessSuccessor: boolean } | false;
   /** When tasks should run; empty: always. */
   readonly hours: readonly Hours[];

@@ -5,7 +5,7 @@
  * Long saves, and those refused last time, go separately, one at a time: so whoever has locked one account's rows does
  * not delay the restarts of others, which wait for their intents to be saved.
  *
- * Told as saved means committed: when the answer to a commit is lost, the database is asked what became of it.
+ * Reported as saved means committed: when the answer to a commit is lost, the database is asked what became of it.
  */
 import type { LedgerChanges } from '../../domain/ports/store-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';

@@ -105,7 +105,7 @@ export function sqliteFile() {
     begin: (write: boolean) => begin(state, write),
     commit: () => {
       opened(state).exec('commit');
-      // Told as done means on disk, under a name: not in a log that was deleted meanwhile.
+      // Reported as done means on disk, under a name: not in a log that was deleted meanwhile.
       mindLog(state);
     },
     rollback: () => {

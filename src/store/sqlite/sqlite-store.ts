@@ -101,7 +101,7 @@ function storeOf(
   const lookAgain = () =>
     clock.after(lookEveryMs, async () => {
       if (closed) return;
-      // Told by the trace.
+      // Its trace says so.
       if (isAlone()) await run('lock', () => loseIfMoved(lock, file, sqlite.ask('look'))).catch(() => undefined);
       takeBackLook = lookAgain();
     });
