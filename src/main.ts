@@ -68,8 +68,9 @@ if (!process.execArgv.some((flag) => flag.startsWith('--inspect')) && !process.e
 // system is gone holds one too. They are started at their first use, which is after this; an empty number counts as one.
 process.env.UV_THREADPOOL_SIZE ||= '24';
 // With what the last start compiled, this one takes half of the time. The cache lies beside the sources and not in a
-// folder that others may write to; if it cannot be written, only that time is lost. Threads find it by the environment.
-process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, '../node_modules/.cache/relaykeeper');
+// folder that others may write to (an empty name is the working directory); if it cannot be written, only that time is
+// lost. Threads find it by the environment.
+process.env.NODE_COMPILE_CACHE ||= join(import.meta.dirname, '../node_modules/.cache/relaykeeper');
 enableCompileCache(process.env.NODE_COMPILE_CACHE);
 const [{ runCommandLine }, { systemClock }, { openSink }] = await Promise.all([
   import('./cli/program.ts'),

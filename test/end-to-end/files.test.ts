@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -134,9 +135,11 @@ it.concurrent('files that hang keep no other file from being read, and no name o
   };
   const preloaded = join(import.meta.dirname, 'dead-files.mjs');
   // A compose file passes variables on that nobody set.
-  const unset = { UV_THREADPOOL_SIZE: '' };
+  const unset = { UV_THREADPOOL_SIZE: '', NODE_COMPILE_CACHE: '' };
   const daemon = await stage.start({ folder, env: { ...env, ...unset }, config, nodeArgs: ['--import', preloaded] });
   for (const name of ['main', 'other']) await daemon.saying('owner-gained', { account: name });
+  // What Node compiled is not kept where others may write.
+  expect(readdirSync(folder).filter((name) => name.startsWith(process.version))).toEqual([]);
   const die = (names: readonly string[]) => {
     for (const name of names) putPipe(join(folder, name));
   };
