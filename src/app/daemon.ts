@@ -173,7 +173,8 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<Exit
     closers.push(() => front.close(closeWebWithinMs));
     metrics.process({ reloaded: true, config: { readAt: clock.now(), hash: current.hash } });
     logStarted();
-    options.signals.onHangup(() => void reload('hangup'));
+    // Awaited, so that a mistake of ours is nobody's secret: it ends the process, as with a changed file.
+    options.signals.onHangup(async () => void (await reload('hangup')));
     logStopping(stop, log);
     const beside = [
       watchSettings({

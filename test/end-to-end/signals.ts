@@ -147,6 +147,33 @@ describe.concurrent('signals that are no end', () => {
     await expect(fetch(`http://127.0.0.1:${port}/json`)).rejects.toThrow();
   });
 
+  it('a reload by SIGHUP that a mistake of ours ends is no silence: the process says so and ends', async () => {
+    await using stage = new Stage();
+    const { folder } = await openWorld(stage);
+    // The thread of the second reading answers what no thread of ours does.
+    const mistaken = `data:text/javascript,import threads from 'node:worker_threads';
+      import { syncBuiltinESMExports } from 'node:module';
+      let readings = 0;
+      threads.Worker = class extends threads.Worker {
+        constructor(file, options) {
+          super(file, options);
+          if (/load-thread/.test(file) && ++readings > 1) setImmediate(() => this.emit('message', null));
+        }
+      };
+      syncBuiltinESMExports();`;
+    const daemon = await stage.start({ folder, env, nodeArgs: ['--import', mistaken] });
+    daemon.signal('SIGHUP');
+    await until(
+      'it ends',
+      () => !daemon.running,
+      () => daemon.tail(),
+    );
+    expect([(await daemon.ended).code, daemon.stderr]).toEqual([
+      1,
+      expect.stringContaining('ended by a bug: TypeError'),
+    ]);
+  });
+
   it('SIGTERM amid the pages of a long list is an end like any other', async () => {
     await using stage = new Stage();
     const cloud = await stage.cloud({ tasks: tasks('a', 300) });
