@@ -19,6 +19,12 @@ import { command, configPath, plainServer, Stage, sleep, until, writeConfig } fr
 
 const pipe = 'it is a named pipe: only a regular file is read';
 
+/** Writes one, and gives the name that a configuration there calls it by. */
+const filesIn = (folder: string) => (name: string, text: string) => {
+  writeFileSync(join(folder, name), text);
+  return name;
+};
+
 /** In the place of what is there, at once: as a tool that swaps files does it. */
 function putPipe(path: string): void {
   rmSync(`${path}.pipe`, { force: true });
@@ -54,10 +60,7 @@ it.concurrent('a running daemon heals on and ends at SIGTERM, whatever its files
   await using stage = new Stage();
   const cloud = await stage.cloud({ tasks: tasks('runs', 6) });
   const folder = stage.folder();
-  const file = (name: string, text: string) => {
-    writeFileSync(join(folder, name), text);
-    return name;
-  };
+  const file = filesIn(folder);
   const config = {
     server: {
       ...plainServer,
@@ -104,10 +107,7 @@ it.concurrent('files that hang keep no other file from being read, and no name o
   await using stage = new Stage();
   const cloud = await stage.cloud({ tasks: tasks('runs', 6) });
   const folder = stage.folder();
-  const file = (name: string, text: string) => {
-    writeFileSync(join(folder, name), text);
-    return name;
-  };
+  const file = filesIn(folder);
   const inFolders = (name: string, folders: number, each: number) =>
     Array.from({ length: folders * each }, (_, n) => {
       mkdirSync(join(folder, `${name}${n % folders}`), { recursive: true });
