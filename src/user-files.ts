@@ -7,6 +7,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 
 import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemClock } from './clock.ts';
+import { fewAtOnce } from './few-at-once.ts';
 
 /** The bytes of a file; throws or rejects if it cannot be read, is no regular file, or is larger than `maxBytes`. */
 export type ReadFile = (path: string, maxBytes: number) => Uint8Array | Promise<Uint8Array>;
@@ -160,6 +161,7 @@ const poolThreads = Number(process.env.UV_THREADPOOL_SIZE) || 4;
 const mostAtOnce = Math.max(2, Math.floor(poolThreads / 3));
 /** A folder is mostly of one file system: while that is gone, the files of other folders are read. */
 const mostOfFolder = Math.max(1, Math.floor(poolThreads / 12));
+const [ofAll, ofFolder, ofFile] = [fewAtOnce(mostAtOnce), fewAtOnce(mostOfFolder), fewAtOnce(1)];
 /** By what is asked: one that hangs is not asked a second time. */
 const asked = new Map<string, Promise<unknown>>();
 
@@ -167,9 +169,7 @@ function beside<T>(path: string, what: string, run: () => Promise<T>): Promise<T
   const question = `${what} ${path}`;
   const same = asked.get(question) as Promise<T> | undefined;
   // Whoever waits for a turn of the file or of its folder takes none of all.
-  const ofAll = () => inTurn('all', mostAtOnce, run);
-  const ofFolder = () => inTurn(`folder ${dirname(path)}`, mostOfFolder, ofAll);
-  const running = same ?? inTurn(`file ${path}`, 1, ofFolder);
+  const running = same ?? ofFile(() => ofFolder(() => ofAll(run), dirname(path)), path);
   if (!same) {
     asked.set(question, running);
     const forget = () => asked.delete(question);
@@ -181,23 +181,6 @@ function beside<T>(path: string, what: string, run: () => Promise<T>): Promise<T
   );
   running.then(resolve, reject).finally(takeBack);
   return promise;
-}
-
-/** By whose turn it is: how many have it, and who waits for it. */
-const turns = new Map<string, { taken: number; readonly waiting: (() => void)[] }>();
-
-async function inTurn<T>(whose: string, most: number, run: () => Promise<T>): Promise<T> {
-  const turn = turns.get(whose) ?? { taken: 0, waiting: [] };
-  turns.set(whose, turn);
-  if (turn.taken >= most) await new Promise<void>((resolve) => turn.waiting.push(resolve));
-  else turn.taken++;
-  try {
-    return await run();
-  } finally {
-    const next = turn.waiting.shift();
-    if (next) next();
-    else if (--turn.taken === 0) turns.delete(whose);
-  }
 }
 
 const words: Readonly<Record<string, string>> = {

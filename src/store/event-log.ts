@@ -6,7 +6,7 @@
  */
 import type { EventQuery, History, StoredEvent } from '../domain/ports/store-port.ts';
 import { changeTypes, type Event, type EventType, groupConcerned } from '../domain/words/events.ts';
-import { fewAtOnce } from './few-at-once.ts';
+import { fewAtOnce } from '../few-at-once.ts';
 import { decodeEvent, renamedTypes } from './records.ts';
 import type { Database } from './tables.ts';
 import type { Watch } from './watched.ts';

@@ -7,7 +7,7 @@
 import type { StoredLedger } from '../../domain/memory/ledger.ts';
 import type { News, NewsMark, Shared } from '../../domain/ports/store-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
-import { fewAtOnce } from '../few-at-once.ts';
+import { fewAtOnce } from '../../few-at-once.ts';
 import type { Store } from '../store.ts';
 import { StoreProblem } from '../store-problem.ts';
 import type { Watch } from '../watched.ts';
