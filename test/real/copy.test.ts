@@ -1,6 +1,7 @@
 /** `store copy` that is killed again and again: nobody runs on half a copy, and in the end all of it is there. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
@@ -16,7 +17,41 @@ import { addressed } from '../store/surroundings.ts';
 
 const main = join(import.meta.dirname, '../../src/main.ts');
 const common = { clock: systemClock, onTrace: () => {} };
-const [batches, perBatch] = [80, 1_000];
+const [batches, perBatch] = [20, 1_000];
+
+interface Bytes {
+  readonly sent: number;
+  readonly got: number;
+}
+const noEnd: Bytes = { sent: Number.POSITIVE_INFINITY, got: Number.POSITIVE_INFINITY };
+
+/** A way to a database on which nothing moves any more once it has carried so many bytes. */
+async function openWay(to: string, most: Bytes) {
+  const { port } = new URL(to);
+  const had = { sent: 0, got: 0 };
+  const { promise: stalled, resolve: stall } = Promise.withResolvers<void>();
+  const server = createServer((near) => {
+    const far = connect(Number(port), '127.0.0.1');
+    const carry = (from: Socket, into: Socket, what: keyof Bytes) => {
+      from.on('data', (bytes) => {
+        had[what] += bytes.length;
+        if (had[what] < most[what]) return void into.write(bytes);
+        near.pause();
+        far.pause();
+        stall();
+      });
+      from.on('error', () => {});
+      from.on('close', () => into.destroy());
+    };
+    carry(near, far, 'sent');
+    carry(far, near, 'got');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = new URL(to);
+  url.port = String((server.address() as AddressInfo).port);
+  return { url: url.href, had, stalled, [Symbol.asyncDispose]: async () => void server.close() };
+}
 
 it('killed in the middle, again and again, until it is whole', { timeout: 5 * 60_000 }, async () => {
   await using stage = new Stage();
@@ -37,28 +72,27 @@ it('killed in the middle, again and again, until it is whole', { timeout: 5 * 60
   }
   await from.close();
 
-  const copied = async (to: string, killAfterMs: number) => {
-    const child = spawn(process.execPath, [main, 'store', 'copy', `sqlite:${file}`, to], {
+  /** Killed when so many bytes went to the database or came from it: no more get through, so it cannot have ended. */
+  const copied = async (to: string, most = noEnd) => {
+    await using way = await openWay(to, most);
+    const child = spawn(process.execPath, [main, 'store', 'copy', `sqlite:${file}`, way.url], {
       cwd: folder,
       stdio: 'ignore',
     });
-    const kill = setTimeout(() => child.kill('SIGKILL'), killAfterMs);
-    const [code] = await once(child, 'exit');
-    clearTimeout(kill);
-    return code === 0;
+    void way.stalled.then(() => child.kill('SIGKILL'));
+    const [code, signal] = await once(child, 'exit');
+    return { code, signal, had: way.had };
   };
-  // How long it takes here; what was copied stays, so each of the next has less to do, and a little more time.
-  const startedAt = performance.now();
-  expect(await copied(await server.database(), 60_000)).toBe(true);
-  const tookMs = performance.now() - startedAt;
-  let killed = 0;
-  while (!(await copied(url, tookMs * (0.35 + killed * 0.05)))) {
-    killed++;
+  const whole = await copied(await server.database());
+  expect(whole).toMatchObject({ code: 0 });
+  // What was copied stays, so each of the next has less to send; the last has sent all, and compares.
+  const { sent, got } = whole.had;
+  for (const most of [...Array<Bytes>(3).fill({ ...noEnd, sent: sent / 4 }), { ...noEnd, got: got / 2 }]) {
+    expect(await copied(url, most)).toMatchObject({ signal: 'SIGKILL' });
     const opening = (await databaseAt(addressed(url))).open({ ...common, patienceMs: 0 });
     await expect(opening).rejects.toThrow(/unfinished copy/);
   }
-  console.log(`killed ${killed} times`);
-  expect(killed).toBeGreaterThan(1);
+  expect(await copied(url)).toMatchObject({ code: 0 });
   const [a, b] = [await rawFile(file, systemClock, false), await rawDatabase(addressed(url), false)];
   expect(await contentOf(b)).toEqual(await contentOf(a));
   expect((await contentOf(a)).event.rows).toBe(batches * perBatch);
