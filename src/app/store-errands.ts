@@ -35,7 +35,7 @@ async function linesOf(errand: StoreErrand, options: StoreErrandOptions): Promis
       return check(await placeMeant(errand.at, options), options);
     case 'backup': {
       const place = await placeMeant(undefined, options);
-      await offered(place, place.backUp)(errand.file);
+      await offered(place, place.backUp)(errand.file, options.clock);
       return [`${place.name} is saved in ${errand.file}, and that was read back whole`];
     }
     default:

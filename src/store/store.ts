@@ -11,7 +11,7 @@ export interface StorePlace {
   /** For `store copy` and `check`. `create`: makes the store if it is not there. */
   readonly tables: Offered<(clock: Clock, create: boolean) => Promise<RawStore>>;
   /** For `store backup`: a copy in a new file, also while a daemon runs on it. */
-  readonly backUp: Offered<(to: string) => Promise<void>>;
+  readonly backUp: Offered<(to: string, clock: Clock) => Promise<void>>;
 }
 
 /** An engine without an errand says what to do instead. All of them reject with `StoreProblem`. */

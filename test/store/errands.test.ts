@@ -1,5 +1,5 @@
 /** `store copy`, `backup` and `check` on real stores: nothing is lost or changed, and nobody acts on half a copy. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -135,6 +135,17 @@ describe.each(engines)('a check of $engine', ({ newPlace }) => {
     ]);
   });
 
+  it('of one that fails half way says so, and so does a copy', async () => {
+    const [place, to] = [await newPlace(), addressOf(temporaryFile())];
+    await filled(place);
+    await changed(place, 'drop table event');
+    const from = addressOf(place);
+    const ends = [await errand({ kind: 'check', at: from }), await errand({ kind: 'copy', from, to })];
+    const named = place.split('?')[0] ?? place;
+    for (const { exitCode, lines } of ends)
+      expect([exitCode, lines.join()]).toEqual([1, expect.stringMatching(`${named}.*: .*event`)]);
+  });
+
   it('of nothing says so', async () => {
     const { exitCode, lines } = await errand({ kind: 'check', at: addressOf(await newPlace()) });
     expect([exitCode, lines.join()]).toEqual([1, expect.stringContaining('there is no store')]);
@@ -205,14 +216,26 @@ describe('a backup', () => {
     expect([again.exitCode, again.lines.join()]).toEqual([1, expect.stringContaining('is there already')]);
   });
 
-  it('that cannot be written leaves nothing behind', async () => {
-    const file = temporaryFile();
+  it.each<[what: string, folder: string, spoil: ((file: string) => void) | undefined, said: RegExp]>([
+    ['that cannot be written', 'away', undefined, /away\/saved\.db cannot be opened \(.*look at the permissions of/],
+    // Behind its first page.
+    [
+      'of a damaged store',
+      '.',
+      (file) => writeFileSync(file, readFileSync(file).fill(7, 4_096)),
+      /a\.db is damaged \(/,
+    ],
+    ['of another file', '.', (file) => writeFileSync(file, 'x'.repeat(1_000)), /a\.db is not a SQLite database/],
+    ['of nothing', '.', rmSync, /there is no store at .*a\.db/],
+  ])('%s says so, and leaves nothing behind', async (_, away, spoil, said) => {
+    const at = temporaryDirectory();
+    const [file, folder] = [join(at, 'a.db'), join(at, away)];
     await filled(file);
-    const folder = join(temporaryDirectory(), 'away');
-    const { exitCode } = await errand({ kind: 'backup', file: join(folder, 'saved.db') }, configured(file));
-    expect(exitCode).toBe(1);
-    mkdirSync(folder);
-    expect(existsSync(join(folder, 'saved.db.unfinished'))).toBe(false);
+    spoil?.(file);
+    const { exitCode, lines } = await errand({ kind: 'backup', file: join(folder, 'saved.db') }, configured(file));
+    expect([exitCode, lines.join()]).toEqual([1, expect.stringMatching(said)]);
+    mkdirSync(folder, { recursive: true });
+    expect(readdirSync(folder).filter((name) => name.startsWith('saved'))).toEqual([]);
   });
 });
 

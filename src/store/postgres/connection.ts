@@ -14,7 +14,13 @@ const answerWithinMs = 20_000;
 /** What no other statement on the same connection can mend: the next one is made on a new connection. */
 class ConnectionLost extends Error {}
 
-export function connectTo(place: PostgresPlace, most: number, withinMs = answerWithinMs) {
+/** `said`: an error as it is thrown. */
+export function connectTo(
+  place: PostgresPlace,
+  most: number,
+  withinMs = answerWithinMs,
+  said = (error: unknown): unknown => error,
+) {
   // Read anew whenever a connection may have to be made: a certificate changes more often than this process starts.
   const trusted = { ca: '' };
   const pool = new pg.Pool({ ...addressOf(place, trusted), max: most, query_timeout: withinMs });
@@ -23,7 +29,7 @@ export function connectTo(place: PostgresPlace, most: number, withinMs = answerW
   const ready = async () => {
     if (place.ca && pool.idleCount === 0) trusted.ca = await place.ca();
   };
-  const dialect = new PostgresDialect({ pool: mindful(pool, ready) });
+  const dialect = new PostgresDialect({ pool: mindful(pool, ready, said) });
   const db: Database = new Kysely<Tables>({ dialect }).withSchema('relaykeeper');
   return { db, close: () => db.destroy() };
 }
@@ -55,13 +61,14 @@ const parserFor: pg.CustomTypesConfig['getTypeParser'] = (oid: number, format?: 
  * A connection on which a statement was not answered, or that the server closed, is thrown away instead of being lent
  * again: whatever comes late would be taken for the answer to something else.
  */
-function mindful(pool: pg.Pool, ready: () => Promise<void>): PostgresPool {
+function mindful(pool: pg.Pool, ready: () => Promise<void>, said: (error: unknown) => unknown): PostgresPool {
   return {
     options: pool.options,
     end: () => pool.end(),
     connect: async () => {
-      await ready();
-      const client = await pool.connect();
+      const client = await ready()
+        .then(() => pool.connect())
+        .catch((error) => Promise.reject(said(error)));
       let broken = false;
       // The pool listens only while nobody has it.
       const onError = () => {
@@ -72,12 +79,12 @@ function mindful(pool: pg.Pool, ready: () => Promise<void>): PostgresPool {
         query: (async (sql: string, parameters: readonly unknown[] = []) => {
           // It was rolled back with its connection; an error here would hide the one that led to it.
           if (broken && sql === 'rollback') return { rows: [] };
-          if (broken) throw new ConnectionLost('the connection to the database was lost');
+          if (broken) throw said(new ConnectionLost('the connection to the database was lost'));
           try {
             return await client.query(sql, parameters.map(storable));
           } catch (error) {
             broken ||= !isAnswer(error);
-            throw error;
+            throw said(error);
           }
         }) as never,
         release: (destroy = false) => {

@@ -7,10 +7,10 @@ import { postgresProblem } from './postgres-problem.ts';
 import { prepare, readKey } from './postgres-tables.ts';
 import { look } from './rows.ts';
 
-/** Rejects with `StoreProblem` if a replica owns an account in it, or if it is no store. */
+/** Rejects with `StoreProblem` if a replica owns an account in it, or if it is no store; so does all that is asked of its tables. */
 export async function rawDatabase(place: PostgresPlace, create: boolean): Promise<RawStore> {
   const name = place.url;
-  const { db, close } = connectTo(place, 2);
+  const { db, close } = connectTo(place, 2, undefined, (error) => postgresProblem(error, name));
   try {
     await (create ? prepare(db, name) : readKey(db, name));
     const { leases, now } = await look(db);
@@ -18,7 +18,7 @@ export async function rawDatabase(place: PostgresPlace, create: boolean): Promis
     if (owned) throw new StoreProblem(`a replica owns account ${owned[0]} in ${name}: stop all of them first`);
   } catch (error) {
     await close();
-    throw postgresProblem(error, name);
+    throw error;
   }
   const numberEvents = async () => {
     await sql`select setval(pg_get_serial_sequence('relaykeeper.event', 'seq'), greatest(1, (select max(seq) from relaykeeper.event)))`.execute(

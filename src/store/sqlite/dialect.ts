@@ -37,13 +37,13 @@ export interface Sqlite {
   close(): Promise<void>;
 }
 
-/** On the calling thread. `pause` lets other work go first, between two requests. */
-export function inlineSqlite(pause: () => Promise<void>): Sqlite {
+/** On the calling thread. `pause` lets other work go first, between two requests; `said`: an error as it is thrown. */
+export function inlineSqlite(pause: () => Promise<void>, said = (error: SqliteError): Error => error): Sqlite {
   const file = sqliteFile();
   const ask: Sqlite['ask'] = async <K extends keyof SqliteFile>(name: K, ...parameters: Parameters<SqliteFile[K]>) => {
     const end = attempt(file, name, parameters);
     if (name === 'query') await pause();
-    if ('failure' in end) throw new SqliteError(end.failure);
+    if ('failure' in end) throw said(new SqliteError(end.failure));
     return end.answer as ReturnType<SqliteFile[K]>;
   };
   return { ask, close: () => ask('close') };

@@ -1,6 +1,5 @@
 /** A store's file for whoever tends it: its tables, and a copy of it. */
 import { existsSync, renameSync, rmSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
 import type { Clock } from '../../domain/ports/time-port.ts';
 import type { RawStore } from '../store.ts';
@@ -8,47 +7,40 @@ import { StoreProblem } from '../store-problem.ts';
 import type { Database, Tables } from '../tables.ts';
 import { watch } from '../watched.ts';
 import { inlineSqlite, sqliteDialect } from './dialect.ts';
-import { applicationId } from './file.ts';
 import { fileLock } from './ownership.ts';
-import { problemOf } from './sqlite-problem.ts';
+import { isDamage, problemOf } from './sqlite-problem.ts';
 
-/** Rejects with `StoreProblem` if another process owns it, or if it is no store. */
+/** Rejects with `StoreProblem` if another process owns it, or if it is no store; so does all that is asked of its tables. */
 export async function rawFile(file: string, clock: Clock, create: boolean): Promise<RawStore> {
-  const sqlite = inlineSqlite(clock.yield);
-  const db: Database = new Kysely<Tables>({ dialect: sqliteDialect(sqlite) });
   const said = (error: unknown) => problemOf(error, file);
+  const sqlite = inlineSqlite(clock.yield, said);
+  const db: Database = new Kysely<Tables>({ dialect: sqliteDialect(sqlite) });
   try {
-    if (!create && !existsSync(file)) throw new StoreProblem(`there is no store at ${file}`);
+    if (!create) await sqlite.ask('open', file, 'existing');
     const lock = fileLock({ sqlite, db, file, clock, watch: watch(said, clock, () => {}) });
     if ((await lock.tryNow()) === undefined)
       throw new StoreProblem(`another process owns ${file}: stop that one first`);
-    return { name: file, db, numberEvents: async () => {}, close: () => sqlite.close() };
   } catch (error) {
     await sqlite.close();
-    throw said(error);
+    throw error;
   }
+  return { name: file, db, numberEvents: async () => {}, close: sqlite.close };
 }
 
 /**
  * The file as it is at this moment, also while a daemon runs on it. The copy appears under its name when it is whole and
- * was found sound. Throws `StoreProblem`.
+ * was found sound. Rejects with `StoreProblem`.
  */
-export function backUp(file: string, to: string): void {
+export async function backUp(file: string, to: string, clock: Clock): Promise<void> {
   if (existsSync(to)) throw new StoreProblem(`${to} is there already: name a new file`);
-  if (!existsSync(file)) throw new StoreProblem(`there is no store at ${file}`);
   const unfinished = `${to}.unfinished`;
-  rmSync(unfinished, { force: true });
   try {
-    const source = new DatabaseSync(file, { readOnly: true, timeout: 10_000 });
-    try {
-      if (source.prepare('pragma application_id').get()?.application_id !== applicationId)
-        throw new StoreProblem(`${file} is a SQLite database of another program`);
-      // One read of the file, beside which its owner goes on writing to the log.
-      source.prepare('vacuum into ?').run(unfinished);
-    } finally {
-      source.close();
-    }
-    mustBeSound(unfinished, to);
+    rmSync(unfinished, { force: true });
+    // One read of the file, beside which its owner goes on writing to the log.
+    await ask(file, clock, 'vacuum into ?', [unfinished]);
+    const [found] = await ask(unfinished, clock, 'pragma integrity_check(1)');
+    const [verdict] = Object.values(found ?? {});
+    if (verdict !== 'ok') throw new StoreProblem(`${to} is damaged (${verdict}): look at its disk`);
     renameSync(unfinished, to);
   } catch (error) {
     rmSync(unfinished, { force: true });
@@ -56,12 +48,15 @@ export function backUp(file: string, to: string): void {
   }
 }
 
-function mustBeSound(file: string, name: string): void {
-  const made = new DatabaseSync(file, { readOnly: true });
+/** The rows of a query on a file that is only read. What is wrong with this file is said of it, all else thrown as it came. */
+async function ask(file: string, clock: Clock, sql: string, parameters: readonly unknown[] = []) {
+  let isOpen = false;
+  const sqlite = inlineSqlite(clock.yield, (error) => (isOpen && !isDamage(error) ? error : problemOf(error, file)));
   try {
-    const verdict = Object.values(made.prepare('pragma integrity_check(1)').get() ?? {})[0];
-    if (verdict !== 'ok') throw new StoreProblem(`${name} is damaged (${verdict}): look at its disk`);
+    await sqlite.ask('open', file, 'read-only');
+    isOpen = true;
+    return (await sqlite.ask('query', sql, parameters)).rows;
   } finally {
-    made.close();
+    await sqlite.close();
   }
 }

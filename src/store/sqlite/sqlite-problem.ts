@@ -42,6 +42,9 @@ const faultSentences: Readonly<Record<Fault, (file: string, detail: string) => s
   ended: (file, detail) => `the store ${file} cannot be used any more (${oneLine(detail)}): restart relaykeeper`,
 };
 
+/** SQLITE_CORRUPT. */
+export const isDamage = ({ failure }: SqliteError) => ((failure.errcode ?? 0) & 0xff) === 11;
+
 /** SQLITE_IOERR_WRITE. */
 const writeRefused = 778;
 

@@ -26,7 +26,7 @@ export const sqliteAt = (file: string): StorePlace => ({
   name: file,
   open: (options) => open(file, options),
   tables: async (clock, create) => (await import('./raw-file.ts')).rawFile(file, clock, create),
-  backUp: async (to) => (await import('./raw-file.ts')).backUp(file, to),
+  backUp: async (to, clock) => (await import('./raw-file.ts')).backUp(file, to, clock),
 });
 
 /**
