@@ -12,7 +12,7 @@ import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
 import { passesStorms, patienceMs } from '../memory/windows.ts';
 import { byOurs, plus } from '../words/cloud-time.ts';
-import { type CallFailure, classMeanings } from '../words/failure.ts';
+import { type CallFailure, classMeanings, failureName } from '../words/failure.ts';
 import { hashOf } from '../words/hash.ts';
 import { openingAt } from '../words/hours.ts';
 import { entryOf, type Policy } from '../words/policy.ts';
@@ -101,7 +101,13 @@ export const rules: Readonly<Record<Reason, Rule>> = {
     return storeFails ? no(nextPollAt, { kind: 'store-fails' }) : undefined;
   },
   blind: ({ record, situation }) => blind(record, situation),
-  circuit: ({ record, situation }) => circuit(record, situation),
+  circuit: ({ record, situation }) => {
+    const { list, restart } = situation.ledger.accountRecord.circuits;
+    if (list.kind === 'open')
+      return no(situation.nextPollAt, { kind: 'list-refused', failure: failureName(list.failure) });
+    if (restart.kind === 'closed') return undefined;
+    return no(probeNotBefore(record, situation), { kind: 'restarts-refused', failure: failureName(restart.failure) });
+  },
   held: under((record, _policy, situation) => {
     const hold = holdOver(situation, record);
     return hold && no(endOf(hold), { kind: 'held', author: hold.author, reason: hold.reason });
@@ -144,7 +150,15 @@ export const rules: Readonly<Record<Reason, Rule>> = {
       ? no(nextPollAt, awaited('next-poll'))
       : no(phase.from + policy.verifyWithinMs, awaited('effect'));
   }),
-  backoff: under((record, policy, situation) => backoff(record, policy, situation)),
+  backoff: under((record, policy, { now, throttledUntil = 0 }) => {
+    const n = record.attempts + 1;
+    const paced = record.lastAttemptAt !== undefined && !givenUp(record, policy);
+    const ownUntil = paced ? record.lastAttemptAt + jittered(backoffMs(policy, n), policy, record.taskId, n) : 0;
+    if (Math.max(ownUntil, throttledUntil) <= now) return undefined;
+    return ownUntil >= throttledUntil
+      ? no(ownUntil, { kind: 'backoff', n })
+      : no(throttledUntil, { kind: 'throttled' });
+  }),
   quarantined: under((record, policy, { now }) => {
     const stage = givenUp(record, policy);
     if (stage?.stage !== 'quarantined') return undefined;
@@ -156,7 +170,12 @@ export const rules: Readonly<Record<Reason, Rule>> = {
   abandoned: under((record, policy) =>
     givenUp(record, policy)?.stage === 'abandoned' ? no(never, { kind: 'abandoned', row: record.row }) : undefined,
   ),
-  storm: under((record, policy, situation) => storm(record, policy, situation)),
+  storm: under((record, policy, situation) => {
+    const { storms } = situation.ledger;
+    const tight = storms.get(undefined) ?? storms.get(policy.name);
+    if (!tight || passesStorms(situation, record, policy).passes) return undefined;
+    return no(situation.nextPollAt, { kind: 'storm', window: tight.window });
+  }),
 };
 
 function whyUnmanaged({ item }: TaskRecord, { policies }: Situation): Objection {
@@ -172,31 +191,6 @@ export const isUnseen = (record: TaskRecord, situation: Situation): boolean => b
 function blind({ taskId }: TaskRecord, { blindAt, now, nextPollAt, ledger }: Situation): ReturnType<Rule> {
   if (now >= blindAt) return no(nextPollAt, { kind: ledger.fresh ? 'nothing-polled' : 'poll-too-old' });
   return ledger.seenNow.has(taskId) ? undefined : no(nextPollAt, { kind: 'not-in-poll' });
-}
-
-function circuit(record: TaskRecord, situation: Situation): ReturnType<Rule> {
-  const { list, restart } = situation.ledger.accountRecord.circuits;
-  if (list.kind === 'open') return no(situation.nextPollAt, { kind: 'list-refused', failure: named(list.failure) });
-  if (restart.kind === 'open')
-    return no(probeNotBefore(record, situation), { kind: 'restarts-refused', failure: named(restart.failure) });
-  return undefined;
-}
-
-const named = ({ code, class: name }: CallFailure): string => code ?? name;
-
-function backoff(record: TaskRecord, policy: Policy, { now, throttledUntil = 0 }: Situation): ReturnType<Rule> {
-  const n = record.attempts + 1;
-  const paced = record.lastAttemptAt !== undefined && !givenUp(record, policy);
-  const ownUntil = paced ? record.lastAttemptAt + jittered(backoffMs(policy, n), policy, record.taskId, n) : 0;
-  if (Math.max(ownUntil, throttledUntil) <= now) return undefined;
-  return ownUntil >= throttledUntil ? no(ownUntil, { kind: 'backoff', n }) : no(throttledUntil, { kind: 'throttled' });
-}
-
-function storm(record: TaskRecord, policy: Policy, situation: Situation): ReturnType<Rule> {
-  const { storms } = situation.ledger;
-  const tight = storms.get(undefined) ?? storms.get(policy.name);
-  if (!tight || passesStorms(situation, record, policy).passes) return undefined;
-  return no(situation.nextPollAt, { kind: 'storm', window: tight.window });
 }
 
 // ---- verdicts ---------------------------------------------------------------------------------------------------
