@@ -8,6 +8,7 @@ import { successorOf } from '../domain/views/endings.ts';
 import type { CallView, EventView, ExplainView } from '../domain/views/shown.ts';
 import { ruleViews, taskView } from '../domain/views/views.ts';
 import { type Event, type EventOf, groupConcerned } from '../domain/words/events.ts';
+import { failureName } from '../domain/words/failure.ts';
 import { entryOf } from '../domain/words/policy.ts';
 import { shownTitle } from '../domain/words/task.ts';
 import type { Keeper } from '../keeper/keeper.ts';
@@ -72,7 +73,7 @@ function callViews(events: readonly Event[]): readonly CallView[] {
       at: event.at,
       by: event.trigger === 'manual' ? (event.by ?? 'operator') : null,
       answer: answer?.kind ?? null,
-      code: failure ? (failure.code ?? failure.class) : null,
+      code: failure ? failureName(failure) : null,
       requestId: (answer?.kind === 'accepted' ? answer.requestId : failure?.requestId) ?? null,
       durationMs: answered?.durationMs ?? null,
     });

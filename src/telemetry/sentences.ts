@@ -18,7 +18,7 @@ import type {
   StormCause,
   StormScope,
 } from '../domain/words/events.ts';
-import type { CallFailure } from '../domain/words/failure.ts';
+import { type CallFailure, failureName } from '../domain/words/failure.ts';
 import { type Reason, reasonMeanings } from '../domain/words/reason.ts';
 import type { RestartAnswer, TaskItem } from '../domain/words/task.ts';
 import type { LogLevel } from './catalogue.ts';
@@ -115,7 +115,7 @@ const rows: { readonly [Type in EventType]: Row<EventOf<Type>> } = {
   ],
   'poll-failed': [
     'debug',
-    ({ failure }) => `the poll failed, so relaykeeper decides nothing: ${failureWords(failure)}`,
+    ({ failure }) => `the poll failed, so relaykeeper decides nothing: ${failureName(failure)}`,
     ({ failure }) => failureFields(failure),
     'durationMs',
   ],
@@ -128,10 +128,10 @@ const rows: { readonly [Type in EventType]: Row<EventOf<Type>> } = {
   ],
   'polls-failing': [
     'warn',
-    ({ since, at, class: trouble, code }) =>
-      since === at
-        ? `polls fail, so relaykeeper decides nothing: ${code ?? trouble}`
-        : `polls still fail, now with ${code ?? trouble}`,
+    (event) =>
+      event.since === event.at
+        ? `polls fail, so relaykeeper decides nothing: ${failureName(event)}`
+        : `polls still fail, now with ${failureName(event)}`,
     'since',
     'class',
     'code',
@@ -177,20 +177,20 @@ const rows: { readonly [Type in EventType]: Row<EventOf<Type>> } = {
   'storm-ended': ['info', ({ scope }) => `storm${scopeWords(scope)} is over`],
   'circuit-opened': [
     'error',
-    ({ circuit, failure }) => `the ${circuit} circuit is open: ${failureWords(failure)}`,
+    ({ circuit, failure }) => `the ${circuit} circuit is open: ${failureName(failure)}`,
     'circuit',
     ({ failure }) => failureFields(failure),
   ],
   'circuit-probed': [
     'info',
-    ({ circuit, failure }) => `the ${circuit} circuit stays open: ${failureWords(failure)}`,
+    ({ circuit, failure }) => `the ${circuit} circuit stays open: ${failureName(failure)}`,
     'circuit',
     ({ failure }) => failureFields(failure),
   ],
   'circuit-closed': ['info', ({ circuit }) => `the ${circuit} circuit is closed again`, 'circuit'],
   'restarts-throttled': [
     'warn',
-    ({ failure, until }) => `no restarts before ${iso(until)}: ${failureWords(failure)}`,
+    ({ failure, until }) => `no restarts before ${iso(until)}: ${failureName(failure)}`,
     ({ failure }) => failureFields(failure),
     'until',
   ],
@@ -294,8 +294,6 @@ const failureFields = (failure: CallFailure): Fields => ({
   error: failure.message,
 });
 
-const failureWords = (failure: CallFailure) => failure.code ?? failure.class;
-
 const answerFields = (answer: RestartAnswer): Fields =>
   answer.kind === 'accepted' ? { requestId: answer.requestId } : failureFields(answer.failure);
 
@@ -310,7 +308,7 @@ const refusedWords: Readonly<Record<Exclude<RestartAnswer['kind'], 'accepted'>, 
   unanswered: (failure) => `no answer to the restart (${failure}): the next poll shows whether it worked`,
 };
 const answerWords = (answer: RestartAnswer): string =>
-  answer.kind === 'accepted' ? 'restart accepted' : refusedWords[answer.kind](failureWords(answer.failure));
+  answer.kind === 'accepted' ? 'restart accepted' : refusedWords[answer.kind](failureName(answer.failure));
 
 /** Names alone: what a configuration says can be secret. */
 export function differenceWords({ accounts, groups, changed }: ConfigDifference): string {

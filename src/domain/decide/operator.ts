@@ -3,6 +3,7 @@
 import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
 import type { EventOf } from '../words/events.ts';
+import { failureName } from '../words/failure.ts';
 import { objectionSentences, reasonMeanings, type Sentences } from '../words/reason.ts';
 import { isUnseen, objections } from './rules.ts';
 
@@ -13,12 +14,12 @@ type OperatorRestart =
 /** It counts for nothing, and what failed before is forgotten when the cloud has answered it. */
 export function operatorRestart(record: TaskRecord, situation: Situation, by: string, force: boolean): OperatorRestart {
   const { ledger, now } = situation;
-  const { taskId, group } = record;
+  const { taskId, group = '' } = record;
   const refused = (...why: Sentences): OperatorRestart => ({ kind: 'refused', why });
   if (record.goneAt !== undefined) return refused('the task is gone from the list', '任务已从列表中消失');
   const { list, restart } = ledger.accountRecord.circuits;
   if (list.kind === 'open') {
-    const failure = list.failure.code ?? list.failure.class;
+    const failure = failureName(list.failure);
     return refused(`circuit: the list is refused with ${failure}`, `熔断：列表被拒绝（${failure}）`);
   }
   if (record.item.status === 'active' && !isUnseen(record, situation))
@@ -39,7 +40,6 @@ export function operatorRestart(record: TaskRecord, situation: Situation, by: st
         `${chinese}；勾选“即使有维护锁定”可照样重启`,
       );
   }
-  if (group === undefined) return refused('unmanaged: no entry of groups: matches it', '没有任何 groups 条目匹配它');
   const about = { at: now, account: ledger.account, taskId, group, attemptId: `${taskId}#${now}` };
   const probe = restart.kind === 'open';
   return {

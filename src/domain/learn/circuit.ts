@@ -6,7 +6,7 @@
 import { aboutAttempt, excuseOf } from '../memory/condition.ts';
 import type { Attempt, Ledger, RestartCircuit, StretchEntry, TaskRecord } from '../memory/ledger.ts';
 import type { Fact } from '../words/events.ts';
-import { type CallFailure, classMeanings } from '../words/failure.ts';
+import { type CallFailure, classMeanings, failureName } from '../words/failure.ts';
 import type { RestartAnswer } from '../words/task.ts';
 
 const rowThatOpens = 5;
@@ -72,7 +72,7 @@ function factsOf(ledger: Ledger, answered: Answered): Fact[] {
   const failed = answer.kind === 'throttled' || (answer.kind === 'refused' && (means.attempt !== 'doubted' || manual));
   if (failed) {
     const row = record.row + (manual ? 0 : 1);
-    facts.push({ ...about, type: 'restart-failed', cause: failure.code ?? failure.class, class: failure.class, row });
+    facts.push({ ...about, type: 'restart-failed', cause: failureName(failure), class: failure.class, row });
   }
   return towardsCircuit ? [...facts, ...openInARow(ledger, answered, failure, failed)] : facts;
 }

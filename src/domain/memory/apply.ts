@@ -4,7 +4,7 @@
  */
 
 import type { Event, EventOf, TaskEvent } from '../words/events.ts';
-import { classMeanings } from '../words/failure.ts';
+import { classMeanings, failureName } from '../words/failure.ts';
 import { mostAttempts } from '../words/policy.ts';
 import type { TaskItem } from '../words/task.ts';
 import { applyToAccount } from './apply-account.ts';
@@ -283,8 +283,8 @@ function answered(before: TaskRecord, event: EventOf<'restart-answered'>): TaskR
     classMeanings[answer.failure.class].attempt === 'doubted' &&
     attempt.trigger !== 'manual'
   ) {
-    const code = answer.failure.code ?? answer.failure.class;
-    return { ...record, attempt: { ...attempt, phase: { kind: 'doubted', from: at, code } } };
+    const phase = { kind: 'doubted', from: at, code: failureName(answer.failure) } as const;
+    return { ...record, attempt: { ...attempt, phase } };
   }
   return record;
 }

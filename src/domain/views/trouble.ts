@@ -1,5 +1,5 @@
 /** What is wrong, in plain words, for command line and page: what, since when, and what a person does about it. */
-import { classMeanings, type PollTrouble } from '../words/failure.ts';
+import { classMeanings, failureName, type PollTrouble } from '../words/failure.ts';
 import type { Sentences } from '../words/reason.ts';
 import type { AccountView, StatusView } from './shown.ts';
 
@@ -71,23 +71,17 @@ export const troublesOf = (status: StatusView): readonly Trouble[] => [
 
 export function daemonTroubles({ store, rejected, replicas = [] }: StatusView): readonly Trouble[] {
   const configurations = new Set(replicas.map(({ configHash }) => configHash));
-  const [first = '', ...more] = rejected?.errors ?? [];
-  return [
-    ...(store.up ? [] : [{ kind: 'store', ...from(store.failingSince) } as const]),
-    ...(configurations.size > 1
-      ? [{ kind: 'replicas-differ', detail: asItIs([...configurations].join(', ')) } as const]
-      : []),
-    ...(rejected
-      ? [
-          {
-            kind: 'rejected',
-            since: rejected.since,
-            // Below it stands the line of the file.
-            detail: asItIs(first.replace(/\n.*/s, '') + (more.length > 0 ? ` (+${more.length})` : '')),
-          } as const,
-        ]
-      : []),
-  ];
+  const troubles: Trouble[] = [];
+  if (!store.up) troubles.push({ kind: 'store', ...from(store.failingSince) });
+  if (configurations.size > 1)
+    troubles.push({ kind: 'replicas-differ', detail: asItIs([...configurations].join(', ')) });
+  if (rejected) {
+    const [first = '', ...more] = rejected.errors;
+    // Below it stands the line of the file.
+    const detail = asItIs(first.replace(/\n.*/s, '') + (more.length > 0 ? ` (+${more.length})` : ''));
+    troubles.push({ kind: 'rejected', since: rejected.since, detail });
+  }
+  return troubles;
 }
 
 export function accountTroubles(account: AccountView, now: number): readonly Trouble[] {
@@ -102,7 +96,7 @@ export function accountTroubles(account: AccountView, now: number): readonly Tro
   if (over && isLate(account, now)) troubles.push({ kind: 'late', ...from(account.polledAt) });
   for (const name of ['list', 'restart'] as const) {
     const open = circuits[name];
-    if (open) troubles.push({ kind: `${name}-circuit`, since: open.since, detail: advised(open.class, open.code) });
+    if (open) troubles.push({ kind: `${name}-circuit`, since: open.since, detail: advised(open) });
   }
   if (throttledUntil !== null && throttledUntil > now) troubles.push({ kind: 'throttled', until: throttledUntil });
   for (const { limit, perSecond, configured, forMs } of gate.slowed)
@@ -127,19 +121,19 @@ export function accountTroubles(account: AccountView, now: number): readonly Tro
 const isLate = ({ polledAt, pollIntervalMs }: AccountView, now: number): boolean =>
   polledAt !== null && now - polledAt > Math.max(lateMs, 3 * (pollIntervalMs ?? 0));
 
-function failed({ since, polls, class: last, code, classes, endedAt }: NonNullable<AccountView['failing']>) {
-  const [english, chinese] =
-    endedAt === null ? advised(last, code) : ([classes.join(', '), classes.join('，')] as const);
+function failed(failing: NonNullable<AccountView['failing']>) {
+  const { since, polls, classes, endedAt } = failing;
+  const [english, chinese] = endedAt === null ? advised(failing) : [classes.join(', '), classes.join('，')];
   const detail: Sentences = [`${polls} in a row, ${english}`, `连续 ${polls} 次，${chinese}`];
   return endedAt === null
     ? ({ kind: 'failing', since, detail } as const)
     : ({ kind: 'failed', since, until: endedAt, detail } as const);
 }
 
-function advised(named: PollTrouble, code: string | null): Sentences {
-  const words = code ?? named;
-  if (named === 'suspect') return asItIs(words);
-  const { means, advice, chinese } = classMeanings[named];
+function advised(failure: { readonly class: PollTrouble; readonly code: string | null }): Sentences {
+  const words = failureName(failure);
+  if (failure.class === 'suspect') return asItIs(words);
+  const { means, advice, chinese } = classMeanings[failure.class];
   return [`${words}: ${means}. ${advice}`, `${words}：${chinese[0]}。${chinese[1]}`];
 }
 

@@ -221,6 +221,10 @@ export interface CallFailure {
   readonly message: string;
 }
 
+/** What it is called: by the cloud's code, or by its class if there was none. */
+export const failureName = (failure: { readonly class: string; readonly code?: string | null | undefined }): string =>
+  failure.code ?? failure.class;
+
 /** What is stored of it. */
 export const callFailure = record({
   class: oneOf(errorClasses),

@@ -1,7 +1,7 @@
 /** What the log says of an event in English, in Chinese: what is said beside the event's name. */
 import { durationText } from '../../domain/words/duration.ts';
 import type { ConfigDifference, Ending, Event, EventOf, EventType, Hold } from '../../domain/words/events.ts';
-import type { seenFailures } from '../../domain/words/failure.ts';
+import { failureName, type seenFailures } from '../../domain/words/failure.ts';
 import { reasonMeanings } from '../../domain/words/reason.ts';
 import type { RestartAnswer } from '../../domain/words/task.ts';
 
@@ -51,10 +51,8 @@ function holdWords({ reason, author, startsAt, endsAt }: Hold): string {
   ].join(' ');
   return `${author}：${reason}${span && `（${span}）`}`;
 }
-const failureWords = ({ code, class: name }: { readonly code?: string | undefined; readonly class: string }) =>
-  code ?? name;
 export const answerWords = (answer: RestartAnswer): string =>
-  answer.kind === 'accepted' ? answers.accepted : `${answers[answer.kind]}：${failureWords(answer.failure)}`;
+  answer.kind === 'accepted' ? answers.accepted : `${answers[answer.kind]}：${failureName(answer.failure)}`;
 const circuitName = { list: '列表接口', restart: '重启接口' } as const;
 const how = { added: '新增', removed: '移除', changed: '更改' } as const;
 const differenceWords = ({ accounts, groups, changed }: ConfigDifference): string =>
@@ -100,9 +98,9 @@ const words: Words = {
   'task-released': ({ by, cause }) => (cause === 'operator' ? `由 ${by}` : released[cause]),
   'attempts-forgotten': nothing,
   'poll-completed': ({ tasks }) => `${tasks} 个任务`,
-  'poll-failed': ({ failure }) => failureWords(failure),
+  'poll-failed': ({ failure }) => failureName(failure),
   'poll-suspect': ({ tasks, before }) => `${before} → ${tasks} 个任务`,
-  'polls-failing': failureWords,
+  'polls-failing': failureName,
   'polls-recovered': ({ polls, classes }) => `失败了 ${polls} 次：${classes.join('、')}`,
   'list-believed': ({ tasks }) => `${tasks} 个任务`,
   'list-incomplete': ({ polls, cloudGroups }) =>
@@ -112,10 +110,10 @@ const words: Words = {
   'storm-started': (event) => `${scope(event.scope)}：应运行的 ${event.due} 个中有 ${event.stopped} 个停止`,
   'storm-changed': (event) => scope(event.scope),
   'storm-ended': (event) => scope(event.scope),
-  'circuit-opened': ({ circuit, failure }) => `${circuitName[circuit]}：${failureWords(failure)}`,
-  'circuit-probed': ({ circuit, failure }) => `${circuitName[circuit]}：${failureWords(failure)}`,
+  'circuit-opened': ({ circuit, failure }) => `${circuitName[circuit]}：${failureName(failure)}`,
+  'circuit-probed': ({ circuit, failure }) => `${circuitName[circuit]}：${failureName(failure)}`,
   'circuit-closed': ({ circuit }) => circuitName[circuit],
-  'restarts-throttled': ({ failure, until }) => `${failureWords(failure)}，不早于 ${new Date(until).toISOString()}`,
+  'restarts-throttled': ({ failure, until }) => `${failureName(failure)}，不早于 ${new Date(until).toISOString()}`,
   'action-retired': ({ from, to }) => `${from} → ${to}`,
   'region-found': ({ region }) => region,
   'store-lost': ({ error }) => `此间不做任何重启：${error}`,

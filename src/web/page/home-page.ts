@@ -6,6 +6,7 @@ import type { AccountSnapshot, AccountView, GroupView, StatusView, TaskView } fr
 import { standingOf, sumOf } from '../../domain/views/standing.ts';
 import { type Trouble, troublesOf } from '../../domain/views/trouble.ts';
 import { durationText } from '../../domain/words/duration.ts';
+import { failureName } from '../../domain/words/failure.ts';
 import { queryOf } from '../inputs.ts';
 import {
   accountColumn,
@@ -182,7 +183,7 @@ function accountTable(visit: Visit, { accounts, store: { up: storeUp } }: Status
 function circuitsOf({ texts }: Visit, circuits: AccountView['circuits']): Html {
   const open = (['list', 'restart'] as const).flatMap((name) => {
     const one = circuits[name];
-    return one ? [html`<div>${texts[`${name}Circuit`]} <small>${one.code ?? one.class}</small></div>`] : [];
+    return one ? [html`<div>${texts[`${name}Circuit`]} <small>${failureName(one)}</small></div>`] : [];
   });
   return open.length > 0 ? html`<span class="bad">✗ </span>${open}` : html`<span class="good">✓ ${texts.closed}</span>`;
 }
