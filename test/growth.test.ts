@@ -5,7 +5,7 @@
 import { expect, test, vi } from 'vitest';
 import type { Fleet } from '../src/app/fleet.ts';
 import { createOperations } from '../src/app/operations.ts';
-import { unmatched } from '../src/app/unmatched.ts';
+import { findUnmatched } from '../src/app/unmatched.ts';
 import type { TaskRecord } from '../src/domain/memory/ledger.ts';
 import { Memory } from '../src/domain/memory/memory.ts';
 import { type Situation, situationOf } from '../src/domain/memory/situation.ts';
@@ -20,7 +20,7 @@ import { keysAt } from '../src/settings/json-schema.ts';
 import { decode, decodeEvent, encode, encodeEvent, taskRecord } from '../src/store/records.ts';
 import { createLog } from '../src/telemetry/log.ts';
 import { settingsOf } from './app/running.ts';
-import { at, hold, hours, plainPolicy, policiesOf, unnoted } from './domain/story.ts';
+import { at, atOnce, hold, hours, plainPolicy, policiesOf, unnoted } from './domain/story.ts';
 import { record } from './store/shapes.ts';
 
 /** Schemas that zod was asked for. */
@@ -183,7 +183,7 @@ test('names that no task has are sought in the tasks once, not once for each gro
     const tasks = Array.from({ length: 200 }, (_, n) =>
       counted({ account: 'main', title: `title ${n}`, cloudGroup: `g${n % groups}`, group: `g${n % groups}` }),
     );
-    return readsOf(() => expect(unmatched(policies, tasks)).toEqual([]));
+    return readsOf(() => expect(atOnce(findUnmatched(policies, tasks))).toEqual([]));
   });
   expect(many).toBeLessThan(1.5 * few);
 });

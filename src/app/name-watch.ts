@@ -4,6 +4,7 @@
  */
 import { isListed } from '../domain/memory/condition.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
+import { inSlices } from '../domain/words/in-slices.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import type { Settings } from '../settings/settings.ts';
 import { findUnmatched, type Place } from './unmatched.ts';
@@ -30,14 +31,6 @@ export function watchNames({ clock, keepers, warn }: NameWatchOptions) {
     cancel = clock.after(ms, () => void look());
   }
 
-  async function inSlices<T>(steps: Generator<void, T>): Promise<T> {
-    for (;;) {
-      const step = steps.next();
-      if (step.done) return step.value;
-      await clock.yield();
-    }
-  }
-
   async function look(): Promise<void> {
     const all = keepers();
     const asked = groups;
@@ -49,7 +42,7 @@ export function watchNames({ clock, keepers, warn }: NameWatchOptions) {
         .filter(isListed)
         .map(({ item: { title, cloudGroup }, group = null }) => ({ account, title, cloudGroup, group })),
     );
-    if ((await inSlices(findUnmatched(asked, tasks))).length === 0) return;
+    if ((await inSlices(findUnmatched(asked, tasks), clock)).length === 0) return;
     const places: Place[] = [];
     for (const { account, cloud } of all) {
       // A reload or the end closes a client while it is asked. Then nobody needs to know.
@@ -57,7 +50,7 @@ export function watchNames({ clock, keepers, warn }: NameWatchOptions) {
       if (names === 'closed') return;
       for (const cloudGroup of names ?? []) places.push({ account, cloudGroup });
     }
-    for (const warning of await inSlices(findUnmatched(asked, tasks, places))) {
+    for (const warning of await inSlices(findUnmatched(asked, tasks, places), clock)) {
       if (!warned.has(warning)) warn(warning);
       warned.add(warning);
     }

@@ -1,7 +1,7 @@
 /** `plan`: one real poll of every account and the verdict for each task; it sends no restart. */
 import { existsSync } from 'node:fs';
 import { createGate } from '../cloud/limiter/gate.ts';
-import { decideAtOnce } from '../domain/decide/decide.ts';
+import { decide } from '../domain/decide/decide.ts';
 import type { StoredLedger } from '../domain/memory/ledger.ts';
 import { Memory } from '../domain/memory/memory.ts';
 import { situationOf } from '../domain/memory/situation.ts';
@@ -11,12 +11,13 @@ import type { Clock } from '../domain/ports/time-port.ts';
 import type { TaskView } from '../domain/views/shown.ts';
 import { taskView } from '../domain/views/views.ts';
 import { exitCodes } from '../domain/words/exit-code.ts';
-import { type AccountSettings, policies, type Settings } from '../settings/settings.ts';
+import { inSlices } from '../domain/words/in-slices.ts';
+import type { AccountSettings, Settings } from '../settings/settings.ts';
 import { type Store, StoreProblem } from '../store/open.ts';
 import { type Common, keeperSettings, openCloud } from './account.ts';
 import { findAndLoad } from './configuration.ts';
 import { placeOf } from './ledger-place.ts';
-import { type Place, unmatched } from './unmatched.ts';
+import { findUnmatched, type Place } from './unmatched.ts';
 
 /** Failed attempts of the last day are read, as far as any budget looks back. */
 const budgetReachMs = 24 * 3_600_000;
@@ -42,11 +43,13 @@ export async function planOnce(options: PlanOptions): Promise<Plan> {
   const errors = planned.flatMap((one) => ('error' in one ? [one.error] : []));
   if (errors.length === planned.length) return { ok: false, exitCode: exitCodes.failed, errors: [...errors, ...notes] };
   // What nothing answers to may be in an account that could not be read.
-  if (errors.length > 0 || unmatched(settings.groups, tasks).length === 0)
+  const unmatchedIn = (places: readonly Place[]) =>
+    inSlices(findUnmatched(settings.groups, tasks, places), options.clock);
+  if (errors.length > 0 || (await unmatchedIn([])).length === 0)
     return { ok: true, tasks, notes, unmatched: [], failed: errors };
   const places: Place[] = [];
   for (const account of settings.accounts) places.push(...(await placesOf(account, settings, options)));
-  return { ok: true, tasks, notes, unmatched: unmatched(settings.groups, tasks, places), failed: [] };
+  return { ok: true, tasks, notes, unmatched: await unmatchedIn(places), failed: [] };
 }
 
 /** As of a daemon that never ran here. */
@@ -120,7 +123,7 @@ async function planAccount(
     const observation = await cloud.observe(signal);
     if (observation.kind === 'failed')
       return { error: `account ${account.name}: the list could not be read: ${observation.failure.message}` };
-    const { schedule } = keeperSettings(account, settings, cloud);
+    const { schedule, policies } = keeperSettings(account, settings, cloud);
     const now = clock.now();
     memory.tell(now, { type: 'owner-gained', epoch: 0 });
     const nextPollAt = schedule.next(now);
@@ -130,8 +133,8 @@ async function planAccount(
       nextPollAt,
       pollGapMs: nextPollAt - schedule.previous(now),
     };
-    decideAtOnce(memory, observation, policies(settings, account.name), moment);
-    const situation = situationOf(ledger, policies(settings, account.name), moment);
+    await inSlices(decide(memory, observation, policies, moment), clock);
+    const situation = situationOf(ledger, policies, moment);
     return [...ledger.tasks.values()]
       .filter(({ goneAt }) => goneAt === undefined)
       .map((record) => taskView(record, situation));

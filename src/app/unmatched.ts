@@ -52,15 +52,6 @@ export function* findUnmatched(
   return more > 0 ? [...named.slice(0, mostNamed), `and ${more} more names that match nothing`] : named;
 }
 
-/** The same in one go. */
-export function unmatched(...asked: Parameters<typeof findUnmatched>): readonly string[] {
-  const steps = findUnmatched(...asked);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-  }
-}
-
 /** What each account has, gathered once and not for each group: with 100,000 tasks and 200 groups that takes seconds. */
 function placesOf(tasks: readonly Listed[]) {
   const byAccount = new Map<string, { account: string; cloudGroups: Set<string>; titles: string[] }>();

@@ -17,8 +17,8 @@ import type { Gate } from '../domain/ports/gate-port.ts';
 import type { OperatorOutcome, OperatorRequest, Owned, Ownership } from '../domain/ports/store-port.ts';
 import type { Schedule } from '../domain/ports/time-port.ts';
 import type { Fact } from '../domain/words/events.ts';
+import { inSlices } from '../domain/words/in-slices.ts';
 import type { Policies } from '../domain/words/policy.ts';
-import type { Observation } from '../domain/words/task.ts';
 import { Bell } from './bell.ts';
 import { Desk, type DeskOptions } from './desk.ts';
 import { OperatorRequests } from './operator-requests.ts';
@@ -254,21 +254,13 @@ export class Keeper {
     // Of cloud groups that are asked for no longer: beside it the next list would be suspect.
     if (listScope !== this.#settings.listScope) return;
     this.#nextPollAt = this.#pace.next(this.#settings.schedule, startedAt, clock.now());
-    const queue = await this.#decide(observation);
+    const { policies } = this.#settings;
+    // In slices, so that a long list does not keep a scrape or an answer waiting.
+    const queue = await inSlices(decide(this.#desk.memory, observation, policies, this.#moment()), clock);
     if (observation.kind === 'complete') this.#queue = queue;
     await this.#desk.commitOrComplain();
     this.#queueBell.ring();
     this.#lookBell.ring();
-  }
-
-  /** In slices, so that a long list does not keep a scrape or an answer waiting. */
-  async #decide(observation: Observation): Promise<readonly string[]> {
-    const steps = decide(this.#desk.memory, observation, this.#settings.policies, this.#moment());
-    for (;;) {
-      const step = steps.next();
-      if (step.done) return step.value;
-      await this.#options.clock.yield();
-    }
   }
 
   // ---- the look ------------------------------------------------------------------------------------------------

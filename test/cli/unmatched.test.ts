@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { unmatched } from '../../src/app/unmatched.ts';
+import { findUnmatched } from '../../src/app/unmatched.ts';
 import type { Policy } from '../../src/domain/words/policy.ts';
-import { plainPolicy } from '../domain/story.ts';
+import { atOnce, plainPolicy } from '../domain/story.ts';
 
 const group = (name: string, match: Partial<Policy['match']>): Policy => ({
   ...plainPolicy,
@@ -53,7 +53,7 @@ const rows: readonly [sentence: string, groups: readonly Policy[], reported: rea
   ['an empty list', [], []],
 ];
 test.each(rows)('%s', (_sentence, groups, reported) => {
-  expect(unmatched(groups, tasks)).toEqual(reported);
+  expect(atOnce(findUnmatched(groups, tasks))).toEqual(reported);
 });
 
 test('a cloud group that no group names, and so was not polled, may be meant', () => {
@@ -63,7 +63,7 @@ test('a cloud group that no group names, and so was not polled, may be meant', (
     { account: 'second', cloudGroup: 'sports-z' },
   ];
   const groups = [vip, group('s', { account: ['main'], cloudGroup: ['sports_z', 'sprots-a'] })];
-  expect(unmatched(groups, polled, others)).toEqual([
+  expect(atOnce(findUnmatched(groups, polled, others))).toEqual([
     'group s: no task is in a cloud group sports_z: did you mean sports-a?',
     'group s: no task is in a cloud group sprots-a: did you mean sports-a?',
   ]);
@@ -71,7 +71,7 @@ test('a cloud group that no group names, and so was not polled, may be meant', (
 
 test('many are cut short', () => {
   const many = Array.from({ length: 30 }, (_, n) => group(`g${n}`, { cloudGroup: [`none-${n}-at-all`] }));
-  const reported = unmatched(many, tasks);
+  const reported = atOnce(findUnmatched(many, tasks));
   expect(reported).toHaveLength(21);
   expect(reported.at(-1)).toBe('and 10 more names that match nothing');
 });

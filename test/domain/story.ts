@@ -3,7 +3,7 @@
  * ask for, and lets a test read the verdicts. Time is in seconds since the story's begin, so that rows read well.
  */
 
-import { decideAtOnce, settleByLook } from '../../src/domain/decide/decide.ts';
+import { decide, settleByLook } from '../../src/domain/decide/decide.ts';
 import { operatorRestart } from '../../src/domain/decide/operator.ts';
 import { pick } from '../../src/domain/decide/queue.ts';
 import { regroup } from '../../src/domain/decide/regroup.ts';
@@ -24,7 +24,14 @@ export const at = (seconds: number): number => begin + seconds * 1_000;
 export const minutes = (n: number): number => n * 60;
 export const hours = (n: number): number => n * 3_600;
 
-/** An operator sets a hold. */
+/** What is done in slices, done in one go. */
+export function atOnce<T>(slices: Generator<void, T>): T {
+  for (;;) {
+    const slice = slices.next();
+    if (slice.done) return slice.value;
+  }
+}
+
 /** Set by somebody at the beginning. */
 export const hold = (id: string, target: Hold['target'], endsAt?: number): Hold => ({
   id,
@@ -187,7 +194,7 @@ export class Story {
       failedCloudGroups,
       malformedItems,
     } as const;
-    this.queue = decideAtOnce(this.memory, observation, this.policies, this.moment());
+    this.queue = atOnce(decide(this.memory, observation, this.policies, this.moment()));
     return this;
   }
 
@@ -199,7 +206,7 @@ export class Story {
       finishedAt: at(seconds),
       failure: failureOf(errorClass),
     } as const;
-    decideAtOnce(this.memory, observation, this.policies, this.moment());
+    atOnce(decide(this.memory, observation, this.policies, this.moment()));
     return this;
   }
 

@@ -6,12 +6,12 @@ import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { decideAtOnce } from '../../src/domain/decide/decide.ts';
+import { decide } from '../../src/domain/decide/decide.ts';
 import { takeOverFacts } from '../../src/domain/learn/circuit.ts';
 import { Memory } from '../../src/domain/memory/memory.ts';
 import type { Event } from '../../src/domain/words/events.ts';
 import { isRecorded } from '../../src/domain/words/events.ts';
-import { item, plainPolicy, policiesOf } from '../domain/story.ts';
+import { atOnce, item, plainPolicy, policiesOf } from '../domain/story.ts';
 import { opened, temporaryFile } from './surroundings.ts';
 
 /** What stands in the file was written around this moment. */
@@ -79,7 +79,7 @@ test.each(['open', 'closed'])('account %s goes on: everything runs again, and th
       malformedItems: 0,
     } as const;
     const moment = { now, clockOffsetMs: 0, nextPollAt: now + 15_000, pollGapMs: 15_000 };
-    decideAtOnce(memory, observation, policiesOf(plainPolicy), moment);
+    atOnce(decide(memory, observation, policiesOf(plainPolicy), moment));
   }
   const types = new Set(reported.map(({ type }) => type));
   const expected =

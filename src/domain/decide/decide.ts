@@ -103,15 +103,6 @@ function* decideFromList(
   return queue;
 }
 
-/** Runs `decide` to its end in one go. */
-export function decideAtOnce(memory: Memory, observation: Observation, policies: Policies, moment: Moment): Queue {
-  const steps = decide(memory, observation, policies, moment);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-  }
-}
-
 /** What a look that only verifies brings: it settles attempts and nothing else. */
 export function settleByLook(memory: Memory, items: readonly TaskItem[], situation: Situation): void {
   const { ledger, policies, now } = situation;
