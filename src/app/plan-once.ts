@@ -12,15 +12,13 @@ import type { TaskView } from '../domain/views/shown.ts';
 import { taskView } from '../domain/views/views.ts';
 import { exitCodes } from '../domain/words/exit-code.ts';
 import { inSlices } from '../domain/words/in-slices.ts';
+import { failuresKeptMs } from '../domain/words/policy.ts';
 import type { AccountSettings, Settings } from '../settings/settings.ts';
 import { type Store, StoreProblem } from '../store/open.ts';
 import { type Common, keeperSettings, openCloud } from './account.ts';
 import { findAndLoad } from './configuration.ts';
 import { placeOf } from './ledger-place.ts';
 import { findUnmatched, type Place } from './unmatched.ts';
-
-/** Failed attempts of the last day are read, as far as any budget looks back. */
-const budgetReachMs = 24 * 3_600_000;
 
 export async function planOnce(options: PlanOptions): Promise<Plan> {
   const found = await findAndLoad(options.configPath, options.env, options.clock);
@@ -99,7 +97,8 @@ async function remember({ store: place, accounts }: Settings, clock: Clock): Pro
   let store: Store | undefined;
   try {
     store = await (await placeOf(place)).open({ clock, onTrace: () => {}, readOnly: true });
-    for (const { name } of accounts) ledgers.set(name, await store.ledgerStore.load(name, clock.now() - budgetReachMs));
+    for (const { name } of accounts)
+      ledgers.set(name, await store.ledgerStore.load(name, clock.now() - failuresKeptMs));
     return { ledgers, fingerprintKey: Buffer.from(store.fingerprintKey()).toString('hex'), notes: [] };
   } catch (error) {
     if (!(error instanceof StoreProblem)) throw error;

@@ -8,6 +8,7 @@ import { Memory } from '../domain/memory/memory.ts';
 import type { LedgerStore } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { Event } from '../domain/words/events.ts';
+import { failuresKeptMs } from '../domain/words/policy.ts';
 import { Journal } from './journal.ts';
 
 export interface DeskOptions {
@@ -19,9 +20,6 @@ export interface DeskOptions {
   /** Called when something failed that is no fact about tasks: the tick goes on. */
   readonly complain: (what: string, cause: unknown) => void;
 }
-
-/** Failed attempts older than the longest budget are of no use; `per` is at most a day. */
-const budgetReachMs = 24 * 3_600_000;
 
 /** A slice of a list is done at each turn: enough for the longest lists of all accounts, one after the other. */
 const mostTurns = 100_000;
@@ -70,7 +68,7 @@ export class Desk {
     const { account, store, clock } = this.#options;
     // Steps before this moment were the last owner's to mind: what it stored has moved along already.
     this.#aheadMs = this.#ahead();
-    const stored = await store.load(account, clock.now() - budgetReachMs, signal);
+    const stored = await store.load(account, clock.now() - failuresKeptMs, signal);
     [this.#memory, this.#journal] = opened(this.#options, stored);
   }
 

@@ -11,14 +11,15 @@ import { accountTime, emptyGroupFacts, sliceOfTasks, takeCensus } from '../learn
 import { closeListCircuit, listFailureFacts } from '../learn/circuit.ts';
 import { failingFacts, recoveredFacts } from '../learn/failing-polls.ts';
 import { isSettled, tellMissed, tellShown, tellVerified } from '../learn/outage.ts';
-import { failuresCountFrom, reviewStorms } from '../learn/storm.ts';
+import { reviewStorms } from '../learn/storm.ts';
 import { dueSince, isOnLeave } from '../memory/condition.ts';
 import { endOf } from '../memory/holds.ts';
 import { isIncomplete, type Ledger, type TaskRecord } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import { type Moment, type Situation, situationOf } from '../memory/situation.ts';
+import { areToBeRenewed } from '../memory/tallies.ts';
 import type { Fact } from '../words/events.ts';
-import type { Policies } from '../words/policy.ts';
+import { failuresKeptMs, type Policies } from '../words/policy.ts';
 import {
   type CompleteObservation,
   type FailedObservation,
@@ -89,14 +90,14 @@ function* decideFromList(
   yield* takeIn(memory, before, observation, again, suspect.doubted);
   memory.tell(now, ...suspect.facts, ...pollFacts(ledger, observation, suspect.doubted, now));
   memory.tell(now, ...completeness(memory, observation, now));
-  memory.forgetFailuresUntil(failuresCountFrom(policies, now));
+  memory.forgetFailuresUntil(now - failuresKeptMs);
   const { stopped, gone, counted } = yield* takeCensus(situationOf(ledger, policies, moment));
   memory.dropOldRecords(gone, now);
   memory.counted(counted, now);
   memory.tell(now, ...reviewStorms(ledger, policies, now));
   memory.tell(now, ...emptyGroupFacts(ledger, now));
   const queue = yield* judge(memory, stopped, policies, moment);
-  if (memory.talliesAreOld(before.cloudNow)) {
+  if (areToBeRenewed(ledger.tallies, before.cloudNow)) {
     if (ledger.tasks.size > sliceOfTasks) yield;
     memory.renewTallies(before.cloudNow);
   }

@@ -9,8 +9,6 @@ import type { Counts, Ledger } from '../memory/ledger.ts';
 import type { Fact, StormCause, StormScope } from '../words/events.ts';
 import type { Budget, Policies, StormLimits } from '../words/policy.ts';
 
-const dayMs = 24 * 3_600_000;
-
 /** Begins, changes and ends storms by the newest census and the failures in each budget's sliding time. */
 export function reviewStorms(ledger: Ledger, policies: Policies, now: number): Fact[] {
   const failures = recentFailures(ledger, policies, now);
@@ -68,12 +66,4 @@ function recentFailures(ledger: Ledger, policies: Policies, now: number): Readon
     counts.set(group, (counts.get(group) ?? 0) + 1);
   }
   return counts;
-}
-
-/**
- * Failures of before that are of no use: older than every budget's sliding time, and than a day, because a circuit that
- * opens gives back what failed on the way, in groups without a budget too.
- */
-export function failuresCountFrom(policies: Policies, now: number): number {
-  return now - Math.max(dayMs, ...policies.groups.map(({ budget }) => (budget === false ? 0 : budget.perMs)));
 }

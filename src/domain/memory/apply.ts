@@ -131,6 +131,7 @@ const noAttempts = { attempts: 0, lastAttemptAt: undefined, shadow: undefined, .
 export function applyToTask(record: TaskRecord, event: TaskEvent): TaskRecord {
   switch (event.type) {
     case 'task-found':
+    case 'task-edited':
       return record;
     case 'task-seen':
       return seen(record, event.item);
@@ -150,8 +151,6 @@ export function applyToTask(record: TaskRecord, event: TaskEvent): TaskRecord {
         group: event.group,
         left: event.group === undefined && event.from !== undefined ? { group: event.from, at: event.at } : undefined,
       };
-    case 'task-edited':
-      return record;
     case 'task-gone':
       return { ...record, goneAt: event.at };
     case 'task-overdue':

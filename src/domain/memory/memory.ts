@@ -4,13 +4,19 @@
  * are too old) is changed by the named methods below.
  */
 
-import type { StoredLedger } from '../memory/ledger.ts';
 import type { CloudTime } from '../words/cloud-time.ts';
 import type { Event, Fact } from '../words/events.ts';
 import { apply, replace } from './apply.ts';
 import { isListed } from './condition.ts';
-import { type Counted, emptyLedger, type Ledger, type TaskRecord, type WritableLedger } from './ledger.ts';
-import { areToBeRenewed, takeTallies } from './tallies.ts';
+import {
+  type Counted,
+  emptyLedger,
+  type Ledger,
+  type StoredLedger,
+  type TaskRecord,
+  type WritableLedger,
+} from './ledger.ts';
+import { takeTallies } from './tallies.ts';
 import { stepClock } from './times.ts';
 
 /** Where changes go to be written down. */
@@ -138,10 +144,6 @@ export class Memory {
     const empty = new Set(policies.groups.map(({ name }) => name).filter((name) => !groups.has(name)));
     for (const group of emptyGroups.keys()) if (!empty.has(group)) emptyGroups.delete(group);
     for (const group of empty) if (!emptyGroups.has(group)) emptyGroups.set(group, { since: now, told: false });
-  }
-
-  talliesAreOld(cloudNow: CloudTime): boolean {
-    return areToBeRenewed(this.#ledger.tallies, cloudNow);
   }
 
   renewTallies(cloudNow: CloudTime): void {

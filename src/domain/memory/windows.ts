@@ -5,7 +5,7 @@
 
 import type { AttemptEvent, TaskEvent } from '../words/events.ts';
 import type { Policy } from '../words/policy.ts';
-import { type Attempt, type Ledger, recordsOf, type Storm, type TaskRecord, type WritableLedger } from './ledger.ts';
+import { type Ledger, recordsOf, type Storm, type TaskRecord, type WritableLedger } from './ledger.ts';
 
 /** A window's first and smallest size. */
 export const stormWindowStart = 3;
@@ -85,14 +85,9 @@ function* awaited({ ledger, policyOf, now, pollGapMs }: Asked) {
     const { attempt, group } = record;
     const policy = policyOf.get(group);
     if (!attempt || !policy) continue;
-    const since = awaitedSince(attempt);
+    const since = 'from' in attempt.phase ? attempt.phase.from : Number.POSITIVE_INFINITY;
     if (now < since + patienceMs(policy, pollGapMs)) yield { record, attempt, policy, since };
   }
-}
-
-function awaitedSince({ phase }: Attempt): number {
-  if (phase.kind === 'in-flight') return Number.POSITIVE_INFINITY;
-  return phase.kind === 'proving' ? phase.activeAt : phase.from;
 }
 
 /** Cloud groups of restarts that a look may settle: it lists them. What was not seen in good time, only polls wait for. */

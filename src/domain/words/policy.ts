@@ -68,6 +68,9 @@ export interface Budget {
   readonly perMs: number;
 }
 
+/** So long a failed attempt is of use: `per` is no longer, and an open circuit gives back those of groups without a budget too. */
+export const failuresKeptMs = 24 * 3_600_000;
+
 /** A storm is on while at least `atLeast` and at least `percent` of the due tasks are stopped. */
 export interface StormLimits {
   readonly percent: number;
