@@ -114,7 +114,7 @@ export function createOperations(running: Running): Operations {
     ready: isUp,
     hook(account, token) {
       const known = running.hookToken(account);
-      const keeper = fleet.keepers().find((one) => one.account === account);
+      const keeper = fleet.keeper(account);
       if (!keeper || known === undefined || !sameSecret(token, known)) return false;
       keeper.pollSoon();
       return true;
@@ -281,12 +281,7 @@ function viewOfTask(keeper: Keeper, taskId: string): TaskView {
   return taskView(record, keeper.situation());
 }
 
-interface Shared {
-  readonly at: number;
-  readonly inCommon: readonly InCommon[];
-}
-
-const shared = new WeakMap<Keeper, Shared>();
+const shared = new WeakMap<Keeper, { readonly at: number; readonly inCommon: readonly InCommon[] }>();
 /** It looks at all tasks, and changes with polls: whoever asks within so long gets the same. */
 const sharedForMs = 1_000;
 

@@ -68,12 +68,10 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
   if (!loaded.ok) return reject(options, loaded.errors);
   const settings = adapt(loaded.settings);
   const { managed, lost, lostNow } = fleet.wouldUnmanage(settings);
-  if (cause === 'file') {
-    if (lostNow > 0 && lost * 2 > managed)
-      return reject(options, [
-        `${path}: would leave ${lost} of ${managed} tasks unmanaged that are managed or were ten minutes ago. If you want that, send SIGHUP or POST /-/reload; a change of the file alone is not enough`,
-      ]);
-  }
+  if (cause === 'file' && lostNow > 0 && lost * 2 > managed)
+    return reject(options, [
+      `${path}: would leave ${lost} of ${managed} tasks unmanaged that are managed or were ten minutes ago. If you want that, send SIGHUP or POST /-/reload; a change of the file alone is not enough`,
+    ]);
   const { needsRestart, ...rest } = compareForReload(current.settings, settings);
   const difference = { ...rest, changed: [...rest.changed, ...needsRestart] };
   let prepared: ReturnType<Fleet['prepare']>;

@@ -6,15 +6,12 @@ import type { TaskRecord } from '../memory/ledger.ts';
 import type { Situation } from '../memory/situation.ts';
 import type { Hold } from '../words/events.ts';
 import { firstOf } from '../words/first-of.ts';
+import type { Match } from '../words/policy.ts';
 import type { Sentences } from '../words/reason.ts';
 import { shownTitle } from '../words/task.ts';
 
-interface Covered {
-  tasks: number;
-  stopped: number;
-}
-
-const nothing = (): Covered => ({ tasks: 0, stopped: 0 });
+const nothing = () => ({ tasks: 0, stopped: 0 });
+type Covered = ReturnType<typeof nothing>;
 
 function count(covered: Covered, { item }: TaskRecord): void {
   covered.tasks++;
@@ -62,7 +59,7 @@ export function holdViews(situation: Situation) {
       /** Of its task, if it holds one that is known. */
       title: record ? shownTitle(record.item) : null,
       /** Managed tasks, and how many of them are stopped. */
-      covers: { ...(coveredBy(hold, record) ?? nothing()) },
+      covers: coveredBy(hold, record) ?? nothing(),
     };
   };
   return holds.map(viewOf).sort((a, b) => (a.startsAt ?? 0) - (b.startsAt ?? 0));
@@ -119,8 +116,6 @@ export function targetWords({ target, account }: Pick<Hold, 'target' | 'account'
       return target satisfies never;
   }
 }
-
-type Match = Extract<Hold['target'], { kind: 'match' }>['match'];
 
 /** What a recurring hold covers. */
 export function matchSentences({ cloudGroup, title, type, exclude }: Match, account: string): Sentences {

@@ -43,7 +43,7 @@ function lookThrough(situation: Situation, destinationOf: DestinationOf) {
   const isFollowed = followedAmong(situation, near, destinationOf);
   const soon = near
     .filter((record) => {
-      const warning = policyOf.get(record.group ?? '')?.endWarning;
+      const warning = policyOf.get(record.group)?.endWarning;
       return warning && !(warning.unlessSuccessor && isFollowed(record));
     })
     .map((record) => ({
