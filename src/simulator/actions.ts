@@ -1,16 +1,17 @@
 /**
- * The vendor's actions: what each takes, checks and does. They are stricter than the real ones (unknown fields, wrong
- * types and wrong states are errors), so a client that passes here meets nothing harder there.
+ * The vendor's actions that relaykeeper calls: what each takes, checks and does. They are stricter than the real ones
+ * (fields that relaykeeper has no use for, wrong types and wrong states are errors), so a client that passes here meets
+ * nothing harder there.
  */
 import { z } from 'zod';
 import { failed, type Outcome } from './envelope.ts';
 import { type LiveFault, twistOf } from './faults.ts';
-import { restart, stop, type Task } from './pretend-task.ts';
+import { restart } from './pretend-task.ts';
 import { listPage, promised } from './shown-list.ts';
 import type { AccessKey } from './signature.ts';
 import { statusNow, type World } from './world.ts';
 
-/** Everything an action may look at. `input` is the parsed body, or the query of a GET without Action and Version. */
+/** Everything an action may look at. `input` is the parsed body. */
 export interface Call {
   readonly world: World;
   readonly key: AccessKey;
@@ -18,38 +19,23 @@ export interface Call {
   readonly twists: readonly LiveFault[];
 }
 
-export interface Action {
-  readonly method: 'GET' | 'POST';
-  readonly run: (call: Call) => Outcome;
-}
+type Action = (call: Call) => Outcome;
 
 /** An input of other types is refused before anything is looked at. */
-const action = <T>(method: Action['method'], takes: z.ZodType<T>, run: (call: Call, input: T) => Outcome): Action => ({
-  method,
-  run: (call) => {
+const action =
+  <T>(takes: z.ZodType<T>, run: (call: Call, input: T) => Outcome): Action =>
+  (call) => {
     const read = takes.safeParse(call.input);
     if (read.success) return run(call, read.data);
     const where = read.error.issues[0]?.path.join('.') || 'the body';
     return failed('InvalidParam.BindError', `request parameter error, please check input data: ${where}`);
-  },
-});
+  };
 
 const integer = z.number().int();
 const listBody = z.strictObject({
   GroupNames: z.array(z.string()).nullish(),
-  Title: z.string().default(''),
   Page: integer.default(1),
   Size: integer.default(20),
-});
-const digits = z
-  .string()
-  .regex(/^-?\d{1,9}$/)
-  .transform(Number);
-const listQuery = z.strictObject({
-  GroupName: z.string().default(''),
-  Title: z.string().default(''),
-  Page: digits.default(1),
-  Size: digits.default(20),
 });
 const groupBody = z.strictObject({
   PageNum: integer,
@@ -58,35 +44,24 @@ const groupBody = z.strictObject({
 });
 const taskBody = z.strictObject({ TaskId: z.string().default(''), GroupName: z.string().default('') });
 
-const enableStopped = onTask(enabled);
-
 export const actions: Readonly<Record<string, Action>> = {
-  ListPullToPushTaskV2: action('POST', listBody, (call, { GroupNames, ...asked }) =>
-    list(call, GroupNames ?? [], asked, true),
-  ),
-  ListPullToPushTask: action('GET', listQuery, (call, { GroupName, ...asked }) =>
-    list(call, GroupName === '' ? [] : [GroupName], asked, false),
-  ),
-  ListPullToPushGroup: action('POST', groupBody, listGroups),
-  RestartPullToPushTask: enableStopped,
-  ContinuePullToPushTask: enableStopped,
-  RelaunchPullToPushTask: enableStopped,
-  StopPullToPushTask: onTask(stopped),
+  ListPullToPushTaskV2: action(listBody, listTasks),
+  ListPullToPushGroup: action(groupBody, listGroups),
+  RestartPullToPushTask: action(taskBody, enable),
+  ContinuePullToPushTask: action(taskBody, enable),
+  RelaunchPullToPushTask: action(taskBody, enable),
 };
 
-function list(
-  { world, key, twists }: Call,
-  groups: readonly string[],
-  { Title: title, Page: page, Size: size }: { readonly Title: string; readonly Page: number; readonly Size: number },
-  withGroupName: boolean,
-): Outcome {
+function listTasks({ world, key, twists }: Call, asked: z.output<typeof listBody>): Outcome {
+  const { GroupNames, Page: page, Size: size } = asked;
+  const groups = GroupNames ?? [];
   if (page < 1) return failed('InvalidParam', 'Page must be at least 1');
   if (size < 1 || size > 500) return failed('InvalidParam', 'Size must be 1 to 500');
   const refused = groups.length === 0 ? namelessRefusal(key) : forbiddenGroup(key, groups);
   if (refused !== undefined) return refused;
   const visible = key.sees === 'nothing' ? [] : key.sees;
   const cloudGroups = groups.length === 0 || key.sees === 'nothing' ? visible : groups;
-  return listPage(world, { cloudGroups, title, page, size, withGroupName }, twists);
+  return listPage(world, { cloudGroups, page, size }, twists);
 }
 
 /** The vendor requires GroupName with a sub-account's key. */
@@ -125,31 +100,17 @@ function listGroups({ world, key, twists }: Call, asked: z.output<typeof groupBo
 const usable = 0;
 
 /** Restart, Continue and Relaunch: only a stopped task can be enabled. The effect comes later, or never. */
-function enabled({ world, twists }: Call, task: Task): Outcome {
+function enable({ world, key, twists }: Call, { TaskId, GroupName }: z.output<typeof taskBody>): Outcome {
+  if (TaskId === '') return failed('InvalidParam', 'TaskId is required');
+  const refused = GroupName === '' ? namelessRefusal(key) : forbiddenGroup(key, [GroupName]);
+  if (refused !== undefined) return refused;
+  if (GroupName !== '' && !world.cloudGroups.has(GroupName)) return failed('RequestForbidden');
+  const task = key.sees === 'nothing' ? undefined : world.tasks.get(TaskId);
+  if (task === undefined) return failed('ResourceNotFound');
+  if (GroupName !== '' && task.cloudGroup !== GroupName) return failed('ResourceNotFound', 'not in this group');
+  if (Array.isArray(key.sees) && !key.sees.includes(task.cloudGroup)) return failed('RequestForbidden');
   if (statusNow(world, task) !== '停用') return failed('InvalidParam', 'the task is not stopped');
   if (twistOf(twists, 'in-vain')) task.restarts += 1;
   else restart(task, world.now);
   return { kind: 'done', result: undefined };
-}
-
-function stopped({ world }: Call, task: Task): Outcome {
-  const status = statusNow(world, task);
-  if (status !== '生效中' && status !== '未开始') return failed('InvalidParam', 'the task is not running');
-  stop(task, world.now);
-  return { kind: 'done', result: undefined };
-}
-
-function onTask(run: (call: Call, task: Task) => Outcome): Action {
-  return action('POST', taskBody, (call, { TaskId, GroupName }) => {
-    const { world, key } = call;
-    if (TaskId === '') return failed('InvalidParam', 'TaskId is required');
-    const refused = GroupName === '' ? namelessRefusal(key) : forbiddenGroup(key, [GroupName]);
-    if (refused !== undefined) return refused;
-    if (GroupName !== '' && !world.cloudGroups.has(GroupName)) return failed('RequestForbidden');
-    const task = key.sees === 'nothing' ? undefined : world.tasks.get(TaskId);
-    if (task === undefined) return failed('ResourceNotFound');
-    if (GroupName !== '' && task.cloudGroup !== GroupName) return failed('ResourceNotFound', 'not in this group');
-    if (Array.isArray(key.sees) && !key.sees.includes(task.cloudGroup)) return failed('RequestForbidden');
-    return run(call, task);
-  });
 }

@@ -3,7 +3,7 @@
  * carries it out and answers. The order is the same for every action, and nothing here waits.
  */
 import { isMapping, type Mapping } from '../domain/words/mapping.ts';
-import { actions, type Call } from './actions.ts';
+import { actions } from './actions.ts';
 import { arrive, type Called, keep } from './arrivals.ts';
 import { type Addressed, bodyPieces, failed, jsonHeaders, type Outcome, requestId, statusOf } from './envelope.ts';
 import type { Headers, Reply, Request } from './exchange.ts';
@@ -96,13 +96,12 @@ function carryOut(world: World, request: Request, read: Read, twists: readonly L
   const action = actionNamed(read.action);
   const exists = action !== undefined && read.version === version && read.path === '/';
   if (!exists || world.parameters.retired.includes(read.action)) return failed('InvalidActionOrVersion');
-  if (request.method.toUpperCase() !== action.method) return failed('MethodNotAllowed');
+  if (request.method.toUpperCase() !== 'POST') return failed('MethodNotAllowed');
   const sent = { ...request, headers: read.headers };
   const identity = identify(sent, world.keys, world.parameters.signature, cloudNow(world));
   if (!identity.ok) return failed(identity.code, identity.message);
   if (read.input === undefined) return failed('InvalidParam.BindError', 'the body is not JSON of that type');
-  const call: Call = { world, key: identity.key, input: read.input, twists };
-  return action.run(call);
+  return action({ world, key: identity.key, input: read.input, twists });
 }
 
 function outcomeName(outcome: Outcome | undefined, end: End | undefined): string {
@@ -169,13 +168,12 @@ export function wayMs(world: World, called: Called, way: 'uplinkMs' | 'downlinkM
 
 function readRequest(world: World, request: Request): Read {
   const [path = '/', query = ''] = request.target.split(/\?(.*)/s);
-  const { Action = '', Version = '', ...rest } = Object.fromEntries(new URLSearchParams(query));
-  const isGet = request.method.toUpperCase() === 'GET';
+  const { Action = '', Version = '' } = Object.fromEntries(new URLSearchParams(query));
   const headers: Headers = Object.fromEntries(
     Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]),
   );
-  const input = isGet ? rest : bodyOf(request.body, headers['content-type']);
-  const fields: Mapping = isMapping(input) ? input : {};
+  const input = bodyOf(request.body, headers['content-type']);
+  const fields = input ?? {};
   const taskId = typeof fields.TaskId === 'string' ? fields.TaskId : undefined;
   const taskGroup = taskId === undefined ? undefined : world.tasks.get(taskId)?.cloudGroup;
   const named = [fields.GroupName, taskGroup, ...(Array.isArray(fields.GroupNames) ? fields.GroupNames : [])];
@@ -192,7 +190,7 @@ function readRequest(world: World, request: Request): Read {
 }
 
 /** Undefined if it is not a JSON object of the right type. */
-function bodyOf(body: string, type = ''): unknown {
+function bodyOf(body: string, type = ''): Mapping | undefined {
   if (!/^application\/json\b/i.test(type)) return undefined;
   try {
     const parsed: unknown = JSON.parse(body);

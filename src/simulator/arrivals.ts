@@ -24,11 +24,9 @@ export const volcengineLimits: Limits = {
   accountStatus: 200,
   actionPerSecond: {
     ListPullToPushTaskV2: 15,
-    ListPullToPushTask: 15,
     RestartPullToPushTask: 10,
     ContinuePullToPushTask: 10,
     RelaunchPullToPushTask: 10,
-    StopPullToPushTask: 10,
   },
   countRefused: true,
   othersPerSecond: 0,
@@ -43,7 +41,6 @@ export const byteplusLimits: Limits = {
     RestartPullToPushTask: 1,
     ContinuePullToPushTask: 1,
     RelaunchPullToPushTask: 1,
-    StopPullToPushTask: 1,
   },
 };
 

@@ -10,7 +10,7 @@ import { draw, type Random, span } from './random.ts';
 
 /** All that are given must hold. */
 const faultMatch = z.strictObject({
-  /** One action, or `list` (all three lists), or `restart` (Restart, Continue, Relaunch). */
+  /** One action, or `list` (both lists), or `restart` (Restart, Continue, Relaunch). */
   action: z.string().optional(),
   /** A call that names this task; for twists of a list: only this item. */
   taskId: z.string().optional(),
@@ -110,7 +110,7 @@ export interface LiveFault {
   picture: { readonly takenAt: number; readonly entries: readonly unknown[] } | undefined;
 }
 
-const lists = ['ListPullToPushTaskV2', 'ListPullToPushTask', 'ListPullToPushGroup'];
+const lists = ['ListPullToPushTaskV2', 'ListPullToPushGroup'];
 const restarts = ['RestartPullToPushTask', 'ContinuePullToPushTask', 'RelaunchPullToPushTask'];
 
 /** These name items of a list, not calls: their task and cloud group are matched item by item. */

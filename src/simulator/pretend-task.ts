@@ -10,7 +10,6 @@ import { between, hex, type Random, seeded, span, untilNext } from './random.ts'
 
 /** 停用 stopped, 未开始 not started, 生效中 active, 已结束 ended. */
 export type CloudStatus = '停用' | '未开始' | '生效中' | '已结束';
-export const legacyStatus: Readonly<Record<CloudStatus, number>> = { 停用: 0, 未开始: 1, 生效中: 2, 已结束: 3 };
 
 /** How a task behaves. All are data, so that a test or an operator can change them at any time. */
 const life = z.strictObject({

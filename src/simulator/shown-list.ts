@@ -6,14 +6,14 @@
  */
 import type { Outcome } from './envelope.ts';
 import { type LiveFault, matchesItem, twistOf } from './faults.ts';
-import { type CloudStatus, legacyStatus, type Task } from './pretend-task.ts';
+import type { CloudStatus, Task } from './pretend-task.ts';
 import { draw } from './random.ts';
 import { statusNow, type World } from './world.ts';
 
 type Item = Readonly<Record<string, unknown>>;
 
 /** A task as one list shows it. */
-export interface Entry extends Pick<Task, 'taskId' | 'title' | 'cloudGroup' | 'pictureBytes'> {
+export interface Entry extends Pick<Task, 'taskId' | 'cloudGroup' | 'pictureBytes'> {
   readonly item: Item;
   /** Of the item, once it was needed. */
   text: string | undefined;
@@ -22,11 +22,8 @@ export interface Entry extends Pick<Task, 'taskId' | 'title' | 'cloudGroup' | 'p
 interface ListQuery {
   /** Undefined: all that the key may see. Empty: none. */
   readonly cloudGroups: readonly string[] | undefined;
-  readonly title: string;
   readonly page: number;
   readonly size: number;
-  /** Version 1 of the list shows no GroupName. */
-  readonly withGroupName: boolean;
 }
 
 /** Different filters that are remembered; more are computed anew each time. */
@@ -52,7 +49,7 @@ export function shownEntries(world: World, asked: ListQuery, twists: readonly Li
   const first = Math.max(0, (query.page - 1) * query.size + shift);
   const entries = tasks.slice(first, first + query.size).map((task) => ('item' in task ? task : entryOf(world, task)));
   const totalCount = Math.max(0, tasks.length + (totalOff ?? 0));
-  return { entries: entries.map((entry) => twistedEntry(entry, query, twists)), size: query.size, totalCount };
+  return { entries: entries.map((entry) => twistedEntry(entry, twists)), size: query.size, totalCount };
 }
 
 export function promised(twists: readonly LiveFault[], real: number): unknown {
@@ -62,7 +59,7 @@ export function promised(twists: readonly LiveFault[], real: number): unknown {
 
 /** Newest first. */
 function tasksFor(world: World, query: ListQuery): readonly Task[] {
-  const filter = JSON.stringify([query.cloudGroups, query.title]);
+  const filter = JSON.stringify(query.cloudGroups) ?? '';
   const known = world.listings.get(filter);
   if (known !== undefined) return known;
   const found = [...world.tasks.values()].filter(isAskedFor(query)).reverse();
@@ -70,10 +67,9 @@ function tasksFor(world: World, query: ListQuery): readonly Task[] {
   return found;
 }
 
-function isAskedFor({ cloudGroups, title }: ListQuery): (one: Pick<Task, 'title' | 'cloudGroup'>) => boolean {
-  const wanted = title.toLowerCase();
+function isAskedFor({ cloudGroups }: ListQuery): (one: Pick<Task, 'cloudGroup'>) => boolean {
   const groups = cloudGroups && new Set(cloudGroups);
-  return (one) => (groups?.has(one.cloudGroup) ?? true) && one.title.toLowerCase().includes(wanted);
+  return ({ cloudGroup }) => groups?.has(cloudGroup) ?? true;
 }
 
 function twisted(
@@ -112,7 +108,7 @@ export function entryOf(world: World, task: Task): Entry {
   const of = [status, cloudGroup, pictureBytes, title, startsAt, endsAt, sources];
   const newest = newestEntries.get(task);
   if (newest?.of.every((part, index) => part === of[index])) return newest.entry;
-  const entry: Entry = { taskId, title, cloudGroup, pictureBytes, item: itemOf(task, status), text: undefined };
+  const entry: Entry = { taskId, cloudGroup, pictureBytes, item: itemOf(task, status), text: undefined };
   newestEntries.set(task, { of, entry });
   return entry;
 }
@@ -171,16 +167,12 @@ function rendered(
 
 const picture = (bytes: number) => ({ Picture: 'iVBORw0K'.repeat(Math.ceil(bytes / 8)).slice(0, bytes) });
 
-function twistedEntry(entry: Entry, query: ListQuery, twists: readonly LiveFault[]): Entry {
-  let item = query.withGroupName ? entry.item : legacy(entry.item);
+function twistedEntry(entry: Entry, twists: readonly LiveFault[]): Entry {
+  let { item } = entry;
   for (const { fault } of twists) {
     if (!matchesItem(fault, entry)) continue;
     if (fault.effect.kind === 'status') item = { ...item, Status: fault.effect.text };
     else if (fault.effect.kind === 'malformed') item = { ...item, TaskId: 17, StartTime: 'soon', Status: null };
   }
   return item === entry.item ? entry : { ...entry, item, text: undefined };
-}
-
-function legacy({ GroupName: _, ...item }: Item): Item {
-  return { ...item, TaskStatus: legacyStatus[item.Status as CloudStatus] };
 }

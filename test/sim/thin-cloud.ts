@@ -194,7 +194,7 @@ export function createThinCloud(
         const action = restartActions.current();
         const end = await call({ action, taskId, cloudGroups: [cloudGroup] }, own, (twists) => {
           const [key] = world.keys;
-          const run = actions[action]?.run;
+          const run = actions[action];
           if (!key || !run) throw new Error(`the pretend cloud has no key or no action ${action}`);
           if (world.parameters.retired.includes(action)) return failed('InvalidActionOrVersion');
           return run({ world, key, input: { TaskId: taskId, GroupName: cloudGroup }, twists });
@@ -257,7 +257,7 @@ function pageOf(
 ): Page {
   const all = cloudGroups.length === 0 ? undefined : cloudGroups;
   const asked = world.keys[0]?.sees === 'nothing' ? [] : all;
-  const query = { cloudGroups: asked, title: '', page, size, withGroupName: true };
+  const query = { cloudGroups: asked, page, size };
   const { entries, totalCount: total } = shownEntries(world, query, twists);
   const items = entries.flatMap((entry) => entryOf(entry, requestedAt));
   return { items, malformed: entries.length - items.length, total };

@@ -174,7 +174,7 @@ describe('where, when and how often', () => {
       false,
     ],
     ['`restart` hits all three', { action: 'restart' }, restartOf('dead', { action: 'ContinuePullToPushTask' }), true],
-    ['`restart` hits no stop', { action: 'restart' }, restartOf('t1', { action: 'StopPullToPushTask' }), false],
+    ['`restart` hits no list', { action: 'restart' }, v2, false],
     ['`list` hits the groups too', { action: 'list' }, groups, true],
     ['a task hits calls that name it', { taskId: 'dead' }, restartOf('dead'), true],
     ['and no others', { taskId: 't1' }, restartOf('dead'), false],

@@ -66,13 +66,6 @@ describe('the official Node client', () => {
     });
   });
 
-  test('lists version 1 by GET, searching Chinese text', async () => {
-    const query = { GroupName: 'default', Title: '英超', Size: 50 };
-    const list = client().createAPI('ListPullToPushTask', { Version: '2023-01-01', method: 'GET' });
-    const { Result } = (await list(query)) as OpenApiResponse<Listed>;
-    expect(Result?.List).toMatchObject([{ TaskId: 'dead', Title: '英超Live07', Status: '停用' }]);
-  });
-
   test('restarts a stopped task, sees it active, and is answered that it cannot be restarted again', async () => {
     const body = { TaskId: 'dead', GroupName: 'default' };
     const first = await call('RestartPullToPushTask', body);
