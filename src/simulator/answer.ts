@@ -5,15 +5,13 @@
 import { isMapping, type Mapping } from '../domain/words/mapping.ts';
 import { actions } from './actions.ts';
 import { arrive, type Called, keep } from './arrivals.ts';
-import { type Addressed, bodyPieces, failed, jsonHeaders, type Outcome, requestId, statusOf } from './envelope.ts';
+import { type Addressed, bodyText, failed, jsonHeaders, type Outcome, requestId, statusOf } from './envelope.ts';
 import type { Headers, Reply, Request } from './exchange.ts';
 import { type Effect, type End, type LiveFault, strike } from './faults.ts';
 import { between, draw } from './random.ts';
 import { identify } from './signature.ts';
 import { advance, cloudNow, statusNow, type World } from './world.ts';
 
-/** Bodies above this are streamed, never built. */
-const mostBuiltBytes = 1024 * 1024;
 const version = '2023-01-01';
 
 /** A request, read as far as it can be. */
@@ -78,7 +76,7 @@ function isCarriedOut(end: End | undefined): boolean {
     case 'answer':
       return end.carriedOut === true;
     default:
-      end?.kind satisfies 'truncate' | 'huge' | 'drip' | 'hang-up' | undefined;
+      end?.kind satisfies 'truncate' | 'huge' | 'drip' | undefined;
       return true;
   }
 }
@@ -106,7 +104,7 @@ function carryOut(world: World, request: Request, read: Read, twists: readonly L
 
 function outcomeName(outcome: Outcome | undefined, end: End | undefined): string {
   if (end?.kind === 'error') return end.code;
-  if (end !== undefined && end.kind !== 'hang-up') return end.kind;
+  if (end !== undefined) return end.kind;
   return outcome?.kind === 'failed' ? outcome.code : 'ok';
 }
 
@@ -118,7 +116,7 @@ function dressed(world: World, read: Read, { outcome, end }: ReturnType<typeof m
   if (end?.kind === 'reset') return { kind: 'reset', afterMs };
   if (end?.kind === 'answer') {
     const { status, body } = end;
-    return { kind: 'response', status, headers: { ...headers, ...end.headers }, afterMs, body, hangUp: false };
+    return { kind: 'response', status, headers: { ...headers, ...end.headers }, afterMs, body };
   }
   const answered: Outcome = end?.kind === 'error' ? { ...end, kind: 'failed' } : (outcome ?? failed('InternalError'));
   const sent = { status: statusOf(answered), headers, afterMs };
@@ -128,10 +126,7 @@ function dressed(world: World, read: Read, { outcome, end }: ReturnType<typeof m
     const pieces = () => hugePieces(addressed, id, end.bytes);
     return { ...sent, kind: 'stream', pieces, gzip: end.gzip ?? false };
   }
-  if (answered.kind === 'done' && answered.result?.kind === 'list' && answered.result.largest > mostBuiltBytes) {
-    return { ...sent, kind: 'stream', pieces: () => bodyPieces(answered, addressed, id), gzip: false };
-  }
-  const body = [...bodyPieces(answered, addressed, id)].join('');
+  const body = bodyText(answered, addressed, id);
   if (end?.kind === 'truncate') {
     const wholeBytes = Buffer.byteLength(body);
     return { ...sent, kind: 'truncated', body, sentBytes: Math.min(end.bytes ?? wholeBytes - 1, wholeBytes) };
@@ -140,13 +135,13 @@ function dressed(world: World, read: Read, { outcome, end }: ReturnType<typeof m
     const { bytes, everyMs, headersToo = false } = end;
     return { ...sent, kind: 'drip', body, bytes, everyMs, headersToo };
   }
-  return { ...sent, kind: 'response', body, hangUp: end?.kind === 'hang-up' };
+  return { ...sent, kind: 'response', body };
 }
 
 function* hugePieces(addressed: Addressed, id: string, bytes: number): Generator<string> {
   const endless = 'x'.repeat(64 * 1024);
   const outcome: Outcome = { kind: 'done', result: { kind: 'plain', value: { List: [{ Title: '…' }] } } };
-  const [head = '', tail = ''] = [...bodyPieces(outcome, addressed, id)].join('').split('…');
+  const [head = '', tail = ''] = bodyText(outcome, addressed, id).split('…');
   yield head;
   for (let sent = 0; sent < bytes; sent += endless.length) yield endless.slice(0, bytes - sent);
   yield tail;

@@ -23,8 +23,6 @@ interface DoorOptions {
   readonly host?: string;
   /** Serves `/_control/…` too: whoever reaches the port can then change the world. */
   readonly control?: boolean;
-  /** Idle connections are closed after this long; a real one does so without warning. */
-  readonly keepAliveTimeoutMs?: number;
 }
 
 export interface Door {
@@ -56,7 +54,6 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
       () => outgoing.destroy(),
     );
   });
-  if (options.keepAliveTimeoutMs !== undefined) server.keepAliveTimeout = options.keepAliveTimeoutMs;
 
   const sendControl = (outgoing: ServerResponse, request: Request) => {
     const { status, body } = answerControl(world, request, time());
@@ -116,17 +113,15 @@ async function play(reply: Reply, outgoing: ServerResponse, sleep: Sleep): Promi
     case 'reset':
       socket?.resetAndDestroy();
       return;
-    case 'response': {
+    case 'response':
       outgoing.writeHead(reply.status, withLength(reply.headers, reply.body));
-      outgoing.end(reply.body, () => reply.hangUp && socket?.destroy());
+      outgoing.end(reply.body);
       return;
-    }
-    case 'truncated': {
+    case 'truncated':
       outgoing.writeHead(reply.status, withLength(reply.headers, reply.body));
       outgoing.flushHeaders();
       outgoing.write(Buffer.from(reply.body).subarray(0, reply.sentBytes), () => socket?.destroy());
       return;
-    }
     case 'drip':
       return drip(reply, outgoing, sleep);
     case 'stream':

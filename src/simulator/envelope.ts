@@ -55,15 +55,10 @@ export type Outcome =
   | { readonly kind: 'done'; readonly result: Result | undefined }
   | { readonly kind: 'failed'; readonly code: string; readonly status?: number; readonly message?: string };
 
-/** The `Result` of a list is kept in parts: items can carry pictures, and then the body is streamed. */
+/** The items of a list are kept as their texts: few change from one list to the next. */
 export type Result =
   | { readonly kind: 'plain'; readonly value: unknown }
-  | {
-      readonly kind: 'list';
-      readonly items: readonly (() => string)[];
-      readonly largest: number;
-      readonly rest: Readonly<Record<string, unknown>>;
-    };
+  | { readonly kind: 'list'; readonly items: readonly string[]; readonly pagination: object };
 
 export const failed = (code: KnownCode, message?: string): Outcome => ({ kind: 'failed', code, message });
 
@@ -91,28 +86,15 @@ export const jsonHeaders = (cloudNow: number): Headers => ({
   date: new Date(cloudNow).toUTCString(),
 });
 
-/** The body in pieces; joined they are the whole JSON text. */
-export function* bodyPieces(outcome: Outcome, addressed: Addressed, id: string): Generator<string> {
-  const metadata = {
-    RequestId: id,
-    Action: addressed.action,
-    Version: addressed.version,
-    Service: 'live',
-    Region: addressed.region,
-  };
+export function bodyText(outcome: Outcome, { action, version, region }: Addressed, id: string): string {
+  const metadata = { RequestId: id, Action: action, Version: version, Service: 'live', Region: region };
   if (outcome.kind === 'failed') {
     const known = rowOf(outcome.code);
     const error = { Code: outcome.code, CodeN: known?.codeN, Message: outcome.message ?? known?.message ?? 'failed' };
-    yield JSON.stringify({ ResponseMetadata: { ...metadata, Error: error } });
-    return;
+    return JSON.stringify({ ResponseMetadata: { ...metadata, Error: error } });
   }
   const { result } = outcome;
-  if (result?.kind !== 'list') {
-    yield JSON.stringify({ ResponseMetadata: metadata, Result: result?.value });
-    return;
-  }
-  const rest = JSON.stringify(result.rest).slice(1, -1);
-  yield `{"ResponseMetadata":${JSON.stringify(metadata)},"Result":{"List":[`;
-  for (const [index, item] of result.items.entries()) yield (index > 0 ? ',' : '') + item();
-  yield `]${rest === '' ? '' : `,${rest}`}}}`;
+  if (result?.kind !== 'list') return JSON.stringify({ ResponseMetadata: metadata, Result: result?.value });
+  const list = `{"List":[${result.items.join(',')}],"Pagination":${JSON.stringify(result.pagination)}}`;
+  return `{"ResponseMetadata":${JSON.stringify(metadata)},"Result":${list}}`;
 }

@@ -24,8 +24,7 @@ interface Sent {
 }
 
 export type Reply =
-  /** `hangUp`: the connection is closed right after it, without having said so. */
-  | (Sent & { readonly kind: 'response'; readonly body: string; readonly hangUp: boolean })
+  | (Sent & { readonly kind: 'response'; readonly body: string })
   /** A body too large to build: take piece by piece, as far as you like. */
   | (Sent & { readonly kind: 'stream'; readonly pieces: () => Iterable<string>; readonly gzip: boolean })
   /** Announces the whole body, sends its first `sentBytes`, and closes. */

@@ -50,8 +50,6 @@ const end = z.discriminatedUnion('kind', [
   /** A valid envelope with an endless title; with `gzip` small on the wire. */
   z.strictObject({ kind: z.literal('huge'), bytes, gzip: z.boolean().optional() }),
   z.strictObject({ kind: z.literal('drip'), bytes, everyMs: z.number().min(0), headersToo: z.boolean().optional() }),
-  /** The real answer, then the connection is closed without a word. */
-  z.strictObject({ kind: z.literal('hang-up') }),
 ]);
 export type End = Readonly<z.output<typeof end>>;
 

@@ -37,8 +37,6 @@ const fields = z.strictObject({
   endsAt: z.number(),
   /** Addresses; like target and callback they are full of planted secrets. */
   sources: z.array(z.string()).readonly(),
-  /** Size of the watermark picture that every list shows along. */
-  pictureBytes: z.int().min(0),
 });
 
 export interface Task extends z.output<typeof fields> {
@@ -97,7 +95,6 @@ export function newTask(plan: TaskPlan, seed: number, number: number, now: numbe
     sources: plan.sources ?? [`rtmp://pull.example.com/live/${taskId}?key=${plantedSecret}-source-${hex(random, 12)}`],
     target: `rtmp://push.example.com/live/${taskId}?key=${plantedSecret}-target-${hex(random, 12)}`,
     callbackUrl: `https://callback.example.com/${plantedSecret}-callback-${hex(random, 12)}`,
-    pictureBytes: plan.pictureBytes ?? 0,
     life: { ...steadyLife, ...plan.life },
     phase: { kind: 'stopped', until: Number.POSITIVE_INFINITY },
     restarts: 0,

@@ -4,7 +4,7 @@
  * Every item has planted secrets (addresses, callback) and times in one of the two forms of RFC 3339, some have a
  * field that nobody announced, and an empty list comes in all three shapes that a Go server gives it.
  */
-import type { Outcome } from './envelope.ts';
+import type { Outcome, Result } from './envelope.ts';
 import { type LiveFault, matchesItem, twistOf } from './faults.ts';
 import type { CloudStatus, Task } from './pretend-task.ts';
 import { draw } from './random.ts';
@@ -13,7 +13,7 @@ import { statusNow, type World } from './world.ts';
 type Item = Readonly<Record<string, unknown>>;
 
 /** A task as one list shows it. */
-export interface Entry extends Pick<Task, 'taskId' | 'cloudGroup' | 'pictureBytes'> {
+export interface Entry extends Pick<Task, 'taskId' | 'cloudGroup'> {
   readonly item: Item;
   /** Of the item, once it was needed. */
   text: string | undefined;
@@ -38,7 +38,7 @@ export function listPage(world: World, asked: ListQuery, twists: readonly LiveFa
     PageTotal: Math.ceil(totalCount / size),
     TotalCount: promised(twists, totalCount),
   };
-  return { kind: 'done', result: rendered(world, entries, { Pagination: pagination }) };
+  return { kind: 'done', result: rendered(world, entries, pagination) };
 }
 
 /** What one page has, before it is put on a wire. */
@@ -103,12 +103,12 @@ function oldEntries(world: World, live: LiveFault, refreshMs = Number.POSITIVE_I
 const newestEntries = new WeakMap<Task, { readonly of: readonly unknown[]; readonly entry: Entry }>();
 
 export function entryOf(world: World, task: Task): Entry {
-  const { taskId, cloudGroup, pictureBytes, title, startsAt, endsAt, sources } = task;
+  const { taskId, cloudGroup, title, startsAt, endsAt, sources } = task;
   const status = statusNow(world, task);
-  const of = [status, cloudGroup, pictureBytes, title, startsAt, endsAt, sources];
+  const of = [status, cloudGroup, title, startsAt, endsAt, sources];
   const newest = newestEntries.get(task);
   if (newest?.of.every((part, index) => part === of[index])) return newest.entry;
-  const entry: Entry = { taskId, cloudGroup, pictureBytes, item: itemOf(task, status), text: undefined };
+  const entry: Entry = { taskId, cloudGroup, item: itemOf(task, status), text: undefined };
   newestEntries.set(task, { of, entry });
   return entry;
 }
@@ -143,29 +143,18 @@ function itemOf(task: Task, status: CloudStatus): Item {
 const utcTime = (at: number): string => `${new Date(at).toISOString().slice(0, 19)}Z`;
 const chinaTime = (at: number): string => `${new Date(at + 8 * 3600_000).toISOString().slice(0, 19)}+08:00`;
 
-function rendered(
-  world: World,
-  entries: readonly Entry[],
-  rest: Readonly<Record<string, unknown>>,
-): NonNullable<Extract<Outcome, { kind: 'done' }>['result']> {
+function rendered(world: World, entries: readonly Entry[], pagination: object): Result {
   if (entries.length === 0) {
     const shape = Math.floor(draw(world.random) * 3);
     const empty = shape === 0 ? { List: null } : shape === 1 ? { List: [] } : {};
-    return { kind: 'plain', value: { ...empty, ...rest } };
+    return { kind: 'plain', value: { ...empty, Pagination: pagination } };
   }
-  return {
-    kind: 'list',
-    items: entries.map((entry) => () => {
-      if (entry.pictureBytes > 0) return JSON.stringify({ ...entry.item, Watermark: picture(entry.pictureBytes) });
-      entry.text ??= JSON.stringify(entry.item);
-      return entry.text;
-    }),
-    largest: entries.reduce((sum, { pictureBytes }) => sum + pictureBytes, 0),
-    rest,
-  };
+  const items = entries.map((entry) => {
+    entry.text ??= JSON.stringify(entry.item);
+    return entry.text;
+  });
+  return { kind: 'list', items, pagination };
 }
-
-const picture = (bytes: number) => ({ Picture: 'iVBORw0K'.repeat(Math.ceil(bytes / 8)).slice(0, bytes) });
 
 function twistedEntry(entry: Entry, twists: readonly LiveFault[]): Entry {
   let { item } = entry;

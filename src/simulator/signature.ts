@@ -25,8 +25,6 @@ export const signatureRules = z.strictObject({
   region: z.string(),
   /** How far X-Date may be from the cloud's clock. */
   skewMs: z.number().min(0),
-  /** Headers that must be signed even if the client did not send them (then they are missed), lower case. */
-  mustSign: z.array(z.string()).readonly(),
 });
 type SignatureRules = Readonly<z.output<typeof signatureRules>>;
 
@@ -63,7 +61,7 @@ export function identify(
 
   const key = keys.find((candidate) => candidate.accessKeyId === authorization.accessKeyId);
   if (key === undefined) return refuse('InvalidAccessKey');
-  const unsigned = unsignedHeader(authorization, headers, rules, request.body !== '');
+  const unsigned = unsignedHeader(authorization, headers, request.body !== '');
   if (unsigned !== undefined) return unsigned;
   const { secretAccessKey: secret } = key;
   if (
@@ -84,7 +82,6 @@ function checkToken(key: AccessKey, token: string | undefined, cloudNow: number)
 function unsignedHeader(
   authorization: Authorization,
   headers: Readonly<Record<string, string>>,
-  rules: SignatureRules,
   hasBody: boolean,
 ): Identity | undefined {
   const signed = authorization.signedHeaders;
@@ -95,9 +92,8 @@ function unsignedHeader(
     return refuse('MissingRequestInfo', 'X-Content-Sha256 is missing');
   }
   const sent = ['x-content-sha256', 'x-security-token'].filter((name) => headers[name] !== undefined);
-  for (const name of new Set(['x-date', ...sent, ...rules.mustSign])) {
-    if (!signed.includes(name)) return refuse('SignatureDoesNotMatch', `${name} is not signed`);
-  }
+  const unsigned = ['x-date', ...sent].find((name) => !signed.includes(name));
+  if (unsigned !== undefined) return refuse('SignatureDoesNotMatch', `${unsigned} is not signed`);
   const absent = signed.find((name) => headers[name] === undefined);
   return absent === undefined ? undefined : refuse('SignatureDoesNotMatch', `${absent} is signed but was not sent`);
 }

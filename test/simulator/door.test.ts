@@ -1,4 +1,3 @@
-import { Agent, request as httpRequest } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { type Door, openDoor } from '../../src/simulator/door.ts';
@@ -11,7 +10,7 @@ afterEach(async () => {
   for (const door of doors.splice(0)) await door.close();
 });
 
-async function open(more: { readonly control?: boolean; readonly keepAliveTimeoutMs?: number } = {}) {
+async function open(more: { readonly control?: boolean } = {}) {
   const now = Date.now();
   const times = { startsAt: now - hour, endsAt: now + hour };
   const world = createWorld({
@@ -142,34 +141,6 @@ describe('over HTTP', () => {
     const { headers, text } = end as { headers: Headers; text: string };
     expect(headers.get('content-encoding')).toBe('gzip');
     expect(JSON.parse(text).Result.List[0].Title).toHaveLength(3e6);
-  });
-
-  test('a hang-up answers, keeps quiet about it, and closes', async () => {
-    // An idle connection would stay for ten minutes: what closes it is the fault.
-    const { world, door } = await open({ keepAliveTimeoutMs: 600_000 });
-    addFault(world, { effect: { kind: 'hang-up' } });
-    const { method, target, headers, body } = signed(v2, Date.now());
-    const { hostname, port } = new URL(door.url);
-    // The global agent closes idle connections after five seconds; this one never does.
-    const agent = new Agent({ keepAlive: true });
-    const seen = await new Promise<{ connection: string | undefined; closed: boolean }>((resolve, reject) => {
-      const outgoing = httpRequest({
-        agent,
-        hostname,
-        port,
-        method,
-        path: target,
-        headers: { ...headers, connection: 'keep-alive' },
-      });
-      outgoing.once('error', reject).once('response', (response) => {
-        response.resume();
-        response.socket.once('close', () =>
-          resolve({ connection: response.headers.connection, closed: response.complete }),
-        );
-      });
-      outgoing.end(body);
-    });
-    expect(seen).toEqual({ connection: 'keep-alive', closed: true });
   });
 
   test('a client that leaves before its request has arrived is counted all the same', async () => {

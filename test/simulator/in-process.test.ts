@@ -48,7 +48,6 @@ describe('in process', () => {
     [{ kind: 'reset', when: 'before' }, 'lost'],
     [{ kind: 'truncate' }, 'lost'],
     [{ kind: 'huge', bytes: 2e9 }, 'too-large'],
-    [{ kind: 'hang-up' }, 'response'],
     [{ kind: 'answer', status: 500, body: '' }, 'response'],
   ])('%o is seen as %s', async (effect, kind) => {
     expect((await answerInProcess(seat(effect), request, never())).kind).toBe(kind);
