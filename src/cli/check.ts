@@ -1,11 +1,12 @@
 /** `check`: every mistake in the configuration at once, or what polling by it will cost. It calls the cloud only with `--cloud`. */
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { durationText } from '../domain/words/duration.ts';
 import type { Forecast } from '../settings/forecast.ts';
 import type { Loaded } from '../settings/loaded.ts';
 import { moment, paint, plain, plainLines, writeJson } from './show.ts';
 import { exitCodes, Failure, type Output, type Surroundings } from './surroundings.ts';
+import { wholeNumber } from './typed.ts';
 
 /** What the forecast assumes if nobody says: a middling account. */
 const usualTasks = 1000;
@@ -20,7 +21,12 @@ interface Options {
 export const checkCommand = (surroundings: Surroundings): Command =>
   new Command('check')
     .description('find every mistake in the configuration, and forecast its API calls; restarts nothing')
-    .option('--tasks <NUMBER>', 'assume this many tasks per account in the forecast', readTasks, usualTasks)
+    .option(
+      '--tasks <NUMBER>',
+      'assume this many tasks per account in the forecast',
+      wholeNumber(0, mostTasks),
+      usualTasks,
+    )
     .option('--cloud', 'poll each account once, and name the groups and `match` entries that match no task')
     .option('--json', 'print JSON')
     .action(async ({ tasks, json, cloud }: Options) => {
@@ -124,10 +130,4 @@ function writeForecast(out: Output, forecast: Forecast): void {
       `${perSecond(forecast.restartPerSecond)} restarts a second: all ${tasks} in ${durationText(forecast.allRestartedMs)}\n`,
   );
   for (const warning of forecast.warnings) out.error(`${paint(out, 'yellow', 'warning:')} ${warning}\n`);
-}
-
-function readTasks(text: string): number {
-  const tasks = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(tasks <= mostTasks)) throw new InvalidArgumentError(`It must be a whole number up to ${mostTasks}.`);
-  return tasks;
 }

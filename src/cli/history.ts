@@ -1,12 +1,12 @@
 /** `history [TASK]`: what happened. The newest comes last, right above the prompt. */
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import type { EventView } from '../domain/views/shown.ts';
 import { groupConcerned } from '../domain/words/events.ts';
 import { type DaemonOptions, query, withDaemon, withDaemonOptions } from './daemon.ts';
 import { type Column, inOneClock, moment, writeJson, writeRows, writeTable } from './show.ts';
 import { misuse, type Output, type Surroundings } from './surroundings.ts';
-import { lengthMs } from './times.ts';
+import { lengthMs, wholeNumber } from './typed.ts';
 
 /** The most that the API gives at once. */
 const mostEvents = 1000;
@@ -40,13 +40,13 @@ export const historyCommand = (surroundings: Surroundings): Command =>
     .option('--account <NAME>', 'only this account')
     .option('--group <NAME>', 'only this group')
     .option('--type <LIST>', 'only these event types, such as restart-failed,outage-opened')
-    .option('--before <NUMBER>', 'only older events: the number in the first column', count)
+    .option('--before <NUMBER>', 'only older events: the number in the first column', wholeNumber(1))
     .option('--since <DURATION>', 'only of the last 30m, 2h or 1d')
     .option(
       '--changes',
       'only what people changed: holds, edits, the configuration, restarts that an operator asked for',
     )
-    .option('--limit <NUMBER>', `how many, up to ${mostEvents}`, eventCount, 50)
+    .option('--limit <NUMBER>', `how many, up to ${mostEvents}`, wholeNumber(1, mostEvents), 50)
     .option('--json', 'print JSON')
     .addHelpText('after', help)
     .action(async (id: string | undefined, options: Options) => {
@@ -71,7 +71,7 @@ export const historyCommand = (surroundings: Surroundings): Command =>
  * For a person: times under their day, titles in place of ids. For a program: everything, one row a line.
  * @param aboutOne leaves the title out, which every row of a single task would repeat
  */
-export function writeEvents(out: Output, newestFirst: readonly EventView[], aboutOne = false): void {
+export function writeEvents(out: Output, newestFirst: readonly EventView[], aboutOne: boolean): void {
   const events = newestFirst.toReversed();
   if (!out.isTerminal) {
     const rows = events.map(({ seq, event, sentence, title }) => {
@@ -110,15 +110,4 @@ function subjectOf({ event, title }: EventView): string {
   if (event.type === 'config-changed') return 'configuration';
   const group = groupConcerned(event);
   return group === undefined ? `account ${event.account}` : `group ${group}`;
-}
-
-function eventCount(text: string): number {
-  const limit = count(text);
-  if (limit > mostEvents) throw new InvalidArgumentError(`It must be a whole number from 1 to ${mostEvents}.`);
-  return limit;
-}
-
-function count(text: string): number {
-  if (!/^[1-9]\d{0,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1.');
-  return Number(text);
 }

@@ -27,7 +27,7 @@ import {
   writeTable,
 } from './show.ts';
 import { misuse, type Output, type Surroundings } from './surroundings.ts';
-import { lengthMs, momentAfter } from './times.ts';
+import { lengthMs, momentAfter } from './typed.ts';
 
 export const holdCommand = (surroundings: Surroundings): Command =>
   new Command('hold')

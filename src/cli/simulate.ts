@@ -1,8 +1,9 @@
 /** `simulate`: the pretend cloud alone, for trying out the daemon or another client. */
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import type { Vendor } from '../simulator/world.ts';
 import { paint } from './show.ts';
 import { exitCodes, Failure, misuse, type Surroundings } from './surroundings.ts';
+import { wholeNumber } from './typed.ts';
 
 interface Options {
   readonly listen: string;
@@ -15,7 +16,7 @@ export const simulateCommand = (surroundings: Surroundings): Command =>
   new Command('simulate')
     .description('run only the pretend cloud, until Ctrl-C: about 200 tasks, some of which stop at random')
     .option('--listen <HOST:PORT>', 'where it listens', '127.0.0.1:9850')
-    .option('--seed <NUMBER>', 'the same number gives the same tasks and the same failures', readSeed, 1)
+    .option('--seed <NUMBER>', 'the same number gives the same tasks and the same failures', wholeNumber(0), 1)
     .addOption(
       new Option('--like <VENDOR>', 'whose limits and region it has')
         .choices(['volcengine', 'byteplus'])
@@ -52,8 +53,3 @@ export const simulateCommand = (surroundings: Surroundings): Command =>
       if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
       await door.close();
     });
-
-function readSeed(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
-  return Number(text);
-}

@@ -1,6 +1,17 @@
-/** Times and lengths as people type them. */
+/** Numbers, times and lengths as people type them. */
+import { InvalidArgumentError } from 'commander';
 import { durationMs } from '../domain/words/duration.ts';
 import { misuse } from './surroundings.ts';
+
+/** For an option of commander, which puts the option's name in front of the message. */
+export const wholeNumber =
+  (least: number, most = Number.POSITIVE_INFINITY) =>
+  (text: string): number => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    const end = Number.isFinite(most) ? ` to ${most}` : '';
+    throw new InvalidArgumentError(`It must be a whole number from ${least}${end}.`);
+  };
 
 /** `30m`, `2h`, `1d12h` to milliseconds. */
 export function lengthMs(option: string, text: string): number {
