@@ -42,7 +42,7 @@ function asWritten(schema: JsonSchema): JsonSchema {
       properties: Object.fromEntries(
         Object.entries(properties).map(([name, own]) => {
           const inner = asWritten(own);
-          return [name, required.includes(name) ? inner : orNull(inner)];
+          return [name, required.includes(name) ? inner : or({ type: 'null' }, inner)];
         }),
       ),
     }),
@@ -54,20 +54,18 @@ const variable = '\\$\\{';
 function orVariable(schema: JsonSchema): JsonSchema {
   if (schema.type !== 'string') return schema;
   if (schema.pattern !== undefined) return { ...schema, pattern: `${schema.pattern}|${variable}` };
-  if (!schema.enum) return schema;
+  return schema.enum ? or({ type: 'string', pattern: variable }, schema) : schema;
+}
+
+/** One form more. What editors show of a key stands beside its forms. */
+function or(form: JsonSchema, schema: JsonSchema): JsonSchema {
+  if (schema.anyOf) return { ...schema, anyOf: [...schema.anyOf, form] };
   const { description, default: byDefault, ...own } = schema;
-  const anyOf = [own, { type: 'string', pattern: variable }];
   return {
-    anyOf,
+    anyOf: [own, form],
     ...(description !== undefined && { description }),
     ...(byDefault !== undefined && { default: byDefault }),
   };
-}
-
-function orNull(schema: JsonSchema): JsonSchema {
-  if (schema.anyOf) return { ...schema, anyOf: [...schema.anyOf, { type: 'null' }] };
-  const { description, default: byDefault, ...own } = schema;
-  return { anyOf: [own, { type: 'null' }], description, ...(byDefault !== undefined && { default: byDefault }) };
 }
 
 /** The forms that a value of this schema can have. */
