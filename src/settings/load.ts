@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { Node } from 'yaml';
 import type { Environment } from '../domain/ports/app-port.ts';
+import { isMapping } from '../domain/words/mapping.ts';
 import { fileTrouble, type ReadFileNow } from '../user-files.ts';
 import { checkTogether, secretPlaces } from './agreement.ts';
 import { locate, type Mistake, pathKey, type ReadDocument, readDocument } from './document.ts';
@@ -71,15 +72,11 @@ const isEmpty = (text: string) => text.split('\n').every((line) => /^\s*(#.*|---
 /** `written`: undefined if there is any mistake. `unlisted`: mistakes that are only counted. */
 function check(document: ReadDocument, engines: readonly string[], readFile: ReadFileNow) {
   const { value, contents, mistakes, unlisted } = document;
-  if (value === undefined) return { written: undefined, mistakes, unlisted, hidden: [] };
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  const nothing = { written: undefined, unlisted, hidden: [] };
+  if (value === undefined) return { ...nothing, mistakes };
+  if (!isMapping(value)) {
     const wrong = 'must be a mapping: `accounts:`, `groups:` and so on at its top';
-    return {
-      written: undefined,
-      mistakes: [...mistakes, { range: { from: 0, to: 1 }, path: [], wrong }],
-      unlisted,
-      hidden: [],
-    };
+    return { ...nothing, mistakes: [...mistakes, { range: { from: 0, to: 1 }, path: [], wrong }] };
   }
   const parsed = rootSchema(engines).safeParse(value);
   const bySchema = parsed.success ? { found: [], unlisted: 0 } : findings(parsed.error.issues, value, document.filled);
@@ -98,19 +95,17 @@ function check(document: ReadDocument, engines: readonly string[], readFile: Rea
 
 /** A place that YAML or a variable has spoilt is reported once: what the schema says about it is only a consequence. */
 function withoutRepeats(first: readonly Mistake[], then: readonly Mistake[]): readonly Mistake[] {
-  const kept = [...first];
   const marked = new Set<string>();
-  const marks = ({ path, range }: Mistake) => [
+  const marksOf = ({ path, range }: Mistake) => [
     `${range.from}-${range.to}`,
     ...(path.length > 0 ? [pathKey(path)] : []),
   ];
-  for (const mistake of first) for (const mark of marks(mistake)) marked.add(mark);
-  for (const mistake of then) {
-    if (marks(mistake).some((mark) => marked.has(mark))) continue;
-    kept.push(mistake);
-    for (const mark of marks(mistake)) marked.add(mark);
-  }
-  return kept;
+  return [...first, ...then].filter((mistake, n) => {
+    const marks = marksOf(mistake);
+    if (n >= first.length && marks.some((mark) => marked.has(mark))) return false;
+    for (const mark of marks) marked.add(mark);
+    return true;
+  });
 }
 
 /** From a key or value to the text that the caret goes under. */
