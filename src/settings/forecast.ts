@@ -25,7 +25,8 @@ export function forecast(settings: Settings, tasks: number): readonly Forecast[]
 function forecastAccount(account: AccountSettings, groups: readonly Policy[], tasks: number) {
   const { poll, rateLimit } = account;
   const limit = rateLimit.perSecond;
-  const { lists, groupLists } = listsOf(account, groups);
+  const own = groups.filter(({ match }) => anyMatches(match.account, account.name));
+  const { lists, groupLists } = listsOf(account, own);
   // Every list has its own last page, which may be short.
   const callsPerPoll = Math.max(1, Math.ceil(tasks / poll.pageSize)) + lists - 1;
   const mayTake = poll.share * Math.min(limit, rateLimit.list);
@@ -34,10 +35,11 @@ function forecastAccount(account: AccountSettings, groups: readonly Policy[], ta
   const pollsPerSecond = callsPerPoll / (gapMs / 1000) + groupLists;
   const looks = callsPerPoll / (poll.verifyEveryMs / 1000);
   const restartPerSecond = Math.min(rateLimit.restart, limit - Math.min(pollsPerSecond, leastWatchShare * limit));
+  const allRestartedMs = Math.ceil(tasks / restartPerSecond) * 1000;
   /** Sentences for a person; empty if all is well. */
   const warnings: readonly string[] = [
     ...(gapMs > tickMs ? [ticksLeftOut(account, { callsPerPoll, gapMs, tickMs, tasks })] : []),
-    ...restartsAskedFor(account, groups, restartPerSecond, tasks),
+    ...restartsAskedFor(account, own, { restartPerSecond, allRestartedMs, tasks }),
   ];
   return {
     account: account.name,
@@ -54,15 +56,14 @@ function forecastAccount(account: AccountSettings, groups: readonly Policy[], ta
     /** Share of the limit that polling alone takes. */
     pollShare: pollsPerSecond / limit,
     /** How long it takes at least to restart all tasks once, if all are stopped. */
-    allRestartedMs: Math.ceil(tasks / restartPerSecond) * 1000,
+    allRestartedMs,
     warnings,
   };
 }
 
 /** How many lists a poll reads: one, or with a sub-account's key one for each cloud group that is known by name. */
-function listsOf(account: AccountSettings, groups: readonly Policy[]): { lists: number; groupLists: number } {
+function listsOf(account: AccountSettings, own: readonly Policy[]): { lists: number; groupLists: number } {
   if (!account.subAccount) return { lists: 1, groupLists: 0 };
-  const own = groups.filter(({ match }) => anyMatches(match.account, account.name));
   const cloudGroups = new Set(own.flatMap(({ match }) => match.cloudGroup));
   const anyGlob = [...cloudGroups].some(isGlob);
   return { lists: Math.max(1, cloudGroups.size), groupLists: anyGlob ? groupListsPerSecond : 0 };
@@ -81,19 +82,16 @@ function ticksLeftOut(
 /** Of the group that asks for most: how often its tasks would be tried if all of them stay stopped. */
 function restartsAskedFor(
   { name }: AccountSettings,
-  groups: readonly Policy[],
-  restartPerSecond: number,
-  tasks: number,
+  own: readonly Policy[],
+  { restartPerSecond, allRestartedMs, tasks }: Record<'restartPerSecond' | 'allRestartedMs' | 'tasks', number>,
 ): readonly string[] {
-  const own = groups.filter(({ match }) => anyMatches(match.account, name));
   const [first] = own.toSorted((a, b) => a.backoff.maxMs - b.backoff.maxMs);
   if (!first) return [];
   const everyMs = first.backoff.maxMs;
   const asked = tasks / (everyMs / 1000);
   if (asked <= restartPerSecond) return [];
-  const comesMs = Math.ceil(tasks / restartPerSecond) * 1000;
   return [
     `account ${name}: if all ${tasks} tasks stay stopped, group ${first.name} restarts each every ${everyMs / 1000} s (\`backoff.max\`), ` +
-      `${asked.toFixed(1)} restarts a second; the limits allow ${restartPerSecond.toFixed(1)}, so each task's turn comes every ${comesMs / 1000} s`,
+      `${asked.toFixed(1)} restarts a second; the limits allow ${restartPerSecond.toFixed(1)}, so each task's turn comes every ${allRestartedMs / 1000} s`,
   ];
 }

@@ -8,8 +8,6 @@ interface Unfilled {
   readonly wrong: string;
 }
 
-export type Filled = ReturnType<typeof interpolate>;
-
 const reference = /\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{/g;
 
 /** One whole reference that stands alone: showing it shows no secret. */
