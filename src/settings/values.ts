@@ -92,13 +92,8 @@ export function readCron(text: string): Read<string> {
   return bad(`its field \`${first.field}\` is not valid: write a cron expression with seconds, ${cronExample}`);
 }
 
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
 /** `127.0.0.1:9847`, `[::1]:9847`, `localhost:9847`; port 0 takes any free one. */
-export function readListen(text: string): Read<ListenAddress> {
+export function readListen(text: string): Read<{ readonly host: string; readonly port: number }> {
   const parts = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/.exec(text);
   if (!parts) {
     return bad(
@@ -137,7 +132,7 @@ export function readProxy(text: string): Read<string> {
   return good(text);
 }
 
-/** Longest path that every kernel takes for a unix socket (macOS: 104 bytes with the closing zero; Linux: 108). */
+/** What every kernel takes for a unix socket (macOS; Linux has four more). A longer path would be cut silently. */
 const maxSocketPathBytes = 103;
 
 export function readSocket(text: string): Read<string> {

@@ -1,5 +1,5 @@
 /**
- * The unix socket's file: a path that is short enough, in a directory that exists, free of what a dead process left.
+ * The unix socket's file: in a directory that exists, free of what a dead process left.
  *
  * Who can open the file is admin, so it is made under a umask that gives it mode 0600 from the first moment on.
  */
@@ -10,20 +10,11 @@ import type { Clock } from '../domain/ports/time-port.ts';
 import { makeDirectory } from '../user-files.ts';
 import { codeOf, WebProblem } from './problem.ts';
 
-/** What every kernel takes (macOS; Linux has four more). A longer path would be cut silently. */
-const maxPathBytes = 103;
-
 /** Longer than any process of this machine needs to accept, unless it is stuck: then it is alive all the same. */
 const answerWithinMs = 1_000;
 
 /** Makes the way free for a socket at `path`, or throws the WebProblem. */
 export async function clearSocketPath(path: string, clock: Clock): Promise<void> {
-  const bytes = Buffer.byteLength(path);
-  if (bytes > maxPathBytes) {
-    throw new WebProblem(
-      `server.socket: the path ${path} has ${bytes} bytes, and ${maxPathBytes} are allowed: choose a shorter one`,
-    );
-  }
   try {
     await makeDirectory(dirname(path));
     await removeStale(path, clock);

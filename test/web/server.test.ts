@@ -80,11 +80,6 @@ describe('the unix socket', () => {
     expect(existsSync(socket)).toBe(true);
   });
 
-  test('a path that no kernel takes is reported', async () => {
-    const socket = join(emptyFolder(), 'x'.repeat(100));
-    expect(await problemOf(openWeb({ socket }))).toMatch(/^server\.socket: the path .* bytes, and 103 are allowed/);
-  });
-
   test('a directory that is a file is reported', async () => {
     const folder = emptyFolder();
     writeFileSync(join(folder, 'file'), '');
