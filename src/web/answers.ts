@@ -8,7 +8,7 @@ import type { Event, Hold } from '../domain/words/events.ts';
 import { errorClasses, pollTroubles } from '../domain/words/failure.ts';
 import { reasons } from '../domain/words/reason.ts';
 import { apartWhys, taskStates } from '../domain/words/task.ts';
-import { problems } from './problem.ts';
+import { problemCodes } from './problem.ts';
 
 /** The compiler asks for each key of the view, and for no other. */
 const view = <View>(fields: { readonly [Key in keyof View]-?: z.ZodType<View[Key]> }) => z.object(fields);
@@ -217,7 +217,7 @@ const problem = z.object({
   type: z.string(),
   title: z.string(),
   status: z.int(),
-  code: z.enum(Object.keys(problems)).meta({ description: 'Stays as it is; the words may change' }),
+  code: z.enum(problemCodes).meta({ description: 'Stays as it is; the words may change' }),
   detail: z.string(),
   hint: z.string().meta({ description: 'What to do next' }),
 });

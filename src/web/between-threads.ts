@@ -101,6 +101,7 @@ export type Limits = Readonly<typeof defaultLimits>;
 
 export interface DoorsOptions {
   readonly host: string;
+  /** 0: any free one. */
   readonly port: number;
   readonly socket: string | undefined;
   readonly pair: KeyPair | undefined;

@@ -114,7 +114,7 @@ export function queryOf(
   values: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>,
 ): string {
   const given = Object.entries(values).flatMap(([name, value]) =>
-    value === undefined || value === '' ? [] : [`${name}=${encodeURIComponent(String(value))}`],
+    value === undefined ? [] : [`${name}=${encodeURIComponent(String(value))}`],
   );
   return given.length === 0 ? '' : `?${given.join('&')}`;
 }

@@ -9,8 +9,8 @@ import type { Sentences } from '../domain/words/reason.ts';
 export class WebProblem extends Error {
   /** Another process has the port or the socket. */
   readonly taken: boolean;
-  constructor(message: string, { taken = false, ...options }: ErrorOptions & { readonly taken?: boolean } = {}) {
-    super(message, options);
+  constructor(message: string, { taken = false } = {}) {
+    super(message);
     this.name = 'WebProblem';
     this.taken = taken;
   }

@@ -4,21 +4,15 @@
  */
 import { createAnswering } from './answering.ts';
 import type { AppOptions } from './app-options.ts';
-import { type Count, defaultLimits, type Limits } from './between-threads.ts';
+import { type Count, type DoorsOptions, defaultLimits, type Limits } from './between-threads.ts';
 import { type Behind, type DoorsThread, openDoors, startDoorsThread } from './doors-opening.ts';
 import { foreseenAnswers, foreseenVisits } from './foreseen.ts';
 import { createHappenings } from './happenings.ts';
 import { routes } from './routes.ts';
 import { followKeyPair, readKeyPair, type TlsFiles, tlsCheckEveryMs } from './tls.ts';
 
-export interface ListenAddress {
-  readonly host: string;
-  /** 0: any free one. */
-  readonly port: number;
-}
-
 export interface WebOptions extends Omit<AppOptions, 'happenings' | 'encrypted' | 'startedAt'> {
-  readonly listen: ListenAddress;
+  readonly listen: Pick<DoorsOptions, 'host' | 'port'>;
   /** Path of the unix socket; undefined: none. */
   readonly socket: string | undefined;
   readonly tls: TlsFiles | undefined;

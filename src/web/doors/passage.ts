@@ -8,6 +8,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import { isTls } from './servers.ts';
 
 /** Resolves in a turn of the loop that no other piece has. */
 export type Turn = () => Promise<void>;
@@ -58,7 +59,7 @@ export const socketBehind = (way: Duplex): Socket | undefined => sockets.get(way
 
 /** From here on the server's connections come by passages. */
 export function leadThrough(server: Server, nextTurn: Turn, isFull: (socket: Socket) => boolean): void {
-  const event = 'setSecureContext' in server ? 'secureConnection' : 'connection';
+  const event = isTls(server) ? 'secureConnection' : 'connection';
   const [takeIn] = server.listeners(event);
   if (!takeIn) throw new Error(`the HTTP server listens to no ${event}`);
   server.off(event, takeIn as () => void);
