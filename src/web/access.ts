@@ -12,7 +12,9 @@ import type { Ask } from './between-threads.ts';
 import { Denial } from './problem.ts';
 
 const scopes = ['read', 'operate', 'admin'] as const;
-export type Scope = (typeof scopes)[number];
+type Scope = (typeof scopes)[number];
+/** Each may do what those before it may. */
+export const reaches = (scope: Scope, need: Scope): boolean => scopes.indexOf(scope) >= scopes.indexOf(need);
 
 /** What a route needs: `nothing` is open to everybody. */
 export type Need = 'nothing' | Scope;
@@ -61,7 +63,7 @@ export function admit(
       ],
     );
   }
-  if (scopes.indexOf(known.scope) < scopes.indexOf(need)) {
+  if (!reaches(known.scope, need)) {
     throw new Denial(
       'scope-too-small',
       [

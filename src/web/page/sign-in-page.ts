@@ -1,24 +1,22 @@
 /** Signing in and out, and the choice of a language: what a browser keeps as cookies. */
 import { html } from 'hono/html';
-import { admitOrigin, sessionCookie, sessionFor } from '../access.ts';
+import { sessionCookie, sessionFor } from '../access.ts';
 import { type Elsewhere, languageCookie, type Page, type Visit } from './frame.ts';
 
 export const signInPage = (visit: Visit): Page => formOf(visit, false);
 
 export function signIn(visit: Visit): Page | Elsewhere {
-  admitOrigin(visit.ask.headers, visit.externalUrl);
   const session = sessionFor(visit.form.token?.trim() ?? '', visit.tokens());
   if (session === undefined) return formOf(visit, true);
   return { to: ownPath(visit.form.to), setCookie: cookie(sessionCookie, session, visit, 'HttpOnly') };
 }
 
-export function signOut(visit: Visit): Elsewhere {
-  admitOrigin(visit.ask.headers, visit.externalUrl);
-  return { to: '/', setCookie: cookie(sessionCookie, '', visit, 'HttpOnly; Max-Age=0') };
-}
+export const signOut = (visit: Visit): Elsewhere => ({
+  to: '/',
+  setCookie: cookie(sessionCookie, '', visit, 'HttpOnly; Max-Age=0'),
+});
 
 export function chooseLanguage(visit: Visit): Elsewhere {
-  admitOrigin(visit.ask.headers, visit.externalUrl);
   const lang = visit.form.lang === 'zh' ? 'zh' : 'en';
   return { to: ownPath(visit.form.to), setCookie: cookie(languageCookie, lang, visit, 'Max-Age=31536000') };
 }

@@ -2,7 +2,7 @@
 import { html } from 'hono/html';
 import { parseAccept } from 'hono/utils/accept';
 import { parse } from 'hono/utils/cookie';
-import { authorOf, type Scope, signedIn } from '../access.ts';
+import { admitOrigin, authorOf, reaches, signedIn } from '../access.ts';
 import type { Ask, Written } from '../between-threads.ts';
 import type { Denial } from '../problem.ts';
 import { text } from '../route.ts';
@@ -12,7 +12,9 @@ import { chinese, english } from './texts.ts';
 
 const languages = { en: english, zh: chinese } as const;
 
-export async function answerVisit({ load }: PageRoute, visiting: Visiting): Promise<Written> {
+export async function answerVisit({ load, method, need }: PageRoute, visiting: Visiting): Promise<Written> {
+  // Open to everybody: nobody has looked yet where the form comes from.
+  if (method === 'post' && need === 'nothing') admitOrigin(visiting.ask.headers, visiting.externalUrl);
   const visit = visitOf(visiting);
   const answer = await (await load())(visit);
   if ('headers' in answer) return answer;
@@ -38,7 +40,7 @@ function visitOf(visiting: Visiting): Visit {
     base: externalUrl === undefined ? '' : new URL(externalUrl).pathname.replace(/\/+$/, ''),
     here: hereOf(ask, url),
     signedInAs: known?.name,
-    mayOperate: caller.kind === 'socket' || mayOperate(known?.scope),
+    mayOperate: caller.kind === 'socket' || (known !== undefined && reaches(known.scope, 'operate')),
     hasTokens: tokens().length > 0,
     author: authorOf(caller, undefined),
     now: clock.now(),
@@ -49,8 +51,6 @@ function visitOf(visiting: Visiting): Visit {
 function hereOf({ method }: Ask, { pathname, search }: URL): string {
   return method === 'POST' ? (/^\/(?:holds|tasks\/[^/]+\/[^/]+)/.exec(pathname)?.[0] ?? '/') : pathname + search;
 }
-
-const mayOperate = (scope: Scope | undefined): boolean => scope === 'operate' || scope === 'admin';
 
 /** What somebody chose, else the first of the browser's languages that is here. */
 function languageOf(chosen: string | undefined, accepted = ''): 'en' | 'zh' {
