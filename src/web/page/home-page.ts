@@ -2,7 +2,7 @@
 
 import { html } from 'hono/html';
 import { sharedSentences } from '../../domain/views/in-common.ts';
-import type { AccountSnapshot, AccountView, GroupView, StatusView, TaskView } from '../../domain/views/shown.ts';
+import type { AccountView, GroupView, StatusView, TaskView } from '../../domain/views/shown.ts';
 import { standingOf, sumOf } from '../../domain/views/standing.ts';
 import { type Trouble, troublesOf } from '../../domain/views/trouble.ts';
 import { durationText } from '../../domain/words/duration.ts';
@@ -32,7 +32,8 @@ const signs = { bad: ['✗', 'bad'], unsure: ['?', ''], good: ['✓', 'good'] } 
 export function homePage(visit: Visit): Page {
   const { texts, operations } = visit;
   const status = operations.status();
-  const down = downTasks(operations.snapshot(shown));
+  const down = operations.snapshot(shown).flatMap((one) => one.down);
+  down.sort((a, b) => (a.downSince ?? 0) - (b.downSince ?? 0));
   const standing = standingOf(status, down.length);
   const title = texts.say(standing.words);
   const [sign, tone] = signs[standing.tone];
@@ -70,13 +71,6 @@ function tilesOf({ texts, base }: Visit, groups: readonly GroupView[], holds: nu
       ([count, name, filter, tone]) =>
         html`<li><a href="${base}/tasks${queryOf(filter)}"><strong class="${tone}">${count}</strong> ${name}</a></li>`,
     )}${holds > 0 ? html`<li><a href="${base}/holds"><strong>${holds}</strong> ${texts.holds}</a></li>` : ''}</ul>`;
-}
-
-function downTasks(snapshots: readonly AccountSnapshot[]): readonly TaskView[] {
-  return snapshots
-    .flatMap(({ down }) => down)
-    .filter(({ downSince }) => downSince !== null)
-    .toSorted((a, b) => (a.downSince ?? 0) - (b.downSince ?? 0));
 }
 
 const moreOf = ({ texts, base }: Visit, count: number): Html =>
