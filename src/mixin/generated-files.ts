@@ -1,5 +1,5 @@
 /** Every generated file: where it stands and what belongs in it. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ruleGroups } from './alerts/all.ts';
 import { grafanaRules, operatorRule, prometheusRules } from './alerts/rule-files.ts';
@@ -22,10 +22,6 @@ export function generatedFiles(root: string) {
 
 /** What is on the disk; undefined: there is no such file. */
 export function onDisk(root: string, path: string): string | undefined {
-  try {
-    return readFileSync(join(root, path), 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const file = join(root, path);
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
 }

@@ -67,7 +67,8 @@ export function dashboardJson(): string {
     .withVariable(new DatasourceVariableBuilder('datasource').label('Prometheus').type('prometheus'));
   for (const { name, label, query } of variables) dashboard.withVariable(queryVariable(name, label, query));
   for (const mark of marks) dashboard.annotation(annotation(mark));
-  const nextId = counter();
+  let lastId = 0;
+  const nextId = () => ++lastId;
   for (const row of rows) addRow(dashboard, row, nextId);
   return asFormatted(JSON.stringify(dashboard.build()));
 }
@@ -80,22 +81,13 @@ const asFormatted = (json: string): string =>
     cwd: root,
   });
 
-function counter(): () => number {
-  let last = 0;
-  return () => ++last;
-}
-
 /** A row that repeats is folded: with 200 groups nobody could wait for all of them. */
 function addRow(dashboard: DashboardBuilder, { title, each, panels }: RowPlan, nextId: () => number): void {
   const row = new RowBuilder(title).id(nextId());
-  if (each === undefined) {
-    dashboard.withRow(row);
-    for (const plan of panels) dashboard.withPanel(panelOf(plan, nextId()));
-    return;
-  }
-  row.repeat(each);
-  for (const plan of panels) row.withPanel(panelOf(plan, nextId()));
-  dashboard.withRow(row);
+  if (each === undefined) dashboard.withRow(row);
+  const holder = each === undefined ? dashboard : row.repeat(each);
+  for (const plan of panels) holder.withPanel(panelOf(plan, nextId()));
+  if (each !== undefined) dashboard.withRow(row);
 }
 
 const queryVariable = (name: string, label: string, query: string) =>
@@ -133,18 +125,17 @@ function panelOf(plan: PanelPlan, id: number) {
     .height(heights[plan.kind])
     .span(plan.width);
   const instant = plan.kind === 'table' || plan.kind === 'bars';
+  const format = plan.kind === 'table' ? PromQueryFormat.Table : PromQueryFormat.TimeSeries;
   for (const [index, [legend, expr]] of Object.entries(plan.queries).entries()) {
     const query = new DataqueryBuilder()
       .refId(String.fromCharCode(65 + index))
       .expr(expr)
       .legendFormat(legend);
-    panel.withTarget(instant ? query.instant().format(formatOf(plan)) : query.range().format(formatOf(plan)));
+    panel.withTarget((instant ? query.instant() : query.range()).format(format));
   }
   if (plan.limits) panel.thresholds(thresholds(plan.limits));
   return panel;
 }
-
-const formatOf = ({ kind }: PanelPlan) => (kind === 'table' ? PromQueryFormat.Table : PromQueryFormat.TimeSeries);
 
 function drawn({ kind, limits }: PanelPlan) {
   switch (kind) {

@@ -65,19 +65,34 @@ const glance: readonly PanelPlan[] = [
   },
 ];
 
+/** Panels that stand in two rows. */
+const byState = (asks: string, width: number): PanelPlan => ({
+  title: 'Tasks by state',
+  asks,
+  ...draw('stack', 'short', width),
+  queries: { '{{state}}': `sum by (state) (${metric('tasks', both)})` },
+});
+const whyNot = (asks: string, width: number): PanelPlan => ({
+  title: 'Why not restarted',
+  asks,
+  ...draw('stack', 'short', width),
+  queries: { '{{reason}}': `sum by (reason) (${metric('tasks_waiting', both)}) > 0` },
+});
+const recovery = (asks: string, width: number): PanelPlan => ({
+  title: 'Recovery time',
+  asks,
+  ...draw('lines', 's', width),
+  queries: Object.fromEntries(
+    [50, 95].map((share) => [
+      `p${share}`,
+      `histogram_quantile(${share / 100}, sum by (le) (increase(${part('outage_duration_seconds', 'bucket', both)}[1h])))`,
+    ]),
+  ),
+});
+
 const tasks: readonly PanelPlan[] = [
-  {
-    title: 'Tasks by state',
-    asks: 'What does the cloud say about the managed tasks?',
-    ...draw('stack', 'short', 12),
-    queries: { '{{state}}': `sum by (state) (${metric('tasks', both)})` },
-  },
-  {
-    title: 'Why not restarted',
-    asks: 'Why do stopped tasks wait? The README has a row for each reason.',
-    ...draw('stack', 'short', 12),
-    queries: { '{{reason}}': `sum by (reason) (${metric('tasks_waiting', both)}) > 0` },
-  },
+  byState('What does the cloud say about the managed tasks?', 12),
+  whyNot('Why do stopped tasks wait? The README has a row for each reason.', 12),
   {
     title: 'Down now, and for how long',
     asks: 'Which tasks are down, and for how long? The oldest first, at most metrics.maxTaskSeries.',
@@ -97,13 +112,6 @@ const tasks: readonly PanelPlan[] = [
   },
 ];
 
-const recovery = Object.fromEntries(
-  [50, 95].map((share) => [
-    `p${share}`,
-    `histogram_quantile(${share / 100}, sum by (le) (increase(${part('outage_duration_seconds', 'bucket', both)}[1h])))`,
-  ]),
-);
-
 const healing: readonly PanelPlan[] = [
   {
     title: 'Restarts and outages',
@@ -121,12 +129,10 @@ const healing: readonly PanelPlan[] = [
     ...draw('stack', 'short', 8),
     queries: { '{{code}}': `${perMinute('code', metric('restart_failures_total', both))} > 0` },
   },
-  {
-    title: 'Recovery time',
-    asks: 'How long did the outages last that ended in the last hour? Half of them (p50), and 95 of 100 (p95), were shorter.',
-    ...draw('lines', 's', 8),
-    queries: recovery,
-  },
+  recovery(
+    'How long did the outages last that ended in the last hour? Half of them (p50), and 95 of 100 (p95), were shorter.',
+    8,
+  ),
   {
     title: 'Storm',
     asks: 'Is a storm on, and how many restarts may be unsettled at once? No group: the whole account.',
@@ -152,18 +158,8 @@ const healing: readonly PanelPlan[] = [
 ];
 
 const ofGroup: readonly PanelPlan[] = [
-  {
-    title: 'Tasks by state',
-    asks: 'What does the cloud say about the tasks of this group?',
-    ...draw('stack', 'short', 6),
-    queries: { '{{state}}': `sum by (state) (${metric('tasks', both)})` },
-  },
-  {
-    title: 'Why not restarted',
-    asks: 'Why do stopped tasks wait?',
-    ...draw('stack', 'short', 6),
-    queries: { '{{reason}}': `sum by (reason) (${metric('tasks_waiting', both)}) > 0` },
-  },
+  byState('What does the cloud say about the tasks of this group?', 6),
+  whyNot('Why do stopped tasks wait?', 6),
   {
     title: 'Restarts, failures and outages a minute',
     asks: 'Is it healing?',
@@ -174,12 +170,7 @@ const ofGroup: readonly PanelPlan[] = [
       outages: perMinute('', metric('outages_total', both)),
     },
   },
-  {
-    title: 'Recovery time',
-    asks: 'How long did the outages last that ended in the last hour?',
-    ...draw('lines', 's', 6),
-    queries: recovery,
-  },
+  recovery('How long did the outages last that ended in the last hour?', 6),
 ];
 
 export const rows: readonly RowPlan[] = [
