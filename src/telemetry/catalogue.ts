@@ -9,7 +9,7 @@ import type { TaskRecord } from '../domain/memory/ledger.ts';
 import type { Lane } from '../domain/ports/gate-port.ts';
 import type { StoreOperation } from '../domain/ports/store-port.ts';
 import { traits } from '../domain/views/shown.ts';
-import { circuits, endings, type Trigger } from '../domain/words/events.ts';
+import { circuits, endings, triggers } from '../domain/words/events.ts';
 import { classMeanings, errorClasses, pollTroubles } from '../domain/words/failure.ts';
 import { type Reason, reasons } from '../domain/words/reason.ts';
 import { apartWhys, taskStates } from '../domain/words/task.ts';
@@ -45,7 +45,6 @@ const allOf = <Name extends string>(names: Readonly<Record<Name, 0>>) =>
   Object.keys(names) as unknown as readonly Name[];
 
 const lanes = allOf<Lane>({ restart: 0, verify: 0, poll: 0, other: 0 });
-const triggers = allOf<Trigger>({ auto: 0, manual: 0 });
 const stages = allOf<NonNullable<TaskRecord['stageTold']>>({ quarantined: 0, abandoned: 0 });
 const storeOperations = allOf<StoreOperation>({ open: 0, migrate: 0, load: 0, save: 0, events: 0, prune: 0, lock: 0 });
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;

@@ -42,19 +42,16 @@ const noticeLevels = {
 } as const satisfies Readonly<Record<string, LogLevel>>;
 type Notice = keyof typeof noticeLevels;
 
-type LogFormat = 'json' | 'pretty';
-
-/** Where lines go: each ends in a line feed. */
-interface LogDestination {
-  write(text: string): void;
+interface Chosen {
+  readonly level: LogLevel;
+  readonly format: 'json' | 'pretty';
 }
 
-export interface LogOptions {
-  readonly level: LogLevel;
-  readonly format: LogFormat;
+export interface LogOptions extends Chosen {
   /** Unix milliseconds. */
   readonly now: () => number;
-  readonly destination: LogDestination;
+  /** Where lines go: each ends in a line feed. */
+  readonly destination: { write(text: string): void };
   /** Colours in `pretty`: on a terminal without NO_COLOR. */
   readonly colour?: boolean;
   readonly onLine?: (level: LogLevel) => void;
@@ -102,7 +99,7 @@ export function createLog(options: LogOptions) {
       const level = noticeLevels[name];
       if (logger.isLevelEnabled(level)) write(level, name, fields, msg);
     },
-    configure(changed: { readonly level: LogLevel; readonly format: LogFormat }): void {
+    configure(changed: Chosen): void {
       logger.level = changed.level;
       format = changed.format;
     },

@@ -42,5 +42,4 @@ export function scrub(text: string, secrets: readonly string[] = []): string {
 }
 
 /** An identifier that the cloud sent (code, request id): nothing but such characters is one. */
-export const identifier = (text: string | undefined) =>
-  text === undefined || /^[\w.:/-]{1,128}$/.test(text) ? text : '(unreadable)';
+export const identifier = (text: string) => (/^[\w.:/-]{1,128}$/.test(text) ? text : '(unreadable)');
