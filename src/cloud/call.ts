@@ -157,22 +157,19 @@ function signedRequest(context: CallContext, { action, body }: Call, credentials
   const query = { Action: action, Version: apiVersion };
   const text = JSON.stringify(body);
   const headers = sign({
-    method: 'POST',
     host: endpoint.host,
     path: endpoint.pathname,
     query,
     body: text,
-    contentType: 'application/json',
     credentials,
     region: context.region.current(),
-    service: 'live',
     at: new Date(context.clock.now() + context.offset.offsetMs()),
   });
   return {
     origin: endpoint.origin,
     method: 'POST' as const,
     path: `${endpoint.pathname}?${canonicalQuery(query)}`,
-    headers: { ...headers, accept: 'application/json', 'accept-encoding': 'gzip' },
+    headers: { ...headers, 'content-type': 'application/json', accept: 'application/json', 'accept-encoding': 'gzip' },
     body: text,
     timeoutMs: context.requestTimeoutMs,
     maxBytes: longestAnswerBytes,

@@ -15,16 +15,13 @@ export interface Credentials {
 }
 
 interface SignInput {
-  readonly method: 'GET' | 'POST';
   /** With the port if it is not the scheme's own: as the Host header will say. */
   readonly host: string;
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
   readonly body: string;
-  readonly contentType: string;
   readonly credentials: Credentials;
   readonly region: string;
-  readonly service: string;
   /** By the cloud's clock. */
   readonly at: Date;
 }
@@ -40,7 +37,7 @@ export function canonicalQuery(query: Readonly<Record<string, string>>): string 
     .join('&');
 }
 
-/** Every header that the signed request must be sent with; `host` is left to the HTTP client. */
+/** Every header that a signed POST must be sent with; `host` is left to the HTTP client. */
 export function sign(input: SignInput): Readonly<Record<string, string>> {
   const xDate = input.at.toISOString().replace(/[-:]|\.\d{3}/g, '');
   const day = xDate.slice(0, 8);
@@ -56,7 +53,7 @@ export function sign(input: SignInput): Readonly<Record<string, string>> {
   const names = signed.map(([name]) => name).join(';');
 
   const canonicalRequest = [
-    input.method,
+    'POST',
     input.path,
     canonicalQuery(input.query),
     ...signed.map(([name, value]) => `${name}:${value.replace(/\s+/g, ' ').trim()}`),
@@ -65,12 +62,11 @@ export function sign(input: SignInput): Readonly<Record<string, string>> {
     bodyHash,
   ].join('\n');
 
-  const scope = `${day}/${input.region}/${input.service}/request`;
+  const scope = `${day}/${input.region}/live/request`;
   const toSign = ['HMAC-SHA256', xDate, scope, sha256(canonicalRequest)].join('\n');
-  const signature = hmac(signingKey(secretAccessKey, day, input.region, input.service), toSign).toString('hex');
+  const signature = hmac(signingKey(secretAccessKey, day, input.region), toSign).toString('hex');
 
   return {
-    'content-type': input.contentType,
     'x-content-sha256': bodyHash,
     'x-date': xDate,
     ...(sessionToken ? { 'x-security-token': sessionToken } : {}),
@@ -81,11 +77,11 @@ export function sign(input: SignInput): Readonly<Record<string, string>> {
 /** The key of a day; the newest is kept, since it serves every call of that day. */
 let newestKey: { readonly of: string; readonly key: KeyObject } | undefined;
 
-function signingKey(secretAccessKey: string, day: string, region: string, service: string): KeyObject {
-  const of = [secretAccessKey, day, region, service].join('\n');
+function signingKey(secretAccessKey: string, day: string, region: string): KeyObject {
+  const of = [secretAccessKey, day, region].join('\n');
   if (newestKey?.of !== of) {
     const first = hmac(secretAccessKey, day);
-    newestKey = { of, key: createSecretKey([region, service, 'request'].reduce(hmac, first)) };
+    newestKey = { of, key: createSecretKey([region, 'live', 'request'].reduce(hmac, first)) };
   }
   return newestKey.key;
 }
