@@ -3,7 +3,7 @@
  * may be sent again is decided there, never here.
  */
 import type { CloudTrace } from '../domain/ports/cloud-port.ts';
-import type { Gate, LimitName, Permit } from '../domain/ports/gate-port.ts';
+import type { Gate, LimitName, Outcome, Permit } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { type CallFailure, classMeanings, type ErrorClass } from '../domain/words/failure.ts';
 import { type Action, classify } from './errors.ts';
@@ -42,7 +42,7 @@ export interface Call {
   readonly parse?: (body: Buffer) => Envelope;
 }
 
-type Reached = ReturnType<typeof permitOutcome>;
+type Reached = Exclude<Outcome, 'unused'>;
 
 export type CallEnd =
   | {
@@ -176,7 +176,7 @@ function signedRequest(context: CallContext, { action, body }: Call, credentials
   };
 }
 
-function permitOutcome(outcome: HttpOutcome): 'answered' | 'lost' | 'never-left' {
+function permitOutcome(outcome: HttpOutcome): Reached {
   if (outcome.kind === 'aborted') return outcome.left ? 'lost' : 'never-left';
   // Of one that is too large the beginning has arrived, and the call was counted before that.
   return outcome.kind === 'response' || outcome.kind === 'too-large' ? 'answered' : outcome.kind;
@@ -205,8 +205,7 @@ function callEnd(
       if (success) {
         return { kind: 'ok', result: envelope.result, requestId: envelope.requestId, sentAt };
       }
-      const read = envelope.kind === 'parsed' ? { ...envelope, error: envelope.error ?? {} } : envelope;
-      return failed({ ...classify({ httpStatus: outcome.status, envelope: read }, action), retryAfterMs });
+      return failed({ ...classify({ httpStatus: outcome.status, envelope }, action), retryAfterMs });
     }
     case 'too-large':
       return tooLarge(outcome.status, `is longer than ${longestAnswerBytes} bytes`);

@@ -118,11 +118,11 @@ export function createCloud(options: CloudOptions): Cloud {
       const end = await readGroups(context, closing.signal, true);
       return end.ok ? end.names : undefined;
     },
-    hostsOf: (taskId) => context.hosts.of(taskId),
-    destinationOf: (taskId) => context.hosts.destinationOf(taskId),
-    sharingDestination: (taskId) => context.hosts.sharingDestination(taskId),
-    region: () => context.region.current(),
-    clockOffsetMs: () => context.offset.offsetMs(),
+    hostsOf: context.hosts.of,
+    destinationOf: context.hosts.destinationOf,
+    sharingDestination: context.hosts.sharingDestination,
+    region: context.region.current,
+    clockOffsetMs: context.offset.offsetMs,
     async close() {
       closing.abort(new Error('the client of this account is closed'));
       context.keys.close();

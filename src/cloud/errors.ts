@@ -72,7 +72,11 @@ export const knownCodes = { actions, pairs };
 export interface Answer {
   readonly httpStatus: number;
   readonly envelope:
-    | { readonly kind: 'parsed'; readonly requestId: string | undefined; readonly error: { readonly code?: string } }
+    | {
+        readonly kind: 'parsed';
+        readonly requestId: string | undefined;
+        readonly error: { readonly code?: string } | undefined;
+      }
     | { readonly kind: 'unparsable' };
 }
 
@@ -90,7 +94,7 @@ export function classify({ httpStatus, envelope }: Answer, action: string): Call
   });
   const serverSide = httpStatus >= 500;
 
-  const code = envelope.kind === 'parsed' ? envelope.error.code : undefined;
+  const code = envelope.kind === 'parsed' ? envelope.error?.code : undefined;
   if (code !== undefined) {
     const byCode = classOf.get(code) ?? 'unknown';
     const errorClass = serverSide && (byCode === 'unknown' || byCode === 'common') ? 'server' : byCode;

@@ -18,8 +18,7 @@ export interface Read extends Call {
 
 type ReadEnd<T> =
   | { readonly kind: 'ok'; readonly value: T }
-  | { readonly kind: 'too-large' }
-  | { readonly kind: 'failed'; readonly failure: CallFailure };
+  | { readonly kind: 'too-large' | 'failed'; readonly failure: CallFailure };
 
 /**
  * `accept` may find that a result is not what was asked for: that is an answer like one that is no JSON, and the read
@@ -39,7 +38,7 @@ export async function read<T>(
       const value = accept(end.result, end.sentAt);
       if (value !== undefined) return { kind: 'ok', value };
     } else if (end.tooLarge) {
-      return { kind: 'too-large' };
+      return { kind: 'too-large', failure: end.failure };
     }
     const failure = end.kind === 'ok' ? unexpected(call.action, end.requestId) : end.failure;
     if (!call.once) restReads(context, failure);

@@ -77,21 +77,19 @@ export interface Page {
   readonly requestedAt: number;
 }
 
-/** Cloud groups by the names under which they are shown; a name with a secret in it is another than the cloud's. */
-export interface GroupNames {
-  shown(written: string, secrets: readonly string[]): string;
-  /** As the cloud wants to have it. */
-  written(shown: string): string;
-}
+export type GroupNames = ReturnType<typeof createGroupNames>;
 
 /** Of masked names. */
 const mostNames = 10_000;
 
-/** `key`: of the hash that keeps two masked names apart. */
-export function createGroupNames(key: string): GroupNames {
+/**
+ * Cloud groups by the names under which they are shown; a name with a secret in it is another than the cloud's. `key`: of
+ * the hash that keeps two masked names apart.
+ */
+export function createGroupNames(key: string) {
   const masked = new Map<string, string>();
   return {
-    shown(written, secrets) {
+    shown(written: string, secrets: readonly string[]): string {
       const text = shownText(written, longest.cloudGroup, secrets);
       if (text === written) return text;
       const name = `${text} #${hash('sha256', `${key}\n${written}`).slice(0, 8)}`;
@@ -102,7 +100,8 @@ export function createGroupNames(key: string): GroupNames {
       masked.set(name, written);
       return name;
     },
-    written: (shown) => masked.get(shown) ?? shown,
+    /** As the cloud wants to have it. */
+    written: (shown: string): string => masked.get(shown) ?? shown,
   };
 }
 

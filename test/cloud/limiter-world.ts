@@ -5,7 +5,7 @@
  */
 import fc from 'fast-check';
 import type * as limiter from '../../src/cloud/limiter/limiter.ts';
-import type { Lane, LimitName, RateLimit } from '../../src/domain/ports/gate-port.ts';
+import type { Lane, LimitName, Outcome, RateLimit } from '../../src/domain/ports/gate-port.ts';
 
 type Limits = Readonly<Record<LimitName, number>>;
 export const limitNames = ['account', 'restart', 'list'] as const satisfies readonly LimitName[];
@@ -164,7 +164,7 @@ export function play(limiter: Limiter, scenario: Scenario): Run {
     });
   };
 
-  const give = (call: Call, at: number, outcome: limiter.Outcome) => {
+  const give = (call: Call, at: number, outcome: Outcome) => {
     later(at, () => {
       call.doneAt = now;
       happen({ kind: 'done', id: call.id, outcome });

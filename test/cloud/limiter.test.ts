@@ -8,7 +8,7 @@ import {
   startLimiter,
   stepLimiter,
 } from '../../src/cloud/limiter/limiter.ts';
-import type { Lane } from '../../src/domain/ports/gate-port.ts';
+import type { Lane, Outcome } from '../../src/domain/ports/gate-port.ts';
 import { broken, play, promises, scenarios } from './limiter-world.ts';
 
 describe('against an adversary in virtual time', () => {
@@ -34,7 +34,7 @@ function run(perSecond: number, spacing: 'even' | 'none' = 'none', startsSilent 
   return {
     happen,
     ask: (now: number, lane: Lane = 'other') => happen(now, { kind: 'asked', id: nextId++, lane }),
-    done: (now: number, id: number, outcome: limiter.Outcome) => happen(now, { kind: 'done', id, outcome }),
+    done: (now: number, id: number, outcome: Outcome) => happen(now, { kind: 'done', id, outcome }),
     limitAt: (now: number) => limiterSnapshot(state, now).perSecond,
     at: (now: number) => limiterSnapshot(state, now),
     countedInMs: (now: number) => limiter.countedInMs(state, now),
@@ -42,7 +42,7 @@ function run(perSecond: number, spacing: 'even' | 'none' = 'none', startsSilent 
 }
 
 describe('a permit comes back', () => {
-  test.each<[string, limiter.Outcome, number]>([
+  test.each<[string, Outcome, number]>([
     ['one window after the response, and a millisecond for slewed clocks', 'answered', 1_101],
     ['five seconds after our end was closed', 'lost', 5_100],
     ['at once if the call never left', 'never-left', 100],
@@ -58,7 +58,7 @@ describe('a permit comes back', () => {
   });
 
   // Whoever takes over then waits for a window: so much earlier than the permit.
-  test.each<[string, limiter.Outcome, number]>([
+  test.each<[string, Outcome, number]>([
     ['an answered call is counted', 'answered', 0],
     ['a call without an answer is counted four seconds after our end was closed', 'lost', 3_999],
     ['a call that never left counts for nothing', 'never-left', 0],

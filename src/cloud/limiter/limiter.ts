@@ -21,7 +21,7 @@
  *
  * `now` is monotonic milliseconds. Late wakes make it slower, early ones admit nobody, the wall clock is unknown here.
  */
-import type { GateSnapshot, Lane, LimitName, RateLimit } from '../../domain/ports/gate-port.ts';
+import type { GateSnapshot, Lane, LimitName, Outcome, RateLimit } from '../../domain/ports/gate-port.ts';
 
 /** The vendor counts calls per second. */
 export const windowMs = 1_000;
@@ -53,8 +53,6 @@ const ownLimit: Readonly<Record<Lane, Exclude<LimitName, 'account'> | undefined>
   poll: 'list',
   other: undefined,
 };
-
-export type Outcome = 'answered' | 'lost' | 'never-left' | 'unused';
 
 export type LimiterEvent =
   /** A call asks for a permit. `id` names it for good and is never used again. */

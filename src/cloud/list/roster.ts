@@ -82,8 +82,7 @@ export async function readGroups(context: CallContext, signal: AbortSignal, once
       parseGroups,
       signal,
     );
-    if (end.kind === 'failed') return { ok: false, failure: end.failure };
-    if (end.kind === 'too-large') return { ok: false, failure: tooLarge };
+    if (end.kind !== 'ok') return { ok: false, failure: end.failure };
     const { entries } = end.value;
     const before = names.size;
     for (const name of end.value.names) names.add(name);
@@ -98,11 +97,6 @@ export async function readGroups(context: CallContext, signal: AbortSignal, once
   if (received === 0 && total !== undefined && total > 0) return { ok: false, failure: nothingSent };
   return { ok: true, names: [...names], drift: received !== total, unread: [] };
 }
-
-const tooLarge: CallFailure = {
-  class: 'server',
-  message: 'ListPullToPushGroup: the answer is too large (the bound is 16 MiB, 300,000 values, and 64 levels)',
-};
 
 const nothingSent: CallFailure = {
   class: 'server',

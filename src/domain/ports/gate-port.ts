@@ -16,13 +16,15 @@ export interface RateLimit {
   readonly spacing: 'even' | 'none';
 }
 
+/**
+ * What became of a call. `answered`: its response (headers and body) has arrived. `lost`: no response, our end is closed.
+ * `never-left`: provably not sent (DNS, refused connection, TLS). `unused`: not sent at all.
+ */
+export type Outcome = 'answered' | 'lost' | 'never-left' | 'unused';
+
 /** Permission to send one call. `done` must be called exactly once. */
 export interface Permit {
-  /**
-   * `answered`: its response (headers and body) has arrived. `lost`: no response, our end is closed.
-   * `never-left`: provably not sent (DNS, refused connection, TLS). `unused`: not sent at all.
-   */
-  done(outcome: 'answered' | 'lost' | 'never-left' | 'unused'): void;
+  done(outcome: Outcome): void;
 }
 
 export interface Gate {
