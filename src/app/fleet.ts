@@ -63,7 +63,7 @@ export class Fleet {
       clock,
       env,
       onTrace,
-      fingerprintKey: Buffer.from(store.fingerprintKey()).toString('hex'),
+      fingerprintKey: store.fingerprintKey,
       pretendClouds: new Map(),
       ledger: (account) => this.keeper(account)?.ledger,
       onCredentialsChanged: (account) => {

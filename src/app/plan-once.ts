@@ -99,7 +99,7 @@ async function remember({ store: place, accounts }: Settings, clock: Clock): Pro
     store = await (await placeOf(place)).open({ clock, onTrace: () => {}, readOnly: true });
     for (const { name } of accounts)
       ledgers.set(name, await store.ledgerStore.load(name, clock.now() - failuresKeptMs));
-    return { ledgers, fingerprintKey: Buffer.from(store.fingerprintKey()).toString('hex'), notes: [] };
+    return { ledgers, fingerprintKey: store.fingerprintKey, notes: [] };
   } catch (error) {
     if (!(error instanceof StoreProblem)) throw error;
     return blank(`${error.message}: planned without memory`);

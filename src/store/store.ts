@@ -63,8 +63,8 @@ export interface Store {
   readonly ownership: Ownership;
   /** Undefined: nobody can share it. */
   readonly shared: Shared | undefined;
-  /** 32 random bytes made with the store: the key of source fingerprints. */
-  fingerprintKey(): Uint8Array;
+  /** The key of source fingerprints, made with the store: 32 random bytes in hexadecimal digits. */
+  readonly fingerprintKey: string;
   /** Deletes events older than 30 days or beyond the bound; returns how many. A no-op for a standby. */
   prune(now: number): Promise<number>;
   /** Since when it is not up, Unix milliseconds; undefined: the last operation worked, and none is stuck. */

@@ -22,7 +22,7 @@ async function contentOf(place: string) {
   const ledgers = [await store.ledgerStore.load('main', 0), await store.ledgerStore.load('other', 0)];
   const byId = (a: { readonly taskId: string }, b: { readonly taskId: string }) => (a.taskId < b.taskId ? -1 : 1);
   const content = {
-    key: Buffer.from(store.fingerprintKey()).toString('hex'),
+    key: store.fingerprintKey,
     ledgers: ledgers.map((one) => ({ ...one, tasks: one.tasks.toSorted(byId) })),
     events: await store.history.events({ limit: 1_000 }),
   };

@@ -111,7 +111,7 @@ async function open(given: PostgresPlace, options: StoreOptions): Promise<Store>
     history: history(db, watching, settledOn(db, clock)),
     ownership: replica?.ownership ?? { acquire: refuse, remainingMs: () => 0 },
     shared: replica?.shared,
-    fingerprintKey: () => key,
+    fingerprintKey: key,
     prune: async (now) => {
       if (readOnly) return 0;
       await run('prune', () => forgetOld(db));

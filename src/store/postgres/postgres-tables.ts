@@ -63,7 +63,7 @@ const ownSteps: readonly (readonly string[])[] = [
  * The tables as this version needs them, and the fingerprint key. Replicas that start together wait for each other; one
  * of the version before goes on with what a newer one only added to.
  */
-export async function prepare(db: Database, name: string): Promise<Uint8Array> {
+export async function prepare(db: Database, name: string): Promise<string> {
   return db.transaction().execute(async (write) => {
     // One that was stopped or cut off half way is ended by the server, so that the others need not wait for it.
     await sql`select set_config('idle_in_transaction_session_timeout', ${halfWayWithin}, true),
@@ -81,16 +81,16 @@ export async function prepare(db: Database, name: string): Promise<Uint8Array> {
       await writeMeta(write, 'own-version', String(ownSteps.length));
       await writeMeta(write, 'usable-from', String(ownSteps.length));
     }
-    return Buffer.from(key, 'hex');
+    return key;
   });
 }
 
 /** For one that only reads: it makes nothing. */
-export async function readKey(db: Database, name: string): Promise<Uint8Array> {
+export async function readKey(db: Database, name: string): Promise<string> {
   await versionsIn(db, name);
   const key = await readMeta(db, 'fingerprint-key').catch(() => undefined);
   if (key === undefined) throw new StoreProblem(`there is no store in ${name} yet: \`relaykeeper run\` creates one`);
-  return Buffer.from(key, 'hex');
+  return key;
 }
 
 async function versionsIn(db: Database, name: string): Promise<{ readonly common: number; readonly own: number }> {

@@ -62,7 +62,7 @@ async function prepareDirectory(file: string): Promise<void> {
 }
 
 /** As owner if the lock is free, else as a reader. Returns the fingerprint key. */
-async function enter({ sqlite, db, file, clock }: FileParts, lock: Lock, readOnly: boolean): Promise<Uint8Array> {
+async function enter({ sqlite, db, file, clock }: FileParts, lock: Lock, readOnly: boolean): Promise<string> {
   const giveUpAt = clock.monotonic() + standbyPatienceMs;
   for (;;) {
     try {
@@ -74,7 +74,7 @@ async function enter({ sqlite, db, file, clock }: FileParts, lock: Lock, readOnl
       const key = version > 0 ? await readMeta(db, 'fingerprint-key') : undefined;
       if (key !== undefined) {
         await refuseUnfinished(db, file);
-        return Buffer.from(key, 'hex');
+        return key;
       }
     } catch (error) {
       // The owner is about to make it.
@@ -90,7 +90,7 @@ async function enter({ sqlite, db, file, clock }: FileParts, lock: Lock, readOnl
 function storeOf(
   { sqlite, db, file, clock, watch }: FileParts,
   lock: Lock,
-  key: Uint8Array,
+  fingerprintKey: string,
   options: StoreOptions,
 ): Store {
   const { readOnly = false, maxEvents = maxEventsKept } = options;
@@ -121,7 +121,7 @@ function storeOf(
       },
       remainingMs: lock.remainingMs,
     },
-    fingerprintKey: () => key,
+    fingerprintKey,
     prune: async (now) => {
       if (!isAlone()) return 0;
       const shrink = () => db.connection().execute(() => sqlite.ask('shrink', shrunkPages));

@@ -116,7 +116,7 @@ async function live(days: number, sampleEveryDays: number, onSample: (sample: Sa
       requestTimeoutMs: 10_000,
       restartAction: 'auto',
       retiredActions: () => [],
-      fingerprintKey: Buffer.from(store.fingerprintKey()).toString('hex'),
+      fingerprintKey: store.fingerprintKey,
       gate,
       clock,
       transport: pretendTransport(world, clock),
