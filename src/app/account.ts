@@ -122,7 +122,7 @@ export function keeperSettings(account: AccountSettings, settings: Settings, clo
 }
 
 /** Names what the account lists; stored, and so a digest: the names of its groups can be long. */
-export function listScopeOf(account: AccountSettings, settings: Settings): string {
+function listScopeOf(account: AccountSettings, settings: Settings): string {
   const asked = [account.endpoint, account.provider, [...new Set(cloudGroupsOf(account, settings))].sort()];
   return createHash('sha256').update(JSON.stringify(asked)).digest('base64url').slice(0, 12);
 }

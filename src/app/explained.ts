@@ -28,14 +28,14 @@ export async function explained(keeper: Keeper, record: TaskRecord, store: Store
   const [story, calls] = await Promise.all([
     store.history.events({ ...about, besides: besides(record), limit: outage ? outageEvents : recentEvents }),
     store.history.events({ ...about, types: callTypes, limit: 2 * recentCalls }),
-  ]).catch((error: unknown): (readonly StoredEvent[])[] => {
-    if (error instanceof StoreProblem) return [];
+  ]).catch((error: unknown) => {
+    if (error instanceof StoreProblem) return [[], []] as const;
     throw error;
   });
   const situation = keeper.situation();
   const entry = entryOf(situation.policies, record.item);
   // Of an outage all of it, and else what came last.
-  const recent = (story ?? []).filter(({ event }, n) => n < recentEvents || (outage && event.at >= outage.since));
+  const recent = story.filter(({ event }, n) => n < recentEvents || (outage && event.at >= outage.since));
   return {
     ...taskView(record, situation),
     entry: entry
@@ -46,7 +46,7 @@ export async function explained(keeper: Keeper, record: TaskRecord, store: Store
       : null,
     successor: successorView(keeper, record, situation),
     rules: ruleViews(record, situation),
-    calls: callViews((calls ?? []).map(({ event }) => event)),
+    calls: callViews(calls.map(({ event }) => event)),
     holds: holdsOver(situation, record),
     recent: recent.map((one) => eventView(one, fleet)),
   };

@@ -17,7 +17,7 @@ import { type AccountSettings, policies, type Settings } from '../settings/setti
 import type { Store } from '../store/open.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { type Common, keeperSettings, listScopeOf, openCloud, sameClient, sameWayToTheCloud } from './account.ts';
+import { type Common, keeperSettings, openCloud, sameClient, sameWayToTheCloud } from './account.ts';
 import { coveredGate } from './covered-gate.ts';
 import { type NameWatch, watchNames } from './name-watch.ts';
 
@@ -34,8 +34,6 @@ interface FleetOptions {
 interface Member {
   readonly keeper: Keeper;
   readonly stop: AbortController;
-  /** Which cloud groups it asks for. */
-  listScope: string;
   settings: AccountSettings;
   running: Promise<void>;
 }
@@ -153,10 +151,10 @@ export class Fleet {
     for (const account of settings.accounts) {
       const member = this.#members.get(account.name);
       if (!member) continue;
-      const kept = sameClient(member.settings, account) && member.listScope === listScopeOf(account, settings);
-      const { cloud: old, gate } = member.keeper;
-      const cloud = kept ? old : openCloud(account, settings, gate, this.#common);
-      keepers.set(account.name, keeperSettings(account, settings, cloud));
+      const { cloud, gate, listScope } = member.keeper;
+      const fresh = keeperSettings(account, settings, cloud);
+      const isKept = sameClient(member.settings, account) && listScope === fresh.listScope;
+      keepers.set(account.name, isKept ? fresh : { ...fresh, cloud: openCloud(account, settings, gate, this.#common) });
     }
     return { settings, keepers };
   }
@@ -165,7 +163,7 @@ export class Fleet {
   async swap({ settings, keepers }: ReturnType<Fleet['prepare']>): Promise<readonly string[]> {
     const warnings: string[] = [];
     // Before anything can happen in a new group or account, so that none of it goes uncounted.
-    this.#configureMetrics(settings);
+    this.#options.metrics.configure(settings.accounts.map(({ name }) => policies(settings, name)));
     for (const account of settings.accounts) {
       const member = this.#members.get(account.name);
       const changed = keepers.get(account.name);
@@ -177,7 +175,6 @@ export class Fleet {
       }
       const { keeper, settings: before } = member;
       if (keeper.cloud !== changed.cloud) this.#retire(keeper.cloud, before);
-      member.listScope = changed.listScope;
       member.settings = account;
       keeper.gate.configure(account.rateLimit);
       warnings.push(...(await keeper.configure(changed)));
@@ -202,10 +199,8 @@ export class Fleet {
       clock,
       onWait: (lane, waitedMs) => metrics.gateWait(account.name, lane, waitedMs),
     });
-    const longestCallMs = () => (this.#members.get(account.name)?.settings ?? account).requestTimeoutMs;
-    const isCovered = () => store.ownership.remainingMs(account.name) > longestCallMs();
-    const gate = coveredGate(open, isCovered, clock);
-    const keeper = new Keeper({
+    const gate = coveredGate(open, () => keeper.mayCall(), clock);
+    const keeper: Keeper = new Keeper({
       ...keeperSettings(account, settings, openCloud(account, settings, gate, this.#common)),
       account: account.name,
       gate,
@@ -226,8 +221,7 @@ export class Fleet {
           `${what}${cause === undefined ? '' : `: ${reasonOf(cause)}`}`,
         ),
     });
-    const listScope = listScopeOf(account, settings);
-    return { keeper, stop: new AbortController(), listScope, settings: account, running: Promise.resolve() };
+    return { keeper, stop: new AbortController(), settings: account, running: Promise.resolve() };
   }
 
   #begin(member: Member): void {
@@ -245,10 +239,6 @@ export class Fleet {
   /** Calls of the client before are let finish. */
   #retire(cloud: Keeper['cloud'], { requestTimeoutMs }: AccountSettings): void {
     this.#options.clock.after(requestTimeoutMs + oldClientLastsMs, () => void cloud.close());
-  }
-
-  #configureMetrics(settings: Settings): void {
-    this.#options.metrics.configure(settings.accounts.map(({ name }) => policies(settings, name)));
   }
 }
 

@@ -26,10 +26,7 @@ export async function planOnce(options: PlanOptions): Promise<Plan> {
   const { settings } = found;
   const remembered = await remember(settings, options.clock);
   const planned = await Promise.all(
-    settings.accounts.map((account) => {
-      const memory = new Memory(account.name, unwritten, remembered.ledgers.get(account.name));
-      return planAccount(account, settings, memory, remembered.fingerprintKey, options);
-    }),
+    settings.accounts.map((account) => planAccount(account, settings, remembered, options)),
   );
   const pretend = settings.accounts.filter(({ provider }) => provider === 'simulator');
   const notes = [
@@ -111,10 +108,10 @@ async function remember({ store: place, accounts }: Settings, clock: Clock): Pro
 async function planAccount(
   account: AccountSettings,
   settings: Settings,
-  memory: Memory,
-  fingerprintKey: string,
+  { ledgers, fingerprintKey }: Remembered,
   options: PlanOptions,
 ): Promise<readonly TaskView[] | { readonly error: string }> {
+  const memory = new Memory(account.name, unwritten, ledgers.get(account.name));
   const { ledger } = memory;
   const { clock, signal } = options;
   const cloud = openOnce(account, settings, { ledger: () => ledger, fingerprintKey }, options);

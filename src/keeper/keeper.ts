@@ -100,7 +100,7 @@ export class Keeper {
     );
     this.#restarts = new Restarts(this.#desk, {
       cloud: () => this.#settings.cloud,
-      mayCall: () => this.#mayCall(),
+      mayCall: () => this.mayCall(),
       onAnswer: () => {
         this.#answeredAt = options.clock.monotonic();
         this.#queueBell.ring();
@@ -111,7 +111,7 @@ export class Keeper {
       gate: options.gate,
       restarts: this.#restarts,
       situation: () => this.situation(),
-      mayCall: () => !this.#mine.aborted && this.#mayCall(),
+      mayCall: () => !this.#mine.aborted && this.mayCall(),
       elsewhere: options.elsewhere,
       onChange: () => {
         this.#queueBell.ring();
@@ -373,14 +373,14 @@ export class Keeper {
   async #sendNext(signal: AbortSignal): Promise<boolean> {
     if (this.#desk.failing || !pick(this.#queue, this.situation())) return false;
     const permit = await this.#options.gate.acquire('restart', signal);
-    const decide = () => (signal.aborted || !this.#mayCall() ? undefined : pick(this.#queue, this.situation()));
+    const decide = () => (signal.aborted || !this.mayCall() ? undefined : pick(this.#queue, this.situation()));
     const sent = await this.#restarts.send(permit, decide);
     if (sent) this.#queue = this.#queue.filter((taskId) => taskId !== sent.taskId);
     return sent !== undefined;
   }
 
   /** A call is sent only while the account is still ours for as long as the call may last. */
-  #mayCall(): boolean {
+  mayCall(): boolean {
     return this.#options.ownership.remainingMs(this.account) > this.#settings.requestTimeoutMs;
   }
 
@@ -437,6 +437,10 @@ export class Keeper {
 
   get gate(): Gate {
     return this.#options.gate;
+  }
+
+  get listScope(): string {
+    return this.#settings.listScope;
   }
 
   /** When the loop last went round, by the monotonic clock. */
