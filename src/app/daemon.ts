@@ -27,7 +27,7 @@ import { openFront } from './front.ts';
 import { placeOf } from './ledger-place.ts';
 import { createOperations } from './operations.ts';
 import { type Current, reloadFrom } from './reload.ts';
-import { accessTokens, allSecrets, hookTokens } from './secrets.ts';
+import { secretsOf } from './secrets.ts';
 import { storeTracesTo, tracesTo } from './traces.ts';
 
 const pruneEveryMs = 3_600_000;
@@ -49,7 +49,7 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<Exit
     hash: found.hash,
     loadedAt: clock.now(),
   };
-  const secrets = { values: await allSecrets(current.settings) };
+  let secrets = await secretsOf(current.settings);
   const metrics = createMetrics({
     version: options.version,
     revision: env.RELAYKEEPER_REVISION ?? 'unknown',
@@ -64,7 +64,7 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<Exit
     colour: process.stdout.isTTY === true && !env.NO_COLOR,
     onLine: (level) => metrics.logLine(level),
     titleOf: (account, taskId) => opened?.titleOf(account, taskId),
-    secrets: () => secrets.values,
+    secrets: () => secrets.all,
   });
   let opened: Fleet | undefined;
   const closers: (() => Promise<void>)[] = [];
@@ -101,7 +101,6 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<Exit
       writeDownConfig(store, fleet, current.hash, difference).catch(() => undefined);
     opened = fleet;
     fleet.open(current.settings);
-    const tokens = { access: await accessTokens(current.settings), hooks: await hookTokens(current.settings) };
     const reload = reloadFrom({
       path: found.path,
       env,
@@ -113,9 +112,7 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<Exit
       adapt: (settings) => withListen(settings, options.listen),
       onSwapped: async (settings, difference) => {
         void trail(difference);
-        tokens.access = await accessTokens(settings);
-        tokens.hooks = await hookTokens(settings);
-        secrets.values = await allSecrets(settings);
+        secrets = await secretsOf(settings);
       },
     });
     const following = store.shared && follow(store.shared, fleet, clock);
@@ -125,7 +122,7 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<Exit
       store,
       current,
       configFile: found.path,
-      hookToken: (account) => tokens.hooks.get(account),
+      hookToken: (account) => secrets.hooks.get(account),
       reload: () => reload('asked'),
       clock,
       version: options.version,
@@ -133,7 +130,7 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<Exit
     const past = followPast(operations, clock);
     closers.push(async () => past.close());
     const openTheWeb = (socket: string | undefined): Promise<Web> => {
-      const started = thread;
+      const once = thread;
       thread = undefined;
       const { listen, tls, externalUrl } = current.settings.server;
       return createWeb({
@@ -142,13 +139,13 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<Exit
         listen,
         socket,
         tls,
-        thread: started,
+        thread: once,
         externalUrl,
         clock,
         log,
         version: options.version,
         program: options.program,
-        tokens: () => tokens.access,
+        tokens: () => secrets.access,
         renderMetrics: async () => {
           await fleet.betweenLists();
           fleet.postTicks();

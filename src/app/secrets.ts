@@ -1,6 +1,4 @@
-/**
- * The secrets that this process checks requests against (API tokens, hook tokens), read from where the settings say.
- */
+/** Secrets, read from where the settings say: what requests are checked against, and all that must appear nowhere. */
 
 import type { Secret } from '../domain/ports/app-port.ts';
 import { maxSecretBytes } from '../settings/loaded.ts';
@@ -18,25 +16,20 @@ export async function reveal(secret: Secret): Promise<string> {
   }
 }
 
-export const accessTokens = (settings: Settings): Promise<readonly AccessToken[]> =>
-  Promise.all(
+export async function secretsOf(settings: Settings) {
+  const access: readonly AccessToken[] = await Promise.all(
     settings.server.tokens.map(async ({ name, scope, token }) => ({ name, scope, token: await reveal(token) })),
   );
-
-/** Hook tokens by account; accounts without one have no hook. */
-export async function hookTokens(settings: Settings): Promise<ReadonlyMap<string, string>> {
-  const tokens = new Map<string, string>();
-  for (const { name, hookToken } of settings.accounts) if (hookToken) tokens.set(name, await reveal(hookToken));
-  return tokens;
-}
-
-/** Every value that must appear nowhere, for the log to look for. Of a proxy's address what is secret in it. */
-export async function allSecrets(settings: Settings): Promise<readonly string[]> {
+  /** By account; accounts without one have no hook. */
+  const hooks = new Map<string, string>();
+  for (const { name, hookToken } of settings.accounts) if (hookToken) hooks.set(name, await reveal(hookToken));
   const proxies = settings.accounts.flatMap(({ proxy }) => proxy ?? []);
   const others = secretsIn(settings).filter((secret) => !proxies.includes(secret));
   const values = await Promise.all(others.map(reveal));
   const addresses = await Promise.all(proxies.map(reveal));
-  return [...values, ...addresses.flatMap(inAddress)].filter((value) => value !== '');
+  /** For the log to look for. Of a proxy's address what is secret in it. */
+  const all = [...values, ...addresses.flatMap(inAddress)].filter((value) => value !== '');
+  return { access, hooks, all };
 }
 
 /** The password of an address, as it is written and as it is meant; without one its user, which then is a token. */

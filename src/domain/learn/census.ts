@@ -27,13 +27,7 @@ export function accountTime({ ledger, blindAt }: Situation, startedAt: number): 
   );
 }
 
-interface Census {
-  readonly stopped: readonly TaskRecord[];
-  readonly gone: readonly TaskRecord[];
-  readonly counted: Counted;
-}
-
-export function* takeCensus(situation: Situation): Generator<void, Census> {
+export function* takeCensus(situation: Situation) {
   const { stopped, gone, take, counted } = newCount(situation);
   const records = situation.ledger.tasks.values();
   while (takeSlice(records, take)) yield;
