@@ -17,7 +17,7 @@ import { lineOf } from '../telemetry/sentences.ts';
 import type { Fleet } from './fleet.ts';
 
 const recentEvents = 20;
-/** Of an outage that goes on so many are shown: all of an ordinary one. */
+/** While an outage goes on: enough for all of an ordinary one. */
 const outageEvents = 60;
 const recentCalls = 5;
 

@@ -17,7 +17,7 @@ import type { Following } from './following.ts';
 import { groupMustExist } from './known-names.ts';
 
 const longestHoldMs = 366 * 24 * 3_600_000;
-/** Of ids that begin alike so many are named. */
+/** Ids named in a refusal at most. */
 const mostNamed = 10;
 
 export interface Directory {

@@ -40,7 +40,7 @@ interface Running {
 
 /** A loop that has not gone round for so long hangs; the longest poll with all its patience is shorter. */
 const hangsAfterMs = 10 * 60_000;
-/** Of the tasks that end soon so many are named. */
+/** Tasks that end soon and are listed at most. */
 const mostEnding = 50;
 const lanes = ['restart', 'verify', 'poll', 'other'] as const satisfies readonly Lane[];
 /** A prefix of a task id that names it is at least this long. */

@@ -32,7 +32,7 @@ export async function betweenLists(ledgers: () => readonly Ledger[], clock: Cloc
 /** A smaller change of the difference is the pace of two clocks, not a step. */
 const stepMs = 2_000;
 
-/** Beyond so many all are complained of once more. */
+/** After so many different causes each is complained of once more. */
 const mostCauses = 20;
 
 export class Desk {

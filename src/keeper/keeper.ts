@@ -69,7 +69,7 @@ export class Keeper {
   readonly #options: KeeperOptions;
   #settings: KeeperSettings;
   readonly #desk: Desk;
-  /** Of the ledger in memory, and another one for each. */
+  /** Reads the ledger in memory: a new ledger gets a new function. */
   #known: KnownItem | undefined;
   #queue: readonly string[] = [];
   #nextPollAt: number;
@@ -78,7 +78,7 @@ export class Keeper {
   #probeNow = false;
   /** The newest answer to a restart, by the monotonic clock. */
   #answeredAt = Number.NEGATIVE_INFINITY;
-  /** Looks have their share until then, by the monotonic clock: one that failed cost more than it was to cost. */
+  /** Until then, by the monotonic clock, looks have used up their share: one that fails costs more than was planned. */
   #lookPaidUntil = Number.NEGATIVE_INFINITY;
   #tickedAt: number;
   readonly #queueBell = new Bell();
@@ -136,7 +136,7 @@ export class Keeper {
     await this.#restarts.settled();
   }
 
-  /** As long as the account is ours; then another may have it, with no call on its way and all saved. */
+  /** Works as long as the account is ours, and hands it over with no call on its way and everything saved. */
   async #keep({ epoch, lost, handOver }: Owned, signal: AbortSignal): Promise<void> {
     const mine = AbortSignal.any([signal, lost]);
     this.#mine = mine;

@@ -26,9 +26,9 @@ export function excuseOf(answer: RestartAnswer): 'throttled' | 'not-sent' | 'not
   return isWaitedOut(classMeanings[answer.failure.class]) ? 'not-its-fault' : undefined;
 }
 
-/** An edit that is taken back within it costs nobody an outage, attempts or a hold of the guard. */
+/** An edit that is taken back within this time ends no outage and forgets no attempts. */
 const leaveMs = 10 * 60_000;
-/** It is unmanaged since a moment ago: what it had is kept, in case a group has it again. */
+/** It became unmanaged a moment ago: what is known of it is kept, in case a group has it again. */
 export const isOnLeave = ({ group, left }: TaskRecord, now: number): boolean =>
   group === undefined && left !== undefined && now - left.at <= leaveMs;
 

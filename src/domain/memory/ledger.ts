@@ -60,7 +60,7 @@ const outage = record({
   sights: count,
   /** Attempts made in it by the rules, given-back ones not. */
   attempts: count,
-  /** Calls made for it, given-back and an operator's included, and when the newest was: whom it is whose turn. */
+  /** Calls made for it, given-back ones and an operator's included, and when the newest was: they decide whose turn it is. */
   calls: later(count, 0),
   lastCallAt: maybe(time),
   /** The newest accepted or unanswered attempt in it: what `recovered` is judged by. */

@@ -82,7 +82,7 @@ function countAll(records: Iterable<TaskRecord>): Readonly<Covered> {
 export const coversNow = (situation: Situation, target: Hold['target']): Readonly<Covered> =>
   countAll(tasksUnder(situation, target));
 
-/** So many titles show whether the right ones are meant. */
+/** Enough titles to see whether the right tasks are meant. */
 const mostNamed = 20;
 
 /** What a hold on this would cover now: stopped ones are named first. */

@@ -9,11 +9,11 @@ import type { TaskHosts } from '../ports/cloud-port.ts';
 import type { Sentences } from '../words/reason.ts';
 import type { InCommon, Trait } from './shown.ts';
 
-/** Of fewer, something is always common by chance. */
+/** Fewer tasks always share something by chance. */
 const fewestDown = 5;
 /** Outages that begin within so long of each other begin together: a few polls, each of which sees some of them. */
 const togetherMs = 2 * 60_000;
-/** So many lines say enough. */
+/** Lines shown at most. */
 const mostShown = 3;
 
 type HostsOf = (taskId: string) => TaskHosts | undefined;

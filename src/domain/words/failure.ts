@@ -12,10 +12,9 @@ import { count, maybe, oneOf, record, type Shape, text } from './shape.ts';
 type RestartEnd =
   /**
    * Both give the attempt back, and `throttled` slows all calls of the account down as well. Unless the circuit opens, the
-   * account's restarts wait: 5 s, doubled with each such answer in a row, up to 60 s; of calls that were never sent, until a
-   * later list is answered. Once other restarts were answered
-   * since, or another task's restart has closed the circuit, the trouble is the task's own: for the rest of that outage
-   * each such answer is a failed attempt.
+   * account's restarts wait: 5 s, doubled with each such answer in a row, up to 60 s; after calls that were never sent, until
+   * a later list is answered. Once other restarts were answered since, or another task's restart has closed the circuit, the
+   * trouble is the task's own: for the rest of that outage each such answer is a failed attempt.
    */
   | { readonly attempt: 'throttled'; readonly restartCircuit: 'nothing' }
   | { readonly attempt: 'given-back'; readonly restartCircuit: 'opens' | 'nothing' }

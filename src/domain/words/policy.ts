@@ -1,7 +1,7 @@
 /** What the operator wants for a group of tasks, and which group a task belongs to. */
 import { asWritten, type TaskItem, type TaskType } from './task.ts';
 
-/** `attempts` at most: so many times of failures in a row are kept. */
+/** The most that `attempts` may be: a task keeps the times of as many failures in a row. */
 export const mostAttempts = 100;
 
 export interface Policy {
@@ -68,7 +68,7 @@ export interface Budget {
   readonly perMs: number;
 }
 
-/** So long a failed attempt is of use: `per` is no longer, and an open circuit gives back those of groups without a budget too. */
+/** How long a failed attempt is of use: no `per` is longer, and an open circuit gives back those of groups without a budget too. */
 export const failuresKeptMs = 24 * 3_600_000;
 
 /** A storm is on while at least `atLeast` and at least `percent` of the due tasks are stopped. */
@@ -117,7 +117,7 @@ export interface Maintenance {
   readonly reason: string;
 }
 
-/** Different globs that are remembered as they are answered; a configuration has some hundred. */
+/** Globs whose matchers are kept; a configuration has some hundred. */
 const mostRemembered = 10_000;
 const matchers = new Map<string, (text: string) => boolean>();
 
