@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { maxHolds, maxTitleHolds } from '../domain/decide/operator.ts';
 import { maintenanceHolds } from '../domain/memory/holds.ts';
+import type { TaskRecord } from '../domain/memory/ledger.ts';
 import type { HoldRequest, Operations } from '../domain/ports/operations-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { coversNow, holdPreview, holdViews } from '../domain/views/covered.ts';
@@ -20,9 +21,14 @@ const longestHoldMs = 366 * 24 * 3_600_000;
 /** Ids named in a refusal at most. */
 const mostNamed = 10;
 
+export interface NamedTask {
+  readonly keeper: Keeper;
+  readonly record: TaskRecord;
+}
+
 export interface Directory {
   readonly keeperOf: (account: string | undefined) => Keeper;
-  readonly find: (named: string, account: string | undefined) => { readonly keeper: Keeper; readonly taskId: string };
+  readonly find: (named: string, account: string | undefined) => NamedTask;
 }
 
 interface HoldsAmong {
@@ -40,7 +46,7 @@ export function holdOperations({ fleet, clock, following }: HoldsAmong, { keeper
     const task = target.kind === 'task' ? find(target.taskId, account) : undefined;
     const keeper = task?.keeper ?? keeperOf(account);
     if (target.kind === 'group') groupMustExist(target.group, [keeper]);
-    return { keeper, target: task && target.kind === 'task' ? { ...target, taskId: task.taskId } : target };
+    return { keeper, target: task && target.kind === 'task' ? { ...target, taskId: task.record.taskId } : target };
   };
 
   /** What it does is shown when it is answered, also where another replica owns the account. */

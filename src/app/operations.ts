@@ -8,7 +8,7 @@ import type { EventsAsked, Operations, ReloadResult, TaskPage, TaskQuery } from 
 import type { EventQuery } from '../domain/ports/store-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { inCommon } from '../domain/views/in-common.ts';
-import type { AccountSnapshot, ExplainView, InCommon, StatusView, TaskView } from '../domain/views/shown.ts';
+import type { AccountSnapshot, InCommon, StatusView, TaskView } from '../domain/views/shown.ts';
 import { accountView, groupViews, taskView } from '../domain/views/views.ts';
 import { firstOf } from '../domain/words/first-of.ts';
 import type { Reason, Sentences } from '../domain/words/reason.ts';
@@ -21,7 +21,7 @@ import { sameSecret } from '../web/access.ts';
 import { besides, eventView, explained } from './explained.ts';
 import type { Fleet } from './fleet.ts';
 import type { Following } from './following.ts';
-import { type Directory, holdOperations } from './hold-operations.ts';
+import { type Directory, holdOperations, type NamedTask } from './hold-operations.ts';
 import { groupMustExist, subjectMustExist, typesMustExist, unknownAccount } from './known-names.ts';
 import type { Current } from './reload.ts';
 
@@ -73,16 +73,14 @@ export function createOperations(running: Running): Operations {
     },
     taskIdOf(named, account) {
       try {
-        return find(named, account).taskId;
+        return find(named, account).record.taskId;
       } catch (error) {
         if (error instanceof Refusal && error.code === 'not-found') return named;
         throw error;
       }
     },
-    async explain(named, account): Promise<ExplainView> {
-      const { keeper, taskId } = find(named, account);
-      const record = keeper.ledger.tasks.get(taskId);
-      if (!record) throw goneMeanwhile(named);
+    async explain(named, account) {
+      const { keeper, record } = find(named, account);
       return explained(keeper, record, store, fleet);
     },
     async events(query) {
@@ -94,16 +92,16 @@ export function createOperations(running: Running): Operations {
     settledUpTo: () => store.history.settledUpTo().catch(unreadable),
     ...holdOperations(running, { keeperOf, find }),
     async restart(named, { account, by, force }) {
-      const { keeper, taskId } = find(named, account);
-      const answer = await keeper.operator.restart(taskId, by, force);
+      const { keeper, record } = find(named, account);
+      const answer = await keeper.operator.restart(record.taskId, by, force);
       await following?.refresh();
-      return { task: viewOfTask(keeper, taskId), answer };
+      return { task: viewOfTask(keeper, record.taskId), answer };
     },
     async release(named, { account, by }) {
-      const { keeper, taskId } = find(named, account);
-      await keeper.operator.release(taskId, by);
+      const { keeper, record } = find(named, account);
+      await keeper.operator.release(record.taskId, by);
       await following?.refresh();
-      return viewOfTask(keeper, taskId);
+      return viewOfTask(keeper, record.taskId);
     },
     config: () => withoutSecrets(current.settings),
     rejected: () => current.rejected,
@@ -121,8 +119,6 @@ export function createOperations(running: Running): Operations {
     },
   };
 }
-
-const goneMeanwhile = (task: string) => new Refusal('not-found', [`no task ${task} any more`, `任务 ${task} 已不在`]);
 
 /** A store that fails is nobody's mistake here, and what is in memory can be shown all the same. */
 function unreadable(error: unknown): never {
@@ -157,14 +153,14 @@ function directory(fleet: Fleet): Directory {
   };
 
   /** By id, a unique prefix of it, or a unique title; over all accounts unless one is named. Living tasks before gone ones. */
-  const find = (named: string, account: string | undefined): { readonly keeper: Keeper; readonly taskId: string } => {
+  const find = (named: string, account: string | undefined): NamedTask => {
     const keepers = account === undefined ? fleet.keepers() : [keeperOf(account)];
-    const byId = keepers
-      .filter(({ ledger }) => ledger.tasks.has(named))
-      .map((keeper) => ({ keeper, taskId: named, gone: keeper.ledger.tasks.get(named)?.goneAt !== undefined }));
-    const living = byId.filter(({ gone }) => !gone);
-    const like =
-      [living, byId].find((places) => places.length > 0) ?? keepers.flatMap((keeper) => calledSo(keeper, named));
+    const byId = keepers.flatMap((keeper) => {
+      const record = keeper.ledger.tasks.get(named);
+      return record ? [{ keeper, record }] : [];
+    });
+    const living = byId.filter(({ record }) => record.goneAt === undefined);
+    const like = [living, byId].find((found) => found.length > 0) ?? foundAmong(keepers, isCalled(named));
     const [only] = like;
     if (only && like.length === 1) return only;
     // Whichever is meant must be said: what was done to one would leave the others as they are.
@@ -181,9 +177,7 @@ function directory(fleet: Fleet): Directory {
       `no task ${named}: give its id, at least ${shortestPrefix} characters of it, or its exact title`,
       `没有任务 ${named}：请给出任务 ID（至少前 ${shortestPrefix} 个字符）或完整标题`,
     ];
-    const near = keepers.flatMap((keeper) =>
-      [...keeper.ledger.tasks.values()].filter(has(named)).map(({ taskId }) => ({ keeper, taskId })),
-    );
+    const near = foundAmong(keepers, has(named));
     if (near.length === 0) throw new Refusal('not-found', none);
     const [lines, chineseLines] = listed(near);
     throw new Refusal('not-found', [
@@ -195,18 +189,19 @@ function directory(fleet: Fleet): Directory {
   return { keeperOf, find };
 }
 
-/** By the beginning of the id or the title, for which all tasks are gone through. */
-const calledSo = (keeper: Keeper, named: string) =>
-  [...keeper.ledger.tasks.values()]
-    .filter(
-      ({ taskId, item, goneAt }) =>
-        goneAt === undefined && (item.title === named || (named.length >= shortestPrefix && taskId.startsWith(named))),
-    )
-    .map(({ taskId }) => ({ keeper, taskId }));
+/** All tasks are gone through. */
+const foundAmong = (keepers: readonly Keeper[], isMeant: (record: TaskRecord) => boolean): readonly NamedTask[] =>
+  keepers.flatMap((keeper) => [...keeper.ledger.tasks.values()].filter(isMeant).map((record) => ({ keeper, record })));
+
+/** By the beginning of the id, or by the title. */
+const isCalled =
+  (named: string) =>
+  ({ taskId, item, goneAt }: TaskRecord): boolean =>
+    goneAt === undefined && (item.title === named || (named.length >= shortestPrefix && taskId.startsWith(named)));
 
 /** What distinguishes tasks that are called alike. */
-function whatDistinguishes(like: readonly { readonly taskId: string }[]): Sentences {
-  const ids = new Set(like.map(({ taskId }) => taskId)).size;
+function whatDistinguishes(like: readonly NamedTask[]): Sentences {
+  const ids = new Set(like.map(({ record }) => record.taskId)).size;
   if (ids === like.length) return ['the id', ' ID'];
   return ids === 1
     ? ['the account (--account NAME)', '账号']
@@ -216,15 +211,14 @@ function whatDistinguishes(like: readonly { readonly taskId: string }[]): Senten
 const mostListed = 10;
 
 /** One a line, by id and title. */
-function listed(tasks: readonly { readonly keeper: Keeper; readonly taskId: string }[]): Sentences {
-  const first = tasks.toSorted((a, b) => inOrder(a.taskId, b.taskId)).slice(0, mostListed);
+function listed(tasks: readonly NamedTask[]): Sentences {
+  const first = tasks.toSorted((a, b) => inOrder(a.record.taskId, b.record.taskId)).slice(0, mostListed);
   const more = tasks.length - first.length;
   const linesWith = (account: string, others: string) =>
     [
-      ...first.map(({ keeper, taskId }) => {
-        const title = keeper.ledger.tasks.get(taskId)?.item.title ?? '';
-        return `  ${taskId}  ${title} (${account} ${keeper.account})`;
-      }),
+      ...first.map(
+        ({ keeper, record: { taskId, item } }) => `  ${taskId}  ${item.title} (${account} ${keeper.account})`,
+      ),
       ...(more > 0 ? [`  ${others}`] : []),
     ].join('\n');
   return [linesWith('account', `and ${more} more`), linesWith('账号', `还有 ${more} 个`)];
@@ -277,7 +271,7 @@ const inOrder = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function viewOfTask(keeper: Keeper, taskId: string): TaskView {
   const record = keeper.ledger.tasks.get(taskId);
-  if (!record) throw goneMeanwhile(taskId);
+  if (!record) throw new Refusal('not-found', [`no task ${taskId} any more`, `任务 ${taskId} 已不在`]);
   return taskView(record, keeper.situation());
 }
 
