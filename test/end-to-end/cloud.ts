@@ -16,6 +16,7 @@ import {
   type World,
   type WorldOptions,
 } from '../../src/simulator/world.ts';
+import { freePort } from '../ports.ts';
 
 export const key = { accessKeyId: 'AKLTendtoend0001', secretAccessKey: 'c2VjcmV0LWVuZC10by1lbmQ' };
 
@@ -43,9 +44,9 @@ export class PretendCloud {
     });
   }
 
-  /** On a free port; after `close` on the one that it had. */
+  /** After `close` on the port that it had, which nobody was given meanwhile. */
   async open(): Promise<this> {
-    const port = this.url === '' ? 0 : Number(new URL(this.url).port);
+    const port = this.url === '' ? await freePort() : Number(new URL(this.url).port);
     this.#door = await openDoor({ world: this.world, clock: systemClock, port });
     this.url = this.#door.url;
     return this;

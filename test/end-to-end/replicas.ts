@@ -166,7 +166,7 @@ export async function replicaSet(
     clouds,
     add,
     owned,
-    async balanced(withinMs = 60_000) {
+    async balanced(withinMs = 120_000) {
       let seen: (readonly string[])[] = [];
       await until(
         'the accounts are spread evenly',
@@ -190,7 +190,7 @@ export async function replicaSet(
           if (which(name, index) && cloud.statusOf(taskId) === '生效中') cloud.act({ kind: 'stop', taskId });
         });
     },
-    async healed(withinMs = 60_000) {
+    async healed(withinMs = 120_000) {
       const ill = () => [...clouds].filter(([, cloud]) => cloud.count('生效中') < tasksEach).map(([name]) => name);
       await until(
         'every task runs',

@@ -3,6 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { freePort } from '../ports.ts';
 import { account, env, type PretendCloud, tasks } from './cloud.ts';
 import { command, type Daemon, plainServer, readMetrics, Stage, sleep, until } from './daemon.ts';
 
@@ -11,14 +12,6 @@ const config = (cloud: PretendCloud, server: object = plainServer) => ({
   accounts: [account(cloud)],
   groups: [{ name: 'vip' }],
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 interface Status {
   readonly startedAt: number;

@@ -1,5 +1,5 @@
 /** Clocks that jump under three replicas: the database's, and one replica's own. */
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { it } from 'vitest';
@@ -23,7 +23,7 @@ async function settable(set: ReplicaSet): Promise<(interval: string) => Promise<
   return async (interval) => void (await set.server.ask(`update fake.skew set by = '${interval}'`, set.url));
 }
 
-it('the clock of the database jumps ahead and back, also while an owner dies', { timeout: 5 * 60_000 }, async () => {
+it('the clock of the database jumps ahead and back, also while an owner dies', async () => {
   await using stage = new Stage();
   const set = await replicaSet(stage, { replicas: 0, accounts: 6 });
   const jump = await settable(set);
@@ -33,7 +33,7 @@ it('the clock of the database jumps ahead and back, also while an owner dies', {
     const from = performance.now();
     await does();
     set.stopTasks((_, at) => at === index);
-    await set.healed(60_000);
+    await set.healed();
     set.judge();
     console.log(`${what}, all healed: ${((performance.now() - from) / 1_000).toFixed(1)} s`);
     await set.balanced();
@@ -47,11 +47,15 @@ it('the clock of the database jumps ahead and back, also while an owner dies', {
   });
 });
 
-it('the clock of one replica jumps ahead and back', { timeout: 5 * 60_000 }, async () => {
+it('the clock of one replica jumps ahead and back', async () => {
   await using stage = new Stage();
   const set = await replicaSet(stage, { replicas: 0, accounts: 4 });
   const file = join(stage.folder(), 'skew');
-  const jump = (ms: number) => writeFileSync(file, `${ms}`);
+  // At once: what is half written is read as no jump.
+  const jump = (ms: number) => {
+    writeFileSync(`${file}.new`, `${ms}`);
+    renameSync(`${file}.new`, file);
+  };
   jump(0);
   const nodeArgs = ['--import', pathToFileURL(join(import.meta.dirname, 'wall-clock.mjs')).href];
   await set.add({ nodeArgs, env: { ...env, WALL_CLOCK: file } });
@@ -61,7 +65,7 @@ it('the clock of one replica jumps ahead and back', { timeout: 5 * 60_000 }, asy
     jump(ms);
     await sleep(500);
     set.stopTasks((_, at) => at === index);
-    await set.healed(60_000);
+    await set.healed();
     set.judge();
     await set.balanced();
   }

@@ -11,7 +11,7 @@ import { type ReplicaSet, replicaSet, Wire } from '../end-to-end/replicas.ts';
 import { startPostgres } from '../postgres.ts';
 
 const canMount = process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'true']).status === 0;
-const healedWithinMs = 60_000;
+const healedWithinMs = 120_000;
 
 const restarts = ({ clouds }: ReplicaSet) =>
   [...clouds.values()].reduce((sum, cloud) => sum + cloud.restarts().length, 0);
@@ -36,9 +36,7 @@ async function pair(stage: Stage) {
   return { primary, standby };
 }
 
-it('a standby is promoted: refused, then read-only, then healed, with all that was committed', {
-  timeout: 5 * 60_000,
-}, async () => {
+it('a standby is promoted: refused, then read-only, then healed, with all that was committed', async () => {
   await using stage = new Stage();
   const { primary, standby } = await pair(stage);
   const set = await replicaSet(stage, { replicas: 2, accounts: 4, server: primary });
@@ -67,7 +65,7 @@ it('a standby is promoted: refused, then read-only, then healed, with all that w
     'both say that it takes no writes',
     readOnly,
     () => set.replicas.map(({ daemon }) => daemon.tail()).join(),
-    40_000,
+    120_000,
   );
   for (const { daemon } of set.replicas) expect((await daemon.ask('GET', '/-/healthy')).status).toBe(200);
   // Longer than a lease.
@@ -81,8 +79,9 @@ it('a standby is promoted: refused, then read-only, then healed, with all that w
   console.log(`healed after the promotion: ${((performance.now() - promotedAt) / 1_000).toFixed(1)} s`);
   await set.balanced();
   set.judge();
-  const holds = (await first.daemon.ask('GET', '/api/v1/holds')).text;
-  expect(holds).toContain('kept across the fail-over');
+  await until('the hold is there', async () =>
+    (await first.daemon.ask('GET', '/api/v1/holds')).text.includes('kept across the fail-over'),
+  );
   // Each call that reached a cloud has its intent in what was promoted.
   const [reported] = await standby.ask(
     "select count(distinct attempt_id)::int as intents from relaykeeper.event where type = 'restart-intended'",
@@ -92,7 +91,7 @@ it('a standby is promoted: refused, then read-only, then healed, with all that w
   for (const { daemon } of set.replicas) expect(daemon.running).toBe(true);
 });
 
-it.skipIf(!canMount)('the name of the database leads to another address', { timeout: 5 * 60_000 }, async () => {
+it.skipIf(!canMount)('the name of the database leads to another address', async () => {
   await using stage = new Stage();
   const { primary, standby } = await pair(stage);
   const set = await replicaSet(stage, { replicas: 0, accounts: 2, server: primary });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { account, env, type PretendCloud, tasks } from '../end-to-end/cloud.ts';
 import { type Daemon, plainServer, Stage, sleep, until } from '../end-to-end/daemon.ts';
-import { freePort } from '../postgres.ts';
+import { freePort } from '../ports.ts';
 
 async function two(stage: Stage) {
   const cloud = await stage.cloud({ tasks: tasks('a', 8) });
@@ -34,12 +34,10 @@ async function heals(cloud: PretendCloud, daemon: Daemon, taskId: string): Promi
   return performance.now() - from;
 }
 
-it('a stopped owner keeps the file and goes on; killed while it is stopped it is replaced', {
-  timeout: 5 * 60_000,
-}, async () => {
+it('a stopped owner keeps the file and goes on; killed while it is stopped it is replaced', async () => {
   await using stage = new Stage();
   const { cloud, first, second } = await two(stage);
-  first.signal('SIGSTOP');
+  await first.freeze();
   cloud.act({ kind: 'stop', taskId: 'a-0001' });
   await sleep(10_000);
   // Two hands would be worse than none.
@@ -49,8 +47,7 @@ it('a stopped owner keeps the file and goes on; killed while it is stopped it is
   await until('it goes on', () => cloud.restarts('a-0001').length === 1);
   expect(second.said('owner-gained')).toEqual([]);
 
-  first.signal('SIGSTOP');
-  await sleep(500);
+  await first.freeze();
   cloud.act({ kind: 'stop', taskId: 'a-0002' });
   const from = performance.now();
   await first.kill();
@@ -62,11 +59,11 @@ it('a stopped owner keeps the file and goes on; killed while it is stopped it is
   for (const taskId of ['a-0001', 'a-0002']) expect(cloud.restarts(taskId)).toHaveLength(1);
 });
 
-it('port and socket robbed in the moment of the death: it heals, tells, and has both when they are free', {
-  timeout: 5 * 60_000,
-}, async () => {
+it('port and socket robbed in the moment of the death: it heals, tells, and has both when they are free', async () => {
   await using stage = new Stage();
   const { cloud, folder, port, first, second } = await two(stage);
+  // So that the robber is the faster one.
+  await second.freeze();
   await first.kill();
   const robber = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
@@ -77,6 +74,7 @@ it('port and socket robbed in the moment of the death: it heals, tells, and has 
   const socket = join(folder, 'rk.sock');
   // The dead one's is left behind.
   expect(existsSync(socket)).toBe(true);
+  second.signal('SIGCONT');
   await heals(cloud, second, 'a-0001');
   const blocked = await second.saying('doors-blocked');
   expect(blocked.error).toMatch(/the port is taken/);
@@ -88,9 +86,11 @@ it('port and socket robbed in the moment of the death: it heals, tells, and has 
   // A file in the socket's place belongs to somebody.
   const third = stage.spawn({ folder, env });
   await third.saying('standing-by');
+  await third.freeze();
   await second.kill();
   rmSync(socket, { force: true });
   writeFileSync(socket, 'not a socket');
+  third.signal('SIGCONT');
   await heals(cloud, third, 'a-0002');
   await sleep(3_000);
   console.log(

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { Stage, until } from '../end-to-end/daemon.ts';
 import { replicaSet } from '../end-to-end/replicas.ts';
-import { freePort, type PostgresServer } from '../postgres.ts';
+import { freePort } from '../ports.ts';
+import type { PostgresServer } from '../postgres.ts';
 
 const serverConnections = 4;
 
@@ -45,9 +46,7 @@ default_pool_size = ${serverConnections}
   return port;
 }
 
-it('replicas behind a transaction pooler share, hand over, and outlive its restart', {
-  timeout: 5 * 60_000,
-}, async () => {
+it('replicas behind a transaction pooler share, hand over, and outlive its restart', async () => {
   await using stage = new Stage();
   const set = await replicaSet(stage, { replicas: 3, accounts: 6, pooler: (server) => pgbouncer(stage, server) });
   await set.balanced();

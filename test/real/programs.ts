@@ -10,29 +10,20 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { type AddressInfo, createServer as createSocketServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { ruleGroups } from '../../src/mixin/alerts/all.ts';
 import { paceOf } from '../../src/mixin/alerts/promql.ts';
 import { prometheusRules } from '../../src/mixin/alerts/rule-files.ts';
 import { type Stage, sleep } from '../end-to-end/daemon.ts';
+import { freePort } from '../ports.ts';
 
 export const times = 20;
 export const pace = paceOf(times);
 
 const config = join(import.meta.dirname, '../../config');
 const read = (path: string) => parse(readFileSync(join(config, path), 'utf8'));
-
-/** Free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createSocketServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** One alert as Alertmanager sent it. */
 export interface Received {

@@ -7,16 +7,14 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { alertRules } from '../../src/mixin/alerts/all.ts';
 import { marks as annotations, rows } from '../../src/mixin/dashboard/panels.ts';
 import { account, env, type PretendCloud, tasks } from '../end-to-end/cloud.ts';
 import { type Daemon, Stage, sleep, until, writeConfig } from '../end-to-end/daemon.ts';
+import { freePort } from '../ports.ts';
 import { type Drawn, drawPage, legendOf, type Mark } from './draw.ts';
-import { freePort, pace, times, Watchers } from './programs.ts';
-
-// One episode waits for time to pass, for several alerts to come and to go.
-vi.setConfig({ testTimeout: 600_000, hookTimeout: 120_000 });
+import { pace, times, Watchers } from './programs.ts';
 
 const stage = new Stage();
 const watchers = new Watchers();

@@ -5,7 +5,7 @@ import { chownSync, cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Stage, until } from '../end-to-end/daemon.ts';
-import { freePort } from './programs.ts';
+import { freePort } from '../ports.ts';
 
 const root = join(import.meta.dirname, '../..');
 const commands = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/^\d\. `(prometheus[^`]*)`/gm)].map(

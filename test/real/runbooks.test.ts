@@ -109,10 +109,22 @@ beforeAll(async () => {
   });
   holdId = String((json as { readonly id: string }).id);
   writeConfigWrong();
-  for (const { events = [] } of Object.values(situations).filter((one) => typeof one === 'object'))
-    for (const event of events) if (event !== 'hold-added') await daemon.saying(event, {}, 90_000);
+  for (const { account: name, task, events = [] } of Object.values(situations).filter((one) => typeof one === 'object'))
+    for (const event of events)
+      await until(
+        `${event} of ${name}, of ${task} if it is of a task`,
+        async () => (await happened(event, name)).some(({ taskId = task }) => taskId === task),
+        () => daemon.tail(),
+        120_000,
+      );
 });
 afterAll(() => stage[Symbol.asyncDispose]());
+
+/** As `history` finds it. */
+const happened = async (type: string, name: string) =>
+  (await daemon.get<{ event: { taskId?: string } }[]>(`/api/v1/events?type=${type}&account=${name}&limit=1000`)).map(
+    ({ event }) => event,
+  );
 
 /** A fault for each account; `main` has one for each task. */
 function provoke(): void {
