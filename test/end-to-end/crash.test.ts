@@ -120,66 +120,62 @@ const batches = Array.from({ length: Math.ceil(chosen.length / atOnce) }, (_, ba
 );
 
 describe.each(batches.map((batch) => [batch] as const))('killed when', (batch) => {
-  it.concurrent.each(batch.map((point) => [nameOf(point), point] as const))(
-    '%s',
-    { timeout: 60_000 },
-    async (_name, point) => {
-      await using stage = new Stage();
-      const folder = stage.folder();
-      let first: Daemon | undefined;
-      const killing = killAt(point, () => first);
-      const cloud = await openWorld(stage, () => {
-        const action = cloud.arrivals.at(-1)?.action;
-        if (action !== undefined) killing.arrived(action);
-      });
-      first = stage.spawn({ folder, env, config: config(cloud) });
-      await until('the point is reached', killing.reached, () => first?.tail() ?? '');
-      expect((await first.ended).signal).toBe('SIGKILL');
+  it.concurrent.each(batch.map((point) => [nameOf(point), point] as const))('%s', async (_name, point) => {
+    await using stage = new Stage();
+    const folder = stage.folder();
+    let first: Daemon | undefined;
+    const killing = killAt(point, () => first);
+    const cloud = await openWorld(stage, () => {
+      const action = cloud.arrivals.at(-1)?.action;
+      if (action !== undefined) killing.arrived(action);
+    });
+    first = stage.spawn({ folder, env, config: config(cloud) });
+    await until('the point is reached', killing.reached, () => first?.tail() ?? '');
+    expect((await first.ended).signal).toBe('SIGKILL');
 
-      // What has reached the cloud stands on the disk: the attempt is counted before it is made.
-      const left = point.nth === 1 && 'line' in point && point.line === 'started' ? [] : onDisk(folder);
-      for (const { taskId = '' } of cloud.restarts())
-        expect(of(left, 'restart-intended', taskId).length).toBeGreaterThanOrEqual(cloud.restarts(taskId).length);
+    // What has reached the cloud stands on the disk: the attempt is counted before it is made.
+    const left = point.nth === 1 && 'line' in point && point.line === 'started' ? [] : onDisk(folder);
+    for (const { taskId = '' } of cloud.restarts())
+      expect(of(left, 'restart-intended', taskId).length).toBeGreaterThanOrEqual(cloud.restarts(taskId).length);
 
-      const second = await stage.start({ folder, env });
-      const ids = [...cloud.world.tasks.keys()];
-      await until(
-        'all that can run does, and the others are quarantined',
-        () =>
-          cloud.count('停用', 'comes-back') === 0 &&
-          second.said('task-quarantined').length +
-            of(left, 'task-quarantined', 'dead-0001').length +
-            of(left, 'task-quarantined', 'refused-0001').length >=
-            2,
-        () => second.tail(),
-      );
-      await until(
-        'their outages end',
-        () =>
-          ids
-            .filter((id) => id.startsWith('comes-back'))
-            .every((id) => of(left, 'outage-ended', id).length + second.said('outage-ended', { task: id }).length > 0),
-        () => second.tail(),
-      );
-      expect((await second.stop()).code).toBe(0);
-      expect(second.stderr).toBe('');
-      expect(second.said('tick-failed')).toEqual([]);
+    const second = await stage.start({ folder, env });
+    const ids = [...cloud.world.tasks.keys()];
+    await until(
+      'all that can run does, and the others are quarantined',
+      () =>
+        cloud.count('停用', 'comes-back') === 0 &&
+        second.said('task-quarantined').length +
+          of(left, 'task-quarantined', 'dead-0001').length +
+          of(left, 'task-quarantined', 'refused-0001').length >=
+          2,
+      () => second.tail(),
+    );
+    await until(
+      'their outages end',
+      () =>
+        ids
+          .filter((id) => id.startsWith('comes-back'))
+          .every((id) => of(left, 'outage-ended', id).length + second.said('outage-ended', { task: id }).length > 0),
+      () => second.tail(),
+    );
+    expect((await second.stop()).code).toBe(0);
+    expect(second.stderr).toBe('');
+    expect(second.said('tick-failed')).toEqual([]);
 
-      const after = onDisk(folder);
-      expect(after.slice(0, left.length)).toEqual(left);
-      expect(cloud.world.arrivals).toMatchObject({ throttled: 0 });
-      expect(cloud.world.arrivals.worstSecond).toBeLessThanOrEqual(10);
-      expect(cloud.restarts().filter(({ statusBefore }) => statusBefore !== '停用')).toEqual([]);
-      for (const id of ids) {
-        // The crash costs no second call: neither sooner than the backoff, nor more of them than the policy allows.
-        const intents = of(after, 'restart-intended', id).map(({ at }) => at);
-        for (const [index, at] of intents.slice(1).entries())
-          expect(at - (intents[index] ?? 0)).toBeGreaterThanOrEqual(backoffMs);
-        expect(intents.length).toBeLessThanOrEqual(id.startsWith('runs') ? 0 : attempts);
-        expect(cloud.restarts(id).length).toBeLessThanOrEqual(intents.length);
-        expect(of(after, 'outage-opened', id)).toHaveLength(id.startsWith('runs') ? 0 : 1);
-        expect(of(after, 'task-found', id)).toHaveLength(1);
-      }
-    },
-  );
+    const after = onDisk(folder);
+    expect(after.slice(0, left.length)).toEqual(left);
+    expect(cloud.world.arrivals).toMatchObject({ throttled: 0 });
+    expect(cloud.world.arrivals.worstSecond).toBeLessThanOrEqual(10);
+    expect(cloud.restarts().filter(({ statusBefore }) => statusBefore !== '停用')).toEqual([]);
+    for (const id of ids) {
+      // The crash costs no second call: neither sooner than the backoff, nor more of them than the policy allows.
+      const intents = of(after, 'restart-intended', id).map(({ at }) => at);
+      for (const [index, at] of intents.slice(1).entries())
+        expect(at - (intents[index] ?? 0)).toBeGreaterThanOrEqual(backoffMs);
+      expect(intents.length).toBeLessThanOrEqual(id.startsWith('runs') ? 0 : attempts);
+      expect(cloud.restarts(id).length).toBeLessThanOrEqual(intents.length);
+      expect(of(after, 'outage-opened', id)).toHaveLength(id.startsWith('runs') ? 0 : 1);
+      expect(of(after, 'task-found', id)).toHaveLength(1);
+    }
+  });
 });

@@ -80,38 +80,32 @@ describe('a store that is no good at the start', () => {
       (file) => inFile(file, "update meta set value = '99' where key = 'schema-version'"),
       /was written by a newer relaykeeper.*run that version again/,
     ],
-  ])(
-    '%s: refused in one line, nobody is called, nothing is changed',
-    { timeout: 60_000 },
-    async (_name, spoil, sentence) => {
-      await using stage = new Stage();
-      const folder = stage.folder();
-      const cloud = await openWorld(stage);
-      const file = usedStore(folder, cloud);
-      spoil(file);
-      const calls = cloud.arrivals.length;
-      const before = statSync(file).isFile() ? readFileSync(file) : undefined;
-      const { code, stdout, stderr } = await stage.spawn({ folder, env }).ended;
-      expect(code).toBe(1);
-      expect(stderr).toMatch(sentence);
-      expect(stderr.trim().split('\n')).toHaveLength(1);
-      expect(stdout).not.toContain('"listening"');
-      expect(cloud.arrivals).toHaveLength(calls);
-      if (before) expect(readFileSync(file).equals(before)).toBe(true);
+  ])('%s: refused in one line, nobody is called, nothing is changed', async (_name, spoil, sentence) => {
+    await using stage = new Stage();
+    const folder = stage.folder();
+    const cloud = await openWorld(stage);
+    const file = usedStore(folder, cloud);
+    spoil(file);
+    const calls = cloud.arrivals.length;
+    const before = statSync(file).isFile() ? readFileSync(file) : undefined;
+    const { code, stdout, stderr } = await stage.spawn({ folder, env }).ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(sentence);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(stdout).not.toContain('"listening"');
+    expect(cloud.arrivals).toHaveLength(calls);
+    if (before) expect(readFileSync(file).equals(before)).toBe(true);
 
-      // The command that it names, typed as it stands, leads to a start.
-      const next = /(mkdir old && mv [^"]*old\/)/.exec(stderr)?.[1];
-      if (next === undefined) return;
-      expect(spawnSync('sh', ['-c', next], { cwd: folder }).status).toBe(0);
-      const again = await stage.start({ folder, env });
-      cloud.act({ kind: 'stop', taskId: 'a-0002' });
-      await again.saying('restart-worked', { task: 'a-0002' });
-    },
-  );
+    // The command that it names, typed as it stands, leads to a start.
+    const next = /(mkdir old && mv [^"]*old\/)/.exec(stderr)?.[1];
+    if (next === undefined) return;
+    expect(spawnSync('sh', ['-c', next], { cwd: folder }).status).toBe(0);
+    const again = await stage.start({ folder, env });
+    cloud.act({ kind: 'stop', taskId: 'a-0002' });
+    await again.saying('restart-worked', { task: 'a-0002' });
+  });
 
-  it.concurrent('replaced by an older copy of its own: it starts on that, and remembers what that remembers', {
-    timeout: 60_000,
-  }, async () => {
+  it.concurrent('replaced by an older copy of its own: it starts on that, and remembers what that remembers', async () => {
     await using stage = new Stage();
     const folder = stage.folder();
     const cloud = await openWorld(stage);
@@ -131,9 +125,7 @@ describe('a store that is no good at the start', () => {
 });
 
 // Deleted, replaced or moved: test/end-to-end/taken-store.ts.
-it.concurrent('a store truncated under the running process: it is said with what to do, and nothing is restarted any more', {
-  timeout: 60_000,
-}, async () => {
+it.concurrent('a store truncated under the running process: it is said with what to do, and nothing is restarted any more', async () => {
   await using stage = new Stage();
   const folder = stage.folder();
   const cloud = await openWorld(stage);
@@ -187,9 +179,7 @@ describe.skipIf(!canMount)('a disk', () => {
     await until('it is ready', async () => (await daemon.ask('GET', '/-/ready')).status === 200);
   };
 
-  it.concurrent('full while it runs: nothing is restarted until there is space again, and then at once', {
-    timeout: 60_000,
-  }, async () => {
+  it.concurrent('full while it runs: nothing is restarted until there is space again, and then at once', async () => {
     await using stage = new Stage();
     const folder = stage.folder();
     const disk = smallDisk(stage, folder, '2m');
@@ -216,7 +206,11 @@ describe.skipIf(!canMount)('a disk', () => {
     expect((await daemon.ask('GET', '/-/ready')).status).toBe(503);
     const { verdict } = await daemon.get<TaskView>('/api/v1/tasks/a-0029');
     expect(verdict).toMatchObject({ reason: 'standby', sentence: expect.stringContaining('the store fails') });
-    expect(await daemon.metric('tasks_waiting', { reason: 'standby' })).toBe(30 - cloud.count('生效中'));
+    await until(
+      'all that do not run wait',
+      async () => (await daemon.metric('tasks_waiting', { reason: 'standby' })) === 30 - cloud.count('生效中'),
+      () => daemon.tail(),
+    );
     disk.free();
     await healsAgain(daemon, cloud, 'a-0029');
     await until(
@@ -227,7 +221,7 @@ describe.skipIf(!canMount)('a disk', () => {
     expect((await daemon.stop()).code).toBe(0);
   });
 
-  it.concurrent('full at the start: refused in one line', { timeout: 60_000 }, async () => {
+  it.concurrent('full at the start: refused in one line', async () => {
     await using stage = new Stage();
     const folder = stage.folder();
     const disk = smallDisk(stage, folder, '64k');
@@ -240,7 +234,7 @@ describe.skipIf(!canMount)('a disk', () => {
     expect(cloud.arrivals).toEqual([]);
   });
 
-  it.concurrent('mounted read-only: refused in one line', { timeout: 60_000 }, async () => {
+  it.concurrent('mounted read-only: refused in one line', async () => {
     await using stage = new Stage();
     const folder = stage.folder();
     const disk = smallDisk(stage, folder, '4m');

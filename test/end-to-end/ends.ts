@@ -5,8 +5,6 @@ import { account, env, type PretendCloud, tasks } from './cloud.ts';
 import { type Daemon, endOf, plainServer, Stage, sleep, until } from './daemon.ts';
 
 const backoffMs = 4_000;
-/** From its intent to its arrival a call takes as long as it takes: so much may one be later than another. */
-const busyMachineMs = 500;
 
 interface StoredEvent {
   readonly event: { readonly at: number };
@@ -102,7 +100,9 @@ describe.concurrent('kill -9 and start again: no attempt closer to the last than
       // Each call had its own intent on disk; a crash costs a few intents, never a second call.
       expect(arrivedAt.length).toBeLessThanOrEqual(intendedAt.length);
       for (const gapMs of gaps(intendedAt)) expect(gapMs).toBeGreaterThanOrEqual(backoffMs);
-      for (const gapMs of gaps(arrivedAt)) expect(gapMs).toBeGreaterThanOrEqual(backoffMs - busyMachineMs);
+      // From its intent to its arrival a call takes as long as it takes; the next is intended after that.
+      for (const [index, at] of arrivedAt.slice(1).entries())
+        expect(intendedAt.some((intended) => intended > (arrivedAt[index] ?? 0) && intended <= at)).toBe(true);
     }
     expect(cloud.world.arrivals.worstSecond).toBeLessThanOrEqual(10);
   });
@@ -152,7 +152,7 @@ describe.concurrent('SIGTERM', () => {
       parameters: { latency: { uplinkMs: [300, 300], downlinkMs: [500, 500] } },
     });
     const path = stage.folder();
-    const requestTimeoutMs = 8_000;
+    const requestTimeoutMs = 20_000;
     const config = {
       log: { level: 'debug' },
       server: plainServer,

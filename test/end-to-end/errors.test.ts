@@ -2,7 +2,7 @@
  * Each row of the error table, through the process: one daemon with an account for every code, each with a pretend
  * cloud of its own. The rows are written from the table of the design, not from the code.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Effect } from '../../src/simulator/faults.ts';
 import type { ParameterChange } from '../../src/simulator/world.ts';
 import { account, env, type PretendCloud, tasks } from './cloud.ts';
@@ -44,19 +44,20 @@ const failedAttempts: readonly Row[] = [
   failing('not-found', 'ResourceNotFound', 404),
   failing('unknown', 'NeverHeardOf', 400),
 ];
+interface Gate {
+  readonly perSecond: number;
+  readonly restartPerSecond: number;
+}
 /** Each with the limit that it halves: the action's own, or the account's. */
-const throttled: readonly (Row & { readonly gate: object })[] = [
-  { ...failing('throttled', 'FlowLimitExceeded', 429), gate: { perSecond: 10, restartPerSecond: 5 } },
-  {
-    ...failing('throttled', 'AccountFlowLimitExceeded', 200),
-    gate: { perSecond: 5, restartPerSecond: 10 },
-  },
+const throttled: readonly (Row & { readonly halved: keyof Gate })[] = [
+  { ...failing('throttled', 'FlowLimitExceeded', 429), halved: 'restartPerSecond' },
+  { ...failing('throttled', 'AccountFlowLimitExceeded', 200), halved: 'perSecond' },
   {
     name: 'bare-429',
     code: 'throttled',
     class: 'throttled',
     effect: { kind: 'answer', status: 429, body: '' },
-    gate: { perSecond: 5, restartPerSecond: 10 },
+    halved: 'perSecond',
   },
 ];
 const needPerson: readonly Row[] = [
@@ -205,7 +206,7 @@ beforeAll(async () => {
       server: plainServer,
       accounts: rows.map((row) =>
         account(cloudOf(row), row.name, {
-          requestTimeout: row.class === 'timeout' ? '2s' : '5s',
+          requestTimeout: row.class === 'timeout' ? '5s' : '30s',
           ...(row.restartAction ? { restartAction: row.restartAction } : {}),
           ...(row === unreachable ? { rateLimit: { perSecond: 1 } } : {}),
         }),
@@ -216,8 +217,8 @@ beforeAll(async () => {
         backoff: { initial: `${backoffMs}ms`, factor: 1, max: '10s', jitter: 0 },
       },
       groups: [
-        // The second task's turn is to come before the first one's next attempt.
-        { name: 'denied', match: { account: denied.map(({ name }) => name) }, backoff: { initial: '3s' } },
+        // The second task's turn is to come before the first one's next attempt, however slow the machine is.
+        { name: 'denied', match: { account: denied.map(({ name }) => name) }, backoff: { initial: '5m', max: '5m' } },
         { name: 'vip' },
       ],
     },
@@ -250,8 +251,14 @@ describe.concurrent('a failed attempt', () => {
 describe.concurrent('throttled', () => {
   it.each(throttled)('$name: costs no attempt, halves its own limit, and restarts wait 5 s', async (row) => {
     await until(`${row.name} is throttled`, () => saidOf(row, 'restarts-throttled').length > 0, see(row));
-    const { accounts } = await daemon.get<{ accounts: { account: string; gate: object }[] }>('/api/v1/status');
-    expect(accounts.find(({ account: name }) => name === row.name)?.gate).toMatchObject(row.gate);
+    const { accounts } = await daemon.get<{ accounts: { account: string; gate: Gate }[] }>('/api/v1/status');
+    const { perSecond = 0, restartPerSecond = 0 } = accounts.find(({ account: name }) => name === row.name)?.gate ?? {};
+    const limits: Gate = { perSecond, restartPerSecond };
+    const saidAt = Date.parse(String(saidOf(row, 'restarts-throttled')[0]?.time));
+    // Of ten a second: five, and one more for every ten seconds.
+    expect(limits[row.halved]).toBeGreaterThanOrEqual(5);
+    expect(limits[row.halved]).toBeLessThanOrEqual(5 + Math.floor((Date.now() - saidAt + 1_000) / 10_000));
+    expect(perSecond + restartPerSecond).toBe(10 + limits[row.halved]);
     expect(errorsOf(await daemon.metrics(), row)).toBe(1);
     expect(saidOf(row, 'restart-given-back')[0]?.why).toBe('throttled');
     await healed(row);
@@ -275,20 +282,26 @@ async function opensCircuit(row: Row, [least, most]: readonly [number, number], 
   expect(calls.length).toBeGreaterThanOrEqual(least);
   expect(calls.length).toBeLessThanOrEqual(most);
   expect(saidOf(row, 'restart-given-back')[0]?.why).toBe('circuit');
-  const samples = await daemon.metrics();
-  expect(errorsOf(samples, row)).toBe(cloudOf(row).restarts().length);
-  expect(sum(samples, 'api_circuit_open', { account: row.name, circuit: 'restart', class: row.class })).toBe(1);
-  expect(sum(samples, 'tasks_waiting', { account: row.name, reason: 'circuit' })).toBe(2);
-  for (const number of [1, 2]) {
-    const { attempts } = await daemon.get<{ attempts: object }>(`/api/v1/tasks/${idOf(row, number)}`);
-    expect(attempts).toMatchObject({ made: 0, failedInRow: 0 });
-  }
-  const { verdict } = await daemon.get<{ verdict: { until: number } }>(`/api/v1/tasks/${idOf(row)}`);
-  const probedAt = Date.parse(
-    String(saidOf(row, 'circuit-probed').at(-1)?.time ?? saidOf(row, 'circuit-opened')[0]?.time),
+  // Not while a probe is out.
+  await vi.waitFor(
+    async () => {
+      const samples = await daemon.metrics();
+      expect(errorsOf(samples, row)).toBe(cloudOf(row).restarts().length);
+      expect(sum(samples, 'api_circuit_open', { account: row.name, circuit: 'restart', class: row.class })).toBe(1);
+      expect(sum(samples, 'tasks_waiting', { account: row.name, reason: 'circuit' })).toBe(2);
+      for (const number of [1, 2]) {
+        const { attempts } = await daemon.get<{ attempts: object }>(`/api/v1/tasks/${idOf(row, number)}`);
+        expect(attempts).toMatchObject({ made: 0, failedInRow: 0 });
+      }
+      const { verdict } = await daemon.get<{ verdict: { until: number } }>(`/api/v1/tasks/${idOf(row)}`);
+      const probedAt = Date.parse(
+        String(saidOf(row, 'circuit-probed').at(-1)?.time ?? saidOf(row, 'circuit-opened')[0]?.time),
+      );
+      expect(verdict.until - probedAt).toBeGreaterThan(probeEveryMs - 10_000);
+      expect(verdict.until - probedAt).toBeLessThan(probeEveryMs + 10_000);
+    },
+    { timeout: 60_000, interval: 500 },
   );
-  expect(verdict.until - probedAt).toBeGreaterThan(probeEveryMs - 100);
-  expect(verdict.until - probedAt).toBeLessThan(probeEveryMs + 10_000);
 }
 
 async function mendedByHand(row: Row): Promise<void> {
@@ -315,11 +328,15 @@ describe.concurrent('what needs a person', () => {
     '$code ($class) on two tasks in a row: stops everything but a probe, gives both attempts back, and is over at once when it is mended',
     async (row) => {
       await opensCircuit(row, [2, 2], 30_000);
-      expect(saidOf(row, 'restart-failed').map(({ task, cause }) => [task, cause])).toEqual([
-        [idOf(row, 1), row.code],
-        [idOf(row, 2), row.code],
-      ]);
-      expect(saidOf(row, 'restart-given-back').map(({ task }) => task)).toEqual([idOf(row, 1), idOf(row, 2)]);
+      // The first two: a slow machine may have come to the first probe, which is given back as well.
+      const tasksOf = (event: string) =>
+        saidOf(row, event)
+          .slice(0, 2)
+          .map(({ task }) => task)
+          .toSorted();
+      expect(saidOf(row, 'restart-failed').map(({ cause }) => cause)).toEqual([row.code, row.code]);
+      for (const event of ['restart-failed', 'restart-given-back'])
+        expect(tasksOf(event)).toEqual([idOf(row, 1), idOf(row, 2)]);
       await mendedByHand(row);
     },
   );

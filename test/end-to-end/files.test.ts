@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { account, env, key, tasks } from './cloud.ts';
-import { command, configPath, plainServer, Stage, sleep, until, writeConfig } from './daemon.ts';
+import { command, configPath, plainServer, Stage, until, writeConfig } from './daemon.ts';
 
 const pipe = 'it is a named pipe: only a regular file is read';
 
@@ -98,9 +98,7 @@ it.concurrent('a running daemon heals on and ends at SIGTERM, whatever its files
   expect((await daemon.ask('POST', '/-/reload')).status).toBe(400);
   await heals('with pipes as secrets');
 
-  const before = performance.now();
   expect((await daemon.stop()).code).toBe(0);
-  expect(performance.now() - before).toBeLessThan(10_000);
 });
 
 it.concurrent('files that hang keep no other file from being read, and no name of a host from being looked up', async () => {
@@ -184,9 +182,10 @@ const largest: Readonly<Record<string, string>> = {
   'of keys that there are not': Array.from({ length: 60_000 }, (_, n) => `key${n}: 1`).join('\n'),
   'of one cron field': `accounts: [{name: main, poll: {schedule: "${'0,'.repeat(450_000)}0 * * * * *"}}]\ngroups: [{name: vip}]`,
 };
-const longestTurnMs = 50;
+/** Of all that is computed meanwhile, by all threads: 50 ms where reading takes a second. */
+const mostOfAll = 1 / 8;
 
-it('while configurations of a megabyte are read no turn computes longer than 50 ms', async () => {
+it('while configurations of a megabyte are read no turn of the main thread computes an eighth of it', async () => {
   await using stage = new Stage();
   const cloud = await stage.cloud({ tasks: tasks('runs', 6) });
   const folder = stage.folder();
@@ -194,13 +193,23 @@ it('while configurations of a megabyte are read no turn computes longer than 50 
   const gauge = join(import.meta.dirname, 'longest-turn.mjs');
   const daemon = await stage.start({ folder, env, config, nodeArgs: ['--import', gauge] });
   const turns: Record<string, number> = {};
+  const turn = async (round: number) => {
+    let found: RegExpExecArray | null = null;
+    await until('the turns of this round are known', () => {
+      found = new RegExp(`^${round} ([\\d.]+)$`).exec(readFileSync(join(folder, 'longest-turn'), 'utf8'));
+      return found;
+    });
+    return Number(found?.[1]);
+  };
+  let rounds = 0;
   // The least of three: on a busy machine the same work takes more of the processor's time now and then.
   const turnOf = async (what: string, work: (round: number) => Promise<void>) => {
-    for (let round = 1; round <= 3 && !((turns[what] ?? Number.POSITIVE_INFINITY) <= longestTurnMs); round++) {
+    for (let round = 1; round <= 3 && !((turns[what] ?? 1) <= mostOfAll); round++) {
       daemon.signal('SIGWINCH');
-      await sleep(200);
+      await turn(++rounds);
+      const before = daemon.computedMs();
       await work(round);
-      turns[what] = Number(readFileSync(join(folder, 'longest-turn'), 'utf8'));
+      turns[what] = (await turn(rounds)) / (daemon.computedMs() - before);
     }
   };
   // What the first reload compiles is not counted.
@@ -220,7 +229,7 @@ it('while configurations of a megabyte are read no turn computes longer than 50 
     writeFileSync(configPath(folder), JSON.stringify({ ...config, groups: [...groups, { name: 'vip' }] }));
     expect((await daemon.ask('POST', '/-/reload')).status).toBe(200);
   });
-  expect(Object.entries(turns).filter(([, ms]) => ms > longestTurnMs)).toEqual([]);
+  expect(Object.entries(turns).filter(([, share]) => share > mostOfAll)).toEqual([]);
   // A thread of its own computes, and its memory is given back.
   expect(daemon.memory().peak).toBeLessThan(600);
 });

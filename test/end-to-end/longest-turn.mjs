@@ -1,6 +1,6 @@
 /**
- * Loaded into a daemon (`--import`): keeps in the file `longest-turn` of its folder how many milliseconds of its longest
- * turn the main thread was computing, from the newest SIGWINCH on. Computing, because what else runs on the machine
+ * Loaded into a daemon (`--import`): keeps in the file `longest-turn` of its folder how many SIGWINCH came, and how many
+ * milliseconds of its longest turn the main thread was computing since then. Computing, because what else runs on the machine
  * makes a turn longer too. Plain JavaScript: a TypeScript module loaded here would have Node load its compiler.
  */
 import { writeFileSync } from 'node:fs';
@@ -13,10 +13,12 @@ const computed = () => {
 };
 
 if (isMainThread) {
+  let round = 0;
   let longest = 0;
   let before = computed();
-  const tell = () => writeFileSync('longest-turn', String(longest));
+  const tell = () => writeFileSync('longest-turn', `${round} ${longest}`);
   process.on('SIGWINCH', () => {
+    round++;
     longest = 0;
     tell();
   });

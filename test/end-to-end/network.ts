@@ -61,7 +61,7 @@ describe.concurrent('the network', () => {
       },
     });
     for (const name of named)
-      await until(`${name} is healed`, () => cloudOf(name).count('停用') === 0, see(daemon), 60_000);
+      await until(`${name} is healed`, () => cloudOf(name).count('停用') === 0, see(daemon), 120_000);
     const through = (name: string) => [
       ...new Set(proxy.asked.filter(({ target }) => target === hostOf(cloudOf(name))).map(({ as }) => as)),
     ];
@@ -94,7 +94,7 @@ describe.concurrent('the network', () => {
       config: { server: plainServer, accounts: [main], groups },
       nodeArgs: ['--import', `data:text/javascript,${encodeURIComponent(lookup)}`],
     });
-    await until('all are healed', () => cloud.count('停用') === 0, see(daemon), 60_000);
+    await until('all are healed', () => cloud.count('停用') === 0, see(daemon), 120_000);
   });
 
   it('FlowLimitExceeded and ServiceUnavailableTemp with Retry-After: the next list is not sent before that', async () => {
@@ -137,10 +137,10 @@ describe.concurrent('the network', () => {
     });
     const daemon = await stage.start({ folder, env, config: config('0 30 2 8 3 *') });
     await until('the first poll does not wait for it', () => cloud.count('停用') === 0, see(daemon));
-    const before = performance.now();
+    const before = daemon.computedMs();
     for (let scrape = 0; scrape < 5; scrape++) expect((await daemon.ask('GET', '/metrics')).status).toBe(200);
     // A search cost 1.2 s, and a scrape several of them.
-    expect(performance.now() - before).toBeLessThan(3_000);
+    expect(daemon.computedMs() - before).toBeLessThan(3_000);
     writeConfig(folder, config('0 0 0 29 2 *'));
     const { code, stderr } = await command(folder, ['check'], env);
     expect([code, stderr]).toEqual([78, expect.stringMatching(/poll\.schedule: .*year/)]);

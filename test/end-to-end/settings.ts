@@ -2,6 +2,7 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { TaskView } from '../../src/domain/views/shown.ts';
 import { account, env, key, type PretendCloud, tasks } from './cloud.ts';
 import { configPath, type Daemon, plainServer, Stage, until, writeConfig } from './daemon.ts';
 
@@ -112,8 +113,7 @@ describe.concurrent('a good reload', () => {
           ...tasks('runs', 3),
         ],
       });
-      const backoffMs = 8_000;
-      const defaults = { verifyWithin: '1s', backoff: { initial: `${backoffMs}ms`, jitter: 0 }, storm: false };
+      const defaults = { verifyWithin: '1s', backoff: { initial: '1h', max: '1h', jitter: 0 }, storm: false };
       // Directories that are missing are made.
       const config = plain(cloud, { defaults, store: 'sqlite:deep/down/store.db' });
       const changed = { ...config, groups: [{ name: 'vip' }, { name: 'later' }] };
@@ -121,11 +121,14 @@ describe.concurrent('a good reload', () => {
       if (by === 'a ConfigMap') mountConfigMap(path, config);
       const daemon = await stage.start({ folder: path, env, ...(by === 'a ConfigMap' ? {} : { config }) });
       await daemon.saying('restart-failed', { task: 'dead-0001' });
+      const verdict = async () => (await daemon.get<TaskView>('/api/v1/tasks/dead-0001')).verdict;
+      const before = await verdict();
+      expect(before).toMatchObject({ reason: 'backoff', until: expect.any(Number) });
 
       if (by === 'a ConfigMap') swapConfigMap(path, changed);
       else writeConfig(path, changed);
       if (by === 'POST') expect((await daemon.ask('POST', '/-/reload')).status).toBe(200);
-      const loadedAt = Date.parse((await daemon.saying('config-loaded')).time);
+      await daemon.saying('config-loaded');
       await until(
         'the new group is healed',
         () => cloud.count('停用', 'later') === 0,
@@ -138,28 +141,18 @@ describe.concurrent('a good reload', () => {
         expect.stringMatching(/^started with a new configuration \(\w+\)$/),
       ]);
 
+      expect(await verdict()).toMatchObject({ reason: 'backoff', until: 'until' in before && before.until });
+      expect(cloud.restarts('dead-0001')).toHaveLength(1);
+      if (by === 'a ConfigMap') return;
+
+      // A new backoff applies at once to what waits by the old one.
+      writeConfig(path, { ...changed, defaults: { ...defaults, backoff: { initial: '1s', factor: 1 } } });
+      expect((await daemon.ask('POST', '/-/reload')).status).toBe(200);
       await until(
         'the second attempt',
         () => cloud.restarts('dead-0001').length > 1,
         () => daemon.tail(),
       );
-      const [first, second] = cloud.restarts('dead-0001');
-      const gapMs = (second?.at ?? 0) - (first?.at ?? 0);
-      expect(gapMs).toBeGreaterThanOrEqual(backoffMs - 500);
-      // If the reload had begun the backoff anew, it would end later.
-      expect(second?.at ?? 0).toBeLessThan(loadedAt + backoffMs);
-      if (by === 'a ConfigMap') return;
-
-      // A new backoff applies at once to what waits by the old one, which has twice the time between these two.
-      await daemon.saying('restart-failed', { task: 'dead-0001', row: 2 });
-      writeConfig(path, { ...changed, defaults: { ...defaults, backoff: { initial: '1s', factor: 1 } } });
-      expect((await daemon.ask('POST', '/-/reload')).status).toBe(200);
-      await until(
-        'the third attempt',
-        () => cloud.restarts('dead-0001').length > 2,
-        () => daemon.tail(),
-      );
-      expect((cloud.restarts('dead-0001')[2]?.at ?? 0) - (second?.at ?? 0)).toBeLessThan(2 * backoffMs - 1_000);
     },
   );
 
@@ -218,7 +211,8 @@ function swapConfigMap(path: string, config: object): void {
   rmSync(join(path, '..2026_1'), { recursive: true });
 }
 
-const mostStartSeconds = 1.2;
+/** Half a second on a machine that has nothing else to do. */
+const mostStartSeconds = 4;
 
 describe.concurrent('a bad start', () => {
   interface BadStart {
@@ -241,7 +235,7 @@ describe.concurrent('a bad start', () => {
     },
   ];
 
-  it.each(rows)('$name: one clear line, exit $exitCode, within a second', async (row) => {
+  it.each(rows)('$name: one clear line, exit $exitCode, with little computing', async (row) => {
     await using stage = new Stage();
     const path = stage.folder();
     const config = row.prepare(path);
@@ -254,7 +248,7 @@ describe.concurrent('a bad start', () => {
     // Below what is wrong in a file stand the place in it and what to do.
     expect(lines.slice(1).filter((line) => !/^\s/.test(line))).toEqual([]);
     expect(stdout).toBe('');
-    // Of the processor: what the clock on the wall says is as much on a machine that has nothing else to do.
+    // The clock on the wall says what else the machine does.
     expect(Number(user) + Number(system)).toBeLessThan(mostStartSeconds);
   });
 });

@@ -3,9 +3,7 @@ import { expect, it } from 'vitest';
 import { type Daemon, Stage, until } from './daemon.ts';
 import { type Replica, type ReplicaSet, replicaSet } from './replicas.ts';
 
-it.concurrent('replicas share the accounts, hand them over at SIGTERM, and go on after the database was restarted', {
-  timeout: 240_000,
-}, async () => {
+it.concurrent('replicas share the accounts, hand them over at SIGTERM, and go on after the database was restarted', async () => {
   await using stage = new Stage();
   const set = await replicaSet(stage, { replicas: 3, accounts: 6 });
   await set.balanced();
@@ -26,8 +24,8 @@ it.concurrent('replicas share the accounts, hand them over at SIGTERM, and go on
     return left.every((account) => all.includes(account));
   });
   const tookMs = performance.now() - leftAt;
-  // Two seconds and a poll, on a machine that does other things too.
-  expect(tookMs).toBeLessThan(5_000);
+  // Handed over: a lease that runs out takes 20 to 30 s.
+  expect(tookMs).toBeLessThan(20_000);
   expect((await first.daemon.ended).code).toBe(0);
   set.stopTasks((_, index) => index === 1);
   await set.healed();

@@ -1,14 +1,15 @@
 /** Signals at every moment of a life: as an ordinary process, and as process 1 of a namespace, as in a container. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { account, env, tasks } from './cloud.ts';
 import { endOf, plainServer, Stage, sleep, until, writeConfig } from './daemon.ts';
 
 const launcher = join(import.meta.dirname, '../../src/relaykeeper');
-const endsWithinMs = 10_000;
+/** Its own limit is 9 s; the rest is for a machine that does other things too. */
+const endsWithinMs = 20_000;
 
 async function openWorld(stage: Stage) {
   const cloud = await stage.cloud({ tasks: tasks('a', 3) });
@@ -21,7 +22,7 @@ async function openWorld(stage: Stage) {
 const hears = (pid: number) =>
   until('it hears SIGHUP', () => /^SigCgt:\s+[0-9a-f]*[13579bdf]$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')));
 
-describe.concurrent('SIGTERM while it starts ends it within 10 s', () => {
+describe.concurrent('SIGTERM while it starts ends it', () => {
   it.each([20, 200, 600])('an ordinary process, after %d ms', async (ms) => {
     await using stage = new Stage();
     const { folder } = await openWorld(stage);
@@ -35,24 +36,20 @@ describe.concurrent('SIGTERM while it starts ends it within 10 s', () => {
   });
 
   const canUnshare = process.getuid?.() === 0 && spawnSync('unshare', ['-pf', 'true']).status === 0;
-  it.skipIf(!canUnshare).each([0, 50, 150, 400])(
-    'process 1, after its first moment and %d ms',
-    { timeout: 120_000 },
-    async (ms) => {
-      await using stage = new Stage();
-      const { folder } = await openWorld(stage);
-      const first = firstOfNamespace(stage, folder);
-      const pid = await first.pid();
-      // Not in /proc as something else any more, and past its first lines.
-      await until('it is the launcher', () => readFileSync(`/proc/${pid}/comm`, 'utf8') !== 'unshare\n');
-      await sleep(20 + ms);
-      const from = performance.now();
-      process.kill(pid, 'SIGTERM');
-      const { code } = await first.ended;
-      expect(performance.now() - from).toBeLessThan(endsWithinMs);
-      expect(code).toBeOneOf([0, 143]);
-    },
-  );
+  it.skipIf(!canUnshare).each([0, 50, 150, 400])('process 1, once it hears signals and %d ms later', async (ms) => {
+    await using stage = new Stage();
+    const { folder } = await openWorld(stage);
+    const first = firstOfNamespace(stage, folder);
+    const pid = await first.pid();
+    await until('it is the launcher', () => readFileSync(`/proc/${pid}/comm`, 'utf8') !== 'unshare\n');
+    await hears(pid);
+    await sleep(ms);
+    const from = performance.now();
+    process.kill(pid, 'SIGTERM');
+    const { code } = await first.ended;
+    expect(performance.now() - from).toBeLessThan(endsWithinMs);
+    expect(code).toBeOneOf([0, 143]);
+  });
 
   it.skipIf(!canUnshare)(
     'process 1 lives through SIGHUP, SIGUSR1 and SIGUSR2 at any time, reloads, and passes its exit code on',
@@ -110,7 +107,18 @@ describe.concurrent('signals that are no end', () => {
   it('SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGWINCH and SIGCONT from the first moment on: it starts, reloads, heals; no debugger opens', async () => {
     await using stage = new Stage();
     const { cloud, folder } = await openWorld(stage);
-    const daemon = stage.spawn({ folder, env });
+    // While there is a file of this name, nobody hears what the thread that reads the configuration says.
+    const held = `data:text/javascript,import threads from 'node:worker_threads';
+      import { existsSync } from 'node:fs';
+      import { syncBuiltinESMExports } from 'node:module';
+      threads.Worker = class extends threads.Worker {
+        emit(...said) {
+          if (!existsSync('held')) return super.emit(...said);
+          setTimeout(() => this.emit(...said), 10);
+        }
+      };
+      syncBuiltinESMExports();`;
+    const daemon = stage.spawn({ folder, env, nodeArgs: ['--import', held] });
     await hears(daemon.pid);
     for (let n = 0; n < 20; n++) {
       for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE', 'SIGWINCH', 'SIGCONT'] as const)
@@ -122,12 +130,15 @@ describe.concurrent('signals that are no end', () => {
     await daemon.saying('restart-worked');
     daemon.signal('SIGUSR1');
     await sleep(200);
-    // While a file is read that takes long: of all who ask meanwhile one more reads it as it is then.
-    writeConfig(folder, Array.from({ length: 40_000 }, (_, n) => `key${n}: 1`).join('\n'));
+    // While a file is read: of all who ask meanwhile one more reads it as it is then.
+    writeFileSync(join(folder, 'held'), '');
+    writeConfig(folder, 'accounts: []\n');
     for (let n = 0; n < 20; n++) {
       daemon.signal('SIGHUP');
       await sleep(30);
     }
+    expect(daemon.said('config-rejected')).toEqual([]);
+    rmSync(join(folder, 'held'));
     await daemon.saying('config-rejected');
     expect((await daemon.ask('POST', '/-/reload')).status).toBe(400);
     // That by the changed file among them.

@@ -6,8 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { account, env, type PretendCloud, tasks } from './cloud.ts';
 import { type Daemon, plainServer, Stage, until, writeConfig } from './daemon.ts';
 
-/** From SIGTERM to the end, with whatever sink. */
-const endsWithinMs = 10_000;
+/** From SIGTERM to the end, with whatever sink: its own limit is 9 s, on a machine that does other things too. */
+const endsWithinMs = 20_000;
 
 /** At this level a pipe is full after the first poll: each task found is a line. */
 const config = (cloud: PretendCloud) => ({
@@ -51,7 +51,7 @@ const inTerminal = `declare -p line > words; declare -f run >> words; script -qf
 
 const canMount = process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'true']).status === 0;
 
-describe.concurrent('a log that goes nowhere: it heals on, counts what is lost, and ends within 10 s of SIGTERM', () => {
+describe.concurrent('a log that goes nowhere: it heals on, counts what is lost, and ends at SIGTERM', () => {
   it.each<[name: string, shell: string, refuses: boolean]>([
     ['a full device for both', 'run > /dev/full 2> /dev/full', true],
     ['one pipe for both that nobody reads', '(run 2>&1) | sleep 600', false],
@@ -68,7 +68,6 @@ describe.concurrent('a log that goes nowhere: it heals on, counts what is lost, 
         'lines are lost',
         async () => (await dropped(daemon)) > 0,
         () => daemon.tail(),
-        60_000,
       );
     await heals(daemon, cloud);
     await endsInTime(daemon);
@@ -79,7 +78,11 @@ describe.concurrent('a log that goes nowhere: it heals on, counts what is lost, 
     const { cloud, folder } = await openWorld(stage);
     const shell = `${inTerminal} echo $! > script; wait`;
     const daemon = await stage.spawn({ folder, env, shell }).answering();
-    const script = Number(readFileSync(join(folder, 'script'), 'utf8'));
+    let script = 0;
+    await until('the other side is known', () => {
+      script = Number(readFileSync(join(folder, 'script'), 'utf8'));
+      return script > 0;
+    });
     // Stopped, `script` does not read its side of the terminal.
     process.kill(script, 'SIGSTOP');
     for (let n = 0; n < 2; n++) await heals(daemon, cloud);

@@ -42,9 +42,7 @@ const logsTaken: Readonly<Record<string, (file: (suffix: string) => string) => v
   },
 };
 
-it.concurrent('a log of the store that is deleted or replaced under the running process: it is said, and each hold that was answered 201 survives kill -9', {
-  timeout: 240_000,
-}, async () => {
+it.concurrent('a log of the store that is deleted or replaced under the running process: it is said, and each hold that was answered 201 survives kill -9', async () => {
   await using stage = new Stage();
   const { cloud, folder, daemon: first, file } = await openWorld(stage);
   let daemon = first;
