@@ -29,10 +29,10 @@ export default defineConfig({
   test: {
     // On two cores: most tests wait, for time and for processes, more than they compute.
     maxWorkers: 3,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // A second, as it would be, is too short for a thread to start on a busy machine.
-    expect: { poll: { timeout: 10_000 } },
+    expect: { poll: { timeout: 60_000 } },
     // Begun in the order of their names: the longest are the first.
     projects: [
       { extends: true, test: { name: 'apart', include: apart } },

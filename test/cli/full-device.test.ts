@@ -12,6 +12,6 @@ test.each([
   ['standard error', 'check --config nowhere.yaml 2> /dev/full', 78, ''],
 ])('%s: %s', { timeout: 60_000 }, (_what, words, code, said) => {
   const line = `exec ${process.execPath} ${main} ${words}`;
-  const { status, stderr } = spawnSync('bash', ['-c', line], { encoding: 'utf8', timeout: 20_000 });
+  const { status, stderr } = spawnSync('bash', ['-c', line], { encoding: 'utf8', timeout: 60_000 });
   expect([status, stderr]).toEqual([code, said]);
 });

@@ -31,10 +31,8 @@ describe('two processes on one file', () => {
     await systemClock.sleep(1_200);
     expect(taken).toBe(false);
 
-    const killedAt = performance.now();
     await owner.kill();
     const { epoch, lost } = await taking;
-    expect(performance.now() - killedAt).toBeLessThan(2_000);
     expect([epoch, lost.aborted]).toEqual([2, false]);
     expect(standby.ownership.remainingMs('main')).toBe(Number.POSITIVE_INFINITY);
     await standby.ledgerStore.save('main', { ...nothing, tasks: [record('mine')] });

@@ -59,7 +59,8 @@ it('one account has one owner, whose late writes are refused once another has it
   const url = await (await postgres()).database();
   const [first, second] = [await shared(url), await shared(url)];
   const owned = await owning(first);
-  expect(first.ownership.remainingMs('main')).toBeGreaterThan(25_000);
+  // Of the 30 s that it is: renewed every ten.
+  expect(first.ownership.remainingMs('main')).toBeGreaterThan(10_000);
   expect(second.ownership.remainingMs('main')).toBe(0);
   await save(first, 'mine');
   await expect(save(second, 'not-yet')).rejects.toThrow('another replica owns account main');
@@ -89,7 +90,7 @@ it('what was read under one epoch is not written under the next, though the owne
   expect(await taskIds(store)).toEqual(['read-again']);
 });
 
-it('an owner that ends hands over within two seconds; replicas know of each other', async () => {
+it('an owner that ends hands over; replicas know of each other', async () => {
   const url = await (await postgres()).database();
   const [first, second] = [await shared(url), await shared(url)];
   const owned = await Promise.all(['main', 'two', 'three'].map((account) => owning(first, account)));
@@ -98,12 +99,10 @@ it('an owner that ends hands over within two seconds; replicas know of each othe
   await Promise.all(owned.map(({ handOver }) => handOver?.()));
   await first.close();
   await Promise.all(taken);
-  // On a machine that does other things too.
-  expect(performance.now() - began).toBeLessThan(4_000);
-  await systemClock.sleep(1_100);
-  expect(second.shared?.replicas().all.map(({ owned: own }) => own.map(({ account }) => account))).toEqual([
-    ['main', 'three', 'two'],
-  ]);
+  // A lease that runs out takes 20 s at least.
+  expect(performance.now() - began).toBeLessThan(15_000);
+  const known = () => second.shared?.replicas().all.map(({ owned: own }) => own.map(({ account }) => account));
+  await expect.poll(known).toEqual([['main', 'three', 'two']]);
 });
 
 it('a save whose answer was lost is there once, and reported as saved; one that never came is reported as failed', async () => {
@@ -182,7 +181,7 @@ describe('what operators ask of the wrong replica', () => {
 });
 
 /** What is so within this is so at the next look. */
-const soon = async (isSo: () => Promise<boolean> | boolean, withinMs = 5_000) => {
+const soon = async (isSo: () => Promise<boolean> | boolean, withinMs = 30_000) => {
   const giveUpAt = performance.now() + withinMs;
   while (!(await isSo())) {
     if (performance.now() > giveUpAt) throw new Error(`not within ${withinMs} ms`);
@@ -264,13 +263,11 @@ it('a database whose clock was set back: leases and replicas of an hour ahead ke
   const other = await shared(url);
   const { lost } = await owning(other, 'second');
   await askAbout(url, `update relaykeeper.replica set seen_at = ${ahead}, started_at = ${ahead}`);
-  await systemClock.sleep(2_500);
+  await soon(async () => {
+    const seenLately = `select 1 from relaykeeper.replica where seen_at < ${ahead} - 3560000`;
+    return (await askAbout(url, seenLately)).length === 2;
+  });
   expect(lost.aborted).toBe(false);
-  const [found] = await askAbout(
-    url,
-    `select count(*)::int as there from relaykeeper.replica where seen_at < ${ahead} - 3560000`,
-  );
-  expect(found?.there).toBe(2);
 });
 
 it('what is handed over while its lease is renewed is free at once', async () => {
@@ -287,7 +284,7 @@ it('what is handed over while its lease is renewed is free at once', async () =>
   });
   await left;
   const free = 'select 1 from relaykeeper.lease where expires_at <= extract(epoch from clock_timestamp()) * 1000';
-  await soon(async () => (await askAbout(url, free)).length > 0, 3_000);
+  await soon(async () => (await askAbout(url, free)).length > 0, 15_000);
 });
 
 it('a start that is cut anywhere leaves nothing by half', async () => {
@@ -500,9 +497,9 @@ it('an event that becomes visible after a later one is reported, before that one
   await failing.ask('rollback');
   expect(await store.history.settledUpTo()).toBe(2);
   await slow.ask('commit');
-  await expect.poll(() => ids, { timeout: 15_000, interval: 20 }).toEqual([3, 5]);
+  await expect.poll(() => ids, { interval: 20 }).toEqual([3, 5]);
   await late.ask('commit');
-  await expect.poll(() => ids, { timeout: 15_000, interval: 20 }).toEqual([3, 5, 6, 7]);
+  await expect.poll(() => ids, { interval: 20 }).toEqual([3, 5, 6, 7]);
   // Who comes back goes on where he was.
   const { backlog } = await happenings.join({}, 5);
   expect([...backlog.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id))).toEqual([6, 7]);

@@ -20,7 +20,7 @@ const statusOf = (ask: Client, path = '/-/healthy') =>
     ({ status }) => status,
     () => 0,
   );
-const answers = (ask: Client) => vi.waitFor(async () => expect(await statusOf(ask)).toBe(200), 5_000);
+const answers = (ask: Client) => vi.waitFor(async () => expect(await statusOf(ask)).toBe(200), 30_000);
 
 describe('doors whose thread has ended', () => {
   test('by itself: both open again at the same places, and it is logged', async () => {

@@ -177,9 +177,7 @@ describe('slow and odd clients', () => {
 
   test('headers that do not end are cut', async () => {
     const { web } = await openWeb({ limits: { ...limits, requestMs: 60_000 } });
-    const start = performance.now();
     await rawly(web.url, 'GET /-/healthy HTTP/1.1\r\nHost: x\r\nX-A: ');
-    expect(performance.now() - start).toBeLessThan(5_000);
   });
 
   test('a connection that says nothing is cut', async () => {
@@ -280,9 +278,7 @@ describe('slow and odd clients', () => {
     await expect.poll(() => renders).toBe(1);
     expect((await on('listen')('GET', '/-/healthy')).status).toBe(200);
     await expect
-      .poll(() => new Promise((resolve) => reader.connection.write('x', (error) => resolve(error !== undefined))), {
-        timeout: 10_000,
-      })
+      .poll(() => new Promise((resolve) => reader.connection.write('x', (error) => resolve(error !== undefined))))
       .toBe(true);
     expect(renders).toBe(1);
   });
@@ -327,9 +323,7 @@ describe('slow and odd clients', () => {
     const reading = setInterval(() => reader.connection.read(1), 100);
     onTestFinished(() => clearInterval(reading));
     await expect
-      .poll(() => new Promise((resolve) => reader.connection.write('x', (error) => resolve(error !== undefined))), {
-        timeout: 10_000,
-      })
+      .poll(() => new Promise((resolve) => reader.connection.write('x', (error) => resolve(error !== undefined))))
       .toBe(true);
   });
 
@@ -432,12 +426,11 @@ describe('the end', () => {
     await Promise.all([ask('GET', '/-/healthy'), ask('GET', '/-/ready')]);
     const reload = ask('POST', '/-/reload', { authorization: 'Bearer admin-token-1234' });
     await asked;
-    const start = performance.now();
-    const closing = close(30_000);
+    // Not at the deadline, which is long after the test's own.
+    const closing = close(3_600_000);
     letGo();
     expect(await reload).toBe(200);
     await closing;
-    expect(performance.now() - start).toBeLessThan(5_000);
   });
 
   test('what does not finish within the deadline is cut', async () => {
@@ -459,10 +452,10 @@ describe('TLS', () => {
     expect(await subjectOf(web.url)).toBe('200 first');
     await sleep(60);
     writeFileSync(tls.certFile, 'broken');
-    await expect.poll(() => logged.map(({ notice }) => notice), { timeout: 15_000 }).toContain('tls-rejected');
+    await expect.poll(() => logged.map(({ notice }) => notice)).toContain('tls-rejected');
     expect(await subjectOf(web.url)).toBe('200 first');
     makePair(folder, 'second');
-    await expect.poll(() => subjectOf(web.url), { timeout: 15_000 }).toBe('200 second');
+    await expect.poll(() => subjectOf(web.url)).toBe('200 second');
     expect(JSON.stringify(logged)).not.toContain('PRIVATE');
   });
 
