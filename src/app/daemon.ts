@@ -42,7 +42,8 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<Exit
   if (stop.aborted) return exitCodes.done;
   if (!found.ok) {
     for (const error of found.errors) stderr.write(`${error}\n`);
-    return exitCodes.badConfiguration;
+    // A service manager tries again after any code but that of a bad configuration.
+    return found.unchecked ? exitCodes.failed : exitCodes.badConfiguration;
   }
   const current: Current = {
     settings: withListen(found.settings, options.listen),

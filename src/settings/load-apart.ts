@@ -24,7 +24,9 @@ export async function loadApart(request: ApartRequest, clock: Clock): Promise<Lo
   const said = hanging.size < mostHanging ? await readBeside(request, clock) : { wrong: stillHanging };
   // Here, so that the thread need not wait until all that it leads to is loaded.
   const { fileProblem, settle } = await import('./loaded.ts');
-  return settle('wrong' in said ? { ok: false, errors: [fileProblem(request.path, said.wrong)] } : said);
+  return settle(
+    'wrong' in said ? { ok: false, unchecked: true, errors: [fileProblem(request.path, said.wrong)] } : said,
+  );
 }
 
 async function readBeside(request: ApartRequest, clock: Clock): Promise<Said> {

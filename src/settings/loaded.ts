@@ -35,6 +35,8 @@ interface Bad {
   readonly errors: readonly Problem[];
   /** Files that it names and that could not be read, each with the reason. */
   readonly unread?: ReadonlyMap<string, string>;
+  /** Nobody could look at it in time: it may be as good as ever. */
+  readonly unchecked?: true;
 }
 /** Not yet resolved: plain values, that one thread can give to another. */
 export type Checked = (Good & { readonly written: Written }) | Bad;
