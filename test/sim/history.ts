@@ -19,7 +19,6 @@ import { Judge, mostDrift } from './judge.ts';
 import { heldBy, managedBy, outsideItsTime } from './laws.ts';
 import { createLockedFile } from './locked-file.ts';
 import { Machine } from './machine.ts';
-import { neighbourOf } from './neighbour.ts';
 import { type Call, type Death, type Home, Process } from './process.ts';
 import { scriptOf } from './script.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -241,13 +240,8 @@ export class History {
     try {
       for (const machine of this.machines) this.start(machine);
       if (this.database) this.#mindVacancy(this.database);
-      const neighbour = neighbourOf(this.script.seed, this.clock);
       await this.#playScript();
-      const wrong = neighbour?.wrong();
-      if (wrong) this.judge.fail(wrong);
-      const verdict = this.verdict();
-      await neighbour?.stop();
-      return verdict;
+      return this.verdict();
     } finally {
       for (const process of this.#everStarted) process.release();
     }
