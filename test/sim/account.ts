@@ -2,10 +2,9 @@
 import { coveredGate } from '../../src/app/covered-gate.ts';
 import { createCloud } from '../../src/cloud/client.ts';
 import { createGate } from '../../src/cloud/limiter/gate.ts';
-import { createRestartActions } from '../../src/cloud/restart-call.ts';
 import type { Transport } from '../../src/cloud/transport.ts';
 import type { Cloud } from '../../src/domain/ports/cloud-port.ts';
-import type { Gate, RateLimit } from '../../src/domain/ports/gate-port.ts';
+import type { RateLimit } from '../../src/domain/ports/gate-port.ts';
 import type { LedgerStore, Ownership, Shared } from '../../src/domain/ports/store-port.ts';
 import type { Clock, Schedule } from '../../src/domain/ports/time-port.ts';
 import type { Event } from '../../src/domain/words/events.ts';
@@ -28,8 +27,6 @@ export interface Configuration extends RateLimit {
   readonly subAccount: boolean;
 }
 
-type RestartActions = ReturnType<typeof createRestartActions>;
-
 /** Where the account is kept. */
 interface Place {
   readonly account: string;
@@ -42,8 +39,6 @@ interface Place {
   readonly accessKeyId?: string;
   /** Everything that goes to the cloud or comes from it passes there. */
   readonly watched?: (cloud: Cloud) => Cloud;
-  /** Instead of the real client. */
-  readonly thin?: ((configuration: Configuration, actions: RestartActions, gate: Gate) => Cloud) | undefined;
   readonly publish: (event: Event) => void;
   readonly complain: (what: string, cause: unknown) => void;
 }
@@ -52,35 +47,32 @@ export type Account = ReturnType<typeof createAccount>;
 
 export function createAccount(place: Place, first: Configuration) {
   const { account, clock, network, store, ownership, shared, publish, complain } = place;
-  const { accessKeyId = accessKey.accessKeyId, watched = (cloud) => cloud, thin } = place;
+  const { accessKeyId = accessKey.accessKeyId, watched = (cloud) => cloud } = place;
   let inForce = first;
   const isCovered = () => ownership.remainingMs(account) > inForce.requestTimeoutMs;
   const gate = coveredGate(createGate({ ...first, clock }), isCovered, clock);
   const settings = (configuration: Configuration): KeeperSettings => {
     inForce = configuration;
-    const retiredActions = () => keeper.ledger.accountRecord.retiredActions ?? [];
-    const onRetired = (from: string, to: string) => keeper.learned({ type: 'action-retired', from, to });
-    const cloud =
-      thin?.(configuration, createRestartActions('auto', retiredActions, onRetired), gate) ??
-      createCloud({
-        ...configuration,
-        account,
-        credentials: {
-          kind: 'keys',
-          accessKeyId: { kind: 'value', reveal: () => accessKeyId },
-          secretAccessKey: { kind: 'value', reveal: () => accessKey.secretAccessKey },
-        },
-        env: {},
-        restartAction: 'auto',
-        retiredActions,
-        fingerprintKey: 'k'.repeat(32),
-        gate,
-        clock,
-        transport: network,
-        onTrace: (trace) => {
-          if (trace.kind === 'action-retired') onRetired(trace.from, trace.to);
-        },
-      });
+    const cloud = createCloud({
+      ...configuration,
+      account,
+      credentials: {
+        kind: 'keys',
+        accessKeyId: { kind: 'value', reveal: () => accessKeyId },
+        secretAccessKey: { kind: 'value', reveal: () => accessKey.secretAccessKey },
+      },
+      env: {},
+      restartAction: 'auto',
+      retiredActions: () => keeper.ledger.accountRecord.retiredActions ?? [],
+      fingerprintKey: 'k'.repeat(32),
+      gate,
+      clock,
+      transport: network,
+      onTrace: (trace) => {
+        if (trace.kind !== 'action-retired') return;
+        keeper.learned({ type: 'action-retired', from: trace.from, to: trace.to });
+      },
+    });
     return {
       ...configuration,
       schedule: every(configuration.pollEveryMs),

@@ -46,8 +46,6 @@ export interface Script {
   readonly cloudGroups: readonly string[];
   readonly parameters: ParameterChange;
   readonly replicas: 1 | 3;
-  /** Played without the real client. */
-  readonly isThin: boolean;
   readonly weatherMs: number;
   readonly schedule: readonly Scheduled[];
   /** How much this seed has of each of the troubles; of many nothing. */

@@ -11,7 +11,6 @@ import type { History } from './history.ts';
 import { Life, never } from './life.ts';
 import type { Machine } from './machine.ts';
 import { keepIdly } from './replicas.ts';
-import { createThinCloud } from './thin-cloud.ts';
 
 const account = 'main';
 /** Kept by nobody: what a replica owns of them counts when accounts are shared out. */
@@ -74,11 +73,8 @@ export class Process extends Life {
     const publish = (event: Event) => this.#publish(event);
     const place = { account, accessKeyId: name, clock: this.clock, network: this.reaches(network) };
     const watched = (cloud: Cloud) => this.#watched(cloud);
-    const thin: Parameters<typeof createAccount>[0]['thin'] = history.script.isThin
-      ? (...of) => createThinCloud(this, history, ...of)
-      : undefined;
     this.#account = createAccount(
-      { ...place, store, ownership, shared, watched, thin, publish, complain: () => {} },
+      { ...place, store, ownership, shared, watched, publish, complain: () => {} },
       configuration,
     );
     if (shared) this.#beside = () => this.#shareStore(shared, ownership);

@@ -30,20 +30,20 @@ export function scriptOf(seed: number): Script {
     spacing: dice.pick<'even' | 'none'>(['even', 'even', 'none']),
     pageSize: dice.pick([500, 500, 50, 20]),
   } as const;
-  const isThin = !dice.chance(0.12) || long;
-  const subAccount = !isThin && new Dice(seed, 'sub-account').chance(0.5);
+  const isSmall = dice.chance(0.12) && !long;
+  const subAccount = isSmall && new Dice(seed, 'sub-account').chance(0.5);
   const configuration: Configuration = { ...drawn, subAccount, provider: 'volcengine', cloudGroups: [] };
   const cloudGroups = [...new Set(groups.map(cloudGroupFor)), 'nobodys'];
-  const tasks = tasksOf(dice, long ? dice.int(1, 25) : sizeOf(dice, isThin), cloudGroups, weatherMs);
+  const tasks = tasksOf(dice, long ? dice.int(1, 25) : sizeOf(dice, isSmall), cloudGroups, weatherMs);
   const appetite = Object.fromEntries(
     Object.keys(troubles).map((trouble) => [trouble, dice.chance(0.5) ? 0 : dice.chance(0.25) ? 4 : 1]),
   );
-  if (!isThin) appetite.malformed = Math.min(appetite.malformed ?? 0, 1);
+  if (isSmall) appetite.malformed = Math.min(appetite.malformed ?? 0, 1);
   const replicas = dice.chance(0.2) ? 3 : 1;
   const parameters = parametersOf(dice);
   const endless = new Dice(seed, 'endless').chance(0.15);
   const world = { seed, configuration, tasks, cloudGroups, parameters, weatherMs };
-  const about = { ...world, replicas, isThin, appetite, endless } as const;
+  const about = { ...world, replicas, appetite, endless } as const;
   const weather = weatherOf(about, dice);
   for (const [trouble, plan] of Object.entries(troubles)) {
     const often = appetite[trouble] ?? 0;
@@ -55,10 +55,10 @@ export function scriptOf(seed: number): Script {
   return withStepInRefusal({ ...script, schedule: replicas === 1 ? schedule : withReplicas(script, schedule) });
 }
 
-function sizeOf(dice: Dice, isThin: boolean): number {
+function sizeOf(dice: Dice, isSmall: boolean): number {
   const roll = draw(dice.random);
   if (roll < 0.55) return dice.int(1, 8);
-  if (roll < 0.88 || !isThin) return dice.int(9, 40);
+  if (roll < 0.88 || isSmall) return dice.int(9, 40);
   return roll < 0.98 ? dice.int(41, 120) : dice.int(121, 400);
 }
 
