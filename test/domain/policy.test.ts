@@ -81,6 +81,7 @@ describe('which group has a task', () => {
       task(),
       'second',
     ],
+    ['a cloud group that only begins so is another', { first: { cloudGroup: ['vi'] } }, task(), 'none'],
     ['lists are alternatives', { first: { cloudGroup: ['x', 'v*'] } }, task(), 'first'],
     ['the account is matched too', { first: { account: ['backup'] }, second: { account: ['ma*'] } }, task(), 'second'],
     ['live only passes over a vod task', { first: { type: ['live'] } }, task({ type: 'vod' }), 'none'],

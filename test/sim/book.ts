@@ -40,9 +40,6 @@ export class TaskBook {
   /** No list or look has shown it otherwise. */
   alwaysStopped = true;
   abandoned = false;
-  /** An attempt of it was told as failed, and so many lists have shown it stopped since. */
-  failedAt = never;
-  listsSinceFailure = 0;
 
   constructor(taskId: string) {
     this.taskId = taskId;
@@ -55,18 +52,11 @@ export class TaskBook {
   }
 
   /** A complete list or a look shows it; `seenAt`: when its page was asked for. */
-  saw(item: TaskItem, seenAt: number, complete: boolean): void {
-    const { status } = item;
+  saw({ status }: TaskItem, seenAt: number): void {
     this.seenAt = Math.max(this.seenAt, seenAt);
     if (status === 'stopped') this.downAt = Math.max(this.downAt, seenAt);
     else this.alwaysStopped = false;
     if (status === 'active' || status === 'not-started') this.upAt = Math.max(this.upAt, seenAt);
-    if (complete && status === 'stopped') this.listsSinceFailure++;
-  }
-
-  failed(now: number): void {
-    this.failedAt = now;
-    this.listsSinceFailure = 0;
   }
 
   released(): void {
@@ -78,12 +68,6 @@ export class TaskBook {
     this.counted.delete(attemptId);
     this.lastAt = never;
     this.givenBackAt = now;
-  }
-
-  /** The other group's policy judges its failures anew, and its wait begins anew. */
-  moved(): void {
-    this.failedAt = never;
-    this.lastAt = never;
   }
 
   /** Nothing is sent of it; `surely`: whatever died with a process. */

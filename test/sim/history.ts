@@ -7,6 +7,7 @@ import { pretendTransport } from '../../src/app/pretend.ts';
 import type { Transport } from '../../src/cloud/transport.ts';
 import { cloudTime } from '../../src/domain/words/cloud-time.ts';
 import type { Event } from '../../src/domain/words/events.ts';
+import { groupOf } from '../../src/domain/words/policy.ts';
 import { between, seeded } from '../../src/simulator/random.ts';
 import { advance, createWorld, perform, removeFaults, statusNow, type World } from '../../src/simulator/world.ts';
 import { begin } from '../domain/story.ts';
@@ -16,7 +17,7 @@ import { Disk, fairDisk } from './disk.ts';
 import { checkBooks, healAndCheck } from './ending.ts';
 import { type Happening, happeningsOf, type Script } from './happenings.ts';
 import { Judge, mostDrift } from './judge.ts';
-import { heldBy, managedBy, outsideItsTime } from './laws.ts';
+import { heldBy, outsideItsTime } from './laws.ts';
 import { createLockedFile } from './locked-file.ts';
 import { Machine } from './machine.ts';
 import { type Call, type Death, type Home, Process } from './process.ts';
@@ -323,7 +324,7 @@ export class History {
 
   #isLeftDown(taskId: string): boolean {
     const item = this.shown(taskId);
-    const policy = item && managedBy(this.configuration.policies, item);
+    const policy = item && groupOf(this.configuration.policies, item);
     if (!policy || item.status !== '停用' || item.life.restartsInVain === Number.POSITIVE_INFINITY) return false;
     const task = this.judge.book.tasks.get(taskId);
     if (!task) return true;

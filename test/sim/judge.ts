@@ -10,7 +10,7 @@ import type { ErrorClass } from '../../src/domain/words/failure.ts';
 import { type Observation, type RestartAnswer, seenAt, type TaskItem } from '../../src/domain/words/task.ts';
 import type { Arrival } from '../../src/simulator/arrivals.ts';
 import type { Configuration } from './account.ts';
-import { Book, type Call, type TaskBook } from './book.ts';
+import { Book, type Call } from './book.ts';
 import type { History } from './history.ts';
 import { wrongByHand, wrongByRules } from './laws.ts';
 import { Liveness } from './liveness.ts';
@@ -43,7 +43,6 @@ export class Judge {
   readonly #arrivals: number[] = [];
   /** Who has told last that the account is its own. */
   #owner: Process | undefined;
-  #ownedSince = Number.NEGATIVE_INFINITY;
   #listBegan: number | undefined;
   #listEndedAt = 0;
 
@@ -127,20 +126,20 @@ export class Judge {
     this.#sight.note(() => `  list complete ${observation.items.length}${observation.drift ? ' drift' : ''}`);
     book.list = { items: new Map(observation.items.map((item) => [item.taskId, item])), at: now };
     for (const [place, item] of observation.items.entries())
-      this.#saw(process, seenAt(item, observation.shownAt?.[place]), true);
+      this.#saw(process, seenAt(item, observation.shownAt?.[place]));
     this.liveness.listed(this.scene(process));
   }
 
   looked(process: Process, look: LookResult, startedAt: number): void {
     if (process !== this.#owner || this.book.steppedAt > startedAt) return;
     this.#sight.note(() => `  look ${look.items.length}`);
-    for (const item of look.items) if (this.book.tasks.has(item.taskId)) this.#saw(process, item, false);
+    for (const item of look.items) if (this.book.tasks.has(item.taskId)) this.#saw(process, item);
   }
 
-  #saw({ machine }: Process, item: TaskItem, complete: boolean): void {
+  #saw({ machine }: Process, item: TaskItem): void {
     // A sight is as old as its request.
     const seenAt = this.now - Math.max(0, Math.floor(machine.wall()) - item.requestedAt);
-    this.book.task(item.taskId).saw(item, seenAt, complete);
+    this.book.task(item.taskId).saw(item, seenAt);
   }
 
   /** What is so now, for one process. */
@@ -211,12 +210,10 @@ export class Judge {
     'owner-gained': (_, process) => {
       if (this.#owner) this.#ended();
       this.#owner = process;
-      this.#ownedSince = this.now;
       this.#listEndedAt = this.now;
     },
     'owner-lost': (_, process) => this.left(process),
     'restart-intended': (event, process) => this.#intended(process, event),
-    'restart-failed': ({ taskId }) => this.book.task(taskId).failed(this.now),
     'restart-given-back': (event) => {
       this.book.task(event.taskId).gaveBack(event.attemptId, this.now);
       this.liveness.called(event);
@@ -225,10 +222,13 @@ export class Judge {
     'restart-shadowed': (event) => this.liveness.called(event),
     'task-found': ({ taskId }) => this.book.found.add(taskId),
     'task-moved': (event) => {
-      this.book.task(event.taskId).moved();
+      // Another group's policy: its wait begins anew.
+      this.book.task(event.taskId).lastAt = Number.NEGATIVE_INFINITY;
       this.liveness.called(event);
     },
-    'task-abandoned': ({ taskId }) => this.#abandoned(this.book.task(taskId)),
+    'task-abandoned': ({ taskId }) => {
+      this.book.task(taskId).abandoned = true;
+    },
     'task-released': ({ taskId }) => this.book.task(taskId).released(),
     'attempts-forgotten': ({ taskId }) => {
       this.book.task(taskId).counted.clear();
@@ -251,17 +251,6 @@ export class Judge {
 
   #circuitFailed({ circuit, failure }: Pick<Extract<Event, { type: 'circuit-opened' }>, 'circuit' | 'failure'>): void {
     if (circuit === 'restart') this.book.circuitOpened(this.now, needsPerson.has(failure.class));
-  }
-
-  /** By a failed try, told with the next list at the latest: never by a clock. Another policy or owner judges anew. */
-  #abandoned(task: TaskBook): void {
-    task.abandoned = true;
-    const { reloadedAt, steppedAt, blurredAt } = this.book;
-    const anew = Math.max(reloadedAt, steppedAt, blurredAt, this.#ownedSince);
-    this.must(
-      task.failedAt <= anew || task.listsSinceFailure <= 1,
-      () => `${task.taskId} is abandoned, and its last failure is ${this.now - task.failedAt} ms ago`,
-    );
   }
 
   #intended(process: Process, event: Extract<Event, { type: 'restart-intended' }>): void {

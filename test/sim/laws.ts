@@ -2,13 +2,14 @@
  * What may never be sent, whatever happens meanwhile. Each law is asked of one restart when its intent is told, and
  * answers with what is wrong.
  *
- * They can be read off a policy, the disk, and what the lists showed; the policies are read here from the design's text,
- * apart from the rules. How long a wait is, how many go at once and whose turn it is stands in the tables of test/domain.
+ * They can be read off a policy, the disk, and what the lists showed; the rules are not asked. What a match and hours say, how
+ * long a wait is, how many go at once and whose turn it is stands in the tables of test/domain.
  */
 
-import { unixMs } from '../../src/domain/words/cloud-time.ts';
+import { cloudTime, unixMs } from '../../src/domain/words/cloud-time.ts';
 import type { Hold } from '../../src/domain/words/events.ts';
-import type { Hours, Policies, Policy } from '../../src/domain/words/policy.ts';
+import { openingAt } from '../../src/domain/words/hours.ts';
+import { groupOf, type Policy } from '../../src/domain/words/policy.ts';
 import type { TaskItem } from '../../src/domain/words/task.ts';
 import type { Book, Call, TaskBook } from './book.ts';
 import type { Judge } from './judge.ts';
@@ -61,7 +62,7 @@ export function wrongByRules(moment: Moment): string | undefined {
   if (ageMs > patienceMs && blurredAt <= list.at) return `the newest complete list is ${ageMs} ms old`;
   const item = list.items.get(moment.task.taskId);
   if (item?.status !== 'stopped') return `the newest complete list says ${item?.status ?? 'nothing of it'}`;
-  const policy = managedBy(moment.policies, item);
+  const policy = groupOf(moment.policies, item);
   if (!policy) return 'it is unmanaged';
   for (const law of laws) {
     const wrong = law(moment, policy, item);
@@ -77,7 +78,7 @@ export function wrongByHand({ book, holds, task, call, policies, wall }: Moment)
   const by = heldBy(inForce(holds, book), task.taskId, call.group, wall);
   if (by && !force) return `it is held by ${by}`;
   const item = book.list?.items.get(task.taskId);
-  return item && !managedBy(policies, item) ? 'it is unmanaged' : undefined;
+  return item && !groupOf(policies, item) ? 'it is unmanaged' : undefined;
 }
 
 /** That nobody has asked to take off. */
@@ -92,43 +93,6 @@ export const heldBy = (holds: readonly Hold[], taskId: string, group: string, wa
     return target.kind === 'account' || (target.kind === 'group' && target.group === group);
   })?.id;
 
-const patterns = new Map<string, RegExp>();
-
-const fits = (globs: readonly string[], text: string): boolean =>
-  globs.some((glob) => {
-    const escaped = glob
-      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-      .replaceAll('*', '.*')
-      .replaceAll('?', '.');
-    const pattern = patterns.get(glob) ?? new RegExp(`^${escaped}$`, 'su');
-    patterns.set(glob, pattern);
-    return pattern.test(text);
-  });
-
-type Who = Pick<TaskItem, 'taskId' | 'title' | 'cloudGroup' | 'type'>;
-
-/** The first entry that matches has it; what that entry excludes is unmanaged. */
-export function managedBy(policies: Policies, { taskId, title, cloudGroup, type }: Who): Policy | undefined {
-  const entry = policies.groups.find(
-    ({ match }) => fits(match.cloudGroup, cloudGroup) && fits(match.title, title) && match.type.includes(type),
-  );
-  if (!entry || fits(entry.match.exclude.title, title)) return undefined;
-  return entry.match.exclude.taskId.includes(taskId) ? undefined : entry;
-}
-
-const weekdays = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
-
-/** In zones without summer time. A window that ends before it begins ends on the day after. */
-const isOpen = (hours: readonly Hours[], at: number): boolean =>
-  hours.length === 0 ||
-  hours.some(({ days, fromMinute, toMinute, timezone }) => {
-    const local = at + (timezone === 'Asia/Shanghai' ? 8 * 3_600_000 : 0);
-    const minute = (local / 60_000) % 1_440;
-    const isDay = (at: number) => days.includes(weekdays[new Date(at).getUTCDay()] ?? 'sun');
-    if (fromMinute < toMinute) return isDay(local) && fromMinute <= minute && minute < toMinute;
-    return minute < toMinute ? isDay(local - 24 * 3_600_000) : fromMinute <= minute && isDay(local);
-  });
-
 /** What of its times is against a restart now. */
 export function outsideItsTime(
   item: Pick<TaskItem, 'startsAt' | 'endsAt'>,
@@ -138,5 +102,5 @@ export function outsideItsTime(
   const { startsAt, endsAt } = item;
   if (endsAt !== undefined && cloudNow >= unixMs(endsAt) - policy.endGuardMs) return 'it has ended, or is about to';
   if (startsAt !== undefined && cloudNow < unixMs(startsAt) - policy.startLeadMs) return 'its start is ahead';
-  return isOpen(policy.hours, cloudNow) ? undefined : 'it is outside its hours';
+  return openingAt(policy.hours, cloudTime(cloudNow)).open ? undefined : 'it is outside its hours';
 }

@@ -14,10 +14,10 @@
  * cannot be reached, the clock has just stepped. A new owner and a reload begin anew.
  */
 
-import type { Policy } from '../../src/domain/words/policy.ts';
+import { groupOf, type Policy } from '../../src/domain/words/policy.ts';
 import type { RestartAnswer, TaskItem } from '../../src/domain/words/task.ts';
 import type { Book, TaskBook } from './book.ts';
-import { heldBy, managedBy, outsideItsTime, type Scene } from './laws.ts';
+import { heldBy, outsideItsTime, type Scene } from './laws.ts';
 
 /** How often an open circuit is probed. */
 const probeEveryMs = { person: 300_000, row: 30_000 } as const;
@@ -93,7 +93,7 @@ export class Liveness {
     this.#waits = new Map();
     for (const item of stopped) {
       const task = this.#book.tasks.get(item.taskId);
-      const policy = managedBy(scene.policies, item);
+      const policy = groupOf(scene.policies, item);
       if (!task || !policy || !this.#isOwed(task, item, policy, scene)) continue;
       const known = before.get(item.taskId);
       const wait = known?.group === policy.name ? known : undefined;
