@@ -7,7 +7,6 @@ import { describe, expect, test } from 'vitest';
 import { begin, policiesOf } from '../domain/story.ts';
 import { defaultPolicy, policyNamed, Stage, tasks } from './stage.ts';
 
-const hour = 3_600;
 const usual = policiesOf(defaultPolicy);
 const incurable = { restartsInVain: Number.POSITIVE_INFINITY };
 
@@ -33,86 +32,6 @@ async function settledStage(count: number, seed = 1) {
 const median = (figures: readonly number[]): number =>
   figures.toSorted((a, b) => a - b)[figures.length >> 1] ?? Number.NaN;
 
-/** The prototype's figures are for three days; abandonment comes after as long as it is watched. */
-const watchedHours = 12;
-
-describe('half a day of single tasks', () => {
-  const quarantine = { ...defaultPolicy.quarantine, abandonAfterMs: watchedHours * 3_600_000 };
-  const lives = {
-    dead: incurable,
-    'lasts-11-min': { survivesMs: [660_000, 660_000] },
-    'lasts-5-min': { survivesMs: [300_000, 300_000] },
-    'lasts-2-min': { survivesMs: [120_000, 120_000] },
-    'lasts-30-s': { survivesMs: [30_000, 30_000] },
-  } as const;
-  const names = Object.keys(lives) as (keyof typeof lives)[];
-  const halfDay = (async () => {
-    const groups = names.map((name) => policyNamed(name, { storm: false, quarantine }));
-    const endsAt = begin + 6 * 86_400_000;
-    const stage = new Stage({
-      policies: { ...policiesOf(...groups), storm: false },
-      tasks: names.map((name) => {
-        const times = { startsAt: begin - 1_000, endsAt };
-        const title = name.replaceAll('-', '');
-        return { taskId: name, title, cloudGroup: name, ...times, life: lives[name], stopped: true };
-      }),
-    });
-    const upSeconds = new Map<string, number>();
-    for (let minute = 0; minute < (watchedHours + 1) * 60; minute++) {
-      await stage.run(60);
-      for (const name of names) if (stage.areActive([name])) upSeconds.set(name, (upSeconds.get(name) ?? 0) + 60);
-    }
-    return { stage, up: (name: string) => (100 * (upSeconds.get(name) ?? 0)) / stage.seconds };
-  })();
-
-  test('one dead task: backoff doubles to five minutes, eight failures, then quarantine, then abandoned', {
-    timeout: 120_000,
-  }, async () => {
-    const { stage } = await halfDay;
-    const calls = stage.restarts('dead').map(({ at }) => at);
-    // Prototype: about 8, 83, 158, 233, 368, 638, 968, 1343 s; ours start at the first list, 1 s in.
-    const waits = calls.slice(1, 8).map((at, index) => at - (calls[index] ?? 0));
-    for (const [index, least] of [60, 60, 60, 120, 240, 300, 300].entries()) {
-      expect(waits[index]).toBeGreaterThanOrEqual(least);
-      // A quarter of jitter, and the next poll.
-      expect(waits[index]).toBeLessThanOrEqual(1.25 * least + 15);
-    }
-    const quarantinedAt = (stage.told('task-quarantined').find(({ taskId }) => taskId === 'dead')?.at ?? 0) - begin;
-    expect(quarantinedAt / 60_000).toBeGreaterThan(20); // prototype: after 23 min
-    expect(quarantinedAt / 60_000).toBeLessThan(27);
-    // From quarantine on every 10–12.5 min, to the next poll.
-    const quarantined = calls.slice(9).map((at, index) => at - (calls[index + 8] ?? 0));
-    expect(Math.min(...quarantined)).toBeGreaterThanOrEqual(600);
-    expect(Math.max(...quarantined)).toBeLessThanOrEqual(750 + 15 + 1);
-    expect(calls.length).toBeGreaterThan(8 + (watchedHours * 60) / 12.75);
-    expect(calls.length).toBeLessThan(9 + (watchedHours * 60) / 10);
-    const abandoned = stage.told('task-abandoned').filter(({ taskId }) => taskId === 'dead');
-    expect(abandoned).toHaveLength(1);
-    // By a try that is made after the deadline: a retry and its verification later.
-    const tried = ((abandoned[0]?.at ?? 0) - begin - quarantinedAt) / 60_000 - watchedHours * 60;
-    expect(tried).toBeGreaterThanOrEqual(1);
-    expect(tried).toBeLessThanOrEqual(12.75 + 1.5);
-    expect(Math.max(...calls)).toBeLessThanOrEqual((quarantinedAt / 60_000 + watchedHours * 60 + 12.75) * 60);
-  });
-
-  test.each([
-    // name, prototype's calls in 72 h, prototype's share of time up
-    ['lasts-11-min', 384, 97.8],
-    ['lasts-5-min', 752, 87],
-    ['lasts-2-min', 754, 35],
-    // Eight in the first 23 min, then as one in quarantine.
-    ['lasts-30-s', 385 + 5 * 6, 4.5],
-  ] as const)('a flapper that %s: about %i calls in 72 h, %f %% up', { timeout: 120_000 }, async (name, calls, up) => {
-    const { stage, up: share } = await halfDay;
-    const made = stage.restarts(name).filter(({ at }) => at < watchedHours * hour).length * (72 / watchedHours);
-    expect(made / calls).toBeGreaterThan(0.9);
-    expect(made / calls).toBeLessThan(1.1);
-    expect(Math.abs(share(name) - up)).toBeLessThan(3);
-    const quarantined = stage.told('task-quarantined').some(({ taskId }) => taskId === name);
-    expect(quarantined).toBe(name === 'lasts-30-s');
-  });
-});
-
 describe('many at once', () => {
   /** Prototypes' figures, seconds; bounds are a third above them. */
   const third = 1.34;
@@ -135,42 +54,6 @@ describe('many at once', () => {
     }
     expect(median(figures)).toBeLessThan(most);
   });
-  test('all of them incurable: never more than three unsettled, about as many calls as the design says', {
-    timeout: 60_000,
-  }, async () => {
-    const { stage, ids } = await settledStage(300);
-    stopAll(stage, ids.slice(0, 200), () => true);
-    let most = 0;
-    for (let second = 0; second < hour / 3; second++) {
-      await stage.run(1);
-      most = Math.max(most, stage.keeper.ledger.unsettled.size);
-    }
-    expect(most).toBe(3);
-    // About 170 in the first hour.
-    expect(stage.restarts().length).toBeGreaterThan(113 / 3);
-    expect(stage.restarts().length).toBeLessThan(226 / 3);
-  });
-  test('180 of 200 dead, and 10 of the next group in the file stop: about 50 s', { timeout: 60_000 }, async () => {
-    // Three dead ones at a time hold the account's window for 61 s: how long the ten wait is chance, from 24 to 80 s by
-    // the moment at which they stop. So they stop at moments that are spread over such a minute.
-    const figures: number[] = [];
-    for (const seconds of [0, 20, 40]) {
-      const stage = new Stage({
-        policies: policiesOf(policyNamed('first'), policyNamed('next')),
-        tasks: [
-          ...tasks(180, { cloudGroup: 'first', stopped: true, life: incurable }, 'd'),
-          ...tasks(20, { cloudGroup: 'first' }, 'a'),
-          ...tasks(100, { cloudGroup: 'next' }, 'b'),
-        ],
-      });
-      await stage.run(600 + seconds);
-      const fresh = tasks(10, {}, 'b').map(({ taskId }) => taskId ?? '');
-      stopAll(stage, fresh);
-      figures.push(await healed(stage, fresh, 300));
-    }
-    expect(median(figures)).toBeLessThan(67);
-    expect(Math.max(...figures)).toBeLessThan(61 + 25);
-  });
   test.each([
     [0, 76],
     [33, 140],
@@ -191,13 +74,6 @@ describe('many at once', () => {
       expect(await healed(stage, ids.slice(3 * dead), 400)).toBeLessThan(prototype * third);
     },
   );
-  test('5 tasks, 4 flap, the fifth stops: 5–15 s', async () => {
-    const flapping = tasks(4, { life: { survivesMs: [30_000, 30_000] } }, 'f');
-    const stage = new Stage({ policies: usual, tasks: [...flapping, ...tasks(1)] });
-    await stage.run(1_800);
-    stopAll(stage, ['t00000']);
-    expect(await healed(stage, ['t00000'], 100)).toBeLessThan(25);
-  });
 });
 
 describe('the cloud in trouble', () => {
@@ -234,23 +110,5 @@ describe('the cloud in trouble', () => {
     expect(stage.restarts().length).toBeLessThan(31);
     expect(stage.told('restart-failed')).toEqual([]);
     expect(await healed(stage, ids, 300)).toBeLessThan(120);
-  });
-  test('6 of 40 always refused with CommonErr: the 34 healed within seconds; left alone the 6 open the circuit, and a fresh stop closes it', {
-    timeout: 60_000,
-  }, async () => {
-    const { stage, ids } = await settledStage(200);
-    const stopped = ids.slice(0, 40);
-    const refused = stopped.filter((_, index) => index % 7 === 3);
-    for (const taskId of refused)
-      stage.fault({ match: { action: 'restart', taskId }, effect: { kind: 'error', code: 'CommonErr' } });
-    stopAll(stage, stopped);
-    const curable = stopped.filter((taskId) => !refused.includes(taskId));
-    expect(await healed(stage, curable, 300)).toBeLessThan(40);
-    await stage.run(hour);
-    expect(stage.keeper.ledger.accountRecord.circuits.restart.kind).toBe('open');
-    stopAll(stage, ids.slice(100, 101));
-    expect(await healed(stage, ids.slice(100, 101), 300)).toBeLessThan(15 + 30 + 15);
-    await stage.run(hour);
-    expect(new Set(stage.told('task-quarantined').map(({ taskId }) => taskId))).toEqual(new Set(refused));
   });
 });
