@@ -89,13 +89,8 @@ export class Disk {
     // Written back, so that what is in memory and what is on disk can be compared at the end.
     for (const [taskId, record] of memory.tasks) memory.tasks.set(taskId, mapTimes('task', record, notAfter(now)));
     memory.account = memory.account && mapTimes('account', memory.account, notAfter(now));
-    const { tasks, holds, accountRecord, budget } = await memory.load(account, budgetSince);
-    return {
-      tasks,
-      holds,
-      accountRecord,
-      budget: budget.map((entry) => (entry.at > now ? { ...entry, at: now } : entry)),
-    };
+    const stored = await memory.load(account, budgetSince);
+    return { ...stored, budget: stored.budget.map((entry) => ({ ...entry, at: Math.min(entry.at, now) })) };
   }
 
   write(changes: LedgerChanges): Promise<void> {

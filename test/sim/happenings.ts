@@ -26,6 +26,9 @@ interface ForAWhile {
 interface Ends extends AtReplica {
   readonly downMs: number;
 }
+export interface Dies extends Ends {
+  readonly death: Death | 'now';
+}
 
 interface Sets {
   readonly id: string;
@@ -124,7 +127,7 @@ export function happeningsOf(history: History) {
         if (clock.monotonic() >= history.diskBadUntil) history.disk.weather = fairDisk;
       });
     },
-    die(how: Ends & { readonly death: Death | 'now' }): void {
+    die(how: Dies): void {
       history.kill(how);
     },
     terminate({ replica, downMs }: Ends): void {

@@ -15,12 +15,12 @@ import type { Configuration } from './account.ts';
 import { createDatabase, type Database } from './database.ts';
 import { Disk, fairDisk } from './disk.ts';
 import { checkBooks, healAndCheck } from './ending.ts';
-import { type Happening, happeningsOf, type Script } from './happenings.ts';
+import { type Dies, type Happening, happeningsOf, type Script } from './happenings.ts';
 import { Judge, mostDrift } from './judge.ts';
 import { heldBy, outsideItsTime } from './laws.ts';
 import { createLockedFile } from './locked-file.ts';
 import { Machine } from './machine.ts';
-import { type Call, type Death, type Home, Process } from './process.ts';
+import { type Call, type Home, Process } from './process.ts';
 import { scriptOf } from './script.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -128,6 +128,8 @@ export class History {
       this.home.left(process);
       judge.left(process);
       this.blurIfUnsaved();
+      this.#processes = this.#processes.filter((other) => other !== process);
+      this.clock.after(process.downMs, () => this.start(machine));
     };
     this.#processes.push(process);
     this.#everStarted.push(process);
@@ -142,24 +144,12 @@ export class History {
     );
   }
 
-  kill({
-    death,
-    downMs,
-    replica,
-  }: {
-    readonly death: Death | 'now';
-    readonly downMs: number;
-    readonly replica?: number;
-  }) {
+  /** Now, or where its death waits; its machine has a process again after so long. */
+  kill({ death, downMs, replica }: Dies): Process | undefined {
     const process = this.at(replica) ?? this.#processes.find(({ alive, stopping }) => alive && !stopping);
     // Of several deaths that were meant for it, one is enough.
     if (!process || process.dies) return undefined;
-    const before = process.onDeath;
-    process.onDeath = () => {
-      before();
-      this.#processes = this.#processes.filter((other) => other !== process);
-      this.clock.after(downMs, () => this.start(process.machine));
-    };
+    process.downMs = downMs;
     if (death === 'now') process.die();
     else process.dies = death;
     return process;

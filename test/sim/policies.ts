@@ -51,7 +51,7 @@ export function policyOf(dice: Dice, name: string): Policy {
   };
 }
 
-/** Windows that open and close while the history goes on; in zones without summer time, so that they can be judged. */
+/** Windows that open and close while the history goes on. */
 function hoursOf(dice: Dice): readonly Hours[] {
   const shanghai = dice.chance(0.5);
   const midnight = shanghai ? 8 * 60 : 0;

@@ -56,6 +56,7 @@ export class Process extends Life {
     processMetrics: false,
   });
   dies: Death | undefined;
+  downMs = 0;
   readonly #stop = new AbortController();
   readonly #history: History;
   readonly #close: () => Promise<void>;
