@@ -2,7 +2,6 @@
  * A thousand tasks that stop at once: how near to the physical limit the whole daemon comes. Judged at the cloud's side, on the virtual clock; the bound is the limiter's, L / (W + round trip).
  */
 import { expect, test } from 'vitest';
-import type { Policies } from '../../src/domain/words/policy.ts';
 import { policiesOf } from '../domain/story.ts';
 import { defaultPolicy, isRestart, Stage, tasks } from './stage.ts';
 
@@ -13,7 +12,7 @@ const many = 1_000;
 const boundMs = (calls: number) => (calls * (1_000 + roundTripMs)) / perSecond;
 
 const usual = policiesOf(defaultPolicy);
-const unguarded: Policies = { ...policiesOf({ ...defaultPolicy, storm: false, budget: false }), storm: false };
+const unguarded = { ...policiesOf({ ...defaultPolicy, storm: false, budget: false }), storm: false } as const;
 
 /** Runs until all that stopped were restarted, each once: how long that took of the bound, and the lists meanwhile. */
 async function restarted(stage: Stage, from: number) {

@@ -38,7 +38,6 @@ export function scriptOf(seed: number): Script {
   const appetite = Object.fromEntries(
     Object.keys(troubles).map((trouble) => [trouble, dice.chance(0.5) ? 0 : dice.chance(0.25) ? 4 : 1]),
   );
-  if (isSmall) appetite.malformed = Math.min(appetite.malformed ?? 0, 1);
   const replicas = dice.chance(0.2) ? 3 : 1;
   const parameters = parametersOf(dice);
   const endless = new Dice(seed, 'endless').chance(0.15);
