@@ -149,7 +149,7 @@ const limitOf = {
 } as const satisfies Record<Action, LimitName | undefined>;
 
 /** `FlowLimitExceeded` speaks of the action's own limit, another code and 429 without one of the account's. */
-export const throttledLimit = (action: Action, { code }: Pick<CallFailure, 'code'>): LimitName | undefined =>
+const throttledLimit = (action: Action, { code }: Pick<CallFailure, 'code'>): LimitName | undefined =>
   code === 'FlowLimitExceeded' ? limitOf[action] : 'account';
 
 function signedRequest(context: CallContext, { action, body }: Call, credentials: Credentials) {

@@ -41,7 +41,7 @@ export function answer(world: World, request: Request, now: number): Reply {
  * A call arrives, whatever brought it: it counts, faults strike it, it is carried out, somebody watches. Gives no outcome
  * if a fault kept it from being carried out.
  */
-export function meet(world: World, called: Called, run: (twists: readonly LiveFault[]) => Outcome) {
+function meet(world: World, called: Called, run: (twists: readonly LiveFault[]) => Outcome) {
   const { action, accessKeyId, taskId, cloudGroups } = called;
   const over = arrive(world.arrivals, actionNamed(action) ? action : 'unknown', world.parameters.limits, world.now);
   const isEndOrTwist = (effect: Effect) => !['slow-up', 'slow-down', 'clock'].includes(effect.kind);
@@ -148,7 +148,7 @@ function* hugePieces(addressed: Addressed, id: string, bytes: number): Generator
 }
 
 /** How long a call is under way there, or its answer back. */
-export function wayMs(world: World, called: Called, way: 'uplinkMs' | 'downlinkMs'): number {
+function wayMs(world: World, called: Called, way: 'uplinkMs' | 'downlinkMs'): number {
   const { latency } = world.parameters;
   const kind = way === 'uplinkMs' ? 'slow-up' : 'slow-down';
   let ms = between(world.random, latency[way]);

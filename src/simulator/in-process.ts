@@ -25,7 +25,7 @@ export type Seen =
   | { readonly kind: 'lost'; readonly why: 'reset' | 'timeout' };
 
 /** What is still under way so long after its connection was closed was dropped with it. */
-export const lingersMs = 4_000;
+const lingersMs = 4_000;
 
 interface Seat {
   readonly world: World;

@@ -13,7 +13,7 @@ import { statusNow, type World } from './world.ts';
 type Item = Readonly<Record<string, unknown>>;
 
 /** A task as one list shows it. */
-export interface Entry extends Pick<Task, 'taskId' | 'cloudGroup'> {
+interface Entry extends Pick<Task, 'taskId' | 'cloudGroup'> {
   readonly item: Item;
   /** Of the item, once it was needed. */
   text: string | undefined;
@@ -31,25 +31,20 @@ const mostListings = 1_000;
 
 /** One page, with the twists of the faults that struck this call. */
 export function listPage(world: World, asked: ListQuery, twists: readonly LiveFault[]): Outcome {
-  const { entries, size, totalCount } = shownEntries(world, asked, twists);
-  const pagination = {
-    PageCur: asked.page,
-    PageSize: size,
-    PageTotal: Math.ceil(totalCount / size),
-    TotalCount: promised(twists, totalCount),
-  };
-  return { kind: 'done', result: rendered(world, entries, pagination) };
-}
-
-/** What one page has, before it is put on a wire. */
-export function shownEntries(world: World, asked: ListQuery, twists: readonly LiveFault[]) {
   const query = { ...asked, size: Math.min(asked.size, twistOf(twists, 'page-cap')?.most ?? asked.size) };
   const tasks = twisted(world, tasksFor(world, query), query, twists);
   const { shift, totalOff } = (query.page > 1 && twistOf(twists, 'drift')) || { shift: 0, totalOff: 0 };
   const first = Math.max(0, (query.page - 1) * query.size + shift);
   const entries = tasks.slice(first, first + query.size).map((task) => ('item' in task ? task : entryOf(world, task)));
   const totalCount = Math.max(0, tasks.length + (totalOff ?? 0));
-  return { entries: entries.map((entry) => twistedEntry(entry, twists)), size: query.size, totalCount };
+  const pagination = {
+    PageCur: query.page,
+    PageSize: query.size,
+    PageTotal: Math.ceil(totalCount / query.size),
+    TotalCount: promised(twists, totalCount),
+  };
+  const shown = entries.map((entry) => twistedEntry(entry, twists));
+  return { kind: 'done', result: rendered(world, shown, pagination) };
 }
 
 export function promised(twists: readonly LiveFault[], real: number): unknown {
