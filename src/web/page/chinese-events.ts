@@ -54,20 +54,15 @@ function holdWords({ reason, author, startsAt, endsAt }: Hold): string {
 export const answerWords = (answer: RestartAnswer): string =>
   answer.kind === 'accepted' ? answers.accepted : `${answers[answer.kind]}：${failureName(answer.failure)}`;
 const circuitName = { list: '列表接口', restart: '重启接口' } as const;
-const how = { added: '新增', removed: '移除', changed: '更改' } as const;
+const namedWords = (what: string, { added, removed, changed }: ConfigDifference['groups']): readonly string[] =>
+  Object.entries({ 新增: added, 移除: removed, 更改: changed }).flatMap(([how, names]) =>
+    names.length > 0 ? [`${how}${what}：${names.join('、')}`] : [],
+  );
 const differenceWords = ({ accounts, groups, changed }: ConfigDifference): string =>
   [
-    ...(
-      [
-        ['账号', accounts],
-        ['分组', groups],
-      ] as const
-    ).flatMap(([what, names]) =>
-      (['added', 'removed', 'changed'] as const).flatMap((way) =>
-        names[way].length > 0 ? [`${how[way]}${what}：${names[way].join('、')}`] : [],
-      ),
-    ),
-    ...(changed.length > 0 ? [`更改：${changed.join('、')}`] : []),
+    ...namedWords('账号', accounts),
+    ...namedWords('分组', groups),
+    ...namedWords('', { added: [], removed: [], changed }),
   ].join('；') || '没有不同';
 const nothing = () => '';
 
