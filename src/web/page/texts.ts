@@ -9,18 +9,17 @@ import { reasonMeanings, reasons, type Sentences } from '../../domain/words/reas
 import type { TaskState } from '../../domain/words/task.ts';
 import { problemCodes, problems } from '../problem.ts';
 
-type Row = readonly [english: string, chinese: string];
 interface Rows {
-  readonly [name: string]: Row | Rows;
+  readonly [name: string]: Sentences | Rows;
 }
 
-const rowsOf = <Name extends string>(names: readonly Name[], rowOf: (name: Name) => Row) =>
-  Object.fromEntries(names.map((name) => [name, rowOf(name)])) as Readonly<Record<Name, Row>>;
+const rowsOf = <Name extends string>(names: readonly Name[], rowOf: (name: Name) => Sentences) =>
+  Object.fromEntries(names.map((name) => [name, rowOf(name)])) as Readonly<Record<Name, Sentences>>;
 
 export type Tone = 'bad' | 'good' | 'person' | 'plain';
 
 /** Events as people call them, and in which tone. */
-const types: Readonly<Record<EventType, readonly [...Row, tone?: Tone]>> = {
+const types: Readonly<Record<EventType, readonly [...Sentences, tone?: Tone]>> = {
   'task-found': ['Task found', '首次发现任务'],
   'task-seen': ['Task seen', '看到任务'],
   'task-missed': ['Task not listed', '列表中没有任务'],
@@ -202,7 +201,7 @@ const rows = {
     group: ['the group', '分组'],
     defaults: ['defaults', 'defaults'],
     'built-in': ['built in', '内置'],
-  } as Readonly<Record<string, Row>>,
+  } as Readonly<Record<string, Sentences>>,
   everything: ['Everything', '全部'],
   presets: {
     outages: ['Outages', '中断'],
@@ -269,29 +268,29 @@ const rows = {
     overdue: ['overdue', '到时未开始'],
     ended: ['ended', '已结束'],
     unknown: ['unknown', '未知'],
-  } satisfies Readonly<Record<TaskState, Row>>,
+  } satisfies Readonly<Record<TaskState, Sentences>>,
   reasons: rowsOf(reasons, (name) => {
     const { means, chinese } = reasonMeanings[name];
     return [means.replaceAll('`', ''), chinese];
-  }) as Readonly<Record<string, Row>>,
+  }) as Readonly<Record<string, Sentences>>,
   troubles: rowsOf(troubleKinds, (kind) => [troubleMeanings[kind].words, troubleMeanings[kind].chinese]),
   problems: rowsOf(problemCodes, (code) => [problems[code].title, problems[code].chinese]),
-  types: types as Readonly<Record<string, Row>>,
+  types: types as Readonly<Record<string, Sentences>>,
 } as const satisfies Rows;
 
 type InOneLanguage<T> = {
-  readonly [K in keyof T]: T[K] extends Row ? string : InOneLanguage<T[K]>;
+  readonly [K in keyof T]: T[K] extends Sentences ? string : InOneLanguage<T[K]>;
 };
 
 const inOneLanguage = <T extends Rows>(some: T, language: 0 | 1): InOneLanguage<T> =>
   Object.fromEntries(
-    Object.entries<Row | Rows>(some).map(([name, row]) => [
+    Object.entries<Sentences | Rows>(some).map(([name, row]) => [
       name,
       isRow(row) ? row[language] : inOneLanguage(row, language),
     ]),
   ) as InOneLanguage<T>;
 
-const isRow = (row: Row | Rows): row is Row => Array.isArray(row);
+const isRow = (row: Sentences | Rows): row is Sentences => Array.isArray(row);
 
 export interface Texts extends InOneLanguage<typeof rows> {
   readonly say: (sentences: Sentences) => string;
