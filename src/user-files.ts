@@ -23,7 +23,6 @@ class NotRead extends Error {}
 export class TooLarge extends NotRead {
   constructor(maxBytes: number) {
     super(`it is larger than ${maxBytes / 1024} KiB`);
-    this.name = 'TooLarge';
   }
 }
 

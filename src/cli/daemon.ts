@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { StatusView } from '../domain/views/shown.ts';
+import { field } from '../domain/words/mapping.ts';
 import { fileTrouble, readUserFile } from '../user-files.ts';
 import { plainLines } from './show.ts';
 import { type ExitCode, exitCodes, Failure, misuse, type Surroundings } from './surroundings.ts';
@@ -160,9 +161,6 @@ async function configuredSocket({ configPath, env }: Surroundings): Promise<stri
   }
   return undefined;
 }
-
-const field = (value: unknown, key: string): unknown =>
-  typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
 
 /** Trusts that answers have the types of `domain/views/shown.ts`: daemon and command line are one version of one program. */
 export type Daemon = Awaited<ReturnType<typeof openDaemon>>;

@@ -64,9 +64,8 @@ export function numberText(value: number): string {
 
 /** The two lines above a metric's samples. */
 export function headText(name: MetricName): string {
-  const spec = specOf(name);
-  const help = spec.help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
-  return `# HELP ${prefix}${name} ${help}\n# TYPE ${prefix}${name} ${spec.type}\n`;
+  const { help, type } = specOf(name);
+  return `# HELP ${prefix}${name} ${help}\n# TYPE ${prefix}${name} ${type}\n`;
 }
 
 /** A sample up to its value; `labels` as `labelText` gives them, empty for none. */
