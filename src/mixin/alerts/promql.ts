@@ -4,24 +4,21 @@
  * Only selectors are typed; what is around them is text. test/mixin/generated.test.ts reads the finished text
  * again and asks the catalogue about every name in it.
  */
+import { durationMs } from '../../domain/words/duration.ts';
 import { type Catalogue, type MetricName, prefix } from '../../telemetry/catalogue.ts';
 
 type LabelOf<Name extends MetricName> = Catalogue[Name]['labels'][number];
 
 /** The values that a label can have: a closed set where the catalogue has one, else any text. */
 type ValueOf<Name extends MetricName, Label extends string> = Catalogue[Name] extends {
-  readonly values: { readonly [K in Label]: readonly (infer Value)[] };
+  readonly values: { readonly [K in Label]: readonly (infer Value extends string)[] };
 }
   ? Value
   : string;
 
 /** `['a', 'b']`: one of them. `{not: […]}`: none of them. */
-type Matchers<Name extends MetricName> = {
-  readonly [Label in LabelOf<Name>]?:
-    | ValueOf<Name, Label>
-    | readonly ValueOf<Name, Label>[]
-    | { readonly not: readonly ValueOf<Name, Label>[] };
-};
+type Wanted<Value extends string> = Value | readonly Value[] | { readonly not: readonly Value[] };
+type Matchers<Name extends MetricName> = { readonly [Label in LabelOf<Name>]?: Wanted<ValueOf<Name, Label>> };
 
 /** A selector: `relaykeeper_tasks{state="overdue"}`. */
 export function metric<Name extends MetricName>(name: Name, matchers: Matchers<Name> = {}): string {
@@ -37,22 +34,16 @@ export function part<Name extends MetricName>(
   return select(`${prefix}${name}_${of}`, matchers);
 }
 
-function select(name: string, matchers: Readonly<Record<string, unknown>>): string {
-  const texts = Object.entries(matchers).map(([label, wanted]) => matcher(label, wanted));
+function select(name: string, matchers: object): string {
+  const texts = Object.entries(matchers).map(([label, wanted]) => label + matcher(wanted));
   return texts.length === 0 ? name : `${name}{${texts.join(',')}}`;
 }
 
-function matcher(label: string, wanted: unknown): string {
-  if (typeof wanted === 'string') {
-    // A variable of a dashboard, or a template of an alert's text.
-    return wanted.startsWith('$') ? `${label}=~"${wanted}"` : `${label}="${wanted}"`;
-  }
-  if (Array.isArray(wanted) && wanted.length === 1) return `${label}="${wanted[0]}"`;
-  if (Array.isArray(wanted)) return `${label}=~"${wanted.join('|')}"`;
-  if (typeof wanted === 'object' && wanted !== null && 'not' in wanted && Array.isArray(wanted.not)) {
-    return `${label}!~"${wanted.not.join('|')}"`;
-  }
-  throw new TypeError(`no matcher for ${label}`);
+function matcher(wanted: Wanted<string>): string {
+  // A variable of a dashboard, or a template of an alert's text.
+  if (typeof wanted === 'string') return wanted.startsWith('$') ? `=~"${wanted}"` : `="${wanted}"`;
+  if ('not' in wanted) return `!~"${wanted.not.join('|')}"`;
+  return wanted.length === 1 ? `="${wanted[0]}"` : `=~"${wanted.join('|')}"`;
 }
 
 /**
@@ -68,12 +59,10 @@ export interface Pace {
 
 export type Duration = `${number}${'s' | 'm' | 'h' | 'd'}`;
 
-const unitSeconds = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;
-
 const secondsOf = (written: Duration): number => {
-  const unit = written.at(-1);
-  if (unit !== 's' && unit !== 'm' && unit !== 'h' && unit !== 'd') throw new TypeError(`no duration: ${written}`);
-  return Number(written.slice(0, -1)) * unitSeconds[unit];
+  const ms = durationMs(written);
+  if (ms === undefined) throw new TypeError(`no duration: ${written}`);
+  return ms / 1_000;
 };
 
 /** Durations stay as they are written at a pace of 1. */

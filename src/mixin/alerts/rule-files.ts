@@ -16,20 +16,16 @@ const yaml = (value: unknown): string => stringify(value, { lineWidth: 0, aliasD
 /** Where a section of the runbook is; GitHub and GitLab make the anchor of a heading so. */
 const runbookOf = (rule: AlertRule): string => `config/prometheus/runbooks.md#${anchorOf(rule)}`;
 
-type ValueText = (as: AlertRule['valueAs']) => string;
-
-const inPrometheus: ValueText = (as) =>
-  as === 'duration' ? '{{ humanizeDuration .Value }}' : '{{ printf "%.0f" .Value }}';
-/** `.Value` is a text of all values there; the number stands under the query's name. */
-const inGrafana: ValueText = (as) =>
-  as === 'duration' ? '{{ humanizeDuration .Values.query.Value }}' : '{{ printf "%.0f" .Values.query.Value }}';
-
-const annotationsOf = (rule: AlertRule, value: ValueText): Readonly<Record<string, string>> => ({
-  summary: rule.summary.replaceAll('{value}', value(rule.valueAs)),
-  description: rule.description.replaceAll('{value}', value(rule.valueAs)),
-  query: rule.explain,
-  runbook: runbookOf(rule),
-});
+/** In Grafana `.Value` is a text of all values; the number stands under the query's name. */
+function annotationsOf(rule: AlertRule, value: '.Value' | '.Values.query.Value'): Readonly<Record<string, string>> {
+  const text = rule.valueAs === 'duration' ? `{{ humanizeDuration ${value} }}` : `{{ printf "%.0f" ${value} }}`;
+  return {
+    summary: rule.summary.replaceAll('{value}', text),
+    description: rule.description.replaceAll('{value}', text),
+    query: rule.explain,
+    runbook: runbookOf(rule),
+  };
+}
 
 const prometheusGroup = ({ name, interval, rules }: RuleGroup, pace: Pace) => ({
   name,
@@ -39,7 +35,7 @@ const prometheusGroup = ({ name, interval, rules }: RuleGroup, pace: Pace) => ({
     expr: rule.expr,
     ...(rule.for === undefined ? {} : { for: rule.for }),
     labels: { severity: rule.severity },
-    annotations: { ...annotationsOf(rule, inPrometheus), ...askedAnnotations(rule, pace) },
+    annotations: { ...annotationsOf(rule, '.Value'), ...askedAnnotations(rule, pace) },
   })),
 });
 
@@ -74,7 +70,7 @@ const grafanaRule = (rule: AlertRule) => ({
   execErrState: rule.onQueryError ?? 'KeepLast',
   missing_series_evals_to_resolve: 1,
   labels: { severity: rule.severity },
-  annotations: annotationsOf(rule, inGrafana),
+  annotations: annotationsOf(rule, '.Values.query.Value'),
   isPaused: false,
   data: [
     step('query', datasourceUid, { expr: rule.expr, instant: true, range: false }),
