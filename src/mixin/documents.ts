@@ -159,15 +159,12 @@ function done(name: ErrorClass): string {
   const { resends, remedy, attempt, restartCircuit } = classMeanings[name];
   const waits = isWaitedOut(classMeanings[name]) ? "makes the account's restarts wait; " : '';
   const [toAttempt, toCircuit] = [waits + attemptWords[attempt], circuitWords[restartCircuit]];
-  const ends = (restartCircuit === 'opens' ? [toCircuit, toAttempt] : [toAttempt, toCircuit]).filter(
-    (end) => end !== undefined,
-  );
-  const steps = [
+  const ends = restartCircuit === 'opens' ? [toCircuit, toAttempt] : [toAttempt, toCircuit];
+  const then = ends.filter((end) => end !== undefined).join('; ');
+  const text = [
     ...(resends > 0 ? [`sends a read again, up to ${resends} times`] : []),
-    ...(remedy ? [remedyWords[remedy]] : []),
-    ...(remedy ? ends.map((end, i) => (i === 0 ? `then ${end}` : end)) : ends),
-  ];
-  const text = steps.join('; ');
+    remedy ? `${remedyWords[remedy]}; then ${then}` : then,
+  ].join('; ');
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
