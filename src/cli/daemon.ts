@@ -271,21 +271,17 @@ function unreachable({ scheme, tried }: Address, program: string, error: unknown
   return new Failure(exitCodes.unreachable, `the daemon is not reachable ${where} ${tried}: ${what}`, next());
 }
 
-interface TlsTrouble {
-  readonly what: string;
-  readonly next: string;
-}
-const untrusted: TlsTrouble = {
+const untrusted = {
   what: 'shows a certificate that this machine does not trust',
   next: 'Name the authority that signed it (or the certificate itself, if it signed itself): --ca-file FILE.',
 };
-const plainHttp: TlsTrouble = {
+const plainHttp = {
   what: 'does not speak TLS: it answers plain HTTP',
   next: 'Give --url http://… instead, or set server.tls in the configuration of the daemon.',
 };
 
 /** Somebody answers, but not in the way that the URL says. */
-const tlsTroubles: Readonly<Record<string, TlsTrouble>> = {
+const tlsTroubles: Readonly<Record<string, typeof untrusted>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
   SELF_SIGNED_CERT_IN_CHAIN: untrusted,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
