@@ -388,4 +388,26 @@ describe('hosts', () => {
     page([rawTask('a'), rawTask('b')], { hosts });
     expect(hosts.of('a')).toBe(hosts.of('b'));
   });
+
+  test('beyond 200,000 tasks those seen first are forgotten, and what comes in their place is its own', () => {
+    const hosts = createHostMemory();
+    const saw = (n: number) =>
+      hosts.saw(
+        `t${n}`,
+        [`rtmp://pull${n % 7}.example.com/a`],
+        { address: 'rtmp://push.example.com/a', fingerprint: n },
+        [],
+      );
+    for (let n = 0; n < 200_000; n++) saw(n);
+    // Seen again is nothing new.
+    saw(0);
+    expect(hosts.knows('t0', 0)).toBe(true);
+    for (let n = 200_000; n < 200_003; n++) saw(n);
+    const remembered = (n: number) => [hosts.of(`t${n}`)?.sources, hosts.destinationOf(`t${n}`)];
+    expect([0, 1, 2].map(remembered)).toEqual(Array.from({ length: 3 }, () => [undefined, undefined]));
+    for (const n of [3, 199_999, 200_000, 200_002]) {
+      expect(remembered(n)).toEqual([[`pull${n % 7}.example.com`], n]);
+      expect(hosts.sharingDestination(`t${n}`)).toEqual([`t${n}`]);
+    }
+  });
 });
