@@ -126,8 +126,8 @@ export class Fleet {
     const now = this.#options.clock.now();
     let [managed, lost, lostNow] = [0, 0, 0];
     for (const keeper of this.keepers()) {
-      const isKept = settings.accounts.some(({ name }) => name === keeper.account);
-      const kept = isKept ? policies(settings, keeper.account) : undefined;
+      const account = settings.accounts.find(({ name }) => name === keeper.account);
+      const kept = account && policies(settings, account.name);
       for (const record of keeper.ledger.tasks.values()) {
         const isManaged = record.group !== undefined;
         if (record.goneAt !== undefined || !(isManaged || isOnLeave(record, now))) continue;

@@ -42,14 +42,16 @@ export class OperatorRequests {
     const { restarts, situation, mayCall } = this.#options;
     const done = await this.#elsewhere({ kind: 'restart', taskId, by, force });
     if (done?.answer) return done.answer;
-    const asked = operatorRestart(this.#mustKnow(taskId), situation(), by, force);
-    const rules = `See every rule for it: relaykeeper explain ${shellWord(taskId)}`;
-    if (asked.kind === 'refused') throw new Refusal('refused', asked.why, rules);
-    const sent = await restarts.send(await this.#acquire(), () => {
-      // Decided again: meanwhile a hold, an answer or the end of the account's lease may have come.
+    const decide = () => {
       const decided = operatorRestart(this.#mustKnow(taskId), situation(), by, force);
-      if (decided.kind === 'refused') throw new Refusal('refused', decided.why, rules);
-      if (mayCall()) return decided.intent;
+      if (decided.kind === 'intend') return decided.intent;
+      throw new Refusal('refused', decided.why, `See every rule for it: relaykeeper explain ${shellWord(taskId)}`);
+    };
+    decide();
+    const sent = await restarts.send(await this.#acquire(), () => {
+      // Again: meanwhile a hold, an answer or the end of the account's lease may have come.
+      const intent = decide();
+      if (mayCall()) return intent;
       throw new Refusal('refused', [
         'the daemon is stopping, or it has lost the account',
         '守护进程正在停止，或已失去这个账号',

@@ -3,7 +3,7 @@
  * circuits that stop calls to an API which fails for every task.
  */
 
-import { aboutAttempt, excuseOf } from '../memory/condition.ts';
+import { aboutAttempt, excuseOf, isDoubted } from '../memory/condition.ts';
 import type { Attempt, Ledger, RestartCircuit, StretchEntry, TaskRecord } from '../memory/ledger.ts';
 import type { Fact } from '../words/events.ts';
 import { type CallFailure, classMeanings, failureName } from '../words/failure.ts';
@@ -63,13 +63,13 @@ function factsOf(ledger: Ledger, answered: Answered): Fact[] {
 
   // Whatever else it says: not before that.
   if (failure.retryAfterMs !== undefined) facts.push(...wait());
-  const means = classMeanings[failure.class];
-  if (speaksOfAccount(ledger, record, failure) || (restart.kind === 'open' && means.restartCircuit !== 'nothing')) {
+  const saysMore = classMeanings[failure.class].restartCircuit !== 'nothing';
+  if (speaksOfAccount(ledger, record, failure) || (restart.kind === 'open' && saysMore)) {
     // Nor does an operator's call put off the next probe.
     if (!manual || restart.kind === 'closed') facts.push(openOrProbed(ledger, failure, true));
     return [...facts, { ...about, type: 'restart-given-back', why: 'circuit', failedAt: undefined }];
   }
-  const failed = answer.kind === 'throttled' || (answer.kind === 'refused' && (means.attempt !== 'doubted' || manual));
+  const failed = answer.kind === 'throttled' || (answer.kind === 'refused' && !isDoubted(answer, attempt));
   if (failed) {
     const row = record.row + (manual ? 0 : 1);
     facts.push({ ...about, type: 'restart-failed', cause: failureName(failure), class: failure.class, row });

@@ -4,11 +4,11 @@
  */
 
 import type { Event, EventOf, TaskEvent } from '../words/events.ts';
-import { classMeanings, failureName } from '../words/failure.ts';
+import { failureName } from '../words/failure.ts';
 import { mostAttempts } from '../words/policy.ts';
 import type { TaskItem } from '../words/task.ts';
 import { applyToAccount } from './apply-account.ts';
-import { excuseOf } from './condition.ts';
+import { excuseOf, isDoubted } from './condition.ts';
 import type { Attempt, TaskRecord, WritableLedger } from './ledger.ts';
 import { tally } from './tallies.ts';
 import { settleInWindows, stormWindowStart } from './windows.ts';
@@ -277,11 +277,7 @@ function answered(before: TaskRecord, event: EventOf<'restart-answered'>): TaskR
       outage: outage && { ...outage, lastEffectAt: at },
     };
   }
-  if (
-    answer.kind === 'refused' &&
-    classMeanings[answer.failure.class].attempt === 'doubted' &&
-    attempt.trigger !== 'manual'
-  ) {
+  if (isDoubted(answer, attempt)) {
     const phase = { kind: 'doubted', from: at, code: failureName(answer.failure) } as const;
     return { ...record, attempt: { ...attempt, phase } };
   }

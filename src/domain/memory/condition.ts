@@ -26,6 +26,13 @@ export function excuseOf(answer: RestartAnswer): 'throttled' | 'not-sent' | 'not
   return isWaitedOut(classMeanings[answer.failure.class]) ? 'not-its-fault' : undefined;
 }
 
+/** The cloud refuses so what runs already, too: the next poll shows which it was. An operator's is taken at its word. */
+export const isDoubted = (
+  answer: RestartAnswer,
+  { trigger }: Attempt,
+): answer is Extract<RestartAnswer, { kind: 'refused' }> =>
+  trigger !== 'manual' && answer.kind === 'refused' && classMeanings[answer.failure.class].attempt === 'doubted';
+
 /** An edit that is taken back within this time ends no outage and forgets no attempts. */
 const leaveMs = 10 * 60_000;
 /** It became unmanaged a moment ago: what is known of it is kept, in case a group has it again. */

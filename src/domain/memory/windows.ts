@@ -5,7 +5,7 @@
 
 import type { AttemptEvent, TaskEvent } from '../words/events.ts';
 import type { Policy } from '../words/policy.ts';
-import { type Ledger, recordsOf, type Storm, type TaskRecord, type WritableLedger } from './ledger.ts';
+import { type Attempt, type Ledger, recordsOf, type Storm, type TaskRecord, type WritableLedger } from './ledger.ts';
 
 /** A window's first and smallest size. */
 export const stormWindowStart = 3;
@@ -34,13 +34,16 @@ function settledIn(storm: Storm, record: TaskRecord, event: AttemptEvent): Storm
     return { ...storm, window: window + 1, charged: charged.filter((attemptId) => attemptId !== event.attemptId) };
   }
   const { attempt } = record;
-  if (!attempt || attempt.givenBack || attempt.free || attempt.trigger === 'manual') return storm;
+  if (!attempt || passesBy(attempt)) return storm;
   if (event.type === 'restart-worked') return { ...storm, window: window + perSuccess };
   if (event.type !== 'restart-failed') return storm;
   if (event.cause === 'stopped-again') return { ...storm, window: Math.max(stormWindowStart, window - perSuccess - 1) };
   if (window <= stormWindowStart) return storm;
   return { ...storm, window: window - 1, charged: [...charged, event.attemptId].slice(-maxChargedKept) };
 }
+
+/** Windows neither count it nor learn from it. */
+const passesBy = ({ givenBack, free, trigger }: Attempt): boolean => givenBack || free || trigger === 'manual';
 
 /** Polls that an attempt is given to be seen, beyond its `verifyWithin`. */
 const pollsToBeSeen = 2;
@@ -69,7 +72,7 @@ type Unsettled = ReadonlyMap<string | undefined, readonly number[]>;
 export function unsettledByScope(asked: Asked): Unsettled {
   const byScope = new Map<string | undefined, number[]>();
   for (const { attempt, policy, since } of awaited(asked)) {
-    if (attempt.givenBack || attempt.free || attempt.trigger === 'manual') continue;
+    if (passesBy(attempt)) continue;
     for (const scope of [undefined, policy.name]) {
       const others = byScope.get(scope);
       if (others) others.push(since);
