@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { situationOf } from '../../src/domain/memory/situation.ts';
-import { holdViews } from '../../src/domain/views/covered.ts';
+import { coversNow, holdViews } from '../../src/domain/views/covered.ts';
 import { groupViews } from '../../src/domain/views/views.ts';
 import { at, hold, holdAdded, item, plainPolicy, policiesOf, Story } from './story.ts';
 
@@ -23,15 +23,18 @@ test('a hold is shown with what it covers now: managed tasks that are listed, an
     c: item('c', 'stopped', { cloudGroup: 'news' }),
     d: item('d', 'stopped', { cloudGroup: 'nobody', title: '' }),
   });
-  const views = holdViews(situationOf(story.ledger, story.policies, story.moment()));
+  const situation = situationOf(story.ledger, story.policies, story.moment());
+  const views = holdViews(situation);
   expect(views.map(({ id, title, covers }) => [id, title, covers.tasks, covers.stopped])).toEqual([
     ['all', null, 3, 2],
     ['vip', null, 2, 1],
     ['none', null, 0, 0],
     ['task', '世界杯01', 1, 1],
-    ['nameless', 'd', 1, 1],
+    ['nameless', 'd', 0, 0],
     ['unknown', null, 0, 0],
   ]);
+  // As a preview of each would say.
+  expect(views.map(({ covers }) => covers)).toEqual(views.map(({ target }) => coversNow(situation, target)));
 });
 
 const holdsOf = (story: Story) => {

@@ -43,12 +43,11 @@ export function holdViews(situation: Situation) {
     count(group, record);
     for (const [hold, own] of covered) if (covers(hold, record)) count(own, record);
   }
-  const coveredBy = (hold: Hold, record: TaskRecord | undefined): Covered | undefined => {
+  const coveredBy = (hold: Hold): Readonly<Covered> | undefined => {
     const { target } = hold;
     if (target.kind === 'account') return whole;
     if (target.kind === 'group') return groups.get(target.group);
-    if (target.kind === 'task') return countAll(record && isListed(record) ? [record] : []);
-    return covered.get(hold);
+    return target.kind === 'task' ? coversNow(situation, target) : covered.get(hold);
   };
   const viewOf = (hold: Hold) => {
     const record = hold.target.kind === 'task' ? ledger.tasks.get(hold.target.taskId) : undefined;
@@ -59,7 +58,7 @@ export function holdViews(situation: Situation) {
       /** Of its task, if it holds one that is known. */
       title: record ? shownTitle(record.item) : null,
       /** Managed tasks, and how many of them are stopped. */
-      covers: coveredBy(hold, record) ?? nothing(),
+      covers: coveredBy(hold) ?? nothing(),
     };
   };
   return holds.map(viewOf).sort((a, b) => (a.startsAt ?? 0) - (b.startsAt ?? 0));
