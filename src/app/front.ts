@@ -34,7 +34,7 @@ export async function openFront(options: FrontOptions) {
       try {
         return await open(path);
       } catch (error) {
-        if (!isTaken(error)) throw error;
+        if (!(error instanceof WebProblem && error.taken)) throw error;
         log.notice(
           'doors-taken',
           { error: error.message },
@@ -78,5 +78,3 @@ export async function openFront(options: FrontOptions) {
     close: async (withinMs: number) => web?.close(withinMs),
   };
 }
-
-const isTaken = (error: unknown): error is WebProblem => error instanceof WebProblem && error.taken;

@@ -3,7 +3,7 @@
  * there is nothing.
  */
 import type { EventQuery } from '../domain/ports/store-port.ts';
-import { type EventType, isRecordedType } from '../domain/words/events.ts';
+import { isRecordedType } from '../domain/words/events.ts';
 import type { Sentences } from '../domain/words/reason.ts';
 import { Refusal } from '../domain/words/refusal.ts';
 import type { Keeper } from '../keeper/keeper.ts';
@@ -30,11 +30,11 @@ export function groupMustExist(group: string, keepers: readonly Keeper[]): void 
   if (!known.includes(group)) throw new Refusal('not-found', unknownName(['group', '分组'], group, known));
 }
 
-const recordedTypes: readonly EventType[] = eventTypes.filter(isRecordedType);
+const recordedTypes: readonly string[] = eventTypes.filter(isRecordedType);
 
 export function typesMustExist(types: readonly string[] | undefined): void {
   for (const type of types ?? [])
-    if (!recordedTypes.some((known) => known === type))
+    if (!recordedTypes.includes(type))
       throw new Refusal(
         'bad-request',
         unknownName(['event type', '事件类型'], type, recordedTypes, recordedTypes.length),

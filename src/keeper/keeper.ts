@@ -190,12 +190,11 @@ export class Keeper {
     gate.takenOver();
     const now = clock.now();
     await this.#desk.load(signal);
-    const { ledger } = this.#desk;
+    const { ledger, memory } = this.#desk;
     this.#known = (taskId) => ledger.tasks.get(taskId)?.item;
     this.#queue = [];
     this.#nextPollAt = now;
-    const { memory } = this.#desk;
-    memory.tell(now, ...takeOverFacts(memory.ledger, epoch));
+    memory.tell(now, ...takeOverFacts(ledger, epoch));
     memory.rescope(this.#settings.listScope);
     regroup(memory, this.#settings.policies, now);
   }
