@@ -58,7 +58,7 @@ export interface TaskPage {
   readonly more: boolean;
 }
 
-/** What an operator can ask of the running daemon. All may throw `Refusal`. */
+/** All may throw `Refusal`. */
 export interface Operations {
   status(): StatusView;
   tasks(query: TaskQuery): TaskPage;
