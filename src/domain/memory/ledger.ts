@@ -250,7 +250,7 @@ export interface Counted {
 export type States = Record<TaskState, number>;
 
 /**
- * Numbers that hold for a period: a state also changes when an EndTime comes, or five minutes after a
+ * Numbers that are true for a period: a state also changes when an EndTime comes, or five minutes after a
  * StartTime. Tasks for which that is so within the period are in no number, but named.
  */
 export interface Tallies {

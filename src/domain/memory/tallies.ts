@@ -8,13 +8,13 @@ import { taskStates } from '../words/task.ts';
 import { isListed, stateOf } from './condition.ts';
 import type { Ledger, States, Tallies, TaskRecord } from './ledger.ts';
 
-const stretchMs = 10 * 60_000;
+const periodMs = 10 * 60_000;
 
 export const newStates = (): States => Object.fromEntries(taskStates.map((state) => [state, 0])) as States;
 
 /** Counts every task; some 15 ms for 100,000. */
 export function takeTallies(ledger: Ledger, cloudNow: CloudTime): Tallies {
-  const tallies: Tallies = { from: cloudNow, until: plus(cloudNow, stretchMs), groups: new Map(), changing: new Set() };
+  const tallies: Tallies = { from: cloudNow, until: plus(cloudNow, periodMs), groups: new Map(), changing: new Set() };
   for (const record of ledger.tasks.values()) tally(tallies, record, 1);
   return tallies;
 }
@@ -37,9 +37,9 @@ export function tally(tallies: Tallies, record: TaskRecord, by: 1 | -1): void {
   states[state] += by;
 }
 
-export const holdAt = (tallies: Tallies | undefined, cloudNow: CloudTime): tallies is Tallies =>
+export const areTrueAt = (tallies: Tallies | undefined, cloudNow: CloudTime): tallies is Tallies =>
   tallies !== undefined && tallies.from <= cloudNow && cloudNow <= tallies.until;
 
 /** Taken anew in good time, so that no scrape has to. */
 export const areToBeRenewed = (tallies: Tallies | undefined, cloudNow: CloudTime): boolean =>
-  !holdAt(tallies, cloudNow) || msBetween(cloudNow, tallies.until) < stretchMs / 2;
+  !areTrueAt(tallies, cloudNow) || msBetween(cloudNow, tallies.until) < periodMs / 2;

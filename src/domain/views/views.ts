@@ -12,7 +12,7 @@ import {
   type TaskRecord,
 } from '../memory/ledger.ts';
 import { dueOrApart, isDown, type Situation } from '../memory/situation.ts';
-import { holdAt, newStates, takeTallies } from '../memory/tallies.ts';
+import { areTrueAt, newStates, takeTallies } from '../memory/tallies.ts';
 import { unixMs } from '../words/cloud-time.ts';
 import type { Hold } from '../words/events.ts';
 import type { Policy } from '../words/policy.ts';
@@ -134,7 +134,7 @@ const noneKnown: DestinationOf = () => undefined;
 /** What is counted of all tasks; asks only those one by one that are stopped, or whose state is about to change. */
 export function groupViews(situation: Situation, destinationOf: DestinationOf = noneKnown) {
   const { ledger, policies, cloudNow } = situation;
-  const { groups, changing } = holdAt(ledger.tallies, cloudNow) ? ledger.tallies : takeTallies(ledger, cloudNow);
+  const { groups, changing } = areTrueAt(ledger.tallies, cloudNow) ? ledger.tallies : takeTallies(ledger, cloudNow);
   const nobody = newStates();
   const tallies = new Map(policies.groups.map(({ name }) => [name, newTally(groups.get(name) ?? nobody)]));
   let [managed, unmanaged] = [0, 0];
