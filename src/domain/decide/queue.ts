@@ -54,7 +54,7 @@ const turnsFromCalls = 3;
 /**
  * Fewest calls in this outage first (until turns begin), then groups in file order, then the oldest outage, then task id.
  * During a storm two things differ. Cloud groups take turns instead of following the file, and so do the groups within a
- * cloud group: a group whose tasks are all dead leaves every second place to the others. And a hash of the task replaces
+ * cloud group: a group whose tasks never come up leaves every second place to the others. And a hash of the task replaces
  * the age of its outage: neighbours often share a cause, and it must not take all the first places. Calls that were given
  * back count too: a task that made the account wait, or opened a circuit, must not go first again.
  */

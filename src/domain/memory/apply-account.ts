@@ -129,7 +129,7 @@ function afterAnswer(circuit: RestartCircuit, event: EventOf<'restart-answered'>
   return { ...circuit, streak: [...circuit.streak, { taskId, attemptId, denied, at }].slice(-maxStreakKept) };
 }
 
-/** The stretch after one more try; those that opened it are in it already, with the time of their answer. */
+/** The stretch after one more attempt; those that opened it are in it already, with the time of their answer. */
 function oneMoreTried(
   stretch: readonly StretchEntry[],
   { taskId, attemptId, at }: EventOf<'restart-given-back'>,

@@ -136,7 +136,7 @@ const stretchEntry = record({
   attemptId: text,
   /** Answered with a class that opens the circuit when it comes of two tasks. */
   denied: later(flag, false),
-  /** Its newest try in this stretch. */
+  /** Its newest attempt in this stretch. */
   at: time,
 });
 export type StretchEntry = ValueOf<typeof stretchEntry>;

@@ -1,6 +1,6 @@
 /**
  * Tasks that will end: the next one of each group, and those that end soon without a successor. Such an end is
- * planned, so nothing else reports it, and the stream would go dark unnoticed.
+ * planned, so nothing else reports it, and viewers would be the first to notice.
  */
 
 import { countedByGroup } from '../learn/census.ts';
