@@ -266,7 +266,7 @@ export class Keeper {
 
   /** While restarts are awaited, only the cloud groups concerned are listed, if that costs less than half of the limit. */
   async #lookLoop(signal: AbortSignal): Promise<void> {
-    const { complain } = this.#options;
+    const { clock, complain, gate } = this.#options;
     while (!signal.aborted) {
       if (awaitedCloudGroups(this.situation()).length === 0) await this.#lookBell.wait(signal);
       else await this.#untilLook(signal);
@@ -276,7 +276,6 @@ export class Keeper {
       try {
         this.#desk.mindClockSteps();
         const steps = this.#desk.steps;
-        const { gate, clock } = this.#options;
         const [startedAt, admitted] = [clock.monotonic(), gate.admitted('verify')];
         const { items } = await this.#settings.cloud.look(cloudGroups, signal, this.#known);
         this.#lookPaidUntil = startedAt + ((gate.admitted('verify') - admitted) * 1_000) / this.#watchPerSecond();

@@ -60,13 +60,11 @@ export function applyToAccount(account: AccountRecord, event: Event): AccountRec
     }
     case 'circuit-probed': {
       const { at: lastProbeAt, failure } = event;
-      if (event.circuit === 'list')
-        return list.kind === 'closed'
-          ? account
-          : withCircuits(account, { list: { ...list, failure, probes: list.probes + 1, lastProbeAt } });
-      return restart.kind === 'closed'
-        ? account
-        : withCircuits(account, { restart: { ...restart, failure, lastProbeAt } });
+      if (event.circuit === 'list' && list.kind === 'open')
+        return withCircuits(account, { list: { ...list, failure, probes: list.probes + 1, lastProbeAt } });
+      if (event.circuit === 'restart' && restart.kind === 'open')
+        return withCircuits(account, { restart: { ...restart, failure, lastProbeAt } });
+      return account;
     }
     case 'circuit-closed':
       return withCircuits(account, { [event.circuit]: emptyAccountRecord.circuits[event.circuit] });
