@@ -221,14 +221,11 @@ function fitsInGroup({ title, type, exclude }: Match, task: Matched): Fit {
 /** The entry of `groups:` that has a task, or that keeps it out; undefined: none matches it. */
 export interface Entry {
   readonly policy: Policy;
-  readonly excluded: { readonly excludedBy: 'title' | 'taskId'; readonly glob: string } | undefined;
+  readonly excluded: Exclude<Fit, string> | undefined;
 }
 
 /** The first entry in file order that matches. A task that it excludes is unmanaged; later entries do not get it. */
-export function entryOf(
-  policies: Policies,
-  task: Pick<TaskItem, 'taskId' | 'title' | 'cloudGroup' | 'type' | 'asWritten'>,
-): Entry | undefined {
+export function entryOf(policies: Policies, task: Matched & Pick<TaskItem, 'asWritten'>): Entry | undefined {
   const { title, cloudGroup } = asWritten(task);
   const matched = { taskId: task.taskId, type: task.type, title, cloudGroup };
   for (const policy of entriesFor(policies, cloudGroup)) {
