@@ -79,10 +79,16 @@ export async function measure(stage: Stage, cloud: PretendCloud, daemon: Daemon,
     // What the main thread could not have because others had the processor is the machine's part, not the doors'.
     healedMs.push(performance.now() - began - (waitedForCpuMs(daemon) - waitedBefore));
   }
-  if (probe.exitCode !== null) throw new Error('the health check failed');
+  const failed = () => probe.exitCode !== null;
+  await until('health was answered often enough', () => failed() || healthyMs.length > 15);
+  if (failed()) throw new Error('the health check failed');
   probe.kill('SIGKILL');
-  return { healedMs, memoryMiB, slowestHealthyMs: Math.max(...healthyMs), healthyAnswers: healthyMs.length };
+  return { healedMs, memoryMiB, slowestHealthyMs: Math.max(...healthyMs), threeLateMs: slowestInARow(healthyMs) };
 }
+
+/** The quickest of three in a row, at the worst: after so many late ones an orchestrator ends a process. */
+const slowestInARow = (figures: readonly number[]): number =>
+  Math.max(...figures.slice(2).map((_, index) => Math.min(...figures.slice(index, index + 3))));
 
 /** How long the daemon's main thread was ready to run and had no processor. */
 function waitedForCpuMs({ child: { pid } }: Daemon): number {
