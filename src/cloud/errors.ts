@@ -7,7 +7,7 @@
  */
 import { type CallFailure, classMeanings, type ErrorClass, errorClasses } from '../domain/words/failure.ts';
 
-export const actions = [
+const actions = [
   'ListPullToPushTaskV2',
   'ListPullToPushGroup',
   'RestartPullToPushTask',

@@ -8,7 +8,7 @@ export const deepest = 64;
 /** A page of 500 tasks has 25,000; as empty objects these are 20 MB. */
 export const mostValues = 300_000;
 
-export type Json =
+type Json =
   | { readonly kind: 'json'; readonly value: unknown }
   | { readonly kind: 'not-json' }
   | { readonly kind: 'too-complex' };

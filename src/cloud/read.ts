@@ -10,7 +10,7 @@ import { type Call, type CallContext, type CallEnd, callOnce, remedy, restReads 
 
 const firstPauseMs = 250;
 
-export interface Read extends Call {
+interface Read extends Call {
   readonly lane: Lane;
   /** A failure is not waited out, whatever the cloud asks for with it; a remedy is tried all the same. */
   readonly once?: boolean;

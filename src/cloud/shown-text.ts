@@ -30,7 +30,7 @@ export function shownText(text: string, longest: number, secrets: readonly strin
 const visible = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 /** Of what the cloud calls an identifier, and is none: it could quote an address or a key. */
-export const malformed = 'malformed';
+const malformed = 'malformed';
 
 /** Hexadecimal digits (a time and a random number), with dashes or without. */
 const requestId = /^[0-9A-Fa-f-]{8,64}$/;

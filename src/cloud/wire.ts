@@ -77,7 +77,7 @@ export interface Page {
   readonly requestedAt: number;
 }
 
-export type GroupNames = ReturnType<typeof createGroupNames>;
+type GroupNames = ReturnType<typeof createGroupNames>;
 
 /** Of masked names. */
 const mostNames = 10_000;

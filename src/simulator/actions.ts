@@ -12,7 +12,7 @@ import type { AccessKey } from './signature.ts';
 import { statusNow, type World } from './world.ts';
 
 /** Everything an action may look at. `input` is the parsed body. */
-export interface Call {
+interface Call {
   readonly world: World;
   readonly key: AccessKey;
   readonly input: unknown;

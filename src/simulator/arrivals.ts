@@ -17,7 +17,7 @@ export const limits = z.strictObject({
   /** Calls a second that another tool makes with the same account, evenly spaced. */
   othersPerSecond: perSecond,
 });
-export type Limits = Readonly<z.output<typeof limits>>;
+type Limits = Readonly<z.output<typeof limits>>;
 
 export const volcengineLimits: Limits = {
   accountPerSecond: 10,

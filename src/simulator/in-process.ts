@@ -8,7 +8,7 @@ import type { Headers, Reply, Request } from './exchange.ts';
 import type { World } from './world.ts';
 
 /** In the words of the client's transport. */
-export type Seen =
+type Seen =
   | {
       readonly kind: 'response';
       readonly status: number;

@@ -97,7 +97,7 @@ function oldEntries(world: World, live: LiveFault, refreshMs = Number.POSITIVE_I
 /** Each task's newest entry and what it was made of: days of lists are played in seconds, and few tasks change between two. */
 const newestEntries = new WeakMap<Task, { readonly of: readonly unknown[]; readonly entry: Entry }>();
 
-export function entryOf(world: World, task: Task): Entry {
+function entryOf(world: World, task: Task): Entry {
   const { taskId, cloudGroup, title, startsAt, endsAt, sources } = task;
   const status = statusNow(world, task);
   const of = [status, cloudGroup, title, startsAt, endsAt, sources];

@@ -28,7 +28,7 @@ export const signatureRules = z.strictObject({
 });
 type SignatureRules = Readonly<z.output<typeof signatureRules>>;
 
-export type Identity =
+type Identity =
   | { readonly ok: true; readonly key: AccessKey }
   | { readonly ok: false; readonly code: KnownCode; readonly message?: string };
 
@@ -134,7 +134,7 @@ function signingKey(parts: readonly [secret: string, day: string, region: string
 }
 
 /** Read as Go's servers read a query ('+' is a space), written again with RFC 3986 escapes, sorted by key, then value. */
-export function canonicalQuery(query: string): string {
+function canonicalQuery(query: string): string {
   const pairs = query.split('&').filter((part) => part !== '');
   return pairs
     .map((pair) => {

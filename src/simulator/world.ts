@@ -67,7 +67,7 @@ export const act = z.discriminatedUnion('kind', [
 ]);
 export type Act = Readonly<z.output<typeof act>>;
 
-export interface Plan {
+interface Plan {
   readonly at: number;
   readonly everyMs?: number;
   readonly act: Act;
@@ -201,7 +201,7 @@ export function perform(world: World, act: Act): void {
   }
 }
 
-export function createTask(world: World, plan: TaskPlan): Task {
+function createTask(world: World, plan: TaskPlan): Task {
   world.created += 1;
   const task = newTask(plan, world.seed, world.created, world.now, clockOffsetMs(world));
   if (world.tasks.has(task.taskId)) throw new Error(`there is a task ${task.taskId} already`);
@@ -212,7 +212,7 @@ export function createTask(world: World, plan: TaskPlan): Task {
 }
 
 /** Settled up to the present moment. Throws if there is none. */
-export function taskOf(world: World, taskId: string): Task {
+function taskOf(world: World, taskId: string): Task {
   const task = world.tasks.get(taskId);
   if (task === undefined) throw new Error(`there is no task ${taskId}`);
   settle(task, world.now, clockOffsetMs(world));

@@ -3,7 +3,7 @@
  * what is free and should be its own, and gives away what another should have. What is allowed is in lease.ts, whose each
  * should be in assign.ts.
  */
-import type { Owned, Ownership, ReplicaSeen } from '../../domain/ports/store-port.ts';
+import type { Owned, Ownership, ReplicaSeen, Shared } from '../../domain/ports/store-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
 import { assign, type Candidate } from './assign.ts';
 import {
@@ -49,11 +49,9 @@ interface LeasesOptions extends Self {
   readonly onSnapshot: (snapshot: Snapshot) => void;
 }
 
-interface Leases extends Ownership {
+interface Leases extends Ownership, Pick<Shared, 'replicas'> {
   /** The epoch in which the account is this replica's, if it is. */
   epochOf(account: string): number | undefined;
-  /** All that live, by the newest look, and how old that is, milliseconds. */
-  replicas(): { readonly all: readonly ReplicaSeen[]; readonly ageMs: number };
   /** Frees what is still ours and says good-bye. */
   close(): Promise<void>;
 }
@@ -66,14 +64,11 @@ interface OwnLease {
   takeBackExpiry: () => void;
 }
 
-interface Wanting {
-  readonly grant: (owned: Owned) => void;
-}
-
 export function openLeases(options: LeasesOptions): Leases {
   const { rows, clock, id, run } = options;
   const ours = new Map<string, OwnLease>();
-  const wanted = new Map<string, Wanting>();
+  /** Accounts that are waited for, and who waits. */
+  const wanted = new Map<string, (owned: Owned) => void>();
   let closed = false;
   let snapshot: Snapshot | undefined;
   let sightAt = 0;
@@ -82,7 +77,7 @@ export function openLeases(options: LeasesOptions): Leases {
   let renewedAt = Number.NEGATIVE_INFINITY;
   let wake = new AbortController();
   /** Resolves when the turn that begins next has ended. */
-  let turned: { readonly promise: Promise<void>; readonly resolve: () => void } = Promise.withResolvers<void>();
+  let turned = Promise.withResolvers<void>();
 
   const accounts = () =>
     [...new Set([...[...ours].flatMap(([name, { free }]) => (free ? [] : [name])), ...wanted.keys()])].sort();
@@ -182,12 +177,12 @@ export function openLeases(options: LeasesOptions): Leases {
   }
 
   function begin(account: string, tenure: Tenure): void {
-    const wanting = wanted.get(account);
+    const grant = wanted.get(account);
     wanted.delete(account);
     const one: OwnLease = {
       tenure,
       lost: new AbortController(),
-      free: wanting === undefined,
+      free: grant === undefined,
       takeBackExpiry: () => {},
     };
     ours.set(account, one);
@@ -197,10 +192,9 @@ export function openLeases(options: LeasesOptions): Leases {
       one.free = true;
       wake.abort();
       // This turn may have passed the account already.
-      const left = turned.promise;
-      await Promise.race([left, clock.sleep(leaveWithinMs)]);
+      await Promise.race([turned.promise, clock.sleep(leaveWithinMs)]);
     };
-    wanting?.grant({ epoch: tenure.epoch, lost: one.lost.signal, handOver });
+    grant?.({ epoch: tenure.epoch, lost: one.lost.signal, handOver });
   }
 
   function extend(account: string, one: OwnLease, tenure: Tenure): void {
@@ -227,11 +221,10 @@ export function openLeases(options: LeasesOptions): Leases {
         };
         if (signal.aborted) return giveUp();
         signal.addEventListener('abort', giveUp, { once: true });
-        const grant = (owned: Owned) => {
+        wanted.set(account, (owned) => {
           signal.removeEventListener('abort', giveUp);
           resolve(owned);
-        };
-        wanted.set(account, { grant });
+        });
         wake.abort();
       }),
     remainingMs: (account) => coveredMs(ours.get(account)?.tenure, clock.monotonic()),

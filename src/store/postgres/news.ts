@@ -17,17 +17,13 @@ interface Row {
   readonly body: string;
 }
 
-interface Reading {
-  readonly db: Database;
-  readonly clock: Clock;
-}
-
 /** Rows read in one turn of the thread. */
 const turnRows = 500;
 
 /** `since`: by account, from its last news; an account without one is read whole, a page at a time. */
 export function newsOf(
-  { db, clock }: Reading,
+  db: Database,
+  clock: Clock,
   accounts: readonly string[],
   since: ReadonlyMap<string, NewsMark>,
 ): Promise<News> {

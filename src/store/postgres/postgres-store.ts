@@ -87,7 +87,7 @@ async function open(given: PostgresPlace, options: StoreOptions): Promise<Store>
           ...requestRows(db, id),
           ...saveTransactions(savesAt.db, id),
           load,
-          news: (accounts, since) => newsOf({ db, clock }, accounts, since),
+          news: (accounts, since) => newsOf(db, clock, accounts, since),
         },
         clock,
         id,

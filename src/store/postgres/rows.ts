@@ -34,7 +34,7 @@ export interface Change {
   readonly to: Lease;
 }
 
-export type Present = Pick<ReplicaRow, 'id' | 'name' | 'version' | 'configHash' | 'accounts'>;
+type Present = Pick<ReplicaRow, 'id' | 'name' | 'version' | 'configHash' | 'accounts'>;
 
 /** Each may fail, and may have been done all the same. */
 export type LeaseRows = ReturnType<typeof leaseRows>;
@@ -82,10 +82,13 @@ export const leaseRows = (db: Database) => ({
 /** Requests looked at in one go: what is beyond has its turn a second later. */
 const mostRequests = 100;
 
-type Json = readonly Record<string, unknown>[];
+/** As its query gives it. */
+interface Seen extends Omit<Snapshot, 'leases'> {
+  readonly leases: readonly (Lease & { readonly account: string })[];
+}
 
 export async function look(db: Database): Promise<Snapshot> {
-  const { rows } = await sql<{ now: number; leases: Json; replicas: Json; requests: Json }>`select
+  const { rows } = await sql<Seen>`select
     ${databaseNow} as now,
     (select coalesce(json_agg(json_build_object(
       'account', account, 'epoch', epoch, 'holder', holder, 'expiresAt', expires_at)), '[]')
@@ -99,13 +102,7 @@ export async function look(db: Database): Promise<Snapshot> {
         order by asked_at, id limit ${mostRequests}) as waiting) as requests`.execute(db);
   const [row] = rows;
   if (!row) throw new Error('the database answered with no row');
-  const leases = row.leases as unknown as readonly (Lease & { readonly account: string })[];
-  return {
-    now: row.now,
-    leases: new Map(leases.map(({ account, ...lease }) => [account, lease])),
-    replicas: row.replicas as unknown as Snapshot['replicas'],
-    requests: row.requests as unknown as Snapshot['requests'],
-  };
+  return { ...row, leases: new Map(row.leases.map(({ account, ...lease }) => [account, lease])) };
 }
 
 const columns = (changes: readonly Change[]) => sql`unnest(

@@ -27,7 +27,7 @@ interface SavesOptions {
   readonly name: string;
 }
 
-export interface Saves {
+interface Saves {
   /**
    * Resolves when it is committed, or with false if another has the account by now. Rejects if it could not be written;
    * then nothing of it was.

@@ -22,7 +22,7 @@ import {
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 
-export type Access = 'create' | 'existing' | 'read-only';
+type Access = 'create' | 'existing' | 'read-only';
 
 /** What is wrong with the file beyond what SQLite or the system call say. */
 export type Fault =
@@ -47,7 +47,7 @@ export interface FileFailure {
 }
 
 /** In the header of every file of ours: "RLYK". */
-export const applicationId = 0x524c594b;
+const applicationId = 0x524c594b;
 /** SQLite's smallest page; it takes anything shorter for a new database. */
 const smallestBytes = 512;
 /** How long to wait for another process's (a person's) lock on the database, milliseconds. */
