@@ -6,7 +6,7 @@ import type { CloudTrace } from '../domain/ports/cloud-port.ts';
 import type { Gate, LimitName, Outcome, Permit } from '../domain/ports/gate-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { type CallFailure, classMeanings, type ErrorClass } from '../domain/words/failure.ts';
-import { type Action, classify } from './errors.ts';
+import { type Action, classify, whyClass } from './errors.ts';
 import { deepest, mostValues } from './json.ts';
 import type { KeyRing } from './keys/credentials.ts';
 import type { ClockOffset } from './offset.ts';
@@ -217,8 +217,6 @@ function callEnd(
       return outcome satisfies never;
   }
 }
-
-const whyClass = (why: string) => (why === 'timeout' ? 'timeout' : 'network');
 
 const whyLost = {
   timeout: 'no complete answer in time',

@@ -68,6 +68,9 @@ const pairs: readonly { readonly code: string; readonly class: ErrorClass }[] = 
 /** What a call of any of these actions can come to, so that metrics can have it at 0 from the start. */
 export const knownCodes = { actions, pairs };
 
+/** Of a request without a whole answer. */
+export const whyClass = (why: string) => (why === 'timeout' ? 'timeout' : 'network');
+
 /** What an HTTP answer said, as far as it could be read. */
 export interface Answer {
   readonly httpStatus: number;

@@ -6,6 +6,7 @@
 
 import type { Environment } from '../../domain/ports/app-port.ts';
 import { field } from '../../domain/words/mapping.ts';
+import { whyClass } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import type { HttpOutcome } from '../transport.ts';
 import type { Vendor } from '../vendors.ts';
@@ -112,10 +113,7 @@ function answered(outcome: HttpOutcome, where: string): { readonly status: numbe
       throw new KeysUnavailable(`${where} sent an answer that is too long`);
     case 'lost':
     case 'never-left':
-      throw new KeysUnavailable(
-        `${where}: no answer (${outcome.why})`,
-        outcome.why === 'timeout' ? 'timeout' : 'network',
-      );
+      throw new KeysUnavailable(`${where}: no answer (${outcome.why})`, whyClass(outcome.why));
     case 'aborted':
       throw new KeysUnavailable(`${where}: given up`, 'network');
     default:

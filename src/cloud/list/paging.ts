@@ -37,8 +37,8 @@ type ListEnd = ListRead | { readonly kind: 'failed'; readonly failure: CallFailu
 const pagesAtOnce = 8;
 /** Pages beyond are not read: the list counts as drifting, so that absence says nothing. */
 const longestList = 2_000;
-/** After this many pages in a row without a new task the server is taken not to keep to pages. */
-const barrenPages = 3;
+/** After this many pages in a row without anything new the server is taken not to keep to pages. */
+export const barrenPages = 3;
 /** A page that is shorter than asked by less than this share may lack a few tasks; its size is not remembered. */
 const sizeClearlySmaller = 0.9;
 /** After this many single items over the bound, without an answer that says how many there are, this is no list. */

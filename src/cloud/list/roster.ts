@@ -9,6 +9,7 @@ import { anyMatches, isGlob } from '../../domain/words/policy.ts';
 import type { CallContext } from '../call.ts';
 import { read } from '../read.ts';
 import { groupsBody, parseGroups } from '../wire.ts';
+import { barrenPages } from './paging.ts';
 
 const readEveryMs = 60_000;
 /** How long a poll waits for newer names than it has. */
@@ -17,8 +18,6 @@ const besideMs = 250;
 const pageSize = 1_000;
 /** Pages beyond are not read. */
 const longestRoster = 50;
-/** After this many pages in a row without a new group the server is taken not to keep to pages. */
-const barrenPages = 3;
 
 type RosterEnd =
   /** `drift`: there may be others. `unread`: of these globs nobody knows which groups there are. */
