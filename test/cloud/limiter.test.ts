@@ -8,7 +8,7 @@ import {
   startLimiter,
   stepLimiter,
 } from '../../src/cloud/limiter/limiter.ts';
-import type { Lane, Outcome } from '../../src/domain/ports/gate-port.ts';
+import type { Lane, Outcome, RateLimit } from '../../src/domain/ports/gate-port.ts';
 import { broken, play, promises, scenarios } from './limiter-world.ts';
 
 describe('against an adversary in virtual time', () => {
@@ -23,8 +23,13 @@ describe('against an adversary in virtual time', () => {
 });
 
 /** One limiter with its state kept, which gets events at times. */
-function run(perSecond: number, spacing: 'even' | 'none' = 'none', startsSilent = false) {
-  let state: LimiterState = startLimiter({ perSecond, spacing }, 0, startsSilent);
+function run(
+  limits: number | Omit<RateLimit, 'spacing'>,
+  spacing: RateLimit['spacing'] = 'none',
+  startsSilent = false,
+) {
+  const limit = typeof limits === 'number' ? { perSecond: limits } : limits;
+  let state: LimiterState = startLimiter({ ...limit, spacing }, 0, startsSilent);
   let nextId = 1;
   const happen = (now: number, event: LimiterEvent) => {
     const step = stepLimiter(state, now, event);
@@ -191,20 +196,7 @@ describe('throttled', () => {
 });
 
 describe('limits of single actions', () => {
-  const start = () => {
-    let state: LimiterState = startLimiter({ perSecond: 10, restart: 1, list: 4, spacing: 'none' }, 0, false);
-    let nextId = 1;
-    const happen = (now: number, event: LimiterEvent) => {
-      const step = stepLimiter(state, now, event);
-      state = step.state;
-      return { went: step.admitted.map(({ id }) => id), wakeAt: step.wakeAt };
-    };
-    return {
-      happen,
-      ask: (now: number, lane: Lane) => happen(now, { kind: 'asked', id: nextId++, lane }),
-      at: (now: number) => limiterSnapshot(state, now),
-    };
-  };
+  const start = () => run({ perSecond: 10, restart: 1, list: 4 });
 
   test('a restart that waits for its own limit lets polls go, and polls that wait for theirs others', () => {
     const limited = start();
