@@ -107,5 +107,7 @@ function bounded(status: number, headers: Headers, pieces: Iterable<string>, max
     if (bytes > maxBytes) return { kind: 'too-large', status, date };
     taken.push(next);
   }
-  return { kind: 'response', status, date, retryAfter: headers['Retry-After'], body: Buffer.concat(taken) };
+  const [first, ...others] = taken;
+  const body = first && others.length === 0 ? first : Buffer.concat(taken);
+  return { kind: 'response', status, date, retryAfter: headers['Retry-After'], body };
 }
