@@ -7,7 +7,7 @@ import type { RunOptions } from '../domain/ports/app-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { ConfigDifference } from '../domain/words/events.ts';
 import { type ExitCode, exitCodes } from '../domain/words/exit-code.ts';
-import { watchedFiles, watchSettings } from '../settings/file-watch.ts';
+import { contentsOf, watchedFiles, watchSettings } from '../settings/file-watch.ts';
 import { policies, type Settings } from '../settings/settings.ts';
 import { readListen } from '../settings/values.ts';
 import { type Store, StoreProblem } from '../store/open.ts';
@@ -50,6 +50,8 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<Exit
     hash: found.hash,
     loadedAt: clock.now(),
   };
+  // Before the secrets are read: what changes from then on, while the store is waited for too, is a change.
+  const contents = await contentsOf(watchedFiles(found.path, current.settings), readUserFile);
   let secrets = await secretsOf(current.settings);
   const metrics = createMetrics({
     version: options.version,
@@ -178,7 +180,7 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<Exit
       watchSettings({
         files: () => watchedFiles(found.path, current.settings),
         unread: () => current.unread ?? new Map(),
-        loaded: { file: found.path, hash: current.hash },
+        loaded: new Map([...contents, [found.path, current.hash]]),
         clock,
         readFile: readUserFile,
         onChange: async () => void (await reload('file')),

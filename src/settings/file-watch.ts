@@ -18,8 +18,8 @@ interface Watched {
   readonly files: () => readonly string[];
   /** Files for whose sake the settings were refused, with the reason why they could not be read then. */
   readonly unread?: () => ReadonlyMap<string, string>;
-  /** What was read of one of them: a change between then and the first look is one. */
-  readonly loaded?: { readonly file: string; readonly hash: string };
+  /** What was read of some of them, or its beginning: a change between then and the first look is one. */
+  readonly loaded?: Contents;
   readonly clock: Clock;
   readonly readFile: ReadFile;
   /** The files changed and have stood still. The next look waits for its end. Must not throw. */
@@ -31,22 +31,25 @@ interface Watched {
 type Contents = ReadonlyMap<string, string>;
 
 /**
- * Watches until the signal aborts; what the files hold when it is called is taken as known, but for the one that was
+ * Watches until the signal aborts; what the files hold when it is called is taken as known, but for those that were
  * loaded. Never rejects for a file.
  */
 export async function watchSettings(watched: Watched): Promise<void> {
   const { files, unread = () => new Map(), loaded, clock, readFile, onChange, signal } = watched;
-  let known = await contents(files(), readFile);
-  let seen = known;
-  if (loaded && known.get(loaded.file)?.startsWith(loaded.hash) === false)
-    known = new Map([...known, [loaded.file, loaded.hash]]);
+  let seen = await contentsOf(files(), readFile);
+  let known: Contents = new Map(
+    [...seen].map(([file, now]) => {
+      const before = loaded?.get(file) ?? now;
+      return [file, now.startsWith(before) ? now : before];
+    }),
+  );
   let sinceMs = clock.monotonic();
   while (!signal.aborted) {
     await clock.sleep(lookEveryMs, signal);
     if (signal.aborted) return;
     const now = new Map([
-      ...(await contents(files(), readFile)),
-      ...(await contents([...unread().keys()], readFile, maxSecretBytes)),
+      ...(await contentsOf(files(), readFile)),
+      ...(await contentsOf([...unread().keys()], readFile, maxSecretBytes)),
     ]);
     if (signal.aborted) return;
     // One that was just named is known as it is.
@@ -67,7 +70,11 @@ function differ(a: Contents, b: Contents): boolean {
 }
 
 /** A file that cannot be read counts as holding the reason. */
-async function contents(files: readonly string[], readFile: ReadFile, maxBytes = maxFileBytes): Promise<Contents> {
+export async function contentsOf(
+  files: readonly string[],
+  readFile: ReadFile,
+  maxBytes = maxFileBytes,
+): Promise<Contents> {
   const digest = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex');
   return new Map(
     await Promise.all(

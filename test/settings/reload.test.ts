@@ -17,7 +17,7 @@ async function reported(
   readFile: ReadFile,
   files: () => readonly string[],
   seconds = 20,
-  loaded?: { readonly file: string; readonly hash: string },
+  loaded?: ReadonlyMap<string, string>,
   unread?: Readonly<Record<string, string>>,
 ) {
   const clock = new VirtualClock(0);
@@ -124,7 +124,7 @@ describe('a change is reported once it has stood still for 2 s', () => {
     ['not at all', 'a', []],
   ])('a file that changed between being loaded and the first look: %s', async (_when, text, expected) => {
     const hash = createHash('sha256').update('a').digest('hex').slice(0, 12);
-    const loaded = { file: 'config', hash };
+    const loaded = new Map([['config', hash]]);
     expect(await reported([], filesInMemory({ config: text }), () => ['config'], 20, loaded)).toEqual(expected);
   });
 
