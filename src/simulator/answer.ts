@@ -161,16 +161,19 @@ function wayMs(world: World, called: Called, way: 'uplinkMs' | 'downlinkMs'): nu
   return ms;
 }
 
-/** Each is asked for twice: when it is sent and when it arrives. */
-const known = new WeakMap<Request, Read>();
+/** What it says. Each is read when it is sent, and is the same when it arrives; the world may be another by then. */
+const known = new WeakMap<Request, ReturnType<typeof readAnew>>();
 
 function readRequest(world: World, request: Request): Read {
-  const read = known.get(request) ?? readAnew(world, request);
+  const read = known.get(request) ?? readAnew(request);
   known.set(request, read);
-  return read;
+  const { taskId, groups } = read;
+  const taskGroup = taskId === undefined ? undefined : world.tasks.get(taskId)?.cloudGroup;
+  const named = [...groups, taskGroup].filter((name) => typeof name === 'string' && name !== '');
+  return { ...read, cloudGroups: [...new Set(named)] };
 }
 
-function readAnew(world: World, request: Request): Read {
+function readAnew(request: Request) {
   const [path = '/', query = ''] = request.target.split(/\?(.*)/s);
   const { Action = '', Version = '' } = Object.fromEntries(new URLSearchParams(query));
   const headers: Headers = Object.fromEntries(
@@ -178,9 +181,6 @@ function readAnew(world: World, request: Request): Read {
   );
   const input = bodyOf(request.body, headers['content-type']);
   const fields = input ?? {};
-  const taskId = typeof fields.TaskId === 'string' ? fields.TaskId : undefined;
-  const taskGroup = taskId === undefined ? undefined : world.tasks.get(taskId)?.cloudGroup;
-  const named = [fields.GroupName, taskGroup, ...(Array.isArray(fields.GroupNames) ? fields.GroupNames : [])];
   return {
     action: Action,
     version: Version,
@@ -188,8 +188,8 @@ function readAnew(world: World, request: Request): Read {
     headers,
     input,
     accessKeyId: /Credential=([^/,\s]+)/.exec(headers.authorization ?? '')?.[1],
-    taskId,
-    cloudGroups: [...new Set(named.filter((name) => typeof name === 'string' && name !== ''))],
+    taskId: typeof fields.TaskId === 'string' ? fields.TaskId : undefined,
+    groups: [fields.GroupName, ...(Array.isArray(fields.GroupNames) ? fields.GroupNames : [])],
   };
 }
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { uplinkMs } from '../../src/simulator/answer.ts';
+import { answer, uplinkMs } from '../../src/simulator/answer.ts';
 import { errorTable, type KnownCode } from '../../src/simulator/envelope.ts';
 import type { Reply } from '../../src/simulator/exchange.ts';
 import type { Effect, Fault } from '../../src/simulator/faults.ts';
-import { addFault, removeFaults, type World } from '../../src/simulator/world.ts';
+import { addFault, perform, removeFaults, type World } from '../../src/simulator/world.ts';
 import {
   type Ask,
   ask,
@@ -147,6 +147,14 @@ describe('broken answers', () => {
 });
 
 describe('where, when and how often', () => {
+  test('a fault of a cloud group hits a call for a task that has come there while the call was on its way', () => {
+    const world = worldWith({ match: { cloudGroup: 'news' }, effect: { kind: 'error', code: 'CommonErr' } });
+    const request = signed(restartOf('dead'), t0);
+    uplinkMs(world, request, t0);
+    perform(world, { kind: 'edit', taskId: 'dead', change: { cloudGroup: 'news' } });
+    expect(outcome(answer(world, request, t0))).toBe('200 CommonErr');
+  });
+
   const error = { kind: 'error', code: 'CommonErr' } as const;
   const isHit = (world: World, call: Ask, now = t0) => outcome(ask(world, call, now)).endsWith('CommonErr');
   const groups: Ask = { action: 'ListPullToPushGroup', body: { PageNum: 1, PageSize: 10 } };
