@@ -179,6 +179,12 @@ describe('it counts for nothing', () => {
     expect(story.list(15, { t: 'stopped' }).send(15)).toEqual(['t']);
     expect(story.told('restart-intended').at(-1)).toMatchObject({ n: 1, trigger: 'auto' });
   });
+  test('a refusal that could mean that it runs is told at once: no list is waited for', () => {
+    const story = stopped();
+    story.byHand(0, 't', refusal('invalid', 'InvalidParam'));
+    expect(story.told('restart-failed')).toMatchObject([{ cause: 'InvalidParam', trigger: 'manual' }]);
+    expect(story.byHand(1, 't')).toBe('sent');
+  });
   test('nor is one that did not recover', () => {
     const story = stopped();
     story.byHand(0, 't');

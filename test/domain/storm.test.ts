@@ -170,6 +170,13 @@ describe('the window', () => {
     const waiting = Object.keys(tasks(20, 'stopped')).find((taskId) => !sent.includes(taskId)) ?? '';
     expect(story.says(waiting)).toBe('storm until 15');
   });
+  test('a call that is out is one of the three, however long its answer takes', () => {
+    const story = twenty();
+    const sendsOne = (seconds: number) => story.intend(seconds) !== undefined;
+    expect([sendsOne(0), sendsOne(1), sendsOne(2), sendsOne(3)]).toEqual([true, true, true, false]);
+    story.list(195, tasks(20, 'stopped'));
+    expect(sendsOne(195)).toBe(false);
+  });
   test('+2 for each task seen active, and the lane goes on before the next list', () => {
     const story = twenty();
     seenActive(story, 5, story.send(0));
