@@ -4,7 +4,7 @@
  */
 import { createAnswering } from './answering.ts';
 import type { AppOptions } from './app-options.ts';
-import { type Count, type DoorsOptions, defaultLimits, type Limits } from './between-threads.ts';
+import { type Count, type DoorsOptions, defaultLimits, type KeyPair, type Limits } from './between-threads.ts';
 import { type Behind, type DoorsThread, openDoors, startDoorsThread } from './doors-opening.ts';
 import { foreseenAnswers, foreseenVisits } from './foreseen.ts';
 import { createHappenings } from './happenings.ts';
@@ -49,7 +49,7 @@ export async function createWeb(options: WebOptions): Promise<Web> {
   };
   foreseenAnswers(routes).forEach(onCount);
   foreseenVisits.forEach(onCount);
-  let pair = tls && (await readKeyPair(tls));
+  let pair: KeyPair | undefined = tls && (await readKeyPair(tls));
   let doors = await openDoors(options.thread ?? startDoorsThread(), { ...listen, socket, pair, limits }, behind, clock);
   const { port } = doors;
   const stop = new AbortController();
@@ -78,12 +78,13 @@ export async function createWeb(options: WebOptions): Promise<Web> {
   }
   void keepOpen();
 
-  const unfollow = tls
-    ? followKeyPair(tls, clock, log, everyMs, (renewed) => {
-        pair = renewed;
-        doors.post({ kind: 'pair', pair: renewed });
-      })
-    : undefined;
+  const unfollow =
+    tls &&
+    pair &&
+    followKeyPair(tls, pair, clock, log, everyMs, (renewed) => {
+      pair = renewed;
+      doors.post({ kind: 'pair', pair: renewed });
+    });
   const postSeconds = async () => {
     while (!stop.signal.aborted) {
       doors.post({ kind: 'second' });

@@ -17,7 +17,7 @@ const maxPemBytes = 1024 * 1024;
 export const tlsCheckEveryMs = 10_000;
 
 /** Throws a WebProblem that names the file, never what is in it. */
-export async function readKeyPair({ certFile, keyFile }: TlsFiles): Promise<KeyPair> {
+export async function readKeyPair({ certFile, keyFile }: TlsFiles) {
   const read = (name: string, file: string) =>
     readUserFile(file, maxPemBytes).then(Buffer.from, (error: unknown) => {
       throw new WebProblem(`server.tls.${name}: cannot read ${file}: ${fileTrouble(error)}`);
@@ -33,15 +33,19 @@ export async function readKeyPair({ certFile, keyFile }: TlsFiles): Promise<KeyP
   return pair;
 }
 
-/** Uses the new pair when its files change; one that does not fit leaves the old one in use. Gives back the way to stop. */
-export const followKeyPair = (
+/**
+ * Uses the new pair when its files change, since `used` was read too; one that does not fit leaves the old one in use.
+ * Gives back the way to stop.
+ */
+export function followKeyPair(
   files: TlsFiles,
+  used: KeyPair,
   clock: Clock,
   log: WebLog,
   everyMs: number,
   use: (pair: KeyPair) => void,
-): (() => void) =>
-  followUserFiles([files.certFile, files.keyFile], everyMs, clock, async () => {
+): () => void {
+  const renew = async () => {
     try {
       use(await readKeyPair(files));
       log.notice('tls-loaded', { file: files.certFile }, 'The daemon now uses the new certificate.');
@@ -50,4 +54,11 @@ export const followKeyPair = (
       const msg = 'The new certificate is not valid; the daemon keeps using the old one.';
       log.notice('tls-rejected', { file: files.certFile, error: said }, msg);
     }
-  });
+  };
+  const stop = followUserFiles([files.certFile, files.keyFile], everyMs, clock, renew);
+  // It begins with a look, and files are asked in turn: what changes after this reading is seen there.
+  void readKeyPair(files).then(async ({ cert, key }) => {
+    if (!(cert.equals(used.cert) && key.equals(used.key))) await renew();
+  }, renew);
+  return stop;
+}

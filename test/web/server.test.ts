@@ -459,6 +459,21 @@ describe('TLS', () => {
     expect(JSON.stringify(logged)).not.toContain('PRIVATE');
   });
 
+  test('one that is renewed while the doors open is served', async () => {
+    const folder = emptyFolder();
+    const tls = makePair(folder, 'first');
+    const listen = {
+      host: '127.0.0.1',
+      /** Asked for once the first pair is read. */
+      get port() {
+        makePair(folder, 'second');
+        return 0;
+      },
+    };
+    const { web } = await openWeb({ tls, listen, tokens: () => [], limits: { tlsCheckEveryMs: 20 } });
+    await expect.poll(() => subjectOf(web.url)).toBe('200 second');
+  });
+
   test('files that are missing or do not fit are reported at start', async () => {
     const folder = emptyFolder();
     const missing = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
