@@ -1,7 +1,9 @@
 /**
- * A thousand tasks that stop at once: how near to the physical limit the whole daemon comes. Judged at the cloud's side, on the virtual clock; the bound is the limiter's, L / (W + round trip).
+ * A thousand tasks that stop at once, and an account that another tool uses too: how near to the physical limit the
+ * whole daemon comes. Judged at the cloud's side, on the virtual clock; the bound is the limiter's, L / (W + round trip).
  */
 import { expect, test } from 'vitest';
+import { setParameters } from '../../src/simulator/world.ts';
 import { policiesOf } from '../domain/story.ts';
 import { defaultPolicy, isRestart, Stage, tasks } from './stage.ts';
 
@@ -12,7 +14,8 @@ const many = 1_000;
 const boundMs = (calls: number) => (calls * (1_000 + roundTripMs)) / perSecond;
 
 const usual = policiesOf(defaultPolicy);
-const unguarded = { ...policiesOf({ ...defaultPolicy, storm: false, budget: false }), storm: false } as const;
+const unguardedPolicy = { ...defaultPolicy, storm: false, budget: false } as const;
+const unguarded = { ...policiesOf(unguardedPolicy), storm: false } as const;
 
 /** Runs until all that stopped were restarted, each once: how long that took of the bound, and the lists meanwhile. */
 async function restarted(stage: Stage, from: number) {
@@ -75,4 +78,38 @@ test('1,000 of 20,000 stop at once: restarted within 1.10 × the bound, and poll
   expect(listsPerSecond).toBeLessThanOrEqual(0.5 * perSecond);
   // From the stop on: at most a gap between polls, and the poll itself.
   expect(firstAfterMs).toBeLessThan(2 * 2 * boundMs(40));
+});
+
+test('another tool uses half of the quota: few refused after ten seconds, less than the rest is taken, the rate comes back', {
+  timeout: 180_000,
+}, async () => {
+  const { backoff } = defaultPolicy;
+  const stage = new Stage({
+    // Whoever stopped goes again soon, so that there is always something to restart.
+    policies: {
+      ...policiesOf({ ...unguardedPolicy, attempts: 1_000, backoff: { ...backoff, maxMs: backoff.initialMs } }),
+      storm: false,
+    },
+    roundTripMs,
+    tasks: tasks(300, { stopped: true, life: { startsInMs: [1_000, 2_000], survivesMs: [3_000, 9_000] } }),
+  });
+  const between = (from: number, to: number) => {
+    const begin = stage.clock.now() - stage.seconds * 1_000;
+    const ours = stage.arrivals.filter(({ at }) => at >= begin + from * 1_000 && at < begin + to * 1_000);
+    const refused = ours.filter(({ outcome }) => /FlowLimitExceeded$/.test(outcome));
+    return { perSecond: ours.length / (to - from), refused: refused.length / ours.length };
+  };
+  setParameters(stage.world, { limits: { othersPerSecond: 5 } });
+  await stage.run(400);
+  const beside = between(10, 400);
+  expect(beside.refused).toBeLessThan(0.02);
+  expect(beside.perSecond).toBeLessThan(5);
+  expect(beside.perSecond).toBeGreaterThan(1.5);
+  setParameters(stage.world, { limits: { othersPerSecond: 0 } });
+  await stage.run(300);
+  const alone = between(500, 700);
+  expect(alone.refused).toBe(0);
+  expect(stage.gate.snapshot().perSecond).toBe(perSecond);
+  expect(alone.perSecond).toBeGreaterThan(0.9 * (perSecond / (1 + roundTripMs / 1_000)));
+  await stage.stop();
 });
