@@ -1,5 +1,5 @@
 /** `store copy`, `backup` and `check` on real stores: nothing is lost or changed, and nobody acts on half a copy. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -206,6 +206,7 @@ describe('a backup', () => {
     writes = false;
     await writing;
     expect([exitCode, lines.join()]).toEqual([0, expect.stringContaining('is saved in')]);
+    expect(statSync(to).mode & 0o777, 'for nobody else, as the store itself').toBe(0o600);
     const saved = await opened(to);
     const { tasks } = await saved.ledgerStore.load('main', 0);
     expect(tasks.length).toBeGreaterThanOrEqual(701);

@@ -8,7 +8,7 @@ export const exitMeanings: Readonly<Record<ExitCode, string>> = {
   0: 'done',
   1: 'failed (also: the cloud did not accept a restart)',
   2: 'wrong usage',
-  5: 'the daemon refused: a hold covers the task, or the token may not do it',
+  5: "the daemon refused: nothing to restart, a hold, or the token's rights",
   6: 'daemon unreachable',
   78: 'bad configuration',
 };

@@ -1,5 +1,5 @@
 /** A store's file for whoever tends it: its tables, and a copy of it. */
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs';
 import { Kysely } from 'kysely';
 import type { Clock } from '../../domain/ports/time-port.ts';
 import type { RawStore } from '../store.ts';
@@ -36,6 +36,7 @@ export async function backUp(file: string, to: string, clock: Clock): Promise<vo
   const unfinished = `${to}.unfinished`;
   try {
     rmSync(unfinished, { force: true });
+    makePrivate(unfinished);
     // One read of the file, beside which its owner goes on writing to the log.
     await ask(file, clock, 'vacuum into ?', [unfinished]);
     const [found] = await ask(unfinished, clock, 'pragma integrity_check(1)');
@@ -46,6 +47,13 @@ export async function backUp(file: string, to: string, clock: Clock): Promise<vo
     rmSync(unfinished, { force: true });
     throw problemOf(error, to);
   }
+}
+
+/** For nobody else to read, as the store itself, also while it grows. Where it cannot be made SQLite fails too, and says why. */
+function makePrivate(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+  } catch {}
 }
 
 /** The rows of a query on a file that is only read. What is wrong with this file is said of it, all else thrown as it came. */
