@@ -60,7 +60,7 @@ export const planCommand = (surroundings: Surroundings): Command =>
 /** A wrong file has a command of its own; a list that could not be read may be readable next time. */
 const nextAfter = (exitCode: number, program: string): string =>
   exitCode === exitCodes.badConfiguration
-    ? `  Fix it, then check again: ${program} check\n`
+    ? `  Fix the configuration, then check again: ${program} check\n`
     : `  Fix it, then plan again: ${program} plan\n`;
 
 const urgency = { restart: 0, wait: 1, none: 2 } as const;

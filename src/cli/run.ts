@@ -18,7 +18,7 @@ export const runCommand = (surroundings: Surroundings): Command =>
       const version = programVersion();
       surroundings.exitCode = await runApp({ configPath, listen, program, version, env, clock, signals, stderr });
       if (surroundings.exitCode === exitCodes.badConfiguration)
-        out.error(`  Fix it, then check again: ${program} check\n`);
+        out.error(`  Fix the configuration, then check again: ${program} check\n`);
     });
 
 async function checkListen(listen: string): Promise<void> {

@@ -45,7 +45,7 @@ describe('run', () => {
 
   it.each([0, 1, 78] as const)('ends with the exit code of the app: %i', async (code) => {
     const ended = await typed(['run'], { app: { runApp: async () => code } });
-    expect(ended).toMatchObject({ code, err: code === 78 ? '  Fix it, then check again: relaykeeper check\n' : '' });
+    expect(ended).toMatchObject({ code, err: code === 78 ? '  Fix the configuration, then check again: relaykeeper check\n' : '' });
   });
 
   it('a mistake of the app is not taken for an end that was foreseen', async () => {
@@ -156,7 +156,7 @@ describe('plan', () => {
     expect(await typed(['plan'], { app: { planOnce: failing } })).toEqual({
       code: 78,
       out: '',
-      err: 'first\nsecond\n  Fix it, then check again: relaykeeper check\n',
+      err: 'first\nsecond\n  Fix the configuration, then check again: relaykeeper check\n',
     });
   });
 });
