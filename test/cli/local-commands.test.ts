@@ -45,7 +45,10 @@ describe('run', () => {
 
   it.each([0, 1, 78] as const)('ends with the exit code of the app: %i', async (code) => {
     const ended = await typed(['run'], { app: { runApp: async () => code } });
-    expect(ended).toMatchObject({ code, err: code === 78 ? '  Fix the configuration, then check again: relaykeeper check\n' : '' });
+    expect(ended).toMatchObject({
+      code,
+      err: code === 78 ? '  Fix the configuration, then check again: relaykeeper check\n' : '',
+    });
   });
 
   it('a mistake of the app is not taken for an end that was foreseen', async () => {
