@@ -9,7 +9,6 @@ interface Options {
   readonly listen: string;
   readonly seed: number;
   readonly like: Vendor;
-  readonly control?: boolean;
 }
 
 export const simulateCommand = (surroundings: Surroundings): Command =>
@@ -22,8 +21,7 @@ export const simulateCommand = (surroundings: Surroundings): Command =>
         .choices(['volcengine', 'byteplus'])
         .default('volcengine'),
     )
-    .option('--control', 'serve /_control/ too: anybody who reaches the port can add tasks and faults')
-    .action(async ({ listen, seed, like, control = false }: Options) => {
+    .action(async ({ listen, seed, like }: Options) => {
       const { out, clock, program } = surroundings;
       const { stop } = surroundings.signals();
       const [{ createDemoWorld }, { demoKey }, { openDoor }, { readListen }] = await Promise.all([
@@ -36,7 +34,7 @@ export const simulateCommand = (surroundings: Surroundings): Command =>
       if (!read.ok) throw misuse(`--listen ${read.wrong}`);
       const { host, port } = read.value;
       const world = createDemoWorld({ seed, now: clock.now(), like });
-      const door = await openDoor({ world, clock, host, port, control }).catch((error) => {
+      const door = await openDoor({ world, clock, host, port }).catch((error) => {
         if (!(error instanceof Error && 'syscall' in error)) throw error;
         const next = `Take another port: ${program} simulate --listen 127.0.0.1:0`;
         throw new Failure(exitCodes.failed, `cannot listen on ${listen}: ${error.message}`, next);
@@ -48,7 +46,6 @@ export const simulateCommand = (surroundings: Surroundings): Command =>
       if (like !== 'volcengine') out.write(`  provider: ${like}\n`);
       out.write(`  endpoint: ${door.url}\n`);
       out.write(`  credentials: {accessKeyId: ${demoKey.accessKeyId}, secretAccessKey: ${demoKey.secretAccessKey}}\n`);
-      if (control) out.write(`control: ${door.url}/_control/\n`);
       // The open door keeps the process alive, not the wait for a signal.
       if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
       await door.close();

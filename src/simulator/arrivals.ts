@@ -4,20 +4,17 @@
  * The second slides: two calls are in the same one if they arrive less than 1,000 ms apart. Refused calls count too
  * (`countRefused`), so a client that hammers stays out.
  */
-import { z } from 'zod';
 
-const perSecond = z.number().min(0);
-export const limits = z.strictObject({
+export interface Limits {
   /** Over all actions together. */
-  accountPerSecond: perSecond,
+  readonly accountPerSecond: number;
   /** HTTP status of AccountFlowLimitExceeded: users report 200. */
-  accountStatus: z.literal([200, 429]),
-  actionPerSecond: z.record(z.string(), perSecond).readonly(),
-  countRefused: z.boolean(),
+  readonly accountStatus: 200 | 429;
+  readonly actionPerSecond: Readonly<Record<string, number>>;
+  readonly countRefused: boolean;
   /** Calls a second that another tool makes with the same account, evenly spaced. */
-  othersPerSecond: perSecond,
-});
-type Limits = Readonly<z.output<typeof limits>>;
+  readonly othersPerSecond: number;
+}
 
 export const volcengineLimits: Limits = {
   accountPerSecond: 10,
@@ -66,7 +63,7 @@ export interface Arrival extends Called {
 
 const secondMs = 1_000;
 /** How many arrivals are kept for reading; counts and the worst second go over all. */
-export const keptArrivals = 10_000;
+const keptArrivals = 10_000;
 
 /** When the calls of the last second arrived, in order. */
 type Window = number[];
@@ -76,12 +73,9 @@ export const newBook = (now: number) => ({
   counted: [] as Window,
   countedByAction: new Map<string, Window>(),
   kept: [] as Arrival[],
-  byAction: new Map<string, number>(),
-  byOutcome: new Map<string, number>(),
   total: 0,
   throttled: 0,
   worstSecond: 0,
-  worstSecondAt: undefined as number | undefined,
   othersCountedTo: now,
 });
 export type ArrivalBook = ReturnType<typeof newBook>;
@@ -95,13 +89,9 @@ export function arrive(
 ): 'action' | 'account' | undefined {
   countOthers(book, limits, now);
   book.total += 1;
-  book.byAction.set(action, (book.byAction.get(action) ?? 0) + 1);
   const inSecond = recent(book.all, now) + 1;
   book.all.push(now);
-  if (inSecond > book.worstSecond) {
-    book.worstSecond = inSecond;
-    book.worstSecondAt = now;
-  }
+  book.worstSecond = Math.max(book.worstSecond, inSecond);
 
   const perAction = limits.actionPerSecond[action];
   const actionWindow = book.countedByAction.get(action) ?? [];
@@ -121,7 +111,6 @@ export function arrive(
 }
 
 export function keep(book: ArrivalBook, arrival: Arrival): void {
-  book.byOutcome.set(arrival.outcome, (book.byOutcome.get(arrival.outcome) ?? 0) + 1);
   book.kept.push(arrival);
   if (book.kept.length > 2 * keptArrivals) book.kept.splice(0, keptArrivals);
 }

@@ -10,7 +10,6 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { Clock } from '../domain/ports/time-port.ts';
 import { answer, uplinkMs } from './answer.ts';
-import { answerControl, controlPath } from './control.ts';
 import type { Headers, Reply, Request } from './exchange.ts';
 import { steadyTime } from './in-process.ts';
 import type { World } from './world.ts';
@@ -21,8 +20,6 @@ interface DoorOptions {
   /** 0: any free one. */
   readonly port: number;
   readonly host?: string;
-  /** Serves `/_control/…` too: whoever reaches the port can then change the world. */
-  readonly control?: boolean;
 }
 
 export interface Door {
@@ -35,30 +32,20 @@ export interface Door {
 const mostRequestBytes = 1024 * 1024;
 
 /** Rejects if the port is taken. */
-export async function openDoor(options: DoorOptions): Promise<Door> {
-  const { world, clock, port, host = '127.0.0.1' } = options;
+export async function openDoor({ world, clock, port, host = '127.0.0.1' }: DoorOptions): Promise<Door> {
   const closing = new AbortController();
   const time = steadyTime(clock);
   const server = createServer((incoming, outgoing) => {
     receive(incoming).then(
       (request) => {
-        if (request === undefined) {
-          outgoing.writeHead(413, { connection: 'close' }).end();
-        } else if (options.control && request.target.startsWith(controlPath)) {
-          sendControl(outgoing, request);
-        } else {
-          return exchange(request, outgoing);
-        }
+        if (request !== undefined) return exchange(request, outgoing);
+        outgoing.writeHead(413, { connection: 'close' }).end();
       },
       // The client went away while it was sending: nothing has arrived.
       () => outgoing.destroy(),
     );
   });
 
-  const sendControl = (outgoing: ServerResponse, request: Request) => {
-    const { status, body } = answerControl(world, request, time());
-    outgoing.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body, undefined, 2)}\n`);
-  };
   const exchange = async (request: Request, outgoing: ServerResponse) => {
     await clock.sleep(uplinkMs(world, request, time()), closing.signal);
     const reply = answer(world, request, time());

@@ -4,96 +4,80 @@
  * Two sorts. *Ends* replace the answer: the first live one that matches takes the call. *Twists* change what a call
  * does or what a list shows, and add up.
  */
-import { z } from 'zod';
 import type { Called } from './arrivals.ts';
-import { draw, type Random, span } from './random.ts';
+import type { Headers } from './exchange.ts';
+import { draw, type Random, type Span } from './random.ts';
 
 /** All that are given must hold. */
-const faultMatch = z.strictObject({
+export interface FaultMatch {
   /** One action, or `list` (both lists), or `restart` (Restart, Continue, Relaunch). */
-  action: z.string().optional(),
+  readonly action?: string;
   /** A call that names this task; for twists of a list: only this item. */
-  taskId: z.string().optional(),
+  readonly taskId?: string;
   /** A call that names this cloud group, or whose task is in it; for twists of a list: only its items. */
-  cloudGroup: z.string().optional(),
-  accessKeyId: z.string().optional(),
-});
-export type FaultMatch = Readonly<z.output<typeof faultMatch>>;
-
-const when = z.enum(['before', 'after']);
-const bytes = z.int().min(1);
-const headers = z.record(z.string(), z.string()).readonly().optional();
+  readonly cloudGroup?: string;
+  readonly accessKeyId?: string;
+}
 
 /** `carriedOut`: the call has its effect all the same. */
-const end = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('error'),
-    code: z.string(),
-    status: z.int().optional(),
-    message: z.string().optional(),
-    headers,
-    carriedOut: z.boolean().optional(),
-  }),
+export type End =
+  | {
+      readonly kind: 'error';
+      readonly code: string;
+      readonly status?: number;
+      readonly message?: string;
+      readonly headers?: Headers;
+      readonly carriedOut?: boolean;
+    }
   /** The connection breaks: before the call is carried out, or after. */
-  z.strictObject({ kind: z.literal('reset'), when }),
-  z.strictObject({ kind: z.literal('stall'), when }),
+  | { readonly kind: 'reset' | 'stall'; readonly when: 'before' | 'after' }
   /** Any answer at all: HTML, a redirect, an empty body. */
-  z.strictObject({
-    kind: z.literal('answer'),
-    status: z.int().min(200).max(599),
-    headers,
-    body: z.string(),
-    carriedOut: z.boolean().optional(),
-  }),
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly headers?: Headers;
+      readonly body: string;
+      readonly carriedOut?: boolean;
+    }
   /** The real answer, cut: all but its last byte, or the first `bytes`. */
-  z.strictObject({ kind: z.literal('truncate'), bytes: z.int().min(0).optional() }),
+  | { readonly kind: 'truncate'; readonly bytes?: number }
   /** A valid envelope with an endless title; with `gzip` small on the wire. */
-  z.strictObject({ kind: z.literal('huge'), bytes, gzip: z.boolean().optional() }),
-  z.strictObject({ kind: z.literal('drip'), bytes, everyMs: z.number().min(0), headersToo: z.boolean().optional() }),
-]);
-export type End = Readonly<z.output<typeof end>>;
+  | { readonly kind: 'huge'; readonly bytes: number; readonly gzip?: boolean }
+  | { readonly kind: 'drip'; readonly bytes: number; readonly everyMs: number; readonly headersToo?: boolean };
 
-const twist = z.discriminatedUnion('kind', [
+type Twist =
   /** Added to the way there, and to the way back. */
-  z.strictObject({ kind: z.literal('slow-up'), ms: span }),
-  z.strictObject({ kind: z.literal('slow-down'), ms: span }),
+  | { readonly kind: 'slow-up' | 'slow-down'; readonly ms: Span }
   /** The cloud's clock is off by this much more. Ignores match, count and probability. */
-  z.strictObject({ kind: z.literal('clock'), offsetMs: z.number() }),
+  | { readonly kind: 'clock'; readonly offsetMs: number }
   /** Restarts are accepted and do nothing. */
-  z.strictObject({ kind: z.literal('in-vain') }),
+  | { readonly kind: 'in-vain' }
   /** The list is empty, as with the key of an account that has no tasks. */
-  z.strictObject({ kind: z.literal('blind') }),
+  | { readonly kind: 'blind' }
   /** The list has only these many of its tasks. */
-  z.strictObject({ kind: z.literal('shrink'), keep: z.int().min(0) }),
+  | { readonly kind: 'shrink'; readonly keep: number }
   /** The list shows an old picture, taken anew when it is older than `refreshMs` (absent: never). */
-  z.strictObject({ kind: z.literal('stale'), refreshMs: z.number().min(0).optional() }),
+  | { readonly kind: 'stale'; readonly refreshMs?: number }
   /** Pages after the first begin `shift` items later (earlier if negative), and their TotalCount is off. */
-  z.strictObject({ kind: z.literal('drift'), shift: z.int(), totalOff: z.int().optional() }),
+  | { readonly kind: 'drift'; readonly shift: number; readonly totalOff?: number }
   /** However many are asked for, a page (of groups too) has at most so many. */
-  z.strictObject({ kind: z.literal('page-cap'), most: z.int().min(1) }),
+  | { readonly kind: 'page-cap'; readonly most: number }
   /** What the lists say that there are, whatever there is: a number or no number. */
-  z.strictObject({ kind: z.literal('promise'), total: z.json() }),
+  | { readonly kind: 'promise'; readonly total: unknown }
   /** Items show this status, known or not. */
-  z.strictObject({ kind: z.literal('status'), text: z.string() }),
+  | { readonly kind: 'status'; readonly text: string }
   /** Items are broken: TaskId is a number, StartTime no time, … */
-  z.strictObject({ kind: z.literal('malformed') }),
-]);
-type Twist = Readonly<z.output<typeof twist>>;
+  | { readonly kind: 'malformed' };
 
-const effect = z.discriminatedUnion('kind', [end, twist]);
 export type Effect = End | Twist;
 
-/** What strikes; when, is added to it. */
-export const faultFields = z.strictObject({
-  match: faultMatch.readonly().optional(),
-  effect: effect.readonly(),
+export interface Fault {
+  readonly match?: FaultMatch;
+  readonly effect: Effect;
   /** Strikes so many times at most. */
-  count: z.int().min(1).optional(),
+  readonly count?: number;
   /** Of each matching call, 0 to 1. */
-  probability: z.number().min(0).max(1).optional(),
-});
-
-export interface Fault extends Readonly<z.output<typeof faultFields>> {
+  readonly probability?: number;
   /** Unix milliseconds on the world's clock. Absent: from now on, for ever. */
   readonly from?: number;
   readonly until?: number;
@@ -113,7 +97,15 @@ const restarts = ['RestartPullToPushTask', 'ContinuePullToPushTask', 'RelaunchPu
 
 /** These name items of a list, not calls: their task and cloud group are matched item by item. */
 const itemTwists: ReadonlySet<Effect['kind']> = new Set(['status', 'malformed']);
-const twists: ReadonlySet<Effect['kind']> = new Set(twist.options.map(({ shape }) => shape.kind.value));
+const ends: ReadonlySet<string> = new Set([
+  'error',
+  'reset',
+  'stall',
+  'answer',
+  'truncate',
+  'huge',
+  'drip',
+] satisfies readonly End['kind'][]);
 /** The value that the newest twist of this kind has, if one struck. */
 export const twistOf = <K extends Twist['kind']>(
   struck: readonly LiveFault[],
@@ -123,7 +115,7 @@ export const twistOf = <K extends Twist['kind']>(
     .map(({ fault }) => fault.effect)
     .findLast((effect): effect is Extract<Twist, { kind: K }> => effect.kind === kind);
 
-const isTwist = (effect: Effect): effect is Twist => twists.has(effect.kind);
+const isTwist = (effect: Effect): effect is Twist => !ends.has(effect.kind);
 
 export const inForce = ({ from = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY }: Fault, now: number) =>
   from <= now && now < until;

@@ -5,41 +5,39 @@
  * task costs nothing until somebody looks at it. Times are Unix milliseconds on the world's clock, except StartTime
  * and EndTime, which are the cloud's (its clock may be off).
  */
-import { z } from 'zod';
-import { between, hex, type Random, seeded, span, untilNext } from './random.ts';
+import { between, hex, type Random, type Span, seeded, untilNext } from './random.ts';
 
 /** 停用 stopped, 未开始 not started, 生效中 active, 已结束 ended. */
 export type CloudStatus = '停用' | '未开始' | '生效中' | '已结束';
 
-/** How a task behaves. All are data, so that a test or an operator can change them at any time. */
-const life = z.strictObject({
+/** How a task behaves. All are data, so that a test can change them at any time. */
+export interface Life {
   /** From an accepted restart to its effect. */
-  startsInMs: span,
+  readonly startsInMs: Span;
   /** Mean rate of stopping by itself, per hour of being active. 0: never. */
-  stopsPerHour: z.number().min(0),
+  readonly stopsPerHour: number;
   /** A flapper: stops this long after it came up, each time. */
-  survivesMs: span.optional(),
-  /** How many restarts are accepted in vain before one has an effect; Infinity (`always` in requests): incurable. */
-  restartsInVain: z.union([z.int().min(0), z.literal('always').transform(() => Number.POSITIVE_INFINITY)]),
+  readonly survivesMs?: Span;
+  /** How many restarts are accepted in vain before one has an effect; Infinity: incurable. */
+  readonly restartsInVain: number;
   /** Somebody outside starts it again this long after it stopped. */
-  returnsInMs: span.optional(),
-});
-export type Life = Readonly<z.output<typeof life>>;
+  readonly returnsInMs?: Span;
+}
 
 export const steadyLife: Life = { startsInMs: [2_000, 8_000], stopsPerHour: 0, restartsInVain: 0 };
 
 /** What an edit can change. */
-const fields = z.strictObject({
-  title: z.string(),
-  cloudGroup: z.string(),
+interface Fields {
+  title: string;
+  cloudGroup: string;
   /** By the cloud's clock; cut to whole seconds, as the list shows them. */
-  startsAt: z.number(),
-  endsAt: z.number(),
+  startsAt: number;
+  endsAt: number;
   /** Addresses; like target and callback they are full of planted secrets. */
-  sources: z.array(z.string()).readonly(),
-});
+  sources: readonly string[];
+}
 
-export interface Task extends z.output<typeof fields> {
+export interface Task extends Fields {
   readonly taskId: string;
   readonly type: 'live' | 'vod';
   readonly target: string;
@@ -58,19 +56,19 @@ interface Phase {
   readonly until: number;
 }
 
-export const taskChange = fields.extend({ life: life.partial() }).partial();
-type TaskChange = Readonly<z.output<typeof taskChange>>;
+export interface TaskChange extends Readonly<Partial<Fields>> {
+  readonly life?: Partial<Life>;
+}
 
 /** What a task is created from; the rest has defaults. */
-export const taskPlan = taskChange.extend({
-  title: z.string(),
-  startsAt: z.number(),
-  endsAt: z.number(),
-  taskId: z.string().optional(),
-  type: z.enum(['live', 'vod']).optional(),
-  stopped: z.boolean().optional(),
-});
-export type TaskPlan = Readonly<z.output<typeof taskPlan>>;
+export interface TaskPlan extends TaskChange {
+  readonly title: string;
+  readonly startsAt: number;
+  readonly endsAt: number;
+  readonly taskId?: string;
+  readonly type?: Task['type'];
+  readonly stopped?: boolean;
+}
 
 /** In every secret that the pretend cloud plants; whoever prints it leaks. */
 export const plantedSecret = 'planted-secret';

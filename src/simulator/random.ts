@@ -5,15 +5,13 @@
  * the order in which tasks are looked at changes nothing. The generator is mulberry32 (Tommy Ettinger, public domain
  * algorithm): 32 bits of state are plenty for a pretence, and never good enough for a secret.
  */
-import { z } from 'zod';
 
 export interface Random {
   state: number;
 }
 
 /** Least and most, both reachable. */
-export const span = z.tuple([z.number().min(0), z.number().min(0)]).readonly();
-export type Span = z.output<typeof span>;
+export type Span = readonly [number, number];
 
 /** The same seed and salt give the same numbers; different salts give unrelated ones (FNV-1a over both). */
 export function seeded(seed: number, salt = ''): Random {

@@ -5,8 +5,7 @@
  * stands still), and chance comes from the seed. The same machine is served over HTTP (door.ts), inside the process
  * (in-process.ts) and in virtual time; requests are answered in answer.ts.
  */
-import { z } from 'zod';
-import { type Arrival, type ArrivalBook, byteplusLimits, limits, newBook, volcengineLimits } from './arrivals.ts';
+import { type Arrival, type ArrivalBook, byteplusLimits, type Limits, newBook, volcengineLimits } from './arrivals.ts';
 import { type Fault, inForce, type LiveFault } from './faults.ts';
 import {
   type CloudStatus,
@@ -17,55 +16,46 @@ import {
   settle,
   stop,
   type Task,
+  type TaskChange,
   type TaskPlan,
-  taskChange,
-  taskPlan,
 } from './pretend-task.ts';
-import { draw, pick, type Random, seeded, span } from './random.ts';
-import { type AccessKey, signatureRules } from './signature.ts';
+import { draw, pick, type Random, type Span, seeded } from './random.ts';
+import type { AccessKey, SignatureRules } from './signature.ts';
 
-const ms = z.number().min(0);
-const latency = z.strictObject({
-  uplinkMs: span,
-  downlinkMs: span,
+interface Latency {
+  readonly uplinkMs: Span;
+  readonly downlinkMs: Span;
   /** This share of the calls is slower by so much, on the way there and on the way back. */
-  tail: z.strictObject({ share: z.number().min(0).max(1), uplinkMs: ms, downlinkMs: ms }).optional(),
-});
+  readonly tail?: { readonly share: number; readonly uplinkMs: number; readonly downlinkMs: number };
+}
 
-const parameters = z.strictObject({
-  signature: signatureRules.readonly(),
-  limits: limits.readonly(),
-  latency: latency.readonly(),
+interface WorldParameters {
+  readonly signature: SignatureRules;
+  readonly limits: Limits;
+  readonly latency: Latency;
   /** The cloud's clock minus the world's. */
-  clockOffsetMs: z.number(),
+  readonly clockOffsetMs: number;
   /** Actions that no longer exist. */
-  retired: z.array(z.string()).readonly(),
-});
-type WorldParameters = Readonly<z.output<typeof parameters>>;
+  readonly retired: readonly string[];
+}
 
-export const parameterChange = parameters
-  .extend({ signature: signatureRules.partial(), limits: limits.partial(), latency: latency.partial() })
-  .partial();
-export type ParameterChange = Readonly<z.output<typeof parameterChange>>;
+export interface ParameterChange extends Partial<Pick<WorldParameters, 'clockOffsetMs' | 'retired'>> {
+  readonly signature?: Partial<SignatureRules>;
+  readonly limits?: Partial<Limits>;
+  readonly latency?: Partial<Latency>;
+}
 
 /** What happens by itself, once or again and again. */
-export const act = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('create'), task: taskPlan }),
-  z.strictObject({ kind: z.literal('edit'), taskId: z.string(), change: taskChange }),
-  z.strictObject({ kind: z.literal('delete'), taskId: z.string() }),
+export type Act =
+  | { readonly kind: 'create'; readonly task: TaskPlan }
+  | { readonly kind: 'edit'; readonly taskId: string; readonly change: TaskChange }
+  | { readonly kind: 'delete'; readonly taskId: string }
   /** Stops one task, or `count` active ones chosen by chance (of a cloud group). */
-  z.strictObject({
-    kind: z.literal('stop'),
-    taskId: z.string().optional(),
-    cloudGroup: z.string().optional(),
-    count: z.int().min(1).optional(),
-  }),
+  | { readonly kind: 'stop'; readonly taskId?: string; readonly cloudGroup?: string; readonly count?: number }
   /** Somebody starts it by hand, in the console. */
-  z.strictObject({ kind: z.literal('start'), taskId: z.string() }),
+  | { readonly kind: 'start'; readonly taskId: string }
   /** Tasks ended for so long give way to successors of the same title and length. */
-  z.strictObject({ kind: z.literal('renew-ended'), endedForMs: z.number().min(0) }),
-]);
-export type Act = Readonly<z.output<typeof act>>;
+  | { readonly kind: 'renew-ended'; readonly endedForMs: number };
 
 interface Plan {
   readonly at: number;

@@ -10,7 +10,7 @@ afterEach(async () => {
   for (const door of doors.splice(0)) await door.close();
 });
 
-async function open(more: { readonly control?: boolean } = {}) {
+async function open() {
   const now = Date.now();
   const times = { startsAt: now - hour, endsAt: now + hour };
   const world = createWorld({
@@ -20,7 +20,7 @@ async function open(more: { readonly control?: boolean } = {}) {
     parameters: { limits: { accountPerSecond: 1000, actionPerSecond: {} } },
     tasks: [aTask('one', times), aTask('dead', { ...times, stopped: true, life: { startsInMs: [0, 0] } })],
   });
-  const door = await openDoor({ world, clock: systemClock, port: 0, ...more });
+  const door = await openDoor({ world, clock: systemClock, port: 0 });
   doors.push(door);
   return { world, door };
 }
@@ -164,109 +164,6 @@ describe('over HTTP', () => {
     await waitFor(() => world.arrivals.total === 1);
     await door.close();
     expect(await end).toBe('UND_ERR_SOCKET');
-  });
-});
-
-describe('control', () => {
-  /** What of its answers is looked at by name. */
-  interface Told {
-    readonly id?: string;
-    readonly error?: string;
-    readonly routes?: readonly string[];
-    readonly arrivals?: object;
-    readonly restarts?: object;
-    readonly tasks?: object;
-    readonly plans?: readonly unknown[];
-    readonly ResponseMetadata?: { readonly Error?: { readonly Code: string } };
-  }
-  const json = async <Body = Told>(door: Door, method: string, path: string, body?: object) => {
-    const init = { method, body: body === undefined ? undefined : JSON.stringify(body) };
-    const response = await fetch(`${door.url}/_control/${path}`, init);
-    return { status: response.status, body: (await response.json()) as Body };
-  };
-
-  test('is not there unless asked for', async () => {
-    const { world, door } = await open();
-    expect((await json(door, 'GET', 'state')).body.ResponseMetadata?.Error?.Code).toBe('MissingParameter');
-    expect(world.arrivals.total).toBe(1);
-  });
-
-  test('tells arrivals, restarts and tasks, without counting itself', async () => {
-    const { door } = await open({ control: true });
-    await send(door, v2);
-    await send(door, restartOf('dead'));
-    await json(door, 'GET', 'tasks');
-    const { body } = await json(door, 'GET', 'state');
-    expect(body.arrivals).toMatchObject({ total: 2, throttled: 0, byOutcome: { ok: 2 } });
-    expect(body.restarts).toEqual({ dead: 1 });
-    expect(body.tasks).toEqual({ 生效中: 2 });
-    expect((await json<unknown[]>(door, 'GET', 'arrivals')).body[1]).toMatchObject({
-      taskId: 'dead',
-      statusBefore: '停用',
-      effect: true,
-    });
-    expect(JSON.stringify([body, (await json(door, 'GET', 'tasks')).body])).not.toContain('planted-secret');
-  });
-
-  test('sets faults and takes them back', async () => {
-    const { door } = await open({ control: true });
-    const fault = { match: { action: 'list' }, effect: { kind: 'error', code: 'InternalError' }, forMs: 60_000 };
-    const { body } = await json(door, 'POST', 'faults', fault);
-    expect((await send(door, v2)).status).toBe(500);
-    expect((await json(door, 'GET', 'faults')).body).toMatchObject([{ id: body.id, struck: 1 }]);
-    await json(door, 'DELETE', `faults/${body.id}`);
-    expect((await send(door, v2)).status).toBe(200);
-  });
-
-  test('stops, creates, edits and deletes tasks, now and later', async () => {
-    const { door } = await open({ control: true });
-    const titles = async () =>
-      JSON.parse((await send(door, v2)).text).Result.List.map(
-        (item: { Title: string; Status: string }) => `${item.Title} ${item.Status}`,
-      );
-    await json(door, 'POST', 'acts', { act: { kind: 'stop', taskId: 'one' } });
-    const startsAt = Date.now() - 1000;
-    const task = {
-      taskId: 'two',
-      title: '新的',
-      startsAt,
-      endsAt: startsAt + hour,
-      life: { restartsInVain: 'always' },
-      stopped: true,
-    };
-    await json(door, 'POST', 'acts', { act: { kind: 'create', task } });
-    await json(door, 'POST', 'acts', { act: { kind: 'edit', taskId: 'dead', change: { title: '改名' } } });
-    expect(await titles()).toEqual(['新的 停用', '改名 停用', '任务one 停用']);
-    await json(door, 'POST', 'acts', { act: { kind: 'delete', taskId: 'one' }, inMs: 60_000 });
-    await json(door, 'POST', 'acts', { act: { kind: 'delete', taskId: 'two' } });
-    expect(await titles()).toEqual(['改名 停用', '任务one 停用']);
-    expect((await json(door, 'GET', 'state')).body.plans).toHaveLength(1);
-  });
-
-  test('changes parameters', async () => {
-    const { door } = await open({ control: true });
-    await json(door, 'PATCH', 'parameters', { limits: { accountPerSecond: 1 }, retired: ['RestartPullToPushTask'] });
-    expect((await send(door, restartOf('dead'))).status).toBe(404);
-    expect((await send(door, v2)).text).toContain('AccountFlowLimitExceeded');
-  });
-
-  test.each<[string, string, string, object | undefined, RegExp]>([
-    ['no JSON', 'POST', 'faults', undefined, /JSON/],
-    ['an unknown effect', 'POST', 'faults', { effect: { kind: 'flood' } }, /kind/],
-    ['an unknown key', 'POST', 'faults', { effect: { kind: 'blind' }, forever: true }, /forever/],
-    ['a task that does not exist', 'POST', 'acts', { act: { kind: 'stop', taskId: 'x' } }, /no task x/],
-    ['a bad title', 'POST', 'acts', { act: { kind: 'edit', taskId: 'one', change: { title: '!' } } }, /title/],
-  ])('refuses %s with the reason', async (_, method, path, body, reason) => {
-    const { door } = await open({ control: true });
-    const answer = await json(door, method, path, body);
-    expect(answer.status).toBe(400);
-    expect(answer.body.error).toMatch(reason);
-  });
-
-  test('names its routes where there is none', async () => {
-    const { door } = await open({ control: true });
-    expect((await json(door, 'GET', 'nothing')).status).toBe(404);
-    expect((await json(door, 'GET', '')).body.routes?.length).toBeGreaterThan(5);
   });
 });
 

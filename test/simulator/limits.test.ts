@@ -98,7 +98,7 @@ describe('limits', () => {
       answer(world, { method: 'GET', target: `/?Action=a${n}`, headers: {}, body: '' }, t0 + n);
     expect(world.arrivals.kept.length).toBeLessThanOrEqual(20_000);
     expect(world.arrivals.total).toBe(25_000);
-    expect([...world.arrivals.byAction.keys()]).toEqual(['unknown']);
+    expect([...world.arrivals.countedByAction.keys()]).toEqual(['unknown']);
     expect(world.arrivals.worstSecond).toBe(1_000);
   });
 
