@@ -10,8 +10,6 @@ import { type AccountSettings, type Settings, vendorLimits } from './settings.ts
 const minuteMs = 60_000;
 /** Above this a schedule is probably one of five fields that was meant with seconds. */
 const longGapMs = 5 * minuteMs;
-/** The vendor's own limit for restarts. */
-const vendorPerSecond = 10;
 
 export function warnings(settings: Settings): readonly Finding[] {
   return [...settings.accounts.flatMap(aboutAccount), ...unreachableGroups(settings.groups)];
@@ -30,14 +28,8 @@ function aboutAccount(account: AccountSettings, index: number): readonly Finding
       fields === 5 ? ' (five fields begin with the minute; put seconds in front, as in `*/15 * * * * *`)' : '';
     warn('poll.schedule', `tasks are listed only every ${Math.round(shortestMs / minuteMs)} minutes${why}`);
   }
-  if (rateLimit.perSecond > vendorPerSecond) {
-    warn(
-      'rateLimit.perSecond',
-      `the vendor accepts ${vendorPerSecond} restarts a second and refuses more, unless it has raised your limit`,
-    );
-  }
   const { restart } = vendorLimits[account.vendor];
-  if (rateLimit.restart > restart && rateLimit.perSecond <= vendorPerSecond) {
+  if (rateLimit.restart > restart) {
     warn(
       'rateLimit.restart',
       `the vendor accepts ${restart} restart${restart === 1 ? '' : 's'} a second and refuses more, unless it has raised your limit`,

@@ -99,8 +99,13 @@ describe('warnings', () => {
     ],
     [
       'more restarts than the vendor takes',
-      account('rateLimit: {perSecond: 11}'),
-      '1:48 accounts[0].rateLimit.perSecond: the vendor accepts 10 restarts a second and refuses more, unless it has raised your limit',
+      account('rateLimit: {perSecond: 11, restart: 11}'),
+      '1:61 accounts[0].rateLimit.restart: the vendor accepts 10 restarts a second and refuses more, unless it has raised your limit',
+    ],
+    [
+      'more restarts than BytePlus takes, of more calls',
+      account('provider: byteplus, rateLimit: {perSecond: 11, restart: 11}'),
+      '1:81 accounts[0].rateLimit.restart: the vendor accepts 1 restart a second and refuses more, unless it has raised your limit',
     ],
     [
       'more restarts than BytePlus takes',
@@ -117,6 +122,7 @@ describe('warnings', () => {
     ['an endpoint on this machine', account('endpoint: "http://127.0.0.1:8080"')],
     ['a poll every five minutes', account('poll: {schedule: "*/5 * * * *"}')],
     ['ten a second', account('rateLimit: {perSecond: 10}')],
+    ['more calls, of which restarts are no more', account('rateLimit: {perSecond: 25}')],
   ])('none for %s', (_, text) => expect(warned(text)).toEqual([]));
 
   const unreachable = (groups: string) =>
