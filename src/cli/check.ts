@@ -30,7 +30,7 @@ export const checkCommand = (surroundings: Surroundings): Command =>
     .option('--cloud', 'poll each account once, and name the groups and `match` entries that match no task')
     .option('--json', 'print JSON')
     .action(async ({ tasks, json, cloud }: Options) => {
-      const { out, env, configPath } = surroundings;
+      const { out, env, configPath, program } = surroundings;
       const [{ findConfiguration, noConfiguration }, { loadSettings }, { localEngines }, { readFileNow }] =
         await Promise.all([
           import('../settings/find.ts'),
@@ -39,7 +39,8 @@ export const checkCommand = (surroundings: Surroundings): Command =>
           import('../user-files.ts'),
         ]);
       const path = findConfiguration(configPath);
-      if (path === undefined) throw new Failure(exitCodes.badConfiguration, noConfiguration);
+      if (path === undefined)
+        throw new Failure(exitCodes.badConfiguration, noConfiguration, `Write one, then check it: ${program} check`);
       const loaded = loadSettings({ path, env, engines: localEngines, readFile: readFileNow });
       if (!loaded.ok) {
         surroundings.exitCode = exitCodes.badConfiguration;

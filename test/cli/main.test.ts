@@ -69,6 +69,14 @@ it('ends with the exit code of the command, the message on stderr alone', async 
   expect(err).toMatch(/Start it: node \S*main\.ts run/);
 });
 
+it('check without a configuration says how to come by one, and not only to check again', async () => {
+  const { code, out, err } = await start(['check']).ended;
+  expect({ code, out }).toEqual({ code: 78, out: '' });
+  expect(err).toMatch(
+    /no configuration: .*cp config\/minimal\.yaml.*\n {2}Write one, then check it: node \S+ check\n$/s,
+  );
+});
+
 it('its launcher passes arguments, exit code and signals on, and is called by its own name, through a link too', async () => {
   const bin = join(folder, 'bin');
   mkdirSync(bin);
