@@ -32,7 +32,9 @@ export async function planOnce(options: PlanOptions): Promise<Plan> {
   const notes = [
     ...found.warnings,
     ...remembered.notes,
-    ...pretend.map(({ name }) => `account ${name} is a PRETEND cloud`),
+    ...pretend.map(
+      ({ name }) => `account ${name} is a PRETEND cloud, made for this command: a running daemon has another`,
+    ),
   ];
   const tasks = planned.flatMap((one) => ('error' in one ? [] : one));
   const errors = planned.flatMap((one) => ('error' in one ? [one.error] : []));

@@ -150,6 +150,7 @@ describe('plan', () => {
     expect(code).toBe(1);
     expect(out.split('\n').filter((row) => row.startsWith('lab\t')).length).toBeGreaterThan(10);
     expect(err).toMatch(/^not planned: account dead: the list could not be read: /m);
+    expect(err).toContain('account lab is a PRETEND cloud, made for this command: a running daemon has another\n');
     // It may be the dead account's.
     expect(err).not.toContain('group none');
   });
