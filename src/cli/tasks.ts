@@ -58,14 +58,14 @@ export const tasksCommand = (surroundings: Surroundings): Command =>
     .action(async (search: string | undefined, options: Options) => {
       const { account, group, state, reason } = options;
       const path = `/api/v1/tasks${query({ account, group, state, reason, search })}`;
-      const { out, clock } = surroundings;
+      const { out, clock, program } = surroundings;
       const { found, several } = await withDaemon(surroundings, options, async (daemon) => ({
         found: await daemon.list<TaskView>(path),
         several: !options.json && (!out.isTerminal || (account === undefined && (await hasSeveralAccounts(daemon)))),
       }));
       const tasks = found.toSorted(orders[options.sort]);
       if (options.json) return writeJson(out, tasks);
-      if (tasks.length === 0) return out.isTerminal ? out.write('no such task\n') : undefined;
+      if (tasks.length === 0) return out.isTerminal ? out.write(noneWords(program, reason)) : undefined;
       const now = clock.now();
       writeTable(out, tasks, [
         ...taskColumns(out, tasks, several),
@@ -76,6 +76,11 @@ export const tasksCommand = (surroundings: Surroundings): Command =>
       ]);
       if (out.isTerminal) writeSummary(out, tasks);
     });
+
+/** Only a stopped task has a reason: one that runs may be held all the same. */
+const noneWords = (program: string, reason: Reason | undefined): string =>
+  (reason === undefined ? 'no such task\n' : `no such task is stopped for the reason ${reason}\n`) +
+  (reason === 'held' ? `  Holds, also on tasks that run: ${program} hold list\n` : '');
 
 const downFor = (out: Output, now: number, { downSince }: TaskView): string =>
   downSince === null ? '-' : out.isTerminal ? durationText(now - downSince) : moment(out, downSince);

@@ -125,6 +125,14 @@ describe('tasks', () => {
     expect(await listed([], [], false)).toBe('');
   });
 
+  it('of a reason that no stopped task has it says that, and where holds on tasks that run stand', async () => {
+    expect(await listed([], ['Z', '--reason', 'backoff'])).toBe('no such task is stopped for the reason backoff\n');
+    await daemon?.close();
+    expect(await listed([], ['Z', '--reason', 'held'])).toBe(
+      'no such task is stopped for the reason held\n  Holds, also on tasks that run: relaykeeper hold list\n',
+    );
+  });
+
   it('says so when there is none, and gives the JSON of the API', async () => {
     expect(await listed([])).toBe('no such task\n');
     await daemon?.close();
