@@ -12,9 +12,11 @@ type Shell = (typeof shells)[number];
 const program = 'relaykeeper';
 
 const help = `
-  bash:  ${program} completion bash > ~/.local/share/bash-completion/completions/${program}
+  bash:  ${program} completion bash \\
+           > ~/.local/share/bash-completion/completions/${program}
   zsh:   echo 'source <(${program} completion zsh)' >> ~/.zshrc
-  fish:  ${program} completion fish > ~/.config/fish/completions/${program}.fish`;
+  fish:  ${program} completion fish \\
+           > ~/.config/fish/completions/${program}.fish`;
 
 export const completionCommand = ({ out }: Surroundings): Command => {
   const command = new Command('completion')

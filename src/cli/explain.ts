@@ -1,5 +1,5 @@
 /** `explain TASK`: every rule and what it says about one task now. */
-import { Command } from 'commander';
+import { Command, Help } from 'commander';
 import { targetWords } from '../domain/views/covered.ts';
 import type { CallView, ExplainView, RuleView } from '../domain/views/shown.ts';
 import { durationText } from '../domain/words/duration.ts';
@@ -25,8 +25,8 @@ export const explainCommand = (surroundings: Surroundings): Command =>
 
 /** One line for each reason that can be shown. */
 const reasonsHelp = `
-Reasons not to restart a stopped task; if several apply, \`explain\` shows the first:
-${reasons.map((reason) => `  ${reason.padEnd(16)}${reasonMeanings[reason].means}`).join('\n')}`;
+Reasons not to restart a stopped task; if several apply, the first is shown:
+${reasons.map((reason) => new Help().formatItem(reason, 14, reasonMeanings[reason].means, new Help())).join('\n')}`;
 
 const nameWidth = 10;
 

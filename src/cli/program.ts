@@ -80,7 +80,7 @@ async function commandLine(surroundings: Surroundings, wanted: string | undefine
       // So that people can type the commands in our hints as they stand.
       if (config !== undefined) surroundings.program = `${program} --config ${shellWord(config)}`;
     })
-    .addHelpText('after', manual(program));
+    .addHelpText('after', manual);
   for (const [heading, commands] of Object.entries(commandGroups)) {
     root.commandsGroup(heading);
     for (const [name, load] of Object.entries(commands))
@@ -118,13 +118,13 @@ const nameOf = (command: Command): string =>
   command.parent ? `${nameOf(command.parent)} ${command.name()}` : command.name();
 
 /** What `--help` says after the list of commands; each command has a help of its own. */
-const manual = (program: string): string => `
+const manual = `
 At three in the morning:
-  ${program} status              what is wrong, what is down, what comes next
-  ${program} explain TASK        why this one is not restarted, and when it is
-  ${program} history --since 1h  what happened, by whom
-  ${program} hold add TASK --for 2h --reason "encoder is moved"
-  ${program} COMMAND --help      more of each, with examples
+  status              what is wrong, what is down, what comes next
+  explain TASK        why this one is not restarted, and when it is
+  history --since 1h  what happened, by whom
+  hold add TASK --for 2h --reason "encoder is moved"
+  COMMAND --help      more of each, with examples
 
 TASK is the id of a task, the first 6 or more characters of it, or its title.
 GROUP is an entry of \`groups:\` in the configuration, not the cloud's own group.

@@ -5,8 +5,9 @@ import { plain } from './show.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const addresses = `
-An address is sqlite:FILE or postgres://user@host/database. The configured store uses its configured password; for
-another one, set PGPASSWORD or put the password in the address.`;
+An address is sqlite:FILE or postgres://user@host/database. The configured store
+uses its configured password; for another one, set PGPASSWORD or put the
+password in the address.`;
 
 export const storeCommand = (surroundings: Surroundings): Command => {
   const run = async (errand: StoreErrand) => {

@@ -22,6 +22,8 @@ export interface Around {
   readonly colors?: boolean;
   readonly columns?: number;
   readonly rows?: number;
+  /** What a person types for the program. */
+  readonly program?: string;
   /** What a person at the terminal says; absent: nobody is there. */
   readonly answer?: boolean;
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -49,7 +51,7 @@ export async function typed(args: readonly string[], around: Around = {}): Promi
       columns: around.columns ?? 80,
       rows: around.rows ?? 24,
     },
-    program: 'relaykeeper',
+    program: around.program ?? 'relaykeeper',
     ask: async (question) => {
       err += `${question}\n`;
       return around.answer;
