@@ -8,11 +8,14 @@ import { exitCodes, Failure, type Surroundings } from './surroundings.ts';
 
 const help = `
 For a task whose source or target was repaired: its next restart goes out at
-once, and backoff starts over.
+once, and backoff starts over. Where nothing was given up it says so, and that
+is no failure.
 
   release 8fde6a
   release --group vip            every task of the group that is given up
 `;
+
+const nothingGivenUp = 'nothing was given up';
 
 export const releaseCommand = (surroundings: Surroundings): Command =>
   actionCommand('release', 'every task of the group that was given up')
@@ -23,14 +26,18 @@ export const releaseCommand = (surroundings: Surroundings): Command =>
       const { asked, done } = await actOn<TaskView>(surroundings, ids, options, {
         verb: 'release',
         means: ({ givenUp }) => givenUp !== null,
+        noneMeant: nothingGivenUp,
       });
-      const [only] = asked === 1 ? done : [];
+      const givenUp = new Set(asked.flatMap((task) => (task.givenUp ? [task.taskId] : [])));
+      const [only] = asked.length === 1 ? done : [];
       if (options.json) writeJson(out, only ?? done);
       else {
-        for (const task of done)
-          out.write(`released: ${plain(task.title)} (${task.taskId}). ${plain(task.verdict.sentence)}\n`);
+        for (const { taskId, title, verdict } of done) {
+          const end = givenUp.has(taskId) ? 'released' : nothingGivenUp;
+          out.write(`${end}: ${plain(title)} (${taskId}). ${plain(verdict.sentence)}\n`);
+        }
         if (only) out.write(`Watch it: ${program} explain ${only.taskId}\n`);
       }
-      const failed = asked - done.length;
-      if (failed > 0) throw new Failure(exitCodes.failed, `${failed} of ${asked} were not released`);
+      const failed = asked.length - done.length;
+      if (failed > 0) throw new Failure(exitCodes.failed, `${failed} of ${asked.length} were not released`);
     });

@@ -42,11 +42,11 @@ export const restartCommand = (surroundings: Surroundings): Command =>
         },
       });
       const [only] = done;
-      if (only && asked === 1) return printEnd(surroundings, only, options.json === true);
+      if (only && asked.length === 1) return printEnd(surroundings, only, options.json === true);
       if (options.json) writeJson(out, done);
-      const lost = asked - done.filter(({ answer }) => answer.kind === 'accepted').length;
+      const lost = asked.length - done.filter(({ answer }) => answer.kind === 'accepted').length;
       const next = `See what is down: ${program} status`;
-      if (lost > 0) throw new Failure(exitCodes.failed, `${lost} of ${asked} restarts were not accepted`, next);
+      if (lost > 0) throw new Failure(exitCodes.failed, `${lost} of ${asked.length} restarts were not accepted`, next);
     });
 
 const nameOf = ({ task }: Restarted): string => `${plain(task.title)} (${task.taskId})`;

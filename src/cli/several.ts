@@ -24,6 +24,8 @@ interface Action<Done> {
   readonly verb: 'restart' | 'release';
   /** Whether `--group` means this stopped task. */
   readonly means: (task: TaskView) => boolean;
+  /** A group with no such task is as it was asked to be, which this says; absent: that is a failure. */
+  readonly noneMeant?: string;
   readonly body?: object;
   /** Called as each of several is done. */
   readonly onDone?: (done: Done) => void;
@@ -37,11 +39,12 @@ export async function actOn<Done>(
   surroundings: Surroundings,
   ids: readonly string[],
   options: DaemonOptions,
-  { verb, means, body, onDone }: Action<Done>,
-): Promise<{ readonly asked: number; readonly done: readonly Done[] }> {
+  action: Action<Done>,
+): Promise<{ readonly asked: readonly Meant[]; readonly done: readonly Done[] }> {
+  const { verb, body, onDone } = action;
   const by = await askedBy(options.by, surroundings.env);
   return withDaemon(surroundings, options, async (daemon) => {
-    const chosen = await meant(surroundings, daemon, ids, options, verb, means);
+    const chosen = await meant(surroundings, daemon, ids, options, action);
     const done: Done[] = [];
     for (const { taskId, account } of chosen) {
       try {
@@ -55,32 +58,37 @@ export async function actOn<Done>(
         surroundings.out.error(`${taskId}: ${error.message}\n`);
       }
     }
-    return { asked: chosen.length, done };
+    return { asked: chosen, done };
   });
 }
+
+/** As it was before; a single task that is to be restarted is not looked up, only named. */
+type Meant = Pick<TaskView, 'taskId'> & { readonly account: string | undefined } & Partial<Pick<TaskView, 'givenUp'>>;
 
 async function meant(
   surroundings: Surroundings,
   daemon: Daemon,
   ids: readonly string[],
-  { account, group, yes }: DaemonOptions,
-  verb: string,
-  means: (task: TaskView) => boolean,
-): Promise<readonly { readonly taskId: string; readonly account: string | undefined }[]> {
+  { account, group, yes, json }: DaemonOptions,
+  { verb, means, noneMeant }: Pick<Action<unknown>, 'verb' | 'means' | 'noneMeant'>,
+): Promise<readonly Meant[]> {
   if (ids.length > 0 === (group !== undefined)) {
     throw misuse(`say what to ${verb}: TASK, several of them, or --group NAME`);
   }
   const [only] = ids;
-  if (only !== undefined && ids.length === 1) return [{ taskId: only, account }];
+  if (only !== undefined && ids.length === 1 && verb === 'restart') return [{ taskId: only, account }];
   const tasks =
     group === undefined
       ? await Promise.all(
           ids.map((id) => daemon.get<ExplainView>(`/api/v1/tasks/${encodeURIComponent(id)}${query({ account })}`)),
         )
       : (await daemon.list<TaskView>(`/api/v1/tasks${query({ account, group, state: 'stopped' })}`)).filter(means);
-  if (tasks.length === 0) throw new Failure(exitCodes.failed, `group ${group} has no task to ${verb} now`);
-  if (yes || tasks.length === 1) return tasks;
   const { out, ask } = surroundings;
+  if (tasks.length === 0) {
+    if (noneMeant === undefined) throw new Failure(exitCodes.failed, `group ${group} has no task to ${verb} now`);
+    if (!json) out.write(`${noneMeant}: group ${group}\n`);
+  }
+  if (yes || tasks.length < 2) return tasks;
   writeAskedAbout(out, tasks, tasks.length, ({ state }) => state);
   const answer = await ask(`${verb} these ${tasks.length} tasks?`);
   if (answer === undefined) {

@@ -241,7 +241,11 @@ describe('what each command asks of the daemon', () => {
       [`POST /api/v1/tasks/${id}/restart`],
       { account: 'main', by: 'ana', force: true },
     ],
-    [`release ${id} --by ana`, [`POST /api/v1/tasks/${id}/release`], { by: 'ana' }],
+    [
+      `release ${id} --by ana`,
+      [`GET /api/v1/tasks/${id}`, `POST /api/v1/tasks/${id}/release`],
+      { account: explained.account, by: 'ana' },
+    ],
     ['healthcheck', ['GET /-/healthy'], undefined],
   ])('%s', async (line, requests, body) => {
     const { socket, asked } = await answering({

@@ -143,7 +143,13 @@ it.each([
   ['hold list', [['holds']]],
   ['hold remove h7 --by ana', [['removeHold', 'h7', 'ana']]],
   [`restart ${id} --force --by ana`, [['restart', id, { by: 'ana', force: true }]]],
-  [`release ${id} --by ana`, [['release', id, { by: 'ana' }]]],
+  [
+    `release ${id} --by ana`,
+    [
+      ['explain', id, undefined],
+      ['release', id, { account: task.account, by: 'ana' }],
+    ],
+  ],
   ['healthcheck', []],
 ])('over the socket: %s', async (line, expected) => {
   const ended = await typed([...line.split(' '), '--socket', join(folder, 'd.sock')]);

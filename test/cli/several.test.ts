@@ -92,10 +92,31 @@ describe('several tasks', () => {
     expect(out).toContain('released: title aaaaaaaa2 (aaaaaaaa2).');
   });
 
-  it.each(['restart --group vip', 'release --group vip'])('%s: a group with nothing to do says so', async (line) => {
-    const { code, err, sent } = await run(line, { answer: true }, { 'GET /api/v1/tasks': { json: [] } });
+  it.each([
+    ['release aaaaaaaa1', 'nothing was given up: title aaaaaaaa1 (aaaaaaaa1). '],
+    ['release aaaaaaaa2', 'released: title aaaaaaaa2 (aaaaaaaa2). '],
+    ['release aaaaaaaa1 aaaaaaaa2', 'nothing was given up: title aaaaaaaa1 (aaaaaaaa1). '],
+    ['release aaaaaaaa1 aaaaaaaa2', '\nreleased: title aaaaaaaa2 (aaaaaaaa2). '],
+  ])('%s says what was given up before: %s', async (line, says) => {
+    const { code, err, out } = await run(`${line} --yes`);
+    expect([code, err]).toEqual([0, '']);
+    expect(out).toContain(says);
+  });
+
+  it('release of a group in which nothing is given up ends as that of such a task does', async () => {
+    const none = { 'GET /api/v1/tasks': { json: three.slice(0, 1) } };
+    expect(await run('release --group vip', {}, none)).toMatchObject({
+      ...{ code: 0, err: '', sent: [] },
+      out: 'nothing was given up: group vip\n',
+    });
+    await daemon?.close();
+    expect(await run('release --group vip --json', {}, none)).toMatchObject({ code: 0, err: '', out: '[]\n' });
+  });
+
+  it('restart of a group with nothing to restart says so', async () => {
+    const { code, err, sent } = await run('restart --group vip', {}, { 'GET /api/v1/tasks': { json: [] } });
     expect([code, sent]).toEqual([1, []]);
-    expect(err).toContain('group vip has no task to re');
+    expect(err).toContain('group vip has no task to restart now');
   });
 
   it('a group of one is done at once', async () => {
