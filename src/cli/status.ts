@@ -41,11 +41,11 @@ interface Options extends DaemonOptions {
 
 const help = `
 First what is wrong with the daemon and its accounts: failed polls with their
-class and since when, open circuits, throttling, incomplete lists, a rejected
-configuration, the store. Then the tasks that are down, the longest first: due
-and stopped, neither held nor only observed. If five or more are down, what most
-of them share and the others do not. Then tasks that end soon without a
-successor, and the groups in which something is not as it should be.
+class and since when, open circuits, throttling, incomplete or empty lists, a
+rejected configuration, the store. Then the tasks that are down, the longest
+first: due and stopped, neither held nor only observed. If five or more are
+down, what most of them share and the others do not. Then tasks that end soon
+without a successor, and the groups in which something is not as it should be.
 
   status --watch           again every 2 s
   status --group vip       one group

@@ -7,7 +7,7 @@ import { accountView } from '../../src/domain/views/views.ts';
 import { isRecorded } from '../../src/domain/words/events.ts';
 import type { ErrorClass } from '../../src/domain/words/failure.ts';
 import { at, begin, hours, minutes, Story, tasks, unnoted } from '../domain/story.ts';
-import { accountView as anAccount } from '../telemetry/samples.ts';
+import { accountView as anAccount, groupView } from '../telemetry/samples.ts';
 import { type PretendDaemon, pretendDaemon, typed } from './pretend.ts';
 
 let daemon: PretendDaemon | undefined;
@@ -151,6 +151,18 @@ describe('polls that fail', () => {
 });
 
 describe('what else is wrong', () => {
+  it('a list without a task is told with the first poll, and not after the next that shows one', async () => {
+    const story = new Story().list(0, {});
+    expect(await says(story, 1)).toBe('the list shows no task: no cloud group was found, or none has one');
+    expect(await says(story.list(15, { t: 'active' }), 16)).toBe('-');
+  });
+
+  it('an account without a task beside one whose tasks run is no reason to say that all is well', async () => {
+    const accounts = [anAccount({ polledAt: at(0) }), anAccount({ account: 'lab', polledAt: at(0), tasks: 0 })];
+    const lines = await printed(statusOf(1, { accounts, groups: [groupView('vip', { down: 0 })] }), true);
+    expect(lines).toMatch(/^account lab: the list shows no task: [\s\S]*\nNo task is known to be down\.\n/);
+  });
+
   it.each([
     [
       'a rejected configuration',

@@ -39,6 +39,11 @@ const rows = {
   slowed: row('calls are slowed down', '调用已减速'),
   suspect: row('the list lost too many tasks to be trusted', '列表少了太多任务，不可信', true),
   incomplete: row('the list is incomplete: tasks may be missing from it', '列表不完整，可能缺少任务', true),
+  empty: row(
+    'the list shows no task: no cloud group was found, or none has one',
+    '列表中没有任务：没有找到云端分组，或其中都没有任务',
+    true,
+  ),
   storm: row('storm', '风暴'),
   clock: row('the clocks of this machine and the cloud differ', '本机与云端的时钟不一致'),
 } as const;
@@ -107,6 +112,7 @@ export function accountTroubles(account: AccountView, now: number): readonly Tro
     });
   if (suspectSince !== null) troubles.push({ kind: 'suspect', since: suspectSince });
   if (incompleteSince !== null) troubles.push({ kind: 'incomplete', since: incompleteSince });
+  if (account.polledAt !== null && account.tasks === 0) troubles.push({ kind: 'empty' });
   if (storm)
     troubles.push({
       kind: 'storm',
