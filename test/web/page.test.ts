@@ -232,6 +232,35 @@ describe('every page', () => {
     expect((await send('GET', '/tasks?state=dead')).status).toBe(400);
   });
 
+  test('the list says how long each is down, where some are', async () => {
+    let tasks = [downTask, taskView('task-2', { state: 'active', downSince: null })];
+    const { send } = await signedIn('read', { tasks: () => ({ tasks, more: false }) });
+    const list = async () => (await send('GET', '/tasks?state=down')).text;
+    const cells = [...(await list()).matchAll(/<td data-label="Down for">(.*?)<\/td>/gs)].map(([, cell]) => cell);
+    expect(cells).toEqual([expect.stringMatching(/^<strong>\d+d\S*<\/strong> <small><time datetime="1970-01-01T/), '']);
+    tasks = tasks.slice(1);
+    expect(await list()).not.toContain('Down for');
+  });
+
+  test('a chart that has no line yet takes no room: its numbers stand alone', async () => {
+    const sample = {
+      at: 0,
+      down: 3,
+      restarts: 0,
+      failures: 0,
+      callsPerSecond: 0,
+      limitPerSecond: 10,
+      pollAgeSeconds: 1,
+    };
+    let past = [sample];
+    const { on } = await openWeb({ fake, tokens: () => [], past: { samples: () => past } });
+    const home = async () => (await on('listen')('GET', '/')).text;
+    expect(await home()).toMatch(/Tasks down: now 3, max 3/);
+    expect(await home()).not.toContain('data-chart');
+    past = [sample, { ...sample, at: 60_000 }];
+    expect([...(await home()).matchAll(/data-chart/g)]).toHaveLength(4);
+  });
+
   test('a filter stays when another is chosen: the account where there are several, a preset, the changes', async () => {
     const accounts = [accountView(), accountView({ account: 'lab' })];
     const { send } = await signedIn('read', { status: () => ({ ...status, accounts, groups: [groupView('vip')] }) });

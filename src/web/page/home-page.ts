@@ -10,6 +10,7 @@ import { failureName } from '../../domain/words/failure.ts';
 import { queryOf } from '../inputs.ts';
 import {
   accountColumn,
+  type Column,
   type Html,
   type Page,
   tableOf,
@@ -90,17 +91,19 @@ export function nextOf({ texts, now }: Visit, { verdict }: TaskView): unknown {
 export const reasonOf = ({ texts }: Visit, { verdict }: TaskView): string =>
   verdict.reason === undefined ? '' : (texts.reasons[verdict.reason] ?? verdict.reason);
 
+export const downColumn = ({ texts, now }: Visit): Column<TaskView> => [
+  texts.downFor,
+  ({ downSince }) =>
+    downSince === null
+      ? ''
+      : html`<strong>${durationText(now - downSince)}</strong> <small>${timeOf(downSince)}</small>`,
+];
+
 function downTable(visit: Visit, tasks: readonly TaskView[], { accounts }: StatusView): Html {
-  const { texts, now } = visit;
+  const { texts } = visit;
   return tableOf(visit, texts.tasksDown, tasks, [
     titleColumn(visit),
-    [
-      texts.downFor,
-      ({ downSince }) =>
-        downSince === null
-          ? ''
-          : html`<strong>${durationText(now - downSince)}</strong> <small>${timeOf(downSince)}</small>`,
-    ],
+    downColumn(visit),
     [texts.why, (task) => html`${reasonOf(visit, task)}${attemptsOf(visit, task)}`],
     [texts.next, (task) => nextOf(visit, task)],
     [texts.group, ({ group }) => group ?? texts.unmanaged],

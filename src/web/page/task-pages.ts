@@ -28,7 +28,7 @@ import {
   type Visit,
   withTimes,
 } from './frame.ts';
-import { nextOf, reasonOf, troubleCard } from './home-page.ts';
+import { downColumn, nextOf, reasonOf, troubleCard } from './home-page.ts';
 
 const onePage = 50;
 /** Of a task's story so many are shown. */
@@ -50,6 +50,7 @@ ${placeFilter(visit, status, asked)}${choiceOf(visit, texts.state, 'state', { do
     live: html`${tableOf(visit, texts.tasks, tasks, [
       titleColumn(visit),
       [texts.state, ({ state }) => html`<span class="state ${state}">${texts.states[state]}</span>`],
+      tasks.some(({ downSince }) => downSince !== null) && downColumn(visit),
       [texts.group, ({ group }) => group ?? texts.unmanaged],
       [texts.cloudGroup, ({ cloudGroup }) => cloudGroup],
       accountColumn(visit, status.accounts),
