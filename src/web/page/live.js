@@ -38,12 +38,12 @@
         legend: { show: false },
         cursor: { show: false },
         scales: {
-          // A young daemon has little to show: then half an hour fills the picture.
-          x: { range: (_chart, first, last) => [Math.max(last - 6 * 3600, Math.min(first, last - 1800)), last] },
+          // A young daemon has little to show: then ten minutes fill the picture.
+          x: { range: (_chart, first, last) => [Math.max(last - 6 * 3600, Math.min(first, last - 600)), last] },
           y: { range: (_chart, _least, most) => [0, Math.max(1, most * 1.1)] },
         },
         axes: [
-          { ...axis, values: (_chart, ticks) => ticks.map((tick) => hour.format(tick * 1000)) },
+          { ...axis, size: 32, values: (_chart, ticks) => ticks.map((tick) => hour.format(tick * 1000)) },
           { ...axis, size: 44 },
         ],
         series: [

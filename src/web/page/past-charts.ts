@@ -28,7 +28,12 @@ function chartOf({ texts }: Visit, title: string, lines: readonly Line[], past: 
     const values = past.map(of).filter((value) => value !== null);
     return html`<span class="line${n}"></span>${name}: ${texts.nowIs} ${rounded(values.at(-1))}, ${texts.most} ${rounded(values.length > 0 ? Math.max(...values) : undefined)} `;
   });
-  return html`<figure class="card"><figcaption><strong>${title}</strong><br><small>${numbers}</small></figcaption><div class="chart" aria-hidden="true" data-names="${JSON.stringify(lines.map(([name]) => name))}" data-chart="${JSON.stringify(columns)}"></div></figure>`;
+  return html`<figure class="card"><figcaption><strong>${title}</strong><br><small>${numbers}</small></figcaption>${
+    // One moment is no line yet.
+    past.length < 2
+      ? ''
+      : html`<div class="chart" aria-hidden="true" data-names="${JSON.stringify(lines.map(([name]) => name))}" data-chart="${JSON.stringify(columns)}"></div>`
+  }</figure>`;
 }
 
 const rounded = (value: number | undefined): string =>
