@@ -255,7 +255,7 @@ describe('every page', () => {
     let past = [sample];
     const { on } = await openWeb({ fake, tokens: () => [], past: { samples: () => past } });
     const home = async () => (await on('listen')('GET', '/')).text;
-    expect(await home()).toMatch(/Tasks down: now 3, max 3/);
+    expect(await home()).toMatch(/Tasks down: latest 3, max 3/);
     expect(await home()).not.toContain('data-chart');
     past = [sample, { ...sample, at: 60_000 }];
     expect([...(await home()).matchAll(/data-chart/g)]).toHaveLength(4);

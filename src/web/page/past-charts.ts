@@ -26,7 +26,7 @@ function chartOf({ texts }: Visit, title: string, lines: readonly Line[], past: 
   const columns = [past.map(({ at }) => Math.round(at / 1_000)), ...lines.map(([, of]) => past.map(of))];
   const numbers = lines.map(([name, of], n) => {
     const values = past.map(of).filter((value) => value !== null);
-    return html`<span class="line${n}"></span>${name}: ${texts.nowIs} ${rounded(values.at(-1))}, ${texts.most} ${rounded(values.length > 0 ? Math.max(...values) : undefined)} `;
+    return html`<span class="line${n}"></span>${name}: ${texts.latest} ${rounded(values.at(-1))}, ${texts.most} ${rounded(values.length > 0 ? Math.max(...values) : undefined)} `;
   });
   return html`<figure class="card"><figcaption><strong>${title}</strong><br><small>${numbers}</small></figcaption>${
     // One moment is no line yet.

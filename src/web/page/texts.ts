@@ -158,7 +158,7 @@ const rows = {
   failures: ['failures', '失败'],
   calls: ['calls', '调用'],
   seconds: ['seconds', '秒'],
-  nowIs: ['now', '现在'],
+  latest: ['latest', '最近'],
   most: ['max', '最多'],
   search: ['Title, id or cloud group', '标题、ID 或云端分组'],
   state: ['State', '状态'],
