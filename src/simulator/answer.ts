@@ -4,7 +4,7 @@
  */
 import { isMapping, type Mapping } from '../domain/words/mapping.ts';
 import { actions } from './actions.ts';
-import { arrive, type Called, keep } from './arrivals.ts';
+import { arrive, type Called } from './arrivals.ts';
 import { type Addressed, bodyText, failed, jsonHeaders, type Outcome, requestId, statusOf } from './envelope.ts';
 import type { Headers, Reply, Request } from './exchange.ts';
 import { type Effect, type End, type LiveFault, strike } from './faults.ts';
@@ -52,7 +52,7 @@ function meet(world: World, called: Called, run: (twists: readonly LiveFault[]) 
   const task = taskId === undefined ? undefined : world.tasks.get(taskId);
   const statusBefore = task && statusNow(world, task);
   const outcome = over !== undefined ? throttled(world, over) : isCarriedOut(end) ? run(twists) : undefined;
-  const arrival = {
+  world.watch?.({
     at: world.now,
     action,
     accessKeyId,
@@ -61,9 +61,7 @@ function meet(world: World, called: Called, run: (twists: readonly LiveFault[]) 
     statusBefore,
     outcome: outcomeName(outcome, end),
     effect: outcome?.kind === 'done',
-  };
-  keep(world.arrivals, arrival);
-  world.watch?.(arrival);
+  });
   return { outcome, end };
 }
 

@@ -62,8 +62,6 @@ export interface Arrival extends Called {
 }
 
 const secondMs = 1_000;
-/** How many arrivals are kept for reading; counts and the worst second go over all. */
-const keptArrivals = 10_000;
 
 /** When the calls of the last second arrived, in order. */
 type Window = number[];
@@ -72,7 +70,6 @@ export const newBook = (now: number) => ({
   all: [] as Window,
   counted: [] as Window,
   countedByAction: new Map<string, Window>(),
-  kept: [] as Arrival[],
   total: 0,
   throttled: 0,
   worstSecond: 0,
@@ -108,11 +105,6 @@ export function arrive(
     book.counted.push(now);
   }
   return over;
-}
-
-export function keep(book: ArrivalBook, arrival: Arrival): void {
-  book.kept.push(arrival);
-  if (book.kept.length > 2 * keptArrivals) book.kept.splice(0, keptArrivals);
 }
 
 /** Arrivals that the given one shares its second with. */

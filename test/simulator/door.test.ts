@@ -1,5 +1,6 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import type { Arrival } from '../../src/simulator/arrivals.ts';
 import { type Door, openDoor } from '../../src/simulator/door.ts';
 import type { Effect } from '../../src/simulator/faults.ts';
 import { addFault, createWorld, setParameters } from '../../src/simulator/world.ts';
@@ -12,17 +13,19 @@ afterEach(async () => {
 
 async function open() {
   const now = Date.now();
+  const watch = vi.fn<(arrival: Arrival) => void>();
   const times = { startsAt: now - hour, endsAt: now + hour };
   const world = createWorld({
     seed: 1,
     now,
+    watch,
     keys: [mainKey],
     parameters: { limits: { accountPerSecond: 1000, actionPerSecond: {} } },
     tasks: [aTask('one', times), aTask('dead', { ...times, stopped: true, life: { startsInMs: [0, 0] } })],
   });
   const door = await openDoor({ world, clock: systemClock, port: 0 });
   doors.push(door);
-  return { world, door };
+  return { world, door, watch };
 }
 
 const v2: Ask = { action: 'ListPullToPushTaskV2' };
@@ -50,7 +53,7 @@ const causeOf = (error: unknown) => (error as { cause?: { code?: string } }).cau
 
 describe('over HTTP', () => {
   test('lists and restarts', async () => {
-    const { world, door } = await open();
+    const { door, watch } = await open();
     const { status, headers, text } = await send(door, v2);
     expect([status, headers.get('content-type'), JSON.parse(text).Result.List.length]).toEqual([
       200,
@@ -59,7 +62,7 @@ describe('over HTTP', () => {
     ]);
     await send(door, restartOf('dead'));
     expect((await send(door, v2)).text).not.toContain('停用');
-    expect(world.arrivals.kept.map(({ action }) => action)).toEqual([
+    expect(watch.mock.calls.map(([{ action }]) => action)).toEqual([
       'ListPullToPushTaskV2',
       'RestartPullToPushTask',
       'ListPullToPushTaskV2',
@@ -75,13 +78,13 @@ describe('over HTTP', () => {
   });
 
   test('latency is really waited, there and back', async () => {
-    const { world, door } = await open();
+    const { world, door, watch } = await open();
     setParameters(world, { latency: { uplinkMs: [60, 60], downlinkMs: [60, 60] } });
     const sentAt = performance.now();
     const stamp = Date.now();
     await send(door, v2);
     expect(performance.now() - sentAt).toBeGreaterThanOrEqual(118);
-    expect((world.arrivals.kept[0]?.at ?? 0) - stamp).toBeGreaterThanOrEqual(58);
+    expect((watch.mock.calls[0]?.[0].at ?? 0) - stamp).toBeGreaterThanOrEqual(58);
   });
 
   test.each(['before', 'after'] as const)('a reset %s the effect breaks the connection', async (when) => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { answer, uplinkMs } from '../../src/simulator/answer.ts';
 import { errorTable, type KnownCode } from '../../src/simulator/envelope.ts';
 import type { Reply } from '../../src/simulator/exchange.ts';
@@ -91,17 +91,17 @@ describe('error codes', () => {
   });
 
   test('an error can hide that the call was carried out', () => {
-    const world = worldWith({
+    const watch = vi.fn();
+    const fault: Fault = {
       match: { action: 'restart' },
       effect: { kind: 'error', code: 'InternalServiceTimeout', carriedOut: true },
-    });
+    };
+    const world = { ...worldWith(fault), watch };
     expect(outcome(ask(world, restartOf('dead'), t0))).toBe('504 InternalServiceTimeout');
     expect(status(world, 'dead', t0 + second)).toBe('生效中');
-    expect(world.arrivals.kept[0]).toMatchObject({
-      outcome: 'InternalServiceTimeout',
-      effect: true,
-      statusBefore: '停用',
-    });
+    expect(watch.mock.calls[0]).toMatchObject([
+      { outcome: 'InternalServiceTimeout', effect: true, statusBefore: '停用' },
+    ]);
   });
 });
 

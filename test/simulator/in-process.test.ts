@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Clock } from '../../src/domain/ports/time-port.ts';
 import type { Effect } from '../../src/simulator/faults.ts';
 import { answerInProcess, steadyTime } from '../../src/simulator/in-process.ts';
@@ -26,12 +26,14 @@ function quickClock(): Clock & { step(ms: number): void } {
 
 function seat(effect?: Effect, maxBytes = 1e6) {
   const clock = quickClock();
+  const watch = vi.fn();
   const world = aWorld({
+    watch,
     tasks: [aTask('dead', { stopped: true })],
     parameters: { latency: { uplinkMs: [20, 20], downlinkMs: [30, 30] } },
   });
   if (effect) addFault(world, { effect });
-  return { world, clock, time: steadyTime(clock), maxBytes };
+  return { world, clock, time: steadyTime(clock), maxBytes, watch };
 }
 const request = signed(restartOf('dead'), t0);
 const never = () => new AbortController().signal;
@@ -41,7 +43,7 @@ describe('in process', () => {
     const place = seat();
     expect(await answerInProcess(place, request, never())).toMatchObject({ kind: 'response', status: 200 });
     expect(place.clock.monotonic()).toBe(50);
-    expect(place.world.arrivals.kept[0]?.at).toBe(t0 + 20);
+    expect(place.watch).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ at: t0 + 20 }));
   });
 
   test.each<[Effect, string]>([

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { answer } from '../../src/simulator/answer.ts';
 import { volcengineLimits } from '../../src/simulator/arrivals.ts';
 import { likeVendor, type World } from '../../src/simulator/world.ts';
@@ -51,9 +51,10 @@ describe('limits', () => {
   });
 
   test('a refused call is not carried out, and its status can be 429', () => {
-    const world = limited({ accountStatus: 429, accountPerSecond: 0 });
+    const watch = vi.fn();
+    const world = { ...limited({ accountStatus: 429, accountPerSecond: 0 }), watch };
     expect(outcome(answer(world, restart, t0))).toBe('429 AccountFlowLimitExceeded');
-    expect(world.arrivals.kept.at(-1)).toMatchObject({ outcome: 'AccountFlowLimitExceeded', effect: false });
+    expect(watch.mock.calls).toMatchObject([[{ outcome: 'AccountFlowLimitExceeded', effect: false }]]);
   });
 
   test('another tool with the same account takes its part', () => {
@@ -96,7 +97,6 @@ describe('limits', () => {
     const world = aWorld();
     for (let n = 0; n < 25_000; n += 1)
       answer(world, { method: 'GET', target: `/?Action=a${n}`, headers: {}, body: '' }, t0 + n);
-    expect(world.arrivals.kept.length).toBeLessThanOrEqual(20_000);
     expect(world.arrivals.total).toBe(25_000);
     expect([...world.arrivals.countedByAction.keys()]).toEqual(['unknown']);
     expect(world.arrivals.worstSecond).toBe(1_000);
