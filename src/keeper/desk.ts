@@ -110,6 +110,12 @@ export class Desk {
     });
   }
 
+  /** As `commitOrComplain`, and resolves when no event is left that follows, if the store takes them. */
+  async commitAllOrComplain(otherwise: string): Promise<void> {
+    do await this.commitOrComplain(otherwise);
+    while (this.#journal.isBehind);
+  }
+
   // ---- the clock
 
   /** By this machine's clock. If the clock has stepped, the stored times are moved along first, so that they still compare. */
@@ -149,7 +155,10 @@ export class Desk {
 }
 
 /** What memory takes is noted in the journal, and the journal writes what stands in memory. */
-function opened({ account, store, publish }: DeskOptions, stored: StoredLedger | undefined): [Memory, Journal] {
+function opened(
+  { account, store, publish, complain }: DeskOptions,
+  stored: StoredLedger | undefined,
+): [Memory, Journal] {
   const memory: Memory = new Memory(
     account,
     {
@@ -158,6 +167,11 @@ function opened({ account, store, publish }: DeskOptions, stored: StoredLedger |
     },
     stored,
   );
-  const journal = new Journal(memory.ledger, store, publish);
+  const journal = new Journal(memory.ledger, store, publish, (events) =>
+    complain(
+      `${events} events are given up: the store has taken none for too long, so the history lacks them`,
+      undefined,
+    ),
+  );
   return [memory, journal];
 }

@@ -3,7 +3,8 @@
  * are written together.
  *
  * Memory may run ahead of a disk that fails; then nothing is lost here, the next save tries again with all of it, and
- * nobody may act: `commit` rejects, and a call is only ever sent after its intent's `commit` has resolved.
+ * nobody may act: `commit` rejects, and a call is only ever sent after its intent's `commit` has resolved. The
+ * records of a save are whole; of very many events at once some follow, and a crash until then costs the history those.
  */
 
 import type { Ledger } from '../domain/memory/ledger.ts';
@@ -14,11 +15,16 @@ import { isRecorded } from '../domain/words/events.ts';
 
 /** Events kept for a disk that fails; older ones are given up (records are not). About 30 MB. */
 const maxPendingEvents = 50_000;
+/** Besides, while no save has failed: one list and one reload tell no more of a task. */
+const eventsOfTask = 4;
+/** Events of one save, so that a restart's intent waits for few of those that a long list told. */
+const maxSavedEvents = 5_000;
 
 export class Journal implements Notes {
   readonly #ledger: Ledger;
   readonly #store: LedgerStore;
   readonly #publish: (event: Event) => void;
+  readonly #onGivenUp: (events: number) => void;
   #pending = nothing();
   #savedAccount: unknown;
   /** Counts what was noted and what of it is on disk. */
@@ -27,16 +33,28 @@ export class Journal implements Notes {
   #saving: Promise<void> | undefined;
   #failure: Error | undefined;
 
-  constructor(ledger: Ledger, store: LedgerStore, publish: (event: Event) => void) {
+  /** `onGivenUp`: so many events will be missing from the history. */
+  constructor(
+    ledger: Ledger,
+    store: LedgerStore,
+    publish: (event: Event) => void,
+    onGivenUp: (events: number) => void,
+  ) {
     this.#ledger = ledger;
     this.#store = store;
     this.#publish = publish;
+    this.#onGivenUp = onGivenUp;
     this.#savedAccount = ledger.accountRecord;
   }
 
   /** The last save failed: nothing may act until one succeeds. */
   get failing(): boolean {
     return this.#failure !== undefined;
+  }
+
+  /** Events follow what was committed: the next commit, or a few, have them on disk. */
+  get isBehind(): boolean {
+    return !this.failing && this.#pending.events.length > 0;
   }
 
   note(event: Event): void {
@@ -46,7 +64,9 @@ export class Journal implements Notes {
     if ('taskId' in event) pending.tasks.add(event.taskId);
     if ('hold' in event) pending.holds.add(event.hold.id);
     this.#noted++;
-    if (pending.events.length > maxPendingEvents) pending.events = pending.events.slice(-maxPendingEvents / 2);
+    const room = maxPendingEvents + (this.failing ? 0 : eventsOfTask * this.#ledger.tasks.size);
+    if (pending.events.length > room)
+      this.#onGivenUp(pending.events.splice(0, pending.events.length - room / 2).length);
   }
 
   /** The account's record may have changed as well. */
@@ -55,7 +75,10 @@ export class Journal implements Notes {
     if (taskIds.length > 0 || this.#ledger.accountRecord !== this.#savedAccount) this.#noted++;
   }
 
-  /** Resolves when all that was noted so far is on disk. Rejects if it could not be written; it stays noted. */
+  /**
+   * Resolves when all that was noted so far is on disk, but for events beyond `maxSavedEvents`, which follow by themselves.
+   * Rejects if it could not be written; it stays noted.
+   */
   async commit(): Promise<void> {
     const goal = this.#noted;
     while (this.#saved < goal) {
@@ -80,11 +103,19 @@ export class Journal implements Notes {
       await this.#store.save(this.#ledger.account, changes);
       this.#saved = noted;
       this.#failure = undefined;
+      if (changes.events.length === maxSavedEvents) this.#followUp();
     } catch (cause) {
       this.#putBack(changes);
       this.#failure = new Error('the ledger could not be saved', { cause });
       throw this.#failure;
     }
+  }
+
+  /** Whoever commits meanwhile waits for one part of what is left, and takes the next along. */
+  #followUp(): void {
+    this.#noted++;
+    // The next who commits finds out that it fails.
+    this.commit().catch(() => undefined);
   }
 
   #take(): LedgerChanges {
@@ -93,7 +124,7 @@ export class Journal implements Notes {
     const [writtenTasks, removedTasks] = asTheyStand(tasks, pending.tasks);
     const [writtenHolds, removedHolds] = asTheyStand(holds, pending.holds);
     const changes: LedgerChanges = {
-      events: pending.events,
+      events: pending.events.splice(0, maxSavedEvents),
       tasks: writtenTasks,
       removedTasks,
       holds: writtenHolds,
@@ -101,7 +132,7 @@ export class Journal implements Notes {
       accountRecord: accountRecord === this.#savedAccount ? undefined : accountRecord,
     };
     this.#savedAccount = accountRecord;
-    this.#pending = nothing();
+    this.#pending = { ...nothing(), events: pending.events };
     return changes;
   }
 

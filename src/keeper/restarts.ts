@@ -118,6 +118,6 @@ export class Restarts {
   /** Resolves when no intent is being saved, no call is out any more and every answer is on disk. */
   async settled(): Promise<void> {
     while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight);
-    await this.#desk.commitOrComplain('the last answers could not be saved');
+    await this.#desk.commitAllOrComplain('the last answers could not be saved');
   }
 }

@@ -60,7 +60,7 @@ export class MemoryStore implements LedgerStore {
 
   async save(_account: string, changes: LedgerChanges) {
     if (this.failing) throw new Error('the disk is full');
-    this.events.push(...changes.events);
+    for (const event of changes.events) this.events.push(event);
     for (const record of changes.tasks) this.tasks.set(record.taskId, record);
     for (const taskId of changes.removedTasks) this.tasks.delete(taskId);
     for (const hold of changes.holds) this.holds.set(hold.id, hold);
