@@ -51,7 +51,7 @@ function meet(world: World, called: Called, run: (twists: readonly LiveFault[]) 
       : { twists: [], end: undefined };
   const task = taskId === undefined ? undefined : world.tasks.get(taskId);
   const statusBefore = task && statusNow(world, task);
-  const outcome = over !== undefined ? throttled(world, over) : isCarriedOut(end) ? run(twists) : undefined;
+  const outcome = over !== undefined ? throttled(over) : isCarriedOut(end) ? run(twists) : undefined;
   world.watch?.({
     at: world.now,
     action,
@@ -82,10 +82,9 @@ function isCarriedOut(end: End | undefined): boolean {
 /** By own name only: a client may ask for `toString`. */
 const actionNamed = (name: string) => (Object.hasOwn(actions, name) ? actions[name] : undefined);
 
-function throttled(world: World, over: 'action' | 'account'): Outcome {
-  if (over === 'action') return failed('FlowLimitExceeded');
-  return { kind: 'failed', code: 'AccountFlowLimitExceeded', status: world.parameters.limits.accountStatus };
-}
+/** Over the account's limit with HTTP 200, as users report. */
+const throttled = (over: 'action' | 'account'): Outcome =>
+  over === 'action' ? failed('FlowLimitExceeded') : { kind: 'failed', code: 'AccountFlowLimitExceeded', status: 200 };
 
 function carryOut(world: World, request: Request, read: Read, twists: readonly LiveFault[]): Outcome {
   if (read.action === '' || read.version === '') return failed('MissingParameter', 'Action and Version are required');
