@@ -5,7 +5,9 @@ import type { Sample } from '../answers.ts';
 
 const everyMs = 60_000;
 const mostSamples = 360;
-const mostEvents = 1_000;
+const pageEvents = 1_000;
+/** Of a minute: forty accounts restart at their limit, and every restart fails. */
+const mostPages = 50;
 
 export type Past = ReturnType<typeof followPast>;
 
@@ -19,12 +21,17 @@ export function followPast(
   let before: { readonly at: number; readonly calls: number } | undefined;
 
   async function countNew(): Promise<{ readonly restarts: number; readonly failures: number }> {
-    const types = ['restart-answered', 'restart-failed'];
+    const counts = { 'restart-answered': 0, 'restart-failed': 0 };
+    const types = Object.keys(counts);
     const upTo = await settledUpTo();
-    const fresh = seen === undefined ? [] : await events({ types, limit: mostEvents, after: seen, before: upTo + 1 });
+    for (let page = 0, below = upTo + 1; seen !== undefined && page < mostPages; page++) {
+      const fresh = await events({ types, limit: pageEvents, after: seen, before: below });
+      for (const { event } of fresh) counts[event.type as keyof typeof counts]++;
+      below = fresh.at(-1)?.seq ?? 0;
+      if (fresh.length < pageEvents) break;
+    }
     seen = upTo;
-    const count = (type: string) => fresh.filter(({ event }) => event.type === type).length;
-    return { restarts: count('restart-answered'), failures: count('restart-failed') };
+    return { restarts: counts['restart-answered'], failures: counts['restart-failed'] };
   }
 
   async function take(): Promise<void> {
