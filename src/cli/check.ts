@@ -85,14 +85,15 @@ async function found({ settings, warnings }: Good, { env, clock }: Surroundings,
     import('../settings/forecast.ts'),
     import('../cloud/keys/where-from.ts'),
   ]);
+  const origins = settings.accounts.map(async ({ name, credentials, vendor }) => {
+    const from = credentials.kind === 'none' ? undefined : await keySource(credentials, vendor, env).origin;
+    return from === undefined ? [] : [{ account: name, from }];
+  });
   return {
     warnings,
     forecast: forecast(settings, tasks),
     /** Where the keys of an account will come from. */
-    keys: settings.accounts.flatMap(({ name, credentials, vendor }) => {
-      const from = credentials.kind === 'none' ? undefined : keySource(credentials, vendor, env).origin;
-      return from === undefined ? [] : [{ account: name, from }];
-    }),
+    keys: (await Promise.all(origins)).flat(),
     /** Recurring holds, now or when they come next. */
     maintenance: maintenanceAt(settings, clock.now()),
   };

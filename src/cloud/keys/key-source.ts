@@ -16,7 +16,7 @@ export interface AskForKeys {
 
 export interface KeySource {
   /** Where the keys come from, for a person; undefined: the configuration gives the keys. */
-  readonly origin: string | undefined;
+  readonly origin: string | undefined | Promise<string | undefined>;
   /** Rejects with KeysUnavailable. */
   read(ask: AskForKeys): Promise<ReadKeys>;
   /** Files whose change means other keys. */

@@ -2,7 +2,6 @@
  * Where keys come from: the configuration (values or files), the environment, a file of the vendor's own clients, a
  * Kubernetes service account (OIDC) or an ECS instance's role.
  */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Environment, Secret } from '../../domain/ports/app-port.ts';
 import type { Credentials as WhereFrom } from '../../domain/ports/cloud-port.ts';
@@ -36,7 +35,10 @@ function firstSetUp(vendor: Vendor, env: Environment): KeySource {
   let latest = others;
   return {
     get origin() {
-      return existsSync(file) ? its.origin : others.origin;
+      return versionOfUserFile(file).then(
+        () => its.origin,
+        () => others.origin,
+      );
     },
     async read(ask) {
       // Without a code its file system did not answer, and nobody knows: the source stays.
