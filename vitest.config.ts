@@ -20,6 +20,7 @@ export const apart = [
     'simulator/door',
     'telemetry/{metrics,scrapes,worst-case}',
     'user-files',
+    'web/server',
   ),
 ];
 const store = tests('store/**/*');

@@ -104,27 +104,30 @@ export const versionOfUserFile = (path: string): Promise<string> =>
     return [dev, ino, size, mtimeNs, ctimeNs].join(':');
   });
 
+/** Of several, whether they are there or not. */
+export const versionsOf = async (files: readonly string[]): Promise<string> =>
+  (await Promise.all(files.map((file) => versionOfUserFile(file).catch(fileTrouble)))).join('|');
+
 /**
- * Looks at files from time to time, and calls `onChange` when one of them was written, leads elsewhere, came or went. The
- * next look waits for its end; it must not reject. Gives back the way to stop.
+ * Looks at files from time to time, and calls `onChange` when one of them was written, leads elsewhere, came or went since
+ * `since`, which is asked for before they are first read: then no change is missed. False: it was not taken, and the next
+ * look, which waits for its end, calls again. It must not reject. Gives back the way to stop.
  */
 export function followUserFiles(
   files: readonly string[],
+  since: Promise<string>,
   everyMs: number,
   clock: Timers,
-  onChange: () => Promise<void>,
+  onChange: () => Promise<boolean>,
 ) {
   let stopped = files.length === 0;
-  let seen: string | undefined;
   let takeBack = () => {};
-  const look = async () => {
-    const found = (await Promise.all(files.map((file) => versionOfUserFile(file).catch(fileTrouble)))).join('|');
-    const changed = seen !== undefined && seen !== found;
-    seen = found;
-    if (changed && !stopped) await onChange();
-    if (!stopped) takeBack = clock.after(everyMs, look);
+  const look = async (seen: string) => {
+    const found = await versionsOf(files);
+    const taken = found === seen || stopped || (await onChange());
+    if (!stopped) takeBack = clock.after(everyMs, () => void look(taken ? found : seen));
   };
-  if (!stopped) void look();
+  if (!stopped) void since.then(look);
   return () => {
     stopped = true;
     takeBack();

@@ -9,7 +9,7 @@ import { type Behind, type DoorsThread, openDoors, startDoorsThread } from './do
 import { foreseenAnswers, foreseenVisits } from './foreseen.ts';
 import { createHappenings } from './happenings.ts';
 import { routes } from './routes.ts';
-import { followKeyPair, readKeyPair, type TlsFiles, tlsCheckEveryMs } from './tls.ts';
+import { followKeyPair, readKeyPair, type TlsFiles, tlsCheckEveryMs, versionOfPair } from './tls.ts';
 
 export interface WebOptions extends Omit<AppOptions, 'happenings' | 'encrypted' | 'startedAt'> {
   readonly listen: Pick<DoorsOptions, 'host' | 'port'>;
@@ -49,6 +49,7 @@ export async function createWeb(options: WebOptions): Promise<Web> {
   };
   foreseenAnswers(routes).forEach(onCount);
   foreseenVisits.forEach(onCount);
+  const since = tls && versionOfPair(tls);
   let pair: KeyPair | undefined = tls && (await readKeyPair(tls));
   let doors = await openDoors(options.thread ?? startDoorsThread(), { ...listen, socket, pair, limits }, behind, clock);
   const { port } = doors;
@@ -80,8 +81,8 @@ export async function createWeb(options: WebOptions): Promise<Web> {
 
   const unfollow =
     tls &&
-    pair &&
-    followKeyPair(tls, pair, clock, log, everyMs, (renewed) => {
+    since &&
+    followKeyPair(tls, since, clock, log, everyMs, (renewed) => {
       pair = renewed;
       doors.post({ kind: 'pair', pair: renewed });
     });

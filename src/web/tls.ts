@@ -1,7 +1,7 @@
 /** Certificate and key for `listen`, read again when their files change: renewed certificates need no restart. */
 import { createSecureContext } from 'node:tls';
 import type { Clock } from '../domain/ports/time-port.ts';
-import { fileTrouble, followUserFiles, readUserFile } from '../user-files.ts';
+import { fileTrouble, followUserFiles, readUserFile, versionsOf } from '../user-files.ts';
 import type { WebLog } from './app-options.ts';
 import type { KeyPair } from './between-threads.ts';
 import { codeOf, WebProblem } from './problem.ts';
@@ -33,32 +33,34 @@ export async function readKeyPair({ certFile, keyFile }: TlsFiles) {
   return pair;
 }
 
+export const versionOfPair = ({ certFile, keyFile }: TlsFiles): Promise<string> => versionsOf([certFile, keyFile]);
+
 /**
- * Uses the new pair when its files change, since `used` was read too; one that does not fit leaves the old one in use.
- * Gives back the way to stop.
+ * Uses the new pair when its files change after `since`; one that does not fit leaves the old one in use, and is read
+ * again until it does. Gives back the way to stop.
  */
 export function followKeyPair(
   files: TlsFiles,
-  used: KeyPair,
+  since: Promise<string>,
   clock: Clock,
   log: WebLog,
   everyMs: number,
   use: (pair: KeyPair) => void,
 ): () => void {
+  let said: string | undefined;
   const renew = async () => {
     try {
       use(await readKeyPair(files));
       log.notice('tls-loaded', { file: files.certFile }, 'The daemon now uses the new certificate.');
+      said = undefined;
+      return true;
     } catch (error) {
-      const said = error instanceof Error ? error.message : String(error);
+      const why = error instanceof Error ? error.message : String(error);
       const msg = 'The new certificate is not valid; the daemon keeps using the old one.';
-      log.notice('tls-rejected', { file: files.certFile, error: said }, msg);
+      if (why !== said) log.notice('tls-rejected', { file: files.certFile, error: why }, msg);
+      said = why;
+      return false;
     }
   };
-  const stop = followUserFiles([files.certFile, files.keyFile], everyMs, clock, renew);
-  // It begins with a look, and files are asked in turn: what changes after this reading is seen there.
-  void readKeyPair(files).then(async ({ cert, key }) => {
-    if (!(cert.equals(used.cert) && key.equals(used.key))) await renew();
-  }, renew);
-  return stop;
+  return followUserFiles([files.certFile, files.keyFile], since, everyMs, clock, renew);
 }

@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import type * as FilesOfNode from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -7,6 +8,7 @@ import type { AskForKeys } from '../../src/cloud/keys/key-source.ts';
 import type { HttpOutcome } from '../../src/cloud/transport.ts';
 import type { Credentials } from '../../src/domain/ports/cloud-port.ts';
 import type * as UserFiles from '../../src/user-files.ts';
+import { versionOfUserFile } from '../../src/user-files.ts';
 import { bench, envelope, hastyClock, never, send, serve } from './fixtures.ts';
 
 /** As of a home directory whose file system is gone, without the five seconds for which it is waited for. */
@@ -16,6 +18,21 @@ vi.mock('../../src/user-files.ts', async (original) => {
   const gone = () => Promise.reject(new Error('there is no answer within 5 s'));
   const versionOfUserFile = (path: string) => (home.hangs ? gone() : files.versionOfUserFile(path));
   return { ...files, versionOfUserFile };
+});
+
+/** What happens before a file is asked for its version; `opened`: the files that were read before. */
+const asking = vi.hoisted(() => ({ opened: new Set<string>(), first: (_path: string) => {} }));
+vi.mock('node:fs/promises', async (original) => {
+  const files = await original<typeof FilesOfNode>();
+  const open = (path: string, flags: number) => {
+    asking.opened.add(path);
+    return files.open(path, flags);
+  };
+  const stat = (path: string, how: { bigint: true }) => {
+    asking.first(path);
+    return files.stat(path, how);
+  };
+  return { ...files, open, stat };
 });
 
 let folder = '';
@@ -35,7 +52,7 @@ type Asked = Parameters<AskForKeys['send']>[0];
 function ring(
   credentials: Credentials,
   env: Env = {},
-  answer: (asked: Asked) => HttpOutcome = () => refusedHttp,
+  answer: (asked: Asked) => HttpOutcome | Promise<HttpOutcome> = () => refusedHttp,
   vendor: 'volcengine' | 'byteplus' = 'volcengine',
 ) {
   const asked: Asked[] = [];
@@ -275,6 +292,53 @@ describe('keys in files', () => {
     expect(await current()).toBe('second');
     await look();
     expect(changes()).toBe(1);
+    keys.close();
+  });
+
+  test('that change between their first reading and the first look at them are read again', async () => {
+    onTestFinished(() => {
+      asking.first = () => {};
+    });
+    write('sk', 'secret');
+    const path = write('ak', 'first');
+    const change = () => asking.opened.delete(path) && write('ak', 'second-longer');
+    asking.first = change;
+    const { current, timers, changes, keys } = ring(files());
+    await expect.poll(() => timers.length).toBe(1);
+    change();
+    timers.shift()?.();
+    await expect.poll(changes).toBe(1);
+    expect(await current()).toBe('second-longer');
+    keys.close();
+  });
+
+  test('of Volcengine’s Live clients that come while a role is asked are used at once', async () => {
+    const role = {
+      AccessKeyId: 'of-role',
+      SecretAccessKey: 's',
+      SessionToken: 't',
+      ExpiredTime: '2026-01-01T06:00:00Z',
+    };
+    const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const answer = async ({ path }: Asked) => {
+      asked.resolve();
+      await answered.promise;
+      return json(path.endsWith('live') ? role : 'live');
+    };
+    const env = { HOME: folder, VOLCENGINE_ECS_METADATA: 'live' };
+    const { current, timers, keys } = ring({ kind: 'chain' }, env, answer);
+    const first = current();
+    await asked.promise;
+    await expect.poll(() => timers.length).toBe(1);
+    mkdirSync(join(folder, '.volc'));
+    const path = write('.volc/config', '{"ak": "of-file", "sk": "s"}');
+    timers.shift()?.();
+    // The same look as theirs, which has seen the file when this one has.
+    await versionOfUserFile(path);
+    await new Promise(setImmediate);
+    answered.resolve();
+    expect(await first).toBe('of-role');
+    await expect.poll(current).toBe('of-file');
     keys.close();
   });
 

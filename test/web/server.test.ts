@@ -5,10 +5,22 @@ import { get as getTls } from 'node:https';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Operations } from '../../src/domain/ports/operations-port.ts';
+import type * as UserFiles from '../../src/user-files.ts';
 import { WebProblem } from '../../src/web/problem.ts';
 import { emptyFolder, openWeb, status } from './fixture.ts';
+
+/** As of a disk that says what a file is, and fails when it is read. */
+const disk = vi.hoisted(() => ({ fails: false }));
+vi.mock('../../src/user-files.ts', async (original) => {
+  const files = await original<typeof UserFiles>();
+  const failed = () => Promise.reject(Object.assign(new Error('input/output error'), { code: 'EIO' }));
+  return {
+    ...files,
+    readUserFile: (...asked: [string, number]) => (disk.fails ? failed() : files.readUserFile(...asked)),
+  };
+});
 
 const problemOf = (opening: Promise<unknown>): Promise<string> =>
   opening.then(
@@ -457,6 +469,24 @@ describe('TLS', () => {
     makePair(folder, 'second');
     await expect.poll(() => subjectOf(web.url)).toBe('200 second');
     expect(JSON.stringify(logged)).not.toContain('PRIVATE');
+  });
+
+  test('one that cannot be read when it is renewed is served once it can be', async () => {
+    onTestFinished(() => {
+      disk.fails = false;
+    });
+    const folder = emptyFolder();
+    const tls = makePair(folder, 'first');
+    const { web, logged } = await openWeb({ tls, tokens: () => [], limits: { tlsCheckEveryMs: 20 } });
+    await sleep(60);
+    disk.fails = true;
+    makePair(folder, 'second');
+    const rejected = () => logged.filter(({ notice }) => notice === 'tls-rejected').length;
+    await expect.poll(rejected).toBe(1);
+    await sleep(60);
+    disk.fails = false;
+    await expect.poll(() => subjectOf(web.url)).toBe('200 second');
+    expect(rejected()).toBe(1);
   });
 
   test('one that is renewed while the doors open is served', async () => {

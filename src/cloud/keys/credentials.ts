@@ -6,7 +6,7 @@ import type { Environment } from '../../domain/ports/app-port.ts';
 import type { Credentials as WhereFrom } from '../../domain/ports/cloud-port.ts';
 import type { Clock } from '../../domain/ports/time-port.ts';
 import type { CallFailure } from '../../domain/words/failure.ts';
-import { followUserFiles } from '../../user-files.ts';
+import { followUserFiles, versionsOf } from '../../user-files.ts';
 import type { Credentials } from '../sign.ts';
 import type { vendors } from '../vendors.ts';
 import { type AskForKeys, KeysUnavailable, type ReadKeys } from './key-source.ts';
@@ -79,11 +79,16 @@ export function createKeyRing(options: KeyRingOptions) {
     return reading;
   };
 
+  const since = versionsOf(source.files);
   if (source.local) void read();
-  const stopFollowing = followUserFiles(source.files, lookAtFilesEveryMs, clock, async () => {
+  const stopFollowing = followUserFiles(source.files, since, lookAtFilesEveryMs, clock, async () => {
+    // It can have begun before the change.
+    await reading;
     const before = newest?.credentials;
     const end = await read();
     if (end.ok && !same(before, end.credentials)) options.onChanged();
+    // Without keys, or with refused ones, the next call reads again.
+    return true;
   });
 
   return {
