@@ -11,6 +11,8 @@ import { fewAtOnce } from './few-at-once.ts';
 
 /** The bytes of a file; throws or rejects if it cannot be read, is no regular file, or is larger than `maxBytes`. */
 export type ReadFile = (path: string, maxBytes: number) => Uint8Array | Promise<Uint8Array>;
+/** What a file held when it was read, or why it could not be read. */
+export type Held = { readonly text: string } | { readonly why: string };
 type Timers = Pick<typeof systemClock, 'after'>;
 export type ReadFileNow = (path: string, maxBytes: number) => Uint8Array;
 

@@ -9,7 +9,7 @@ export type Found = Awaited<ReturnType<typeof loadBeside>>;
 
 export async function findAndLoad(flag: string | undefined, env: Environment, clock: Clock): Promise<Found> {
   const path = findConfiguration(flag);
-  return path === undefined ? { ok: false, errors: [noConfiguration] } : loadBeside(path, env, clock);
+  return path === undefined ? { ok: false, errors: [noConfiguration], read: new Map() } : loadBeside(path, env, clock);
 }
 
 /** By a thread of its own: other work goes on, and what only reading needs goes with the thread. */

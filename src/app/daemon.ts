@@ -7,7 +7,7 @@ import type { RunOptions } from '../domain/ports/app-port.ts';
 import type { Clock } from '../domain/ports/time-port.ts';
 import type { ConfigDifference } from '../domain/words/events.ts';
 import { type ExitCode, exitCodes } from '../domain/words/exit-code.ts';
-import { contentsOf, watchedFiles, watchSettings } from '../settings/file-watch.ts';
+import { watched, watchSettings } from '../settings/file-watch.ts';
 import { policies, type Settings } from '../settings/settings.ts';
 import { readListen } from '../settings/values.ts';
 import { type Store, StoreProblem } from '../store/open.ts';
@@ -49,10 +49,9 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<Exit
     settings: withListen(found.settings, options.listen),
     hash: found.hash,
     loadedAt: clock.now(),
+    read: watched(found.path, found.settings, found.read),
   };
-  // Before the secrets are read: what changes from then on, while the store is waited for too, is a change.
-  const contents = await contentsOf(watchedFiles(found.path, current.settings), readUserFile);
-  let secrets = await secretsOf(current.settings);
+  let secrets = secretsOf(current.settings, found.read);
   const metrics = createMetrics({
     version: options.version,
     revision: env.RELAYKEEPER_REVISION ?? 'unknown',
@@ -113,9 +112,9 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<Exit
       metrics,
       clock,
       adapt: (settings) => withListen(settings, options.listen),
-      onSwapped: async (settings, difference) => {
+      onSwapped: (settings, difference, read) => {
         void trail(difference);
-        secrets = await secretsOf(settings);
+        secrets = secretsOf(settings, read);
       },
     });
     const following = store.shared && follow(store.shared, fleet, clock);
@@ -178,9 +177,8 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<Exit
     logStopping(stop, log);
     const beside = [
       watchSettings({
-        files: () => watchedFiles(found.path, current.settings),
-        unread: () => current.unread ?? new Map(),
-        loaded: new Map([...contents, [found.path, current.hash]]),
+        path: found.path,
+        read: () => current.read,
         clock,
         readFile: readUserFile,
         onChange: async () => void (await reload('file')),

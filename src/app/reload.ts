@@ -8,6 +8,8 @@ import type { Clock } from '../domain/ports/time-port.ts';
 import type { RejectedConfiguration } from '../domain/views/shown.ts';
 import type { ConfigDifference } from '../domain/words/events.ts';
 import { compareForReload, withoutRestart } from '../settings/compare.ts';
+import { watched } from '../settings/file-watch.ts';
+import type { Contents } from '../settings/loaded.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -25,8 +27,8 @@ export interface Current {
   change?: string;
   /** The last that was not taken, if none was since. */
   rejected?: RejectedConfiguration;
-  /** Files for whose sake it was not taken, with the reasons: when one can be read, the configuration is read again. */
-  unread?: ReadonlyMap<string, string>;
+  /** What the last reading found in the files that decide about it, taken or not: when they change, it is read again. */
+  read: Contents;
 }
 
 interface ReloadOptions {
@@ -38,7 +40,7 @@ interface ReloadOptions {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly adapt: (settings: Settings) => Settings;
-  readonly onSwapped: (settings: Settings, difference: ConfigDifference) => Promise<void>;
+  readonly onSwapped: (settings: Settings, difference: ConfigDifference, read: Contents) => void;
 }
 
 /** `file`: the file changed by itself, and perhaps by accident. */
@@ -64,8 +66,14 @@ export function reloadFrom(options: ReloadOptions): (cause: ReloadCause) => Prom
 async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<ReloadResult> {
   const { path, env, current, fleet, log, metrics, clock, adapt, onSwapped } = options;
   const loaded = await loadBeside(path, env, clock);
-  current.unread = loaded.ok ? undefined : loaded.unread;
-  if (!loaded.ok) return reject(options, loaded.errors);
+  current.read = loaded.read;
+  if (!loaded.ok) {
+    const then = loaded.unchecked ? '; it is tried again every minute' : '';
+    return reject(
+      options,
+      loaded.errors.map((error) => error + then),
+    );
+  }
   const settings = adapt(loaded.settings);
   const { managed, lost, lostNow } = fleet.wouldUnmanage(settings);
   if (cause === 'file' && lostNow > 0 && lost * 2 > managed)
@@ -90,7 +98,8 @@ async function reloadOnce(options: ReloadOptions, cause: ReloadCause): Promise<R
   current.loadedAt = clock.now();
   current.change = differenceWords(difference);
   current.rejected = undefined;
-  await onSwapped(current.settings, difference);
+  current.read = watched(path, settings, loaded.read);
+  onSwapped(current.settings, difference, loaded.read);
   log.configure(settings.log);
   metrics.process({ reloaded: true, config: { readAt: clock.now(), hash: loaded.hash } });
   log.notice(

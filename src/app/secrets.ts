@@ -1,7 +1,7 @@
 /** Secrets, read from where the settings say: what requests are checked against, and all that must appear nowhere. */
 
 import type { Secret } from '../domain/ports/app-port.ts';
-import { maxSecretBytes } from '../settings/loaded.ts';
+import { type Contents, maxSecretBytes } from '../settings/loaded.ts';
 import { type Settings, secretsIn } from '../settings/settings.ts';
 import { readUserFile } from '../user-files.ts';
 import type { AccessToken } from '../web/access.ts';
@@ -16,19 +16,25 @@ export async function reveal(secret: Secret): Promise<string> {
   }
 }
 
-export async function secretsOf(settings: Settings) {
-  const access: readonly AccessToken[] = await Promise.all(
-    settings.server.tokens.map(async ({ name, scope, token }) => ({ name, scope, token: await reveal(token) })),
-  );
+/** Those of the settings, as they were read with them. */
+export function secretsOf(settings: Settings, read: Contents) {
+  const asRead = (secret: Secret): string => {
+    if (secret.kind === 'value') return secret.reveal();
+    const held = read.get(secret.path);
+    return held && 'text' in held ? held.text.trim() : '';
+  };
+  const access: readonly AccessToken[] = settings.server.tokens.map(({ name, scope, token }) => ({
+    name,
+    scope,
+    token: asRead(token),
+  }));
   /** By account; accounts without one have no hook. */
   const hooks = new Map<string, string>();
-  for (const { name, hookToken } of settings.accounts) if (hookToken) hooks.set(name, await reveal(hookToken));
+  for (const { name, hookToken } of settings.accounts) if (hookToken) hooks.set(name, asRead(hookToken));
   const proxies = settings.accounts.flatMap(({ proxy }) => proxy ?? []);
   const others = secretsIn(settings).filter((secret) => !proxies.includes(secret));
-  const values = await Promise.all(others.map(reveal));
-  const addresses = await Promise.all(proxies.map(reveal));
   /** For the log to look for. Of a proxy's address what is secret in it. */
-  const all = [...values, ...addresses.flatMap(inAddress)].filter((value) => value !== '');
+  const all = [...others.map(asRead), ...proxies.map(asRead).flatMap(inAddress)].filter((value) => value !== '');
   return { access, hooks, all };
 }
 

@@ -3,23 +3,23 @@
  * asking the kernel: a mounted ConfigMap is swapped by a symbolic link two directories away, editors replace files,
  * network file systems send no notices, and the file is small.
  */
-import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../domain/ports/time-port.ts';
-import { fileTrouble, type ReadFile } from '../user-files.ts';
-import { maxFileBytes, maxSecretBytes } from './loaded.ts';
+import { fileTrouble, type Held, type ReadFile } from '../user-files.ts';
+import { type Contents, maxFileBytes, maxSecretBytes } from './loaded.ts';
 import type { Settings } from './settings.ts';
 
 export const lookEveryMs = 500;
 /** How long they must stay the same before they are taken. */
 const standStillMs = 2000;
+/** What a reading did not find as it is, such as files that it could not read in time, is tried again after so long. */
+const tryAgainMs = 60_000;
 
 interface Watched {
-  /** The files in question; asked before each look, because a reload can name others. */
-  readonly files: () => readonly string[];
-  /** Files for whose sake the settings were refused, with the reason why they could not be read then. */
-  readonly unread?: () => ReadonlyMap<string, string>;
-  /** What was read of some of them, or its beginning: a change between then and the first look is one. */
-  readonly loaded?: Contents;
+  /** The configuration. */
+  readonly path: string;
+  /** What the last reading found in the files in question, whatever came of it: what differs from that is a change. */
+  readonly read: () => Contents;
   readonly clock: Clock;
   readonly readFile: ReadFile;
   /** The files changed and have stood still. The next look waits for its end. Must not throw. */
@@ -27,38 +27,21 @@ interface Watched {
   readonly signal: AbortSignal;
 }
 
-/** By file: a digest of what it holds. */
-type Contents = ReadonlyMap<string, string>;
-
-/**
- * Watches until the signal aborts; what the files hold when it is called is taken as known, but for those that were
- * loaded. Never rejects for a file.
- */
+/** Watches until the signal aborts. Never rejects for a file. */
 export async function watchSettings(watched: Watched): Promise<void> {
-  const { files, unread = () => new Map(), loaded, clock, readFile, onChange, signal } = watched;
-  let seen = await contentsOf(files(), readFile);
-  let known: Contents = new Map(
-    [...seen].map(([file, now]) => {
-      const before = loaded?.get(file) ?? now;
-      return [file, now.startsWith(before) ? now : before];
-    }),
-  );
+  const { path, read, clock, readFile, onChange, signal } = watched;
+  let seen = read();
   let sinceMs = clock.monotonic();
   while (!signal.aborted) {
     await clock.sleep(lookEveryMs, signal);
     if (signal.aborted) return;
-    const now = new Map([
-      ...(await contentsOf(files(), readFile)),
-      ...(await contentsOf([...unread().keys()], readFile, maxSecretBytes)),
-    ]);
+    const now = await contentsOf([...read().keys()], path, readFile);
     if (signal.aborted) return;
-    // One that was just named is known as it is.
-    known = new Map([...now, ...known, ...unread()]);
-    if (differ(now, seen)) {
+    if (differ(now, new Map([...read(), ...seen]))) {
       sinceMs = clock.monotonic();
-    } else if (differ(now, known) && clock.monotonic() - sinceMs >= standStillMs) {
-      known = now;
+    } else if (differ(now, read()) && clock.monotonic() - sinceMs >= standStillMs) {
       await onChange();
+      if (differ(now, read())) sinceMs = clock.monotonic() + tryAgainMs - standStillMs;
     }
     seen = now;
   }
@@ -66,34 +49,27 @@ export async function watchSettings(watched: Watched): Promise<void> {
 
 /** A file that only one of them has is no change of it: it was just named, or no longer is. */
 function differ(a: Contents, b: Contents): boolean {
-  return [...a].some(([file, digest]) => b.has(file) && b.get(file) !== digest);
+  const same = (one: object, other: object | undefined) => !other || isDeepStrictEqual(one, other);
+  return [...a].some(([file, held]) => !same(held, b.get(file)));
 }
 
-/** A file that cannot be read counts as holding the reason. */
-export async function contentsOf(
-  files: readonly string[],
-  readFile: ReadFile,
-  maxBytes = maxFileBytes,
-): Promise<Contents> {
-  const digest = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex');
-  return new Map(
-    await Promise.all(
-      files.map(async (file) => {
-        try {
-          return [file, digest(await readFile(file, maxBytes))] as const;
-        } catch (error) {
-          return [file, fileTrouble(error)] as const;
-        }
-      }),
-    ),
-  );
+async function contentsOf(files: readonly string[], path: string, readFile: ReadFile): Promise<Contents> {
+  const held = async (file: string): Promise<Held> => {
+    try {
+      return { text: new TextDecoder().decode(await readFile(file, file === path ? maxFileBytes : maxSecretBytes)) };
+    } catch (error) {
+      return { why: fileTrouble(error) };
+    }
+  };
+  return new Map(await Promise.all(files.map(async (file) => [file, await held(file)] as const)));
 }
 
-/** The files whose change is a change of the settings: the configuration and the tokens that the web door compares with. */
-export function watchedFiles(path: string, settings: Settings): readonly string[] {
+/** Of what was read: the files whose change is a change of the settings. Keys and certificates have readers of their own. */
+export function watched(path: string, settings: Settings, read: Contents): Contents {
   const secrets = [
     ...settings.server.tokens.map(({ token }) => token),
     ...settings.accounts.flatMap(({ hookToken, proxy }) => [hookToken, proxy]),
   ];
-  return [path, ...secrets.flatMap((secret) => (secret?.kind === 'file' ? [secret.path] : []))];
+  const files = [path, ...secrets.flatMap((secret) => (secret?.kind === 'file' ? [secret.path] : []))];
+  return new Map([...read].filter(([file]) => files.includes(file)));
 }

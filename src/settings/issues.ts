@@ -15,8 +15,6 @@ export interface Finding {
   readonly hide?: boolean;
   /** Of a misspelt key: the one that was meant, which is missing for no other reason. */
   readonly meant?: Path;
-  /** The file that the value names could not be read. */
-  readonly unread?: { readonly file: string; readonly why: string };
 }
 
 type Issue = z.core.$ZodIssue;

@@ -24,9 +24,10 @@ export async function loadApart(request: ApartRequest, clock: Clock): Promise<Lo
   const said = hanging.size < mostHanging ? await readBeside(request, clock) : { wrong: stillHanging };
   // Here, so that the thread need not wait until all that it leads to is loaded.
   const { fileProblem, settle } = await import('./loaded.ts');
-  return settle(
-    'wrong' in said ? { ok: false, unchecked: true, errors: [fileProblem(request.path, said.wrong)] } : said,
-  );
+  if (!('wrong' in said)) return settle(said);
+  // No file holds that: who follows them reads it again.
+  const read = new Map([[request.path, { why: said.wrong }]]);
+  return { ok: false, unchecked: true, errors: [fileProblem(request.path, said.wrong)], read };
 }
 
 async function readBeside(request: ApartRequest, clock: Clock): Promise<Said> {

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import type { Node } from 'yaml';
 import type { Environment } from '../domain/ports/app-port.ts';
 import { isMapping } from '../domain/words/mapping.ts';
-import { fileTrouble, type ReadFileNow } from '../user-files.ts';
+import { fileTrouble, type Held, type ReadFileNow } from '../user-files.ts';
 import { checkTogether, secretPlaces } from './agreement.ts';
 import { locate, type Mistake, pathKey, type ReadDocument, readDocument } from './document.ts';
 import { type Finding, findings, valueAt } from './issues.ts';
@@ -28,13 +28,15 @@ export interface LoadRequest {
 
 export const loadSettings = (request: LoadRequest): Loaded => settle(checkSettings(request));
 
-export function checkSettings({ path, env, engines, readFile }: LoadRequest): Checked {
-  const read = readText(path, readFile);
-  if (!read.ok) return { ok: false, errors: [fileProblem(path, read.wrong)] };
-  const { text, hash } = read;
+export function checkSettings({ path, env, engines, ...request }: LoadRequest): Checked {
+  const read = new Map<string, Held>();
+  const readFile = noting(request.readFile, read);
+  const config = readText(path, readFile);
+  if (!config.ok) return { ok: false, errors: [fileProblem(path, config.wrong)], read };
+  const { text, hash } = config;
   if (isEmpty(text)) {
     const wrong = 'is empty: write `accounts:` and `groups:`, as in config/minimal.yaml';
-    return { ok: false, errors: [fileProblem(path, wrong)] };
+    return { ok: false, errors: [fileProblem(path, wrong)], read };
   }
   const document = readDocument(text, env);
   const found = check(document, engines, readFile);
@@ -42,11 +44,25 @@ export function checkSettings({ path, env, engines, readFile }: LoadRequest): Ch
   const hidden = [...byPlace, ...found.hidden, ...masksByLook(text)];
   const source = { file: path, text, hidden };
   if (!found.written) {
-    return { ok: false, errors: problems(source, found.mistakes, found.unlisted), unread: found.unread };
+    return { ok: false, errors: problems(source, found.mistakes, found.unlisted), read };
   }
   const warned = warnings(resolve(found.written)).map((finding) => place(document.contents, finding));
-  return { ok: true, written: found.written, warnings: problems(source, warned, 0), hash };
+  return { ok: true, written: found.written, warnings: problems(source, warned, 0), hash, read };
 }
+
+/** Notes what each file holds that is read. */
+const noting =
+  (readFile: ReadFileNow, read: Map<string, Held>): ReadFileNow =>
+  (file, maxBytes) => {
+    try {
+      const bytes = readFile(file, maxBytes);
+      read.set(file, { text: new TextDecoder().decode(bytes) });
+      return bytes;
+    } catch (error) {
+      read.set(file, { why: fileTrouble(error) });
+      throw error;
+    }
+  };
 
 type ReadText =
   | { readonly ok: true; readonly text: string; readonly hash: string }
@@ -87,10 +103,7 @@ function check(document: ReadDocument, engines: readonly string[], readFile: Rea
     found.map((finding) => place(contents, finding)),
   );
   const written = parsed.success && all.length === 0 ? parsed.data : undefined;
-  const unread = new Map(
-    found.flatMap((finding) => (finding.unread ? [[finding.unread.file, finding.unread.why]] : [])),
-  );
-  return { written, mistakes: all, unlisted: unlisted + bySchema.unlisted, hidden, unread };
+  return { written, mistakes: all, unlisted: unlisted + bySchema.unlisted, hidden };
 }
 
 /** A place that YAML or a variable has spoilt is reported once: what the schema says about it is only a consequence. */
@@ -122,22 +135,21 @@ function checkFiles(root: unknown, readFile: ReadFileNow): readonly Finding[] {
   return [...secrets, ...tls].flatMap(({ path, name }): readonly Finding[] => {
     const file = valueAt(root, path);
     if (typeof file !== 'string' || file.trim() === '') return [];
-    const found = fileMistake(file, name, readFile);
-    return found === undefined ? [] : [{ path, at: 'value', ...found }];
+    const wrong = fileMistake(file, name, readFile);
+    return wrong === undefined ? [] : [{ path, at: 'value', wrong }];
   });
 }
 
-function fileMistake(file: string, name: string, readFile: ReadFileNow): Pick<Finding, 'wrong' | 'unread'> | undefined {
+function fileMistake(file: string, name: string, readFile: ReadFileNow): string | undefined {
   let content: string;
   try {
     content = new TextDecoder().decode(readFile(file, maxSecretBytes)).trim();
   } catch (error) {
-    const why = fileTrouble(error);
-    return { wrong: `this file cannot be read: ${why}`, unread: { file, why } };
+    return `this file cannot be read: ${fileTrouble(error)}`;
   }
-  if (content === '') return { wrong: 'this file is empty' };
+  if (content === '') return 'this file is empty';
   const { hookToken, proxy } = accountSchema.shape;
   const shape = { token: token(), hookToken, proxy }[name];
   const read = shape?.safeParse(content);
-  return read && !read.success ? { wrong: `the text in this file ${read.error.issues[0]?.message}` } : undefined;
+  return read && !read.success ? `the text in this file ${read.error.issues[0]?.message}` : undefined;
 }

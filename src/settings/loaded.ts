@@ -2,6 +2,7 @@
  * The result of reading a configuration, for those who receive it. It loads neither the schema nor YAML nor the rules,
  * which only the thread that reads needs.
  */
+import type { Held } from '../user-files.ts';
 import type { Written } from './schema.ts';
 import { resolve, type Settings } from './settings.ts';
 
@@ -24,17 +25,21 @@ export function fileProblem(file: string, message: string): Problem {
   return { file, line: undefined, column: undefined, path: '', message, text: `${file}: ${message}` };
 }
 
-interface Good {
+/** By file: the configuration and those that it names. */
+export type Contents = ReadonlyMap<string, Held>;
+interface Read {
+  /** What the files held that were read for it. */
+  readonly read: Contents;
+}
+interface Good extends Read {
   readonly ok: true;
   readonly warnings: readonly Problem[];
   /** 12 hex digits of the file's SHA-256: 48 bits, exact as a number too. */
   readonly hash: string;
 }
-interface Bad {
+interface Bad extends Read {
   readonly ok: false;
   readonly errors: readonly Problem[];
-  /** Files that it names and that could not be read, each with the reason. */
-  readonly unread?: ReadonlyMap<string, string>;
   /** Nobody could look at it in time: it may be as good as ever. */
   readonly unchecked?: true;
 }

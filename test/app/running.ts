@@ -98,7 +98,7 @@ export async function running(yaml: string, lost: AbortSignal = new AbortControl
     fleet,
     following: undefined,
     store,
-    current: { settings, hash: 'h', loadedAt: begin },
+    current: { settings, hash: 'h', loadedAt: begin, read: new Map() },
     configFile: 'relaykeeper.yaml',
     hookToken: (name) => (name === 'main' ? hookToken : undefined),
     reload: () => Promise.reject(new Error('not here')),

@@ -1,40 +1,47 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are texts of configuration files.
 /** Seeing that the files changed, and what the change touches. */
-import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { compareForReload, withoutRestart } from '../../src/settings/compare.ts';
-import { watchedFiles, watchSettings } from '../../src/settings/file-watch.ts';
-import { type ReadFile, readFileNow } from '../../src/user-files.ts';
+import { watched, watchSettings } from '../../src/settings/file-watch.ts';
+import type { Contents } from '../../src/settings/loaded.ts';
+import { fileTrouble, type Held, type ReadFileNow, readFileNow } from '../../src/user-files.ts';
 import { VirtualClock } from '../sim/virtual-clock.ts';
 import { filesInMemory, settingsOf } from './support.ts';
 
-/** Runs a plan of (second, what happens then) and gives the seconds at which a change was reported. */
+/** What files hold, as a reading of the settings finds it. */
+const heldBy = (readFile: ReadFileNow, files: readonly string[]): Contents =>
+  new Map(
+    files.map((file): [string, Held] => {
+      try {
+        return [file, { text: new TextDecoder().decode(readFile(file, 1024 * 1024)) }];
+      } catch (error) {
+        return [file, { why: fileTrouble(error) }];
+      }
+    }),
+  );
+
+/** Runs a plan of (second, what happens then) and gives the seconds at which a change was reported, and read. */
 async function reported(
   plan: readonly (readonly [number, () => void])[],
-  readFile: ReadFile,
-  files: () => readonly string[],
+  readFile: ReadFileNow,
+  found: Contents,
   seconds = 20,
-  loaded?: ReadonlyMap<string, string>,
-  unread?: Readonly<Record<string, string>>,
+  reload = (read: Contents) => heldBy(readFile, [...read.keys()]),
 ) {
   const clock = new VirtualClock(0);
   const abort = new AbortController();
   const at: number[] = [];
+  let read = found;
   for (const [second, act] of plan) clock.after(second * 1000, act);
-  const onChange = () => void at.push(clock.monotonic() / 1000);
-  const watching = watchSettings({
-    files,
-    loaded,
-    clock,
-    readFile,
-    onChange,
-    signal: abort.signal,
-    // The reload that is asked for reads it.
-    ...(unread ? { unread: () => new Map(at.length === 0 ? Object.entries(unread) : []) } : {}),
-  });
+  const onChange = () => {
+    at.push(clock.monotonic() / 1000);
+    read = reload(read);
+  };
+  const { signal } = abort;
+  const watching = watchSettings({ path: 'config', read: () => read, clock, readFile, onChange, signal });
   await clock.run(seconds * 1000);
   abort.abort();
   await watching;
@@ -50,10 +57,11 @@ describe('a change is reported once it has stood still for 2 s', () => {
         else content[name] = text;
       }
     };
+    const readFile: ReadFileNow = (...asked) => filesInMemory(content)(...asked);
     return reported(
       plan.map(([second, changes]) => [second, put(changes)] as const),
-      (path, most) => filesInMemory(content)(path, most),
-      () => ['config', 'token'],
+      readFile,
+      heldBy(readFile, ['config', 'token']),
     );
   };
   // Looks come every half second: a change just after one is seen at the next, and reported 2 s later.
@@ -101,64 +109,54 @@ describe('a change is reported once it has stood still for 2 s', () => {
 
   test('a change while the last one is taken in is reported too', async () => {
     const content: Record<string, string> = { config: 'a' };
-    const clock = new VirtualClock(0);
-    const abort = new AbortController();
-    const at: number[] = [];
-    const onChange = () => {
-      at.push(clock.monotonic() / 1000);
-      if (at.length === 1) content.config = 'c';
+    const readFile: ReadFileNow = (...asked) => filesInMemory(content)(...asked);
+    const write = (text: string) => () => {
+      content.config = text;
     };
-    clock.after(1100, () => {
-      content.config = 'b';
-    });
-    const readFile: ReadFile = (path, most) => filesInMemory(content)(path, most);
-    const watching = watchSettings({ files: () => ['config'], clock, readFile, onChange, signal: abort.signal });
-    await clock.run(20_000);
-    abort.abort();
-    await watching;
-    expect(at).toEqual([3.5, 6]);
+    const reload = (read: Contents) => {
+      const found = heldBy(readFile, [...read.keys()]);
+      if (content.config === 'b') write('c')();
+      return found;
+    };
+    expect(await reported([[1.1, write('b')]], readFile, heldBy(readFile, ['config']), 20, reload)).toEqual([3.5, 6]);
   });
 
   test.each([
-    ['before the first look', 'b', [2]],
-    ['not at all', 'a', []],
-  ])('a file that changed between being loaded and the first look: %s', async (_when, text, expected) => {
-    const hash = createHash('sha256').update('a').digest('hex').slice(0, 12);
-    const loaded = new Map([['config', hash]]);
-    expect(await reported([], filesInMemory({ config: text }), () => ['config'], 20, loaded)).toEqual(expected);
+    ['changed', { text: 'b' }, [2.5]],
+    ['did not change', { text: 'a' }, []],
+    ['could be read only then', { why: 'there is no such file' }, [2.5]],
+    ['could not be read then either', { why: 'it is larger than 64 KiB' }, []],
+  ])('a file that %s between being loaded and the first look', async (_what, held, expected) => {
+    const content = { config: 'c', token: 'why' in held && expected.length === 0 ? 'x'.repeat(65 * 1024) : 'a' };
+    const loaded: Contents = new Map<string, Held>([
+      ['config', { text: 'c' }],
+      ['token', held as Held],
+    ]);
+    expect(await reported([], filesInMemory(content), loaded)).toEqual(expected);
   });
 
-  test('a file that a reload names first is no change, and what changes in it then is one', async () => {
-    let named = ['config'];
-    const rename = () => {
-      named = ['config', 'token'];
-    };
+  test('a file that a reload names and that changes before the next look is read again', async () => {
     const content = { config: 'a', token: 't' };
-    expect(await reported([[2, rename]], filesInMemory(content), () => named)).toEqual([]);
-    named = ['config'];
+    const readFile: ReadFileNow = (...asked) => filesInMemory(content)(...asked);
     const write = () => {
-      content.token = 'u';
+      content.config = 'b';
     };
-    const plan = [
-      [2, rename],
-      [5.1, write],
-    ] as const;
-    expect(
-      await reported(
-        plan,
-        (...asked) => filesInMemory(content)(...asked),
-        () => named,
-      ),
-    ).toEqual([7.5]);
+    const reload = () => {
+      const found = heldBy(readFile, ['config', 'token']);
+      content.token = 'u';
+      return found;
+    };
+    expect(await reported([[1.1, write]], readFile, heldBy(readFile, ['config']), 20, reload)).toEqual([3.5, 6]);
   });
 
-  test.each([
-    ['is there at the first look', { secret: 's' }, 'there is no such file', [2]],
-    ['is not there yet', {}, 'there is no such file', []],
-    ['is too large', { secret: 'x'.repeat(65 * 1024) }, 'it is larger than 64 KiB', []],
-  ])('a file for whose sake the settings were refused %s', async (_when, files, why, expected) => {
-    const readFile = filesInMemory({ config: 'a', ...files });
-    expect(await reported([], readFile, () => ['config'], 4, undefined, { secret: why })).toEqual(expected);
+  test('what nobody could read in time is read again every minute, and at once when it changes', async () => {
+    const content = { config: 'a' };
+    const readFile: ReadFileNow = (...asked) => filesInMemory(content)(...asked);
+    const write = () => {
+      content.config = 'b';
+    };
+    const late: Contents = new Map([['config', { why: 'was not read within 30 s' }]]);
+    expect(await reported([[80.1, write]], readFile, late, 150, () => late)).toEqual([2.5, 62.5, 82.5, 142.5]);
   });
 
   test('a mounted ConfigMap is swapped by a link two directories away', async () => {
@@ -176,14 +174,16 @@ describe('a change is reported once it has stood still for 2 s', () => {
       renameSync(join(folder, '..data_tmp'), join(folder, '..data'));
       rmSync(join(folder, '..1'), { recursive: true });
     };
-    expect(await reported([[1.1, swap]], readFileNow, () => [join(folder, 'relaykeeper.yaml')])).toEqual([3.5]);
+    const loaded = heldBy(readFileNow, [join(folder, 'relaykeeper.yaml')]);
+    expect(await reported([[1.1, swap]], readFileNow, loaded)).toEqual([3.5]);
   });
 
   test('watched are the file and the tokens in files', () => {
     const settings = settingsOf('accounts: [{name: main, hookToken: hook-0123456789-abc}]\ngroups: [{name: vip}]\n');
     const file = { kind: 'file', path: 'ops' } as const;
     const server = { ...settings.server, tokens: [{ name: 'ops', scope: 'admin', token: file }] } as const;
-    expect(watchedFiles('c.yaml', { ...settings, server })).toEqual(['c.yaml', 'ops']);
+    const read: Contents = new Map(['c.yaml', 'ops', 'key'].map((name) => [name, { text: '' }]));
+    expect([...watched('c.yaml', { ...settings, server }, read).keys()]).toEqual(['c.yaml', 'ops']);
   });
 });
 
