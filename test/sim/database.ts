@@ -30,10 +30,12 @@ const idleInTransactionMs = 10_000;
 /** A statement of a save waits so long for a row. */
 export const lockWithinMs = 5_000;
 const oneWay: Span = [0.2, 2];
+const neverGivenUp = new AbortController().signal;
 /** Of what was sent while nothing gets through, so much is delivered when it does again. */
 const deliveredLate = 0.5;
 
 interface Request extends Omit<Taken, 'was' | 'ageMs'> {
+  readonly id: string;
   readonly account: string;
   readonly askedAt: number;
   takenIn: number | null;
@@ -118,7 +120,7 @@ export function createDatabase({ disk, clock, random, must }: DatabaseOptions) {
       configHash: () => '',
       place: 'the database',
       newId: () => `request ${++ids}`,
-      run: (_, work) => work(new AbortController().signal),
+      run: (_, work) => work(neverGivenUp),
     });
     return { store: ledgerStore, ownership, shared, close };
   }
@@ -219,12 +221,12 @@ export function createDatabase({ disk, clock, random, must }: DatabaseOptions) {
       add: (id, account, request) =>
         ask(() => {
           if (requests.has(id)) throw new Error('duplicate key');
-          requests.set(id, asked(account, request));
+          requests.set(id, asked(id, account, request));
         }),
       answerTo: (id) => ask(() => requests.get(id)?.answer),
       withdraw: (id, account, request, outcome) =>
         ask(() => {
-          const known = requests.get(id) ?? asked(account, request);
+          const known = requests.get(id) ?? asked(id, account, request);
           requests.set(id, known);
           if (known.takenIn !== null || known.answer) return false;
           known.answer = outcome;
@@ -239,8 +241,8 @@ export function createDatabase({ disk, clock, random, must }: DatabaseOptions) {
     };
   }
 
-  function asked(account: string, request: Taken['request']): Request {
-    return { account, request, askedAt: now(), takenIn: null, answer: undefined };
+  function asked(id: string, account: string, request: Taken['request']): Request {
+    return { id, account, request, askedAt: now(), takenIn: null, answer: undefined };
   }
 
   async function weigh(parts: readonly Part[], { clock }: Life): Promise<void> {
@@ -258,12 +260,12 @@ export function createDatabase({ disk, clock, random, must }: DatabaseOptions) {
   }
 
   function look(): Snapshot {
-    const waiting = [...requests].filter(([, { answer }]) => answer === undefined);
+    const waiting = [...requests.values()].filter(({ answer }) => answer === undefined);
     return {
       now: now(),
       leases: new Map(leases),
       replicas: [...replicas.values()],
-      requests: waiting.map(([id, { account, takenIn }]) => ({ id, account, takenIn })),
+      requests: waiting.map(({ id, account, takenIn }) => ({ id, account, takenIn })),
     };
   }
 

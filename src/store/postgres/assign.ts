@@ -11,46 +11,44 @@ export interface Candidate {
   readonly settled: boolean;
 }
 
+/** With what it has. */
+interface Share extends Candidate {
+  readonly kept: string[];
+}
+
+const byLoad = (a: Share, b: Share): number => a.kept.length - b.kept.length;
+
 /** `owners`: who has each account now; an account without a living owner is left out. Gives whose each should be. */
 export function assign(
   accounts: readonly string[],
   candidates: readonly Candidate[],
   owners: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string> {
-  const inOrder = candidates.toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  const owned = new Map<string, string[]>(inOrder.map(({ id }) => [id, []]));
-  const loadOf = ({ id }: Candidate) => owned.get(id)?.length ?? 0;
-  const least = (among: readonly Candidate[]) =>
-    among.reduce<Candidate | undefined>((a, b) => (a && loadOf(a) <= loadOf(b) ? a : b), undefined);
-
-  const sorted = accounts.toSorted();
-  for (const account of sorted) {
-    const owner = inOrder.find(({ id }) => id === owners.get(account));
-    if (owner?.accounts.has(account)) owned.get(owner.id)?.push(account);
+  const shares = candidates.map((one): Share => ({ ...one, kept: [] })).sort((a, b) => (a.id < b.id ? -1 : 1));
+  const free: string[] = [];
+  for (const account of accounts.toSorted()) {
+    const owner = shares.find(({ id }) => id === owners.get(account));
+    const kept = owner?.accounts.has(account) ? owner.kept : free;
+    kept.push(account);
   }
-  for (const account of sorted) {
-    if ([...owned.values()].some((kept) => kept.includes(account))) continue;
-    const taker = least(inOrder.filter((one) => one.accounts.has(account)));
-    if (taker) owned.get(taker.id)?.push(account);
+  for (const account of free) {
+    const [least] = shares.filter((one) => one.accounts.has(account)).sort(byLoad);
+    least?.kept.push(account);
   }
-  for (let moved = true; moved; ) moved = moveOne(inOrder, owned, loadOf);
-  return new Map([...owned].flatMap(([id, kept]) => kept.map((account) => [account, id] as const)));
+  while (moveOne(shares));
+  return new Map(shares.flatMap(({ id, kept }) => kept.map((account) => [account, id] as const)));
 }
 
 /** One account from the fullest replica that can give to one that has at least two fewer. */
-function moveOne(
-  candidates: readonly Candidate[],
-  owned: ReadonlyMap<string, string[]>,
-  loadOf: (candidate: Candidate) => number,
-): boolean {
-  for (const from of candidates.toSorted((a, b) => loadOf(b) - loadOf(a))) {
-    for (const to of candidates.toSorted((a, b) => loadOf(a) - loadOf(b))) {
-      if (!to.settled || loadOf(from) - loadOf(to) < 2) continue;
-      const given = owned.get(from.id)?.findLast((account) => to.accounts.has(account));
+function moveOne(shares: readonly Share[]): boolean {
+  const emptiest = shares.toSorted(byLoad);
+  for (const from of shares.toSorted((a, b) => byLoad(b, a))) {
+    for (const to of emptiest) {
+      if (!to.settled || byLoad(from, to) < 2) continue;
+      const given = from.kept.findLast((account) => to.accounts.has(account));
       if (given === undefined) continue;
-      const kept = owned.get(from.id) ?? [];
-      kept.splice(kept.indexOf(given), 1);
-      owned.get(to.id)?.push(given);
+      from.kept.splice(from.kept.indexOf(given), 1);
+      to.kept.push(given);
       return true;
     }
   }

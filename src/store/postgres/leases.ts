@@ -80,14 +80,14 @@ export function openLeases(options: LeasesOptions): Leases {
   let turned = Promise.withResolvers<void>();
 
   const accounts = () =>
-    [...new Set([...[...ours].flatMap(([name, { free }]) => (free ? [] : [name])), ...wanted.keys()])].sort();
+    [...new Set([...[...ours.keys()].filter((name) => !ours.get(name)?.free), ...wanted.keys()])].sort();
 
   async function loop(): Promise<void> {
     let failures = 0;
     while (!closed) {
       const { resolve } = turned;
       turned = Promise.withResolvers<void>();
-      wake = new AbortController();
+      if (wake.signal.aborted) wake = new AbortController();
       try {
         await run(turn);
         failures = 0;
@@ -170,10 +170,9 @@ export function openLeases(options: LeasesOptions): Leases {
         settled: Math.abs(now - one.startedAt) >= settledAfterMs,
       }),
     );
-    const owners = [...leases].flatMap(([account, { holder, expiresAt }]) =>
-      expiresAt > now ? [[account, holder] as const] : [],
-    );
-    return assign([...leases.keys()], candidates, new Map(owners));
+    const owners = new Map<string, string>();
+    for (const [account, { holder, expiresAt }] of leases) if (expiresAt > now) owners.set(account, holder);
+    return assign([...leases.keys()], candidates, owners);
   }
 
   function begin(account: string, tenure: Tenure): void {
