@@ -17,6 +17,8 @@ interface Copy {
   readonly tasks: Map<string, TaskRecord>;
   record: AccountRecord | undefined;
   holds: readonly Hold[];
+  /** The same as text, to compare. */
+  holdsText: string;
 }
 
 export type Following = ReturnType<typeof follow>;
@@ -82,7 +84,7 @@ export function follow(shared: Shared, fleet: Pick<Fleet, 'keeper' | 'keepers'>,
 function taken(news: News, accounts: readonly string[], copies: Map<string, Copy>): ReadonlySet<string> {
   const changed = new Set<string>();
   for (const account of accounts) {
-    const copy = copies.get(account) ?? { mark: 0, tasks: new Map(), record: undefined, holds: [] };
+    const copy = copies.get(account) ?? { mark: 0, tasks: new Map(), record: undefined, holds: [], holdsText: '[]' };
     copies.set(account, copy);
     // A server that took over without all that the one before had counts its transactions anew.
     if (news.mark < copy.mark) {
@@ -90,9 +92,10 @@ function taken(news: News, accounts: readonly string[], copies: Map<string, Copy
       continue;
     }
     copy.mark = news.mark;
-    const holds = news.holds.flatMap(([of, hold]) => (of === account ? [hold] : []));
-    if (JSON.stringify(holds) !== JSON.stringify(copy.holds)) changed.add(account);
-    copy.holds = holds;
+    copy.holds = news.holds.flatMap(([of, hold]) => (of === account ? [hold] : []));
+    const holdsText = JSON.stringify(copy.holds);
+    if (holdsText !== copy.holdsText) changed.add(account);
+    copy.holdsText = holdsText;
   }
   for (const [account, record] of news.tasks) {
     copies.get(account)?.tasks.set(record.taskId, record);
