@@ -154,7 +154,7 @@ const throttledLimit = (action: Action, { code }: Pick<CallFailure, 'code'>): Li
 
 function signedRequest(context: CallContext, { action, body }: Call, credentials: Credentials) {
   const { endpoint } = context;
-  const query = { Action: action, Version: apiVersion };
+  const query = canonicalQuery({ Action: action, Version: apiVersion });
   const text = JSON.stringify(body);
   const headers = sign({
     host: endpoint.host,
@@ -168,7 +168,7 @@ function signedRequest(context: CallContext, { action, body }: Call, credentials
   return {
     origin: endpoint.origin,
     method: 'POST' as const,
-    path: `${endpoint.pathname}?${canonicalQuery(query)}`,
+    path: `${endpoint.pathname}?${query}`,
     headers: { ...headers, 'content-type': 'application/json', accept: 'application/json', 'accept-encoding': 'gzip' },
     body: text,
     timeoutMs: context.requestTimeoutMs,

@@ -18,7 +18,8 @@ interface SignInput {
   /** With the port if it is not the scheme's own: as the Host header will say. */
   readonly host: string;
   readonly path: string;
-  readonly query: Readonly<Record<string, string>>;
+  /** As `canonicalQuery` gives it. */
+  readonly query: string;
   readonly body: string;
   readonly credentials: Credentials;
   readonly region: string;
@@ -55,7 +56,7 @@ export function sign(input: SignInput): Readonly<Record<string, string>> {
   const canonicalRequest = [
     'POST',
     input.path,
-    canonicalQuery(input.query),
+    input.query,
     ...signed.map(([name, value]) => `${name}:${value.replace(/\s+/g, ' ').trim()}`),
     '',
     names,

@@ -211,7 +211,12 @@ function advance(state: LimiterState, now: number): LimiterState {
   return { ...state, at, permits, paces: each(state.paces, (pace) => paceAt(pace, at)) };
 }
 
+/** When it becomes another by the mere passing of time. */
+const changesAt = ({ raise, throttled }: Pace): number =>
+  Math.min(raise?.at ?? Infinity, throttled?.recoverAt ?? Infinity);
+
 function paceAt(pace: Pace, at: number): Pace {
+  if (changesAt(pace) > at) return pace;
   let { ceiling, raise, rate, throttled } = pace;
   if (raise !== undefined && raise.at <= at) {
     if (throttled === undefined) rate = raise.to;
@@ -329,8 +334,7 @@ function roomAt({ paces, permits: all, spacing }: LimiterState, name: LimitName)
   // A permit that came back unused is not among them: its call did not leave, so it keeps nobody at a distance.
   const last = permits.at(-1);
   const spacedAt = spacing === 'even' && last !== undefined ? last.admittedAt + windowMs / limit : -Infinity;
-  const changesAt = Math.min(pace.raise?.at ?? Infinity, pace.throttled?.recoverAt ?? Infinity);
-  return Math.min(changesAt, Math.max(permitAt, spacedAt));
+  return Math.min(changesAt(pace), Math.max(permitAt, spacedAt));
 }
 
 /** Whose turn it is among the lanes that have room: one whose action has none keeps no other waiting. */
