@@ -203,6 +203,8 @@ export class Keeper {
 
   async #pollLoop(signal: AbortSignal): Promise<void> {
     const { clock, complain } = this.#options;
+    // The end cuts the sleep short as well, and is joined once, not for each sleep.
+    signal.addEventListener('abort', () => this.pollSoon(), { once: true });
     while (!signal.aborted) {
       try {
         await this.#untilNextPoll(signal);
@@ -234,7 +236,7 @@ export class Keeper {
       const leftMs = early ? Math.min(untilTickMs, this.#pace.waitMs()) : untilTickMs;
       if (leftMs <= 0 || signal.aborted || (early && this.#probeNow)) return;
       const mostMs = this.#desk.failing ? restAfterErrorMs : longestSleepMs;
-      await clock.sleep(Math.min(leftMs, mostMs), AbortSignal.any([signal, this.#pollNow.signal]));
+      await clock.sleep(Math.min(leftMs, mostMs), this.#pollNow.signal);
       this.#desk.mindClockSteps();
       await this.#desk.commitOrComplain();
     }
@@ -400,7 +402,7 @@ export class Keeper {
 
   /** Brings the next poll forward; not while the list circuit puts it off. */
   pollSoon(): void {
-    this.#pollNow.abort();
+    this.#pollNow.abort('now');
   }
 
   /** What opened the circuits may have ended: they are probed at once. */
