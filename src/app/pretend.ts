@@ -20,20 +20,17 @@ export function pretendTransport(world: World, clock: Clock): Transport {
   return {
     async send(request, signal) {
       const seat = { world, clock, time, maxBytes: request.maxBytes };
-      const patience = new AbortController();
-      const takeBack = clock.after(request.timeoutMs, () => patience.abort());
+      const { promise: givenUp, resolve: giveUp } = Promise.withResolvers<void>();
+      const takeBack = clock.after(request.timeoutMs, giveUp);
       let takeBackGrace = () => {};
       const onAbort = () => {
-        takeBackGrace = clock.after(answerGraceMs, () => patience.abort());
+        takeBackGrace = clock.after(answerGraceMs, giveUp);
       };
       signal.addEventListener('abort', onAbort, { once: true });
-      const { method, path, headers, body } = request;
-      const host = new URL(request.origin).host;
-      const seen = await answerInProcess(
-        seat,
-        { method, target: path, headers: { host, ...headers }, body },
-        patience.signal,
-      );
+      const { origin, method, path, headers, body } = request;
+      const [, host = ''] = origin.split('//');
+      const arriving = { method, target: path, headers: { host, ...headers }, body };
+      const seen = await answerInProcess(seat, arriving, givenUp);
       takeBack();
       takeBackGrace();
       signal.removeEventListener('abort', onAbort);

@@ -172,15 +172,15 @@ function readRequest(world: World, request: Request): Read {
 
 function readAnew(request: Request) {
   const [path = '/', query = ''] = request.target.split(/\?(.*)/s);
-  const { Action = '', Version = '' } = Object.fromEntries(new URLSearchParams(query));
+  const parameters = new URLSearchParams(query);
   const headers: Headers = Object.fromEntries(
     Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]),
   );
   const input = bodyOf(request.body, headers['content-type']);
   const fields = input ?? {};
   return {
-    action: Action,
-    version: Version,
+    action: parameters.get('Action') ?? '',
+    version: parameters.get('Version') ?? '',
     path: path === '' ? '/' : path,
     headers,
     input,

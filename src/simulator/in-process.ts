@@ -19,8 +19,8 @@ type Seen =
   /** More than `maxBytes` of (decompressed) body. */
   | { readonly kind: 'too-large'; readonly status: number; readonly date: string | undefined }
   /**
-   * `reset`: the connection broke before the whole answer had arrived. `timeout`: the signal aborted while waiting, and
-   * the request arrives at the cloud all the same, up to `lingersMs` later.
+   * `reset`: the connection broke before the whole answer had arrived. `timeout`: the client gave up while waiting, and the
+   * request arrives at the cloud all the same, up to `lingersMs` later.
    */
   | { readonly kind: 'lost'; readonly why: 'reset' | 'timeout' };
 
@@ -44,30 +44,25 @@ export function steadyTime(clock: Clock): () => number {
   return () => clock.monotonic() + offsetMs;
 }
 
-/** Plays one exchange. Never rejects. */
-export async function answerInProcess(seat: Seat, request: Request, signal: AbortSignal): Promise<Seen> {
+/** Plays one exchange, until the client gives up. Never rejects. */
+export function answerInProcess(seat: Seat, request: Request, givenUp: Promise<void>): Promise<Seen> {
   const { world, clock, time, maxBytes } = seat;
-  const { promise: givenUp, resolve: giveUp } = Promise.withResolvers<Seen>();
   let closedAt = Number.POSITIVE_INFINITY;
-  const close = () => {
+  const closed = givenUp.then((): Seen => {
     closedAt = clock.monotonic();
-    giveUp(gaveUp);
-  };
-  if (signal.aborted) close();
-  else signal.addEventListener('abort', close, { once: true });
+    return gaveUp;
+  });
   const exchange = async (): Promise<Seen> => {
     await clock.sleep(uplinkMs(world, request, time()));
     if (clock.monotonic() > closedAt + lingersMs) return gaveUp;
     const reply = answer(world, request, time());
     const afterMs = lastsMs(reply);
     // A reply that never comes is ended by the client's patience alone.
-    if (afterMs === undefined) return givenUp;
-    await clock.sleep(afterMs, signal);
-    return signal.aborted ? gaveUp : seen(reply, maxBytes);
+    if (afterMs === undefined) return closed;
+    await clock.sleep(afterMs);
+    return seen(reply, maxBytes);
   };
-  const end = await Promise.race([exchange(), givenUp]);
-  signal.removeEventListener('abort', close);
-  return end;
+  return Promise.race([exchange(), closed]);
 }
 
 const gaveUp: Seen = { kind: 'lost', why: 'timeout' };
