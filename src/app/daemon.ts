@@ -51,7 +51,7 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<Exit
     loadedAt: clock.now(),
     read: watched(found.path, found.settings, found.read),
   };
-  let secrets = secretsOf(current.settings, found.read);
+  let secrets = secretsOf(current.settings, found.read, found.read);
   const metrics = createMetrics({
     version: options.version,
     revision: env.RELAYKEEPER_REVISION ?? 'unknown',
@@ -114,7 +114,7 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<Exit
       adapt: (settings) => withListen(settings, options.listen),
       onSwapped: (settings, difference, read) => {
         void trail(difference);
-        secrets = secretsOf(settings, read);
+        secrets = secretsOf(settings, read, found.read);
       },
     });
     const following = store.shared && follow(store.shared, fleet, clock);

@@ -16,11 +16,11 @@ export async function reveal(secret: Secret): Promise<string> {
   }
 }
 
-/** Those of the settings, as they were read with them. */
-export function secretsOf(settings: Settings, read: Contents) {
+/** Those of the settings, as they were read with them; `atStart`: with those of the start, of which doors and store stay. */
+export function secretsOf(settings: Settings, read: Contents, atStart: Contents) {
   const asRead = (secret: Secret): string => {
     if (secret.kind === 'value') return secret.reveal();
-    const held = read.get(secret.path);
+    const held = read.get(secret.path) ?? atStart.get(secret.path);
     return held && 'text' in held ? held.text.trim() : '';
   };
   const access: readonly AccessToken[] = settings.server.tokens.map(({ name, scope, token }) => ({
