@@ -157,6 +157,17 @@ describe('what else is wrong', () => {
     expect(await says(story.list(15, { t: 'active' }), 16)).toBe('-');
   });
 
+  it('that other cloud groups are asked for from now on is no list without a task, nor is it for the next owner', async () => {
+    const story = new Story();
+    story.memory.rescope('vip');
+    story.list(0, { t: 'active', u: 'active' }).memory.rescope('vip,news');
+    expect(await says(story, 15)).toBe('-');
+    const { tasks, accountRecord } = story.ledger;
+    const next = new Story(story.policies, { tasks: [...tasks.values()], holds: [], accountRecord, budget: [] }, 20);
+    expect(await says(next, 21)).toBe('-');
+    expect(await says(next.list(30, {}), 31)).toMatch(/^the list shows no task: /);
+  });
+
   it('an account without a task beside one whose tasks run is no reason to say that all is well', async () => {
     const accounts = [anAccount({ polledAt: at(0) }), anAccount({ account: 'lab', polledAt: at(0), tasks: 0 })];
     const lines = await printed(statusOf(1, { accounts, groups: [groupView('vip', { down: 0 })] }), true);

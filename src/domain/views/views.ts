@@ -261,7 +261,8 @@ export function accountView(situation: Situation, unmanaged: number) {
     account: ledger.account,
     owned: ledger.owned,
     polledAt: lastComplete?.finishedAt ?? null,
-    tasks: lastComplete?.tasks ?? 0,
+    // None are counted where other cloud groups are asked for since: no number of before can be compared with the next.
+    tasks: lastComplete?.tasks || [...ledger.tasks.values()].filter(isListed).length,
     unmanaged,
     circuits: { list: shown(circuits.list), restart: shown(circuits.restart) },
     storm: storm ? { since: storm.since, window: storm.window } : null,
