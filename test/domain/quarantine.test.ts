@@ -197,6 +197,13 @@ describe('abandoned by a failed try that is made after 72 h in quarantine', () =
     expect(story.send(abandonAt + 15)).toEqual(['t']);
     expect(story.told('restart-intended').at(-1)).toMatchObject({ n: 1 });
   });
+  test('told once, however many lists still show it stopped', () => {
+    const story = abandoned()
+      .list(abandonAt + 15, { t: 'stopped' })
+      .list(abandonAt + 30, { t: 'stopped' });
+    expect(story.told('task-abandoned').length).toBe(1);
+    expect(story.told('task-released')).toEqual([]);
+  });
   test('a hold over it is shown first, and is not what keeps it', () => {
     const story = abandoned().hold('h', { kind: 'task', taskId: 't' }, at(abandonAt + 60));
     expect(story.says('t')).toBe('held until never');
