@@ -175,19 +175,16 @@ export async function runDaemon(options: RunOptions, found: Found): Promise<Exit
     // Awaited, so that a mistake of ours is nobody's secret: it ends the process, as with a changed file.
     options.signals.onHangup(async () => void (await reload('hangup')));
     logStopping(stop, log);
-    const beside = [
-      watchSettings({
-        path: found.path,
-        read: () => current.read,
-        clock,
-        readFile: readUserFile,
-        onChange: async () => void (await reload('file')),
-        signal: stop,
-      }),
-      pruneNowAndThen(store, clock, stop),
-      front.takeRest(stop),
-      following?.run(stop),
-    ];
+    // Not waited for at the end: files that hang would keep the store from who stands by.
+    void watchSettings({
+      path: found.path,
+      read: () => current.read,
+      clock,
+      readFile: readUserFile,
+      onChange: async () => void (await reload('file')),
+      signal: stop,
+    });
+    const beside = [pruneNowAndThen(store, clock, stop), front.takeRest(stop), following?.run(stop)];
     // A keeper that ends by itself is a mistake of ours: its reason ends the process.
     await fleet.run(stop);
     await Promise.all(beside);

@@ -69,7 +69,7 @@ groups: [{name: vip}]
     return rejected?.errors.join('\n') ?? '';
   };
   await opens('token-of-first-0123456789');
-  return { write, configured, inFolder, looks, time, answerTo, opens, rejected };
+  return { write, configured, inFolder, looks, time, answerTo, opens, rejected, stop, ended };
 }
 
 test('a token file that a reload names first and that is written before the next look is taken', {
@@ -110,4 +110,16 @@ test('a configuration that nobody could read in time is read again by itself, an
   time.isUp = false;
   time.aheadMs = 60_000;
   await opens('token-of-second-0123456789');
+});
+
+test('a stop does not wait for a look at files that hangs', { timeout }, async () => {
+  const { looks, stop, ended } = await daemon();
+  await new Promise<void>((hangs) => {
+    looks.next = () => {
+      hangs();
+      return new Promise(() => {});
+    };
+  });
+  stop.abort();
+  expect(await ended).toBe(0);
 });
