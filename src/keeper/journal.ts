@@ -15,7 +15,7 @@ import { isRecorded } from '../domain/words/events.ts';
 
 /** Events kept for a disk that fails; older ones are given up (records are not). About 30 MB. */
 const maxPendingEvents = 50_000;
-/** Besides, while no save has failed: one list and one reload tell no more of a task. */
+/** Besides, until a save fails: one list and one reload tell no more of a task. What waits then keeps its room. */
 const eventsOfTask = 4;
 /** Events of one save, so that a restart's intent waits for few of those that a long list told. */
 const maxSavedEvents = 5_000;
@@ -32,6 +32,8 @@ export class Journal implements Notes {
   #saved = 0;
   #saving: Promise<void> | undefined;
   #failure: Error | undefined;
+  /** Events that waited when saves began to fail. */
+  #waitedAlready = 0;
 
   /** `onGivenUp`: so many events will be missing from the history. */
   constructor(
@@ -64,7 +66,7 @@ export class Journal implements Notes {
     if ('taskId' in event) pending.tasks.add(event.taskId);
     if ('hold' in event) pending.holds.add(event.hold.id);
     this.#noted++;
-    const room = maxPendingEvents + (this.failing ? 0 : eventsOfTask * this.#ledger.tasks.size);
+    const room = maxPendingEvents + (this.failing ? this.#waitedAlready : eventsOfTask * this.#ledger.tasks.size);
     if (pending.events.length > room)
       this.#onGivenUp(pending.events.splice(0, pending.events.length - room / 2).length);
   }
@@ -106,6 +108,7 @@ export class Journal implements Notes {
       if (changes.events.length === maxSavedEvents) this.#followUp();
     } catch (cause) {
       this.#putBack(changes);
+      if (!this.failing) this.#waitedAlready = this.#pending.events.length;
       this.#failure = new Error('the ledger could not be saved', { cause });
       throw this.#failure;
     }

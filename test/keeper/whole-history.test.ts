@@ -62,6 +62,24 @@ test('a store that takes a minute for the events of a list delays no restart by 
   expect(historyOf(stage, 'task-found')).toEqual(ids);
 });
 
+test('a save that fails amid the events of a list costs the history none of them', { timeout }, async () => {
+  const stage = new Stage({ policies: policiesOf(defaultPolicy) });
+  await stage.run(1);
+  const save = stage.store.save.bind(stage.store);
+  stage.store.save = async (account, changes) => {
+    await save(account, changes);
+    // The first part of them is there.
+    stage.store.failing ||= historyOf(stage, 'task-found').length === 5_000;
+  };
+  await showAll(stage, () => 'active');
+  await stage.until(() => stage.store.failing, 120);
+  await stage.run(60);
+  stage.store.failing = false;
+  await stage.run(60);
+  expect(historyOf(stage, 'task-found')).toEqual(ids);
+  expect(stage.complaints.filter((said) => said.includes('given up'))).toEqual([]);
+});
+
 test('a store that fails stops no poll, costs no record, and how many events it cost is said', {
   timeout,
 }, async () => {
