@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { runApp } from '../../src/app/app.ts';
 import { systemClock } from '../../src/clock.ts';
+import type { Clock } from '../../src/domain/ports/time-port.ts';
 import { lookEveryMs } from '../../src/settings/file-watch.ts';
 import { freePort } from '../ports.ts';
+import { answerTo, runHere } from './here.ts';
 
 const timeout = 120_000;
 
@@ -32,35 +33,23 @@ groups: [{name: vip}]
   const looks = { next: async () => {} };
   const time = { isUp: false, aheadMs: 0 };
   const stop = new AbortController();
-  const ended = runApp({
-    configPath: inFolder('relaykeeper.yaml'),
-    listen: undefined,
-    program: 'relaykeeper',
-    version: '1.2.3',
-    env: {},
-    clock: {
-      ...systemClock,
-      monotonic: () => systemClock.monotonic() + time.aheadMs,
-      async sleep(ms, signal) {
-        await systemClock.sleep(ms, signal);
-        if (ms === lookEveryMs) await looks.next();
-      },
-      // As where nobody could read it in time.
-      after: (ms, run) => systemClock.after(time.isUp && ms === 30_000 ? 0 : ms, run),
+  const clock: Clock = {
+    ...systemClock,
+    monotonic: () => systemClock.monotonic() + time.aheadMs,
+    async sleep(ms, signal) {
+      await systemClock.sleep(ms, signal);
+      if (ms === lookEveryMs) await looks.next();
     },
-    signals: { stop: stop.signal, onHangup: () => {} },
-    stderr: process.stderr,
-  });
+    // As where nobody could read it in time.
+    after: (ms, run) => systemClock.after(time.isUp && ms === 30_000 ? 0 : ms, run),
+  };
+  const ended = runHere(inFolder('relaykeeper.yaml'), clock, stop.signal);
   onTestFinished(async () => {
     stop.abort();
     expect(await ended).toBe(0);
   });
-  const answerTo = (token: string) =>
-    fetch(`${url}/api/v1/status`, { headers: { authorization: `Bearer ${token}` } }).then(
-      ({ status }) => status,
-      () => 0,
-    );
-  const opens = (token: string) => expect.poll(() => answerTo(token), { timeout: timeout / 2 }).toBe(200);
+  const answered = (token: string) => answerTo(url, token);
+  const opens = (token: string) => expect.poll(() => answered(token), { timeout: timeout / 2 }).toBe(200);
   const rejected = async (): Promise<string> => {
     const asked = await fetch(`${url}/api/v1/status`, {
       headers: { authorization: 'Bearer token-of-first-0123456789' },
@@ -69,17 +58,17 @@ groups: [{name: vip}]
     return rejected?.errors.join('\n') ?? '';
   };
   await opens('token-of-first-0123456789');
-  return { write, configured, inFolder, looks, time, answerTo, opens, rejected, stop, ended };
+  return { write, configured, inFolder, looks, time, answered, opens, rejected, stop, ended };
 }
 
 test('a token file that a reload names first and that is written before the next look is taken', {
   timeout,
 }, async () => {
-  const { write, configured, looks, answerTo, opens } = await daemon();
+  const { write, configured, looks, answered, opens } = await daemon();
   write('second', 'token-of-before-0123456789');
   configured('second');
   looks.next = async () => {
-    if ((await answerTo('token-of-before-0123456789')) === 200) write('second', 'token-of-now-0123456789');
+    if ((await answered('token-of-before-0123456789')) === 200) write('second', 'token-of-now-0123456789');
   };
   await opens('token-of-now-0123456789');
 });

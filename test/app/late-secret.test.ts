@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
-import { runApp } from '../../src/app/app.ts';
 import { systemClock } from '../../src/clock.ts';
 import { freePort } from '../ports.ts';
+import { answerTo, runHere } from './here.ts';
 
 test('a token that changes while a start waits for its store opens the door, and the one of before no longer', {
   timeout: 120_000,
@@ -36,23 +36,9 @@ groups: [{name: vip}]
     }
     await systemClock.sleep(ms, signal);
   };
-  const ended = runApp({
-    configPath: inFolder('relaykeeper.yaml'),
-    listen: undefined,
-    program: 'relaykeeper',
-    version: '1.2.3',
-    env: {},
-    clock: { ...systemClock, sleep: waits },
-    signals: { stop: stop.signal, onHangup: () => {} },
-    stderr: process.stderr,
-  });
-  const answerTo = (token: string) =>
-    fetch(`${url}/api/v1/status`, { headers: { authorization: `Bearer ${token}` } }).then(
-      ({ status }) => status,
-      () => 0,
-    );
-  await expect.poll(() => answerTo('token-of-now-0123456789'), { timeout: 60_000 }).toBe(200);
-  expect(await answerTo('token-of-before-0123456789')).toBe(401);
+  const ended = runHere(inFolder('relaykeeper.yaml'), { ...systemClock, sleep: waits }, stop.signal);
+  await expect.poll(() => answerTo(url, 'token-of-now-0123456789'), { timeout: 60_000 }).toBe(200);
+  expect(await answerTo(url, 'token-of-before-0123456789')).toBe(401);
   stop.abort();
   expect(await ended).toBe(0);
 });
